@@ -1,0 +1,307 @@
+package onnxproto
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// Defaults of [Model], old enough for every runtime since ONNX Runtime 1.13.
+const (
+	DefaultIRVersion = 8
+	DefaultOpset     = 17
+)
+
+// maxModel is protobuf's own limit for one message.
+const maxModel = math.MaxInt32
+
+// Model is an ONNX model to be written.
+type Model struct {
+	Name         string          // name of the graph; required
+	IRVersion    int64           // 0 means DefaultIRVersion
+	Opset        int64           // version of the default operator set; 0 means DefaultOpset
+	Inputs       []Value         // every input needs a type; its shape is written as ranked
+	Outputs      []Value         // likewise
+	Nodes        []Node          // in topological order
+	Initializers []Tensor        // constants
+	Metadata     []MetadataEntry // metadata_props
+}
+
+// MetadataEntry is one line of a model's metadata_props.
+type MetadataEntry struct{ Key, Value string }
+
+// Node is one operator of a graph. An input named "" is an optional input left out.
+type Node struct {
+	Op      string // such as "MatMul"
+	Domain  string // "" is the default operator set
+	Name    string
+	Inputs  []string
+	Outputs []string
+	Attrs   []Attr
+}
+
+// Attr is an attribute of a node to be written; make one with [Int], [Ints], [Float] or [Str].
+type Attr struct {
+	name string
+	wire []byte // the value's field and its type field
+}
+
+// Types and field numbers of AttributeProto.
+const (
+	attrFloat, attrInt, attrString, attrInts = 1, 2, 3, 7
+)
+
+// Int makes an integer attribute.
+func Int(name string, v int64) Attr {
+	b := protowire.AppendTag(nil, 3, protowire.VarintType)
+	b = protowire.AppendVarint(b, uint64(v))
+	return Attr{name, appendInt(b, 20, attrInt)}
+}
+
+// Ints makes an attribute that is a list of integers.
+func Ints(name string, v ...int64) Attr {
+	var packed []byte
+	for _, x := range v {
+		packed = protowire.AppendVarint(packed, uint64(x))
+	}
+	return Attr{name, appendInt(appendBytes(nil, 8, packed), 20, attrInts)}
+}
+
+// Float makes a floating-point attribute.
+func Float(name string, v float32) Attr {
+	b := protowire.AppendTag(nil, 2, protowire.Fixed32Type)
+	b = protowire.AppendFixed32(b, math.Float32bits(v))
+	return Attr{name, appendInt(b, 20, attrFloat)}
+}
+
+// Str makes a string attribute.
+func Str(name, v string) Attr {
+	return Attr{name, appendInt(appendString(nil, 4, v), 20, attrString)}
+}
+
+// Tensor is a constant to be written: Data is little-endian, row-major, as raw_data holds it.
+type Tensor struct {
+	Name string
+	Type DataType
+	Dims []int64
+	Data []byte
+}
+
+// Float32Tensor makes a float32 constant.
+func Float32Tensor(name string, dims []int64, v []float32) Tensor {
+	data := make([]byte, 0, 4*len(v))
+	for _, x := range v {
+		data = binary.LittleEndian.AppendUint32(data, math.Float32bits(x))
+	}
+	return Tensor{name, Float32, dims, data}
+}
+
+// Int64Tensor makes an int64 constant.
+func Int64Tensor(name string, dims []int64, v []int64) Tensor {
+	data := make([]byte, 0, 8*len(v))
+	for _, x := range v {
+		data = binary.LittleEndian.AppendUint64(data, uint64(x))
+	}
+	return Tensor{name, Int64, dims, data}
+}
+
+// Marshal returns the bytes of the model file. It refuses a model that a runtime would refuse for its wiring: a value
+// used before it is made or made twice, an output that nothing makes, a constant whose data does not fit its shape.
+func (m *Model) Marshal() ([]byte, error) {
+	if err := m.check(); err != nil {
+		return nil, fmt.Errorf("onnxproto: model %q: %w", m.Name, err)
+	}
+	ir, opset := m.IRVersion, m.Opset
+	if ir == 0 {
+		ir = DefaultIRVersion
+	}
+	if opset == 0 {
+		opset = DefaultOpset
+	}
+	graph := m.graphSize()
+	if graph > maxModel-1<<16 {
+		return nil, fmt.Errorf("onnxproto: model %q: %d bytes are more than one ONNX file may hold", m.Name, graph)
+	}
+	b := make([]byte, 0, graph+1<<10)
+	b = appendInt(b, 1, uint64(ir))
+	b = appendString(b, 2, "w2s")
+	b = protowire.AppendTag(b, 7, protowire.BytesType)
+	b = protowire.AppendVarint(b, uint64(graph))
+	b = m.appendGraph(b)
+	b = appendBytes(b, 8, appendInt(nil, 2, uint64(opset)))
+	for _, domain := range m.domains() {
+		b = appendBytes(b, 8, appendInt(appendString(nil, 1, domain), 2, 1))
+	}
+	for _, e := range m.Metadata {
+		b = appendBytes(b, 14, appendString(appendString(nil, 1, e.Key), 2, e.Value))
+	}
+	return b, nil
+}
+
+// domains lists the operator sets besides the default one, in order of first use.
+func (m *Model) domains() []string {
+	var list []string
+	seen := map[string]bool{"": true}
+	for _, n := range m.Nodes {
+		if !seen[n.Domain] {
+			seen[n.Domain] = true
+			list = append(list, n.Domain)
+		}
+	}
+	return list
+}
+
+func (m *Model) check() error {
+	var errs []error
+	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if m.Name == "" {
+		fault("the graph needs a name")
+	}
+	if len(m.Outputs) == 0 {
+		fault("the graph has no output")
+	}
+	made := map[string]bool{}
+	define := func(name string) {
+		if name == "" || made[name] {
+			fault("value %q is made twice or has no name", name)
+		}
+		made[name] = true
+	}
+	for _, v := range m.Inputs {
+		define(v.Name)
+		if v.Type == 0 {
+			fault("input %q has no type", v.Name)
+		}
+	}
+	for _, t := range m.Initializers {
+		define(t.Name)
+		if n, ok := elements(t.Dims); !ok || t.Type.Size() == 0 || n > maxModel || n*int64(t.Type.Size()) != int64(len(t.Data)) {
+			fault("initializer %q: %d bytes are not %v of shape %v", t.Name, len(t.Data), t.Type, t.Dims)
+		}
+	}
+	for _, n := range m.Nodes {
+		if n.Op == "" || len(n.Outputs) == 0 {
+			fault("node %q has no operator or no output", n.Name)
+		}
+		for _, in := range n.Inputs {
+			if in != "" && !made[in] {
+				fault("node %s %q uses %q before it is made", n.Op, n.Name, in)
+			}
+		}
+		for _, out := range n.Outputs {
+			define(out)
+		}
+	}
+	for _, v := range m.Outputs {
+		if !made[v.Name] {
+			fault("nothing makes output %q", v.Name)
+		}
+		if v.Type == 0 {
+			fault("output %q has no type", v.Name)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// graphSize is the length of the encoded graph, so that its weights are copied once.
+func (m *Model) graphSize() int {
+	small := *m
+	small.Initializers = nil
+	n := len(small.appendGraph(nil))
+	for _, t := range m.Initializers {
+		n += protowire.SizeTag(5) + protowire.SizeBytes(t.size())
+	}
+	return n
+}
+
+func (m *Model) appendGraph(b []byte) []byte {
+	for _, n := range m.Nodes {
+		b = appendBytes(b, 1, n.marshal())
+	}
+	b = appendString(b, 2, m.Name)
+	for _, t := range m.Initializers {
+		b = protowire.AppendTag(b, 5, protowire.BytesType)
+		b = protowire.AppendVarint(b, uint64(t.size()))
+		b = t.append(b)
+	}
+	for _, v := range m.Inputs {
+		b = appendBytes(b, 11, v.marshal())
+	}
+	for _, v := range m.Outputs {
+		b = appendBytes(b, 12, v.marshal())
+	}
+	return b
+}
+
+func (n *Node) marshal() []byte {
+	var b []byte
+	for _, in := range n.Inputs {
+		b = appendString(b, 1, in)
+	}
+	for _, out := range n.Outputs {
+		b = appendString(b, 2, out)
+	}
+	if n.Name != "" {
+		b = appendString(b, 3, n.Name)
+	}
+	b = appendString(b, 4, n.Op)
+	for _, a := range n.Attrs {
+		b = appendBytes(b, 5, append(appendString(nil, 1, a.name), a.wire...))
+	}
+	if n.Domain != "" {
+		b = appendString(b, 7, n.Domain)
+	}
+	return b
+}
+
+func (t *Tensor) header() []byte {
+	var dims []byte
+	for _, d := range t.Dims {
+		dims = protowire.AppendVarint(dims, uint64(d))
+	}
+	var b []byte
+	if len(dims) > 0 {
+		b = appendBytes(b, 1, dims)
+	}
+	b = appendInt(b, 2, uint64(t.Type))
+	return appendString(b, 8, t.Name)
+}
+
+func (t *Tensor) size() int {
+	return len(t.header()) + protowire.SizeTag(9) + protowire.SizeBytes(len(t.Data))
+}
+
+func (t *Tensor) append(b []byte) []byte {
+	return appendBytes(append(b, t.header()...), 9, t.Data)
+}
+
+func (v *Value) marshal() []byte {
+	var shape []byte
+	for _, d := range v.Dims {
+		var dim []byte
+		switch {
+		case d.Name != "":
+			dim = appendString(dim, 2, d.Name)
+		case d.Size > 0:
+			dim = appendInt(dim, 1, uint64(d.Size))
+		}
+		shape = appendBytes(shape, 1, dim)
+	}
+	tensor := appendBytes(appendInt(nil, 1, uint64(v.Type)), 2, shape)
+	return appendBytes(appendString(nil, 1, v.Name), 2, appendBytes(nil, 1, tensor))
+}
+
+func appendInt(b []byte, field protowire.Number, v uint64) []byte {
+	return protowire.AppendVarint(protowire.AppendTag(b, field, protowire.VarintType), v)
+}
+
+func appendBytes(b []byte, field protowire.Number, v []byte) []byte {
+	return protowire.AppendBytes(protowire.AppendTag(b, field, protowire.BytesType), v)
+}
+
+func appendString(b []byte, field protowire.Number, v string) []byte {
+	return protowire.AppendString(protowire.AppendTag(b, field, protowire.BytesType), v)
+}

@@ -1,0 +1,182 @@
+package head
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"w2s/harness/feature"
+)
+
+// Data is one feature matrix and what its rows are. Exactly one of Classes and Start is set.
+type Data struct {
+	X *feature.Matrix
+	// Classes is the number of classes, at least 2, where example e is row e.
+	Classes int
+	// Start is set where an example is a group of candidates, of which one is to be chosen: example e has the rows
+	// Start[e]:Start[e+1], two or more. Its length is examples+1.
+	Start []int
+	// Scaling is applied to the rows of X, and becomes part of every head. nil leaves them as they are.
+	Scaling *Scaling
+}
+
+// Examples is the number of examples.
+func (d Data) Examples() int {
+	if d.Classes > 0 {
+		return d.X.Rows
+	}
+	return len(d.Start) - 1
+}
+
+// rows are the rows of example e.
+func (d Data) rows(e int) (from, to int) {
+	if d.Classes > 0 {
+		return e, e + 1
+	}
+	return d.Start[e], d.Start[e+1]
+}
+
+// elements is the number of classes or candidates of example e.
+func (d Data) elements(e int) int {
+	if d.Classes > 0 {
+		return d.Classes
+	}
+	return d.Start[e+1] - d.Start[e]
+}
+
+// columns is the number of columns that a head trains. A binary head trains one: from a start at 0, with a loss of
+// the softmax alone, the two columns of W stay each other's negative.
+func (d Data) columns() int {
+	if d.Classes > 2 {
+		return d.Classes
+	}
+	return 1
+}
+
+func (d Data) check() error {
+	if d.X == nil || d.X.Rows < 1 || d.X.Dims < 1 || len(d.X.Data) != d.X.Rows*d.X.Dims {
+		return errors.New("head: features: want a matrix of at least one row and one dimension, with rows·dims values")
+	}
+	for i, v := range d.X.Data {
+		if v-v != 0 { // NaN or infinite
+			return fmt.Errorf("head: features: row %d, dimension %d is %v (encode the text again)", i/d.X.Dims, i%d.X.Dims, v)
+		}
+	}
+	if s := d.Scaling; s != nil && (len(s.Mean) != d.X.Dims || len(s.SD) != d.X.Dims) {
+		return fmt.Errorf("head: scaling is for %d dimensions, the features have %d", len(s.Mean), d.X.Dims)
+	}
+	switch {
+	case d.Classes > 0 && d.Start != nil:
+		return errors.New("head: data has both classes and candidate groups (set Classes or Start)")
+	case d.Classes == 0 && len(d.Start) < 2:
+		return errors.New("head: data has neither classes nor candidate groups (set Classes or Start)")
+	case d.Start == nil && d.Classes < 2:
+		return fmt.Errorf("head: %d classes, want 2 or more", d.Classes)
+	case d.Start == nil:
+		return nil
+	}
+	if d.Start[0] < 0 || d.Start[len(d.Start)-1] > d.X.Rows {
+		return fmt.Errorf("head: candidate groups span rows %d:%d of %d", d.Start[0], d.Start[len(d.Start)-1], d.X.Rows)
+	}
+	for e := range d.Examples() {
+		if d.Start[e+1]-d.Start[e] < 2 {
+			return fmt.Errorf("head: example %d has %d candidates, want 2 or more", e, d.Start[e+1]-d.Start[e])
+		}
+	}
+	return nil
+}
+
+// A Job is one head to train.
+type Job struct {
+	Name     string      // for messages
+	Examples []int       // which examples of the data to train on, each once, in any order
+	Labels   [][]float64 // a distribution over the classes or candidates for each of Examples
+	Weights  []float64   // one for each of Examples, not negative; 0 is the same as leaving it out. nil: all 1
+	Loss     Loss
+	// L2 is the penalty: the objective is the weighted mean loss plus L2/2 times the sum of squares of W, which has a
+	// column a class (one column for candidates). The bias is not penalised.
+	L2 float64
+	// Optimiser is an LBFGS or Adam. nil takes LBFGS{} where the loss is a fixed function and Adam{} where its targets move.
+	Optimiser Optimiser
+	Seed      uint64 // the order of mini-batches
+}
+
+// check reports all faults of a job at once.
+func (j Job) check(d Data) error {
+	var faults []error
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	if err := checkLoss(j.Loss, d.Classes); err != nil {
+		faults = append(faults, err)
+	}
+	if !(j.L2 >= 0) || math.IsInf(j.L2, 0) {
+		fault("l2 %v is not a number of 0 or more", j.L2)
+	}
+	if j.Optimiser != nil {
+		if err := j.Optimiser.check(j.Loss); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	if len(j.Examples) == 0 {
+		fault("no training examples")
+	}
+	if len(j.Labels) != len(j.Examples) {
+		fault("%d labels for %d training examples", len(j.Labels), len(j.Examples))
+		return errors.Join(faults...)
+	}
+	if j.Weights != nil && len(j.Weights) != len(j.Examples) {
+		fault("%d weights for %d training examples", len(j.Weights), len(j.Examples))
+		return errors.Join(faults...)
+	}
+	seen := make([]bool, d.Examples())
+	total := 0.0
+	for i, e := range j.Examples {
+		if e < 0 || e >= len(seen) {
+			fault("example %d is not in 0..%d", e, len(seen)-1)
+			break
+		}
+		if seen[e] {
+			fault("example %d is there twice (give it a weight of 2)", e)
+			break
+		}
+		seen[e] = true
+		if err := checkLabel(j.Labels[i], d.Classes, d.elements(e)); err != nil {
+			fault("example %d: %w", e, err)
+			break
+		}
+		if j.Weights != nil {
+			if w := j.Weights[i]; !(w >= 0) || math.IsInf(w, 0) {
+				fault("example %d: weight %v is not a number of 0 or more", e, w)
+				break
+			}
+			total += j.Weights[i]
+		}
+	}
+	if j.Weights != nil && len(faults) == 0 && !(total > 0) {
+		fault("the weights are all 0")
+	}
+	return errors.Join(faults...)
+}
+
+// batch returns the examples of positive weight, by ascending index, and their labels as a batch.
+func (j Job) batch(d Data) (examples []int, b *Batch) {
+	order := make([]int, 0, len(j.Examples))
+	for i := range j.Examples {
+		if j.Weights == nil || j.Weights[i] > 0 {
+			order = append(order, i)
+		}
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(j.Examples[a], j.Examples[b]) })
+	start := make([]int, 1, len(order)+1)
+	var labels, weights []float64
+	for _, i := range order {
+		examples = append(examples, j.Examples[i])
+		labels = append(labels, j.Labels[i]...)
+		start = append(start, len(labels))
+		if j.Weights != nil {
+			weights = append(weights, j.Weights[i])
+		}
+	}
+	return examples, newBatch(d.Classes, start, labels, weights)
+}

@@ -1,0 +1,276 @@
+package head
+
+import (
+	"errors"
+	"math"
+	"slices"
+)
+
+// XEnt is the cross-entropy against the labels, hard or soft.
+type XEnt struct{}
+
+func (XEnt) String() string { return "xent" }
+func (XEnt) Moving() bool   { return false }
+
+func (XEnt) Gradient(b *Batch, grad []float64) float64 { return b.CrossEntropy(b.Labels, grad) }
+
+// KL is the divergence KL(labels ‖ student): the cross-entropy less the entropy of the labels.
+type KL struct{}
+
+func (KL) String() string { return "kl" }
+func (KL) Moving() bool   { return false }
+
+func (KL) Gradient(b *Batch, grad []float64) float64 {
+	return b.CrossEntropy(b.Labels, grad) - b.Mean(func(i int) float64 {
+		return entropy(b.Labels[b.Start[i]:b.Start[i+1]])
+	})
+}
+
+// Confidence is the cross-entropy plus Alpha times the entropy of the student's predictions, through which the
+// gradient flows: a plain pull towards confident predictions. It is not convex for every Alpha.
+type Confidence struct{ Alpha float64 }
+
+func (l Confidence) String() string { return render("confidence", "alpha", l.Alpha) }
+func (Confidence) Moving() bool     { return false }
+
+func (l Confidence) Gradient(b *Batch, grad []float64) float64 {
+	value := b.CrossEntropy(b.Labels, grad)
+	for i := range b.Len() {
+		scale := l.Alpha * b.Weight(i) / b.total
+		if scale == 0 {
+			continue
+		}
+		h := 0.0
+		for k := b.Start[i]; k < b.Start[i+1]; k++ {
+			if b.Probs[k] > 0 {
+				h -= b.Probs[k] * b.LogProbs[k]
+			}
+		}
+		for k := b.Start[i]; k < b.Start[i+1]; k++ {
+			if b.Probs[k] > 0 {
+				grad[k] -= scale * b.Probs[k] * (b.LogProbs[k] + h)
+			}
+		}
+		value += scale * h
+	}
+	return value
+}
+
+// LogConf is the auxiliary confidence loss of Burns et al. 2023 (arXiv 2312.09390): the cross-entropy against
+// (1-c)·labels + c·hardened, where hardened is the student's own prediction made hard.
+//
+// With two classes the threshold keeps the class balance of the labels: class 0 where p0 is at least t, with t the
+// quantile of p0 over the batch (linear interpolation) at the labels' mean for class 1. With more classes, and with
+// candidates, no one threshold exists, and hardened is the most probable class of each example (the first of equals).
+//
+// c is Alpha·min(1, Progress/Warmup), or Alpha where Warmup is 0.
+type LogConf struct {
+	Alpha, Warmup float64
+	// Jump reproduces openai/weak-to-strong (weak_to_strong/loss.py): during the warm-up c is Alpha·Progress, after it
+	// Alpha, so that with a warm-up of 0.1 it jumps from a tenth to the whole.
+	Jump bool
+	// Balance moves the labels first so that no class is favoured: their log odds have the mean subtracted
+	// (EleutherAI/w2s, w2s/loss.py, balance_batch), and the threshold is the median.
+	Balance bool
+}
+
+func (l LogConf) String() string {
+	return render("logconf", "alpha", l.Alpha, "warmup", l.Warmup, "jump", l.Jump, "balance", l.Balance)
+}
+func (LogConf) Moving() bool { return true }
+
+// Check refuses Balance for candidates, which have no classes to balance.
+func (l LogConf) Check(classes int) error { return checkBalance(l.Balance, classes) }
+
+func (l LogConf) Gradient(b *Batch, grad []float64) float64 {
+	labels, prior := b.Labels, 0.5
+	if l.Balance {
+		labels = balanced(b)
+	} else if b.Classes == 2 {
+		prior = b.Mean(func(i int) float64 { return b.Labels[2*i+1] })
+	}
+	hard := make([]float64, len(b.Probs))
+	if b.Classes == 2 {
+		t := b.quantile(prior, func(i int) float64 { return b.Probs[2*i] })
+		for i := range b.Len() {
+			if b.Probs[2*i] >= t {
+				hard[2*i] = 1
+			} else {
+				hard[2*i+1] = 1
+			}
+		}
+	} else {
+		for i := range b.Len() {
+			hard[b.Start[i]+argmax(b.Probs[b.Start[i]:b.Start[i+1]])] = 1
+		}
+	}
+	return b.CrossEntropy(mix(labels, hard, warmed(l.Alpha, l.Warmup, b.Progress, l.Jump)), grad)
+}
+
+// Entropy is LogConf with the student's own soft predictions in place of the hardened ones (EleutherAI/w2s).
+type Entropy struct {
+	Alpha, Warmup float64
+	Balance       bool // as in LogConf
+}
+
+func (l Entropy) String() string {
+	return render("entropy", "alpha", l.Alpha, "warmup", l.Warmup, "balance", l.Balance)
+}
+func (Entropy) Moving() bool { return true }
+
+// Check refuses Balance for candidates, which have no classes to balance.
+func (l Entropy) Check(classes int) error { return checkBalance(l.Balance, classes) }
+
+func (l Entropy) Gradient(b *Batch, grad []float64) float64 {
+	labels := b.Labels
+	if l.Balance {
+		labels = balanced(b)
+	}
+	return b.CrossEntropy(mix(labels, b.Probs, warmed(l.Alpha, l.Warmup, b.Progress, false)), grad)
+}
+
+// Product is the cross-entropy against student^Beta · labels^Alpha, normalised (openai/weak-to-strong,
+// weak_to_strong/loss.py). The powers are taken as logarithms, so that no target underflows to 0/0.
+type Product struct{ Alpha, Beta float64 }
+
+func (l Product) String() string { return render("product", "alpha", l.Alpha, "beta", l.Beta) }
+func (Product) Moving() bool     { return true }
+
+func (l Product) Gradient(b *Batch, grad []float64) float64 {
+	targets, scratch := make([]float64, len(b.Labels)), make([]float64, len(b.Labels))
+	for k, label := range b.Labels {
+		targets[k] = l.Beta * b.LogProbs[k]
+		if l.Alpha != 0 { // 0^0 is 1
+			targets[k] += l.Alpha * math.Log(label)
+		}
+	}
+	for i := range b.Len() {
+		from, to := b.Start[i], b.Start[i+1]
+		if to-from == 2 && math.IsInf(targets[from], -1) { // the difference of two logits must not be infinite
+			targets[from], targets[from+1] = 0, 1
+			continue
+		} else if to-from == 2 && math.IsInf(targets[from+1], -1) {
+			targets[from], targets[from+1] = 1, 0
+			continue
+		}
+		logSoftmax(targets[from:to], scratch[from:to], targets[from:to])
+	}
+	return b.CrossEntropy(targets, grad)
+}
+
+// Window is the cross-entropy over the examples where the student is unsure: its top probability is under
+// 0.5 + Radius. The sum is divided by the weight of the whole batch; where nobody is unsure the loss is 0
+// (EleutherAI/w2s, w2s/loss.py).
+type Window struct {
+	Radius float64
+	// MidWeak takes the median distance of the labels' top probability from 0.5 as the radius, over the training set;
+	// of an even number, the lower of the middle two, as torch.median does.
+	MidWeak bool
+}
+
+func (l Window) String() string {
+	if l.MidWeak {
+		return render("window", "radius", "midweak")
+	}
+	return render("window", "radius", l.Radius)
+}
+func (Window) Moving() bool { return true }
+
+// Prepare sets the radius of a MidWeak window.
+func (l Window) Prepare(labels *Batch) Loss {
+	if !l.MidWeak {
+		return l
+	}
+	var distances []float64
+	for i := range labels.Len() {
+		if labels.Weight(i) > 0 {
+			distances = append(distances, slices.Max(labels.Labels[labels.Start[i]:labels.Start[i+1]])-0.5)
+		}
+	}
+	slices.Sort(distances)
+	return Window{Radius: distances[(len(distances)-1)/2]}
+}
+
+func (l Window) Gradient(b *Batch, grad []float64) float64 {
+	targets := make([]float64, len(b.Labels))
+	for i := range b.Len() {
+		from, to := b.Start[i], b.Start[i+1]
+		if slices.Max(b.Probs[from:to]) < 0.5+l.Radius {
+			copy(targets[from:to], b.Labels[from:to])
+		}
+	}
+	return b.CrossEntropy(targets, grad)
+}
+
+// warmed is the weight of the student's own prediction after the given progress.
+func warmed(alpha, warmup, progress float64, jump bool) float64 {
+	switch {
+	case jump && progress <= warmup:
+		return alpha * progress
+	case jump || warmup <= 0:
+		return alpha
+	}
+	return alpha * min(1, progress/warmup)
+}
+
+func mix(labels, own []float64, c float64) []float64 {
+	targets := make([]float64, len(labels))
+	for k := range targets {
+		targets[k] = (1-c)*labels[k] + c*own[k]
+	}
+	return targets
+}
+
+func entropy(p []float64) float64 {
+	h := 0.0
+	for _, v := range p {
+		if v > 0 {
+			h -= v * math.Log(v)
+		}
+	}
+	return h
+}
+
+// argmax is the place of the largest value, the first of equals.
+func argmax(p []float64) int {
+	best := 0
+	for k, v := range p {
+		if v > p[best] {
+			best = k
+		}
+	}
+	return best
+}
+
+func checkBalance(balance bool, classes int) error {
+	if balance && classes == 0 {
+		return errors.New("balance needs classes, and candidates have none (leave balance out)")
+	}
+	return nil
+}
+
+// balanced returns the labels with the mean over the batch subtracted from their log odds. With more than two classes
+// the logs of the probabilities take the place of the log odds, which is the same thing for two.
+func balanced(b *Batch) []float64 {
+	const eps = 1e-7 // of w2s/loss.py
+	k := b.Classes
+	logs := make([]float64, len(b.Labels))
+	mean := make([]float64, k)
+	for i := range b.Len() {
+		for c := range k {
+			logs[k*i+c] = math.Log(b.Labels[k*i+c] + eps)
+			if w := b.Weight(i); w > 0 {
+				mean[c] += w * logs[k*i+c]
+			}
+		}
+	}
+	labels, scratch := make([]float64, len(logs)), make([]float64, k)
+	for i := range b.Len() {
+		row := logs[k*i : k*i+k]
+		for c := range row {
+			row[c] -= mean[c] / b.total
+		}
+		logSoftmax(row, scratch, labels[k*i:k*i+k])
+	}
+	return labels
+}

@@ -1,0 +1,98 @@
+package head
+
+import (
+	"context"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+)
+
+func miniBatched(job Job) bool {
+	a, ok := job.Optimiser.(Adam)
+	return ok && a.Batch > 0 && a.Batch < len(job.Examples)
+}
+
+// miniBatches trains the jobs that look at a few examples each step, each on its own: heads with different seeds
+// share no batch. It computes in float64.
+func (f *fitter) miniBatches(ctx context.Context) error {
+	var eng *exact
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	var mu sync.Mutex
+	for i, job := range f.jobs {
+		if !miniBatched(job) {
+			continue
+		}
+		if eng == nil {
+			eng = newExact(f.data.X)
+		}
+		g.Go(func() error {
+			t, err := trainInBatches(ctx, f.data, eng, i, job)
+			if err != nil {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			f.finish(t)
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+func trainInBatches(ctx context.Context, d Data, eng *exact, index int, job Job) (*trainee, error) {
+	t := newTrainee(d, index, job, eng.noise())
+	whole, columns := t.batch, t.cols
+	size := job.Optimiser.(Adam).Batch
+	var order []int
+	for step := 0; ; step++ {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		perEpoch := (whole.Len() + size - 1) / size
+		if at := step % perEpoch; t.step.progress() == 1 {
+			t.batch, t.cols = whole, columns // the last look is at all examples
+		} else {
+			if at == 0 {
+				order = rand.New(rand.NewPCG(job.Seed, uint64(step/perEpoch))).Perm(whole.Len())
+			}
+			t.take(whole, columns, order[at*size:min(at*size+size, len(order))])
+		}
+		t.logitGrad = make([]float64, len(t.batch.Logits))
+		for _, c := range t.cols {
+			eng.multiply(c, 0, len(c.rows))
+		}
+		t.judge()
+		for _, c := range t.cols {
+			eng.multiplyBack(c, 0, d.X.Dims)
+		}
+		t.move()
+		if !t.more {
+			return t, nil
+		}
+	}
+}
+
+// take makes the given examples of a whole training set the batch.
+func (t *trainee) take(whole *Batch, columns []*column, examples []int) {
+	start := make([]int, 1, len(examples)+1)
+	var labels, weights []float64
+	var rows []int
+	width := len(columns) * t.fold // logits a row
+	for _, e := range examples {
+		from, to := whole.Start[e], whole.Start[e+1]
+		labels = append(labels, whole.Labels[from:to]...)
+		start = append(start, len(labels))
+		if whole.Weights != nil {
+			weights = append(weights, whole.Weights[e])
+		}
+		rows = append(rows, columns[0].rows[from/width:to/width]...)
+	}
+	t.batch = newBatch(whole.Classes, start, labels, weights)
+	t.cols = make([]*column, len(columns))
+	for k, c := range columns {
+		t.cols[k] = &column{rows: rows, w: c.w, d: c.d, z: make([]float64, len(rows))}
+	}
+}

@@ -1,0 +1,200 @@
+package head
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// A Setting is one named value of a loss.
+type Setting struct {
+	Name    string
+	Default string // "" for a switch, which is off
+	About   string
+}
+
+// A NamedLoss is a line of the table of losses.
+type NamedLoss struct {
+	Name, About string
+	Settings    []Setting
+	make        func(v *values) Loss
+}
+
+// Losses is the table of all losses that have a name. A new one is a new line here.
+func Losses() []NamedLoss {
+	alpha := Setting{"alpha", "0.5", "weight of the student's own prediction, 0 to 1"}
+	warmup := Setting{"warmup", "0.1", "share of the steps over which alpha rises from 0"}
+	balance := Setting{"balance", "", "subtract the mean log odds from the labels first"}
+	return []NamedLoss{
+		{"xent", "cross-entropy against the labels", nil,
+			func(*values) Loss { return XEnt{} }},
+		{"kl", "KL(labels ‖ student)", nil,
+			func(*values) Loss { return KL{} }},
+		{"confidence", "cross-entropy + alpha · entropy of the student",
+			[]Setting{{"alpha", "0.5", "weight of the entropy, not negative"}},
+			func(v *values) Loss { return Confidence{v.number("alpha", 0, math.MaxFloat64)} }},
+		{"logconf", "cross-entropy against labels mixed with the student's own hardened prediction (Burns et al. 2023)",
+			[]Setting{alpha, warmup, {"jump", "", "the warm-up of openai/weak-to-strong, which jumps at its end"}, balance},
+			func(v *values) Loss {
+				return LogConf{v.number("alpha", 0, 1), v.number("warmup", 0, 1), v.on("jump"), v.on("balance")}
+			}},
+		{"entropy", "cross-entropy against labels mixed with the student's own soft prediction (EleutherAI/w2s)",
+			[]Setting{alpha, warmup, balance},
+			func(v *values) Loss {
+				return Entropy{v.number("alpha", 0, 1), v.number("warmup", 0, 1), v.on("balance")}
+			}},
+		{"product", "cross-entropy against student^beta · labels^alpha, normalised (openai/weak-to-strong)",
+			[]Setting{{"alpha", "1", "power of the labels, not negative"}, {"beta", "1", "power of the student, not negative"}},
+			func(v *values) Loss {
+				return Product{v.number("alpha", 0, math.MaxFloat64), v.number("beta", 0, math.MaxFloat64)}
+			}},
+		{"window", "cross-entropy where the student's top probability is under 0.5 + radius (EleutherAI/w2s)",
+			[]Setting{{"radius", "0.15", "a number, or midweak: the median distance of the labels from 0.5"}},
+			func(v *values) Loss {
+				if v.given["radius"] == "midweak" {
+					return Window{MidWeak: true}
+				}
+				return Window{Radius: v.number("radius", -0.5, 1)}
+			}},
+	}
+}
+
+// Parse reads a loss by name, with settings after colons where they differ from the defaults:
+//
+//	xent    logconf:alpha=0.75:warmup=0.2    logconf:jump    window:radius=midweak
+//
+// The String of a loss from Losses reads back as the same loss.
+func Parse(text string) (Loss, error) {
+	name, rest, _ := strings.Cut(text, ":")
+	var names []string
+	for _, l := range Losses() {
+		if l.Name == name {
+			return l.parse(text, rest)
+		}
+		names = append(names, l.Name)
+	}
+	return nil, fmt.Errorf("head: unknown loss %q%s (losses: %s)", name, didYouMean(name, names), strings.Join(names, ", "))
+}
+
+func (l NamedLoss) parse(text, rest string) (Loss, error) {
+	v := &values{given: map[string]string{}}
+	var names []string
+	for _, s := range l.Settings {
+		names = append(names, s.Name)
+		v.given[s.Name] = s.Default
+	}
+	seen := map[string]bool{}
+	for part := range strings.SplitSeq(rest, ":") {
+		if rest == "" {
+			break
+		}
+		key, value, valued := strings.Cut(part, "=")
+		old, known := v.given[key]
+		switch {
+		case !known && len(names) == 0:
+			v.fault("%s has no settings, got %q", l.Name, part)
+		case !known:
+			v.fault("unknown setting %q%s (settings: %s)", key, didYouMean(key, names), strings.Join(names, ", "))
+		case seen[key]:
+			v.fault("%s is given twice", key)
+		case old == "" && !valued:
+			v.given[key] = "true"
+		case old != "" && !valued:
+			v.fault("%s needs a value, as in %s=%s", key, key, old)
+		default:
+			v.given[key] = value
+		}
+		seen[key] = true
+	}
+	loss := l.make(v)
+	if err := errors.Join(v.faults...); err != nil {
+		return nil, fmt.Errorf("head: loss %q: %w", text, err)
+	}
+	return loss, nil
+}
+
+// values are the settings of one loss while it is read, with all faults found so far.
+type values struct {
+	given  map[string]string
+	faults []error
+}
+
+func (v *values) fault(format string, args ...any) {
+	v.faults = append(v.faults, fmt.Errorf(format, args...))
+}
+
+func (v *values) number(name string, low, high float64) float64 {
+	x, err := strconv.ParseFloat(v.given[name], 64)
+	if err != nil || !(x >= low && x <= high) {
+		limits := fmt.Sprintf("from %v to %v", low, high)
+		if high == math.MaxFloat64 {
+			limits = fmt.Sprintf("of %v or more", low)
+		}
+		v.fault("%s=%s is not a number %s", name, v.given[name], limits)
+	}
+	return x
+}
+
+func (v *values) on(name string) bool {
+	if v.given[name] == "" {
+		return false
+	}
+	on, err := strconv.ParseBool(v.given[name])
+	if err != nil {
+		v.fault("%s=%s is not true or false", name, v.given[name])
+	}
+	return on
+}
+
+// render writes a loss the way Parse reads it; pairs are names and values. A switch that is off is left out.
+func render(name string, pairs ...any) string {
+	var b strings.Builder
+	b.WriteString(name)
+	for i := 0; i < len(pairs); i += 2 {
+		switch v := pairs[i+1].(type) {
+		case bool:
+			if v {
+				fmt.Fprintf(&b, ":%s", pairs[i])
+			}
+		default:
+			fmt.Fprintf(&b, ":%s=%v", pairs[i], v)
+		}
+	}
+	return b.String()
+}
+
+// didYouMean is a question with the nearest of the names, or nothing where none is near.
+func didYouMean(name string, names []string) string {
+	best, distance := "", 3
+	for _, n := range names {
+		if d := editDistance(name, n); d < distance {
+			best, distance = n, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf(", did you mean %q?", best)
+}
+
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,63 @@
+package head
+
+import (
+	"math"
+
+	"w2s/harness/feature"
+)
+
+// A Scaling moves and stretches features so that each dimension has mean 0 and standard deviation 1 over the rows it
+// was made from. It sees features alone, never labels.
+type Scaling struct {
+	Mean, SD []float64 // length dims; an SD is never 0
+}
+
+// Standardise measures the mean and the standard deviation (the population's, as scikit-learn's StandardScaler) of
+// each dimension over the given rows of x, nil for all. A dimension that does not vary gets an SD of 1.
+func Standardise(x *feature.Matrix, rows []int) *Scaling {
+	if rows == nil {
+		rows = make([]int, x.Rows)
+		for i := range rows {
+			rows[i] = i
+		}
+	}
+	s := &Scaling{Mean: make([]float64, x.Dims), SD: make([]float64, x.Dims)}
+	for _, i := range rows {
+		for j, v := range x.Row(i) {
+			s.Mean[j] += float64(v)
+		}
+	}
+	n := max(1, float64(len(rows)))
+	for j := range s.Mean {
+		s.Mean[j] /= n
+	}
+	for _, i := range rows {
+		for j, v := range x.Row(i) {
+			d := float64(v) - s.Mean[j]
+			s.SD[j] += d * d
+		}
+	}
+	for j := range s.SD {
+		s.SD[j] = math.Sqrt(s.SD[j] / n)
+		// A spread within the rounding of float32 is noise, not a feature.
+		if s.SD[j] <= 1e-7*math.Abs(s.Mean[j]) || s.SD[j] == 0 {
+			s.SD[j] = 1
+		}
+	}
+	return s
+}
+
+// apply returns the scaled matrix, or x itself where there is no scaling.
+func (s *Scaling) apply(x *feature.Matrix) *feature.Matrix {
+	if s == nil {
+		return x
+	}
+	out := &feature.Matrix{Rows: x.Rows, Dims: x.Dims, Data: make([]float32, len(x.Data))}
+	for i := range x.Rows {
+		row := out.Row(i)
+		for j, v := range x.Row(i) {
+			row[j] = float32((float64(v) - s.Mean[j]) / s.SD[j])
+		}
+	}
+	return out
+}

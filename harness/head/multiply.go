@@ -3,7 +3,7 @@ package head
 // Columns is the number of columns that every call of a Multiplier has. It is fixed, and missing columns are zero,
 // because fast kernels block their sums by the shape of the product: with a fixed shape a head comes out bit for bit
 // the same whether it is trained alone or beside others.
-const Columns = 16
+const Columns = 32
 
 // A Multiplier multiplies one fixed matrix X (rows, dims) of float32 with many columns at once. All slices are
 // row-major. Each element of a result must depend on its own column alone, and not on the number of threads.

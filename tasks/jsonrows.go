@@ -1,0 +1,94 @@
+package tasks
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"unicode/utf8"
+)
+
+// readJSONL reads one JSON object a line.
+func readJSONL(r io.Reader, faults *Faults, f rowFile, emit func(*row) bool) error {
+	return eachLine(r, func(line int, text []byte) bool {
+		text = bytes.TrimSpace(text)
+		if len(text) == 0 {
+			return true
+		}
+		columns, fault := decodeObject(text)
+		if fault != "" {
+			faults.add(f.name, line, "%s", fault)
+			return true
+		}
+		return emit(&row{line: line, columns: columns})
+	})
+}
+
+// readJSON reads a list of objects, or objects one after the other.
+func readJSON(r io.Reader, faults *Faults, f rowFile, emit func(*row) bool) error {
+	data, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	data = bytes.TrimPrefix(data, []byte(byteOrderMark))
+	in := json.NewDecoder(bytes.NewReader(data))
+	if trimmed := bytes.TrimLeft(data, " \t\r\n"); len(trimmed) > 0 && trimmed[0] == '[' {
+		if _, err := in.Token(); err != nil {
+			return err
+		}
+	}
+	line, counted := 1, 0
+	for in.More() {
+		var raw json.RawMessage
+		err := in.Decode(&raw)
+		start := int(in.InputOffset()) - len(raw)
+		if err != nil {
+			start = int(in.InputOffset())
+		}
+		line += bytes.Count(data[counted:start], []byte("\n"))
+		counted = start
+		if err != nil {
+			faults.add(f.name, line, "%s", jsonFault(err))
+			return nil
+		}
+		columns, fault := decodeObject(raw)
+		if fault != "" {
+			faults.add(f.name, line, "%s", fault)
+			continue
+		}
+		if !emit(&row{line: line, columns: columns}) {
+			return nil
+		}
+	}
+	return nil
+}
+
+func decodeObject(text []byte) (columns map[string]any, fault string) {
+	if !utf8.Valid(text) {
+		return nil, "not UTF-8 (save the file as UTF-8)"
+	}
+	in := json.NewDecoder(bytes.NewReader(text))
+	in.UseNumber()
+	if err := in.Decode(&columns); err != nil {
+		return nil, jsonFault(err)
+	}
+	if _, err := in.Token(); err != io.EOF {
+		return nil, "more than one JSON value on the line"
+	}
+	if columns == nil {
+		return nil, "not a JSON object"
+	}
+	return columns, ""
+}
+
+func jsonFault(err error) string {
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &kind):
+		return fmt.Sprintf("a JSON %s, want an object", kind.Value)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return "not JSON: the text ends too early"
+	}
+	return fmt.Sprintf("not JSON: %v", err)
+}

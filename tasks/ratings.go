@@ -1,0 +1,66 @@
+package tasks
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// neutralBand is the mean rating, on the scale from -4 to 4, below which a text takes no side: raters who answer -1, 0
+// and 1 give such means. What lies within it is left out, as it has no gold label that people would agree on.
+const neutralBand = 0.5
+
+// ratings is the sentiment of short texts, each rated by 15 to 100 people (Hutto and Gilbert 2014).
+type ratings struct {
+	name, title string
+	grouped     bool // ids are REVIEW_SENTENCE, and sentences of one review stay together
+}
+
+func (t ratings) Info() Info {
+	return Info{
+		Name: t.name, Category: NLP, Form: Classify, Classes: []string{"negative", "positive"},
+		Title:  t.title + fmt.Sprintf(", sign of the mean rating, near-neutral ones (below %v) left out", neutralBand),
+		Source: "Hutto and Gilbert 2014 (ICWSM), in the source archive of PyPI vaderSentiment 2.5", Licence: "MIT",
+		Metric: Accuracy, Version: 1,
+	}
+}
+
+// ratingColumns are those of the ground-truth files, which have no header line.
+var ratingColumns = []string{"id", "rating", "text"}
+
+func (t ratings) Load(ctx context.Context, src Source) (*Data, error) {
+	path, err := src.Path(ctx, "vader-"+t.name)
+	if err != nil {
+		return nil, fmt.Errorf("tasks: %s: %w", t.name, err)
+	}
+	c := newCollector(t.Info())
+	err = c.read(ctx, rowFile{path: path, format: "tsv", columns: ratingColumns}, false, t.example)
+	if err != nil {
+		return nil, err
+	}
+	return c.finish()
+}
+
+func (t ratings) example(r *row) Example {
+	rating := r.float("rating")
+	if rating < -4 || rating > 4 {
+		r.fail("rating %v is not between -4 and 4", rating)
+	}
+	if rating > -neutralBand && rating < neutralBand {
+		r.leaveOut(fmt.Sprintf("mean rating nearer to 0 than %v", neutralBand))
+	}
+	e := yesNo(strings.TrimSpace(r.text("text")), rating > 0)
+	if t.grouped {
+		review, _, _ := strings.Cut(r.text("id"), "_")
+		e.Group = t.name + " " + review
+	}
+	return e
+}
+
+// yesNo is an example of two classes, the second of which is yes.
+func yesNo(text string, yes bool) Example {
+	if yes {
+		return Example{Texts: []string{text}, Gold: []float64{0, 1}}
+	}
+	return Example{Texts: []string{text}, Gold: []float64{1, 0}}
+}

@@ -1,0 +1,116 @@
+package tasks
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+)
+
+// All returns the built-in tasks, in the order in which they are listed. The slice is new on every call.
+func All() []Task {
+	return slices.Concat(
+		[]Task{
+			ratings{name: "tweets", title: "tweet-like texts, human-rated sentiment"},
+			ratings{name: "movies", title: "movie review snippets, human-rated sentiment"},
+			ratings{name: "amazon", title: "Amazon review snippets, human-rated sentiment", grouped: true},
+			ratings{name: "editorials", title: "newspaper editorial snippets, human-rated sentiment", grouped: true},
+		},
+		hubTasks(),
+	)
+}
+
+// Names returns the names of the built-in tasks, in their order.
+func Names() []string {
+	var names []string
+	for _, t := range All() {
+		names = append(names, t.Info().Name)
+	}
+	return names
+}
+
+// Lookup returns the built-in task of that name. An unknown name gives an error that suggests the nearest ones.
+func Lookup(name string) (Task, error) {
+	for _, t := range All() {
+		if t.Info().Name == name {
+			return t, nil
+		}
+	}
+	names := Names()
+	if near := nearest(name, names); near != "" {
+		return nil, fmt.Errorf("tasks: unknown task %q (did you mean %q? have: %s)", name, near, strings.Join(names, ", "))
+	}
+	return nil, fmt.Errorf("tasks: unknown task %q (have: %s; or a file: .jsonl, .csv, .tsv, .parquet, .yaml)", name, strings.Join(names, ", "))
+}
+
+// Open returns the built-in task of that name, or a task made of the file of that name.
+func Open(nameOrPath string) (Task, error) {
+	if !looksLikeFile(nameOrPath) {
+		return Lookup(nameOrPath)
+	}
+	return OpenFile(nameOrPath)
+}
+
+// looksLikeFile tells a path from a name: it holds a separator, ends like a data or task file, or exists.
+func looksLikeFile(ref string) bool {
+	if strings.ContainsAny(ref, `/\`) || isSpec(ref) {
+		return true
+	}
+	if _, err := formatOf(ref); err == nil {
+		return true
+	}
+	if slices.Contains(Names(), ref) {
+		return false
+	}
+	info, err := os.Stat(ref)
+	return err == nil && !info.IsDir()
+}
+
+// nearest returns the known name that is at most a third of its length of edits away, or that starts with the name
+// given; "" where there is none.
+func nearest(name string, known []string) string {
+	best, bestDistance := "", 1<<30
+	for _, k := range known {
+		d := editDistance(strings.ToLower(name), k)
+		if d < bestDistance {
+			best, bestDistance = k, d
+		}
+	}
+	if bestDistance <= max(1, len(best)/3) {
+		return best
+	}
+	for _, k := range known {
+		if len(name) >= 3 && strings.HasPrefix(k, strings.ToLower(name)) {
+			return k
+		}
+	}
+	return ""
+}
+
+// editDistance counts insertions, deletions, substitutions and swaps of neighbours (optimal string alignment).
+func editDistance(a, b string) int {
+	if len(a) > 64 {
+		a = a[:64] // a name that long is near to none of ours
+	}
+	d := make([][]int, len(a)+1)
+	for i := range d {
+		d[i] = make([]int, len(b)+1)
+		d[i][0] = i
+	}
+	for j := range d[0] {
+		d[0][j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			d[i][j] = min(d[i-1][j]+1, d[i][j-1]+1, d[i-1][j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				d[i][j] = min(d[i][j], d[i-2][j-2]+1)
+			}
+		}
+	}
+	return d[len(a)][len(b)]
+}

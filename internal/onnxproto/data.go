@@ -8,6 +8,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+
+	"w2s/internal/half"
 )
 
 // Floats reads a whole constant of a floating-point type as float32, row-major, together with its shape.
@@ -128,25 +130,11 @@ func (d *data) floats(dst []float32, first int64) error {
 func decodeFloat(t DataType, b []byte) float32 {
 	switch t {
 	case Float16:
-		return HalfToFloat(binary.LittleEndian.Uint16(b))
+		return half.Float16(binary.LittleEndian.Uint16(b))
 	case BFloat16:
-		return math.Float32frombits(uint32(binary.LittleEndian.Uint16(b)) << 16)
+		return half.BFloat16(binary.LittleEndian.Uint16(b))
 	case Float64:
 		return float32(math.Float64frombits(binary.LittleEndian.Uint64(b)))
 	}
 	return math.Float32frombits(binary.LittleEndian.Uint32(b))
-}
-
-// HalfToFloat converts an IEEE 754 binary16 number; the result is exact.
-func HalfToFloat(h uint16) float32 {
-	sign := uint32(h>>15) << 31
-	exponent, fraction := uint32(h>>10&31), uint32(h&1023)
-	switch {
-	case exponent == 31: // infinity, NaN
-		return math.Float32frombits(sign | 255<<23 | fraction<<13)
-	case exponent == 0: // zero, subnormal: fraction * 2^-24
-		v := float32(fraction) / (1 << 24)
-		return math.Float32frombits(sign | math.Float32bits(v))
-	}
-	return math.Float32frombits(sign | (exponent+112)<<23 | fraction<<13)
 }

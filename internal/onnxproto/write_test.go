@@ -3,7 +3,6 @@ package onnxproto
 import (
 	"bytes"
 	"encoding/json"
-	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -170,29 +169,6 @@ func TestMarshalRefuses(t *testing.T) {
 		test.change(&m)
 		if _, err := m.Marshal(); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v", test.name, err)
-		}
-	}
-}
-
-func TestHalfToFloat(t *testing.T) {
-	for i := range 1 << 16 {
-		h := uint16(i)
-		exponent, fraction := int(h>>10&31), float64(h&1023)
-		want := math.Ldexp(1+fraction/1024, exponent-15)
-		switch {
-		case exponent == 31 && fraction == 0:
-			want = math.Inf(1)
-		case exponent == 31:
-			want = math.NaN()
-		case exponent == 0:
-			want = math.Ldexp(fraction, -24)
-		}
-		if h>>15 == 1 {
-			want = -want
-		}
-		got := float64(HalfToFloat(h))
-		if got != want && !(math.IsNaN(got) && math.IsNaN(want)) || math.Signbit(got) != math.Signbit(want) && !math.IsNaN(want) {
-			t.Fatalf("%#04x: got %v, want %v", h, got, want)
 		}
 	}
 }

@@ -1,0 +1,238 @@
+package safetensors
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func tensors() []Tensor {
+	return []Tensor{
+		Float64Tensor("wide", []int64{2}, []float64{math.Pi, -1e300}),
+		Int64Tensor("ids", []int64{3}, []int64{-1, 0, math.MaxInt64}),
+		Float32Tensor("layer.weight", []int64{2, 3}, []float32{1, 2.5, -3, 0, float32(math.Inf(1)), 1e-40}),
+		Float32Tensor("scalar \"quoted\" <é>", nil, []float32{7}),
+		Float32Tensor("empty", []int64{0, 4}, nil),
+		{"half", "F16", []int64{2}, []byte{0x00, 0x3c, 0x01, 0x80}},
+		{"brain", "BF16", []int64{1}, []byte{0xc0, 0x3f}},
+		{"narrow", "I32", []int64{2}, []byte{0xff, 0xff, 0xff, 0xff, 7, 0, 0, 0}},
+		{"tiny", "I8", []int64{3}, []byte{0x80, 0, 0x7f}},
+	}
+}
+
+func write(t testing.TB, list ...Tensor) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := Write(&b, map[string]string{"kind": "test", "a": "b"}, list...); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func readBytes(data []byte) (*File, error) {
+	f := &File{path: "test", r: bytes.NewReader(data)}
+	return f, f.read(int64(len(data)))
+}
+
+func TestRoundTrip(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.safetensors")
+	if err := os.WriteFile(path, write(t, tensors()...), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	f, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if !reflect.DeepEqual(f.Metadata, map[string]string{"kind": "test", "a": "b"}) {
+		t.Errorf("metadata %v", f.Metadata)
+	}
+	if len(f.Tensors) != len(tensors()) {
+		t.Fatalf("%d tensors", len(f.Tensors))
+	}
+	for name, want := range map[string][]float32{
+		"layer.weight":          {1, 2.5, -3, 0, float32(math.Inf(1)), 1e-40},
+		"scalar \"quoted\" <é>": {7},
+		"empty":                 {},
+		"half":                  {1, -1.0 / (1 << 24)},
+		"brain":                 {1.5},
+		"tiny":                  {-128, 0, 127},
+		"wide":                  {math.Pi, float32(math.Inf(-1))},
+	} {
+		if got, err := f.Floats(name); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got %v, want %v, %v", name, got, want, err)
+		}
+	}
+	for name, want := range map[string][]int64{"ids": {-1, 0, math.MaxInt64}, "narrow": {-1, 7}} {
+		if got, err := f.Int64s(name); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got %v, want %v, %v", name, got, want, err)
+		}
+	}
+	if got, err := f.Float64s("wide"); err != nil || !reflect.DeepEqual(got, []float64{math.Pi, -1e300}) {
+		t.Errorf("wide: %v, %v", got, err)
+	}
+	if i, ok := f.Lookup("layer.weight"); !ok || i.DType != "F32" || !reflect.DeepEqual(i.Shape, []int64{2, 3}) {
+		t.Errorf("layer.weight: %+v %v", i, ok)
+	}
+	for _, err := range []error{errOf(f.Floats("ids")), errOf(f.Int64s("half")), errOf(f.Float64s("ids")), errOf(f.Floats("none"))} {
+		if err == nil || !strings.Contains(err.Error(), path) {
+			t.Errorf("reading the wrong type: %v", err)
+		}
+	}
+}
+
+func errOf[T any](_ T, err error) error { return err }
+
+// TestPython writes a file that Python's library must read, and reads back what Python then writes.
+func TestPython(t *testing.T) {
+	interpreter := os.Getenv("W2S_PYTHON")
+	if interpreter == "" {
+		interpreter = "python3"
+	}
+	if err := exec.Command(interpreter, "-c", "import safetensors.numpy, numpy").Run(); err != nil {
+		t.Skipf("needs Python with safetensors and numpy (set W2S_PYTHON): %v", err)
+	}
+	dir := t.TempDir()
+	ours, theirs := filepath.Join(dir, "ours"), filepath.Join(dir, "theirs")
+	// numpy has no bfloat16.
+	list := append(tensors()[:6:6], tensors()[7:]...)
+	if err := os.WriteFile(ours, write(t, list...), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	const script = `
+import sys, numpy as np
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
+d = load_file(sys.argv[1])
+assert d["layer.weight"].tolist() == [[1, 2.5, -3], [0, float("inf"), float(np.float32(1e-40))]], d
+assert d["ids"].tolist() == [-1, 0, 2**63 - 1] and d["half"].tolist() == [1, -2.0**-24], d
+assert d['scalar "quoted" <é>'].shape == () and d["empty"].shape == (0, 4), d
+assert safe_open(sys.argv[1], "np").metadata() == {"kind": "test", "a": "b"}
+d["twice"] = d["wide"] * 2
+save_file(d, sys.argv[2], metadata={"by": "python"})
+`
+	if out, err := exec.Command(interpreter, "-c", script, ours, theirs).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	f, err := Open(theirs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if got, err := f.Float64s("twice"); err != nil || got[0] != 2*math.Pi || f.Metadata["by"] != "python" {
+		t.Errorf("twice: %v, %v; metadata %v", got, err, f.Metadata)
+	}
+	if got, err := f.Floats("layer.weight"); err != nil || !reflect.DeepEqual(got, []float32{1, 2.5, -3, 0, float32(math.Inf(1)), 1e-40}) {
+		t.Errorf("layer.weight: %v, %v", got, err)
+	}
+}
+
+func file(header string, data int) []byte {
+	b := binary.LittleEndian.AppendUint64(nil, uint64(len(header)))
+	return append(append(b, header...), make([]byte, data)...)
+}
+
+func TestReadRefuses(t *testing.T) {
+	tests := []struct {
+		name string
+		data []byte
+		want string
+	}{
+		{"empty", nil, "too few"},
+		{"pointer", []byte("version https://git-lfs.github.com/spec/v1\n"), "git lfs pull"},
+		{"header beyond the file", binary.LittleEndian.AppendUint64(nil, 100), "truncated"},
+		{"huge header", binary.LittleEndian.AppendUint64(nil, 1<<63+1), "truncated"},
+		{"not JSON", file("hello", 0), "not a JSON object"},
+		{"a list", file("[]", 0), "not a JSON object"},
+		{"unfinished", file(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}`, 4), "EOF"},
+		{"something after", file(`{} {}`, 0), "after the JSON object"},
+		{"twice", file(`{"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}`, 0), `named "a"`},
+		{"truncated", file(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, 7), "truncated"},
+		{"data left over", file(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 5), "belong to no tensor"},
+		{"hole", file(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}`, 8), "begins at 4"},
+		{"overlap", file(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}`, 8), "begins at 4"},
+		{"shape", file(`{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}`, 8), "are not F32 of shape [3]"},
+		{"negative shape", file(`{"a":{"dtype":"F32","shape":[-1,-2],"data_offsets":[0,8]}}`, 8), "impossible shape"},
+		{"huge shape", file(`{"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,8]}}`, 8), "impossible shape"},
+		{"overflowing shape", file(`{"a":{"dtype":"F32","shape":[4611686018427387905],"data_offsets":[0,4]}}`, 4), "are not F32"},
+		{"offsets backwards", file(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,0]}}`, 4), "data_offsets"},
+		{"negative offsets", file(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[-4,0]}}`, 4), "data_offsets"},
+		{"one offset", file(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0]}}`, 4), "data_offsets"},
+		{"fraction", file(`{"a":{"dtype":"F32","shape":[1.5],"data_offsets":[0,4]}}`, 4), `tensor "a"`},
+		{"metadata", file(`{"__metadata__":{"a":1}}`, 0), "__metadata__"},
+	}
+	for _, test := range tests {
+		if _, err := readBytes(test.data); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v", test.name, err)
+		}
+	}
+	f, err := readBytes(file(`{"a":{"dtype":"F4","shape":[2],"data_offsets":[0,1]}}`, 1))
+	if err != nil {
+		t.Errorf("a type that is not known: %v", err)
+	} else if _, err := f.Floats("a"); err == nil {
+		t.Error("a tensor of a type that is not known was read")
+	}
+	if _, err := Open(t.TempDir()); err == nil {
+		t.Error("a folder was opened")
+	}
+}
+
+func TestTruncated(t *testing.T) {
+	whole := write(t, tensors()...)
+	for n := range whole {
+		if _, err := readBytes(whole[:n]); err == nil {
+			t.Fatalf("the first %d of %d bytes were read without an error", n, len(whole))
+		}
+	}
+}
+
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("disk full") }
+
+func TestWriteRefuses(t *testing.T) {
+	x := Float32Tensor("x", []int64{1}, []float32{1})
+	tests := []struct {
+		name string
+		list []Tensor
+		want string
+	}{
+		{"twice", []Tensor{x, x}, `"x" is taken`},
+		{"reserved", []Tensor{{"__metadata__", "F32", []int64{0}, nil}}, "is taken"},
+		{"short", []Tensor{{"y", "F32", []int64{2}, make([]byte, 4)}}, "not F32 of shape [2]"},
+		{"type", []Tensor{{"y", "float32", []int64{1}, make([]byte, 4)}}, "not float32"},
+		{"overflow", []Tensor{{"y", "F64", []int64{1 << 61}, nil}}, "not F64"},
+	}
+	for _, test := range tests {
+		if err := Write(&bytes.Buffer{}, nil, test.list...); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v", test.name, err)
+		}
+	}
+	if err := Write(fullDisk{}, nil, x); err == nil || !strings.Contains(err.Error(), "disk full") {
+		t.Errorf("full disk: %v", err)
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	f.Add(write(f, tensors()...))
+	f.Add(file(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 4))
+	f.Add(file(`{"__metadata__":{"a":"b"}}`, 0))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		file, err := readBytes(data)
+		if err != nil {
+			return
+		}
+		for _, i := range file.Tensors {
+			file.Floats(i.Name)
+			file.Int64s(i.Name)
+			file.Float64s(i.Name)
+		}
+	})
+}

@@ -1,0 +1,53 @@
+package head
+
+import (
+	"fmt"
+	"math"
+
+	"w2s/internal/onnxproto"
+)
+
+// ONNX returns the head as an ONNX model: input "features" (batch, dims) float32, raw as the encoder makes them,
+// output "logits" (batch, outputs) float32. The scaling is folded into the weights in float64.
+func (h *Head) ONNX() ([]byte, error) {
+	if err := h.check(); err != nil {
+		return nil, err
+	}
+	if err := h.checkFinite(); err != nil {
+		return nil, err
+	}
+	layer := h.fold()
+	n := h.Outputs()
+	weight, bias := make([]float32, h.Dims*n), make([]float32, n)
+	for k, column := range layer.columns {
+		bias[k] = float32(layer.bias[k])
+		for j, w := range column {
+			weight[j*n+k] = float32(w)
+		}
+	}
+	for _, v := range append(weight[:len(weight):len(weight)], bias...) {
+		if math.IsInf(float64(v), 0) {
+			return nil, fmt.Errorf("head: a weight is too large for float32, which ONNX export uses")
+		}
+	}
+	matrix := func(name string, cols int) onnxproto.Value {
+		return onnxproto.Value{Name: name, Type: onnxproto.Float32, Ranked: true,
+			Dims: []onnxproto.Dim{{Name: "batch"}, {Size: int64(cols)}}}
+	}
+	model := onnxproto.Model{
+		Name:    "head",
+		Inputs:  []onnxproto.Value{matrix("features", h.Dims)},
+		Outputs: []onnxproto.Value{matrix("logits", n)},
+		Nodes: []onnxproto.Node{{Op: "Gemm", Name: "logits",
+			Inputs: []string{"features", "weight", "bias"}, Outputs: []string{"logits"}}},
+		Initializers: []onnxproto.Tensor{
+			onnxproto.Float32Tensor("weight", []int64{int64(h.Dims), int64(n)}, weight),
+			onnxproto.Float32Tensor("bias", []int64{int64(n)}, bias),
+		},
+	}
+	data, err := model.Marshal()
+	if err != nil {
+		return nil, fmt.Errorf("head: export: %w", err)
+	}
+	return data, nil
+}

@@ -1,0 +1,162 @@
+package stats
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"gonum.org/v1/gonum/stat/distuv"
+)
+
+// The tests that Compare uses.
+const (
+	TestMcNemar  = "mcnemar exact"
+	TestSignFlip = "sign-flip permutation"
+)
+
+// permutations is how many sign flips SignFlip draws; the smallest p-value it can give is 1e-4.
+const permutations = 9999
+
+// A Difference is the mean of a - b over the same test examples.
+type Difference struct {
+	Diff     float64  `json:"diff"`
+	Interval Interval `json:"interval"` // paired bootstrap
+	P        float64  `json:"p"`        // two-sided; of one comparison: see Holm for many
+	Test     string   `json:"test"`
+	Better   int      `json:"better"` // examples on which a is better
+	Worse    int      `json:"worse"`
+	N        int      `json:"n"`
+}
+
+// Compare sets two students beside each other: a and b are their correctness on the same examples, 0 or 1 or averages over
+// seeds. With 0 and 1 and single examples as units the p-value is that of the exact McNemar test; otherwise of a
+// sign-flip permutation test over examples (or groups). b.N is set from the input.
+func Compare(a, b []float64, boot Bootstrap) (Difference, error) {
+	boot.N = len(a)
+	if len(b) != len(a) {
+		return Difference{}, fmt.Errorf("stats: comparing %d examples with %d", len(a), len(b))
+	}
+	if err := errors.Join(checkFinite("example", a), checkFinite("example", b), boot.check()); err != nil {
+		return Difference{}, err
+	}
+	d := Difference{N: len(a), Test: TestMcNemar}
+	diff := make([]float64, len(a))
+	for i := range a {
+		diff[i] = a[i] - b[i]
+		switch {
+		case diff[i] > 0:
+			d.Better++
+		case diff[i] < 0:
+			d.Worse++
+		}
+		if diff[i] != math.Trunc(diff[i]) {
+			d.Test = TestSignFlip
+		}
+	}
+	if boot.Groups != nil {
+		d.Test = TestSignFlip
+	}
+	d.Diff = mean(diff)
+	var err error
+	if d.Interval, err = boot.Interval(MeanScore(diff)); err != nil {
+		return Difference{}, err
+	}
+	if d.Test == TestMcNemar {
+		d.P, err = McNemar(d.Better, d.Worse)
+	} else {
+		d.P, err = SignFlip(sumByGroup(diff, boot.Groups), boot.Seed)
+	}
+	return d, err
+}
+
+func sumByGroup(values []float64, groups []int) []float64 {
+	if groups == nil {
+		return values
+	}
+	sums := make([]float64, slices.Max(groups)+1)
+	for i, g := range groups {
+		sums[g] += values[i]
+	}
+	return sums
+}
+
+// McNemar is the exact two-sided p-value of McNemar's test: the binomial test of one half among the examples on which
+// exactly one of two is right.
+func McNemar(better, worse int) (float64, error) {
+	if better < 0 || worse < 0 {
+		return 0, fmt.Errorf("stats: McNemar of %d and %d examples", better, worse)
+	}
+	n := better + worse
+	if n == 0 {
+		return 1, nil
+	}
+	return min(1, 2*distuv.Binomial{N: float64(n), P: 0.5}.CDF(float64(min(better, worse)))), nil
+}
+
+// SignFlip is the two-sided p-value of a mean of zero, by random flips of the signs of the differences. It is
+// (1 + flips at least as far from zero) / (1 + flips), so never 0.
+func SignFlip(diff []float64, seed uint64) (float64, error) {
+	if err := checkFinite("difference", diff); err != nil {
+		return 0, err
+	}
+	var moved []float64
+	sum, scale := 0.0, 0.0
+	for _, d := range diff {
+		if d != 0 {
+			moved = append(moved, d)
+			sum += d
+			scale += math.Abs(d)
+		}
+	}
+	// Flips that only differ by the order of summation must count as equal.
+	reach := math.Abs(sum) - 1e-12*scale
+	rng := rand.NewPCG(seed, uint64(len(diff)))
+	hits := 1
+	for range permutations {
+		flipped, bits := 0.0, uint64(0)
+		for i, d := range moved {
+			if i%64 == 0 {
+				bits = rng.Uint64()
+			}
+			if bits&1 == 1 {
+				d = -d
+			}
+			flipped += d
+			bits >>= 1
+		}
+		if math.Abs(flipped) >= reach {
+			hits++
+		}
+	}
+	return float64(hits) / (permutations + 1), nil
+}
+
+// Holm adjusts p-values for their number (Holm 1979): a comparison whose adjusted value is below 0.05 stands although
+// len(p) comparisons were made, whatever depends on what. The order of p is kept.
+func Holm(p []float64) ([]float64, error) {
+	order := make([]int, len(p))
+	for i, v := range p {
+		if !(v >= 0 && v <= 1) {
+			return nil, fmt.Errorf("stats: p-value %d is %v", i, v)
+		}
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		switch {
+		case p[a] < p[b]:
+			return -1
+		case p[a] > p[b]:
+			return 1
+		}
+		return 0
+	})
+	out := make([]float64, len(p))
+	floor := 0.0
+	for rank, i := range order {
+		floor = max(floor, min(1, p[i]*float64(len(p)-rank)))
+		out[i] = floor
+	}
+	return out, nil
+}

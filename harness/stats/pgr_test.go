@@ -1,0 +1,279 @@
+package stats
+
+import (
+	"encoding/json"
+	"math"
+	"strings"
+	"testing"
+)
+
+func TestPGROfPublishedScores(t *testing.T) {
+	for _, c := range []struct {
+		weak, student, ceiling, want float64
+		shown                        string
+	}{
+		{72, 88, 95, 16. / 23, "0.70"},
+		{0.70, 0.80, 0.90, 0.50, "0.50"},
+		{56.6, 61.9, 64.5, 0.671, "0.67"}, // AlexNet to ResNet50, openai/weak-to-strong vision/README.md
+		{56.6, 66.6, 74.0, 0.575, "0.57"}, // AlexNet to DINO ViT-B/8
+		{0.70, 0.65, 0.90, -0.25, "-0.25"},
+		{0.70, 0.95, 0.90, 1.25, "1.25"},
+	} {
+		p, err := PGROf(c.weak, c.student, c.ceiling)
+		if err != nil || !p.Defined || p.Reason != "" {
+			t.Fatalf("%v: %+v, %v", c, p, err)
+		}
+		near(t, "PGR", p.Value, c.want, 5e-4)
+		if p.String() != c.shown {
+			t.Errorf("%v shown as %s, want %s", c.want, p, c.shown)
+		}
+		if p.Interval.Known() {
+			t.Errorf("bare scores gave an interval %v", p.Interval)
+		}
+	}
+	for _, ceiling := range []float64{0.7, 0.6} {
+		p, err := PGROf(0.7, 0.8, ceiling)
+		if err != nil || p.Defined || p.Reason != ReasonNoGap || !math.IsNaN(p.Value) || p.String() != "undefined" {
+			t.Errorf("ceiling %v: %+v, %v", ceiling, p, err)
+		}
+	}
+}
+
+// TestPGRFromExamples is the worked example 72/95/88 with 1000 examples.
+func TestPGRFromExamples(t *testing.T) {
+	first := func(n int) []float64 {
+		v := make([]float64, 1000)
+		for i := range n {
+			v[i] = 1
+		}
+		return v
+	}
+	p := must(AccuracyPGR(first(720), first(880), first(950), Bootstrap{Seed: 1}))(t)
+	near(t, "PGR", p.Value, 0.6957, 5e-5)
+	near(t, "gap", p.Gap, 0.23, 1e-12)
+	if !p.Defined || p.N != 1000 || p.String() != "0.70" || !p.Interval.Contains(p.Value) {
+		t.Errorf("%+v", p)
+	}
+}
+
+func TestPairedBootstrapAgainstScipy(t *testing.T) {
+	for _, c := range loadReference(t).Paired {
+		p := must(AccuracyPGR(c.Weak, c.Student, c.Ceiling, Bootstrap{Resamples: 20000, Seed: 3}))(t)
+		near(t, "PGR", p.Value, c.PGR, 1e-12)
+		near(t, "gap", p.Gap, c.Gap, 1e-12)
+		// The ends of an interval of width w from R resamples have a standard error near 0.7·w/√R: 0.005 w here.
+		wp, wg := c.PGRInterval[1]-c.PGRInterval[0], c.GapInterval[1]-c.GapInterval[0]
+		near(t, "PGR low", p.Interval.Lo, c.PGRInterval[0], 0.03*wp)
+		near(t, "PGR high", p.Interval.Hi, c.PGRInterval[1], 0.03*wp)
+		near(t, "gap low", p.GapInterval.Lo, c.GapInterval[0], 0.03*wg)
+		near(t, "gap high", p.GapInterval.Hi, c.GapInterval[1], 0.03*wg)
+	}
+}
+
+func TestAUROCIntervalAgainstScikitLearn(t *testing.T) {
+	c := loadReference(t).AUROCInterval
+	score := must(AUROCScore(c.Pred, c.Gold))(t)
+	v := must(Bootstrap{N: len(c.Pred), Resamples: 4000, Seed: 5}.Interval(score))(t)
+	w := c.Interval[1] - c.Interval[0]
+	near(t, "low", v.Lo, c.Interval[0], 0.06*w)
+	near(t, "high", v.Hi, c.Interval[1], 0.06*w)
+}
+
+// TestPGRIsPaired has a student that beats its supervisor on exactly one example in ten and a ceiling that adds one more:
+// with the same resample for all three the intervals stay narrow though the accuracies themselves vary.
+func TestPGRIsPaired(t *testing.T) {
+	const n = 2000
+	w, s, c := make([]float64, n), make([]float64, n), make([]float64, n)
+	for i := range n {
+		base := float64(i % 2)
+		w[i], s[i], c[i] = base, base, base
+		if i%20 == 0 {
+			s[i], c[i] = 1, 1
+		}
+		if i%20 == 10 {
+			c[i] = 1
+		}
+	}
+	p := must(AccuracyPGR(w, s, c, Bootstrap{}))(t)
+	near(t, "PGR", p.Value, 0.5, 1e-12)
+	paired := p.GapInterval.Hi - p.GapInterval.Lo
+	// sd of the difference is √(0.1·0.9/n); unpaired it would be √2·√(0.25/n), 2.4 times as much.
+	near(t, "width of the gap interval", paired, 2*1.96*math.Sqrt(0.09/n), 0.003)
+}
+
+func TestPGRUndefined(t *testing.T) {
+	noise := func(n, flipped int) (w, s, c []float64) {
+		w, s, c = make([]float64, n), make([]float64, n), make([]float64, n)
+		for i := range n {
+			w[i], s[i], c[i] = float64(i%2), float64(i%2), float64(i%2)
+		}
+		for i := range flipped {
+			c[2*i] = 1
+		}
+		return
+	}
+	w, s, c := noise(200, 2)
+	p := must(AccuracyPGR(w, s, c, Bootstrap{}))(t)
+	if p.Defined || p.Reason != ReasonNoise || !math.IsNaN(p.Value) || p.Interval.Known() || !p.GapInterval.Contains(0) {
+		t.Errorf("gap of 2 examples in 200: %+v", p)
+	}
+	near(t, "gap", p.Gap, 0.01, 1e-12)
+
+	w, s, c = noise(200, 40)
+	if p = must(AccuracyPGR(w, s, c, Bootstrap{}))(t); !p.Defined {
+		t.Errorf("gap of 40 examples in 200: %+v", p)
+	}
+	if p = must(AccuracyPGR(c, s, w, Bootstrap{}))(t); p.Defined || p.Reason != ReasonNoGap || !p.GapInterval.Known() {
+		t.Errorf("negative gap: %+v", p)
+	}
+	if p = must(AccuracyPGR(w, s, w, Bootstrap{}))(t); p.Defined || p.Reason != ReasonNoGap {
+		t.Errorf("no gap: %+v", p)
+	}
+}
+
+func TestBootstrapIsDeterministicAndPairedAcrossCalls(t *testing.T) {
+	values := make([]float64, 300)
+	for i := range values {
+		values[i] = float64(i % 7)
+	}
+	b := Bootstrap{N: len(values), Seed: 9}
+	one := must(b.Samples(MeanScore(values)))(t)[0]
+	two := must(b.Samples(MeanScore(values), MeanScore(values)))(t)[1]
+	for r := range one {
+		if one[r] != two[r] {
+			t.Fatalf("resample %d: %v and %v in another call", r, one[r], two[r])
+		}
+	}
+	b.Seed++
+	if other := must(b.Samples(MeanScore(values)))(t)[0]; other[0] == one[0] && other[1] == one[1] && other[2] == one[2] {
+		t.Error("another seed gives the same resamples")
+	}
+	// Our own output, pinned on purpose: with another generator or another use of it, stored results could not be had again.
+	for r, want := range map[int]float64{0: 856, 1: 886, 1999: 889} {
+		near(t, "sum of a resample", one[r]*300, want, 1e-9)
+	}
+	v := must(Bootstrap{N: len(values), Seed: 9}.Interval(MeanScore(values)))(t)
+	near(t, "mean of resamples", mean(one), 2.98, 0.02)
+	if !(v.Lo < 2.98 && 2.98 < v.Hi) || v.Level != Level {
+		t.Errorf("interval %v", v)
+	}
+}
+
+// TestBootstrapGroups: ten copies of every example in one group are no more evidence than one.
+func TestBootstrapGroups(t *testing.T) {
+	const n, copies = 100, 10
+	single := make([]float64, n)
+	var many []float64
+	var groups []int
+	for i := range n {
+		single[i] = float64(i * 7 % 3 / 2)
+		for range copies {
+			many, groups = append(many, single[i]), append(groups, i)
+		}
+	}
+	width := func(v Interval) float64 { return v.Hi - v.Lo }
+	alone := width(must(Bootstrap{N: n, Resamples: 8000}.Interval(MeanScore(single)))(t))
+	grouped := width(must(Bootstrap{N: n * copies, Groups: groups, Resamples: 8000}.Interval(MeanScore(many)))(t))
+	ignored := width(must(Bootstrap{N: n * copies, Resamples: 8000}.Interval(MeanScore(many)))(t))
+	near(t, "grouped / alone", grouped/alone, 1, 0.06)
+	near(t, "ignored / alone", ignored/alone, 1/math.Sqrt(copies), 0.04)
+
+	for name, b := range map[string]Bootstrap{
+		"short":    {N: 3, Groups: []int{0, 1}},
+		"negative": {N: 2, Groups: []int{0, -1}},
+		"large":    {N: 2, Groups: []int{0, 2}},
+		"level":    {N: 2, Level: 1},
+		"count":    {N: 2, Resamples: -1},
+		"empty":    {},
+	} {
+		if _, err := b.Interval(MeanScore(make([]float64, b.N))); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+// TestBootstrapRefusesMissingFigures: with one positive among three, many resamples have no AUROC.
+func TestBootstrapRefusesMissingFigures(t *testing.T) {
+	score := must(AUROCScore([][]float64{{0.5, 0.5}, {0.2, 0.8}, {0.7, 0.3}}, [][]float64{{1, 0}, {0, 1}, {1, 0}}))(t)
+	if v, err := (Bootstrap{N: 3}).Interval(score); err == nil {
+		t.Errorf("got %v", v)
+	}
+}
+
+func TestPGROverSeeds(t *testing.T) {
+	p, bySeed, err := PGROverSeeds([]float64{0.7, 0.7, 0.7}, []float64{0.8, 0.78, 0.82}, []float64{0.9, 0.9, 0.9}, Level)
+	if err != nil || len(bySeed) != 3 || !p.Defined || p.N != 3 {
+		t.Fatalf("%+v, %v, %v", p, bySeed, err)
+	}
+	near(t, "mean", p.Value, 0.5, 1e-12)
+	near(t, "low", p.Interval.Lo, 0.5-4.302652729911275*0.1/math.Sqrt(3), 1e-9) // t(2 degrees, 0.975)
+	p, bySeed, err = PGROverSeeds([]float64{0.7}, []float64{0.8}, []float64{0.9}, Level)
+	if err != nil || !p.Defined || p.Interval.Known() || len(bySeed) != 1 {
+		t.Errorf("one seed: %+v, %v", p, err)
+	}
+	p, bySeed, err = PGROverSeeds([]float64{0.7, 0.9}, []float64{0.8, 0.8}, []float64{0.9, 0.9}, Level)
+	if err != nil || p.Defined || p.Reason != ReasonSeedGap || bySeed != nil {
+		t.Errorf("no gap in one seed: %+v, %v", p, err)
+	}
+	if _, _, err = PGROverSeeds(nil, nil, nil, Level); err == nil {
+		t.Error("no seeds: no error")
+	}
+}
+
+func TestJSONRoundTrip(t *testing.T) {
+	defined := PGR{Value: 0.5, Interval: Interval{0.4, 0.6, 0.95}, Gap: 0.2, GapInterval: Interval{0.1, 0.3, 0.95}, Defined: true, N: 10}
+	undefined := PGR{Value: math.NaN(), Gap: 0.01, GapInterval: Interval{-0.1, 0.1, 0.95}, Reason: ReasonNoise, N: 10}
+	for _, p := range []PGR{defined, undefined} {
+		data, err := json.Marshal(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !p.Defined && !strings.Contains(string(data), `"value":null`) {
+			t.Errorf("undefined PGR written as %s", data)
+		}
+		var back PGR
+		if err := json.Unmarshal(data, &back); err != nil {
+			t.Fatal(err)
+		}
+		if back.Defined != p.Defined || back.Reason != p.Reason || back.Gap != p.Gap || back.Interval != p.Interval ||
+			back.GapInterval != p.GapInterval || back.N != p.N || (p.Defined && back.Value != p.Value) || math.IsNaN(back.Value) == p.Defined {
+			t.Errorf("%+v came back as %+v", p, back)
+		}
+	}
+	for _, bad := range []string{`{"value":null,"gap":1}`, `{"value":"x"}`, `[]`} {
+		if err := json.Unmarshal([]byte(bad), new(PGR)); err == nil {
+			t.Errorf("PGR from %s: no error", bad)
+		}
+	}
+	for _, bad := range []string{`{"lo":2,"hi":1,"level":0.95}`, `{"lo":0,"hi":1,"level":0}`, `3`} {
+		if err := json.Unmarshal([]byte(bad), new(Interval)); err == nil {
+			t.Errorf("interval from %s: no error", bad)
+		}
+	}
+	for _, s := range []Share{{Value: math.NaN()}, {Value: 0.25, N: 8, Interval: Interval{0, 0.5, 0.95}}} {
+		data, err := json.Marshal(s)
+		var back Share
+		if err != nil || json.Unmarshal(data, &back) != nil || back.N != s.N || back.Interval != s.Interval || (s.N > 0 && back.Value != s.Value) {
+			t.Errorf("%+v came back as %+v by %s (%v)", s, back, data, err)
+		}
+	}
+	for _, p := range []Pooled{{Median: math.NaN(), Undefined: 2}, {Median: 0.5, N: 7, Interval: Interval{0.1, 0.7, 0.98}}} {
+		data, err := json.Marshal(p)
+		var back Pooled
+		if err != nil || json.Unmarshal(data, &back) != nil || back.N != p.N || back.Undefined != p.Undefined || back.Interval != p.Interval {
+			t.Errorf("%+v came back as %+v by %s (%v)", p, back, data, err)
+		}
+	}
+}
+
+func BenchmarkAccuracyPGR(b *testing.B) {
+	w, s, c := make([]float64, 872), make([]float64, 872), make([]float64, 872)
+	for i := range w {
+		w[i], s[i], c[i] = float64(i%2), float64((i+1)%3/1&1), 1
+	}
+	for b.Loop() {
+		if _, err := AccuracyPGR(w, s, c, Bootstrap{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

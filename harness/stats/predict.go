@@ -1,0 +1,138 @@
+package stats
+
+import (
+	"errors"
+	"fmt"
+	"math"
+)
+
+// sumSlack is how far a distribution's sum may be from 1: float32 softmax and labels printed with a few digits stay
+// well inside, a row of logits does not.
+const sumSlack = 1e-3
+
+// ErrEmpty says that there is nothing to measure.
+var ErrEmpty = errors.New("stats: no examples")
+
+// Argmax returns the index of the largest value, the first of them in a tie, and -1 for no values. With two classes and
+// equal probabilities that is class 0, as with the usual rule "class 1 if its probability is above one half".
+func Argmax(values []float64) int {
+	best := -1
+	for i, v := range values {
+		if best < 0 || v > values[best] {
+			best = i
+		}
+	}
+	return best
+}
+
+// Right says whether answer is a right one under gold: no entry of gold is larger.
+func Right(answer int, gold []float64) bool {
+	return gold[answer] > 0 && gold[answer] == gold[Argmax(gold)]
+}
+
+// Correct returns 1 for every example whose most probable answer is right and 0 for the others. pred[i] and gold[i] are
+// distributions of the same length.
+func Correct(pred, gold [][]float64) ([]float64, error) {
+	if err := CheckPairs(pred, gold); err != nil {
+		return nil, err
+	}
+	correct := make([]float64, len(pred))
+	for i, p := range pred {
+		if Right(Argmax(p), gold[i]) {
+			correct[i] = 1
+		}
+	}
+	return correct, nil
+}
+
+// Check returns an error unless every row is a distribution: two or more finite values in [0, 1] that sum to 1.
+func Check(rows [][]float64) error {
+	if len(rows) == 0 {
+		return ErrEmpty
+	}
+	for i, row := range rows {
+		if err := checkRow(row); err != nil {
+			return fmt.Errorf("stats: example %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// CheckPairs returns an error unless a and b hold distributions of the same lengths for the same number of examples.
+func CheckPairs(a, b [][]float64) error {
+	if len(a) != len(b) {
+		return fmt.Errorf("stats: %d examples beside %d", len(a), len(b))
+	}
+	if err := errors.Join(Check(a), Check(b)); err != nil {
+		return err
+	}
+	for i := range a {
+		if len(a[i]) != len(b[i]) {
+			return fmt.Errorf("stats: example %d: %d entries beside %d", i, len(a[i]), len(b[i]))
+		}
+	}
+	return nil
+}
+
+func checkRow(row []float64) error {
+	if len(row) < 2 {
+		return fmt.Errorf("a distribution over %d entries (want 2 or more)", len(row))
+	}
+	sum := 0.0
+	for k, v := range row {
+		// The negated form is also true for NaN.
+		if !(v >= 0 && v <= 1+sumSlack) {
+			return fmt.Errorf("entry %d is %v, not a probability", k, v)
+		}
+		sum += v
+	}
+	if math.Abs(sum-1) > sumSlack {
+		return fmt.Errorf("probabilities sum to %v, not 1", sum)
+	}
+	return nil
+}
+
+// checkFinite returns an error for empty input and for NaN and infinities.
+func checkFinite(what string, values []float64) error {
+	if len(values) == 0 {
+		return ErrEmpty
+	}
+	for i, v := range values {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return fmt.Errorf("stats: %s %d is %v", what, i, v)
+		}
+	}
+	return nil
+}
+
+func mean(values []float64) float64 {
+	sum := 0.0
+	for _, v := range values {
+		sum += v
+	}
+	return sum / float64(len(values))
+}
+
+// SeedMean averages correctness (or any per-example value) over seeds: bySeed[s][i] is example i under seed s. The
+// result is what the bootstrap takes, so that examples stay its unit however many seeds there are.
+func SeedMean(bySeed [][]float64) ([]float64, error) {
+	if len(bySeed) == 0 {
+		return nil, ErrEmpty
+	}
+	out := make([]float64, len(bySeed[0]))
+	for s, values := range bySeed {
+		if len(values) != len(out) {
+			return nil, fmt.Errorf("stats: seed %d has %d examples, seed 0 has %d", s, len(values), len(out))
+		}
+		if err := checkFinite(fmt.Sprintf("seed %d: example", s), values); err != nil {
+			return nil, err
+		}
+		for i, v := range values {
+			out[i] += v
+		}
+	}
+	for i := range out {
+		out[i] /= float64(len(bySeed))
+	}
+	return out, nil
+}

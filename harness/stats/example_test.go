@@ -36,5 +36,5 @@ func ExampleAccuracyPGR() {
 		return
 	}
 	fmt.Println("PGR", p, p.Interval, "gap", p.GapInterval)
-	// Output: PGR 0.70 [0.63, 0.75] gap [0.20, 0.26]
+	// Output: PGR 0.70 [0.64, 0.76] gap [0.20, 0.26]
 }

@@ -185,8 +185,9 @@ func (t fileTask) readFile(ctx context.Context, c *collector, f rowFile, test bo
 			id := r.text(t.spec.ID)
 			if line, ok := ids[id]; ok {
 				r.fail("id %q is already at line %d", id, line)
+			} else {
+				ids[id] = r.line
 			}
-			ids[id] = r.line
 		}
 		inTest := test
 		if t.spec.Split != nil {

@@ -108,7 +108,7 @@ func parseSpec(data []byte, name string) (Spec, *Faults) {
 	var spec Spec
 	var doc yaml.Node
 	if err := yaml.Unmarshal(data, &doc); err != nil {
-		faults.add(name, 0, "%s", strings.TrimPrefix(err.Error(), "yaml: "))
+		yamlFault(faults, name, err.Error())
 		return spec, faults
 	}
 	if len(doc.Content) != 1 || doc.Content[0].Kind != yaml.MappingNode {
@@ -133,22 +133,28 @@ func parseSpec(data []byte, name string) (Spec, *Faults) {
 		var typed *yaml.TypeError
 		if errors.As(err, &typed) {
 			for _, text := range typed.Errors {
-				line := 0
-				if _, after, ok := strings.Cut(text, "line "); ok {
-					number, rest, _ := strings.Cut(after, ": ")
-					if n, err := strconv.Atoi(number); err == nil {
-						line, text = n, rest
-					}
-				}
-				faults.add(name, line, "%s", text)
+				yamlFault(faults, name, text)
 			}
 		} else {
-			faults.add(name, 0, "%s", strings.TrimPrefix(err.Error(), "yaml: "))
+			yamlFault(faults, name, err.Error())
 		}
 		return spec, faults
 	}
 	spec.check(func(key, format string, args ...any) { faults.add(name, lines[key], format, args...) })
 	return spec, faults
+}
+
+// yamlFault takes the line number out of the library's message.
+func yamlFault(faults *Faults, name, text string) {
+	text = strings.TrimPrefix(text, "yaml: ")
+	if after, ok := strings.CutPrefix(text, "line "); ok {
+		number, rest, _ := strings.Cut(after, ": ")
+		if line, err := strconv.Atoi(number); err == nil {
+			faults.add(name, line, "%s", rest)
+			return
+		}
+	}
+	faults.add(name, 0, "%s", text)
 }
 
 // check fills the defaults in and reports what cannot be.

@@ -1,0 +1,233 @@
+package tasks
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func contains(s, part string) bool { return strings.Contains(s, part) }
+
+func write(t testing.TB, dir, name, text string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// lines makes n rows by a format of the row's number and its label.
+func lines(head, format string, n int) string {
+	var b strings.Builder
+	b.WriteString(head)
+	for i := range n {
+		fmt.Fprintf(&b, format, i, i%2)
+	}
+	return b.String()
+}
+
+func load(t testing.TB, path string) *Data {
+	t.Helper()
+	task, err := OpenFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := task.Load(context.Background(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// The same rows in every format are the same examples.
+func TestFileFormatsAgree(t *testing.T) {
+	dir := t.TempDir()
+	tsv := lines("text\tlabel\n", "row %d, said \"so\"\t%d\n", 20)
+	want := load(t, write(t, dir, "a.tsv", tsv))
+	if len(want.Pool) != 20 || positives(want.Pool) != 10 {
+		t.Fatalf("%d examples, %d positive", len(want.Pool), positives(want.Pool))
+	}
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	z.Write([]byte(tsv))
+	z.Close()
+	list := "[" + strings.TrimSuffix(lines("", "{\"text\":\"row %d, said \\\"so\\\"\",\"label\":%d},\n", 20), ",\n") + "]"
+	for name, text := range map[string]string{
+		"crlf.tsv":    strings.ReplaceAll(tsv, "\n", "\r\n"),
+		"bom.tsv":     byteOrderMark + tsv,
+		"nolast.tsv":  strings.TrimSuffix(tsv, "\n"),
+		"blank.tsv":   strings.ReplaceAll(tsv, "\n", "\n\n"),
+		"spaces.tsv":  strings.ReplaceAll(tsv, "row", "  row"),
+		"order.tsv":   lines("label\ttext\n", "%[2]d\trow %[1]d, said \"so\"\n", 20),
+		"more.tsv":    lines("n\ttext\tlabel\n", "x\trow %d, said \"so\"\t%d\n", 20),
+		"a.tsv.gz":    packed.String(),
+		"a.csv":       lines("text,label\n", "\"row %d, said \"\"so\"\"\",%d\n", 20),
+		"bomcrlf.csv": byteOrderMark + lines("text,label\r\n", "\"row %d, said \"\"so\"\"\",%d\r\n", 20),
+		"a.jsonl":     lines("", "{\"text\":\"row %d, said \\\"so\\\"\",\"label\":%d}\n", 20),
+		"float.jsonl": lines("", "{\"text\":\"row %d, said \\\"so\\\"\",\"label\":%d.0}\r\n", 20),
+		"bool.jsonl":  strings.NewReplacer("label\":0", "label\":false", "label\":1", "label\":true").Replace(lines("", "{\"text\":\"row %d, said \\\"so\\\"\",\"label\":%d}\n", 20)),
+		"a.json":      list,
+		"alias.jsonl": lines("", "{\"sentence\":\"row %d, said \\\"so\\\"\",\"hard_label\":%d}\n", 20),
+	} {
+		got := load(t, write(t, dir, name, text))
+		if !reflect.DeepEqual(got.Pool, want.Pool) {
+			t.Errorf("%s: other examples, first %q", name, got.Pool[0].Texts)
+		}
+		if got.Digest == want.Digest {
+			t.Errorf("%s: digest does not change with the bytes", name)
+		}
+	}
+}
+
+func TestQuotedLineBreaks(t *testing.T) {
+	text := "text,label\n" + lines("", "\"first line %d\nsecond, line\",%d\n", 12)
+	d := load(t, write(t, t.TempDir(), "a.csv", text))
+	if got := d.Pool[0].Texts[0]; !contains(got, "\nsecond, line") {
+		t.Errorf("text is %q", got)
+	}
+}
+
+// Every fault is named with its line, and all of a file come together.
+func TestFileFaults(t *testing.T) {
+	good := lines("", "good row %d\t%d\n", 20)
+	for _, c := range []struct {
+		name, text string
+		want       []string
+	}{
+		{"label.tsv", "text\tlabel\n" + good + "bad\t2\n", []string{`tasks: label.tsv:22: label "2" is not 0 or 1`}},
+		{"many.tsv", "text\tlabel\nbad\t2\n" + good + "\t1\nx\nbad\xff\t1\nzero\x00\t1\n", []string{
+			`tasks: many.tsv:2: label "2" is not 0 or 1`, "tasks: many.tsv:23: empty text", "tasks: many.tsv:24: 1 column, want 2",
+			"tasks: many.tsv:25: not UTF-8", "tasks: many.tsv:26: text holds a zero byte"}},
+		{"one.tsv", lines("text\tlabel\n", "row %[1]d\t1\n", 20), []string{`tasks: one: no example of class "0"`}},
+		{"three.tsv", lines("text\tlabel\n", "row %d\t%d\n", 3), []string{"tasks: three: 3 examples, want at least 12"}},
+		{"column.tsv", lines("text\tlabels2\n", "row %d\t%d\n", 20), []string{`tasks: column.tsv:2: missing column "label" (columns: "labels2", "text";`}},
+		{"nothing.tsv", "", []string{"tasks: nothing.tsv: no rows"}},
+		{"head.tsv", "text\tlabel\n", []string{"tasks: head.tsv: no rows"}},
+		{"ids.tsv", lines("id\ttext\tlabel\n", "x\trow %d\t%d\n", 2) + lines("", "%[1]d\tr %[1]d\t%[2]d\n", 20), []string{`tasks: ids.tsv:3: id "x" is already at line 2`}},
+		{"json.jsonl", lines("", "{\"text\":\"row %d\",\"label\":%d}\n", 20) + "{\"text\":\n[1]\n{\"text\":5,\"label\":\"x\"}\n{\"label\":1}\n{\"text\":null,\"label\":1}\n{\"text\":[1],\"label\":1}\n{} {}\n", []string{
+			"json.jsonl:21: not JSON: the text ends too early", "json.jsonl:22: a JSON array, want an object", `json.jsonl:23: label "x" is not 0 or 1`,
+			`json.jsonl:24: missing "text" (columns: label)`, `json.jsonl:25: "text" is empty`, `json.jsonl:26: "text" is a list, not a text`,
+			"json.jsonl:27: more than one JSON value"}},
+		{"quote.csv", lines("text,label\n", "row %d,%d\n", 20) + "\"open,1\n", []string{"quote.csv:22: extraneous or missing \" in quoted-field (record starts at line 22)"}},
+		{"width.csv", lines("text,label\n", "row %d,%d\n", 20) + "a,b,1\n", []string{"width.csv:22: 3 columns, want 2"}},
+		{"enc.csv", lines("text,label\n", "row %d,%d\n", 20) + "caf\xe9,1\n", []string{`enc.csv:22: "text" is not UTF-8`}},
+		{"pairs.jsonl", lines("", "{\"chosen\":\"a %d\",\"rejected\":\"b %d\"}\n", 20) + "{\"chosen\":\"\",\"rejected\":\"b\"}\n{\"chosen\":\"b\"}\n", []string{
+			"pairs.jsonl:21: empty candidate", `pairs.jsonl:22: missing "rejected"`}},
+		{"what.jsonl", "{\"a\":1}\n", []string{`what.jsonl:1: missing column (columns: "a"; want text and label`}},
+	} {
+		report, err := Check(context.Background(), write(t, t.TempDir(), c.name, c.text))
+		if err != nil || report.Faults == nil {
+			t.Errorf("%s: report %+v, error %v", c.name, report, err)
+			continue
+		}
+		got := report.Faults.Error()
+		for _, want := range c.want {
+			if !contains(got, want) {
+				t.Errorf("%s: no %q in\n%s", c.name, want, got)
+			}
+		}
+		if n := strings.Count(got, "\n") + 1; n != len(c.want) {
+			t.Errorf("%s: %d faults, want %d:\n%s", c.name, n, len(c.want), got)
+		}
+	}
+}
+
+func TestFaultsAreBounded(t *testing.T) {
+	report, err := Check(context.Background(), write(t, t.TempDir(), "a.tsv", lines("text\tlabel\n", "row %d\t7%d\n", 500)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(report.Faults.List) != maxFaults || report.Faults.More != 500-maxFaults || !contains(report.Faults.Error(), "480 more faults") {
+		t.Errorf("%d faults and %d more", len(report.Faults.List), report.Faults.More)
+	}
+}
+
+// What cannot be read at all is an error with the way out, not a list of faults.
+func TestFileErrors(t *testing.T) {
+	dir := t.TempDir()
+	for _, c := range []struct{ path, want string }{
+		{filepath.Join(dir, "absent.tsv"), "no such file"},
+		{write(t, dir, "a.docx", "x"), "unknown kind of file"},
+		{write(t, dir, "lfs.tsv", "version https://git-lfs.github.com/spec/v1\noid sha256:00\n"), "Git LFS pointer"},
+		{write(t, dir, "a.tsv.gz", "\x1f\x8bnot gzip"), "gzip"},
+		{write(t, dir, "a.parquet", "PAR1 and no more"), "not a readable parquet file"},
+		{dir + "/x/", "unknown kind"},
+		{write(t, dir, "long.tsv", "text\tlabel\n"+strings.Repeat("x", maxRowBytes+1)), "longer than 16 MiB"},
+	} {
+		_, err := Check(context.Background(), c.path)
+		if err == nil || !contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want %q", c.path, err, c.want)
+		}
+		var faults *Faults
+		if errors.As(err, &faults) {
+			t.Errorf("%s: reported as faults of rows: %v", c.path, err)
+		}
+	}
+	os.Mkdir(filepath.Join(dir, "folder.tsv"), 0o700)
+	if _, err := Check(context.Background(), filepath.Join(dir, "folder.tsv")); err == nil || !contains(err.Error(), "folder") {
+		t.Errorf("folder: %v", err)
+	}
+}
+
+func TestDuplicatesAndContradictions(t *testing.T) {
+	text := lines("text\tlabel\n", "row %d\t%d\n", 20) + "row 0\t0\nrow 0\t0\nrow 1\t0\n"
+	d := load(t, write(t, t.TempDir(), "a.tsv", text))
+	if len(d.Pool) != 19 {
+		t.Errorf("%d examples, want 19: row 0 once, row 1 not at all", len(d.Pool))
+	}
+	want := []string{"3 duplicates removed", "1 texts left out: their copies have different labels"}
+	if !slices.Equal(d.Warnings, want) {
+		t.Errorf("warnings %q, want %q", d.Warnings, want)
+	}
+}
+
+// Moving or removing rows leaves every other example as it was.
+func TestFileStability(t *testing.T) {
+	dir := t.TempDir()
+	rows := strings.Split(strings.TrimSpace(lines("", "{\"prompt\":\"question %d\",\"choices\":[\"a\",\"b\",\"c\",\"d\"],\"answer\":%d}\n", 60)), "\n")
+	want := load(t, write(t, dir, "a.jsonl", strings.Join(rows, "\n")))
+	rand.New(rand.NewPCG(1, 1)).Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
+	if got := load(t, write(t, dir, "b.jsonl", strings.Join(rows, "\n"))); !reflect.DeepEqual(got.Pool, want.Pool) {
+		t.Error("the order of the rows changed the examples")
+	}
+	for _, e := range load(t, write(t, dir, "c.jsonl", strings.Join(rows[10:], "\n"))).Pool {
+		at, ok := slices.BinarySearchFunc(want.Pool, e, byID)
+		if !ok || !reflect.DeepEqual(want.Pool[at], e) {
+			t.Errorf("removing rows changed %q", e.Texts)
+		}
+	}
+}
+
+func TestPlainForms(t *testing.T) {
+	dir := t.TempDir()
+	pairs := load(t, write(t, dir, "pairs.jsonl", lines("", "{\"prompt\":\"p %[1]d\",\"chosen\":\"good\",\"rejected\":\"bad\"}\n", 20)))
+	for _, e := range pairs.Pool {
+		if right := e.Texts[argmax(e.Gold)]; !strings.HasSuffix(right, "\n\ngood") || !strings.HasPrefix(right, "p ") {
+			t.Errorf("right candidate is %q", right)
+		}
+	}
+	chat := load(t, write(t, dir, "chat.jsonl", lines("", `{"chosen":[{"role":"user","content":"hi %d"},{"role":"assistant","content":"good"}],"rejected":[{"role":"user","content":"hi"},{"role":"assistant","content":"bad %d"}]}`+"\n", 20)))
+	if right := chat.Pool[0].Texts[argmax(chat.Pool[0].Gold)]; !strings.HasPrefix(right, "Human: hi ") || !strings.HasSuffix(right, "\n\nAssistant: good") {
+		t.Errorf("right candidate is %q", right)
+	}
+	for name, answer := range map[string]string{"number": "2", "letter": `"C"`, "text": `"third"`} {
+		d := load(t, write(t, dir, name+".jsonl", lines("", `{"question":"q %[1]d","choices":["first","second","third"],"answer":`+answer+"}\n", 20)))
+		if right := d.Pool[0].Texts[argmax(d.Pool[0].Gold)]; !strings.HasSuffix(right, "\n\nthird") {
+			t.Errorf("%s: right candidate is %q", name, right)
+		}
+	}
+	free := load(t, write(t, dir, "free.jsonl", lines("", "{\"prompt\":\"p %d\",\"answer\":\"%d\"}\n", 20)))
+	if e := free.Pool[0]; e.Gold != nil || e.Answer == "" || !strings.HasPrefix(e.Texts[0], "p ") {
+		t.Errorf("example %+v", e)
+	}
+}

@@ -1,0 +1,244 @@
+package tasks
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"testing"
+)
+
+// classified makes n examples, a share of them of class 1, in groups of the given size.
+func classified(n int, share float64, group int) []Example {
+	rng := rand.New(rand.NewPCG(1, 2))
+	var out []Example
+	for i := range n {
+		e := yesNo(fmt.Sprintf("text number %d", i), rng.Float64() < share)
+		e.ID = ContentID(Classify, e.Texts)
+		if group > 1 {
+			e.Group = fmt.Sprint("g", i/group)
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+func ids(parts ...[]Example) []string {
+	var out []string
+	for _, p := range parts {
+		for _, e := range p {
+			out = append(out, e.ID)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func positives(examples []Example) int {
+	n := 0
+	for _, e := range examples {
+		n += argmax(e.Gold)
+	}
+	return n
+}
+
+func mustSplit(t *testing.T, d *Data, cfg SplitConfig) *Split {
+	t.Helper()
+	s, err := d.Split(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestSplitSizesAndBalance(t *testing.T) {
+	for _, c := range []struct {
+		n     int
+		share float64
+		cfg   SplitConfig
+	}{
+		{1000, 0.5, SplitConfig{Train: 400, Test: 200}},
+		{1000, 0.8, SplitConfig{Train: 200, Test: 100}},
+		{1000, 0.2, SplitConfig{Train: 200, Test: 100, Seed: 9}},
+		{1000, 0.5, SplitConfig{Train: 401, Test: 199}},
+	} {
+		s := mustSplit(t, &Data{Pool: classified(c.n, c.share, 1)}, c.cfg)
+		if len(s.Test) != c.cfg.Test || len(s.WeakTrain)+len(s.StrongTrain) != c.cfg.Train {
+			t.Errorf("%+v: sizes %d, %d, %d", c, len(s.WeakTrain), len(s.StrongTrain), len(s.Test))
+		}
+		for name, part := range map[string][]Example{"weak": s.WeakTrain, "strong": s.CeilingTrain(), "test": s.Test} {
+			if d := 2*positives(part) - len(part); d < -2 || d > 2 {
+				t.Errorf("%+v: %s: %d of %d positive", c, name, positives(part), len(part))
+			}
+			if !slices.IsSortedFunc(part, byID) {
+				t.Errorf("%+v: %s is not sorted by id", c, name)
+			}
+		}
+	}
+}
+
+func TestSplitSeedsShareTestAndPool(t *testing.T) {
+	d := &Data{Pool: classified(800, 0.5, 1)}
+	a := mustSplit(t, d, SplitConfig{Seed: 1, Train: 300, Test: 100})
+	b := mustSplit(t, d, SplitConfig{Seed: 2, Train: 300, Test: 100})
+	if !slices.Equal(ids(a.Test), ids(b.Test)) {
+		t.Error("seeds have different test sets")
+	}
+	if !slices.Equal(ids(a.WeakTrain, a.StrongTrain), ids(b.WeakTrain, b.StrongTrain)) {
+		t.Error("seeds have different pools")
+	}
+	common := 0
+	for _, id := range ids(a.WeakTrain) {
+		if slices.Contains(ids(b.WeakTrain), id) {
+			common++
+		}
+	}
+	// Two independent halves of 300 share 75 ± 4.3 (hypergeometric).
+	if common < 55 || common > 95 {
+		t.Errorf("weak halves of two seeds share %d of 150, want about 75", common)
+	}
+}
+
+func TestSplitIgnoresRowOrder(t *testing.T) {
+	pool := classified(500, 0.4, 3)
+	want := mustSplit(t, &Data{Pool: slices.Clone(pool)}, SplitConfig{Seed: 3, Train: 200, Test: 80})
+	rand.New(rand.NewPCG(5, 5)).Shuffle(len(pool), func(i, j int) { pool[i], pool[j] = pool[j], pool[i] })
+	got := mustSplit(t, &Data{Pool: pool}, SplitConfig{Seed: 3, Train: 200, Test: 80})
+	if !reflect.DeepEqual(got, want) {
+		t.Error("the order of the rows changed the split")
+	}
+}
+
+// Removing a row replaces at most that row's place in the test set: the others stay.
+func TestSplitStableUnderRowRemoval(t *testing.T) {
+	pool := classified(500, 0.5, 1)
+	before := ids(mustSplit(t, &Data{Pool: pool}, SplitConfig{Train: 200, Test: 80}).Test)
+	for _, gone := range []int{0, 17, 250, 499} {
+		less := slices.Delete(slices.Clone(pool), gone, gone+1)
+		after := ids(mustSplit(t, &Data{Pool: less}, SplitConfig{Train: 200, Test: 80}).Test)
+		changed := 0
+		for _, id := range after {
+			if !slices.Contains(before, id) {
+				changed++
+			}
+		}
+		if changed > 1 {
+			t.Errorf("without row %d, %d test examples changed", gone, changed)
+		}
+	}
+}
+
+func TestSplitKeepsGroupsAndNearDuplicatesTogether(t *testing.T) {
+	pool := classified(600, 0.5, 7)
+	for i := range 40 { // texts that differ in case and spaces only
+		e := yesNo(fmt.Sprintf("  TEXT  number\n%d ", 600+i), i%2 == 0)
+		f := yesNo(fmt.Sprintf("text number %d", 600+i), i%2 == 1)
+		e.ID, f.ID = ContentID(Classify, e.Texts), ContentID(Classify, f.Texts)
+		pool = append(pool, e, f)
+	}
+	s := mustSplit(t, &Data{Pool: pool}, SplitConfig{Seed: 4, Train: 300, Test: 100})
+	owner := map[string]int{}
+	for i, part := range [][]Example{s.WeakTrain, s.CeilingTrain(), s.Test} {
+		for _, e := range part {
+			key := unitOf(e)
+			if o, ok := owner[key]; ok && o != i {
+				t.Fatalf("%q is in parts %d and %d", key, o, i)
+			}
+			owner[key] = i
+		}
+	}
+	if d := len(s.WeakTrain) - len(s.StrongTrain); d < -14 || d > 14 {
+		t.Errorf("halves of %d and %d differ by more than two groups", len(s.WeakTrain), len(s.StrongTrain))
+	}
+}
+
+func TestSplitHidesGoldFromTheStudent(t *testing.T) {
+	s := mustSplit(t, &Data{Pool: classified(200, 0.5, 1)}, SplitConfig{Train: 100, Test: 40})
+	gold := s.CeilingGold()
+	if len(gold) != len(s.StrongTrain) {
+		t.Fatalf("%d gold rows for %d examples", len(gold), len(s.StrongTrain))
+	}
+	for i, e := range s.StrongTrain {
+		if e.Gold != nil || e.Answer != "" || e.Also != nil {
+			t.Fatalf("the student can see %v %q", e.Gold, e.Answer)
+		}
+		if s.CeilingTrain()[i].ID != e.ID || gold[i] == nil {
+			t.Fatalf("row %d of the ceiling is another example", i)
+		}
+	}
+}
+
+func TestSplitOwnTestPart(t *testing.T) {
+	all := classified(300, 0.5, 1)
+	d := &Data{Pool: all[:200], Test: all[200:]}
+	s := mustSplit(t, d, SplitConfig{Train: 100})
+	if want := 2 * min(positives(all[200:]), 100-positives(all[200:])); len(s.Test) != want {
+		t.Errorf("test size 0 took %d of the test part, want %d", len(s.Test), want)
+	}
+	if s = mustSplit(t, d, SplitConfig{Train: 100, Test: 50}); len(s.Test) != 50 {
+		t.Errorf("took %d test examples, want 50", len(s.Test))
+	}
+	for _, id := range ids(s.Test) {
+		if !slices.Contains(ids(d.Test), id) {
+			t.Errorf("test example %s is not of the test part", id)
+		}
+	}
+}
+
+func TestSplitErrors(t *testing.T) {
+	all := classified(100, 0.5, 1)
+	oneGroup := classified(100, 0.5, 100)
+	unnamed := classified(100, 0.5, 1)
+	unnamed[5].ID = ""
+	twice := append(classified(100, 0.5, 1), all[0])
+	leaking := &Data{Pool: classified(100, 0.5, 1), Test: slices.Clone(all[:50])}
+	for _, c := range []struct {
+		name string
+		data *Data
+		cfg  SplitConfig
+		few  bool
+		want string
+	}{
+		{"too few to test", &Data{Pool: all}, SplitConfig{Train: 20, Test: 400}, true, "there (ask for fewer)"},
+		{"too few to train", &Data{Pool: all}, SplitConfig{Train: 400, Test: 20}, true, "there (ask for fewer)"},
+		{"one class", &Data{Pool: classified(100, 0, 1)}, SplitConfig{Train: 20, Test: 20}, true, "of class 1"},
+		{"no test size", &Data{Pool: all}, SplitConfig{Train: 20}, false, "say how many"},
+		{"negative", &Data{Pool: all}, SplitConfig{Train: -1, Test: 3}, false, "must not be negative"},
+		{"empty", &Data{}, SplitConfig{Train: 1, Test: 3}, false, "no examples"},
+		{"one group", &Data{Pool: oneGroup, Test: classified(300, 0.5, 1)[200:]}, SplitConfig{Train: 20, Test: 20}, false, "cannot be halved"},
+		{"no id", &Data{Pool: unnamed}, SplitConfig{Train: 20, Test: 20}, false, "has no id"},
+		{"repeated id", &Data{Pool: twice}, SplitConfig{Train: 20, Test: 20}, false, "twice in the training part"},
+		{"test part leaks", leaking, SplitConfig{}, false, "leak"},
+	} {
+		_, err := c.data.Split(c.cfg)
+		if err == nil {
+			t.Errorf("%s: no error", c.name)
+			continue
+		}
+		var few *TooFewError
+		if errors.As(err, &few) != c.few {
+			t.Errorf("%s: TooFewError is %v: %v", c.name, !c.few, err)
+		}
+		if !contains(err.Error(), c.want) {
+			t.Errorf("%s: error %q does not say %q", c.name, err, c.want)
+		}
+	}
+}
+
+func TestSplitRanking(t *testing.T) {
+	var pool []Example
+	for i := range 200 {
+		e, _ := sortCandidates(Example{Texts: []string{fmt.Sprint("good ", i), fmt.Sprint("bad ", i)}, Gold: []float64{1, 0}})
+		e.ID = ContentID(Rank, e.Texts)
+		pool = append(pool, e)
+	}
+	// The order of the candidates must not give the answer away: about half have the right one first.
+	if first := len(pool) - positives(pool); first < 70 || first > 130 {
+		t.Errorf("%d of 200 have the right candidate first", first)
+	}
+	s := mustSplit(t, &Data{Pool: pool}, SplitConfig{Train: 101, Test: 50})
+	if len(s.Test) != 50 || len(s.WeakTrain) != 51 || len(s.StrongTrain) != 50 {
+		t.Errorf("sizes %d, %d, %d", len(s.WeakTrain), len(s.StrongTrain), len(s.Test))
+	}
+}

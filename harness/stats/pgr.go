@@ -28,7 +28,7 @@ type PGR struct {
 	GapInterval Interval
 	Defined     bool
 	Reason      string // "" when defined
-	N           int    // test examples (seeds, from PGROverSeeds); 0 for a PGR made of bare scores
+	N           int    // test examples; 0 for a PGR made of bare scores
 }
 
 // PGROf is the PGR of three bare scores, as printed in a paper. Without examples there is no interval, so it is defined
@@ -126,14 +126,16 @@ type jsonPGR struct {
 }
 
 // MarshalJSON writes an undefined value as null beside its reason.
-func (p PGR) MarshalJSON() ([]byte, error) {
+func (p PGR) MarshalJSON() ([]byte, error) { return json.Marshal(p.json()) }
+
+func (p PGR) json() jsonPGR {
 	j := jsonPGR{Interval: p.Interval, Gap: p.Gap, GapInterval: p.GapInterval, Reason: p.Reason, N: p.N}
 	if p.Defined {
 		j.Value = &p.Value
 	} else if j.Reason == "" {
 		j.Reason = ReasonUnscored
 	}
-	return json.Marshal(j)
+	return j
 }
 
 // UnmarshalJSON reads what MarshalJSON writes.
@@ -154,34 +156,60 @@ func (p *PGR) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// PGROverSeeds is the mean of the PGR of single seeds, given the scores of each, with its Student-t interval, which says
-// how much seeds differ. Gap and GapInterval are those of the seeds too, and N is their number. The second result holds
-// the value of each seed. With one seed the intervals are not known. Undefined, with no values, when the gap of any seed
-// is not positive.
-func PGROverSeeds(weak, student, ceiling []float64, level float64) (PGR, []float64, error) {
+// A SeedPGR is the mean of the PGR of single seeds. Its intervals are Student-t intervals over seeds, N is the number of
+// seeds. It says how much seeds differ; the embedded type's own documentation speaks of test examples.
+type SeedPGR struct {
+	PGR
+	BySeed []float64 // the PGR of each seed; nil when undefined
+}
+
+// PGROverSeeds makes a SeedPGR of the scores of each seed. With one seed the intervals are not known. It is undefined when
+// the gap of any seed is not positive.
+func PGROverSeeds(weak, student, ceiling []float64, level float64) (SeedPGR, error) {
 	n := len(weak)
 	if len(student) != n || len(ceiling) != n {
-		return PGR{}, nil, fmt.Errorf("stats: PGR over %d weak, %d student and %d ceiling seeds", n, len(student), len(ceiling))
+		return SeedPGR{}, fmt.Errorf("stats: PGR over %d weak, %d student and %d ceiling seeds", n, len(student), len(ceiling))
 	}
 	gaps, values := make([]float64, n), make([]float64, n)
 	defined := true
 	for s := range n {
 		p, err := PGROf(weak[s], student[s], ceiling[s])
 		if err != nil {
-			return PGR{}, nil, fmt.Errorf("seed %d: %w", s, err)
+			return SeedPGR{}, fmt.Errorf("seed %d: %w", s, err)
 		}
 		gaps[s], values[s] = p.Gap, p.Value
 		defined = defined && p.Defined
 	}
-	out := PGR{N: n, Defined: true}
+	out := SeedPGR{PGR: PGR{N: n, Defined: true}}
 	var err error
 	if out.Gap, out.GapInterval, err = TInterval(gaps, level); err != nil {
-		return PGR{}, nil, err
+		return SeedPGR{}, err
 	}
 	if !defined {
 		out.undefine(ReasonSeedGap)
-		return out, nil, nil
+		return out, nil
 	}
+	out.BySeed = values
 	out.Value, out.Interval, err = TInterval(values, level)
-	return out, values, err
+	return out, err
+}
+
+type jsonSeedPGR struct {
+	jsonPGR
+	BySeed []float64 `json:"by_seed,omitempty"`
+}
+
+// MarshalJSON writes the embedded PGR's fields and by_seed.
+func (p SeedPGR) MarshalJSON() ([]byte, error) {
+	return json.Marshal(jsonSeedPGR{p.PGR.json(), p.BySeed})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (p *SeedPGR) UnmarshalJSON(data []byte) error {
+	var j jsonSeedPGR
+	if err := json.Unmarshal(data, &j); err != nil {
+		return fmt.Errorf("stats: PGR over seeds: %w", err)
+	}
+	p.BySeed = j.BySeed
+	return p.PGR.UnmarshalJSON(data)
 }

@@ -3,6 +3,7 @@ package stats
 import (
 	"encoding/json"
 	"math"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -201,21 +202,26 @@ func TestBootstrapRefusesMissingFigures(t *testing.T) {
 }
 
 func TestPGROverSeeds(t *testing.T) {
-	p, bySeed, err := PGROverSeeds([]float64{0.7, 0.7, 0.7}, []float64{0.8, 0.78, 0.82}, []float64{0.9, 0.9, 0.9}, Level)
-	if err != nil || len(bySeed) != 3 || !p.Defined || p.N != 3 {
-		t.Fatalf("%+v, %v, %v", p, bySeed, err)
+	p := must(PGROverSeeds([]float64{0.7, 0.7, 0.7}, []float64{0.8, 0.78, 0.82}, []float64{0.9, 0.9, 0.9}, Level))(t)
+	if len(p.BySeed) != 3 || !p.Defined || p.N != 3 {
+		t.Fatalf("%+v", p)
 	}
 	near(t, "mean", p.Value, 0.5, 1e-12)
 	near(t, "low", p.Interval.Lo, 0.5-4.302652729911275*0.1/math.Sqrt(3), 1e-9) // t(2 degrees, 0.975)
-	p, bySeed, err = PGROverSeeds([]float64{0.7}, []float64{0.8}, []float64{0.9}, Level)
-	if err != nil || !p.Defined || p.Interval.Known() || len(bySeed) != 1 {
-		t.Errorf("one seed: %+v, %v", p, err)
+	data, err := json.Marshal(p)
+	var back SeedPGR
+	if err != nil || json.Unmarshal(data, &back) != nil || !reflect.DeepEqual(back, p) {
+		t.Errorf("%+v came back as %+v by %s (%v)", p, back, data, err)
 	}
-	p, bySeed, err = PGROverSeeds([]float64{0.7, 0.9}, []float64{0.8, 0.8}, []float64{0.9, 0.9}, Level)
-	if err != nil || p.Defined || p.Reason != ReasonSeedGap || bySeed != nil {
-		t.Errorf("no gap in one seed: %+v, %v", p, err)
+	p = must(PGROverSeeds([]float64{0.7}, []float64{0.8}, []float64{0.9}, Level))(t)
+	if !p.Defined || p.Interval.Known() || len(p.BySeed) != 1 {
+		t.Errorf("one seed: %+v", p)
 	}
-	if _, _, err = PGROverSeeds(nil, nil, nil, Level); err == nil {
+	p = must(PGROverSeeds([]float64{0.7, 0.9}, []float64{0.8, 0.8}, []float64{0.9, 0.9}, Level))(t)
+	if p.Defined || p.Reason != ReasonSeedGap || p.BySeed != nil {
+		t.Errorf("no gap in one seed: %+v", p)
+	}
+	if _, err := PGROverSeeds(nil, nil, nil, Level); err == nil {
 		t.Error("no seeds: no error")
 	}
 }

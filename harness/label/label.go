@@ -1,0 +1,114 @@
+package label
+
+import (
+	"errors"
+	"fmt"
+
+	"w2s/harness/stats"
+)
+
+// Labels are what a student is to learn from: a distribution for every example, by id.
+type Labels struct {
+	// Classes is the number of classes; 0 says that every example ranks its own candidates.
+	Classes int
+	IDs     []string
+	Soft    [][]float64 // Soft[i] is a distribution over the classes or candidates of example IDs[i]
+}
+
+// Check returns an error unless there is one distribution of the right length for each of one or more distinct ids.
+func (l Labels) Check() error {
+	if l.Classes < 0 || l.Classes == 1 {
+		return fmt.Errorf("label: %d classes (want 2 or more, or 0 for rankings)", l.Classes)
+	}
+	if len(l.IDs) != len(l.Soft) {
+		return fmt.Errorf("label: %d ids and %d labels", len(l.IDs), len(l.Soft))
+	}
+	if err := stats.Check(l.Soft); err != nil {
+		return fmt.Errorf("label: %w", err)
+	}
+	seen := make(map[string]bool, len(l.IDs))
+	for i, id := range l.IDs {
+		switch {
+		case id == "":
+			return fmt.Errorf("label: label %d has no example id", i)
+		case seen[id]:
+			return fmt.Errorf("label: example %s has two labels", id)
+		case l.Classes > 0 && len(l.Soft[i]) != l.Classes:
+			return fmt.Errorf("label: example %s has a label over %d classes (want %d)", id, len(l.Soft[i]), l.Classes)
+		}
+		seen[id] = true
+	}
+	return nil
+}
+
+// Join returns the labels in the order of ids. Every id must have a label and every label must be asked for: labels of
+// other data, or of another split, are an error and not a shorter training set.
+func (l Labels) Join(ids []string) (Labels, error) {
+	if err := l.Check(); err != nil {
+		return Labels{}, err
+	}
+	at := make(map[string]int, len(l.IDs))
+	for i, id := range l.IDs {
+		at[id] = i
+	}
+	out := Labels{Classes: l.Classes, IDs: ids, Soft: make([][]float64, len(ids))}
+	var missing, twice []string
+	taken := make(map[string]bool, len(ids))
+	for k, id := range ids {
+		i, ok := at[id]
+		if !ok {
+			missing = append(missing, id)
+			continue
+		}
+		if taken[id] {
+			twice = append(twice, id)
+		}
+		taken[id] = true
+		out.Soft[k] = l.Soft[i]
+	}
+	var extra []string
+	for _, id := range l.IDs {
+		if !taken[id] {
+			extra = append(extra, id)
+		}
+	}
+	var faults []error
+	for _, f := range []struct {
+		what string
+		ids  []string
+	}{{"examples without a label", missing}, {"labels without an example", extra}, {"examples that are there twice", twice}} {
+		if len(f.ids) > 0 {
+			faults = append(faults, fmt.Errorf("label: %d %s, the first is %s", len(f.ids), f.what, f.ids[0]))
+		}
+	}
+	if len(faults) > 0 {
+		return Labels{}, fmt.Errorf("%w (are these the labels of the same data and split?)", errors.Join(faults...))
+	}
+	return out, nil
+}
+
+// choose returns the labels with the given positions.
+func (l Labels) choose(keep []int) Labels {
+	out := Labels{Classes: l.Classes}
+	for _, i := range keep {
+		out.IDs = append(out.IDs, l.IDs[i])
+		out.Soft = append(out.Soft, l.Soft[i])
+	}
+	return out
+}
+
+// each makes new labels row by row; of must not change its argument.
+func (l Labels) each(of func(p []float64) []float64) Labels {
+	out := Labels{Classes: l.Classes, IDs: l.IDs, Soft: make([][]float64, len(l.Soft))}
+	for i, p := range l.Soft {
+		out.Soft[i] = of(p)
+	}
+	return out
+}
+
+// oneHot is the hard label: all on one answer.
+func oneHot(answer, n int) []float64 {
+	p := make([]float64, n)
+	p[answer] = 1
+	return p
+}

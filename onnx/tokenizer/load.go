@@ -1,46 +1,272 @@
 package tokenizer
 
-import "fmt"
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
 
-// Tokenizer is a loaded tokenizer.json. It is immutable and safe for concurrent use.
-type Tokenizer struct{}
+	sugarme "github.com/sugarme/tokenizer"
+)
+
+// maxDepth bounds Sequences within Sequences; real files have two levels.
+const maxDepth = 16
+
+// A model turns one word into ids, appended to dst.
+type model interface {
+	encode(dst []int32, word string) ([]int32, error)
+}
 
 // Load reads a tokenizer.json.
 func Load(path string) (*Tokenizer, error) {
-	return nil, fmt.Errorf("tokenizer: %w yet", ErrUnsupported)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("tokenizer: %w", err)
+	}
+	t, err := Parse(data)
+	if err != nil {
+		return nil, fmt.Errorf("tokenizer: %s: %w", path, errors.Unwrap(err))
+	}
+	return t, nil
 }
 
 // Parse reads the contents of a tokenizer.json.
 func Parse(data []byte) (*Tokenizer, error) {
-	return nil, fmt.Errorf("tokenizer: %w yet", ErrUnsupported)
+	t, err := parse(data)
+	if err != nil {
+		return nil, fmt.Errorf("tokenizer: %w", err)
+	}
+	return t, nil
 }
 
-// Encode gives the ids of one text.
-func (t *Tokenizer) Encode(text string, o Options) (Encoding, error) {
-	return Encoding{}, fmt.Errorf("tokenizer: %w yet", ErrUnsupported)
+func parse(data []byte) (*Tokenizer, error) {
+	var file struct {
+		AddedTokens   []sugarme.TokenConfig `json:"added_tokens"`
+		Normalizer    json.RawMessage
+		PreTokenizer  json.RawMessage `json:"pre_tokenizer"`
+		Model         json.RawMessage
+		PostProcessor json.RawMessage `json:"post_processor"`
+		Decoder       json.RawMessage
+		Truncation    *truncationConfig
+		Padding       *paddingConfig
+	}
+	if err := json.Unmarshal(data, &file); err != nil {
+		if bytes.HasPrefix(data, []byte("version https://git-lfs")) {
+			return nil, errors.New("the file is a Git LFS pointer (fetch the file itself: git lfs pull)")
+		}
+		return nil, fmt.Errorf("not a tokenizer.json: %w", err)
+	}
+	l := new(loader)
+	t := new(Tokenizer)
+	var err error
+	if t.normalizer, err = l.normalizer(file.Normalizer, 0); err != nil {
+		return nil, err
+	}
+	if t.preTokenizer, err = l.preTokenizer(file.PreTokenizer, 0); err != nil {
+		return nil, err
+	}
+	if err = l.model(t, file.Model); err != nil {
+		return nil, err
+	}
+	if t.template, err = l.template(file.PostProcessor, 0); err != nil {
+		return nil, err
+	}
+	if t.template == nil {
+		t.template = plainTemplate()
+	}
+	if t.decoder, err = l.decoder(file.Decoder, 0); err != nil {
+		return nil, err
+	}
+	if t.added, err = newAddedVocabulary(file.AddedTokens, t.vocab, t.modelSize, t.normalizer); err != nil {
+		return nil, err
+	}
+	if t.truncation, err = file.Truncation.read(); err != nil {
+		return nil, err
+	}
+	if t.padding, err = file.Padding.read(); err != nil {
+		return nil, err
+	}
+	return t, nil
 }
 
-// EncodePair gives the ids of two texts joined by the post-processor's pair template.
-func (t *Tokenizer) EncodePair(first, second string, o Options) (Encoding, error) {
-	return Encoding{}, fmt.Errorf("tokenizer: %w yet", ErrUnsupported)
+// loader builds the parts of a tokenizer from their JSON.
+type loader struct{}
+
+// kind gives the type of a section's object, "" for null or an absent one.
+func (l *loader) kind(section string, raw json.RawMessage, depth int) (string, error) {
+	if len(raw) == 0 || string(raw) == "null" {
+		return "", nil
+	}
+	if depth > maxDepth {
+		return "", fmt.Errorf("%s: more than %d levels", section, maxDepth)
+	}
+	var c struct{ Type *string }
+	if err := json.Unmarshal(raw, &c); err != nil {
+		return "", fmt.Errorf("%s: %w", section, err)
+	}
+	if c.Type == nil || *c.Type == "" {
+		return "", fmt.Errorf("%s: type is missing", section)
+	}
+	return *c.Type, nil
 }
 
-// Decode turns ids back into text; skipSpecials leaves out special tokens.
-func (t *Tokenizer) Decode(ids []int64, skipSpecials bool) (string, error) {
-	return "", fmt.Errorf("tokenizer: %w yet", ErrUnsupported)
+// decode reads an object whose every field must be known: an unknown one may change ids.
+func (l *loader) decode(what string, raw json.RawMessage, into any) error {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	err := d.Decode(into)
+	if err == nil || errors.Is(err, ErrUnsupported) {
+		return err
+	}
+	if field, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		return unsupported("%s: field %s", what, field)
+	}
+	return fmt.Errorf("%s: %w", what, err)
 }
 
-// VocabSize is the number of tokens, added ones included.
-func (t *Tokenizer) VocabSize() int { return 0 }
+func (l *loader) model(t *Tokenizer, raw json.RawMessage) error {
+	kind, err := l.modelKind(raw)
+	if err != nil {
+		return err
+	}
+	switch kind {
+	case "BPE":
+		m, err := l.bpe(raw)
+		if err != nil {
+			return err
+		}
+		t.model, t.vocab = m, m.vocab
+	case "WordPiece":
+		m, err := l.wordPiece(raw)
+		if err != nil {
+			return err
+		}
+		t.model, t.vocab = m, m.vocab
+	case "WordLevel":
+		m, err := l.wordLevel(raw)
+		if err != nil {
+			return err
+		}
+		t.model, t.vocab = m, m.vocab
+	case "Unigram":
+		m, tokens, err := l.unigram(raw)
+		if err != nil {
+			return err
+		}
+		t.model, t.vocab, t.modelSize = m, m.ids, len(tokens)
+		t.tokens = make(map[int32]string, len(tokens))
+		for id, token := range tokens {
+			t.tokens[int32(id)] = token
+		}
+		return nil
+	default:
+		return unsupported("model %q", kind)
+	}
+	t.modelSize = len(t.vocab)
+	t.tokens = make(map[int32]string, len(t.vocab))
+	for token, id := range t.vocab {
+		if id < 0 {
+			return fmt.Errorf("%s: token %q has the negative id %d", kind, token, id)
+		}
+		t.tokens[id] = token
+	}
+	return nil
+}
 
-// ID gives the id of a token.
-func (t *Tokenizer) ID(token string) (int64, bool) { return 0, false }
+// modelKind gives the model's type; files of the first versions have none and are told apart by their fields.
+func (l *loader) modelKind(raw json.RawMessage) (string, error) {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &fields); err != nil {
+		return "", fmt.Errorf("model: %w", err)
+	}
+	has := func(name string) bool { _, ok := fields[name]; return ok }
+	switch {
+	case has("type"):
+		return l.kind("model", raw, 0)
+	case has("merges"):
+		return "BPE", nil
+	case has("max_input_chars_per_word"):
+		return "WordPiece", nil
+	case has("unk_id"):
+		return "Unigram", nil
+	case has("vocab") && has("unk_token"):
+		return "WordLevel", nil
+	}
+	return "", errors.New("model: type is missing")
+}
 
-// Token gives the token of an id.
-func (t *Tokenizer) Token(id int64) (string, bool) { return "", false }
+func parseSide(section, s string) (Side, error) {
+	switch s {
+	case "Right", "":
+		return Right, nil
+	case "Left":
+		return Left, nil
+	}
+	return Right, unsupported("%s direction %q", section, s)
+}
 
-// Padding gives the padding section of the file, false when it has none.
-func (t *Tokenizer) Padding() (Padding, bool) { return Padding{}, false }
+type truncationConfig struct {
+	MaxLength int `json:"max_length"`
+	Strategy  string
+	Direction string
+	Stride    int
+}
 
-// Truncation gives the truncation section of the file, false when it has none.
-func (t *Tokenizer) Truncation() (Truncation, bool) { return Truncation{}, false }
+func (c *truncationConfig) read() (*Truncation, error) {
+	if c == nil {
+		return nil, nil
+	}
+	side, err := parseSide("truncation", c.Direction)
+	t := &Truncation{MaxTokens: c.MaxLength, Side: side, Stride: c.Stride}
+	switch c.Strategy {
+	case "LongestFirst", "":
+	case "OnlyFirst":
+		t.Strategy = OnlyFirst
+	case "OnlySecond":
+		t.Strategy = OnlySecond
+	default:
+		return nil, unsupported("truncation strategy %q", c.Strategy)
+	}
+	return t, err
+}
+
+type paddingConfig struct {
+	Strategy  any // "BatchLongest" or {"Fixed": width}
+	Direction string
+	Multiple  *int   `json:"pad_to_multiple_of"`
+	ID        uint32 `json:"pad_id"`
+	TypeID    uint32 `json:"pad_type_id"`
+	Token     string `json:"pad_token"`
+}
+
+func (c *paddingConfig) read() (*Padding, error) {
+	if c == nil {
+		return nil, nil
+	}
+	side, err := parseSide("padding", c.Direction)
+	if err != nil {
+		return nil, err
+	}
+	p := &Padding{ID: int64(c.ID), TypeID: int64(c.TypeID), Side: side}
+	if c.Multiple != nil {
+		p.Multiple = *c.Multiple
+	}
+	switch s := c.Strategy.(type) {
+	case nil:
+	case string:
+		if s != "BatchLongest" {
+			return nil, unsupported("padding strategy %q", s)
+		}
+	case map[string]any:
+		width, ok := s["Fixed"].(float64)
+		if !ok || len(s) != 1 || width < 0 || width > 1<<24 || width != float64(int(width)) {
+			return nil, unsupported("padding strategy %v", s)
+		}
+		p.Width = int(width)
+	default:
+		return nil, unsupported("padding strategy %v", s)
+	}
+	return p, nil
+}

@@ -10,7 +10,12 @@
 package tokenizer
 
 import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
 	"errors"
+	"golang.org/x/text/encoding/unicode"
 )
 
 // ErrUnsupported is wrapped by every error of Load and Parse about a valid file that needs what is not implemented.
@@ -66,4 +71,228 @@ type Truncation struct {
 	Side      Side
 	Strategy  Strategy
 	Stride    int // overlap of the overflowing parts, which this package does not return
+}
+
+// Tokenizer is a loaded tokenizer.json. It is safe for concurrent use.
+type Tokenizer struct {
+	added        *addedVocabulary
+	normalizer   normalizer   // nil: none
+	preTokenizer preTokenizer // nil: none
+	model        model
+	template     *template
+	decoder      decoder // nil: tokens are joined by spaces
+	vocab        map[string]int32
+	tokens       map[int32]string
+	modelSize    int // tokens of the model
+	words        wordCache
+	truncation   *Truncation
+	padding      *Padding
+}
+
+// Encode gives the ids of one text. It fails where the text has a token outside the vocabulary and the model no unknown
+// token, where MaxTokens has no room for the special tokens, and where a regular expression of the file runs too long.
+func (t *Tokenizer) Encode(text string, o Options) (Encoding, error) {
+	e, err := t.encode([]string{text}, t.template.single, o)
+	if err != nil {
+		return Encoding{}, fmt.Errorf("tokenizer: %w", err)
+	}
+	return e, nil
+}
+
+// EncodePair gives the ids of two texts, joined as the file's post-processor says. It fails as Encode does, and where
+// the strategy cannot make the pair short enough.
+func (t *Tokenizer) EncodePair(first, second string, o Options) (Encoding, error) {
+	e, err := t.encode([]string{first, second}, t.template.pair, o)
+	if err != nil {
+		return Encoding{}, fmt.Errorf("tokenizer: %w", err)
+	}
+	return e, nil
+}
+
+func (t *Tokenizer) encode(texts []string, layout []part, o Options) (Encoding, error) {
+	ids := make([][]int32, len(texts))
+	for i, text := range texts {
+		var err error
+		if ids[i], err = t.textIDs(text, o.SpecialsAsText); err != nil {
+			return Encoding{}, err
+		}
+	}
+	added := 0
+	if !o.WithoutSpecials {
+		added = specials(layout)
+	}
+	var e Encoding
+	if o.MaxTokens > 0 {
+		if o.MaxTokens < added {
+			return Encoding{}, fmt.Errorf("MaxTokens %d has no room for the %d special tokens", o.MaxTokens, added)
+		}
+		side := o.Side
+		if side == FromFile && t.truncation != nil {
+			side = t.truncation.Side
+		}
+		var err error
+		if e.Cut, err = truncate(ids, o.MaxTokens-added, side, o.Strategy); err != nil {
+			return Encoding{}, err
+		}
+	}
+	size := added
+	for _, p := range layout {
+		if p.text >= 0 {
+			size += len(ids[p.text])
+		}
+	}
+	e.IDs, e.TypeIDs = make([]int64, 0, size), make([]int64, 0, size)
+	for _, p := range layout {
+		switch {
+		case p.text >= 0:
+			for _, id := range ids[p.text] {
+				e.IDs = append(e.IDs, int64(id))
+			}
+		case !o.WithoutSpecials:
+			e.IDs = append(e.IDs, p.ids...)
+		}
+		for len(e.TypeIDs) < len(e.IDs) {
+			e.TypeIDs = append(e.TypeIDs, p.kind)
+		}
+	}
+	return e, nil
+}
+
+// textIDs gives the ids of a text without what the post-processor adds.
+func (t *Tokenizer) textIDs(text string, specialsAsText bool) ([]int32, error) {
+	text = validUTF8(text)
+	_, first := utf8.DecodeRuneInString(text)
+	ids := make([]int32, 0, len(text)/3+1)
+	var normalized, parts []piece
+	for _, p := range t.added.split(nil, &t.added.raw, piece{text: text, token: -1, head: first}, specialsAsText) {
+		if p.token >= 0 {
+			ids = append(ids, p.token)
+			continue
+		}
+		p, err := t.normalize(p)
+		if err != nil {
+			return nil, err
+		}
+		normalized = t.added.split(normalized[:0], &t.added.normalized, p, specialsAsText)
+		for _, p := range normalized {
+			if p.token >= 0 {
+				ids = append(ids, p.token)
+				continue
+			}
+			if p.text == "" {
+				continue
+			}
+			parts = parts[:0]
+			if t.preTokenizer == nil {
+				parts = append(parts, p)
+			} else if parts, err = t.preTokenizer.split(parts, p); err != nil {
+				return nil, err
+			}
+			for _, part := range parts {
+				if ids, err = t.wordIDs(ids, part.text); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	return ids, nil
+}
+
+func (t *Tokenizer) normalize(p piece) (piece, error) {
+	if t.normalizer == nil {
+		return p, nil
+	}
+	head := p.text[:p.head]
+	var err error
+	if p.text, err = t.normalizer.normalize(p.text); err != nil || head == "" {
+		return p, err
+	}
+	// Exact where a normalizer works rune by rune, and near enough elsewhere: only whether it is 0 counts.
+	head, err = t.normalizer.normalize(head)
+	p.head = min(len(head), len(p.text))
+	return p, err
+}
+
+// wordIDs appends the ids of one part of the text, from the cache where it was seen before.
+func (t *Tokenizer) wordIDs(dst []int32, word string) ([]int32, error) {
+	cutter, cuts := t.model.(*bpe)
+	for len(word) > 0 {
+		now := word
+		if cuts {
+			now = word[:cutter.cut(word)]
+		}
+		word = word[len(now):]
+		ids, ok := t.words.get(now)
+		if ok {
+			dst = append(dst, ids...)
+			continue
+		}
+		base := len(dst)
+		var err error
+		if dst, err = t.model.encode(dst, now); err != nil {
+			return nil, err
+		}
+		t.words.put(now, dst[base:])
+	}
+	return dst, nil
+}
+
+// VocabSize is the number of different tokens, added ones included.
+func (t *Tokenizer) VocabSize() int {
+	size := len(t.vocab)
+	for token := range t.added.ids {
+		if _, ok := t.vocab[token]; !ok {
+			size++
+		}
+	}
+	return size
+}
+
+// ID gives the id of a token, false where there is no such token.
+func (t *Tokenizer) ID(token string) (int64, bool) {
+	id, ok := t.added.ids[token]
+	if !ok {
+		id, ok = t.vocab[token]
+	}
+	return int64(id), ok
+}
+
+// Token gives the token of an id as the vocabulary writes it, false where there is no such id.
+func (t *Tokenizer) Token(id int64) (string, bool) {
+	if id != int64(int32(id)) {
+		return "", false
+	}
+	if added, ok := t.added.tokens[int32(id)]; ok {
+		return added.Content, true
+	}
+	token, ok := t.tokens[int32(id)]
+	return token, ok
+}
+
+// Padding gives the padding section of the file, false where it has none.
+func (t *Tokenizer) Padding() (Padding, bool) {
+	if t.padding == nil {
+		return Padding{}, false
+	}
+	return *t.padding, true
+}
+
+// Truncation gives the truncation section of the file, false where it has none.
+func (t *Tokenizer) Truncation() (Truncation, bool) {
+	if t.truncation == nil {
+		return Truncation{}, false
+	}
+	return *t.truncation, true
+}
+
+// validUTF8 replaces what is not UTF-8; see the package comment.
+func validUTF8(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	valid, err := unicode.UTF8.NewDecoder().String(s)
+	if err != nil {
+		return strings.ToValidUTF8(s, "\uFFFD")
+	}
+	return valid
 }

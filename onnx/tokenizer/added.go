@@ -1,0 +1,139 @@
+package tokenizer
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	sugarme "github.com/sugarme/tokenizer"
+)
+
+// addedVocabulary is the tokens that are looked for in the text itself, before the model sees it.
+type addedVocabulary struct {
+	ids        map[string]int32
+	tokens     map[int32]sugarme.TokenConfig
+	raw        matcher // tokens looked for in the text as given
+	normalized matcher // tokens looked for in the normalized text
+}
+
+// A matcher finds added tokens: the leftmost, and of those that start at one place the longest.
+type matcher struct {
+	trie   *trie
+	starts [256]bool // bytes that a token begins with
+	words  *class
+}
+
+// newAddedVocabulary gives ids as the library does on loading: a token of the model keeps its id there, another one gets
+// the next free id, whatever the file says.
+func newAddedVocabulary(entries []sugarme.TokenConfig, modelVocab map[string]int32, modelSize int,
+	normalize normalizer) (*addedVocabulary, error) {
+	a := &addedVocabulary{ids: map[string]int32{}, tokens: map[int32]sugarme.TokenConfig{}}
+	var special, classic []sugarme.TokenConfig
+	isSpecial := map[string]bool{}
+	seen := map[sugarme.TokenConfig]bool{}
+	for _, e := range entries {
+		if e.Special && e.Content != "" && !isSpecial[e.Content] {
+			special = append(special, e)
+			isSpecial[e.Content] = true
+		}
+	}
+	next := int32(modelSize)
+	for _, e := range entries {
+		e.Id = 0
+		if e.Content == "" || seen[e] {
+			continue
+		}
+		seen[e] = true
+		id, ok := a.ids[e.Content]
+		if !ok {
+			if id, ok = modelVocab[e.Content]; !ok {
+				id = next
+			}
+		}
+		next = max(next, id+1)
+		a.ids[e.Content], a.tokens[id] = id, e
+		if !isSpecial[e.Content] {
+			classic = append(classic, e)
+		}
+	}
+	raw, normalized := map[string]int32{}, map[string]int32{}
+	for _, e := range append(special, classic...) {
+		into, key := raw, e.Content
+		if e.Normalized {
+			into = normalized
+			if normalize != nil {
+				var err error
+				if key, err = normalize.normalize(key); err != nil {
+					return nil, err
+				}
+			}
+		}
+		if _, ok := into[key]; !ok {
+			into[key] = a.ids[e.Content]
+		}
+	}
+	a.raw, a.normalized = newMatcher(raw), newMatcher(normalized)
+	return a, nil
+}
+
+func newMatcher(ids map[string]int32) matcher {
+	m := matcher{words: tables().word}
+	for key := range ids {
+		if key != "" {
+			m.starts[key[0]] = true
+		}
+	}
+	if len(ids) > 0 {
+		m.trie = newTrie(ids)
+	}
+	return m
+}
+
+// split appends the added tokens in a piece and the text around them to dst.
+func (a *addedVocabulary) split(dst []piece, m *matcher, p piece, skipSpecial bool) []piece {
+	s, done := p.text, 0
+	if m.trie == nil {
+		return append(dst, p)
+	}
+	for i := 0; i < len(s); {
+		if !m.starts[s[i]] {
+			i++
+			continue
+		}
+		id, length := m.trie.longest(s[i:])
+		if length == 0 {
+			i++
+			continue
+		}
+		start, end := i, i+length
+		i = end
+		token := a.tokens[id]
+		if skipSpecial && token.Special || token.SingleWord && !m.alone(s, start, end) {
+			continue
+		}
+		if token.Lstrip {
+			start = max(done, len(strings.TrimRightFunc(s[:start], isSpace)))
+		}
+		if token.Rstrip {
+			end = len(s) - len(strings.TrimLeftFunc(s[end:], isSpace))
+		}
+		if done < start {
+			dst = append(dst, p.part(done, start))
+		}
+		dst = append(dst, piece{token: id})
+		done = end
+	}
+	if done < len(s) {
+		dst = append(dst, p.part(done, len(s)))
+	}
+	return dst
+}
+
+// alone reports whether s[start:end] has no word character on either side.
+func (m *matcher) alone(s string, start, end int) bool {
+	before, n := utf8.DecodeLastRuneInString(s[:start])
+	if n > 0 && m.words.has(before) {
+		return false
+	}
+	after, n := utf8.DecodeRuneInString(s[end:])
+	return n == 0 || !m.words.has(after)
+}

@@ -1,0 +1,331 @@
+package tokenizer
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+)
+
+// bpe is byte pair encoding: a word becomes symbols, and the pair of neighbours that was merged first in training is
+// joined, the left one of equals first, until no pair is left.
+type bpe struct {
+	vocab        map[string]int32
+	merges       map[uint64]merge // by a pair of ids
+	unknown      int32            // dropped: runes without a token vanish; missing: they are an error
+	fuseUnknown  bool
+	bytes        *[256]int32 // byte_fallback: tokens <0x00> to <0xFF>, -1 where missing; nil without
+	ignoreMerges bool
+	prefix       string // of every symbol but a word's first
+	suffix       string // of a word's last symbol
+	wordMark     string // a text may be cut before runs of this without changing the result; "" means nowhere
+	scratch      sync.Pool
+}
+
+// What bpe.unknown can be beside an id.
+const (
+	dropped int32 = -1
+	missing int32 = -2
+)
+
+type merge struct{ rank, id int32 }
+
+func pairKey(a, b int32) uint64 { return uint64(uint32(a))<<32 | uint64(uint32(b)) }
+
+type bpeConfig struct {
+	Type                    string
+	Dropout                 *float64
+	UnkToken                *string `json:"unk_token"`
+	ContinuingSubwordPrefix *string `json:"continuing_subword_prefix"`
+	EndOfWordSuffix         *string `json:"end_of_word_suffix"`
+	FuseUnk                 bool    `json:"fuse_unk"`
+	ByteFallback            bool    `json:"byte_fallback"`
+	IgnoreMerges            bool    `json:"ignore_merges"`
+	Vocab                   map[string]int32
+	Merges                  []mergeConfig
+}
+
+// mergeConfig is a pair, written as "a b" or as ["a", "b"].
+type mergeConfig [2]string
+
+func (m *mergeConfig) UnmarshalJSON(data []byte) error {
+	if len(data) > 0 && data[0] == '[' {
+		var pair []string
+		if err := json.Unmarshal(data, &pair); err != nil {
+			return err
+		}
+		if len(pair) != 2 {
+			return fmt.Errorf("merge %s is not a pair", data)
+		}
+		*m = mergeConfig(pair)
+		return nil
+	}
+	var line string
+	if err := json.Unmarshal(data, &line); err != nil {
+		return err
+	}
+	pair := strings.Split(line, " ")
+	if len(pair) != 2 {
+		return fmt.Errorf("merge %q is not two tokens", line)
+	}
+	*m = mergeConfig(pair)
+	return nil
+}
+
+func (l *loader) bpe(raw json.RawMessage) (*bpe, error) {
+	var c bpeConfig
+	if err := l.decode("BPE", raw, &c); err != nil {
+		return nil, err
+	}
+	if c.Dropout != nil && *c.Dropout != 0 {
+		return nil, unsupported("BPE dropout %v (it makes ids random)", *c.Dropout)
+	}
+	m := &bpe{vocab: c.Vocab, merges: make(map[uint64]merge, len(c.Merges)), unknown: dropped, fuseUnknown: c.FuseUnk,
+		ignoreMerges: c.IgnoreMerges, prefix: deref(c.ContinuingSubwordPrefix), suffix: deref(c.EndOfWordSuffix)}
+	m.scratch.New = func() any { return new(bpeScratch) }
+	if c.UnkToken != nil {
+		m.unknown = missing // as the library, complain only when a text needs it
+		if id, ok := c.Vocab[*c.UnkToken]; ok {
+			m.unknown = id
+		}
+	}
+	if c.ByteFallback {
+		m.bytes = byteTokens(c.Vocab)
+	}
+	for rank, pair := range c.Merges {
+		a, okA := c.Vocab[pair[0]]
+		b, okB := c.Vocab[pair[1]]
+		if !okA || !okB || len(pair[1]) < len(m.prefix) {
+			return nil, fmt.Errorf("BPE: merge %d %q: a token is not in the vocabulary", rank, pair)
+		}
+		id, ok := c.Vocab[pair[0]+pair[1][len(m.prefix):]]
+		if !ok {
+			return nil, fmt.Errorf("BPE: merge %d %q: the merged token is not in the vocabulary", rank, pair)
+		}
+		m.merges[pairKey(a, b)] = merge{int32(rank), id}
+	}
+	m.wordMark = wordMark(c)
+	return m, nil
+}
+
+func deref(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// byteTokens finds the tokens <0x00> ... <0xFF>.
+func byteTokens(vocab map[string]int32) *[256]int32 {
+	var ids [256]int32
+	for b := range ids {
+		id, ok := vocab[fmt.Sprintf("<0x%02X>", b)]
+		if !ok {
+			id = -1
+		}
+		ids[b] = id
+	}
+	return &ids
+}
+
+// wordMark looks whether U+2581, which SentencePiece writes for a space, can only ever begin a token. Models of that
+// kind (LLaMA) get the whole text as one word; cut before the marks, its words can be merged, and remembered, apart.
+func wordMark(c bpeConfig) string {
+	const mark = "\u2581"
+	if _, ok := c.Vocab[mark]; !ok || deref(c.ContinuingSubwordPrefix) != "" || deref(c.EndOfWordSuffix) != "" {
+		return ""
+	}
+	for _, pair := range c.Merges {
+		if strings.HasPrefix(pair[1], mark) && !strings.HasSuffix(pair[0], mark) {
+			return ""
+		}
+	}
+	return mark
+}
+
+var errNoUnknown = errors.New("the text holds a token outside the vocabulary and the model has no unknown token")
+
+func (m *bpe) encode(dst []int32, word string) ([]int32, error) {
+	if m.ignoreMerges {
+		if id, ok := m.vocab[word]; ok {
+			return append(dst, id), nil
+		}
+	}
+	s := m.scratch.Get().(*bpeScratch)
+	defer m.scratch.Put(s)
+	if !m.symbols(s, word) {
+		return nil, errNoUnknown
+	}
+	m.mergeAll(s)
+	for i := int32(0); i >= 0 && int(i) < len(s.symbols); i = s.symbols[i].next {
+		dst = append(dst, s.symbols[i].id)
+	}
+	return dst, nil
+}
+
+// cut gives the length of the part of text that can be encoded on its own.
+func (m *bpe) cut(text string) int {
+	if m.wordMark == "" {
+		return len(text)
+	}
+	i := 0
+	for strings.HasPrefix(text[i:], m.wordMark) {
+		i += len(m.wordMark)
+	}
+	if next := strings.Index(text[i:], m.wordMark); next >= 0 {
+		return i + next
+	}
+	return len(text)
+}
+
+type bpeScratch struct {
+	symbols []symbol
+	queue   []candidate
+}
+
+// A symbol is a token of the word in a doubly linked list; a symbol that was merged into its left neighbour has id -1.
+type symbol struct{ id, previous, next int32 }
+
+// A candidate is a pair that may be merged; it is stale once the pair at its place is another.
+type candidate struct {
+	rank, at, left, right int32
+}
+
+// symbols writes the first symbols of a word: its runes, or what stands for those that have no token. It reports
+// whether nothing was missing.
+func (m *bpe) symbols(s *bpeScratch, word string) bool {
+	s.symbols = s.symbols[:0]
+	add := func(id int32) {
+		i := int32(len(s.symbols))
+		s.symbols = append(s.symbols, symbol{id, i - 1, i + 1})
+	}
+	pending := false // an unknown token that may grow
+	for i := 0; i < len(word); {
+		_, size := cutRune(word[i:])
+		text := word[i : i+size]
+		if m.prefix != "" && i > 0 {
+			text = m.prefix + text
+		}
+		if i += size; m.suffix != "" && i == len(word) {
+			text += m.suffix
+		}
+		id, ok := m.vocab[text]
+		switch {
+		case ok:
+			if pending {
+				add(m.unknown)
+				pending = false
+			}
+			add(id)
+		case m.hasBytes(text): // the library does not put a pending unknown token before these
+			for j := range len(text) {
+				add(m.bytes[text[j]])
+			}
+		case m.unknown == missing:
+			return false
+		case m.unknown != dropped:
+			if pending && !m.fuseUnknown {
+				add(m.unknown)
+			}
+			pending = true
+		}
+	}
+	if pending {
+		add(m.unknown)
+	}
+	if n := len(s.symbols); n > 0 {
+		s.symbols[n-1].next = -1
+	}
+	return true
+}
+
+func (m *bpe) hasBytes(text string) bool {
+	if m.bytes == nil {
+		return false
+	}
+	for i := range len(text) {
+		if m.bytes[text[i]] < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func (m *bpe) mergeAll(s *bpeScratch) {
+	s.queue = s.queue[:0]
+	symbols := s.symbols
+	for i := 0; i+1 < len(symbols); i++ {
+		left, right := symbols[i].id, symbols[i+1].id
+		if found, ok := m.merges[pairKey(left, right)]; ok {
+			s.push(candidate{found.rank, int32(i), left, right})
+		}
+	}
+	for len(s.queue) > 0 {
+		c := s.pop()
+		left := &symbols[c.at]
+		if left.id != c.left || left.next < 0 || symbols[left.next].id != c.right {
+			continue
+		}
+		right := &symbols[left.next]
+		left.id = m.merges[pairKey(c.left, c.right)].id
+		right.id = -1
+		if left.next = right.next; left.next >= 0 {
+			symbols[left.next].previous = c.at
+			if found, ok := m.merges[pairKey(left.id, symbols[left.next].id)]; ok {
+				s.push(candidate{found.rank, c.at, left.id, symbols[left.next].id})
+			}
+		}
+		if before := left.previous; before >= 0 {
+			if found, ok := m.merges[pairKey(symbols[before].id, left.id)]; ok {
+				s.push(candidate{found.rank, before, symbols[before].id, left.id})
+			}
+		}
+	}
+}
+
+func (c candidate) before(other candidate) bool {
+	return c.rank < other.rank || c.rank == other.rank && c.at < other.at
+}
+
+// push and pop are a binary heap without the interface calls of container/heap.
+func (s *bpeScratch) push(c candidate) {
+	q := append(s.queue, c)
+	i := len(q) - 1
+	for i > 0 {
+		parent := (i - 1) / 2
+		if !c.before(q[parent]) {
+			break
+		}
+		q[i] = q[parent]
+		i = parent
+	}
+	q[i] = c
+	s.queue = q
+}
+
+func (s *bpeScratch) pop() candidate {
+	q := s.queue
+	top, last := q[0], q[len(q)-1]
+	q = q[:len(q)-1]
+	i := 0
+	for {
+		child := 2*i + 1
+		if child >= len(q) {
+			break
+		}
+		if child+1 < len(q) && q[child+1].before(q[child]) {
+			child++
+		}
+		if !q[child].before(last) {
+			break
+		}
+		q[i] = q[child]
+		i = child
+	}
+	if len(q) > 0 {
+		q[i] = last
+	}
+	s.queue = q
+	return top
+}

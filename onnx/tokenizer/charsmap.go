@@ -1,0 +1,93 @@
+package tokenizer
+
+import (
+	"encoding/binary"
+	"errors"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/rivo/uniseg"
+)
+
+// A charsmap is SentencePiece's precompiled normalization: a double-array trie (darts-clone) from byte strings to
+// offsets of zero-terminated replacements. The file holds the trie's size in bytes, the trie and the replacements.
+type charsmap struct {
+	units        []uint32
+	replacements string
+}
+
+func newCharsmap(data []byte) (*charsmap, error) {
+	if len(data) < 4 {
+		return nil, errors.New("precompiled_charsmap is too short")
+	}
+	size := binary.LittleEndian.Uint32(data)
+	data = data[4:]
+	if uint64(size) > uint64(len(data)) || size%4 != 0 || size == 0 {
+		return nil, errors.New("precompiled_charsmap has a wrong trie size")
+	}
+	m := &charsmap{units: make([]uint32, size/4), replacements: string(data[size:])}
+	for i := range m.units {
+		m.units[i] = binary.LittleEndian.Uint32(data[4*i:])
+	}
+	if !utf8.ValidString(m.replacements) {
+		return nil, errors.New("precompiled_charsmap holds text that is not UTF-8")
+	}
+	return m, nil
+}
+
+// normalize follows the library: a short grapheme cluster is looked up whole, and what is not found rune by rune.
+func (m *charsmap) normalize(s string) string {
+	var b strings.Builder
+	b.Grow(len(s))
+	for state := -1; len(s) > 0; {
+		var cluster string
+		cluster, s, _, state = uniseg.FirstGraphemeClusterInString(s, state)
+		if len(cluster) < 6 {
+			if to, ok := m.lookup(cluster); ok {
+				b.WriteString(to)
+				continue
+			}
+		}
+		for len(cluster) > 0 {
+			_, size := utf8.DecodeRuneInString(cluster)
+			if to, ok := m.lookup(cluster[:size]); ok {
+				b.WriteString(to)
+			} else {
+				b.WriteString(cluster[:size])
+			}
+			cluster = cluster[size:]
+		}
+	}
+	return b.String()
+}
+
+// lookup gives the replacement of the shortest key that is a prefix of s: shortest, since that is what the library
+// takes. Indices are checked, for a damaged file may point anywhere.
+func (m *charsmap) lookup(s string) (string, bool) {
+	unit := m.units[0]
+	at := offset(unit)
+	for i := 0; i < len(s) && s[i] != 0; i++ {
+		at ^= uint32(s[i])
+		if at >= uint32(len(m.units)) {
+			return "", false
+		}
+		if unit = m.units[at]; unit&(1<<31|0xFF) != uint32(s[i]) {
+			return "", false
+		}
+		at ^= offset(unit)
+		if unit>>8&1 == 1 { // a key ends here
+			if at >= uint32(len(m.units)) {
+				return "", false
+			}
+			from := m.units[at] & (1<<31 - 1)
+			if from >= uint32(len(m.replacements)) {
+				return "", false
+			}
+			to, _, _ := strings.Cut(m.replacements[from:], "\x00")
+			return to, true
+		}
+	}
+	return "", false
+}
+
+func offset(unit uint32) uint32 { return unit >> 10 << (unit & (1 << 9) >> 6) }

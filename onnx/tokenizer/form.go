@@ -1,0 +1,165 @@
+package tokenizer
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// A form is one of the Unicode normal forms as the library's (older) Unicode version has them.
+//
+// golang.org/x/text gives decompositions and combining classes; its own Form.String is used only to see that nothing
+// has to be done, because it breaks up runs of more than 30 combining marks with U+034F, which the library does not.
+type form struct {
+	norm    norm.Form
+	compose bool
+}
+
+var (
+	nfc  = form{norm.NFC, true}
+	nfd  = form{norm.NFD, false}
+	nfkc = form{norm.NFKC, true}
+	nfkd = form{norm.NFKD, false}
+)
+
+func (f form) normalize(s string) string {
+	if f.norm.IsNormalString(s) {
+		return s
+	}
+	decomposing := norm.NFD
+	if f.norm == norm.NFKC || f.norm == norm.NFKD {
+		decomposing = norm.NFKD
+	}
+	marks := decompose(s, decomposing)
+	if f.compose {
+		marks = composeMarks(marks)
+	}
+	var b strings.Builder
+	b.Grow(len(s))
+	for _, m := range marks {
+		b.WriteRune(m.r)
+	}
+	return b.String()
+}
+
+// A mark is a rune with its canonical combining class.
+type mark struct {
+	r     rune
+	class uint8
+}
+
+// Hangul syllables are composed by arithmetic: Unicode, section 3.12.
+const (
+	hangulS, hangulL, hangulV, hangulT = 0xAC00, 0x1100, 0x1161, 0x11A7
+	hangulVs, hangulTs                 = 21, 28
+	hangulLs, hangulSs                 = 19, 19 * hangulVs * hangulTs
+)
+
+func decompose(s string, f norm.Form) []mark {
+	t := tables()
+	out := make([]mark, 0, len(s))
+	classOf := func(r rune, p norm.Properties) uint8 {
+		if t.unordered.has(r) {
+			return 0
+		}
+		return p.CCC()
+	}
+	for i := 0; i < len(s); {
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if r < utf8.RuneSelf {
+			out = append(out, mark{r: r})
+			i++
+			continue
+		}
+		if r >= hangulS && r < hangulS+hangulSs {
+			n := r - hangulS
+			out = append(out, mark{r: hangulL + n/(hangulVs*hangulTs)}, mark{r: hangulV + n%(hangulVs*hangulTs)/hangulTs})
+			if n%hangulTs != 0 {
+				out = append(out, mark{r: hangulT + n%hangulTs})
+			}
+			i += size
+			continue
+		}
+		p := f.PropertiesString(s[i:])
+		if parts := p.Decomposition(); parts != nil && !t.undecomposed.has(r) {
+			for len(parts) > 0 {
+				c, n := utf8.DecodeRune(parts)
+				out = append(out, mark{c, classOf(c, f.Properties(parts))})
+				parts = parts[n:]
+			}
+		} else {
+			out = append(out, mark{r, classOf(r, p)})
+		}
+		i += size
+	}
+	for i := 0; i < len(out); i++ {
+		start := i
+		for i < len(out) && out[i].class != 0 {
+			i++
+		}
+		if i-start > 1 {
+			slices.SortStableFunc(out[start:i], func(a, b mark) int { return int(a.class) - int(b.class) })
+		}
+	}
+	return out
+}
+
+// composeMarks joins starters with the marks behind them, in place: Unicode, section 3.11, D117.
+func composeMarks(in []mark) []mark {
+	out := in[:0]
+	starter := -1 // index in out
+	for _, m := range in {
+		if starter >= 0 {
+			last := out[len(out)-1]
+			adjacent := len(out)-1 == starter
+			if adjacent || (last.class != 0 && last.class < m.class) {
+				if c, ok := composePair(out[starter].r, m.r); ok {
+					out[starter].r = c
+					continue
+				}
+			}
+		}
+		if m.class == 0 {
+			starter = len(out)
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
+func composePair(a, b rune) (rune, bool) {
+	if a >= hangulL && a < hangulL+hangulLs && b >= hangulV && b < hangulV+hangulVs {
+		return hangulS + ((a-hangulL)*hangulVs+b-hangulV)*hangulTs, true
+	}
+	if a >= hangulS && a < hangulS+hangulSs && (a-hangulS)%hangulTs == 0 && b > hangulT && b < hangulT+hangulTs {
+		return a + b - hangulT, true
+	}
+	c, ok := compositions()[[2]rune{a, b}]
+	return c, ok
+}
+
+// compositions are the primary composites, read off x/text once: a composite is stable under NFC, and what is left of
+// its decomposition without the last rune composes to its first half.
+var compositions = sync.OnceValue(func() map[[2]rune]rune {
+	t := tables()
+	pairs := make(map[[2]rune]rune, 1000)
+	for r := rune(0x80); r < 0x30000; r++ {
+		if r >= hangulS && r < hangulS+hangulSs || r >= 0xD800 && r < 0xE000 {
+			continue
+		}
+		s := string(r)
+		d := norm.NFD.PropertiesString(s).Decomposition()
+		if d == nil || !norm.NFC.IsNormalString(s) || t.undecomposed.has(r) {
+			continue
+		}
+		last, size := utf8.DecodeLastRune(d)
+		first := []rune(norm.NFC.String(string(d[:len(d)-size])))
+		if len(first) == 1 {
+			pairs[[2]rune{first[0], last}] = r
+		}
+	}
+	return pairs
+})

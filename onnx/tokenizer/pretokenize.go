@@ -1,0 +1,354 @@
+package tokenizer
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// A piece is a part of the text on its way to the model, or an added token that was found in it.
+type piece struct {
+	text  string
+	token int32 // id of the added token, -1 for text
+	head  int   // leading bytes of text that came from the very first rune of the input; 0 for a later piece
+}
+
+// A preTokenizer appends the parts of a piece of text to dst. Empty parts may be left in; they encode to nothing.
+type preTokenizer interface {
+	split(dst []piece, p piece) ([]piece, error)
+}
+
+type preTokenizerFunc func(dst []piece, p piece) ([]piece, error)
+
+func (f preTokenizerFunc) split(dst []piece, p piece) ([]piece, error) { return f(dst, p) }
+
+type preTokenizers []preTokenizer
+
+func (all preTokenizers) split(dst []piece, p piece) ([]piece, error) {
+	if len(all) == 1 {
+		return all[0].split(dst, p)
+	}
+	parts := []piece{p}
+	for _, one := range all {
+		var next []piece
+		for _, part := range parts {
+			if part.text == "" {
+				continue
+			}
+			var err error
+			if next, err = one.split(next, part); err != nil {
+				return nil, err
+			}
+		}
+		parts = next
+	}
+	return append(dst, parts...), nil
+}
+
+// part cuts text[start:end] out of a piece.
+func (p piece) part(start, end int) piece {
+	return piece{text: p.text[start:end], token: -1, head: min(max(p.head-start, 0), end-start)}
+}
+
+// A behavior says what becomes of the matches of a splitting pattern.
+type behavior string
+
+const (
+	removed            behavior = "Removed"
+	isolated           behavior = "Isolated"
+	mergedWithPrevious behavior = "MergedWithPrevious"
+	mergedWithNext     behavior = "MergedWithNext"
+	contiguous         behavior = "Contiguous"
+)
+
+func (b *behavior) UnmarshalJSON(data []byte) error {
+	var s string
+	if err := json.Unmarshal(data, &s); err != nil {
+		return err
+	}
+	switch *b = behavior(s); *b {
+	case removed, isolated, mergedWithPrevious, mergedWithNext, contiguous:
+		return nil
+	}
+	return unsupported("split behavior %q", s)
+}
+
+// A splitter cuts at the matches of a pattern, or between them where invert is set.
+type splitter struct {
+	pattern  pattern
+	behavior behavior
+	invert   bool
+}
+
+func (s splitter) split(dst []piece, p piece) ([]piece, error) {
+	base := len(dst)
+	previous := false // the part before was a match
+	add := func(start, end int, match bool) {
+		if start == end {
+			return
+		}
+		part := p.part(start, end)
+		join := false
+		switch s.behavior {
+		case removed:
+			if match {
+				return
+			}
+		case mergedWithPrevious:
+			join = match && !previous
+		case mergedWithNext:
+			join = previous && !match
+		case contiguous:
+			join = match == previous
+		}
+		if join && len(dst) > base {
+			last := &dst[len(dst)-1]
+			last.text = p.text[start-len(last.text) : end]
+			last.head += part.head
+		} else {
+			dst = append(dst, part)
+		}
+		previous = match
+	}
+	last := 0
+	err := s.pattern.find(p.text, func(start, end int) {
+		add(last, start, s.invert)
+		add(start, end, !s.invert)
+		last = end
+	})
+	add(last, len(p.text), s.invert)
+	return dst, err
+}
+
+func (l *loader) preTokenizer(raw json.RawMessage, depth int) (preTokenizer, error) {
+	kind, err := l.kind("pre_tokenizer", raw, depth)
+	if kind == "" || err != nil {
+		return nil, err
+	}
+	noOptions := func() error { return l.decode(kind, raw, &struct{ Type string }{}) }
+	t := tables()
+	space := runePattern(isSpace)
+	switch kind {
+	case "Sequence":
+		var c struct {
+			Type          string
+			PreTokenizers []json.RawMessage `json:"pretokenizers"`
+		}
+		if err := l.decode(kind, raw, &c); err != nil {
+			return nil, err
+		}
+		all := preTokenizers{}
+		for _, raw := range c.PreTokenizers {
+			one, err := l.preTokenizer(raw, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			if one != nil {
+				all = append(all, one)
+			}
+		}
+		return all, nil
+	case "BertPreTokenizer":
+		return bertPreTokenizer(t), noOptions()
+	case "ByteLevel":
+		return l.byteLevel(raw)
+	case "Metaspace":
+		return l.metaspace(raw)
+	case "Split":
+		var c struct {
+			Type     string
+			Pattern  json.RawMessage
+			Behavior behavior
+			Invert   bool
+		}
+		if err := l.decode(kind, raw, &c); err != nil {
+			return nil, err
+		}
+		if c.Behavior == "" {
+			return nil, fmt.Errorf("%s: behavior is missing", kind)
+		}
+		p, err := l.pattern(kind, c.Pattern)
+		return splitter{p, c.Behavior, c.Invert}, err
+	case "Whitespace":
+		return splitter{words(t), removed, true}, noOptions()
+	case "WhitespaceSplit":
+		return splitter{space, removed, false}, noOptions()
+	case "Punctuation":
+		c := struct {
+			Type     string
+			Behavior behavior
+		}{Behavior: isolated}
+		err := l.decode(kind, raw, &c)
+		return splitter{runePattern(t.punctuation.has), c.Behavior, false}, err
+	case "Digits":
+		var c struct {
+			Type       string
+			Individual bool `json:"individual_digits"`
+		}
+		err := l.decode(kind, raw, &c)
+		how := contiguous
+		if c.Individual {
+			how = isolated
+		}
+		return splitter{runePattern(t.numeric.has), how, false}, err
+	case "CharDelimiterSplit":
+		var c struct{ Type, Delimiter string }
+		if err := l.decode(kind, raw, &c); err != nil {
+			return nil, err
+		}
+		delimiter, err := oneRune(kind, "delimiter", c.Delimiter)
+		return splitter{runePattern(func(r rune) bool { return r == delimiter }), removed, false}, err
+	case "FixedLength":
+		var c struct {
+			Type   string
+			Length int
+		}
+		if err := l.decode(kind, raw, &c); err != nil {
+			return nil, err
+		}
+		if c.Length < 1 {
+			return nil, fmt.Errorf("%s: length %d is not positive", kind, c.Length)
+		}
+		return fixedLength(c.Length), nil
+	}
+	return nil, unsupported("pre_tokenizer %q", kind)
+}
+
+func oneRune(kind, field, s string) (rune, error) {
+	r, size := utf8.DecodeRuneInString(s)
+	if size == 0 || size != len(s) {
+		return 0, fmt.Errorf("%s: %s %q is not one character", kind, field, s)
+	}
+	return r, nil
+}
+
+// bertPreTokenizer drops white space and sets every punctuation mark apart.
+func bertPreTokenizer(t *unicodeTables) preTokenizer {
+	return preTokenizerFunc(func(dst []piece, p piece) ([]piece, error) {
+		start := 0
+		flush := func(end int) {
+			if end > start {
+				dst = append(dst, p.part(start, end))
+			}
+		}
+		for i, r := range p.text {
+			switch size := utf8.RuneLen(r); {
+			case isSpace(r):
+				flush(i)
+				start = i + size
+			case t.punctuation.has(r):
+				flush(i)
+				start = i
+				flush(i + size)
+				start = i + size
+			}
+		}
+		flush(len(p.text))
+		return dst, nil
+	})
+}
+
+// words finds \w+|[^\w\s]+ with Rust's classes.
+func words(t *unicodeTables) pattern {
+	const space, word, other = 0, 1, 2
+	return patternFunc(func(s string, emit func(start, end int)) error {
+		kind, start := space, 0
+		for i, r := range s {
+			now := other
+			if t.word.has(r) {
+				now = word
+			} else if isSpace(r) {
+				now = space
+			}
+			if now != kind {
+				if kind != space {
+					emit(start, i)
+				}
+				kind, start = now, i
+			}
+		}
+		if kind != space {
+			emit(start, len(s))
+		}
+		return nil
+	})
+}
+
+func fixedLength(length int) preTokenizer {
+	return preTokenizerFunc(func(dst []piece, p piece) ([]piece, error) {
+		start, count := 0, 0
+		for i := range p.text {
+			if count == length {
+				dst = append(dst, p.part(start, i))
+				start, count = i, 0
+			}
+			count++
+		}
+		return append(dst, p.part(start, len(p.text))), nil
+	})
+}
+
+// metaspace writes spaces as a visible character and cuts before it.
+type metaspace struct {
+	replacement string
+	prepend     string // always, first or never
+	cut         bool
+}
+
+// metaspaceConfig is read by the pre-tokenizer and by the decoder, which have one serialization.
+type metaspaceConfig struct {
+	Type           string
+	Replacement    string
+	PrependScheme  *string `json:"prepend_scheme"`
+	Split          *bool
+	AddPrefixSpace *bool   `json:"add_prefix_space"` // before prepend_scheme existed
+	StrRep         *string `json:"str_rep"`          // older still, always equal to replacement
+}
+
+func (l *loader) metaspace(raw json.RawMessage) (metaspace, error) {
+	var c metaspaceConfig
+	if err := l.decode("Metaspace", raw, &c); err != nil {
+		return metaspace{}, err
+	}
+	m := metaspace{replacement: c.Replacement, prepend: "always", cut: c.Split == nil || *c.Split}
+	if c.PrependScheme != nil {
+		m.prepend = strings.ToLower(*c.PrependScheme)
+	}
+	if c.AddPrefixSpace != nil && !*c.AddPrefixSpace {
+		if c.PrependScheme != nil && m.prepend != "never" {
+			return m, fmt.Errorf("Metaspace: add_prefix_space is false but prepend_scheme is %q", m.prepend)
+		}
+		m.prepend = "never"
+	}
+	if m.prepend != "always" && m.prepend != "first" && m.prepend != "never" {
+		return m, unsupported("Metaspace prepend_scheme %q", m.prepend)
+	}
+	_, err := oneRune("Metaspace", "replacement", c.Replacement)
+	return m, err
+}
+
+func (m metaspace) split(dst []piece, p piece) ([]piece, error) {
+	head := p.part(0, p.head)
+	p.text = strings.ReplaceAll(p.text, " ", m.replacement)
+	p.head = len(strings.ReplaceAll(head.text, " ", m.replacement))
+	if (m.prepend == "always" || m.prepend == "first" && p.head > 0) && !strings.HasPrefix(p.text, m.replacement) {
+		p.text = m.replacement + p.text
+		if p.head > 0 {
+			p.head += len(m.replacement)
+		}
+	}
+	if !m.cut {
+		return append(dst, p), nil
+	}
+	start := 0
+	for {
+		next := strings.Index(p.text[min(start+1, len(p.text)):], m.replacement)
+		if next < 0 {
+			return append(dst, p.part(start, len(p.text))), nil
+		}
+		next += start + 1
+		dst = append(dst, p.part(start, next))
+		start = next
+	}
+}

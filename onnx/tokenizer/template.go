@@ -1,0 +1,164 @@
+package tokenizer
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// A template lays out the model's ids and the special tokens around them.
+type template struct{ single, pair []part }
+
+// A part is one of the texts or special tokens.
+type part struct {
+	text int // 0 or 1: the first or second text; -1: ids
+	ids  []int64
+	kind int64 // token type id
+}
+
+// specials counts the ids that a layout adds.
+func specials(parts []part) int {
+	n := 0
+	for _, p := range parts {
+		n += len(p.ids)
+	}
+	return n
+}
+
+func plainTemplate() *template {
+	return &template{single: []part{{text: 0}}, pair: []part{{text: 0}, {text: 1, kind: 1}}}
+}
+
+func (l *loader) template(raw json.RawMessage, depth int) (*template, error) {
+	kind, err := l.kind("post_processor", raw, depth)
+	if kind == "" || err != nil {
+		return nil, err
+	}
+	switch kind {
+	case "ByteLevel": // offsets only
+		return nil, l.decode(kind, raw, &byteLevelConfig{})
+	case "TemplateProcessing":
+		return l.templateProcessing(raw)
+	case "BertProcessing", "RobertaProcessing":
+		var c struct {
+			Type           string
+			Sep, Cls       specialToken
+			TrimOffsets    bool `json:"trim_offsets"`
+			AddPrefixSpace bool `json:"add_prefix_space"` // offsets only
+		}
+		if err := l.decode(kind, raw, &c); err != nil {
+			return nil, err
+		}
+		if c.Sep == nil || c.Cls == nil {
+			return nil, fmt.Errorf("%s: sep or cls is missing", kind)
+		}
+		cls, sep := part{text: -1, ids: c.Cls}, part{text: -1, ids: c.Sep}
+		t := &template{single: []part{cls, {text: 0}, sep}}
+		if kind == "BertProcessing" {
+			t.pair = []part{cls, {text: 0}, sep, {text: 1, kind: 1}, {text: -1, ids: c.Sep, kind: 1}}
+		} else {
+			t.pair = []part{cls, {text: 0}, sep, sep, {text: 1}, sep}
+		}
+		return t, nil
+	case "Sequence":
+		var c struct {
+			Type       string
+			Processors []json.RawMessage
+		}
+		if err := l.decode(kind, raw, &c); err != nil {
+			return nil, err
+		}
+		var found *template
+		for _, raw := range c.Processors {
+			t, err := l.template(raw, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			if t != nil && found != nil {
+				return nil, unsupported("post_processor Sequence with two members that add tokens")
+			}
+			if t != nil {
+				found = t
+			}
+		}
+		return found, nil
+	}
+	return nil, unsupported("post_processor %q", kind)
+}
+
+// specialToken is ["token", id].
+type specialToken []int64
+
+func (s *specialToken) UnmarshalJSON(data []byte) error {
+	var pair []json.RawMessage
+	if err := json.Unmarshal(data, &pair); err != nil {
+		return err
+	}
+	var id uint32
+	if len(pair) != 2 {
+		return fmt.Errorf("%.80s is not a token and its id", data)
+	}
+	if err := json.Unmarshal(pair[1], &id); err != nil {
+		return err
+	}
+	*s = specialToken{int64(id)}
+	return nil
+}
+
+func (l *loader) templateProcessing(raw json.RawMessage) (*template, error) {
+	type pieceConfig struct {
+		SpecialToken *struct {
+			ID     string
+			TypeID uint32 `json:"type_id"`
+		}
+		Sequence *struct {
+			ID     string
+			TypeID uint32 `json:"type_id"`
+		}
+	}
+	var c struct {
+		Type         string
+		Single, Pair []pieceConfig
+		Specials     map[string]struct {
+			ID     string
+			IDs    []uint32
+			Tokens []string
+		} `json:"special_tokens"`
+	}
+	if err := l.decode("TemplateProcessing", raw, &c); err != nil {
+		return nil, err
+	}
+	layout := func(name string, pieces []pieceConfig) ([]part, error) {
+		var parts []part
+		for i, p := range pieces {
+			switch {
+			case p.Sequence != nil && p.SpecialToken == nil && (p.Sequence.ID == "A" || p.Sequence.ID == "B"):
+				text := int(p.Sequence.ID[0] - 'A')
+				if text == 1 && name == "single" {
+					return nil, fmt.Errorf("TemplateProcessing: single[%d] names a second text", i)
+				}
+				parts = append(parts, part{text: text, kind: int64(p.Sequence.TypeID)})
+			case p.SpecialToken != nil && p.Sequence == nil:
+				token, ok := c.Specials[p.SpecialToken.ID]
+				if !ok {
+					return nil, fmt.Errorf("TemplateProcessing: %s[%d]: %q is not in special_tokens", name, i,
+						p.SpecialToken.ID)
+				}
+				added := part{text: -1, kind: int64(p.SpecialToken.TypeID)}
+				for _, id := range token.IDs {
+					added.ids = append(added.ids, int64(id))
+				}
+				parts = append(parts, added)
+			default:
+				return nil, fmt.Errorf("TemplateProcessing: %s[%d] is neither Sequence A or B nor SpecialToken", name, i)
+			}
+		}
+		return parts, nil
+	}
+	var t template
+	var err error
+	if t.single, err = layout("single", c.Single); err != nil {
+		return nil, err
+	}
+	t.pair, err = layout("pair", c.Pair)
+	return &t, err
+}

@@ -1,0 +1,94 @@
+package tokenizer
+
+import (
+	"cmp"
+	"slices"
+)
+
+// trie finds the keys that are prefixes of a text. Children of a node lie side by side, sorted by their byte.
+type trie struct {
+	nodes []trieNode
+	root  [256]int32 // child of the root by its byte, 0 for none
+}
+
+type trieNode struct {
+	first int32 // index of the first child
+	count int16 // number of children
+	label byte
+	value int32 // of the key that ends here, -1 for none
+}
+
+// newTrie builds the trie of keys; a key's value is the number given for it. Empty keys are left out.
+func newTrie(values map[string]int32) *trie {
+	keys := make([]string, 0, len(values))
+	for key := range values {
+		if key != "" {
+			keys = append(keys, key)
+		}
+	}
+	slices.SortFunc(keys, cmp.Compare)
+	t := &trie{nodes: []trieNode{{value: -1}}}
+	type span struct {
+		node     int32
+		from, to int // keys below the node
+		depth    int
+	}
+	for queue := []span{{0, 0, len(keys), 0}}; len(queue) > 0; queue = queue[1:] {
+		s := queue[0]
+		if s.from < s.to && len(keys[s.from]) == s.depth {
+			t.nodes[s.node].value = values[keys[s.from]]
+			s.from++
+		}
+		t.nodes[s.node].first = int32(len(t.nodes))
+		for from := s.from; from < s.to; {
+			label, to := keys[from][s.depth], from+1
+			for to < s.to && keys[to][s.depth] == label {
+				to++
+			}
+			child := int32(len(t.nodes))
+			if s.node == 0 {
+				t.root[label] = child
+			}
+			t.nodes = append(t.nodes, trieNode{label: label, value: -1})
+			t.nodes[s.node].count++
+			queue = append(queue, span{child, from, to, s.depth + 1})
+			from = to
+		}
+	}
+	return t
+}
+
+// next gives the child of a node along a byte, 0 for none.
+func (t *trie) next(node int32, b byte) int32 {
+	if node == 0 {
+		return t.root[b]
+	}
+	n := &t.nodes[node]
+	lo, hi := n.first, n.first+int32(n.count)
+	for lo < hi {
+		mid := (lo + hi) / 2
+		switch label := t.nodes[mid].label; {
+		case label == b:
+			return mid
+		case label < b:
+			lo = mid + 1
+		default:
+			hi = mid
+		}
+	}
+	return 0
+}
+
+// longest gives the value and length of the longest key that text starts with; length 0 means none.
+func (t *trie) longest(text string) (value int32, length int) {
+	node := int32(0)
+	for i := 0; i < len(text); i++ {
+		if node = t.next(node, text[i]); node == 0 {
+			break
+		}
+		if v := t.nodes[node].value; v >= 0 {
+			value, length = v, i+1
+		}
+	}
+	return value, length
+}

@@ -1,0 +1,150 @@
+package tokenizer
+
+import (
+	_ "embed"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"unicode"
+)
+
+// The library's Unicode tables, measured by testdata/unicode.py: one class a line, then `lowercase`.
+//
+//go:embed unicode.txt
+var unicodeData string
+
+// A class is a set of runes with a quick answer for the first 256.
+type class struct {
+	low    [256]bool
+	ranges [][2]rune // sorted, disjoint
+}
+
+func (c *class) has(r rune) bool {
+	if uint32(r) < 256 {
+		return c.low[r]
+	}
+	lo, hi := 0, len(c.ranges)
+	for lo < hi {
+		mid := int(uint(lo+hi) >> 1)
+		if c.ranges[mid][1] < r {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	return lo < len(c.ranges) && c.ranges[lo][0] <= r
+}
+
+func newClass(ranges [][2]rune) *class {
+	c := &class{ranges: normalizeRanges(ranges)}
+	for _, r := range c.ranges {
+		for x := r[0]; x <= r[1] && x < 256; x++ {
+			c.low[x] = true
+		}
+	}
+	return c
+}
+
+// unicodeTables are the classes that Rust's character methods and Oniguruma's properties stand for.
+type unicodeTables struct {
+	byName map[string]*class
+	lower  map[rune]string
+
+	control, nonspacing, combining, punctuation, numeric, word *class
+	letter, number                                             *class // \p{L} and \p{N}
+	undecomposed, unordered                                    *class
+}
+
+// tables are read on first use and never change.
+var tables = sync.OnceValue(func() *unicodeTables {
+	t, err := parseUnicode(unicodeData)
+	if err != nil {
+		panic(err) // the file is part of the program: a test reads it
+	}
+	return t
+})
+
+func parseUnicode(data string) (*unicodeTables, error) {
+	t := &unicodeTables{byName: map[string]*class{}, lower: map[rune]string{}}
+	for line := range strings.Lines(data) {
+		fields := strings.Fields(line)
+		if fields[0] == "lowercase" {
+			for _, field := range fields[1:] {
+				from, to, _ := strings.Cut(field, ":")
+				r, err := parseRune(from)
+				if err != nil {
+					return nil, err
+				}
+				var s strings.Builder
+				for _, x := range strings.Split(to, "+") {
+					c, err := parseRune(x)
+					if err != nil {
+						return nil, err
+					}
+					s.WriteRune(c)
+				}
+				t.lower[r] = s.String()
+			}
+			continue
+		}
+		var ranges [][2]rune
+		for _, field := range fields[1:] {
+			from, to, isRange := strings.Cut(field, "-")
+			if !isRange {
+				to = from
+			}
+			a, err := parseRune(from)
+			if err != nil {
+				return nil, err
+			}
+			b, err := parseRune(to)
+			if err != nil {
+				return nil, err
+			}
+			ranges = append(ranges, [2]rune{a, b})
+		}
+		t.byName[fields[0]] = newClass(ranges)
+	}
+	for name, into := range map[string]**class{"control": &t.control, "nonspacing": &t.nonspacing,
+		"combining": &t.combining, "punctuation": &t.punctuation, "numeric": &t.numeric, "word": &t.word,
+		"undecomposed": &t.undecomposed, "unordered": &t.unordered} {
+		if *into = t.byName[name]; *into == nil {
+			return nil, fmt.Errorf("tokenizer: unicode.txt: class %s is missing", name)
+		}
+	}
+	t.letter, t.number = newClass(t.category("L")), newClass(t.category("N"))
+	return t, nil
+}
+
+// category gives the ranges of a general category, of one letter or two, nil when there is none of that name.
+func (t *unicodeTables) category(name string) [][2]rune {
+	if c, ok := t.byName[name]; ok && len(name) == 2 {
+		return c.ranges
+	}
+	if len(name) != 1 {
+		return nil
+	}
+	if name == "C" { // what is in no other category; the library gives no text with surrogates
+		var assigned [][2]rune
+		for _, other := range []string{"L", "M", "N", "P", "S", "Z"} {
+			assigned = append(assigned, t.category(other)...)
+		}
+		return complement(normalizeRanges(assigned))
+	}
+	var ranges [][2]rune
+	for key, c := range t.byName {
+		if len(key) == 2 && key[:1] == name {
+			ranges = append(ranges, c.ranges...)
+		}
+	}
+	return normalizeRanges(ranges)
+}
+
+func parseRune(hex string) (rune, error) {
+	n, err := strconv.ParseUint(hex, 16, 32)
+	if err != nil || n > unicode.MaxRune {
+		return 0, fmt.Errorf("tokenizer: unicode.txt: %q is not a code point", hex)
+	}
+	return rune(n), nil
+}

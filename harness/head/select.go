@@ -65,7 +65,7 @@ func Select(ctx context.Context, data Data, jobs []Job, grid Grid, options Optio
 	held := make([]Job, len(jobs))
 	per := len(grid.L2) * max(1, len(grid.Losses))
 	for i, job := range jobs {
-		train, out, err := grid.cut(job)
+		train, out, err := grid.Cut(job)
 		if err != nil {
 			return nil, fmt.Errorf("head: job %d (%s): %w", i, job.Name, err)
 		}
@@ -140,8 +140,8 @@ func (g Grid) settings(job Job) []Score {
 	return out
 }
 
-// cut divides a job's examples of positive weight into those to train on and those to hold out, whole groups at a time.
-func (g Grid) cut(job Job) (train, out Job, err error) {
+// Cut divides a job's examples of positive weight into those to train on and those to hold out, whole groups at a time.
+func (g Grid) Cut(job Job) (train, out Job, err error) {
 	share := g.HeldOut
 	if share == 0 {
 		share = 0.2

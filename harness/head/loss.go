@@ -46,7 +46,8 @@ type Batch struct {
 	Probs    []float64 // softmax of the logits
 	Progress float64   // share of the training steps that are done: step / steps, step counted from 0
 
-	total float64 // sum of weights
+	total           float64   // sum of weights
+	targets, values []float64 // scratch
 }
 
 // newBatch returns a batch without logits. start, labels and weights are kept, not copied.
@@ -84,6 +85,16 @@ func (b *Batch) Mean(f func(i int) float64) float64 {
 		}
 	}
 	return sum / b.total
+}
+
+// Targets returns a slice of zeros in the layout of the logits, to be filled for CrossEntropy. The next call gives the
+// same slice again.
+func (b *Batch) Targets() []float64 {
+	if b.targets == nil {
+		b.targets = make([]float64, len(b.Labels))
+	}
+	clear(b.targets)
+	return b.targets
 }
 
 // CrossEntropy returns the weighted mean of the cross-entropy of the logits against targets, which have the layout of
@@ -129,7 +140,10 @@ func logSoftmax(logits, logProbs, probs []float64) {
 		if d > 0 {
 			top, low = 1, 0
 		}
-		log := math.Log1p(e)
+		log := e // log(1+e), to within 2e-16
+		if e > 1e-9 {
+			log = math.Log(1 + e)
+		}
 		logProbs[top], logProbs[low] = -log, -math.Abs(d)-log
 		probs[top], probs[low] = 1/(1+e), e/(1+e)
 		return

@@ -89,22 +89,26 @@ func (l LogConf) Gradient(b *Batch, grad []float64) float64 {
 	} else if b.Classes == 2 {
 		prior = b.Mean(func(i int) float64 { return b.Labels[2*i+1] })
 	}
-	hard := make([]float64, len(b.Probs))
+	c := warmed(l.Alpha, l.Warmup, b.Progress, l.Jump)
+	targets := b.Targets()
+	for k := range targets {
+		targets[k] = (1 - c) * labels[k]
+	}
 	if b.Classes == 2 {
 		t := b.quantile(prior, func(i int) float64 { return b.Probs[2*i] })
 		for i := range b.Len() {
 			if b.Probs[2*i] >= t {
-				hard[2*i] = 1
+				targets[2*i] += c
 			} else {
-				hard[2*i+1] = 1
+				targets[2*i+1] += c
 			}
 		}
 	} else {
 		for i := range b.Len() {
-			hard[b.Start[i]+argmax(b.Probs[b.Start[i]:b.Start[i+1]])] = 1
+			targets[b.Start[i]+argmax(b.Probs[b.Start[i]:b.Start[i+1]])] += c
 		}
 	}
-	return b.CrossEntropy(mix(labels, hard, warmed(l.Alpha, l.Warmup, b.Progress, l.Jump)), grad)
+	return b.CrossEntropy(targets, grad)
 }
 
 // Entropy is LogConf with the student's own soft predictions in place of the hardened ones (EleutherAI/w2s).
@@ -126,7 +130,12 @@ func (l Entropy) Gradient(b *Batch, grad []float64) float64 {
 	if l.Balance {
 		labels = balanced(b)
 	}
-	return b.CrossEntropy(mix(labels, b.Probs, warmed(l.Alpha, l.Warmup, b.Progress, false)), grad)
+	c := warmed(l.Alpha, l.Warmup, b.Progress, false)
+	targets := b.Targets()
+	for k := range targets {
+		targets[k] = (1-c)*labels[k] + c*b.Probs[k]
+	}
+	return b.CrossEntropy(targets, grad)
 }
 
 // Product is the cross-entropy against student^Beta · labels^Alpha, normalised (openai/weak-to-strong,
@@ -137,7 +146,7 @@ func (l Product) String() string { return render("product", "alpha", l.Alpha, "b
 func (Product) Moving() bool     { return true }
 
 func (l Product) Gradient(b *Batch, grad []float64) float64 {
-	targets, scratch := make([]float64, len(b.Labels)), make([]float64, len(b.Labels))
+	targets, scratch := b.Targets(), make([]float64, len(b.Labels))
 	for k, label := range b.Labels {
 		targets[k] = l.Beta * b.LogProbs[k]
 		if l.Alpha != 0 { // 0^0 is 1
@@ -192,7 +201,7 @@ func (l Window) Prepare(labels *Batch) Loss {
 }
 
 func (l Window) Gradient(b *Batch, grad []float64) float64 {
-	targets := make([]float64, len(b.Labels))
+	targets := b.Targets()
 	for i := range b.Len() {
 		from, to := b.Start[i], b.Start[i+1]
 		if slices.Max(b.Probs[from:to]) < 0.5+l.Radius {
@@ -211,14 +220,6 @@ func warmed(alpha, warmup, progress float64, jump bool) float64 {
 		return alpha
 	}
 	return alpha * min(1, progress/warmup)
-}
-
-func mix(labels, own []float64, c float64) []float64 {
-	targets := make([]float64, len(labels))
-	for k := range targets {
-		targets[k] = (1-c)*labels[k] + c*own[k]
-	}
-	return targets
 }
 
 func entropy(p []float64) float64 {

@@ -9,30 +9,51 @@ import (
 // as in torch.quantile. With unequal weights an example stands at the middle of its weight, which for equal weights
 // is the same thing.
 func (b *Batch) quantile(q float64, f func(i int) float64) float64 {
+	q = min(1, max(0, q)) // labels may sum to a hair more than 1
+	if b.Weights != nil {
+		return b.weightedQuantile(q, f)
+	}
+	values := b.values[:0]
+	for i := range b.Len() {
+		values = append(values, f(i))
+	}
+	b.values = values
+	return plainQuantile(q, values)
+}
+
+// plainQuantile reorders values.
+func plainQuantile(q float64, values []float64) float64 {
+	rank := q * float64(len(values)-1)
+	low := int(rank)
+	a := selectNth(values, low)
+	if low+1 == len(values) {
+		return a
+	}
+	return lerp(a, slices.Min(values[low+1:]), rank-float64(low))
+}
+
+func (b *Batch) weightedQuantile(q float64, f func(i int) float64) float64 {
 	type point struct{ value, weight float64 }
 	points := make([]point, 0, b.Len())
+	values := b.values[:0]
 	equal, total := true, 0.0
 	for i := range b.Len() {
 		if w := b.Weight(i); w > 0 {
-			points = append(points, point{f(i), w})
+			points, values = append(points, point{f(i), w}), append(values, f(i))
 			equal = equal && w == points[0].weight
 			total += w
 		}
 	}
-	slices.SortFunc(points, func(a, b point) int { return cmp.Compare(a.value, b.value) })
-	last := len(points) - 1
-	q = min(1, max(0, q)) // labels may sum to a hair more than 1
+	b.values = values
 	if equal {
-		rank := q * float64(last)
-		low := int(rank)
-		return lerp(points[low].value, points[min(low+1, last)].value, rank-float64(low))
+		return plainQuantile(q, values)
 	}
-	// Equal values in any order give the same quantile only if their weights are merged or sorted too.
-	slices.SortStableFunc(points, func(a, b point) int {
+	// Ties are put in order by weight, so that the order of the examples does not matter.
+	slices.SortFunc(points, func(a, b point) int {
 		return cmp.Or(cmp.Compare(a.value, b.value), cmp.Compare(a.weight, b.weight))
 	})
-	first := points[0].weight / 2
-	rank := q * (total - first - points[last].weight/2)
+	last := len(points) - 1
+	rank := q * (total - points[0].weight/2 - points[last].weight/2)
 	at := 0.0
 	for k := range last {
 		step := (points[k].weight + points[k+1].weight) / 2
@@ -42,6 +63,39 @@ func (b *Batch) quantile(q float64, f func(i int) float64) float64 {
 		at += step
 	}
 	return points[last].value
+}
+
+// selectNth moves values so that the n-th smallest is at n, with none larger before and none smaller behind it, and
+// returns it. It is Hoare's quickselect; the pivot is the median of three.
+func selectNth(values []float64, n int) float64 {
+	low, high := 0, len(values)-1
+	for low < high {
+		a, b, c := values[low], values[low+(high-low)/2], values[high]
+		pivot := max(min(a, b), min(max(a, b), c))
+		i, j := low, high
+		for i <= j {
+			for values[i] < pivot {
+				i++
+			}
+			for values[j] > pivot {
+				j--
+			}
+			if i <= j {
+				values[i], values[j] = values[j], values[i]
+				i++
+				j--
+			}
+		}
+		switch {
+		case n <= j:
+			high = j
+		case n >= i:
+			low = i
+		default:
+			return values[n]
+		}
+	}
+	return values[n]
 }
 
 // lerp goes from a to b; like torch.lerp it is exact at both ends.

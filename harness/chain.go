@@ -1,0 +1,272 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"strings"
+
+	"w2s/harness/head"
+	"w2s/harness/stats"
+	"w2s/tasks"
+)
+
+// A ChainConfig says which bootstrapping chain to do (Burns et al. 2023, section 4.3.1): each model is trained on the
+// labels of the one before it, the first one on gold.
+type ChainConfig struct {
+	Config          // Models, Tasks, Losses and the rest; Pairs is not used
+	Chain  []string // names of the models, weakest first; three or more
+	// Disjoint gives every step examples of its own. Otherwise all steps label the same ones.
+	Disjoint bool
+}
+
+// data names what the steps are trained on.
+func (c ChainConfig) data() string {
+	if c.Disjoint {
+		return "disjoint"
+	}
+	return "shared"
+}
+
+// Validate reports all faults at once.
+func (c ChainConfig) Validate() error {
+	var faults []error
+	if len(c.Chain) < 3 {
+		faults = append(faults, fmt.Errorf("harness: a chain needs three models or more, got %d (a pair is what run is for)", len(c.Chain)))
+	}
+	return errors.Join(append(faults, c.Config.Validate())...)
+}
+
+// RunChain carries out a chain on every task, for every loss and seed, and beside it the jump from the first model to the
+// last. The last step, the jump and the ceiling are trained on the same examples.
+func RunChain(ctx context.Context, cfg ChainConfig, env Env) (*Result, error) {
+	cfg.Config = cfg.Config.withDefaults()
+	if len(cfg.Chain) > 0 {
+		cfg.Pairs = []Pair{{Weak: cfg.Chain[0], Strong: cfg.Chain[len(cfg.Chain)-1]}}
+	}
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	result := newResult(cfg.Config)
+	var failed []error
+	for _, task := range cfg.Tasks {
+		bench, err := prepare(ctx, cfg.Config, env, task)
+		if err == nil {
+			err = bench.chain(ctx, cfg, result)
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err != nil {
+			failed = append(failed, fmt.Errorf("harness: task %s: %w", task.Info().Name, err))
+			continue
+		}
+		result.Tasks = append(result.Tasks, bench.record)
+	}
+	return result, errors.Join(failed...)
+}
+
+// chain trains the steps of all seeds and losses side by side and adds them to the result.
+func (b *workbench) chain(ctx context.Context, cfg ChainConfig, result *Result) error {
+	variant := "chain on " + cfg.data() + " data"
+	steps := len(cfg.Chain) - 1
+	last := cfg.Chain[steps]
+	firsts, err := b.supervisors(ctx)
+	if err != nil {
+		return err
+	}
+	ceilings, err := b.train(ctx, b.data[last], each(b.parts, func(p part) order {
+		examples, gold := b.share(p, steps-1, steps, cfg.Disjoint)
+		return order{record: HeadRecord{Role: Ceiling, Model: last, Seed: p.seed, Variant: variant},
+			examples: examples, labels: gold, loss: head.XEnt{}}
+	}))
+	if err != nil {
+		return err
+	}
+	// link is one chain of one seed and loss, as far as it has come.
+	type link struct {
+		part part
+		loss head.Loss
+		from trained
+		ids  []string
+	}
+	var links []link
+	for i, f := range firsts {
+		for _, loss := range b.cfg.Losses {
+			links = append(links, link{part: b.parts[i], loss: loss, from: f, ids: []string{f.ID}})
+		}
+	}
+	// teach lets the head that each link gives label the step's share and trains the model on it.
+	teach := func(model string, step int, from func(link) trained) ([]trained, error) {
+		orders := make([]order, len(links))
+		for i, l := range links {
+			examples, gold := b.share(l.part, step, steps, cfg.Disjoint)
+			labels, err := b.predict(ctx, from(l), examples)
+			if err != nil {
+				return nil, err
+			}
+			q, err := quality(labels, gold)
+			if err != nil {
+				return nil, err
+			}
+			orders[i] = order{record: HeadRecord{Role: Student, Model: model, Supervisor: from(l).ID, Treatment: "soft",
+				Seed: l.part.seed, Variant: variant, Labels: q}, examples: examples, labels: labels, loss: l.loss}
+		}
+		return b.train(ctx, b.data[model], orders)
+	}
+	jumps, err := teach(last, steps-1, func(l link) trained { return firsts[indexOf(firsts, l.ids[0])] })
+	if err != nil {
+		return err
+	}
+	result.Heads = append(result.Heads, records(firsts, ceilings, jumps)...)
+	for step, model := range cfg.Chain[1:] {
+		students, err := teach(model, step, func(l link) trained { return l.from })
+		if err != nil {
+			return err
+		}
+		for i := range links {
+			links[i].from, links[i].ids = students[i], append(links[i].ids, students[i].ID)
+		}
+		result.Heads = append(result.Heads, records(students)...)
+	}
+	for i, l := range links {
+		result.Chains = append(result.Chains, ChainRecord{Task: b.info.Name, Data: cfg.data(), Loss: l.loss.String(), Seed: l.part.seed,
+			Steps: l.ids, Jump: jumps[i].ID, Ceiling: ceilings[i/len(b.cfg.Losses)].ID})
+	}
+	return nil
+}
+
+// share is what a step trains on: all of strong-train, or the step's own part of it. The parts are dealt by content, so
+// that the examples of a group stay together.
+func (b *workbench) share(p part, step, steps int, disjoint bool) (examples []int, gold [][]float64) {
+	if !disjoint {
+		return p.strong, p.strongGold
+	}
+	for i, e := range p.strong {
+		unit := b.groups[e]
+		if unit == "" {
+			unit = b.examples[e].ID
+		}
+		h := fnv.New64a()
+		h.Write([]byte(unit))
+		if int(h.Sum64()%uint64(steps)) == step {
+			examples, gold = append(examples, e), append(gold, p.strongGold[i])
+		}
+	}
+	return examples, gold
+}
+
+func each[A, B any](list []A, f func(A) B) []B {
+	out := make([]B, len(list))
+	for i, a := range list {
+		out[i] = f(a)
+	}
+	return out
+}
+
+func indexOf(heads []trained, id string) int {
+	for i, h := range heads {
+		if h.ID == id {
+			return i
+		}
+	}
+	return -1
+}
+
+// A ChainRow is one chain over all seeds: the score after every step, beside the jump and the ceiling.
+type ChainRow struct {
+	Task     string
+	Category tasks.Category
+	Data     string
+	Loss     string
+	N, Seeds int
+	Models   []string
+	Steps    []Figure         // score of every model of the chain; the first is the weak floor
+	Labels   []float64        // accuracy of the labels that every step after the first was given
+	Jump     Figure           // the last model trained by the first
+	Ceiling  Figure           // the last model on gold
+	PGR      stats.PGR        // of the chain's end
+	JumpPGR  stats.PGR        // of the jump
+	Gain     stats.Difference // chain's end less jump
+	Warnings []string
+}
+
+// Chains makes a row of every group of chains that differ in the seed alone.
+func Chains(r *Result, opt SummaryOptions) ([]ChainRow, error) {
+	if opt.Metric == "" {
+		opt.Metric = tasks.Accuracy
+	}
+	x := index(r)
+	groups, order := map[string][]ChainRecord{}, []string(nil)
+	for _, c := range r.Chains {
+		models := each(c.Steps, func(id string) string { return x.heads[id].Model })
+		key := strings.Join(append([]string{c.Task, c.Data, c.Loss}, models...), "\x00")
+		if groups[key] == nil {
+			order = append(order, key)
+		}
+		groups[key] = append(groups[key], c)
+	}
+	var rows []ChainRow
+	for _, key := range order {
+		row, err := x.chainRow(groups[key], opt)
+		if err != nil {
+			return nil, fmt.Errorf("harness: chain on %s: %w", groups[key][0].Task, err)
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
+func (x *lookup) chainRow(chains []ChainRecord, opt SummaryOptions) (ChainRow, error) {
+	c := chains[0]
+	t := x.tasks[c.Task]
+	row := ChainRow{Task: c.Task, Category: t.Category, Data: c.Data, Loss: c.Loss, N: len(t.TestIDs), Seeds: len(chains)}
+	steps := make([]seedScores, len(c.Steps))
+	row.Labels = make([]float64, len(c.Steps)-1)
+	var jump, ceiling seedScores
+	var faults []error
+	for _, c := range chains {
+		for i, id := range c.Steps {
+			h := x.heads[id]
+			faults = append(faults, steps[i].add(h, t, opt.Metric))
+			if i > 0 && h.Labels != nil {
+				row.Labels[i-1] += h.Labels.Accuracy / float64(len(chains))
+			}
+		}
+		faults = append(faults, jump.add(x.heads[c.Jump], t, opt.Metric), ceiling.add(x.heads[c.Ceiling], t, opt.Metric))
+	}
+	if err := errors.Join(faults...); err != nil {
+		return row, err
+	}
+	for _, id := range c.Steps {
+		row.Models = append(row.Models, x.heads[id].Model)
+	}
+	boot := opt.bootstrap(row.N)
+	var err error
+	figure := func(s seedScores) (f Figure) {
+		if err == nil {
+			f, err = s.figure(boot)
+		}
+		return f
+	}
+	row.Steps = each(steps, figure)
+	row.Jump, row.Ceiling = figure(jump), figure(ceiling)
+	if err != nil {
+		return row, err
+	}
+	end := steps[len(steps)-1]
+	if row.PGR, err = stats.NewPGR(steps[0].mean(), end.mean(), ceiling.mean(), boot); err != nil {
+		return row, err
+	}
+	if row.JumpPGR, err = stats.NewPGR(steps[0].mean(), jump.mean(), ceiling.mean(), boot); err != nil {
+		return row, err
+	}
+	if end.correct != nil {
+		row.Gain, err = stats.Compare(end.perExample(), jump.perExample(), boot)
+	}
+	if !row.PGR.Defined {
+		row.Warnings = append(row.Warnings, row.PGR.Reason)
+	}
+	return row, err
+}

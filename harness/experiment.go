@@ -1,0 +1,249 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"w2s/harness/head"
+	"w2s/harness/label"
+	"w2s/tasks"
+)
+
+// Run carries out an experiment: for every task
+//
+//	load and split -> features (each text once a model)
+//	-> weak heads on gold of weak-train        (the weak floor)
+//	-> weak labels of strong-train, treated
+//	-> student heads on the weak labels        (the transfer score)
+//	-> heads of the strong models on gold of strong-train (the strong ceiling)
+//	-> predictions on test
+//
+// A task that fails is named in the error; the result then holds the others. The same configuration gives the same
+// heads, whatever else is trained beside them.
+func Run(ctx context.Context, cfg Config, env Env) (*Result, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	result := newResult(cfg)
+	var failed []error
+	for _, task := range cfg.Tasks {
+		record, heads, err := runTask(ctx, cfg, env, task)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err != nil {
+			failed = append(failed, fmt.Errorf("harness: task %s: %w", task.Info().Name, err))
+			continue
+		}
+		result.Tasks = append(result.Tasks, record)
+		result.Heads = append(result.Heads, heads...)
+	}
+	return result, errors.Join(failed...)
+}
+
+func runTask(ctx context.Context, cfg Config, env Env, task tasks.Task) (TaskRecord, []HeadRecord, error) {
+	fail := func(err error) (TaskRecord, []HeadRecord, error) { return TaskRecord{}, nil, err }
+	bench, err := prepare(ctx, cfg, env, task)
+	if err != nil {
+		return fail(err)
+	}
+	supervisors, err := bench.supervisors(ctx)
+	if err != nil {
+		return fail(err)
+	}
+	lessons, err := bench.weakLabels(ctx, supervisors)
+	if err != nil {
+		return fail(err)
+	}
+	students, err := bench.students(ctx, lessons)
+	if err != nil {
+		return fail(err)
+	}
+	ceilings, err := bench.ceilings(ctx)
+	if err != nil {
+		return fail(err)
+	}
+	return bench.record, records(supervisors, students, ceilings), nil
+}
+
+// supervisors trains a head of every weak model on the gold labels of weak-train, for every seed.
+func (b *workbench) supervisors(ctx context.Context) ([]trained, error) {
+	return b.trainAll(ctx, b.data, b.cfg.weaks(), func(model string) (orders []order) {
+		for _, p := range b.parts {
+			orders = append(orders, order{
+				record:   HeadRecord{Role: Supervisor, Model: model, Seed: p.seed, Variant: p.variant},
+				examples: p.weak, labels: p.weakGold, loss: head.XEnt{},
+			})
+		}
+		return orders
+	})
+}
+
+// ceilings trains a head of every strong model on the gold labels of strong-train, for every seed, and beside it one on
+// the texts without what the task is about, where the task has such.
+func (b *workbench) ceilings(ctx context.Context) ([]trained, error) {
+	orders := func(role Role) func(model string) []order {
+		return func(model string) (orders []order) {
+			for _, p := range b.parts {
+				orders = append(orders, order{
+					record:   HeadRecord{Role: role, Model: model, Seed: p.seed, Variant: p.variant},
+					examples: p.strong, labels: p.strongGold, loss: head.XEnt{},
+				})
+			}
+			return orders
+		}
+	}
+	ceilings, err := b.trainAll(ctx, b.data, b.cfg.strongs(), orders(Ceiling))
+	if err != nil || len(b.controls) == 0 {
+		return ceilings, err
+	}
+	controls, err := b.trainAll(ctx, b.controls, b.cfg.strongs(), orders(Control))
+	return append(ceilings, controls...), err
+}
+
+// A lesson is what one supervisor offers: weak labels of its part's strong half.
+type lesson struct {
+	supervisor HeadRecord
+	labels     label.Labels
+	held       *label.Held // what treatments are fitted on
+}
+
+// weakLabels lets every supervisor label the strong half of its seed.
+func (b *workbench) weakLabels(ctx context.Context, supervisors []trained) ([]lesson, error) {
+	lessons := make([]lesson, len(supervisors))
+	for i, s := range supervisors {
+		strong := b.part(s.HeadRecord).strong
+		soft, err := b.predict(ctx, s, strong)
+		if err != nil {
+			return nil, err
+		}
+		lessons[i] = lesson{supervisor: s.HeadRecord, labels: b.labels(strong, soft)}
+		if !b.calibrates() {
+			continue
+		}
+		if lessons[i].held, err = b.held(ctx, s); err != nil {
+			return nil, fmt.Errorf("%s: %w", s.ID, err)
+		}
+	}
+	return lessons, nil
+}
+
+// labels puts distributions beside the ids of their examples.
+func (b *workbench) labels(examples []int, soft [][]float64) label.Labels {
+	l := label.Labels{Soft: soft, IDs: make([]string, len(examples))}
+	if b.info.Form != tasks.Rank {
+		l.Classes = len(soft[0])
+	}
+	for i, e := range examples {
+		l.IDs[i] = b.examples[e].ID
+	}
+	return l
+}
+
+// calibrates says whether any treatment looks at more than the labels.
+func (b *workbench) calibrates() bool {
+	return slices.ContainsFunc(b.cfg.Treatments, func(t label.Treatment) bool { return t != label.Treatment(label.Soft{}) })
+}
+
+// held makes the evidence that calibration needs: what a supervisor trained on a part of weak-train, with the penalty of
+// the real one, says of the rest, beside its gold. The real supervisor has seen all of weak-train, so its own
+// probabilities there are too good.
+func (b *workbench) held(ctx context.Context, s trained) (*label.Held, error) {
+	p := b.part(s.HeadRecord)
+	data := b.data[s.Model]
+	job := head.Job{Name: s.ID, Examples: p.weak, Labels: p.weakGold, Loss: head.XEnt{}, L2: s.L2, Seed: s.Seed}
+	train, rest, err := head.Grid{L2: []float64{s.L2}, HeldOut: b.cfg.Held, Group: b.groups}.Cut(job)
+	if err != nil {
+		return nil, err
+	}
+	fitted, err := head.Fit(ctx, data, []head.Job{train}, head.Options{Multiplier: b.env.Multiplier})
+	if err != nil {
+		return nil, err
+	}
+	soft, err := head.Predict(ctx, data, []*head.Head{fitted[0].Head}, rest.Examples)
+	if err != nil {
+		return nil, err
+	}
+	return &label.Held{Soft: soft[0], Gold: rest.Labels}, nil
+}
+
+// predict asks a trained head about examples.
+func (b *workbench) predict(ctx context.Context, t trained, examples []int) ([][]float64, error) {
+	p, err := head.Predict(ctx, b.data[t.Model], []*head.Head{t.head}, examples)
+	if err != nil {
+		return nil, err
+	}
+	return p[0], nil
+}
+
+// students trains, for every pair, a head of the strong model on every lesson of the weak one, with every treatment
+// of its labels and every loss.
+func (b *workbench) students(ctx context.Context, lessons []lesson) ([]trained, error) {
+	orders := map[string][]order{}
+	for _, pair := range b.cfg.Pairs {
+		for _, l := range lessons {
+			if l.supervisor.Model != pair.Weak {
+				continue
+			}
+			taught, err := b.teach(ctx, l, pair.Strong)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", pair, err)
+			}
+			orders[pair.Strong] = append(orders[pair.Strong], taught...)
+		}
+	}
+	return b.trainAll(ctx, b.data, b.cfg.strongs(), func(model string) []order { return orders[model] })
+}
+
+// teach treats a lesson in every way for a student and orders a head for every loss.
+func (b *workbench) teach(ctx context.Context, l lesson, model string) (orders []order, err error) {
+	part := b.part(l.supervisor)
+	for _, treatment := range b.cfg.Treatments {
+		treated, err := treatment.Apply(ctx, l.labels, label.Evidence{Held: l.held, Features: b.data[model], Examples: part.strong})
+		if err != nil {
+			return nil, fmt.Errorf("labels of %s, %s: %w", l.supervisor.ID, treatment, err)
+		}
+		examples, gold := make([]int, len(treated.Keep)), make([][]float64, len(treated.Keep))
+		for i, k := range treated.Keep {
+			examples[i], gold[i] = part.strong[k], part.strongGold[k]
+		}
+		q, err := quality(treated.Soft, gold)
+		if err != nil {
+			return nil, err
+		}
+		q.Notes = treated.Notes
+		for _, loss := range b.cfg.Losses {
+			orders = append(orders, order{
+				record: HeadRecord{Role: Student, Model: model, Supervisor: l.supervisor.ID, Treatment: treatment.String(),
+					Seed: part.seed, Variant: part.variant, Labels: q, Warnings: treated.Warnings},
+				examples: examples, labels: treated.Soft, loss: loss,
+			})
+		}
+	}
+	return orders, nil
+}
+
+// records strips heads of their weights.
+func records(groups ...[]trained) []HeadRecord {
+	var out []HeadRecord
+	for _, g := range groups {
+		for _, t := range g {
+			out = append(out, t.HeadRecord)
+		}
+	}
+	return out
+}
+
+// newResult starts a result with what is known before anything is done.
+func newResult(cfg Config) *Result {
+	r := &Result{Schema: Schema, Created: time.Now().UTC().Truncate(time.Second), Config: cfg.Settings()}
+	for _, m := range cfg.Models {
+		r.Models = append(r.Models, ModelRecord{Name: m.Name, Key: m.Encoder.Key(), Dims: m.Encoder.Dims(),
+			Parameters: m.Parameters, Description: m.Description})
+	}
+	return r
+}

@@ -104,7 +104,7 @@ func (t *barTask) draw() {
 	if t.total > 0 {
 		target = min(target, t.total-1)
 	}
-	if target > t.drawn {
+	if target > t.drawn || t.total < 1 { // a spinner turns even where nothing is counted
 		t.bar.Add64(target - t.drawn)
 		t.drawn = target
 	}

@@ -1,0 +1,133 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+
+	"w2s/internal/fetch"
+)
+
+// A Runtime is an ONNX Runtime library on this machine.
+type Runtime struct {
+	Path    string
+	Version string // by its file name; "" where that does not tell
+	Source  string // "flag", "W2S_ONNXRUNTIME", "system", "cache", ...
+}
+
+// runtimeEnv are the variables that may name the library, the first one set wins.
+var runtimeEnv = []string{"W2S_ONNXRUNTIME", "ONNXRUNTIME_LIB"}
+
+// Runtime finds the ONNX Runtime library: the path of the flag, a variable of the environment, the usual places
+// of this system, the cache, and last the pinned package, which is fetched. A path that the user gave is used or refused,
+// never replaced.
+func (c *Catalog) Runtime(ctx context.Context, flag string) (Runtime, error) {
+	r, err := c.FindRuntime(ctx, flag)
+	if err == nil || !errors.Is(err, errNoRuntime) {
+		return r, err
+	}
+	artifact, ok := runtimeArtifact(runtime.GOOS, runtime.GOARCH)
+	if !ok {
+		return Runtime{}, fmt.Errorf("catalog: no ONNX Runtime library was found, and none is pinned for %s/%s (install ONNX Runtime 1.24 or later and name its library with --onnxruntime or W2S_ONNXRUNTIME)", runtime.GOOS, runtime.GOARCH)
+	}
+	if _, err := c.cache.Ensure(ctx, artifact); err != nil {
+		return Runtime{}, fmt.Errorf("%w (or name an installed library with --onnxruntime or W2S_ONNXRUNTIME)", err)
+	}
+	s, err := c.cache.Status(ctx, artifact, false)
+	if err != nil {
+		return Runtime{}, err
+	}
+	return cachedRuntime(s, artifact, "fetched")
+}
+
+var errNoRuntime = errors.New("catalog: no ONNX Runtime library on this machine (it is fetched at the first use)")
+
+// FindRuntime is Runtime without fetching.
+func (c *Catalog) FindRuntime(ctx context.Context, flag string) (Runtime, error) {
+	if flag != "" {
+		return givenRuntime(flag, "flag")
+	}
+	for _, name := range runtimeEnv {
+		if path := c.getenv(name); path != "" {
+			return givenRuntime(path, name)
+		}
+	}
+	for _, path := range systemLibraries() {
+		if r, err := givenRuntime(path, "system"); err == nil && newEnough(r.Version) {
+			return r, nil
+		}
+	}
+	if artifact, ok := runtimeArtifact(runtime.GOOS, runtime.GOARCH); ok {
+		s, err := c.cache.Status(ctx, artifact, false)
+		if err != nil {
+			return Runtime{}, err
+		}
+		if s.Complete {
+			return cachedRuntime(s, artifact, "cache")
+		}
+	}
+	return Runtime{}, errNoRuntime
+}
+
+func cachedRuntime(s fetch.Status, a fetch.Artifact, source string) (Runtime, error) {
+	for _, p := range a.Packages {
+		if p.String() == s.From {
+			return Runtime{Path: filepath.Join(s.Dir, p.Members[0].Name), Version: p.Version, Source: source}, nil
+		}
+	}
+	return Runtime{}, fmt.Errorf("catalog: %s holds a library of %s, which is not known here (remove the folder)", s.Dir, s.From)
+}
+
+// givenRuntime checks a path by its first bytes: a wrong file must be named here, not by the system's loader.
+func givenRuntime(path, source string) (Runtime, error) {
+	info, err := os.Stat(path)
+	if err == nil && info.IsDir() {
+		err = errors.New("is a folder: name the library in it")
+	}
+	if err != nil {
+		return Runtime{}, fmt.Errorf("catalog: ONNX Runtime library by %s: %s: %w", source, path, err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return Runtime{}, fmt.Errorf("catalog: ONNX Runtime library by %s: %w", source, err)
+	}
+	defer f.Close()
+	var magic [4]byte
+	if n, _ := f.Read(magic[:]); !isLibrary(magic[:n]) {
+		return Runtime{}, fmt.Errorf("catalog: ONNX Runtime library by %s: %s is not a shared library of this system", source, path)
+	}
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		real = path
+	}
+	return Runtime{Path: path, Version: versionOf(real), Source: source}, nil
+}
+
+// isLibrary knows ELF, Mach-O (64 bit and universal) and PE files.
+func isLibrary(magic []byte) bool {
+	switch string(magic) {
+	case "\xcf\xfa\xed\xfe", "\xca\xfe\xba\xbe":
+		return runtime.GOOS == "darwin"
+	case "\x7fELF":
+		return runtime.GOOS != "darwin" && runtime.GOOS != "windows"
+	}
+	return runtime.GOOS == "windows" && len(magic) >= 2 && string(magic[:2]) == "MZ"
+}
+
+var versionPattern = regexp.MustCompile(`(\d+)\.(\d+)\.(\d+)`)
+
+func versionOf(path string) string { return versionPattern.FindString(filepath.Base(path)) }
+
+// newEnough says whether a version has the C API that the binding was made for (24, since 1.24). A library that does not
+// tell its version is left to the user to name.
+func newEnough(version string) bool {
+	var major, minor, patch int
+	if _, err := fmt.Sscanf(version, "%d.%d.%d", &major, &minor, &patch); err != nil {
+		return false
+	}
+	return major > 1 || major == 1 && minor >= 24
+}

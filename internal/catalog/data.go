@@ -22,6 +22,11 @@ func datasets() []dataset {
 			"vader-tweets":     "tweets_GroundTruth.txt",
 			"vader-amazon":     "amazonReviewSnippets_GroundTruth.txt",
 			"vader-editorials": "nytEditorialSnippets_GroundTruth.txt",
+
+			"vader-movies-ratings":     "movieReviewSnippets_anonDataRatings.txt",
+			"vader-tweets-ratings":     "tweets_anonDataRatings.txt",
+			"vader-amazon-ratings":     "amazonReviewSnippets_anonDataRatings.txt",
+			"vader-editorials-ratings": "nytEditorialSnippets_anonDataRatings.txt",
 		},
 		artifact: fetch.Artifact{
 			Name: VaderSentiment,

@@ -11,8 +11,10 @@ import (
 type addedVocabulary struct {
 	ids        map[string]int32
 	tokens     map[int32]sugarme.TokenConfig
-	raw        matcher // tokens looked for in the text as given
-	normalized matcher // tokens looked for in the normalized text
+	texts      map[int32]string // what a token is in decoded text: normalized, where the token is
+	special    map[string]bool  // by text, as the library tells them on decoding
+	raw        matcher          // tokens looked for in the text as given
+	normalized matcher          // tokens looked for in the normalized text
 }
 
 // A matcher finds added tokens: the leftmost, and of those that start at one place the longest.
@@ -26,14 +28,14 @@ type matcher struct {
 // the next free id, whatever the file says.
 func newAddedVocabulary(entries []sugarme.TokenConfig, modelVocab map[string]int32, modelSize int,
 	normalize normalizer) (*addedVocabulary, error) {
-	a := &addedVocabulary{ids: map[string]int32{}, tokens: map[int32]sugarme.TokenConfig{}}
+	a := &addedVocabulary{ids: map[string]int32{}, tokens: map[int32]sugarme.TokenConfig{},
+		texts: map[int32]string{}, special: map[string]bool{}}
 	var special, classic []sugarme.TokenConfig
-	isSpecial := map[string]bool{}
 	seen := map[sugarme.TokenConfig]bool{}
 	for _, e := range entries {
-		if e.Special && e.Content != "" && !isSpecial[e.Content] {
+		if e.Special && e.Content != "" && !a.special[e.Content] {
 			special = append(special, e)
-			isSpecial[e.Content] = true
+			a.special[e.Content] = true
 		}
 	}
 	next := int32(modelSize)
@@ -50,25 +52,27 @@ func newAddedVocabulary(entries []sugarme.TokenConfig, modelVocab map[string]int
 			}
 		}
 		next = max(next, id+1)
-		a.ids[e.Content], a.tokens[id] = id, e
-		if !isSpecial[e.Content] {
+		text := e.Content
+		if e.Normalized && normalize != nil {
+			var err error
+			if text, err = normalize.normalize(text); err != nil {
+				return nil, err
+			}
+		}
+		a.ids[e.Content], a.tokens[id], a.texts[id] = id, e, text
+		if !a.special[e.Content] {
 			classic = append(classic, e)
 		}
 	}
 	raw, normalized := map[string]int32{}, map[string]int32{}
 	for _, e := range append(special, classic...) {
+		id := a.ids[e.Content]
 		into, key := raw, e.Content
 		if e.Normalized {
-			into = normalized
-			if normalize != nil {
-				var err error
-				if key, err = normalize.normalize(key); err != nil {
-					return nil, err
-				}
-			}
+			into, key = normalized, a.texts[id]
 		}
 		if _, ok := into[key]; !ok {
-			into[key] = a.ids[e.Content]
+			into[key] = id
 		}
 	}
 	a.raw, a.normalized = newMatcher(raw), newMatcher(normalized)

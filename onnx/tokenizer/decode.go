@@ -34,7 +34,7 @@ func (t *Tokenizer) Decode(ids []int64, skipSpecials bool) (string, error) {
 	tokens := make([]string, 0, len(ids))
 	for _, id := range ids {
 		token, ok := t.Token(id)
-		if !ok || skipSpecials && t.added.tokens[int32(id)].Special {
+		if !ok || skipSpecials && t.added.special[token] {
 			continue
 		}
 		tokens = append(tokens, token)

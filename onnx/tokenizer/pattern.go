@@ -31,13 +31,10 @@ func runePattern(is func(r rune) bool) pattern {
 	})
 }
 
-// literal matches a string; the empty one nowhere.
+// literal matches a string that is not empty.
 type literal string
 
 func (l literal) find(s string, emit func(start, end int)) error {
-	if l == "" {
-		return nil
-	}
 	for at := 0; ; {
 		i := strings.Index(s[at:], string(l))
 		if i < 0 {
@@ -55,6 +52,8 @@ func (l *loader) pattern(kind string, raw json.RawMessage) (pattern, error) {
 		return nil, err
 	}
 	switch {
+	case c.String != nil && *c.String == "" || c.Regex != nil && *c.Regex == "":
+		return nil, unsupported("%s: an empty pattern", kind)
 	case c.String != nil && c.Regex == nil:
 		return literal(*c.String), nil
 	case c.Regex == nil || c.String != nil:

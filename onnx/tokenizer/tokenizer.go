@@ -257,13 +257,14 @@ func (t *Tokenizer) ID(token string) (int64, bool) {
 	return int64(id), ok
 }
 
-// Token gives the token of an id as the vocabulary writes it, false where there is no such id.
+// Token gives the token of an id as the vocabulary writes it, false where there is no such id. As in the library, an
+// added token that is looked for in normalized text is given in its normalized form.
 func (t *Tokenizer) Token(id int64) (string, bool) {
 	if id != int64(int32(id)) {
 		return "", false
 	}
-	if added, ok := t.added.tokens[int32(id)]; ok {
-		return added.Content, true
+	if text, ok := t.added.texts[int32(id)]; ok {
+		return text, true
 	}
 	token, ok := t.tokens[int32(id)]
 	return token, ok

@@ -1,0 +1,236 @@
+package feature
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+)
+
+// A Cache keeps feature vectors in a folder, so that every text is encoded once for every encoder:
+//
+//	DIR/KEY/header.json         which encoder: format, key, dims
+//	DIR/KEY/rows-HOST-SLOT.bin  rows of one size with text id, vector and checksum; see rows.go
+//	DIR/.locks/                 locks of processes that write
+//
+// A vector is on its way to the disk before the next one is asked for: a process killed at any moment has lost what its
+// encoder had not handed over yet, and nothing else. Torn and damaged rows are found by their checksums, reported, and
+// encoded again. Any number of processes may use a folder; those that encode the same texts at the same time take over
+// each other's rows. Rows files from other machines are merged by dropping them into the folder of their key.
+//
+// A folder that cannot be written is still read. What is missing in it is then encoded and not kept (Features, with a
+// warning), or an error (Fill).
+//
+// A Cache may be used by several goroutines. A nil *Cache stores nothing and encodes everything.
+type Cache struct {
+	dir    string
+	mu     sync.Mutex
+	spaces map[string]*space
+}
+
+// A space is the part of a cache that belongs to one encoder.
+type space struct {
+	key      string
+	encoding chan struct{} // holds a token while a goroutine encodes; the next one then finds its rows
+	mu       sync.Mutex    // guards index
+	index    *index
+	warned   int // damages that were reported
+}
+
+// Open returns the cache in a folder, which is made when there is something to store.
+func Open(dir string) (*Cache, error) {
+	if dir == "" {
+		return nil, errors.New("feature: cache: no folder given")
+	}
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return nil, fmt.Errorf("feature: cache: %s is not a folder", dir)
+	}
+	return &Cache{dir: dir, spaces: map[string]*space{}}, nil
+}
+
+// Dir is the cache's folder; "" for a nil Cache.
+func (c *Cache) Dir() string {
+	if c == nil {
+		return ""
+	}
+	return c.dir
+}
+
+// A Summary says what a call did. Texts = Cached + Encoded + Duplicates.
+type Summary struct {
+	Texts      int
+	Cached     int // distinct texts whose vectors were there
+	Encoded    int // distinct texts that were encoded now
+	Duplicates int // texts that repeat an earlier one
+	Truncated  int // texts, repeats included, that had more tokens than the encoder takes
+	Tokens     int // tokens that were fed to the model now
+	Warnings   []string
+}
+
+// A Report is told how far encoding is: done of total missing texts, and the tokens so far. It may be nil.
+type Report = func(done, total, tokens int)
+
+// Features returns the vectors of texts, in their order. What the cache does not have is encoded and stored; each
+// distinct text once. When ctx is done, or the encoder fails, what was encoded until then is kept.
+func (c *Cache) Features(ctx context.Context, enc Encoder, texts []string, report Report) (*Matrix, Summary, error) {
+	if err := checkEncoder(enc); err != nil {
+		return nil, Summary{}, err
+	}
+	ask := newRequest(texts)
+	m := &Matrix{Rows: len(texts), Dims: enc.Dims(), Data: make([]float32, len(texts)*enc.Dims())}
+	ask.matrix = m
+	sum, err := c.run(ctx, enc, ask, report)
+	if err != nil {
+		return nil, sum, err
+	}
+	for i, u := range ask.unique {
+		if first := ask.first[u]; first != i {
+			copy(m.Row(i), m.Row(first))
+		}
+	}
+	return m, sum, nil
+}
+
+// Fill encodes and stores what the cache does not have of texts, as Features does, without holding the vectors: memory
+// does not grow with their length. It fails before it encodes anything where vectors cannot be stored, and on a full
+// disk.
+func (c *Cache) Fill(ctx context.Context, enc Encoder, texts []string, report Report) (Summary, error) {
+	if c == nil {
+		return Summary{}, errors.New("feature: cache: no cache to fill")
+	}
+	if err := checkEncoder(enc); err != nil {
+		return Summary{}, err
+	}
+	return c.run(ctx, enc, newRequest(texts), report)
+}
+
+// Missing is how many distinct texts the cache does not have.
+func (c *Cache) Missing(enc Encoder, texts []string) (int, error) {
+	if err := checkEncoder(enc); err != nil {
+		return 0, err
+	}
+	ask := newRequest(texts)
+	if c == nil {
+		return len(ask.ids), nil
+	}
+	s, err := c.space(enc)
+	if err != nil {
+		return 0, err
+	}
+	_, missing, err := s.split(ask.ids, nil)
+	return len(missing), err
+}
+
+func checkEncoder(enc Encoder) error {
+	if enc.Key() == "" {
+		return errors.New("feature: the encoder has no key (it must name all that changes a vector)")
+	}
+	if d := enc.Dims(); d < 1 || d > 1<<20 {
+		return fmt.Errorf("feature: the encoder's vectors have %d dimensions", d)
+	}
+	return nil
+}
+
+func (c *Cache) run(ctx context.Context, enc Encoder, ask *request, report Report) (Summary, error) {
+	r := &run{ctx: ctx, cache: c, enc: enc, request: ask, report: report}
+	r.sum = Summary{Texts: len(ask.unique), Duplicates: len(ask.unique) - len(ask.ids)}
+	err := r.do()
+	for _, u := range ask.unique {
+		if r.truncated[u] {
+			r.sum.Truncated++
+		}
+	}
+	return r.sum, err
+}
+
+// space finds the part of the cache that belongs to an encoder, and checks that it does.
+func (c *Cache) space(enc Encoder) (*space, error) {
+	key, dims := enc.Key(), enc.Dims()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s, ok := c.spaces[key]; ok {
+		if have := s.index.layout.dims; have != dims {
+			return nil, mismatch(s.index.dir, key, have, dims)
+		}
+		return s, nil
+	}
+	folder := filepath.Join(c.dir, folderName(key))
+	if err := checkHeader(folder, header{Format: cacheFormat, Key: key, Dims: dims}); err != nil {
+		return nil, err
+	}
+	s := &space{key: key, encoding: make(chan struct{}, 1), index: newIndex(folder, newLayout(key, dims))}
+	c.spaces[key] = s
+	return s, nil
+}
+
+// split says which of the wanted texts are stored and which not; nil wants all ids.
+func (s *space) split(ids []textID, wanted []int) (stored []wish, missing []int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.index.refresh(); err != nil {
+		return nil, nil, err
+	}
+	look := func(u int) {
+		if p, ok := s.index.places[ids[u]]; ok {
+			stored = append(stored, wish{id: ids[u], place: p, unique: u})
+		} else {
+			missing = append(missing, u)
+		}
+	}
+	if wanted == nil {
+		for u := range ids {
+			look(u)
+		}
+	}
+	for _, u := range wanted {
+		look(u)
+	}
+	return stored, missing, nil
+}
+
+// read fetches stored rows. See index.read.
+func (s *space) read(wishes []wish, got func(w wish, row []byte)) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.index.read(wishes, got)
+}
+
+// forget makes the next look start from the files alone.
+func (s *space) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.index = newIndex(s.index.dir, s.index.layout)
+	s.warned = 0
+}
+
+// warnings describes damage that was not reported yet.
+func (s *space) warnings() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found := s.index.damage[min(s.warned, len(s.index.damage)):]
+	s.warned = len(s.index.damage)
+	return describeDamage(s.index.dir, found)
+}
+
+// describeDamage is one line for each file.
+func describeDamage(dir string, damage []Damage) []string {
+	byFile := map[string][]Damage{}
+	var names []string
+	for _, d := range damage {
+		if byFile[d.File] == nil {
+			names = append(names, d.File)
+		}
+		byFile[d.File] = append(byFile[d.File], d)
+	}
+	var lines []string
+	for _, name := range names {
+		line := "feature: cache: " + filepath.Join(dir, byFile[name][0].String())
+		if n := len(byFile[name]); n > 1 {
+			line += fmt.Sprintf(", and %d more", n-1)
+		}
+		lines = append(lines, line+"; damaged rows are not used, their texts are encoded again (compacting the cache drops them)")
+	}
+	return lines
+}

@@ -1,0 +1,417 @@
+package feature
+
+import (
+	"context"
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+func TestEveryTextIsEncodedOnce(t *testing.T) {
+	dir, enc := t.TempDir(), newFake()
+	c := openCache(t, dir)
+	texts := []string{"b", "a", "b", "", "a long text", "b", "a long text"}
+	if n, err := c.Missing(enc, texts); n != 4 || err != nil {
+		t.Fatalf("missing %d, %v", n, err)
+	}
+	sum := features(t, c, enc, texts)
+	if sum.Encoded != 4 || sum.Duplicates != 3 || sum.Truncated != 2 || sum.Tokens != 1+1+0+11 || sum.Warnings != nil {
+		t.Errorf("first: %+v", sum)
+	}
+	for name, c := range map[string]*Cache{"same cache": c, "opened again": openCache(t, dir)} {
+		if n, err := c.Missing(enc, texts); n != 0 || err != nil {
+			t.Errorf("%s: missing %d, %v", name, n, err)
+		}
+		sum = features(t, c, enc, append(slices.Clone(texts), "a"))
+		if sum.Encoded != 0 || sum.Cached != 4 || sum.Duplicates != 4 || sum.Truncated != 2 || sum.Tokens != 0 {
+			t.Errorf("%s: %+v", name, sum)
+		}
+	}
+	sum = features(t, c, enc, []string{"new", "a"})
+	if sum.Encoded != 1 || sum.Cached != 1 {
+		t.Errorf("one new text: %+v", sum)
+	}
+	if n := enc.count.Load(); n != 5 {
+		t.Errorf("%d texts were encoded, want 5", n)
+	}
+	other := newFake()
+	other.key = "fake/2: not a file name"
+	if sum = features(t, c, other, texts); sum.Encoded != 4 {
+		t.Errorf("another encoder: %+v", sum)
+	}
+	if sum = features(t, c, enc, nil); sum.Texts != 0 {
+		t.Errorf("no texts: %+v", sum)
+	}
+}
+
+func TestNilCacheStoresNothing(t *testing.T) {
+	var c *Cache
+	enc := newFake()
+	for range 2 {
+		if sum := features(t, c, enc, []string{"a", "b", "a"}); sum.Encoded != 2 || sum.Duplicates != 1 {
+			t.Errorf("%+v", sum)
+		}
+	}
+	if n, err := c.Missing(enc, []string{"a", "a"}); n != 1 || err != nil {
+		t.Errorf("missing %d, %v", n, err)
+	}
+	if _, err := c.Fill(context.Background(), enc, []string{"a"}, nil); err == nil {
+		t.Error("filling no cache: no error")
+	}
+}
+
+func TestFillAndReport(t *testing.T) {
+	c, enc := openCache(t, t.TempDir()), newFake()
+	texts := someTexts(2*chunk + 17)
+	features(t, c, enc, texts[:100])
+	last, calls := [3]int{}, 0
+	sum, err := c.Fill(context.Background(), enc, append(texts, texts[0]), func(done, total, tokens int) {
+		if done != last[0]+1 || total != len(texts)-100 || tokens < last[2] {
+			t.Fatalf("report %d of %d, %d tokens after %v", done, total, tokens, last)
+		}
+		last = [3]int{done, total, tokens}
+		calls++
+	})
+	if err != nil || sum.Encoded != len(texts)-100 || sum.Cached != 100 || sum.Duplicates != 1 || calls != sum.Encoded || last[2] != sum.Tokens {
+		t.Fatalf("%+v, %v, %d reports", sum, err, calls)
+	}
+	if sum := features(t, c, enc, texts); sum.Encoded != 0 {
+		t.Errorf("after Fill: %+v", sum)
+	}
+}
+
+// TestFillHoldsNoVectors: vectors of 4 kB each, and far less memory than that is asked for.
+func TestFillHoldsNoVectors(t *testing.T) {
+	c, enc := openCache(t, t.TempDir()), newFake()
+	enc.dims = 1024
+	texts := someTexts(3000)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if _, err := c.Fill(context.Background(), constant{enc}, texts, nil); err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	if per := float64(after.TotalAlloc-before.TotalAlloc) / float64(len(texts)); per > 1000 {
+		t.Errorf("%.0f bytes a text", per)
+	}
+}
+
+// constant is a fake encoder that allocates nothing for a text.
+type constant struct{ *fake }
+
+func (c constant) Encode(_ context.Context, texts []string, emit func(Vector) error) error {
+	buf := make([]float32, c.dims)
+	for i := range texts {
+		if err := emit(Vector{Index: i, Values: buf}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func TestCancelKeepsWhatIsDone(t *testing.T) {
+	dir, enc := t.TempDir(), newFake()
+	c, texts := openCache(t, dir), someTexts(40)
+	ctx, cancel := context.WithCancel(context.Background())
+	_, sum, err := c.Features(ctx, enc, texts, func(done, _, _ int) {
+		if done == 10 {
+			cancel()
+		}
+	})
+	if !errors.Is(err, context.Canceled) || sum.Encoded < 10 || sum.Encoded >= 40 {
+		t.Fatalf("%+v, %v", sum, err)
+	}
+	if n, err := openCache(t, dir).Missing(enc, texts); n != 40-sum.Encoded || err != nil {
+		t.Errorf("missing %d, %v", n, err)
+	}
+	if _, _, err = c.Features(ctx, enc, texts[:1], nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("with a context that is done: %v", err)
+	}
+	features(t, c, enc, texts)
+	if n := enc.count.Load(); n != 40 {
+		t.Errorf("%d texts were encoded, want 40", n)
+	}
+}
+
+// scripted hands over what a test says.
+type scripted struct {
+	*fake
+	vectors []Vector
+	err     error
+}
+
+func (s scripted) Encode(_ context.Context, _ []string, emit func(Vector) error) error {
+	for _, v := range s.vectors {
+		if err := emit(v); err != nil {
+			return err
+		}
+	}
+	return s.err
+}
+
+func TestBadEncoders(t *testing.T) {
+	good := []float32{1, 2, 3}
+	v := func(i int, x ...float32) Vector { return Vector{Index: i, Values: x} }
+	boom := errors.New("boom")
+	for name, c := range map[string]struct {
+		vectors []Vector
+		err     error
+		want    string
+	}{
+		"NaN":          {[]Vector{v(0, 1, float32(math.NaN()), 3)}, nil, "gave NaN in dimension 1"},
+		"infinite":     {[]Vector{v(0, float32(math.Inf(-1)), 2, 3)}, nil, "gave -Inf in dimension 0"},
+		"short":        {[]Vector{v(0, 1, 2)}, nil, "gave 2 values, not 3"},
+		"twice":        {[]Vector{v(0, good...), v(0, good...)}, nil, "twice or out of range"},
+		"negative":     {[]Vector{v(-1, good...)}, nil, "twice or out of range"},
+		"out of range": {[]Vector{v(2, good...)}, nil, "twice or out of range"},
+		"missing":      {[]Vector{v(1, good...)}, nil, "vectors for 1 of 2 texts"},
+		"tokens":       {[]Vector{{Index: 0, Values: good, Tokens: -1}}, nil, "counted -1 tokens"},
+		"fails":        {[]Vector{v(1, good...)}, boom, "boom"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			enc := scripted{newFake(), c.vectors, c.err}
+			for _, cache := range []*Cache{nil, openCache(t, t.TempDir())} {
+				m, _, err := cache.Features(context.Background(), enc, []string{"x", "y"}, nil)
+				if err == nil || m != nil || !strings.Contains(err.Error(), c.want) {
+					t.Errorf("error %v, want one with %q", err, c.want)
+				}
+				if c.err != nil && !errors.Is(err, c.err) {
+					t.Errorf("%v does not wrap the encoder's error", err)
+				}
+			}
+		})
+	}
+	for _, enc := range []*fake{{dims: 3}, {key: "k"}, {key: "k", dims: -1}, {key: "k", dims: 1 << 30}} {
+		if _, _, err := (*Cache)(nil).Features(context.Background(), enc, nil, nil); err == nil {
+			t.Errorf("encoder with key %q and %d dimensions: no error", enc.key, enc.dims)
+		}
+	}
+}
+
+func TestHeaderMismatchIsAnError(t *testing.T) {
+	dir, enc := t.TempDir(), newFake()
+	features(t, openCache(t, dir), enc, []string{"a"})
+	wider := newFake()
+	wider.dims = 4
+	for name, c := range map[string]*Cache{"opened again": openCache(t, dir)} {
+		if _, _, err := c.Features(context.Background(), wider, []string{"a"}, nil); err == nil || !strings.Contains(err.Error(), "3 dimensions") {
+			t.Errorf("%s: other dimensions: %v", name, err)
+		}
+	}
+	c := openCache(t, dir)
+	features(t, c, enc, []string{"a"})
+	if _, err := c.Fill(context.Background(), wider, []string{"a"}, nil); err == nil || !strings.Contains(err.Error(), "change the key") {
+		t.Errorf("same cache: other dimensions: %v", err)
+	}
+
+	headerPath := filepath.Join(dir, "fake-1", headerFile)
+	for content, want := range map[string]string{
+		`{"format":1,"key":"other","dims":3}`:  "belongs to encoder",
+		`{"format":2,"key":"fake-1","dims":3}`: "format 2",
+	} {
+		if err := os.WriteFile(headerPath, []byte(content), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := openCache(t, dir).Missing(enc, nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("header %s: %v", content, err)
+		}
+	}
+	// A header that is lost or damaged is no loss: rows prove themselves.
+	for _, content := range []string{"", "{", "{}"} {
+		if err := os.WriteFile(headerPath, []byte(content), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		c := openCache(t, dir)
+		if sum := features(t, c, enc, []string{"a", "b" + content}); sum.Cached != 1 {
+			t.Errorf("header %q: %+v", content, sum)
+		}
+		if h, err := readHeader(filepath.Join(dir, "fake-1")); err != nil || h.Dims != 3 {
+			t.Errorf("header %q was not written again: %v", content, err)
+		}
+	}
+}
+
+func TestForeignRowsAreRefused(t *testing.T) {
+	dir, enc, other := t.TempDir(), newFake(), newFake()
+	other.key = "fake-2"
+	c := openCache(t, dir)
+	features(t, c, enc, []string{"a"})
+	features(t, c, other, []string{"b"})
+	copyFile(t, rowsPath(t, dir, "fake-2"), filepath.Join(dir, "fake-1", "rows-elsewhere.bin"))
+	if _, _, err := openCache(t, dir).Features(context.Background(), enc, []string{"a"}, nil); err == nil ||
+		!strings.Contains(err.Error(), "rows-elsewhere.bin") || !strings.Contains(err.Error(), "another encoder") {
+		t.Errorf("rows of another encoder: %v", err)
+	}
+}
+
+// TestShardsMerge encodes on three "machines" and drops the files of two into the cache of the third.
+func TestShardsMerge(t *testing.T) {
+	texts, enc := someTexts(200), newFake()
+	texts = append(texts, texts[:20]...)
+	main := t.TempDir()
+	total := 0
+	for i := range 3 {
+		part, err := Shard(texts, i, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := main
+		if i > 0 {
+			dir = t.TempDir()
+		}
+		sum := features(t, openCache(t, dir), enc, part)
+		total += sum.Encoded
+		if len(part) < 40 || sum.Cached != 0 {
+			t.Errorf("shard %d has %d texts: %+v", i, len(part), sum)
+		}
+		if i > 0 {
+			copyFile(t, rowsPath(t, dir, "fake-1"), filepath.Join(main, "fake-1", "rows-machine"+string(rune('0'+i))+".bin"))
+		}
+	}
+	if total != 200 {
+		t.Errorf("shards encoded %d texts, want 200", total)
+	}
+	if sum := features(t, openCache(t, main), enc, texts); sum.Encoded != 0 || sum.Cached != 200 {
+		t.Errorf("after the merge: %+v", sum)
+	}
+	for _, bad := range [][2]int{{-1, 3}, {3, 3}, {0, 0}} {
+		if _, err := Shard(texts, bad[0], bad[1]); err == nil {
+			t.Errorf("shard %v: no error", bad)
+		}
+	}
+}
+
+func TestListVerifyCompactRemove(t *testing.T) {
+	dir, enc := t.TempDir(), newFake()
+	c, ctx := openCache(t, dir), context.Background()
+	if parts, err := openCache(t, filepath.Join(dir, "absent")).List(); parts != nil || err != nil {
+		t.Errorf("an absent folder: %v, %v", parts, err)
+	}
+	texts := someTexts(20)
+	features(t, c, enc, texts[:12])
+	path := rowsPath(t, dir, "fake-1")
+	copyFile(t, path, filepath.Join(dir, "fake-1", "rows-copy.bin")) // 12 repeated rows
+	features(t, c, enc, texts)
+	flipBit(t, path, newLayout("fake-1", 3).offset(15)*8+3)
+	appendBytes(t, path, []byte("torn"))
+
+	parts, err := c.List()
+	if err != nil || len(parts) != 1 || parts[0].Fault != nil || parts[0].Files != 2 || parts[0].Rows != 32 || parts[0].Key != "fake-1" {
+		t.Fatalf("%+v, %v", parts, err)
+	}
+	health, err := c.Verify("fake-1")
+	base := filepath.Base(path)
+	want := Health{Texts: 19, Repeated: 12, Damaged: []Damage{{base, 15}}, Torn: []string{base}}
+	if err != nil || !reflect.DeepEqual(health, want) || health.Sound() {
+		t.Fatalf("%+v, %v, want %+v", health, err, want)
+	}
+	if health, err = c.Compact(ctx, "fake-1"); err != nil || !reflect.DeepEqual(health, want) {
+		t.Fatalf("%+v, %v", health, err)
+	}
+	if health, err = c.Verify("fake-1"); err != nil || !reflect.DeepEqual(health, Health{Texts: 19}) || !health.Sound() {
+		t.Fatalf("after compacting: %+v, %v", health, err)
+	}
+	// The cache that was open all the time finds the rows in their new file.
+	if sum := features(t, c, enc, texts); sum.Encoded != 1 || sum.Cached != 19 {
+		t.Errorf("after compacting: %+v", sum)
+	}
+	left, _ := filepath.Glob(filepath.Join(dir, "fake-1", "*.tmp"))
+	if len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+
+	w, err := openWriter(ctx, c.locks(), filepath.Join(dir, "fake-1"), newLayout("fake-1", 3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Compact(ctx, "fake-1"); !errors.Is(err, ErrInUse) {
+		t.Errorf("compacting while a process writes: %v", err)
+	}
+	if err := c.Remove("fake-1"); !errors.Is(err, ErrInUse) {
+		t.Errorf("removing while a process writes: %v", err)
+	}
+	if err := w.close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"fake-2", "..", ".locks", ""} {
+		if err := c.Remove(name); err == nil {
+			t.Errorf("removing %q: no error", name)
+		}
+		if _, err := c.Verify(name); err == nil {
+			t.Errorf("verifying %q: no error", name)
+		}
+	}
+	if err := c.Remove("fake-1"); err != nil {
+		t.Fatal(err)
+	}
+	if sum := features(t, c, enc, texts[:3]); sum.Encoded != 3 {
+		t.Errorf("after removing: %+v", sum)
+	}
+}
+
+func TestOpenRefusesAFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{path, ""} {
+		if _, err := Open(dir); err == nil {
+			t.Errorf("Open(%q): no error", dir)
+		}
+	}
+}
+
+// TestGoroutinesShareWork: whoever comes second waits and finds the rows of the first.
+func TestGoroutinesShareWork(t *testing.T) {
+	c, enc := openCache(t, t.TempDir()), newFake()
+	texts := someTexts(300)
+	var wg sync.WaitGroup
+	for i := range 6 {
+		wg.Go(func() {
+			m, _, err := c.Features(context.Background(), enc, texts[i*20:], nil)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			checkMatrix(t, m, 3, texts[i*20:])
+		})
+	}
+	wg.Wait()
+	if n := enc.count.Load(); n != 300 {
+		t.Errorf("%d texts were encoded, want 300", n)
+	}
+}
+
+func BenchmarkFill(b *testing.B) {
+	enc := newFake()
+	enc.dims = 384
+	texts := someTexts(5000)
+	for b.Loop() {
+		if _, err := openCache(b, b.TempDir()).Fill(context.Background(), constant{enc}, texts, nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(texts)), "ns/text")
+}
+
+func BenchmarkFeaturesCached(b *testing.B) {
+	enc := newFake()
+	enc.dims = 384
+	texts, dir := someTexts(5000), b.TempDir()
+	if _, err := openCache(b, dir).Fill(context.Background(), constant{enc}, texts, nil); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, _, err := openCache(b, dir).Features(context.Background(), enc, texts, nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(texts)), "ns/text")
+}

@@ -1,0 +1,153 @@
+package feature
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// rowsPath is the only rows file of a folder.
+func rowsPath(t testing.TB, dir, folder string) string {
+	t.Helper()
+	names, err := rowsFiles(filepath.Join(dir, folder))
+	if err != nil || len(names) != 1 {
+		t.Fatalf("rows files %v, %v", names, err)
+	}
+	return filepath.Join(dir, folder, names[0])
+}
+
+func readFile(t testing.TB, path string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func writeFile(t testing.TB, path string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, data, 0o666); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func copyFile(t testing.TB, from, to string) { t.Helper(); writeFile(t, to, readFile(t, from)) }
+
+func flipBit(t testing.TB, path string, bit int64) {
+	t.Helper()
+	data := readFile(t, path)
+	data[bit/8] ^= 1 << (bit % 8)
+	writeFile(t, path, data)
+}
+
+func appendBytes(t testing.TB, path string, more []byte) {
+	t.Helper()
+	writeFile(t, path, append(readFile(t, path), more...))
+}
+
+// TestEveryFlippedBitIsFound flips one bit of every byte of a rows file, the header's too.
+func TestEveryFlippedBitIsFound(t *testing.T) {
+	dir, enc := t.TempDir(), newFake()
+	texts := someTexts(5)
+	features(t, openCache(t, dir), enc, texts)
+	path := rowsPath(t, dir, "fake-1")
+	whole := readFile(t, path)
+	l := newLayout("fake-1", 3)
+	for at := range whole {
+		writeFile(t, path, whole)
+		flipBit(t, path, int64(at*8+at%8))
+		sum := features(t, openCache(t, dir), enc, texts)
+		want := 1
+		if at < headerSize {
+			want = 0 // rows prove themselves
+		}
+		if sum.Encoded != want || len(sum.Warnings) != 1 || !strings.Contains(sum.Warnings[0], filepath.Base(path)) {
+			t.Fatalf("byte %d: %+v", at, sum)
+		}
+		if at >= headerSize && !strings.Contains(sum.Warnings[0], "row "+string(rune('0'+(at-headerSize)/l.rowSize()))) {
+			t.Fatalf("byte %d: row not named: %s", at, sum.Warnings[0])
+		}
+		// Whatever was encoded again is there now, in this file or in another.
+		if sum := features(t, openCache(t, dir), enc, texts); sum.Encoded != 0 {
+			t.Fatalf("byte %d: after repair: %+v", at, sum)
+		}
+		names, _ := rowsFiles(filepath.Join(dir, "fake-1"))
+		for _, n := range names {
+			if n != filepath.Base(path) {
+				_ = os.Remove(filepath.Join(dir, "fake-1", n))
+			}
+		}
+	}
+}
+
+// TestEveryTruncationIsSurvived cuts a rows file at every length.
+func TestEveryTruncationIsSurvived(t *testing.T) {
+	dir, enc := t.TempDir(), newFake()
+	texts := someTexts(4)
+	features(t, openCache(t, dir), enc, texts)
+	path := rowsPath(t, dir, "fake-1")
+	whole := readFile(t, path)
+	l := newLayout("fake-1", 3)
+	for size := range whole {
+		writeFile(t, path, whole[:size])
+		rows := int(l.wholeRows(int64(size)))
+		sum := features(t, openCache(t, dir), enc, texts)
+		if sum.Cached != rows || sum.Encoded != len(texts)-rows {
+			t.Fatalf("cut at %d: %+v, want %d cached", size, sum, rows)
+		}
+		torn := size > headerSize && (size-headerSize)%l.rowSize() != 0
+		if torn != (len(sum.Warnings) == 1) {
+			t.Fatalf("cut at %d: warnings %q", size, sum.Warnings)
+		}
+		health, err := openCache(t, dir).Verify("fake-1")
+		if err != nil || !health.Sound() || health.Texts != len(texts) || health.Repeated != 0 {
+			t.Fatalf("cut at %d: %+v, %v", size, health, err)
+		}
+	}
+}
+
+// TestZeroedTailIsFound: what a power cut may leave of rows that were written and not synced.
+func TestZeroedTailIsFound(t *testing.T) {
+	dir, enc := t.TempDir(), newFake()
+	texts := someTexts(6)
+	features(t, openCache(t, dir), enc, texts)
+	path := rowsPath(t, dir, "fake-1")
+	data := readFile(t, path)
+	clear(data[newLayout("fake-1", 3).offset(2):])
+	writeFile(t, path, data)
+	sum := features(t, openCache(t, dir), enc, texts)
+	if sum.Cached != 2 || sum.Encoded != 4 || len(sum.Warnings) != 1 || !strings.Contains(sum.Warnings[0], "row 2") || !strings.Contains(sum.Warnings[0], "3 more") {
+		t.Errorf("%+v", sum)
+	}
+}
+
+// FuzzRowsFile puts any bytes in place of a rows file: vectors must come out right or be encoded, whatever is in it.
+func FuzzRowsFile(f *testing.F) {
+	texts := someTexts(3)
+	seedDir, enc := f.TempDir(), newFake()
+	features(f, openCache(f, seedDir), enc, texts)
+	whole := readFile(f, rowsPath(f, seedDir, "fake-1"))
+	f.Add(whole)
+	f.Add(whole[:headerSize])
+	f.Add(whole[:len(whole)-7])
+	f.Add([]byte(nil))
+	f.Add([]byte("w2srows\x02 and more, but never a header of sixty-four bytes, is it now?"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		dir, enc := t.TempDir(), newFake()
+		if err := os.MkdirAll(filepath.Join(dir, "fake-1"), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		writeFile(t, filepath.Join(dir, "fake-1", "rows-x-0.bin"), data)
+		c := openCache(t, dir)
+		m, _, err := c.Features(t.Context(), enc, texts, nil)
+		if err != nil {
+			if !strings.Contains(err.Error(), "rows-x-0.bin") {
+				t.Fatalf("error without the file's name: %v", err)
+			}
+			return
+		}
+		checkMatrix(t, m, 3, texts)
+	})
+}

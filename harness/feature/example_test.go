@@ -1,0 +1,54 @@
+package feature_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"w2s/harness/feature"
+)
+
+// letters is an encoder of one's own: it counts how often a and b occur.
+type letters struct{}
+
+func (letters) Key() string { return "letters-ab-1" } // change it whenever the vectors change
+func (letters) Dims() int   { return 2 }
+
+func (letters) Encode(ctx context.Context, texts []string, emit func(feature.Vector) error) error {
+	for i, text := range texts {
+		v := feature.Vector{Index: i, Values: make([]float32, 2), Tokens: len(text)}
+		for _, r := range text {
+			switch r {
+			case 'a':
+				v.Values[0]++
+			case 'b':
+				v.Values[1]++
+			}
+		}
+		if err := emit(v); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+func ExampleCache_Features() {
+	dir, _ := os.MkdirTemp("", "cache")
+	defer os.RemoveAll(dir)
+	cache, err := feature.Open(dir)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for range 2 {
+		m, sum, err := cache.Features(context.Background(), letters{}, []string{"abba", "banana", "abba"}, nil)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(m.Row(0), m.Row(1), m.Row(2), "encoded", sum.Encoded, "cached", sum.Cached, "duplicates", sum.Duplicates)
+	}
+	// Output:
+	// [2 2] [3 1] [2 2] encoded 2 cached 0 duplicates 1
+	// [2 2] [3 1] [2 2] encoded 0 cached 2 duplicates 1
+}

@@ -1,0 +1,244 @@
+package feature
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// readBlock is about how many bytes are read from a rows file at a time.
+const readBlock = 1 << 20
+
+// A place is where the row of a text is.
+type place struct {
+	file      int32 // in index.files
+	truncated bool
+	tokens    uint32
+	row       int64
+}
+
+// An index knows the intact rows of all files in one folder. It is not safe for use by several goroutines.
+type index struct {
+	dir      string
+	layout   layout
+	files    []*rowsFile
+	places   map[textID]place
+	damage   []Damage
+	repeated int // intact rows of texts that an earlier row has too
+	block    []byte
+}
+
+type rowsFile struct {
+	name string
+	info fs.FileInfo // when last looked at; nil before
+	rows int64       // rows looked at
+}
+
+// Damage is a part of a rows file that cannot be used.
+type Damage struct {
+	File string
+	Row  int64 // counted from 0; -1 is the header
+}
+
+func (d Damage) String() string {
+	if d.Row < 0 {
+		return fmt.Sprintf("%s: damaged header (its rows are still read)", d.File)
+	}
+	return fmt.Sprintf("%s: row %d has a wrong checksum", d.File, d.Row)
+}
+
+func newIndex(dir string, l layout) *index {
+	return &index{dir: dir, layout: l, places: map[textID]place{}}
+}
+
+// rowsFiles lists the rows files of a folder, by name; none where the folder is not there.
+func rowsFiles(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("feature: cache: %w", err)
+	}
+	var names []string
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), "rows-") && strings.HasSuffix(e.Name(), ".bin") && e.Type().IsRegular() {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil // ReadDir sorts
+}
+
+// refresh looks at what has come since the last time: new files, such as a shard from another machine, and rows that
+// some process has appended. Of several rows for a text the first counts, in the order of file names, as long as the
+// files do not change under a running process.
+func (x *index) refresh() error {
+	names, err := rowsFiles(x.dir)
+	if err != nil {
+		return err
+	}
+	known := map[string]int32{}
+	for i, f := range x.files {
+		info, err := os.Stat(filepath.Join(x.dir, f.name))
+		if err != nil || !os.SameFile(info, f.info) || x.layout.wholeRows(info.Size()) < f.rows {
+			*x = *newIndex(x.dir, x.layout) // compacted by another process: start again
+			known = map[string]int32{}
+			break
+		}
+		known[f.name] = int32(i)
+	}
+	for _, name := range names {
+		i, ok := known[name]
+		if !ok {
+			i = int32(len(x.files))
+			x.files = append(x.files, &rowsFile{name: name})
+		}
+		if err := x.scan(i); err != nil {
+			return err
+		}
+		if x.files[i].info == nil { // a new file without a header: its writer died at birth, or is being born
+			x.files = x.files[:i]
+		}
+	}
+	return nil
+}
+
+// scan reads the rows of a file that were not looked at yet.
+func (x *index) scan(at int32) error {
+	f := x.files[at]
+	fail := func(err error) error { return fmt.Errorf("feature: cache: %s: %w", filepath.Join(x.dir, f.name), err) }
+	file, err := os.Open(filepath.Join(x.dir, f.name))
+	if err != nil {
+		return fail(err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return fail(err)
+	}
+	if info.Size() < headerSize {
+		return nil
+	}
+	first := f.info == nil
+	f.info = info
+	if first {
+		head := make([]byte, headerSize)
+		if _, err := file.ReadAt(head, 0); err != nil {
+			return fail(err)
+		}
+		switch err := x.layout.checkHeader(head); {
+		case errors.Is(err, errDamagedHeader):
+			x.damage = append(x.damage, Damage{f.name, -1})
+		case err != nil:
+			return fail(fmt.Errorf("%w (move it to the folder it belongs to, or delete it)", err))
+		}
+	}
+	size, whole := x.layout.rowSize(), x.layout.wholeRows(info.Size())
+	for f.rows < whole {
+		part := x.blockOf(whole - f.rows)
+		if _, err := file.ReadAt(part, x.layout.offset(f.rows)); err != nil {
+			return fail(err)
+		}
+		for ; len(part) > 0; part = part[size:] {
+			x.add(at, f.rows, part[:size])
+			f.rows++
+		}
+	}
+	return nil
+}
+
+// blockOf is a buffer for a number of rows, or for as many as are read at a time. There is one for each index.
+func (x *index) blockOf(rows int64) []byte {
+	size := x.layout.rowSize()
+	want := int(min(rows, int64(max(1, readBlock/size)))) * size
+	if len(x.block) < want {
+		x.block = make([]byte, want)
+	}
+	return x.block[:want]
+}
+
+func (x *index) add(file int32, row int64, data []byte) {
+	if !x.layout.intact(data) {
+		x.damage = append(x.damage, Damage{x.files[file].name, row})
+		return
+	}
+	id, tokens, truncated := meta(data)
+	if _, ok := x.places[id]; ok {
+		x.repeated++
+		return
+	}
+	x.places[id] = place{file: file, row: row, tokens: tokens, truncated: truncated}
+}
+
+// errChanged says that a row is not where the index has it.
+var errChanged = errors.New("feature: cache: the files changed while they were read")
+
+// A wish is a row to read and whom it is for.
+type wish struct {
+	id     textID
+	place  place
+	unique int
+}
+
+// read calls got for every wish, with the row's bytes, which are valid during the call. The order is that of the files.
+func (x *index) read(wishes []wish, got func(w wish, row []byte)) error {
+	slices.SortFunc(wishes, func(a, b wish) int {
+		if a.place.file != b.place.file {
+			return int(a.place.file) - int(b.place.file)
+		}
+		return int(a.place.row - b.place.row)
+	})
+	for len(wishes) > 0 {
+		end := 1
+		for end < len(wishes) && wishes[end].place.file == wishes[0].place.file {
+			end++
+		}
+		if err := x.readFile(x.files[wishes[0].place.file].name, wishes[:end], got); err != nil {
+			return err
+		}
+		wishes = wishes[end:]
+	}
+	return nil
+}
+
+// readFile reads rows of one file, in blocks: rows that are near each other come with one read.
+func (x *index) readFile(name string, wishes []wish, got func(w wish, row []byte)) error {
+	file, err := os.Open(filepath.Join(x.dir, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return errChanged
+	}
+	if err != nil {
+		return fmt.Errorf("feature: cache: %w", err)
+	}
+	defer file.Close()
+	const near = 16 // rows that are read and thrown away rather than skipped
+	size := x.layout.rowSize()
+	most := int64(max(1, readBlock/size))
+	for len(wishes) > 0 {
+		from, end := wishes[0].place.row, 1
+		for end < len(wishes) && wishes[end].place.row-wishes[end-1].place.row <= near &&
+			wishes[end].place.row-from < most {
+			end++
+		}
+		part := x.blockOf(wishes[end-1].place.row - from + 1)
+		if _, err := file.ReadAt(part, x.layout.offset(from)); errors.Is(err, io.EOF) {
+			return errChanged
+		} else if err != nil {
+			return fmt.Errorf("feature: cache: %s: %w", filepath.Join(x.dir, name), err)
+		}
+		for _, w := range wishes[:end] {
+			row := part[int(w.place.row-from)*size:][:size]
+			if id, _, _ := meta(row); id != w.id || !x.layout.intact(row) {
+				return errChanged
+			}
+			got(w, row)
+		}
+		wishes = wishes[end:]
+	}
+	return nil
+}

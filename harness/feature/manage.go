@@ -1,0 +1,238 @@
+package feature
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+// ErrInUse says that a part of the cache cannot be changed now, because a process writes to it.
+var ErrInUse = errors.New("feature: cache: in use by a process that encodes")
+
+func (c *Cache) locks() string { return filepath.Join(c.dir, ".locks") }
+
+// A Part is what a cache holds for one encoder.
+type Part struct {
+	Folder   string // its name below the cache's folder
+	Key      string
+	Dims     int
+	Files    int
+	Rows     int64 // complete rows, damaged and repeated ones included
+	Bytes    int64
+	Modified time.Time
+	Fault    error // why the part cannot be used, or nil
+}
+
+// List returns the parts of the cache, by folder name, without reading rows.
+func (c *Cache) List() ([]Part, error) {
+	entries, err := os.ReadDir(c.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("feature: cache: %w", err)
+	}
+	var parts []Part
+	for _, e := range entries {
+		if !e.IsDir() || e.Name() == filepath.Base(c.locks()) {
+			continue
+		}
+		p, err := c.part(e.Name())
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, p)
+	}
+	return parts, nil
+}
+
+func (c *Cache) part(folder string) (Part, error) {
+	p := Part{Folder: folder}
+	dir := filepath.Join(c.dir, folder)
+	names, err := rowsFiles(dir)
+	if err != nil {
+		return p, err
+	}
+	h, err := readHeader(dir)
+	if err == nil && folderName(h.Key) != folder {
+		err = fmt.Errorf("its header is that of folder %s", folderName(h.Key))
+	}
+	if err == nil && (h.Format != cacheFormat || h.Dims < 1) {
+		err = fmt.Errorf("format %d with %d dimensions is not known here", h.Format, h.Dims)
+	}
+	if err != nil {
+		p.Fault = fmt.Errorf("feature: cache: %s: %w", dir, err)
+	}
+	p.Key, p.Dims = h.Key, h.Dims
+	for _, name := range names {
+		info, err := os.Stat(filepath.Join(dir, name))
+		if err != nil {
+			return p, fmt.Errorf("feature: cache: %w", err)
+		}
+		p.Files++
+		p.Bytes += info.Size()
+		if p.Fault == nil {
+			p.Rows += newLayout(h.Key, h.Dims).wholeRows(info.Size())
+		}
+		if info.ModTime().After(p.Modified) {
+			p.Modified = info.ModTime()
+		}
+	}
+	return p, nil
+}
+
+// A Health is what Verify found.
+type Health struct {
+	Texts    int // texts with an intact row
+	Repeated int // further intact rows of the same texts
+	Damaged  []Damage
+	Torn     []string // files that end within a row
+}
+
+// Sound says whether there is nothing to repair.
+func (h Health) Sound() bool { return len(h.Damaged) == 0 && len(h.Torn) == 0 }
+
+// Verify reads every row of a part.
+func (c *Cache) Verify(folder string) (Health, error) {
+	x, torn, err := c.load(folder)
+	if err != nil {
+		return Health{}, err
+	}
+	return Health{Texts: len(x.places), Repeated: x.repeated, Damaged: x.damage, Torn: torn}, nil
+}
+
+// load reads all of a part from its files.
+func (c *Cache) load(folder string) (x *index, torn []string, err error) {
+	p, err := c.existing(folder)
+	if err != nil {
+		return nil, nil, err
+	}
+	if p.Fault != nil {
+		return nil, nil, p.Fault
+	}
+	x = newIndex(filepath.Join(c.dir, folder), newLayout(p.Key, p.Dims))
+	if err := x.refresh(); err != nil {
+		return nil, nil, err
+	}
+	for _, f := range x.files {
+		if size := f.info.Size(); size != x.layout.offset(x.layout.wholeRows(size)) {
+			torn = append(torn, f.name)
+		}
+	}
+	return x, torn, nil
+}
+
+// existing is part, with an error for a folder that the cache does not have.
+func (c *Cache) existing(folder string) (Part, error) {
+	parts, err := c.List()
+	if err != nil {
+		return Part{}, err
+	}
+	i := slices.IndexFunc(parts, func(p Part) bool { return p.Folder == folder })
+	if i < 0 {
+		return Part{}, fmt.Errorf("feature: cache: %s holds no folder %q", c.dir, folder)
+	}
+	return parts[i], nil
+}
+
+// Compact writes the intact rows of a part, each text once, to one file that takes the place of the others. Killed
+// half way, it leaves all rows in place. It returns [ErrInUse] while a process writes to the part.
+func (c *Cache) Compact(ctx context.Context, folder string) (Health, error) {
+	unlock, err := c.alone(folder)
+	if err != nil {
+		return Health{}, err
+	}
+	defer unlock()
+	x, torn, err := c.load(folder)
+	if err != nil {
+		return Health{}, err
+	}
+	health := Health{Texts: len(x.places), Repeated: x.repeated, Damaged: x.damage, Torn: torn}
+	if err := c.rewrite(ctx, x); err != nil {
+		return health, fmt.Errorf("feature: cache: compact %s: %w", folder, err)
+	}
+	return health, nil
+}
+
+func (c *Cache) rewrite(ctx context.Context, x *index) error {
+	old, err := rowsFiles(x.dir)
+	if err != nil {
+		return err
+	}
+	tmp, err := os.CreateTemp(x.dir, "compact-*.tmp")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name()) // fails after the rename, as it should
+	defer tmp.Close()
+	if _, err := tmp.Write(x.layout.header); err != nil {
+		return err
+	}
+	var wishes []wish
+	for id, p := range x.places {
+		wishes = append(wishes, wish{id: id, place: p})
+	}
+	var failed error
+	err = x.read(wishes, func(_ wish, row []byte) {
+		if failed == nil {
+			if failed = ctx.Err(); failed == nil {
+				_, failed = tmp.Write(row)
+			}
+		}
+	})
+	if err := errors.Join(err, failed, tmp.Chmod(0o644), tmp.Sync(), tmp.Close()); err != nil {
+		return err
+	}
+	name := "rows-compact-" + randomName() + ".bin"
+	if err := os.Rename(tmp.Name(), filepath.Join(x.dir, name)); err != nil {
+		return err
+	}
+	for _, o := range old {
+		if err := os.Remove(filepath.Join(x.dir, o)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Remove deletes a part. It returns [ErrInUse] while a process writes to it.
+func (c *Cache) Remove(folder string) error {
+	if _, err := c.existing(folder); err != nil {
+		return err
+	}
+	unlock, err := c.alone(folder)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := os.RemoveAll(filepath.Join(c.dir, folder)); err != nil {
+		return fmt.Errorf("feature: cache: %w", err)
+	}
+	return nil
+}
+
+// alone keeps writers out of a folder.
+func (c *Cache) alone(folder string) (unlock func(), err error) {
+	if _, err := c.existing(folder); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(c.locks(), 0o777); err != nil {
+		return nil, fmt.Errorf("feature: cache: %w", err)
+	}
+	lock := flock.New(folderLock(c.locks(), folder))
+	ok, err := lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("feature: cache: %w", err)
+	}
+	if !ok {
+		return nil, fmt.Errorf("%w: %s", ErrInUse, folder)
+	}
+	return func() { _ = lock.Unlock() }, nil
+}

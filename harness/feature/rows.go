@@ -1,0 +1,116 @@
+package feature
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"math"
+	"slices"
+)
+
+// A rows file is a header of 64 bytes and any number of rows of one size:
+//
+//	header: magic 8 | dims uint32 | zero 4 | sha256 of the key 32 | zero 12 | crc32c of the 60 bytes before
+//	row:    text id 16 | tokens uint32 | flags uint32 | dims × float32 | crc32c of all before
+//
+// All numbers are little-endian. A row's checksum continues the header's, so that a row proves itself to be of this
+// encoder even where the header is damaged.
+const (
+	rowsMagic  = "w2srows\x01"
+	headerSize = 64
+	rowHead    = 16 + 4 + 4
+	crcSize    = 4
+
+	flagTruncated = 1
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// A textID names a text by its content: the first 16 bytes of its SHA-256.
+type textID [16]byte
+
+func idOf(text string) textID {
+	sum := sha256.Sum256([]byte(text))
+	return textID(sum[:16])
+}
+
+// A layout is how rows of one encoder look.
+type layout struct {
+	dims   int
+	header []byte
+	seed   uint32 // what every row's checksum starts from
+}
+
+func newLayout(key string, dims int) layout {
+	h := make([]byte, headerSize)
+	copy(h, rowsMagic)
+	binary.LittleEndian.PutUint32(h[8:], uint32(dims))
+	sum := sha256.Sum256([]byte(key))
+	copy(h[16:], sum[:])
+	seed := crc32.Checksum(h[:headerSize-crcSize], castagnoli)
+	binary.LittleEndian.PutUint32(h[headerSize-crcSize:], seed)
+	return layout{dims: dims, header: h, seed: seed}
+}
+
+func (l layout) rowSize() int { return rowHead + 4*l.dims + crcSize }
+
+// wholeRows is the number of complete rows in a file of the given size.
+func (l layout) wholeRows(size int64) int64 { return max(0, size-headerSize) / int64(l.rowSize()) }
+
+// offset is where a row starts.
+func (l layout) offset(row int64) int64 { return headerSize + row*int64(l.rowSize()) }
+
+var (
+	errDamagedHeader = errors.New("its header is damaged")
+	errForeignRows   = errors.New("its rows are of another encoder or length")
+)
+
+// checkHeader compares a file's header with the one it should have.
+func (l layout) checkHeader(h []byte) error {
+	if slices.Equal(h, l.header) {
+		return nil
+	}
+	if crc32.Checksum(h[:headerSize-crcSize], castagnoli) != binary.LittleEndian.Uint32(h[headerSize-crcSize:]) {
+		return errDamagedHeader
+	}
+	if v := h[7]; string(h[:7]) == rowsMagic[:7] && v != rowsMagic[7] {
+		return fmt.Errorf("it has format %d, this program reads format %d", v, rowsMagic[7])
+	}
+	return errForeignRows
+}
+
+// pack writes a vector as a row.
+func (l layout) pack(row []byte, id textID, v Vector) {
+	copy(row, id[:])
+	binary.LittleEndian.PutUint32(row[16:], uint32(v.Tokens))
+	flags := uint32(0)
+	if v.Truncated {
+		flags |= flagTruncated
+	}
+	binary.LittleEndian.PutUint32(row[20:], flags)
+	for i, x := range v.Values {
+		binary.LittleEndian.PutUint32(row[rowHead+4*i:], math.Float32bits(x))
+	}
+	end := len(row) - crcSize
+	binary.LittleEndian.PutUint32(row[end:], crc32.Update(l.seed, castagnoli, row[:end]))
+}
+
+// intact says whether a row is as it was written.
+func (l layout) intact(row []byte) bool {
+	end := len(row) - crcSize
+	return crc32.Update(l.seed, castagnoli, row[:end]) == binary.LittleEndian.Uint32(row[end:])
+}
+
+// meta reads what a row says besides its values.
+func meta(row []byte) (id textID, tokens uint32, truncated bool) {
+	return textID(row[:16]), binary.LittleEndian.Uint32(row[16:]), binary.LittleEndian.Uint32(row[20:])&flagTruncated != 0
+}
+
+// values reads a row's vector.
+func values(row []byte, into []float32) {
+	for i := range into {
+		into[i] = math.Float32frombits(binary.LittleEndian.Uint32(row[rowHead+4*i:]))
+	}
+}

@@ -1,0 +1,269 @@
+package feature
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// chunk is how many texts are given to the encoder at a time. It is many batches, so that the encoder can put texts of
+// equal length together, and little enough that processes which encode the same texts soon see each other's rows.
+const chunk = 1024
+
+// A request is a list of texts without its repeats.
+type request struct {
+	texts  []string
+	unique []int    // which distinct text each text is
+	ids    []textID // of the distinct texts
+	first  []int    // the first text that is each of them
+	matrix *Matrix  // vectors go to row first[u]; nil keeps none
+}
+
+func newRequest(texts []string) *request {
+	r := &request{texts: texts, unique: make([]int, len(texts))}
+	seen := make(map[textID]int, len(texts))
+	for i, t := range texts {
+		id := idOf(t)
+		u, ok := seen[id]
+		if !ok {
+			u = len(r.ids)
+			seen[id] = u
+			r.ids, r.first = append(r.ids, id), append(r.first, i)
+		}
+		r.unique[i] = u
+	}
+	return r
+}
+
+func (r *request) text(u int) string { return r.texts[r.first[u]] }
+
+// A run carries out one request.
+type run struct {
+	*request
+	ctx       context.Context
+	cache     *Cache
+	enc       Encoder
+	report    Report
+	space     *space  // nil without a cache
+	writer    *writer // nil where nothing is stored
+	truncated []bool  // by distinct text
+	total     int     // distinct texts that were missing at first
+	done      int     // of those
+	sum       Summary
+}
+
+func (r *run) do() error {
+	r.truncated = make([]bool, len(r.ids))
+	missing := make([]int, len(r.ids))
+	for u := range missing {
+		missing[u] = u
+	}
+	if r.cache != nil {
+		var err error
+		if r.space, err = r.cache.space(r.enc); err != nil {
+			return err
+		}
+		defer func() { r.sum.Warnings = append(r.sum.Warnings, r.space.warnings()...) }()
+		if missing, err = r.takeStored(nil); err != nil {
+			return err
+		}
+	}
+	if len(missing) == 0 {
+		return r.ctx.Err()
+	}
+	return r.encodeAll(missing)
+}
+
+// takeStored takes what is stored of the wanted distinct texts (nil: of all) and returns the others.
+func (r *run) takeStored(wanted []int) (missing []int, err error) {
+	for range 10 { // files may change under our hands, but not for ever
+		var stored []wish
+		if stored, missing, err = r.space.split(r.ids, wanted); err != nil {
+			return nil, err
+		}
+		if r.matrix != nil {
+			err = r.space.read(stored, func(w wish, row []byte) { values(row, r.matrix.Row(r.first[w.unique])) })
+		}
+		if errors.Is(err, errChanged) {
+			r.space.forget()
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, w := range stored {
+			r.truncated[w.unique] = w.place.truncated
+		}
+		r.sum.Cached += len(stored)
+		return missing, nil
+	}
+	return nil, err
+}
+
+func (r *run) encodeAll(missing []int) error {
+	if r.space != nil {
+		select {
+		case r.space.encoding <- struct{}{}:
+			defer func() { <-r.space.encoding }()
+		case <-r.ctx.Done():
+			return r.ctx.Err()
+		}
+		if err := r.openWriter(); err != nil {
+			return err
+		}
+		defer r.closeWriter()
+	}
+	r.total = len(missing)
+	// Long texts first, so that a chunk holds texts of about the same length and the forecast is not too rosy.
+	slices.SortStableFunc(missing, func(a, b int) int { return cmp.Compare(len(r.text(b)), len(r.text(a))) })
+	if r.writer != nil && r.writer.slot%2 == 1 {
+		slices.Reverse(missing) // meet the process in the slot before half way, instead of running beside it
+	}
+	for len(missing) > 0 {
+		part := missing[:min(chunk, len(missing))]
+		missing = missing[len(part):]
+		if r.writer != nil {
+			// What another process, or the goroutine that encoded before this one, has stored by now.
+			before := len(part)
+			var err error
+			if part, err = r.takeStored(part); err != nil {
+				return err
+			}
+			r.progress(before-len(part), 0)
+		}
+		if len(part) == 0 {
+			continue
+		}
+		if err := r.encode(part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// encode has one chunk encoded.
+func (r *run) encode(part []int) error {
+	texts := make([]string, len(part))
+	for k, u := range part {
+		texts[k] = r.text(u)
+	}
+	got, n := make([]bool, len(part)), 0
+	err := r.enc.Encode(r.ctx, texts, func(v Vector) error {
+		if v.Index < 0 || v.Index >= len(part) || got[v.Index] {
+			return fmt.Errorf("feature: the encoder gave vector %d of %d texts twice or out of range", v.Index, len(part))
+		}
+		if err := checkVector(v, r.enc.Dims()); err != nil {
+			return fmt.Errorf("feature: text %q: %w", excerpt(texts[v.Index]), err)
+		}
+		got[v.Index] = true
+		n++
+		return r.take(part[v.Index], v)
+	})
+	if err != nil {
+		return fmt.Errorf("feature: encode: %w", err)
+	}
+	if n < len(part) {
+		return fmt.Errorf("feature: the encoder gave vectors for %d of %d texts", n, len(part))
+	}
+	return nil
+}
+
+// take keeps one new vector.
+func (r *run) take(u int, v Vector) error {
+	if r.writer != nil {
+		if err := r.writer.append(r.ids[u], v); err != nil {
+			if err := r.degrade(err); err != nil {
+				return err
+			}
+			r.closeWriter()
+		}
+	}
+	if r.matrix != nil {
+		copy(r.matrix.Row(r.first[u]), v.Values)
+	}
+	r.truncated[u] = v.Truncated
+	r.sum.Encoded++
+	r.sum.Tokens += v.Tokens
+	r.progress(1, v.Tokens)
+	return nil
+}
+
+func (r *run) progress(more, tokens int) {
+	if more == 0 {
+		return
+	}
+	r.done += more
+	if r.report != nil {
+		r.report(r.done, r.total, r.sum.Tokens)
+	}
+}
+
+func (r *run) openWriter() error {
+	folder := r.space.index.dir
+	w, err := openWriter(r.ctx, r.cache.locks(), folder, newLayout(r.space.key, r.enc.Dims()))
+	if err == nil {
+		err = writeHeader(folder, header{Format: cacheFormat, Key: r.space.key, Dims: r.enc.Dims()})
+		if err != nil {
+			_ = w.close()
+		}
+	}
+	if err != nil {
+		return r.degrade(err)
+	}
+	r.writer = w
+	if w.torn > 0 {
+		r.sum.Warnings = append(r.sum.Warnings, fmt.Sprintf(
+			"feature: cache: %s: the last row was not complete (its writer was stopped); it was cut off and its text is encoded again", w.file.Name()))
+	}
+	return nil
+}
+
+// degrade decides what happens where a vector cannot be stored: with a matrix to fill the run goes on without storing.
+func (r *run) degrade(err error) error {
+	const wayOut = "make room or give another cache folder"
+	if !notStorable(err) {
+		return err
+	}
+	if r.matrix == nil {
+		return fmt.Errorf("%w (%s; what was stored is kept)", err, wayOut)
+	}
+	r.sum.Warnings = append(r.sum.Warnings, fmt.Sprintf("%v: vectors are not stored and will be encoded again next time (%s)", err, wayOut))
+	return nil
+}
+
+func (r *run) closeWriter() {
+	if r.writer == nil {
+		return
+	}
+	if err := r.writer.close(); err != nil {
+		r.sum.Warnings = append(r.sum.Warnings, err.Error())
+	}
+	r.writer = nil
+}
+
+func checkVector(v Vector, dims int) error {
+	if len(v.Values) != dims {
+		return fmt.Errorf("the encoder gave %d values, not %d", len(v.Values), dims)
+	}
+	if v.Tokens < 0 || int64(v.Tokens) > 1<<32-1 {
+		return fmt.Errorf("the encoder counted %d tokens", v.Tokens)
+	}
+	for i, x := range v.Values {
+		if x-x != 0 {
+			return fmt.Errorf("the encoder gave %v in dimension %d", x, i)
+		}
+	}
+	return nil
+}
+
+// excerpt is the start of a text, for messages.
+func excerpt(text string) string {
+	const most = 60
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
+}

@@ -1,0 +1,200 @@
+package feature
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+// syncEvery bounds what a power cut takes. A killed process loses nothing that was written, synced or not.
+const syncEvery = 5 * time.Second
+
+// A writer appends rows to a file that no other process appends to: rows-HOST-SLOT.bin, with the first slot whose lock
+// is free. So the number of files is that of the most processes that ever wrote at once, torn tails can only be a dead
+// writer's, and machines that share a folder do not depend on locks that work across a network.
+type writer struct {
+	layout layout
+	file   *os.File
+	slot   int
+	size   int64
+	row    []byte
+	synced time.Time
+	locks  []*flock.Flock
+	torn   int64 // bytes of a dead writer's unfinished row that were cut off
+}
+
+// openWriter takes a slot of the folder of an encoder. While it is open, the folder is not compacted or removed.
+func openWriter(ctx context.Context, locks, folder string, l layout) (*writer, error) {
+	w := &writer{layout: l, row: make([]byte, l.rowSize()), synced: time.Now()}
+	if err := w.open(ctx, locks, folder); err != nil {
+		w.release()
+		return nil, fmt.Errorf("feature: cache: %w", err)
+	}
+	return w, nil
+}
+
+func (w *writer) open(ctx context.Context, locks, folder string) error {
+	if err := os.MkdirAll(locks, 0o777); err != nil {
+		return err
+	}
+	name := filepath.Base(folder)
+	shared := flock.New(folderLock(locks, name))
+	if ok, err := shared.TryRLockContext(ctx, 50*time.Millisecond); ok {
+		w.locks = append(w.locks, shared)
+	} else if ctx.Err() != nil || notStorable(err) {
+		return err
+	}
+	// Compacting or removing may just have ended.
+	if err := os.MkdirAll(folder, 0o777); err != nil {
+		return err
+	}
+	host := hostName()
+	for w.slot = 0; ; w.slot++ {
+		lock := flock.New(filepath.Join(locks, fmt.Sprintf("%s.%s.%d.lock", name, host, w.slot)))
+		ok, err := lock.TryLock()
+		if notStorable(err) {
+			return err
+		}
+		if err != nil { // a file system without locks: a file of our own
+			return w.take(filepath.Join(folder, fmt.Sprintf("rows-%s-%s.bin", host, randomName())))
+		}
+		if !ok {
+			continue
+		}
+		err = w.take(filepath.Join(folder, fmt.Sprintf("rows-%s-%d.bin", host, w.slot)))
+		if err == nil {
+			w.locks = append(w.locks, lock)
+			return nil
+		}
+		_ = lock.Unlock()
+		if !errors.Is(err, errDamagedHeader) {
+			return err
+		}
+	}
+}
+
+// take opens a file to append to, and leaves it with a header and whole rows.
+func (w *writer) take(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o666)
+	if err != nil {
+		return err
+	}
+	if err := w.prepare(f); err != nil {
+		_ = f.Close()
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	w.file = f
+	return nil
+}
+
+func (w *writer) prepare(f *os.File) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size() < headerSize {
+		if err := f.Truncate(0); err != nil {
+			return err
+		}
+		if _, err := f.Write(w.layout.header); err != nil {
+			return err
+		}
+		w.size = headerSize
+		return nil
+	}
+	head := make([]byte, headerSize)
+	if _, err := f.ReadAt(head, 0); err != nil {
+		return err
+	}
+	if err := w.layout.checkHeader(head); err != nil {
+		return err
+	}
+	w.size = w.layout.offset(w.layout.wholeRows(info.Size()))
+	w.torn = info.Size() - w.size
+	if w.torn > 0 {
+		return f.Truncate(w.size)
+	}
+	return nil
+}
+
+// append writes one row with one write, so that a process killed at any moment leaves all rows before it. After an
+// error the file ends with the row before.
+func (w *writer) append(id textID, v Vector) error {
+	w.layout.pack(w.row, id, v)
+	if _, err := w.file.Write(w.row); err != nil {
+		_ = w.file.Truncate(w.size) // should it fail too, the torn tail is found by whoever comes next
+		return fmt.Errorf("feature: cache: %w", err)
+	}
+	w.size += int64(len(w.row))
+	if time.Since(w.synced) > syncEvery {
+		w.synced = time.Now()
+		if err := w.file.Sync(); err != nil {
+			return fmt.Errorf("feature: cache: %w", err)
+		}
+	}
+	return nil
+}
+
+// close makes the rows durable and gives the slot back.
+func (w *writer) close() error {
+	err := w.file.Sync()
+	if e := w.file.Close(); err == nil {
+		err = e
+	}
+	w.release()
+	if err != nil {
+		return fmt.Errorf("feature: cache: %w", err)
+	}
+	return nil
+}
+
+func (w *writer) release() {
+	for _, l := range w.locks {
+		_ = l.Unlock()
+	}
+	w.locks = nil
+}
+
+// notStorable says whether an error means that nothing can be stored here: the folder may not be written or is full.
+func notStorable(err error) bool {
+	for _, e := range []error{fs.ErrPermission, syscall.EROFS, syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// folderLock is held shared by writers of a folder, and alone by whoever compacts or removes it. It lies outside the
+// folder, so that a lock is never on a file that is gone.
+func folderLock(locks, folder string) string { return filepath.Join(locks, folder+".lock") }
+
+// hostName is this machine's name as a part of a file name.
+func hostName() string {
+	name, err := os.Hostname()
+	if err != nil || name == "" {
+		return "local"
+	}
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '_'
+	}, name)
+}
+
+func randomName() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}

@@ -1,0 +1,95 @@
+package onnx
+
+import (
+	"cmp"
+	"slices"
+
+	"w2s/onnx/tokenizer"
+)
+
+// window is how many texts are tokenized and sorted at a time: enough to find company of the same length for most of
+// them, few enough that memory does not grow with the number of texts.
+const window = 4096
+
+// An item is a tokenized text.
+type item struct {
+	text int // its index
+	tokenizer.Encoding
+}
+
+// batches cuts the items of a window into batches of equal length, the longest first, so that what is left at the end
+// is short. Where the model fixes its width everything has the same length.
+func (p *plan) batches(items []item, budget int) [][]item {
+	slices.SortFunc(items, func(a, b item) int {
+		return cmp.Or(cmp.Compare(len(b.IDs), len(a.IDs)), cmp.Compare(a.text, b.text))
+	})
+	var all [][]item
+	for start := 0; start < len(items); {
+		end := start + 1
+		for end < len(items) && (p.cols > 0 || len(items[end].IDs) == len(items[start].IDs)) {
+			end++
+		}
+		all = append(all, evenly(items[start:end], p.batchRows(max(len(items[start].IDs), p.cols), budget))...)
+		start = end
+	}
+	return all
+}
+
+// batchRows is the most texts of one length that are run together.
+func (p *plan) batchRows(length, budget int) int {
+	switch {
+	case p.single:
+		return 1
+	case p.rows > 0:
+		return p.rows
+	}
+	return max(1, budget/max(1, length))
+}
+
+// evenly cuts items into the fewest pieces of at most most items, all of nearly the same size.
+func evenly(items []item, most int) [][]item {
+	n := (len(items) + most - 1) / most
+	pieces := make([][]item, n)
+	for i := range pieces {
+		pieces[i] = items[i*len(items)/n : (i+1)*len(items)/n]
+	}
+	return pieces
+}
+
+// grid lays a batch out as the model takes it. Rows that a fixed batch size leaves over repeat the last text.
+func (c *Checkpoint) grid(items []item, into *tokenizer.Batch, encodings []tokenizer.Encoding) (grid, []tokenizer.Encoding) {
+	encodings = encodings[:0]
+	for _, it := range items {
+		encodings = append(encodings, it.Encoding)
+	}
+	for len(encodings) < c.plan.rows {
+		encodings = append(encodings, encodings[len(items)-1])
+	}
+	pad := tokenizer.Padding{ID: c.pad.id, Side: tokenizer.Right, Width: max(1, c.plan.cols)}
+	if c.pad.left {
+		pad.Side = tokenizer.Left
+	}
+	*into = pad.Batch(encodings, *into)
+	return grid{into.Rows, into.Cols, into.IDs, into.Mask, into.TypeIDs}, encodings
+}
+
+// duplicates finds texts that occur more than once, so that each is encoded once.
+type duplicates struct {
+	unique []int   // index of the first occurrence of every text
+	next   []int32 // index of the next occurrence of the same text, or -1
+}
+
+func findDuplicates(texts []string) duplicates {
+	d := duplicates{next: make([]int32, len(texts))}
+	last := make(map[string]int32, len(texts))
+	for i, t := range texts {
+		d.next[i] = -1
+		if j, ok := last[t]; ok {
+			d.next[j] = int32(i)
+		} else {
+			d.unique = append(d.unique, i)
+		}
+		last[t] = int32(i)
+	}
+	return d
+}

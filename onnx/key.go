@@ -1,0 +1,129 @@
+package onnx
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+)
+
+// keyScheme changes when this package begins to compute other vectors from the same files.
+const keyScheme = "w2s-onnx-1"
+
+// key is the digest of all that changes a vector.
+func (c *Checkpoint) key(ctx context.Context, version, provider string, settings map[string]string, digestFile string) (string, error) {
+	d := &digests{path: digestFile}
+	d.read()
+	files := append([]string{c.Model, c.Tokenizer}, c.External...)
+	sums := make([]string, len(files))
+	for i, path := range files {
+		sum, err := d.sum(ctx, path)
+		if err != nil {
+			return "", err
+		}
+		sums[i] = sum
+	}
+	d.write()
+	h := sha256.New()
+	// Every part is quoted, so that no two lists of parts look alike.
+	for _, part := range append(sums, keyScheme, c.Family, c.Output, string(c.Pooling), strconv.Itoa(c.MaxTokens), c.Prefix,
+		strconv.FormatBool(c.Normalize), c.Cut, fmt.Sprint(c.pad), version, provider, fmt.Sprintf("%q", settings)) {
+		fmt.Fprintf(h, "%q\n", part)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// digests remembers the sha256 of files by path, size and time of change, so that a large model is read once. The file
+// is only a memory: a fault in it costs time, never a wrong key.
+type digests struct {
+	path    string // "" remembers nothing
+	entries map[string]digestEntry
+	changed bool
+}
+
+type digestEntry struct {
+	Size   int64  `json:"size"`
+	Time   int64  `json:"mtime"` // nanoseconds
+	SHA256 string `json:"sha256"`
+}
+
+// settled is how old a file must be before its digest is remembered: a file that changes twice within the resolution of
+// its time stamp would look the same.
+const settled = 2 * time.Second
+
+func (d *digests) read() {
+	d.entries = map[string]digestEntry{}
+	if d.path == "" {
+		return
+	}
+	data, err := os.ReadFile(d.path)
+	if err != nil || len(data) > maxConfig || json.Unmarshal(data, &d.entries) != nil || d.entries == nil {
+		d.entries = map[string]digestEntry{}
+	}
+}
+
+// write keeps the digests; where that fails they are computed again next time.
+func (d *digests) write() {
+	if d.path == "" || !d.changed {
+		return
+	}
+	for path := range d.entries {
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			delete(d.entries, path)
+		}
+	}
+	data, err := json.MarshalIndent(d.entries, "", "\t")
+	if err == nil && os.MkdirAll(filepath.Dir(d.path), 0o777) == nil {
+		_ = replaceFile(d.path, data)
+	}
+}
+
+func (d *digests) sum(ctx context.Context, path string) (string, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return "", err
+	}
+	now := digestEntry{Size: st.Size(), Time: st.ModTime().UnixNano()}
+	if e, ok := d.entries[abs]; ok && e.Size == now.Size && e.Time == now.Time && len(e.SHA256) == 2*sha256.Size {
+		return e.SHA256, nil
+	}
+	h := sha256.New()
+	if _, err := io.Copy(h, contextReader{ctx, f}); err != nil {
+		return "", err
+	}
+	now.SHA256 = hex.EncodeToString(h.Sum(nil))
+	if time.Since(st.ModTime()) > settled {
+		d.entries[abs], d.changed = now, true
+	}
+	return now.SHA256, nil
+}
+
+// contextReader stops reading when the context is done.
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c contextReader) Read(p []byte) (int, error) {
+	if err := context.Cause(c.ctx); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
+}

@@ -1,0 +1,227 @@
+package onnx
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"w2s/internal/onnxproto"
+)
+
+// role is what an input of a model is fed with.
+type role int
+
+const (
+	inputIDs role = iota
+	attentionMask
+	tokenTypes
+	positions
+	cachePositions
+	pastState
+	useCacheBranch
+)
+
+// An input is one input of a model.
+type input struct {
+	onnxproto.Value
+	role role
+}
+
+var pastName = regexp.MustCompile(`^past(_key_values?)?[._]?\d*([._](key|value|\d+))*$`)
+
+// classify says how to fill an input, from its name.
+func classify(v onnxproto.Value) (input, error) {
+	in := input{Value: v}
+	switch name := v.Name; {
+	case name == "input_ids":
+		in.role = inputIDs
+	case name == "attention_mask", name == "input_mask":
+		in.role = attentionMask
+	case name == "token_type_ids", name == "segment_ids":
+		in.role = tokenTypes
+	case name == "position_ids":
+		in.role = positions
+	case name == "cache_position":
+		in.role = cachePositions
+	case name == "use_cache_branch":
+		in.role = useCacheBranch
+	case pastName.MatchString(name):
+		in.role = pastState
+	default:
+		return in, fmt.Errorf("input %q (%v%v) cannot be filled: only input_ids, attention_mask, token_type_ids, "+
+			"position_ids, cache_position, past_key_values and use_cache_branch are known (export the text model alone)",
+			name, v.Type, v.Dims)
+	}
+	return in, in.check()
+}
+
+// check refuses element types and ranks that no export has.
+func (in input) check() error {
+	types, rank := []onnxproto.DataType{onnxproto.Int64, onnxproto.Int32}, 2
+	switch in.role {
+	case attentionMask:
+		types = append(types, onnxproto.Float32, onnxproto.Bool)
+	case pastState:
+		types, rank = []onnxproto.DataType{onnxproto.Float32, onnxproto.Float16, onnxproto.BFloat16}, len(in.Dims)
+	case useCacheBranch:
+		types, rank = []onnxproto.DataType{onnxproto.Bool}, len(in.Dims)
+	case cachePositions:
+		rank = 1
+	}
+	if !slices.Contains(types, in.Type) {
+		return fmt.Errorf("input %q has elements of type %v; %v is expected", in.Name, in.Type, types)
+	}
+	if in.Ranked && len(in.Dims) != rank {
+		return fmt.Errorf("input %q has shape %v; %d dimensions are expected", in.Name, in.Dims, rank)
+	}
+	return nil
+}
+
+// fixed returns the size of dimension i of an input where the model fixes it, else 0.
+func (in input) fixed(i int) int {
+	if i < len(in.Dims) && in.Dims[i].Name == "" {
+		return int(in.Dims[i].Size)
+	}
+	return 0
+}
+
+// A plan is how a model is fed and what is taken from it.
+type plan struct {
+	inputs []input
+	// output is what is taken; hidden names the value inside the graph that has to be made an output for it, or "".
+	output onnxproto.Value
+	hidden string
+	// unused are the outputs that nobody asked for.
+	unused []string
+	// rows and cols are the batch size and width that the model fixes, 0 where it does not.
+	rows, cols int
+	// single says that a text must be run alone: a scale is computed over the whole batch.
+	single bool
+}
+
+// maxWidth bounds the vectors: no language model comes near, a hostile file may.
+const maxWidth = 1 << 20
+
+// batchScaled are the operators whose 8-bit scale depends on all the rows of the batch.
+var batchScaled = []string{"DynamicQuantizeLinear", "com.microsoft:DynamicQuantizeMatMul", "com.microsoft:DynamicQuantizeLSTM"}
+
+// planModel chooses inputs and output. output names an output of the model, or a value inside its graph, or is "".
+func planModel(f *onnxproto.File, output string) (*plan, error) {
+	p := &plan{}
+	for _, v := range f.Inputs {
+		in, err := classify(v)
+		if err != nil {
+			return nil, err
+		}
+		p.inputs = append(p.inputs, in)
+		switch in.role {
+		case inputIDs, attentionMask, tokenTypes, positions:
+			p.rows, p.cols = max(p.rows, in.fixed(0)), max(p.cols, in.fixed(1))
+		}
+	}
+	if !slices.ContainsFunc(p.inputs, func(in input) bool { return in.role == inputIDs }) {
+		return nil, fmt.Errorf("the model has no input named input_ids (this is not a language model over token ids)")
+	}
+	if p.rows > maxWidth || p.cols > maxWidth {
+		return nil, fmt.Errorf("the model fixes its input at %d x %d tokens, which no real one does", p.rows, p.cols)
+	}
+	for _, op := range batchScaled {
+		p.single = p.single || f.Ops[op] > 0
+	}
+	if err := p.choose(f, output); err != nil {
+		return nil, err
+	}
+	for _, v := range f.Outputs {
+		if v.Name != p.output.Name {
+			p.unused = append(p.unused, v.Name)
+		}
+	}
+	return p, p.checkOutput()
+}
+
+// choose picks the output: the one that is asked for; else the last hidden state, a finished sentence vector, any other
+// state by token; else the state from which a generation export computes its logits; else the logits.
+func (p *plan) choose(f *onnxproto.File, name string) error {
+	if name != "" {
+		v, ok := f.Output(name)
+		if !ok {
+			return fmt.Errorf("it has no output %q; it has %s", name, strings.Join(outputNames(f), ", "))
+		}
+		p.output = v
+		return nil
+	}
+	for _, known := range []string{"last_hidden_state", "sentence_embedding", "token_embeddings"} {
+		if v, ok := f.Output(known); ok {
+			p.output = v
+			return nil
+		}
+	}
+	if v, ok := f.Output("logits"); ok && len(v.Dims) == 3 {
+		projection, err := f.Projection("logits")
+		if err != nil {
+			p.output = v
+			return nil
+		}
+		p.hidden = projection.Hidden
+		p.output = onnxproto.Value{Name: hiddenName, Type: onnxproto.Float32, Ranked: true,
+			Dims: []onnxproto.Dim{v.Dims[0], v.Dims[1], {Size: int64(projection.Dims)}}}
+		return nil
+	}
+	for _, rank := range []int{3, 2} {
+		for _, v := range f.Outputs {
+			if isFloat(v.Type) && len(v.Dims) == rank {
+				p.output = v
+				return nil
+			}
+		}
+	}
+	return fmt.Errorf("it has no output of shape [batch, tokens, width] or [batch, width]; it has %s", strings.Join(outputNames(f), ", "))
+}
+
+// hiddenName names the output that is added to a model exported with logits only.
+const hiddenName = "w2s_last_hidden_state"
+
+func (p *plan) checkOutput() error {
+	v := p.output
+	if !isFloat(v.Type) {
+		return fmt.Errorf("output %q has elements of type %v, not floating-point", v.Name, v.Type)
+	}
+	if v.Ranked && len(v.Dims) != 2 && len(v.Dims) != 3 {
+		return fmt.Errorf("output %q has shape %v; [batch, tokens, width] or [batch, width] is expected", v.Name, v.Dims)
+	}
+	if v.Ranked {
+		if d := v.Dims[len(v.Dims)-1]; d.Size > maxWidth {
+			return fmt.Errorf("output %q is %d wide; more than %d is refused", v.Name, d.Size, maxWidth)
+		}
+	}
+	return nil
+}
+
+// pooled says that the output is one vector a text already.
+func (p *plan) pooled() bool { return len(p.output.Dims) == 2 }
+
+// width is the length of the output's vectors, 0 where the model does not say.
+func (p *plan) width() int {
+	if n := len(p.output.Dims); n > 0 {
+		return int(p.output.Dims[n-1].Size)
+	}
+	return 0
+}
+
+// has says whether the model has an input of that role.
+func (p *plan) has(r role) bool {
+	return slices.ContainsFunc(p.inputs, func(in input) bool { return in.role == r })
+}
+
+func isFloat(t onnxproto.DataType) bool {
+	return t == onnxproto.Float32 || t == onnxproto.Float16 || t == onnxproto.BFloat16 || t == onnxproto.Float64
+}
+
+func outputNames(f *onnxproto.File) []string {
+	names := make([]string, len(f.Outputs))
+	for i, v := range f.Outputs {
+		names[i] = fmt.Sprintf("%s %v%v", v.Name, v.Type, v.Dims)
+	}
+	return names
+}

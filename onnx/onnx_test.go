@@ -1,0 +1,115 @@
+package onnx
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"testing"
+
+	"w2s/harness/feature"
+)
+
+// testRuntime opens ONNX Runtime, or skips the test where there is none.
+func testRuntime(tb testing.TB) *Runtime {
+	tb.Helper()
+	path := os.Getenv("W2S_ONNXRUNTIME")
+	if path == "" {
+		path = cachedRuntime()
+	}
+	if path == "" {
+		tb.Skip("needs ONNX Runtime: set W2S_ONNXRUNTIME to the path of libonnxruntime, or run w2s doctor --fix")
+	}
+	rt, err := OpenRuntime(path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := rt.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return rt
+}
+
+// cachedRuntime finds the newest library that w2s has fetched into its cache folder.
+func cachedRuntime() string {
+	name := map[string]string{"darwin": "libonnxruntime*.dylib", "windows": "onnxruntime.dll"}[runtime.GOOS]
+	if name == "" {
+		name = "libonnxruntime.so*"
+	}
+	cache := os.Getenv("W2S_CACHE")
+	if cache == "" {
+		user, err := os.UserCacheDir()
+		if err != nil {
+			return ""
+		}
+		cache = filepath.Join(user, "w2s")
+	}
+	var found []string
+	filepath.WalkDir(cache, func(path string, e os.DirEntry, err error) error {
+		if err == nil && e.Type().IsRegular() {
+			if ok, _ := filepath.Match(name, e.Name()); ok {
+				found = append(found, path)
+			}
+		}
+		return nil
+	})
+	if len(found) == 0 {
+		return ""
+	}
+	return slices.Max(found)
+}
+
+// testCheckpoint finds a checkpoint of some size that is not committed, or skips the test.
+func testCheckpoint(tb testing.TB, name string) string {
+	tb.Helper()
+	root := os.Getenv("W2S_CHECKPOINTS")
+	if root == "" {
+		tb.Skip("needs checkpoint folders: set W2S_CHECKPOINTS to the folder that holds them")
+	}
+	dir := filepath.Join(root, name)
+	if _, err := os.Stat(dir); err != nil {
+		tb.Skipf("needs the checkpoint %s in W2S_CHECKPOINTS", name)
+	}
+	return dir
+}
+
+// openTest opens a checkpoint and closes it with the test.
+func openTest(tb testing.TB, rt *Runtime, dir string, o Options) *Encoder {
+	tb.Helper()
+	e, err := Open(context.Background(), rt, dir, o)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return e
+}
+
+// encodeAll returns the vectors in the order of the texts.
+func encodeAll(tb testing.TB, e *Encoder, texts []string) []feature.Vector {
+	tb.Helper()
+	got := make([]feature.Vector, len(texts))
+	seen := make([]bool, len(texts))
+	err := e.Encode(context.Background(), texts, func(v feature.Vector) error {
+		if seen[v.Index] {
+			tb.Errorf("text %d was emitted twice", v.Index)
+		}
+		seen[v.Index] = true
+		v.Values = slices.Clone(v.Values)
+		got[v.Index] = v
+		return nil
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if i := slices.Index(seen, false); i >= 0 {
+		tb.Fatalf("text %d was not emitted", i)
+	}
+	return got
+}

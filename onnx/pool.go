@@ -1,0 +1,85 @@
+package onnx
+
+import (
+	"fmt"
+	"math"
+)
+
+// Pooling says how the vectors of a text's tokens become one.
+type Pooling string
+
+const (
+	PoolMean Pooling = "mean" // the mean over the tokens
+	PoolCLS  Pooling = "cls"  // the first token
+	PoolLast Pooling = "last" // the last token
+)
+
+func (p Pooling) check() error {
+	switch p {
+	case PoolMean, PoolCLS, PoolLast:
+		return nil
+	}
+	return fmt.Errorf("unknown pooling %q (there are mean, cls, last)", string(p))
+}
+
+// pool reduces the states of one text, [len(mask), width] row-major, to dst. Tokens whose mask is 0 do not count,
+// wherever they are. The sum of a mean is kept in float64: sums is memory of length width.
+func (p Pooling) pool(dst, states []float32, mask []int64, sums []float64) error {
+	width := len(dst)
+	if p != PoolMean {
+		at := -1
+		for i, m := range mask {
+			if m != 0 && (at < 0 || p == PoolLast) {
+				at = i
+			}
+		}
+		if at < 0 {
+			return errNoTokens
+		}
+		copy(dst, states[at*width:(at+1)*width])
+		return nil
+	}
+	clear(sums)
+	n := 0
+	for i, m := range mask {
+		if m == 0 {
+			continue
+		}
+		n++
+		for j, x := range states[i*width : (i+1)*width] {
+			sums[j] += float64(x)
+		}
+	}
+	if n == 0 {
+		return errNoTokens
+	}
+	for j, s := range sums {
+		dst[j] = float32(s / float64(n))
+	}
+	return nil
+}
+
+// normalize scales a vector to length 1; a zero vector stays.
+func normalize(v []float32) {
+	var sum float64
+	for _, x := range v {
+		sum += float64(x) * float64(x)
+	}
+	if sum == 0 {
+		return
+	}
+	scale := 1 / math.Sqrt(sum)
+	for i, x := range v {
+		v[i] = float32(float64(x) * scale)
+	}
+}
+
+// finite reports whether a vector holds numbers only.
+func finite(v []float32) bool {
+	for _, x := range v {
+		if x-x != 0 {
+			return false
+		}
+	}
+	return true
+}

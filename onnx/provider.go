@@ -1,0 +1,94 @@
+package onnx
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	ort "github.com/yalue/onnxruntime_go"
+)
+
+// CPU is the provider that every library has.
+const CPU = "cpu"
+
+// providers add an execution provider to the options of a session.
+var providers = map[string]func(*ort.SessionOptions, map[string]string) error{
+	CPU: func(_ *ort.SessionOptions, settings map[string]string) error {
+		if len(settings) > 0 {
+			return fmt.Errorf("it takes no settings")
+		}
+		return nil
+	},
+	"cuda": func(o *ort.SessionOptions, settings map[string]string) error {
+		c, err := ort.NewCUDAProviderOptions()
+		if err != nil {
+			return err
+		}
+		defer c.Destroy()
+		if len(settings) > 0 {
+			if err := c.Update(settings); err != nil {
+				return err
+			}
+		}
+		return o.AppendExecutionProviderCUDA(c)
+	},
+	"tensorrt": func(o *ort.SessionOptions, settings map[string]string) error {
+		c, err := ort.NewTensorRTProviderOptions()
+		if err != nil {
+			return err
+		}
+		defer c.Destroy()
+		if len(settings) > 0 {
+			if err := c.Update(settings); err != nil {
+				return err
+			}
+		}
+		return o.AppendExecutionProviderTensorRT(c)
+	},
+	"coreml":   (*ort.SessionOptions).AppendExecutionProviderCoreMLV2,
+	"openvino": (*ort.SessionOptions).AppendExecutionProviderOpenVINO,
+	"directml": func(o *ort.SessionOptions, settings map[string]string) error {
+		device := 0
+		for k, v := range settings {
+			if k != "device_id" {
+				return fmt.Errorf("unknown setting %q (it takes device_id)", k)
+			}
+			if _, err := fmt.Sscanf(v, "%d", &device); err != nil {
+				return fmt.Errorf("device_id %q is not a number", v)
+			}
+		}
+		return o.AppendExecutionProviderDirectML(device)
+	},
+	"qnn":     named("QNN"),
+	"xnnpack": named("XNNPACK"),
+	"webgpu":  named("WebGPU"),
+}
+
+func named(name string) func(*ort.SessionOptions, map[string]string) error {
+	return func(o *ort.SessionOptions, settings map[string]string) error {
+		return o.AppendExecutionProvider(name, settings)
+	}
+}
+
+// Providers lists the names that Options.Provider takes. Whether the library at hand has one shows when it is used.
+func Providers() []string { return slices.Sorted(maps.Keys(providers)) }
+
+// checkProvider returns the provider's canonical name.
+func checkProvider(name string) (string, error) {
+	if name == "" {
+		return CPU, nil
+	}
+	name = strings.ToLower(name)
+	if _, ok := providers[name]; !ok {
+		return "", fmt.Errorf("unknown provider %q (there are %s)", name, strings.Join(Providers(), ", "))
+	}
+	return name, nil
+}
+
+func appendProvider(o *ort.SessionOptions, name string, settings map[string]string) error {
+	if err := providers[name](o, settings); err != nil {
+		return fmt.Errorf("the runtime library cannot use provider %s (take a library built with it, or cpu): %w", name, err)
+	}
+	return nil
+}

@@ -2,36 +2,27 @@ package head
 
 import (
 	"context"
+	"errors"
 	"math"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"w2s/harness/feature"
+	"w2s/internal/shareddata"
 )
 
-type reference struct {
-	Kind             string
-	Loss             string
-	Params           map[string]float64
-	Warmup           float64
-	LearningRate     float64 `json:"learning_rate"`
-	Steps            int
-	L2               float64
-	Features, Labels [][]float64
-	Objective        float64
-	Weights          [][]float64
-	Bias             []float64
-	BiasDifferences  []float64 `json:"bias_differences"`
-	Probabilities    [][]float64
-}
-
-func (r reference) data() Data {
-	x := &feature.Matrix{Rows: len(r.Features), Dims: len(r.Features[0])}
-	for _, row := range r.Features {
+func matrix(rows [][]float64) *feature.Matrix {
+	x := &feature.Matrix{Rows: len(rows), Dims: len(rows[0])}
+	for _, row := range rows {
 		for _, v := range row {
 			x.Data = append(x.Data, float32(v))
 		}
 	}
-	return Data{X: x, Classes: len(r.Labels[0])}
+	return x
 }
 
 func upTo(n int) []int {
@@ -42,28 +33,561 @@ func upTo(n int) []int {
 	return out
 }
 
-func TestHeadsAgainstReference(t *testing.T) {
-	var cases []reference
-	readReference(t, "heads.json", &cases)
+func fit(t *testing.T, data Data, options Options, jobs ...Job) []Fitted {
+	t.Helper()
+	fitted, err := Fit(context.Background(), data, jobs, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fitted
+}
+
+func furthest(a, b []float64) float64 {
+	most := 0.0
+	for i := range a {
+		most = max(most, math.Abs(a[i]-b[i]))
+	}
+	return most
+}
+
+// The features of the reference are float64 and a feature matrix is float32, which moves optima by about 1e-8.
+func TestFitAgainstReference(t *testing.T) {
+	var cases []struct {
+		Kind, Loss                string
+		Params                    map[string]float64
+		Warmup                    float64
+		LearningRate              float64 `json:"learning_rate"`
+		Steps                     int
+		L2, Objective             float64
+		Features, Labels, Weights [][]float64
+		Bias                      []float64
+		BiasDifferences           []float64 `json:"bias_differences"`
+		Probabilities             [][]float64
+	}
+	readJSON(t, shareddata.Path(t, "reference", "heads.json"), &cases)
 	for i, c := range cases {
-		d := c.data()
-		job := Job{Examples: upTo(d.X.Rows), Labels: c.Labels, Loss: XEnt{}, L2: c.L2}
+		data := Data{X: matrix(c.Features), Classes: len(c.Labels[0])}
+		job := Job{Examples: upTo(data.X.Rows), Labels: c.Labels, Loss: XEnt{}, L2: c.L2}
 		if c.Kind == "adam" {
 			job.Loss = referenceLoss(t, c.Loss, c.Params, c.Warmup)
 			job.Optimiser = Adam{LearningRate: c.LearningRate, Steps: c.Steps}
 		}
-		fitted, err := Fit(context.Background(), d, []Job{job}, Options{})
+		f := fit(t, data, Options{}, job)[0]
+		weights := slices.Concat(c.Weights...)
+		if d := furthest(f.Head.W, weights); d > 1e-7 {
+			t.Errorf("case %d, %s %s: weights are off by %v", i, c.Kind, c.Loss, d)
+		}
+		if c.Kind == "adam" {
+			if d := furthest(f.Head.B, c.Bias); d > 1e-7 || f.Status != Finished || f.Steps != c.Steps {
+				t.Errorf("case %d, %s: bias is off by %v, status %s after %d steps", i, c.Loss, d, f.Status, f.Steps)
+			}
+			continue
+		}
+		if math.Abs(f.Objective-c.Objective) > 1e-8 || f.Status != Converged || f.GradientNorm > 1e-9 {
+			t.Errorf("case %d: objective %v, want %v; %s with gradient %v", i, f.Objective, c.Objective, f.Status, f.GradientNorm)
+		}
+		for k, b := range f.Head.B {
+			if d := math.Abs(b - f.Head.B[0] - c.BiasDifferences[k]); d > 1e-7 {
+				t.Errorf("case %d: bias difference %d is off by %v", i, k, d)
+			}
+		}
+		probs, err := Predict(context.Background(), data, []*Head{f.Head}, upTo(len(c.Probabilities)))
 		if err != nil {
 			t.Fatal(err)
 		}
-		f := fitted[0]
-		t.Log(i, c.Kind, c.Loss, f.Status, f.Steps, f.Evaluations, f.Objective-c.Objective, f.GradientNorm)
-		worst := 0.0
-		for j, row := range c.Weights {
-			for k, w := range row {
-				worst = max(worst, math.Abs(f.Head.W[j*len(row)+k]-w))
+		for e, want := range c.Probabilities {
+			if d := furthest(probs[0][e], want); d > 1e-6 {
+				t.Errorf("case %d: prediction %d is off by %v", i, e, d)
 			}
 		}
-		t.Log("weights", worst)
+	}
+}
+
+// Weighted examples, candidate groups, many classes and the confidence loss against SciPy.
+func TestFitAgainstSciPy(t *testing.T) {
+	var cases []struct {
+		Classes              int
+		Start                []int
+		Features, Labels     [][]float64
+		Weights              []float64
+		Alpha, L2, Objective float64
+		Probabilities        [][]float64
+	}
+	readJSON(t, "testdata/heads.json", &cases)
+	for i, c := range cases {
+		data := Data{X: matrix(c.Features), Classes: c.Classes, Start: c.Start}
+		job := Job{Examples: upTo(data.Examples()), Labels: c.Labels, Weights: c.Weights, Loss: XEnt{}, L2: c.L2}
+		if c.Alpha > 0 {
+			job.Loss = Confidence{c.Alpha}
+		}
+		f := fit(t, data, Options{}, job)[0]
+		if math.Abs(f.Objective-c.Objective) > 1e-11 || f.Status != Converged {
+			t.Errorf("case %d: objective %v, want %v; %s", i, f.Objective, c.Objective, f.Status)
+		}
+		probs, err := Predict(context.Background(), data, []*Head{f.Head}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for e, want := range c.Probabilities {
+			if d := furthest(probs[0][e], want); d > 1e-6 {
+				t.Errorf("case %d: prediction %d is off by %v", i, e, d)
+			}
+		}
+	}
+}
+
+// A problem is random data with labels that the features explain in part.
+func problem(seed uint64, examples, dims, classes int, rank bool) (Data, [][]float64) {
+	rng := rand.New(rand.NewPCG(seed, 1))
+	data := Data{Classes: classes}
+	rows := examples
+	if rank {
+		data.Classes, data.Start = 0, []int{0}
+		for range examples {
+			data.Start = append(data.Start, data.Start[len(data.Start)-1]+2+rng.IntN(3))
+		}
+		rows, classes = data.Start[examples], 1
+	}
+	data.X = &feature.Matrix{Rows: rows, Dims: dims, Data: make([]float32, rows*dims)}
+	for i := range data.X.Data {
+		data.X.Data[i] = float32(rng.NormFloat64())
+	}
+	truth := make([]float64, dims*classes)
+	for i := range truth {
+		truth[i] = rng.NormFloat64() / math.Sqrt(float64(dims))
+	}
+	var labels [][]float64
+	for e := range examples {
+		label := make([]float64, data.elements(e))
+		from, to := data.rows(e)
+		for r := from; r < to; r++ {
+			for k := range classes {
+				z := rng.NormFloat64()
+				for j, v := range data.X.Row(r) {
+					z += 2 * float64(v) * truth[j*classes+k]
+				}
+				label[r-from+k] = z
+			}
+		}
+		logSoftmax(label, make([]float64, len(label)), label)
+		labels = append(labels, label)
+	}
+	return data, labels
+}
+
+// plain is a Multiplier without cleverness, in float32.
+type plain struct {
+	x          []float32
+	dims       int
+	t          *testing.T
+	calls      int
+	afterCalls func(calls int)
+}
+
+func (p *plain) called() {
+	p.calls++
+	if p.afterCalls != nil {
+		p.afterCalls(p.calls)
+	}
+}
+
+func (p *plain) Forward(from, to int, w, z []float32) error {
+	if len(w) != p.dims*Columns || len(z) != (to-from)*Columns {
+		p.t.Errorf("a product of %d rows got %d weights for %d results", to-from, len(w), len(z))
+	}
+	defer p.called()
+	clear(z)
+	for i := from; i < to; i++ {
+		row := z[(i-from)*Columns : (i-from+1)*Columns]
+		for j, v := range p.x[i*p.dims : (i+1)*p.dims] {
+			for k, u := range w[j*Columns : (j+1)*Columns] {
+				row[k] += v * u
+			}
+		}
+	}
+	return nil
+}
+
+func (p *plain) Backward(from, to int, g, d []float32) error {
+	if len(d) != p.dims*Columns || len(g) != (to-from)*Columns {
+		p.t.Errorf("a product of %d rows got %d gradients for %d results", to-from, len(g), len(d))
+	}
+	defer p.called()
+	clear(d)
+	for i := from; i < to; i++ {
+		row := g[(i-from)*Columns : (i-from+1)*Columns]
+		for j, v := range p.x[i*p.dims : (i+1)*p.dims] {
+			for k, u := range row {
+				d[j*Columns+k] += v * u
+			}
+		}
+	}
+	return nil
+}
+
+func (p *plain) Close() error { return nil }
+
+func fast(t *testing.T) Options {
+	return Options{Multiplier: func(x []float32, rows, dims int) (Multiplier, error) {
+		return &plain{x: x, dims: dims, t: t}, nil
+	}}
+}
+
+// manyJobs are jobs of all kinds on subsets of the examples.
+func manyJobs(t *testing.T, data Data, labels [][]float64) []Job {
+	rng := rand.New(rand.NewPCG(8, 9))
+	var jobs []Job
+	for i, name := range []string{"xent", "logconf", "confidence:alpha=0.1", "product", "window:radius=midweak", "kl", "entropy", "xent"} {
+		job := Job{Name: name, Loss: parse(t, name), L2: 0.02 * float64(i+1), Seed: uint64(i)}
+		job.Examples = rng.Perm(data.Examples())[:data.Examples()*(i+2)/10]
+		for _, e := range job.Examples {
+			job.Labels = append(job.Labels, labels[e])
+		}
+		if i%2 == 1 {
+			for range job.Examples {
+				job.Weights = append(job.Weights, rng.Float64())
+			}
+		}
+		switch {
+		case i == 7:
+			job.Optimiser = Adam{Epochs: 3, Batch: 16, LearningRate: 0.02, Cosine: true}
+		case job.Loss.Moving():
+			job.Optimiser = Adam{Steps: 12 + i, LearningRate: 0.05, Cosine: i%3 == 0}
+		default:
+			job.Optimiser = LBFGS{MaxSteps: 15}
+		}
+		jobs = append(jobs, job)
+	}
+	return jobs
+}
+
+// Every head is bit for bit the same alone and beside others, with one thread and with many, and with its examples in
+// another order, in float64 and in float32.
+func TestHeadsDoNotDependOnTheirNeighbours(t *testing.T) {
+	for name, test := range map[string]struct {
+		examples, dims, classes int
+		rank                    bool
+		options                 Options
+	}{
+		"float64, binary":      {150, 9, 2, false, Options{}},
+		"float64, classes":     {150, 9, 5, false, Options{}},
+		"float64, candidates":  {150, 9, 0, true, Options{}},
+		"float32, binary":      {1100, 120, 2, false, fast(t)},
+		"float32, many groups": {1100, 120, 7, false, fast(t)},
+		"float32, candidates":  {450, 120, 0, true, fast(t)},
+	} {
+		data, labels := problem(1, test.examples, test.dims, test.classes, test.rank)
+		if name[:7] == "float32" && len(data.X.Data) <= exactLimit {
+			t.Fatalf("%s: too small for float32", name)
+		}
+		jobs := manyJobs(t, data, labels)
+		together := fit(t, data, test.options, jobs...)
+		for i, job := range jobs {
+			old := runtime.GOMAXPROCS(1 + i%4)
+			order := rand.New(rand.NewPCG(4, uint64(i))).Perm(len(job.Examples))
+			alone := fit(t, data, test.options, job.only(order))[0]
+			runtime.GOMAXPROCS(old)
+			if !slices.Equal(alone.Head.W, together[i].Head.W) || !slices.Equal(alone.Head.B, together[i].Head.B) {
+				t.Errorf("%s: %s differs alone by up to %v", name, job.Name, furthest(alone.Head.W, together[i].Head.W))
+			}
+			alone.Head, together[i].Head = nil, nil
+			if alone != together[i] {
+				t.Errorf("%s: %s alone: %+v, beside others: %+v", name, job.Name, alone, together[i])
+			}
+		}
+	}
+}
+
+func TestWeightZeroIsAbsent(t *testing.T) {
+	for _, options := range []Options{{}, fast(t)} {
+		data, labels := problem(2, 1100, 120, 2, false)
+		rng := rand.New(rand.NewPCG(10, 11))
+		for _, full := range manyJobs(t, data, labels) {
+			var places []int
+			full.Weights = make([]float64, len(full.Examples))
+			for i := range full.Examples {
+				if rng.IntN(3) > 0 {
+					full.Weights[i] = 0.5 + float64(rng.IntN(2))
+					places = append(places, i)
+				}
+			}
+			if a, ok := full.Optimiser.(Adam); ok && a.Batch > 0 {
+				continue // drawn from another number of examples
+			}
+			got := fit(t, data, options, full, full.only(places))
+			if !slices.Equal(got[0].Head.W, got[1].Head.W) {
+				t.Errorf("%s: weight 0 differs from absence by %v", full.Name, furthest(got[0].Head.W, got[1].Head.W))
+			}
+		}
+	}
+}
+
+func TestWeightsAreRepeats(t *testing.T) {
+	data, labels := problem(3, 40, 5, 3, false)
+	weighted := Job{Examples: upTo(20), Labels: labels[:20], Loss: XEnt{}, L2: 0.1, Weights: make([]float64, 20)}
+	repeated := Data{X: &feature.Matrix{Dims: 5}, Classes: 3}
+	job := Job{Loss: XEnt{}, L2: 0.1}
+	for e := range 20 {
+		weighted.Weights[e] = float64(1 + e%3)
+		for range 1 + e%3 {
+			repeated.X.Data = append(repeated.X.Data, data.X.Row(e)...)
+			job.Examples = append(job.Examples, repeated.X.Rows)
+			job.Labels = append(job.Labels, labels[e])
+			repeated.X.Rows++
+		}
+	}
+	a, b := fit(t, data, Options{}, weighted)[0], fit(t, repeated, Options{}, job)[0]
+	if d := furthest(a.Head.W, b.Head.W); d > 1e-7 {
+		t.Errorf("weights differ from repeats by %v", d)
+	}
+}
+
+// With float32 the optimum must be reached as nearly as promised, and the search must end by itself.
+func TestFloat32Converges(t *testing.T) {
+	for _, scale := range []float32{1, 30} {
+		data, labels := problem(4, 2500, 60, 3, false)
+		for i := range data.X.Data {
+			data.X.Data[i] *= scale
+		}
+		var jobs []Job
+		for _, l2 := range []float64{0.01, 0.1, 1} {
+			jobs = append(jobs, Job{Examples: upTo(2500), Labels: labels, Loss: XEnt{}, L2: l2 * float64(scale*scale)})
+		}
+		exact, rounded := fit(t, data, Options{}, jobs...), fit(t, data, fast(t), jobs...)
+		for i := range jobs {
+			f := rounded[i]
+			if f.Status != Converged && f.Status != Precision || f.Evaluations > 3*exact[i].Evaluations+40 {
+				t.Errorf("scale %v, l2 %v: %s after %d evaluations, %d in float64", scale, jobs[i].L2, f.Status, f.Evaluations, exact[i].Evaluations)
+			}
+			if scale == 1 && f.Status != Converged {
+				t.Errorf("l2 %v: %s at a gradient of %v", jobs[i].L2, f.Status, f.GradientNorm)
+			}
+			probs, err := Predict(context.Background(), data, []*Head{exact[i].Head, f.Head}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for e := range probs[0] {
+				if d := furthest(probs[0][e], probs[1][e]); d > 1e-4 {
+					t.Fatalf("scale %v, l2 %v: prediction %d differs by %v", scale, jobs[i].L2, e, d)
+				}
+			}
+			if math.Abs(f.Objective-exact[i].Objective) > 1e-7 {
+				t.Errorf("scale %v, l2 %v: objective %v, in float64 %v", scale, jobs[i].L2, f.Objective, exact[i].Objective)
+			}
+		}
+	}
+}
+
+// A binary head trains one column; the same data as two of three classes trains three.
+func TestBinaryEqualsTwoColumns(t *testing.T) {
+	data, labels := problem(5, 80, 6, 2, false)
+	var three [][]float64
+	for _, l := range labels {
+		three = append(three, []float64{l[0], l[1], 0})
+	}
+	job := Job{Examples: upTo(80), Labels: labels, Loss: XEnt{}, L2: 0.05}
+	one := fit(t, data, Options{}, job)[0]
+	// The penalty of the full head: both columns count.
+	logits := make([][]float64, 80)
+	penalty := 0.0
+	for e := range logits {
+		logits[e] = slices.Clone(one.Head.B)
+		for j, v := range data.X.Row(e) {
+			logits[e][0] += float64(v) * one.Head.W[2*j]
+			logits[e][1] += float64(v) * one.Head.W[2*j+1]
+		}
+	}
+	for _, w := range one.Head.W {
+		penalty += 0.05 / 2 * w * w
+	}
+	value, _, err := Evaluate(XEnt{}, 2, logits, labels, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if math.Abs(one.Objective-value-penalty) > 1e-12 {
+		t.Errorf("objective %v, from the weights %v", one.Objective, value+penalty)
+	}
+	data.Classes = 3
+	job.Labels = three
+	if got := fit(t, data, Options{}, job)[0]; got.Objective > one.Objective+1e-6 && got.Status == Converged {
+		t.Errorf("three columns reach %v, one %v", got.Objective, one.Objective)
+	}
+}
+
+// Mini-batches against a plain loop over two columns.
+func TestMiniBatches(t *testing.T) {
+	data, labels := problem(6, 23, 4, 2, false)
+	const size, epochs, seed, l2 = 5, 4, 77, 0.03
+	loss := LogConf{Alpha: 0.5, Warmup: 0.3}
+	job := Job{Examples: upTo(23), Labels: labels, Loss: loss, L2: l2, Seed: seed, Optimiser: Adam{Epochs: epochs, Batch: size, Cosine: true}}
+	got := fit(t, data, Options{}, job)[0]
+	w, m, v := make([]float64, 10), make([]float64, 10), make([]float64, 10) // 4 rows of W, then the bias
+	const steps = epochs * 5
+	for step := range steps {
+		order := rand.New(rand.NewPCG(seed, uint64(step/5))).Perm(23)
+		var batch, z, y = order[step%5*size : min(step%5*size+size, 23)], [][]float64{}, [][]float64{}
+		for _, e := range batch {
+			row := []float64{w[8], w[9]}
+			for j, f := range data.X.Row(e) {
+				row[0] += float64(f) * w[2*j]
+				row[1] += float64(f) * w[2*j+1]
+			}
+			z, y = append(z, row), append(y, labels[e])
+		}
+		_, gz, err := Evaluate(loss, 2, z, y, float64(step)/steps)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := make([]float64, 10)
+		for i, e := range batch {
+			for k := range 2 {
+				for j, f := range data.X.Row(e) {
+					g[2*j+k] += float64(f) * gz[i][k]
+				}
+				g[8+k] += gz[i][k]
+			}
+		}
+		rate := 0.01 * (1 + math.Cos(math.Pi*float64(step)/steps)) / 2
+		for i := range g {
+			if i < 8 {
+				g[i] += l2 * w[i]
+			}
+			m[i], v[i] = 0.9*m[i]+0.1*g[i], 0.999*v[i]+0.001*g[i]*g[i]
+			n := float64(step + 1)
+			w[i] -= rate * (m[i] / (1 - math.Pow(0.9, n))) / (math.Sqrt(v[i]/(1-math.Pow(0.999, n))) + 1e-8)
+		}
+	}
+	if d := furthest(got.Head.W, w[:8]); d > 1e-9 || got.Steps != steps {
+		t.Errorf("weights are off by %v after %d steps", d, got.Steps)
+	}
+	if d := furthest(got.Head.B, w[8:]); d > 1e-9 {
+		t.Errorf("bias is off by %v", d)
+	}
+	job.Seed++
+	if other := fit(t, data, Options{}, job)[0]; slices.Equal(other.Head.W, got.Head.W) {
+		t.Error("another seed gave the same head")
+	}
+}
+
+func TestFitStopsWhenCancelled(t *testing.T) {
+	data, labels := problem(7, 1100, 120, 2, false)
+	job := Job{Examples: upTo(1100), Labels: labels, Loss: XEnt{}, L2: 0.01, Optimiser: Adam{Steps: 1 << 40}}
+	batches := job
+	batches.Optimiser = Adam{Steps: 1 << 40, Batch: 8}
+	for name, j := range map[string]Job{"full batch": job, "mini-batches": batches} {
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Millisecond)
+		start := time.Now()
+		_, err := Fit(ctx, data, []Job{j, j}, Options{})
+		cancel()
+		if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) > 5*time.Second {
+			t.Errorf("%s: error %v after %v", name, err, time.Since(start))
+		}
+	}
+	// No product is begun after the end of the context.
+	ctx, cancel := context.WithCancel(context.Background())
+	p := &plain{x: data.X.Data, dims: data.X.Dims, t: t, afterCalls: func(calls int) {
+		if calls == 5 {
+			cancel()
+		}
+	}}
+	_, err := Fit(ctx, data, []Job{job}, Options{Multiplier: func([]float32, int, int) (Multiplier, error) { return p, nil }})
+	if !errors.Is(err, context.Canceled) || p.calls != 5 {
+		t.Errorf("error %v, %d products", err, p.calls)
+	}
+	if _, err := Predict(ctx, data, []*Head{{Dims: 120, Classes: 2, W: make([]float64, 240), B: make([]float64, 2)}}, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("Predict: error %v", err)
+	}
+}
+
+// Jobs beyond what fits wait for their turn, and each is reported once.
+func TestFitReportsEachHead(t *testing.T) {
+	data, labels := problem(8, 30, 3, 2, false)
+	var jobs []Job
+	for i := range 70 {
+		jobs = append(jobs, Job{Examples: upTo(30), Labels: labels, Loss: XEnt{}, L2: float64(i)})
+	}
+	jobs[3].Optimiser = Adam{Steps: 3, Batch: 4}
+	var seen []int
+	fitted := fit(t, data, Options{Done: func(heads int) { seen = append(seen, heads) }}, jobs...)
+	if len(seen) != 70 || !slices.IsSorted(seen) || seen[69] != 70 {
+		t.Errorf("reported %v", seen)
+	}
+	for i := 5; i < 70; i++ {
+		if maxAbs(fitted[i].Head.W) >= maxAbs(fitted[i-1].Head.W) {
+			t.Errorf("a penalty of %v leaves larger weights than one of %v: results are out of order", jobs[i].L2, jobs[i-1].L2)
+		}
+	}
+}
+
+func TestFitReportsDivergence(t *testing.T) {
+	data, labels := problem(9, 30, 3, 2, false)
+	f := fit(t, data, Options{}, Job{Examples: upTo(30), Labels: labels, Loss: XEnt{}, L2: 1, Optimiser: Adam{LearningRate: 1e300, Steps: 50}})[0]
+	if f.Status != Diverged {
+		t.Errorf("status %s, weights up to %v", f.Status, maxAbs(f.Head.W))
+	}
+	// Separable without a penalty: there is no minimum, and the result says so rather than claim one.
+	data.X.Data = []float32{-1, 1}
+	data.X.Rows, data.X.Dims = 2, 1
+	f = fit(t, data, Options{}, Job{Examples: upTo(2), Labels: [][]float64{{1, 0}, {0, 1}}, Loss: XEnt{}, Optimiser: LBFGS{MaxSteps: 5}})[0]
+	if f.Status != StepLimit || f.Steps != 5 {
+		t.Errorf("status %s after %d steps", f.Status, f.Steps)
+	}
+}
+
+func TestFitRefuses(t *testing.T) {
+	data, labels := problem(10, 6, 3, 2, false)
+	good := Job{Examples: upTo(6), Labels: labels, Loss: XEnt{}}
+	bad := func(change func(*Job)) Job {
+		j := good
+		j.Examples, j.Labels = slices.Clone(j.Examples), slices.Clone(j.Labels)
+		change(&j)
+		return j
+	}
+	for want, job := range map[string]Job{
+		"no loss given":                     bad(func(j *Job) { j.Loss = nil }),
+		"l2 -1":                             bad(func(j *Job) { j.L2 = -1 }),
+		"no training examples":              bad(func(j *Job) { j.Examples, j.Labels = nil, nil }),
+		"5 labels for 6":                    bad(func(j *Job) { j.Labels = j.Labels[:5] }),
+		"2 weights for 6":                   bad(func(j *Job) { j.Weights = []float64{1, 1} }),
+		"weights are all 0":                 bad(func(j *Job) { j.Weights = make([]float64, 6) }),
+		"weight NaN":                        bad(func(j *Job) { j.Weights = []float64{1, math.NaN(), 1, 1, 1, 1} }),
+		"example 6 is not in 0..5":          bad(func(j *Job) { j.Examples[2] = 6 }),
+		"example 1 is there twice":          bad(func(j *Job) { j.Examples[0] = 1 }),
+		"label has 3 probabilities, want 2": bad(func(j *Job) { j.Labels[4] = []float64{0, 0, 1} }),
+		"sum to 0.5":                        bad(func(j *Job) { j.Labels[4] = []float64{0, 0.5} }),
+		"use Adam":                          bad(func(j *Job) { j.Loss, j.Optimiser = LogConf{}, LBFGS{} }),
+		"learning rate -1":                  bad(func(j *Job) { j.Optimiser = Adam{LearningRate: -1} }),
+		"steps and epochs are both given":   bad(func(j *Job) { j.Optimiser = Adam{Steps: 1, Epochs: 1} }),
+		"must not be negative":              bad(func(j *Job) { j.Optimiser = LBFGS{MaxSteps: -1} }),
+	} {
+		_, err := Fit(context.Background(), data, []Job{good, job}, Options{})
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "job 1") {
+			t.Errorf("error %v, want one with %q", err, want)
+		}
+	}
+	x := data.X
+	nan := matrix([][]float64{{1, 2}, {3, math.NaN()}})
+	for want, d := range map[string]Data{
+		"at least one row":            {Classes: 2},
+		"row 1, dimension 1 is NaN":   {X: nan, Classes: 2},
+		"neither classes nor":         {X: x},
+		"both classes and":            {X: x, Classes: 2, Start: []int{0, 6}},
+		"1 classes":                   {X: x, Classes: 1},
+		"example 1 has 1 candidates":  {X: x, Start: []int{0, 2, 3, 6}},
+		"example 0 has -2 candidates": {X: x, Start: []int{4, 2, 6}},
+		"span rows 0:7 of 6":          {X: x, Start: []int{0, 7}},
+		"scaling is for 2 dimensions": {X: x, Classes: 2, Scaling: &Scaling{Mean: make([]float64, 2), SD: make([]float64, 2)}},
+	} {
+		_, err := Fit(context.Background(), d, nil, Options{})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one with %q", err, want)
+		}
+	}
+	broken := errors.New("no memory")
+	large, labels := problem(10, 1100, 120, 2, false)
+	_, err := Fit(context.Background(), large, []Job{{Examples: upTo(1100), Labels: labels, Loss: XEnt{}}},
+		Options{Multiplier: func([]float32, int, int) (Multiplier, error) { return nil, broken }})
+	if !errors.Is(err, broken) {
+		t.Errorf("error %v, want that of the multiplier", err)
 	}
 }

@@ -38,7 +38,10 @@ type lbfgs struct {
 	a         float64 // the step length on trial
 	low, high point   // the bracket; high.a is +Inf while there is no upper end
 	trials    int
-	result    outcome
+
+	bestF, bestNorm float64 // value and gradient when either last came down
+	since           int     // the step when that was
+	result          outcome
 }
 
 // A point of the bracket of a line search: step length, value and slope there.
@@ -48,6 +51,7 @@ const (
 	armijo    = 1e-4
 	curvature = 0.9
 	maxTrials = 30
+	maxIdle   = 15
 )
 
 func (o *lbfgs) progress() float64 { return 0 }
@@ -122,6 +126,10 @@ func (o *lbfgs) turn(theta []float64) bool {
 	if o.steps >= o.maxSteps {
 		return false
 	}
+	if o.idle(norm) {
+		o.result.status = Precision
+		return false
+	}
 	o.direct()
 	o.slope = floats.Dot(o.g, o.dir)
 	if !(o.slope < 0) {
@@ -134,6 +142,14 @@ func (o *lbfgs) turn(theta []float64) bool {
 	o.low, o.high, o.trials = point{0, o.f, o.slope}, point{a: math.Inf(1)}, 0
 	floats.AddScaledTo(theta, o.x, o.a, o.dir)
 	return true
+}
+
+// idle reports whether steps have long changed nothing but noise: neither value nor gradient came down.
+func (o *lbfgs) idle(norm float64) bool {
+	if o.steps == 0 || o.f < o.bestF-o.noise*math.Abs(o.f) || norm < 0.9*o.bestNorm {
+		o.bestF, o.bestNorm, o.since = o.f, norm, o.steps
+	}
+	return o.steps-o.since >= maxIdle
 }
 
 // stuck starts again from the steepest descent where corrections may be to blame, and otherwise ends at x.

@@ -6,15 +6,17 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"slices"
+	"strings"
 	"testing"
 
 	"w2s/internal/shareddata"
 )
 
-// readReference reads a JSON file of reference values, made with PyTorch and SciPy.
-func readReference(t *testing.T, name string, into any) {
+// readJSON reads reference values, which the Python file of the same name beside them makes.
+func readJSON(t *testing.T, path string, into any) {
 	t.Helper()
-	data, err := os.ReadFile(shareddata.Path(t, "reference", name))
+	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,20 +25,8 @@ func readReference(t *testing.T, name string, into any) {
 	}
 }
 
-// referenceLoss builds the loss of a reference case.
-func referenceLoss(t *testing.T, name string, params map[string]float64, warmup float64) Loss {
+func parse(t *testing.T, text string) Loss {
 	t.Helper()
-	text := name
-	settings := map[string][]string{"confidence": {"alpha"}, "logconf": {"alpha"}, "entropy": {"alpha"},
-		"product": {"alpha", "beta"}, "window": {"radius"}}
-	for _, key := range settings[name] {
-		if v, ok := params[key]; ok {
-			text += fmt.Sprintf(":%s=%v", key, v)
-		}
-	}
-	if name == "logconf" || name == "entropy" {
-		text += fmt.Sprintf(":warmup=%v", warmup)
-	}
 	loss, err := Parse(text)
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +34,40 @@ func referenceLoss(t *testing.T, name string, params map[string]float64, warmup 
 	return loss
 }
 
-func TestLossesAgainstPyTorch(t *testing.T) {
+// referenceLoss builds the loss of a reference case, which states settings for all losses.
+func referenceLoss(t *testing.T, name string, params map[string]float64, warmup float64) Loss {
+	t.Helper()
+	settings := map[string][]string{"confidence": {"alpha"}, "logconf": {"alpha"}, "entropy": {"alpha"},
+		"product": {"alpha", "beta"}, "window": {"radius"}}
+	text := name
+	for _, key := range settings[name] {
+		text += fmt.Sprintf(":%s=%v", key, params[key])
+	}
+	if name == "logconf" || name == "entropy" {
+		text += fmt.Sprintf(":warmup=%v", warmup)
+	}
+	return parse(t, text)
+}
+
+func compareLoss(t *testing.T, name string, loss Loss, logits, labels [][]float64, progress, wantValue float64, wantGrad [][]float64) {
+	t.Helper()
+	value, grad, err := Evaluate(loss, len(logits[0]), logits, labels, progress)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	if !(math.Abs(value-wantValue) <= 1e-12*max(1, math.Abs(wantValue))) {
+		t.Errorf("%s: value %v, want %v", name, value, wantValue)
+	}
+	for r := range grad {
+		for k := range grad[r] {
+			if !(math.Abs(grad[r][k]-wantGrad[r][k]) <= 1e-12) {
+				t.Errorf("%s: gradient[%d][%d] %v, want %v", name, r, k, grad[r][k], wantGrad[r][k])
+			}
+		}
+	}
+}
+
+func TestLossesAgainstReference(t *testing.T) {
 	var cases []struct {
 		Loss           string
 		Params         map[string]float64
@@ -52,7 +75,7 @@ func TestLossesAgainstPyTorch(t *testing.T) {
 		Value          float64
 		Gradient       [][]float64
 	}
-	readReference(t, "losses.json", &cases)
+	readJSON(t, shareddata.Path(t, "reference", "losses.json"), &cases)
 	seen := map[string]bool{}
 	for i, c := range cases {
 		progress, warmup := 1.0, 0.1
@@ -63,36 +86,366 @@ func TestLossesAgainstPyTorch(t *testing.T) {
 			warmup = v
 		}
 		loss := referenceLoss(t, c.Loss, c.Params, warmup)
-		value, grad, err := Evaluate(loss, len(c.Logits[0]), c.Logits, c.Labels, progress)
-		if err != nil {
-			t.Fatalf("case %d: %v", i, err)
-		}
-		if math.Abs(value-c.Value) > 1e-12*max(1, math.Abs(c.Value)) {
-			t.Errorf("case %d %s %v: value %v, want %v", i, c.Loss, c.Params, value, c.Value)
-		}
-		for r := range grad {
-			for k := range grad[r] {
-				if math.Abs(grad[r][k]-c.Gradient[r][k]) > 1e-12 {
-					t.Errorf("case %d %s %v: gradient[%d][%d] %v, want %v", i, c.Loss, c.Params, r, k, grad[r][k], c.Gradient[r][k])
-				}
-			}
-		}
+		compareLoss(t, fmt.Sprintf("case %d, %s at %v", i, loss, progress), loss, c.Logits, c.Labels, progress, c.Value, c.Gradient)
 		seen[c.Loss] = true
 	}
 	if len(seen) != 7 {
-		t.Errorf("only %d losses have reference values", len(seen))
+		t.Errorf("%d losses have reference values, want 7", len(seen))
 	}
 }
 
-func random(rng *rand.Rand, rows int, size func() int, scale float64) (logits, labels [][]float64) {
+func TestLossesAtTheCorners(t *testing.T) {
+	var cases []struct {
+		Loss           string
+		Progress       float64
+		Logits, Labels [][]float64
+		Value          float64
+		Gradient       [][]float64
+	}
+	readJSON(t, "testdata/edges.json", &cases)
+	for i, c := range cases {
+		name := fmt.Sprintf("case %d, %s at %v", i, c.Loss, c.Progress)
+		compareLoss(t, name, parse(t, c.Loss), c.Logits, c.Labels, c.Progress, c.Value, c.Gradient)
+	}
+}
+
+// randomBatch makes rows of logits and label distributions; size gives the length of each.
+func randomBatch(rng *rand.Rand, rows int, size func() int) (logits, labels [][]float64) {
 	for range rows {
 		n := size()
 		z, l := make([]float64, n), make([]float64, n)
 		for k := range z {
-			z[k], l[k] = scale*rng.NormFloat64(), 2*rng.NormFloat64()
+			z[k], l[k] = 2*rng.NormFloat64(), 2*rng.NormFloat64()
 		}
 		logSoftmax(l, make([]float64, n), l)
 		logits, labels = append(logits, z), append(labels, l)
 	}
 	return logits, labels
+}
+
+// frozen is the value of a loss written down anew, with targets from the logits at and predictions from the logits z.
+func frozen(loss Loss, at, z, labels [][]float64, progress float64) float64 {
+	probs := func(z []float64) []float64 {
+		p, sum := make([]float64, len(z)), 0.0
+		for k := range z {
+			p[k] = math.Exp(z[k])
+			sum += p[k]
+		}
+		for k := range p {
+			p[k] /= sum
+		}
+		return p
+	}
+	total := 0.0
+	for i := range z {
+		p, own, label := probs(z[i]), probs(at[i]), labels[i]
+		target, keep := slices.Clone(label), 1.0
+		switch l := loss.(type) {
+		case XEnt:
+		case KL:
+			for _, y := range label {
+				total += y * math.Log(y) / float64(len(z))
+			}
+		case Confidence:
+			for k := range p {
+				total -= l.Alpha * p[k] * math.Log(p[k]) / float64(len(z))
+			}
+		case LogConf:
+			c := l.Alpha * min(1, progress/l.Warmup)
+			for k := range target {
+				target[k] *= 1 - c
+			}
+			if len(label) != 2 { // groups in this test have three candidates or more
+				target[slices.Index(own, slices.Max(own))] += c
+				break
+			}
+			first, ones := make([]float64, len(at)), 0.0
+			for j := range at {
+				first[j] = probs(at[j])[0]
+				ones += labels[j][1]
+			}
+			slices.Sort(first)
+			rank := ones / float64(len(at)) * float64(len(at)-1)
+			low := math.Floor(rank)
+			next := min(int(low)+1, len(at)-1)
+			if own[0] >= first[int(low)]+(rank-low)*(first[next]-first[int(low)]) {
+				target[0] += c
+			} else {
+				target[1] += c
+			}
+		case Entropy:
+			c := l.Alpha * min(1, progress/l.Warmup)
+			for k := range target {
+				target[k] = (1-c)*label[k] + c*own[k]
+			}
+		case Product:
+			sum := 0.0
+			for k := range target {
+				target[k] = math.Pow(own[k], l.Beta) * math.Pow(label[k], l.Alpha)
+				sum += target[k]
+			}
+			for k := range target {
+				target[k] /= sum
+			}
+		case Window:
+			if slices.Max(own) >= 0.5+l.Radius {
+				keep = 0
+			}
+		default:
+			panic("no reference for this loss")
+		}
+		for k := range p {
+			total -= keep * target[k] * math.Log(p[k]) / float64(len(z))
+		}
+	}
+	return total
+}
+
+// TestGradients compares values with the losses written down anew, and gradients with central differences of them.
+func TestGradients(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	sizes := map[string]struct {
+		classes int
+		size    func() int
+	}{
+		"2 classes":  {2, func() int { return 2 }},
+		"3 classes":  {3, func() int { return 3 }},
+		"7 classes":  {7, func() int { return 7 }},
+		"candidates": {0, func() int { return 3 + rng.IntN(5) }},
+	}
+	losses := []Loss{XEnt{}, KL{}, Confidence{0.4}, LogConf{Alpha: 0.6, Warmup: 0.5}, Entropy{Alpha: 0.6, Warmup: 0.5},
+		Product{1, 1}, Product{0.5, 2}, Window{Radius: 0.2}, Window{Radius: -0.1}}
+	for name, s := range sizes {
+		for _, loss := range losses {
+			logits, labels := randomBatch(rng, 17, s.size)
+			const progress, h = 0.3, 1e-5
+			value, grad, err := Evaluate(loss, s.classes, logits, labels, progress)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := frozen(loss, logits, logits, labels, progress); math.Abs(value-want) > 1e-12 {
+				t.Errorf("%s, %s: value %v, want %v", name, loss, value, want)
+			}
+			for i := range logits {
+				for k := range logits[i] {
+					moved := slices.Clone(logits)
+					moved[i] = slices.Clone(logits[i])
+					moved[i][k] += h
+					above := frozen(loss, logits, moved, labels, progress)
+					moved[i][k] -= 2 * h
+					below := frozen(loss, logits, moved, labels, progress)
+					if want := (above - below) / (2 * h); math.Abs(grad[i][k]-want) > 1e-9 {
+						t.Errorf("%s, %s: gradient[%d][%d] %v, by differences %v", name, loss, i, k, grad[i][k], want)
+					}
+				}
+			}
+		}
+	}
+}
+
+// Two candidates are not two classes: there is no class balance to keep between them.
+func TestLogConfOnPairsIsArgmax(t *testing.T) {
+	logits := [][]float64{{2, 0}, {1, 0}, {0.5, 0}}
+	labels := [][]float64{{0, 1}, {0, 1}, {0, 1}}
+	loss := LogConf{Alpha: 1}
+	_, pairs, err := Evaluate(loss, 0, logits, labels, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, classes, err := Evaluate(loss, 2, logits, labels, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range logits {
+		if pairs[i][0] >= 0 {
+			t.Errorf("pair %d: gradient %v pushes the student off its own choice", i, pairs[i])
+		}
+	}
+	if classes[1][0] <= 0 || classes[2][0] <= 0 { // the labels say class 1 everywhere, and so does the threshold
+		t.Errorf("classes: gradients %v ignore the class balance of the labels", classes)
+	}
+}
+
+func TestBalancedLabelsHaveNoFavourite(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	for _, classes := range []int{2, 4} {
+		_, labels := randomBatch(rng, 50, func() int { return classes })
+		var flat []float64
+		start := []int{0}
+		for _, l := range labels {
+			l[0] = (l[0] + 4) / 5 // class 0 is favoured
+			for k := 1; k < classes; k++ {
+				l[k] /= 5
+			}
+			flat = append(flat, l...)
+			start = append(start, len(flat))
+		}
+		got := balanced(newBatch(classes, start, flat, nil))
+		mean := make([]float64, classes)
+		for i, p := range got {
+			mean[i%classes] += math.Log(p) / 50
+		}
+		for k := range mean {
+			if math.Abs(mean[k]-mean[0]) > 1e-12 {
+				t.Errorf("%d classes: mean log probabilities %v differ", classes, mean)
+			}
+		}
+	}
+}
+
+func TestQuantile(t *testing.T) {
+	tests := []struct {
+		values, weights []float64
+		q, want         float64
+	}{
+		{[]float64{3}, nil, 0.7, 3},
+		{[]float64{4, 1, 3, 2}, nil, 0, 1},
+		{[]float64{4, 1, 3, 2}, nil, 1, 4},
+		{[]float64{4, 1, 3, 2}, nil, 0.5, 2.5},
+		{[]float64{4, 1, 3, 2}, nil, 0.4, 2.2},
+		{[]float64{4, 1, 3, 2}, nil, 1.0000000000000002, 4},
+		{[]float64{5, 5, 5, 1, 5}, nil, 0.3, 5},
+		{[]float64{4, 1, 3, 2}, []float64{2, 2, 2, 2}, 0.4, 2.2},
+		{[]float64{4, 9, 1, 3, 2}, []float64{1, 0, 1, 1, 1}, 0.4, 2.2},
+		{[]float64{1, 2, 3}, []float64{1, 2, 1}, 0.25, 1.5},
+		{[]float64{3, 1, 2}, []float64{1, 1, 2}, 0.5, 2},
+		{[]float64{1, 2}, []float64{1, 3}, 1, 2},
+	}
+	for _, test := range tests {
+		start := make([]int, len(test.values)+1)
+		b := newBatch(0, start, nil, test.weights)
+		got := b.quantile(test.q, func(i int) float64 { return test.values[i] })
+		if math.Abs(got-test.want) > 1e-15 {
+			t.Errorf("quantile %v of %v with weights %v: %v, want %v", test.q, test.values, test.weights, got, test.want)
+		}
+	}
+	rng := rand.New(rand.NewPCG(5, 6))
+	for range 300 {
+		values := make([]float64, 1+rng.IntN(40))
+		for i := range values {
+			values[i] = float64(rng.IntN(12)) // many ties
+		}
+		n := rng.IntN(len(values))
+		sorted := slices.Clone(values)
+		slices.Sort(sorted)
+		if got := selectNth(values, n); got != sorted[n] {
+			t.Fatalf("place %d of %v: %v, want %v", n, sorted, got, sorted[n])
+		}
+		for i, v := range values {
+			if i < n && v > values[n] || i > n && v < values[n] {
+				t.Fatalf("%v is not parted at %d", values, n)
+			}
+		}
+	}
+}
+
+func TestParse(t *testing.T) {
+	tests := []struct {
+		text string
+		want Loss
+	}{
+		{"xent", XEnt{}},
+		{"kl", KL{}},
+		{"confidence", Confidence{0.5}},
+		{"confidence:alpha=0", Confidence{0}},
+		{"logconf", LogConf{Alpha: 0.5, Warmup: 0.1}},
+		{"logconf:warmup=0.2:alpha=0.75", LogConf{Alpha: 0.75, Warmup: 0.2}},
+		{"logconf:jump", LogConf{Alpha: 0.5, Warmup: 0.1, Jump: true}},
+		{"logconf:jump=false:balance=true", LogConf{Alpha: 0.5, Warmup: 0.1, Balance: true}},
+		{"entropy:balance", Entropy{Alpha: 0.5, Warmup: 0.1, Balance: true}},
+		{"product:beta=2", Product{1, 2}},
+		{"window", Window{Radius: 0.15}},
+		{"window:radius=midweak", Window{MidWeak: true}},
+	}
+	for _, test := range tests {
+		got, err := Parse(test.text)
+		if err != nil {
+			t.Errorf("%s: %v", test.text, err)
+		} else if got != test.want {
+			t.Errorf("%s: %#v, want %#v", test.text, got, test.want)
+		}
+	}
+	for text, want := range map[string]string{
+		"":                         `unknown loss ""`,
+		"logcnf":                   `did you mean "logconf"?`,
+		"XENT":                     "losses: xent, kl",
+		"logconf:alpa=1":           `did you mean "alpha"?`,
+		"logconf:alpha=2":          "alpha=2 is not a number from 0 to 1",
+		"logconf:alpha=NaN":        "alpha=NaN is not a number",
+		"logconf:alpha":            "alpha needs a value",
+		"logconf:alpha=":           "alpha= is not a number",
+		"logconf:alpha=1:alpha=1":  "given twice",
+		"logconf:jump=maybe":       "not true or false",
+		"logconf:":                 `unknown setting ""`,
+		"xent:alpha=1":             "xent has no settings",
+		"product:alpha=-1":         "of 0 or more",
+		"window:radius=wide":       "radius=wide",
+		"entropy:alpha=x:warmup=7": "warmup=7",
+	} {
+		_, err := Parse(text)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: error %v, want one with %q", text, err, want)
+		}
+	}
+	_, err := Parse("entropy:alpha=x:warmup=7")
+	if err == nil || !strings.Contains(err.Error(), "alpha=x") {
+		t.Errorf("error %v does not report all faults", err)
+	}
+}
+
+func TestLossesTableIsComplete(t *testing.T) {
+	for _, l := range Losses() {
+		loss := parse(t, l.Name)
+		if again := parse(t, loss.String()); again != loss {
+			t.Errorf("%s reads back as %#v, want %#v", loss, again, loss)
+		}
+		if l.About == "" {
+			t.Errorf("%s is not described", l.Name)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, l := range Losses() {
+		f.Add(l.Name)
+	}
+	f.Add("logconf:alpha=0.75:warmup=0.2:jump:balance")
+	f.Add("window:radius=midweak")
+	f.Add("product:alpha=1e308:beta=0x1p-3")
+	f.Fuzz(func(t *testing.T, text string) {
+		loss, err := Parse(text)
+		if err != nil {
+			return
+		}
+		again, err := Parse(loss.String())
+		if err != nil || again != loss {
+			t.Errorf("%q gave %s, which reads back as %v, %v", text, loss, again, err)
+		}
+	})
+}
+
+func TestEvaluateRefuses(t *testing.T) {
+	row := [][]float64{{1, 0}}
+	for name, test := range map[string]struct {
+		loss           Loss
+		classes        int
+		logits, labels [][]float64
+		want           string
+	}{
+		"no rows":         {XEnt{}, 2, nil, nil, "at least one"},
+		"fewer labels":    {XEnt{}, 2, [][]float64{{1, 0}, {1, 0}}, row, "same number"},
+		"label length":    {XEnt{}, 2, row, [][]float64{{1, 0, 0}}, "label has 3"},
+		"classes":         {XEnt{}, 3, row, row, "want 3"},
+		"negative label":  {XEnt{}, 2, row, [][]float64{{-0.5, 1.5}}, "-0.5"},
+		"NaN label":       {XEnt{}, 2, row, [][]float64{{math.NaN(), 1}}, "NaN"},
+		"sum":             {XEnt{}, 2, row, [][]float64{{0.5, 0.6}}, "sum to 1.1"},
+		"infinite logit":  {XEnt{}, 2, [][]float64{{math.Inf(1), 0}}, row, "not finite"},
+		"no loss":         {nil, 2, row, row, "no loss"},
+		"balanced groups": {LogConf{Balance: true}, 0, row, row, "leave balance out"},
+	} {
+		_, _, err := Evaluate(test.loss, test.classes, test.logits, test.labels, 0)
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: error %v, want one with %q", name, err, test.want)
+		}
+	}
 }

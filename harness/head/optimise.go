@@ -57,6 +57,9 @@ type LBFGS struct {
 }
 
 func (o LBFGS) String() string {
+	if o.Tolerance == 0 {
+		return fmt.Sprintf("lbfgs(max %d steps)", o.maxSteps())
+	}
 	return fmt.Sprintf("lbfgs(max %d steps, tolerance %v)", o.maxSteps(), o.Tolerance)
 }
 

@@ -67,18 +67,18 @@ func Losses() []NamedLoss {
 //
 // The String of a loss from Losses reads back as the same loss.
 func Parse(text string) (Loss, error) {
-	name, rest, _ := strings.Cut(text, ":")
+	name, _, _ := strings.Cut(text, ":")
 	var names []string
 	for _, l := range Losses() {
 		if l.Name == name {
-			return l.parse(text, rest)
+			return l.parse(text)
 		}
 		names = append(names, l.Name)
 	}
 	return nil, fmt.Errorf("head: unknown loss %q%s (losses: %s)", name, didYouMean(name, names), strings.Join(names, ", "))
 }
 
-func (l NamedLoss) parse(text, rest string) (Loss, error) {
+func (l NamedLoss) parse(text string) (Loss, error) {
 	v := &values{given: map[string]string{}}
 	var names []string
 	for _, s := range l.Settings {
@@ -86,10 +86,7 @@ func (l NamedLoss) parse(text, rest string) (Loss, error) {
 		v.given[s.Name] = s.Default
 	}
 	seen := map[string]bool{}
-	for part := range strings.SplitSeq(rest, ":") {
-		if rest == "" {
-			break
-		}
+	for _, part := range strings.Split(text, ":")[1:] {
 		key, value, valued := strings.Cut(part, "=")
 		old, known := v.given[key]
 		switch {

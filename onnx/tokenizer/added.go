@@ -25,7 +25,8 @@ type matcher struct {
 }
 
 // newAddedVocabulary gives ids as the library does on loading: a token of the model keeps its id there, another one gets
-// the next free id, whatever the file says.
+// the next free id, whatever the file says. Where two tokens look alike once normalized, the library takes one at
+// random; here it is the first, special tokens before others.
 func newAddedVocabulary(entries []sugarme.TokenConfig, modelVocab map[string]int32, modelSize int,
 	normalize normalizer) (*addedVocabulary, error) {
 	a := &addedVocabulary{ids: map[string]int32{}, tokens: map[int32]sugarme.TokenConfig{},

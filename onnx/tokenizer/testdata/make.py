@@ -39,7 +39,7 @@ TEXTS = [
     "punct!!! ... — – « » “quoted” ‘single’ (a) [b] {c} #1 @you a/b\\c a-b a_b", "\u200bzero\u200dwidth\ufeffbom\u00adsoft\u2060",
     "ctrl\x00\x01\x1f\x7f\x80\x9f end \ufffd \ue000 \U000e0001 \u0378", "x" * 120, "ab" * 70, "的" * 60, "aaaaaaaaaaaaaaaaa bbbbbbb",
     "<s>Hello</s> <s><s> world</s>", "[CLS] hello [SEP] [MASK] [mask] [UNK] [PAD]", "Hello<mask> world <mask>  again <mask>",
-    "<|start|>user\nHi there<|end|><|start|>", "prefix<extra>suffix <extra> <extra_1><extra_10> <EXTRA>",
+    "<|start|>user\nHi there<|end|><|start|>", "prefix<extra>suffix <extra> <extra_1><extra_10> <EXTRA> <BIG> <big>",
     "word wordy sword word, WORD Word", "new\nYork New York  new york newyork", "the▁metaspace ▁ ▁▁ _x_ Ġbyte Ċ",
     "<0x41> <0x0A> <unk> ##ing ing## a</w> b </w>", "e\u0301\u0327\u0301 q\u0323\u0307 q\u0307\u0323 a" + "\u0300\u0323" * 40,
     "\u1e9b\u0323 \u2126 \u212b \ufb2b \U0001d15e \U00011938 \u32ff \ua7f2 a\u1abf\u0301", "unbelievable unrelated untied newest lowest wider",
@@ -296,7 +296,7 @@ def all_tokenizers():
                               strips=dict(lstrip=True, rstrip=True), lstrip=dict(lstrip=True), rstrip=dict(rstrip=True)).items():
         tokenizer = word_piece()
         tokenizer.add_tokens([AddedToken(t, **options) for t in ["word", "HELLO", "  Sp  ", "<extra>", "<extra_1>", "<extra_10>", "New York", "É", "word wordy", "[MASK]"]])
-        tokenizer.add_special_tokens([AddedToken(t, special=True, **options) for t in ["<mask>", "<EXTRA>", "<|start|>", "<|end|>", "</s> <s>"]])
+        tokenizer.add_special_tokens([AddedToken(t, special=True, **options) for t in ["<mask>", "<BIG>", "<|start|>", "<|end|>", "</s> <s>"]])
         tokenizer.decoder = D.WordPiece()
         yield f"added-{name}", tokenizer
     def renumbered(data):

@@ -1,0 +1,116 @@
+package tokenizer_test
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"w2s/internal/shareddata"
+)
+
+// TestDifferential asks the Hugging Face library itself (W2S_PYTHON, or python3 on the PATH, with tokenizers) about
+// random texts, which hold what no corpus does.
+func TestDifferential(t *testing.T) {
+	python := cmp.Or(os.Getenv("W2S_PYTHON"), "python3")
+	if err := exec.Command(python, "-c", "import tokenizers").Run(); err != nil {
+		t.Skipf("needs Python with tokenizers: %s -c 'import tokenizers': %v (set W2S_PYTHON)", python, err)
+	}
+	files, err := filepath.Glob(filepath.Join("testdata", "tokenizers", "*.json"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no tokenizers: %v", err)
+	}
+	if dir := filepath.Join(shareddata.Root(), "..", "shared", "tokenizers"); os.Getenv("W2S_SHARED") == "" {
+		given, _ := filepath.Glob(filepath.Join(dir, "*", "tokenizer.json"))
+		files = append(files, given...)
+	}
+	seed, _ := strconv.ParseUint(os.Getenv("W2S_SEED"), 10, 64) // other texts with another seed
+	random := rand.New(rand.NewPCG(1, seed))
+	texts := make([]string, 40)
+	for i := range texts {
+		texts[i] = randomText(random)
+	}
+	var jobs bytes.Buffer
+	for _, file := range files {
+		job, err := json.Marshal(map[string]any{"file": file, "texts": texts, "cut": libraryCut})
+		if err != nil {
+			t.Fatal(err)
+		}
+		jobs.Write(append(job, '\n'))
+	}
+	cmd := exec.Command(python, filepath.Join("testdata", "encode.py"))
+	var stderr bytes.Buffer
+	cmd.Stdin, cmd.Stderr = &jobs, &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("encode.py: %v\n%.2000s", err, stderr.String())
+	}
+	results := parseResults(t, bytes.NewReader(out))
+	if len(results) != len(files) {
+		t.Fatalf("%d results for %d files", len(results), len(files))
+	}
+	for i, want := range results {
+		t.Run(strings.TrimSuffix(filepath.Base(files[i]), ".json"), func(t *testing.T) {
+			checkLibrary(t, files[i], texts, want)
+		})
+	}
+}
+
+// randomText mixes words of the training text, markup and runes from all of Unicode.
+func randomText(r *rand.Rand) string {
+	words := strings.Split("the hello world word New York fox don't THEY'LL 2024 3.14 supervisor's ab aba ▁ Ġ <s> </s> <mask> "+
+		"<extra> <|start|> [MASK] [SEP] ... ?! 'S '\u017f \u0130 ﬁ \u212a \u1e9e", " ")
+	spaces := []string{" ", "  ", "\n", "\r\n", "\t", " \n ", "\u00a0", "\u2003", "", "", "\u0085", "\u200b"}
+	tables := []*unicode.RangeTable{unicode.L, unicode.M, unicode.N, unicode.P, unicode.S, unicode.Z, unicode.C, unicode.Han,
+		unicode.Hangul, unicode.Mn, unicode.Lu, unicode.Cf, unicode.Hiragana, unicode.Arabic, unicode.Devanagari}
+	var b strings.Builder
+	for range 1 + r.IntN(12) {
+		switch r.IntN(6) {
+		case 0, 1:
+			b.WriteString(words[r.IntN(len(words))])
+		case 2:
+			b.WriteString(spaces[r.IntN(len(spaces))])
+		case 3: // a run from one table
+			table := tables[r.IntN(len(tables))]
+			for range 1 + r.IntN(6) {
+				b.WriteRune(randomFrom(r, table))
+			}
+		case 4: // a letter with marks
+			b.WriteRune(randomFrom(r, unicode.L))
+			for range r.IntN(4) {
+				b.WriteRune(randomFrom(r, unicode.M))
+			}
+		case 5:
+			if c := rune(1 + r.IntN(unicode.MaxRune)); utf8.ValidRune(c) {
+				b.WriteRune(c)
+			}
+		}
+	}
+	return b.String()
+}
+
+// randomFrom takes a range first and a rune of it then, so that small ranges are not drowned.
+func randomFrom(r *rand.Rand, table *unicode.RangeTable) rune {
+	for {
+		i := r.IntN(len(table.R16) + len(table.R32))
+		var c rune
+		if i < len(table.R16) {
+			x := table.R16[i]
+			c = rune(x.Lo) + rune(x.Stride)*rune(r.IntN(int(x.Hi-x.Lo)/int(x.Stride)+1))
+		} else {
+			x := table.R32[i-len(table.R16)]
+			c = rune(x.Lo) + rune(x.Stride)*rune(r.IntN(int(x.Hi-x.Lo)/int(x.Stride)+1))
+		}
+		if utf8.ValidRune(c) {
+			return c
+		}
+	}
+}

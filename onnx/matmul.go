@@ -9,14 +9,17 @@ import (
 	"w2s/internal/onnxproto"
 )
 
-// MatMul is ONNX Runtime's own matrix product: two tiny models, one for X·W and one for Xᵀ·G. The runtime must be
-// open while it lives.
+// MatMul is ONNX Runtime's own matrix product: two tiny models, one for X·W and one for Xᵀ·G. The Runtime must be
+// open while it lives. It may be used from several goroutines.
 type MatMul struct {
 	forward, backward *ort.DynamicAdvancedSession
 }
 
 // NewMatMul makes the product. threads is the number of threads of one product, 0 for one a core.
 func NewMatMul(threads int) (*MatMul, error) {
+	if !ort.IsInitialized() {
+		return nil, errors.New("onnx: matrix product: the runtime is not open (call OpenRuntime first)")
+	}
 	m := &MatMul{}
 	var err error
 	if m.forward, err = matMulSession("forward", 0, threads); err == nil {
@@ -84,7 +87,8 @@ func (m *MatMul) Over(x []float32, rows, dims int) (*Product, error) {
 }
 
 // A Product multiplies a fixed matrix X with many columns at once; the number of columns follows from the length of
-// the slices.
+// the slices. For a given number of columns, each column of a result depends on its own column alone, to the last bit,
+// and not on the number of threads.
 type Product struct {
 	m          *MatMul
 	x          []float32

@@ -19,8 +19,6 @@ import (
 	"path/filepath"
 	"time"
 
-	ort "github.com/yalue/onnxruntime_go"
-
 	"w2s/harness/feature"
 	"w2s/harness/head"
 	"w2s/onnx"
@@ -69,11 +67,11 @@ func run(out io.Writer, args []string) error {
 	}
 	var options head.Options
 	if *library != "" {
-		ort.SetSharedLibraryPath(*library)
-		if err := ort.InitializeEnvironment(); err != nil {
+		runtime, err := onnx.OpenRuntime(*library)
+		if err != nil {
 			return err
 		}
-		defer ort.DestroyEnvironment()
+		defer runtime.Close()
 		product, err := onnx.NewMatMul(0)
 		if err != nil {
 			return err

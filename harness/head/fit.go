@@ -71,8 +71,12 @@ type fitter struct {
 	done    int
 }
 
-// maxFloats bounds the memory of the heads that are trained at the same time: logits of all columns.
-const maxFloats = 1 << 26
+// maxBytes bounds the memory of the heads that are trained at the same time; a column takes about columnBytes a row, for
+// its products, labels, logits, probabilities, targets and gradients.
+const (
+	maxBytes    = 1 << 29
+	columnBytes = 128
+)
 
 // lockStep trains all jobs that look at their whole training set each step.
 func (f *fitter) lockStep(ctx context.Context) error {
@@ -90,7 +94,7 @@ func (f *fitter) lockStep(ctx context.Context) error {
 		return fmt.Errorf("head: matrix product: %w", err)
 	}
 	defer eng.close()
-	places := max(Columns, maxFloats/f.data.X.Rows)
+	places := max(Columns, maxBytes/columnBytes/f.data.X.Rows)
 	var active []*trainee
 	var cols []*column
 	for len(pending) > 0 || len(active) > 0 {

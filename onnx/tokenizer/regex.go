@@ -44,6 +44,9 @@ func compileRegex(regex string) (pattern, error) {
 }
 
 func (r compiledRegex) find(s string, emit func(start, end int)) error {
+	if s == "" { // the library does not search it, even for a pattern that matches nothing
+		return nil
+	}
 	matches, err := r.FindAllStringIndex(s, -1)
 	for _, m := range matches {
 		emit(m[0], m[1])

@@ -82,6 +82,17 @@ def word_level(normalizer=None, pre_tokenizer=pre_tokenizers.Whitespace(), **opt
     return train(models.WordLevel(unk_token="[UNK]"), trainers.WordLevelTrainer, normalizer, pre_tokenizer, **options)
 
 
+def spelled(normalizer=None, *first):
+    """A tokenizer whose ids spell out its pieces: a space and then the bytes of each."""
+    alphabet = sorted(P.ByteLevel.alphabet())
+    tokenizer = Tokenizer(models.BPE(vocab={c: i for i, c in enumerate(alphabet)}, merges=[]))
+    if normalizer:
+        tokenizer.normalizer = normalizer
+    tokenizer.pre_tokenizer = P.Sequence([*first, P.ByteLevel(add_prefix_space=True, use_regex=False)])
+    tokenizer.decoder = decoders.ByteLevel()
+    return tokenizer
+
+
 def edited(tokenizer, edit):
     """The tokenizer after a change of its JSON."""
     data = json.loads(tokenizer.to_str())
@@ -152,6 +163,7 @@ O200K = "|".join([
     r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
     r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
     r"\p{N}{1,3}", r" ?[^\s\p{L}\p{N}]+[\r\n/]*", r"\s*[\r\n]+", r"\s+(?!\S)", r"\s+"])
+GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 HAN = r"[一-龥぀-ゟ゠-ヿ]+"
 SYMBOLS = (r"[!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*"
            r"|\s*[\r\n]+|\s+(?!\S)|\s+")
@@ -186,23 +198,26 @@ def all_tokenizers():
     yield "bert-template-left", tokenizer
     yield "bert-untyped", edited(tokenizer, lambda data: data["model"].pop("type"))
 
-    # normalizers, before the plainest of models
+    # normalizers
     for name, n in dict(nfc=N.NFC(), nfd=N.NFD(), nfkc=N.NFKC(), nfkd=N.NFKD(), lower=N.Lowercase(), nmt=N.Nmt(),
                         strip=N.Strip(), lstrip=N.Strip(right=False), prepend=N.Prepend("x"), precompiled=precompiled(),
                         accents=N.Sequence([N.NFD(), N.StripAccents()]), bytes=N.ByteLevel(),
                         replace=N.Replace("o", "0"), replace_regex=N.Replace(Regex(r"\s+|(?<=a)b"), "<>"),
-                        replace_star=N.Replace(Regex("x*"), "-"),
+                        replace_start=N.Replace(Regex(r"^(?!$)"), "▁"), replace_before=N.Replace(Regex("(?=[A-Z])"), "▁"),
                         nothing=N.Sequence([]), kitchen=N.Sequence([N.Strip(), N.NFKD(), N.StripAccents(), N.Lowercase(),
                                                                     N.Replace(Regex("[0-9]"), "#")])).items():
-        yield f"normalizer-{name}", bpe(n, P.WhitespaceSplit())
+        yield f"normalizer-{name}", spelled(n)
+    for name, flags in dict(cleaned=dict(strip_accents=False, lowercase=False), stripped=dict(clean_text=False, lowercase=False, strip_accents=True),
+                            uncased={}).items():
+        yield f"normalizer-bert-{name}", spelled(N.BertNormalizer(**flags))
 
     # pre-tokenizers
     behaviors = ["removed", "isolated", "merged_with_previous", "merged_with_next", "contiguous"]
     for b in behaviors:
         for invert in [False, True]:
-            yield f"split-{b}{'-invert' * invert}", bpe(None, split(r"\s|[aeiou]+", b, invert))
-        yield f"punctuation-{b}", word_level(None, P.Sequence([P.WhitespaceSplit(), P.Punctuation(b)]))
-    for name, p in dict(whitespace=P.Whitespace(), digits=P.Digits(), each_digit=P.Digits(True),
+            yield f"split-{b}{'-invert' * invert}", spelled(None, split(r"\s|[aeiou]+", b, invert))
+        yield f"punctuation-{b}", spelled(None, P.Punctuation(b))
+    for name, p in dict(whitespace=P.Whitespace(), spaces=P.WhitespaceSplit(), bert=P.BertPreTokenizer(), digits=P.Digits(), each_digit=P.Digits(True),
                         delimiter=P.CharDelimiterSplit("e"), literal=P.Split("th", "merged_with_next"),
                         fixed=P.FixedLength(5), nothing=P.Sequence([]),
                         chain=P.Sequence([P.WhitespaceSplit(), P.Digits(True), P.Punctuation()]),
@@ -210,7 +225,7 @@ def all_tokenizers():
                         classes=split(r"[\p{L}&&[^aeiou]]+|[^\P{Lu}A]|\h{2}", "isolated"),
                         fold=split(r"(?i)th|[k-m]+|É", "isolated"), lazy=split(r"a.*?e|(?:ab)+?|o{1,2}", "removed"),
                         scripts=split(r"\p{Han}+|\p{Hiragana}|\p{Cyrillic}+|\p{Greek}{2}", "isolated")).items():
-        yield f"split-{name}", bpe(None, p)
+        yield f"split-{name}", spelled(None, p)
         if name == "whitespace":
             yield "word-level", word_level(N.Lowercase(), p)
             yield "word-level-no-unknown", edited(word_level(None, p), set_model(unk_token="[NONE]"))
@@ -238,6 +253,10 @@ def all_tokenizers():
     yield "digits-then-bytes", byte_bpe(P.Sequence([P.Digits(True), P.ByteLevel(add_prefix_space=False)]))
     yield "qwen-nfc", byte_bpe(then_bytes(split(CL100K.replace("{1,3}", ""))), N.NFC())
     yield "removed-invert", byte_bpe(then_bytes(split(CL100K, "removed", True)))
+    for name, pattern in dict(gpt2=GPT2, cl100k=CL100K, possessive=CL100K_POSSESSIVE, digit=CL100K.replace("{1,3}", ""), o200k=O200K,
+                              han=HAN, symbols=SYMBOLS, properties=r"\p{Lu}|\p{Lm}+|\p{M}|\p{Nl}|\p{S}|\p{P}+|\p{Z}|\p{C}|\w+").items():
+        yield f"pattern-{name}", spelled(None, split(pattern))
+    yield "pattern-bytelevel", spelled(None, P.ByteLevel(add_prefix_space=False))
 
     # SentencePiece's kinds
     llama = bpe(N.Sequence([N.Prepend("▁"), N.Replace(" ", "▁")]), None, models.BPE(unk_token="<unk>", fuse_unk=True))

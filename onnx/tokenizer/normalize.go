@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"unicode"
@@ -135,6 +136,8 @@ func (l *loader) normalizer(raw json.RawMessage, depth int) (normalizer, error) 
 	return normalizerFunc(apply), nil
 }
 
+var errEmptyMatch = errors.New("the pattern of Replace matched an empty string, where the Hugging Face library fails too")
+
 // replacer is the Replace normalizer and decoder.
 type replacer struct {
 	pattern pattern
@@ -143,13 +146,17 @@ type replacer struct {
 
 func (r replacer) normalize(s string) (string, error) {
 	var b strings.Builder
-	last := 0
+	last, empty := 0, false
 	err := r.pattern.find(s, func(start, end int) {
+		empty = empty || start == end
 		b.WriteString(s[last:start])
 		b.WriteString(r.content)
 		last = end
 	})
-	if err != nil || last == 0 && b.Len() == 0 {
+	switch {
+	case empty:
+		return "", errEmptyMatch
+	case err != nil || last == 0:
 		return s, err
 	}
 	b.WriteString(s[last:])

@@ -82,7 +82,10 @@ func (c *Catalog) Path(ctx context.Context, artifact string) (string, error) {
 				continue
 			}
 			dir, err := c.cache.Ensure(ctx, d.artifact)
-			return filepath.Join(dir, file), err
+			if err != nil {
+				return "", err
+			}
+			return filepath.Join(dir, file), nil
 		}
 	}
 	return "", fmt.Errorf("catalog: unknown data %q%s", artifact, suggest(artifact, names))

@@ -240,7 +240,7 @@ func writeMember(ctx context.Context, r io.Reader, m Member, dir string) error {
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("%s: %w", m.Name, err)
+		return fmt.Errorf("%q: %w", m.From, err)
 	}
 	if n != m.Size {
 		return fmt.Errorf("%q has %d bytes or more, want %d", m.From, n, m.Size)

@@ -28,7 +28,7 @@ func (clients) download(ctx context.Context, p Package, dir string, report progr
 	}
 	task := report.Start(string(p.Registry)+" "+p.Archive, expected(p), progress.Bytes)
 	defer task.Done()
-	stop := watchSize(dir, task)
+	stop := watchSize(dir, expected(p), task)
 	output, err := run(command)
 	stop()
 	if ctx.Err() != nil {
@@ -167,8 +167,9 @@ func run(cmd *exec.Cmd) (string, error) {
 	return output.String(), err
 }
 
-// watchSize reports the growth of the files below dir until stop is called.
-func watchSize(dir string, task progress.Task) (stop func()) {
+// watchSize reports the growth of the files below dir, up to limit bytes (clients copy what they downloaded), until stop
+// is called. With a limit of 0 it only reports that there is life.
+func watchSize(dir string, limit int64, task progress.Task) (stop func()) {
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -180,7 +181,7 @@ func watchSize(dir string, task progress.Task) (stop func()) {
 			case <-done:
 				return
 			case <-tick.C:
-				size := max(seen, treeSize(dir))
+				size := max(seen, min(treeSize(dir), limit))
 				task.Add(size - seen)
 				seen = size
 			}

@@ -203,16 +203,11 @@ func (c *Cache) take(ctx context.Context, a Artifact, aside, ready string) (*Pac
 			break
 		}
 	}
-	return nil, fmt.Errorf("fetch: cannot get %s (%w)\n%w", a.Name, errWayOut(a), errors.Join(faults...))
-}
-
-// errWayOut says how to bring an artifact in by hand.
-func errWayOut(a Artifact) error {
-	if len(a.Packages) == 0 {
-		return errors.New("it has no package")
+	var wayOut string
+	if len(a.Packages) > 0 {
+		wayOut = fmt.Sprintf("\n(to bring it in by hand, put %s into a folder named by --local or W2S_LOCAL)", a.Packages[0].Archive)
 	}
-	p := a.Packages[0]
-	return fmt.Errorf("with a network and the client of %s, or with the file %s in a folder named by --local or W2S_LOCAL", p, p.Archive)
+	return nil, fmt.Errorf("fetch: cannot get %s:\n%w%s", a.Name, errors.Join(faults...), wayOut)
 }
 
 func (c *Cache) offlineError(ctx context.Context, a Artifact) error {

@@ -74,12 +74,8 @@ type hubRequest struct {
 }
 
 func (c *Cache) hubFolder(ctx context.Context, h *Hub, q hubRequest) (string, error) {
-	if !q.refresh {
-		if dir, ok := c.hubHave(ctx, q); ok {
-			return dir, nil
-		}
-	}
-	if (c.Offline || h.Offline) && q.refresh {
+	askFirst := q.refresh && !c.Offline && !h.Offline
+	if !askFirst {
 		if dir, ok := c.hubHave(ctx, q); ok {
 			return dir, nil
 		}
@@ -89,7 +85,7 @@ func (c *Cache) hubFolder(ctx context.Context, h *Hub, q hubRequest) (string, er
 		return "", err
 	}
 	defer unlock()
-	if !q.refresh {
+	if !askFirst { // another process may have been faster
 		if dir, ok := c.hubHave(ctx, q); ok {
 			return dir, nil
 		}

@@ -71,7 +71,11 @@ func (t *lineTask) Done() {
 	defer t.mu.Unlock()
 	now := t.now()
 	if !t.done && now.Sub(t.start) >= time.Second {
-		fmt.Fprintf(t.w, "%s: %s in %s\n", t.label, amount(t.worked+t.freed, t.unit), round(now.Sub(t.start)))
+		what := "done"
+		if done := t.worked + t.freed; done > 0 {
+			what = amount(done, t.unit)
+		}
+		fmt.Fprintf(t.w, "%s: %s in %s\n", t.label, what, round(now.Sub(t.start)))
 	}
 	t.done = true
 }
@@ -79,6 +83,9 @@ func (t *lineTask) Done() {
 // state describes a running task: "40 MB of 90 MB (44 %), 10 MB/s, 5s left".
 func (t *lineTask) state(now time.Time) string {
 	done := t.worked + t.freed
+	if done == 0 && t.total < 1 {
+		return "working for " + round(now.Sub(t.start)).String()
+	}
 	var b strings.Builder
 	b.WriteString(amount(done, t.unit))
 	if t.total > 0 {

@@ -1,0 +1,52 @@
+package catalog
+
+import (
+	"context"
+	"os"
+	"testing"
+	"time"
+
+	"w2s/internal/progress"
+)
+
+// TestRealDownloads brings everything that is pinned through the real clients of this machine.
+func TestRealDownloads(t *testing.T) {
+	if os.Getenv("W2S_TEST_NETWORK") != "1" {
+		t.Skip("fetches about 400 MB: set W2S_TEST_NETWORK=1")
+	}
+	dir := os.Getenv("W2S_TEST_CACHE")
+	if dir == "" {
+		dir = t.TempDir()
+	}
+	c, err := Open(Options{CacheDir: dir, Report: progress.Lines(os.Stderr, time.Second)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.Background()
+	timed := func(name string, f func() error) {
+		start := time.Now()
+		if err := f(); err != nil {
+			t.Errorf("%s: %v", name, err)
+			return
+		}
+		t.Logf("%s: %.2f s", name, time.Since(start).Seconds())
+	}
+	for round := range 2 { // the second time from the cache
+		timed("runtime", func() error { r, err := c.Runtime(ctx, ""); t.Log(r); return err })
+		timed("data", func() error { p, err := c.Path(ctx, "vader-tweets"); t.Log(p); return err })
+		for _, k := range checkpoints() {
+			if k.pinned == nil {
+				continue
+			}
+			timed(k.Name, func() error {
+				if k.static > 0 {
+					_, err := c.cache.Ensure(ctx, k.raw())
+					return err
+				}
+				ck, err := c.Resolve(ctx, k.Name)
+				t.Log(round, ck.Model, ck.Description.Pooling)
+				return err
+			})
+		}
+	}
+}

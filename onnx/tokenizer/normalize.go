@@ -2,7 +2,6 @@ package tokenizer
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"unicode"
@@ -136,8 +135,6 @@ func (l *loader) normalizer(raw json.RawMessage, depth int) (normalizer, error) 
 	return normalizerFunc(apply), nil
 }
 
-var errEmptyMatch = errors.New("the pattern of Replace matched an empty string, where the Hugging Face library fails too")
-
 // replacer is the Replace normalizer and decoder.
 type replacer struct {
 	pattern pattern
@@ -146,17 +143,13 @@ type replacer struct {
 
 func (r replacer) normalize(s string) (string, error) {
 	var b strings.Builder
-	last, empty := 0, false
+	last := 0
 	err := r.pattern.find(s, func(start, end int) {
-		empty = empty || start == end
 		b.WriteString(s[last:start])
 		b.WriteString(r.content)
 		last = end
 	})
-	switch {
-	case empty:
-		return "", errEmptyMatch
-	case err != nil || last == 0:
+	if err != nil || b.Len() == 0 && last == 0 {
 		return s, err
 	}
 	b.WriteString(s[last:])

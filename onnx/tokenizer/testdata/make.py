@@ -203,7 +203,7 @@ def all_tokenizers():
                         strip=N.Strip(), lstrip=N.Strip(right=False), prepend=N.Prepend("x"), precompiled=precompiled(),
                         accents=N.Sequence([N.NFD(), N.StripAccents()]), bytes=N.ByteLevel(),
                         replace=N.Replace("o", "0"), replace_regex=N.Replace(Regex(r"\s+|(?<=a)b"), "<>"),
-                        replace_start=N.Replace(Regex(r"^(?!$)"), "▁"), replace_before=N.Replace(Regex("(?=[A-Z])"), "▁"),
+                        
                         nothing=N.Sequence([]), kitchen=N.Sequence([N.Strip(), N.NFKD(), N.StripAccents(), N.Lowercase(),
                                                                     N.Replace(Regex("[0-9]"), "#")])).items():
         yield f"normalizer-{name}", spelled(n)

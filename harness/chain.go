@@ -51,12 +51,15 @@ func RunChain(ctx context.Context, cfg ChainConfig, env Env) (*Result, error) {
 	result := newResult(cfg.Config)
 	var failed []error
 	for _, task := range cfg.Tasks {
-		bench, err := prepare(ctx, cfg.Config, env, task)
+		bench, err := open(ctx, cfg.Config, env, task)
+		if err == nil {
+			err = bench.encode(ctx)
+		}
 		if err == nil {
 			err = bench.chain(ctx, cfg, result)
 		}
 		if ctx.Err() != nil {
-			return nil, ctx.Err()
+			return result, ctx.Err()
 		}
 		if err != nil {
 			failed = append(failed, fmt.Errorf("harness: task %s: %w", task.Info().Name, err))

@@ -33,7 +33,7 @@ func Run(ctx context.Context, cfg Config, env Env) (*Result, error) {
 	for _, task := range cfg.Tasks {
 		record, heads, err := runTask(ctx, cfg, env, task)
 		if ctx.Err() != nil {
-			return nil, ctx.Err()
+			return result, ctx.Err()
 		}
 		if err != nil {
 			failed = append(failed, fmt.Errorf("harness: task %s: %w", task.Info().Name, err))
@@ -41,14 +41,25 @@ func Run(ctx context.Context, cfg Config, env Env) (*Result, error) {
 		}
 		result.Tasks = append(result.Tasks, record)
 		result.Heads = append(result.Heads, heads...)
+		if env.Finished != nil {
+			if err := env.Finished(result); err != nil {
+				return result, errors.Join(append(failed, err)...)
+			}
+		}
 	}
 	return result, errors.Join(failed...)
 }
 
 func runTask(ctx context.Context, cfg Config, env Env, task tasks.Task) (TaskRecord, []HeadRecord, error) {
 	fail := func(err error) (TaskRecord, []HeadRecord, error) { return TaskRecord{}, nil, err }
-	bench, err := prepare(ctx, cfg, env, task)
+	bench, err := open(ctx, cfg, env, task)
 	if err != nil {
+		return fail(err)
+	}
+	if record, heads, ok := env.Previous.finished(cfg, bench.record); ok {
+		return record, heads, nil
+	}
+	if err := bench.encode(ctx); err != nil {
 		return fail(err)
 	}
 	supervisors, err := bench.supervisors(ctx)
@@ -238,12 +249,13 @@ func records(groups ...[]trained) []HeadRecord {
 	return out
 }
 
-// newResult starts a result with what is known before anything is done.
+// newResult starts with what is known before anything is done.
 func newResult(cfg Config) *Result {
-	r := &Result{Schema: Schema, Created: time.Now().UTC().Truncate(time.Second), Config: cfg.Settings()}
-	for _, m := range cfg.Models {
-		r.Models = append(r.Models, ModelRecord{Name: m.Name, Key: m.Encoder.Key(), Dims: m.Encoder.Dims(),
-			Parameters: m.Parameters, Description: m.Description})
-	}
-	return r
+	return &Result{Schema: Schema, Created: time.Now().UTC().Truncate(time.Second), Config: cfg.Settings(), Models: modelRecords(cfg.Models)}
+}
+
+func modelRecords(models []Model) []ModelRecord {
+	return each(models, func(m Model) ModelRecord {
+		return ModelRecord{Name: m.Name, Key: m.Encoder.Key(), Dims: m.Encoder.Dims(), Parameters: m.Parameters, Description: m.Description}
+	})
 }

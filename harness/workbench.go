@@ -20,6 +20,11 @@ type Env struct {
 	Features   *feature.Cache
 	Multiplier head.NewMultiplier // nil: slower, in float64
 	Progress   progress.Reporter
+	// Previous is an earlier result of the same configuration. Its tasks are taken over where neither data nor models
+	// have changed. nil: none.
+	Previous *Result
+	// Finished, where set, is given the result so far each time a task is done.
+	Finished func(*Result) error
 }
 
 // features encodes texts, or takes them from the cache, under a progress bar.
@@ -64,8 +69,8 @@ type part struct {
 	weakGold, strongGold [][]float64
 }
 
-// prepare loads a task, cuts it into the parts of every seed and encodes its texts with every model.
-func prepare(ctx context.Context, cfg Config, env Env, task tasks.Task) (*workbench, error) {
+// open loads a task and cuts it into the parts of every seed.
+func open(ctx context.Context, cfg Config, env Env, task tasks.Task) (*workbench, error) {
 	info := task.Info()
 	data, err := task.Load(ctx, env.Source)
 	if err != nil {
@@ -74,22 +79,31 @@ func prepare(ctx context.Context, cfg Config, env Env, task tasks.Task) (*workbe
 	b := &workbench{cfg: cfg, env: env, info: info, data: map[string]head.Data{}, controls: map[string]head.Data{}}
 	b.record = TaskRecord{Name: info.Name, Title: info.Title, Category: info.Category, Form: info.Form, Classes: info.Classes,
 		Source: info.Source, Licence: info.Licence, Version: info.Version, Digest: data.Digest, Warnings: data.Warnings}
-	if err := b.cut(data); err != nil {
-		return nil, err
-	}
-	for _, m := range cfg.Models {
-		if b.data[m.Name], err = b.encode(ctx, m, func(e tasks.Example) []string { return e.Texts }); err != nil {
-			return nil, fmt.Errorf("%s: %w", m.Name, err)
+	return b, b.cut(data)
+}
+
+// encode makes the features of all texts under every model.
+func (b *workbench) encode(ctx context.Context) error {
+	for _, m := range b.cfg.Models {
+		var err error
+		if b.data[m.Name], err = b.features(ctx, m, ownTexts); err != nil {
+			return fmt.Errorf("%s: %w", m.Name, err)
 		}
-		if b.examples[0].Control == nil {
+		if !b.hasControl() {
 			continue
 		}
-		if b.controls[m.Name], err = b.encode(ctx, m, func(e tasks.Example) []string { return e.Control }); err != nil {
-			return nil, fmt.Errorf("%s, control: %w", m.Name, err)
+		if b.controls[m.Name], err = b.features(ctx, m, controlTexts); err != nil {
+			return fmt.Errorf("%s, control: %w", m.Name, err)
 		}
 	}
-	return b, nil
+	return nil
 }
+
+func ownTexts(e tasks.Example) []string     { return e.Texts }
+func controlTexts(e tasks.Example) []string { return e.Control }
+
+// hasControl says whether the task comes with texts without what it is about.
+func (b *workbench) hasControl() bool { return b.examples[0].Control != nil }
 
 // cut makes the parts. The pool and the test examples are the same for every seed.
 func (b *workbench) cut(data *tasks.Data) error {
@@ -217,9 +231,9 @@ func balanced(examples []tasks.Example) int {
 	return len(count) * slices.Min(count)
 }
 
-// encode makes the features of every example's texts under one model. They are standardised over the pool: texts
+// features makes the features of every example's texts under one model. They are standardised over the pool: texts
 // without labels, and no test text among them.
-func (b *workbench) encode(ctx context.Context, m Model, textsOf func(tasks.Example) []string) (head.Data, error) {
+func (b *workbench) features(ctx context.Context, m Model, textsOf func(tasks.Example) []string) (head.Data, error) {
 	var texts []string
 	start := []int{0}
 	for _, e := range b.examples {

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"w2s/harness"
+	"w2s/harness/head"
+	"w2s/internal/catalog"
+	"w2s/internal/progress"
+	"w2s/onnx"
+	"w2s/tasks"
+)
+
+// app is what all commands share: the output streams, the global flags, and what is opened on their account.
+type app struct {
+	out, errOut io.Writer
+	args        []string // the command line, for the result file
+	cache       string
+	library     string
+	provider    string
+	threads     int
+	local       []string
+	offline     bool
+	quiet       bool
+
+	reporter progress.Reporter
+	store    *catalog.Catalog
+	runtime  *onnx.Runtime
+	closers  []func() error
+}
+
+func (a *app) globalFlags(f *pflag.FlagSet) {
+	f.StringVar(&a.cache, "cache", "", "cache `folder` (default: W2S_CACHE, or w2s in the user's cache folder)")
+	f.StringVar(&a.library, "onnxruntime", "", "`path` of the ONNX Runtime library (default: W2S_ONNXRUNTIME, the cache, the system, or fetched)")
+	f.StringVar(&a.provider, "provider", "cpu", "execution `provider`: "+strings.Join(onnx.Providers(), ", "))
+	f.IntVar(&a.threads, "threads", 0, "processors to use for encoding, 0 for all")
+	f.StringArrayVar(&a.local, "local", nil, "`folder` with archives or data files that were brought in by hand (repeatable)")
+	f.BoolVar(&a.offline, "offline", false, "fetch nothing: use what is in the cache")
+	f.BoolVar(&a.quiet, "quiet", false, "no progress, only results and errors")
+}
+
+// progress is where long work reports to.
+func (a *app) progress() progress.Reporter {
+	if a.reporter == nil {
+		a.reporter = progress.New(a.errOut, a.quiet)
+	}
+	return a.reporter
+}
+
+// catalog opens the cache folder and what is pinned.
+func (a *app) catalog() (*catalog.Catalog, error) {
+	if a.store != nil {
+		return a.store, nil
+	}
+	c, err := catalog.Open(catalog.Options{
+		CacheDir: a.cache, Offline: a.offline, Local: a.local, Report: a.progress(), Static: onnx.BuildStatic,
+	})
+	a.store = c
+	return c, err
+}
+
+// openRuntime finds or fetches the ONNX Runtime library and opens it, once.
+func (a *app) openRuntime(ctx context.Context) (*onnx.Runtime, error) {
+	if a.runtime != nil {
+		return a.runtime, nil
+	}
+	c, err := a.catalog()
+	if err != nil {
+		return nil, err
+	}
+	lib, err := c.Runtime(ctx, a.library)
+	if err != nil {
+		return nil, err
+	}
+	if a.runtime, err = onnx.OpenRuntime(lib.Path); err != nil {
+		return nil, err
+	}
+	a.closers = append(a.closers, a.runtime.Close)
+	return a.runtime, nil
+}
+
+// close gives back what was opened, the last first.
+func (a *app) close() error {
+	var faults []error
+	for i := len(a.closers) - 1; i >= 0; i-- {
+		faults = append(faults, a.closers[i]())
+	}
+	a.closers = nil
+	return errors.Join(faults...)
+}
+
+// models opens several checkpoints, each once, and reports all faults together.
+func (a *app) models(ctx context.Context, names []string) ([]harness.Model, error) {
+	var models []harness.Model
+	var faults []error
+	for _, name := range names {
+		m, err := a.model(ctx, name)
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil, err
+			}
+			faults = append(faults, err)
+			continue
+		}
+		models = append(models, m)
+	}
+	return models, errors.Join(faults...)
+}
+
+// env is what an experiment needs of this machine.
+func (a *app) env(ctx context.Context) (harness.Env, error) {
+	c, err := a.catalog()
+	if err != nil {
+		return harness.Env{}, err
+	}
+	if _, err := a.openRuntime(ctx); err != nil {
+		return harness.Env{}, err
+	}
+	features, err := openFeatures(c)
+	if err != nil {
+		return harness.Env{}, err
+	}
+	product, err := onnx.NewMatMul(a.threads)
+	if err != nil {
+		return harness.Env{}, err
+	}
+	a.closers = append(a.closers, product.Close)
+	return harness.Env{
+		Source:   c,
+		Features: features,
+		Progress: a.progress(),
+		Multiplier: func(x []float32, rows, dims int) (head.Multiplier, error) {
+			return product.Over(x, rows, dims)
+		},
+	}, nil
+}
+
+// openTasks opens built-in tasks and files, and reports all faults together.
+func openTasks(names []string) ([]tasks.Task, error) {
+	var list []tasks.Task
+	var faults []error
+	for _, n := range names {
+		t, err := tasks.Open(n)
+		if err != nil {
+			faults = append(faults, usageError{err})
+			continue
+		}
+		list = append(list, t)
+	}
+	return list, errors.Join(faults...)
+}
+
+// parseLosses reads losses; alpha, where it is given, goes to every loss that has one and does not name it itself.
+func parseLosses(texts []string, alphas []float64) ([]head.Loss, error) {
+	named := map[string]bool{} // losses with an alpha
+	for _, l := range head.Losses() {
+		for _, s := range l.Settings {
+			named[l.Name] = named[l.Name] || s.Name == "alpha"
+		}
+	}
+	var losses []head.Loss
+	var faults []error
+	for _, text := range texts {
+		variants := []string{text}
+		name, _, _ := strings.Cut(text, ":")
+		if named[name] && !strings.Contains(text, "alpha=") && len(alphas) > 0 {
+			variants = nil
+			for _, alpha := range alphas {
+				variants = append(variants, text+":alpha="+strconv.FormatFloat(alpha, 'g', -1, 64))
+			}
+		}
+		for _, v := range variants {
+			loss, err := head.Parse(v)
+			if err != nil {
+				faults = append(faults, usageError{err})
+				continue
+			}
+			losses = append(losses, loss)
+		}
+	}
+	return losses, errors.Join(faults...)
+}
+
+// closing is a command's RunE that closes what the command opened.
+func (a *app) closing(f func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
+	return func(c *cobra.Command, args []string) error {
+		err := f(c.Context(), args)
+		if closed := a.close(); closed != nil && err == nil {
+			err = fmt.Errorf("closing: %w", closed)
+		}
+		return err
+	}
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"w2s/harness"
+	"w2s/harness/table"
+	"w2s/tasks"
+)
+
+func newChainCommand(a *app) *cobra.Command {
+	var f experimentFlags
+	var models []string
+	var disjoint bool
+	c := &cobra.Command{
+		Use:   "chain",
+		Short: "Bootstrapping: Model_1 teaches Model_2 teaches ... Model_n, beside the single jump",
+		Long: `Trains the first model on gold of weak-train. Each further model learns from the
+labels of the one before it. The jump trains the last model on the first one's
+labels directly; jump, last step and ceiling learn from the same examples.`,
+		Example: `  w2s chain --models wordllama-64,all-MiniLM-L6-v2,e5-small-v2
+  w2s chain --models ./a,./b,./c,./d --disjoint --task my.jsonl`,
+	}
+	c.Flags().StringSliceVar(&models, "models", []string{"wordllama-64", defaultWeak, defaultStrong}, "three or more `checkpoints`, weakest first, separated by commas")
+	c.Flags().BoolVar(&disjoint, "disjoint", false, "give every step examples of its own instead of the same ones")
+	f.register(c.Flags(), "w2s-results/chain.json")
+	c.RunE = a.closing(func(ctx context.Context, _ []string) error {
+		cfg, err := f.config(ctx, a, models, []harness.Pair{{Weak: models[0], Strong: models[len(models)-1]}})
+		if err != nil {
+			return err
+		}
+		chain := harness.ChainConfig{Config: cfg, Disjoint: disjoint}
+		for _, m := range cfg.Models {
+			chain.Chain = append(chain.Chain, m.Name)
+		}
+		env, err := a.env(ctx)
+		if err != nil {
+			return err
+		}
+		result, failed := harness.RunChain(ctx, chain, env)
+		if result == nil || len(result.Tasks) == 0 {
+			return failed
+		}
+		if err := a.save(result, f.out); err != nil {
+			return errors.Join(failed, err)
+		}
+		rows, err := harness.Chains(result, harness.SummaryOptions{Metric: tasks.Metric(f.metric), Resamples: f.resamples})
+		if err != nil {
+			return errors.Join(failed, err)
+		}
+		if f.json {
+			return errors.Join(failed, a.printJSON(rows))
+		}
+		return errors.Join(failed, table.Write(a.out, f.format, table.Chains(rows)))
+	})
+	return c
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"path/filepath"
+	"strconv"
+
+	"w2s/harness"
+	"w2s/harness/feature"
+	"w2s/internal/catalog"
+	"w2s/onnx"
+	"w2s/onnx/tokenizer"
+)
+
+// model opens a checkpoint by name, hub reference or folder. Its session is opened when the first text must be encoded.
+func (a *app) model(ctx context.Context, name string) (harness.Model, error) {
+	c, err := a.catalog()
+	if err != nil {
+		return harness.Model{}, err
+	}
+	ck, err := c.Resolve(ctx, name)
+	if err != nil {
+		return harness.Model{}, err
+	}
+	rt, err := a.openRuntime(ctx)
+	if err != nil {
+		return harness.Model{}, err
+	}
+	enc, err := onnx.Open(ctx, rt, ck.Dir, onnx.Options{
+		Provider: a.provider, Threads: a.threads, DigestFile: filepath.Join(c.CacheDir(), "digests.json"),
+	})
+	if err != nil {
+		return harness.Model{}, err
+	}
+	a.closers = append(a.closers, enc.Close)
+	return harness.Model{Name: ck.Name, Encoder: enc, Parameters: enc.Checkpoint().Params, Description: facts(enc.Checkpoint(), rt)}, nil
+}
+
+// facts describes a checkpoint for a result file.
+func facts(c *onnx.Checkpoint, rt *onnx.Runtime) map[string]string {
+	f := map[string]string{
+		"family": c.Family, "output": c.Output, "pooling": string(c.Pooling), "prefix": c.Prefix,
+		"max_tokens": strconv.Itoa(c.MaxTokens), "normalize": strconv.FormatBool(c.Normalize), "licence": c.License,
+		"source": c.Source, "onnxruntime": rt.Version(), "batch-dependent 8-bit scales": strconv.FormatBool(c.Quantised),
+	}
+	for k, v := range f {
+		if v == "" {
+			delete(f, k)
+		}
+	}
+	return f
+}
+
+// countTokens is how many tokens a checkpoint's tokenizer makes of each text, its prefix included, before any cut.
+func countTokens(c *onnx.Checkpoint, texts []string) ([]int, error) {
+	t, err := tokenizer.Load(c.Tokenizer)
+	if err != nil {
+		return nil, err
+	}
+	count := make([]int, len(texts))
+	for i, text := range texts {
+		enc, err := t.Encode(c.Prefix+text, tokenizer.Options{})
+		if err != nil {
+			return nil, err
+		}
+		count[i] = len(enc.IDs)
+	}
+	return count, nil
+}
+
+// openFeatures opens the feature cache below the cache folder.
+func openFeatures(c *catalog.Catalog) (*feature.Cache, error) {
+	return feature.Open(filepath.Join(c.CacheDir(), "features"))
+}

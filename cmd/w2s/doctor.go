@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"w2s/harness/feature"
+	"w2s/internal/catalog"
+	"w2s/onnx"
+)
+
+// enoughSpace is what the default experiment needs at the most: library, two checkpoints, data and features.
+const enoughSpace = 600 << 20
+
+func newDoctorCommand(a *app) *cobra.Command {
+	var full, fix bool
+	c := &cobra.Command{
+		Use:   "doctor",
+		Short: "What is on this machine, what is missing or broken, and what to do about it",
+		Long: `Looks for the ONNX Runtime library, the checkpoints and the data, verifies what
+is there, and names a way out for each fault. It fails when the default
+experiment could not run here.`,
+		RunE: a.closing(func(ctx context.Context, _ []string) error {
+			c, err := a.catalog()
+			if err != nil {
+				return err
+			}
+			if fix {
+				if _, err := c.Runtime(ctx, a.library); err != nil {
+					return err
+				}
+			}
+			return a.examine(ctx, c, full)
+		}),
+	}
+	c.Flags().BoolVar(&full, "full", false, "read every file again and compare its sha256")
+	c.Flags().BoolVar(&fix, "fix", false, "fetch the ONNX Runtime library if it is missing")
+	return c
+}
+
+// examine prints the state of everything and returns an error where the default experiment could not run.
+func (a *app) examine(ctx context.Context, c *catalog.Catalog, full bool) error {
+	r := &findings{out: a.out}
+	r.good("w2s", version())
+	a.examineRuntime(ctx, c, r)
+	for _, client := range c.Clients() {
+		if client.Path == "" {
+			r.missing(client.Name, "not installed; brings "+client.Brings, client.WayOut)
+		} else {
+			r.good(client.Name, client.Path)
+		}
+	}
+	if free, err := c.Free(); err != nil {
+		r.fault("cache "+c.CacheDir(), err.Error(), "choose another folder with --cache or W2S_CACHE")
+	} else if free < enoughSpace {
+		r.fault("cache "+c.CacheDir(), fmt.Sprintf("%s free", megabytes(free)), fmt.Sprintf("make room for %s, or choose another folder with --cache", megabytes(enoughSpace)))
+	} else {
+		r.good("cache "+c.CacheDir(), fmt.Sprintf("%s free", megabytes(free)))
+	}
+	checkpoints, err := c.Checkpoints(ctx, full)
+	if err != nil {
+		return err
+	}
+	data, err := c.Data(ctx, full)
+	if err != nil {
+		return err
+	}
+	for _, s := range append(checkpoints, data...) {
+		switch {
+		case len(s.Faults) > 0:
+			for _, f := range s.Faults {
+				r.fault(s.Name, f, s.WayOut)
+			}
+		case s.Ready:
+			r.good(s.Name, megabytes(s.Bytes)+" in "+s.Dir)
+		default:
+			state := "not here"
+			if s.Download > 0 {
+				state = "not here, " + megabytes(s.Download) + " to fetch"
+			}
+			r.missing(s.Name, state, s.WayOut)
+		}
+	}
+	if err := a.examineFeatures(c, r); err != nil {
+		return err
+	}
+	if r.faults > 0 {
+		return fmt.Errorf("%d faults, see above", r.faults)
+	}
+	return nil
+}
+
+// findings prints what doctor finds, a line each, with a way out below what is missing or wrong.
+type findings struct {
+	out    io.Writer
+	faults int
+}
+
+func (r *findings) good(what, state string) { fmt.Fprintf(r.out, "✓ %s: %s\n", what, state) }
+
+func (r *findings) missing(what, state, wayOut string) { r.line("–", what, state, wayOut) }
+
+func (r *findings) fault(what, state, wayOut string) {
+	r.faults++
+	r.line("✗", what, state, wayOut)
+}
+
+func (r *findings) line(mark, what, state, wayOut string) {
+	fmt.Fprintf(r.out, "%s %s: %s\n", mark, what, state)
+	if wayOut != "" {
+		fmt.Fprintf(r.out, "    %s\n", wayOut)
+	}
+}
+
+func (a *app) examineRuntime(ctx context.Context, c *catalog.Catalog, r *findings) {
+	found, err := c.FindRuntime(ctx, a.library)
+	if err != nil {
+		state, stateErr := c.RuntimeState(ctx, false)
+		if stateErr == nil && state.Download > 0 && a.library == "" {
+			r.missing("ONNX Runtime", "not here, "+megabytes(state.Download)+" to fetch", state.WayOut)
+			return
+		}
+		r.fault("ONNX Runtime", err.Error(), state.WayOut)
+		return
+	}
+	rt, err := onnx.OpenRuntime(found.Path)
+	if err != nil {
+		r.fault("ONNX Runtime", err.Error(), "name another library with --onnxruntime or W2S_ONNXRUNTIME")
+		return
+	}
+	defer rt.Close()
+	r.good("ONNX Runtime", fmt.Sprintf("%s, %s (%s)", rt.Version(), found.Path, found.Source))
+}
+
+// examineFeatures verifies the rows of every encoder's features.
+func (a *app) examineFeatures(c *catalog.Catalog, r *findings) error {
+	cache, err := openFeatures(c)
+	if err != nil {
+		return err
+	}
+	parts, err := cache.List()
+	if err != nil {
+		return err
+	}
+	for _, p := range parts {
+		health, err := cache.Verify(p.Folder)
+		switch {
+		case err != nil:
+			r.fault("features "+p.Folder, err.Error(), "remove the folder: its texts are encoded again")
+		case !health.Sound():
+			r.missing("features "+p.Folder, featureFaults(health), "nothing to do: damaged rows are encoded again")
+		default:
+			r.good("features "+p.Folder, fmt.Sprintf("%d rows, %s", p.Rows, megabytes(p.Bytes)))
+		}
+	}
+	return nil
+}
+
+func featureFaults(h feature.Health) string {
+	return fmt.Sprintf("%d damaged rows, %d torn files", len(h.Damaged), len(h.Torn))
+}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit codes.
+const (
+	exitGood   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Stdout, os.Stderr, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+// run carries out one command line and returns the exit code.
+func run(ctx context.Context, out, errOut io.Writer, args []string) int {
+	root := newRoot(out, errOut, args)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	var usage usageError
+	switch {
+	case err == nil:
+		return exitGood
+	case errors.As(err, &usage):
+		printError(errOut, err)
+		fmt.Fprintf(errOut, "w2s: see 'w2s --help' or 'w2s COMMAND --help'\n")
+		return exitUsage
+	case ctx.Err() != nil:
+		fmt.Fprintln(errOut, "w2s: stopped; what was finished is kept, the same command goes on from there")
+		return exitFailed
+	default:
+		printError(errOut, err)
+		return exitFailed
+	}
+}
+
+// printError prints every line of a joined error behind the program's name.
+func printError(w io.Writer, err error) {
+	for _, line := range strings.Split(err.Error(), "\n") {
+		fmt.Fprintf(w, "w2s: %s\n", line)
+	}
+}
+
+// A usageError is a fault in the command line: exit code 2.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+func newRoot(out, errOut io.Writer, args []string) *cobra.Command {
+	a := &app{out: out, errOut: errOut, args: args}
+	root := &cobra.Command{
+		Use:   "w2s",
+		Short: "Weak-to-strong generalization on real pretrained checkpoints",
+		Long: `w2s measures weak-to-strong generalization: a small model's head is trained on
+ground truth, its labels train a larger model's head, and the performance gap
+recovered, PGR = (student - weak) / (ceiling - weak), says how far the student
+came from the weak floor to the strong ceiling.`,
+		Example: `  w2s run                                  the default experiment
+  w2s run --task chess-mate1               nothing to download but the runtime
+  w2s run --weak ./small --strong ./large --task my.jsonl
+  w2s doctor                               what is here, what is missing`,
+		Version:       version(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+	}
+	root.SetOut(out)
+	root.SetErr(errOut)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	a.globalFlags(root.PersistentFlags())
+	root.AddCommand(
+		newRunCommand(a),
+		newSweepCommand(a),
+		newChainCommand(a),
+		newTableCommand(a),
+		newModelsCommand(a),
+		newTasksCommand(a),
+		newDoctorCommand(a),
+	)
+	usageArgs(root)
+	return root
+}
+
+// usageArgs makes every complaint about positional arguments a usage error and rejects unknown subcommands.
+func usageArgs(c *cobra.Command) {
+	check := c.Args
+	if check == nil {
+		check = cobra.NoArgs
+	}
+	c.Args = func(c *cobra.Command, args []string) error {
+		if err := check(c, args); err != nil {
+			return usageError{err}
+		}
+		return nil
+	}
+	if c.HasSubCommands() && c.RunE == nil {
+		c.Args = func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			message := fmt.Sprintf("unknown command %q for %q", args[0], c.CommandPath())
+			if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+				message += fmt.Sprintf(" (did you mean %q?)", near[0])
+			}
+			return usageError{errors.New(message)}
+		}
+		c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+	}
+	for _, sub := range c.Commands() {
+		usageArgs(sub)
+	}
+}
+
+// version is what the build recorded about itself.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "devel"
+	}
+	v := info.Main.Version
+	if v == "" || v == "(devel)" {
+		v = "devel"
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && v == "devel" && len(s.Value) >= 12 {
+			v += "-" + s.Value[:12]
+		}
+	}
+	return v
+}

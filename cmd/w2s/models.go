@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"w2s/harness/table"
+)
+
+func newModelsCommand(a *app) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "models",
+		Short: "Checkpoints: list, pull, inspect",
+		Example: `  w2s models list
+  w2s models pull e5-small-v2
+  w2s models pull hf:sentence-transformers/all-MiniLM-L12-v2
+  w2s models inspect ./my-checkpoint`,
+	}
+	c.AddCommand(newModelsList(a), newModelsPull(a), newModelsInspect(a))
+	return c
+}
+
+func newModelsList(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "The checkpoints that have a name, and which are on this machine",
+		RunE: a.closing(func(ctx context.Context, _ []string) error {
+			c, err := a.catalog()
+			if err != nil {
+				return err
+			}
+			states, err := c.Checkpoints(ctx, false)
+			if err != nil {
+				return err
+			}
+			t := &table.Table{Columns: []table.Column{{Name: "name"}, {Name: "what"}, {Name: "licence"}, {Name: "here"}, {Name: "size", Numeric: true}, {Name: "from"}}}
+			for _, s := range states {
+				here, size := "yes", megabytes(s.Bytes)
+				if !s.Ready {
+					here, size = "no", megabytes(s.Download)
+				}
+				t.Add(s.Name, s.Title, s.Licence, here, size, s.Source)
+			}
+			t.Notes = []string{"Any folder with model.onnx and tokenizer.json is a checkpoint too, and so is hf:ORG/NAME."}
+			return table.Write(a.out, "text", t)
+		}),
+	}
+}
+
+func newModelsPull(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "pull NAME|hf:ORG/NAME[@REV]...",
+		Short: "Fetch checkpoints into the cache",
+		Args:  cobra.MinimumNArgs(1),
+		RunE: a.closing(func(ctx context.Context, names []string) error {
+			c, err := a.catalog()
+			if err != nil {
+				return err
+			}
+			for _, name := range names {
+				ck, err := c.Pull(ctx, name)
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(a.out, "%s\t%s\n", ck.Name, ck.Dir)
+			}
+			return nil
+		}),
+	}
+}
+
+func newModelsInspect(a *app) *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "inspect NAME|FOLDER",
+		Short: "What w2s reads of a checkpoint: inputs, output, pooling, longest input, prefix, digests",
+		Args:  cobra.ExactArgs(1),
+		RunE: a.closing(func(ctx context.Context, args []string) error {
+			m, err := a.model(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			facts := maps.Clone(m.Description)
+			facts["name"], facts["key"], facts["dimensions"] = m.Name, m.Encoder.Key(), strconv.Itoa(m.Encoder.Dims())
+			if asJSON {
+				return a.printJSON(facts)
+			}
+			t := &table.Table{Columns: []table.Column{{Name: "field"}, {Name: "value"}}}
+			for _, k := range slices.Sorted(maps.Keys(facts)) {
+				if facts[k] != "" {
+					t.Add(k, facts[k])
+				}
+			}
+			return table.Write(a.out, "text", t)
+		}),
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+// megabytes is a size for people, in powers of 1000.
+func megabytes(n int64) string {
+	if n == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+}

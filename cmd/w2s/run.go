@@ -1,0 +1,187 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"w2s/harness"
+	"w2s/harness/label"
+	"w2s/harness/table"
+	"w2s/tasks"
+)
+
+// Defaults of w2s run: checkpoints and data that package archives hold, small enough for two minutes on two cores.
+const (
+	defaultWeak   = "all-MiniLM-L6-v2"
+	defaultStrong = "e5-small-v2"
+)
+
+var (
+	defaultTasks  = []string{"movies", "tweets"}
+	defaultLosses = []string{"xent", "confidence", "logconf"}
+)
+
+// An experimentFlags holds the flags that run, sweep, chain and study share.
+type experimentFlags struct {
+	tasks, losses, treatments []string
+	alphas, l2                []float64
+	seeds, train, test        int
+	held                      float64
+	metric                    string
+	out, format               string
+	resamples                 int
+	texts, json               bool
+}
+
+func (f *experimentFlags) register(fs *pflag.FlagSet, out string) {
+	fs.StringArrayVar(&f.tasks, "task", defaultTasks, "`task` by name, or a file with text and label: .jsonl, .csv, .tsv, .parquet, .yaml (repeatable)")
+	fs.StringArrayVar(&f.losses, "loss", defaultLosses, "student `loss`, with settings after colons: logconf:alpha=0.75 (repeatable)")
+	fs.Float64SliceVar(&f.alphas, "alpha", nil, "alpha of every loss that has one and does not set it; several try each (default: the loss's own, 0.5)")
+	fs.StringArrayVar(&f.treatments, "labels", []string{"soft"}, "`treatment` of the weak labels: soft, hard, temperature, platt, smooth:0.1, top:0.5 ... (repeatable)")
+	fs.IntVar(&f.seeds, "seeds", 3, "how many seeds; each cuts the training pool into halves of its own")
+	fs.IntVar(&f.train, "train", 0, "training examples, both halves together (default: 2000, or all there are)")
+	fs.IntVar(&f.test, "test", 0, "test examples (default: 800, or a quarter of small data)")
+	fs.Float64SliceVar(&f.l2, "l2", nil, "penalties to choose from on held-out labels (default: 0.01 to 10)")
+	fs.Float64Var(&f.held, "held", harness.DefaultHeld, "share of a head's training examples that its penalty is chosen on")
+	fs.StringVar(&f.metric, "metric", string(tasks.Accuracy), "accuracy or auroc")
+	fs.IntVar(&f.resamples, "resamples", 0, "bootstrap resamples (default 2000)")
+	fs.StringVar(&f.out, "out", out, "result `file`")
+	fs.BoolVar(&f.texts, "texts", true, "keep the test texts in the result file, for the report")
+	fs.StringVar(&f.format, "format", "text", "table format: text, markdown, csv, latex, html, json")
+	fs.BoolVar(&f.json, "json", false, "print the rows of the table as JSON")
+}
+
+// config opens everything that the flags name, and reports all faults together.
+func (f *experimentFlags) config(ctx context.Context, a *app, models []string, pairs []harness.Pair) (harness.Config, error) {
+	c := harness.Config{Train: f.train, Test: f.test, L2: f.l2, Held: f.held, KeepTexts: f.texts}
+	var faults []error
+	fault := func(err error) { faults = append(faults, err) }
+	var err error
+	if f.seeds < 1 {
+		fault(usagef("--seeds %d: want 1 or more", f.seeds))
+	}
+	for s := range f.seeds {
+		c.Seeds = append(c.Seeds, uint64(s))
+	}
+	if !slices.Contains([]tasks.Metric{tasks.Accuracy, tasks.AUROC}, tasks.Metric(f.metric)) {
+		fault(usagef("--metric %q: want %s or %s", f.metric, tasks.Accuracy, tasks.AUROC))
+	}
+	if !slices.Contains(table.Formats, f.format) {
+		fault(usagef("--format %q: want one of %v", f.format, table.Formats))
+	}
+	if c.Tasks, err = openTasks(f.tasks); err != nil {
+		fault(err)
+	}
+	if c.Losses, err = parseLosses(f.losses, f.alphas); err != nil {
+		fault(err)
+	}
+	for _, text := range f.treatments {
+		t, err := label.Parse(text)
+		if err != nil {
+			fault(usageError{err})
+			continue
+		}
+		c.Treatments = append(c.Treatments, t)
+	}
+	opened, err := a.models(ctx, models)
+	if err != nil {
+		fault(err)
+	}
+	if len(faults) > 0 {
+		return c, errors.Join(faults...)
+	}
+	c.Models = opened
+	// Pairs speak of checkpoints as the user does; tables by the checkpoint's own name.
+	own := func(name string) string { return opened[slices.Index(models, name)].Name }
+	for _, p := range pairs {
+		c.Pairs = append(c.Pairs, harness.Pair{Weak: own(p.Weak), Strong: own(p.Strong)})
+	}
+	return c, nil
+}
+
+func newRunCommand(a *app) *cobra.Command {
+	var f experimentFlags
+	var weak, strong string
+	c := &cobra.Command{
+		Use:   "run",
+		Short: "One pair of models: weak floor, student for every loss, strong ceiling, PGR",
+		Long: `Trains a weak supervisor on gold labels of one half of the training pool, lets it
+label the other half, trains the strong model's head on these weak labels with
+every loss, and compares on test examples with the strong model trained on gold.
+
+What is missing (the ONNX Runtime library, checkpoints, data) is fetched first.
+Every text is encoded once for each checkpoint; a rerun uses the cache.`,
+		Example: `  w2s run
+  w2s run --weak wordllama-64 --strong e5-small-v2 --task movies --task amazon
+  w2s run --weak ./my-small --strong ./my-large --task reviews.jsonl --loss xent --loss logconf:alpha=0.75
+  w2s run --json --quiet > rows.json`,
+		RunE: a.closing(func(ctx context.Context, _ []string) error {
+			cfg, err := f.config(ctx, a, distinct(weak, strong), []harness.Pair{{Weak: weak, Strong: strong}})
+			if err != nil {
+				return err
+			}
+			return a.experiment(ctx, &f, func(env harness.Env) (*harness.Result, error) { return harness.Run(ctx, cfg, env) })
+		}),
+	}
+	c.Flags().StringVar(&weak, "weak", defaultWeak, "weak supervisor's `checkpoint`: a name (w2s models list), hf:ORG/NAME, or a folder")
+	c.Flags().StringVar(&strong, "strong", defaultStrong, "strong student's `checkpoint`")
+	f.register(c.Flags(), "w2s-results/run.json")
+	return c
+}
+
+// experiment runs f, stores what it found and prints its table. A task that failed does not cost the others.
+func (a *app) experiment(ctx context.Context, f *experimentFlags, run func(harness.Env) (*harness.Result, error)) error {
+	env, err := a.env(ctx)
+	if err != nil {
+		return err
+	}
+	result, failed := run(env)
+	if result == nil || len(result.Tasks) == 0 {
+		return failed
+	}
+	if err := a.save(result, f.out); err != nil {
+		return errors.Join(failed, err)
+	}
+	rows, err := harness.Summarize(result, harness.SummaryOptions{Metric: tasks.Metric(f.metric), Resamples: f.resamples})
+	if err != nil {
+		return errors.Join(failed, err)
+	}
+	if f.json {
+		return errors.Join(failed, a.printJSON(rows))
+	}
+	if err := table.Write(a.out, f.format, table.PGR(rows)); err != nil {
+		return errors.Join(failed, err)
+	}
+	if !a.quiet {
+		fmt.Fprintf(a.errOut, "result file: %s\n", f.out)
+	}
+	return failed
+}
+
+// save stores a result under the command line that made it.
+func (a *app) save(r *harness.Result, path string) error {
+	r.Program, r.Command = "w2s "+version(), append([]string{"w2s"}, a.args...)
+	return r.Save(path)
+}
+
+func (a *app) printJSON(v any) error {
+	enc := json.NewEncoder(a.out)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+func distinct(names ...string) []string {
+	var out []string
+	for _, n := range names {
+		if !slices.Contains(out, n) {
+			out = append(out, n)
+		}
+	}
+	return out
+}

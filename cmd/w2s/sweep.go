@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"gopkg.in/yaml.v3"
+
+	"w2s/harness"
+	"w2s/harness/table"
+)
+
+func newSweepCommand(a *app) *cobra.Command {
+	var f experimentFlags
+	var ladder, pairs []string
+	var plan string
+	var dryRun, again bool
+	c := &cobra.Command{
+		Use:   "sweep",
+		Short: "A grid: all pairs of a model ladder, tasks, losses, alphas, treatments, seeds",
+		Long: `Runs every pair of a ladder (weakest model first; each model with itself and with
+every stronger one) on every task, with every loss and treatment of the weak
+labels. Each text is encoded once for each checkpoint, each floor and ceiling is
+trained once, and all heads on the same features are trained together.
+
+The result file is written after every task. The same command goes on from there:
+tasks whose data, models and settings have not changed are taken over.`,
+		Example: `  w2s sweep --models wordllama-64,all-MiniLM-L6-v2,e5-small-v2 --task movies --task tweets
+  w2s sweep --plan grid.yaml --dry-run
+  w2s sweep --models ./a,./b --loss logconf --alpha 0.25,0.5,0.75`,
+	}
+	fs := c.Flags()
+	fs.StringSliceVar(&ladder, "models", []string{"wordllama-64", defaultWeak, defaultStrong}, "the ladder: `checkpoints`, weakest first, separated by commas")
+	fs.StringArrayVar(&pairs, "pair", nil, "only this pair, as WEAK:STRONG (repeatable; default: all pairs of the ladder)")
+	fs.StringVar(&plan, "plan", "", "read flags from a YAML `file`: keys are the names of flags")
+	fs.BoolVar(&dryRun, "dry-run", false, "print the plan, what is cached and what it would cost, and stop")
+	fs.BoolVar(&again, "again", false, "train everything again instead of taking over finished tasks")
+	f.register(fs, "w2s-results/sweep.json")
+	c.RunE = a.closing(func(ctx context.Context, _ []string) error {
+		if plan != "" {
+			if err := readPlan(plan, fs); err != nil {
+				return err
+			}
+		}
+		chosen, err := ladderPairs(ladder, pairs)
+		if err != nil {
+			return err
+		}
+		cfg, err := f.config(ctx, a, ladder, chosen)
+		if err != nil {
+			return err
+		}
+		previous, err := earlier(f.out, again)
+		if err != nil {
+			return err
+		}
+		if dryRun {
+			env, err := a.env(ctx)
+			if err != nil {
+				return err
+			}
+			env.Previous = previous
+			p, err := harness.MakePlan(ctx, cfg, env)
+			if err != nil {
+				return err
+			}
+			return table.Write(a.out, f.format, planTable(p))
+		}
+		return a.experiment(ctx, &f, func(env harness.Env) (*harness.Result, error) {
+			env.Previous = previous
+			env.Finished = func(r *harness.Result) error { return a.save(r, f.out) }
+			return harness.Run(ctx, cfg, env)
+		})
+	})
+	return c
+}
+
+// ladderPairs are the pairs of a ladder: the named ones, or every model with itself and with all after it.
+func ladderPairs(ladder, named []string) ([]harness.Pair, error) {
+	var pairs []harness.Pair
+	for _, text := range named {
+		// A folder's name may hold a colon, so the pair is cut where both sides are of the ladder.
+		at := slices.IndexFunc(ladder, func(m string) bool {
+			rest, ok := strings.CutPrefix(text, m+":")
+			return ok && slices.Contains(ladder, rest)
+		})
+		if at < 0 {
+			return nil, usagef("--pair %q: want WEAK:STRONG, both of --models (%s)", text, strings.Join(ladder, ", "))
+		}
+		pairs = append(pairs, harness.Pair{Weak: ladder[at], Strong: strings.TrimPrefix(text, ladder[at]+":")})
+	}
+	if len(named) > 0 {
+		return pairs, nil
+	}
+	for i, weak := range ladder {
+		for _, strong := range ladder[i:] {
+			pairs = append(pairs, harness.Pair{Weak: weak, Strong: strong})
+		}
+	}
+	return pairs, nil
+}
+
+// earlier reads the result file of an earlier run, if there is one. A damaged one is named and made again.
+func earlier(path string, again bool) (*harness.Result, error) {
+	if again {
+		return nil, nil
+	}
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	r, err := harness.LoadResult(path)
+	if err != nil {
+		return nil, fmt.Errorf("%w; --again makes it anew", err)
+	}
+	return r, nil
+}
+
+// readPlan sets flags from a YAML file. Flags given on the command line win.
+func readPlan(path string, flags *pflag.FlagSet) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return usageError{fmt.Errorf("--plan: %w", err)}
+	}
+	var plan map[string]yaml.Node
+	if err := yaml.Unmarshal(data, &plan); err != nil {
+		return usageError{fmt.Errorf("--plan %s: %w", path, err)}
+	}
+	var faults []error
+	for key, node := range plan {
+		flag := flags.Lookup(key)
+		if flag == nil || key == "plan" {
+			faults = append(faults, usagef("%s:%d: no flag is named %q (see w2s sweep --help)", path, node.Line, key))
+			continue
+		}
+		if flag.Changed {
+			continue
+		}
+		values := []string{node.Value}
+		if node.Kind == yaml.SequenceNode {
+			values = nil
+			for _, item := range node.Content {
+				values = append(values, item.Value)
+			}
+		}
+		if list, ok := flag.Value.(pflag.SliceValue); ok {
+			err = list.Replace(values)
+		} else if len(values) == 1 && node.Kind == yaml.ScalarNode {
+			err = flag.Value.Set(values[0])
+		} else {
+			err = errors.New("want one value")
+		}
+		if err != nil {
+			faults = append(faults, usagef("%s:%d: %s: %w", path, node.Line, key, err))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+func planTable(p *harness.Plan) *table.Table {
+	t := &table.Table{Name: "plan", Caption: "what would be done", Columns: []table.Column{{Name: "task"}, {Name: "train", Numeric: true},
+		{Name: "test", Numeric: true}, {Name: "heads", Numeric: true}, {Name: "model"}, {Name: "texts", Numeric: true}, {Name: "to encode", Numeric: true}, {Name: "about", Numeric: true}}}
+	var sum time.Duration
+	heads := 0
+	for _, task := range p.Tasks {
+		note := fmt.Sprint(task.Heads)
+		if task.Finished {
+			note = "finished"
+		} else {
+			heads += task.Heads
+		}
+		for _, m := range task.Models {
+			sum += m.Estimate
+			about := "–"
+			if m.Missing > 0 {
+				about = m.Estimate.Round(time.Second).String()
+			}
+			t.Add(task.Task, fmt.Sprint(task.Train), fmt.Sprint(task.Test), note, m.Model, fmt.Sprint(m.Texts), fmt.Sprint(m.Missing), about)
+		}
+	}
+	t.Notes = []string{fmt.Sprintf("%d heads to train, trials for their penalties included; about %s of encoding (estimated from a sample of each task's texts).", heads, sum.Round(time.Second))}
+	return t
+}

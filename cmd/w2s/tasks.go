@@ -1,0 +1,236 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"w2s/harness/table"
+	"w2s/onnx"
+	"w2s/tasks"
+)
+
+func newTasksCommand(a *app) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "tasks",
+		Short: "Data sets: list, pull, show, check",
+		Example: `  w2s tasks list
+  w2s tasks show movies -n 5 --checkpoint e5-small-v2
+  w2s tasks check reviews.jsonl`,
+	}
+	c.AddCommand(newTasksList(a), newTasksPull(a), newTasksShow(a), newTasksCheck(a))
+	return c
+}
+
+func newTasksList(a *app) *cobra.Command {
+	var category string
+	c := &cobra.Command{
+		Use:   "list",
+		Short: "The tasks that have a name",
+		RunE: a.closing(func(context.Context, []string) error {
+			t := &table.Table{Columns: []table.Column{{Name: "name"}, {Name: "category"}, {Name: "form"}, {Name: "what"}, {Name: "licence"}}}
+			for _, task := range tasks.All() {
+				if i := task.Info(); category == "" || category == string(i.Category) {
+					t.Add(i.Name, string(i.Category), string(i.Form), i.Title, i.Licence)
+				}
+			}
+			if len(t.Rows) == 0 {
+				return usagef("no task of category %q (there are %s, %s, %s, %s)", category, tasks.NLP, tasks.Reward, tasks.Chess, tasks.Generative)
+			}
+			t.Notes = []string{"A file with text and label is a task too: .jsonl, .csv, .tsv, .parquet, or a .yaml that describes one."}
+			return table.Write(a.out, "text", t)
+		}),
+	}
+	c.Flags().StringVar(&category, "category", "", "only this `category`")
+	return c
+}
+
+// load opens and loads one task.
+func (a *app) load(ctx context.Context, name string) (tasks.Task, *tasks.Data, error) {
+	c, err := a.catalog()
+	if err != nil {
+		return nil, nil, err
+	}
+	list, err := openTasks([]string{name})
+	if err != nil {
+		return nil, nil, err
+	}
+	data, err := list[0].Load(ctx, c)
+	return list[0], data, err
+}
+
+func newTasksPull(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "pull NAME...",
+		Short: "Fetch the data of tasks into the cache",
+		Args:  cobra.MinimumNArgs(1),
+		RunE: a.closing(func(ctx context.Context, names []string) error {
+			var faults []error
+			for _, name := range names {
+				task, data, err := a.load(ctx, name)
+				if err != nil {
+					faults = append(faults, err)
+					continue
+				}
+				fmt.Fprintf(a.out, "%s\t%d examples\n", task.Info().Name, len(data.Pool)+len(data.Test))
+			}
+			return errors.Join(faults...)
+		}),
+	}
+}
+
+func newTasksShow(a *app) *cobra.Command {
+	var n int
+	var checkpoint string
+	c := &cobra.Command{
+		Use:   "show NAME|FILE",
+		Short: "Formatted examples, sizes, balance, and lengths in tokens",
+		Args:  cobra.ExactArgs(1),
+		RunE: a.closing(func(ctx context.Context, args []string) error {
+			task, data, err := a.load(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			a.describe(task.Info(), data)
+			for i, e := range data.Pool[:min(n, len(data.Pool))] {
+				fmt.Fprintf(a.out, "\n--- example %d, id %s\n", i+1, e.ID)
+				showExample(a, task.Info(), e)
+			}
+			if checkpoint == "" {
+				return nil
+			}
+			return a.lengths(ctx, checkpoint, slices.Concat(data.Pool, data.Test))
+		}),
+	}
+	c.Flags().IntVarP(&n, "number", "n", 3, "examples to show")
+	c.Flags().StringVar(&checkpoint, "checkpoint", "", "`checkpoint` whose tokens to count")
+	return c
+}
+
+// describe prints what is known of a task and its data.
+func (a *app) describe(i tasks.Info, data *tasks.Data) {
+	fmt.Fprintf(a.out, "%s: %s\ncategory  %s\nform      %s\nsource    %s\nlicence   %s\nexamples  %d to train on", i.Name, i.Title, i.Category, i.Form, i.Source, i.Licence, len(data.Pool))
+	if data.Test != nil {
+		fmt.Fprintf(a.out, ", %d to test on", len(data.Test))
+	}
+	fmt.Fprintln(a.out)
+	if len(i.Classes) > 0 {
+		count := make([]int, len(i.Classes))
+		for _, e := range slices.Concat(data.Pool, data.Test) {
+			best := 0
+			for k, g := range e.Gold {
+				if g > e.Gold[best] {
+					best = k
+				}
+			}
+			count[best]++
+		}
+		for k, name := range i.Classes {
+			fmt.Fprintf(a.out, "class %d   %d × %s\n", k, count[k], name)
+		}
+	}
+	for _, w := range data.Warnings {
+		fmt.Fprintf(a.out, "note      %s\n", w)
+	}
+}
+
+func showExample(a *app, i tasks.Info, e tasks.Example) {
+	for k, text := range e.Texts {
+		label := ""
+		switch {
+		case len(e.Texts) > 1:
+			label = fmt.Sprintf("[gold %.2f] ", e.Gold[k])
+		case len(e.Gold) == len(i.Classes) && len(i.Classes) > 0:
+			var parts []string
+			for c, g := range e.Gold {
+				if g > 0 {
+					parts = append(parts, fmt.Sprintf("%s %.2f", i.Classes[c], g))
+				}
+			}
+			label = "[gold " + strings.Join(parts, ", ") + "] "
+		}
+		fmt.Fprintf(a.out, "%s%s\n", label, text)
+	}
+	if e.Answer != "" {
+		fmt.Fprintf(a.out, "[answer] %s\n", e.Answer)
+	}
+}
+
+// lengths prints a histogram of text lengths in a checkpoint's tokens.
+func (a *app) lengths(ctx context.Context, checkpoint string, examples []tasks.Example) error {
+	c, err := a.catalog()
+	if err != nil {
+		return err
+	}
+	ck, err := c.Resolve(ctx, checkpoint)
+	if err != nil {
+		return err
+	}
+	described, err := onnx.ReadCheckpoint(ck.Dir, onnx.Options{})
+	if err != nil {
+		return err
+	}
+	var texts []string
+	for _, e := range examples {
+		texts = append(texts, e.Texts...)
+	}
+	count, err := countTokens(described, texts)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.out, "\ntokens under %s (longest input %d)\n", ck.Name, described.MaxTokens)
+	return table.Write(a.out, "text", histogram(count))
+}
+
+// histogram counts lengths in bins that double.
+func histogram(lengths []int) *table.Table {
+	t := &table.Table{Columns: []table.Column{{Name: "tokens"}, {Name: "texts", Numeric: true}, {Name: ""}}}
+	bins := map[int]int{}
+	longest := 1
+	for _, n := range lengths {
+		top := 8
+		for top < n {
+			top *= 2
+		}
+		bins[top]++
+		longest = max(longest, top)
+	}
+	for top := 8; top <= longest; top *= 2 {
+		low := top/2 + 1
+		if top == 8 {
+			low = 0
+		}
+		t.Add(fmt.Sprintf("%d–%d", low, top), fmt.Sprint(bins[top]), strings.Repeat("█", (40*bins[top]+len(lengths)-1)/len(lengths)))
+	}
+	return t
+}
+
+func newTasksCheck(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "check FILE...",
+		Short: "Read files as a run would, and name every fault with its line",
+		Args:  cobra.MinimumNArgs(1),
+		RunE: a.closing(func(ctx context.Context, paths []string) error {
+			var faults []error
+			for _, path := range paths {
+				report, err := tasks.Check(ctx, path)
+				switch {
+				case err != nil:
+					faults = append(faults, err)
+				case report.Faults != nil:
+					faults = append(faults, report.Faults)
+				default:
+					fmt.Fprintf(a.out, "%s: good: %d examples to train on, %d to test on\n", path, report.Pool, report.Test)
+					for _, w := range report.Warnings {
+						fmt.Fprintf(a.out, "%s: note: %s\n", path, w)
+					}
+				}
+			}
+			return errors.Join(faults...)
+		}),
+	}
+}

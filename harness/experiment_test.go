@@ -1,0 +1,140 @@
+package harness_test
+
+import (
+	"math"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"w2s/harness"
+	"w2s/harness/label"
+	"w2s/harness/stats"
+)
+
+func summarize(tb testing.TB, r *harness.Result) []harness.Row {
+	tb.Helper()
+	rows, err := harness.Summarize(r, harness.SummaryOptions{Resamples: 200})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return rows
+}
+
+func TestRunRecoversPartOfAPlantedGap(t *testing.T) {
+	rows := summarize(t, run(t, experiment(planted{name: "planted", n: 700, noise: 0.5})))
+	if len(rows) != 2 {
+		t.Fatalf("%d rows, want one a loss", len(rows))
+	}
+	for _, r := range rows {
+		// Soft labels of a well-specified supervisor hold all it knows; hardening them may cost what it gains.
+		if r.Loss == "xent" && !(r.Floor.Value < r.Transfer.Value && r.Transfer.Value < r.Top.Value) {
+			t.Errorf("%s: weak %.3f, student %.3f, ceiling %.3f are not in order", r.Loss, r.Floor.Value, r.Transfer.Value, r.Top.Value)
+		}
+		if !r.PGR.Defined || r.N != 200 || r.Seeds != 2 || r.Train != 200 {
+			t.Errorf("%s: %+v", r.Loss, r)
+		}
+		if want := (r.Transfer.Value - r.Floor.Value) / (r.Top.Value - r.Floor.Value); math.Abs(r.PGR.Value-want) > 1e-12 {
+			t.Errorf("%s: PGR %v, want %v", r.Loss, r.PGR.Value, want)
+		}
+	}
+}
+
+func TestStudentNeverSeesGold(t *testing.T) {
+	for _, rank := range []bool{false, true} {
+		cfg := experiment(planted{name: "planted", n: 700, rank: rank})
+		for _, text := range []string{"soft", "hard", "temperature", "top:0.5"} {
+			treatment, err := label.Parse(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			cfg.Treatments = append(cfg.Treatments, treatment)
+		}
+		harness.CheckStudentNeverSeesGold(t, cfg, env(t))
+	}
+}
+
+func TestSameSeedSameHeads(t *testing.T) {
+	task := planted{name: "planted", n: 700}
+	cfg := experiment(task)
+	want := run(t, cfg)
+	shuffled := task
+	shuffled.order = 99
+	one := experiment(shuffled)
+	one.Seeds = []uint64{1}
+	byID := map[string]harness.HeadRecord{}
+	for _, h := range want.Heads {
+		byID[h.ID] = h
+	}
+	for _, h := range run(t, one).Heads {
+		if !reflect.DeepEqual(h, byID[h.ID]) {
+			t.Errorf("%s depends on the order of rows or on the other seeds", h.ID)
+		}
+	}
+}
+
+func TestResultFileRoundTrip(t *testing.T) {
+	for _, rank := range []bool{false, true} {
+		r := run(t, experiment(planted{name: "planted", n: 700, rank: rank}))
+		path := filepath.Join(t.TempDir(), "out", "result.json")
+		if err := r.Save(path); err != nil {
+			t.Fatal(err)
+		}
+		back, err := harness.LoadResult(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, b := summarize(t, r), summarize(t, back)
+		for i := range a {
+			if a[i].PGR != b[i].PGR || a[i].Transfer != b[i].Transfer {
+				t.Errorf("rank %v: %+v after reading, %+v before", rank, b[i].PGR, a[i].PGR)
+			}
+		}
+	}
+}
+
+func TestDamagedResults(t *testing.T) {
+	for name, text := range map[string]string{
+		"no JSON":      "{",
+		"other schema": `{"schema":"w2s.result/99"}`,
+		"unknown task": `{"schema":"w2s.result/1","heads":[{"id":"a","task":"x","test":[]}]}`,
+		"short":        `{"schema":"w2s.result/1","tasks":[{"name":"x","test_ids":["1"],"test_gold":[1]}],"heads":[{"id":"a","task":"x","test":[]}]}`,
+		"no supervisor": `{"schema":"w2s.result/1","tasks":[{"name":"x","test_ids":["1"],"test_gold":[1]}],
+			"heads":[{"id":"a","task":"x","role":"student","supervisor":"b","test":[0.5]}]}`,
+		"no probability": `{"schema":"w2s.result/1","tasks":[{"name":"x","test_ids":["1"],"test_gold":[1.5]}]}`,
+	} {
+		if _, err := harness.ReadResult(strings.NewReader(text)); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+func TestNoGapNoPGR(t *testing.T) {
+	cfg := experiment(planted{name: "planted", n: 700})
+	cfg.Models[1].Encoder = numbers{dims: 5}
+	cfg.Models[1].Name = "strong"
+	for _, r := range summarize(t, run(t, cfg)) {
+		if r.PGR.Defined || len(r.Warnings) == 0 {
+			t.Errorf("%s: gap %.3f gives PGR %v without a warning", r.Loss, r.PGR.Gap, r.PGR)
+		}
+	}
+}
+
+func TestAllConfigFaultsTogether(t *testing.T) {
+	err := harness.Config{
+		Pairs: []harness.Pair{{Weak: "a", Strong: "b"}},
+		Seeds: []uint64{1, 1}, Held: 2, L2: []float64{-1},
+	}.Validate()
+	for _, want := range []string{`no model is named "a"`, `no model is named "b"`, "no task", "no loss", "seed 1 is given twice", "share 2", "penalty -1"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not in: %v", want, err)
+		}
+	}
+}
+
+func TestWorkedExample(t *testing.T) {
+	p, err := stats.PGROf(0.72, 0.88, 0.95)
+	if err != nil || p.String() != "0.70" {
+		t.Errorf("72 / 95 / 88 gives %v (%v), want 0.70", p, err)
+	}
+}

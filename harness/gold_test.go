@@ -1,0 +1,68 @@
+package harness
+
+import (
+	"context"
+	"reflect"
+	"testing"
+)
+
+// StudentsAndCeilings trains the heads of one task as Run does, after spoil has had its way with the gold labels of
+// strong-train and of the test.
+func StudentsAndCeilings(t *testing.T, cfg Config, env Env, spoil func(gold [][]float64)) (students, ceilings []HeadRecord) {
+	t.Helper()
+	ctx := context.Background()
+	bench, err := open(ctx, cfg.withDefaults(), env, cfg.Tasks[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := bench.encode(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for i := range bench.parts {
+		spoil(bench.parts[i].strongGold)
+	}
+	spoil(bench.record.TestGold)
+	supervisors, err := bench.supervisors(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lessons, err := bench.weakLabels(ctx, supervisors)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := bench.students(ctx, lessons)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := bench.ceilings(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return records(s), records(c)
+}
+
+// CheckStudentNeverSeesGold fails when changing the gold labels of strong-train and test changes a student or the choice
+// of its settings by a single bit, or when it does not change the ceilings (the test would then show nothing).
+func CheckStudentNeverSeesGold(t *testing.T, cfg Config, env Env) {
+	t.Helper()
+	students, ceilings := StudentsAndCeilings(t, cfg, env, func([][]float64) {})
+	blind, misled := StudentsAndCeilings(t, cfg, env, func(gold [][]float64) {
+		for i, g := range gold {
+			gold[i] = append(g[1:len(g):len(g)], g[0])
+		}
+	})
+	for i, s := range students {
+		s.Labels, blind[i].Labels = nil, nil // the analysis, which does see gold
+		if !reflect.DeepEqual(s, blind[i]) {
+			t.Errorf("%s changed with the gold labels of strong-train", s.ID)
+		}
+	}
+	for i, c := range ceilings {
+		if reflect.DeepEqual(c.Test, misled[i].Test) {
+			t.Errorf("%s did not change with its gold labels", c.ID)
+		}
+	}
+	if len(students) == 0 || len(ceilings) == 0 {
+		t.Error("nothing was trained")
+	}
+}

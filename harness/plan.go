@@ -1,0 +1,103 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"w2s/harness/feature"
+)
+
+// A Plan is what an experiment would do.
+type Plan struct {
+	Tasks []TaskPlan
+}
+
+// A TaskPlan is what one task would cost.
+type TaskPlan struct {
+	Task        string
+	Train, Test int
+	Finished    bool // taken over from an earlier result
+	Heads       int  // to be trained, the trials for their penalties included
+	Models      []EncodePlan
+}
+
+// An EncodePlan is what one model has to encode for a task.
+type EncodePlan struct {
+	Model    string
+	Texts    int           // distinct texts
+	Missing  int           // of those, not in the cache
+	Estimate time.Duration // for the missing ones, from a sample; 0 where none is missing
+}
+
+// probe is how many missing texts are encoded to estimate the time that the others take.
+const probe = 16
+
+// MakePlan loads the tasks and says what Run would do, and how long encoding would take.
+func MakePlan(ctx context.Context, cfg Config, env Env) (*Plan, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	plan := &Plan{}
+	for _, task := range cfg.Tasks {
+		b, err := open(ctx, cfg, env, task)
+		if err != nil {
+			return nil, fmt.Errorf("harness: task %s: %w", task.Info().Name, err)
+		}
+		t := TaskPlan{Task: b.info.Name, Train: b.record.Train, Test: len(b.test), Heads: b.heads()}
+		_, _, t.Finished = env.Previous.finished(cfg, b.record)
+		for _, m := range cfg.Models {
+			e, err := b.encodePlan(ctx, m)
+			if err != nil {
+				return nil, fmt.Errorf("harness: task %s, %s: %w", b.info.Name, m.Name, err)
+			}
+			t.Models = append(t.Models, e)
+		}
+		plan.Tasks = append(plan.Tasks, t)
+	}
+	return plan, nil
+}
+
+// heads is how many heads Run trains for the task.
+func (b *workbench) heads() int {
+	parts := len(b.parts)
+	n := parts * (len(b.cfg.weaks()) + len(b.cfg.strongs()) + len(b.cfg.Pairs)*len(b.cfg.Losses)*len(b.cfg.Treatments))
+	if b.hasControl() {
+		n += parts * len(b.cfg.strongs())
+	}
+	return n * (len(b.cfg.L2) + 1)
+}
+
+func (b *workbench) encodePlan(ctx context.Context, m Model) (EncodePlan, error) {
+	seen := map[string]bool{}
+	var texts []string
+	for _, e := range b.examples {
+		for _, t := range slices.Concat(ownTexts(e), controlTexts(e)) {
+			if !seen[t] {
+				seen[t] = true
+				texts = append(texts, t)
+			}
+		}
+	}
+	plan := EncodePlan{Model: m.Name, Texts: len(texts)}
+	var err error
+	if plan.Missing, err = b.env.Features.Missing(m.Encoder, texts); err != nil || plan.Missing == 0 {
+		return plan, err
+	}
+	// Every k-th text, so that short and long ones have their share.
+	var sample []string
+	for i := 0; i < len(texts) && len(sample) < probe; i += max(1, len(texts)/probe) {
+		sample = append(sample, texts[i])
+	}
+	if err := m.Encoder.Encode(ctx, sample[:1], func(feature.Vector) error { return nil }); err != nil { // opens the model
+		return plan, err
+	}
+	start := time.Now()
+	if err := m.Encoder.Encode(ctx, sample, func(feature.Vector) error { return nil }); err != nil {
+		return plan, err
+	}
+	plan.Estimate = time.Since(start) * time.Duration(plan.Missing) / time.Duration(len(sample))
+	return plan, nil
+}

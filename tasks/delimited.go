@@ -36,6 +36,21 @@ func readTSV(r io.Reader, faults *Faults, f rowFile, emit func(*row) bool) error
 	})
 }
 
+// readLines makes a row of one column of every line; an empty line or one that starts with # is passed over.
+func readLines(r io.Reader, faults *Faults, f rowFile, emit func(*row) bool) error {
+	return eachLine(r, func(line int, text []byte) bool {
+		text = bytes.TrimSpace(text)
+		if len(text) == 0 || text[0] == '#' {
+			return true
+		}
+		if !utf8.Valid(text) {
+			faults.add(f.name, line, "not UTF-8 (save the file as UTF-8)")
+			return true
+		}
+		return emit(&row{line: line, columns: map[string]any{f.columns[0]: string(text)}})
+	})
+}
+
 // readCSV reads comma-separated records with quotation marks as in RFC 4180; a quoted text may hold line breaks.
 func readCSV(r io.Reader, faults *Faults, f rowFile, emit func(*row) bool) error {
 	in := bufio.NewReader(r)

@@ -3,6 +3,8 @@ package tasks
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -24,7 +26,10 @@ func OpenFile(path string) (Task, error) {
 		if err != nil {
 			return nil, err
 		}
-		return fileTask{spec: spec, dir: filepath.Dir(path)}, nil
+		return spec.task(filepath.Dir(path))
+	}
+	if kind := chessKind(path); kind != "" {
+		return filePuzzles(path, kind), nil
 	}
 	spec, err := guessSpec(path)
 	if err != nil {
@@ -44,7 +49,34 @@ func FromSpec(spec Spec, dir string) (Task, error) {
 	if err := faults.err(); err != nil {
 		return nil, err
 	}
-	return fileTask{spec: spec, dir: dir}, nil
+	return spec.task(dir)
+}
+
+// task makes the task of a checked description.
+func (s Spec) task(dir string) (Task, error) {
+	if s.Board == "" {
+		return fileTask{spec: s, dir: dir}, nil
+	}
+	path := s.Train[0]
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(dir, path)
+	}
+	if _, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("tasks: %s: %w", s.Name, err)
+	}
+	kind := chessKind(path)
+	if kind == "" {
+		return nil, fmt.Errorf("tasks: %s: %s is none of the chess files (PGN, FEN, lichess CSV, BIG-bench JSON)", s.Name, s.Train[0])
+	}
+	t := filePuzzles(path, kind)
+	t.form, t.ask = boardForm(s.Board), s.Form
+	info := fileTask{spec: s}.Info()
+	info.Classes = nil
+	if s.Form == Classify {
+		info.Classes = []string{"no", "yes"}
+	}
+	t.info = info
+	return t, nil
 }
 
 // Names of the columns in data files without a task file; the first that is there is taken.
@@ -227,6 +259,15 @@ func (s *Spec) example(r *row) Example {
 			if s.Soft {
 				p := r.probability(s.Label)
 				e.Gold = []float64{p, 1 - p}
+			}
+		}
+		// Questions with the same prompt stay together.
+		r.columns["candidate"] = ""
+		if prompt := r.fill(s.Template); strings.TrimSpace(prompt) != "" {
+			e.Group = promptGroup(prompt)
+		} else if len(candidates) == 2 {
+			if prompt, _, _, ok := lastReply(candidates[0], candidates[1]); ok {
+				e.Group = promptGroup(prompt)
 			}
 		}
 		for _, candidate := range candidates {

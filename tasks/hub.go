@@ -5,67 +5,74 @@ import (
 	"fmt"
 )
 
-// converted is the branch where the Hugging Face hub keeps every data set as parquet, CONFIG/SPLIT/0000.parquet.
+// converted is the branch where the Hugging Face hub keeps data sets as parquet, CONFIG/SPLIT/0000.parquet.
 const converted = "refs%2Fconvert%2Fparquet"
 
 // A hubTask is a data set of the Hugging Face hub and a rule for its rows.
 type hubTask struct {
 	info   Info
-	repo   string // ORG/NAME
-	config string
-	train  []string // splits of the pool; one piece of data where test is empty
-	test   string   // split of the test part
+	repo   string   // ORG/NAME
+	rev    string   // default: converted
+	train  []string // files of the pool
+	test   []string // files of the test part; none where the data has one piece
+	format string   // default: parquet
 	bare   []string // columns of a local file without a header line, or nil
-	limit  int      // rows to read of each split; 0 is all
+	limit  int      // rows to read of each file; 0 is all
 	make   maker
+}
+
+// splits names the parquet files of a configuration's splits.
+func splits(config string, names ...string) []string {
+	files := make([]string, len(names))
+	for i, n := range names {
+		files[i] = config + "/" + n + "/0000.parquet"
+	}
+	return files
 }
 
 func (t hubTask) Info() Info { return t.info }
 
 func (t hubTask) Load(ctx context.Context, src Source) (*Data, error) {
 	c := newCollector(t.info)
-	if err := t.collect(ctx, src, c); err != nil {
-		return nil, err
+	for _, part := range []struct {
+		name  string
+		files []string
+		test  bool
+	}{{"train", t.train, false}, {"test", t.test, true}} {
+		files, err := t.locate(ctx, src, part.name, part.files)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range files {
+			if err := c.read(ctx, f, part.test, t.make); err != nil {
+				return nil, err
+			}
+		}
 	}
 	return c.finish()
 }
 
-func (t hubTask) collect(ctx context.Context, src Source, c *collector) error {
-	for _, split := range t.train {
-		// A local file takes the place of all training splits together.
-		if f, ok := t.find(src, "train"); ok {
-			if err := c.read(ctx, f, false, t.make); err != nil {
-				return err
-			}
-			break
-		}
-		if err := t.download(ctx, src, c, split, false); err != nil {
-			return err
+// locate returns where the files of a part are. A local file, called as the task and the part, takes the place of all.
+func (t hubTask) locate(ctx context.Context, src Source, part string, files []string) ([]rowFile, error) {
+	if finder, ok := src.(Finder); ok && len(files) > 0 {
+		if path, ok := finder.Find(t.info.Name + "-" + part); ok {
+			return []rowFile{{path: path, columns: t.bare, limit: t.limit}}, nil
 		}
 	}
-	if t.test == "" {
-		return nil
+	rev, format := t.rev, t.format
+	if rev == "" {
+		rev = converted
 	}
-	if f, ok := t.find(src, "test"); ok {
-		return c.read(ctx, f, true, t.make)
+	if format == "" {
+		format = "parquet"
 	}
-	return t.download(ctx, src, c, t.test, true)
-}
-
-func (t hubTask) find(src Source, part string) (rowFile, bool) {
-	finder, ok := src.(Finder)
-	if !ok {
-		return rowFile{}, false
+	var found []rowFile
+	for _, file := range files {
+		path, err := src.Path(ctx, fmt.Sprintf("hf:datasets/%s@%s/%s", t.repo, rev, file))
+		if err != nil {
+			return nil, fmt.Errorf("tasks: %s: %w", t.info.Name, err)
+		}
+		found = append(found, rowFile{path: path, name: t.repo + "/" + file, format: format, limit: t.limit})
 	}
-	path, ok := finder.Find(t.info.Name + "-" + part)
-	return rowFile{path: path, columns: t.bare, limit: t.limit}, ok
-}
-
-func (t hubTask) download(ctx context.Context, src Source, c *collector, split string, test bool) error {
-	artifact := fmt.Sprintf("hf:datasets/%s@%s/%s/%s/0000.parquet", t.repo, converted, t.config, split)
-	path, err := src.Path(ctx, artifact)
-	if err != nil {
-		return fmt.Errorf("tasks: %s: %w", t.info.Name, err)
-	}
-	return c.read(ctx, rowFile{path: path, name: t.repo + "/" + split, format: "parquet", limit: t.limit}, test, t.make)
+	return found, nil
 }

@@ -7,7 +7,7 @@ func hubTasks() []Task {
 	return []Task{
 		hubTask{
 			info: nlpInfo("sst2", "movie review phrases, sentiment", "Socher et al. 2013 (GLUE)", "not stated by the authors; research use", "negative", "positive"),
-			repo: "stanfordnlp/sst2", config: "default", train: []string{"train"}, test: "validation",
+			repo: "stanfordnlp/sst2", train: splits("default", "train"), test: splits("default", "validation"),
 			make: func(r *row) Example {
 				text := "sentence"
 				if !r.has(text) && r.has("content") {
@@ -18,7 +18,7 @@ func hubTasks() []Task {
 		},
 		hubTask{
 			info: nlpInfo("cola", "is the sentence acceptable English", "Warstadt et al. 2019 (GLUE)", "not stated by the authors; research use", "unacceptable", "acceptable"),
-			repo: "nyu-mll/glue", config: "cola", train: []string{"train"}, test: "validation", bare: []string{"sentence", "label"},
+			repo: "nyu-mll/glue", train: splits("cola", "train"), test: splits("cola", "validation"), bare: []string{"sentence", "label"},
 			make: func(r *row) Example { return yesNo(strings.TrimSpace(r.text("sentence")), r.yes("label")) },
 		},
 	}

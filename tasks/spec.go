@@ -46,6 +46,7 @@ type Spec struct {
 	Chosen   string            `yaml:"chosen"`  // rank: column of the better one of two
 	Rejected string            `yaml:"rejected"`
 	Choices  string            `yaml:"choices"` // rank: column with the list of candidates
+	Board    string            `yaml:"board"`   // chess files: how the board is written (ladder, fen, words, san, uci)
 	Answer   string            `yaml:"answer"`  // rank: number of the right one from 0, its letter or its text; generate: the answer
 }
 
@@ -71,7 +72,7 @@ func (s *Strings) UnmarshalYAML(node *yaml.Node) error {
 var specKeys = []string{
 	"name", "category", "form", "title", "source", "licence", "metric", "version", "train", "test", "format", "header",
 	"columns", "split", "template", "control", "group", "id", "label", "labels", "classes", "soft", "chosen", "rejected",
-	"choices", "answer",
+	"choices", "answer", "board",
 }
 
 func isSpec(path string) bool {
@@ -167,6 +168,9 @@ func (s *Spec) check(fault func(key, format string, args ...any)) {
 	default:
 		fault("form", "unknown form %q (have: %s, %s, %s)", s.Form, Classify, Rank, Generate)
 	}
+	if s.Category == "" && s.Board != "" {
+		s.Category = Chess
+	}
 	if s.Category == "" {
 		s.Category = map[Form]Category{Classify: NLP, Rank: Reward, Generate: Generative}[s.Form]
 	}
@@ -188,6 +192,10 @@ func (s *Spec) check(fault func(key, format string, args ...any)) {
 	}
 	if s.Licence == "" {
 		s.Licence = "not stated"
+	}
+	if s.Board != "" {
+		s.checkBoard(fault)
+		return
 	}
 	if len(s.Train) == 0 {
 		fault("train", "no \"train\": name the file with the examples")
@@ -240,6 +248,19 @@ func (s *Spec) check(fault func(key, format string, args ...any)) {
 		if s.Template == "" {
 			s.Template = "{prompt}"
 		}
+	}
+}
+
+// checkBoard checks a task on a file of chess problems, which has no columns to name.
+func (s *Spec) checkBoard(fault func(key, format string, args ...any)) {
+	if !slices.Contains(boardForms, boardForm(s.Board)) {
+		fault("board", "unknown form of a board %q (have: %s, %s, %s, %s, %s)", s.Board, ladderForm, fenForm, wordsForm, sanForm, uciForm)
+	}
+	if s.Category != Chess {
+		fault("category", "\"board\" is for the category %q", Chess)
+	}
+	if len(s.Train) != 1 || len(s.Test) > 0 || s.Split != nil {
+		fault("train", "a chess task takes one file: train: puzzles.csv")
 	}
 }
 

@@ -1,0 +1,194 @@
+package tasks
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/corentings/chess/v2"
+)
+
+// A chessMove is a legal move and what the rules say about it.
+type chessMove struct {
+	chess.Move
+	check, capture, mate bool
+}
+
+// legalMoves returns the legal moves of a position in the order of their UCI text.
+func legalMoves(pos *chess.Position) []chessMove {
+	list := pos.ValidMoves()
+	moves := make([]chessMove, len(list))
+	for i, m := range list {
+		moves[i] = chessMove{Move: m, check: m.HasTag(chess.Check), capture: m.HasTag(chess.Capture) || m.HasTag(chess.EnPassant)}
+		moves[i].mate = moves[i].check && len(pos.Update(&m).ValidMoves()) == 0
+	}
+	slices.SortFunc(moves, func(a, b chessMove) int { return strings.Compare(uci(a.Move), uci(b.Move)) })
+	return moves
+}
+
+func uci(m chess.Move) string { return chess.UCINotation{}.Encode(nil, &m) }
+
+// bareSAN writes a move without "+" and "#", which would say that it is check or mate.
+func bareSAN(pos *chess.Position, m chess.Move) string {
+	return strings.TrimRight(chess.AlgebraicNotation{}.Encode(pos, &m), "+#")
+}
+
+// sanMove takes apart a move in standard algebraic notation: piece, file, rank, target, promotion.
+var sanMove = regexp.MustCompile(`^([KQRBN]?)([a-h]?)([1-8]?)x?([a-h][1-8])=?([QRBN]?)$`)
+
+// parseSAN finds the one legal move that the text names. The library's own decoder is not used: it also takes a move of
+// another piece when the one that is named cannot go there.
+func parseSAN(pos *chess.Position, text string) (chess.Move, error) {
+	bare := strings.TrimRight(text, "+#!?")
+	var found []chess.Move
+	castle := map[string]chess.MoveTag{"O-O": chess.KingSideCastle, "0-0": chess.KingSideCastle, "O-O-O": chess.QueenSideCastle, "0-0-0": chess.QueenSideCastle}
+	tag, castles := castle[bare]
+	parts := sanMove.FindStringSubmatch(bare)
+	if parts == nil && !castles {
+		return chess.Move{}, fmt.Errorf("%q is not a move", text)
+	}
+	for _, m := range pos.ValidMoves() {
+		if castles {
+			if m.HasTag(tag) {
+				found = append(found, m)
+			}
+			continue
+		}
+		from, to := m.S1(), m.S2()
+		isCastle := m.HasTag(chess.KingSideCastle) || m.HasTag(chess.QueenSideCastle)
+		if pieceLetter(pos.Board().Piece(from).Type()) == parts[1] && to.String() == parts[4] && !isCastle &&
+			(parts[2] == "" || from.File().String() == parts[2]) && (parts[3] == "" || from.Rank().String() == parts[3]) &&
+			pieceLetter(m.Promo()) == parts[5] {
+			found = append(found, m)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return chess.Move{}, fmt.Errorf("move %q is not legal", text)
+	case 1:
+		return found[0], nil
+	}
+	return chess.Move{}, fmt.Errorf("move %q can be made by %d pieces", text, len(found))
+}
+
+// parseUCI finds the legal move of that text, such as e2e4 or e7e8q.
+func parseUCI(pos *chess.Position, text string) (chess.Move, error) {
+	for _, m := range pos.ValidMoves() {
+		if uci(m) == text {
+			return m, nil
+		}
+	}
+	return chess.Move{}, fmt.Errorf("move %q is not legal", text)
+}
+
+// pieceLetter is the letter of algebraic notation; pawns and no piece have none.
+func pieceLetter(t chess.PieceType) string {
+	return map[chess.PieceType]string{chess.King: "K", chess.Queen: "Q", chess.Rook: "R", chess.Bishop: "B", chess.Knight: "N"}[t]
+}
+
+// parseFEN reads a position that can come up in a game as far as the number of pieces and the check tell. Four fields
+// are enough, as in EPD.
+func parseFEN(fen string) (pos *chess.Position, err error) {
+	defer func() { // the library indexes its tables with what it read
+		if p := recover(); p != nil {
+			pos, err = nil, fmt.Errorf("not a position: %q", fen)
+		}
+	}()
+	fields := strings.Fields(fen)
+	if len(fields) < 4 {
+		return nil, fmt.Errorf("%q is not a FEN: %d fields, want 6", fen, len(fields))
+	}
+	if len(fields) < 6 {
+		fields = append(fields[:4], "0", "1")
+	}
+	pos = new(chess.Position)
+	if err := pos.UnmarshalText([]byte(strings.Join(fields[:6], " "))); err != nil {
+		return nil, fmt.Errorf("%q is not a FEN: %w", fen, err)
+	}
+	kings, pieces := map[chess.Color]int{}, map[chess.Color]int{}
+	for square, p := range pos.Board().SquareMap() {
+		pieces[p.Color()]++
+		if p.Type() == chess.King {
+			kings[p.Color()]++
+		}
+		if rank := square.Rank(); p.Type() == chess.Pawn && (rank == chess.Rank1 || rank == chess.Rank8) {
+			return nil, fmt.Errorf("%q: pawn on %v", fen, square)
+		}
+	}
+	for _, color := range []chess.Color{chess.White, chess.Black} {
+		if kings[color] != 1 {
+			return nil, fmt.Errorf("%q: %s has %d kings", fen, color.Name(), kings[color])
+		}
+		if pieces[color] > 16 {
+			return nil, fmt.Errorf("%q: %s has %d pieces", fen, color.Name(), pieces[color])
+		}
+	}
+	if waitingInCheck(pos) {
+		return nil, fmt.Errorf("%q: the side that is not to move is in check", fen)
+	}
+	return pos, nil
+}
+
+// waitingInCheck reports whether the side to move could take the king.
+func waitingInCheck(pos *chess.Position) bool {
+	for _, m := range pos.ValidMoves() {
+		if pos.Board().Piece(m.S2()).Type() == chess.King {
+			return true
+		}
+	}
+	return false
+}
+
+// matesIn1 returns the moves that mate.
+func matesIn1(moves []chessMove) []chessMove {
+	var mates []chessMove
+	for _, m := range moves {
+		if m.mate {
+			mates = append(mates, m)
+		}
+	}
+	return mates
+}
+
+// hasMate reports whether some move mates.
+func hasMate(pos *chess.Position) bool {
+	for _, m := range pos.ValidMoves() {
+		if m.HasTag(chess.Check) && len(pos.Update(&m).ValidMoves()) == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// forcesMate reports whether every reply to the move leaves a mate in one. refuter is the reply that is tried first, as
+// what refutes one move often refutes the next; the reply that refuted this one comes back.
+func forcesMate(pos *chess.Position, m chess.Move, refuter string) (forced bool, refutedBy string) {
+	after := pos.Update(&m)
+	replies := after.ValidMoves()
+	if len(replies) == 0 {
+		return false, refuter // mate at once or stalemate: not a mate in two
+	}
+	if i := slices.IndexFunc(replies, func(r chess.Move) bool { return uci(r) == refuter }); i > 0 {
+		replies[0], replies[i] = replies[i], replies[0]
+	}
+	for _, r := range replies {
+		if !hasMate(after.Update(&r)) {
+			return false, uci(r)
+		}
+	}
+	return true, refuter
+}
+
+// matesIn2 returns the moves after which mate in one follows whatever the reply, for a position without a mate in one.
+func matesIn2(pos *chess.Position, moves []chessMove) []chessMove {
+	var keys []chessMove
+	refuter := ""
+	for _, m := range moves {
+		var forced bool
+		if forced, refuter = forcesMate(pos, m.Move, refuter); forced {
+			keys = append(keys, m)
+		}
+	}
+	return keys
+}

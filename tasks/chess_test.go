@@ -1,0 +1,473 @@
+package tasks
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/corentings/chess/v2"
+
+	"w2s/internal/shareddata"
+)
+
+func position(t testing.TB, fen string) *chess.Position {
+	t.Helper()
+	pos := chess.StartingPosition()
+	if err := pos.UnmarshalText([]byte(fen)); err != nil {
+		t.Fatal(err)
+	}
+	return pos
+}
+
+func perft(pos *chess.Position, depth int) int {
+	moves := pos.ValidMoves()
+	if depth == 1 {
+		return len(moves)
+	}
+	n := 0
+	for i := range moves {
+		n += perft(pos.Update(&moves[i]), depth-1)
+	}
+	return n
+}
+
+// The rules library counts the positions that the chess programming community agrees on (Kaufman's and Roth's set).
+func TestRulesPerft(t *testing.T) {
+	for _, c := range []struct {
+		fen    string
+		counts []int
+	}{
+		{"rnbqkbnr/pppppppp/8/8/8/8/PPPPPPPP/RNBQKBNR w KQkq - 0 1", []int{20, 400, 8902, 197281}},
+		{"r3k2r/p1ppqpb1/bn2pnp1/3PN3/1p2P3/2N2Q1p/PPPBBPPP/R3K2R w KQkq - 0 1", []int{48, 2039, 97862}},
+		{"8/2p5/3p4/KP5r/1R3p1k/8/4P1P1/8 w - - 0 1", []int{14, 191, 2812, 43238}},
+		{"r3k2r/Pppp1ppp/1b3nbN/nP6/BBP1P3/q4N2/Pp1P2PP/R2Q1RK1 w kq - 0 1", []int{6, 264, 9467}},
+		{"rnbq1k1r/pp1Pbppp/2p5/8/2B5/8/PPP1NnPP/RNBQK2R w KQ - 1 8", []int{44, 1486, 62379}},
+		{"r4rk1/1pp1qppp/p1np1n2/2b1p1B1/2B1P1b1/P1NP1N2/1PP1QPPP/R4RK1 w - - 0 10", []int{46, 2079, 89890}},
+	} {
+		for i, want := range c.counts {
+			if got := perft(position(t, c.fen), i+1); got != want {
+				t.Errorf("%s: depth %d: %d positions, want %d", c.fen, i+1, got, want)
+			}
+		}
+	}
+}
+
+// chessReference is what python-chess says, written by fixtures/tasks/make_chess.py.
+type chessReference struct {
+	Positions []struct {
+		FEN         string            `json:"fen"`
+		Legal       map[string]string `json:"legal"` // UCI → SAN without + and #
+		Mates1      []string          `json:"mates1"`
+		Mates2      *[]string         `json:"mates2"`
+		Ladder      string            `json:"ladder"`
+		LadderMoves map[string]string `json:"ladder_moves"`
+	} `json:"positions"`
+	Game struct{ SAN, UCI, FEN string } `json:"game"`
+}
+
+func reference(t testing.TB) chessReference {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(shareddata.Root(), "fixtures", "tasks", "chess.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ref chessReference
+	if err := json.Unmarshal(data, &ref); err != nil {
+		t.Fatal(err)
+	}
+	return ref
+}
+
+func uciList(moves []chessMove) []string {
+	list := []string{}
+	for _, m := range moves {
+		list = append(list, uci(m.Move))
+	}
+	return list
+}
+
+func TestChessAgainstPythonChess(t *testing.T) {
+	mates1, mates2 := 0, 0
+	for _, p := range reference(t).Positions {
+		pos, err := parseFEN(p.FEN)
+		if err != nil {
+			t.Errorf("%s: %v", p.FEN, err)
+			continue
+		}
+		moves := legalMoves(pos)
+		if len(moves) != len(p.Legal) {
+			t.Errorf("%s: %d legal moves, want %d", p.FEN, len(moves), len(p.Legal))
+		}
+		for _, m := range moves {
+			want, ok := p.Legal[uci(m.Move)]
+			if san := bareSAN(pos, m.Move); !ok || san != want {
+				t.Errorf("%s: move %s is %q, want %q", p.FEN, uci(m.Move), san, want)
+			}
+			if back, err := parseSAN(pos, want); err != nil || uci(back) != uci(m.Move) {
+				t.Errorf("%s: %q is read as %s, %v", p.FEN, want, uci(back), err)
+			}
+			if got := ladderMove(pos, m.Move); got != p.LadderMoves[uci(m.Move)] {
+				t.Errorf("%s: ladder move %q, want %q", p.FEN, got, p.LadderMoves[uci(m.Move)])
+			}
+		}
+		if got := uciList(matesIn1(moves)); !slices.Equal(got, p.Mates1) {
+			t.Errorf("%s: mates %v, want %v", p.FEN, got, p.Mates1)
+		}
+		if len(p.Mates1) > 0 != hasMate(pos) {
+			t.Errorf("%s: hasMate is %v", p.FEN, hasMate(pos))
+		}
+		mates1 += len(p.Mates1)
+		if p.Mates2 != nil && len(p.Mates1) == 0 {
+			if got := uciList(matesIn2(pos, moves)); !slices.Equal(got, *p.Mates2) {
+				t.Errorf("%s: mates in two %v, want %v", p.FEN, got, *p.Mates2)
+			}
+			mates2 += len(*p.Mates2)
+		}
+		if got := ladderPosition(pos); got != p.Ladder {
+			t.Errorf("%s:\n got %s\nwant %s", p.FEN, got, p.Ladder)
+		}
+	}
+	if mates1 < 60 || mates2 < 25 {
+		t.Errorf("the reference has %d mates in one and %d in two: too few to tell anything", mates1, mates2)
+	}
+}
+
+// The positions that are part of the program are what Mates makes, and solve as stated (the first ones are compared
+// with python-chess above).
+func TestEmbeddedMates(t *testing.T) {
+	for depth, count := range map[int]int{1: mate1Count, 2: mate2Count} {
+		list, err := embeddedMates(depth)
+		if err != nil || len(list) != count {
+			t.Fatalf("mate in %d: %d positions, %v", depth, len(list), err)
+		}
+		n := map[int]int{1: 40, 2: 4}[depth]
+		made, err := Mates(context.Background(), depth, generatedSeed, n)
+		if err != nil || !reflect.DeepEqual(made, list[:n]) {
+			t.Errorf("mate in %d: made other positions, %v", depth, err)
+		}
+		if other, err := Mates(context.Background(), depth, 2, 3); err != nil || reflect.DeepEqual(other, list[:3]) {
+			t.Errorf("mate in %d: another seed makes the same, %v", depth, err)
+		}
+	}
+	for _, m := range must(embeddedMates(1)) {
+		pos := position(t, m.FEN)
+		if got := uciList(matesIn1(legalMoves(pos))); !slices.Equal(got, m.Keys) {
+			t.Errorf("%s: mates %v, want %v", m.FEN, got, m.Keys)
+		}
+	}
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// Every BIG-bench example: its target is a mate by the rules, and the moves that the file lists are the legal ones in
+// nearly all (the file writes a few differently).
+func TestBIGBench(t *testing.T) {
+	path := shareddata.Path(t, "data", "bigbench-checkmate-in-one.json.gz")
+	var faults Faults
+	n, listed := 0, 0
+	_, err := rowFile{path: path, format: "bigbench"}.read(context.Background(), &faults, func(r *row) {
+		n++
+		p := bigbenchProblem(r)
+		if r.fault != "" {
+			t.Fatalf("example %d: %s", r.line, r.fault)
+		}
+		moves := legalMoves(p.pos)
+		if right, reason := rightMoves(p, moves); len(right) == 0 {
+			t.Errorf("example %d: %s", r.line, reason)
+		}
+		want := r.columns["target_scores"].(map[string]any)
+		same := len(moves) == len(want)
+		for _, m := range moves {
+			_, ok := want[chess.AlgebraicNotation{}.Encode(p.pos, &m.Move)]
+			same = same && ok
+		}
+		if same {
+			listed++
+		}
+	})
+	if err != nil || faults.err() != nil || n != 3500 || listed < 3450 {
+		t.Errorf("%d examples, %d of them with the legal moves as candidates, error %v, faults %v", n, listed, err, faults.err())
+	}
+}
+
+func TestSANRefusesWhatIsNotLegal(t *testing.T) {
+	// The knight on b1 is pinned by nothing but absent: Nbd2 must not be read as the move of the knight on f3.
+	pos := position(t, "rnbqkbnr/pppppppp/8/8/8/5N2/PPP1PPPP/R1BQKB1R w KQkq - 0 1")
+	for _, bad := range []string{"Nbd2", "e5x", "", "O-O", "Ke1", "e9", "Qd9", "N3d2+extra", "a8=Q"} {
+		if m, err := parseSAN(pos, bad); err == nil {
+			t.Errorf("%q is read as %s", bad, uci(m))
+		}
+	}
+	two := position(t, "4k3/8/8/8/8/8/8/R3K2R w KQ - 0 1")
+	if _, err := parseSAN(two, "Rf1"); err != nil {
+		t.Errorf("Rf1: %v", err)
+	}
+	if _, err := parseSAN(position(t, "4k3/8/8/8/8/4K3/8/R6R w - - 0 1"), "Re1"); err == nil {
+		t.Error("an ambiguous move is read")
+	}
+}
+
+func TestFENRefusesImpossiblePositions(t *testing.T) {
+	for _, bad := range []string{
+		"", "8/8/8/8/8/8/8/8 w - - 0 1", "k7/8/8/8/8/8/8/8 w - - 0 1", "kk6/8/8/8/8/8/8/K7 w - - 0 1", "k6P/8/8/8/8/8/8/K7 w - - 0 1",
+		"k7/8/8/8/8/8/8/K6R/8 w - - 0 1", "k7/9/8/8/8/8/8/K7 w - - 0 1", "k7/8/8/8/8/8/8/K7 x - - 0 1", "k6R/8/8/8/8/8/8/K7 w - - 0 1",
+		"k7/8/QQQQQQQQ/QQQQQQQQ/8/8/8/K7 b - - 0 1", "k7/8/8/8/8/8/8/K7 w",
+	} {
+		if _, err := parseFEN(bad); err == nil {
+			t.Errorf("%q is read", bad)
+		}
+	}
+}
+
+func TestBoardForms(t *testing.T) {
+	ref := reference(t).Game
+	game, pos, err := playSAN(ref.SAN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := board{pos: pos, game: game}
+	if pos.String() != ref.FEN {
+		t.Errorf("position %s, want %s", pos, ref.FEN)
+	}
+	if got := uciForm.prompt(b); got != ref.UCI {
+		t.Errorf("UCI game %q, want %q", got, ref.UCI)
+	}
+	if got, want := sanForm.prompt(b), ref.SAN+" 31."; got != want {
+		t.Errorf("SAN game\n%q, want\n%q", got, want)
+	}
+	back := position(t, "6k1/5ppp/8/8/8/8/5PPP/3R2K1 w - - 0 1")
+	mate, err := parseUCI(back, "d1d8")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for form, want := range map[boardForm]string{
+		ladderForm: "castle: ep: Rd1 Kg1 Pf2 Pg2 Ph2 pf7 pg7 ph7 kg8 ring pf7 pg7 ph7 .f8 .h8 kg8 move d1 -d8", // FORMAT.md's example
+		fenForm:    "FEN: 6k1/5ppp/8/8/8/8/5PPP/3R2K1 w - - 0 1 Move: Rd8",
+		wordsForm:  "white to move. white: king g1, rook d1, pawn f2, pawn g2, pawn h2. black: king g8, pawn f7, pawn g7, pawn h7. Move: rook d1 to d8",
+	} {
+		if got := form.join(board{pos: back}, mate); got != want {
+			t.Errorf("%s: %q, want %q", form, got, want)
+		}
+	}
+}
+
+func loadNamed(t testing.TB, name string, src Source) *Data {
+	t.Helper()
+	task, err := Lookup(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := task.Load(context.Background(), src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func TestChessTaskForms(t *testing.T) {
+	all := loadNamed(t, "chess-mate1", nil)
+	if len(all.Pool) < mate1Count-20 {
+		t.Errorf("%d examples of %d positions", len(all.Pool), mate1Count)
+	}
+	for _, e := range all.Pool {
+		for i, text := range e.Texts {
+			if !strings.HasSuffix(text, " move "+e.Control[i]) || strings.ContainsAny(e.Control[i], "+#") {
+				t.Fatalf("text %q with control %q", text, e.Control[i])
+			}
+		}
+	}
+	few := loadNamed(t, "chess-mate1-words-few", nil)
+	for _, e := range few.Pool {
+		if len(e.Texts) > fewMoves && e.Gold[0] > 0.2 || !strings.Contains(e.Texts[0], "to move. white: king") {
+			t.Fatalf("%d candidates, first %q", len(e.Texts), e.Texts[0])
+		}
+	}
+	free := loadNamed(t, "chess-mate1-free", nil)
+	for _, e := range free.Pool {
+		if !strings.HasSuffix(e.Texts[0], " move") || !strings.Contains(e.Answer, " -") || slices.Contains(e.Also, e.Answer) {
+			t.Fatalf("prompt %q, answer %q, also %q", e.Texts[0], e.Answer, e.Also)
+		}
+	}
+	small := loadNamed(t, "chess-mate1-n50-seed3", nil)
+	if len(small.Pool) != 50 || reflect.DeepEqual(small.Pool, loadNamed(t, "chess-mate1-n50", nil).Pool) {
+		t.Errorf("%d examples, or the seed changes nothing", len(small.Pool))
+	}
+	for _, bad := range []string{"chess-mate1-san", "chess-mate1-uci", "chess-mate1-n3", "chess-mate1-nx", "chess-mate3", "chess-mate1-single-few", "chess-mate1-seed-1", "movies-single"} {
+		if _, err := Lookup(bad); err == nil {
+			t.Errorf("%s: accepted", bad)
+		}
+	}
+}
+
+// The wrong move of the single form is a check where there is one: 'it gives check' must not be the answer.
+func TestChessSingleChecksFirst(t *testing.T) {
+	d := loadNamed(t, "chess-mate1-fen-single", nil)
+	yes, wrongChecks, couldCheck := 0, 0, 0
+	for _, e := range d.Pool {
+		if argmax(e.Gold) == 1 {
+			yes++
+			continue
+		}
+		fen, san, _ := strings.Cut(strings.TrimPrefix(e.Texts[0], "FEN: "), " Move: ")
+		pos := position(t, fen)
+		move := must(parseSAN(pos, san))
+		for _, m := range legalMoves(pos) {
+			if m.check && !m.mate {
+				couldCheck++
+				if move.HasTag(chess.Check) {
+					wrongChecks++
+				}
+				break
+			}
+		}
+	}
+	if n := len(d.Pool); yes < n*45/100 || yes > n*55/100 {
+		t.Errorf("%d of %d are right", yes, n)
+	}
+	if couldCheck == 0 || wrongChecks != couldCheck {
+		t.Errorf("%d of %d wrong moves are checks", wrongChecks, couldCheck)
+	}
+}
+
+const lichessHead = "PuzzleId,FEN,Moves,Rating,RatingDeviation,Popularity,NbPlays,Themes,GameUrl,OpeningTags\n"
+
+func TestChessFiles(t *testing.T) {
+	dir := t.TempDir()
+	var csv, fen strings.Builder
+	csv.WriteString(lichessHead)
+	for i, m := range must(embeddedMates(1))[:30] {
+		// The puzzle starts a move earlier in a real file; here the other side first shuffles its king in a made position.
+		fmt.Fprintf(&fen, "# %d\n%s\n", i, m.FEN)
+	}
+	fmt.Fprintf(&csv, "0001,4k3/8/8/8/8/8/5PPP/3R2K1 b - - 0 1,e8f8 d1d8,1500,80,90,100,endgame,url,\n")
+	fmt.Fprintf(&csv, "0002,6k1/4Rppp/8/8/8/8/5PPP/6K1 b - - 0 1,h7h6 e7e8 g8h7 e8e7,1500,80,90,100,mate,url,\n")
+	for i := range 20 { // pawns on other sets of files
+		rank := []byte("11111PPP")
+		for bit, file := range []int{0, 1, 2, 4, 7} {
+			if i>>bit&1 == 1 {
+				rank[file] = "P1"[file/7]
+			}
+		}
+		fmt.Fprintf(&csv, "1%03d,6k1/5ppp/8/8/8/8/%s/3R2K1 b - - 0 1,g8f8 d1d8,1500,80,90,100,x,url,\n", i, rank)
+	}
+	d := load(t, write(t, dir, "puzzles.csv", csv.String()))
+	if len(d.Pool) != 22 {
+		t.Errorf("lichess: %d examples, want 22", len(d.Pool))
+	}
+	if d = load(t, write(t, dir, "made.fen", fen.String())); len(d.Pool) != 30 {
+		t.Errorf("fen: %d examples, want 30", len(d.Pool))
+	}
+	write(t, dir, "p.csv", csv.String())
+	d = load(t, write(t, dir, "words.yaml", "form: generate\nboard: words\ntrain: p.csv\n"))
+	found := false
+	for _, e := range d.Pool {
+		found = found || e.Answer == "rook e7 to e8" && strings.HasPrefix(e.Texts[0], "white to move. white: king g1, rook e7")
+	}
+	if !found {
+		t.Error("puzzle 0002 is not asked after the opponent's move")
+	}
+	_, err := OpenFile(write(t, dir, "san.yaml", "form: rank\nboard: san\ntrain: p.csv\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := Check(context.Background(), filepath.Join(dir, "san.yaml"))
+	if err != nil || report.Faults == nil || !contains(report.Faults.Error(), `p.csv:2: the form "san" tells a position by its game`) {
+		t.Errorf("report %+v, %v", report, err)
+	}
+	report, err = Check(context.Background(), write(t, dir, "bad.csv", lichessHead+"1,8/8/8/8/8/8/8/8 w - - 0 1,e2e4 e7e5,,,,,,,\n2,6k1/5ppp/8/8/8/8/5PPP/3R2K1 b - - 0 1,g8g1 d1d8,,,,,,,\n3,6k1/5ppp/8/8/8/8/5PPP/3R2K1 b - - 0 1,g8f8,,,,,,,\n"))
+	if err != nil || report.Faults == nil {
+		t.Fatalf("report %+v, %v", report, err)
+	}
+	for _, want := range []string{"bad.csv:2: ", "kings", `bad.csv:3: Moves: move "g8g1" is not legal`, "bad.csv:4: Moves"} {
+		if !contains(report.Faults.Error(), want) {
+			t.Errorf("no %q in %v", want, report.Faults)
+		}
+	}
+}
+
+func TestPGN(t *testing.T) {
+	game := `[Event "made up"]
+[White "a; b"]
+
+1. f3 {a comment (with 2. Nf3 signs)} e5 2. g4 $4 (2. e4 Nf6 (2... d5)) ; rest of the line 3. e4
+2... Qh4# 0-1
+
+`
+	var games strings.Builder
+	for i := range 13 { // games that differ: a pawn move in between
+		fmt.Fprintf(&games, "[Round \"%d\"]\n\n1. f3 e5 2. %s %s 3. g4 Qh4# 0-1\n\n", i, []string{"a3", "b3", "c3"}[i%3], []string{"a6", "b6", "c6", "d6", "h6"}[i/3])
+	}
+	dir := t.TempDir()
+	path := write(t, dir, "g.pgn", game+games.String())
+	d := load(t, path)
+	if len(d.Pool) != 14 {
+		t.Fatalf("%d examples, want 14", len(d.Pool))
+	}
+	write(t, dir, "s.pgn", game+games.String())
+	d = load(t, write(t, dir, "s.yaml", "form: generate\nboard: san\ntrain: s.pgn\n"))
+	found := false
+	for _, e := range d.Pool {
+		found = found || e.Texts[0] == "1. f3 e5 2. g4" && e.Answer == "Qh4"
+	}
+	if !found {
+		t.Errorf("the fool's mate is not among the examples: %q", d.Pool[0].Texts)
+	}
+	for text, want := range map[string]string{
+		"1. e4 e9\n":                    "g.pgn:1: game: after 1 plies",
+		"[A \"b\"]\n1. e4 {open\n":      "inside a comment",
+		"1. e4 ) e5 1-0\n":              `without "("`,
+		"[FEN \"x\"]\n\n1. e4 e5 1-0\n": "is not a FEN",
+	} {
+		report, err := Check(context.Background(), write(t, dir, "g.pgn", text))
+		if err != nil || report.Faults == nil || !contains(report.Faults.Error(), want) {
+			t.Errorf("%q: report %+v, %v, want %q", text, report, err, want)
+		}
+	}
+}
+
+func FuzzChess(f *testing.F) {
+	f.Add("fen", "6k1/5ppp/8/8/8/8/5PPP/3R2K1 w - - 0 1\n")
+	f.Add("fen", "8/8/8/K2pP2r/8/8/8/4k3 w - d6 0 1\n")
+	f.Add("pgn", "[FEN \"4k3/8/8/8/8/8/8/R3K2R w KQ - 0 1\"]\n1. O-O {x} (1. Rf1) Ke7 *\n")
+	f.Add("pgn", "1. f3 e5 2. g4 Qh4# 0-1")
+	f.Add("csv", lichessHead+"1,4k3/8/8/8/8/8/5PPP/3R2K1 b - - 0 1,e8f8 d1d8,,,,,,,\n")
+	f.Add("json", `{"examples":[{"input":"1. f3 e5 2. g4","target":"Qh4#","target_scores":{"Qh4#":1}}]}`)
+	f.Fuzz(func(t *testing.T, ext, text string) {
+		switch ext {
+		case "fen", "pgn", "csv", "json":
+		default:
+			return
+		}
+		path := filepath.Join(t.TempDir(), "a."+ext)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		kind := chessKind(path)
+		if kind == "" {
+			return
+		}
+		for _, form := range boardForms {
+			task := filePuzzles(path, kind)
+			task.form = form
+			c := newCollector(task.info)
+			err := task.from.file.read(context.Background(), c, func(p problem) { task.add(c, p) })
+			if err != nil || c.faults.err() != nil {
+				continue
+			}
+			if _, err := c.data(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}

@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -33,8 +34,9 @@ type Info struct {
 	// Operators outside the default domain are named domain:Op.
 	Ops          map[string]int
 	Initializers []Initializer // constants of the main graph, Constant nodes that hold a tensor included
-	// Params is the number of elements in all floating-point and 8-bit constants, subgraphs included. A matrix that the
-	// export stores twice (tied embeddings) counts twice; 4-bit weights count by the bytes that hold them.
+	// Params is the number of elements in all floating-point and 8-bit constants that are not scalars, subgraphs
+	// included. A matrix that the export stores twice (tied embeddings) counts twice; 4-bit weights count by the bytes
+	// that hold them.
 	Params int64
 
 	nodes []graphNode // of the main graph
@@ -270,6 +272,9 @@ func (p *parser) graph(f *field, depth int) error {
 	})
 }
 
+// weightTypes are the types in which exports store weights.
+var weightTypes = []DataType{Float16, BFloat16, Float32, Float64, Int8, Uint8}
+
 // constant counts a tensor as parameters, and keeps it when it belongs to the main graph.
 func (p *parser) constant(t Initializer, depth int) error {
 	if err := p.count(); err != nil {
@@ -279,8 +284,9 @@ func (p *parser) constant(t Initializer, depth int) error {
 	if !ok {
 		return fmt.Errorf("constant %q has the impossible shape %v", t.Name, t.Dims)
 	}
-	switch t.Type {
-	case Float16, BFloat16, Float32, Float64, Int8, Uint8:
+	switch {
+	case len(t.Dims) == 0: // a number of the formula, such as the root of the head's size
+	case slices.Contains(weightTypes, t.Type):
 		if p.info.Params += n; p.info.Params < 0 {
 			return fmt.Errorf("constant %q has the impossible shape %v", t.Name, t.Dims)
 		}

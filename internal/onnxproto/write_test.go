@@ -127,7 +127,7 @@ func TestRoundTrip(t *testing.T) {
 	if !reflect.DeepEqual(f.Ops, wantOps) {
 		t.Errorf("operators %v", f.Ops)
 	}
-	if f.Params != 8+1+2 { // table, low, offset; the int64 axis is none
+	if f.Params != 8+2 { // table and offset; neither the scalar low nor the int64 axis
 		t.Errorf("%d parameters", f.Params)
 	}
 	for _, want := range []struct {

@@ -2,7 +2,9 @@ package safetensors
 
 import (
 	"encoding/binary"
+	"maps"
 	"math"
+	"slices"
 
 	"w2s/internal/half"
 )
@@ -30,6 +32,12 @@ func (f *File) Floats(name string) ([]float32, error) {
 		}
 	}
 	return v, nil
+}
+
+// Bytes reads a tensor of any known type as the file holds it, little-endian and row-major.
+func (f *File) Bytes(name string) ([]byte, error) {
+	_, b, err := f.data(name, slices.Sorted(maps.Keys(sizes))...)
+	return b, err
 }
 
 // Float64s reads a tensor of type F64 or F32 without loss.

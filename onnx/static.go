@@ -1,0 +1,161 @@
+package onnx
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"w2s/internal/onnxproto"
+)
+
+// BuildStatic makes a checkpoint of static token vectors: it turns the weights and the tokenizer.json of rawDir into a
+// small ONNX graph and writes model.onnx, tokenizer.json and w2s.json into outDir, which may exist. dims keeps the
+// first dimensions only (vectors trained Matryoshka-style stay meaningful when cut); 0 keeps all.
+//
+// It reads three layouts, and computes exactly what their own Python packages compute:
+//
+//   - wordllama (any NAME.safetensors holding embedding.weight): the mean over the tokens, without special tokens,
+//     never truncated;
+//   - a StaticEmbedding of sentence-transformers (model.safetensors holding embedding.weight, in the folder or in its
+//     0_StaticEmbedding): the same, normalised where modules.json says so;
+//   - model2vec (model.safetensors holding embeddings, perhaps mapping and weights): unknown tokens are left out,
+//     texts are cut at config.json's max_length, vectors normalised where it says so. model2vec also cuts very long
+//     texts by characters before it looks at tokens; this is not imitated.
+//
+// A text without tokens has the zero vector. Vectors are normalised after the cut to dims. Who knows name, licence and
+// source of the vectors may add them to w2s.json.
+func BuildStatic(ctx context.Context, rawDir, outDir string, dims int) error {
+	raw, err := findStatic(rawDir)
+	if err != nil {
+		return fmt.Errorf("onnx: static vectors in %s: %w", rawDir, err)
+	}
+	if err := raw.build(ctx, outDir, dims); err != nil {
+		return fmt.Errorf("onnx: static vectors in %s: %w", rawDir, err)
+	}
+	return nil
+}
+
+func (s *staticSource) build(ctx context.Context, outDir string, dims int) error {
+	table, err := s.table(dims)
+	if err != nil {
+		return err
+	}
+	tokenizer, highest, err := s.plainTokenizer()
+	if err != nil {
+		return err
+	}
+	if highest >= table.rows {
+		return fmt.Errorf("the tokenizer has a token %d, but there are only %d vectors", highest, table.rows)
+	}
+	graph := staticGraph(table, s.unknown, s.normalize)
+	model, err := graph.Marshal()
+	if err != nil {
+		return err
+	}
+	card, err := json.MarshalIndent(s.card(table), "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(outDir, 0o777); err != nil {
+		return err
+	}
+	// w2s.json comes last: a folder that has it is complete.
+	for _, f := range []struct {
+		name string
+		data []byte
+	}{{"model.onnx", model}, {"tokenizer.json", tokenizer}, {"w2s.json", append(card, '\n')}} {
+		if err := replaceFile(filepath.Join(outDir, f.name), f.data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// card is the w2s.json of a static checkpoint. The pooling says how the vector came about; it is inside the model.
+func (s *staticSource) card(t vectorTable) Description {
+	return Description{Format: 1, Name: fmt.Sprintf("%s-%d", s.name, t.dims), Family: "static", Output: "sentence_embedding",
+		Pooling: PoolMean, MaxTokens: s.maxTokens, Params: int64(t.rows) * int64(t.dims)}
+}
+
+// staticGraph is: sentence_embedding = sum of the vectors of the tokens that count / max(1, how many there are).
+//
+// The sum is a matrix product of the mask with the gathered rows, which never holds a masked copy of them. unknown is a
+// token that does not count, -1 for none.
+func staticGraph(t vectorTable, unknown int64, normalize bool) onnxproto.Model {
+	batch, tokens := onnxproto.Dim{Name: "batch"}, onnxproto.Dim{Name: "tokens"}
+	g := graphBuilder{}
+	g.constant(onnxproto.Tensor{Name: "vectors", Type: t.typ, Dims: []int64{int64(t.rows), int64(t.dims)}, Data: t.data})
+	g.constant(onnxproto.Int64Tensor("one_axis", []int64{1}, []int64{1}))
+	g.constant(onnxproto.Float32Tensor("one", nil, []float32{1}))
+
+	mask := g.node("Cast", []string{"attention_mask"}, onnxproto.Int("to", int64(onnxproto.Float32)))
+	if unknown >= 0 {
+		g.constant(onnxproto.Int64Tensor("unknown", nil, []int64{unknown}))
+		known := g.node("Not", []string{g.node("Equal", []string{"input_ids", "unknown"})})
+		mask = g.node("Mul", []string{mask, g.node("Cast", []string{known}, onnxproto.Int("to", int64(onnxproto.Float32)))})
+	}
+	rows := g.node("Gather", []string{"vectors", "input_ids"}, onnxproto.Int("axis", 0)) // [batch, tokens, dims]
+	if t.typ != onnxproto.Float32 {
+		rows = g.node("Cast", []string{rows}, onnxproto.Int("to", int64(onnxproto.Float32)))
+	}
+	wide := g.node("Unsqueeze", []string{mask, "one_axis"}) // [batch, 1, tokens]
+	sum := g.node("Squeeze", []string{g.node("MatMul", []string{wide, rows}), "one_axis"})
+	count := g.node("Max", []string{g.node("ReduceSum", []string{mask, "one_axis"}, onnxproto.Int("keepdims", 1)), "one"})
+	mean := g.node("Div", []string{sum, count})
+	if normalize {
+		g.constant(onnxproto.Float32Tensor("least", nil, []float32{1e-12})) // a zero vector stays zero
+		norm := g.node("ReduceL2", []string{mean}, onnxproto.Ints("axes", 1), onnxproto.Int("keepdims", 1))
+		mean = g.node("Div", []string{mean, g.node("Max", []string{norm, "least"})})
+	}
+	g.nodes = append(g.nodes, onnxproto.Node{Op: "Identity", Inputs: []string{mean}, Outputs: []string{"sentence_embedding"}})
+	return onnxproto.Model{
+		Name: "static_vectors",
+		Inputs: []onnxproto.Value{
+			{Name: "input_ids", Type: onnxproto.Int64, Dims: []onnxproto.Dim{batch, tokens}},
+			{Name: "attention_mask", Type: onnxproto.Int64, Dims: []onnxproto.Dim{batch, tokens}},
+		},
+		Outputs: []onnxproto.Value{
+			{Name: "sentence_embedding", Type: onnxproto.Float32, Dims: []onnxproto.Dim{batch, {Size: int64(t.dims)}}},
+		},
+		Nodes:        g.nodes,
+		Initializers: g.constants,
+	}
+}
+
+// graphBuilder names the values between nodes.
+type graphBuilder struct {
+	nodes     []onnxproto.Node
+	constants []onnxproto.Tensor
+}
+
+func (g *graphBuilder) constant(t onnxproto.Tensor) { g.constants = append(g.constants, t) }
+
+func (g *graphBuilder) node(op string, inputs []string, attrs ...onnxproto.Attr) string {
+	out := fmt.Sprintf("%s_%d", op, len(g.nodes))
+	g.nodes = append(g.nodes, onnxproto.Node{Op: op, Inputs: inputs, Outputs: []string{out}, Attrs: attrs})
+	return out
+}
+
+// replaceFile writes a file aside and renames it, so that a file of that name is always whole.
+func replaceFile(path string, data []byte) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(f.Name())
+		}
+	}()
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Chmod(0o666&^os.FileMode(0o022)), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}

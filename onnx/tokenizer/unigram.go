@@ -36,7 +36,9 @@ func (e *unigramEntry) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(pair[0], &e.token); err != nil {
 		return err
 	}
-	return json.Unmarshal(pair[1], &e.score)
+	var err error
+	e.score, err = parseScore(string(pair[1]))
+	return err
 }
 
 func (l *loader) unigram(raw json.RawMessage) (*unigram, []string, error) {

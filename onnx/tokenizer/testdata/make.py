@@ -8,6 +8,7 @@ import gzip
 import itertools
 import json
 import pathlib
+import random
 import struct
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
@@ -340,11 +341,26 @@ def all_tokenizers():
         yield f"decoder-{name}", tokenizer
 
 
+def scores():
+    """How the library reads numbers: text to value, as it writes it again."""
+    random.seed(5)
+    texts = ["0", "-0.0", "1", "-7.25", "0.1", "-0.30000000000000004", "1e5", "1E-7", "2.5e+3", "123456789012345678901234567890",
+             "-18446744073709551615", "18446744073709551616.5", "0.000000000000000000000000000001234567890123456789", "4.9e-324",
+             "1.7976931348623157e308", "123456789e-300", "0e999", "5e-310", "9007199254740993", "1.00000000000000000000000000001"]
+    texts += [repr(-random.expovariate(0.1)) for _ in range(300)] + [repr(random.random() * 10.0 ** random.randint(-290, 290)) for _ in range(200)]
+    file = json.dumps(dict(version="1.0", added_tokens=[], model=dict(type="Unigram", unk_id=0, vocab=[[f"t{i}", "@"] for i in range(len(texts))])))
+    parts = file.split('"@"')
+    file = parts[0] + "".join(t + p for t, p in zip(texts, parts[1:]))
+    read = json.loads(Tokenizer.from_str(file).to_str())["model"]["vocab"]
+    return {text: score for text, (_, score) in zip(texts, read)}
+
+
 if __name__ == "__main__":
     out = HERE / "tokenizers"
     out.mkdir(exist_ok=True)
     for file in out.glob("*.json"):
         file.unlink()
+    (HERE / "scores.json").write_text(json.dumps(scores(), indent=0) + "\n")
     (HERE / "texts.json").write_text(json.dumps(TEXTS, indent=0) + "\n")
     with gzip.GzipFile(HERE / "expected.jsonl.gz", "wb", mtime=0) as expected:
         for name, tokenizer in all_tokenizers():

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"w2s/harness/head"
+	"w2s/harness/label"
 	"w2s/harness/stats"
 	"w2s/tasks"
 )
@@ -109,12 +110,12 @@ func (b *workbench) chain(ctx context.Context, cfg ChainConfig, result *Result) 
 			if err != nil {
 				return nil, err
 			}
-			q, err := quality(labels, gold)
+			q, err := label.Measure(labels, gold)
 			if err != nil {
 				return nil, err
 			}
 			orders[i] = order{record: HeadRecord{Role: Student, Model: model, Supervisor: from(l).ID, Treatment: "soft",
-				Seed: l.part.seed, Variant: variant, Labels: q}, examples: examples, labels: labels, loss: l.loss}
+				Seed: l.part.seed, Variant: variant, Labels: &LabelQuality{Quality: q, Raw: q}}, examples: examples, labels: labels, loss: l.loss}
 		}
 		return b.train(ctx, b.data[model], orders)
 	}

@@ -18,6 +18,7 @@ type Config struct {
 	Tasks      []tasks.Task
 	Losses     []head.Loss       // of the student; weak supervisor and strong ceiling learn by cross-entropy
 	Treatments []label.Treatment // of the weak labels; empty: as they are
+	Simulated  []Simulated       // supervisors that are no model, beside those of Pairs
 	Seeds      []uint64          // each cuts the training pool into halves of its own
 	Train      int               // examples in the training pool, both halves together; 0: DefaultTrain, or what there is
 	Test       int               // test examples; 0: DefaultTest, or what can be spared
@@ -61,6 +62,7 @@ type Settings struct {
 	Pairs      []Pair    `json:"pairs"`
 	Losses     []string  `json:"losses"`
 	Treatments []string  `json:"treatments"`
+	Simulated  []string  `json:"simulated,omitempty"`
 	Seeds      []uint64  `json:"seeds"`
 	Train      int       `json:"train"` // as asked for; 0 is the default
 	Test       int       `json:"test"`
@@ -77,6 +79,9 @@ func (c Config) Settings() Settings {
 	}
 	for _, t := range c.Treatments {
 		s.Treatments = append(s.Treatments, t.String())
+	}
+	for _, sim := range c.Simulated {
+		s.Simulated = append(s.Simulated, sim.String())
 	}
 	return s
 }
@@ -140,6 +145,7 @@ func (c Config) Validate() error {
 	twice(fault, "task", taskNames)
 	twice(fault, "loss", lossNames)
 	twice(fault, "treatment", treatmentNames)
+	twice(fault, "simulated supervisor", c.Simulated)
 	twice(fault, "seed", c.Seeds)
 	twice(fault, "size", c.Sizes)
 	for _, n := range c.Sizes {

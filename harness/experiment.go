@@ -192,7 +192,7 @@ func (b *workbench) predict(ctx context.Context, t trained, examples []int) ([][
 }
 
 // students trains, for every pair, a head of the strong model on every lesson of the weak one, with every treatment
-// of its labels and every loss.
+// of its labels and every loss. Simulated supervisors teach every strong model; they are returned with the students.
 func (b *workbench) students(ctx context.Context, lessons []lesson) ([]trained, error) {
 	orders := map[string][]order{}
 	for _, pair := range b.cfg.Pairs {
@@ -207,12 +207,32 @@ func (b *workbench) students(ctx context.Context, lessons []lesson) ([]trained, 
 			orders[pair.Strong] = append(orders[pair.Strong], taught...)
 		}
 	}
-	return b.trainAll(ctx, b.data, b.cfg.strongs(), func(model string) []order { return orders[model] })
+	var baselines []trained
+	for _, model := range b.cfg.strongs() {
+		lessons, err := b.simulatedLessons(model)
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range lessons {
+			taught, err := b.teach(ctx, l, model)
+			if err != nil {
+				return nil, err
+			}
+			orders[model] = append(orders[model], taught...)
+			baselines = append(baselines, trained{HeadRecord: l.supervisor})
+		}
+	}
+	students, err := b.trainAll(ctx, b.data, b.cfg.strongs(), func(model string) []order { return orders[model] })
+	return append(baselines, students...), err
 }
 
 // teach treats a lesson in every way for a student and orders a head for every loss.
 func (b *workbench) teach(ctx context.Context, l lesson, model string) (orders []order, err error) {
 	part := b.part(l.supervisor)
+	raw, err := label.Measure(l.labels.Soft, part.strongGold)
+	if err != nil {
+		return nil, err
+	}
 	for _, treatment := range b.cfg.Treatments {
 		treated, err := treatment.Apply(ctx, l.labels, label.Evidence{Held: l.held, Features: b.data[model], Examples: part.strong})
 		if err != nil {
@@ -222,15 +242,15 @@ func (b *workbench) teach(ctx context.Context, l lesson, model string) (orders [
 		for i, k := range treated.Keep {
 			examples[i], gold[i] = part.strong[k], part.strongGold[k]
 		}
-		q, err := quality(treated.Soft, gold)
+		q, err := label.Measure(treated.Soft, gold)
 		if err != nil {
 			return nil, err
 		}
-		q.Notes = treated.Notes
+		quality := &LabelQuality{Quality: q, Raw: raw, Notes: treated.Notes}
 		for _, loss := range b.cfg.Losses {
 			orders = append(orders, order{
 				record: HeadRecord{Role: Student, Model: model, Supervisor: l.supervisor.ID, Treatment: treatment.String(),
-					Seed: part.seed, Variant: part.variant, Labels: q, Warnings: treated.Warnings},
+					Seed: part.seed, Variant: part.variant, Labels: quality, Warnings: treated.Warnings},
 				examples: examples, labels: treated.Soft, loss: loss,
 			})
 		}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"w2s/harness/label"
 	"w2s/tasks"
 )
 
@@ -90,15 +91,12 @@ type HeadRecord struct {
 	Warnings   []string      `json:"warnings,omitempty"`
 }
 
-// LabelQuality compares training labels with gold. The student never sees it.
+// LabelQuality compares training labels with gold. The student never sees it. Raw is that of the labels before they
+// were treated, and Notes say what the treatment fitted or dropped.
 type LabelQuality struct {
-	N        int     `json:"n"`
-	Accuracy float64 `json:"accuracy"`
-	LogLoss  float64 `json:"log_loss"`
-	Brier    float64 `json:"brier"`
-	ECE      float64 `json:"ece"`
-
-	Notes []string `json:"notes,omitempty"` // what the treatment fitted or dropped
+	label.Quality
+	Raw   label.Quality `json:"raw"`
+	Notes []string      `json:"notes,omitempty"`
 }
 
 // A ChainRecord is a bootstrapping chain Model_1 -> ... -> Model_n on one task and seed, by the IDs of its heads.

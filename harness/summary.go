@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"w2s/harness/label"
 	"w2s/harness/stats"
 	"w2s/tasks"
 )
@@ -170,11 +171,8 @@ func (x *lookup) row(k groupKey, students []*HeadRecord, opt SummaryOptions) (Ro
 			}
 		}
 		if s.Labels != nil {
-			row.Labels.N += s.Labels.N
-			row.Labels.Accuracy += s.Labels.Accuracy / float64(len(students))
-			row.Labels.LogLoss += s.Labels.LogLoss / float64(len(students))
-			row.Labels.Brier += s.Labels.Brier / float64(len(students))
-			row.Labels.ECE += s.Labels.ECE / float64(len(students))
+			addQuality(&row.Labels.Quality, s.Labels.Quality, len(students))
+			addQuality(&row.Labels.Raw, s.Labels.Raw, len(students))
 		}
 		row.warn(weak.Warnings...)
 		row.warn(s.Warnings...)
@@ -211,6 +209,15 @@ func (x *lookup) row(k groupKey, students []*HeadRecord, opt SummaryOptions) (Ro
 	}
 	row.student, row.correct = transfer.mean(), transfer.perExample()
 	return row, nil
+}
+
+// addQuality adds one of n qualities to their mean.
+func addQuality(mean *label.Quality, q label.Quality, n int) {
+	mean.N += q.N
+	mean.Accuracy += q.Accuracy / float64(n)
+	mean.LogLoss += q.LogLoss / float64(n)
+	mean.Brier += q.Brier / float64(n)
+	mean.ECE += q.ECE / float64(n)
 }
 
 // warn adds warnings that the row does not carry yet.

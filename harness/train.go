@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"w2s/harness/head"
-	"w2s/harness/stats"
 	"w2s/internal/progress"
 )
 
@@ -107,22 +106,4 @@ func warnings(f head.Fitted) []string {
 		return []string{"training diverged"}
 	}
 	return nil
-}
-
-// quality compares labels with gold.
-func quality(labels, gold [][]float64) (*LabelQuality, error) {
-	q := &LabelQuality{N: len(labels)}
-	var err error
-	if q.Accuracy, err = stats.Accuracy(labels, gold); err != nil {
-		return nil, err
-	}
-	if q.LogLoss, err = stats.LogLoss(labels, gold); err != nil {
-		return nil, err
-	}
-	if q.Brier, err = stats.Brier(labels, gold); err != nil {
-		return nil, err
-	}
-	c, err := stats.Calibrate(labels, gold, stats.DefaultBins)
-	q.ECE = c.ECE
-	return q, err
 }

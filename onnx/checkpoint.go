@@ -22,7 +22,7 @@ type Description struct {
 	Name      string  `json:"name"`
 	Family    string  `json:"family"`               // such as bert, llama, static
 	Output    string  `json:"output"`               // of the model
-	Pooling   Pooling `json:"pooling"`              // how token vectors become one; without effect on one that is pooled
+	Pooling   Pooling `json:"pooling"`              // how token vectors become one
 	MaxTokens int     `json:"max_tokens"`           // longest input, special tokens included; 0 means no limit
 	Prefix    string  `json:"prefix"`               // put before every text
 	Normalize bool    `json:"normalize"`            // vectors are scaled to length 1
@@ -262,7 +262,7 @@ func (c *Checkpoint) complete(f *onnxproto.File, files *configs, o Options) erro
 	if c.Pooling, err = first(o.Pooling, c.Pooling, func() (Pooling, error) { return files.poolingOf(c.plan) }); err != nil {
 		return err
 	}
-	if err := c.Pooling.check(); err != nil {
+	if err := c.checkPooling(o.Pooling); err != nil {
 		return err
 	}
 	if _, given := files.w2sSet["prefix"]; !given {
@@ -301,6 +301,23 @@ func (c *Checkpoint) complete(f *onnxproto.File, files *configs, o Options) erro
 	return nil
 }
 
+// checkPooling settles the pooling of a model that gives one vector a text, and refuses one that does not fit.
+func (c *Checkpoint) checkPooling(asked Pooling) error {
+	if err := c.Pooling.check(); err != nil {
+		return err
+	}
+	pooled := c.plan.pooled()
+	switch {
+	case pooled && asked != "" && asked != PoolNone:
+		return fmt.Errorf("output %q is one vector a text; pooling %s has nothing to do (choose another output)", c.Output, asked)
+	case pooled:
+		c.Pooling = PoolNone
+	case c.Pooling == PoolNone && c.plan.output.Ranked:
+		return fmt.Errorf("output %q is one vector a token; it needs pooling mean, cls or last", c.Output)
+	}
+	return nil
+}
+
 // first returns the first that is not empty.
 func first(a, b Pooling, otherwise func() (Pooling, error)) (Pooling, error) {
 	switch {
@@ -332,7 +349,7 @@ func (c *configs) poolingOf(p *plan) (Pooling, error) {
 	case len(modes) == 1 && Pooling(modes[0]).check() == nil:
 		return Pooling(modes[0]), nil
 	case p.pooled():
-		return PoolMean, nil // it has no effect
+		return PoolNone, nil
 	case len(modes) > 0:
 		return "", fmt.Errorf("1_Pooling/config.json: pooling %s is not supported (choose mean, cls or last)", strings.Join(modes, " with "))
 	case p.has(pastState), c.model.causal():

@@ -141,46 +141,68 @@ func planModel(f *onnxproto.File, output string) (*plan, error) {
 }
 
 // choose picks the output: the one that is asked for; else the last hidden state, a finished sentence vector, any other
-// state by token; else the state from which a generation export computes its logits; else the logits.
+// state by token, the logits. Where a model was exported for generation, with logits only, the last hidden state is the
+// value from which it computes them.
 func (p *plan) choose(f *onnxproto.File, name string) error {
-	if name != "" {
-		v, ok := f.Output(name)
-		if !ok {
-			return fmt.Errorf("it has no output %q; it has %s", name, strings.Join(outputNames(f), ", "))
-		}
-		p.output = v
-		return nil
-	}
-	for _, known := range []string{"last_hidden_state", "sentence_embedding", "token_embeddings"} {
+	for _, known := range candidates(f, name) {
 		if v, ok := f.Output(known); ok {
 			p.output = v
 			return nil
 		}
-	}
-	if v, ok := f.Output("logits"); ok && len(v.Dims) == 3 {
-		projection, err := f.Projection("logits")
-		if err != nil {
-			p.output = v
+		if known == lastHidden && p.exposeHidden(f) {
 			return nil
 		}
-		p.hidden = projection.Hidden
-		p.output = onnxproto.Value{Name: hiddenName, Type: onnxproto.Float32, Ranked: true,
-			Dims: []onnxproto.Dim{v.Dims[0], v.Dims[1], {Size: int64(projection.Dims)}}}
-		return nil
 	}
-	for _, rank := range []int{3, 2} {
-		for _, v := range f.Outputs {
-			if isFloat(v.Type) && len(v.Dims) == rank {
-				p.output = v
-				return nil
-			}
-		}
+	if name != "" {
+		return fmt.Errorf("it has no output %q; it has %s", name, strings.Join(outputNames(f), ", "))
 	}
 	return fmt.Errorf("it has no output of shape [batch, tokens, width] or [batch, width]; it has %s", strings.Join(outputNames(f), ", "))
 }
 
-// hiddenName names the output that is added to a model exported with logits only.
-const hiddenName = "w2s_last_hidden_state"
+// lastHidden is the usual name of the states after the last layer and its normalisation.
+const lastHidden = "last_hidden_state"
+
+// candidates lists the names of outputs in the order of preference.
+func candidates(f *onnxproto.File, name string) []string {
+	if name != "" {
+		return []string{name}
+	}
+	list := []string{lastHidden, "sentence_embedding", "token_embeddings"}
+	layer := -1
+	for _, v := range f.Outputs {
+		var n int
+		if _, err := fmt.Sscanf(v.Name, "hidden_states.%d", &n); err == nil && n > layer {
+			layer = n
+		}
+	}
+	if layer >= 0 {
+		list = append(list, fmt.Sprintf("hidden_states.%d", layer))
+	}
+	for _, rank := range []int{3, 2} {
+		for _, v := range f.Outputs {
+			if isFloat(v.Type) && len(v.Dims) == rank {
+				list = append(list, v.Name)
+			}
+		}
+	}
+	return list
+}
+
+// exposeHidden plans to take the value that is multiplied to make the logits.
+func (p *plan) exposeHidden(f *onnxproto.File) bool {
+	logits, ok := f.Output("logits")
+	if !ok || len(logits.Dims) != 3 {
+		return false
+	}
+	projection, err := f.Projection(logits.Name)
+	if err != nil {
+		return false // the logits remain
+	}
+	p.hidden = projection.Hidden
+	p.output = onnxproto.Value{Name: lastHidden, Type: onnxproto.Float32, Ranked: true,
+		Dims: []onnxproto.Dim{logits.Dims[0], logits.Dims[1], {Size: int64(projection.Dims)}}}
+	return true
+}
 
 func (p *plan) checkOutput() error {
 	v := p.output

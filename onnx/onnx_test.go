@@ -62,18 +62,18 @@ func cachedRuntime() string {
 	return slices.Max(found)
 }
 
-// testCheckpoint finds a checkpoint of some size that is not committed, or skips the test.
+// testCheckpoint finds a checkpoint of some size that is not committed in the folders of W2S_CHECKPOINTS (separated as
+// in PATH), or skips the test.
 func testCheckpoint(tb testing.TB, name string) string {
 	tb.Helper()
-	root := os.Getenv("W2S_CHECKPOINTS")
-	if root == "" {
-		tb.Skip("needs checkpoint folders: set W2S_CHECKPOINTS to the folder that holds them")
+	for _, root := range filepath.SplitList(os.Getenv("W2S_CHECKPOINTS")) {
+		dir := filepath.Join(root, name)
+		if _, err := os.Stat(dir); err == nil {
+			return dir
+		}
 	}
-	dir := filepath.Join(root, name)
-	if _, err := os.Stat(dir); err != nil {
-		tb.Skipf("needs the checkpoint %s in W2S_CHECKPOINTS", name)
-	}
-	return dir
+	tb.Skipf("needs the checkpoint %s in a folder of W2S_CHECKPOINTS", name)
+	return ""
 }
 
 // openTest opens a checkpoint and closes it with the test.

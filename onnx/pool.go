@@ -12,14 +12,15 @@ const (
 	PoolMean Pooling = "mean" // the mean over the tokens
 	PoolCLS  Pooling = "cls"  // the first token
 	PoolLast Pooling = "last" // the last token
+	PoolNone Pooling = "none" // the model gives one vector a text
 )
 
 func (p Pooling) check() error {
 	switch p {
-	case PoolMean, PoolCLS, PoolLast:
+	case PoolMean, PoolCLS, PoolLast, PoolNone:
 		return nil
 	}
-	return fmt.Errorf("unknown pooling %q (there are mean, cls, last)", string(p))
+	return fmt.Errorf("unknown pooling %q (there are mean, cls, last, and none for a model that pools)", string(p))
 }
 
 // pool reduces the states of one text, [len(mask), width] row-major, to dst. Tokens whose mask is 0 do not count,

@@ -28,7 +28,7 @@ func Categories(rows []harness.CategoryRow) *Table {
 				outside = true
 			}
 		}
-		t.Add(string(r.Category), r.Weak+" → "+r.Strong, r.Treatment, r.Loss, fmt.Sprint(r.PGR.N), fmt.Sprint(r.PGR.Undefined), median, interval, published)
+		t.Add(string(r.Category), r.Weak+" → "+r.Strong, r.Treatment, LossName(r.Loss), fmt.Sprint(r.PGR.N), fmt.Sprint(r.PGR.Undefined), median, interval, published)
 	}
 	t.Notes = []string{"tasks: with a defined PGR; undefined: with a gap that is noise or not positive. interval: of the median over tasks (order statistics), at the level it reaches.",
 		"published: Burns et al. 2023."}
@@ -44,7 +44,7 @@ func Losses(rows []harness.LossRow) *Table {
 		Columns: []Column{{"task", false}, {"pair", false}, {"labels", false}, {"loss", false}, {"against", false}, {"n", true},
 			{"difference", true}, {"interval", false}, {"p", true}, {"p adjusted", true}}}
 	for _, r := range rows {
-		t.Add(r.Task, r.Weak+" → "+r.Strong, r.Treatment, r.Loss, r.Against, fmt.Sprint(r.N), fmt.Sprintf("%+.1f", 100*r.Diff),
+		t.Add(r.Task, r.Weak+" → "+r.Strong, r.Treatment, LossName(r.Loss), LossName(r.Against), fmt.Sprint(r.N), fmt.Sprintf("%+.1f", 100*r.Diff),
 			points100(r.Interval), fmt.Sprintf("%.4f", r.P), fmt.Sprintf("%.4f", r.Adjusted))
 	}
 	if len(rows) > 0 {
@@ -72,7 +72,7 @@ func Chains(rows []harness.ChainRow) *Table {
 			if p != nil {
 				pgr, interval = p.String(), known(p.Interval)
 			}
-			t.Add(r.Task, r.Data, r.Loss, step, model, fmt.Sprint(r.N), fmt.Sprint(r.Seeds), labels, points(f), pgr, interval)
+			t.Add(r.Task, r.Data, LossName(r.Loss), step, model, fmt.Sprint(r.N), fmt.Sprint(r.Seeds), labels, points(f), pgr, interval)
 		}
 		last := len(r.Steps) - 1
 		for i, f := range r.Steps {
@@ -89,7 +89,7 @@ func Chains(rows []harness.ChainRow) *Table {
 		add("jump", r.Models[last], "", r.Jump, &r.JumpPGR)
 		add("gold", r.Models[last], "", r.Ceiling, nil)
 		t.Notes = append(t.Notes, fmt.Sprintf("%s, %s, %s: the chain's end less the jump: %+.1f points %s, p %.3f (%s).",
-			r.Task, r.Data, r.Loss, 100*r.Gain.Diff, points100(r.Gain.Interval), r.Gain.P, r.Gain.Test))
+			r.Task, r.Data, LossName(r.Loss), 100*r.Gain.Diff, points100(r.Gain.Interval), r.Gain.P, r.Gain.Test))
 		for _, w := range r.Warnings {
 			t.Notes = append(t.Notes, fmt.Sprintf("%s, %s: %s", r.Task, r.Data, w))
 		}

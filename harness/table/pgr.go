@@ -29,7 +29,7 @@ func PGR(rows []harness.Row) *Table {
 	caption := []string{string(first.Metric) + " in per cent"}
 	columns := []column{
 		{"category", false, func(r harness.Row) string { return string(r.Category) }},
-		{"task", false, func(r harness.Row) string { return r.Task }},
+		taskColumn,
 	}
 	vary := func(name, word string, of func(harness.Row) string) {
 		if same(of) {
@@ -44,17 +44,7 @@ func PGR(rows []harness.Row) *Table {
 	vary("labels", "%s labels", treatment)
 	vary("variant", "%s", variant)
 	vary("seeds", "%s seeds", seeds)
-	columns = append(columns,
-		column{"n", true, func(r harness.Row) string { return fmt.Sprint(r.N) }},
-		column{"weak", true, func(r harness.Row) string { return points(r.Floor) }},
-		column{"loss", false, func(r harness.Row) string { return r.Loss }},
-		column{"student", true, func(r harness.Row) string { return points(r.Transfer) }},
-		column{"ceiling", true, func(r harness.Row) string { return points(r.Top) }},
-		column{"gap", true, func(r harness.Row) string {
-			return points(harness.Figure{Value: r.PGR.Gap, Interval: r.PGR.GapInterval})
-		}},
-		column{"PGR", true, func(r harness.Row) string { return r.PGR.String() }},
-		column{"interval", false, func(r harness.Row) string { return known(r.PGR.Interval) }},
+	columns = append(columns, nColumn, weakColumn, lossColumn, studentColumn, ceilingColumn, gapColumn, pgrColumn, intervalColumn,
 		column{"over seeds", true, overSeeds},
 		column{"agreement", true, func(r harness.Row) string { return share(r.Imitates.Student.All) }},
 		column{"on errors", true, func(r harness.Row) string {

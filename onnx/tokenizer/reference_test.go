@@ -69,7 +69,7 @@ func compare(t *testing.T, tk *tokenizer.Tokenizer, text string, o tokenizer.Opt
 	return got
 }
 
-func readJSON[T any](t *testing.T, path string) (v T) {
+func readJSON[T any](t testing.TB, path string) (v T) {
 	t.Helper()
 	data, err := os.ReadFile(path)
 	if err != nil {

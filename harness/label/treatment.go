@@ -2,6 +2,7 @@ package label
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"w2s/harness/head"
@@ -79,13 +80,17 @@ type Smooth struct{ Epsilon float64 }
 
 func (s Smooth) String() string { return "smooth:" + number(s.Epsilon) }
 
+func (s Smooth) check() error {
+	if !(s.Epsilon >= 0 && s.Epsilon <= 1) {
+		return fmt.Errorf("epsilon %v is not between 0 and 1", s.Epsilon)
+	}
+	return nil
+}
+
 // Apply smooths every label.
 func (s Smooth) Apply(_ context.Context, l Labels, _ Evidence) (Treated, error) {
-	if !(s.Epsilon >= 0 && s.Epsilon <= 1) {
-		return Treated{}, fmt.Errorf("label: smooth: epsilon %v is not between 0 and 1", s.Epsilon)
-	}
-	if err := l.Check(); err != nil {
-		return Treated{}, err
+	if err := errors.Join(s.check(), l.Check()); err != nil {
+		return Treated{}, fmt.Errorf("label: %s: %w", s, err)
 	}
 	return all(l.each(func(p []float64) []float64 {
 		out := make([]float64, len(p))

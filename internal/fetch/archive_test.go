@@ -238,6 +238,9 @@ func mustWrite(tb testing.TB, path, content string) {
 // tree lists the files below dir with their contents, without the cache's own.
 func tree(tb testing.TB, dir string) string {
 	tb.Helper()
+	if !exists(dir) {
+		return ""
+	}
 	var all []string
 	err := filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
 		if err != nil || e.IsDir() || strings.HasPrefix(e.Name(), ".") {

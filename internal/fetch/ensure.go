@@ -291,17 +291,19 @@ func (c *Cache) unpack(ctx context.Context, archive string, p Package, out strin
 	return explain(extract(ctx, archive, p.Members, out), c.Dir)
 }
 
-// aside makes an empty folder to prepare dir in. Its name is fixed, so that what a killed process left is removed by
-// the next one; the lock of dir must be held.
+// aside makes an empty folder to prepare dir in; the lock of dir must be held. What a killed process left there is
+// removed. The new folder has a name of its own, as that process's client may still be writing.
 func (c *Cache) aside(dir string) (path string, cleanup func(), err error) {
-	path = c.path(".aside", flat(dir))
-	if err := os.RemoveAll(path); err != nil {
+	parent := c.path(".aside", flat(dir))
+	os.RemoveAll(parent)
+	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return "", nil, explain(err, c.Dir)
 	}
-	if err := os.MkdirAll(path, 0o755); err != nil {
+	path, err = os.MkdirTemp(parent, "")
+	if err != nil {
 		return "", nil, explain(err, c.Dir)
 	}
-	return path, func() { os.RemoveAll(path) }, nil
+	return path, func() { os.RemoveAll(parent) }, nil
 }
 
 // install moves every file below ready to its place below dir. Each file appears whole or not at all.

@@ -163,6 +163,15 @@ func (h *Hub) list(ctx context.Context, ref HubRef) (hubListing, error) {
 	if err != nil {
 		return hubListing{}, err
 	}
+	listing, err := parseListing(body)
+	if err != nil {
+		return hubListing{}, fmt.Errorf("fetch: %s: %s answered with %w (see HF_ENDPOINT)", ref, h.Endpoint, err)
+	}
+	return listing, nil
+}
+
+// parseListing reads the hub's answer about a repository.
+func parseListing(body []byte) (hubListing, error) {
 	var answer struct {
 		SHA      string `json:"sha"`
 		Siblings []struct {
@@ -180,15 +189,15 @@ func (h *Hub) list(ctx context.Context, ref HubRef) (hubListing, error) {
 		if what == "" {
 			what = "not the hub's JSON"
 		}
-		return hubListing{}, fmt.Errorf("fetch: %s: %s answered with %s: %w (see HF_ENDPOINT)", ref, h.Endpoint, what, err)
+		return hubListing{}, fmt.Errorf("%s: %w", what, err)
 	}
 	if !isCommit(answer.SHA) {
-		return hubListing{}, fmt.Errorf("fetch: %s: %s named %q as its commit (see HF_ENDPOINT)", ref, h.Endpoint, answer.SHA)
+		return hubListing{}, fmt.Errorf("%q as the commit", answer.SHA)
 	}
 	listing := hubListing{Commit: answer.SHA}
 	for _, s := range answer.Siblings {
 		if !filepath.IsLocal(filepath.FromSlash(s.Path)) {
-			return hubListing{}, fmt.Errorf("fetch: %s: the hub lists a file %q, which is no path: refused", ref, s.Path)
+			return hubListing{}, fmt.Errorf("a file %q, which is no path: refused", s.Path)
 		}
 		f := hubFile{Path: s.Path, Size: -1, GitSHA1: s.BlobID}
 		if s.Size != nil {
@@ -196,6 +205,9 @@ func (h *Hub) list(ctx context.Context, ref HubRef) (hubListing, error) {
 		}
 		if s.LFS != nil {
 			f.Size, f.SHA256, f.GitSHA1 = s.LFS.Size, s.LFS.SHA256, ""
+		}
+		if f.Size < -1 {
+			return hubListing{}, fmt.Errorf("a file %q of %d bytes", s.Path, f.Size)
 		}
 		listing.Files = append(listing.Files, f)
 	}

@@ -1,0 +1,702 @@
+package fetch
+
+import (
+	"context"
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// A fakeHub speaks the hub's protocol for one repository, and misbehaves as a test asks. Large files (those with .onnx
+// in their name) lie on a storage server of another address, to which the hub redirects.
+type fakeHub struct {
+	t       *testing.T
+	hub     *httptest.Server
+	storage *httptest.Server
+	commit  string
+	files   map[string]string
+
+	mu       sync.Mutex
+	requests []string // "GET /path" or "GET /path bytes=5-" of both servers
+	paused   []time.Duration
+
+	token      string            // needed by the hub, never to be seen by the storage
+	gated      bool              // 403 whatever the token
+	missing    bool              // the repository does not exist
+	busy       int               // answers of 429 before it works
+	retryAfter string            // with them
+	broken     int               // answers of 503 of the storage before it works
+	dropAfter  int               // bytes before the storage closes the connection; 0: never
+	drops      int               // how often
+	wrong      map[string]string // content sent in place of the right one
+	noRange    bool              // the storage does not resume
+	shifted    bool              // the storage answers another range than the one asked for
+	silent     bool              // the listing tells neither sizes nor sums
+	stall      bool              // the storage sends a bit and then nothing
+	evilName   string            // a file name that the listing holds besides
+	renamed    string            // old name of the repository, redirected to the new one
+}
+
+const (
+	testCommit  = "0123456789abcdef0123456789abcdef01234567"
+	otherCommit = "89abcdef0123456789abcdef0123456789abcdef"
+)
+
+func newFakeHub(t *testing.T) *fakeHub {
+	t.Helper()
+	f := &fakeHub{t: t, commit: testCommit, wrong: map[string]string{}, files: map[string]string{
+		"onnx/model.onnx":           strings.Repeat("weights ", 1000),
+		"onnx/model_quantized.onnx": "small weights",
+		"onnx/model.onnx_data":      "external weights",
+		"model.safetensors":         "not to be fetched",
+		"tokenizer.json":            `{"model":{}}`,
+		"tokenizer_config.json":     "{}",
+		"config.json":               `{"model_type":"bert"}`,
+		"1_Pooling/config.json":     `{"pooling_mode_cls_token":true}`,
+		"README.md":                 "# a model",
+		"data/train.parquet":        "PAR1 rows PAR1",
+	}}
+	f.hub, f.storage = httptest.NewServer(http.HandlerFunc(f.serveHub)), httptest.NewServer(http.HandlerFunc(f.serveStorage))
+	t.Cleanup(f.hub.Close)
+	t.Cleanup(f.storage.Close)
+	return f
+}
+
+func (f *fakeHub) note(r *http.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.requests = append(f.requests, strings.TrimSpace(r.Method+" "+r.URL.Path+" "+r.Header.Get("Range")))
+}
+
+// count returns how many requests held the text.
+func (f *fakeHub) count(text string) (n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, r := range f.requests {
+		if strings.Contains(r, text) {
+			n++
+		}
+	}
+	return n
+}
+
+func gitSum(content string) string {
+	sum := sha1.Sum([]byte(fmt.Sprintf("blob %d\x00%s", len(content), content)))
+	return hex.EncodeToString(sum[:])
+}
+
+func (f *fakeHub) serveHub(w http.ResponseWriter, r *http.Request) {
+	f.note(r)
+	if f.busy > 0 {
+		f.busy--
+		if f.retryAfter != "" {
+			w.Header().Set("Retry-After", f.retryAfter)
+		}
+		http.Error(w, "slow down", http.StatusTooManyRequests)
+		return
+	}
+	fail := func(status int, code string) {
+		w.Header().Set("X-Error-Code", code)
+		w.Header().Set("X-Error-Message", "the hub says "+code)
+		http.Error(w, code, status)
+	}
+	switch {
+	case f.gated:
+		fail(http.StatusForbidden, "GatedRepo")
+		return
+	case f.token != "" && r.Header.Get("Authorization") != "Bearer "+f.token:
+		fail(http.StatusUnauthorized, "")
+		return
+	case f.missing:
+		fail(http.StatusNotFound, "RepoNotFound")
+		return
+	}
+	path := strings.TrimPrefix(r.URL.Path, "/api")
+	path = strings.TrimPrefix(path, "/models")
+	path = strings.TrimPrefix(path, "/datasets")
+	if f.renamed != "" && strings.HasPrefix(path, "/"+f.renamed) {
+		http.Redirect(w, r, strings.Replace(r.URL.String(), f.renamed, "org/name", 1), http.StatusTemporaryRedirect)
+		return
+	}
+	if revision, ok := strings.CutPrefix(path, "/org/name/revision/"); ok {
+		if revision != "main" && revision != f.commit && revision != "refs/convert/parquet" {
+			fail(http.StatusNotFound, "RevisionNotFound")
+			return
+		}
+		if r.URL.Query().Get("blobs") != "true" {
+			f.t.Error("the listing was asked for without sizes")
+		}
+		f.list(w)
+		return
+	}
+	if file, ok := strings.CutPrefix(path, "/org/name/resolve/"+f.commit+"/"); ok {
+		content, ok := f.files[file]
+		switch {
+		case !ok:
+			fail(http.StatusNotFound, "EntryNotFound")
+		case strings.Contains(file, ".onnx"):
+			sum := sha256.Sum256([]byte(content))
+			w.Header().Set("X-Linked-Etag", `"`+hex.EncodeToString(sum[:])+`"`)
+			w.Header().Set("X-Linked-Size", strconv.Itoa(len(content)))
+			http.Redirect(w, r, f.storage.URL+"/"+file+"?signed=yes", http.StatusFound)
+		default:
+			w.Header().Set("Etag", `"`+gitSum(content)+`"`)
+			if other, ok := f.wrong[file]; ok {
+				content = other
+			}
+			http.ServeContent(w, r, "", time.Time{}, strings.NewReader(content))
+		}
+		return
+	}
+	fail(http.StatusNotFound, "RepoNotFound")
+}
+
+func (f *fakeHub) list(w http.ResponseWriter) {
+	var siblings []map[string]any
+	for name, content := range f.files {
+		s := map[string]any{"rfilename": name}
+		if !f.silent {
+			s["size"], s["blobId"] = len(content), gitSum(content)
+			if strings.Contains(name, ".onnx") {
+				s["lfs"] = map[string]any{"sha256": hashText(content), "size": len(content), "pointerSize": 130}
+			}
+		}
+		siblings = append(siblings, s)
+	}
+	if f.evilName != "" {
+		siblings = append(siblings, map[string]any{"rfilename": f.evilName, "size": 1})
+	}
+	json.NewEncoder(w).Encode(map[string]any{"id": "org/name", "sha": f.commit, "siblings": siblings})
+}
+
+func (f *fakeHub) serveStorage(w http.ResponseWriter, r *http.Request) {
+	f.note(r)
+	if r.Header.Get("Authorization") != "" {
+		f.t.Error("the token was sent to the storage host")
+	}
+	if r.URL.Query().Get("signed") != "yes" {
+		f.t.Error("the signature was lost")
+	}
+	if f.broken > 0 {
+		f.broken--
+		http.Error(w, "down", http.StatusServiceUnavailable)
+		return
+	}
+	w.Header().Set("Etag", `"`+strings.Repeat("ab", 32)+`"`) // 64 hex digits that are no sha256 of the content
+	name := strings.TrimPrefix(r.URL.Path, "/")
+	content, ok := f.wrong[name]
+	if !ok {
+		content = f.files[name]
+	}
+	if f.noRange {
+		r.Header.Del("Range")
+	}
+	if f.shifted {
+		r.Header.Set("Range", "bytes=3-")
+	}
+	var out http.ResponseWriter = w
+	if f.drops > 0 {
+		f.drops--
+		out = &droppingWriter{ResponseWriter: w, left: f.dropAfter}
+	}
+	if f.stall {
+		f.stall = false
+		w.Header().Set("Content-Length", strconv.Itoa(len(content)))
+		w.Write([]byte(content[:10]))
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+		return
+	}
+	http.ServeContent(out, r, "", time.Time{}, strings.NewReader(content))
+}
+
+// A droppingWriter closes the connection after so many bytes.
+type droppingWriter struct {
+	http.ResponseWriter
+	left int
+}
+
+func (w *droppingWriter) Write(p []byte) (int, error) {
+	if len(p) > w.left {
+		w.ResponseWriter.Write(p[:w.left])
+		w.ResponseWriter.(http.Flusher).Flush()
+		panic(http.ErrAbortHandler)
+	}
+	w.left -= len(p)
+	return w.ResponseWriter.Write(p)
+}
+
+// client returns a hub that speaks to the fake, without waiting between tries.
+func (f *fakeHub) client(env map[string]string) *Hub {
+	home := f.t.TempDir()
+	h := HubFromEnv(func(name string) string {
+		if v, ok := env[name]; ok {
+			return v
+		}
+		return map[string]string{"HF_ENDPOINT": f.hub.URL + "/", "HF_HOME": home}[name]
+	})
+	h.pause = func(ctx context.Context, d time.Duration) error {
+		f.paused = append(f.paused, d)
+		return ctx.Err()
+	}
+	return h
+}
+
+func describeTest(commit, model string) Text {
+	return Text{"w2s.json", commit[:4] + " " + model}
+}
+
+func pull(c *Cache, h *Hub, ref string, refresh bool) (string, error) {
+	r, err := ParseHubRef(ref)
+	if err != nil {
+		return "", err
+	}
+	return c.HubModel(context.Background(), h, r, refresh, describeTest)
+}
+
+// checkModel compares the folder with the fake's files.
+func (f *fakeHub) checkModel(t *testing.T, dir, model string, others ...string) {
+	t.Helper()
+	names := append([]string{model, "tokenizer.json", "tokenizer_config.json", "config.json", "1_Pooling/config.json"}, others...)
+	for _, name := range names {
+		got, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name)))
+		if err != nil || string(got) != f.files[name] {
+			t.Errorf("%s: %d bytes, %v", name, len(got), err)
+		}
+	}
+	for _, name := range []string{"README.md", "model.safetensors"} {
+		if exists(filepath.Join(dir, name)) {
+			t.Errorf("%s was fetched", name)
+		}
+	}
+}
+
+func TestHubModel(t *testing.T) {
+	for _, test := range []struct {
+		name, ref, model string
+		set              func(f *fakeHub)
+		env              map[string]string
+		others           []string
+		check            func(t *testing.T, f *fakeHub)
+	}{
+		{name: "plain", ref: "hf:org/name", model: "onnx/model.onnx", others: []string{"onnx/model.onnx_data"}},
+		{name: "a commit", ref: "hf:org/name@" + testCommit, model: "onnx/model.onnx"},
+		{name: "a variant", ref: "hf:org/name#quantized", model: "onnx/model_quantized.onnx"},
+		{name: "a variant by path", ref: "hf:org/name#onnx/model_quantized.onnx", model: "onnx/model_quantized.onnx"},
+		{name: "a token", ref: "hf:org/name", model: "onnx/model.onnx", env: map[string]string{"HF_TOKEN": "secret"},
+			set: func(f *fakeHub) { f.token = "secret" }},
+		{name: "renamed", ref: "hf:old/name", model: "onnx/model.onnx", env: map[string]string{"HF_TOKEN": "secret"},
+			set: func(f *fakeHub) { f.token, f.renamed = "secret", "old/name" }},
+		{name: "busy", ref: "hf:org/name", model: "onnx/model.onnx", set: func(f *fakeHub) { f.busy, f.retryAfter = 3, "7" },
+			check: func(t *testing.T, f *fakeHub) {
+				if len(f.paused) != 3 || f.paused[0] != 7*time.Second {
+					t.Errorf("paused %v, want 7 s three times, as the server asked", f.paused)
+				}
+			}},
+		{name: "broken storage", ref: "hf:org/name", model: "onnx/model.onnx", set: func(f *fakeHub) { f.broken = 2 },
+			check: func(t *testing.T, f *fakeHub) {
+				if len(f.paused) != 2 || f.paused[0] < time.Second || f.paused[1] < 2*time.Second {
+					t.Errorf("paused %v, want growing pauses", f.paused)
+				}
+			}},
+		{name: "drops", ref: "hf:org/name", model: "onnx/model.onnx", set: func(f *fakeHub) { f.drops, f.dropAfter = 10, 700 },
+			check: func(t *testing.T, f *fakeHub) {
+				if f.count("/onnx/model.onnx bytes=7") == 0 {
+					t.Errorf("it did not go on where the connection ended: %q", f.requests)
+				}
+			}},
+		{name: "drops without resuming", ref: "hf:org/name", model: "onnx/model.onnx",
+			set: func(f *fakeHub) { f.drops, f.dropAfter, f.noRange = 3, 700, true }},
+		{name: "a stalled connection", ref: "hf:org/name", model: "onnx/model.onnx", set: func(f *fakeHub) { f.stall = true }},
+		{name: "a mirror without sums in its listing", ref: "hf:org/name", model: "onnx/model.onnx", set: func(f *fakeHub) { f.silent = true }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f, c := newFakeHub(t), testCache(t)
+			if test.set != nil {
+				test.set(f)
+			}
+			h := f.client(test.env)
+			h.stall = 200 * time.Millisecond
+			dir, err := pull(c, h, test.ref, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f.checkModel(t, dir, test.model, test.others...)
+			if got, _ := os.ReadFile(filepath.Join(dir, "w2s.json")); string(got) != "0123 "+test.model {
+				t.Errorf("described as %q", got)
+			}
+			if test.check != nil {
+				test.check(t, f)
+			}
+			before := len(f.requests)
+			if again, err := pull(c, h, test.ref, false); err != nil || again != dir {
+				t.Errorf("the second time: %s, %v", again, err)
+			}
+			if len(f.requests) != before {
+				t.Errorf("the second time asked the hub: %q", f.requests[before:])
+			}
+			if left := tree(t, c.path(".parts")) + tree(t, c.path(".aside")); left != "" {
+				t.Errorf("left %q", left)
+			}
+		})
+	}
+}
+
+func TestHubModelFails(t *testing.T) {
+	wrong := strings.Repeat("WEIGHTS ", 1000)
+	for _, test := range []struct {
+		name, ref string
+		set       func(f *fakeHub)
+		env       map[string]string
+		faults    []string
+	}{
+		{"private, no token", "hf:org/name", func(f *fakeHub) { f.token = "secret" }, nil, []string{"401", "private or gated", "HF_TOKEN"}},
+		{"private, wrong token", "hf:org/name", func(f *fakeHub) { f.token = "secret" }, map[string]string{"HF_TOKEN": "old"}, []string{"401", "the token was refused"}},
+		{"gated", "hf:org/name", func(f *fakeHub) { f.gated = true }, nil, []string{"403", "the hub says GatedRepo", "accept its conditions", "HF_TOKEN"}},
+		{"no such repository", "hf:org/name", func(f *fakeHub) { f.missing = true }, nil, []string{"404", "/api/models/org/name", "check the name"}},
+		{"no such revision", "hf:org/name@v9", nil, nil, []string{"404", `no revision "v9"`}},
+		{"no such variant", "hf:org/name#q4", nil, nil, []string{`no ONNX file "q4"`, "onnx/model_quantized.onnx"}},
+		{"no ONNX file", "hf:org/name", func(f *fakeHub) {
+			for name := range f.files {
+				if strings.Contains(name, "onnx") {
+					delete(f.files, name)
+				}
+			}
+		}, nil, []string{"no ONNX file", "model.safetensors", "optimum-cli export onnx --model org/name"}},
+		{"two ONNX files", "hf:org/name", func(f *fakeHub) {
+			f.files["a.onnx"] = "a"
+			delete(f.files, "onnx/model.onnx")
+		}, nil, []string{"choose one of", "a.onnx", "hf:org/name#NAME"}},
+		{"no tokenizer", "hf:org/name", func(f *fakeHub) { delete(f.files, "tokenizer.json") }, nil, []string{"no tokenizer.json", "save_pretrained"}},
+		{"wrong content", "hf:org/name", func(f *fakeHub) { f.wrong["onnx/model.onnx"] = wrong }, nil, []string{"onnx/model.onnx has sha256", "twice"}},
+		{"wrong small content", "hf:org/name", func(f *fakeHub) { f.wrong["config.json"] = `{"model_type":"tree"}` }, nil, []string{"config.json has git blob id", "twice"}},
+		{"too much content", "hf:org/name", func(f *fakeHub) { f.wrong["onnx/model.onnx"] = wrong + wrong }, nil, []string{"or more, want 8000"}},
+		{"a web page", "hf:org/name", func(f *fakeHub) {
+			f.wrong["onnx/model.onnx"] = "<html>" + wrong[6:]
+		}, nil, []string{"a web page"}},
+		{"another range", "hf:org/name", func(f *fakeHub) { f.drops, f.dropAfter, f.shifted = 1, 700, true }, nil, []string{"the server sent the range"}},
+		{"always busy", "hf:org/name", func(f *fakeHub) { f.busy = 100 }, nil, []string{"gave up after 6 tries", "429"}},
+		{"busy for a day", "hf:org/name", func(f *fakeHub) { f.busy, f.retryAfter = 1, "86400" }, nil, []string{"asks to wait 24h"}},
+		{"a hostile name", "hf:org/name", func(f *fakeHub) { f.evilName = "../../.bashrc" }, nil, []string{`"../../.bashrc"`, "refused"}},
+		{"no hub", "hf:org/name", nil, map[string]string{"HF_ENDPOINT": "http://hub.invalid"}, []string{"cannot be reached", "HTTPS_PROXY"}},
+		{"not a hub", "hf:org/name", func(f *fakeHub) { f.commit = "" }, nil, []string{"as the commit", "HF_ENDPOINT"}},
+		{"offline", "hf:org/name", nil, map[string]string{"HF_HUB_OFFLINE": "1"}, []string{"offline", "HF_HUB_OFFLINE"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f, c := newFakeHub(t), testCache(t)
+			if test.set != nil {
+				test.set(f)
+			}
+			env := map[string]string{}
+			for k, v := range test.env {
+				env[k] = v
+			}
+			dir, err := pull(c, f.client(env), test.ref, false)
+			for _, fault := range test.faults {
+				if err == nil || !strings.Contains(err.Error(), fault) {
+					t.Errorf("got %s, %v; want an error with %q", dir, err, fault)
+				}
+			}
+			if err != nil && strings.Contains(err.Error(), "secret") {
+				t.Error("the token is in the error")
+			}
+			if got := tree(t, c.path("checkpoints")); got != "" {
+				t.Errorf("something was installed: %q", got)
+			}
+		})
+	}
+}
+
+func TestHubResumesAnotherRun(t *testing.T) {
+	f, c := newFakeHub(t), testCache(t)
+	ref, err := ParseHubRef("hf:org/name")
+	if err != nil {
+		t.Fatal(err)
+	}
+	part := c.partPath(ref, f.commit, "onnx/model.onnx")
+	mustWrite(t, part, f.files["onnx/model.onnx"][:5000])
+	dir, err := pull(c, f.client(nil), "hf:org/name", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.checkModel(t, dir, "onnx/model.onnx")
+	if f.count("GET /onnx/model.onnx bytes=5000-") != 1 {
+		t.Errorf("requests %q", f.requests)
+	}
+
+	// A part with wrong bytes is thrown away after the sum tells.
+	c = testCache(t)
+	mustWrite(t, c.partPath(ref, f.commit, "onnx/model.onnx"), strings.Repeat("x", 5000))
+	if dir, err = pull(c, f.client(nil), "hf:org/name", false); err != nil {
+		t.Fatal(err)
+	}
+	f.checkModel(t, dir, "onnx/model.onnx")
+}
+
+func TestHubRepairsAndRefreshes(t *testing.T) {
+	f, c := newFakeHub(t), testCache(t)
+	h := f.client(nil)
+	dir, err := pull(c, h, "hf:org/name", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustWrite(t, filepath.Join(dir, "config.json"), "{}")
+	if _, err := pull(c, h, "hf:org/name", false); err != nil {
+		t.Fatal(err)
+	}
+	f.checkModel(t, dir, "onnx/model.onnx")
+
+	f.commit = otherCommit
+	f.files["config.json"] = `{"model_type":"mpnet"}`
+	if same, err := pull(c, h, "hf:org/name", false); err != nil || same != dir {
+		t.Errorf("without being asked it moved to %s, %v", same, err)
+	}
+	h.Offline = true
+	if same, err := pull(c, h, "hf:org/name", true); err != nil || same != dir {
+		t.Errorf("offline it moved to %s, %v", same, err)
+	}
+	h.Offline = false
+	moved, err := pull(c, h, "hf:org/name", true)
+	if err != nil || moved == dir {
+		t.Fatalf("asked to refresh it stayed at %s, %v", moved, err)
+	}
+	f.checkModel(t, moved, "onnx/model.onnx")
+	if now, err := pull(c, h, "hf:org/name", false); err != nil || now != moved {
+		t.Errorf("the refreshed commit was forgotten: %s, %v", now, err)
+	}
+}
+
+func TestHubFile(t *testing.T) {
+	f, c := newFakeHub(t), testCache(t)
+	h := f.client(nil)
+	get := func(name string) (string, error) {
+		ref, err := ParseHubRef(name)
+		if err != nil {
+			return "", err
+		}
+		return c.HubFile(context.Background(), h, ref)
+	}
+	for range 2 {
+		path, err := get("hf:datasets/org/name@refs%2Fconvert%2Fparquet/data/train.parquet")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if data, err := os.ReadFile(path); err != nil || string(data) != "PAR1 rows PAR1" {
+			t.Errorf("%q, %v", data, err)
+		}
+	}
+	if n := f.count("/datasets/org/name/resolve/"); n != 1 {
+		t.Errorf("fetched %d times: %q", n, f.requests)
+	}
+	// A second file of the same commit comes beside the first.
+	second, err := get("hf:datasets/org/name@" + testCommit + "/README.md")
+	if err != nil || !strings.HasPrefix(second, c.path("data/hf/org--name")) {
+		t.Errorf("%s, %v", second, err)
+	}
+	if _, err := get("hf:datasets/org/name/data/tset.parquet"); err == nil || !strings.Contains(err.Error(), "data/train.parquet") {
+		t.Errorf("got %v, want the files that there are", err)
+	}
+	if _, err := get("hf:org/name"); err == nil {
+		t.Error("a model was taken for a file")
+	}
+}
+
+// hubCacheOf lays the fake's files out as the hub's own library does.
+func (f *fakeHub) hubCacheOf(t *testing.T, home string) {
+	t.Helper()
+	repo := filepath.Join(home, "hub", "models--org--name")
+	mustWrite(t, filepath.Join(repo, "refs", "main"), f.commit)
+	for name, content := range f.files {
+		blob := gitSum(content)
+		if strings.Contains(name, ".onnx") {
+			blob = hashText(content)
+		}
+		mustWrite(t, filepath.Join(repo, "blobs", blob), content)
+		link := filepath.Join(repo, "snapshots", f.commit, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(link), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(filepath.Join(repo, "blobs", blob), link); err != nil {
+			t.Skip(err)
+		}
+	}
+}
+
+func TestHubOwnCache(t *testing.T) {
+	f := newFakeHub(t)
+	home := t.TempDir()
+	f.hubCacheOf(t, home)
+	env := func(more map[string]string) map[string]string {
+		all := map[string]string{"HF_HOME": home, "HF_ENDPOINT": f.hub.URL}
+		for k, v := range more {
+			all[k] = v
+		}
+		return all
+	}
+	t.Run("offline", func(t *testing.T) {
+		dir, err := pull(testCache(t), f.client(env(map[string]string{"HF_HUB_OFFLINE": "1"})), "hf:org/name", false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.checkModel(t, dir, "onnx/model.onnx", "onnx/model.onnx_data")
+		if len(f.requests) != 0 {
+			t.Errorf("requests %q", f.requests)
+		}
+	})
+	t.Run("online", func(t *testing.T) {
+		dir, err := pull(testCache(t), f.client(env(nil)), "hf:org/name", false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.checkModel(t, dir, "onnx/model.onnx")
+		if f.count("resolve") != 0 {
+			t.Errorf("fetched what was here: %q", f.requests)
+		}
+	})
+	t.Run("the hub is down", func(t *testing.T) {
+		dir, err := pull(testCache(t), f.client(env(map[string]string{"HF_ENDPOINT": "http://hub.invalid"})), "hf:org/name", false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.checkModel(t, dir, "onnx/model.onnx")
+	})
+	t.Run("damaged", func(t *testing.T) {
+		blob := filepath.Join(home, "hub", "models--org--name", "blobs", hashText(f.files["onnx/model.onnx"]))
+		mustWrite(t, blob, strings.Repeat("WEIGHTS ", 1000))
+		_, err := pull(testCache(t), f.client(env(map[string]string{"HF_HUB_OFFLINE": "1"})), "hf:org/name", false)
+		if err == nil || !strings.Contains(err.Error(), "onnx/model.onnx") && !strings.Contains(err.Error(), `onnx\model.onnx`) {
+			t.Errorf("got %v", err)
+		}
+		dir, err := pull(testCache(t), f.client(env(nil)), "hf:org/name", false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.checkModel(t, dir, "onnx/model.onnx")
+	})
+}
+
+func TestHubEnvironment(t *testing.T) {
+	home := t.TempDir()
+	mustWrite(t, filepath.Join(home, "token"), " from file\n")
+	mustWrite(t, filepath.Join(home, "other"), "from other")
+	for _, test := range []struct {
+		env             map[string]string
+		token, endpoint string
+		cache           string
+	}{
+		{map[string]string{"HF_HOME": home}, "from file", defaultEndpoint, filepath.Join(home, "hub")},
+		{map[string]string{"HF_HOME": home, "HF_TOKEN": "direct\n"}, "direct", defaultEndpoint, filepath.Join(home, "hub")},
+		{map[string]string{"HF_HOME": home, "HF_TOKEN_PATH": filepath.Join(home, "other")}, "from other", defaultEndpoint, filepath.Join(home, "hub")},
+		{map[string]string{"HF_HOME": home, "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1"}, "", defaultEndpoint, filepath.Join(home, "hub")},
+		{map[string]string{"HF_HOME": home, "HF_HUB_CACHE": "/c", "HF_ENDPOINT": "https://mirror.test//"}, "from file", "https://mirror.test", "/c"},
+		{map[string]string{"XDG_CACHE_HOME": "/x"}, "", defaultEndpoint, filepath.FromSlash("/x/huggingface/hub")},
+	} {
+		h := HubFromEnv(func(name string) string { return test.env[name] })
+		if h.Token != test.token || h.Endpoint != test.endpoint || h.Cache != test.cache {
+			t.Errorf("%v: %+v", test.env, h)
+		}
+	}
+}
+
+func TestHubCancel(t *testing.T) {
+	f, c := newFakeHub(t), testCache(t)
+	f.stall = true
+	ref, err := ParseHubRef("hf:org/name")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	_, err = c.HubModel(ctx, f.client(nil), ref, false, describeTest)
+	if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) > 2*time.Second {
+		t.Errorf("after %v: %v", time.Since(start), err)
+	}
+	if dir, err := pull(c, f.client(nil), "hf:org/name", false); err != nil {
+		t.Error(err)
+	} else {
+		f.checkModel(t, dir, "onnx/model.onnx")
+	}
+}
+
+func TestRedirectPolicy(t *testing.T) {
+	request := func(address string) *http.Request {
+		r := httptest.NewRequest(http.MethodGet, address, nil)
+		r.Header.Set("Authorization", "Bearer secret")
+		return r
+	}
+	for _, test := range []struct {
+		from, to string
+		keeps    bool
+		refused  bool
+	}{
+		{"https://hub.test/a", "https://hub.test/b", true, false},
+		{"https://hub.test/a", "https://cdn.hub.test/b", false, false},
+		{"https://hub.test/a", "https://hub.test:8443/b", false, false},
+		{"https://hub.test/a", "http://hub.test/b", false, true},
+	} {
+		next := request(test.to)
+		err := checkRedirect(next, []*http.Request{request(test.from)})
+		if (err != nil) != test.refused || !test.refused && (next.Header.Get("Authorization") != "") != test.keeps {
+			t.Errorf("%s to %s: %v, %v", test.from, test.to, next.Header, err)
+		}
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for value, want := range map[string]time.Duration{
+		"": 0, "0": 0, "-5": 0, "12": 12 * time.Second, "soon": 0, "99999999999": 0,
+		now.Add(90 * time.Second).Format(http.TimeFormat):  90 * time.Second,
+		now.Add(-90 * time.Second).Format(http.TimeFormat): 0,
+	} {
+		r := &http.Response{Header: http.Header{"Retry-After": {value}}}
+		if got := retryAfter(r, now); got != want {
+			t.Errorf("Retry-After %q: %v, want %v", value, got, want)
+		}
+	}
+}
+
+func TestExternalData(t *testing.T) {
+	for file, want := range map[string]bool{
+		"onnx/model.onnx_data": true, "onnx/model.onnx_data_1": true, "onnx/model.onnx.data": true, "onnx/model.data": true,
+		"onnx/model.onnx": false, "onnx/model_quantized.onnx": false, "onnx/model.safetensors": false, "model.onnx_data": false,
+	} {
+		if got := isExternalData("onnx/model.onnx", file); got != want {
+			t.Errorf("%s: %v", file, got)
+		}
+	}
+}
+
+// FuzzParseListing checks that a listing that is accepted leads nowhere outside a folder.
+func FuzzParseListing(f *testing.F) {
+	f.Add([]byte(`{"sha":"` + testCommit + `","siblings":[{"rfilename":"a/b","size":3,"blobId":"x","lfs":{"sha256":"y","size":4}},{"rfilename":"c"}]}`))
+	f.Add([]byte(`{"sha":"` + testCommit + `","siblings":[{"rfilename":"../b","size":-3}]}`))
+	f.Add([]byte(`<html>`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		l, err := parseListing(body)
+		if err != nil {
+			return
+		}
+		if !isCommit(l.Commit) {
+			t.Errorf("commit %q", l.Commit)
+		}
+		for _, file := range l.Files {
+			if !filepath.IsLocal(filepath.FromSlash(file.Path)) || file.Size < -1 {
+				t.Errorf("%+v", file)
+			}
+		}
+	})
+}

@@ -1,0 +1,265 @@
+package onnx
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"w2s/internal/onnxproto"
+	"w2s/internal/shareddata"
+)
+
+// copyFixture copies a tiny checkpoint to a folder that a test may change.
+func copyFixture(tb testing.TB, name string) string {
+	tb.Helper()
+	dir := filepath.Join(tb.TempDir(), name)
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join(shareddata.Root(), "fixtures", "models", name))); err != nil {
+		tb.Fatal(err)
+	}
+	return dir
+}
+
+func write(tb testing.TB, dir, name, content string) {
+	tb.Helper()
+	path := filepath.Join(dir, filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		tb.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o666); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+func remove(tb testing.TB, dir, name string) {
+	tb.Helper()
+	if err := os.RemoveAll(filepath.Join(dir, filepath.FromSlash(name))); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// model writes a small model whose output is a copy of its input ids as floats; change alters it before.
+func model(tb testing.TB, dir string, change func(*onnxproto.Model)) {
+	tb.Helper()
+	batch, tokens := onnxproto.Dim{Name: "batch"}, onnxproto.Dim{Name: "tokens"}
+	m := onnxproto.Model{
+		Name:    "test",
+		Inputs:  []onnxproto.Value{{Name: "input_ids", Type: onnxproto.Int64, Dims: []onnxproto.Dim{batch, tokens}}},
+		Outputs: []onnxproto.Value{{Name: "last_hidden_state", Type: onnxproto.Float32, Dims: []onnxproto.Dim{batch, tokens, {Size: 1}}}},
+		Initializers: []onnxproto.Tensor{
+			onnxproto.Int64Tensor("axis", []int64{1}, []int64{2}),
+		},
+		Nodes: []onnxproto.Node{
+			{Op: "Cast", Inputs: []string{"input_ids"}, Outputs: []string{"floats"}, Attrs: []onnxproto.Attr{onnxproto.Int("to", int64(onnxproto.Float32))}},
+			{Op: "Unsqueeze", Inputs: []string{"floats", "axis"}, Outputs: []string{"last_hidden_state"}},
+		},
+	}
+	if change != nil {
+		change(&m)
+	}
+	data, err := m.Marshal()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	write(tb, dir, "model.onnx", string(data))
+}
+
+func TestCheckpointFaults(t *testing.T) {
+	tests := []struct {
+		name   string
+		damage func(t *testing.T, dir string)
+		o      Options
+		want   string // part of the error
+	}{
+		{"no folder", func(t *testing.T, dir string) { remove(t, dir, ".") }, Options{}, "no such file"},
+		{"no model", func(t *testing.T, dir string) { remove(t, dir, "model.onnx") }, Options{}, "no model.onnx in it (export one"},
+		{"two models", func(t *testing.T, dir string) {
+			os.Rename(filepath.Join(dir, "model.onnx"), filepath.Join(dir, "a.onnx"))
+			write(t, dir, "onnx/b.onnx", "")
+		}, Options{}, "no model.onnx, but a.onnx, onnx/b.onnx (name one of them)"},
+		{"no such variant", func(*testing.T, string) {}, Options{Model: "model_fp16"}, `no model file "model_fp16" (there are: model.onnx)`},
+		{"no tokenizer", func(t *testing.T, dir string) { remove(t, dir, "tokenizer.json") }, Options{}, "no tokenizer.json"},
+		{"pointer", func(t *testing.T, dir string) {
+			write(t, dir, "model.onnx", "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n")
+		}, Options{}, "Git LFS pointer"},
+		{"empty", func(t *testing.T, dir string) { write(t, dir, "model.onnx", "") }, Options{}, "the file is empty"},
+		{"text", func(t *testing.T, dir string) { write(t, dir, "model.onnx", "<html>404 Not Found</html>\n") }, Options{}, "model.onnx"},
+		{"truncated", func(t *testing.T, dir string) {
+			if err := os.Truncate(filepath.Join(dir, "model.onnx"), 40_000); err != nil {
+				t.Fatal(err)
+			}
+		}, Options{}, "model.onnx"},
+		{"unknown output", func(*testing.T, string) {}, Options{Output: "pooler"}, `no output "pooler"; it has last_hidden_state float32[batch_size sequence_length 16]`},
+		{"unknown pooling", func(*testing.T, string) {}, Options{Pooling: "max"}, `unknown pooling "max"`},
+		{"no pooling", func(*testing.T, string) {}, Options{Pooling: PoolNone}, "one vector a token"},
+		{"negative", func(*testing.T, string) {}, Options{Threads: -1, MaxTokens: -2}, "longest input -2 is negative\nnumber of threads -1 is negative"},
+		{"unknown provider", func(*testing.T, string) {}, Options{Provider: "gpu"}, `unknown provider "gpu" (there are coreml, cpu, cuda`},
+		{"pooling of the files", func(t *testing.T, dir string) {
+			write(t, dir, "1_Pooling/config.json", `{"pooling_mode_max_tokens": true}`)
+		}, Options{}, "1_Pooling/config.json: pooling max is not supported"},
+		{"two poolings", func(t *testing.T, dir string) {
+			write(t, dir, "1_Pooling/config.json", `{"pooling_mode_cls_token": true, "pooling_mode_mean_tokens": true}`)
+		}, Options{}, "pooling cls with mean is not supported"},
+		{"config", func(t *testing.T, dir string) { write(t, dir, "config.json", `{"hidden_size": "wide"}`) }, Options{}, "config.json"},
+		{"deep config", func(t *testing.T, dir string) {
+			write(t, dir, "config.json", strings.Repeat("[", 1_000_000))
+		}, Options{}, "config.json"},
+		{"format", func(t *testing.T, dir string) { write(t, dir, "w2s.json", `{"format": 2}`) }, Options{}, "w2s.json: format 2 is not known"},
+		{"input", func(t *testing.T, dir string) {
+			model(t, dir, func(m *onnxproto.Model) {
+				m.Inputs = append(m.Inputs, onnxproto.Value{Name: "pixel_values", Type: onnxproto.Float32, Dims: make([]onnxproto.Dim, 4)})
+			})
+		}, Options{}, `input "pixel_values" (float32[? ? ? ?]) cannot be filled`},
+		{"input type", func(t *testing.T, dir string) {
+			model(t, dir, func(m *onnxproto.Model) { m.Inputs[0].Type = onnxproto.Float64 })
+		}, Options{}, `input "input_ids" has elements of type float64`},
+		{"input rank", func(t *testing.T, dir string) {
+			model(t, dir, func(m *onnxproto.Model) { m.Inputs[0].Dims = m.Inputs[0].Dims[:1] })
+		}, Options{}, `input "input_ids" has shape [batch]; 2 dimensions are expected`},
+		{"no ids", func(t *testing.T, dir string) {
+			model(t, dir, func(m *onnxproto.Model) { m.Inputs[0].Name, m.Nodes[0].Inputs[0] = "attention_mask", "attention_mask" })
+		}, Options{}, "no input named input_ids"},
+		{"huge batch", func(t *testing.T, dir string) {
+			model(t, dir, func(m *onnxproto.Model) { m.Inputs[0].Dims[1] = onnxproto.Dim{Size: 1 << 40} })
+		}, Options{}, "which no real one does"},
+		{"huge output", func(t *testing.T, dir string) {
+			model(t, dir, func(m *onnxproto.Model) { m.Outputs[0].Dims[2].Size = 1 << 50 })
+		}, Options{}, "more than 1048576 is refused"},
+		{"output rank", func(t *testing.T, dir string) {
+			model(t, dir, func(m *onnxproto.Model) { m.Outputs[0].Dims = make([]onnxproto.Dim, 4) })
+		}, Options{Output: "last_hidden_state"}, "[batch, tokens, width] or [batch, width] is expected"},
+		{"output type", func(t *testing.T, dir string) {
+			model(t, dir, func(m *onnxproto.Model) { m.Outputs[0].Type = onnxproto.Int64 })
+		}, Options{}, "not floating-point"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := copyFixture(t, "bert-tiny")
+			tt.damage(t, dir)
+			_, err := ReadCheckpoint(dir, tt.o)
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error %v, want one with %q", err, tt.want)
+			}
+			if err != nil && !strings.HasPrefix(err.Error(), "onnx: checkpoint ") {
+				t.Errorf("error %q does not say where it comes from", err)
+			}
+		})
+	}
+}
+
+func TestDescription(t *testing.T) {
+	prefix := "query: "
+	dir := copyFixture(t, "bert-tiny")
+	c, err := ReadCheckpoint(dir, Options{Prefix: &prefix, MaxTokens: 9, Pooling: PoolLast})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Name != "bert-tiny" || c.Family != "bert" || c.Width != 16 || c.Prefix != prefix || c.MaxTokens != 9 || c.Pooling != PoolLast {
+		t.Errorf("options: %+v", c.Description)
+	}
+	write(t, dir, "w2s.json", `{"format":1,"name":"n","family":"f","pooling":"cls","max_tokens":7,"prefix":"p","license":"l","source":"s","params":3,"normalize":true}`)
+	if c, err = ReadCheckpoint(dir, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	want := Description{Format: 1, Name: "n", Family: "f", Output: "last_hidden_state", Pooling: PoolCLS, MaxTokens: 7, Prefix: "p",
+		License: "l", Source: "s", Params: 3, Normalize: true, Cut: c.Cut}
+	if c.Description != want {
+		t.Errorf("w2s.json: %+v, want %+v", c.Description, want)
+	}
+	// A jar holds model and tokenizer alone: the longest input is the size of the position table.
+	for _, name := range []string{"w2s.json", "config.json", "tokenizer_config.json", "sentence_bert_config.json", "1_Pooling", "modules.json"} {
+		remove(t, dir, name)
+	}
+	if c, err = ReadCheckpoint(dir, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if c.MaxTokens != 64 || c.Pooling != PoolMean || c.Width != 16 {
+		t.Errorf("model and tokenizer alone: %+v", c.Description)
+	}
+}
+
+func TestKey(t *testing.T) {
+	ctx, dir := context.Background(), copyFixture(t, "external-tiny")
+	old := time.Now().Add(-time.Hour)
+	age := func(name string) {
+		if err := os.Chtimes(filepath.Join(dir, name), old, old); err != nil {
+			t.Fatal(err)
+		}
+		old = old.Add(time.Minute)
+	}
+	for _, name := range []string{"model.onnx", "model.onnx_data", "tokenizer.json"} {
+		age(name)
+	}
+	memory := filepath.Join(t.TempDir(), "cache", "digests.json")
+	key := func(o Options, version string) string {
+		t.Helper()
+		c, err := ReadCheckpoint(dir, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k, err := c.key(ctx, version, CPU, o.Settings, memory)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k
+	}
+	yes, prefix := true, "p"
+	seen := map[string]string{key(Options{}, "1"): "nothing"}
+	for name, o := range map[string]Options{"pooling": {Pooling: PoolCLS}, "tokens": {MaxTokens: 5}, "prefix": {Prefix: &prefix}, "normalize": {Normalize: &yes}} {
+		k := key(o, "1")
+		if other, ok := seen[k]; ok {
+			t.Errorf("%s and %s give the same key", name, other)
+		}
+		seen[k] = name
+	}
+	first := key(Options{}, "1")
+	if first != key(Options{Threads: 7, BatchTokens: 3}, "1") {
+		t.Error("the speed changes the key")
+	}
+	if _, ok := seen[key(Options{}, "2")]; ok {
+		t.Error("the version of the runtime does not change the key")
+	}
+	// One bit of the weights, of the same size, later.
+	for _, name := range []string{"model.onnx_data", "tokenizer.json"} {
+		path := filepath.Join(dir, name)
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data[len(data)-2] ^= 1
+		write(t, dir, name, string(data))
+		age(name)
+		if k := key(Options{}, "1"); k == first {
+			t.Errorf("a change of %s does not change the key", name)
+		}
+		data[len(data)-2] ^= 1
+		write(t, dir, name, string(data))
+		age(name)
+	}
+	if key(Options{}, "1") != first {
+		t.Error("the same files give another key")
+	}
+	// What is remembered is used, and rubbish in its place does no harm.
+	data, err := os.ReadFile(memory)
+	if err != nil || !strings.Contains(string(data), "model.onnx_data") {
+		t.Errorf("digests %s: %v", data, err)
+	}
+	for _, rubbish := range []string{"", "null", "{", `{"x":3}`} {
+		write(t, filepath.Dir(memory), "digests.json", rubbish)
+		if key(Options{}, "1") != first {
+			t.Errorf("remembered digests %q change the key", rubbish)
+		}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	cancel()
+	c, err := ReadCheckpoint(dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.key(ctx, "1", CPU, nil, ""); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+}

@@ -1,0 +1,295 @@
+package onnx
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"w2s/harness/feature"
+	"w2s/internal/onnxproto"
+	"w2s/internal/shareddata"
+)
+
+// tiny opens one of the committed checkpoints.
+func tiny(tb testing.TB, name string, o Options) *Encoder {
+	tb.Helper()
+	return openTest(tb, testRuntime(tb), filepath.Join(shareddata.Root(), "fixtures", "models", name), o)
+}
+
+func TestEncodeEdges(t *testing.T) {
+	e := tiny(t, "bert-tiny", Options{})
+	ignore := func(feature.Vector) error { return nil }
+	if err := e.Encode(t.Context(), nil, ignore); err != nil {
+		t.Errorf("no texts: %v", err)
+	}
+	texts := []string{"one", "two words", "one", "\xff\xfe\x00", strings.Repeat("long ", 500), "one"}
+	got := encodeAll(t, e, texts)
+	for _, i := range []int{2, 5} {
+		if !slices.Equal(got[i].Values, got[0].Values) || got[i].Tokens != got[0].Tokens {
+			t.Errorf("equal texts 0 and %d have different vectors", i)
+		}
+	}
+	if slices.Equal(got[0].Values, got[1].Values) {
+		t.Error("different texts have equal vectors")
+	}
+	if !got[4].Truncated || got[4].Tokens != e.Checkpoint().MaxTokens || got[0].Truncated {
+		t.Errorf("long text has %d tokens, truncated %v; short text truncated %v", got[4].Tokens, got[4].Truncated, got[0].Truncated)
+	}
+	stop := errors.New("stop")
+	calls := 0
+	if err := e.Encode(t.Context(), texts, func(feature.Vector) error { calls++; return stop }); err != stop || calls != 1 {
+		t.Errorf("emit's error: %v after %d calls", err, calls)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := e.Encode(ctx, texts, ignore); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled before: %v", err)
+	}
+}
+
+func TestEncodeConcurrently(t *testing.T) {
+	e := tiny(t, "bert-tiny", Options{})
+	var texts []string
+	for i := range 40 {
+		texts = append(texts, strings.Repeat("word ", i))
+	}
+	want := encodeAll(t, e, texts)
+	var wait sync.WaitGroup
+	for range 4 {
+		wait.Go(func() {
+			for i, v := range encodeAll(t, e, texts) {
+				if !slices.Equal(v.Values, want[i].Values) {
+					t.Errorf("text %d has another vector", i)
+				}
+			}
+		})
+	}
+	wait.Wait()
+}
+
+func TestClosed(t *testing.T) {
+	rt := testRuntime(t)
+	e, err := Open(t.Context(), rt, filepath.Join(shareddata.Root(), "fixtures", "models", "bert-tiny"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(e.Close(), e.Close()); err != nil {
+		t.Error(err)
+	}
+	if err := e.Encode(t.Context(), []string{"x"}, nil); !errors.Is(err, errClosed) {
+		t.Errorf("closed: %v", err)
+	}
+}
+
+func TestProviderMissing(t *testing.T) {
+	for _, provider := range Providers() {
+		if provider == CPU {
+			continue
+		}
+		e := tiny(t, "bert-tiny", Options{Provider: strings.ToUpper(provider)})
+		err := e.Encode(t.Context(), []string{"x"}, func(feature.Vector) error { return nil })
+		if err == nil {
+			t.Logf("the library has %s", provider)
+		} else if want := "cannot use provider " + provider; !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one with %q", err, want)
+		}
+	}
+	if e := tiny(t, "bert-tiny", Options{Provider: CPU, Settings: map[string]string{"arena": "1"}}); e.Encode(t.Context(), []string{"x"}, nil) == nil {
+		t.Error("cpu took a setting")
+	}
+}
+
+func TestRuntimeFaults(t *testing.T) {
+	text := filepath.Join(t.TempDir(), "libonnxruntime.so")
+	write(t, filepath.Dir(text), filepath.Base(text), "not a library")
+	for path, want := range map[string]string{
+		"": "no path", filepath.Join(t.TempDir(), "none.so"): "no such file", t.TempDir(): "is a folder", text: text,
+	} {
+		if _, err := OpenRuntime(path); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("OpenRuntime(%q): %v, want an error with %q", path, err, want)
+		}
+	}
+	rt := testRuntime(t)
+	if !strings.HasPrefix(rt.Version(), "1.") {
+		t.Errorf("version %q", rt.Version())
+	}
+	again, err := OpenRuntime(rt.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenRuntime(text); err == nil || !strings.Contains(err.Error(), "is open already") {
+		t.Errorf("second library: %v", err)
+	}
+	if err := errors.Join(again.Close(), again.Close()); err != nil {
+		t.Error(err)
+	}
+	tiny(t, "bert-tiny", Options{}) // the library is still there
+}
+
+// TestFeeds runs models that hand out what they are fed: shapes that the model fixes, padding on both sides, element
+// types, positions.
+func TestFeeds(t *testing.T) {
+	rt := testRuntime(t)
+	fixed := func(rows, cols int64) func(*onnxproto.Model) {
+		return func(m *onnxproto.Model) {
+			m.Inputs[0].Dims = []onnxproto.Dim{{Size: rows}, {Size: cols}}
+			m.Outputs[0].Dims = []onnxproto.Dim{{Size: rows}, {Size: cols}, {Size: 1}}
+		}
+	}
+	renamed := func(name string, typ onnxproto.DataType) func(*onnxproto.Model) {
+		return func(m *onnxproto.Model) { // hands out another input than the ids
+			other := m.Inputs[0]
+			other.Name, other.Type = name, typ
+			m.Inputs = append(m.Inputs, other)
+			m.Nodes[0].Inputs = []string{name}
+		}
+	}
+	left := `{"padding_side":"left"}`
+	texts := []string{"one", "one two three", "one two", "one two three four five six seven eight"}
+	tests := []struct {
+		name    string
+		change  func(*onnxproto.Model)
+		tokens  string // tokenizer_config.json
+		pooling Pooling
+		want    func(ids []int64) float32
+	}{
+		{"mean", nil, "", PoolMean, mean},
+		{"last", nil, "", PoolLast, func(ids []int64) float32 { return float32(ids[len(ids)-1]) }},
+		{"cls", nil, "", PoolCLS, func(ids []int64) float32 { return float32(ids[0]) }},
+		{"fixed width, mean", fixed(0, 12), "", PoolMean, mean},
+		{"fixed width, last", fixed(0, 12), "", PoolLast, func(ids []int64) float32 { return float32(ids[len(ids)-1]) }},
+		{"fixed shape, last", fixed(3, 12), "", PoolLast, func(ids []int64) float32 { return float32(ids[len(ids)-1]) }},
+		{"fixed shape, left, mean", fixed(3, 12), left, PoolMean, mean},
+		{"fixed shape, left, cls", fixed(3, 12), left, PoolCLS, func(ids []int64) float32 { return float32(ids[0]) }},
+		{"one text at a time", fixed(1, 0), "", PoolMean, mean},
+		{"int32", func(m *onnxproto.Model) { m.Inputs[0].Type = onnxproto.Int32 }, "", PoolMean, mean},
+		{"mask", renamed("attention_mask", onnxproto.Int64), "", PoolMean, func([]int64) float32 { return 1 }},
+		{"float mask", renamed("attention_mask", onnxproto.Float32), "", PoolMean, func([]int64) float32 { return 1 }},
+		{"bool mask", renamed("attention_mask", onnxproto.Bool), "", PoolMean, func([]int64) float32 { return 1 }},
+		{"types", renamed("token_type_ids", onnxproto.Int32), "", PoolMean, func([]int64) float32 { return 0 }},
+		{"positions", renamed("position_ids", onnxproto.Int64), "", PoolLast, func(ids []int64) float32 { return float32(len(ids) - 1) }},
+		{"positions, left", func(m *onnxproto.Model) {
+			fixed(3, 12)(m)
+			renamed("position_ids", onnxproto.Int32)(m)
+		}, left, PoolLast, func(ids []int64) float32 { return float32(len(ids) - 1) }},
+		{"float64", func(m *onnxproto.Model) {
+			m.Outputs[0].Type = onnxproto.Float64
+			m.Nodes[0].Attrs = []onnxproto.Attr{onnxproto.Int("to", int64(onnxproto.Float64))}
+		}, "", PoolMean, mean},
+		{"float16", func(m *onnxproto.Model) {
+			m.Outputs[0].Type = onnxproto.Float16
+			m.Nodes[0].Attrs = []onnxproto.Attr{onnxproto.Int("to", int64(onnxproto.Float16))}
+		}, "", PoolMean, mean},
+		{"bfloat16", func(m *onnxproto.Model) {
+			renamed("attention_mask", onnxproto.Int64)(m)
+			m.Outputs[0].Type = onnxproto.BFloat16
+			m.Nodes[0].Attrs = []onnxproto.Attr{onnxproto.Int("to", int64(onnxproto.BFloat16))}
+		}, "", PoolMean, func([]int64) float32 { return 1 }},
+		{"unknown width", func(m *onnxproto.Model) { m.Outputs[0].Dims[2] = onnxproto.Dim{Name: "width"} }, "", PoolMean, mean},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := copyFixture(t, "bert-tiny")
+			remove(t, dir, "config.json")
+			model(t, dir, tt.change)
+			if tt.tokens != "" {
+				write(t, dir, "tokenizer_config.json", tt.tokens)
+			}
+			e := openTest(t, rt, dir, Options{Pooling: tt.pooling})
+			if e.Dims() != 1 {
+				t.Fatalf("%d dimensions, want 1", e.Dims())
+			}
+			l, err := e.load(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, v := range encodeAll(t, e, texts) {
+				enc, err := l.tokenizer.Encode(texts[i], e.checkpoint.tokenizerOptions())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if want := tt.want(enc.IDs); v.Values[0] != want {
+					t.Errorf("%q has vector %v, want %v", texts[i], v.Values[0], want)
+				}
+			}
+		})
+	}
+}
+
+func mean(ids []int64) float32 {
+	var sum float64
+	for _, id := range ids {
+		sum += float64(id)
+	}
+	return float32(sum / float64(len(ids)))
+}
+
+func TestNotFinite(t *testing.T) {
+	dir := copyFixture(t, "bert-tiny")
+	model(t, dir, func(m *onnxproto.Model) {
+		m.Initializers = append(m.Initializers, onnxproto.Float32Tensor("zero", nil, []float32{0}))
+		m.Nodes = append(m.Nodes[:1:1], onnxproto.Node{Op: "Div", Inputs: []string{"floats", "zero"}, Outputs: []string{"infinite"}},
+			onnxproto.Node{Op: "Unsqueeze", Inputs: []string{"infinite", "axis"}, Outputs: []string{"last_hidden_state"}})
+	})
+	e := openTest(t, testRuntime(t), dir, Options{})
+	err := e.Encode(t.Context(), []string{"one"}, func(feature.Vector) error { return nil })
+	if err == nil || !strings.Contains(err.Error(), "text 1 of 1 has a vector that is not finite") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestCancel ends a run of the model that takes much longer than half a second.
+func TestCancel(t *testing.T) {
+	e := openTest(t, testRuntime(t), testCheckpoint(t, "all-minilm-l6-v2"), Options{BatchTokens: 1 << 20})
+	encodeAll(t, e, []string{"load the model"})
+	texts := make([]string, 256)
+	for i := range texts {
+		texts[i] = fmt.Sprint(strings.Repeat("many words ", 300), i)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var asked time.Time
+	time.AfterFunc(2*time.Second, func() {
+		asked = time.Now()
+		cancel()
+	})
+	err := e.Encode(ctx, texts, func(feature.Vector) error { return nil })
+	if took := time.Since(asked); !errors.Is(err, context.Canceled) || took > 500*time.Millisecond {
+		t.Errorf("error %v, %v after cancelling", err, took)
+	}
+}
+
+// TestConstantMemory encodes many texts and looks at the memory while it does.
+func TestConstantMemory(t *testing.T) {
+	e := tiny(t, "bert-tiny", Options{})
+	texts := make([]string, 100_000)
+	for i := range texts {
+		texts[i] = fmt.Sprintf("text number %d of some length %d", i, i*i)
+	}
+	inUse := func() uint64 {
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	runtime.GC()
+	before, most, n := inUse(), uint64(0), 0
+	err := e.Encode(t.Context(), texts, func(feature.Vector) error {
+		if n++; n%2000 == 0 {
+			runtime.GC()
+			most = max(most, inUse())
+		}
+		return nil
+	})
+	if err != nil || n != len(texts) {
+		t.Fatalf("%d vectors: %v", n, err)
+	}
+	if grown := int64(most) - int64(before); grown > 24<<20 {
+		t.Errorf("%d bytes more than before", grown)
+	}
+}

@@ -3,12 +3,14 @@ package progress
 import (
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
 )
 
 // Bars returns a reporter that draws a bar on the terminal w. One line serves all: of several running tasks the one that
@@ -30,12 +32,12 @@ func (b *bars) Print(line string) {
 	}
 	fmt.Fprintln(b.w, strings.TrimRight(line, "\n"))
 	if top != nil {
-		top.bar.RenderBlank()
+		top.newBar()
 	}
 }
 
 func (b *bars) Start(label string, total int64, unit Unit) Task {
-	t := &barTask{bars: b, label: label, unit: unit, total: total}
+	t := &barTask{bars: b, meter: meter{label: label, unit: unit, total: total, start: time.Now()}}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if top := b.top(); top != nil {
@@ -55,70 +57,91 @@ func (b *bars) top() *barTask {
 
 type barTask struct {
 	*bars
-	label       string
-	unit        Unit
-	total       int64
-	bar         *progressbar.ProgressBar
-	done, drawn int64
+	meter
+	bar *progressbar.ProgressBar
 }
 
-// newBar draws a new bar in place of the task's old one: the library cannot turn a spinner into a bar.
+const (
+	barWidth = 12
+	redraw   = 100 * time.Millisecond
+)
+
+// newBar draws the task's bar anew. The library draws bar and percentage; numbers, rate and remaining time are the
+// meter's, which knows what was done without work.
 func (t *barTask) newBar() {
-	options := []progressbar.Option{
-		progressbar.OptionSetWriter(t.w),
-		progressbar.OptionSetDescription(t.label),
-		progressbar.OptionThrottle(100 * time.Millisecond),
-		progressbar.OptionSetWidth(24),
-		progressbar.OptionSetPredictTime(true),
-		progressbar.OptionShowCount(),
-		progressbar.OptionUseANSICodes(true),
-		progressbar.OptionSetTheme(progressbar.ThemeUnicode),
-	}
-	if t.unit == Bytes {
-		options = append(options, progressbar.OptionShowBytes(true), progressbar.OptionShowTotalBytes(true))
-	} else {
-		options = append(options, progressbar.OptionShowIts())
-	}
 	total := t.total
 	if total < 1 {
 		total = -1 // the library's word for "not known": a spinner
 	}
-	t.bar, t.drawn = progressbar.NewOptions64(total, options...), 0
+	t.bar = progressbar.NewOptions64(total,
+		progressbar.OptionSetWriter(t.w),
+		progressbar.OptionThrottle(redraw),
+		progressbar.OptionSetWidth(barWidth),
+		progressbar.OptionSetElapsedTime(false),
+		progressbar.OptionSetPredictTime(false),
+		progressbar.OptionShowDescriptionAtLineEnd(),
+		progressbar.OptionUseANSICodes(true),
+		progressbar.OptionSetTheme(progressbar.Theme{Saucer: "█", SaucerPadding: "░"}),
+	)
 	t.draw()
-	t.bar.RenderBlank()
-}
-
-func (t *barTask) Add(n int64) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.done += n
-	if t.top() == t {
-		t.draw()
-	}
 }
 
 // draw brings the bar to what is done. The library ends a bar that reaches its total; here Done decides that, so the
 // last unit is held back.
 func (t *barTask) draw() {
-	target := t.done
+	t.bar.Describe(t.text())
+	target := t.done()
 	if t.total > 0 {
 		target = min(target, t.total-1)
 	}
-	if target > t.drawn || t.total < 1 { // a spinner turns even where nothing is counted
-		t.bar.Add64(target - t.drawn)
-		t.drawn = target
-	}
+	t.bar.Set64(target)
 }
 
-func (t *barTask) Skip(n int64) { t.Add(n) }
+// text is what stands after the bar, no longer than the terminal is wide: a line that wraps could not be cleared.
+func (t *barTask) text() string {
+	state := ": " + t.state(time.Now(), false)
+	width := 80
+	if f, ok := t.w.(*os.File); ok {
+		if w, _, err := term.GetSize(int(f.Fd())); err == nil {
+			width = w
+		}
+	}
+	const around = barWidth + len(" 100%   ") + 1
+	return shorten(t.label, max(width-around-len(state), 8)) + state
+}
+
+// shorten cuts the middle out of a label.
+func shorten(label string, most int) string {
+	runes := []rune(label)
+	if len(runes) <= most {
+		return label
+	}
+	head := (most - 1) / 2
+	return string(runes[:head]) + "…" + string(runes[len(runes)-(most-1-head):])
+}
+
+func (t *barTask) Add(n int64) { t.advance(n, 0) }
+
+func (t *barTask) Skip(n int64) { t.advance(0, n) }
+
+func (t *barTask) advance(worked, freed int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.worked += worked
+	t.freed += freed
+	if t.top() == t {
+		t.draw()
+	}
+}
 
 func (t *barTask) SetTotal(total int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	changed := t.total != total
 	t.total = total
-	if t.top() == t {
+	if changed && t.top() == t {
 		t.bar.Clear()
-		t.newBar()
+		t.newBar() // the library cannot turn a spinner into a bar
 	}
 }
 

@@ -33,17 +33,14 @@ func (l *lines) Print(line string) {
 
 func (l *lines) Start(label string, total int64, unit Unit) Task {
 	now := l.now()
-	return &lineTask{lines: l, label: label, unit: unit, total: total, start: now, last: now}
+	return &lineTask{lines: l, meter: meter{label: label, unit: unit, total: total, start: now}, last: now}
 }
 
 type lineTask struct {
 	*lines
-	label         string
-	unit          Unit
-	total         int64
-	worked, freed int64 // freed: done without work
-	start, last   time.Time
-	done          bool
+	meter
+	last  time.Time
+	ended bool
 }
 
 func (t *lineTask) Add(n int64)  { t.advance(n, 0) }
@@ -54,9 +51,9 @@ func (t *lineTask) advance(worked, freed int64) {
 	defer t.mu.Unlock()
 	t.worked += worked
 	t.freed += freed
-	if now := t.now(); !t.done && now.Sub(t.last) >= t.interval {
+	if now := t.now(); !t.ended && now.Sub(t.last) >= t.interval {
 		t.last = now
-		fmt.Fprintln(t.w, t.label+": "+t.state(now))
+		fmt.Fprintln(t.w, t.label+": "+t.state(now, true))
 	}
 }
 
@@ -70,65 +67,12 @@ func (t *lineTask) Done() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.now()
-	if !t.done && now.Sub(t.start) >= time.Second {
+	if !t.ended && now.Sub(t.start) >= time.Second {
 		what := "done"
-		if done := t.worked + t.freed; done > 0 {
+		if done := t.done(); done > 0 {
 			what = amount(done, t.unit)
 		}
 		fmt.Fprintf(t.w, "%s: %s in %s\n", t.label, what, round(now.Sub(t.start)))
 	}
-	t.done = true
-}
-
-// state describes a running task: "40 MB of 90 MB (44 %), 10 MB/s, 5s left".
-func (t *lineTask) state(now time.Time) string {
-	done := t.worked + t.freed
-	if done == 0 && t.total < 1 {
-		return "working for " + round(now.Sub(t.start)).String()
-	}
-	var b strings.Builder
-	b.WriteString(amount(done, t.unit))
-	if t.total > 0 {
-		fmt.Fprintf(&b, " of %s (%d %%)", amount(t.total, t.unit), done*100/t.total)
-	}
-	elapsed := now.Sub(t.start).Seconds()
-	if t.worked == 0 || elapsed <= 0 {
-		return b.String()
-	}
-	rate := float64(t.worked) / elapsed
-	if t.unit == Bytes {
-		fmt.Fprintf(&b, ", %s/s", amount(int64(rate), Bytes))
-	} else {
-		fmt.Fprintf(&b, ", %.3g/s", rate)
-	}
-	if left := t.total - done; left > 0 {
-		fmt.Fprintf(&b, ", %s left", round(time.Duration(float64(left)/rate*float64(time.Second))))
-	}
-	return b.String()
-}
-
-func round(d time.Duration) time.Duration {
-	if d < 10*time.Second {
-		return d.Round(100 * time.Millisecond)
-	}
-	return d.Round(time.Second)
-}
-
-func amount(n int64, unit Unit) string {
-	if unit == Bytes {
-		return Size(n)
-	}
-	return fmt.Sprint(n)
-}
-
-// Size formats a number of bytes: "90.4 MB". Units are powers of 1000.
-func Size(n int64) string {
-	if n < 1000 {
-		return fmt.Sprintf("%d B", n)
-	}
-	value, units := float64(n)/1000, []string{"kB", "MB", "GB", "TB"}
-	for len(units) > 1 && value >= 999.95 {
-		value, units = value/1000, units[1:]
-	}
-	return fmt.Sprintf("%.1f %s", value, units[0])
+	t.ended = true
 }

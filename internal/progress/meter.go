@@ -1,0 +1,74 @@
+package progress
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// A meter knows how far a task is.
+type meter struct {
+	label         string
+	unit          Unit
+	total         int64 // below 1: not known
+	worked, freed int64 // freed: done without work, which says nothing about the rate
+	start         time.Time
+}
+
+func (t *meter) done() int64 { return t.worked + t.freed }
+
+// state describes a running task: "40 MB of 90 MB (44 %), 10 MB/s, 5s left".
+func (t *meter) state(now time.Time, percent bool) string {
+	done := t.done()
+	if done == 0 && t.total < 1 {
+		return "working for " + round(now.Sub(t.start)).String()
+	}
+	var b strings.Builder
+	b.WriteString(amount(done, t.unit))
+	if t.total > 0 {
+		b.WriteString(" of " + amount(t.total, t.unit))
+		if percent {
+			fmt.Fprintf(&b, " (%d %%)", done*100/t.total)
+		}
+	}
+	elapsed := now.Sub(t.start).Seconds()
+	if t.worked == 0 || elapsed <= 0 {
+		return b.String()
+	}
+	rate := float64(t.worked) / elapsed
+	if t.unit == Bytes {
+		fmt.Fprintf(&b, ", %s/s", amount(int64(rate), Bytes))
+	} else {
+		fmt.Fprintf(&b, ", %.3g/s", rate)
+	}
+	if left := t.total - done; left > 0 {
+		fmt.Fprintf(&b, ", %s left", round(time.Duration(float64(left)/rate*float64(time.Second))))
+	}
+	return b.String()
+}
+
+func round(d time.Duration) time.Duration {
+	if d < 10*time.Second {
+		return d.Round(100 * time.Millisecond)
+	}
+	return d.Round(time.Second)
+}
+
+func amount(n int64, unit Unit) string {
+	if unit == Bytes {
+		return Size(n)
+	}
+	return fmt.Sprint(n)
+}
+
+// Size formats a number of bytes: "90.4 MB". Units are powers of 1000.
+func Size(n int64) string {
+	if n < 1000 {
+		return fmt.Sprintf("%d B", n)
+	}
+	value, units := float64(n)/1000, []string{"kB", "MB", "GB", "TB"}
+	for len(units) > 1 && value >= 999.95 {
+		value, units = value/1000, units[1:]
+	}
+	return fmt.Sprintf("%.1f %s", value, units[0])
+}

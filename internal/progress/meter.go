@@ -36,9 +36,12 @@ func (t *meter) state(now time.Time, percent bool) string {
 		return b.String()
 	}
 	rate := float64(t.worked) / elapsed
-	if t.unit == Bytes {
+	switch {
+	case t.unit == Bytes:
 		fmt.Fprintf(&b, ", %s/s", amount(int64(rate), Bytes))
-	} else {
+	case rate >= 100:
+		fmt.Fprintf(&b, ", %.0f/s", rate)
+	default:
 		fmt.Fprintf(&b, ", %.3g/s", rate)
 	}
 	if left := t.total - done; left > 0 {

@@ -283,6 +283,10 @@ func enough(info Info, d *Data, faults *Faults) error {
 	name := info.Name
 	if n := len(d.Pool) + len(d.Test); n < minExamples {
 		faults.add(name, 0, "%d examples, want at least %d", n, minExamples)
+		return faults.err()
+	}
+	if len(d.Pool) == 0 || d.Test != nil && len(d.Test) == 0 {
+		faults.add(name, 0, "%d examples to train on and %d to test on: a part is empty", len(d.Pool), len(d.Test))
 	}
 	if info.Form == Classify {
 		missing := func(part string, list []Example) {

@@ -11,6 +11,7 @@ const converted = "refs%2Fconvert%2Fparquet"
 // A hubTask is a data set of the Hugging Face hub and a rule for its rows.
 type hubTask struct {
 	info   Info
+	stem   string   // what local files are called; default: the name
 	repo   string   // ORG/NAME
 	rev    string   // default: converted
 	train  []string // files of the pool
@@ -54,8 +55,12 @@ func (t hubTask) Load(ctx context.Context, src Source) (*Data, error) {
 
 // locate returns where the files of a part are. A local file, called as the task and the part, takes the place of all.
 func (t hubTask) locate(ctx context.Context, src Source, part string, files []string) ([]rowFile, error) {
+	stem := t.stem
+	if stem == "" {
+		stem = t.info.Name
+	}
 	if finder, ok := src.(Finder); ok && len(files) > 0 {
-		if path, ok := finder.Find(t.info.Name + "-" + part); ok {
+		if path, ok := finder.Find(stem + "-" + part); ok {
 			return []rowFile{{path: path, columns: t.bare, limit: t.limit}}, nil
 		}
 	}

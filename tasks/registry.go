@@ -32,6 +32,7 @@ func All() []Task {
 			hubPuzzles(chessInfo("chess-lichess", "find the best move in a puzzle of lichess.org", "lichess.org open database", "CC0-1.0"),
 				"lichess", "Lichess/chess-puzzles", "default/train/0000.parquet", 20_000),
 		},
+		choiceTasks(),
 	)
 }
 
@@ -45,7 +46,8 @@ func Names() []string {
 }
 
 // Lookup returns the built-in task of that name, or a variant of one: the name of a ranking with "-single" asks about one
-// candidate at a time ([Single]), and the chess tasks take "-fen", "-words", "-san", "-uci" and "-ladder" (how the board
+// candidate at a time ([Single]), that of a classification with "-free" wants the name of the class in writing
+// ([Verbal]), and the chess tasks take "-fen", "-words", "-san", "-uci" and "-ladder" (how the board
 // is written), "-few" (8 candidates), "-free" (write the move), and the generated ones "-n5000" and "-seed7". An unknown
 // name gives an error that suggests the nearest ones.
 func Lookup(name string) (Task, error) {
@@ -77,8 +79,11 @@ func find(name string) (Task, bool) {
 	if c, ok := of.(chessTask); ok {
 		return c.variant(ending)
 	}
-	if ending == "single" && of.Info().Form == Rank {
+	switch form := of.Info().Form; {
+	case ending == "single" && form == Rank:
 		return Single(of), true
+	case ending == "free" && form == Classify:
+		return Verbal(of), true
 	}
 	return nil, false
 }

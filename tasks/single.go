@@ -40,24 +40,29 @@ func (s single) Load(ctx context.Context, src Source) (*Data, error) {
 	}
 	c := newCollector(s.Info())
 	c.own = data.Test != nil
-	for _, e := range data.Pool {
-		c.add(s.Info().Name, 0, false, showOne(e))
+	for test, part := range map[bool][]Example{false: data.Pool, true: data.Test} {
+		for _, e := range part {
+			c.add(s.Info().Name, 0, test, showOne(e, true))
+		}
 	}
-	for _, e := range data.Test {
-		c.add(s.Info().Name, 0, true, showOne(e))
-	}
+	return c.derived(data)
+}
+
+// derived finishes a load that reads other data's examples instead of files.
+func (c *collector) derived(from *Data) (*Data, error) {
 	out, err := c.finish()
 	if err != nil {
 		return nil, err
 	}
-	out.Digest, out.Warnings = data.Digest, slices.Concat(data.Warnings, out.Warnings)
+	out.Digest, out.Warnings = from.Digest, slices.Concat(from.Warnings, out.Warnings)
 	return out, nil
 }
 
-// showOne picks the candidate to ask about. The group keeps questions that share a candidate list together.
-func showOne(e Example) Example {
+// showOne picks the candidate to ask about; mayBeRight false makes it a wrong one. The group keeps questions that share a
+// candidate list together.
+func showOne(e Example, mayBeRight bool) Example {
 	at := argmax(e.Gold)
-	if !coin("single", e.ID) {
+	if !mayBeRight || !coin("single", e.ID) {
 		wrong := pick(len(e.Texts)-1, "single", e.ID)
 		if wrong >= at {
 			wrong++

@@ -70,7 +70,7 @@ func (c *Checkpoint) grid(items []item, into *tokenizer.Batch, encodings []token
 		pad.Side = tokenizer.Left
 	}
 	*into = pad.Batch(encodings, *into)
-	return grid{into.Rows, into.Cols, into.IDs, into.Mask, into.TypeIDs}, encodings
+	return grid{rows: into.Rows, cols: into.Cols, ids: into.IDs, mask: into.Mask, typ: into.TypeIDs}, encodings
 }
 
 // duplicates finds texts that occur more than once, so that each is encoded once.

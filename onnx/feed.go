@@ -29,36 +29,47 @@ func (s *session) feed(g grid, b *buffer) ([]ort.Value, error) {
 // fill makes the tensor of input i.
 func (b *buffer) fill(i int, in input, g grid) (ort.Value, error) {
 	shape := ort.NewShape(int64(g.rows), int64(g.cols))
+	past := g.past.length()
 	switch in.role {
 	case inputIDs:
 		return b.integers(i, in.Type, shape, g.ids)
 	case attentionMask:
-		return b.integers(i, in.Type, shape, g.mask)
+		return b.integers(i, in.Type, ort.NewShape(int64(g.rows), int64(past+g.cols)), g.mask)
 	case tokenTypes:
 		return b.integers(i, in.Type, shape, g.typ)
 	case positions:
-		b.in[i] = maskPositions(resized(b.in[i], len(g.mask)), g)
+		b.in[i] = g.positions(resized(b.in[i], len(g.ids)))
 		return b.integers(i, in.Type, shape, b.in[i])
 	case cachePositions:
 		b.in[i] = resized(b.in[i], g.cols)
 		for j := range b.in[i] {
-			b.in[i][j] = int64(j)
+			b.in[i][j] = int64(past + j)
 		}
 		return b.integers(i, in.Type, ort.NewShape(int64(g.cols)), b.in[i])
 	case useCacheBranch:
-		return ort.NewTensor(ort.NewShape(1), []bool{false})
+		return ort.NewTensor(ort.NewShape(1), []bool{past > 0})
 	default:
-		return emptyPast(in, g.rows)
+		if past > 0 {
+			return borrowed{g.past.values[in.Name]}, nil
+		}
+		return newPast(in, g.rows, 0)
 	}
 }
 
-// maskPositions counts the tokens of each row from 0; padding has position 1, as in Hugging Face's generation code.
-func maskPositions(dst []int64, g grid) []int64 {
+// borrowed is a tensor that outlives the run for which it is fed.
+type borrowed struct{ ort.Value }
+
+func (borrowed) Destroy() error { return nil }
+
+// positions counts the tokens of each row, those in the cache included, from 0; padding has position 1, as in Hugging
+// Face's generation code. What has a cache has no padding.
+func (g grid) positions(dst []int64) []int64 {
+	past := g.past.length()
 	for row := range g.rows {
-		next := int64(0)
+		next := int64(past)
 		for j := row * g.cols; j < (row+1)*g.cols; j++ {
 			dst[j] = 1
-			if g.mask[j] != 0 {
+			if past > 0 || g.mask[j] != 0 {
 				dst[j] = next
 				next++
 			}
@@ -94,29 +105,45 @@ func (b *buffer) integers(i int, t onnxproto.DataType, shape ort.Shape, v []int6
 	return nil, fmt.Errorf("cannot make elements of type %v", t)
 }
 
-// emptyPast is a key-value cache of no tokens.
-func emptyPast(in input, rows int) (ort.Value, error) {
-	shape := make(ort.Shape, len(in.Dims))
+// pastShape is the shape of a key or value of the cache for rows texts of which tokens are in it.
+func pastShape(in input, rows, tokens int) (ort.Shape, error) {
+	shape, found := make(ort.Shape, len(in.Dims)), false
 	for i, d := range in.Dims {
 		switch name := strings.ToLower(d.Name); {
 		case d.Name == "" && d.Size > 0:
 			shape[i] = d.Size
 		case strings.Contains(name, "past"), strings.Contains(name, "seq"), name == "" && i == 2:
-			shape[i] = 0
+			shape[i], found = int64(tokens), true
 		case strings.Contains(name, "batch") && !strings.ContainsAny(name, "*x+"), name == "" && i == 0:
 			shape[i] = int64(rows)
 		default:
 			return nil, fmt.Errorf("its shape %v has a dimension %q that no file gives (export with fixed heads and head width)", in.Dims, d)
 		}
 	}
-	if shape.FlattenedSize() != 0 {
+	if !found {
 		return nil, fmt.Errorf("its shape %v has no dimension for the tokens so far", in.Dims)
 	}
-	if in.Type == onnxproto.Float32 {
-		return ort.NewTensor(shape, []float32{})
-	}
-	return ort.NewCustomDataTensor(shape, make([]byte, 2), elementType(in.Type))
+	return shape, nil
 }
+
+// newPast makes a key or value of the cache, filled with zeros.
+func newPast(in input, rows, tokens int) (ort.Value, error) {
+	shape, err := pastShape(in, rows, tokens)
+	if err != nil {
+		return nil, err
+	}
+	n := shape.FlattenedSize()
+	if n > maxPast {
+		return nil, fmt.Errorf("its shape %v is larger than any cache of a real model", shape)
+	}
+	if in.Type == onnxproto.Float32 {
+		return ort.NewTensor(shape, make([]float32, n))
+	}
+	return ort.NewCustomDataTensor(shape, make([]byte, max(2, 2*n)), elementType(in.Type))
+}
+
+// maxPast bounds the elements of one key or value.
+const maxPast = 1 << 30
 
 // output makes the tensor into which a run writes, in memory of the buffer.
 func (b *buffer) output(t onnxproto.DataType, shape ort.Shape) (ort.Value, error) {

@@ -92,6 +92,7 @@ type plan struct {
 	// output is what is taken; hidden names the value inside the graph that has to be made an output for it, or "".
 	output onnxproto.Value
 	hidden string
+	more   []onnxproto.Value // taken besides: the logits and the cache, in generation
 	// unused are the outputs that nobody asked for.
 	unused []string
 	// rows and cols are the batch size and width that the model fixes, 0 where it does not.

@@ -42,7 +42,8 @@ func OpenRuntime(path string) (*Runtime, error) {
 		return nil, fmt.Errorf("onnx: runtime library: %s is open already, a second one (%s) cannot be (close the first)", environment.path, path)
 	case environment.users == 0:
 		ort.SetSharedLibraryPath(path)
-		if err := ort.InitializeEnvironment(ort.WithLogLevelError()); err != nil {
+		// Faults come back as errors; the library's own lines on the terminal would only repeat them.
+		if err := ort.InitializeEnvironment(ort.WithLogLevelFatal()); err != nil {
 			return nil, fmt.Errorf("onnx: runtime library %s: %w", path, explainLibrary(err))
 		}
 		environment.path = path

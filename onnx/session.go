@@ -48,6 +48,9 @@ func newSession(path string, p *plan, o sessionOptions) (*session, error) {
 		inputs[i] = in.Name
 	}
 	outputs := []string{p.output.Name}
+	for _, v := range p.more {
+		outputs = append(outputs, v.Name)
+	}
 	drop := costly(p.unused)
 	if len(drop) == 0 && p.hidden == "" {
 		s, err := ort.NewDynamicAdvancedSession(path, inputs, outputs, options)
@@ -102,6 +105,8 @@ type buffer struct {
 type grid struct {
 	rows, cols     int
 	ids, mask, typ []int64
+	// past is the cache of the tokens before these, or nil; then mask covers those tokens too.
+	past *cache
 }
 
 // run feeds one batch and returns the output as float32, row-major: [rows, cols, width] or [rows, width]. The result

@@ -1,0 +1,149 @@
+package onnx
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	ort "github.com/yalue/onnxruntime_go"
+
+	"w2s/internal/onnxproto"
+)
+
+// A cache holds the keys and values that a causal model has computed for the tokens so far.
+type cache struct {
+	tokens int
+	values map[string]ort.Value // by name of the input that takes them
+}
+
+func (c *cache) length() int {
+	if c == nil {
+		return 0
+	}
+	return c.tokens
+}
+
+func (c *cache) close() {
+	if c == nil {
+		return
+	}
+	for _, v := range c.values {
+		v.Destroy()
+	}
+}
+
+// planCausal plans to take the last hidden state, the logits, and where there is one the cache.
+func planCausal(f *onnxproto.File) (*plan, error) {
+	p, err := planModel(f, lastHidden)
+	if err != nil {
+		return nil, err
+	}
+	logits, ok := f.Output("logits")
+	if !ok || len(logits.Dims) != 3 || logits.Dims[2].Size < 1 || logits.Dims[2].Size > maxWidth {
+		return nil, fmt.Errorf("it has no output logits of shape [batch, tokens, vocabulary] (export it for text-generation-with-past)")
+	}
+	p.more = []onnxproto.Value{logits}
+	for _, in := range p.pasts() {
+		v, ok := f.Output(presentName(in.Name))
+		if !ok {
+			return nil, fmt.Errorf("input %q has no output %q that feeds it", in.Name, presentName(in.Name))
+		}
+		if _, err := pastShape(in, 1, 1); err != nil {
+			return nil, fmt.Errorf("input %q: %w", in.Name, err)
+		}
+		p.more = append(p.more, v)
+	}
+	p.unused = slices.DeleteFunc(p.unused, func(name string) bool {
+		return slices.ContainsFunc(p.more, func(v onnxproto.Value) bool { return v.Name == name })
+	})
+	if p.width() < 1 {
+		return nil, fmt.Errorf("output %q: %w", p.output.Name, errNoShape)
+	}
+	return p, nil
+}
+
+// presentName is the output from which the cache's input is fed in the next step.
+func presentName(past string) string {
+	return strings.Replace(strings.Replace(past, "past_key_values", "present", 1), "past", "present", 1)
+}
+
+// pasts are the inputs that take the cache.
+func (p *plan) pasts() []input {
+	return slices.DeleteFunc(slices.Clone(p.inputs), func(in input) bool { return in.role != pastState })
+}
+
+// A step is what a causal model computes for the tokens that it is fed.
+type step struct {
+	hidden []float32 // [tokens, width]
+	logits []float32 // [tokens, vocabulary]
+	cache  *cache    // nil where the model has none
+}
+
+// A stepper runs a causal model on one text, token by token or many at once.
+type stepper struct {
+	s              *session
+	in             buffer
+	hidden, logits buffer
+}
+
+// run feeds ids after the tokens in past, which it does not change. hidden and logits are valid until the next run; the
+// caller closes the cache.
+func (st *stepper) run(ctx context.Context, ids []int64, past *cache) (step, error) {
+	p := st.s.plan
+	n := len(ids)
+	if n == 0 {
+		return step{}, errNoTokens
+	}
+	g := grid{rows: 1, cols: n, ids: ids, typ: make([]int64, n), mask: make([]int64, past.length()+n), past: past}
+	for i := range g.mask {
+		g.mask[i] = 1
+	}
+	inputs, err := st.s.feed(g, &st.in)
+	defer destroy(inputs)
+	if err != nil {
+		return step{}, err
+	}
+	outputs, err := st.outputs(n, past.length()+n)
+	if err != nil {
+		destroy(outputs)
+		return step{}, err
+	}
+	if err := st.s.runOnce(ctx, inputs, outputs); err != nil {
+		destroy(outputs)
+		return step{}, err
+	}
+	destroy(outputs[:2]) // their memory is the buffers'
+	out := step{hidden: st.hidden.result(p.output.Type), logits: st.logits.result(p.more[0].Type)}
+	if pasts := p.pasts(); len(pasts) > 0 {
+		out.cache = &cache{tokens: past.length() + n, values: make(map[string]ort.Value, len(pasts))}
+		for i, in := range pasts {
+			out.cache.values[in.Name] = outputs[2+i]
+		}
+	}
+	return out, nil
+}
+
+// outputs makes the tensors for n tokens of total tokens.
+func (st *stepper) outputs(n, total int) ([]ort.Value, error) {
+	p := st.s.plan
+	var values []ort.Value
+	hidden, err := st.hidden.output(p.output.Type, ort.NewShape(1, int64(n), int64(p.width())))
+	if err != nil {
+		return values, err
+	}
+	values = append(values, hidden)
+	logits, err := st.logits.output(p.more[0].Type, ort.NewShape(1, int64(n), p.more[0].Dims[2].Size))
+	if err != nil {
+		return values, err
+	}
+	values = append(values, logits)
+	for _, in := range p.pasts() {
+		v, err := newPast(in, 1, total)
+		if err != nil {
+			return values, fmt.Errorf("input %q: %w", in.Name, err)
+		}
+		values = append(values, v)
+	}
+	return values, nil
+}

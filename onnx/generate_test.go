@@ -1,0 +1,192 @@
+package onnx
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"w2s/internal/shareddata"
+	"w2s/onnx/tokenizer"
+)
+
+// openGenerator opens a committed checkpoint and closes it with the test.
+func openGenerator(tb testing.TB, dir string, o Options) *Generator {
+	tb.Helper()
+	g, err := OpenGenerator(context.Background(), testRuntime(tb), dir, o)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := g.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return g
+}
+
+func fixtureDir(name string) string {
+	return filepath.Join(shareddata.Root(), "fixtures", "models", name)
+}
+
+// TestGeneration compares decoding with a cache to Python's onnxruntime without one.
+func TestGeneration(t *testing.T) {
+	data, err := os.ReadFile(filepath.Join("testdata", "generation.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var models map[string][]struct {
+		Prompt, Answer string
+		IDs, Greedy    []int64
+		AnswerIDs      []int64   `json:"answer_ids"`
+		LogProbs       []float64 `json:"log_probs"`
+		Likeliest      []int64
+	}
+	if err := json.Unmarshal(data, &models); err != nil {
+		t.Fatal(err)
+	}
+	if len(models) < 2 {
+		t.Fatalf("%d models", len(models))
+	}
+	for name, cases := range models {
+		t.Run(name, func(t *testing.T) {
+			g := openGenerator(t, fixtureDir(name), Options{})
+			g.ends = nil // the reference goes on behind the end
+			for _, c := range cases {
+				out, err := g.Greedy(t.Context(), c.Prompt, GreedyOptions{MaxTokens: len(c.Greedy)})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !slices.Equal(out.Tokens, c.Greedy) {
+					t.Errorf("%q goes on with %v, want %v", c.Prompt, out.Tokens, c.Greedy)
+				}
+				a, err := g.Answer(t.Context(), c.Prompt, c.Answer, false)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !slices.Equal(a.Tokens, c.AnswerIDs) || !slices.Equal(a.Likeliest, c.Likeliest) {
+					t.Errorf("%q: answer %v, likeliest %v; want %v, %v", c.Prompt, a.Tokens, a.Likeliest, c.AnswerIDs, c.Likeliest)
+				}
+				for i, want := range c.LogProbs {
+					if math.Abs(a.LogProbs[i]-want) > 1e-5 {
+						t.Errorf("%q: token %d has log probability %v, want %v", c.Prompt, i, a.LogProbs[i], want)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestUnembedding multiplies hidden states by the rows of the last layer: that must give the same choice and, up to one
+// constant a position, the same log probabilities.
+func TestUnembedding(t *testing.T) {
+	for _, name := range []string{"llama-tiny", "gpt2-logits-tiny"} {
+		g := openGenerator(t, fixtureDir(name), Options{})
+		tokens := make([]int, g.Vocab())
+		for i := range tokens {
+			tokens[i] = i
+		}
+		rows, bias, err := g.Unembedding(tokens)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := g.Answer(t.Context(), "The weak model says", " yes, it is", true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, hidden := range answer.Hidden {
+			logits := make([]float32, len(rows))
+			for j, row := range rows {
+				sum := float64(bias[j])
+				for k := range row {
+					sum += float64(row[k]) * float64(hidden[k])
+				}
+				logits[j] = float32(sum)
+			}
+			if got := float64(logits[answer.Tokens[i]]) - logSumExp(logits); math.Abs(got-answer.LogProbs[i]) > 1e-4 || largest(logits) != answer.Likeliest[i] {
+				t.Errorf("%s: place %d: log probability %v of rows times hidden state, %v of the model", name, i, got, answer.LogProbs[i])
+			}
+		}
+		if _, _, err := g.Unembedding([]int{g.Vocab()}); err == nil {
+			t.Errorf("%s: a token outside the vocabulary has a row", name)
+		}
+	}
+}
+
+func TestGreedy(t *testing.T) {
+	g := openGenerator(t, fixtureDir("llama-tiny"), Options{})
+	plain, err := g.Greedy(t.Context(), "The weak model says", GreedyOptions{MaxTokens: 8})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(plain.Hidden) != len(plain.Tokens) || len(plain.Hidden[0]) != g.Dims() || plain.Truncated {
+		t.Errorf("%+v", plain)
+	}
+	end := slices.Min(slices.Collect(func(yield func(int64) bool) {
+		for id := range g.ends {
+			yield(id)
+		}
+	}))
+	// A pick that answers with two tokens and then the end.
+	ids, err := g.Tokenizer().Encode(" yes", tokenizer.Options{WithoutSpecials: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	script := append(slices.Clone(ids.IDs), end, 7, 7)
+	n := 0
+	pick := func(hidden, logits []float32) int64 {
+		if len(hidden) != g.Dims() || len(logits) != g.Vocab() {
+			t.Errorf("%d dimensions and %d logits", len(hidden), len(logits))
+		}
+		n++
+		return script[n-1]
+	}
+	out, err := g.Greedy(t.Context(), "Is it?", GreedyOptions{MaxTokens: 20, Pick: pick})
+	if err != nil || !out.Ended || strings.TrimSpace(out.Text) != "yes" || !slices.Equal(out.Tokens, script[:len(ids.IDs)+1]) {
+		t.Errorf("%+v, %v", out, err)
+	}
+	n = 0
+	out, err = g.Greedy(t.Context(), "Is it?", GreedyOptions{MaxTokens: 20, Pick: pick, Stop: []string{"es"}})
+	if err != nil || !out.Ended || strings.TrimSpace(out.Text) != "y" {
+		t.Errorf("stop: %+v, %v", out, err)
+	}
+	long := strings.Repeat("many words ", 100)
+	if out, err = g.Greedy(t.Context(), long, GreedyOptions{MaxTokens: 4}); err != nil || !out.Truncated {
+		t.Errorf("long prompt: truncated %v, %v", out.Truncated, err)
+	}
+	for name, o := range map[string]GreedyOptions{"none": {}, "too many": {MaxTokens: 64}, "bad pick": {MaxTokens: 1, Pick: func([]float32, []float32) int64 { return -1 }}} {
+		if _, err := g.Greedy(t.Context(), "x", o); err == nil || !strings.HasPrefix(err.Error(), "onnx: ") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := g.Greedy(ctx, "x", GreedyOptions{MaxTokens: 1}); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
+
+func TestGeneratorFaults(t *testing.T) {
+	rt := testRuntime(t)
+	for name, want := range map[string]string{"bert-tiny": "no output logits", "gpt2-tiny": "no output logits", "none": "no such file"} {
+		if _, err := OpenGenerator(t.Context(), rt, fixtureDir(name), Options{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want an error with %q", name, err, want)
+		}
+	}
+}
+
+// TestCapital asks a real model; only one that reads its prompt in the right order knows.
+func TestCapital(t *testing.T) {
+	g := openGenerator(t, testCheckpoint(t, "smollm2-135m-instruct"), Options{})
+	for country, capital := range map[string]string{"France": "Paris", "Japan": "Tokyo"} {
+		out, err := g.Greedy(t.Context(), "The capital of Germany is Berlin. The capital of "+country+" is", GreedyOptions{MaxTokens: 8, Stop: []string{"."}})
+		if err != nil || strings.TrimSpace(out.Text) != capital {
+			t.Errorf("%s: %q, %v", country, out.Text, err)
+		}
+	}
+}

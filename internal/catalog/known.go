@@ -80,7 +80,7 @@ func checkpoints() []known {
 				Licence: "Apache-2.0", Source: "sentence-transformers/all-mpnet-base-v2", Params: 109_486_464,
 			},
 			title:  "sentence encoder, 12 layers, 768 dimensions",
-			wayOut: exportByHand("sentence-transformers/all-mpnet-base-v2", "feature-extraction"),
+			wayOut: exportByHand("all-mpnet-base-v2"),
 		},
 		{
 			Description: Description{
@@ -88,7 +88,7 @@ func checkpoints() []known {
 				Licence: "Apache-2.0", Source: "HuggingFaceTB/SmolLM2-135M-Instruct", Params: 134_515_008,
 			},
 			title:  "causal language model, 30 layers, 576 dimensions",
-			wayOut: exportByHand("HuggingFaceTB/SmolLM2-135M-Instruct", "text-generation-with-past"),
+			wayOut: exportByHand("smollm2-135m-instruct"),
 		},
 	}
 }
@@ -156,7 +156,7 @@ func tokenizer(from, sha256 string, size int64) fetch.Member {
 	return fetch.Member{From: from, Name: "tokenizer.json", SHA256: sha256, Size: size}
 }
 
-func exportByHand(repo, task string) string {
-	return "export it once with `optimum-cli export onnx --model " + repo + " --task " + task +
-		" FOLDER` and give FOLDER in place of the name, or put the folder into the cache as checkpoints/NAME (docs/checkpoints.md)"
+// exportByHand says how to make a checkpoint that no package holds as an ONNX file.
+func exportByHand(name string) string {
+	return "make it once with `python3 docs/scripts/export_known.py " + name + " FOLDER` and give FOLDER in place of the name, or put the folder into the cache as checkpoints/NAME (docs/export.md)"
 }

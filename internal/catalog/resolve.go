@@ -127,14 +127,22 @@ func (c *Catalog) buildStatic(ctx context.Context, k known) (string, error) {
 	}))
 }
 
-// describeBuilt completes the builder's description with what only the catalog knows.
+// describeBuilt completes the builder's description with what only the catalog knows, and keeps all else that it says.
 func (k known) describeBuilt(out string) error {
-	d, err := readDescription(out)
+	path := filepath.Join(out, DescriptionFile)
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
-	d.Name, d.Licence, d.Source = k.Name, k.Licence, k.Source
-	return os.WriteFile(filepath.Join(out, DescriptionFile), []byte(d.text().Content), 0o644)
+	var d map[string]any
+	if err := json.Unmarshal(data, &d); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	d["name"], d["license"], d["source"] = k.Name, k.Licence, k.Source
+	if data, err = json.MarshalIndent(d, "", "\t"); err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(data, '\n'), 0o644)
 }
 
 // maxDescription is far more than a description needs.

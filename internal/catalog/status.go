@@ -70,7 +70,7 @@ func (c *Catalog) Data(ctx context.Context, full bool) ([]State, error) {
 			return nil, err
 		}
 		s := State{Name: d.artifact.Name, Title: d.title, Licence: d.licence}
-		s.fill(status, d.artifact, "w2s tasks pull NAME, for one of its tasks")
+		s.fill(status, d.artifact, "w2s tasks pull, or the first use of a task that reads it")
 		all = append(all, s)
 	}
 	return all, nil
@@ -87,7 +87,7 @@ func (c *Catalog) RuntimeState(ctx context.Context, full bool) (State, error) {
 	}
 	status, err := c.cache.Status(ctx, a, full)
 	s := State{Name: a.Name, Title: "ONNX Runtime", Licence: "MIT"}
-	s.fill(status, a, "w2s doctor --fix, or any command that encodes, fetches it")
+	s.fill(status, a, "any command that encodes fetches it")
 	return s, err
 }
 

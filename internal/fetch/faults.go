@@ -7,22 +7,47 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"w2s/internal/progress"
 )
 
-// explain adds a way out to the faults of a folder that everyone meets.
+// explained is a fault that has its way out already.
+type explained struct{ error }
+
+func (e explained) Unwrap() error { return e.error }
+
+// explain adds a way out to the faults of the folder dir that everyone meets. Other errors are returned as they are.
 func explain(err error, dir string) error {
+	var done explained
 	switch {
-	case err == nil:
-		return nil
+	case err == nil, errors.As(err, &done):
+		return err
 	case isDiskFull(err):
-		return fmt.Errorf("fetch: the disk that holds %s is full: %w (free some space, or choose another folder with --cache or W2S_CACHE)", dir, err)
-	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("fetch: cannot write to %s: %w (make it writable, or choose another folder with --cache or W2S_CACHE)", dir, err)
+		return explained{fmt.Errorf("fetch: the disk that holds %s is full: %w (free some space, or choose another folder with --cache or W2S_CACHE)", dir, err)}
+	case isBelow(err, dir) && (errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission)):
+		return explained{fmt.Errorf("fetch: cannot write to %s: %w (make it writable, or choose another folder with --cache or W2S_CACHE)", dir, err)}
 	}
 	return err
+}
+
+// isBelow says whether an error is about a file in dir or about dir itself.
+func isBelow(err error, dir string) bool {
+	var path string
+	var pathError *fs.PathError
+	var linkError *os.LinkError
+	switch {
+	case errors.As(err, &pathError):
+		path = pathError.Path
+	case errors.As(err, &linkError):
+		path = linkError.New
+	default:
+		return false
+	}
+	relative, err := filepath.Rel(dir, path)
+	// A folder above dir is meant as well: dir could not be made in it.
+	return err == nil && (filepath.IsLocal(relative) || strings.Trim(filepath.ToSlash(relative), "./") == "")
 }
 
 // needSpace fails early where the disk of the cache cannot hold n more bytes.

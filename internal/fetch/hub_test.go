@@ -34,6 +34,7 @@ type fakeHub struct {
 
 	token      string            // needed by the hub, never to be seen by the storage
 	gated      bool              // 403 whatever the token
+	gatedFiles bool              // the listing is public, the files are not
 	missing    bool              // the repository does not exist
 	busy       int               // answers of 429 before it works
 	retryAfter string            // with them
@@ -113,7 +114,7 @@ func (f *fakeHub) serveHub(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, code, status)
 	}
 	switch {
-	case f.gated:
+	case f.gated, f.gatedFiles && strings.Contains(r.URL.Path, "/resolve/"):
 		fail(http.StatusForbidden, "GatedRepo")
 		return
 	case f.token != "" && r.Header.Get("Authorization") != "Bearer "+f.token:
@@ -365,6 +366,7 @@ func TestHubModelFails(t *testing.T) {
 		{"private, no token", "hf:org/name", func(f *fakeHub) { f.token = "secret" }, nil, []string{"401", "private or gated", "HF_TOKEN"}},
 		{"private, wrong token", "hf:org/name", func(f *fakeHub) { f.token = "secret" }, map[string]string{"HF_TOKEN": "old"}, []string{"401", "the token was refused"}},
 		{"gated", "hf:org/name", func(f *fakeHub) { f.gated = true }, nil, []string{"403", "the hub says GatedRepo", "accept its conditions", "HF_TOKEN"}},
+		{"gated files", "hf:org/name", func(f *fakeHub) { f.gatedFiles = true }, nil, []string{"403", "accept its conditions"}},
 		{"no such repository", "hf:org/name", func(f *fakeHub) { f.missing = true }, nil, []string{"404", "/api/models/org/name", "check the name"}},
 		{"no such revision", "hf:org/name@v9", nil, nil, []string{"404", `no revision "v9"`}},
 		{"no such variant", "hf:org/name#q4", nil, nil, []string{`no ONNX file "q4"`, "onnx/model_quantized.onnx"}},

@@ -36,11 +36,12 @@ type Description struct {
 type Checkpoint struct {
 	Description
 	Dir       string
-	Model     string   // path of the ONNX file
-	External  []string // paths of the files that hold its weights, if any
-	Tokenizer string   // path of tokenizer.json
-	Width     int      // length of the output's vectors; 0 where no file says
-	Quantised bool     // the model computes 8-bit scales over a whole batch, so that texts are run one at a time
+	Model     string            // path of the ONNX file
+	External  []string          // paths of the files that hold its weights, if any
+	Tokenizer string            // path of tokenizer.json
+	Width     int               // length of the output's vectors; 0 where no file says
+	Digests   map[string]string // sha256 of the files above by base name, once the checkpoint is opened
+	Quantised bool              // the model computes 8-bit scales over a whole batch, so that texts are run one at a time
 
 	plan *plan
 	pad  padding

@@ -18,18 +18,20 @@ import (
 // keyScheme changes when this package begins to compute other vectors from the same files.
 const keyScheme = "w2s-onnx-1"
 
-// key is the digest of all that changes a vector.
+// key is the digest of all that changes a vector. It fills in Digests.
 func (c *Checkpoint) key(ctx context.Context, version, provider string, settings map[string]string, digestFile string) (string, error) {
 	d := &digests{path: digestFile}
 	d.read()
 	files := append([]string{c.Model, c.Tokenizer}, c.External...)
 	sums := make([]string, len(files))
+	c.Digests = map[string]string{}
 	for i, path := range files {
 		sum, err := d.sum(ctx, path)
 		if err != nil {
 			return "", err
 		}
 		sums[i] = sum
+		c.Digests[filepath.Base(path)] = sum
 	}
 	d.write()
 	h := sha256.New()

@@ -43,6 +43,9 @@ func facts(c *onnx.Checkpoint, rt *onnx.Runtime) map[string]string {
 		"max_tokens": strconv.Itoa(c.MaxTokens), "normalize": strconv.FormatBool(c.Normalize), "licence": c.License,
 		"source": c.Source, "onnxruntime": rt.Version(), "batch-dependent 8-bit scales": strconv.FormatBool(c.Quantised),
 	}
+	for file, sum := range c.Digests {
+		f["sha256 "+file] = sum
+	}
 	for k, v := range f {
 		if v == "" {
 			delete(f, k)

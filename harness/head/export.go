@@ -10,11 +10,8 @@ import (
 // ONNX returns the head as an ONNX model: input "features" (batch, dims) float32, raw as the encoder makes them,
 // output "logits" (batch, outputs) float32. The scaling is folded into the weights in float64.
 func (h *Head) ONNX() ([]byte, error) {
-	if err := h.check(); err != nil {
-		return nil, err
-	}
-	if err := h.checkFinite(); err != nil {
-		return nil, err
+	if err := h.usable(); err != nil {
+		return nil, fmt.Errorf("head: export: %w", err)
 	}
 	layer := h.fold()
 	n := h.Outputs()
@@ -27,7 +24,7 @@ func (h *Head) ONNX() ([]byte, error) {
 	}
 	for _, v := range append(weight[:len(weight):len(weight)], bias...) {
 		if math.IsInf(float64(v), 0) {
-			return nil, fmt.Errorf("head: a weight is too large for float32, which ONNX export uses")
+			return nil, fmt.Errorf("head: export: a weight is too large for float32, which ONNX export uses")
 		}
 	}
 	matrix := func(name string, cols int) onnxproto.Value {

@@ -24,11 +24,11 @@ func (h *Head) Outputs() int { return max(1, h.Classes) }
 func (h *Head) check() error {
 	switch n := h.Outputs(); {
 	case h.Dims < 1 || h.Classes < 0 || h.Classes == 1:
-		return fmt.Errorf("head: a head of %d dimensions and %d classes", h.Dims, h.Classes)
+		return fmt.Errorf("a head of %d dimensions and %d classes", h.Dims, h.Classes)
 	case len(h.W) != h.Dims*n || len(h.B) != n:
-		return fmt.Errorf("head: %d weights and %d biases, want %d and %d", len(h.W), len(h.B), h.Dims*n, n)
+		return fmt.Errorf("%d weights and %d biases, want %d and %d", len(h.W), len(h.B), h.Dims*n, n)
 	case h.Scaling != nil && (len(h.Scaling.Mean) != h.Dims || len(h.Scaling.SD) != h.Dims):
-		return fmt.Errorf("head: scaling is for %d dimensions, the head has %d", len(h.Scaling.Mean), h.Dims)
+		return fmt.Errorf("scaling is for %d dimensions, the head has %d", len(h.Scaling.Mean), h.Dims)
 	}
 	return nil
 }
@@ -43,7 +43,7 @@ func Predict(ctx context.Context, data Data, heads []*Head, examples []int) ([][
 	}
 	for i, h := range heads {
 		if err := h.check(); err != nil {
-			return nil, fmt.Errorf("head %d: %w", i, err)
+			return nil, fmt.Errorf("head: head %d: %w", i, err)
 		}
 		if h.Dims != data.X.Dims || h.Classes != data.Classes {
 			return nil, fmt.Errorf("head: head %d is for %d dimensions and %d classes, the data has %d and %d (0 classes: candidates)",

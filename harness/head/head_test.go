@@ -1,18 +1,23 @@
 package head
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"math"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 
 	"w2s/harness/feature"
+	"w2s/internal/safetensors"
 )
 
 func TestStandardise(t *testing.T) {
@@ -124,37 +129,70 @@ func someHeads(t *testing.T) (*feature.Matrix, []*Head) {
 
 func TestSaveAndLoad(t *testing.T) {
 	_, heads := someHeads(t)
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a.safetensors")
 	metadata := map[string]string{"encoder": "ünï", "note": "a \"quoted\" line\n"}
 	for i, h := range heads {
-		file, err := h.Marshal(metadata)
-		if err != nil {
+		if err := h.Save(path, metadata); err != nil { // over the one before
 			t.Fatal(err)
 		}
-		got, meta, err := Unmarshal(file)
+		got, meta, err := Load(path)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if !reflect.DeepEqual(got, h) || !reflect.DeepEqual(meta, metadata) {
 			t.Errorf("head %d comes back as %+v with %v", i, got, meta)
 		}
-		for cut := range file {
-			if _, _, err := Unmarshal(file[:cut]); err == nil {
-				t.Fatalf("head %d: the first %d of %d bytes are read as a head", i, cut, len(file))
-			}
+	}
+	file, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for cut := range file {
+		if err := os.WriteFile(path, file[:cut], 0o644); err != nil {
+			t.Fatal(err)
 		}
-		if _, _, err := Unmarshal(append(file, 0)); err == nil {
-			t.Errorf("head %d: a byte too many is not noticed", i)
+		if _, _, err := Load(path); err == nil {
+			t.Fatalf("the first %d of %d bytes are read as a head", cut, len(file))
 		}
 	}
-	if _, err := heads[0].Marshal(map[string]string{"w2s.head": "9"}); err == nil {
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 1 {
+		t.Errorf("%v is left behind, %v", entries, err)
+	}
+}
+
+func TestSaveRefuses(t *testing.T) {
+	dir := t.TempDir()
+	change := func(f func(*Head)) *Head {
+		_, heads := someHeads(t)
+		f(heads[1])
+		return heads[1]
+	}
+	for want, h := range map[string]*Head{
+		"not finite":             change(func(h *Head) { h.W[3] = math.Inf(1) }),
+		"weight is not finite":   change(func(h *Head) { h.Scaling.Mean[0] = math.NaN() }),
+		"of dimension 2 is 0":    change(func(h *Head) { h.Scaling.SD[2] = 0 }),
+		"9 weights and 2 biases": change(func(h *Head) { h.W = h.W[:9] }),
+		"scaling is for 4":       change(func(h *Head) { h.Scaling.Mean = h.Scaling.Mean[:4] }),
+		"1 classes":              change(func(h *Head) { h.Classes = 1 }),
+	} {
+		if err := h.Save(filepath.Join(dir, "x"), nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("saving: error %v, want one with %q", err, want)
+		}
+		if _, err := h.ONNX(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("exporting: error %v, want one with %q", err, want)
+		}
+	}
+	_, heads := someHeads(t)
+	if err := heads[0].Save(filepath.Join(dir, "x"), map[string]string{versionKey: "9"}); err == nil {
 		t.Error("metadata may overwrite the format's own")
 	}
-	heads[0].W[3] = math.Inf(1)
-	if _, err := heads[0].Marshal(nil); err == nil || !strings.Contains(err.Error(), "not finite") {
-		t.Errorf("an infinite weight is saved: %v", err)
+	if err := heads[0].Save(filepath.Join(dir, "no", "x"), nil); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("saving into a missing folder: %v", err)
 	}
-	if _, err := heads[0].ONNX(); err == nil || !strings.Contains(err.Error(), "not finite") {
-		t.Errorf("an infinite weight is exported: %v", err)
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
+		t.Errorf("%v is left behind, %v", entries, err)
 	}
 	heads[0].W[3] = 1e300
 	if _, err := heads[0].ONNX(); err == nil || !strings.Contains(err.Error(), "too large") {
@@ -162,53 +200,91 @@ func TestSaveAndLoad(t *testing.T) {
 	}
 }
 
-func TestUnmarshalRefuses(t *testing.T) {
-	w, b := tensor{[]int{5, 2}, make([]float64, 10)}, tensor{[]int{2}, make([]float64, 2)}
-	meta := map[string]string{"w2s.head": formatVersion, "w2s.classes": "2"}
-	for want, test := range map[string]struct {
-		tensors  map[string]tensor
-		metadata map[string]string
-	}{
-		"not of a head":           {map[string]tensor{"weight": w, "bias": b}, nil},
-		`format version "7"`:      {map[string]tensor{"weight": w, "bias": b}, map[string]string{"w2s.head": "7"}},
-		"number of classes":       {map[string]tensor{"weight": w, "bias": b}, map[string]string{"w2s.head": formatVersion}},
-		"for 3 outputs":           {map[string]tensor{"weight": w, "bias": b}, map[string]string{"w2s.head": formatVersion, "w2s.classes": "3"}},
-		"bias of shape []":        {map[string]tensor{"weight": w}, meta},
-		"only one of mean and sd": {map[string]tensor{"weight": w, "bias": b, "mean": {[]int{5}, make([]float64, 5)}}, meta},
-		"dimension 0 is 0":        {map[string]tensor{"weight": w, "bias": b, "mean": {[]int{5}, make([]float64, 5)}, "sd": {[]int{5}, make([]float64, 5)}}, meta},
-		"scaling is for 4":        {map[string]tensor{"weight": w, "bias": b, "mean": {[]int{4}, make([]float64, 4)}, "sd": {[]int{4}, make([]float64, 4)}}, meta},
-	} {
-		file, err := marshalTensors(test.tensors, test.metadata)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, _, err := Unmarshal(file); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("error %v, want one with %q", err, want)
-		}
+func writeTensors(tb testing.TB, path string, metadata map[string]string, tensors ...safetensors.Tensor) {
+	tb.Helper()
+	var b bytes.Buffer
+	if err := safetensors.Write(&b, metadata, tensors...); err != nil {
+		tb.Fatal(err)
+	}
+	if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+		tb.Fatal(err)
 	}
 }
 
-func FuzzUnmarshal(f *testing.F) {
-	h := &Head{Dims: 2, Classes: 2, W: []float64{1, 2, 3, 4}, B: []float64{5, 6}, Scaling: &Scaling{[]float64{7, 8}, []float64{9, 10}}}
-	file, err := h.Marshal(map[string]string{"a": "b"})
+func TestLoadRefuses(t *testing.T) {
+	zeros := func(name string, shape ...int64) safetensors.Tensor {
+		n := int64(1)
+		for _, d := range shape {
+			n *= d
+		}
+		return safetensors.Float64Tensor(name, shape, make([]float64, n))
+	}
+	w, b := zeros("weight", 5, 2), zeros("bias", 2)
+	meta := map[string]string{versionKey: formatVersion, classesKey: "2"}
+	path := filepath.Join(t.TempDir(), "x")
+	for want, test := range map[string]struct {
+		metadata map[string]string
+		tensors  []safetensors.Tensor
+	}{
+		"does not hold a head":    {nil, []safetensors.Tensor{w, b}},
+		`format version "7"`:      {map[string]string{versionKey: "7"}, []safetensors.Tensor{w, b}},
+		"number of classes":       {map[string]string{versionKey: formatVersion}, []safetensors.Tensor{w, b}},
+		"for 3 outputs":           {map[string]string{versionKey: formatVersion, classesKey: "3"}, []safetensors.Tensor{w, b}},
+		"-1 classes":              {map[string]string{versionKey: formatVersion, classesKey: "-1"}, []safetensors.Tensor{zeros("weight", 5, 1), zeros("bias", 1)}},
+		"bias of shape []":        {meta, []safetensors.Tensor{w}},
+		"and 3 biases":            {meta, []safetensors.Tensor{w, zeros("bias", 3)}},
+		"only one of mean and sd": {meta, []safetensors.Tensor{w, b, zeros("mean", 5)}},
+		"dimension 0 is 0":        {meta, []safetensors.Tensor{w, b, zeros("mean", 5), zeros("sd", 5)}},
+		"scaling is for 4":        {meta, []safetensors.Tensor{w, b, zeros("mean", 4), zeros("sd", 4)}},
+		"holds \"I64\"":           {meta, []safetensors.Tensor{w, safetensors.Int64Tensor("bias", []int64{2}, []int64{0, 0})}},
+	} {
+		writeTensors(t, path, test.metadata, test.tensors...)
+		if _, _, err := Load(path); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one with %q", err, want)
+		}
+	}
+	if _, _, err := Load(path + "y"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a missing file: %v", err)
+	}
+}
+
+// Whatever is loaded can be saved and is then the same.
+func FuzzLoad(f *testing.F) {
+	dir := f.TempDir()
+	path := filepath.Join(dir, "seed")
+	for _, h := range []*Head{
+		{Dims: 2, Classes: 2, W: []float64{1, 2, 3, 4}, B: []float64{5, 6}, Scaling: &Scaling{[]float64{7, 8}, []float64{9, 10}}},
+		{Dims: 1, W: []float64{1}, B: []float64{0}},
+	} {
+		if err := h.Save(path, map[string]string{"a": "b"}); err != nil {
+			f.Fatal(err)
+		}
+		file, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(file)
+	}
+	writeTensors(f, path, map[string]string{versionKey: formatVersion, classesKey: "0"},
+		safetensors.Float32Tensor("weight", []int64{1, 1}, []float32{1}), safetensors.Float32Tensor("bias", []int64{1}, []float32{2}))
+	file, err := os.ReadFile(path)
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(file)
-	f.Add([]byte("\x02\x00\x00\x00\x00\x00\x00\x00{}"))
-	f.Add([]byte("\xff\xff\xff\xff\xff\xff\xff\xff{}"))
-	head := `{"__metadata__":{"w2s.head":"1","w2s.classes":"0"},"weight":{"dtype":"F32","shape":[1,1],"data_offsets":[0,4]},"bias":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}`
-	f.Add(append([]byte{byte(len(head)), 0, 0, 0, 0, 0, 0, 0}, head+"12345678"...))
 	f.Fuzz(func(t *testing.T, file []byte) {
-		h, meta, err := Unmarshal(file)
+		path := filepath.Join(t.TempDir(), "x")
+		if err := os.WriteFile(path, file, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		h, meta, err := Load(path)
 		if err != nil {
 			return
 		}
-		again, err := h.Marshal(meta)
-		if err != nil {
-			t.Fatalf("what was read cannot be saved: %v", err)
+		if err := h.Save(path, meta); err != nil {
+			t.Fatalf("what was loaded cannot be saved: %v", err)
 		}
-		got, gotMeta, err := Unmarshal(again)
+		got, gotMeta, err := Load(path)
 		if err != nil || !reflect.DeepEqual(got, h) || len(gotMeta) != len(meta) {
 			t.Errorf("%+v comes back as %+v, %v", h, got, err)
 		}
@@ -234,19 +310,16 @@ func TestPythonReadsHeads(t *testing.T) {
 	x, heads := someHeads(t)
 	dir := t.TempDir()
 	for i, h := range heads {
-		file, err := h.Marshal(map[string]string{"kind": "test"})
-		if err != nil {
+		name := filepath.Join(dir, strconv.Itoa(i))
+		if err := h.Save(name+".safetensors", map[string]string{"kind": "test"}); err != nil {
 			t.Fatal(err)
 		}
 		model, err := h.ONNX()
 		if err != nil {
 			t.Fatal(err)
 		}
-		name := filepath.Join(dir, string(rune('0'+i)))
-		for ext, data := range map[string][]byte{".safetensors": file, ".onnx": model} {
-			if err := os.WriteFile(name+ext, data, 0o644); err != nil {
-				t.Fatal(err)
-			}
+		if err := os.WriteFile(name+".onnx", model, 0o644); err != nil {
+			t.Fatal(err)
 		}
 	}
 	features, err := json.Marshal([]any{x.Rows, x.Dims, x.Data})

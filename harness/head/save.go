@@ -1,0 +1,152 @@
+package head
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"w2s/internal/safetensors"
+)
+
+// formatVersion is bumped when a saved head means something else than before.
+const formatVersion = "1"
+
+// The metadata keys of the format.
+const (
+	versionKey = "w2s.head"
+	classesKey = "w2s.classes"
+)
+
+// Save writes the head as a safetensors file, which any safetensors library reads: tensors weight (dims, outputs), bias
+// (outputs) and, where features are scaled, mean and sd (dims), all float64. metadata is kept with it. The file is
+// written aside and renamed. A head with a weight that is not finite is refused.
+func (h *Head) Save(path string, metadata map[string]string) error {
+	if err := h.save(path, metadata); err != nil {
+		return fmt.Errorf("head: saving %s: %w", path, err)
+	}
+	return nil
+}
+
+func (h *Head) save(path string, metadata map[string]string) (err error) {
+	if err := h.usable(); err != nil {
+		return err
+	}
+	dims, outputs := int64(h.Dims), int64(h.Outputs())
+	tensors := []safetensors.Tensor{
+		safetensors.Float64Tensor("weight", []int64{dims, outputs}, h.W),
+		safetensors.Float64Tensor("bias", []int64{outputs}, h.B),
+	}
+	if h.Scaling != nil {
+		tensors = append(tensors, safetensors.Float64Tensor("mean", []int64{dims}, h.Scaling.Mean),
+			safetensors.Float64Tensor("sd", []int64{dims}, h.Scaling.SD))
+	}
+	all := map[string]string{versionKey: formatVersion, classesKey: strconv.Itoa(h.Classes)}
+	for k, v := range metadata {
+		if _, own := all[k]; own {
+			return fmt.Errorf("metadata key %q belongs to the format", k)
+		}
+		all[k] = v
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(f.Name())
+		}
+	}()
+	w := bufio.NewWriter(f)
+	err = safetensors.Write(w, all, tensors...)
+	if err == nil {
+		err = w.Flush()
+	}
+	if err == nil {
+		err = f.Chmod(0o644)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+// Load reads what Save wrote, and returns the metadata that was given to it. Weights may also be float32.
+func Load(path string) (*Head, map[string]string, error) {
+	f, err := safetensors.Open(path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("head: %w", err)
+	}
+	defer f.Close()
+	h, err := read(f)
+	if err != nil {
+		return nil, nil, fmt.Errorf("head: %s: %w", path, err)
+	}
+	delete(f.Metadata, versionKey)
+	delete(f.Metadata, classesKey)
+	return h, f.Metadata, nil
+}
+
+func read(f *safetensors.File) (*Head, error) {
+	switch v, ok := f.Metadata[versionKey]; {
+	case !ok:
+		return nil, fmt.Errorf("this safetensors file does not hold a head: no %s in its metadata", versionKey)
+	case v != formatVersion:
+		return nil, fmt.Errorf("format version %q, this program reads %q (train the head again)", v, formatVersion)
+	}
+	classes, err := strconv.Atoi(f.Metadata[classesKey])
+	if err != nil {
+		return nil, fmt.Errorf("number of classes %q: %w", f.Metadata[classesKey], err)
+	}
+	h := &Head{Classes: classes}
+	w, _ := f.Lookup("weight")
+	b, _ := f.Lookup("bias")
+	if len(w.Shape) != 2 || len(b.Shape) != 1 || w.Shape[1] != int64(h.Outputs()) {
+		return nil, fmt.Errorf("weight of shape %v and bias of shape %v for %d outputs", w.Shape, b.Shape, h.Outputs())
+	}
+	h.Dims = int(w.Shape[0])
+	parts := map[string]*[]float64{"weight": &h.W, "bias": &h.B}
+	_, scaled := f.Lookup("mean")
+	if _, stretched := f.Lookup("sd"); scaled != stretched {
+		return nil, errors.New("only one of mean and sd")
+	}
+	if scaled {
+		h.Scaling = &Scaling{}
+		parts["mean"], parts["sd"] = &h.Scaling.Mean, &h.Scaling.SD
+	}
+	for name, part := range parts {
+		if *part, err = f.Float64s(name); err != nil {
+			return nil, err
+		}
+	}
+	return h, h.usable()
+}
+
+// usable reports what keeps a head from being used: its shape, or weights that are not finite.
+func (h *Head) usable() error {
+	if err := h.check(); err != nil {
+		return err
+	}
+	parts := [][]float64{h.W, h.B}
+	if h.Scaling != nil {
+		parts = append(parts, h.Scaling.Mean, h.Scaling.SD)
+		for j, sd := range h.Scaling.SD {
+			if sd == 0 {
+				return fmt.Errorf("the standard deviation of dimension %d is 0", j)
+			}
+		}
+	}
+	for _, part := range parts {
+		for _, v := range part {
+			if !finite(v) {
+				return errors.New("a weight is not finite (did the training diverge?)")
+			}
+		}
+	}
+	return nil
+}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -34,6 +35,33 @@ func (h *Head) save(path string, metadata map[string]string) (err error) {
 	if err := h.usable(); err != nil {
 		return err
 	}
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(f.Name())
+		}
+	}()
+	w := bufio.NewWriter(f)
+	err = h.write(w, metadata)
+	if err == nil {
+		err = w.Flush()
+	}
+	if err == nil {
+		err = f.Chmod(0o644)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+func (h *Head) write(w io.Writer, metadata map[string]string) error {
 	dims, outputs := int64(h.Dims), int64(h.Outputs())
 	tensors := []safetensors.Tensor{
 		safetensors.Float64Tensor("weight", []int64{dims, outputs}, h.W),
@@ -50,30 +78,7 @@ func (h *Head) save(path string, metadata map[string]string) (err error) {
 		}
 		all[k] = v
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(f.Name())
-		}
-	}()
-	w := bufio.NewWriter(f)
-	err = safetensors.Write(w, all, tensors...)
-	if err == nil {
-		err = w.Flush()
-	}
-	if err == nil {
-		err = f.Chmod(0o644)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if err := errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return safetensors.Write(w, all, tensors...)
 }
 
 // Load reads what Save wrote, and returns the metadata that was given to it. Weights may also be float32.

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"w2s/harness/head"
+)
+
+// writeProblem writes a problem as bench.py does, large enough for the float32 product.
+func writeProblem(t *testing.T, rows, dims, heads int) string {
+	t.Helper()
+	dir := t.TempDir()
+	rng := rand.New(rand.NewPCG(1, 2))
+	var features, labels []byte
+	x := make([]float64, rows*dims)
+	for i := range x {
+		x[i] = rng.NormFloat64()
+		features = binary.LittleEndian.AppendUint32(features, math.Float32bits(float32(x[i])))
+	}
+	l2 := make([]float64, heads)
+	for h := range heads {
+		l2[h] = 0.01 * float64(1+h%4)
+		for i := range rows {
+			z := rng.NormFloat64()
+			for j := range 5 {
+				z += x[i*dims+(j+h)%dims]
+			}
+			labels = append(labels, map[bool]byte{true: 1}[z > 0])
+		}
+	}
+	shape, err := json.Marshal(map[string]any{"rows": rows, "dims": dims, "heads": heads, "l2": l2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range map[string][]byte{"shape.json": shape, "features.f32": features, "labels.u8": labels} {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func train(t *testing.T, dir string, args ...string) (lines []line, weights []float64) {
+	t.Helper()
+	var out bytes.Buffer
+	if err := run(&out, append([]string{"-dir", dir}, args...)); err != nil {
+		t.Fatal(err)
+	}
+	for text := range strings.Lines(out.String()) {
+		var l line
+		if err := json.Unmarshal([]byte(text), &l); err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, l)
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "weights.f64"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ; len(data) > 0; data = data[8:] {
+		weights = append(weights, math.Float64frombits(binary.LittleEndian.Uint64(data)))
+	}
+	return lines, weights
+}
+
+// With ONNX Runtime's product a head is the same to the last bit alone and beside others, and near the one in float64.
+func TestHeadsWithONNXRuntime(t *testing.T) {
+	library := os.Getenv("W2S_ONNXRUNTIME")
+	if library == "" {
+		t.Skip("needs ONNX Runtime: set W2S_ONNXRUNTIME to the path of libonnxruntime")
+	}
+	const rows, dims, heads = 3000, 50, 70
+	dir := writeProblem(t, rows, dims, heads)
+	for _, optimiser := range []string{"lbfgs", "adam"} {
+		args := []string{"-optimiser", optimiser, "-steps", "20", "-heads"}
+		_, exact := train(t, dir, append(args, strconv.Itoa(heads))...)
+		args = append([]string{"-library", library}, args...)
+		lines, together := train(t, dir, append(args, strconv.Itoa(heads), "-repeats", "2")...)
+		if len(lines) != 2 || optimiser == "lbfgs" && lines[1].Status[head.Converged] != heads {
+			t.Errorf("%s: %+v", optimiser, lines)
+		}
+		worst := 0.0
+		for i, w := range together {
+			worst = max(worst, math.Abs(w-exact[i]))
+		}
+		if worst > 1e-3 || worst == 0 {
+			t.Errorf("%s: weights differ from those in float64 by up to %v", optimiser, worst)
+		}
+		for _, n := range []int{1, 33} {
+			_, fewer := train(t, dir, append(args, strconv.Itoa(n))...)
+			for i, w := range fewer {
+				if w != together[i] {
+					t.Fatalf("%s: weight %d of head %d is %v beside %d heads and %v beside %d", optimiser, i%(dims+1), i/(dims+1), w, n, together[i], heads)
+				}
+			}
+		}
+	}
+}
+
+func TestRunRefuses(t *testing.T) {
+	dir := writeProblem(t, 3, 2, 2)
+	for want, args := range map[string][]string{
+		"fewer than 3 heads":        {"-dir", dir, "-heads", "3"},
+		"is not lbfgs or adam":      {"-dir", dir, "-optimiser", "sgd"},
+		"shape.json":                {"-dir", filepath.Join(dir, "none")},
+		"flag provided but not def": {"-speed"},
+	} {
+		if err := run(&bytes.Buffer{}, args); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: error %v, want one with %q", args, err, want)
+		}
+	}
+}

@@ -2,25 +2,36 @@ package onnxproto
 
 import (
 	"fmt"
+	"math"
 	"slices"
 )
 
-// Projection is the last matrix product of a language model: logits = Scale * (hidden · weight + bias).
+// Projection is the last matrix product of a language model: logits = Scale · (hidden · weight + bias), or with a soft
+// cap, as Gemma 2 has, logits = SoftCap · tanh(Scale · (hidden · weight + bias)). See [Projection.Logit].
 type Projection struct {
-	Hidden string  // the value that is multiplied: the last hidden state, after the last normalisation
-	Weight string  // the constant
-	Rows   bool    // the weight is [Vocab, Dims], one row a token; otherwise [Dims, Vocab]
-	Bias   string  // the constant of shape [Vocab], or ""
-	Scale  float32 // usually 1
-	Vocab  int
-	Dims   int
+	Hidden  string  // the value that is multiplied: the last hidden state, after the last normalisation
+	Weight  string  // the constant
+	Rows    bool    // the weight is [Vocab, Dims], one row a token; otherwise [Dims, Vocab]
+	Bias    string  // the constant of shape [Vocab], or ""
+	Scale   float32 // usually 1
+	SoftCap float32 // 0 where there is none
+	Vocab   int
+	Dims    int
+}
+
+// Logit makes a logit of hidden · weight + bias.
+func (p Projection) Logit(product float64) float64 {
+	if p.SoftCap != 0 {
+		return float64(p.SoftCap) * math.Tanh(float64(p.Scale)*product)
+	}
+	return float64(p.Scale) * product
 }
 
 // maxSteps bounds the walk from logits back to its matrix product: a cast, a bias, a reshape, a scale.
 const maxSteps = 16
 
 // Projection finds the matrix product that makes the output of that name, usually logits. It looks through operators
-// that do not change the product, and refuses those that do (a soft cap, quantised weights).
+// that only move or scale numbers and through a soft cap, and refuses all others (quantised weights, another layer).
 func (f *File) Projection(output string) (Projection, error) {
 	p, err := f.projection(output)
 	if err != nil {
@@ -61,6 +72,8 @@ func (f *File) projection(output string) (Projection, error) {
 				return p, err
 			}
 			p.Scale, name = p.Scale*c, rest
+		case n.Op == "Tanh" && p.Bias == "" && p.SoftCap == 0:
+			p.SoftCap, p.Scale, name = p.Scale, 1, n.input(0)
 		case n.Op == "MatMul" || n.Op == "Gemm":
 			if err := w.product(n, &p); err != nil {
 				return p, err
@@ -77,7 +90,7 @@ func (f *File) projection(output string) (Projection, error) {
 }
 
 // Read returns the rows of the weight for the given tokens, [len(tokens)][Dims], and their biases, [len(tokens)].
-// The scale is not applied.
+// Scale and soft cap are not applied.
 func (p Projection) Read(f *File, tokens []int) (rows [][]float32, bias []float32, err error) {
 	for _, t := range tokens {
 		if t < 0 || t >= p.Vocab {

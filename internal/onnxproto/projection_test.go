@@ -1,6 +1,7 @@
 package onnxproto
 
 import (
+	"math"
 	"reflect"
 	"strings"
 	"testing"
@@ -35,8 +36,9 @@ func projections() []projectionTest {
 		}
 	}
 	plain := Projection{Hidden: "h", Weight: "w", Scale: 1, Vocab: 3, Dims: 2}
-	asRows, biased, scaled, halved := plain, plain, plain, plain
+	asRows, biased, scaled, halved, capped := plain, plain, plain, plain, plain
 	asRows.Rows, biased.Bias, scaled.Scale, halved.Scale = true, "b", 4, 0.5
+	capped.Scale, capped.SoftCap = 0.25, 4
 	biasedRows := asRows
 	biasedRows.Bias = "b"
 	product := node("MatMul", "logits", "h", "w")
@@ -52,7 +54,9 @@ func projections() []projectionTest {
 		{"gemm between reshapes", model([]Tensor{rows, bias, shape, back}, node("Reshape", "flat", "h", "s"), attr(node("Gemm", "p", "flat", "w", "b"), Int("transB", 1)), node("Reshape", "logits", "p", "s3")), biasedRows, ""},
 		{"scaled", model([]Tensor{columns, number(4)}, partial, node("Mul", "logits", "c", "p")), scaled, ""},
 		{"divided", model([]Tensor{columns, number(2)}, partial, node("Div", "logits", "p", "c")), halved, ""},
-		{"soft cap", model([]Tensor{columns}, partial, node("Tanh", "logits", "p")), plain, "comes from Tanh"},
+		{"soft cap", model([]Tensor{columns, number(4)}, partial, node("Div", "q", "p", "c"), node("Tanh", "r", "q"), node("Mul", "logits", "r", "c")), capped, ""},
+		{"two soft caps", model([]Tensor{columns}, partial, node("Tanh", "q", "p"), node("Tanh", "logits", "q")), plain, "comes from Tanh"},
+		{"activation before a bias", model([]Tensor{columns, bias}, partial, node("Tanh", "q", "p"), node("Add", "logits", "q", "b")), plain, "comes from Tanh"},
 		{"no product", model(nil, node("Relu", "logits", "h")), plain, "comes from Relu"},
 		{"input", model(nil, node("Identity", "logits", "x")), plain, `no operator makes "x"`},
 		{"product of values", model(nil, node("MatMul", "logits", "h", "x")), plain, "not a constant matrix"},
@@ -91,6 +95,13 @@ func TestProjection(t *testing.T) {
 				t.Errorf("%s: token %d was read", test.name, token)
 			}
 		}
+	}
+	capped := Projection{Scale: 0.25, SoftCap: 4}
+	if got, want := capped.Logit(2), 4*math.Tanh(0.5); got != want {
+		t.Errorf("soft cap: got %v, want %v", got, want)
+	}
+	if got := (Projection{Scale: 3}).Logit(2); got != 6 {
+		t.Errorf("scale: got %v, want 6", got)
 	}
 	f := open(t, write(t, projections()[0].model))
 	if _, err := f.Projection("nothing"); err == nil {

@@ -15,10 +15,10 @@ func LossName(loss string) string {
 		}
 		kept := []string{name}
 		for _, part := range strings.Split(rest, ":") {
-			setting, value, _ := strings.Cut(part, "=")
+			setting, value, valued := strings.Cut(part, "=")
 			isDefault := false
 			for _, s := range known.Settings {
-				isDefault = isDefault || s.Name == setting && s.Default == value
+				isDefault = isDefault || valued && s.Name == setting && s.Default == value
 			}
 			if !isDefault {
 				kept = append(kept, part)

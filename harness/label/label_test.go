@@ -244,7 +244,7 @@ func TestProbesAgainstScikitLearn(t *testing.T) {
 		probe Probe
 		want  []float64
 		tol   float64
-	}{{KNN{ref.K}, ref.KNN, 1e-12}, {LogReg{ref.L2}, ref.LogReg, 1e-6}} {
+	}{{KNN{ref.K}, ref.KNN, 1e-12}, {LogReg{ref.L2, true}, ref.LogReg, 1e-6}} {
 		out := apply(t, Relabel{c.probe, 1}, l, e)
 		distance := make([]float64, len(c.want))
 		for i, want := range c.want {
@@ -369,25 +369,27 @@ func TestLogRegOnRankings(t *testing.T) {
 
 func TestParse(t *testing.T) {
 	for text, want := range map[string]Treatment{
-		"soft":                       Soft{},
-		"hard":                       Hard{},
-		"smooth":                     Smooth{0.1},
-		"smooth:0.25":                Smooth{0.25},
-		"smooth:epsilon=0.25":        Smooth{0.25},
-		"temperature":                Temperature{},
-		"platt":                      Platt{},
-		"top:0.5":                    Top{Share: 0.5},
-		"top:balanced":               Top{0.5, true},
-		"top:0.25:balanced":          Top{0.25, true},
-		"relabel:knn":                Relabel{KNN{20}, 1},
-		"relabel:knn:0.1":            Relabel{KNN{20}, 0.1},
-		"relabel:knn:0.1:k=50":       Relabel{KNN{50}, 0.1},
-		"relabel:knn:k=50":           Relabel{KNN{50}, 1},
-		"relabel:logreg:share=0.5":   Relabel{LogReg{0.004}, 0.5},
-		"filter:logreg:l2=0.01":      Filter{LogReg{0.01}, 0.1},
-		"filter:logreg:0.2:l2=1e-05": Filter{LogReg{1e-5}, 0.2},
-		"hard+smooth:0.1":            Steps{Hard{}, Smooth{0.1}},
-		"temperature + top:0.5":      Steps{Temperature{}, Top{Share: 0.5}},
+		"soft":                                Soft{},
+		"hard":                                Hard{},
+		"smooth":                              Smooth{0.1},
+		"smooth:0.25":                         Smooth{0.25},
+		"smooth:epsilon=0.25":                 Smooth{0.25},
+		"temperature":                         Temperature{},
+		"platt":                               Platt{},
+		"top:0.5":                             Top{Share: 0.5},
+		"top:balanced":                        Top{0.5, true},
+		"top:0.25:balanced":                   Top{0.25, true},
+		"relabel:knn":                         Relabel{KNN{20}, 1},
+		"relabel:knn:0.1":                     Relabel{KNN{20}, 0.1},
+		"relabel:knn:0.1:k=50":                Relabel{KNN{50}, 0.1},
+		"relabel:knn:k=50":                    Relabel{KNN{50}, 1},
+		"relabel:logreg:share=0.5":            Relabel{LogReg{}, 0.5},
+		"filter:logreg:l2=0.01":               Filter{LogReg{L2: 0.01}, 0.1},
+		"filter:logreg:0.2:l2=1e-05":          Filter{LogReg{L2: 1e-5}, 0.2},
+		"filter:logreg:in-sample":             Filter{LogReg{InSample: true}, 0.1},
+		"relabel:logreg:1:l2=0.004:in-sample": Relabel{LogReg{0.004, true}, 1},
+		"hard+smooth:0.1":                     Steps{Hard{}, Smooth{0.1}},
+		"temperature + top:0.5":               Steps{Temperature{}, Top{Share: 0.5}},
 	} {
 		got, err := Parse(text)
 		if err != nil || !reflect.DeepEqual(got, want) {

@@ -33,9 +33,9 @@ func Treatments() []Named {
 			func(*arguments) Treatment { return Platt{} }},
 		{"top", "top:SHARE[:balanced]", "only the share that the supervisor is surest of",
 			func(a *arguments) Treatment { return Top{a.share("share", 0.5), a.flag("balanced")} }},
-		{"relabel", "relabel:knn|logreg[:SHARE][:k=N|l2=X]", "labels that a probe on the student's features disputes most, replaced by it; all by default",
+		{"relabel", "relabel:knn|logreg[:SHARE][:k=N|l2=X][:in-sample]", "labels that a probe on the student's features disputes most, replaced by it; all by default",
 			func(a *arguments) Treatment { return Relabel{a.probe(), a.share("share", 1)} }},
-		{"filter", "filter:knn|logreg[:SHARE][:k=N|l2=X]", "without the labels that a probe disputes most; a tenth by default",
+		{"filter", "filter:knn|logreg[:SHARE][:k=N|l2=X][:in-sample]", "without the labels that a probe disputes most; a tenth by default",
 			func(a *arguments) Treatment { return Filter{a.probe(), a.share("share", 0.1)} }},
 	}
 }
@@ -148,7 +148,7 @@ func (a *arguments) probe() Probe {
 		}
 		return p
 	case "logreg":
-		p := LogReg{DefaultProbeL2}
+		p := LogReg{InSample: a.lastFlag("in-sample")}
 		if text, ok := a.setting("l2"); ok {
 			l2, err := strconv.ParseFloat(text, 64)
 			if err != nil || !(l2 > 0 && l2 < 1e12) {
@@ -160,6 +160,16 @@ func (a *arguments) probe() Probe {
 	}
 	a.fault("unknown probe %q (probes: knn, logreg)", name)
 	return nil
+}
+
+// lastFlag takes a word from the end.
+func (a *arguments) lastFlag(name string) bool {
+	n := len(a.rest)
+	if n > 0 && a.rest[n-1] == name {
+		a.rest = a.rest[:n-1]
+		return true
+	}
+	return false
 }
 
 // setting takes name=value from the end.

@@ -26,13 +26,8 @@ type Probe interface {
 // own label is what is in question.
 type KNN struct{ K int } // 0: DefaultNeighbours
 
-// Defaults of the probes.
-const (
-	DefaultNeighbours = 20
-	// DefaultProbeL2 is the penalty of EleutherAI/w2s for two classes, 1e-3·‖w‖² of the difference of the two logits, as the
-	// penalty of package head, L2/2 times the squares of both columns: w is twice a column.
-	DefaultProbeL2 = 0.004
-)
+// DefaultNeighbours is the K of EleutherAI/w2s.
+const DefaultNeighbours = 20
 
 func (k KNN) String() string {
 	if k.K == 0 || k.K == DefaultNeighbours {
@@ -41,34 +36,118 @@ func (k KNN) String() string {
 	return fmt.Sprintf("knn:k=%d", k.K)
 }
 
-// LogReg is a linear head that is trained on the weak labels and asked about the same examples, as in EleutherAI/w2s.
-// For rankings it is the head that scores candidates.
-type LogReg struct{ L2 float64 } // 0: DefaultProbeL2; see head.Job
+// LogReg is a linear head that learns the weak labels: every example is judged by a head that was trained on the others,
+// in five parts. Its penalty is chosen on held-out weak labels. For rankings it is the head that scores candidates.
+//
+// EleutherAI/w2s judges with one head that has seen the label in question, at a fixed penalty on features as they are:
+// logreg:l2=0.004:in-sample (its 1e-3·‖w‖² of the difference of two logits is L2/2 times the squares of both columns of
+// package head). On standardised features that penalty is so small that the head repeats the labels, errors included.
+type LogReg struct {
+	L2       float64 // see head.Job; 0: chosen
+	InSample bool
+}
+
+// probeL2 is what the penalty is chosen from, on standardised features.
+var probeL2 = []float64{0.01, 0.03, 0.1, 0.3, 1, 3, 10}
+
+// folds is in how many parts the examples are cut for a probe that is not to see the labels it judges.
+const folds = 5
 
 func (p LogReg) String() string {
-	if p.L2 == 0 || p.L2 == DefaultProbeL2 {
-		return "logreg"
+	s := "logreg"
+	if p.L2 != 0 {
+		s += ":l2=" + number(p.L2)
 	}
-	return "logreg:l2=" + number(p.L2)
+	if p.InSample {
+		s += ":in-sample"
+	}
+	return s
 }
 
 func (p LogReg) predict(ctx context.Context, l Labels, e Evidence) ([][]float64, error) {
-	if p.L2 == 0 {
-		p.L2 = DefaultProbeL2
+	parts := cut(l.IDs, p.InSample)
+	jobs := make([]head.Job, len(parts))
+	for k, part := range parts {
+		jobs[k] = head.Job{Name: fmt.Sprintf("probe, part %d", k), Loss: head.XEnt{}, L2: p.L2}
+		for _, i := range part.train {
+			jobs[k].Examples, jobs[k].Labels = append(jobs[k].Examples, e.Examples[i]), append(jobs[k].Labels, l.Soft[i])
+		}
+		if len(jobs[k].Examples) == 0 || len(part.judge) == 0 {
+			return nil, fmt.Errorf("%d examples are too few for a probe", len(l.IDs))
+		}
 	}
-	job := head.Job{Name: "probe", Examples: e.Examples, Labels: l.Soft, Loss: head.XEnt{}, L2: p.L2}
-	fitted, err := head.Fit(ctx, e.Features, []head.Job{job}, head.Options{})
+	heads, err := p.fit(ctx, e, jobs)
 	if err != nil {
 		return nil, err
 	}
-	if s := fitted[0].Status; s != head.Converged {
-		return nil, fmt.Errorf("the probe's training ended with %q (gradient %.2g)", s, fitted[0].GradientNorm)
+	out := make([][]float64, len(l.IDs))
+	for k, part := range parts {
+		examples := make([]int, len(part.judge))
+		for j, i := range part.judge {
+			examples[j] = e.Examples[i]
+		}
+		predicted, err := head.Predict(ctx, e.Features, heads[k:k+1], examples)
+		if err != nil {
+			return nil, err
+		}
+		for j, i := range part.judge {
+			out[i] = predicted[0][j]
+		}
 	}
-	predicted, err := head.Predict(ctx, e.Features, []*head.Head{fitted[0].Head}, e.Examples)
-	if err != nil {
-		return nil, err
+	return out, nil
+}
+
+// fit trains the probe's heads.
+func (p LogReg) fit(ctx context.Context, e Evidence, jobs []head.Job) ([]*head.Head, error) {
+	var fitted []head.Fitted
+	if p.L2 != 0 {
+		var err error
+		if fitted, err = head.Fit(ctx, e.Features, jobs, e.Training); err != nil {
+			return nil, err
+		}
+	} else {
+		chosen, err := head.Select(ctx, e.Features, jobs, head.Grid{L2: probeL2}, e.Training)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range chosen {
+			fitted = append(fitted, c.Fitted)
+		}
 	}
-	return predicted[0], nil
+	heads := make([]*head.Head, len(fitted))
+	for k, f := range fitted {
+		if f.Status != head.Converged && f.Status != head.Precision {
+			return nil, fmt.Errorf("the probe's training ended with %q (gradient %.2g; give it a larger l2)", f.Status, f.GradientNorm)
+		}
+		heads[k] = f.Head
+	}
+	return heads, nil
+}
+
+// A part says which labels a head learns and which it judges.
+type part struct{ train, judge []int }
+
+// cut makes five parts by a hash of the ids, or one that learns and judges everything.
+func cut(ids []string, inSample bool) []part {
+	if inSample {
+		p := part{make([]int, len(ids)), make([]int, len(ids))}
+		for i := range ids {
+			p.train[i], p.judge[i] = i, i
+		}
+		return []part{p}
+	}
+	parts := make([]part, folds)
+	for i, id := range ids {
+		at := int(newDraw(0, id).Float64() * folds)
+		for k := range parts {
+			if k == at {
+				parts[k].judge = append(parts[k].judge, i)
+			} else {
+				parts[k].train = append(parts[k].train, i)
+			}
+		}
+	}
+	return parts
 }
 
 func (k KNN) predict(ctx context.Context, l Labels, e Evidence) ([][]float64, error) {

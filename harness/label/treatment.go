@@ -24,6 +24,7 @@ type Evidence struct {
 	// where no treatment needs it.
 	Features head.Data
 	Examples []int
+	Training head.Options // how probes are trained; the zero value is exact and slow
 }
 
 // Held is what the supervisor says of examples of its own half that it was not trained on, with their gold.

@@ -11,7 +11,7 @@ import (
 type Description struct {
 	Format    int    `json:"format"` // 1
 	Name      string `json:"name"`
-	Family    string `json:"family"`               // "bert", "mpnet", "causal", "static"; "" where it is not known
+	Family    string `json:"family,omitempty"`     // "bert", "mpnet", "causal", "static"; "" where it is not known
 	Model     string `json:"model,omitempty"`      // slash path of the ONNX file in the folder; "" means model.onnx
 	Pooling   string `json:"pooling,omitempty"`    // "mean", "cls" or "last"; "" leaves it to the other files
 	Output    string `json:"output,omitempty"`     // name of the model's output; "" leaves it to the model

@@ -46,7 +46,11 @@ func (c *Catalog) checkpointState(ctx context.Context, k known, full bool) (Stat
 	case k.static > 0:
 		status := c.cache.StatusMade(ctx, k.made(nil), full)
 		s.fill(status, k.raw(), "w2s models pull "+k.Name)
-		return s, nil
+		raw, err := c.cache.Status(ctx, k.raw(), false)
+		if raw.Complete {
+			s.Download = 0 // only to be built
+		}
+		return s, err
 	}
 	status, err := c.cache.Status(ctx, k.artifact(), full)
 	s.fill(status, k.artifact(), "w2s models pull "+k.Name)

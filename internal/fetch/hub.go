@@ -61,7 +61,7 @@ func HubFromEnv(getenv func(string) string) *Hub {
 		Offline:  isSet(getenv("HF_HUB_OFFLINE")),
 		Report:   progress.Silent(),
 		pause:    sleep,
-		stall:    time.Minute,
+		stall:    30 * time.Second,
 	}
 	if h.Token == "" && !isSet(getenv("HF_HUB_DISABLE_IMPLICIT_TOKEN")) {
 		if data, err := os.ReadFile(first(getenv("HF_TOKEN_PATH"), filepath.Join(home, "token"))); err == nil {

@@ -33,6 +33,8 @@ type Cache struct {
 // A space is the part of a cache that belongs to one encoder.
 type space struct {
 	key      string
+	dir      string
+	layout   layout
 	encoding chan struct{} // holds a token while a goroutine encodes; the next one then finds its rows
 	mu       sync.Mutex    // guards index
 	index    *index
@@ -151,8 +153,8 @@ func (c *Cache) space(enc Encoder) (*space, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if s, ok := c.spaces[key]; ok {
-		if have := s.index.layout.dims; have != dims {
-			return nil, mismatch(s.index.dir, key, have, dims)
+		if have := s.layout.dims; have != dims {
+			return nil, mismatch(s.dir, key, have, dims)
 		}
 		return s, nil
 	}
@@ -160,7 +162,8 @@ func (c *Cache) space(enc Encoder) (*space, error) {
 	if err := checkHeader(folder, header{Format: cacheFormat, Key: key, Dims: dims}); err != nil {
 		return nil, err
 	}
-	s := &space{key: key, encoding: make(chan struct{}, 1), index: newIndex(folder, newLayout(key, dims))}
+	s := &space{key: key, dir: folder, layout: newLayout(key, dims), encoding: make(chan struct{}, 1)}
+	s.index = newIndex(s.dir, s.layout)
 	c.spaces[key] = s
 	return s, nil
 }
@@ -201,7 +204,7 @@ func (s *space) read(wishes []wish, got func(w wish, row []byte)) error {
 func (s *space) forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.index = newIndex(s.index.dir, s.index.layout)
+	s.index = newIndex(s.dir, s.layout)
 	s.warned = 0
 }
 
@@ -211,7 +214,7 @@ func (s *space) warnings() []string {
 	defer s.mu.Unlock()
 	found := s.index.damage[min(s.warned, len(s.index.damage)):]
 	s.warned = len(s.index.damage)
-	return describeDamage(s.index.dir, found)
+	return describeDamage(s.dir, found)
 }
 
 // describeDamage is one line for each file.

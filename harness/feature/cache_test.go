@@ -389,6 +389,50 @@ func TestGoroutinesShareWork(t *testing.T) {
 	}
 }
 
+// TestCompactUnderReaders compacts again and again while goroutines and a cache of their own read and encode.
+func TestCompactUnderReaders(t *testing.T) {
+	dir, enc := t.TempDir(), newFake()
+	texts := someTexts(200)
+	features(t, openCache(t, dir), enc, texts[:20])
+	var wg sync.WaitGroup
+	done := make(chan struct{})
+	for g := range 3 {
+		c := openCache(t, dir)
+		wg.Go(func() {
+			for i := range 30 {
+				part := texts[:20+6*i-g]
+				m, _, err := c.Features(context.Background(), enc, part, nil)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				checkMatrix(t, m, 3, part)
+			}
+		})
+	}
+	go func() { wg.Wait(); close(done) }()
+	c, compacted := openCache(t, dir), 0
+	for running := true; running; {
+		select {
+		case <-done:
+			running = false
+		default:
+		}
+		switch _, err := c.Compact(context.Background(), "fake-1"); {
+		case err == nil:
+			compacted++
+		case !errors.Is(err, ErrInUse):
+			t.Fatal(err)
+		}
+	}
+	if health, err := c.Verify("fake-1"); err != nil || !health.Sound() || health.Texts < 20+6*29 {
+		t.Errorf("%+v, %v", health, err)
+	}
+	if compacted == 0 {
+		t.Error("never compacted")
+	}
+}
+
 func BenchmarkFill(b *testing.B) {
 	enc := newFake()
 	enc.dims = 384

@@ -78,6 +78,15 @@ func rowsFiles(dir string) ([]string, error) {
 // some process has appended. Of several rows for a text the first counts, in the order of file names, as long as the
 // files do not change under a running process.
 func (x *index) refresh() error {
+	err := x.look()
+	for tries := 0; errors.Is(err, errChanged) && tries < 10; tries++ {
+		*x = *newIndex(x.dir, x.layout)
+		err = x.look()
+	}
+	return err
+}
+
+func (x *index) look() error {
 	names, err := rowsFiles(x.dir)
 	if err != nil {
 		return err
@@ -86,9 +95,7 @@ func (x *index) refresh() error {
 	for i, f := range x.files {
 		info, err := os.Stat(filepath.Join(x.dir, f.name))
 		if err != nil || !os.SameFile(info, f.info) || x.layout.wholeRows(info.Size()) < f.rows {
-			*x = *newIndex(x.dir, x.layout) // compacted by another process: start again
-			known = map[string]int32{}
-			break
+			return errChanged
 		}
 		known[f.name] = int32(i)
 	}
@@ -113,6 +120,9 @@ func (x *index) scan(at int32) error {
 	f := x.files[at]
 	fail := func(err error) error { return fmt.Errorf("feature: cache: %s: %w", filepath.Join(x.dir, f.name), err) }
 	file, err := os.Open(filepath.Join(x.dir, f.name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return errChanged
+	}
 	if err != nil {
 		return fail(err)
 	}
@@ -175,7 +185,7 @@ func (x *index) add(file int32, row int64, data []byte) {
 	x.places[id] = place{file: file, row: row, tokens: tokens, truncated: truncated}
 }
 
-// errChanged says that a row is not where the index has it.
+// errChanged says that a row or a file is not where the index has it: another process has compacted the folder.
 var errChanged = errors.New("feature: cache: the files changed while they were read")
 
 // A wish is a row to read and whom it is for.

@@ -232,6 +232,9 @@ func TestReadOnlyFolder(t *testing.T) {
 			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 		}
 		out, err := cmd.CombinedOutput()
+		if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EINVAL) {
+			t.Skipf("cannot become another user here: %v", err)
+		}
 		return string(out), err
 	}
 	out, err := run("features")

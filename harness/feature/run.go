@@ -202,10 +202,9 @@ func (r *run) progress(more, tokens int) {
 }
 
 func (r *run) openWriter() error {
-	folder := r.space.index.dir
-	w, err := openWriter(r.ctx, r.cache.locks(), folder, newLayout(r.space.key, r.enc.Dims()))
+	w, err := openWriter(r.ctx, r.cache.locks(), r.space.dir, r.space.layout)
 	if err == nil {
-		err = writeHeader(folder, header{Format: cacheFormat, Key: r.space.key, Dims: r.enc.Dims()})
+		err = writeHeader(r.space.dir, header{Format: cacheFormat, Key: r.space.key, Dims: r.enc.Dims()})
 		if err != nil {
 			_ = w.close()
 		}

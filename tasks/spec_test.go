@@ -164,6 +164,11 @@ func FuzzRows(f *testing.F) {
 	} {
 		f.Add(i, []byte(seed))
 	}
+	packed, err := os.ReadFile(filepath.Join(hubFixtures(), "stanfordnlp", "sst2", "default", "train", "0000.parquet"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(4, packed)
 	kinds := []string{"tsv", "csv", "jsonl", "json", "parquet"}
 	f.Fuzz(func(t *testing.T, kind int, data []byte) {
 		path := filepath.Join(t.TempDir(), "a."+kinds[uint(kind)%uint(len(kinds))])

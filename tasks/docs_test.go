@@ -1,0 +1,64 @@
+package tasks
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"w2s/internal/shareddata"
+)
+
+// TestAddATask does what docs/add-a-task.md says: it writes the files of the page, loads the task and checks the faulty
+// one. The text of the page is the source, so the page cannot go stale.
+func TestAddATask(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join(shareddata.Root(), "docs", "add-a-task.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	blocks := map[string]string{}
+	for _, m := range regexp.MustCompile("(?s)```(\\w+) ?([\\w.]*)\n(.*?)```").FindAllStringSubmatch(string(page), -1) {
+		kind, name, text := m[1], m[2], m[3]
+		if name == "" {
+			name = kind
+		}
+		blocks[name] = text
+		if strings.Contains(name, ".") {
+			write(t, dir, name, text)
+		}
+	}
+	report, err := Check(context.Background(), filepath.Join(dir, "reviews.yaml"))
+	if err != nil || report.Faults != nil {
+		t.Fatalf("the page's task: %v, %v", err, report.Faults)
+	}
+	if report.Pool != 14 || report.PerClass["good"] != 7 || report.PerClass["bad"] != 7 || len(report.Warnings) != 0 {
+		t.Errorf("report %+v", report)
+	}
+	d := load(t, filepath.Join(dir, "reviews.yaml"))
+	if _, err := d.Split(SplitConfig{Train: 8, Test: 4}); err != nil {
+		t.Errorf("the page's sizes: %v", err)
+	}
+	bad := strings.Replace(blocks["reviews.yaml"], "reviews.csv", "bad.csv", 1)
+	report, err = Check(context.Background(), write(t, dir, "bad.yaml", bad))
+	if err != nil || report.Faults == nil {
+		t.Fatalf("the faulty file: %+v, %v", report, err)
+	}
+	if got := report.Faults.Error(); got != strings.TrimSpace(blocks["faults"]) {
+		t.Errorf("the faulty file gives\n%s\nthe page says\n%s", got, blocks["faults"])
+	}
+	for _, key := range specKeys {
+		if !strings.Contains(string(page), "`"+key+"`") {
+			t.Errorf("the page does not explain the key %q", key)
+		}
+	}
+	example, err := os.ReadFile(filepath.Join(shareddata.Root(), "tasks", "example_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(example), blocks["go"]) {
+		t.Error("the page's Go task is not the one that example_test.go runs")
+	}
+}

@@ -347,6 +347,32 @@ func TestProbeErrors(t *testing.T) {
 	}
 }
 
+// TestProbesDoNotSeeTheLabelTheyJudge turns one label round: the probe's opinion of that example must stay, bit for bit.
+func TestProbesDoNotSeeTheLabelTheyJudge(t *testing.T) {
+	ref := loadReference(t).Probes
+	e := Evidence{Features: data(2, ref.X), Examples: upTo(len(ref.X))}
+	for _, probe := range []Probe{KNN{40}, LogReg{L2: 0.1}, LogReg{}} {
+		before, err := probe.Predict(t.Context(), labelsOf(2, ref.Soft), e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range []int{0, 17, 118} {
+			turned := slices.Clone(ref.Soft)
+			turned[i] = []float64{ref.Soft[i][1], ref.Soft[i][0]}
+			after, err := probe.Predict(t.Context(), labelsOf(2, turned), e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(before[i], after[i]) {
+				t.Errorf("%s: opinion of example %d moved from %v to %v", probe, i, before[i], after[i])
+			}
+			if reflect.DeepEqual(before, after) {
+				t.Errorf("%s: nothing moved when label %d was turned round", probe, i)
+			}
+		}
+	}
+}
+
 // TestLogRegOnRankings: two candidates each; the feature says which is right, one label disputes it.
 func TestLogRegOnRankings(t *testing.T) {
 	var rows [][]float32

@@ -17,8 +17,8 @@ import (
 type Probe interface {
 	// String is the probe as [Parse] reads it.
 	String() string
-	// predict gives a distribution for every label.
-	predict(ctx context.Context, l Labels, e Evidence) ([][]float64, error)
+	// Predict gives a distribution for every label, in their order. It must not depend on that order.
+	Predict(ctx context.Context, l Labels, e Evidence) ([][]float64, error)
 }
 
 // KNN is the mean label of the K nearest other examples, by Euclidean distance of the features (scaled where
@@ -47,9 +47,6 @@ type LogReg struct {
 	InSample bool
 }
 
-// probeL2 is what the penalty is chosen from, on standardised features.
-var probeL2 = []float64{0.01, 0.03, 0.1, 0.3, 1, 3, 10}
-
 // folds is in how many parts the examples are cut for a probe that is not to see the labels it judges.
 const folds = 5
 
@@ -64,7 +61,8 @@ func (p LogReg) String() string {
 	return s
 }
 
-func (p LogReg) predict(ctx context.Context, l Labels, e Evidence) ([][]float64, error) {
+// Predict trains the heads and asks them.
+func (p LogReg) Predict(ctx context.Context, l Labels, e Evidence) ([][]float64, error) {
 	parts := cut(l.IDs, p.InSample)
 	jobs := make([]head.Job, len(parts))
 	for k, part := range parts {
@@ -106,7 +104,8 @@ func (p LogReg) fit(ctx context.Context, e Evidence, jobs []head.Job) ([]*head.H
 			return nil, err
 		}
 	} else {
-		chosen, err := head.Select(ctx, e.Features, jobs, head.Grid{L2: probeL2}, e.Training)
+		grid := head.Grid{L2: []float64{0.01, 0.03, 0.1, 0.3, 1, 3, 10}}
+		chosen, err := head.Select(ctx, e.Features, jobs, grid, e.Training)
 		if err != nil {
 			return nil, err
 		}
@@ -150,7 +149,8 @@ func cut(ids []string, inSample bool) []part {
 	return parts
 }
 
-func (k KNN) predict(ctx context.Context, l Labels, e Evidence) ([][]float64, error) {
+// Predict averages over neighbours.
+func (k KNN) Predict(ctx context.Context, l Labels, e Evidence) ([][]float64, error) {
 	if k.K == 0 {
 		k.K = DefaultNeighbours
 	}
@@ -199,8 +199,11 @@ func disputes(ctx context.Context, p Probe, l Labels, e Evidence) (predicted [][
 			return nil, nil, fmt.Errorf("example %d is not among the %d with features", x, e.Features.Examples())
 		}
 	}
-	if predicted, err = p.predict(ctx, l, e); err != nil {
+	if predicted, err = p.Predict(ctx, l, e); err != nil {
 		return nil, nil, err
+	}
+	if err := stats.CheckPairs(predicted, l.Soft); err != nil {
+		return nil, nil, fmt.Errorf("probe: %w", err)
 	}
 	distance = make([]float64, len(predicted))
 	for i, q := range predicted {

@@ -80,7 +80,7 @@ func TestAgreesWithPython(t *testing.T) {
 // TestProjectionOfExports multiplies a hidden state of the reference by the unembedding that is found in the model,
 // and expects the logits of the reference.
 func TestProjectionOfExports(t *testing.T) {
-	for _, name := range []string{"llama-tiny", "gpt2-logits-tiny"} {
+	for _, name := range []string{"llama-tiny", "gpt2-logits-tiny", "gemma2-tiny"} {
 		dir := filepath.Join(shareddata.Root(), "fixtures", "models", name)
 		data, err := os.ReadFile(filepath.Join(dir, "reference.json"))
 		if err != nil {

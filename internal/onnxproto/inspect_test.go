@@ -175,6 +175,38 @@ func TestExternalData(t *testing.T) {
 	}
 }
 
+// TestTypedData reads constants whose numbers lie in float_data, as onnx.helper.make_tensor writes them.
+func TestTypedData(t *testing.T) {
+	numbers := Float32Tensor("", nil, []float32{1, 2}).Data
+	head := appendInt(appendInt(appendString(nil, 8, "w"), 1, 2), 2, uint64(Float32))
+	single := protowire.AppendFixed32(protowire.AppendTag(nil, 4, protowire.Fixed32Type), 0x3f800000)
+	tests := []struct {
+		name string
+		data []byte
+		want string
+	}{
+		{"one piece", appendBytes(nil, 4, numbers), ""},
+		{"two pieces", appendBytes(appendBytes(nil, 4, numbers[:4]), 4, numbers[4:]), "not one plain array"},
+		{"one at a time", append(single, single...), "not one plain array"},
+		{"too short", appendBytes(nil, 4, numbers[:4]), "4 bytes of data where float32 of shape [2] takes 8"},
+		{"none", nil, "0 bytes of data"},
+		{"integers", appendBytes(nil, 7, []byte{1, 2}), "not one plain array"},
+	}
+	for _, test := range tests {
+		f, err := readBytes(constant(append(head[:len(head):len(head)], test.data...)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, _, err := f.Floats("w")
+		if test.want == "" && (err != nil || !reflect.DeepEqual(got, []float32{1, 2})) {
+			t.Errorf("%s: %v, %v", test.name, got, err)
+		}
+		if test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+			t.Errorf("%s: %v", test.name, err)
+		}
+	}
+}
+
 func FuzzRead(f *testing.F) {
 	m := example()
 	whole, err := m.Marshal()

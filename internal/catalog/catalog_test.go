@@ -512,3 +512,24 @@ func TestResolveHub(t *testing.T) {
 	_, err := c.Pull(context.Background(), "hf:intfloat/e5-tiny")
 	wantFault(t, err, "is a text file, not an ONNX model")
 }
+
+// FuzzDescription checks that no w2s.json, however it looks, leads out of the checkpoint's folder or crashes.
+func FuzzDescription(f *testing.F) {
+	f.Add([]byte(`{"format":1,"name":"n","model":"onnx/model.onnx","max_tokens":512}`))
+	f.Add([]byte(`{"format":1,"model":"../../etc/passwd"}`))
+	f.Add([]byte(`{"format":1,"model":"a\u0000b","params":1e300}`))
+	f.Add([]byte(`[]`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, DescriptionFile), data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		d, err := readDescription(dir)
+		if err != nil {
+			return
+		}
+		if path := d.modelPath(dir); !strings.HasPrefix(path, dir+string(filepath.Separator)) {
+			t.Errorf("the model of %q is %s", data, path)
+		}
+	})
+}

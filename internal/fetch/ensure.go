@@ -98,7 +98,11 @@ func (c *Cache) inspect(ctx context.Context, a Artifact, full bool) (inspection,
 	}
 	task := progress.Silent().Start("", 0, progress.Bytes)
 	if full {
-		task = c.Report.Start("verify "+a.Name, 0, progress.Bytes)
+		var total int64
+		for _, f := range r.Files {
+			total += f.Size
+		}
+		task = c.Report.Start("verify "+a.Name, total, progress.Bytes)
 	}
 	defer task.Done()
 

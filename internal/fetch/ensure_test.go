@@ -587,3 +587,24 @@ func TestHelper(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// FuzzRecord checks that whatever stands in a folder's record, wrong files are not taken for right ones by their sums.
+func FuzzRecord(f *testing.F) {
+	f.Add([]byte(`{"format":1,"from":"x","files":{"model.onnx":{"sha256":"00","size":7,"modified":1}}}`))
+	f.Add([]byte(`{"format":1,"files":null}`))
+	f.Add([]byte(`{"format":1,"files":{"../../x":{}}}`))
+	want := member("m", "model.onnx", "weights")
+	f.Fuzz(func(t *testing.T, data []byte) {
+		dir := t.TempDir()
+		mustWrite(t, filepath.Join(dir, recordName), string(data))
+		mustWrite(t, filepath.Join(dir, "model.onnx"), "WEIGHTS")
+		r := readRecord(dir)
+		if r.Files == nil {
+			t.Error("no map")
+		}
+		none := progress.Silent().Start("", 0, progress.Bytes)
+		if _, err := r.verify(context.Background(), dir, want, true, none); err == nil {
+			t.Error("a wrong file passed the full check")
+		}
+	})
+}

@@ -1,0 +1,111 @@
+package fetch
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"path/filepath"
+)
+
+// hubFile is a file of a repository. Exactly one of SHA256 (large files) and GitSHA1 (small ones) is set, unless the
+// server tells neither.
+type hubFile struct {
+	Path    string
+	Size    int64 // -1: not told
+	SHA256  string
+	GitSHA1 string
+}
+
+// listing is a repository at a commit.
+type hubListing struct {
+	Commit string
+	Files  []hubFile
+}
+
+func (l hubListing) find(path string) (hubFile, bool) {
+	for _, f := range l.Files {
+		if f.Path == path {
+			return f, true
+		}
+	}
+	return hubFile{}, false
+}
+
+// list asks the hub for the files of a repository at the reference's revision.
+func (h *Hub) list(ctx context.Context, ref HubRef) (hubListing, error) {
+	address := fmt.Sprintf("%s/api/%s/%s/revision/%s?blobs=true", h.Endpoint, ref.kind(), ref.Repo, url.PathEscape(ref.Revision))
+	var body []byte
+	err := h.try(ctx, ref.String(), func() (bool, error) {
+		response, err := h.get(ctx, address, 0)
+		if err != nil {
+			return false, err
+		}
+		defer response.Body.Close()
+		if response.StatusCode != http.StatusOK {
+			return false, h.statusError(response, ref, "")
+		}
+		body, err = io.ReadAll(io.LimitReader(response.Body, maxListing+1))
+		if err != nil {
+			return false, transientError{err: err}
+		}
+		if len(body) > maxListing {
+			return false, fmt.Errorf("fetch: %s: the hub's list of files has more than %d bytes", ref, maxListing)
+		}
+		return false, nil
+	})
+	if err != nil {
+		return hubListing{}, err
+	}
+	listing, err := parseListing(body)
+	if err != nil {
+		return hubListing{}, fmt.Errorf("fetch: %s: %s answered with %w (see HF_ENDPOINT)", ref, h.Endpoint, err)
+	}
+	return listing, nil
+}
+
+// parseListing reads the hub's answer about a repository.
+func parseListing(body []byte) (hubListing, error) {
+	var answer struct {
+		SHA      string `json:"sha"`
+		Siblings []struct {
+			Path   string `json:"rfilename"`
+			Size   *int64 `json:"size"`
+			BlobID string `json:"blobId"`
+			LFS    *struct {
+				SHA256 string `json:"sha256"`
+				Size   int64  `json:"size"`
+			} `json:"lfs"`
+		} `json:"siblings"`
+	}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		what := looksLike(body[:min(len(body), 512)])
+		if what == "" {
+			what = "not the hub's JSON"
+		}
+		return hubListing{}, fmt.Errorf("%s: %w", what, err)
+	}
+	if !isCommit(answer.SHA) {
+		return hubListing{}, fmt.Errorf("%q as the commit", answer.SHA)
+	}
+	listing := hubListing{Commit: answer.SHA}
+	for _, s := range answer.Siblings {
+		if !filepath.IsLocal(filepath.FromSlash(s.Path)) {
+			return hubListing{}, fmt.Errorf("a file %q, which is no path: refused", s.Path)
+		}
+		f := hubFile{Path: s.Path, Size: -1, GitSHA1: s.BlobID}
+		if s.Size != nil {
+			f.Size = *s.Size
+		}
+		if s.LFS != nil {
+			f.Size, f.SHA256, f.GitSHA1 = s.LFS.Size, s.LFS.SHA256, ""
+		}
+		if f.Size < -1 {
+			return hubListing{}, fmt.Errorf("a file %q of %d bytes", s.Path, f.Size)
+		}
+		listing.Files = append(listing.Files, f)
+	}
+	return listing, nil
+}

@@ -214,7 +214,7 @@ func (c *collector) data() (*Data, error) {
 	if err := c.faults.err(); err != nil {
 		return nil, err
 	}
-	d := &Data{}
+	d := &Data{classes: c.info.Classes}
 	clashes := 0
 	keep := func(part map[string]*entry) []Example {
 		out := make([]Example, 0, len(part))

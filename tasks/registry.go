@@ -5,6 +5,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"w2s/internal/suggest"
 )
 
 // All returns the built-in tasks, in the order in which they are listed. The slice is new on every call.
@@ -111,51 +113,17 @@ func looksLikeFile(ref string) bool {
 	return err == nil && !info.IsDir()
 }
 
-// nearest returns the known name that is at most a third of its length of edits away, or that starts with the name
-// given; "" where there is none.
+// nearest returns the known name that was probably meant: by its spelling, or because it starts like the name given; ""
+// where there is none.
 func nearest(name string, known []string) string {
-	best, bestDistance := "", 1<<30
-	for _, k := range known {
-		d := editDistance(strings.ToLower(name), k)
-		if d < bestDistance {
-			best, bestDistance = k, d
-		}
-	}
-	if bestDistance <= max(1, len(best)/3) {
-		return best
+	name = strings.ToLower(name)
+	if near := suggest.Nearest(name, known); near != "" {
+		return near
 	}
 	for _, k := range known {
-		if len(name) >= 3 && strings.HasPrefix(k, strings.ToLower(name)) {
+		if len(name) >= 3 && strings.HasPrefix(k, name) {
 			return k
 		}
 	}
 	return ""
-}
-
-// editDistance counts insertions, deletions, substitutions and swaps of neighbours (optimal string alignment).
-func editDistance(a, b string) int {
-	if len(a) > 64 {
-		a = a[:64] // a name that long is near to none of ours
-	}
-	d := make([][]int, len(a)+1)
-	for i := range d {
-		d[i] = make([]int, len(b)+1)
-		d[i][0] = i
-	}
-	for j := range d[0] {
-		d[0][j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			d[i][j] = min(d[i-1][j]+1, d[i][j-1]+1, d[i-1][j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				d[i][j] = min(d[i][j], d[i-2][j-2]+1)
-			}
-		}
-	}
-	return d[len(a)][len(b)]
 }

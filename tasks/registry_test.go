@@ -1,7 +1,14 @@
 package tasks
 
 import (
+	"context"
+	"errors"
+	"net/url"
+	"strings"
 	"testing"
+
+	"w2s/internal/fetch"
+	"w2s/internal/shareddata"
 )
 
 func TestLookup(t *testing.T) {
@@ -21,22 +28,50 @@ func TestLookup(t *testing.T) {
 	}
 }
 
-func TestEditDistance(t *testing.T) {
-	for _, c := range []struct {
-		a, b string
-		want int
-	}{{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"abc", "abc", 0}, {"kitten", "sitting", 3}, {"ab", "ba", 1}, {"ca", "abc", 3}} {
-		if got := editDistance(c.a, c.b); got != c.want {
-			t.Errorf("%q to %q: %d, want %d", c.a, c.b, got, c.want)
-		}
-	}
-}
-
 func TestOpenTellsFilesFromNames(t *testing.T) {
 	for ref, file := range map[string]bool{"sst2": false, "./sst2": true, "a.tsv": true, "b.jsonl.gz": true, "c.yaml": true, "no-such": false, `d\e`: true} {
 		if got := looksLikeFile(ref); got != file {
 			t.Errorf("%s: file is %v, want %v", ref, got, file)
 		}
+	}
+}
+
+// asked is a source that has nothing and notes what it was asked for.
+type asked struct{ artifacts *[]string }
+
+func (a asked) Path(_ context.Context, artifact string) (string, error) {
+	*a.artifacts = append(*a.artifacts, artifact)
+	return "", errors.New("nothing here")
+}
+
+// What the tasks ask for, the catalog can read; and a source that fails is an error that names the task.
+func TestArtifacts(t *testing.T) {
+	var all []string
+	for _, task := range All() {
+		name := task.Info().Name
+		if strings.HasPrefix(name, "chess-mate") {
+			continue // needs no data
+		}
+		_, err := task.Load(context.Background(), asked{&all})
+		if err == nil || !contains(err.Error(), "nothing here") || !contains(err.Error(), "tasks: ") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, artifact := range all {
+		if strings.HasPrefix(artifact, "vader-") {
+			continue
+		}
+		ref, err := fetch.ParseHubRef(artifact)
+		if err != nil || !ref.Dataset || ref.File == "" {
+			t.Errorf("%s: %+v, %v", artifact, ref, err)
+		}
+		org, name, rev, file, ok := parseHub(artifact)
+		if !ok || org+"/"+name != ref.Repo || file != ref.File || rev != url.PathEscape(ref.Revision) {
+			t.Errorf("%s: read as %q %q %q %q, by the catalog as %+v", artifact, org, name, rev, file, ref)
+		}
+	}
+	if len(all) < 50 {
+		t.Errorf("asked for %d artifacts", len(all))
 	}
 }
 
@@ -48,6 +83,21 @@ func TestParseHub(t *testing.T) {
 	for _, bad := range []string{"", "vader-tweets", "hf:datasets/a", "hf:datasets/a/b/c", "hf:datasets/../b@1/c", "hf:datasets/a/b@1/../../../etc/passwd"} {
 		if _, _, _, file, ok := parseHub(bad); ok {
 			t.Errorf("%q: accepted, file %q", bad, file)
+		}
+	}
+}
+
+// The GLUE files as they are: the counts are those of a Python script that keeps texts with one label and drops from the
+// training part what the test part has.
+func TestSharedGLUE(t *testing.T) {
+	src := Local(shareddata.Path(t, "data"), nil)
+	for name, want := range map[string]struct{ pool, positive, test int }{
+		"sst2": {66973, 37330, 872},
+		"cola": {8501, 5986, 510},
+	} {
+		d := loadNamed(t, name, src)
+		if len(d.Pool) != want.pool || positives(d.Pool) != want.positive || len(d.Test) != want.test {
+			t.Errorf("%s: %d examples, %d positive, %d to test on: %q", name, len(d.Pool), positives(d.Pool), len(d.Test), d.Warnings)
 		}
 	}
 }

@@ -44,16 +44,16 @@ func (s *Split) CeilingTrain() []Example { return s.ceiling }
 // A TooFewError says that the data cannot fill a part.
 type TooFewError struct {
 	Part  string // "test" or "train"
-	Class int    // the class that is short, or -1
-	Want  int    // of that class, or examples
+	Class string // the class that is short, by name or number; "" where there are no classes to balance
+	Want  int    // examples of that class, or in all
 	Have  int
 }
 
 func (e *TooFewError) Error() string {
-	if e.Class < 0 {
+	if e.Class == "" {
 		return fmt.Sprintf("tasks: split: %s: %d examples wanted, %d there (ask for fewer)", e.Part, e.Want, e.Have)
 	}
-	return fmt.Sprintf("tasks: split: %s: %d examples of class %d wanted to be balanced, %d there (ask for fewer)", e.Part, e.Want, e.Class, e.Have)
+	return fmt.Sprintf("tasks: split: %s: %d examples of class %q wanted, %d there (ask for fewer: the classes are balanced)", e.Part, e.Want, e.Class, e.Have)
 }
 
 // unitOf names what must not be torn apart: the group, or the text itself up to case and white space.
@@ -124,11 +124,11 @@ func (d *Data) Split(cfg SplitConfig) (*Split, error) {
 		s.Test, _, err = take("test", unitsOf(d.Test, "split test"), cfg.Test, classes)
 	}
 	if err != nil {
-		return nil, err
+		return nil, d.named(err)
 	}
 	pool, _, err := take("train", rest, cfg.Train, classes)
 	if err != nil {
-		return nil, err
+		return nil, d.named(err)
 	}
 	s.WeakTrain, s.ceiling = halve(pool, classes, cfg.Seed)
 	if len(s.WeakTrain) == 0 || len(s.ceiling) == 0 {
@@ -142,6 +142,17 @@ func (d *Data) Split(cfg SplitConfig) (*Split, error) {
 		s.StrongTrain[i].Gold, s.StrongTrain[i].Answer, s.StrongTrain[i].Also = nil, "", nil
 	}
 	return s, s.leaks()
+}
+
+// named puts the name of the class into the error, where the data knows it.
+func (d *Data) named(err error) error {
+	var short *TooFewError
+	if errors.As(err, &short) && short.Class != "" {
+		if c, err := strconv.Atoi(short.Class); err == nil && c < len(d.classes) {
+			short.Class = d.classes[c]
+		}
+	}
+	return err
 }
 
 // classCount is the number of classes of a classification, or 1 where there is nothing to balance: the candidates of a
@@ -189,11 +200,11 @@ func take(part string, units []unit, n, classes int) (taken []Example, rest []un
 			want[c] = slices.Min(have)
 		}
 		if have[c] < want[c] || want[c] == 0 {
-			class := c
-			if classes == 1 {
-				class = -1
+			short := &TooFewError{Part: part, Want: max(want[c], 1), Have: have[c]}
+			if classes > 1 {
+				short.Class = strconv.Itoa(c)
 			}
-			return nil, nil, &TooFewError{Part: part, Class: class, Want: max(want[c], 1), Have: have[c]}
+			return nil, nil, short
 		}
 	}
 	for _, u := range units {

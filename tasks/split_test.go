@@ -200,9 +200,9 @@ func TestSplitErrors(t *testing.T) {
 		few  bool
 		want string
 	}{
-		{"too few to test", &Data{Pool: all}, SplitConfig{Train: 20, Test: 400}, true, "there (ask for fewer)"},
-		{"too few to train", &Data{Pool: all}, SplitConfig{Train: 400, Test: 20}, true, "there (ask for fewer)"},
-		{"one class", &Data{Pool: classified(100, 0, 1)}, SplitConfig{Train: 20, Test: 20}, true, "of class 1"},
+		{"too few to test", &Data{Pool: all}, SplitConfig{Train: 20, Test: 400}, true, "there (ask for fewer"},
+		{"too few to train", &Data{Pool: all}, SplitConfig{Train: 400, Test: 20}, true, "there (ask for fewer"},
+		{"one class", &Data{Pool: classified(100, 0, 1)}, SplitConfig{Train: 20, Test: 20}, true, `of class "1"`},
 		{"no test size", &Data{Pool: all}, SplitConfig{Train: 20}, false, "say how many"},
 		{"negative", &Data{Pool: all}, SplitConfig{Train: -1, Test: 3}, false, "must not be negative"},
 		{"empty", &Data{}, SplitConfig{Train: 1, Test: 3}, false, "no examples"},
@@ -222,6 +222,23 @@ func TestSplitErrors(t *testing.T) {
 		}
 		if !contains(err.Error(), c.want) {
 			t.Errorf("%s: error %q does not say %q", c.name, err, c.want)
+		}
+	}
+}
+
+func TestTooFewNamesTheClass(t *testing.T) {
+	d := loadNamed(t, "movies", Local(hubFixtures(), nil))
+	_, err := d.Split(SplitConfig{Train: 5000, Test: 10})
+	if err == nil || !contains(err.Error(), `tasks: split: train: 2500 examples of class "`) || !contains(err.Error(), `tive" wanted, `) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func BenchmarkSplit(b *testing.B) {
+	d := &Data{Pool: classified(60000, 0.5, 1)}
+	for b.Loop() {
+		if _, err := d.Split(SplitConfig{Seed: 1, Train: 4000, Test: 1000}); err != nil {
+			b.Fatal(err)
 		}
 	}
 }

@@ -86,4 +86,6 @@ type Data struct {
 	Test     []Example // the data set's own test part, sorted by ID; nil where there is one piece and the split must cut it
 	Digest   string    // sha256 over all that was read
 	Warnings []string  // what a reader of the result must know: rows dropped, duplicates removed
+
+	classes []string // names for messages; nil where a task of one's own made the data
 }

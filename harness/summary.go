@@ -84,8 +84,8 @@ func Summarize(r *Result, opt SummaryOptions) ([]Row, error) {
 			continue
 		}
 		sup := x.heads[h.Supervisor]
-		if sup == nil || sup.Role == Student {
-			continue // a later step of a chain: Chains has those
+		if sup == nil || x.chained[h.ID] {
+			continue // Chains has those
 		}
 		k := groupKey{task: h.Task, weak: sourceName(sup), strong: h.Model, loss: h.Loss, treatment: h.Treatment, variant: h.Variant}
 		if groups[k] == nil {
@@ -124,6 +124,7 @@ type lookup struct {
 	tasks    map[string]*TaskRecord
 	heads    map[string]*HeadRecord
 	ceilings map[ceilingKey]*HeadRecord
+	chained  map[string]bool // students that are steps of a chain, or its jump
 }
 
 type ceilingKey struct {
@@ -133,7 +134,12 @@ type ceilingKey struct {
 }
 
 func index(r *Result) *lookup {
-	x := &lookup{tasks: map[string]*TaskRecord{}, heads: map[string]*HeadRecord{}, ceilings: map[ceilingKey]*HeadRecord{}}
+	x := &lookup{tasks: map[string]*TaskRecord{}, heads: map[string]*HeadRecord{}, ceilings: map[ceilingKey]*HeadRecord{}, chained: map[string]bool{}}
+	for _, c := range r.Chains {
+		for _, id := range append(slices.Clone(c.Steps), c.Jump) {
+			x.chained[id] = true
+		}
+	}
 	for i := range r.Tasks {
 		x.tasks[r.Tasks[i].Name] = &r.Tasks[i]
 	}

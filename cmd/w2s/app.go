@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -112,7 +113,23 @@ func (a *app) models(ctx context.Context, names []string) ([]harness.Model, erro
 		}
 		models = append(models, m)
 	}
+	shorten(models)
 	return models, errors.Join(faults...)
+}
+
+// shorten names checkpoints that are folders by the folder's own name, where no two have the same.
+func shorten(models []harness.Model) {
+	count := map[string]int{}
+	for _, m := range models {
+		count[filepath.Base(m.Name)]++
+	}
+	for i, m := range models {
+		if base := filepath.Base(m.Name); filepath.IsAbs(m.Name) || strings.HasPrefix(m.Name, ".") || filepath.Dir(m.Name) != "." {
+			if count[base] == 1 && !strings.HasPrefix(m.Name, "hf:") {
+				models[i].Name = base
+			}
+		}
+	}
 }
 
 // env is what an experiment needs of this machine.

@@ -117,6 +117,7 @@ func usageArgs(c *cobra.Command) {
 			if len(args) == 0 {
 				return nil
 			}
+			c.SuggestionsMinimumDistance = 2
 			message := fmt.Sprintf("unknown command %q for %q", args[0], c.CommandPath())
 			if near := c.SuggestionsFor(args[0]); len(near) > 0 {
 				message += fmt.Sprintf(" (did you mean %q?)", near[0])

@@ -80,8 +80,11 @@ func readTables(paths []string, by string, opt harness.SummaryOptions) ([]*table
 	if len(tables) == 0 {
 		return nil, usagef("--by %q: want task, category, loss or all", by)
 	}
-	if len(chains) > 0 {
-		tables = append(tables, table.Chains(chains))
+	if len(chains) == 0 {
+		return tables, nil
 	}
-	return tables, nil
+	if len(rows) == 0 {
+		tables = nil
+	}
+	return append(tables, table.Chains(chains)), nil
 }

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"w2s/harness"
+	"w2s/internal/catalog"
+	"w2s/internal/shareddata"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"w2s": func() { os.Exit(run(context.Background(), os.Stdout, os.Stderr, os.Args[1:])) },
+	})
+}
+
+// library is the ONNX Runtime library of this machine, or "".
+func library() string {
+	c, err := catalog.Open(catalog.Options{Offline: true})
+	if err != nil {
+		return ""
+	}
+	found, err := c.FindRuntime(context.Background(), "")
+	if err != nil {
+		return ""
+	}
+	return found.Path
+}
+
+// TestScripts runs the command on the committed models and on texts made here. Scripts in testdata are command lines,
+// files and what must come out. Those that encode need the ONNX Runtime library and are skipped without it.
+func TestScripts(t *testing.T) {
+	lib := library()
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("W2S_CACHE", filepath.Join(e.WorkDir, "cache"))
+			e.Setenv("W2S_OFFLINE", "1")
+			e.Setenv("W2S_ONNXRUNTIME", lib)
+			if err := os.Symlink(filepath.Join(shareddata.Root(), "fixtures", "models"), filepath.Join(e.WorkDir, "models")); err != nil {
+				return err
+			}
+			return os.WriteFile(filepath.Join(e.WorkDir, "reviews.jsonl"), reviews(240), 0o666)
+		},
+		Condition: func(cond string) (bool, error) {
+			if cond == "library" {
+				return lib != "", nil
+			}
+			return false, fmt.Errorf("unknown condition %s", cond)
+		},
+	})
+}
+
+// reviews are short texts of our own whose label follows from one of their words.
+func reviews(n int) []byte {
+	good, bad := []string{"lovely", "bright", "honest", "warm"}, []string{"dull", "noisy", "bitter", "cold"}
+	things := []string{"film", "lamp", "soup", "book", "song", "train", "garden", "coat"}
+	var b bytes.Buffer
+	for i := range n {
+		words, label := good, 1
+		if i%2 == 0 {
+			words, label = bad, 0
+		}
+		text := fmt.Sprintf("the %s number %d was %s", things[i/2%len(things)], i, words[i/16%len(words)])
+		line, err := json.Marshal(map[string]any{"text": text, "label": label})
+		if err != nil {
+			panic(err)
+		}
+		b.Write(append(line, '\n'))
+	}
+	return b.Bytes()
+}
+
+// The whole experiment on the committed models: what is in the result file is enough to recompute the table.
+func TestRunOnFixtures(t *testing.T) {
+	lib := library()
+	if lib == "" {
+		t.Skip("needs ONNX Runtime: run w2s doctor --fix once, or set W2S_ONNXRUNTIME")
+	}
+	dir := t.TempDir()
+	file := filepath.Join(dir, "reviews.jsonl")
+	if err := os.WriteFile(file, reviews(240), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	models := filepath.Join(shareddata.Root(), "fixtures", "models")
+	command := func(args ...string) (string, string, int) {
+		var out, errOut bytes.Buffer
+		args = append(args, "--cache", filepath.Join(dir, "cache"), "--offline", "--onnxruntime", lib)
+		code := run(context.Background(), &out, &errOut, args)
+		return out.String(), errOut.String(), code
+	}
+	path := filepath.Join(dir, "result.json")
+	args := []string{"run", "--weak", filepath.Join(models, "bert-tiny"), "--strong", filepath.Join(models, "mpnet-tiny"),
+		"--task", file, "--train", "120", "--test", "60", "--seeds", "2", "--out", path, "--quiet"}
+	first, errOut, code := command(args...)
+	if code != exitGood {
+		t.Fatalf("exit code %d: %s", code, errOut)
+	}
+	r, err := harness.LoadResult(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// 2 seeds of: supervisor, ceiling, a student for each of three losses
+	if len(r.Heads) != 2*5 || len(r.Tasks) != 1 || len(r.Tasks[0].TestIDs) != 60 {
+		t.Errorf("%d heads, %d tasks", len(r.Heads), len(r.Tasks))
+	}
+	for _, m := range r.Models {
+		if m.Description["sha256 model.onnx"] == "" || m.Key == "" {
+			t.Errorf("model %s without digests: %v", m.Name, m.Description)
+		}
+	}
+	table, _, code := command("table", path)
+	if code != exitGood || !strings.HasPrefix(first, strings.TrimRight(table, "\n")) {
+		t.Errorf("w2s table (%d) differs from what run printed:\n%s\n%s", code, table, first)
+	}
+	again, errOut, code := command(args...)
+	if code != exitGood || again != first {
+		t.Errorf("a second run (%d) from cached features differs: %s\n%s\n%s", code, errOut, first, again)
+	}
+}
+
+func TestCancelledRunSaysHowToGoOn(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	var out, errOut bytes.Buffer
+	code := run(ctx, &out, &errOut, []string{"tasks", "pull", "movies", "--cache", t.TempDir()})
+	if code != exitFailed || !strings.Contains(errOut.String(), "goes on from there") {
+		t.Errorf("exit code %d: %s", code, errOut.String())
+	}
+}

@@ -8,7 +8,7 @@ reference.json with features of some texts computed by torch (see reference.py).
 
 Needs pip and: torch, transformers < 5, optimum[onnxruntime] (optimum-onnx), onnx, tokenizers; for SmolLM2 also
 gguf and accelerate. Tried with torch 2.15.0, transformers 4.57.6, optimum-onnx 0.1.0.
-Takes about 2.5 GB of disk while it runs (OUT's size is 0.5 GB), 3 GB of memory and two minutes.
+Takes some 1.5 GB of disk while it runs (OUT has 0.5 GB) and about two minutes.
 """
 import argparse
 import json

@@ -518,6 +518,7 @@ func FuzzDescription(f *testing.F) {
 	f.Add([]byte(`{"format":1,"name":"n","model":"onnx/model.onnx","max_tokens":512}`))
 	f.Add([]byte(`{"format":1,"model":"../../etc/passwd"}`))
 	f.Add([]byte(`{"format":1,"model":"a\u0000b","params":1e300}`))
+	f.Add([]byte(`{"format":1,"model":"a/.."}`))
 	f.Add([]byte(`[]`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		dir := t.TempDir()

@@ -42,7 +42,7 @@ func readDescription(dir string) (Description, error) {
 	if d.Format != 1 {
 		return Description{}, fmt.Errorf("catalog: %s: format %d is not known here, only 1 (a newer w2s wrote it?)", path, d.Format)
 	}
-	if !filepath.IsLocal(filepath.FromSlash(d.Model)) && d.Model != "" {
+	if model := filepath.FromSlash(d.Model); model != "" && (!filepath.IsLocal(model) || filepath.Clean(model) == ".") {
 		return Description{}, fmt.Errorf("catalog: %s: model %q is not a path below the folder", path, d.Model)
 	}
 	return d, nil

@@ -33,18 +33,19 @@ func (c *Cache) Ensure(ctx context.Context, a Artifact) (string, error) {
 		return "", err
 	}
 	dir := c.path(a.Dir)
-	if s, err := c.inspect(ctx, a, false); err != nil || s.Complete {
+	s, err := c.inspect(ctx, a, false)
+	if err != nil || s.Complete {
 		return dir, err
 	}
-	if c.Offline && len(c.Local) == 0 {
-		return "", c.offlineError(ctx, a)
+	if c.Offline && len(c.Local) == 0 && s.held == nil {
+		return "", c.offlineError(a, s)
 	}
 	unlock, err := c.lock(ctx, a.Dir, a.Name)
 	if err != nil {
 		return "", err
 	}
 	defer unlock()
-	s, err := c.inspect(ctx, a, false)
+	s, err = c.inspect(ctx, a, false)
 	if err != nil || s.Complete { // another process was faster
 		return dir, err
 	}
@@ -214,11 +215,7 @@ func (c *Cache) take(ctx context.Context, a Artifact, aside, ready string) (*Pac
 	return nil, fmt.Errorf("fetch: cannot get %s:\n%w%s", a.Name, errors.Join(faults...), wayOut)
 }
 
-func (c *Cache) offlineError(ctx context.Context, a Artifact) error {
-	s, err := c.inspect(ctx, a, false)
-	if err != nil {
-		return err
-	}
+func (c *Cache) offlineError(a Artifact, s inspection) error {
 	if len(s.Faults) > 0 {
 		return fmt.Errorf("fetch: %s: damaged, and offline: %s (run once without --offline)", a.Name, strings.Join(s.Faults, "; "))
 	}

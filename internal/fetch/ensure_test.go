@@ -204,6 +204,20 @@ func TestEnsureRepairs(t *testing.T) {
 	}
 }
 
+func TestEnsureWritesNewTextsOffline(t *testing.T) {
+	a, c := newStand(t, "mvn").jarOf(t), testCache(t)
+	ensure(t, c, a)
+	a.Texts[0].Content = "about, in the words of a newer version"
+	c.Offline = true
+	dir, err := c.Ensure(context.Background(), a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := tree(t, dir); got != "model.onnx=weights tokenizer.json={} w2s.json="+a.Texts[0].Content {
+		t.Errorf("the folder holds %q", got)
+	}
+}
+
 func TestStatusFullFindsWhatTheRecordHides(t *testing.T) {
 	s := newStand(t, "mvn")
 	a, c := s.jarOf(t), testCache(t)

@@ -212,10 +212,12 @@ func (t chessTask) add(c *collector, p problem) {
 		return slices.ContainsFunc(right, func(r chessMove) bool { return uci(r.Move) == uci(m.Move) })
 	}
 	key := p.pos.String()
+	prompt := t.form.prompt(p.board)
+	join := func(m chessMove) string { return strings.TrimSpace(prompt + " " + t.form.move(p.board, m.Move)) }
 	e := Example{Group: "position " + strings.Join(strings.Fields(key)[:4], " ")}
 	switch t.ask {
 	case Generate:
-		e.Texts = []string{t.form.prompt(p.board)}
+		e.Texts = []string{prompt}
 		for _, m := range right {
 			e.Also = append(e.Also, t.form.move(p.board, m.Move))
 		}
@@ -232,7 +234,7 @@ func (t chessTask) add(c *collector, p problem) {
 		if yes {
 			m = right[pick(len(right), "right", key)]
 		}
-		one := yesNo(t.form.join(p.board, m.Move), yes)
+		one := yesNo(join(m), yes)
 		e.Texts, e.Gold = one.Texts, one.Gold
 		e.Control = []string{t.form.move(p.board, m.Move)}
 	case Rank:
@@ -246,7 +248,7 @@ func (t chessTask) add(c *collector, p problem) {
 			return
 		}
 		for _, m := range list {
-			e.Texts = append(e.Texts, t.form.join(p.board, m.Move))
+			e.Texts = append(e.Texts, join(m))
 			e.Control = append(e.Control, t.form.move(p.board, m.Move))
 			g := 0.0
 			if isRight(m) {

@@ -84,7 +84,19 @@ func parseUCI(pos *chess.Position, text string) (chess.Move, error) {
 
 // pieceLetter is the letter of algebraic notation; pawns and no piece have none.
 func pieceLetter(t chess.PieceType) string {
-	return map[chess.PieceType]string{chess.King: "K", chess.Queen: "Q", chess.Rook: "R", chess.Bishop: "B", chess.Knight: "N"}[t]
+	switch t {
+	case chess.King:
+		return "K"
+	case chess.Queen:
+		return "Q"
+	case chess.Rook:
+		return "R"
+	case chess.Bishop:
+		return "B"
+	case chess.Knight:
+		return "N"
+	}
+	return ""
 }
 
 // parseFEN reads a position that can come up in a game as far as the number of pieces and the check tell. Four fields

@@ -256,7 +256,8 @@ func TestBoardForms(t *testing.T) {
 		fenForm:    "FEN: 6k1/5ppp/8/8/8/8/5PPP/3R2K1 w - - 0 1 Move: Rd8",
 		wordsForm:  "white to move. white: king g1, rook d1, pawn f2, pawn g2, pawn h2. black: king g8, pawn f7, pawn g7, pawn h7. Move: rook d1 to d8",
 	} {
-		if got := form.join(board{pos: back}, mate); got != want {
+		b := board{pos: back}
+		if got := form.prompt(b) + " " + form.move(b, mate); got != want {
 			t.Errorf("%s: %q, want %q", form, got, want)
 		}
 	}

@@ -61,11 +61,6 @@ func (f boardForm) move(b board, m chess.Move) string {
 	return bareSAN(b.pos, m)
 }
 
-// join puts a move after its position.
-func (f boardForm) join(b board, m chess.Move) string {
-	return strings.TrimSpace(f.prompt(b) + " " + f.move(b, m))
-}
-
 // sanGame writes "1. e4 e5 2. Nf3", and after a whole move the number of the next, so that the prompt ends where White's
 // move goes. Checks are marked in the game as usual; the move that is asked about is not.
 func sanGame(b board) string {
@@ -89,9 +84,21 @@ func sanGame(b board) string {
 var pieceOrder = []chess.PieceType{chess.King, chess.Queen, chess.Rook, chess.Bishop, chess.Knight, chess.Pawn}
 
 func pieceName(t chess.PieceType) string {
-	return map[chess.PieceType]string{
-		chess.King: "king", chess.Queen: "queen", chess.Rook: "rook", chess.Bishop: "bishop", chess.Knight: "knight", chess.Pawn: "pawn",
-	}[t]
+	switch t {
+	case chess.King:
+		return "king"
+	case chess.Queen:
+		return "queen"
+	case chess.Rook:
+		return "rook"
+	case chess.Bishop:
+		return "bishop"
+	case chess.Knight:
+		return "knight"
+	case chess.Pawn:
+		return "pawn"
+	}
+	return ""
 }
 
 // wordsPosition writes "white to move. white: king g1, rook d1, pawn f2. black: king g8." in lower case throughout.

@@ -152,16 +152,22 @@ func missing(t *testing.T, dir string, texts []string) int {
 	return n
 }
 
-// TestTwoProcessesShareWork: both fill the same cache with the same texts at the same time.
-func TestTwoProcessesShareWork(t *testing.T) {
-	const n = 6 * chunk
+// TestProcessesShareWork: all fill the same cache with the same texts at the same time.
+func TestProcessesShareWork(t *testing.T) {
+	const n, processes = 30 * chunk, 3
 	dir := filepath.Join(t.TempDir(), "cache")
-	one, two := childCommand("fill", dir, n, 100*time.Microsecond, 0), childCommand("fill", dir, n, 100*time.Microsecond, 0)
-	if err := errors.Join(one.Start(), two.Start()); err != nil {
-		t.Fatal(err)
+	var running []*exec.Cmd
+	for range processes {
+		cmd := childCommand("fill", dir, n, 100*time.Microsecond, 0)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		running = append(running, cmd)
 	}
-	if err := errors.Join(one.Wait(), two.Wait()); err != nil {
-		t.Fatal(err)
+	for _, cmd := range running {
+		if err := cmd.Wait(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if sum := features(t, openCache(t, dir), newFake(), someTexts(n)); sum.Encoded != 0 || len(sum.Warnings) != 0 {
 		t.Errorf("%+v", sum)
@@ -170,9 +176,11 @@ func TestTwoProcessesShareWork(t *testing.T) {
 	if err != nil || !health.Sound() || health.Texts != n {
 		t.Errorf("%+v, %v", health, err)
 	}
-	// Both may work on the chunk where they meet.
-	if got := encodedTexts(t, dir); got > n+2*chunk || got != n+health.Repeated {
+	// Now and then two work on the same chunk.
+	if got := encodedTexts(t, dir); got > n*3/2 || got != n+health.Repeated {
 		t.Errorf("%d texts were encoded for %d, %d repeated rows", got, n, health.Repeated)
+	} else {
+		t.Logf("%d texts were encoded for %d", got, n)
 	}
 }
 

@@ -5,13 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 )
 
-// chunk is how many texts are given to the encoder at a time. It is many batches, so that the encoder can put texts of
-// equal length together, and little enough that processes which encode the same texts soon see each other's rows.
-const chunk = 1024
+// chunk is how many texts are given to the encoder at a time. It is several batches, and little enough that processes
+// which encode the same texts soon see each other's rows.
+const chunk = 256
 
 // A request is a list of texts without its repeats.
 type request struct {
@@ -117,14 +118,14 @@ func (r *run) encodeAll(missing []int) error {
 		defer r.closeWriter()
 	}
 	r.total = len(missing)
-	// Long texts first, so that a chunk holds texts of about the same length and the forecast is not too rosy.
+	// By length, so that a chunk holds texts of about the same; long ones first, so that the forecast is not too rosy.
 	slices.SortStableFunc(missing, func(a, b int) int { return cmp.Compare(len(r.text(b)), len(r.text(a))) })
-	if r.writer != nil && r.writer.slot%2 == 1 {
-		slices.Reverse(missing) // meet the process in the slot before half way, instead of running beside it
+	chunks := slices.Collect(slices.Chunk(missing, chunk))
+	if r.writer != nil && r.writer.slot > 0 {
+		// Others are at work here: an order of our own, so as not to run beside one of them, step by step.
+		rand.New(rand.NewPCG(uint64(r.writer.slot), 0)).Shuffle(len(chunks), func(i, j int) { chunks[i], chunks[j] = chunks[j], chunks[i] })
 	}
-	for len(missing) > 0 {
-		part := missing[:min(chunk, len(missing))]
-		missing = missing[len(part):]
+	for _, part := range chunks {
 		if r.writer != nil {
 			// What another process, or the goroutine that encoded before this one, has stored by now.
 			before := len(part)

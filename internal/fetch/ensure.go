@@ -73,13 +73,9 @@ func (c *Cache) Ensure(ctx context.Context, a Artifact) (string, error) {
 	if err := c.install(ready, dir); err != nil {
 		return "", err
 	}
-	for _, m := range a.members(s.held) {
-		// Files that were there before were verified by inspect, new ones while they were written.
-		info, err := os.Stat(filepath.Join(dir, filepath.FromSlash(m.Name)))
-		if err != nil {
-			return "", err
-		}
-		r.Files[m.Name] = fileRecord{SHA256: m.SHA256, Size: m.Size, Modified: info.ModTime().UnixNano()}
+	// Files that were there before were verified by inspect, new ones while they were written.
+	if err := r.remember(dir, a.members(s.held)); err != nil {
+		return "", err
 	}
 	return dir, explain(r.write(dir), c.Dir)
 }

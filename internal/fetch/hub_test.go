@@ -507,6 +507,20 @@ func TestHubFile(t *testing.T) {
 	if err != nil || !strings.HasPrefix(second, c.path("data/hf/org--name")) {
 		t.Errorf("%s, %v", second, err)
 	}
+	// Damage to one file is neither a fault of the other nor forgotten when that one is fetched again.
+	first := strings.TrimSuffix(second, "README.md") + "data/train.parquet"
+	mustWrite(t, second, "# a MODEL")
+	mustWrite(t, first, "x")
+	if path, err := get("hf:datasets/org/name@" + testCommit + "/data/train.parquet"); err != nil || path != filepath.FromSlash(first) {
+		t.Errorf("%s, %v", path, err)
+	}
+	os.Remove(first)
+	if path, err := get("hf:datasets/org/name@" + testCommit + "/README.md"); err != nil || path != second {
+		t.Errorf("%s, %v", path, err)
+	}
+	if data, err := os.ReadFile(second); err != nil || string(data) != "# a model" {
+		t.Errorf("%q, %v", data, err)
+	}
 	if _, err := get("hf:datasets/org/name/data/tset.parquet"); err == nil || !strings.Contains(err.Error(), "data/train.parquet") {
 		t.Errorf("got %v, want the files that there are", err)
 	}

@@ -16,7 +16,7 @@ type hubRequest struct {
 	ref     HubRef
 	refresh bool
 	folder  func(commit string) string // where it goes, slash path below the cache folder
-	whole   func(r record) bool        // whether a folder with this record has all that is wanted
+	wanted  func(r record) []string    // of the files in a folder's record, those that are wanted; none: not all are there
 	pick    func(hubListing) ([]hubFile, []Text, error)
 }
 
@@ -47,12 +47,11 @@ func (c *Cache) hubFolder(ctx context.Context, h *Hub, q hubRequest) (string, er
 	}
 	folder := q.folder(listing.Commit)
 	dir := c.path(folder)
-	r := readRecord(dir)
-	if !c.wholeFolder(ctx, dir, r, q) {
-		if r, err = c.hubFetch(ctx, h, q.ref, listing, files, texts, folder, local); err != nil {
-			return "", explain(err, c.Dir)
+	if fault := checkFolder(ctx, dir, q); fault != nil {
+		if !errors.Is(fault, errAbsent) {
+			c.Report.Print("damaged, fetching it again: " + fault.Error())
 		}
-		if err := r.write(dir); err != nil {
+		if err := c.hubFetch(ctx, h, q.ref, listing, files, texts, folder, local); err != nil {
 			return "", explain(err, c.Dir)
 		}
 	}
@@ -68,22 +67,31 @@ func (c *Cache) hubHave(ctx context.Context, q hubRequest) (string, bool) {
 		}
 	}
 	dir := c.path(q.folder(commit))
-	return dir, c.wholeFolder(ctx, dir, readRecord(dir), q)
+	return dir, checkFolder(ctx, dir, q) == nil
 }
 
-func (c *Cache) wholeFolder(ctx context.Context, dir string, r record, q hubRequest) bool {
-	if !q.whole(r) {
-		return false
+// checkFolder says what keeps the folder from holding all that is wanted, whole.
+func checkFolder(ctx context.Context, dir string, q hubRequest) error {
+	r := readRecord(dir)
+	names := q.wanted(r)
+	if len(names) == 0 {
+		return errAbsent
 	}
 	none := progress.Silent().Start("", 0, progress.Bytes)
-	for name, f := range r.Files {
-		_, err := r.verify(ctx, dir, Member{Name: name, SHA256: f.SHA256, Size: f.Size}, false, none)
+	touched := false
+	for _, name := range names {
+		f := r.Files[name]
+		now, err := r.verify(ctx, dir, Member{Name: name, SHA256: f.SHA256, Size: f.Size}, false, none)
 		if err != nil {
-			c.Report.Print("damaged, fetching it again: " + err.Error())
-			return false
+			return err
 		}
+		touched = touched || now != f
+		r.Files[name] = now
 	}
-	return true
+	if touched {
+		_ = r.write(dir) // in a folder that cannot be written the files are read again next time
+	}
+	return nil
 }
 
 // hubList lists the repository: by the hub, or by the hub's own cache folder where the hub cannot be asked.
@@ -105,14 +113,11 @@ func (c *Cache) hubList(ctx context.Context, h *Hub, ref HubRef) (l hubListing, 
 	return l, false, err
 }
 
-// hubFetch brings files and texts into the folder and returns the record of all that is in it.
-func (c *Cache) hubFetch(ctx context.Context, h *Hub, ref HubRef, l hubListing, files []hubFile, texts []Text, folder string, local bool) (record, error) {
-	dir := c.path(folder)
-	r := readRecord(dir)
-	r.From = ref.String() + ", commit " + l.Commit
+// hubFetch brings files and texts into the folder and remembers them in its record.
+func (c *Cache) hubFetch(ctx context.Context, h *Hub, ref HubRef, l hubListing, files []hubFile, texts []Text, folder string, local bool) error {
 	aside, cleanup, err := c.aside(folder)
 	if err != nil {
-		return r, err
+		return err
 	}
 	defer cleanup()
 	var total int64
@@ -120,33 +125,32 @@ func (c *Cache) hubFetch(ctx context.Context, h *Hub, ref HubRef, l hubListing, 
 		total += max(f.Size, 0)
 	}
 	if err := c.needSpace(total); err != nil {
-		return r, err
+		return err
 	}
+	var members []Member
 	for _, f := range files {
 		done, err := c.hubFetchFile(ctx, h, ref, l.Commit, f, filepath.Join(aside, filepath.FromSlash(f.Path)), local)
 		if err != nil {
-			return r, err
+			return err
 		}
-		r.Files[f.Path] = fileRecord{SHA256: done.SHA256, Size: done.Size}
+		members = append(members, Member{Name: f.Path, SHA256: done.SHA256, Size: done.Size})
 	}
 	for _, t := range texts {
 		if err := writeBelow(aside, t.Name, t.Content); err != nil {
-			return r, err
+			return err
 		}
-		r.Files[t.Name] = fileRecord{SHA256: t.member().SHA256, Size: t.member().Size}
+		members = append(members, t.member())
 	}
+	dir := c.path(folder)
 	if err := c.install(aside, dir); err != nil {
-		return r, err
+		return err
 	}
-	for name, f := range r.Files {
-		info, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name)))
-		if err != nil {
-			return r, err
-		}
-		f.Modified = info.ModTime().UnixNano()
-		r.Files[name] = f
+	r := readRecord(dir) // other files of the same commit may be there
+	r.From = ref.String() + ", commit " + l.Commit
+	if err := r.remember(dir, members); err != nil {
+		return err
 	}
-	return r, nil
+	return r.write(dir)
 }
 
 // hubFetchFile brings one verified file to the path target: from the hub's own cache folder, or from the hub.

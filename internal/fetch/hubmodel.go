@@ -3,7 +3,9 @@ package fetch
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -20,7 +22,7 @@ func (c *Cache) HubModel(ctx context.Context, h *Hub, ref HubRef, refresh bool, 
 	return c.hubFolder(ctx, h, hubRequest{
 		ref: ref, refresh: refresh,
 		folder: func(commit string) string { return "checkpoints/" + ref.folder() + "/" + commit[:12] + suffix },
-		whole:  func(r record) bool { return len(r.Files) > 0 },
+		wanted: func(r record) []string { return slices.Collect(maps.Keys(r.Files)) },
 		pick: func(l hubListing) ([]hubFile, []Text, error) {
 			model, files, err := pickModel(ref, l)
 			if err != nil {
@@ -39,7 +41,12 @@ func (c *Cache) HubFile(ctx context.Context, h *Hub, ref HubRef) (string, error)
 	dir, err := c.hubFolder(ctx, h, hubRequest{
 		ref:    ref,
 		folder: func(commit string) string { return "data/" + ref.folder() + "/" + commit[:12] },
-		whole:  func(r record) bool { _, ok := r.Files[ref.File]; return ok },
+		wanted: func(r record) []string {
+			if _, ok := r.Files[ref.File]; !ok {
+				return nil
+			}
+			return []string{ref.File}
+		},
 		pick: func(l hubListing) ([]hubFile, []Text, error) {
 			f, ok := l.find(ref.File)
 			if !ok {

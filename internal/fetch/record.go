@@ -57,6 +57,18 @@ func (r record) write(dir string) error {
 	return writeFile(filepath.Join(dir, recordName), append(data, '\n'))
 }
 
+// remember enters files of the folder that were verified on their way in.
+func (r record) remember(dir string, members []Member) error {
+	for _, m := range members {
+		info, err := os.Stat(filepath.Join(dir, filepath.FromSlash(m.Name)))
+		if err != nil {
+			return err
+		}
+		r.Files[m.Name] = fileRecord{SHA256: m.SHA256, Size: m.Size, Modified: info.ModTime().UnixNano()}
+	}
+	return nil
+}
+
 // writeFile writes a small file aside and renames it into place.
 func writeFile(path string, data []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".aside-*")

@@ -507,10 +507,17 @@ func TestResolveHub(t *testing.T) {
 			t.Errorf("%q, %v", data, err)
 		}
 	}
+	states, err := c.HubCheckpoints()
+	if err != nil || len(states) != 1 || !states[0].Ready || states[0].Name != "hf:intfloat/e5-tiny@"+commit || states[0].Bytes < 10 {
+		t.Errorf("%+v, %v", states, err)
+	}
 	files["model.onnx"] = "this is no model"
 	commit = strings.Repeat("0b", 20)
-	_, err := c.Pull(context.Background(), "hf:intfloat/e5-tiny")
+	_, err = c.Pull(context.Background(), "hf:intfloat/e5-tiny")
 	wantFault(t, err, "is a text file, not an ONNX model")
+	if states, err = c.HubCheckpoints(); err != nil || len(states) != 2 || states[1].Ready || len(states[1].Faults) != 1 {
+		t.Errorf("%+v, %v", states, err)
+	}
 }
 
 // FuzzDescription checks that no w2s.json, however it looks, leads out of the checkpoint's folder or crashes.

@@ -3,7 +3,9 @@ package catalog
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 
 	"w2s/internal/fetch"
@@ -55,6 +57,38 @@ func (c *Catalog) checkpointState(ctx context.Context, k known, full bool) (Stat
 	status, err := c.cache.Status(ctx, k.artifact(), full)
 	s.fill(status, k.artifact(), "w2s models pull "+k.Name)
 	return s, err
+}
+
+// HubCheckpoints returns the models of the hub that were pulled. It looks at names and sizes only.
+func (c *Catalog) HubCheckpoints() ([]State, error) {
+	// The folder of each is checkpoints/hf/ORG--NAME/COMMIT.
+	dirs, err := filepath.Glob(filepath.Join(escapeGlob(c.cache.Dir), "checkpoints", "hf", "*", "*"))
+	if err != nil {
+		return nil, fmt.Errorf("catalog: %w", err)
+	}
+	var all []State
+	for _, dir := range dirs {
+		ck, err := OpenFolder(dir)
+		s := State{Name: ck.Name, Title: "from the hub", Source: ck.Description.Source, Ready: err == nil, Dir: dir}
+		if err != nil {
+			s.Name, s.Faults, s.WayOut = dir, []string{err.Error()}, "remove the folder, and pull the model again"
+		}
+		entries := func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || !entry.Type().IsRegular() {
+				return err
+			}
+			info, err := entry.Info()
+			if err == nil {
+				s.Bytes += info.Size()
+			}
+			return err
+		}
+		if err := filepath.WalkDir(dir, entries); err != nil {
+			return nil, fmt.Errorf("catalog: %w", err)
+		}
+		all = append(all, s)
+	}
+	return all, nil
 }
 
 func (s *State) fill(status fetch.Status, a fetch.Artifact, pull string) {

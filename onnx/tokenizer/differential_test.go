@@ -18,25 +18,31 @@ import (
 )
 
 // TestDifferential asks the Hugging Face library itself (W2S_PYTHON, or python3 on the PATH, with tokenizers) about
-// random texts, which hold what no corpus does.
+// random texts, which hold what no corpus does. W2S_SEED gives other random texts, W2S_TEXTS names a file with a JSON
+// list of texts to take instead, and W2S_TOKENIZERS is a glob of tokenizer.json files to take instead of the small ones.
 func TestDifferential(t *testing.T) {
 	python := cmp.Or(os.Getenv("W2S_PYTHON"), "python3")
 	if err := exec.Command(python, "-c", "import tokenizers").Run(); err != nil {
 		t.Skipf("needs Python with tokenizers: %s -c 'import tokenizers': %v (set W2S_PYTHON)", python, err)
 	}
-	files, err := filepath.Glob(filepath.Join("testdata", "tokenizers", "*.json"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no tokenizers: %v", err)
+	var files []string
+	for _, pattern := range []string{cmp.Or(os.Getenv("W2S_TOKENIZERS"), filepath.Join("testdata", "tokenizers", "*.json")),
+		filepath.Join(cmp.Or(os.Getenv("W2S_SHARED"), filepath.Join(shareddata.Root(), "..", "shared")), "tokenizers", "*", "*.json")} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, found...)
 	}
-	if dir := filepath.Join(shareddata.Root(), "..", "shared", "tokenizers"); os.Getenv("W2S_SHARED") == "" {
-		given, _ := filepath.Glob(filepath.Join(dir, "*", "tokenizer.json"))
-		files = append(files, given...)
-	}
-	seed, _ := strconv.ParseUint(os.Getenv("W2S_SEED"), 10, 64) // other texts with another seed
-	random := rand.New(rand.NewPCG(1, seed))
-	texts := make([]string, 40)
-	for i := range texts {
-		texts[i] = randomText(random)
+	var texts []string
+	if file := os.Getenv("W2S_TEXTS"); file != "" {
+		texts = readJSON[[]string](t, file)
+	} else {
+		seed, _ := strconv.ParseUint(os.Getenv("W2S_SEED"), 10, 64)
+		random := rand.New(rand.NewPCG(1, seed))
+		for range 40 {
+			texts = append(texts, randomText(random))
+		}
 	}
 	var jobs bytes.Buffer
 	for _, file := range files {

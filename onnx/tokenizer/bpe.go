@@ -164,7 +164,7 @@ func (m *bpe) encode(dst []int32, word string) ([]int32, error) {
 	return dst, nil
 }
 
-// cut gives the length of the part of text that can be encoded on its own.
+// cut gives the length of the part of text that can be encoded on its own; see wordMark.
 func (m *bpe) cut(text string) int {
 	if m.wordMark == "" {
 		return len(text)

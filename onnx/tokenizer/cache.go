@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // The cache holds at most so many words, none longer than so many bytes.
@@ -16,6 +17,7 @@ const (
 type wordCache struct {
 	mu    sync.RWMutex
 	words map[string][]int32
+	full  atomic.Bool // no lock is needed to see that there is no room
 }
 
 func (c *wordCache) get(word string) ([]int32, bool) {
@@ -29,7 +31,7 @@ func (c *wordCache) get(word string) ([]int32, bool) {
 }
 
 func (c *wordCache) put(word string, ids []int32) {
-	if len(word) > maxCachedBytes {
+	if len(word) > maxCachedBytes || c.full.Load() {
 		return
 	}
 	c.mu.Lock()
@@ -37,7 +39,6 @@ func (c *wordCache) put(word string, ids []int32) {
 	if c.words == nil {
 		c.words = make(map[string][]int32)
 	}
-	if len(c.words) < maxCachedWords {
-		c.words[strings.Clone(word)] = slices.Clone(ids)
-	}
+	c.words[strings.Clone(word)] = slices.Clone(ids)
+	c.full.Store(len(c.words) >= maxCachedWords)
 }

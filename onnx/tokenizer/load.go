@@ -19,6 +19,11 @@ type model interface {
 	encode(dst []int32, word string) ([]int32, error)
 }
 
+// A cutter is a model that can encode a word in parts: cut gives the length of the first one.
+type cutter interface {
+	cut(word string) int
+}
+
 // Load reads a tokenizer.json.
 func Load(path string) (*Tokenizer, error) {
 	data, err := os.ReadFile(path)

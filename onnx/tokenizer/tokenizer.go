@@ -215,7 +215,7 @@ func (t *Tokenizer) normalize(p piece) (piece, error) {
 
 // wordIDs appends the ids of one part of the text, from the cache where it was seen before.
 func (t *Tokenizer) wordIDs(dst []int32, word string) ([]int32, error) {
-	cutter, cuts := t.model.(*bpe)
+	cutter, cuts := t.model.(cutter)
 	for len(word) > 0 {
 		now := word
 		if cuts {

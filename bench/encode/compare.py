@@ -1,0 +1,124 @@
+"""Times the encoding of the same texts with the same checkpoint by several programs, and prints ratios.
+
+    python3 bench/encode/compare.py --runtime LIBONNXRUNTIME --checkpoint FOLDER --texts TEXTS [--max-tokens 256] [--rounds 5]
+
+TEXTS is a file of JSON strings, one a line; sst2_dev.py and dialogues.py beside this script make the two of the README. Every
+engine is a process of its own, which loads the model, encodes one text, and then is timed from texts to vectors. The
+rounds go through all engines in turn, so that whatever else the machine does hits all of them; the median over the
+rounds is compared. "cpu" is processor time of the process, loading included; "memory" its highest resident set.
+
+    ours            package onnx, built with go
+    ort-32          Python onnxruntime, tokenizers, numpy: sorted by length, batches of 32, padded, 2 threads a run
+    ort-same        the same with our batches: equal length, 512 tokens, as many runs at a time as there are cores
+    st-torch        sentence-transformers on torch, batches of 32
+    st-onnx         sentence-transformers on ONNX Runtime, batches of 32
+    hugot           hugot (Go, ONNX Runtime, the Rust tokenizers), sorted by length, batches of 32
+
+Needs Go, and numpy, onnxruntime, tokenizers for ort-*; sentence-transformers (with torch, and optimum-onnx for st-onnx) in
+the Python of --st-python. hugot is left out unless --hugot names its binary (see hugot/README.md). An engine that fails is named and left out.
+"""
+import argparse
+import json
+import os
+import pathlib
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+def build_ours(into):
+    binary = pathlib.Path(into) / "ours"
+    subprocess.run(["go", "build", "-o", binary, "./bench/encode/ours"], cwd=HERE.parent.parent, check=True)
+    return binary
+
+
+def commands(args, ours):
+    common = ["--checkpoint", args.checkpoint, "--texts", args.texts, "--max-tokens", str(args.max_tokens)]
+    python = [sys.executable, str(HERE / "engines.py")]
+    engines = {
+        "ours": [str(ours), "--runtime", args.runtime, *common],
+        "ort-32": [*python, "ort-32", *common],
+        "ort-same": [*python, "ort-same", *common],
+        "st-torch": [args.st_python, str(HERE / "engines.py"), "st-torch", *common],
+        "st-onnx": [args.st_python, str(HERE / "engines.py"), "st-onnx", *common],
+    }
+    if args.hugot:
+        engines["hugot"] = [args.hugot, "--runtime", args.runtime, *common]
+    wanted = args.engines.split(",") if args.engines else list(engines)
+    return {name: engines[name] for name in wanted if name in engines}
+
+
+def run(command, threads):
+    """One round of one engine: seconds of encoding, processor seconds, peak memory in MB."""
+    env = dict(os.environ, OMP_NUM_THREADS=str(threads), GOMAXPROCS=str(threads), HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="true")
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+    out, err = process.communicate()
+    if process.returncode:
+        raise RuntimeError((err.strip().splitlines() or ["no output"])[-1])
+    return json.loads(out.strip().splitlines()[-1])
+
+
+def measured(command, threads):
+    """run() in a fork, so that getrusage of children holds this engine alone."""
+    r, w = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(r)
+        try:
+            result = run(command, threads)
+            use = resource.getrusage(resource.RUSAGE_CHILDREN)
+            result.update(cpu=use.ru_utime + use.ru_stime, memory=use.ru_maxrss / 1024)
+        except Exception as e:
+            result = {"error": str(e)}
+        os.write(w, json.dumps(result).encode())
+        os._exit(0)
+    os.close(w)
+    with os.fdopen(r) as f:
+        data = f.read()
+    os.waitpid(pid, 0)
+    result = json.loads(data)
+    if "error" in result:
+        raise RuntimeError(result["error"])
+    return result
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runtime", required=True)
+    parser.add_argument("--checkpoint", required=True)
+    parser.add_argument("--texts", required=True)
+    parser.add_argument("--max-tokens", type=int, default=256)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--st-python", default=sys.executable)
+    parser.add_argument("--hugot", default="")
+    parser.add_argument("--engines", default="", help="some, separated by commas")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as work:
+        engines = commands(args, build_ours(work))
+        rounds = {name: [] for name in engines}
+        for _ in range(args.rounds):
+            for name in list(engines):
+                try:
+                    rounds[name].append(measured(engines[name], args.threads))
+                except RuntimeError as e:
+                    print(f"{name}: left out: {e}", file=sys.stderr)
+                    del engines[name]
+    middle = {name: {k: statistics.median(r[k] for r in results) for k in ("seconds", "cpu", "memory")}
+              for name, results in rounds.items() if name in engines}
+    ours = middle["ours"]
+    first = rounds["ours"][0]
+    print(f"{pathlib.Path(args.checkpoint).name}, {pathlib.Path(args.texts).name}: {first['texts']} texts, {first['tokens']} tokens, "
+          f"{args.threads} threads, median of {args.rounds} rounds, load {os.getloadavg()[0]:.1f}")
+    print(f"{'engine':10} {'seconds':>8} {'best':>8} {'texts/s':>8} {'to ours':>8} {'cpu s':>8} {'to ours':>8} {'memory MB':>10}")
+    for name, m in middle.items():
+        best = min(r["seconds"] for r in rounds[name])
+        print(f"{name:10} {m['seconds']:8.2f} {best:8.2f} {first['texts'] / m['seconds']:8.0f} {m['seconds'] / ours['seconds']:8.2f} "
+              f"{m['cpu']:8.2f} {m['cpu'] / ours['cpu']:8.2f} {m['memory']:10.0f}")
+
+
+main()

@@ -1,0 +1,74 @@
+package onnx
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"w2s/internal/shareddata"
+)
+
+// python runs a script of testdata, or skips the test where Python or what the script needs is absent.
+func python(tb testing.TB, modules, script string, stdin any, args ...string) []byte {
+	tb.Helper()
+	name := os.Getenv("W2S_PYTHON")
+	if name == "" {
+		name = "python3"
+	}
+	if err := exec.Command(name, "-c", "import "+modules).Run(); err != nil {
+		tb.Skipf("needs a Python with %s (set W2S_PYTHON): %v", modules, err)
+	}
+	in, err := json.Marshal(stdin)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	cmd := exec.Command(name, append([]string{filepath.Join("testdata", script)}, args...)...)
+	var stderr bytes.Buffer
+	cmd.Stdin, cmd.Stderr = bytes.NewReader(in), &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		tb.Fatalf("%s: %v\n%s", script, err, stderr.String())
+	}
+	return out
+}
+
+// TestPublishedCheckpoints compares checkpoints that the package registries hold with Python on texts of many kinds.
+func TestPublishedCheckpoints(t *testing.T) {
+	data, err := os.ReadFile(shareddata.Path(t, "reference", "texts.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	if err := json.Unmarshal(data, &all); err != nil {
+		t.Fatal(err)
+	}
+	var texts []string
+	for i := 0; i < len(all); i += max(1, len(all)/30) {
+		texts = append(texts, all[i])
+	}
+	for _, name := range []string{"all-minilm-l6-v2", "e5-small-v2", "bge-small-en-v1.5", "all-minilm-l6-v2-q", "e5-small-v2-q", "bge-small-en-v1.5-q"} {
+		t.Run(name, func(t *testing.T) {
+			dir := testCheckpoint(t, name)
+			const longest = 128
+			var want [][]float32
+			if err := json.Unmarshal(python(t, "numpy, onnxruntime, tokenizers", "features.py", texts, dir, strconv.Itoa(longest)), &want); err != nil {
+				t.Fatal(err)
+			}
+			none := ""
+			e := openTest(t, testRuntime(t), dir, Options{Pooling: PoolMean, MaxTokens: longest, Prefix: &none})
+			if strings.HasSuffix(name, "-q") != e.Checkpoint().Quantised {
+				t.Errorf("quantised: %v", e.Checkpoint().Quantised)
+			}
+			for i, v := range encodeAll(t, e, texts) {
+				if d := distance(v.Values, want[i]); d > 1e-5 {
+					t.Errorf("%q is off by %g", texts[i], d)
+				}
+			}
+		})
+	}
+}

@@ -40,7 +40,7 @@ type app struct {
 
 func (a *app) globalFlags(f *pflag.FlagSet) {
 	f.StringVar(&a.cache, "cache", "", "cache `folder` (default: W2S_CACHE, or w2s in the user's cache folder)")
-	f.StringVar(&a.library, "onnxruntime", "", "`path` of the ONNX Runtime library (default: W2S_ONNXRUNTIME, the cache, the system, or fetched)")
+	f.StringVar(&a.library, "onnxruntime", "", "`path` of the ONNX Runtime library (default: W2S_ONNXRUNTIME, the system, the cache, or fetched)")
 	f.StringVar(&a.provider, "provider", "cpu", "execution `provider`: "+strings.Join(onnx.Providers(), ", "))
 	f.IntVar(&a.threads, "threads", 0, "processors to use for encoding, 0 for all")
 	f.StringArrayVar(&a.local, "local", nil, "`folder` with archives or data files that were brought in by hand (repeatable)")

@@ -26,8 +26,12 @@ func (a *app) model(ctx context.Context, name string) (harness.Model, error) {
 	if err != nil {
 		return harness.Model{}, err
 	}
+	file, err := filepath.Rel(ck.Dir, ck.Model)
+	if err != nil {
+		return harness.Model{}, err
+	}
 	enc, err := onnx.Open(ctx, rt, ck.Dir, onnx.Options{
-		Provider: a.provider, Threads: a.threads, DigestFile: filepath.Join(c.CacheDir(), "digests.json"),
+		Model: file, Provider: a.provider, Threads: a.threads, DigestFile: filepath.Join(c.CacheDir(), "digests.json"),
 	})
 	if err != nil {
 		return harness.Model{}, err

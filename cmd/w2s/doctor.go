@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -56,9 +57,9 @@ func (a *app) examine(ctx context.Context, c *catalog.Catalog, full bool) error 
 	if free, err := c.Free(); err != nil {
 		r.fault("cache "+c.CacheDir(), err.Error(), "choose another folder with --cache or W2S_CACHE")
 	} else if free < enoughSpace {
-		r.fault("cache "+c.CacheDir(), fmt.Sprintf("%s free", megabytes(free)), fmt.Sprintf("make room for %s, or choose another folder with --cache", megabytes(enoughSpace)))
+		r.fault("cache "+c.CacheDir(), fmt.Sprintf("%s free", size(free)), fmt.Sprintf("make room for %s, or choose another folder with --cache", size(enoughSpace)))
 	} else {
-		r.good("cache "+c.CacheDir(), fmt.Sprintf("%s free", megabytes(free)))
+		r.good("cache "+c.CacheDir(), fmt.Sprintf("%s free", size(free)))
 	}
 	checkpoints, err := c.Checkpoints(ctx, full)
 	if err != nil {
@@ -68,18 +69,22 @@ func (a *app) examine(ctx context.Context, c *catalog.Catalog, full bool) error 
 	if err != nil {
 		return err
 	}
-	for _, s := range append(checkpoints, data...) {
+	pulled, err := c.HubCheckpoints()
+	if err != nil {
+		return err
+	}
+	for _, s := range slices.Concat(checkpoints, pulled, data) {
 		switch {
 		case len(s.Faults) > 0:
 			for _, f := range s.Faults {
 				r.fault(s.Name, f, s.WayOut)
 			}
 		case s.Ready:
-			r.good(s.Name, megabytes(s.Bytes)+" in "+s.Dir)
+			r.good(s.Name, size(s.Bytes)+" in "+s.Dir)
 		default:
 			state := "not here"
 			if s.Download > 0 {
-				state = "not here, " + megabytes(s.Download) + " to fetch"
+				state = "not here, " + size(s.Download) + " to fetch"
 			}
 			r.missing(s.Name, state, s.WayOut)
 		}
@@ -120,7 +125,7 @@ func (a *app) examineRuntime(ctx context.Context, c *catalog.Catalog, r *finding
 	if err != nil {
 		state, stateErr := c.RuntimeState(ctx, false)
 		if stateErr == nil && state.Download > 0 && a.library == "" {
-			r.missing("ONNX Runtime", "not here, "+megabytes(state.Download)+" to fetch", state.WayOut)
+			r.missing("ONNX Runtime", "not here, "+size(state.Download)+" to fetch", state.WayOut)
 			return
 		}
 		r.fault("ONNX Runtime", err.Error(), state.WayOut)
@@ -153,7 +158,7 @@ func (a *app) examineFeatures(c *catalog.Catalog, r *findings) error {
 		case !health.Sound():
 			r.missing("features "+p.Folder, featureFaults(health), "nothing to do: damaged rows are encoded again")
 		default:
-			r.good("features "+p.Folder, fmt.Sprintf("%d rows, %s", p.Rows, megabytes(p.Bytes)))
+			r.good("features "+p.Folder, fmt.Sprintf("%d rows, %s", p.Rows, size(p.Bytes)))
 		}
 	}
 	return nil

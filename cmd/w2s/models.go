@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"w2s/harness/table"
+	"w2s/internal/progress"
 )
 
 func newModelsCommand(a *app) *cobra.Command {
@@ -38,13 +39,18 @@ func newModelsList(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			pulled, err := c.HubCheckpoints()
+			if err != nil {
+				return err
+			}
+			states = append(states, pulled...)
 			t := &table.Table{Columns: []table.Column{{Name: "name"}, {Name: "what"}, {Name: "licence"}, {Name: "here"}, {Name: "size", Numeric: true}, {Name: "from"}}}
 			for _, s := range states {
-				here, size := "yes", megabytes(s.Bytes)
+				here, bytes := "yes", s.Bytes
 				if !s.Ready {
-					here, size = "no", megabytes(s.Download)
+					here, bytes = "no", s.Download
 				}
-				t.Add(s.Name, s.Title, s.Licence, here, size, s.Source)
+				t.Add(s.Name, s.Title, s.Licence, here, size(bytes), s.Source)
 			}
 			t.Notes = []string{"Any folder with model.onnx and tokenizer.json is a checkpoint too, and so is hf:ORG/NAME."}
 			return table.Write(a.out, "text", t)
@@ -103,10 +109,10 @@ func newModelsInspect(a *app) *cobra.Command {
 	return c
 }
 
-// megabytes is a size for people, in powers of 1000.
-func megabytes(n int64) string {
+// size is a number of bytes for people, or a dash.
+func size(n int64) string {
 	if n == 0 {
 		return "–"
 	}
-	return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	return progress.Size(n)
 }

@@ -5,6 +5,7 @@ package catalog
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,15 +25,17 @@ type Options struct {
 	Local    []string          // folders with archives that were brought in by hand; W2S_LOCAL adds to them
 	Report   progress.Reporter // nil is silent
 	Static   BuildStatic       // makes the checkpoints of static vectors; without it they cannot be had
+	Embedded fs.FS             // checkpoints that are part of the program, a folder each
 	Getenv   func(string) string
 }
 
 // A Catalog finds and fetches. It implements tasks.Source.
 type Catalog struct {
-	cache  *fetch.Cache
-	hub    *fetch.Hub
-	static BuildStatic
-	getenv func(string) string
+	cache    *fetch.Cache
+	hub      *fetch.Hub
+	static   BuildStatic
+	embedded fs.FS
+	getenv   func(string) string
 }
 
 // Open returns a catalog over a cache folder. It reads the environment and touches nothing else.
@@ -54,7 +57,7 @@ func Open(o Options) (*Catalog, error) {
 	cache.Local = append(cache.Local, filepath.SplitList(getenv("W2S_LOCAL"))...)
 	hub := fetch.HubFromEnv(getenv)
 	hub.Report = cache.Report
-	return &Catalog{cache: cache, hub: hub, static: o.Static, getenv: getenv}, nil
+	return &Catalog{cache: cache, hub: hub, static: o.Static, embedded: o.Embedded, getenv: getenv}, nil
 }
 
 // CacheDir returns the cache folder.

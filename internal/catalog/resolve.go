@@ -27,6 +27,11 @@ func (c *Catalog) Resolve(ctx context.Context, name string) (Checkpoint, error) 
 			return c.resolveKnown(ctx, k)
 		}
 	}
+	for _, embedded := range c.embeddedNames() {
+		if strings.EqualFold(embedded, name) {
+			return c.resolveEmbedded(ctx, embedded)
+		}
+	}
 	info, err := os.Stat(name)
 	switch {
 	case err == nil && info.IsDir():
@@ -38,7 +43,7 @@ func (c *Catalog) Resolve(ctx context.Context, name string) (Checkpoint, error) 
 	case strings.ContainsAny(name, `/\`):
 		return Checkpoint{}, fmt.Errorf("catalog: no folder %s (a model of the hub is written hf:ORG/NAME)", name)
 	}
-	return Checkpoint{}, fmt.Errorf("catalog: unknown checkpoint %q%s", name, suggest(name, names()))
+	return Checkpoint{}, fmt.Errorf("catalog: unknown checkpoint %q%s", name, suggest(name, c.names()))
 }
 
 // Pull is Resolve, except that a hub reference without a commit is looked up anew: it moves to the newest commit.
@@ -49,8 +54,8 @@ func (c *Catalog) Pull(ctx context.Context, name string) (Checkpoint, error) {
 	return c.Resolve(ctx, name)
 }
 
-func names() []string {
-	var all []string
+func (c *Catalog) names() []string {
+	all := c.embeddedNames()
 	for _, k := range checkpoints() {
 		all = append(all, k.Name)
 	}

@@ -35,6 +35,13 @@ func (c *Catalog) Checkpoints(ctx context.Context, full bool) ([]State, error) {
 		}
 		all = append(all, s)
 	}
+	for _, name := range c.embeddedNames() {
+		s, err := c.embeddedState(ctx, name, full)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	}
 	return all, nil
 }
 

@@ -154,7 +154,7 @@ func missing(t *testing.T, dir string, texts []string) int {
 
 // TestProcessesShareWork: all fill the same cache with the same texts at the same time.
 func TestProcessesShareWork(t *testing.T) {
-	const n, processes = 30 * chunk, 3
+	const n, processes = 16 * chunk, 3
 	dir := filepath.Join(t.TempDir(), "cache")
 	var running []*exec.Cmd
 	for range processes {

@@ -12,7 +12,7 @@ import (
 
 // chunk is how many texts are given to the encoder at a time. It is several batches, and little enough that processes
 // which encode the same texts soon see each other's rows.
-const chunk = 256
+const chunk = 512
 
 // A request is a list of texts without its repeats.
 type request struct {

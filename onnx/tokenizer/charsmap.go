@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/rivo/uniseg"
@@ -42,6 +43,11 @@ func (m *charsmap) normalize(s string) string {
 	for state := -1; len(s) > 0; {
 		var cluster string
 		cluster, s, _, state = uniseg.FirstGraphemeClusterInString(s, state)
+		for newMark(s) && !endsInControl(cluster) {
+			var mark string
+			mark, s, _, state = uniseg.FirstGraphemeClusterInString(s, state)
+			cluster += mark
+		}
 		if len(cluster) < 6 {
 			if to, ok := m.lookup(cluster); ok {
 				b.WriteString(to)
@@ -59,6 +65,17 @@ func (m *charsmap) normalize(s string) string {
 		}
 	}
 	return b.String()
+}
+
+// newMark reports whether s starts with a combining mark of the library's Unicode that Go's, and uniseg's, does not know.
+func newMark(s string) bool {
+	r, size := utf8.DecodeRuneInString(s)
+	return size > 1 && !unicode.Is(unicode.M, r) && tables().mark.has(r)
+}
+
+func endsInControl(cluster string) bool {
+	r, _ := utf8.DecodeLastRuneInString(cluster)
+	return unicode.Is(unicode.Cc, r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r)
 }
 
 // lookup gives the replacement of the shortest key that is a prefix of s: shortest, since that is what the library

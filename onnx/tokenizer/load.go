@@ -189,7 +189,11 @@ func (l *loader) modelKind(raw json.RawMessage) (string, error) {
 	has := func(name string) bool { _, ok := fields[name]; return ok }
 	switch {
 	case has("type"):
-		return l.kind("model", raw, 0)
+		var kind string
+		if err := json.Unmarshal(fields["type"], &kind); err != nil {
+			return "", fmt.Errorf("model: %w", err)
+		}
+		return kind, nil
 	case has("merges"):
 		return "BPE", nil
 	case has("max_input_chars_per_word"):

@@ -52,7 +52,7 @@ type unicodeTables struct {
 	lower  map[rune]string
 
 	control, nonspacing, combining, punctuation, numeric, word *class
-	letter, number                                             *class // \p{L} and \p{N}
+	letter, number, mark                                       *class // \p{L}, \p{N} and \p{M}
 	undecomposed, unordered                                    *class
 }
 
@@ -113,7 +113,7 @@ func parseUnicode(data string) (*unicodeTables, error) {
 			return nil, fmt.Errorf("tokenizer: unicode.txt: class %s is missing", name)
 		}
 	}
-	t.letter, t.number = newClass(t.category("L")), newClass(t.category("N"))
+	t.letter, t.number, t.mark = newClass(t.category("L")), newClass(t.category("N")), newClass(t.category("M"))
 	return t, nil
 }
 

@@ -43,7 +43,7 @@ TEXTS = [
     "<|start|>user\nHi there<|end|><|start|>", "prefix<extra>suffix <extra> <extra_1><extra_10> <EXTRA> <BIG> <big>",
     "word wordy sword word, WORD Word", "new\nYork New York  new york newyork", "the▁metaspace ▁ ▁▁ _x_ Ġbyte Ċ",
     "<0x41> <0x0A> <unk> ##ing ing## a</w> b </w>", "e\u0301\u0327\u0301 q\u0323\u0307 q\u0307\u0323 a" + "\u0300\u0323" * 40,
-    "\u1e9b\u0323 \u2126 \u212b \ufb2b \U0001d15e \U00011938 \u32ff \ua7f2 a\u1abf\u0301", "unbelievable unrelated untied newest lowest wider",
+    "\u1e9b\u0323 \u2126 \u212b \ufb2b \U0001d15e \U00011938 \u32ff \ua7f2 a\u1abf\u0301 B\u0897\u0897 B\u0301 \n\u0897 B\U00011f5a", "unbelievable unrelated untied newest lowest wider",
     "def f(x):\n    if x:\n        return {'a': [1, 2]}\n\n", "https://example.org/a?b=c&d=e#f me@example.org", "A" * 5 + "\n" * 5 + " " * 5 + "Z",
     "mixed 中文and English混合 текст123текст ABCdef XMLHttpRequest camelCase", "\u0130\u0131 \u01c5 \u1e9e \u03a3 \ua7ae \U00010d50 \U00016ea0",
 ]
@@ -151,7 +151,7 @@ def charsmap(rules):
 
 def precompiled(**extra):
     rules = {"\t": " ", "\n": " ", "\r": " ", "\u3000": " ", "\u00a0": " ", "ﬁ": "fi", "½": "1/2", "\u200b": "", "Å": "Å",
-             "e\u0301": "é", "²": "2", "\u0300": "", "…": "...", "\u1112\u1161": "하", "カ\u3099": "ガ", "𝐁": "B", "\r\n": " "}
+             "e\u0301": "é", "²": "2", "\u0300": "", "…": "...", "\u1112\u1161": "하", "カ\u3099": "ガ", "𝐁": "B", "\r\n": " ", "B": "b"}
     return normalizers.Precompiled(charsmap({**rules, **extra}))
 
 

@@ -189,6 +189,14 @@ func TestRatingsFixture(t *testing.T) {
 			t.Errorf("%q is %v", e.Texts[0], e.Gold)
 		}
 	}
+	// The ids of reviews are REVIEW_SENTENCE, and a review stays together; tweets stand alone.
+	groups := map[string]int{}
+	for _, e := range loadNamed(t, "amazon", Local(hubFixtures(), nil)).Pool {
+		groups[e.Group]++
+	}
+	if len(groups) != 30 || groups["amazon 1"] < 2 || d.Pool[0].Group != "" {
+		t.Errorf("%d groups of reviews, tweets have the group %q", len(groups), d.Pool[0].Group)
+	}
 	if len(d.Warnings) == 0 || !contains(d.Warnings[len(d.Warnings)-1], "nearer to 0 than 0.5") {
 		t.Errorf("warnings %q do not count what is left out", d.Warnings)
 	}

@@ -1,6 +1,6 @@
 // Command heads trains the heads that bench.py describes and says how long it took; bench.py runs it.
 //
-//	heads -dir FOLDER -library PATH -heads N -optimiser lbfgs|adam [-steps N] [-repeats N]
+//	heads -dir FOLDER -library PATH -heads N -optimiser lbfgs|adam [-steps N] [-tolerance X] [-threads N] [-repeats N]
 //
 // FOLDER holds shape.json {rows, dims, heads, l2}, features.f32 (rows·dims float32) and labels.u8 (heads·rows classes, 0 or 1).
 // It prints one line of JSON a repeat and writes the weights of the last one, N·(dims+1) float64 with the bias last,
@@ -47,6 +47,7 @@ func run(out io.Writer, args []string) error {
 	method := flags.String("optimiser", "lbfgs", "lbfgs or adam")
 	steps := flags.Int("steps", 100, "steps of adam")
 	tolerance := flags.Float64("tolerance", 0, "of lbfgs")
+	threads := flags.Int("threads", 0, "threads of a product; 0: one a core")
 	repeats := flags.Int("repeats", 1, "how often")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -72,7 +73,7 @@ func run(out io.Writer, args []string) error {
 			return err
 		}
 		defer runtime.Close()
-		product, err := onnx.NewMatMul(0)
+		product, err := onnx.NewMatMul(*threads)
 		if err != nil {
 			return err
 		}

@@ -91,7 +91,7 @@ func (c *Catalog) Path(ctx context.Context, artifact string) (string, error) {
 			return filepath.Join(dir, file), nil
 		}
 	}
-	return "", fmt.Errorf("catalog: unknown data %q%s", artifact, suggest(artifact, names))
+	return "", fmt.Errorf("catalog: unknown data %q%s", artifact, unknown(artifact, names))
 }
 
 func isTrue(value string) bool {

@@ -458,17 +458,6 @@ func TestHubPrefix(t *testing.T) {
 	}
 }
 
-func TestEditDistance(t *testing.T) {
-	for _, test := range []struct {
-		a, b string
-		want int
-	}{{"", "", 0}, {"", "abc", 3}, {"kitten", "sitting", 3}, {"flaw", "lawn", 2}, {"same", "same", 0}} {
-		if got := editDistance(test.a, test.b); got != test.want {
-			t.Errorf("%q, %q: %d", test.a, test.b, got)
-		}
-	}
-}
-
 // TestResolveHub brings a model from a server that speaks as much of the hub's protocol as small files need. The rest of
 // the protocol is tested in fetch.
 func TestResolveHub(t *testing.T) {

@@ -43,7 +43,7 @@ func (c *Catalog) Resolve(ctx context.Context, name string) (Checkpoint, error) 
 	case strings.ContainsAny(name, `/\`):
 		return Checkpoint{}, fmt.Errorf("catalog: no folder %s (a model of the hub is written hf:ORG/NAME)", name)
 	}
-	return Checkpoint{}, fmt.Errorf("catalog: unknown checkpoint %q%s", name, suggest(name, c.names()))
+	return Checkpoint{}, fmt.Errorf("catalog: unknown checkpoint %q%s", name, unknown(name, c.names()))
 }
 
 // Pull is Resolve, except that a hub reference without a commit is looked up anew: it moves to the newest commit.

@@ -1,35 +1,53 @@
 // Package suggest finds the name that somebody probably meant.
 package suggest
 
-// Nearest returns the name that is the fewest edits away, the first of them in a tie, and "" where none is within a third
-// of the length of what was given, rounded up.
+import "strings"
+
+// Nearest returns the name that is the fewest edits away, the first of them in a tie, and "" where none is near: within
+// half of the length of what was given, or with that (three letters or more) as a part of it. Case does not count.
 func Nearest(given string, names []string) string {
-	best, least := "", (len(given)+2)/3+1
+	if len(given) > 64 {
+		return "" // near to none of ours
+	}
+	low := strings.ToLower(given)
+	best, least := "", (len(given)+1)/2
 	for _, n := range names {
-		if d := distance(given, n); d < least {
+		if d := distance(low, strings.ToLower(n)); d < least || d == 0 {
 			best, least = n, d
 		}
 	}
-	return best
-}
-
-// distance is the number of bytes to insert, delete or change (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
+	if best != "" || len(given) < 3 {
+		return best
 	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+	for _, n := range names {
+		if strings.Contains(strings.ToLower(n), low) {
+			return n
 		}
 	}
-	return row[len(b)]
+	return ""
+}
+
+// distance counts the bytes to insert, delete or change, and swaps of neighbours (optimal string alignment).
+func distance(a, b string) int {
+	d := make([][]int, len(a)+1)
+	for i := range d {
+		d[i] = make([]int, len(b)+1)
+		d[i][0] = i
+	}
+	for j := range d[0] {
+		d[0][j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		for j := 1; j <= len(b); j++ {
+			change := 1
+			if a[i-1] == b[j-1] {
+				change = 0
+			}
+			d[i][j] = min(d[i-1][j]+1, d[i][j-1]+1, d[i-1][j-1]+change)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				d[i][j] = min(d[i][j], d[i-2][j-2]+1)
+			}
+		}
+	}
+	return d[len(a)][len(b)]
 }

@@ -5,7 +5,7 @@ import "testing"
 func TestNearest(t *testing.T) {
 	names := []string{"soft", "hard", "temperature", "top"}
 	for given, want := range map[string]string{
-		"temprature": "temperature", "sfot": "soft", "hart": "hard", "tip": "top", "zzzz": "", "": "", "t": "", "softly and slowly": "",
+		"temprature": "temperature", "sfot": "soft", "hart": "hard", "tip": "top", "zzzz": "", "": "", "t": "", "softly and slowly": "", "TOP": "top", "temper": "temperature", "pot": "",
 	} {
 		if got := Nearest(given, names); got != want {
 			t.Errorf("%q: %q, want %q", given, got, want)
@@ -20,7 +20,7 @@ func TestDistance(t *testing.T) {
 	for _, c := range []struct {
 		a, b string
 		want int
-	}{{"", "", 0}, {"", "abc", 3}, {"kitten", "sitting", 3}, {"flaw", "lawn", 2}, {"same", "same", 0}} {
+	}{{"", "", 0}, {"", "abc", 3}, {"kitten", "sitting", 3}, {"flaw", "lawn", 2}, {"same", "same", 0}, {"ab", "ba", 1}, {"mvoies", "movies", 1}} {
 		if got := distance(c.a, c.b); got != c.want {
 			t.Errorf("%q to %q: %d, want %d", c.a, c.b, got, c.want)
 		}

@@ -2,7 +2,7 @@
 
     python3 bench/encode/compare.py --runtime LIBONNXRUNTIME --checkpoint FOLDER --texts TEXTS [--max-tokens 256] [--rounds 5]
 
-TEXTS is a file of JSON strings, one a line; sst2_dev.py and dialogues.py beside this script make the two of the README. Every
+TEXTS is a file of JSON strings, one a line; texts.py beside this script makes two. Every
 engine is a process of its own, which loads the model, encodes one text, and then is timed from texts to vectors. The
 rounds go through all engines in turn, so that whatever else the machine does hits all of them; the median over the
 rounds is compared. "cpu" is processor time of the process, loading included; "memory" its highest resident set.

@@ -8,17 +8,28 @@ import (
 	"w2s/tasks"
 )
 
-// A CategoryRow pools the PGR of a category's tasks for one pair, loss and treatment.
-type CategoryRow struct {
-	Category  tasks.Category
+// A Pool is the PGR of several tasks for one pair, loss and treatment.
+type Pool struct {
 	Weak      string
 	Strong    string
 	Loss      string
 	Treatment string
 	Variant   string
 	PGR       stats.Pooled // median over tasks; tasks without a defined PGR are counted apart
-	Published *Range       // nil where nothing was published
-	Outside   bool         // the median is outside the published range
+}
+
+// A CategoryRow pools the tasks of one category.
+type CategoryRow struct {
+	Category tasks.Category
+	Pool
+	Published *Range // nil where nothing was published
+	Outside   bool   // the median is outside the published range
+}
+
+// A PairRow pools all tasks.
+type PairRow struct {
+	Pool
+	Gap float64 // median over all tasks, those without a defined PGR included
 }
 
 // A Range is what was published for a category.
@@ -41,29 +52,57 @@ func Published(c tasks.Category) *Range {
 // Categories pools rows by category, in order of first appearance.
 func Categories(rows []Row) ([]CategoryRow, error) {
 	var out []CategoryRow
-	var values [][]stats.PGR
+	err := pool(rows, func(r Row) tasks.Category { return r.Category }, func(c tasks.Category, p Pool, _ []Row) error {
+		row := CategoryRow{Category: c, Pool: p, Published: Published(c)}
+		if r := row.Published; r != nil && p.PGR.N > 0 {
+			row.Outside = p.PGR.Median < r.Low || p.PGR.Median > r.High
+		}
+		out = append(out, row)
+		return nil
+	})
+	return out, err
+}
+
+// Pairs pools rows by pair of models, in order of first appearance.
+func Pairs(rows []Row) ([]PairRow, error) {
+	var out []PairRow
+	err := pool(rows, func(Row) tasks.Category { return "" }, func(_ tasks.Category, p Pool, members []Row) error {
+		gap, _, err := stats.MedianInterval(each(members, func(r Row) float64 { return r.PGR.Gap }), stats.Level)
+		out = append(out, PairRow{Pool: p, Gap: gap})
+		return err
+	})
+	return out, err
+}
+
+// pool groups rows by category, pair, loss and treatment and hands on each group, in order of first appearance. A task
+// that is in a group twice, because it is in two results, would count twice in a median over tasks, so it is an error.
+func pool(rows []Row, categoryOf func(Row) tasks.Category, group func(tasks.Category, Pool, []Row) error) error {
+	type key struct {
+		category                               tasks.Category
+		weak, strong, loss, treatment, variant string
+	}
+	members, order := map[key][]Row{}, []key(nil)
 	for _, r := range rows {
-		at := slices.IndexFunc(out, func(c CategoryRow) bool {
-			return c.Category == r.Category && c.Weak == r.Weak && c.Strong == r.Strong && c.Loss == r.Loss && c.Treatment == r.Treatment && c.Variant == r.Variant
-		})
-		if at < 0 {
-			at = len(out)
-			out = append(out, CategoryRow{Category: r.Category, Weak: r.Weak, Strong: r.Strong, Loss: r.Loss, Treatment: r.Treatment,
-				Variant: r.Variant, Published: Published(r.Category)})
-			values = append(values, nil)
+		k := key{categoryOf(r), r.Weak, r.Strong, r.Loss, r.Treatment, r.Variant}
+		if members[k] == nil {
+			order = append(order, k)
 		}
-		values[at] = append(values[at], r.PGR)
+		if slices.ContainsFunc(members[k], func(o Row) bool { return o.Task == r.Task }) {
+			return fmt.Errorf("harness: task %s, %s -> %s, %s is there twice (give one of the results that hold it)", r.Task, r.Weak, r.Strong, r.Loss)
+		}
+		members[k] = append(members[k], r)
 	}
-	for i := range out {
+	for _, k := range order {
+		p := Pool{Weak: k.weak, Strong: k.strong, Loss: k.loss, Treatment: k.treatment, Variant: k.variant}
 		var err error
-		if out[i].PGR, err = stats.Pool(values[i]); err != nil {
-			return nil, fmt.Errorf("harness: category %s: %w", out[i].Category, err)
+		if p.PGR, err = stats.Pool(each(members[k], func(r Row) stats.PGR { return r.PGR })); err == nil {
+			err = group(k.category, p, members[k])
 		}
-		if p := out[i].Published; p != nil && out[i].PGR.N > 0 {
-			out[i].Outside = out[i].PGR.Median < p.Low || out[i].PGR.Median > p.High
+		if err != nil {
+			return fmt.Errorf("harness: %s -> %s, %s: %w", k.weak, k.strong, k.loss, err)
 		}
 	}
-	return out, nil
+	return nil
 }
 
 // A LossRow compares a loss with the first one of the same task, pair and treatment, on the same test examples.
@@ -74,12 +113,13 @@ type LossRow struct {
 	Adjusted float64 // p-value, adjusted for all comparisons of the list (Holm 1979)
 }
 
-// Losses compares losses. Rows whose metric is no mean over examples are left out.
+// Losses compares losses. Rows of different results are not compared, their test examples may be others. Rows without a
+// value for every example are left out: imported ones, and those of a metric that is no mean over examples.
 func Losses(rows []Row, resamples int) ([]LossRow, error) {
 	var out []LossRow
 	for i, r := range rows {
 		first := slices.IndexFunc(rows, func(o Row) bool {
-			return o.Task == r.Task && o.Weak == r.Weak && o.Strong == r.Strong && o.Treatment == r.Treatment && o.Variant == r.Variant
+			return o.result == r.result && o.Task == r.Task && o.Weak == r.Weak && o.Strong == r.Strong && o.Treatment == r.Treatment && o.Variant == r.Variant
 		})
 		if first == i || r.correct == nil {
 			continue

@@ -43,7 +43,7 @@ type Row struct {
 	Control  *Figure       `json:"control,omitempty"`
 	Warnings []string      `json:"warnings,omitempty"`
 
-	student stats.Score
+	result  *Result   // nil for a row that was imported
 	correct []float64 // of the student, mean over seeds, one a test example
 }
 
@@ -121,6 +121,7 @@ func sourceName(h *HeadRecord) string {
 
 // lookup finds heads and tasks of a result.
 type lookup struct {
+	result   *Result
 	tasks    map[string]*TaskRecord
 	heads    map[string]*HeadRecord
 	ceilings map[ceilingKey]*HeadRecord
@@ -134,7 +135,7 @@ type ceilingKey struct {
 }
 
 func index(r *Result) *lookup {
-	x := &lookup{tasks: map[string]*TaskRecord{}, heads: map[string]*HeadRecord{}, ceilings: map[ceilingKey]*HeadRecord{}, chained: map[string]bool{}}
+	x := &lookup{result: r, tasks: map[string]*TaskRecord{}, heads: map[string]*HeadRecord{}, ceilings: map[ceilingKey]*HeadRecord{}, chained: map[string]bool{}}
 	for _, c := range r.Chains {
 		for _, id := range append(slices.Clone(c.Steps), c.Jump) {
 			x.chained[id] = true
@@ -213,7 +214,7 @@ func (x *lookup) row(k groupKey, students []*HeadRecord, opt SummaryOptions) (Ro
 	if !row.PGR.Defined {
 		row.warn(row.PGR.Reason)
 	}
-	row.student, row.correct = transfer.mean(), transfer.perExample()
+	row.result, row.correct = x.result, transfer.perExample()
 	return row, nil
 }
 

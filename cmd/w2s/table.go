@@ -2,89 +2,156 @@ package main
 
 import (
 	"context"
+	"errors"
+	"os"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"w2s/harness"
+	"w2s/harness/importer"
 	"w2s/harness/stats"
 	"w2s/harness/table"
 	"w2s/tasks"
 )
 
+// views are what w2s table --by knows, in the order in which "all" prints them.
+var views = []string{"task", "category", "pair", "loss"}
+
 func newTableCommand(a *app) *cobra.Command {
 	var format, metric, by string
+	var imports []string
 	var resamples int
 	var level float64
 	c := &cobra.Command{
-		Use:   "table RESULT.json...",
+		Use:   "table RESULT.json... [--import FOLDER]...",
 		Short: "Tables from stored results: text, Markdown, CSV, LaTeX, HTML, JSON",
 		Long: `Computes every figure anew from the predictions in result files. Several files
-make one table.`,
+make one table.
+
+--import adds the runs of openai/weak-to-strong (train_simple.py, sweep.py,
+train_weak_to_strong.py) and of EleutherAI/w2s (run.py): give the results folder.
+They store scores and, outside of pickles, no predictions: such rows have no
+interval over test examples, and a note that says so.`,
 		Example: `  w2s table w2s-results/run.json
-  w2s table --by category --format latex w2s-results/sweep.json`,
-		Args: cobra.MinimumNArgs(1),
-		RunE: a.closing(func(_ context.Context, paths []string) error {
-			tables, err := readTables(paths, by, harness.SummaryOptions{Metric: tasks.Metric(metric), Resamples: resamples, Level: level})
+  w2s table --by category --format latex w2s-results/sweep.json
+  w2s table --import /tmp/results/default w2s-results/sweep.json`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 && len(imports) == 0 {
+				return errors.New("give a result file, or a folder with --import")
+			}
+			return nil
+		},
+		RunE: a.closing(func(ctx context.Context, paths []string) error {
+			files, folders, err := sortPaths(paths, imports)
 			if err != nil {
 				return err
 			}
-			return table.Write(a.out, format, tables...)
+			opt := harness.SummaryOptions{Metric: tasks.Metric(metric), Resamples: resamples, Level: level}
+			rows, chains, err := readResults(files, opt)
+			if err != nil {
+				return err
+			}
+			var failed error // what cannot be imported does not cost the rest
+			if len(folders) > 0 {
+				var imported []harness.Row
+				imported, failed = importer.Read(ctx, folders, importer.Options{Metric: opt.Metric, Level: level})
+				if rows = append(rows, imported...); len(rows)+len(chains) == 0 {
+					return failed
+				}
+			}
+			tables, err := layOut(rows, chains, by, resamples)
+			if err != nil {
+				return errors.Join(failed, err)
+			}
+			return errors.Join(failed, table.Write(a.out, format, tables...))
 		}),
 	}
 	c.Flags().StringVar(&format, "format", "text", "text, markdown, csv, latex, html, json")
 	c.Flags().StringVar(&metric, "metric", string(tasks.Accuracy), "accuracy or auroc")
-	c.Flags().StringVar(&by, "by", "task", "task: a line each; category: medians over tasks; loss: losses compared; all")
+	c.Flags().StringVar(&by, "by", "task", "task: a line each; category, pair: medians over tasks; loss: losses compared; all")
+	c.Flags().StringArrayVar(&imports, "import", nil, "results `folder` of openai/weak-to-strong or EleutherAI/w2s (repeatable)")
 	c.Flags().IntVar(&resamples, "resamples", stats.DefaultResamples, "bootstrap resamples")
 	c.Flags().Float64Var(&level, "level", stats.Level, "confidence level of intervals")
 	return c
 }
 
-// readTables reads results and lays them out.
-func readTables(paths []string, by string, opt harness.SummaryOptions) ([]*table.Table, error) {
-	var rows []harness.Row
-	var chains []harness.ChainRow
+// sortPaths tells result files from folders: after --import, a shell's pattern may leave more folders as arguments.
+func sortPaths(paths, imports []string) (files, folders []string, err error) {
+	folders = slices.Clone(imports)
+	for _, p := range paths {
+		info, err := os.Stat(p)
+		switch {
+		case err != nil || !info.IsDir():
+			files = append(files, p) // a missing file is reported by its reader
+		case len(imports) > 0:
+			folders = append(folders, p)
+		default:
+			return nil, nil, usagef("%s is a folder: give a result file, or --import %s if openai/weak-to-strong or EleutherAI/w2s wrote it", p, p)
+		}
+	}
+	return files, folders, nil
+}
+
+// readResults makes rows of result files.
+func readResults(paths []string, opt harness.SummaryOptions) (rows []harness.Row, chains []harness.ChainRow, err error) {
 	for _, path := range paths {
 		r, err := harness.LoadResult(path)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		more, err := harness.Summarize(r, opt)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		rows = append(rows, more...)
 		c, err := harness.Chains(r, opt)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		chains = append(chains, c...)
 	}
+	return rows, chains, nil
+}
+
+// layOut makes the tables that --by asks for, and one of the chains where there are some.
+func layOut(rows []harness.Row, chains []harness.ChainRow, by string, resamples int) ([]*table.Table, error) {
+	wanted := []string{by}
+	switch {
+	case by == "all":
+		wanted = views
+	case !slices.Contains(views, by):
+		return nil, usagef("--by %q: want %s or all", by, strings.Join(views, ", "))
+	}
 	var tables []*table.Table
-	if by == "task" || by == "all" {
-		tables = append(tables, table.PGR(rows))
+	for _, view := range wanted {
+		if len(rows) == 0 && len(chains) > 0 {
+			break
+		}
+		t, err := viewOf(rows, view, resamples)
+		if err != nil {
+			return nil, err
+		}
+		tables = append(tables, t)
 	}
-	if by == "category" || by == "all" {
+	if len(chains) > 0 {
+		tables = append(tables, table.Chains(chains))
+	}
+	return tables, nil
+}
+
+func viewOf(rows []harness.Row, view string, resamples int) (*table.Table, error) {
+	switch view {
+	case "category":
 		c, err := harness.Categories(rows)
-		if err != nil {
-			return nil, err
-		}
-		tables = append(tables, table.Categories(c))
+		return table.Categories(c), err
+	case "pair":
+		p, err := harness.Pairs(rows)
+		return table.Pairs(p), err
+	case "loss":
+		l, err := harness.Losses(rows, resamples)
+		return table.Losses(l), err
 	}
-	if by == "loss" || by == "all" {
-		l, err := harness.Losses(rows, opt.Resamples)
-		if err != nil {
-			return nil, err
-		}
-		tables = append(tables, table.Losses(l))
-	}
-	if len(tables) == 0 {
-		return nil, usagef("--by %q: want task, category, loss or all", by)
-	}
-	if len(chains) == 0 {
-		return tables, nil
-	}
-	if len(rows) == 0 {
-		tables = nil
-	}
-	return append(tables, table.Chains(chains)), nil
+	return table.PGR(rows), nil
 }

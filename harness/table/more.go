@@ -2,6 +2,7 @@ package table
 
 import (
 	"fmt"
+	"slices"
 
 	"w2s/harness"
 	"w2s/harness/stats"
@@ -9,31 +10,87 @@ import (
 
 // Categories lays out PGR pooled over the tasks of each category, beside what was published.
 func Categories(rows []harness.CategoryRow) *Table {
-	t := &Table{Name: "categories", Caption: "PGR by category: median over tasks",
-		Columns: []Column{{"category", false}, {"pair", false}, {"labels", false}, {"loss", false}, {"tasks", true}, {"undefined", true},
-			{"median PGR", true}, {"interval", false}, {"published", false}}}
-	outside := false
-	for _, r := range rows {
-		median, interval, published := "–", "", "–"
-		if r.PGR.N > 0 {
-			median = fmt.Sprintf("%.2f", r.PGR.Median)
-			if r.PGR.Interval.Known() {
-				interval = fmt.Sprintf("%s (%.0f %%)", r.PGR.Interval, 100*r.PGR.Interval.Level)
-			}
+	columns := append([]poolColumn[harness.CategoryRow]{{Column{"category", false}, func(r harness.CategoryRow) string { return string(r.Category) }}},
+		pooled(rows, func(r harness.CategoryRow) harness.Pool { return r.Pool })...)
+	columns = append(columns, poolColumn[harness.CategoryRow]{Column{"published", false}, func(r harness.CategoryRow) string {
+		switch {
+		case r.Published == nil:
+			return "–"
+		case r.Outside:
+			return fmt.Sprintf("%.1f to %.1f (outside)", r.Published.Low, r.Published.High)
+		default:
+			return fmt.Sprintf("%.1f to %.1f", r.Published.Low, r.Published.High)
 		}
-		if r.Published != nil {
-			published = fmt.Sprintf("%.1f to %.1f", r.Published.Low, r.Published.High)
-			if r.Outside {
-				published += " (outside)"
-				outside = true
-			}
-		}
-		t.Add(string(r.Category), r.Weak+" → "+r.Strong, r.Treatment, LossName(r.Loss), fmt.Sprint(r.PGR.N), fmt.Sprint(r.PGR.Undefined), median, interval, published)
-	}
-	t.Notes = []string{"tasks: with a defined PGR; undefined: with a gap that is noise or not positive. interval: of the median over tasks (order statistics), at the level it reaches.",
-		"published: Burns et al. 2023."}
-	if outside {
+	}})
+	t := fillPool("categories", "PGR by category: median over tasks", columns, rows)
+	t.Notes = append(t.Notes, "published: Burns et al. 2023, naive finetuning.")
+	if slices.ContainsFunc(rows, func(r harness.CategoryRow) bool { return r.Outside }) {
 		t.Notes = append(t.Notes, "(outside): our median is not in the published range.")
+	}
+	return t
+}
+
+// Pairs lays out PGR pooled over all tasks for each pair of models.
+func Pairs(rows []harness.PairRow) *Table {
+	columns := append(pooled(rows, func(r harness.PairRow) harness.Pool { return r.Pool }),
+		poolColumn[harness.PairRow]{Column{"median gap", true}, func(r harness.PairRow) string { return fmt.Sprintf("%.1f", 100*r.Gap) }})
+	t := fillPool("pairs", "PGR by pair: median over tasks", columns, rows)
+	t.Notes = append(t.Notes, "median gap: ceiling less weak in points, over all tasks, undefined ones included.")
+	return t
+}
+
+// A poolColumn is a heading and what a pooled row has under it.
+type poolColumn[R any] struct {
+	Column
+	of func(R) string
+}
+
+// pooled are the columns of a pool; that of variants only where there are some.
+func pooled[R any](rows []R, of func(R) harness.Pool) []poolColumn[R] {
+	text := func(name string, cell func(harness.Pool) string) poolColumn[R] {
+		return poolColumn[R]{Column{name, false}, func(r R) string { return cell(of(r)) }}
+	}
+	number := func(name string, cell func(harness.Pool) string) poolColumn[R] {
+		return poolColumn[R]{Column{name, true}, func(r R) string { return cell(of(r)) }}
+	}
+	columns := []poolColumn[R]{
+		text("pair", func(p harness.Pool) string { return p.Weak + " → " + p.Strong }),
+		text("labels", func(p harness.Pool) string { return p.Treatment }),
+	}
+	if slices.ContainsFunc(rows, func(r R) bool { return of(r).Variant != "" }) {
+		columns = append(columns, text("variant", func(p harness.Pool) string { return p.Variant }))
+	}
+	return append(columns,
+		text("loss", func(p harness.Pool) string { return LossName(p.Loss) }),
+		number("tasks", func(p harness.Pool) string { return fmt.Sprint(p.PGR.N) }),
+		number("undefined", func(p harness.Pool) string { return fmt.Sprint(p.PGR.Undefined) }),
+		number("median PGR", func(p harness.Pool) string {
+			if p.PGR.N == 0 {
+				return "–"
+			}
+			return fmt.Sprintf("%.2f", p.PGR.Median)
+		}),
+		text("interval", func(p harness.Pool) string {
+			if !p.PGR.Interval.Known() {
+				return ""
+			}
+			return fmt.Sprintf("%s (%.0f %%)", p.PGR.Interval, 100*p.PGR.Interval.Level)
+		}),
+	)
+}
+
+func fillPool[R any](name, caption string, columns []poolColumn[R], rows []R) *Table {
+	t := &Table{Name: name, Caption: caption, Notes: []string{
+		"tasks: with a defined PGR; undefined: with a gap that is noise or not positive. interval: of the median over tasks (order statistics), at the level it reaches."}}
+	for _, c := range columns {
+		t.Columns = append(t.Columns, c.Column)
+	}
+	for _, r := range rows {
+		cells := make([]string, len(columns))
+		for i, c := range columns {
+			cells[i] = c.of(r)
+		}
+		t.Add(cells...)
 	}
 	return t
 }

@@ -32,7 +32,7 @@ var (
 	taskColumn    = column{"task", false, func(r harness.Row) string { return r.Task }}
 	pairColumn    = column{"pair", false, func(r harness.Row) string { return r.Weak + " → " + r.Strong }}
 	lossColumn    = column{"loss", false, func(r harness.Row) string { return LossName(r.Loss) }}
-	nColumn       = column{"n", true, func(r harness.Row) string { return fmt.Sprint(r.N) }}
+	nColumn       = column{"n", true, func(r harness.Row) string { return count(r.N) }}
 	seedsColumn   = column{"seeds", true, func(r harness.Row) string { return fmt.Sprint(r.Seeds) }}
 	weakColumn    = column{"weak", true, func(r harness.Row) string { return points(r.Floor) }}
 	studentColumn = column{"student", true, func(r harness.Row) string { return points(r.Transfer) }}
@@ -44,6 +44,14 @@ var (
 	intervalColumn = column{"interval", false, func(r harness.Row) string { return known(r.PGR.Interval) }}
 	labelsColumn   = column{"labels", true, func(r harness.Row) string { return fmt.Sprintf("%.1f", 100*r.Labels.Accuracy) }}
 )
+
+// count is a number of examples; an imported result may not say it.
+func count(n int) string {
+	if n == 0 {
+		return "?"
+	}
+	return strconv.Itoa(n)
+}
 
 const pgrNote = "±: half of the interval over test examples (paired bootstrap); interval: that of PGR. weak, student, ceiling and gap in per cent."
 

@@ -1,0 +1,139 @@
+package importer
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"w2s/harness"
+	"w2s/harness/stats"
+	"w2s/tasks"
+)
+
+// A cell is one student of one seed beside what it is compared with.
+type cell struct {
+	dir                                 string // where it is from
+	program                             string
+	task, weak, strong, loss, treatment string
+	seed                                string
+	settings                            map[string]string // what else was chosen
+	n                                   int               // test examples, 0 where not known
+	floor, student, ceiling             map[tasks.Metric]float64
+	warnings                            []string
+}
+
+// rows groups cells that differ in the seed alone, in order of first appearance.
+func rows(cells []cell, opt Options) ([]harness.Row, []error) {
+	var faults []error
+	cells = slices.DeleteFunc(slices.Clone(cells), func(c cell) bool {
+		for _, scores := range []map[tasks.Metric]float64{c.floor, c.student, c.ceiling} {
+			if _, ok := scores[opt.Metric]; !ok {
+				faults = append(faults, fmt.Errorf("importer: %s: %s stored no %s (use --metric %s)", c.dir, c.program, opt.Metric, tasks.Accuracy))
+				return true
+			}
+		}
+		return false
+	})
+	type key struct{ task, weak, strong, loss, treatment, variant string }
+	groups, order := map[key][]cell{}, []key(nil)
+	variants := variants(cells)
+	for i, c := range cells {
+		k := key{c.task, c.weak, c.strong, c.loss, c.treatment, variants[i]}
+		if groups[k] == nil {
+			order = append(order, k)
+		}
+		if at := slices.IndexFunc(groups[k], func(o cell) bool { return o.seed == c.seed }); at >= 0 {
+			faults = append(faults, fmt.Errorf("importer: %s is the same run as %s (move one away)", c.dir, groups[k][at].dir))
+			continue
+		}
+		groups[k] = append(groups[k], c)
+	}
+	var out []harness.Row
+	for _, k := range order {
+		row, err := newRow(groups[k], opt)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("importer: %s: %w", groups[k][0].dir, err))
+			continue
+		}
+		row.Variant = k.variant
+		out = append(out, row)
+	}
+	return out, faults
+}
+
+// variants says for each cell which settings tell it from others of the same task, pair, loss and treatment; "" where
+// nothing does.
+func variants(cells []cell) []string {
+	type key struct{ task, weak, strong, loss, treatment string }
+	keyOf := func(c cell) key { return key{c.task, c.weak, c.strong, c.loss, c.treatment} }
+	values := map[key]map[string]map[string]bool{} // the values that a setting has
+	for _, c := range cells {
+		of := values[keyOf(c)]
+		if of == nil {
+			of = map[string]map[string]bool{}
+			values[keyOf(c)] = of
+		}
+		for name, v := range c.settings {
+			if of[name] == nil {
+				of[name] = map[string]bool{}
+			}
+			of[name][v] = true
+		}
+	}
+	out := make([]string, len(cells))
+	for i, c := range cells {
+		var parts []string
+		for _, name := range slices.Sorted(maps.Keys(values[keyOf(c)])) {
+			if len(values[keyOf(c)][name]) > 1 {
+				parts = append(parts, name+"="+c.settings[name])
+			}
+		}
+		out[i] = strings.Join(parts, " ")
+	}
+	return out
+}
+
+// newRow makes a row of the seeds of one cell.
+func newRow(seeds []cell, opt Options) (harness.Row, error) {
+	c := seeds[0]
+	level := opt.Level
+	if level == 0 {
+		level = stats.Level
+	}
+	row := harness.Row{Task: c.task, Category: category(c.task), Weak: c.weak, Strong: c.strong, Loss: c.loss, Treatment: c.treatment,
+		Metric: opt.Metric, N: c.n, Seeds: len(seeds),
+		Warnings: []string{fmt.Sprintf("imported from %s: no per-example predictions, so no interval over test examples and no test whether the gap is noise", c.program)}}
+	var floor, student, ceiling []float64
+	for _, s := range seeds {
+		floor, student, ceiling = append(floor, s.floor[opt.Metric]), append(student, s.student[opt.Metric]), append(ceiling, s.ceiling[opt.Metric])
+		if s.n != row.N {
+			row.N = 0
+		}
+		for _, w := range s.warnings {
+			if !slices.Contains(row.Warnings, w) {
+				row.Warnings = append(row.Warnings, w)
+			}
+		}
+	}
+	row.Floor.Value, row.Transfer.Value, row.Top.Value = mean(floor), mean(student), mean(ceiling)
+	if row.N == 0 {
+		row.Warnings = append(row.Warnings, "imported: how many test examples there were is not stored")
+	}
+	var errPGR, errSeeds error
+	row.PGR, errPGR = stats.PGROf(row.Floor.Value, row.Transfer.Value, row.Top.Value)
+	row.SeedPGR, errSeeds = stats.PGROverSeeds(floor, student, ceiling, level)
+	if !row.PGR.Defined {
+		row.Warnings = append(row.Warnings, row.PGR.Reason)
+	}
+	return row, errors.Join(errPGR, errSeeds)
+}
+
+func mean(values []float64) float64 {
+	sum := 0.0
+	for _, v := range values {
+		sum += v
+	}
+	return sum / float64(len(values))
+}

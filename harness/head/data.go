@@ -20,6 +20,9 @@ type Data struct {
 	Start []int
 	// Scaling is applied to the rows of X, and becomes part of every head. nil leaves them as they are.
 	Scaling *Scaling
+	// Offset holds fixed logits, (rows, classes) or one a row of candidates, that are added to those of every head that is
+	// trained or asked; they are no part of a head, and no penalty is on them. See Logits and Plus. nil: none.
+	Offset []float64
 }
 
 // Examples is the number of examples.
@@ -66,6 +69,9 @@ func (d Data) check() error {
 	}
 	if s := d.Scaling; s != nil && (len(s.Mean) != d.X.Dims || len(s.SD) != d.X.Dims) {
 		return fmt.Errorf("head: scaling is for %d dimensions, the features have %d", len(s.Mean), d.X.Dims)
+	}
+	if err := d.checkOffset(); err != nil {
+		return err
 	}
 	switch {
 	case d.Classes > 0 && d.Start != nil:

@@ -117,8 +117,11 @@ func (s *single) close() error   { return s.m.Close() }
 func (s *single) forward(cols []*column) error {
 	for group := range groups(cols) {
 		s.pack(group)
-		if err := s.m.Forward(0, s.rows, s.w, s.z); err != nil {
-			return err
+		for from := 0; from < s.rows; from += chunkRows { // a chunk stays in the processor's cache
+			to := min(from+chunkRows, s.rows)
+			if err := s.m.Forward(from, to, s.w, s.z[from*Columns:to*Columns]); err != nil {
+				return err
+			}
 		}
 		parallel(len(group), func(k int) {
 			c := group[k]

@@ -152,6 +152,7 @@ type trainee struct {
 	biased      bool
 	theta, grad []float64 // the columns one after the other, then a bias each
 	cols        []*column // into theta and grad
+	offset      []float64 // in the layout of the batch's logits, or nil
 	logitGrad   []float64
 	value       float64
 	step        stepper
@@ -161,7 +162,7 @@ type trainee struct {
 
 func newTrainee(d Data, index int, job Job, noise float64) *trainee {
 	examples, batch := job.batch(d)
-	t := &trainee{index: index, job: job, loss: job.Loss, batch: batch, fold: 1, biased: d.Classes > 0}
+	t := &trainee{index: index, job: job, loss: job.Loss, batch: batch, fold: 1, biased: d.Classes > 0, offset: d.gatherOffsets(examples)}
 	if p, ok := t.loss.(Preparer); ok {
 		t.loss = p.Prepare(batch)
 	}
@@ -213,7 +214,9 @@ func (t *trainee) biases(params []float64) []float64 {
 func (t *trainee) judge() {
 	b := t.batch
 	b.Progress = min(1, t.step.progress())
+	b.gradientOnly = !t.step.wantsValue()
 	setLogits(b.Logits, t.cols, t.biases(t.theta), t.fold)
+	addTo(b.Logits, t.offset)
 	b.softmax()
 	t.value = t.loss.Gradient(b, t.logitGrad)
 	t.evaluations++

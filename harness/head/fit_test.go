@@ -169,7 +169,7 @@ func problem(seed uint64, examples, dims, classes int, rank bool) (Data, [][]flo
 				label[r-from+k] = z
 			}
 		}
-		logSoftmax(label, make([]float64, len(label)), label)
+		softmax(label, label)
 		labels = append(labels, label)
 	}
 	return data, labels

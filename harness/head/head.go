@@ -35,7 +35,7 @@ func (h *Head) check() error {
 
 // Predict returns the probabilities that each head gives the classes or candidates of each of the examples, nil for
 // all: the result is indexed by head, place in examples, class or candidate. data.Scaling is not used, each head has
-// its own. It computes in float64.
+// its own; data.Offset is. It computes in float64.
 func Predict(ctx context.Context, data Data, heads []*Head, examples []int) ([][][]float64, error) {
 	data.Scaling = nil
 	if err := data.check(); err != nil {
@@ -90,10 +90,10 @@ func Predict(ctx context.Context, data Data, heads []*Head, examples []int) ([][
 					}
 				}
 			}
-			scratch := make([]float64, n)
 			for i := range layers {
 				row := logits[i*n : (i+1)*n : (i+1)*n]
-				logSoftmax(row, scratch, row)
+				addTo(row, data.offsets(e))
+				softmax(row, row)
 				out[i][place] = row
 			}
 		}

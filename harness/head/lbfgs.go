@@ -55,6 +55,7 @@ const (
 )
 
 func (o *lbfgs) progress() float64 { return 0 }
+func (o *lbfgs) wantsValue() bool  { return true }
 func (o *lbfgs) outcome() outcome  { return o.result }
 
 func (o *lbfgs) next(theta []float64, value float64, grad []float64) bool {

@@ -35,18 +35,20 @@ type Checker interface {
 }
 
 // A Batch is what a loss sees: examples, each with one logit and one label probability a class or candidate. Example
-// i has the elements Start[i]:Start[i+1] of Logits, LogProbs, Probs and Labels.
+// i has the elements Start[i]:Start[i+1] of Logits, Probs and Labels.
 type Batch struct {
 	Start    []int     // len examples+1
 	Classes  int       // the number of classes, or 0 where the elements are candidates that differ from example to example
 	Labels   []float64 // a distribution an example
 	Weights  []float64 // one an example, not negative; an example of weight 0 counts as absent. nil: all 1
 	Logits   []float64
-	LogProbs []float64 // log softmax of the logits
 	Probs    []float64 // softmax of the logits
 	Progress float64   // share of the training steps that are done: step / steps, step counted from 0
 
 	total           float64   // sum of weights
+	gradientOnly    bool      // nobody looks at the value of the loss
+	logProbs        []float64 // see LogProbs
+	logged          bool      // logProbs belong to the logits
 	targets, values []float64 // scratch
 }
 
@@ -54,7 +56,7 @@ type Batch struct {
 func newBatch(classes int, start []int, labels, weights []float64) *Batch {
 	n := start[len(start)-1]
 	b := &Batch{Start: start, Classes: classes, Labels: labels, Weights: weights,
-		Logits: make([]float64, n), LogProbs: make([]float64, n), Probs: make([]float64, n)}
+		Logits: make([]float64, n), Probs: make([]float64, n)}
 	b.total = float64(b.Len())
 	if weights != nil {
 		b.total = 0
@@ -87,6 +89,26 @@ func (b *Batch) Mean(f func(i int) float64) float64 {
 	return sum / b.total
 }
 
+// LogProbs is the log softmax of the logits, in their layout. It is computed when it is first asked for.
+func (b *Batch) LogProbs() []float64 {
+	if b.logged {
+		return b.logProbs
+	}
+	if b.logProbs == nil {
+		b.logProbs = make([]float64, len(b.Logits))
+	}
+	for i := range b.Len() {
+		from, to := b.Start[i], b.Start[i+1]
+		most := from + argmax(b.Logits[from:to])
+		log := math.Log(b.Probs[most]) // near 1 it is as exact as the probability, 1e-16
+		for k := from; k < to; k++ {
+			b.logProbs[k] = b.Logits[k] - b.Logits[most] + log
+		}
+	}
+	b.logged = true
+	return b.logProbs
+}
+
 // Targets returns a slice of zeros in the layout of the logits, to be filled for CrossEntropy. The next call gives the
 // same slice again.
 func (b *Batch) Targets() []float64 {
@@ -98,54 +120,55 @@ func (b *Batch) Targets() []float64 {
 }
 
 // CrossEntropy returns the weighted mean of the cross-entropy of the logits against targets, which have the layout of
-// the logits and count as constants, and writes its gradient. An example whose targets are all 0 adds nothing.
+// the logits and count as constants, and writes its gradient. An example whose targets are all 0 adds nothing. Where
+// an optimiser needs the gradient alone, the value is left out and 0.
 func (b *Batch) CrossEntropy(targets, grad []float64) float64 {
-	value := 0.0
 	for i := range b.Len() {
 		from, to := b.Start[i], b.Start[i+1]
-		share := b.Weight(i) / b.total
-		sum, loss := 0.0, 0.0
-		for k := from; k < to; k++ {
-			// A target of 0 takes no part, so that 0 times an infinite log is 0.
-			if t := targets[k]; t != 0 {
-				sum += t
-				loss -= t * b.LogProbs[k]
-			}
+		share, sum := b.Weight(i)/b.total, 0.0
+		for _, t := range targets[from:to] {
+			sum += t
 		}
 		for k := from; k < to; k++ {
 			grad[k] = share * (b.Probs[k]*sum - targets[k])
 		}
-		if share > 0 {
-			value += share * loss
-		}
 	}
-	return value
+	if b.gradientOnly {
+		return 0
+	}
+	logProbs := b.LogProbs()
+	return b.Mean(func(i int) float64 {
+		loss := 0.0
+		for k := b.Start[i]; k < b.Start[i+1]; k++ {
+			// A target of 0 takes no part, so that 0 times an infinite log is 0.
+			if t := targets[k]; t != 0 {
+				loss -= t * logProbs[k]
+			}
+		}
+		return loss
+	})
 }
 
-// softmax fills LogProbs and Probs from Logits.
+// softmax fills Probs from Logits.
 func (b *Batch) softmax() {
+	b.logged = false
 	for i := range b.Len() {
 		from, to := b.Start[i], b.Start[i+1]
-		logSoftmax(b.Logits[from:to], b.LogProbs[from:to], b.Probs[from:to])
+		softmax(b.Logits[from:to], b.Probs[from:to])
 	}
 }
 
-// logSoftmax writes the log softmax and the softmax of logits; each row is shifted by its maximum first, so that no
-// finite logits overflow.
-func logSoftmax(logits, logProbs, probs []float64) {
+// softmax writes the softmax of logits, which may be the same slice. They are shifted by their maximum first, so that
+// no finite logits overflow.
+func softmax(logits, probs []float64) {
 	if len(logits) == 2 { // nearly all tasks are binary, and one exponential is enough for them
 		d := logits[1] - logits[0]
 		e := math.Exp(-math.Abs(d))
-		top, low := 0, 1
+		p, q := 1/(1+e), e/(1+e)
 		if d > 0 {
-			top, low = 1, 0
+			p, q = q, p
 		}
-		log := e // log(1+e), to within 2e-16
-		if e > 1e-9 {
-			log = math.Log(1 + e)
-		}
-		logProbs[top], logProbs[low] = -log, -math.Abs(d)-log
-		probs[top], probs[low] = 1/(1+e), e/(1+e)
+		probs[0], probs[1] = p, q
 		return
 	}
 	most := math.Inf(-1)
@@ -157,10 +180,8 @@ func logSoftmax(logits, logProbs, probs []float64) {
 		probs[k] = math.Exp(z - most)
 		sum += probs[k]
 	}
-	log := math.Log(sum)
-	for k, z := range logits {
+	for k := range probs {
 		probs[k] /= sum
-		logProbs[k] = z - most - log
 	}
 }
 

@@ -117,7 +117,7 @@ func randomBatch(rng *rand.Rand, rows int, size func() int) (logits, labels [][]
 		for k := range z {
 			z[k], l[k] = 2*rng.NormFloat64(), 2*rng.NormFloat64()
 		}
-		logSoftmax(l, make([]float64, n), l)
+		softmax(l, l)
 		logits, labels = append(logits, z), append(labels, l)
 	}
 	return logits, labels

@@ -34,7 +34,7 @@ func (l Confidence) String() string { return render("confidence", "alpha", l.Alp
 func (Confidence) Moving() bool     { return false }
 
 func (l Confidence) Gradient(b *Batch, grad []float64) float64 {
-	value := b.CrossEntropy(b.Labels, grad)
+	value, logProbs := b.CrossEntropy(b.Labels, grad), b.LogProbs()
 	for i := range b.Len() {
 		scale := l.Alpha * b.Weight(i) / b.total
 		if scale == 0 {
@@ -43,12 +43,12 @@ func (l Confidence) Gradient(b *Batch, grad []float64) float64 {
 		h := 0.0
 		for k := b.Start[i]; k < b.Start[i+1]; k++ {
 			if b.Probs[k] > 0 {
-				h -= b.Probs[k] * b.LogProbs[k]
+				h -= b.Probs[k] * logProbs[k]
 			}
 		}
 		for k := b.Start[i]; k < b.Start[i+1]; k++ {
 			if b.Probs[k] > 0 {
-				grad[k] -= scale * b.Probs[k] * (b.LogProbs[k] + h)
+				grad[k] -= scale * b.Probs[k] * (logProbs[k] + h)
 			}
 		}
 		value += scale * h
@@ -146,9 +146,9 @@ func (l Product) String() string { return render("product", "alpha", l.Alpha, "b
 func (Product) Moving() bool     { return true }
 
 func (l Product) Gradient(b *Batch, grad []float64) float64 {
-	targets, scratch := b.Targets(), make([]float64, len(b.Labels))
+	targets, logProbs := b.Targets(), b.LogProbs()
 	for k, label := range b.Labels {
-		targets[k] = l.Beta * b.LogProbs[k]
+		targets[k] = l.Beta * logProbs[k]
 		if l.Alpha != 0 { // 0^0 is 1
 			targets[k] += l.Alpha * math.Log(label)
 		}
@@ -162,7 +162,7 @@ func (l Product) Gradient(b *Batch, grad []float64) float64 {
 			targets[from], targets[from+1] = 1, 0
 			continue
 		}
-		logSoftmax(targets[from:to], scratch[from:to], targets[from:to])
+		softmax(targets[from:to], targets[from:to])
 	}
 	return b.CrossEntropy(targets, grad)
 }
@@ -265,13 +265,13 @@ func balanced(b *Batch) []float64 {
 			}
 		}
 	}
-	labels, scratch := make([]float64, len(logs)), make([]float64, k)
+	labels := make([]float64, len(logs))
 	for i := range b.Len() {
 		row := logs[k*i : k*i+k]
 		for c := range row {
 			row[c] -= mean[c] / b.total
 		}
-		logSoftmax(row, scratch, labels[k*i:k*i+k])
+		softmax(row, labels[k*i:k*i+k])
 	}
 	return labels
 }

@@ -44,7 +44,7 @@ func (f *fitter) miniBatches(ctx context.Context) error {
 
 func trainInBatches(ctx context.Context, d Data, eng *exact, index int, job Job) (*trainee, error) {
 	t := newTrainee(d, index, job, eng.noise())
-	whole, columns := t.batch, t.cols
+	whole, columns, offset := t.batch, t.cols, t.offset
 	size := job.Optimiser.(Adam).Batch
 	var order []int
 	for step := 0; ; step++ {
@@ -53,12 +53,12 @@ func trainInBatches(ctx context.Context, d Data, eng *exact, index int, job Job)
 		}
 		perEpoch := (whole.Len() + size - 1) / size
 		if at := step % perEpoch; t.step.progress() == 1 {
-			t.batch, t.cols = whole, columns // the last look is at all examples
+			t.batch, t.cols, t.offset = whole, columns, offset // the last look is at all examples
 		} else {
 			if at == 0 {
 				order = rand.New(rand.NewPCG(job.Seed, uint64(step/perEpoch))).Perm(whole.Len())
 			}
-			t.take(whole, columns, order[at*size:min(at*size+size, len(order))])
+			t.take(whole, columns, offset, order[at*size:min(at*size+size, len(order))])
 		}
 		t.logitGrad = make([]float64, len(t.batch.Logits))
 		for _, c := range t.cols {
@@ -76,8 +76,9 @@ func trainInBatches(ctx context.Context, d Data, eng *exact, index int, job Job)
 }
 
 // take makes the given examples of a whole training set the batch.
-func (t *trainee) take(whole *Batch, columns []*column, examples []int) {
+func (t *trainee) take(whole *Batch, columns []*column, offset []float64, examples []int) {
 	start := make([]int, 1, len(examples)+1)
+	t.offset = nil
 	var labels, weights []float64
 	var rows []int
 	width := len(columns) * t.fold // logits a row
@@ -85,6 +86,9 @@ func (t *trainee) take(whole *Batch, columns []*column, examples []int) {
 		from, to := whole.Start[e], whole.Start[e+1]
 		labels = append(labels, whole.Labels[from:to]...)
 		start = append(start, len(labels))
+		if offset != nil {
+			t.offset = append(t.offset, offset[from:to]...)
+		}
 		if whole.Weights != nil {
 			weights = append(weights, whole.Weights[e])
 		}

@@ -19,6 +19,8 @@ type stepper interface {
 	// next is told the objective and its gradient at theta and moves theta to the next point to look at. It returns
 	// false when there is none; theta is then the result.
 	next(theta []float64, value float64, grad []float64) (more bool)
+	// wantsValue reports whether next will look at the objective; where not, it may be given anything.
+	wantsValue() bool
 	// progress is the share of the steps that are done.
 	progress() float64
 	outcome() outcome
@@ -151,12 +153,13 @@ type adam struct {
 }
 
 func (a *adam) progress() float64 { return float64(a.step) / float64(a.total) }
+func (a *adam) wantsValue() bool  { return a.step == a.total } // for the report on the result
 func (a *adam) outcome() outcome  { return a.end }
 
 func (a *adam) next(theta []float64, value float64, grad []float64) bool {
 	const beta1, beta2, eps = 0.9, 0.999, 1e-8
 	a.end = outcome{Finished, a.step, value, maxAbs(grad)}
-	if !finite(value) || !finite(a.end.gradientNorm) {
+	if !finite(a.end.gradientNorm) || a.wantsValue() && !finite(value) {
 		a.end.status = Diverged
 		return false
 	}

@@ -1,0 +1,173 @@
+package head
+
+import (
+	"context"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// offsetProblem is data with labels and a layer to start from.
+func offsetProblem(classes int, rank bool) (Data, [][]float64, *Head) {
+	data, labels := problem(3, 60, 7, classes, rank)
+	rng := rand.New(rand.NewPCG(5, 6))
+	base := &Head{Dims: data.X.Dims, Classes: data.Classes}
+	base.W, base.B = make([]float64, base.Dims*base.Outputs()), make([]float64, base.Outputs())
+	for _, part := range [][]float64{base.W, base.B} {
+		for i := range part {
+			part[i] = rng.NormFloat64()
+		}
+	}
+	if rank {
+		base.B[0] = 0
+	}
+	return data, labels, base
+}
+
+// shapes are the kinds of data that an offset is for.
+var shapes = []struct {
+	name    string
+	classes int
+	rank    bool
+}{{"binary", 2, false}, {"classes", 4, false}, {"candidates", 0, true}}
+
+// The fine-tuned layer is where the gradient of the cross-entropy plus the penalty towards the start vanishes. Both are
+// written out here from the definition, and the gradient is taken by finite differences of W itself.
+func TestOffsetIsFineTuning(t *testing.T) {
+	const l2 = 0.3
+	for _, s := range shapes {
+		t.Run(s.name, func(t *testing.T) {
+			data, labels, base := offsetProblem(s.classes, s.rank)
+			var err error
+			if data.Offset, err = base.Logits(data.X); err != nil {
+				t.Fatal(err)
+			}
+			f := fit(t, data, Options{}, Job{Examples: upTo(data.Examples()), Labels: labels, Loss: XEnt{}, L2: l2})[0]
+			tuned, err := f.Head.Plus(base)
+			if err != nil {
+				t.Fatal(err)
+			}
+			objective := func(w, b []float64) float64 {
+				total, n := 0.0, base.Outputs()
+				for e := range data.Examples() {
+					from, to := data.rows(e)
+					var logits []float64
+					for r := from; r < to; r++ {
+						for k := range n {
+							z := b[k]
+							for j, x := range data.X.Row(r) {
+								z += float64(x) * w[j*n+k]
+							}
+							logits = append(logits, z)
+						}
+					}
+					sum := 0.0
+					for _, z := range logits {
+						sum += math.Exp(z)
+					}
+					for k, z := range logits {
+						total -= labels[e][k] * (z - math.Log(sum))
+					}
+				}
+				total /= float64(data.Examples())
+				for i := range w {
+					total += l2 / 2 * (w[i] - base.W[i]) * (w[i] - base.W[i])
+				}
+				return total
+			}
+			if got := objective(tuned.W, tuned.B); math.Abs(got-f.Objective) > 1e-9 {
+				t.Errorf("objective %v, by its definition %v", f.Objective, got)
+			}
+			if start := objective(base.W, base.B); !(f.Objective < start-0.01) {
+				t.Fatalf("training went from %v to %v", start, f.Objective)
+			}
+			const step = 1e-5
+			for _, part := range [][]float64{tuned.W, tuned.B} {
+				for i := range part {
+					at := part[i]
+					part[i] = at + step
+					up := objective(tuned.W, tuned.B)
+					part[i] = at - step
+					slope := (up - objective(tuned.W, tuned.B)) / (2 * step)
+					part[i] = at
+					if math.Abs(slope) > 1e-8 {
+						t.Errorf("parameter %d: slope %v at the result", i, slope)
+					}
+				}
+			}
+			// The head beside its offset answers like the sum without one.
+			with, err := Predict(context.Background(), data, []*Head{f.Head}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			bare := data
+			bare.Offset = nil
+			alone, err := Predict(context.Background(), bare, []*Head{tuned}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for e := range with[0] {
+				if d := furthest(with[0][e], alone[0][e]); d > 1e-12 {
+					t.Fatalf("example %d: predictions differ by %v", e, d)
+				}
+			}
+		})
+	}
+}
+
+// An offset of zeros gives the same head as none, bit for bit.
+func TestZeroOffsetIsNone(t *testing.T) {
+	for _, s := range shapes {
+		data, labels, _ := offsetProblem(s.classes, s.rank)
+		zeros := data
+		zeros.Offset = make([]float64, data.X.Rows*max(1, data.Classes))
+		var jobs []Job
+		for _, loss := range []Loss{XEnt{}, Confidence{Alpha: 0.3}, LogConf{Alpha: 0.5, Warmup: 0.1}} {
+			jobs = append(jobs, Job{Examples: upTo(data.Examples()), Labels: labels, Loss: loss, L2: 0.1})
+		}
+		jobs = append(jobs, Job{Examples: upTo(data.Examples()), Labels: labels, Loss: XEnt{}, L2: 0.1, Optimiser: Adam{Steps: 40, Batch: 16}})
+		want, got := fit(t, data, Options{}, jobs...), fit(t, zeros, Options{}, jobs...)
+		for i := range jobs {
+			if !slices.Equal(want[i].Head.W, got[i].Head.W) || !slices.Equal(want[i].Head.B, got[i].Head.B) {
+				t.Errorf("%s, job %d: an offset of zeros changes the head", s.name, i)
+			}
+		}
+	}
+}
+
+// Mini-batches must take the offsets of their own examples: training on all examples in batches comes near the optimum.
+func TestOffsetInMiniBatches(t *testing.T) {
+	data, labels, base := offsetProblem(4, false)
+	var err error
+	if data.Offset, err = base.Logits(data.X); err != nil {
+		t.Fatal(err)
+	}
+	job := Job{Examples: upTo(data.Examples()), Labels: labels, Loss: XEnt{}, L2: 0.3}
+	best := fit(t, data, Options{}, job)[0].Objective
+	job.Optimiser = Adam{Steps: 3000, Batch: 20, Cosine: true}
+	if got := fit(t, data, Options{}, job)[0].Objective; got < best-1e-9 || got > best+1e-3 {
+		t.Errorf("objective %v, the optimum is %v", got, best)
+	}
+}
+
+func TestOffsetRefuses(t *testing.T) {
+	data, labels, base := offsetProblem(4, false)
+	job := Job{Examples: upTo(data.Examples()), Labels: labels, Loss: XEnt{}}
+	for name, offset := range map[string][]float64{
+		"short":      make([]float64, 3),
+		"not finite": slices.Repeat([]float64{math.NaN()}, data.X.Rows*4),
+	} {
+		data.Offset = offset
+		if _, err := Fit(context.Background(), data, []Job{job}, Options{}); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	narrow := &Head{Dims: 1, Classes: 4, W: make([]float64, 4), B: make([]float64, 4)}
+	if _, err := base.Plus(narrow); err == nil {
+		t.Error("heads of different widths have a sum")
+	}
+	if _, err := narrow.Logits(data.X); err == nil {
+		t.Error("a head has logits of features of another width")
+	}
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"w2s/harness"
+	"w2s/harness/plot"
+	"w2s/harness/report"
+	"w2s/harness/stats"
+	"w2s/tasks"
+)
+
+func newReportCommand(a *app) *cobra.Command {
+	var out, plots, metric, title string
+	var resamples, examples int
+	var level float64
+	c := &cobra.Command{
+		Use:   "report RESULT.json...",
+		Short: "One HTML page from stored results: tables, charts, an example browser",
+		Long: `Writes results as one HTML file that needs nothing else: it opens from disk,
+prints, and loads nothing from a network. Every figure is computed anew from the
+predictions in the result files. Several files make one page; rows that two files
+share are taken from the first one.
+
+The example browser shows the texts that the result files hold (w2s run --texts).`,
+		Example: `  w2s report w2s-results/sweep.json
+  w2s report w2s-results/sweep.json w2s-results/chain.json -o report.html --plots figures`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: a.closing(func(_ context.Context, paths []string) error {
+			opt := report.Options{Title: title, Examples: examples,
+				Summary: harness.SummaryOptions{Metric: tasks.Metric(metric), Resamples: resamples, Level: level}}
+			if examples == 0 {
+				opt.Examples = -1
+			}
+			return a.report(paths, out, plots, opt)
+		}),
+	}
+	c.Flags().StringVarP(&out, "out", "o", "w2s-results/report.html", "HTML `file` to write")
+	c.Flags().StringVar(&plots, "plots", "", "write the charts to this `folder` as well, as SVG and PNG")
+	c.Flags().StringVar(&title, "title", "", "the page's `title`")
+	c.Flags().StringVar(&metric, "metric", string(tasks.Accuracy), "accuracy or auroc")
+	c.Flags().IntVar(&resamples, "resamples", stats.DefaultResamples, "bootstrap resamples")
+	c.Flags().Float64Var(&level, "level", stats.Level, "confidence level of intervals")
+	c.Flags().IntVar(&examples, "examples", report.DefaultExamples, "test examples in the browser at most, 0 for none")
+	return c
+}
+
+// report reads results and writes the page and its charts.
+func (a *app) report(paths []string, out, plots string, opt report.Options) error {
+	var inputs []report.Input
+	for _, path := range paths {
+		in, err := report.Load(path)
+		if err != nil {
+			return err
+		}
+		inputs = append(inputs, in)
+	}
+	page, err := report.New(inputs, opt)
+	if err != nil {
+		return err
+	}
+	if err := page.Save(out); err != nil {
+		return err
+	}
+	fmt.Fprintln(a.out, out)
+	if plots == "" {
+		return nil
+	}
+	for _, set := range page.Sets {
+		if err := a.savePlots(plots, set.Charts); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// savePlots writes charts to a folder and says where they are.
+func (a *app) savePlots(dir string, charts []*plot.Chart) error {
+	for _, c := range charts {
+		paths, err := c.Save(dir)
+		if err != nil {
+			return err
+		}
+		if !a.quiet {
+			for _, p := range paths {
+				fmt.Fprintln(a.errOut, p)
+			}
+		}
+	}
+	return nil
+}

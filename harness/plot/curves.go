@@ -1,0 +1,214 @@
+package plot
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/vg"
+
+	"w2s/harness"
+	"w2s/harness/table"
+)
+
+func tick(at float64, label string) plot.Tick { return plot.Tick{Value: at, Label: short(label, 30)} }
+
+func unit(points float64) vg.Length { return vg.Length(points) }
+
+// labelled joins what differs between series into their names: parts that are the same everywhere are left out.
+func labelled(rows []harness.Row, parts ...func(harness.Row) string) func(harness.Row) string {
+	var kept []func(harness.Row) string
+	for _, of := range parts {
+		if slices.ContainsFunc(rows, func(r harness.Row) bool { return of(r) != of(rows[0]) }) {
+			kept = append(kept, of)
+		}
+	}
+	if len(kept) == 0 {
+		kept = parts[:1]
+	}
+	return func(r harness.Row) string {
+		var names []string
+		for _, of := range kept {
+			if text := of(r); text != "" {
+				names = append(names, text)
+			}
+		}
+		return strings.Join(names, ", ")
+	}
+}
+
+func taskOf(r harness.Row) string { return r.Task }
+
+// Alpha draws PGR against the weight of the confidence term. Only losses with two weights or more are drawn.
+func Alpha(rows []harness.Row) (*Chart, error) {
+	c := newChart("alpha", "PGR by the weight of the confidence term", "alpha: weight of the student's own answers", "PGR")
+	key := func(r harness.Row) string {
+		name, _ := table.AlphaOf(r.Loss)
+		return strings.Join([]string{name, r.Task, pairOf(r), setting(r)}, "\x00")
+	}
+	var swept []harness.Row
+	for _, g := range groups(rows, key) {
+		if len(groups(g.items, func(r harness.Row) string { return r.Loss })) > 1 && !slices.ContainsFunc(g.items, func(r harness.Row) bool { _, a := table.AlphaOf(r.Loss); return a < 0 }) {
+			swept = append(swept, g.items...)
+		}
+	}
+	if len(swept) == 0 {
+		return nil, c.nothing("no loss has more than one alpha")
+	}
+	name := labelled(swept, func(r harness.Row) string { n, _ := table.AlphaOf(r.Loss); return table.LossName(n) }, taskOf, pairOf, setting)
+	drawn, err := c.defined(swept)
+	if err != nil {
+		return nil, err
+	}
+	for i, g := range groups(drawn, name) {
+		m := series(i, g.key)
+		m.line = true
+		for _, r := range g.items {
+			_, alpha := table.AlphaOf(r.Loss)
+			// Series stand a little apart so that whiskers do not hide each other.
+			m.points = append(m.points, point{x: alpha + 0.006*float64(i%MaxSeries), y: r.PGR.Value, yRange: r.PGR.Interval})
+		}
+		slices.SortStableFunc(m.points, func(a, b point) int { return cmp.Compare(a.x, b.x) })
+		c.add(m)
+	}
+	c.plot.X.Min, c.plot.X.Max = min(c.plot.X.Min, 0), max(c.plot.X.Max, 1)
+	c.plot.X.Tick.Marker = every(0, 1, 5)
+	c.pgrAxis(drawn)
+	c.basis(drawn)
+	c.Alt = fmt.Sprintf("%d curves of PGR over alpha, %d points. The PGR table has the numbers.", len(c.legend), c.entries)
+	return c, nil
+}
+
+// Calibration draws PGR against the calibration error of the labels the student was trained on, a series a treatment.
+func Calibration(rows []harness.Row) (*Chart, error) {
+	c := newChart("calibration", "PGR by calibration error of the weak labels", "ECE of the treated weak labels (15 bins)", "PGR")
+	byTreatment := groups(rows, func(r harness.Row) string { return r.Treatment })
+	if len(byTreatment) < 2 {
+		return nil, c.nothing("no two treatments of the labels")
+	}
+	drawn, err := c.defined(rows)
+	if err != nil {
+		return nil, err
+	}
+	// The same task and pair under other treatments: a thin line joins them.
+	for _, g := range groups(drawn, func(r harness.Row) string {
+		return strings.Join([]string{r.Task, pairOf(r), r.Loss, r.Variant}, "\x00")
+	}) {
+		m := &marks{tone: faint(), line: true}
+		for _, r := range g.items {
+			m.points = append(m.points, point{x: r.Labels.ECE, y: r.PGR.Value})
+		}
+		slices.SortStableFunc(m.points, func(a, b point) int { return cmp.Compare(a.x, b.x) })
+		c.plot.Add(m)
+	}
+	high := 0.0
+	for i, g := range groups(drawn, func(r harness.Row) string { return r.Treatment }) {
+		m := series(i, g.key)
+		for _, r := range g.items {
+			m.points = append(m.points, point{x: r.Labels.ECE, y: r.PGR.Value, yRange: r.PGR.Interval})
+			high = max(high, r.Labels.ECE)
+		}
+		c.add(m)
+	}
+	high = max(high*1.05, 0.05)
+	c.plot.X.Min, c.plot.X.Max = 0, high
+	c.plot.X.Tick.Marker = every(0, high, 6)
+	c.pgrAxis(drawn)
+	c.basis(drawn)
+	c.note("A thin line joins the same task, pair and loss.")
+	c.Alt = fmt.Sprintf("Scatter of %d rows: PGR against the calibration error of the labels after %s.", len(drawn), listed(byTreatment))
+	return c, nil
+}
+
+// Size draws floor, students and ceiling of one task and pair against the number of training examples.
+func Size(rows []harness.Row) (*Chart, error) {
+	c := newChart("size", "Scores by the size of the training set", "training examples of each head (log scale)", "")
+	rows = slices.DeleteFunc(slices.Clone(rows), func(r harness.Row) bool { return r.Train < 1 }) // not known
+	sizes := groups(rows, func(r harness.Row) string { return strconv.Itoa(r.Train) })
+	if len(sizes) < 2 {
+		return nil, c.nothing("no two sizes of the training set")
+	}
+	first := rows[0]
+	for _, r := range rows {
+		if r.Task != first.Task || pairOf(r) != pairOf(first) {
+			return nil, fmt.Errorf("plot: sizes of %s, %s and of %s, %s do not go into one chart", first.Task, pairOf(first), r.Task, pairOf(r))
+		}
+	}
+	curve := func(m *marks, rows []harness.Row, of func(harness.Row) harness.Figure) {
+		m.line = true
+		for _, r := range rows {
+			v, interval := percent(of(r))
+			m.points = append(m.points, point{x: float64(r.Train), y: v, yRange: interval})
+		}
+		slices.SortStableFunc(m.points, func(a, b point) int { return cmp.Compare(a.x, b.x) })
+		m.points = slices.CompactFunc(m.points, func(a, b point) bool { return a.x == b.x })
+		c.add(m)
+	}
+	curve(&marks{name: "weak floor: " + first.Weak, tone: weakTone(), glyph: seriesGlyph(6)}, rows, func(r harness.Row) harness.Figure { return r.Floor })
+	for i, g := range groups(rows, labelled(rows, func(r harness.Row) string { return table.LossName(r.Loss) }, func(r harness.Row) string { return r.Treatment })) {
+		curve(series(i, "student, "+g.key), g.items, func(r harness.Row) harness.Figure { return r.Transfer })
+	}
+	curve(&marks{name: "strong ceiling: " + first.Strong, tone: ink(), glyph: seriesGlyph(7)}, rows, func(r harness.Row) harness.Figure { return r.Top })
+	c.plot.X.Scale = plot.LogScale{}
+	var ticks names
+	var last float64
+	all := make([]int, len(rows))
+	for i, r := range rows {
+		all[i] = r.Train
+	}
+	slices.Sort(all)
+	all = slices.Compact(all)
+	for _, n := range all {
+		label := strconv.Itoa(n)
+		if last > 0 && math.Log(float64(n)/last) < 0.12 {
+			label = "" // would cover the one before
+		} else {
+			last = float64(n)
+		}
+		ticks = append(ticks, plot.Tick{Value: float64(n), Label: label})
+	}
+	c.plot.X.Tick.Marker = ticks
+	c.plot.X.Min, c.plot.X.Max = float64(all[0])*0.95, float64(all[len(all)-1])*1.05
+	c.plot.Y.Label.Text = string(first.Metric) + ", %"
+	c.plot.Y.Tick.Marker = every(c.plot.Y.Min, c.plot.Y.Max, 8)
+	c.Title = clean(fmt.Sprintf("Scores by the size of the training set: %s, %s", first.Task, pairOf(first)))
+	c.basis(rows)
+	c.Alt = fmt.Sprintf("Curves of %s over %d sizes of the training set for floor, student and ceiling.", first.Metric, len(ticks))
+	return c, nil
+}
+
+// Noise draws the student's score against the accuracy of the labels that simulated supervisors gave it, a series for each
+// kind of error. Above the diagonal the student is better than its labels.
+func Noise(rows []harness.Row) (*Chart, error) {
+	c := newChart("noise", "Students of simulated supervisors", "accuracy of the weak labels, %", "")
+	rows = slices.DeleteFunc(slices.Clone(rows), func(r harness.Row) bool { return !simulated(r) })
+	if len(rows) == 0 {
+		return nil, c.nothing("no simulated supervisor")
+	}
+	kind := func(r harness.Row) string { k, _, _ := strings.Cut(r.Weak, ":"); return k }
+	lo, hi := 100.0, 0.0
+	name := labelled(rows, kind, taskOf, func(r harness.Row) string { return r.Strong }, func(r harness.Row) string { return table.LossName(r.Loss) }, setting)
+	for i, g := range groups(rows, name) {
+		m := series(i, g.key)
+		m.line = true
+		for _, r := range g.items {
+			v, interval := percent(r.Transfer)
+			m.points = append(m.points, point{x: 100 * r.Labels.Accuracy, y: v, yRange: interval})
+			lo, hi = min(lo, 100*r.Labels.Accuracy, v, interval.Lo), max(hi, 100*r.Labels.Accuracy, v, interval.Hi)
+		}
+		slices.SortStableFunc(m.points, func(a, b point) int { return cmp.Compare(a.x, b.x) })
+		c.add(m)
+	}
+	c.add(guide("as good as the labels", lo, lo, hi, hi))
+	c.plot.X.Min, c.plot.X.Max, c.plot.Y.Min, c.plot.Y.Max = lo, hi, lo, hi
+	c.plot.X.Tick.Marker, c.plot.Y.Tick.Marker = every(lo, hi, 8), every(lo, hi, 8)
+	c.plot.Y.Label.Text = fmt.Sprintf("student's %s, %%", rows[0].Metric)
+	c.height = 320
+	c.basis(rows)
+	c.Alt = fmt.Sprintf("%d students of simulated supervisors: their %s against the accuracy of the labels they were given.", len(rows), rows[0].Metric)
+	return c, nil
+}

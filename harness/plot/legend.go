@@ -1,0 +1,64 @@
+package plot
+
+import (
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+// An entry of a legend.
+type entry struct {
+	name string
+	mark thumbnailer
+}
+
+// thumbnailer draws a series' mark into a small box.
+type thumbnailer interface{ Thumbnail(*draw.Canvas) }
+
+const (
+	thumbWidth  = vg.Length(16)
+	entryGap    = vg.Length(10)
+	legendLabel = 44 // runes
+)
+
+// place calls at for every entry with where its line is and where on the line it starts; it returns how many lines there are.
+func place(legend []entry, style draw.TextStyle, width vg.Length, at func(e entry, line int, x vg.Length)) int {
+	if len(legend) == 0 {
+		return 0
+	}
+	line, x := 0, vg.Length(0)
+	for _, e := range legend {
+		w := thumbWidth + 3 + style.Width(short(e.name, legendLabel))
+		if x > 0 && x+w > width {
+			line, x = line+1, 0
+		}
+		if at != nil {
+			at(e, line, x)
+		}
+		x += w + entryGap
+	}
+	return line + 1
+}
+
+func legendHeight(legend []entry, style draw.TextStyle, width vg.Length) vg.Length {
+	lines := place(legend, style, width, nil)
+	if lines == 0 {
+		return 0
+	}
+	return vg.Length(lines)*style.Font.Size*1.4 + 4
+}
+
+// drawLegend writes the legend in lines along the top, where it covers no mark, and returns what is left of the canvas.
+func drawLegend(dc draw.Canvas, legend []entry, style draw.TextStyle) draw.Canvas {
+	height := style.Font.Size * 1.4
+	width := dc.Max.X - dc.Min.X
+	place(legend, style, width, func(e entry, line int, x vg.Length) {
+		top := dc.Max.Y - vg.Length(line)*height
+		left := dc.Min.X + x
+		box := draw.Canvas{Canvas: dc.Canvas, Rectangle: vg.Rectangle{
+			Min: vg.Point{X: left, Y: top - style.Font.Size}, Max: vg.Point{X: left + thumbWidth, Y: top}}}
+		e.mark.Thumbnail(&box)
+		dc.FillText(style, vg.Point{X: left + thumbWidth + 3, Y: top}, short(e.name, legendLabel))
+	})
+	dc.Max.Y -= legendHeight(legend, style, width)
+	return dc
+}

@@ -1,0 +1,73 @@
+package plot
+
+import (
+	"fmt"
+
+	"w2s/harness"
+	"w2s/harness/table"
+)
+
+// Losses draws how much better each loss is than the first one of its task and pair, with paired intervals.
+func Losses(rows []harness.LossRow) (*Chart, error) {
+	c := newChart("losses", "Losses compared on the same test examples", "student's accuracy less that of the other loss, points", "")
+	if len(rows) == 0 {
+		return nil, c.nothing("no two losses on one task and pair")
+	}
+	byTask := groups(rows, func(r harness.LossRow) string { return r.Task })
+	colour := func(string) int { return 0 }
+	if len(byTask) <= MaxSeries {
+		colour = func(task string) int {
+			for i, g := range byTask {
+				if g.key == task {
+					return i
+				}
+			}
+			return 0
+		}
+	}
+	byLoss := groups(rows, func(r harness.LossRow) string { return table.LossName(r.Loss) + " less " + table.LossName(r.Against) })
+	var ticks names
+	drawn := make([]*marks, max(1, min(len(byTask), MaxSeries)))
+	for i := range drawn {
+		drawn[i] = series(i, "")
+		if len(byTask) <= MaxSeries {
+			drawn[i].name = byTask[i].key
+		}
+	}
+	y, better, lo, hi := 0.0, 0, -0.5, 0.5
+	for _, g := range byLoss {
+		start := y
+		for _, r := range g.items {
+			m := drawn[colour(r.Task)]
+			interval := times100(r.Interval)
+			m.points = append(m.points, point{x: 100 * r.Diff, y: y, xRange: interval})
+			lo, hi = min(lo, 100*r.Diff, interval.Lo), max(hi, 100*r.Diff, interval.Hi)
+			if r.Adjusted < 0.05 {
+				better++
+			}
+			y--
+		}
+		ticks = append(ticks, tick((start+y+1)/2, g.key))
+		y -= 1.5
+	}
+	for _, m := range drawn {
+		if len(m.points) > 0 {
+			c.add(m)
+		}
+	}
+	c.plot.X.Min, c.plot.X.Max = lo*1.05, hi*1.05
+	c.plot.X.Tick.Marker = every(lo*1.05, hi*1.05, 8)
+	c.plot.Y.Min, c.plot.Y.Max = y+1.5, 1
+	c.plot.Y.Tick.Marker = ticks
+	c.plot.Y.Tick.Length = 0
+	c.plot.Add(guide("", 0, y+1.5, 0, 1))
+	c.height = unit(min(max(-y*9, 40), 900) + 50)
+	n := make([]int, len(rows))
+	for i, r := range rows {
+		n[i] = r.N
+	}
+	c.note("n = %s test examples a task. Whiskers: %.0f %% paired bootstrap interval. One line a task and pair; %d of %d differences have p < 0.05 after Holm's correction for all of them.",
+		span(n), 100*max(rows[0].Interval.Level, 0), better, len(rows))
+	c.Alt = fmt.Sprintf("%d differences of accuracy between losses, between %.1f and %.1f points with their intervals. The loss table has the numbers.", len(rows), lo, hi)
+	return c, nil
+}

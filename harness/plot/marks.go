@@ -1,0 +1,109 @@
+package plot
+
+import (
+	"image/color"
+	"math"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"w2s/harness/stats"
+)
+
+// A point is a figure with its intervals, where they are known.
+type point struct {
+	x, y           float64
+	xRange, yRange stats.Interval
+}
+
+// marks is one series: points with whiskers, perhaps joined by a line, or bars from zero along x.
+type marks struct {
+	name   string
+	points []point
+	tone   tone
+	glyph  draw.GlyphDrawer // nil: no glyph
+	line   bool
+	dashes []vg.Length
+	bar    vg.Length // thickness of bars; 0: no bars
+}
+
+// series is the i-th series of a chart.
+func series(i int, name string) *marks {
+	return &marks{name: name, tone: seriesTone(i), glyph: seriesGlyph(i)}
+}
+
+// guide is a dashed line between two points that readers compare with.
+func guide(name string, x0, y0, x1, y1 float64) *marks {
+	return &marks{name: name, tone: ink(), line: true, dashes: []vg.Length{3, 3}, points: []point{{x: x0, y: y0}, {x: x1, y: y1}}}
+}
+
+func (m *marks) color() color.Color { return m.tone.light }
+
+// Plot implements plot.Plotter.
+func (m *marks) Plot(c draw.Canvas, p *plot.Plot) {
+	x, y := p.Transforms(&c)
+	at := make([]vg.Point, len(m.points))
+	for i, q := range m.points {
+		at[i] = vg.Point{X: x(q.x), Y: y(q.y)}
+	}
+	if m.line {
+		c.StrokeLines(draw.LineStyle{Color: m.color(), Width: 1, Dashes: m.dashes}, c.ClipLinesXY(at)...)
+	}
+	whisker := draw.LineStyle{Color: m.color(), Width: 0.8}
+	if m.bar > 0 {
+		whisker.Color = ink().light
+	}
+	for i, q := range m.points {
+		if m.bar > 0 {
+			c.FillPolygon(m.color(), c.ClipPolygonXY([]vg.Point{{X: x(0), Y: at[i].Y - m.bar/2}, {X: at[i].X, Y: at[i].Y - m.bar/2},
+				{X: at[i].X, Y: at[i].Y + m.bar/2}, {X: x(0), Y: at[i].Y + m.bar/2}}))
+		}
+		if v := q.yRange; v.Known() {
+			c.StrokeLines(whisker, c.ClipLinesXY([]vg.Point{{X: at[i].X, Y: y(finite(v.Lo))}, {X: at[i].X, Y: y(finite(v.Hi))}})...)
+		}
+		if v := q.xRange; v.Known() {
+			c.StrokeLines(whisker, c.ClipLinesXY([]vg.Point{{X: x(finite(v.Lo)), Y: at[i].Y}, {X: x(finite(v.Hi)), Y: at[i].Y}})...)
+		}
+		if m.glyph != nil && c.Contains(at[i]) {
+			c.DrawGlyphNoClip(draw.GlyphStyle{Color: m.color(), Radius: 2.6, Shape: m.glyph}, at[i])
+		}
+	}
+}
+
+// finite keeps an endless whisker drawable: it ends outside of every frame.
+func finite(v float64) float64 { return min(max(v, -1e6), 1e6) }
+
+// DataRange implements plot.DataRanger.
+func (m *marks) DataRange() (xmin, xmax, ymin, ymax float64) {
+	xmin, ymin, xmax, ymax = math.Inf(1), math.Inf(1), math.Inf(-1), math.Inf(-1)
+	grow := func(lo, hi *float64, v float64, r stats.Interval) {
+		*lo, *hi = min(*lo, v), max(*hi, v)
+		if r.Known() {
+			*lo, *hi = min(*lo, finite(r.Lo)), max(*hi, finite(r.Hi))
+		}
+	}
+	for _, q := range m.points {
+		grow(&xmin, &xmax, q.x, q.xRange)
+		grow(&ymin, &ymax, q.y, q.yRange)
+	}
+	if m.bar > 0 {
+		xmin = min(xmin, 0)
+	}
+	return xmin, xmax, ymin, ymax
+}
+
+// Thumbnail draws the series' mark for a legend.
+func (m *marks) Thumbnail(c *draw.Canvas) {
+	mid := c.Center()
+	if m.bar > 0 {
+		c.FillPolygon(m.color(), []vg.Point{{X: c.Min.X, Y: mid.Y - 3}, {X: c.Max.X, Y: mid.Y - 3}, {X: c.Max.X, Y: mid.Y + 3}, {X: c.Min.X, Y: mid.Y + 3}})
+		return
+	}
+	if m.line {
+		c.StrokeLine2(draw.LineStyle{Color: m.color(), Width: 1, Dashes: m.dashes}, c.Min.X, mid.Y, c.Max.X, mid.Y)
+	}
+	if m.glyph != nil {
+		c.DrawGlyphNoClip(draw.GlyphStyle{Color: m.color(), Radius: 2.6, Shape: m.glyph}, mid)
+	}
+}

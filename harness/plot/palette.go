@@ -1,0 +1,70 @@
+package plot
+
+import (
+	"fmt"
+	"image/color"
+
+	"gonum.org/v1/plot/vg/draw"
+)
+
+// A tone is a colour as files have it, on white, and as a dark page has it. Inside a page the SVG says var(--plot-NAME).
+type tone struct {
+	name        string
+	light, dark color.NRGBA
+}
+
+// The backgrounds that the tones are chosen for.
+var (
+	lightPaper = color.NRGBA{0xff, 0xff, 0xff, 0xff}
+	darkPaper  = color.NRGBA{0x16, 0x19, 0x1d, 0xff}
+)
+
+func tones() []tone {
+	return append([]tone{ink(), faint(), weakTone()}, seriesTones()...)
+}
+
+func ink() tone      { return tone{"ink", rgb(0x22262a), rgb(0xe6e8ea)} }   // text, axes, the strong ceiling
+func faint() tone    { return tone{"faint", rgb(0xd4d8dc), rgb(0x3a4046)} } // grid
+func weakTone() tone { return tone{"weak", rgb(0x7b8188), rgb(0x979da4)} }  // the weak floor
+
+// seriesTones start from the palette of Okabe and Ito (2008, "Color Universal Design"); orange, green, purple and sky
+// are darkened until they stand out from white, and lightened for dark pages.
+func seriesTones() []tone {
+	return []tone{
+		{"1", rgb(0x0072b2), rgb(0x56b4e9)},
+		{"2", rgb(0xd55e00), rgb(0xff8a3d)},
+		{"3", rgb(0x00855f), rgb(0x2fc59a)},
+		{"4", rgb(0xb5518c), rgb(0xe7a0c8)},
+		{"5", rgb(0x946500), rgb(0xe6c34c)},
+		{"6", rgb(0x3a8fc4), rgb(0xa6d8f7)},
+		{"7", rgb(0x5b4bb3), rgb(0xb9aefc)},
+		{"8", rgb(0x8a3324), rgb(0xf0a090)},
+	}
+}
+
+func rgb(v uint32) color.NRGBA {
+	return color.NRGBA{uint8(v >> 16), uint8(v >> 8), uint8(v), 0xff}
+}
+
+func hex(c color.NRGBA) string { return fmt.Sprintf("#%02X%02X%02X", c.R, c.G, c.B) } // as vgsvg writes it
+
+// MaxSeries is how many series one chart tells apart.
+const MaxSeries = 8
+
+// seriesTone and seriesGlyph belong to the i-th series; both start anew after MaxSeries.
+func seriesTone(i int) tone { return seriesTones()[i%MaxSeries] }
+
+func seriesGlyph(i int) draw.GlyphDrawer {
+	return []draw.GlyphDrawer{draw.CircleGlyph{}, draw.BoxGlyph{}, draw.PyramidGlyph{}, draw.RingGlyph{},
+		draw.SquareGlyph{}, draw.TriangleGlyph{}, draw.CrossGlyph{}, draw.PlusGlyph{}}[i%MaxSeries]
+}
+
+// Style is the CSS that gives the colours of charts inside a page their values, with the dark ones for dark mode.
+func Style() string {
+	light, dark := "", ""
+	for _, t := range tones() {
+		light += fmt.Sprintf("--plot-%s:%s;", t.name, hex(t.light))
+		dark += fmt.Sprintf("--plot-%s:%s;", t.name, hex(t.dark))
+	}
+	return ":root{" + light + "}\n@media screen and (prefers-color-scheme:dark){:root{" + dark + "}}\n"
+}

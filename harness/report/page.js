@@ -1,0 +1,117 @@
+"use strict";
+(function () {
+  // The PGR table: keep the rows that hold every word.
+  for (const form of document.querySelectorAll("form[data-filters]")) {
+    const rows = document.querySelectorAll("#" + form.dataset.filters + " tbody tr:not(.group)");
+    const input = form.querySelector("input"), output = form.querySelector("output");
+    const apply = function () {
+      const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+      let shown = 0;
+      for (const row of rows) {
+        const text = row.textContent.toLowerCase();
+        row.hidden = !words.every(function (w) { return text.includes(w); });
+        if (!row.hidden) shown++;
+      }
+      output.textContent = shown + " of " + rows.length + " rows";
+    };
+    form.hidden = false;
+    form.addEventListener("submit", function (e) { e.preventDefault(); });
+    input.addEventListener("input", apply);
+    apply();
+  }
+
+  // The example browser.
+  const island = document.getElementById("example-data");
+  if (!island) return;
+  const data = JSON.parse(island.textContent);
+  const form = document.getElementById("example-filters");
+  const list = document.getElementById("example-list");
+  const count = document.getElementById("example-count");
+  const more = document.getElementById("example-more");
+  const page = 20;
+  let found = [], shown = 0;
+
+  const lower = data.examples.map(function (e) { return e.text.toLowerCase(); });
+
+  function option(select, value, text) {
+    const o = document.createElement("option");
+    o.value = value;
+    o.textContent = text;
+    select.append(o);
+  }
+  for (const name of ["task", "pair", "loss", "setting", "seed"]) {
+    const values = new Set(data.cells.map(function (c) { return String(c[name]); }));
+    for (const v of values) option(form.elements[name], "=" + v, v || "as they are");
+    if (values.size < 2) form.elements[name].closest("label").hidden = true;
+  }
+  const byKind = data.kinds.map(function () { return 0; });
+  for (const item of data.items) byKind[item.k]++;
+  data.kinds.forEach(function (k, i) {
+    if (byKind[i] > 0) option(form.elements.kind, String(i), k.about + " (" + byKind[i] + ")");
+  });
+
+  function element(name, className, text) {
+    const e = document.createElement(name);
+    if (className) e.className = className;
+    if (text !== undefined) e.textContent = text;
+    return e;
+  }
+  function answer(list, who, text, right) {
+    const box = element("div");
+    box.append(element("dt", "", who));
+    const dd = element("dd", right === undefined ? "" : right ? "right" : "wrong", (right === undefined ? "" : right ? "✓ " : "✗ ") + text);
+    if (right !== undefined) dd.setAttribute("aria-label", text + (right ? ", right" : ", wrong"));
+    box.append(dd);
+    list.append(box);
+  }
+  function show(item) {
+    const cell = data.cells[item.c], example = data.examples[item.e];
+    const li = element("li");
+    const where = element("p", "where");
+    where.append(element("span", "kind", data.kinds[item.k].about), element("br"));
+    where.append([cell.task, cell.pair, cell.loss, cell.setting, "seed " + cell.seed].filter(Boolean).join(" · "));
+    const text = element("div", "text", example.text);
+    text.dir = "auto";
+    const dl = element("dl");
+    answer(dl, "gold", example.gold);
+    ["weak", "student", "ceiling"].forEach(function (who, i) {
+      const a = item.a[i];
+      answer(dl, who, example.answers[a] + " " + item.p[i] + " %", example.right[a]);
+    });
+    li.append(where, text, dl);
+    return li;
+  }
+  function extend(focus) {
+    const next = found.slice(shown, shown + page).map(show);
+    list.append.apply(list, next);
+    shown += next.length;
+    more.hidden = shown >= found.length;
+    count.textContent = found.length + " of " + data.items.length + " disagreements match, " + shown + " shown";
+    if (focus && next.length > 0) {
+      next[0].tabIndex = -1;
+      next[0].focus();
+    }
+  }
+  function apply() {
+    const want = form.elements;
+    const words = want.text.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const cells = data.cells.map(function (c) {
+      return ["task", "pair", "loss", "setting", "seed"].every(function (name) {
+        return want[name].value === "" || want[name].value === "=" + c[name];
+      });
+    });
+    const texts = lower.map(function (t) { return words.every(function (w) { return t.includes(w); }); });
+    found = data.items.filter(function (item) {
+      return cells[item.c] && texts[item.e] && (want.kind.value === "" || Number(want.kind.value) === item.k);
+    });
+    shown = 0;
+    list.replaceChildren();
+    extend(false);
+  }
+  form.hidden = false;
+  form.addEventListener("submit", function (e) { e.preventDefault(); });
+  form.addEventListener("input", apply);
+  form.addEventListener("reset", function () { setTimeout(apply); });
+  more.addEventListener("click", function () { extend(true); });
+  apply();
+})();

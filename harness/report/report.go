@@ -1,0 +1,239 @@
+package report
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"html/template"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"w2s/harness"
+	"w2s/harness/plot"
+	"w2s/harness/table"
+)
+
+//go:embed page.html
+var pageHTML string
+
+//go:embed page.css
+var pageCSS string
+
+//go:embed page.js
+var pageJS string
+
+// DefaultExamples is how many disagreements a page holds at most.
+const DefaultExamples = 2000
+
+// Options say how a page is made.
+type Options struct {
+	Title    string // "" is "Weak-to-strong generalization"
+	Summary  harness.SummaryOptions
+	Examples int // disagreements in the page at most; 0 is DefaultExamples, below 0 none
+}
+
+// A Report is a page with its charts.
+type Report struct {
+	Sets []plot.Set
+	page page
+}
+
+type page struct {
+	Title                            string
+	Policy                           string
+	CSS                              template.CSS
+	Script                           template.JS
+	Overview                         []term
+	Warnings                         []string
+	PGR, Categories, Losses, Chained *tableView
+	Studies                          []*tableView
+	Charts                           map[string]chartSet
+	More                             []chartSet // charts of studies
+	Browser                          browser
+	Files                            []fileView
+	Names                            string // the files as arguments of a command
+}
+
+type chartSet struct {
+	Name, Title, Omits string
+	Charts             []chartView
+}
+
+type chartView struct {
+	Title string
+	Notes []string
+	SVG   template.HTML
+}
+
+// New computes a report.
+func New(inputs []Input, opt Options) (*Report, error) {
+	if len(inputs) == 0 {
+		return nil, errors.New("report: no result")
+	}
+	s, err := Summarize(inputs, opt.Summary)
+	if err != nil {
+		return nil, err
+	}
+	m := plot.Material{Rows: s.Rows, Losses: s.Losses, Chains: s.Chains}
+	for _, in := range inputs {
+		m.Results = append(m.Results, in.Result)
+	}
+	r := &Report{}
+	if r.Sets, err = plot.Sets(m); err != nil {
+		return nil, fmt.Errorf("report: %w", err)
+	}
+	p := &r.page
+	p.Title = opt.Title
+	if p.Title == "" {
+		p.Title = "Weak-to-strong generalization"
+	}
+	p.CSS, p.Script = template.CSS(plot.Style()+pageCSS), template.JS(pageJS)
+	sum := sha256.Sum256([]byte(pageJS))
+	p.Policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'"
+	p.Warnings = s.Warnings
+	for _, in := range inputs {
+		f := viewFile(in)
+		p.Files = append(p.Files, f)
+		p.Names = strings.TrimSpace(p.Names + " " + shell([]string{in.Name}))
+		for _, w := range f.Warnings {
+			p.Warnings = append(p.Warnings, in.Name+": "+w)
+		}
+	}
+	p.Overview = overview(inputs, s)
+	if err := p.tables(s); err != nil {
+		return nil, err
+	}
+	if err := p.charts(r.Sets); err != nil {
+		return nil, err
+	}
+	most := opt.Examples
+	if most == 0 {
+		most = DefaultExamples
+	}
+	if most > 0 {
+		p.Browser = browse(inputs, most)
+	}
+	return r, nil
+}
+
+// overview counts what the page is about.
+func overview(inputs []Input, s Summaries) []term {
+	unique := func(of func(harness.Row) string) string {
+		var names []string
+		for _, r := range s.Rows {
+			if n := of(r); !slices.Contains(names, n) {
+				names = append(names, n)
+			}
+		}
+		if len(names) > 6 {
+			return fmt.Sprintf("%d: %s …", len(names), strings.Join(names[:6], ", "))
+		}
+		return strings.Join(names, ", ")
+	}
+	heads, defined := 0, 0
+	for _, in := range inputs {
+		heads += len(in.Result.Heads)
+	}
+	for _, r := range s.Rows {
+		if r.PGR.Defined {
+			defined++
+		}
+	}
+	terms := kept(
+		term{"tasks", unique(func(r harness.Row) string { return r.Task })},
+		term{"pairs", unique(func(r harness.Row) string { return r.Weak + " → " + r.Strong })},
+		term{"losses", unique(func(r harness.Row) string { return table.LossName(r.Loss) })},
+		term{"heads trained or judged", fmt.Sprint(heads)})
+	if len(s.Rows) > 0 {
+		terms = append(terms, term{"rows with a defined PGR", fmt.Sprintf("%d of %d", defined, len(s.Rows))})
+	}
+	if len(s.Chains) > 0 {
+		terms = append(terms, term{"chains", fmt.Sprint(len(s.Chains))})
+	}
+	return terms
+}
+
+func (p *page) tables(s Summaries) error {
+	if len(s.Rows) > 0 {
+		p.PGR = pgrView(s.Rows)
+		categories, err := harness.Categories(s.Rows)
+		if err != nil {
+			return fmt.Errorf("report: %w", err)
+		}
+		p.Categories = view(table.Categories(categories))
+		for i, c := range categories {
+			if c.Outside {
+				p.Categories.Groups[0].Rows[i].Class = "outside"
+			}
+		}
+	}
+	if len(s.Losses) > 0 {
+		p.Losses = view(table.Losses(s.Losses))
+	}
+	if len(s.Chains) > 0 {
+		p.Chained = view(table.Chains(s.Chains))
+	}
+	return nil
+}
+
+// charts puts the sets where the template looks for them: those with a section of their own by name, the others in turn.
+func (p *page) charts(sets []plot.Set) error {
+	p.Charts = map[string]chartSet{}
+	for _, s := range sets {
+		v := chartSet{Name: s.Name, Title: s.Title, Omits: s.Omits}
+		for _, c := range s.Charts {
+			svg, err := c.Inline()
+			if err != nil {
+				return fmt.Errorf("report: %w", err)
+			}
+			v.Charts = append(v.Charts, chartView{c.Title, c.Notes, svg})
+		}
+		switch s.Name {
+		case "gap", "bars", "losses", "imitation", "chain":
+			p.Charts[s.Name] = v
+		default:
+			p.More = append(p.More, v)
+		}
+	}
+	return nil
+}
+
+// Write writes the page.
+func (r *Report) Write(w io.Writer) error {
+	t, err := template.New("page").Parse(pageHTML)
+	if err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	var b bytes.Buffer
+	if err := t.Execute(&b, &r.page); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	_, err = w.Write(b.Bytes())
+	return err
+}
+
+// Save writes the page beside path and renames it, so that a reader never sees half a page.
+func (r *Report) Save(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		return fmt.Errorf("report: %w (choose another file with --out)", err)
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".report-*.html")
+	if err != nil {
+		return fmt.Errorf("report: %w (choose another file with --out)", err)
+	}
+	defer os.Remove(f.Name())
+	err = errors.Join(r.Write(f), f.Chmod(0o644), f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("report: %s: %w", path, err)
+	}
+	return nil
+}

@@ -1,0 +1,110 @@
+package feature
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// A Merged says what Merge did for one encoder.
+type Merged struct {
+	Folder  string
+	Copied  int      // texts whose vectors came over
+	Had     int      // texts that were there already
+	Damaged []Damage // rows of the other cache that cannot be used
+}
+
+// Merge copies what another cache holds and this one does not: intact rows, each text once. It is how shards that were
+// encoded in folders of their own come together, whatever their files are called; to do it twice adds nothing. Killed
+// half way, it has lost nothing, and the next one goes on. The other cache may be in use and is only read.
+//
+// A part that cannot be read is named in the error; the others are merged.
+func (c *Cache) Merge(ctx context.Context, other *Cache) ([]Merged, error) {
+	if sameFolder(c.dir, other.dir) {
+		return nil, fmt.Errorf("feature: cache: %s cannot be merged into itself", other.dir)
+	}
+	parts, err := other.List()
+	if err != nil {
+		return nil, err
+	}
+	var merged []Merged
+	var faults []error
+	for _, p := range parts {
+		m, err := c.mergePart(ctx, other, p)
+		if ctx.Err() != nil {
+			return merged, ctx.Err()
+		}
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		merged = append(merged, m)
+	}
+	return merged, errors.Join(faults...)
+}
+
+func (c *Cache) mergePart(ctx context.Context, other *Cache, p Part) (Merged, error) {
+	m := Merged{Folder: p.Folder}
+	from, _, err := other.load(p.Folder)
+	if err != nil {
+		return m, err
+	}
+	m.Damaged = from.damage
+	head := header{Format: cacheFormat, Key: p.Key, Dims: p.Dims}
+	folder := filepath.Join(c.dir, p.Folder)
+	if err := checkHeader(folder, head); err != nil {
+		return m, err
+	}
+	here := newIndex(folder, from.layout)
+	if err := here.refresh(); err != nil {
+		return m, err
+	}
+	var wishes []wish
+	for id, at := range from.places {
+		if _, ok := here.places[id]; ok {
+			m.Had++
+		} else {
+			wishes = append(wishes, wish{id: id, place: at})
+		}
+	}
+	if len(wishes) == 0 {
+		return m, nil
+	}
+	w, err := openWriter(ctx, c.locks(), folder, from.layout)
+	if err != nil {
+		return m, err
+	}
+	err = writeHeader(folder, head)
+	if err == nil {
+		m.Copied, err = w.copy(ctx, from, wishes)
+	}
+	return m, errors.Join(err, w.close())
+}
+
+// copy appends rows of another index and returns how many.
+func (w *writer) copy(ctx context.Context, from *index, wishes []wish) (n int, failed error) {
+	v := Vector{Values: make([]float32, w.layout.dims)}
+	err := from.read(wishes, func(wanted wish, row []byte) {
+		if failed == nil {
+			failed = ctx.Err()
+		}
+		if failed != nil {
+			return
+		}
+		values(row, v.Values)
+		v.Tokens, v.Truncated = int(wanted.place.tokens), wanted.place.truncated
+		if failed = w.append(wanted.id, v); failed == nil {
+			n++
+		}
+	})
+	return n, errors.Join(failed, err)
+}
+
+// sameFolder says whether two names are of one folder; one that is not there is like no other.
+func sameFolder(a, b string) bool {
+	infoA, errA := os.Stat(a)
+	infoB, errB := os.Stat(b)
+	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
+}

@@ -1,0 +1,98 @@
+package harness_test
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"w2s/harness"
+	"w2s/harness/feature"
+	"w2s/internal/progress"
+	"w2s/tasks"
+)
+
+// listening remembers the texts that it encodes.
+type listening struct {
+	numbers
+	heard map[string]int
+}
+
+func (l listening) Encode(ctx context.Context, texts []string, emit func(feature.Vector) error) error {
+	for _, t := range texts {
+		l.heard[t]++
+	}
+	return l.numbers.Encode(ctx, texts, emit)
+}
+
+// shadowed gives every example of a task a control: its numbers with the first of them set to zero.
+type shadowed struct{ planted }
+
+func (s shadowed) Load(ctx context.Context, src tasks.Source) (*tasks.Data, error) {
+	data, err := s.planted.Load(ctx, src)
+	if err != nil {
+		return nil, err
+	}
+	for i := range data.Pool {
+		for _, text := range data.Pool[i].Texts {
+			_, rest, _ := strings.Cut(text, " ")
+			data.Pool[i].Control = append(data.Pool[i].Control, "0 "+rest)
+		}
+	}
+	return data, nil
+}
+
+// What Run encodes, TaskTexts lists, and nothing else; it costs no vectors to know.
+func TestTaskTextsAreThoseThatRunEncodes(t *testing.T) {
+	for name, task := range map[string]tasks.Task{
+		"classify":      planted{name: "planted", n: 700},
+		"rank":          planted{name: "planted", n: 700, rank: true},
+		"with controls": shadowed{planted{name: "planted", n: 700}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := experiment(task)
+			cfg.Sizes = []int{100}
+			heard := map[string]int{}
+			cfg.Models[0].Encoder = listening{numbers{dims: 5}, heard}
+			if _, err := harness.Run(context.Background(), cfg, harness.Env{Progress: progress.Silent()}); err != nil {
+				t.Fatal(err)
+			}
+			texts, err := harness.TaskTexts(context.Background(), cfg, nil, task)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, want := slices.Sorted(slices.Values(texts)), slices.Sorted(maps.Keys(heard)); !slices.Equal(got, want) {
+				t.Errorf("%d texts, but Run encodes %d", len(got), len(want))
+			}
+			all, err := harness.AllTexts(context.Background(), nil, task)
+			if err != nil {
+				t.Fatal(err)
+			}
+			have := map[string]bool{}
+			for _, text := range all {
+				have[text] = true
+			}
+			for _, text := range texts {
+				if !have[text] {
+					t.Fatalf("AllTexts lacks %q", text)
+				}
+			}
+			if len(all) <= len(texts) || len(have) != len(all) {
+				t.Errorf("%d texts in all, %d distinct, %d for the experiment", len(all), len(have), len(texts))
+			}
+		})
+	}
+}
+
+func TestTaskTextsNamesTheTask(t *testing.T) {
+	cfg := experiment(planted{name: "tiny", n: 10})
+	_, err := harness.TaskTexts(context.Background(), cfg, nil, cfg.Tasks[0])
+	if err == nil || !strings.Contains(err.Error(), "task tiny: ") {
+		t.Errorf("%v", err)
+	}
+	cfg.Seeds = nil
+	if _, err := harness.TaskTexts(context.Background(), cfg, nil, cfg.Tasks[0]); err == nil {
+		t.Error("no seed is no fault")
+	}
+}

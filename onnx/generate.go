@@ -5,9 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"w2s/internal/onnxproto"
 	"w2s/onnx/tokenizer"
@@ -135,8 +139,11 @@ func (g *Generator) Unembedding(tokens []int) (rows [][]float32, bias []float32,
 
 // GreedyOptions say how a text is continued.
 type GreedyOptions struct {
-	MaxTokens int      // tokens to make at most; needed
+	MaxTokens int      // tokens to make at most, those of Start among them; needed
 	Stop      []string // the text ends before the first of these
+	// Start are tokens of the answer that stand already; the answer goes on behind them. The prompt is cut, where it must
+	// be, as if they were still to be made.
+	Start []int64
 	// Pick chooses the next token from the last hidden state and the model's logits, both valid during the call; nil
 	// takes the largest logit. This is where a head that was fine-tuned on hidden states answers.
 	Pick func(hidden, logits []float32) int64
@@ -144,8 +151,8 @@ type GreedyOptions struct {
 
 // A Generation is a continued text.
 type Generation struct {
-	Text      string      // without the prompt, end tokens and what follows a stop
-	Tokens    []int64     // all that were made, an end token included
+	Text      string      // without the prompt, Start, end tokens and what follows a stop
+	Tokens    []int64     // all that were made, an end token included, Start not
 	Hidden    [][]float32 // the hidden state from which each token was chosen, [len(Tokens)][Dims]
 	Ended     bool        // by an end token or a stop; else by MaxTokens
 	Truncated bool        // the beginning of the prompt was cut off to make room
@@ -169,6 +176,10 @@ func (g *Generator) greedy(ctx context.Context, prompt string, o GreedyOptions) 
 	if err != nil {
 		return out, err
 	}
+	if len(o.Start) >= o.MaxTokens {
+		return out, fmt.Errorf("%d tokens of an answer of %d at most stand already", len(o.Start), o.MaxTokens)
+	}
+	ids = append(ids, o.Start...)
 	out.Truncated = cut
 	pick := o.Pick
 	if pick == nil {
@@ -178,7 +189,7 @@ func (g *Generator) greedy(ctx context.Context, prompt string, o GreedyOptions) 
 	var past *cache
 	defer func() { past.close() }()
 	next := ids
-	for len(out.Tokens) < o.MaxTokens && !out.Ended {
+	for len(o.Start)+len(out.Tokens) < o.MaxTokens && !out.Ended {
 		s, err := st.run(ctx, next, past)
 		if err != nil {
 			return out, err
@@ -277,12 +288,10 @@ func (g *Generator) answer(ctx context.Context, prompt, answer string, end bool)
 		return out, err
 	}
 	out.Truncated = cut
-	st := &stepper{s: g.session}
-	s, err := st.run(ctx, append(ids, out.Tokens[:len(out.Tokens)-1]...), nil)
+	s, err := g.atOnce(ctx, append(ids, out.Tokens[:len(out.Tokens)-1]...))
 	if err != nil {
 		return out, err
 	}
-	s.cache.close()
 	dims, vocab := g.Dims(), g.Vocab()
 	for i, token := range out.Tokens {
 		at := len(ids) - 1 + i
@@ -297,15 +306,86 @@ func (g *Generator) answer(ctx context.Context, prompt, answer string, end bool)
 	return out, nil
 }
 
+// atOnce runs the model on all tokens in one step, without a cache of earlier ones.
+func (g *Generator) atOnce(ctx context.Context, ids []int64) (step, error) {
+	st := &stepper{s: g.session}
+	s, err := st.run(ctx, ids, nil)
+	s.cache.close()
+	return s, err
+}
+
+// States runs the model on a prompt followed by tokens of an answer, in one step, and returns the hidden states behind
+// the prompt and behind each token, [len(tokens)+1][Dims]: those from which the next token is predicted. The beginning
+// of the prompt is cut off where it leaves no room for an answer of the given length; fed is the tokens that the model
+// was fed.
+func (g *Generator) States(ctx context.Context, prompt string, tokens []int64, room int) (hidden [][]float32, fed int, truncated bool, err error) {
+	fail := func(err error) ([][]float32, int, bool, error) {
+		if ctx.Err() == nil {
+			err = fmt.Errorf("onnx: %s: %w", g.checkpoint.Model, err)
+		}
+		return nil, 0, false, err
+	}
+	if len(tokens) > room {
+		return fail(fmt.Errorf("%d tokens in the room for an answer of %d", len(tokens), room))
+	}
+	ids, cut, err := g.promptTokens(prompt, room)
+	if err != nil {
+		return fail(err)
+	}
+	s, err := g.atOnce(ctx, append(ids, tokens...))
+	if err != nil {
+		return fail(err)
+	}
+	dims := g.Dims()
+	for at := len(ids) - 1; at < len(ids)+len(tokens); at++ {
+		state := s.hidden[at*dims : (at+1)*dims]
+		if !finite(state) {
+			return fail(fmt.Errorf("hidden state %d is not finite", at))
+		}
+		hidden = append(hidden, append([]float32(nil), state...))
+	}
+	return hidden, len(ids) + len(tokens), cut, nil
+}
+
+// AnswerTokens returns the tokens of an answer as they follow the prompt, from which white space parts it, without an end
+// token: those that prompt and answer together have behind the prompt's. Where the prompt's last token would change, the
+// answer is tokenized apart.
+func (g *Generator) AnswerTokens(prompt, answer string) ([]int64, error) {
+	gap := " "
+	if before, _ := utf8.DecodeLastRuneInString(prompt); prompt == "" || unicode.IsSpace(before) {
+		gap = ""
+	}
+	encode := func(text string) ([]int64, error) {
+		e, err := g.tokenizer.Encode(text, tokenizer.Options{WithoutSpecials: true})
+		if err != nil {
+			return nil, fmt.Errorf("onnx: %s: %w", g.checkpoint.Tokenizer, err)
+		}
+		return e.IDs, nil
+	}
+	before, err := encode(prompt)
+	if err != nil {
+		return nil, err
+	}
+	both, err := encode(prompt + gap + answer)
+	if err != nil {
+		return nil, err
+	}
+	if len(both) >= len(before) && slices.Equal(both[:len(before)], before) {
+		return both[len(before):], nil
+	}
+	return encode(answer)
+}
+
+// Ends are the tokens that end a text, ascending; none where the checkpoint's files name none.
+func (g *Generator) Ends() []int64 { return slices.Sorted(maps.Keys(g.ends)) }
+
 // endToken is the smallest of the tokens that end a text.
 func (g *Generator) endToken() (int64, bool) {
-	smallest, ok := int64(0), false
-	for id := range g.ends {
-		if !ok || id < smallest {
-			smallest, ok = id, true
-		}
+	ends := g.Ends()
+	if len(ends) == 0 {
+		return 0, false
 	}
-	return smallest, ok
+	return ends[0], true
 }
 
 // largest is the index of the largest value, the first of equals.

@@ -190,3 +190,69 @@ func TestCapital(t *testing.T) {
 		}
 	}
 }
+
+// TestStates goes on from the middle of an answer and asks for its states in one step: both must meet what greedy
+// decoding computes token by token.
+func TestStates(t *testing.T) {
+	for _, name := range []string{"llama-tiny", "gpt2-logits-tiny"} {
+		g := openGenerator(t, fixtureDir(name), Options{})
+		g.ends = nil // no early end
+		const prompt, room = "The weak model says", 6
+		whole, err := g.Greedy(t.Context(), prompt, GreedyOptions{MaxTokens: room})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rest, err := g.Greedy(t.Context(), prompt, GreedyOptions{MaxTokens: room, Start: whole.Tokens[:2]})
+		if err != nil || !slices.Equal(rest.Tokens, whole.Tokens[2:]) {
+			t.Errorf("%s: goes on with %v, want %v (%v)", name, rest.Tokens, whole.Tokens[2:], err)
+		}
+		states, fed, cut, err := g.States(t.Context(), prompt, whole.Tokens[:room-1], room)
+		if err != nil || cut || fed <= room || len(states) != room {
+			t.Fatalf("%s: %d states of %d tokens, %v", name, len(states), fed, err)
+		}
+		for i, want := range whole.Hidden {
+			for j := range want {
+				if math.Abs(float64(states[i][j]-want[j])) > 1e-5 {
+					t.Fatalf("%s: state %d differs at %d: %v, step by step %v", name, i, j, states[i][j], want[j])
+				}
+			}
+		}
+		long := strings.Repeat("many words ", 100)
+		if _, _, cut, err := g.States(t.Context(), long, nil, room); err != nil || !cut {
+			t.Errorf("%s: long prompt: truncated %v, %v", name, cut, err)
+		}
+		if _, _, _, err := g.States(t.Context(), prompt, whole.Tokens, room-1); err == nil {
+			t.Errorf("%s: an answer longer than its room", name)
+		}
+		if _, err := g.Greedy(t.Context(), prompt, GreedyOptions{MaxTokens: 2, Start: whole.Tokens[:2]}); err == nil {
+			t.Errorf("%s: nothing is left to make", name)
+		}
+	}
+}
+
+// TestAnswerTokens puts an answer behind prompts with and without a blank at their end; the tokens must read as the
+// answer, and not depend on the prompt.
+func TestAnswerTokens(t *testing.T) {
+	for _, name := range []string{"llama-tiny", "gpt2-logits-tiny"} {
+		g := openGenerator(t, fixtureDir(name), Options{})
+		var first []int64
+		for _, prompt := range []string{"Is it?", "The weak model says:"} {
+			tokens, err := g.AnswerTokens(prompt, "yes it is")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if text, err := g.Tokenizer().Decode(tokens, true); err != nil || strings.TrimSpace(text) != "yes it is" {
+				t.Errorf("%s: %v reads %q (%v)", name, tokens, text, err)
+			}
+			if first == nil {
+				first = tokens
+			}
+			if !slices.Equal(tokens, first) {
+				t.Errorf("%s: %v behind %q, %v behind another", name, tokens, prompt, first)
+			}
+		}
+		if ends := g.Ends(); len(ends) != 1 {
+			t.Errorf("%s: ends %v", name, ends)
+		}
+	}
+}

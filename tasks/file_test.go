@@ -191,6 +191,26 @@ func TestDuplicatesAndContradictions(t *testing.T) {
 	}
 }
 
+// Which of two copies comes first does not matter, even where they differ in group and in soft label.
+func TestCopiesMergeInAnyOrder(t *testing.T) {
+	dir := t.TempDir()
+	rows := lines("", "row %d\t0.%[2]d1\tp%[1]d\n", 20)
+	copies := []string{"row 0\t0.3\tb\n", "row 0\t0.2\ta\n"}
+	var got [2]*Data
+	for i := range got {
+		write(t, dir, "x.tsv", "text\tlabel\tpage\n"+copies[i]+rows+copies[1-i]+"other\t0.9\tz\n")
+		got[i] = load(t, write(t, dir, "x.yaml", "train: x.tsv\nsoft: true\ngroup: page\n"))
+	}
+	if !reflect.DeepEqual(got[0].Pool, got[1].Pool) {
+		t.Error("the order of the copies matters")
+	}
+	for _, e := range got[0].Pool {
+		if e.Texts[0] == "row 0" && (e.Group != "x a" || e.Gold[1] != 0.17) {
+			t.Errorf("the copies became %+v", e)
+		}
+	}
+}
+
 // What the test part has, or what shares its group, is not trained on.
 func TestTrainingPartLosesWhatTheTestPartHas(t *testing.T) {
 	dir := t.TempDir()

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"w2s/fixtures"
 	"w2s/harness"
 	"w2s/harness/head"
 	"w2s/internal/catalog"
@@ -63,6 +64,7 @@ func (a *app) catalog() (*catalog.Catalog, error) {
 	}
 	c, err := catalog.Open(catalog.Options{
 		CacheDir: a.cache, Offline: a.offline, Local: a.local, Report: a.progress(), Static: onnx.BuildStatic,
+		Embedded: fixtures.Checkpoints(),
 	})
 	a.store = c
 	return c, err

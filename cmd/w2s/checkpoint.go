@@ -77,5 +77,5 @@ func countTokens(c *onnx.Checkpoint, texts []string) ([]int, error) {
 
 // openFeatures opens the feature cache below the cache folder.
 func openFeatures(c *catalog.Catalog) (*feature.Cache, error) {
-	return feature.Open(filepath.Join(c.CacheDir(), "features"))
+	return feature.Open(filepath.Join(c.CacheDir(), featuresFolder))
 }

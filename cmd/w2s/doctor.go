@@ -24,6 +24,9 @@ func newDoctorCommand(a *app) *cobra.Command {
 		Long: `Looks for the ONNX Runtime library, the checkpoints and the data, verifies what
 is there, and names a way out for each fault. It fails when the default
 experiment could not run here.`,
+		Example: `  w2s doctor
+  w2s doctor --full
+  w2s doctor --fix                          fetch the ONNX Runtime library`,
 		RunE: a.closing(func(ctx context.Context, _ []string) error {
 			c, err := a.catalog()
 			if err != nil {
@@ -154,9 +157,9 @@ func (a *app) examineFeatures(c *catalog.Catalog, r *findings) error {
 		health, err := cache.Verify(p.Folder)
 		switch {
 		case err != nil:
-			r.fault("features "+p.Folder, err.Error(), "remove the folder: its texts are encoded again")
+			r.fault("features "+p.Folder, err.Error(), "w2s cache remove "+p.Folder+": its texts are encoded again")
 		case !health.Sound():
-			r.missing("features "+p.Folder, featureFaults(health), "nothing to do: damaged rows are encoded again")
+			r.missing("features "+p.Folder, featureFaults(health), "nothing to do: damaged rows are encoded again (w2s cache verify names them, w2s cache compact drops them)")
 		default:
 			r.good("features "+p.Folder, fmt.Sprintf("%d rows, %s", p.Rows, size(p.Bytes)))
 		}

@@ -93,8 +93,11 @@ came from the weak floor to the strong ceiling.`,
 		newStudyCommand(a),
 		newTableCommand(a),
 		newReportCommand(a),
+		newEncodeCommand(a),
 		newModelsCommand(a),
 		newTasksCommand(a),
+		newCacheCommand(a),
+		newBenchCommand(a),
 		newDoctorCommand(a),
 	)
 	usageArgs(root)

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"w2s/harness"
+	"w2s/harness/table"
+	"w2s/internal/progress"
+	"w2s/onnx"
+)
+
+func newBenchCommand(a *app) *cobra.Command {
+	c := &cobra.Command{
+		Use:     "bench",
+		Short:   "How fast this machine is",
+		Example: "  w2s bench encode --model e5-small-v2",
+	}
+	c.AddCommand(newBenchEncode(a))
+	return c
+}
+
+// A benchRow is the speed of one checkpoint over several rounds.
+type benchRow struct {
+	Model   string       `json:"model"`
+	Threads int          `json:"threads"` // 0: all
+	Rounds  []onnx.Speed `json:"rounds"`
+	Texts   rate         `json:"texts_per_second"`
+	Tokens  rate         `json:"tokens_per_second"`
+}
+
+// A rate sums up a speed over rounds.
+type rate struct {
+	Median float64 `json:"median"`
+	Least  float64 `json:"least"`
+	Most   float64 `json:"most"`
+	Rounds int     `json:"rounds"`
+}
+
+func newRate(rates []float64) rate {
+	sorted := slices.Sorted(slices.Values(rates))
+	n := len(sorted)
+	return rate{Median: (sorted[(n-1)/2] + sorted[n/2]) / 2, Least: sorted[0], Most: sorted[n-1], Rounds: n}
+}
+
+func newBenchEncode(a *app) *cobra.Command {
+	var models []string
+	var task, file string
+	var limit, rounds int
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "encode",
+		Short: "Texts and tokens a second, from text to vector, without the cache",
+		Long: `Encodes the same texts several times, tokenization included, and prints the median
+rate and its range. The cache is neither read nor written. Several checkpoints take
+turns, so that what else the machine does falls on all of them.`,
+		Example: `  w2s bench encode
+  w2s bench encode --model ./my-checkpoint --file lines.txt --rounds 5
+  w2s bench encode --model all-MiniLM-L6-v2 --model all-MiniLM-L6-v2-q --threads 1 --json`,
+		RunE: a.closing(func(ctx context.Context, _ []string) error {
+			if rounds < 1 || limit < 1 {
+				return usagef("--rounds %d, --limit %d: want 1 or more", rounds, limit)
+			}
+			texts, err := a.benchTexts(ctx, task, file)
+			if err != nil {
+				return err
+			}
+			opened, err := a.models(ctx, models)
+			if err != nil {
+				return err
+			}
+			rows, err := a.measure(ctx, opened, spread(texts, limit), rounds)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return a.printJSON(rows)
+			}
+			return table.Write(a.out, "text", benchTable(rows))
+		}),
+	}
+	fs := c.Flags()
+	fs.StringArrayVar(&models, "model", []string{defaultStrong}, "`checkpoint`: a name (w2s models list), hf:ORG/NAME, or a folder (repeatable)")
+	fs.StringVar(&task, "task", defaultTasks[0], "texts of this `task`")
+	fs.StringVar(&file, "file", "", "texts of this `file`, one a line, instead of a task's")
+	fs.IntVar(&limit, "limit", 1000, "texts to take, evenly over all of them")
+	fs.IntVar(&rounds, "rounds", 3, "how often to encode them")
+	fs.BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+// benchTexts are the lines of a file, or the distinct texts of a task.
+func (a *app) benchTexts(ctx context.Context, task, file string) ([]string, error) {
+	if file != "" {
+		return readLines(file)
+	}
+	list, err := openTasks([]string{task})
+	if err != nil {
+		return nil, err
+	}
+	c, err := a.catalog()
+	if err != nil {
+		return nil, err
+	}
+	return harness.AllTexts(ctx, c, list[0])
+}
+
+// readLines reads a file's lines, without the empty ones.
+func readLines(path string) ([]string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("bench: %w", err)
+	}
+	defer f.Close()
+	var lines []string
+	s := bufio.NewScanner(f)
+	s.Buffer(nil, 16<<20)
+	for s.Scan() {
+		if line := strings.TrimSuffix(s.Text(), "\r"); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	if err := s.Err(); err != nil {
+		return nil, fmt.Errorf("bench: %s: %w", path, err)
+	}
+	if len(lines) == 0 {
+		return nil, fmt.Errorf("bench: %s holds no text", path)
+	}
+	return lines, nil
+}
+
+// spread takes n texts evenly over all, so that a file that is sorted is no other than one that is not.
+func spread(texts []string, n int) []string {
+	if n >= len(texts) {
+		return texts
+	}
+	some := make([]string, n)
+	for i := range some {
+		some[i] = texts[i*len(texts)/n]
+	}
+	return some
+}
+
+// measure lets the models take turns.
+func (a *app) measure(ctx context.Context, models []harness.Model, texts []string, rounds int) ([]benchRow, error) {
+	rows := make([]benchRow, len(models))
+	bar := a.progress().Start("bench encode", int64(rounds*len(models)), progress.Items)
+	defer bar.Done()
+	for range rounds {
+		for i, m := range models {
+			enc, ok := m.Encoder.(*onnx.Encoder)
+			if !ok {
+				return nil, errors.New("bench: " + m.Name + " is no ONNX checkpoint")
+			}
+			s, err := onnx.MeasureSpeed(ctx, enc, texts)
+			if err != nil {
+				return nil, fmt.Errorf("bench: %s: %w", m.Name, err)
+			}
+			rows[i].Rounds = append(rows[i].Rounds, s)
+			bar.Add(1)
+		}
+	}
+	for i, m := range models {
+		var texts, tokens []float64
+		for _, s := range rows[i].Rounds {
+			texts, tokens = append(texts, s.TextsPerSecond()), append(tokens, s.TokensPerSecond())
+		}
+		rows[i].Model, rows[i].Threads = m.Name, a.threads
+		rows[i].Texts, rows[i].Tokens = newRate(texts), newRate(tokens)
+	}
+	return rows, nil
+}
+
+func benchTable(rows []benchRow) *table.Table {
+	t := &table.Table{Name: "speed", Columns: []table.Column{{Name: "model"}, {Name: "texts", Numeric: true}, {Name: "tokens", Numeric: true},
+		{Name: "truncated", Numeric: true}, {Name: "load s", Numeric: true}, {Name: "texts/s", Numeric: true}, {Name: "tokens/s", Numeric: true}}}
+	for _, r := range rows {
+		first := r.Rounds[0]
+		t.Add(r.Model, fmt.Sprint(first.Texts), fmt.Sprint(first.Tokens), fmt.Sprint(first.Truncated),
+			fmt.Sprintf("%.2f", first.Load.Seconds()), r.Texts.String(), r.Tokens.String())
+	}
+	t.Notes = []string{fmt.Sprintf("median and range of %d rounds; texts/s and tokens/s without the load", len(rows[0].Rounds))}
+	return t
+}
+
+func (q rate) String() string {
+	digits := 0
+	if q.Least < 100 {
+		digits = 1
+	}
+	if math.IsInf(q.Most, 0) {
+		return "–"
+	}
+	return fmt.Sprintf("%.*f [%.*f, %.*f]", digits, q.Median, digits, q.Least, digits, q.Most)
+}

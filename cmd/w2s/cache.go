@@ -1,0 +1,321 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"w2s/harness/feature"
+	"w2s/harness/table"
+)
+
+// featuresFolder holds the feature cache, below the cache folder.
+const featuresFolder = "features"
+
+func newCacheCommand(a *app) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "cache",
+		Short: "The feature cache: list, verify, compact, merge, remove",
+		Long: `The feature cache holds a vector for every text and encoder, below the cache folder
+in features/KEY. The key is a digest of all that changes a vector. Rows carry
+checksums: damaged ones are never used, their texts are encoded again.`,
+		Example: `  w2s cache list
+  w2s cache verify
+  w2s cache compact --model e5-small-v2
+  w2s cache merge /mnt/node1/cache /mnt/node2/cache
+  w2s cache remove --model ./old-checkpoint`,
+	}
+	c.AddCommand(newCacheList(a), newCacheVerify(a), newCacheCompact(a), newCacheMerge(a), newCacheRemove(a))
+	return c
+}
+
+// A partChoice picks parts of the cache: by the start of their keys, and by checkpoints.
+type partChoice struct{ models []string }
+
+func (p *partChoice) register(fs *pflag.FlagSet) {
+	fs.StringArrayVar(&p.models, "model", nil, "the part of this `checkpoint` (repeatable)")
+}
+
+// parts are the chosen parts; all where nothing was chosen.
+func (p *partChoice) parts(ctx context.Context, a *app, cache *feature.Cache, keys []string) ([]feature.Part, error) {
+	all, err := cache.List()
+	if err != nil || len(keys)+len(p.models) == 0 {
+		return all, err
+	}
+	var chosen []feature.Part
+	var faults []error
+	add := func(what string, found []feature.Part) {
+		switch {
+		case len(found) == 0:
+			faults = append(faults, fmt.Errorf("cache: %s: nothing in %s (w2s cache list shows what is there)", what, cache.Dir()))
+		case len(found) > 1:
+			faults = append(faults, usagef("cache: %s: begins the keys of %d parts", what, len(found)))
+		case !slices.ContainsFunc(chosen, func(c feature.Part) bool { return c.Folder == found[0].Folder }):
+			chosen = append(chosen, found[0])
+		}
+	}
+	for _, key := range keys {
+		add(key, slices.DeleteFunc(slices.Clone(all), func(f feature.Part) bool { return !strings.HasPrefix(f.Folder, key) }))
+	}
+	models, err := a.models(ctx, p.models)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range models {
+		add(m.Name, slices.DeleteFunc(slices.Clone(all), func(f feature.Part) bool { return f.Key != m.Encoder.Key() }))
+	}
+	return chosen, errors.Join(faults...)
+}
+
+// features opens the feature cache of the cache folder.
+func (a *app) features() (*feature.Cache, error) {
+	c, err := a.catalog()
+	if err != nil {
+		return nil, err
+	}
+	return openFeatures(c)
+}
+
+// A cachePart is a part of the cache as list shows it.
+type cachePart struct {
+	Key      string `json:"key"`
+	Dims     int    `json:"dims"`
+	Rows     int64  `json:"rows"`
+	Files    int    `json:"files"`
+	Bytes    int64  `json:"bytes"`
+	Modified string `json:"modified"`
+	Fault    string `json:"fault,omitempty"`
+}
+
+func newCacheList(a *app) *cobra.Command {
+	var choice partChoice
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "list [KEY...]",
+		Short: "What the feature cache holds, by encoder",
+		Example: `  w2s cache list
+  w2s cache list --model e5-small-v2 --json`,
+		Args: cobra.ArbitraryArgs,
+		RunE: a.closing(func(ctx context.Context, keys []string) error {
+			cache, err := a.features()
+			if err != nil {
+				return err
+			}
+			parts, err := choice.parts(ctx, a, cache, keys)
+			if err != nil {
+				return err
+			}
+			rows := []cachePart{}
+			t := &table.Table{Columns: []table.Column{{Name: "key"}, {Name: "dims", Numeric: true}, {Name: "rows", Numeric: true},
+				{Name: "files", Numeric: true}, {Name: "size", Numeric: true}, {Name: "last written"}}}
+			for _, p := range parts {
+				row := cachePart{Key: p.Folder, Dims: p.Dims, Rows: p.Rows, Files: p.Files, Bytes: p.Bytes, Modified: p.Modified.UTC().Format("2006-01-02 15:04")}
+				if p.Fault != nil {
+					row.Fault = p.Fault.Error()
+					t.Notes = append(t.Notes, row.Fault)
+				}
+				rows = append(rows, row)
+				t.Add(row.Key, fmt.Sprint(row.Dims), fmt.Sprint(row.Rows), fmt.Sprint(row.Files), size(row.Bytes), row.Modified)
+			}
+			if asJSON {
+				return a.printJSON(rows)
+			}
+			t.Notes = append(t.Notes, fmt.Sprintf("%d encoders in %s", len(parts), cache.Dir()))
+			return table.Write(a.out, "text", t)
+		}),
+	}
+	choice.register(c.Flags())
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+func newCacheVerify(a *app) *cobra.Command {
+	var choice partChoice
+	c := &cobra.Command{
+		Use:   "verify [KEY...]",
+		Short: "Read every row and check it; name what is damaged",
+		Long: `Reads every row and checks it against its checksum. Damage is named by file and
+row, and makes the command fail. Nothing is lost that cannot be made again:
+texts of damaged rows are encoded when they are next needed.`,
+		Example: `  w2s cache verify
+  w2s cache verify --model e5-small-v2`,
+		Args: cobra.ArbitraryArgs,
+		RunE: a.closing(func(ctx context.Context, keys []string) error {
+			cache, err := a.features()
+			if err != nil {
+				return err
+			}
+			parts, err := choice.parts(ctx, a, cache, keys)
+			if err != nil {
+				return err
+			}
+			var faults []error
+			for _, p := range parts {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				health, err := cache.Verify(p.Folder)
+				switch {
+				case err != nil:
+					faults = append(faults, fmt.Errorf("%w (w2s cache remove %s: its texts are encoded again)", err, p.Folder))
+				case !health.Sound():
+					faults = append(faults, healthFaults(filepath.Join(cache.Dir(), p.Folder), health)...)
+					faults = append(faults, fmt.Errorf("cache: %s: %s (w2s cache compact %s drops them; their texts are encoded again)", p.Folder, featureFaults(health), p.Folder))
+				default:
+					fmt.Fprintf(a.out, "%s: good: %d texts, %d repeated rows\n", p.Folder, health.Texts, health.Repeated)
+				}
+			}
+			return errors.Join(faults...)
+		}),
+	}
+	choice.register(c.Flags())
+	return c
+}
+
+// healthFaults names the damage of a part, the first places of it where there are many.
+func healthFaults(dir string, h feature.Health) []error {
+	const most = 20
+	var faults []error
+	for i, d := range h.Damaged {
+		if i == most {
+			faults = append(faults, fmt.Errorf("cache: %s: %d more damaged places", dir, len(h.Damaged)-most))
+			break
+		}
+		faults = append(faults, fmt.Errorf("cache: %s", filepath.Join(dir, d.String())))
+	}
+	for _, name := range h.Torn {
+		faults = append(faults, fmt.Errorf("cache: %s: ends within a row (its writer was stopped)", filepath.Join(dir, name)))
+	}
+	return faults
+}
+
+func newCacheCompact(a *app) *cobra.Command {
+	var choice partChoice
+	c := &cobra.Command{
+		Use:   "compact [KEY...]",
+		Short: "Write the intact rows of each encoder to one file, each text once",
+		Long: `Drops damaged and repeated rows and torn tails. Killed half way, it leaves all
+rows in place. It refuses while a process writes to the part.`,
+		Example: `  w2s cache compact
+  w2s cache compact --model e5-small-v2`,
+		Args: cobra.ArbitraryArgs,
+		RunE: a.closing(func(ctx context.Context, keys []string) error {
+			cache, err := a.features()
+			if err != nil {
+				return err
+			}
+			parts, err := choice.parts(ctx, a, cache, keys)
+			if err != nil {
+				return err
+			}
+			var faults []error
+			for _, p := range parts {
+				health, err := cache.Compact(ctx, p.Folder)
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
+				if err != nil {
+					faults = append(faults, err)
+					continue
+				}
+				fmt.Fprintf(a.out, "%s: %d texts; dropped: %d repeated rows, %s\n", p.Folder, health.Texts, health.Repeated, featureFaults(health))
+			}
+			return errors.Join(faults...)
+		}),
+	}
+	choice.register(c.Flags())
+	return c
+}
+
+func newCacheMerge(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "merge FOLDER...",
+		Short: "Take over the rows of other cache folders, such as those of shards",
+		Long: `Copies what the feature caches of other cache folders hold and this one does not:
+intact rows, each text once. The other folders are only read. To do it again adds
+nothing; killed half way, the same command goes on.`,
+		Example: `  w2s cache merge /mnt/node1/cache /mnt/node2/cache
+  w2s cache merge --cache ./together ./shard1 ./shard2`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: a.closing(func(ctx context.Context, dirs []string) error {
+			cache, err := a.features()
+			if err != nil {
+				return err
+			}
+			var faults []error
+			for _, dir := range dirs {
+				merged, err := mergeFolder(ctx, cache, dir)
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
+				for _, m := range merged {
+					fmt.Fprintf(a.out, "%s: %s: %d texts taken over, %d were there, %d damaged rows left behind\n", dir, m.Folder, m.Copied, m.Had, len(m.Damaged))
+				}
+				if err != nil {
+					faults = append(faults, err)
+				}
+			}
+			return errors.Join(faults...)
+		}),
+	}
+}
+
+// mergeFolder merges the feature cache below a cache folder. A folder without one is a slip, not an empty cache.
+func mergeFolder(ctx context.Context, cache *feature.Cache, dir string) ([]feature.Merged, error) {
+	other, err := feature.Open(filepath.Join(dir, featuresFolder))
+	if err != nil {
+		return nil, err
+	}
+	parts, err := other.List()
+	if err != nil {
+		return nil, err
+	}
+	if len(parts) == 0 {
+		return nil, fmt.Errorf("cache: %s holds no features (want a cache folder, one with %s in it)", dir, featuresFolder)
+	}
+	return cache.Merge(ctx, other)
+}
+
+func newCacheRemove(a *app) *cobra.Command {
+	var choice partChoice
+	var all bool
+	c := &cobra.Command{
+		Use:   "remove [KEY...]",
+		Short: "Delete the vectors of encoders; they are made again when they are needed",
+		Example: `  w2s cache remove --model ./old-checkpoint
+  w2s cache remove 3f9a
+  w2s cache remove --all`,
+		Args: cobra.ArbitraryArgs,
+		RunE: a.closing(func(ctx context.Context, keys []string) error {
+			if chosen := len(keys)+len(choice.models) > 0; chosen == all {
+				return usagef("cache remove: want keys or --model, or else --all")
+			}
+			cache, err := a.features()
+			if err != nil {
+				return err
+			}
+			parts, err := choice.parts(ctx, a, cache, keys)
+			if err != nil {
+				return err
+			}
+			var faults []error
+			for _, p := range parts {
+				if err := cache.Remove(p.Folder); err != nil {
+					faults = append(faults, err)
+					continue
+				}
+				fmt.Fprintf(a.out, "%s: removed, %d rows, %s\n", p.Folder, p.Rows, size(p.Bytes))
+			}
+			return errors.Join(faults...)
+		}),
+	}
+	choice.register(c.Flags())
+	c.Flags().BoolVar(&all, "all", false, "everything")
+	return c
+}

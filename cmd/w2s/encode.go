@@ -1,0 +1,270 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"w2s/harness"
+	"w2s/harness/feature"
+	"w2s/harness/table"
+	"w2s/internal/progress"
+	"w2s/tasks"
+)
+
+// An encodeFlags says which texts to encode, and who does it.
+type encodeFlags struct {
+	tasks, models      []string
+	seeds, train, test int
+	all                bool
+	shard              string
+	json               bool
+	cluster            clusterFlags
+}
+
+// An encodeRow is what was done for one task and model.
+type encodeRow struct {
+	Task      string  `json:"task"`
+	Model     string  `json:"model"`
+	Shard     string  `json:"shard,omitempty"`
+	Texts     int     `json:"texts"` // distinct, of this shard
+	Cached    int     `json:"cached"`
+	Encoded   int     `json:"encoded"`
+	Truncated int     `json:"truncated"`
+	Tokens    int     `json:"tokens"` // fed to the model now
+	Seconds   float64 `json:"seconds"`
+}
+
+func newEncodeCommand(a *app) *cobra.Command {
+	var f encodeFlags
+	c := &cobra.Command{
+		Use:   "encode",
+		Short: "Fill the feature cache ahead of a run: on this machine, in shards, or on a cluster",
+		Long: `Encodes the texts that run, sweep, chain and study need for the same tasks, models
+and sizes, and no others. The vectors go to the feature cache as they come; memory
+does not grow with their number. Stopped or killed at any moment, the same command
+goes on from there.
+
+With --shard i/n only the texts of one of n shards are encoded. A text's shard
+follows from its content, so shards never overlap, and shards that share a cache
+folder need nothing more. Caches of other machines come together with
+w2s cache merge.
+
+With --slurm N or --kubernetes N nothing is encoded: the script of an array job
+with a task for each shard, or the manifest of an Indexed Job, is printed
+(or handed to sbatch with --submit).`,
+		Example: `  w2s encode --task movies --model e5-small-v2
+  w2s encode --task movies --task tweets --model all-MiniLM-L6-v2 --model e5-small-v2 --train 4000
+  w2s encode --task my.jsonl --model ./my-checkpoint --all-texts --shard 2/8
+  w2s encode --task movies --model e5-small-v2 --slurm 8 --submit --sbatch=--cpus-per-task=4
+  w2s encode --task movies --model e5-small-v2 --kubernetes 8 --image my/w2s:1 --claim w2s-cache`,
+	}
+	fs := c.Flags()
+	fs.StringArrayVar(&f.tasks, "task", defaultTasks, "`task` by name, or a file with text and label (repeatable)")
+	fs.StringArrayVar(&f.models, "model", []string{defaultWeak, defaultStrong}, "`checkpoint`: a name (w2s models list), hf:ORG/NAME, or a folder (repeatable)")
+	fs.IntVar(&f.train, "train", 0, "training examples of the run, both halves together (default: 2000, or all there are)")
+	fs.IntVar(&f.test, "test", 0, "test examples of the run (default: 800, or a quarter of small data)")
+	fs.IntVar(&f.seeds, "seeds", 3, "seeds of the run; they cut the same texts in other ways")
+	fs.BoolVar(&f.all, "all-texts", false, "all texts of the tasks, whatever sizes a run will take")
+	fs.StringVar(&f.shard, "shard", "", "only shard `i/n`, from 1/n to n/n")
+	fs.BoolVar(&f.json, "json", false, "print what was done as JSON")
+	f.cluster.register(fs)
+	c.RunE = a.closing(func(ctx context.Context, _ []string) error {
+		shard, err := parseShard(f.shard)
+		if err != nil {
+			return err
+		}
+		if f.seeds < 1 {
+			return usagef("--seeds %d: want 1 or more", f.seeds)
+		}
+		if err := f.cluster.check(f.shard); err != nil {
+			return err
+		}
+		list, err := openTasks(f.tasks)
+		if err != nil {
+			return err
+		}
+		if f.cluster.kubernetes > 0 { // its checkpoints and data are where its pods run
+			return a.writeKubernetes(&f.cluster, c.Flags())
+		}
+		models, err := a.models(ctx, f.models)
+		if err != nil {
+			return err
+		}
+		e := encoding{app: a, flags: &f, models: models, shard: shard}
+		if f.cluster.slurm > 0 {
+			if err := e.forecast(ctx, list); err != nil {
+				return err
+			}
+			return a.writeSlurm(ctx, &f.cluster, c.Flags())
+		}
+		return e.run(ctx, list)
+	})
+	return c
+}
+
+// A shard is one of several parts of all texts; the zero value is all of them.
+type shard struct{ number, of int } // number counts from 1
+
+func (s shard) String() string {
+	if s.of == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d/%d", s.number, s.of)
+}
+
+func (s shard) texts(texts []string) ([]string, error) {
+	if s.of == 0 {
+		return texts, nil
+	}
+	return feature.Shard(texts, s.number-1, s.of)
+}
+
+func parseShard(text string) (shard, error) {
+	if text == "" {
+		return shard{}, nil
+	}
+	number, of, ok := strings.Cut(text, "/")
+	i, errI := strconv.Atoi(number)
+	n, errN := strconv.Atoi(of)
+	if !ok || errI != nil || errN != nil || i < 1 || i > n {
+		return shard{}, usagef("--shard %q: want i/n with i from 1 to n, such as 1/8", text)
+	}
+	return shard{i, n}, nil
+}
+
+// An encoding fills the cache with the texts of tasks under models.
+type encoding struct {
+	*app
+	flags  *encodeFlags
+	models []harness.Model
+	shard  shard
+}
+
+// texts lists what of a task is to be encoded, in all shards together.
+func (e *encoding) texts(ctx context.Context, task tasks.Task) ([]string, error) {
+	c, err := e.catalog()
+	if err != nil {
+		return nil, err
+	}
+	if e.flags.all {
+		return harness.AllTexts(ctx, c, task)
+	}
+	cfg := harness.Config{Train: e.flags.train, Test: e.flags.test}
+	for s := range e.flags.seeds {
+		cfg.Seeds = append(cfg.Seeds, uint64(s))
+	}
+	return harness.TaskTexts(ctx, cfg, c, task)
+}
+
+// run encodes. A task that cannot be loaded does not cost the others.
+func (e *encoding) run(ctx context.Context, list []tasks.Task) error {
+	c, err := e.catalog()
+	if err != nil {
+		return err
+	}
+	cache, err := openFeatures(c)
+	if err != nil {
+		return err
+	}
+	var rows []encodeRow
+	var faults []error
+	for _, task := range list {
+		texts, err := e.texts(ctx, task)
+		if err == nil {
+			texts, err = e.shard.texts(texts)
+		}
+		for i := 0; i < len(e.models) && err == nil; i++ {
+			var row encodeRow
+			if row, err = e.fill(ctx, cache, task.Info().Name, e.models[i], texts); err == nil {
+				rows = append(rows, row)
+			}
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			faults = append(faults, err)
+		}
+	}
+	if e.flags.json {
+		return errors.Join(append(faults, e.printJSON(rows))...)
+	}
+	if len(rows) > 0 {
+		faults = append(faults, table.Write(e.out, "text", encodeTable(rows)))
+	}
+	return errors.Join(faults...)
+}
+
+// fill has the cache filled with texts under a progress bar.
+func (e *encoding) fill(ctx context.Context, cache *feature.Cache, task string, m harness.Model, texts []string) (encodeRow, error) {
+	row := encodeRow{Task: task, Model: m.Name, Shard: e.shard.String(), Texts: len(texts)}
+	var bar progress.Task
+	shown, start := 0, time.Now()
+	sum, err := cache.Fill(ctx, m.Encoder, texts, func(done, total, _ int) {
+		if bar == nil { // only where there is something to encode
+			bar = e.progress().Start(fmt.Sprintf("encode %s, %s", task, m.Name), int64(total), progress.Items)
+		}
+		bar.Add(int64(done - shown))
+		shown = done
+	})
+	if bar != nil {
+		bar.Done()
+	}
+	for _, w := range sum.Warnings {
+		e.progress().Print("note: " + w)
+	}
+	if err != nil {
+		return row, fmt.Errorf("encode: task %s, %s: %w", task, m.Name, err)
+	}
+	row.Cached, row.Encoded, row.Truncated, row.Tokens = sum.Cached, sum.Encoded, sum.Truncated, sum.Tokens
+	row.Seconds = time.Since(start).Seconds()
+	return row, nil
+}
+
+// forecast loads the tasks, which also brings their data here before shards ask for it, and says what is to be done.
+func (e *encoding) forecast(ctx context.Context, list []tasks.Task) error {
+	c, err := e.catalog()
+	if err != nil {
+		return err
+	}
+	cache, err := openFeatures(c)
+	if err != nil {
+		return err
+	}
+	for _, task := range list {
+		texts, err := e.texts(ctx, task)
+		if err != nil {
+			return err
+		}
+		for _, m := range e.models {
+			missing, err := cache.Missing(m.Encoder, texts)
+			if err != nil {
+				return err
+			}
+			e.progress().Print(fmt.Sprintf("%s, %s: %d of %d texts to encode", task.Info().Name, m.Name, missing, len(texts)))
+		}
+	}
+	return nil
+}
+
+func encodeTable(rows []encodeRow) *table.Table {
+	t := &table.Table{Name: "encoded", Columns: []table.Column{{Name: "task"}, {Name: "model"}, {Name: "shard"}, {Name: "texts", Numeric: true},
+		{Name: "were there", Numeric: true}, {Name: "encoded", Numeric: true}, {Name: "truncated", Numeric: true}, {Name: "texts/s", Numeric: true}}}
+	for _, r := range rows {
+		rate, part := "–", r.Shard
+		if r.Encoded > 0 && r.Seconds > 0 {
+			rate = fmt.Sprintf("%.1f", float64(r.Encoded)/r.Seconds)
+		}
+		if part == "" {
+			part = "all"
+		}
+		t.Add(r.Task, r.Model, part, fmt.Sprint(r.Texts), fmt.Sprint(r.Cached), fmt.Sprint(r.Encoded), fmt.Sprint(r.Truncated), rate)
+	}
+	return t
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+// writeSlurm prints the script of an array job, or hands it to sbatch.
+func (a *app) writeSlurm(ctx context.Context, f *clusterFlags, flags *pflag.FlagSet) error {
+	if !f.submit {
+		return a.slurmScript(a.out, f, flags)
+	}
+	var script bytes.Buffer
+	if err := a.slurmScript(&script, f, flags); err != nil {
+		return err
+	}
+	sbatch, err := exec.LookPath("sbatch")
+	if err != nil {
+		return errors.New("encode: --submit: sbatch is not installed here (without --submit the script is printed: run sbatch with it on a login node)")
+	}
+	cmd := exec.CommandContext(ctx, sbatch, "--parsable")
+	var said bytes.Buffer
+	cmd.Stdin, cmd.Stderr = &script, &said
+	id, err := cmd.Output()
+	if err != nil {
+		return fmt.Errorf("encode: sbatch: %w: %s", err, strings.TrimSpace(said.String()))
+	}
+	// ID, or ID;CLUSTER
+	job, _, _ := strings.Cut(strings.TrimSpace(string(id)), ";")
+	_, err = fmt.Fprintf(a.out, "submitted batch job %s: %d shards, logs in w2s-encode-%s_*.log\n", job, f.slurm, job)
+	return err
+}
+
+// writeSlurmScript writes the script of an array job: each of its tasks is a shard.
+func writeSlurmScript(w io.Writer, program, dir string, f *clusterFlags, args []string) error {
+	if strings.ContainsAny(dir, "\"\r\n%") {
+		return fmt.Errorf("encode: --slurm: the folder's name %q cannot stand in a job script (change to another folder)", dir)
+	}
+	var quoted []string
+	for _, a := range args {
+		quoted = append(quoted, shellQuote(a))
+	}
+	var options strings.Builder
+	for _, o := range f.sbatch {
+		fmt.Fprintf(&options, "#SBATCH %s\n", o)
+	}
+	_, err := fmt.Fprintf(w, `#!/bin/bash
+# An array job that fills one feature cache, a shard a task. Written by w2s encode --slurm %[1]d.
+#SBATCH --job-name=w2s-encode
+#SBATCH --array=1-%[1]d
+#SBATCH --chdir="%[2]s"
+#SBATCH --output=w2s-encode-%%A_%%a.log
+#SBATCH --open-mode=append
+#SBATCH --requeue
+%[3]s
+code=0
+%[4]s %[5]s \
+  --threads="${SLURM_CPUS_PER_TASK:-0}" --shard="$SLURM_ARRAY_TASK_ID/%[1]d" || code=$?
+# Killed (128 and the signal's number): it goes on from what is in the cache. A fault of its own would only come again.
+if [ "$code" -gt 128 ] && [ "${SLURM_RESTART_COUNT:-0}" -lt 3 ]; then
+  echo "w2s was killed (exit code $code), back to the queue"
+  scontrol requeue "$SLURM_JOB_ID"
+fi
+exit "$code"
+`, f.slurm, dir, options.String(), shellQuote(program), strings.Join(quoted, " "))
+	return err
+}
+
+// shellQuote writes a word so that a shell reads it as it is.
+func shellQuote(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }
+
+// slurmScript is the script for the flags that the user gave. Data and checkpoints are in the cache by then, so shards
+// fetch nothing: nodes of a cluster often have no way out.
+func (a *app) slurmScript(w io.Writer, f *clusterFlags, flags *pflag.FlagSet) error {
+	program, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("encode: --slurm: %w", err)
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		return fmt.Errorf("encode: --slurm: %w", err)
+	}
+	c, err := a.catalog()
+	if err != nil {
+		return err
+	}
+	cache, err := filepath.Abs(c.CacheDir())
+	if err != nil {
+		return fmt.Errorf("encode: --slurm: %w", err)
+	}
+	args := append(shardArgs(flags, "cache", "offline", "threads"), "--cache="+cache, "--offline")
+	return writeSlurmScript(w, program, dir, f, args)
+}

@@ -61,6 +61,25 @@ func TestFormatsOfEarlierHarnesses(t *testing.T) {
 	}
 }
 
+// "None of the above" cannot be judged without the others, so such a question is asked with a wrong answer.
+func TestCosmosNoneOfTheAbove(t *testing.T) {
+	d := loadNamed(t, "cosmos_qa", Local(hubFixtures(), nil))
+	for _, e := range slices.Concat(d.Pool, d.Test) {
+		if argmax(e.Gold) == 1 && strings.Contains(e.Texts[0], "None of the above") {
+			t.Errorf("%q is asked as right", e.Texts[0])
+		}
+	}
+	ranked := loadNamed(t, "cosmos_qa-choices", Local(hubFixtures(), nil))
+	for _, e := range slices.Concat(ranked.Pool, ranked.Test) {
+		if strings.Contains(e.Texts[argmax(e.Gold)], "None of the above") {
+			t.Errorf("%q is ranked first", e.Texts)
+		}
+	}
+	if len(ranked.Pool)+len(ranked.Test) >= len(d.Pool)+len(d.Test) {
+		t.Error("the fixture holds no such question")
+	}
+}
+
 // Every built-in task keeps the promises of the package.
 func TestConformance(t *testing.T) {
 	names := map[string]bool{}

@@ -57,7 +57,7 @@ func Lookup(name string) (Task, error) {
 		return t, nil
 	}
 	names := Names()
-	if near := nearest(name, names); near != "" {
+	if near := suggest.Nearest(name, names); near != "" {
 		return nil, fmt.Errorf("tasks: unknown task %q (did you mean %q? have: %s)", name, near, strings.Join(names, ", "))
 	}
 	return nil, fmt.Errorf("tasks: unknown task %q (have: %s; or a file: .jsonl, .csv, .tsv, .parquet, .yaml)", name, strings.Join(names, ", "))
@@ -111,19 +111,4 @@ func looksLikeFile(ref string) bool {
 	}
 	info, err := os.Stat(ref)
 	return err == nil && !info.IsDir()
-}
-
-// nearest returns the known name that was probably meant: by its spelling, or because it starts like the name given; ""
-// where there is none.
-func nearest(name string, known []string) string {
-	name = strings.ToLower(name)
-	if near := suggest.Nearest(name, known); near != "" {
-		return near
-	}
-	for _, k := range known {
-		if len(name) >= 3 && strings.HasPrefix(k, name) {
-			return k
-		}
-	}
-	return ""
 }

@@ -20,7 +20,7 @@ func TestLookup(t *testing.T) {
 	}
 	for wrong, want := range map[string]string{
 		"twets": `did you mean "tweets"?`, "moveis": `did you mean "movies"?`, "SST2": `did you mean "sst2"?`, "edit": `did you mean "editorials"?`,
-		"quantum-field": "or a file:", "": "unknown task",
+		"xyzzy": "or a file:", "": "unknown task",
 	} {
 		if _, err := Lookup(wrong); err == nil || !contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", wrong, err, want)

@@ -2,6 +2,7 @@ package tasks
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -175,6 +176,26 @@ func TestRatingPairs(t *testing.T) {
 		if lost > 2 {
 			t.Errorf("%s: one row less made %d new pairs of %d", name, lost, len(d.Pool))
 		}
+	}
+}
+
+// The snippets of a review stay in one group when they are paired with others.
+func TestRatingPairsKeepReviewsTogether(t *testing.T) {
+	groups := map[int]string{} // by review, of four snippets each in the fixture
+	for _, e := range loadNamed(t, "amazon-pairs", Local(hubFixtures(), nil)).Pool {
+		for _, text := range e.Texts {
+			var snippet int
+			if _, err := fmt.Sscanf(text, "Snippet %d:", &snippet); err != nil {
+				t.Fatal(err)
+			}
+			if other, ok := groups[snippet/4]; ok && other != e.Group {
+				t.Errorf("review %d is in %q and %q", snippet/4, other, e.Group)
+			}
+			groups[snippet/4] = e.Group
+		}
+	}
+	if len(groups) < 20 {
+		t.Errorf("pairs of %d reviews", len(groups))
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"w2s/internal/suggest"
 )
 
 // A Spec describes a task on files of your own; it is what a YAML task file holds. docs/add-a-task.md explains every
@@ -124,7 +126,7 @@ func parseSpec(data []byte, name string) (Spec, *Faults) {
 		if slices.Contains(specKeys, key) {
 			continue
 		}
-		if near := nearest(key, specKeys); near != "" {
+		if near := suggest.Nearest(key, specKeys); near != "" {
 			faults.add(name, keys[i].Line, "unknown key %q (did you mean %q?)", key, near)
 		} else {
 			faults.add(name, keys[i].Line, "unknown key %q (have: %s)", key, strings.Join(specKeys, ", "))

@@ -36,6 +36,11 @@ func (c ChainConfig) Validate() error {
 	if len(c.Chain) < 3 {
 		faults = append(faults, fmt.Errorf("harness: a chain needs three models or more, got %d (a pair is what run is for)", len(c.Chain)))
 	}
+	for _, t := range c.Tasks {
+		if t.Info().Form == tasks.Generate {
+			faults = append(faults, fmt.Errorf("harness: task %s: a chain has no free answers (use run with a pair)", t.Info().Name))
+		}
+	}
 	return errors.Join(append(faults, c.Config.Validate())...)
 }
 

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -45,8 +46,9 @@ var DefaultL2 = []float64{0.01, 0.03, 0.1, 0.3, 1, 3, 10}
 type Model struct {
 	Name        string
 	Encoder     feature.Encoder
-	Parameters  int64             // 0: not known
-	Description map[string]string // for the result file
+	Writer      func(context.Context) (Writer, error) // opens the model for tasks with free answers; nil: it writes none
+	Parameters  int64                                 // 0: not known
+	Description map[string]string                     // for the result file
 }
 
 // A Pair is a weak supervisor's model and a strong student's, by name. They may be the same.
@@ -164,7 +166,7 @@ func (c Config) Validate() error {
 			fault("penalty %v is not a number of 0 or more", l2)
 		}
 	}
-	return errors.Join(faults...)
+	return errors.Join(append(faults, c.checkForms())...)
 }
 
 func twice[T comparable](fault func(string, ...any), what string, values []T) {

@@ -59,6 +59,10 @@ func runTask(ctx context.Context, cfg Config, env Env, task tasks.Task) (TaskRec
 	if record, heads, ok := env.Previous.finished(cfg, bench.record); ok {
 		return record, heads, nil
 	}
+	if bench.info.Form == tasks.Generate {
+		heads, err := bench.generative(ctx)
+		return bench.record, heads, err
+	}
 	if err := bench.encode(ctx); err != nil {
 		return fail(err)
 	}

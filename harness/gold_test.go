@@ -66,3 +66,47 @@ func CheckStudentNeverSeesGold(t *testing.T, cfg Config, env Env) {
 		t.Error("nothing was trained")
 	}
 }
+
+// CheckWritingStudentNeverSeesGold is CheckStudentNeverSeesGold for free answers: other gold answers of strong-train and
+// test must not change a word that a student writes, nor its penalty.
+func CheckWritingStudentNeverSeesGold(t *testing.T, cfg Config, env Env) {
+	t.Helper()
+	heads := func(spoil func(goldAnswers)) []HeadRecord {
+		bench, err := open(t.Context(), cfg.withDefaults(), env, cfg.Tasks[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range bench.examples {
+			if e.Answer != "" || e.Also != nil || e.Gold != nil {
+				t.Fatalf("example %s lies open with its answer", e.ID)
+			}
+		}
+		for i := range bench.parts {
+			spoil(bench.parts[i].strongAnswers)
+		}
+		spoil(bench.record.TestAnswers)
+		heads, err := bench.generative(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return heads
+	}
+	want := heads(func(goldAnswers) {})
+	changed := 0
+	for i, h := range heads(func(gold goldAnswers) {
+		for i := range gold {
+			gold[i] = []string{"up"}
+		}
+	}) {
+		same := h.L2 == want[i].L2 && reflect.DeepEqual(h.Answers, want[i].Answers)
+		if h.Role == Student && !same {
+			t.Errorf("%s changed with the gold answers of strong-train", h.ID)
+		}
+		if h.Role == Ceiling && !same {
+			changed++
+		}
+	}
+	if changed == 0 {
+		t.Error("no ceiling changed with its gold answers: the test shows nothing")
+	}
+}

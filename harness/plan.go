@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"w2s/harness/feature"
+	"w2s/tasks"
 )
 
 // A Plan is what an experiment would do.
@@ -49,6 +50,9 @@ func MakePlan(ctx context.Context, cfg Config, env Env) (*Plan, error) {
 		t := TaskPlan{Task: b.info.Name, Train: b.record.Train, Test: len(b.test), Heads: b.heads()}
 		_, _, t.Finished = env.Previous.finished(cfg, b.record)
 		for _, m := range cfg.Models {
+			if b.info.Form == tasks.Generate {
+				break // what must be encoded depends on the answers that will be written
+			}
 			e, err := b.encodePlan(ctx, m)
 			if err != nil {
 				return nil, fmt.Errorf("harness: task %s, %s: %w", b.info.Name, m.Name, err)

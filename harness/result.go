@@ -56,8 +56,10 @@ type TaskRecord struct {
 	Train    int            `json:"train"`  // examples in the training pool, both halves together
 	TestIDs  []string       `json:"test_ids"`
 	TestGold Distributions  `json:"test_gold"`
-	Texts    []string       `json:"test_texts,omitempty"` // what the examples say, where the user wants them kept
-	Warnings []string       `json:"warnings,omitempty"`
+	// TestAnswers are the answers that count as right, of a task with free answers; TestGold then says "right" throughout.
+	TestAnswers [][]string `json:"test_answers,omitempty"`
+	Texts       []string   `json:"test_texts,omitempty"` // what the examples say, where the user wants them kept
+	Warnings    []string   `json:"warnings,omitempty"`
 }
 
 // A Role says what a head was trained on.
@@ -88,7 +90,14 @@ type HeadRecord struct {
 	Steps      int           `json:"steps,omitempty"`
 	Labels     *LabelQuality `json:"labels,omitempty"` // student: how good its labels were (seen by the analysis only)
 	Test       Distributions `json:"test"`
-	Warnings   []string      `json:"warnings,omitempty"`
+
+	// Of heads that write free answers: what they wrote to each test prompt, with Test saying whether that is right; the
+	// share of each right answer's tokens that they find likeliest; and the number of tokens they can write.
+	Answers       []string  `json:"answers,omitempty"`
+	TokenAccuracy []float64 `json:"token_accuracy,omitempty"`
+	Vocabulary    int       `json:"vocabulary,omitempty"`
+
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // LabelQuality compares training labels with gold. The student never sees it. Raw is that of the labels before they
@@ -213,6 +222,9 @@ func (r *Result) check() error {
 		if len(t.TestIDs) != len(t.TestGold) {
 			faults = append(faults, fmt.Errorf("task %q has %d test ids and %d gold labels", t.Name, len(t.TestIDs), len(t.TestGold)))
 		}
+		if t.Form == tasks.Generate && len(t.TestAnswers) != len(t.TestIDs) {
+			faults = append(faults, fmt.Errorf("task %q has %d test ids and answers to %d", t.Name, len(t.TestIDs), len(t.TestAnswers)))
+		}
 	}
 	ids := map[string]bool{}
 	for _, h := range r.Heads {
@@ -235,6 +247,7 @@ func (r *Result) check() error {
 					break
 				}
 			}
+			faults = append(faults, h.checkAnswers(t))
 		}
 		if h.Role == Student && !ids[h.Supervisor] {
 			faults = append(faults, fmt.Errorf("head %q: its supervisor %q is missing", h.ID, h.Supervisor))

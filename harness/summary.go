@@ -158,6 +158,9 @@ func (x *lookup) row(k groupKey, students []*HeadRecord, opt SummaryOptions) (Ro
 	t := x.tasks[k.task]
 	row := Row{Task: k.task, Category: t.Category, Weak: k.weak, Strong: k.strong, Loss: k.loss, Treatment: k.treatment, Variant: k.variant,
 		Metric: opt.Metric, N: len(t.TestIDs), Train: students[0].Train, Seeds: len(students)}
+	if t.Form == tasks.Generate && opt.Metric == tasks.Accuracy {
+		row.Metric = tasks.ExactMatch
+	}
 	row.warn(t.Warnings...)
 	var floor, transfer, top, control seedScores
 	var imitates imitation
@@ -246,6 +249,8 @@ func (s *seedScores) add(h *HeadRecord, t *TaskRecord, metric tasks.Metric) erro
 	var perExample []float64
 	var err error
 	switch {
+	case t.Form == tasks.Generate:
+		perExample, err = h.written(t, metric)
 	case metric == tasks.Accuracy:
 		perExample, err = stats.Correct(h.Test, t.TestGold)
 	case metric == tasks.AUROC && t.Form == tasks.Rank:
@@ -308,6 +313,10 @@ func (s *seedScores) figure(b stats.Bootstrap) (Figure, error) {
 type imitation struct{ student, ceiling []stats.Agreement }
 
 func (m *imitation) add(t *TaskRecord, weak, student, ceiling *HeadRecord) error {
+	if t.Form == tasks.Generate {
+		m.student, m.ceiling = append(m.student, agreeInText(t, student, weak)), append(m.ceiling, agreeInText(t, ceiling, weak))
+		return nil
+	}
 	s, errStudent := stats.Agree(student.Test, weak.Test, t.TestGold)
 	c, errCeiling := stats.Agree(ceiling.Test, weak.Test, t.TestGold)
 	m.student, m.ceiling = append(m.student, s), append(m.ceiling, c)

@@ -67,6 +67,8 @@ type part struct {
 	variant              string // "" for the whole pool, else its size: "train=500"
 	weak, strong         []int
 	weakGold, strongGold [][]float64
+
+	weakAnswers, strongAnswers goldAnswers // of free answers, in place of distributions
 }
 
 // open loads a task and cuts it into the parts of every seed.
@@ -127,7 +129,7 @@ func (b *workbench) cut(data *tasks.Data) error {
 	add := func(examples []tasks.Example) {
 		for _, e := range examples {
 			at[e.ID] = len(b.examples)
-			e.Gold = nil
+			e.Gold, e.Answer, e.Also = nil, "", nil
 			b.examples = append(b.examples, e)
 			b.groups = append(b.groups, e.Group)
 		}
@@ -164,6 +166,9 @@ func (b *workbench) cut(data *tasks.Data) error {
 			for _, e := range split.WeakTrain {
 				p.weakGold = append(p.weakGold, e.Gold)
 			}
+			if b.info.Form == tasks.Generate {
+				p.weakAnswers, p.strongAnswers = goldOf(split.WeakTrain), goldOf(split.CeilingTrain())
+			}
 			b.parts = append(b.parts, p)
 		}
 	}
@@ -178,8 +183,14 @@ func (b *workbench) part(h HeadRecord) part {
 // describe puts what a reader must know of the parts into the task's record.
 func (b *workbench) describe(split *tasks.Split) {
 	b.record.Train = b.pool
+	if b.info.Form == tasks.Generate {
+		b.record.TestAnswers = goldOf(split.Test)
+	}
 	for _, e := range split.Test {
 		b.record.TestIDs = append(b.record.TestIDs, e.ID)
+		if b.info.Form == tasks.Generate { // of wrong and right, the second
+			e.Gold = []float64{0, 1}
+		}
 		b.record.TestGold = append(b.record.TestGold, e.Gold)
 		if b.cfg.KeepTexts {
 			b.record.Texts = append(b.record.Texts, strings.Join(e.Texts, "\n"))

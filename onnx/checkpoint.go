@@ -292,6 +292,9 @@ func (c *Checkpoint) complete(f *onnxproto.File, files *configs, o Options) erro
 	if c.MaxTokens < 0 {
 		return fmt.Errorf("longest input of %d tokens", c.MaxTokens)
 	}
+	if rows := positionRows(f); rows > 0 && c.MaxTokens > rows {
+		return fmt.Errorf("longest input of %d tokens, but the model has %d positions", c.MaxTokens, rows)
+	}
 	if c.Cut == "" {
 		c.Cut = files.tokens.TruncationSide
 	}

@@ -96,6 +96,7 @@ func TestCheckpointFaults(t *testing.T) {
 		{"unknown pooling", func(*testing.T, string) {}, Options{Pooling: "max"}, `unknown pooling "max"`},
 		{"no pooling", func(*testing.T, string) {}, Options{Pooling: PoolNone}, "one vector a token"},
 		{"negative", func(*testing.T, string) {}, Options{Threads: -1, MaxTokens: -2}, "longest input -2 is negative\nnumber of threads -1 is negative"},
+		{"too long", func(*testing.T, string) {}, Options{MaxTokens: 65}, "longest input of 65 tokens, but the model has 64 positions"},
 		{"unknown provider", func(*testing.T, string) {}, Options{Provider: "gpu"}, `unknown provider "gpu" (there are coreml, cpu, cuda`},
 		{"pooling of the files", func(t *testing.T, dir string) {
 			write(t, dir, "1_Pooling/config.json", `{"pooling_mode_max_tokens": true}`)

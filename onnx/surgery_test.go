@@ -57,6 +57,21 @@ func TestLoadModel(t *testing.T) {
 	}
 }
 
+// TestExternalFromMemory loads a model whose weights lie in a file beside it by way of memory, as a model is loaded that
+// has outputs to drop.
+func TestExternalFromMemory(t *testing.T) {
+	rt := testRuntime(t)
+	dir := fixtureDir("external-tiny")
+	ref := readReference(t, dir)
+	e := openTest(t, rt, dir, Options{})
+	e.checkpoint.plan.unused = []string{"present.0.key"}
+	for i, v := range encodeAll(t, e, ref.Texts) {
+		if d := distance(v.Values, ref.Features[lastHidden][e.checkpoint.Pooling][i]); d > 1e-5 {
+			t.Errorf("%q is off by %g", ref.Texts[i], d)
+		}
+	}
+}
+
 func FuzzDropOutputs(f *testing.F) {
 	data, err := os.ReadFile(filepath.Join(fixtureDir("dynamo-tiny"), "model.onnx"))
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"w2s/harness"
+	"w2s/harness/plot"
 	"w2s/harness/table"
 	"w2s/tasks"
 )
@@ -81,7 +82,7 @@ func newStudy(a *app, s table.Study) *cobra.Command {
 			}
 			cfg.Simulated = append(cfg.Simulated, sim)
 		}
-		return a.study(ctx, &f, cfg, s)
+		return a.study(ctx, &f, cfg, s, plots)
 	})
 	return c
 }
@@ -103,8 +104,8 @@ func setDefaults(fs *pflag.FlagSet, values map[string]string) {
 	}
 }
 
-// study runs the experiment and shows the study's view of it.
-func (a *app) study(ctx context.Context, f *experimentFlags, cfg harness.Config, s table.Study) error {
+// study runs the experiment and shows the study's view of it, as a table and, where plots names a folder, as charts.
+func (a *app) study(ctx context.Context, f *experimentFlags, cfg harness.Config, s table.Study, plots string) error {
 	env, err := a.env(ctx)
 	if err != nil {
 		return err
@@ -120,8 +121,24 @@ func (a *app) study(ctx context.Context, f *experimentFlags, cfg harness.Config,
 	if err != nil {
 		return errors.Join(failed, err)
 	}
+	if plots != "" {
+		failed = errors.Join(failed, a.studyPlots(plots, s.Name, rows, result))
+	}
 	if f.json {
 		return errors.Join(failed, a.printJSON(rows))
 	}
 	return errors.Join(failed, table.Write(a.out, f.format, s.Table(rows)))
+}
+
+// studyPlots writes a study's charts. That there is nothing to draw, as where no PGR is defined, is said and no fault.
+func (a *app) studyPlots(dir, study string, rows []harness.Row, result *harness.Result) error {
+	charts, err := plot.Study(study, plot.Material{Rows: rows, Results: []*harness.Result{result}})
+	if errors.Is(err, plot.ErrNothing) {
+		fmt.Fprintf(a.errOut, "w2s: no plot: %v\n", err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return a.savePlots(dir, charts)
 }

@@ -7,12 +7,21 @@ import (
 	"w2s/harness/table"
 )
 
-// Losses draws how much better each loss is than the first one of its task and pair, with paired intervals.
+// Losses draws how much better losses are than another one on the same task and pair, with paired intervals. All rows must
+// be against the same loss.
 func Losses(rows []harness.LossRow) (*Chart, error) {
 	c := newChart("losses", "Losses compared on the same test examples", "student's accuracy less that of the other loss, points", "")
 	if len(rows) == 0 {
 		return nil, c.nothing("no two losses on one task and pair")
 	}
+	for _, r := range rows {
+		if r.Against != rows[0].Against {
+			return nil, fmt.Errorf("plot: comparisons with %s and with %s do not go into one chart", rows[0].Against, r.Against)
+		}
+	}
+	against := table.LossName(rows[0].Against)
+	c.Title = clean("Losses compared with " + against)
+	c.plot.X.Label.Text = clean("student's accuracy less that of " + short(against, 30) + ", points")
 	byTask := groups(rows, func(r harness.LossRow) string { return r.Task })
 	colour := func(string) int { return 0 }
 	if len(byTask) <= MaxSeries {
@@ -25,7 +34,7 @@ func Losses(rows []harness.LossRow) (*Chart, error) {
 			return 0
 		}
 	}
-	byLoss := groups(rows, func(r harness.LossRow) string { return table.LossName(r.Loss) + " less " + table.LossName(r.Against) })
+	byLoss := groups(rows, func(r harness.LossRow) string { return table.LossName(r.Loss) })
 	var ticks names
 	drawn := make([]*marks, max(1, min(len(byTask), MaxSeries)))
 	for i := range drawn {
@@ -66,8 +75,8 @@ func Losses(rows []harness.LossRow) (*Chart, error) {
 	for i, r := range rows {
 		n[i] = r.N
 	}
-	c.note("n = %s test examples a task. Whiskers: %.0f %% paired bootstrap interval. One line a task and pair; %d of %d differences have p < 0.05 after Holm's correction for all of them.",
-		span(n), 100*max(rows[0].Interval.Level, 0), better, len(rows))
+	c.note("n = %s test examples a task. Whiskers: %.0f %% paired bootstrap interval. One line a task and pair; %d of %d differences have p < 0.05 after Holm's correction for all comparisons of the table.",
+		span(n), 100*rows[0].Interval.Level, better, len(rows))
 	c.Alt = fmt.Sprintf("%d differences of accuracy between losses, between %.1f and %.1f points with their intervals. The loss table has the numbers.", len(rows), lo, hi)
 	return c, nil
 }

@@ -30,8 +30,8 @@ const most = 8
 
 // Sets draws what the material has data for.
 func Sets(m Material) ([]Set, error) {
-	real := slices.DeleteFunc(slices.Clone(m.Rows), simulated)
-	whole := slices.DeleteFunc(slices.Clone(real), sized)
+	models := slices.DeleteFunc(slices.Clone(m.Rows), simulated)
+	whole := slices.DeleteFunc(slices.Clone(models), sized)
 	split := func(rows []harness.Row, draw func([]harness.Row) (*Chart, error), parts ...func(harness.Row) string) func() ([]*Chart, string, error) {
 		return func() ([]*Chart, string, error) {
 			return several(groups(rows, joined(parts...)), draw)
@@ -45,7 +45,7 @@ func Sets(m Material) ([]Set, error) {
 		{"gap", "PGR against the capability gap", split(whole, Gap)},
 		{"bars", "Weak floor, student, strong ceiling", func() ([]*Chart, string, error) { return several(barParts(whole), Bars) }},
 		{"losses", "Losses compared", func() ([]*Chart, string, error) {
-			return several([]group[harness.LossRow]{{items: slices.DeleteFunc(slices.Clone(m.Losses), func(r harness.LossRow) bool { return r.Variant != "" })}}, Losses)
+			return several(groups(m.Losses, func(r harness.LossRow) string { return r.Against }), Losses)
 		}},
 		{"imitation", "Imitation of the supervisor's errors", split(whole, Imitation)},
 		{"chain", "Bootstrapping chains", func() ([]*Chart, string, error) {
@@ -57,7 +57,7 @@ func Sets(m Material) ([]Set, error) {
 		{"calibration", "Calibration of the weak labels", split(whole, Calibration)},
 		{"reliability", "Reliability of predictions", func() ([]*Chart, string, error) { return reliabilities(m.Results, whole) }},
 		{"size", "Size of the training set", func() ([]*Chart, string, error) {
-			return several(groups(slices.DeleteFunc(slices.Clone(real), func(r harness.Row) bool { return !hasSizes(real, r) }), joined(taskOf, pairOf)), Size)
+			return several(groups(slices.DeleteFunc(slices.Clone(models), func(r harness.Row) bool { return !hasSizes(models, r) }), joined(taskOf, pairOf)), Size)
 		}},
 		{"noise", "Simulated supervisors", func() ([]*Chart, string, error) { return noiseParts(m.Rows) }},
 	} {

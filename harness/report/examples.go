@@ -104,7 +104,7 @@ func browse(inputs []Input, most int) browser {
 		first := slices.DeleteFunc(slices.Clone(cells), func(c cell) bool { return c.order > 0 })
 		if len(first) < len(cells) {
 			kept = first
-			b.Note = "of the first seed of each row"
+			b.Note = ", of the first seed of each row only"
 		}
 		quota := quotaOf(kept, most)
 		for i := range kept {
@@ -137,10 +137,10 @@ func browse(inputs []Input, most int) browser {
 	}
 	switch {
 	case len(b.Items) < b.Found:
-		b.Note = strings.Join(strings.Fields(fmt.Sprintf("%d of %d disagreements are in this page %s, the same number for every student, chosen by a hash of the example.",
-			len(b.Items), b.Found, b.Note)), " ")
+		b.Note = fmt.Sprintf("This page holds %d of the %d disagreements%s: as many of every student, chosen by a hash of the example.",
+			len(b.Items), b.Found, b.Note)
 	case b.Found > 0:
-		b.Note = fmt.Sprintf("All %d disagreements are in this page.", b.Found)
+		b.Note = fmt.Sprintf("This page holds all %d of them.", b.Found)
 	}
 	if bare {
 		b.Note += " Some results were made without --texts: their examples are shown by id."

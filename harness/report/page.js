@@ -2,17 +2,25 @@
 (function () {
   // The PGR table: keep the rows that hold every word.
   for (const form of document.querySelectorAll("form[data-filters]")) {
-    const rows = document.querySelectorAll("#" + form.dataset.filters + " tbody tr:not(.group)");
+    const groups = document.querySelectorAll("#" + form.dataset.filters + " tbody");
     const input = form.querySelector("input"), output = form.querySelector("output");
     const apply = function () {
       const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
-      let shown = 0;
-      for (const row of rows) {
-        const text = row.textContent.toLowerCase();
-        row.hidden = !words.every(function (w) { return text.includes(w); });
-        if (!row.hidden) shown++;
+      let shown = 0, all = 0;
+      for (const group of groups) {
+        const head = group.querySelector(".group");
+        const heading = head ? head.textContent.toLowerCase() : "";
+        let here = 0;
+        for (const row of group.querySelectorAll("tr:not(.group)")) {
+          const text = heading + " " + row.textContent.toLowerCase();
+          row.hidden = !words.every(function (w) { return text.includes(w); });
+          all++;
+          if (!row.hidden) here++;
+        }
+        group.hidden = here === 0;
+        shown += here;
       }
-      output.textContent = shown + " of " + rows.length + " rows";
+      output.textContent = shown + " of " + all + " rows";
     };
     form.hidden = false;
     form.addEventListener("submit", function (e) { e.preventDefault(); });

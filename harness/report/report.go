@@ -95,7 +95,7 @@ func New(inputs []Input, opt Options) (*Report, error) {
 	}
 	p.CSS, p.Script = template.CSS(plot.Style()+pageCSS), template.JS(pageJS)
 	sum := sha256.Sum256([]byte(pageJS))
-	p.Policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'"
+	p.Policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'"
 	p.Warnings = s.Warnings
 	for _, in := range inputs {
 		f := viewFile(in)
@@ -131,8 +131,8 @@ func overview(inputs []Input, s Summaries) []term {
 				names = append(names, n)
 			}
 		}
-		if len(names) > 6 {
-			return fmt.Sprintf("%d: %s …", len(names), strings.Join(names[:6], ", "))
+		if len(names) > 4 {
+			return fmt.Sprintf("%d: %s …", len(names), strings.Join(names[:4], ", "))
 		}
 		return strings.Join(names, ", ")
 	}

@@ -59,17 +59,27 @@ func cells(columns []table.Column, row []string, head int) []cellView {
 	return out
 }
 
-// pgrView is the PGR table by category: the category heads a group of rows, notes are links, rows without a defined PGR are marked.
+// pgrView is the PGR table by category and pair: both head groups of rows instead of taking columns. Notes are links, and
+// rows without a defined PGR are marked.
 func pgrView(rows []harness.Row) *tableView {
 	t := table.PGR(rows)
 	v := &tableView{ID: t.Name, Caption: t.Caption}
 	if len(rows) == 0 {
 		return v
 	}
-	v.Columns = t.Columns[1:]
+	heads := func(c table.Column) bool { return c.Name == "category" || c.Name == "pair" }
+	v.Columns = slices.DeleteFunc(slices.Clone(t.Columns), heads)
 	texts := map[string]string{}
 	for i, r := range rows {
-		row := rowView{Cells: cells(v.Columns, t.Rows[i][1:], 0)}
+		var head, rest []string
+		for k, c := range t.Columns {
+			if heads(c) {
+				head = append(head, t.Rows[i][k])
+			} else {
+				rest = append(rest, t.Rows[i][k])
+			}
+		}
+		row := rowView{Cells: cells(v.Columns, rest, 0)}
 		last := &row.Cells[len(row.Cells)-1]
 		for k, letter := range strings.Fields(last.Text) {
 			texts[letter] = r.Warnings[k]
@@ -78,12 +88,7 @@ func pgrView(rows []harness.Row) *tableView {
 		if !r.PGR.Defined {
 			row.Class = "undefined"
 		}
-		at := slices.IndexFunc(v.Groups, func(g rowGroup) bool { return g.Head == string(r.Category) })
-		if at < 0 {
-			at = len(v.Groups)
-			v.Groups = append(v.Groups, rowGroup{Head: string(r.Category)})
-		}
-		v.Groups[at].Rows = append(v.Groups[at].Rows, row)
+		v.group(visible(strings.Join(head, ": "), 300), row)
 	}
 	for _, line := range t.Notes {
 		letter, text, _ := strings.Cut(line, ": ")
@@ -93,7 +98,27 @@ func pgrView(rows []harness.Row) *tableView {
 			v.Notes = append(v.Notes, note{Text: visible(line, 600)})
 		}
 	}
+	// Categories stand together, in order of first appearance; so do the pairs of each.
+	category := func(g rowGroup) int {
+		name, _, _ := strings.Cut(g.Head, ": ")
+		return slices.IndexFunc(v.Groups, func(o rowGroup) bool { return o.Head == name || strings.HasPrefix(o.Head, name+": ") })
+	}
+	order := make(map[string]int, len(v.Groups))
+	for _, g := range v.Groups {
+		order[g.Head] = category(g)
+	}
+	slices.SortStableFunc(v.Groups, func(a, b rowGroup) int { return order[a.Head] - order[b.Head] })
 	return v
+}
+
+// group adds a row under its heading.
+func (v *tableView) group(head string, row rowView) {
+	at := slices.IndexFunc(v.Groups, func(g rowGroup) bool { return g.Head == head })
+	if at < 0 {
+		at = len(v.Groups)
+		v.Groups = append(v.Groups, rowGroup{Head: head})
+	}
+	v.Groups[at].Rows = append(v.Groups[at].Rows, row)
 }
 
 // A term and what it is.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -30,6 +31,7 @@ type app struct {
 	provider    string
 	threads     int
 	local       []string
+	data        []string
 	offline     bool
 	quiet       bool
 
@@ -44,7 +46,8 @@ func (a *app) globalFlags(f *pflag.FlagSet) {
 	f.StringVar(&a.library, "onnxruntime", "", "`path` of the ONNX Runtime library (default: W2S_ONNXRUNTIME, the system, the cache, or fetched)")
 	f.StringVar(&a.provider, "provider", "cpu", "execution `provider`: "+strings.Join(onnx.Providers(), ", "))
 	f.IntVar(&a.threads, "threads", 0, "processors to use for encoding, 0 for all")
-	f.StringArrayVar(&a.local, "local", nil, "`folder` with archives or data files that were brought in by hand (repeatable)")
+	f.StringArrayVar(&a.local, "local", nil, "`folder` with package archives that were brought in by hand (repeatable)")
+	f.StringArrayVar(&a.data, "data", nil, "`folder` with data sets that take the place of downloads: sst2-train.tsv, ORG/NAME/FILE.parquet (repeatable)")
 	f.BoolVar(&a.offline, "offline", false, "fetch nothing: use what is in the cache")
 	f.BoolVar(&a.quiet, "quiet", false, "no progress, only results and errors")
 }
@@ -68,6 +71,22 @@ func (a *app) catalog() (*catalog.Catalog, error) {
 	})
 	a.store = c
 	return c, err
+}
+
+// source is where tasks read their data: the folders of --data, then the catalog.
+func (a *app) source() (tasks.Source, error) {
+	c, err := a.catalog()
+	if err != nil {
+		return nil, err
+	}
+	var source tasks.Source = c
+	for i := len(a.data) - 1; i >= 0; i-- {
+		if info, err := os.Stat(a.data[i]); err != nil || !info.IsDir() {
+			return nil, usagef("--data %s: no such folder", a.data[i])
+		}
+		source = tasks.Local(a.data[i], source)
+	}
+	return source, nil
 }
 
 // openRuntime finds or fetches the ONNX Runtime library and opens it, once.
@@ -143,6 +162,10 @@ func (a *app) env(ctx context.Context) (harness.Env, error) {
 	if _, err := a.openRuntime(ctx); err != nil {
 		return harness.Env{}, err
 	}
+	source, err := a.source()
+	if err != nil {
+		return harness.Env{}, err
+	}
 	features, err := openFeatures(c)
 	if err != nil {
 		return harness.Env{}, err
@@ -153,7 +176,7 @@ func (a *app) env(ctx context.Context) (harness.Env, error) {
 	}
 	a.closers = append(a.closers, product.Close)
 	return harness.Env{
-		Source:   c,
+		Source:   source,
 		Features: features,
 		Progress: a.progress(),
 		Multiplier: func(x []float32, rows, dims int) (head.Multiplier, error) {

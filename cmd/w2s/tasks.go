@@ -51,7 +51,7 @@ func newTasksList(a *app) *cobra.Command {
 
 // load opens and loads one task.
 func (a *app) load(ctx context.Context, name string) (tasks.Task, *tasks.Data, error) {
-	c, err := a.catalog()
+	source, err := a.source()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -59,7 +59,7 @@ func (a *app) load(ctx context.Context, name string) (tasks.Task, *tasks.Data, e
 	if err != nil {
 		return nil, nil, err
 	}
-	data, err := list[0].Load(ctx, c)
+	data, err := list[0].Load(ctx, source)
 	return list[0], data, err
 }
 
@@ -225,6 +225,9 @@ func newTasksCheck(a *app) *cobra.Command {
 					faults = append(faults, report.Faults)
 				default:
 					fmt.Fprintf(a.out, "%s: good: %d examples to train on, %d to test on\n", path, report.Pool, report.Test)
+					for _, class := range report.Info.Classes {
+						fmt.Fprintf(a.out, "%s: class %q: %d\n", path, class, report.PerClass[class])
+					}
 					for _, w := range report.Warnings {
 						fmt.Fprintf(a.out, "%s: note: %s\n", path, w)
 					}

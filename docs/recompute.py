@@ -1,0 +1,48 @@
+#!/usr/bin/env python3
+"""Every figure of the table of w2s (accuracy), from a result file and nothing else: recompute.py RESULT.json [RESAMPLES]
+Plain Python 3. One JSON object a row. Intervals are of the same kind as ours, from other random numbers."""
+import collections, json, math, random, sys
+result, resamples, level = json.load(open(sys.argv[1])), int((sys.argv + [2000])[2]), 0.95
+full = lambda p: p if isinstance(p, list) else [1 - p, p]  # a distribution over two is written as its second
+best = lambda p: p.index(max(p))  # the first of equals
+mean = lambda xs: sum(xs) / len(xs)
+ratio = lambda w, s, c: (s - w) / (c - w) if c > w else 0 if s == w else math.copysign(math.inf, s - w)
+def at(xs, pos):  # linear between order statistics
+    a, b = xs[int(pos)], xs[min(int(pos) + 1, len(xs) - 1)]
+    return a if a == b else a + (pos - int(pos)) * (b - a)
+ends = lambda xs: [at(sorted(xs), q * (len(xs) - 1)) for q in ((1 - level) / 2, (1 + level) / 2)]
+def student_t(q, df, n=1000, lo=0.0, hi=math.pi / 2):  # quantile: bisection on the density's integral, with x = tan u
+    density = lambda u: math.cos(u) ** (df - 1) / (math.cos(u) ** 2 + math.sin(u) ** 2 / df) ** ((df + 1) / 2)
+    area = lambda b: b * sum(density(b * (k + 0.5) / n) for k in range(n))
+    for whole in [area(hi)] * 50:
+        lo, hi = ((lo + hi) / 2, hi) if 0.5 + area((lo + hi) / 2) / whole / 2 < q else (lo, (lo + hi) / 2)
+    return math.tan(lo)
+
+tasks, heads = {t["name"]: t for t in result["tasks"]}, {h["id"]: h for h in result["heads"]}
+trained = {(h["role"], h["task"], h.get("model"), h.get("variant"), h["seed"]): h for h in heads.values()}
+chained = {i for c in result.get("chains", []) for i in c["steps"] + [c["jump"]]}
+groups = collections.defaultdict(list)  # students that differ in the seed alone, beside supervisor and ceiling
+for h in heads.values():
+    if h["role"] == "student" and h["id"] not in chained:
+        s, top = heads[h["supervisor"]], trained["ceiling", h["task"], h["model"], h.get("variant"), h["seed"]]
+        weak = s["loss"] if s["role"] == "baseline" else s["model"]
+        groups[h["task"], weak, h["model"], h["loss"], h.get("treatment", ""), h.get("variant", "")].append((s, h, top))
+for key, seeds in groups.items():
+    gold = [full(g) for g in tasks[key[0]]["test_gold"]]
+    said = [[[best(full(p)) for p in h["test"]] for h in side] for side in zip(*seeds)]  # answer by side, seed, example
+    hit = [[[0 < g[a] == max(g) for a, g in zip(seed, gold)] for seed in side] for side in said]
+    per = [[mean(x) for x in zip(*side)] for side in hit]  # by side and example: mean over seeds
+    draws = [random.choices(range(len(gold)), k=len(gold)) for _ in range(resamples)]
+    boot = [[mean([side[i] for i in d]) for side in per] for d in draws]
+    (w, s, c), own = map(mean, per), [ratio(*map(mean, seed)) for seed in zip(*hit)]
+    error = math.sqrt(sum((x - mean(own)) ** 2 for x in own) / max(1, len(own) - 1) / len(own))
+    same = lambda side: [(a == b, ok) for x, y, z in zip(side, said[0], hit[0]) for a, b, ok in zip(x, y, z)]
+    gap, pgr = ends([b[2] - b[0] for b in boot]), ends([ratio(*b) for b in boot])
+    sure, every = c > w and gap[0] > 0 and all(map(math.isfinite, pgr)), all(mean(z) > mean(x) for x, _, z in zip(*hit))
+    half = student_t((1 + level) / 2, len(own) - 1) * error if every and len(own) > 1 else None
+    print(json.dumps({**dict(zip(("task", "weak", "strong", "loss", "treatment", "variant"), key)),
+        "n": len(gold), "seeds": len(seeds), "floor": w, "student": s, "ceiling": c, "gap": c - w, "gap_interval": gap,
+        "intervals": [ends([b[k] for b in boot]) for k in range(3)], "pgr": ratio(w, s, c) if sure else None,
+        "pgr_interval": pgr if sure else None, "over_seeds": mean(own) if every else None, "over_seeds_half": half,
+        "agreement": mean([a for a, _ in same(said[1])]),
+        "on_errors": [mean([a for a, ok in same(x) if not ok] or [0]) for x in said[1:]]}))

@@ -28,8 +28,9 @@ func newModelsCommand(a *app) *cobra.Command {
 
 func newModelsList(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use:   "list",
-		Short: "The checkpoints that have a name, and which are on this machine",
+		Use:     "list",
+		Short:   "The checkpoints that have a name, and which are on this machine",
+		Example: `  w2s models list`,
 		RunE: a.closing(func(ctx context.Context, _ []string) error {
 			c, err := a.catalog()
 			if err != nil {
@@ -62,7 +63,10 @@ func newModelsPull(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "pull NAME|hf:ORG/NAME[@REV]...",
 		Short: "Fetch checkpoints into the cache",
-		Args:  cobra.MinimumNArgs(1),
+		Example: `  w2s models pull all-MiniLM-L6-v2 e5-small-v2
+  w2s models pull hf:sentence-transformers/all-MiniLM-L12-v2
+  w2s models pull hf:ORG/NAME@main#quantized`,
+		Args: cobra.MinimumNArgs(1),
 		RunE: a.closing(func(ctx context.Context, names []string) error {
 			c, err := a.catalog()
 			if err != nil {
@@ -85,7 +89,9 @@ func newModelsInspect(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "inspect NAME|FOLDER",
 		Short: "What w2s reads of a checkpoint: inputs, output, pooling, longest input, prefix, digests",
-		Args:  cobra.ExactArgs(1),
+		Example: `  w2s models inspect e5-small-v2
+  w2s models inspect ./my-checkpoint --json`,
+		Args: cobra.ExactArgs(1),
 		RunE: a.closing(func(ctx context.Context, args []string) error {
 			m, err := a.model(ctx, args[0])
 			if err != nil {

@@ -31,6 +31,8 @@ func newTasksList(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "The tasks that have a name",
+		Example: `  w2s tasks list
+  w2s tasks list --category chess`,
 		RunE: a.closing(func(context.Context, []string) error {
 			t := &table.Table{Columns: []table.Column{{Name: "name"}, {Name: "category"}, {Name: "form"}, {Name: "what"}, {Name: "licence"}}}
 			for _, task := range tasks.All() {
@@ -65,9 +67,10 @@ func (a *app) load(ctx context.Context, name string) (tasks.Task, *tasks.Data, e
 
 func newTasksPull(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use:   "pull NAME...",
-		Short: "Fetch the data of tasks into the cache",
-		Args:  cobra.MinimumNArgs(1),
+		Use:     "pull NAME...",
+		Short:   "Fetch the data of tasks into the cache",
+		Example: `  w2s tasks pull movies tweets`,
+		Args:    cobra.MinimumNArgs(1),
 		RunE: a.closing(func(ctx context.Context, names []string) error {
 			var faults []error
 			for _, name := range names {
@@ -89,7 +92,9 @@ func newTasksShow(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "show NAME|FILE",
 		Short: "Formatted examples, sizes, balance, and lengths in tokens",
-		Args:  cobra.ExactArgs(1),
+		Example: `  w2s tasks show movies -n 5
+  w2s tasks show reviews.jsonl --checkpoint e5-small-v2`,
+		Args: cobra.ExactArgs(1),
 		RunE: a.closing(func(ctx context.Context, args []string) error {
 			task, data, err := a.load(ctx, args[0])
 			if err != nil {
@@ -213,7 +218,9 @@ func newTasksCheck(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "check FILE...",
 		Short: "Read files as a run would, and name every fault with its line",
-		Args:  cobra.MinimumNArgs(1),
+		Example: `  w2s tasks check reviews.jsonl
+  w2s tasks check train.csv task.yaml`,
+		Args: cobra.MinimumNArgs(1),
 		RunE: a.closing(func(ctx context.Context, paths []string) error {
 			var faults []error
 			for _, path := range paths {

@@ -204,7 +204,7 @@ func (s *scribe) tune(ctx context.Context, p part, plan lessonPlan) ([]tuned, er
 	if err != nil {
 		return nil, err
 	}
-	data := head.Data{X: x, Classes: len(vocabulary), Scaling: isotropic(x)}
+	data := head.Data{X: x, Classes: len(vocabulary), Scaling: isotropic(x), NoBias: true}
 	if data.Offset, err = base.Logits(x); err != nil {
 		return nil, err
 	}

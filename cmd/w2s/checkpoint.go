@@ -30,14 +30,16 @@ func (a *app) model(ctx context.Context, name string) (harness.Model, error) {
 	if err != nil {
 		return harness.Model{}, err
 	}
-	enc, err := onnx.Open(ctx, rt, ck.Dir, onnx.Options{
-		Model: file, Provider: a.provider, Threads: a.threads, DigestFile: filepath.Join(c.CacheDir(), "digests.json"),
-	})
+	o := onnx.Options{Model: file, Provider: a.provider, Threads: a.threads, DigestFile: filepath.Join(c.CacheDir(), "digests.json")}
+	enc, err := onnx.Open(ctx, rt, ck.Dir, o)
 	if err != nil {
 		return harness.Model{}, err
 	}
 	a.closers = append(a.closers, enc.Close)
-	return harness.Model{Name: ck.Name, Encoder: enc, Parameters: enc.Checkpoint().Params, Description: facts(enc.Checkpoint(), rt)}, nil
+	return harness.Model{
+		Name: ck.Name, Encoder: enc, Writer: a.openWriter(rt, enc.Key(), ck.Dir, o),
+		Parameters: enc.Checkpoint().Params, Description: facts(enc.Checkpoint(), rt),
+	}, nil
 }
 
 // facts describes a checkpoint for a result file.

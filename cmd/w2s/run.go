@@ -49,7 +49,7 @@ func (f *experimentFlags) register(fs *pflag.FlagSet, out string) {
 	fs.IntVar(&f.test, "test", 0, "test examples (default: 800, or a quarter of small data)")
 	fs.Float64SliceVar(&f.l2, "l2", nil, "penalties to choose from on held-out labels (default: 0.01 to 10)")
 	fs.Float64Var(&f.held, "held", harness.DefaultHeld, "share of a head's training examples that its penalty is chosen on")
-	fs.StringVar(&f.metric, "metric", string(tasks.Accuracy), "accuracy or auroc")
+	fs.StringVar(&f.metric, "metric", string(tasks.Accuracy), "accuracy, auroc, or of free answers token-accuracy (their accuracy is the share of exact matches)")
 	fs.IntVar(&f.resamples, "resamples", 0, "bootstrap resamples (default 2000)")
 	fs.StringVar(&f.out, "out", out, "result `file`")
 	fs.BoolVar(&f.texts, "texts", true, "keep the test texts in the result file, for the report")
@@ -69,8 +69,8 @@ func (f *experimentFlags) config(ctx context.Context, a *app, models []string, p
 	for s := range f.seeds {
 		c.Seeds = append(c.Seeds, uint64(s))
 	}
-	if !slices.Contains([]tasks.Metric{tasks.Accuracy, tasks.AUROC}, tasks.Metric(f.metric)) {
-		fault(usagef("--metric %q: want %s or %s", f.metric, tasks.Accuracy, tasks.AUROC))
+	if metrics := []tasks.Metric{tasks.Accuracy, tasks.AUROC, harness.TokenAccuracy}; !slices.Contains(metrics, tasks.Metric(f.metric)) {
+		fault(usagef("--metric %q: want one of %v", f.metric, metrics))
 	}
 	if !slices.Contains(table.Formats, f.format) {
 		fault(usagef("--format %q: want one of %v", f.format, table.Formats))

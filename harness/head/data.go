@@ -23,6 +23,9 @@ type Data struct {
 	// Offset holds fixed logits, (rows, classes) or one a row of candidates, that are added to those of every head that is
 	// trained or asked; they are no part of a head, and no penalty is on them. See Logits and Plus. nil: none.
 	Offset []float64
+	// NoBias trains weights alone. A bias, which has no penalty, runs away where a class is in no label; a layer that is
+	// fine-tuned has its own in the offset.
+	NoBias bool
 }
 
 // Examples is the number of examples.

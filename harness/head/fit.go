@@ -162,7 +162,7 @@ type trainee struct {
 
 func newTrainee(d Data, index int, job Job, noise float64) *trainee {
 	examples, batch := job.batch(d)
-	t := &trainee{index: index, job: job, loss: job.Loss, batch: batch, fold: 1, biased: d.Classes > 0, offset: d.gatherOffsets(examples)}
+	t := &trainee{index: index, job: job, loss: job.Loss, batch: batch, fold: 1, biased: d.Classes > 0 && !d.NoBias, offset: d.gatherOffsets(examples)}
 	if p, ok := t.loss.(Preparer); ok {
 		t.loss = p.Prepare(batch)
 	}

@@ -35,84 +35,99 @@ var shapes = []struct {
 // The fine-tuned layer is where the gradient of the cross-entropy plus the penalty towards the start vanishes. Both are
 // written out here from the definition, and the gradient is taken by finite differences of W itself.
 func TestOffsetIsFineTuning(t *testing.T) {
-	const l2 = 0.3
 	for _, s := range shapes {
 		t.Run(s.name, func(t *testing.T) {
-			data, labels, base := offsetProblem(s.classes, s.rank)
-			var err error
-			if data.Offset, err = base.Logits(data.X); err != nil {
-				t.Fatal(err)
-			}
-			f := fit(t, data, Options{}, Job{Examples: upTo(data.Examples()), Labels: labels, Loss: XEnt{}, L2: l2})[0]
-			tuned, err := f.Head.Plus(base)
-			if err != nil {
-				t.Fatal(err)
-			}
-			objective := func(w, b []float64) float64 {
-				total, n := 0.0, base.Outputs()
-				for e := range data.Examples() {
-					from, to := data.rows(e)
-					var logits []float64
-					for r := from; r < to; r++ {
-						for k := range n {
-							z := b[k]
-							for j, x := range data.X.Row(r) {
-								z += float64(x) * w[j*n+k]
-							}
-							logits = append(logits, z)
-						}
-					}
-					sum := 0.0
-					for _, z := range logits {
-						sum += math.Exp(z)
-					}
-					for k, z := range logits {
-						total -= labels[e][k] * (z - math.Log(sum))
-					}
-				}
-				total /= float64(data.Examples())
-				for i := range w {
-					total += l2 / 2 * (w[i] - base.W[i]) * (w[i] - base.W[i])
-				}
-				return total
-			}
-			if got := objective(tuned.W, tuned.B); math.Abs(got-f.Objective) > 1e-9 {
-				t.Errorf("objective %v, by its definition %v", f.Objective, got)
-			}
-			if start := objective(base.W, base.B); !(f.Objective < start-0.01) {
-				t.Fatalf("training went from %v to %v", start, f.Objective)
-			}
-			const step = 1e-5
-			for _, part := range [][]float64{tuned.W, tuned.B} {
-				for i := range part {
-					at := part[i]
-					part[i] = at + step
-					up := objective(tuned.W, tuned.B)
-					part[i] = at - step
-					slope := (up - objective(tuned.W, tuned.B)) / (2 * step)
-					part[i] = at
-					if math.Abs(slope) > 1e-8 {
-						t.Errorf("parameter %d: slope %v at the result", i, slope)
-					}
-				}
-			}
-			// The head beside its offset answers like the sum without one.
-			with, err := Predict(context.Background(), data, []*Head{f.Head}, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			bare := data
-			bare.Offset = nil
-			alone, err := Predict(context.Background(), bare, []*Head{tuned}, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for e := range with[0] {
-				if d := furthest(with[0][e], alone[0][e]); d > 1e-12 {
-					t.Fatalf("example %d: predictions differ by %v", e, d)
-				}
+			for _, bias := range []bool{true, false} {
+				checkFineTuning(t, s.classes, s.rank, bias)
 			}
 		})
+	}
+}
+
+func checkFineTuning(t *testing.T, classes int, rank, bias bool) {
+	t.Helper()
+	const l2 = 0.3
+	data, labels, base := offsetProblem(classes, rank)
+	data.NoBias = !bias
+	var err error
+	if data.Offset, err = base.Logits(data.X); err != nil {
+		t.Fatal(err)
+	}
+	f := fit(t, data, Options{}, Job{Examples: upTo(data.Examples()), Labels: labels, Loss: XEnt{}, L2: l2})[0]
+	tuned, err := f.Head.Plus(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	objective := func(w, b []float64) float64 {
+		total, n := 0.0, base.Outputs()
+		for e := range data.Examples() {
+			from, to := data.rows(e)
+			var logits []float64
+			for r := from; r < to; r++ {
+				for k := range n {
+					z := b[k]
+					for j, x := range data.X.Row(r) {
+						z += float64(x) * w[j*n+k]
+					}
+					logits = append(logits, z)
+				}
+			}
+			sum := 0.0
+			for _, z := range logits {
+				sum += math.Exp(z)
+			}
+			for k, z := range logits {
+				total -= labels[e][k] * (z - math.Log(sum))
+			}
+		}
+		total /= float64(data.Examples())
+		for i := range w {
+			total += l2 / 2 * (w[i] - base.W[i]) * (w[i] - base.W[i])
+		}
+		return total
+	}
+	if got := objective(tuned.W, tuned.B); math.Abs(got-f.Objective) > 1e-9 {
+		t.Errorf("objective %v, by its definition %v", f.Objective, got)
+	}
+	if start := objective(base.W, base.B); !(f.Objective < start-0.01) {
+		t.Fatalf("training went from %v to %v", start, f.Objective)
+	}
+	const step = 1e-5
+	parts := [][]float64{tuned.W, tuned.B}
+	if !bias {
+		parts = parts[:1]
+		if !slices.Equal(tuned.B, base.B) {
+			t.Errorf("bias %v, want that of the layer, %v", tuned.B, base.B)
+		}
+	}
+	for _, part := range parts {
+		for i := range part {
+			at := part[i]
+			part[i] = at + step
+			up := objective(tuned.W, tuned.B)
+			part[i] = at - step
+			slope := (up - objective(tuned.W, tuned.B)) / (2 * step)
+			part[i] = at
+			if math.Abs(slope) > 1e-8 {
+				t.Errorf("parameter %d: slope %v at the result", i, slope)
+			}
+		}
+	}
+	// The head beside its offset answers like the sum without one.
+	with, err := Predict(context.Background(), data, []*Head{f.Head}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bare := data
+	bare.Offset = nil
+	alone, err := Predict(context.Background(), bare, []*Head{tuned}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for e := range with[0] {
+		if d := furthest(with[0][e], alone[0][e]); d > 1e-12 {
+			t.Fatalf("example %d: predictions differ by %v", e, d)
+		}
 	}
 }
 
@@ -133,6 +148,18 @@ func TestZeroOffsetIsNone(t *testing.T) {
 				t.Errorf("%s, job %d: an offset of zeros changes the head", s.name, i)
 			}
 		}
+	}
+}
+
+// A class that is in no label has no minimum for its bias; without one the training converges.
+func TestNoBiasConverges(t *testing.T) {
+	data, labels, _ := offsetProblem(4, false)
+	for _, l := range labels {
+		l[0], l[3] = l[0]+l[3], 0
+	}
+	data.NoBias = true
+	if f := fit(t, data, Options{}, Job{Examples: upTo(data.Examples()), Labels: labels, Loss: XEnt{}, L2: 0.1})[0]; f.Status != Converged || f.Steps > 100 {
+		t.Errorf("%s after %d steps", f.Status, f.Steps)
 	}
 }
 

@@ -26,7 +26,9 @@ func PGR(rows []harness.Row) *Table {
 	variant := func(r harness.Row) string { return r.Variant }
 	seeds := func(r harness.Row) string { return fmt.Sprint(r.Seeds) }
 
-	caption := []string{string(first.Metric) + " in per cent"}
+	metric := func(r harness.Row) string { return string(r.Metric) }
+
+	var caption []string
 	columns := []column{
 		{"category", false, func(r harness.Row) string { return string(r.Category) }},
 		taskColumn,
@@ -39,6 +41,9 @@ func PGR(rows []harness.Row) *Table {
 			return
 		}
 		columns = append(columns, column{name, false, of})
+	}
+	if vary("metric", "%s in per cent", metric); len(caption) == 0 {
+		caption = append(caption, "scores in per cent")
 	}
 	vary("pair", "%s", pair)
 	vary("labels", "%s labels", treatment)

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"w2s/harness"
+	"w2s/onnx"
+)
+
+// answerRoom is the most tokens of a free answer. A model with a short context leaves a quarter of it for the answer.
+const answerRoom = 64
+
+// A writer is a causal checkpoint that writes free answers.
+type writer struct {
+	*onnx.Generator
+	key   string
+	limit int
+}
+
+// openWriter returns what opens a checkpoint for writing, when the first task with free answers asks, and once. key is
+// that of the same checkpoint's encoder: it names the files and the runtime.
+func (a *app) openWriter(rt *onnx.Runtime, key, dir string, o onnx.Options) func(context.Context) (harness.Writer, error) {
+	var opened *writer
+	return func(ctx context.Context) (harness.Writer, error) {
+		if opened != nil {
+			return opened, nil
+		}
+		g, err := onnx.OpenGenerator(ctx, rt, dir, o)
+		if err != nil {
+			return nil, fmt.Errorf("%w; free answers need a causal language model", err)
+		}
+		a.closers = append(a.closers, g.Close)
+		opened = &writer{Generator: g, key: key, limit: answerRoom}
+		if longest := g.Checkpoint().MaxTokens; longest > 0 {
+			opened.limit = min(answerRoom, longest/4)
+		}
+		return opened, nil
+	}
+}
+
+func (w *writer) Key() string { return w.key }
+func (w *writer) Limit() int  { return w.limit }
+
+func (w *writer) Tokens(prompt, answer string) ([]int64, error) {
+	return w.AnswerTokens(prompt, answer)
+}
+
+func (w *writer) Text(tokens []int64) (string, error) { return w.Tokenizer().Decode(tokens, true) }
+
+func (w *writer) Unembedding(tokens []int64) ([][]float32, []float32, error) {
+	ids := make([]int, len(tokens))
+	for i, t := range tokens {
+		ids[i] = int(t)
+	}
+	return w.Generator.Unembedding(ids)
+}
+
+func (w *writer) States(ctx context.Context, prompt string, tokens []int64) (harness.States, error) {
+	hidden, fed, truncated, err := w.Generator.States(ctx, prompt, tokens, w.limit)
+	return harness.States{Hidden: hidden, Fed: fed, Truncated: truncated}, err
+}
+
+func (w *writer) Write(ctx context.Context, prompt string, stand []int64, pick func([]float32) int64) ([]int64, [][]float32, error) {
+	g, err := w.Greedy(ctx, prompt, onnx.GreedyOptions{MaxTokens: w.limit, Start: stand, Pick: func(state, _ []float32) int64 { return pick(state) }})
+	return g.Tokens, g.Hidden, err
+}

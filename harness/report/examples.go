@@ -261,7 +261,18 @@ func describe(t *harness.TaskRecord, test int) example {
 
 // visible shows control characters as pictures and cuts long texts.
 func visible(s string, most int) string {
-	s = strings.Map(func(r rune) rune {
+	s = pictures(strings.ReplaceAll(s, "\r\n", "\n"))
+	runes := []rune(s)
+	if len(runes) <= most {
+		return s
+	}
+	return string(runes[:most]) + fmt.Sprintf("… (%d more characters)", len(runes)-most)
+}
+
+// pictures replaces control characters, and those that turn the direction of what follows. The page as a whole passes
+// through it as well: names stand in many places.
+func pictures(s string) string {
+	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\n' || r == '\t':
 			return r
@@ -270,13 +281,8 @@ func visible(s string, most int) string {
 		case r == 0x7f:
 			return 0x2421
 		case r >= 0x80 && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069:
-			return '\uFFFD' // control characters, and those that turn the direction of what follows
+			return '\uFFFD'
 		}
 		return r
-	}, strings.ReplaceAll(s, "\r\n", "\n"))
-	runes := []rune(s)
-	if len(runes) <= most {
-		return s
-	}
-	return string(runes[:most]) + fmt.Sprintf("… (%d more characters)", len(runes)-most)
+	}, s)
 }

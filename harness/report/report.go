@@ -214,7 +214,7 @@ func (r *Report) Write(w io.Writer) error {
 	if err := t.Execute(&b, &r.page); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	_, err = w.Write(b.Bytes())
+	_, err = io.WriteString(w, pictures(b.String()))
 	return err
 }
 

@@ -1,0 +1,246 @@
+package report
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	devpage "github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+)
+
+// chromium is the browser of this machine, or "".
+func chromium() string {
+	for _, name := range []string{os.Getenv("W2S_CHROMIUM"), "chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); name != "" && err == nil {
+			return path
+		}
+	}
+	return ""
+}
+
+// A tab is a page in a headless browser and what it complained of.
+type tab struct {
+	ctx context.Context
+	mu  sync.Mutex
+	bad []string
+}
+
+func openTab(t *testing.T) *tab {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("starts a browser")
+	}
+	path := chromium()
+	if path == "" {
+		t.Skip("needs Chromium: install it, or name it in W2S_CHROMIUM")
+	}
+	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.UserDataDir(t.TempDir()))
+	ctx, cancel := chromedp.NewExecAllocator(context.Background(), opts...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	b := &tab{ctx: ctx}
+	err := chromedp.Listen(ctx, func(event any) {
+		switch e := event.(type) {
+		case *runtime.EventConsoleAPICalled:
+			b.complain(fmt.Sprintf("console.%s", e.Type))
+		case *runtime.EventExceptionThrown:
+			b.complain(e.ExceptionDetails.Text)
+		case *log.EventEntryAdded:
+			b.complain(e.Entry.Text)
+		case *devpage.EventJavascriptDialogOpening:
+			b.complain("dialog: " + e.Message)
+		case *network.EventRequestWillBeSent:
+			if u := e.Request.URL; !strings.HasPrefix(u, "file:") && !strings.HasPrefix(u, "data:") {
+				b.complain("asks the network for " + u)
+			}
+		}
+	})
+	if err != nil {
+		t.Fatalf("%s does not start: %v", path, err)
+	}
+	return b
+}
+
+func (b *tab) complain(text string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.bad = append(b.bad, text)
+}
+
+// complaints returns what the browser complained of since it was last asked.
+func (b *tab) complaints() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	bad := b.bad
+	b.bad = nil
+	return bad
+}
+
+func (b *tab) do(t *testing.T, steps ...chromedp.Action[chromedp.Void]) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, time.Minute)
+	defer cancel()
+	if err := chromedp.Do(ctx, steps...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// eval evaluates an expression in the page.
+func eval[T any](t *testing.T, b *tab, expression string) T {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, time.Minute)
+	defer cancel()
+	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
+	if err != nil {
+		t.Fatalf("%s: %v", expression, err)
+	}
+	return v
+}
+
+// screen sets the size of the window and the colour scheme.
+func (b *tab) screen(t *testing.T, width int64, scheme string) {
+	t.Helper()
+	var opts []chromedp.EmulateViewportOption
+	if width < 600 {
+		opts = append(opts, chromedp.EmulateMobile)
+	}
+	b.do(t, chromedp.EmulateViewport(width, 900, opts...))
+	_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The page in a real browser, with names and texts that try to be scripts: no complaint, nothing loaded, no overflow on a
+// desktop or a phone in either mode; filters and search find what a count over the data says, from the keyboard as well.
+func TestInBrowser(t *testing.T) {
+	b := openTab(t)
+	html := pageOf(t, Options{}, chained(sample(120, 2)))
+	data := island(t, html)
+	file := filepath.Join(t.TempDir(), "report.html")
+	if err := os.WriteFile(file, []byte(html), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	// A browser that is not heard complaining proves nothing: first a page that does.
+	b.do(t, chromedp.Navigate("data:text/html,<script>console.error(1); nothing()</script><img src='http://127.0.0.1:9/'>"), chromedp.Sleep(200*time.Millisecond))
+	if n := len(b.complaints()); n < 3 {
+		t.Fatalf("%d complaints of a page with an error, an exception and a request", n)
+	}
+	for _, screen := range []struct {
+		name  string
+		width int64
+	}{{"desktop", 1280}, {"phone", 390}} {
+		for mode, paper := range map[string]string{"light": "rgb(255, 255, 255)", "dark": "rgb(22, 25, 29)"} {
+			b.screen(t, screen.width, mode)
+			b.do(t, chromedp.Navigate("file://"+file))
+			if w := eval[int64](t, b, "document.documentElement.scrollWidth"); w > screen.width {
+				t.Errorf("%s, %s: the page is %d wide on %d", screen.name, mode, w, screen.width)
+			}
+			if c := eval[string](t, b, "getComputedStyle(document.body).backgroundColor"); c != paper {
+				t.Errorf("%s, %s: the page is %s, want %s", screen.name, mode, c, paper)
+			}
+			// Marks that have no colour would be black: on a dark page a mark that is black is a mark nobody sees.
+			if n := eval[int](t, b, `[...document.querySelectorAll("svg.plot path, svg.plot text")].filter(e => {
+				const s = getComputedStyle(e); return s.fill === "rgb(0, 0, 0)" && s.stroke === "none"}).length`); n > 0 {
+				t.Errorf("%s, %s: %d black marks", screen.name, mode, n)
+			}
+		}
+	}
+
+	count := func() (found, shown int) {
+		t.Helper()
+		text := eval[string](t, b, `document.getElementById("example-count").textContent`)
+		var all int
+		if _, err := fmt.Sscanf(text, "%d of %d disagreements match, %d shown", &found, &all, &shown); err != nil || all != len(data.Items) {
+			t.Fatalf("%q (%v)", text, err)
+		}
+		if n := eval[int](t, b, `document.querySelectorAll("#example-list > li").length`); n != shown {
+			t.Fatalf("%d examples in the list, %d said to be shown", n, shown)
+		}
+		return found, shown
+	}
+	where := func(keep func(cell, example, disagreement) bool) (n int) {
+		for _, d := range data.Items {
+			if keep(data.Cells[d.Cell], data.Examples[d.Example], d) {
+				n++
+			}
+		}
+		return n
+	}
+	choose := func(field, value string) {
+		t.Helper()
+		eval[bool](t, b, fmt.Sprintf(`(() => { const s = document.getElementById("example-filters").elements[%q]; s.value = %q;
+			s.dispatchEvent(new Event("input", {bubbles: true})); return s.value !== "" })()`, field, value))
+	}
+	if found, shown := count(); found != len(data.Items) || shown != 20 {
+		t.Errorf("at first %d found and %d shown, want %d and 20", found, shown, len(data.Items))
+	}
+	choose("loss", "=logconf")
+	if found, _ := count(); found != where(func(c cell, _ example, _ disagreement) bool { return c.Loss == "logconf" }) || found == 0 {
+		t.Errorf("%d of logconf", found)
+	}
+	choose("kind", "1")
+	choose("seed", "=1")
+	want := where(func(c cell, _ example, d disagreement) bool { return c.Loss == "logconf" && c.Seed == 1 && d.Kind == 1 })
+	if found, _ := count(); found != want || want == 0 {
+		t.Errorf("%d imitated errors of logconf with seed 1, want %d", found, want)
+	}
+	choose("task", "="+data.Cells[0].Task)
+	b.do(t, chromedp.Click("#example-filters button[type=reset]"), chromedp.Poll[chromedp.Void](
+		fmt.Sprintf(`document.getElementById("example-count").textContent.startsWith("%d of")`, len(data.Items))))
+
+	// Search, typed.
+	b.do(t, chromedp.SendKeys("#example-filters input[name=text]", "NEEDLE3 digest-1"))
+	want = where(func(_ cell, e example, _ disagreement) bool {
+		return strings.Contains(e.Text, "needle3") && strings.Contains(e.Text, "digest-1")
+	})
+	if found, _ := count(); found != want || want == 0 {
+		t.Errorf("%d found by search, want %d", found, want)
+	}
+	// Enter in the form does not leave the page.
+	b.do(t, chromedp.SendKeys("#example-filters input[name=text]", kb.Enter), chromedp.Click("#example-filters button[type=reset]"), chromedp.Sleep(100*time.Millisecond))
+
+	// More, from the keyboard; the focus goes to what came.
+	b.do(t, chromedp.Focus("#example-more"), chromedp.KeyEvent(kb.Enter))
+	if _, shown := count(); shown != 40 {
+		t.Errorf("%d shown after asking for more", shown)
+	}
+	if n := eval[int](t, b, `[...document.querySelectorAll("#example-list > li")].indexOf(document.activeElement)`); n != 20 {
+		t.Errorf("the focus is on example %d, want 20", n)
+	}
+	// The texts are text.
+	if n := eval[int](t, b, `document.querySelectorAll("#example-list img, #example-list script").length`); n != 0 {
+		t.Errorf("%d elements came out of texts", n)
+	}
+	if !eval[bool](t, b, `document.getElementById("example-list").textContent.includes("<script>window.hacked=1</script>")`) {
+		t.Error("no example shows the hostile text")
+	}
+	if eval[bool](t, b, `"hacked" in window`) {
+		t.Error("a script of a text ran")
+	}
+
+	// The PGR table.
+	b.do(t, chromedp.SendKeys("form[data-filters] input", "logconf REVIEWS"))
+	if n := eval[int](t, b, `[...document.querySelectorAll("#pgr-table tbody tr:not(.group)")].filter(r => r.offsetParent !== null).length`); n != 1 {
+		t.Errorf("%d rows of reviews and logconf, want 1", n)
+	}
+
+	for _, complaint := range b.complaints() {
+		t.Errorf("the browser complains: %s", complaint)
+	}
+}

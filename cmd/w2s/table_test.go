@@ -1,0 +1,164 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"w2s/harness"
+	"w2s/tasks"
+)
+
+// The scores of these results are made up: 40 test examples of which each head gets the first few right.
+func stored(t *testing.T, taskNames ...string) string {
+	t.Helper()
+	r := harness.Result{Schema: harness.Schema}
+	heads := func(right int) harness.Distributions {
+		var d harness.Distributions
+		for i := range 40 {
+			p := []float64{0.75, 0.25}
+			if i < right {
+				p = []float64{0.25, 0.75}
+			}
+			d = append(d, p)
+		}
+		return d
+	}
+	for _, name := range taskNames {
+		task := harness.TaskRecord{Name: name, Category: tasks.NLP, Form: tasks.Classify}
+		for i := range 40 {
+			task.TestIDs, task.TestGold = append(task.TestIDs, fmt.Sprint(i)), append(task.TestGold, []float64{0, 1})
+		}
+		r.Tasks = append(r.Tasks, task)
+		add := func(role harness.Role, model, loss string, right int) {
+			h := harness.HeadRecord{ID: fmt.Sprint(name, role, model, loss), Task: name, Role: role, Model: model, Loss: loss, Test: heads(right)}
+			if role == harness.Student {
+				h.Supervisor = fmt.Sprint(name, harness.Supervisor, "small", "xent")
+			}
+			r.Heads = append(r.Heads, h)
+		}
+		add(harness.Supervisor, "small", "xent", 16)
+		add(harness.Ceiling, "large", "xent", 36)
+		add(harness.Student, "large", "xent", 26)
+		add(harness.Student, "large", "logconf:alpha=0.5:warmup=0.1", 31)
+	}
+	path := filepath.Join(t.TempDir(), "result.json")
+	if err := r.Save(path); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// imported is a folder as train_weak_to_strong.py of openai/weak-to-strong leaves it.
+func imported(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "sciq")
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	text := `{"weak_acc": 0.6, "strong_acc": 0.9, "transfer_acc_xent": 0.75}`
+	if err := os.WriteFile(filepath.Join(dir, "gpt2_gpt2-xl.results_summary.json"), []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// tableRows runs w2s table and returns the rows of its JSON form, table by table.
+func tableRows(t *testing.T, args ...string) (tables [][]map[string]string, errOut string, code int) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = run(context.Background(), &out, &errs, append([]string{"table", "--format", "json"}, args...))
+	if out.Len() > 0 {
+		var list []struct{ Rows []map[string]string }
+		if err := json.Unmarshal(out.Bytes(), &list); err != nil {
+			t.Fatalf("%v: %s", err, out.Bytes())
+		}
+		for _, l := range list {
+			tables = append(tables, l.Rows)
+		}
+	}
+	return tables, errs.String(), code
+}
+
+func TestImportedRunsStandInTheSameTable(t *testing.T) {
+	tables, errOut, code := tableRows(t, stored(t, "movies"), "--import", imported(t))
+	if code != exitGood || len(tables) != 1 || len(tables[0]) != 3 {
+		t.Fatalf("exit code %d, %v: %s", code, tables, errOut)
+	}
+	own, theirs := tables[0][0], tables[0][2]
+	if own["PGR"] != "0.50" || own["n"] != "40" || own["interval"] == "" {
+		t.Errorf("our row: %v", own)
+	}
+	// (75 - 60) / (90 - 60), on an unknown number of examples, so without an interval and with a note that says so.
+	if theirs["pair"] != "gpt2 → gpt2-xl" || theirs["PGR"] != "0.50" || theirs["n"] != "?" || theirs["interval"] != "" || theirs["notes"] == "" || theirs["weak"] != "60.0" {
+		t.Errorf("the imported row: %v", theirs)
+	}
+}
+
+func TestTableViews(t *testing.T) {
+	path := stored(t, "movies", "tweets")
+	for by, want := range map[string]struct {
+		tables, rows int
+		cells        map[string]string // of the first row
+	}{
+		"task":     {1, 4, map[string]string{"task": "movies", "PGR": "0.50"}},
+		"category": {1, 2, map[string]string{"category": "nlp", "tasks": "2", "median PGR": "0.50", "published": "0.2 to 0.7"}},
+		"pair":     {1, 2, map[string]string{"pair": "small → large", "tasks": "2", "median PGR": "0.50", "median gap": "50.0"}},
+		"loss":     {1, 2, map[string]string{"loss": "logconf", "against": "xent", "difference": "+12.5"}},
+		"all":      {4, 4, map[string]string{"task": "movies"}},
+	} {
+		tables, errOut, code := tableRows(t, path, "--by", by)
+		if code != exitGood || len(tables) != want.tables || len(tables[0]) != want.rows {
+			t.Errorf("--by %s: exit code %d, %v %s", by, code, tables, errOut)
+			continue
+		}
+		for column, cell := range want.cells {
+			if got := tables[0][0][column]; got != cell {
+				t.Errorf("--by %s: %s is %q, want %q", by, column, got, cell)
+			}
+		}
+	}
+}
+
+// Two results with the same task: a median over tasks would count it twice, and their test examples are not each other's.
+func TestTwoResultsOfTheSameTask(t *testing.T) {
+	a, b := stored(t, "movies"), stored(t, "movies")
+	if tables, errOut, code := tableRows(t, a, b, "--by", "category"); code != exitFailed || !strings.Contains(errOut, "movies") || !strings.Contains(errOut, "twice") {
+		t.Errorf("pooled: exit code %d, %v %s", code, tables, errOut)
+	}
+	tables, errOut, code := tableRows(t, a, b, "--by", "loss")
+	if code != exitGood || len(tables[0]) != 2 || tables[0][1]["loss"] != "logconf" {
+		t.Errorf("losses of different results were compared (%d): %v %s", code, tables, errOut)
+	}
+}
+
+func TestTableFaults(t *testing.T) {
+	good, folder := stored(t, "movies"), imported(t)
+	for _, c := range []struct {
+		args []string
+		code int
+		want string
+		rows int
+	}{
+		{nil, exitUsage, "--import", 0},
+		{[]string{folder}, exitUsage, "--import " + folder, 0},
+		{[]string{good, "--by", "colour"}, exitUsage, "task, category, pair, loss or all", 0},
+		{[]string{"--import", folder, good + ".missing"}, exitFailed, "no such file", 0},
+		{[]string{"--import", t.TempDir()}, exitFailed, "no new run", 0},
+		{[]string{"--import", folder, t.TempDir()}, exitFailed, "no new run", 1}, // the second folder is imported too; what is good is printed
+		{[]string{good, "--import", folder, "--metric", "auroc"}, exitFailed, "AUROC needs", 0},
+	} {
+		tables, errOut, code := tableRows(t, c.args...)
+		if code != c.code || !strings.Contains(errOut, c.want) {
+			t.Errorf("%v: exit code %d, want %d with %q: %s", c.args, code, c.code, c.want, errOut)
+		}
+		if c.rows > 0 && (len(tables) != 1 || len(tables[0]) != c.rows) {
+			t.Errorf("%v: %v, want %d rows", c.args, tables, c.rows)
+		}
+	}
+}

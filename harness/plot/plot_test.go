@@ -1,0 +1,542 @@
+package plot
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"image/color"
+	"image/png"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"w2s/harness"
+	"w2s/harness/stats"
+	"w2s/tasks"
+)
+
+func interval(lo, hi float64) stats.Interval { return stats.Interval{Lo: lo, Hi: hi, Level: 0.95} }
+
+func figure(v float64) harness.Figure {
+	return harness.Figure{Value: v, Interval: interval(v-0.02, v+0.02)}
+}
+
+// row is a row as harness.Summarize makes them.
+func row(task, weak, loss string, floor, student, ceiling float64) harness.Row {
+	r := harness.Row{Task: task, Category: tasks.NLP, Weak: weak, Strong: "large", Loss: loss, Treatment: "soft", Metric: tasks.Accuracy, N: 800, Train: 1000, Seeds: 3,
+		Floor: figure(floor), Transfer: figure(student), Top: figure(ceiling)}
+	r.PGR = stats.PGR{Gap: ceiling - floor, GapInterval: interval(ceiling-floor-0.03, ceiling-floor+0.03)}
+	if r.PGR.Defined = r.PGR.Gap > 0.03; r.PGR.Defined {
+		v := (student - floor) / (ceiling - floor)
+		r.PGR.Value, r.PGR.Interval = v, interval(v-0.2, v+0.2)
+	} else {
+		r.PGR.Value, r.PGR.Reason = math.NaN(), stats.ReasonNoise
+	}
+	r.Imitates.Student.OnErrors = stats.Share{Value: 0.6, Interval: interval(0.5, 0.7), N: 200}
+	r.Imitates.Ceiling.OnErrors = stats.Share{Value: 0.4, Interval: interval(0.3, 0.5), N: 200}
+	r.Labels.Accuracy, r.Labels.ECE = floor, 0.08
+	return r
+}
+
+const evil = "a<b>&\"'\x00\x1b\n\xff]]>"
+
+func rows() []harness.Row {
+	return []harness.Row{
+		row("movies", "small", "xent", 0.6, 0.7, 0.9),
+		row("movies", "small", "logconf:alpha=0.5:warmup=0.1", 0.6, 0.8, 0.9),
+		row(evil, "small", "xent", 0.7, 0.69, 0.71), // no defined PGR
+		row(evil, "small", "logconf:alpha=0.5:warmup=0.1", 0.7, 0.69, 0.71),
+	}
+}
+
+// series finds a chart's marks by their name in the legend.
+func (c *Chart) series(t *testing.T, name string) *marks {
+	t.Helper()
+	var names []string
+	for _, e := range c.legend {
+		if e.name == name {
+			return e.mark.(*marks)
+		}
+		names = append(names, e.name)
+	}
+	t.Fatalf("%s: no series %q, have %q", c.Name, name, names)
+	return nil
+}
+
+func near(a, b float64) bool { return math.Abs(a-b) < 1e-9 }
+
+func TestGap(t *testing.T) {
+	c, err := Gap(rows())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := c.series(t, "logconf")
+	if p := m.points[0]; len(m.points) != 1 || !near(p.x, 30) || !near(p.y, 2.0/3) || !near(p.yRange.Lo, 2.0/3-0.2) {
+		t.Errorf("logconf is at %+v, want a gap of 30 points and a PGR of 2/3", m.points)
+	}
+	notes := strings.Join(c.Notes, "\n")
+	for _, want := range []string{"2 of 4 rows without a defined PGR", "n = 800", "3 seeds", "95 %"} {
+		if !strings.Contains(notes, want) {
+			t.Errorf("notes do not say %q:\n%s", want, notes)
+		}
+	}
+	wild := rows()[:1]
+	wild[0].PGR.Value, wild[0].PGR.Interval = 9, interval(math.Inf(-1), math.Inf(1))
+	if c, err = Gap(wild); err != nil || !strings.Contains(strings.Join(c.Notes, "\n"), "Outside of the frame: 1 point") {
+		t.Errorf("a PGR of 9: %v, %q", err, c.Notes)
+	}
+	if c.plot.Y.Max > pgrHigh+0.1 {
+		t.Errorf("the frame reaches to %v", c.plot.Y.Max)
+	}
+	render(t, c)
+}
+
+func TestBars(t *testing.T) {
+	c, err := Bars(rows())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string][]float64{
+		"weak floor: small": {60, 70}, "student, xent": {70, 69}, "student, logconf": {80, 69}, "strong ceiling: large": {90, 71},
+	} {
+		m := c.series(t, name)
+		for i, v := range want {
+			if p := m.points[i]; !near(p.x, v) || !near(p.xRange.Lo, v-2) || !near(p.xRange.Hi, v+2) || m.bar == 0 {
+				t.Errorf("%s, task %d: %+v, want a bar to %v ± 2", name, i, p, v)
+			}
+		}
+	}
+	if c.plot.X.Min != 0 {
+		t.Errorf("bars begin at %v", c.plot.X.Min)
+	}
+	// No two bars lie on each other.
+	seen := map[float64]bool{}
+	for _, e := range c.legend {
+		for _, p := range e.mark.(*marks).points {
+			if seen[p.y] {
+				t.Errorf("two bars at %v", p.y)
+			}
+			seen[p.y] = true
+		}
+	}
+	other := rows()
+	other[1].Weak = "tiny"
+	if _, err := Bars(other); err == nil {
+		t.Error("two pairs in one chart of bars")
+	}
+}
+
+func TestLosses(t *testing.T) {
+	l := harness.LossRow{Task: "movies", Weak: "small", Strong: "large", Loss: "logconf:alpha=0.5:warmup=0.1", Against: "xent",
+		Difference: stats.Difference{Diff: 0.031, Interval: interval(0.01, 0.05), P: 0.001, N: 800}, Adjusted: 0.01}
+	c, err := Losses([]harness.LossRow{l})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := c.series(t, "movies").points[0]; !near(p.x, 3.1) || !near(p.xRange.Lo, 1) || !near(p.xRange.Hi, 5) {
+		t.Errorf("%+v, want 3.1 points [1, 5]", p)
+	}
+	if notes := strings.Join(c.Notes, " "); !strings.Contains(notes, "1 of 1 differences") || !strings.Contains(c.Title, "xent") {
+		t.Errorf("%q, %q", c.Title, notes)
+	}
+	other := l
+	other.Against = "logconf:alpha=0.25"
+	if _, err := Losses([]harness.LossRow{l, other}); err == nil {
+		t.Error("two reference losses in one chart")
+	}
+}
+
+func TestAlpha(t *testing.T) {
+	var swept []harness.Row
+	for _, alpha := range []float64{0.75, 0.25, 0.5} { // out of order
+		swept = append(swept, row("movies", "small", fmt.Sprintf("logconf:alpha=%g:warmup=0.1", alpha), 0.6, 0.6+alpha*0.3, 0.9))
+	}
+	c, err := Alpha(append(swept, row("movies", "small", "xent", 0.6, 0.7, 0.9)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.legend) != 1 {
+		t.Fatalf("%d curves, want the one with alphas", len(c.legend))
+	}
+	for i, p := range c.legend[0].mark.(*marks).points {
+		if alpha := 0.25 * float64(i+1); !near(p.x, alpha) || !near(p.y, alpha) {
+			t.Errorf("point %d is at %v, %v, want %v", i, p.x, p.y, alpha)
+		}
+	}
+	if _, err := Alpha(rows()); !errors.Is(err, ErrNothing) {
+		t.Errorf("one alpha is no curve: %v", err)
+	}
+}
+
+func TestCalibrationImitationNoiseSize(t *testing.T) {
+	soft, platt := row("movies", "small", "xent", 0.6, 0.7, 0.9), row("movies", "small", "xent", 0.6, 0.75, 0.9)
+	platt.Treatment, platt.Labels.ECE = "platt", 0.02
+	c, err := Calibration([]harness.Row{soft, platt})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := c.series(t, "platt").points[0]; !near(p.x, 0.02) || !near(p.y, 0.5) {
+		t.Errorf("platt is at %+v", p)
+	}
+	if _, err := Calibration(rows()); !errors.Is(err, ErrNothing) {
+		t.Errorf("one treatment: %v", err)
+	}
+
+	if c, err = Imitation(rows()); err != nil {
+		t.Fatal(err)
+	}
+	if p := c.series(t, "xent").points[0]; !near(p.x, 40) || !near(p.y, 60) || !near(p.yRange.Hi, 70) {
+		t.Errorf("imitation is at %+v, want 40 by the ceiling and 60 by the student", p)
+	}
+
+	flip, real := row("movies", "flip:0.8", "xent", 0.8, 0.85, 0.9), row("movies", "small", "xent", 0.8, 0.85, 0.9)
+	if c, err = Noise([]harness.Row{flip, row("movies", "majority", "xent", 0.5, 0.5, 0.9), real}); err != nil {
+		t.Fatal(err)
+	}
+	if m := c.series(t, "flip"); len(m.points) != 1 || !near(m.points[0].x, 80) || !near(m.points[0].y, 85) {
+		t.Errorf("flip is at %+v", m.points)
+	}
+	if _, err := Noise([]harness.Row{real}); !errors.Is(err, ErrNothing) {
+		t.Errorf("a real supervisor is no noise: %v", err)
+	}
+
+	small, large := row("movies", "small", "xent", 0.6, 0.65, 0.7), row("movies", "small", "xent", 0.6, 0.7, 0.9)
+	small.Train, small.Variant = 50, "train=100"
+	unknown := large
+	unknown.Train, unknown.Variant = 0, "imported" // a log scale has no place for it
+	if c, err = Size([]harness.Row{large, small, unknown}); err != nil {
+		t.Fatal(err)
+	}
+	m := c.series(t, "student, xent")
+	if len(m.points) != 2 || m.points[0].x != 50 || m.points[1].x != 1000 || !near(m.points[1].y, 70) {
+		t.Errorf("sizes %+v", m.points)
+	}
+	render(t, c)
+	if _, err := Size([]harness.Row{large}); !errors.Is(err, ErrNothing) {
+		t.Errorf("one size: %v", err)
+	}
+}
+
+func chainRow(loss string) harness.ChainRow {
+	return harness.ChainRow{Task: "movies" + evil, Data: "shared", Loss: loss, N: 800, Seeds: 3, Models: []string{"tiny", "small", "large"},
+		Steps: []harness.Figure{figure(0.6), figure(0.7), figure(0.75)}, Labels: []float64{0.6, 0.7}, Jump: figure(0.72), Ceiling: figure(0.9)}
+}
+
+func TestChain(t *testing.T) {
+	c, err := Chain([]harness.ChainRow{chainRow("xent")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []float64{60, 70, 75} {
+		if p := c.series(t, "xent").points[i]; !near(p.x, want) || !near(p.y, -float64(i)) {
+			t.Errorf("step %d is at %v, %v, want %v", i+1, p.x, p.y, want)
+		}
+	}
+	other := chainRow("xent")
+	other.Data = "disjoint"
+	if _, err := Chain([]harness.ChainRow{chainRow("xent"), other}); err == nil {
+		t.Error("shared and disjoint data in one chart")
+	}
+}
+
+// Reliability of a head whose calibration is known: it says 0.75 and is right three times of four, the ceiling says 0.9
+// and is always right.
+func TestReliability(t *testing.T) {
+	r := &harness.Result{Tasks: []harness.TaskRecord{{Name: "movies"}}}
+	head := func(id string, role harness.Role, model, loss string, p float64) {
+		h := harness.HeadRecord{ID: id, Task: "movies", Role: role, Model: model, Loss: loss, Treatment: "soft", Supervisor: "weak"}
+		for range 8 {
+			h.Test = append(h.Test, []float64{1 - p, p})
+		}
+		r.Heads = append(r.Heads, h)
+	}
+	for i := range 8 {
+		gold := []float64{0, 1}
+		if i%4 == 0 {
+			gold = []float64{1, 0}
+		}
+		r.Tasks[0].TestGold, r.Tasks[0].TestIDs = append(r.Tasks[0].TestGold, gold), append(r.Tasks[0].TestIDs, fmt.Sprint(i))
+	}
+	head("weak", harness.Supervisor, "small", "xent", 0.75)
+	head("student", harness.Student, "large", "xent", 0.95)
+	head("ceiling", harness.Ceiling, "large", "xent", 0.75)
+	c, err := Reliability(r, []harness.Row{row("movies", "small", "xent", 0.6, 0.7, 0.9)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := c.series(t, "weak floor (ECE 0.000)").points[0]; !near(p.x, 75) || !near(p.y, 75) {
+		t.Errorf("the floor is at %+v", p)
+	}
+	if p := c.series(t, "student, xent (ECE 0.200)").points[0]; !near(p.x, 95) || !near(p.y, 75) {
+		t.Errorf("the student is at %+v", p)
+	}
+	if _, err := Reliability(r, []harness.Row{row("tweets", "small", "xent", 0.6, 0.7, 0.9)}); !errors.Is(err, ErrNothing) {
+		t.Errorf("a task that is not there: %v", err)
+	}
+}
+
+func TestNothing(t *testing.T) {
+	for name, err := range map[string]error{
+		"gap": second(Gap(nil)), "bars": second(Bars(nil)), "losses": second(Losses(nil)), "alpha": second(Alpha(nil)), "calibration": second(Calibration(nil)),
+		"imitation": second(Imitation(nil)), "size": second(Size(nil)), "noise": second(Noise(nil)), "chain": second(Chain(nil)),
+		"reliability": second(Reliability(&harness.Result{}, nil)), "gap without PGR": second(Gap(rows()[2:])),
+	} {
+		if !errors.Is(err, ErrNothing) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if sets, err := Sets(Material{}); err != nil || len(sets) != 0 {
+		t.Errorf("sets of nothing: %v, %v", sets, err)
+	}
+	if _, err := Study("alpha", Material{Rows: rows()}); !errors.Is(err, ErrNothing) {
+		t.Errorf("alpha study of rows with one alpha: %v", err)
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+// render draws a chart in all forms and returns the SVG file.
+func render(t *testing.T, c *Chart) string {
+	t.Helper()
+	var svg, picture bytes.Buffer
+	if err := errors.Join(c.SVG(&svg), c.PNG(&picture)); err != nil {
+		t.Fatal(err)
+	}
+	dec := xml.NewDecoder(bytes.NewReader(svg.Bytes()))
+	for {
+		if _, err := dec.Token(); err == io.EOF {
+			break
+		} else if err != nil {
+			t.Fatalf("%s: the SVG is not well-formed: %v", c.Name, err)
+		}
+	}
+	w, h := c.size(true)
+	img, err := png.Decode(&picture)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := img.Bounds().Size(); math.Abs(float64(got.X)-float64(w)*dpi/72) > 1 || math.Abs(float64(got.Y)-float64(h)*dpi/72) > 1 {
+		t.Errorf("%s: the picture is %v for %v x %v points", c.Name, got, w, h)
+	}
+	inline, err := c.Inline()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := xml.Unmarshal([]byte(inline), new(struct{})); err != nil {
+		t.Errorf("%s: the SVG element is not well-formed: %v", c.Name, err)
+	}
+	if strings.Contains(string(inline), ":#") {
+		at := strings.Index(string(inline), ":#")
+		t.Errorf("%s: a colour that does not follow the page's mode: %s", c.Name, inline[at:at+8])
+	}
+	return svg.String()
+}
+
+func material() Material {
+	m := Material{Rows: rows(), Chains: []harness.ChainRow{chainRow("xent"), chainRow("logconf:alpha=0.5:warmup=0.1")}}
+	for _, r := range rows() {
+		m.Losses = append(m.Losses, harness.LossRow{Task: r.Task, Weak: r.Weak, Strong: r.Strong, Loss: "hard", Against: "xent",
+			Difference: stats.Difference{Diff: 0.01, Interval: interval(-0.01, 0.03), P: 0.2, N: 800}, Adjusted: 1})
+	}
+	return m
+}
+
+// Names from users' files are text in every drawing, and the same rows give the same bytes.
+func TestDrawings(t *testing.T) {
+	draw := func() string {
+		sets, err := Sets(material())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all strings.Builder
+		var names []string
+		for _, s := range sets {
+			for _, c := range s.Charts {
+				all.WriteString(render(t, c))
+				if slices.Contains(names, c.Name) {
+					t.Errorf("two charts are named %s", c.Name)
+				}
+				names = append(names, c.Name)
+			}
+		}
+		if want := []string{"gap", "bars", "losses", "imitation", "chain"}; !slices.Equal(names, want) {
+			t.Errorf("charts %v, want %v", names, want)
+		}
+		return all.String()
+	}
+	first := draw()
+	if !strings.Contains(first, "a&lt;b&gt;&amp;") {
+		t.Error("the hostile name is not drawn")
+	}
+	if draw() != first {
+		t.Error("the same rows give other bytes")
+	}
+}
+
+// A grid with many pairs, tasks and losses is cut into charts that can be read, and what is left out is said.
+func TestLargeGrid(t *testing.T) {
+	var many []harness.Row
+	for pair := range 12 {
+		for task := range 9 {
+			for loss := range 5 {
+				many = append(many, row(fmt.Sprint("task ", task), fmt.Sprint("weak ", pair), fmt.Sprintf("logconf:alpha=0.%d", loss+1), 0.6, 0.6+0.02*float64(loss+task), 0.9))
+			}
+		}
+	}
+	sets, err := Sets(Material{Rows: many})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range sets {
+		if len(s.Charts) > most {
+			t.Errorf("%d charts of %s", len(s.Charts), s.Name)
+		}
+		switch s.Name {
+		case "gap":
+			if len(s.Charts) != 1 || s.Charts[0].entries != len(many) {
+				t.Errorf("the gap chart has %d of %d rows", s.Charts[0].entries, len(many))
+			}
+		case "bars":
+			if !strings.Contains(s.Omits, "8 charts of 24") {
+				t.Errorf("bars: %q", s.Omits)
+			}
+		}
+	}
+}
+
+func TestSave(t *testing.T) {
+	c, err := Gap(rows())
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "new")
+	paths, err := c.Save(dir)
+	if err != nil || len(paths) != 2 {
+		t.Fatalf("%v, %v", paths, err)
+	}
+	if files, _ := os.ReadDir(dir); len(files) != 2 || files[0].Name() != "gap.png" || files[1].Name() != "gap.svg" {
+		t.Errorf("the folder holds %v", files)
+	}
+	if _, err := c.Save(paths[0]); err == nil {
+		t.Error("saved into a file")
+	}
+}
+
+// contrast is that of WCAG 2.1.
+func contrast(a, b color.NRGBA) float64 {
+	la, lb := luminance(a), luminance(b)
+	return (max(la, lb) + 0.05) / (min(la, lb) + 0.05)
+}
+
+func linear(c color.NRGBA) [3]float64 {
+	var out [3]float64
+	for i, v := range []uint8{c.R, c.G, c.B} {
+		s := float64(v) / 255
+		if s <= 0.04045 {
+			out[i] = s / 12.92
+		} else {
+			out[i] = math.Pow((s+0.055)/1.055, 2.4)
+		}
+	}
+	return out
+}
+
+func luminance(c color.NRGBA) float64 {
+	l := linear(c)
+	return 0.2126*l[0] + 0.7152*l[1] + 0.0722*l[2]
+}
+
+// lab is the CIE L*a*b* of linear sRGB under D65.
+func lab(l [3]float64) [3]float64 {
+	f := func(t float64) float64 {
+		if t > 216.0/24389 {
+			return math.Cbrt(t)
+		}
+		return (24389.0/27*t + 16) / 116
+	}
+	x := f((0.4124*l[0] + 0.3576*l[1] + 0.1805*l[2]) / 0.9505)
+	y := f(0.2126*l[0] + 0.7152*l[1] + 0.0722*l[2])
+	z := f((0.0193*l[0] + 0.1192*l[1] + 0.9505*l[2]) / 1.089)
+	return [3]float64{116*y - 16, 500 * (x - y), 200 * (y - z)}
+}
+
+// The matrices of Machado, Oliveira and Fernandes (2009) for dichromats, on linear RGB.
+var dichromats = map[string][3][3]float64{
+	"protanopia":   {{0.152286, 1.052583, -0.204868}, {0.114503, 0.786281, 0.099216}, {-0.003882, -0.048116, 1.051998}},
+	"deuteranopia": {{0.367322, 0.860646, -0.227968}, {0.280085, 0.672501, 0.047413}, {-0.011820, 0.042940, 0.968881}},
+	"tritanopia":   {{1.255528, -0.076749, -0.178779}, {-0.078411, 0.930809, 0.147602}, {0.004733, 0.691367, 0.303900}},
+}
+
+func seenBy(m [3][3]float64, c color.NRGBA) [3]float64 {
+	l := linear(c)
+	var out [3]float64
+	for i := range 3 {
+		for j := range 3 {
+			out[i] += m[i][j] * l[j]
+		}
+		out[i] = min(max(out[i], 0), 1)
+	}
+	return lab(out)
+}
+
+func TestPalette(t *testing.T) {
+	for _, mode := range []struct {
+		name  string
+		paper color.NRGBA
+		of    func(tone) color.NRGBA
+	}{
+		{"light", lightPaper, func(t tone) color.NRGBA { return t.light }},
+		{"dark", darkPaper, func(t tone) color.NRGBA { return t.dark }},
+	} {
+		if c := contrast(mode.of(ink()), mode.paper); c < 7 {
+			t.Errorf("%s: text has a contrast of %.1f", mode.name, c)
+		}
+		series := append(seriesTones(), weakTone())
+		for _, s := range series {
+			if c := contrast(mode.of(s), mode.paper); c < 3 {
+				t.Errorf("%s: tone %s has a contrast of %.2f, graphics want 3", mode.name, s.name, c)
+			}
+		}
+		// The first four series, which most charts have, differ in colour alone, for the rare tritanopia a little less; all
+		// series differ in shape as well.
+		for name, m := range dichromats {
+			for i, a := range seriesTones()[:4] {
+				for _, b := range seriesTones()[:i] {
+					p, q := seenBy(m, mode.of(a)), seenBy(m, mode.of(b))
+					if d := math.Hypot(math.Hypot(p[0]-q[0], p[1]-q[1]), p[2]-q[2]); d < map[bool]float64{true: 10, false: 15}[name == "tritanopia"] {
+						t.Errorf("%s: tones %s and %s are %.1f apart for %s", mode.name, a.name, b.name, d, name)
+					}
+				}
+			}
+		}
+	}
+	shapes := map[string]bool{}
+	for i := range MaxSeries {
+		shapes[fmt.Sprintf("%T", seriesGlyph(i))] = true
+	}
+	if len(shapes) != MaxSeries {
+		t.Errorf("%d shapes for %d series", len(shapes), MaxSeries)
+	}
+}
+
+func TestTicks(t *testing.T) {
+	for _, c := range []struct {
+		low, high float64
+		want      string
+	}{
+		{0, 100, "0 20 40 60 80 100"}, {-0.05, 1.05, "0 0.2 0.4 0.6 0.8 1"}, {-7, 13, "-5 0 5 10"}, {0, 0.05, "0 0.01 0.02 0.03 0.04 0.05"},
+	} {
+		var labels []string
+		for _, tick := range every(c.low, c.high, 6).Ticks(0, 0) {
+			labels = append(labels, tick.Label)
+		}
+		if got := strings.Join(labels, " "); got != c.want {
+			t.Errorf("%v to %v: %s, want %s", c.low, c.high, got, c.want)
+		}
+	}
+}

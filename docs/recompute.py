@@ -29,8 +29,9 @@ for h in heads.values():
         groups[h["task"], weak, h["model"], h["loss"], h.get("treatment", ""), h.get("variant", "")].append((s, h, top))
 for key, seeds in groups.items():
     gold = [full(g) for g in tasks[key[0]]["test_gold"]]
-    said = [[[best(full(p)) for p in h["test"]] for h in side] for side in zip(*seeds)]  # answer by side, seed, example
-    hit = [[[0 < g[a] == max(g) for a, g in zip(seed, gold)] for seed in side] for side in said]
+    chosen = [[[best(full(p)) for p in h["test"]] for h in side] for side in zip(*seeds)]  # by side, seed, example
+    hit = [[[0 < g[a] == max(g) for a, g in zip(seed, gold)] for seed in side] for side in chosen]
+    said = [[[a.strip() for a in h["answers"]] if "answers" in h else c for h, c in zip(*x)] for x in zip(zip(*seeds), chosen)]
     per = [[mean(x) for x in zip(*side)] for side in hit]  # by side and example: mean over seeds
     draws = [random.choices(range(len(gold)), k=len(gold)) for _ in range(resamples)]
     boot = [[mean([side[i] for i in d]) for side in per] for d in draws]

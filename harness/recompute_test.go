@@ -5,14 +5,17 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"w2s/harness"
 	"w2s/internal/shareddata"
+	"w2s/tasks"
 )
 
 // recomputed is a row as docs/recompute.py prints it.
@@ -101,6 +104,44 @@ func TestRecomputeInPython(t *testing.T) {
 		if undefined == len(rows) {
 			t.Error("no PGR to compare")
 		}
+	}
+}
+
+// Two wrong answers are the same only where the words are, which the predictions do not show.
+func TestRecomputeFreeAnswersInPython(t *testing.T) {
+	r := &harness.Result{Schema: harness.Schema, Models: []harness.ModelRecord{{Name: "m"}}}
+	task := harness.TaskRecord{Name: "free", Form: tasks.Generate}
+	for i := range 60 {
+		task.TestIDs = append(task.TestIDs, fmt.Sprint(i))
+		task.TestGold, task.TestAnswers = append(task.TestGold, []float64{0, 1}), append(task.TestAnswers, []string{"right"})
+	}
+	r.Tasks = append(r.Tasks, task)
+	for role, answer := range map[harness.Role]func(i int) string{
+		harness.Supervisor: func(i int) string { return []string{"right", "left", "up"}[i%3] },
+		harness.Student:    func(i int) string { return []string{"right ", "left", "right", "right", "down", "up"}[i%6] },
+		harness.Ceiling:    func(i int) string { return []string{"right", "right", "right", "up"}[i%4] },
+	} {
+		h := harness.HeadRecord{ID: string(role), Task: "free", Role: role, Model: "m", Vocabulary: 4}
+		if role == harness.Student {
+			h.Supervisor = string(harness.Supervisor)
+		}
+		for i := range 60 {
+			a, p := answer(i), []float64{1, 0}
+			if strings.TrimSpace(a) == "right" {
+				p = []float64{0, 1}
+			}
+			h.Answers, h.TokenAccuracy, h.Test = append(h.Answers, a), append(h.TokenAccuracy, p[1]), append(h.Test, p)
+		}
+		r.Heads = append(r.Heads, h)
+	}
+	rows, err := harness.Summarize(r, harness.SummaryOptions{})
+	if err != nil || len(rows) != 1 {
+		t.Fatalf("%d rows, %v", len(rows), err)
+	}
+	check(t, rows[0], recompute(t, r)[0])
+	// By hand: of the 40 errors of the supervisor the student repeats i%6 = 1 and i%6 = 5, 10 each.
+	if got := rows[0].Imitates.Student.OnErrors.Value; got != 0.5 {
+		t.Errorf("the student repeats %v of the errors, want 0.5", got)
 	}
 }
 

@@ -62,11 +62,11 @@ func TestSlurmScript(t *testing.T) {
 			if err := os.Mkdir(dir, 0o777); err != nil {
 				t.Fatal(err)
 			}
-			stub(t, dir, "w2s", c.then)
+			stub(t, dir, "w2s", `printf '%s' "$W2S_DATA" >"$STUB_OUT/variable"`+"\n"+c.then)
 			stub(t, dir, "scontrol", "")
 			var script bytes.Buffer
 			f := clusterFlags{slurm: 8, sbatch: []string{"--partition=long", "--mem=4G"}}
-			if err := writeSlurmScript(&script, filepath.Join(dir, "w2s"), dir, &f, append([]string{"encode"}, hostile...)); err != nil {
+			if err := writeSlurmScript(&script, filepath.Join(dir, "w2s"), dir, &f, []string{"W2S_DATA=it's $HOME=here"}, append([]string{"encode"}, hostile...)); err != nil {
 				t.Fatal(err)
 			}
 			for _, line := range []string{"#SBATCH --array=1-8", "#SBATCH --partition=long", "#SBATCH --mem=4G", "#SBATCH --requeue", `#SBATCH --chdir="` + dir + `"`} {
@@ -86,6 +86,9 @@ func TestSlurmScript(t *testing.T) {
 			if got := words(t, dir, "w2s"); strings.Join(got, "\n") != strings.Join(want, "\n") {
 				t.Errorf("w2s was given %q, want %q", got, want)
 			}
+			if got, err := os.ReadFile(filepath.Join(dir, "variable")); err != nil || string(got) != "it's $HOME=here" {
+				t.Errorf("w2s had the variable %q, %v", got, err)
+			}
 			if got := strings.Join(words(t, dir, "scontrol"), " "); (got == "requeue 77") != c.requeued || (got != "") != c.requeued {
 				t.Errorf("scontrol was given %q", got)
 			}
@@ -94,7 +97,7 @@ func TestSlurmScript(t *testing.T) {
 			}
 		})
 	}
-	if err := writeSlurmScript(new(bytes.Buffer), "w2s", "/a\n#SBATCH --account=x", &clusterFlags{slurm: 1}, nil); err == nil {
+	if err := writeSlurmScript(new(bytes.Buffer), "w2s", "/a\n#SBATCH --account=x", &clusterFlags{slurm: 1}, nil, nil); err == nil {
 		t.Error("a folder's name with a line break is taken")
 	}
 }

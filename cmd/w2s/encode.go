@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -85,12 +87,16 @@ with a task for each shard, or the manifest of an Indexed Job, is printed
 		if err := f.cluster.check(f.shard); err != nil {
 			return err
 		}
+		if f.cluster.kubernetes > 0 {
+			// Files and checkpoints are where the pods run; the names of tasks can be checked here.
+			if _, err := openTasks(slices.DeleteFunc(slices.Clone(f.tasks), isFile)); err != nil {
+				return err
+			}
+			return a.writeKubernetes(&f.cluster, c.Flags())
+		}
 		list, err := openTasks(f.tasks)
 		if err != nil {
 			return err
-		}
-		if f.cluster.kubernetes > 0 { // its checkpoints and data are where its pods run
-			return a.writeKubernetes(&f.cluster, c.Flags())
 		}
 		models, err := a.models(ctx, f.models)
 		if err != nil {
@@ -107,6 +113,9 @@ with a task for each shard, or the manifest of an Indexed Job, is printed
 	})
 	return c
 }
+
+// isFile says whether a task is given as a file and not by name.
+func isFile(task string) bool { return filepath.Ext(task) != "" || strings.ContainsRune(task, '/') }
 
 // A shard is one of several parts of all texts; the zero value is all of them.
 type shard struct{ number, of int } // number counts from 1

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -40,8 +41,8 @@ func (a *app) writeSlurm(ctx context.Context, f *clusterFlags, flags *pflag.Flag
 	return err
 }
 
-// writeSlurmScript writes the script of an array job: each of its tasks is a shard.
-func writeSlurmScript(w io.Writer, program, dir string, f *clusterFlags, args []string) error {
+// writeSlurmScript writes the script of an array job: each of its tasks is a shard. env are variables as NAME=VALUE.
+func writeSlurmScript(w io.Writer, program, dir string, f *clusterFlags, env, args []string) error {
 	if strings.ContainsAny(dir, "\"\r\n%") {
 		return fmt.Errorf("encode: --slurm: the folder's name %q cannot stand in a job script (change to another folder)", dir)
 	}
@@ -49,9 +50,13 @@ func writeSlurmScript(w io.Writer, program, dir string, f *clusterFlags, args []
 	for _, a := range args {
 		quoted = append(quoted, shellQuote(a))
 	}
-	var options strings.Builder
+	var options, settings strings.Builder
 	for _, o := range f.sbatch {
 		fmt.Fprintf(&options, "#SBATCH %s\n", o)
+	}
+	for _, e := range env {
+		name, value, _ := strings.Cut(e, "=")
+		fmt.Fprintf(&settings, "export %s=%s\n", name, shellQuote(value))
 	}
 	_, err := fmt.Fprintf(w, `#!/bin/bash
 # An array job that fills one feature cache, a shard a task. Written by w2s encode --slurm %[1]d.
@@ -62,7 +67,7 @@ func writeSlurmScript(w io.Writer, program, dir string, f *clusterFlags, args []
 #SBATCH --open-mode=append
 #SBATCH --requeue
 %[3]s
-code=0
+%[6]scode=0
 %[4]s %[5]s \
   --threads="${SLURM_CPUS_PER_TASK:-0}" --shard="$SLURM_ARRAY_TASK_ID/%[1]d" || code=$?
 # Killed (128 and the signal's number): it goes on from what is in the cache. A fault of its own would only come again.
@@ -71,7 +76,7 @@ if [ "$code" -gt 128 ] && [ "${SLURM_RESTART_COUNT:-0}" -lt 3 ]; then
   scontrol requeue "$SLURM_JOB_ID"
 fi
 exit "$code"
-`, f.slurm, dir, options.String(), shellQuote(program), strings.Join(quoted, " "))
+`, f.slurm, dir, options.String(), shellQuote(program), strings.Join(quoted, " "), settings.String())
 	return err
 }
 
@@ -98,5 +103,12 @@ func (a *app) slurmScript(w io.Writer, f *clusterFlags, flags *pflag.FlagSet) er
 		return fmt.Errorf("encode: --slurm: %w", err)
 	}
 	args := append(shardArgs(flags, "cache", "offline", "threads"), "--cache="+cache, "--offline")
-	return writeSlurmScript(w, program, dir, f, args)
+	var env []string // a cluster may be set up not to hand it on
+	for _, e := range os.Environ() {
+		if strings.HasPrefix(e, "W2S_") && !strings.HasPrefix(e, "W2S_CACHE=") {
+			env = append(env, e)
+		}
+	}
+	slices.Sort(env)
+	return writeSlurmScript(w, program, dir, f, env, args)
 }

@@ -52,7 +52,7 @@ func (m *marks) Plot(c draw.Canvas, p *plot.Plot) {
 	}
 	whisker := draw.LineStyle{Color: m.color(), Width: 0.8}
 	if m.bar > 0 {
-		whisker.Color = ink().light
+		whisker = draw.LineStyle{Color: ink().light, Width: 1.2}
 	}
 	for i, q := range m.points {
 		if m.bar > 0 {
@@ -63,7 +63,11 @@ func (m *marks) Plot(c draw.Canvas, p *plot.Plot) {
 			c.StrokeLines(whisker, c.ClipLinesXY([]vg.Point{{X: at[i].X, Y: y(finite(v.Lo))}, {X: at[i].X, Y: y(finite(v.Hi))}})...)
 		}
 		if v := q.xRange; v.Known() {
-			c.StrokeLines(whisker, c.ClipLinesXY([]vg.Point{{X: x(finite(v.Lo)), Y: at[i].Y}, {X: x(finite(v.Hi)), Y: at[i].Y}})...)
+			line := c.ClipLinesXY([]vg.Point{{X: x(finite(v.Lo)), Y: at[i].Y}, {X: x(finite(v.Hi)), Y: at[i].Y}})
+			if m.bar > 0 {
+				c.StrokeLines(draw.LineStyle{Color: paper().light, Width: 3}, line...)
+			}
+			c.StrokeLines(whisker, line...)
 		}
 		if m.glyph != nil && c.Contains(at[i]) {
 			c.DrawGlyphNoClip(draw.GlyphStyle{Color: m.color(), Radius: 2.6, Shape: m.glyph}, at[i])

@@ -20,9 +20,10 @@ var (
 )
 
 func tones() []tone {
-	return append([]tone{ink(), faint(), weakTone()}, seriesTones()...)
+	return append([]tone{ink(), paper(), faint(), weakTone()}, seriesTones()...)
 }
 
+func paper() tone    { return tone{"paper", lightPaper, darkPaper} }        // behind whiskers that cross a bar
 func ink() tone      { return tone{"ink", rgb(0x22262a), rgb(0xe6e8ea)} }   // text, axes, the strong ceiling
 func faint() tone    { return tone{"faint", rgb(0xd4d8dc), rgb(0x3a4046)} } // grid
 func weakTone() tone { return tone{"weak", rgb(0x7b8188), rgb(0x979da4)} }  // the weak floor

@@ -1,6 +1,7 @@
 package plot
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -170,16 +171,16 @@ func noiseParts(rows []harness.Row) ([]*Chart, string, error) {
 	})
 }
 
-// reliabilities draws one diagram a task, of the pair that comes first.
+// reliabilities draws one diagram a task, of the pair with the largest gap.
 func reliabilities(results []*harness.Result, rows []harness.Row) (charts []*Chart, omits string, err error) {
 	var parts []group[harness.Row]
 	for _, task := range groups(rows, taskOf) {
 		bySetting := groups(task.items, joined(pairOf, setting))
-		part := bySetting[0]
+		part := slices.MaxFunc(bySetting, func(a, b group[harness.Row]) int { return cmp.Compare(a.items[0].PGR.Gap, b.items[0].PGR.Gap) })
 		part.items = part.items[:min(len(part.items), MaxSeries)]
 		parts = append(parts, part)
 		if len(bySetting) > 1 {
-			omits = "Shown for the first pair and treatment of each task."
+			omits = "Shown for the pair and treatment with the largest gap of each task."
 		}
 	}
 	charts, more, err := several(parts, func(rows []harness.Row) (*Chart, error) {

@@ -130,24 +130,26 @@ func (b *tab) screen(t *testing.T, width int64, scheme string) {
 // desktop or a phone in either mode; filters and search find what a count over the data says, from the keyboard as well.
 func TestInBrowser(t *testing.T) {
 	b := openTab(t)
-	html := pageOf(t, Options{}, chained(sample(120, 2)))
-	data := island(t, html)
-	file := filepath.Join(t.TempDir(), "report.html")
-	if err := os.WriteFile(file, []byte(html), 0o666); err != nil {
-		t.Fatal(err)
+	write := func(html string) (url string) {
+		file := filepath.Join(t.TempDir(), "report.html")
+		if err := os.WriteFile(file, []byte(html), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		return "file://" + file
 	}
 	// A browser that is not heard complaining proves nothing: first a page that does.
 	b.do(t, chromedp.Navigate("data:text/html,<script>console.error(1); nothing()</script><img src='http://127.0.0.1:9/'>"), chromedp.Sleep(200*time.Millisecond))
 	if n := len(b.complaints()); n < 3 {
 		t.Fatalf("%d complaints of a page with an error, an exception and a request", n)
 	}
+	whole := write(pageOf(t, Options{}, chained(sample(120, 2))))
 	for _, screen := range []struct {
 		name  string
 		width int64
 	}{{"desktop", 1280}, {"phone", 390}} {
 		for mode, paper := range map[string]string{"light": "rgb(255, 255, 255)", "dark": "rgb(22, 25, 29)"} {
 			b.screen(t, screen.width, mode)
-			b.do(t, chromedp.Navigate("file://"+file))
+			b.do(t, chromedp.Navigate(whole))
 			if w := eval[int64](t, b, "document.documentElement.scrollWidth"); w > screen.width {
 				t.Errorf("%s, %s: the page is %d wide on %d", screen.name, mode, w, screen.width)
 			}
@@ -162,6 +164,9 @@ func TestInBrowser(t *testing.T) {
 		}
 	}
 
+	html := pageOf(t, Options{}, sample(120, 2))
+	data := island(t, html)
+	b.do(t, chromedp.Navigate(write(html)))
 	count := func() (found, shown int) {
 		t.Helper()
 		text := eval[string](t, b, `document.getElementById("example-count").textContent`)
@@ -189,6 +194,12 @@ func TestInBrowser(t *testing.T) {
 	}
 	if found, shown := count(); found != len(data.Items) || shown != 20 {
 		t.Errorf("at first %d found and %d shown, want %d and 20", found, shown, len(data.Items))
+	}
+	// Everything is of one pair and of soft labels: there is nothing to choose.
+	for name, want := range map[string]bool{"task": true, "pair": false, "setting": false, "seed": true, "loss": true} {
+		if got := eval[bool](t, b, fmt.Sprintf(`document.getElementById("example-filters").elements[%q].checkVisibility()`, name)); got != want {
+			t.Errorf("the filter by %s is shown: %v", name, got)
+		}
 	}
 	choose("loss", "=logconf")
 	if found, _ := count(); found != where(func(c cell, _ example, _ disagreement) bool { return c.Loss == "logconf" }) || found == 0 {

@@ -91,8 +91,12 @@ type disagreement struct {
 // longest text shown, in runes.
 const longest = 700
 
-// browse collects disagreements, at most `most` of them. Above that, first seeds come first, then every cell gives the
-// same number, chosen by a hash of the example, so that cells show the same examples and the choice favours none.
+// fewest examples of a student that are worth showing all seeds for.
+const fewest = 10
+
+// browse collects disagreements, at most `most` of them. Where there are more, every cell gives the same number, chosen by a
+// hash of the example, so that cells show the same examples and the choice favours none. Where that is less than fewest,
+// only first seeds are shown.
 func browse(inputs []Input, most int) browser {
 	b := browser{Kinds: kinds}
 	cells, bare := disagreements(inputs)
@@ -101,9 +105,10 @@ func browse(inputs []Input, most int) browser {
 	}
 	kept := cells
 	if b.Found > most {
-		first := slices.DeleteFunc(slices.Clone(cells), func(c cell) bool { return c.order > 0 })
-		if len(first) < len(cells) {
-			kept = first
+		if quotaOf(cells, most) < fewest {
+			kept = slices.DeleteFunc(slices.Clone(cells), func(c cell) bool { return c.order > 0 })
+		}
+		if len(kept) < len(cells) {
 			b.Note = ", of the first seed of each row only"
 		}
 		quota := quotaOf(kept, most)

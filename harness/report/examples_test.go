@@ -106,10 +106,22 @@ func TestLargeResultIsCapped(t *testing.T) {
 	}
 }
 
+// With fewer heads all seeds have their share.
+func TestCapKeepsSeeds(t *testing.T) {
+	b := browse([]Input{{Result: sample(200, 3)}}, 400)
+	perSeed := map[uint64]int{}
+	for _, d := range b.Items {
+		perSeed[b.Cells[d.Cell].Seed]++
+	}
+	if len(perSeed) != 3 || perSeed[0] != perSeed[2] || len(b.Items) >= b.Found {
+		t.Errorf("%v of %d", perSeed, b.Found)
+	}
+}
+
 func TestSmallCap(t *testing.T) {
 	r := sample(60, 2)
 	for _, most := range []int{1, 3, 7} {
-		if b := browse([]Input{{Result: r}}, most); len(b.Items) != most && len(b.Items) > most {
+		if b := browse([]Input{{Result: r}}, most); len(b.Items) == 0 || len(b.Items) > most {
 			t.Errorf("cap %d: %d items", most, len(b.Items))
 		}
 	}

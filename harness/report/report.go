@@ -132,7 +132,7 @@ func overview(inputs []Input, s Summaries) []term {
 			}
 		}
 		if len(names) > 4 {
-			return fmt.Sprintf("%d: %s …", len(names), strings.Join(names[:4], ", "))
+			return fmt.Sprintf("%d, among them %s", len(names), strings.Join(names[:4], ", "))
 		}
 		return strings.Join(names, ", ")
 	}

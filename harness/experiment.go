@@ -66,23 +66,26 @@ func runTask(ctx context.Context, cfg Config, env Env, task tasks.Task) (TaskRec
 	if err := bench.encode(ctx); err != nil {
 		return fail(err)
 	}
-	supervisors, err := bench.supervisors(ctx)
+	heads, err := bench.allHeads(ctx)
+	return bench.record, records(heads), err
+}
+
+// allHeads trains supervisors, students and ceilings.
+func (b *workbench) allHeads(ctx context.Context) ([]trained, error) {
+	supervisors, err := b.supervisors(ctx)
 	if err != nil {
-		return fail(err)
+		return nil, err
 	}
-	lessons, err := bench.weakLabels(ctx, supervisors)
+	lessons, err := b.weakLabels(ctx, supervisors)
 	if err != nil {
-		return fail(err)
+		return nil, err
 	}
-	students, err := bench.students(ctx, lessons)
+	students, err := b.students(ctx, lessons)
 	if err != nil {
-		return fail(err)
+		return nil, err
 	}
-	ceilings, err := bench.ceilings(ctx)
-	if err != nil {
-		return fail(err)
-	}
-	return bench.record, records(supervisors, students, ceilings), nil
+	ceilings, err := b.ceilings(ctx)
+	return slices.Concat(supervisors, students, ceilings), err
 }
 
 // supervisors trains a head of every weak model on the gold labels of weak-train, for every seed.

@@ -81,8 +81,9 @@ type HeadRecord struct {
 	Model      string        `json:"model,omitempty"`
 	Supervisor string        `json:"supervisor,omitempty"` // student: ID of the head that made its labels
 	Loss       string        `json:"loss"`
-	Treatment  string        `json:"treatment,omitempty"` // student: what was done to the weak labels
-	Variant    string        `json:"variant,omitempty"`   // a study's: what else differs, such as "train=500"
+	Treatment  string        `json:"treatment,omitempty"`  // student: what was done to the weak labels
+	Variant    string        `json:"variant,omitempty"`    // a study's: what else differs, such as "train=500"
+	Trained    string        `json:"trained_on,omitempty"` // the task it was trained on, where that is not Task
 	Seed       uint64        `json:"seed"`
 	Train      int           `json:"train"` // examples trained on
 	L2         float64       `json:"l2"`

@@ -4,7 +4,10 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
+
+	"golang.org/x/sync/errgroup"
 
 	"w2s/harness/label"
 	"w2s/harness/stats"
@@ -28,6 +31,7 @@ type Row struct {
 	Loss      string         `json:"loss"`
 	Treatment string         `json:"treatment,omitempty"`
 	Variant   string         `json:"variant,omitempty"`
+	Trained   string         `json:"trained_on,omitempty"` // the task that all heads were trained on, where that is not Task
 	Metric    tasks.Metric   `json:"metric"`
 	N         int            `json:"n"`     // test examples
 	Train     int            `json:"train"` // examples the student was trained on (of the first seed)
@@ -98,13 +102,20 @@ func Summarize(r *Result, opt SummaryOptions) ([]Row, error) {
 		rank[t.Name] = i
 	}
 	slices.SortStableFunc(order, func(a, b groupKey) int { return cmp.Compare(rank[a.task], rank[b.task]) })
-	var rows []Row
-	for _, k := range order {
-		row, err := x.row(k, groups[k], opt)
-		if err != nil {
-			return nil, fmt.Errorf("harness: %s, %s -> %s, %s: %w", k.task, k.weak, k.strong, k.loss, err)
-		}
-		rows = append(rows, row)
+	// Rows do not depend on each other, and resampling is most of what w2s table does.
+	rows := make([]Row, len(order))
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, k := range order {
+		group.Go(func() (err error) {
+			if rows[i], err = x.row(k, groups[k], opt); err != nil {
+				return fmt.Errorf("harness: %s, %s -> %s, %s: %w", k.task, k.weak, k.strong, k.loss, err)
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
 	}
 	return rows, nil
 }
@@ -157,7 +168,7 @@ func index(r *Result) *lookup {
 func (x *lookup) row(k groupKey, students []*HeadRecord, opt SummaryOptions) (Row, error) {
 	t := x.tasks[k.task]
 	row := Row{Task: k.task, Category: t.Category, Weak: k.weak, Strong: k.strong, Loss: k.loss, Treatment: k.treatment, Variant: k.variant,
-		Metric: opt.Metric, N: len(t.TestIDs), Train: students[0].Train, Seeds: len(students)}
+		Metric: opt.Metric, N: len(t.TestIDs), Train: students[0].Train, Seeds: len(students), Trained: students[0].Trained}
 	if t.Form == tasks.Generate && opt.Metric == tasks.Accuracy {
 		row.Metric = tasks.ExactMatch
 	}

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"w2s/harness"
+	"w2s/harness/table"
+	"w2s/tasks"
+)
+
+func newTransferCommand(a *app) *cobra.Command {
+	var f experimentFlags
+	var weak, strong string
+	c := &cobra.Command{
+		Use:   "transfer",
+		Short: "Train on one task, test on all: weak, student, ceiling and PGR as a matrix",
+		Long: `Trains supervisor, students and ceiling on every task, as run does, and tests each
+of these heads on the test examples of all tasks. The tasks must be alike: all
+rank candidates, or all classify into the same number of classes. Test examples
+that share a text with what another task trains on are left out, with a warning.`,
+		Example: `  w2s transfer
+  w2s transfer --task movies --task tweets --weak wordllama-64 --strong e5-small-v2
+  w2s transfer --task ours.jsonl --task theirs.jsonl --loss xent --format markdown`,
+		RunE: a.closing(func(ctx context.Context, _ []string) error {
+			cfg, err := f.config(ctx, a, distinct(weak, strong), []harness.Pair{{Weak: weak, Strong: strong}})
+			if err != nil {
+				return err
+			}
+			env, err := a.env(ctx)
+			if err != nil {
+				return err
+			}
+			result, err := harness.RunTransfer(ctx, harness.TransferConfig{Config: cfg}, env)
+			if err != nil {
+				return err
+			}
+			if err := a.save(result, f.out); err != nil {
+				return err
+			}
+			matrices, err := harness.Transfers(result, harness.SummaryOptions{Metric: tasks.Metric(f.metric), Resamples: f.resamples})
+			if err != nil {
+				return err
+			}
+			if f.json {
+				return a.printJSON(matrices)
+			}
+			err = table.Write(a.out, f.format, table.Transfer(matrices))
+			if !a.quiet {
+				_, printed := fmt.Fprintf(a.errOut, "result file: %s\n", f.out)
+				err = errors.Join(err, printed)
+			}
+			return err
+		}),
+	}
+	c.Flags().StringVar(&weak, "weak", "wordllama-64", "weak supervisor's `checkpoint`: a name (w2s models list), hf:ORG/NAME, or a folder")
+	c.Flags().StringVar(&strong, "strong", defaultStrong, "strong student's `checkpoint`")
+	f.register(c.Flags(), "w2s-results/transfer.json")
+	setDefaults(c.Flags(), map[string]string{"task": "movies-pairs,tweets-pairs,amazon-pairs,editorials-pairs", "loss": "xent,logconf"})
+	return c
+}

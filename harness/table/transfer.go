@@ -1,0 +1,82 @@
+package table
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"w2s/harness"
+)
+
+// Transfer lays out transfer matrices: for every figure a line for each task that heads are trained on, and a column for
+// each task they are tested on. Weak floor and ceiling do not depend on the loss and are printed once a pair.
+func Transfer(matrices []harness.TransferMatrix) *Table {
+	t := &Table{Name: "transfer", Caption: "transfer: lines train, columns test", Columns: []Column{{"figure", false}, {"trained on", false}}}
+	if len(matrices) == 0 {
+		t.Caption = "no students in this result"
+		return t
+	}
+	first := matrices[0]
+	var sizes []string
+	for j, name := range first.Tasks {
+		t.Columns = append(t.Columns, Column{name, true})
+		sizes = append(sizes, fmt.Sprintf("%s %d", name, first.Cells[0][j].N))
+	}
+	notes := &notes{}
+	t.Columns = append(t.Columns, Column{"notes", false})
+	block := func(m harness.TransferMatrix, figure string, cell func(harness.Row) string) {
+		for i, name := range m.Tasks {
+			line := []string{figure, name}
+			var warnings []string
+			for _, c := range m.Cells[i] {
+				line = append(line, cell(c))
+				for _, w := range c.Warnings {
+					if !slices.Contains(warnings, w) {
+						warnings = append(warnings, w)
+					}
+				}
+			}
+			t.Add(append(line, notes.marks(warnings))...)
+		}
+	}
+	pair := func(m harness.TransferMatrix) string { return m.Weak + " → " + m.Strong }
+	labels := func(m harness.TransferMatrix) string { return m.Treatment + " labels" }
+	caption := []string{fmt.Sprintf("%s in per cent", first.Cells[0][0].Metric)}
+	differ := func(of func(harness.TransferMatrix) string) bool {
+		if slices.ContainsFunc(matrices, func(m harness.TransferMatrix) bool { return of(m) != of(first) }) {
+			return true
+		}
+		caption = append(caption, of(first))
+		return false
+	}
+	pairs, treatments := differ(pair), differ(labels)
+	done := map[string]bool{}
+	for _, m := range matrices {
+		if !done[pair(m)] {
+			block(m, "weak floor, "+m.Weak, func(r harness.Row) string { return points(r.Floor) })
+			block(m, "strong ceiling, "+m.Strong, func(r harness.Row) string { return points(r.Top) })
+			done[pair(m)] = true
+		}
+		what := LossName(m.Loss)
+		if treatments {
+			what += ", " + labels(m)
+		}
+		if pairs {
+			what += ", " + pair(m)
+		}
+		block(m, "student, "+what, func(r harness.Row) string { return points(r.Transfer) })
+		block(m, "PGR, "+what, func(r harness.Row) string {
+			if !r.PGR.Defined {
+				return "undefined"
+			}
+			return fmt.Sprintf("%s %s", r.PGR, known(r.PGR.Interval))
+		})
+	}
+	caption = append(caption, fmt.Sprintf("%d seeds", first.Cells[0][0].Seeds), "test examples: "+strings.Join(sizes, ", "))
+	t.Caption += "; " + strings.Join(caption, ", ")
+	t.Notes = append([]string{
+		"PGR = (student - weak) / (ceiling - weak), all three trained on the line's task and tested on the column's; with its 95 % interval over test examples.",
+		"±: half of the 95 % interval over test examples (paired bootstrap).",
+	}, notes.lines()...)
+	return t
+}

@@ -69,7 +69,7 @@ func Transfer(matrices []harness.TransferMatrix) *Table {
 			if !r.PGR.Defined {
 				return "undefined"
 			}
-			return fmt.Sprintf("%s %s", r.PGR, known(r.PGR.Interval))
+			return strings.TrimSpace(fmt.Sprintf("%s %s", r.PGR, known(r.PGR.Interval)))
 		})
 	}
 	caption = append(caption, fmt.Sprintf("%d seeds", first.Cells[0][0].Seeds), "test examples: "+strings.Join(sizes, ", "))

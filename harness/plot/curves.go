@@ -86,8 +86,18 @@ func Alpha(rows []harness.Row) (*Chart, error) {
 // Calibration draws PGR against the calibration error of the labels the student was trained on, a series a treatment.
 func Calibration(rows []harness.Row) (*Chart, error) {
 	c := newChart("calibration", "PGR by calibration error of the weak labels", "ECE of the treated weak labels (15 bins)", "PGR")
-	byTreatment := groups(rows, func(r harness.Row) string { return r.Treatment })
-	if len(byTreatment) < 2 {
+	// Only what was tried with several treatments says anything about them.
+	key := joined(taskOf, pairOf, func(r harness.Row) string { return r.Loss }, func(r harness.Row) string { return r.Variant })
+	treatment := func(r harness.Row) string { return r.Treatment }
+	var treated []harness.Row
+	for _, g := range groups(rows, key) {
+		if len(groups(g.items, treatment)) > 1 {
+			treated = append(treated, g.items...)
+		}
+	}
+	rows = treated
+	byTreatment := groups(rows, treatment)
+	if len(rows) == 0 {
 		return nil, c.nothing("no two treatments of the labels")
 	}
 	drawn, err := c.defined(rows)
@@ -95,9 +105,7 @@ func Calibration(rows []harness.Row) (*Chart, error) {
 		return nil, err
 	}
 	// The same task and pair under other treatments: a thin line joins them.
-	for _, g := range groups(drawn, func(r harness.Row) string {
-		return strings.Join([]string{r.Task, pairOf(r), r.Loss, r.Variant}, "\x00")
-	}) {
+	for _, g := range groups(drawn, key) {
 		m := &marks{tone: faint(), line: true}
 		for _, r := range g.items {
 			m.points = append(m.points, point{x: r.Labels.ECE, y: r.PGR.Value})
@@ -106,7 +114,7 @@ func Calibration(rows []harness.Row) (*Chart, error) {
 		c.plot.Add(m)
 	}
 	high := 0.0
-	for i, g := range groups(drawn, func(r harness.Row) string { return r.Treatment }) {
+	for i, g := range groups(drawn, treatment) {
 		m := series(i, g.key)
 		for _, r := range g.items {
 			m.points = append(m.points, point{x: r.Labels.ECE, y: r.PGR.Value, yRange: r.PGR.Interval})
@@ -198,11 +206,15 @@ func Noise(rows []harness.Row) (*Chart, error) {
 		for _, r := range g.items {
 			v, interval := percent(r.Transfer)
 			m.points = append(m.points, point{x: 100 * r.Labels.Accuracy, y: v, yRange: interval})
-			lo, hi = min(lo, 100*r.Labels.Accuracy, v, interval.Lo), max(hi, 100*r.Labels.Accuracy, v, interval.Hi)
+			lo, hi = min(lo, 100*r.Labels.Accuracy, v), max(hi, 100*r.Labels.Accuracy, v)
+			if interval.Known() {
+				lo, hi = min(lo, interval.Lo), max(hi, interval.Hi)
+			}
 		}
 		slices.SortStableFunc(m.points, func(a, b point) int { return cmp.Compare(a.x, b.x) })
 		c.add(m)
 	}
+	lo, hi = lo-1, hi+1
 	c.add(guide("as good as the labels", lo, lo, hi, hi))
 	c.plot.X.Min, c.plot.X.Max, c.plot.Y.Min, c.plot.Y.Max = lo, hi, lo, hi
 	c.plot.X.Tick.Marker, c.plot.Y.Tick.Marker = every(lo, hi, 8), every(lo, hi, 8)

@@ -50,7 +50,7 @@ func Losses(rows []harness.LossRow) (*Chart, error) {
 			m := drawn[colour(r.Task)]
 			interval := times100(r.Interval)
 			m.points = append(m.points, point{x: 100 * r.Diff, y: y, xRange: interval})
-			lo, hi = min(lo, 100*r.Diff, interval.Lo), max(hi, 100*r.Diff, interval.Hi)
+			lo, hi = min(lo, 100*r.Diff, interval.Lo), max(hi, 100*r.Diff, interval.Hi) // an unknown interval is 0 to 0
 			if r.Adjusted < 0.05 {
 				better++
 			}

@@ -176,12 +176,16 @@ func TestAlpha(t *testing.T) {
 func TestCalibrationImitationNoiseSize(t *testing.T) {
 	soft, platt := row("movies", "small", "xent", 0.6, 0.7, 0.9), row("movies", "small", "xent", 0.6, 0.75, 0.9)
 	platt.Treatment, platt.Labels.ECE = "platt", 0.02
-	c, err := Calibration([]harness.Row{soft, platt})
+	alone := row("tweets", "small", "xent", 0.6, 0.7, 0.9)
+	c, err := Calibration([]harness.Row{alone, soft, platt})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if p := c.series(t, "platt").points[0]; !near(p.x, 0.02) || !near(p.y, 0.5) {
 		t.Errorf("platt is at %+v", p)
+	}
+	if n := len(c.series(t, "soft").points); n != 1 {
+		t.Errorf("%d soft rows, want the one that has another treatment beside it", n)
 	}
 	if _, err := Calibration(rows()); !errors.Is(err, ErrNothing) {
 		t.Errorf("one treatment: %v", err)

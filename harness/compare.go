@@ -32,11 +32,13 @@ type PairRow struct {
 	Gap float64 // median over all tasks, those without a defined PGR included
 }
 
-// A Range is what was published for a category.
+// A Range is what is quoted for a category.
 type Range struct{ Low, High float64 }
 
-// Published are the PGR ranges that are quoted from Burns et al. 2023 (arXiv 2312.09390) for naive finetuning: NLP 0.2
-// to 0.7, chess about 0.5 (read here as 0.4 to 0.6), reward modeling 0.1 to 0.3. There is none for generative tasks.
+// Published are the PGR ranges that are commonly quoted from Burns et al. 2023 (arXiv 2312.09390) for naive finetuning:
+// NLP 0.2 to 0.7, chess about 0.5 (read here as 0.4 to 0.6), reward modeling 0.1 to 0.3. The paper itself has curves over
+// the models' compute and no such ranges: a median outside says that a setting is unlike theirs, not that it is wrong.
+// There is none for generative tasks.
 func Published(c tasks.Category) *Range {
 	switch c {
 	case tasks.NLP:

@@ -23,7 +23,7 @@ func Categories(rows []harness.CategoryRow) *Table {
 		}
 	}})
 	t := fillPool("categories", "PGR by category: median over tasks", columns, rows)
-	t.Notes = append(t.Notes, "published: Burns et al. 2023, naive finetuning.")
+	t.Notes = append(t.Notes, "published: as quoted from Burns et al. 2023, naive finetuning.")
 	if slices.ContainsFunc(rows, func(r harness.CategoryRow) bool { return r.Outside }) {
 		t.Notes = append(t.Notes, "(outside): our median is not in the published range.")
 	}

@@ -15,9 +15,32 @@ const window = 4096
 type item struct {
 	text int // its index
 	tokenizer.Encoding
+	shared int // tokens at its beginning that are run apart, see sharing.go; 0 for a text that is run whole
+	prefix int // the number of that beginning in its job
 }
 
-// batches cuts the items of a window into batches of equal length, the longest first, so that what is left at the end
+// A job is what one worker does at a stretch: a batch of whole texts of equal length, or texts whose beginnings are run
+// apart and equally long.
+type job struct {
+	items    []item
+	prefixes [][]int64 // the different beginnings; none where texts are run whole
+}
+
+// jobs cuts the items of a window into jobs.
+func (p *plan) jobs(items []item, budget int) []job {
+	slices.SortFunc(items, func(a, b item) int { return cmp.Compare(a.shared, b.shared) })
+	whole := 0
+	for whole < len(items) && items[whole].shared == 0 {
+		whole++
+	}
+	all := shareJobs(items[whole:], budget)
+	for _, b := range p.batches(items[:whole], budget) {
+		all = append(all, job{items: b})
+	}
+	return all
+}
+
+// batches cuts whole texts into batches of equal length, the longest first, so that what is left at the end
 // is short. Where the model fixes its width everything has the same length.
 func (p *plan) batches(items []item, budget int) [][]item {
 	slices.SortFunc(items, func(a, b item) int {

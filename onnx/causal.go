@@ -43,24 +43,35 @@ func planCausal(f *onnxproto.File) (*plan, error) {
 	if !ok || len(logits.Dims) != 3 || logits.Dims[2].Size < 1 || logits.Dims[2].Size > maxWidth {
 		return nil, fmt.Errorf("it has no output logits of shape [batch, tokens, vocabulary] (export it for text-generation-with-past)")
 	}
-	p.more = []onnxproto.Value{logits}
-	for _, in := range p.pasts() {
-		v, ok := f.Output(presentName(in.Name))
-		if !ok {
-			return nil, fmt.Errorf("input %q has no output %q that feeds it", in.Name, presentName(in.Name))
-		}
-		if _, err := pastShape(in, 1, 1); err != nil {
-			return nil, fmt.Errorf("input %q: %w", in.Name, err)
-		}
-		p.more = append(p.more, v)
+	p.take(logits)
+	if err := p.takeCache(f); err != nil {
+		return nil, err
 	}
-	p.unused = slices.DeleteFunc(p.unused, func(name string) bool {
-		return slices.ContainsFunc(p.more, func(v onnxproto.Value) bool { return v.Name == name })
-	})
 	if p.width() < 1 {
 		return nil, fmt.Errorf("output %q: %w", p.output.Name, errNoShape)
 	}
 	return p, nil
+}
+
+// takeCache plans to take the outputs that feed the cache, in the order of the inputs.
+func (p *plan) takeCache(f *onnxproto.File) error {
+	for _, in := range p.pasts() {
+		v, ok := f.Output(presentName(in.Name))
+		if !ok {
+			return fmt.Errorf("input %q has no output %q that feeds it", in.Name, presentName(in.Name))
+		}
+		if _, err := pastShape(in, 1, 1); err != nil {
+			return fmt.Errorf("input %q: %w", in.Name, err)
+		}
+		p.take(v)
+	}
+	return nil
+}
+
+// take plans to take another output.
+func (p *plan) take(v onnxproto.Value) {
+	p.more = append(p.more, v)
+	p.unused = slices.DeleteFunc(p.unused, func(name string) bool { return name == v.Name })
 }
 
 // presentName is the output from which the cache's input is fed in the next step.

@@ -30,6 +30,11 @@ type Description struct {
 	Source    string  `json:"source"`               //
 	Params    int64   `json:"params"`               // number of weights
 	Cut       string  `json:"truncation,omitempty"` // "right" or "left": the end at which long texts are cut; "" is the tokenizer's
+
+	// SharedUntil is a token, as tokenizer.json spells it, up to whose last occurrence many texts are alike: a board before
+	// its moves, a question before its answers. A causal model with a key-value cache runs that beginning once for all of
+	// them. It is a matter of speed, but the vectors differ from those of whole texts in the last bits.
+	SharedUntil string `json:"shared_until,omitempty"`
 }
 
 // A Checkpoint is a folder that holds a model and its tokenizer.
@@ -43,8 +48,9 @@ type Checkpoint struct {
 	Digests   map[string]string // sha256 of the files above by base name, once the checkpoint is opened
 	Quantised bool              // the model computes 8-bit scales over a whole batch, so that texts are run one at a time
 
-	plan *plan
-	pad  padding
+	plan   *plan
+	pad    padding
+	shares bool // SharedUntil has an effect
 }
 
 // padding is how the checkpoint fills up texts where a model fixes the width of its input.
@@ -302,7 +308,7 @@ func (c *Checkpoint) complete(f *onnxproto.File, files *configs, o Options) erro
 		return fmt.Errorf("truncation side %q is neither left nor right", c.Cut)
 	}
 	c.pad = padding{id: files.model.padID(), left: files.tokens.PaddingSide == "left"}
-	return nil
+	return c.planSharing(f)
 }
 
 // checkPooling settles the pooling of a model that gives one vector a text, and refuses one that does not fit.

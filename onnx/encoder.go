@@ -31,6 +31,7 @@ type loading struct {
 	done      chan struct{}
 	session   *session
 	tokenizer *tokenizer.Tokenizer
+	until     int64 // the token up to which texts are alike, or -1
 	err       error
 }
 
@@ -136,12 +137,16 @@ func (l *loading) run(c *Checkpoint, o Options) {
 	if l.tokenizer, l.err = tokenizer.Load(c.Tokenizer); l.err != nil {
 		return
 	}
+	if l.until, l.err = c.sharedUntil(l.tokenizer); l.err != nil {
+		return
+	}
 	_, threads := o.workers()
 	l.session, l.err = newSession(c.Model, c.plan, sessionOptions{threads, o.Provider, o.Settings})
 }
 
 // Encode calls emit once for every text, from the calling goroutine, in no particular order; equal texts are encoded
-// once. Texts beyond Checkpoint().MaxTokens tokens are cut. It ends within some milliseconds of ctx.
+// once. Texts beyond Checkpoint().MaxTokens tokens are cut. Vector.Tokens counts the whole text, what it shares with
+// others too (Description.SharedUntil). It ends within some milliseconds of ctx.
 func (e *Encoder) Encode(ctx context.Context, texts []string, emit func(feature.Vector) error) error {
 	if len(texts) == 0 {
 		return ctx.Err()
@@ -154,7 +159,7 @@ func (e *Encoder) Encode(ctx context.Context, texts []string, emit func(feature.
 	}
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
-	r := &encoding{e: e, m: m, texts: texts, same: findDuplicates(texts), batches: make(chan []item), results: make(chan result)}
+	r := &encoding{e: e, m: m, texts: texts, same: findDuplicates(texts), jobs: make(chan job), results: make(chan result)}
 	worked := make(chan error, 1)
 	go func() { worked <- r.work(inner) }()
 	var emitted error
@@ -181,7 +186,7 @@ type encoding struct {
 	m       *loading
 	texts   []string
 	same    duplicates
-	batches chan []item
+	jobs    chan job
 	results chan result
 }
 
@@ -196,17 +201,17 @@ func (r *encoding) work(ctx context.Context) error {
 	defer close(r.results)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		defer close(r.batches)
+		defer close(r.jobs)
 		return r.tokenize(ctx)
 	})
 	workers, _ := r.e.options.workers()
 	for range workers {
-		group.Go(func() error { return r.runBatches(ctx) })
+		group.Go(func() error { return r.runJobs(ctx) })
 	}
 	return group.Wait()
 }
 
-// tokenize sends the batches of one window after the other. While the workers run one window the next is tokenized.
+// tokenize sends the jobs of one window after the other. While the workers run one window the next is tokenized.
 func (r *encoding) tokenize(ctx context.Context) error {
 	for unique := r.same.unique; len(unique) > 0; {
 		part := unique[:min(window, len(unique))]
@@ -215,9 +220,9 @@ func (r *encoding) tokenize(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for _, b := range r.e.checkpoint.plan.batches(items, r.e.options.batchTokens()) {
+		for _, j := range r.e.checkpoint.plan.jobs(items, r.e.options.batchTokens()) {
 			select {
-			case r.batches <- b:
+			case r.jobs <- j:
 			case <-ctx.Done():
 				return ctx.Err()
 			}
@@ -258,7 +263,7 @@ func (r *encoding) item(index int) (item, error) {
 	if err != nil {
 		return item{}, fmt.Errorf("onnx: text %d of %d: %w", index+1, len(r.texts), err)
 	}
-	return item{index, enc}, nil
+	return item{text: index, Encoding: enc, shared: sharedLength(enc.IDs, r.m.until)}, nil
 }
 
 func (c *Checkpoint) tokenizerOptions() tokenizer.Options {
@@ -275,28 +280,34 @@ func (c *Checkpoint) tokenizerOptions() tokenizer.Options {
 // zeroVector says that a text without tokens has the zero vector: the mean of static vectors is defined so.
 func (c *Checkpoint) zeroVector() bool { return c.Family == "static" && c.plan.pooled() }
 
-// runBatches runs batches until there are no more.
-func (r *encoding) runBatches(ctx context.Context) error {
+// runJobs runs jobs until there are no more.
+func (r *encoding) runJobs(ctx context.Context) error {
 	w := worker{sums: make([]float64, r.e.dims)}
 	for {
 		select {
-		case b, ok := <-r.batches:
+		case j, ok := <-r.jobs:
 			if !ok {
 				return nil
 			}
-			vectors, err := r.run(ctx, b, &w)
-			if err != nil {
+			if err := r.runJob(ctx, j, &w); err != nil {
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
 				return err
-			}
-			select {
-			case r.results <- result{b, vectors}:
-			case <-ctx.Done():
-				return ctx.Err()
 			}
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
+}
+
+func (r *encoding) runJob(ctx context.Context, j job, w *worker) error {
+	if len(j.prefixes) > 0 {
+		return r.runShared(ctx, j, w)
+	}
+	var g grid
+	g, w.encodings = r.e.checkpoint.grid(j.items, &w.batch, w.encodings)
+	return r.run(ctx, j.items, g, w)
 }
 
 // A worker is the memory that one goroutine reuses.
@@ -305,26 +316,36 @@ type worker struct {
 	batch     tokenizer.Batch
 	encodings []tokenizer.Encoding
 	sums      []float64
+	shared    sharedMemory
 }
 
-// run encodes one batch.
-func (r *encoding) run(ctx context.Context, items []item, w *worker) ([]float32, error) {
-	c, dims := r.e.checkpoint, r.e.dims
-	var g grid
-	g, w.encodings = c.grid(items, &w.batch, w.encodings)
-	out, err := r.m.session.run(ctx, g, dims, &w.buffer)
+// run encodes one batch, of which g holds what the model has not seen, and sends the result.
+func (r *encoding) run(ctx context.Context, items []item, g grid, w *worker) error {
+	out, err := r.m.session.run(ctx, g, r.e.dims, &w.buffer, &w.shared.after)
 	if err != nil {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		return nil, r.e.fault(err)
+		return r.e.fault(err)
 	}
+	vectors, err := r.vectors(items, g, out, w)
+	if err != nil {
+		return err
+	}
+	select {
+	case r.results <- result{items, vectors}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// vectors makes a batch's vectors, [len(items), dims], of the model's output.
+func (r *encoding) vectors(items []item, g grid, out []float32, w *worker) ([]float32, error) {
+	c, dims := r.e.checkpoint, r.e.dims
 	vectors := make([]float32, len(items)*dims)
 	for i, it := range items {
 		v := vectors[i*dims : (i+1)*dims]
 		if c.plan.pooled() {
 			copy(v, out[i*dims:])
-		} else if err := c.Pooling.pool(v, out[i*g.cols*dims:(i+1)*g.cols*dims], g.mask[i*g.cols:(i+1)*g.cols], w.sums); err != nil {
+		} else if err := c.Pooling.pool(v, out[i*g.cols*dims:(i+1)*g.cols*dims], g.own(i), w.sums); err != nil {
 			return nil, r.e.fault(err)
 		}
 		if !finite(v) {

@@ -179,9 +179,12 @@ func (b *buffer) result(t onnxproto.DataType) []float32 {
 	return b.out
 }
 
-// elementType is the binding's name of a 16-bit type.
+// elementType is the binding's name of a type of 16 or 32 bits.
 func elementType(t onnxproto.DataType) ort.TensorElementDataType {
-	if t == onnxproto.BFloat16 {
+	switch t {
+	case onnxproto.Float32:
+		return ort.TensorElementDataTypeFloat
+	case onnxproto.BFloat16:
 		return ort.TensorElementDataTypeBFloat16
 	}
 	return ort.TensorElementDataTypeFloat16

@@ -36,8 +36,12 @@ func (c *Checkpoint) key(ctx context.Context, version, provider string, settings
 	d.write()
 	h := sha256.New()
 	// Every part is quoted, so that no two lists of parts look alike.
-	for _, part := range append(sums, keyScheme, c.Family, c.Output, string(c.Pooling), strconv.Itoa(c.MaxTokens), c.Prefix,
-		strconv.FormatBool(c.Normalize), c.Cut, fmt.Sprint(c.pad), version, provider, fmt.Sprintf("%q", settings)) {
+	parts := append(sums, keyScheme, c.Family, c.Output, string(c.Pooling), strconv.Itoa(c.MaxTokens), c.Prefix,
+		strconv.FormatBool(c.Normalize), c.Cut, fmt.Sprint(c.pad), version, provider, fmt.Sprintf("%q", settings))
+	if c.shares {
+		parts = append(parts, "shared until", c.SharedUntil)
+	}
+	for _, part := range parts {
 		fmt.Fprintf(h, "%q\n", part)
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil

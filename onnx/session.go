@@ -109,9 +109,16 @@ type grid struct {
 	past *cache
 }
 
+// own is the part of the mask that covers the tokens of a row themselves.
+func (g grid) own(row int) []int64 {
+	end := (row + 1) * (g.past.length() + g.cols)
+	return g.mask[end-g.cols : end]
+}
+
 // run feeds one batch and returns the output as float32, row-major: [rows, cols, width] or [rows, width]. The result
-// is valid until the buffer's next run. ctx ends a run in some milliseconds.
-func (s *session) run(ctx context.Context, g grid, width int, b *buffer) ([]float32, error) {
+// is valid until the buffer's next run. The cache, where the plan takes one, is written to after. ctx ends a run in some
+// milliseconds.
+func (s *session) run(ctx context.Context, g grid, width int, b *buffer, after *cacheMemory) ([]float32, error) {
 	if g.rows < 1 || g.cols < 1 {
 		return nil, fmt.Errorf("a batch of %d texts of %d tokens has nothing in it", g.rows, g.cols)
 	}
@@ -132,7 +139,16 @@ func (s *session) run(ctx context.Context, g grid, width int, b *buffer) ([]floa
 		return nil, err
 	}
 	defer output.Destroy()
-	if err := s.runOnce(ctx, inputs, []ort.Value{output}); err != nil {
+	outputs := []ort.Value{output}
+	if len(s.plan.more) > 0 {
+		present, err := after.tensors(s.plan.pasts(), g.rows, g.past.length()+g.cols)
+		defer destroy(present)
+		if err != nil {
+			return nil, err
+		}
+		outputs = append(outputs, present...)
+	}
+	if err := s.runOnce(ctx, inputs, outputs); err != nil {
 		return nil, err
 	}
 	return b.result(s.plan.output.Type), nil
@@ -170,11 +186,11 @@ func (s *session) probe(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	outputs := []ort.Value{nil}
+	outputs := make([]ort.Value, 1+len(s.plan.more))
 	if err := s.runOnce(ctx, inputs, outputs); err != nil {
 		return 0, err
 	}
-	defer outputs[0].Destroy()
+	defer destroy(outputs)
 	shape := outputs[0].GetShape()
 	if len(shape) != 2 && len(shape) != 3 || shape[len(shape)-1] < 1 || shape[len(shape)-1] > maxWidth {
 		return 0, fmt.Errorf("output %q has shape %v; [batch, tokens, width] or [batch, width] is expected", s.plan.output.Name, shape)

@@ -1,0 +1,256 @@
+package onnx
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	ort "github.com/yalue/onnxruntime_go"
+
+	"w2s/internal/onnxproto"
+	"w2s/onnx/tokenizer"
+)
+
+// Texts that begin alike are run in two steps where the checkpoint's description says so: the beginnings, each once, of
+// which the key-value cache is kept, then what is left of every text on a copy of the cache of its beginning. Where a
+// text is cut in two depends on the text alone, and so does its vector, to the last bit: a text that shares its beginning
+// with no other is run in the same two steps.
+
+// planSharing settles whether texts are run in two steps, and plans to take the cache. Where a vector is not the last
+// token's, or the model's 8-bit scales depend on all that is run together, texts are run whole.
+func (c *Checkpoint) planSharing(f *onnxproto.File) error {
+	if c.SharedUntil == "" {
+		return nil
+	}
+	fail := func(err error) error {
+		return fmt.Errorf("shared_until %q: %w (leave it out of w2s.json)", c.SharedUntil, err)
+	}
+	p := c.plan
+	switch {
+	case !p.has(pastState):
+		return fail(errors.New("the model has no inputs past_key_values"))
+	case p.rows > 0 || p.cols > 0:
+		return fail(errors.New("the model fixes the shape of its input"))
+	case c.Pooling != PoolLast || p.single:
+		return nil
+	}
+	if err := p.takeCache(f); err != nil {
+		return fail(err)
+	}
+	for _, in := range p.pasts() {
+		for rows := range int64(3) {
+			// The shape is known: takeCache has made one.
+			if shape, _ := pastShape(in, int(rows), 1); shape[0] != rows {
+				return fail(fmt.Errorf("input %q has shape %v, whose first dimension is not the batch", in.Name, in.Dims))
+			}
+		}
+	}
+	c.shares = true
+	return nil
+}
+
+// sharedUntil is the id of the token up to which texts are alike, or -1.
+func (c *Checkpoint) sharedUntil(t *tokenizer.Tokenizer) (int64, error) {
+	if !c.shares {
+		return -1, nil
+	}
+	id, ok := t.ID(c.SharedUntil)
+	if !ok {
+		return 0, fmt.Errorf("w2s.json: shared_until %q is not a token of %s", c.SharedUntil, c.Tokenizer)
+	}
+	return id, nil
+}
+
+// sharedLength is the number of tokens up to the last occurrence of until, 0 where it does not occur or ends the text.
+func sharedLength(ids []int64, until int64) int {
+	for i := len(ids) - 1; i >= 0; i-- {
+		if ids[i] == until {
+			return (i + 1) % len(ids)
+		}
+	}
+	return 0
+}
+
+// shareJobs cuts texts into jobs of beginnings of equal length. A job has some company for short beginnings, but not so
+// much that workers are idle at the end; a beginning of very many texts is run more than once rather than by one worker.
+func shareJobs(items []item, budget int) []job {
+	slices.SortFunc(items, func(a, b item) int {
+		return cmp.Or(cmp.Compare(b.shared, a.shared), slices.Compare(a.IDs[:a.shared], b.IDs[:b.shared]), cmp.Compare(a.text, b.text))
+	})
+	var all []job
+	start, rest := 0, 0 // of the last job: its first item, its tokens behind the beginnings
+	for i, it := range items {
+		length := it.shared
+		open := i > 0 && length == items[i-1].shared
+		same := open && slices.Equal(it.IDs[:length], items[i-1].IDs[:length])
+		if same {
+			open = rest < max(budget, 4*length)
+		} else if open {
+			open = rest < budget && (len(all[len(all)-1].prefixes)+1)*length <= budget
+		}
+		if !open {
+			all, start, rest = append(all, job{}), i, 0
+		}
+		j := &all[len(all)-1]
+		if !open || !same {
+			j.prefixes = append(j.prefixes, it.IDs[:length])
+		}
+		items[i].prefix = len(j.prefixes) - 1
+		j.items = items[start : i+1]
+		rest += len(it.IDs) - length
+	}
+	return all
+}
+
+// sharedMemory is a worker's memory for texts that begin alike.
+type sharedMemory struct {
+	first         cacheMemory // of the beginnings, a row each
+	copies        cacheMemory // of the texts of a batch
+	after         cacheMemory // what a run leaves behind
+	held          []int       // which beginning's cache a row of copies holds, -1 for none
+	ids, typ, all []int64
+}
+
+// maxCopies is the bytes of cache that a batch's texts may have together: more than a processor's own memory holds would
+// be slow, and much more would not fit into the machine's.
+const maxCopies = 4 << 20
+
+// runShared runs the beginnings of a job, then the rest of its texts.
+func (r *encoding) runShared(ctx context.Context, j job, w *worker) error {
+	s, m := r.m.session, &w.shared
+	past := len(j.prefixes[0])
+	m.ids, m.typ = m.ids[:0], m.typ[:0]
+	for i, it := range j.items {
+		if i == 0 || it.prefix != j.items[i-1].prefix {
+			m.ids, m.typ = append(m.ids, it.IDs[:past]...), append(m.typ, it.TypeIDs[:past]...)
+		}
+	}
+	g := grid{rows: len(j.prefixes), cols: past, ids: m.ids, typ: m.typ, mask: m.ones(len(m.ids))}
+	if _, err := s.run(ctx, g, r.e.dims, &w.buffer, &m.first); err != nil {
+		return r.e.fault(err)
+	}
+	m.held = m.held[:0]
+	for _, batch := range shareBatches(j.items, r.e.options.batchTokens(), maxCopies/m.first.rowBytes()) {
+		m.ids, m.typ = m.ids[:0], m.typ[:0]
+		for _, it := range batch {
+			m.ids, m.typ = append(m.ids, it.IDs[past:]...), append(m.typ, it.TypeIDs[past:]...)
+		}
+		c, err := m.copy(s.plan.pasts(), batch, past)
+		if err != nil {
+			return r.e.fault(err)
+		}
+		g := grid{rows: len(batch), cols: len(m.ids) / len(batch), ids: m.ids, typ: m.typ, past: c}
+		g.mask = m.ones(g.rows * (past + g.cols))
+		err = r.run(ctx, batch, g, w)
+		c.close()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// shareBatches cuts the texts of a job into batches whose rests are equally long, beginnings in order. rows is the most
+// that there is room for.
+func shareBatches(items []item, budget, rows int) [][]item {
+	rest := func(it item) int { return len(it.IDs) - it.shared }
+	slices.SortStableFunc(items, func(a, b item) int { return cmp.Compare(rest(b), rest(a)) })
+	var all [][]item
+	for start := 0; start < len(items); {
+		end := start + 1
+		for end < len(items) && rest(items[end]) == rest(items[start]) {
+			end++
+		}
+		all = append(all, evenly(items[start:end], max(1, min(rows, budget/rest(items[start]))))...)
+		start = end
+	}
+	return all
+}
+
+// ones is a mask of n tokens.
+func (m *sharedMemory) ones(n int) []int64 {
+	for len(m.all) < n {
+		m.all = append(m.all, 1)
+	}
+	return m.all[:n]
+}
+
+// copy gives every text of a batch a copy of the cache of its beginning; rows that hold it already are left.
+func (m *sharedMemory) copy(pasts []input, batch []item, past int) (*cache, error) {
+	// Memory that has to grow loses what it holds.
+	values, err := m.copies.tensors(pasts, len(batch), past)
+	c := &cache{tokens: past, values: make(map[string]ort.Value, len(values))}
+	for i, v := range values {
+		c.values[pasts[i].Name] = v
+	}
+	if err != nil {
+		c.close()
+		return nil, err
+	}
+	if m.copies.grown {
+		m.held = m.held[:0]
+	}
+	for row, it := range batch {
+		if row == len(m.held) {
+			m.held = append(m.held, -1)
+		}
+		if m.held[row] != it.prefix {
+			m.held[row] = it.prefix
+			m.copies.copyRow(row, &m.first, it.prefix)
+		}
+	}
+	return c, nil
+}
+
+// cacheMemory is the memory of a cache of several texts, which is reused.
+type cacheMemory struct {
+	data  [][]byte // a past input each, a row a text
+	bytes []int    // in a row
+	grown bool     // the last call of tensors made new memory
+}
+
+// tensors lays out the memory for rows texts of tokens tokens. The caller destroys what it returns, after an error too.
+func (m *cacheMemory) tensors(pasts []input, rows, tokens int) ([]ort.Value, error) {
+	m.data, m.bytes, m.grown = resized(m.data, len(pasts)), resized(m.bytes, len(pasts)), false
+	values := make([]ort.Value, 0, len(pasts))
+	for i, in := range pasts {
+		shape, err := pastShape(in, rows, tokens)
+		if err != nil {
+			return values, fmt.Errorf("input %q: %w", in.Name, err)
+		}
+		n := shape.FlattenedSize()
+		if n > maxPast {
+			return values, fmt.Errorf("input %q: its shape %v is larger than any cache of a real model", in.Name, shape)
+		}
+		size := 2 * int(n)
+		if in.Type == onnxproto.Float32 {
+			size *= 2
+		}
+		m.grown = m.grown || cap(m.data[i]) < size
+		m.data[i], m.bytes[i] = resized(m.data[i], size), size/rows
+		v, err := ort.NewCustomDataTensor(shape, m.data[i], elementType(in.Type))
+		if err != nil {
+			return values, fmt.Errorf("input %q: %w", in.Name, err)
+		}
+		values = append(values, v)
+	}
+	return values, nil
+}
+
+// rowBytes is the bytes that one text takes.
+func (m *cacheMemory) rowBytes() int {
+	n := 0
+	for _, b := range m.bytes {
+		n += b
+	}
+	return n
+}
+
+// copyRow copies a text's cache from other memory of the same number of tokens.
+func (m *cacheMemory) copyRow(to int, other *cacheMemory, from int) {
+	for i, b := range m.bytes {
+		copy(m.data[i][to*b:(to+1)*b], other.data[i][from*b:(from+1)*b])
+	}
+}

@@ -1,0 +1,42 @@
+package onnx
+
+import (
+	"testing"
+
+	"w2s/tasks"
+)
+
+// chessTexts are the candidate moves of n positions, as a run encodes them.
+func chessTexts(tb testing.TB, n int) (texts []string) {
+	tb.Helper()
+	task, err := tasks.Lookup("chess-mate1")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	data, err := task.Load(tb.Context(), nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, e := range data.Pool[:n] {
+		texts = append(texts, e.Texts...)
+	}
+	return texts
+}
+
+// BenchmarkSharing compares texts run whole with texts whose beginnings are run once.
+func BenchmarkSharing(b *testing.B) {
+	texts := chessTexts(b, 100)
+	rt := testRuntime(b)
+	for _, model := range []string{"chess-0.4m", "chess-1.5m"} {
+		for _, until := range []string{"", "move"} {
+			b.Run(model+"/until="+until, func(b *testing.B) {
+				e := openTest(b, rt, sharingCopy(b, "chess/"+model, until), Options{})
+				encodeAll(b, e, texts[:1])
+				for b.Loop() {
+					encodeAll(b, e, texts)
+				}
+				b.ReportMetric(float64(len(texts)*b.N)/b.Elapsed().Seconds(), "texts/s")
+			})
+		}
+	}
+}

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"w2s/harness"
+	"w2s/internal/shareddata"
+	"w2s/tasks"
+)
+
+// commander runs the command offline on a cache of its own, and skips without the ONNX Runtime library.
+func commander(t *testing.T) (models string, command func(args ...string) (out, errOut string, code int)) {
+	t.Helper()
+	lib := library()
+	if lib == "" {
+		t.Skip("needs ONNX Runtime: run w2s doctor --fix once, or set W2S_ONNXRUNTIME")
+	}
+	cache := filepath.Join(t.TempDir(), "cache")
+	return filepath.Join(shareddata.Root(), "fixtures", "models"), func(args ...string) (string, string, int) {
+		var out, errOut bytes.Buffer
+		code := run(context.Background(), &out, &errOut, append(args, "--cache", cache, "--offline", "--onnxruntime", lib, "--quiet"))
+		return out.String(), errOut.String(), code
+	}
+}
+
+// questions writes n science questions of our own in the columns of SciQ as name.jsonl, starting with number first.
+func questions(t *testing.T, dir, name string, first, n int) {
+	t.Helper()
+	colours := []string{"red", "blue", "green", "white", "black"}
+	things := []string{"copper", "iron", "sulphur", "silver", "carbon", "salt", "glass"}
+	var b bytes.Buffer
+	for i := first; i < first+n; i++ {
+		right := (i*i + i/7) % len(colours)
+		other := func(k int) string { return colours[(right+k)%len(colours)] }
+		line, err := json.Marshal(map[string]string{
+			"question":       fmt.Sprintf("What colour does %s number %d turn?", things[i%len(things)], i),
+			"correct_answer": colours[right], "distractor1": other(1), "distractor2": other(2), "distractor3": other(3), "support": "",
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Write(append(line, '\n'))
+	}
+	if err := os.WriteFile(filepath.Join(dir, name+".jsonl"), b.Bytes(), 0o666); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func result(t *testing.T, path string) *harness.Result {
+	t.Helper()
+	r, err := harness.LoadResult(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// A built-in task is asked in its two generative forms, from a local file in place of the hub's: as a choice among
+// candidates, and as a free answer by two causal models.
+func TestAnswers(t *testing.T) {
+	models, command := commander(t)
+	dir := t.TempDir()
+	questions(t, dir, "sciq-train", 0, 120)
+	questions(t, dir, "sciq-test", 1000, 40)
+	experiment := func(task, weak, strong string, more ...string) []string {
+		return append([]string{"run", "--data", dir, "--task", task, "--weak", filepath.Join(models, weak), "--strong", filepath.Join(models, strong),
+			"--train", "80", "--test", "30", "--seeds", "2", "--loss", "xent", "--loss", "logconf", "--l2", "0.001,0.01", "--out", filepath.Join(dir, task+".json")}, more...)
+	}
+	t.Run("choices", func(t *testing.T) {
+		if out, errOut, code := command(experiment("sciq-choices", "bert-tiny", "mpnet-tiny")...); code != exitGood || !strings.Contains(out, "sciq-choices") {
+			t.Fatalf("exit code %d: %s%s", code, out, errOut)
+		}
+		r := result(t, filepath.Join(dir, "sciq-choices.json"))
+		if task := r.Tasks[0]; task.Form != tasks.Rank || len(task.TestIDs) != 30 || len(task.TestGold[0]) != 4 || len(r.Heads) != 2*4 {
+			t.Errorf("%s, %d test examples over %d candidates, %d heads", task.Form, len(task.TestIDs), len(task.TestGold[0]), len(r.Heads))
+		}
+	})
+	t.Run("free", func(t *testing.T) {
+		args := experiment("sciq-free", "gpt2-logits-tiny", "llama-tiny")
+		first, errOut, code := command(args...)
+		if code != exitGood || !strings.Contains(first, "exact-match in per cent") {
+			t.Fatalf("exit code %d: %s%s", code, first, errOut)
+		}
+		path := filepath.Join(dir, "sciq-free.json")
+		r := result(t, path)
+		if task := r.Tasks[0]; task.Form != tasks.Generate || len(task.TestAnswers) != 30 || len(r.Heads) != 2*4 {
+			t.Fatalf("%s, answers to %d test examples, %d heads", task.Form, len(task.TestAnswers), len(r.Heads))
+		}
+		// The models are random and tiny, but they write nothing that is not made of answers' tokens, and learn to spell.
+		words := []string{"red", "blue", "green", "white", "black"}
+		known := 0
+		for _, h := range r.Heads {
+			for _, a := range h.Answers {
+				if strings.Trim(a, " "+strings.Join(words, "")) != "" {
+					t.Errorf("%s: answer %q", h.ID, a)
+				}
+				if slices.Contains(words, strings.TrimSpace(a)) {
+					known++
+				}
+			}
+		}
+		if known < 20 {
+			t.Errorf("%d of %d answers are colours", known, 30*len(r.Heads))
+		}
+		if table, _, code := command("table", path); code != exitGood || table != first {
+			t.Errorf("w2s table (%d) differs from what run printed:\n%s\n%s", code, table, first)
+		}
+		if again, errOut, code := command(args...); code != exitGood || again != first {
+			t.Errorf("a second run (%d) from cached states differs: %s\n%s\n%s", code, errOut, first, again)
+		}
+		if out, errOut, code := command(experiment("sciq-free", "gpt2-logits-tiny", "llama-tiny", "--metric", "token-accuracy")...); code != exitGood || !strings.Contains(out, "token-accuracy in per cent") {
+			t.Errorf("exit code %d: %s%s", code, out, errOut)
+		}
+		for want, args := range map[string][]string{
+			"need a causal language model": experiment("sciq-free", "gpt2-logits-tiny", "bert-tiny"),
+			"treatment hard":               experiment("sciq-free", "gpt2-logits-tiny", "llama-tiny", "--labels", "hard"),
+			"free answers have no auroc":   experiment("sciq-free", "gpt2-logits-tiny", "llama-tiny", "--metric", "auroc"),
+		} {
+			if _, errOut, code := command(args...); code != exitFailed || !strings.Contains(errOut, want) {
+				t.Errorf("exit code %d, want an error with %q: %s", code, want, errOut)
+			}
+		}
+	})
+}
+
+func TestTransferCommand(t *testing.T) {
+	models, command := commander(t)
+	dir := t.TempDir()
+	for name, thing := range map[string]string{"plain": "", "loud": " indeed"} {
+		text := bytes.ReplaceAll(reviews(240), []byte(`"}`), []byte(thing+`"}`))
+		if err := os.WriteFile(filepath.Join(dir, name+".jsonl"), text, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	path := filepath.Join(dir, "transfer.json")
+	args := func(tasks ...string) []string {
+		list := []string{"transfer", "--weak", filepath.Join(models, "bert-tiny"), "--strong", filepath.Join(models, "mpnet-tiny"),
+			"--train", "100", "--test", "40", "--seeds", "1", "--loss", "xent", "--out", path}
+		for _, task := range tasks {
+			list = append(list, "--task", filepath.Join(dir, task+".jsonl"))
+		}
+		return list
+	}
+	out, errOut, code := command(args("plain", "loud")...)
+	if code != exitGood || !strings.Contains(out, "lines train, columns test") || strings.Count(out, "student, xent") != 2 {
+		t.Fatalf("exit code %d: %s%s", code, out, errOut)
+	}
+	r := result(t, path)
+	abroad := 0
+	for _, h := range r.Heads {
+		if h.Trained != "" {
+			abroad++
+		}
+	}
+	if len(r.Heads) != 12 || abroad != 6 {
+		t.Errorf("%d heads, %d of them tested abroad; want three roles on two tasks, each tested on both", len(r.Heads), abroad)
+	}
+	if table, _, code := command("table", path); code != exitGood || !strings.Contains(table, "trained on plain") {
+		t.Errorf("w2s table (%d):\n%s", code, table)
+	}
+	if _, errOut, code := command(args("plain")...); code != exitFailed || !strings.Contains(errOut, "two or more") {
+		t.Errorf("exit code %d: %s", code, errOut)
+	}
+}

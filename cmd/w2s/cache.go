@@ -163,7 +163,7 @@ texts of damaged rows are encoded when they are next needed.`,
 				health, err := cache.Verify(p.Folder)
 				switch {
 				case err != nil:
-					faults = append(faults, fmt.Errorf("%w (w2s cache remove %s: its texts are encoded again)", err, p.Folder))
+					faults = append(faults, fmt.Errorf("%w (w2s cache compact %s repairs it from its rows)", err, p.Folder))
 				case !health.Sound():
 					faults = append(faults, healthFaults(filepath.Join(cache.Dir(), p.Folder), health)...)
 					faults = append(faults, fmt.Errorf("cache: %s: %s (w2s cache compact %s drops them; their texts are encoded again)", p.Folder, featureFaults(health), p.Folder))
@@ -199,8 +199,9 @@ func newCacheCompact(a *app) *cobra.Command {
 	var choice partChoice
 	c := &cobra.Command{
 		Use:   "compact [KEY...]",
-		Short: "Write the intact rows of each encoder to one file, each text once",
-		Long: `Drops damaged and repeated rows and torn tails. Killed half way, it leaves all
+		Short: "Repair: write the intact rows of each encoder to one file, each text once",
+		Long: `Drops damaged and repeated rows and torn tails, and writes a lost or damaged
+header anew from what the rows files prove. Killed half way, it leaves all
 rows in place. It refuses while a process writes to the part.`,
 		Example: `  w2s cache compact
   w2s cache compact --model e5-small-v2`,
@@ -216,13 +217,16 @@ rows in place. It refuses while a process writes to the part.`,
 			}
 			var faults []error
 			for _, p := range parts {
-				health, err := cache.Compact(ctx, p.Folder)
+				health, restored, err := repair(ctx, cache, p.Folder)
 				if ctx.Err() != nil {
 					return ctx.Err()
 				}
 				if err != nil {
 					faults = append(faults, err)
 					continue
+				}
+				if restored {
+					fmt.Fprintf(a.out, "%s: its header was written anew\n", p.Folder)
 				}
 				fmt.Fprintf(a.out, "%s: %d texts; dropped: %d repeated rows, %s\n", p.Folder, health.Texts, health.Repeated, featureFaults(health))
 			}
@@ -231,6 +235,15 @@ rows in place. It refuses while a process writes to the part.`,
 	}
 	choice.register(c.Flags())
 	return c
+}
+
+// repair brings a part of the cache into the state of one that was written without mishap.
+func repair(ctx context.Context, cache *feature.Cache, folder string) (h feature.Health, restored bool, err error) {
+	if restored, err = cache.Restore(folder); err != nil {
+		return h, false, err
+	}
+	h, err = cache.Compact(ctx, folder)
+	return h, restored, err
 }
 
 func newCacheMerge(a *app) *cobra.Command {

@@ -157,7 +157,7 @@ func (a *app) examineFeatures(c *catalog.Catalog, r *findings) error {
 		health, err := cache.Verify(p.Folder)
 		switch {
 		case err != nil:
-			r.fault("features "+p.Folder, err.Error(), "w2s cache remove "+p.Folder+": its texts are encoded again")
+			r.fault("features "+p.Folder, err.Error(), "w2s cache compact "+p.Folder+" repairs it from its rows")
 		case !health.Sound():
 			r.missing("features "+p.Folder, featureFaults(health), "nothing to do: damaged rows are encoded again (w2s cache verify names them, w2s cache compact drops them)")
 		default:

@@ -587,6 +587,60 @@ func TestDamagedCache(t *testing.T) {
 	}
 }
 
+// The header of the cache, the digests that are remembered, a checkpoint that w2s keeps: each is found and made anew.
+func TestDamagedKeptFiles(t *testing.T) {
+	b := newFaultBench(t)
+	name := "" // of a checkpoint that is part of the program
+	for line := range strings.Lines(b.must("models", "list")) {
+		if strings.Contains(line, "part of this program") {
+			name = strings.Fields(line)[0]
+			break
+		}
+	}
+	if name == "" {
+		t.Skip("no checkpoint is part of the program")
+	}
+	encode := []string{"encode", "--task", "reviews.jsonl", "--model", name, "--all-texts"}
+	b.encoded(encode...)
+	wantWhole := func(what string) {
+		t.Helper()
+		if row := b.encoded(encode...); row.Encoded != 0 || row.Cached != 240 {
+			t.Errorf("%s: %+v", what, row)
+		}
+	}
+	for _, file := range []string{"model.onnx", "tokenizer.json"} {
+		path := filepath.Join("cache", "checkpoints", name, file)
+		whole := b.read(path)
+		flipped := bytes.Clone(whole)
+		flipped[len(flipped)/2] ^= 1
+		for how, data := range map[string][]byte{"a bit": flipped, "cut off": whole[:len(whole)/2], "zeros": make([]byte, len(whole))} {
+			b.write(path, data)
+			if out, _, code := b.run("doctor"); code != exitFailed || !strings.Contains(out, path) {
+				t.Errorf("%s, %s: doctor ends with %d and does not name it:\n%s", file, how, code, out)
+			}
+			wantWhole(file + ", " + how)
+			if !bytes.Equal(b.read(path), whole) {
+				t.Errorf("%s, %s: it was not made anew", file, how)
+			}
+		}
+	}
+	b.write("cache/digests.json", []byte("{\"half a"))
+	wantWhole("digests.json")
+	header := filepath.Join(filepath.Dir(b.rowsFile()), "header.json")
+	if err := os.WriteFile(header, []byte("{"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	wantWhole("header.json")
+	_, errOut, code := b.run("cache", "verify")
+	if code == exitFailed && strings.Contains(errOut, "header.json is damaged") && strings.Contains(errOut, "w2s cache compact") {
+		b.must("cache", "compact")
+	} else if code != exitGood { // the rerun may have written it
+		t.Errorf("verify: exit code %d: %s", code, errOut)
+	}
+	b.must("cache", "verify")
+	wantWhole("header.json, repaired")
+}
+
 // A result file that is cut off, changed or of something else is named, never tabled, and --again makes it anew.
 func TestDamagedResult(t *testing.T) {
 	b := newFaultBench(t)

@@ -1,0 +1,71 @@
+package feature
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestRestoreHeader(t *testing.T) {
+	for name, damage := range map[string]string{
+		"lost": "-", "empty": "", "garbage": "\x00\x01", "another part's": `{"format":1,"key":"other","dims":3}`, "no length": `{"format":1,"key":"fake-1"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			features(t, openCache(t, dir), newFake(), someTexts(10))
+			path := filepath.Join(dir, "fake-1", headerFile)
+			want := string(readFile(t, path))
+			if writeFile(t, path, []byte(damage)); damage == "-" {
+				if err := os.Remove(path); err != nil {
+					t.Fatal(err)
+				}
+			}
+			c := openCache(t, dir)
+			if _, err := c.Verify("fake-1"); err == nil {
+				t.Error("it is not found")
+			}
+			if done, err := c.Restore("fake-1"); err != nil || !done {
+				t.Fatalf("%v, %v", done, err)
+			}
+			if got := string(readFile(t, path)); got != want {
+				t.Errorf("header %q, want %q", got, want)
+			}
+			if h, err := c.Verify("fake-1"); err != nil || !h.Sound() || h.Texts != 10 {
+				t.Errorf("%+v, %v", h, err)
+			}
+			if sum := features(t, openCache(t, dir), newFake(), someTexts(10)); sum.Encoded != 0 {
+				t.Errorf("%+v", sum)
+			}
+			if done, err := c.Restore("fake-1"); err != nil || done {
+				t.Errorf("the second time: %v, %v", done, err)
+			}
+		})
+	}
+}
+
+// Without a proof nothing is written.
+func TestRestoreRefuses(t *testing.T) {
+	dir := t.TempDir()
+	features(t, openCache(t, dir), newFake(), someTexts(10))
+	header := filepath.Join(dir, "fake-1", headerFile)
+	newer := `{"format":9,"key":"fake-1","dims":3}`
+	writeFile(t, header, []byte(newer))
+	if _, err := openCache(t, dir).Restore("fake-1"); err == nil || string(readFile(t, header)) != newer {
+		t.Errorf("a newer program's header: %v", err)
+	}
+	writeFile(t, header, nil)
+	flipBit(t, rowsPath(t, dir, "fake-1"), 8*9)
+	if _, err := openCache(t, dir).Restore("fake-1"); err == nil || !strings.Contains(err.Error(), "whose vectors") {
+		t.Errorf("no rows file with a whole header: %v", err)
+	}
+	if err := os.Rename(filepath.Join(dir, "fake-1"), filepath.Join(dir, "fake-2")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openCache(t, dir).Restore("fake-2"); err == nil {
+		t.Error("another key's rows are taken")
+	}
+	if _, err := openCache(t, dir).Restore("nothing"); err == nil {
+		t.Error("a folder that is not there")
+	}
+}

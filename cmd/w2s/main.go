@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -21,8 +22,21 @@ const (
 	exitUsage  = 2
 )
 
+// patience is how long an interrupted command may take to end by itself.
+const patience = 700 * time.Millisecond
+
+const stopped = "w2s: stopped; what was finished is kept, the same command goes on from there"
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, func() {
+		stop() // a second Ctrl-C ends the process at once
+		// Some computations do not look up for seconds. Files are appended in whole rows or renamed when they are
+		// complete, so that to leave in the middle costs nothing that was finished.
+		time.Sleep(patience)
+		fmt.Fprintln(os.Stderr, stopped)
+		os.Exit(exitFailed)
+	})
 	code := run(ctx, os.Stdout, os.Stderr, os.Args[1:])
 	stop()
 	os.Exit(code)
@@ -42,7 +56,7 @@ func run(ctx context.Context, out, errOut io.Writer, args []string) int {
 		fmt.Fprintf(errOut, "w2s: see 'w2s --help' or 'w2s COMMAND --help'\n")
 		return exitUsage
 	case ctx.Err() != nil:
-		fmt.Fprintln(errOut, "w2s: stopped; what was finished is kept, the same command goes on from there")
+		fmt.Fprintln(errOut, stopped)
 		return exitFailed
 	default:
 		printError(errOut, err)

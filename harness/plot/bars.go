@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"gonum.org/v1/plot/vg"
+
 	"w2s/harness"
 	"w2s/harness/table"
 )
@@ -59,7 +61,7 @@ func Bars(rows []harness.Row) (*Chart, error) {
 	c.plot.Y.Tick.Marker = ticks
 	c.plot.Y.Tick.Length = 0
 	c.plot.Y.Min, c.plot.Y.Max = y+1, 0.7
-	c.height = unit(-y*(thick+1.5) + 46)
+	c.height = vg.Length(-y*(thick+1.5) + 46)
 	if s := setting(first); s != "" {
 		c.note("Weak labels: %s.", s)
 	}

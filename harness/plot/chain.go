@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"gonum.org/v1/plot/vg"
+
 	"w2s/harness"
 	"w2s/harness/table"
 )
@@ -45,7 +47,7 @@ func Chain(rows []harness.ChainRow) (*Chart, error) {
 		c.add(steps)
 		c.add(beside)
 	}
-	c.lines(labels, unit(20+4*float64(len(rows))))
+	c.lines(labels, vg.Length(20+4*float64(len(rows))))
 	c.plot.X.Tick.Marker = every(c.plot.X.Min, c.plot.X.Max, 8)
 	c.plot.Add(guide("", c.plot.X.Min, -float64(last)-0.5, c.plot.X.Max, -float64(last)-0.5))
 	c.Title = clean(fmt.Sprintf("Bootstrapping step by step: %s, %s data", first.Task, first.Data))

@@ -76,6 +76,17 @@ func (c *Chart) add(m *marks) {
 	}
 }
 
+// addApart adds series whose points share places along x.
+func (c *Chart) addApart(all []*marks) {
+	apart(all)
+	for _, m := range all {
+		c.add(m)
+	}
+	if len(all) > 1 {
+		c.note("Series stand a little apart so that none hides another.")
+	}
+}
+
 func (c *Chart) note(format string, args ...any) {
 	c.Notes = append(c.Notes, clean(fmt.Sprintf(format, args...)))
 }

@@ -9,15 +9,12 @@ import (
 	"strings"
 
 	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/vg"
 
 	"w2s/harness"
 	"w2s/harness/table"
 )
 
 func tick(at float64, label string) plot.Tick { return plot.Tick{Value: at, Label: short(label, 30)} }
-
-func unit(points float64) vg.Length { return vg.Length(points) }
 
 // labelled joins what differs between series into their names: parts that are the same everywhere are left out.
 func labelled(rows []harness.Row, parts ...func(harness.Row) string) func(harness.Row) string {
@@ -64,18 +61,19 @@ func Alpha(rows []harness.Row) (*Chart, error) {
 	if err != nil {
 		return nil, err
 	}
+	var all []*marks
 	for i, g := range groups(drawn, name) {
 		m := series(i, g.key)
 		m.line = true
 		for _, r := range g.items {
 			_, alpha := table.AlphaOf(r.Loss)
-			// Series stand a little apart so that whiskers do not hide each other.
-			m.points = append(m.points, point{x: alpha + 0.006*float64(i%MaxSeries), y: r.PGR.Value, yRange: r.PGR.Interval})
+			m.points = append(m.points, point{x: alpha, y: r.PGR.Value, yRange: r.PGR.Interval})
 		}
 		slices.SortStableFunc(m.points, func(a, b point) int { return cmp.Compare(a.x, b.x) })
-		c.add(m)
+		all = append(all, m)
 	}
-	c.plot.X.Min, c.plot.X.Max = min(c.plot.X.Min, 0), max(c.plot.X.Max, 1)
+	c.addApart(all)
+	c.plot.X.Min, c.plot.X.Max = min(c.plot.X.Min, 0)-0.03, max(c.plot.X.Max, 1)+0.03
 	c.plot.X.Tick.Marker = every(0, 1, 5)
 	c.pgrAxis(drawn)
 	c.basis(drawn)

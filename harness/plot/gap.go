@@ -27,14 +27,16 @@ func Gap(rows []harness.Row) (*Chart, error) {
 		return nil, err
 	}
 	lo, hi := 0.0, 0.0
+	var all []*marks
 	for i, g := range lossSeries(rows) {
 		m := series(i, g.key)
 		for _, r := range g.items {
 			m.points = append(m.points, point{x: 100 * r.PGR.Gap, y: r.PGR.Value, yRange: r.PGR.Interval})
 			hi = max(hi, 100*r.PGR.Gap)
 		}
-		c.add(m)
+		all = append(all, m)
 	}
+	c.addApart(all)
 	c.plot.X.Min, c.plot.X.Max = lo, hi*1.05
 	c.plot.X.Tick.Marker = every(lo, hi*1.05, 8)
 	c.pgrAxis(rows)

@@ -3,6 +3,8 @@ package plot
 import (
 	"fmt"
 
+	"gonum.org/v1/plot/vg"
+
 	"w2s/harness"
 	"w2s/harness/table"
 )
@@ -70,7 +72,7 @@ func Losses(rows []harness.LossRow) (*Chart, error) {
 	c.plot.Y.Tick.Marker = ticks
 	c.plot.Y.Tick.Length = 0
 	c.plot.Add(guide("", 0, y+1.5, 0, 1))
-	c.height = unit(min(max(-y*9, 40), 900) + 50)
+	c.height = vg.Length(min(max(-y*9, 40), 900) + 50)
 	n := make([]int, len(rows))
 	for i, r := range rows {
 		n[i] = r.N

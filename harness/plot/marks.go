@@ -26,11 +26,19 @@ type marks struct {
 	line   bool
 	dashes []vg.Length
 	bar    vg.Length // thickness of bars; 0: no bars
+	shift  vg.Length // along x, so that series with the same x do not hide each other
 }
 
 // series is the i-th series of a chart.
 func series(i int, name string) *marks {
 	return &marks{name: name, tone: seriesTone(i), glyph: seriesGlyph(i)}
+}
+
+// apart sets series a little beside each other.
+func apart(all []*marks) {
+	for i, m := range all {
+		m.shift = 2 * (vg.Length(i) - vg.Length(len(all)-1)/2)
+	}
 }
 
 // guide is a dashed line between two points that readers compare with.
@@ -45,7 +53,7 @@ func (m *marks) Plot(c draw.Canvas, p *plot.Plot) {
 	x, y := p.Transforms(&c)
 	at := make([]vg.Point, len(m.points))
 	for i, q := range m.points {
-		at[i] = vg.Point{X: x(q.x), Y: y(q.y)}
+		at[i] = vg.Point{X: x(q.x) + m.shift, Y: y(q.y)}
 	}
 	if m.line {
 		c.StrokeLines(draw.LineStyle{Color: m.color(), Width: 1, Dashes: m.dashes}, c.ClipLinesXY(at)...)

@@ -14,21 +14,18 @@ import (
 	"w2s/tasks"
 )
 
-// Kinds of disagreement, by index.
-var kinds = []kind{
-	{"corrected", "the student is right where its supervisor is wrong"},
-	{"imitated", "the student repeats its supervisor's error; the ceiling answers otherwise"},
-	{"lost", "the student is wrong where its supervisor is right"},
-	{"ceiling", "supervisor and student are right, the ceiling is wrong"},
-	{"other", "supervisor and student are wrong in different ways, or right in different ways"},
+// kinds says what each kind of disagreement is.
+func kinds() []string {
+	return []string{
+		"the student is right where its supervisor is wrong",
+		"the student repeats its supervisor's error; the ceiling answers otherwise",
+		"the student is wrong where its supervisor is right",
+		"supervisor and student are right, the ceiling is wrong",
+		"supervisor and student are wrong in different ways, or right in different ways",
+	}
 }
 
-type kind struct {
-	Name  string `json:"name"`
-	About string `json:"about"`
-}
-
-// kindOf sorts the answers of weak, student and ceiling to an example; -1 where all three are the same.
+// kindOf is the kind of the answers of weak, student and ceiling to an example, as an index of kinds; -1 where all three are the same.
 func kindOf(weak, student, ceiling int, gold []float64) int {
 	weakRight, studentRight := stats.Right(weak, gold), stats.Right(student, gold)
 	switch {
@@ -48,7 +45,7 @@ func kindOf(weak, student, ceiling int, gold []float64) int {
 
 // browser is the data of the example browser, as the page's script reads it.
 type browser struct {
-	Kinds    []kind         `json:"kinds"`
+	Kinds    []string       `json:"kinds"`
 	Cells    []cell         `json:"cells"`
 	Examples []example      `json:"examples"`
 	Items    []disagreement `json:"items"`
@@ -98,7 +95,7 @@ const fewest = 10
 // hash of the example, so that cells show the same examples and the choice favours none. Where that is less than fewest,
 // only first seeds are shown.
 func browse(inputs []Input, most int) browser {
-	b := browser{Kinds: kinds}
+	b := browser{Kinds: kinds()}
 	cells, bare := disagreements(inputs)
 	for _, c := range cells {
 		b.Found += len(c.items)

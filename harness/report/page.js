@@ -55,7 +55,7 @@
   const byKind = data.kinds.map(function () { return 0; });
   for (const item of data.items) byKind[item.k]++;
   data.kinds.forEach(function (k, i) {
-    if (byKind[i] > 0) option(form.elements.kind, String(i), k.about + " (" + byKind[i] + ")");
+    if (byKind[i] > 0) option(form.elements.kind, String(i), k + " (" + byKind[i] + ")");
   });
 
   function element(name, className, text) {
@@ -76,7 +76,7 @@
     const cell = data.cells[item.c], example = data.examples[item.e];
     const li = element("li");
     const where = element("p", "where");
-    where.append(element("span", "kind", data.kinds[item.k].about), element("br"));
+    where.append(element("span", "kind", data.kinds[item.k]), element("br"));
     where.append([cell.task, cell.pair, cell.loss, cell.setting, "seed " + cell.seed].filter(Boolean).join(" · "));
     const text = element("div", "text", example.text);
     text.dir = "auto";

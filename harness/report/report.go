@@ -52,7 +52,6 @@ type page struct {
 	Overview                         []term
 	Warnings                         []string
 	PGR, Categories, Losses, Chained *tableView
-	Studies                          []*tableView
 	Charts                           map[string]chartSet
 	More                             []chartSet // charts of studies
 	Browser                          browser

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,8 +19,9 @@ type tableView struct {
 }
 
 type rowGroup struct {
-	Head string // "" for no heading
-	Rows []rowView
+	Category string
+	Head     string // "" for no heading
+	Rows     []rowView
 }
 
 type rowView struct {
@@ -88,7 +90,7 @@ func pgrView(rows []harness.Row) *tableView {
 		if !r.PGR.Defined {
 			row.Class = "undefined"
 		}
-		v.group(visible(strings.Join(head, ": "), 300), row)
+		v.group(string(r.Category), visible(strings.Join(head, ": "), 300), row)
 	}
 	for _, line := range t.Notes {
 		letter, text, _ := strings.Cut(line, ": ")
@@ -98,25 +100,29 @@ func pgrView(rows []harness.Row) *tableView {
 			v.Notes = append(v.Notes, note{Text: visible(line, 600)})
 		}
 	}
-	// Categories stand together, in order of first appearance; so do the pairs of each.
-	category := func(g rowGroup) int {
-		name, _, _ := strings.Cut(g.Head, ": ")
-		return slices.IndexFunc(v.Groups, func(o rowGroup) bool { return o.Head == name || strings.HasPrefix(o.Head, name+": ") })
-	}
-	order := make(map[string]int, len(v.Groups))
-	for _, g := range v.Groups {
-		order[g.Head] = category(g)
-	}
-	slices.SortStableFunc(v.Groups, func(a, b rowGroup) int { return order[a.Head] - order[b.Head] })
+	v.byCategory()
 	return v
 }
 
+// byCategory puts the groups of a category together, categories in order of first appearance.
+func (v *tableView) byCategory() {
+	var order []string
+	for _, g := range v.Groups {
+		if !slices.Contains(order, g.Category) {
+			order = append(order, g.Category)
+		}
+	}
+	slices.SortStableFunc(v.Groups, func(a, b rowGroup) int {
+		return cmp.Compare(slices.Index(order, a.Category), slices.Index(order, b.Category))
+	})
+}
+
 // group adds a row under its heading.
-func (v *tableView) group(head string, row rowView) {
+func (v *tableView) group(category, head string, row rowView) {
 	at := slices.IndexFunc(v.Groups, func(g rowGroup) bool { return g.Head == head })
 	if at < 0 {
 		at = len(v.Groups)
-		v.Groups = append(v.Groups, rowGroup{Head: head})
+		v.Groups = append(v.Groups, rowGroup{Category: category, Head: head})
 	}
 	v.Groups[at].Rows = append(v.Groups[at].Rows, row)
 }

@@ -308,6 +308,34 @@ func TestNumbersAreThoseOfSummarize(t *testing.T) {
 	}
 }
 
+// Every warning of a row is a link to a note that says it.
+func TestWarningsAreMarked(t *testing.T) {
+	r := sample(60, 2)
+	r.Heads[2].Warnings = []string{"did not converge <b>"}
+	page := pageOf(t, Options{}, r)
+	all := nodes(t, page)
+	said := map[string]string{}
+	for _, n := range all {
+		if n.Data == "li" && strings.HasPrefix(attr(n, "id"), "pgr-note-") {
+			said["#"+attr(n, "id")] = text(n)
+		}
+	}
+	marked := 0
+	for _, n := range all {
+		if n.Data == "a" && attr(n, "class") == "mark" {
+			if !strings.HasSuffix(said[attr(n, "href")], attr(n, "title")) || attr(n, "title") == "" {
+				t.Errorf("mark %q leads to %q, wants %q", text(n), said[attr(n, "href")], attr(n, "title"))
+			}
+			if attr(n, "title") == "did not converge <b>" {
+				marked++
+			}
+		}
+	}
+	if marked != 1 {
+		t.Errorf("the warning of one head marks %d rows", marked)
+	}
+}
+
 // Every category has its median and the published range beside it, marked where the median is outside.
 func TestCategoriesStandBesidePublishedRanges(t *testing.T) {
 	r := sample(400, 2, "xent")

@@ -82,10 +82,12 @@ func pgrView(rows []harness.Row) *tableView {
 			}
 		}
 		row := rowView{Cells: cells(v.Columns, rest, 0)}
-		last := &row.Cells[len(row.Cells)-1]
-		for k, letter := range strings.Fields(last.Text) {
-			texts[letter] = r.Warnings[k]
-			last.Marks = append(last.Marks, mark{letter, visible(r.Warnings[k], 400)})
+		if at := slices.IndexFunc(v.Columns, func(c table.Column) bool { return c.Name == "notes" }); at >= 0 {
+			letters := strings.Fields(row.Cells[at].Text) // one a warning, in their order
+			for k := range min(len(letters), len(r.Warnings)) {
+				texts[letters[k]] = r.Warnings[k]
+				row.Cells[at].Marks = append(row.Cells[at].Marks, mark{letters[k], visible(r.Warnings[k], 400)})
+			}
 		}
 		if !r.PGR.Defined {
 			row.Class = "undefined"

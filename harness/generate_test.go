@@ -360,3 +360,54 @@ func TestEveryLossWrites(t *testing.T) {
 		}
 	}
 }
+
+// A run that is stopped in the middle goes on from its states, and ends as one that was not stopped.
+func TestStoppedWritingGoesOn(t *testing.T) {
+	var undisturbed, stopped, resumed int
+	want := run(t, writers(&undisturbed))
+	e := env(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	cfg := writers(&stopped)
+	for i := range cfg.Models {
+		open := cfg.Models[i].Writer
+		cfg.Models[i].Writer = func(ctx context.Context) (harness.Writer, error) {
+			w, err := open(ctx)
+			return stopper{w.(pen), undisturbed / 2, cancel}, err
+		}
+	}
+	if _, err := harness.Run(ctx, cfg, e); !errors.Is(err, context.Canceled) {
+		t.Fatalf("stopped: %v", err)
+	}
+	got, err := harness.Run(t.Context(), writers(&resumed), e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got.Heads, want.Heads) {
+		t.Error("a resumed run gives other heads")
+	}
+	if stopped > undisturbed/2+1 || resumed >= undisturbed {
+		t.Errorf("%d runs of the models, stopped after %d, then %d", undisturbed, stopped, resumed)
+	}
+}
+
+// A stopper cancels the experiment when the models have been run a number of times.
+type stopper struct {
+	pen
+	after  int
+	cancel func()
+}
+
+func (s stopper) States(ctx context.Context, prompt string, tokens []int64) (harness.States, error) {
+	if *s.runs >= s.after {
+		s.cancel()
+	}
+	return s.pen.States(ctx, prompt, tokens)
+}
+
+func (s stopper) Write(ctx context.Context, prompt string, stand []int64, pick func([]float32) int64) ([]int64, [][]float32, error) {
+	if *s.runs >= s.after {
+		s.cancel()
+	}
+	return s.pen.Write(ctx, prompt, stand, pick)
+}

@@ -74,6 +74,7 @@ func newFaultBench(t *testing.T) *faultBench {
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	b := &faultBench{T: t, dir: dir, cache: filepath.Join(dir, "cache"), lib: lib}
 	b.write("reviews.jsonl", reviews(240))
+	b.write("second.jsonl", bytes.ReplaceAll(reviews(240), []byte("number"), []byte("piece")))
 	return b
 }
 
@@ -201,7 +202,6 @@ func (b *faultBench) encoded(args ...string) encodeRow {
 
 // sweep is a small grid over two tasks.
 func (b *faultBench) sweep(out string) []string {
-	b.write("second.jsonl", bytes.ReplaceAll(reviews(240), []byte("number"), []byte("piece")))
 	return []string{"sweep", "--models", b.model("bert-tiny") + "," + b.model("mpnet-tiny"), "--task", "reviews.jsonl", "--task", "second.jsonl",
 		"--train", "120", "--test", "60", "--seeds", "2", "--loss", "xent", "--out", out, "--quiet"}
 }
@@ -468,7 +468,6 @@ func TestReadOnlyCache(t *testing.T) {
 		"--train", "120", "--test", "60", "--seeds", "1", "--quiet")
 	_ = os.RemoveAll(filepath.Join(b.dir, "w2s-results"))
 	before := b.rows()
-	b.write("second.jsonl", bytes.ReplaceAll(reviews(240), []byte("number"), []byte("piece")))
 	chmod := func(mode os.FileMode) {
 		err := filepath.Walk(b.cache, func(path string, info os.FileInfo, err error) error {
 			if err == nil && info.IsDir() {

@@ -110,7 +110,7 @@ func expand(s string) string {
 		case "$$":
 			return "$"
 		case "$(HOME)":
-			return "/root"
+			return "/home/user"
 		}
 		return m
 	})

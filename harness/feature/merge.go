@@ -49,7 +49,7 @@ func (c *Cache) mergePart(ctx context.Context, other *Cache, p Part) (Merged, er
 	m := Merged{Folder: p.Folder}
 	from, _, err := other.load(p.Folder)
 	if err != nil {
-		return m, err
+		return m, fmt.Errorf("%w (compact the other cache first, which repairs it)", err)
 	}
 	m.Damaged = from.damage
 	head := header{Format: cacheFormat, Key: p.Key, Dims: p.Dims}

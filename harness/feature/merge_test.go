@@ -2,6 +2,7 @@ package feature
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -84,6 +85,14 @@ func TestMergeRefuses(t *testing.T) {
 	}
 	if len(merged) != 1 || merged[0].Folder != "other" || merged[0].Copied != 3 {
 		t.Errorf("%+v", merged)
+	}
+	// Of two parts one has lost its header: the way out is named, the other is merged.
+	if err := os.Remove(filepath.Join(a.Dir(), "other", headerFile)); err != nil {
+		t.Fatal(err)
+	}
+	merged, err = openCache(t, filepath.Join(top, "d")).Merge(context.Background(), a)
+	if err == nil || !strings.Contains(err.Error(), "compact the other cache") || len(merged) != 1 || merged[0].Folder != "fake-1" {
+		t.Errorf("%+v, %v", merged, err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

@@ -79,3 +79,27 @@ func FuzzPlace(f *testing.F) {
 		parsePlace(prompt) // whatever it is, no panic
 	})
 }
+
+// Of several ends the one to learn is the model's own favourite, and tokens that are no end do not count.
+func TestLikeliestEnd(t *testing.T) {
+	vocabulary := []int64{2, 4, 7, 9}
+	for _, c := range []struct {
+		ends   []int64
+		logits []float64
+		want   int64
+	}{
+		{[]int64{4}, []float64{9, -5, 9, 9}, 4},
+		{[]int64{2, 9}, []float64{0.1, 5, 5, 0.2}, 9},
+		{[]int64{2, 9}, []float64{0.2, 5, 5, 0.1}, 2},
+		{[]int64{2, 3, 9}, []float64{-2, 0, 0, -1}, 9}, // 3 is not in the vocabulary
+	} {
+		if got := likeliestEnd(c.ends, vocabulary, c.logits); got != c.want {
+			t.Errorf("%v of %v: end %d, want %d", c.ends, c.logits, got, c.want)
+		}
+	}
+	l := lines{tokens: []int64{4, -1}}
+	rows, labels := l.labels([]int64{2, 9}, vocabulary, []float64{0, 0, 0, 0, 1, 8, 8, 2})
+	if !slices.Equal(rows, []int{0, 1}) || !reflect.DeepEqual(labels, [][]float64{{0, 1, 0, 0}, {0, 0, 0, 1}}) {
+		t.Errorf("rows %v, labels %v", rows, labels)
+	}
+}

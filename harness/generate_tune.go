@@ -183,6 +183,22 @@ func (s *scribe) vocabulary(p part, learned lines) ([]int64, error) {
 	return list, nil
 }
 
+// labels are the tokens to learn as distributions over the vocabulary, and the rows they belong to. logits are the
+// model's own, which say what end to learn.
+func (l lines) labels(ends, vocabulary []int64, logits []float64) (rows []int, labels [][]float64) {
+	k := len(vocabulary)
+	for r, token := range l.tokens {
+		if token < 0 {
+			token = likeliestEnd(ends, vocabulary, logits[r*k:(r+1)*k])
+		}
+		at, _ := slices.BinarySearch(vocabulary, token)
+		label := make([]float64, k)
+		label[at] = 1
+		rows, labels = append(rows, r), append(labels, label)
+	}
+	return rows, labels
+}
+
 // tune fine-tunes the model's own last layer on answers, one head for each loss: the objective is the loss over tokens
 // plus l2/2·‖W-W0‖²·m, with W0 the model's rows and m the mean square of a hidden state's component, which makes l2 mean
 // the same for models with states of other sizes. l2 is chosen by the answers that the head holds out.
@@ -208,15 +224,7 @@ func (s *scribe) tune(ctx context.Context, p part, plan lessonPlan) ([]tuned, er
 	if data.Offset, err = base.Logits(x); err != nil {
 		return nil, err
 	}
-	rows, labels := make([]int, x.Rows), make([][]float64, x.Rows)
-	for r, token := range learned.tokens {
-		if token < 0 {
-			token = likeliestEnd(s.writer.Ends(), vocabulary, data.Offset[r*len(vocabulary):(r+1)*len(vocabulary)])
-		}
-		at, _ := slices.BinarySearch(vocabulary, token)
-		rows[r], labels[r] = r, make([]float64, len(vocabulary))
-		labels[r][at] = 1
-	}
+	rows, labels := learned.labels(s.writer.Ends(), vocabulary, data.Offset)
 	jobs := each(plan.losses, func(loss head.Loss) head.Job {
 		name := headID(b.info.Name, order{record: plan.record, loss: loss})
 		return head.Job{Name: name, Examples: rows, Labels: labels, Loss: loss, Seed: plan.record.Seed}

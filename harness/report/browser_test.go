@@ -251,6 +251,11 @@ func TestInBrowser(t *testing.T) {
 		t.Errorf("%d rows of reviews and logconf, want 1", n)
 	}
 
+	// What is folded is printed.
+	if n := eval[int](t, b, `(() => { window.dispatchEvent(new Event("beforeprint")); return document.querySelectorAll("details:not([open])").length })()`); n != 0 {
+		t.Errorf("%d folded parts on paper", n)
+	}
+
 	for _, complaint := range b.complaints() {
 		t.Errorf("the browser complains: %s", complaint)
 	}

@@ -1,5 +1,10 @@
 "use strict";
 (function () {
+  // Paper has nothing to open: what is folded is printed.
+  window.addEventListener("beforeprint", function () {
+    for (const d of document.querySelectorAll("details")) d.open = true;
+  });
+
   // The PGR table: keep the rows that hold every word.
   for (const form of document.querySelectorAll("form[data-filters]")) {
     const groups = document.querySelectorAll("#" + form.dataset.filters + " tbody");

@@ -11,7 +11,7 @@ import (
 
 // TaskTexts lists the distinct texts of a task that [Run] has encoded under every model: those of the training pool and
 // of the test part, controls included. Of cfg only Train, Test, Sizes and Seeds count; all seeds cut the same pool.
-// Where the cache holds these, Run encodes nothing.
+// Where the cache holds these, Run encodes nothing. A task with free answers has none: models write there.
 func TaskTexts(ctx context.Context, cfg Config, src tasks.Source, task tasks.Task) ([]string, error) {
 	if len(cfg.Seeds) == 0 {
 		return nil, errors.New("harness: no seed")
@@ -20,14 +20,21 @@ func TaskTexts(ctx context.Context, cfg Config, src tasks.Source, task tasks.Tas
 	if err != nil {
 		return nil, fmt.Errorf("harness: task %s: %w", task.Info().Name, err)
 	}
+	if b.info.Form == tasks.Generate {
+		return nil, nil
+	}
 	return distinctTexts(b.examples), nil
 }
 
-// AllTexts lists the distinct texts of all of a task's examples, whatever sizes an experiment may take of them.
+// AllTexts lists the distinct texts of all of a task's examples, whatever sizes an experiment may take of them; none
+// for a task with free answers.
 func AllTexts(ctx context.Context, src tasks.Source, task tasks.Task) ([]string, error) {
 	data, err := task.Load(ctx, src)
 	if err != nil {
 		return nil, fmt.Errorf("harness: task %s: %w", task.Info().Name, err)
+	}
+	if task.Info().Form == tasks.Generate {
+		return nil, nil
 	}
 	return distinctTexts(slices.Concat(data.Pool, data.Test)), nil
 }

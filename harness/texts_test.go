@@ -85,6 +85,38 @@ func TestTaskTextsAreThoseThatRunEncodes(t *testing.T) {
 	}
 }
 
+// written asks for free answers.
+type written struct{ planted }
+
+func (w written) Info() tasks.Info {
+	info := w.planted.Info()
+	info.Form, info.Classes = tasks.Generate, nil
+	return info
+}
+
+func (w written) Load(ctx context.Context, src tasks.Source) (*tasks.Data, error) {
+	data, err := w.planted.Load(ctx, src)
+	if err != nil {
+		return nil, err
+	}
+	for i, e := range data.Pool {
+		data.Pool[i].Gold, data.Pool[i].Answer = nil, "so be it"
+		data.Pool[i].ID = tasks.ContentID(tasks.Generate, e.Texts)
+	}
+	return data, nil
+}
+
+func TestFreeAnswersNeedNoFeatures(t *testing.T) {
+	task := written{planted{name: "written", n: 700}}
+	texts, err := harness.TaskTexts(context.Background(), experiment(task), nil, task)
+	if err != nil || len(texts) != 0 {
+		t.Errorf("%d texts, %v", len(texts), err)
+	}
+	if texts, err = harness.AllTexts(context.Background(), nil, task); err != nil || len(texts) != 0 {
+		t.Errorf("all: %d texts, %v", len(texts), err)
+	}
+}
+
 func TestTaskTextsNamesTheTask(t *testing.T) {
 	cfg := experiment(planted{name: "tiny", n: 10})
 	_, err := harness.TaskTexts(context.Background(), cfg, nil, cfg.Tasks[0])

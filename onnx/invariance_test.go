@@ -3,6 +3,7 @@ package onnx
 import (
 	"bufio"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"strings"
@@ -36,24 +37,41 @@ func TestInvariance(t *testing.T) {
 	for _, name := range []string{"all-minilm-l6-v2", "all-minilm-l6-v2-q"} {
 		t.Run(name, func(t *testing.T) {
 			dir := testCheckpoint(t, name)
-			var want []feature.Vector
-			for _, o := range []Options{{}, {Threads: 1, BatchTokens: 1}, {Threads: 1, BatchTokens: 100}, {Threads: 3, BatchTokens: 1500}} {
-				got := encodeAll(t, openTest(t, rt, dir, o), texts)
-				if want == nil {
-					want = got
-					continue
-				}
-				differ, worst := 0, 0.0
-				for i := range got {
-					if !slices.Equal(got[i].Values, want[i].Values) {
-						differ++
-						worst = max(worst, distance(got[i].Values, want[i].Values))
-					}
-				}
-				if differ > 0 {
-					t.Errorf("%s: %d of %d vectors differ by up to %g", fmt.Sprint(o.Threads, " threads ", o.BatchTokens, " tokens"), differ, len(got), worst)
-				}
-			}
+			checkInvariance(t, rt, dir, texts, encodeAll(t, openTest(t, rt, dir, Options{}), texts))
 		})
+	}
+}
+
+// checkInvariance checks that vectors are the same to the last bit in other batches, in another order, and alone.
+func checkInvariance(t *testing.T, rt *Runtime, dir string, texts []string, want []feature.Vector) {
+	t.Helper()
+	compare := func(what string, e *Encoder, order []int) {
+		t.Helper()
+		part := make([]string, len(order))
+		for i, at := range order {
+			part[i] = texts[at]
+		}
+		differ, worst, example := 0, 0.0, ""
+		for i, v := range encodeAll(t, e, part) {
+			if !slices.Equal(v.Values, want[order[i]].Values) {
+				differ++
+				worst, example = max(worst, distance(v.Values, want[order[i]].Values)), part[i]
+			}
+		}
+		if differ > 0 {
+			t.Errorf("%s: %d of %d vectors differ by up to %g, such as that of %.80q", what, differ, len(order), worst, example)
+		}
+	}
+	rng := rand.New(rand.NewPCG(7, 8))
+	for _, o := range []Options{{Threads: 1}, {Threads: 1, BatchTokens: 1}, {Threads: 1, BatchTokens: 100}, {Threads: 3, BatchTokens: 1500}} {
+		e := openTest(t, rt, dir, o)
+		compare(fmt.Sprint(o.Threads, " threads ", o.BatchTokens, " tokens"), e, rng.Perm(len(texts)))
+		compare("half of the texts", e, rng.Perm(len(texts))[:len(texts)/2])
+	}
+	e := openTest(t, rt, dir, Options{})
+	for i := range texts {
+		if i%7 == 0 || i > len(texts)-15 {
+			compare("alone", e, []int{i})
+		}
 	}
 }

@@ -115,7 +115,7 @@ type sharedMemory struct {
 
 // maxCopies is the bytes of cache that a batch's texts may have together: more than a processor's own memory holds would
 // be slow, and much more would not fit into the machine's.
-const maxCopies = 4 << 20
+const maxCopies = 16 << 20
 
 // runShared runs the beginnings of a job, then the rest of its texts.
 func (r *encoding) runShared(ctx context.Context, j job, w *worker) error {

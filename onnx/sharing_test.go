@@ -85,6 +85,9 @@ func sharingTexts(spelled string) (texts []string, cut []bool) {
 	add(false, until)
 	add(false, "two"+spelled+" bank"+spelled)
 	add(false, "one")
+	long := strings.Repeat(" two", 600) // cut at the end
+	add(true, "one"+spelled+long)
+	add(false, "one"+long+spelled+" two")
 	return texts, cut
 }
 
@@ -95,7 +98,8 @@ func TestSharing(t *testing.T) {
 			dir := sharingCopy(t, m.fixture, m.until)
 			texts, cut := sharingTexts(m.spelled)
 			whole := encodeAll(t, openTest(t, rt, sharingCopy(t, m.fixture, ""), Options{}), texts)
-			want := encodeAll(t, openTest(t, rt, dir, Options{}), texts)
+			e := openTest(t, rt, dir, Options{})
+			want := encodeAll(t, e, texts)
 			tok, err := tokenizer.Load(filepath.Join(dir, "tokenizer.json"))
 			if err != nil {
 				t.Fatal(err)
@@ -103,55 +107,25 @@ func TestSharing(t *testing.T) {
 			id, _ := tok.ID(m.until)
 			for i, v := range want {
 				if d := distance(v.Values, whole[i].Values); d > 1e-5 {
-					t.Errorf("%q is off by %g from the whole text", texts[i], d)
+					t.Errorf("%.80q is off by %g from the whole text", texts[i], d)
 				}
 				if v.Tokens != whole[i].Tokens || v.Truncated != whole[i].Truncated {
-					t.Errorf("%q has %d tokens, truncated %v, want %d, %v", texts[i], v.Tokens, v.Truncated, whole[i].Tokens, whole[i].Truncated)
+					t.Errorf("%.80q has %d tokens, truncated %v, want %d, %v", texts[i], v.Tokens, v.Truncated, whole[i].Tokens, whole[i].Truncated)
 				}
-				enc, err := tok.Encode(texts[i], tokenizer.Options{})
+				enc, err := tok.Encode(texts[i], e.Checkpoint().tokenizerOptions())
 				if err != nil {
 					t.Fatal(err)
 				}
-				if got := sharedLength(enc.IDs, id) > 0; got != cut[i] {
-					t.Errorf("%q is cut in two: %v, want %v (%v)", texts[i], got, cut[i], enc.IDs)
+				// The tiny models take so few tokens that some texts lose what they should be parted at; the last two are made for it.
+				if got := sharedLength(enc.IDs, id) > 0; got != cut[i] && (!v.Truncated || i >= len(texts)-2) {
+					t.Errorf("%.80q is cut in two: %v, want %v", texts[i], got, cut[i])
 				}
+			}
+			if n := len(texts); !want[n-1].Truncated || !want[n-2].Truncated {
+				t.Error("the long texts were not cut")
 			}
 			checkInvariance(t, rt, dir, texts, want)
 		})
-	}
-}
-
-// checkInvariance checks that vectors are the same to the last bit in other batches, in another order, and alone.
-func checkInvariance(t *testing.T, rt *Runtime, dir string, texts []string, want []feature.Vector) {
-	t.Helper()
-	compare := func(what string, e *Encoder, order []int) {
-		t.Helper()
-		part := make([]string, len(order))
-		for i, at := range order {
-			part[i] = texts[at]
-		}
-		differ, worst, example := 0, 0.0, ""
-		for i, v := range encodeAll(t, e, part) {
-			if !slices.Equal(v.Values, want[order[i]].Values) {
-				differ++
-				worst, example = max(worst, distance(v.Values, want[order[i]].Values)), part[i]
-			}
-		}
-		if differ > 0 {
-			t.Errorf("%s: %d of %d vectors differ by up to %g, such as that of %q", what, differ, len(order), worst, example)
-		}
-	}
-	rng := rand.New(rand.NewPCG(7, 8))
-	for _, o := range []Options{{Threads: 1}, {Threads: 1, BatchTokens: 1}, {Threads: 1, BatchTokens: 100}, {Threads: 3, BatchTokens: 1500}} {
-		e := openTest(t, rt, dir, o)
-		compare(fmt.Sprint(o.Threads, " threads ", o.BatchTokens, " tokens"), e, rng.Perm(len(texts)))
-		compare("half of the texts", e, rng.Perm(len(texts))[:len(texts)/2])
-	}
-	e := openTest(t, rt, dir, Options{})
-	for i := range texts {
-		if i%7 == 0 || i > len(texts)-15 {
-			compare("alone", e, []int{i})
-		}
 	}
 }
 

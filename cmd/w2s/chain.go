@@ -24,10 +24,11 @@ labels directly; jump, last step and ceiling learn from the same examples.`,
 		Example: `  w2s chain --models wordllama-64,all-MiniLM-L6-v2,e5-small-v2
   w2s chain --models ./a,./b,./c,./d --disjoint --task my.jsonl`,
 	}
-	c.Flags().StringSliceVar(&models, "models", []string{"wordllama-64", defaultWeak, defaultStrong}, "three or more `checkpoints`, weakest first, separated by commas")
+	c.Flags().StringSliceVar(&models, "models", defaultLadder, "three or more `checkpoints`, weakest first, separated by commas")
 	c.Flags().BoolVar(&disjoint, "disjoint", false, "give every step examples of its own instead of the same ones")
 	f.register(c.Flags(), "w2s-results/chain.json")
 	c.RunE = a.closing(func(ctx context.Context, _ []string) error {
+		fitCheckpoints(c.Flags(), f.tasks, nil, nil, &models)
 		cfg, err := f.config(ctx, a, models, []harness.Pair{{Weak: models[0], Strong: models[len(models)-1]}})
 		if err != nil {
 			return err

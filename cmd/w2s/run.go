@@ -16,17 +16,6 @@ import (
 	"w2s/tasks"
 )
 
-// Defaults of w2s run: checkpoints and data that package archives hold, small enough for two minutes on two cores.
-const (
-	defaultWeak   = "all-MiniLM-L6-v2"
-	defaultStrong = "e5-small-v2"
-)
-
-var (
-	defaultTasks  = []string{"movies", "tweets"}
-	defaultLosses = []string{"xent", "confidence", "logconf"}
-)
-
 // An experimentFlags holds the flags that run, sweep, chain and study share.
 type experimentFlags struct {
 	tasks, losses, treatments []string
@@ -120,15 +109,17 @@ Every text is encoded once for each checkpoint; a rerun uses the cache.`,
 		Example: `  w2s run
   w2s run --weak wordllama-64 --strong e5-small-v2 --task movies --task amazon
   w2s run --weak ./my-small --strong ./my-large --task reviews.jsonl --loss xent --loss logconf:alpha=0.75
+  w2s run --task chess-mate1                      (models and positions are part of the program)
   w2s run --json --quiet > rows.json`,
-		RunE: a.closing(func(ctx context.Context, _ []string) error {
-			cfg, err := f.config(ctx, a, distinct(weak, strong), []harness.Pair{{Weak: weak, Strong: strong}})
-			if err != nil {
-				return err
-			}
-			return a.experiment(ctx, &f, func(env harness.Env) (*harness.Result, error) { return harness.Run(ctx, cfg, env) })
-		}),
 	}
+	c.RunE = a.closing(func(ctx context.Context, _ []string) error {
+		fitCheckpoints(c.Flags(), f.tasks, &weak, &strong, nil)
+		cfg, err := f.config(ctx, a, distinct(weak, strong), []harness.Pair{{Weak: weak, Strong: strong}})
+		if err != nil {
+			return err
+		}
+		return a.experiment(ctx, &f, func(env harness.Env) (*harness.Result, error) { return harness.Run(ctx, cfg, env) })
+	})
 	c.Flags().StringVar(&weak, "weak", defaultWeak, "weak supervisor's `checkpoint`: a name (w2s models list), hf:ORG/NAME, or a folder")
 	c.Flags().StringVar(&strong, "strong", defaultStrong, "strong student's `checkpoint`")
 	f.register(c.Flags(), "w2s-results/run.json")

@@ -51,7 +51,7 @@ func newStudy(a *app, s table.Study) *cobra.Command {
 	}
 	fs := c.Flags()
 	if s.Name == "gap" {
-		fs.StringSliceVar(&ladder, "models", []string{"wordllama-64", defaultWeak, defaultStrong}, "the ladder: `checkpoints`, weakest first, separated by commas")
+		fs.StringSliceVar(&ladder, "models", defaultLadder, "the ladder: `checkpoints`, weakest first, separated by commas")
 	} else {
 		fs.StringVar(&weak, "weak", defaultWeak, "weak supervisor's `checkpoint`")
 		fs.StringVar(&strong, "strong", defaultStrong, "strong student's `checkpoint`")
@@ -62,6 +62,11 @@ func newStudy(a *app, s table.Study) *cobra.Command {
 	f.register(fs, "w2s-results/study-"+s.Name+".json")
 	setDefaults(fs, studyDefaults[s.Name])
 	c.RunE = a.closing(func(ctx context.Context, _ []string) error {
+		if s.Name == "gap" {
+			fitCheckpoints(fs, f.tasks, nil, nil, &ladder)
+		} else {
+			fitCheckpoints(fs, f.tasks, &weak, &strong, nil)
+		}
 		models, pairs := distinct(weak, strong), []harness.Pair{{Weak: weak, Strong: strong}}
 		if len(ladder) > 0 {
 			models = ladder

@@ -38,7 +38,7 @@ tasks whose data, models and settings have not changed are taken over.`,
   w2s sweep --models ./a,./b --loss logconf --alpha 0.25,0.5,0.75`,
 	}
 	fs := c.Flags()
-	fs.StringSliceVar(&ladder, "models", []string{"wordllama-64", defaultWeak, defaultStrong}, "the ladder: `checkpoints`, weakest first, separated by commas")
+	fs.StringSliceVar(&ladder, "models", defaultLadder, "the ladder: `checkpoints`, weakest first, separated by commas")
 	fs.StringArrayVar(&pairs, "pair", nil, "only this pair, as WEAK:STRONG (repeatable; default: all pairs of the ladder)")
 	fs.StringVar(&plan, "plan", "", "read flags from a YAML `file`: keys are the names of flags")
 	fs.BoolVar(&dryRun, "dry-run", false, "print the plan, what is cached and what it would cost, and stop")
@@ -50,6 +50,7 @@ tasks whose data, models and settings have not changed are taken over.`,
 				return err
 			}
 		}
+		fitCheckpoints(fs, f.tasks, nil, nil, &ladder)
 		chosen, err := ladderPairs(ladder, pairs)
 		if err != nil {
 			return err

@@ -3,7 +3,6 @@ package harness
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"w2s/harness/feature"
@@ -75,16 +74,7 @@ func (b *workbench) heads() int {
 }
 
 func (b *workbench) encodePlan(ctx context.Context, m Model) (EncodePlan, error) {
-	seen := map[string]bool{}
-	var texts []string
-	for _, e := range b.examples {
-		for _, t := range slices.Concat(ownTexts(e), controlTexts(e)) {
-			if !seen[t] {
-				seen[t] = true
-				texts = append(texts, t)
-			}
-		}
-	}
+	texts := distinctTexts(b.examples)
 	plan := EncodePlan{Model: m.Name, Texts: len(texts)}
 	var err error
 	if plan.Missing, err = b.env.Features.Missing(m.Encoder, texts); err != nil || plan.Missing == 0 {

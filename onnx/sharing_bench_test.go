@@ -36,19 +36,19 @@ func BenchmarkSharing(b *testing.B) {
 			b.Run(model+"/until="+until, func(b *testing.B) {
 				e := openTest(b, rt, sharingCopy(b, "chess/"+model, until), Options{})
 				encodeAll(b, e, texts[:1])
-				before := userTime(b)
+				before := cpuTime(b)
 				for b.Loop() {
 					encodeAll(b, e, texts)
 				}
 				b.ReportMetric(float64(len(texts)*b.N)/b.Elapsed().Seconds(), "texts/s")
-				b.ReportMetric(float64(len(texts)*b.N)/(userTime(b)-before).Seconds(), "texts/user-s")
+				b.ReportMetric(float64(len(texts)*b.N)/(cpuTime(b)-before).Seconds(), "texts/cpu-s")
 			})
 		}
 	}
 }
 
-// userTime is the processor time of this process: it means something on a machine that has other work too.
-func userTime(tb testing.TB) time.Duration {
+// cpuTime is the processor time of this process: it means something on a machine that has other work too.
+func cpuTime(tb testing.TB) time.Duration {
 	tb.Helper()
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"strings"
 
 	"w2s/harness/head"
@@ -16,7 +17,7 @@ import (
 // A ChainConfig says which bootstrapping chain to do (Burns et al. 2023, section 4.3.1): each model is trained on the
 // labels of the one before it, the first one on gold.
 type ChainConfig struct {
-	Config          // Models, Tasks, Losses and the rest; Pairs is not used
+	Config          // Models, Tasks, Losses and the rest; Pairs is not used, and labels are taught as they are
 	Chain  []string // names of the models, weakest first; three or more
 	// Disjoint gives every step examples of its own. Otherwise all steps label the same ones.
 	Disjoint bool
@@ -30,18 +31,38 @@ func (c ChainConfig) data() string {
 	return "shared"
 }
 
-// Validate reports all faults at once.
+// Validate reports all faults at once, as a [ConfigError].
 func (c ChainConfig) Validate() error {
 	var faults []error
+	fault := func(format string, args ...any) {
+		faults = append(faults, fmt.Errorf("harness: chain: "+format, args...))
+	}
 	if len(c.Chain) < 3 {
-		faults = append(faults, fmt.Errorf("harness: a chain needs three models or more, got %d (a pair is what run is for)", len(c.Chain)))
+		fault("%d models, it needs three or more (a pair is what run is for)", len(c.Chain))
+	}
+	twice(fault, "model", c.Chain)
+	for _, name := range c.Chain {
+		if !slices.ContainsFunc(c.Models, func(m Model) bool { return m.Name == name }) {
+			fault("no model is named %q", name)
+		}
 	}
 	for _, t := range c.Tasks {
 		if t.Info().Form == tasks.Generate {
-			faults = append(faults, fmt.Errorf("harness: task %s: a chain has no free answers (use run with a pair)", t.Info().Name))
+			fault("task %s: free answers are not handed on (use run with a pair)", t.Info().Name)
 		}
 	}
-	return errors.Join(append(faults, c.Config.Validate())...)
+	for _, t := range c.Treatments {
+		if t != label.Treatment(label.Soft{}) {
+			fault("labels are handed on as they are, not by the treatment %s", t)
+		}
+	}
+	if len(c.Sizes) > 0 {
+		fault("several sizes of the training pool are a study's affair")
+	}
+	if len(c.Simulated) > 0 {
+		fault("no supervisor is simulated")
+	}
+	return configError(append(faults, c.Config.Validate())...)
 }
 
 // RunChain carries out a chain on every task, for every loss and seed, and beside it the jump from the first model to the
@@ -54,15 +75,18 @@ func RunChain(ctx context.Context, cfg ChainConfig, env Env) (*Result, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	env = env.withDefaults()
 	result := newResult(cfg.Config)
 	var failed []error
 	for _, task := range cfg.Tasks {
+		var heads []trained
+		var chains []ChainRecord
 		bench, err := open(ctx, cfg.Config, env, task)
 		if err == nil {
 			err = bench.encode(ctx)
 		}
 		if err == nil {
-			err = bench.chain(ctx, cfg, result)
+			heads, chains, err = bench.chain(ctx, cfg)
 		}
 		if ctx.Err() != nil {
 			return result, ctx.Err()
@@ -72,18 +96,25 @@ func RunChain(ctx context.Context, cfg ChainConfig, env Env) (*Result, error) {
 			continue
 		}
 		result.Tasks = append(result.Tasks, bench.record)
+		result.Heads = append(result.Heads, records(heads)...)
+		result.Chains = append(result.Chains, chains...)
+		if env.Finished != nil {
+			if err := env.Finished(result); err != nil {
+				return result, errors.Join(append(failed, err)...)
+			}
+		}
 	}
 	return result, errors.Join(failed...)
 }
 
-// chain trains the steps of all seeds and losses side by side and adds them to the result.
-func (b *workbench) chain(ctx context.Context, cfg ChainConfig, result *Result) error {
+// chain trains the steps of all seeds and losses side by side.
+func (b *workbench) chain(ctx context.Context, cfg ChainConfig) (heads []trained, chains []ChainRecord, err error) {
 	variant := "chain on " + cfg.data() + " data"
 	steps := len(cfg.Chain) - 1
 	last := cfg.Chain[steps]
 	firsts, err := b.supervisors(ctx)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	ceilings, err := b.train(ctx, b.data[last], each(b.parts, func(p part) order {
 		examples, gold := b.share(p, steps-1, steps, cfg.Disjoint)
@@ -91,19 +122,19 @@ func (b *workbench) chain(ctx context.Context, cfg ChainConfig, result *Result) 
 			examples: examples, labels: gold, loss: head.XEnt{}}
 	}))
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	// link is one chain of one seed and loss, as far as it has come.
 	type link struct {
-		part part
-		loss head.Loss
-		from trained
-		ids  []string
+		part        part
+		loss        head.Loss
+		first, from trained
+		ids         []string
 	}
 	var links []link
 	for i, f := range firsts {
 		for _, loss := range b.cfg.Losses {
-			links = append(links, link{part: b.parts[i], loss: loss, from: f, ids: []string{f.ID}})
+			links = append(links, link{part: b.parts[i], loss: loss, first: f, from: f, ids: []string{f.ID}})
 		}
 	}
 	// teach lets the head that each link gives label the step's share and trains the model on it.
@@ -124,26 +155,26 @@ func (b *workbench) chain(ctx context.Context, cfg ChainConfig, result *Result) 
 		}
 		return b.train(ctx, b.data[model], orders)
 	}
-	jumps, err := teach(last, steps-1, func(l link) trained { return firsts[indexOf(firsts, l.ids[0])] })
+	jumps, err := teach(last, steps-1, func(l link) trained { return l.first })
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	result.Heads = append(result.Heads, records(firsts, ceilings, jumps)...)
+	heads = slices.Concat(firsts, ceilings, jumps)
 	for step, model := range cfg.Chain[1:] {
 		students, err := teach(model, step, func(l link) trained { return l.from })
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
 		for i := range links {
 			links[i].from, links[i].ids = students[i], append(links[i].ids, students[i].ID)
 		}
-		result.Heads = append(result.Heads, records(students)...)
+		heads = append(heads, students...)
 	}
 	for i, l := range links {
-		result.Chains = append(result.Chains, ChainRecord{Task: b.info.Name, Data: cfg.data(), Loss: l.loss.String(), Seed: l.part.seed,
+		chains = append(chains, ChainRecord{Task: b.info.Name, Data: cfg.data(), Loss: l.loss.String(), Seed: l.part.seed,
 			Steps: l.ids, Jump: jumps[i].ID, Ceiling: ceilings[i/len(b.cfg.Losses)].ID})
 	}
-	return nil
+	return heads, chains, nil
 }
 
 // share is what a step trains on: all of strong-train, or the step's own part of it. The parts are dealt by content, so
@@ -166,21 +197,13 @@ func (b *workbench) share(p part, step, steps int, disjoint bool) (examples []in
 	return examples, gold
 }
 
+// each is the list of what f makes of every element.
 func each[A, B any](list []A, f func(A) B) []B {
 	out := make([]B, len(list))
 	for i, a := range list {
 		out[i] = f(a)
 	}
 	return out
-}
-
-func indexOf(heads []trained, id string) int {
-	for i, h := range heads {
-		if h.ID == id {
-			return i
-		}
-	}
-	return -1
 }
 
 // A ChainRow is one chain over all seeds: the score after every step, beside the jump and the ceiling.
@@ -191,13 +214,13 @@ type ChainRow struct {
 	Loss     string
 	N, Seeds int
 	Models   []string
-	Steps    []Figure         // score of every model of the chain; the first is the weak floor
-	Labels   []float64        // accuracy of the labels that every step after the first was given
-	Jump     Figure           // the last model trained by the first
-	Ceiling  Figure           // the last model on gold
-	PGR      stats.PGR        // of the chain's end
-	JumpPGR  stats.PGR        // of the jump
-	Gain     stats.Difference // chain's end less jump
+	Steps    []Figure          // score of every model of the chain; the first is the weak floor
+	Labels   []float64         // accuracy of the labels that every step after the first was given
+	Jump     Figure            // the last model trained by the first
+	Ceiling  Figure            // the last model on gold
+	PGR      stats.PGR         // of the chain's end
+	JumpPGR  stats.PGR         // of the jump
+	Gain     *stats.Difference // chain's end less jump; nil where the metric is no mean over examples
 	Warnings []string
 }
 
@@ -234,8 +257,12 @@ func (x *lookup) chainRow(chains []ChainRecord, opt SummaryOptions) (ChainRow, e
 	steps := make([]seedScores, len(c.Steps))
 	row.Labels = make([]float64, len(c.Steps)-1)
 	var jump, ceiling seedScores
+	row.Warnings = appendNew(nil, t.Warnings...)
 	var faults []error
 	for _, c := range chains {
+		for _, id := range append(slices.Clone(c.Steps), c.Jump, c.Ceiling) {
+			row.Warnings = appendNew(row.Warnings, x.heads[id].Warnings...)
+		}
 		for i, id := range c.Steps {
 			h := x.heads[id]
 			faults = append(faults, steps[i].add(h, t, opt.Metric))
@@ -272,10 +299,14 @@ func (x *lookup) chainRow(chains []ChainRecord, opt SummaryOptions) (ChainRow, e
 		return row, err
 	}
 	if end.correct != nil {
-		row.Gain, err = stats.Compare(end.perExample(), jump.perExample(), boot)
+		gain, err := stats.Compare(end.perExample(), jump.perExample(), boot)
+		if err != nil {
+			return row, err
+		}
+		row.Gain = &gain
 	}
 	if !row.PGR.Defined {
-		row.Warnings = append(row.Warnings, row.PGR.Reason)
+		row.Warnings = appendNew(row.Warnings, row.PGR.Reason)
 	}
-	return row, err
+	return row, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"w2s/harness/feature"
@@ -102,7 +103,21 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Validate reports all faults of the configuration at once.
+// A ConfigError is a fault of a configuration: nothing was done yet, and to try again is no use.
+type ConfigError struct{ error }
+
+// Unwrap gives the faults.
+func (e ConfigError) Unwrap() error { return e.error }
+
+// configError makes the faults of a configuration one error, or nil where there is none.
+func configError(faults ...error) error {
+	if err := errors.Join(faults...); err != nil {
+		return ConfigError{err}
+	}
+	return nil
+}
+
+// Validate reports all faults of the configuration at once, as a [ConfigError].
 func (c Config) Validate() error {
 	var faults []error
 	fault := func(format string, args ...any) {
@@ -114,6 +129,9 @@ func (c Config) Validate() error {
 			fault("model %q is given twice", m.Name)
 		}
 		names[m.Name] = true
+		if m.Encoder == nil {
+			fault("model %q has no encoder", m.Name)
+		}
 	}
 	for _, p := range c.Pairs {
 		for _, n := range []string{p.Weak, p.Strong} {
@@ -144,42 +162,49 @@ func (c Config) Validate() error {
 	for _, t := range c.Treatments {
 		treatmentNames = append(treatmentNames, t.String())
 	}
+	twice(fault, "pair", c.Pairs)
 	twice(fault, "task", taskNames)
 	twice(fault, "loss", lossNames)
 	twice(fault, "treatment", treatmentNames)
 	twice(fault, "simulated supervisor", c.Simulated)
 	twice(fault, "seed", c.Seeds)
 	twice(fault, "size", c.Sizes)
+	for _, s := range c.Simulated {
+		if _, err := ParseSimulated(s.String()); err != nil {
+			faults = append(faults, err)
+		}
+	}
 	for _, n := range c.Sizes {
 		if n < minTrain {
 			fault("a training pool of %d is too small (want %d or more)", n, minTrain)
 		}
 	}
-	if c.Train < 0 || c.Test < 0 {
-		fault("sizes must not be negative: train %d, test %d", c.Train, c.Test)
+	if c.Train != 0 && c.Train < minTrain { // 0 is the default
+		fault("a training pool of %d is too small (want %d or more)", c.Train, minTrain)
 	}
-	if c.Held < 0 || c.Held >= 1 {
+	if c.Test != 0 && c.Test < minTest {
+		fault("a test part of %d is too small (want %d or more)", c.Test, minTest)
+	}
+	if !(c.Held >= 0 && c.Held < 1) {
 		fault("held-out share %v is not between 0 and 1", c.Held)
 	}
 	for _, l2 := range c.L2 {
-		if !(l2 >= 0) {
-			fault("penalty %v is not a number of 0 or more", l2)
+		if !(l2 >= 0 && l2 <= math.MaxFloat64) {
+			fault("penalty %v is not a finite number of 0 or more", l2)
 		}
 	}
-	return errors.Join(append(faults, c.checkForms())...)
+	return configError(append(faults, c.checkForms())...)
 }
 
+// twice reports values that are there more than once.
 func twice[T comparable](fault func(string, ...any), what string, values []T) {
-	for i, v := range values {
-		if slices.Contains(values[:i], v) {
+	seen := map[T]bool{}
+	for _, v := range values {
+		if seen[v] {
 			fault("%s %v is given twice", what, v)
 		}
+		seen[v] = true
 	}
-}
-
-// model returns the model of that name.
-func (c Config) model(name string) Model {
-	return c.Models[slices.IndexFunc(c.Models, func(m Model) bool { return m.Name == name })]
 }
 
 // strongs are the models that are a student in some pair, weaks those that supervise, in the order of Models.

@@ -28,6 +28,7 @@ func Run(ctx context.Context, cfg Config, env Env) (*Result, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	env = env.withDefaults()
 	result := newResult(cfg)
 	var failed []error
 	for _, task := range cfg.Tasks {

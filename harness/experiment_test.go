@@ -1,6 +1,8 @@
 package harness_test
 
 import (
+	"context"
+	"errors"
 	"math"
 	"path/filepath"
 	"reflect"
@@ -10,6 +12,7 @@ import (
 	"w2s/harness"
 	"w2s/harness/label"
 	"w2s/harness/stats"
+	"w2s/tasks"
 )
 
 func summarize(tb testing.TB, r *harness.Result) []harness.Row {
@@ -102,6 +105,18 @@ func TestDamagedResults(t *testing.T) {
 		"no supervisor": `{"schema":"w2s.result/1","tasks":[{"name":"x","test_ids":["1"],"test_gold":[1]}],
 			"heads":[{"id":"a","task":"x","role":"student","supervisor":"b","test":[0.5]}]}`,
 		"no probability": `{"schema":"w2s.result/1","tasks":[{"name":"x","test_ids":["1"],"test_gold":[1.5]}]}`,
+		"null":           `{"schema":"w2s.result/1","tasks":[{"name":"x","test_ids":["1"],"test_gold":[null]}]}`,
+		"null in a list": `{"schema":"w2s.result/1","tasks":[{"name":"x","test_ids":["1"],"test_gold":[[1,null,0]]}]}`,
+		"sum of 1.2":     `{"schema":"w2s.result/1","tasks":[{"name":"x","test_ids":["1"],"test_gold":[[0.6,0.6,0]]}]}`,
+		"a negative one": `{"schema":"w2s.result/1","tasks":[{"name":"x","test_ids":["1"],"test_gold":[[-0.5,1,0.5]]}]}`,
+		"texts missing":  `{"schema":"w2s.result/1","tasks":[{"name":"x","test_ids":["1","2"],"test_gold":[1,0],"test_texts":["a"]}]}`,
+		"gold missing":   `{"schema":"w2s.result/1","tasks":[{"name":"x","test_ids":["1","2"],"test_gold":[1]}],"heads":[{"id":"a","task":"x","test":[1,1]}]}`,
+		"foreign supervisor": `{"schema":"w2s.result/1","tasks":[{"name":"x","test_ids":["1"],"test_gold":[1]},{"name":"y","test_ids":["1"],"test_gold":[1]}],
+			"heads":[{"id":"b","task":"y","role":"supervisor","test":[0.5]},{"id":"a","task":"x","role":"student","supervisor":"b","test":[0.5]}]}`,
+		"chain without steps": `{"schema":"w2s.result/1","tasks":[{"name":"x","test_ids":["1"],"test_gold":[1]}],
+			"heads":[{"id":"a","task":"x","test":[0.5]}],"chains":[{"task":"x","steps":[],"jump":"a","ceiling":"a"}]}`,
+		"chain on no task": `{"schema":"w2s.result/1","tasks":[{"name":"x","test_ids":["1"],"test_gold":[1]}],
+			"heads":[{"id":"a","task":"x","test":[0.5]}],"chains":[{"task":"z","steps":["a","a"],"jump":"a","ceiling":"a"}]}`,
 	} {
 		if _, err := harness.ReadResult(strings.NewReader(text)); err == nil {
 			t.Errorf("%s: accepted", name)
@@ -121,14 +136,51 @@ func TestNoGapNoPGR(t *testing.T) {
 }
 
 func TestAllConfigFaultsTogether(t *testing.T) {
+	pair := harness.Pair{Weak: "a", Strong: "b"}
 	err := harness.Config{
-		Pairs: []harness.Pair{{Weak: "a", Strong: "b"}},
-		Seeds: []uint64{1, 1}, Held: 2, L2: []float64{-1},
+		Models: []harness.Model{{Name: "c"}},
+		Pairs:  []harness.Pair{pair, pair},
+		Seeds:  []uint64{1, 1}, Held: 2, L2: []float64{-1, math.Inf(1)}, Train: 4, Test: 3,
+		Simulated: []harness.Simulated{{Kind: "oracle"}},
 	}.Validate()
-	for _, want := range []string{`no model is named "a"`, `no model is named "b"`, "no task", "no loss", "seed 1 is given twice", "share 2", "penalty -1"} {
+	for _, want := range []string{`no model is named "a"`, `no model is named "b"`, `model "c" has no encoder`, "no task", "no loss",
+		"seed 1 is given twice", "pair a -> b is given twice", "share 2", "penalty -1", "penalty +Inf", "pool of 4", "part of 3", `"oracle"`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in: %v", want, err)
 		}
+	}
+	if !errors.As(err, new(harness.ConfigError)) {
+		t.Errorf("%T is no ConfigError", err)
+	}
+}
+
+// What a chain cannot do is said, and not left out in silence.
+func TestChainFaults(t *testing.T) {
+	cfg := harness.ChainConfig{Config: experiment(planted{name: "planted", n: 700}), Chain: []string{"weak", "middle", "strong"}}
+	cfg.Treatments = []label.Treatment{label.Hard{}}
+	cfg.Sizes, cfg.Simulated = []int{100}, []harness.Simulated{{Kind: "random"}}
+	_, err := harness.RunChain(context.Background(), cfg, harness.Env{})
+	for _, want := range []string{`no model is named "middle"`, "treatment hard", "sizes of the training pool", "no supervisor is simulated"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not in: %v", want, err)
+		}
+	}
+}
+
+// An environment with nothing in it does for a task that needs no file.
+func TestEmptyEnv(t *testing.T) {
+	cfg := experiment(planted{name: "planted", n: 700})
+	cfg.Seeds, cfg.Losses = cfg.Seeds[:1], cfg.Losses[:1]
+	if _, err := harness.Run(context.Background(), cfg, harness.Env{}); err != nil {
+		t.Error(err)
+	}
+	movies, err := tasks.Open("movies")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Tasks = []tasks.Task{movies}
+	if _, err := harness.Run(context.Background(), cfg, harness.Env{}); err == nil || !strings.Contains(err.Error(), "Env.Source") {
+		t.Errorf("no source: %v", err)
 	}
 }
 

@@ -91,9 +91,7 @@ func (s *scribe) readTest(ctx context.Context) error {
 
 // warn adds a warning to the task's record, once.
 func (b *workbench) warn(format string, args ...any) {
-	if w := fmt.Sprintf(format, args...); !slices.Contains(b.record.Warnings, w) {
-		b.record.Warnings = append(b.record.Warnings, w)
-	}
+	b.record.Warnings = appendNew(b.record.Warnings, fmt.Sprintf(format, args...))
 }
 
 // A lessonPlan orders heads that learn the same answers, one a loss.

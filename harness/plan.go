@@ -18,9 +18,9 @@ type Plan struct {
 type TaskPlan struct {
 	Task        string
 	Train, Test int
-	Finished    bool // taken over from an earlier result
-	Heads       int  // to be trained, the trials for their penalties included
-	Models      []EncodePlan
+	Finished    bool         // taken over from an earlier result
+	Heads       int          // to be trained, the trials for their penalties included
+	Models      []EncodePlan // none of a finished task, and of one with free answers: its texts are yet to be written
 }
 
 // An EncodePlan is what one model has to encode for a task.
@@ -28,10 +28,10 @@ type EncodePlan struct {
 	Model    string
 	Texts    int           // distinct texts
 	Missing  int           // of those, not in the cache
-	Estimate time.Duration // for the missing ones, from a sample; 0 where none is missing
+	Estimate time.Duration // for the missing ones, from a sample of all; 0 where none is missing
 }
 
-// probe is how many missing texts are encoded to estimate the time that the others take.
+// probe is how many of a task's texts are encoded to estimate the time that the missing ones take.
 const probe = 16
 
 // MakePlan loads the tasks and says what Run would do, and how long encoding would take.
@@ -40,6 +40,7 @@ func MakePlan(ctx context.Context, cfg Config, env Env) (*Plan, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	env = env.withDefaults()
 	plan := &Plan{}
 	for _, task := range cfg.Tasks {
 		b, err := open(ctx, cfg, env, task)
@@ -49,8 +50,8 @@ func MakePlan(ctx context.Context, cfg Config, env Env) (*Plan, error) {
 		t := TaskPlan{Task: b.info.Name, Train: b.record.Train, Test: len(b.test), Heads: b.heads()}
 		_, _, t.Finished = env.Previous.finished(cfg, b.record)
 		for _, m := range cfg.Models {
-			if b.info.Form == tasks.Generate {
-				break // what must be encoded depends on the answers that will be written
+			if t.Finished || b.info.Form == tasks.Generate {
+				break
 			}
 			e, err := b.encodePlan(ctx, m)
 			if err != nil {
@@ -66,7 +67,8 @@ func MakePlan(ctx context.Context, cfg Config, env Env) (*Plan, error) {
 // heads is how many heads Run trains for the task.
 func (b *workbench) heads() int {
 	parts := len(b.parts)
-	n := parts * (len(b.cfg.weaks()) + len(b.cfg.strongs()) + len(b.cfg.Pairs)*len(b.cfg.Losses)*len(b.cfg.Treatments))
+	students := (len(b.cfg.Pairs) + len(b.cfg.Simulated)*len(b.cfg.strongs())) * len(b.cfg.Losses) * len(b.cfg.Treatments)
+	n := parts * (len(b.cfg.weaks()) + len(b.cfg.strongs()) + students)
 	if b.hasControl() {
 		n += parts * len(b.cfg.strongs())
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -145,20 +146,40 @@ func (d *Distributions) UnmarshalJSON(data []byte) error {
 	}
 	out := make(Distributions, len(raw))
 	for i, r := range raw {
-		var second float64
-		if err := json.Unmarshal(r, &second); err == nil {
-			if second < 0 || second > 1 {
-				return fmt.Errorf("distribution %d: %v is no probability", i, second)
-			}
-			out[i] = []float64{1 - second, second}
-			continue
-		}
-		if err := json.Unmarshal(r, &out[i]); err != nil {
-			return fmt.Errorf("distribution %d: want a probability or a list of them: %w", i, err)
+		var err error
+		if out[i], err = readDistribution(r); err != nil {
+			return fmt.Errorf("distribution %d: %w", i, err)
 		}
 	}
 	*d = out
 	return nil
+}
+
+// readDistribution reads the probability of the second of two, or a list that sums to 1. A pointer tells null from 0.
+func readDistribution(raw json.RawMessage) ([]float64, error) {
+	var second *float64
+	if err := json.Unmarshal(raw, &second); err == nil {
+		if second == nil || *second < 0 || *second > 1 {
+			return nil, fmt.Errorf("%s is no probability", raw)
+		}
+		return []float64{1 - *second, *second}, nil
+	}
+	var list []*float64
+	if err := json.Unmarshal(raw, &list); err != nil {
+		return nil, fmt.Errorf("want a probability or a list of them: %w", err)
+	}
+	out, sum := make([]float64, len(list)), 0.0
+	for k, p := range list {
+		if p == nil || *p < 0 || *p > 1 {
+			return nil, fmt.Errorf("%s holds what is no probability", raw)
+		}
+		out[k] = *p
+		sum += *p
+	}
+	if math.Abs(sum-1) > 1e-6 {
+		return nil, fmt.Errorf("%s sums to %v, not to 1", raw, sum)
+	}
+	return out, nil
 }
 
 // Save writes the result beside path and renames it, so that a reader never sees half a file.
@@ -184,7 +205,7 @@ func (r *Result) Save(path string) error {
 }
 
 // LoadResult reads a result file and checks that it is whole: the schema, that every head names a known task and has
-// one prediction a test example, and that every supervisor is there.
+// one prediction a test example, and that every supervisor and every step of a chain is there, on the same task.
 func LoadResult(path string) (*Result, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -223,16 +244,30 @@ func (r *Result) check() error {
 		if len(t.TestIDs) != len(t.TestGold) {
 			faults = append(faults, fmt.Errorf("task %q has %d test ids and %d gold labels", t.Name, len(t.TestIDs), len(t.TestGold)))
 		}
+		if t.Texts != nil && len(t.Texts) != len(t.TestIDs) {
+			faults = append(faults, fmt.Errorf("task %q has %d test ids and %d texts", t.Name, len(t.TestIDs), len(t.Texts)))
+		}
 		if t.Form == tasks.Generate && len(t.TestAnswers) != len(t.TestIDs) {
 			faults = append(faults, fmt.Errorf("task %q has %d test ids and answers to %d", t.Name, len(t.TestIDs), len(t.TestAnswers)))
 		}
 	}
-	ids := map[string]bool{}
-	for _, h := range r.Heads {
-		if ids[h.ID] {
+	heads := map[string]*HeadRecord{}
+	for i := range r.Heads {
+		h := &r.Heads[i]
+		if heads[h.ID] != nil {
 			faults = append(faults, fmt.Errorf("head %q is there twice", h.ID))
 		}
-		ids[h.ID] = true
+		heads[h.ID] = h
+	}
+	// elsewhere says what is wrong with a reference to a head, or nothing.
+	elsewhere := func(id, task string) string {
+		switch h := heads[id]; {
+		case h == nil:
+			return "is missing"
+		case h.Task != task:
+			return fmt.Sprintf("is of task %q", h.Task)
+		}
+		return ""
 	}
 	for _, h := range r.Heads {
 		t := byTask[h.Task]
@@ -243,6 +278,9 @@ func (r *Result) check() error {
 			faults = append(faults, fmt.Errorf("head %q has %d predictions for %d test examples", h.ID, len(h.Test), len(t.TestIDs)))
 		default:
 			for i, p := range h.Test {
+				if i >= len(t.TestGold) { // reported above
+					break
+				}
 				if len(p) != len(t.TestGold[i]) {
 					faults = append(faults, fmt.Errorf("head %q, test example %s: %d probabilities for %d answers", h.ID, t.TestIDs[i], len(p), len(t.TestGold[i])))
 					break
@@ -250,14 +288,20 @@ func (r *Result) check() error {
 			}
 			faults = append(faults, h.checkAnswers(t))
 		}
-		if h.Role == Student && !ids[h.Supervisor] {
-			faults = append(faults, fmt.Errorf("head %q: its supervisor %q is missing", h.ID, h.Supervisor))
+		if wrong := elsewhere(h.Supervisor, h.Task); h.Role == Student && wrong != "" {
+			faults = append(faults, fmt.Errorf("head %q: its supervisor %q %s", h.ID, h.Supervisor, wrong))
 		}
 	}
 	for _, c := range r.Chains {
+		if byTask[c.Task] == nil {
+			faults = append(faults, fmt.Errorf("chain on %q: unknown task", c.Task))
+		}
+		if len(c.Steps) < 2 {
+			faults = append(faults, fmt.Errorf("chain on %q has %d steps", c.Task, len(c.Steps)))
+		}
 		for _, id := range append(slices.Clone(c.Steps), c.Jump, c.Ceiling) {
-			if !ids[id] {
-				faults = append(faults, fmt.Errorf("chain on %s: head %q is missing", c.Task, id))
+			if wrong := elsewhere(id, c.Task); wrong != "" {
+				faults = append(faults, fmt.Errorf("chain on %q: head %q %s", c.Task, id, wrong))
 			}
 		}
 	}

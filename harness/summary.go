@@ -242,12 +242,16 @@ func addQuality(mean *label.Quality, q label.Quality, n int) {
 }
 
 // warn adds warnings that the row does not carry yet.
-func (r *Row) warn(warnings ...string) {
-	for _, w := range warnings {
-		if !slices.Contains(r.Warnings, w) {
-			r.Warnings = append(r.Warnings, w)
+func (r *Row) warn(warnings ...string) { r.Warnings = appendNew(r.Warnings, warnings...) }
+
+// appendNew appends what is not in the list yet.
+func appendNew(list []string, more ...string) []string {
+	for _, m := range more {
+		if !slices.Contains(list, m) {
+			list = append(list, m)
 		}
 	}
+	return list
 }
 
 // seedScores are the scores of one head a seed, on the same test examples.
@@ -274,7 +278,7 @@ func (s *seedScores) add(h *HeadRecord, t *TaskRecord, metric tasks.Metric) erro
 		s.scores = append(s.scores, score)
 		return nil
 	default:
-		return fmt.Errorf("unknown metric %q (have: %s, %s)", metric, tasks.Accuracy, tasks.AUROC)
+		return fmt.Errorf("no metric %q for a %s task (have: %s, %s)", metric, t.Form, tasks.Accuracy, tasks.AUROC)
 	}
 	if err != nil {
 		return fmt.Errorf("head %s: %w", h.ID, err)

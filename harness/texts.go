@@ -16,7 +16,7 @@ func TaskTexts(ctx context.Context, cfg Config, src tasks.Source, task tasks.Tas
 	if len(cfg.Seeds) == 0 {
 		return nil, errors.New("harness: no seed")
 	}
-	b, err := open(ctx, cfg, Env{Source: src}, task)
+	b, err := open(ctx, cfg, Env{Source: src}.withDefaults(), task)
 	if err != nil {
 		return nil, fmt.Errorf("harness: task %s: %w", task.Info().Name, err)
 	}
@@ -29,7 +29,7 @@ func TaskTexts(ctx context.Context, cfg Config, src tasks.Source, task tasks.Tas
 // AllTexts lists the distinct texts of all of a task's examples, whatever sizes an experiment may take of them; none
 // for a task with free answers.
 func AllTexts(ctx context.Context, src tasks.Source, task tasks.Task) ([]string, error) {
-	data, err := task.Load(ctx, src)
+	data, err := task.Load(ctx, Env{Source: src}.withDefaults().Source)
 	if err != nil {
 		return nil, fmt.Errorf("harness: task %s: %w", task.Info().Name, err)
 	}

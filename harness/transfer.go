@@ -15,7 +15,7 @@ import (
 // them.
 type TransferConfig struct{ Config }
 
-// Validate reports all faults at once.
+// Validate reports all faults at once, as a [ConfigError].
 func (c TransferConfig) Validate() error {
 	var faults []error
 	fault := func(format string, args ...any) {
@@ -41,7 +41,7 @@ func (c TransferConfig) Validate() error {
 	if len(c.Simulated) > 0 {
 		fault("no supervisor is simulated")
 	}
-	return errors.Join(append(faults, c.Config.Validate())...)
+	return configError(append(faults, c.Config.Validate())...)
 }
 
 // RunTransfer trains supervisors, students and ceilings on every task as Run does, and asks each about the test examples
@@ -52,6 +52,7 @@ func RunTransfer(ctx context.Context, cfg TransferConfig, env Env) (*Result, err
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	env = env.withDefaults()
 	benches, err := openAll(ctx, cfg.Config, env)
 	if err != nil {
 		return nil, err

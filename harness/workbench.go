@@ -16,15 +16,33 @@ import (
 
 // Env is what an experiment needs of the machine it runs on.
 type Env struct {
-	Source     tasks.Source
-	Features   *feature.Cache
+	Source     tasks.Source       // nil: only tasks that are files or part of the program can be read
+	Features   *feature.Cache     // nil: nothing is kept
 	Multiplier head.NewMultiplier // nil: slower, in float64
-	Progress   progress.Reporter
+	Progress   progress.Reporter  // nil: silent
 	// Previous is an earlier result of the same configuration. Its tasks are taken over where neither data nor models
 	// have changed. nil: none.
 	Previous *Result
 	// Finished, where set, is given the result so far each time a task is done.
 	Finished func(*Result) error
+}
+
+// withDefaults fills what can be left out.
+func (e Env) withDefaults() Env {
+	if e.Source == nil {
+		e.Source = noSource{}
+	}
+	if e.Progress == nil {
+		e.Progress = progress.Silent()
+	}
+	return e
+}
+
+// noSource has no artifact.
+type noSource struct{}
+
+func (noSource) Path(_ context.Context, artifact string) (string, error) {
+	return "", fmt.Errorf("harness: no source of data for %s (set Env.Source)", artifact)
 }
 
 // features encodes texts, or takes them from the cache, under a progress bar.
@@ -80,7 +98,7 @@ func open(ctx context.Context, cfg Config, env Env, task tasks.Task) (*workbench
 	}
 	b := &workbench{cfg: cfg, env: env, info: info, data: map[string]head.Data{}, controls: map[string]head.Data{}}
 	b.record = TaskRecord{Name: info.Name, Title: info.Title, Category: info.Category, Form: info.Form, Classes: info.Classes,
-		Source: info.Source, Licence: info.Licence, Version: info.Version, Digest: data.Digest, Warnings: data.Warnings}
+		Source: info.Source, Licence: info.Licence, Version: info.Version, Digest: data.Digest, Warnings: slices.Clone(data.Warnings)}
 	return b, b.cut(data)
 }
 
@@ -120,7 +138,7 @@ func (b *workbench) cut(data *tasks.Data) error {
 		for i, e := range examples {
 			p, ok := at[e.ID]
 			if !ok {
-				missing = fmt.Errorf("harness: task %s: example %s of a smaller pool is not in the larger one (use sizes up to %d)", b.info.Name, e.ID, b.pool)
+				missing = fmt.Errorf("example %s of a smaller pool is not in the larger one (use sizes up to %d)", e.ID, b.pool)
 			}
 			list[i] = p
 		}
@@ -220,9 +238,11 @@ func (b *workbench) sizes(data *tasks.Data) (tasks.SplitConfig, error) {
 			size.Train = 0 // all there is
 		}
 	}
+	if size.Test < minTest && data.Test != nil {
+		return size, fmt.Errorf("a test part of %d examples is too small (want %d or more)", size.Test, minTest)
+	}
 	if size.Test < minTest {
-		return size, fmt.Errorf("harness: task %s: %d examples of balanced classes are too few to cut a test part of %d from (add examples)",
-			b.info.Name, balanced(data.Pool), minTest)
+		return size, fmt.Errorf("%d examples of balanced classes are too few to cut a test part of %d from (add examples)", balanced(data.Pool), minTest)
 	}
 	return size, nil
 }
@@ -256,10 +276,10 @@ func (b *workbench) features(ctx context.Context, m Model, textsOf func(tasks.Ex
 		return head.Data{}, err
 	}
 	for _, w := range summary.Warnings {
-		b.record.Warnings = append(b.record.Warnings, w)
+		b.warn("%s", w)
 	}
 	if summary.Truncated > 0 {
-		b.record.Warnings = append(b.record.Warnings, fmt.Sprintf("%s: %d of %d texts truncated", m.Name, summary.Truncated, len(texts)))
+		b.warn("%s: %d of %d texts truncated", m.Name, summary.Truncated, len(texts))
 	}
 	data := head.Data{X: x}
 	rows := start[b.pool]

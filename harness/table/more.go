@@ -145,8 +145,10 @@ func Chains(rows []harness.ChainRow) *Table {
 		}
 		add("jump", r.Models[last], "", r.Jump, &r.JumpPGR)
 		add("gold", r.Models[last], "", r.Ceiling, nil)
-		t.Notes = append(t.Notes, fmt.Sprintf("%s, %s, %s: the chain's end less the jump: %+.1f points %s, p %.3f (%s).",
-			r.Task, r.Data, LossName(r.Loss), 100*r.Gain.Diff, points100(r.Gain.Interval), r.Gain.P, r.Gain.Test))
+		if g := r.Gain; g != nil {
+			t.Notes = append(t.Notes, fmt.Sprintf("%s, %s, %s: the chain's end less the jump: %+.1f points %s, p %.3f (%s).",
+				r.Task, r.Data, LossName(r.Loss), 100*g.Diff, points100(g.Interval), g.P, g.Test))
+		}
 		for _, w := range r.Warnings {
 			t.Notes = append(t.Notes, fmt.Sprintf("%s, %s: %s", r.Task, r.Data, w))
 		}

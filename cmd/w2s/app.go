@@ -200,7 +200,8 @@ func openTasks(names []string) ([]tasks.Task, error) {
 	return list, errors.Join(faults...)
 }
 
-// parseLosses reads losses; alpha, where it is given, goes to every loss that has one and does not name it itself.
+// parseLosses reads losses; alpha, where it is given, goes to every loss that has one and does not name it itself. It is
+// a fault where no loss has one.
 func parseLosses(texts []string, alphas []float64) ([]head.Loss, error) {
 	named := map[string]bool{} // losses with an alpha
 	for _, l := range head.Losses() {
@@ -210,9 +211,11 @@ func parseLosses(texts []string, alphas []float64) ([]head.Loss, error) {
 	}
 	var losses []head.Loss
 	var faults []error
+	needless := len(alphas) > 0
 	for _, text := range texts {
 		variants := []string{text}
 		name, _, _ := strings.Cut(text, ":")
+		needless = needless && !named[name]
 		if named[name] && !strings.Contains(text, "alpha=") && len(alphas) > 0 {
 			variants = nil
 			for _, alpha := range alphas {
@@ -227,6 +230,9 @@ func parseLosses(texts []string, alphas []float64) ([]head.Loss, error) {
 			}
 			losses = append(losses, loss)
 		}
+	}
+	if needless && len(faults) == 0 {
+		faults = append(faults, usagef("--alpha: no loss of %s has one", strings.Join(texts, ", ")))
 	}
 	return losses, errors.Join(faults...)
 }

@@ -106,11 +106,15 @@ func (a *app) benchTexts(ctx context.Context, task, file string) ([]string, erro
 	if err != nil {
 		return nil, err
 	}
-	c, err := a.catalog()
+	source, err := a.source()
 	if err != nil {
 		return nil, err
 	}
-	return harness.AllTexts(ctx, c, list[0])
+	texts, err := harness.AllTexts(ctx, source, list[0])
+	if err == nil && len(texts) == 0 {
+		err = usagef("--task %s: a task with free answers has no texts to encode", task)
+	}
+	return texts, err
 }
 
 // readLines reads a file's lines, without the empty ones.

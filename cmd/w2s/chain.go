@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 
 	"github.com/spf13/cobra"
 
 	"w2s/harness"
 	"w2s/harness/table"
-	"w2s/tasks"
 )
 
 func newChainCommand(a *app) *cobra.Command {
@@ -29,6 +27,9 @@ labels directly; jump, last step and ceiling learn from the same examples.`,
 	f.register(c.Flags(), "w2s-results/chain.json")
 	c.RunE = a.closing(func(ctx context.Context, _ []string) error {
 		fitCheckpoints(c.Flags(), f.tasks, nil, nil, &models)
+		if len(models) < 3 {
+			return usagef("--models: %d given, a chain needs three or more (a pair is what w2s run is for)", len(models))
+		}
 		cfg, err := f.config(ctx, a, models, []harness.Pair{{Weak: models[0], Strong: models[len(models)-1]}})
 		if err != nil {
 			return err
@@ -42,20 +43,10 @@ labels directly; jump, last step and ceiling learn from the same examples.`,
 			return err
 		}
 		result, failed := harness.RunChain(ctx, chain, env)
-		if result == nil || len(result.Tasks) == 0 {
-			return failed
-		}
-		if err := a.save(result, f.out); err != nil {
-			return errors.Join(failed, err)
-		}
-		rows, err := harness.Chains(result, harness.SummaryOptions{Metric: tasks.Metric(f.metric), Resamples: f.resamples})
-		if err != nil {
-			return errors.Join(failed, err)
-		}
-		if f.json {
-			return errors.Join(failed, a.printJSON(rows))
-		}
-		return errors.Join(failed, table.Write(a.out, f.format, table.Chains(rows)))
+		return a.conclude(ctx, &f, result, failed, func() (any, *table.Table, error) {
+			rows, err := harness.Chains(result, f.summary())
+			return rows, table.Chains(rows), err
+		})
 	})
 	return c
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -28,10 +29,9 @@ var (
 // fitCheckpoints puts the chess models in the place of the general ones where all tasks are chess and the user has not
 // chosen: weak and strong may be nil, and so may ladder.
 func fitCheckpoints(fs *pflag.FlagSet, tasks []string, weak, strong *string, ladder *[]string) {
-	for _, t := range tasks {
-		if !strings.HasPrefix(t, "chess-") {
-			return
-		}
+	other := func(task string) bool { return !strings.HasPrefix(task, "chess-") }
+	if len(tasks) == 0 || slices.ContainsFunc(tasks, other) {
+		return
 	}
 	if weak != nil && !fs.Changed("weak") && !fs.Changed("strong") {
 		*weak, *strong = chessWeak, chessStrong

@@ -81,11 +81,16 @@ with a task for each shard, or the manifest of an Indexed Job, is printed
 		if err != nil {
 			return err
 		}
-		if f.seeds < 1 {
-			return usagef("--seeds %d: want 1 or more", f.seeds)
+		if _, err := seeds(f.seeds); err != nil {
+			return err
 		}
 		if err := f.cluster.check(f.shard); err != nil {
 			return err
+		}
+		if !c.Flags().Changed("model") {
+			weak, strong := defaultWeak, defaultStrong
+			fitCheckpoints(c.Flags(), f.tasks, &weak, &strong, nil)
+			f.models = []string{weak, strong}
 		}
 		if f.cluster.kubernetes > 0 {
 			// Files and checkpoints are where the pods run; the names of tasks can be checked here.
@@ -157,18 +162,18 @@ type encoding struct {
 
 // texts lists what of a task is to be encoded, in all shards together.
 func (e *encoding) texts(ctx context.Context, task tasks.Task) ([]string, error) {
-	c, err := e.catalog()
+	source, err := e.source()
 	if err != nil {
 		return nil, err
 	}
 	if e.flags.all {
-		return harness.AllTexts(ctx, c, task)
+		return harness.AllTexts(ctx, source, task)
 	}
 	cfg := harness.Config{Train: e.flags.train, Test: e.flags.test}
-	for s := range e.flags.seeds {
-		cfg.Seeds = append(cfg.Seeds, uint64(s))
+	if cfg.Seeds, err = seeds(e.flags.seeds); err != nil {
+		return nil, err
 	}
-	return harness.TaskTexts(ctx, cfg, c, task)
+	return harness.TaskTexts(ctx, cfg, source, task)
 }
 
 // run encodes. A task that cannot be loaded does not cost the others.
@@ -181,9 +186,12 @@ func (e *encoding) run(ctx context.Context, list []tasks.Task) error {
 	if err != nil {
 		return err
 	}
-	var rows []encodeRow
+	rows := []encodeRow{} // in JSON [], not null
 	var faults []error
 	for _, task := range list {
+		if task.Info().Form == tasks.Generate {
+			e.progress().Print("note: task " + task.Info().Name + ": free answers are yet to be written, there is nothing to encode ahead")
+		}
 		texts, err := e.texts(ctx, task)
 		if err == nil {
 			texts, err = e.shard.texts(texts)

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"w2s/harness"
 )
 
 // Exit codes.
@@ -47,11 +49,10 @@ func run(ctx context.Context, out, errOut io.Writer, args []string) int {
 	root := newRoot(out, errOut, args)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
-	var usage usageError
 	switch {
 	case err == nil:
 		return exitGood
-	case errors.As(err, &usage):
+	case errors.As(err, new(usageError)), errors.As(err, new(harness.ConfigError)):
 		printError(errOut, err)
 		fmt.Fprintf(errOut, "w2s: see 'w2s --help' or 'w2s COMMAND --help'\n")
 		return exitUsage
@@ -71,7 +72,7 @@ func printError(w io.Writer, err error) {
 	}
 }
 
-// A usageError is a fault in the command line: exit code 2.
+// A usageError is a fault in the command line: exit code 2, as is a harness.ConfigError.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }

@@ -35,13 +35,16 @@ The example browser shows the texts that the result files hold (w2s run --texts)
 			if examples == 0 {
 				opt.Examples = -1
 			}
+			if err := checkSummary(opt.Summary); err != nil {
+				return err
+			}
 			return a.report(paths, out, plots, opt)
 		}),
 	}
 	c.Flags().StringVarP(&out, "out", "o", "w2s-results/report.html", "HTML `file` to write")
 	c.Flags().StringVar(&plots, "plots", "", "write the charts to this `folder` as well, as SVG and PNG")
 	c.Flags().StringVar(&title, "title", "", "the page's `title`")
-	c.Flags().StringVar(&metric, "metric", string(tasks.Accuracy), "accuracy or auroc")
+	c.Flags().StringVar(&metric, "metric", string(tasks.Accuracy), "accuracy, auroc, or of free answers token-accuracy")
 	c.Flags().IntVar(&resamples, "resamples", stats.DefaultResamples, "bootstrap resamples")
 	c.Flags().Float64Var(&level, "level", stats.Level, "confidence level of intervals")
 	c.Flags().IntVar(&examples, "examples", report.DefaultExamples, "test examples in the browser at most, 0 for none")

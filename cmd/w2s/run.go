@@ -12,6 +12,7 @@ import (
 
 	"w2s/harness"
 	"w2s/harness/label"
+	"w2s/harness/stats"
 	"w2s/harness/table"
 	"w2s/tasks"
 )
@@ -46,26 +47,74 @@ func (f *experimentFlags) register(fs *pflag.FlagSet, out string) {
 	fs.BoolVar(&f.json, "json", false, "print the rows of the table as JSON")
 }
 
+// mostSeeds keeps a slip of the finger from filling the memory.
+const mostSeeds = 10000
+
+// seeds are the first n seeds.
+func seeds(n int) ([]uint64, error) {
+	if n < 1 || n > mostSeeds {
+		return nil, usagef("--seeds %d: want 1 or more, up to %d", n, mostSeeds)
+	}
+	list := make([]uint64, n)
+	for i := range list {
+		list[i] = uint64(i)
+	}
+	return list, nil
+}
+
+// checkSummary reports what is wrong with --metric, --resamples and --level.
+func checkSummary(o harness.SummaryOptions) error {
+	var faults []error
+	if metrics := []tasks.Metric{tasks.Accuracy, tasks.AUROC, harness.TokenAccuracy}; !slices.Contains(metrics, o.Metric) {
+		faults = append(faults, usagef("--metric %q: want one of %v", o.Metric, metrics))
+	}
+	if o.Resamples < 0 {
+		faults = append(faults, usagef("--resamples %d: want 1 or more, or 0 for the default", o.Resamples))
+	}
+	if !(o.Level > 0 && o.Level < 1) {
+		faults = append(faults, usagef("--level %v: want a share between 0 and 1, such as 0.95", o.Level))
+	}
+	return errors.Join(faults...)
+}
+
+// checkFormat reports a --format that no table has.
+func checkFormat(format string) error {
+	if !slices.Contains(table.Formats, format) {
+		return usagef("--format %q: want one of %v", format, table.Formats)
+	}
+	return nil
+}
+
+// summary is how the figures of an experiment are made.
+func (f *experimentFlags) summary() harness.SummaryOptions {
+	return harness.SummaryOptions{Metric: tasks.Metric(f.metric), Resamples: f.resamples, Level: stats.Level}
+}
+
 // config opens everything that the flags name, and reports all faults together.
 func (f *experimentFlags) config(ctx context.Context, a *app, models []string, pairs []harness.Pair) (harness.Config, error) {
 	c := harness.Config{Train: f.train, Test: f.test, L2: f.l2, Held: f.held, KeepTexts: f.texts}
 	var faults []error
 	fault := func(err error) { faults = append(faults, err) }
 	var err error
-	if f.seeds < 1 {
-		fault(usagef("--seeds %d: want 1 or more", f.seeds))
+	if c.Seeds, err = seeds(f.seeds); err != nil {
+		fault(err)
 	}
-	for s := range f.seeds {
-		c.Seeds = append(c.Seeds, uint64(s))
+	if !(f.held > 0 && f.held < 1) {
+		fault(usagef("--held %v: want a share between 0 and 1", f.held))
 	}
-	if metrics := []tasks.Metric{tasks.Accuracy, tasks.AUROC, harness.TokenAccuracy}; !slices.Contains(metrics, tasks.Metric(f.metric)) {
-		fault(usagef("--metric %q: want one of %v", f.metric, metrics))
+	if err := checkSummary(f.summary()); err != nil {
+		fault(err)
 	}
-	if !slices.Contains(table.Formats, f.format) {
-		fault(usagef("--format %q: want one of %v", f.format, table.Formats))
+	if err := checkFormat(f.format); err != nil {
+		fault(err)
 	}
 	if c.Tasks, err = openTasks(f.tasks); err != nil {
 		fault(err)
+	}
+	for _, t := range c.Tasks {
+		if i, m := t.Info(), tasks.Metric(f.metric); i.Form == tasks.Generate && m == tasks.AUROC || i.Form != tasks.Generate && m == harness.TokenAccuracy {
+			fault(usagef("--metric %s: task %s is a %s task and has none", m, i.Name, i.Form))
+		}
 	}
 	if c.Losses, err = parseLosses(f.losses, f.alphas); err != nil {
 		fault(err)
@@ -126,27 +175,36 @@ Every text is encoded once for each checkpoint; a rerun uses the cache.`,
 	return c
 }
 
-// experiment runs f, stores what it found and prints its table. A task that failed does not cost the others.
+// experiment carries out run, stores what it found and prints its table. A task that failed does not cost the others.
 func (a *app) experiment(ctx context.Context, f *experimentFlags, run func(harness.Env) (*harness.Result, error)) error {
 	env, err := a.env(ctx)
 	if err != nil {
 		return err
 	}
 	result, failed := run(env)
+	return a.conclude(ctx, f, result, failed, func() (any, *table.Table, error) {
+		rows, err := harness.Summarize(result, f.summary())
+		return rows, table.PGR(rows), err
+	})
+}
+
+// conclude stores what an experiment found and prints what show makes of it: rows for --json, else a table. failed is
+// what went wrong with tasks that are not in the result. An interrupted experiment is stored and not shown.
+func (a *app) conclude(ctx context.Context, f *experimentFlags, result *harness.Result, failed error, show func() (rows any, t *table.Table, err error)) error {
 	if result == nil || len(result.Tasks) == 0 {
 		return failed
 	}
-	if err := a.save(result, f.out); err != nil {
+	if err := a.save(result, f.out); err != nil || ctx.Err() != nil {
 		return errors.Join(failed, err)
 	}
-	rows, err := harness.Summarize(result, harness.SummaryOptions{Metric: tasks.Metric(f.metric), Resamples: f.resamples})
+	rows, t, err := show()
 	if err != nil {
 		return errors.Join(failed, err)
 	}
 	if f.json {
 		return errors.Join(failed, a.printJSON(rows))
 	}
-	if err := table.Write(a.out, f.format, table.PGR(rows)); err != nil {
+	if err := table.Write(a.out, f.format, t); err != nil {
 		return errors.Join(failed, err)
 	}
 	if !a.quiet {

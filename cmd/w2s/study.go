@@ -12,7 +12,6 @@ import (
 	"w2s/harness"
 	"w2s/harness/plot"
 	"w2s/harness/table"
-	"w2s/tasks"
 )
 
 // studyDefaults are what a study changes of an experiment's flags, where the user does not set them.
@@ -116,23 +115,18 @@ func (a *app) study(ctx context.Context, f *experimentFlags, cfg harness.Config,
 		return err
 	}
 	result, failed := harness.Run(ctx, cfg, env)
-	if result == nil || len(result.Tasks) == 0 {
-		return failed
-	}
-	if err := a.save(result, f.out); err != nil {
-		return errors.Join(failed, err)
-	}
-	rows, err := harness.Summarize(result, harness.SummaryOptions{Metric: tasks.Metric(f.metric), Resamples: f.resamples})
-	if err != nil {
-		return errors.Join(failed, err)
-	}
-	if plots != "" {
-		failed = errors.Join(failed, a.studyPlots(plots, s.Name, rows, result))
-	}
-	if f.json {
-		return errors.Join(failed, a.printJSON(rows))
-	}
-	return errors.Join(failed, table.Write(a.out, f.format, s.Table(rows)))
+	var plotted error // does not cost the table
+	err = a.conclude(ctx, f, result, failed, func() (any, *table.Table, error) {
+		rows, err := harness.Summarize(result, f.summary())
+		if err != nil {
+			return nil, nil, err
+		}
+		if plots != "" {
+			plotted = a.studyPlots(plots, s.Name, rows, result)
+		}
+		return rows, s.Table(rows), nil
+	})
+	return errors.Join(err, plotted)
 }
 
 // studyPlots writes a study's charts. That there is nothing to draw, as where no PGR is defined, is said and no fault.

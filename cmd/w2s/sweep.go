@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -73,6 +74,9 @@ tasks whose data, models and settings have not changed are taken over.`,
 			if err != nil {
 				return err
 			}
+			if f.json {
+				return a.printJSON(p)
+			}
 			return table.Write(a.out, f.format, planTable(p))
 		}
 		return a.experiment(ctx, &f, func(env harness.Env) (*harness.Result, error) {
@@ -124,7 +128,7 @@ func earlier(path string, again bool) (*harness.Result, error) {
 	return r, nil
 }
 
-// readPlan sets flags from a YAML file. Flags given on the command line win.
+// readPlan sets flags from a YAML file, as if they had been given. Flags of the command line win.
 func readPlan(path string, flags *pflag.FlagSet) error {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -135,8 +139,8 @@ func readPlan(path string, flags *pflag.FlagSet) error {
 		return usageError{fmt.Errorf("--plan %s: %w", path, err)}
 	}
 	var faults []error
-	for key, node := range plan {
-		flag := flags.Lookup(key)
+	for _, key := range slices.Sorted(maps.Keys(plan)) {
+		node, flag := plan[key], flags.Lookup(key)
 		if flag == nil || key == "plan" {
 			faults = append(faults, usagef("%s:%d: no flag is named %q (see w2s sweep --help)", path, node.Line, key))
 			continue
@@ -144,25 +148,34 @@ func readPlan(path string, flags *pflag.FlagSet) error {
 		if flag.Changed {
 			continue
 		}
-		values := []string{node.Value}
-		if node.Kind == yaml.SequenceNode {
-			values = nil
-			for _, item := range node.Content {
-				values = append(values, item.Value)
-			}
-		}
-		if list, ok := flag.Value.(pflag.SliceValue); ok {
-			err = list.Replace(values)
-		} else if len(values) == 1 && node.Kind == yaml.ScalarNode {
-			err = flag.Value.Set(values[0])
-		} else {
-			err = errors.New("want one value")
-		}
-		if err != nil {
+		if err := setFlag(flag, node); err != nil {
 			faults = append(faults, usagef("%s:%d: %s: %w", path, node.Line, key, err))
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// setFlag gives a flag the value, or the list of values, of a YAML node.
+func setFlag(flag *pflag.Flag, node yaml.Node) error {
+	list, isList := flag.Value.(pflag.SliceValue)
+	var err error
+	switch {
+	case node.Kind == yaml.ScalarNode:
+		err = flag.Value.Set(node.Value)
+	case node.Kind == yaml.SequenceNode && isList:
+		var values []string
+		for _, item := range node.Content {
+			if item.Kind != yaml.ScalarNode {
+				return fmt.Errorf("line %d is no single value", item.Line)
+			}
+			values = append(values, item.Value)
+		}
+		err = list.Replace(values)
+	default:
+		err = errors.New("want one value")
+	}
+	flag.Changed = true
+	return err
 }
 
 func planTable(p *harness.Plan) *table.Table {
@@ -176,6 +189,9 @@ func planTable(p *harness.Plan) *table.Table {
 			note = "finished"
 		} else {
 			heads += task.Heads
+		}
+		if len(task.Models) == 0 {
+			t.Add(task.Task, fmt.Sprint(task.Train), fmt.Sprint(task.Test), note, "–", "–", "–", "–")
 		}
 		for _, m := range task.Models {
 			sum += m.Estimate

@@ -49,6 +49,9 @@ interval over test examples, and a note that says so.`,
 				return err
 			}
 			opt := harness.SummaryOptions{Metric: tasks.Metric(metric), Resamples: resamples, Level: level}
+			if err := errors.Join(checkSummary(opt), checkFormat(format), checkView(by)); err != nil {
+				return err
+			}
 			rows, chains, err := readResults(files, opt)
 			if err != nil {
 				return err
@@ -69,12 +72,20 @@ interval over test examples, and a note that says so.`,
 		}),
 	}
 	c.Flags().StringVar(&format, "format", "text", "text, markdown, csv, latex, html, json")
-	c.Flags().StringVar(&metric, "metric", string(tasks.Accuracy), "accuracy or auroc")
+	c.Flags().StringVar(&metric, "metric", string(tasks.Accuracy), "accuracy, auroc, or of free answers token-accuracy")
 	c.Flags().StringVar(&by, "by", "task", "task: a line each; category, pair: medians over tasks; loss: losses compared; all")
 	c.Flags().StringArrayVar(&imports, "import", nil, "results `folder` of openai/weak-to-strong or EleutherAI/w2s (repeatable)")
 	c.Flags().IntVar(&resamples, "resamples", stats.DefaultResamples, "bootstrap resamples")
 	c.Flags().Float64Var(&level, "level", stats.Level, "confidence level of intervals")
 	return c
+}
+
+// checkView reports a --by that there is not.
+func checkView(by string) error {
+	if by != "all" && !slices.Contains(views, by) {
+		return usagef("--by %q: want %s or all", by, strings.Join(views, ", "))
+	}
+	return nil
 }
 
 // sortPaths tells result files from folders: after --import, a shell's pattern may leave more folders as arguments.
@@ -118,11 +129,8 @@ func readResults(paths []string, opt harness.SummaryOptions) (rows []harness.Row
 // layOut makes the tables that --by asks for, and one of the chains where there are some.
 func layOut(rows []harness.Row, chains []harness.ChainRow, by string, resamples int) ([]*table.Table, error) {
 	wanted := []string{by}
-	switch {
-	case by == "all":
+	if by == "all" {
 		wanted = views
-	case !slices.Contains(views, by):
-		return nil, usagef("--by %q: want %s or all", by, strings.Join(views, ", "))
 	}
 	var tables []*table.Table
 	for _, view := range wanted {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"w2s/harness/stats"
 	"w2s/harness/table"
 	"w2s/onnx"
 	"w2s/tasks"
@@ -96,6 +97,9 @@ func newTasksShow(a *app) *cobra.Command {
   w2s tasks show reviews.jsonl --checkpoint e5-small-v2`,
 		Args: cobra.ExactArgs(1),
 		RunE: a.closing(func(ctx context.Context, args []string) error {
+			if n < 0 {
+				return usagef("--number %d: want 0 or more", n)
+			}
 			task, data, err := a.load(ctx, args[0])
 			if err != nil {
 				return err
@@ -126,13 +130,7 @@ func (a *app) describe(i tasks.Info, data *tasks.Data) {
 	if len(i.Classes) > 0 {
 		count := make([]int, len(i.Classes))
 		for _, e := range slices.Concat(data.Pool, data.Test) {
-			best := 0
-			for k, g := range e.Gold {
-				if g > e.Gold[best] {
-					best = k
-				}
-			}
-			count[best]++
+			count[stats.Argmax(e.Gold)]++
 		}
 		for k, name := range i.Classes {
 			fmt.Fprintf(a.out, "class %d   %d × %s\n", k, count[k], name)

@@ -2,14 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"w2s/harness"
 	"w2s/harness/table"
-	"w2s/tasks"
 )
 
 func newTransferCommand(a *app) *cobra.Command {
@@ -25,37 +22,23 @@ that share a text with what another task trains on are left out, with a warning.
 		Example: `  w2s transfer
   w2s transfer --task movies --task tweets --weak wordllama-64 --strong e5-small-v2
   w2s transfer --task ours.jsonl --task theirs.jsonl --loss xent --format markdown`,
-		RunE: a.closing(func(ctx context.Context, _ []string) error {
-			cfg, err := f.config(ctx, a, distinct(weak, strong), []harness.Pair{{Weak: weak, Strong: strong}})
-			if err != nil {
-				return err
-			}
-			env, err := a.env(ctx)
-			if err != nil {
-				return err
-			}
-			result, err := harness.RunTransfer(ctx, harness.TransferConfig{Config: cfg}, env)
-			if err != nil {
-				return err
-			}
-			if err := a.save(result, f.out); err != nil {
-				return err
-			}
-			matrices, err := harness.Transfers(result, harness.SummaryOptions{Metric: tasks.Metric(f.metric), Resamples: f.resamples})
-			if err != nil {
-				return err
-			}
-			if f.json {
-				return a.printJSON(matrices)
-			}
-			err = table.Write(a.out, f.format, table.Transfer(matrices))
-			if !a.quiet {
-				_, printed := fmt.Fprintf(a.errOut, "result file: %s\n", f.out)
-				err = errors.Join(err, printed)
-			}
-			return err
-		}),
 	}
+	c.RunE = a.closing(func(ctx context.Context, _ []string) error {
+		fitCheckpoints(c.Flags(), f.tasks, &weak, &strong, nil)
+		cfg, err := f.config(ctx, a, distinct(weak, strong), []harness.Pair{{Weak: weak, Strong: strong}})
+		if err != nil {
+			return err
+		}
+		env, err := a.env(ctx)
+		if err != nil {
+			return err
+		}
+		result, failed := harness.RunTransfer(ctx, harness.TransferConfig{Config: cfg}, env)
+		return a.conclude(ctx, &f, result, failed, func() (any, *table.Table, error) {
+			matrices, err := harness.Transfers(result, f.summary())
+			return matrices, table.Transfer(matrices), err
+		})
+	})
 	c.Flags().StringVar(&weak, "weak", "wordllama-64", "weak supervisor's `checkpoint`: a name (w2s models list), hf:ORG/NAME, or a folder")
 	c.Flags().StringVar(&strong, "strong", defaultStrong, "strong student's `checkpoint`")
 	f.register(c.Flags(), "w2s-results/transfer.json")

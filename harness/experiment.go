@@ -21,7 +21,8 @@ import (
 //	-> heads of the strong models on gold of strong-train (the strong ceiling)
 //	-> predictions on test
 //
-// A task that fails is named in the error; the result then holds the others. The same configuration gives the same
+// A task that fails is named in the error; the result then holds the others. Where ctx ends, the result holds what was
+// done and what env.Previous has of the tasks whose turn had not come. The same configuration gives the same
 // heads, whatever else is trained beside them.
 func Run(ctx context.Context, cfg Config, env Env) (*Result, error) {
 	cfg = cfg.withDefaults()
@@ -31,10 +32,10 @@ func Run(ctx context.Context, cfg Config, env Env) (*Result, error) {
 	env = env.withDefaults()
 	result := newResult(cfg)
 	var failed []error
-	for _, task := range cfg.Tasks {
+	for i, task := range cfg.Tasks {
 		record, heads, err := runTask(ctx, cfg, env, task)
-		if ctx.Err() != nil {
-			return result, ctx.Err()
+		if err != nil && ctx.Err() != nil {
+			return result.withRest(env.Previous, cfg, cfg.Tasks[i:]), ctx.Err()
 		}
 		if err != nil {
 			failed = append(failed, fmt.Errorf("harness: task %s: %w", task.Info().Name, err))
@@ -43,7 +44,7 @@ func Run(ctx context.Context, cfg Config, env Env) (*Result, error) {
 		result.Tasks = append(result.Tasks, record)
 		result.Heads = append(result.Heads, heads...)
 		if env.Finished != nil {
-			if err := env.Finished(result); err != nil {
+			if err := env.Finished(result.withRest(env.Previous, cfg, cfg.Tasks[i+1:])); err != nil {
 				return result, errors.Join(append(failed, err)...)
 			}
 		}
@@ -53,6 +54,9 @@ func Run(ctx context.Context, cfg Config, env Env) (*Result, error) {
 
 func runTask(ctx context.Context, cfg Config, env Env, task tasks.Task) (TaskRecord, []HeadRecord, error) {
 	fail := func(err error) (TaskRecord, []HeadRecord, error) { return TaskRecord{}, nil, err }
+	if err := ctx.Err(); err != nil {
+		return fail(err)
+	}
 	bench, err := open(ctx, cfg, env, task)
 	if err != nil {
 		return fail(err)

@@ -235,6 +235,46 @@ func TestStoppedRunGoesOn(t *testing.T) {
 	}
 }
 
+// A task that is put before finished ones and stopped costs none of them, neither in what is stored on the way nor in
+// what is returned.
+func TestStoppedRunKeepsWhatWasFinished(t *testing.T) {
+	a, b, c := planted{name: "a", n: 600}, planted{name: "b", n: 600}, planted{name: "c", n: 600}
+	before, _ := ladder(b, c)
+	earlier := marked(t, run(t, before))
+	cfg, _ := ladder(a, b, c)
+	ctx, cancel := context.WithCancel(context.Background())
+	e := env(t)
+	e.Previous = earlier
+	var stored *harness.Result
+	e.Finished = func(r *harness.Result) error {
+		stored = r
+		cancel()
+		return nil
+	}
+	returned, err := harness.Run(ctx, cfg, e)
+	if !errors.Is(err, context.Canceled) {
+		t.Fatalf("the stopped run returned %v", err)
+	}
+	for what, r := range map[string]*harness.Result{"stored": stored, "returned": returned} {
+		var names []string
+		for _, task := range r.Tasks {
+			names = append(names, task.Name)
+		}
+		kept := 0
+		for _, h := range r.Heads {
+			if h.Steps == mark {
+				kept++
+			}
+		}
+		if !slices.Equal(names, []string{"a", "b", "c"}) || kept != len(earlier.Heads) {
+			t.Errorf("%s: tasks %v, %d of %d earlier heads", what, names, kept, len(earlier.Heads))
+		}
+		if err := r.Save(filepath.Join(t.TempDir(), "result.json")); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // One pair alone gives the bits that it gives in a grid, on one processor and on several.
 func TestHeadsDoNotDependOnTheGrid(t *testing.T) {
 	a, b := planted{name: "a", n: 600}, planted{name: "b", n: 600, rank: true}

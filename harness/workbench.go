@@ -23,7 +23,8 @@ type Env struct {
 	// Previous is an earlier result of the same configuration. Its tasks are taken over where neither data nor models
 	// have changed. nil: none.
 	Previous *Result
-	// Finished, where set, is given the result so far each time a task is done.
+	// Finished, where set, is given the result so far each time a task is done, with what Previous has of the tasks whose
+	// turn is yet to come: to store it loses nothing.
 	Finished func(*Result) error
 }
 

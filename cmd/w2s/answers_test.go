@@ -119,13 +119,18 @@ func TestAnswers(t *testing.T) {
 		if out, errOut, code := command(experiment("sciq-free", "gpt2-logits-tiny", "llama-tiny", "--metric", "token-accuracy")...); code != exitGood || !strings.Contains(out, "token-accuracy in per cent") {
 			t.Errorf("exit code %d: %s%s", code, out, errOut)
 		}
-		for want, args := range map[string][]string{
-			"need a causal language model": experiment("sciq-free", "gpt2-logits-tiny", "bert-tiny"),
-			"treatment hard":               experiment("sciq-free", "gpt2-logits-tiny", "llama-tiny", "--labels", "hard"),
-			"free answers have no auroc":   experiment("sciq-free", "gpt2-logits-tiny", "llama-tiny", "--metric", "auroc"),
+		for _, c := range []struct {
+			want string
+			code int
+			args []string
+		}{
+			{"need a causal language model", exitFailed, experiment("sciq-free", "gpt2-logits-tiny", "bert-tiny")},
+			{"treatment hard", exitUsage, experiment("sciq-free", "gpt2-logits-tiny", "llama-tiny", "--labels", "hard")},
+			{"--metric auroc: task sciq-free", exitUsage, experiment("sciq-free", "gpt2-logits-tiny", "llama-tiny", "--metric", "auroc")},
+			{"free answers have no auroc", exitFailed, []string{"table", "--metric", "auroc", path}},
 		} {
-			if _, errOut, code := command(args...); code != exitFailed || !strings.Contains(errOut, want) {
-				t.Errorf("exit code %d, want an error with %q: %s", code, want, errOut)
+			if _, errOut, code := command(c.args...); code != c.code || !strings.Contains(errOut, c.want) {
+				t.Errorf("exit code %d, want %d and an error with %q: %s", code, c.code, c.want, errOut)
 			}
 		}
 	})

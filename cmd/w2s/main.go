@@ -151,6 +151,9 @@ func usageArgs(c *cobra.Command) {
 	}
 }
 
+// program is how a result file names this program.
+func program() string { return "w2s " + version() }
+
 // version is what the build recorded about itself.
 func version() string {
 	info, ok := debug.ReadBuildInfo()

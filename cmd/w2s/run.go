@@ -215,7 +215,7 @@ func (a *app) conclude(ctx context.Context, f *experimentFlags, result *harness.
 
 // save stores a result under the command line that made it.
 func (a *app) save(r *harness.Result, path string) error {
-	r.Program, r.Command = "w2s "+version(), append([]string{"w2s"}, a.args...)
+	r.Program, r.Command = program(), append([]string{"w2s"}, a.args...)
 	return r.Save(path)
 }
 

@@ -64,6 +64,9 @@ tasks whose data, models and settings have not changed are taken over.`,
 		if err != nil {
 			return err
 		}
+		if previous != nil && previous.Program != program() {
+			a.progress().Print(fmt.Sprintf("note: %s was written by %s, this is %s: what it has finished is taken over (--again trains it anew)", f.out, previous.Program, program()))
+		}
 		if dryRun {
 			env, err := a.env(ctx)
 			if err != nil {

@@ -208,20 +208,21 @@ func each[A, B any](list []A, f func(A) B) []B {
 
 // A ChainRow is one chain over all seeds: the score after every step, beside the jump and the ceiling.
 type ChainRow struct {
-	Task     string
-	Category tasks.Category
-	Data     string
-	Loss     string
-	N, Seeds int
-	Models   []string
-	Steps    []Figure          // score of every model of the chain; the first is the weak floor
-	Labels   []float64         // accuracy of the labels that every step after the first was given
-	Jump     Figure            // the last model trained by the first
-	Ceiling  Figure            // the last model on gold
-	PGR      stats.PGR         // of the chain's end
-	JumpPGR  stats.PGR         // of the jump
-	Gain     *stats.Difference // chain's end less jump; nil where the metric is no mean over examples
-	Warnings []string
+	Task     string            `json:"task"`
+	Category tasks.Category    `json:"category"`
+	Data     string            `json:"data"` // as in ChainRecord
+	Loss     string            `json:"loss"`
+	N        int               `json:"n"` // test examples
+	Seeds    int               `json:"seeds"`
+	Models   []string          `json:"models"`
+	Steps    []Figure          `json:"steps"`          // score of every model of the chain; the first is the weak floor
+	Labels   []float64         `json:"labels"`         // accuracy of the labels that every step after the first was given
+	Jump     Figure            `json:"jump"`           // the last model trained by the first
+	Ceiling  Figure            `json:"ceiling"`        // the last model on gold
+	PGR      stats.PGR         `json:"pgr"`            // of the chain's end
+	JumpPGR  stats.PGR         `json:"jump_pgr"`       // of the jump
+	Gain     *stats.Difference `json:"gain,omitempty"` // chain's end less jump; nil where the metric is no mean over examples
+	Warnings []string          `json:"warnings,omitempty"`
 }
 
 // Chains makes a row of every group of chains that differ in the seed alone.

@@ -11,24 +11,26 @@ import (
 
 // A Plan is what an experiment would do.
 type Plan struct {
-	Tasks []TaskPlan
+	Tasks []TaskPlan `json:"tasks"`
 }
 
 // A TaskPlan is what one task would cost.
 type TaskPlan struct {
-	Task        string
-	Train, Test int
-	Finished    bool         // taken over from an earlier result
-	Heads       int          // to be trained, the trials for their penalties included
-	Models      []EncodePlan // none of a finished task, and of one with free answers: its texts are yet to be written
+	Task     string `json:"task"`
+	Train    int    `json:"train"` // examples in the training pool, both halves together
+	Test     int    `json:"test"`
+	Finished bool   `json:"finished"` // taken over from an earlier result
+	Heads    int    `json:"heads"`    // to be trained, the trials for their penalties included
+	// Models is empty for a finished task, and for one with free answers: its texts are yet to be written.
+	Models []EncodePlan `json:"models,omitempty"`
 }
 
 // An EncodePlan is what one model has to encode for a task.
 type EncodePlan struct {
-	Model    string
-	Texts    int           // distinct texts
-	Missing  int           // of those, not in the cache
-	Estimate time.Duration // for the missing ones, from a sample of all; 0 where none is missing
+	Model    string        `json:"model"`
+	Texts    int           `json:"texts"`       // distinct texts
+	Missing  int           `json:"missing"`     // of those, not in the cache
+	Estimate time.Duration `json:"estimate_ns"` // for the missing ones, from a sample of all; 0 where none is missing
 }
 
 // probe is how many of a task's texts are encoded to estimate the time that the missing ones take.

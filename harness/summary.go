@@ -43,7 +43,7 @@ type Row struct {
 	PGR      stats.PGR     `json:"pgr"`       // interval over test examples
 	SeedPGR  stats.SeedPGR `json:"seed_pgr"`  // interval over seeds
 	Imitates Imitation     `json:"imitation"` // how far the student repeats its supervisor
-	Labels   LabelQuality  `json:"labels"`    // of the labels it was trained on, mean over seeds
+	Labels   LabelQuality  `json:"labels"`    // of the labels it was trained on, mean over seeds; N is of all seeds together
 	Control  *Figure       `json:"control,omitempty"`
 	Warnings []string      `json:"warnings,omitempty"`
 

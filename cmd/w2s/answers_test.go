@@ -171,7 +171,7 @@ func TestTransferCommand(t *testing.T) {
 	if table, _, code := command("table", path); code != exitGood || !strings.Contains(table, "trained on plain") {
 		t.Errorf("w2s table (%d):\n%s", code, table)
 	}
-	if _, errOut, code := command(args("plain")...); code != exitFailed || !strings.Contains(errOut, "two or more") {
+	if _, errOut, code := command(args("plain")...); code != exitUsage || !strings.Contains(errOut, "two or more") {
 		t.Errorf("exit code %d: %s", code, errOut)
 	}
 }

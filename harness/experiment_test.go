@@ -99,6 +99,8 @@ func TestResultFileRoundTrip(t *testing.T) {
 func TestDamagedResults(t *testing.T) {
 	for name, text := range map[string]string{
 		"no JSON":      "{",
+		"two results":  `{"schema":"w2s.result/1"}{"schema":"w2s.result/1"}`,
+		"a bit more":   `{"schema":"w2s.result/1"}}`,
 		"other schema": `{"schema":"w2s.result/99"}`,
 		"unknown task": `{"schema":"w2s.result/1","heads":[{"id":"a","task":"x","test":[]}]}`,
 		"short":        `{"schema":"w2s.result/1","tasks":[{"name":"x","test_ids":["1"],"test_gold":[1]}],"heads":[{"id":"a","task":"x","test":[]}]}`,

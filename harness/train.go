@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"w2s/harness/head"
 	"w2s/internal/progress"
 )
@@ -64,15 +66,23 @@ func (b *workbench) train(ctx context.Context, data head.Data, orders []order) (
 
 // trainAll is train for several models, each with its own orders.
 func (b *workbench) trainAll(ctx context.Context, data map[string]head.Data, models []string, ordersOf func(model string) []order) ([]trained, error) {
-	var all []trained
-	for _, m := range models {
-		t, err := b.train(ctx, data[m], ordersOf(m))
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", m, err)
-		}
-		all = append(all, t...)
+	// Side by side: a training is a chain of products and of rules between them, and each leaves cores idle at times.
+	byModel := make([][]trained, len(models))
+	var g errgroup.Group
+	for i, m := range models {
+		g.Go(func() error {
+			t, err := b.train(ctx, data[m], ordersOf(m))
+			if err != nil {
+				return fmt.Errorf("%s: %w", m, err)
+			}
+			byModel[i] = t
+			return nil
+		})
 	}
-	return all, nil
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	return slices.Concat(byModel...), nil
 }
 
 // headID names a head by what it is, so that the same head has the same name in every result.

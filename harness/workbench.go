@@ -123,8 +123,10 @@ func (b *workbench) encode(ctx context.Context) error {
 func ownTexts(e tasks.Example) []string     { return e.Texts }
 func controlTexts(e tasks.Example) []string { return e.Control }
 
-// hasControl says whether the task comes with texts without what it is about.
-func (b *workbench) hasControl() bool { return b.examples[0].Control != nil }
+// hasControl says whether every example comes with texts without what the task is about.
+func (b *workbench) hasControl() bool {
+	return !slices.ContainsFunc(b.examples, func(e tasks.Example) bool { return e.Control == nil })
+}
 
 // cut makes the parts. The pool and the test examples are the same for every seed.
 func (b *workbench) cut(data *tasks.Data) error {

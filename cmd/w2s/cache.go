@@ -52,6 +52,8 @@ func (p *partChoice) parts(ctx context.Context, a *app, cache *feature.Cache, ke
 	var faults []error
 	add := func(what string, found []feature.Part) {
 		switch {
+		case what == "":
+			faults = append(faults, usagef("cache: a key is empty"))
 		case len(found) == 0:
 			faults = append(faults, fmt.Errorf("cache: %s: nothing in %s (w2s cache list shows what is there)", what, cache.Dir()))
 		case len(found) > 1:

@@ -84,6 +84,9 @@ with a task for each shard, or the manifest of an Indexed Job, is printed
 		if _, err := seeds(f.seeds); err != nil {
 			return err
 		}
+		if f.train < 0 || f.test < 0 {
+			return usagef("--train %d, --test %d: want 0 or more", f.train, f.test)
+		}
 		if err := f.cluster.check(f.shard); err != nil {
 			return err
 		}

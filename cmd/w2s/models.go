@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -72,14 +73,16 @@ func newModelsPull(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			var faults []error
 			for _, name := range names {
 				ck, err := c.Pull(ctx, name)
 				if err != nil {
-					return err
+					faults = append(faults, err)
+					continue
 				}
 				fmt.Fprintf(a.out, "%s\t%s\n", ck.Name, ck.Dir)
 			}
-			return nil
+			return errors.Join(faults...)
 		}),
 	}
 }

@@ -117,7 +117,7 @@ type LossRow struct {
 
 // Losses compares losses. Rows of different results are not compared, their test examples may be others. Rows without a
 // value for every example are left out: imported ones, and those of a metric that is no mean over examples.
-func Losses(rows []Row, resamples int) ([]LossRow, error) {
+func Losses(rows []Row, opt SummaryOptions) ([]LossRow, error) {
 	var out []LossRow
 	for i, r := range rows {
 		first := slices.IndexFunc(rows, func(o Row) bool {
@@ -126,7 +126,7 @@ func Losses(rows []Row, resamples int) ([]LossRow, error) {
 		if first == i || r.correct == nil {
 			continue
 		}
-		d, err := stats.Compare(r.correct, rows[first].correct, stats.Bootstrap{N: r.N, Resamples: resamples})
+		d, err := stats.Compare(r.correct, rows[first].correct, opt.bootstrap(r.N))
 		if err != nil {
 			return nil, fmt.Errorf("harness: %s, %s against %s: %w", r.Task, r.Loss, rows[first].Loss, err)
 		}

@@ -126,6 +126,34 @@ func TestDamagedResults(t *testing.T) {
 	}
 }
 
+// The difference of two losses is that of their scores, and its interval has the level that was asked for.
+func TestLossesCompared(t *testing.T) {
+	rows := summarize(t, run(t, experiment(planted{name: "a", n: 700, noise: 0.5}, planted{name: "b", n: 700})))
+	var widths []float64
+	for _, level := range []float64{0.8, 0.95} {
+		compared, err := harness.Losses(rows, harness.SummaryOptions{Resamples: 500, Level: level})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(compared) != 2 { // logconf against xent, on two tasks
+			t.Fatalf("%d comparisons", len(compared))
+		}
+		for i, c := range compared {
+			first, second := rows[2*i], rows[2*i+1]
+			if want := second.Transfer.Value - first.Transfer.Value; c.Task != first.Task || c.Against != "xent" || math.Abs(c.Diff-want) > 1e-12 {
+				t.Errorf("%s, %s against %s: %v, want %v", c.Task, c.Loss, c.Against, c.Diff, want)
+			}
+			if c.Interval.Level != level || c.Adjusted < c.P || c.N != first.N {
+				t.Errorf("%s: level %v, p %v, adjusted %v, n %d", c.Task, c.Interval.Level, c.P, c.Adjusted, c.N)
+			}
+			widths = append(widths, c.Interval.Hi-c.Interval.Lo)
+		}
+	}
+	if widths[0] >= widths[2] || widths[1] >= widths[3] {
+		t.Errorf("intervals are not wider for a higher level: %v", widths)
+	}
+}
+
 func TestNoGapNoPGR(t *testing.T) {
 	cfg := experiment(planted{name: "planted", n: 700})
 	cfg.Models[1].Encoder = numbers{dims: 5}

@@ -64,7 +64,7 @@ interval over test examples, and a note that says so.`,
 					return failed
 				}
 			}
-			tables, err := layOut(rows, chains, by, resamples)
+			tables, err := layOut(rows, chains, by, opt)
 			if err != nil {
 				return errors.Join(failed, err)
 			}
@@ -127,7 +127,7 @@ func readResults(paths []string, opt harness.SummaryOptions) (rows []harness.Row
 }
 
 // layOut makes the tables that --by asks for, and one of the chains where there are some.
-func layOut(rows []harness.Row, chains []harness.ChainRow, by string, resamples int) ([]*table.Table, error) {
+func layOut(rows []harness.Row, chains []harness.ChainRow, by string, opt harness.SummaryOptions) ([]*table.Table, error) {
 	wanted := []string{by}
 	if by == "all" {
 		wanted = views
@@ -137,7 +137,7 @@ func layOut(rows []harness.Row, chains []harness.ChainRow, by string, resamples 
 		if len(rows) == 0 && len(chains) > 0 {
 			break
 		}
-		t, err := viewOf(rows, view, resamples)
+		t, err := viewOf(rows, view, opt)
 		if err != nil {
 			return nil, err
 		}
@@ -149,7 +149,7 @@ func layOut(rows []harness.Row, chains []harness.ChainRow, by string, resamples 
 	return tables, nil
 }
 
-func viewOf(rows []harness.Row, view string, resamples int) (*table.Table, error) {
+func viewOf(rows []harness.Row, view string, opt harness.SummaryOptions) (*table.Table, error) {
 	switch view {
 	case "category":
 		c, err := harness.Categories(rows)
@@ -158,7 +158,7 @@ func viewOf(rows []harness.Row, view string, resamples int) (*table.Table, error
 		p, err := harness.Pairs(rows)
 		return table.Pairs(p), err
 	case "loss":
-		l, err := harness.Losses(rows, resamples)
+		l, err := harness.Losses(rows, opt)
 		return table.Losses(l), err
 	}
 	return table.PGR(rows), nil

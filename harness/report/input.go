@@ -66,7 +66,7 @@ func Summarize(inputs []Input, opt harness.SummaryOptions) (Summaries, error) {
 			s.Warnings = append(s.Warnings, fmt.Sprintf("%d of %d rows of %s are in an earlier file as well (same task, pair, loss, labels and variant) and are left out.",
 				shared, len(rows), in.Name))
 		}
-		losses, err := harness.Losses(own, opt.Resamples)
+		losses, err := harness.Losses(own, opt)
 		if err != nil {
 			return s, fmt.Errorf("report: %s: %w", in.Name, err)
 		}

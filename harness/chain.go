@@ -18,7 +18,9 @@ import (
 // labels of the one before it, the first one on gold.
 type ChainConfig struct {
 	Config          // Models, Tasks, Losses and the rest; Pairs is not used, and labels are taught as they are
-	Chain  []string // names of the models, weakest first; three or more
+	// Chain names the models, weakest first; three or more. A model that follows itself learns from its own labels: an
+	// iteration from strong to strong (EleutherAI/w2s), which needs all steps to label the same examples.
+	Chain []string
 	// Disjoint gives every step examples of its own. Otherwise all steps label the same ones.
 	Disjoint bool
 }
@@ -40,7 +42,18 @@ func (c ChainConfig) Validate() error {
 	if len(c.Chain) < 3 {
 		fault("%d models, it needs three or more (a pair is what run is for)", len(c.Chain))
 	}
-	twice(fault, "model", c.Chain)
+	for i, name := range c.Chain {
+		before := slices.Index(c.Chain[:i], name)
+		switch {
+		case before < 0:
+		case c.Disjoint:
+			fault("model %s is given twice (on disjoint data every step needs a model of its own)", name)
+		case c.Chain[i-1] != name:
+			fault("model %s comes back after another one (it can only follow itself)", name)
+		case i == 1:
+			fault("model %s is its own supervisor (put another first)", name)
+		}
+	}
 	for _, name := range c.Chain {
 		if !slices.ContainsFunc(c.Models, func(m Model) bool { return m.Name == name }) {
 			fault("no model is named %q", name)
@@ -168,13 +181,21 @@ func (b *workbench) chain(ctx context.Context, cfg ChainConfig) (heads []trained
 		for i := range links {
 			links[i].from, links[i].ids = students[i], append(links[i].ids, students[i].ID)
 		}
-		heads = append(heads, students...)
+		heads = append(heads, newHeads(heads, students)...)
 	}
 	for i, l := range links {
 		chains = append(chains, ChainRecord{Task: b.info.Name, Data: cfg.data(), Loss: l.loss.String(), Seed: l.part.seed,
 			Steps: l.ids, Jump: jumps[i].ID, Ceiling: ceilings[i/len(b.cfg.Losses)].ID})
 	}
 	return heads, chains, nil
+}
+
+// newHeads are those of more that are not among heads: where a chain ends with a model that repeats, the first step with
+// it is the jump.
+func newHeads(heads, more []trained) []trained {
+	return slices.DeleteFunc(slices.Clone(more), func(m trained) bool {
+		return slices.ContainsFunc(heads, func(h trained) bool { return h.ID == m.ID })
+	})
 }
 
 // share is what a step trains on: all of strong-train, or the step's own part of it. The parts are dealt by content, so

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -18,9 +19,12 @@ func newChainCommand(a *app) *cobra.Command {
 		Short: "Bootstrapping: Model_1 teaches Model_2 teaches ... Model_n, beside the single jump",
 		Long: `Trains the first model on gold of weak-train. Each further model learns from the
 labels of the one before it. The jump trains the last model on the first one's
-labels directly; jump, last step and ceiling learn from the same examples.`,
+labels directly; jump, last step and ceiling learn from the same examples. A model
+that is named again right away learns from its own labels: an iteration from
+strong to strong.`,
 		Example: `  w2s chain --models wordllama-64,all-MiniLM-L6-v2,e5-small-v2
-  w2s chain --models ./a,./b,./c,./d --disjoint --task my.jsonl`,
+  w2s chain --models ./a,./b,./c,./d --disjoint --task my.jsonl
+  w2s chain --models wordllama-64,e5-small-v2,e5-small-v2,e5-small-v2   (strong to strong)`,
 	}
 	c.Flags().StringSliceVar(&models, "models", defaultLadder, "three or more `checkpoints`, weakest first, separated by commas")
 	c.Flags().BoolVar(&disjoint, "disjoint", false, "give every step examples of its own instead of the same ones")
@@ -30,13 +34,14 @@ labels directly; jump, last step and ceiling learn from the same examples.`,
 		if len(models) < 3 {
 			return usagef("--models: %d given, a chain needs three or more (a pair is what w2s run is for)", len(models))
 		}
-		cfg, err := f.config(ctx, a, models, []harness.Pair{{Weak: models[0], Strong: models[len(models)-1]}})
+		opened := distinct(models...)
+		cfg, err := f.config(ctx, a, opened, []harness.Pair{{Weak: models[0], Strong: models[len(models)-1]}})
 		if err != nil {
 			return err
 		}
 		chain := harness.ChainConfig{Config: cfg, Disjoint: disjoint}
-		for _, m := range cfg.Models {
-			chain.Chain = append(chain.Chain, m.Name)
+		for _, m := range models {
+			chain.Chain = append(chain.Chain, cfg.Models[slices.Index(opened, m)].Name)
 		}
 		env, err := a.env(ctx)
 		if err != nil {

@@ -12,5 +12,5 @@
 // place of a supervisor whose accuracy and kind of error are known.
 //
 // Strong-to-strong iterations (EleutherAI/w2s: the student relabels, and a new student learns from that) are no treatment:
-// they train students, which is the experiment's affair.
+// they train students, and a chain in which a model follows itself does that.
 package label

@@ -17,7 +17,7 @@ import (
 // A ChainConfig says which bootstrapping chain to do (Burns et al. 2023, section 4.3.1): each model is trained on the
 // labels of the one before it, the first one on gold.
 type ChainConfig struct {
-	Config          // Models, Tasks, Losses and the rest; Pairs is not used, and labels are taught as they are
+	Config // Models, Tasks, Losses and the rest; Pairs is not used, and labels are taught as they are
 	// Chain names the models, weakest first; three or more. A model that follows itself learns from its own labels: an
 	// iteration from strong to strong (EleutherAI/w2s), which needs all steps to label the same examples.
 	Chain []string

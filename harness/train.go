@@ -60,6 +60,11 @@ func (b *workbench) train(ctx context.Context, data head.Data, orders []order) (
 		r.L2, r.Status, r.Steps, r.Test = chosen[i].L2, string(chosen[i].Status), chosen[i].Steps, test[i]
 		r.Warnings = append(slices.Clone(r.Warnings), warnings(chosen[i].Fitted)...)
 		out[i] = trained{HeadRecord: r, head: chosen[i].Head}
+		if b.env.Trained != nil {
+			if err := b.env.Trained(r, chosen[i].Head); err != nil {
+				return nil, err
+			}
+		}
 	}
 	return out, nil
 }

@@ -26,6 +26,8 @@ type Env struct {
 	// Finished, where set, is given the result so far each time a task is done, with what Previous has of the tasks whose
 	// turn is yet to come: to store it loses nothing.
 	Finished func(*Result) error
+	// Trained, where set, is given every head that is trained on features, from several goroutines.
+	Trained func(HeadRecord, *head.Head) error
 }
 
 // withDefaults fills what can be left out.

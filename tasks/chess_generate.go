@@ -31,11 +31,15 @@ func Mates(ctx context.Context, depth int, seed uint64, n int) ([]Mate, error) {
 			return nil, err
 		}
 		games := make([]*Mate, 64*workers)
+		starts := make([]*chess.Position, len(games)) // made here: the library reads positions through a buffer of its own
+		for i := range starts {
+			starts[i] = chess.StartingPosition()
+		}
 		var wg sync.WaitGroup
 		for w := range workers {
 			wg.Go(func() {
 				for i := w; i < len(games) && ctx.Err() == nil; i += workers {
-					games[i] = mateInGame(rand.New(rand.NewPCG(seed, first+uint64(i))), depth)
+					games[i] = mateInGame(starts[i], rand.New(rand.NewPCG(seed, first+uint64(i))), depth)
 				}
 			})
 		}
@@ -59,9 +63,8 @@ const (
 	skipMate      = 0.5 // share of the mates in one that a game plays past, so that late positions come up too
 )
 
-// mateInGame plays one game and returns a position of it with the wanted mate, or nil
-func mateInGame(rng *rand.Rand, depth int) *Mate {
-	pos := chess.StartingPosition()
+// mateInGame plays one game from pos and returns a position of it with the wanted mate, or nil.
+func mateInGame(pos *chess.Position, rng *rand.Rand, depth int) *Mate {
 	var before [2]*chess.Position // the positions one and two plies ago
 	for range maxPlies {
 		moves := legalMoves(pos)

@@ -43,7 +43,7 @@ strong to strong.`,
 		for _, m := range models {
 			chain.Chain = append(chain.Chain, cfg.Models[slices.Index(opened, m)].Name)
 		}
-		env, err := a.env(ctx)
+		env, err := f.env(ctx, a)
 		if err != nil {
 			return err
 		}

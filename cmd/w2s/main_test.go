@@ -13,6 +13,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"w2s/harness"
+	"w2s/harness/head"
 	"w2s/internal/catalog"
 	"w2s/internal/shareddata"
 )
@@ -116,6 +117,22 @@ func TestRunOnFixtures(t *testing.T) {
 	for _, m := range r.Models {
 		if m.Description["sha256 model.onnx"] == "" || m.Key == "" {
 			t.Errorf("model %s without digests: %v", m.Name, m.Description)
+		}
+	}
+	heads := filepath.Join(dir, "heads")
+	if _, errOut, code := command(append(args, "--heads", heads)...); code != exitGood {
+		t.Fatalf("--heads: exit code %d: %s", code, errOut)
+	}
+	saved, err := filepath.Glob(filepath.Join(heads, "*.safetensors"))
+	if err != nil || len(saved) != len(r.Heads) {
+		t.Fatalf("%d heads saved of %d (%v)", len(saved), len(r.Heads), err)
+	}
+	for _, file := range saved {
+		if _, about, err := head.Load(file); err != nil || about["id"] == "" {
+			t.Errorf("%s: %v, %v", file, about, err)
+		}
+		if _, err := os.Stat(strings.TrimSuffix(file, ".safetensors") + ".onnx"); err != nil {
+			t.Error(err)
 		}
 	}
 	table, _, code := command("table", path)

@@ -20,6 +20,7 @@ import (
 // An experimentFlags holds the flags that run, sweep, chain and study share.
 type experimentFlags struct {
 	tasks, losses, treatments []string
+	heads                     string
 	alphas, l2                []float64
 	seeds, train, test        int
 	held                      float64
@@ -42,6 +43,7 @@ func (f *experimentFlags) register(fs *pflag.FlagSet, out string) {
 	fs.StringVar(&f.metric, "metric", string(tasks.Accuracy), "accuracy, auroc, or of free answers token-accuracy (their accuracy is the share of exact matches)")
 	fs.IntVar(&f.resamples, "resamples", 0, "bootstrap resamples (default 2000)")
 	fs.StringVar(&f.out, "out", out, "result `file`")
+	fs.StringVar(&f.heads, "heads", "", "keep every trained head in this `folder`: .safetensors, and .onnx from the encoder's output to logits")
 	fs.BoolVar(&f.texts, "texts", true, "keep the test texts in the result file, for the report")
 	fs.StringVar(&f.format, "format", "text", "table format: text, markdown, csv, latex, html, json")
 	fs.BoolVar(&f.json, "json", false, "print the rows of the table as JSON")
@@ -177,7 +179,7 @@ Every text is encoded once for each checkpoint; a rerun uses the cache.`,
 
 // experiment carries out run, stores what it found and prints its table. A task that failed does not cost the others.
 func (a *app) experiment(ctx context.Context, f *experimentFlags, run func(harness.Env) (*harness.Result, error)) error {
-	env, err := a.env(ctx)
+	env, err := f.env(ctx, a)
 	if err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ that share a text with what another task trains on are left out, with a warning.
 		if err != nil {
 			return err
 		}
-		env, err := a.env(ctx)
+		env, err := f.env(ctx, a)
 		if err != nil {
 			return err
 		}

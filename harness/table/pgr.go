@@ -130,8 +130,8 @@ func known(v stats.Interval) string {
 }
 
 func overSeeds(r harness.Row) string {
-	if !r.SeedPGR.Defined {
-		return "–"
+	if !r.SeedPGR.Defined || !r.PGR.Defined {
+		return "–" // seeds that agree on the ratio of two noises do not make it a figure
 	}
 	if !r.SeedPGR.Interval.Known() {
 		return fmt.Sprintf("%.2f", r.SeedPGR.Value)

@@ -154,8 +154,14 @@ func usageArgs(c *cobra.Command) {
 // program is how a result file names this program.
 func program() string { return "w2s " + version() }
 
+// release is the version of a release build, set by .ci/release.
+var release string
+
 // version is what the build recorded about itself.
 func version() string {
+	if release != "" {
+		return release
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "devel"

@@ -24,7 +24,12 @@ func PGR(rows []harness.Row) *Table {
 	pair := func(r harness.Row) string { return r.Weak + " → " + r.Strong }
 	treatment := func(r harness.Row) string { return r.Treatment }
 	variant := func(r harness.Row) string { return r.Variant }
-	seeds := func(r harness.Row) string { return fmt.Sprint(r.Seeds) }
+	seeds := func(r harness.Row) string {
+		if r.Seeds == 1 {
+			return "1 seed"
+		}
+		return fmt.Sprintf("%d seeds", r.Seeds)
+	}
 
 	metric := func(r harness.Row) string { return string(r.Metric) }
 
@@ -48,7 +53,7 @@ func PGR(rows []harness.Row) *Table {
 	vary("pair", "%s", pair)
 	vary("labels", "%s labels", treatment)
 	vary("variant", "%s", variant)
-	vary("seeds", "%s seeds", seeds)
+	vary("seeds", "%s", seeds)
 	columns = append(columns, nColumn, weakColumn, lossColumn, studentColumn, ceilingColumn, gapColumn, pgrColumn, intervalColumn,
 		column{"over seeds", true, overSeeds},
 		column{"agreement", true, func(r harness.Row) string { return share(r.Imitates.Student.All) }},

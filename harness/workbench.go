@@ -50,19 +50,9 @@ func (noSource) Path(_ context.Context, artifact string) (string, error) {
 
 // features encodes texts, or takes them from the cache, under a progress bar.
 func (e Env) features(ctx context.Context, m Model, task string, texts []string) (*feature.Matrix, feature.Summary, error) {
-	var bar progress.Task
-	shown := 0
-	x, summary, err := e.Features.Features(ctx, m.Encoder, texts, func(done, total, _ int) {
-		if bar == nil { // only where there is something to encode
-			bar = e.Progress.Start(fmt.Sprintf("encode %s, %s", task, m.Name), int64(total), progress.Items)
-		}
-		bar.Add(int64(done - shown))
-		shown = done
-	})
-	if bar != nil {
-		bar.Done()
-	}
-	return x, summary, err
+	report, end := progress.Late(e.Progress, fmt.Sprintf("encode %s, %s", task, m.Name))
+	defer end()
+	return e.Features.Features(ctx, m.Encoder, texts, func(done, total, _ int) { report(done, total) })
 }
 
 // A workbench holds one task, ready for training: the examples of all seeds' parts, and their features under every

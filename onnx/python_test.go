@@ -16,13 +16,7 @@ import (
 // python runs a script of testdata, or skips the test where Python or what the script needs is absent.
 func python(tb testing.TB, modules, script string, stdin any, args ...string) []byte {
 	tb.Helper()
-	name := os.Getenv("W2S_PYTHON")
-	if name == "" {
-		name = "python3"
-	}
-	if err := exec.Command(name, "-c", "import "+modules).Run(); err != nil {
-		tb.Skipf("needs a Python with %s (set W2S_PYTHON): %v", modules, err)
-	}
+	name := shareddata.Python(tb, modules)
 	in, err := json.Marshal(stdin)
 	if err != nil {
 		tb.Fatal(err)

@@ -224,18 +224,10 @@ func (e *encoding) run(ctx context.Context, list []tasks.Task) error {
 // fill has the cache filled with texts under a progress bar.
 func (e *encoding) fill(ctx context.Context, cache *feature.Cache, task string, m harness.Model, texts []string) (encodeRow, error) {
 	row := encodeRow{Task: task, Model: m.Name, Shard: e.shard.String(), Texts: len(texts)}
-	var bar progress.Task
-	shown, start := 0, time.Now()
-	sum, err := cache.Fill(ctx, m.Encoder, texts, func(done, total, _ int) {
-		if bar == nil { // only where there is something to encode
-			bar = e.progress().Start(fmt.Sprintf("encode %s, %s", task, m.Name), int64(total), progress.Items)
-		}
-		bar.Add(int64(done - shown))
-		shown = done
-	})
-	if bar != nil {
-		bar.Done()
-	}
+	start := time.Now()
+	report, end := progress.Late(e.progress(), fmt.Sprintf("encode %s, %s", task, m.Name))
+	sum, err := cache.Fill(ctx, m.Encoder, texts, func(done, total, _ int) { report(done, total) })
+	end()
 	for _, w := range sum.Warnings {
 		e.progress().Print("note: " + w)
 	}

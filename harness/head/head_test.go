@@ -18,6 +18,7 @@ import (
 
 	"w2s/harness/feature"
 	"w2s/internal/safetensors"
+	"w2s/internal/shareddata"
 )
 
 func TestStandardise(t *testing.T) {
@@ -295,22 +296,9 @@ func FuzzLoad(f *testing.F) {
 	})
 }
 
-// python finds an interpreter that has the modules, or skips the test.
-func python(t *testing.T, modules string) string {
-	t.Helper()
-	name := os.Getenv("W2S_PYTHON")
-	if name == "" {
-		name = "python3"
-	}
-	if out, err := exec.Command(name, "-c", "import "+modules).CombinedOutput(); err != nil {
-		t.Skipf("needs Python with %s (set W2S_PYTHON to the interpreter): %v %s", modules, err, out)
-	}
-	return name
-}
-
 // Other programs read the files: safetensors' own library the weights, ONNX Runtime the exported model.
 func TestPythonReadsHeads(t *testing.T) {
-	python := python(t, "numpy, safetensors, onnx, onnxruntime")
+	python := shareddata.Python(t, "numpy, safetensors, onnx, onnxruntime")
 	x, heads := someHeads(t)
 	dir := t.TempDir()
 	for i, h := range heads {

@@ -127,19 +127,12 @@ func bases(paths []string) []string {
 
 // checkModel catches what is certainly no ONNX file, by its first bytes: ONNX Runtime would only say that parsing failed.
 func checkModel(path string) error {
-	f, err := os.Open(path)
+	head, err := fetch.ReadHead(path)
 	if err != nil {
 		return fmt.Errorf("catalog: %w", err)
 	}
-	defer f.Close()
-	head := make([]byte, 512)
-	n, err := io.ReadFull(f, head)
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("catalog: %s: %w", path, err)
-	}
-	head = head[:n]
 	switch {
-	case n == 0:
+	case len(head) == 0:
 		return fmt.Errorf("catalog: %s is empty (fetch it again)", path)
 	case fetch.LFSPointer(head):
 		return fmt.Errorf("catalog: %s is a Git LFS pointer, not the model (run git lfs pull in the folder it came from, or w2s models pull hf:ORG/NAME)", path)
@@ -185,17 +178,10 @@ func findTokenizer(dir, model string) (string, error) {
 
 // checkTokenizer catches what is certainly no tokenizer.json; whether it can be used is the tokenizer's to say.
 func checkTokenizer(path string) error {
-	f, err := os.Open(path)
+	head, err := fetch.ReadHead(path)
 	if err != nil {
 		return fmt.Errorf("catalog: %w", err)
 	}
-	defer f.Close()
-	head := make([]byte, 512)
-	n, err := io.ReadFull(f, head)
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("catalog: %s: %w", path, err)
-	}
-	head = head[:n]
 	if fetch.LFSPointer(head) {
 		return fmt.Errorf("catalog: %s is a Git LFS pointer, not the tokenizer (run git lfs pull in the folder it came from)", path)
 	}

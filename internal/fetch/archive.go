@@ -35,7 +35,7 @@ func extract(ctx context.Context, archive string, members []Member, dir string) 
 	if err != nil {
 		return err
 	}
-	head, err := readHead(archive)
+	head, err := ReadHead(archive)
 	if err != nil {
 		return err
 	}

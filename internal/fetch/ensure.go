@@ -266,7 +266,7 @@ func (c *Cache) unpack(ctx context.Context, archive string, p Package, out strin
 	if err != nil {
 		return fmt.Errorf("fetch: %w", err)
 	}
-	head, err := readHead(archive)
+	head, err := ReadHead(archive)
 	if err != nil {
 		return fmt.Errorf("fetch: %w", err)
 	}

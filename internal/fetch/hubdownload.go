@@ -202,7 +202,7 @@ func (d *hubDownload) verify(ctx context.Context) (hubFile, error) {
 		return f, fmt.Errorf("fetch: %s: the server tells no sum of %s, so it cannot be verified (see HF_ENDPOINT)", d.ref, f.Path)
 	}
 	if err != nil {
-		head, herr := readHead(d.part)
+		head, herr := ReadHead(d.part)
 		if what := looksLike(head); herr == nil && what != "" {
 			err = fmt.Errorf("%w (it is %s)", err, what)
 		}

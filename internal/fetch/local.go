@@ -57,7 +57,8 @@ func copyMembers(ctx context.Context, from string, members []Member, to string) 
 	return nil
 }
 
-func readHead(path string) ([]byte, error) {
+// ReadHead returns the first bytes of a file, at most 512: enough to see what it is.
+func ReadHead(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err

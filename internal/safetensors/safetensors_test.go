@@ -11,6 +11,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"w2s/internal/shareddata"
 )
 
 func tensors() []Tensor {
@@ -92,13 +94,7 @@ func errOf[T any](_ T, err error) error { return err }
 
 // TestPython writes a file that Python's library must read, and reads back what Python then writes.
 func TestPython(t *testing.T) {
-	interpreter := os.Getenv("W2S_PYTHON")
-	if interpreter == "" {
-		interpreter = "python3"
-	}
-	if err := exec.Command(interpreter, "-c", "import safetensors.numpy, numpy").Run(); err != nil {
-		t.Skipf("needs Python with safetensors and numpy (set W2S_PYTHON): %v", err)
-	}
+	interpreter := shareddata.Python(t, "safetensors.numpy, numpy")
 	dir := t.TempDir()
 	ours, theirs := filepath.Join(dir, "ours"), filepath.Join(dir, "theirs")
 	// numpy has no bfloat16.

@@ -3,7 +3,9 @@
 package shareddata
 
 import (
+	"cmp"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"testing"
@@ -30,4 +32,15 @@ func sharedRoot() string {
 func Root() string {
 	_, file, _, _ := runtime.Caller(0)
 	return filepath.Dir(filepath.Dir(filepath.Dir(file)))
+}
+
+// Python returns an interpreter that can import the modules ("numpy, onnx"): W2S_PYTHON, or python3 on the PATH. It
+// skips the test where there is none.
+func Python(tb testing.TB, modules string) string {
+	tb.Helper()
+	python := cmp.Or(os.Getenv("W2S_PYTHON"), "python3")
+	if out, err := exec.Command(python, "-c", "import "+modules).CombinedOutput(); err != nil {
+		tb.Skipf("needs Python with %s (set W2S_PYTHON to the interpreter): %v %s", modules, err, out)
+	}
+	return python
 }

@@ -21,10 +21,7 @@ import (
 // random texts, which hold what no corpus does. W2S_SEED gives other random texts, W2S_TEXTS names a file with a JSON
 // list of texts to take instead, and W2S_TOKENIZERS is a glob of tokenizer.json files to take instead of the small ones.
 func TestDifferential(t *testing.T) {
-	python := cmp.Or(os.Getenv("W2S_PYTHON"), "python3")
-	if err := exec.Command(python, "-c", "import tokenizers").Run(); err != nil {
-		t.Skipf("needs Python with tokenizers: %s -c 'import tokenizers': %v (set W2S_PYTHON)", python, err)
-	}
+	python := shareddata.Python(t, "tokenizers")
 	var files []string
 	for _, pattern := range []string{cmp.Or(os.Getenv("W2S_TOKENIZERS"), filepath.Join("testdata", "tokenizers", "*.json")),
 		filepath.Join(cmp.Or(os.Getenv("W2S_SHARED"), filepath.Join(shareddata.Root(), "..", "shared")), "tokenizers", "*", "*.json")} {

@@ -226,6 +226,9 @@ func ReadResult(in io.Reader) (*Result, error) {
 	if err := dec.Decode(&r); err != nil {
 		return nil, fmt.Errorf("damaged or not a result: %w (run the experiment again: cached features make it quick)", err)
 	}
+	if r.Schema == "" {
+		return nil, errors.New("not a result: it names no schema")
+	}
 	if _, err := dec.Token(); err != io.EOF {
 		return nil, errors.New("damaged: there is more behind the result (run the experiment again: cached features make it quick)")
 	}

@@ -124,7 +124,7 @@ func TestAnswers(t *testing.T) {
 			code int
 			args []string
 		}{
-			{"need a causal language model", exitFailed, experiment("sciq-free", "gpt2-logits-tiny", "bert-tiny")},
+			{"need a causal language model", exitFailed, experiment("sciq-free", "gpt2-logits-tiny", "bert-tiny", "--again")},
 			{"treatment hard", exitUsage, experiment("sciq-free", "gpt2-logits-tiny", "llama-tiny", "--labels", "hard")},
 			{"--metric auroc: task sciq-free", exitUsage, experiment("sciq-free", "gpt2-logits-tiny", "llama-tiny", "--metric", "auroc")},
 			{"free answers have no auroc", exitFailed, []string{"table", "--metric", "auroc", path}},

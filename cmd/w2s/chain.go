@@ -43,6 +43,9 @@ strong to strong.`,
 		for _, m := range models {
 			chain.Chain = append(chain.Chain, cfg.Models[slices.Index(opened, m)].Name)
 		}
+		if err := f.keepEarlier(chain); err != nil {
+			return err
+		}
 		env, err := f.env(ctx, a)
 		if err != nil {
 			return err

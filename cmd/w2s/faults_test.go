@@ -502,7 +502,7 @@ func TestReadOnlyCache(t *testing.T) {
 		return b.model(name)
 	}
 	run := func(task string) (string, string, int) {
-		return b.run("run", "--weak", model("bert-tiny"), "--strong", model("mpnet-tiny"), "--task", task, "--train", "120", "--test", "60", "--seeds", "1", "--out", "result.json", "--quiet")
+		return b.run("run", "--weak", model("bert-tiny"), "--strong", model("mpnet-tiny"), "--task", task, "--train", "120", "--test", "60", "--seeds", "1", "--out", "result.json", "--again", "--quiet")
 	}
 	out, errOut, code := run("reviews.jsonl")
 	if code != exitGood || out != want {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -27,10 +26,14 @@ type experimentFlags struct {
 	metric                    string
 	out, format               string
 	resamples                 int
-	texts, json               bool
+	texts, json, again        bool
+
+	flags *pflag.FlagSet
+	aside string // where an earlier result goes before the new one is stored; "": nowhere
 }
 
 func (f *experimentFlags) register(fs *pflag.FlagSet, out string) {
+	f.flags = fs
 	fs.StringArrayVar(&f.tasks, "task", defaultTasks, "`task` by name, or a file with text and label: .jsonl, .csv, .tsv, .parquet, .yaml (repeatable)")
 	fs.StringArrayVar(&f.losses, "loss", defaultLosses, "student `loss`, with settings after colons: logconf:alpha=0.75 (repeatable)")
 	fs.Float64SliceVar(&f.alphas, "alpha", nil, "alpha of every loss that has one and does not set it; several try each (default: the loss's own, 0.5)")
@@ -42,7 +45,8 @@ func (f *experimentFlags) register(fs *pflag.FlagSet, out string) {
 	fs.Float64Var(&f.held, "held", harness.DefaultHeld, "share of a head's training examples that its penalty is chosen on")
 	fs.StringVar(&f.metric, "metric", string(tasks.Accuracy), "accuracy, auroc, or of free answers token-accuracy (their accuracy is the share of exact matches)")
 	fs.IntVar(&f.resamples, "resamples", 0, "bootstrap resamples (default 2000)")
-	fs.StringVar(&f.out, "out", out, "result `file`")
+	fs.StringVar(&f.out, "out", out, "result `file`; one that holds another experiment is not written over")
+	fs.BoolVar(&f.again, "again", false, "do all anew and write over the result file, whatever it holds")
 	fs.StringVar(&f.heads, "heads", "", "keep every trained head in this `folder`: .safetensors, and .onnx from the encoder's output to logits")
 	fs.BoolVar(&f.texts, "texts", true, "keep the test texts in the result file, for the report")
 	fs.StringVar(&f.format, "format", "text", "table format: text, markdown, csv, latex, html, json")
@@ -169,6 +173,9 @@ Every text is encoded once for each checkpoint; a rerun uses the cache.`,
 		if err != nil {
 			return err
 		}
+		if err := f.keepEarlier(cfg); err != nil {
+			return err
+		}
 		return a.experiment(ctx, &f, func(env harness.Env) (*harness.Result, error) { return harness.Run(ctx, cfg, env) })
 	})
 	c.Flags().StringVar(&weak, "weak", defaultWeak, "weak supervisor's `checkpoint`: a name (w2s models list), hf:ORG/NAME, or a folder")
@@ -196,6 +203,9 @@ func (a *app) conclude(ctx context.Context, f *experimentFlags, result *harness.
 	if result == nil || len(result.Tasks) == 0 {
 		return failed
 	}
+	if err := a.moveAside(f); err != nil {
+		return errors.Join(failed, err)
+	}
 	if err := a.save(result, f.out); err != nil || ctx.Err() != nil {
 		return errors.Join(failed, err)
 	}
@@ -209,9 +219,7 @@ func (a *app) conclude(ctx context.Context, f *experimentFlags, result *harness.
 	if err := table.Write(a.out, f.format, t); err != nil {
 		return errors.Join(failed, err)
 	}
-	if !a.quiet {
-		fmt.Fprintf(a.errOut, "result file: %s\n", f.out)
-	}
+	a.note("result file: %s", f.out)
 	return failed
 }
 

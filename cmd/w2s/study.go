@@ -110,6 +110,9 @@ func setDefaults(fs *pflag.FlagSet, values map[string]string) {
 
 // study runs the experiment and shows the study's view of it, as a table and, where plots names a folder, as charts.
 func (a *app) study(ctx context.Context, f *experimentFlags, cfg harness.Config, s table.Study, plots string) error {
+	if err := f.keepEarlier(cfg); err != nil {
+		return err
+	}
 	env, err := f.env(ctx, a)
 	if err != nil {
 		return err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"slices"
@@ -23,7 +22,7 @@ func newSweepCommand(a *app) *cobra.Command {
 	var f experimentFlags
 	var ladder, pairs []string
 	var plan string
-	var dryRun, again bool
+	var dryRun bool
 	c := &cobra.Command{
 		Use:   "sweep",
 		Short: "A grid: all pairs of a model ladder, tasks, losses, alphas, treatments, seeds",
@@ -33,7 +32,8 @@ labels. Each text is encoded once for each checkpoint, each floor and ceiling is
 trained once, and all heads on the same features are trained together.
 
 The result file is written after every task. The same command goes on from there:
-tasks whose data, models and settings have not changed are taken over.`,
+tasks whose data has not changed are taken over. With other settings or models it
+refuses to write over the file.`,
 		Example: `  w2s sweep --models wordllama-64,all-MiniLM-L6-v2,e5-small-v2 --task movies --task tweets
   w2s sweep --plan grid.yaml --dry-run
   w2s sweep --models ./a,./b --loss logconf --alpha 0.25,0.5,0.75`,
@@ -43,7 +43,6 @@ tasks whose data, models and settings have not changed are taken over.`,
 	fs.StringArrayVar(&pairs, "pair", nil, "only this pair, as WEAK:STRONG (repeatable; default: all pairs of the ladder)")
 	fs.StringVar(&plan, "plan", "", "read flags from a YAML `file`: keys are the names of flags")
 	fs.BoolVar(&dryRun, "dry-run", false, "print the plan, what is cached and what it would cost, and stop")
-	fs.BoolVar(&again, "again", false, "train everything again instead of taking over finished tasks")
 	f.register(fs, "w2s-results/sweep.json")
 	c.RunE = a.closing(func(ctx context.Context, _ []string) error {
 		if plan != "" {
@@ -60,9 +59,12 @@ tasks whose data, models and settings have not changed are taken over.`,
 		if err != nil {
 			return err
 		}
-		previous, err := earlier(f.out, again)
+		previous, differs, err := f.earlier(cfg)
 		if err != nil {
 			return err
+		}
+		if len(differs) > 0 {
+			return f.refuse(differs)
 		}
 		if previous != nil && previous.Program != program() {
 			a.progress().Print(fmt.Sprintf("note: %s was written by %s, this is %s: what it has finished is taken over (--again trains it anew)", f.out, previous.Program, program()))
@@ -114,21 +116,6 @@ func ladderPairs(ladder, named []string) ([]harness.Pair, error) {
 		}
 	}
 	return pairs, nil
-}
-
-// earlier reads the result file of an earlier run, if there is one. A damaged one is named and made again.
-func earlier(path string, again bool) (*harness.Result, error) {
-	if again {
-		return nil, nil
-	}
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	r, err := harness.LoadResult(path)
-	if err != nil {
-		return nil, fmt.Errorf("%w; --again makes it anew", err)
-	}
-	return r, nil
 }
 
 // readPlan sets flags from a YAML file, as if they had been given. Flags of the command line win.

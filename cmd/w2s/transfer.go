@@ -25,15 +25,19 @@ that share a text with what another task trains on are left out, with a warning.
 	}
 	c.RunE = a.closing(func(ctx context.Context, _ []string) error {
 		fitCheckpoints(c.Flags(), f.tasks, &weak, &strong, nil)
-		cfg, err := f.config(ctx, a, distinct(weak, strong), []harness.Pair{{Weak: weak, Strong: strong}})
+		plain, err := f.config(ctx, a, distinct(weak, strong), []harness.Pair{{Weak: weak, Strong: strong}})
 		if err != nil {
+			return err
+		}
+		cfg := harness.TransferConfig{Config: plain}
+		if err := f.keepEarlier(cfg); err != nil {
 			return err
 		}
 		env, err := f.env(ctx, a)
 		if err != nil {
 			return err
 		}
-		result, failed := harness.RunTransfer(ctx, harness.TransferConfig{Config: cfg}, env)
+		result, failed := harness.RunTransfer(ctx, cfg, env)
 		return a.conclude(ctx, &f, result, failed, func() (any, *table.Table, error) {
 			matrices, err := harness.Transfers(result, f.summary())
 			return matrices, table.Transfer(matrices), err

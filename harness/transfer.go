@@ -47,65 +47,107 @@ func (c TransferConfig) Validate() error {
 // RunTransfer trains supervisors, students and ceilings on every task as Run does, and asks each about the test examples
 // of all tasks. Test examples that share a text or a group with what another task trains on are left out for all heads,
 // so that every column of the matrix has the same examples in all rows.
+//
+// A task that fails is named in the error; the result then holds the matrix of the others. Where ctx ends it holds that of
+// the tasks that were done.
 func RunTransfer(ctx context.Context, cfg TransferConfig, env Env) (*Result, error) {
 	cfg.Config = cfg.Config.withDefaults()
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
 	env = env.withDefaults()
-	benches, err := openAll(ctx, cfg.Config, env)
-	if err != nil {
-		return nil, err
+	benches, failed := openAll(ctx, cfg.Config, env)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
 	}
-	if err := leaveLeaksOut(benches); err != nil {
-		return nil, err
+	if len(benches) < 2 { // nothing is lost yet, and one task is no matrix
+		return nil, errors.Join(failed...)
 	}
+	m := matrix{result: newResult(cfg.Config)}
 	for _, b := range benches {
-		if err := b.encode(ctx); err != nil {
-			return nil, fmt.Errorf("harness: task %s: %w", b.info.Name, err)
+		err := m.add(ctx, b)
+		if ctx.Err() != nil {
+			return m.result, ctx.Err()
 		}
-	}
-	result := newResult(cfg.Config)
-	for _, b := range benches {
-		heads, err := b.allHeads(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("harness: task %s: %w", b.info.Name, err)
+			failed = append(failed, fmt.Errorf("harness: task %s: %w", b.info.Name, err))
+			continue
 		}
-		result.Tasks = append(result.Tasks, b.record)
-		result.Heads = append(result.Heads, records(heads)...)
-		for _, other := range benches {
-			if other == b {
-				continue
+		if env.Finished != nil {
+			if err := env.Finished(m.result); err != nil {
+				return m.result, errors.Join(append(failed, err)...)
 			}
-			abroad, err := other.examine(ctx, heads)
-			if err != nil {
-				return nil, fmt.Errorf("harness: heads of %s on %s: %w", b.info.Name, other.info.Name, err)
-			}
-			result.Heads = append(result.Heads, abroad...)
 		}
 	}
-	return result, nil
+	return m.result, errors.Join(failed...)
 }
 
-// openAll opens every task and reports all that fail together.
-func openAll(ctx context.Context, cfg Config, env Env) ([]*workbench, error) {
-	var benches []*workbench
-	var faults []error
+// A matrix is a transfer matrix that grows by a line and a column with each task.
+type matrix struct {
+	result *Result
+	done   []*workbench
+	heads  [][]trained      // by task: those trained on it
+	abroad [][][]HeadRecord // by the task that was trained on and the task tested on; nil at home
+}
+
+// add trains on a task, tests its heads on the tasks before it and theirs on it. After an error the matrix is as before.
+func (m *matrix) add(ctx context.Context, b *workbench) error {
+	if err := b.encode(ctx); err != nil {
+		return err
+	}
+	heads, err := b.allHeads(ctx)
+	if err != nil {
+		return err
+	}
+	var line, column [][]HeadRecord
+	for i, other := range m.done {
+		there, err := other.examine(ctx, heads)
+		if err != nil {
+			return fmt.Errorf("its heads on %s: %w", other.info.Name, err)
+		}
+		here, err := b.examine(ctx, m.heads[i])
+		if err != nil {
+			return fmt.Errorf("heads of %s on it: %w", other.info.Name, err)
+		}
+		line, column = append(line, there), append(column, here)
+	}
+	for i, here := range column {
+		m.abroad[i] = append(m.abroad[i], here)
+	}
+	m.done, m.heads, m.abroad = append(m.done, b), append(m.heads, heads), append(m.abroad, append(line, nil))
+	m.collect()
+	return nil
+}
+
+// collect makes the result of what was done: for each task its own heads, then the same on the others.
+func (m *matrix) collect() {
+	r := *m.result
+	r.Tasks, r.Heads = nil, nil
+	for i, b := range m.done {
+		r.Tasks = append(r.Tasks, b.record)
+		r.Heads = append(r.Heads, records(m.heads[i])...)
+		r.Heads = append(r.Heads, slices.Concat(m.abroad[i]...)...)
+	}
+	m.result = &r
+}
+
+// openAll opens the tasks, leaves leaks out of their tests, and says what is wrong with those that cannot take part.
+func openAll(ctx context.Context, cfg Config, env Env) (benches []*workbench, failed []error) {
 	for _, task := range cfg.Tasks {
 		b, err := open(ctx, cfg, env, task)
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
+		if err == nil && b.info.Form == tasks.Classify && len(benches) > 0 {
+			if got, want := len(b.record.TestGold[0]), len(benches[0].record.TestGold[0]); got != want {
+				err = fmt.Errorf("it has %d classes and %s has %d: their heads do not fit each other", got, benches[0].info.Name, want)
+			}
 		}
 		if err != nil {
-			faults = append(faults, fmt.Errorf("harness: task %s: %w", task.Info().Name, err))
+			failed = append(failed, fmt.Errorf("harness: task %s: %w", task.Info().Name, err))
 			continue
 		}
 		benches = append(benches, b)
-		if got, want := len(b.record.TestGold[0]), len(benches[0].record.TestGold[0]); b.info.Form == tasks.Classify && got != want {
-			faults = append(faults, fmt.Errorf("harness: transfer: task %s has %d classes and %s has %d", b.info.Name, got, benches[0].info.Name, want))
-		}
 	}
-	return benches, errors.Join(faults...)
+	benches, crowded := leaveLeaksOut(benches)
+	return benches, append(failed, crowded...)
 }
 
 // examine asks heads of another task about the test examples of this one.
@@ -133,33 +175,47 @@ func (b *workbench) examine(ctx context.Context, heads []trained) ([]HeadRecord,
 // abroadID names a head's predictions for the test examples of another task.
 func abroadID(id, task string) string { return id + "/tested on " + task }
 
-// leaveLeaksOut takes test examples away that share a text or a group with the training pool of another task.
-func leaveLeaksOut(benches []*workbench) error {
-	var faults []error
+// leaveLeaksOut takes test examples away that share a text or a group with the training pool of another task. A task that
+// has too few others cannot take part.
+func leaveLeaksOut(benches []*workbench) (kept []*workbench, failed []error) {
+	pools := map[*workbench]map[string]bool{}
 	for _, b := range benches {
-		for _, other := range benches {
+		pools[b] = map[string]bool{}
+		for _, e := range b.examples[:b.pool] {
+			for _, mark := range marks(e) {
+				pools[b][mark] = true
+			}
+		}
+	}
+	leaks := func(e tasks.Example, from *workbench) bool {
+		return slices.ContainsFunc(marks(e), func(mark string) bool { return pools[from][mark] })
+	}
+	for _, b := range benches {
+		clean := 0
+		for _, e := range b.test {
+			if !slices.ContainsFunc(benches, func(other *workbench) bool { return other != b && leaks(b.examples[e], other) }) {
+				clean++
+			}
+		}
+		if clean < minTest {
+			failed = append(failed, fmt.Errorf("harness: task %s: %d of its test examples share nothing with what the other tasks train on, want %d or more (the tasks overlap too much to test transfer)", b.info.Name, clean, minTest))
+			continue
+		}
+		kept = append(kept, b)
+	}
+	for _, b := range kept {
+		for _, other := range kept {
 			if other == b {
 				continue
 			}
-			pool := map[string]bool{}
-			for _, e := range other.examples[:other.pool] {
-				for _, mark := range marks(e) {
-					pool[mark] = true
-				}
-			}
 			before := len(b.test)
-			b.keepTest(func(e tasks.Example) bool {
-				return !slices.ContainsFunc(marks(e), func(mark string) bool { return pool[mark] })
-			})
+			b.keepTest(func(e tasks.Example) bool { return !leaks(e, other) })
 			if n := before - len(b.test); n > 0 {
 				b.warn("%d test examples of %s left out: they share a text or a group with what %s trains on", n, b.info.Name, other.info.Name)
 			}
 		}
-		if len(b.test) < minTest {
-			faults = append(faults, fmt.Errorf("harness: transfer: %d test examples of %s share nothing with what the other tasks train on, want %d or more (the tasks overlap too much to test transfer)", len(b.test), b.info.Name, minTest))
-		}
 	}
-	return errors.Join(faults...)
+	return kept, failed
 }
 
 // marks are what an example must not share with one that a head was trained on: its texts up to case and white space,

@@ -2,6 +2,7 @@ package harness_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"testing"
 
 	"w2s/harness"
+	"w2s/harness/feature"
 	"w2s/tasks"
 )
 
@@ -202,6 +204,117 @@ func TestTransferFaults(t *testing.T) {
 	if _, err := harness.Transfers(run(t, experiment(one, planted{name: "other", n: 700, noise: 1})), harness.SummaryOptions{}); err == nil {
 		t.Error("a plain run has a transfer matrix")
 	}
+}
+
+// A task that fails, wherever that is, costs the others nothing, and is named.
+func TestTransferKeepsWhatIsFinished(t *testing.T) {
+	a, b := domain{planted: planted{name: "a", n: 700}}, domain{planted: planted{name: "b", n: 700}, turned: 3}
+	want, err := transfer(t, a, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := domain{planted: planted{name: "bad", n: 700}, turned: 5}
+	for _, c := range []struct {
+		name, want string
+		list       []tasks.Task
+		broken     string // a text that no model encodes
+	}{
+		{"opening", "task small: ", []tasks.Task{planted{name: "small", n: 30}, a, b}, ""},
+		{"classes", "task others: it has 3 classes", []tasks.Task{a, b, threeAnswers{planted{name: "others", n: 700}}}, ""},
+		{"overlap", "task cribbed: 0 of its test examples share nothing", []tasks.Task{a, cribbed{a.planted}, b}, ""},
+		{"encoding", "task bad: strong: ", []tasks.Task{a, bad, b}, text(t, bad)},
+	} {
+		cfg := experiment(c.list...)
+		strong := &cfg.Models[len(cfg.Models)-1]
+		strong.Encoder = breaking{strong.Encoder.(numbers), c.broken}
+		r, err := harness.RunTransfer(t.Context(), harness.TransferConfig{Config: cfg}, env(t))
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want %q in it", c.name, err, c.want)
+		}
+		if r == nil || asJSON(t, r.Heads) != asJSON(t, want.Heads) {
+			t.Errorf("%s: the others are not what they are without it", c.name)
+			continue
+		}
+		if m := matrices(t, r); !slices.Equal(m[0].Tasks, []string{"a", "b"}) {
+			t.Errorf("%s: a matrix of %v", c.name, m[0].Tasks)
+		}
+	}
+	// Of two one is left, which failed after the other was done.
+	cfg := experiment(a, bad)
+	cfg.Models[0].Encoder = breaking{cfg.Models[0].Encoder.(numbers), text(t, bad)}
+	r, err := harness.RunTransfer(t.Context(), harness.TransferConfig{Config: cfg}, env(t))
+	if err == nil || r == nil || len(matrices(t, r)[0].Cells) != 1 {
+		t.Errorf("%v, %+v", err, r)
+	}
+}
+
+func TestStoppedTransferKeepsWhatIsFinished(t *testing.T) {
+	list := []tasks.Task{domain{planted: planted{name: "a", n: 700}}, domain{planted: planted{name: "b", n: 700}, turned: 3},
+		domain{planted: planted{name: "c", n: 700}, turned: 5}}
+	want, err := transfer(t, list[:2]...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	e := env(t)
+	var sizes []int
+	e.Finished = func(r *harness.Result) error {
+		sizes = append(sizes, len(r.Heads))
+		if stored(t, r, nil); len(sizes) == 2 {
+			cancel()
+		}
+		return nil
+	}
+	r, err := harness.RunTransfer(ctx, harness.TransferConfig{Config: experiment(list...)}, e)
+	if !errors.Is(err, context.Canceled) || r == nil || asJSON(t, r.Heads) != asJSON(t, want.Heads) {
+		t.Errorf("stopped: %v", err)
+	}
+	if n := len(want.Heads); !slices.Equal(sizes, []int{n / 4, n}) {
+		t.Errorf("stored %v heads, want %v", sizes, []int{n / 4, n})
+	}
+}
+
+// breaking is an encoder that fails at one text.
+type breaking struct {
+	numbers
+	at string
+}
+
+func (b breaking) Encode(ctx context.Context, texts []string, emit func(feature.Vector) error) error {
+	if b.at != "" && slices.Contains(texts, b.at) {
+		return errors.New("it broke")
+	}
+	return b.numbers.Encode(ctx, texts, emit)
+}
+
+// text is one that the task trains on.
+func text(tb testing.TB, task tasks.Task) string {
+	tb.Helper()
+	data, err := task.Load(tb.Context(), nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	split, err := data.Split(tasks.SplitConfig{Train: 400, Test: 200})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return split.WeakTrain[0].Texts[0]
+}
+
+// threeAnswers says that it has two classes and has three.
+type threeAnswers struct{ planted }
+
+func (c threeAnswers) Load(ctx context.Context, src tasks.Source) (*tasks.Data, error) {
+	data, err := c.planted.Load(ctx, src)
+	if err == nil {
+		for i := range data.Pool {
+			data.Pool[i].Gold = append(data.Pool[i].Gold, 0)
+			if i%3 == 0 {
+				data.Pool[i].Gold = []float64{0, 0, 1}
+			}
+		}
+	}
+	return data, err
 }
 
 // cribbed is a task that tests on what another trains on.

@@ -171,6 +171,18 @@ func TestTransferCommand(t *testing.T) {
 	if table, _, code := command("table", path); code != exitGood || !strings.Contains(table, "trained on plain") {
 		t.Errorf("w2s table (%d):\n%s", code, table)
 	}
+	// A task that fails does not cost the others.
+	few := bytes.SplitAfterN(reviews(240), []byte("\n"), 4)
+	if err := os.WriteFile(filepath.Join(dir, "few.jsonl"), bytes.Join(few[:3], nil), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	part, errOut, code := command(args("plain", "few", "loud")...)
+	if code != exitFailed || part != out || !strings.Contains(errOut, "few: 3 examples") {
+		t.Errorf("exit code %d: %s\n%s\nwithout the task that fails:\n%s", code, errOut, part, out)
+	}
+	if r := result(t, path); len(r.Tasks) != 2 || len(r.Heads) != 12 {
+		t.Errorf("%d tasks and %d heads were stored", len(r.Tasks), len(r.Heads))
+	}
 	if _, errOut, code := command(args("plain")...); code != exitUsage || !strings.Contains(errOut, "two or more") {
 		t.Errorf("exit code %d: %s", code, errOut)
 	}

@@ -112,6 +112,7 @@ func (b *workbench) generative(ctx context.Context) ([]HeadRecord, error) {
 			scribes[m.Name], err = newScribe(b, m, w)
 		}
 		if err == nil {
+			defer scribes[m.Name].states.close()
 			err = scribes[m.Name].readTest(ctx)
 		}
 		if err != nil {

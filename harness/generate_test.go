@@ -295,6 +295,55 @@ func TestStatesAreCached(t *testing.T) {
 	}
 }
 
+// smudging is a pen whose states in writing are not quite those in reading, as a real model's are not: an answer depends on
+// which of them was kept.
+type smudging struct{ pen }
+
+func (s smudging) Write(ctx context.Context, prompt string, stand []int64, pick func([]float32) int64) (tokens []int64, states [][]float32, err error) {
+	return s.pen.Write(ctx, prompt, stand, func(state []float32) int64 {
+		for j := range state {
+			state[j] += float32(len(stand)+1) / 3
+		}
+		return pick(state)
+	})
+}
+
+// How many states are kept in memory changes neither a bit of the result nor how often the models are run.
+func TestBoundOfStates(t *testing.T) {
+	heads, runs := map[int]string{}, map[int]int{}
+	for _, bytes := range []int{1, 100 << 10, 100 << 20} {
+		var n int
+		cfg := writers(&n)
+		cfg.Pairs = append(cfg.Pairs, harness.Pair{Weak: "weak", Strong: "weak"})
+		for i, m := range cfg.Models {
+			cfg.Models[i].Writer = func(ctx context.Context) (harness.Writer, error) {
+				w, err := m.Writer(ctx)
+				return smudging{w.(pen)}, err
+			}
+		}
+		r, err := harness.Run(t.Context(), cfg, harness.WithStateBytes(env(t), bytes))
+		if err != nil {
+			t.Fatal(err)
+		}
+		heads[bytes], runs[bytes] = asJSON(t, r.Heads), n
+	}
+	if heads[1] != heads[100<<20] || heads[100<<10] != heads[100<<20] {
+		t.Error("what is in memory changes the heads")
+	}
+	if runs[1] != runs[100<<20] || runs[100<<10] != runs[100<<20] {
+		t.Errorf("runs of the models: %v", runs)
+	}
+	// The bound is one: with no place for a file, states of more than it are an error that says so.
+	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "absent"))
+	var n int
+	if _, err := harness.Run(t.Context(), writers(&n), harness.WithStateBytes(env(t), 100<<10)); err == nil || !strings.Contains(err.Error(), "TMPDIR") {
+		t.Errorf("without a folder for the file: %v", err)
+	}
+	if _, err := harness.Run(t.Context(), writers(&n), env(t)); err != nil {
+		t.Errorf("a small task needs a file: %v", err)
+	}
+}
+
 func TestFreeAnswerFaults(t *testing.T) {
 	var runs int
 	writer := func(p pen) func(context.Context) (harness.Writer, error) {

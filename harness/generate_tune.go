@@ -22,30 +22,31 @@ type scribe struct {
 	bench  *workbench
 	model  Model
 	writer Writer
-	states map[string][]float32 // by the text of the place, as far as they were computed
-	test   [][]int64            // tokens of the test answers; nil for one that is longer than the model may write
+	states *stateStore // as far as they were computed
+	test   [][]int64   // tokens of the test answers; nil for one that is longer than the model may write
 }
 
 func newScribe(b *workbench, m Model, w Writer) (*scribe, error) {
 	if len(w.Ends()) == 0 {
 		return nil, errors.New("its files name no token that ends an answer (set eos_token_id in config.json)")
 	}
-	return &scribe{bench: b, model: m, writer: w, states: map[string][]float32{}}, nil
+	return &scribe{bench: b, model: m, writer: w, states: newStateStore(w.Dims(), b.env.stateBytes)}, nil
 }
 
 func (s *scribe) prompt(example int) string { return s.bench.examples[example].Texts[0] }
 
 // read makes the hidden states at places, one row each, or takes them from the feature cache.
 func (s *scribe) read(ctx context.Context, places []place) (*feature.Matrix, feature.Summary, error) {
-	texts := each(places, place.text)
 	m := s.model
 	m.Encoder = stateEncoder{s.writer}
-	x, summary, err := s.bench.env.features(ctx, m, s.bench.info.Name, texts)
+	x, summary, err := s.bench.env.features(ctx, m, s.bench.info.Name, each(places, place.text))
 	if err != nil {
 		return nil, summary, err
 	}
-	for i, text := range texts {
-		s.states[text] = x.Row(i)
+	for i, p := range places {
+		if err := s.states.put(p, x.Row(i)); err != nil {
+			return nil, summary, err
+		}
 	}
 	return x, summary, nil
 }

@@ -39,8 +39,12 @@ func (s *scribe) answer(ctx context.Context, t tuned, prompt string) (answer, er
 		return token
 	}
 	for !ended() {
-		if state, ok := s.states[place{prompt, tokens}.text()]; ok {
-			choose(state)
+		known, err := s.states.get(place{prompt, tokens})
+		if err != nil {
+			return out, err
+		}
+		if known != nil {
+			choose(known)
 			continue
 		}
 		stand := slices.Clone(tokens)
@@ -49,7 +53,9 @@ func (s *scribe) answer(ctx context.Context, t tuned, prompt string) (answer, er
 			return out, err
 		}
 		for n, state := range states {
-			s.states[place{prompt, append(slices.Clip(stand), made[:n]...)}.text()] = state
+			if err := s.states.put(place{prompt, append(slices.Clip(stand), made[:n]...)}, state); err != nil {
+				return out, err
+			}
 		}
 		break
 	}
@@ -79,7 +85,11 @@ func (s *scribe) examine(ctx context.Context, t *tuned) error {
 		}
 		t.Answers = append(t.Answers, w.text)
 		t.Test = append(t.Test, []float64{1 - right, right})
-		t.TokenAccuracy = append(t.TokenAccuracy, s.tokenAccuracy(*t, i))
+		accuracy, err := s.tokenAccuracy(*t, i)
+		if err != nil {
+			return err
+		}
+		t.TokenAccuracy = append(t.TokenAccuracy, accuracy)
 		if slices.ContainsFunc(s.test[i], func(token int64) bool { _, ok := slices.BinarySearch(t.vocabulary, token); return !ok }) {
 			beyond++
 		}
@@ -92,18 +102,22 @@ func (s *scribe) examine(ctx context.Context, t *tuned) error {
 
 // tokenAccuracy is the share of the tokens of a test answer, its end included, that the head finds likeliest behind
 // those before them; 0 for an answer that is longer than the model may write.
-func (s *scribe) tokenAccuracy(t tuned, test int) float64 {
+func (s *scribe) tokenAccuracy(t tuned, test int) (float64, error) {
 	tokens := s.test[test]
 	if tokens == nil {
-		return 0
+		return 0, nil
 	}
 	right := 0.0
 	prompt := s.prompt(s.bench.test[test])
 	for n := range len(tokens) + 1 {
-		token, _ := t.next(s.states[place{prompt, tokens[:n]}.text()])
+		state, err := s.states.get(place{prompt, tokens[:n]})
+		if err != nil {
+			return 0, err
+		}
+		token, _ := t.next(state)
 		if n < len(tokens) && token == tokens[n] || n == len(tokens) && slices.Contains(t.ends, token) {
 			right++
 		}
 	}
-	return right / float64(len(tokens)+1)
+	return right / float64(len(tokens)+1), nil
 }

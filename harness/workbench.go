@@ -28,6 +28,8 @@ type Env struct {
 	Finished func(*Result) error
 	// Trained, where set, is given every head that is trained on features, from several goroutines.
 	Trained func(HeadRecord, *head.Head) error
+
+	stateBytes int // of a model's hidden states in answers that are kept in memory
 }
 
 // withDefaults fills what can be left out.
@@ -37,6 +39,9 @@ func (e Env) withDefaults() Env {
 	}
 	if e.Progress == nil {
 		e.Progress = progress.Silent()
+	}
+	if e.stateBytes == 0 {
+		e.stateBytes = defaultStateBytes
 	}
 	return e
 }

@@ -77,16 +77,19 @@ func rowsFiles(dir string) ([]string, error) {
 // refresh looks at what has come since the last time: new files, such as a shard from another machine, and rows that
 // some process has appended. Of several rows for a text the first counts, in the order of file names, as long as the
 // files do not change under a running process.
-func (x *index) refresh() error {
-	err := x.look()
+func (x *index) refresh() error { return x.visit(x.scan) }
+
+// visit gives read every file that is there now, and begins anew where files change meanwhile.
+func (x *index) visit(read func(at int32) error) error {
+	err := x.look(read)
 	for tries := 0; errors.Is(err, errChanged) && tries < 10; tries++ {
 		*x = *newIndex(x.dir, x.layout)
-		err = x.look()
+		err = x.look(read)
 	}
 	return err
 }
 
-func (x *index) look() error {
+func (x *index) look(read func(at int32) error) error {
 	names, err := rowsFiles(x.dir)
 	if err != nil {
 		return err
@@ -105,7 +108,7 @@ func (x *index) look() error {
 			i = int32(len(x.files))
 			x.files = append(x.files, &rowsFile{name: name})
 		}
-		if err := x.scan(i); err != nil {
+		if err := read(i); err != nil {
 			return err
 		}
 		if x.files[i].info == nil { // a new file without a header: its writer died at birth, or is being born
@@ -117,6 +120,40 @@ func (x *index) look() error {
 
 // scan reads the rows of a file that were not looked at yet.
 func (x *index) scan(at int32) error {
+	return x.open(at, func(file *os.File, whole int64) error {
+		size, f := x.layout.rowSize(), x.files[at]
+		for f.rows < whole {
+			part := x.blockOf(whole - f.rows)
+			if _, err := file.ReadAt(part, x.layout.offset(f.rows)); err != nil {
+				return err
+			}
+			for ; len(part) > 0; part = part[size:] {
+				x.add(at, f.rows, part[:size])
+				f.rows++
+			}
+		}
+		return nil
+	})
+}
+
+// sample reads up to n rows of a file that was not looked at yet, evenly spread, the first and the last among them.
+func (x *index) sample(at int32, n int64) error {
+	return x.open(at, func(file *os.File, whole int64) error {
+		row, n := x.blockOf(1), min(n, whole)
+		for k := range n {
+			r := k * (whole - 1) / max(1, n-1)
+			if _, err := file.ReadAt(row, x.layout.offset(r)); err != nil {
+				return err
+			}
+			x.add(at, r, row)
+		}
+		return nil
+	})
+}
+
+// open looks at a file, the first time at its header too, and lets read have it with the number of its complete rows.
+// A file shorter than a header is left alone.
+func (x *index) open(at int32, read func(file *os.File, whole int64) error) error {
 	f := x.files[at]
 	fail := func(err error) error { return fmt.Errorf("feature: cache: %s: %w", filepath.Join(x.dir, f.name), err) }
 	file, err := os.Open(filepath.Join(x.dir, f.name))
@@ -148,16 +185,8 @@ func (x *index) scan(at int32) error {
 			return fail(fmt.Errorf("%w (move it to the folder it belongs to, or delete it)", err))
 		}
 	}
-	size, whole := x.layout.rowSize(), x.layout.wholeRows(info.Size())
-	for f.rows < whole {
-		part := x.blockOf(whole - f.rows)
-		if _, err := file.ReadAt(part, x.layout.offset(f.rows)); err != nil {
-			return fail(err)
-		}
-		for ; len(part) > 0; part = part[size:] {
-			x.add(at, f.rows, part[:size])
-			f.rows++
-		}
+	if err := read(file, x.layout.wholeRows(info.Size())); err != nil {
+		return fail(err)
 	}
 	return nil
 }

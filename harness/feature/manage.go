@@ -101,32 +101,56 @@ func (h Health) Sound() bool { return len(h.Damaged) == 0 && len(h.Torn) == 0 }
 
 // Verify reads every row of a part.
 func (c *Cache) Verify(folder string) (Health, error) {
-	x, torn, err := c.load(folder)
+	x, err := c.load(folder)
 	if err != nil {
 		return Health{}, err
 	}
-	return Health{Texts: len(x.places), Repeated: x.repeated, Damaged: x.damage, Torn: torn}, nil
+	return x.health(), nil
+}
+
+// Sample is Verify without reading it all: the header of every rows file, whether its rows are complete, and up to n of
+// them, evenly spread from the first to the last. The result counts what was read.
+func (c *Cache) Sample(folder string, n int) (Health, error) {
+	x, err := c.unread(folder)
+	if err != nil {
+		return Health{}, err
+	}
+	if err := x.visit(func(at int32) error { return x.sample(at, int64(n)) }); err != nil {
+		return Health{}, err
+	}
+	return x.health(), nil
 }
 
 // load reads all of a part from its files.
-func (c *Cache) load(folder string) (x *index, torn []string, err error) {
+func (c *Cache) load(folder string) (*index, error) {
+	x, err := c.unread(folder)
+	if err != nil {
+		return nil, err
+	}
+	return x, x.refresh()
+}
+
+// unread is the index of a part whose files were not looked at yet.
+func (c *Cache) unread(folder string) (*index, error) {
 	p, err := c.existing(folder)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if p.Fault != nil {
-		return nil, nil, p.Fault
+		return nil, p.Fault
 	}
-	x = newIndex(filepath.Join(c.dir, folder), newLayout(p.Key, p.Dims))
-	if err := x.refresh(); err != nil {
-		return nil, nil, err
-	}
+	return newIndex(filepath.Join(c.dir, folder), newLayout(p.Key, p.Dims)), nil
+}
+
+// health is what the index knows of its files.
+func (x *index) health() Health {
+	h := Health{Texts: len(x.places), Repeated: x.repeated, Damaged: x.damage}
 	for _, f := range x.files {
 		if size := f.info.Size(); size != x.layout.offset(x.layout.wholeRows(size)) {
-			torn = append(torn, f.name)
+			h.Torn = append(h.Torn, f.name)
 		}
 	}
-	return x, torn, nil
+	return h
 }
 
 // existing is part, with an error for a folder that the cache does not have.
@@ -150,11 +174,11 @@ func (c *Cache) Compact(ctx context.Context, folder string) (Health, error) {
 		return Health{}, err
 	}
 	defer unlock()
-	x, torn, err := c.load(folder)
+	x, err := c.load(folder)
 	if err != nil {
 		return Health{}, err
 	}
-	health := Health{Texts: len(x.places), Repeated: x.repeated, Damaged: x.damage, Torn: torn}
+	health := x.health()
 	if err := c.rewrite(ctx, x); err != nil {
 		return health, fmt.Errorf("feature: cache: compact %s: %w", folder, err)
 	}

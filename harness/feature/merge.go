@@ -47,7 +47,7 @@ func (c *Cache) Merge(ctx context.Context, other *Cache) ([]Merged, error) {
 
 func (c *Cache) mergePart(ctx context.Context, other *Cache, p Part) (Merged, error) {
 	m := Merged{Folder: p.Folder}
-	from, _, err := other.load(p.Folder)
+	from, err := other.load(p.Folder)
 	if err != nil {
 		return m, fmt.Errorf("%w (compact the other cache first, which repairs it)", err)
 	}

@@ -75,6 +75,28 @@ func (p *partChoice) parts(ctx context.Context, a *app, cache *feature.Cache, ke
 	return chosen, errors.Join(faults...)
 }
 
+// each does something to every chosen part. A part that fails does not keep the others from their turn.
+func (p *partChoice) each(ctx context.Context, a *app, keys []string, do func(*feature.Cache, feature.Part) error) error {
+	cache, err := a.features()
+	if err != nil {
+		return err
+	}
+	parts, err := p.parts(ctx, a, cache, keys)
+	if err != nil {
+		return err
+	}
+	var faults []error
+	for _, part := range parts {
+		if err := do(cache, part); err != nil {
+			faults = append(faults, err)
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	return errors.Join(faults...)
+}
+
 // features opens the feature cache of the cache folder.
 func (a *app) features() (*feature.Cache, error) {
 	c, err := a.catalog()
@@ -149,31 +171,18 @@ texts of damaged rows are encoded when they are next needed.`,
   w2s cache verify --model e5-small-v2`,
 		Args: cobra.ArbitraryArgs,
 		RunE: a.closing(func(ctx context.Context, keys []string) error {
-			cache, err := a.features()
-			if err != nil {
-				return err
-			}
-			parts, err := choice.parts(ctx, a, cache, keys)
-			if err != nil {
-				return err
-			}
-			var faults []error
-			for _, p := range parts {
-				if err := ctx.Err(); err != nil {
-					return err
-				}
+			return choice.each(ctx, a, keys, func(cache *feature.Cache, p feature.Part) error {
 				health, err := cache.Verify(p.Folder)
 				switch {
 				case err != nil:
-					faults = append(faults, fmt.Errorf("%w (w2s cache compact %s repairs it from its rows)", err, p.Folder))
+					return fmt.Errorf("%w (w2s cache compact %s repairs it from its rows)", err, p.Folder)
 				case !health.Sound():
-					faults = append(faults, healthFaults(filepath.Join(cache.Dir(), p.Folder), health)...)
-					faults = append(faults, fmt.Errorf("cache: %s: %s (w2s cache compact %s drops them; their texts are encoded again)", p.Folder, featureFaults(health), p.Folder))
-				default:
-					fmt.Fprintf(a.out, "%s: good: %d texts, %d repeated rows\n", p.Folder, health.Texts, health.Repeated)
+					faults := healthFaults(filepath.Join(cache.Dir(), p.Folder), health)
+					return errors.Join(append(faults, fmt.Errorf("cache: %s: %s (w2s cache compact %s drops them; their texts are encoded again)", p.Folder, featureFaults(health), p.Folder))...)
 				}
-			}
-			return errors.Join(faults...)
+				fmt.Fprintf(a.out, "%s: good: %d texts, %d repeated rows\n", p.Folder, health.Texts, health.Repeated)
+				return nil
+			})
 		}),
 	}
 	choice.register(c.Flags())
@@ -209,30 +218,17 @@ rows in place. It refuses while a process writes to the part.`,
   w2s cache compact --model e5-small-v2`,
 		Args: cobra.ArbitraryArgs,
 		RunE: a.closing(func(ctx context.Context, keys []string) error {
-			cache, err := a.features()
-			if err != nil {
-				return err
-			}
-			parts, err := choice.parts(ctx, a, cache, keys)
-			if err != nil {
-				return err
-			}
-			var faults []error
-			for _, p := range parts {
+			return choice.each(ctx, a, keys, func(cache *feature.Cache, p feature.Part) error {
 				health, restored, err := repair(ctx, cache, p.Folder)
-				if ctx.Err() != nil {
-					return ctx.Err()
-				}
 				if err != nil {
-					faults = append(faults, err)
-					continue
+					return err
 				}
 				if restored {
 					fmt.Fprintf(a.out, "%s: its header was written anew\n", p.Folder)
 				}
 				fmt.Fprintf(a.out, "%s: %d texts; dropped: %d repeated rows, %s\n", p.Folder, health.Texts, health.Repeated, featureFaults(health))
-			}
-			return errors.Join(faults...)
+				return nil
+			})
 		}),
 	}
 	choice.register(c.Flags())
@@ -311,23 +307,13 @@ func newCacheRemove(a *app) *cobra.Command {
 			if chosen := len(keys)+len(choice.models) > 0; chosen == all {
 				return usagef("cache remove: want keys or --model, or else --all")
 			}
-			cache, err := a.features()
-			if err != nil {
-				return err
-			}
-			parts, err := choice.parts(ctx, a, cache, keys)
-			if err != nil {
-				return err
-			}
-			var faults []error
-			for _, p := range parts {
+			return choice.each(ctx, a, keys, func(cache *feature.Cache, p feature.Part) error {
 				if err := cache.Remove(p.Folder); err != nil {
-					faults = append(faults, err)
-					continue
+					return err
 				}
 				fmt.Fprintf(a.out, "%s: removed, %d rows, %s\n", p.Folder, p.Rows, size(p.Bytes))
-			}
-			return errors.Join(faults...)
+				return nil
+			})
 		}),
 	}
 	choice.register(c.Flags())

@@ -141,7 +141,7 @@ func (l *loading) run(c *Checkpoint, o Options) {
 		return
 	}
 	_, threads := o.workers()
-	l.session, l.err = newSession(c.Model, c.plan, sessionOptions{threads, o.Provider, o.Settings})
+	l.session, l.err = newSession(c.Model, c.plan, sessionOptions{threads: threads, provider: o.Provider, settings: o.Settings, tiles: o.tiles()})
 }
 
 // Encode calls emit once for every text, from the calling goroutine, in no particular order; equal texts are encoded

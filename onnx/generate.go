@@ -65,7 +65,7 @@ func (g *Generator) open(o Options) error {
 		return err
 	}
 	// Steps of one token are too short to share out among texts: all threads work on one.
-	g.session, err = newSession(g.checkpoint.Model, p, sessionOptions{o.Threads, provider, o.Settings})
+	g.session, err = newSession(g.checkpoint.Model, p, sessionOptions{threads: o.Threads, provider: provider, settings: o.Settings})
 	return err
 }
 

@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
-	"slices"
-	"strings"
 
 	ort "github.com/yalue/onnxruntime_go"
 
+	"w2s/internal/amx"
 	"w2s/internal/onnxproto"
 )
 
@@ -18,12 +16,14 @@ type sessionOptions struct {
 	threads  int // of one run
 	provider string
 	settings map[string]string
+	tiles    bool // products run on the tile unit, where there is one
 }
 
 // A session is a model in memory. Its run may be called from several goroutines.
 type session struct {
-	s    *ort.DynamicAdvancedSession
-	plan *plan
+	s        *ort.DynamicAdvancedSession
+	plan     *plan
+	products *amx.Ops // that the model uses, or nil
 }
 
 // newSession loads the model at path. It takes seconds for large models and cannot be interrupted.
@@ -51,43 +51,35 @@ func newSession(path string, p *plan, o sessionOptions) (*session, error) {
 	for _, v := range p.more {
 		outputs = append(outputs, v.Name)
 	}
-	drop := costly(p.unused)
-	if len(drop) == 0 && p.hidden == "" {
-		s, err := ort.NewDynamicAdvancedSession(path, inputs, outputs, options)
-		if err != nil {
-			return nil, err
-		}
-		return &session{s, p}, nil
-	}
-	var patch []byte
-	if p.hidden != "" {
-		if patch, err = exposeHidden(p.hidden, p.output); err != nil {
-			return nil, err
-		}
-	}
-	data, err := loadModel(path, drop, patch)
+	f, err := onnxproto.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	// A model from memory has no folder in which to look for its external data.
-	if err := options.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", filepath.Dir(path)); err != nil {
+	defer f.Close()
+	edit, s := p.edit(), &session{plan: p}
+	if o.tiles && amx.Available() {
+		if s.products, err = products(f, &edit, p.values(), options); err != nil {
+			return nil, err
+		}
+	}
+	if s.s, err = build(f, path, edit, inputs, outputs, options); err != nil {
+		s.free()
 		return nil, err
 	}
-	s, err := ort.NewDynamicAdvancedSessionWithONNXData(data, inputs, outputs, options)
-	if err != nil {
-		return nil, err
+	return s, nil
+}
+
+func (s *session) close() error {
+	err := s.s.Destroy()
+	s.free()
+	return err
+}
+
+func (s *session) free() {
+	if s.products != nil {
+		s.products.Free()
 	}
-	return &session{s, p}, nil
 }
-
-// costly picks the unused outputs that are worth the memory of changing the model before it is loaded.
-func costly(unused []string) []string {
-	return slices.DeleteFunc(slices.Clone(unused), func(name string) bool {
-		return name != "logits" && !strings.HasPrefix(name, "present")
-	})
-}
-
-func (s *session) close() error { return s.s.Destroy() }
 
 // errNoShape is returned for an output whose shape must be known and is not.
 var errNoShape = errors.New("the model does not say how wide its output is")

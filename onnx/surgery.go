@@ -2,143 +2,123 @@ package onnx
 
 import (
 	"fmt"
-	"io"
-	"math"
-	"os"
+	"path/filepath"
+	"reflect"
 	"slices"
+	"strings"
 
-	"google.golang.org/protobuf/encoding/protowire"
+	ort "github.com/yalue/onnxruntime_go"
 
+	"w2s/internal/amx"
 	"w2s/internal/onnxproto"
 )
 
-// Field numbers of onnx.proto3.
-const (
-	modelGraph  = 7
-	graphOutput = 12
-	valueName   = 1
-)
-
-// loadModel reads a whole model file and returns it without the outputs in drop (so that the runtime leaves out what
-// only they need: the logits over a large vocabulary, the key-value cache) and with the patch appended.
-func loadModel(path string, drop []string, patch []byte) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
+// edit plans what is changed in a model before it is loaded: outputs that nobody asked for and that cost much (the logits
+// over a large vocabulary, the key-value cache) are left out, and a hidden state becomes an output.
+func (p *plan) edit() onnxproto.Edit {
+	e := onnxproto.Edit{DropOutputs: slices.DeleteFunc(slices.Clone(p.unused), func(name string) bool {
+		return name != "logits" && !strings.HasPrefix(name, "present")
+	})}
+	if p.hidden != "" {
+		out := p.output // in float32, whatever it was
+		e.Nodes = []onnxproto.Node{{Op: "Cast", Name: out.Name, Inputs: []string{p.hidden}, Outputs: []string{out.Name},
+			Attrs: []onnxproto.Attr{onnxproto.Int("to", int64(out.Type))}}}
+		e.Outputs = []onnxproto.Value{out}
 	}
-	defer f.Close()
-	st, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if st.Size()+int64(len(patch)) > math.MaxInt32 {
-		return nil, fmt.Errorf("%s has %d bytes; a model of more than 2 GB keeps its weights in a file of its own", path, st.Size())
-	}
-	data := make([]byte, st.Size(), st.Size()+int64(len(patch)))
-	if _, err := io.ReadFull(f, data); err != nil {
-		return nil, err
-	}
-	if len(drop) > 0 {
-		if data, err = dropOutputs(data, drop); err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-	}
-	return append(data, patch...), nil
+	return e
 }
 
-// dropOutputs removes outputs from a model, in place. Graphs shrink, so a graph's length field is rewritten in the same
-// number of bytes (a varint may have leading zeros).
-func dropOutputs(model []byte, drop []string) ([]byte, error) {
-	kept := model[:0]
-	for rest := model; len(rest) > 0; {
-		num, typ, n := protowire.ConsumeTag(rest)
-		if n < 0 {
-			return nil, protowire.ParseError(n)
+// values names what the plan takes from the graph.
+func (p *plan) values() []string {
+	values := []string{p.output.Name}
+	if p.hidden != "" {
+		values[0] = p.hidden
+	}
+	for _, v := range p.more {
+		values = append(values, v.Name)
+	}
+	return values
+}
+
+// products replaces the model's products with constant matrices by those of package amx, adds that operator to the options
+// and has the edit leave the matrices out of the graph. It returns nil where there are none.
+func products(f *onnxproto.File, e *onnxproto.Edit, values []string, options *ort.SessionOptions) (*amx.Ops, error) {
+	linears := f.Linears(values)
+	if len(linears) == 0 {
+		return nil, nil
+	}
+	type content struct {
+		weight, bias string
+		rows, gelu   bool
+	}
+	var matrices []*amx.Matrix
+	index := map[content]int{} // layers may share their weights
+	e.Replace = map[int64]onnxproto.Node{}
+	for _, l := range linears {
+		c := content{l.Weight, l.Bias, l.Rows, l.GELU}
+		i, ok := index[c]
+		if !ok {
+			m, err := matrix(f, l)
+			if err != nil {
+				free(matrices)
+				return nil, err
+			}
+			i = len(matrices)
+			index[c], matrices = i, append(matrices, m)
 		}
-		m := protowire.ConsumeFieldValue(num, typ, rest[n:])
-		if m < 0 {
-			return nil, protowire.ParseError(m)
+		for _, at := range l.Before {
+			e.Replace[at] = onnxproto.Node{}
 		}
-		if num != modelGraph || typ != protowire.BytesType {
-			kept = append(kept, rest[:n+m]...)
-			rest = rest[n+m:]
-			continue
-		}
-		body, _ := protowire.ConsumeBytes(rest[n:])
-		head := m - len(body) // bytes of the length
-		kept = append(kept, rest[:n]...)
-		at := len(kept)
-		kept = append(kept, rest[n:n+head]...)
-		start := len(kept)
-		var err error
-		if kept, err = filterGraph(kept, body, drop); err != nil {
+		e.Replace[l.At] = onnxproto.Node{Op: amx.Op, Domain: amx.Domain, Name: l.Output, Inputs: []string{l.Input},
+			Outputs: []string{l.Output}, Attrs: []onnxproto.Attr{onnxproto.Int(amx.Index, int64(i))}}
+	}
+	e.DropConstants = f.Unused(linears)
+	// The binding keeps the runtime's own pointer to itself.
+	field := reflect.ValueOf(options).Elem().FieldByName("o")
+	if field.Kind() != reflect.Pointer || field.IsNil() {
+		free(matrices)
+		return nil, fmt.Errorf("the session options of this version of onnxruntime_go are unknown")
+	}
+	return amx.NewOps(environment.path, field.UnsafePointer(), matrices)
+}
+
+func matrix(f *onnxproto.File, l onnxproto.Linear) (*amx.Matrix, error) {
+	layer := amx.Layer{In: l.In, Out: l.Out, Rows: l.Rows, GELU: l.GELU}
+	var err error
+	if layer.Weight, _, err = f.Floats(l.Weight); err != nil {
+		return nil, err
+	}
+	if l.Bias != "" {
+		if layer.Bias, _, err = f.Floats(l.Bias); err != nil {
 			return nil, err
 		}
-		putVarint(kept[at:start], uint64(len(kept)-start))
-		rest = rest[n+m:]
 	}
-	return kept, nil
+	return amx.NewMatrix(layer)
 }
 
-// filterGraph appends the fields of a graph to dst, which may be the memory just before it.
-func filterGraph(dst, graph []byte, drop []string) ([]byte, error) {
-	for len(graph) > 0 {
-		num, typ, n := protowire.ConsumeTag(graph)
-		if n < 0 {
-			return nil, protowire.ParseError(n)
-		}
-		m := protowire.ConsumeFieldValue(num, typ, graph[n:])
-		if m < 0 {
-			return nil, protowire.ParseError(m)
-		}
-		skip := false
-		if num == graphOutput && typ == protowire.BytesType {
-			value, _ := protowire.ConsumeBytes(graph[n:])
-			skip = slices.Contains(drop, nameOf(value))
-		}
-		if !skip {
-			dst = append(dst, graph[:n+m]...)
-		}
-		graph = graph[n+m:]
+func free(matrices []*amx.Matrix) {
+	for _, m := range matrices {
+		m.Free()
 	}
-	return dst, nil
 }
 
-// nameOf reads the name of a ValueInfoProto.
-func nameOf(value []byte) string {
-	for len(value) > 0 {
-		num, typ, n := protowire.ConsumeTag(value)
-		if n < 0 {
-			return ""
-		}
-		if num == valueName && typ == protowire.BytesType {
-			name, m := protowire.ConsumeBytes(value[n:])
-			if m < 0 {
-				return ""
-			}
-			return string(name)
-		}
-		m := protowire.ConsumeFieldValue(num, typ, value[n:])
-		if m < 0 {
-			return ""
-		}
-		value = value[n+m:]
-	}
-	return ""
-}
+// referred is the size from which constants are left in the model's file, which the runtime maps into memory: of a table
+// of a hundred megabytes with a vector a token only what is looked up is ever read.
+const referred = 64 << 10
 
-// putVarint writes v as a varint of exactly len(dst) bytes.
-func putVarint(dst []byte, v uint64) {
-	for i := range dst {
-		dst[i] = byte(v&0x7f) | 0x80
-		v >>= 7
+// build makes a session of the model at path after an edit.
+func build(f *onnxproto.File, path string, e onnxproto.Edit, inputs, outputs []string, options *ort.SessionOptions) (*ort.DynamicAdvancedSession, error) {
+	if e.Empty() {
+		return ort.NewDynamicAdvancedSession(path, inputs, outputs, options)
 	}
-	dst[len(dst)-1] &^= 0x80
-}
-
-// exposeHidden is the patch that makes the value from which logits are computed an output in float32.
-func exposeHidden(hidden string, output onnxproto.Value) ([]byte, error) {
-	return onnxproto.OutputPatch([]onnxproto.Node{{Op: "Cast", Name: output.Name, Inputs: []string{hidden},
-		Outputs: []string{output.Name}, Attrs: []onnxproto.Attr{onnxproto.Int("to", int64(output.Type))}}},
-		[]onnxproto.Value{output})
+	e.Refer = referred
+	data, err := f.Edited(e)
+	if err != nil {
+		return nil, err
+	}
+	// A model from memory has no folder in which to look for its external data.
+	if err := options.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", filepath.Dir(path)); err != nil {
+		return nil, err
+	}
+	return ort.NewDynamicAdvancedSessionWithONNXData(data, inputs, outputs, options)
 }

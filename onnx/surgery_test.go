@@ -1,61 +1,15 @@
 package onnx
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
-	"w2s/internal/onnxproto"
+	"w2s/internal/amx"
 )
-
-func TestLoadModel(t *testing.T) {
-	for name, drop := range map[string][]string{
-		"hidden-tiny":      {"hidden_states.0", "hidden_states.1"},
-		"gpt2-logits-tiny": {"present.0.key", "present.0.value", "logits"},
-		"bert-tiny":        {"no such output"},
-	} {
-		path := filepath.Join(fixtureDir(name), "model.onnx")
-		added := onnxproto.Value{Name: "added", Type: onnxproto.Float32, Dims: []onnxproto.Dim{{Name: "x"}}}
-		before, err := onnxproto.Open(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer before.Close()
-		patch, err := exposeHidden(before.Outputs[0].Name, added)
-		if err != nil {
-			t.Fatal(err)
-		}
-		data, err := loadModel(path, drop, patch)
-		if err != nil {
-			t.Fatal(err)
-		}
-		changed := filepath.Join(t.TempDir(), "model.onnx")
-		if err := os.WriteFile(changed, data, 0o666); err != nil {
-			t.Fatal(err)
-		}
-		after, err := onnxproto.Open(changed)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer after.Close()
-		var want, got []string
-		for _, v := range before.Outputs {
-			if !slices.Contains(drop, v.Name) {
-				want = append(want, v.Name)
-			}
-		}
-		for _, v := range after.Outputs {
-			got = append(got, v.Name)
-		}
-		if want = append(want, "added"); !slices.Equal(got, want) {
-			t.Errorf("%s: outputs %v, want %v", name, got, want)
-		}
-		if after.Params != before.Params || len(after.Inputs) != len(before.Inputs) || after.Ops["Cast"] != before.Ops["Cast"]+1 {
-			t.Errorf("%s: more than the outputs has changed", name)
-		}
-	}
-}
 
 // TestExternalFromMemory loads a model whose weights lie in a file beside it by way of memory, as a model is loaded that
 // has outputs to drop.
@@ -63,35 +17,52 @@ func TestExternalFromMemory(t *testing.T) {
 	rt := testRuntime(t)
 	dir := fixtureDir("external-tiny")
 	ref := readReference(t, dir)
-	e := openTest(t, rt, dir, Options{})
-	e.checkpoint.plan.unused = []string{"present.0.key"}
-	for i, v := range encodeAll(t, e, ref.Texts) {
-		if d := distance(v.Values, ref.Features[lastHidden][e.checkpoint.Pooling][i]); d > 1e-5 {
-			t.Errorf("%q is off by %g", ref.Texts[i], d)
+	for _, only := range []bool{false, true} {
+		e := openTest(t, rt, dir, Options{RuntimeOnly: only})
+		e.checkpoint.plan.unused = []string{"present.0.key"}
+		for i, v := range encodeAll(t, e, ref.Texts) {
+			if d := distance(v.Values, ref.Features[lastHidden][e.checkpoint.Pooling][i]); d > 1e-5 {
+				t.Errorf("%q is off by %g (only the runtime: %v)", ref.Texts[i], d, only)
+			}
 		}
 	}
 }
 
-func FuzzDropOutputs(f *testing.F) {
-	data, err := os.ReadFile(filepath.Join(fixtureDir("dynamo-tiny"), "model.onnx"))
-	if err != nil {
-		f.Fatal(err)
+// TestTiles encodes with all fixtures on the tile unit and without it. The references in other tests are Python's; here
+// the point is that both ways are taken and agree to a few units of the last place.
+func TestTiles(t *testing.T) {
+	if !amx.Available() {
+		t.Skip("this processor has no tile unit (AMX)")
 	}
-	f.Add(data[:2000], "last_hidden_state")
-	f.Add([]byte{0x3a, 0x80, 0x00}, "")
-	f.Add([]byte{0x3a, 0x84, 0x00, 0x62, 0x82, 0x00, 0x0a, 0x00}, "")
-	f.Fuzz(func(t *testing.T, model []byte, drop string) {
-		size := len(model)
-		out, err := dropOutputs(slices.Clone(model), []string{drop})
-		if err == nil && len(out) > size {
-			t.Errorf("%d bytes became %d", size, len(out))
+	rt := testRuntime(t)
+	dirs, err := filepath.Glob(filepath.Join(fixtureDir("*"), "model.onnx"))
+	if err != nil || len(dirs) < 10 {
+		t.Fatalf("only %d models: %v", len(dirs), err)
+	}
+	on := 0
+	for _, path := range dirs {
+		dir := filepath.Dir(path)
+		if _, err := os.Stat(filepath.Join(dir, "tokenizer.json")); err != nil {
+			continue
 		}
-		if err != nil {
-			return
+		texts := slices.DeleteFunc(readReference(t, dir).Texts, func(s string) bool { return strings.TrimSpace(s) == "" })
+		tiles, plain := openTest(t, rt, dir, Options{}), openTest(t, rt, dir, Options{RuntimeOnly: true})
+		got, want := encodeAll(t, tiles, texts), encodeAll(t, plain, texts)
+		if plain.loading.session.products != nil {
+			t.Errorf("%s: RuntimeOnly is not heeded", dir)
 		}
-		again, err := dropOutputs(slices.Clone(out), []string{drop})
-		if err != nil || !slices.Equal(again, out) {
-			t.Errorf("dropping twice gives %x after %x: %v", again, out, err)
+		if tiles.loading.session.products != nil {
+			on++
 		}
-	})
+		for i := range want {
+			for j, x := range want[i].Values {
+				if d := math.Abs(float64(got[i].Values[j] - x)); d > 4e-6*math.Max(1, math.Abs(float64(x))) {
+					t.Fatalf("%s: text %d, dimension %d: %g, without tiles %g", dir, i, j, got[i].Values[j], x)
+				}
+			}
+		}
+	}
+	if on < 8 {
+		t.Errorf("only %d models had products for the tile unit", on)
+	}
 }

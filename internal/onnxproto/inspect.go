@@ -39,13 +39,16 @@ type Info struct {
 	// that hold them.
 	Params int64
 
-	nodes []graphNode // of the main graph
+	nodes []graphNode     // of the main graph
+	inner map[string]bool // values that subgraphs use; those of the main graph may be among them
 }
 
 // graphNode is a node of the main graph with the few attributes that finding the unembedding needs.
 type graphNode struct {
 	Node
+	at             int64 // where its message begins in the file
 	transA, transB bool
+	approximate    bool // a Gelu that is not the exact one
 	alpha, beta    float32
 	perm           []int64
 }
@@ -73,6 +76,7 @@ type location struct {
 type File struct {
 	Info
 	path string
+	size int64
 	r    io.ReaderAt
 	c    io.Closer
 }
@@ -117,11 +121,11 @@ func read(r io.ReaderAt, size int64) (*File, error) {
 	case bytes.Equal(head, lfsPointer):
 		return nil, errors.New("this is a Git LFS pointer, not the model (run: git lfs pull)")
 	}
-	p := parser{info: Info{Opsets: map[string]int64{}, Metadata: map[string]string{}, Ops: map[string]int{}}}
+	p := parser{info: Info{Opsets: map[string]int64{}, Metadata: map[string]string{}, Ops: map[string]int{}, inner: map[string]bool{}}}
 	if err := p.model(message{src, 0, size}); err != nil {
 		return nil, err
 	}
-	return &File{Info: p.info, r: r}, nil
+	return &File{Info: p.info, size: size, r: r}, nil
 }
 
 // parser gathers an Info; its methods are named after the messages of onnx.proto3.
@@ -254,14 +258,13 @@ func (p *parser) graph(f *field, depth int) error {
 			}
 			return p.constant(t, depth)
 		case 11, 12:
-			if depth > 0 {
-				return nil
-			}
 			if err := p.count(); err != nil {
 				return err
 			}
 			v, err := value(f)
-			if f.num == 11 {
+			if depth > 0 {
+				p.info.inner[v.Name] = true
+			} else if f.num == 11 {
 				p.info.Inputs = append(p.info.Inputs, v)
 			} else {
 				p.info.Outputs = append(p.info.Outputs, v)
@@ -301,7 +304,7 @@ func (p *parser) node(f *field, depth int) error {
 	if err := p.count(); err != nil {
 		return err
 	}
-	n := graphNode{alpha: 1, beta: 1}
+	n := graphNode{at: f.body.pos, alpha: 1, beta: 1}
 	var held *Initializer // the tensor of a Constant node
 	err := f.sub(func(f *field) error {
 		var s string
@@ -310,6 +313,9 @@ func (p *parser) node(f *field, depth int) error {
 		case 1:
 			s, err = f.text()
 			n.Inputs = append(n.Inputs, s)
+			if depth > 0 {
+				p.info.inner[s] = true
+			}
 		case 2:
 			s, err = f.text()
 			n.Outputs = append(n.Outputs, s)
@@ -353,6 +359,7 @@ func (p *parser) attribute(f *field, n *graphNode, held **Initializer, depth int
 	var integer int64
 	var real uint64
 	var list []int64
+	var text string
 	var t *Initializer
 	err := f.sub(func(f *field) (err error) {
 		switch f.num {
@@ -362,6 +369,10 @@ func (p *parser) attribute(f *field, n *graphNode, held **Initializer, depth int
 			real = f.scalar
 		case 3:
 			integer = int64(f.scalar)
+		case 4:
+			if f.body.end-f.body.pos <= maxName {
+				text, err = f.text()
+			}
 		case 5:
 			var x Initializer
 			x, err = tensor(f)
@@ -385,6 +396,8 @@ func (p *parser) attribute(f *field, n *graphNode, held **Initializer, depth int
 		n.alpha = math.Float32frombits(uint32(real))
 	case "beta":
 		n.beta = math.Float32frombits(uint32(real))
+	case "approximate":
+		n.approximate = text != "none"
 	case "perm":
 		n.perm = list
 	case "value":

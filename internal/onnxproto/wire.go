@@ -165,12 +165,18 @@ func (f *field) ints(list []int64, limit int) ([]int64, error) {
 
 // each calls visit for every field of the message.
 func (m message) each(visit func(f *field) error) error {
+	return m.eachAt(func(f *field, _, _ int64) error { return visit(f) })
+}
+
+// eachAt calls visit for every field of the message with the stretch of the file that it takes, its tag included.
+func (m message) eachAt(visit func(f *field, from, to int64) error) error {
 	for {
+		from := m.pos
 		f, ok, err := m.next()
 		if err != nil || !ok {
 			return err
 		}
-		if err := visit(&f); err != nil {
+		if err := visit(&f, from, m.pos); err != nil {
 			return err
 		}
 	}

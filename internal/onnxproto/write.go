@@ -33,6 +33,8 @@ type Model struct {
 // MetadataEntry is one line of a model's metadata_props.
 type MetadataEntry struct{ Key, Value string }
 
+func (e MetadataEntry) marshal() []byte { return appendString(appendString(nil, 1, e.Key), 2, e.Value) }
+
 // Node is one operator of a graph. An input named "" is an optional input left out.
 type Node struct {
 	Op      string // such as "MatMul"
@@ -136,7 +138,7 @@ func (m *Model) Marshal() ([]byte, error) {
 		b = appendBytes(b, 8, appendInt(appendString(nil, 1, domain), 2, 1))
 	}
 	for _, e := range m.Metadata {
-		b = appendBytes(b, 14, appendString(appendString(nil, 1, e.Key), 2, e.Value))
+		b = appendBytes(b, 14, e.marshal())
 	}
 	return b, nil
 }

@@ -71,29 +71,6 @@ func TestWrittenModelRunsInPython(t *testing.T) {
 	})
 }
 
-func TestOutputPatch(t *testing.T) {
-	path := write(t, example())
-	patch, err := OutputPatch(
-		[]Node{{Op: "Identity", Inputs: []string{"sum"}, Outputs: []string{"hidden"}}},
-		[]Value{{Name: "hidden", Type: Float32, Dims: []Dim{{Name: "batch"}, {Size: 2}}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	file, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := file.Write(patch); err != nil {
-		t.Fatal(err)
-	}
-	file.Close()
-	f := open(t, path)
-	if _, ok := f.Output("hidden"); !ok || len(f.Outputs) != 3 || f.Ops["Identity"] != 1 {
-		t.Errorf("outputs %v, operators %v", f.Outputs, f.Ops)
-	}
-	checkOutputs(t, python(t, path, `{"ids": ["int64", [[3, 3, 0]]]}`), map[string][][]float64{"hidden": {{-10, 2}}})
-}
-
 func checkOutputs(t *testing.T, out string, want map[string][][]float64) {
 	t.Helper()
 	var got map[string][2]json.RawMessage

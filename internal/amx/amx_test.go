@@ -1,0 +1,293 @@
+package amx
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+func needTiles(tb testing.TB) {
+	tb.Helper()
+	if !Available() {
+		tb.Skip("this processor has no tile unit (AMX)")
+	}
+}
+
+func numbers(r *rand.Rand, n int) []float32 {
+	v := make([]float32, n)
+	for i := range v {
+		v[i] = float32(r.NormFloat64() * math.Exp(r.NormFloat64()))
+	}
+	return v
+}
+
+func multiply(tb testing.TB, l Layer, x []float32) []float32 {
+	tb.Helper()
+	m, err := NewMatrix(l)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer m.Free()
+	y := make([]float32, len(x)/l.In*l.Out)
+	if err := m.Multiply(y, x); err != nil {
+		tb.Fatal(err)
+	}
+	return y
+}
+
+// worst is how many roundings, each by 2^-24 of Σ|x·w| at most, an element goes through: 17 in the sums that the unit makes of
+// 32 products, one where each of the six is added to the element, and some for what is left out and for the bias.
+func worst(in int) float64 { return 17 + 6*math.Ceil(float64(in)/32) + 3 }
+
+// TestMultiply compares with products in float64, for sizes around those of tiles, blocks and chunks. On the whole the error
+// must be less than that of a loop in float32.
+func TestMultiply(t *testing.T) {
+	needTiles(t)
+	r := rand.New(rand.NewPCG(1, 2))
+	var ours, loops float64
+	for _, s := range [][3]int{{1, 1, 1}, {1, 32, 32}, {15, 31, 33}, {16, 16, 16}, {17, 64, 15}, {33, 100, 70}, {32, 512, 48},
+		{31, 513, 17}, {40, 1100, 65}, {257, 96, 31}, {300, 40, 100}} {
+		rows, in, out := s[0], s[1], s[2]
+		x := numbers(r, rows*in)
+		l := Layer{In: in, Out: out, Weight: numbers(r, in*out), Bias: numbers(r, out)}
+		turned := l
+		turned.Rows, turned.Weight = true, make([]float32, in*out)
+		for i := range in {
+			for j := range out {
+				turned.Weight[j*in+i] = l.Weight[i*out+j]
+			}
+		}
+		unbiased := l
+		unbiased.Bias = nil
+		got, same, bare := multiply(t, l, x), multiply(t, turned, x), multiply(t, unbiased, x)
+		for i := range rows {
+			for j := range out {
+				var sum, size float64
+				var loop float32
+				for k := range in {
+					a, b := x[i*in+k], l.Weight[k*out+j]
+					sum += float64(a) * float64(b)
+					size += math.Abs(float64(a) * float64(b))
+					loop += a * b
+				}
+				at := i*out + j
+				bound := (size + math.Abs(float64(l.Bias[j]))) * math.Ldexp(1, -24) * worst(in)
+				if e := math.Abs(float64(got[at]) - sum - float64(l.Bias[j])); e > bound || math.IsNaN(e) {
+					t.Fatalf("%v: element (%d, %d) is %g, want %g (off by %g, bound %g)", s, i, j, got[at], sum+float64(l.Bias[j]), e, bound)
+				}
+				if got[at] != same[at] {
+					t.Fatalf("%v: element (%d, %d) is %g, from the transposed matrix %g", s, i, j, got[at], same[at])
+				}
+				if want := bare[at] + l.Bias[j]; got[at] != want {
+					t.Fatalf("%v: element (%d, %d) is %g, want %g + %g", s, i, j, got[at], bare[at], l.Bias[j])
+				}
+				ours += math.Pow((float64(bare[at])-sum)/size, 2)
+				loops += math.Pow((float64(loop)-sum)/size, 2)
+			}
+		}
+	}
+	if ours > loops {
+		t.Errorf("the error is %.2f of that of a loop in float32", math.Sqrt(ours/loops))
+	}
+}
+
+// TestRows multiplies rows alone and in company.
+func TestRows(t *testing.T) {
+	needTiles(t)
+	r := rand.New(rand.NewPCG(3, 4))
+	const rows, in, out = 300, 530, 70
+	x := numbers(r, rows*in)
+	l := Layer{In: in, Out: out, Weight: numbers(r, in*out), GELU: true}
+	all := multiply(t, l, x)
+	for _, n := range []int{1, 2, 31, 100} {
+		for from := 0; from+n <= rows; from += 67 {
+			for i, y := range multiply(t, l, x[from*in:(from+n)*in]) {
+				if y != all[from*out+i] {
+					t.Fatalf("rows %d to %d: element %d is %g alone, %g in company", from, from+n, i, y, all[from*out+i])
+				}
+			}
+		}
+	}
+}
+
+// TestGELU compares with erfc in float64, for all x where the function is neither 0 nor x, and beyond.
+func TestGELU(t *testing.T) {
+	needTiles(t)
+	const step = 1.0 / 1024
+	var x []float32
+	for v := -20.0; v <= 20; v += step {
+		x = append(x, float32(v))
+	}
+	x = append(x, 0, 1e-30, -1e-30, 1e30, 500, -500)
+	y := multiply(t, Layer{In: 1, Out: 1, Weight: []float32{1}, GELU: true}, x)
+	for i, v := range x {
+		z := float64(v)
+		if want := z * math.Erfc(-z/math.Sqrt2) / 2; math.Abs(float64(y[i])-want) > 1.1e-7*math.Abs(z) {
+			t.Fatalf("GELU(%g) is %g, want %g", v, y[i], want)
+		}
+	}
+}
+
+// TestNotFinite has what is not finite stay so: a vector with it in must not look like one without.
+func TestNotFinite(t *testing.T) {
+	needTiles(t)
+	for _, gelu := range []bool{false, true} {
+		for _, bad := range []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1))} {
+			x := make([]float32, 3*40)
+			x[45] = bad
+			weight := make([]float32, 40*2)
+			for i := range weight {
+				weight[i] = 1
+			}
+			for i, y := range multiply(t, Layer{In: 40, Out: 2, Weight: weight, GELU: gelu}, x) {
+				finite := !math.IsNaN(float64(y)) && !math.IsInf(float64(y), 0)
+				if want := i/2 != 1; finite != want {
+					t.Errorf("with %g in row 1, element %d is %g (GELU: %v)", bad, i, y, gelu)
+				}
+			}
+		}
+	}
+	// The parts of the largest and the smallest numbers neither overflow nor get lost.
+	for _, v := range []float32{3e38, -3e38, 1e-30, 1.2e-38} {
+		if y := multiply(t, Layer{In: 1, Out: 1, Weight: []float32{1}}, []float32{v}); math.Abs(float64(y[0]-v)) > 1e-2*math.Abs(float64(v)) {
+			t.Errorf("1 x %g is %g", v, y[0])
+		}
+	}
+}
+
+func TestRefused(t *testing.T) {
+	for _, l := range []Layer{{}, {In: 2, Out: 2, Weight: make([]float32, 3)}, {In: 1, Out: 2, Weight: make([]float32, 2), Bias: make([]float32, 1)},
+		{In: -1, Out: -1, Weight: make([]float32, 1)}} {
+		if _, err := NewMatrix(l); err == nil {
+			t.Errorf("%+v was taken", l)
+		}
+	}
+	needTiles(t)
+	m, err := NewMatrix(Layer{In: 2, Out: 3, Weight: make([]float32, 6)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range [][2]int{{3, 3}, {2, 4}, {6, 2}} {
+		if err := m.Multiply(make([]float32, s[0]), make([]float32, s[1])); err == nil {
+			t.Errorf("%d numbers from %d were computed", s[0], s[1])
+		}
+	}
+	if _, err := NewOps(filepath.Join(t.TempDir(), "none.so"), nil, []*Matrix{m}); err == nil || !strings.Contains(err.Error(), "none.so") {
+		t.Errorf("a library that is not there: %v", err)
+	}
+}
+
+// TestTable compares the entries of the runtime's table that op_linux_amd64.c declares with its header, which the binding
+// brings along, and the layout of an operator too.
+func TestTable(t *testing.T) {
+	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/yalue/onnxruntime_go").Output()
+	if err != nil {
+		t.Skipf("go list: %v", err)
+	}
+	header, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(out)), "onnxruntime_c_api.h"))
+	if err != nil {
+		t.Skip(err)
+	}
+	source, err := os.ReadFile("op_linux_amd64.c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := func(text []byte, start, end string) string {
+		_, s, ok := strings.Cut(string(text), start)
+		s, _, found := strings.Cut(s, end)
+		if !ok || !found {
+			t.Fatalf("no %q to %q", start, end)
+		}
+		return regexp.MustCompile(`(?s)/\*.*?\*/|//[^\n]*`).ReplaceAllString(s, "")
+	}
+	function := regexp.MustCompile(`ORT_API2_STATUS\(\s*(\w+)|ORT_CLASS_(RELEASE)\(\s*(\w+)|\(\s*ORT_API_CALL\s*\*\s*(\w+)\s*\)`)
+	index := map[string]int{}
+	for i, m := range function.FindAllStringSubmatch(body(header, "\nstruct OrtApi {", "\n};"), -1) {
+		name := m[1] + m[4]
+		if m[2] != "" {
+			name = "Release" + m[3]
+		}
+		index[name] = i
+	}
+	entries := regexp.MustCompile(`(\w+) = (\d+),`).FindAllStringSubmatch(body(source, "// Indices into OrtApi.\nenum {", "};"), -1)
+	if len(entries) < 10 {
+		t.Fatalf("only %d entries", len(entries))
+	}
+	for _, e := range entries {
+		if want, ok := index[e[1]]; !ok || strconv.Itoa(want) != e[2] {
+			t.Errorf("%s is declared as entry %s, and is entry %d", e[1], e[2], want)
+		}
+	}
+	member := regexp.MustCompile(`\(\s*(?:ORT_API_CALL\s*)?\*\s*(\w+)\s*\)`)
+	theirs := member.FindAllStringSubmatch(body(header, "\nstruct OrtCustomOp {", "\n};"), -1)
+	ours := member.FindAllStringSubmatch(body(source, "\nstruct operator {", "\n};"), -1)
+	if len(ours) < 20 || len(theirs) < len(ours) {
+		t.Fatalf("%d of %d members", len(ours), len(theirs))
+	}
+	for i, m := range ours {
+		if m[1] != theirs[i][1] {
+			t.Errorf("member %d of the operator is %s, and should be %s", i, m[1], theirs[i][1])
+		}
+	}
+}
+
+// FuzzMultiply compares any shape and any finite numbers with a product in float64.
+func FuzzMultiply(f *testing.F) {
+	f.Add(uint8(3), uint8(40), uint8(5), uint64(1), 0.0)
+	f.Add(uint8(70), uint8(33), uint8(64), uint64(2), 30.0)
+	f.Fuzz(func(t *testing.T, rows, in, out uint8, seed uint64, spread float64) {
+		needTiles(t)
+		if rows == 0 || in == 0 || out == 0 || !(math.Abs(spread) < 30) {
+			return
+		}
+		r := rand.New(rand.NewPCG(seed, 0))
+		random := func(n int) []float32 {
+			v := make([]float32, n)
+			for i := range v {
+				v[i] = float32(r.NormFloat64() * math.Exp(spread*(r.Float64()-0.5)))
+			}
+			return v
+		}
+		x, w := random(int(rows)*int(in)), random(int(in)*int(out))
+		y := multiply(t, Layer{In: int(in), Out: int(out), Weight: w}, x)
+		for at, got := range y {
+			i, j := at/int(out), at%int(out)
+			var sum, size float64
+			for k := range int(in) {
+				p := float64(x[i*int(in)+k]) * float64(w[k*int(out)+j])
+				sum, size = sum+p, size+math.Abs(p)
+			}
+			if e := math.Abs(float64(got) - sum); !(e <= size*math.Ldexp(1, -24)*worst(int(in))+1e-37) {
+				t.Fatalf("element (%d, %d) is %g, want %g", i, j, got, sum)
+			}
+		}
+	})
+}
+
+func BenchmarkMultiply(b *testing.B) {
+	needTiles(b)
+	for _, s := range [][3]int{{512, 384, 384}, {512, 384, 1536}, {512, 1536, 384}, {64, 768, 3072}} {
+		b.Run(fmt.Sprint(s), func(b *testing.B) {
+			r := rand.New(rand.NewPCG(5, 6))
+			m, err := NewMatrix(Layer{In: s[1], Out: s[2], Weight: numbers(r, s[1]*s[2])})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer m.Free()
+			x, y := numbers(r, s[0]*s[1]), make([]float32, s[0]*s[2])
+			for b.Loop() {
+				if err := m.Multiply(y, x); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(2*float64(s[0])*float64(s[1])*float64(s[2])*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOPS")
+		})
+	}
+}

@@ -1,0 +1,84 @@
+package onnxproto
+
+import "math"
+
+// addGELU makes a GELU that follows a product, and is all that uses it, a part of it. Exporters write it as one node
+// (operator set 20), or as z·(1 + erf(z/√2))·½ in this order or with z·½ first.
+func (w *walker) addGELU(l *Linear, users map[string][]*graphNode) {
+	z := l.Output
+	next := users[z]
+	if len(next) == 1 && next[0].standard("Gelu", 1) && !next[0].approximate {
+		l.GELU = true
+		l.extend(next[0])
+		return
+	}
+	if len(next) != 2 || next[0] == nil || next[1] == nil {
+		return
+	}
+	for i, first := range next {
+		if nodes, ok := w.erfGELU(z, first, next[1-i], users); ok {
+			l.GELU = true
+			for _, n := range nodes {
+				l.extend(n)
+			}
+			return
+		}
+	}
+}
+
+// erfGELU follows z from first, its scale by 1/√2, and second, its other use, to their product. It returns the nodes of the
+// GELU, the one that makes its output last.
+func (w *walker) erfGELU(z string, first, second *graphNode, users map[string][]*graphNode) ([]*graphNode, bool) {
+	if !w.scales(first, z, math.Sqrt2/2) {
+		return nil, false
+	}
+	erf := follower(first, "Erf", 1, users)
+	add := follower(erf, "Add", 2, users)
+	product := follower(add, "Mul", 2, users)
+	if product == nil || !w.isNumber(add.other(erf.Outputs[0]), 1) {
+		return nil, false
+	}
+	if second != product { // z·½
+		return []*graphNode{first, erf, add, second, product}, w.scales(second, z, 0.5) && follower(second, "Mul", 2, users) == product
+	}
+	half := follower(product, "Mul", 2, users)
+	if half == nil {
+		half = follower(product, "Div", 2, users)
+	}
+	return []*graphNode{first, erf, add, product, half}, w.scales(half, product.Outputs[0], 0.5)
+}
+
+// follower returns the only node that uses the output of n, if it is that operator.
+func follower(n *graphNode, op string, inputs int, users map[string][]*graphNode) *graphNode {
+	if n == nil {
+		return nil
+	}
+	if next := users[n.Outputs[0]]; len(next) == 1 && next[0].standard(op, inputs) {
+		return next[0]
+	}
+	return nil
+}
+
+// scales says that a node multiplies the value of that name by a constant, in float32.
+func (w *walker) scales(n *graphNode, name string, by float64) bool {
+	switch {
+	case n.standard("Mul", 2) && n.Inputs[0] != n.Inputs[1]:
+		return w.isNumber(n.other(name), by)
+	case n.standard("Div", 2):
+		return n.Inputs[0] == name && w.isNumber(n.Inputs[1], 1/by)
+	}
+	return false
+}
+
+// isNumber says that a value is a constant number, to the precision of float32.
+func (w *walker) isNumber(name string, want float64) bool {
+	i, ok := w.constants[name]
+	if !ok {
+		return false
+	}
+	if n, _ := elements(w.file.Initializers[i].Dims); n != 1 || len(w.file.Initializers[i].Dims) > 1 {
+		return false
+	}
+	v, _, err := w.file.Floats(name)
+	return err == nil && math.Abs(float64(v[0])-want) <= 1e-6*math.Abs(want)
+}

@@ -2,21 +2,17 @@
 """Every figure of the table of w2s (accuracy), from a result file and nothing else: recompute.py RESULT.json [RESAMPLES]
 Plain Python 3. One JSON object a row. Intervals are of the same kind as ours, from other random numbers."""
 import collections, json, math, random, sys
-result, resamples, level = json.load(open(sys.argv[1])), int((sys.argv + [2000])[2]), 0.95
+from statistics import fmean as mean, quantiles, stdev
+result, resamples = json.load(open(sys.argv[1])), int((sys.argv + [2000])[2])
 full = lambda p: p if isinstance(p, list) else [1 - p, p]  # a distribution over two is written as its second
 best = lambda p: p.index(max(p))  # the first of equals
-mean = lambda xs: sum(xs) / len(xs)
 ratio = lambda w, s, c: (s - w) / (c - w) if c > w else 0 if s == w else math.copysign(math.inf, s - w)
-def at(xs, pos):  # linear between order statistics
-    a, b = xs[int(pos)], xs[min(int(pos) + 1, len(xs) - 1)]
-    return a if a == b else a + (pos - int(pos)) * (b - a)
-ends = lambda xs: [at(sorted(xs), q * (len(xs) - 1)) for q in ((1 - level) / 2, (1 + level) / 2)]
-def student_t(q, df, n=1000, lo=0.0, hi=math.pi / 2):  # quantile: bisection on the density's integral, with x = tan u
-    density = lambda u: math.cos(u) ** (df - 1) / (math.cos(u) ** 2 + math.sin(u) ** 2 / df) ** ((df + 1) / 2)
-    area = lambda b: b * sum(density(b * (k + 0.5) / n) for k in range(n))
-    for whole in [area(hi)] * 50:
-        lo, hi = ((lo + hi) / 2, hi) if 0.5 + area((lo + hi) / 2) / whole / 2 < q else (lo, (lo + hi) / 2)
-    return math.tan(lo)
+ends = lambda xs: quantiles(xs, n=40, method="inclusive")[::38]  # 2.5 and 97.5 %, linear between order statistics
+def student_t(q, df, n=1000, lo=0.0, hi=math.pi / 2):  # quantile: with x = sqrt(df) tan u, u has the density cos(u)^(df-1)
+    area = lambda b: b * sum(math.cos(b * (k + 0.5) / n) ** (df - 1) for k in range(n))
+    for whole in [area(hi)] * 50:  # halves the range where the integral is too small or large
+        lo, hi = ((lo + hi) / 2, hi) if area((lo + hi) / 2) / whole < 2 * q - 1 else (lo, (lo + hi) / 2)
+    return math.sqrt(df) * math.tan(lo)
 
 tasks, heads = {t["name"]: t for t in result["tasks"]}, {h["id"]: h for h in result["heads"]}
 trained = {(h["role"], h["task"], h.get("model"), h.get("variant"), h["seed"]): h for h in heads.values()}
@@ -36,11 +32,10 @@ for key, seeds in groups.items():
     draws = [random.choices(range(len(gold)), k=len(gold)) for _ in range(resamples)]
     boot = [[mean([side[i] for i in d]) for side in per] for d in draws]
     (w, s, c), own = map(mean, per), [ratio(*map(mean, seed)) for seed in zip(*hit)]
-    error = math.sqrt(sum((x - mean(own)) ** 2 for x in own) / max(1, len(own) - 1) / len(own))
     same = lambda side: [(a == b, ok) for x, y, z in zip(side, said[0], hit[0]) for a, b, ok in zip(x, y, z)]
     gap, pgr = ends([b[2] - b[0] for b in boot]), ends([ratio(*b) for b in boot])
     sure, every = c > w and gap[0] > 0 and all(map(math.isfinite, pgr)), all(mean(z) > mean(x) for x, _, z in zip(*hit))
-    half = student_t((1 + level) / 2, len(own) - 1) * error if every and len(own) > 1 else None
+    half = student_t(0.975, len(own) - 1) * stdev(own) / math.sqrt(len(own)) if every and len(own) > 1 else None
     print(json.dumps({**dict(zip(("task", "weak", "strong", "loss", "treatment", "variant"), key)),
         "n": len(gold), "seeds": len(seeds), "floor": w, "student": s, "ceiling": c, "gap": c - w, "gap_interval": gap,
         "intervals": [ends([b[k] for b in boot]) for k in range(3)], "pgr": ratio(w, s, c) if sure else None,

@@ -180,7 +180,7 @@ func (x *lookup) row(k groupKey, students []*HeadRecord, opt SummaryOptions) (Ro
 		if ceiling == nil {
 			return row, fmt.Errorf("no ceiling of %s for seed %d", k.strong, s.Seed)
 		}
-		err := errors.Join(
+		err := cmp.Or( // the first says it all: they tend to be the same
 			floor.add(weak, t, opt.Metric), transfer.add(s, t, opt.Metric), top.add(ceiling, t, opt.Metric),
 			imitates.add(t, weak, s, ceiling))
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -129,7 +130,9 @@ func (a *app) models(ctx context.Context, names []string) ([]harness.Model, erro
 			if ctx.Err() != nil {
 				return nil, err
 			}
-			faults = append(faults, err)
+			if !slices.ContainsFunc(faults, func(f error) bool { return f.Error() == err.Error() }) { // the same for each
+				faults = append(faults, err)
+			}
 			continue
 		}
 		models = append(models, m)
@@ -192,12 +195,20 @@ func openTasks(names []string) ([]tasks.Task, error) {
 	for _, n := range names {
 		t, err := tasks.Open(n)
 		if err != nil {
-			faults = append(faults, usageError{err})
+			faults = append(faults, oneEach("task", n, err))
 			continue
 		}
 		list = append(list, t)
 	}
 	return list, errors.Join(faults...)
+}
+
+// oneEach is what is wrong with a flag's value; where it looks like a list, it says how several are given.
+func oneEach(flag, value string, err error) error {
+	if parts := strings.Split(value, ","); len(parts) > 1 {
+		return usagef("--%s %q: several take a flag each: --%s %s (%w)", flag, value, flag, strings.Join(parts, " --"+flag+" "), err)
+	}
+	return usageError{err}
 }
 
 // parseLosses reads losses; alpha, where it is given, goes to every loss that has one and does not name it itself. It is
@@ -225,7 +236,7 @@ func parseLosses(texts []string, alphas []float64) ([]head.Loss, error) {
 		for _, v := range variants {
 			loss, err := head.Parse(v)
 			if err != nil {
-				faults = append(faults, usageError{err})
+				faults = append(faults, oneEach("loss", text, err))
 				continue
 			}
 			losses = append(losses, loss)

@@ -31,6 +31,7 @@ strong to strong.`,
 	f.register(c.Flags(), "w2s-results/chain.json")
 	c.RunE = a.closing(func(ctx context.Context, _ []string) error {
 		fitCheckpoints(c.Flags(), f.tasks, nil, nil, &models)
+		trim(models)
 		if len(models) < 3 {
 			return usagef("--models: %d given, a chain needs three or more (a pair is what w2s run is for)", len(models))
 		}

@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 
 	"w2s/harness"
 	"w2s/harness/feature"
@@ -18,9 +21,12 @@ func (a *app) model(ctx context.Context, name string) (harness.Model, error) {
 	if err != nil {
 		return harness.Model{}, err
 	}
+	if names := onnx.Providers(); !slices.Contains(names, a.provider) {
+		return harness.Model{}, usagef("--provider %q: want one of %s", a.provider, strings.Join(names, ", "))
+	}
 	ck, err := c.Resolve(ctx, name)
 	if err != nil {
-		return harness.Model{}, err
+		return harness.Model{}, nameFault(ctx, c, name, err)
 	}
 	rt, err := a.openRuntime(ctx)
 	if err != nil {
@@ -40,6 +46,18 @@ func (a *app) model(ctx context.Context, name string) (harness.Model, error) {
 		Name: ck.Name, Encoder: enc, Writer: a.openWriter(rt, enc.Key(), ck.Dir, o),
 		Parameters: enc.Checkpoint().Params, Description: facts(enc.Checkpoint(), rt),
 	}, nil
+}
+
+// nameFault makes the fault of a checkpoint that cannot be had one of the command line, where nothing has its name.
+func nameFault(ctx context.Context, c *catalog.Catalog, name string, fault error) error {
+	if _, err := os.Stat(name); err == nil || strings.HasPrefix(name, "hf:") {
+		return fault
+	}
+	known, err := c.Checkpoints(ctx, false)
+	if err != nil || slices.ContainsFunc(known, func(s catalog.State) bool { return strings.EqualFold(s.Name, name) }) {
+		return fault
+	}
+	return usageError{fault}
 }
 
 // facts describes a checkpoint for a result file.

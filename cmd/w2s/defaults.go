@@ -40,3 +40,10 @@ func fitCheckpoints(fs *pflag.FlagSet, tasks []string, weak, strong *string, lad
 		*ladder = chessLadder
 	}
 }
+
+// trim takes the spaces from around the names of a list.
+func trim(names []string) {
+	for i := range names {
+		names[i] = strings.TrimSpace(names[i])
+	}
+}

@@ -20,16 +20,42 @@ type experiment interface {
 // earlier reads what the result file holds; nil where there is none, or --again gives it up. differs says why it is
 // another experiment's. A damaged file is named and not written over.
 func (f *experimentFlags) earlier(x experiment) (r *harness.Result, differs []string, err error) {
-	if err := x.Validate(); err != nil || f.again {
+	if err := x.Validate(); err != nil {
 		return nil, nil, err
 	}
-	if _, err := os.Stat(f.out); errors.Is(err, fs.ErrNotExist) {
+	info, err := os.Stat(f.out)
+	switch {
+	case err == nil && info.IsDir():
+		return nil, nil, usagef("--out %s: it is a folder: name a file, such as %s", f.out, filepath.Join(f.out, "result.json"))
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return nil, nil, usagef("--out: %w", err)
+	}
+	if writeErr := f.writable(); writeErr != nil {
+		return nil, nil, writeErr
+	}
+	if err != nil || f.again {
 		return nil, nil, nil
 	}
 	if r, err = harness.LoadResult(f.out); err != nil {
 		return nil, nil, fmt.Errorf("%w; --again writes over it, --out names another file", err)
 	}
 	return r, x.Differences(r), nil
+}
+
+// writable finds out before an experiment whether its result can be stored after it. It makes no folder yet.
+func (f *experimentFlags) writable() error {
+	dir := filepath.Dir(f.out)
+	for {
+		if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) || dir == filepath.Dir(dir) {
+			break
+		}
+		dir = filepath.Dir(dir)
+	}
+	probe, err := os.CreateTemp(dir, ".result-*.json")
+	if err != nil {
+		return fmt.Errorf("result file %s: %w (choose another folder with --out)", f.out, err)
+	}
+	return errors.Join(probe.Close(), os.Remove(probe.Name()))
 }
 
 // refuse says that the result file is not written over, and why.

@@ -13,8 +13,10 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"w2s/harness"
+	"w2s/internal/suggest"
 )
 
 // Exit codes.
@@ -99,7 +101,7 @@ came from the weak floor to the strong ceiling.`,
 	}
 	root.SetOut(out)
 	root.SetErr(errOut)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(flagError)
 	a.globalFlags(root.PersistentFlags())
 	root.AddCommand(
 		newRunCommand(a),
@@ -120,11 +122,36 @@ came from the weak floor to the strong ceiling.`,
 	return root
 }
 
+// flagError names the flag that was probably meant.
+func flagError(c *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) {
+		return usageError{err}
+	}
+	var names []string
+	c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	if near := suggest.Nearest(unknown.GetSpecifiedName(), names); near != "" {
+		return usagef("%w (did you mean --%s?)", err, near)
+	}
+	return usageError{err}
+}
+
+// noArgs is the check of a command that takes flags alone.
+func noArgs(c *cobra.Command, args []string) error {
+	switch {
+	case len(args) == 0:
+		return nil
+	case c.Flags().Lookup("task") != nil:
+		return fmt.Errorf("%s takes no argument, and %q is one (a task is named by --task)", c.CommandPath(), args[0])
+	}
+	return fmt.Errorf("%s takes no argument, and %q is one", c.CommandPath(), args[0])
+}
+
 // usageArgs makes every complaint about positional arguments a usage error and rejects unknown subcommands.
 func usageArgs(c *cobra.Command) {
 	check := c.Args
 	if check == nil {
-		check = cobra.NoArgs
+		check = noArgs
 	}
 	c.Args = func(c *cobra.Command, args []string) error {
 		if err := check(c, args); err != nil {

@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -28,14 +31,19 @@ share are taken from the first one.
 The example browser shows the texts that the result files hold (w2s run --texts).`,
 		Example: `  w2s report w2s-results/sweep.json
   w2s report w2s-results/sweep.json w2s-results/chain.json -o report.html --plots figures`,
-		Args: cobra.MinimumNArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return errors.New("give a result file")
+			}
+			return nil
+		},
 		RunE: a.closing(func(_ context.Context, paths []string) error {
 			opt := report.Options{Title: title, Examples: examples,
 				Summary: harness.SummaryOptions{Metric: tasks.Metric(metric), Resamples: resamples, Level: level}}
 			if examples == 0 {
 				opt.Examples = -1
 			}
-			if err := checkSummary(opt.Summary); err != nil {
+			if err := errors.Join(checkSummary(opt.Summary), checkResults(paths), checkPage(out, paths)); err != nil {
 				return err
 			}
 			return a.report(paths, out, plots, opt)
@@ -49,6 +57,23 @@ The example browser shows the texts that the result files hold (w2s run --texts)
 	c.Flags().Float64Var(&level, "level", stats.Level, "confidence level of intervals")
 	c.Flags().IntVar(&examples, "examples", report.DefaultExamples, "test examples in the browser at most, 0 for none")
 	return c
+}
+
+// checkPage keeps the page from taking the place of a result.
+func checkPage(out string, paths []string) error {
+	info, err := os.Stat(out)
+	switch {
+	case filepath.Ext(out) == ".json":
+		return usagef("--out %s: want a name for an HTML page, and .json is a result's", out)
+	case err == nil && info.IsDir():
+		return usagef("--out %s: it is a folder: name a file, such as %s", out, filepath.Join(out, "report.html"))
+	}
+	for _, p := range paths {
+		if result, e := os.Stat(p); err == nil && e == nil && os.SameFile(info, result) {
+			return usagef("--out %s: it is a result that goes into the page: name another file", out)
+		}
+	}
+	return nil
 }
 
 // report reads results and writes the page and its charts.

@@ -128,7 +128,7 @@ func (f *experimentFlags) config(ctx context.Context, a *app, models []string, p
 	for _, text := range f.treatments {
 		t, err := label.Parse(text)
 		if err != nil {
-			fault(usageError{err})
+			fault(oneEach("labels", text, err))
 			continue
 		}
 		c.Treatments = append(c.Treatments, t)

@@ -63,6 +63,7 @@ func newStudy(a *app, s table.Study) *cobra.Command {
 	c.RunE = a.closing(func(ctx context.Context, _ []string) error {
 		if s.Name == "gap" {
 			fitCheckpoints(fs, f.tasks, nil, nil, &ladder)
+			trim(ladder)
 		} else {
 			fitCheckpoints(fs, f.tasks, &weak, &strong, nil)
 		}

@@ -51,6 +51,7 @@ refuses to write over the file.`,
 			}
 		}
 		fitCheckpoints(fs, f.tasks, nil, nil, &ladder)
+		trim(ladder)
 		chosen, err := ladderPairs(ladder, pairs)
 		if err != nil {
 			return err
@@ -96,6 +97,11 @@ refuses to write over the file.`,
 // ladderPairs are the pairs of a ladder: the named ones, or every model with itself and with all after it.
 func ladderPairs(ladder, named []string) ([]harness.Pair, error) {
 	var pairs []harness.Pair
+	for i, m := range ladder {
+		if slices.Contains(ladder[:i], m) {
+			return nil, usagef("--models: %s is given twice", m)
+		}
+	}
 	for _, text := range named {
 		// A folder's name may hold a colon, so the pair is cut where both sides are of the ladder.
 		at := slices.IndexFunc(ladder, func(m string) bool {

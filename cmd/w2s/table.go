@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -44,12 +45,9 @@ interval over test examples, and a note that says so.`,
 			return nil
 		},
 		RunE: a.closing(func(ctx context.Context, paths []string) error {
-			files, folders, err := sortPaths(paths, imports)
-			if err != nil {
-				return err
-			}
 			opt := harness.SummaryOptions{Metric: tasks.Metric(metric), Resamples: resamples, Level: level}
-			if err := errors.Join(checkSummary(opt), checkFormat(format), checkView(by)); err != nil {
+			files, folders, err := sortPaths(paths, imports)
+			if err := errors.Join(err, checkResults(files), checkSummary(opt), checkFormat(format), checkView(by)); err != nil {
 				return err
 			}
 			rows, chains, err := readResults(files, opt)
@@ -95,7 +93,7 @@ func sortPaths(paths, imports []string) (files, folders []string, err error) {
 		info, err := os.Stat(p)
 		switch {
 		case err != nil || !info.IsDir():
-			files = append(files, p) // a missing file is reported by its reader
+			files = append(files, p)
 		case len(imports) > 0:
 			folders = append(folders, p)
 		default:
@@ -103,6 +101,27 @@ func sortPaths(paths, imports []string) (files, folders []string, err error) {
 		}
 	}
 	return files, folders, nil
+}
+
+// checkResults names result files that are not there, are folders, or are given twice: their rows would count twice.
+func checkResults(paths []string) error {
+	var faults []error
+	var seen []fs.FileInfo
+	for _, p := range paths {
+		info, err := os.Stat(p)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			faults = append(faults, usagef("result file %s: no such file", p))
+		case err != nil: // its reader says so
+		case info.IsDir():
+			faults = append(faults, usagef("%s is a folder: give a result file", p))
+		case slices.ContainsFunc(seen, func(s fs.FileInfo) bool { return os.SameFile(s, info) }):
+			faults = append(faults, usagef("result file %s is given twice", p))
+		default:
+			seen = append(seen, info)
+		}
+	}
+	return errors.Join(faults...)
 }
 
 // readResults makes rows of result files.

@@ -148,7 +148,7 @@ func TestTableFaults(t *testing.T) {
 		{nil, exitUsage, "--import", 0},
 		{[]string{folder}, exitUsage, "--import " + folder, 0},
 		{[]string{good, "--by", "colour"}, exitUsage, "task, category, pair, loss or all", 0},
-		{[]string{"--import", folder, good + ".missing"}, exitFailed, "no such file", 0},
+		{[]string{"--import", folder, good + ".missing"}, exitUsage, "no such file", 0},
 		{[]string{"--import", t.TempDir()}, exitFailed, "no new run", 0},
 		{[]string{"--import", folder, t.TempDir()}, exitFailed, "no new run", 1}, // the second folder is imported too; what is good is printed
 		{[]string{good, "--import", folder, "--metric", "auroc"}, exitFailed, "AUROC needs", 0},

@@ -75,7 +75,7 @@ func (c Config) differences(r *Result) []string {
 	lines = append(lines, modelDifferences(r.Models, modelRecords(c.Models))...)
 	for _, t := range r.Tasks {
 		if !slices.ContainsFunc(c.Tasks, func(asked tasks.Task) bool { return asked.Info().Name == t.Name }) {
-			lines = append(lines, fmt.Sprintf("task: %s there, not here", t.Name))
+			lines = append(lines, fmt.Sprintf("task %s: there, not here", t.Name))
 		} else if kept := t.Texts != nil; kept != c.KeepTexts {
 			lines = append(lines, differ("texts of "+t.Name+" kept", kept, c.KeepTexts))
 		}
@@ -113,7 +113,7 @@ func modelDifferences(there, here []ModelRecord) []string {
 }
 
 func differ(what string, there, here any) string {
-	return fmt.Sprintf("%s: %s there, %s here", what, brief(there), brief(here))
+	return fmt.Sprintf("%s: there %s; here %s", what, brief(there), brief(here))
 }
 
 // brief writes a setting in few words.

@@ -44,24 +44,24 @@ func TestDifferences(t *testing.T) {
 		{"nothing", func(*harness.Config) {}, nil},
 		{"a task more", func(c *harness.Config) { c.Tasks = append(c.Tasks, planted{name: "c", n: 600}) }, nil},
 		{"data", func(c *harness.Config) { c.Tasks[1] = redated{b, "other data"} }, nil},
-		{"a task less", func(c *harness.Config) { c.Tasks = c.Tasks[1:] }, []string{"task: a there, not here"}},
-		{"losses", func(c *harness.Config) { c.Losses = c.Losses[:1] }, []string{"losses: xent, logconf:alpha=0.5:warmup=0.1 there, xent here"}},
-		{"treatments", func(c *harness.Config) { c.Treatments = []label.Treatment{label.Hard{}} }, []string{"treatments: soft there, hard here"}},
+		{"a task less", func(c *harness.Config) { c.Tasks = c.Tasks[1:] }, []string{"task a: there, not here"}},
+		{"losses", func(c *harness.Config) { c.Losses = c.Losses[:1] }, []string{"losses: there xent, logconf:alpha=0.5:warmup=0.1; here xent"}},
+		{"treatments", func(c *harness.Config) { c.Treatments = []label.Treatment{label.Hard{}} }, []string{"treatments: there soft; here hard"}},
 		{"seeds and size", func(c *harness.Config) {
 			c.Seeds, c.Train = []uint64{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, 280
-		}, []string{"seeds: 0, 1 there, 0, 1, 2, 3, 4, 5, 6, 7, 2 more here", "train: 300 there, 280 here"}},
-		{"sizes", func(c *harness.Config) { c.Sizes = []int{100} }, []string{"sizes: none there, 100 here"}},
-		{"texts", func(c *harness.Config) { c.KeepTexts = true }, []string{"texts of a kept: false there, true here", "texts of b kept: false there, true here"}},
+		}, []string{"seeds: there 0, 1; here 0, 1, 2, 3, 4, 5, 6, 7, 2 more", "train: there 300; here 280"}},
+		{"sizes", func(c *harness.Config) { c.Sizes = []int{100} }, []string{"sizes: there none; here 100"}},
+		{"texts", func(c *harness.Config) { c.KeepTexts = true }, []string{"texts of a kept: there false; here true", "texts of b kept: there false; here true"}},
 		{"pairs", func(c *harness.Config) { c.Pairs = c.Pairs[:1] },
-			[]string{"pairs: dims-4 -> dims-4, dims-4 -> dims-7, dims-7 -> dims-7, dims-4 -> dims-12, dims-7 -> dims-12, dims-12 -> dims-12 there, dims-4 -> dims-4 here"}},
+			[]string{"pairs: there dims-4 -> dims-4, dims-4 -> dims-7, dims-7 -> dims-7, dims-4 -> dims-12, dims-7 -> dims-12, dims-12 -> dims-12; here dims-4 -> dims-4"}},
 		{"a model", func(c *harness.Config) {
 			c.Models = append(c.Models, harness.Model{Name: "x", Encoder: numbers{dims: 3}})
 		},
-			[]string{"models: dims-4, dims-7, dims-12 there, dims-4, dims-7, dims-12, x here"}},
-		{"files of a model", func(c *harness.Config) { c.Models[1].Encoder = numbers{dims: 6} }, []string{"model dims-7: key: numbers-7 there, numbers-6 here"}},
+			[]string{"models: there dims-4, dims-7, dims-12; here dims-4, dims-7, dims-12, x"}},
+		{"files of a model", func(c *harness.Config) { c.Models[1].Encoder = numbers{dims: 6} }, []string{"model dims-7: key: there numbers-7; here numbers-6"}},
 		{"the runtime", func(c *harness.Config) {
 			c.Models[0].Description = map[string]string{"pooling": "mean", "onnxruntime": "2.0", "prefix": "query:"}
-		}, []string{"model dims-4: onnxruntime: 1.0 there, 2.0 here", "model dims-4: prefix: none there, query: here"}},
+		}, []string{"model dims-4: onnxruntime: there 1.0; here 2.0", "model dims-4: prefix: there none; here query:"}},
 	} {
 		cfg := base()
 		c.change(&cfg)
@@ -106,8 +106,8 @@ func TestDifferencesOfKinds(t *testing.T) {
 		{"transfer over plain", transfer.Differences(ofPlain), []string{"a transfer matrix here, not there"}},
 		{"plain over chain", asPlain.Differences(ofChain), []string{"a chain there, not here"}},
 		{"chain over plain", chain.Differences(ofPlain), []string{"a chain here, not there"}},
-		{"another chain", repeated.Differences(ofChain), []string{"chain: dims-4 -> dims-7 -> dims-12 on shared data there, dims-4 -> dims-7 -> dims-12 -> dims-12 on shared data here"}},
-		{"other data", steps(true, chain.Chain...).Differences(ofChain), []string{"chain: dims-4 -> dims-7 -> dims-12 on shared data there, dims-4 -> dims-7 -> dims-12 on disjoint data here"}},
+		{"another chain", repeated.Differences(ofChain), []string{"chain: there dims-4 -> dims-7 -> dims-12 on shared data; here dims-4 -> dims-7 -> dims-12 -> dims-12 on shared data"}},
+		{"other data", steps(true, chain.Chain...).Differences(ofChain), []string{"chain: there dims-4 -> dims-7 -> dims-12 on shared data; here dims-4 -> dims-7 -> dims-12 on disjoint data"}},
 	} {
 		if !slices.Equal(c.got, c.want) {
 			t.Errorf("%s: %q, want %q", c.name, c.got, c.want)

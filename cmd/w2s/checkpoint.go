@@ -24,6 +24,9 @@ func (a *app) model(ctx context.Context, name string) (harness.Model, error) {
 	if names := onnx.Providers(); !slices.Contains(names, a.provider) {
 		return harness.Model{}, usagef("--provider %q: want one of %s", a.provider, strings.Join(names, ", "))
 	}
+	if a.threads < 0 {
+		return harness.Model{}, usagef("--threads %d: want 1 or more, or 0 for all", a.threads)
+	}
 	ck, err := c.Resolve(ctx, name)
 	if err != nil {
 		return harness.Model{}, nameFault(ctx, c, name, err)

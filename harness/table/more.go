@@ -104,7 +104,9 @@ func Losses(rows []harness.LossRow) *Table {
 		t.Add(r.Task, r.Weak+" → "+r.Strong, r.Treatment, LossName(r.Loss), LossName(r.Against), fmt.Sprint(r.N), fmt.Sprintf("%+.1f", 100*r.Diff),
 			points100(r.Interval), fmt.Sprintf("%.4f", r.P), fmt.Sprintf("%.4f", r.Adjusted))
 	}
-	if len(rows) > 0 {
+	if len(rows) == 0 {
+		t.Notes = []string{"no task, pair and labels with more than one loss: nothing to compare."}
+	} else {
 		t.Notes = []string{fmt.Sprintf("interval: paired bootstrap. p: %s. p adjusted: Holm's correction for the %d comparisons of this table.", rows[0].Test, len(rows))}
 	}
 	return t

@@ -24,13 +24,7 @@ func PGR(rows []harness.Row) *Table {
 	pair := func(r harness.Row) string { return r.Weak + " → " + r.Strong }
 	treatment := func(r harness.Row) string { return r.Treatment }
 	variant := func(r harness.Row) string { return r.Variant }
-	seeds := func(r harness.Row) string {
-		if r.Seeds == 1 {
-			return "1 seed"
-		}
-		return fmt.Sprintf("%d seeds", r.Seeds)
-	}
-
+	seeds := func(r harness.Row) string { return seedCount(r.Seeds) }
 	metric := func(r harness.Row) string { return string(r.Metric) }
 
 	var caption []string
@@ -175,4 +169,11 @@ func letter(i int) string {
 		s = string(rune('a'+(i-1)%26)) + s
 	}
 	return s
+}
+
+func seedCount(n int) string {
+	if n == 1 {
+		return "1 seed"
+	}
+	return fmt.Sprintf("%d seeds", n)
 }

@@ -72,7 +72,7 @@ func Transfer(matrices []harness.TransferMatrix) *Table {
 			return strings.TrimSpace(fmt.Sprintf("%s %s", r.PGR, known(r.PGR.Interval)))
 		})
 	}
-	caption = append(caption, fmt.Sprintf("%d seeds", first.Cells[0][0].Seeds), "test examples: "+strings.Join(sizes, ", "))
+	caption = append(caption, seedCount(first.Cells[0][0].Seeds), "test examples: "+strings.Join(sizes, ", "))
 	t.Caption += "; " + strings.Join(caption, ", ")
 	t.Notes = append([]string{
 		"PGR = (student - weak) / (ceiling - weak), all three trained on the line's task and tested on the column's; with its 95 % interval over test examples.",

@@ -54,6 +54,11 @@ func TestTransfer(t *testing.T) {
 	if several.Rows[4][0] != "student, xent, soft labels" {
 		t.Errorf("%q does not say which labels", several.Rows[4][0])
 	}
+	single := transferMatrix("xent", "soft", true)
+	single.Cells[0][0].Seeds = 1
+	if caption := Transfer([]harness.TransferMatrix{single}).Caption; !strings.Contains(caption, ", 1 seed,") {
+		t.Errorf("caption %q", caption)
+	}
 	if empty := Transfer(nil); len(empty.Rows) != 0 || empty.Caption == "" {
 		t.Errorf("%+v", empty)
 	}

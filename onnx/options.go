@@ -25,9 +25,9 @@ type Options struct {
 	// These change the speed, never a vector.
 	Threads     int // threads that compute; 0 means one a core
 	BatchTokens int // tokens in one batch; 0 means DefaultBatchTokens
-	// RuntimeOnly leaves all products to ONNX Runtime's own kernels. Otherwise those with constant matrices run on the tile
-	// unit of processors that have one (AMX), about twice as fast and no less exact. Of a vector it changes the last bits, as
-	// another processor would.
+	// RuntimeOnly leaves everything to ONNX Runtime's own kernels. Otherwise layers and attention run on the tile unit of
+	// processors that have one (AMX), about twice as fast and no less exact. Of a vector it changes the last bits, as another
+	// processor would.
 	RuntimeOnly bool
 }
 

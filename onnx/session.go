@@ -16,14 +16,14 @@ type sessionOptions struct {
 	threads  int // of one run
 	provider string
 	settings map[string]string
-	tiles    bool // products run on the tile unit, where there is one
+	tiles    bool // layers and attention run on the tile unit, where there is one
 }
 
 // A session is a model in memory. Its run may be called from several goroutines.
 type session struct {
-	s        *ort.DynamicAdvancedSession
-	plan     *plan
-	products *amx.Ops // that the model uses, or nil
+	s    *ort.DynamicAdvancedSession
+	plan *plan
+	ops  *amx.Ops // that the model uses, or nil
 }
 
 // newSession loads the model at path. It takes seconds for large models and cannot be interrupted.
@@ -58,7 +58,7 @@ func newSession(path string, p *plan, o sessionOptions) (*session, error) {
 	defer f.Close()
 	edit, s := p.edit(), &session{plan: p}
 	if o.tiles && amx.Available() {
-		if s.products, err = products(f, &edit, p.values(), options); err != nil {
+		if s.ops, err = tiles(f, &edit, p.values(), options); err != nil {
 			return nil, err
 		}
 	}
@@ -76,8 +76,8 @@ func (s *session) close() error {
 }
 
 func (s *session) free() {
-	if s.products != nil {
-		s.products.Free()
+	if s.ops != nil {
+		s.ops.Free()
 	}
 }
 

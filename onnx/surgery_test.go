@@ -48,10 +48,10 @@ func TestTiles(t *testing.T) {
 		texts := slices.DeleteFunc(readReference(t, dir).Texts, func(s string) bool { return strings.TrimSpace(s) == "" })
 		tiles, plain := openTest(t, rt, dir, Options{}), openTest(t, rt, dir, Options{RuntimeOnly: true})
 		got, want := encodeAll(t, tiles, texts), encodeAll(t, plain, texts)
-		if plain.loading.session.products != nil {
+		if plain.loading.session.ops != nil {
 			t.Errorf("%s: RuntimeOnly is not heeded", dir)
 		}
-		if tiles.loading.session.products != nil {
+		if tiles.loading.session.ops != nil {
 			on++
 		}
 		for i := range want {

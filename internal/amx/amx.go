@@ -1,17 +1,32 @@
-// Package amx multiplies float32 matrices on the tile unit (AMX) that Intel processors have since Sapphire Rapids, about
-// twice as fast as their vector units do, without giving up a bit: a product is made of six products of bfloat16 parts and
-// is as near to the exact one as a product in float32 is, or nearer. [NewOps] makes such products an operator of ONNX
-// Runtime. On other processors and systems [Available] is false and nothing else may be called.
+// Package amx computes what a transformer spends its time on, the products of its layers and its attention, on the tile unit
+// (AMX) that Intel processors have since Sapphire Rapids: about twice as fast as their vector units do, without giving up a
+// bit, since a product of float32 matrices is made of six products of bfloat16 parts and is as near to the exact one as a
+// product in float32 is, or nearer. [NewOps] makes operators of ONNX Runtime of it. On other processors and systems [Available]
+// is false and nothing else may be called.
 package amx
 
 import "fmt"
 
-// Domain and Op name the operator y = f(x·W + b) of a [Layer]. Its input x is float32 of shape [..., k], its output y of shape [..., n]; its
-// only attribute, Index, is a number among the matrices that were given to [NewOps].
+// Domain is that of the operators.
+const Domain = "w2s"
+
+// Linear is the operator y = f(x·W + b) of a [Layer]. Its input x is float32 of shape [..., In], its output y of shape
+// [..., Out]; its only attribute, LinearIndex, is a number among the matrices that were given to [NewOps].
 const (
-	Domain = "w2s"
-	Op     = "Linear"
-	Index  = "index"
+	Linear      = "Linear"
+	LinearIndex = "index"
+)
+
+// Attention is the operator softmax(scale·q·k + masks)·v, all in float32. Its inputs are q and v of shape
+// [batch, heads, tokens, width], k of shape [batch, heads, width, tokens], and up to two masks of shapes that broadcast to
+// [batch, heads, tokens of q, tokens of k]; its output is [batch, tokens, heads, width]. Its attributes are the number
+// AttentionScale and, for each of q, k and v, whether it is [batch, tokens, heads, width] instead: 0 or 1.
+const (
+	Attention        = "Attention"
+	AttentionScale   = "scale"
+	AttentionQTokens = "q_tokens"
+	AttentionKTokens = "k_tokens"
+	AttentionVTokens = "v_tokens"
 )
 
 // A Layer is y = f(x·W + b): x has shape [..., In], y [..., Out].

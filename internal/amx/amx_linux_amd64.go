@@ -61,11 +61,10 @@ func (m *Matrix) Multiply(y, x []float32) error {
 
 func floats(s []float32) *C.float { return (*C.float)(unsafe.Pointer(unsafe.SliceData(s))) }
 
-// Ops are the products of one session of ONNX Runtime.
+// Ops are the operators of one session of ONNX Runtime.
 type Ops struct{ o *C.w2s_ops }
 
-// NewOps adds the operator [Op] with the given matrices to options, an OrtSessionOptions of the ONNX Runtime library at that
-// path. It takes the matrices over, those of a failed call too. Sessions that are made with the options must be destroyed
+// NewOps adds the operators, with the given matrices, to options, an OrtSessionOptions of the ONNX Runtime library at that path. It takes the matrices over, those of a failed call too. Sessions that are made with the options must be destroyed
 // before the Ops are.
 func NewOps(library string, options unsafe.Pointer, matrices []*Matrix) (*Ops, error) {
 	path := C.CString(library)
@@ -85,7 +84,7 @@ func NewOps(library string, options unsafe.Pointer, matrices []*Matrix) (*Ops, e
 	return &Ops{o}, nil
 }
 
-// Free gives operator and matrices back.
+// Free gives operators and matrices back.
 func (o *Ops) Free() {
 	C.w2s_ops_free(o.o)
 	o.o = nil

@@ -24,7 +24,7 @@ func (*Matrix) Free() {}
 // Multiply always fails here.
 func (*Matrix) Multiply(_, _ []float32) error { return errNone }
 
-// Ops are the products of one session of ONNX Runtime.
+// Ops are the operators of one session of ONNX Runtime.
 type Ops struct{}
 
 // NewOps always fails here.

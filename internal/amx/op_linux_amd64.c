@@ -2,6 +2,7 @@
 // onnxruntime_c_api.h and only ever grow at their end, so that the few entries used here can be declared here. (A test
 // compares them with that header.)
 #include "op.h"
+#include "attention.h"
 
 #include <dlfcn.h>
 #include <pthread.h>
@@ -22,7 +23,9 @@ enum {
 	GetDimensionsCount = 61,
 	GetDimensions = 62,
 	GetTensorTypeAndShape = 65,
+	KernelInfoGetAttribute_float = 85,
 	KernelInfoGetAttribute_int64 = 86,
+	KernelContext_GetInputCount = 88,
 	KernelContext_GetInput = 90,
 	KernelContext_GetOutput = 91,
 	ReleaseStatus = 93,
@@ -69,17 +72,18 @@ struct operator {
 	int (*GetEndVersion)(const operator *);
 };
 
-enum { float32 = 1, required = 0, default_memory = 0, invalid_argument = 2, most_dimensions = 16 };
+enum { float32 = 1, required = 0, optional = 1, default_memory = 0, invalid_argument = 2, most_dimensions = 16 };
 
-// A scratch is memory of a product that runs now, or one that ran.
+// A scratch is memory of an operator that runs now, or one that ran.
 typedef struct scratch scratch;
 struct scratch {
 	scratch *next;
+	size_t size;
 	void *memory;
 };
 
 struct w2s_ops {
-	operator op; // first: the runtime hands out its address
+	operator linear, attention;
 	const function *api;
 	void *library, *domain;
 	w2s_matrix **matrices;
@@ -88,25 +92,27 @@ struct w2s_ops {
 	scratch *idle;
 };
 
-// A kernel is one operator of the graph.
-typedef struct {
-	w2s_ops *ops;
-	const w2s_matrix *matrix;
-} kernel;
-
 static status *fail(const w2s_ops *o, const char *text) {
 	return call(o->api, CreateStatus, (int, const char *), invalid_argument, text);
 }
 
-static scratch *take(w2s_ops *o) {
+static void drop(scratch *s) {
+	if (s) free(s->memory);
+	free(s);
+}
+
+// take returns memory of that size at least, or NULL.
+static scratch *take(w2s_ops *o, size_t size) {
 	pthread_mutex_lock(&o->lock);
 	scratch *s = o->idle;
 	if (s) o->idle = s->next;
 	pthread_mutex_unlock(&o->lock);
-	if (s) return s;
+	if (s && s->size >= size) return s;
+	drop(s);
 	if (!(s = calloc(1, sizeof *s))) return NULL;
-	if ((s->memory = aligned_alloc(64, w2s_matrix_scratch()))) return s;
-	free(s);
+	s->size = (size + 63) & ~(size_t)63;
+	if ((s->memory = aligned_alloc(64, s->size))) return s;
+	drop(s);
 	return NULL;
 }
 
@@ -117,58 +123,178 @@ static void give(w2s_ops *o, scratch *s) {
 	pthread_mutex_unlock(&o->lock);
 }
 
-static const char *name(const operator *op) { return "Linear"; }
-static const char *provider(const operator *op) { return NULL; }
-static int type(const operator *op, size_t i) { return float32; }
-static size_t one(const operator *op) { return 1; }
-static int characteristic(const operator *op, size_t i) { return required; }
-static int memory(const operator *op, size_t i) { return default_memory; }
-static int yes(const operator *op) { return 1; }
-static int latest(const operator *op) { return INT32_MAX; }
+// A tensor is an input: its numbers and its shape.
+typedef struct {
+	float *data;
+	int64_t dims[most_dimensions];
+	size_t rank;
+} tensor;
 
-static status *create(const operator *op, const void *api, const void *info, void **made) {
-	w2s_ops *o = (w2s_ops *)op;
-	int64_t index = -1;
-	status *s = call(o->api, KernelInfoGetAttribute_int64, (const void *, const char *, int64_t *), info, "index", &index);
+static status *input(const w2s_ops *o, const void *context, size_t i, tensor *t) {
+	void *value, *info, *data;
+	status *s = call(o->api, KernelContext_GetInput, (const void *, size_t, void **), context, i, &value);
+	if (!s) s = call(o->api, GetTensorMutableData, (void *, void **), value, &data);
+	if (!s) s = call(o->api, GetTensorTypeAndShape, (const void *, void **), value, &info);
 	if (s) return s;
-	if (index < 0 || (uint64_t)index >= o->count) return fail(o, "w2s:Linear names a matrix that is not there");
-	kernel *k = malloc(sizeof *k);
-	if (!k) return fail(o, "w2s:Linear: no memory");
-	*k = (kernel){o, o->matrices[index]};
-	*made = k;
-	return NULL;
-}
-
-// dimensions reads the shape of an input.
-static status *dimensions(const w2s_ops *o, const void *value, int64_t dims[most_dimensions], size_t *rank) {
-	void *info;
-	status *s = call(o->api, GetTensorTypeAndShape, (const void *, void **), value, &info);
-	if (s) return s;
-	s = call(o->api, GetDimensionsCount, (const void *, size_t *), info, rank);
-	if (!s && (*rank < 1 || *rank > most_dimensions)) s = fail(o, "w2s:Linear: its input has no dimension, or too many");
-	if (!s) s = call(o->api, GetDimensions, (const void *, int64_t *, size_t), info, dims, *rank);
+	t->data = data;
+	s = call(o->api, GetDimensionsCount, (const void *, size_t *), info, &t->rank);
+	if (!s && t->rank > most_dimensions) s = fail(o, "w2s: an input has too many dimensions");
+	if (!s) s = call(o->api, GetDimensions, (const void *, int64_t *, size_t), info, t->dims, t->rank);
 	release(o->api, ReleaseTensorTypeAndShapeInfo, info);
 	return s;
 }
 
-static status *compute(void *self, void *context) {
-	const kernel *k = self;
-	w2s_ops *o = k->ops;
-	void *in, *out, *x, *y;
-	int64_t dims[most_dimensions], rows = 1;
-	size_t rank;
-	status *s = call(o->api, KernelContext_GetInput, (const void *, size_t, void **), context, 0, &in);
-	if (s || (s = dimensions(o, in, dims, &rank))) return s;
-	if (dims[rank - 1] != w2s_matrix_k(k->matrix)) return fail(o, "w2s:Linear: the last dimension of its input is not the matrix's first");
-	for (size_t i = 0; i + 1 < rank; i++) rows *= dims[i];
-	dims[rank - 1] = w2s_matrix_n(k->matrix);
-	if ((s = call(o->api, KernelContext_GetOutput, (void *, size_t, const int64_t *, size_t, void **), context, 0, dims, rank, &out)) ||
-	    (s = call(o->api, GetTensorMutableData, (void *, void **), in, &x)) ||
-	    (s = call(o->api, GetTensorMutableData, (void *, void **), out, &y)))
-		return s;
-	scratch *m = take(o);
+static status *output(const w2s_ops *o, void *context, const int64_t *dims, size_t rank, float **y) {
+	void *value, *data;
+	status *s = call(o->api, KernelContext_GetOutput, (void *, size_t, const int64_t *, size_t, void **), context, 0, dims, rank, &value);
+	if (!s) s = call(o->api, GetTensorMutableData, (void *, void **), value, &data);
+	if (!s) *y = data;
+	return s;
+}
+
+static const char *provider(const operator *op) { return NULL; }
+static int type(const operator *op, size_t i) { return float32; }
+static size_t one(const operator *op) { return 1; }
+static int needed(const operator *op, size_t i) { return required; }
+static int memory_type(const operator *op, size_t i) { return default_memory; }
+static int yes(const operator *op) { return 1; }
+static int latest(const operator *op) { return INT32_MAX; }
+
+// Linear
+
+typedef struct {
+	w2s_ops *ops;
+	const w2s_matrix *matrix;
+} linear;
+
+static const char *linear_name(const operator *op) { return "Linear"; }
+
+static status *linear_create(const operator *op, const void *api, const void *info, void **made) {
+	w2s_ops *o = (w2s_ops *)((char *)op - offsetof(w2s_ops, linear));
+	int64_t index = -1;
+	status *s = call(o->api, KernelInfoGetAttribute_int64, (const void *, const char *, int64_t *), info, "index", &index);
+	if (s) return s;
+	if (index < 0 || (uint64_t)index >= o->count) return fail(o, "w2s:Linear names a matrix that is not there");
+	linear *l = malloc(sizeof *l);
+	if (!l) return fail(o, "w2s:Linear: no memory");
+	*l = (linear){o, o->matrices[index]};
+	*made = l;
+	return NULL;
+}
+
+static status *linear_compute(void *self, void *context) {
+	const linear *l = self;
+	w2s_ops *o = l->ops;
+	tensor x;
+	float *y;
+	status *s = input(o, context, 0, &x);
+	if (s) return s;
+	if (x.rank < 1 || x.dims[x.rank - 1] != w2s_matrix_k(l->matrix)) return fail(o, "w2s:Linear: the last dimension of its input is not the matrix's first");
+	int64_t rows = 1;
+	for (size_t i = 0; i + 1 < x.rank; i++) rows *= x.dims[i];
+	x.dims[x.rank - 1] = w2s_matrix_n(l->matrix);
+	if ((s = output(o, context, x.dims, x.rank, &y))) return s;
+	scratch *m = take(o, w2s_matrix_scratch());
 	if (!m) return fail(o, "w2s:Linear: no memory");
-	w2s_matrix_multiply(k->matrix, x, rows, y, m->memory);
+	w2s_matrix_multiply(l->matrix, x.data, rows, y, m->memory);
+	give(o, m);
+	return NULL;
+}
+
+// Attention
+
+typedef struct {
+	w2s_ops *ops;
+	float scale;
+	int64_t q_tokens, k_tokens, v_tokens;
+} attention;
+
+static const char *attention_name(const operator *op) { return "Attention"; }
+static size_t attention_inputs(const operator *op) { return 3 + w2s_most_masks; }
+static int attention_needs(const operator *op, size_t i) { return i < 3 ? required : optional; }
+
+static status *attention_create(const operator *op, const void *api, const void *info, void **made) {
+	w2s_ops *o = (w2s_ops *)((char *)op - offsetof(w2s_ops, attention));
+	attention a = {o};
+	const struct {
+		const char *name;
+		int64_t *to;
+	} numbers[] = {{"q_tokens", &a.q_tokens}, {"k_tokens", &a.k_tokens}, {"v_tokens", &a.v_tokens}};
+	status *s = call(o->api, KernelInfoGetAttribute_float, (const void *, const char *, float *), info, "scale", &a.scale);
+	for (int i = 0; i < 3 && !s; i++)
+		s = call(o->api, KernelInfoGetAttribute_int64, (const void *, const char *, int64_t *), info, numbers[i].name, numbers[i].to);
+	if (s) return s;
+	attention *kept = malloc(sizeof *kept);
+	if (!kept) return fail(o, "w2s:Attention: no memory");
+	*kept = a;
+	*made = kept;
+	return NULL;
+}
+
+// axes are the sizes and strides of a tensor of four axes in the order batch, head, token, number. An axis of one number has
+// stride 0, so that it may stand for many.
+typedef struct {
+	int64_t size[4], stride[4];
+} axes;
+
+static axes ordered(const tensor *t, const int order[4]) {
+	int64_t stride[4] = {0, 0, 0, 1};
+	for (int i = 2; i >= 0; i--) stride[i] = stride[i + 1] * t->dims[i + 1];
+	axes a;
+	for (int i = 0; i < 4; i++) {
+		a.size[i] = t->dims[order[i]];
+		a.stride[i] = a.size[i] == 1 ? 0 : stride[order[i]];
+	}
+	return a;
+}
+
+// mask takes a tensor whose shape broadcasts to [batch, heads, rows, tokens].
+static int mask(w2s_attention *a, int i, const tensor *t) {
+	const int64_t want[4] = {a->batch, a->heads, a->rows, a->tokens};
+	if (t->rank > 4) return 0;
+	int64_t stride = 1;
+	for (int to = 3, from = (int)t->rank - 1; to >= 0; to--, from--) {
+		const int64_t size = from < 0 ? 1 : t->dims[from];
+		if (size != 1 && size != want[to]) return 0;
+		a->mask_stride[i][to] = size == 1 ? 0 : stride;
+		stride *= size;
+	}
+	a->mask[i] = t->data;
+	return 1;
+}
+
+static status *attention_compute(void *self, void *context) {
+	static const int as_is[4] = {0, 1, 2, 3}, tokens_first[4] = {0, 2, 1, 3}, numbers_first[4] = {0, 1, 3, 2};
+	const attention *op = self;
+	w2s_ops *o = op->ops;
+	tensor t[3 + w2s_most_masks];
+	size_t count;
+	status *s = call(o->api, KernelContext_GetInputCount, (const void *, size_t *), context, &count);
+	for (size_t i = 0; !s && i < count; i++) {
+		s = input(o, context, i, &t[i]);
+		if (!s && i < 3 && t[i].rank != 4) s = fail(o, "w2s:Attention: q, k and v need four dimensions");
+	}
+	if (s) return s;
+	const axes q = ordered(&t[0], op->q_tokens ? tokens_first : as_is), k = ordered(&t[1], op->k_tokens ? tokens_first : numbers_first);
+	const axes v = ordered(&t[2], op->v_tokens ? tokens_first : as_is);
+	w2s_attention a = {
+		.batch = q.size[0], .heads = q.size[1], .rows = q.size[2], .tokens = k.size[2], .width = q.size[3], .out_width = v.size[3],
+		.scale = op->scale, .q = t[0].data, .k = t[1].data, .v = t[2].data,
+		.q_batch = q.stride[0], .q_head = q.stride[1], .q_row = q.stride[2],
+		.k_batch = k.stride[0], .k_head = k.stride[1], .k_token = op->k_tokens ? k.stride[2] : 1, .k_number = op->k_tokens ? 1 : k.stride[3],
+		.v_batch = v.stride[0], .v_head = v.stride[1], .v_token = v.stride[2],
+	};
+	for (int i = 0; i < 2; i++)
+		if ((k.size[i] != q.size[i] && k.size[i] != 1) || (v.size[i] != q.size[i] && v.size[i] != 1)) return fail(o, "w2s:Attention: q, k and v differ in batch or heads");
+	if (k.size[3] != a.width || v.size[2] != a.tokens) return fail(o, "w2s:Attention: q, k and v do not fit together");
+	for (size_t i = 3; i < count; i++)
+		if (!mask(&a, (int)i - 3, &t[i])) return fail(o, "w2s:Attention: a mask does not fit");
+	const int64_t dims[4] = {a.batch, a.rows, a.heads, a.out_width};
+	if ((s = output(o, context, dims, 4, &a.out))) return s;
+	a.out_head = a.out_width, a.out_row = a.heads * a.out_width, a.out_batch = a.rows * a.out_row;
+	scratch *m = take(o, w2s_attention_scratch(&a));
+	if (!m) return fail(o, "w2s:Attention: no memory");
+	w2s_attention_compute(&a, m->memory);
 	give(o, m);
 	return NULL;
 }
@@ -196,15 +322,18 @@ w2s_ops *w2s_ops_new(const char *library, void *options, w2s_matrix **matrices, 
 	}
 	pthread_mutex_init(&o->lock, NULL);
 	o->matrices = memcpy(copy, matrices, count * sizeof *copy);
-	o->op = (operator){version, create_old, name, provider, type, one, type, one, compute_old, free, characteristic, characteristic,
-		memory, yes, yes, yes, yes, create, compute, NULL, yes, latest};
+	o->linear = (operator){version, create_old, linear_name, provider, type, one, type, one, compute_old, free, needed, needed,
+		memory_type, yes, yes, yes, yes, linear_create, linear_compute, NULL, yes, latest};
+	o->attention = (operator){version, create_old, attention_name, provider, type, attention_inputs, type, one, compute_old, free,
+		attention_needs, needed, memory_type, yes, yes, yes, yes, attention_create, attention_compute, NULL, yes, latest};
 	// It is loaded already: this only counts it once more.
 	const api_base *(*base)(void) = NULL;
 	if ((o->library = dlopen(library, RTLD_NOW | RTLD_LOCAL))) base = (const api_base *(*)(void))dlsym(o->library, "OrtGetApiBase");
 	if (!base || !(o->api = base()->GetApi(version))) {
 		snprintf(fault, room, "%s is not a library of ONNX Runtime that can be extended", library);
 	} else if (accept(o->api, call(o->api, CreateCustomOpDomain, (const char *, void **), "w2s", &o->domain), fault, room) &&
-	           accept(o->api, call(o->api, CustomOpDomain_Add, (void *, const operator *), o->domain, &o->op), fault, room) &&
+	           accept(o->api, call(o->api, CustomOpDomain_Add, (void *, const operator *), o->domain, &o->linear), fault, room) &&
+	           accept(o->api, call(o->api, CustomOpDomain_Add, (void *, const operator *), o->domain, &o->attention), fault, room) &&
 	           accept(o->api, call(o->api, AddCustomOpDomain, (void *, void *), options, o->domain), fault, room)) {
 		o->count = count; // now they are its own
 		return o;
@@ -218,11 +347,9 @@ void w2s_ops_free(w2s_ops *o) {
 	if (o->library) dlclose(o->library);
 	for (size_t i = 0; i < o->count; i++) w2s_matrix_free(o->matrices[i]);
 	free(o->matrices);
-	for (scratch *s = o->idle; s;) {
-		scratch *next = s->next;
-		free(s->memory);
-		free(s);
-		s = next;
+	for (scratch *s = o->idle, *next; s; s = next) {
+		next = s->next;
+		drop(s);
 	}
 	pthread_mutex_destroy(&o->lock);
 	free(o);

@@ -48,13 +48,18 @@ func (w *walker) erfGELU(z string, first, second *graphNode, users map[string][]
 	return []*graphNode{first, erf, add, product, half}, w.scales(half, product.Outputs[0], 0.5)
 }
 
-// follower returns the only node that uses the output of n, if it is that operator.
-func follower(n *graphNode, op string, inputs int, users map[string][]*graphNode) *graphNode {
-	if n == nil {
+// only returns the node that uses the output of n, if it is the only one.
+func only(n *graphNode, users map[string][]*graphNode) *graphNode {
+	if n == nil || len(n.Outputs) != 1 || len(users[n.Outputs[0]]) != 1 {
 		return nil
 	}
-	if next := users[n.Outputs[0]]; len(next) == 1 && next[0].standard(op, inputs) {
-		return next[0]
+	return users[n.Outputs[0]][0]
+}
+
+// follower is only where that is a certain operator, and nil otherwise.
+func follower(n *graphNode, op string, inputs int, users map[string][]*graphNode) *graphNode {
+	if next := only(n, users); next.standard(op, inputs) {
+		return next
 	}
 	return nil
 }

@@ -48,7 +48,9 @@ type graphNode struct {
 	Node
 	at             int64 // where its message begins in the file
 	transA, transB bool
-	approximate    bool // a Gelu that is not the exact one
+	approximate    bool   // a Gelu that is not the exact one
+	axis           *int64 // where it is given
+	to             DataType
 	alpha, beta    float32
 	perm           []int64
 }
@@ -396,6 +398,10 @@ func (p *parser) attribute(f *field, n *graphNode, held **Initializer, depth int
 		n.alpha = math.Float32frombits(uint32(real))
 	case "beta":
 		n.beta = math.Float32frombits(uint32(real))
+	case "axis":
+		n.axis = &integer
+	case "to":
+		n.to = DataType(integer)
 	case "approximate":
 		n.approximate = text != "none"
 	case "perm":

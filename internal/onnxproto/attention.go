@@ -75,6 +75,11 @@ func (w *walker) attention(product *graphNode, users map[string][]*graphNode) (A
 	if !sum.standard("MatMul", 2) || sum.Inputs[0] != softmax.Outputs[0] {
 		return a, false
 	}
+	for _, right := range []string{product.Inputs[1], sum.Inputs[1]} {
+		if _, constant := w.constant(right); constant {
+			return a, false // that is a [Linear]
+		}
+	}
 	n = sum
 	out := step()
 	if !out.standard("Transpose", 1) || !slices.Equal(out.perm, headsLast) {

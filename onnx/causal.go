@@ -35,9 +35,12 @@ func (c *cache) close() {
 
 // planCausal plans to take the last hidden state, the logits, and where there is one the cache.
 func planCausal(f *onnxproto.File) (*plan, error) {
-	p, err := planModel(f, lastHidden)
+	p, err := planModel(f, lastHidden, true)
 	if err != nil {
 		return nil, err
+	}
+	if p.head {
+		return nil, fmt.Errorf("a layer lies between its last hidden state and its logits, as in fill-mask models, which do not write")
 	}
 	logits, ok := f.Output("logits")
 	if !ok || len(logits.Dims) != 3 || logits.Dims[2].Size < 1 || logits.Dims[2].Size > maxWidth {

@@ -1,16 +1,16 @@
 package onnx
 
 import (
-	"encoding/json"
+	"cmp"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/language"
 
 	"w2s/internal/onnxproto"
 )
@@ -21,6 +21,7 @@ type Description struct {
 	Format    int     `json:"format"` // of w2s.json: 1
 	Name      string  `json:"name"`
 	Family    string  `json:"family"`               // such as bert, llama, static
+	File      string  `json:"model,omitempty"`      // of the ONNX file: a path in the folder; "" is for model.onnx, or the only one
 	Output    string  `json:"output"`               // of the model
 	Pooling   Pooling `json:"pooling"`              // how token vectors become one
 	MaxTokens int     `json:"max_tokens"`           // longest input, special tokens included; 0 means no limit
@@ -46,6 +47,8 @@ type Checkpoint struct {
 	Tokenizer string            // path of tokenizer.json
 	Width     int               // length of the output's vectors; 0 where no file says
 	Digests   map[string]string // sha256 of the files above by base name, once the checkpoint is opened
+	LowerCase bool              // texts are put in lower case before they are tokenized (do_lower_case)
+	LeftOut   []string          // modules of sentence-transformers that are not computed, such as Normalize
 	Quantised bool              // the model computes 8-bit scales over a whole batch, so that texts are run one at a time
 
 	plan   *plan
@@ -75,11 +78,11 @@ func readCheckpoint(dir string, o Options) (*Checkpoint, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	model, err := findModel(dir, o.Model)
+	files, err := readConfigs(dir)
 	if err != nil {
 		return nil, err
 	}
-	files, err := readConfigs(dir)
+	model, err := findModel(dir, cmp.Or(o.Model, files.w2s.File))
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +98,7 @@ func readCheckpoint(dir string, o Options) (*Checkpoint, error) {
 	if o.Output != "" {
 		c.Output = o.Output
 	}
-	if c.plan, err = planModel(f, c.Output); err != nil {
+	if c.plan, err = planModel(f, c.Output, files.model.causal()); err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Base(model), err)
 	}
 	c.Quantised = c.plan.single
@@ -136,7 +139,7 @@ func findModel(dir, name string) (string, error) {
 	case 1:
 		return filepath.Join(dir, filepath.FromSlash(found[0])), nil
 	default:
-		return "", fmt.Errorf("no model.onnx, but %s (name one of them)", strings.Join(found, ", "))
+		return "", fmt.Errorf("no model.onnx, but %s (name one of them as \"model\" in w2s.json)", strings.Join(found, ", "))
 	}
 }
 
@@ -155,94 +158,6 @@ func modelFiles(dir string) []string {
 		}
 	}
 	return found
-}
-
-// configs are the JSON files of a checkpoint, those that are absent left zero.
-type configs struct {
-	w2s    Description
-	w2sSet map[string]json.RawMessage // which fields w2s.json gives
-	model  modelConfig                // config.json
-	tokens tokenizerConfig            // tokenizer_config.json
-	bert   struct {
-		MaxSeqLength int `json:"max_seq_length"`
-	} // sentence_bert_config.json
-	pooling poolingConfig           // 1_Pooling/config.json
-	modules []struct{ Type string } // modules.json
-	prompts struct {
-		Prompts           map[string]string
-		DefaultPromptName *string `json:"default_prompt_name"`
-	} // config_sentence_transformers.json
-}
-
-type modelConfig struct {
-	ModelType     string `json:"model_type"`
-	Architectures []string
-	HiddenSize    int             `json:"hidden_size"`
-	NEmbd         int             `json:"n_embd"`
-	DModel        int             `json:"d_model"`
-	Dim           int             `json:"dim"`
-	MaxPositions  int             `json:"max_position_embeddings"`
-	NPositions    int             `json:"n_positions"`
-	PadTokenID    json.RawMessage `json:"pad_token_id"` // a number, a list or null
-}
-
-type tokenizerConfig struct {
-	ModelMaxLength float64 `json:"model_max_length"` // 1e30 where there is no limit
-	PaddingSide    string  `json:"padding_side"`
-	TruncationSide string  `json:"truncation_side"`
-}
-
-type poolingConfig struct {
-	Mode          string `json:"pooling_mode"`
-	CLS           bool   `json:"pooling_mode_cls_token"`
-	Mean          bool   `json:"pooling_mode_mean_tokens"`
-	Last          bool   `json:"pooling_mode_lasttoken"`
-	Max           bool   `json:"pooling_mode_max_tokens"`
-	MeanSqrt      bool   `json:"pooling_mode_mean_sqrt_len_tokens"`
-	Weighted      bool   `json:"pooling_mode_weightedmean_tokens"`
-	IncludePrompt *bool  `json:"include_prompt"`
-}
-
-func readConfigs(dir string) (*configs, error) {
-	c := &configs{}
-	var errs []error
-	for _, f := range []struct {
-		name string
-		into any
-	}{
-		{"w2s.json", &c.w2s}, {"w2s.json", &c.w2sSet}, {"config.json", &c.model}, {"tokenizer_config.json", &c.tokens},
-		{"sentence_bert_config.json", &c.bert}, {"1_Pooling/config.json", &c.pooling}, {"modules.json", &c.modules},
-		{"config_sentence_transformers.json", &c.prompts},
-	} {
-		errs = append(errs, readConfig(filepath.Join(dir, filepath.FromSlash(f.name)), f.into))
-	}
-	if c.w2sSet != nil && c.w2s.Format != 1 {
-		errs = append(errs, fmt.Errorf("w2s.json: format %d is not known, only 1 is", c.w2s.Format))
-	}
-	return c, errors.Join(errs...)
-}
-
-// readConfig reads a JSON file that may be absent.
-func readConfig(path string, into any) error {
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
-	if err != nil {
-		return err
-	}
-	if len(data) > maxConfig {
-		return fmt.Errorf("%s: more than %d bytes", path, maxConfig)
-	}
-	if err := json.Unmarshal(data, into); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	return nil
 }
 
 // complete fills what w2s.json leaves out; options come before everything.
@@ -266,40 +181,27 @@ func (c *Checkpoint) complete(f *onnxproto.File, files *configs, o Options) erro
 		c.Width = files.model.width()
 	}
 	var err error
+	byHand := o.Pooling != "" || c.Pooling != ""
 	if c.Pooling, err = first(o.Pooling, c.Pooling, func() (Pooling, error) { return files.poolingOf(c.plan) }); err != nil {
 		return err
 	}
 	if err := c.checkPooling(o.Pooling); err != nil {
 		return err
 	}
-	if _, given := files.w2sSet["prefix"]; !given {
-		c.Prefix = files.prefix()
-	}
-	if o.Prefix != nil {
-		c.Prefix = *o.Prefix
-	}
-	if c.Prefix != "" && files.pooling.IncludePrompt != nil && !*files.pooling.IncludePrompt && !c.plan.pooled() {
-		return errors.New("1_Pooling/config.json leaves the prefix out of the mean, which is not supported (set an empty prefix)")
-	}
 	if o.Normalize != nil {
 		c.Normalize = *o.Normalize
 	}
-	if _, given := files.w2sSet["max_tokens"]; !given {
-		if c.MaxTokens, err = files.maxTokens(f, c.Tokenizer); err != nil {
+	if !c.plan.pooled() {
+		if c.LeftOut, err = files.sentence.leftOut(byHand); err != nil {
 			return err
 		}
+		c.LeftOut = slices.DeleteFunc(c.LeftOut, func(kind string) bool { return kind == "Normalize" && c.Normalize })
 	}
-	if o.MaxTokens > 0 {
-		c.MaxTokens = o.MaxTokens
+	if err := c.completeTexts(files, o); err != nil {
+		return err
 	}
-	if c.plan.cols > 0 && (c.MaxTokens == 0 || c.MaxTokens > c.plan.cols) {
-		c.MaxTokens = c.plan.cols
-	}
-	if c.MaxTokens < 0 {
-		return fmt.Errorf("longest input of %d tokens", c.MaxTokens)
-	}
-	if rows := positionRows(f); rows > 0 && c.MaxTokens > rows {
-		return fmt.Errorf("longest input of %d tokens, but the model has %d positions", c.MaxTokens, rows)
+	if err := c.completeLength(f.Positions(), files, o); err != nil {
+		return err
 	}
 	if c.Cut == "" {
 		c.Cut = files.tokens.TruncationSide
@@ -309,6 +211,60 @@ func (c *Checkpoint) complete(f *onnxproto.File, files *configs, o Options) erro
 	}
 	c.pad = padding{id: files.model.padID(), left: files.tokens.PaddingSide == "left"}
 	return c.planSharing(f)
+}
+
+// completeTexts fills in what is done to a text before it is tokenized.
+func (c *Checkpoint) completeTexts(files *configs, o Options) error {
+	_, given := files.w2sSet["prefix"]
+	switch {
+	case o.Prefix != nil:
+		c.Prefix = *o.Prefix
+	case !given:
+		var err error
+		if c.Prefix, err = files.sentence.prefix(); err != nil {
+			return err
+		}
+	}
+	if include := files.sentence.pooling.IncludePrompt; c.Prefix != "" && include != nil && !*include && !c.plan.pooled() {
+		return fmt.Errorf("%s leaves the prefix out of the mean, which is not supported (set an empty prefix)", files.sentence.poolingFile)
+	}
+	c.LowerCase = files.sentence.bert.LowerCase
+	return nil
+}
+
+// completeLength fills in the longest input. What the files give is cut to the size of the position table in the graph,
+// what is asked for must fit.
+func (c *Checkpoint) completeLength(positions int, files *configs, o Options) error {
+	if _, given := files.w2sSet["max_tokens"]; !given {
+		var err error
+		if c.MaxTokens, err = files.maxTokens(positions, c.Tokenizer); err != nil {
+			return err
+		}
+	}
+	if o.MaxTokens > 0 {
+		c.MaxTokens = o.MaxTokens
+	}
+	if c.plan.cols > 0 && (c.MaxTokens == 0 || c.MaxTokens > c.plan.cols) {
+		c.MaxTokens = c.plan.cols
+	}
+	switch {
+	case c.MaxTokens < 0:
+		return fmt.Errorf("longest input of %d tokens", c.MaxTokens)
+	case positions > 0 && c.MaxTokens > positions:
+		return fmt.Errorf("longest input of %d tokens, but the model has %d positions", c.MaxTokens, positions)
+	case c.MaxTokens == 0:
+		c.MaxTokens = positions
+	}
+	return nil
+}
+
+// Text is what is tokenized of a text: the prefix before it, in lower case where the checkpoint was trained so.
+func (c *Checkpoint) Text(text string) string {
+	text = c.Prefix + text
+	if c.LowerCase {
+		return cases.Lower(language.Und).String(text) // as Python's lower, the final sigma included
+	}
+	return text
 }
 
 // checkPooling settles the pooling of a model that gives one vector a text, and refuses one that does not fit.
@@ -337,117 +293,4 @@ func first(a, b Pooling, otherwise func() (Pooling, error)) (Pooling, error) {
 		return b, nil
 	}
 	return otherwise()
-}
-
-// poolingOf is the pooling that the checkpoint's own files name; else the last token for models that read from left to
-// right, the mean for all others.
-func (c *configs) poolingOf(p *plan) (Pooling, error) {
-	q := c.pooling
-	named := map[Pooling]bool{PoolMean: q.Mean, PoolCLS: q.CLS, PoolLast: q.Last,
-		"max": q.Max, "mean_sqrt_len": q.MeanSqrt, "weightedmean": q.Weighted}
-	if q.Mode != "" {
-		named = map[Pooling]bool{Pooling(strings.Replace(q.Mode, "lasttoken", string(PoolLast), 1)): true}
-	}
-	var modes []string
-	for mode, on := range named {
-		if on {
-			modes = append(modes, string(mode))
-		}
-	}
-	slices.Sort(modes)
-	switch {
-	case len(modes) == 1 && Pooling(modes[0]).check() == nil:
-		return Pooling(modes[0]), nil
-	case p.pooled():
-		return PoolNone, nil
-	case len(modes) > 0:
-		return "", fmt.Errorf("1_Pooling/config.json: pooling %s is not supported (choose mean, cls or last)", strings.Join(modes, " with "))
-	case p.has(pastState), c.model.causal():
-		return PoolLast, nil
-	}
-	return PoolMean, nil
-}
-
-// causal says whether the model reads from left to right, so that only its last token has seen the whole text.
-func (m modelConfig) causal() bool {
-	if slices.ContainsFunc(m.Architectures, func(a string) bool {
-		return strings.HasSuffix(a, "ForCausalLM") || strings.HasSuffix(a, "GPT2LMHeadModel")
-	}) {
-		return true
-	}
-	return slices.Contains([]string{"gpt2", "gpt_neo", "gpt_neox", "gptj", "opt", "bloom", "llama", "mistral", "mixtral", "qwen2", "qwen3",
-		"phi", "phi3", "gemma", "gemma2", "gemma3_text", "olmo", "olmo2", "smollm3", "stablelm", "falcon", "granite"}, m.ModelType)
-}
-
-// width is the length of a hidden state, 0 where config.json does not say.
-func (m modelConfig) width() int {
-	for _, n := range []int{m.HiddenSize, m.NEmbd, m.DModel, m.Dim} {
-		if n > 0 && n <= maxWidth {
-			return n
-		}
-	}
-	return 0
-}
-
-func (m modelConfig) padID() int64 {
-	var id int64
-	if json.Unmarshal(m.PadTokenID, &id) != nil || id < 0 {
-		return 0 // null or a list: any token will do, the mask leaves it out
-	}
-	return id
-}
-
-// prefix is the prompt that sentence-transformers would put before a text.
-func (c *configs) prefix() string {
-	if name := c.prompts.DefaultPromptName; name != nil {
-		return c.prompts.Prompts[*name]
-	}
-	return ""
-}
-
-// maxTokens is the longest input: what sentence-transformers cuts at; else the smaller of what the tokenizer and the
-// model allow, where the rows of the position table in the graph stand in for config.json; else where the tokenizer.json
-// cuts; 0 where no file says.
-func (c *configs) maxTokens(f *onnxproto.File, tokenizer string) (int, error) {
-	if c.bert.MaxSeqLength > 0 {
-		return c.bert.MaxSeqLength, nil
-	}
-	longest := math.MaxInt
-	if n := c.tokens.ModelMaxLength; n >= 1 && n < 1e9 {
-		longest = int(n)
-	}
-	table := max(c.model.MaxPositions, c.model.NPositions)
-	if table == 0 {
-		table = positionRows(f)
-	}
-	if slices.Contains([]string{"roberta", "xlm-roberta", "camembert", "mpnet", "longformer", "xlm-roberta-xl"}, c.model.ModelType) {
-		table -= int(c.model.padID()) + 1 // positions are counted from the padding id on
-	}
-	if table > 0 {
-		longest = min(longest, table)
-	}
-	if longest < math.MaxInt {
-		return longest, nil
-	}
-	var file struct {
-		Truncation *struct {
-			MaxLength int `json:"max_length"`
-		}
-	}
-	if err := readConfig(tokenizer, &file); err != nil || file.Truncation == nil {
-		return 0, err
-	}
-	return max(0, file.Truncation.MaxLength), nil
-}
-
-// positionRows is the size of a learned position table, 0 where the graph shows none.
-func positionRows(f *onnxproto.File) int {
-	for _, t := range f.Initializers {
-		name := strings.ToLower(t.Name)
-		if len(t.Dims) == 2 && t.Dims[0] > 1 && t.Dims[0] < 1<<20 &&
-			(strings.Contains(name, "position_embeddings") || strings.Contains(name, "wpe.weight") || strings.Contains(name, "embed_positions")) {
-			return int(t.Dims[0])
-		}
-	}
-	return 0
 }

@@ -79,7 +79,7 @@ func TestCheckpointFaults(t *testing.T) {
 		{"two models", func(t *testing.T, dir string) {
 			os.Rename(filepath.Join(dir, "model.onnx"), filepath.Join(dir, "a.onnx"))
 			write(t, dir, "onnx/b.onnx", "")
-		}, Options{}, "no model.onnx, but a.onnx, onnx/b.onnx (name one of them)"},
+		}, Options{}, "no model.onnx, but a.onnx, onnx/b.onnx (name one of them as \"model\" in w2s.json)"},
 		{"no such variant", func(*testing.T, string) {}, Options{Model: "model_fp16"}, `no model file "model_fp16" (there are: model.onnx)`},
 		{"no tokenizer", func(t *testing.T, dir string) { remove(t, dir, "tokenizer.json") }, Options{}, "no tokenizer.json"},
 		{"pointer", func(t *testing.T, dir string) {

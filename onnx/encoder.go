@@ -1,9 +1,11 @@
 package onnx
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -256,7 +258,7 @@ func (r *encoding) items(ctx context.Context, texts []int) ([]item, error) {
 // item tokenizes one text.
 func (r *encoding) item(index int) (item, error) {
 	c := r.e.checkpoint
-	enc, err := r.m.tokenizer.Encode(c.Prefix+r.texts[index], c.tokenizerOptions())
+	enc, err := r.m.tokenizer.Encode(c.Text(r.texts[index]), c.tokenizerOptions())
 	if err == nil && len(enc.IDs) == 0 && !c.zeroVector() {
 		err = errNoTokens
 	}
@@ -323,7 +325,7 @@ type worker struct {
 func (r *encoding) run(ctx context.Context, items []item, g grid, w *worker) error {
 	out, err := r.m.session.run(ctx, g, r.e.dims, &w.buffer, &w.shared.after)
 	if err != nil {
-		return r.e.fault(err)
+		return r.e.fault(r.longest(ctx, items, err))
 	}
 	vectors, err := r.vectors(items, g, out, w)
 	if err != nil {
@@ -335,6 +337,17 @@ func (r *encoding) run(ctx context.Context, items []item, g grid, w *worker) err
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// longest adds to the fault of a run which text it was: the runtime does not say, and what no file says is most often how
+// long an input may be.
+func (r *encoding) longest(ctx context.Context, items []item, fault error) error {
+	if ctx.Err() != nil {
+		return fault
+	}
+	it := slices.MaxFunc(items, func(a, b item) int { return cmp.Compare(len(a.IDs), len(b.IDs)) })
+	return fmt.Errorf("text %d of %d, with %d tokens: %w (if that is longer than the model takes, set max_tokens in w2s.json)",
+		it.text+1, len(r.texts), len(it.IDs), fault)
 }
 
 // vectors makes a batch's vectors, [len(items), dims], of the model's output.

@@ -242,7 +242,7 @@ func (g *Generator) promptTokens(prompt string, answer int) (ids []int64, cut bo
 			return nil, false, fmt.Errorf("an answer of %d tokens leaves no room for a prompt in %d", answer, longest)
 		}
 	}
-	e, err := g.tokenizer.Encode(g.checkpoint.Prefix+prompt, o)
+	e, err := g.tokenizer.Encode(g.checkpoint.Text(prompt), o)
 	if err != nil {
 		return nil, false, err
 	}

@@ -38,6 +38,12 @@ func (c *Checkpoint) key(ctx context.Context, version, provider string, settings
 	// Every part is quoted, so that no two lists of parts look alike.
 	parts := append(sums, keyScheme, c.Family, c.Output, string(c.Pooling), strconv.Itoa(c.MaxTokens), c.Prefix,
 		strconv.FormatBool(c.Normalize), c.Cut, fmt.Sprint(c.pad), version, provider, fmt.Sprintf("%q", settings))
+	if c.LowerCase {
+		parts = append(parts, "lower case")
+	}
+	if c.plan.head {
+		parts = append(parts, "behind the head", c.plan.hidden)
+	}
 	if c.shares {
 		parts = append(parts, "shared until", c.SharedUntil)
 	}

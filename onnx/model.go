@@ -92,6 +92,7 @@ type plan struct {
 	// output is what is taken; hidden names the value inside the graph that has to be made an output for it, or "".
 	output onnxproto.Value
 	hidden string
+	head   bool              // hidden lies behind a head of its own, see [onnxproto.Hidden]
 	more   []onnxproto.Value // taken besides: the logits and the cache, in generation
 	// unused are the outputs that nobody asked for.
 	unused []string
@@ -107,8 +108,9 @@ const maxWidth = 1 << 20
 // batchScaled are the operators whose 8-bit scale depends on all the rows of the batch.
 var batchScaled = []string{"DynamicQuantizeLinear", "com.microsoft:DynamicQuantizeMatMul", "com.microsoft:DynamicQuantizeLSTM"}
 
-// planModel chooses inputs and output. output names an output of the model, or a value inside its graph, or is "".
-func planModel(f *onnxproto.File, output string) (*plan, error) {
+// planModel chooses inputs and output. output names an output of the model, or the last hidden state, or is "". causal says
+// that the model is known to read from left to right.
+func planModel(f *onnxproto.File, output string, causal bool) (*plan, error) {
 	p := &plan{}
 	for _, v := range f.Inputs {
 		in, err := classify(v)
@@ -130,7 +132,7 @@ func planModel(f *onnxproto.File, output string) (*plan, error) {
 	for _, op := range batchScaled {
 		p.single = p.single || f.Ops[op] > 0
 	}
-	if err := p.choose(f, output); err != nil {
+	if err := p.choose(f, output, causal || p.has(pastState)); err != nil {
 		return nil, err
 	}
 	for _, v := range f.Outputs {
@@ -142,19 +144,32 @@ func planModel(f *onnxproto.File, output string) (*plan, error) {
 }
 
 // choose picks the output: the one that is asked for; else the last hidden state, a finished sentence vector, any other
-// state by token, the logits. Where a model was exported for generation, with logits only, the last hidden state is the
-// value from which it computes them.
-func (p *plan) choose(f *onnxproto.File, name string) error {
+// state by token. Where a model was exported with logits only, the last hidden state is the value behind them; logits
+// and scores of classes themselves are taken only if they are asked for.
+func (p *plan) choose(f *onnxproto.File, name string, causal bool) error {
+	var fault error // why nothing was found behind the logits
 	for _, known := range candidates(f, name) {
 		if v, ok := f.Output(known); ok {
+			if name == "" && strings.HasSuffix(v.Name, "logits") && !p.perToken(v) {
+				if fault == nil {
+					fault = fmt.Errorf("its only output is scores of classes, %s (export the model without its head: optimum-cli export onnx "+
+						"--task feature-extraction; or say \"output\": %q in w2s.json to have the scores themselves)", v.Name, v.Name)
+				}
+				return fault
+			}
 			p.output = v
 			return nil
 		}
-		if known == lastHidden && p.exposeHidden(f) {
-			return nil
+		if known == lastHidden {
+			if fault = p.exposeHidden(f, causal); p.hidden != "" {
+				return nil
+			}
 		}
 	}
-	if name != "" {
+	switch {
+	case fault != nil && name != "":
+		return fault
+	case name != "":
 		return fmt.Errorf("it has no output %q; it has %s", name, strings.Join(outputNames(f), ", "))
 	}
 	return fmt.Errorf("it has no output of shape [batch, tokens, width] or [batch, width]; it has %s", strings.Join(outputNames(f), ", "))
@@ -189,20 +204,27 @@ func candidates(f *onnxproto.File, name string) []string {
 	return list
 }
 
-// exposeHidden plans to take the value that is multiplied to make the logits.
-func (p *plan) exposeHidden(f *onnxproto.File) bool {
-	logits, ok := f.Output("logits")
-	if !ok || len(logits.Dims) != 3 {
-		return false
+// isLogits says whether an output is one number a token and entry of a vocabulary (or class).
+func isLogits(v onnxproto.Value) bool {
+	return isFloat(v.Type) && len(v.Dims) == 3 && strings.HasSuffix(v.Name, "logits")
+}
+
+// exposeHidden plans to take the last hidden state from which the model computes its logits, if it has any.
+func (p *plan) exposeHidden(f *onnxproto.File, causal bool) error {
+	i := slices.IndexFunc(f.Outputs, isLogits)
+	if i < 0 {
+		return nil
 	}
-	projection, err := f.Projection(logits.Name)
+	logits := f.Outputs[i]
+	hidden, err := f.Hidden(logits.Name, causal)
 	if err != nil {
-		return false // the logits remain
+		return fmt.Errorf("the last hidden state behind the logits is not found: %w (export the model without its head: "+
+			"optimum-cli export onnx --task feature-extraction; or say \"output\": %q in w2s.json to have the logits themselves)", err, logits.Name)
 	}
-	p.hidden = projection.Hidden
+	p.hidden, p.head = hidden.Name, hidden.Head
 	p.output = onnxproto.Value{Name: lastHidden, Type: onnxproto.Float32, Ranked: true,
-		Dims: []onnxproto.Dim{logits.Dims[0], logits.Dims[1], {Size: int64(projection.Dims)}}}
-	return true
+		Dims: []onnxproto.Dim{logits.Dims[0], logits.Dims[1], {Size: int64(hidden.Dims)}}}
+	return nil
 }
 
 func (p *plan) checkOutput() error {
@@ -213,12 +235,29 @@ func (p *plan) checkOutput() error {
 	if v.Ranked && len(v.Dims) != 2 && len(v.Dims) != 3 {
 		return fmt.Errorf("output %q has shape %v; [batch, tokens, width] or [batch, width] is expected", v.Name, v.Dims)
 	}
+	if p.perToken(v) {
+		return fmt.Errorf("output %q is one number a token, as models that answer questions with a piece of the text give; there is no vector in it "+
+			"(export the model without its head: optimum-cli export onnx --task feature-extraction)", v.Name)
+	}
 	if v.Ranked {
 		if d := v.Dims[len(v.Dims)-1]; d.Size > maxWidth {
 			return fmt.Errorf("output %q is %d wide; more than %d is refused", v.Name, d.Size, maxWidth)
 		}
 	}
 	return nil
+}
+
+// perToken says whether an output of shape [batch, x] is not a vector a text but one number a token.
+func (p *plan) perToken(v onnxproto.Value) bool {
+	if len(v.Dims) != 2 {
+		return false
+	}
+	if v.Name == "start_logits" || v.Name == "end_logits" {
+		return true
+	}
+	return v.Dims[1].Name != "" && slices.ContainsFunc(p.inputs, func(in input) bool {
+		return in.role == inputIDs && len(in.Dims) == 2 && in.Dims[1].Name == v.Dims[1].Name
+	})
 }
 
 // pooled says that the output is one vector a text already.

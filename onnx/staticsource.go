@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"w2s/internal/onnxproto"
 	"w2s/internal/safetensors"
@@ -82,14 +81,12 @@ func findTokenizer(dir string) (string, error) {
 
 // readModules looks for a normalisation among sentence-transformers' modules, and refuses others that change a vector.
 func (s *staticSource) readModules(dir string) error {
-	var modules []struct {
-		Type string `json:"type"`
-	}
+	var modules []module
 	if err := readConfig(filepath.Join(dir, "modules.json"), &modules); err != nil {
 		return err
 	}
 	for _, m := range modules {
-		switch kind := m.Type[strings.LastIndex(m.Type, ".")+1:]; kind {
+		switch kind := m.kind(); kind {
 		case "StaticEmbedding":
 		case "Normalize":
 			s.normalize = true

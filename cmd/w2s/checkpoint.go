@@ -70,6 +70,12 @@ func facts(c *onnx.Checkpoint, rt *onnx.Runtime) map[string]string {
 		"max_tokens": strconv.Itoa(c.MaxTokens), "normalize": strconv.FormatBool(c.Normalize), "licence": c.License,
 		"source": c.Source, "onnxruntime": rt.Version(), "batch-dependent 8-bit scales": strconv.FormatBool(c.Quantised),
 	}
+	if c.LowerCase {
+		f["lower case"] = "true"
+	}
+	if len(c.LeftOut) > 0 {
+		f["left out"] = strings.Join(c.LeftOut, ", ") + " of modules.json"
+	}
 	for file, sum := range c.Digests {
 		f["sha256 "+file] = sum
 	}
@@ -89,7 +95,7 @@ func countTokens(c *onnx.Checkpoint, texts []string) ([]int, error) {
 	}
 	count := make([]int, len(texts))
 	for i, text := range texts {
-		enc, err := t.Encode(c.Prefix+text, tokenizer.Options{})
+		enc, err := t.Encode(c.Text(text), tokenizer.Options{})
 		if err != nil {
 			return nil, err
 		}

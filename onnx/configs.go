@@ -1,0 +1,187 @@
+package onnx
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"math"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+
+	"w2s/internal/suggest"
+)
+
+// configs are the JSON files of a checkpoint, those that are absent left zero.
+type configs struct {
+	w2s      Description
+	w2sSet   map[string]json.RawMessage // which fields w2s.json gives
+	model    modelConfig                // config.json
+	tokens   tokenizerConfig            // tokenizer_config.json
+	sentence sentenceConfigs
+}
+
+type modelConfig struct {
+	ModelType     string `json:"model_type"`
+	Architectures []string
+	HiddenSize    int             `json:"hidden_size"`
+	NEmbd         int             `json:"n_embd"`
+	DModel        int             `json:"d_model"`
+	Dim           int             `json:"dim"`
+	MaxPositions  int             `json:"max_position_embeddings"`
+	NPositions    int             `json:"n_positions"`
+	MaxSeqLen     int             `json:"max_seq_len"`  // MPT
+	PadTokenID    json.RawMessage `json:"pad_token_id"` // a number, a list or null
+}
+
+type tokenizerConfig struct {
+	ModelMaxLength float64 `json:"model_max_length"` // 1e30 where there is no limit
+	PaddingSide    string  `json:"padding_side"`
+	TruncationSide string  `json:"truncation_side"`
+}
+
+func readConfigs(dir string) (*configs, error) {
+	c := &configs{}
+	var errs []error
+	for _, f := range []struct {
+		name string
+		into any
+	}{
+		{"w2s.json", &c.w2s}, {"w2s.json", &c.w2sSet}, {"config.json", &c.model}, {"tokenizer_config.json", &c.tokens},
+	} {
+		errs = append(errs, readConfig(filepath.Join(dir, f.name), f.into))
+	}
+	if errors.Join(errs...) == nil && c.w2sSet != nil {
+		errs = append(errs, c.checkDescription())
+	}
+	return c, errors.Join(append(errs, c.sentence.read(dir))...)
+}
+
+// checkDescription refuses what w2s.json must not say. A misspelt field would otherwise be passed over in silence.
+func (c *configs) checkDescription() error {
+	if c.w2s.Format != 1 {
+		return fmt.Errorf("w2s.json: format %d is not known, only 1 is", c.w2s.Format)
+	}
+	var known []string
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[Description]()) {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		known = append(known, name)
+	}
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(c.w2sSet)) {
+		switch near := suggest.Nearest(name, known); {
+		case string(c.w2sSet[name]) == "null":
+			delete(c.w2sSet, name) // as if it were left out
+		case slices.Contains(known, name):
+		case near != "":
+			errs = append(errs, fmt.Errorf("w2s.json: unknown field %q (did you mean %q?)", name, near))
+		default:
+			errs = append(errs, fmt.Errorf("w2s.json: unknown field %q (there are: %s)", name, strings.Join(known, ", ")))
+		}
+	}
+	if file := filepath.FromSlash(c.w2s.File); file != "" && !filepath.IsLocal(file) {
+		errs = append(errs, fmt.Errorf("w2s.json: model %q is not a path below the folder", c.w2s.File))
+	}
+	return errors.Join(errs...)
+}
+
+// readConfig reads a JSON file that may be absent.
+func readConfig(path string, into any) error {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
+	if err != nil {
+		return err
+	}
+	if len(data) > maxConfig {
+		return fmt.Errorf("%s: more than %d bytes", path, maxConfig)
+	}
+	if err := json.Unmarshal(data, into); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+// causal says whether the model reads from left to right, so that only its last token has seen the whole text.
+func (m modelConfig) causal() bool {
+	if slices.ContainsFunc(m.Architectures, func(a string) bool {
+		return strings.HasSuffix(a, "ForCausalLM") || strings.HasSuffix(a, "GPT2LMHeadModel")
+	}) {
+		return true
+	}
+	return slices.Contains([]string{"gpt2", "gpt_neo", "gpt_neox", "gptj", "opt", "bloom", "llama", "mistral", "mixtral", "qwen2", "qwen3",
+		"phi", "phi3", "gemma", "gemma2", "gemma3_text", "olmo", "olmo2", "smollm3", "stablelm", "falcon", "granite"}, m.ModelType)
+}
+
+// width is the length of a hidden state, 0 where config.json does not say.
+func (m modelConfig) width() int {
+	for _, n := range []int{m.HiddenSize, m.NEmbd, m.DModel, m.Dim} {
+		if n > 0 && n <= maxWidth {
+			return n
+		}
+	}
+	return 0
+}
+
+func (m modelConfig) padID() int64 {
+	var id int64
+	if json.Unmarshal(m.PadTokenID, &id) != nil || id < 0 {
+		return 0 // null or a list: any token will do, the mask leaves it out
+	}
+	return id
+}
+
+// maxTokens is the longest input: what sentence-transformers cuts at, else the smaller of what the tokenizer and the
+// model allow, else where the tokenizer.json cuts; 0 where no file says. positions, where not 0, is what the position
+// table in the graph allows: it cannot be exceeded.
+func (c *configs) maxTokens(positions int, tokenizer string) (int, error) {
+	longest := math.MaxInt
+	if positions > 0 {
+		longest = positions
+	}
+	if n := c.sentence.bert.MaxSeqLength; n > 0 {
+		return min(longest, n), nil
+	}
+	if n := c.tokens.ModelMaxLength; n >= 1 && n < 1e9 {
+		longest = min(longest, int(n))
+	}
+	if n := c.model.positions(); n > 0 {
+		longest = min(longest, n)
+	}
+	if longest < math.MaxInt {
+		return longest, nil
+	}
+	var file struct {
+		Truncation *struct {
+			MaxLength int `json:"max_length"`
+		}
+	}
+	if err := readConfig(tokenizer, &file); err != nil || file.Truncation == nil {
+		return 0, err
+	}
+	return max(0, file.Truncation.MaxLength), nil
+}
+
+// fromPadding are the families whose positions are counted from the padding id on, so that the table has rows to spare.
+var fromPadding = []string{"roberta", "xlm-roberta", "xlm-roberta-xl", "roberta-prelayernorm", "camembert", "mpnet", "longformer", "ibert",
+	"data2vec-text", "xmod", "luke"}
+
+// positions is the longest input that config.json allows, 0 where it does not say.
+func (m modelConfig) positions() int {
+	n := max(m.MaxPositions, m.NPositions, m.MaxSeqLen)
+	if slices.Contains(fromPadding, m.ModelType) {
+		n -= int(m.padID()) + 1
+	}
+	return max(0, n)
+}

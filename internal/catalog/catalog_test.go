@@ -128,7 +128,7 @@ func TestOpenFolder(t *testing.T) {
 		{"the only one", map[string]string{"encoder.onnx": model, "tokenizer.json": "{}"}, "encoder.onnx", ""},
 		{"the only one below onnx", map[string]string{"onnx/q.onnx": model, "onnx/tokenizer.json": "{}"}, "onnx/q.onnx", ""},
 		{"described", map[string]string{"a.onnx": model, "model.onnx": model, "tokenizer.json": "{}", "w2s.json": `{"format":1,"model":"a.onnx","later":true}`}, "a.onnx", ""},
-		{"several", map[string]string{"a.onnx": model, "b.onnx": model, "tokenizer.json": "{}"}, "", "2 ONNX files (a.onnx, b.onnx): rename"},
+		{"several", map[string]string{"a.onnx": model, "b.onnx": model, "tokenizer.json": "{}"}, "", "2 ONNX files (a, b): say which"},
 		{"none", map[string]string{"tokenizer.json": "{}", "model.safetensors": "x"}, "", "no ONNX file (export one: optimum-cli"},
 		{"none, other weights", map[string]string{"model.safetensors": "x"}, "", "model.safetensors is not read"},
 		{"a text as model", map[string]string{"model.onnx": "hello, I am a model\n", "tokenizer.json": "{}"}, "", `is a text file, not an ONNX model (it begins "hello`},
@@ -164,20 +164,55 @@ func TestOpenFolder(t *testing.T) {
 	}
 }
 
+// TestResolveVariant names one of several ONNX files in each of the ways.
+func TestResolveVariant(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"encoder_model.onnx", "decoder_model.onnx", "onnx/model_q4.onnx"} {
+		mustWrite(t, filepath.Join(dir, name), "\x08\x07")
+	}
+	mustWrite(t, filepath.Join(dir, "tokenizer.json"), "{}")
+	c := open(t, Options{}, nil)
+	resolve := func(name, model, called string) {
+		t.Helper()
+		ck, err := c.Resolve(context.Background(), name)
+		if err != nil {
+			t.Error(err)
+		} else if ck.Dir != dir || ck.Model != filepath.Join(dir, model) || ck.Tokenizer != filepath.Join(dir, "tokenizer.json") || ck.Name != called {
+			t.Errorf("%s: %+v", name, ck)
+		}
+	}
+	resolve(dir+"#encoder_model", "encoder_model.onnx", dir+"#encoder_model")
+	resolve(dir+"#encoder_model.onnx", "encoder_model.onnx", dir+"#encoder_model")
+	resolve(filepath.Join(dir, "decoder_model.onnx"), "decoder_model.onnx", dir+"#decoder_model")
+	resolve(dir+"#model_q4", "onnx/model_q4.onnx", dir+"#model_q4")
+	resolve(filepath.Join(dir, "onnx", "model_q4.onnx"), "onnx/model_q4.onnx", dir+"#model_q4")
+	_, err := c.Resolve(context.Background(), dir)
+	wantFault(t, err, "holds 3 ONNX files", dir+"#decoder_model")
+	_, err = c.Resolve(context.Background(), dir+"#../x")
+	wantFault(t, err, "no ONNX file")
+
+	mustWrite(t, filepath.Join(dir, DescriptionFile), `{"format": 1, "name": "five", "model": "encoder_model.onnx"}`)
+	resolve(dir, "encoder_model.onnx", "five")
+	resolve(dir+"#encoder_model", "encoder_model.onnx", "five")
+	resolve(dir+"#decoder_model", "decoder_model.onnx", "five#decoder_model")
+}
+
 func TestResolveUnknown(t *testing.T) {
 	c := open(t, Options{}, nil)
 	file := filepath.Join(t.TempDir(), "model.onnx")
 	mustWrite(t, file, "x")
 	for name, faults := range map[string][]string{
-		"e5-smal-v2":           {`did you mean "e5-small-v2"?`, "have: SmolLM2-135M-Instruct, all-MiniLM-L6-v2,"},
-		"minilm":               {`did you mean "all-MiniLM-L6-v2"?`},
-		"zzzzzzzzzzzzzzzzz":    {`unknown checkpoint "zzzzzzzzzzzzzzzzz" (have: `},
-		"":                     {`unknown checkpoint ""`},
-		"./no/such/folder":     {"no folder ./no/such/folder", "hf:ORG/NAME"},
-		"intfloat/e5-small-v2": {"no folder", "hf:ORG/NAME"},
-		file:                   {"give the folder that holds it"},
-		"hf:a/b/c":             {"not ORG/NAME"},
-		"all-mpnet-base-v2":    {"export_known.py all-mpnet-base-v2", "docs/export.md"},
+		"e5-smal-v2":                  {`did you mean "e5-small-v2"?`, "have: SmolLM2-135M-Instruct, all-MiniLM-L6-v2,"},
+		"minilm":                      {`did you mean "all-MiniLM-L6-v2"?`},
+		"zzzzzzzzzzzzzzzzz":           {`unknown checkpoint "zzzzzzzzzzzzzzzzz" (have: `},
+		"":                            {`unknown checkpoint ""`},
+		"./no/such/folder":            {"no folder ./no/such/folder", "hf:ORG/NAME"},
+		"intfloat/e5-small-v2":        {"no folder", "hf:ORG/NAME"},
+		file:                          {"is a text file, not an ONNX model"},
+		file + "#x":                   {"no folder"},
+		filepath.Dir(file) + "#modle": {"holds no ONNX file \"modle\" (did you mean \"model\"? have: model)"},
+		"hf:a/b/c":                    {"not ORG/NAME"},
+		"all-mpnet-base-v2":           {"export_known.py all-mpnet-base-v2", "docs/export.md"},
 	} {
 		_, err := c.Resolve(context.Background(), name)
 		wantFault(t, err, faults...)

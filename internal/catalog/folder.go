@@ -59,6 +59,48 @@ func OpenFolder(dir string) (Checkpoint, error) {
 	if err != nil {
 		return Checkpoint{}, err
 	}
+	return openModel(dir, model, d, "")
+}
+
+// openVariant is OpenFolder with the ONNX file of that name, which may leave out ".onnx" and the folder onnx.
+func openVariant(dir, variant string) (Checkpoint, error) {
+	for _, path := range []string{filepath.Join(dir, variant), filepath.Join(dir, "onnx", variant)} {
+		if filepath.Ext(path) != ".onnx" {
+			path += ".onnx"
+		}
+		if _, err := os.Stat(path); err == nil && filepath.IsLocal(variant) {
+			return openFile(path)
+		}
+	}
+	found, err := onnxFiles(dir)
+	if err != nil {
+		return Checkpoint{}, err
+	}
+	return Checkpoint{}, fmt.Errorf("catalog: %s holds no ONNX file %q%s", dir, variant, unknown(strings.TrimSuffix(variant, ".onnx"), bases(found)))
+}
+
+// openFile is OpenFolder with a certain ONNX file. In a folder onnx it belongs to the tokenizer above, where that is.
+func openFile(path string) (Checkpoint, error) {
+	dir := filepath.Dir(path)
+	if abs, err := filepath.Abs(dir); err == nil && filepath.Base(abs) == "onnx" {
+		if _, err := os.Stat(filepath.Join(filepath.Dir(abs), "tokenizer.json")); err == nil {
+			dir = filepath.Dir(abs)
+			path = filepath.Join(abs, filepath.Base(path))
+		}
+	}
+	d, err := readDescription(dir)
+	if err != nil {
+		return Checkpoint{}, err
+	}
+	variant := strings.TrimSuffix(filepath.Base(path), ".onnx")
+	if usual, err := findModel(dir, d); err == nil && filepath.Clean(usual) == filepath.Clean(path) {
+		variant = ""
+	}
+	return openModel(dir, path, d, variant)
+}
+
+// openModel checks the files of a checkpoint. variant, where not "", is how its name differs from the folder's.
+func openModel(dir, model string, d Description, variant string) (Checkpoint, error) {
 	if err := checkModel(model); err != nil {
 		return Checkpoint{}, err
 	}
@@ -69,6 +111,9 @@ func OpenFolder(dir string) (Checkpoint, error) {
 	name := d.Name
 	if name == "" {
 		name = dir
+	}
+	if variant != "" {
+		name += "#" + variant
 	}
 	return Checkpoint{Name: name, Dir: dir, Model: model, Tokenizer: tokenizer, Description: d}, nil
 }
@@ -83,22 +128,30 @@ func findModel(dir string, d Description) (string, error) {
 			return path, nil
 		}
 	}
-	var found []string
-	for _, pattern := range []string{"*.onnx", "onnx/*.onnx"} {
-		paths, err := filepath.Glob(filepath.Join(escapeGlob(dir), pattern))
-		if err != nil {
-			return "", fmt.Errorf("catalog: %w", err)
-		}
-		found = append(found, paths...)
+	found, err := onnxFiles(dir)
+	if err != nil {
+		return "", err
 	}
 	switch {
 	case len(found) == 1:
 		return found[0], nil
 	case len(found) > 1:
-		return "", fmt.Errorf("catalog: %s holds %d ONNX files (%s): rename the one to use to model.onnx, or name it in %s as \"model\"",
-			dir, len(found), strings.Join(bases(found), ", "), DescriptionFile)
+		return "", fmt.Errorf("catalog: %s holds %d ONNX files (%s): say which, such as %s#%s, or name it in %s as \"model\"",
+			dir, len(found), strings.Join(bases(found), ", "), dir, bases(found)[0], DescriptionFile)
 	}
 	return "", fmt.Errorf("catalog: %s holds no ONNX file (export one: optimum-cli export onnx --model MODEL %s)%s", dir, dir, otherWeights(dir))
+}
+
+func onnxFiles(dir string) ([]string, error) {
+	var found []string
+	for _, pattern := range []string{"*.onnx", "onnx/*.onnx"} {
+		paths, err := filepath.Glob(filepath.Join(escapeGlob(dir), pattern))
+		if err != nil {
+			return nil, fmt.Errorf("catalog: %w", err)
+		}
+		found = append(found, paths...)
+	}
+	return found, nil
 }
 
 // otherWeights names weights that must be exported first.
@@ -119,7 +172,7 @@ func escapeGlob(dir string) string {
 func bases(paths []string) []string {
 	names := make([]string, len(paths))
 	for i, p := range paths {
-		names[i] = filepath.Base(p)
+		names[i] = strings.TrimSuffix(filepath.Base(p), ".onnx")
 	}
 	slices.Sort(names)
 	return names

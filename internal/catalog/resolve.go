@@ -16,8 +16,8 @@ import (
 )
 
 // Resolve turns what a user calls a checkpoint into files on this machine, fetching it where that is allowed and needed.
-// It takes a name of the catalog, a hub reference ("hf:ORG/NAME[@REV][#VARIANT]") or a folder that holds an ONNX file
-// and tokenizer.json.
+// It takes a name of the catalog, a hub reference ("hf:ORG/NAME[@REV][#VARIANT]"), a folder that holds an ONNX file
+// and tokenizer.json ("FOLDER[#VARIANT]"), or that ONNX file.
 func (c *Catalog) Resolve(ctx context.Context, name string) (Checkpoint, error) {
 	if fetch.IsHubRef(name) {
 		return c.resolveHub(ctx, name, false)
@@ -33,17 +33,28 @@ func (c *Catalog) Resolve(ctx context.Context, name string) (Checkpoint, error) 
 		}
 	}
 	info, err := os.Stat(name)
+	dir, variant := name, ""
+	if i := strings.LastIndexByte(name, '#'); i >= 0 {
+		dir, variant = name[:i], name[i+1:]
+	}
 	switch {
 	case err == nil && info.IsDir():
 		return OpenFolder(name)
 	case err == nil && strings.HasSuffix(name, ".onnx"):
-		return Checkpoint{}, fmt.Errorf("catalog: %s is a file: give the folder that holds it and its tokenizer.json", name)
+		return openFile(name)
 	case err == nil:
 		return Checkpoint{}, fmt.Errorf("catalog: %s is a file, not a checkpoint's folder", name)
+	case isFolder(dir) && variant != "":
+		return openVariant(dir, variant)
 	case strings.ContainsAny(name, `/\`):
 		return Checkpoint{}, fmt.Errorf("catalog: no folder %s (a model of the hub is written hf:ORG/NAME)", name)
 	}
 	return Checkpoint{}, fmt.Errorf("catalog: unknown checkpoint %q%s", name, unknown(name, c.names()))
+}
+
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // Pull is Resolve, except that a hub reference without a commit is looked up anew: it moves to the newest commit.

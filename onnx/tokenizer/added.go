@@ -1,6 +1,8 @@
 package tokenizer
 
 import (
+	"context"
+	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -56,8 +58,11 @@ func newAddedVocabulary(entries []sugarme.TokenConfig, modelVocab map[string]int
 		text := e.Content
 		if e.Normalized && normalize != nil {
 			var err error
-			if text, err = normalize.normalize(text); err != nil {
+			if text, _, err = normalize.normalize(newCall(context.Background()), text, -1); err != nil {
 				return nil, err
+			}
+			if text == "" {
+				return nil, unsupported("the added token %q, of which the normalizer leaves nothing,", e.Content)
 			}
 		}
 		a.ids[e.Content], a.tokens[id], a.texts[id] = id, e, text
@@ -93,11 +98,12 @@ func newMatcher(ids map[string]int32) matcher {
 	return m
 }
 
-// split appends the added tokens in a piece and the text around them to dst.
-func (a *addedVocabulary) split(dst []piece, m *matcher, p piece, skipSpecial bool) []piece {
+// split appends the added tokens in a piece and the text around them to dst. It fails where the library does: at a token
+// that takes white space on its left and lies within what the token before took on its right.
+func (a *addedVocabulary) split(dst []piece, m *matcher, p piece, skipSpecial bool) ([]piece, error) {
 	s, done := p.text, 0
 	if m.trie == nil {
-		return append(dst, p)
+		return append(dst, p), nil
 	}
 	for i := 0; i < len(s); {
 		if !m.starts[s[i]] {
@@ -124,13 +130,19 @@ func (a *addedVocabulary) split(dst []piece, m *matcher, p piece, skipSpecial bo
 		if done < start {
 			dst = append(dst, p.part(done, start))
 		}
-		dst = append(dst, piece{token: id})
+		if start > end {
+			return nil, fmt.Errorf("the added token %q lies within the white space of the one before it, which the library "+
+				"cannot encode either", token.Content)
+		}
+		if start < end { // white space that the token before took already
+			dst = append(dst, piece{token: id})
+		}
 		done = end
 	}
 	if done < len(s) {
 		dst = append(dst, p.part(done, len(s)))
 	}
-	return dst
+	return dst, nil
 }
 
 // alone reports whether s[start:end] has no word character on either side.

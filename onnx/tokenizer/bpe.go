@@ -131,9 +131,10 @@ func byteTokens(vocab map[string]int32) *[256]int32 {
 
 // wordMark looks whether U+2581, which SentencePiece writes for a space, can only ever begin a token. Models of that
 // kind (LLaMA) get the whole text as one word; cut before the marks, its words can be merged, and remembered, apart.
+// Not so where the whole text is looked up first (ignore_merges).
 func wordMark(c bpeConfig) string {
 	const mark = "\u2581"
-	if _, ok := c.Vocab[mark]; !ok || deref(c.ContinuingSubwordPrefix) != "" || deref(c.EndOfWordSuffix) != "" {
+	if _, ok := c.Vocab[mark]; !ok || c.IgnoreMerges || deref(c.ContinuingSubwordPrefix) != "" || deref(c.EndOfWordSuffix) != "" {
 		return ""
 	}
 	for _, pair := range c.Merges {
@@ -146,7 +147,7 @@ func wordMark(c bpeConfig) string {
 
 var errNoUnknown = errors.New("the text holds a token outside the vocabulary and the model has no unknown token")
 
-func (m *bpe) encode(dst []int32, word string) ([]int32, error) {
+func (m *bpe) encode(c *call, dst []int32, word string) ([]int32, error) {
 	if m.ignoreMerges {
 		if id, ok := m.vocab[word]; ok {
 			return append(dst, id), nil
@@ -157,7 +158,9 @@ func (m *bpe) encode(dst []int32, word string) ([]int32, error) {
 	if !m.symbols(s, word) {
 		return nil, errNoUnknown
 	}
-	m.mergeAll(s)
+	if err := m.mergeAll(c, s); err != nil {
+		return nil, err
+	}
 	for i := int32(0); i >= 0 && int(i) < len(s.symbols); i = s.symbols[i].next {
 		dst = append(dst, s.symbols[i].id)
 	}
@@ -252,7 +255,7 @@ func (m *bpe) hasBytes(text string) bool {
 	return true
 }
 
-func (m *bpe) mergeAll(s *bpeScratch) {
+func (m *bpe) mergeAll(c *call, s *bpeScratch) error {
 	s.queue = s.queue[:0]
 	symbols := s.symbols
 	for i := 0; i+1 < len(symbols); i++ {
@@ -261,19 +264,22 @@ func (m *bpe) mergeAll(s *bpeScratch) {
 			s.push(candidate{found.rank, int32(i), left, right})
 		}
 	}
-	for len(s.queue) > 0 {
-		c := s.pop()
-		left := &symbols[c.at]
-		if left.id != c.left || left.next < 0 || symbols[left.next].id != c.right {
+	for n := 1; len(s.queue) > 0; n++ {
+		if n%checkEvery == 0 && c.ctx.Err() != nil {
+			return c.ctx.Err()
+		}
+		pair := s.pop()
+		left := &symbols[pair.at]
+		if left.id != pair.left || left.next < 0 || symbols[left.next].id != pair.right {
 			continue
 		}
 		right := &symbols[left.next]
-		left.id = m.merges[pairKey(c.left, c.right)].id
+		left.id = m.merges[pairKey(pair.left, pair.right)].id
 		right.id = -1
 		if left.next = right.next; left.next >= 0 {
-			symbols[left.next].previous = c.at
+			symbols[left.next].previous = pair.at
 			if found, ok := m.merges[pairKey(left.id, symbols[left.next].id)]; ok {
-				s.push(candidate{found.rank, c.at, left.id, symbols[left.next].id})
+				s.push(candidate{found.rank, pair.at, left.id, symbols[left.next].id})
 			}
 		}
 		if before := left.previous; before >= 0 {
@@ -282,6 +288,7 @@ func (m *bpe) mergeAll(s *bpeScratch) {
 			}
 		}
 	}
+	return nil
 }
 
 func (c candidate) before(other candidate) bool {

@@ -64,7 +64,7 @@ func (l *loader) byteLevel(raw json.RawMessage) (byteLevel, error) {
 	return b, err
 }
 
-func (b byteLevel) split(dst []piece, p piece) ([]piece, error) {
+func (b byteLevel) split(c *call, dst []piece, p piece) ([]piece, error) {
 	if b.prefixSpace && !strings.HasPrefix(p.text, " ") {
 		p.text = " " + p.text
 		if p.head > 0 {
@@ -76,7 +76,7 @@ func (b byteLevel) split(dst []piece, p piece) ([]piece, error) {
 		dst = append(dst, p)
 	} else {
 		last := 0
-		err := b.pattern.find(p.text, func(start, end int) {
+		err := b.pattern.find(c, p.text, func(start, end int) {
 			if last < start {
 				dst = append(dst, p.part(last, start))
 			}

@@ -37,9 +37,10 @@ func newCharsmap(data []byte) (*charsmap, error) {
 }
 
 // normalize follows the library: a short grapheme cluster is looked up whole, and what is not found rune by rune.
-func (m *charsmap) normalize(s string) string {
+func (m *charsmap) normalize(s string, head int) (string, int) {
 	var b strings.Builder
 	b.Grow(len(s))
+	count := newHeadCount(s, head)
 	for state := -1; len(s) > 0; {
 		var cluster string
 		cluster, s, _, state = uniseg.FirstGraphemeClusterInString(s, state)
@@ -51,20 +52,22 @@ func (m *charsmap) normalize(s string) string {
 		if len(cluster) < 6 {
 			if to, ok := m.lookup(cluster); ok {
 				b.WriteString(to)
+				count.replaced(cluster, to)
 				continue
 			}
 		}
 		for len(cluster) > 0 {
 			_, size := utf8.DecodeRuneInString(cluster)
-			if to, ok := m.lookup(cluster[:size]); ok {
-				b.WriteString(to)
-			} else {
-				b.WriteString(cluster[:size])
+			to, ok := m.lookup(cluster[:size])
+			if !ok {
+				to = cluster[:size]
 			}
+			b.WriteString(to)
+			count.replaced(cluster[:size], to)
 			cluster = cluster[size:]
 		}
 	}
-	return b.String()
+	return b.String(), count.total()
 }
 
 // newMark reports whether s starts with a combining mark of the library's Unicode that Go's, and uniseg's, does not know.

@@ -25,9 +25,9 @@ var (
 	nfkd = form{norm.NFKD, false}
 )
 
-func (f form) normalize(s string) string {
+func (f form) normalize(s string, head int) (string, int) {
 	if f.norm.IsNormalString(s) {
-		return s
+		return s, head
 	}
 	decomposing := norm.NFD
 	if f.norm == norm.NFKC || f.norm == norm.NFKD {
@@ -39,16 +39,19 @@ func (f form) normalize(s string) string {
 	}
 	var b strings.Builder
 	b.Grow(len(s))
+	count := newHeadCount(s, head)
 	for _, m := range marks {
 		b.WriteRune(m.r)
+		count.add(m.r, int(m.more))
 	}
-	return b.String()
+	return b.String(), count.total()
 }
 
 // A mark is a rune with its canonical combining class.
 type mark struct {
 	r     rune
 	class uint8
+	more  int32 // how many runes there are more by it; see headCount
 }
 
 // Hangul syllables are composed by arithmetic: Unicode, section 3.12.
@@ -76,22 +79,23 @@ func decompose(s string, f norm.Form) []mark {
 		}
 		if r >= hangulS && r < hangulS+hangulSs {
 			n := r - hangulS
-			out = append(out, mark{r: hangulL + n/(hangulVs*hangulTs)}, mark{r: hangulV + n%(hangulVs*hangulTs)/hangulTs})
+			out = append(out, mark{r: hangulL + n/(hangulVs*hangulTs)},
+				mark{r: hangulV + n%(hangulVs*hangulTs)/hangulTs, more: 1})
 			if n%hangulTs != 0 {
-				out = append(out, mark{r: hangulT + n%hangulTs})
+				out = append(out, mark{r: hangulT + n%hangulTs, more: 1})
 			}
 			i += size
 			continue
 		}
 		p := f.PropertiesString(s[i:])
 		if parts := p.Decomposition(); parts != nil && !t.undecomposed.has(r) {
-			for len(parts) > 0 {
+			for more := int32(0); len(parts) > 0; more = 1 {
 				c, n := utf8.DecodeRune(parts)
-				out = append(out, mark{c, classOf(c, f.Properties(parts))})
+				out = append(out, mark{c, classOf(c, f.Properties(parts)), more})
 				parts = parts[n:]
 			}
 		} else {
-			out = append(out, mark{r, classOf(r, p)})
+			out = append(out, mark{r, classOf(r, p), 0})
 		}
 		i += size
 	}
@@ -118,6 +122,7 @@ func composeMarks(in []mark) []mark {
 			if adjacent || (last.class != 0 && last.class < m.class) {
 				if c, ok := composePair(out[starter].r, m.r); ok {
 					out[starter].r = c
+					out[starter].more += m.more - 1
 					continue
 				}
 			}

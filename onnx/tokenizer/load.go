@@ -14,9 +14,9 @@ import (
 // maxDepth bounds Sequences within Sequences; real files have two levels.
 const maxDepth = 16
 
-// A model turns one word into ids, appended to dst.
+// A model turns one word into ids, appended to dst. It stops where the call is cancelled.
 type model interface {
-	encode(dst []int32, word string) ([]int32, error)
+	encode(c *call, dst []int32, word string) ([]int32, error)
 }
 
 // A cutter is a model that can encode a word in parts: cut gives the length of the first one.

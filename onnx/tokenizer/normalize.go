@@ -8,25 +8,40 @@ import (
 	"unicode/utf8"
 )
 
-// A normalizer rewrites a text before it is split. An error means that a regular expression of the file ran too long.
+// A normalizer rewrites a text before it is split. It also says how many of the new text's first bytes stand for the
+// first rune of the input, of which head bytes stood for it in s; see piece. A negative head is not asked for. An error
+// means that the call was cancelled or that a regular expression of the file ran too long.
 type normalizer interface {
-	normalize(s string) (string, error)
+	normalize(c *call, s string, head int) (string, int, error)
 }
 
-type normalizerFunc func(s string) string
+type normalizerFunc func(s string, head int) (string, int)
 
-func (f normalizerFunc) normalize(s string) (string, error) { return f(s), nil }
+func (f normalizerFunc) normalize(c *call, s string, head int) (string, int, error) {
+	s, head = f(s, head)
+	return s, head, c.ctx.Err()
+}
+
+// runeNormalizer rewrites every rune by itself.
+type runeNormalizer func(s string) string
+
+func (f runeNormalizer) normalize(c *call, s string, head int) (string, int, error) {
+	if head > 0 {
+		head = len(f(s[:head]))
+	}
+	return f(s), head, c.ctx.Err()
+}
 
 type normalizers []normalizer
 
-func (n normalizers) normalize(s string) (string, error) {
+func (n normalizers) normalize(c *call, s string, head int) (string, int, error) {
 	var err error
 	for _, one := range n {
-		if s, err = one.normalize(s); err != nil {
-			return "", err
+		if s, head, err = one.normalize(c, s, head); err != nil {
+			return "", 0, err
 		}
 	}
-	return s, nil
+	return s, head, nil
 }
 
 func (l *loader) normalizer(raw json.RawMessage, depth int) (normalizer, error) {
@@ -63,17 +78,20 @@ func (l *loader) normalizer(raw json.RawMessage, depth int) (normalizer, error) 
 		if c.StripAccents != nil {
 			c.strip = *c.StripAccents
 		}
-		return normalizerFunc(c.apply), nil
+		return &c, nil
 	case "Prepend":
 		var c struct{ Type, Prepend string }
 		if err := l.decode(kind, raw, &c); err != nil {
 			return nil, err
 		}
-		return normalizerFunc(func(s string) string {
+		return normalizerFunc(func(s string, head int) (string, int) {
 			if s == "" {
-				return s
+				return s, head
 			}
-			return c.Prepend + s
+			if head > 0 {
+				head += len(c.Prepend)
+			}
+			return c.Prepend + s, head
 		}), nil
 	case "Strip":
 		c := struct {
@@ -84,14 +102,15 @@ func (l *loader) normalizer(raw json.RawMessage, depth int) (normalizer, error) 
 		if err := l.decode(kind, raw, &c); err != nil {
 			return nil, err
 		}
-		return normalizerFunc(func(s string) string {
+		return normalizerFunc(func(s string, head int) (string, int) {
 			if c.StripLeft {
-				s = strings.TrimLeftFunc(s, isSpace)
+				stripped := strings.TrimLeftFunc(s, isSpace)
+				s, head = stripped, max(0, head-(len(s)-len(stripped)))
 			}
 			if c.StripRight {
 				s = strings.TrimRightFunc(s, isSpace)
 			}
-			return s
+			return s, min(head, len(s))
 		}), nil
 	case "Replace":
 		var c struct {
@@ -121,18 +140,19 @@ func (l *loader) normalizer(raw json.RawMessage, depth int) (normalizer, error) 
 		}
 		return normalizerFunc(m.normalize), nil
 	}
-	simple := map[string]func(string) string{
-		"NFC": nfc.normalize, "NFD": nfd.normalize, "NFKC": nfkc.normalize, "NFKD": nfkd.normalize,
-		"Lowercase": lowercase, "StripAccents": stripAccents, "Nmt": nmt, "ByteLevel": bytesToText,
+	simple := map[string]normalizer{
+		"NFC": normalizerFunc(nfc.normalize), "NFD": normalizerFunc(nfd.normalize), "NFKC": normalizerFunc(nfkc.normalize),
+		"NFKD": normalizerFunc(nfkd.normalize), "Lowercase": runeNormalizer(lowercase),
+		"StripAccents": runeNormalizer(stripAccents), "Nmt": runeNormalizer(nmt), "ByteLevel": runeNormalizer(bytesToText),
 	}
-	apply, ok := simple[kind]
+	one, ok := simple[kind]
 	if !ok {
 		return nil, unsupported("normalizer %q", kind)
 	}
 	if err := l.decode(kind, raw, &struct{ Type string }{}); err != nil {
 		return nil, err
 	}
-	return normalizerFunc(apply), nil
+	return one, nil
 }
 
 // replacer is the Replace normalizer and decoder.
@@ -141,19 +161,31 @@ type replacer struct {
 	content string
 }
 
-func (r replacer) normalize(s string) (string, error) {
+func (r replacer) normalize(c *call, s string, head int) (string, int, error) {
 	var b strings.Builder
-	last := 0
-	err := r.pattern.find(s, func(start, end int) {
-		b.WriteString(s[last:start])
+	last, newHead := 0, 0
+	keep := func(end int) {
+		b.WriteString(s[last:end])
+		newHead += max(0, min(head, end)-last)
+	}
+	lost := false
+	err := r.pattern.find(c, s, func(start, end int) {
+		keep(start)
 		b.WriteString(r.content)
+		lost = lost || end == 0 && r.content != ""
+		if end <= head { // the library counts it to what it stands behind
+			newHead += len(r.content)
+		}
 		last = end
 	})
 	if err != nil || b.Len() == 0 && last == 0 {
-		return s, err
+		return s, head, err
 	}
-	b.WriteString(s[last:])
-	return b.String(), nil
+	if lost { // it has nothing to count it to: what follows panics there, or doubles the text
+		return "", 0, fmt.Errorf("Replace puts %q before the text, where the library's own offsets break (use Prepend)", r.content)
+	}
+	keep(len(s))
+	return b.String(), newHead, nil
 }
 
 // bertNormalizer cleans, spaces out Chinese characters, strips accents and lowers, in this order.
@@ -166,14 +198,23 @@ type bertNormalizer struct {
 	strip              bool
 }
 
-func (n *bertNormalizer) apply(s string) string {
+func (n *bertNormalizer) normalize(c *call, s string, head int) (string, int, error) {
+	s, head, err := runeNormalizer(n.clean).normalize(c, s, head)
+	if err != nil || !n.strip {
+		return s, head, err
+	}
+	s, head = nfd.normalize(s, head)
+	return runeNormalizer(n.unaccent).normalize(c, s, head)
+}
+
+func (n *bertNormalizer) clean(s string) string {
 	t := tables()
 	var b strings.Builder
 	b.Grow(len(s))
 	for _, r := range s {
 		if n.CleanText {
 			switch {
-			case r == 0 || r == utf8.RuneError || t.control.has(r):
+			case r == utf8.RuneError || t.control.has(r):
 				continue
 			case isSpace(r):
 				r = ' '
@@ -190,12 +231,12 @@ func (n *bertNormalizer) apply(s string) string {
 			b.WriteRune(r)
 		}
 	}
-	s = b.String()
-	if !n.strip {
-		return s
-	}
-	s = nfd.normalize(s)
-	b.Reset()
+	return b.String()
+}
+
+func (n *bertNormalizer) unaccent(s string) string {
+	t := tables()
+	var b strings.Builder
 	b.Grow(len(s))
 	for _, r := range s {
 		switch {

@@ -10,16 +10,19 @@ import (
 
 // A pattern calls emit for every match in s, from left to right, without overlaps.
 type pattern interface {
-	find(s string, emit func(start, end int)) error
+	find(c *call, s string, emit func(start, end int)) error
 }
 
-type patternFunc func(s string, emit func(start, end int)) error
+type patternFunc func(s string, emit func(start, end int))
 
-func (f patternFunc) find(s string, emit func(start, end int)) error { return f(s, emit) }
+func (f patternFunc) find(_ *call, s string, emit func(start, end int)) error {
+	f(s, emit)
+	return nil
+}
 
 // runePattern matches each rune of a kind on its own.
 func runePattern(is func(r rune) bool) pattern {
-	return patternFunc(func(s string, emit func(start, end int)) error {
+	return patternFunc(func(s string, emit func(start, end int)) {
 		for i := 0; i < len(s); {
 			r, size := cutRune(s[i:])
 			if is(r) {
@@ -27,14 +30,13 @@ func runePattern(is func(r rune) bool) pattern {
 			}
 			i += size
 		}
-		return nil
 	})
 }
 
 // literal matches a string that is not empty.
 type literal string
 
-func (l literal) find(s string, emit func(start, end int)) error {
+func (l literal) find(_ *call, s string, emit func(start, end int)) error {
 	for at := 0; ; {
 		i := strings.Index(s[at:], string(l))
 		if i < 0 {
@@ -175,7 +177,7 @@ func (k *runeKinds) spaces(s string, i int) int {
 // gpt2Pattern matches gpt2Regex.
 func gpt2Pattern() pattern {
 	k := newRuneKinds()
-	return patternFunc(func(s string, emit func(start, end int)) error {
+	return patternFunc(func(s string, emit func(start, end int)) {
 		for i := 0; i < len(s); {
 			end := i + contraction(s[i:], false)
 			if end == i {
@@ -192,7 +194,6 @@ func gpt2Pattern() pattern {
 			emit(i, end)
 			i = end
 		}
-		return nil
 	})
 }
 
@@ -232,13 +233,12 @@ func cl100kPattern(digits int) pattern {
 		}
 		return k.spaces(s, i)
 	}
-	return patternFunc(func(s string, emit func(start, end int)) error {
+	return patternFunc(func(s string, emit func(start, end int)) {
 		for i := 0; i < len(s); {
 			end := match(s, i)
 			emit(i, end)
 			i = end
 		}
-		return nil
 	})
 }
 

@@ -16,18 +16,20 @@ type piece struct {
 
 // A preTokenizer appends the parts of a piece of text to dst. Empty parts may be left in; they encode to nothing.
 type preTokenizer interface {
-	split(dst []piece, p piece) ([]piece, error)
+	split(c *call, dst []piece, p piece) ([]piece, error)
 }
 
-type preTokenizerFunc func(dst []piece, p piece) ([]piece, error)
+type preTokenizerFunc func(dst []piece, p piece) []piece
 
-func (f preTokenizerFunc) split(dst []piece, p piece) ([]piece, error) { return f(dst, p) }
+func (f preTokenizerFunc) split(_ *call, dst []piece, p piece) ([]piece, error) {
+	return f(dst, p), nil
+}
 
 type preTokenizers []preTokenizer
 
-func (all preTokenizers) split(dst []piece, p piece) ([]piece, error) {
+func (all preTokenizers) split(c *call, dst []piece, p piece) ([]piece, error) {
 	if len(all) == 1 {
-		return all[0].split(dst, p)
+		return all[0].split(c, dst, p)
 	}
 	parts := []piece{p}
 	for _, one := range all {
@@ -37,7 +39,7 @@ func (all preTokenizers) split(dst []piece, p piece) ([]piece, error) {
 				continue
 			}
 			var err error
-			if next, err = one.split(next, part); err != nil {
+			if next, err = one.split(c, next, part); err != nil {
 				return nil, err
 			}
 		}
@@ -81,13 +83,10 @@ type splitter struct {
 	invert   bool
 }
 
-func (s splitter) split(dst []piece, p piece) ([]piece, error) {
+func (s splitter) split(c *call, dst []piece, p piece) ([]piece, error) {
 	base := len(dst)
 	previous := false // the part before was a match
 	add := func(start, end int, match bool) {
-		if start == end {
-			return
-		}
 		part := p.part(start, end)
 		join := false
 		switch s.behavior {
@@ -112,12 +111,18 @@ func (s splitter) split(dst []piece, p piece) ([]piece, error) {
 		previous = match
 	}
 	last := 0
-	err := s.pattern.find(p.text, func(start, end int) {
-		add(last, start, s.invert)
-		add(start, end, !s.invert)
+	err := s.pattern.find(c, p.text, func(start, end int) {
+		if last < start {
+			add(last, start, s.invert)
+		}
+		if start < end || s.behavior == contiguous { // an empty match ends a run
+			add(start, end, !s.invert)
+		}
 		last = end
 	})
-	add(last, len(p.text), s.invert)
+	if last < len(p.text) {
+		add(last, len(p.text), s.invert)
+	}
 	return dst, err
 }
 
@@ -225,7 +230,7 @@ func oneRune(kind, field, s string) (rune, error) {
 
 // bertPreTokenizer drops white space and sets every punctuation mark apart.
 func bertPreTokenizer(t *unicodeTables) preTokenizer {
-	return preTokenizerFunc(func(dst []piece, p piece) ([]piece, error) {
+	return preTokenizerFunc(func(dst []piece, p piece) []piece {
 		start := 0
 		flush := func(end int) {
 			if end > start {
@@ -245,14 +250,14 @@ func bertPreTokenizer(t *unicodeTables) preTokenizer {
 			}
 		}
 		flush(len(p.text))
-		return dst, nil
+		return dst
 	})
 }
 
 // words finds \w+|[^\w\s]+ with Rust's classes.
 func words(t *unicodeTables) pattern {
 	const space, word, other = 0, 1, 2
-	return patternFunc(func(s string, emit func(start, end int)) error {
+	return patternFunc(func(s string, emit func(start, end int)) {
 		kind, start := space, 0
 		for i, r := range s {
 			now := other
@@ -271,12 +276,11 @@ func words(t *unicodeTables) pattern {
 		if kind != space {
 			emit(start, len(s))
 		}
-		return nil
 	})
 }
 
 func fixedLength(length int) preTokenizer {
-	return preTokenizerFunc(func(dst []piece, p piece) ([]piece, error) {
+	return preTokenizerFunc(func(dst []piece, p piece) []piece {
 		start, count := 0, 0
 		for i := range p.text {
 			if count == length {
@@ -285,7 +289,7 @@ func fixedLength(length int) preTokenizer {
 			}
 			count++
 		}
-		return append(dst, p.part(start, len(p.text))), nil
+		return append(dst, p.part(start, len(p.text)))
 	})
 }
 
@@ -328,7 +332,7 @@ func (l *loader) metaspace(raw json.RawMessage) (metaspace, error) {
 	return m, err
 }
 
-func (m metaspace) split(dst []piece, p piece) ([]piece, error) {
+func (m metaspace) split(_ *call, dst []piece, p piece) ([]piece, error) {
 	head := p.part(0, p.head)
 	p.text = strings.ReplaceAll(p.text, " ", m.replacement)
 	p.head = len(strings.ReplaceAll(head.text, " ", m.replacement))

@@ -2,64 +2,21 @@ package tokenizer
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/dlclark/regexp2/v2"
-	"golang.org/x/text/cases"
 )
-
-// Bounds on one match: a pattern of the file that backtracks without end gives an error, not a hang.
-const (
-	regexTimeout = 10 * time.Second
-	regexStack   = 1 << 22
-	maxRegexSize = 1 << 16
-)
-
-// compiledRegex is a pattern of Oniguruma, which the library uses with Ruby's syntax, run by regexp2.
-type compiledRegex struct{ *regexp2.Regexp }
-
-func compileRegex(regex string) (pattern, error) {
-	if len(regex) > maxRegexSize {
-		return nil, fmt.Errorf("longer than %d bytes", maxRegexSize)
-	}
-	t := translator{tables: tables(), in: regex}
-	translated, err := t.alternatives(0, regexFlags{})
-	if err == nil && t.at < len(t.in) {
-		err = fmt.Errorf("unmatched ) at %d", t.at)
-	}
-	if err != nil {
-		return nil, err
-	}
-	re, err := regexp2.Compile(translated, regexp2.OptionMaxBacktrackingStackSize(regexStack))
-	if err != nil {
-		return nil, err
-	}
-	re.MatchTimeout = regexTimeout
-	return compiledRegex{re}, nil
-}
-
-func (r compiledRegex) find(s string, emit func(start, end int)) error {
-	if s == "" { // the library does not search it, even for a pattern that matches nothing
-		return nil
-	}
-	matches, err := r.FindAllStringIndex(s, -1)
-	for _, m := range matches {
-		emit(m[0], m[1])
-	}
-	return err
-}
 
 // A translator writes an Oniguruma pattern in regexp2's syntax. Classes become explicit ranges, from the library's
 // Unicode tables; what the two engines may read differently is refused.
 type translator struct {
-	tables *unicodeTables
-	in     string
-	at     int
+	tables   *unicodeTables
+	in       string
+	at       int
+	previous rune // the literal just before, across groups, for case folding
+	needed   rune // a literal of every match, unless there are alternatives
+	either   bool // the whole pattern is several alternatives
 }
 
 // regexFlags are Ruby's: (?i) folds case, (?m) lets the dot match a newline.
@@ -93,26 +50,34 @@ func (t *translator) alternatives(depth int, flags regexFlags) (string, error) {
 	if set, ok := t.inlineFlags(flags); ok {
 		flags = set
 	}
-	previous := rune(0) // a literal just before, for case folding
 	for t.at < len(t.in) && !t.has(")") {
 		if t.take("|") {
 			out.WriteByte('|')
-			previous = 0
+			t.previous = 0
+			t.either = t.either || depth == 0
 			continue
 		}
-		start := t.at
+		start, before := t.at, t.previous
 		atom, literal, err := t.atom(depth, flags)
 		if err != nil {
 			return "", err
 		}
-		if flags.fold && literal != 0 {
-			if err := t.foldable(previous, literal); err != nil {
-				return "", err
-			}
-		}
-		previous = literal
-		if atom, err = t.quantified(atom, t.in[start]); err != nil {
+		atom, repeat, err := t.quantified(atom, t.in[start])
+		if err != nil {
 			return "", err
+		}
+		switch {
+		case literal == 0 && t.in[start] == '(' && !repeat.optional: // its last literal comes before what follows
+		case literal == 0 || repeat.loose:
+			t.previous = 0
+		default:
+			if pair := [2]rune{t.tables.of(before), t.tables.of(literal)}; flags.fold && t.tables.pairs[pair] {
+				return "", unsupported("folding the case of %q, which one character can stand for,", []rune{before, literal})
+			}
+			t.previous = literal
+		}
+		if literal != 0 && depth == 0 && !flags.fold && !repeat.optional {
+			t.needed = literal
 		}
 		out.WriteString(atom)
 	}
@@ -149,65 +114,64 @@ func parseFlags(s string, flags regexFlags) (regexFlags, bool) {
 	return flags, s != ""
 }
 
-// foldable refuses what Oniguruma folds to or from several runes (ss and ß), which regexp2 does not.
-func (t *translator) foldable(previous, r rune) error {
-	if len([]rune(cases.Fold().String(string(r)))) > 1 || unicode.Is(unicode.Mn, r) {
-		return unsupported("folding the case of %q", r)
-	}
-	if pair := strings.ToLower(string([]rune{previous, r})); slices.Contains([]string{"ss", "ff", "fi", "fl", "st"}, pair) {
-		return unsupported("folding the case of %q", pair)
-	}
-	return nil
+// A repeat says what a quantifier makes of its atom.
+type repeat struct {
+	optional bool // it may be absent
+	loose    bool // Oniguruma does not read it as one string with its neighbours
 }
 
 // quantified reads what follows an atom that began with the byte first.
-func (t *translator) quantified(atom string, first byte) (string, error) {
-	if t.at == len(t.in) {
-		return atom, nil
-	}
+func (t *translator) quantified(atom string, first byte) (string, repeat, error) {
+	var r repeat
 	start := t.at
-	interval := false
-	switch t.in[t.at] {
-	case '*', '+', '?':
-		t.at++
-	case '{':
+	isInterval, fixed := false, false
+	switch {
+	case t.take("*"), t.take("?"):
+		r = repeat{optional: true, loose: true}
+	case t.take("+"):
+		r.loose = true
+	case t.has("{"):
 		low, high, ok := t.interval()
 		if !ok {
-			t.at = start
-			return atom, nil
+			return atom, r, nil
 		}
 		if low > 1000 || high > 1000 || high >= 0 && low > high {
-			return "", unsupported("the repetition %s", t.in[start:t.at])
+			return "", r, unsupported("the repetition %s", t.in[start:t.at])
 		}
-		interval = true
+		isInterval, fixed = true, low == high
+		r.optional = low == 0
 	default:
-		return atom, nil
+		return atom, r, nil
 	}
 	if first == '^' || first == '$' {
-		return "", unsupported("a repeated %c", first)
+		return "", r, unsupported("a repeated %c", first)
 	}
-	repeat := t.in[start:t.at]
-	if interval && strings.HasPrefix(repeat, "{,") {
-		repeat = "{0" + repeat[1:]
+	how := t.in[start:t.at]
+	if strings.HasPrefix(how, "{,") {
+		how = "{0" + how[1:]
 	}
-	switch {
-	case interval && (t.has("?") || t.has("+")):
-		return "", unsupported("%s%c", repeat, t.in[t.at])
+	switch { // in Ruby's syntax a{2}? and a{2}+ are (?:a{2})? and (?:a{2})+, and only a{1,2}? is lazy
+	case isInterval && fixed && t.take("?"):
+		atom, how, r.optional = "(?:"+atom+how+")", "?", true
+	case isInterval && t.take("+"):
+		atom, how = "(?:"+atom+how+")", "+"
 	case t.take("?"):
-		repeat += "?"
+		how += "?"
 	case t.take("+"):
-		atom, repeat = "(?>"+atom+repeat+")", ""
+		atom, how = "(?>"+atom+how+")", ""
 	}
-	if t.at < len(t.in) && strings.IndexByte("*+?", t.in[t.at]) >= 0 {
-		return "", unsupported("a repetition of a repetition")
+	again := t.at
+	_, _, interval := t.interval()
+	if t.at = again; interval || t.at < len(t.in) && strings.IndexByte("*+?", t.in[t.at]) >= 0 {
+		return "", r, unsupported("a repetition of a repetition")
 	}
-	return atom + repeat, nil
+	return atom + how, r, nil
 }
 
 // interval reads {n}, {n,}, {,m} or {n,m}; high is -1 for no bound. Other braces stand for themselves.
 func (t *translator) interval() (low, high int, ok bool) {
 	end := strings.IndexByte(t.in[t.at:], '}')
-	if end < 0 {
+	if !t.has("{") || end < 0 {
 		return 0, 0, false
 	}
 	from, to, comma := strings.Cut(t.in[t.at+1:t.at+end], ",")
@@ -240,8 +204,8 @@ func (t *translator) atom(depth int, flags regexFlags) (out string, literal rune
 		out, err = t.group(depth, flags)
 		return out, 0, err
 	case t.has("["):
-		set, err := t.class(depth, flags)
-		return classText(set), 0, err
+		out, err = t.outerClass(depth, flags)
+		return out, 0, err
 	case t.take("."):
 		if flags.dotAll {
 			return `[\s\S]`, 0, nil
@@ -254,7 +218,7 @@ func (t *translator) atom(depth int, flags regexFlags) (out string, literal rune
 	case t.has("*"), t.has("+"), t.has("?"):
 		return "", 0, fmt.Errorf("nothing to repeat at %d", t.at)
 	case t.has(`\`):
-		word := classText(t.tables.byName["regexword"].ranges)
+		word := classText(t.tables.words(false))
 		switch {
 		case t.take(`\A`):
 			return `\A`, 0, nil
@@ -267,34 +231,45 @@ func (t *translator) atom(depth int, flags regexFlags) (out string, literal rune
 		case t.take(`\B`):
 			return fmt.Sprintf(`(?:(?<=%[1]s)(?=%[1]s)|(?<!%[1]s)(?!%[1]s))`, word), 0, nil
 		}
-		set, single, err := t.escape()
-		if err != nil {
-			return "", 0, err
+		set, single, err := t.escape(false)
+		if err != nil || !single {
+			return classText(set), 0, err // Oniguruma folds no case of these
 		}
-		if single {
-			literal = set[0][0]
-		}
-		return classText(t.folded(set, flags)), literal, nil
+		return t.literal(set[0][0], flags)
 	}
 	r, err := t.rune()
-	return classText(t.folded([][2]rune{{r, r}}, flags)), r, err
+	if err != nil {
+		return "", 0, err
+	}
+	return t.literal(r, flags)
+}
+
+func (t *translator) literal(r rune, flags regexFlags) (string, rune, error) {
+	set := [][2]rune{{r, r}}
+	if flags.fold {
+		if _, ok := t.tables.many[r]; ok {
+			return "", 0, unsupported("folding the case of %q, which is several characters then,", r)
+		}
+		set = t.tables.closed(set)
+	}
+	return classText(set), r, nil
 }
 
 func (t *translator) group(depth int, flags regexFlags) (string, error) {
 	t.at++
-	open := "(?:"
+	open, around := "(?:", false
 	if t.take("?") {
 		end := strings.IndexAny(t.in[t.at:], ":)")
 		switch {
 		case t.take(":"):
 		case t.take("="):
-			open = "(?="
+			open, around = "(?=", true
 		case t.take("!"):
-			open = "(?!"
+			open, around = "(?!", true
 		case t.take("<="):
-			open = "(?<="
+			open, around = "(?<=", true
 		case t.take("<!"):
-			open = "(?<!"
+			open, around = "(?<!", true
 		case t.take(">"):
 			open = "(?>"
 		default:
@@ -309,6 +284,9 @@ func (t *translator) group(depth int, flags regexFlags) (string, error) {
 			t.at += end + 1
 		}
 	}
+	if around { // its literals are no neighbours of those outside
+		t.previous = 0
+	}
 	inside, err := t.alternatives(depth+1, flags)
 	if err != nil {
 		return "", err
@@ -316,11 +294,14 @@ func (t *translator) group(depth int, flags regexFlags) (string, error) {
 	if !t.take(")") {
 		return "", fmt.Errorf("missing )")
 	}
+	if around {
+		t.previous = 0
+	}
 	return open + inside + ")", nil
 }
 
-// escape reads \x; single says that it stands for one rune.
-func (t *translator) escape() (set [][2]rune, single bool, err error) {
+// escape reads \x; single says that it stands for one rune. Some are other runes within brackets.
+func (t *translator) escape(bracketed bool) (set [][2]rune, single bool, err error) {
 	start := t.at
 	t.at++
 	r, err := t.rune()
@@ -349,16 +330,20 @@ func (t *translator) escape() (set [][2]rune, single bool, err error) {
 		return one('\a')
 	case 'e':
 		return one(0x1B)
+	case '0':
+		if t.at == len(t.in) || t.in[t.at] < '0' || t.in[t.at] > '7' {
+			return one(0)
+		}
 	case 'd', 'D':
 		return named(t.tables.category("Nd"), r == 'D')
 	case 's', 'S':
 		return named(spaceRanges(), r == 'S')
 	case 'w', 'W':
-		return named(t.tables.byName["regexword"].ranges, r == 'W')
+		return named(t.tables.words(bracketed), r == 'W')
 	case 'h', 'H':
-		return named([][2]rune{{'0', '9'}, {'A', 'F'}, {'a', 'f'}}, r == 'H')
+		return named(hexRanges, r == 'H')
 	case 'p', 'P':
-		ranges, not, err := t.property()
+		ranges, not, err := t.property(bracketed)
 		if err != nil {
 			return nil, false, err
 		}
@@ -373,18 +358,8 @@ func (t *translator) escape() (set [][2]rune, single bool, err error) {
 	return one(r)
 }
 
-func spaceRanges() [][2]rune {
-	var out [][2]rune
-	for r := rune(0); r <= 0x3000; r++ {
-		if isSpace(r) {
-			out = append(out, [2]rune{r, r})
-		}
-	}
-	return normalizeRanges(out)
-}
-
 // property reads {Name} or {^Name} behind \p.
-func (t *translator) property() (ranges [][2]rune, not bool, err error) {
+func (t *translator) property(bracketed bool) (ranges [][2]rune, not bool, err error) {
 	end := strings.IndexByte(t.in[t.at:], '}')
 	if !t.take("{") || end < 0 {
 		return nil, false, fmt.Errorf(`\p without {name}`)
@@ -392,12 +367,7 @@ func (t *translator) property() (ranges [][2]rune, not bool, err error) {
 	name := t.in[t.at : t.at+end-1]
 	t.at += end
 	name, not = strings.CutPrefix(name, "^")
-	if ranges = t.tables.category(name); ranges == nil && len(name) > 2 {
-		if c, ok := t.tables.byName[name]; ok && unicode.IsUpper(rune(name[0])) {
-			ranges = c.ranges
-		}
-	}
-	if ranges == nil {
+	if ranges = t.tables.property(name, bracketed); ranges == nil {
 		return nil, false, unsupported(`\p{%s}`, name)
 	}
 	return ranges, not, nil
@@ -432,90 +402,105 @@ func (t *translator) codePoint(kind rune) (rune, error) {
 	return rune(n), nil
 }
 
-// class reads a bracketed class, which in Ruby may hold classes and intersections.
-func (t *translator) class(depth int, flags regexFlags) ([][2]rune, error) {
-	if depth > maxDepth {
-		return nil, fmt.Errorf("more than %d classes within classes", maxDepth)
+// outerClass reads a bracketed class. Folding case applies to the whole of it, and a class that is not negated then
+// matches what its runes fold to as well: [ß] is ß, ẞ and ss in all their cases.
+func (t *translator) outerClass(depth int, flags regexFlags) (string, error) {
+	set, not, err := t.class(depth)
+	if err != nil {
+		return "", err
 	}
-	if t.has("[[:") || t.has("[]") || t.has("[^]") {
-		return nil, unsupported("the class %.8s", t.in[t.at:])
+	if !flags.fold {
+		if not {
+			set = complement(set)
+		}
+		return classText(set), nil
+	}
+	set = t.tables.closed(set)
+	if not {
+		return classText(complement(set)), nil
+	}
+	var out strings.Builder
+	out.WriteString("(?:" + classText(set))
+	for _, folded := range t.tables.strings(set) {
+		out.WriteByte('|')
+		for _, r := range folded {
+			out.WriteString(classText(t.tables.closed([][2]rune{{r, r}})))
+		}
+	}
+	return out.String() + ")", nil
+}
+
+// class reads a bracketed class, which in Ruby may hold classes and intersections, without its negation.
+func (t *translator) class(depth int) (set [][2]rune, not bool, err error) {
+	if depth > maxDepth {
+		return nil, false, fmt.Errorf("more than %d classes within classes", maxDepth)
+	}
+	if t.has("[]") || t.has("[^]") {
+		return nil, false, unsupported("the class %.8s", t.in[t.at:])
 	}
 	t.at++
-	not := t.take("^")
-	var set, all [][2]rune
+	not = t.take("^")
+	var all [][2]rune
 	intersection := false
 	for !t.take("]") {
 		if t.take("&&") {
 			if intersection {
-				set = intersect(all, set)
+				set = intersect(all, normalizeRanges(set))
 			}
 			all, set, intersection = normalizeRanges(set), nil, true
 			continue
 		}
-		if t.has("[") {
-			if t.has("[:") {
-				return nil, unsupported("the class %.8s", t.in[t.at:])
-			}
-			inner, err := t.class(depth+1, flags)
-			if err != nil {
-				return nil, err
-			}
-			set = append(set, inner...)
-			continue
-		}
-		low, single, err := t.classRune()
+		part, single, err := t.classPart(depth)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		if single && t.has("-") && !t.has("-]") && !t.has("-[") && !t.has("-&&") {
 			t.at++
-			high, ok, err := t.classRune()
+			high, ok, err := t.classPart(depth)
 			if err != nil {
-				return nil, err
+				return nil, false, err
 			}
-			if !ok || high[0][0] < low[0][0] {
-				return nil, unsupported("the range before %d", t.at)
+			if !ok || high[0][0] < part[0][0] {
+				return nil, false, unsupported("the range before %d", t.at)
 			}
-			low = [][2]rune{{low[0][0], high[0][0]}}
+			part = [][2]rune{{part[0][0], high[0][0]}}
 		}
-		set = append(set, low...)
+		set = append(set, part...)
 	}
 	set = normalizeRanges(set)
 	if intersection {
 		set = intersect(all, set)
 	}
-	set = t.folded(set, flags)
-	if not {
-		set = complement(set)
-	}
-	return set, nil
+	return set, not, nil
 }
 
-func (t *translator) classRune() ([][2]rune, bool, error) {
-	if t.has(`\b`) || t.has(`\B`) {
+// classPart reads a rune or a set of runes within a class; single says that it is a rune.
+func (t *translator) classPart(depth int) (set [][2]rune, single bool, err error) {
+	switch {
+	case t.has("[:"):
+		name, _, ok := strings.Cut(t.in[t.at+len("[:"):], ":]")
+		bare, not := strings.CutPrefix(name, "^")
+		if set = t.tables.posix(bare); !ok || set == nil {
+			return nil, false, unsupported("the class %.8s", t.in[t.at:])
+		}
+		t.at += len("[:") + len(name) + len(":]")
+		if not {
+			set = complement(set)
+		}
+		return set, false, nil
+	case t.has("["):
+		set, not, err := t.class(depth + 1)
+		if not {
+			set = complement(set)
+		}
+		return set, false, err
+	case t.has(`\b`), t.has(`\B`):
 		return nil, false, unsupported("%s in a class", t.in[t.at:t.at+2])
-	}
-	if t.has(`\`) {
-		return t.escape()
+	case t.has(`\`):
+		return t.escape(true)
 	}
 	r, err := t.rune()
 	return [][2]rune{{r, r}}, true, err
-}
-
-// folded adds the other cases of a set's runes.
-func (t *translator) folded(set [][2]rune, flags regexFlags) [][2]rune {
-	if !flags.fold {
-		return set
-	}
-	var more [][2]rune
-	for _, r := range set {
-		for x := r[0]; x <= r[1] && x < 0x1F000; x++ { // no cased letters beyond
-			for f := unicode.SimpleFold(x); f != x; f = unicode.SimpleFold(f) {
-				more = append(more, [2]rune{f, f})
-			}
-		}
-	}
-	return normalizeRanges(append(more, set...))
 }
 
 const surrogateMin, surrogateMax = 0xD800, 0xDFFF

@@ -10,6 +10,7 @@
 package tokenizer
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -90,9 +91,14 @@ type Tokenizer struct {
 }
 
 // Encode gives the ids of one text. It fails where the text has a token outside the vocabulary and the model no unknown
-// token, where MaxTokens has no room for the special tokens, and where a regular expression of the file runs too long.
+// token, where MaxTokens has no room for the special tokens, and where the regular expressions of the file run too long.
 func (t *Tokenizer) Encode(text string, o Options) (Encoding, error) {
-	e, err := t.encode([]string{text}, t.template.single, o)
+	return t.EncodeContext(context.Background(), text, o)
+}
+
+// EncodeContext is Encode that gives up soon after the context is done, in the middle of a long text too.
+func (t *Tokenizer) EncodeContext(ctx context.Context, text string, o Options) (Encoding, error) {
+	e, err := t.encode(ctx, []string{text}, t.template.single, o)
 	if err != nil {
 		return Encoding{}, fmt.Errorf("tokenizer: %w", err)
 	}
@@ -102,18 +108,18 @@ func (t *Tokenizer) Encode(text string, o Options) (Encoding, error) {
 // EncodePair gives the ids of two texts, joined as the file's post-processor says. It fails as Encode does, and where
 // the strategy cannot make the pair short enough.
 func (t *Tokenizer) EncodePair(first, second string, o Options) (Encoding, error) {
-	e, err := t.encode([]string{first, second}, t.template.pair, o)
+	e, err := t.encode(context.Background(), []string{first, second}, t.template.pair, o)
 	if err != nil {
 		return Encoding{}, fmt.Errorf("tokenizer: %w", err)
 	}
 	return e, nil
 }
 
-func (t *Tokenizer) encode(texts []string, layout []part, o Options) (Encoding, error) {
+func (t *Tokenizer) encode(ctx context.Context, texts []string, layout []part, o Options) (Encoding, error) {
 	ids := make([][]int32, len(texts))
 	for i, text := range texts {
 		var err error
-		if ids[i], err = t.textIDs(text, o.SpecialsAsText); err != nil {
+		if ids[i], err = t.textIDs(newCall(ctx), text, o.SpecialsAsText); err != nil {
 			return Encoding{}, err
 		}
 	}
@@ -159,21 +165,27 @@ func (t *Tokenizer) encode(texts []string, layout []part, o Options) (Encoding, 
 }
 
 // textIDs gives the ids of a text without what the post-processor adds.
-func (t *Tokenizer) textIDs(text string, specialsAsText bool) ([]int32, error) {
+func (t *Tokenizer) textIDs(c *call, text string, specialsAsText bool) ([]int32, error) {
 	text = validUTF8(text)
 	_, first := utf8.DecodeRuneInString(text)
 	ids := make([]int32, 0, len(text)/3+1)
 	var normalized, parts []piece
-	for _, p := range t.added.split(nil, &t.added.raw, piece{text: text, token: -1, head: first}, specialsAsText) {
+	raw, err := t.added.split(nil, &t.added.raw, piece{text: text, token: -1, head: first}, specialsAsText)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range raw {
 		if p.token >= 0 {
 			ids = append(ids, p.token)
 			continue
 		}
-		p, err := t.normalize(p)
+		p, err := t.normalize(c, p)
 		if err != nil {
 			return nil, err
 		}
-		normalized = t.added.split(normalized[:0], &t.added.normalized, p, specialsAsText)
+		if normalized, err = t.added.split(normalized[:0], &t.added.normalized, p, specialsAsText); err != nil {
+			return nil, err
+		}
 		for _, p := range normalized {
 			if p.token >= 0 {
 				ids = append(ids, p.token)
@@ -185,11 +197,14 @@ func (t *Tokenizer) textIDs(text string, specialsAsText bool) ([]int32, error) {
 			parts = parts[:0]
 			if t.preTokenizer == nil {
 				parts = append(parts, p)
-			} else if parts, err = t.preTokenizer.split(parts, p); err != nil {
+			} else if parts, err = t.preTokenizer.split(c, parts, p); err != nil {
 				return nil, err
 			}
-			for _, part := range parts {
-				if ids, err = t.wordIDs(ids, part.text); err != nil {
+			for i, part := range parts {
+				if i%checkEvery == 0 && c.ctx.Err() != nil {
+					return nil, c.ctx.Err()
+				}
+				if ids, err = t.wordIDs(c, ids, part.text); err != nil {
 					return nil, err
 				}
 			}
@@ -198,25 +213,27 @@ func (t *Tokenizer) textIDs(text string, specialsAsText bool) ([]int32, error) {
 	return ids, nil
 }
 
-func (t *Tokenizer) normalize(p piece) (piece, error) {
+func (t *Tokenizer) normalize(c *call, p piece) (piece, error) {
 	if t.normalizer == nil {
 		return p, nil
 	}
-	head := p.text[:p.head]
-	var err error
-	if p.text, err = t.normalizer.normalize(p.text); err != nil || head == "" {
-		return p, err
+	head := p.head
+	if head == 0 {
+		head = -1
 	}
-	// Exact where a normalizer works rune by rune, and near enough elsewhere: only whether it is 0 counts.
-	head, err = t.normalizer.normalize(head)
-	p.head = min(len(head), len(p.text))
+	var err error
+	p.text, head, err = t.normalizer.normalize(c, p.text, head)
+	p.head = max(0, head)
 	return p, err
 }
 
 // wordIDs appends the ids of one part of the text, from the cache where it was seen before.
-func (t *Tokenizer) wordIDs(dst []int32, word string) ([]int32, error) {
+func (t *Tokenizer) wordIDs(c *call, dst []int32, word string) ([]int32, error) {
 	cutter, cuts := t.model.(cutter)
-	for len(word) > 0 {
+	for n := 1; len(word) > 0; n++ {
+		if n%checkEvery == 0 && c.ctx.Err() != nil {
+			return nil, c.ctx.Err()
+		}
 		now := word
 		if cuts {
 			now = word[:cutter.cut(word)]
@@ -229,7 +246,7 @@ func (t *Tokenizer) wordIDs(dst []int32, word string) ([]int32, error) {
 		}
 		base := len(dst)
 		var err error
-		if dst, err = t.model.encode(dst, now); err != nil {
+		if dst, err = t.model.encode(c, dst, now); err != nil {
 			return nil, err
 		}
 		t.words.put(now, dst[base:])

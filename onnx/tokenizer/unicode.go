@@ -9,7 +9,8 @@ import (
 	"unicode"
 )
 
-// The library's Unicode tables, measured by testdata/unicode.py: one class a line, then `lowercase`.
+// The library's Unicode tables, measured by testdata/unicode.py: one class a line, then the mappings, which have a colon before
+// their name.
 //
 //go:embed unicode.txt
 var unicodeData string
@@ -50,6 +51,7 @@ func newClass(ranges [][2]rune) *class {
 type unicodeTables struct {
 	byName map[string]*class
 	lower  map[rune]string
+	folding
 
 	control, nonspacing, combining, punctuation, numeric, word *class
 	letter, number, mark                                       *class // \p{L}, \p{N} and \p{M}
@@ -66,45 +68,19 @@ var tables = sync.OnceValue(func() *unicodeTables {
 })
 
 func parseUnicode(data string) (*unicodeTables, error) {
-	t := &unicodeTables{byName: map[string]*class{}, lower: map[rune]string{}}
+	t := &unicodeTables{byName: map[string]*class{}}
+	mappings := map[string]map[rune]string{}
 	for line := range strings.Lines(data) {
 		fields := strings.Fields(line)
-		if fields[0] == "lowercase" {
-			for _, field := range fields[1:] {
-				from, to, _ := strings.Cut(field, ":")
-				r, err := parseRune(from)
-				if err != nil {
-					return nil, err
-				}
-				var s strings.Builder
-				for _, x := range strings.Split(to, "+") {
-					c, err := parseRune(x)
-					if err != nil {
-						return nil, err
-					}
-					s.WriteRune(c)
-				}
-				t.lower[r] = s.String()
-			}
-			continue
+		var err error
+		if name, ok := strings.CutPrefix(fields[0], ":"); ok {
+			mappings[name], err = parseMapping(fields[1:])
+		} else {
+			t.byName[fields[0]], err = parseClass(fields[1:])
 		}
-		var ranges [][2]rune
-		for _, field := range fields[1:] {
-			from, to, isRange := strings.Cut(field, "-")
-			if !isRange {
-				to = from
-			}
-			a, err := parseRune(from)
-			if err != nil {
-				return nil, err
-			}
-			b, err := parseRune(to)
-			if err != nil {
-				return nil, err
-			}
-			ranges = append(ranges, [2]rune{a, b})
+		if err != nil {
+			return nil, err
 		}
-		t.byName[fields[0]] = newClass(ranges)
 	}
 	for name, into := range map[string]**class{"control": &t.control, "nonspacing": &t.nonspacing,
 		"combining": &t.combining, "punctuation": &t.punctuation, "numeric": &t.numeric, "word": &t.word,
@@ -113,8 +89,53 @@ func parseUnicode(data string) (*unicodeTables, error) {
 			return nil, fmt.Errorf("tokenizer: unicode.txt: class %s is missing", name)
 		}
 	}
+	t.lower = mappings["lowercase"]
+	t.folding = newFolding(mappings["fold"], mappings["folds"])
 	t.letter, t.number, t.mark = newClass(t.category("L")), newClass(t.category("N")), newClass(t.category("M"))
 	return t, nil
+}
+
+// parseClass reads ranges like 41-5A.
+func parseClass(fields []string) (*class, error) {
+	var ranges [][2]rune
+	for _, field := range fields {
+		from, to, isRange := strings.Cut(field, "-")
+		if !isRange {
+			to = from
+		}
+		a, err := parseRune(from)
+		if err != nil {
+			return nil, err
+		}
+		b, err := parseRune(to)
+		if err != nil {
+			return nil, err
+		}
+		ranges = append(ranges, [2]rune{a, b})
+	}
+	return newClass(ranges), nil
+}
+
+// parseMapping reads what runes become, like DF:73+73.
+func parseMapping(fields []string) (map[rune]string, error) {
+	out := make(map[rune]string, len(fields))
+	for _, field := range fields {
+		from, to, _ := strings.Cut(field, ":")
+		r, err := parseRune(from)
+		if err != nil {
+			return nil, err
+		}
+		var s strings.Builder
+		for _, x := range strings.Split(to, "+") {
+			c, err := parseRune(x)
+			if err != nil {
+				return nil, err
+			}
+			s.WriteRune(c)
+		}
+		out[r] = s.String()
+	}
+	return out, nil
 }
 
 // category gives the ranges of a general category, of one letter or two, nil when there is none of that name.

@@ -79,7 +79,7 @@ type step struct {
 	id    int32
 }
 
-func (m *unigram) encode(dst []int32, word string) ([]int32, error) {
+func (m *unigram) encode(c *call, dst []int32, word string) ([]int32, error) {
 	best := make([]step, len(word)+1)
 	for i := range best {
 		best[i].from = -1
@@ -89,7 +89,10 @@ func (m *unigram) encode(dst []int32, word string) ([]int32, error) {
 			*s = step{score, int32(from), id}
 		}
 	}
-	for i := 0; i < len(word); {
+	for i, n := 0, 1; i < len(word); n++ {
+		if n%checkEvery == 0 && c.ctx.Err() != nil {
+			return nil, c.ctx.Err()
+		}
 		_, size := cutRune(word[i:])
 		score, single := best[i].score, false
 		for node, j := int32(0), i; j < len(word); {

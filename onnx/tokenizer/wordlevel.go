@@ -23,7 +23,7 @@ func (l *loader) wordLevel(raw json.RawMessage) (*wordLevel, error) {
 	return &wordLevel{c.Vocab, c.UnkToken}, nil
 }
 
-func (m *wordLevel) encode(dst []int32, word string) ([]int32, error) {
+func (m *wordLevel) encode(_ *call, dst []int32, word string) ([]int32, error) {
 	id, ok := m.vocab[word]
 	if !ok {
 		if id, ok = m.vocab[m.unknownToken]; !ok {

@@ -52,7 +52,7 @@ func (l *loader) wordPiece(raw json.RawMessage) (*wordPiece, error) {
 	return m, nil
 }
 
-func (m *wordPiece) encode(dst []int32, word string) ([]int32, error) {
+func (m *wordPiece) encode(_ *call, dst []int32, word string) ([]int32, error) {
 	base := len(dst)
 	if len(word) > m.maxRunes && utf8.RuneCountInString(word) > m.maxRunes {
 		return m.appendUnknown(dst)

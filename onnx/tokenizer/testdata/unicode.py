@@ -8,7 +8,7 @@ import pathlib
 
 from tokenizers import Regex, normalizers, pre_tokenizers
 
-POINTS = [c for c in range(1, 0x110000) if not 0xD800 <= c <= 0xDFFF]
+POINTS = [c for c in range(0x110000) if not 0xD800 <= c <= 0xDFFF]
 
 
 def pieces(pre_tokenizer, text):
@@ -51,6 +51,29 @@ for name in "Lu Ll Lt Lm Lo Mn Mc Me Nd Nl No Pc Pd Ps Pe Pi Pf Po Sm Sc Sk So Z
 for name in "Arabic Bengali Cyrillic Devanagari Greek Han Hangul Hebrew Hiragana Katakana Latin Thai".split():
     classes[name] = removed_by(r"\p{%s}" % name)
 classes["regexword"] = removed_by(r"\w")
+# Oniguruma's brackets read two classes differently.
+classes["bracketword"] = removed_by(r"[\w]")
+classes["bracketpunct"] = removed_by(r"[[:punct:]]")
+for name in "Alpha Upper Lower Graph Print Blank".split():
+    classes[name] = removed_by(r"\p{%s}" % name)
+
+# Case folding of Oniguruma, among all runes that have cases in Python.
+cased = set()
+for c in POINTS:
+    for image in (chr(c).lower(), chr(c).upper(), chr(c).title(), chr(c).casefold()):
+        if image != chr(c):
+            cased.update([c, *map(ord, image)])
+cased = sorted(cased)
+cased_text = "".join(map(chr, cased))
+fold, folds = {}, {}
+for c in cased:
+    kept = {ord(x) for x in "".join(pieces(pre_tokenizers.Split(Regex(r"(?i)[^\x{%x}]" % c), "removed"), cased_text))}
+    if min(kept) != c:
+        fold[c] = min(kept)
+    folded = chr(c).casefold()
+    if len(folded) > 1:
+        assert pieces(pre_tokenizers.Split(Regex(r"(?i)[\x{%x}]" % c), "removed", invert=True), folded) == [folded], c
+        folds[c] = folded
 
 # Normal forms: golang.org/x/text knows a later Unicode. These code points had no decomposition, or no combining class,
 # in the library's version.
@@ -66,9 +89,16 @@ classes["unordered"] = [c for c in classes["Mn"] + classes["Mc"]
                         and nfd.normalize_str("a" + chr(c) + "\u0334") == "a" + chr(c) + "\u0334"]
 
 lower = normalizers.Lowercase()
+lowercase = {c: to for c in POINTS if (to := lower.normalize_str(chr(c))) != chr(c)}
+
+
+def mapping(name, to):
+    return f"{name} " + " ".join(f"{c:X}:{'+'.join(f'{ord(x):X}' for x in s)}" for c, s in to.items()) + "\n"
+
+
 with open(pathlib.Path(__file__).parent / "../unicode.txt", "w") as out:
     for name, points in classes.items():
         out.write(f"{name} {ranges(sorted(points))}\n")
-    changed = [(c, lower.normalize_str(chr(c))) for c in POINTS]
-    out.write("lowercase " + " ".join(f"{c:X}:{'+'.join(f'{ord(x):X}' for x in to)}"
-                                      for c, to in changed if to != chr(c)) + "\n")
+    out.write(mapping(":lowercase", lowercase))
+    out.write(mapping(":fold", {c: chr(to) for c, to in fold.items()}))
+    out.write(mapping(":folds", folds))

@@ -1,0 +1,100 @@
+package tokenizer
+
+import (
+	"strings"
+)
+
+// longNames are the names of general categories that are written out, in the spelling of propertyKey.
+var longNames = map[string]string{
+	"letter": "L", "uppercaseletter": "Lu", "lowercaseletter": "Ll", "titlecaseletter": "Lt", "modifierletter": "Lm",
+	"otherletter": "Lo", "mark": "M", "nonspacingmark": "Mn", "spacingmark": "Mc", "enclosingmark": "Me", "number": "N",
+	"decimalnumber": "Nd", "letternumber": "Nl", "othernumber": "No", "punctuation": "P", "connectorpunctuation": "Pc",
+	"dashpunctuation": "Pd", "openpunctuation": "Ps", "closepunctuation": "Pe", "initialpunctuation": "Pi",
+	"finalpunctuation": "Pf", "otherpunctuation": "Po", "symbol": "S", "mathsymbol": "Sm", "currencysymbol": "Sc",
+	"modifiersymbol": "Sk", "othersymbol": "So", "separator": "Z", "spaceseparator": "Zs", "lineseparator": "Zl",
+	"paragraphseparator": "Zp", "other": "C", "control": "Cc", "format": "Cf", "privateuse": "Co", "unassigned": "Cn",
+	"alphabetic": "alpha", "uppercase": "upper", "lowercase": "lower", "whitespace": "space",
+}
+
+// propertyKey writes a name as Oniguruma compares it: without case, spaces, hyphens and underscores.
+func propertyKey(name string) string {
+	return strings.ToLower(strings.NewReplacer(" ", "", "-", "", "_", "").Replace(name))
+}
+
+// property gives the runes of a property or POSIX class, nil where the name is unknown here. Two of them are other runes
+// between the brackets of a class.
+func (t *unicodeTables) property(name string, bracketed bool) [][2]rune {
+	key := propertyKey(name)
+	if long, ok := longNames[key]; ok {
+		key = propertyKey(long)
+	}
+	union := func(names ...string) [][2]rune {
+		var ranges [][2]rune
+		for _, name := range names {
+			ranges = append(ranges, t.property(name, bracketed)...)
+		}
+		return normalizeRanges(ranges)
+	}
+	switch key {
+	case "any":
+		return complement(nil)
+	case "ascii":
+		return [][2]rune{{0, 0x7F}}
+	case "xdigit":
+		return hexRanges
+	case "word":
+		return t.words(bracketed)
+	case "space":
+		return spaceRanges()
+	case "alnum":
+		return union("alpha", "nd")
+	case "digit":
+		return union("nd")
+	case "cntrl":
+		return union("cc")
+	case "punct":
+		return union("p")
+	case "cn":
+		return intersect(t.category("C"), complement(union("cc", "cf", "co")))
+	}
+	if len(key) <= 2 {
+		return t.category(strings.ToUpper(key[:min(1, len(key))]) + key[min(1, len(key)):])
+	}
+	for known, class := range t.byName {
+		if known != strings.ToLower(known) && strings.ToLower(known) == key { // lower case: not Oniguruma's
+			return class.ranges
+		}
+	}
+	return nil
+}
+
+// posix gives the runes of [:name:].
+func (t *unicodeTables) posix(name string) [][2]rune {
+	switch name {
+	case "punct":
+		return t.byName["bracketpunct"].ranges
+	case "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "space", "upper", "xdigit", "word":
+		return t.property(name, true)
+	}
+	return nil
+}
+
+// words are the runes of \w, of which a class lacks the raised digits and fractions of Latin-1.
+func (t *unicodeTables) words(bracketed bool) [][2]rune {
+	if bracketed {
+		return t.byName["bracketword"].ranges
+	}
+	return t.byName["regexword"].ranges
+}
+
+var hexRanges = [][2]rune{{'0', '9'}, {'A', 'F'}, {'a', 'f'}}
+
+func spaceRanges() [][2]rune {
+	var out [][2]rune
+	for r := rune(0); r <= 0x3000; r++ {
+		if isSpace(r) {
+			out = append(out, [2]rune{r, r})
+		}
+	}
+	return normalizeRanges(out)
+}

@@ -75,7 +75,7 @@ func (o origin) one(w *walker) error {
 		return fmt.Errorf("it comes from %s %q, whose part is not known", n.kind(), n.Name)
 	case o.product == nil:
 		return errors.New("no matrix product makes it")
-	case !w.fixed(o.product.input(1), maxSteps):
+	case !w.fixed(o.product.input(1)):
 		return fmt.Errorf("%s %q does not multiply by a constant", o.product.kind(), o.product.Name)
 	}
 	return nil
@@ -118,8 +118,8 @@ func (w *walker) origin(name string) origin {
 			o.roots[w.root(n.input(0))], o.product = true, n
 		case n.Op == "DynamicQuantizeLinear": // its scale, beside the product
 			o.roots[w.root(n.input(0))] = true
-		case n.Op == "Gather" && w.fixed(n.input(0), maxSteps):
-			o.roots[n.Outputs[0]] = true
+		case n.Op == "Gather" && w.fixed(n.input(0)):
+			o.roots["rows "+n.Outputs[0]] = true // apart from products of them
 		case n.Op == "Constant", slices.Contains(sizes, n.Op):
 		default:
 			o.others = append(o.others, n)
@@ -180,21 +180,24 @@ func (w *walker) width(n *graphNode) int {
 	return int(t.Dims[0])
 }
 
-// fixed says whether a value is computed from constants alone, in so many steps at most.
-func (w *walker) fixed(name string, steps int) bool {
-	if _, ok := w.constants[name]; ok {
-		return true
-	}
-	n, ok := w.producer(name)
-	if !ok || steps == 0 {
-		return false
-	}
-	for _, in := range n.Inputs {
-		if in != "" && !w.fixed(in, steps-1) {
+// fixed says whether a value is computed from constants alone.
+func (w *walker) fixed(name string) bool {
+	seen := map[string]bool{"": true} // inputs that are left out
+	todo := []string{name}
+	for len(todo) > 0 {
+		next := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if _, ok := w.constants[next]; ok || seen[next] {
+			continue
+		}
+		seen[next] = true
+		n, ok := w.producer(next)
+		if !ok || len(n.Inputs) == 0 && n.Op != "Constant" {
 			return false
 		}
+		todo = append(todo, n.Inputs...)
 	}
-	return len(n.Inputs) > 0 || n.Op == "Constant"
+	return name != ""
 }
 
 // kind is the operator with its domain.

@@ -233,10 +233,12 @@ func FuzzRead(f *testing.F) {
 				file.Floats(c.Name)
 			}
 		}
+		file.Positions()
 		for _, o := range file.Outputs {
 			if p, err := file.Projection(o.Name); err == nil && p.Vocab > 0 {
 				p.Read(file, []int{0, p.Vocab - 1})
 			}
+			file.Hidden(o.Name, false)
 		}
 	})
 }

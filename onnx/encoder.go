@@ -245,7 +245,7 @@ func (r *encoding) items(ctx context.Context, texts []int) ([]item, error) {
 					return err
 				}
 				var err error
-				if items[i], err = r.item(texts[i]); err != nil {
+				if items[i], err = r.item(ctx, texts[i]); err != nil {
 					return err
 				}
 			}
@@ -256,9 +256,9 @@ func (r *encoding) items(ctx context.Context, texts []int) ([]item, error) {
 }
 
 // item tokenizes one text.
-func (r *encoding) item(index int) (item, error) {
+func (r *encoding) item(ctx context.Context, index int) (item, error) {
 	c := r.e.checkpoint
-	enc, err := r.m.tokenizer.Encode(c.Text(r.texts[index]), c.tokenizerOptions())
+	enc, err := r.m.tokenizer.EncodeContext(ctx, c.Text(r.texts[index]), c.tokenizerOptions())
 	if err == nil && len(enc.IDs) == 0 && !c.zeroVector() {
 		err = errNoTokens
 	}

@@ -2,9 +2,11 @@ package onnx
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -108,6 +110,49 @@ func TestCheckpointFaults(t *testing.T) {
 		{"deep config", func(t *testing.T, dir string) {
 			write(t, dir, "config.json", strings.Repeat("[", 1_000_000))
 		}, Options{}, "config.json"},
+		{"misspelt", func(t *testing.T, dir string) {
+			write(t, dir, "w2s.json", `{"format": 1, "max_token": 7, "poling": "cls", "quxquxqux": 1}`)
+		}, Options{}, `unknown field "max_token" (did you mean "max_tokens"?)
+w2s.json: unknown field "poling" (did you mean "pooling"?)
+w2s.json: unknown field "quxquxqux" (there are: format, name,`},
+		{"model outside", func(t *testing.T, dir string) { write(t, dir, "w2s.json", `{"format": 1, "model": "../model.onnx"}`) }, Options{}, "not a path below the folder"},
+		{"too long in w2s.json", func(t *testing.T, dir string) { write(t, dir, "w2s.json", `{"format": 1, "max_tokens": 65}`) }, Options{}, "but the model has 64 positions"},
+		{"dense module", func(t *testing.T, dir string) {
+			write(t, dir, "modules.json", `[{"path": "", "type": "x.Transformer"}, {"path": "1_Pooling", "type": "x.Pooling"}, {"path": "2_Dense", "type": "x.Dense"}]`)
+		}, Options{}, "modules.json: a module Dense changes the vectors"},
+		{"pooling elsewhere", func(t *testing.T, dir string) {
+			write(t, dir, "modules.json", `[{"path": "", "type": "x.Transformer"}, {"path": "lost", "type": "x.Pooling"}]`)
+		}, Options{}, "lost/config.json is not there"},
+		{"module outside", func(t *testing.T, dir string) {
+			write(t, dir, "modules.json", `[{"path": "../1_Pooling", "type": "x.Pooling"}]`)
+		}, Options{}, `path "../1_Pooling" is not below the folder`},
+		{"pooling of newer files", func(t *testing.T, dir string) {
+			write(t, dir, "1_Pooling/config.json", `{"pooling_mode": ["mean", "cls"]}`)
+		}, Options{}, "pooling mean with cls is not supported"},
+		{"prompt", func(t *testing.T, dir string) {
+			write(t, dir, "config_sentence_transformers.json", `{"prompts": {"query": "q: "}, "default_prompt_name": "querry"}`)
+		}, Options{}, `default_prompt_name "querry" is not among the prompts (did you mean "query"?`},
+		{"questions", func(t *testing.T, dir string) {
+			model(t, dir, func(m *onnxproto.Model) {
+				m.Outputs[0].Name, m.Nodes[1].Outputs = "start_logits", []string{"start_logits"}
+				m.Outputs[0].Dims = m.Outputs[0].Dims[:2]
+			})
+		}, Options{}, `output "start_logits" is one number a token`},
+		{"one number a token", func(t *testing.T, dir string) {
+			model(t, dir, func(m *onnxproto.Model) { m.Outputs[0].Dims = m.Outputs[0].Dims[:2] })
+		}, Options{}, `output "last_hidden_state" is one number a token`},
+		{"classes", func(t *testing.T, dir string) {
+			model(t, dir, func(m *onnxproto.Model) {
+				m.Outputs[0].Name, m.Nodes[1].Outputs = "logits", []string{"logits"}
+				m.Outputs[0].Dims = []onnxproto.Dim{{Name: "batch"}, {Size: 2}}
+			})
+		}, Options{}, "its only output is scores of classes, logits (export"},
+		{"nothing behind the logits", func(t *testing.T, dir string) {
+			model(t, dir, func(m *onnxproto.Model) { m.Outputs[0].Name, m.Nodes[1].Outputs = "logits", []string{"logits"} })
+		}, Options{}, "the last hidden state behind the logits is not found"},
+		{"nothing behind the logits, asked for", func(t *testing.T, dir string) {
+			model(t, dir, func(m *onnxproto.Model) { m.Outputs[0].Name, m.Nodes[1].Outputs = "logits", []string{"logits"} })
+		}, Options{Output: lastHidden}, "the last hidden state behind the logits is not found"},
 		{"format", func(t *testing.T, dir string) { write(t, dir, "w2s.json", `{"format": 2}`) }, Options{}, "w2s.json: format 2 is not known"},
 		{"input", func(t *testing.T, dir string) {
 			model(t, dir, func(m *onnxproto.Model) {
@@ -179,6 +224,112 @@ func TestDescription(t *testing.T) {
 	}
 	if c.MaxTokens != 64 || c.Pooling != PoolMean || c.Width != 16 {
 		t.Errorf("model and tokenizer alone: %+v", c.Description)
+	}
+}
+
+// TestSentenceTransformers reads what that package writes, and what must not be read past.
+func TestSentenceTransformers(t *testing.T) {
+	dir := copyFixture(t, "bert-tiny")
+	read := func(o Options) *Checkpoint {
+		t.Helper()
+		c, err := ReadCheckpoint(dir, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	modules := func(more string) {
+		write(t, dir, "modules.json", `[{"path": "0_Transformer", "type": "x.Transformer"}, {"path": "pooling", "type": "x.Pooling"}`+more+`]`)
+	}
+	modules("")
+	write(t, dir, "pooling/config.json", `{"pooling_mode": "lasttoken"}`)
+	write(t, dir, "0_Transformer/sentence_bert_config.json", `{"max_seq_length": 12, "do_lower_case": true}`)
+	if c := read(Options{}); c.Pooling != PoolLast || c.MaxTokens != 12 || !c.LowerCase || len(c.LeftOut) != 0 {
+		t.Errorf("folders of their own: %+v", c)
+	}
+	modules(`, {"path": "2_Normalize", "type": "x.Normalize"}`)
+	yes := true
+	if c := read(Options{}); c.Normalize || !slices.Equal(c.LeftOut, []string{"Normalize"}) {
+		t.Errorf("Normalize: %+v", c)
+	}
+	if c := read(Options{Normalize: &yes}); !c.Normalize || len(c.LeftOut) != 0 {
+		t.Errorf("Normalize asked for: %+v", c)
+	}
+	modules(`, {"path": "2_Dense", "type": "x.Dense"}`)
+	write(t, dir, "w2s.json", `{"format": 1, "pooling": "cls", "prefix": null}`)
+	write(t, dir, "config_sentence_transformers.json", `{"prompts": {"query": "q: "}, "default_prompt_name": "query"}`)
+	if c := read(Options{}); c.Pooling != PoolCLS || !slices.Equal(c.LeftOut, []string{"Dense"}) || c.Prefix != "q: " {
+		t.Errorf("pooling by hand: %+v", c)
+	}
+	// What a file gives is cut to the position table; 0 in w2s.json is as much as fits.
+	write(t, dir, "0_Transformer/sentence_bert_config.json", `{"max_seq_length": 5120}`)
+	if c := read(Options{}); c.MaxTokens != 64 {
+		t.Errorf("max_seq_length beyond the positions: %d tokens", c.MaxTokens)
+	}
+	write(t, dir, "w2s.json", `{"format": 1, "pooling": "cls", "max_tokens": 0}`)
+	if c := read(Options{}); c.MaxTokens != 64 {
+		t.Errorf("max_tokens 0: %d tokens", c.MaxTokens)
+	}
+}
+
+// TestLowerCase compares with Python's str.lower, which is what sentence-transformers calls.
+func TestLowerCase(t *testing.T) {
+	c := &Checkpoint{LowerCase: true}
+	for text, want := range map[string]string{"ABC ÄÖ": "abc äö", "İstanbul": "i\u0307stanbul", "ΟΔΟΣ ΣΑΣ": "οδος σας", "Σ": "σ", "ǅ ẞ": "ǆ ß"} {
+		if got := c.Text(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+	var texts, want []string
+	for text := range strings.SplitSeq(strings.Join(readReference(t, fixtureDir("bert-tiny")).Texts, "\n"), " ") {
+		texts = append(texts, text, strings.ToUpper(text))
+	}
+	if err := json.Unmarshal(python(t, "json", "lower.py", texts), &want); err != nil {
+		t.Fatal(err)
+	}
+	for i, text := range texts {
+		if got := c.Text(text); got != want[i] {
+			t.Errorf("%q: %q, Python %q", text, got, want[i])
+		}
+	}
+}
+
+// TestPositions reads the longest input of families that count positions in ways of their own.
+func TestPositions(t *testing.T) {
+	for name, test := range map[string]struct {
+		fixture, config string
+		want            int
+	}{
+		"roberta, no config.json": {"roberta-tiny", "", 64},
+		"mpnet, no config.json":   {"mpnet-tiny", "", 64},
+		"ibert":                   {"llama-tiny", `{"model_type": "ibert", "max_position_embeddings": 66, "pad_token_id": 1}`, 64},
+		"mpt":                     {"llama-tiny", `{"model_type": "mpt", "max_seq_len": 48}`, 48},
+		"table smaller":           {"gpt2-tiny", `{"model_type": "gpt2", "n_positions": 1024}`, 64},
+	} {
+		dir := copyFixture(t, test.fixture)
+		remove(t, dir, "tokenizer_config.json")
+		remove(t, dir, "config.json")
+		if test.config != "" {
+			write(t, dir, "config.json", test.config)
+		}
+		if c, err := ReadCheckpoint(dir, Options{}); err != nil || c.MaxTokens != test.want {
+			t.Errorf("%s: %v tokens, %v; want %d", name, c, err, test.want)
+		}
+	}
+}
+
+// TestModelOfDescription takes the ONNX file that w2s.json names, unless another is asked for.
+func TestModelOfDescription(t *testing.T) {
+	dir := copyFixture(t, "bert-tiny")
+	if err := os.Rename(filepath.Join(dir, "model.onnx"), filepath.Join(dir, "encoder_model.onnx")); err != nil {
+		t.Fatal(err)
+	}
+	model(t, dir, nil)
+	write(t, dir, "w2s.json", `{"format": 1, "model": "encoder_model.onnx"}`)
+	for asked, want := range map[string]string{"": "encoder_model.onnx", "model": "model.onnx"} {
+		if c, err := ReadCheckpoint(dir, Options{Model: asked}); err != nil || filepath.Base(c.Model) != want {
+			t.Errorf("asked for %q: %v, %v", asked, c, err)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -51,6 +52,43 @@ func TestEncodeEdges(t *testing.T) {
 	cancel()
 	if err := e.Encode(ctx, texts, ignore); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled before: %v", err)
+	}
+}
+
+// TestLowerCaseIsEncoded has a tokenizer that tells cases apart.
+func TestLowerCaseIsEncoded(t *testing.T) {
+	dir := copyFixture(t, "roberta-tiny")
+	plain := openTest(t, testRuntime(t), dir, Options{})
+	write(t, dir, "sentence_bert_config.json", `{"do_lower_case": true}`)
+	lower := openTest(t, testRuntime(t), dir, Options{})
+	want := encodeAll(t, plain, []string{"some words", "SOME Words"})
+	got := encodeAll(t, lower, []string{"some words", "SOME Words"})
+	if slices.Equal(want[0].Values, want[1].Values) || plain.Key() == lower.Key() {
+		t.Error("cases are not told apart")
+	}
+	for i := range got {
+		if !slices.Equal(got[i].Values, want[0].Values) {
+			t.Errorf("text %d is not put in lower case", i)
+		}
+	}
+}
+
+// TestTooLong has a model whose positions no file and no name in the graph gives: the fault names the text.
+func TestTooLong(t *testing.T) {
+	dir := copyFixture(t, "bert-tiny")
+	for _, name := range []string{"config.json", "tokenizer_config.json", "sentence_bert_config.json"} {
+		remove(t, dir, name)
+	}
+	path := filepath.Join(dir, "model.onnx")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, "model.onnx", strings.ReplaceAll(string(data), "position_embeddings", "place_of_embeddings"))
+	e := openTest(t, testRuntime(t), dir, Options{})
+	err = e.Encode(t.Context(), []string{"short", strings.Repeat("long ", 100)}, func(feature.Vector) error { return nil })
+	if err == nil || !strings.Contains(err.Error(), "text 2 of 2, with ") || !strings.Contains(err.Error(), "set max_tokens in w2s.json") {
+		t.Errorf("error %v does not name the text and the way out", err)
 	}
 }
 

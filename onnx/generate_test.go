@@ -173,7 +173,8 @@ func TestGreedy(t *testing.T) {
 
 func TestGeneratorFaults(t *testing.T) {
 	rt := testRuntime(t)
-	for name, want := range map[string]string{"bert-tiny": "no output logits", "gpt2-tiny": "no output logits", "none": "no such file"} {
+	for name, want := range map[string]string{"bert-tiny": "no output logits", "gpt2-tiny": "no output logits", "none": "no such file",
+		"roberta-mlm-tiny": "as in fill-mask models"} {
 		if _, err := OpenGenerator(t.Context(), rt, fixtureDir(name), Options{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want an error with %q", name, err, want)
 		}

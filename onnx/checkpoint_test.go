@@ -159,6 +159,11 @@ w2s.json: unknown field "quxquxqux" (there are: format, name,`},
 				m.Inputs = append(m.Inputs, onnxproto.Value{Name: "pixel_values", Type: onnxproto.Float32, Dims: make([]onnxproto.Dim, 4)})
 			})
 		}, Options{}, `input "pixel_values" (float32[? ? ? ?]) cannot be filled`},
+		{"decoder", func(t *testing.T, dir string) {
+			model(t, dir, func(m *onnxproto.Model) {
+				m.Inputs[0].Name, m.Nodes[0].Inputs = "decoder_input_ids", []string{"decoder_input_ids"}
+			})
+		}, Options{}, `input "decoder_input_ids" belongs to the decoder of an encoder-decoder model`},
 		{"input type", func(t *testing.T, dir string) {
 			model(t, dir, func(m *onnxproto.Model) { m.Inputs[0].Type = onnxproto.Float64 })
 		}, Options{}, `input "input_ids" has elements of type float64`},

@@ -48,6 +48,9 @@ func classify(v onnxproto.Value) (input, error) {
 		in.role = useCacheBranch
 	case pastName.MatchString(name):
 		in.role = pastState
+	case strings.HasPrefix(name, "decoder_"), strings.HasPrefix(name, "encoder_"):
+		return in, fmt.Errorf("input %q belongs to the decoder of an encoder-decoder model, which has no vector of a text "+
+			"(export with optimum-cli export onnx --task text2text-generation and name the encoder: FOLDER#encoder_model)", name)
 	default:
 		return in, fmt.Errorf("input %q (%v%v) cannot be filled: only input_ids, attention_mask, token_type_ids, "+
 			"position_ids, cache_position, past_key_values and use_cache_branch are known (export the text model alone)",

@@ -187,7 +187,7 @@ func TestResolveVariant(t *testing.T) {
 	resolve(dir+"#model_q4", "onnx/model_q4.onnx", dir+"#model_q4")
 	resolve(filepath.Join(dir, "onnx", "model_q4.onnx"), "onnx/model_q4.onnx", dir+"#model_q4")
 	_, err := c.Resolve(context.Background(), dir)
-	wantFault(t, err, "holds 3 ONNX files", dir+"#decoder_model")
+	wantFault(t, err, "holds 3 ONNX files (decoder_model, encoder_model, model_q4)", dir+"#encoder_model")
 	_, err = c.Resolve(context.Background(), dir+"#../x")
 	wantFault(t, err, "no ONNX file")
 

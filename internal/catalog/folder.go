@@ -136,8 +136,12 @@ func findModel(dir string, d Description) (string, error) {
 	case len(found) == 1:
 		return found[0], nil
 	case len(found) > 1:
+		example := bases(found)[0]
+		if slices.Contains(bases(found), "encoder_model") {
+			example = "encoder_model" // its companions take what it gives
+		}
 		return "", fmt.Errorf("catalog: %s holds %d ONNX files (%s): say which, such as %s#%s, or name it in %s as \"model\"",
-			dir, len(found), strings.Join(bases(found), ", "), dir, bases(found)[0], DescriptionFile)
+			dir, len(found), strings.Join(bases(found), ", "), dir, example, DescriptionFile)
 	}
 	return "", fmt.Errorf("catalog: %s holds no ONNX file (export one: optimum-cli export onnx --model MODEL %s)%s", dir, dir, otherWeights(dir))
 }
@@ -169,6 +173,7 @@ func escapeGlob(dir string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(dir)
 }
 
+// bases are the names of files without ".onnx", in order.
 func bases(paths []string) []string {
 	names := make([]string, len(paths))
 	for i, p := range paths {

@@ -100,15 +100,20 @@ func newMatcher(ids map[string]int32) matcher {
 
 // split appends the added tokens in a piece and the text around them to dst. It fails where the library does: at a token
 // that takes white space on its left and lies within what the token before took on its right.
-func (a *addedVocabulary) split(dst []piece, m *matcher, p piece, skipSpecial bool) ([]piece, error) {
+func (a *addedVocabulary) split(c *call, dst []piece, m *matcher, p piece, skipSpecial bool) ([]piece, error) {
 	s, done := p.text, 0
 	if m.trie == nil {
 		return append(dst, p), nil
 	}
+	found := 0
 	for i := 0; i < len(s); {
 		if !m.starts[s[i]] {
 			i++
 			continue
+		}
+		found++
+		if err := c.cancelled(found); err != nil {
+			return nil, err
 		}
 		id, length := m.trie.longest(s[i:])
 		if length == 0 {

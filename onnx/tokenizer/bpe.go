@@ -265,8 +265,8 @@ func (m *bpe) mergeAll(c *call, s *bpeScratch) error {
 		}
 	}
 	for n := 1; len(s.queue) > 0; n++ {
-		if n%checkEvery == 0 && c.ctx.Err() != nil {
-			return c.ctx.Err()
+		if err := c.cancelled(n); err != nil {
+			return err
 		}
 		pair := s.pop()
 		left := &symbols[pair.at]

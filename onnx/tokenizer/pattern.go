@@ -8,25 +8,32 @@ import (
 	"unicode/utf8"
 )
 
-// A pattern calls emit for every match in s, from left to right, without overlaps.
+// A pattern calls emit for every match in s, from left to right, without overlaps, until the call is cancelled.
 type pattern interface {
 	find(c *call, s string, emit func(start, end int)) error
 }
 
-type patternFunc func(s string, emit func(start, end int))
+// A patternFunc calls emit for every match until it says no.
+type patternFunc func(s string, emit func(start, end int) bool)
 
-func (f patternFunc) find(_ *call, s string, emit func(start, end int)) error {
-	f(s, emit)
-	return nil
+func (f patternFunc) find(c *call, s string, emit func(start, end int)) (err error) {
+	n := 0
+	f(s, func(start, end int) bool {
+		emit(start, end)
+		n++
+		err = c.cancelled(n)
+		return err == nil
+	})
+	return err
 }
 
 // runePattern matches each rune of a kind on its own.
 func runePattern(is func(r rune) bool) pattern {
-	return patternFunc(func(s string, emit func(start, end int)) {
+	return patternFunc(func(s string, emit func(start, end int) bool) {
 		for i := 0; i < len(s); {
 			r, size := cutRune(s[i:])
-			if is(r) {
-				emit(i, i+size)
+			if is(r) && !emit(i, i+size) {
+				return
 			}
 			i += size
 		}
@@ -36,14 +43,20 @@ func runePattern(is func(r rune) bool) pattern {
 // literal matches a string that is not empty.
 type literal string
 
-func (l literal) find(_ *call, s string, emit func(start, end int)) error {
+func (l literal) find(c *call, s string, emit func(start, end int)) error {
+	return patternFunc(l.all).find(c, s, emit)
+}
+
+func (l literal) all(s string, emit func(start, end int) bool) {
 	for at := 0; ; {
 		i := strings.Index(s[at:], string(l))
 		if i < 0 {
-			return nil
+			return
 		}
 		at += i + len(l)
-		emit(at-len(l), at)
+		if !emit(at-len(l), at) {
+			return
+		}
 	}
 }
 
@@ -177,7 +190,7 @@ func (k *runeKinds) spaces(s string, i int) int {
 // gpt2Pattern matches gpt2Regex.
 func gpt2Pattern() pattern {
 	k := newRuneKinds()
-	return patternFunc(func(s string, emit func(start, end int)) {
+	return patternFunc(func(s string, emit func(start, end int) bool) {
 		for i := 0; i < len(s); {
 			end := i + contraction(s[i:], false)
 			if end == i {
@@ -191,7 +204,9 @@ func gpt2Pattern() pattern {
 					end = k.spaces(s, i)
 				}
 			}
-			emit(i, end)
+			if !emit(i, end) {
+				return
+			}
 			i = end
 		}
 	})
@@ -233,10 +248,12 @@ func cl100kPattern(digits int) pattern {
 		}
 		return k.spaces(s, i)
 	}
-	return patternFunc(func(s string, emit func(start, end int)) {
+	return patternFunc(func(s string, emit func(start, end int) bool) {
 		for i := 0; i < len(s); {
 			end := match(s, i)
-			emit(i, end)
+			if !emit(i, end) {
+				return
+			}
 			i = end
 		}
 	})

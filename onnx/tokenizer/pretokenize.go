@@ -34,9 +34,12 @@ func (all preTokenizers) split(c *call, dst []piece, p piece) ([]piece, error) {
 	parts := []piece{p}
 	for _, one := range all {
 		var next []piece
-		for _, part := range parts {
+		for i, part := range parts {
 			if part.text == "" {
 				continue
+			}
+			if err := c.cancelled(i); err != nil {
+				return nil, err
 			}
 			var err error
 			if next, err = one.split(c, next, part); err != nil {
@@ -257,7 +260,7 @@ func bertPreTokenizer(t *unicodeTables) preTokenizer {
 // words finds \w+|[^\w\s]+ with Rust's classes.
 func words(t *unicodeTables) pattern {
 	const space, word, other = 0, 1, 2
-	return patternFunc(func(s string, emit func(start, end int)) {
+	return patternFunc(func(s string, emit func(start, end int) bool) {
 		kind, start := space, 0
 		for i, r := range s {
 			now := other
@@ -267,8 +270,8 @@ func words(t *unicodeTables) pattern {
 				now = space
 			}
 			if now != kind {
-				if kind != space {
-					emit(start, i)
+				if kind != space && !emit(start, i) {
+					return
 				}
 				kind, start = now, i
 			}

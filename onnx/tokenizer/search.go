@@ -30,6 +30,14 @@ const checkEvery = 1 << 10
 
 func newCall(ctx context.Context) *call { return &call{ctx: ctx} }
 
+// cancelled looks at the context, but only now and then for n that counts up.
+func (c *call) cancelled(n int) error {
+	if n%checkEvery == 0 {
+		return c.ctx.Err()
+	}
+	return nil
+}
+
 // regex is a pattern of Oniguruma, which the library uses with Ruby's syntax, run by regexp2.
 type regex struct {
 	source      string

@@ -170,7 +170,7 @@ func (t *Tokenizer) textIDs(c *call, text string, specialsAsText bool) ([]int32,
 	_, first := utf8.DecodeRuneInString(text)
 	ids := make([]int32, 0, len(text)/3+1)
 	var normalized, parts []piece
-	raw, err := t.added.split(nil, &t.added.raw, piece{text: text, token: -1, head: first}, specialsAsText)
+	raw, err := t.added.split(c, nil, &t.added.raw, piece{text: text, token: -1, head: first}, specialsAsText)
 	if err != nil {
 		return nil, err
 	}
@@ -183,7 +183,7 @@ func (t *Tokenizer) textIDs(c *call, text string, specialsAsText bool) ([]int32,
 		if err != nil {
 			return nil, err
 		}
-		if normalized, err = t.added.split(normalized[:0], &t.added.normalized, p, specialsAsText); err != nil {
+		if normalized, err = t.added.split(c, normalized[:0], &t.added.normalized, p, specialsAsText); err != nil {
 			return nil, err
 		}
 		for _, p := range normalized {
@@ -201,8 +201,8 @@ func (t *Tokenizer) textIDs(c *call, text string, specialsAsText bool) ([]int32,
 				return nil, err
 			}
 			for i, part := range parts {
-				if i%checkEvery == 0 && c.ctx.Err() != nil {
-					return nil, c.ctx.Err()
+				if err := c.cancelled(i); err != nil {
+					return nil, err
 				}
 				if ids, err = t.wordIDs(c, ids, part.text); err != nil {
 					return nil, err
@@ -231,8 +231,8 @@ func (t *Tokenizer) normalize(c *call, p piece) (piece, error) {
 func (t *Tokenizer) wordIDs(c *call, dst []int32, word string) ([]int32, error) {
 	cutter, cuts := t.model.(cutter)
 	for n := 1; len(word) > 0; n++ {
-		if n%checkEvery == 0 && c.ctx.Err() != nil {
-			return nil, c.ctx.Err()
+		if err := c.cancelled(n); err != nil {
+			return nil, err
 		}
 		now := word
 		if cuts {

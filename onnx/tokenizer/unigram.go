@@ -90,8 +90,8 @@ func (m *unigram) encode(c *call, dst []int32, word string) ([]int32, error) {
 		}
 	}
 	for i, n := 0, 1; i < len(word); n++ {
-		if n%checkEvery == 0 && c.ctx.Err() != nil {
-			return nil, c.ctx.Err()
+		if err := c.cancelled(n); err != nil {
+			return nil, err
 		}
 		_, size := cutRune(word[i:])
 		score, single := best[i].score, false

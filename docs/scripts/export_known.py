@@ -85,8 +85,9 @@ def export_smollm2(work, out):
         # The last of hidden_states is what the unembedding multiplies: after the last normalisation.
         return {"last_hidden_state": model(ids, output_hidden_states=True).hidden_states[-1][0]}
 
-    # The tokenizer of the GGUF file has no limit, so w2s takes the model's.
-    reference.write(out, states, max_tokens=model.config.max_position_embeddings,
+    # The tokenizer of the GGUF file has no limit, so w2s takes the model's, at which no text here is cut. The text of
+    # some thousand tokens would show nothing more and take longer than all others.
+    reference.write(out, states, max_tokens=model.config.max_position_embeddings, texts=[t for t in reference.TEXTS if len(t) < 1000],
                     default={"output": "last_hidden_state", "pooling": "last"}, generator=GENERATOR)
 
 

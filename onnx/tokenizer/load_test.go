@@ -41,7 +41,15 @@ func TestUnsupported(t *testing.T) {
 		{"normalizer", `{"type":"Replace","pattern":{"Regex":"(a)\\1"},"content":"x"}`, `\1`},
 		{"normalizer", `{"type":"Replace","pattern":{"Regex":"\\p{Klingon}"},"content":"x"}`, "Klingon"},
 		{"normalizer", `{"type":"Replace","pattern":{"Regex":"\\X"},"content":"x"}`, `\X`},
-		{"normalizer", `{"type":"Replace","pattern":{"Regex":"(?i)strasse"},"content":"x"}`, "ss"},
+		{"normalizer", `{"type":"Replace","pattern":{"Regex":"(?i)strasse"},"content":"x"}`, "['s' 's']"},
+		{"normalizer", `{"type":"Replace","pattern":{"Regex":"(?i)stra\u00dfe"},"content":"x"}`, "'ß'"},
+		{"normalizer", `{"type":"Replace","pattern":{"Regex":"(?i)και"},"content":"x"}`, "['α' 'ι']"},
+		{"normalizer", `{"type":"Replace","pattern":{"Regex":"(?i)f(?:i)"},"content":"x"}`, "['f' 'i']"},
+		{"normalizer", `{"type":"Replace","pattern":{"Regex":"(?i)ʼn"},"content":"x"}`, "['ʼ' 'n']"},
+		{"normalizer", `{"type":"Replace","pattern":{"Regex":"\\pL"},"content":"x"}`, `\p without`},
+		{"normalizer", `{"type":"Replace","pattern":{"Regex":"a+{2}"},"content":"x"}`, "repetition of a repetition"},
+		{"normalizer", `{"type":"Replace","pattern":{"Regex":"(?<=a++b)c"},"content":"x"}`, "look behind"},
+		{"normalizer", `{"type":"Prepend","prepend":""}`, "Prepend"},
 		{"normalizer", `{"type":"Replace","pattern":{"Regex":"a(?i)b"},"content":"x"}`, "(?i"},
 		{"normalizer", `{"type":"Replace","pattern":{"Regex":"[[:vowel:]]"},"content":"x"}`, "[[:vowel:"},
 		{"pre_tokenizer", `{"type":"UnicodeScripts"}`, "UnicodeScripts"},
@@ -60,6 +68,15 @@ func TestUnsupported(t *testing.T) {
 		if !errors.Is(err, tokenizer.ErrUnsupported) || !strings.Contains(err.Error(), c.names) {
 			t.Errorf("%s %s: error %v, want one that names %s and wraps ErrUnsupported", c.section, c.value, err, c.names)
 		}
+	}
+}
+
+// TestEmptyAddedToken: a token that the normalizer leaves nothing of would be found everywhere.
+func TestEmptyAddedToken(t *testing.T) {
+	_, err := tokenizer.Parse(withParts(map[string]string{
+		"added_tokens": `[{"id":6,"content":" ","normalized":true}]`, "normalizer": `{"type":"Strip","strip_left":true}`}))
+	if !errors.Is(err, tokenizer.ErrUnsupported) || !strings.Contains(err.Error(), `" "`) {
+		t.Errorf("error %v, want one about the token \" \"", err)
 	}
 }
 

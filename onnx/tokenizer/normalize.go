@@ -84,6 +84,9 @@ func (l *loader) normalizer(raw json.RawMessage, depth int) (normalizer, error) 
 		if err := l.decode(kind, raw, &c); err != nil {
 			return nil, err
 		}
+		if c.Prepend == "" {
+			return nil, unsupported("%s: an empty text (the library doubles the first character)", kind)
+		}
 		return normalizerFunc(func(s string, head int) (string, int) {
 			if s == "" {
 				return s, head

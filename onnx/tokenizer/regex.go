@@ -17,6 +17,7 @@ type translator struct {
 	previous rune // the literal just before, across groups, for case folding
 	needed   rune // a literal of every match, unless there are alternatives
 	either   bool // the whole pattern is several alternatives
+	behind   int  // looks behind that are open
 }
 
 // regexFlags are Ruby's: (?i) folds case, (?m) lets the dot match a newline.
@@ -114,6 +115,9 @@ func parseFlags(s string, flags regexFlags) (regexFlags, bool) {
 	return flags, s != ""
 }
 
+// regexp2 reads what is behind from right to left, Oniguruma from left to right.
+var errAtomicBehind = unsupported("a possessive repetition or an atomic group in a look behind")
+
 // A repeat says what a quantifier makes of its atom.
 type repeat struct {
 	optional bool // it may be absent
@@ -158,6 +162,9 @@ func (t *translator) quantified(atom string, first byte) (string, repeat, error)
 	case t.take("?"):
 		how += "?"
 	case t.take("+"):
+		if t.behind > 0 {
+			return "", r, errAtomicBehind
+		}
 		atom, how = "(?>"+atom+how+")", ""
 	}
 	again := t.at
@@ -272,6 +279,9 @@ func (t *translator) group(depth int, flags regexFlags) (string, error) {
 			open, around = "(?<!", true
 		case t.take(">"):
 			open = "(?>"
+			if t.behind > 0 {
+				return "", errAtomicBehind
+			}
 		default:
 			set, ok := regexFlags{}, false
 			if end > 0 && t.in[t.at+end] == ':' {
@@ -286,6 +296,10 @@ func (t *translator) group(depth int, flags regexFlags) (string, error) {
 	}
 	if around { // its literals are no neighbours of those outside
 		t.previous = 0
+	}
+	if strings.HasPrefix(open, "(?<") {
+		t.behind++
+		defer func() { t.behind-- }()
 	}
 	inside, err := t.alternatives(depth+1, flags)
 	if err != nil {
@@ -362,7 +376,7 @@ func (t *translator) escape(bracketed bool) (set [][2]rune, single bool, err err
 func (t *translator) property(bracketed bool) (ranges [][2]rune, not bool, err error) {
 	end := strings.IndexByte(t.in[t.at:], '}')
 	if !t.take("{") || end < 0 {
-		return nil, false, fmt.Errorf(`\p without {name}`)
+		return nil, false, unsupported(`\p without {name}`)
 	}
 	name := t.in[t.at : t.at+end-1]
 	t.at += end

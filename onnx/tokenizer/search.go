@@ -22,13 +22,13 @@ const (
 // A call is one text on its way through a tokenizer.
 type call struct {
 	ctx     context.Context
-	regexes time.Duration // what regular expressions have taken
+	regexes time.Duration // what regular expressions may still take
 }
 
 // checkEvery is how many steps of an inner loop are taken between two looks at whether the call is cancelled.
 const checkEvery = 1 << 10
 
-func newCall(ctx context.Context) *call { return &call{ctx: ctx} }
+func newCall(ctx context.Context) *call { return &call{ctx, regexTimeout} }
 
 // cancelled looks at the context, but only now and then for n that counts up.
 func (c *call) cancelled(n int) error {
@@ -78,20 +78,20 @@ func (r *regex) find(c *call, s string, emit func(start, end int)) error {
 	if r.needed != 0 { // saves patterns like (?:\w+ ?)*! from trying all ways to the end of a text without !
 		limit = strings.LastIndex(s, string(r.needed))
 	}
-	began, spent := time.Now(), c.regexes
-	defer func() { c.regexes = spent + time.Since(began) }()
+	end := time.Now().Add(c.regexes)
+	defer func() { c.regexes = time.Until(end) }()
 	input := []rune(s)
 	last := -1           // where the last match ended, in runes
 	from, offset := 0, 0 // where to go on, in runes and bytes
 	for offset <= limit {
-		m, err := r.next(c, input, from)
+		m, err := r.next(c, input, from, time.Until(end))
 		switch {
 		case c.ctx.Err() != nil:
 			return c.ctx.Err()
 		case errors.Is(err, regexp2.ErrBacktrackingStackLimit):
 			return fmt.Errorf("the regular expression %.200q on the text that begins with %.40q: needs more than %d "+
 				"steps back (shorten the text, or change the expression)", r.source, s, regexStack)
-		case err != nil, spent+time.Since(began) > regexTimeout:
+		case err != nil: // out of time
 			return fmt.Errorf("the regular expression %.200q takes more than %v on the text that begins with %.40q "+
 				"(shorten the text, or change the expression)", r.source, regexTimeout, s)
 		case !m.found:
@@ -125,10 +125,16 @@ type span struct {
 	found         bool
 }
 
-// next finds the first match from a rune on. A search that takes long goes on apart, so that cancelling need not wait.
-func (r *regex) next(c *call, input []rune, from int) (span, error) {
+var errOutOfTime = errors.New("out of time")
+
+// next finds the first match from a rune on. A search that takes long goes on apart, so that neither cancelling nor the
+// end of the time that is left need wait for it.
+func (r *regex) next(c *call, input []rune, from int, left time.Duration) (span, error) {
 	if err := c.ctx.Err(); err != nil {
 		return span{}, err
+	}
+	if left <= 0 {
+		return span{}, errOutOfTime
 	}
 	if found, err := search(r.quick, input, from); err == nil {
 		return found, nil
@@ -147,6 +153,8 @@ func (r *regex) next(c *call, input []rune, from int) (span, error) {
 		return slow.span, slow.err
 	case <-c.ctx.Done():
 		return span{}, c.ctx.Err()
+	case <-time.After(left):
+		return span{}, errOutOfTime
 	}
 }
 

@@ -1,0 +1,80 @@
+package tokenizer
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+)
+
+func count(t *testing.T, source, text string, c *call) (matches int, took time.Duration, err error) {
+	t.Helper()
+	p, err := compileRegex(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	err = p.find(c, text, func(_, _ int) { matches++ })
+	return matches, time.Since(start), err
+}
+
+// TestRegexTime: all searches of a text share one time limit, and its error does not repeat the text.
+func TestRegexTime(t *testing.T) {
+	for source, text := range map[string]string{
+		`(?:\w+\s?)*[!?]`:  strings.Repeat("word ", 3000), // one search without end
+		`a.*?e|(?:ab)+?|b`: strings.Repeat("ab", 100_000), // many searches, each to the end of the text
+	} {
+		c := newCall(t.Context())
+		c.regexes = 200 * time.Millisecond
+		_, took, err := count(t, source, text, c)
+		if took > 2*time.Second {
+			t.Errorf("%s took %v", source, took)
+		}
+		if err == nil {
+			t.Errorf("%s: no error", source)
+			continue
+		}
+		if message := err.Error(); !strings.Contains(message, "takes more than") || !strings.Contains(message, text[:20]) || len(message) > 300 {
+			t.Errorf("%s: %v", source, err)
+		}
+		if c.regexes > 0 {
+			t.Errorf("%s: %v left", source, c.regexes)
+		}
+	}
+}
+
+// TestRegexCancel: a search that would take seconds is given up at once.
+func TestRegexCancel(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(100*time.Millisecond, cancel)
+	_, took, err := count(t, `(?:\w+\s?)*[!?]`, strings.Repeat("word ", 3000), newCall(ctx))
+	if !errors.Is(err, context.Canceled) || took > time.Second {
+		t.Errorf("after %v: %v", took, err)
+	}
+}
+
+// TestRegexNeeds: a text without a rune that every match holds is not searched; with it nothing changes.
+func TestRegexNeeds(t *testing.T) {
+	words := strings.Repeat("word ", 3000)
+	for _, c := range []struct {
+		source, text string
+		want         int
+	}{
+		{`(?:\w+\s?)*!`, words, 0},
+		{`(?:\w+\s?)*!`, words + "!", 1},
+		{`(?:\w+\s?)*!`, "a b! c!" + words, 2},
+		{`a!?`, "aa", 2},
+		{`a!*b{0,3}`, "aa", 2},
+		{`a!{0}`, "aa", 2},
+		{`a|b!`, "aa", 2},
+		{`(?!!)a`, "aa", 2},
+		{`(?i)a`, "AA", 2},
+		{`a(?=!)`, "a!a", 1},
+	} {
+		got, took, err := count(t, c.source, c.text, newCall(t.Context()))
+		if err != nil || got != c.want || took > time.Second {
+			t.Errorf("%s on %.20q: %d matches in %v, %v, want %d", c.source, c.text, got, took, err, c.want)
+		}
+	}
+}

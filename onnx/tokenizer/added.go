@@ -62,7 +62,7 @@ func newAddedVocabulary(entries []sugarme.TokenConfig, modelVocab map[string]int
 				return nil, err
 			}
 			if text == "" {
-				return nil, unsupported("the added token %q, of which the normalizer leaves nothing,", e.Content)
+				return nil, unsupported("the added token %q, of which the normalizer leaves nothing (the library cuts texts at every byte then),", e.Content)
 			}
 		}
 		a.ids[e.Content], a.tokens[id], a.texts[id] = id, e, text

@@ -41,6 +41,15 @@ func (f *folding) of(r rune) rune {
 	return r
 }
 
+// cases gives a rune and its other cases, one rune for one rune.
+func (f *folding) cases(r rune) [][2]rune {
+	set := [][2]rune{{r, r}}
+	for _, other := range f.groups[f.of(r)] {
+		set = append(set, [2]rune{other, other})
+	}
+	return normalizeRanges(set)
+}
+
 // closed adds the other cases of a set's runes, one rune for one rune.
 func (f *folding) closed(set [][2]rune) [][2]rune {
 	has := newClass(set)

@@ -80,7 +80,9 @@ func (t *translator) alternatives(depth int, flags regexFlags) (string, error) {
 		if literal != 0 && depth == 0 && !flags.fold && !repeat.optional {
 			t.needed = literal
 		}
-		out.WriteString(atom)
+		if out.WriteString(atom); out.Len() > maxTranslated {
+			return "", unsupported("an expression with so many classes")
+		}
 	}
 	return out.String(), nil
 }
@@ -257,7 +259,7 @@ func (t *translator) literal(r rune, flags regexFlags) (string, rune, error) {
 		if _, ok := t.tables.many[r]; ok {
 			return "", 0, unsupported("folding the case of %q, which is several characters then,", r)
 		}
-		set = t.tables.closed(set)
+		set = t.tables.cases(r)
 	}
 	return classText(set), r, nil
 }
@@ -438,7 +440,7 @@ func (t *translator) outerClass(depth int, flags regexFlags) (string, error) {
 	for _, folded := range t.tables.strings(set) {
 		out.WriteByte('|')
 		for _, r := range folded {
-			out.WriteString(classText(t.tables.closed([][2]rune{{r, r}})))
+			out.WriteString(classText(t.tables.cases(r)))
 		}
 	}
 	return out.String() + ")", nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -17,6 +18,7 @@ const (
 	regexPatience = 50 * time.Millisecond
 	regexStack    = 1 << 22
 	maxRegexSize  = 1 << 16
+	maxTranslated = 1 << 20 // with classes written out as ranges
 )
 
 // A call is one text on its way through a tokenizer.
@@ -40,9 +42,10 @@ func (c *call) cancelled(n int) error {
 
 // regex is a pattern of Oniguruma, which the library uses with Ruby's syntax, run by regexp2.
 type regex struct {
-	source      string
-	quick, slow *regexp2.Regexp // the same; quick gives up after regexPatience
-	needed      rune            // is in every match; 0: nothing is known
+	source string
+	quick  *regexp2.Regexp                 // gives up after regexPatience
+	slow   func() (*regexp2.Regexp, error) // the same, which few texts need: gives up after regexTimeout
+	needed rune                            // is in every match; 0: nothing is known
 }
 
 func compileRegex(source string) (pattern, error) {
@@ -57,17 +60,20 @@ func compileRegex(source string) (pattern, error) {
 	if err != nil {
 		return nil, err
 	}
+	compile := func(timeout time.Duration) (*regexp2.Regexp, error) {
+		re, err := regexp2.Compile(translated, regexp2.OptionMaxBacktrackingStackSize(regexStack))
+		if err == nil {
+			re.MatchTimeout = timeout
+		}
+		return re, err
+	}
 	r := &regex{source: source}
 	if !t.either {
 		r.needed = t.needed
 	}
-	for timeout, into := range map[time.Duration]**regexp2.Regexp{regexPatience: &r.quick, regexTimeout: &r.slow} {
-		if *into, err = regexp2.Compile(translated, regexp2.OptionMaxBacktrackingStackSize(regexStack)); err != nil {
-			return nil, err
-		}
-		(*into).MatchTimeout = timeout
-	}
-	return r, nil
+	r.quick, err = compile(regexPatience)
+	r.slow = sync.OnceValues(func() (*regexp2.Regexp, error) { return compile(regexTimeout) })
+	return r, err
 }
 
 func (r *regex) find(c *call, s string, emit func(start, end int)) error {
@@ -139,18 +145,22 @@ func (r *regex) next(c *call, input []rune, from int, left time.Duration) (span,
 	if found, err := search(r.quick, input, from); err == nil {
 		return found, nil
 	}
+	slow, err := r.slow()
+	if err != nil {
+		return span{}, err
+	}
 	type result struct {
 		span
 		err error
 	}
 	done := make(chan result, 1)
 	go func() {
-		found, err := search(r.slow, input, from)
+		found, err := search(slow, input, from)
 		done <- result{found, err}
 	}()
 	select {
-	case slow := <-done:
-		return slow.span, slow.err
+	case found := <-done:
+		return found.span, found.err
 	case <-c.ctx.Done():
 		return span{}, c.ctx.Err()
 	case <-time.After(left):

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 func count(t *testing.T, source, text string, c *call) (matches int, took time.Duration, err error) {
@@ -77,4 +78,28 @@ func TestRegexNeeds(t *testing.T) {
 			t.Errorf("%s on %.20q: %d matches in %v, %v, want %d", c.source, c.text, got, took, err, c.want)
 		}
 	}
+}
+
+// FuzzRegex: no expression makes the translator or a search panic, and matches come in order and hold whole runes.
+func FuzzRegex(f *testing.F) {
+	for _, source := range []string{`\p{N}{1,3}+|[^\W\p{^lu}&&[[:^alpha:]-]]*?`, `(?i)(?<=[ß-ﬆ])(?:s|\x{1f})++$`, `^\0[\0-\u00ff]\b(?>a|(?m:.))`, `(?i)s(?:`} {
+		f.Add(source, "Straße ½\n\x00ﬁ 12345 x")
+	}
+	f.Fuzz(func(t *testing.T, source, text string) {
+		p, err := compileRegex(source)
+		if err != nil || !utf8.ValidString(text) {
+			return
+		}
+		c := newCall(t.Context())
+		c.regexes = 100 * time.Millisecond
+		last := 0
+		if err := p.find(c, text, func(start, end int) {
+			if start < last || end < start || end > len(text) || !utf8.ValidString(text[start:end]) {
+				t.Errorf("%q on %q: a match from %d to %d after %d", source, text, start, end, last)
+			}
+			last = end
+		}); err != nil && !strings.Contains(err.Error(), "regular expression") {
+			t.Error(err)
+		}
+	})
 }

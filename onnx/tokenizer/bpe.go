@@ -138,8 +138,8 @@ func wordMark(c bpeConfig) string {
 		return ""
 	}
 	for _, pair := range c.Merges {
-		if strings.HasPrefix(pair[1], mark) && !strings.HasSuffix(pair[0], mark) {
-			return ""
+		if strings.HasPrefix(pair[1], mark) && (c.UnkToken == nil || !strings.HasSuffix(pair[0], mark)) {
+			return "" // without an unknown token runes vanish, and marks that were apart are neighbours
 		}
 	}
 	return mark

@@ -41,7 +41,9 @@ def cases():
                 yield spelled(None, split(pattern, behavior, invert)), HUMPS
     for pattern in [r"\p{N}{1,3}+", r"\p{N}{2}+", r"\p{N}{1,3}?", r"\p{N}{2}?", r"x{1,2}+", r"\d{,2}+", r"\d{2,}?"]:
         yield spelled(None, split(pattern)), DIGITS
-    yield ignoring_merges(), ["a b", "a", "ab a b", "b"]
+    yield whole_texts([("▁", "a"), ("▁", "b")], unk_token="<unk>", ignore_merges=True), ["a b", "a", "ab a b", "b"]
+    yield whole_texts([("▁", "▁"), ("▁", "a")]), ["xyz a", " a", "a x  a", "a x a"]
+    yield whole_texts([("▁", "▁"), ("▁", "a")], unk_token="<unk>"), ["xyz a", " a", "a x  a", "a x a"]
 
     first = P.Metaspace(prepend_scheme="first")
     spaces = N.Replace(Regex(" {2,}"), "▁")
@@ -62,11 +64,11 @@ def added(tokenizer, *tokens):
     return tokenizer
 
 
-def ignoring_merges():
-    """A BPE model of SentencePiece's kind that looks a text up whole first."""
-    vocab = {token: i for i, token in enumerate(["<unk>", "▁", "a", "b", "▁a", "▁b", "▁a▁b"])}
+def whole_texts(merges, **options):
+    """A BPE model of SentencePiece's kind, which gets texts whole."""
+    vocab = {token: i for i, token in enumerate(["<unk>", "▁", "a", "b", "▁a", "▁b", "▁a▁b", "▁▁"])}
     tokenizer = spelled(N.Sequence([N.Prepend("▁"), N.Replace(" ", "▁")]))
-    tokenizer.model = models.BPE(vocab=vocab, merges=[("▁", "a"), ("▁", "b")], unk_token="<unk>", ignore_merges=True)
+    tokenizer.model = models.BPE(vocab=vocab, merges=merges, **options)
     tokenizer.pre_tokenizer = P.Sequence([])
     return tokenizer
 

@@ -13,30 +13,24 @@ type pattern interface {
 	find(c *call, s string, emit func(start, end int)) error
 }
 
-// A patternFunc calls emit for every match until it says no.
-type patternFunc func(s string, emit func(start, end int) bool)
+type patternFunc func(c *call, s string, emit func(start, end int)) error
 
-func (f patternFunc) find(c *call, s string, emit func(start, end int)) (err error) {
-	n := 0
-	f(s, func(start, end int) bool {
-		emit(start, end)
-		n++
-		err = c.cancelled(n)
-		return err == nil
-	})
-	return err
-}
+func (f patternFunc) find(c *call, s string, emit func(start, end int)) error { return f(c, s, emit) }
 
 // runePattern matches each rune of a kind on its own.
 func runePattern(is func(r rune) bool) pattern {
-	return patternFunc(func(s string, emit func(start, end int) bool) {
-		for i := 0; i < len(s); {
+	return patternFunc(func(c *call, s string, emit func(start, end int)) error {
+		for i, n := 0, 1; i < len(s); n++ {
+			if err := c.cancelled(n); err != nil {
+				return err
+			}
 			r, size := cutRune(s[i:])
-			if is(r) && !emit(i, i+size) {
-				return
+			if is(r) {
+				emit(i, i+size)
 			}
 			i += size
 		}
+		return nil
 	})
 }
 
@@ -44,19 +38,16 @@ func runePattern(is func(r rune) bool) pattern {
 type literal string
 
 func (l literal) find(c *call, s string, emit func(start, end int)) error {
-	return patternFunc(l.all).find(c, s, emit)
-}
-
-func (l literal) all(s string, emit func(start, end int) bool) {
-	for at := 0; ; {
+	for at, n := 0, 1; ; n++ {
+		if err := c.cancelled(n); err != nil {
+			return err
+		}
 		i := strings.Index(s[at:], string(l))
 		if i < 0 {
-			return
+			return nil
 		}
 		at += i + len(l)
-		if !emit(at-len(l), at) {
-			return
-		}
+		emit(at-len(l), at)
 	}
 }
 
@@ -190,8 +181,11 @@ func (k *runeKinds) spaces(s string, i int) int {
 // gpt2Pattern matches gpt2Regex.
 func gpt2Pattern() pattern {
 	k := newRuneKinds()
-	return patternFunc(func(s string, emit func(start, end int) bool) {
-		for i := 0; i < len(s); {
+	return patternFunc(func(c *call, s string, emit func(start, end int)) error {
+		for i, n := 0, 1; i < len(s); n++ {
+			if err := c.cancelled(n); err != nil {
+				return err
+			}
 			end := i + contraction(s[i:], false)
 			if end == i {
 				start := i
@@ -204,11 +198,10 @@ func gpt2Pattern() pattern {
 					end = k.spaces(s, i)
 				}
 			}
-			if !emit(i, end) {
-				return
-			}
+			emit(i, end)
 			i = end
 		}
+		return nil
 	})
 }
 
@@ -248,14 +241,16 @@ func cl100kPattern(digits int) pattern {
 		}
 		return k.spaces(s, i)
 	}
-	return patternFunc(func(s string, emit func(start, end int) bool) {
-		for i := 0; i < len(s); {
-			end := match(s, i)
-			if !emit(i, end) {
-				return
+	return patternFunc(func(c *call, s string, emit func(start, end int)) error {
+		for i, n := 0, 1; i < len(s); n++ {
+			if err := c.cancelled(n); err != nil {
+				return err
 			}
+			end := match(s, i)
+			emit(i, end)
 			i = end
 		}
+		return nil
 	})
 }
 

@@ -260,8 +260,8 @@ func bertPreTokenizer(t *unicodeTables) preTokenizer {
 // words finds \w+|[^\w\s]+ with Rust's classes.
 func words(t *unicodeTables) pattern {
 	const space, word, other = 0, 1, 2
-	return patternFunc(func(s string, emit func(start, end int) bool) {
-		kind, start := space, 0
+	return patternFunc(func(c *call, s string, emit func(start, end int)) error {
+		kind, start, n := space, 0, 0
 		for i, r := range s {
 			now := other
 			if t.word.has(r) {
@@ -270,8 +270,11 @@ func words(t *unicodeTables) pattern {
 				now = space
 			}
 			if now != kind {
-				if kind != space && !emit(start, i) {
-					return
+				if n++; kind != space {
+					emit(start, i)
+				}
+				if err := c.cancelled(n); err != nil {
+					return err
 				}
 				kind, start = now, i
 			}
@@ -279,6 +282,7 @@ func words(t *unicodeTables) pattern {
 		if kind != space {
 			emit(start, len(s))
 		}
+		return nil
 	})
 }
 

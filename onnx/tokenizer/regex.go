@@ -14,10 +14,10 @@ type translator struct {
 	tables   *unicodeTables
 	in       string
 	at       int
-	previous rune // the literal just before, across groups, for case folding
-	needed   rune // a literal of every match, unless there are alternatives
-	either   bool // the whole pattern is several alternatives
-	behind   int  // looks behind that are open
+	previous rune   // the literal just before, across groups, for case folding
+	needed   string // is in every match, unless there are alternatives
+	either   bool   // the whole pattern is several alternatives
+	behind   int    // looks behind that are open
 }
 
 // regexFlags are Ruby's: (?i) folds case, (?m) lets the dot match a newline.
@@ -68,7 +68,7 @@ func (t *translator) alternatives(depth int, flags regexFlags) (string, error) {
 			return "", err
 		}
 		switch {
-		case literal == 0 && t.in[start] == '(' && !repeat.optional: // its last literal comes before what follows
+		case literal == 0 && t.in[start] == '(' && repeat.least > 0: // its last literal comes before what follows
 		case literal == 0 || repeat.loose:
 			t.previous = 0
 		default:
@@ -77,8 +77,8 @@ func (t *translator) alternatives(depth int, flags regexFlags) (string, error) {
 			}
 			t.previous = literal
 		}
-		if literal != 0 && depth == 0 && !flags.fold && !repeat.optional {
-			t.needed = literal
+		if literal != 0 && depth == 0 && !flags.fold && repeat.least >= max(1, utf8.RuneCountInString(t.needed)) {
+			t.needed = strings.Repeat(string(literal), repeat.least)
 		}
 		if out.WriteString(atom); out.Len() > maxTranslated {
 			return "", unsupported("an expression with so many classes")
@@ -122,18 +122,18 @@ var errAtomicBehind = unsupported("a possessive repetition or an atomic group in
 
 // A repeat says what a quantifier makes of its atom.
 type repeat struct {
-	optional bool // it may be absent
-	loose    bool // Oniguruma does not read it as one string with its neighbours
+	least int  // how often it is there at least
+	loose bool // Oniguruma does not read it as one string with its neighbours
 }
 
 // quantified reads what follows an atom that began with the byte first.
 func (t *translator) quantified(atom string, first byte) (string, repeat, error) {
-	var r repeat
+	r := repeat{least: 1}
 	start := t.at
 	isInterval, fixed := false, false
 	switch {
 	case t.take("*"), t.take("?"):
-		r = repeat{optional: true, loose: true}
+		r = repeat{least: 0, loose: true}
 	case t.take("+"):
 		r.loose = true
 	case t.has("{"):
@@ -145,7 +145,7 @@ func (t *translator) quantified(atom string, first byte) (string, repeat, error)
 			return "", r, unsupported("the repetition %s", t.in[start:t.at])
 		}
 		isInterval, fixed = true, low == high
-		r.optional = low == 0
+		r.least = low
 	default:
 		return atom, r, nil
 	}
@@ -158,7 +158,7 @@ func (t *translator) quantified(atom string, first byte) (string, repeat, error)
 	}
 	switch { // in Ruby's syntax a{2}? and a{2}+ are (?:a{2})? and (?:a{2})+, and only a{1,2}? is lazy
 	case isInterval && fixed && t.take("?"):
-		atom, how, r.optional = "(?:"+atom+how+")", "?", true
+		atom, how, r.least = "(?:"+atom+how+")", "?", 0
 	case isInterval && t.take("+"):
 		atom, how = "(?:"+atom+how+")", "+"
 	case t.take("?"):

@@ -45,7 +45,7 @@ type regex struct {
 	source string
 	quick  *regexp2.Regexp                 // gives up after regexPatience
 	slow   func() (*regexp2.Regexp, error) // the same, which few texts need: gives up after regexTimeout
-	needed rune                            // is in every match; 0: nothing is known
+	needed string                          // is in every match
 }
 
 func compileRegex(source string) (pattern, error) {
@@ -81,8 +81,10 @@ func (r *regex) find(c *call, s string, emit func(start, end int)) error {
 		return nil
 	}
 	limit := len(s)
-	if r.needed != 0 { // saves patterns like (?:\w+ ?)*! from trying all ways to the end of a text without !
-		limit = strings.LastIndex(s, string(r.needed))
+	if r.needed != "" { // saves patterns like (?:\w+ ?)*! from trying all ways to the end of a text without !
+		if limit = strings.LastIndex(s, r.needed); limit < 0 {
+			return nil
+		}
 	}
 	end := time.Now().Add(c.regexes)
 	defer func() { c.regexes = time.Until(end) }()

@@ -72,6 +72,10 @@ func TestRegexNeeds(t *testing.T) {
 		{`(?!!)a`, "aa", 2},
 		{`(?i)a`, "AA", 2},
 		{`a(?=!)`, "a!a", 1},
+		{` {2,}`, "a  b   c d", 2},
+		{`x{2}?y{1,2}`, "xxy y", 2},
+		{`x{2}y{,3}`, "xx xxyy", 2},
+		{`x{3}yx`, "xxxyx xyx", 1},
 	} {
 		got, took, err := count(t, c.source, c.text, newCall(t.Context()))
 		if err != nil || got != c.want || took > time.Second {

@@ -87,6 +87,7 @@ func parse(data []byte) (*Tokenizer, error) {
 	if t.added, err = newAddedVocabulary(file.AddedTokens, t.vocab, t.modelSize, t.normalizer); err != nil {
 		return nil, err
 	}
+	t.heads = l.heads
 	if t.truncation, err = file.Truncation.read(); err != nil {
 		return nil, err
 	}
@@ -97,7 +98,9 @@ func parse(data []byte) (*Tokenizer, error) {
 }
 
 // loader builds the parts of a tokenizer from their JSON.
-type loader struct{}
+type loader struct {
+	heads bool // some part asks for piece.head
+}
 
 // kind gives the type of a section's object, "" for null or an absent one.
 func (l *loader) kind(section string, raw json.RawMessage, depth int) (string, error) {

@@ -335,6 +335,7 @@ func (l *loader) metaspace(raw json.RawMessage) (metaspace, error) {
 	if m.prepend != "always" && m.prepend != "first" && m.prepend != "never" {
 		return m, unsupported("Metaspace prepend_scheme %q", m.prepend)
 	}
+	l.heads = l.heads || m.prepend == "first"
 	_, err := oneRune("Metaspace", "replacement", c.Replacement)
 	return m, err
 }

@@ -86,6 +86,7 @@ type Tokenizer struct {
 	tokens       map[int32]string
 	modelSize    int // tokens of the model
 	words        wordCache
+	heads        bool // the beginning of a text is followed; see piece.head
 	truncation   *Truncation
 	padding      *Padding
 }
@@ -167,7 +168,10 @@ func (t *Tokenizer) encode(ctx context.Context, texts []string, layout []part, o
 // textIDs gives the ids of a text without what the post-processor adds.
 func (t *Tokenizer) textIDs(c *call, text string, specialsAsText bool) ([]int32, error) {
 	text = validUTF8(text)
-	_, first := utf8.DecodeRuneInString(text)
+	first := 0
+	if t.heads {
+		_, first = utf8.DecodeRuneInString(text)
+	}
 	ids := make([]int32, 0, len(text)/3+1)
 	var normalized, parts []piece
 	raw, err := t.added.split(c, nil, &t.added.raw, piece{text: text, token: -1, head: first}, specialsAsText)

@@ -8,6 +8,7 @@ rounds go through all engines in turn, so that whatever else the machine does hi
 rounds is compared. "cpu" is processor time of the process, loading included; "memory" its highest resident set.
 
     ours            package onnx, built with go
+    ours-runtime    the same without the tile unit: ONNX Runtime's own kernels (left out unless --engines names it)
     ort-32          Python onnxruntime, tokenizers, numpy: sorted by length, batches of 32, padded, 2 threads a run
     ort-same        the same with our batches: equal length, 512 tokens, as many runs at a time as there are cores
     st-torch        sentence-transformers on torch, batches of 32
@@ -41,6 +42,7 @@ def commands(args, ours):
     python = [sys.executable, str(HERE / "engines.py")]
     engines = {
         "ours": [str(ours), "--runtime", args.runtime, *common],
+        "ours-runtime": [str(ours), "--runtime", args.runtime, "--runtime-only", *common],
         "ort-32": [*python, "ort-32", *common],
         "ort-same": [*python, "ort-same", *common],
         "st-torch": [args.st_python, str(HERE / "engines.py"), "st-torch", *common],
@@ -48,7 +50,7 @@ def commands(args, ours):
     }
     if args.hugot:
         engines["hugot"] = [args.hugot, "--runtime", args.runtime, *common]
-    wanted = args.engines.split(",") if args.engines else list(engines)
+    wanted = args.engines.split(",") if args.engines else [name for name in engines if name != "ours-runtime"]
     return {name: engines[name] for name in wanted if name in engines}
 
 

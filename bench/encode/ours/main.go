@@ -22,6 +22,7 @@ func main() {
 	flag.IntVar(&o.MaxTokens, "max-tokens", 0, "longest input")
 	flag.IntVar(&o.Threads, "threads", 0, "threads that compute")
 	flag.IntVar(&o.BatchTokens, "batch-tokens", 0, "tokens in one batch")
+	flag.BoolVar(&o.RuntimeOnly, "runtime-only", false, "leave everything to ONNX Runtime's own kernels")
 	flag.Parse()
 	if err := run(*library, *dir, *file, o); err != nil {
 		fmt.Fprintln(os.Stderr, "ours:", err)

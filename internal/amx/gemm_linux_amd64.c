@@ -7,12 +7,15 @@
 #include <cpuid.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 enum {
 	deep = 16, // blocks along k that are added up in registers
-	high = 8,  // blocks of rows of x that are kept laid out, so that they fill half of a core's cache
+	high = 12, // most blocks of rows of x that are laid out at a time: half of a core's cache
+	tall = 5,  // from so many on, the cache fetches the next part of W meanwhile; with fewer, it has no time left
+	line = 64, // bytes
 };
 
 struct w2s_matrix {
@@ -41,7 +44,10 @@ TILES w2s_matrix *w2s_matrix_new(int64_t k, int64_t n, const float *w, int64_t r
 	w2s_matrix *m = calloc(1, sizeof *m);
 	if (!m) return NULL;
 	m->k = k, m->n = n, m->kblocks = (k + side - 1) / side, m->nblocks = (n + side - 1) / side, m->gelu = gelu;
-	m->parts = aligned_alloc(64, (size_t)m->kblocks * m->nblocks * block * sizeof *m->parts);
+	// A large matrix lies in large pages, as far as it fills them.
+	const size_t bytes = (size_t)m->kblocks * m->nblocks * block * sizeof *m->parts, large = 2 << 20;
+	m->parts = aligned_alloc(bytes < large ? line : large, bytes);
+	if (m->parts && bytes >= large) madvise(m->parts, bytes, MADV_HUGEPAGE);
 	m->bias = calloc(m->nblocks * side, sizeof *bias);
 	if (!m->parts || !m->bias) {
 		w2s_matrix_free(m);
@@ -120,10 +126,17 @@ INLINE void move_rows(const w2s_matrix *m, result *f, int64_t n) {
 	}
 }
 
+// fetch has the cache fetch a share of a block: part i of n.
+INLINE void fetch(const uint16_t *b, int64_t i, int64_t n) {
+	const int64_t lines = block * sizeof *b / line;
+	for (int64_t l = lines * i / n; l < lines * (i + 1) / n; l++) _mm_prefetch((const char *)b + l * line, _MM_HINT_T1);
+}
+
 // multiply_chunk adds the product of at most high·side rows of x with depth blocks along k, from k0 on, to y.
 TILES static void multiply_chunk(const w2s_matrix *m, const float *x, int64_t rows, float *y, int64_t k0, int64_t depth, uint16_t *left) {
 	result results[2], *now = &results[0], *before = &results[1], *other;
 	before->column = before->row = before->rows = 0;
+	const int64_t count = (rows + side - 1) / side;
 	for (int64_t l = 0; l < depth; l++) left_block(left + l * block, x + (k0 + l) * side, m->k, rows, m->k - (k0 + l) * side);
 	for (int64_t j = 0; j < m->nblocks; j++) {
 		for (int64_t i = 0; i < rows; i += side) {
@@ -138,6 +151,7 @@ TILES static void multiply_chunk(const w2s_matrix *m, const float *x, int64_t ro
 			for (int64_t l = 0; l < depth; l++) {
 				ADD_PRODUCT(a + l * block, b + l * block);
 				move_rows(m, before, (side + depth - 1) / depth);
+				if (count > tall && j + 1 < m->nblocks) fetch(b + (m->kblocks + l) * block, i / side, count);
 				if (j == 0 && i + side < rows) // meanwhile, the next rows of x are laid out
 					left_block(left + ((i / side + 1) * depth + l) * block, x + (i + side) * m->k + (k0 + l) * side, m->k, rows - i - side, m->k - (k0 + l) * side);
 			}
@@ -149,11 +163,15 @@ TILES static void multiply_chunk(const w2s_matrix *m, const float *x, int64_t ro
 }
 
 TILES void w2s_matrix_multiply(const w2s_matrix *m, const float *x, int64_t rows, float *y, void *scratch) {
+	// As few passes over W as there can be, of nearly the same height.
+	const int64_t count = (rows + side - 1) / side, passes = (count + high - 1) / high;
 	configure();
-	for (int64_t i = 0; i < rows; i += high * side)
+	for (int64_t p = 0; p < passes; p++) {
+		const int64_t from = count * p / passes * side, to = count * (p + 1) / passes * side;
 		for (int64_t k0 = 0; k0 < m->kblocks; k0 += deep)
-			multiply_chunk(m, x + i * m->k, rows - i < high * side ? rows - i : high * side, y + i * m->n, k0,
+			multiply_chunk(m, x + from * m->k, (to < rows ? to : rows) - from, y + from * m->n, k0,
 			               m->kblocks - k0 < deep ? m->kblocks - k0 : deep, scratch);
+	}
 	_tile_release();
 }
 

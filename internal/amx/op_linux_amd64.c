@@ -215,7 +215,7 @@ static int attention_needs(const operator *op, size_t i) { return i < 3 ? requir
 
 static status *attention_create(const operator *op, const void *api, const void *info, void **made) {
 	w2s_ops *o = (w2s_ops *)((char *)op - offsetof(w2s_ops, attention));
-	attention a = {o};
+	attention a = {.ops = o};
 	const struct {
 		const char *name;
 		int64_t *to;

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"w2s/harness"
+	"w2s/internal/fetch"
 	"w2s/internal/suggest"
 )
 
@@ -54,7 +55,7 @@ func run(ctx context.Context, out, errOut io.Writer, args []string) int {
 	switch {
 	case err == nil:
 		return exitGood
-	case errors.As(err, new(usageError)), errors.As(err, new(harness.ConfigError)):
+	case errors.As(err, new(usageError)), errors.As(err, new(harness.ConfigError)), errors.As(err, new(fetch.SettingError)):
 		printError(errOut, err)
 		fmt.Fprintf(errOut, "w2s: see 'w2s --help' or 'w2s COMMAND --help'\n")
 		return exitUsage

@@ -25,6 +25,8 @@ type Hub struct {
 	Offline  bool
 	Report   progress.Reporter // never nil after HubFromEnv
 
+	tokenFrom string // the variable or file that gave the token
+
 	client *http.Client
 	pause  func(ctx context.Context, d time.Duration) error // between tries
 	stall  time.Duration                                    // a download without a byte for so long is tried again
@@ -50,17 +52,22 @@ func HubFromEnv(getenv func(string) string) *Hub {
 		home = filepath.Join(cache, "huggingface")
 	}
 	h := &Hub{
-		Endpoint: strings.TrimRight(first(getenv("HF_ENDPOINT"), defaultEndpoint), "/"),
-		Token:    strings.TrimSpace(first(getenv("HF_TOKEN"), getenv("HUGGING_FACE_HUB_TOKEN"))),
+		Endpoint: strings.TrimRight(strings.TrimSpace(first(getenv("HF_ENDPOINT"), defaultEndpoint)), "/"),
 		Cache:    first(getenv("HF_HUB_CACHE"), getenv("HUGGINGFACE_HUB_CACHE"), filepath.Join(home, "hub")),
 		Offline:  isSet(getenv("HF_HUB_OFFLINE")),
 		Report:   progress.Silent(),
 		pause:    sleep,
 		stall:    30 * time.Second,
 	}
+	for _, name := range []string{"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"} {
+		if token := strings.TrimSpace(getenv(name)); token != "" && h.Token == "" {
+			h.Token, h.tokenFrom = token, name
+		}
+	}
 	if h.Token == "" && !isSet(getenv("HF_HUB_DISABLE_IMPLICIT_TOKEN")) {
-		if data, err := os.ReadFile(first(getenv("HF_TOKEN_PATH"), filepath.Join(home, "token"))); err == nil {
-			h.Token = strings.TrimSpace(string(data))
+		file := first(getenv("HF_TOKEN_PATH"), filepath.Join(home, "token"))
+		if data, err := os.ReadFile(file); err == nil {
+			h.Token, h.tokenFrom = strings.TrimSpace(string(data)), file
 		}
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
@@ -98,10 +105,11 @@ func sleep(ctx context.Context, d time.Duration) error {
 // to know. Go's own rule lets it through to subdomains and other ports.
 func checkRedirect(req *http.Request, via []*http.Request) error {
 	if len(via) >= 10 {
-		return errors.New("more than 10 redirects")
+		return redirectError("more than 10 redirects")
 	}
-	if via[0].URL.Scheme == "https" && req.URL.Scheme != "https" {
-		return fmt.Errorf("redirected from https to %s://%s: refused", req.URL.Scheme, req.URL.Host)
+	switch scheme := req.URL.Scheme; {
+	case scheme != "https" && scheme != "http", via[0].URL.Scheme == "https" && scheme != "https":
+		return redirectError(fmt.Sprintf("redirected from %s to %s://%s: refused", via[0].URL.Scheme, scheme, req.URL.Host))
 	}
 	if req.URL.Host != via[0].URL.Host {
 		req.Header.Del("Authorization")
@@ -111,6 +119,9 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 
 // get sends a request, from an offset on where that is above 0.
 func (h *Hub) get(ctx context.Context, address string, offset int64) (*http.Response, error) {
+	if err := h.checkSettings(); err != nil {
+		return nil, err
+	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, fmt.Errorf("fetch: %w (see HF_ENDPOINT)", err)
@@ -125,6 +136,9 @@ func (h *Hub) get(ctx context.Context, address string, offset int64) (*http.Resp
 	response, err := h.client.Do(request)
 	if unknown := (*net.DNSError)(nil); errors.As(err, &unknown) && unknown.IsNotFound {
 		return nil, fmt.Errorf("fetch: the hub cannot be reached: %w (no network? a proxy is named by HTTPS_PROXY, another hub by HF_ENDPOINT)", errNoNetwork{err})
+	}
+	if err != nil && isLasting(err) {
+		return nil, fmt.Errorf("fetch: %w (see HF_ENDPOINT and HTTPS_PROXY)", err)
 	}
 	if err != nil {
 		return nil, transientError{err: err}

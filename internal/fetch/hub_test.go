@@ -17,6 +17,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"w2s/internal/onnxproto"
 )
 
 // A fakeHub speaks the hub's protocol for one repository, and misbehaves as a test asks. Large files (those with .onnx
@@ -58,8 +60,8 @@ const (
 func newFakeHub(t *testing.T) *fakeHub {
 	t.Helper()
 	f := &fakeHub{t: t, commit: testCommit, wrong: map[string]string{}, files: map[string]string{
-		"onnx/model.onnx":           strings.Repeat("weights ", 1000),
-		"onnx/model_quantized.onnx": "small weights",
+		"onnx/model.onnx":           testModel(t, "model.onnx_data"),
+		"onnx/model_quantized.onnx": testModel(t, ""),
 		"onnx/model.onnx_data":      "external weights",
 		"model.safetensors":         "not to be fetched",
 		"tokenizer.json":            `{"model":{}}`,
@@ -73,6 +75,47 @@ func newFakeHub(t *testing.T) *fakeHub {
 	t.Cleanup(f.hub.Close)
 	t.Cleanup(f.storage.Close)
 	return f
+}
+
+// testModel makes an ONNX file of 8,000 bytes, which keeps its weights in a file of that name beside it, or in itself.
+func testModel(t *testing.T, weights string) string {
+	t.Helper()
+	const size = 8000
+	filler := size / 2
+	for {
+		model := testModelOf(t, weights, filler)
+		if len(model) == size {
+			return model
+		}
+		filler += size - len(model)
+	}
+}
+
+func testModelOf(t *testing.T, weights string, filler int) string {
+	t.Helper()
+	x := []onnxproto.Value{{Name: "x", Type: onnxproto.Float32, Dims: []onnxproto.Dim{{Size: 2}}}}
+	m := onnxproto.Model{Name: "test", Inputs: x, Outputs: []onnxproto.Value{{Name: "y", Type: onnxproto.Float32, Dims: x[0].Dims}},
+		Initializers: []onnxproto.Tensor{onnxproto.Float32Tensor("w", []int64{2}, []float32{1, 2})},
+		Nodes:        []onnxproto.Node{{Op: "Add", Inputs: []string{"x", "w"}, Outputs: []string{"y"}}},
+		Metadata:     []onnxproto.MetadataEntry{{Key: "filler", Value: strings.Repeat("w", filler)}}}
+	data, err := m.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if weights == "" {
+		return string(data)
+	}
+	path := filepath.Join(t.TempDir(), weights)
+	mustWrite(t, path, string(data))
+	file, err := onnxproto.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if data, err = file.Edited(onnxproto.Edit{Refer: 1}); err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
 }
 
 func (f *fakeHub) note(r *http.Request) {
@@ -384,6 +427,7 @@ func TestHubModelFails(t *testing.T) {
 		{"no tokenizer", "hf:org/name", func(f *fakeHub) { delete(f.files, "tokenizer.json") }, nil, []string{"no tokenizer.json", "save_pretrained"}},
 		{"wrong content", "hf:org/name", func(f *fakeHub) { f.wrong["onnx/model.onnx"] = wrong }, nil, []string{"onnx/model.onnx has sha256", "twice"}},
 		{"wrong small content", "hf:org/name", func(f *fakeHub) { f.wrong["config.json"] = `{"model_type":"tree"}` }, nil, []string{"config.json has git blob id", "twice"}},
+		{"too little content", "hf:org/name", func(f *fakeHub) { f.wrong["onnx/model.onnx"] = wrong[:7000] }, nil, []string{"ends after 7000 bytes, want 8000", "twice"}},
 		{"too much content", "hf:org/name", func(f *fakeHub) { f.wrong["onnx/model.onnx"] = wrong + wrong }, nil, []string{"or more, want 8000"}},
 		{"a web page", "hf:org/name", func(f *fakeHub) {
 			f.wrong["onnx/model.onnx"] = "<html>" + wrong[6:]
@@ -427,7 +471,7 @@ func TestHubResumesAnotherRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	part := c.partPath(ref, f.commit, "onnx/model.onnx")
+	part := c.hubStage(ref, f.commit, "").partPath("onnx/model.onnx")
 	mustWrite(t, part, f.files["onnx/model.onnx"][:5000])
 	dir, err := pull(c, f.client(nil), "hf:org/name", false)
 	if err != nil {
@@ -440,7 +484,7 @@ func TestHubResumesAnotherRun(t *testing.T) {
 
 	// A part with wrong bytes is thrown away after the sum tells.
 	c = testCache(t)
-	mustWrite(t, c.partPath(ref, f.commit, "onnx/model.onnx"), strings.Repeat("x", 5000))
+	mustWrite(t, c.hubStage(ref, f.commit, "").partPath("onnx/model.onnx"), strings.Repeat("x", 5000))
 	if dir, err = pull(c, f.client(nil), "hf:org/name", false); err != nil {
 		t.Fatal(err)
 	}
@@ -685,13 +729,105 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-func TestExternalData(t *testing.T) {
-	for file, want := range map[string]bool{
-		"onnx/model.onnx_data": true, "onnx/model.onnx_data_1": true, "onnx/model.onnx.data": true, "onnx/model.data": true,
-		"onnx/model.onnx": false, "onnx/model_quantized.onnx": false, "onnx/model.safetensors": false, "model.onnx_data": false,
+// TestHubWeights fetches the files that a model names, whatever they are called, and no others.
+func TestHubWeights(t *testing.T) {
+	for _, name := range []string{"weights.pb", "ä #%20?.bin", "model.onnx.data"} {
+		f, c := newFakeHub(t), testCache(t)
+		f.files["onnx/model.onnx"], f.files["onnx/"+name] = testModel(t, name), "external weights of that name"
+		dir, err := pull(c, f.client(nil), "hf:org/name", false)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		f.checkModel(t, dir, "onnx/model.onnx", "onnx/"+name)
+		if exists(filepath.Join(dir, "onnx", "model.onnx_data")) {
+			t.Errorf("%s: a file was fetched that the model does not name", name)
+		}
+	}
+	f, c := newFakeHub(t), testCache(t)
+	delete(f.files, "onnx/model.onnx_data")
+	if _, err := pull(c, f.client(nil), "hf:org/name", false); err == nil || !strings.Contains(err.Error(), `keeps weights in "model.onnx_data", which the repository does not hold`) {
+		t.Errorf("weights that are not there: %v", err)
+	}
+	f.files["onnx/model.onnx"] = "no model"
+	if _, err := pull(testCache(t), f.client(nil), "hf:org/name", false); err == nil || !strings.Contains(err.Error(), "cannot be used") {
+		t.Errorf("a file that is no model: %v", err)
+	}
+}
+
+// TestHubKeepsFinished interrupts a pull in its second large file: the first is not fetched again.
+func TestHubKeepsFinished(t *testing.T) {
+	f, c := newFakeHub(t), testCache(t)
+	f.wrong["onnx/model.onnx_data"] = "damaged on the way"
+	f.wrong["tokenizer.json"] = "damaged on the way"
+	if _, err := pull(c, f.client(nil), "hf:org/name", false); err == nil {
+		t.Fatal("a damaged file was taken")
+	}
+	before := f.count("GET /onnx/model.onnx")
+	f.wrong = map[string]string{}
+	dir, err := pull(c, f.client(nil), "hf:org/name", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.checkModel(t, dir, "onnx/model.onnx", "onnx/model.onnx_data")
+	model := 0
+	for _, r := range f.requests {
+		if r == "GET /onnx/model.onnx" {
+			model++
+		}
+	}
+	if before == 0 || model != 1 {
+		t.Errorf("the model was fetched %d times: %q", model, f.requests)
+	}
+	if left, _ := filepath.Glob(filepath.Join(c.Dir, ".parts", "*")); len(left) != 0 {
+		t.Errorf("left behind: %q", left)
+	}
+}
+
+// TestHubTokenizerBesideModel has tokenizer.json beside the model only: it is put where it is read.
+func TestHubTokenizerBesideModel(t *testing.T) {
+	f, c := newFakeHub(t), testCache(t)
+	f.files["onnx/tokenizer.json"] = f.files["tokenizer.json"]
+	delete(f.files, "tokenizer.json")
+	dir, err := pull(c, f.client(nil), "hf:org/name", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(filepath.Join(dir, "tokenizer.json")); err != nil || string(got) != f.files["onnx/tokenizer.json"] {
+		t.Errorf("tokenizer.json: %q, %v", got, err)
+	}
+}
+
+// TestHubPoolingFolder fetches the pooling's file from the folder that modules.json names.
+func TestHubPoolingFolder(t *testing.T) {
+	f, c := newFakeHub(t), testCache(t)
+	f.files["modules.json"] = `[{"idx":0,"path":"","type":"sentence_transformers.models.Transformer"},{"idx":1,"path":"pool ing","type":"sentence_transformers.models.Pooling"}]`
+	f.files["pool ing/config.json"] = `{"pooling_mode_mean_tokens":true}`
+	dir, err := pull(c, f.client(nil), "hf:org/name", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.checkModel(t, dir, "onnx/model.onnx", "modules.json", "pool ing/config.json")
+}
+
+// TestHubSettings has faults of the environment said at once, without a request or a try again.
+func TestHubSettings(t *testing.T) {
+	for _, test := range []struct{ name, value, want string }{
+		{"HF_ENDPOINT", "huggingface.co", "does not begin with https:// or http://"},
+		{"HF_ENDPOINT", "localhost:9999", "does not begin with https:// or http://"},
+		{"HF_ENDPOINT", "ftp://hub.test", "does not begin with https:// or http://"},
+		{"HF_ENDPOINT", "https://", "names no host"},
+		{"HF_ENDPOINT", "https://hub.test:99999", "no possible port"},
+		{"HF_TOKEN", "hf_one\nhf_two", "the token in HF_TOKEN holds a space"},
 	} {
-		if got := isExternalData("onnx/model.onnx", file); got != want {
-			t.Errorf("%s: %v", file, got)
+		f := newFakeHub(t)
+		_, err := pull(testCache(t), f.client(map[string]string{test.name: test.value}), "hf:org/name", false)
+		var setting SettingError
+		if !errors.As(err, &setting) || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "hf_two") {
+			t.Errorf("%s=%q: %v", test.name, test.value, err)
+		}
+		if len(f.requests)+len(f.paused) != 0 {
+			t.Errorf("%s=%q: requests %q, pauses %v", test.name, test.value, f.requests, f.paused)
 		}
 	}
 }

@@ -96,6 +96,9 @@ func (d *hubDownload) transfer(ctx context.Context) error {
 		}
 		flags |= os.O_APPEND
 	case http.StatusRequestedRangeNotSatisfiable:
+		if d.file.Size >= 0 {
+			return fmt.Errorf("fetch: %s: %w: %s ends after %d bytes, want %d", d.ref, errContent, d.file.Path, offset, d.file.Size)
+		}
 		// The part is as long as the file or longer, and the listing did not say so: start over.
 		if err := os.Truncate(d.part, 0); err != nil {
 			return err
@@ -270,11 +273,6 @@ func size(path string) int64 {
 		return 0
 	}
 	return info.Size()
-}
-
-// partPath is where an unfinished download of the hub waits.
-func (c *Cache) partPath(ref HubRef, commit, path string) string {
-	return c.path(".parts", flat(strings.Join([]string{ref.kind(), ref.Repo, commit[:12], path}, "/")))
 }
 
 // A watchedReader calls stalled once no byte came for so long.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"w2s/internal/progress"
 )
@@ -15,9 +16,17 @@ import (
 type hubRequest struct {
 	ref     HubRef
 	refresh bool
-	folder  func(commit string) string // where it goes, slash path below the cache folder
-	wanted  func(r record) []string    // of the files in a folder's record, those that are wanted; none: not all are there
-	pick    func(hubListing) ([]hubFile, []Text, error)
+	folder  func(commit string) string          // where it goes, slash path below the cache folder
+	wanted  func(dir string, r record) []string // of the files in a folder's record, those that are wanted; none: not all are there
+	pick    func(hubListing) ([]pickedFile, []Text, error)
+	// follow tells which more files are wanted, once those that were picked are there; nil: none.
+	follow func(l hubListing, picked []stagedFile) ([]pickedFile, error)
+}
+
+// A pickedFile is a file of a repository and where it goes.
+type pickedFile struct {
+	hubFile
+	As string // slash path in the folder
 }
 
 func (c *Cache) hubFolder(ctx context.Context, h *Hub, q hubRequest) (string, error) {
@@ -41,17 +50,13 @@ func (c *Cache) hubFolder(ctx context.Context, h *Hub, q hubRequest) (string, er
 	if err != nil {
 		return "", err
 	}
-	files, texts, err := q.pick(listing)
-	if err != nil {
-		return "", err
-	}
 	folder := q.folder(listing.Commit)
 	dir := c.path(folder)
 	if fault := checkFolder(ctx, dir, q); fault != nil {
 		if !errors.Is(fault, errAbsent) {
 			c.Report.Print("damaged, fetching it again: " + fault.Error())
 		}
-		if err := c.hubFetch(ctx, h, q.ref, listing, files, texts, folder, local); err != nil {
+		if err := c.hubFetch(ctx, h, q, listing, folder, local); err != nil {
 			return "", explain(err, c.Dir)
 		}
 	}
@@ -73,7 +78,7 @@ func (c *Cache) hubHave(ctx context.Context, q hubRequest) (string, bool) {
 // checkFolder says what keeps the folder from holding all that is wanted, whole.
 func checkFolder(ctx context.Context, dir string, q hubRequest) error {
 	r := readRecord(dir)
-	names := q.wanted(r)
+	names := q.wanted(dir, r)
 	if len(names) == 0 {
 		return errAbsent
 	}
@@ -113,67 +118,97 @@ func (c *Cache) hubList(ctx context.Context, h *Hub, ref HubRef) (l hubListing, 
 	return l, false, err
 }
 
-// hubFetch brings files and texts into the folder and remembers them in its record.
-func (c *Cache) hubFetch(ctx context.Context, h *Hub, ref HubRef, l hubListing, files []hubFile, texts []Text, folder string, local bool) error {
-	aside, cleanup, err := c.aside(folder)
+// hubFetch brings all that is wanted into the folder. What is whole stays when it ends early.
+func (c *Cache) hubFetch(ctx context.Context, h *Hub, q hubRequest, l hubListing, folder string, local bool) error {
+	files, texts, err := q.pick(l)
 	if err != nil {
 		return err
 	}
-	defer cleanup()
-	var total int64
-	for _, f := range files {
-		total += max(f.Size, 0)
-	}
-	if err := c.needSpace(total); err != nil {
+	f := hubFetch{Cache: c, hub: h, ref: q.ref, commit: l.Commit, local: local, stage: c.hubStage(q.ref, l.Commit, folder)}
+	staged, err := f.bring(ctx, files)
+	if err != nil {
 		return err
 	}
-	var members []Member
-	for _, f := range files {
-		done, err := c.hubFetchFile(ctx, h, ref, l.Commit, f, filepath.Join(aside, filepath.FromSlash(f.Path)), local)
+	if q.follow != nil {
+		more, err := q.follow(l, staged)
 		if err != nil {
 			return err
 		}
-		members = append(members, Member{Name: f.Path, SHA256: done.SHA256, Size: done.Size})
-	}
-	for _, t := range texts {
-		if err := writeBelow(aside, t.Name, t.Content); err != nil {
+		taken := map[string]bool{}
+		for _, t := range texts {
+			taken[t.Name] = true
+		}
+		for _, s := range staged {
+			taken[s.As] = true
+		}
+		more = slices.DeleteFunc(more, func(p pickedFile) bool {
+			named := taken[p.As]
+			taken[p.As] = true
+			return named
+		})
+		followed, err := f.bring(ctx, more)
+		if err != nil {
 			return err
 		}
-		members = append(members, t.member())
+		staged = append(staged, followed...)
 	}
-	dir := c.path(folder)
-	if err := c.install(aside, dir); err != nil {
-		return err
-	}
-	r := readRecord(dir) // other files of the same commit may be there
-	r.From = ref.String() + ", commit " + l.Commit
-	if err := r.remember(dir, members); err != nil {
-		return err
-	}
-	return r.write(dir)
+	return f.stage.install(staged, texts, q.ref.String()+", commit "+l.Commit)
 }
 
-// hubFetchFile brings one verified file to the path target: from the hub's own cache folder, or from the hub.
-func (c *Cache) hubFetchFile(ctx context.Context, h *Hub, ref HubRef, commit string, f hubFile, target string, local bool) (hubFile, error) {
-	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
-		return f, err
+// A hubFetch brings files of a repository at a commit into a stage.
+type hubFetch struct {
+	*Cache
+	hub    *Hub
+	ref    HubRef
+	commit string
+	local  bool // only from the hub's own cache folder
+	stage  hubStage
+}
+
+func (f hubFetch) bring(ctx context.Context, files []pickedFile) ([]stagedFile, error) {
+	if err := f.needSpace(f.stage.missing(ctx, files)); err != nil {
+		return nil, err
 	}
-	if done, err := h.takeCached(ctx, ref, commit, f, target); err == nil || local {
-		return done, err
+	var all []stagedFile
+	for _, file := range files {
+		staged, ok := f.stage.find(ctx, file)
+		if !ok {
+			var err error
+			if staged, err = f.fetch(ctx, file); err != nil {
+				return nil, err
+			}
+		}
+		all = append(all, staged)
 	}
-	part := c.partPath(ref, commit, f.Path)
-	if err := os.MkdirAll(filepath.Dir(part), 0o755); err != nil {
-		return f, err
+	return all, nil
+}
+
+// fetch brings one verified file: from the hub's own cache folder, or from the hub.
+func (f hubFetch) fetch(ctx context.Context, file pickedFile) (stagedFile, error) {
+	part, target := f.stage.partPath(file.Path), f.stage.donePath(file.Path)
+	for _, path := range []string{part, target} {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return stagedFile{}, err
+		}
 	}
-	task := c.Report.Start(ref.Repo+"/"+f.Path, f.Size, progress.Bytes)
+	done, err := f.hub.takeCached(ctx, f.ref, f.commit, file.hubFile, target)
+	switch {
+	case err == nil:
+		return f.stage.keep(file, done)
+	case f.local:
+		return stagedFile{}, err
+	}
+	task := f.Report.Start(f.ref.Repo+"/"+file.Path, file.Size, progress.Bytes)
 	defer task.Done()
 	task.Skip(size(part))
-	d := hubDownload{hub: h, ref: ref, commit: commit, file: f, part: part, task: task}
-	done, err := d.run(ctx)
-	if err != nil {
-		return f, err
+	d := hubDownload{hub: f.hub, ref: f.ref, commit: f.commit, file: file.hubFile, part: part, task: task}
+	if done, err = d.run(ctx); err != nil {
+		return stagedFile{}, err
 	}
-	return done, os.Rename(part, target)
+	if err := os.Rename(part, target); err != nil {
+		return stagedFile{}, err
+	}
+	return f.stage.keep(file, done)
 }
 
 // rememberedCommits returns the commits that branches and tags had when they were last looked up.

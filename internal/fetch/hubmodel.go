@@ -4,14 +4,16 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 )
 
-// HubModel brings a checkpoint from the hub into the cache and returns its folder: one ONNX file with its external data,
-// tokenizer.json and the configuration files beside them, under their paths in the repository. Describe makes one more
-// file that tells which ONNX file it is.
+// HubModel brings a checkpoint from the hub into the cache and returns its folder: one ONNX file and the files that it
+// keeps weights in, under their paths in the repository, and tokenizer.json and the configuration files, which lie at the
+// top of the folder even where the repository has them beside the ONNX file only. Describe makes one more file that tells
+// which ONNX file it is.
 //
 // A reference without a commit stays at the commit that was newest when it was first fetched; refresh looks it up anew.
 func (c *Cache) HubModel(ctx context.Context, h *Hub, ref HubRef, refresh bool, describe func(commit, model string) Text) (dir string, err error) {
@@ -22,15 +24,41 @@ func (c *Cache) HubModel(ctx context.Context, h *Hub, ref HubRef, refresh bool, 
 	return c.hubFolder(ctx, h, hubRequest{
 		ref: ref, refresh: refresh,
 		folder: func(commit string) string { return "checkpoints/" + ref.folder() + "/" + commit[:12] + suffix },
-		wanted: func(r record) []string { return slices.Collect(maps.Keys(r.Files)) },
-		pick: func(l hubListing) ([]hubFile, []Text, error) {
-			model, files, err := pickModel(ref, l)
+		wanted: wantedOfModel,
+		pick: func(l hubListing) ([]pickedFile, []Text, error) {
+			files, err := pickModel(ref, l)
 			if err != nil {
 				return nil, nil, err
 			}
-			return files, []Text{describe(l.Commit, model.Path)}, nil
+			return files, []Text{describe(l.Commit, files[0].Path)}, nil
+		},
+		follow: func(l hubListing, picked []stagedFile) ([]pickedFile, error) {
+			files, err := pickWeights(ref, l, picked[0])
+			return append(files, pickPooling(l, picked)...), err
 		},
 	})
+}
+
+// wantedOfModel is all that a model's folder holds, unless it was fetched by a version that left out what the model needs.
+func wantedOfModel(dir string, r record) []string {
+	if _, ok := r.Files[tokenizerFile]; !ok {
+		return nil
+	}
+	for name := range r.Files {
+		if !isONNX(name) {
+			continue
+		}
+		weights, err := externalFiles(filepath.Join(dir, filepath.FromSlash(name)))
+		if err != nil {
+			continue // damaged, as its sum will tell
+		}
+		for _, w := range weights {
+			if _, ok := r.Files[path.Join(path.Dir(name), w)]; !ok {
+				return nil
+			}
+		}
+	}
+	return slices.Collect(maps.Keys(r.Files))
 }
 
 // HubFile brings one file of a data set from the hub into the cache and returns its path.
@@ -41,18 +69,18 @@ func (c *Cache) HubFile(ctx context.Context, h *Hub, ref HubRef) (string, error)
 	dir, err := c.hubFolder(ctx, h, hubRequest{
 		ref:    ref,
 		folder: func(commit string) string { return "data/" + ref.folder() + "/" + commit[:12] },
-		wanted: func(r record) []string {
+		wanted: func(_ string, r record) []string {
 			if _, ok := r.Files[ref.File]; !ok {
 				return nil
 			}
 			return []string{ref.File}
 		},
-		pick: func(l hubListing) ([]hubFile, []Text, error) {
+		pick: func(l hubListing) ([]pickedFile, []Text, error) {
 			f, ok := l.find(ref.File)
 			if !ok {
 				return nil, nil, fmt.Errorf("fetch: %s: there is no such file (there are: %s)", ref, l.names(nil))
 			}
-			return []hubFile{f}, nil, nil
+			return []pickedFile{{f, f.Path}}, nil, nil
 		},
 	})
 	if err != nil {

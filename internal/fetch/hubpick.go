@@ -1,60 +1,126 @@
 package fetch
 
 import (
+	"encoding/json"
 	"fmt"
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
+
+	"w2s/internal/onnxproto"
 )
 
 // companions are the files beside a model that say how its vectors are to be read.
 var companions = []string{
-	"config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "modules.json",
+	"config.json", tokenizerFile, "tokenizer_config.json", "special_tokens_map.json", "modules.json",
 	"1_Pooling/config.json", "sentence_bert_config.json", "config_sentence_transformers.json", "generation_config.json",
 }
 
-// pickModel chooses the ONNX file of the reference's variant, and the files that belong to it.
-func pickModel(ref HubRef, l hubListing) (model hubFile, files []hubFile, err error) {
-	var all []hubFile
-	for _, f := range l.Files {
-		if strings.HasSuffix(f.Path, ".onnx") {
-			all = append(all, f)
-		}
-	}
-	model, err = chooseONNX(ref, l, all)
+const tokenizerFile = "tokenizer.json"
+
+func isONNX(path string) bool { return strings.HasSuffix(path, ".onnx") }
+
+// pickModel chooses the ONNX file of the reference's variant, which comes first, and the companions. A companion goes to
+// the top of the folder, where it is read, whether the repository has it there or only beside the model.
+func pickModel(ref HubRef, l hubListing) ([]pickedFile, error) {
+	model, err := chooseONNX(ref, l)
 	if err != nil {
-		return model, nil, err
+		return nil, err
 	}
-	files = append(files, model)
-	folder := path.Dir(model.Path)
+	files := []pickedFile{{model, model.Path}}
 	hasTokenizer := false
-	for _, f := range l.Files {
-		beside := path.Dir(f.Path) == folder && slices.Contains(companions, path.Base(f.Path))
-		if isExternalData(model.Path, f.Path) || beside || slices.Contains(companions, f.Path) {
-			files = append(files, f)
-			hasTokenizer = hasTokenizer || path.Base(f.Path) == "tokenizer.json"
+	for _, name := range companions {
+		f, ok := l.find(name)
+		if !ok {
+			f, ok = l.find(path.Join(path.Dir(model.Path), name))
+		}
+		if ok {
+			files = append(files, pickedFile{f, name})
+			hasTokenizer = hasTokenizer || name == tokenizerFile
 		}
 	}
 	if !hasTokenizer {
-		return model, nil, fmt.Errorf("fetch: %s: the repository holds no tokenizer.json (it holds %s): make one in Python with AutoTokenizer.from_pretrained(%q).save_pretrained(FOLDER), and give a folder with it and the ONNX file",
-			ref, l.names(func(f hubFile) bool { return !strings.HasSuffix(f.Path, ".onnx") }), ref.Repo)
+		return nil, fmt.Errorf("fetch: %s: the repository holds no tokenizer.json (it holds %s): make one in Python with AutoTokenizer.from_pretrained(%q).save_pretrained(FOLDER), and give a folder with it and the ONNX file",
+			ref, l.names(func(f hubFile) bool { return !isONNX(f.Path) }), ref.Repo)
 	}
-	return model, files, nil
+	return files, nil
 }
 
-func chooseONNX(ref HubRef, l hubListing, all []hubFile) (hubFile, error) {
-	isONNX := func(f hubFile) bool { return strings.HasSuffix(f.Path, ".onnx") }
+// pickWeights finds the files that a model keeps weights in, under the names that the model itself gives them.
+func pickWeights(ref HubRef, l hubListing, model stagedFile) ([]pickedFile, error) {
+	names, err := externalFiles(model.at)
+	if err != nil {
+		return nil, fmt.Errorf("fetch: %s: %s cannot be used: %w (is it an ONNX model? hf:%s#NAME chooses another)", ref, model.Path, err, ref.Repo)
+	}
+	var files []pickedFile
+	for _, name := range names {
+		where := path.Join(path.Dir(model.Path), name)
+		f, ok := l.find(where)
+		switch {
+		case !filepath.IsLocal(filepath.FromSlash(name)), strings.HasPrefix(path.Base(where), "."):
+			return nil, fmt.Errorf("fetch: %s: %s keeps weights in %q, which is no file of its folder: refused", ref, model.Path, name)
+		case !ok:
+			return nil, fmt.Errorf("fetch: %s: %s keeps weights in %q, which the repository does not hold (its owner must add the file; it holds %s)",
+				ref, model.Path, name, l.names(nil))
+		}
+		files = append(files, pickedFile{f, where})
+	}
+	return files, nil
+}
+
+// pickPooling finds the files of sentence-transformers' pooling, in the folders that modules.json names. What is wrong with
+// modules.json is for its reader to say.
+func pickPooling(l hubListing, picked []stagedFile) []pickedFile {
+	i := slices.IndexFunc(picked, func(f stagedFile) bool { return f.As == "modules.json" })
+	if i < 0 {
+		return nil
+	}
+	var modules []struct{ Path, Type string }
+	data, err := os.ReadFile(picked[i].at)
+	if err != nil || json.Unmarshal(data, &modules) != nil {
+		return nil
+	}
+	var files []pickedFile
+	for _, m := range modules {
+		name := path.Join(m.Path, "config.json")
+		if f, ok := l.find(name); ok && m.Path != "" && strings.HasSuffix(m.Type, "Pooling") && filepath.IsLocal(filepath.FromSlash(name)) {
+			files = append(files, pickedFile{f, name})
+		}
+	}
+	return files
+}
+
+// externalFiles lists the files that the ONNX file keeps weights in, relative to its folder.
+func externalFiles(model string) ([]string, error) {
+	f, err := onnxproto.Open(model)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return f.ExternalFiles(), nil
+}
+
+func chooseONNX(ref HubRef, l hubListing) (hubFile, error) {
+	onnxFile := func(f hubFile) bool { return isONNX(f.Path) }
+	var all []hubFile
+	for _, f := range l.Files {
+		if onnxFile(f) {
+			all = append(all, f)
+		}
+	}
 	if len(all) == 0 {
 		return hubFile{}, fmt.Errorf("fetch: %s: the repository holds no ONNX file (looked for onnx/model.onnx and model.onnx; it holds %s): export it with optimum-cli export onnx --model %s FOLDER, and give FOLDER",
 			ref, l.names(nil), ref.Repo)
 	}
 	if v := ref.Variant; v != "" {
 		for _, want := range []string{v, v + ".onnx", "onnx/" + v + ".onnx", "model_" + v + ".onnx", "onnx/model_" + v + ".onnx"} {
-			if f, ok := l.find(want); ok && isONNX(f) {
+			if f, ok := l.find(want); ok && isONNX(want) {
 				return f, nil
 			}
 		}
-		return hubFile{}, fmt.Errorf("fetch: %s: there is no ONNX file %q (there are: %s)", ref, v, l.names(isONNX))
+		return hubFile{}, fmt.Errorf("fetch: %s: there is no ONNX file %q (there are: %s)", ref, v, l.names(onnxFile))
 	}
 	for _, want := range []string{"onnx/model.onnx", "model.onnx"} {
 		if f, ok := l.find(want); ok {
@@ -64,14 +130,7 @@ func chooseONNX(ref HubRef, l hubListing, all []hubFile) (hubFile, error) {
 	if len(all) == 1 {
 		return all[0], nil
 	}
-	return hubFile{}, fmt.Errorf("fetch: %s: neither onnx/model.onnx nor model.onnx is there: choose one of %s, written hf:%s#NAME", ref, l.names(isONNX), ref.Repo)
-}
-
-// isExternalData says whether a file holds weights that an ONNX file of that path keeps outside itself:
-// model.onnx_data, model.onnx_data_1, model.onnx.data, model.data.
-func isExternalData(model, file string) bool {
-	rest, ok := strings.CutPrefix(file, model)
-	return ok && (strings.HasPrefix(rest, "_") || strings.HasPrefix(rest, ".")) || file == strings.TrimSuffix(model, ".onnx")+".data"
+	return hubFile{}, fmt.Errorf("fetch: %s: neither onnx/model.onnx nor model.onnx is there: choose one of %s, written hf:%s#NAME", ref, l.names(onnxFile), ref.Repo)
 }
 
 // names lists some of the files for an error.

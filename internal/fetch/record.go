@@ -91,6 +91,11 @@ var errAbsent = errors.New("is missing")
 // unless the record vouches for the file and full is not set.
 func (r record) verify(ctx context.Context, dir string, want Member, full bool, t progress.Task) (fileRecord, error) {
 	path := filepath.Join(dir, filepath.FromSlash(want.Name))
+	return verifyFile(ctx, path, fileRecord{SHA256: want.SHA256, Size: want.Size}, r.Files[want.Name], full, t)
+}
+
+// verifyFile checks a file against the sum and the size that it should have; known is what is remembered of it.
+func verifyFile(ctx context.Context, path string, want, known fileRecord, full bool, t progress.Task) (fileRecord, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -103,7 +108,7 @@ func (r record) verify(ctx context.Context, dir string, want Member, full bool, 
 		return fileRecord{}, fmt.Errorf("%s has %d bytes, want %d", path, info.Size(), want.Size)
 	}
 	now := fileRecord{SHA256: want.SHA256, Size: info.Size(), Modified: info.ModTime().UnixNano()}
-	if !full && r.Files[want.Name] == now {
+	if !full && known == now {
 		return now, nil
 	}
 	sum, err := hashFile(ctx, path, t)

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
+	"slices"
 )
 
 // defaultStateBytes is how many bytes of hidden states a model keeps in memory for one task: those at some 40,000 places
@@ -66,7 +67,7 @@ func (s *stateStore) put(p place, state []float32) error {
 	case ok:
 		copy(s.memory[n], state)
 	default:
-		s.memory = append(s.memory, append([]float32(nil), state...))
+		s.memory = append(s.memory, slices.Clone(state))
 	}
 	s.number[id] = n
 	return nil

@@ -47,10 +47,6 @@ func newSession(path string, p *plan, o sessionOptions) (*session, error) {
 	for i, in := range p.inputs {
 		inputs[i] = in.Name
 	}
-	outputs := []string{p.output.Name}
-	for _, v := range p.more {
-		outputs = append(outputs, v.Name)
-	}
 	f, err := onnxproto.Open(path)
 	if err != nil {
 		return nil, err
@@ -62,7 +58,7 @@ func newSession(path string, p *plan, o sessionOptions) (*session, error) {
 			return nil, err
 		}
 	}
-	if s.s, err = build(f, path, edit, inputs, outputs, options); err != nil {
+	if s.s, err = build(f, path, edit, inputs, p.outputs(), options); err != nil {
 		s.free()
 		return nil, err
 	}

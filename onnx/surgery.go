@@ -25,16 +25,22 @@ func (p *plan) edit() onnxproto.Edit {
 	return e
 }
 
-// values names what the plan takes from the graph.
-func (p *plan) values() []string {
-	values := []string{p.output.Name}
-	if p.hidden != "" {
-		values[0] = p.hidden
-	}
+// outputs names what the plan takes from the model.
+func (p *plan) outputs() []string {
+	names := []string{p.output.Name}
 	for _, v := range p.more {
-		values = append(values, v.Name)
+		names = append(names, v.Name)
 	}
-	return values
+	return names
+}
+
+// values is outputs in terms of the graph before the edit.
+func (p *plan) values() []string {
+	names := p.outputs()
+	if p.hidden != "" {
+		names[0] = p.hidden
+	}
+	return names
 }
 
 // referred is the size from which constants are left in the model's file, which the runtime maps into memory: of a table

@@ -1,7 +1,7 @@
 package onnx
 
 import (
-	"fmt"
+	"errors"
 	"reflect"
 
 	ort "github.com/yalue/onnxruntime_go"
@@ -17,18 +17,17 @@ func tiles(f *onnxproto.File, e *onnxproto.Edit, values []string, options *ort.S
 	if len(layers)+len(attentions) == 0 {
 		return nil, nil
 	}
+	// The binding keeps the runtime's own pointer to itself.
+	field := reflect.ValueOf(options).Elem().FieldByName("o")
+	if field.Kind() != reflect.Pointer || field.IsNil() {
+		return nil, errors.New("the session options of this version of onnxruntime_go are unknown")
+	}
 	e.Replace = map[int64]onnxproto.Node{}
 	matrices, err := replaceLayers(f, e, layers)
 	if err != nil {
 		return nil, err
 	}
 	replaceAttentions(e, attentions)
-	// The binding keeps the runtime's own pointer to itself.
-	field := reflect.ValueOf(options).Elem().FieldByName("o")
-	if field.Kind() != reflect.Pointer || field.IsNil() {
-		free(matrices)
-		return nil, fmt.Errorf("the session options of this version of onnxruntime_go are unknown")
-	}
 	return amx.NewOps(environment.path, field.UnsafePointer(), matrices)
 }
 
@@ -45,7 +44,9 @@ func replaceLayers(f *onnxproto.File, e *onnxproto.Edit, layers []onnxproto.Line
 		if !ok {
 			m, err := matrix(f, l)
 			if err != nil {
-				free(matrices)
+				for _, made := range matrices {
+					made.Free()
+				}
 				return nil, err
 			}
 			i = len(matrices)
@@ -93,10 +94,4 @@ func matrix(f *onnxproto.File, l onnxproto.Linear) (*amx.Matrix, error) {
 		}
 	}
 	return amx.NewMatrix(layer)
-}
-
-func free(matrices []*amx.Matrix) {
-	for _, m := range matrices {
-		m.Free()
-	}
 }

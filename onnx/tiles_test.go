@@ -264,10 +264,9 @@ func runAttention(t *testing.T, test attentionTest, in [][]float32, on bool) []f
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(t.TempDir(), "model.onnx")
-	if err := os.WriteFile(path, data, 0o666); err != nil {
-		t.Fatal(err)
-	}
+	dir := t.TempDir()
+	write(t, dir, "model.onnx", string(data))
+	path := filepath.Join(dir, "model.onnx")
 	f, err := onnxproto.Open(path)
 	if err != nil {
 		t.Fatal(err)

@@ -112,10 +112,8 @@ func (a *app) savePlots(dir string, charts []*plot.Chart) error {
 		if err != nil {
 			return err
 		}
-		if !a.quiet {
-			for _, p := range paths {
-				fmt.Fprintln(a.errOut, p)
-			}
+		for _, p := range paths {
+			a.note("%s", p)
 		}
 	}
 	return nil

@@ -299,10 +299,6 @@ static status *attention_compute(void *self, void *context) {
 	return NULL;
 }
 
-// The runtime asks for one or the other of each pair, by version.
-static void *create_old(const operator *op, const void *api, const void *info) { return NULL; }
-static void compute_old(void *self, void *context) {}
-
 // accept returns whether the runtime took the last call, else says why not.
 static int accept(const function *api, status *s, char *fault, size_t room) {
 	if (!s) return 1;
@@ -322,9 +318,9 @@ w2s_ops *w2s_ops_new(const char *library, void *options, w2s_matrix **matrices, 
 	}
 	pthread_mutex_init(&o->lock, NULL);
 	o->matrices = memcpy(copy, matrices, count * sizeof *copy);
-	o->linear = (operator){version, create_old, linear_name, provider, type, one, type, one, compute_old, free, needed, needed,
+	o->linear = (operator){version, NULL, linear_name, provider, type, one, type, one, NULL, free, needed, needed,
 		memory_type, yes, yes, yes, yes, linear_create, linear_compute, NULL, yes, latest};
-	o->attention = (operator){version, create_old, attention_name, provider, type, attention_inputs, type, one, compute_old, free,
+	o->attention = (operator){version, NULL, attention_name, provider, type, attention_inputs, type, one, NULL, free,
 		attention_needs, needed, memory_type, yes, yes, yes, yes, attention_create, attention_compute, NULL, yes, latest};
 	// It is loaded already: this only counts it once more.
 	const api_base *(*base)(void) = NULL;

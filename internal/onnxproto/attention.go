@@ -23,12 +23,12 @@ func (f *File) Attentions(values []string) []Attention {
 	if !f.float32Only() {
 		return nil
 	}
-	w := newWalker(f)
-	users, needed := f.users(), w.needed(values)
+	w := newForwardWalker(f)
+	needed := w.needed(values)
 	var list []Attention
 	for i := range f.nodes {
 		if n := &f.nodes[i]; n.standard("MatMul", 2) && needed[n] {
-			if a, ok := w.attention(n, users); ok {
+			if a, ok := w.attention(n); ok {
 				list = append(list, a)
 			}
 		}
@@ -45,33 +45,32 @@ func (f *File) float32Only() bool {
 }
 
 // attention follows the product of q and k: a scale, masks, the softmax, the product with v.
-func (w *walker) attention(product *graphNode, users map[string][]*graphNode) (Attention, bool) {
+func (w *walker) attention(product *graphNode) (Attention, bool) {
 	a := Attention{Scale: 1}
-	n := product
-	step := func() *graphNode {
-		a.Before = append(a.Before, n.at)
-		return only(n, users)
+	step := func(from *graphNode) *graphNode {
+		a.Before = append(a.Before, from.at)
+		return w.only(from.Outputs[0])
 	}
-	next := step()
+	n := product
+	next := step(n)
 	if next.standard("Mul", 2) || next.standard("Div", 2) {
 		c, rest, err := w.scale(next)
 		if err != nil || rest != n.Outputs[0] {
 			return a, false
 		}
 		a.Scale, n = c, next
-		next = step()
+		next = step(n)
 	}
 	for len(a.Masks) < 2 && next.standard("Add", 2) {
 		a.Masks = append(a.Masks, next.other(n.Outputs[0]))
 		n = next
-		next = step()
-	}
-	if !next.standard("Softmax", 1) || !next.lastAxis(w.file.Opsets[""]) {
-		return a, false
+		next = step(n)
 	}
 	softmax := next
-	n = softmax
-	sum := step()
+	if !softmax.standard("Softmax", 1) || !softmax.lastAxis(w.file.Opsets[""]) {
+		return a, false
+	}
+	sum := step(softmax)
 	if !sum.standard("MatMul", 2) || sum.Inputs[0] != softmax.Outputs[0] {
 		return a, false
 	}
@@ -80,15 +79,14 @@ func (w *walker) attention(product *graphNode, users map[string][]*graphNode) (A
 			return a, false // that is a [Linear]
 		}
 	}
-	n = sum
-	out := step()
+	out := step(sum)
 	if !out.standard("Transpose", 1) || !slices.Equal(out.perm, headsLast) {
 		return a, false
 	}
 	a.Output, a.At = out.Outputs[0], out.at
-	a.Q, a.QTokens = w.turned(product.Inputs[0], headsLast, &a, users)
-	a.K, a.KTokens = w.turned(product.Inputs[1], []int64{0, 2, 3, 1}, &a, users)
-	a.V, a.VTokens = w.turned(sum.Inputs[1], headsLast, &a, users)
+	a.Q, a.QTokens = w.turned(product.Inputs[0], headsLast, &a)
+	a.K, a.KTokens = w.turned(product.Inputs[1], []int64{0, 2, 3, 1}, &a)
+	a.V, a.VTokens = w.turned(sum.Inputs[1], headsLast, &a)
 	return a, true
 }
 
@@ -96,12 +94,12 @@ func (w *walker) attention(product *graphNode, users map[string][]*graphNode) (A
 var headsLast = []int64{0, 2, 1, 3}
 
 // turned looks behind a Transpose, which becomes a part of the attention where nothing else needs it.
-func (w *walker) turned(name string, perm []int64, a *Attention, users map[string][]*graphNode) (string, bool) {
+func (w *walker) turned(name string, perm []int64, a *Attention) (string, bool) {
 	n, ok := w.producer(name)
 	if !ok || !n.standard("Transpose", 1) || !slices.Equal(n.perm, perm) {
 		return name, false
 	}
-	if len(users[name]) == 1 {
+	if len(w.users[name]) == 1 {
 		a.Before = append(a.Before, n.at)
 	}
 	return n.Inputs[0], true

@@ -122,7 +122,7 @@ func (w *editor) end() []byte {
 		b = appendBytes(b, 7, graph)
 	}
 	for _, domain := range w.domains() {
-		b = appendBytes(b, 8, appendInt(appendString(nil, 1, domain), 2, 1))
+		b = appendDomain(b, domain)
 	}
 	return b
 }
@@ -216,21 +216,18 @@ func (w *editor) dropped(f *field) (bool, error) {
 	if name == 0 || f.num != 12 && len(w.drop) == 0 {
 		return false, nil
 	}
-	var text string
-	constant := f.num != 1
-	err := f.sub(func(g *field) error {
-		s, err := "", error(nil)
+	var text, op string
+	err := f.sub(func(g *field) (err error) {
 		switch {
 		case g.num == name && text == "":
 			text, err = g.text()
 		case f.num == 1 && g.num == 4:
-			s, err = g.text()
-			constant = s == "Constant"
+			op, err = g.text()
 		}
 		return err
 	})
 	if f.num == 12 {
 		return slices.Contains(w.edit.DropOutputs, text), err
 	}
-	return constant && w.drop[text], err
+	return (f.num != 1 || op == "Constant") && w.drop[text], err
 }

@@ -4,19 +4,19 @@ import "math"
 
 // addGELU makes a GELU that follows a product, and is all that uses it, a part of it. Exporters write it as one node
 // (operator set 20), or as z·(1 + erf(z/√2))·½ in this order or with z·½ first.
-func (w *walker) addGELU(l *Linear, users map[string][]*graphNode) {
+func (w *walker) addGELU(l *Linear) {
 	z := l.Output
-	next := users[z]
-	if len(next) == 1 && next[0].standard("Gelu", 1) && !next[0].approximate {
+	if next := w.only(z); next.standard("Gelu", 1) && !next.approximate {
 		l.GELU = true
-		l.extend(next[0])
+		l.extend(next)
 		return
 	}
+	next := w.users[z]
 	if len(next) != 2 || next[0] == nil || next[1] == nil {
 		return
 	}
 	for i, first := range next {
-		if nodes, ok := w.erfGELU(z, first, next[1-i], users); ok {
+		if nodes, ok := w.erfGELU(z, first, next[1-i]); ok {
 			l.GELU = true
 			for _, n := range nodes {
 				l.extend(n)
@@ -28,40 +28,24 @@ func (w *walker) addGELU(l *Linear, users map[string][]*graphNode) {
 
 // erfGELU follows z from first, its scale by 1/√2, and second, its other use, to their product. It returns the nodes of the
 // GELU, the one that makes its output last.
-func (w *walker) erfGELU(z string, first, second *graphNode, users map[string][]*graphNode) ([]*graphNode, bool) {
+func (w *walker) erfGELU(z string, first, second *graphNode) ([]*graphNode, bool) {
 	if !w.scales(first, z, math.Sqrt2/2) {
 		return nil, false
 	}
-	erf := follower(first, "Erf", 1, users)
-	add := follower(erf, "Add", 2, users)
-	product := follower(add, "Mul", 2, users)
+	erf := w.follower(first, "Erf", 1)
+	add := w.follower(erf, "Add", 2)
+	product := w.follower(add, "Mul", 2)
 	if product == nil || !w.isNumber(add.other(erf.Outputs[0]), 1) {
 		return nil, false
 	}
 	if second != product { // z·½
-		return []*graphNode{first, erf, add, second, product}, w.scales(second, z, 0.5) && follower(second, "Mul", 2, users) == product
+		return []*graphNode{first, erf, add, second, product}, w.scales(second, z, 0.5) && w.follower(second, "Mul", 2) == product
 	}
-	half := follower(product, "Mul", 2, users)
+	half := w.follower(product, "Mul", 2)
 	if half == nil {
-		half = follower(product, "Div", 2, users)
+		half = w.follower(product, "Div", 2)
 	}
 	return []*graphNode{first, erf, add, product, half}, w.scales(half, product.Outputs[0], 0.5)
-}
-
-// only returns the node that uses the output of n, if it is the only one.
-func only(n *graphNode, users map[string][]*graphNode) *graphNode {
-	if n == nil || len(n.Outputs) != 1 || len(users[n.Outputs[0]]) != 1 {
-		return nil
-	}
-	return users[n.Outputs[0]][0]
-}
-
-// follower is only where that is a certain operator, and nil otherwise.
-func follower(n *graphNode, op string, inputs int, users map[string][]*graphNode) *graphNode {
-	if next := only(n, users); next.standard(op, inputs) {
-		return next
-	}
-	return nil
 }
 
 // scales says that a node multiplies the value of that name by a constant, in float32.

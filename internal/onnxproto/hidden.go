@@ -163,7 +163,7 @@ func (w *walker) width(n *graphNode) int {
 			break
 		}
 		switch {
-		case p.Op == "Transpose" && (p.perm == nil || slices.Equal(p.perm, []int64{1, 0})):
+		case p.swaps():
 			columns = !columns
 		case p.Op != "Cast" && p.Op != "Identity" && p.Op != "DequantizeLinear":
 			return 0
@@ -198,12 +198,4 @@ func (w *walker) fixed(name string) bool {
 		todo = append(todo, n.Inputs...)
 	}
 	return name != ""
-}
-
-// kind is the operator with its domain.
-func (n *graphNode) kind() string {
-	if n.Domain == "" || n.Domain == "ai.onnx" {
-		return n.Op
-	}
-	return n.Domain + ":" + n.Op
 }

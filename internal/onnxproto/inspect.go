@@ -335,10 +335,7 @@ func (p *parser) node(f *field, depth int) error {
 	if err != nil {
 		return err
 	}
-	op := n.Op
-	if n.Domain != "" && n.Domain != "ai.onnx" {
-		op = n.Domain + ":" + op
-	}
+	op := n.kind()
 	p.info.Ops[op]++
 	if op == "Constant" && held != nil {
 		if len(n.Outputs) == 1 {

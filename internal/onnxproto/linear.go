@@ -23,13 +23,13 @@ func (f *File) Linears(values []string) []Linear {
 	if f.Opsets[""] < 7 {
 		return nil // what is added was broadcast otherwise
 	}
-	w := newWalker(f)
-	users, needed := f.users(), w.needed(values)
+	w := newForwardWalker(f)
+	needed := w.needed(values)
 	var list []Linear
 	for i := range f.nodes {
 		if l, ok := w.linear(&f.nodes[i]); ok && needed[&f.nodes[i]] {
-			w.addBias(&l, users)
-			w.addGELU(&l, users)
+			w.addBias(&l)
+			w.addGELU(&l)
 			list = append(list, l)
 		}
 	}
@@ -71,6 +71,32 @@ func (f *File) users() map[string][]*graphNode {
 	return users
 }
 
+// newForwardWalker is a walker that also knows what uses a value.
+func newForwardWalker(f *File) *walker {
+	w := newWalker(f)
+	w.users = f.users()
+	return w
+}
+
+// only returns the node that uses a value, if it is the only one.
+func (w *walker) only(name string) *graphNode {
+	if next := w.users[name]; len(next) == 1 {
+		return next[0]
+	}
+	return nil
+}
+
+// follower is the only node that uses the output of n where that is a certain operator, and nil otherwise.
+func (w *walker) follower(n *graphNode, op string, inputs int) *graphNode {
+	if n == nil || len(n.Outputs) != 1 {
+		return nil
+	}
+	if next := w.only(n.Outputs[0]); next.standard(op, inputs) {
+		return next
+	}
+	return nil
+}
+
 // needed are the nodes that the given values depend on, and all that subgraphs may need.
 func (w *walker) needed(values []string) map[*graphNode]bool {
 	values = slices.AppendSeq(slices.Clone(values), maps.Keys(w.file.inner))
@@ -105,26 +131,28 @@ func (w *walker) linear(n *graphNode) (Linear, bool) {
 
 // matrix finds a constant matrix that can be read as it is.
 func (w *walker) matrix(name string) (Initializer, bool) {
+	t, ok := w.plain(name)
+	return t, ok && len(t.Dims) == 2 && t.Dims[0] > 0 && t.Dims[1] > 0
+}
+
+func (w *walker) isBias(name string, n int) bool {
+	t, ok := w.plain(name)
+	return ok && slices.Equal(t.Dims, []int64{int64(n)})
+}
+
+// plain finds a constant in float32 whose data is one array.
+func (w *walker) plain(name string) (Initializer, bool) {
 	i, ok := w.constants[name]
 	if !ok {
 		return Initializer{}, false
 	}
 	t := w.file.Initializers[i]
-	return t, t.Type == Float32 && len(t.Dims) == 2 && t.Dims[0] > 0 && t.Dims[1] > 0 && (t.External != "" || !t.data.other)
-}
-
-func (w *walker) isBias(name string, n int) bool {
-	i, ok := w.constants[name]
-	if !ok {
-		return false
-	}
-	t := w.file.Initializers[i]
-	return t.Type == Float32 && slices.Equal(t.Dims, []int64{int64(n)}) && (t.External != "" || !t.data.other)
+	return t, t.Type == Float32 && (t.External != "" || !t.data.other)
 }
 
 // standard says that a node is an operator of the default set with so many inputs and one output.
 func (n *graphNode) standard(op string, inputs int) bool {
-	return n != nil && n.Op == op && (n.Domain == "" || n.Domain == "ai.onnx") && len(n.Inputs) == inputs && len(n.Outputs) == 1
+	return n != nil && n.Op == op && !n.foreign() && len(n.Inputs) == inputs && len(n.Outputs) == 1
 }
 
 // other is the input of a node of two that is not name.
@@ -136,14 +164,14 @@ func (n *graphNode) other(name string) string {
 }
 
 // addBias makes an Add that follows a product without bias, and is all that uses it, a part of it.
-func (w *walker) addBias(l *Linear, users map[string][]*graphNode) {
-	next := users[l.Output]
-	if l.Bias != "" || len(next) != 1 || !next[0].standard("Add", 2) {
+func (w *walker) addBias(l *Linear) {
+	next := w.only(l.Output)
+	if l.Bias != "" || !next.standard("Add", 2) {
 		return
 	}
-	if bias := next[0].other(l.Output); w.isBias(bias, l.Out) {
+	if bias := next.other(l.Output); w.isBias(bias, l.Out) {
 		l.Bias = bias
-		l.extend(next[0])
+		l.extend(next)
 	}
 }
 

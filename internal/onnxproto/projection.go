@@ -50,8 +50,8 @@ func (f *File) projection(output string) (Projection, error) {
 			return p, fmt.Errorf("no operator makes %q", name)
 		}
 		switch {
-		case n.Domain != "" && n.Domain != "ai.onnx":
-			return p, fmt.Errorf("it comes from %s:%s, whose weights cannot be read", n.Domain, n.Op)
+		case n.foreign():
+			return p, fmt.Errorf("it comes from %s, whose weights cannot be read", n.kind())
 		case n.Op == "Cast" || n.Op == "Identity":
 			name = n.input(0)
 		case n.Op == "Reshape" || n.Op == "Squeeze" || n.Op == "Unsqueeze":
@@ -134,10 +134,11 @@ type walker struct {
 	file      *File
 	makers    map[string]int
 	constants map[string]int
+	users     map[string][]*graphNode // of each value; only where the walk goes forward
 }
 
 func newWalker(f *File) *walker {
-	w := &walker{f, map[string]int{}, map[string]int{}}
+	w := &walker{file: f, makers: map[string]int{}, constants: map[string]int{}}
 	for i, n := range f.nodes {
 		for _, out := range n.Outputs {
 			w.makers[out] = i
@@ -197,7 +198,7 @@ func (w *walker) scale(n *graphNode) (c float32, rest string, err error) {
 func (w *walker) product(n *graphNode, p *Projection) error {
 	weight := n.input(1)
 	p.Hidden, p.Rows = n.input(0), n.transB
-	if t, ok := w.producer(weight); ok && t.Op == "Transpose" && (t.perm == nil || slices.Equal(t.perm, []int64{1, 0})) {
+	if t, ok := w.producer(weight); ok && t.swaps() {
 		weight, p.Rows = t.input(0), !p.Rows
 	}
 	t, ok := w.constant(weight)
@@ -227,6 +228,22 @@ func (w *walker) product(n *graphNode, p *Projection) error {
 		p.Bias = b.Name
 	}
 	return nil
+}
+
+// foreign says that a node's operator is not one of the default set.
+func (n *graphNode) foreign() bool { return n.Domain != "" && n.Domain != "ai.onnx" }
+
+// kind is the operator with its domain.
+func (n *graphNode) kind() string {
+	if n.foreign() {
+		return n.Domain + ":" + n.Op
+	}
+	return n.Op
+}
+
+// swaps says that a node turns rows to columns.
+func (n *graphNode) swaps() bool {
+	return n.Op == "Transpose" && (n.perm == nil || slices.Equal(n.perm, []int64{1, 0}))
 }
 
 // input returns the name of the i-th input, or "" where there is none.

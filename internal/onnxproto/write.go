@@ -135,12 +135,17 @@ func (m *Model) Marshal() ([]byte, error) {
 	b = m.appendGraph(b)
 	b = appendBytes(b, 8, appendInt(nil, 2, uint64(opset)))
 	for _, domain := range m.domains() {
-		b = appendBytes(b, 8, appendInt(appendString(nil, 1, domain), 2, 1))
+		b = appendDomain(b, domain)
 	}
 	for _, e := range m.Metadata {
 		b = appendBytes(b, 14, e.marshal())
 	}
 	return b, nil
+}
+
+// appendDomain imports version 1 of an operator set.
+func appendDomain(b []byte, domain string) []byte {
+	return appendBytes(b, 8, appendInt(appendString(nil, 1, domain), 2, 1))
 }
 
 // domains lists the operator sets besides the default one, in order of first use.

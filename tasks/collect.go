@@ -137,18 +137,26 @@ func permute[T any](in []T, order []int) []T {
 	return out
 }
 
+// checkText says why a text cannot be encoded, or "".
+func checkText(t string) string {
+	switch {
+	case strings.TrimSpace(t) == "":
+		return "empty text"
+	case !utf8.ValidString(t):
+		return "text is not UTF-8 (save the file as UTF-8)"
+	case strings.ContainsRune(t, 0):
+		return "text holds a zero byte"
+	case len(t) > maxTextBytes:
+		return fmt.Sprintf("text of %d bytes, the longest allowed has %d", len(t), maxTextBytes)
+	}
+	return ""
+}
+
 // checkExample says what is wrong with an example, or "".
 func checkExample(info Info, e Example) string {
 	for _, t := range append(slices.Clone(e.Texts), e.Control...) {
-		switch {
-		case strings.TrimSpace(t) == "":
-			return "empty text"
-		case !utf8.ValidString(t):
-			return "text is not UTF-8 (save the file as UTF-8)"
-		case strings.ContainsRune(t, 0):
-			return "text holds a zero byte"
-		case len(t) > maxTextBytes:
-			return fmt.Sprintf("text of %d bytes, the longest allowed has %d", len(t), maxTextBytes)
+		if fault := checkText(t); fault != "" {
+			return fault
 		}
 	}
 	if e.Control != nil && len(e.Control) != len(e.Texts) {

@@ -36,11 +36,12 @@ func readTSV(r io.Reader, faults *Faults, f rowFile, emit func(*row) bool) error
 	})
 }
 
-// readLines makes a row of one column of every line; an empty line or one that starts with # is passed over.
-func readLines(r io.Reader, faults *Faults, f rowFile, emit func(*row) bool) error {
+// readLines makes a row of one column of every line; an empty line is passed over, and so is one that starts with
+// remark, where that is not "".
+func readLines(r io.Reader, faults *Faults, f rowFile, remark string, emit func(*row) bool) error {
 	return eachLine(r, func(line int, text []byte) bool {
 		text = bytes.TrimSpace(text)
-		if len(text) == 0 || text[0] == '#' {
+		if len(text) == 0 || remark != "" && bytes.HasPrefix(text, []byte(remark)) {
 			return true
 		}
 		if !utf8.Valid(text) {

@@ -23,7 +23,7 @@ const (
 type rowFile struct {
 	path    string
 	name    string   // what messages call it; "" stands for the last element of path
-	format  string   // one of formats, or "lines", "pgn", "bigbench"; "" means by the end of the name
+	format  string   // one of formats, or "lines", "texts", "pgn", "bigbench"; "" means by the end of the name
 	columns []string // names of the columns of a tsv or csv file without a header line; nil where it has one
 	limit   int      // rows to read; 0 is all
 }
@@ -112,7 +112,9 @@ func (f rowFile) read(ctx context.Context, faults *Faults, emit func(*row)) (dig
 		case "json":
 			err = readJSON(text, faults, f, count)
 		case "lines":
-			err = readLines(text, faults, f, count)
+			err = readLines(text, faults, f, "#", count)
+		case "texts":
+			err = readLines(text, faults, f, "", count)
 		case "pgn":
 			err = readPGN(text, faults, f, count)
 		case "bigbench":

@@ -1,14 +1,11 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -16,6 +13,7 @@ import (
 	"w2s/harness/table"
 	"w2s/internal/progress"
 	"w2s/onnx"
+	"w2s/tasks"
 )
 
 func newBenchCommand(a *app) *cobra.Command {
@@ -90,7 +88,7 @@ turns, so that what else the machine does falls on all of them.`,
 	fs := c.Flags()
 	fs.StringArrayVar(&models, "model", []string{defaultStrong}, "`checkpoint`: a name (w2s models list), hf:ORG/NAME, or a folder (repeatable)")
 	fs.StringVar(&task, "task", defaultTasks[0], "texts of this `task`")
-	fs.StringVar(&file, "file", "", "texts of this `file`, one a line, instead of a task's")
+	fs.StringVar(&file, "file", "", "texts of this `file`, one a line (also packed, .gz), instead of a task's")
 	fs.IntVar(&limit, "limit", 1000, "texts to take, evenly over all of them")
 	fs.IntVar(&rounds, "rounds", 3, "how often to encode them")
 	fs.BoolVar(&asJSON, "json", false, "print JSON")
@@ -100,7 +98,7 @@ turns, so that what else the machine does falls on all of them.`,
 // benchTexts are the lines of a file, or the distinct texts of a task.
 func (a *app) benchTexts(ctx context.Context, task, file string) ([]string, error) {
 	if file != "" {
-		return readLines(file)
+		return tasks.ReadTexts(ctx, file)
 	}
 	list, err := openTasks([]string{task})
 	if err != nil {
@@ -115,30 +113,6 @@ func (a *app) benchTexts(ctx context.Context, task, file string) ([]string, erro
 		err = usagef("--task %s: a task with free answers has no texts to encode", task)
 	}
 	return texts, err
-}
-
-// readLines reads a file's lines, without the empty ones.
-func readLines(path string) ([]string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("bench: %w", err)
-	}
-	defer f.Close()
-	var lines []string
-	s := bufio.NewScanner(f)
-	s.Buffer(nil, 16<<20)
-	for s.Scan() {
-		if line := strings.TrimSuffix(s.Text(), "\r"); line != "" {
-			lines = append(lines, line)
-		}
-	}
-	if err := s.Err(); err != nil {
-		return nil, fmt.Errorf("bench: %s: %w", path, err)
-	}
-	if len(lines) == 0 {
-		return nil, fmt.Errorf("bench: %s holds no text", path)
-	}
-	return lines, nil
 }
 
 // spread takes n texts evenly over all, so that a file that is sorted is no other than one that is not.

@@ -118,6 +118,10 @@ func TestFileFaults(t *testing.T) {
 			"json.jsonl:21: not JSON: the text ends too early", "json.jsonl:22: a JSON array, want an object", `json.jsonl:23: label "x" is not 0 or 1`,
 			`json.jsonl:24: missing "text" (columns: label)`, `json.jsonl:25: "text" is empty`, `json.jsonl:26: "text" is a list, not a text`,
 			"json.jsonl:27: more than one JSON value"}},
+		{"half.jsonl", lines("", "{\"text\":\"row %d \\ud83d\\ude00\",\"label\":%d}\n", 20) + `{"text":"a \ud83d film","label":1}` + "\n" + `{"text":"a \\ud83d film","label":1}` + "\n" + `{"text":"x","\ude00":2,"label":0}` + "\n", []string{
+			`tasks: half.jsonl:21: \ud83d is half of a character`, `tasks: half.jsonl:23: \ude00 is half of a character`}},
+		{"half.json", "[" + lines("", "{\"text\":\"row %d\",\"label\":%d},\n", 20) + `{"text":"\uD83D\n","label":1}]`, []string{
+			`tasks: half.json:21: \uD83D is half of a character`}},
 		{"quote.csv", lines("text,label\n", "row %d,%d\n", 20) + "\"open,1\n", []string{"quote.csv:22: extraneous or missing \" in quoted-field (record starts at line 22)"}},
 		{"width.csv", lines("text,label\n", "row %d,%d\n", 20) + "a,b,1\n", []string{"width.csv:22: 3 columns, want 2"}},
 		{"enc.csv", lines("text,label\n", "row %d,%d\n", 20) + "caf\xe9,1\n", []string{`enc.csv:22: "text" is not UTF-8`}},
@@ -138,6 +142,30 @@ func TestFileFaults(t *testing.T) {
 		}
 		if n := strings.Count(got, "\n") + 1; n != len(c.want) {
 			t.Errorf("%s: %d faults, want %d:\n%s", c.name, n, len(c.want), got)
+		}
+	}
+}
+
+// Only an escape without its other half is one.
+func TestLoneSurrogate(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"a":"plain \n \\ \u00e9"}`:       "",
+		`{"a":"\ud83d\ude00"}`:             "",
+		`{"a":"\uD83D\uDE00\uD83D\uDE00"}`: "",
+		`{"a":"\\ud83d"}`:                  "", // a backslash and letters
+		`{"a":"\\\ud83d"}`:                 `\ud83d`,
+		`{"a":"\ud83d"}`:                   `\ud83d`,
+		`{"a":"\ude00"}`:                   `\ude00`,
+		`{"a":"\ude00\ud83d"}`:             `\ude00`, // the wrong way round
+		`{"a":"\ud83d\ud83d\ude00"}`:       `\ud83d`,
+		`{"a":"\ud83d\u0041"}`:             `\ud83d`,
+		`{"a":"\ud83d \ude00"}`:            `\ud83d`,
+		`{"a":"\ud83d","b":"\ude00"}`:      `\ud83d`,
+		`{"\ud83d\ude00\udbff":1}`:         `\udbff`,
+		`{"a":["\ufffd",{"b":"\udfff"}]}`:  `\udfff`,
+	} {
+		if got := loneSurrogate([]byte(text)); got != want {
+			t.Errorf("%s: %q, want %q", text, got, want)
 		}
 	}
 }

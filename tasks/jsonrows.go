@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -79,7 +81,48 @@ func decodeObject(text []byte) (columns map[string]any, fault string) {
 	if columns == nil {
 		return nil, "not a JSON object"
 	}
+	if half := loneSurrogate(text); half != "" {
+		return nil, half + ` is half of a character (a surrogate without the other; write the pair, such as \ud83d\ude00)`
+	}
 	return columns, ""
+}
+
+// loneSurrogate finds an escape such as \ud83d in valid JSON that stands for half of a character and has no other half
+// beside it, or returns "". The decoder would put U+FFFD there without a word.
+func loneSurrogate(text []byte) string {
+	// A backslash is in a string: nothing else of JSON has one.
+	for {
+		at := bytes.IndexByte(text, '\\')
+		if at < 0 {
+			return ""
+		}
+		text = text[at:]
+		unit, ok := escapedUnit(text)
+		switch {
+		case !ok:
+			text = text[2:] // an escape of one character, such as \n or \\
+		case !utf16.IsSurrogate(unit):
+			text = text[unitLength:]
+		default:
+			other, _ := escapedUnit(text[unitLength:])
+			if utf16.DecodeRune(unit, other) == utf8.RuneError {
+				return string(text[:unitLength])
+			}
+			text = text[2*unitLength:]
+		}
+	}
+}
+
+// unitLength is the length of an escape such as \ud83d.
+const unitLength = 6
+
+// escapedUnit reads the UTF-16 unit of an escape at the start of text.
+func escapedUnit(text []byte) (unit rune, ok bool) {
+	if len(text) < unitLength || text[0] != '\\' || text[1] != 'u' {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(string(text[2:unitLength]), 16, 16)
+	return rune(n), err == nil
 }
 
 func jsonFault(err error) string {

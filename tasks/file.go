@@ -103,6 +103,7 @@ func guessSpec(path string) (Spec, error) {
 		faults.add(name, 0, "no rows")
 		return Spec{}, faults
 	}
+	faults = &Faults{} // those of rows before the first good one come again when all are read
 	find := func(names []string) string {
 		for _, n := range names {
 			if _, ok := first.columns[n]; ok {
@@ -210,6 +211,7 @@ func (t fileTask) collect(ctx context.Context) (*collector, error) {
 
 func (t fileTask) readFile(ctx context.Context, c *collector, f rowFile, test bool) error {
 	ids := map[string]int{}
+	var labels labelFaults
 	c.own = c.own || test || t.spec.Split != nil
 	digest, err := f.read(ctx, &c.faults, func(r *row) {
 		e := t.spec.example(r)
@@ -226,6 +228,8 @@ func (t fileTask) readFile(ctx context.Context, c *collector, f rowFile, test bo
 			inTest = slices.Contains(t.spec.Split.Test, r.text(t.spec.Split.Column))
 		}
 		switch {
+		case r.label != nil:
+			labels.add(&c.faults, r)
 		case r.fault != "":
 			c.faults.add(r.file, r.line, "%s", r.fault)
 		case r.left != "":
@@ -234,6 +238,7 @@ func (t fileTask) readFile(ctx context.Context, c *collector, f rowFile, test bo
 			c.add(r.file, r.line, inTest, e)
 		}
 	})
+	labels.finish(&c.faults)
 	c.digests = append(c.digests, digest)
 	return err
 }
@@ -313,7 +318,7 @@ func (s *Spec) gold(r *row) []float64 {
 			keys = append(keys, strconv.Quote(k))
 		}
 		slices.Sort(keys)
-		r.fail("label %q is not in the label map (%s)", value, strings.Join(keys, ", "))
+		r.failLabel(value, fmt.Sprintf("is not in the label map (%s)", strings.Join(keys, ", ")))
 		return nil
 	}
 	if class, ok := s.class(value); ok {
@@ -326,10 +331,10 @@ func (s *Spec) gold(r *row) []float64 {
 		case "1.0", "true":
 			return oneHot(2, 1)
 		}
-		r.fail("label %q is not 0 or 1", value)
+		r.failLabel(value, "is not 0 or 1 (a task file can name other labels under \"classes\": docs/add-a-task.md)")
 		return nil
 	}
-	r.fail("label %q is not a class (%s) or its number", value, strings.Join(s.Classes, ", "))
+	r.failLabel(value, fmt.Sprintf("is not a class (%s) or its number", strings.Join(s.Classes, ", ")))
 	return nil
 }
 

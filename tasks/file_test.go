@@ -122,6 +122,9 @@ func TestFileFaults(t *testing.T) {
 			`tasks: half.jsonl:21: \ud83d is half of a character`, `tasks: half.jsonl:23: \ude00 is half of a character`}},
 		{"half.json", "[" + lines("", "{\"text\":\"row %d\",\"label\":%d},\n", 20) + `{"text":"\uD83D\n","label":1}]`, []string{
 			`tasks: half.json:21: \uD83D is half of a character`}},
+		// The columns are guessed of the first good row; the faults before it do not hide those behind.
+		{"first.tsv", "text\tlabel\nx\n" + good + "y\n", []string{"tasks: first.tsv:2: 1 column", "tasks: first.tsv:23: 1 column"}},
+		{"second.tsv", "text\tlabel\ngood\t1\nx\n" + good + "y\n", []string{"tasks: second.tsv:3: 1 column", "tasks: second.tsv:24: 1 column"}},
 		{"quote.csv", lines("text,label\n", "row %d,%d\n", 20) + "\"open,1\n", []string{"quote.csv:22: extraneous or missing \" in quoted-field (record starts at line 22)"}},
 		{"width.csv", lines("text,label\n", "row %d,%d\n", 20) + "a,b,1\n", []string{"width.csv:22: 3 columns, want 2"}},
 		{"enc.csv", lines("text,label\n", "row %d,%d\n", 20) + "caf\xe9,1\n", []string{`enc.csv:22: "text" is not UTF-8`}},
@@ -143,6 +146,55 @@ func TestFileFaults(t *testing.T) {
 		if n := strings.Count(got, "\n") + 1; n != len(c.want) {
 			t.Errorf("%s: %d faults, want %d:\n%s", c.name, n, len(c.want), got)
 		}
+	}
+}
+
+// numbered makes n rows, each with a label of its own.
+func numbered(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "row %d\tw%d\n", i, i)
+	}
+	return b.String()
+}
+
+// Labels that are words make one fault a file, with the way out, and going that way is enough.
+func TestLabelFaults(t *testing.T) {
+	dir := t.TempDir()
+	words := strings.NewReplacer("\t0\n", "\tneg\n", "\t1\n", "\tpos\n").Replace(lines("text\tlabel\n", "row %d\t%d\n", 500))
+	write(t, dir, "words.tsv", words)
+	write(t, dir, "test.tsv", "text\tlabel\nx\n"+"one\tpos\ntwo\t\nthree\t1\n")
+	write(t, dir, "many.tsv", "text\tlabel\nfirst\t1\n"+numbered(30))
+	const wayOut = ` (a task file can name other labels under "classes": docs/add-a-task.md)`
+	const words500 = `tasks: words.tsv:2: label "neg" is not 0 or 1` + wayOut + `; 500 rows of the file have such labels: "neg", "pos"`
+	for _, c := range []struct{ file, text, want string }{
+		{file: "words.tsv", want: words500},
+		{"words.yaml", "train: words.tsv\n", words500},
+		{"both.yaml", "train: words.tsv\ntest: test.tsv\n", words500 + "\ntasks: test.tsv:2: 1 column, want 2 (a tab or a line break inside a text? they need .csv or .jsonl)\n" +
+			`tasks: test.tsv:3: label "pos" is not 0 or 1` + wayOut + `; 2 rows of the file have such labels: "pos", ""`},
+		{"map.yaml", "train: words.tsv\nlabels: {neg: 0, good: 1}\n",
+			`tasks: words.tsv:3: label "pos" is not in the label map ("good", "neg"); 250 rows of the file have such labels: "pos"`},
+		{"classes.yaml", "train: words.tsv\nclasses: [pos, other]\n",
+			`tasks: words.tsv:2: label "neg" is not a class (pos, other) or its number; 250 rows of the file have such labels: "neg"`},
+		{file: "many.tsv", want: `tasks: many.tsv:3: label "w0" is not 0 or 1` + wayOut + `; 30 rows of the file have such labels: "w0", "w1", "w2", "w3", "w4", …`},
+	} {
+		if c.text != "" {
+			write(t, dir, c.file, c.text)
+		}
+		report, err := Check(context.Background(), filepath.Join(dir, c.file))
+		if err != nil || report.Faults == nil || report.Faults.Error() != c.want {
+			t.Errorf("%s: error %v, faults\n%v\nwant\n%s", c.file, err, report.Faults, c.want)
+		}
+	}
+	d := load(t, write(t, dir, "named.yaml", "train: words.tsv\nclasses: [neg, pos]\n"))
+	if len(d.Pool) != 500 || positives(d.Pool) != 250 {
+		t.Errorf("with classes: %d examples, %d positive", len(d.Pool), positives(d.Pool))
+	}
+	// Where the list of faults is full already, the labels only count.
+	full := lines("text\tlabel\nfirst\t1\n", "row %d\tx\t%d\n", maxFaults) + numbered(7)
+	report, err := Check(context.Background(), write(t, dir, "full.tsv", full))
+	if err != nil || len(report.Faults.List) != maxFaults || report.Faults.More != 7 {
+		t.Errorf("full list: error %v, %d faults and %d more, want %d and 7", err, len(report.Faults.List), report.Faults.More, maxFaults)
 	}
 }
 
@@ -171,7 +223,7 @@ func TestLoneSurrogate(t *testing.T) {
 }
 
 func TestFaultsAreBounded(t *testing.T) {
-	report, err := Check(context.Background(), write(t, t.TempDir(), "a.tsv", lines("text\tlabel\n", "row %d\t7%d\n", 500)))
+	report, err := Check(context.Background(), write(t, t.TempDir(), "a.tsv", lines("text\tlabel\ngood\t1\n", "row %d\tx\t%d\n", 500)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,13 +16,21 @@ type row struct {
 	line    int
 	columns map[string]any // string, json.Number, bool, nil, []any or map[string]any
 
-	fault string // why the row is wrong, or ""
-	left  string // why the row is left out although it is not wrong, or ""
+	fault string  // why the row is wrong, or ""
+	label *string // the label, where it is what is wrong
+	left  string  // why the row is left out although it is not wrong, or ""
 }
 
 func (r *row) fail(format string, args ...any) {
 	if r.fault == "" {
 		r.fault = fmt.Sprintf(format, args...)
+	}
+}
+
+// failLabel is fail for a label that cannot be read; fault says why.
+func (r *row) failLabel(label, fault string) {
+	if r.fault == "" {
+		r.fault, r.label = fmt.Sprintf("label %q %s", label, fault), &label
 	}
 }
 

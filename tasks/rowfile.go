@@ -79,13 +79,10 @@ func (f rowFile) read(ctx context.Context, faults *Faults, emit func(*row)) (dig
 
 	rows := 0
 	count := func(r *row) bool {
-		if f.limit > 0 && rows >= f.limit {
-			return false
-		}
 		rows++
 		r.file = f.name
 		emit(r)
-		return ctx.Err() == nil
+		return ctx.Err() == nil && (f.limit == 0 || rows < f.limit)
 	}
 	if f.format == "parquet" {
 		err = readParquet(file, faults, f, count)

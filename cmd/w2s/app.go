@@ -31,6 +31,7 @@ type app struct {
 	library     string
 	provider    string
 	threads     int
+	runtimeOnly bool
 	local       []string
 	data        []string
 	offline     bool
@@ -47,6 +48,7 @@ func (a *app) globalFlags(f *pflag.FlagSet) {
 	f.StringVar(&a.library, "onnxruntime", "", "`path` of the ONNX Runtime library (default: W2S_ONNXRUNTIME, the system, the cache, or fetched)")
 	f.StringVar(&a.provider, "provider", "cpu", "execution `provider`: "+strings.Join(onnx.Providers(), ", "))
 	f.IntVar(&a.threads, "threads", 0, "processors to use for encoding, 0 for all")
+	f.BoolVar(&a.runtimeOnly, "runtime-only", false, "leave everything to ONNX Runtime's own kernels, also where the processor has a tile unit (AMX)")
 	f.StringArrayVar(&a.local, "local", nil, "`folder` with package archives that were brought in by hand (repeatable)")
 	f.StringArrayVar(&a.data, "data", nil, "`folder` with data sets that take the place of downloads: sst2-train.tsv, ORG/NAME/FILE.parquet (repeatable)")
 	f.BoolVar(&a.offline, "offline", false, "fetch nothing: use what is in the cache")

@@ -3,11 +3,19 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/json"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/spf13/pflag"
+
+	"w2s/internal/amx"
+	"w2s/internal/shareddata"
+	"w2s/onnx"
 )
 
 // What is measured are the texts of a file, not its bytes: packed, or with a byte order mark, it holds the same ones.
@@ -39,5 +47,93 @@ func TestBenchTexts(t *testing.T) {
 	}
 	if _, err := a.benchTexts(t.Context(), "", long); err == nil || !strings.Contains(err.Error(), "line 2: longer than 16 MiB") {
 		t.Errorf("a line of 20 MiB: %v", err)
+	}
+}
+
+func TestKernels(t *testing.T) {
+	for _, c := range []struct {
+		provider               string
+		runtimeOnly, available bool
+		want                   string
+	}{
+		{onnx.CPU, false, true, "tile unit"},
+		{onnx.CPU, true, true, "runtime"},
+		{onnx.CPU, false, false, "runtime"},
+		{"cuda", false, true, "runtime"},
+	} {
+		if got := kernels(c.provider, c.runtimeOnly, c.available); got != c.want {
+			t.Errorf("%+v: %s", c, got)
+		}
+	}
+}
+
+// The global flags come through to the encoder.
+func TestOptions(t *testing.T) {
+	a := &app{}
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	a.globalFlags(flags)
+	cache := t.TempDir()
+	want := onnx.Options{Model: "model.onnx", Provider: onnx.CPU, DigestFile: filepath.Join(cache, "digests.json")}
+	if got := a.options("model.onnx", cache); !reflect.DeepEqual(got, want) {
+		t.Errorf("without flags %+v, want %+v", got, want)
+	}
+	if err := flags.Parse([]string{"--runtime-only", "--threads", "3", "--provider", "cuda"}); err != nil {
+		t.Fatal(err)
+	}
+	want.RuntimeOnly, want.Threads, want.Provider = true, 3, "cuda"
+	if got := a.options("model.onnx", cache); !reflect.DeepEqual(got, want) {
+		t.Errorf("with flags %+v, want %+v", got, want)
+	}
+}
+
+// The table and JSON say which kernels were used.
+func TestBenchSaysKernels(t *testing.T) {
+	lib := library()
+	if lib == "" {
+		t.Skip("needs ONNX Runtime: run w2s doctor --fix once, or set W2S_ONNXRUNTIME")
+	}
+	dir := t.TempDir()
+	file := filepath.Join(dir, "lines.txt")
+	if err := os.WriteFile(file, []byte("one short line\nand another line\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	model := filepath.Join(shareddata.Root(), "fixtures", "models", "bert-tiny")
+	for _, only := range []bool{false, true} {
+		want := runtimeKernels
+		if amx.Available() && !only {
+			want = tileKernels
+		}
+		args := []string{"bench", "encode", "--model", model, "--file", file, "--rounds", "1", "--quiet", "--offline",
+			"--cache", filepath.Join(dir, "cache"), "--onnxruntime", lib}
+		if only {
+			args = append(args, "--runtime-only")
+		}
+		var out, errOut bytes.Buffer
+		if code := run(t.Context(), &out, &errOut, append(slices.Clone(args), "--json")); code != exitGood {
+			t.Fatalf("exit code %d: %s", code, errOut.String())
+		}
+		var rows []benchRow
+		if err := json.Unmarshal(out.Bytes(), &rows); err != nil || len(rows) != 1 || rows[0].Kernels != want {
+			t.Errorf("runtime only %v: error %v, %+v, want %q", only, err, rows, want)
+		}
+		out.Reset()
+		if code := run(t.Context(), &out, &errOut, args); code != exitGood || !strings.Contains(out.String(), "bert-tiny  "+want+" ") {
+			t.Errorf("runtime only %v: exit code %d, no %q in\n%s", only, code, want, out.String())
+		}
+	}
+}
+
+func TestDoctorSpeaksOfTheTileUnit(t *testing.T) {
+	for available, want := range map[bool]string{true: "✓ tile unit (AMX): available", false: "– tile unit (AMX): not available"} {
+		var out bytes.Buffer
+		r := &findings{out: &out}
+		if examineTiles(available, r); !strings.HasPrefix(out.String(), want) || strings.Count(out.String(), "\n") != 1 || r.faults > 0 {
+			t.Errorf("available %v: %d faults, printed %q, want a line with %q", available, r.faults, out.String(), want)
+		}
+	}
+	var out, errOut bytes.Buffer
+	run(t.Context(), &out, &errOut, []string{"doctor", "--offline", "--cache", t.TempDir()})
+	if strings.Count(out.String(), "tile unit (AMX): ") != 1 {
+		t.Errorf("doctor prints\n%s%s", out.String(), errOut.String())
 	}
 }

@@ -39,7 +39,7 @@ func (a *app) model(ctx context.Context, name string) (harness.Model, error) {
 	if err != nil {
 		return harness.Model{}, err
 	}
-	o := onnx.Options{Model: file, Provider: a.provider, Threads: a.threads, DigestFile: filepath.Join(c.CacheDir(), "digests.json")}
+	o := a.options(file, c.CacheDir())
 	enc, err := onnx.Open(ctx, rt, ck.Dir, o)
 	if err != nil {
 		return harness.Model{}, err
@@ -49,6 +49,13 @@ func (a *app) model(ctx context.Context, name string) (harness.Model, error) {
 		Name: ck.Name, Encoder: enc, Writer: a.openWriter(rt, enc.Key(), ck.Dir, o),
 		Parameters: enc.Checkpoint().Params, Description: facts(enc.Checkpoint(), rt),
 	}, nil
+}
+
+// options are those of the global flags, for a file of a checkpoint's folder.
+func (a *app) options(file, cache string) onnx.Options {
+	return onnx.Options{
+		Model: file, Provider: a.provider, Threads: a.threads, RuntimeOnly: a.runtimeOnly, DigestFile: filepath.Join(cache, "digests.json"),
+	}
 }
 
 // nameFault makes the fault of a checkpoint that cannot be had one of the command line, where nothing has its name.

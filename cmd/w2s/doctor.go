@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"w2s/harness/feature"
+	"w2s/internal/amx"
 	"w2s/internal/catalog"
 	"w2s/onnx"
 )
@@ -21,8 +22,8 @@ func newDoctorCommand(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "doctor",
 		Short: "What is on this machine, what is missing or broken, and what to do about it",
-		Long: `Looks for the ONNX Runtime library, the checkpoints and the data, verifies what
-is there, and names a way out for each fault. Of the stored features it reads
+		Long: `Looks for the ONNX Runtime library, the processor's tile unit, the checkpoints and
+the data, verifies what is there, and names a way out for each fault. Of the stored features it reads
 headers, sizes and some rows of every file. It fails when the default experiment
 could not run here.`,
 		Example: `  w2s doctor
@@ -51,6 +52,7 @@ func (a *app) examine(ctx context.Context, c *catalog.Catalog, full bool) error 
 	r := &findings{out: a.out}
 	r.good("w2s", version())
 	a.examineRuntime(ctx, c, r)
+	examineTiles(amx.Available(), r)
 	for _, client := range c.Clients() {
 		if client.Path == "" {
 			r.missing(client.Name, "not installed; brings "+client.Brings, client.WayOut)
@@ -142,6 +144,15 @@ func (a *app) examineRuntime(ctx context.Context, c *catalog.Catalog, r *finding
 	}
 	defer rt.Close()
 	r.good("ONNX Runtime", fmt.Sprintf("%s, %s (%s)", rt.Version(), found.Path, found.Source))
+}
+
+// examineTiles says whether encoding is as fast as it can be; without a tile unit nothing is amiss.
+func examineTiles(available bool, r *findings) {
+	if available {
+		r.good("tile unit (AMX)", "available, computes layers and attention (--runtime-only leaves it out)")
+		return
+	}
+	r.missing("tile unit (AMX)", "not available, ONNX Runtime's own kernels compute everything", "")
 }
 
 // sampledRows is how many rows of a file doctor reads where it does not read all.

@@ -103,6 +103,8 @@ type plan struct {
 	rows, cols int
 	// single says that a text must be run alone: a scale is computed over the whole batch.
 	single bool
+	// rounds says that the model rounds its states to 8 bits, so that the last bits before decide over much larger ones behind.
+	rounds bool
 }
 
 // maxWidth bounds the vectors: no language model comes near, a hostile file may.
@@ -135,6 +137,7 @@ func planModel(f *onnxproto.File, output string, causal bool) (*plan, error) {
 	for _, op := range batchScaled {
 		p.single = p.single || f.Ops[op] > 0
 	}
+	p.rounds = p.single || f.Ops["QuantizeLinear"] > 0
 	if err := p.choose(f, output, causal || p.has(pastState)); err != nil {
 		return nil, err
 	}

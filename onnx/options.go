@@ -26,8 +26,8 @@ type Options struct {
 	Threads     int // threads that compute; 0 means one a core
 	BatchTokens int // tokens in one batch; 0 means DefaultBatchTokens
 	// RuntimeOnly leaves everything to ONNX Runtime's own kernels. Otherwise layers and attention run on the tile unit of
-	// processors that have one (AMX), about twice as fast and no less exact. Of a vector it changes the last bits, as another
-	// processor would.
+	// processors that have one (AMX), two to three times as fast and no less exact. Of a vector it changes the last bits, as
+	// another processor would; models that round their states to 8 bits are left to the runtime, since they make more of them.
 	RuntimeOnly bool
 }
 

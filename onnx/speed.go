@@ -15,6 +15,7 @@ type Speed struct {
 	Truncated int           `json:"truncated"` // texts that were cut
 	Load      time.Duration `json:"load_ns"`   // until the first vector of a single text
 	Encode    time.Duration `json:"encode_ns"` // from texts to vectors, tokenization included
+	TileUnit  bool          `json:"tile_unit"` // layers or attention of the model ran on the processor's tile unit
 }
 
 // TextsPerSecond is the rate of the encoding, without the loading.
@@ -34,8 +35,13 @@ func MeasureSpeed(ctx context.Context, e *Encoder, texts []string) (Speed, error
 		return Speed{}, err
 	}
 	s.Load = time.Since(start)
+	m, err := e.load(ctx)
+	if err != nil {
+		return Speed{}, err
+	}
+	s.TileUnit = m.session.ops != nil
 	start = time.Now()
-	err := e.Encode(ctx, texts, func(v feature.Vector) error {
+	err = e.Encode(ctx, texts, func(v feature.Vector) error {
 		s.Tokens += v.Tokens
 		if v.Truncated {
 			s.Truncated++

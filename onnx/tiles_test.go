@@ -41,6 +41,9 @@ func TestTiles(t *testing.T) {
 		}
 		if tiles.loading.session.ops != nil {
 			on++
+			if strings.Contains(dir, "int8") {
+				t.Errorf("%s: last bits would decide how states are rounded", dir)
+			}
 		}
 		for i := range want {
 			for j, x := range want[i].Values {

@@ -11,7 +11,6 @@ import (
 
 	"w2s/harness"
 	"w2s/harness/table"
-	"w2s/internal/amx"
 	"w2s/internal/progress"
 	"w2s/onnx"
 	"w2s/tasks"
@@ -31,24 +30,17 @@ func newBenchCommand(a *app) *cobra.Command {
 type benchRow struct {
 	Model   string       `json:"model"`
 	Threads int          `json:"threads"` // 0: all
-	Kernels string       `json:"kernels"` // tileKernels or runtimeKernels
 	Rounds  []onnx.Speed `json:"rounds"`
 	Texts   rate         `json:"texts_per_second"`
 	Tokens  rate         `json:"tokens_per_second"`
 }
 
-// What computes layers and attention. What else a model has is always the runtime's.
-const (
-	tileKernels    = "tile unit"
-	runtimeKernels = "runtime"
-)
-
-// kernels says which of them encode with a provider on a processor that has a tile unit or has none.
-func kernels(provider string, runtimeOnly, available bool) string {
-	if available && !runtimeOnly && provider == onnx.CPU {
-		return tileKernels
+// kernels says what computed layers and attention. What else a model has is always the runtime's.
+func (r benchRow) kernels() string {
+	if r.Rounds[0].TileUnit {
+		return "tile unit"
 	}
-	return runtimeKernels
+	return "runtime"
 }
 
 // A rate sums up a speed over rounds.
@@ -76,7 +68,7 @@ func newBenchEncode(a *app) *cobra.Command {
 		Long: `Encodes the same texts several times, tokenization included, and prints the median
 rate and its range. The cache is neither read nor written. Several checkpoints take
 turns, so that what else the machine does falls on all of them. The column kernels
-says what computes layers and attention: the processor's tile unit (AMX), or ONNX
+says what computed layers and attention: the processor's tile unit (AMX), or ONNX
 Runtime's own kernels, as with --runtime-only.`,
 		Example: `  w2s bench encode
   w2s bench encode --model ./my-checkpoint --file lines.txt --rounds 5
@@ -170,7 +162,7 @@ func (a *app) measure(ctx context.Context, models []harness.Model, texts []strin
 		for _, s := range rows[i].Rounds {
 			texts, tokens = append(texts, s.TextsPerSecond()), append(tokens, s.TokensPerSecond())
 		}
-		rows[i].Model, rows[i].Threads, rows[i].Kernels = m.Name, a.threads, kernels(a.provider, a.runtimeOnly, amx.Available())
+		rows[i].Model, rows[i].Threads = m.Name, a.threads
 		rows[i].Texts, rows[i].Tokens = newRate(texts), newRate(tokens)
 	}
 	return rows, nil
@@ -181,12 +173,12 @@ func benchTable(rows []benchRow) *table.Table {
 		{Name: "truncated", Numeric: true}, {Name: "load s", Numeric: true}, {Name: "texts/s", Numeric: true}, {Name: "tokens/s", Numeric: true}}}
 	for _, r := range rows {
 		first := r.Rounds[0]
-		t.Add(r.Model, r.Kernels, fmt.Sprint(first.Texts), fmt.Sprint(first.Tokens), fmt.Sprint(first.Truncated),
+		t.Add(r.Model, r.kernels(), fmt.Sprint(first.Texts), fmt.Sprint(first.Tokens), fmt.Sprint(first.Truncated),
 			fmt.Sprintf("%.2f", first.Load.Seconds()), r.Texts.String(), r.Tokens.String())
 	}
 	t.Notes = []string{fmt.Sprintf("median and range of %d rounds; texts/s and tokens/s without the load", len(rows[0].Rounds))}
-	if rows[0].Kernels == tileKernels {
-		t.Notes = append(t.Notes, "the tile unit computes layers and attention where a model has them; --runtime-only measures without it")
+	if slices.ContainsFunc(rows, func(r benchRow) bool { return r.Rounds[0].TileUnit }) {
+		t.Notes = append(t.Notes, "the tile unit computed layers and attention; --runtime-only measures without it")
 	}
 	return t
 }

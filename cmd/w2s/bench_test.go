@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -50,23 +51,6 @@ func TestBenchTexts(t *testing.T) {
 	}
 }
 
-func TestKernels(t *testing.T) {
-	for _, c := range []struct {
-		provider               string
-		runtimeOnly, available bool
-		want                   string
-	}{
-		{onnx.CPU, false, true, "tile unit"},
-		{onnx.CPU, true, true, "runtime"},
-		{onnx.CPU, false, false, "runtime"},
-		{"cuda", false, true, "runtime"},
-	} {
-		if got := kernels(c.provider, c.runtimeOnly, c.available); got != c.want {
-			t.Errorf("%+v: %s", c, got)
-		}
-	}
-}
-
 // The global flags come through to the encoder.
 func TestOptions(t *testing.T) {
 	a := &app{}
@@ -86,7 +70,7 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// The table and JSON say which kernels were used.
+// The table and JSON say what computed: a model in float16 has nothing for the tile unit.
 func TestBenchSaysKernels(t *testing.T) {
 	lib := library()
 	if lib == "" {
@@ -97,14 +81,13 @@ func TestBenchSaysKernels(t *testing.T) {
 	if err := os.WriteFile(file, []byte("one short line\nand another line\n"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	model := filepath.Join(shareddata.Root(), "fixtures", "models", "bert-tiny")
+	models := []string{"bert-tiny", "half-tiny"}
+	args := []string{"bench", "encode", "--file", file, "--rounds", "1", "--quiet", "--offline", "--cache", filepath.Join(dir, "cache"), "--onnxruntime", lib}
+	for _, name := range models {
+		args = append(args, "--model", filepath.Join(shareddata.Root(), "fixtures", "models", name))
+	}
 	for _, only := range []bool{false, true} {
-		want := runtimeKernels
-		if amx.Available() && !only {
-			want = tileKernels
-		}
-		args := []string{"bench", "encode", "--model", model, "--file", file, "--rounds", "1", "--quiet", "--offline",
-			"--cache", filepath.Join(dir, "cache"), "--onnxruntime", lib}
+		want := []bool{amx.Available() && !only, false}
 		if only {
 			args = append(args, "--runtime-only")
 		}
@@ -113,12 +96,18 @@ func TestBenchSaysKernels(t *testing.T) {
 			t.Fatalf("exit code %d: %s", code, errOut.String())
 		}
 		var rows []benchRow
-		if err := json.Unmarshal(out.Bytes(), &rows); err != nil || len(rows) != 1 || rows[0].Kernels != want {
-			t.Errorf("runtime only %v: error %v, %+v, want %q", only, err, rows, want)
+		if err := json.Unmarshal(out.Bytes(), &rows); err != nil || len(rows) != len(models) {
+			t.Fatalf("error %v, %d rows", err, len(rows))
 		}
 		out.Reset()
-		if code := run(t.Context(), &out, &errOut, args); code != exitGood || !strings.Contains(out.String(), "bert-tiny  "+want+" ") {
-			t.Errorf("runtime only %v: exit code %d, no %q in\n%s", only, code, want, out.String())
+		if code := run(t.Context(), &out, &errOut, args); code != exitGood {
+			t.Fatalf("exit code %d: %s", code, errOut.String())
+		}
+		for i, name := range models {
+			said := regexp.MustCompile(`(?m)^` + name + ` +(tile unit|runtime) `).FindStringSubmatch(out.String())
+			if rows[i].Rounds[0].TileUnit != want[i] || said == nil || (said[1] == "tile unit") != want[i] {
+				t.Errorf("%s, runtime only %v: %+v and %q, want tile unit %v", name, only, rows[i].Rounds[0], said, want[i])
+			}
 		}
 	}
 }

@@ -1,8 +1,8 @@
 // Package amx computes what a transformer spends its time on, the products of its layers and its attention, on the tile unit
-// (AMX) that Intel processors have since Sapphire Rapids: about twice as fast as their vector units do, without giving up a
-// bit, since a product of float32 matrices is made of six products of bfloat16 parts and is as near to the exact one as a
-// product in float32 is, or nearer. [NewOps] makes operators of ONNX Runtime of it. On other processors and systems [Available]
-// is false and nothing else may be called.
+// (AMX) that Intel processors have since Sapphire Rapids: two to three times as fast as their vector units do, and as near to
+// the exact result as a product in float32 is, or nearer. Float32 numbers are taken apart for it, into whole numbers of 8 bits
+// for layers and bfloat16 numbers for attention. [NewOps] makes operators of ONNX Runtime of it. On other processors and
+// systems [Available] is false and nothing else may be called.
 package amx
 
 import "fmt"

@@ -1,5 +1,5 @@
 #include "attention.h"
-#include "tiles.h"
+#include "bfloat16.h"
 
 #ifdef W2S_TILES
 

@@ -1,4 +1,13 @@
 // Layers: a product with a constant matrix, and what usually follows it.
+//
+// x and W become whole numbers, which the tile unit multiplies without an error. Of 768 numbers along k at a time, those of a
+// row of x are multiplied by the power of two that makes the largest a number of 30 bits, and rounded: numbers down to 1/64 of
+// the largest keep all their bits. Those of a column of W are multiplied by what makes the largest one of 23 bits. With
+// digits of 8 bits, from -128 to 127, x = x0·2^24 + x1·2^16 + x2·2^8 + x3 and W = w0·2^16 + w1·2^8 + w2. The sums of
+// x0·w0, of x0·w1 + x1·w0, of x0·w2 + x1·w1 + x2·w0 and of x1·w2 + x2·w1 + x3·w0 are exact too; the other products are
+// 2^30 times smaller than max|x|·max|W| or less, and are left out. (Ootomo, Ozaki, Yokota: DGEMM on Integer Matrix
+// Multiplication Unit, 2024.) These are nine products of 64 numbers, where bfloat16 parts would take twelve, and W takes
+// 3 bytes a number, not 6. The error is a share of max|x|·max|W|, and as a rule less than a loop of fused multiply-adds has.
 #include "amx.h"
 #include "tiles.h"
 
@@ -12,23 +21,30 @@
 #include <unistd.h>
 
 enum {
-	deep = 16, // blocks along k that are added up in registers
-	high = 12, // most blocks of rows of x that are laid out at a time: half of a core's cache
+	side = 16,        // rows of a tile on the left, columns of one on the right
+	depth = 64,       // numbers along k in a tile
+	tile = 1024,      // bytes
+	left_digits = 4,  // of numbers of x; there are as many sums
+	right_digits = 3, // of numbers of W
+	right_tiles = right_digits * tile,
+	deep = 12, // most tiles along k that are multiplied at a time: those of W for 16 columns stay in the first cache
+	high = 16, // most tiles of rows of x that are laid out at a time: less than half of a core's second cache
 	tall = 5,  // from so many on, the cache fetches the next part of W meanwhile; with fewer, it has no time left
 	line = 64, // bytes
 };
 
 struct w2s_matrix {
-	int64_t k, n, kblocks, nblocks;
+	int64_t k, n, kblocks, nblocks, chunks; // a block is a tile, a chunk at most deep of them along k
 	int gelu;
-	float *bias;     // [nblocks * side]
-	uint16_t *parts; // [nblocks][kblocks][block]
+	float *bias;   // [nblocks * side]
+	float *unit;   // [chunks][nblocks * side]: what 1 in a last digit stands for
+	int8_t *tiles; // [nblocks][kblocks][right_digits][depth / 4][side][4]
 };
 
 int w2s_amx_enable(void) {
 	unsigned a, b, c, d;
-	const unsigned bf16 = 1u << 22, tiles = 1u << 24, avx512 = 1u << 16, bw = 1u << 30, dq = 1u << 17, vl = 1u << 31, vnni_bf16 = 1u << 5;
-	if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (d & (bf16 | tiles)) != (bf16 | tiles) ||
+	const unsigned bf16 = 1u << 22, tiles = 1u << 24, int8 = 1u << 25, vbmi = 1u << 1, avx512 = 1u << 16, bw = 1u << 30, dq = 1u << 17, vl = 1u << 31, vnni_bf16 = 1u << 5;
+	if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (d & (bf16 | tiles | int8)) != (bf16 | tiles | int8) || !(c & vbmi) ||
 	    (b & (avx512 | bw | dq | vl)) != (avx512 | bw | dq | vl)) return 0;
 	if (!__get_cpuid_count(7, 1, &a, &b, &c, &d) || !(a & vnni_bf16)) return 0;
 	if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & (1u << 27))) return 0;
@@ -40,55 +56,110 @@ int w2s_amx_enable(void) {
 	return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
 }
 
+// chunk is where a chunk begins, in blocks along k.
+static int64_t chunk(const w2s_matrix *m, int64_t c) { return m->kblocks * c / m->chunks; }
+
+// digits makes each byte of x but the highest a digit from -128 to 127, which lends to or borrows from the one above it.
+INLINE __m512i digits(__m512i x) {
+	const __m512i half = _mm512_set1_epi32(0x808080);
+	return _mm512_xor_si512(_mm512_add_epi32(x, half), half);
+}
+
+// largest is the larger of most and |x|, as bits. NaN is larger than infinity.
+INLINE __m512i largest(__m512i most, __m512 x) {
+	return _mm512_max_epi32(most, _mm512_and_si512(_mm512_castps_si512(x), _mm512_set1_epi32(0x7fffffff)));
+}
+
+// right_column lays out a chunk of at most side columns of W, and finds their units.
+INLINE void right_column(int8_t *to, float *unit, const float *w, int64_t stride, int64_t rows, int64_t columns) {
+	const __mmask16 c = first(columns);
+	__m512i most = _mm512_setzero_si512();
+	for (int64_t i = 0; i < rows; i++) most = largest(most, _mm512_maskz_loadu_ps(c, w + i * stride));
+	// Numbers below 2^-97 are taken for 0, and a column with one that is not finite is NaN.
+	const __m512 max = _mm512_castsi512_ps(most), top = _mm512_set1_ps(0x7f7f7e); // digits are up to 127; rounding may add 1
+	const __mmask16 some = _mm512_cmp_ps_mask(max, _mm512_set1_ps(0x1p-97f), _CMP_GE_OQ);
+	const __mmask16 finite = _mm512_cmp_ps_mask(max, _mm512_set1_ps(__builtin_inff()), _CMP_LT_OQ);
+	const __m512 scale = _mm512_maskz_div_ps(some & finite, top, max), u = _mm512_maskz_div_ps(some, _mm512_set1_ps(1), scale);
+	_mm512_storeu_ps(unit, _mm512_mask_mov_ps(_mm512_set1_ps(__builtin_nanf("")), finite, u));
+	for (int64_t i = 0; i < rows; i += 4) {
+		__m512i q[4];
+		for (int r = 0; r < 4; r++) {
+			const __m512 v = i + r < rows ? _mm512_maskz_loadu_ps(c & finite, w + (i + r) * stride) : _mm512_setzero_ps();
+			q[r] = digits(_mm512_cvtps_epi32(_mm512_mul_ps(v, scale)));
+		}
+		int8_t *at = to + i / depth * right_tiles + i % depth * side;
+		for (int d = 0; d < right_digits; d++) {
+			__m512i v = _mm512_setzero_si512(); // four numbers that follow each other in a column, side by side
+			for (int r = 0; r < 4; r++) {
+				const __m512i digit = _mm512_and_si512(_mm512_srli_epi32(q[r], 8 * (right_digits - 1 - d)), _mm512_set1_epi32(0xff));
+				v = _mm512_or_si512(v, _mm512_slli_epi32(digit, 8 * r));
+			}
+			_mm512_store_si512(at + d * tile, v);
+		}
+	}
+}
+
 TILES w2s_matrix *w2s_matrix_new(int64_t k, int64_t n, const float *w, int64_t row, int64_t column, const float *bias, int gelu) {
 	w2s_matrix *m = calloc(1, sizeof *m);
 	if (!m) return NULL;
-	m->k = k, m->n = n, m->kblocks = (k + side - 1) / side, m->nblocks = (n + side - 1) / side, m->gelu = gelu;
+	m->k = k, m->n = n, m->kblocks = (k + depth - 1) / depth, m->nblocks = (n + side - 1) / side, m->gelu = gelu;
+	m->chunks = (m->kblocks + deep - 1) / deep;
 	// A large matrix lies in large pages, as far as it fills them.
-	const size_t bytes = (size_t)m->kblocks * m->nblocks * block * sizeof *m->parts, large = 2 << 20;
-	m->parts = aligned_alloc(bytes < large ? line : large, bytes);
-	if (m->parts && bytes >= large) madvise(m->parts, bytes, MADV_HUGEPAGE);
-	m->bias = calloc(m->nblocks * side, sizeof *bias);
-	if (!m->parts || !m->bias) {
+	const size_t bytes = (size_t)m->kblocks * m->nblocks * right_tiles, large = 2 << 20;
+	m->tiles = aligned_alloc(bytes < large ? line : large, bytes);
+	if (m->tiles && bytes >= large) madvise(m->tiles, bytes, MADV_HUGEPAGE);
+	m->bias = calloc(m->nblocks * side, sizeof *m->bias);
+	m->unit = calloc(m->chunks * m->nblocks * side, sizeof *m->unit);
+	float(*turned)[side] = calloc(deep * depth, sizeof *turned); // for columns whose numbers follow each other
+	if (!m->tiles || !m->bias || !m->unit || !turned) {
+		free(turned);
 		w2s_matrix_free(m);
 		return NULL;
 	}
+	memset(m->tiles, 0, bytes);
 	if (bias) memcpy(m->bias, bias, n * sizeof *bias);
-	uint16_t *to = m->parts;
-	for (int64_t j0 = 0; j0 < n; j0 += side) {
-		for (int64_t i0 = 0; i0 < k; i0 += side, to += block) {
+	for (int64_t j = 0; j < m->nblocks; j++) {
+		const int64_t columns = n - j * side < side ? n - j * side : side;
+		for (int64_t c = 0; c < m->chunks; c++) {
+			const int64_t begin = chunk(m, c) * depth, end = chunk(m, c + 1) * depth, rows = (end < k ? end : k) - begin;
+			const float *from = w + begin * row + j * side * column;
+			int8_t *to = m->tiles + (j * m->kblocks + chunk(m, c)) * right_tiles;
+			float *unit = m->unit + (c * m->nblocks + j) * side;
 			if (column == 1) {
-				right_block(to, w + i0 * row + j0, row, k - i0, n - j0);
+				right_column(to, unit, from, row, rows, columns);
 				continue;
 			}
-			square b;
-			for (int64_t i = i0; i < i0 + side && i < k; i++)
-				for (int64_t j = j0; j < j0 + side && j < n; j++) b[i - i0][j - j0] = w[i * row + j * column];
-			right_block(to, b[0], side, k - i0, n - j0);
+			for (int64_t s = 0; s < columns; s++)
+				for (int64_t r = 0; r < rows; r++) turned[r][s] = from[r * row + s * column];
+			right_column(to, unit, turned[0], side, rows, columns);
 		}
 	}
+	free(turned);
 	return m;
 }
 
 void w2s_matrix_free(w2s_matrix *m) {
 	if (!m) return;
 	free(m->bias);
-	free(m->parts);
+	free(m->unit);
+	free(m->tiles);
 	free(m);
 }
 
 int64_t w2s_matrix_k(const w2s_matrix *m) { return m->k; }
 int64_t w2s_matrix_n(const w2s_matrix *m) { return m->n; }
-size_t w2s_matrix_scratch(void) { return (size_t)high * deep * block * sizeof(uint16_t); }
 
-// get reads a block of y, at most side rows and columns.
-INLINE void get(square to, const float *y, int64_t stride, int64_t rows, int64_t columns) {
-	const __mmask16 a = first(columns), b = first(columns - 16);
-	for (int64_t r = 0; r < side && r < rows; r++) {
-		_mm512_store_ps(to[r], _mm512_maskz_loadu_ps(a, y + r * stride));
-		_mm512_store_ps(to[r] + 16, _mm512_maskz_loadu_ps(b, y + r * stride + 16));
-	}
-}
+// left holds a tile of each digit.
+typedef int8_t left[left_digits][side][depth];
+
+// work is the memory of a product.
+typedef struct {
+	left left[high * deep];
+	float scale[high * side]; // by which rows of x are multiplied
+	float unit[high * side];  // what 1 in digit x2 of them stands for
+} work;
+
+size_t w2s_matrix_scratch(void) { return (sizeof(work) + line - 1) / line * line; }
 
 // gelu is x - x·e/2 for x > 0 and x·e/2 for x < 0, where e = erfc(|x|/√2) = 2^-p(|x|). The polynomial is from gelu.py, which
 // gives the error: 8.3e-8 |x|.
@@ -104,58 +175,130 @@ INLINE __m512 gelu(__m512 x) {
 	return _mm512_sub_ps(_mm512_max_ps(_mm512_setzero_ps(), x), half);
 }
 
-// A result is a block of x·W on its way to y. Its rows are moved while the next block is multiplied: the tile unit and the
+// scale_rows finds by what at most side rows of x, of which there are so many columns in a chunk, are multiplied.
+INLINE void scale_rows(float *scale, float *unit, const float *x, int64_t stride, int64_t rows, int64_t columns) {
+	for (int64_t r = 0; r < side && r < rows; r++) {
+		__m512i most = _mm512_setzero_si512();
+		for (int64_t c = 0; c < columns; c += 16) most = largest(most, _mm512_maskz_loadu_ps(first(columns - c), x + r * stride + c));
+		// e is the largest exponent, 127 for numbers from 1 to 2. Below 2^-97, rows are not made larger still.
+		const uint32_t max = _mm512_reduce_max_epi32(most), least = 30, e = max >> 23 > least ? max >> 23 : least;
+		const union {
+			uint32_t bits;
+			float number;
+		} up = {(283 - e) << 23}, down = {(e - 13) << 23}; // 2^(156-e), 2^(e-140)
+		scale[r] = up.number;
+		unit[r] = max >> 23 == 255 ? __builtin_nanf("") : max == 0 ? 0 : down.number;
+	}
+}
+
+// by_digit are the places of the digits of 16 numbers, all first ones first.
+static const uint8_t by_digit[64] __attribute__((aligned(64))) = {3, 7, 11, 15, 19, 23, 27, 31, 35, 39, 43, 47, 51, 55, 59, 63,
+	2, 6, 10, 14, 18, 22, 26, 30, 34, 38, 42, 46, 50, 54, 58, 62, 1, 5, 9, 13, 17, 21, 25, 29, 33, 37, 41, 45, 49, 53, 57, 61,
+	0, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40, 44, 48, 52, 56, 60};
+
+// left_tiles lays out the beginning of x, at most side rows and depth columns.
+INLINE void left_tiles(left to, const float *x, int64_t stride, int64_t rows, int64_t columns, const float *scale) {
+	for (int64_t r = 0; r < side; r++) {
+		__m512i v[4] = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512()};
+		for (int i = 0; i < 4 && r < rows; i++) {
+			const __m512 f = _mm512_maskz_loadu_ps(first(columns - 16 * i), x + r * stride + 16 * i);
+			const __m512i q = _mm512_cvtps_epi32(_mm512_mul_ps(f, _mm512_set1_ps(scale[r])));
+			v[i] = _mm512_permutexvar_epi8(_mm512_load_si512(by_digit), digits(q));
+		}
+		// A quarter of each belongs to a digit.
+		const __m512i a = _mm512_shuffle_i32x4(v[0], v[1], 0x44), b = _mm512_shuffle_i32x4(v[2], v[3], 0x44);
+		const __m512i c = _mm512_shuffle_i32x4(v[0], v[1], 0xee), d = _mm512_shuffle_i32x4(v[2], v[3], 0xee);
+		_mm512_store_si512(to[0][r], _mm512_shuffle_i32x4(a, b, 0x88));
+		_mm512_store_si512(to[1][r], _mm512_shuffle_i32x4(a, b, 0xdd));
+		_mm512_store_si512(to[2][r], _mm512_shuffle_i32x4(c, d, 0x88));
+		_mm512_store_si512(to[3][r], _mm512_shuffle_i32x4(c, d, 0xdd));
+	}
+}
+
+// ADD_PRODUCTS adds the products of the digits to the sums in registers 0 to 3. Registers 4 to 6 hold W's digits, 7 one of x.
+#define ADD_PRODUCTS(x, w)                        \
+	BARRIER;                                  \
+	_tile_loadd(4, (w), line);                \
+	_tile_loadd(7, (x)[0], line);             \
+	_tile_dpbssd(0, 7, 4);                    \
+	_tile_loadd(5, (w) + tile, line);         \
+	_tile_dpbssd(1, 7, 5);                    \
+	_tile_loadd(6, (w) + 2 * tile, line);     \
+	_tile_dpbssd(2, 7, 6);                    \
+	_tile_loadd(7, (x)[1], line);             \
+	_tile_dpbssd(1, 7, 4);                    \
+	_tile_dpbssd(2, 7, 5);                    \
+	_tile_dpbssd(3, 7, 6);                    \
+	_tile_loadd(7, (x)[2], line);             \
+	_tile_dpbssd(2, 7, 4);                    \
+	_tile_dpbssd(3, 7, 5);                    \
+	_tile_loadd(7, (x)[3], line);             \
+	_tile_dpbssd(3, 7, 4);                    \
+	BARRIER
+
+// A result is a tile of x·W on its way to y. Its rows are moved while the next one is multiplied: the tile unit and the
 // vector units work side by side then.
 typedef struct {
-	square sum;
+	int32_t sum[left_digits][side][side] __attribute__((aligned(64)));
 	float *y;
-	int64_t column, row, rows;
-	int last; // the sum is complete: bias and activation are due
+	const float *row_unit;    // of its rows
+	const float *unit, *bias; // of its columns
+	int64_t columns, row, rows;
+	int first, last; // of the chunks; the first adds the bias, the last applies the activation
 } result;
 
 // move_rows moves up to n rows.
 INLINE void move_rows(const w2s_matrix *m, result *f, int64_t n) {
-	const __m512 c = _mm512_loadu_ps(m->bias + f->column), d = _mm512_loadu_ps(m->bias + f->column + 16);
-	const __mmask16 low = first(m->n - f->column), high = first(m->n - f->column - 16);
+	if (f->row == f->rows) return;
+	const __m512 u = _mm512_loadu_ps(f->unit), b = _mm512_loadu_ps(f->bias);
+	const __mmask16 c = first(f->columns);
 	for (; n > 0 && f->row < f->rows; n--, f->row++) {
-		__m512 a = _mm512_load_ps(f->sum[f->row]), b = _mm512_load_ps(f->sum[f->row] + 16);
-		if (f->last) a = _mm512_add_ps(a, c), b = _mm512_add_ps(b, d);
-		if (f->last && m->gelu) a = gelu(a), b = gelu(b);
-		_mm512_mask_storeu_ps(f->y + f->row * m->n, low, a);
-		_mm512_mask_storeu_ps(f->y + f->row * m->n + 16, high, b);
+		float *y = f->y + f->row * m->n;
+		__m512 v = _mm512_cvtepi32_ps(_mm512_load_si512(f->sum[3][f->row]));
+		v = _mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_load_si512(f->sum[2][f->row])), _mm512_set1_ps(0x1p8), v);
+		v = _mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_load_si512(f->sum[1][f->row])), _mm512_set1_ps(0x1p16), v);
+		v = _mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_load_si512(f->sum[0][f->row])), _mm512_set1_ps(0x1p24), v);
+		v = _mm512_fmadd_ps(v, _mm512_mul_ps(u, _mm512_set1_ps(f->row_unit[f->row])), f->first ? b : _mm512_maskz_loadu_ps(c, y));
+		if (f->last && m->gelu) v = gelu(v);
+		_mm512_mask_storeu_ps(y, c, v);
 	}
 }
 
-// fetch has the cache fetch a share of a block: part i of n.
-INLINE void fetch(const uint16_t *b, int64_t i, int64_t n) {
-	const int64_t lines = block * sizeof *b / line;
-	for (int64_t l = lines * i / n; l < lines * (i + 1) / n; l++) _mm_prefetch((const char *)b + l * line, _MM_HINT_T1);
+// fetch has the cache fetch a share of a block of W: part i of n.
+INLINE void fetch(const int8_t *w, int64_t i, int64_t n) {
+	const int64_t lines = right_tiles / line;
+	for (int64_t l = lines * i / n; l < lines * (i + 1) / n; l++) _mm_prefetch((const char *)w + l * line, _MM_HINT_T1);
 }
 
-// multiply_chunk adds the product of at most high·side rows of x with depth blocks along k, from k0 on, to y.
-TILES static void multiply_chunk(const w2s_matrix *m, const float *x, int64_t rows, float *y, int64_t k0, int64_t depth, uint16_t *left) {
+// multiply_chunk adds the product of at most high·side rows of x with a chunk of W to y.
+TILES static void multiply_chunk(const w2s_matrix *m, const float *x, int64_t rows, float *y, int64_t c, work *at) {
 	result results[2], *now = &results[0], *before = &results[1], *other;
-	before->column = before->row = before->rows = 0;
-	const int64_t count = (rows + side - 1) / side;
-	for (int64_t l = 0; l < depth; l++) left_block(left + l * block, x + (k0 + l) * side, m->k, rows, m->k - (k0 + l) * side);
+	before->row = before->rows = 0;
+	const int64_t k0 = chunk(m, c), blocks = chunk(m, c + 1) - k0, count = (rows + side - 1) / side;
+	const int64_t columns = m->k - k0 * depth < blocks * depth ? m->k - k0 * depth : blocks * depth;
+	x += k0 * depth;
+	scale_rows(at->scale, at->unit, x, m->k, rows, columns);
+	for (int64_t l = 0; l < blocks; l++) left_tiles(at->left[l], x + l * depth, m->k, rows, columns - l * depth, at->scale);
 	for (int64_t j = 0; j < m->nblocks; j++) {
-		for (int64_t i = 0; i < rows; i += side) {
-			const uint16_t *a = left + i / side * depth * block, *b = m->parts + (j * m->kblocks + k0) * block;
-			now->y = y + i * m->n + j * side, now->column = j * side, now->row = 0;
-			now->rows = rows - i < side ? rows - i : side, now->last = k0 + depth == m->kblocks;
+		for (int64_t i = 0; i < count; i++) {
+			const int8_t *w = m->tiles + (j * m->kblocks + k0) * right_tiles;
+			const int64_t row = i * side, next = row + side;
+			now->y = y + row * m->n + j * side, now->row_unit = at->unit + row;
+			now->unit = m->unit + (c * m->nblocks + j) * side, now->bias = m->bias + j * side, now->columns = m->n - j * side;
+			now->row = 0, now->rows = rows - row < side ? rows - row : side, now->first = c == 0, now->last = c + 1 == m->chunks;
+			if (j == 0 && next < rows) scale_rows(at->scale + next, at->unit + next, x + next * m->k, m->k, rows - next, columns);
 			zero_sum();
-			if (k0 > 0) {
-				get(now->sum, now->y, m->n, now->rows, m->n - now->column);
-				load_sum((const float(*)[side])now->sum);
+			for (int64_t l = 0; l < blocks; l++) {
+				ADD_PRODUCTS(at->left[i * blocks + l], w + l * right_tiles);
+				move_rows(m, before, (side + blocks - 1) / blocks);
+				if (count > tall && j + 1 < m->nblocks) fetch(w + (m->kblocks + l) * right_tiles, i, count);
+				if (j == 0 && next < rows) // meanwhile, the next rows of x are laid out
+					left_tiles(at->left[(i + 1) * blocks + l], x + next * m->k + l * depth, m->k, rows - next, columns - l * depth, at->scale + next);
 			}
-			for (int64_t l = 0; l < depth; l++) {
-				ADD_PRODUCT(a + l * block, b + l * block);
-				move_rows(m, before, (side + depth - 1) / depth);
-				if (count > tall && j + 1 < m->nblocks) fetch(b + (m->kblocks + l) * block, i / side, count);
-				if (j == 0 && i + side < rows) // meanwhile, the next rows of x are laid out
-					left_block(left + ((i / side + 1) * depth + l) * block, x + (i + side) * m->k + (k0 + l) * side, m->k, rows - i - side, m->k - (k0 + l) * side);
-			}
-			store_sum(now->sum[0], side);
+			_tile_stored(0, now->sum[0], line);
+			_tile_stored(1, now->sum[1], line);
+			_tile_stored(2, now->sum[2], line);
+			_tile_stored(3, now->sum[3], line);
 			other = before, before = now, now = other;
 		}
 	}
@@ -168,9 +311,7 @@ TILES void w2s_matrix_multiply(const w2s_matrix *m, const float *x, int64_t rows
 	configure();
 	for (int64_t p = 0; p < passes; p++) {
 		const int64_t from = count * p / passes * side, to = count * (p + 1) / passes * side;
-		for (int64_t k0 = 0; k0 < m->kblocks; k0 += deep)
-			multiply_chunk(m, x + from * m->k, (to < rows ? to : rows) - from, y + from * m->n, k0,
-			               m->kblocks - k0 < deep ? m->kblocks - k0 : deep, scratch);
+		for (int64_t c = 0; c < m->chunks; c++) multiply_chunk(m, x + from * m->k, (to < rows ? to : rows) - from, y + from * m->n, c, scratch);
 	}
 	_tile_release();
 }

@@ -1,11 +1,6 @@
-// What products on the tile unit have in common. A product of float32 matrices is made of six products of bfloat16 matrices.
-//
-// A float32 number has 24 significant bits, a bfloat16 number 8: x = x0 + x1 + x2 where x0 is x rounded to bfloat16, x1 is
-// the rest rounded, and x2 what is left then. Of the nine products of the parts of x and w those of x1·w2, x2·w1 and x2·w2
-// are below the last bit of a float32 and are left out; the other six are exact and are added up in float32 by the tile
-// unit. (Henry, Tang, Heinecke: Leveraging the bfloat16 Artificial Intelligence Datatype For Higher-Precision Computations,
-// 2019.) The unit adds up 32 products by themselves before it adds them to the sum, so that this is nearer to the exact one
-// than that of a loop of fused multiply-adds.
+// What the products on the tile unit have in common. Float32 numbers are taken apart for it: the products of the parts are
+// exact, and those that do not count beside the others are left out. Layers use whole numbers (gemm_linux_amd64.c),
+// attention, whose products are often no deeper than 32, bfloat16 numbers (bfloat16.h).
 #ifndef W2S_TILES_H
 #define W2S_TILES_H
 
@@ -15,71 +10,11 @@
 #include <immintrin.h>
 #include <stdint.h>
 
-#define TILES __attribute__((target("amx-tile,amx-bf16,avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")))
+#define TILES __attribute__((target("amx-tile,amx-bf16,amx-int8,avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512bf16")))
 #define INLINE TILES static inline __attribute__((always_inline))
-
-enum {
-	parts = 3,
-	side = 32,            // a block is side x side numbers, in tiles of 16 x 32 on the left and 32 x 16 on the right
-	tile = 512,           // bfloat16 numbers in a tile
-	part = 2 * tile,      // in the two tiles of a part of a block
-	block = parts * part, // in a block
-};
-
-typedef float square[side][side] __attribute__((aligned(64)));
-
-// upper_words are the places of the upper halves of 32 numbers of 32 bits.
-static const uint16_t upper_words[32] __attribute__((aligned(64))) = {1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31,
-	33, 35, 37, 39, 41, 43, 45, 47, 49, 51, 53, 55, 57, 59, 61, 63};
-
-// split takes 32 numbers apart: out[p] holds part p of a in its lower half and that of b in its upper half. A number is
-// rounded to bfloat16 by adding half of its 16 lower bits' range before they are cut off.
-INLINE void split(__m512 a, __m512 b, __m512i out[parts]) {
-	const __m512i half = _mm512_set1_epi32(0x8000), upper = _mm512_set1_epi32(0xffff0000);
-	const __m512i words = _mm512_load_si512(upper_words);
-	for (int p = 0; p < parts; p++) {
-		__m512i c = _mm512_castps_si512(a), d = _mm512_castps_si512(b);
-		if (p + 1 < parts) { // what is left in the end has 8 bits
-			c = _mm512_and_si512(_mm512_add_epi32(c, half), upper);
-			d = _mm512_and_si512(_mm512_add_epi32(d, half), upper);
-			a = _mm512_sub_ps(a, _mm512_castsi512_ps(c));
-			b = _mm512_sub_ps(b, _mm512_castsi512_ps(d));
-		}
-		out[p] = _mm512_permutex2var_epi16(c, words, d);
-	}
-}
 
 // first is a mask of the first n of 16 numbers.
 INLINE __mmask16 first(int64_t n) { return n >= 16 ? 0xffff : n <= 0 ? 0 : (__mmask16)((1u << n) - 1); }
-
-// left_block lays out the beginning of x, at most side rows and columns, as tiles of 16 rows.
-INLINE void left_block(uint16_t *to, const float *x, int64_t stride, int64_t rows, int64_t columns) {
-	const __mmask16 a = first(columns), b = first(columns - 16);
-	for (int r = 0; r < side; r++) {
-		__m512i p[parts] = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512()};
-		if (r < rows) split(_mm512_maskz_loadu_ps(a, x + r * stride), _mm512_maskz_loadu_ps(b, x + r * stride + 16), p);
-		for (int i = 0; i < parts; i++) _mm512_store_si512(to + i * part + r * side, p[i]);
-	}
-}
-
-// right_block lays out the beginning of w, at most side rows and columns, as tiles of 16 columns. The unit wants two numbers
-// that follow each other in a column side by side.
-INLINE void right_block(uint16_t *to, const float *w, int64_t stride, int64_t rows, int64_t columns) {
-	for (int t = 0; t < 2; t++) {
-		const __mmask16 m = first(columns - 16 * t);
-		for (int r = 0; r < 16; r++) {
-			const float *row = w + 2 * r * stride + 16 * t;
-			const __m512 zero = _mm512_setzero_ps();
-			__m512i p[parts];
-			split(2 * r < rows ? _mm512_maskz_loadu_ps(m, row) : zero, 2 * r + 1 < rows ? _mm512_maskz_loadu_ps(m, row + stride) : zero, p);
-			for (int i = 0; i < parts; i++) {
-				const __m512i even = _mm512_cvtepu16_epi32(_mm512_castsi512_si256(p[i]));
-				const __m512i odd = _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(p[i], 1));
-				_mm512_store_si512(to + i * part + t * tile + r * side, _mm512_or_si512(even, _mm512_slli_epi32(odd, 16)));
-			}
-		}
-	}
-}
 
 // configure gives each of the eight tile registers 16 rows of 64 bytes.
 INLINE void configure(void) {
@@ -92,56 +27,17 @@ INLINE void configure(void) {
 	__asm__ volatile("ldtilecfg %0" : : "m"(c));
 }
 
-// Registers 0 to 3 hold a block of a sum; 4 and 5 take one part of a block of the left matrix, 6 and 7 one of the right.
+// BARRIER keeps the compiler from moving what is written in C to the other side of a tile's load: it does not know that this
+// reads memory.
+#define BARRIER __asm__ volatile("" : : : "memory")
 
+// zero_sum clears registers 0 to 3, which hold sums.
 INLINE void zero_sum(void) {
 	_tile_zero(0);
 	_tile_zero(1);
 	_tile_zero(2);
 	_tile_zero(3);
 }
-
-INLINE void load_sum(const square s) {
-	_tile_loadd(0, s[0], sizeof s[0]);
-	_tile_loadd(1, s[0] + 16, sizeof s[0]);
-	_tile_loadd(2, s[16], sizeof s[0]);
-	_tile_loadd(3, s[16] + 16, sizeof s[0]);
-}
-
-// store_sum writes the sum to rows of s that are stride numbers apart.
-INLINE void store_sum(float *s, int64_t stride) {
-	_tile_stored(0, s, stride * sizeof *s);
-	_tile_stored(1, s + 16, stride * sizeof *s);
-	_tile_stored(2, s + 16 * stride, stride * sizeof *s);
-	_tile_stored(3, s + 16 * stride + 16, stride * sizeof *s);
-}
-
-// left_part and right_part load one part of a block and multiply it by what is loaded of the other matrix.
-#define LEFT_PART(a, p)                           \
-	_tile_loadd(4, (a) + (p)*part, 64);           \
-	_tile_dpbf16ps(0, 4, 6);                      \
-	_tile_dpbf16ps(1, 4, 7);                      \
-	_tile_loadd(5, (a) + (p)*part + tile, 64);    \
-	_tile_dpbf16ps(2, 5, 6);                      \
-	_tile_dpbf16ps(3, 5, 7)
-#define RIGHT_PART(b, p)                          \
-	_tile_loadd(6, (b) + (p)*part, 64);           \
-	_tile_dpbf16ps(0, 4, 6);                      \
-	_tile_dpbf16ps(2, 5, 6);                      \
-	_tile_loadd(7, (b) + (p)*part + tile, 64);    \
-	_tile_dpbf16ps(1, 4, 7);                      \
-	_tile_dpbf16ps(3, 5, 7)
-
-// ADD_PRODUCT adds the product of two blocks to the sum. In this order each part is loaded once, but for one.
-#define ADD_PRODUCT(a, b)                         \
-	_tile_loadd(6, (b) + 2 * part, 64);           \
-	_tile_loadd(7, (b) + 2 * part + tile, 64);    \
-	LEFT_PART(a, 0);                              \
-	RIGHT_PART(b, 1);                             \
-	RIGHT_PART(b, 0);                             \
-	LEFT_PART(a, 2);                              \
-	LEFT_PART(a, 1);                              \
-	RIGHT_PART(b, 1)
 
 // power is 2^y, to 2e-9 and the rounding of its polynomial on [-1/2, 1/2], which is from gelu.py.
 INLINE __m512 power(__m512 y) {

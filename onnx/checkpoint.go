@@ -88,7 +88,15 @@ func readCheckpoint(dir string, o Options) (*Checkpoint, error) {
 	}
 	c := &Checkpoint{Dir: dir, Model: model, Tokenizer: filepath.Join(dir, "tokenizer.json"), Description: files.w2s}
 	if _, err := os.Stat(c.Tokenizer); err != nil {
-		return nil, fmt.Errorf("no tokenizer.json (save it with the tokenizer's save_pretrained): %w", err)
+		// An export may have put all its files beside the model.
+		beside := filepath.Dir(model)
+		c.Tokenizer = filepath.Join(beside, "tokenizer.json")
+		if _, other := os.Stat(c.Tokenizer); other != nil {
+			return nil, fmt.Errorf("no tokenizer.json (save it with the tokenizer's save_pretrained): %w", err)
+		}
+		if err := files.complete(dir, beside); err != nil {
+			return nil, err
+		}
 	}
 	f, err := onnxproto.Open(model)
 	if err != nil {

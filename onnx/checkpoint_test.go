@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -418,5 +419,42 @@ func TestKey(t *testing.T) {
 	}
 	if _, err := c.key(ctx, "1", CPU, nil, ""); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
+	}
+}
+
+// TestFilesBesideModel reads a checkpoint whose export put everything into the folder of the model.
+func TestFilesBesideModel(t *testing.T) {
+	dir := copyFixture(t, "gpt2-tiny")
+	want, err := ReadCheckpoint(dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "onnx"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"model.onnx", "tokenizer.json", "tokenizer_config.json", "config.json"} {
+		if err := os.Rename(filepath.Join(dir, name), filepath.Join(dir, "onnx", name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := ReadCheckpoint(dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want.Name = got.Name // of the folder
+	if got.Tokenizer != filepath.Join(dir, "onnx", "tokenizer.json") || !reflect.DeepEqual(got.Description, want.Description) || got.pad != want.pad {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	for _, name := range []string{"tokenizer_config.json", "config.json"} { // what is above comes first, and broken files are faults
+		write(t, dir, name, "{")
+		if _, err := ReadCheckpoint(dir, Options{}); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("a broken %s above: %v", name, err)
+		}
+		remove(t, dir, name)
+		write(t, dir, "onnx/"+name, "{")
+		if _, err := ReadCheckpoint(dir, Options{}); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("a broken %s beside the model: %v", name, err)
+		}
+		write(t, dir, "onnx/"+name, "{}")
 	}
 }

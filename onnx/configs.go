@@ -48,18 +48,35 @@ type tokenizerConfig struct {
 func readConfigs(dir string) (*configs, error) {
 	c := &configs{}
 	var errs []error
-	for _, f := range []struct {
-		name string
-		into any
-	}{
-		{"w2s.json", &c.w2s}, {"w2s.json", &c.w2sSet}, {"config.json", &c.model}, {"tokenizer_config.json", &c.tokens},
-	} {
+	for _, f := range append(c.exported(), configFile{"w2s.json", &c.w2s}, configFile{"w2s.json", &c.w2sSet}) {
 		errs = append(errs, readConfig(filepath.Join(dir, f.name), f.into))
 	}
 	if errors.Join(errs...) == nil && c.w2sSet != nil {
 		errs = append(errs, c.checkDescription())
 	}
 	return c, errors.Join(append(errs, c.sentence.read(dir))...)
+}
+
+// A configFile is one of the files and where it is read to.
+type configFile struct {
+	name string
+	into any
+}
+
+// exported are those that are exported together with a model.
+func (c *configs) exported() []configFile {
+	return []configFile{{"config.json", &c.model}, {"tokenizer_config.json", &c.tokens}}
+}
+
+// complete reads from another folder what was exported and is not in dir.
+func (c *configs) complete(dir, other string) error {
+	var errs []error
+	for _, f := range c.exported() {
+		if _, err := os.Stat(filepath.Join(dir, f.name)); errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, readConfig(filepath.Join(other, f.name), f.into))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // checkDescription refuses what w2s.json must not say. A misspelt field would otherwise be passed over in silence.

@@ -73,7 +73,7 @@ Runtime's own kernels, as with --runtime-only.`,
 		Example: `  w2s bench encode
   w2s bench encode --model ./my-checkpoint --file lines.txt --rounds 5
   w2s bench encode --runtime-only            without the processor's tile unit
-  w2s bench encode --model all-MiniLM-L6-v2 --model all-MiniLM-L6-v2-q --threads 1 --json`,
+  w2s bench encode --model all-MiniLM-L6-v2 --model all-MiniLM-L6-v2-int8 --threads 1 --json`,
 		RunE: a.closing(func(ctx context.Context, _ []string) error {
 			if rounds < 1 || limit < 1 {
 				return usagef("--rounds %d, --limit %d: want 1 or more", rounds, limit)

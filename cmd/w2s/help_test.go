@@ -134,3 +134,23 @@ func TestCommandPage(t *testing.T) {
 	}
 	t.Fatal("docs/cli.md has lines too many at its end (-update writes it anew)")
 }
+
+// Faults of what the user set, on the command line or in the environment, end with code 2, others with 1.
+func TestExitCodes(t *testing.T) {
+	for _, test := range []struct {
+		endpoint string
+		args     []string
+		want     int
+	}{
+		{"", []string{"--version"}, exitGood},
+		{"", []string{"run", "--sedes", "3"}, exitUsage},
+		{"hub.test", []string{"models", "pull", "hf:org/name"}, exitUsage}, // without https://
+		{"http://127.0.0.1:1", []string{"models", "pull", "hf:org/name", "--offline"}, exitFailed},
+	} {
+		t.Setenv("HF_ENDPOINT", test.endpoint)
+		var out, errOut bytes.Buffer
+		if code := run(t.Context(), &out, &errOut, append(test.args, "--cache", t.TempDir())); code != test.want {
+			t.Errorf("HF_ENDPOINT=%s w2s %q: exit code %d, want %d: %s", test.endpoint, test.args, code, test.want, errOut.String())
+		}
+	}
+}

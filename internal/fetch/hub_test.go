@@ -50,6 +50,7 @@ type fakeHub struct {
 	stall      bool              // the storage sends a bit and then nothing
 	evilName   string            // a file name that the listing holds besides
 	renamed    string            // old name of the repository, redirected to the new one
+	onRequest  func(path string) // is told of each, before it is answered
 }
 
 const (
@@ -122,6 +123,9 @@ func (f *fakeHub) note(r *http.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.requests = append(f.requests, strings.TrimSpace(r.Method+" "+r.URL.Path+" "+r.Header.Get("Range")))
+	if f.onRequest != nil {
+		f.onRequest(r.URL.Path)
+	}
 }
 
 // count returns how many requests held the text.
@@ -130,6 +134,18 @@ func (f *fakeHub) count(text string) (n int) {
 	defer f.mu.Unlock()
 	for _, r := range f.requests {
 		if strings.Contains(r, text) {
+			n++
+		}
+	}
+	return n
+}
+
+// answered returns how many requests were this one.
+func (f *fakeHub) answered(request string) (n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, r := range f.requests {
+		if r == request {
 			n++
 		}
 	}
@@ -770,17 +786,56 @@ func TestHubKeepsFinished(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.checkModel(t, dir, "onnx/model.onnx", "onnx/model.onnx_data")
-	model := 0
-	for _, r := range f.requests {
-		if r == "GET /onnx/model.onnx" {
-			model++
-		}
-	}
-	if before == 0 || model != 1 {
+	if model := f.answered("GET /onnx/model.onnx"); before == 0 || model != 1 {
 		t.Errorf("the model was fetched %d times: %q", model, f.requests)
 	}
 	if left, _ := filepath.Glob(filepath.Join(c.Dir, ".parts", "*")); len(left) != 0 {
 		t.Errorf("left behind: %q", left)
+	}
+}
+
+// TestHubRefusedWeights has models keep their weights where no file may come from.
+func TestHubRefusedWeights(t *testing.T) {
+	for name, want := range map[string]string{"../outside": "outside the model's folder", ".hidden": `".hidden", a name that is not taken`,
+		"w2s.json": `"w2s.json", and w2s writes one of that name`} {
+		f, c := newFakeHub(t), testCache(t)
+		delete(f.files, "onnx/model.onnx")
+		plain := strings.ReplaceAll(name, "../", "up_") // of the same length: those in the model stay right
+		f.files["model.onnx"] = strings.Replace(testModel(t, plain), plain, name, 1)
+		if !strings.HasPrefix(name, "../") { // such a name is refused in a listing already
+			f.files[name] = "weights"
+		}
+		if dir, err := pull(c, f.client(nil), "hf:org/name", false); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %q, %v", name, dir, err)
+		}
+	}
+}
+
+// TestHubKeepsFinishedWhenCancelled ends a pull in its second file: the next run fetches only what is not there.
+func TestHubKeepsFinishedWhenCancelled(t *testing.T) {
+	f, c := newFakeHub(t), testCache(t)
+	ref, err := ParseHubRef("hf:org/name")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	f.onRequest = func(path string) {
+		if strings.HasSuffix(path, "/tokenizer.json") {
+			cancel()
+		}
+	}
+	if _, err := c.HubModel(ctx, f.client(nil), ref, false, describeTest); !errors.Is(err, context.Canceled) {
+		t.Fatalf("cancelled: %v", err)
+	}
+	f.onRequest = nil
+	dir, err := pull(c, f.client(nil), "hf:org/name", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.checkModel(t, dir, "onnx/model.onnx", "onnx/model.onnx_data")
+	if n := f.answered("GET /onnx/model.onnx"); n != 1 {
+		t.Errorf("the model was fetched %d times: %q", n, f.requests)
 	}
 }
 

@@ -134,10 +134,12 @@ func (c *Cache) hubFetch(ctx context.Context, h *Hub, q hubRequest, l hubListing
 		if err != nil {
 			return err
 		}
-		taken := map[string]bool{}
 		for _, t := range texts {
-			taken[t.Name] = true
+			if i := slices.IndexFunc(more, func(p pickedFile) bool { return p.As == t.Name }); i >= 0 {
+				return fmt.Errorf("fetch: %s: the model needs the repository's file %q, and w2s writes one of that name (its owner must save it with another)", q.ref, more[i].Path)
+			}
 		}
+		taken := map[string]bool{}
 		for _, s := range staged {
 			taken[s.As] = true
 		}

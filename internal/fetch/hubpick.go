@@ -60,7 +60,8 @@ func pickWeights(ref HubRef, l hubListing, model stagedFile) ([]pickedFile, erro
 		f, ok := l.find(where)
 		switch {
 		case !filepath.IsLocal(filepath.FromSlash(name)), strings.HasPrefix(path.Base(where), "."):
-			return nil, fmt.Errorf("fetch: %s: %s keeps weights in %q, which is no file of its folder: refused", ref, model.Path, name)
+			return nil, fmt.Errorf("fetch: %s: %s keeps weights in %q, a name that is not taken from a repository (its owner must save it with another)",
+				ref, model.Path, name)
 		case !ok:
 			return nil, fmt.Errorf("fetch: %s: %s keeps weights in %q, which the repository does not hold (its owner must add the file; it holds %s)",
 				ref, model.Path, name, l.names(nil))

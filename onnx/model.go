@@ -103,8 +103,9 @@ type plan struct {
 	rows, cols int
 	// single says that a text must be run alone: a scale is computed over the whole batch.
 	single bool
-	// rounds says that the model rounds its states to 8 bits, so that the last bits before decide over much larger ones behind.
-	rounds bool
+	// delicate says that the last bits of a layer may make more than 1e-5 of a vector: the model rounds its states to 8 bits,
+	// or reads from left to right, as models do whose states grow into the hundreds.
+	delicate bool
 }
 
 // maxWidth bounds the vectors: no language model comes near, a hostile file may.
@@ -137,8 +138,9 @@ func planModel(f *onnxproto.File, output string, causal bool) (*plan, error) {
 	for _, op := range batchScaled {
 		p.single = p.single || f.Ops[op] > 0
 	}
-	p.rounds = p.single || f.Ops["QuantizeLinear"] > 0
-	if err := p.choose(f, output, causal || p.has(pastState)); err != nil {
+	causal = causal || p.has(pastState)
+	p.delicate = causal || p.single || f.Ops["QuantizeLinear"] > 0
+	if err := p.choose(f, output, causal); err != nil {
 		return nil, err
 	}
 	for _, v := range f.Outputs {

@@ -27,7 +27,8 @@ type Options struct {
 	BatchTokens int // tokens in one batch; 0 means DefaultBatchTokens
 	// RuntimeOnly leaves everything to ONNX Runtime's own kernels. Otherwise layers and attention run on the tile unit of
 	// processors that have one (AMX), two to three times as fast and no less exact. Of a vector it changes the last bits, as
-	// another processor would; models that round their states to 8 bits are left to the runtime, since they make more of them.
+	// another processor would. Models that read from left to right and those that round their states to 8 bits make more of
+	// last bits, and are always the runtime's.
 	RuntimeOnly bool
 }
 

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -41,8 +42,8 @@ func TestTiles(t *testing.T) {
 		}
 		if tiles.loading.session.ops != nil {
 			on++
-			if strings.Contains(dir, "int8") {
-				t.Errorf("%s: last bits would decide how states are rounded", dir)
+			if regexp.MustCompile("int8|gpt2|llama|qwen|gemma").MatchString(dir) {
+				t.Errorf("%s: last bits weigh too much there", dir)
 			}
 		}
 		for i := range want {

@@ -149,7 +149,7 @@ func (a *app) examineRuntime(ctx context.Context, c *catalog.Catalog, r *finding
 // examineTiles says whether encoding is as fast as it can be; without a tile unit nothing is amiss.
 func examineTiles(available bool, r *findings) {
 	if available {
-		r.good("tile unit (AMX)", "available, computes layers and attention (--runtime-only leaves it out)")
+		r.good("tile unit (AMX)", "available, computes layers and attention of float32 encoders (--runtime-only leaves it out)")
 		return
 	}
 	r.missing("tile unit (AMX)", "not available, ONNX Runtime's own kernels compute everything", "")

@@ -54,7 +54,11 @@ func Open(ctx context.Context, rt *Runtime, dir string, o Options) (*Encoder, er
 	}
 	e := &Encoder{checkpoint: c, options: o, runtime: rt, dims: c.Width}
 	e.options.Provider, _ = checkProvider(o.Provider) // checked by ReadCheckpoint
-	if e.key, err = c.key(ctx, rt.Version(), e.options.Provider, o.Settings, o.DigestFile); err != nil {
+	kernels := e.options.Provider
+	if o.RuntimeOnly { // whoever asks for its vectors must not get others from a cache
+		kernels += ", runtime only"
+	}
+	if e.key, err = c.key(ctx, rt.Version(), kernels, o.Settings, o.DigestFile); err != nil {
 		return nil, fmt.Errorf("onnx: checkpoint %s: %w", dir, err)
 	}
 	if e.dims > 0 {

@@ -139,7 +139,7 @@ func planModel(f *onnxproto.File, output string, causal bool) (*plan, error) {
 		p.single = p.single || f.Ops[op] > 0
 	}
 	causal = causal || p.has(pastState)
-	p.delicate = causal || p.single || f.Ops["QuantizeLinear"] > 0
+	p.delicate = causal || p.single || f.Ops["QuantizeLinear"]+f.Ops["com.microsoft:QuantizeLinear"] > 0
 	if err := p.choose(f, output, causal); err != nil {
 		return nil, err
 	}

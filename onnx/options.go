@@ -22,14 +22,15 @@ type Options struct {
 	// DigestFile remembers the digests of model files between runs; "" reads the whole model each time it is opened.
 	DigestFile string
 
-	// These change the speed, never a vector.
-	Threads     int // threads that compute; 0 means one a core
-	BatchTokens int // tokens in one batch; 0 means DefaultBatchTokens
 	// RuntimeOnly leaves everything to ONNX Runtime's own kernels. Otherwise layers and attention run on the tile unit of
 	// processors that have one (AMX), two to three times as fast and no less exact. Of a vector it changes the last bits, as
 	// another processor would. Models that read from left to right and those that round their states to 8 bits make more of
 	// last bits, and are always the runtime's.
 	RuntimeOnly bool
+
+	// These change the speed, never a vector.
+	Threads     int // threads that compute; 0 means one a core
+	BatchTokens int // tokens in one batch; 0 means DefaultBatchTokens
 }
 
 // DefaultBatchTokens is small because a batch whose activations stay in the cache of a core runs fastest.

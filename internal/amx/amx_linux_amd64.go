@@ -15,7 +15,7 @@ import (
 // Available says whether this process may use the tile unit.
 var Available = sync.OnceValue(func() bool { return C.w2s_amx_enable() == 1 })
 
-// A Matrix is the constant side of products, laid out for the tile unit in 3 bytes a number.
+// A Matrix is the constant side of products, laid out for the tile unit in 4 bytes a number.
 type Matrix struct{ m *C.w2s_matrix }
 
 // NewMatrix lays out a layer's matrix.

@@ -1,13 +1,13 @@
 // Layers: a product with a constant matrix, and what usually follows it.
 //
 // x and W become whole numbers, which the tile unit multiplies without an error. Of 768 numbers along k at a time, those of a
-// row of x are multiplied by the power of two that makes the largest a number of 30 bits, and rounded: numbers down to 1/64 of
-// the largest keep all their bits. Those of a column of W are multiplied by what makes the largest one of 23 bits. With
-// digits of 8 bits, from -128 to 127, x = x0·2^24 + x1·2^16 + x2·2^8 + x3 and W = w0·2^16 + w1·2^8 + w2. The sums of
-// x0·w0, of x0·w1 + x1·w0, of x0·w2 + x1·w1 + x2·w0 and of x1·w2 + x2·w1 + x3·w0 are exact too; the other products are
-// 2^30 times smaller than max|x|·max|W| or less, and are left out. (Ootomo, Ozaki, Yokota: DGEMM on Integer Matrix
-// Multiplication Unit, 2024.) These are nine products of 64 numbers, where bfloat16 parts would take twelve, and W takes
-// 3 bytes a number, not 6. The error is a share of max|x|·max|W|, and as a rule less than a loop of fused multiply-adds has.
+// row of x and those of a column of W are multiplied by the power of two that makes the largest a number of 30 bits, and
+// rounded: numbers down to 1/64 of the largest keep all their bits. They have four digits of 8 bits, from -128 to 127:
+// x = x0·2^24 + x1·2^16 + x2·2^8 + x3, and W likewise. Of the products of digits those of one order of magnitude, xi·wj with the
+// same i + j, are added up without an error too; the ten with i + j < 4 are computed, and the others left out. (Ootomo, Ozaki,
+// Yokota: DGEMM on Integer Matrix Multiplication Unit, 2024.) Ten products of 64 numbers stand against twelve with bfloat16
+// parts, and W takes 4 bytes a number, not 6. The result is nearer to the exact one than that of a loop of fused
+// multiply-adds, unless what counts in a row or column is over a hundred times smaller than what is largest there.
 #include "amx.h"
 #include "tiles.h"
 
@@ -24,9 +24,8 @@ enum {
 	side = 16,        // rows of a tile on the left, columns of one on the right
 	depth = 64,       // numbers along k in a tile
 	tile = 1024,      // bytes
-	left_digits = 4,  // of numbers of x; there are as many sums
-	right_digits = 3, // of numbers of W
-	right_tiles = right_digits * tile,
+	orders = 4,       // digits of a number, and sums of products of one order of magnitude
+	right_tiles = orders * tile,
 	deep = 12, // most tiles along k that are multiplied at a time: those of W for 16 columns stay in the first cache
 	high = 16, // most tiles of rows of x that are laid out at a time: less than half of a core's second cache
 	tall = 5,  // from so many on, the cache fetches the next part of W meanwhile; with fewer, it has no time left
@@ -37,8 +36,8 @@ struct w2s_matrix {
 	int64_t k, n, kblocks, nblocks, chunks; // a block is a tile, a chunk at most deep of them along k
 	int gelu;
 	float *bias;   // [nblocks * side]
-	float *unit;   // [chunks][nblocks * side]: what 1 in a last digit stands for
-	int8_t *tiles; // [nblocks][kblocks][right_digits][depth / 4][side][4]
+	float *unit;   // [chunks][nblocks * side]: what 1 in w0 stands for, but for a constant
+	int8_t *tiles; // [nblocks][kblocks][orders][depth / 4][side][4]
 };
 
 int w2s_amx_enable(void) {
@@ -70,16 +69,21 @@ INLINE __m512i largest(__m512i most, __m512 x) {
 	return _mm512_max_epi32(most, _mm512_and_si512(_mm512_castps_si512(x), _mm512_set1_epi32(0x7fffffff)));
 }
 
-// right_column lays out a chunk of at most side columns of W, and finds their units.
+// Rows and columns whose largest number has the exponent e, 127 for numbers from 1 to 2, are multiplied by 2^(156-e); below
+// 2^-97 they are not made larger still. Of the 2^(e-132) that 1 in x0 or w0 stands for then, the unit of a row has 2^5 more
+// and that of a column as much less, so that neither of them overflows nor what they are multiplied by.
+enum { least = 30, infinite = 255, scale_bits = 283, column_bits = 10 };
+
+// right_column lays out a chunk of at most side columns of W, and finds their units. A column with a number that is not finite
+// has the unit NaN.
 INLINE void right_column(int8_t *to, float *unit, const float *w, int64_t stride, int64_t rows, int64_t columns) {
 	const __mmask16 c = first(columns);
 	__m512i most = _mm512_setzero_si512();
 	for (int64_t i = 0; i < rows; i++) most = largest(most, _mm512_maskz_loadu_ps(c, w + i * stride));
-	// Numbers below 2^-97 are taken for 0, and a column with one that is not finite is NaN.
-	const __m512 max = _mm512_castsi512_ps(most), top = _mm512_set1_ps(0x7f7f7e); // digits are up to 127; rounding may add 1
-	const __mmask16 some = _mm512_cmp_ps_mask(max, _mm512_set1_ps(0x1p-97f), _CMP_GE_OQ);
-	const __mmask16 finite = _mm512_cmp_ps_mask(max, _mm512_set1_ps(__builtin_inff()), _CMP_LT_OQ);
-	const __m512 scale = _mm512_maskz_div_ps(some & finite, top, max), u = _mm512_maskz_div_ps(some, _mm512_set1_ps(1), scale);
+	const __m512i e = _mm512_max_epi32(_mm512_srli_epi32(most, 23), _mm512_set1_epi32(least));
+	const __m512 scale = _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_sub_epi32(_mm512_set1_epi32(scale_bits), e), 23));
+	const __mmask16 finite = _mm512_cmpneq_epi32_mask(e, _mm512_set1_epi32(infinite));
+	const __m512 u = _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_sub_epi32(e, _mm512_set1_epi32(column_bits)), 23));
 	_mm512_storeu_ps(unit, _mm512_mask_mov_ps(_mm512_set1_ps(__builtin_nanf("")), finite, u));
 	for (int64_t i = 0; i < rows; i += 4) {
 		__m512i q[4];
@@ -88,10 +92,10 @@ INLINE void right_column(int8_t *to, float *unit, const float *w, int64_t stride
 			q[r] = digits(_mm512_cvtps_epi32(_mm512_mul_ps(v, scale)));
 		}
 		int8_t *at = to + i / depth * right_tiles + i % depth * side;
-		for (int d = 0; d < right_digits; d++) {
+		for (int d = 0; d < orders; d++) {
 			__m512i v = _mm512_setzero_si512(); // four numbers that follow each other in a column, side by side
 			for (int r = 0; r < 4; r++) {
-				const __m512i digit = _mm512_and_si512(_mm512_srli_epi32(q[r], 8 * (right_digits - 1 - d)), _mm512_set1_epi32(0xff));
+				const __m512i digit = _mm512_and_si512(_mm512_srli_epi32(q[r], 8 * (orders - 1 - d)), _mm512_set1_epi32(0xff));
 				v = _mm512_or_si512(v, _mm512_slli_epi32(digit, 8 * r));
 			}
 			_mm512_store_si512(at + d * tile, v);
@@ -105,8 +109,8 @@ TILES w2s_matrix *w2s_matrix_new(int64_t k, int64_t n, const float *w, int64_t r
 	m->k = k, m->n = n, m->kblocks = (k + depth - 1) / depth, m->nblocks = (n + side - 1) / side, m->gelu = gelu;
 	m->chunks = (m->kblocks + deep - 1) / deep;
 	// A large matrix lies in large pages, as far as it fills them.
-	const size_t bytes = (size_t)m->kblocks * m->nblocks * right_tiles, large = 2 << 20;
-	m->tiles = aligned_alloc(bytes < large ? line : large, bytes);
+	const size_t bytes = (size_t)m->kblocks * m->nblocks * right_tiles, large = 2 << 20, align = bytes < large ? line : large;
+	m->tiles = aligned_alloc(align, (bytes + align - 1) / align * align);
 	if (m->tiles && bytes >= large) madvise(m->tiles, bytes, MADV_HUGEPAGE);
 	m->bias = calloc(m->nblocks * side, sizeof *m->bias);
 	m->unit = calloc(m->chunks * m->nblocks * side, sizeof *m->unit);
@@ -150,13 +154,13 @@ int64_t w2s_matrix_k(const w2s_matrix *m) { return m->k; }
 int64_t w2s_matrix_n(const w2s_matrix *m) { return m->n; }
 
 // left holds a tile of each digit.
-typedef int8_t left[left_digits][side][depth];
+typedef int8_t left[orders][side][depth];
 
 // work is the memory of a product.
 typedef struct {
 	left left[high * deep];
 	float scale[high * side]; // by which rows of x are multiplied
-	float unit[high * side];  // what 1 in digit x2 of them stands for
+	float unit[high * side];  // what 1 in x0 stands for, but for a constant
 } work;
 
 size_t w2s_matrix_scratch(void) { return (sizeof(work) + line - 1) / line * line; }
@@ -180,14 +184,13 @@ INLINE void scale_rows(float *scale, float *unit, const float *x, int64_t stride
 	for (int64_t r = 0; r < side && r < rows; r++) {
 		__m512i most = _mm512_setzero_si512();
 		for (int64_t c = 0; c < columns; c += 16) most = largest(most, _mm512_maskz_loadu_ps(first(columns - c), x + r * stride + c));
-		// e is the largest exponent, 127 for numbers from 1 to 2. Below 2^-97, rows are not made larger still.
-		const uint32_t max = _mm512_reduce_max_epi32(most), least = 30, e = max >> 23 > least ? max >> 23 : least;
+		const uint32_t max = (uint32_t)_mm512_reduce_max_epi32(most) >> 23, e = max > least ? max : least;
 		const union {
 			uint32_t bits;
 			float number;
-		} up = {(283 - e) << 23}, down = {(e - 13) << 23}; // 2^(156-e), 2^(e-140)
-		scale[r] = up.number;
-		unit[r] = max >> 23 == 255 ? __builtin_nanf("") : max == 0 ? 0 : down.number;
+		} by = {(scale_bits - e) << 23}, u = {e << 23};
+		scale[r] = by.number;
+		unit[r] = e == infinite ? __builtin_nanf("") : u.number;
 	}
 }
 
@@ -218,8 +221,10 @@ INLINE void left_tiles(left to, const float *x, int64_t stride, int64_t rows, in
 // ADD_PRODUCTS adds the products of the digits to the sums in registers 0 to 3. Registers 4 to 6 hold W's digits, 7 one of x.
 #define ADD_PRODUCTS(x, w)                        \
 	BARRIER;                                  \
-	_tile_loadd(4, (w), line);                \
 	_tile_loadd(7, (x)[0], line);             \
+	_tile_loadd(6, (w) + 3 * tile, line);     \
+	_tile_dpbssd(3, 7, 6);                    \
+	_tile_loadd(4, (w), line);                \
 	_tile_dpbssd(0, 7, 4);                    \
 	_tile_loadd(5, (w) + tile, line);         \
 	_tile_dpbssd(1, 7, 5);                    \
@@ -239,7 +244,7 @@ INLINE void left_tiles(left to, const float *x, int64_t stride, int64_t rows, in
 // A result is a tile of x·W on its way to y. Its rows are moved while the next one is multiplied: the tile unit and the
 // vector units work side by side then.
 typedef struct {
-	int32_t sum[left_digits][side][side] __attribute__((aligned(64)));
+	int32_t sum[orders][side][side] __attribute__((aligned(64)));
 	float *y;
 	const float *row_unit;    // of its rows
 	const float *unit, *bias; // of its columns
@@ -255,10 +260,9 @@ INLINE void move_rows(const w2s_matrix *m, result *f, int64_t n) {
 	for (; n > 0 && f->row < f->rows; n--, f->row++) {
 		float *y = f->y + f->row * m->n;
 		__m512 v = _mm512_cvtepi32_ps(_mm512_load_si512(f->sum[3][f->row]));
-		v = _mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_load_si512(f->sum[2][f->row])), _mm512_set1_ps(0x1p8), v);
-		v = _mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_load_si512(f->sum[1][f->row])), _mm512_set1_ps(0x1p16), v);
-		v = _mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_load_si512(f->sum[0][f->row])), _mm512_set1_ps(0x1p24), v);
-		v = _mm512_fmadd_ps(v, _mm512_mul_ps(u, _mm512_set1_ps(f->row_unit[f->row])), f->first ? b : _mm512_maskz_loadu_ps(c, y));
+		for (int d = orders - 2; d >= 0; d--)
+			v = _mm512_fmadd_ps(v, _mm512_set1_ps(0x1p-8), _mm512_cvtepi32_ps(_mm512_load_si512(f->sum[d][f->row])));
+		v = _mm512_fmadd_ps(_mm512_mul_ps(v, u), _mm512_set1_ps(f->row_unit[f->row]), f->first ? b : _mm512_maskz_loadu_ps(c, y));
 		if (f->last && m->gelu) v = gelu(v);
 		_mm512_mask_storeu_ps(y, c, v);
 	}

@@ -97,7 +97,7 @@ Runtime's own kernels, as with --runtime-only.`,
 		}),
 	}
 	fs := c.Flags()
-	fs.StringArrayVar(&models, "model", []string{defaultStrong}, "`checkpoint`: a name (w2s models list), hf:ORG/NAME, a folder, or FOLDER#MODEL for one of its ONNX files (repeatable)")
+	fs.StringArrayVar(&models, "model", []string{defaultStrong}, "`checkpoint`: "+checkpointForms+" (repeatable)")
 	fs.StringVar(&task, "task", defaultTasks[0], "texts of this `task`")
 	fs.StringVar(&file, "file", "", "texts of this `file`, one a line (also packed, .gz), instead of a task's")
 	fs.IntVar(&limit, "limit", 1000, "texts to take, evenly over all of them")

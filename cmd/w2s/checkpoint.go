@@ -51,6 +51,9 @@ func (a *app) model(ctx context.Context, name string) (harness.Model, error) {
 	}, nil
 }
 
+// checkpointForms says in the help of flags how a checkpoint is named.
+const checkpointForms = "a name (w2s models list), hf:ORG/NAME, a folder, or FOLDER#MODEL for one of its ONNX files"
+
 // options are those of the global flags, for a file of a checkpoint's folder.
 func (a *app) options(file, cache string) onnx.Options {
 	return onnx.Options{

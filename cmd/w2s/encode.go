@@ -68,7 +68,7 @@ with a task for each shard, or the manifest of an Indexed Job, is printed
 	}
 	fs := c.Flags()
 	fs.StringArrayVar(&f.tasks, "task", defaultTasks, "`task` by name, or a file with text and label (repeatable)")
-	fs.StringArrayVar(&f.models, "model", []string{defaultWeak, defaultStrong}, "`checkpoint`: a name (w2s models list), hf:ORG/NAME, a folder, or FOLDER#MODEL for one of its ONNX files (repeatable)")
+	fs.StringArrayVar(&f.models, "model", []string{defaultWeak, defaultStrong}, "`checkpoint`: "+checkpointForms+" (repeatable)")
 	fs.IntVar(&f.train, "train", 0, "training examples of the run, both halves together (default: 2000, or all there are)")
 	fs.IntVar(&f.test, "test", 0, "test examples of the run (default: 800, or a quarter of small data)")
 	fs.IntVar(&f.seeds, "seeds", 3, "seeds of the run; they cut the same texts in other ways")

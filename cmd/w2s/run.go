@@ -178,7 +178,7 @@ Every text is encoded once for each checkpoint; a rerun uses the cache.`,
 		}
 		return a.experiment(ctx, &f, func(env harness.Env) (*harness.Result, error) { return harness.Run(ctx, cfg, env) })
 	})
-	c.Flags().StringVar(&weak, "weak", defaultWeak, "weak supervisor's `checkpoint`: a name (w2s models list), hf:ORG/NAME, a folder, or FOLDER#MODEL for one of its ONNX files")
+	c.Flags().StringVar(&weak, "weak", defaultWeak, "weak supervisor's `checkpoint`: "+checkpointForms)
 	c.Flags().StringVar(&strong, "strong", defaultStrong, "strong student's `checkpoint`")
 	f.register(c.Flags(), "w2s-results/run.json")
 	return c

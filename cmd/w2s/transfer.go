@@ -43,7 +43,7 @@ that share a text with what another task trains on are left out, with a warning.
 			return matrices, table.Transfer(matrices), err
 		})
 	})
-	c.Flags().StringVar(&weak, "weak", "wordllama-64", "weak supervisor's `checkpoint`: a name (w2s models list), hf:ORG/NAME, a folder, or FOLDER#MODEL for one of its ONNX files")
+	c.Flags().StringVar(&weak, "weak", "wordllama-64", "weak supervisor's `checkpoint`: "+checkpointForms)
 	c.Flags().StringVar(&strong, "strong", defaultStrong, "strong student's `checkpoint`")
 	f.register(c.Flags(), "w2s-results/transfer.json")
 	setDefaults(c.Flags(), map[string]string{"task": "movies-pairs,tweets-pairs,amazon-pairs,editorials-pairs", "loss": "xent,logconf"})

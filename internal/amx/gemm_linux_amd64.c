@@ -85,7 +85,7 @@ INLINE void right_column(int8_t *to, float *unit, const float *w, int64_t stride
 	const __mmask16 finite = _mm512_cmpneq_epi32_mask(e, _mm512_set1_epi32(infinite));
 	const __m512 u = _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_sub_epi32(e, _mm512_set1_epi32(column_bits)), 23));
 	_mm512_storeu_ps(unit, _mm512_mask_mov_ps(_mm512_set1_ps(__builtin_nanf("")), finite, u));
-	for (int64_t i = 0; i < rows; i += 4) {
+	for (int64_t i = 0; i < (rows + depth - 1) / depth * depth; i += 4) { // the last tile is filled up with zeros
 		__m512i q[4];
 		for (int r = 0; r < 4; r++) {
 			const __m512 v = i + r < rows ? _mm512_maskz_loadu_ps(c & finite, w + (i + r) * stride) : _mm512_setzero_ps();
@@ -120,7 +120,6 @@ TILES w2s_matrix *w2s_matrix_new(int64_t k, int64_t n, const float *w, int64_t r
 		w2s_matrix_free(m);
 		return NULL;
 	}
-	memset(m->tiles, 0, bytes);
 	if (bias) memcpy(m->bias, bias, n * sizeof *bias);
 	for (int64_t j = 0; j < m->nblocks; j++) {
 		const int64_t columns = n - j * side < side ? n - j * side : side;

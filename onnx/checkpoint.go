@@ -87,15 +87,15 @@ func readCheckpoint(dir string, o Options) (*Checkpoint, error) {
 		return nil, err
 	}
 	c := &Checkpoint{Dir: dir, Model: model, Tokenizer: filepath.Join(dir, "tokenizer.json"), Description: files.w2s}
+	// An export may have put its files beside the model.
+	beside := filepath.Dir(model)
+	if err := files.complete(dir, beside); err != nil {
+		return nil, err
+	}
 	if _, err := os.Stat(c.Tokenizer); err != nil {
-		// An export may have put all its files beside the model.
-		beside := filepath.Dir(model)
 		c.Tokenizer = filepath.Join(beside, "tokenizer.json")
 		if _, other := os.Stat(c.Tokenizer); other != nil {
 			return nil, fmt.Errorf("no tokenizer.json (save it with the tokenizer's save_pretrained): %w", err)
-		}
-		if err := files.complete(dir, beside); err != nil {
-			return nil, err
 		}
 	}
 	f, err := onnxproto.Open(model)
@@ -106,7 +106,7 @@ func readCheckpoint(dir string, o Options) (*Checkpoint, error) {
 	if o.Output != "" {
 		c.Output = o.Output
 	}
-	if c.plan, err = planModel(f, c.Output, files.model.causal()); err != nil {
+	if c.plan, err = planModel(f, c.Output, files.causal()); err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Base(model), err)
 	}
 	c.Quantised = c.plan.single

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -456,5 +457,53 @@ func TestFilesBesideModel(t *testing.T) {
 			t.Errorf("a broken %s beside the model: %v", name, err)
 		}
 		write(t, dir, "onnx/"+name, "{}")
+	}
+}
+
+// TestSomeFilesBesideModel takes from the folder of the model what the checkpoint's own lacks, and nothing else.
+func TestSomeFilesBesideModel(t *testing.T) {
+	dir := copyFixture(t, "gpt2-tiny")
+	for _, sub := range []string{"onnx/1_Pooling", "1_Pooling"} {
+		if err := os.MkdirAll(filepath.Join(dir, sub), 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"model.onnx", "config.json"} {
+		if err := os.Rename(filepath.Join(dir, name), filepath.Join(dir, "onnx", name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pooling := func(want Pooling) {
+		t.Helper()
+		c, err := ReadCheckpoint(dir, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Pooling != want || c.Family != "gpt2" {
+			t.Errorf("pooling %s of family %q, want %s of gpt2", c.Pooling, c.Family, want)
+		}
+	}
+	pooling(PoolLast) // config.json says that the model is causal
+	write(t, dir, "onnx/1_Pooling/config.json", `{"pooling_mode_cls_token": true}`)
+	pooling(PoolCLS)
+	write(t, dir, "1_Pooling/config.json", `{"pooling_mode_mean_tokens": true}`)
+	pooling(PoolMean)
+}
+
+// TestCausalFamily takes the last token of a model whose family only w2s.json gives.
+func TestCausalFamily(t *testing.T) {
+	dir := copyFixture(t, "bert-tiny")
+	for _, name := range []string{"config.json", "modules.json", "1_Pooling/config.json"} {
+		remove(t, dir, name)
+	}
+	for family, want := range map[string]Pooling{"mpt": PoolLast, "bert": PoolMean} {
+		write(t, dir, "w2s.json", fmt.Sprintf(`{"format": 1, "family": %q}`, family))
+		c, err := ReadCheckpoint(dir, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Pooling != want || c.plan.delicate != (want == PoolLast) {
+			t.Errorf("family %s: pooling %s, delicate %v", family, c.Pooling, c.plan.delicate)
+		}
 	}
 }

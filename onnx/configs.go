@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -68,15 +69,27 @@ func (c *configs) exported() []configFile {
 	return []configFile{{"config.json", &c.model}, {"tokenizer_config.json", &c.tokens}}
 }
 
-// complete reads from another folder what was exported and is not in dir.
+// complete reads from another folder what was exported and is not in dir. What sentence-transformers writes belongs
+// together: it is read from there only where dir has none of it.
 func (c *configs) complete(dir, other string) error {
 	var errs []error
 	for _, f := range c.exported() {
-		if _, err := os.Stat(filepath.Join(dir, f.name)); errors.Is(err, fs.ErrNotExist) {
+		if lacks(dir, f.name) {
 			errs = append(errs, readConfig(filepath.Join(other, f.name), f.into))
 		}
 	}
+	if lacks(dir, sentenceFiles...) {
+		errs = append(errs, c.sentence.read(other))
+	}
 	return errors.Join(errs...)
+}
+
+// lacks says that dir has none of the files.
+func lacks(dir string, files ...string) bool {
+	return !slices.ContainsFunc(files, func(name string) bool {
+		_, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name)))
+		return !errors.Is(err, fs.ErrNotExist)
+	})
 }
 
 // checkDescription refuses what w2s.json must not say. A misspelt field would otherwise be passed over in silence.
@@ -130,15 +143,17 @@ func readConfig(path string, into any) error {
 	return nil
 }
 
-// causal says whether the model reads from left to right, so that only its last token has seen the whole text.
-func (m modelConfig) causal() bool {
-	if slices.ContainsFunc(m.Architectures, func(a string) bool {
+// causalFamilies are the families that read from left to right, as config.json names them.
+var causalFamilies = []string{"gpt2", "gpt_neo", "gpt_neox", "gptj", "gpt_bigcode", "gpt_oss", "codegen", "opt", "xglm", "bloom", "mpt", "falcon",
+	"llama", "mistral", "mixtral", "ministral", "qwen2", "qwen2_moe", "qwen3", "qwen3_moe", "phi", "phi3", "phimoe", "gemma", "gemma2", "gemma3_text",
+	"olmo", "olmo2", "olmo3", "smollm3", "stablelm", "starcoder2", "granite", "cohere", "cohere2", "internlm2", "baichuan", "exaone", "nemotron",
+	"persimmon", "biogpt", "ctrl", "openai-gpt", "deepseek_v2", "deepseek_v3", "arcee", "lfm2"}
+
+// causal says whether the model is known to read from left to right, so that only its last token has seen the whole text.
+func (c *configs) causal() bool {
+	return slices.ContainsFunc(c.model.Architectures, func(a string) bool {
 		return strings.HasSuffix(a, "ForCausalLM") || strings.HasSuffix(a, "GPT2LMHeadModel")
-	}) {
-		return true
-	}
-	return slices.Contains([]string{"gpt2", "gpt_neo", "gpt_neox", "gptj", "opt", "bloom", "llama", "mistral", "mixtral", "qwen2", "qwen3",
-		"phi", "phi3", "gemma", "gemma2", "gemma3_text", "olmo", "olmo2", "smollm3", "stablelm", "falcon", "granite"}, m.ModelType)
+	}) || slices.Contains(causalFamilies, cmp.Or(c.w2s.Family, c.model.ModelType))
 }
 
 // width is the length of a hidden state, 0 where config.json does not say.

@@ -57,7 +57,7 @@ func (g *Generator) open(o Options) error {
 	if g.tokenizer, err = tokenizer.Load(g.checkpoint.Tokenizer); err != nil {
 		return err
 	}
-	if g.ends, err = endTokens(g.checkpoint.Dir); err != nil {
+	if g.ends, err = endTokens(g.checkpoint); err != nil {
 		return err
 	}
 	provider, err := checkProvider(o.Provider)
@@ -71,8 +71,12 @@ func (g *Generator) open(o Options) error {
 
 // endTokens reads the tokens that end a text: eos_token_id, a number or a list, of generation_config.json, else of
 // config.json.
-func endTokens(dir string) (map[int64]bool, error) {
+func endTokens(c *Checkpoint) (map[int64]bool, error) {
 	for _, name := range []string{"generation_config.json", "config.json"} {
+		dir := c.Dir
+		if lacks(dir, name) {
+			dir = filepath.Dir(c.Model)
+		}
 		var config struct {
 			EOS json.RawMessage `json:"eos_token_id"`
 		}
@@ -172,7 +176,7 @@ func (g *Generator) greedy(ctx context.Context, prompt string, o GreedyOptions) 
 	if o.MaxTokens < 1 {
 		return out, fmt.Errorf("%d tokens to make", o.MaxTokens)
 	}
-	ids, cut, err := g.promptTokens(prompt, o.MaxTokens)
+	ids, cut, err := g.promptTokens(ctx, prompt, o.MaxTokens)
 	if err != nil {
 		return out, err
 	}
@@ -235,14 +239,14 @@ func (g *Generator) text(out *Generation, stop []string) (err error) {
 }
 
 // promptTokens tokenizes a prompt, whose beginning is cut off where it leaves no room for the answer.
-func (g *Generator) promptTokens(prompt string, answer int) (ids []int64, cut bool, err error) {
+func (g *Generator) promptTokens(ctx context.Context, prompt string, answer int) (ids []int64, cut bool, err error) {
 	o := tokenizer.Options{Side: tokenizer.Left}
 	if longest := g.checkpoint.MaxTokens; longest > 0 {
 		if o.MaxTokens = longest - answer; o.MaxTokens < 1 {
 			return nil, false, fmt.Errorf("an answer of %d tokens leaves no room for a prompt in %d", answer, longest)
 		}
 	}
-	e, err := g.tokenizer.Encode(g.checkpoint.Text(prompt), o)
+	e, err := g.tokenizer.EncodeContext(ctx, g.checkpoint.Text(prompt), o)
 	if err != nil {
 		return nil, false, err
 	}
@@ -272,7 +276,7 @@ func (g *Generator) Answer(ctx context.Context, prompt, answer string, end bool)
 }
 
 func (g *Generator) answer(ctx context.Context, prompt, answer string, end bool) (out Answer, err error) {
-	e, err := g.tokenizer.Encode(answer, tokenizer.Options{WithoutSpecials: true})
+	e, err := g.tokenizer.EncodeContext(ctx, answer, tokenizer.Options{WithoutSpecials: true})
 	if err != nil {
 		return out, err
 	}
@@ -283,7 +287,7 @@ func (g *Generator) answer(ctx context.Context, prompt, answer string, end bool)
 	if len(out.Tokens) == 0 {
 		return out, errors.New("the answer has no tokens")
 	}
-	ids, cut, err := g.promptTokens(prompt, len(out.Tokens))
+	ids, cut, err := g.promptTokens(ctx, prompt, len(out.Tokens))
 	if err != nil {
 		return out, err
 	}
@@ -328,7 +332,7 @@ func (g *Generator) States(ctx context.Context, prompt string, tokens []int64, r
 	if len(tokens) > room {
 		return fail(fmt.Errorf("%d tokens in the room for an answer of %d", len(tokens), room))
 	}
-	ids, cut, err := g.promptTokens(prompt, room)
+	ids, cut, err := g.promptTokens(ctx, prompt, room)
 	if err != nil {
 		return fail(err)
 	}

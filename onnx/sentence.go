@@ -31,6 +31,9 @@ type sentenceConfigs struct {
 	} // config_sentence_transformers.json
 }
 
+// sentenceFiles are the files themselves; modules.json may name others.
+var sentenceFiles = []string{"modules.json", "sentence_bert_config.json", "1_Pooling/config.json", "config_sentence_transformers.json"}
+
 // A module is one step of a sentence-transformers model.
 type module struct {
 	Path string
@@ -121,7 +124,7 @@ func (c *configs) poolingOf(p *plan) (Pooling, error) {
 		return Pooling(modes[0]), nil
 	case len(modes) > 0:
 		return "", fmt.Errorf("%s: pooling %s is not supported (choose mean, cls or last)", c.sentence.poolingFile, strings.Join(modes, " with "))
-	case p.has(pastState), c.model.causal():
+	case p.has(pastState), c.causal():
 		return PoolLast, nil
 	}
 	return PoolMean, nil

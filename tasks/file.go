@@ -218,7 +218,7 @@ func (t fileTask) readFile(ctx context.Context, c *collector, f rowFile, test bo
 		if t.spec.ID != "" {
 			id := r.text(t.spec.ID)
 			if line, ok := ids[id]; ok {
-				r.fail("id %q is already at line %d", id, line)
+				r.fail("id %q is already at line %d", shortened(id), line)
 			} else {
 				ids[id] = r.line
 			}
@@ -361,7 +361,7 @@ func (s *Spec) rightChoice(r *row, candidates []string) int {
 			return i
 		}
 	}
-	r.fail("answer %q is neither a candidate nor its number or letter", value)
+	r.fail("answer %q is neither a candidate nor its number or letter", shortened(value))
 	return -1
 }
 

@@ -165,6 +165,7 @@ func TestLabelFaults(t *testing.T) {
 	write(t, dir, "words.tsv", words)
 	write(t, dir, "test.tsv", "text\tlabel\nx\n"+"one\tpos\ntwo\t\nthree\t1\n")
 	write(t, dir, "many.tsv", "text\tlabel\nfirst\t1\n"+numbered(30))
+	write(t, dir, "long.tsv", "text\tlabel\nfirst\t"+strings.Repeat("é", 1000)+"\nsecond\t1\n")
 	const wayOut = ` (a task file can name other labels under "classes": docs/add-a-task.md)`
 	const words500 = `tasks: words.tsv:2: label "neg" is not 0 or 1` + wayOut + `; 500 rows of the file have such labels: "neg", "pos"`
 	for _, c := range []struct{ file, text, want string }{
@@ -177,6 +178,7 @@ func TestLabelFaults(t *testing.T) {
 		{"classes.yaml", "train: words.tsv\nclasses: [pos, other]\n",
 			`tasks: words.tsv:2: label "neg" is not a class (pos, other) or its number; 250 rows of the file have such labels: "neg"`},
 		{file: "many.tsv", want: `tasks: many.tsv:3: label "w0" is not 0 or 1` + wayOut + `; 30 rows of the file have such labels: "w0", "w1", "w2", "w3", "w4", …`},
+		{file: "long.tsv", want: `tasks: long.tsv:2: label "` + strings.Repeat("é", 60) + `…" is not 0 or 1` + wayOut},
 	} {
 		if c.text != "" {
 			write(t, dir, c.file, c.text)

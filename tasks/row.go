@@ -7,6 +7,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // A row is one record of a file, whatever the format. The accessors note the first fault instead of returning it, so
@@ -30,8 +31,18 @@ func (r *row) fail(format string, args ...any) {
 // failLabel is fail for a label that cannot be read; fault says why.
 func (r *row) failLabel(label, fault string) {
 	if r.fault == "" {
+		label = shortened(label)
 		r.fault, r.label = fmt.Sprintf("label %q %s", label, fault), &label
 	}
+}
+
+// shortened is a value as a fault shows it: a column that holds texts would fill the screen.
+func shortened(value string) string {
+	const most = 60
+	if utf8.RuneCountInString(value) <= most {
+		return value
+	}
+	return string([]rune(value)[:most]) + "…"
 }
 
 // leaveOut says that the row makes no example, and the reason that the warning counts it under.
@@ -110,7 +121,7 @@ func (r *row) int(name string) int {
 	}
 	f, err := strconv.ParseFloat(strings.TrimSpace(s), 64)
 	if err != nil || f != math.Trunc(f) || math.Abs(f) > 1<<53 {
-		r.fail("%s %q is not a whole number", name, s)
+		r.fail("%s %q is not a whole number", name, shortened(s))
 		return 0
 	}
 	return int(f)
@@ -123,7 +134,7 @@ func (r *row) float(name string) float64 {
 	}
 	f, err := strconv.ParseFloat(strings.TrimSpace(s), 64)
 	if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
-		r.fail("%s %q is not a number", name, s)
+		r.fail("%s %q is not a number", name, shortened(s))
 		return 0
 	}
 	return f
@@ -141,7 +152,7 @@ func (r *row) yes(name string) bool {
 		r.leaveOut("no label")
 		return false
 	}
-	r.fail("%s %q is not 0 or 1", name, s)
+	r.fail("%s %q is not 0 or 1", name, shortened(s))
 	return false
 }
 

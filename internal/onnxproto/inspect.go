@@ -41,6 +41,7 @@ type Info struct {
 
 	nodes []graphNode     // of the main graph
 	inner map[string]bool // values that subgraphs use; those of the main graph may be among them
+	files []string        // that hold the data of constants, each once
 }
 
 // graphNode is a node of the main graph with the few attributes that finding the unembedding needs.
@@ -123,7 +124,7 @@ func read(r io.ReaderAt, size int64) (*File, error) {
 	case bytes.Equal(head, lfsPointer):
 		return nil, errors.New("this is a Git LFS pointer, not the model (run: git lfs pull)")
 	}
-	p := parser{info: Info{Opsets: map[string]int64{}, Metadata: map[string]string{}, Ops: map[string]int{}, inner: map[string]bool{}}}
+	p := parser{files: map[string]bool{}, info: Info{Opsets: map[string]int64{}, Metadata: map[string]string{}, Ops: map[string]int{}, inner: map[string]bool{}}}
 	if err := p.model(message{src, 0, size}); err != nil {
 		return nil, err
 	}
@@ -135,6 +136,7 @@ type parser struct {
 	info   Info
 	graphs int
 	items  int
+	files  map[string]bool // of external data, seen so far
 }
 
 // count bounds how many things a file may make us keep or visit.
@@ -295,6 +297,10 @@ func (p *parser) constant(t Initializer, depth int) error {
 		if p.info.Params += n; p.info.Params < 0 {
 			return fmt.Errorf("constant %q has the impossible shape %v", t.Name, t.Dims)
 		}
+	}
+	if t.External != "" && !p.files[t.External] {
+		p.files[t.External] = true
+		p.info.files = append(p.info.files, t.External)
 	}
 	if depth == 0 {
 		p.info.Initializers = append(p.info.Initializers, t)
@@ -528,18 +534,9 @@ func (v *Value) dimension(f *field) error {
 	return err
 }
 
-// ExternalFiles lists the files that hold the data of constants, relative to the model's folder, each once.
-func (i *Info) ExternalFiles() []string {
-	var files []string
-	seen := map[string]bool{"": true}
-	for _, t := range i.Initializers {
-		if !seen[t.External] {
-			seen[t.External] = true
-			files = append(files, t.External)
-		}
-	}
-	return files
-}
+// ExternalFiles lists the files that hold the data of constants, those of subgraphs included, relative to the model's
+// folder, each once.
+func (i *Info) ExternalFiles() []string { return slices.Clone(i.files) }
 
 // Input returns the input of that name.
 func (i *Info) Input(name string) (Value, bool) { return find(i.Inputs, name) }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,6 +23,31 @@ func nested(depth int) []byte {
 		graph = appendBytes(nil, 1, node)
 	}
 	return appendBytes(nil, 7, graph)
+}
+
+// TestExternalOfSubgraph finds the file of a constant that only a graph within the graph has, for which no pull would ask
+// otherwise.
+func TestExternalOfSubgraph(t *testing.T) {
+	tensor := func(name, location string) []byte {
+		t := appendInt(appendInt(appendInt(appendString(nil, 8, name), 1, 2), 2, uint64(Float32)), 14, 1)
+		return append(t, entryField("location", location)...)
+	}
+	value := appendBytes(appendString(nil, 1, "value"), 5, tensor("", "b.bin"))
+	held := appendBytes(appendString(appendString(nil, 2, "c"), 4, "Constant"), 5, value)
+	inner := appendBytes(appendBytes(nil, 5, tensor("w", "c.bin")), 1, held)
+	branch := appendBytes(appendString(nil, 1, "then_branch"), 6, inner)
+	graph := appendBytes(appendBytes(nil, 5, tensor("v", "a.bin")), 1, appendBytes(appendString(nil, 4, "If"), 5, branch))
+	f, err := readBytes(appendBytes(nil, 7, graph))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The order is that of the file, each once.
+	if got := slices.Sorted(slices.Values(f.ExternalFiles())); !slices.Equal(got, []string{"a.bin", "b.bin", "c.bin"}) {
+		t.Errorf("external files: %q", got)
+	}
+	if len(f.Initializers) != 1 || f.Initializers[0].Name != "v" {
+		t.Errorf("constants of the main graph: %v", f.Initializers)
+	}
 }
 
 // constant is a model with one constant, given by the fields of its TensorProto.

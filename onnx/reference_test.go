@@ -39,12 +39,22 @@ func readReference(tb testing.TB, dir string) reference {
 	return r
 }
 
-func TestLargeCheckpoints(t *testing.T) {
-	for _, name := range []string{"all-mpnet-base-v2", "smollm2-135m-instruct"} {
-		t.Run(name, func(t *testing.T) {
-			dir := testCheckpoint(t, name)
-			checkReference(t, testRuntime(t), dir)
-		})
+// TestExports compares every checkpoint that docs/scripts/families.py or export_known.py made with PyTorch.
+func TestExports(t *testing.T) {
+	var found []string
+	for _, root := range filepath.SplitList(os.Getenv("W2S_CHECKPOINTS")) {
+		dirs, err := filepath.Glob(filepath.Join(root, "*", "reference.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		found = append(found, dirs...)
+	}
+	if len(found) == 0 {
+		t.Skip("needs a folder of W2S_CHECKPOINTS with checkpoints that have a reference.json (docs/scripts/families.py)")
+	}
+	for _, path := range found {
+		dir := filepath.Dir(path)
+		t.Run(filepath.Base(dir), func(t *testing.T) { checkReference(t, testRuntime(t), dir) })
 	}
 }
 

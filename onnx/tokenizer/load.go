@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 
 	sugarme "github.com/sugarme/tokenizer"
@@ -120,7 +122,11 @@ func (l *loader) kind(section string, raw json.RawMessage, depth int) (string, e
 	return *c.Type, nil
 }
 
-// decode reads an object whose every field must be known: an unknown one may change ids.
+// foreign are fields of ByteLevel and Metaspace. Files have them left over in other parts (Command R's TemplateProcessing
+// was a ByteLevel once), where the library passes over them.
+var foreign = []string{"add_prefix_space", "trim_offsets", "use_regex", "replacement", "str_rep", "prepend_scheme", "split"}
+
+// decode reads an object whose every field must be known, here or as a foreign one: an unknown one may change ids.
 func (l *loader) decode(what string, raw json.RawMessage, into any) error {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.DisallowUnknownFields()
@@ -128,10 +134,26 @@ func (l *loader) decode(what string, raw json.RawMessage, into any) error {
 	if err == nil || errors.Is(err, ErrUnsupported) {
 		return err
 	}
-	if field, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		return unsupported("%s: field %s", what, field)
+	quoted, unknown := strings.CutPrefix(err.Error(), "json: unknown field ")
+	if !unknown {
+		return fmt.Errorf("%s: %w", what, err)
 	}
-	return fmt.Errorf("%s: %w", what, err)
+	field, err := strconv.Unquote(quoted)
+	if err != nil || !slices.Contains(foreign, field) {
+		return unsupported("%s: field %s", what, quoted)
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &fields); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	if fields[field] == nil || fields["type"] == nil { // it is a field of an object within, or of no part
+		return unsupported("%s: field %s", what, quoted)
+	}
+	delete(fields, field)
+	if raw, err = json.Marshal(fields); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return l.decode(what, raw, into)
 }
 
 func (l *loader) model(t *Tokenizer, raw json.RawMessage) error {

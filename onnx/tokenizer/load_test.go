@@ -37,6 +37,8 @@ func TestUnsupported(t *testing.T) {
 		{"model", `{"type":"BPE","vocab":{},"merges":[],"dropout":0.1}`, "dropout"},
 		{"normalizer", `{"type":"Reverse"}`, "Reverse"},
 		{"normalizer", `{"type":"NFC","strict":true}`, "strict"},
+		{"normalizer", `{"type":"NFC","use_regex":true,"strict":true}`, "strict"},
+		{"normalizer", `{"type":"Replace","pattern":{"String":" ","split":true},"content":"x"}`, "split"},
 		{"normalizer", `{"type":"Replace","pattern":{"String":""},"content":"x"}`, "empty"},
 		{"normalizer", `{"type":"Replace","pattern":{"Regex":"(a)\\1"},"content":"x"}`, `\1`},
 		{"normalizer", `{"type":"Replace","pattern":{"Regex":"\\p{Klingon}"},"content":"x"}`, "Klingon"},

@@ -6,6 +6,8 @@ texts with the library's ids.  Run: python3 cases.py   (needs tokenizers)
 import json
 import pathlib
 
+from tokenizers import Tokenizer
+
 from make import N, P, AddedToken, Regex, models, precompiled, spelled
 
 WORDS = ["x½y", "a² b¾", "snake_case-word", "ªº é e\u0301 中½", "a\0b\0\0c", "abCd EF", "3 x12 ٣", "½½"]
@@ -58,6 +60,14 @@ def cases():
     for tokens in [newline], [newline, AddedToken("  ", rstrip=True)], [AddedToken("\n", rstrip=True)], [AddedToken("<s>", rstrip=True), newline]:
         yield added(spelled(), *tokens), ["A\n\n\nZ", "A  \n \n  Z", "\n\n", "<s> \n\n x", "   \n"]
 
+    # Fields of other parts, which the library passes over and does not write again: sections of the file as they stand.
+    leftovers = dict(add_prefix_space=True, trim_offsets=False, use_regex=True, replacement="b", prepend_scheme="always", split=True)
+    text = [{"Sequence": {"id": "A", "type_id": 0}}]
+    yield dict(post_processor=leftovers | dict(type="TemplateProcessing", special_tokens={}, single=text, pair=text)), ["a b", " ab"]
+    yield dict(normalizer=leftovers | dict(type="NFC")), ["a b", "e\u0301"]
+    yield dict(pre_tokenizer=leftovers | dict(type="Digits", individual_digits=True)), ["a b 12", " ab"]
+    yield dict(pre_tokenizer=dict(type="Sequence", str_rep="a", pretokenizers=[leftovers | dict(type="WhitespaceSplit")])), ["a b 12", " ab"]
+
 
 def added(tokenizer, *tokens):
     tokenizer.add_tokens(list(tokens))
@@ -77,7 +87,8 @@ if __name__ == "__main__":
     plain = json.loads(spelled().to_str())
     lines = []
     for tokenizer, texts in cases():
-        file = json.loads(tokenizer.to_str())
+        file = plain | tokenizer if isinstance(tokenizer, dict) else json.loads(tokenizer.to_str())
+        tokenizer = Tokenizer.from_str(json.dumps(file))
         change = {name: value for name, value in file.items() if value != plain[name]}
         ids = {text: tokenizer.encode(text).ids for text in texts}
         lines.append(json.dumps(dict(change=change, texts=ids), ensure_ascii=False, separators=(",", ":")))

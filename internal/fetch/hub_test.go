@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"w2s/internal/onnxproto"
+	"w2s/internal/progress"
 )
 
 // A fakeHub speaks the hub's protocol for one repository, and misbehaves as a test asks. Large files (those with .onnx
@@ -443,11 +444,13 @@ func TestHubModelFails(t *testing.T) {
 		{"no tokenizer", "hf:org/name", func(f *fakeHub) { delete(f.files, "tokenizer.json") }, nil, []string{"no tokenizer.json", "save_pretrained"}},
 		{"wrong content", "hf:org/name", func(f *fakeHub) { f.wrong["onnx/model.onnx"] = wrong }, nil, []string{"onnx/model.onnx has sha256", "twice"}},
 		{"wrong small content", "hf:org/name", func(f *fakeHub) { f.wrong["config.json"] = `{"model_type":"tree"}` }, nil, []string{"config.json has git blob id", "twice"}},
-		{"too little content", "hf:org/name", func(f *fakeHub) { f.wrong["onnx/model.onnx"] = wrong[:7000] }, nil, []string{"ends after 7000 bytes, want 8000", "twice"}},
-		{"too much content", "hf:org/name", func(f *fakeHub) { f.wrong["onnx/model.onnx"] = wrong + wrong }, nil, []string{"or more, want 8000"}},
+		{"too little content", "hf:org/name", func(f *fakeHub) { f.wrong["onnx/model.onnx"] = wrong[:7000] }, nil, []string{"the server sends 7000 bytes for onnx/model.onnx, which has 8000", "twice"}},
+		{"too much content", "hf:org/name", func(f *fakeHub) { f.wrong["onnx/model.onnx"] = wrong + wrong }, nil, []string{"the server sends 16000 bytes for onnx/model.onnx, which has 8000", "twice"}},
 		{"a web page", "hf:org/name", func(f *fakeHub) {
 			f.wrong["onnx/model.onnx"] = "<html>" + wrong[6:]
 		}, nil, []string{"a web page"}},
+		{"a short web page", "hf:org/name", func(f *fakeHub) { f.wrong["onnx/model.onnx"] = "<html>log in" }, nil,
+			[]string{"a web page", "wrong content", "twice"}},
 		{"another range", "hf:org/name", func(f *fakeHub) { f.drops, f.dropAfter, f.shifted = 1, 700, true }, nil, []string{"the server sent the range"}},
 		{"always busy", "hf:org/name", func(f *fakeHub) { f.busy = 100 }, nil, []string{"gave up after 6 tries", "429"}},
 		{"busy for a day", "hf:org/name", func(f *fakeHub) { f.busy, f.retryAfter = 1, "86400" }, nil, []string{"asks to wait 24h"}},
@@ -647,6 +650,48 @@ func TestHubOwnCache(t *testing.T) {
 			t.Fatal(err)
 		}
 		f.checkModel(t, dir, "onnx/model.onnx")
+	})
+	t.Run("a part of the repository", func(t *testing.T) {
+		// transformers and optimum fetch what they need only.
+		snapshot := filepath.Join(home, "hub", "models--org--name", "snapshots", f.commit)
+		for _, name := range []string{"config.json", "tokenizer_config.json"} {
+			if err := os.Remove(filepath.Join(snapshot, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+				t.Fatal(err)
+			}
+		}
+		c := testCache(t)
+		var notes strings.Builder
+		c.Report = progress.New(&notes, false)
+		dir, err := pull(c, f.client(env(map[string]string{"HF_HUB_OFFLINE": "1"})), "hf:org/name", false)
+		if err != nil || exists(filepath.Join(dir, "config.json")) {
+			t.Fatalf("config.json is there, or error %v", err)
+		}
+		if !strings.Contains(notes.String(), "run once online") {
+			t.Errorf("notes %q", notes.String())
+		}
+		if again, err := pull(c, f.client(env(map[string]string{"HF_HUB_OFFLINE": "1"})), "hf:org/name", false); err != nil || again != dir {
+			t.Errorf("again offline: %s, %v", again, err)
+		}
+		for range 2 { // what only the hub knows of comes as soon as it answers, once
+			if dir, err = pull(c, f.client(env(nil)), "hf:org/name", false); err != nil || !exists(filepath.Join(dir, "config.json")) {
+				t.Fatalf("config.json is not there, or error %v", err)
+			}
+		}
+		f.checkModel(t, dir, "onnx/model.onnx")
+		if n := f.count("resolve"); n == 0 || f.count("api") == 0 {
+			t.Errorf("requests %q", f.requests)
+		}
+		requests := len(f.requests)
+		if _, err := pull(c, f.client(env(nil)), "hf:org/name", false); err != nil || len(f.requests) != requests {
+			t.Errorf("asked again: %q, %v", f.requests[requests:], err)
+		}
+		os.RemoveAll(filepath.Join(snapshot, "onnx"))
+		_, err = pull(testCache(t), f.client(env(map[string]string{"HF_HUB_OFFLINE": "1"})), "hf:org/name", false)
+		if err == nil || !strings.Contains(err.Error(), "looked for in the copy") {
+			t.Errorf("without the model: %v", err)
+		}
+		os.RemoveAll(filepath.Join(home, "hub"))
+		f.hubCacheOf(t, home)
 	})
 	t.Run("damaged", func(t *testing.T) {
 		blob := filepath.Join(home, "hub", "models--org--name", "blobs", hashText(f.files["onnx/model.onnx"]))
@@ -856,13 +901,14 @@ func TestHubTokenizerBesideModel(t *testing.T) {
 // TestHubPoolingFolder fetches the pooling's file from the folder that modules.json names.
 func TestHubPoolingFolder(t *testing.T) {
 	f, c := newFakeHub(t), testCache(t)
-	f.files["modules.json"] = `[{"idx":0,"path":"","type":"sentence_transformers.models.Transformer"},{"idx":1,"path":"pool ing","type":"sentence_transformers.models.Pooling"}]`
+	f.files["0_Transformer/sentence_bert_config.json"] = `{"max_seq_length": 48}`
+	f.files["modules.json"] = `[{"idx":0,"path":"0_Transformer","type":"sentence_transformers.models.Transformer"},{"idx":1,"path":"pool ing","type":"sentence_transformers.models.Pooling"}]`
 	f.files["pool ing/config.json"] = `{"pooling_mode_mean_tokens":true}`
 	dir, err := pull(c, f.client(nil), "hf:org/name", false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.checkModel(t, dir, "onnx/model.onnx", "modules.json", "pool ing/config.json")
+	f.checkModel(t, dir, "onnx/model.onnx", "modules.json", "pool ing/config.json", "0_Transformer/sentence_bert_config.json")
 }
 
 // TestHubSettings has faults of the environment said at once, without a request or a try again.

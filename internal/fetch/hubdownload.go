@@ -38,7 +38,7 @@ func (d *hubDownload) run(ctx context.Context) (hubFile, error) {
 	resumed := size(d.part) > 0
 	verified, err := d.attempt(ctx)
 	if errors.Is(err, errContent) {
-		if rerr := os.Remove(d.part); rerr != nil {
+		if rerr := os.Remove(d.part); rerr != nil && !errors.Is(rerr, os.ErrNotExist) {
 			return hubFile{}, rerr
 		}
 		// Bytes of an earlier run may be at fault; fresh ones are given one more chance against a proxy's hiccup.
@@ -108,6 +108,10 @@ func (d *hubDownload) transfer(ctx context.Context) error {
 		return d.hub.statusError(response, d.ref, d.file.Path)
 	}
 	d.learn(response, offset)
+	if length := response.ContentLength; length >= 0 && d.file.Size >= 0 && offset+length != d.file.Size {
+		head, _ := io.ReadAll(io.LimitReader(response.Body, 512))
+		return d.wrongLength(offset+length, head)
+	}
 	out, err := os.OpenFile(d.part, flags, 0o644)
 	if err != nil {
 		return err
@@ -137,6 +141,15 @@ func (d *hubDownload) transfer(ctx context.Context) error {
 		return transientError{err: fmt.Errorf("the connection ended at byte %d of %d", offset+n, d.file.Size)}
 	}
 	return nil
+}
+
+// wrongLength is the fault of an answer that announces another size than the file's, which no second try completes.
+func (d *hubDownload) wrongLength(length int64, head []byte) error {
+	what := fmt.Sprintf("%d bytes", length)
+	if kind := looksLike(head); kind != "" {
+		what += ", " + kind
+	}
+	return fmt.Errorf("fetch: %s: %w: the server sends %s for %s, which has %d", d.ref, errContent, what, d.file.Path, d.file.Size)
 }
 
 // onlyWriter marks errors of writing, so that a full disk is not taken for a broken connection.

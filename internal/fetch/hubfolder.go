@@ -32,7 +32,7 @@ type pickedFile struct {
 func (c *Cache) hubFolder(ctx context.Context, h *Hub, q hubRequest) (string, error) {
 	askFirst := q.refresh && !c.Offline && !h.Offline
 	if !askFirst {
-		if dir, ok := c.hubHave(ctx, q); ok {
+		if dir, ok := c.hubHave(ctx, h, q); ok {
 			return dir, nil
 		}
 	}
@@ -42,7 +42,7 @@ func (c *Cache) hubFolder(ctx context.Context, h *Hub, q hubRequest) (string, er
 	}
 	defer unlock()
 	if !askFirst { // another process may have been faster
-		if dir, ok := c.hubHave(ctx, q); ok {
+		if dir, ok := c.hubHave(ctx, h, q); ok {
 			return dir, nil
 		}
 	}
@@ -52,7 +52,11 @@ func (c *Cache) hubFolder(ctx context.Context, h *Hub, q hubRequest) (string, er
 	}
 	folder := q.folder(listing.Commit)
 	dir := c.path(folder)
-	if fault := checkFolder(ctx, dir, q); fault != nil {
+	fault := checkFolder(ctx, dir, q)
+	if fault == nil && !local && readRecord(dir).Copied {
+		fault = errAbsent // some of what the hub lists may be
+	}
+	if fault != nil {
 		if !errors.Is(fault, errAbsent) {
 			c.Report.Print("damaged, fetching it again: " + fault.Error())
 		}
@@ -63,8 +67,9 @@ func (c *Cache) hubFolder(ctx context.Context, h *Hub, q hubRequest) (string, er
 	return dir, explain(c.rememberCommit(q.ref, listing.Commit), c.Dir)
 }
 
-// hubHave returns the folder where everything that is wanted lies in the cache already.
-func (c *Cache) hubHave(ctx context.Context, q hubRequest) (string, bool) {
+// hubHave returns the folder where everything that is wanted lies in the cache already. Of a copy nobody knows that but the
+// hub, where it can be asked.
+func (c *Cache) hubHave(ctx context.Context, h *Hub, q hubRequest) (string, bool) {
 	commit := q.ref.Revision
 	if !isCommit(commit) {
 		if commit = c.rememberedCommits(q.ref)[q.ref.Revision]; !isCommit(commit) {
@@ -72,6 +77,9 @@ func (c *Cache) hubHave(ctx context.Context, q hubRequest) (string, bool) {
 		}
 	}
 	dir := c.path(q.folder(commit))
+	if readRecord(dir).Copied && !c.Offline && !h.Offline {
+		return "", false
+	}
 	return dir, checkFolder(ctx, dir, q) == nil
 }
 
@@ -121,6 +129,9 @@ func (c *Cache) hubList(ctx context.Context, h *Hub, ref HubRef) (l hubListing, 
 // hubFetch brings all that is wanted into the folder. What is whole stays when it ends early.
 func (c *Cache) hubFetch(ctx context.Context, h *Hub, q hubRequest, l hubListing, folder string, local bool) error {
 	files, texts, err := q.pick(l)
+	if err != nil && local {
+		return fmt.Errorf("%w (this was looked for in the copy in %s only: run once without --offline and HF_HUB_OFFLINE)", err, h.cachedRepo(q.ref))
+	}
 	if err != nil {
 		return err
 	}
@@ -154,7 +165,12 @@ func (c *Cache) hubFetch(ctx context.Context, h *Hub, q hubRequest, l hubListing
 		}
 		staged = append(staged, followed...)
 	}
-	return f.stage.install(staged, texts, q.ref.String()+", commit "+l.Commit)
+	copied := local && q.follow != nil // what belongs to a single file is known
+	if copied {
+		c.Report.Print(fmt.Sprintf("%s: taken from the copy in %s. The repository may have more that belongs to it, such as modules.json and 1_Pooling: run once online to be sure",
+			q.ref, h.cachedRepo(q.ref)))
+	}
+	return f.stage.install(staged, texts, q.ref.String()+", commit "+l.Commit, copied)
 }
 
 // A hubFetch brings files of a repository at a commit into a stage.

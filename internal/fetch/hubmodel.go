@@ -34,7 +34,7 @@ func (c *Cache) HubModel(ctx context.Context, h *Hub, ref HubRef, refresh bool, 
 		},
 		follow: func(l hubListing, picked []stagedFile) ([]pickedFile, error) {
 			files, err := pickWeights(ref, l, picked[0])
-			return append(files, pickPooling(l, picked)...), err
+			return append(files, pickModules(l, picked)...), err
 		},
 	})
 }

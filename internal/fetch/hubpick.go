@@ -71,9 +71,9 @@ func pickWeights(ref HubRef, l hubListing, model stagedFile) ([]pickedFile, erro
 	return files, nil
 }
 
-// pickPooling finds the files of sentence-transformers' pooling, in the folders that modules.json names. What is wrong with
-// modules.json is for its reader to say.
-func pickPooling(l hubListing, picked []stagedFile) []pickedFile {
+// pickModules finds the files of sentence-transformers in the folders that modules.json names: how texts are cut, and how
+// vectors are pooled. What is wrong with modules.json is for its reader to say.
+func pickModules(l hubListing, picked []stagedFile) []pickedFile {
 	i := slices.IndexFunc(picked, func(f stagedFile) bool { return f.As == "modules.json" })
 	if i < 0 {
 		return nil
@@ -86,7 +86,15 @@ func pickPooling(l hubListing, picked []stagedFile) []pickedFile {
 	var files []pickedFile
 	for _, m := range modules {
 		name := path.Join(m.Path, "config.json")
-		if f, ok := l.find(name); ok && m.Path != "" && strings.HasSuffix(m.Type, "Pooling") && filepath.IsLocal(filepath.FromSlash(name)) {
+		switch {
+		case m.Path == "" || !filepath.IsLocal(filepath.FromSlash(m.Path)):
+			continue
+		case strings.HasSuffix(m.Type, "Transformer"):
+			name = path.Join(m.Path, "sentence_bert_config.json")
+		case !strings.HasSuffix(m.Type, "Pooling"):
+			continue
+		}
+		if f, ok := l.find(name); ok {
 			files = append(files, pickedFile{f, name})
 		}
 	}

@@ -96,7 +96,7 @@ func (s hubStage) keep(f pickedFile, done hubFile) (stagedFile, error) {
 
 // install moves the files to their targets, writes the texts beside them, and then the folder's record, which makes them
 // count.
-func (s hubStage) install(files []stagedFile, texts []Text, from string) error {
+func (s hubStage) install(files []stagedFile, texts []Text, from string, copied bool) error {
 	var members []Member
 	for _, f := range files {
 		target := s.target(f.pickedFile)
@@ -117,7 +117,7 @@ func (s hubStage) install(files []stagedFile, texts []Text, from string) error {
 		members = append(members, t.member())
 	}
 	r := readRecord(s.dir) // other files of the same commit may be there
-	r.From = from
+	r.From, r.Copied = from, copied
 	if err := r.remember(s.dir, members); err != nil {
 		return err
 	}

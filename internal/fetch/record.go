@@ -21,9 +21,11 @@ const recordName = ".w2s-verified.json"
 // A record says what was verified in a folder, so that 100 MB need not be hashed at every start. A file whose size and
 // time of change are still those of the record counts as verified.
 type record struct {
-	Format int                   `json:"format"`
-	From   string                `json:"from"`          // what the files were taken from or made of
-	Key    string                `json:"key,omitempty"` // for folders that were made: digest of all that went in
+	Format int    `json:"format"`
+	From   string `json:"from"`          // what the files were taken from or made of
+	Key    string `json:"key,omitempty"` // for folders that were made: digest of all that went in
+	// Copied says that a repository's files were listed by the hub's own cache folder, which may lack some of them.
+	Copied bool                  `json:"copied,omitempty"`
 	Files  map[string]fileRecord `json:"files"`
 }
 

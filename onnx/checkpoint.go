@@ -13,6 +13,7 @@ import (
 	"golang.org/x/text/language"
 
 	"w2s/internal/onnxproto"
+	"w2s/onnx/tokenizer"
 )
 
 // A Description is what is known of a checkpoint: w2s.json where there is one, and for what that leaves out the files
@@ -109,6 +110,7 @@ func readCheckpoint(dir string, o Options) (*Checkpoint, error) {
 	if c.plan, err = planModel(f, c.Output, files.causal()); err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Base(model), err)
 	}
+	c.plan.startAt(files.model.firstPosition())
 	c.Quantised = c.plan.single
 	for _, name := range f.ExternalFiles() {
 		c.External = append(c.External, filepath.Join(filepath.Dir(model), filepath.FromSlash(name)))
@@ -263,7 +265,38 @@ func (c *Checkpoint) completeLength(positions int, files *configs, o Options) er
 	case c.MaxTokens == 0:
 		c.MaxTokens = positions
 	}
+	if _, given := files.w2sSet["max_tokens"]; c.MaxTokens == 0 && !given {
+		c.MaxTokens = unlimited
+	}
 	return nil
+}
+
+// unlimited is the longest input of a model whose files give none. Attention takes memory by the square of the length: a
+// text of 36,000 tokens would take 24 GB in a model of eight heads.
+const unlimited = 4096
+
+// CheckTokenizer reads the tokenizer, and whether the longest input leaves room for a text.
+func (c *Checkpoint) CheckTokenizer() error {
+	_, err := c.loadTokenizer()
+	if err != nil {
+		return fmt.Errorf("onnx: checkpoint %s: %w", c.Dir, err)
+	}
+	return nil
+}
+
+func (c *Checkpoint) loadTokenizer() (*tokenizer.Tokenizer, error) {
+	t, err := tokenizer.Load(c.Tokenizer)
+	if err != nil {
+		return nil, err
+	}
+	around, err := t.Encode(c.Text(""), tokenizer.Options{})
+	if err != nil {
+		return nil, err
+	}
+	if n := len(around.IDs); c.MaxTokens > 0 && n >= c.MaxTokens {
+		return nil, fmt.Errorf("a longest input of %d tokens leaves no room for a text: prefix and special tokens take %d", c.MaxTokens, n)
+	}
+	return t, nil
 }
 
 // Text is what is tokenized of a text: the prefix before it, in lower case where the checkpoint was trained so.

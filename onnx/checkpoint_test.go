@@ -401,8 +401,36 @@ func TestKey(t *testing.T) {
 	if key(Options{}, "1") != first {
 		t.Error("the same files give another key")
 	}
+	// Other weights of the same size and time, as archives with fixed times bring them.
+	weights := filepath.Join(dir, "model.onnx_data")
+	st, err := os.Stat(weights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(weights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(settled + 100*time.Millisecond) // so that digests are remembered
+	if key(Options{}, "1") != first {
+		t.Error("the same files give another key")
+	}
+	if c, _ := changed(st); c != 0 {
+		same := st.ModTime()
+		for _, bit := range []byte{1, 0} {
+			changed := slices.Clone(data)
+			changed[len(data)-2] ^= bit
+			write(t, dir, "model.onnx_data", string(changed))
+			if err := os.Chtimes(weights, same, same); err != nil {
+				t.Fatal(err)
+			}
+			if k := key(Options{}, "1"); (k == first) != (bit == 0) {
+				t.Errorf("weights of the same size and time (bit %d): key %s, that of the first %s", bit, k, first)
+			}
+		}
+	}
 	// What is remembered is used, and rubbish in its place does no harm.
-	data, err := os.ReadFile(memory)
+	data, err = os.ReadFile(memory)
 	if err != nil || !strings.Contains(string(data), "model.onnx_data") {
 		t.Errorf("digests %s: %v", data, err)
 	}
@@ -488,6 +516,119 @@ func TestSomeFilesBesideModel(t *testing.T) {
 	pooling(PoolCLS)
 	write(t, dir, "1_Pooling/config.json", `{"pooling_mode_mean_tokens": true}`)
 	pooling(PoolMean)
+}
+
+// TestNoModes pools as sentence-transformers does where its file names no way, whatever the model.
+func TestNoModes(t *testing.T) {
+	dir := copyFixture(t, "gpt2-tiny")
+	for config, want := range map[string]Pooling{`{"word_embedding_dimension": 16}`: PoolMean, `{"pooling_mode_mean_tokens": false}`: PoolLast} {
+		write(t, dir, "1_Pooling/config.json", config)
+		c, err := ReadCheckpoint(dir, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Pooling != want {
+			t.Errorf("%s: pooling %s, want %s", config, c.Pooling, want)
+		}
+	}
+}
+
+// TestNoLimit cuts texts of a model whose files give no longest input, unless w2s.json says that there is none.
+func TestNoLimit(t *testing.T) {
+	dir := copyFixture(t, "bert-tiny")
+	model(t, dir, nil)
+	for _, name := range []string{"config.json", "tokenizer_config.json", "sentence_bert_config.json"} {
+		remove(t, dir, name)
+	}
+	for description, want := range map[string]int{`{"format": 1}`: unlimited, `{"format": 1, "max_tokens": 0}`: 0, `{"format": 1, "max_tokens": 9000}`: 9000} {
+		write(t, dir, "w2s.json", description)
+		c, err := ReadCheckpoint(dir, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.MaxTokens != want {
+			t.Errorf("%s: longest input %d, want %d", description, c.MaxTokens, want)
+		}
+	}
+}
+
+// TestNoRoom refuses a longest input that special tokens and prefix fill: all texts would have one vector.
+func TestNoRoom(t *testing.T) {
+	dir := copyFixture(t, "bert-tiny")
+	for _, c := range []struct {
+		prefix string
+		tokens int
+		fits   bool
+	}{{"", 2, false}, {"", 3, true}, {"x x x x", 6, false}, {"x x x x", 7, true}} {
+		ck, err := ReadCheckpoint(dir, Options{MaxTokens: c.tokens, Prefix: &c.prefix})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := ck.CheckTokenizer(); (err == nil) != c.fits || err != nil && !strings.Contains(err.Error(), "leaves no room") {
+			t.Errorf("%d tokens, prefix %q: %v", c.tokens, c.prefix, err)
+		}
+	}
+}
+
+// TestRoundingWeights leaves models to the runtime whose products round states to 8 bits.
+func TestRoundingWeights(t *testing.T) {
+	dir := copyFixture(t, "bert-tiny")
+	for op, want := range map[string]bool{"MatMulNBits": true, "FusedMatMul": false} {
+		model(t, dir, func(m *onnxproto.Model) {
+			m.Nodes = append(m.Nodes, onnxproto.Node{Op: op, Domain: "com.microsoft", Inputs: []string{"input_ids"}, Outputs: []string{"more"}})
+		})
+		c, err := ReadCheckpoint(dir, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.plan.delicate != want {
+			t.Errorf("%s: delicate %v", op, c.plan.delicate)
+		}
+	}
+}
+
+// TestUnclearOutputs refuses to choose among outputs whose names say nothing, and finds the last hidden state among layers.
+func TestUnclearOutputs(t *testing.T) {
+	dir := copyFixture(t, "bert-tiny")
+	for _, c := range []struct {
+		outputs    []string
+		want, says string
+	}{
+		{[]string{"embedding_output", "encoder_output"}, "", "embedding_output, encoder_output"},
+		{[]string{"hidden_states_0", "hidden_states_10", "hidden_states_9"}, "hidden_states_10", ""},
+		{[]string{"hidden_states.0", "hidden_state.1"}, "hidden_state.1", ""},
+		{[]string{"token_embeddings", "encoder_output", "embedding_output"}, "token_embeddings", ""},
+		{[]string{"encoder_output"}, "encoder_output", ""},
+	} {
+		model(t, dir, func(m *onnxproto.Model) {
+			first := m.Outputs[0]
+			m.Outputs, m.Nodes = nil, m.Nodes[:1]
+			for i, name := range c.outputs {
+				v := first
+				v.Name = name
+				m.Outputs = append(m.Outputs, v)
+				if i == 0 {
+					m.Nodes[0].Outputs = []string{name}
+				} else {
+					m.Nodes = append(m.Nodes, onnxproto.Node{Op: "Identity", Inputs: []string{c.outputs[0]}, Outputs: []string{name}})
+				}
+			}
+		})
+		got, err := ReadCheckpoint(dir, Options{})
+		if c.says != "" {
+			if err == nil || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("%q: %v", c.outputs, err)
+			}
+			got, err = ReadCheckpoint(dir, Options{Output: c.outputs[1]})
+			c.want = c.outputs[1]
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Output != c.want {
+			t.Errorf("%q: output %s, want %s", c.outputs, got.Output, c.want)
+		}
+	}
 }
 
 // TestCausalFamily takes the last token of a model whose family only w2s.json gives.

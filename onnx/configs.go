@@ -209,11 +209,15 @@ func (c *configs) maxTokens(positions int, tokenizer string) (int, error) {
 var fromPadding = []string{"roberta", "xlm-roberta", "xlm-roberta-xl", "roberta-prelayernorm", "camembert", "mpnet", "longformer", "ibert",
 	"data2vec-text", "xmod", "luke"}
 
+// firstPosition is the position of a text's first token.
+func (m modelConfig) firstPosition() int64 {
+	if slices.Contains(fromPadding, m.ModelType) {
+		return m.padID() + 1
+	}
+	return 0
+}
+
 // positions is the longest input that config.json allows, 0 where it does not say.
 func (m modelConfig) positions() int {
-	n := max(m.MaxPositions, m.NPositions, m.MaxSeqLen)
-	if slices.Contains(fromPadding, m.ModelType) {
-		n -= int(m.padID()) + 1
-	}
-	return max(0, n)
+	return max(0, max(m.MaxPositions, m.NPositions, m.MaxSeqLen)-int(m.firstPosition()))
 }

@@ -140,7 +140,7 @@ func (e *Encoder) load(ctx context.Context) (*loading, error) {
 
 func (l *loading) run(c *Checkpoint, o Options) {
 	defer close(l.done)
-	if l.tokenizer, l.err = tokenizer.Load(c.Tokenizer); l.err != nil {
+	if l.tokenizer, l.err = c.loadTokenizer(); l.err != nil {
 		return
 	}
 	if l.until, l.err = c.sharedUntil(l.tokenizer); l.err != nil {

@@ -171,6 +171,42 @@ func TestRuntimeFaults(t *testing.T) {
 	tiny(t, "bert-tiny", Options{}) // the library is still there
 }
 
+// TestPositionsFromPadding feeds RoBERTa the positions that its embedding would make: from the padding id on.
+func TestPositionsFromPadding(t *testing.T) {
+	rt := testRuntime(t)
+	for _, left := range []bool{false, true} {
+		for config, first := range map[string]int{
+			`{"model_type": "roberta", "pad_token_id": 1}`: 2, `{"model_type": "mpnet", "pad_token_id": 7}`: 8, `{"model_type": "bert", "pad_token_id": 1}`: 0} {
+			dir := copyFixture(t, "bert-tiny")
+			model(t, dir, func(m *onnxproto.Model) { // hands out the positions
+				other := m.Inputs[0]
+				other.Name = "position_ids"
+				m.Inputs = append(m.Inputs, other)
+				m.Nodes[0].Inputs = []string{"position_ids"}
+				if left {
+					for i := range m.Inputs {
+						m.Inputs[i].Dims = []onnxproto.Dim{{Size: 3}, {Size: 12}}
+					}
+					m.Outputs[0].Dims = []onnxproto.Dim{{Size: 3}, {Size: 12}, {Size: 1}}
+				}
+			})
+			write(t, dir, "config.json", config)
+			if left {
+				write(t, dir, "tokenizer_config.json", `{"padding_side":"left"}`)
+			}
+			for pooling, offset := range map[Pooling]func(n int) int{PoolCLS: func(int) int { return 0 }, PoolLast: func(n int) int { return n - 1 }} {
+				e := openTest(t, rt, dir, Options{Pooling: pooling})
+				texts := []string{"one", "one two three", "one two"}
+				for i, v := range encodeAll(t, e, texts) {
+					if want := float32(first + offset(v.Tokens)); v.Values[0] != want {
+						t.Errorf("%s, left %v, %s of %q: position %v, want %v", config, left, pooling, texts[i], v.Values[0], want)
+					}
+				}
+			}
+		}
+	}
+}
+
 // TestFeeds runs models that hand out what they are fed: shapes that the model fixes, padding on both sides, element
 // types, positions.
 func TestFeeds(t *testing.T) {

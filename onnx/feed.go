@@ -38,7 +38,7 @@ func (b *buffer) fill(i int, in input, g grid) (ort.Value, error) {
 	case tokenTypes:
 		return b.integers(i, in.Type, shape, g.typ)
 	case positions:
-		b.in[i] = g.positions(resized(b.in[i], len(g.ids)))
+		b.in[i] = g.positions(resized(b.in[i], len(g.ids)), in.first)
 		return b.integers(i, in.Type, shape, b.in[i])
 	case cachePositions:
 		b.in[i] = resized(b.in[i], g.cols)
@@ -61,14 +61,18 @@ type borrowed struct{ ort.Value }
 
 func (borrowed) Destroy() error { return nil }
 
-// positions counts the tokens of each row, those in the cache included, from 0; padding has position 1, as in Hugging
-// Face's generation code. What has a cache has no padding.
-func (g grid) positions(dst []int64) []int64 {
-	past := g.past.length()
+// positions counts the tokens of each row, those in the cache included, from first on. Padding has the position before
+// first, as transformers makes them of RoBERTa's ids, or 1 where that is none, as in Hugging Face's generation code. What
+// has a cache has no padding.
+func (g grid) positions(dst []int64, first int64) []int64 {
+	past, padding := g.past.length(), int64(1)
+	if first > 0 {
+		padding = first - 1
+	}
 	for row := range g.rows {
-		next := int64(past)
+		next := first + int64(past)
 		for j := row * g.cols; j < (row+1)*g.cols; j++ {
-			dst[j] = 1
+			dst[j] = padding
 			if past > 0 || g.mask[j] != 0 {
 				dst[j] = next
 				next++

@@ -44,6 +44,11 @@ func (c *Checkpoint) key(ctx context.Context, version, provider string, settings
 	if c.plan.head {
 		parts = append(parts, "behind the head", c.plan.hidden)
 	}
+	for _, in := range c.plan.inputs {
+		if in.first > 0 {
+			parts = append(parts, "positions from", strconv.FormatInt(in.first, 10))
+		}
+	}
 	if c.shares {
 		parts = append(parts, "shared until", c.SharedUntil)
 	}
@@ -53,8 +58,9 @@ func (c *Checkpoint) key(ctx context.Context, version, provider string, settings
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// digests remembers the sha256 of files by path, size and time of change, so that a large model is read once. The file
-// is only a memory: a fault in it costs time, never a wrong key.
+// digests remembers the sha256 of files by path, size and time of change, so that a large model is read once. The time is
+// that of the file system where there is one: a file's own time can be set, and archives and copies do set it. The file of
+// digests is only a memory: a fault in it costs time, never a wrong key.
 type digests struct {
 	path    string // "" remembers nothing
 	entries map[string]digestEntry
@@ -63,7 +69,9 @@ type digests struct {
 
 type digestEntry struct {
 	Size   int64  `json:"size"`
-	Time   int64  `json:"mtime"` // nanoseconds
+	Time   int64  `json:"mtime"`           // nanoseconds
+	Change int64  `json:"ctime,omitempty"` // nanoseconds
+	Inode  uint64 `json:"inode,omitempty"`
 	SHA256 string `json:"sha256"`
 }
 
@@ -113,15 +121,19 @@ func (d *digests) sum(ctx context.Context, path string) (string, error) {
 		return "", err
 	}
 	now := digestEntry{Size: st.Size(), Time: st.ModTime().UnixNano()}
-	if e, ok := d.entries[abs]; ok && e.Size == now.Size && e.Time == now.Time && len(e.SHA256) == 2*sha256.Size {
-		return e.SHA256, nil
+	now.Change, now.Inode = changed(st)
+	if e, ok := d.entries[abs]; ok && len(e.SHA256) == 2*sha256.Size {
+		now.SHA256 = e.SHA256
+		if e == now {
+			return e.SHA256, nil
+		}
 	}
 	h := sha256.New()
 	if _, err := io.Copy(h, contextReader{ctx, f}); err != nil {
 		return "", err
 	}
 	now.SHA256 = hex.EncodeToString(h.Sum(nil))
-	if time.Since(st.ModTime()) > settled {
+	if last := max(now.Time, now.Change); time.Since(time.Unix(0, last)) > settled {
 		d.entries[abs], d.changed = now, true
 	}
 	return now.SHA256, nil

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"w2s/internal/onnxproto"
@@ -25,7 +26,8 @@ const (
 // An input is one input of a model.
 type input struct {
 	onnxproto.Value
-	role role
+	role  role
+	first int64 // of positions: that of a text's first token
 }
 
 var pastName = regexp.MustCompile(`^past(_key_values?)?[._]?\d*([._](key|value|\d+))*$`)
@@ -114,6 +116,9 @@ const maxWidth = 1 << 20
 // batchScaled are the operators whose 8-bit scale depends on all the rows of the batch.
 var batchScaled = []string{"DynamicQuantizeLinear", "com.microsoft:DynamicQuantizeMatMul", "com.microsoft:DynamicQuantizeLSTM"}
 
+// rounding are the operators that round states to 8 bits, or may: MatMulNBits does with an accuracy_level of 4.
+var rounding = []string{"QuantizeLinear", "com.microsoft:QuantizeLinear", "com.microsoft:MatMulNBits"}
+
 // planModel chooses inputs and output. output names an output of the model, or the last hidden state, or is "". causal says
 // that the model is known to read from left to right.
 func planModel(f *onnxproto.File, output string, causal bool) (*plan, error) {
@@ -139,7 +144,10 @@ func planModel(f *onnxproto.File, output string, causal bool) (*plan, error) {
 		p.single = p.single || f.Ops[op] > 0
 	}
 	causal = causal || p.has(pastState)
-	p.delicate = causal || p.single || f.Ops["QuantizeLinear"]+f.Ops["com.microsoft:QuantizeLinear"] > 0
+	p.delicate = causal || p.single
+	for _, op := range rounding {
+		p.delicate = p.delicate || f.Ops[op] > 0
+	}
 	if err := p.choose(f, output, causal); err != nil {
 		return nil, err
 	}
@@ -156,8 +164,11 @@ func planModel(f *onnxproto.File, output string, causal bool) (*plan, error) {
 // and scores of classes themselves are taken only if they are asked for.
 func (p *plan) choose(f *onnxproto.File, name string, causal bool) error {
 	var fault error // why nothing was found behind the logits
-	for _, known := range candidates(f, name) {
-		if v, ok := f.Output(known); ok {
+	for _, candidate := range candidates(f, name) {
+		if v, ok := f.Output(candidate); ok {
+			if err := p.unclear(f, v); err != nil && name == "" {
+				return err
+			}
 			if name == "" && strings.HasSuffix(v.Name, "logits") && !p.perToken(v) {
 				if fault == nil {
 					fault = fmt.Errorf("its only output is scores of classes, %s (export the model without its head: optimum-cli export onnx "+
@@ -168,7 +179,7 @@ func (p *plan) choose(f *onnxproto.File, name string, causal bool) error {
 			p.output = v
 			return nil
 		}
-		if known == lastHidden {
+		if candidate == lastHidden {
 			if fault = p.exposeHidden(f, causal); p.hidden != "" {
 				return nil
 			}
@@ -186,30 +197,51 @@ func (p *plan) choose(f *onnxproto.File, name string, causal bool) error {
 // lastHidden is the usual name of the states after the last layer and its normalisation.
 const lastHidden = "last_hidden_state"
 
+// known are outputs whose names say what they are, the best first.
+var known = []string{lastHidden, "sentence_embedding", "token_embeddings"}
+
 // candidates lists the names of outputs in the order of preference.
 func candidates(f *onnxproto.File, name string) []string {
 	if name != "" {
 		return []string{name}
 	}
-	list := []string{lastHidden, "sentence_embedding", "token_embeddings"}
-	layer := -1
+	list := slices.Clone(known)
+	layer, deepest := -1, ""
 	for _, v := range f.Outputs {
-		var n int
-		if _, err := fmt.Sscanf(v.Name, "hidden_states.%d", &n); err == nil && n > layer {
-			layer = n
-		}
-	}
-	if layer >= 0 {
-		list = append(list, fmt.Sprintf("hidden_states.%d", layer))
-	}
-	for _, rank := range []int{3, 2} {
-		for _, v := range f.Outputs {
-			if isFloat(v.Type) && len(v.Dims) == rank {
-				list = append(list, v.Name)
+		if m := hiddenName.FindStringSubmatch(v.Name); m != nil {
+			if n, err := strconv.Atoi(m[1]); err == nil && n > layer {
+				layer, deepest = n, v.Name
 			}
 		}
 	}
+	if layer >= 0 {
+		list = append(list, deepest)
+	}
+	for _, v := range slices.Concat(ofRank(f, 3), ofRank(f, 2)) {
+		list = append(list, v.Name)
+	}
 	return list
+}
+
+var hiddenName = regexp.MustCompile(`^hidden_states?[._](\d+)$`)
+
+// ofRank lists the outputs of floating-point numbers in so many dimensions.
+func ofRank(f *onnxproto.File, rank int) []onnxproto.Value {
+	return slices.DeleteFunc(slices.Clone(f.Outputs), func(v onnxproto.Value) bool { return !isFloat(v.Type) || len(v.Dims) != rank })
+}
+
+// unclear refuses to choose among several outputs whose names say nothing: the first may be the embeddings.
+func (p *plan) unclear(f *onnxproto.File, v onnxproto.Value) error {
+	var rivals []string
+	for _, other := range ofRank(f, len(v.Dims)) {
+		if !strings.HasSuffix(other.Name, "logits") && !p.perToken(other) {
+			rivals = append(rivals, other.Name)
+		}
+	}
+	if len(rivals) < 2 || slices.Contains(known, v.Name) || hiddenName.MatchString(v.Name) {
+		return nil
+	}
+	return fmt.Errorf("which of its outputs is the last hidden state is not known: %s (say \"output\" in w2s.json)", strings.Join(rivals, ", "))
 }
 
 // isLogits says whether an output is one number a token and entry of a vocabulary (or class).
@@ -266,6 +298,15 @@ func (p *plan) perToken(v onnxproto.Value) bool {
 	return v.Dims[1].Name != "" && slices.ContainsFunc(p.inputs, func(in input) bool {
 		return in.role == inputIDs && len(in.Dims) == 2 && in.Dims[1].Name == v.Dims[1].Name
 	})
+}
+
+// startAt sets the position of a text's first token, for models that are told positions.
+func (p *plan) startAt(first int64) {
+	for i := range p.inputs {
+		if p.inputs[i].role == positions {
+			p.inputs[i].first = first
+		}
+	}
 }
 
 // pooled says that the output is one vector a text already.

@@ -25,7 +25,9 @@ type sentenceConfigs struct {
 	pooling     poolingConfig
 	poolingFile string // where pooling is, or should be
 	poolingLost bool   // modules.json names it, and it is not there
-	prompts     struct {
+	// poolingThere says that the file is there, whatever it says.
+	poolingThere bool
+	prompts      struct {
 		Prompts           map[string]string
 		DefaultPromptName *string `json:"default_prompt_name"`
 	} // config_sentence_transformers.json
@@ -45,7 +47,7 @@ func (m module) kind() string { return m.Type[strings.LastIndex(m.Type, ".")+1:]
 type poolingConfig struct {
 	Mode          oneOrMore `json:"pooling_mode"` // of newer versions; older ones have a flag a mode
 	CLS           bool      `json:"pooling_mode_cls_token"`
-	Mean          bool      `json:"pooling_mode_mean_tokens"`
+	Mean          *bool     `json:"pooling_mode_mean_tokens"`
 	Last          bool      `json:"pooling_mode_lasttoken"`
 	Max           bool      `json:"pooling_mode_max_tokens"`
 	MeanSqrt      bool      `json:"pooling_mode_mean_sqrt_len_tokens"`
@@ -90,6 +92,7 @@ func (c *sentenceConfigs) read(dir string) error {
 	for _, name := range slices.Compact([]string{"sentence_bert_config.json", path.Join(transformer, "sentence_bert_config.json")}) {
 		errs = append(errs, readConfig(at(name), &c.bert))
 	}
+	c.poolingThere = !lacks(dir, c.poolingFile)
 	return errors.Join(append(errs, readConfig(at(c.poolingFile), &c.pooling), readConfig(at("config_sentence_transformers.json"), &c.prompts))...)
 }
 
@@ -105,9 +108,12 @@ func (c *sentenceConfigs) poolings() []string {
 		}
 		return modes
 	}
-	named := map[string]bool{string(PoolMean): q.Mean, string(PoolCLS): q.CLS, string(PoolLast): q.Last,
+	named := map[string]bool{string(PoolMean): q.Mean != nil && *q.Mean, string(PoolCLS): q.CLS, string(PoolLast): q.Last,
 		"max": q.Max, "mean_sqrt_len": q.MeanSqrt, "weightedmean": q.Weighted}
 	maps.DeleteFunc(named, func(_ string, on bool) bool { return !on })
+	if len(named) == 0 && c.poolingThere && q.Mean == nil { // sentence-transformers' default
+		return []string{string(PoolMean)}
+	}
 	return slices.Sorted(maps.Keys(named))
 }
 

@@ -28,7 +28,7 @@ const (
 )
 
 // patience is how long an interrupted command may take to end by itself.
-const patience = 700 * time.Millisecond
+const patience = 400 * time.Millisecond
 
 const stopped = "w2s: stopped; what was finished is kept, the same command goes on from there"
 

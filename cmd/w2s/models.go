@@ -12,6 +12,7 @@ import (
 
 	"w2s/harness/table"
 	"w2s/internal/progress"
+	"w2s/onnx"
 )
 
 func newModelsCommand(a *app) *cobra.Command {
@@ -99,6 +100,11 @@ func newModelsInspect(a *app) *cobra.Command {
 			m, err := a.model(ctx, args[0])
 			if err != nil {
 				return err
+			}
+			if e, ok := m.Encoder.(*onnx.Encoder); ok {
+				if err := e.Checkpoint().CheckTokenizer(); err != nil {
+					return err
+				}
 			}
 			facts := maps.Clone(m.Description)
 			facts["name"], facts["key"], facts["dimensions"] = m.Name, m.Encoder.Key(), strconv.Itoa(m.Encoder.Dims())

@@ -207,6 +207,9 @@ func (l *loader) model(t *Tokenizer, raw json.RawMessage) error {
 
 // modelKind gives the model's type; files of the first versions have none and are told apart by their fields.
 func (l *loader) modelKind(raw json.RawMessage) (string, error) {
+	if len(raw) == 0 {
+		return "", errors.New("it has no model (not a tokenizer.json of the tokenizers library)")
+	}
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &fields); err != nil {
 		return "", fmt.Errorf("model: %w", err)

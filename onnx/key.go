@@ -16,7 +16,7 @@ import (
 )
 
 // keyScheme changes when this package begins to compute other vectors from the same files.
-const keyScheme = "w2s-onnx-2"
+const keyScheme = "w2s-onnx-3"
 
 // key is the digest of all that changes a vector. It fills in Digests.
 func (c *Checkpoint) key(ctx context.Context, version, provider string, settings map[string]string, digestFile string) (string, error) {

@@ -245,7 +245,8 @@ func (c *Checkpoint) completeTexts(files *configs, o Options) error {
 // completeLength fills in the longest input. What the files give is cut to the size of the position table in the graph,
 // what is asked for must fit.
 func (c *Checkpoint) completeLength(positions int, files *configs, o Options) error {
-	if _, given := files.w2sSet["max_tokens"]; !given {
+	_, given := files.w2sSet["max_tokens"]
+	if !given {
 		var err error
 		if c.MaxTokens, err = files.maxTokens(positions, c.Tokenizer); err != nil {
 			return err
@@ -262,18 +263,17 @@ func (c *Checkpoint) completeLength(positions int, files *configs, o Options) er
 		return fmt.Errorf("longest input of %d tokens", c.MaxTokens)
 	case positions > 0 && c.MaxTokens > positions:
 		return fmt.Errorf("longest input of %d tokens, but the model has %d positions", c.MaxTokens, positions)
+	case c.MaxTokens == 0 && positions == 0 && !given:
+		c.MaxTokens = ungivenLength
 	case c.MaxTokens == 0:
 		c.MaxTokens = positions
-	}
-	if _, given := files.w2sSet["max_tokens"]; c.MaxTokens == 0 && !given {
-		c.MaxTokens = unlimited
 	}
 	return nil
 }
 
-// unlimited is the longest input of a model whose files give none. Attention takes memory by the square of the length: a
+// ungivenLength is the longest input of a model whose files give none. Attention takes memory by the square of the length: a
 // text of 36,000 tokens would take 24 GB in a model of eight heads.
-const unlimited = 4096
+const ungivenLength = 4096
 
 // CheckTokenizer reads the tokenizer, and whether the longest input leaves room for a text.
 func (c *Checkpoint) CheckTokenizer() error {

@@ -27,6 +27,16 @@ func copyFixture(tb testing.TB, name string) string {
 	return dir
 }
 
+// mustRead reads the description of a checkpoint that must be right.
+func mustRead(tb testing.TB, dir string, o Options) *Checkpoint {
+	tb.Helper()
+	c, err := ReadCheckpoint(dir, o)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return c
+}
+
 func write(tb testing.TB, dir, name, content string) {
 	tb.Helper()
 	path := filepath.Join(dir, filepath.FromSlash(name))
@@ -206,17 +216,12 @@ w2s.json: unknown field "quxquxqux" (there are: format, name,`},
 func TestDescription(t *testing.T) {
 	prefix := "query: "
 	dir := copyFixture(t, "bert-tiny")
-	c, err := ReadCheckpoint(dir, Options{Prefix: &prefix, MaxTokens: 9, Pooling: PoolLast})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := mustRead(t, dir, Options{Prefix: &prefix, MaxTokens: 9, Pooling: PoolLast})
 	if c.Name != "bert-tiny" || c.Family != "bert" || c.Width != 16 || c.Prefix != prefix || c.MaxTokens != 9 || c.Pooling != PoolLast {
 		t.Errorf("options: %+v", c.Description)
 	}
 	write(t, dir, "w2s.json", `{"format":1,"name":"n","family":"f","pooling":"cls","max_tokens":7,"prefix":"p","license":"l","source":"s","params":3,"normalize":true}`)
-	if c, err = ReadCheckpoint(dir, Options{}); err != nil {
-		t.Fatal(err)
-	}
+	c = mustRead(t, dir, Options{})
 	want := Description{Format: 1, Name: "n", Family: "f", Output: "last_hidden_state", Pooling: PoolCLS, MaxTokens: 7, Prefix: "p",
 		License: "l", Source: "s", Params: 3, Normalize: true, Cut: c.Cut}
 	if c.Description != want {
@@ -226,9 +231,7 @@ func TestDescription(t *testing.T) {
 	for _, name := range []string{"w2s.json", "config.json", "tokenizer_config.json", "sentence_bert_config.json", "1_Pooling", "modules.json"} {
 		remove(t, dir, name)
 	}
-	if c, err = ReadCheckpoint(dir, Options{}); err != nil {
-		t.Fatal(err)
-	}
+	c = mustRead(t, dir, Options{})
 	if c.MaxTokens != 64 || c.Pooling != PoolMean || c.Width != 16 {
 		t.Errorf("model and tokenizer alone: %+v", c.Description)
 	}
@@ -239,10 +242,7 @@ func TestSentenceTransformers(t *testing.T) {
 	dir := copyFixture(t, "bert-tiny")
 	read := func(o Options) *Checkpoint {
 		t.Helper()
-		c, err := ReadCheckpoint(dir, o)
-		if err != nil {
-			t.Fatal(err)
-		}
+		c := mustRead(t, dir, o)
 		return c
 	}
 	modules := func(more string) {
@@ -355,10 +355,7 @@ func TestKey(t *testing.T) {
 	memory := filepath.Join(t.TempDir(), "cache", "digests.json")
 	key := func(o Options, version string) string {
 		t.Helper()
-		c, err := ReadCheckpoint(dir, o)
-		if err != nil {
-			t.Fatal(err)
-		}
+		c := mustRead(t, dir, o)
 		k, err := c.key(ctx, version, CPU, o.Settings, memory)
 		if err != nil {
 			t.Fatal(err)
@@ -403,10 +400,6 @@ func TestKey(t *testing.T) {
 	}
 	// Other weights of the same size and time, as archives with fixed times bring them.
 	weights := filepath.Join(dir, "model.onnx_data")
-	st, err := os.Stat(weights)
-	if err != nil {
-		t.Fatal(err)
-	}
 	data, err := os.ReadFile(weights)
 	if err != nil {
 		t.Fatal(err)
@@ -415,7 +408,16 @@ func TestKey(t *testing.T) {
 	if key(Options{}, "1") != first {
 		t.Error("the same files give another key")
 	}
-	if c, _ := changed(st); c != 0 {
+	f, err := os.Open(weights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, _ := changed(f); c != 0 {
 		same := st.ModTime()
 		for _, bit := range []byte{1, 0} {
 			changed := slices.Clone(data)
@@ -442,10 +444,7 @@ func TestKey(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	cancel()
-	c, err := ReadCheckpoint(dir, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := mustRead(t, dir, Options{})
 	if _, err := c.key(ctx, "1", CPU, nil, ""); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
@@ -454,10 +453,7 @@ func TestKey(t *testing.T) {
 // TestFilesBesideModel reads a checkpoint whose export put everything into the folder of the model.
 func TestFilesBesideModel(t *testing.T) {
 	dir := copyFixture(t, "gpt2-tiny")
-	want, err := ReadCheckpoint(dir, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	want := mustRead(t, dir, Options{})
 	if err := os.Mkdir(filepath.Join(dir, "onnx"), 0o777); err != nil {
 		t.Fatal(err)
 	}
@@ -466,10 +462,7 @@ func TestFilesBesideModel(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	got, err := ReadCheckpoint(dir, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	got := mustRead(t, dir, Options{})
 	want.Name = got.Name // of the folder
 	if got.Tokenizer != filepath.Join(dir, "onnx", "tokenizer.json") || !reflect.DeepEqual(got.Description, want.Description) || got.pad != want.pad {
 		t.Errorf("%+v, want %+v", got, want)
@@ -503,10 +496,7 @@ func TestSomeFilesBesideModel(t *testing.T) {
 	}
 	pooling := func(want Pooling) {
 		t.Helper()
-		c, err := ReadCheckpoint(dir, Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		c := mustRead(t, dir, Options{})
 		if c.Pooling != want || c.Family != "gpt2" {
 			t.Errorf("pooling %s of family %q, want %s of gpt2", c.Pooling, c.Family, want)
 		}
@@ -523,10 +513,7 @@ func TestNoModes(t *testing.T) {
 	dir := copyFixture(t, "gpt2-tiny")
 	for config, want := range map[string]Pooling{`{"word_embedding_dimension": 16}`: PoolMean, `{"pooling_mode_mean_tokens": false}`: PoolLast} {
 		write(t, dir, "1_Pooling/config.json", config)
-		c, err := ReadCheckpoint(dir, Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		c := mustRead(t, dir, Options{})
 		if c.Pooling != want {
 			t.Errorf("%s: pooling %s, want %s", config, c.Pooling, want)
 		}
@@ -540,12 +527,9 @@ func TestNoLimit(t *testing.T) {
 	for _, name := range []string{"config.json", "tokenizer_config.json", "sentence_bert_config.json"} {
 		remove(t, dir, name)
 	}
-	for description, want := range map[string]int{`{"format": 1}`: unlimited, `{"format": 1, "max_tokens": 0}`: 0, `{"format": 1, "max_tokens": 9000}`: 9000} {
+	for description, want := range map[string]int{`{"format": 1}`: ungivenLength, `{"format": 1, "max_tokens": 0}`: 0, `{"format": 1, "max_tokens": 9000}`: 9000} {
 		write(t, dir, "w2s.json", description)
-		c, err := ReadCheckpoint(dir, Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		c := mustRead(t, dir, Options{})
 		if c.MaxTokens != want {
 			t.Errorf("%s: longest input %d, want %d", description, c.MaxTokens, want)
 		}
@@ -560,10 +544,7 @@ func TestNoRoom(t *testing.T) {
 		tokens int
 		fits   bool
 	}{{"", 2, false}, {"", 3, true}, {"x x x x", 6, false}, {"x x x x", 7, true}} {
-		ck, err := ReadCheckpoint(dir, Options{MaxTokens: c.tokens, Prefix: &c.prefix})
-		if err != nil {
-			t.Fatal(err)
-		}
+		ck := mustRead(t, dir, Options{MaxTokens: c.tokens, Prefix: &c.prefix})
 		if err := ck.CheckTokenizer(); (err == nil) != c.fits || err != nil && !strings.Contains(err.Error(), "leaves no room") {
 			t.Errorf("%d tokens, prefix %q: %v", c.tokens, c.prefix, err)
 		}
@@ -577,10 +558,7 @@ func TestRoundingWeights(t *testing.T) {
 		model(t, dir, func(m *onnxproto.Model) {
 			m.Nodes = append(m.Nodes, onnxproto.Node{Op: op, Domain: "com.microsoft", Inputs: []string{"input_ids"}, Outputs: []string{"more"}})
 		})
-		c, err := ReadCheckpoint(dir, Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		c := mustRead(t, dir, Options{})
 		if c.plan.delicate != want {
 			t.Errorf("%s: delicate %v", op, c.plan.delicate)
 		}
@@ -639,10 +617,7 @@ func TestCausalFamily(t *testing.T) {
 	}
 	for family, want := range map[string]Pooling{"mpt": PoolLast, "bert": PoolMean} {
 		write(t, dir, "w2s.json", fmt.Sprintf(`{"format": 1, "family": %q}`, family))
-		c, err := ReadCheckpoint(dir, Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		c := mustRead(t, dir, Options{})
 		if c.Pooling != want || c.plan.delicate != (want == PoolLast) {
 			t.Errorf("family %s: pooling %s, delicate %v", family, c.Pooling, c.plan.delicate)
 		}

@@ -171,6 +171,24 @@ func TestRuntimeFaults(t *testing.T) {
 	tiny(t, "bert-tiny", Options{}) // the library is still there
 }
 
+// fixed gives a model's input and output a shape.
+func fixed(rows, cols int64) func(*onnxproto.Model) {
+	return func(m *onnxproto.Model) {
+		m.Inputs[0].Dims = []onnxproto.Dim{{Size: rows}, {Size: cols}}
+		m.Outputs[0].Dims = []onnxproto.Dim{{Size: rows}, {Size: cols}, {Size: 1}}
+	}
+}
+
+// renamed has a model hand out another input than the ids.
+func renamed(name string, typ onnxproto.DataType) func(*onnxproto.Model) {
+	return func(m *onnxproto.Model) {
+		other := m.Inputs[0]
+		other.Name, other.Type = name, typ
+		m.Inputs = append(m.Inputs, other)
+		m.Nodes[0].Inputs = []string{name}
+	}
+}
+
 // TestPositionsFromPadding feeds RoBERTa the positions that its embedding would make: from the padding id on.
 func TestPositionsFromPadding(t *testing.T) {
 	rt := testRuntime(t)
@@ -178,17 +196,11 @@ func TestPositionsFromPadding(t *testing.T) {
 		for config, first := range map[string]int{
 			`{"model_type": "roberta", "pad_token_id": 1}`: 2, `{"model_type": "mpnet", "pad_token_id": 7}`: 8, `{"model_type": "bert", "pad_token_id": 1}`: 0} {
 			dir := copyFixture(t, "bert-tiny")
-			model(t, dir, func(m *onnxproto.Model) { // hands out the positions
-				other := m.Inputs[0]
-				other.Name = "position_ids"
-				m.Inputs = append(m.Inputs, other)
-				m.Nodes[0].Inputs = []string{"position_ids"}
+			model(t, dir, func(m *onnxproto.Model) {
 				if left {
-					for i := range m.Inputs {
-						m.Inputs[i].Dims = []onnxproto.Dim{{Size: 3}, {Size: 12}}
-					}
-					m.Outputs[0].Dims = []onnxproto.Dim{{Size: 3}, {Size: 12}, {Size: 1}}
+					fixed(3, 12)(m)
 				}
+				renamed("position_ids", onnxproto.Int64)(m)
 			})
 			write(t, dir, "config.json", config)
 			if left {
@@ -211,20 +223,6 @@ func TestPositionsFromPadding(t *testing.T) {
 // types, positions.
 func TestFeeds(t *testing.T) {
 	rt := testRuntime(t)
-	fixed := func(rows, cols int64) func(*onnxproto.Model) {
-		return func(m *onnxproto.Model) {
-			m.Inputs[0].Dims = []onnxproto.Dim{{Size: rows}, {Size: cols}}
-			m.Outputs[0].Dims = []onnxproto.Dim{{Size: rows}, {Size: cols}, {Size: 1}}
-		}
-	}
-	renamed := func(name string, typ onnxproto.DataType) func(*onnxproto.Model) {
-		return func(m *onnxproto.Model) { // hands out another input than the ids
-			other := m.Inputs[0]
-			other.Name, other.Type = name, typ
-			m.Inputs = append(m.Inputs, other)
-			m.Nodes[0].Inputs = []string{name}
-		}
-	}
 	left := `{"padding_side":"left"}`
 	texts := []string{"one", "one two three", "one two", "one two three four five six seven eight"}
 	tests := []struct {

@@ -120,13 +120,11 @@ func (d *digests) sum(ctx context.Context, path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	now := digestEntry{Size: st.Size(), Time: st.ModTime().UnixNano()}
-	now.Change, now.Inode = changed(st)
-	if e, ok := d.entries[abs]; ok && len(e.SHA256) == 2*sha256.Size {
-		now.SHA256 = e.SHA256
-		if e == now {
-			return e.SHA256, nil
-		}
+	known := d.entries[abs]
+	now := digestEntry{Size: st.Size(), Time: st.ModTime().UnixNano(), SHA256: known.SHA256}
+	now.Change, now.Inode = changed(f)
+	if now == known && len(known.SHA256) == 2*sha256.Size {
+		return known.SHA256, nil
 	}
 	h := sha256.New()
 	if _, err := io.Copy(h, contextReader{ctx, f}); err != nil {

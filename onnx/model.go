@@ -140,14 +140,10 @@ func planModel(f *onnxproto.File, output string, causal bool) (*plan, error) {
 	if p.rows > maxWidth || p.cols > maxWidth {
 		return nil, fmt.Errorf("the model fixes its input at %d x %d tokens, which no real one does", p.rows, p.cols)
 	}
-	for _, op := range batchScaled {
-		p.single = p.single || f.Ops[op] > 0
-	}
+	has := func(op string) bool { return f.Ops[op] > 0 }
+	p.single = slices.ContainsFunc(batchScaled, has)
 	causal = causal || p.has(pastState)
-	p.delicate = causal || p.single
-	for _, op := range rounding {
-		p.delicate = p.delicate || f.Ops[op] > 0
-	}
+	p.delicate = causal || p.single || slices.ContainsFunc(rounding, has)
 	if err := p.choose(f, output, causal); err != nil {
 		return nil, err
 	}
@@ -166,8 +162,10 @@ func (p *plan) choose(f *onnxproto.File, name string, causal bool) error {
 	var fault error // why nothing was found behind the logits
 	for _, candidate := range candidates(f, name) {
 		if v, ok := f.Output(candidate); ok {
-			if err := p.unclear(f, v); err != nil && name == "" {
-				return err
+			if name == "" {
+				if err := p.unclear(f, v); err != nil {
+					return err
+				}
 			}
 			if name == "" && strings.HasSuffix(v.Name, "logits") && !p.perToken(v) {
 				if fault == nil {
@@ -197,15 +195,15 @@ func (p *plan) choose(f *onnxproto.File, name string, causal bool) error {
 // lastHidden is the usual name of the states after the last layer and its normalisation.
 const lastHidden = "last_hidden_state"
 
-// known are outputs whose names say what they are, the best first.
-var known = []string{lastHidden, "sentence_embedding", "token_embeddings"}
+// knownOutputs are those whose names say what they are, the best first.
+var knownOutputs = []string{lastHidden, "sentence_embedding", "token_embeddings"}
 
 // candidates lists the names of outputs in the order of preference.
 func candidates(f *onnxproto.File, name string) []string {
 	if name != "" {
 		return []string{name}
 	}
-	list := slices.Clone(known)
+	list := slices.Clone(knownOutputs)
 	layer, deepest := -1, ""
 	for _, v := range f.Outputs {
 		if m := hiddenName.FindStringSubmatch(v.Name); m != nil {
@@ -238,7 +236,7 @@ func (p *plan) unclear(f *onnxproto.File, v onnxproto.Value) error {
 			rivals = append(rivals, other.Name)
 		}
 	}
-	if len(rivals) < 2 || slices.Contains(known, v.Name) || hiddenName.MatchString(v.Name) {
+	if len(rivals) < 2 || slices.Contains(knownOutputs, v.Name) || hiddenName.MatchString(v.Name) {
 		return nil
 	}
 	return fmt.Errorf("which of its outputs is the last hidden state is not known: %s (say \"output\" in w2s.json)", strings.Join(rivals, ", "))

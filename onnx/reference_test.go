@@ -74,10 +74,7 @@ func TestFamilies(t *testing.T) {
 // checkReference compares every output and pooling of the reference with our own vectors.
 func checkReference(t *testing.T, rt *Runtime, dir string) {
 	ref := readReference(t, dir)
-	c, err := ReadCheckpoint(dir, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := mustRead(t, dir, Options{})
 	if ref.Default.Output == "logits" {
 		ref.Default.Output = lastHidden // it is there, behind the logits
 	}

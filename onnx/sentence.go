@@ -4,9 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -22,11 +20,10 @@ type sentenceConfigs struct {
 		MaxSeqLength int  `json:"max_seq_length"`
 		LowerCase    bool `json:"do_lower_case"`
 	} // sentence_bert_config.json
-	pooling     poolingConfig
-	poolingFile string // where pooling is, or should be
-	poolingLost bool   // modules.json names it, and it is not there
-	// poolingThere says that the file is there, whatever it says.
-	poolingThere bool
+	pooling      poolingConfig
+	poolingFile  string // where pooling is, or should be
+	poolingThere bool   // the file is there, whatever it says
+	poolingLost  bool   // modules.json names it, and it is not there
 	prompts      struct {
 		Prompts           map[string]string
 		DefaultPromptName *string `json:"default_prompt_name"`
@@ -75,7 +72,7 @@ func (c *sentenceConfigs) read(dir string) error {
 		return err
 	}
 	var errs []error
-	transformer := "."
+	transformer, named := ".", false
 	c.poolingFile = "1_Pooling/config.json"
 	for _, m := range c.modules {
 		switch {
@@ -84,15 +81,14 @@ func (c *sentenceConfigs) read(dir string) error {
 		case m.kind() == "Transformer":
 			transformer = m.Path
 		case m.kind() == "Pooling":
-			c.poolingFile = path.Join(m.Path, "config.json")
-			_, err := os.Stat(at(c.poolingFile))
-			c.poolingLost = errors.Is(err, fs.ErrNotExist)
+			c.poolingFile, named = path.Join(m.Path, "config.json"), true
 		}
 	}
+	c.poolingThere = !lacks(dir, c.poolingFile)
+	c.poolingLost = named && !c.poolingThere
 	for _, name := range slices.Compact([]string{"sentence_bert_config.json", path.Join(transformer, "sentence_bert_config.json")}) {
 		errs = append(errs, readConfig(at(name), &c.bert))
 	}
-	c.poolingThere = !lacks(dir, c.poolingFile)
 	return errors.Join(append(errs, readConfig(at(c.poolingFile), &c.pooling), readConfig(at("config_sentence_transformers.json"), &c.prompts))...)
 }
 

@@ -66,10 +66,7 @@ func TestStaticDescription(t *testing.T) {
 	if err := BuildStatic(context.Background(), fixture("static-model2vec-tiny"), dir, 4); err != nil {
 		t.Fatal(err)
 	}
-	c, err := ReadCheckpoint(dir, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := mustRead(t, dir, Options{})
 	f, err := onnxproto.Open(c.Model)
 	if err != nil {
 		t.Fatal(err)

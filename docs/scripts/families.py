@@ -21,7 +21,6 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "fixtures" / "models"))
 
 import make  # noqa: E402
-import reference  # noqa: E402
 import tinytokenizers  # noqa: E402
 
 LONGEST = 256
@@ -29,10 +28,11 @@ LONGEST = 256
 BERT = dict(hidden_size=384, num_attention_heads=12, num_hidden_layers=3, intermediate_size=1536, initializer_range=0.05)
 SMALL = BERT | {"embedding_size": 128}
 ROBERTA = BERT | {"max_position_embeddings": LONGEST + 2, "pad_token_id": 1}
-LLAMA = dict(hidden_size=256, num_attention_heads=8, num_key_value_heads=4, num_hidden_layers=3, intermediate_size=688,
-             max_position_embeddings=LONGEST, pad_token_id=0, bos_token_id=1, eos_token_id=2, initializer_range=0.05)
-GPT = dict(n_embd=256, n_head=8, n_layer=3, initializer_range=0.05)
 PLAIN = dict(pad_token_id=0, bos_token_id=1, eos_token_id=2)
+LLAMA = PLAIN | dict(hidden_size=256, num_attention_heads=8, num_key_value_heads=4, num_hidden_layers=3, intermediate_size=688,
+                     max_position_embeddings=LONGEST, initializer_range=0.05)
+GPT = PLAIN | dict(n_embd=256, n_head=8, n_layer=3, initializer_range=0.05)
+OPT = dict(hidden_size=256, ffn_dim=1024, num_hidden_layers=3, num_attention_heads=8, word_embed_proj_dim=256)
 
 # name: model type, configuration
 ENCODERS = {
@@ -67,15 +67,15 @@ ENCODERS = {
         hidden_size=384, num_attention_heads=6, num_hidden_layers=4, intermediate_size=576, local_attention=32, pad_token_id=0)),
 }
 CAUSAL = {
-    "gpt2": ("gpt2", GPT | PLAIN),
-    "gpt_bigcode": ("gpt_bigcode", GPT | PLAIN),
-    "gptj": ("gptj", GPT | PLAIN | {"rotary_dim": 16}),
-    "codegen": ("codegen", GPT | PLAIN | {"rotary_dim": 16}),
+    "gpt2": ("gpt2", GPT),
+    "gpt_bigcode": ("gpt_bigcode", GPT),
+    "gptj": ("gptj", GPT | {"rotary_dim": 16}),
+    "codegen": ("codegen", GPT | {"rotary_dim": 16}),
     "gpt_neo": ("gpt_neo", PLAIN | dict(
         hidden_size=256, num_heads=8, num_layers=4, attention_types=[[["global", "local"], 2]], window_size=16)),
     "gpt_neox": ("gpt_neox", LLAMA),
-    "opt": ("opt", dict(hidden_size=256, ffn_dim=1024, num_hidden_layers=3, num_attention_heads=8, word_embed_proj_dim=256)),
-    "opt-projected": ("opt", dict(hidden_size=256, ffn_dim=1024, num_hidden_layers=3, num_attention_heads=8, word_embed_proj_dim=128)),
+    "opt": ("opt", OPT),
+    "opt-projected": ("opt", OPT | {"word_embed_proj_dim": 128}),
     "bloom": ("bloom", PLAIN | dict(hidden_size=256, n_head=8, n_layer=3)),
     "mpt": ("mpt", dict(d_model=256, n_heads=8, n_layers=3, max_seq_len=LONGEST)),
     "falcon": ("falcon", LLAMA | {"new_decoder_architecture": False, "multi_query": True}),

@@ -143,7 +143,7 @@ func (d *hubDownload) transfer(ctx context.Context) error {
 	return nil
 }
 
-// wrongLength is the fault of an answer that announces another size than the file's, which no second try completes.
+// wrongLength is the fault of an answer that announces another size than the file's, which does not go on where it ends.
 func (d *hubDownload) wrongLength(length int64, head []byte) error {
 	what := fmt.Sprintf("%d bytes", length)
 	if kind := looksLike(head); kind != "" {

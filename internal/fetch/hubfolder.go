@@ -30,9 +30,10 @@ type pickedFile struct {
 }
 
 func (c *Cache) hubFolder(ctx context.Context, h *Hub, q hubRequest) (string, error) {
-	askFirst := q.refresh && !c.Offline && !h.Offline
+	online := !c.Offline && !h.Offline
+	askFirst := q.refresh && online
 	if !askFirst {
-		if dir, ok := c.hubHave(ctx, h, q); ok {
+		if dir, ok := c.hubHave(ctx, q, online); ok {
 			return dir, nil
 		}
 	}
@@ -42,7 +43,7 @@ func (c *Cache) hubFolder(ctx context.Context, h *Hub, q hubRequest) (string, er
 	}
 	defer unlock()
 	if !askFirst { // another process may have been faster
-		if dir, ok := c.hubHave(ctx, h, q); ok {
+		if dir, ok := c.hubHave(ctx, q, online); ok {
 			return dir, nil
 		}
 	}
@@ -52,11 +53,7 @@ func (c *Cache) hubFolder(ctx context.Context, h *Hub, q hubRequest) (string, er
 	}
 	folder := q.folder(listing.Commit)
 	dir := c.path(folder)
-	fault := checkFolder(ctx, dir, q)
-	if fault == nil && !local && readRecord(dir).Copied {
-		fault = errAbsent // some of what the hub lists may be
-	}
-	if fault != nil {
+	if fault := checkFolder(ctx, dir, q, !local); fault != nil {
 		if !errors.Is(fault, errAbsent) {
 			c.Report.Print("damaged, fetching it again: " + fault.Error())
 		}
@@ -67,9 +64,8 @@ func (c *Cache) hubFolder(ctx context.Context, h *Hub, q hubRequest) (string, er
 	return dir, explain(c.rememberCommit(q.ref, listing.Commit), c.Dir)
 }
 
-// hubHave returns the folder where everything that is wanted lies in the cache already. Of a copy nobody knows that but the
-// hub, where it can be asked.
-func (c *Cache) hubHave(ctx context.Context, h *Hub, q hubRequest) (string, bool) {
+// hubHave returns the folder where everything that is wanted lies in the cache already.
+func (c *Cache) hubHave(ctx context.Context, q hubRequest, online bool) (string, bool) {
 	commit := q.ref.Revision
 	if !isCommit(commit) {
 		if commit = c.rememberedCommits(q.ref)[q.ref.Revision]; !isCommit(commit) {
@@ -77,14 +73,12 @@ func (c *Cache) hubHave(ctx context.Context, h *Hub, q hubRequest) (string, bool
 		}
 	}
 	dir := c.path(q.folder(commit))
-	if readRecord(dir).Copied && !c.Offline && !h.Offline {
-		return "", false
-	}
-	return dir, checkFolder(ctx, dir, q) == nil
+	return dir, checkFolder(ctx, dir, q, online) == nil
 }
 
-// checkFolder says what keeps the folder from holding all that is wanted, whole.
-func checkFolder(ctx context.Context, dir string, q hubRequest) error {
+// checkFolder says what keeps the folder from holding all that is wanted, whole. Whether a copy does only the hub knows,
+// where it can be asked.
+func checkFolder(ctx context.Context, dir string, q hubRequest, online bool) error {
 	r := readRecord(dir)
 	names := q.wanted(dir, r)
 	if len(names) == 0 {
@@ -103,6 +97,9 @@ func checkFolder(ctx context.Context, dir string, q hubRequest) error {
 	}
 	if touched {
 		_ = r.write(dir) // in a folder that cannot be written the files are read again next time
+	}
+	if r.Copied && online {
+		return errAbsent
 	}
 	return nil
 }

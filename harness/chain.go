@@ -9,8 +9,8 @@ import (
 	"slices"
 	"strings"
 
-	"w2s/harness/head"
 	"w2s/harness/label"
+	"w2s/harness/loss"
 	"w2s/harness/stats"
 	"w2s/tasks"
 )
@@ -133,7 +133,7 @@ func (b *workbench) chain(ctx context.Context, cfg ChainConfig) (heads []trained
 	ceilings, err := b.train(ctx, b.data[last], each(b.parts, func(p part) order {
 		examples, gold := b.share(p, steps-1, steps, cfg.Disjoint)
 		return order{record: HeadRecord{Role: Ceiling, Model: last, Seed: p.seed, Variant: variant},
-			examples: examples, labels: gold, loss: head.XEnt{}}
+			examples: examples, labels: gold, loss: loss.XEnt{}}
 	}))
 	if err != nil {
 		return nil, nil, err
@@ -141,7 +141,7 @@ func (b *workbench) chain(ctx context.Context, cfg ChainConfig) (heads []trained
 	// link is one chain of one seed and loss, as far as it has come.
 	type link struct {
 		part        part
-		loss        head.Loss
+		loss        loss.Loss
 		first, from trained
 		ids         []string
 	}
@@ -160,7 +160,7 @@ func (b *workbench) chain(ctx context.Context, cfg ChainConfig) (heads []trained
 			if err != nil {
 				return nil, err
 			}
-			q, err := label.Measure(labels, gold)
+			q, err := stats.Measure(labels, gold)
 			if err != nil {
 				return nil, err
 			}

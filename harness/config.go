@@ -8,8 +8,8 @@ import (
 	"slices"
 
 	"w2s/harness/feature"
-	"w2s/harness/head"
 	"w2s/harness/label"
+	"w2s/harness/loss"
 	"w2s/tasks"
 )
 
@@ -18,7 +18,7 @@ type Config struct {
 	Models     []Model
 	Pairs      []Pair
 	Tasks      []tasks.Task
-	Losses     []head.Loss       // of the student; weak supervisor and strong ceiling learn by cross-entropy
+	Losses     []loss.Loss       // of the student; weak supervisor and strong ceiling learn by cross-entropy
 	Treatments []label.Treatment // of the weak labels; empty: as they are
 	Simulated  []Simulated       // supervisors that are no model, beside those of Pairs
 	Seeds      []uint64          // each cuts the training pool into halves of its own

@@ -7,7 +7,7 @@ import (
 
 	"w2s/harness"
 	"w2s/harness/feature"
-	"w2s/harness/head"
+	"w2s/harness/loss"
 	"w2s/tasks"
 )
 
@@ -67,7 +67,7 @@ func Example() {
 		Models: []harness.Model{{Name: "three letters", Encoder: letters("aeb")}, {Name: "all letters", Encoder: letters("aeiobcdf")}},
 		Pairs:  []harness.Pair{{Weak: "three letters", Strong: "all letters"}},
 		Tasks:  []tasks.Task{vowels{}},
-		Losses: []head.Loss{head.XEnt{}},
+		Losses: []loss.Loss{loss.XEnt{}},
 		Seeds:  []uint64{0},
 		Train:  600, Test: 200,
 	}, harness.Env{})

@@ -9,6 +9,8 @@ import (
 
 	"w2s/harness/head"
 	"w2s/harness/label"
+	"w2s/harness/loss"
+	"w2s/harness/stats"
 	"w2s/tasks"
 )
 
@@ -99,7 +101,7 @@ func (b *workbench) supervisors(ctx context.Context) ([]trained, error) {
 		for _, p := range b.parts {
 			orders = append(orders, order{
 				record:   HeadRecord{Role: Supervisor, Model: model, Seed: p.seed, Variant: p.variant},
-				examples: p.weak, labels: p.weakGold, loss: head.XEnt{},
+				examples: p.weak, labels: p.weakGold, loss: loss.XEnt{},
 			})
 		}
 		return orders
@@ -114,7 +116,7 @@ func (b *workbench) ceilings(ctx context.Context) ([]trained, error) {
 			for _, p := range b.parts {
 				orders = append(orders, order{
 					record:   HeadRecord{Role: role, Model: model, Seed: p.seed, Variant: p.variant},
-					examples: p.strong, labels: p.strongGold, loss: head.XEnt{},
+					examples: p.strong, labels: p.strongGold, loss: loss.XEnt{},
 				})
 			}
 			return orders
@@ -178,7 +180,7 @@ func (b *workbench) calibrates() bool {
 func (b *workbench) held(ctx context.Context, s trained) (*label.Held, error) {
 	p := b.part(s.HeadRecord)
 	data := b.data[s.Model]
-	job := head.Job{Name: s.ID, Examples: p.weak, Labels: p.weakGold, Loss: head.XEnt{}, L2: s.L2, Seed: s.Seed}
+	job := head.Job{Name: s.ID, Examples: p.weak, Labels: p.weakGold, Loss: loss.XEnt{}, L2: s.L2, Seed: s.Seed}
 	train, rest, err := head.Grid{L2: []float64{s.L2}, HeldOut: b.cfg.Held, Group: b.groups}.Cut(job)
 	if err != nil {
 		return nil, err
@@ -241,7 +243,7 @@ func (b *workbench) students(ctx context.Context, lessons []lesson) ([]trained, 
 // teach treats a lesson in every way for a student and orders a head for every loss.
 func (b *workbench) teach(ctx context.Context, l lesson, model string) (orders []order, err error) {
 	part := b.part(l.supervisor)
-	raw, err := label.Measure(l.labels.Soft, part.strongGold)
+	raw, err := stats.Measure(l.labels.Soft, part.strongGold)
 	if err != nil {
 		return nil, err
 	}
@@ -254,7 +256,7 @@ func (b *workbench) teach(ctx context.Context, l lesson, model string) (orders [
 		for i, k := range treated.Keep {
 			examples[i], gold[i] = part.strong[k], part.strongGold[k]
 		}
-		q, err := label.Measure(treated.Soft, gold)
+		q, err := stats.Measure(treated.Soft, gold)
 		if err != nil {
 			return nil, err
 		}

@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"strings"
 
-	"w2s/harness/head"
 	"w2s/harness/label"
+	"w2s/harness/loss"
+	"w2s/harness/stats"
 	"w2s/tasks"
 )
 
@@ -123,7 +124,7 @@ func (b *workbench) generative(ctx context.Context) ([]HeadRecord, error) {
 	for _, p := range b.parts {
 		for _, name := range b.cfg.weaks() {
 			record := HeadRecord{Role: Supervisor, Model: name, Seed: p.seed, Variant: p.variant}
-			heads, err := scribes[name].tune(ctx, p, lessonPlan{record: record, examples: p.weak, answers: p.weakAnswers.first(), losses: []head.Loss{head.XEnt{}}})
+			heads, err := scribes[name].tune(ctx, p, lessonPlan{record: record, examples: p.weak, answers: p.weakAnswers.first(), losses: []loss.Loss{loss.XEnt{}}})
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", name, err)
 			}
@@ -157,7 +158,7 @@ func (b *workbench) generative(ctx context.Context) ([]HeadRecord, error) {
 	for _, p := range b.parts {
 		for _, name := range b.cfg.strongs() {
 			record := HeadRecord{Role: Ceiling, Model: name, Seed: p.seed, Variant: p.variant}
-			heads, err := scribes[name].tune(ctx, p, lessonPlan{record: record, examples: p.strong, answers: p.strongAnswers.first(), losses: []head.Loss{head.XEnt{}}})
+			heads, err := scribes[name].tune(ctx, p, lessonPlan{record: record, examples: p.strong, answers: p.strongAnswers.first(), losses: []loss.Loss{loss.XEnt{}}})
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", name, err)
 			}
@@ -189,7 +190,7 @@ func judgeWritten(written []answer, gold goldAnswers) (*LabelQuality, error) {
 			right++
 		}
 	}
-	q, err := label.Measure(forecast, truth)
+	q, err := stats.Measure(forecast, truth)
 	if err != nil {
 		return nil, err
 	}

@@ -14,8 +14,8 @@ import (
 	"testing"
 
 	"w2s/harness"
-	"w2s/harness/head"
 	"w2s/harness/label"
+	"w2s/harness/loss"
 	"w2s/tasks"
 )
 
@@ -396,8 +396,8 @@ func TestEveryLossWrites(t *testing.T) {
 	var runs int
 	cfg := writers(&runs)
 	cfg.Seeds, cfg.Losses = []uint64{0}, nil
-	for _, known := range head.Losses() {
-		loss, err := head.Parse(known.Name)
+	for _, known := range loss.All() {
+		loss, err := loss.Parse(known.Name)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,6 +11,7 @@ import (
 
 	"w2s/harness/feature"
 	"w2s/harness/head"
+	"w2s/harness/loss"
 	"w2s/internal/progress"
 )
 
@@ -100,7 +101,7 @@ type lessonPlan struct {
 	record   HeadRecord
 	examples []int
 	answers  []answer // to examples
-	losses   []head.Loss
+	losses   []loss.Loss
 }
 
 // A tuned head is a linear layer on hidden states with a row for each token that answers are made of.
@@ -224,7 +225,7 @@ func (s *scribe) tune(ctx context.Context, p part, plan lessonPlan) ([]tuned, er
 		return nil, err
 	}
 	rows, labels := learned.labels(s.writer.Ends(), vocabulary, data.Offset)
-	jobs := each(plan.losses, func(loss head.Loss) head.Job {
+	jobs := each(plan.losses, func(loss loss.Loss) head.Job {
 		name := headID(b.info.Name, order{record: plan.record, loss: loss})
 		return head.Job{Name: name, Examples: rows, Labels: labels, Loss: loss, Seed: plan.record.Seed}
 	})

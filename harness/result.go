@@ -11,7 +11,7 @@ import (
 	"slices"
 	"time"
 
-	"w2s/harness/label"
+	"w2s/harness/stats"
 	"w2s/tasks"
 )
 
@@ -105,8 +105,8 @@ type HeadRecord struct {
 // LabelQuality compares training labels with gold. The student never sees it. Raw is that of the labels before they
 // were treated, and Notes say what the treatment fitted or dropped.
 type LabelQuality struct {
-	label.Quality
-	Raw   label.Quality `json:"raw"`
+	stats.Quality
+	Raw   stats.Quality `json:"raw"`
 	Notes []string      `json:"notes,omitempty"`
 }
 

@@ -9,7 +9,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"w2s/harness/label"
 	"w2s/harness/stats"
 	"w2s/tasks"
 )
@@ -233,7 +232,7 @@ func (x *lookup) row(k groupKey, students []*HeadRecord, opt SummaryOptions) (Ro
 }
 
 // addQuality adds one of n qualities to their mean.
-func addQuality(mean *label.Quality, q label.Quality, n int) {
+func addQuality(mean *stats.Quality, q stats.Quality, n int) {
 	mean.N += q.N
 	mean.Accuracy += q.Accuracy / float64(n)
 	mean.LogLoss += q.LogLoss / float64(n)

@@ -13,7 +13,7 @@ import (
 
 	"w2s/harness"
 	"w2s/harness/feature"
-	"w2s/harness/head"
+	"w2s/harness/loss"
 	"w2s/tasks"
 )
 
@@ -279,7 +279,7 @@ func TestStoppedRunKeepsWhatWasFinished(t *testing.T) {
 func TestHeadsDoNotDependOnTheGrid(t *testing.T) {
 	a, b := planted{name: "a", n: 600}, planted{name: "b", n: 600, rank: true}
 	grid, _ := ladder(a, b)
-	grid.Losses = append(grid.Losses, head.Confidence{Alpha: 0.5})
+	grid.Losses = append(grid.Losses, loss.Confidence{Alpha: 0.5})
 	byID := map[string]string{}
 	for _, h := range run(t, grid).Heads {
 		byID[h.ID] = asJSON(t, []harness.HeadRecord{h})

@@ -10,7 +10,7 @@ import (
 
 	"w2s/harness"
 	"w2s/harness/feature"
-	"w2s/harness/head"
+	"w2s/harness/loss"
 	"w2s/internal/progress"
 	"w2s/tasks"
 )
@@ -121,7 +121,7 @@ func experiment(t ...tasks.Task) harness.Config {
 		Models: []harness.Model{{Name: "weak", Encoder: numbers{dims: 5}}, {Name: "strong", Encoder: numbers{dims: fullDims}}},
 		Pairs:  []harness.Pair{{Weak: "weak", Strong: "strong"}},
 		Tasks:  t,
-		Losses: []head.Loss{head.XEnt{}, head.LogConf{Alpha: 0.5, Warmup: 0.1}},
+		Losses: []loss.Loss{loss.XEnt{}, loss.LogConf{Alpha: 0.5, Warmup: 0.1}},
 		Seeds:  []uint64{0, 1},
 		Train:  400, Test: 200,
 		L2: []float64{0.01, 0.1},

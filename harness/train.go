@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"w2s/harness/head"
+	"w2s/harness/loss"
 	"w2s/internal/progress"
 )
 
@@ -18,7 +19,7 @@ type order struct {
 	record   HeadRecord // role, model, supervisor, treatment, variant, seed
 	examples []int      // positions
 	labels   [][]float64
-	loss     head.Loss
+	loss     loss.Loss
 }
 
 // A trained head and its record.

@@ -9,7 +9,7 @@ import (
 
 	"w2s/harness/feature"
 	"w2s/harness/head"
-	"w2s/harness/stats"
+	"w2s/internal/prob"
 	"w2s/internal/progress"
 	"w2s/tasks"
 )
@@ -257,7 +257,7 @@ func balanced(examples []tasks.Example) int {
 	}
 	count := make([]int, len(examples[0].Gold))
 	for _, e := range examples {
-		count[stats.Argmax(e.Gold)]++
+		count[prob.Argmax(e.Gold)]++
 	}
 	return len(count) * slices.Min(count)
 }

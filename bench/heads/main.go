@@ -21,6 +21,7 @@ import (
 
 	"w2s/harness/feature"
 	"w2s/harness/head"
+	"w2s/harness/loss"
 	"w2s/onnx"
 )
 
@@ -141,7 +142,7 @@ func load(dir string, n int) (head.Data, []head.Job, error) {
 	}
 	var jobs []head.Job
 	for h := range n {
-		job := head.Job{Name: fmt.Sprint(h), Examples: examples, Loss: head.XEnt{}, L2: shape.L2[h]}
+		job := head.Job{Name: fmt.Sprint(h), Examples: examples, Loss: loss.XEnt{}, L2: shape.L2[h]}
 		for i := range shape.Rows {
 			job.Labels = append(job.Labels, oneHot[classes[h*shape.Rows+i]&1])
 		}

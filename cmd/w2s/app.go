@@ -17,6 +17,7 @@ import (
 	"w2s/fixtures"
 	"w2s/harness"
 	"w2s/harness/head"
+	"w2s/harness/loss"
 	"w2s/internal/catalog"
 	"w2s/internal/progress"
 	"w2s/onnx"
@@ -215,14 +216,14 @@ func oneEach(flag, value string, err error) error {
 
 // parseLosses reads losses; alpha, where it is given, goes to every loss that has one and does not name it itself. It is
 // a fault where no loss has one.
-func parseLosses(texts []string, alphas []float64) ([]head.Loss, error) {
+func parseLosses(texts []string, alphas []float64) ([]loss.Loss, error) {
 	named := map[string]bool{} // losses with an alpha
-	for _, l := range head.Losses() {
+	for _, l := range loss.All() {
 		for _, s := range l.Settings {
 			named[l.Name] = named[l.Name] || s.Name == "alpha"
 		}
 	}
-	var losses []head.Loss
+	var losses []loss.Loss
 	var faults []error
 	needless := len(alphas) > 0
 	for _, text := range texts {
@@ -236,7 +237,7 @@ func parseLosses(texts []string, alphas []float64) ([]head.Loss, error) {
 			}
 		}
 		for _, v := range variants {
-			loss, err := head.Parse(v)
+			loss, err := loss.Parse(v)
 			if err != nil {
 				faults = append(faults, oneEach("loss", text, err))
 				continue

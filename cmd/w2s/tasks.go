@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"w2s/harness/stats"
 	"w2s/harness/table"
+	"w2s/internal/prob"
 	"w2s/onnx"
 	"w2s/tasks"
 )
@@ -130,7 +130,7 @@ func (a *app) describe(i tasks.Info, data *tasks.Data) {
 	if len(i.Classes) > 0 {
 		count := make([]int, len(i.Classes))
 		for _, e := range slices.Concat(data.Pool, data.Test) {
-			count[stats.Argmax(e.Gold)]++
+			count[prob.Argmax(e.Gold)]++
 		}
 		for k, name := range i.Classes {
 			fmt.Fprintf(a.out, "class %d   %d × %s\n", k, count[k], name)

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"w2s/harness/feature"
+	"w2s/harness/loss"
 )
 
 // Data is one feature matrix and what its rows are. Exactly one of Classes and Start is set.
@@ -103,7 +104,7 @@ type Job struct {
 	Examples []int       // which examples of the data to train on, each once, in any order
 	Labels   [][]float64 // a distribution over the classes or candidates for each of Examples
 	Weights  []float64   // one for each of Examples, not negative; 0 is the same as leaving it out. nil: all 1
-	Loss     Loss
+	Loss     loss.Loss
 	// L2 is the penalty: the objective is the weighted mean loss plus L2/2 times the sum of squares of W, which has a
 	// column a class (one column for candidates). The bias is not penalised.
 	L2 float64
@@ -116,7 +117,7 @@ type Job struct {
 func (j Job) check(d Data) error {
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
-	if err := checkLoss(j.Loss, d.Classes); err != nil {
+	if err := loss.Check(j.Loss, d.Classes); err != nil {
 		faults = append(faults, err)
 	}
 	if !(j.L2 >= 0) || math.IsInf(j.L2, 0) {
@@ -150,7 +151,7 @@ func (j Job) check(d Data) error {
 			break
 		}
 		seen[e] = true
-		if err := checkLabel(j.Labels[i], d.Classes, d.elements(e)); err != nil {
+		if err := loss.CheckLabel(j.Labels[i], d.Classes, d.elements(e)); err != nil {
 			fault("example %d: %w", e, err)
 			break
 		}
@@ -169,7 +170,7 @@ func (j Job) check(d Data) error {
 }
 
 // batch returns the examples of positive weight, by ascending index, and their labels as a batch.
-func (j Job) batch(d Data) (examples []int, b *Batch) {
+func (j Job) batch(d Data) (examples []int, b *loss.Batch) {
 	order := make([]int, 0, len(j.Examples))
 	for i := range j.Examples {
 		if j.Weights == nil || j.Weights[i] > 0 {
@@ -187,5 +188,5 @@ func (j Job) batch(d Data) (examples []int, b *Batch) {
 			weights = append(weights, j.Weights[i])
 		}
 	}
-	return examples, newBatch(d.Classes, start, labels, weights)
+	return examples, loss.NewBatch(d.Classes, start, labels, weights)
 }

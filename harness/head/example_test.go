@@ -6,6 +6,7 @@ import (
 
 	"w2s/harness/feature"
 	"w2s/harness/head"
+	"w2s/harness/loss"
 )
 
 // Smoothed is cross-entropy against labels that are moved towards even odds: a loss of one's own.
@@ -14,7 +15,7 @@ type Smoothed struct{ Epsilon float64 }
 func (l Smoothed) String() string { return fmt.Sprintf("smoothed:epsilon=%v", l.Epsilon) }
 func (Smoothed) Moving() bool     { return false }
 
-func (l Smoothed) Gradient(b *head.Batch, grad []float64) float64 {
+func (l Smoothed) Gradient(b *loss.Batch, grad []float64) float64 {
 	targets := b.Targets()
 	for i := range b.Len() {
 		from, to := b.Start[i], b.Start[i+1]
@@ -32,7 +33,7 @@ func ExampleFit() {
 	job := head.Job{
 		Examples: []int{0, 1, 2, 3},
 		Labels:   [][]float64{{1, 0}, {1, 0}, {0, 1}, {0, 1}},
-		Loss:     head.XEnt{},
+		Loss:     loss.XEnt{},
 		L2:       0.1,
 	}
 	smoothed := job
@@ -62,7 +63,7 @@ func ExampleFit_rank() {
 	job := head.Job{
 		Examples: []int{0, 1},
 		Labels:   [][]float64{{1, 0}, {0, 0, 1}},
-		Loss:     head.XEnt{},
+		Loss:     loss.XEnt{},
 		L2:       0.1,
 	}
 	fitted, err := head.Fit(context.Background(), data, []head.Job{job}, head.Options{})
@@ -72,14 +73,4 @@ func ExampleFit_rank() {
 	}
 	fmt.Printf("score = %.3f x\n", fitted[0].Head.W[0])
 	// Output: score = 1.577 x
-}
-
-func ExampleParse() {
-	loss, err := head.Parse("logconf:alpha=0.75:jump")
-	fmt.Println(loss, err)
-	_, err = head.Parse("logcnf")
-	fmt.Println(err)
-	// Output:
-	// logconf:alpha=0.75:warmup=0.1:jump <nil>
-	// head: unknown loss "logcnf", did you mean "logconf"? (losses: xent, kl, confidence, logconf, entropy, product, window)
 }

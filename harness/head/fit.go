@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"w2s/harness/loss"
 
 	"gonum.org/v1/gonum/floats"
 )
@@ -144,8 +145,8 @@ func (f *fitter) finish(t *trainee) {
 type trainee struct {
 	index int // of the job
 	job   Job
-	loss  Loss
-	batch *Batch
+	loss  loss.Loss
+	batch *loss.Batch
 	// fold is how many columns of W a trained column stands for: a binary head trains u and has W = [-u, u]. Objective
 	// and gradient are divided by it, so that a gradient is that of one column of W.
 	fold        int
@@ -163,7 +164,7 @@ type trainee struct {
 func newTrainee(d Data, index int, job Job, noise float64) *trainee {
 	examples, batch := job.batch(d)
 	t := &trainee{index: index, job: job, loss: job.Loss, batch: batch, fold: 1, biased: d.Classes > 0 && !d.NoBias, offset: d.gatherOffsets(examples)}
-	if p, ok := t.loss.(Preparer); ok {
+	if p, ok := t.loss.(loss.Preparer); ok {
 		t.loss = p.Prepare(batch)
 	}
 	if d.Classes == 2 {
@@ -214,10 +215,10 @@ func (t *trainee) biases(params []float64) []float64 {
 func (t *trainee) judge() {
 	b := t.batch
 	b.Progress = min(1, t.step.progress())
-	b.gradientOnly = !t.step.wantsValue()
+	b.GradientOnly = !t.step.wantsValue()
 	setLogits(b.Logits, t.cols, t.biases(t.theta), t.fold)
 	addTo(b.Logits, t.offset)
-	b.softmax()
+	b.UpdateProbs()
 	t.value = t.loss.Gradient(b, t.logitGrad)
 	t.evaluations++
 	bias := t.biases(t.grad)

@@ -2,9 +2,12 @@ package head
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -12,6 +15,8 @@ import (
 	"time"
 
 	"w2s/harness/feature"
+	"w2s/harness/loss"
+	"w2s/internal/prob"
 	"w2s/internal/shareddata"
 )
 
@@ -67,7 +72,7 @@ func TestFitAgainstReference(t *testing.T) {
 	readJSON(t, shareddata.Path(t, "reference", "heads.json"), &cases)
 	for i, c := range cases {
 		data := Data{X: matrix(c.Features), Classes: len(c.Labels[0])}
-		job := Job{Examples: upTo(data.X.Rows), Labels: c.Labels, Loss: XEnt{}, L2: c.L2}
+		job := Job{Examples: upTo(data.X.Rows), Labels: c.Labels, Loss: loss.XEnt{}, L2: c.L2}
 		if c.Kind == "adam" {
 			job.Loss = referenceLoss(t, c.Loss, c.Params, c.Warmup)
 			job.Optimiser = Adam{LearningRate: c.LearningRate, Steps: c.Steps}
@@ -116,9 +121,9 @@ func TestFitAgainstSciPy(t *testing.T) {
 	readJSON(t, "testdata/heads.json", &cases)
 	for i, c := range cases {
 		data := Data{X: matrix(c.Features), Classes: c.Classes, Start: c.Start}
-		job := Job{Examples: upTo(data.Examples()), Labels: c.Labels, Weights: c.Weights, Loss: XEnt{}, L2: c.L2}
+		job := Job{Examples: upTo(data.Examples()), Labels: c.Labels, Weights: c.Weights, Loss: loss.XEnt{}, L2: c.L2}
 		if c.Alpha > 0 {
-			job.Loss = Confidence{c.Alpha}
+			job.Loss = loss.Confidence{Alpha: c.Alpha}
 		}
 		f := fit(t, data, Options{}, job)[0]
 		if math.Abs(f.Objective-c.Objective) > 1e-11 || f.Status != Converged {
@@ -169,7 +174,7 @@ func problem(seed uint64, examples, dims, classes int, rank bool) (Data, [][]flo
 				label[r-from+k] = z
 			}
 		}
-		softmax(label, label)
+		prob.Softmax(label, label)
 		labels = append(labels, label)
 	}
 	return data, labels
@@ -238,7 +243,7 @@ func manyJobs(t *testing.T, data Data, labels [][]float64) []Job {
 	rng := rand.New(rand.NewPCG(8, 9))
 	var jobs []Job
 	for i, name := range []string{"xent", "logconf", "confidence:alpha=0.1", "product", "window:radius=midweak", "kl", "entropy", "xent"} {
-		job := Job{Name: name, Loss: parse(t, name), L2: 0.02 * float64(i+1), Seed: uint64(i)}
+		job := Job{Name: name, Loss: mustLoss(t, name), L2: 0.02 * float64(i+1), Seed: uint64(i)}
 		job.Examples = rng.Perm(data.Examples())[:data.Examples()*(i+2)/10]
 		for _, e := range job.Examples {
 			job.Labels = append(job.Labels, labels[e])
@@ -324,9 +329,9 @@ func TestWeightZeroIsAbsent(t *testing.T) {
 
 func TestWeightsAreRepeats(t *testing.T) {
 	data, labels := problem(3, 40, 5, 3, false)
-	weighted := Job{Examples: upTo(20), Labels: labels[:20], Loss: XEnt{}, L2: 0.1, Weights: make([]float64, 20)}
+	weighted := Job{Examples: upTo(20), Labels: labels[:20], Loss: loss.XEnt{}, L2: 0.1, Weights: make([]float64, 20)}
 	repeated := Data{X: &feature.Matrix{Dims: 5}, Classes: 3}
-	job := Job{Loss: XEnt{}, L2: 0.1}
+	job := Job{Loss: loss.XEnt{}, L2: 0.1}
 	for e := range 20 {
 		weighted.Weights[e] = float64(1 + e%3)
 		for range 1 + e%3 {
@@ -351,7 +356,7 @@ func TestFloat32Converges(t *testing.T) {
 		}
 		var jobs []Job
 		for _, l2 := range []float64{0.01, 0.1, 1} {
-			jobs = append(jobs, Job{Examples: upTo(2500), Labels: labels, Loss: XEnt{}, L2: l2 * float64(scale*scale)})
+			jobs = append(jobs, Job{Examples: upTo(2500), Labels: labels, Loss: loss.XEnt{}, L2: l2 * float64(scale*scale)})
 		}
 		exact, rounded := fit(t, data, Options{}, jobs...), fit(t, data, fast(t), jobs...)
 		for i := range jobs {
@@ -385,7 +390,7 @@ func TestBinaryEqualsTwoColumns(t *testing.T) {
 	for _, l := range labels {
 		three = append(three, []float64{l[0], l[1], 0})
 	}
-	job := Job{Examples: upTo(80), Labels: labels, Loss: XEnt{}, L2: 0.05}
+	job := Job{Examples: upTo(80), Labels: labels, Loss: loss.XEnt{}, L2: 0.05}
 	one := fit(t, data, Options{}, job)[0]
 	// The penalty of the full head: both columns count.
 	logits := make([][]float64, 80)
@@ -400,7 +405,7 @@ func TestBinaryEqualsTwoColumns(t *testing.T) {
 	for _, w := range one.Head.W {
 		penalty += 0.05 / 2 * w * w
 	}
-	value, _, err := Evaluate(XEnt{}, 2, logits, labels, 0)
+	value, _, err := loss.Evaluate(loss.XEnt{}, 2, logits, labels, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -418,8 +423,8 @@ func TestBinaryEqualsTwoColumns(t *testing.T) {
 func TestMiniBatches(t *testing.T) {
 	data, labels := problem(6, 23, 4, 2, false)
 	const size, epochs, seed, l2 = 5, 4, 77, 0.03
-	loss := LogConf{Alpha: 0.5, Warmup: 0.3}
-	job := Job{Examples: upTo(23), Labels: labels, Loss: loss, L2: l2, Seed: seed, Optimiser: Adam{Epochs: epochs, Batch: size, Cosine: true}}
+	conf := loss.LogConf{Alpha: 0.5, Warmup: 0.3}
+	job := Job{Examples: upTo(23), Labels: labels, Loss: conf, L2: l2, Seed: seed, Optimiser: Adam{Epochs: epochs, Batch: size, Cosine: true}}
 	got := fit(t, data, Options{}, job)[0]
 	w, m, v := make([]float64, 10), make([]float64, 10), make([]float64, 10) // 4 rows of W, then the bias
 	const steps = epochs * 5
@@ -434,7 +439,7 @@ func TestMiniBatches(t *testing.T) {
 			}
 			z, y = append(z, row), append(y, labels[e])
 		}
-		_, gz, err := Evaluate(loss, 2, z, y, float64(step)/steps)
+		_, gz, err := loss.Evaluate(conf, 2, z, y, float64(step)/steps)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -471,7 +476,7 @@ func TestMiniBatches(t *testing.T) {
 
 func TestFitStopsWhenCancelled(t *testing.T) {
 	data, labels := problem(7, 1100, 120, 2, false)
-	job := Job{Examples: upTo(1100), Labels: labels, Loss: XEnt{}, L2: 0.01, Optimiser: Adam{Steps: 1 << 40}}
+	job := Job{Examples: upTo(1100), Labels: labels, Loss: loss.XEnt{}, L2: 0.01, Optimiser: Adam{Steps: 1 << 40}}
 	batches := job
 	batches.Optimiser = Adam{Steps: 1 << 40, Batch: 8}
 	for name, j := range map[string]Job{"full batch": job, "mini-batches": batches} {
@@ -504,7 +509,7 @@ func TestFitReportsEachHead(t *testing.T) {
 	data, labels := problem(8, 30, 3, 2, false)
 	var jobs []Job
 	for i := range 70 {
-		jobs = append(jobs, Job{Examples: upTo(30), Labels: labels, Loss: XEnt{}, L2: float64(i)})
+		jobs = append(jobs, Job{Examples: upTo(30), Labels: labels, Loss: loss.XEnt{}, L2: float64(i)})
 	}
 	jobs[3].Optimiser = Adam{Steps: 3, Batch: 4}
 	var seen []int
@@ -521,14 +526,14 @@ func TestFitReportsEachHead(t *testing.T) {
 
 func TestFitReportsDivergence(t *testing.T) {
 	data, labels := problem(9, 30, 3, 2, false)
-	f := fit(t, data, Options{}, Job{Examples: upTo(30), Labels: labels, Loss: XEnt{}, L2: 1, Optimiser: Adam{LearningRate: 1e300, Steps: 50}})[0]
+	f := fit(t, data, Options{}, Job{Examples: upTo(30), Labels: labels, Loss: loss.XEnt{}, L2: 1, Optimiser: Adam{LearningRate: 1e300, Steps: 50}})[0]
 	if f.Status != Diverged {
 		t.Errorf("status %s, weights up to %v", f.Status, maxAbs(f.Head.W))
 	}
 	// Separable without a penalty: there is no minimum, and the result says so rather than claim one.
 	data.X.Data = []float32{-1, 1}
 	data.X.Rows, data.X.Dims = 2, 1
-	f = fit(t, data, Options{}, Job{Examples: upTo(2), Labels: [][]float64{{1, 0}, {0, 1}}, Loss: XEnt{}, Optimiser: LBFGS{MaxSteps: 5}})[0]
+	f = fit(t, data, Options{}, Job{Examples: upTo(2), Labels: [][]float64{{1, 0}, {0, 1}}, Loss: loss.XEnt{}, Optimiser: LBFGS{MaxSteps: 5}})[0]
 	if f.Status != StepLimit || f.Steps != 5 {
 		t.Errorf("status %s after %d steps", f.Status, f.Steps)
 	}
@@ -536,7 +541,7 @@ func TestFitReportsDivergence(t *testing.T) {
 
 func TestFitRefuses(t *testing.T) {
 	data, labels := problem(10, 6, 3, 2, false)
-	good := Job{Examples: upTo(6), Labels: labels, Loss: XEnt{}}
+	good := Job{Examples: upTo(6), Labels: labels, Loss: loss.XEnt{}}
 	bad := func(change func(*Job)) Job {
 		j := good
 		j.Examples, j.Labels = slices.Clone(j.Examples), slices.Clone(j.Labels)
@@ -555,7 +560,7 @@ func TestFitRefuses(t *testing.T) {
 		"example 1 is there twice":          bad(func(j *Job) { j.Examples[0] = 1 }),
 		"label has 3 probabilities, want 2": bad(func(j *Job) { j.Labels[4] = []float64{0, 0, 1} }),
 		"sum to 0.5":                        bad(func(j *Job) { j.Labels[4] = []float64{0, 0.5} }),
-		"use Adam":                          bad(func(j *Job) { j.Loss, j.Optimiser = LogConf{}, LBFGS{} }),
+		"use Adam":                          bad(func(j *Job) { j.Loss, j.Optimiser = loss.LogConf{}, LBFGS{} }),
 		"learning rate -1":                  bad(func(j *Job) { j.Optimiser = Adam{LearningRate: -1} }),
 		"steps and epochs are both given":   bad(func(j *Job) { j.Optimiser = Adam{Steps: 1, Epochs: 1} }),
 		"must not be negative":              bad(func(j *Job) { j.Optimiser = LBFGS{MaxSteps: -1} }),
@@ -585,9 +590,49 @@ func TestFitRefuses(t *testing.T) {
 	}
 	broken := errors.New("no memory")
 	large, labels := problem(10, 1100, 120, 2, false)
-	_, err := Fit(context.Background(), large, []Job{{Examples: upTo(1100), Labels: labels, Loss: XEnt{}}},
+	_, err := Fit(context.Background(), large, []Job{{Examples: upTo(1100), Labels: labels, Loss: loss.XEnt{}}},
 		Options{Multiplier: func([]float32, int, int) (Multiplier, error) { return nil, broken }})
 	if !errors.Is(err, broken) {
 		t.Errorf("error %v, want that of the multiplier", err)
 	}
+}
+
+// readJSON reads reference values, which the Python script of the same name makes.
+func readJSON(t *testing.T, path string, into any) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, into); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func mustLoss(t *testing.T, text string) loss.Loss {
+	t.Helper()
+	l, err := loss.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// referenceLoss makes the loss of a reference case, whose params hold settings of other losses too.
+func referenceLoss(t *testing.T, name string, params map[string]float64, warmup float64) loss.Loss {
+	t.Helper()
+	text := name
+	for _, known := range loss.All() {
+		for _, s := range known.Settings {
+			if known.Name != name {
+				continue
+			}
+			if v, ok := params[s.Name]; ok {
+				text += fmt.Sprintf(":%s=%v", s.Name, v)
+			} else if s.Name == "warmup" {
+				text += fmt.Sprintf(":warmup=%v", warmup)
+			}
+		}
+	}
+	return mustLoss(t, text)
 }

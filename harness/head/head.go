@@ -3,6 +3,7 @@ package head
 import (
 	"context"
 	"fmt"
+	"w2s/internal/prob"
 
 	"gonum.org/v1/gonum/floats"
 )
@@ -93,7 +94,7 @@ func Predict(ctx context.Context, data Data, heads []*Head, examples []int) ([][
 			for i := range layers {
 				row := logits[i*n : (i+1)*n : (i+1)*n]
 				addTo(row, data.offsets(e))
-				softmax(row, row)
+				prob.Softmax(row, row)
 				out[i][place] = row
 			}
 		}

@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"w2s/harness/feature"
+	"w2s/harness/loss"
 	"w2s/internal/safetensors"
 	"w2s/internal/shareddata"
 )
@@ -41,7 +42,7 @@ func TestScalingIsPartOfTheHead(t *testing.T) {
 		data.X.Data[i] = data.X.Data[i]*float32(1+i%6) + 3
 	}
 	scaling := Standardise(data.X, upTo(60))
-	job := Job{Examples: upTo(60), Labels: labels[:60], Loss: XEnt{}, L2: 0.1}
+	job := Job{Examples: upTo(60), Labels: labels[:60], Loss: loss.XEnt{}, L2: 0.1}
 	before := Data{X: scaling.apply(data.X), Classes: 3}
 	plainHead := fit(t, before, Options{}, job)[0].Head
 	data.Scaling = scaling

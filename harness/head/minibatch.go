@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"sync"
+	"w2s/harness/loss"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -76,7 +77,7 @@ func trainInBatches(ctx context.Context, d Data, eng *exact, index int, job Job)
 }
 
 // take makes the given examples of a whole training set the batch.
-func (t *trainee) take(whole *Batch, columns []*column, offset []float64, examples []int) {
+func (t *trainee) take(whole *loss.Batch, columns []*column, offset []float64, examples []int) {
 	start := make([]int, 1, len(examples)+1)
 	t.offset = nil
 	var labels, weights []float64
@@ -94,7 +95,7 @@ func (t *trainee) take(whole *Batch, columns []*column, offset []float64, exampl
 		}
 		rows = append(rows, columns[0].rows[from/width:to/width]...)
 	}
-	t.batch = newBatch(whole.Classes, start, labels, weights)
+	t.batch = loss.NewBatch(whole.Classes, start, labels, weights)
 	t.cols = make([]*column, len(columns))
 	for k, c := range columns {
 		t.cols[k] = &column{rows: rows, w: c.w, d: c.d, z: make([]float64, len(rows))}

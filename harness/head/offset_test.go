@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"w2s/harness/loss"
 )
 
 // offsetProblem is data with labels and a layer to start from.
@@ -53,7 +54,7 @@ func checkFineTuning(t *testing.T, classes int, rank, bias bool) {
 	if data.Offset, err = base.Logits(data.X); err != nil {
 		t.Fatal(err)
 	}
-	f := fit(t, data, Options{}, Job{Examples: upTo(data.Examples()), Labels: labels, Loss: XEnt{}, L2: l2})[0]
+	f := fit(t, data, Options{}, Job{Examples: upTo(data.Examples()), Labels: labels, Loss: loss.XEnt{}, L2: l2})[0]
 	tuned, err := f.Head.Plus(base)
 	if err != nil {
 		t.Fatal(err)
@@ -138,10 +139,10 @@ func TestZeroOffsetIsNone(t *testing.T) {
 		zeros := data
 		zeros.Offset = make([]float64, data.X.Rows*max(1, data.Classes))
 		var jobs []Job
-		for _, loss := range []Loss{XEnt{}, Confidence{Alpha: 0.3}, LogConf{Alpha: 0.5, Warmup: 0.1}} {
-			jobs = append(jobs, Job{Examples: upTo(data.Examples()), Labels: labels, Loss: loss, L2: 0.1})
+		for _, l := range []loss.Loss{loss.XEnt{}, loss.Confidence{Alpha: 0.3}, loss.LogConf{Alpha: 0.5, Warmup: 0.1}} {
+			jobs = append(jobs, Job{Examples: upTo(data.Examples()), Labels: labels, Loss: l, L2: 0.1})
 		}
-		jobs = append(jobs, Job{Examples: upTo(data.Examples()), Labels: labels, Loss: XEnt{}, L2: 0.1, Optimiser: Adam{Steps: 40, Batch: 16}})
+		jobs = append(jobs, Job{Examples: upTo(data.Examples()), Labels: labels, Loss: loss.XEnt{}, L2: 0.1, Optimiser: Adam{Steps: 40, Batch: 16}})
 		want, got := fit(t, data, Options{}, jobs...), fit(t, zeros, Options{}, jobs...)
 		for i := range jobs {
 			if !slices.Equal(want[i].Head.W, got[i].Head.W) || !slices.Equal(want[i].Head.B, got[i].Head.B) {
@@ -158,7 +159,7 @@ func TestNoBiasConverges(t *testing.T) {
 		l[0], l[3] = l[0]+l[3], 0
 	}
 	data.NoBias = true
-	if f := fit(t, data, Options{}, Job{Examples: upTo(data.Examples()), Labels: labels, Loss: XEnt{}, L2: 0.1})[0]; f.Status != Converged || f.Steps > 100 {
+	if f := fit(t, data, Options{}, Job{Examples: upTo(data.Examples()), Labels: labels, Loss: loss.XEnt{}, L2: 0.1})[0]; f.Status != Converged || f.Steps > 100 {
 		t.Errorf("%s after %d steps", f.Status, f.Steps)
 	}
 }
@@ -170,7 +171,7 @@ func TestOffsetInMiniBatches(t *testing.T) {
 	if data.Offset, err = base.Logits(data.X); err != nil {
 		t.Fatal(err)
 	}
-	job := Job{Examples: upTo(data.Examples()), Labels: labels, Loss: XEnt{}, L2: 0.3}
+	job := Job{Examples: upTo(data.Examples()), Labels: labels, Loss: loss.XEnt{}, L2: 0.3}
 	best := fit(t, data, Options{}, job)[0].Objective
 	job.Optimiser = Adam{Steps: 3000, Batch: 20, Cosine: true}
 	if got := fit(t, data, Options{}, job)[0].Objective; got < best-1e-9 || got > best+1e-3 {
@@ -180,7 +181,7 @@ func TestOffsetInMiniBatches(t *testing.T) {
 
 func TestOffsetRefuses(t *testing.T) {
 	data, labels, base := offsetProblem(4, false)
-	job := Job{Examples: upTo(data.Examples()), Labels: labels, Loss: XEnt{}}
+	job := Job{Examples: upTo(data.Examples()), Labels: labels, Loss: loss.XEnt{}}
 	for name, offset := range map[string][]float64{
 		"short":      make([]float64, 3),
 		"not finite": slices.Repeat([]float64{math.NaN()}, data.X.Rows*4),

@@ -4,12 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"w2s/harness/loss"
 )
 
 // An Optimiser finds the weights of a head: LBFGS or Adam.
 type Optimiser interface {
 	fmt.Stringer
-	check(Loss) error
+	check(loss.Loss) error
 	// start returns the state for one head of n training examples; noise is the relative error of an objective.
 	start(n int, noise float64) stepper
 }
@@ -72,10 +73,10 @@ func (o LBFGS) maxSteps() int {
 	return o.MaxSteps
 }
 
-func (o LBFGS) check(loss Loss) error {
+func (o LBFGS) check(l loss.Loss) error {
 	var faults []error
-	if loss != nil && loss.Moving() {
-		faults = append(faults, fmt.Errorf("loss %s follows the student's own predictions and has no fixed minimum for L-BFGS (use Adam)", loss))
+	if l != nil && l.Moving() {
+		faults = append(faults, fmt.Errorf("loss %s follows the student's own predictions and has no fixed minimum for L-BFGS (use Adam)", l))
 	}
 	if o.MaxSteps < 0 || o.Memory < 0 || !(o.Tolerance >= 0) {
 		faults = append(faults, errors.New("lbfgs: steps, memory and tolerance must not be negative"))
@@ -109,7 +110,7 @@ func (o Adam) String() string {
 	return fmt.Sprintf("adam(%s, rate %v %s, %s)", length, o.rate(), rate, batch)
 }
 
-func (o Adam) check(Loss) error {
+func (o Adam) check(loss.Loss) error {
 	var faults []error
 	if !(o.LearningRate >= 0) || math.IsInf(o.LearningRate, 0) {
 		faults = append(faults, fmt.Errorf("adam: learning rate %v is not a positive number", o.LearningRate))

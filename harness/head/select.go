@@ -8,12 +8,14 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"w2s/harness/loss"
+	"w2s/internal/prob"
 )
 
 // A Grid is what Select chooses from: every loss with every penalty.
 type Grid struct {
 	L2     []float64
-	Losses []Loss // nil: each job's own loss
+	Losses []loss.Loss // nil: each job's own loss
 	// HeldOut is the share of a job's examples that are kept from training while settings are compared. 0: 0.2.
 	HeldOut float64
 	// Group, one a data example, keeps examples that belong together on one side of the cut. nil: each is its own.
@@ -27,7 +29,7 @@ type Grid struct {
 type Selection struct {
 	Fitted
 	L2      float64
-	Loss    Loss
+	Loss    loss.Loss
 	HeldOut int     // number of held-out examples
 	Scores  []Score // of all settings, in the order of the grid: losses outside, penalties inside
 }
@@ -35,7 +37,7 @@ type Selection struct {
 // A Score is how one setting did on held-out examples, against labels of the same kind as it was trained on.
 type Score struct {
 	L2        float64
-	Loss      Loss
+	Loss      loss.Loss
 	LogLoss   float64 // weighted mean cross-entropy against the held-out labels
 	Agreement float64 // weighted share of examples with the same most probable class or candidate as the label
 	Status    Status  // of the training
@@ -129,12 +131,12 @@ func (g Grid) check(d Data) error {
 func (g Grid) settings(job Job) []Score {
 	losses := g.Losses
 	if losses == nil {
-		losses = []Loss{job.Loss}
+		losses = []loss.Loss{job.Loss}
 	}
 	var out []Score
-	for _, loss := range losses {
+	for _, l := range losses {
 		for _, l2 := range g.L2 {
-			out = append(out, Score{L2: l2, Loss: loss})
+			out = append(out, Score{L2: l2, Loss: l})
 		}
 	}
 	return out
@@ -217,7 +219,7 @@ func score(ctx context.Context, data Data, heads []*Head, held Job, scores []Sco
 					scores[k].LogLoss -= w * label * math.Log(max(probs[k][i][c], math.SmallestNonzeroFloat64))
 				}
 			}
-			if argmax(probs[k][i]) == argmax(held.Labels[i]) {
+			if prob.Argmax(probs[k][i]) == prob.Argmax(held.Labels[i]) {
 				scores[k].Agreement += w
 			}
 		}

@@ -8,15 +8,16 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"w2s/harness/loss"
 )
 
 func TestSelect(t *testing.T) {
 	data, labels := problem(20, 120, 30, 2, false)
 	jobs := []Job{
-		{Name: "all", Examples: upTo(120), Labels: labels, Loss: XEnt{}, Seed: 1},
-		{Name: "half", Examples: upTo(60), Labels: labels[:60], Loss: XEnt{}, Seed: 2, Weights: slices.Repeat([]float64{1, 2}, 30)},
+		{Name: "all", Examples: upTo(120), Labels: labels, Loss: loss.XEnt{}, Seed: 1},
+		{Name: "half", Examples: upTo(60), Labels: labels[:60], Loss: loss.XEnt{}, Seed: 2, Weights: slices.Repeat([]float64{1, 2}, 30)},
 	}
-	grid := Grid{L2: []float64{1e-3, 1e-1, 10}, Losses: []Loss{XEnt{}, LogConf{Alpha: 0.25}}}
+	grid := Grid{L2: []float64{1e-3, 1e-1, 10}, Losses: []loss.Loss{loss.XEnt{}, loss.LogConf{Alpha: 0.25}}}
 	got, err := Select(context.Background(), data, jobs, grid, Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -85,10 +86,10 @@ func TestSelectSeesItsOwnLabelsOnly(t *testing.T) {
 	data, weak := problem(21, 80, 10, 2, false)
 	_, gold := problem(22, 80, 10, 2, false)
 	grid := Grid{L2: []float64{1e-3, 1e-1, 10}}
-	student := Job{Examples: upTo(50), Labels: weak[:50], Loss: XEnt{}}
+	student := Job{Examples: upTo(50), Labels: weak[:50], Loss: loss.XEnt{}}
 	var selections []Selection
 	for _, other := range [][][]float64{weak, gold} {
-		ceiling := Job{Examples: upTo(80), Labels: other, Loss: XEnt{}}
+		ceiling := Job{Examples: upTo(80), Labels: other, Loss: loss.XEnt{}}
 		got, err := Select(context.Background(), data, []Job{ceiling, student}, grid, Options{})
 		if err != nil {
 			t.Fatal(err)
@@ -108,7 +109,7 @@ func TestSelectKeepsGroupsTogether(t *testing.T) {
 			group[e] = fmt.Sprint(e / 10)
 		}
 	}
-	job := Job{Examples: upTo(60), Labels: labels, Loss: XEnt{}}
+	job := Job{Examples: upTo(60), Labels: labels, Loss: loss.XEnt{}}
 	sides := map[string]int{}
 	seen := map[string]bool{}
 	for seed := range uint64(20) {
@@ -157,8 +158,8 @@ func TestSelectByAgreementPrefersTheLargerPenalty(t *testing.T) {
 
 func TestSelectRefuses(t *testing.T) {
 	data, labels := problem(24, 6, 3, 2, false)
-	job := Job{Examples: upTo(6), Labels: labels, Loss: XEnt{}}
-	one := Job{Examples: []int{2}, Labels: labels[:1], Loss: XEnt{}}
+	job := Job{Examples: upTo(6), Labels: labels, Loss: loss.XEnt{}}
+	one := Job{Examples: []int{2}, Labels: labels[:1], Loss: loss.XEnt{}}
 	for want, test := range map[string]struct {
 		job  Job
 		grid Grid
@@ -168,8 +169,8 @@ func TestSelectRefuses(t *testing.T) {
 		"2 groups for 6":            {job, Grid{L2: []float64{1}, Group: []string{"a", "b"}}},
 		"cannot be cut":             {one, Grid{L2: []float64{1}}},
 		"l2 -3":                     {job, Grid{L2: []float64{1, -3}}},
-		"use Adam":                  {Job{Examples: upTo(6), Labels: labels, Loss: XEnt{}, Optimiser: LBFGS{}}, Grid{L2: []float64{1}, Losses: []Loss{XEnt{}, LogConf{}}}},
-		"5 labels for 6":            {Job{Examples: upTo(6), Labels: labels[:5], Loss: XEnt{}}, Grid{L2: []float64{1}}},
+		"use Adam":                  {Job{Examples: upTo(6), Labels: labels, Loss: loss.XEnt{}, Optimiser: LBFGS{}}, Grid{L2: []float64{1}, Losses: []loss.Loss{loss.XEnt{}, loss.LogConf{}}}},
+		"5 labels for 6":            {Job{Examples: upTo(6), Labels: labels[:5], Loss: loss.XEnt{}}, Grid{L2: []float64{1}}},
 	} {
 		_, err := Select(context.Background(), data, []Job{test.job}, test.grid, Options{})
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -9,6 +9,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"w2s/harness/stats"
+	"w2s/internal/prob"
 )
 
 // logFloor keeps the logarithm of a probability finite: float32 softmax gives exact zeros.
@@ -37,7 +38,8 @@ func (Temperature) Apply(_ context.Context, l Labels, e Evidence) (Treated, erro
 		for k := range z {
 			z[k] *= sharpness
 		}
-		return softmax(z)
+		prob.Softmax(z, z)
+		return z
 	}
 	t := all(l.each(scale))
 	note, err := heldNote(fmt.Sprintf("temperature %.4g", 1/sharpness), e.Held, scale)
@@ -63,7 +65,8 @@ func fitSharpness(z, gold [][]float64) float64 {
 			for _, v := range row {
 				scaled = append(scaled, s*v)
 			}
-			p := softmax(scaled)
+			p := scaled
+			prob.Softmax(p, p)
 			var ep, ep2, eg float64
 			for k, v := range row {
 				ep += p[k] * v
@@ -143,18 +146,19 @@ func plattMap(theta, z []float64) []float64 {
 			out[k] += theta[k]
 		}
 	}
-	return softmax(out)
+	prob.Softmax(out, out)
+	return out
 }
 
 func plattTargets(gold [][]float64) [][]float64 {
 	k := len(gold[0])
 	count := make([]float64, k)
 	for _, g := range gold {
-		count[stats.Argmax(g)]++
+		count[prob.Argmax(g)]++
 	}
 	targets := make([][]float64, len(gold))
 	for i, g := range gold {
-		answer := stats.Argmax(g)
+		answer := prob.Argmax(g)
 		targets[i] = make([]float64, k)
 		for j := range targets[i] {
 			targets[i][j] = 1 / (count[answer] + float64(k))
@@ -280,11 +284,11 @@ func heldNote(what string, h *Held, scale func([]float64) []float64) (string, er
 	for i, p := range h.Soft {
 		scaled[i] = scale(p)
 	}
-	before, err := Measure(h.Soft, h.Gold)
+	before, err := stats.Measure(h.Soft, h.Gold)
 	if err != nil {
 		return "", err
 	}
-	after, err := Measure(scaled, h.Gold)
+	after, err := stats.Measure(scaled, h.Gold)
 	if err != nil {
 		return "", err
 	}
@@ -307,18 +311,4 @@ func logits(rows [][]float64) [][]float64 {
 		out[i] = logit(p)
 	}
 	return out
-}
-
-func softmax(z []float64) []float64 {
-	top := z[stats.Argmax(z)]
-	p := make([]float64, len(z))
-	sum := 0.0
-	for k, v := range z {
-		p[k] = math.Exp(v - top)
-		sum += p[k]
-	}
-	for k := range p {
-		p[k] /= sum
-	}
-	return p
 }

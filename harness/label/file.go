@@ -9,6 +9,7 @@ import (
 	"io"
 
 	"w2s/harness/stats"
+	"w2s/internal/prob"
 )
 
 // A Provenance says where labels come from.
@@ -54,7 +55,7 @@ func Write(w io.Writer, l Labels, p Provenance) error {
 	}
 	head := fileHead{Kind: labelsKind, Version: fileVersion, Classes: l.Classes, N: len(l.IDs), Provenance: &p}
 	return writeLines(w, head, len(l.IDs), func(i int) any {
-		return labelLine{ID: l.IDs[i], Soft: l.Soft[i], Hard: stats.Argmax(l.Soft[i])}
+		return labelLine{ID: l.IDs[i], Soft: l.Soft[i], Hard: prob.Argmax(l.Soft[i])}
 	})
 }
 
@@ -67,7 +68,7 @@ func Read(r io.Reader) (Labels, Provenance, error) {
 		if err := strict(data, &line); err != nil {
 			return err
 		}
-		if want := stats.Argmax(line.Soft); line.Hard != want {
+		if want := prob.Argmax(line.Soft); line.Hard != want {
 			return fmt.Errorf("hard label %d beside soft labels %v (want %d)", line.Hard, line.Soft, want)
 		}
 		l.IDs, l.Soft = append(l.IDs, line.ID), append(l.Soft, line.Soft)
@@ -98,9 +99,9 @@ type Gold struct {
 func (g Gold) asLabels() Labels { return Labels{Classes: g.Classes, IDs: g.IDs, Soft: g.Gold} }
 
 // Measure compares labels with gold of at least the same examples.
-func (g Gold) Measure(l Labels) (Quality, error) {
+func (g Gold) Measure(l Labels) (stats.Quality, error) {
 	if err := errors.Join(g.asLabels().Check(), l.Check()); err != nil {
-		return Quality{}, err
+		return stats.Quality{}, err
 	}
 	at := make(map[string]int, len(g.IDs))
 	for i, id := range g.IDs {
@@ -110,11 +111,11 @@ func (g Gold) Measure(l Labels) (Quality, error) {
 	for k, id := range l.IDs {
 		i, ok := at[id]
 		if !ok {
-			return Quality{}, fmt.Errorf("label: example %s has no gold", id)
+			return stats.Quality{}, fmt.Errorf("label: example %s has no gold", id)
 		}
 		gold[k] = g.Gold[i]
 	}
-	return Measure(l.Soft, gold)
+	return stats.Measure(l.Soft, gold)
 }
 
 // WriteGold writes gold as JSON lines, to a file of its own.

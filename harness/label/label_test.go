@@ -14,7 +14,7 @@ import (
 
 	"w2s/harness/feature"
 	"w2s/harness/head"
-	"w2s/harness/stats"
+	"w2s/internal/prob"
 )
 
 // reference holds what testdata/reference.py got from scipy and scikit-learn.
@@ -136,7 +136,7 @@ func TestCalibrationAgainstScipy(t *testing.T) {
 	near(t, "temperature of a ranking", 1/fitSharpness(logits(r.Held), r.Gold), r.Temperature, 1e-6*r.Temperature)
 	out := apply(t, Temperature{}, labelsOf(0, r.Held), Evidence{Held: &Held{r.Held, r.Gold}})
 	for i := range r.Held {
-		if stats.Argmax(out.Soft[i]) != stats.Argmax(r.Held[i]) {
+		if prob.Argmax(out.Soft[i]) != prob.Argmax(r.Held[i]) {
 			t.Errorf("temperature changed answer %d", i)
 		}
 	}
@@ -161,12 +161,12 @@ func TestCalibrationAtItsEdges(t *testing.T) {
 			t.Errorf("%s: temperature warns %q", name, out.Warnings)
 		}
 		for i := range l.Soft {
-			if stats.Argmax(out.Soft[i]) != stats.Argmax(l.Soft[i]) {
+			if prob.Argmax(out.Soft[i]) != prob.Argmax(l.Soft[i]) {
 				t.Errorf("%s: temperature changed answer %d", name, i)
 			}
 		}
 		out = apply(t, Platt{}, l, Evidence{Held: c.held})
-		if name == "always wrong" && (len(out.Warnings) == 0 || stats.Argmax(out.Soft[2]) != 0) {
+		if name == "always wrong" && (len(out.Warnings) == 0 || prob.Argmax(out.Soft[2]) != 0) {
 			t.Errorf("a supervisor that is always wrong: %q, %v", out.Warnings, out.Soft)
 		}
 	}

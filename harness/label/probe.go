@@ -9,7 +9,9 @@ import (
 	"strings"
 
 	"w2s/harness/head"
+	"w2s/harness/loss"
 	"w2s/harness/stats"
+	"w2s/internal/prob"
 )
 
 // A Probe is a simple model of the weak labels on the student's features. Where it disputes a label, the label may be
@@ -66,7 +68,7 @@ func (p LogReg) Predict(ctx context.Context, l Labels, e Evidence) ([][]float64,
 	parts := cut(l.IDs, p.InSample)
 	jobs := make([]head.Job, len(parts))
 	for k, part := range parts {
-		jobs[k] = head.Job{Name: fmt.Sprintf("probe, part %d", k), Loss: head.XEnt{}, L2: p.L2}
+		jobs[k] = head.Job{Name: fmt.Sprintf("probe, part %d", k), Loss: loss.XEnt{}, L2: p.L2}
 		for _, i := range part.train {
 			jobs[k].Examples, jobs[k].Labels = append(jobs[k].Examples, e.Examples[i]), append(jobs[k].Labels, l.Soft[i])
 		}
@@ -247,7 +249,7 @@ func (r Relabel) Apply(ctx context.Context, l Labels, e Evidence) (Treated, erro
 	worst := byValue(distance, l.IDs)[:wholeShare(r.Share, len(distance))]
 	changed := 0
 	for _, i := range worst {
-		if stats.Argmax(predicted[i]) != stats.Argmax(l.Soft[i]) {
+		if prob.Argmax(predicted[i]) != prob.Argmax(l.Soft[i]) {
 			changed++
 		}
 		out.Soft[i] = predicted[i]

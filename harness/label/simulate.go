@@ -11,6 +11,7 @@ import (
 
 	"w2s/harness/head"
 	"w2s/harness/stats"
+	"w2s/internal/prob"
 )
 
 // Flip simulates a supervisor that is right on the given share of examples and errs at random: which examples it gets
@@ -75,7 +76,7 @@ func Systematic(gold Gold, accuracy float64, features head.Data, examples []int,
 				best, most = k, p
 			}
 		}
-		return best, most - pull(stats.Argmax(gold.Gold[i]))
+		return best, most - pull(prob.Argmax(gold.Gold[i]))
 	})
 }
 
@@ -104,7 +105,7 @@ func simulate(gold Gold, accuracy float64, tempt func(i int, wrong []int) (answe
 	}
 	errorsWanted := int((1-accuracy)*float64(n) + 0.5)
 	for _, i := range byValue(temptation, gold.IDs)[errorsWanted:] {
-		answers[i] = stats.Argmax(gold.Gold[i])
+		answers[i] = prob.Argmax(gold.Gold[i])
 	}
 	out := Labels{Classes: gold.Classes, IDs: gold.IDs, Soft: make([][]float64, n)}
 	for i, g := range gold.Gold {

@@ -9,7 +9,9 @@ import (
 	"testing"
 
 	"w2s/harness/head"
+	"w2s/harness/loss"
 	"w2s/harness/stats"
+	"w2s/internal/prob"
 )
 
 func someGold(n, classes int) Gold {
@@ -45,7 +47,7 @@ func TestFlip(t *testing.T) {
 		near(t, "ECE", q.ECE, 0, 1e-12)
 		wrong := make([]int, classes)
 		for i, p := range l.Soft {
-			if a := stats.Argmax(p); a != stats.Argmax(g.Gold[i]) {
+			if a := prob.Argmax(p); a != prob.Argmax(g.Gold[i]) {
 				wrong[a]++
 			}
 		}
@@ -104,7 +106,7 @@ func TestSystematicErrorsCanBeLearned(t *testing.T) {
 		for j := range rows[i] {
 			rows[i][j] = float32(rng.NormFloat64())
 		}
-		rows[i][0] += float32(2 * stats.Argmax(g.Gold[i]))
+		rows[i][0] += float32(2 * prob.Argmax(g.Gold[i]))
 		rows[i][1] *= 1000 // no direction may be that of the largest dimension
 	}
 	d := data(2, rows)
@@ -119,7 +121,7 @@ func TestSystematicErrorsCanBeLearned(t *testing.T) {
 	repeated := func(l Labels) float64 {
 		near(t, "accuracy", accuracyOf(t, l, g), 0.75, 1e-12)
 		d.Scaling = head.Standardise(d.X, nil)
-		fitted, err := head.Fit(t.Context(), d, []head.Job{{Examples: upTo(n), Labels: l.Soft, Loss: head.XEnt{}, L2: 0.01}}, head.Options{})
+		fitted, err := head.Fit(t.Context(), d, []head.Job{{Examples: upTo(n), Labels: l.Soft, Loss: loss.XEnt{}, L2: 0.01}}, head.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

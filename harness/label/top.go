@@ -6,8 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"w2s/harness/stats"
+	"w2s/internal/prob"
 )
 
 // Top keeps the share of the examples that the supervisor is most confident of, at least one. Balanced keeps the same
@@ -43,7 +42,7 @@ func (t Top) Apply(_ context.Context, l Labels, _ Evidence) (Treated, error) {
 	}
 	confidence := make([]float64, len(l.Soft))
 	for i, p := range l.Soft {
-		confidence[i] = p[stats.Argmax(p)]
+		confidence[i] = p[prob.Argmax(p)]
 	}
 	order := byValue(confidence, l.IDs)
 	n := count(t.Share, len(order))
@@ -53,7 +52,7 @@ func (t Top) Apply(_ context.Context, l Labels, _ Evidence) (Treated, error) {
 	} else {
 		byClass := make([][]int, l.Classes)
 		for _, i := range order {
-			k := stats.Argmax(l.Soft[i])
+			k := prob.Argmax(l.Soft[i])
 			byClass[k] = append(byClass[k], i)
 		}
 		for _, members := range byClass {
@@ -82,7 +81,7 @@ func kept(l Labels, keep []int) Treated {
 func answers(l Labels) []int {
 	n := make([]int, l.Classes)
 	for _, p := range l.Soft {
-		n[stats.Argmax(p)]++
+		n[prob.Argmax(p)]++
 	}
 	return n
 }

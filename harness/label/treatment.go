@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"w2s/harness/head"
-	"w2s/harness/stats"
+	"w2s/internal/prob"
 )
 
 // A Treatment makes the labels that a student learns from out of those that its supervisor gave.
@@ -72,7 +72,7 @@ func (Hard) Apply(_ context.Context, l Labels, _ Evidence) (Treated, error) {
 	if err := l.Check(); err != nil {
 		return Treated{}, err
 	}
-	return all(l.each(func(p []float64) []float64 { return oneHot(stats.Argmax(p), len(p)) })), nil
+	return all(l.each(func(p []float64) []float64 { return oneHot(prob.Argmax(p), len(p)) })), nil
 }
 
 // Smooth mixes the label with the uniform distribution: (1-Epsilon)·p + Epsilon/K (Szegedy et al. 2016). On hard labels

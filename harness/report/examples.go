@@ -11,6 +11,7 @@ import (
 	"w2s/harness"
 	"w2s/harness/stats"
 	"w2s/harness/table"
+	"w2s/internal/prob"
 	"w2s/tasks"
 )
 
@@ -214,7 +215,7 @@ func disagreements(inputs []Input) (cells []cell, bare bool) {
 			for k, gold := range t.TestGold {
 				d := disagreement{task: t, test: k}
 				for j, p := range [][]float64{weak.Test[k], h.Test[k], ceiling.Test[k]} {
-					d.Answers[j] = stats.Argmax(p)
+					d.Answers[j] = prob.Argmax(p)
 					d.Percent[j] = int(math.Round(100 * p[d.Answers[j]]))
 				}
 				if d.Kind = kindOf(d.Answers[0], d.Answers[1], d.Answers[2], gold); d.Kind >= 0 {
@@ -255,7 +256,7 @@ func describe(t *harness.TaskRecord, test int) example {
 		}
 	}
 	e.Gold = strings.Join(best, " or ")
-	if top := gold[stats.Argmax(gold)]; top < 0.995 {
+	if top := gold[prob.Argmax(gold)]; top < 0.995 {
 		e.Gold += fmt.Sprintf(" (%.0f %%)", 100*top)
 	}
 	return e

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"w2s/harness"
-	"w2s/harness/label"
+	"w2s/harness/stats"
 	"w2s/tasks"
 )
 
@@ -91,7 +91,7 @@ func sample(tests int, seeds int, losses ...string) *harness.Result {
 			for k, loss := range losses {
 				h := head(id("student "+loss), harness.Student, "large <b>", id("weak"), loss, s, 0.7+0.1*float64(k%2))
 				h.Treatment = "soft"
-				q := label.Quality{N: 400, Accuracy: 0.6, ECE: 0.1, Brier: 0.2, LogLoss: 0.6}
+				q := stats.Quality{N: 400, Accuracy: 0.6, ECE: 0.1, Brier: 0.2, LogLoss: 0.6}
 				h.Labels = &harness.LabelQuality{Quality: q, Raw: q}
 				r.Heads = append(r.Heads, h)
 			}

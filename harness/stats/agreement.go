@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"w2s/internal/prob"
 )
 
 // An Agreement says for every example whether student and supervisor give the same answer, beside whether the supervisor
@@ -23,8 +24,8 @@ func Agree(student, supervisor, gold [][]float64) (Agreement, error) {
 	n := len(gold)
 	a := Agreement{Same: make([]float64, n), Wrong: make([]float64, n), SameWrong: make([]float64, n)}
 	for i, g := range gold {
-		answer := Argmax(supervisor[i])
-		if Argmax(student[i]) == answer {
+		answer := prob.Argmax(supervisor[i])
+		if prob.Argmax(student[i]) == answer {
 			a.Same[i] = 1
 		}
 		if !Right(answer, g) {

@@ -3,6 +3,7 @@ package stats
 import (
 	"fmt"
 	"math"
+	"w2s/internal/prob"
 )
 
 // DefaultBins is the number of bins of Guo et al. 2017.
@@ -38,7 +39,7 @@ func Calibrate(pred, gold [][]float64, bins int) (Calibration, error) {
 	}
 	all := make([]CalibrationBin, bins)
 	for i, p := range pred {
-		conf := p[Argmax(p)]
+		conf := p[prob.Argmax(p)]
 		b := &all[min(max(int(math.Ceil(conf*float64(bins)))-1, 0), bins-1)]
 		b.N++
 		b.Confidence += conf

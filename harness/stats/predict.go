@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"w2s/internal/prob"
 )
 
 // sumSlack is how far a distribution's sum may be from 1: float32 softmax and labels printed with a few digits stay
@@ -13,21 +14,9 @@ const sumSlack = 1e-3
 // ErrEmpty says that there is nothing to measure.
 var ErrEmpty = errors.New("stats: no examples")
 
-// Argmax returns the index of the largest value, the first of them in a tie, and -1 for no values. With two classes and
-// equal probabilities that is class 0, as with the usual rule "class 1 if its probability is above one half".
-func Argmax(values []float64) int {
-	best := -1
-	for i, v := range values {
-		if best < 0 || v > values[best] {
-			best = i
-		}
-	}
-	return best
-}
-
 // Right says whether answer is a right one under gold: no entry of gold is larger.
 func Right(answer int, gold []float64) bool {
-	return gold[answer] > 0 && gold[answer] == gold[Argmax(gold)]
+	return gold[answer] > 0 && gold[answer] == gold[prob.Argmax(gold)]
 }
 
 // Correct returns 1 for every example whose most probable answer is right and 0 for the others. pred[i] and gold[i] are
@@ -38,7 +27,7 @@ func Correct(pred, gold [][]float64) ([]float64, error) {
 	}
 	correct := make([]float64, len(pred))
 	for i, p := range pred {
-		if Right(Argmax(p), gold[i]) {
+		if Right(prob.Argmax(p), gold[i]) {
 			correct[i] = 1
 		}
 	}

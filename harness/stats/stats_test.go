@@ -121,17 +121,7 @@ func TestRankingAgainstScikitLearn(t *testing.T) {
 	}
 }
 
-func TestArgmaxAndRight(t *testing.T) {
-	for _, c := range []struct {
-		values []float64
-		want   int
-	}{
-		{nil, -1}, {[]float64{0.5, 0.5}, 0}, {[]float64{0.2, 0.4, 0.4}, 1}, {[]float64{0, 0, 1}, 2},
-	} {
-		if got := Argmax(c.values); got != c.want {
-			t.Errorf("Argmax(%v) = %d, want %d", c.values, got, c.want)
-		}
-	}
+func TestRight(t *testing.T) {
 	for _, c := range []struct {
 		answer int
 		gold   []float64

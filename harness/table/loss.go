@@ -9,7 +9,7 @@ import (
 // LossName is a loss without the settings that are its defaults: "logconf" for "logconf:alpha=0.5:warmup=0.1".
 func LossName(loss string) string {
 	name, rest, _ := strings.Cut(loss, ":")
-	for _, known := range head.Losses() {
+	for _, known := range loss.All() {
 		if known.Name != name || rest == "" {
 			continue
 		}

@@ -1,4 +1,4 @@
-package head
+package loss
 
 import (
 	"errors"
@@ -10,26 +10,26 @@ import (
 	"w2s/internal/suggest"
 )
 
-// A Setting is one named value of a loss.
+// A Setting is a named value of a loss.
 type Setting struct {
 	Name    string
-	Default string // "" for a switch, which is off
+	Default string // "" for a switch that is off by default
 	About   string
 }
 
-// A NamedLoss is a line of the table of losses.
-type NamedLoss struct {
+// A Named is a line of the table of losses.
+type Named struct {
 	Name, About string
 	Settings    []Setting
 	make        func(v *values) Loss
 }
 
-// Losses is the table of all losses that have a name. A new one is a new line here.
-func Losses() []NamedLoss {
+// All returns the table of all losses that have a name. A new loss needs a line here.
+func All() []Named {
 	alpha := Setting{"alpha", "0.5", "weight of the student's own prediction, 0 to 1"}
 	warmup := Setting{"warmup", "0.1", "share of the steps over which alpha rises from 0"}
 	balance := Setting{"balance", "", "subtract the mean log odds from the labels first"}
-	return []NamedLoss{
+	return []Named{
 		{"xent", "cross-entropy against the labels", nil,
 			func(*values) Loss { return XEnt{} }},
 		{"kl", "KL(labels ‖ student)", nil,
@@ -63,27 +63,27 @@ func Losses() []NamedLoss {
 	}
 }
 
-// Parse reads a loss by name, with settings after colons where they differ from the defaults:
+// Parse reads a loss by name. Settings that differ from the defaults follow after colons:
 //
 //	xent    logconf:alpha=0.75:warmup=0.2    logconf:jump    window:radius=midweak
 //
-// The String of a loss from Losses reads back as the same loss.
+// Parse(l.String()) returns l for every loss of All.
 func Parse(text string) (Loss, error) {
 	name, _, _ := strings.Cut(text, ":")
 	var names []string
-	for _, l := range Losses() {
+	for _, l := range All() {
 		if l.Name == name {
 			return l.parse(text)
 		}
 		names = append(names, l.Name)
 	}
-	return nil, fmt.Errorf("head: unknown loss %q%s (losses: %s)", name, didYouMean(name, names), strings.Join(names, ", "))
+	return nil, fmt.Errorf("loss: unknown loss %q%s (losses: %s)", name, didYouMean(name, names), strings.Join(names, ", "))
 }
 
-func (l NamedLoss) parse(text string) (Loss, error) {
+func (n Named) parse(text string) (Loss, error) {
 	v := &values{given: map[string]string{}}
 	var names []string
-	for _, s := range l.Settings {
+	for _, s := range n.Settings {
 		names = append(names, s.Name)
 		v.given[s.Name] = s.Default
 	}
@@ -93,7 +93,7 @@ func (l NamedLoss) parse(text string) (Loss, error) {
 		old, known := v.given[key]
 		switch {
 		case !known && len(names) == 0:
-			v.fault("%s has no settings, got %q", l.Name, part)
+			v.fault("%s has no settings, got %q", n.Name, part)
 		case !known:
 			v.fault("unknown setting %q%s (settings: %s)", key, didYouMean(key, names), strings.Join(names, ", "))
 		case seen[key]:
@@ -107,14 +107,14 @@ func (l NamedLoss) parse(text string) (Loss, error) {
 		}
 		seen[key] = true
 	}
-	loss := l.make(v)
+	loss := n.make(v)
 	if err := errors.Join(v.faults...); err != nil {
-		return nil, fmt.Errorf("head: loss %q: %w", text, err)
+		return nil, fmt.Errorf("loss: %q: %w", text, err)
 	}
 	return loss, nil
 }
 
-// values are the settings of one loss while it is read, with all faults found so far.
+// values holds the settings of a loss while it is read, and all faults found so far.
 type values struct {
 	given  map[string]string
 	faults []error
@@ -147,7 +147,7 @@ func (v *values) on(name string) bool {
 	return on
 }
 
-// render writes a loss the way Parse reads it; pairs are names and values. A switch that is off is left out.
+// render writes a loss in the form that Parse reads. pairs alternates names and values. It omits switches that are off.
 func render(name string, pairs ...any) string {
 	var b strings.Builder
 	b.WriteString(name)
@@ -164,7 +164,7 @@ func render(name string, pairs ...any) string {
 	return b.String()
 }
 
-// didYouMean is a question with the nearest of the names, or nothing where none is near.
+// didYouMean returns a question with the name that is nearest, or "" if none is near.
 func didYouMean(name string, names []string) string {
 	best := suggest.Nearest(name, names)
 	if best == "" {

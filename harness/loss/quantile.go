@@ -1,15 +1,15 @@
-package head
+package loss
 
 import (
 	"cmp"
 	"slices"
 )
 
-// quantile is the q-quantile of f over the examples of positive weight, with linear interpolation between neighbours
-// as in torch.quantile. With unequal weights an example stands at the middle of its weight, which for equal weights
-// is the same thing.
+// quantile returns the q-quantile of f over the examples of positive weight, with linear interpolation between
+// neighbours as in torch.quantile. With unequal weights, the position of an example is the middle of its weight, which
+// gives the same result for equal weights.
 func (b *Batch) quantile(q float64, f func(i int) float64) float64 {
-	q = min(1, max(0, q)) // labels may sum to a hair more than 1
+	q = min(1, max(0, q)) // labels may sum to slightly more than 1
 	if b.Weights != nil {
 		return b.weightedQuantile(q, f)
 	}
@@ -21,7 +21,7 @@ func (b *Batch) quantile(q float64, f func(i int) float64) float64 {
 	return plainQuantile(q, values)
 }
 
-// plainQuantile reorders values.
+// plainQuantile returns the q-quantile of values, which it reorders.
 func plainQuantile(q float64, values []float64) float64 {
 	rank := q * float64(len(values)-1)
 	low := int(rank)
@@ -48,7 +48,7 @@ func (b *Batch) weightedQuantile(q float64, f func(i int) float64) float64 {
 	if equal {
 		return plainQuantile(q, values)
 	}
-	// Ties are put in order by weight, so that the order of the examples does not matter.
+	// Sorting ties by weight makes the result independent of the order of the examples.
 	slices.SortFunc(points, func(a, b point) int {
 		return cmp.Or(cmp.Compare(a.value, b.value), cmp.Compare(a.weight, b.weight))
 	})
@@ -65,8 +65,8 @@ func (b *Batch) weightedQuantile(q float64, f func(i int) float64) float64 {
 	return points[last].value
 }
 
-// selectNth moves values so that the n-th smallest is at n, with none larger before and none smaller behind it, and
-// returns it. It is Hoare's quickselect; the pivot is the median of three.
+// selectNth reorders values so that the n-th smallest is at index n, no larger one is before it and no smaller one is
+// after it, and returns it. It is Hoare's quickselect with a median-of-three pivot.
 func selectNth(values []float64, n int) float64 {
 	low, high := 0, len(values)-1
 	for low < high {
@@ -98,7 +98,7 @@ func selectNth(values []float64, n int) float64 {
 	return values[n]
 }
 
-// lerp goes from a to b; like torch.lerp it is exact at both ends.
+// lerp interpolates from a to b. Like torch.lerp, it is exact at both ends.
 func lerp(a, b, t float64) float64 {
 	if t < 0.5 {
 		return a + t*(b-a)

@@ -1,12 +1,14 @@
-package head
+package loss
 
 import (
 	"errors"
 	"math"
 	"slices"
+
+	"w2s/internal/prob"
 )
 
-// XEnt is the cross-entropy against the labels, hard or soft.
+// XEnt is the cross-entropy against the labels, which may be hard or soft.
 type XEnt struct{}
 
 func (XEnt) String() string { return "xent" }
@@ -14,7 +16,7 @@ func (XEnt) Moving() bool   { return false }
 
 func (XEnt) Gradient(b *Batch, grad []float64) float64 { return b.CrossEntropy(b.Labels, grad) }
 
-// KL is the divergence KL(labels ‖ student): the cross-entropy less the entropy of the labels.
+// KL is the divergence KL(labels ‖ student), which is the cross-entropy minus the entropy of the labels.
 type KL struct{}
 
 func (KL) String() string { return "kl" }
@@ -26,8 +28,8 @@ func (KL) Gradient(b *Batch, grad []float64) float64 {
 	})
 }
 
-// Confidence is the cross-entropy plus Alpha times the entropy of the student's predictions, through which the
-// gradient flows: a plain pull towards confident predictions. It is not convex for every Alpha.
+// Confidence is the cross-entropy plus Alpha times the entropy of the student's predictions. The gradient flows through
+// the entropy, which pulls predictions towards certainty. The loss is not convex for every Alpha.
 type Confidence struct{ Alpha float64 }
 
 func (l Confidence) String() string { return render("confidence", "alpha", l.Alpha) }
@@ -59,18 +61,19 @@ func (l Confidence) Gradient(b *Batch, grad []float64) float64 {
 // LogConf is the auxiliary confidence loss of Burns et al. 2023 (arXiv 2312.09390): the cross-entropy against
 // (1-c)·labels + c·hardened, where hardened is the student's own prediction made hard.
 //
-// With two classes the threshold keeps the class balance of the labels: class 0 where p0 is at least t, with t the
-// quantile of p0 over the batch (linear interpolation) at the labels' mean for class 1. With more classes, and with
-// candidates, no one threshold exists, and hardened is the most probable class of each example (the first of equals).
+// With two classes a threshold t keeps the class balance of the labels. The hardened class is 0 if p0 >= t, where t is
+// the quantile of p0 over the batch (with linear interpolation) at the labels' mean probability of class 1. With more
+// classes or with candidates there is no single threshold, and the hardened class is the most probable one (the first
+// of equals).
 //
-// c is Alpha·min(1, Progress/Warmup), or Alpha where Warmup is 0.
+// c is Alpha·min(1, Progress/Warmup), or Alpha if Warmup is 0.
 type LogConf struct {
 	Alpha, Warmup float64
-	// Jump reproduces openai/weak-to-strong (weak_to_strong/loss.py): during the warm-up c is Alpha·Progress, after it
-	// Alpha, so that with a warm-up of 0.1 it jumps from a tenth to the whole.
+	// Jump reproduces openai/weak-to-strong (weak_to_strong/loss.py): c is Alpha·Progress during the warm-up and Alpha
+	// after it. With a warm-up of 0.1, c jumps from a tenth of Alpha to Alpha.
 	Jump bool
-	// Balance moves the labels first so that no class is favoured: their log odds have the mean subtracted
-	// (EleutherAI/w2s, w2s/loss.py, balance_batch), and the threshold is the median.
+	// Balance first shifts the labels so that no class is favoured: it subtracts the mean from their log odds, and the
+	// threshold is the median (EleutherAI/w2s, w2s/loss.py, balance_batch).
 	Balance bool
 }
 
@@ -79,7 +82,7 @@ func (l LogConf) String() string {
 }
 func (LogConf) Moving() bool { return true }
 
-// Check refuses Balance for candidates, which have no classes to balance.
+// Check rejects Balance for candidates, which have no classes to balance.
 func (l LogConf) Check(classes int) error { return checkBalance(l.Balance, classes) }
 
 func (l LogConf) Gradient(b *Batch, grad []float64) float64 {
@@ -105,13 +108,13 @@ func (l LogConf) Gradient(b *Batch, grad []float64) float64 {
 		}
 	} else {
 		for i := range b.Len() {
-			targets[b.Start[i]+argmax(b.Probs[b.Start[i]:b.Start[i+1]])] += c
+			targets[b.Start[i]+prob.Argmax(b.Probs[b.Start[i]:b.Start[i+1]])] += c
 		}
 	}
 	return b.CrossEntropy(targets, grad)
 }
 
-// Entropy is LogConf with the student's own soft predictions in place of the hardened ones (EleutherAI/w2s).
+// Entropy is LogConf with the student's own soft predictions instead of the hardened ones (EleutherAI/w2s).
 type Entropy struct {
 	Alpha, Warmup float64
 	Balance       bool // as in LogConf
@@ -122,7 +125,7 @@ func (l Entropy) String() string {
 }
 func (Entropy) Moving() bool { return true }
 
-// Check refuses Balance for candidates, which have no classes to balance.
+// Check rejects Balance for candidates, which have no classes to balance.
 func (l Entropy) Check(classes int) error { return checkBalance(l.Balance, classes) }
 
 func (l Entropy) Gradient(b *Batch, grad []float64) float64 {
@@ -139,7 +142,7 @@ func (l Entropy) Gradient(b *Batch, grad []float64) float64 {
 }
 
 // Product is the cross-entropy against student^Beta · labels^Alpha, normalised (openai/weak-to-strong,
-// weak_to_strong/loss.py). The powers are taken as logarithms, so that no target underflows to 0/0.
+// weak_to_strong/loss.py). It computes the powers as logarithms, so no target underflows to 0/0.
 type Product struct{ Alpha, Beta float64 }
 
 func (l Product) String() string { return render("product", "alpha", l.Alpha, "beta", l.Beta) }
@@ -155,25 +158,25 @@ func (l Product) Gradient(b *Batch, grad []float64) float64 {
 	}
 	for i := range b.Len() {
 		from, to := b.Start[i], b.Start[i+1]
-		if to-from == 2 && math.IsInf(targets[from], -1) { // the difference of two logits must not be infinite
+		if to-from == 2 && math.IsInf(targets[from], -1) { // Softmax takes the difference of two logits, which must be finite
 			targets[from], targets[from+1] = 0, 1
 			continue
 		} else if to-from == 2 && math.IsInf(targets[from+1], -1) {
 			targets[from], targets[from+1] = 1, 0
 			continue
 		}
-		softmax(targets[from:to], targets[from:to])
+		prob.Softmax(targets[from:to], targets[from:to])
 	}
 	return b.CrossEntropy(targets, grad)
 }
 
-// Window is the cross-entropy over the examples where the student is unsure: its top probability is under
-// 0.5 + Radius. The sum is divided by the weight of the whole batch; where nobody is unsure the loss is 0
-// (EleutherAI/w2s, w2s/loss.py).
+// Window is the cross-entropy over the examples where the student is unsure, which means that its top probability is
+// under 0.5 + Radius. The sum is divided by the weight of the whole batch, so the loss is 0 if the student is sure of
+// every example (EleutherAI/w2s, w2s/loss.py).
 type Window struct {
 	Radius float64
-	// MidWeak takes the median distance of the labels' top probability from 0.5 as the radius, over the training set;
-	// of an even number, the lower of the middle two, as torch.median does.
+	// MidWeak sets the radius to the median distance of the labels' top probability from 0.5 over the training set. Of
+	// the middle two of an even number it takes the lower one, as torch.median does.
 	MidWeak bool
 }
 
@@ -185,7 +188,7 @@ func (l Window) String() string {
 }
 func (Window) Moving() bool { return true }
 
-// Prepare sets the radius of a MidWeak window.
+// Prepare replaces a MidWeak window by one with a fixed radius.
 func (l Window) Prepare(labels *Batch) Loss {
 	if !l.MidWeak {
 		return l
@@ -211,7 +214,7 @@ func (l Window) Gradient(b *Batch, grad []float64) float64 {
 	return b.CrossEntropy(targets, grad)
 }
 
-// warmed is the weight of the student's own prediction after the given progress.
+// warmed returns the weight of the student's own prediction at the given progress.
 func warmed(alpha, warmup, progress float64, jump bool) float64 {
 	switch {
 	case jump && progress <= warmup:
@@ -232,26 +235,15 @@ func entropy(p []float64) float64 {
 	return h
 }
 
-// argmax is the place of the largest value, the first of equals.
-func argmax(p []float64) int {
-	best := 0
-	for k, v := range p {
-		if v > p[best] {
-			best = k
-		}
-	}
-	return best
-}
-
 func checkBalance(balance bool, classes int) error {
 	if balance && classes == 0 {
-		return errors.New("balance needs classes, and candidates have none (leave balance out)")
+		return errors.New("balance needs classes and candidates have none (leave balance out)")
 	}
 	return nil
 }
 
-// balanced returns the labels with the mean over the batch subtracted from their log odds. With more than two classes
-// the logs of the probabilities take the place of the log odds, which is the same thing for two.
+// balanced returns the labels after subtracting the batch mean from their log odds. For more than two classes it uses
+// the logarithms of the probabilities, which is equivalent for two.
 func balanced(b *Batch) []float64 {
 	const eps = 1e-7 // of w2s/loss.py
 	k := b.Classes
@@ -271,7 +263,7 @@ func balanced(b *Batch) []float64 {
 		for c := range row {
 			row[c] -= mean[c] / b.total
 		}
-		softmax(row, labels[k*i:k*i+k])
+		prob.Softmax(row, labels[k*i:k*i+k])
 	}
 	return labels
 }

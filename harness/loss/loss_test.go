@@ -1,4 +1,4 @@
-package head
+package loss
 
 import (
 	"encoding/json"
@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"w2s/internal/prob"
 	"w2s/internal/shareddata"
 )
 
@@ -117,7 +118,7 @@ func randomBatch(rng *rand.Rand, rows int, size func() int) (logits, labels [][]
 		for k := range z {
 			z[k], l[k] = 2*rng.NormFloat64(), 2*rng.NormFloat64()
 		}
-		softmax(l, l)
+		prob.Softmax(l, l)
 		logits, labels = append(logits, z), append(labels, l)
 	}
 	return logits, labels
@@ -280,7 +281,7 @@ func TestBalancedLabelsHaveNoFavourite(t *testing.T) {
 			flat = append(flat, l...)
 			start = append(start, len(flat))
 		}
-		got := balanced(newBatch(classes, start, flat, nil))
+		got := balanced(NewBatch(classes, start, flat, nil))
 		mean := make([]float64, classes)
 		for i, p := range got {
 			mean[i%classes] += math.Log(p) / 50
@@ -313,7 +314,7 @@ func TestQuantile(t *testing.T) {
 	}
 	for _, test := range tests {
 		start := make([]int, len(test.values)+1)
-		b := newBatch(0, start, nil, test.weights)
+		b := NewBatch(0, start, nil, test.weights)
 		got := b.quantile(test.q, func(i int) float64 { return test.values[i] })
 		if math.Abs(got-test.want) > 1e-15 {
 			t.Errorf("quantile %v of %v with weights %v: %v, want %v", test.q, test.values, test.weights, got, test.want)
@@ -394,7 +395,7 @@ func TestParse(t *testing.T) {
 }
 
 func TestLossesTableIsComplete(t *testing.T) {
-	for _, l := range Losses() {
+	for _, l := range All() {
 		loss := parse(t, l.Name)
 		if again := parse(t, loss.String()); again != loss {
 			t.Errorf("%s reads back as %#v, want %#v", loss, again, loss)
@@ -406,7 +407,7 @@ func TestLossesTableIsComplete(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, l := range Losses() {
+	for _, l := range All() {
 		f.Add(l.Name)
 	}
 	f.Add("logconf:alpha=0.75:warmup=0.2:jump:balance")
@@ -446,6 +447,47 @@ func TestEvaluateRefuses(t *testing.T) {
 		_, _, err := Evaluate(test.loss, test.classes, test.logits, test.labels, 0)
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: error %v, want one with %q", name, err, test.want)
+		}
+	}
+}
+
+func TestShort(t *testing.T) {
+	for text, want := range map[string]string{
+		"xent":                                "xent",
+		"logconf:alpha=0.5:warmup=0.1":        "logconf",
+		"logconf:alpha=0.50:warmup=1e-1":      "logconf",
+		"logconf:alpha=0.75:warmup=0.1":       "logconf:alpha=0.75",
+		"logconf:warmup=1e-3":                 "logconf:warmup=0.001",
+		"logconf:jump:alpha=0.5":              "logconf:jump",
+		"logconf:jump=false":                  "logconf",
+		"window:radius=midweak":               "window:radius=midweak",
+		"window:radius=0.15":                  "window",
+		"sft":                                 "sft",
+		"logconf:aux=1":                       "logconf:aux=1",
+		"product:alpha=1:beta=2":              "product:beta=2",
+		"confidence:alpha=0.25":               "confidence:alpha=0.25",
+		"entropy:balance:alpha=0.5:warmup=.1": "entropy:balance",
+	} {
+		if got := Short(text); got != want {
+			t.Errorf("Short(%q) = %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestCutAlpha(t *testing.T) {
+	for _, c := range []struct {
+		text, rest string
+		alpha      float64
+		found      bool
+	}{
+		{"xent", "xent", 0, false},
+		{"logconf:alpha=0.75:warmup=0.1", "logconf:warmup=0.1", 0.75, true},
+		{"confidence:alpha=0", "confidence", 0, true},
+		{"other:alpha=x", "other:alpha=x", 0, false},
+	} {
+		rest, alpha, found := CutAlpha(c.text)
+		if rest != c.rest || alpha != c.alpha || found != c.found {
+			t.Errorf("CutAlpha(%q) = %q, %v, %v, want %q, %v, %v", c.text, rest, alpha, found, c.rest, c.alpha, c.found)
 		}
 	}
 }

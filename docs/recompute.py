@@ -15,14 +15,15 @@ def student_t(q, df, n=1000, lo=0.0, hi=math.pi / 2):  # quantile: with x = sqrt
     return math.sqrt(df) * math.tan(lo)
 
 tasks, heads = {t["name"]: t for t in result["tasks"]}, {h["id"]: h for h in result["heads"]}
-trained = {(h["role"], h["task"], h.get("model"), h.get("variant"), h["seed"]): h for h in heads.values()}
+variant = lambda h: ", ".join(f"{words}{h[field]}" for field, words in (("size", "train="), ("trained_on", "trained on ")) if field in h)
+trained = {(h["role"], h["task"], h.get("model"), variant(h), h["seed"]): h for h in heads.values()}
 chained = {i for c in result.get("chains", []) for i in c["steps"] + [c["jump"]]}
 groups = collections.defaultdict(list)  # students that differ in the seed alone, beside supervisor and ceiling
 for h in heads.values():
     if h["role"] == "student" and h["id"] not in chained:
-        s, top = heads[h["supervisor"]], trained["ceiling", h["task"], h["model"], h.get("variant"), h["seed"]]
-        weak = s["loss"] if s["role"] == "baseline" else s["model"]
-        groups[h["task"], weak, h["model"], h["loss"], h.get("treatment", ""), h.get("variant", "")].append((s, h, top))
+        s, top = heads[h["supervisor"]], trained["ceiling", h["task"], h["model"], variant(h), h["seed"]]
+        weak = s["simulated"] if s["role"] == "baseline" else s["model"]
+        groups[h["task"], weak, h["model"], h["loss"], h.get("treatment", ""), variant(h)].append((s, h, top))
 for key, seeds in groups.items():
     gold = [full(g) for g in tasks[key[0]]["test_gold"]]
     chosen = [[[best(full(p)) for p in h["test"]] for h in side] for side in zip(*seeds)]  # by side, seed, example

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"w2s/harness"
+	"w2s/harness/result"
 	"w2s/internal/shareddata"
 	"w2s/tasks"
 )
@@ -54,9 +54,9 @@ func questions(t *testing.T, dir, name string, first, n int) {
 	}
 }
 
-func result(t *testing.T, path string) *harness.Result {
+func loadResult(t *testing.T, path string) *result.Result {
 	t.Helper()
-	r, err := harness.LoadResult(path)
+	r, err := result.Load(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func TestAnswers(t *testing.T) {
 		if out, errOut, code := command(experiment("sciq-choices", "bert-tiny", "mpnet-tiny")...); code != exitGood || !strings.Contains(out, "sciq-choices") {
 			t.Fatalf("exit code %d: %s%s", code, out, errOut)
 		}
-		r := result(t, filepath.Join(dir, "sciq-choices.json"))
+		r := loadResult(t, filepath.Join(dir, "sciq-choices.json"))
 		if task := r.Tasks[0]; task.Form != tasks.Rank || len(task.TestIDs) != 30 || len(task.TestGold[0]) != 4 || len(r.Heads) != 2*4 {
 			t.Errorf("%s, %d test examples over %d candidates, %d heads", task.Form, len(task.TestIDs), len(task.TestGold[0]), len(r.Heads))
 		}
@@ -90,7 +90,7 @@ func TestAnswers(t *testing.T) {
 			t.Fatalf("exit code %d: %s%s", code, first, errOut)
 		}
 		path := filepath.Join(dir, "sciq-free.json")
-		r := result(t, path)
+		r := loadResult(t, path)
 		if task := r.Tasks[0]; task.Form != tasks.Generate || len(task.TestAnswers) != 30 || len(r.Heads) != 2*4 {
 			t.Fatalf("%s, answers to %d test examples, %d heads", task.Form, len(task.TestAnswers), len(r.Heads))
 		}
@@ -158,7 +158,7 @@ func TestTransferCommand(t *testing.T) {
 	if code != exitGood || !strings.Contains(out, "lines train, columns test") || strings.Count(out, "student, xent") != 2 {
 		t.Fatalf("exit code %d: %s%s", code, out, errOut)
 	}
-	r := result(t, path)
+	r := loadResult(t, path)
 	abroad := 0
 	for _, h := range r.Heads {
 		if h.Trained != "" {
@@ -180,7 +180,7 @@ func TestTransferCommand(t *testing.T) {
 	if code != exitFailed || part != out || !strings.Contains(errOut, "few: 3 examples") {
 		t.Errorf("exit code %d: %s\n%s\nwithout the task that fails:\n%s", code, errOut, part, out)
 	}
-	if r := result(t, path); len(r.Tasks) != 2 || len(r.Heads) != 12 {
+	if r := loadResult(t, path); len(r.Tasks) != 2 || len(r.Heads) != 12 {
 		t.Errorf("%d tasks and %d heads were stored", len(r.Tasks), len(r.Heads))
 	}
 	if _, errOut, code := command(args("plain")...); code != exitUsage || !strings.Contains(errOut, "two or more") {

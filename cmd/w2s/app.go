@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"w2s/fixtures"
-	"w2s/harness"
+	"w2s/harness/experiment"
 	"w2s/harness/head"
 	"w2s/harness/loss"
 	"w2s/internal/catalog"
@@ -124,8 +124,8 @@ func (a *app) close() error {
 }
 
 // models opens several checkpoints, each once, and reports all faults together.
-func (a *app) models(ctx context.Context, names []string) ([]harness.Model, error) {
-	var models []harness.Model
+func (a *app) models(ctx context.Context, names []string) ([]experiment.Model, error) {
+	var models []experiment.Model
 	var faults []error
 	for _, name := range names {
 		m, err := a.model(ctx, name)
@@ -145,7 +145,7 @@ func (a *app) models(ctx context.Context, names []string) ([]harness.Model, erro
 }
 
 // shorten names checkpoints that are folders by the folder's own name, where no two have the same.
-func shorten(models []harness.Model) {
+func shorten(models []experiment.Model) {
 	count := map[string]int{}
 	for _, m := range models {
 		count[filepath.Base(m.Name)]++
@@ -160,28 +160,28 @@ func shorten(models []harness.Model) {
 }
 
 // env is what an experiment needs of this machine.
-func (a *app) env(ctx context.Context) (harness.Env, error) {
+func (a *app) env(ctx context.Context) (experiment.Env, error) {
 	c, err := a.catalog()
 	if err != nil {
-		return harness.Env{}, err
+		return experiment.Env{}, err
 	}
 	if _, err := a.openRuntime(ctx); err != nil {
-		return harness.Env{}, err
+		return experiment.Env{}, err
 	}
 	source, err := a.source()
 	if err != nil {
-		return harness.Env{}, err
+		return experiment.Env{}, err
 	}
 	features, err := openFeatures(c)
 	if err != nil {
-		return harness.Env{}, err
+		return experiment.Env{}, err
 	}
 	product, err := onnx.NewMatMul(a.threads)
 	if err != nil {
-		return harness.Env{}, err
+		return experiment.Env{}, err
 	}
 	a.closers = append(a.closers, product.Close)
-	return harness.Env{
+	return experiment.Env{
 		Source:   source,
 		Features: features,
 		Progress: a.progress(),

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"w2s/harness"
+	"w2s/harness/experiment"
 	"w2s/harness/table"
 	"w2s/internal/progress"
 	"w2s/onnx"
@@ -119,7 +119,7 @@ func (a *app) benchTexts(ctx context.Context, task, file string) ([]string, erro
 	if err != nil {
 		return nil, err
 	}
-	texts, err := harness.AllTexts(ctx, source, list[0])
+	texts, err := experiment.AllTexts(ctx, source, list[0])
 	if err == nil && len(texts) == 0 {
 		err = usagef("--task %s: a task with free answers has no texts to encode", task)
 	}
@@ -139,7 +139,7 @@ func spread(texts []string, n int) []string {
 }
 
 // measure lets the models take turns.
-func (a *app) measure(ctx context.Context, models []harness.Model, texts []string, rounds int) ([]benchRow, error) {
+func (a *app) measure(ctx context.Context, models []experiment.Model, texts []string, rounds int) ([]benchRow, error) {
 	rows := make([]benchRow, len(models))
 	bar := a.progress().Start("bench encode", int64(rounds*len(models)), progress.Items)
 	defer bar.Done()

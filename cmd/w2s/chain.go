@@ -6,7 +6,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"w2s/harness"
+	"w2s/harness/experiment"
+	"w2s/harness/result"
+	"w2s/harness/summary"
 	"w2s/harness/table"
 )
 
@@ -36,24 +38,26 @@ strong to strong.`,
 			return usagef("--models: %d given, a chain needs three or more (a pair is what w2s run is for)", len(models))
 		}
 		opened := distinct(models...)
-		cfg, err := f.config(ctx, a, opened, []harness.Pair{{Weak: models[0], Strong: models[len(models)-1]}})
+		cfg, err := f.config(ctx, a, opened, []result.Pair{{Weak: models[0], Strong: models[len(models)-1]}})
 		if err != nil {
 			return err
 		}
-		chain := harness.ChainConfig{Config: cfg, Disjoint: disjoint}
+		chain := experiment.ChainConfig{Config: cfg, Disjoint: disjoint}
 		for _, m := range models {
 			chain.Chain = append(chain.Chain, cfg.Models[slices.Index(opened, m)].Name)
 		}
-		if err := f.keepEarlier(chain); err != nil {
+		previous, err := f.keepEarlier(chain)
+		if err != nil {
 			return err
 		}
 		env, err := f.env(ctx, a)
 		if err != nil {
 			return err
 		}
-		result, failed := harness.RunChain(ctx, chain, env)
+		f.resume(a, &env, previous)
+		result, failed := experiment.RunChain(ctx, chain, env)
 		return a.conclude(ctx, &f, result, failed, func() (any, *table.Table, error) {
-			rows, err := harness.Chains(result, f.summary())
+			rows, err := summary.Chains(result, f.summary())
 			return rows, table.Chains(rows), err
 		})
 	})

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"w2s/harness"
+	"w2s/harness/experiment"
 	"w2s/harness/feature"
 	"w2s/internal/catalog"
 	"w2s/onnx"
@@ -16,36 +16,36 @@ import (
 )
 
 // model opens a checkpoint by name, hub reference or folder. Its session is opened when the first text must be encoded.
-func (a *app) model(ctx context.Context, name string) (harness.Model, error) {
+func (a *app) model(ctx context.Context, name string) (experiment.Model, error) {
 	c, err := a.catalog()
 	if err != nil {
-		return harness.Model{}, err
+		return experiment.Model{}, err
 	}
 	if names := onnx.Providers(); !slices.Contains(names, a.provider) {
-		return harness.Model{}, usagef("--provider %q: want one of %s", a.provider, strings.Join(names, ", "))
+		return experiment.Model{}, usagef("--provider %q: want one of %s", a.provider, strings.Join(names, ", "))
 	}
 	if a.threads < 0 {
-		return harness.Model{}, usagef("--threads %d: want 1 or more, or 0 for all", a.threads)
+		return experiment.Model{}, usagef("--threads %d: want 1 or more, or 0 for all", a.threads)
 	}
 	ck, err := c.Resolve(ctx, name)
 	if err != nil {
-		return harness.Model{}, nameFault(ctx, c, name, err)
+		return experiment.Model{}, nameFault(ctx, c, name, err)
 	}
 	rt, err := a.openRuntime(ctx)
 	if err != nil {
-		return harness.Model{}, err
+		return experiment.Model{}, err
 	}
 	file, err := filepath.Rel(ck.Dir, ck.Model)
 	if err != nil {
-		return harness.Model{}, err
+		return experiment.Model{}, err
 	}
 	o := a.options(file, c.CacheDir())
 	enc, err := onnx.Open(ctx, rt, ck.Dir, o)
 	if err != nil {
-		return harness.Model{}, err
+		return experiment.Model{}, err
 	}
 	a.closers = append(a.closers, enc.Close)
-	return harness.Model{
+	return experiment.Model{
 		Name: ck.Name, Encoder: enc, Writer: a.openWriter(rt, enc.Key(), ck.Dir, o),
 		Parameters: enc.Checkpoint().Params, Description: facts(enc.Checkpoint(), rt),
 	}, nil

@@ -7,19 +7,19 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-
-	"w2s/harness"
+	"w2s/harness/experiment"
+	"w2s/harness/result"
 )
 
-// An experiment is a configuration that can be held against an earlier result.
-type experiment interface {
+// A configuration is what an earlier result is compared with.
+type configuration interface {
 	Validate() error
-	Differences(*harness.Result) []string
+	Differences(*result.Result) []string
 }
 
-// earlier reads what the result file holds; nil where there is none, or --again gives it up. differs says why it is
-// another experiment's. A damaged file is named and not written over.
-func (f *experimentFlags) earlier(x experiment) (r *harness.Result, differs []string, err error) {
+// earlier reads the result file, if there is one and --again does not give it up. differs says why it belongs to another
+// experiment. A damaged file is an error, so it is not overwritten.
+func (f *experimentFlags) earlier(x configuration) (r *result.Result, differs []string, err error) {
 	if err := x.Validate(); err != nil {
 		return nil, nil, err
 	}
@@ -36,13 +36,13 @@ func (f *experimentFlags) earlier(x experiment) (r *harness.Result, differs []st
 	if err != nil || f.again {
 		return nil, nil, nil
 	}
-	if r, err = harness.LoadResult(f.out); err != nil {
+	if r, err = result.Load(f.out); err != nil {
 		return nil, nil, fmt.Errorf("%w; --again writes over it, --out names another file", err)
 	}
 	return r, x.Differences(r), nil
 }
 
-// writable finds out before an experiment whether its result can be stored after it. It makes no folder yet.
+// writable checks before an experiment that its result can be stored afterwards. It makes no folder yet.
 func (f *experimentFlags) writable() error {
 	dir := filepath.Dir(f.out)
 	for {
@@ -58,27 +58,46 @@ func (f *experimentFlags) writable() error {
 	return errors.Join(probe.Close(), os.Remove(probe.Name()))
 }
 
-// refuse says that the result file is not written over, and why.
+// refuse returns the error that names why the result file is not overwritten.
 func (f *experimentFlags) refuse(differs []string) error {
-	return usagef("--out %s: it holds another experiment; name another file, or give it up with --again\n  %s", f.out, strings.Join(differs, "\n  "))
+	return usagef("--out %s: it holds another experiment (name another file, or overwrite it with --again)\n  %s", f.out, strings.Join(differs, "\n  "))
 }
 
-// keepEarlier lets no result of another experiment be lost: a file that the user named is refused, and in the default
-// place, where one experiment follows the other, the earlier one gets a name of its own when there is a new one.
-func (f *experimentFlags) keepEarlier(x experiment) error {
+// keepEarlier makes sure that no result of another experiment is lost. If the user named the file, it is refused. If it is
+// the default file, it will get a name of its own when there is a new result. keepEarlier returns the earlier result if it
+// belongs to the same experiment.
+func (f *experimentFlags) keepEarlier(x configuration) (*result.Result, error) {
 	r, differs, err := f.earlier(x)
 	if err != nil || len(differs) == 0 {
-		return err
+		return r, err
 	}
 	if f.flags.Changed("out") {
-		return f.refuse(differs)
+		return nil, f.refuse(differs)
 	}
 	f.aside = asideName(f.out, r)
-	return nil
+	return nil, nil
 }
 
-// asideName is where an earlier result is kept: its file's name with the time when it was made.
-func asideName(path string, r *harness.Result) string {
+// resume sets up an experiment that continues an earlier result of the same configuration and stores its own after every
+// task. Heads are not part of a result, so --heads trains everything anew.
+func (f *experimentFlags) resume(a *app, env *experiment.Env, previous *result.Result) {
+	env.Finished = func(r *result.Result) error {
+		if err := a.moveAside(f); err != nil {
+			return err
+		}
+		return a.save(r, f.out)
+	}
+	if previous == nil || f.heads != "" {
+		return
+	}
+	env.Previous = previous
+	if previous.Program != program() {
+		a.progress().Print(fmt.Sprintf("note: %s was written by %s, this is %s: finished tasks are taken over (--again trains them anew)", f.out, previous.Program, program()))
+	}
+}
+
+// asideName returns the name under which an earlier result is kept: the name of its file with the time when it was made.
+func asideName(path string, r *result.Result) string {
 	ext := filepath.Ext(path)
 	name := strings.TrimSuffix(path, ext) + "-" + r.Created.UTC().Format("20060102-150405")
 	for n, aside := 2, name+ext; ; n++ {
@@ -89,7 +108,7 @@ func asideName(path string, r *harness.Result) string {
 	}
 }
 
-// moveAside gives the earlier result its own name, where keepEarlier found one to keep.
+// moveAside renames the earlier result if keepEarlier found one to keep.
 func (a *app) moveAside(f *experimentFlags) error {
 	if f.aside == "" {
 		return nil
@@ -97,12 +116,12 @@ func (a *app) moveAside(f *experimentFlags) error {
 	if err := os.Rename(f.out, f.aside); err != nil {
 		return fmt.Errorf("keeping the earlier result: %w (choose another file with --out)", err)
 	}
-	a.note("earlier result, of another experiment: kept as %s", f.aside)
+	a.note("the earlier result, of another experiment, is kept as %s", f.aside)
 	f.aside = ""
 	return nil
 }
 
-// note says something beside results and errors.
+// note prints a line that is neither a result nor an error.
 func (a *app) note(format string, args ...any) {
 	if !a.quiet {
 		fmt.Fprintf(a.errOut, format+"\n", args...)

@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"w2s/harness"
+	"w2s/harness/experiment"
 	"w2s/harness/feature"
 	"w2s/harness/table"
 	"w2s/internal/progress"
@@ -159,7 +159,7 @@ func parseShard(text string) (shard, error) {
 type encoding struct {
 	*app
 	flags  *encodeFlags
-	models []harness.Model
+	models []experiment.Model
 	shard  shard
 }
 
@@ -170,13 +170,13 @@ func (e *encoding) texts(ctx context.Context, task tasks.Task) ([]string, error)
 		return nil, err
 	}
 	if e.flags.all {
-		return harness.AllTexts(ctx, source, task)
+		return experiment.AllTexts(ctx, source, task)
 	}
-	cfg := harness.Config{Train: e.flags.train, Test: e.flags.test}
+	cfg := experiment.Config{Train: e.flags.train, Test: e.flags.test}
 	if cfg.Seeds, err = seeds(e.flags.seeds); err != nil {
 		return nil, err
 	}
-	return harness.TaskTexts(ctx, cfg, source, task)
+	return experiment.TaskTexts(ctx, cfg, source, task)
 }
 
 // run encodes. A task that cannot be loaded does not cost the others.
@@ -222,7 +222,7 @@ func (e *encoding) run(ctx context.Context, list []tasks.Task) error {
 }
 
 // fill has the cache filled with texts under a progress bar.
-func (e *encoding) fill(ctx context.Context, cache *feature.Cache, task string, m harness.Model, texts []string) (encodeRow, error) {
+func (e *encoding) fill(ctx context.Context, cache *feature.Cache, task string, m experiment.Model, texts []string) (encodeRow, error) {
 	row := encodeRow{Task: task, Model: m.Name, Shard: e.shard.String(), Texts: len(texts)}
 	start := time.Now()
 	report, end := progress.Late(e.progress(), fmt.Sprintf("encode %s, %s", task, m.Name))

@@ -659,7 +659,7 @@ func TestDamagedResult(t *testing.T) {
 		"empty":           nil,
 		"zeros":           make([]byte, 4096),
 		"a list":          []byte("[1, 2]"),
-		"another schema":  bytes.Replace(whole, []byte("w2s.result/1"), []byte("w2s.result/9"), 1),
+		"another schema":  bytes.Replace(whole, []byte("w2s.result/2"), []byte("w2s.result/9"), 1),
 		"no such teacher": bytes.Replace(whole, []byte(`"supervisor":"`), []byte(`"supervisor":"x`), 1),
 		"a probability":   bytes.Replace(whole, []byte(`"test":[0`), []byte(`"test":[7`), 1),
 	} {

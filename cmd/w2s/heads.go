@@ -8,12 +8,13 @@ import (
 	"strconv"
 	"strings"
 
-	"w2s/harness"
+	"w2s/harness/experiment"
 	"w2s/harness/head"
+	"w2s/harness/result"
 )
 
 // env is what the experiment needs of this machine, with a place for its heads where the user wants them.
-func (f *experimentFlags) env(ctx context.Context, a *app) (harness.Env, error) {
+func (f *experimentFlags) env(ctx context.Context, a *app) (experiment.Env, error) {
 	env, err := a.env(ctx)
 	if err != nil || f.heads == "" {
 		return env, err
@@ -21,12 +22,12 @@ func (f *experimentFlags) env(ctx context.Context, a *app) (harness.Env, error) 
 	if err := os.MkdirAll(f.heads, 0o777); err != nil {
 		return env, fmt.Errorf("--heads: %w", err)
 	}
-	env.Trained = func(r harness.HeadRecord, h *head.Head) error { return saveHead(f.heads, r, h) }
+	env.Trained = func(r result.Head, h *head.Head) error { return saveHead(f.heads, r, h) }
 	return env, nil
 }
 
 // saveHead writes a head for w2s and safetensors libraries, and as an ONNX model for everything else.
-func saveHead(dir string, r harness.HeadRecord, h *head.Head) error {
+func saveHead(dir string, r result.Head, h *head.Head) error {
 	path := filepath.Join(dir, fileName(r.ID))
 	err := h.Save(path+".safetensors", map[string]string{
 		"id": r.ID, "task": r.Task, "role": string(r.Role), "model": r.Model, "supervisor": r.Supervisor, "loss": r.Loss,

@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"w2s/harness"
+	"w2s/harness/experiment"
 	"w2s/internal/fetch"
 	"w2s/internal/suggest"
 )
@@ -55,7 +55,7 @@ func run(ctx context.Context, out, errOut io.Writer, args []string) int {
 	switch {
 	case err == nil:
 		return exitGood
-	case errors.As(err, new(usageError)), errors.As(err, new(harness.ConfigError)), errors.As(err, new(fetch.SettingError)):
+	case errors.As(err, new(usageError)), errors.As(err, new(experiment.ConfigError)), errors.As(err, new(fetch.SettingError)):
 		printError(errOut, err)
 		fmt.Fprintf(errOut, "w2s: see 'w2s --help' or 'w2s COMMAND --help'\n")
 		return exitUsage
@@ -75,7 +75,7 @@ func printError(w io.Writer, err error) {
 	}
 }
 
-// A usageError is a fault in the command line: exit code 2, as is a harness.ConfigError.
+// A usageError is a fault in the command line: exit code 2, as is a experiment.ConfigError.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }

@@ -12,8 +12,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"w2s/harness"
 	"w2s/harness/head"
+	"w2s/harness/result"
 	"w2s/internal/catalog"
 	"w2s/internal/shareddata"
 )
@@ -106,7 +106,7 @@ func TestRunOnFixtures(t *testing.T) {
 	if code != exitGood {
 		t.Fatalf("exit code %d: %s", code, errOut)
 	}
-	r, err := harness.LoadResult(path)
+	r, err := result.Load(path)
 	if err != nil {
 		t.Fatal(err)
 	}

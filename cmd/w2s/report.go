@@ -9,10 +9,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"w2s/harness"
 	"w2s/harness/plot"
 	"w2s/harness/report"
 	"w2s/harness/stats"
+	"w2s/harness/summary"
 	"w2s/tasks"
 )
 
@@ -39,7 +39,7 @@ The example browser shows the texts that the result files hold (w2s run --texts)
 		},
 		RunE: a.closing(func(_ context.Context, paths []string) error {
 			opt := report.Options{Title: title, Examples: examples,
-				Summary: harness.SummaryOptions{Metric: tasks.Metric(metric), Resamples: resamples, Level: level}}
+				Summary: summary.Options{Metric: tasks.Metric(metric), Resamples: resamples, Level: level}}
 			if examples == 0 {
 				opt.Examples = -1
 			}
@@ -52,7 +52,7 @@ The example browser shows the texts that the result files hold (w2s run --texts)
 	c.Flags().StringVarP(&out, "out", "o", "w2s-results/report.html", "HTML `file` to write")
 	c.Flags().StringVar(&plots, "plots", "", "write the charts to this `folder` as well, as SVG and PNG")
 	c.Flags().StringVar(&title, "title", "", "the page's `title`")
-	c.Flags().StringVar(&metric, "metric", string(tasks.Accuracy), "accuracy, auroc, or of free answers token-accuracy")
+	registerMetric(c.Flags(), &metric)
 	c.Flags().IntVar(&resamples, "resamples", stats.DefaultResamples, "bootstrap resamples")
 	c.Flags().Float64Var(&level, "level", stats.Level, "confidence level of intervals")
 	c.Flags().IntVar(&examples, "examples", report.DefaultExamples, "test examples in the browser at most, 0 for none")

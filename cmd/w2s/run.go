@@ -4,19 +4,24 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"w2s/harness"
+	"w2s/harness/experiment"
 	"w2s/harness/label"
+	"w2s/harness/metric"
+	"w2s/harness/result"
 	"w2s/harness/stats"
+	"w2s/harness/summary"
 	"w2s/harness/table"
 	"w2s/tasks"
 )
 
-// An experimentFlags holds the flags that run, sweep, chain and study share.
+// An experimentFlags holds the flags that run, sweep, chain, transfer and study share.
 type experimentFlags struct {
 	tasks, losses, treatments []string
 	heads                     string
@@ -29,34 +34,40 @@ type experimentFlags struct {
 	texts, json, again        bool
 
 	flags *pflag.FlagSet
-	aside string // where an earlier result goes before the new one is stored; "": nowhere
+	aside string // name for an earlier result that must be kept; "": there is none
 }
 
 func (f *experimentFlags) register(fs *pflag.FlagSet, out string) {
 	f.flags = fs
+	fs.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		if name == "labels" { // the former name of --treatment
+			name = "treatment"
+		}
+		return pflag.NormalizedName(name)
+	})
 	fs.StringArrayVar(&f.tasks, "task", defaultTasks, "`task` by name, or a file with text and label: .jsonl, .csv, .tsv, .parquet, .yaml (repeatable)")
 	fs.StringArrayVar(&f.losses, "loss", defaultLosses, "student `loss`, with settings after colons: logconf:alpha=0.75 (repeatable)")
 	fs.Float64SliceVar(&f.alphas, "alpha", nil, "alpha of every loss that has one and does not set it; several try each (default: the loss's own, 0.5)")
-	fs.StringArrayVar(&f.treatments, "labels", []string{"soft"}, "`treatment` of the weak labels: soft, hard, temperature, platt, smooth:0.1, top:0.5 ... (repeatable)")
+	fs.StringArrayVar(&f.treatments, "treatment", []string{"soft"}, "`treatment` of the weak labels: "+treatmentNames()+" (repeatable)")
 	fs.IntVar(&f.seeds, "seeds", 3, "how many seeds; each cuts the training pool into halves of its own")
 	fs.IntVar(&f.train, "train", 0, "training examples, both halves together (default: 2000, or all there are)")
 	fs.IntVar(&f.test, "test", 0, "test examples (default: 800, or a quarter of small data)")
 	fs.Float64SliceVar(&f.l2, "l2", nil, "penalties to choose from on held-out labels (default: 0.01 to 10)")
-	fs.Float64Var(&f.held, "held", harness.DefaultHeld, "share of a head's training examples that its penalty is chosen on")
-	fs.StringVar(&f.metric, "metric", string(tasks.Accuracy), "accuracy, auroc, or of free answers token-accuracy (their accuracy is the share of exact matches)")
+	fs.Float64Var(&f.held, "held", experiment.DefaultHeld, "share of a head's training examples that its penalty is chosen on")
+	registerMetric(fs, &f.metric)
 	fs.IntVar(&f.resamples, "resamples", 0, "bootstrap resamples (default 2000)")
-	fs.StringVar(&f.out, "out", out, "result `file`; one that holds another experiment is not written over")
-	fs.BoolVar(&f.again, "again", false, "do all anew and write over the result file, whatever it holds")
+	fs.StringVar(&f.out, "out", out, "result `file`; a file that holds another experiment is not overwritten")
+	fs.BoolVar(&f.again, "again", false, "start from scratch and overwrite the result file, whatever it holds")
 	fs.StringVar(&f.heads, "heads", "", "keep every trained head in this `folder`: .safetensors, and .onnx from the encoder's output to logits")
 	fs.BoolVar(&f.texts, "texts", true, "keep the test texts in the result file, for the report")
 	fs.StringVar(&f.format, "format", "text", "table format: text, markdown, csv, latex, html, json")
 	fs.BoolVar(&f.json, "json", false, "print the rows of the table as JSON")
 }
 
-// mostSeeds keeps a slip of the finger from filling the memory.
+// mostSeeds bounds --seeds, so a typing error does not fill the memory.
 const mostSeeds = 10000
 
-// seeds are the first n seeds.
+// seeds returns the first n seeds.
 func seeds(n int) ([]uint64, error) {
 	if n < 1 || n > mostSeeds {
 		return nil, usagef("--seeds %d: want 1 or more, up to %d", n, mostSeeds)
@@ -69,10 +80,10 @@ func seeds(n int) ([]uint64, error) {
 }
 
 // checkSummary reports what is wrong with --metric, --resamples and --level.
-func checkSummary(o harness.SummaryOptions) error {
+func checkSummary(o summary.Options) error {
 	var faults []error
-	if metrics := []tasks.Metric{tasks.Accuracy, tasks.AUROC, harness.TokenAccuracy}; !slices.Contains(metrics, o.Metric) {
-		faults = append(faults, usagef("--metric %q: want one of %v", o.Metric, metrics))
+	if _, err := metric.Lookup(o.Metric); err != nil {
+		faults = append(faults, usagef("--metric: %w", err))
 	}
 	if o.Resamples < 0 {
 		faults = append(faults, usagef("--resamples %d: want 1 or more, or 0 for the default", o.Resamples))
@@ -83,7 +94,7 @@ func checkSummary(o harness.SummaryOptions) error {
 	return errors.Join(faults...)
 }
 
-// checkFormat reports a --format that no table has.
+// checkFormat reports a --format that tables do not have.
 func checkFormat(format string) error {
 	if !slices.Contains(table.Formats, format) {
 		return usagef("--format %q: want one of %v", format, table.Formats)
@@ -91,14 +102,14 @@ func checkFormat(format string) error {
 	return nil
 }
 
-// summary is how the figures of an experiment are made.
-func (f *experimentFlags) summary() harness.SummaryOptions {
-	return harness.SummaryOptions{Metric: tasks.Metric(f.metric), Resamples: f.resamples, Level: stats.Level}
+// summary returns how the figures of an experiment are computed.
+func (f *experimentFlags) summary() summary.Options {
+	return summary.Options{Metric: tasks.Metric(f.metric), Resamples: f.resamples, Level: stats.Level}
 }
 
 // config opens everything that the flags name, and reports all faults together.
-func (f *experimentFlags) config(ctx context.Context, a *app, models []string, pairs []harness.Pair) (harness.Config, error) {
-	c := harness.Config{Train: f.train, Test: f.test, L2: f.l2, Held: f.held, KeepTexts: f.texts}
+func (f *experimentFlags) config(ctx context.Context, a *app, models []string, pairs []result.Pair) (experiment.Config, error) {
+	c := experiment.Config{Train: f.train, Test: f.test, L2: f.l2, Held: f.held, KeepTexts: f.texts}
 	var faults []error
 	fault := func(err error) { faults = append(faults, err) }
 	var err error
@@ -117,9 +128,11 @@ func (f *experimentFlags) config(ctx context.Context, a *app, models []string, p
 	if c.Tasks, err = openTasks(f.tasks); err != nil {
 		fault(err)
 	}
-	for _, t := range c.Tasks {
-		if i, m := t.Info(), tasks.Metric(f.metric); i.Form == tasks.Generate && m == tasks.AUROC || i.Form != tasks.Generate && m == harness.TokenAccuracy {
-			fault(usagef("--metric %s: task %s is a %s task and has none", m, i.Name, i.Form))
+	if m, err := metric.Lookup(tasks.Metric(f.metric)); err == nil {
+		for _, t := range c.Tasks {
+			if i := t.Info(); !m.Has(i.Form) {
+				fault(usagef("--metric %s: task %s is a %s task, which has no %s", m.Name, i.Name, i.Form, m.Name))
+			}
 		}
 	}
 	if c.Losses, err = parseLosses(f.losses, f.alphas); err != nil {
@@ -128,7 +141,7 @@ func (f *experimentFlags) config(ctx context.Context, a *app, models []string, p
 	for _, text := range f.treatments {
 		t, err := label.Parse(text)
 		if err != nil {
-			fault(oneEach("labels", text, err))
+			fault(oneEach("treatment", text, err))
 			continue
 		}
 		c.Treatments = append(c.Treatments, t)
@@ -141,12 +154,30 @@ func (f *experimentFlags) config(ctx context.Context, a *app, models []string, p
 		return c, errors.Join(faults...)
 	}
 	c.Models = opened
-	// Pairs speak of checkpoints as the user does; tables by the checkpoint's own name.
+	// Pairs name checkpoints as the user does. The experiment names them by their short names.
 	own := func(name string) string { return opened[slices.Index(models, name)].Name }
 	for _, p := range pairs {
-		c.Pairs = append(c.Pairs, harness.Pair{Weak: own(p.Weak), Strong: own(p.Strong)})
+		c.Pairs = append(c.Pairs, result.Pair{Weak: own(p.Weak), Strong: own(p.Strong)})
 	}
 	return c, nil
+}
+
+// registerMetric registers --metric.
+func registerMetric(fs *pflag.FlagSet, to *string) {
+	var about []string
+	for _, m := range metric.All() {
+		about = append(about, fmt.Sprintf("%s (%s)", m.Name, m.About))
+	}
+	fs.StringVar(to, "metric", metric.Names()[0], strings.Join(about, "; "))
+}
+
+// treatmentNames lists the treatments for help, in the form in which they are written.
+func treatmentNames() string {
+	var forms []string
+	for _, t := range label.Treatments() {
+		forms = append(forms, t.Form)
+	}
+	return strings.Join(forms, ", ")
 }
 
 func newRunCommand(a *app) *cobra.Command {
@@ -169,14 +200,14 @@ Every text is encoded once for each checkpoint; a rerun uses the cache.`,
 	}
 	c.RunE = a.closing(func(ctx context.Context, _ []string) error {
 		fitCheckpoints(c.Flags(), f.tasks, &weak, &strong, nil)
-		cfg, err := f.config(ctx, a, distinct(weak, strong), []harness.Pair{{Weak: weak, Strong: strong}})
+		cfg, err := f.config(ctx, a, distinct(weak, strong), []result.Pair{{Weak: weak, Strong: strong}})
 		if err != nil {
 			return err
 		}
-		if err := f.keepEarlier(cfg); err != nil {
+		if _, err := f.keepEarlier(cfg); err != nil {
 			return err
 		}
-		return a.experiment(ctx, &f, func(env harness.Env) (*harness.Result, error) { return harness.Run(ctx, cfg, env) })
+		return a.experiment(ctx, &f, func(env experiment.Env) (*result.Result, error) { return experiment.Run(ctx, cfg, env) })
 	})
 	c.Flags().StringVar(&weak, "weak", defaultWeak, "weak supervisor's `checkpoint`: "+checkpointForms)
 	c.Flags().StringVar(&strong, "strong", defaultStrong, "strong student's `checkpoint`")
@@ -184,22 +215,22 @@ Every text is encoded once for each checkpoint; a rerun uses the cache.`,
 	return c
 }
 
-// experiment carries out run, stores what it found and prints its table. A task that failed does not cost the others.
-func (a *app) experiment(ctx context.Context, f *experimentFlags, run func(harness.Env) (*harness.Result, error)) error {
+// experiment calls run, stores its result and prints the table. If a task failed, the others are still printed.
+func (a *app) experiment(ctx context.Context, f *experimentFlags, run func(experiment.Env) (*result.Result, error)) error {
 	env, err := f.env(ctx, a)
 	if err != nil {
 		return err
 	}
 	result, failed := run(env)
 	return a.conclude(ctx, f, result, failed, func() (any, *table.Table, error) {
-		rows, err := harness.Summarize(result, f.summary())
+		rows, err := summary.Rows(result, f.summary())
 		return rows, table.PGR(rows), err
 	})
 }
 
-// conclude stores what an experiment found and prints what show makes of it: rows for --json, else a table. failed is
-// what went wrong with tasks that are not in the result. An interrupted experiment is stored and not shown.
-func (a *app) conclude(ctx context.Context, f *experimentFlags, result *harness.Result, failed error, show func() (rows any, t *table.Table, err error)) error {
+// conclude stores a result and prints what show makes of it: rows for --json, otherwise a table. failed is the error of the
+// tasks that are not in the result. The result of an interrupted experiment is stored and not printed.
+func (a *app) conclude(ctx context.Context, f *experimentFlags, result *result.Result, failed error, show func() (rows any, t *table.Table, err error)) error {
 	if result == nil || len(result.Tasks) == 0 {
 		return failed
 	}
@@ -224,7 +255,7 @@ func (a *app) conclude(ctx context.Context, f *experimentFlags, result *harness.
 }
 
 // save stores a result under the command line that made it.
-func (a *app) save(r *harness.Result, path string) error {
+func (a *app) save(r *result.Result, path string) error {
 	r.Program, r.Command = program(), append([]string{"w2s"}, a.args...)
 	return r.Save(path)
 }

@@ -9,36 +9,34 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"w2s/harness"
+	"w2s/harness/experiment"
 	"w2s/harness/plot"
+	"w2s/harness/result"
+	"w2s/harness/study"
+	"w2s/harness/summary"
 	"w2s/harness/table"
+	"w2s/internal/list"
 )
-
-// studyDefaults are what a study changes of an experiment's flags, where the user does not set them.
-var studyDefaults = map[string]map[string]string{
-	"gap":         {"loss": "xent"},
-	"alpha":       {"loss": "confidence,logconf", "alpha": "0,0.125,0.25,0.5,0.75,1"},
-	"calibration": {"labels": "soft,temperature,platt,hard", "loss": "xent"},
-	"imitation":   {},
-	"noise":       {"loss": "xent", "simulate": "flip:0.6,systematic:0.6,flip:0.7,systematic:0.7,flip:0.8,systematic:0.8,flip:0.9,systematic:0.9,random,majority"},
-	"size":        {"loss": "xent", "sizes": "100,200,500,1000"},
-}
 
 func newStudyCommand(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "study",
-		Short: "Questions with a table each: gap, alpha, calibration, imitation, noise, size",
+		Short: "Questions that have a table each: " + strings.Join(studyNames(), ", "),
 		Example: `  w2s study gap --models wordllama-64,all-MiniLM-L6-v2,e5-small-v2
   w2s study alpha --task movies
   w2s study calibration --weak wordllama-64`,
 	}
-	for _, s := range table.Studies() {
+	for _, s := range study.All() {
 		c.AddCommand(newStudy(a, s))
 	}
 	return c
 }
 
-func newStudy(a *app, s table.Study) *cobra.Command {
+func studyNames() []string {
+	return list.Map(study.All(), func(s study.Study) string { return s.Name })
+}
+
+func newStudy(a *app, s study.Study) *cobra.Command {
 	var f experimentFlags
 	var weak, strong, plots string
 	var ladder, simulated []string
@@ -49,7 +47,7 @@ func newStudy(a *app, s table.Study) *cobra.Command {
 		Example: "  w2s study " + s.Name + "\n  w2s study " + s.Name + " --task tweets --seeds 5 --plots figures",
 	}
 	fs := c.Flags()
-	if s.Name == "gap" {
+	if s.Ladder {
 		fs.StringSliceVar(&ladder, "models", defaultLadder, "the ladder: `checkpoints`, weakest first, separated by commas")
 	} else {
 		fs.StringVar(&weak, "weak", defaultWeak, "weak supervisor's `checkpoint`")
@@ -57,17 +55,19 @@ func newStudy(a *app, s table.Study) *cobra.Command {
 	}
 	fs.StringSliceVar(&simulated, "simulate", nil, "simulated `supervisors`: flip:ACCURACY, systematic:ACCURACY, random, majority")
 	fs.IntSliceVar(&sizes, "sizes", nil, "smaller training pools to try as well")
-	fs.StringVar(&plots, "plots", "", "write the study's plot to this `folder`, as SVG and PNG")
+	if s.Charts != nil {
+		fs.StringVar(&plots, "plots", "", "write the study's charts to this `folder`, as SVG and PNG")
+	}
 	f.register(fs, "w2s-results/study-"+s.Name+".json")
-	setDefaults(fs, studyDefaults[s.Name])
+	setDefaults(fs, s.Defaults)
 	c.RunE = a.closing(func(ctx context.Context, _ []string) error {
-		if s.Name == "gap" {
+		if s.Ladder {
 			fitCheckpoints(fs, f.tasks, nil, nil, &ladder)
 			trim(ladder)
 		} else {
 			fitCheckpoints(fs, f.tasks, &weak, &strong, nil)
 		}
-		models, pairs := distinct(weak, strong), []harness.Pair{{Weak: weak, Strong: strong}}
+		models, pairs := distinct(weak, strong), []result.Pair{{Weak: weak, Strong: strong}}
 		if len(ladder) > 0 {
 			models = ladder
 			var err error
@@ -81,7 +81,7 @@ func newStudy(a *app, s table.Study) *cobra.Command {
 		}
 		cfg.Sizes = sizes
 		for _, text := range simulated {
-			sim, err := harness.ParseSimulated(text)
+			sim, err := experiment.ParseSimulated(text)
 			if err != nil {
 				return usageError{err}
 			}
@@ -92,7 +92,7 @@ func newStudy(a *app, s table.Study) *cobra.Command {
 	return c
 }
 
-// setDefaults gives flags other defaults, which help then shows.
+// setDefaults changes the defaults of flags, as help shows them.
 func setDefaults(fs *pflag.FlagSet, values map[string]string) {
 	for name, value := range values {
 		flag := fs.Lookup(name)
@@ -103,39 +103,39 @@ func setDefaults(fs *pflag.FlagSet, values map[string]string) {
 			err = flag.Value.Set(value)
 		}
 		if err != nil {
-			panic(fmt.Sprintf("default of --%s: %v", name, err)) // a fault of studyDefaults
+			panic(fmt.Sprintf("default of --%s: %v", name, err)) // a fault of package study
 		}
 		flag.DefValue = value
 	}
 }
 
-// study runs the experiment and shows the study's view of it, as a table and, where plots names a folder, as charts.
-func (a *app) study(ctx context.Context, f *experimentFlags, cfg harness.Config, s table.Study, plots string) error {
-	if err := f.keepEarlier(cfg); err != nil {
+// study runs an experiment and shows the study's table. If plots names a folder, it writes the charts there.
+func (a *app) study(ctx context.Context, f *experimentFlags, cfg experiment.Config, s study.Study, plots string) error {
+	if _, err := f.keepEarlier(cfg); err != nil {
 		return err
 	}
 	env, err := f.env(ctx, a)
 	if err != nil {
 		return err
 	}
-	result, failed := harness.Run(ctx, cfg, env)
-	var plotted error // does not cost the table
+	result, failed := experiment.Run(ctx, cfg, env)
+	var plotted error // the table is printed anyway
 	err = a.conclude(ctx, f, result, failed, func() (any, *table.Table, error) {
-		rows, err := harness.Summarize(result, f.summary())
+		rows, err := summary.Rows(result, f.summary())
 		if err != nil {
 			return nil, nil, err
 		}
 		if plots != "" {
-			plotted = a.studyPlots(plots, s.Name, rows, result)
+			plotted = a.studyPlots(plots, s, rows, result)
 		}
 		return rows, s.Table(rows), nil
 	})
 	return errors.Join(err, plotted)
 }
 
-// studyPlots writes a study's charts. That there is nothing to draw, as where no PGR is defined, is said and no fault.
-func (a *app) studyPlots(dir, study string, rows []harness.Row, result *harness.Result) error {
-	charts, err := plot.Study(study, plot.Material{Rows: rows, Results: []*harness.Result{result}})
+// studyPlots writes a study's charts. If there is nothing to draw, for example because no PGR is defined, it says so.
+func (a *app) studyPlots(dir string, s study.Study, rows []summary.Row, r *result.Result) error {
+	set, err := s.Charts(plot.Material{Rows: rows, Results: []*result.Result{r}})
 	if errors.Is(err, plot.ErrNothing) {
 		fmt.Fprintf(a.errOut, "w2s: no plot: %v\n", err)
 		return nil
@@ -143,5 +143,5 @@ func (a *app) studyPlots(dir, study string, rows []harness.Row, result *harness.
 	if err != nil {
 		return err
 	}
-	return a.savePlots(dir, charts)
+	return a.savePlots(dir, set.Charts)
 }

@@ -14,7 +14,8 @@ import (
 	"github.com/spf13/pflag"
 	"gopkg.in/yaml.v3"
 
-	"w2s/harness"
+	"w2s/harness/experiment"
+	"w2s/harness/result"
 	"w2s/harness/table"
 )
 
@@ -67,16 +68,13 @@ refuses to write over the file.`,
 		if len(differs) > 0 {
 			return f.refuse(differs)
 		}
-		if previous != nil && previous.Program != program() {
-			a.progress().Print(fmt.Sprintf("note: %s was written by %s, this is %s: what it has finished is taken over (--again trains it anew)", f.out, previous.Program, program()))
-		}
 		if dryRun {
 			env, err := a.env(ctx)
 			if err != nil {
 				return err
 			}
 			env.Previous = previous
-			p, err := harness.MakePlan(ctx, cfg, env)
+			p, err := experiment.MakePlan(ctx, cfg, env)
 			if err != nil {
 				return err
 			}
@@ -85,25 +83,24 @@ refuses to write over the file.`,
 			}
 			return table.Write(a.out, f.format, planTable(p))
 		}
-		return a.experiment(ctx, &f, func(env harness.Env) (*harness.Result, error) {
-			env.Previous = previous
-			env.Finished = func(r *harness.Result) error { return a.save(r, f.out) }
-			return harness.Run(ctx, cfg, env)
+		return a.experiment(ctx, &f, func(env experiment.Env) (*result.Result, error) {
+			f.resume(a, &env, previous)
+			return experiment.Run(ctx, cfg, env)
 		})
 	})
 	return c
 }
 
-// ladderPairs are the pairs of a ladder: the named ones, or every model with itself and with all after it.
-func ladderPairs(ladder, named []string) ([]harness.Pair, error) {
-	var pairs []harness.Pair
+// ladderPairs returns the named pairs of a ladder or, if none is named, every model with itself and all models after it.
+func ladderPairs(ladder, named []string) ([]result.Pair, error) {
+	var pairs []result.Pair
 	for i, m := range ladder {
 		if slices.Contains(ladder[:i], m) {
 			return nil, usagef("--models: %s is given twice", m)
 		}
 	}
 	for _, text := range named {
-		// A folder's name may hold a colon, so the pair is cut where both sides are of the ladder.
+		// The name of a folder may contain a colon, so the pair is cut where both sides are in the ladder.
 		at := slices.IndexFunc(ladder, func(m string) bool {
 			rest, ok := strings.CutPrefix(text, m+":")
 			return ok && slices.Contains(ladder, rest)
@@ -111,20 +108,20 @@ func ladderPairs(ladder, named []string) ([]harness.Pair, error) {
 		if at < 0 {
 			return nil, usagef("--pair %q: want WEAK:STRONG, both of --models (%s)", text, strings.Join(ladder, ", "))
 		}
-		pairs = append(pairs, harness.Pair{Weak: ladder[at], Strong: strings.TrimPrefix(text, ladder[at]+":")})
+		pairs = append(pairs, result.Pair{Weak: ladder[at], Strong: strings.TrimPrefix(text, ladder[at]+":")})
 	}
 	if len(named) > 0 {
 		return pairs, nil
 	}
 	for i, weak := range ladder {
 		for _, strong := range ladder[i:] {
-			pairs = append(pairs, harness.Pair{Weak: weak, Strong: strong})
+			pairs = append(pairs, result.Pair{Weak: weak, Strong: strong})
 		}
 	}
 	return pairs, nil
 }
 
-// readPlan sets flags from a YAML file, as if they had been given. Flags of the command line win.
+// readPlan sets flags from a YAML file. Flags on the command line take precedence.
 func readPlan(path string, flags *pflag.FlagSet) error {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -151,7 +148,7 @@ func readPlan(path string, flags *pflag.FlagSet) error {
 	return errors.Join(faults...)
 }
 
-// setFlag gives a flag the value, or the list of values, of a YAML node.
+// setFlag sets a flag to the value or the list of values of a YAML node.
 func setFlag(flag *pflag.Flag, node yaml.Node) error {
 	list, isList := flag.Value.(pflag.SliceValue)
 	var err error
@@ -174,7 +171,7 @@ func setFlag(flag *pflag.Flag, node yaml.Node) error {
 	return err
 }
 
-func planTable(p *harness.Plan) *table.Table {
+func planTable(p *experiment.Plan) *table.Table {
 	t := &table.Table{Name: "plan", Caption: "what would be done", Columns: []table.Column{{Name: "task"}, {Name: "train", Numeric: true},
 		{Name: "test", Numeric: true}, {Name: "heads", Numeric: true}, {Name: "model"}, {Name: "texts", Numeric: true}, {Name: "to encode", Numeric: true}, {Name: "about", Numeric: true}}}
 	var sum time.Duration
@@ -198,6 +195,6 @@ func planTable(p *harness.Plan) *table.Table {
 			t.Add(task.Task, fmt.Sprint(task.Train), fmt.Sprint(task.Test), note, m.Model, fmt.Sprint(m.Texts), fmt.Sprint(m.Missing), about)
 		}
 	}
-	t.Notes = []string{fmt.Sprintf("%d heads to train, trials for their penalties included; about %s of encoding (estimated from a sample of each task's texts).", heads, sum.Round(time.Second))}
+	t.Notes = []string{fmt.Sprintf("%d heads to train, including those that choose penalties. Encoding takes about %s (estimated from a sample of each task's texts).", heads, sum.Round(time.Second))}
 	return t
 }

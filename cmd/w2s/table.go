@@ -10,9 +10,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"w2s/harness"
 	"w2s/harness/importer"
+	"w2s/harness/result"
 	"w2s/harness/stats"
+	"w2s/harness/summary"
 	"w2s/harness/table"
 	"w2s/tasks"
 )
@@ -45,7 +46,7 @@ interval over test examples, and a note that says so.`,
 			return nil
 		},
 		RunE: a.closing(func(ctx context.Context, paths []string) error {
-			opt := harness.SummaryOptions{Metric: tasks.Metric(metric), Resamples: resamples, Level: level}
+			opt := summary.Options{Metric: tasks.Metric(metric), Resamples: resamples, Level: level}
 			files, folders, err := sortPaths(paths, imports)
 			if err := errors.Join(err, checkResults(files), checkSummary(opt), checkFormat(format), checkView(by)); err != nil {
 				return err
@@ -56,7 +57,7 @@ interval over test examples, and a note that says so.`,
 			}
 			var failed error // what cannot be imported does not cost the rest
 			if len(folders) > 0 {
-				var imported []harness.Row
+				var imported []summary.Row
 				imported, failed = importer.Read(ctx, folders, importer.Options{Metric: opt.Metric, Level: level})
 				if rows = append(rows, imported...); len(rows)+len(chains) == 0 {
 					return failed
@@ -70,7 +71,7 @@ interval over test examples, and a note that says so.`,
 		}),
 	}
 	c.Flags().StringVar(&format, "format", "text", "text, markdown, csv, latex, html, json")
-	c.Flags().StringVar(&metric, "metric", string(tasks.Accuracy), "accuracy, auroc, or of free answers token-accuracy")
+	registerMetric(c.Flags(), &metric)
 	c.Flags().StringVar(&by, "by", "task", "task: a line each; category, pair: medians over tasks; loss: losses compared; all")
 	c.Flags().StringArrayVar(&imports, "import", nil, "results `folder` of openai/weak-to-strong or EleutherAI/w2s (repeatable)")
 	c.Flags().IntVar(&resamples, "resamples", stats.DefaultResamples, "bootstrap resamples")
@@ -125,18 +126,18 @@ func checkResults(paths []string) error {
 }
 
 // readResults makes rows of result files.
-func readResults(paths []string, opt harness.SummaryOptions) (rows []harness.Row, chains []harness.ChainRow, err error) {
+func readResults(paths []string, opt summary.Options) (rows []summary.Row, chains []summary.ChainRow, err error) {
 	for _, path := range paths {
-		r, err := harness.LoadResult(path)
+		r, err := result.Load(path)
 		if err != nil {
 			return nil, nil, err
 		}
-		more, err := harness.Summarize(r, opt)
+		more, err := summary.Rows(r, opt)
 		if err != nil {
 			return nil, nil, err
 		}
 		rows = append(rows, more...)
-		c, err := harness.Chains(r, opt)
+		c, err := summary.Chains(r, opt)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -146,7 +147,7 @@ func readResults(paths []string, opt harness.SummaryOptions) (rows []harness.Row
 }
 
 // layOut makes the tables that --by asks for, and one of the chains where there are some.
-func layOut(rows []harness.Row, chains []harness.ChainRow, by string, opt harness.SummaryOptions) ([]*table.Table, error) {
+func layOut(rows []summary.Row, chains []summary.ChainRow, by string, opt summary.Options) ([]*table.Table, error) {
 	wanted := []string{by}
 	if by == "all" {
 		wanted = views
@@ -168,16 +169,16 @@ func layOut(rows []harness.Row, chains []harness.ChainRow, by string, opt harnes
 	return tables, nil
 }
 
-func viewOf(rows []harness.Row, view string, opt harness.SummaryOptions) (*table.Table, error) {
+func viewOf(rows []summary.Row, view string, opt summary.Options) (*table.Table, error) {
 	switch view {
 	case "category":
-		c, err := harness.Categories(rows)
+		c, err := summary.Categories(rows)
 		return table.Categories(c), err
 	case "pair":
-		p, err := harness.Pairs(rows)
+		p, err := summary.Pairs(rows)
 		return table.Pairs(p), err
 	case "loss":
-		l, err := harness.Losses(rows, opt)
+		l, err := summary.Losses(rows, opt)
 		return table.Losses(l), err
 	}
 	return table.PGR(rows), nil

@@ -10,16 +10,16 @@ import (
 	"strings"
 	"testing"
 
-	"w2s/harness"
+	"w2s/harness/result"
 	"w2s/tasks"
 )
 
 // The scores of these results are made up: 40 test examples of which each head gets the first few right.
 func stored(t *testing.T, taskNames ...string) string {
 	t.Helper()
-	r := harness.Result{Schema: harness.Schema}
-	heads := func(right int) harness.Distributions {
-		var d harness.Distributions
+	r := result.Result{Schema: result.Schema}
+	heads := func(right int) result.Distributions {
+		var d result.Distributions
 		for i := range 40 {
 			p := []float64{0.75, 0.25}
 			if i < right {
@@ -30,22 +30,22 @@ func stored(t *testing.T, taskNames ...string) string {
 		return d
 	}
 	for _, name := range taskNames {
-		task := harness.TaskRecord{Name: name, Category: tasks.NLP, Form: tasks.Classify}
+		task := result.Task{Name: name, Category: tasks.NLP, Form: tasks.Classify}
 		for i := range 40 {
 			task.TestIDs, task.TestGold = append(task.TestIDs, fmt.Sprint(i)), append(task.TestGold, []float64{0, 1})
 		}
 		r.Tasks = append(r.Tasks, task)
-		add := func(role harness.Role, model, loss string, right int) {
-			h := harness.HeadRecord{ID: fmt.Sprint(name, role, model, loss), Task: name, Role: role, Model: model, Loss: loss, Test: heads(right)}
-			if role == harness.Student {
-				h.Supervisor = fmt.Sprint(name, harness.Supervisor, "small", "xent")
+		add := func(role result.Role, model, loss string, right int) {
+			h := result.Head{ID: fmt.Sprint(name, role, model, loss), Task: name, Role: role, Model: model, Loss: loss, Test: heads(right)}
+			if role == result.Student {
+				h.Supervisor = fmt.Sprint(name, result.Supervisor, "small", "xent")
 			}
 			r.Heads = append(r.Heads, h)
 		}
-		add(harness.Supervisor, "small", "xent", 16)
-		add(harness.Ceiling, "large", "xent", 36)
-		add(harness.Student, "large", "xent", 26)
-		add(harness.Student, "large", "logconf:alpha=0.5:warmup=0.1", 31)
+		add(result.Supervisor, "small", "xent", 16)
+		add(result.Ceiling, "large", "xent", 36)
+		add(result.Student, "large", "xent", 26)
+		add(result.Student, "large", "logconf:alpha=0.5:warmup=0.1", 31)
 	}
 	path := filepath.Join(t.TempDir(), "result.json")
 	if err := r.Save(path); err != nil {

@@ -5,7 +5,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"w2s/harness"
+	"w2s/harness/experiment"
+	"w2s/harness/result"
+	"w2s/harness/summary"
 	"w2s/harness/table"
 )
 
@@ -25,21 +27,21 @@ that share a text with what another task trains on are left out, with a warning.
 	}
 	c.RunE = a.closing(func(ctx context.Context, _ []string) error {
 		fitCheckpoints(c.Flags(), f.tasks, &weak, &strong, nil)
-		plain, err := f.config(ctx, a, distinct(weak, strong), []harness.Pair{{Weak: weak, Strong: strong}})
+		plain, err := f.config(ctx, a, distinct(weak, strong), []result.Pair{{Weak: weak, Strong: strong}})
 		if err != nil {
 			return err
 		}
-		cfg := harness.TransferConfig{Config: plain}
-		if err := f.keepEarlier(cfg); err != nil {
+		cfg := experiment.TransferConfig{Config: plain}
+		if _, err := f.keepEarlier(cfg); err != nil {
 			return err
 		}
 		env, err := f.env(ctx, a)
 		if err != nil {
 			return err
 		}
-		result, failed := harness.RunTransfer(ctx, cfg, env)
+		result, failed := experiment.RunTransfer(ctx, cfg, env)
 		return a.conclude(ctx, &f, result, failed, func() (any, *table.Table, error) {
-			matrices, err := harness.Transfers(result, f.summary())
+			matrices, err := summary.Transfers(result, f.summary())
 			return matrices, table.Transfer(matrices), err
 		})
 	})

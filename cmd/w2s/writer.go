@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"w2s/harness"
+	"w2s/harness/freeform"
 	"w2s/onnx"
 )
 
@@ -20,9 +20,9 @@ type writer struct {
 
 // openWriter returns what opens a checkpoint for writing, when the first task with free answers asks, and once. key is
 // that of the same checkpoint's encoder: it names the files and the runtime.
-func (a *app) openWriter(rt *onnx.Runtime, key, dir string, o onnx.Options) func(context.Context) (harness.Writer, error) {
+func (a *app) openWriter(rt *onnx.Runtime, key, dir string, o onnx.Options) func(context.Context) (freeform.Writer, error) {
 	var opened *writer
-	return func(ctx context.Context) (harness.Writer, error) {
+	return func(ctx context.Context) (freeform.Writer, error) {
 		if opened != nil {
 			return opened, nil
 		}
@@ -56,9 +56,9 @@ func (w *writer) Unembedding(tokens []int64) ([][]float32, []float32, error) {
 	return w.Generator.Unembedding(ids)
 }
 
-func (w *writer) States(ctx context.Context, prompt string, tokens []int64) (harness.States, error) {
+func (w *writer) States(ctx context.Context, prompt string, tokens []int64) (freeform.States, error) {
 	hidden, fed, truncated, err := w.Generator.States(ctx, prompt, tokens, w.limit)
-	return harness.States{Hidden: hidden, Fed: fed, Truncated: truncated}, err
+	return freeform.States{Hidden: hidden, Fed: fed, Truncated: truncated}, err
 }
 
 func (w *writer) Write(ctx context.Context, prompt string, stand []int64, pick func([]float32) int64) ([]int64, [][]float32, error) {

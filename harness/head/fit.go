@@ -28,6 +28,17 @@ type Fitted struct {
 	GradientNorm float64 // largest absolute component of the objective's gradient at the result
 }
 
+// Warnings says what is wrong with how the training went.
+func (f Fitted) Warnings() []string {
+	switch f.Status {
+	case StepLimit:
+		return []string{fmt.Sprintf("training ran into the step limit (gradient %.1g)", f.GradientNorm)}
+	case Diverged:
+		return []string{"training diverged"}
+	}
+	return nil
+}
+
 // Fit trains all jobs, in lock-step, so that the features are multiplied with the columns of many heads at once; a
 // head that is done leaves its place to the next job. The results are in the order of the jobs.
 //

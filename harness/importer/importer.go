@@ -23,7 +23,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"w2s/harness"
+	"w2s/harness/summary"
 	"w2s/tasks"
 )
 
@@ -36,7 +36,7 @@ type Options struct {
 // Read reads every run below the folders and makes a row of each task, pair, loss and treatment over all seeds. Runs that
 // cannot be used are named in the error, all of them together; the rows are those that can. A folder with no run of a
 // known layout is an error.
-func Read(ctx context.Context, dirs []string, opt Options) ([]harness.Row, error) {
+func Read(ctx context.Context, dirs []string, opt Options) ([]summary.Row, error) {
 	if opt.Metric == "" {
 		opt.Metric = tasks.Accuracy
 	}

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"testing"
 
-	"w2s/harness"
+	"w2s/harness/summary"
 	"w2s/tasks"
 )
 
@@ -108,7 +108,7 @@ func (t tree) sweep() {
 	}
 }
 
-func read(t *testing.T, opt Options, dirs ...string) []harness.Row {
+func read(t *testing.T, opt Options, dirs ...string) []summary.Row {
 	t.Helper()
 	rows, err := Read(context.Background(), dirs, opt)
 	if err != nil {
@@ -119,7 +119,7 @@ func read(t *testing.T, opt Options, dirs ...string) []harness.Row {
 
 func near(a, b float64) bool { return math.Abs(a-b) < 1e-12 }
 
-func find(t *testing.T, rows []harness.Row, weak, strong, loss, treatment string) harness.Row {
+func find(t *testing.T, rows []summary.Row, weak, strong, loss, treatment string) summary.Row {
 	t.Helper()
 	for _, r := range rows {
 		if r.Weak == weak && r.Strong == strong && r.Loss == loss && r.Treatment == treatment {
@@ -127,7 +127,7 @@ func find(t *testing.T, rows []harness.Row, weak, strong, loss, treatment string
 		}
 	}
 	t.Fatalf("no row %s -> %s, %s, %s in %+v", weak, strong, loss, treatment, rows)
-	return harness.Row{}
+	return summary.Row{}
 }
 
 func TestSweepOfOpenAI(t *testing.T) {
@@ -138,12 +138,12 @@ func TestSweepOfOpenAI(t *testing.T) {
 		t.Fatalf("%d rows, want one a pair and loss: %+v", len(rows), rows)
 	}
 	r := find(t, rows, "gpt2", "Qwen/Qwen-1_8B", "xent", "soft")
-	if r.Task != "sciq" || r.Category != tasks.NLP || r.Seeds != 2 || r.N != 0 || r.Variant != "" {
+	if r.Task != "sciq" || r.Category != tasks.NLP || r.Seeds != 2 || r.N != 0 || r.Variant() != "" {
 		t.Errorf("%+v", r)
 	}
 	// Scores are means over the seeds, then the ratio: (0.78 - 0.71) / (0.89 - 0.71).
-	if !near(r.Floor.Value, 0.71) || !near(r.Transfer.Value, 0.78) || !near(r.Top.Value, 0.89) || !near(r.PGR.Value, 0.07/0.18) {
-		t.Errorf("weak %v, student %v, ceiling %v, PGR %v", r.Floor, r.Transfer, r.Top, r.PGR)
+	if !near(r.Floor.Value, 0.71) || !near(r.Transfer.Value, 0.78) || !near(r.Ceiling.Value, 0.89) || !near(r.PGR.Value, 0.07/0.18) {
+		t.Errorf("weak %v, student %v, ceiling %v, PGR %v", r.Floor, r.Transfer, r.Ceiling, r.PGR)
 	}
 	// Each seed's own: 0.10/0.20 and 0.04/0.16.
 	if !r.SeedPGR.Defined || !near(r.SeedPGR.BySeed[0], 0.5) || !near(r.SeedPGR.BySeed[1], 0.25) {
@@ -152,7 +152,7 @@ func TestSweepOfOpenAI(t *testing.T) {
 	if r.PGR.Interval.Known() || r.PGR.GapInterval.Known() || r.Floor.Interval.Known() || !strings.Contains(strings.Join(r.Warnings, "\n"), "no per-example predictions") {
 		t.Errorf("an interval from nowhere, or no warning: %+v", r)
 	}
-	if l := find(t, rows, "gpt2", "Qwen/Qwen-1_8B", "logconf", "soft"); !near(l.Transfer.Value, 0.845) || !near(l.Top.Value, 0.89) {
+	if l := find(t, rows, "gpt2", "Qwen/Qwen-1_8B", "logconf", "soft"); !near(l.Transfer.Value, 0.845) || !near(l.Ceiling.Value, 0.89) {
 		t.Errorf("logconf: %+v", l)
 	}
 	if self := find(t, rows, "gpt2", "gpt2", "xent", "soft"); self.PGR.Defined {
@@ -190,7 +190,7 @@ func TestSettingsThatDifferTellRowsApart(t *testing.T) {
 		tr.run("x", taught(strong, weak), acc(0.75+float64(i)/20))
 	}
 	rows := read(t, Options{}, tr.root)
-	if len(rows) != 2 || rows[0].Variant != "n_docs=1000" || rows[1].Variant != "n_docs=4000" {
+	if len(rows) != 2 || rows[0].Variant() != "n_docs=1000" || rows[1].Variant() != "n_docs=4000" {
 		t.Fatalf("%+v", rows)
 	}
 	if !near(rows[0].Floor.Value, 0.6) || !near(rows[1].Floor.Value, 0.7) {
@@ -261,16 +261,16 @@ func TestEleuther(t *testing.T) {
 		t.Fatalf("%+v", rows)
 	}
 	r := find(t, rows, qwen, llama, "logconf", "soft")
-	if r.N != 1000 || r.Variant != "loss.logconf_weight=0.5" || !near(r.PGR.Value, 0.4) || r.Seeds != 1 {
+	if r.N != 1000 || r.Variant() != "loss.logconf_weight=0.5" || !near(r.PGR.Value, 0.4) || r.Seeds != 1 {
 		t.Errorf("%+v", r)
 	}
-	if s := find(t, rows, qwen, llama, "logconf", "soft, s2s-0"); !near(s.Transfer.Value, 0.72) || s.Variant != "" {
+	if s := find(t, rows, qwen, llama, "logconf", "soft, s2s-0"); !near(s.Transfer.Value, 0.72) || s.Variant() != "" {
 		t.Errorf("%+v", s)
 	}
 	if f := find(t, rows, qwen, llama, "logconf", "soft, filter by knn probe"); !near(f.PGR.Value, 0.8) {
 		t.Errorf("%+v", f)
 	}
-	if r := find(t, read(t, Options{Metric: tasks.AUROC}, tr.root), qwen, llama, "logconf", "soft, s2s-0"); !near(r.Floor.Value, 0.65) || !near(r.Top.Value, 0.90) || r.Metric != tasks.AUROC {
+	if r := find(t, read(t, Options{Metric: tasks.AUROC}, tr.root), qwen, llama, "logconf", "soft, s2s-0"); !near(r.Floor.Value, 0.65) || !near(r.Ceiling.Value, 0.90) || r.Metric != tasks.AUROC {
 		t.Errorf("AUROC: %+v", r)
 	}
 }
@@ -485,7 +485,7 @@ func FuzzParse(f *testing.F) {
 		for _, r := range rows {
 			share(r.Floor.Value)
 			share(r.Transfer.Value)
-			share(r.Top.Value)
+			share(r.Ceiling.Value)
 		}
 	})
 }

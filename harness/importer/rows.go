@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"w2s/harness"
 	"w2s/harness/stats"
+	"w2s/harness/summary"
 	"w2s/tasks"
 )
 
@@ -25,7 +25,7 @@ type cell struct {
 }
 
 // rows groups cells that differ in the seed alone, in order of first appearance.
-func rows(cells []cell, opt Options) ([]harness.Row, []error) {
+func rows(cells []cell, opt Options) ([]summary.Row, []error) {
 	var faults []error
 	cells = slices.DeleteFunc(slices.Clone(cells), func(c cell) bool {
 		for _, scores := range []map[tasks.Metric]float64{c.floor, c.student, c.ceiling} {
@@ -50,14 +50,14 @@ func rows(cells []cell, opt Options) ([]harness.Row, []error) {
 		}
 		groups[k] = append(groups[k], c)
 	}
-	var out []harness.Row
+	var out []summary.Row
 	for _, k := range order {
 		row, err := newRow(groups[k], opt)
 		if err != nil {
 			faults = append(faults, fmt.Errorf("importer: %s: %w", groups[k][0].dir, err))
 			continue
 		}
-		row.Variant = k.variant
+		row.Other = k.variant
 		out = append(out, row)
 	}
 	return out, faults
@@ -96,13 +96,13 @@ func variants(cells []cell) []string {
 }
 
 // newRow makes a row of the seeds of one cell.
-func newRow(seeds []cell, opt Options) (harness.Row, error) {
+func newRow(seeds []cell, opt Options) (summary.Row, error) {
 	c := seeds[0]
 	level := opt.Level
 	if level == 0 {
 		level = stats.Level
 	}
-	row := harness.Row{Task: c.task, Category: category(c.task), Weak: c.weak, Strong: c.strong, Loss: c.loss, Treatment: c.treatment,
+	row := summary.Row{Task: c.task, Category: category(c.task), Weak: c.weak, Strong: c.strong, Loss: c.loss, Treatment: c.treatment,
 		Metric: opt.Metric, N: c.n, Seeds: len(seeds),
 		Warnings: []string{fmt.Sprintf("imported from %s: no per-example predictions, so no interval over test examples and no test whether the gap is noise", c.program)}}
 	var floor, student, ceiling []float64
@@ -117,12 +117,12 @@ func newRow(seeds []cell, opt Options) (harness.Row, error) {
 			}
 		}
 	}
-	row.Floor.Value, row.Transfer.Value, row.Top.Value = mean(floor), mean(student), mean(ceiling)
+	row.Floor.Value, row.Transfer.Value, row.Ceiling.Value = mean(floor), mean(student), mean(ceiling)
 	if row.N == 0 {
 		row.Warnings = append(row.Warnings, "imported: how many test examples there were is not stored")
 	}
 	var errPGR, errSeeds error
-	row.PGR, errPGR = stats.PGROf(row.Floor.Value, row.Transfer.Value, row.Top.Value)
+	row.PGR, errPGR = stats.PGROf(row.Floor.Value, row.Transfer.Value, row.Ceiling.Value)
 	row.SeedPGR, errSeeds = stats.PGROverSeeds(floor, student, ceiling, level)
 	if !row.PGR.Defined {
 		row.Warnings = append(row.Warnings, row.PGR.Reason)

@@ -6,24 +6,24 @@ import (
 
 	"gonum.org/v1/plot/vg"
 
-	"w2s/harness"
-	"w2s/harness/table"
+	"w2s/harness/loss"
+	"w2s/harness/summary"
 )
 
-// Bars draws weak floor, student for every loss and strong ceiling of every task, for the rows of one pair of models with
-// one treatment of the labels.
-func Bars(rows []harness.Row) (*Chart, error) {
+// Bars draws, for every task, the weak floor, a student for every loss and the strong ceiling. All rows must have the same
+// pair of models and treatment.
+func Bars(rows []summary.Row) (*Chart, error) {
 	c := newChart("bars", "Weak floor, student and strong ceiling", "", "")
 	if len(rows) == 0 {
 		return nil, c.nothing("no rows")
 	}
 	first := rows[0]
 	for _, r := range rows {
-		if pairOf(r) != pairOf(first) || setting(r) != setting(first) {
-			return nil, fmt.Errorf("plot: bars of %s %s and of %s %s do not go into one chart", pairOf(first), setting(first), pairOf(r), setting(r))
+		if r.Pair() != first.Pair() || setting(r) != setting(first) {
+			return nil, fmt.Errorf("plot: bars of %s %s and of %s %s cannot share a chart", first.Pair(), setting(first), r.Pair(), setting(r))
 		}
 	}
-	losses := groups(rows, func(r harness.Row) string { return table.LossName(r.Loss) })
+	losses := groups(rows, func(r summary.Row) string { return loss.Short(r.Loss) })
 	if len(losses) > MaxSeries {
 		return nil, c.nothing(fmt.Sprintf("%d losses are more than one chart tells apart", len(losses)))
 	}
@@ -36,25 +36,25 @@ func Bars(rows []harness.Row) (*Chart, error) {
 	}
 	var ticks names
 	y := 0.0
-	bar := func(m *marks, f harness.Figure) {
+	bar := func(m *marks, f summary.Figure) {
 		v, interval := percent(f)
 		m.points = append(m.points, point{x: v, y: y, xRange: interval})
 		y--
 	}
-	for _, task := range groups(rows, func(r harness.Row) string { return r.Task }) {
+	for _, task := range groups(rows, func(r summary.Row) string { return r.Task }) {
 		start := y
 		bar(weak, task.items[0].Floor)
 		for _, r := range task.items {
-			bar(students[slices.IndexFunc(losses, func(g group[harness.Row]) bool { return g.key == table.LossName(r.Loss) })], r.Transfer)
+			bar(students[slices.IndexFunc(losses, func(g group[summary.Row]) bool { return g.key == loss.Short(r.Loss) })], r.Transfer)
 		}
-		bar(top, task.items[0].Top)
+		bar(top, task.items[0].Ceiling)
 		ticks = append(ticks, tick((start+y+1)/2, task.key))
 		y -= 0.7
 	}
 	for _, m := range slices.Concat([]*marks{weak}, students, []*marks{top}) {
 		c.add(m)
 	}
-	c.Title = clean(fmt.Sprintf("Weak floor, student and strong ceiling: %s", pairOf(first)))
+	c.Title = clean(fmt.Sprintf("Weak floor, student and strong ceiling: %s", first.Pair()))
 	c.plot.X.Label.Text = string(first.Metric) + ", %"
 	c.plot.X.Min, c.plot.X.Max = 0, 100
 	c.plot.X.Tick.Marker = every(0, 100, 10)

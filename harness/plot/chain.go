@@ -6,13 +6,13 @@ import (
 
 	"gonum.org/v1/plot/vg"
 
-	"w2s/harness"
-	"w2s/harness/table"
+	"w2s/harness/loss"
+	"w2s/harness/summary"
 )
 
-// Chain draws the score after every step of bootstrapping chains over the same models and task, beside the single jump
-// and the ceiling, a series a loss.
-func Chain(rows []harness.ChainRow) (*Chart, error) {
+// Chain draws the score after every step of bootstrapping chains, beside the single jump and the ceiling, one series for
+// each loss. All rows must have the same task and models.
+func Chain(rows []summary.ChainRow) (*Chart, error) {
 	c := newChart("chain", "Bootstrapping step by step", "score, %", "")
 	if len(rows) == 0 {
 		return nil, c.nothing("no chain")
@@ -28,14 +28,14 @@ func Chain(rows []harness.ChainRow) (*Chart, error) {
 	level := 0.0
 	for i, r := range rows {
 		if r.Task != first.Task || r.Data != first.Data || !slices.Equal(r.Models, first.Models) {
-			return nil, fmt.Errorf("plot: chains on %s (%s) and on %s (%s) do not go into one chart", first.Task, first.Data, r.Task, r.Data)
+			return nil, fmt.Errorf("plot: chains on %s (%s) and on %s (%s) cannot share a chart", first.Task, first.Data, r.Task, r.Data)
 		}
 		n, seeds, level = append(n, r.N), append(seeds, r.Seeds), max(level, r.Ceiling.Interval.Level)
 		shift := 0.14 * (float64(len(rows)-1)/2 - float64(i))
-		steps := series(i, table.LossName(r.Loss))
+		steps := series(i, loss.Short(r.Loss))
 		steps.line = true
 		beside := series(i, "")
-		at := func(m *marks, line int, f harness.Figure) {
+		at := func(m *marks, line int, f summary.Figure) {
 			v, interval := percent(f)
 			m.points = append(m.points, point{x: v, y: shift - float64(line), xRange: interval})
 		}
@@ -51,7 +51,7 @@ func Chain(rows []harness.ChainRow) (*Chart, error) {
 	c.plot.X.Tick.Marker = every(c.plot.X.Min, c.plot.X.Max, 8)
 	c.plot.Add(guide("", c.plot.X.Min, -float64(last)-0.5, c.plot.X.Max, -float64(last)-0.5))
 	c.Title = clean(fmt.Sprintf("Bootstrapping step by step: %s, %s data", first.Task, first.Data))
-	c.note("Each model learns from the one above it, the first from gold. jump: the last model taught by the first; gold: the last model trained on gold.")
+	c.note("Each model learns from the one above it, and the first one from gold. jump: the last model trained by the first one. gold: the last model trained on gold.")
 	c.basisOf(n, seeds, level)
 	c.Alt = fmt.Sprintf("Scores of a chain of %d models on %s, then of the jump and of the ceiling. The chain table has the numbers.", last+1, clean(first.Task))
 	return c, nil

@@ -10,24 +10,24 @@ import (
 
 	"gonum.org/v1/plot"
 
-	"w2s/harness"
-	"w2s/harness/table"
+	"w2s/harness/loss"
+	"w2s/harness/summary"
 )
 
 func tick(at float64, label string) plot.Tick { return plot.Tick{Value: at, Label: short(label, 30)} }
 
-// labelled joins what differs between series into their names: parts that are the same everywhere are left out.
-func labelled(rows []harness.Row, parts ...func(harness.Row) string) func(harness.Row) string {
-	var kept []func(harness.Row) string
+// labelled returns a function that names the series of a row by the parts in which rows differ.
+func labelled(rows []summary.Row, parts ...func(summary.Row) string) func(summary.Row) string {
+	var kept []func(summary.Row) string
 	for _, of := range parts {
-		if slices.ContainsFunc(rows, func(r harness.Row) bool { return of(r) != of(rows[0]) }) {
+		if slices.ContainsFunc(rows, func(r summary.Row) bool { return of(r) != of(rows[0]) }) {
 			kept = append(kept, of)
 		}
 	}
 	if len(kept) == 0 {
 		kept = parts[:1]
 	}
-	return func(r harness.Row) string {
+	return func(r summary.Row) string {
 		var names []string
 		for _, of := range kept {
 			if text := of(r); text != "" {
@@ -38,25 +38,25 @@ func labelled(rows []harness.Row, parts ...func(harness.Row) string) func(harnes
 	}
 }
 
-func taskOf(r harness.Row) string { return r.Task }
+func taskOf(r summary.Row) string { return r.Task }
 
-// Alpha draws PGR against the weight of the confidence term. Only losses with two weights or more are drawn.
-func Alpha(rows []harness.Row) (*Chart, error) {
+// Alpha draws PGR against the weight of the confidence term, for losses with two or more weights.
+func Alpha(rows []summary.Row) (*Chart, error) {
 	c := newChart("alpha", "PGR by the weight of the confidence term", "alpha: weight of the student's own answers", "PGR")
-	key := func(r harness.Row) string {
-		name, _ := table.AlphaOf(r.Loss)
-		return strings.Join([]string{name, r.Task, pairOf(r), setting(r)}, "\x00")
+	key := func(r summary.Row) string {
+		name, _, _ := loss.CutAlpha(r.Loss)
+		return strings.Join([]string{name, r.Task, r.Pair(), setting(r)}, "\x00")
 	}
-	var swept []harness.Row
+	var swept []summary.Row
 	for _, g := range groups(rows, key) {
-		if len(groups(g.items, func(r harness.Row) string { return r.Loss })) > 1 && !slices.ContainsFunc(g.items, func(r harness.Row) bool { _, a := table.AlphaOf(r.Loss); return a < 0 }) {
+		if len(groups(g.items, func(r summary.Row) string { return r.Loss })) > 1 && !slices.ContainsFunc(g.items, func(r summary.Row) bool { _, _, ok := loss.CutAlpha(r.Loss); return !ok }) {
 			swept = append(swept, g.items...)
 		}
 	}
 	if len(swept) == 0 {
 		return nil, c.nothing("no loss has more than one alpha")
 	}
-	name := labelled(swept, func(r harness.Row) string { n, _ := table.AlphaOf(r.Loss); return table.LossName(n) }, taskOf, pairOf, setting)
+	name := labelled(swept, func(r summary.Row) string { n, _, _ := loss.CutAlpha(r.Loss); return loss.Short(n) }, taskOf, summary.Row.Pair, setting)
 	drawn, err := c.defined(swept)
 	if err != nil {
 		return nil, err
@@ -66,7 +66,7 @@ func Alpha(rows []harness.Row) (*Chart, error) {
 		m := series(i, g.key)
 		m.line = true
 		for _, r := range g.items {
-			_, alpha := table.AlphaOf(r.Loss)
+			_, alpha, _ := loss.CutAlpha(r.Loss)
 			m.points = append(m.points, point{x: alpha, y: r.PGR.Value, yRange: r.PGR.Interval})
 		}
 		slices.SortStableFunc(m.points, func(a, b point) int { return cmp.Compare(a.x, b.x) })
@@ -81,13 +81,14 @@ func Alpha(rows []harness.Row) (*Chart, error) {
 	return c, nil
 }
 
-// Calibration draws PGR against the calibration error of the labels the student was trained on, a series a treatment.
-func Calibration(rows []harness.Row) (*Chart, error) {
+// Calibration draws PGR against the calibration error of the labels that the student was trained on, one series for each
+// treatment.
+func Calibration(rows []summary.Row) (*Chart, error) {
 	c := newChart("calibration", "PGR by calibration error of the weak labels", "ECE of the treated weak labels (15 bins)", "PGR")
-	// Only what was tried with several treatments says anything about them.
-	key := joined(taskOf, pairOf, func(r harness.Row) string { return r.Loss }, func(r harness.Row) string { return r.Variant })
-	treatment := func(r harness.Row) string { return r.Treatment }
-	var treated []harness.Row
+	// Rows with a single treatment say nothing about treatments.
+	key := joined(taskOf, summary.Row.Pair, func(r summary.Row) string { return r.Loss }, func(r summary.Row) string { return r.Variant() })
+	treatment := func(r summary.Row) string { return r.Treatment }
+	var treated []summary.Row
 	for _, g := range groups(rows, key) {
 		if len(groups(g.items, treatment)) > 1 {
 			treated = append(treated, g.items...)
@@ -102,7 +103,7 @@ func Calibration(rows []harness.Row) (*Chart, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The same task and pair under other treatments: a thin line joins them.
+	// A thin line joins the same task, pair and loss under different treatments.
 	for _, g := range groups(drawn, key) {
 		m := &marks{tone: faint(), line: true}
 		for _, r := range g.items {
@@ -131,20 +132,20 @@ func Calibration(rows []harness.Row) (*Chart, error) {
 }
 
 // Size draws floor, students and ceiling of one task and pair against the number of training examples.
-func Size(rows []harness.Row) (*Chart, error) {
+func Size(rows []summary.Row) (*Chart, error) {
 	c := newChart("size", "Scores by the size of the training set", "training examples of each head (log scale)", "")
-	rows = slices.DeleteFunc(slices.Clone(rows), func(r harness.Row) bool { return r.Train < 1 }) // not known
-	sizes := groups(rows, func(r harness.Row) string { return strconv.Itoa(r.Train) })
+	rows = slices.DeleteFunc(slices.Clone(rows), func(r summary.Row) bool { return r.Train < 1 }) // not known
+	sizes := groups(rows, func(r summary.Row) string { return strconv.Itoa(r.Train) })
 	if len(sizes) < 2 {
 		return nil, c.nothing("no two sizes of the training set")
 	}
 	first := rows[0]
 	for _, r := range rows {
-		if r.Task != first.Task || pairOf(r) != pairOf(first) {
-			return nil, fmt.Errorf("plot: sizes of %s, %s and of %s, %s do not go into one chart", first.Task, pairOf(first), r.Task, pairOf(r))
+		if r.Task != first.Task || r.Pair() != first.Pair() {
+			return nil, fmt.Errorf("plot: sizes of %s, %s and of %s, %s do not go into one chart", first.Task, first.Pair(), r.Task, r.Pair())
 		}
 	}
-	curve := func(m *marks, rows []harness.Row, of func(harness.Row) harness.Figure) {
+	curve := func(m *marks, rows []summary.Row, of func(summary.Row) summary.Figure) {
 		m.line = true
 		for _, r := range rows {
 			v, interval := percent(of(r))
@@ -154,11 +155,11 @@ func Size(rows []harness.Row) (*Chart, error) {
 		m.points = slices.CompactFunc(m.points, func(a, b point) bool { return a.x == b.x })
 		c.add(m)
 	}
-	curve(&marks{name: "weak floor: " + first.Weak, tone: weakTone(), glyph: seriesGlyph(6)}, rows, func(r harness.Row) harness.Figure { return r.Floor })
-	for i, g := range groups(rows, labelled(rows, func(r harness.Row) string { return table.LossName(r.Loss) }, func(r harness.Row) string { return r.Treatment })) {
-		curve(series(i, "student, "+g.key), g.items, func(r harness.Row) harness.Figure { return r.Transfer })
+	curve(&marks{name: "weak floor: " + first.Weak, tone: weakTone(), glyph: seriesGlyph(6)}, rows, func(r summary.Row) summary.Figure { return r.Floor })
+	for i, g := range groups(rows, labelled(rows, func(r summary.Row) string { return loss.Short(r.Loss) }, func(r summary.Row) string { return r.Treatment })) {
+		curve(series(i, "student, "+g.key), g.items, func(r summary.Row) summary.Figure { return r.Transfer })
 	}
-	curve(&marks{name: "strong ceiling: " + first.Strong, tone: ink(), glyph: seriesGlyph(7)}, rows, func(r harness.Row) harness.Figure { return r.Top })
+	curve(&marks{name: "strong ceiling: " + first.Strong, tone: ink(), glyph: seriesGlyph(7)}, rows, func(r summary.Row) summary.Figure { return r.Ceiling })
 	c.plot.X.Scale = plot.LogScale{}
 	var ticks names
 	var last float64
@@ -171,7 +172,7 @@ func Size(rows []harness.Row) (*Chart, error) {
 	for _, n := range all {
 		label := strconv.Itoa(n)
 		if last > 0 && math.Log(float64(n)/last) < 0.12 {
-			label = "" // would cover the one before
+			label = "" // it would cover the previous one
 		} else {
 			last = float64(n)
 		}
@@ -181,23 +182,23 @@ func Size(rows []harness.Row) (*Chart, error) {
 	c.plot.X.Min, c.plot.X.Max = float64(all[0])*0.95, float64(all[len(all)-1])*1.05
 	c.plot.Y.Label.Text = string(first.Metric) + ", %"
 	c.plot.Y.Tick.Marker = every(c.plot.Y.Min, c.plot.Y.Max, 8)
-	c.Title = clean(fmt.Sprintf("Scores by the size of the training set: %s, %s", first.Task, pairOf(first)))
+	c.Title = clean(fmt.Sprintf("Scores by the size of the training set: %s, %s", first.Task, first.Pair()))
 	c.basis(rows)
 	c.Alt = fmt.Sprintf("Curves of %s over %d sizes of the training set for floor, student and ceiling.", first.Metric, len(ticks))
 	return c, nil
 }
 
-// Noise draws the student's score against the accuracy of the labels that simulated supervisors gave it, a series for each
-// kind of error. Above the diagonal the student is better than its labels.
-func Noise(rows []harness.Row) (*Chart, error) {
+// Noise draws the student's score against the accuracy of the labels of simulated supervisors, one series for each kind of
+// error. A student above the diagonal is better than its labels.
+func Noise(rows []summary.Row) (*Chart, error) {
 	c := newChart("noise", "Students of simulated supervisors", "accuracy of the weak labels, %", "")
-	rows = slices.DeleteFunc(slices.Clone(rows), func(r harness.Row) bool { return !simulated(r) })
+	rows = slices.DeleteFunc(slices.Clone(rows), func(r summary.Row) bool { return !r.Simulated })
 	if len(rows) == 0 {
 		return nil, c.nothing("no simulated supervisor")
 	}
-	kind := func(r harness.Row) string { k, _, _ := strings.Cut(r.Weak, ":"); return k }
+	kind := func(r summary.Row) string { k, _, _ := strings.Cut(r.Weak, ":"); return k }
 	lo, hi := 100.0, 0.0
-	name := labelled(rows, kind, taskOf, func(r harness.Row) string { return r.Strong }, func(r harness.Row) string { return table.LossName(r.Loss) }, setting)
+	name := labelled(rows, kind, taskOf, func(r summary.Row) string { return r.Strong }, func(r summary.Row) string { return loss.Short(r.Loss) }, setting)
 	for i, g := range groups(rows, name) {
 		m := series(i, g.key)
 		m.line = true

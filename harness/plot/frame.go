@@ -10,15 +10,15 @@ import (
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 
-	"w2s/harness"
 	"w2s/harness/stats"
+	"w2s/harness/summary"
 )
 
-// The frame of PGR axes. Where the gap is near noise PGR has no bounds; such points are counted in a note.
+// pgrLow and pgrHigh bound PGR axes. PGR has no bounds if the gap is near noise; a note counts the points outside.
 const pgrLow, pgrHigh = -1.0, 2.0
 
-// percent gives a figure in per cent for an axis.
-func percent(f harness.Figure) (float64, stats.Interval) { return 100 * f.Value, times100(f.Interval) }
+// percent returns a figure and its interval in per cent.
+func percent(f summary.Figure) (float64, stats.Interval) { return 100 * f.Value, times100(f.Interval) }
 
 func times100(v stats.Interval) stats.Interval {
 	if !v.Known() {
@@ -27,7 +27,7 @@ func times100(v stats.Interval) stats.Interval {
 	return stats.Interval{Lo: 100 * v.Lo, Hi: 100 * v.Hi, Level: v.Level}
 }
 
-// group is the items that share a key.
+// A group holds the items that share a key.
 type group[T any] struct {
 	key   string
 	items []T
@@ -50,7 +50,7 @@ func groups[T any](items []T, key func(T) string) []group[T] {
 	return out
 }
 
-// span is "800" or "240 to 800".
+// span writes the range of values: "800" or "240 to 800".
 func span(values []int) string {
 	lo, hi := slices.Min(values), slices.Max(values)
 	if lo == hi {
@@ -59,8 +59,8 @@ func span(values []int) string {
 	return fmt.Sprintf("%d to %d", lo, hi)
 }
 
-// basis notes over what the figures of rows are: test examples, seeds, and what whiskers mean.
-func (c *Chart) basis(rows []harness.Row) {
+// basis notes how many test examples and seeds the figures of rows come from, and what whiskers mean.
+func (c *Chart) basis(rows []summary.Row) {
 	var n, seeds []int
 	level := 0.0
 	for _, r := range rows {
@@ -71,7 +71,7 @@ func (c *Chart) basis(rows []harness.Row) {
 }
 
 func (c *Chart) basisOf(n, seeds []int, level float64) {
-	text := fmt.Sprintf("n = %s test examples a task, %s %s.", span(n), span(seeds), plural(slices.Max(seeds), "seed", "seeds"))
+	text := fmt.Sprintf("n = %s test examples for each task, %s %s.", span(n), span(seeds), plural(slices.Max(seeds), "seed", "seeds"))
 	if level > 0 {
 		text += fmt.Sprintf(" Whiskers: %.0f %% interval over test examples (paired bootstrap).", 100*level)
 	}
@@ -86,8 +86,8 @@ func plural(n int, one, many string) string {
 }
 
 // defined returns the rows that have a PGR and notes how many do not.
-func (c *Chart) defined(rows []harness.Row) ([]harness.Row, error) {
-	kept := slices.DeleteFunc(slices.Clone(rows), func(r harness.Row) bool { return !r.PGR.Defined })
+func (c *Chart) defined(rows []summary.Row) ([]summary.Row, error) {
+	kept := slices.DeleteFunc(slices.Clone(rows), func(r summary.Row) bool { return !r.PGR.Defined })
 	if left := len(rows) - len(kept); left > 0 {
 		c.note("Left out: %d of %d rows without a defined PGR.", left, len(rows))
 	}
@@ -99,8 +99,8 @@ func (c *Chart) defined(rows []harness.Row) ([]harness.Row, error) {
 
 func (c *Chart) nothing(why string) error { return fmt.Errorf("%w: %s: %s", ErrNothing, c.Name, why) }
 
-// pgrAxis frames the y axis for PGR, with lines at the floor and at the ceiling, and notes what lies outside.
-func (c *Chart) pgrAxis(rows []harness.Row) {
+// pgrAxis sets the range of the y axis for PGR, draws lines at 0 and 1, and notes how many points are outside.
+func (c *Chart) pgrAxis(rows []summary.Row) {
 	low, high, outside := 0.0, 1.0, 0
 	for _, r := range rows {
 		v := r.PGR.Value
@@ -121,7 +121,7 @@ func (c *Chart) pgrAxis(rows []harness.Row) {
 	}
 }
 
-// grid draws dashed lines at the given heights.
+// grid draws dashed horizontal lines.
 func (c *Chart) grid(heights ...float64) {
 	for _, y := range heights {
 		m := guide("", c.plot.X.Min, y, c.plot.X.Max, y)
@@ -129,12 +129,12 @@ func (c *Chart) grid(heights ...float64) {
 	}
 }
 
-// names labels places along an axis.
+// names are labelled ticks of an axis.
 type names []plot.Tick
 
 func (n names) Ticks(_, _ float64) []plot.Tick { return n }
 
-// every is a tick a step, for round numbers.
+// every returns ticks at round numbers, at most most of them.
 func every(low, high float64, most int) plot.Ticker {
 	step := math.Pow(10, math.Floor(math.Log10((high-low)/float64(most))))
 	for _, f := range []float64{1, 2, 5, 10} {
@@ -151,7 +151,7 @@ func every(low, high float64, most int) plot.Ticker {
 	return ticks
 }
 
-// lines lays named lines from top to bottom along y and returns the height they need.
+// lines labels the y axis with lines from top to bottom and sets the height of the chart, with each for a line.
 func (c *Chart) lines(labels []string, each vg.Length) {
 	ticks := make(names, len(labels))
 	for i, l := range labels {
@@ -163,15 +163,5 @@ func (c *Chart) lines(labels []string, each vg.Length) {
 	c.height = vg.Length(len(labels))*each + 50
 }
 
-func pairOf(r harness.Row) string { return r.Weak + " → " + r.Strong }
-
-// setting is what a row says beyond task, pair and loss, in words.
-func setting(r harness.Row) string {
-	return strings.TrimSpace(strings.Join([]string{r.Treatment, r.Variant}, " "))
-}
-
-// simulated says whether a row's supervisor is no model.
-func simulated(r harness.Row) bool {
-	_, err := harness.ParseSimulated(r.Weak)
-	return err == nil
-}
+// setting returns the treatment and variant of a row.
+func setting(r summary.Row) string { return strings.TrimSpace(r.Treatment + " " + r.Variant()) }

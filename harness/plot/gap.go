@@ -3,24 +3,24 @@ package plot
 import (
 	"fmt"
 
-	"w2s/harness"
-	"w2s/harness/table"
+	"w2s/harness/loss"
+	"w2s/harness/summary"
 )
 
-// lossSeries splits rows by loss; where that is more than a chart can tell apart, by loss whatever its alpha.
-func lossSeries(rows []harness.Row) []group[harness.Row] {
-	byLoss := groups(rows, func(r harness.Row) string { return table.LossName(r.Loss) })
+// lossSeries groups rows by loss or, if a chart cannot tell that many apart, by loss without its alpha.
+func lossSeries(rows []summary.Row) []group[summary.Row] {
+	byLoss := groups(rows, func(r summary.Row) string { return loss.Short(r.Loss) })
 	if len(byLoss) <= MaxSeries {
 		return byLoss
 	}
-	return groups(rows, func(r harness.Row) string {
-		name, _ := table.AlphaOf(r.Loss)
-		return table.LossName(name)
+	return groups(rows, func(r summary.Row) string {
+		name, _, _ := loss.CutAlpha(r.Loss)
+		return loss.Short(name)
 	})
 }
 
-// Gap draws PGR against the capability gap (ceiling less floor), one mark a row, a series a loss.
-func Gap(rows []harness.Row) (*Chart, error) {
+// Gap draws PGR against the capability gap (ceiling - floor), one mark for each row and one series for each loss.
+func Gap(rows []summary.Row) (*Chart, error) {
 	c := newChart("gap", "PGR against the capability gap", "gap: strong ceiling - weak floor, points", "PGR")
 	rows, err := c.defined(rows)
 	if err != nil {
@@ -45,16 +45,16 @@ func Gap(rows []harness.Row) (*Chart, error) {
 	return c, nil
 }
 
-// Imitation draws how often the student repeats its supervisor's errors against how often the ceiling makes the same
-// errors by itself. What lies above the diagonal is imitation.
-func Imitation(rows []harness.Row) (*Chart, error) {
+// Imitation draws how often the student repeats its supervisor's errors against how often the ceiling makes the same errors
+// by itself. What is above the diagonal is imitation.
+func Imitation(rows []summary.Row) (*Chart, error) {
 	c := newChart("imitation", "Errors of the supervisor repeated by student and ceiling",
 		"repeated by the strong ceiling, %", "repeated by the student, %")
 	points, above := 0, 0
 	for i, g := range lossSeries(rows) {
 		m := series(i, g.key)
 		for _, r := range g.items {
-			s, ceiling := r.Imitates.Student.OnErrors, r.Imitates.Ceiling.OnErrors
+			s, ceiling := r.Imitation.Student.OnErrors, r.Imitation.Ceiling.OnErrors
 			if !s.Defined() || !ceiling.Defined() {
 				continue
 			}
@@ -75,7 +75,7 @@ func Imitation(rows []harness.Row) (*Chart, error) {
 	c.plot.X.Min, c.plot.X.Max, c.plot.Y.Min, c.plot.Y.Max = 0, 100, 0, 100
 	c.plot.X.Tick.Marker, c.plot.Y.Tick.Marker = every(0, 100, 5), every(0, 100, 5)
 	c.height = 320
-	c.note("Share of the supervisor's wrong answers that the model gives as well. The ceiling never saw them; what the student has above the diagonal is imitation.")
+	c.note("Share of the supervisor's wrong answers that the model gives as well. The ceiling never saw them, so what is above the diagonal is imitation.")
 	c.basis(rows)
 	c.Alt = fmt.Sprintf("Scatter of %d rows: in %d the student repeats more of its supervisor's errors than the ceiling does.", points, above)
 	return c, nil

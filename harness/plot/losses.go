@@ -5,14 +5,14 @@ import (
 
 	"gonum.org/v1/plot/vg"
 
-	"w2s/harness"
-	"w2s/harness/table"
+	"w2s/harness/loss"
+	"w2s/harness/summary"
 )
 
 // Losses draws how much better losses are than another one on the same task and pair, with paired intervals. All rows must
-// be against the same loss.
-func Losses(rows []harness.LossRow) (*Chart, error) {
-	c := newChart("losses", "Losses compared on the same test examples", "student's accuracy less that of the other loss, points", "")
+// compare with the same loss.
+func Losses(rows []summary.LossRow) (*Chart, error) {
+	c := newChart("losses", "Losses compared on the same test examples", "student's score - score with the other loss, points", "")
 	if len(rows) == 0 {
 		return nil, c.nothing("no two losses on one task and pair")
 	}
@@ -21,10 +21,10 @@ func Losses(rows []harness.LossRow) (*Chart, error) {
 			return nil, fmt.Errorf("plot: comparisons with %s and with %s do not go into one chart", rows[0].Against, r.Against)
 		}
 	}
-	against := table.LossName(rows[0].Against)
+	against := loss.Short(rows[0].Against)
 	c.Title = clean("Losses compared with " + against)
-	c.plot.X.Label.Text = clean("student's accuracy less that of " + short(against, 30) + ", points")
-	byTask := groups(rows, func(r harness.LossRow) string { return r.Task })
+	c.plot.X.Label.Text = clean(fmt.Sprintf("student's %s - %s with %s, points", rows[0].Metric, rows[0].Metric, short(against, 30)))
+	byTask := groups(rows, func(r summary.LossRow) string { return r.Task })
 	colour := func(string) int { return 0 }
 	if len(byTask) <= MaxSeries {
 		colour = func(task string) int {
@@ -36,7 +36,7 @@ func Losses(rows []harness.LossRow) (*Chart, error) {
 			return 0
 		}
 	}
-	byLoss := groups(rows, func(r harness.LossRow) string { return table.LossName(r.Loss) })
+	byLoss := groups(rows, func(r summary.LossRow) string { return loss.Short(r.Loss) })
 	var ticks names
 	drawn := make([]*marks, max(1, min(len(byTask), MaxSeries)))
 	for i := range drawn {
@@ -52,7 +52,7 @@ func Losses(rows []harness.LossRow) (*Chart, error) {
 			m := drawn[colour(r.Task)]
 			interval := times100(r.Interval)
 			m.points = append(m.points, point{x: 100 * r.Diff, y: y, xRange: interval})
-			lo, hi = min(lo, 100*r.Diff, interval.Lo), max(hi, 100*r.Diff, interval.Hi) // an unknown interval is 0 to 0
+			lo, hi = min(lo, 100*r.Diff, interval.Lo), max(hi, 100*r.Diff, interval.Hi) // an unknown interval is [0, 0]
 			if r.Adjusted < 0.05 {
 				better++
 			}
@@ -77,8 +77,8 @@ func Losses(rows []harness.LossRow) (*Chart, error) {
 	for i, r := range rows {
 		n[i] = r.N
 	}
-	c.note("n = %s test examples a task. Whiskers: %.0f %% paired bootstrap interval. One line a task and pair; %d of %d differences have p < 0.05 after Holm's correction for all comparisons of the table.",
+	c.note("n = %s test examples for each task. Whiskers: %.0f %% paired bootstrap interval. One line for each task and pair. %d of %d differences have p < 0.05 after Holm's correction for all comparisons in the table.",
 		span(n), 100*rows[0].Interval.Level, better, len(rows))
-	c.Alt = fmt.Sprintf("%d differences of accuracy between losses, between %.1f and %.1f points with their intervals. The loss table has the numbers.", len(rows), lo, hi)
+	c.Alt = fmt.Sprintf("%d differences between losses, between %.1f and %.1f points with their intervals. The loss table has the numbers.", len(rows), lo, hi)
 	return c, nil
 }

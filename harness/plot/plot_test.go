@@ -15,21 +15,22 @@ import (
 	"strings"
 	"testing"
 
-	"w2s/harness"
+	"w2s/harness/result"
 	"w2s/harness/stats"
+	"w2s/harness/summary"
 	"w2s/tasks"
 )
 
 func interval(lo, hi float64) stats.Interval { return stats.Interval{Lo: lo, Hi: hi, Level: 0.95} }
 
-func figure(v float64) harness.Figure {
-	return harness.Figure{Value: v, Interval: interval(v-0.02, v+0.02)}
+func figure(v float64) summary.Figure {
+	return summary.Figure{Value: v, Interval: interval(v-0.02, v+0.02)}
 }
 
-// row is a row as harness.Summarize makes them.
-func row(task, weak, loss string, floor, student, ceiling float64) harness.Row {
-	r := harness.Row{Task: task, Category: tasks.NLP, Weak: weak, Strong: "large", Loss: loss, Treatment: "soft", Metric: tasks.Accuracy, N: 800, Train: 1000, Seeds: 3,
-		Floor: figure(floor), Transfer: figure(student), Top: figure(ceiling)}
+// row is a row as summary.Rows makes them.
+func row(task, weak, loss string, floor, student, ceiling float64) summary.Row {
+	r := summary.Row{Task: task, Category: tasks.NLP, Weak: weak, Strong: "large", Loss: loss, Treatment: "soft", Metric: tasks.Accuracy, N: 800, Train: 1000, Seeds: 3,
+		Floor: figure(floor), Transfer: figure(student), Ceiling: figure(ceiling)}
 	r.PGR = stats.PGR{Gap: ceiling - floor, GapInterval: interval(ceiling-floor-0.03, ceiling-floor+0.03)}
 	if r.PGR.Defined = r.PGR.Gap > 0.03; r.PGR.Defined {
 		v := (student - floor) / (ceiling - floor)
@@ -37,16 +38,16 @@ func row(task, weak, loss string, floor, student, ceiling float64) harness.Row {
 	} else {
 		r.PGR.Value, r.PGR.Reason = math.NaN(), stats.ReasonNoise
 	}
-	r.Imitates.Student.OnErrors = stats.Share{Value: 0.6, Interval: interval(0.5, 0.7), N: 200}
-	r.Imitates.Ceiling.OnErrors = stats.Share{Value: 0.4, Interval: interval(0.3, 0.5), N: 200}
+	r.Imitation.Student.OnErrors = stats.Share{Value: 0.6, Interval: interval(0.5, 0.7), N: 200}
+	r.Imitation.Ceiling.OnErrors = stats.Share{Value: 0.4, Interval: interval(0.3, 0.5), N: 200}
 	r.Labels.Accuracy, r.Labels.ECE = floor, 0.08
 	return r
 }
 
 const evil = "a<b>&\"'\x00\x1b\n\xff]]>"
 
-func rows() []harness.Row {
-	return []harness.Row{
+func rows() []summary.Row {
+	return []summary.Row{
 		row("movies", "small", "xent", 0.6, 0.7, 0.9),
 		row("movies", "small", "logconf:alpha=0.5:warmup=0.1", 0.6, 0.8, 0.9),
 		row(evil, "small", "xent", 0.7, 0.69, 0.71), // no defined PGR
@@ -132,9 +133,9 @@ func TestBars(t *testing.T) {
 }
 
 func TestLosses(t *testing.T) {
-	l := harness.LossRow{Task: "movies", Weak: "small", Strong: "large", Loss: "logconf:alpha=0.5:warmup=0.1", Against: "xent",
+	l := summary.LossRow{Task: "movies", Weak: "small", Strong: "large", Loss: "logconf:alpha=0.5:warmup=0.1", Against: "xent",
 		Difference: stats.Difference{Diff: 0.031, Interval: interval(0.01, 0.05), P: 0.001, N: 800}, Adjusted: 0.01}
-	c, err := Losses([]harness.LossRow{l})
+	c, err := Losses([]summary.LossRow{l})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,13 +147,13 @@ func TestLosses(t *testing.T) {
 	}
 	other := l
 	other.Against = "logconf:alpha=0.25"
-	if _, err := Losses([]harness.LossRow{l, other}); err == nil {
+	if _, err := Losses([]summary.LossRow{l, other}); err == nil {
 		t.Error("two reference losses in one chart")
 	}
 }
 
 func TestAlpha(t *testing.T) {
-	var swept []harness.Row
+	var swept []summary.Row
 	for _, alpha := range []float64{0.75, 0.25, 0.5} { // out of order
 		swept = append(swept, row("movies", "small", fmt.Sprintf("logconf:alpha=%g:warmup=0.1", alpha), 0.6, 0.6+alpha*0.3, 0.9))
 	}
@@ -177,7 +178,7 @@ func TestCalibrationImitationNoiseSize(t *testing.T) {
 	soft, platt := row("movies", "small", "xent", 0.6, 0.7, 0.9), row("movies", "small", "xent", 0.6, 0.75, 0.9)
 	platt.Treatment, platt.Labels.ECE = "platt", 0.02
 	alone := row("tweets", "small", "xent", 0.6, 0.7, 0.9)
-	c, err := Calibration([]harness.Row{alone, soft, platt})
+	c, err := Calibration([]summary.Row{alone, soft, platt})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,21 +200,21 @@ func TestCalibrationImitationNoiseSize(t *testing.T) {
 	}
 
 	flip, real := row("movies", "flip:0.8", "xent", 0.8, 0.85, 0.9), row("movies", "small", "xent", 0.8, 0.85, 0.9)
-	if c, err = Noise([]harness.Row{flip, row("movies", "majority", "xent", 0.5, 0.5, 0.9), real}); err != nil {
+	if c, err = Noise([]summary.Row{flip, row("movies", "majority", "xent", 0.5, 0.5, 0.9), real}); err != nil {
 		t.Fatal(err)
 	}
 	if m := c.series(t, "flip"); len(m.points) != 1 || !near(m.points[0].x, 80) || !near(m.points[0].y, 85) {
 		t.Errorf("flip is at %+v", m.points)
 	}
-	if _, err := Noise([]harness.Row{real}); !errors.Is(err, ErrNothing) {
+	if _, err := Noise([]summary.Row{real}); !errors.Is(err, ErrNothing) {
 		t.Errorf("a real supervisor is no noise: %v", err)
 	}
 
 	small, large := row("movies", "small", "xent", 0.6, 0.65, 0.7), row("movies", "small", "xent", 0.6, 0.7, 0.9)
-	small.Train, small.Variant = 50, "train=100"
+	small.Train, small.Size = 50, 100
 	unknown := large
-	unknown.Train, unknown.Variant = 0, "imported" // a log scale has no place for it
-	if c, err = Size([]harness.Row{large, small, unknown}); err != nil {
+	unknown.Train, unknown.Other = 0, "imported" // a log scale has no place for it
+	if c, err = Size([]summary.Row{large, small, unknown}); err != nil {
 		t.Fatal(err)
 	}
 	m := c.series(t, "student, xent")
@@ -221,18 +222,18 @@ func TestCalibrationImitationNoiseSize(t *testing.T) {
 		t.Errorf("sizes %+v", m.points)
 	}
 	render(t, c)
-	if _, err := Size([]harness.Row{large}); !errors.Is(err, ErrNothing) {
+	if _, err := Size([]summary.Row{large}); !errors.Is(err, ErrNothing) {
 		t.Errorf("one size: %v", err)
 	}
 }
 
-func chainRow(loss string) harness.ChainRow {
-	return harness.ChainRow{Task: "movies" + evil, Data: "shared", Loss: loss, N: 800, Seeds: 3, Models: []string{"tiny", "small", "large"},
-		Steps: []harness.Figure{figure(0.6), figure(0.7), figure(0.75)}, Labels: []float64{0.6, 0.7}, Jump: figure(0.72), Ceiling: figure(0.9)}
+func chainRow(loss string) summary.ChainRow {
+	return summary.ChainRow{Task: "movies" + evil, Data: "shared", Loss: loss, N: 800, Seeds: 3, Models: []string{"tiny", "small", "large"},
+		Steps: []summary.Figure{figure(0.6), figure(0.7), figure(0.75)}, Labels: []float64{0.6, 0.7}, Jump: figure(0.72), Ceiling: figure(0.9)}
 }
 
 func TestChain(t *testing.T) {
-	c, err := Chain([]harness.ChainRow{chainRow("xent")})
+	c, err := Chain([]summary.ChainRow{chainRow("xent")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,7 +244,7 @@ func TestChain(t *testing.T) {
 	}
 	other := chainRow("xent")
 	other.Data = "disjoint"
-	if _, err := Chain([]harness.ChainRow{chainRow("xent"), other}); err == nil {
+	if _, err := Chain([]summary.ChainRow{chainRow("xent"), other}); err == nil {
 		t.Error("shared and disjoint data in one chart")
 	}
 }
@@ -251,9 +252,9 @@ func TestChain(t *testing.T) {
 // Reliability of a head whose calibration is known: it says 0.75 and is right three times of four, the ceiling says 0.9
 // and is always right.
 func TestReliability(t *testing.T) {
-	r := &harness.Result{Tasks: []harness.TaskRecord{{Name: "movies"}}}
-	head := func(id string, role harness.Role, model, loss string, p float64) {
-		h := harness.HeadRecord{ID: id, Task: "movies", Role: role, Model: model, Loss: loss, Treatment: "soft", Supervisor: "weak"}
+	r := &result.Result{Tasks: []result.Task{{Name: "movies"}}}
+	head := func(id string, role result.Role, model, loss string, p float64) {
+		h := result.Head{ID: id, Task: "movies", Role: role, Model: model, Loss: loss, Treatment: "soft", Supervisor: "weak"}
 		for range 8 {
 			h.Test = append(h.Test, []float64{1 - p, p})
 		}
@@ -266,10 +267,10 @@ func TestReliability(t *testing.T) {
 		}
 		r.Tasks[0].TestGold, r.Tasks[0].TestIDs = append(r.Tasks[0].TestGold, gold), append(r.Tasks[0].TestIDs, fmt.Sprint(i))
 	}
-	head("weak", harness.Supervisor, "small", "xent", 0.75)
-	head("student", harness.Student, "large", "xent", 0.95)
-	head("ceiling", harness.Ceiling, "large", "xent", 0.75)
-	c, err := Reliability(r, []harness.Row{row("movies", "small", "xent", 0.6, 0.7, 0.9)})
+	head("weak", result.Supervisor, "small", "xent", 0.75)
+	head("student", result.Student, "large", "xent", 0.95)
+	head("ceiling", result.Ceiling, "large", "xent", 0.75)
+	c, err := Reliability(r, []summary.Row{row("movies", "small", "xent", 0.6, 0.7, 0.9)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -279,7 +280,7 @@ func TestReliability(t *testing.T) {
 	if p := c.series(t, "student, xent (ECE 0.200)").points[0]; !near(p.x, 95) || !near(p.y, 75) {
 		t.Errorf("the student is at %+v", p)
 	}
-	if _, err := Reliability(r, []harness.Row{row("tweets", "small", "xent", 0.6, 0.7, 0.9)}); !errors.Is(err, ErrNothing) {
+	if _, err := Reliability(r, []summary.Row{row("tweets", "small", "xent", 0.6, 0.7, 0.9)}); !errors.Is(err, ErrNothing) {
 		t.Errorf("a task that is not there: %v", err)
 	}
 }
@@ -288,7 +289,7 @@ func TestNothing(t *testing.T) {
 	for name, err := range map[string]error{
 		"gap": second(Gap(nil)), "bars": second(Bars(nil)), "losses": second(Losses(nil)), "alpha": second(Alpha(nil)), "calibration": second(Calibration(nil)),
 		"imitation": second(Imitation(nil)), "size": second(Size(nil)), "noise": second(Noise(nil)), "chain": second(Chain(nil)),
-		"reliability": second(Reliability(&harness.Result{}, nil)), "gap without PGR": second(Gap(rows()[2:])),
+		"reliability": second(Reliability(&result.Result{}, nil)), "gap without PGR": second(Gap(rows()[2:])),
 	} {
 		if !errors.Is(err, ErrNothing) {
 			t.Errorf("%s: %v", name, err)
@@ -297,7 +298,7 @@ func TestNothing(t *testing.T) {
 	if sets, err := Sets(Material{}); err != nil || len(sets) != 0 {
 		t.Errorf("sets of nothing: %v, %v", sets, err)
 	}
-	if _, err := Study("alpha", Material{Rows: rows()}); !errors.Is(err, ErrNothing) {
+	if _, err := AlphaSet(Material{Rows: rows()}); !errors.Is(err, ErrNothing) {
 		t.Errorf("alpha study of rows with one alpha: %v", err)
 	}
 }
@@ -342,9 +343,9 @@ func render(t *testing.T, c *Chart) string {
 }
 
 func material() Material {
-	m := Material{Rows: rows(), Chains: []harness.ChainRow{chainRow("xent"), chainRow("logconf:alpha=0.5:warmup=0.1")}}
+	m := Material{Rows: rows(), Chains: []summary.ChainRow{chainRow("xent"), chainRow("logconf:alpha=0.5:warmup=0.1")}}
 	for _, r := range rows() {
-		m.Losses = append(m.Losses, harness.LossRow{Task: r.Task, Weak: r.Weak, Strong: r.Strong, Loss: "hard", Against: "xent",
+		m.Losses = append(m.Losses, summary.LossRow{Task: r.Task, Weak: r.Weak, Strong: r.Strong, Loss: "hard", Against: "xent",
 			Difference: stats.Difference{Diff: 0.01, Interval: interval(-0.01, 0.03), P: 0.2, N: 800}, Adjusted: 1})
 	}
 	return m
@@ -384,7 +385,7 @@ func TestDrawings(t *testing.T) {
 
 // A grid with many pairs, tasks and losses is cut into charts that can be read, and what is left out is said.
 func TestLargeGrid(t *testing.T) {
-	var many []harness.Row
+	var many []summary.Row
 	for pair := range 12 {
 		for task := range 9 {
 			for loss := range 5 {

@@ -4,31 +4,32 @@ import (
 	"fmt"
 	"math"
 
-	"w2s/harness"
+	"w2s/harness/loss"
+	"w2s/harness/result"
 	"w2s/harness/stats"
-	"w2s/harness/table"
+	"w2s/harness/summary"
 )
 
-// bins of a reliability diagram: fewer than for ECE, so that each holds enough examples to be read.
+// bins is the number of bins of a reliability diagram. There are fewer than for ECE, so each holds enough examples.
 const bins = 10
 
-// Reliability draws how often answers are right against the probability they were given, for floor, student and ceiling on
-// the test examples of one task, pair and setting. All rows must be of that task, pair and setting, one a loss, and of
-// the result. Predictions of all seeds are taken together.
-func Reliability(result *harness.Result, rows []harness.Row) (*Chart, error) {
+// Reliability draws how often answers are right against the probability that they were given, for floor, students and
+// ceiling on the test examples of r. All rows must have the same task, pair and setting, one row for each loss. The
+// predictions of all seeds are taken together.
+func Reliability(r *result.Result, rows []summary.Row) (*Chart, error) {
 	c := newChart("reliability", "Reliability on the test examples", "probability of the answer, %", "answers that are right, %")
 	if len(rows) == 0 {
 		return nil, c.nothing("no rows")
 	}
 	first := rows[0]
 	var gold [][]float64
-	for _, t := range result.Tasks {
+	for _, t := range r.Tasks {
 		if t.Name == first.Task {
 			gold = t.TestGold
 		}
 	}
 	var seeds []int
-	curve := func(m *marks, heads []harness.HeadRecord) error {
+	curve := func(m *marks, heads []result.Head) error {
 		var pred, want [][]float64
 		for _, h := range heads {
 			pred, want = append(pred, h.Test...), append(want, gold...)
@@ -46,19 +47,19 @@ func Reliability(result *harness.Result, rows []harness.Row) (*Chart, error) {
 		c.add(m)
 		return nil
 	}
-	students := make([][]harness.HeadRecord, len(rows))
-	var weak, top []harness.HeadRecord
-	for i, r := range rows {
-		if r.Task != first.Task || pairOf(r) != pairOf(first) || setting(r) != setting(first) {
-			return nil, fmt.Errorf("plot: %s, %s and %s, %s do not go into one reliability diagram", first.Task, pairOf(first), r.Task, pairOf(r))
+	students := make([][]result.Head, len(rows))
+	var weak, top []result.Head
+	for i, row := range rows {
+		if row.Task != first.Task || row.Pair() != first.Pair() || setting(row) != setting(first) {
+			return nil, fmt.Errorf("plot: %s, %s and %s, %s cannot share a reliability diagram", first.Task, first.Pair(), row.Task, row.Pair())
 		}
-		supervisors, own := trained(result, r)
+		supervisors, own := trained(r, row)
 		if students[i] = own; i == 0 {
 			weak = supervisors
 		}
 	}
-	for _, h := range result.Heads {
-		if h.Role == harness.Ceiling && h.Task == first.Task && h.Model == first.Strong && h.Variant == first.Variant {
+	for _, h := range r.Heads {
+		if h.Role == result.Ceiling && h.Task == first.Task && h.Model == first.Strong && h.Size == first.Size && h.Trained == first.Trained {
 			top = append(top, h)
 		}
 	}
@@ -69,7 +70,7 @@ func Reliability(result *harness.Result, rows []harness.Row) (*Chart, error) {
 		return nil, err
 	}
 	for i, r := range rows {
-		if err := curve(series(i, "student, "+table.LossName(r.Loss)), students[i]); err != nil {
+		if err := curve(series(i, "student, "+loss.Short(r.Loss)), students[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -79,31 +80,31 @@ func Reliability(result *harness.Result, rows []harness.Row) (*Chart, error) {
 	low := 10 * math.Floor(min(c.lowest(), 90)/10)
 	c.plot.X.Min, c.plot.X.Max, c.plot.Y.Min, c.plot.Y.Max = low, 100, low, 100
 	c.plot.X.Tick.Marker, c.plot.Y.Tick.Marker = every(low, 100, 5), every(low, 100, 5)
-	c.add(guide("as right as claimed", low, low, 100, 100))
+	c.add(guide("calibrated", low, low, 100, 100))
 	c.height = 320
-	c.Title = clean(fmt.Sprintf("Reliability: %s, %s", first.Task, pairOf(first)))
-	c.note("n = %d test examples times %s %s, in %d bins of equal width. Below the diagonal a head claims more than it knows. ECE over the same bins.",
+	c.Title = clean(fmt.Sprintf("Reliability: %s, %s", first.Task, first.Pair()))
+	c.note("n = %d test examples times %s %s, in %d bins of equal width. Below the diagonal, a head is overconfident. ECE is computed with the same bins.",
 		first.N, span(seeds), plural(seeds[0], "seed", "seeds"), bins)
-	c.Alt = fmt.Sprintf("Share of right answers against claimed probability on %s for floor, %d students and ceiling.", clean(first.Task), len(rows))
+	c.Alt = fmt.Sprintf("Share of right answers against predicted probability on %s for floor, %d students and ceiling.", clean(first.Task), len(rows))
 	return c, nil
 }
 
-// lowest is the smallest coordinate drawn so far: with two classes the probability of an answer is never below a half.
+// lowest returns the smallest coordinate drawn so far. With two classes, the probability of an answer is at least one half.
 func (c *Chart) lowest() float64 { return min(c.plot.X.Min, c.plot.Y.Min) }
 
-// trained are the students of a row and their supervisors.
-func trained(result *harness.Result, r harness.Row) (supervisors, students []harness.HeadRecord) {
-	byID := map[string]harness.HeadRecord{}
-	for _, h := range result.Heads {
+// trained returns the students of a row and their supervisors.
+func trained(r *result.Result, row summary.Row) (supervisors, students []result.Head) {
+	byID := map[string]result.Head{}
+	for _, h := range r.Heads {
 		byID[h.ID] = h
 	}
-	for _, h := range result.Heads {
-		if h.Role != harness.Student || h.Task != r.Task || h.Model != r.Strong || h.Loss != r.Loss || h.Treatment != r.Treatment || h.Variant != r.Variant {
+	for _, h := range r.Heads {
+		if h.Role != result.Student || h.Task != row.Task || h.Model != row.Strong || h.Loss != row.Loss || h.Treatment != row.Treatment ||
+			h.Size != row.Size || h.Trained != row.Trained {
 			continue
 		}
-		sup := byID[h.Supervisor]
-		if name := sup.Model; name == r.Weak && sup.Role != harness.Baseline || sup.Role == harness.Baseline && sup.Loss == r.Weak {
-			supervisors, students = append(supervisors, sup), append(students, h)
+		if s := byID[h.Supervisor]; s.Source() == row.Weak {
+			supervisors, students = append(supervisors, s), append(students, h)
 		}
 	}
 	return supervisors, students

@@ -8,25 +8,27 @@ import (
 	"slices"
 	"strings"
 
-	"w2s/harness"
+	"w2s/harness/loss"
+	"w2s/harness/result"
 	"w2s/harness/stats"
-	"w2s/harness/table"
+	"w2s/harness/summary"
 	"w2s/internal/prob"
 	"w2s/tasks"
 )
 
-// kinds says what each kind of disagreement is.
+// kinds describes each kind of disagreement.
 func kinds() []string {
 	return []string{
 		"the student is right where its supervisor is wrong",
-		"the student repeats its supervisor's error; the ceiling answers otherwise",
+		"the student repeats its supervisor's error; the ceiling gives another answer",
 		"the student is wrong where its supervisor is right",
 		"supervisor and student are right, the ceiling is wrong",
-		"supervisor and student are wrong in different ways, or right in different ways",
+		"supervisor and student give different answers, both wrong or both right",
 	}
 }
 
-// kindOf is the kind of the answers of weak, student and ceiling to an example, as an index of kinds; -1 where all three are the same.
+// kindOf returns the kind of disagreement between the answers of weak, student and ceiling to an example, as an index of
+// kinds, or -1 if all three answers are the same.
 func kindOf(weak, student, ceiling int, gold []float64) int {
 	weakRight, studentRight := stats.Right(weak, gold), stats.Right(student, gold)
 	switch {
@@ -50,7 +52,7 @@ type browser struct {
 	Cells    []cell         `json:"cells"`
 	Examples []example      `json:"examples"`
 	Items    []disagreement `json:"items"`
-	Found    int            `json:"found"` // disagreements in the results; Items may be fewer
+	Found    int            `json:"found"` // disagreements in the results; Items may hold fewer
 	Note     string         `json:"note"`
 }
 
@@ -62,19 +64,20 @@ type cell struct {
 	Setting string `json:"setting"` // treatment and variant
 	Seed    uint64 `json:"seed"`
 
-	order int // of its seed among those of its row
+	order int // position of its seed among the seeds of its row
 	items []disagreement
 }
 
-// An example is shown by any number of disagreements.
+// An example is a test example that one or more disagreements refer to.
 type example struct {
 	Text    string   `json:"text"`
-	Answers []string `json:"answers"` // names of what can be answered
+	Answers []string `json:"answers"` // names of the possible answers
 	Gold    string   `json:"gold"`
 	Right   []bool   `json:"right"` // for each answer
 }
 
-// A disagreement is one example and the answers of a cell's heads, with the probability each gave its own, in per cent.
+// A disagreement is one example with the answers of a cell's heads and the probability that each head gave to its answer,
+// in per cent.
 type disagreement struct {
 	Cell    int    `json:"c"`
 	Example int    `json:"e"`
@@ -82,18 +85,18 @@ type disagreement struct {
 	Answers [3]int `json:"a"` // weak, student, ceiling
 	Percent [3]int `json:"p"`
 
-	task *harness.TaskRecord
+	task *result.Task
 	test int // which test example of the task
 }
 
-// longest text shown, in runes.
+// longest is the number of runes of a text that are shown.
 const longest = 700
 
-// fewest examples of a student that are worth showing all seeds for.
+// fewest is the number of examples per student below which only the first seeds are shown.
 const fewest = 10
 
-// browse collects disagreements, at most `most` of them. Where there are more, every cell gives the same number, chosen by a
-// hash of the example, so that cells show the same examples and the choice favours none. Where that is less than fewest,
+// browse collects at most most disagreements. If there are more, every cell contributes the same number, chosen by a hash of
+// the example, so cells show the same examples and the choice favours none of them. If that number is less than fewest,
 // only first seeds are shown.
 func browse(inputs []Input, most int) browser {
 	b := browser{Kinds: kinds()}
@@ -107,7 +110,7 @@ func browse(inputs []Input, most int) browser {
 			kept = slices.DeleteFunc(slices.Clone(cells), func(c cell) bool { return c.order > 0 })
 		}
 		if len(kept) < len(cells) {
-			b.Note = ", of the first seed of each row only"
+			b.Note = " of the first seed of each row"
 		}
 		quota := quotaOf(kept, most)
 		for i := range kept {
@@ -118,7 +121,7 @@ func browse(inputs []Input, most int) browser {
 			kept[i].items = items[:min(len(items), quota)]
 		}
 	}
-	ids := map[*harness.TaskRecord]map[int]int{}
+	ids := map[*result.Task]map[int]int{}
 	for _, c := range kept {
 		if len(c.items) == 0 || len(b.Items) >= most {
 			continue
@@ -140,7 +143,7 @@ func browse(inputs []Input, most int) browser {
 	}
 	switch {
 	case len(b.Items) < b.Found:
-		b.Note = fmt.Sprintf("This page holds %d of the %d disagreements%s: as many of every student, chosen by a hash of the example.",
+		b.Note = fmt.Sprintf("This page holds %d of the %d disagreements%s: the same number for every student, chosen by a hash of the example.",
 			len(b.Items), b.Found, b.Note)
 	case b.Found > 0:
 		b.Note = fmt.Sprintf("This page holds all %d of them.", b.Found)
@@ -151,7 +154,7 @@ func browse(inputs []Input, most int) browser {
 	return b
 }
 
-// quotaOf is how many items each cell may give so that all together are about most.
+// quotaOf returns how many items each cell may contribute so that there are at most most in total.
 func quotaOf(cells []cell, most int) int {
 	low, high := 1, max(most, 1)
 	for low < high {
@@ -175,11 +178,11 @@ func dealt(d disagreement) uint64 {
 	return h.Sum64()
 }
 
-// disagreements finds the examples where the answers of a student, its supervisor and its ceiling are not all the same.
+// disagreements finds the examples for which the answers of a student, its supervisor and its ceiling are not all the same.
 func disagreements(inputs []Input) (cells []cell, bare bool) {
 	seen, rows := map[cellKey]bool{}, map[cellKey]int{}
 	for _, in := range inputs {
-		heads, ceilings, byName := map[string]*harness.HeadRecord{}, map[cellKey]*harness.HeadRecord{}, map[string]*harness.TaskRecord{}
+		heads, ceilings, byName := map[string]*result.Head{}, map[cellKey]*result.Head{}, map[string]*result.Task{}
 		for i := range in.Result.Tasks {
 			byName[in.Result.Tasks[i].Name] = &in.Result.Tasks[i]
 			bare = bare || in.Result.Tasks[i].Texts == nil
@@ -187,29 +190,26 @@ func disagreements(inputs []Input) (cells []cell, bare bool) {
 		for i := range in.Result.Heads {
 			h := &in.Result.Heads[i]
 			heads[h.ID] = h
-			if h.Role == harness.Ceiling {
-				ceilings[cellKey{task: h.Task, strong: h.Model, variant: h.Variant, seed: h.Seed}] = h
+			if h.Role == result.Ceiling {
+				ceilings[cellKey{task: h.Task, strong: h.Model, trained: h.Trained, size: h.Size, seed: h.Seed}] = h
 			}
 		}
 		for i := range in.Result.Heads {
 			h := &in.Result.Heads[i]
-			weak, ceiling := heads[h.Supervisor], ceilings[cellKey{task: h.Task, strong: h.Model, variant: h.Variant, seed: h.Seed}]
-			if h.Role != harness.Student || weak == nil || ceiling == nil {
-				continue // a step inside of a chain has no ceiling of its own
+			weak, ceiling := heads[h.Supervisor], ceilings[cellKey{task: h.Task, strong: h.Model, trained: h.Trained, size: h.Size, seed: h.Seed}]
+			if h.Role != result.Student || weak == nil || ceiling == nil {
+				continue // a step inside a chain has no ceiling
 			}
-			source := weak.Model
-			if weak.Role == harness.Baseline {
-				source = weak.Loss
-			}
-			key := cellKey{h.Task, source, h.Model, h.Loss, h.Treatment, h.Variant, h.Seed}
+			source := weak.Source()
+			key := cellKey{h.Task, source, h.Model, h.Loss, h.Treatment, h.Trained, h.Size, h.Seed}
 			if seen[key] {
 				continue
 			}
 			seen[key] = true
 			row := key
 			row.seed = 0
-			c := cell{Task: h.Task, Pair: source + " → " + h.Model, Loss: table.LossName(h.Loss), Seed: h.Seed,
-				Setting: strings.TrimSpace(h.Treatment + " " + h.Variant), order: rows[row]}
+			c := cell{Task: h.Task, Pair: source + " → " + h.Model, Loss: loss.Short(h.Loss), Seed: h.Seed,
+				Setting: strings.TrimSpace(h.Treatment + " " + variantOf(h)), order: rows[row]}
 			rows[row]++
 			t := byName[h.Task]
 			for k, gold := range t.TestGold {
@@ -229,12 +229,18 @@ func disagreements(inputs []Input) (cells []cell, bare bool) {
 }
 
 type cellKey struct {
-	task, weak, strong, loss, treatment, variant string
+	task, weak, strong, loss, treatment, trained string
+	size                                         int
 	seed                                         uint64
 }
 
-// describe says what a test example is and what can be answered.
-func describe(t *harness.TaskRecord, test int) example {
+// variantOf returns what tells a head from others of the same task, pair, loss and treatment.
+func variantOf(h *result.Head) string {
+	return summary.Row{Size: h.Size, Trained: h.Trained}.Variant()
+}
+
+// describe returns a test example with its possible answers.
+func describe(t *result.Task, test int) example {
 	e := example{Text: "example " + t.TestIDs[test]}
 	if test < len(t.Texts) {
 		e.Text = visible(t.Texts[test], longest)
@@ -262,7 +268,7 @@ func describe(t *harness.TaskRecord, test int) example {
 	return e
 }
 
-// visible shows control characters as pictures and cuts long texts.
+// visible replaces control characters by pictures and cuts long texts.
 func visible(s string, most int) string {
 	s = pictures(strings.ReplaceAll(s, "\r\n", "\n"))
 	runes := []rune(s)
@@ -272,8 +278,8 @@ func visible(s string, most int) string {
 	return string(runes[:most]) + fmt.Sprintf("… (%d more characters)", len(runes)-most)
 }
 
-// pictures replaces control characters, and those that turn the direction of what follows. The page as a whole passes
-// through it as well: names stand in many places.
+// pictures replaces control characters and characters that change the direction of text. The whole page passes through it
+// as well, because names occur in many places.
 func pictures(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {

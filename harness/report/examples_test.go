@@ -5,8 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"w2s/harness"
+	"w2s/harness/result"
 )
 
 func TestKindOf(t *testing.T) {
@@ -35,13 +34,13 @@ func answer(p []float64) int { return slices.Index(p, slices.Max(p)) }
 // What the browser holds is counted again, directly from the result's heads.
 func TestBrowserHoldsEveryDisagreement(t *testing.T) {
 	r := sample(60, 2)
-	heads := map[string]harness.HeadRecord{}
+	heads := map[string]result.Head{}
 	for _, h := range r.Heads {
 		heads[h.ID] = h
 	}
 	want := map[string]int{}
 	for _, h := range r.Heads {
-		if h.Role != harness.Student {
+		if h.Role != result.Student {
 			continue
 		}
 		ceiling := heads[fmt.Sprintf("%s/ceiling/%d", h.Task, h.Seed)]

@@ -8,15 +8,15 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-
-	"w2s/harness"
+	"w2s/harness/result"
+	"w2s/harness/summary"
 )
 
-// An Input is a result and what to call it.
+// An Input is a result with the name of its file.
 type Input struct {
-	Name   string // the file's name, as the page shows it
+	Name   string // of the file, as the page shows it
 	SHA256 string // of the file
-	Result *harness.Result
+	Result *result.Result
 }
 
 // Load reads a result file.
@@ -25,7 +25,7 @@ func Load(path string) (Input, error) {
 	if err != nil {
 		return Input{}, fmt.Errorf("report: result file: %w", err)
 	}
-	r, err := harness.ReadResult(bytes.NewReader(data))
+	r, err := result.Read(bytes.NewReader(data))
 	if err != nil {
 		return Input{}, fmt.Errorf("report: result file %s: %w", path, err)
 	}
@@ -33,28 +33,28 @@ func Load(path string) (Input, error) {
 	return Input{Name: filepath.Base(path), SHA256: hex.EncodeToString(sum[:]), Result: r}, nil
 }
 
-// Summaries are the figures of several results together. Rows that two results share (task, pair, loss, treatment and
-// variant) are the first one's; losses are compared within a result only.
+// Summaries are the figures of several results together. A row that two results share (same task, pair, loss, treatment and
+// variant) is taken from the first one. Losses are compared within a result only.
 type Summaries struct {
-	Rows     []harness.Row
-	Losses   []harness.LossRow
-	Chains   []harness.ChainRow
-	Warnings []string // what the results do not have in common but should
+	Rows     []summary.Row
+	Losses   []summary.LossRow
+	Chains   []summary.ChainRow
+	Warnings []string // contradictions between the results
 }
 
 // Summarize computes every figure of the inputs.
-func Summarize(inputs []Input, opt harness.SummaryOptions) (Summaries, error) {
+func Summarize(inputs []Input, opt summary.Options) (Summaries, error) {
 	var s Summaries
 	seen := map[string]string{}
 	for _, in := range inputs {
-		rows, err := harness.Summarize(in.Result, opt)
+		rows, err := summary.Rows(in.Result, opt)
 		if err != nil {
 			return s, fmt.Errorf("report: %s: %w", in.Name, err)
 		}
-		var own []harness.Row
+		var own []summary.Row
 		shared := 0
 		for _, r := range rows {
-			key := strings.Join([]string{r.Task, r.Weak, r.Strong, r.Loss, r.Treatment, r.Variant}, "\x00")
+			key := strings.Join([]string{r.Task, r.Weak, r.Strong, r.Loss, r.Treatment, r.Variant()}, "\x00")
 			if _, ok := seen[key]; ok {
 				shared++
 				continue
@@ -63,14 +63,14 @@ func Summarize(inputs []Input, opt harness.SummaryOptions) (Summaries, error) {
 			own = append(own, r)
 		}
 		if shared > 0 {
-			s.Warnings = append(s.Warnings, fmt.Sprintf("%d of %d rows of %s are in an earlier file as well (same task, pair, loss, labels and variant) and are left out.",
+			s.Warnings = append(s.Warnings, fmt.Sprintf("%d of %d rows of %s are in an earlier file as well (same task, pair, loss, treatment and variant) and are left out.",
 				shared, len(rows), in.Name))
 		}
-		losses, err := harness.Losses(own, opt)
+		losses, err := summary.Losses(own, opt)
 		if err != nil {
 			return s, fmt.Errorf("report: %s: %w", in.Name, err)
 		}
-		chains, err := harness.Chains(in.Result, opt)
+		chains, err := summary.Chains(in.Result, opt)
 		if err != nil {
 			return s, fmt.Errorf("report: %s: %w", in.Name, err)
 		}
@@ -80,7 +80,7 @@ func Summarize(inputs []Input, opt harness.SummaryOptions) (Summaries, error) {
 	return s, nil
 }
 
-// differences names models and tasks that two inputs call the same though they are not.
+// differences names models and tasks that differ between inputs although they have the same name.
 func differences(inputs []Input) []string {
 	var out []string
 	type first struct{ digest, file string }

@@ -14,9 +14,11 @@ import (
 	"slices"
 	"strings"
 
-	"w2s/harness"
+	"w2s/harness/loss"
 	"w2s/harness/plot"
+	"w2s/harness/summary"
 	"w2s/harness/table"
+	"w2s/internal/atomicfile"
 )
 
 //go:embed page.html
@@ -28,14 +30,14 @@ var pageCSS string
 //go:embed page.js
 var pageJS string
 
-// DefaultExamples is how many disagreements a page holds at most.
+// DefaultExamples is the maximal number of disagreements that a page holds.
 const DefaultExamples = 2000
 
 // Options say how a page is made.
 type Options struct {
 	Title    string // "" is "Weak-to-strong generalization"
-	Summary  harness.SummaryOptions
-	Examples int // disagreements in the page at most; 0 is DefaultExamples, below 0 none
+	Summary  summary.Options
+	Examples int // maximal number of disagreements in the page; 0: DefaultExamples, below 0: none
 }
 
 // A Report is a page with its charts.
@@ -70,7 +72,7 @@ type chartView struct {
 	SVG   template.HTML
 }
 
-// New computes a report.
+// New computes the report of one or more results.
 func New(inputs []Input, opt Options) (*Report, error) {
 	if len(inputs) == 0 {
 		return nil, errors.New("report: no result")
@@ -121,9 +123,9 @@ func New(inputs []Input, opt Options) (*Report, error) {
 	return r, nil
 }
 
-// overview counts what the page is about.
+// overview returns what the page covers, with counts.
 func overview(inputs []Input, s Summaries) []term {
-	unique := func(of func(harness.Row) string) string {
+	unique := func(of func(summary.Row) string) string {
 		var names []string
 		for _, r := range s.Rows {
 			if n := of(r); !slices.Contains(names, n) {
@@ -131,7 +133,7 @@ func overview(inputs []Input, s Summaries) []term {
 			}
 		}
 		if len(names) > 4 {
-			return fmt.Sprintf("%d, among them %s", len(names), strings.Join(names[:4], ", "))
+			return fmt.Sprintf("%d, including %s", len(names), strings.Join(names[:4], ", "))
 		}
 		return strings.Join(names, ", ")
 	}
@@ -145,10 +147,10 @@ func overview(inputs []Input, s Summaries) []term {
 		}
 	}
 	terms := kept(
-		term{"tasks", unique(func(r harness.Row) string { return r.Task })},
-		term{"pairs", unique(func(r harness.Row) string { return r.Weak + " → " + r.Strong })},
-		term{"losses", unique(func(r harness.Row) string { return table.LossName(r.Loss) })},
-		term{"heads trained or judged", fmt.Sprint(heads)})
+		term{"tasks", unique(func(r summary.Row) string { return r.Task })},
+		term{"pairs", unique(summary.Row.Pair)},
+		term{"losses", unique(func(r summary.Row) string { return loss.Short(r.Loss) })},
+		term{"heads", fmt.Sprint(heads)})
 	if len(s.Rows) > 0 {
 		terms = append(terms, term{"rows with a defined PGR", fmt.Sprintf("%d of %d", defined, len(s.Rows))})
 	}
@@ -161,7 +163,7 @@ func overview(inputs []Input, s Summaries) []term {
 func (p *page) tables(s Summaries) error {
 	if len(s.Rows) > 0 {
 		p.PGR = pgrView(s.Rows)
-		categories, err := harness.Categories(s.Rows)
+		categories, err := summary.Categories(s.Rows)
 		if err != nil {
 			return fmt.Errorf("report: %w", err)
 		}
@@ -181,7 +183,7 @@ func (p *page) tables(s Summaries) error {
 	return nil
 }
 
-// charts puts the sets where the template looks for them: those with a section of their own by name, the others in turn.
+// charts stores the sets for the template: by name those that have a section of their own, and in a list the others.
 func (p *page) charts(sets []plot.Set) error {
 	p.Charts = map[string]chartSet{}
 	for _, s := range sets {
@@ -217,22 +219,13 @@ func (r *Report) Write(w io.Writer) error {
 	return err
 }
 
-// Save writes the page beside path and renames it, so that a reader never sees half a page.
+// Save writes the page to path. A reader never sees half a page.
 func (r *Report) Save(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-		return fmt.Errorf("report: %w (choose another file with --out)", err)
+		return fmt.Errorf("report: %w", err)
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".report-*.html")
-	if err != nil {
-		return fmt.Errorf("report: %w (choose another file with --out)", err)
-	}
-	defer os.Remove(f.Name())
-	err = errors.Join(r.Write(f), f.Chmod(0o644), f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("report: %s: %w", path, err)
+	if err := atomicfile.Write(path, r.Write); err != nil {
+		return fmt.Errorf("report: %w", err)
 	}
 	return nil
 }

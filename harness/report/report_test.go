@@ -9,15 +9,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"w2s/harness/result"
+	"w2s/harness/summary"
 
 	"golang.org/x/net/html"
-
-	"w2s/harness"
 )
 
-var quick = harness.SummaryOptions{Resamples: 200}
+var quick = summary.Options{Resamples: 200}
 
-func pageOf(t *testing.T, opt Options, results ...*harness.Result) string {
+func pageOf(t *testing.T, opt Options, results ...*result.Result) string {
 	t.Helper()
 	var inputs []Input
 	for i, r := range results {
@@ -239,10 +239,10 @@ func island(t *testing.T, page string) browser {
 	return b
 }
 
-// The page's table holds the figures of harness.Summarize, each where its column says.
+// The page's table holds the figures of summary.Rows, each where its column says.
 func TestNumbersAreThoseOfSummarize(t *testing.T) {
 	r := sample(80, 3, "xent", "confidence:alpha=0.5", "logconf:alpha=0.5:warmup=0.1")
-	rows, err := harness.Summarize(r, quick)
+	rows, err := summary.Rows(r, quick)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -292,13 +292,13 @@ func TestNumbersAreThoseOfSummarize(t *testing.T) {
 				t.Errorf("%s, %s: %s is %q in the page, %q by Summarize", row.Task, row.Loss, column, have, want)
 			}
 		}
-		score := func(f harness.Figure) string {
+		score := func(f summary.Figure) string {
 			return fmt.Sprintf("%.1f ±%.1f", 100*f.Value, 100*(f.Interval.Hi-f.Interval.Lo)/2)
 		}
 		is("n", "80")
 		is("weak", score(row.Floor))
 		is("student", score(row.Transfer))
-		is("ceiling", score(row.Top))
+		is("ceiling", score(row.Ceiling))
 		if row.PGR.Defined {
 			is("PGR", fmt.Sprintf("%.2f", row.PGR.Value))
 			is("interval", fmt.Sprintf("[%.2f, %.2f]", row.PGR.Interval.Lo, row.PGR.Interval.Hi))
@@ -339,11 +339,11 @@ func TestWarningsAreMarked(t *testing.T) {
 // Every category has its median and the published range beside it, marked where the median is outside.
 func TestCategoriesStandBesidePublishedRanges(t *testing.T) {
 	r := sample(400, 2, "xent")
-	rows, err := harness.Summarize(r, quick)
+	rows, err := summary.Rows(r, quick)
 	if err != nil {
 		t.Fatal(err)
 	}
-	categories, err := harness.Categories(rows)
+	categories, err := summary.Categories(rows)
 	if err != nil {
 		t.Fatal(err)
 	}

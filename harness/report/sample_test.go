@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"w2s/harness"
+	"w2s/harness/result"
 	"w2s/harness/stats"
 	"w2s/tasks"
 )
@@ -45,19 +45,19 @@ func prediction(accuracy float64, gold []float64, of ...any) []float64 {
 }
 
 // sample makes a result as an experiment would: two tasks of different form, one pair, two losses, a chain.
-func sample(tests int, seeds int, losses ...string) *harness.Result {
+func sample(tests int, seeds int, losses ...string) *result.Result {
 	if len(losses) == 0 {
 		losses = []string{"xent", "logconf:alpha=0.5:warmup=0.1"}
 	}
-	r := &harness.Result{Schema: harness.Schema, Program: "w2s test", Created: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+	r := &result.Result{Schema: result.Schema, Program: "w2s test", Created: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 		Command: []string{"w2s", "run", "--task", "it's; rm -rf /"}, Warnings: []string{"a warning " + hostile},
-		Models: []harness.ModelRecord{{Name: "small", Key: "key-of-small", Dims: 64, Parameters: 1234567, Description: map[string]string{"sha256 model.onnx": "abc", "licence": hostile}},
+		Models: []result.Model{{Name: "small", Key: "key-of-small", Dims: 64, Parameters: 1234567, Description: map[string]string{"sha256 model.onnx": "abc", "licence": hostile}},
 			{Name: "large <b>", Key: "key-of-large", Dims: 384}}}
-	r.Config = harness.Settings{Pairs: []harness.Pair{{Weak: "small", Strong: "large <b>"}}, Losses: losses, Treatments: []string{"soft"}, L2: []float64{0.1, 1}, Held: 0.2}
+	r.Config = result.Settings{Pairs: []result.Pair{{Weak: "small", Strong: "large <b>"}}, Losses: losses, Treatments: []string{"soft"}, L2: []float64{0.1, 1}, Held: 0.2}
 	for s := range seeds {
 		r.Config.Seeds = append(r.Config.Seeds, uint64(s))
 	}
-	for _, t := range []harness.TaskRecord{
+	for _, t := range []result.Task{
 		{Name: "reviews", Title: "reviews", Category: tasks.NLP, Form: tasks.Classify, Classes: []string{"bad", "good " + hostile}, Digest: "digest-1"},
 		{Name: "answers" + hostile, Category: tasks.Reward, Form: tasks.Rank, Digest: "digest-2", Licence: "own", Source: "https://example.org/?a=1&b=2"},
 	} {
@@ -73,8 +73,8 @@ func sample(tests int, seeds int, losses ...string) *harness.Result {
 			t.Texts = append(t.Texts, fmt.Sprintf("text number %d of %s needle%d %s", i, t.Digest, i, strings.Repeat(hostile, i%2)))
 		}
 		r.Tasks = append(r.Tasks, t)
-		head := func(id string, role harness.Role, model, supervisor, loss string, seed int, accuracy float64) harness.HeadRecord {
-			h := harness.HeadRecord{ID: id, Task: t.Name, Role: role, Model: model, Supervisor: supervisor, Loss: loss, Seed: uint64(seed), Train: 400, L2: 0.1, Status: "converged"}
+		head := func(id string, role result.Role, model, supervisor, loss string, seed int, accuracy float64) result.Head {
+			h := result.Head{ID: id, Task: t.Name, Role: role, Model: model, Supervisor: supervisor, Loss: loss, Seed: uint64(seed), Train: 400, L2: 0.1, Status: "converged"}
 			for i, gold := range t.TestGold {
 				group := any(id)
 				if unit(t.Name, i, "same") < 0.5 {
@@ -86,13 +86,13 @@ func sample(tests int, seeds int, losses ...string) *harness.Result {
 		}
 		for s := range seeds {
 			id := func(what string) string { return fmt.Sprintf("%s/%s/%d", t.Name, what, s) }
-			r.Heads = append(r.Heads, head(id("weak"), harness.Supervisor, "small", "", "xent", s, 0.6),
-				head(id("ceiling"), harness.Ceiling, "large <b>", "", "xent", s, 0.9))
+			r.Heads = append(r.Heads, head(id("weak"), result.Supervisor, "small", "", "xent", s, 0.6),
+				head(id("ceiling"), result.Ceiling, "large <b>", "", "xent", s, 0.9))
 			for k, loss := range losses {
-				h := head(id("student "+loss), harness.Student, "large <b>", id("weak"), loss, s, 0.7+0.1*float64(k%2))
+				h := head(id("student "+loss), result.Student, "large <b>", id("weak"), loss, s, 0.7+0.1*float64(k%2))
 				h.Treatment = "soft"
 				q := stats.Quality{N: 400, Accuracy: 0.6, ECE: 0.1, Brier: 0.2, LogLoss: 0.6}
-				h.Labels = &harness.LabelQuality{Quality: q, Raw: q}
+				h.Labels = &result.LabelQuality{Quality: q, Raw: q}
 				r.Heads = append(r.Heads, h)
 			}
 		}
@@ -101,20 +101,20 @@ func sample(tests int, seeds int, losses ...string) *harness.Result {
 }
 
 // chained adds a chain of the models small, middle and large to a result.
-func chained(r *harness.Result) *harness.Result {
+func chained(r *result.Result) *result.Result {
 	t := r.Tasks[0]
-	add := func(id string, role harness.Role, model, supervisor string, accuracy float64) string {
-		h := harness.HeadRecord{ID: id, Task: t.Name, Role: role, Model: model, Supervisor: supervisor, Loss: "xent", Treatment: "soft", Variant: "chain on shared data", Train: 400}
+	add := func(id string, role result.Role, model, supervisor string, accuracy float64) string {
+		h := result.Head{ID: id, Task: t.Name, Role: role, Model: model, Supervisor: supervisor, Loss: "xent", Treatment: "soft", Train: 400}
 		for i, gold := range t.TestGold {
 			h.Test = append(h.Test, prediction(accuracy, gold, id, i))
 		}
 		r.Heads = append(r.Heads, h)
 		return id
 	}
-	first := add("chain/1", harness.Supervisor, "small", "", 0.6)
-	second := add("chain/2", harness.Student, "middle", first, 0.7)
-	third := add("chain/3", harness.Student, "large <b>", second, 0.75)
-	r.Chains = append(r.Chains, harness.ChainRecord{Task: t.Name, Data: "shared", Loss: "xent", Steps: []string{first, second, third},
-		Jump: add("chain/jump", harness.Student, "large <b>", first, 0.7), Ceiling: add("chain/gold", harness.Ceiling, "large <b>", "", 0.9)})
+	first := add("chain/1", result.Supervisor, "small", "", 0.6)
+	second := add("chain/2", result.Student, "middle", first, 0.7)
+	third := add("chain/3", result.Student, "large <b>", second, 0.75)
+	r.Chains = append(r.Chains, result.Chain{Task: t.Name, Loss: "xent", Steps: []string{first, second, third},
+		Jump: add("chain/jump", result.Student, "large <b>", first, 0.7), Ceiling: add("chain/gold", result.Ceiling, "large <b>", "", 0.9)})
 	return r
 }

@@ -6,11 +6,11 @@ import (
 	"slices"
 	"strings"
 
-	"w2s/harness"
+	"w2s/harness/summary"
 	"w2s/harness/table"
 )
 
-// A tableView is a table as the template writes it.
+// A tableView is a table in the form that the template writes.
 type tableView struct {
 	ID, Caption string
 	Columns     []table.Column
@@ -41,7 +41,7 @@ type mark struct{ Letter, Text string }
 
 type note struct{ Letter, Text string }
 
-// view takes a table over. Its first column names the rows.
+// view converts a table. Its first column names the rows.
 func view(t *table.Table) *tableView {
 	v := &tableView{ID: t.Name, Caption: t.Caption, Columns: t.Columns, Groups: []rowGroup{{}}}
 	for _, row := range t.Rows {
@@ -61,9 +61,9 @@ func cells(columns []table.Column, row []string, head int) []cellView {
 	return out
 }
 
-// pgrView is the PGR table by category and pair: both head groups of rows instead of taking columns. Notes are links, and
-// rows without a defined PGR are marked.
-func pgrView(rows []harness.Row) *tableView {
+// pgrView converts the PGR table. Category and pair become headings of groups of rows instead of columns, notes become
+// links, and rows without a defined PGR are marked.
+func pgrView(rows []summary.Row) *tableView {
 	t := table.PGR(rows)
 	v := &tableView{ID: t.Name, Caption: t.Caption}
 	if len(rows) == 0 {
@@ -106,7 +106,7 @@ func pgrView(rows []harness.Row) *tableView {
 	return v
 }
 
-// byCategory puts the groups of a category together, categories in order of first appearance.
+// byCategory sorts the groups by category, in order of first appearance.
 func (v *tableView) byCategory() {
 	var order []string
 	for _, g := range v.Groups {
@@ -129,10 +129,10 @@ func (v *tableView) group(category, head string, row rowView) {
 	v.Groups[at].Rows = append(v.Groups[at].Rows, row)
 }
 
-// A term and what it is.
+// A term is a name and its value.
 type term struct{ Name, Value string }
 
-// A fileView is one result: how it was made and of what.
+// A fileView describes one result: its command, settings, models and tasks.
 type fileView struct {
 	Name, SHA256, Program, Created, Command string
 	Settings                                []term
@@ -224,7 +224,7 @@ func thousands(n int64) string {
 	return s
 }
 
-// shell writes a command line as one types it.
+// shell writes a command line with the quotes that a shell needs.
 func shell(args []string) string {
 	out := make([]string, len(args))
 	for i, a := range args {

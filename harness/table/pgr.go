@@ -5,34 +5,32 @@ import (
 	"slices"
 	"strings"
 
-	"w2s/harness"
 	"w2s/harness/stats"
+	"w2s/harness/summary"
 )
 
-// PGR lays out rows as the table of a weak-to-strong experiment: one line a task, pair, treatment and loss. Columns that
-// would say the same in every line are left to the caption.
-func PGR(rows []harness.Row) *Table {
+// PGR lays out rows as the table of a weak-to-strong experiment, one line for each task, pair, treatment and loss. What is
+// the same in every line is stated in the caption instead of a column.
+func PGR(rows []summary.Row) *Table {
 	t := &Table{Name: "pgr"}
 	if len(rows) == 0 {
 		t.Caption = "no students in this result"
 		return t
 	}
 	first := rows[0]
-	same := func(of func(harness.Row) string) bool {
-		return !slices.ContainsFunc(rows, func(r harness.Row) bool { return of(r) != of(first) })
+	same := func(of func(summary.Row) string) bool {
+		return !slices.ContainsFunc(rows, func(r summary.Row) bool { return of(r) != of(first) })
 	}
-	pair := func(r harness.Row) string { return r.Weak + " → " + r.Strong }
-	treatment := func(r harness.Row) string { return r.Treatment }
-	variant := func(r harness.Row) string { return r.Variant }
-	seeds := func(r harness.Row) string { return seedCount(r.Seeds) }
-	metric := func(r harness.Row) string { return string(r.Metric) }
+	treatment := func(r summary.Row) string { return r.Treatment }
+	seeds := func(r summary.Row) string { return seedCount(r.Seeds) }
+	metric := func(r summary.Row) string { return string(r.Metric) }
 
 	var caption []string
 	columns := []column{
-		{"category", false, func(r harness.Row) string { return string(r.Category) }},
+		{"category", false, func(r summary.Row) string { return string(r.Category) }},
 		taskColumn,
 	}
-	vary := func(name, word string, of func(harness.Row) string) {
+	vary := func(name, word string, of func(summary.Row) string) {
 		if same(of) {
 			if v := of(first); v != "" && word != "" {
 				caption = append(caption, strings.TrimSpace(fmt.Sprintf(word, v)))
@@ -44,19 +42,19 @@ func PGR(rows []harness.Row) *Table {
 	if vary("metric", "%s in per cent", metric); len(caption) == 0 {
 		caption = append(caption, "scores in per cent")
 	}
-	vary("pair", "%s", pair)
-	vary("labels", "%s labels", treatment)
-	vary("variant", "%s", variant)
+	vary("pair", "%s", summary.Row.Pair)
+	vary("treatment", "%s labels", treatment)
+	vary("variant", "%s", summary.Row.Variant)
 	vary("seeds", "%s", seeds)
 	columns = append(columns, nColumn, weakColumn, lossColumn, studentColumn, ceilingColumn, gapColumn, pgrColumn, intervalColumn,
 		column{"over seeds", true, overSeeds},
-		column{"agreement", true, func(r harness.Row) string { return share(r.Imitates.Student.All) }},
-		column{"on errors", true, func(r harness.Row) string {
-			return share(r.Imitates.Student.OnErrors) + " / " + share(r.Imitates.Ceiling.OnErrors)
+		column{"agreement", true, func(r summary.Row) string { return share(r.Imitation.Student.All) }},
+		column{"on errors", true, func(r summary.Row) string {
+			return share(r.Imitation.Student.OnErrors) + " / " + share(r.Imitation.Ceiling.OnErrors)
 		}},
 	)
-	if slices.ContainsFunc(rows, func(r harness.Row) bool { return r.Control != nil }) {
-		columns = append(columns, column{"control", true, func(r harness.Row) string {
+	if slices.ContainsFunc(rows, func(r summary.Row) bool { return r.Control != nil }) {
+		columns = append(columns, column{"control", true, func(r summary.Row) string {
 			if r.Control == nil {
 				return ""
 			}
@@ -64,36 +62,36 @@ func PGR(rows []harness.Row) *Table {
 		}})
 	}
 	notes := &notes{}
-	columns = append(columns, column{"notes", false, func(r harness.Row) string { return notes.marks(r.Warnings) }})
+	columns = append(columns, column{"notes", false, func(r summary.Row) string { return notes.marks(r.Warnings) }})
 	t.Caption = strings.Join(caption, ", ")
 	fill(t, columns, rows)
 	t.Notes = append(explain(first), notes.lines()...)
-	if slices.ContainsFunc(rows, func(r harness.Row) bool { return r.Control != nil }) {
-		t.Notes = append(t.Notes, "control: the strong model trained on gold with the texts stripped of what the task is about; only what a ceiling has above it is capability.")
+	if slices.ContainsFunc(rows, func(r summary.Row) bool { return r.Control != nil }) {
+		t.Notes = append(t.Notes, "control: the strong model trained on gold, with texts that lack what the task is about. Only what a ceiling has above its control is capability.")
 	}
 	return t
 }
 
-// explain says what the figures of a PGR table are.
-func explain(r harness.Row) []string {
+// explain returns the legend of a PGR table.
+func explain(r summary.Row) []string {
 	level := r.PGR.GapInterval.Level
 	if level == 0 {
 		level = stats.Level
 	}
 	return []string{
-		fmt.Sprintf("±: half of the %.0f %% interval over test examples (paired bootstrap). interval: the same of PGR = (student - weak) / (ceiling - weak).", 100*level),
-		"over seeds: mean ± t interval of the seeds' own PGR. agreement: share of answers that are the supervisor's; on errors: of its wrong answers, repeated by student / ceiling.",
+		fmt.Sprintf("±: half of the %.0f %% interval over test examples (paired bootstrap). interval: the interval of PGR = (student - weak) / (ceiling - weak) over test examples.", 100*level),
+		"over seeds: mean PGR of the seeds ± their t interval. agreement: share of the supervisor's answers that the student gives too; on errors: share of its wrong answers that student / ceiling give too.",
 	}
 }
 
-// A column is a heading and what a row has under it.
+// A column is a heading and the text of a row's cell.
 type column struct {
 	name    string
 	numeric bool
-	of      func(harness.Row) string
+	of      func(summary.Row) string
 }
 
-func fill(t *Table, columns []column, rows []harness.Row) {
+func fill(t *Table, columns []column, rows []summary.Row) {
 	for _, c := range columns {
 		t.Columns = append(t.Columns, Column{Name: c.name, Numeric: c.numeric})
 	}
@@ -106,8 +104,8 @@ func fill(t *Table, columns []column, rows []harness.Row) {
 	}
 }
 
-// points is a share in per cent with half its interval.
-func points(f harness.Figure) string {
+// points writes a share in per cent with half its interval.
+func points(f summary.Figure) string {
 	if !f.Interval.Known() {
 		return fmt.Sprintf("%.1f", 100*f.Value)
 	}
@@ -128,9 +126,9 @@ func known(v stats.Interval) string {
 	return v.String()
 }
 
-func overSeeds(r harness.Row) string {
+func overSeeds(r summary.Row) string {
 	if !r.SeedPGR.Defined || !r.PGR.Defined {
-		return "–" // seeds that agree on the ratio of two noises do not make it a figure
+		return "–" // seeds can agree on a ratio of noise
 	}
 	if !r.SeedPGR.Interval.Known() {
 		return fmt.Sprintf("%.2f", r.SeedPGR.Value)
@@ -138,7 +136,7 @@ func overSeeds(r harness.Row) string {
 	return fmt.Sprintf("%.2f ±%.2f", r.SeedPGR.Value, (r.SeedPGR.Interval.Hi-r.SeedPGR.Interval.Lo)/2)
 }
 
-// notes gives warnings letters: the cell has the letter, the line below the table the text.
+// notes collects warnings. A cell shows their letters, and lines below the table show the texts.
 type notes struct{ texts []string }
 
 func (n *notes) marks(warnings []string) string {
@@ -162,7 +160,7 @@ func (n *notes) lines() []string {
 	return out
 }
 
-// letter is a, b, …, z, aa, ab, …
+// letter returns a, b, …, z, aa, ab, … for 0, 1, …
 func letter(i int) string {
 	s := ""
 	for i++; i > 0; i = (i - 1) / 26 {

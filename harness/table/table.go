@@ -1,4 +1,4 @@
-// Package table lays out results as tables and writes them as text, Markdown, CSV, LaTeX, JSON and HTML.
+// Package table lays out rows as tables and writes tables as text, Markdown, CSV, LaTeX, JSON and HTML.
 package table
 
 import (
@@ -13,13 +13,13 @@ import (
 	"github.com/rivo/uniseg"
 )
 
-// A Table is a grid of cells with a caption and notes. Every row has one cell a column.
+// A Table is a grid of cells with a caption and notes. Every row has one cell for each column.
 type Table struct {
 	Name    string // a word for file names and LaTeX labels
 	Caption string
 	Columns []Column
 	Rows    [][]string
-	Notes   []string // what a reader must know, one a line, below the table
+	Notes   []string // lines below the table
 }
 
 // A Column heads one column.
@@ -28,7 +28,7 @@ type Column struct {
 	Numeric bool // aligned right
 }
 
-// Add appends a row.
+// Add appends a row, which must have one cell for each column.
 func (t *Table) Add(cells ...string) {
 	if len(cells) != len(t.Columns) {
 		panic(fmt.Sprintf("table: %d cells in a table of %d columns", len(cells), len(t.Columns)))
@@ -39,7 +39,7 @@ func (t *Table) Add(cells ...string) {
 // Formats are the names that Write knows.
 var Formats = []string{"text", "markdown", "csv", "latex", "json", "html"}
 
-// Write writes the tables one after the other in the named format.
+// Write writes tables one after the other in one of Formats.
 func Write(w io.Writer, format string, tables ...*Table) error {
 	write, ok := map[string]func(io.Writer, []*Table) error{
 		"text":     each((*Table).text),
@@ -55,7 +55,7 @@ func Write(w io.Writer, format string, tables ...*Table) error {
 	return write(w, tables)
 }
 
-// each joins what one table is written as by empty lines.
+// each returns a function that writes tables separated by empty lines.
 func each(write func(*Table, io.Writer) error) func(io.Writer, []*Table) error {
 	return func(w io.Writer, tables []*Table) error {
 		for i, t := range tables {
@@ -239,7 +239,7 @@ func (t *Table) html(w io.Writer) error {
 	return err
 }
 
-// writeJSON writes all tables as one list; every row is an object keyed by column names.
+// writeJSON writes the tables as one list. Every row is an object with the column names as keys.
 func writeJSON(w io.Writer, tables []*Table) error {
 	type out struct {
 		Name    string              `json:"name"`
@@ -269,7 +269,7 @@ func writeJSON(w io.Writer, tables []*Table) error {
 	return enc.Encode(list)
 }
 
-// plain makes control characters harmless on a terminal: names come from users' files.
+// plain replaces control characters, which could change a terminal. Names come from users' files.
 func plain(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -281,7 +281,7 @@ func plain(s string) string {
 	}, s)
 }
 
-// csvSafe keeps spreadsheets from reading a cell as a formula.
+// csvSafe quotes a cell that a spreadsheet would read as a formula.
 func csvSafe(s string) string {
 	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
 		return "'" + s

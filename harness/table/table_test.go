@@ -9,8 +9,8 @@ import (
 
 	"golang.org/x/net/html"
 
-	"w2s/harness"
 	"w2s/harness/stats"
+	"w2s/harness/summary"
 )
 
 // hostile holds what names from users' files may hold.
@@ -140,17 +140,6 @@ func TestUnknownFormat(t *testing.T) {
 	}
 }
 
-func TestLossName(t *testing.T) {
-	for in, want := range map[string]string{
-		"xent": "xent", "logconf:alpha=0.5:warmup=0.1": "logconf", "logconf:alpha=0.75:warmup=0.1": "logconf:alpha=0.75",
-		"confidence:alpha=0.5": "confidence", "someone's own:x=1": "someone's own:x=1", "logconf:alpha=0.5:warmup=0.1:jump": "logconf:jump",
-	} {
-		if got := LossName(in); got != want {
-			t.Errorf("%s: %s, want %s", in, got, want)
-		}
-	}
-}
-
 func TestLetters(t *testing.T) {
 	for i, want := range map[int]string{0: "a", 25: "z", 26: "aa", 27: "ab", 51: "az", 52: "ba", 701: "zz", 702: "aaa"} {
 		if got := letter(i); got != want {
@@ -169,11 +158,11 @@ func TestPGRTable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	row := harness.Row{Task: "a", Category: "nlp", Weak: "w", Strong: "s", Loss: "xent", N: 100, Seeds: 1, PGR: good,
-		Floor: harness.Figure{Value: 0.72}, Transfer: harness.Figure{Value: 0.88}, Top: harness.Figure{Value: 0.95}}
+	row := summary.Row{Task: "a", Category: "nlp", Weak: "w", Strong: "s", Loss: "xent", N: 100, Seeds: 1, PGR: good,
+		Floor: summary.Figure{Value: 0.72}, Transfer: summary.Figure{Value: 0.88}, Ceiling: summary.Figure{Value: 0.95}}
 	bad := row
 	bad.Task, bad.PGR, bad.Warnings = "b", none, []string{none.Reason}
-	out := write(t, "text", PGR([]harness.Row{row, bad}))
+	out := write(t, "text", PGR([]summary.Row{row, bad}))
 	for _, want := range []string{"72.0", "88.0", "95.0", "0.70", "undefined", "a: " + none.Reason} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is not in\n%s", want, out)

@@ -4,14 +4,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"w2s/harness"
+	"w2s/harness/loss"
+	"w2s/harness/summary"
 )
 
-// Transfer lays out transfer matrices: for every figure a line for each task that heads are trained on, and a column for
-// each task they are tested on. Weak floor and ceiling do not depend on the loss and are printed once a pair.
-func Transfer(matrices []harness.TransferMatrix) *Table {
-	t := &Table{Name: "transfer", Caption: "transfer: lines train, columns test", Columns: []Column{{"figure", false}, {"trained on", false}}}
+// Transfer lays out transfer matrices. Every figure has a line for each task that heads were trained on and a column for
+// each task that they were tested on. Weak floor and ceiling do not depend on the loss and appear once for each pair.
+func Transfer(matrices []summary.TransferMatrix) *Table {
+	t := &Table{Name: "transfer", Caption: "transfer: each line is a training task, each column a test task", Columns: []Column{{"figure", false}, {"trained on", false}}}
 	if len(matrices) == 0 {
 		t.Caption = "no students in this result"
 		return t
@@ -24,7 +24,7 @@ func Transfer(matrices []harness.TransferMatrix) *Table {
 	}
 	notes := &notes{}
 	t.Columns = append(t.Columns, Column{"notes", false})
-	block := func(m harness.TransferMatrix, figure string, cell func(harness.Row) string) {
+	block := func(m summary.TransferMatrix, figure string, cell func(summary.Row) string) {
 		for i, name := range m.Tasks {
 			line := []string{figure, name}
 			var warnings []string
@@ -39,11 +39,11 @@ func Transfer(matrices []harness.TransferMatrix) *Table {
 			t.Add(append(line, notes.marks(warnings))...)
 		}
 	}
-	pair := func(m harness.TransferMatrix) string { return m.Weak + " → " + m.Strong }
-	labels := func(m harness.TransferMatrix) string { return m.Treatment + " labels" }
+	pair := func(m summary.TransferMatrix) string { return m.Weak + " → " + m.Strong }
+	labels := func(m summary.TransferMatrix) string { return m.Treatment + " labels" }
 	caption := []string{fmt.Sprintf("%s in per cent", first.Cells[0][0].Metric)}
-	differ := func(of func(harness.TransferMatrix) string) bool {
-		if slices.ContainsFunc(matrices, func(m harness.TransferMatrix) bool { return of(m) != of(first) }) {
+	differ := func(of func(summary.TransferMatrix) string) bool {
+		if slices.ContainsFunc(matrices, func(m summary.TransferMatrix) bool { return of(m) != of(first) }) {
 			return true
 		}
 		caption = append(caption, of(first))
@@ -53,19 +53,19 @@ func Transfer(matrices []harness.TransferMatrix) *Table {
 	done := map[string]bool{}
 	for _, m := range matrices {
 		if !done[pair(m)] {
-			block(m, "weak floor, "+m.Weak, func(r harness.Row) string { return points(r.Floor) })
-			block(m, "strong ceiling, "+m.Strong, func(r harness.Row) string { return points(r.Top) })
+			block(m, "weak floor, "+m.Weak, func(r summary.Row) string { return points(r.Floor) })
+			block(m, "strong ceiling, "+m.Strong, func(r summary.Row) string { return points(r.Ceiling) })
 			done[pair(m)] = true
 		}
-		what := LossName(m.Loss)
+		what := loss.Short(m.Loss)
 		if treatments {
 			what += ", " + labels(m)
 		}
 		if pairs {
 			what += ", " + pair(m)
 		}
-		block(m, "student, "+what, func(r harness.Row) string { return points(r.Transfer) })
-		block(m, "PGR, "+what, func(r harness.Row) string {
+		block(m, "student, "+what, func(r summary.Row) string { return points(r.Transfer) })
+		block(m, "PGR, "+what, func(r summary.Row) string {
 			if !r.PGR.Defined {
 				return "undefined"
 			}
@@ -75,7 +75,7 @@ func Transfer(matrices []harness.TransferMatrix) *Table {
 	caption = append(caption, seedCount(first.Cells[0][0].Seeds), "test examples: "+strings.Join(sizes, ", "))
 	t.Caption += "; " + strings.Join(caption, ", ")
 	t.Notes = append([]string{
-		"PGR = (student - weak) / (ceiling - weak), all three trained on the line's task and tested on the column's; with its 95 % interval over test examples.",
+		"PGR = (student - weak) / (ceiling - weak), all three trained on the task of the line and tested on the task of the column, with its 95 % interval over test examples.",
 		"±: half of the 95 % interval over test examples (paired bootstrap).",
 	}, notes.lines()...)
 	return t

@@ -5,19 +5,19 @@ import (
 	"strings"
 	"testing"
 
-	"w2s/harness"
 	"w2s/harness/stats"
+	"w2s/harness/summary"
 )
 
 // transferMatrix has scores that name their cell: trained on task i and tested on j is i.j, in per cent.
-func transferMatrix(loss, treatment string, defined bool) harness.TransferMatrix {
-	m := harness.TransferMatrix{Weak: "small", Strong: "large", Loss: loss, Treatment: treatment, Tasks: []string{"one", "two"}}
+func transferMatrix(loss, treatment string, defined bool) summary.TransferMatrix {
+	m := summary.TransferMatrix{Weak: "small", Strong: "large", Loss: loss, Treatment: treatment, Tasks: []string{"one", "two"}}
 	for i := range 2 {
-		var cells []harness.Row
+		var cells []summary.Row
 		for j := range 2 {
 			at := float64(i+1)/100 + float64(j+1)/1000
-			r := harness.Row{Metric: "accuracy", N: 100 + j, Seeds: 3, Floor: harness.Figure{Value: 0.5 + at},
-				Transfer: harness.Figure{Value: 0.6 + at}, Top: harness.Figure{Value: 0.7 + at}, Warnings: []string{"same for all"}}
+			r := summary.Row{Metric: "accuracy", N: 100 + j, Seeds: 3, Floor: summary.Figure{Value: 0.5 + at},
+				Transfer: summary.Figure{Value: 0.6 + at}, Ceiling: summary.Figure{Value: 0.7 + at}, Warnings: []string{"same for all"}}
 			r.PGR = stats.PGR{Value: 0.5, Defined: defined, Reason: stats.ReasonNoise}
 			cells = append(cells, r)
 		}
@@ -28,7 +28,7 @@ func transferMatrix(loss, treatment string, defined bool) harness.TransferMatrix
 
 func TestTransfer(t *testing.T) {
 	var b bytes.Buffer
-	table := Transfer([]harness.TransferMatrix{transferMatrix("xent", "soft", true), transferMatrix("logconf:alpha=0.5:warmup=0.1", "soft", false)})
+	table := Transfer([]summary.TransferMatrix{transferMatrix("xent", "soft", true), transferMatrix("logconf:alpha=0.5:warmup=0.1", "soft", false)})
 	if err := Write(&b, "csv", table); err != nil {
 		t.Fatal(err)
 	}
@@ -50,13 +50,13 @@ func TestTransfer(t *testing.T) {
 			t.Errorf("no %q in the caption %q", want, table.Caption)
 		}
 	}
-	several := Transfer([]harness.TransferMatrix{transferMatrix("xent", "soft", true), transferMatrix("xent", "hard", true)})
+	several := Transfer([]summary.TransferMatrix{transferMatrix("xent", "soft", true), transferMatrix("xent", "hard", true)})
 	if several.Rows[4][0] != "student, xent, soft labels" {
 		t.Errorf("%q does not say which labels", several.Rows[4][0])
 	}
 	single := transferMatrix("xent", "soft", true)
 	single.Cells[0][0].Seeds = 1
-	if caption := Transfer([]harness.TransferMatrix{single}).Caption; !strings.Contains(caption, ", 1 seed,") {
+	if caption := Transfer([]summary.TransferMatrix{single}).Caption; !strings.Contains(caption, ", 1 seed,") {
 		t.Errorf("caption %q", caption)
 	}
 	if empty := Transfer(nil); len(empty.Rows) != 0 || empty.Caption == "" {

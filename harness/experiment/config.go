@@ -1,0 +1,263 @@
+// Package experiment carries out weak-to-strong experiments.
+//
+// [Run] trains, for every task, pair of models, loss, treatment and seed,
+//
+//	a weak supervisor on gold labels of weak-train       (its test score is the weak floor)
+//	students on the supervisor's labels of strong-train  (the transfer score)
+//	the strong model on gold labels of strong-train      (the strong ceiling)
+//
+// and returns their predictions for the test examples as a [result.Result]. [RunChain] lets models teach each other in
+// turn, and [RunTransfer] tests the heads of every task on all tasks. Package summary computes figures from the result.
+//
+// Models are seen through [feature.Encoder] and [freeform.Writer], data through [tasks.Task], so this package knows
+// nothing of ONNX Runtime or of downloads.
+package experiment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"w2s/harness/feature"
+	"w2s/harness/freeform"
+	"w2s/harness/label"
+	"w2s/harness/loss"
+	"w2s/harness/metric"
+	"w2s/harness/result"
+	"w2s/internal/list"
+	"w2s/tasks"
+)
+
+// A Config says what to do: every task with every pair of models, every loss and every treatment, for all seeds.
+type Config struct {
+	Models     []Model
+	Pairs      []result.Pair
+	Tasks      []tasks.Task
+	Losses     []loss.Loss       // of the student; supervisors and ceilings learn by cross-entropy
+	Treatments []label.Treatment // of the weak labels; empty: none, the labels stay soft
+	Simulated  []Simulated       // simulated supervisors, beside those of Pairs
+	Seeds      []uint64          // each seed cuts the training pool into two halves of its own
+	Train      int               // examples in the training pool, both halves together; 0: DefaultTrain, or all there are
+	Test       int               // test examples; 0: DefaultTest, or as many as small data can spare
+	Sizes      []int             // smaller training pools to try as well, each one a part of the next larger one
+	L2         []float64         // penalties to choose from; empty: DefaultL2
+	Held       float64           // share of a head's training examples that its penalty is chosen on; 0: DefaultHeld
+	KeepTexts  bool              // keep the test texts in the result, for the report's example browser
+}
+
+// Defaults of a Config.
+const (
+	DefaultTrain = 2000
+	DefaultTest  = 800
+	DefaultHeld  = 0.2
+)
+
+const (
+	// minTrain is the smallest training pool. Each half then has examples to learn from and examples to choose on.
+	minTrain = 20
+	// minTest is the smallest number of test examples. With fewer, one example is more than five points.
+	minTest = 20
+)
+
+// DefaultL2 lists the penalties on the mean loss over standardised features that a head's own is chosen from.
+var DefaultL2 = []float64{0.01, 0.03, 0.1, 0.3, 1, 3, 10}
+
+// A Model is an encoder with the name that tables show.
+type Model struct {
+	Name        string
+	Encoder     feature.Encoder
+	Writer      func(context.Context) (freeform.Writer, error) // opens the model for tasks with free answers; nil: it cannot write
+	Parameters  int64                                          // 0: unknown
+	Description map[string]string                              // for the result file
+}
+
+// settings returns what the result file says of the configuration, which has its defaults filled in.
+func (c Config) settings() result.Settings {
+	return result.Settings{Kind: result.Pairs, Pairs: c.Pairs, Seeds: c.Seeds, Train: c.Train, Test: c.Test, Sizes: c.Sizes, L2: c.L2, Held: c.Held,
+		Losses: names(c.Losses), Treatments: names(c.Treatments), Simulated: names(c.Simulated)}
+}
+
+// names returns the String of every value, or nil if there are none.
+func names[T fmt.Stringer](values []T) []string {
+	if len(values) == 0 {
+		return nil
+	}
+	return list.Map(values, func(v T) string { return v.String() })
+}
+
+// models returns what the result file says of the models.
+func (c Config) models() []result.Model {
+	return list.Map(c.Models, func(m Model) result.Model {
+		return result.Model{Name: m.Name, Key: m.Encoder.Key(), Dims: m.Encoder.Dims(), Parameters: m.Parameters, Description: m.Description}
+	})
+}
+
+// Differences reports, one line for each difference, why r is not a result of this configuration; see
+// [result.Result.Differences].
+func (c Config) Differences(r *result.Result) []string {
+	return c.differences(r, c.withDefaults().settings())
+}
+
+func (c Config) differences(r *result.Result, s result.Settings) []string {
+	return r.Differences(result.Experiment{Config: s, Models: c.models(), Texts: c.KeepTexts,
+		Tasks: list.Map(c.Tasks, func(t tasks.Task) string { return t.Info().Name })})
+}
+
+// withDefaults fills in what was left empty.
+func (c Config) withDefaults() Config {
+	if len(c.Treatments) == 0 {
+		c.Treatments = []label.Treatment{label.Soft{}}
+	}
+	if len(c.L2) == 0 {
+		c.L2 = DefaultL2
+	}
+	if c.Held == 0 {
+		c.Held = DefaultHeld
+	}
+	return c
+}
+
+// A ConfigError is a fault of a configuration. Nothing was done yet, and trying again without a change is useless.
+type ConfigError struct{ error }
+
+// Unwrap returns the faults.
+func (e ConfigError) Unwrap() error { return e.error }
+
+// A faultList collects the faults of a configuration.
+type faultList []error
+
+func (f *faultList) add(format string, args ...any) { *f = append(*f, fmt.Errorf(format, args...)) }
+
+// err returns the faults as one ConfigError, or nil if there are none.
+func (f faultList) err() error {
+	if err := errors.Join(f...); err != nil {
+		return ConfigError{err}
+	}
+	return nil
+}
+
+// Validate reports all faults of the configuration together, as a [ConfigError].
+func (c Config) Validate() error {
+	var faults faultList
+	c.check(&faults)
+	return faults.err()
+}
+
+func (c Config) check(faults *faultList) {
+	known := map[string]bool{}
+	for _, m := range c.Models {
+		if known[m.Name] {
+			faults.add("model %q is given twice", m.Name)
+		}
+		known[m.Name] = true
+		if m.Encoder == nil {
+			faults.add("model %q has no encoder", m.Name)
+		}
+	}
+	for _, p := range c.Pairs {
+		for _, n := range []string{p.Weak, p.Strong} {
+			if !known[n] {
+				faults.add("pair %s: no model is named %q", p, n)
+			}
+		}
+	}
+	for _, l := range []struct {
+		what string
+		n    int
+	}{{"pair of models", len(c.Pairs)}, {"task", len(c.Tasks)}, {"loss", len(c.Losses)}, {"seed", len(c.Seeds)}} {
+		if l.n == 0 {
+			faults.add("no %s", l.what)
+		}
+	}
+	twice(faults, "pair", c.Pairs)
+	twice(faults, "task", list.Map(c.Tasks, func(t tasks.Task) string { return t.Info().Name }))
+	twice(faults, "loss", names(c.Losses))
+	twice(faults, "treatment", names(c.Treatments))
+	twice(faults, "simulated supervisor", c.Simulated)
+	twice(faults, "seed", c.Seeds)
+	twice(faults, "size", c.Sizes)
+	for _, s := range c.Simulated {
+		if _, err := ParseSimulated(s.String()); err != nil {
+			*faults = append(*faults, err)
+		}
+	}
+	for _, n := range c.Sizes {
+		if n < minTrain {
+			faults.add("a training pool of %d is too small (want %d or more)", n, minTrain)
+		}
+	}
+	if c.Train != 0 && c.Train < minTrain { // 0 is the default
+		faults.add("a training pool of %d is too small (want %d or more)", c.Train, minTrain)
+	}
+	if c.Test != 0 && c.Test < minTest {
+		faults.add("a test part of %d is too small (want %d or more)", c.Test, minTest)
+	}
+	if !(c.Held >= 0 && c.Held < 1) {
+		faults.add("held-out share %v is not between 0 and 1", c.Held)
+	}
+	for _, l2 := range c.L2 {
+		if !(l2 >= 0 && l2 <= math.MaxFloat64) {
+			faults.add("penalty %v is not a finite number of 0 or more", l2)
+		}
+	}
+	for _, t := range c.Tasks {
+		c.checkTask(t.Info(), faults)
+	}
+}
+
+// checkTask reports what the task needs and the configuration does not have.
+func (c Config) checkTask(t tasks.Info, faults *faultList) {
+	if m, err := metric.Lookup(t.Metric); err != nil {
+		faults.add("task %s: %w", t.Name, err)
+	} else if !m.Has(t.Form) {
+		faults.add("task %s: a %s task has no %s", t.Name, t.Form, m.Name)
+	}
+	if t.Form != tasks.Generate {
+		return
+	}
+	for _, treatment := range c.Treatments {
+		if treatment != label.Treatment(label.Soft{}) {
+			faults.add("task %s: written answers have no probabilities for the treatment %s (leave treatments out)", t.Name, treatment)
+		}
+	}
+	if len(c.Simulated) > 0 {
+		faults.add("task %s: there are no simulated supervisors for free answers", t.Name)
+	}
+	for _, m := range c.Models {
+		if m.Writer == nil {
+			faults.add("task %s: model %s writes no answers", t.Name, m.Name)
+		}
+	}
+}
+
+// twice reports values that are given more than once.
+func twice[T comparable](faults *faultList, what string, values []T) {
+	seen := map[T]bool{}
+	for _, v := range values {
+		if seen[v] {
+			faults.add("%s %v is given twice", what, v)
+		}
+		seen[v] = true
+	}
+}
+
+// strongs returns the models that are a student in some pair, weaks those that supervise, in the order of Models.
+func (c Config) strongs() []string { return c.inPairs(func(p result.Pair) string { return p.Strong }) }
+func (c Config) weaks() []string   { return c.inPairs(func(p result.Pair) string { return p.Weak }) }
+
+func (c Config) inPairs(side func(result.Pair) string) []string {
+	var names []string
+	for _, m := range c.Models {
+		if slices.ContainsFunc(c.Pairs, func(p result.Pair) bool { return side(p) == m.Name }) {
+			names = append(names, m.Name)
+		}
+	}
+	return names
+}
+
+// calibrates reports whether any treatment looks at more than the labels.
+func (c Config) calibrates() bool {
+	return slices.ContainsFunc(c.Treatments, func(t label.Treatment) bool { return t != label.Treatment(label.Soft{}) })
+}

@@ -1,0 +1,117 @@
+package experiment_test
+
+import (
+	"path/filepath"
+	"reflect"
+	"slices"
+	"testing"
+
+	"w2s/harness/experiment"
+	"w2s/harness/label"
+	"w2s/harness/result"
+)
+
+// stored is a result as it comes back from its file.
+func stored(tb testing.TB, r *result.Result, err error) *result.Result {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	path := filepath.Join(tb.TempDir(), "stored.json")
+	if err := r.Save(path); err != nil {
+		tb.Fatal(err)
+	}
+	back, err := result.Load(path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return back
+}
+
+// Every setting, model and task that a new experiment would lose of an old result is named, and nothing else.
+func TestDifferences(t *testing.T) {
+	a, b := planted{name: "a", n: 600}, planted{name: "b", n: 600, noise: 1}
+	base := func() experiment.Config {
+		cfg, _ := ladder(a, b)
+		cfg.Models[0].Description = map[string]string{"pooling": "mean", "onnxruntime": "1.0"}
+		return cfg
+	}
+	old := stored(t, run(t, base()), nil)
+	for _, c := range []struct {
+		name   string
+		change func(*experiment.Config)
+		want   []string
+	}{
+		{"nothing", func(*experiment.Config) {}, nil},
+		{"a task more", func(c *experiment.Config) { c.Tasks = append(c.Tasks, planted{name: "c", n: 600}) }, nil},
+		{"data", func(c *experiment.Config) { c.Tasks[1] = redated{b, "other data"} }, nil},
+		{"a task less", func(c *experiment.Config) { c.Tasks = c.Tasks[1:] }, []string{"task a: there, not here"}},
+		{"losses", func(c *experiment.Config) { c.Losses = c.Losses[:1] }, []string{"losses: there xent, logconf:alpha=0.5:warmup=0.1; here xent"}},
+		{"treatments", func(c *experiment.Config) { c.Treatments = []label.Treatment{label.Hard{}} }, []string{"treatments: there soft; here hard"}},
+		{"seeds and size", func(c *experiment.Config) {
+			c.Seeds, c.Train = []uint64{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, 280
+		}, []string{"seeds: there 0, 1; here 0, 1, 2, 3, 4, 5, 6, 7, 2 more", "train: there 300; here 280"}},
+		{"sizes", func(c *experiment.Config) { c.Sizes = []int{100} }, []string{"sizes: there none; here 100"}},
+		{"texts", func(c *experiment.Config) { c.KeepTexts = true }, []string{"texts of a kept: there false; here true", "texts of b kept: there false; here true"}},
+		{"pairs", func(c *experiment.Config) { c.Pairs = c.Pairs[:1] },
+			[]string{"pairs: there dims-4 -> dims-4, dims-4 -> dims-7, dims-7 -> dims-7, dims-4 -> dims-12, dims-7 -> dims-12, dims-12 -> dims-12; here dims-4 -> dims-4"}},
+		{"a model", func(c *experiment.Config) {
+			c.Models = append(c.Models, experiment.Model{Name: "x", Encoder: numbers{dims: 3}})
+		},
+			[]string{"models: there dims-4, dims-7, dims-12; here dims-4, dims-7, dims-12, x"}},
+		{"files of a model", func(c *experiment.Config) { c.Models[1].Encoder = numbers{dims: 6} }, []string{"model dims-7: key: there numbers-7; here numbers-6"}},
+		{"the runtime", func(c *experiment.Config) {
+			c.Models[0].Description = map[string]string{"pooling": "mean", "onnxruntime": "2.0", "prefix": "query:"}
+		}, []string{"model dims-4: onnxruntime: there 1.0; here 2.0", "model dims-4: prefix: there none; here query:"}},
+	} {
+		cfg := base()
+		c.change(&cfg)
+		if got := cfg.Differences(old); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+	if got := reflect.TypeOf(result.Settings{}).NumField(); got != 13 {
+		t.Errorf("%d settings: add a case for the new one", got)
+	}
+}
+
+// Results of other commands are told apart even where settings and models are the same.
+func TestDifferencesOfKinds(t *testing.T) {
+	a, b := planted{name: "a", n: 700}, planted{name: "b", n: 700, noise: 1}
+	plain := smallConfig(a, b)
+	transfer := experiment.TransferConfig{Config: plain}
+	steps := func(disjoint bool, names ...string) experiment.ChainConfig {
+		cfg, _ := ladder(a)
+		cfg.Pairs = nil
+		return experiment.ChainConfig{Config: cfg, Chain: names, Disjoint: disjoint}
+	}
+	chain := steps(false, "dims-4", "dims-7", "dims-12")
+	repeated := steps(false, "dims-4", "dims-7", "dims-12", "dims-12")
+	asPlain := chain.Config
+	asPlain.Pairs = []result.Pair{{Weak: "dims-4", Strong: "dims-12"}}
+
+	ofPlain := stored(t, run(t, plain), nil)
+	r, err := experiment.RunTransfer(t.Context(), transfer, env(t))
+	ofTransfer := stored(t, r, err)
+	r, err = experiment.RunChain(t.Context(), chain, env(t))
+	ofChain := stored(t, r, err)
+	for _, c := range []struct {
+		name string
+		got  []string
+		want []string
+	}{
+		{"plain", plain.Differences(ofPlain), nil},
+		{"transfer", transfer.Differences(ofTransfer), nil},
+		{"chain", chain.Differences(ofChain), nil},
+		{"plain over transfer", plain.Differences(ofTransfer), []string{"kind: there transfer; here pairs"}},
+		{"transfer over plain", transfer.Differences(ofPlain), []string{"kind: there pairs; here transfer"}},
+		{"plain over chain", asPlain.Differences(ofChain), []string{"kind: there chain; here pairs"}},
+		{"chain over plain", chain.Differences(ofPlain), []string{"kind: there pairs; here chain"}},
+		{"another chain", repeated.Differences(ofChain), []string{"chain: there dims-4, dims-7, dims-12; here dims-4, dims-7, dims-12, dims-12"}},
+		{"other data", steps(true, chain.Chain...).Differences(ofChain), []string{"disjoint: there false; here true"}},
+	} {
+		if !slices.Equal(c.got, c.want) {
+			t.Errorf("%s: %q, want %q", c.name, c.got, c.want)
+		}
+	}
+}

@@ -1,0 +1,55 @@
+package experiment
+
+import (
+	"context"
+	"fmt"
+
+	"w2s/harness/feature"
+	"w2s/harness/head"
+	"w2s/harness/result"
+	"w2s/internal/progress"
+	"w2s/tasks"
+)
+
+// An Env is what an experiment needs of the machine it runs on. The zero value works for tasks that need no files.
+type Env struct {
+	Source     tasks.Source       // nil: only tasks that are files or part of the program can be read
+	Features   *feature.Cache     // nil: features are not kept
+	Multiplier head.NewMultiplier // nil: heads are trained in float64, which is slower
+	Progress   progress.Reporter  // nil: silent
+	// Previous is an earlier result of the same configuration. Tasks are taken over from it if neither their data nor
+	// the models have changed. nil: there is none.
+	Previous *result.Result
+	// Finished, if set, is called after each task with the result so far. What Previous has of the tasks that are still
+	// to be done is part of it, so storing it loses nothing.
+	Finished func(*result.Result) error
+	// Trained, if set, is called with every head that is trained on features, from several goroutines.
+	Trained func(result.Head, *head.Head) error
+
+	stateBytes int // see freeform.Options
+}
+
+// withDefaults fills in what was left out.
+func (e Env) withDefaults() Env {
+	if e.Source == nil {
+		e.Source = noSource{}
+	}
+	if e.Progress == nil {
+		e.Progress = progress.Silent()
+	}
+	return e
+}
+
+// noSource has no data.
+type noSource struct{}
+
+func (noSource) Path(_ context.Context, artifact string) (string, error) {
+	return "", fmt.Errorf("there is no source of data for %s (set Env.Source)", artifact)
+}
+
+// features encodes texts, or takes them from the cache, under a progress bar.
+func (e Env) features(ctx context.Context, m Model, task string, texts []string) (*feature.Matrix, feature.Summary, error) {
+	report, end := progress.Late(e.Progress, fmt.Sprintf("encode %s, %s", task, m.Name))
+	defer end()
+	return e.Features.Features(ctx, m.Encoder, texts, func(done, total, _ int) { report(done, total) })
+}

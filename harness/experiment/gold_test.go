@@ -1,0 +1,119 @@
+package experiment
+
+import (
+	"context"
+	"reflect"
+	"testing"
+	"w2s/harness/result"
+)
+
+// StudentsAndCeilings trains the heads of one task as Run does, after spoil has changed the gold labels of strong-train and
+// of the test.
+func StudentsAndCeilings(t *testing.T, cfg Config, env Env, spoil func(gold [][]float64)) (students, ceilings []result.Head) {
+	t.Helper()
+	ctx := context.Background()
+	bench, err := open(ctx, cfg.withDefaults(), env.withDefaults(), cfg.Tasks[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := bench.encode(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for i := range bench.halves {
+		spoil(bench.halves[i].strongGold)
+	}
+	spoil(bench.record.TestGold)
+	supervisors, err := bench.supervisors(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	offers, err := bench.weakLabels(ctx, supervisors)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := bench.students(ctx, offers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := bench.ceilings(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return records(s), records(c)
+}
+
+// CheckStudentNeverSeesGold fails if a change of the gold labels of strong-train and test changes a bit of a student or of
+// its settings. It also fails if the ceilings do not change, because the check would then prove nothing.
+func CheckStudentNeverSeesGold(t *testing.T, cfg Config, env Env) {
+	t.Helper()
+	students, ceilings := StudentsAndCeilings(t, cfg, env, func([][]float64) {})
+	blind, misled := StudentsAndCeilings(t, cfg, env, func(gold [][]float64) {
+		for i, g := range gold {
+			gold[i] = append(g[1:len(g):len(g)], g[0])
+		}
+	})
+	for i, s := range students {
+		s.Labels, blind[i].Labels = nil, nil // the analysis, which does see gold
+		if !reflect.DeepEqual(s, blind[i]) {
+			t.Errorf("%s changed with the gold labels of strong-train", s.ID)
+		}
+	}
+	for i, c := range ceilings {
+		if reflect.DeepEqual(c.Test, misled[i].Test) {
+			t.Errorf("%s did not change with its gold labels", c.ID)
+		}
+	}
+	if len(students) == 0 || len(ceilings) == 0 {
+		t.Error("nothing was trained")
+	}
+}
+
+// CheckWritingStudentNeverSeesGold is CheckStudentNeverSeesGold for free answers. A change of the gold answers of
+// strong-train and test must not change a word that a student writes or its penalty.
+func CheckWritingStudentNeverSeesGold(t *testing.T, cfg Config, env Env) {
+	t.Helper()
+	heads := func(spoil func([][]string)) []result.Head {
+		bench, err := open(t.Context(), cfg.withDefaults(), env.withDefaults(), cfg.Tasks[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range bench.examples {
+			if e.Answer != "" || e.Also != nil || e.Gold != nil {
+				t.Fatalf("example %s carries its answer", e.ID)
+			}
+		}
+		for i := range bench.halves {
+			spoil(bench.halves[i].strongAnswers)
+		}
+		spoil(bench.record.TestAnswers)
+		heads, err := bench.freeAnswers(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return heads
+	}
+	want := heads(func([][]string) {})
+	changed := 0
+	for i, h := range heads(func(gold [][]string) {
+		for i := range gold {
+			gold[i] = []string{"up"}
+		}
+	}) {
+		same := h.L2 == want[i].L2 && reflect.DeepEqual(h.Answers, want[i].Answers)
+		if h.Role == result.Student && !same {
+			t.Errorf("%s changed with the gold answers of strong-train", h.ID)
+		}
+		if h.Role == result.Ceiling && !same {
+			changed++
+		}
+	}
+	if changed == 0 {
+		t.Error("no ceiling changed with its gold answers: the test shows nothing")
+	}
+}
+
+// WithStateBytes bounds the hidden states of answers that a model keeps in memory.
+func WithStateBytes(e Env, bytes int) Env {
+	e.stateBytes = bytes
+	return e
+}

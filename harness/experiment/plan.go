@@ -1,0 +1,99 @@
+package experiment
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"w2s/harness/feature"
+	"w2s/tasks"
+)
+
+// A Plan says what an experiment would do.
+type Plan struct {
+	Tasks []TaskPlan `json:"tasks"`
+}
+
+// A TaskPlan says what one task would cost.
+type TaskPlan struct {
+	Task     string `json:"task"`
+	Train    int    `json:"train"` // examples in the training pool, both halves together
+	Test     int    `json:"test"`
+	Finished bool   `json:"finished"` // an earlier result has it
+	Heads    int    `json:"heads"`    // trainings, those that choose penalties included
+	// Models is empty for a finished task, and for a task with free answers, whose texts are not written yet.
+	Models []EncodePlan `json:"models,omitempty"`
+}
+
+// An EncodePlan says what one model has to encode for a task.
+type EncodePlan struct {
+	Model    string        `json:"model"`
+	Texts    int           `json:"texts"`       // distinct texts
+	Missing  int           `json:"missing"`     // those that are not in the cache
+	Estimate time.Duration `json:"estimate_ns"` // time to encode the missing ones, from a sample of all; 0 if none is missing
+}
+
+// sampleSize is how many texts of a task are encoded to estimate the time for the missing ones.
+const sampleSize = 16
+
+// MakePlan loads the tasks and returns what Run would do and how long encoding would take.
+func MakePlan(ctx context.Context, cfg Config, env Env) (*Plan, error) {
+	cfg, env = cfg.withDefaults(), env.withDefaults()
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	plan := &Plan{}
+	for _, task := range cfg.Tasks {
+		w, err := open(ctx, cfg, env, task)
+		if err != nil {
+			return nil, fmt.Errorf("task %s: %w", task.Info().Name, err)
+		}
+		t := TaskPlan{Task: w.info.Name, Train: w.record.Train, Test: len(w.test), Heads: trainings(w)}
+		_, t.Finished = env.Previous.Finished(cfg.settings(), cfg.models(), w.record)
+		for _, m := range cfg.Models {
+			if t.Finished || w.info.Form == tasks.Generate {
+				break
+			}
+			e, err := planEncoding(ctx, env, m, distinctTexts(w.examples))
+			if err != nil {
+				return nil, fmt.Errorf("task %s, %s: %w", w.info.Name, m.Name, err)
+			}
+			t.Models = append(t.Models, e)
+		}
+		plan.Tasks = append(plan.Tasks, t)
+	}
+	return plan, nil
+}
+
+// trainings returns how many trainings Run does for a task.
+func trainings(w *workbench) int {
+	c := w.cfg
+	students := (len(c.Pairs) + len(c.Simulated)*len(c.strongs())) * len(c.Losses) * len(c.Treatments)
+	heads := len(c.weaks()) + len(c.strongs()) + students
+	if w.hasControls() {
+		heads += len(c.strongs())
+	}
+	return heads * len(w.halves) * (len(c.L2) + 1)
+}
+
+func planEncoding(ctx context.Context, env Env, m Model, texts []string) (EncodePlan, error) {
+	plan := EncodePlan{Model: m.Name, Texts: len(texts)}
+	var err error
+	if plan.Missing, err = env.Features.Missing(m.Encoder, texts); err != nil || plan.Missing == 0 {
+		return plan, err
+	}
+	// Every k-th text, so that short and long ones are in proportion.
+	var sample []string
+	for i := 0; i < len(texts) && len(sample) < sampleSize; i += max(1, len(texts)/sampleSize) {
+		sample = append(sample, texts[i])
+	}
+	if err := m.Encoder.Encode(ctx, sample[:1], func(feature.Vector) error { return nil }); err != nil { // opens the model
+		return plan, err
+	}
+	start := time.Now()
+	if err := m.Encoder.Encode(ctx, sample, func(feature.Vector) error { return nil }); err != nil {
+		return plan, err
+	}
+	plan.Estimate = time.Since(start) * time.Duration(plan.Missing) / time.Duration(len(sample))
+	return plan, nil
+}

@@ -1,0 +1,248 @@
+package experiment
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"w2s/harness/freeform"
+	"w2s/harness/head"
+	"w2s/harness/label"
+	"w2s/harness/loss"
+	"w2s/harness/result"
+	"w2s/harness/stats"
+	"w2s/internal/list"
+	"w2s/tasks"
+)
+
+// Run carries out an experiment. A task that fails is named in the error, and the result holds the others. If ctx ends, the
+// result holds what was done and what env.Previous has of the tasks that were not reached. The same configuration gives
+// the same heads, whatever else is trained beside them.
+func Run(ctx context.Context, cfg Config, env Env) (*result.Result, error) {
+	cfg, env = cfg.withDefaults(), env.withDefaults()
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	return driver{
+		cfg: cfg, settings: cfg.settings(), env: env,
+		open: func(ctx context.Context, task tasks.Task) (*workbench, error) { return open(ctx, cfg, env, task) },
+		work: func(ctx context.Context, w *workbench) ([]result.Head, []result.Chain, error) {
+			if w.info.Form == tasks.Generate {
+				heads, err := w.freeAnswers(ctx)
+				return heads, nil, err
+			}
+			if err := w.encode(ctx); err != nil {
+				return nil, nil, err
+			}
+			heads, err := w.allHeads(ctx)
+			return records(heads), nil, err
+		},
+	}.run(ctx)
+}
+
+// allHeads trains supervisors, students and ceilings.
+func (w *workbench) allHeads(ctx context.Context) ([]trained, error) {
+	supervisors, err := w.supervisors(ctx)
+	if err != nil {
+		return nil, err
+	}
+	offers, err := w.weakLabels(ctx, supervisors)
+	if err != nil {
+		return nil, err
+	}
+	students, err := w.students(ctx, offers)
+	if err != nil {
+		return nil, err
+	}
+	ceilings, err := w.ceilings(ctx)
+	return slices.Concat(supervisors, students, ceilings), err
+}
+
+// supervisors trains a head of every weak model on the gold labels of weak-train, for every seed and size.
+func (w *workbench) supervisors(ctx context.Context) ([]trained, error) {
+	return w.trainAll(ctx, w.data, w.cfg.weaks(), func(model string) []trainSpec {
+		return list.Map(w.halves, func(h halves) trainSpec {
+			return trainSpec{head: result.Head{Role: result.Supervisor, Model: model, Seed: h.seed, Size: h.size},
+				examples: h.weak, labels: h.weakGold, loss: loss.XEnt{}}
+		})
+	})
+}
+
+// ceilings trains a head of every strong model on the gold labels of strong-train, for every seed and size. If the task has
+// controls, it trains another one on these texts, which lack what the task is about.
+func (w *workbench) ceilings(ctx context.Context) ([]trained, error) {
+	specs := func(role result.Role) func(model string) []trainSpec {
+		return func(model string) []trainSpec {
+			return list.Map(w.halves, func(h halves) trainSpec {
+				return trainSpec{head: result.Head{Role: role, Model: model, Seed: h.seed, Size: h.size},
+					examples: h.strong, labels: h.strongGold, loss: loss.XEnt{}}
+			})
+		}
+	}
+	ceilings, err := w.trainAll(ctx, w.data, w.cfg.strongs(), specs(result.Ceiling))
+	if err != nil || len(w.controls) == 0 {
+		return ceilings, err
+	}
+	controls, err := w.trainAll(ctx, w.controls, w.cfg.strongs(), specs(result.Control))
+	return append(ceilings, controls...), err
+}
+
+// An offer is what one supervisor has for students: weak labels of the strong half of its seed and size.
+type offer struct {
+	supervisor result.Head
+	halves     halves
+	labels     label.Labels
+	held       *label.Held // what treatments are fitted on; nil if no treatment needs it
+}
+
+// weakLabels lets every supervisor label the strong half of its seed and size. Supervisors are in the order of supervisors.
+func (w *workbench) weakLabels(ctx context.Context, supervisors []trained) ([]offer, error) {
+	offers := make([]offer, len(supervisors))
+	for i, s := range supervisors {
+		h := w.halvesOf(s.Head)
+		soft, err := w.predict(ctx, s, h.strong)
+		if err != nil {
+			return nil, err
+		}
+		offers[i] = offer{supervisor: s.Head, halves: h, labels: w.labels(h.strong, soft)}
+		if !w.cfg.calibrates() {
+			continue
+		}
+		if offers[i].held, err = w.heldOut(ctx, s, h); err != nil {
+			return nil, fmt.Errorf("%s: %w", s.ID, err)
+		}
+	}
+	return offers, nil
+}
+
+// halvesOf returns the halves that a head was trained from.
+func (w *workbench) halvesOf(t result.Head) halves {
+	return w.halves[slices.IndexFunc(w.halves, func(h halves) bool { return h.seed == t.Seed && h.size == t.Size })]
+}
+
+// labels pairs distributions with the ids of their examples.
+func (w *workbench) labels(examples []int, soft [][]float64) label.Labels {
+	l := label.Labels{Soft: soft, IDs: list.Map(examples, func(e int) string { return w.examples[e].ID })}
+	if w.info.Form != tasks.Rank {
+		l.Classes = len(soft[0])
+	}
+	return l
+}
+
+// heldOut returns what calibration is fitted on. It trains a supervisor on a part of weak-train, with the penalty of the
+// real one, and returns its labels of the rest beside their gold. The real supervisor was trained on all of weak-train, so
+// its own probabilities there are too good.
+func (w *workbench) heldOut(ctx context.Context, s trained, h halves) (*label.Held, error) {
+	data := w.data[s.Model]
+	job := head.Job{Name: s.ID, Examples: h.weak, Labels: h.weakGold, Loss: loss.XEnt{}, L2: s.L2, Seed: s.Seed}
+	train, rest, err := head.Grid{L2: []float64{s.L2}, HeldOut: w.cfg.Held, Group: w.groups}.Cut(job)
+	if err != nil {
+		return nil, err
+	}
+	fitted, err := head.Fit(ctx, data, []head.Job{train}, head.Options{Multiplier: w.env.Multiplier})
+	if err != nil {
+		return nil, err
+	}
+	soft, err := head.Predict(ctx, data, []*head.Head{fitted[0].Head}, rest.Examples)
+	if err != nil {
+		return nil, err
+	}
+	return &label.Held{Soft: soft[0], Gold: rest.Labels}, nil
+}
+
+// students trains, for every pair, heads of the strong model on every offer of the weak one, with every treatment and
+// loss. Simulated supervisors teach every strong model; their baselines are returned before the students.
+func (w *workbench) students(ctx context.Context, offers []offer) ([]trained, error) {
+	specs := map[string][]trainSpec{}
+	for _, pair := range w.cfg.Pairs {
+		for _, o := range offers {
+			if o.supervisor.Model != pair.Weak {
+				continue
+			}
+			taught, err := w.teach(ctx, o, pair.Strong)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", pair, err)
+			}
+			specs[pair.Strong] = append(specs[pair.Strong], taught...)
+		}
+	}
+	var baselines []trained
+	for _, model := range w.cfg.strongs() {
+		simulated, err := w.simulate(model)
+		if err != nil {
+			return nil, err
+		}
+		for _, o := range simulated {
+			taught, err := w.teach(ctx, o, model)
+			if err != nil {
+				return nil, err
+			}
+			specs[model] = append(specs[model], taught...)
+			baselines = append(baselines, trained{Head: o.supervisor})
+		}
+	}
+	students, err := w.trainAll(ctx, w.data, w.cfg.strongs(), func(model string) []trainSpec { return specs[model] })
+	return append(baselines, students...), err
+}
+
+// teach applies every treatment to an offer and returns a spec for every treatment and loss.
+func (w *workbench) teach(ctx context.Context, o offer, model string) (specs []trainSpec, err error) {
+	raw, err := stats.Measure(o.labels.Soft, o.halves.strongGold)
+	if err != nil {
+		return nil, err
+	}
+	for _, treatment := range w.cfg.Treatments {
+		treated, err := treatment.Apply(ctx, o.labels, label.Evidence{Held: o.held, Features: w.data[model], Examples: o.halves.strong,
+			Training: head.Options{Multiplier: w.env.Multiplier}})
+		if err != nil {
+			return nil, fmt.Errorf("labels of %s, %s: %w", o.supervisor.ID, treatment, err)
+		}
+		examples := list.Map(treated.Keep, func(k int) int { return o.halves.strong[k] })
+		gold := list.Map(treated.Keep, func(k int) []float64 { return o.halves.strongGold[k] })
+		q, err := stats.Measure(treated.Soft, gold)
+		if err != nil {
+			return nil, err
+		}
+		quality := &result.LabelQuality{Quality: q, Raw: raw, Notes: treated.Notes}
+		for _, l := range w.cfg.Losses {
+			specs = append(specs, trainSpec{
+				head: result.Head{Role: result.Student, Model: model, Supervisor: o.supervisor.ID, Treatment: treatment.String(),
+					Seed: o.halves.seed, Size: o.halves.size, Labels: quality, Warnings: treated.Warnings},
+				examples: examples, labels: treated.Soft, loss: l,
+			})
+		}
+	}
+	return specs, nil
+}
+
+// freeAnswers trains the heads of a task with free answers.
+func (w *workbench) freeAnswers(ctx context.Context) ([]result.Head, error) {
+	t := freeform.Task{Name: w.info.Name, Test: w.test, TestAnswers: w.record.TestAnswers}
+	for i, e := range w.examples {
+		t.Prompts, t.IDs, t.Units = append(t.Prompts, e.Texts[0]), append(t.IDs, e.ID), append(t.Units, w.unit(i))
+	}
+	for _, h := range w.halves {
+		t.Splits = append(t.Splits, freeform.Split{Seed: h.seed, Size: h.size,
+			Weak: freeform.Half{Examples: h.weak, Answers: h.weakAnswers}, Strong: freeform.Half{Examples: h.strong, Answers: h.strongAnswers}})
+	}
+	heads, warnings, err := freeform.Run(ctx, t, freeform.Options{
+		Models: list.Map(w.cfg.Models, func(m Model) string { return m.Name }),
+		Open: func(ctx context.Context, model string) (freeform.Writer, error) {
+			return w.cfg.Models[slices.IndexFunc(w.cfg.Models, func(m Model) bool { return m.Name == model })].Writer(ctx)
+		},
+		Pairs: w.cfg.Pairs, Losses: w.cfg.Losses, L2: w.cfg.L2, HeldOut: w.cfg.Held,
+		Features: w.env.Features, Multiplier: w.env.Multiplier, Progress: w.env.Progress, StateBytes: w.env.stateBytes,
+	})
+	for _, text := range warnings {
+		w.warn("%s", text)
+	}
+	return heads, err
+}
+
+// unit names what must not be split: the group of an example, or the example itself.
+func (w *workbench) unit(example int) string {
+	if g := w.groups[example]; g != "" {
+		return g
+	}
+	return w.examples[example].ID
+}

@@ -1,0 +1,130 @@
+package experiment_test
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"w2s/harness/experiment"
+	"w2s/harness/feature"
+	"w2s/internal/progress"
+	"w2s/tasks"
+)
+
+// listening remembers the texts that it encodes.
+type listening struct {
+	numbers
+	heard map[string]int
+}
+
+func (l listening) Encode(ctx context.Context, texts []string, emit func(feature.Vector) error) error {
+	for _, t := range texts {
+		l.heard[t]++
+	}
+	return l.numbers.Encode(ctx, texts, emit)
+}
+
+// shadowed gives every example of a task a control: its numbers with the first of them set to zero.
+type shadowed struct{ planted }
+
+func (s shadowed) Load(ctx context.Context, src tasks.Source) (*tasks.Data, error) {
+	data, err := s.planted.Load(ctx, src)
+	if err != nil {
+		return nil, err
+	}
+	for i := range data.Pool {
+		for _, text := range data.Pool[i].Texts {
+			_, rest, _ := strings.Cut(text, " ")
+			data.Pool[i].Control = append(data.Pool[i].Control, "0 "+rest)
+		}
+	}
+	return data, nil
+}
+
+// What Run encodes, TaskTexts lists, and nothing else; it costs no vectors to know.
+func TestTaskTextsAreThoseThatRunEncodes(t *testing.T) {
+	for name, task := range map[string]tasks.Task{
+		"classify":      planted{name: "planted", n: 700},
+		"rank":          planted{name: "planted", n: 700, rank: true},
+		"with controls": shadowed{planted{name: "planted", n: 700}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := smallConfig(task)
+			cfg.Sizes = []int{100}
+			heard := map[string]int{}
+			cfg.Models[0].Encoder = listening{numbers{dims: 5}, heard}
+			if _, err := experiment.Run(context.Background(), cfg, experiment.Env{Progress: progress.Silent()}); err != nil {
+				t.Fatal(err)
+			}
+			texts, err := experiment.TaskTexts(context.Background(), cfg, nil, task)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, want := slices.Sorted(slices.Values(texts)), slices.Sorted(maps.Keys(heard)); !slices.Equal(got, want) {
+				t.Errorf("%d texts, but Run encodes %d", len(got), len(want))
+			}
+			all, err := experiment.AllTexts(context.Background(), nil, task)
+			if err != nil {
+				t.Fatal(err)
+			}
+			have := map[string]bool{}
+			for _, text := range all {
+				have[text] = true
+			}
+			for _, text := range texts {
+				if !have[text] {
+					t.Fatalf("AllTexts lacks %q", text)
+				}
+			}
+			if len(all) <= len(texts) || len(have) != len(all) {
+				t.Errorf("%d texts in all, %d distinct, %d for the experiment", len(all), len(have), len(texts))
+			}
+		})
+	}
+}
+
+// written asks for free answers.
+type written struct{ planted }
+
+func (w written) Info() tasks.Info {
+	info := w.planted.Info()
+	info.Form, info.Classes = tasks.Generate, nil
+	return info
+}
+
+func (w written) Load(ctx context.Context, src tasks.Source) (*tasks.Data, error) {
+	data, err := w.planted.Load(ctx, src)
+	if err != nil {
+		return nil, err
+	}
+	for i, e := range data.Pool {
+		data.Pool[i].Gold, data.Pool[i].Answer = nil, "so be it"
+		data.Pool[i].ID = tasks.ContentID(tasks.Generate, e.Texts)
+	}
+	return data, nil
+}
+
+func TestFreeAnswersNeedNoFeatures(t *testing.T) {
+	task := written{planted{name: "written", n: 700}}
+	texts, err := experiment.TaskTexts(context.Background(), smallConfig(task), nil, task)
+	if err != nil || len(texts) != 0 {
+		t.Errorf("%d texts, %v", len(texts), err)
+	}
+	if texts, err = experiment.AllTexts(context.Background(), nil, task); err != nil || len(texts) != 0 {
+		t.Errorf("all: %d texts, %v", len(texts), err)
+	}
+}
+
+func TestTaskTextsNamesTheTask(t *testing.T) {
+	cfg := smallConfig(planted{name: "tiny", n: 10})
+	_, err := experiment.TaskTexts(context.Background(), cfg, nil, cfg.Tasks[0])
+	if err == nil || !strings.Contains(err.Error(), "task tiny: ") {
+		t.Errorf("%v", err)
+	}
+	cfg.Seeds = nil
+	if _, err := experiment.TaskTexts(context.Background(), cfg, nil, cfg.Tasks[0]); err == nil {
+		t.Error("no seed is no fault")
+	}
+}

@@ -1,0 +1,103 @@
+package experiment
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"w2s/harness/head"
+	"w2s/harness/loss"
+	"w2s/harness/result"
+	"w2s/internal/list"
+	"w2s/internal/progress"
+)
+
+// A trainSpec asks for one head. It holds the labels to learn from and nothing else about the examples. A student's labels
+// are weak ones, so neither its training nor the choice of its penalty can reach gold.
+type trainSpec struct {
+	head     result.Head // role, model, supervisor, treatment, size, share, seed, labels and warnings
+	examples []int
+	labels   [][]float64
+	loss     loss.Loss
+}
+
+// A trained head with its record. head is nil for a baseline.
+type trained struct {
+	result.Head
+	head *head.Head
+}
+
+// records returns the records of heads.
+func records(heads []trained) []result.Head {
+	return list.Map(heads, func(t trained) result.Head { return t.Head })
+}
+
+// train trains heads on one model's features, all together. The penalty of each head is chosen on a part of its own labels,
+// then the head is trained on all of them and predicts the test examples.
+func (w *workbench) train(ctx context.Context, data head.Data, specs []trainSpec) ([]trained, error) {
+	if len(specs) == 0 {
+		return nil, nil
+	}
+	out, jobs := make([]trained, len(specs)), make([]head.Job, len(specs))
+	for i, s := range specs {
+		r := s.head
+		r.Task, r.Loss, r.Train = w.info.Name, s.loss.String(), len(s.examples)
+		r.ID = result.HeadID(r)
+		out[i].Head = r
+		jobs[i] = head.Job{Name: r.ID, Examples: s.examples, Labels: s.labels, Loss: s.loss, Seed: r.Seed}
+	}
+	bar := w.env.Progress.Start(fmt.Sprintf("train %s, %s", w.info.Name, specs[0].head.Model),
+		int64(len(jobs)*(len(w.cfg.L2)+1)), progress.Items)
+	defer bar.Done()
+	grid := head.Grid{L2: w.cfg.L2, HeldOut: w.cfg.Held, Group: w.groups}
+	chosen, err := head.Select(ctx, data, jobs, grid, head.Options{Multiplier: w.env.Multiplier, Done: func(int) { bar.Add(1) }})
+	if err != nil {
+		return nil, err
+	}
+	test, err := head.Predict(ctx, data, list.Map(chosen, func(c head.Selection) *head.Head { return c.Head }), w.test)
+	if err != nil {
+		return nil, err
+	}
+	for i, c := range chosen {
+		t := &out[i]
+		t.head = c.Head
+		t.L2, t.Status, t.Steps, t.Test = c.L2, string(c.Status), c.Steps, test[i]
+		t.Warnings = append(slices.Clone(t.Warnings), c.Warnings()...)
+		if w.env.Trained != nil {
+			if err := w.env.Trained(t.Head, t.head); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return out, nil
+}
+
+// trainAll calls train for several models, each with its own specs.
+func (w *workbench) trainAll(ctx context.Context, data map[string]head.Data, models []string, specsOf func(model string) []trainSpec) ([]trained, error) {
+	// The models run side by side, because a training alternates products with rules and leaves cores idle at times.
+	byModel := make([][]trained, len(models))
+	g, ctx := errgroup.WithContext(ctx)
+	for i, m := range models {
+		g.Go(func() (err error) {
+			if byModel[i], err = w.train(ctx, data[m], specsOf(m)); err != nil {
+				return fmt.Errorf("%s: %w", m, err)
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	return slices.Concat(byModel...), nil
+}
+
+// predict returns a trained head's distributions for examples.
+func (w *workbench) predict(ctx context.Context, t trained, examples []int) ([][]float64, error) {
+	p, err := head.Predict(ctx, w.data[t.Model], []*head.Head{t.head}, examples)
+	if err != nil {
+		return nil, err
+	}
+	return p[0], nil
+}

@@ -1,0 +1,247 @@
+package experiment
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"w2s/harness/head"
+	"w2s/harness/result"
+	"w2s/internal/list"
+	"w2s/internal/prob"
+	"w2s/tasks"
+)
+
+// A workbench holds one task ready for training: the examples, the halves of every seed, and the features of all examples
+// under every model. Examples are referred to by their position.
+type workbench struct {
+	cfg      Config
+	env      Env
+	info     tasks.Info
+	record   result.Task
+	examples []tasks.Example // without gold: the pool, then the test examples, each sorted by id
+	groups   []string        // group of each example
+	pool     int             // number of examples of the pool
+	test     []int
+	halves   []halves
+	data     map[string]head.Data // by model
+	controls map[string]head.Data // by model, for tasks with controls
+}
+
+// halves are the two halves of the training pool for one seed and size. Gold of the strong half is here for ceilings and
+// for the analysis. A student is trained from a trainSpec, which does not lead to it.
+type halves struct {
+	seed                 uint64
+	size                 int // 0: the whole pool
+	weak, strong         []int
+	weakGold, strongGold [][]float64
+
+	weakAnswers, strongAnswers [][]string // right answers, for tasks with free answers
+}
+
+// open loads a task and cuts it into the halves of every seed.
+func open(ctx context.Context, cfg Config, env Env, task tasks.Task) (*workbench, error) {
+	info := task.Info()
+	data, err := task.Load(ctx, env.Source)
+	if err != nil {
+		return nil, err
+	}
+	w := &workbench{cfg: cfg, env: env, info: info, data: map[string]head.Data{}, controls: map[string]head.Data{}}
+	w.record = result.Task{Name: info.Name, Title: info.Title, Category: info.Category, Form: info.Form, Classes: info.Classes,
+		Source: info.Source, Licence: info.Licence, Version: info.Version, Digest: data.Digest, Warnings: slices.Clone(data.Warnings)}
+	return w, w.cut(data)
+}
+
+// warn adds a warning to the task's record, once.
+func (w *workbench) warn(format string, args ...any) {
+	w.record.Warnings = list.AppendNew(w.record.Warnings, fmt.Sprintf(format, args...))
+}
+
+// cut makes the halves. The pool and the test examples are the same for every seed.
+func (w *workbench) cut(data *tasks.Data) error {
+	size, err := splitSize(w.cfg, data)
+	if err != nil {
+		return err
+	}
+	split := func(seed uint64, train int) (*tasks.Split, error) {
+		size := size
+		size.Seed = seed
+		if train > 0 {
+			size.Train = train
+		}
+		return data.Split(size)
+	}
+	whole, err := split(w.cfg.Seeds[0], 0)
+	if err != nil {
+		return err
+	}
+	// Sorting by id makes the sums of a training independent of which seeds there are.
+	pool := slices.Concat(whole.WeakTrain, whole.StrongTrain)
+	slices.SortFunc(pool, func(a, b tasks.Example) int { return cmp.Compare(a.ID, b.ID) })
+	position := map[string]int{} // by id
+	for _, e := range slices.Concat(pool, whole.Test) {
+		position[e.ID] = len(w.examples)
+		e.Gold, e.Answer, e.Also = nil, "", nil
+		w.examples, w.groups = append(w.examples, e), append(w.groups, e.Group)
+	}
+	w.pool = len(pool)
+	for i := range whole.Test {
+		w.test = append(w.test, w.pool+i)
+	}
+	w.record.Train = w.pool
+	describeTest(&w.record, whole.Test, w.cfg.KeepTexts)
+
+	for _, n := range append([]int{0}, w.cfg.Sizes...) {
+		for _, seed := range w.cfg.Seeds {
+			s, err := split(seed, n)
+			if err != nil {
+				return err
+			}
+			h := halves{seed: seed, size: n, strongGold: s.CeilingGold()}
+			for _, half := range []struct {
+				to   *[]int
+				from []tasks.Example
+			}{{&h.weak, s.WeakTrain}, {&h.strong, s.StrongTrain}} {
+				for _, e := range half.from {
+					p, ok := position[e.ID]
+					if !ok {
+						return fmt.Errorf("example %s of a smaller pool is not in the larger one (use sizes up to %d)", e.ID, w.pool)
+					}
+					*half.to = append(*half.to, p)
+				}
+			}
+			for _, e := range s.WeakTrain {
+				h.weakGold = append(h.weakGold, e.Gold)
+			}
+			if w.info.Form == tasks.Generate {
+				h.weakAnswers, h.strongAnswers = rightAnswers(s.WeakTrain), rightAnswers(s.CeilingTrain())
+			}
+			w.halves = append(w.halves, h)
+		}
+	}
+	return nil
+}
+
+// rightAnswers returns the right answers to examples with free answers; the first one of each is the one to learn.
+func rightAnswers(examples []tasks.Example) [][]string {
+	return list.Map(examples, func(e tasks.Example) []string { return append([]string{e.Answer}, e.Also...) })
+}
+
+// describeTest puts the test examples into a task's record.
+func describeTest(t *result.Task, test []tasks.Example, texts bool) {
+	if t.Form == tasks.Generate {
+		t.TestAnswers = rightAnswers(test)
+	}
+	for _, e := range test {
+		t.TestIDs = append(t.TestIDs, e.ID)
+		if t.Form == tasks.Generate {
+			e.Gold = []float64{0, 1} // of wrong and right
+		}
+		t.TestGold = append(t.TestGold, e.Gold)
+		if texts {
+			t.Texts = append(t.Texts, strings.Join(e.Texts, "\n"))
+		}
+	}
+}
+
+// splitSize returns the sizes that were asked for, or the defaults if the data is large enough for them. Of smaller data a
+// quarter is for the test and the rest for training.
+func splitSize(cfg Config, data *tasks.Data) (tasks.SplitConfig, error) {
+	size := tasks.SplitConfig{Train: cfg.Train, Test: cfg.Test}
+	if size.Test == 0 {
+		if size.Test = DefaultTest; data.Test == nil {
+			size.Test = min(size.Test, balanced(data.Pool)/4)
+		} else {
+			size.Test = min(size.Test, balanced(data.Test))
+		}
+	}
+	if size.Train == 0 {
+		size.Train = DefaultTrain
+		have := balanced(data.Pool)
+		if data.Test == nil {
+			have -= size.Test
+		}
+		if have < size.Train {
+			size.Train = 0 // all there are
+		}
+	}
+	if size.Test < minTest && data.Test != nil {
+		return size, fmt.Errorf("a test part of %d examples is too small (want %d or more)", size.Test, minTest)
+	}
+	if size.Test < minTest {
+		return size, fmt.Errorf("%d examples of balanced classes are too few for a test part of %d (add examples)", balanced(data.Pool), minTest)
+	}
+	return size, nil
+}
+
+// balanced returns how many examples remain when every class is cut to the size of the smallest one.
+func balanced(examples []tasks.Example) int {
+	if len(examples) == 0 || len(examples[0].Texts) != 1 || len(examples[0].Gold) < 2 {
+		return len(examples)
+	}
+	count := make([]int, len(examples[0].Gold))
+	for _, e := range examples {
+		count[prob.Argmax(e.Gold)]++
+	}
+	return len(count) * slices.Min(count)
+}
+
+// hasControls reports whether every example has texts that lack what the task is about.
+func (w *workbench) hasControls() bool {
+	return !slices.ContainsFunc(w.examples, func(e tasks.Example) bool { return e.Control == nil })
+}
+
+// encode computes the features of all texts under every model.
+func (w *workbench) encode(ctx context.Context) error {
+	for _, m := range w.cfg.Models {
+		var err error
+		if w.data[m.Name], err = w.features(ctx, m, ownTexts); err != nil {
+			return fmt.Errorf("%s: %w", m.Name, err)
+		}
+		if !w.hasControls() {
+			continue
+		}
+		if w.controls[m.Name], err = w.features(ctx, m, controlTexts); err != nil {
+			return fmt.Errorf("%s, control: %w", m.Name, err)
+		}
+	}
+	return nil
+}
+
+func ownTexts(e tasks.Example) []string     { return e.Texts }
+func controlTexts(e tasks.Example) []string { return e.Control }
+
+// features computes the features of every example's texts under one model. They are standardised over the texts of the
+// pool, without labels and without the test texts.
+func (w *workbench) features(ctx context.Context, m Model, textsOf func(tasks.Example) []string) (head.Data, error) {
+	var texts []string
+	start := []int{0}
+	for _, e := range w.examples {
+		texts = append(texts, textsOf(e)...)
+		start = append(start, len(texts))
+	}
+	x, summary, err := w.env.features(ctx, m, w.info.Name, texts)
+	if err != nil {
+		return head.Data{}, err
+	}
+	for _, text := range summary.Warnings {
+		w.warn("%s", text)
+	}
+	if summary.Truncated > 0 {
+		w.warn("%s: %d of %d texts truncated", m.Name, summary.Truncated, len(texts))
+	}
+	data := head.Data{X: x}
+	if w.info.Form == tasks.Rank {
+		data.Start = start
+	} else {
+		data.Classes = len(w.record.TestGold[0])
+	}
+	rows := make([]int, start[w.pool])
+	for i := range rows {
+		rows[i] = i
+	}
+	data.Scaling = head.Standardise(x, rows)
+	return data, nil
+}

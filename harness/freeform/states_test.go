@@ -1,0 +1,111 @@
+package freeform
+
+import (
+	"context"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"testing"
+
+	"w2s/harness/feature"
+	"w2s/internal/list"
+)
+
+// A counter is a Writer whose state after a prefix is computed from the prefix.
+type counter struct {
+	Writer
+	runs *int
+}
+
+func (c counter) Dims() int { return 2 }
+
+func (c counter) States(_ context.Context, prompt string, tokens []int64) (States, error) {
+	*c.runs++
+	s := States{Fed: len(prompt) + len(tokens)}
+	sum := float32(0)
+	for n := range len(tokens) + 1 {
+		if n > 0 {
+			sum = 3*sum + float32(tokens[n-1])
+		}
+		s.Hidden = append(s.Hidden, []float32{float32(len(prompt)), sum})
+	}
+	return s, nil
+}
+
+// All prefixes of an answer take one run of the model, in whatever order they are asked for.
+func TestPrefixesOfAnAnswerAreOneRun(t *testing.T) {
+	var prefixes []prefix
+	for prompt, answers := range map[string][][]int64{
+		"a":   {{1, 2, 3}, {1, 2}, {1}, nil},
+		"ab":  {{1, 2}, {1, 5}, {1}, nil, {7}},
+		"abc": {{4}},
+	} {
+		for _, tokens := range answers {
+			prefixes = append(prefixes, prefix{prompt, tokens})
+		}
+	}
+	rand.New(rand.NewPCG(1, 2)).Shuffle(len(prefixes), func(i, j int) { prefixes[i], prefixes[j] = prefixes[j], prefixes[i] })
+	runs, seen := 0, 0
+	err := newStateEncoder(counter{runs: &runs}, prefixes).Encode(t.Context(), list.Map(prefixes, prefix.name), func(v feature.Vector) error {
+		seen++
+		p := prefixes[v.Index]
+		sum := float32(0)
+		for _, token := range p.tokens {
+			sum = 3*sum + float32(token)
+		}
+		if want := []float32{float32(len(p.prompt)), sum}; !slices.Equal(v.Values, want) || v.Tokens != len(p.prompt)+len(p.tokens) {
+			t.Errorf("%+v has the state %v of %d tokens, want %v", p, v.Values, v.Tokens, want)
+		}
+		return nil
+	})
+	if err != nil || seen != len(prefixes) {
+		t.Fatalf("%d of %d prefixes, %v", seen, len(prefixes), err)
+	}
+	if runs != 5 { // a: one; ab: 1 2, 1 5 and 7; abc: one
+		t.Errorf("%d runs", runs)
+	}
+}
+
+// Names tell prefixes apart, whatever a prompt holds.
+func FuzzPrefixName(f *testing.F) {
+	f.Add("Is it?", "Is it?", int64(3), int64(-1))
+	f.Add("a\x00b 1", "a", int64(0), int64(1<<62))
+	f.Add("", "\x009", int64(9), int64(9))
+	f.Fuzz(func(t *testing.T, one, two string, a, b int64) {
+		seen := map[string]prefix{}
+		for _, prompt := range []string{one, two} {
+			for _, tokens := range [][]int64{nil, {a}, {b}, {a, b}} {
+				p := prefix{prompt, tokens}
+				other, ok := seen[p.name()]
+				if ok && (other.prompt != p.prompt || !slices.Equal(other.tokens, p.tokens)) {
+					t.Fatalf("%+v and %+v have the name %q", other, p, p.name())
+				}
+				seen[p.name()] = p
+			}
+		}
+	})
+}
+
+// Of several end tokens, the one to learn is the most likely one under the model. Other tokens do not count.
+func TestLikeliestEnd(t *testing.T) {
+	vocabulary := []int64{2, 4, 7, 9}
+	for _, c := range []struct {
+		ends   []int64
+		logits []float64
+		want   int64
+	}{
+		{[]int64{4}, []float64{9, -5, 9, 9}, 4},
+		{[]int64{2, 9}, []float64{0.1, 5, 5, 0.2}, 9},
+		{[]int64{2, 9}, []float64{0.2, 5, 5, 0.1}, 2},
+		{[]int64{2, 3, 9}, []float64{-2, 0, 0, -1}, 9}, // 3 is not in the vocabulary
+	} {
+		if got := likeliestEnd(c.ends, vocabulary, c.logits); got != c.want {
+			t.Errorf("%v of %v: end %d, want %d", c.ends, c.logits, got, c.want)
+		}
+	}
+	l := tokenExamples{tokens: []int64{4, -1}}
+	rows, labels := l.labels([]int64{2, 9}, vocabulary, []float64{0, 0, 0, 0, 1, 8, 8, 2})
+	if !slices.Equal(rows, []int{0, 1}) || !reflect.DeepEqual(labels, [][]float64{{0, 1, 0, 0}, {0, 0, 0, 1}}) {
+		t.Errorf("rows %v, labels %v", rows, labels)
+	}
+}

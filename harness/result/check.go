@@ -1,0 +1,108 @@
+package result
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"w2s/tasks"
+)
+
+// check reports all that is missing or contradictory.
+func (r *Result) check() error {
+	var faults []error
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	byName := map[string]*Task{}
+	for i := range r.Tasks {
+		t := &r.Tasks[i]
+		if byName[t.Name] != nil {
+			fault("task %q appears twice", t.Name)
+		}
+		byName[t.Name] = t
+		if len(t.TestIDs) != len(t.TestGold) {
+			fault("task %q has %d test ids and %d gold labels", t.Name, len(t.TestIDs), len(t.TestGold))
+		}
+		if t.Texts != nil && len(t.Texts) != len(t.TestIDs) {
+			fault("task %q has %d test ids and %d texts", t.Name, len(t.TestIDs), len(t.Texts))
+		}
+		if t.Form == tasks.Generate && len(t.TestAnswers) != len(t.TestIDs) {
+			fault("task %q has %d test ids and answers to %d", t.Name, len(t.TestIDs), len(t.TestAnswers))
+		}
+	}
+	byID := map[string]*Head{}
+	for i := range r.Heads {
+		h := &r.Heads[i]
+		if byID[h.ID] != nil {
+			fault("head %q appears twice", h.ID)
+		}
+		byID[h.ID] = h
+	}
+	// absent says why a reference to a head does not hold, or "".
+	absent := func(id, task string) string {
+		switch h := byID[id]; {
+		case h == nil:
+			return "is missing"
+		case h.Task != task:
+			return fmt.Sprintf("belongs to task %q", h.Task)
+		}
+		return ""
+	}
+	for i := range r.Heads {
+		h := &r.Heads[i]
+		if t := byName[h.Task]; t == nil {
+			fault("head %q: unknown task %q", h.ID, h.Task)
+		} else {
+			faults = append(faults, h.check(t))
+		}
+		if why := absent(h.Supervisor, h.Task); h.Role == Student && why != "" {
+			fault("head %q: its supervisor %q %s", h.ID, h.Supervisor, why)
+		}
+	}
+	for _, c := range r.Chains {
+		if byName[c.Task] == nil {
+			fault("chain on %q: unknown task", c.Task)
+		}
+		if len(c.Steps) < 2 {
+			fault("chain on %q has %d steps", c.Task, len(c.Steps))
+		}
+		for _, id := range append(slices.Clone(c.Steps), c.Jump, c.Ceiling) {
+			if why := absent(id, c.Task); why != "" {
+				fault("chain on %q: head %q %s", c.Task, id, why)
+			}
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// check reports what is wrong with the predictions of a head of task t.
+func (h *Head) check(t *Task) error {
+	if len(h.Test) != len(t.TestIDs) {
+		return fmt.Errorf("head %q has %d predictions for %d test examples", h.ID, len(h.Test), len(t.TestIDs))
+	}
+	for i, p := range h.Test {
+		if i >= len(t.TestGold) { // reported for the task
+			break
+		}
+		if len(p) != len(t.TestGold[i]) {
+			return fmt.Errorf("head %q, test example %s: %d probabilities for %d answers", h.ID, t.TestIDs[i], len(p), len(t.TestGold[i]))
+		}
+	}
+	if t.Form != tasks.Generate || len(t.TestAnswers) != len(t.TestIDs) {
+		return nil
+	}
+	if len(h.Answers) != len(t.TestIDs) || len(h.TokenAccuracy) != len(t.TestIDs) {
+		return fmt.Errorf("head %q has %d answers and %d token accuracies for %d test examples", h.ID, len(h.Answers), len(h.TokenAccuracy), len(t.TestIDs))
+	}
+	for i, text := range h.Answers {
+		if len(h.Test[i]) == 2 && (h.Test[i][1] == 1) != Matches(text, t.TestAnswers[i]) {
+			return fmt.Errorf("head %q, test example %s: the file contradicts itself on whether answer %q is right", h.ID, t.TestIDs[i], text)
+		}
+	}
+	return nil
+}
+
+// Matches reports whether a free answer is one of the right ones. White space around either does not count.
+func Matches(answer string, right []string) bool {
+	return slices.ContainsFunc(right, func(r string) bool { return strings.TrimSpace(answer) == strings.TrimSpace(r) })
+}

@@ -1,0 +1,123 @@
+package result
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"w2s/internal/atomicfile"
+)
+
+// Save writes the result to path. A reader never sees half a file.
+func (r *Result) Save(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		return fmt.Errorf("result file: %w", err)
+	}
+	err := atomicfile.Write(path, func(w io.Writer) error {
+		enc := json.NewEncoder(w)
+		enc.SetEscapeHTML(false)
+		return enc.Encode(r)
+	})
+	if err != nil {
+		return fmt.Errorf("result file: %w", err)
+	}
+	return nil
+}
+
+// Load reads a result file; see [Read].
+func Load(path string) (*Result, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("result file: %w", err)
+	}
+	defer f.Close()
+	r, err := Read(f)
+	if err != nil {
+		return nil, fmt.Errorf("result file %s: %w", path, err)
+	}
+	return r, nil
+}
+
+// Read reads a result of this schema or an earlier one and checks that it is whole: every head names a known task and
+// has one prediction for each test example, and every supervisor and every step of a chain is there, on the same task.
+func Read(in io.Reader) (*Result, error) {
+	data, err := io.ReadAll(in)
+	if err != nil {
+		return nil, err
+	}
+	var r Result
+	if err := json.Unmarshal(data, &r); err != nil {
+		return nil, damaged(err)
+	}
+	switch r.Schema {
+	case Schema:
+	case firstSchema:
+		if err := r.upgrade(data); err != nil {
+			return nil, damaged(err)
+		}
+	case "":
+		return nil, errors.New("not a result: it names no schema")
+	default:
+		return nil, fmt.Errorf("schema %q is not one that this program reads (%s, %s)", r.Schema, firstSchema, Schema)
+	}
+	return &r, r.check()
+}
+
+func damaged(err error) error {
+	return fmt.Errorf("damaged or not a result: %w (run the experiment again: cached features make it quick)", err)
+}
+
+const firstSchema = "w2s.result/1"
+
+// upgrade completes a result of the first schema, which was read from data. There, one text field told variants of heads
+// and the data of chains apart, a baseline kept the simulated supervisor as its loss, and nothing named the kind of the
+// experiment.
+func (r *Result) upgrade(data []byte) error {
+	var old struct {
+		Heads []struct {
+			Variant string `json:"variant"`
+		} `json:"heads"`
+		Chains []struct {
+			Data string `json:"data"`
+		} `json:"chains"`
+	}
+	if err := json.Unmarshal(data, &old); err != nil {
+		return err
+	}
+	r.Schema, r.Config.Kind = Schema, Pairs
+	heads := map[string]*Head{}
+	for i := range r.Heads {
+		h := &r.Heads[i]
+		heads[h.ID] = h
+		if size, ok := strings.CutPrefix(old.Heads[i].Variant, "train="); ok {
+			n, err := strconv.Atoi(size)
+			if err != nil {
+				return fmt.Errorf("head %q: variant %q: %w", h.ID, old.Heads[i].Variant, err)
+			}
+			h.Size = n
+		}
+		if h.Role == Baseline {
+			h.Simulated, h.Loss = h.Loss, ""
+		}
+		if h.Trained != "" {
+			r.Config.Kind = Transfer
+		}
+	}
+	for i := range r.Chains {
+		c := &r.Chains[i]
+		c.Disjoint = old.Chains[i].Data == "disjoint"
+		r.Config.Kind, r.Config.Disjoint = Chained, c.Disjoint
+		r.Config.Chain = nil
+		for _, id := range c.Steps {
+			if h := heads[id]; h != nil {
+				r.Config.Chain = append(r.Config.Chain, h.Model)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,225 @@
+// Package result defines the result file of an experiment: what was used, what was trained, and every prediction for every
+// test example.
+//
+// A [Result] holds what was found and nothing that can be computed from it. Package summary makes rows, intervals and
+// PGR of it; package experiment makes it. docs/result-file.md describes its JSON form.
+package result
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"w2s/harness/stats"
+	"w2s/tasks"
+)
+
+// Schema names the layout of the files that Save writes. The number rises when a field changes its meaning.
+const Schema = "w2s.result/2"
+
+// A Result is everything that an experiment found out.
+type Result struct {
+	Schema   string    `json:"schema"`
+	Program  string    `json:"program"` // name and version of the program that wrote the file
+	Created  time.Time `json:"created"`
+	Command  []string  `json:"command,omitempty"`
+	Config   Settings  `json:"config"`
+	Models   []Model   `json:"models"`
+	Tasks    []Task    `json:"tasks"`
+	Heads    []Head    `json:"heads"`
+	Chains   []Chain   `json:"chains,omitempty"`
+	Warnings []string  `json:"warnings,omitempty"`
+}
+
+// New returns a Result without tasks for an experiment that begins now.
+func New(config Settings, models []Model) *Result {
+	return &Result{Schema: Schema, Created: time.Now().UTC().Truncate(time.Second), Config: config, Models: models}
+}
+
+// A Kind says what an experiment does with its models.
+type Kind string
+
+// The kinds of experiments.
+const (
+	Pairs    Kind = "pairs"    // every pair of models on every task
+	Chained  Kind = "chain"    // each model teaches the next one
+	Transfer Kind = "transfer" // heads of every task are tested on all tasks
+)
+
+// Settings is the configuration of an experiment. Losses, treatments and simulated supervisors are given as their parsers
+// read them.
+type Settings struct {
+	Kind       Kind      `json:"kind"`
+	Pairs      []Pair    `json:"pairs"`
+	Chain      []string  `json:"chain,omitempty"`    // models of a chain, weakest first
+	Disjoint   bool      `json:"disjoint,omitempty"` // every step of a chain has examples of its own
+	Losses     []string  `json:"losses"`
+	Treatments []string  `json:"treatments"`
+	Simulated  []string  `json:"simulated,omitempty"`
+	Seeds      []uint64  `json:"seeds"`
+	Train      int       `json:"train"` // training examples asked for, both halves together; 0: the default
+	Test       int       `json:"test"`  // test examples asked for; 0: the default
+	Sizes      []int     `json:"sizes,omitempty"`
+	L2         []float64 `json:"l2"`
+	Held       float64   `json:"held"`
+}
+
+// A Pair names the models of a weak supervisor and a strong student. They may be the same.
+type Pair struct {
+	Weak   string `json:"weak"`
+	Strong string `json:"strong"`
+}
+
+// String returns "WEAK -> STRONG".
+func (p Pair) String() string { return p.Weak + " -> " + p.Strong }
+
+// A Model describes one encoder.
+type Model struct {
+	Name        string            `json:"name"`
+	Key         string            `json:"key"` // digest of all that changes a feature
+	Dims        int               `json:"dims"`
+	Parameters  int64             `json:"parameters,omitempty"`
+	Description map[string]string `json:"description,omitempty"` // pooling, longest input, digests of the files, runtime version
+}
+
+// A Task describes the data of one task and the test examples that every head of the task answers.
+type Task struct {
+	Name     string         `json:"name"`
+	Title    string         `json:"title,omitempty"`
+	Category tasks.Category `json:"category"`
+	Form     tasks.Form     `json:"form"`
+	Classes  []string       `json:"classes,omitempty"`
+	Source   string         `json:"source,omitempty"`
+	Licence  string         `json:"licence,omitempty"`
+	Version  int            `json:"version"`
+	Digest   string         `json:"digest"`   // sha256 of the data
+	Train    int            `json:"train"`    // examples in the training pool, both halves together
+	TestIDs  []string       `json:"test_ids"` // content ids
+	TestGold Distributions  `json:"test_gold"`
+	// TestAnswers holds the right answers to each example of a task with free answers. TestGold then says "right" for
+	// every example.
+	TestAnswers [][]string `json:"test_answers,omitempty"`
+	Texts       []string   `json:"test_texts,omitempty"` // texts of the test examples, if the user wants them kept
+	Warnings    []string   `json:"warnings,omitempty"`
+}
+
+// A Role says what a head was trained on.
+type Role string
+
+// The roles of heads.
+const (
+	Supervisor Role = "supervisor" // gold labels of weak-train
+	Student    Role = "student"    // a supervisor's labels of strong-train
+	Ceiling    Role = "ceiling"    // gold labels of strong-train
+	Baseline   Role = "baseline"   // nothing: a simulated supervisor
+	Control    Role = "control"    // gold labels of strong-train, with texts that lack what the task is about
+)
+
+// A Head is one trained head (or baseline) with its predictions for the test examples.
+type Head struct {
+	ID         string `json:"id"` // see HeadID
+	Task       string `json:"task"`
+	Role       Role   `json:"role"`
+	Model      string `json:"model,omitempty"`
+	Supervisor string `json:"supervisor,omitempty"` // student: ID of the head that made its labels
+	Simulated  string `json:"simulated,omitempty"`  // baseline: the simulated supervisor, such as "flip:0.75"
+	Loss       string `json:"loss"`                 // "" for a baseline
+	Treatment  string `json:"treatment,omitempty"`  // student: what was done to the weak labels
+	Size       int    `json:"size,omitempty"`       // size of the training pool, if it is smaller than the experiment's
+	Share      string `json:"share,omitempty"`      // part of strong-train that a step of a chain was trained on: "2/3"
+	Trained    string `json:"trained_on,omitempty"` // task it was trained on, if that is not Task
+	Seed       uint64 `json:"seed"`
+	Train      int    `json:"train"` // number of training examples
+
+	L2     float64       `json:"l2"`               // penalty that was chosen
+	Status string        `json:"status,omitempty"` // how the optimiser ended
+	Steps  int           `json:"steps,omitempty"`
+	Labels *LabelQuality `json:"labels,omitempty"` // student: how good its labels were
+	Test   Distributions `json:"test"`
+
+	// Heads that write free answers have these as well: the answer to each test prompt (Test says whether it is right),
+	// the share of each right answer's tokens that the head finds most likely, and the number of tokens it can write.
+	Answers       []string  `json:"answers,omitempty"`
+	TokenAccuracy []float64 `json:"token_accuracy,omitempty"`
+	Vocabulary    int       `json:"vocabulary,omitempty"`
+
+	Warnings []string `json:"warnings,omitempty"`
+}
+
+// Source returns what labelled examples for a student: the model of a supervisor, or a simulated supervisor.
+func (h *Head) Source() string {
+	if h.Role == Baseline {
+		return h.Simulated
+	}
+	return h.Model
+}
+
+// HeadID names a head by the fields of h that say what it is trained on, so the same head has the same ID in every result.
+func HeadID(h Head) string {
+	parts := []string{h.Task, string(h.Role)}
+	switch {
+	case h.Role == Baseline:
+		parts = append(parts, h.Simulated, "for "+h.Model)
+	case h.Supervisor != "":
+		parts = append(parts, h.Model, h.Loss, "from "+nested(h.Supervisor, h.Task), h.Treatment)
+	default:
+		parts = append(parts, h.Model)
+	}
+	if h.Size > 0 {
+		parts = append(parts, fmt.Sprintf("train=%d", h.Size))
+	}
+	if h.Share != "" {
+		parts = append(parts, "share="+h.Share)
+	}
+	return strings.Join(append(parts, fmt.Sprintf("seed=%d", h.Seed)), "/")
+}
+
+// TestedOn returns a head's record for its predictions for the test examples of another task.
+func (h Head) TestedOn(task string, predictions Distributions) Head {
+	h.ID = testedOn(h.ID, task)
+	if h.Supervisor != "" {
+		h.Supervisor = testedOn(h.Supervisor, task)
+	}
+	h.Trained, h.Task, h.Test = h.Task, task, predictions
+	return h
+}
+
+func testedOn(id, task string) string { return id + "/tested on " + task }
+
+// nested returns a supervisor's ID without the task and the seed, which the ID of its student repeats.
+func nested(supervisor, task string) string {
+	name := strings.TrimPrefix(supervisor, task+"/")
+	if cut := strings.LastIndex(name, "/seed="); cut >= 0 {
+		name = name[:cut]
+	}
+	return "(" + name + ")"
+}
+
+// LabelQuality compares the labels that a student was trained on with gold. The student never sees it.
+type LabelQuality struct {
+	stats.Quality
+	Raw   stats.Quality `json:"raw"`             // of the labels before they were treated
+	Notes []string      `json:"notes,omitempty"` // what the treatment fitted or dropped
+}
+
+// A Chain is a bootstrapping chain Model_1 -> ... -> Model_n on one task for one loss and seed, by the IDs of its heads.
+type Chain struct {
+	Task     string   `json:"task"`
+	Disjoint bool     `json:"disjoint,omitempty"` // every step has examples of its own; otherwise all steps share them
+	Loss     string   `json:"loss"`
+	Seed     uint64   `json:"seed"`
+	Steps    []string `json:"steps"`   // the supervisor, then the student of every step
+	Jump     string   `json:"jump"`    // the last model trained by the first one directly
+	Ceiling  string   `json:"ceiling"` // the last model trained on gold
+}
+
+// Data says which examples the steps of a chain are trained on: "shared" or "disjoint".
+func (c *Chain) Data() string { return ChainData(c.Disjoint) }
+
+// ChainData returns the word that tables use for the data of a chain.
+func ChainData(disjoint bool) string {
+	if disjoint {
+		return "disjoint"
+	}
+	return "shared"
+}

@@ -1,0 +1,124 @@
+package summary
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"w2s/harness/metric"
+	"w2s/harness/result"
+	"w2s/harness/stats"
+	"w2s/internal/list"
+	"w2s/tasks"
+)
+
+// A ChainRow is one chain over all seeds: the score after every step, beside the jump and the ceiling.
+type ChainRow struct {
+	Task     string            `json:"task"`
+	Category tasks.Category    `json:"category"`
+	Metric   tasks.Metric      `json:"metric"`
+	Data     string            `json:"data"` // training examples of the steps: "shared" or "disjoint"
+	Loss     string            `json:"loss"`
+	N        int               `json:"n"` // test examples
+	Seeds    int               `json:"seeds"`
+	Models   []string          `json:"models"`
+	Steps    []Figure          `json:"steps"`          // score of every model of the chain; the first one is the weak floor
+	Labels   []float64         `json:"labels"`         // accuracy of the labels that every step after the first was trained on
+	Jump     Figure            `json:"jump"`           // the last model trained by the first
+	Ceiling  Figure            `json:"ceiling"`        // the last model trained on gold
+	PGR      stats.PGR         `json:"pgr"`            // of the end of the chain
+	JumpPGR  stats.PGR         `json:"jump_pgr"`       // of the jump
+	Gain     *stats.Difference `json:"gain,omitempty"` // end of the chain minus jump; nil if the metric is no mean over examples
+	Warnings []string          `json:"warnings,omitempty"`
+}
+
+// Chains makes a row of every group of chains that differ in the seed alone, in the order of the result.
+func Chains(r *result.Result, opt Options) ([]ChainRow, error) {
+	m, err := metric.Lookup(opt.Metric)
+	if err != nil {
+		return nil, fmt.Errorf("summary: %w", err)
+	}
+	x := newIndex(r)
+	type key struct {
+		task, loss string
+		disjoint   bool
+	}
+	groups, order := map[key][]result.Chain{}, []key(nil)
+	for _, c := range r.Chains {
+		k := key{c.Task, c.Loss, c.Disjoint}
+		if groups[k] == nil {
+			order = append(order, k)
+		}
+		groups[k] = append(groups[k], c)
+	}
+	var rows []ChainRow
+	for _, k := range order {
+		row, err := x.chainRow(groups[k], m, opt)
+		if err != nil {
+			return nil, fmt.Errorf("summary: chain on %s: %w", k.task, err)
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
+func (x *index) chainRow(chains []result.Chain, m metric.Metric, opt Options) (ChainRow, error) {
+	first := chains[0]
+	t := x.tasks[first.Task]
+	row := ChainRow{Task: first.Task, Category: t.Category, Metric: m.NameFor(t.Form), Data: first.Data(), Loss: first.Loss, N: len(t.TestIDs), Seeds: len(chains),
+		Models: list.Map(first.Steps, func(id string) string { return x.heads[id].Model }), Labels: make([]float64, len(first.Steps)-1)}
+	steps := make([]seedScores, len(first.Steps))
+	var jump, ceiling seedScores
+	row.Warnings = list.AppendNew(nil, t.Warnings...)
+	var faults []error
+	for _, c := range chains {
+		if len(c.Steps) != len(steps) {
+			return row, fmt.Errorf("%d steps for seed %d, %d for seed %d", len(c.Steps), c.Seed, len(steps), first.Seed)
+		}
+		for _, id := range append(slices.Clone(c.Steps), c.Jump, c.Ceiling) {
+			row.Warnings = list.AppendNew(row.Warnings, x.heads[id].Warnings...)
+		}
+		for i, id := range c.Steps {
+			h := x.heads[id]
+			faults = append(faults, steps[i].add(m, t, h))
+			if i > 0 && h.Labels != nil {
+				row.Labels[i-1] += h.Labels.Accuracy / float64(len(chains))
+			}
+		}
+		faults = append(faults, jump.add(m, t, x.heads[c.Jump]), ceiling.add(m, t, x.heads[c.Ceiling]))
+	}
+	if err := cmp.Or(faults...); err != nil { // the first one says enough, they tend to be the same
+		return row, err
+	}
+	boot := opt.bootstrap(row.N)
+	var err error
+	figure := func(s seedScores) (f Figure) {
+		if err == nil {
+			f, err = s.figure(boot)
+		}
+		return f
+	}
+	row.Steps = list.Map(steps, figure)
+	row.Jump, row.Ceiling = figure(jump), figure(ceiling)
+	if err != nil {
+		return row, err
+	}
+	end := steps[len(steps)-1]
+	if row.PGR, err = stats.NewPGR(steps[0].mean(), end.mean(), ceiling.mean(), boot); err != nil {
+		return row, err
+	}
+	if row.JumpPGR, err = stats.NewPGR(steps[0].mean(), jump.mean(), ceiling.mean(), boot); err != nil {
+		return row, err
+	}
+	if per := end.perExample(); per != nil {
+		gain, err := stats.Compare(per, jump.perExample(), boot)
+		if err != nil {
+			return row, err
+		}
+		row.Gain = &gain
+	}
+	if !row.PGR.Defined {
+		row.Warnings = list.AppendNew(row.Warnings, row.PGR.Reason)
+	}
+	return row, nil
+}

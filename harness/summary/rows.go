@@ -1,0 +1,292 @@
+// Package summary makes rows of a result: scores, intervals and PGR over all seeds.
+//
+// [Rows] makes one row for each task, pair of models, loss and treatment. [Chains] and [Transfers] do the same for chains
+// and transfer matrices. [Categories] and [Pairs] pool rows, and [Losses] compares the losses of rows. Tables, plots and
+// the report lay out what this package computes.
+package summary
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"w2s/harness/metric"
+	"w2s/harness/result"
+	"w2s/harness/stats"
+	"w2s/internal/list"
+	"w2s/tasks"
+)
+
+// A Figure is a number with its interval over test examples.
+type Figure struct {
+	Value    float64        `json:"value"`
+	Interval stats.Interval `json:"interval"`
+}
+
+// A Row is one line of a PGR table: one task, one pair of models, one loss and one treatment of the weak labels, over all
+// seeds. Scores are means over the seeds. Their intervals come from resampling the test examples, with the same resample
+// for floor, transfer score and ceiling.
+type Row struct {
+	Task      string         `json:"task"`
+	Category  tasks.Category `json:"category"`
+	Weak      string         `json:"weak"`                // model of the supervisor, or a simulated supervisor
+	Simulated bool           `json:"simulated,omitempty"` // Weak is a simulated supervisor
+	Strong    string         `json:"strong"`              // model of student and ceiling
+	Loss      string         `json:"loss"`
+	Treatment string         `json:"treatment,omitempty"`
+	Size      int            `json:"size,omitempty"`       // size of the training pool, if it is smaller than the experiment's
+	Trained   string         `json:"trained_on,omitempty"` // task that all heads were trained on, if that is not Task
+	Other     string         `json:"other,omitempty"`      // imported: settings that tell the row from others
+	Metric    tasks.Metric   `json:"metric"`
+	N         int            `json:"n"`     // test examples; 0 if an imported result does not say
+	Train     int            `json:"train"` // training examples of the student, of the first seed
+	Seeds     int            `json:"seeds"`
+
+	Floor     Figure              `json:"floor"`     // score of the weak supervisor
+	Transfer  Figure              `json:"transfer"`  // score of the student
+	Ceiling   Figure              `json:"ceiling"`   // score of the strong model trained on gold
+	PGR       stats.PGR           `json:"pgr"`       // with its interval over test examples
+	SeedPGR   stats.SeedPGR       `json:"seed_pgr"`  // with its interval over seeds
+	Imitation Imitation           `json:"imitation"` // how far the student repeats its supervisor
+	Labels    result.LabelQuality `json:"labels"`    // of the student's labels, mean over seeds; N counts all seeds together
+	Control   *Figure             `json:"control,omitempty"`
+	Warnings  []string            `json:"warnings,omitempty"`
+
+	conditions string    // see conditionsOf; "" for an imported row
+	perExample []float64 // score of the student for each test example, mean over seeds; nil if the metric is no mean
+}
+
+// Pair returns "WEAK → STRONG".
+func (r Row) Pair() string { return r.Weak + " → " + r.Strong }
+
+// Variant says what tells the row from others of the same task, pair, loss and treatment: "train=500", or "" if nothing
+// does.
+func (r Row) Variant() string {
+	var parts []string
+	if r.Size > 0 {
+		parts = append(parts, fmt.Sprintf("train=%d", r.Size))
+	}
+	if r.Trained != "" {
+		parts = append(parts, "trained on "+r.Trained)
+	}
+	if r.Other != "" {
+		parts = append(parts, r.Other)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// Imitation compares the answers of student and ceiling with those of the supervisor on the test examples, mean over
+// seeds. The ceiling never saw the supervisor's labels, so it repeats an error only if the error comes naturally. What the
+// student's agreement on the supervisor's errors has above the ceiling's is imitation.
+type Imitation struct {
+	Student stats.Imitation `json:"student"`
+	Ceiling stats.Imitation `json:"ceiling"`
+}
+
+// Options say how scores and intervals are computed.
+type Options struct {
+	Metric    tasks.Metric // "" is accuracy
+	Resamples int          // bootstrap resamples; 0 is stats.DefaultResamples
+	Level     float64      // confidence level of intervals; 0 is stats.Level
+}
+
+// bootstrap returns how intervals over n test examples are computed.
+func (o Options) bootstrap(n int) stats.Bootstrap {
+	if o.Level == 0 {
+		o.Level = stats.Level
+	}
+	return stats.Bootstrap{N: n, Resamples: o.Resamples, Level: o.Level}
+}
+
+// Rows makes a row of every group of students that differ in the seed alone. Steps of chains are left to [Chains]. Rows
+// are in the order of the result's tasks, then of its heads.
+func Rows(r *result.Result, opt Options) ([]Row, error) {
+	m, err := metric.Lookup(opt.Metric)
+	if err != nil {
+		return nil, fmt.Errorf("summary: %w", err)
+	}
+	x := newIndex(r)
+	groups, order := map[groupKey][]*result.Head{}, []groupKey(nil)
+	for i := range r.Heads {
+		h := &r.Heads[i]
+		if h.Role != result.Student || x.chained[h.ID] {
+			continue
+		}
+		supervisor := x.heads[h.Supervisor]
+		if supervisor == nil {
+			return nil, fmt.Errorf("summary: head %s: its supervisor %q is missing", h.ID, h.Supervisor)
+		}
+		k := groupKey{h.Task, supervisor.Source(), h.Model, h.Loss, h.Treatment, h.Trained, h.Size}
+		if groups[k] == nil {
+			order = append(order, k)
+		}
+		groups[k] = append(groups[k], h)
+	}
+	rank := map[string]int{}
+	for i, t := range r.Tasks {
+		rank[t.Name] = i
+	}
+	slices.SortStableFunc(order, func(a, b groupKey) int { return cmp.Compare(rank[a.task], rank[b.task]) })
+	// Rows do not depend on each other, and resampling takes most of the time of w2s table.
+	rows := make([]Row, len(order))
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, k := range order {
+		group.Go(func() (err error) {
+			if rows[i], err = x.row(k, groups[k], m, opt); err != nil {
+				return fmt.Errorf("summary: %s, %s -> %s, %s: %w", k.task, k.weak, k.strong, k.loss, err)
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	return rows, nil
+}
+
+type groupKey struct {
+	task, weak, strong, loss, treatment, trained string
+	size                                         int
+}
+
+// An index finds heads and tasks of a result.
+type index struct {
+	result    *result.Result
+	tasks     map[string]*result.Task
+	heads     map[string]*result.Head
+	reference map[referenceKey]*result.Head // ceilings and controls
+	chained   map[string]bool               // students that are steps of a chain, or its jump
+}
+
+type referenceKey struct {
+	role                 result.Role
+	task, model, trained string
+	size                 int
+	seed                 uint64
+}
+
+func newIndex(r *result.Result) *index {
+	x := &index{result: r, tasks: map[string]*result.Task{}, heads: map[string]*result.Head{},
+		reference: map[referenceKey]*result.Head{}, chained: map[string]bool{}}
+	for _, c := range r.Chains {
+		for _, id := range append(slices.Clone(c.Steps), c.Jump) {
+			x.chained[id] = true
+		}
+	}
+	for i := range r.Tasks {
+		x.tasks[r.Tasks[i].Name] = &r.Tasks[i]
+	}
+	for i := range r.Heads {
+		h := &r.Heads[i]
+		x.heads[h.ID] = h
+		if h.Role == result.Ceiling || h.Role == result.Control {
+			x.reference[referenceKey{h.Role, h.Task, h.Model, h.Trained, h.Size, h.Seed}] = h
+		}
+	}
+	return x
+}
+
+// row makes the row of one group of students.
+func (x *index) row(k groupKey, students []*result.Head, m metric.Metric, opt Options) (Row, error) {
+	t := x.tasks[k.task]
+	row := Row{Task: k.task, Category: t.Category, Weak: k.weak, Strong: k.strong, Loss: k.loss, Treatment: k.treatment, Size: k.size,
+		Trained: k.trained, Metric: m.NameFor(t.Form), N: len(t.TestIDs), Train: students[0].Train, Seeds: len(students),
+		Simulated: x.heads[students[0].Supervisor].Role == result.Baseline}
+	row.warn(t.Warnings...)
+	var floor, transfer, ceiling, control seedScores
+	var imitates imitation
+	for _, s := range students {
+		weak := x.heads[s.Supervisor]
+		reference := func(role result.Role) *result.Head {
+			return x.reference[referenceKey{role, k.task, k.strong, k.trained, k.size, s.Seed}]
+		}
+		top := reference(result.Ceiling)
+		if top == nil {
+			return row, fmt.Errorf("no ceiling of %s for seed %d", k.strong, s.Seed)
+		}
+		err := cmp.Or( // the first one says enough, they tend to be the same
+			floor.add(m, t, weak), transfer.add(m, t, s), ceiling.add(m, t, top), imitates.add(t, weak, s, top))
+		if c := reference(result.Control); err == nil && c != nil {
+			err = control.add(m, t, c)
+		}
+		if err != nil {
+			return row, err
+		}
+		if s.Labels != nil {
+			addQuality(&row.Labels.Quality, s.Labels.Quality, len(students))
+			addQuality(&row.Labels.Raw, s.Labels.Raw, len(students))
+		}
+		row.warn(weak.Warnings...)
+		row.warn(s.Warnings...)
+		row.warn(top.Warnings...)
+	}
+	boot := opt.bootstrap(row.N)
+	var err error
+	if row.Imitation, err = imitates.mean(boot); err != nil {
+		return row, err
+	}
+	for _, f := range []struct {
+		to   *Figure
+		from seedScores
+	}{{&row.Floor, floor}, {&row.Transfer, transfer}, {&row.Ceiling, ceiling}} {
+		if *f.to, err = f.from.figure(boot); err != nil {
+			return row, err
+		}
+	}
+	if len(control.scores) > 0 {
+		c, err := control.figure(boot)
+		if err != nil {
+			return row, err
+		}
+		row.Control = &c
+	}
+	if row.PGR, err = stats.NewPGR(floor.mean(), transfer.mean(), ceiling.mean(), boot); err != nil {
+		return row, err
+	}
+	if row.SeedPGR, err = stats.PGROverSeeds(floor.values(), transfer.values(), ceiling.values(), boot.Level); err != nil {
+		return row, err
+	}
+	if !row.PGR.Defined {
+		row.warn(row.PGR.Reason)
+	}
+	row.conditions, row.perExample = x.conditionsOf(row, t), transfer.perExample()
+	return row, nil
+}
+
+// conditionsOf is a digest of all that two rows must have in common for their students' scores to be comparable example by
+// example: the test examples, the models' keys, and the settings by which halves were drawn and penalties chosen. The loss
+// is not part of it.
+func (x *index) conditionsOf(r Row, t *result.Task) string {
+	keys := map[string]string{}
+	for _, m := range x.result.Models {
+		keys[m.Name] = m.Key
+	}
+	c := x.result.Config
+	data, err := json.Marshal([]any{r.Task, t.Digest, t.TestIDs, t.Train, r.Weak, keys[r.Weak], r.Strong, keys[r.Strong], r.Treatment,
+		r.Size, r.Trained, r.Metric, c.Seeds, c.L2, c.Held})
+	if err != nil {
+		panic(err) // strings and finite numbers have a JSON form
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+// warn adds warnings that the row does not carry yet.
+func (r *Row) warn(warnings ...string) { r.Warnings = list.AppendNew(r.Warnings, warnings...) }
+
+// addQuality adds one of n qualities to their mean.
+func addQuality(mean *stats.Quality, q stats.Quality, n int) {
+	mean.N += q.N
+	mean.Accuracy += q.Accuracy / float64(n)
+	mean.LogLoss += q.LogLoss / float64(n)
+	mean.Brier += q.Brier / float64(n)
+	mean.ECE += q.ECE / float64(n)
+}

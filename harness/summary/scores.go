@@ -1,0 +1,113 @@
+package summary
+
+import (
+	"errors"
+	"strings"
+
+	"w2s/harness/metric"
+	"w2s/harness/result"
+	"w2s/harness/stats"
+	"w2s/tasks"
+)
+
+// seedScores are the scores of heads that differ in the seed, on the same test examples.
+type seedScores struct {
+	scores   []stats.Score
+	examples [][]float64 // by seed and example; empty if the metric is not a mean over examples
+}
+
+func (s *seedScores) add(m metric.Metric, t *result.Task, h *result.Head) error {
+	score, perExample, err := m.Score(t, h)
+	if err != nil {
+		return err
+	}
+	s.scores = append(s.scores, score)
+	if perExample != nil {
+		s.examples = append(s.examples, perExample)
+	}
+	return nil
+}
+
+// perExample returns the mean over the seeds for each example, or nil if the metric is not a mean over examples.
+func (s *seedScores) perExample() []float64 {
+	if s.examples == nil {
+		return nil
+	}
+	mean := make([]float64, len(s.examples[0]))
+	for _, c := range s.examples {
+		for i, v := range c {
+			mean[i] += v / float64(len(s.examples))
+		}
+	}
+	return mean
+}
+
+// mean returns the mean score over the seeds.
+func (s *seedScores) mean() stats.Score {
+	if per := s.perExample(); per != nil {
+		return stats.MeanScore(per) // one pass for each resample instead of one for each seed
+	}
+	return stats.AverageScore(s.scores...)
+}
+
+// values returns the score of each seed on the test examples themselves.
+func (s *seedScores) values() []float64 {
+	out := make([]float64, len(s.scores))
+	for i, score := range s.scores {
+		out[i] = score(nil)
+	}
+	return out
+}
+
+func (s *seedScores) figure(b stats.Bootstrap) (Figure, error) {
+	score := s.mean()
+	v, err := b.Interval(score)
+	return Figure{Value: score(nil), Interval: v}, err
+}
+
+// imitation collects how far students and ceilings agree with the supervisor, one entry for each seed.
+type imitation struct{ student, ceiling []stats.Agreement }
+
+func (m *imitation) add(t *result.Task, weak, student, ceiling *result.Head) error {
+	if t.Form == tasks.Generate {
+		m.student, m.ceiling = append(m.student, agreeInText(t, student, weak)), append(m.ceiling, agreeInText(t, ceiling, weak))
+		return nil
+	}
+	s, errStudent := stats.Agree(student.Test, weak.Test, t.TestGold)
+	c, errCeiling := stats.Agree(ceiling.Test, weak.Test, t.TestGold)
+	m.student, m.ceiling = append(m.student, s), append(m.ceiling, c)
+	return errors.Join(errStudent, errCeiling)
+}
+
+func (m *imitation) mean(b stats.Bootstrap) (Imitation, error) {
+	var out Imitation
+	for _, side := range []struct {
+		to   *stats.Imitation
+		from []stats.Agreement
+	}{{&out.Student, m.student}, {&out.Ceiling, m.ceiling}} {
+		mean, err := stats.MeanAgreement(side.from)
+		if err != nil {
+			return out, err
+		}
+		if *side.to, err = mean.Imitation(b); err != nil {
+			return out, err
+		}
+	}
+	return out, nil
+}
+
+// agreeInText compares free answers: two heads agree if they wrote the same text, white space around it aside.
+func agreeInText(t *result.Task, student, supervisor *result.Head) stats.Agreement {
+	n := len(t.TestIDs)
+	a := stats.Agreement{Same: make([]float64, n), Wrong: make([]float64, n), SameWrong: make([]float64, n)}
+	for i, text := range supervisor.Answers {
+		if strings.TrimSpace(student.Answers[i]) == strings.TrimSpace(text) {
+			a.Same[i] = 1
+		}
+		if !result.Matches(text, t.TestAnswers[i]) {
+			a.Wrong[i] = 1
+		}
+		a.SameWrong[i] = a.Same[i] * a.Wrong[i]
+	}
+	return a
+}

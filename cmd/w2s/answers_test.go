@@ -127,7 +127,7 @@ func TestAnswers(t *testing.T) {
 			{"need a causal language model", exitFailed, experiment("sciq-free", "gpt2-logits-tiny", "bert-tiny", "--again")},
 			{"treatment hard", exitUsage, experiment("sciq-free", "gpt2-logits-tiny", "llama-tiny", "--labels", "hard")},
 			{"--metric auroc: task sciq-free", exitUsage, experiment("sciq-free", "gpt2-logits-tiny", "llama-tiny", "--metric", "auroc")},
-			{"free answers have no auroc", exitFailed, []string{"table", "--metric", "auroc", path}},
+			{"a generate task has no auroc", exitFailed, []string{"table", "--metric", "auroc", path}},
 		} {
 			if _, errOut, code := command(c.args...); code != c.code || !strings.Contains(errOut, c.want) {
 				t.Errorf("exit code %d, want %d and an error with %q: %s", code, c.code, c.want, errOut)
@@ -155,7 +155,7 @@ func TestTransferCommand(t *testing.T) {
 		return list
 	}
 	out, errOut, code := command(args("plain", "loud")...)
-	if code != exitGood || !strings.Contains(out, "lines train, columns test") || strings.Count(out, "student, xent") != 2 {
+	if code != exitGood || !strings.Contains(out, "each line is a training task, each column a test task") || strings.Count(out, "student, xent") != 2 {
 		t.Fatalf("exit code %d: %s%s", code, out, errOut)
 	}
 	r := loadResult(t, path)

@@ -91,7 +91,7 @@ func (a *app) report(paths []string, out, plots string, opt report.Options) erro
 		return err
 	}
 	if err := page.Save(out); err != nil {
-		return err
+		return fmt.Errorf("%w (choose another file with --out)", err)
 	}
 	fmt.Fprintln(a.out, out)
 	if plots == "" {

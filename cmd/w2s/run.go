@@ -257,7 +257,10 @@ func (a *app) conclude(ctx context.Context, f *experimentFlags, result *result.R
 // save stores a result under the command line that made it.
 func (a *app) save(r *result.Result, path string) error {
 	r.Program, r.Command = program(), append([]string{"w2s"}, a.args...)
-	return r.Save(path)
+	if err := r.Save(path); err != nil {
+		return fmt.Errorf("%w (choose another file with --out)", err)
+	}
+	return nil
 }
 
 func (a *app) printJSON(v any) error {

@@ -98,36 +98,6 @@ func TestResultFileRoundTrip(t *testing.T) {
 	}
 }
 
-func TestDamagedResults(t *testing.T) {
-	for name, text := range map[string]string{
-		"no JSON":      "{",
-		"two results":  `{"schema":"w2s.result/1"}{"schema":"w2s.result/1"}`,
-		"a bit more":   `{"schema":"w2s.result/1"}}`,
-		"other schema": `{"schema":"w2s.result/99"}`,
-		"unknown task": `{"schema":"w2s.result/1","heads":[{"id":"a","task":"x","test":[]}]}`,
-		"short":        `{"schema":"w2s.result/1","tasks":[{"name":"x","test_ids":["1"],"test_gold":[1]}],"heads":[{"id":"a","task":"x","test":[]}]}`,
-		"no supervisor": `{"schema":"w2s.result/1","tasks":[{"name":"x","test_ids":["1"],"test_gold":[1]}],
-			"heads":[{"id":"a","task":"x","role":"student","supervisor":"b","test":[0.5]}]}`,
-		"no probability": `{"schema":"w2s.result/1","tasks":[{"name":"x","test_ids":["1"],"test_gold":[1.5]}]}`,
-		"null":           `{"schema":"w2s.result/1","tasks":[{"name":"x","test_ids":["1"],"test_gold":[null]}]}`,
-		"null in a list": `{"schema":"w2s.result/1","tasks":[{"name":"x","test_ids":["1"],"test_gold":[[1,null,0]]}]}`,
-		"sum of 1.2":     `{"schema":"w2s.result/1","tasks":[{"name":"x","test_ids":["1"],"test_gold":[[0.6,0.6,0]]}]}`,
-		"a negative one": `{"schema":"w2s.result/1","tasks":[{"name":"x","test_ids":["1"],"test_gold":[[-0.5,1,0.5]]}]}`,
-		"texts missing":  `{"schema":"w2s.result/1","tasks":[{"name":"x","test_ids":["1","2"],"test_gold":[1,0],"test_texts":["a"]}]}`,
-		"gold missing":   `{"schema":"w2s.result/1","tasks":[{"name":"x","test_ids":["1","2"],"test_gold":[1]}],"heads":[{"id":"a","task":"x","test":[1,1]}]}`,
-		"foreign supervisor": `{"schema":"w2s.result/1","tasks":[{"name":"x","test_ids":["1"],"test_gold":[1]},{"name":"y","test_ids":["1"],"test_gold":[1]}],
-			"heads":[{"id":"b","task":"y","role":"supervisor","test":[0.5]},{"id":"a","task":"x","role":"student","supervisor":"b","test":[0.5]}]}`,
-		"chain without steps": `{"schema":"w2s.result/1","tasks":[{"name":"x","test_ids":["1"],"test_gold":[1]}],
-			"heads":[{"id":"a","task":"x","test":[0.5]}],"chains":[{"task":"x","steps":[],"jump":"a","ceiling":"a"}]}`,
-		"chain on no task": `{"schema":"w2s.result/1","tasks":[{"name":"x","test_ids":["1"],"test_gold":[1]}],
-			"heads":[{"id":"a","task":"x","test":[0.5]}],"chains":[{"task":"z","steps":["a","a"],"jump":"a","ceiling":"a"}]}`,
-	} {
-		if _, err := result.Read(strings.NewReader(text)); err == nil {
-			t.Errorf("%s: accepted", name)
-		}
-	}
-}
-
 // The difference of two losses is that of their scores, and its interval has the level that was asked for.
 func TestLossesCompared(t *testing.T) {
 	rows := summarize(t, run(t, smallConfig(planted{name: "a", n: 700, noise: 0.5}, planted{name: "b", n: 700})))

@@ -87,7 +87,7 @@ func TestLargeResultIsCapped(t *testing.T) {
 	if b.Found < 10*DefaultExamples || len(b.Items) > DefaultExamples || len(b.Items) < DefaultExamples/2 {
 		t.Errorf("%d of %d", len(b.Items), b.Found)
 	}
-	if want := fmt.Sprintf("holds %d of the %d disagreements, of the first seed", len(b.Items), b.Found); !strings.Contains(b.Note, want) {
+	if want := fmt.Sprintf("holds %d of the %d disagreements of the first seed", len(b.Items), b.Found); !strings.Contains(b.Note, want) {
 		t.Errorf("the note %q does not say %q", b.Note, want)
 	}
 	perCell := map[int]int{}

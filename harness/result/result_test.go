@@ -1,0 +1,158 @@
+package result
+
+import (
+	"bytes"
+	"encoding/json"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"w2s/tasks"
+)
+
+func TestDamagedResults(t *testing.T) {
+	for name, text := range map[string]string{
+		"no JSON":      "{",
+		"two results":  `{"schema":"w2s.result/2"}{"schema":"w2s.result/2"}`,
+		"a bit more":   `{"schema":"w2s.result/2"}}`,
+		"other schema": `{"schema":"w2s.result/99"}`,
+		"unknown task": `{"schema":"w2s.result/2","heads":[{"id":"a","task":"x","test":[]}]}`,
+		"short":        `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[1]}],"heads":[{"id":"a","task":"x","test":[]}]}`,
+		"no supervisor": `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[1]}],
+			"heads":[{"id":"a","task":"x","role":"student","supervisor":"b","test":[0.5]}]}`,
+		"no probability": `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[1.5]}]}`,
+		"null":           `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[null]}]}`,
+		"null in a list": `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[[1,null,0]]}]}`,
+		"sum of 1.2":     `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[[0.6,0.6,0]]}]}`,
+		"a negative one": `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[[-0.5,1,0.5]]}]}`,
+		"texts missing":  `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1","2"],"test_gold":[1,0],"test_texts":["a"]}]}`,
+		"gold missing":   `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1","2"],"test_gold":[1]}],"heads":[{"id":"a","task":"x","test":[1,1]}]}`,
+		"foreign supervisor": `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[1]},{"name":"y","test_ids":["1"],"test_gold":[1]}],
+			"heads":[{"id":"b","task":"y","role":"supervisor","test":[0.5]},{"id":"a","task":"x","role":"student","supervisor":"b","test":[0.5]}]}`,
+		"chain without steps": `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[1]}],
+			"heads":[{"id":"a","task":"x","test":[0.5]}],"chains":[{"task":"x","steps":[],"jump":"a","ceiling":"a"}]}`,
+		"chain on no task": `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[1]}],
+			"heads":[{"id":"a","task":"x","test":[0.5]}],"chains":[{"task":"z","steps":["a","a"],"jump":"a","ceiling":"a"}]}`,
+	} {
+		if _, err := Read(strings.NewReader(text)); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+// first is a result of the first schema with a head of every kind that it told apart by strings.
+const first = `{"schema":"w2s.result/1","program":"w2s devel","created":"2026-11-25T10:00:00Z",
+"config":{"pairs":[{"weak":"a","strong":"b"}],"losses":["xent"],"treatments":["soft"],"simulated":["flip:0.7"],"seeds":[0],"train":0,"test":0,"sizes":[100],"l2":[1],"held":0.2},
+"models":[{"name":"a","key":"ka","dims":2},{"name":"b","key":"kb","dims":3}],
+"tasks":[{"name":"x","category":"nlp","form":"classify","version":1,"digest":"d","train":200,"test_ids":["1","2"],"test_gold":[1,0]},
+         {"name":"y","category":"nlp","form":"classify","version":1,"digest":"d","train":200,"test_ids":["1"],"test_gold":[[0,0,1]]}],
+"heads":[
+{"id":"x/supervisor/a/seed=0","task":"x","role":"supervisor","model":"a","loss":"xent","seed":0,"train":100,"l2":1,"test":[0.5,0.25]},
+{"id":"x/supervisor/a/train=100/seed=0","task":"x","role":"supervisor","model":"a","loss":"xent","variant":"train=100","seed":0,"train":50,"l2":1,"test":[0.5,0.25]},
+{"id":"x/baseline/flip:0.7/for b/seed=0","task":"x","role":"baseline","model":"b","loss":"flip:0.7","seed":0,"train":0,"l2":0,"test":[1,0]}%s],
+"chains":[%s]}`
+
+func TestFirstSchema(t *testing.T) {
+	read := func(heads, chains string) *Result {
+		t.Helper()
+		text := strings.Replace(strings.Replace(first, "%s", heads, 1), "%s", chains, 1)
+		r, err := Read(strings.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	r := read("", "")
+	if r.Schema != Schema || r.Config.Kind != Pairs {
+		t.Errorf("schema %q, kind %q", r.Schema, r.Config.Kind)
+	}
+	if h := r.Heads[1]; h.Size != 100 {
+		t.Errorf("size %d, want 100", h.Size)
+	}
+	if h := r.Heads[2]; h.Simulated != "flip:0.7" || h.Loss != "" || h.Source() != "flip:0.7" {
+		t.Errorf("baseline %+v", h)
+	}
+	// The fields of the second schema give the IDs that the first one had.
+	for _, h := range r.Heads {
+		if got := HeadID(h); got != h.ID {
+			t.Errorf("ID %q, want %q", got, h.ID)
+		}
+	}
+	cross := `,{"id":"y/supervisor/a/seed=0/tested on x","task":"x","role":"supervisor","model":"a","loss":"xent","variant":"trained on y","trained_on":"y","seed":0,"train":100,"l2":1,"test":[0.5,0.25]}`
+	if r = read(cross, ""); r.Config.Kind != Transfer || r.Heads[3].Trained != "y" || r.Heads[3].Size != 0 {
+		t.Errorf("kind %q, head %+v", r.Config.Kind, r.Heads[3])
+	}
+	steps := `,{"id":"c","task":"x","role":"student","model":"b","supervisor":"x/supervisor/a/seed=0","loss":"xent","treatment":"soft","variant":"chain on disjoint data","seed":0,"train":50,"l2":1,"test":[0.5,0.25]},
+		{"id":"top","task":"x","role":"ceiling","model":"b","loss":"xent","variant":"chain on disjoint data","seed":0,"train":50,"l2":1,"test":[0.5,0.25]}`
+	chain := `{"task":"x","data":"%","loss":"xent","seed":0,"steps":["x/supervisor/a/seed=0","c"],"jump":"c","ceiling":"top"}`
+	for data, disjoint := range map[string]bool{"disjoint": true, "shared": false} {
+		r = read(steps, strings.Replace(chain, "%", data, 1))
+		if r.Config.Kind != Chained || r.Config.Disjoint != disjoint || r.Chains[0].Disjoint != disjoint || r.Chains[0].Data() != data ||
+			!reflect.DeepEqual(r.Config.Chain, []string{"a", "b"}) {
+			t.Errorf("%s: %+v, %+v", data, r.Config, r.Chains[0])
+		}
+	}
+	if _, err := Read(strings.NewReader(strings.Replace(strings.Replace(first, "%s", "", 1), "train=100\",", "train=many\",", 1))); err == nil {
+		t.Error("a size that is not a number is accepted")
+	}
+}
+
+// What Save writes, Load reads back.
+func TestSaveAndLoad(t *testing.T) {
+	r := New(Settings{Kind: Chained, Chain: []string{"a", "b", "b"}, Disjoint: true, Losses: []string{"xent"}, Seeds: []uint64{1 << 63}, L2: []float64{0.1}, Held: 0.2},
+		[]Model{{Name: "a", Key: "k", Dims: 3, Description: map[string]string{"pooling": "mean"}}})
+	r.Tasks = []Task{{Name: "x <&> y", Category: tasks.NLP, Form: tasks.Classify, TestIDs: []string{"1", "2"}, TestGold: Distributions{{0, 1}, {0.25, 0.5, 0.25}},
+		Texts: []string{"one", "two\n"}}}
+	r.Heads = []Head{{ID: "h", Task: "x <&> y", Role: Control, Model: "a", Size: 20, Share: "1/2", Seed: 7, Test: Distributions{{0.125, 0.875}, {1, 0, 0}}, Warnings: []string{"w"}}}
+	path := filepath.Join(t.TempDir(), "new", "result.json")
+	if err := r.Save(path); err != nil {
+		t.Fatal(err)
+	}
+	back, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(back, r) {
+		t.Errorf("%+v, want %+v", back, r)
+	}
+}
+
+func TestHeadID(t *testing.T) {
+	for want, h := range map[string]Head{
+		"x/supervisor/a/seed=3":                                      {Task: "x", Role: Supervisor, Model: "a", Loss: "xent", Seed: 3},
+		"x/ceiling/a/train=100/seed=0":                               {Task: "x", Role: Ceiling, Model: "a", Loss: "xent", Size: 100},
+		"x/ceiling/a/share=2/2/seed=0":                               {Task: "x", Role: Ceiling, Model: "a", Loss: "xent", Share: "2/2"},
+		"x/baseline/flip:0.7/for b/seed=1":                           {Task: "x", Role: Baseline, Model: "b", Simulated: "flip:0.7", Seed: 1},
+		"x/student/b/xent/from (supervisor/a/train=100)/soft/seed=0": {Task: "x", Role: Student, Model: "b", Loss: "xent", Supervisor: "x/supervisor/a/train=100/seed=0", Treatment: "soft"},
+		"x/student/c/kl/from (student/b/kl/from (supervisor/a)/soft)/soft/seed=0": {Task: "x", Role: Student, Model: "c", Loss: "kl",
+			Supervisor: "x/student/b/kl/from (supervisor/a)/soft/seed=0", Treatment: "soft"},
+	} {
+		if got := HeadID(h); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	f.Add([]byte(strings.Replace(strings.Replace(first, "%s", "", 1), "%s", "", 1)))
+	f.Add([]byte(`{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[1]}],"heads":[{"id":"a","task":"x","test":[[0.5,0.5]]}]}`))
+	f.Add([]byte(`{"schema":"w2s.result/2"}{}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r, err := Read(bytes.NewReader(data))
+		if err != nil {
+			return
+		}
+		text, err := json.Marshal(r)
+		if err != nil {
+			t.Fatalf("a result that was read cannot be written: %v", err)
+		}
+		again, err := Read(bytes.NewReader(text))
+		if err != nil {
+			t.Fatalf("a result that was written cannot be read: %v", err)
+		}
+		if second, err := json.Marshal(again); err != nil || !bytes.Equal(text, second) {
+			t.Fatalf("a result changes when it is written and read: %s, then %s (%v)", text, second, err)
+		}
+	})
+}

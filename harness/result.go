@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"w2s/harness/label"
+	"w2s/internal/atomicfile"
 	"w2s/tasks"
 )
 
@@ -182,24 +183,18 @@ func readDistribution(raw json.RawMessage) ([]float64, error) {
 	return out, nil
 }
 
-// Save writes the result beside path and renames it, so that a reader never sees half a file.
+// Save writes the result to a file and makes the file's folder. A reader never sees half a result.
 func (r *Result) Save(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return fmt.Errorf("harness: result file: %w (choose another folder with --out)", err)
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".result-*.json")
+	err := atomicfile.Write(path, func(w io.Writer) error {
+		enc := json.NewEncoder(w)
+		enc.SetEscapeHTML(false)
+		return enc.Encode(r)
+	})
 	if err != nil {
-		return fmt.Errorf("harness: result file: %w (choose another folder with --out)", err)
-	}
-	defer os.Remove(f.Name())
-	enc := json.NewEncoder(f)
-	enc.SetEscapeHTML(false)
-	err = errors.Join(enc.Encode(r), f.Chmod(0o644), f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("harness: result file %s: %w", path, err)
+		return fmt.Errorf("harness: result file: %w", err)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"w2s/harness"
+	"w2s/internal/atomicfile"
 )
 
 // An experiment is a configuration that can be held against an earlier result.
@@ -23,17 +24,16 @@ func (f *experimentFlags) earlier(x experiment) (r *harness.Result, differs []st
 	if err := x.Validate(); err != nil {
 		return nil, nil, err
 	}
-	info, err := os.Stat(f.out)
-	switch {
-	case err == nil && info.IsDir():
-		return nil, nil, usagef("--out %s: it is a folder: name a file, such as %s", f.out, filepath.Join(f.out, "result.json"))
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
+	_, err = os.Stat(f.out)
+	absent := errors.Is(err, fs.ErrNotExist)
+	if err != nil && !absent {
 		return nil, nil, usagef("--out: %w", err)
 	}
-	if writeErr := f.writable(); writeErr != nil {
-		return nil, nil, writeErr
+	// An experiment may take days: what keeps its result from being stored is said before.
+	if err := checkOutput(f.out); err != nil {
+		return nil, nil, err
 	}
-	if err != nil || f.again {
+	if absent || f.again {
 		return nil, nil, nil
 	}
 	if r, err = harness.LoadResult(f.out); err != nil {
@@ -42,20 +42,17 @@ func (f *experimentFlags) earlier(x experiment) (r *harness.Result, differs []st
 	return r, x.Differences(r), nil
 }
 
-// writable finds out before an experiment whether its result can be stored after it. It makes no folder yet.
-func (f *experimentFlags) writable() error {
-	dir := filepath.Dir(f.out)
-	for {
-		if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) || dir == filepath.Dir(dir) {
-			break
-		}
-		dir = filepath.Dir(dir)
+// checkOutput reports why a file named by --out cannot be written. It makes no folder yet.
+func checkOutput(path string) error {
+	err := atomicfile.Check(path)
+	var refused *atomicfile.RefusedError
+	switch {
+	case errors.As(err, &refused):
+		return usagef("--out: %w", err)
+	case err != nil:
+		return fmt.Errorf("--out: %w (choose another folder)", err)
 	}
-	probe, err := os.CreateTemp(dir, ".result-*.json")
-	if err != nil {
-		return fmt.Errorf("result file %s: %w (choose another folder with --out)", f.out, err)
-	}
-	return errors.Join(probe.Close(), os.Remove(probe.Name()))
+	return nil
 }
 
 // refuse says that the result file is not written over, and why.

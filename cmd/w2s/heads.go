@@ -10,6 +10,7 @@ import (
 
 	"w2s/harness"
 	"w2s/harness/head"
+	"w2s/internal/atomicfile"
 )
 
 // env is what the experiment needs of this machine, with a place for its heads where the user wants them.
@@ -39,7 +40,7 @@ func saveHead(dir string, r harness.HeadRecord, h *head.Head) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(path+".onnx", model, 0o666)
+	return atomicfile.WriteBytes(path+".onnx", model)
 }
 
 // fileName makes a file's name of a head's id, with nothing in it that a shell or a file system minds.

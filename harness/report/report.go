@@ -17,6 +17,7 @@ import (
 	"w2s/harness"
 	"w2s/harness/plot"
 	"w2s/harness/table"
+	"w2s/internal/atomicfile"
 )
 
 //go:embed page.html
@@ -217,22 +218,13 @@ func (r *Report) Write(w io.Writer) error {
 	return err
 }
 
-// Save writes the page beside path and renames it, so that a reader never sees half a page.
+// Save writes the page to a file and makes the file's folder. A reader never sees half a page.
 func (r *Report) Save(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return fmt.Errorf("report: %w (choose another file with --out)", err)
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".report-*.html")
-	if err != nil {
-		return fmt.Errorf("report: %w (choose another file with --out)", err)
-	}
-	defer os.Remove(f.Name())
-	err = errors.Join(r.Write(f), f.Chmod(0o644), f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("report: %s: %w", path, err)
+	if err := atomicfile.Write(path, r.Write); err != nil {
+		return fmt.Errorf("report: %w", err)
 	}
 	return nil
 }

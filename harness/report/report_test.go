@@ -432,7 +432,7 @@ func TestSave(t *testing.T) {
 	if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, b.Bytes()) {
 		t.Errorf("the saved page differs from what is written (%v)", err)
 	}
-	if left, _ := filepath.Glob(filepath.Join(dir, "new", ".report-*")); len(left) > 0 {
+	if left, _ := filepath.Glob(filepath.Join(dir, "new", ".w2s-*.tmp")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
 	if err := r.Save(filepath.Join(path, "below-a-file.html")); err == nil || !strings.Contains(err.Error(), "--out") {

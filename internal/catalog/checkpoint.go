@@ -37,7 +37,7 @@ func (d Description) text() fetch.Text {
 
 // A Checkpoint is a model on this machine.
 type Checkpoint struct {
-	Name        string // the catalog's name, the hub reference with its commit, or the folder, each with "#VARIANT" if not the usual ONNX file
+	Name        string // the catalog's name, the hub reference with its commit, or the folder; plus "#VARIANT" if one was chosen
 	Dir         string // folder of the checkpoint
 	Model       string // path of the ONNX file
 	Tokenizer   string // path of tokenizer.json

@@ -7,7 +7,7 @@ type known struct {
 	Description
 	title  string          // one line for users
 	pinned []fetch.Package // packages that have its files; nil if the user must make it
-	static int             // number of dimensions if it is built from static vectors in the package; 0 if the package has the checkpoint itself
+	static int             // dimensions, for a checkpoint that is built from static vectors in the package; 0 for others
 	advice string          // how the user makes it
 }
 

@@ -15,10 +15,10 @@
 // clients.go, the registry. archive.go unpacks it. artifact.go has the types that describe what is pinned.
 //
 // The hub: hubref.go parses references. hubfolder.go decides what to fetch, from the listing by hublist.go and the choice
-// by hubmodel.go. hubdownload.go downloads and resumes single files, or hfcache.go copies them from the hub's own cache.
-// hubstage.go keeps finished files until all are there. hub.go reads the environment and sends requests. hubretry.go
-// decides which errors are tried again.
+// by hubmodel.go. hubdownload.go downloads and resumes single files, or hfcache.go copies them from the hub's own cache,
+// the cache folder of Hugging Face's library. hubstage.go keeps finished files until all are there. hub.go reads the
+// environment and sends requests. hubretry.go decides which errors are tried again.
 //
-// All of them: cache.go has the folder with its locks and staging folders. record.go remembers which files were verified.
-// faults.go turns common errors into advice.
+// Both: cache.go has the folder with its locks and staging folders. record.go remembers which files were verified.
+// faults.go turns common errors into advice. system_unix.go and system_windows.go have what differs between systems.
 package fetch

@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"time"
+
+	"w2s/internal/atomicfile"
 )
 
 // keyScheme changes when this package begins to compute other vectors from the same files.
@@ -102,7 +104,7 @@ func (d *digests) write() {
 	}
 	data, err := json.MarshalIndent(d.entries, "", "\t")
 	if err == nil && os.MkdirAll(filepath.Dir(d.path), 0o777) == nil {
-		_ = replaceFile(d.path, data)
+		_ = atomicfile.WriteBytes(d.path, data)
 	}
 }
 

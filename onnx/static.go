@@ -3,11 +3,11 @@ package onnx
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 
+	"w2s/internal/atomicfile"
 	"w2s/internal/onnxproto"
 )
 
@@ -70,7 +70,7 @@ func (s *staticSource) build(ctx context.Context, outDir string, dims int) error
 		name string
 		data []byte
 	}{{"model.onnx", model}, {"tokenizer.json", tokenizer}, {"w2s.json", append(card, '\n')}} {
-		if err := replaceFile(filepath.Join(outDir, f.name), f.data); err != nil {
+		if err := atomicfile.WriteBytes(filepath.Join(outDir, f.name), f.data); err != nil {
 			return err
 		}
 	}
@@ -140,22 +140,4 @@ func (g *graphBuilder) node(op string, inputs []string, attrs ...onnxproto.Attr)
 	out := fmt.Sprintf("%s_%d", op, len(g.nodes))
 	g.nodes = append(g.nodes, onnxproto.Node{Op: op, Inputs: inputs, Outputs: []string{out}, Attrs: attrs})
 	return out
-}
-
-// replaceFile writes a file aside and renames it, so that a file of that name is always whole.
-func replaceFile(path string, data []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(f.Name())
-		}
-	}()
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Chmod(0o666&^os.FileMode(0o022)), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }

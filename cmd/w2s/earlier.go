@@ -7,8 +7,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
 	"w2s/harness/experiment"
 	"w2s/harness/result"
+	"w2s/internal/atomicfile"
 )
 
 // A configuration is what an earlier result is compared with.
@@ -23,17 +25,16 @@ func (f *experimentFlags) earlier(x configuration) (r *result.Result, differs []
 	if err := x.Validate(); err != nil {
 		return nil, nil, err
 	}
-	info, err := os.Stat(f.out)
-	switch {
-	case err == nil && info.IsDir():
-		return nil, nil, usagef("--out %s: it is a folder: name a file, such as %s", f.out, filepath.Join(f.out, "result.json"))
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
+	_, err = os.Stat(f.out)
+	absent := errors.Is(err, fs.ErrNotExist)
+	if err != nil && !absent {
 		return nil, nil, usagef("--out: %w", err)
 	}
-	if writeErr := f.writable(); writeErr != nil {
-		return nil, nil, writeErr
+	// An experiment may take days: what keeps its result from being stored is said before.
+	if err := checkOutput(f.out); err != nil {
+		return nil, nil, err
 	}
-	if err != nil || f.again {
+	if absent || f.again {
 		return nil, nil, nil
 	}
 	if r, err = result.Load(f.out); err != nil {
@@ -42,20 +43,17 @@ func (f *experimentFlags) earlier(x configuration) (r *result.Result, differs []
 	return r, x.Differences(r), nil
 }
 
-// writable checks before an experiment that its result can be stored afterwards. It makes no folder yet.
-func (f *experimentFlags) writable() error {
-	dir := filepath.Dir(f.out)
-	for {
-		if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) || dir == filepath.Dir(dir) {
-			break
-		}
-		dir = filepath.Dir(dir)
+// checkOutput reports why a file named by --out cannot be written. It makes no folder yet.
+func checkOutput(path string) error {
+	err := atomicfile.Check(path)
+	var refused *atomicfile.RefusedError
+	switch {
+	case errors.As(err, &refused):
+		return usagef("--out: %w", err)
+	case err != nil:
+		return fmt.Errorf("--out: %w (choose another folder)", err)
 	}
-	probe, err := os.CreateTemp(dir, ".result-*.json")
-	if err != nil {
-		return fmt.Errorf("result file %s: %w (choose another folder with --out)", f.out, err)
-	}
-	return errors.Join(probe.Close(), os.Remove(probe.Name()))
+	return nil
 }
 
 // refuse returns the error that names why the result file is not overwritten.

@@ -284,7 +284,7 @@ func TestKilledSweep(t *testing.T) {
 	if got := b.must(args...); got != want {
 		t.Errorf("after the kills:\n%s\nundisturbed:\n%s", got, want)
 	}
-	if left, _ := filepath.Glob(filepath.Join(b.dir, ".result-*")); len(left) > len(stages) {
+	if left, _ := filepath.Glob(filepath.Join(b.dir, ".w2s-*.tmp")); len(left) > len(stages) {
 		t.Errorf("files left behind: %v", left)
 	}
 }

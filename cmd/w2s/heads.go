@@ -11,6 +11,7 @@ import (
 	"w2s/harness/experiment"
 	"w2s/harness/head"
 	"w2s/harness/result"
+	"w2s/internal/atomicfile"
 )
 
 // env is what the experiment needs of this machine, with a place for its heads where the user wants them.
@@ -40,7 +41,7 @@ func saveHead(dir string, r result.Head, h *head.Head) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(path+".onnx", model, 0o666)
+	return atomicfile.WriteBytes(path+".onnx", model)
 }
 
 // fileName makes a file's name of a head's id, with nothing in it that a shell or a file system minds.

@@ -59,21 +59,18 @@ The example browser shows the texts that the result files hold (w2s run --texts)
 	return c
 }
 
-// checkPage keeps the page from taking the place of a result.
+// checkPage reports why the page cannot be written, and keeps it from taking the place of a result.
 func checkPage(out string, paths []string) error {
-	info, err := os.Stat(out)
-	switch {
-	case filepath.Ext(out) == ".json":
+	if filepath.Ext(out) == ".json" {
 		return usagef("--out %s: want a name for an HTML page, and .json is a result's", out)
-	case err == nil && info.IsDir():
-		return usagef("--out %s: it is a folder: name a file, such as %s", out, filepath.Join(out, "report.html"))
 	}
+	info, err := os.Stat(out)
 	for _, p := range paths {
 		if result, e := os.Stat(p); err == nil && e == nil && os.SameFile(info, result) {
 			return usagef("--out %s: it is a result that goes into the page: name another file", out)
 		}
 	}
-	return nil
+	return checkOutput(out)
 }
 
 // report reads results and writes the page and its charts.

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
 	"w2s/harness/experiment"
 	"w2s/harness/result"
 )

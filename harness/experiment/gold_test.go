@@ -4,6 +4,7 @@ import (
 	"context"
 	"reflect"
 	"testing"
+
 	"w2s/harness/result"
 )
 

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+
+	"w2s/internal/atomicfile"
 )
 
 // cacheFormat grows when the files of a cache can no longer be read by older programs.
@@ -81,22 +83,5 @@ func writeHeader(folder string, h header) error {
 	if err != nil {
 		return err
 	}
-	tmp, err := os.CreateTemp(folder, headerFile+".*.tmp")
-	if err != nil {
-		return err
-	}
-	_, err = tmp.Write(append(data, '\n'))
-	if e := tmp.Close(); err == nil {
-		err = e
-	}
-	if err == nil {
-		err = os.Chmod(tmp.Name(), 0o644) // CreateTemp keeps it to the owner; a cache may be shared
-	}
-	if err == nil {
-		err = os.Rename(tmp.Name(), filepath.Join(folder, headerFile))
-	}
-	if err != nil {
-		_ = os.Remove(tmp.Name())
-	}
-	return err
+	return atomicfile.WriteBytes(filepath.Join(folder, headerFile), append(data, '\n'))
 }

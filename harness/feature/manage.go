@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"w2s/internal/atomicfile"
 )
 
 // ErrInUse says that a part of the cache cannot be changed now, because a process writes to it.
@@ -190,32 +193,25 @@ func (c *Cache) rewrite(ctx context.Context, x *index) error {
 	if err != nil {
 		return err
 	}
-	tmp, err := os.CreateTemp(x.dir, "compact-*.tmp")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name()) // fails after the rename, as it should
-	defer tmp.Close()
-	if _, err := tmp.Write(x.layout.header); err != nil {
-		return err
-	}
 	var wishes []wish
 	for id, p := range x.places {
 		wishes = append(wishes, wish{id: id, place: p})
 	}
-	var failed error
-	err = x.read(wishes, func(_ wish, row []byte) {
-		if failed == nil {
-			if failed = ctx.Err(); failed == nil {
-				_, failed = tmp.Write(row)
-			}
+	err = atomicfile.Write(filepath.Join(x.dir, "rows-compact-"+randomName()+".bin"), func(w io.Writer) error {
+		if _, err := w.Write(x.layout.header); err != nil {
+			return err
 		}
+		var failed error
+		err := x.read(wishes, func(_ wish, row []byte) {
+			if failed == nil {
+				if failed = ctx.Err(); failed == nil {
+					_, failed = w.Write(row)
+				}
+			}
+		})
+		return errors.Join(err, failed)
 	})
-	if err := errors.Join(err, failed, tmp.Chmod(0o644), tmp.Sync(), tmp.Close()); err != nil {
-		return err
-	}
-	name := "rows-compact-" + randomName() + ".bin"
-	if err := os.Rename(tmp.Name(), filepath.Join(x.dir, name)); err != nil {
+	if err != nil {
 		return err
 	}
 	for _, o := range old {

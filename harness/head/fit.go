@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"w2s/harness/loss"
 
 	"gonum.org/v1/gonum/floats"
+
+	"w2s/harness/loss"
 )
 
 // Options are the settings of a Fit that change how fast it is, and the arithmetic.

@@ -3,9 +3,10 @@ package head
 import (
 	"context"
 	"fmt"
-	"w2s/internal/prob"
 
 	"gonum.org/v1/gonum/floats"
+
+	"w2s/internal/prob"
 )
 
 // A Head is a trained linear layer: logits = scaled(x)·W + B.

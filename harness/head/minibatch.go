@@ -5,9 +5,10 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"sync"
-	"w2s/harness/loss"
 
 	"golang.org/x/sync/errgroup"
+
+	"w2s/harness/loss"
 )
 
 func miniBatched(job Job) bool {

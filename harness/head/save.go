@@ -1,14 +1,12 @@
 package head
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strconv"
 
+	"w2s/internal/atomicfile"
 	"w2s/internal/safetensors"
 )
 
@@ -31,34 +29,11 @@ func (h *Head) Save(path string, metadata map[string]string) error {
 	return nil
 }
 
-func (h *Head) save(path string, metadata map[string]string) (err error) {
+func (h *Head) save(path string, metadata map[string]string) error {
 	if err := h.usable(); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(f.Name())
-		}
-	}()
-	w := bufio.NewWriter(f)
-	err = h.write(w, metadata)
-	if err == nil {
-		err = w.Flush()
-	}
-	if err == nil {
-		err = f.Chmod(0o644)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if err := errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return atomicfile.Write(path, func(w io.Writer) error { return h.write(w, metadata) })
 }
 
 func (h *Head) write(w io.Writer, metadata map[string]string) error {

@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+
 	"w2s/harness/loss"
 	"w2s/internal/prob"
 )

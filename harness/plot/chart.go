@@ -17,6 +17,8 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgimg"
 	"gonum.org/v1/plot/vg/vgsvg"
+
+	"w2s/internal/atomicfile"
 )
 
 // ErrNothing is wrapped by the error of a chart function that was given no row it could draw.
@@ -209,7 +211,7 @@ func (c *Chart) Inline() (template.HTML, error) {
 		html.EscapeString(c.Alt)) + body), nil
 }
 
-// Save writes NAME.svg and NAME.png into a folder and returns their paths. Each is written aside and renamed.
+// Save writes NAME.svg and NAME.png into a folder, which it makes, and returns their paths. A reader never sees half a file.
 func (c *Chart) Save(dir string) ([]string, error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, fmt.Errorf("plot: %w (choose another folder)", err)
@@ -220,24 +222,12 @@ func (c *Chart) Save(dir string) ([]string, error) {
 		write func(io.Writer) error
 	}{{".svg", c.SVG}, {".png", c.PNG}} {
 		path := filepath.Join(dir, c.Name+format.ext)
-		if err := replace(path, format.write); err != nil {
-			return paths, fmt.Errorf("plot: %s: %w", path, err)
+		if err := atomicfile.Write(path, format.write); err != nil {
+			return paths, fmt.Errorf("plot: %w", err)
 		}
 		paths = append(paths, path)
 	}
 	return paths, nil
-}
-
-func replace(path string, write func(io.Writer) error) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".plot-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	if err := errors.Join(write(f), f.Chmod(0o644), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }
 
 // clean makes names from users' files fit for a line of a drawing: XML has no place for control characters.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
 	"w2s/harness/result"
 	"w2s/harness/summary"
 )

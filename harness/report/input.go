@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
 	"w2s/harness/result"
 	"w2s/harness/summary"
 )

@@ -219,7 +219,7 @@ func (r *Report) Write(w io.Writer) error {
 	return err
 }
 
-// Save writes the page to path. A reader never sees half a page.
+// Save writes the page to a file and makes the file's folder. A reader never sees half a page.
 func (r *Report) Save(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return fmt.Errorf("report: %w", err)

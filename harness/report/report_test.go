@@ -9,10 +9,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"w2s/harness/result"
-	"w2s/harness/summary"
 
 	"golang.org/x/net/html"
+
+	"w2s/harness/result"
+	"w2s/harness/summary"
 )
 
 var quick = summary.Options{Resamples: 200}
@@ -432,7 +433,7 @@ func TestSave(t *testing.T) {
 	if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, b.Bytes()) {
 		t.Errorf("the saved page differs from what is written (%v)", err)
 	}
-	if left, _ := filepath.Glob(filepath.Join(dir, "new", ".*")); len(left) > 0 {
+	if left, _ := filepath.Glob(filepath.Join(dir, "new", ".w2s-*.tmp")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
 	if err := r.Save(filepath.Join(path, "below-a-file.html")); err == nil || !strings.Contains(err.Error(), "not a directory") {

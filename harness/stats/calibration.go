@@ -3,6 +3,7 @@ package stats
 import (
 	"fmt"
 	"math"
+
 	"w2s/internal/prob"
 )
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+
 	"w2s/harness/loss"
 	"w2s/harness/summary"
 )

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
 	"w2s/harness/loss"
 	"w2s/harness/summary"
 )

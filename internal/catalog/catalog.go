@@ -1,5 +1,12 @@
-// Package catalog holds what is pinned (the ONNX Runtime library, the checkpoints that can be named, the data that tasks
-// read) and turns the names that users give into files on this machine.
+// Package catalog lists what w2s pins and turns the names that users give into files on this machine. It fetches the files
+// with package fetch.
+//
+// The pins are literals: library.go has the ONNX Runtime library, known.go the checkpoints that can be named, and data.go
+// the data that tasks read. embedded.go adds the checkpoints that are part of the program.
+//
+// resolve.go turns a name, a hub reference or a path into a checkpoint. folder.go opens a checkpoint's folder, and
+// checkpoint.go describes one. findlibrary.go looks for the ONNX Runtime library. status.go says what is on this machine,
+// for listings and for doctor.
 package catalog
 
 import (
@@ -8,28 +15,30 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"w2s/internal/fetch"
 	"w2s/internal/progress"
+	"w2s/internal/suggest"
 )
 
-// BuildStatic turns the raw files of static token vectors (a safetensors file and tokenizer.json in the folder raw) into
-// model.onnx, tokenizer.json and w2s.json in the folder out, keeping the first dims dimensions.
+// A BuildStatic function makes a checkpoint of static token vectors. It reads a safetensors file and tokenizer.json in the
+// folder raw, and writes model.onnx, tokenizer.json and w2s.json to the folder out. It keeps the first dims dimensions.
 type BuildStatic func(ctx context.Context, raw, out string, dims int) error
 
 // Options configure a Catalog. The zero value works.
 type Options struct {
-	CacheDir string            // "" means W2S_CACHE, or the folder w2s in the user's cache folder
-	Offline  bool              // fetch nothing; also set by W2S_OFFLINE
-	Local    []string          // folders with archives that were brought in by hand; W2S_LOCAL adds to them
-	Report   progress.Reporter // nil is silent
-	Static   BuildStatic       // makes the checkpoints of static vectors; without it they cannot be had
-	Embedded fs.FS             // checkpoints that are part of the program, a folder each
-	Getenv   func(string) string
+	CacheDir string              // "" means W2S_CACHE, or the folder w2s in the user's cache folder
+	Offline  bool                // fetch nothing; also set by W2S_OFFLINE
+	Local    []string            // folders with archives that the user provides; W2S_LOCAL adds to them
+	Report   progress.Reporter   // nil is silent
+	Static   BuildStatic         // makes the checkpoints of static vectors; nil means that they are not available
+	Embedded fs.FS               // checkpoints that are part of the program, one folder each; may be nil
+	Getenv   func(string) string // nil means os.Getenv
 }
 
-// A Catalog finds and fetches. It implements tasks.Source.
+// A Catalog finds and fetches checkpoints, data and the ONNX Runtime library. It implements tasks.Source.
 type Catalog struct {
 	cache    *fetch.Cache
 	hub      *fetch.Hub
@@ -38,7 +47,7 @@ type Catalog struct {
 	getenv   func(string) string
 }
 
-// Open returns a catalog over a cache folder. It reads the environment and touches nothing else.
+// Open returns a catalog that uses a cache folder. It reads the environment and writes nothing.
 func Open(o Options) (*Catalog, error) {
 	getenv := o.Getenv
 	if getenv == nil {
@@ -63,8 +72,8 @@ func Open(o Options) (*Catalog, error) {
 // CacheDir returns the cache folder.
 func (c *Catalog) CacheDir() string { return c.cache.Dir }
 
-// Path implements tasks.Source: the local folder of pinned data, or the local file of a hub reference
-// ("hf:datasets/ORG/NAME@REV/file").
+// Path implements tasks.Source. It returns the local folder of a pinned data set, the local path of one of its files, or the
+// local path of a hub reference ("hf:datasets/ORG/NAME@REV/file"). It fetches what is not here.
 func (c *Catalog) Path(ctx context.Context, artifact string) (string, error) {
 	if fetch.IsHubRef(artifact) {
 		ref, err := fetch.ParseHubRef(artifact)
@@ -100,4 +109,14 @@ func isTrue(value string) bool {
 		return true
 	}
 	return false
+}
+
+// unknown ends an error about an unknown name. It suggests the nearest known name, if one is near, and lists all of them.
+func unknown(name string, known []string) string {
+	slices.Sort(known)
+	have := "have: " + strings.Join(known, ", ")
+	if near := suggest.Nearest(name, known); near != "" {
+		return fmt.Sprintf(" (did you mean %q? %s)", near, have)
+	}
+	return fmt.Sprintf(" (%s)", have)
 }

@@ -24,6 +24,7 @@ import (
 	"w2s/internal/fetch"
 )
 
+// open opens a catalog with the environment env.
 func open(t *testing.T, o Options, env map[string]string) *Catalog {
 	t.Helper()
 	if o.CacheDir == "" {
@@ -57,18 +58,18 @@ func wantFault(t *testing.T, err error, faults ...string) {
 	}
 }
 
-// TestPins checks every literal for slips that a real download would only show on one system.
+// TestPins checks every pin for mistakes that a real download would show on one system only.
 func TestPins(t *testing.T) {
 	var artifacts []fetch.Artifact
 	names := map[string]bool{}
 	for _, k := range checkpoints() {
 		if names[strings.ToLower(k.Name)] || k.Licence == "" || k.Source == "" || k.title == "" || k.Params == 0 {
-			t.Errorf("%s: doubled or not described: %+v", k.Name, k.Description)
+			t.Errorf("%s: pinned twice or not described: %+v", k.Name, k.Description)
 		}
 		names[strings.ToLower(k.Name)] = true
 		switch {
-		case k.pinned == nil && k.wayOut == "":
-			t.Errorf("%s has neither a package nor a way out", k.Name)
+		case k.pinned == nil && k.advice == "":
+			t.Errorf("%s has neither a package nor advice", k.Name)
 		case k.static > 0:
 			artifacts = append(artifacts, k.raw())
 		case k.pinned != nil:
@@ -87,7 +88,7 @@ func TestPins(t *testing.T) {
 		artifacts = append(artifacts, d.artifact)
 		for name, file := range d.files {
 			if !slices.ContainsFunc(d.artifact.Packages[0].Members, func(m fetch.Member) bool { return m.Name == file }) {
-				t.Errorf("%s names %s, which the package does not bring", name, file)
+				t.Errorf("%s is the file %s, which is not a member of the package", name, file)
 			}
 		}
 	}
@@ -102,7 +103,7 @@ func TestPins(t *testing.T) {
 			}
 			for sum, size := range sums {
 				if raw, err := hex.DecodeString(sum); err != nil || len(raw) != sha256.Size || size < 1 {
-					t.Errorf("%s: sum %q of %d bytes", a.Name, sum, size)
+					t.Errorf("%s: sha256 %q of %d bytes", a.Name, sum, size)
 				}
 			}
 			if !strings.Contains(p.Archive, p.Version) {
@@ -120,7 +121,7 @@ func TestOpenFolder(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		files map[string]string
-		model string // relative path; "" where there must be an error
+		model string // relative path; "" for an error
 		fault string
 	}{
 		{"plain", map[string]string{"model.onnx": model, "tokenizer.json": "{}"}, "model.onnx", ""},
@@ -128,21 +129,21 @@ func TestOpenFolder(t *testing.T) {
 		{"the only one", map[string]string{"encoder.onnx": model, "tokenizer.json": "{}"}, "encoder.onnx", ""},
 		{"the only one below onnx", map[string]string{"onnx/q.onnx": model, "onnx/tokenizer.json": "{}"}, "onnx/q.onnx", ""},
 		{"described", map[string]string{"a.onnx": model, "model.onnx": model, "tokenizer.json": "{}", "w2s.json": `{"format":1,"model":"a.onnx","later":true}`}, "a.onnx", ""},
-		{"several", map[string]string{"a.onnx": model, "b.onnx": model, "tokenizer.json": "{}"}, "", "2 ONNX files (a, b): say which"},
+		{"several", map[string]string{"a.onnx": model, "b.onnx": model, "tokenizer.json": "{}"}, "", "2 ONNX files (a, b): choose one"},
 		{"none", map[string]string{"tokenizer.json": "{}", "model.safetensors": "x"}, "", "no ONNX file (export one: optimum-cli"},
-		{"none, other weights", map[string]string{"model.safetensors": "x"}, "", "model.safetensors is not read"},
+		{"none, but other weights", map[string]string{"model.safetensors": "x"}, "", "model.safetensors is not read"},
 		{"a text as model", map[string]string{"model.onnx": "hello, I am a model\n", "tokenizer.json": "{}"}, "", `is a text file, not an ONNX model (it begins "hello`},
 		{"a pointer as model", map[string]string{"model.onnx": pointer, "tokenizer.json": "{}"}, "", "Git LFS pointer, not the model (run git lfs pull"},
 		{"an empty model", map[string]string{"model.onnx": "", "tokenizer.json": "{}"}, "", "model.onnx is empty"},
 		{"no tokenizer", map[string]string{"model.onnx": model}, "", "no tokenizer.json (make one in Python"},
 		{"only a vocabulary", map[string]string{"model.onnx": model, "vocab.txt": "[UNK]"}, "", "no tokenizer.json: vocab.txt alone is not read"},
 		{"a pointer as tokenizer", map[string]string{"model.onnx": model, "tokenizer.json": pointer}, "", "Git LFS pointer, not the tokenizer"},
-		{"no JSON as tokenizer", map[string]string{"model.onnx": model, "tokenizer.json": "[UNK]\n"}, "", "is not a JSON object"},
-		{"the described model is lost", map[string]string{"model.onnx": model, "tokenizer.json": "{}", "w2s.json": `{"format":1,"model":"a.onnx"}`}, "", "a.onnx"},
+		{"a text as tokenizer", map[string]string{"model.onnx": model, "tokenizer.json": "[UNK]\n"}, "", "is not a JSON object"},
+		{"the described model is missing", map[string]string{"model.onnx": model, "tokenizer.json": "{}", "w2s.json": `{"format":1,"model":"a.onnx"}`}, "", "a.onnx"},
 		{"the described model is outside", map[string]string{"model.onnx": model, "w2s.json": `{"format":1,"model":"../a.onnx"}`}, "", "not a path below"},
-		{"a description of another format", map[string]string{"model.onnx": model, "w2s.json": `{"format":2}`}, "", "format 2 is not known"},
-		{"a description that is no JSON", map[string]string{"model.onnx": model, "w2s.json": `{`}, "", "w2s.json: unexpected end of JSON"},
-		{"a huge description", map[string]string{"model.onnx": model, "w2s.json": strings.Repeat(" ", maxDescription+1)}, "", "not a checkpoint's description"},
+		{"a description of another format", map[string]string{"model.onnx": model, "w2s.json": `{"format":2}`}, "", "format 2 is unknown"},
+		{"a description that is not JSON", map[string]string{"model.onnx": model, "w2s.json": `{`}, "", "w2s.json: unexpected end of JSON"},
+		{"a huge description", map[string]string{"model.onnx": model, "w2s.json": strings.Repeat(" ", maxDescription+1)}, "", "it is not a description of a checkpoint"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "a [folder] with * signs")
@@ -164,7 +165,7 @@ func TestOpenFolder(t *testing.T) {
 	}
 }
 
-// TestResolveVariant names one of several ONNX files in each of the ways.
+// TestResolveVariant names one of several ONNX files in every possible way.
 func TestResolveVariant(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"encoder_model.onnx", "decoder_model.onnx", "onnx/model_q4.onnx"} {
@@ -187,7 +188,7 @@ func TestResolveVariant(t *testing.T) {
 	resolve(dir+"#model_q4", "onnx/model_q4.onnx", dir+"#model_q4")
 	resolve(filepath.Join(dir, "onnx", "model_q4.onnx"), "onnx/model_q4.onnx", dir+"#model_q4")
 	_, err := c.Resolve(context.Background(), dir)
-	wantFault(t, err, "holds 3 ONNX files (decoder_model, encoder_model, model_q4)", dir+"#encoder_model")
+	wantFault(t, err, "has 3 ONNX files (decoder_model, encoder_model, model_q4)", dir+"#encoder_model")
 	_, err = c.Resolve(context.Background(), dir+"#../x")
 	wantFault(t, err, "no ONNX file")
 
@@ -206,11 +207,11 @@ func TestResolveUnknown(t *testing.T) {
 		"minilm":                      {`did you mean "all-MiniLM-L6-v2"?`},
 		"zzzzzzzzzzzzzzzzz":           {`unknown checkpoint "zzzzzzzzzzzzzzzzz" (have: `},
 		"":                            {`unknown checkpoint ""`},
-		"./no/such/folder":            {"no folder ./no/such/folder", "hf:ORG/NAME"},
+		"./no/such/folder":            {"there is no folder ./no/such/folder", "hf:ORG/NAME"},
 		"intfloat/e5-small-v2":        {"no folder", "hf:ORG/NAME"},
 		file:                          {"is a text file, not an ONNX model"},
 		file + "#x":                   {"no folder"},
-		filepath.Dir(file) + "#modle": {"holds no ONNX file \"modle\" (did you mean \"model\"? have: model)"},
+		filepath.Dir(file) + "#modle": {"has no ONNX file \"modle\" (did you mean \"model\"? have: model)"},
 		"hf:a/b/c":                    {"not ORG/NAME"},
 		"all-mpnet-base-v2":           {"export_known.py all-mpnet-base-v2", "docs/export.md"},
 	} {
@@ -238,8 +239,11 @@ func TestResolveOffline(t *testing.T) {
 			wantFault(t, err, "offline", "vaderSentiment-2.5.tar.gz")
 			_, err = c.Resolve(context.Background(), "hf:org/name")
 			wantFault(t, err, "offline", "HF_HUB_OFFLINE")
-			_, err = c.Runtime(context.Background(), "")
-			if err == nil { // a library may be installed on the system
+			r, err := c.Runtime(context.Background(), "")
+			if err == nil {
+				if r.Source != "system" {
+					t.Errorf("found %+v without fetching", r)
+				}
 				return
 			}
 			wantFault(t, err, "offline", "W2S_ONNXRUNTIME")
@@ -247,7 +251,7 @@ func TestResolveOffline(t *testing.T) {
 	}
 }
 
-// packed is a checkpoint as a catalog entry, whose package lies in a local folder.
+// packed returns a known checkpoint whose package is an archive of these files in the folder local.
 func packed(t *testing.T, static int, files map[string]string) (k known, local string) {
 	t.Helper()
 	var b bytes.Buffer
@@ -360,12 +364,12 @@ func TestResolveStatic(t *testing.T) {
 		t.Errorf("%+v", d)
 	}
 	if data, err := os.ReadFile(filepath.Join(ck.Dir, DescriptionFile)); err != nil || !strings.Contains(string(data), `"normalize": true`) {
-		t.Errorf("the builder's word was lost: %s, %v", data, err)
+		t.Errorf("the builder's own fields are lost: %s, %v", data, err)
 	}
 	resolve(2)
 	mustWrite(t, ck.Model, "damaged")
 	resolve(3)
-	k.static = 32 // another model by the same name must not be served from the cache
+	k.static = 32 // the cached model has another number of dimensions
 	resolve(4)
 
 	c.static = nil
@@ -374,7 +378,8 @@ func TestResolveStatic(t *testing.T) {
 	wantFault(t, err, "no builder")
 }
 
-func TestByHand(t *testing.T) {
+// TestUserMadeCheckpoint puts a checkpoint that no package has into the cache.
+func TestUserMadeCheckpoint(t *testing.T) {
 	c := open(t, Options{}, nil)
 	mustWrite(t, filepath.Join(c.CacheDir(), "checkpoints", "all-mpnet-base-v2", "model.onnx"), "\x08\x07onnx")
 	mustWrite(t, filepath.Join(c.CacheDir(), "checkpoints", "all-mpnet-base-v2", "tokenizer.json"), "{}")
@@ -384,7 +389,7 @@ func TestByHand(t *testing.T) {
 	}
 }
 
-// fakeLibrary is what this system takes for a shared library by its first bytes.
+// fakeLibrary returns the first bytes of this system's shared libraries.
 func fakeLibrary() string {
 	switch runtime.GOOS {
 	case "darwin":
@@ -403,6 +408,9 @@ func TestFindRuntime(t *testing.T) {
 	mustWrite(t, text, "hello")
 	link := filepath.Join(dir, "libonnxruntime.so")
 	if err := os.Symlink(good, link); err != nil {
+		if runtime.GOOS != "windows" { // where it takes a privilege
+			t.Fatal(err)
+		}
 		link = good
 	}
 	for _, test := range []struct {
@@ -414,9 +422,9 @@ func TestFindRuntime(t *testing.T) {
 		{"flag first", link, map[string]string{"W2S_ONNXRUNTIME": other}, Runtime{link, "1.25.0", "flag"}, ""},
 		{"own variable first", "", map[string]string{"W2S_ONNXRUNTIME": other, "ONNXRUNTIME_LIB": good}, Runtime{other, "", "W2S_ONNXRUNTIME"}, ""},
 		{"other variable", "", map[string]string{"ONNXRUNTIME_LIB": good}, Runtime{good, "1.25.0", "ONNXRUNTIME_LIB"}, ""},
-		{"no such file", filepath.Join(dir, "no"), nil, Runtime{}, "by flag"},
+		{"no such file", filepath.Join(dir, "no"), nil, Runtime{}, "given by flag"},
 		{"a folder", dir, nil, Runtime{}, "name the library in it"},
-		{"a text", "", map[string]string{"W2S_ONNXRUNTIME": text}, Runtime{}, "by W2S_ONNXRUNTIME: " + text + " is not a shared library"},
+		{"a text", "", map[string]string{"W2S_ONNXRUNTIME": text}, Runtime{}, "given by W2S_ONNXRUNTIME: " + text + " is not a shared library"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := open(t, Options{Offline: true}, test.env)
@@ -442,10 +450,10 @@ func TestFindRuntime(t *testing.T) {
 
 func TestNoRuntimeForThisSystem(t *testing.T) {
 	if _, ok := runtimeArtifact("plan9", "mips"); ok {
-		t.Error("pinned for plan9/mips?")
+		t.Error("a library is pinned for plan9/mips")
 	}
 	if _, ok := runtimeArtifact("darwin", "amd64"); ok {
-		t.Error("there has been no wheel for Intel Macs since 1.24")
+		t.Error("a library is pinned for Intel Macs, which have had no wheel since 1.24")
 	}
 }
 
@@ -470,7 +478,7 @@ func TestStates(t *testing.T) {
 		}
 	}
 	if entries, err := os.ReadDir(c.CacheDir()); err != nil || len(entries) != 0 {
-		t.Errorf("looking wrote %v, %v", entries, err)
+		t.Errorf("asking for states wrote %v, %v", entries, err)
 	}
 	if free, err := c.Free(); err != nil || free <= 0 {
 		t.Errorf("%d bytes free, %v", free, err)
@@ -493,8 +501,8 @@ func TestHubPrefix(t *testing.T) {
 	}
 }
 
-// TestResolveHub brings a model from a server that speaks as much of the hub's protocol as small files need. The rest of
-// the protocol is tested in fetch.
+// TestResolveHub fetches a model from a server that has the part of the hub's protocol that small files need. Package fetch
+// tests the rest.
 func TestResolveHub(t *testing.T) {
 	commit := strings.Repeat("0a", 20)
 	files := map[string]string{"model.onnx": "\x08\x07\x3a\x00", "tokenizer.json": "{}", "config.json": "{}"}
@@ -535,16 +543,16 @@ func TestResolveHub(t *testing.T) {
 	if err != nil || len(states) != 1 || !states[0].Ready || states[0].Name != "hf:intfloat/e5-tiny@"+commit || states[0].Bytes < 10 {
 		t.Errorf("%+v, %v", states, err)
 	}
-	files["model.onnx"] = "this is no model"
+	files["model.onnx"] = "this is not a model"
 	commit = strings.Repeat("0b", 20)
 	_, err = c.Pull(context.Background(), "hf:intfloat/e5-tiny")
 	wantFault(t, err, "model.onnx cannot be used")
-	if states, err = c.HubCheckpoints(); err != nil || len(states) != 1 { // nothing of it was taken
+	if states, err = c.HubCheckpoints(); err != nil || len(states) != 1 { // nothing of the new commit is installed
 		t.Errorf("%+v, %v", states, err)
 	}
 }
 
-// FuzzDescription checks that no w2s.json, however it looks, leads out of the checkpoint's folder or crashes.
+// FuzzDescription checks that no w2s.json crashes readDescription or leads out of the checkpoint's folder.
 func FuzzDescription(f *testing.F) {
 	f.Add([]byte(`{"format":1,"name":"n","model":"onnx/model.onnx","max_tokens":512}`))
 	f.Add([]byte(`{"format":1,"model":"../../etc/passwd"}`))

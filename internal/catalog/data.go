@@ -10,9 +10,10 @@ type dataset struct {
 	artifact fetch.Artifact
 	title    string
 	licence  string
-	files    map[string]string // names of single files of the artifact
+	files    map[string]string // file names in the artifact by the name that tasks give to Catalog.Path
 }
 
+// datasets returns all pinned data.
 func datasets() []dataset {
 	return []dataset{{
 		title:   "tweets, movie and product review snippets and editorial snippets, each rated by 20 people",
@@ -50,7 +51,7 @@ func datasets() []dataset {
 	}}
 }
 
-// vader pins one file of the archive within the package.
+// vader pins a file of the archive inside the package vaderSentiment.
 func vader(name, sha256 string, size int64) fetch.Member {
 	return fetch.Member{
 		From: "vaderSentiment-2.5/additional_resources/hutto_ICWSM_2014.tar.gz!hutto_ICWSM_2014/" + name,

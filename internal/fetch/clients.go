@@ -16,11 +16,10 @@ import (
 	"w2s/internal/progress"
 )
 
-// clients runs the package clients of this machine. They use the user's own configuration: mirrors, proxies,
-// credentials and caches are theirs to know.
+// clients runs the package clients of this machine. They use the user's own mirrors, proxies, credentials and caches.
 type clients struct{}
 
-// download lets the client of the package's registry bring its archive into dir, and returns the archive's path.
+// download runs the client of the package's registry. It returns the path of the archive, which the client puts into dir.
 func (clients) download(ctx context.Context, p Package, dir string, report progress.Reporter) (string, error) {
 	command, err := clientCommand(ctx, p, dir)
 	if err != nil {
@@ -39,12 +38,12 @@ func (clients) download(ctx context.Context, p Package, dir string, report progr
 	}
 	archive := filepath.Join(dir, p.Archive)
 	if _, err := os.Stat(archive); err != nil {
-		return "", fmt.Errorf("fetch: %s: %s ended well but wrote no %s (it wrote %s)", p, filepath.Base(command.Path), p.Archive, listing(dir))
+		return "", fmt.Errorf("fetch: %s: %s succeeded but wrote no %s (it wrote %s)", p, filepath.Base(command.Path), p.Archive, listing(dir))
 	}
 	return archive, nil
 }
 
-// expected returns how many bytes will appear in the client's folder, or 0 where they come all at once at the end.
+// expected returns how many bytes the client will write to its folder little by little, or 0 if it writes them at the end.
 func expected(p Package) int64 {
 	if p.Registry == PyPI {
 		return p.Size
@@ -82,8 +81,8 @@ func npmCommand(ctx context.Context, p Package, dir string) (*exec.Cmd, error) {
 		"--ignore-scripts", "--no-update-notifier", "--loglevel=error"}), nil
 }
 
-// pipBackend answers pip's question for the metadata of a source archive. Even for a download pip would otherwise run
-// the package's setup.py, which takes build tools that are not everywhere, and code that nobody asked for.
+// pipBackend is a build backend that tells pip the metadata of a source archive. Without it pip would run the package's
+// setup.py even for a download, which needs build tools and runs code that nobody asked for.
 //
 //go:embed pipbackend.py
 var pipBackend string
@@ -93,7 +92,7 @@ func pipCommand(ctx context.Context, p Package, dir string) (*exec.Cmd, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A pin in a requirements file is checked by pip before it opens the archive.
+	// pip checks a hash in a requirements file before it opens the archive.
 	requirements := filepath.Join(dir, "requirements.txt")
 	pin := fmt.Sprintf("%s==%s --hash=sha256:%s\n", p.Name, p.Version, p.SHA256)
 	if err := os.WriteFile(requirements, []byte(pin), 0o644); err != nil {
@@ -122,7 +121,7 @@ func pipCommand(ctx context.Context, p Package, dir string) (*exec.Cmd, error) {
 		"W2S_PACKAGE="+p.Name, "W2S_VERSION="+p.Version)...), nil
 }
 
-// findPip returns the words that run pip here.
+// findPip returns the command line that runs pip on this machine.
 func findPip(ctx context.Context) ([]string, error) {
 	for _, words := range [][]string{{"python3", "-m", "pip"}, {"python", "-m", "pip"}, {"pip3"}, {"pip"}} {
 		path, err := exec.LookPath(words[0])
@@ -148,8 +147,8 @@ func lookUp(name, product string) (string, error) {
 	return path, nil
 }
 
-// command prepares a client. It runs in dir, reads nothing from the terminal, and ends with everything that it started
-// when ctx ends.
+// command prepares a client that runs in dir and reads nothing from the terminal. When ctx is done, the client is ended
+// together with the processes that it started.
 func command(ctx context.Context, dir string, words []string, env ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
 	cmd.Dir = dir
@@ -159,7 +158,7 @@ func command(ctx context.Context, dir string, words []string, env ...string) *ex
 	return cmd
 }
 
-// run runs a client and returns what it wrote.
+// run runs a client and returns its output.
 func run(cmd *exec.Cmd) (string, error) {
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
@@ -167,8 +166,8 @@ func run(cmd *exec.Cmd) (string, error) {
 	return output.String(), err
 }
 
-// watchSize reports the growth of the files below dir, up to limit bytes (clients copy what they downloaded), until stop
-// is called. With a limit of 0 it only reports that there is life.
+// watchSize reports the growth of the files below dir until stop is called. It reports at most limit bytes, because
+// clients copy what they downloaded. With a limit of 0 it only keeps the display alive.
 func watchSize(dir string, limit int64, task progress.Task) (stop func()) {
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -197,12 +196,12 @@ func treeSize(dir string) (size int64) {
 				size += info.Size()
 			}
 		}
-		return nil // files come and go while a client works
+		return nil // errors are expected: files come and go while a client works
 	})
 	return size
 }
 
-// tail returns the last lines of a client's output, without blank ones.
+// tail returns the last n lines of a client's output that are not blank.
 func tail(output string, n int) []string {
 	var lines []string
 	for line := range strings.Lines(output) {

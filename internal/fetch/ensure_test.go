@@ -14,39 +14,41 @@ import (
 	"time"
 
 	"w2s/internal/progress"
+	"w2s/internal/shareddata"
 )
 
-// A stand is a PATH with fake package clients, which hand out archives from a folder and write down how they were called.
-type stand struct {
+// A fakeRegistry is a PATH with fake package clients, which copy archives from a folder and log how they were called.
+type fakeRegistry struct {
 	archives, log string
 }
 
-// fakeClient copies the archive that it is asked for to where the real client would put it. The stand's files hold the
-// switches: sleep (seconds), fail (what to print before exiting with 1), silent (write nothing).
+// fakeClient copies all archives to where the real client would put the one that it is asked for. Files beside the log
+// change what it does: sleep (for so many seconds), fail (print this and exit with 1), silent (write nothing).
 const fakeClient = `#!/bin/sh
-stand='%s'
+registry='%s'
 case "$*" in *--version*) exit 0;; esac
-echo "$0 $*" >> "$stand/log"
-env > "$stand/env"
-[ -f "$stand/sleep" ] && { sleep "$(cat "$stand/sleep")" & wait $!; }
-[ -f "$stand/fail" ] && { cat "$stand/fail" >&2; exit 1; }
-[ -f "$stand/silent" ] && exit 0
+echo "$0 $*" >> "$registry/log"
+env > "$registry/env"
+[ -f "$registry/sleep" ] && { sleep "$(cat "$registry/sleep")" & wait $!; }
+[ -f "$registry/fail" ] && { cat "$registry/fail" >&2; exit 1; }
+[ -f "$registry/silent" ] && exit 0
 out=.
 for word in "$@"; do
 	case "$word" in -DoutputDirectory=*) out="${word#-DoutputDirectory=}";; esac
 	case "$before" in --dest|--pack-destination) out="$word";; esac
 	before="$word"
 done
-cp "$stand"/archives/* "$out"/
+cp "$registry"/archives/* "$out"/
 `
 
-func newStand(t *testing.T, clients ...string) stand {
+// newFakeRegistry makes these clients the only programs on the PATH, besides what they need themselves.
+func newFakeRegistry(t *testing.T, clients ...string) fakeRegistry {
 	t.Helper()
 	if runtime.GOOS == "windows" {
 		t.Skip("the fake clients are shell scripts")
 	}
 	dir := t.TempDir()
-	s := stand{archives: filepath.Join(dir, "archives"), log: filepath.Join(dir, "log")}
+	s := fakeRegistry{archives: filepath.Join(dir, "archives"), log: filepath.Join(dir, "log")}
 	bin := filepath.Join(dir, "bin")
 	for _, client := range clients {
 		mustWrite(t, filepath.Join(bin, client), fmt.Sprintf(fakeClient, dir))
@@ -57,7 +59,7 @@ func newStand(t *testing.T, clients ...string) stand {
 	for _, tool := range []string{"sh", "cat", "cp", "sleep", "env"} {
 		path, err := exec.LookPath(tool)
 		if err != nil {
-			t.Skip(err)
+			t.Fatal(err)
 		}
 		if err := os.MkdirAll(bin, 0o755); err != nil {
 			t.Fatal(err)
@@ -70,15 +72,15 @@ func newStand(t *testing.T, clients ...string) stand {
 	return s
 }
 
-func (s stand) set(t *testing.T, name, content string) {
+func (s fakeRegistry) set(t *testing.T, name, content string) {
 	t.Helper()
 	mustWrite(t, filepath.Join(filepath.Dir(s.log), name), content)
 }
 
-func (s stand) unset(name string) { os.Remove(filepath.Join(filepath.Dir(s.log), name)) }
+func (s fakeRegistry) unset(name string) { os.Remove(filepath.Join(filepath.Dir(s.log), name)) }
 
-// calls returns how often a client was called, and its words.
-func (s stand) calls(t *testing.T) []string {
+// calls returns the command line of each call of a client.
+func (s fakeRegistry) calls(t *testing.T) []string {
 	t.Helper()
 	data, err := os.ReadFile(s.log)
 	if err != nil {
@@ -87,15 +89,16 @@ func (s stand) calls(t *testing.T) []string {
 	return strings.Split(strings.TrimSpace(string(data)), "\n")
 }
 
-// jarOf puts an archive into the stand and returns the artifact that is taken from it.
-func (s stand) jarOf(t *testing.T) Artifact {
+// addJar adds an archive to the registry and returns an artifact of it.
+func (s fakeRegistry) addJar(t *testing.T) Artifact {
 	t.Helper()
 	archive := string(zipOf(t, entry{name: "m.onnx", content: "weights"}, entry{name: "t.json", content: "{}"}))
 	mustWrite(t, filepath.Join(s.archives, "models-1.0.jar"), archive)
-	return jarFrom(archive)
+	return jarArtifact(archive)
 }
 
-func jarFrom(archive string) Artifact {
+// jarArtifact returns an artifact of the archive.
+func jarArtifact(archive string) Artifact {
 	return Artifact{
 		Name: "tiny", Dir: "checkpoints/tiny",
 		Packages: []Package{{
@@ -116,22 +119,25 @@ func testCache(t *testing.T) *Cache {
 	return c
 }
 
-const wholeTree = "model.onnx=weights tokenizer.json={} w2s.json=about"
+// completeTree is the tree of the artifact of addJar.
+const completeTree = "model.onnx=weights tokenizer.json={} w2s.json=about"
 
+// ensure expects Ensure to return the complete artifact of addJar.
 func ensure(t *testing.T, c *Cache, a Artifact) {
 	t.Helper()
 	dir, err := c.Ensure(context.Background(), a)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := tree(t, dir); got != wholeTree {
+	if got := tree(t, dir); got != completeTree {
 		t.Fatalf("the folder holds %q", got)
 	}
 	if left := tree(t, c.path(".aside")); left != "" {
-		t.Errorf("left aside: %q", left)
+		t.Errorf("the staging folder still has %q", left)
 	}
 }
 
+// ensureFails expects an error with these texts.
 func ensureFails(t *testing.T, c *Cache, a Artifact, faults ...string) {
 	t.Helper()
 	_, err := c.Ensure(context.Background(), a)
@@ -146,8 +152,8 @@ func ensureFails(t *testing.T, c *Cache, a Artifact, faults ...string) {
 }
 
 func TestEnsureFetchesOnce(t *testing.T) {
-	s := newStand(t, "mvn")
-	a, c := s.jarOf(t), testCache(t)
+	s := newFakeRegistry(t, "mvn")
+	a, c := s.addJar(t), testCache(t)
 	for range 3 {
 		ensure(t, c, a)
 	}
@@ -168,7 +174,7 @@ func TestEnsureRepairs(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		damage func(t *testing.T, dir string)
-		calls  int // of the client, the first fetch included
+		calls  int // of the client, including the first fetch
 	}{
 		{"a changed file", func(t *testing.T, dir string) { mustWrite(t, filepath.Join(dir, "model.onnx"), "WEIGHTS") }, 2},
 		{"a cut file", func(t *testing.T, dir string) { mustWrite(t, filepath.Join(dir, "model.onnx"), "wei") }, 2},
@@ -187,10 +193,10 @@ func TestEnsureRepairs(t *testing.T) {
 		}, 2},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := newStand(t, "mvn")
-			a, c := s.jarOf(t), testCache(t)
+			s := newFakeRegistry(t, "mvn")
+			a, c := s.addJar(t), testCache(t)
 			ensure(t, c, a)
-			time.Sleep(20 * time.Millisecond) // beyond the grain of file times
+			time.Sleep(20 * time.Millisecond) // longer than the resolution of file times
 			test.damage(t, c.path(a.Dir))
 			ensure(t, c, a)
 			if calls := s.calls(t); len(calls) != test.calls {
@@ -205,7 +211,7 @@ func TestEnsureRepairs(t *testing.T) {
 }
 
 func TestEnsureWritesNewTextsOffline(t *testing.T) {
-	a, c := newStand(t, "mvn").jarOf(t), testCache(t)
+	a, c := newFakeRegistry(t, "mvn").addJar(t), testCache(t)
 	ensure(t, c, a)
 	a.Texts[0].Content = "about, in the words of a newer version"
 	c.Offline = true
@@ -219,15 +225,15 @@ func TestEnsureWritesNewTextsOffline(t *testing.T) {
 }
 
 func TestStatusFullFindsWhatTheRecordHides(t *testing.T) {
-	s := newStand(t, "mvn")
-	a, c := s.jarOf(t), testCache(t)
+	s := newFakeRegistry(t, "mvn")
+	a, c := s.addJar(t), testCache(t)
 	ensure(t, c, a)
 	path := filepath.Join(c.path(a.Dir), "model.onnx")
 	info, err := os.Stat(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	mustWrite(t, path, "WEIGHTS") // same size, and the same time again: only the content tells
+	mustWrite(t, path, "WEIGHTS") // the same size and time: only the content differs
 	if err := os.Chtimes(path, info.ModTime(), info.ModTime()); err != nil {
 		t.Fatal(err)
 	}
@@ -243,39 +249,39 @@ func TestStatusFullFindsWhatTheRecordHides(t *testing.T) {
 
 func TestEnsureFails(t *testing.T) {
 	t.Run("offline", func(t *testing.T) {
-		a, c := newStand(t, "mvn").jarOf(t), testCache(t)
+		a, c := newFakeRegistry(t, "mvn").addJar(t), testCache(t)
 		c.Offline = true
-		ensureFails(t, c, a, "tiny", "offline", "models-1.0.jar", "W2S_LOCAL")
+		ensureFails(t, c, a, "tiny", "offline", "is incomplete", "models-1.0.jar", "W2S_LOCAL")
 		if _, err := c.Ensure(context.Background(), a); !errors.Is(err, ErrOffline) {
 			t.Errorf("%v is not ErrOffline", err)
 		}
 	})
 	t.Run("offline and damaged", func(t *testing.T) {
-		a, c := newStand(t, "mvn").jarOf(t), testCache(t)
+		a, c := newFakeRegistry(t, "mvn").addJar(t), testCache(t)
 		ensure(t, c, a)
 		mustWrite(t, filepath.Join(c.path(a.Dir), "model.onnx"), "short")
 		c.Offline = true
 		ensureFails(t, c, a, "damaged", "model.onnx has 5 bytes, want 7", "without --offline")
 	})
 	t.Run("no client", func(t *testing.T) {
-		a := newStand(t).jarOf(t)
+		a := newFakeRegistry(t).addJar(t)
 		ensureFails(t, testCache(t), a, "mvn is not installed (install Apache Maven)", "models-1.0.jar into a folder named by --local")
 	})
 	t.Run("the client fails", func(t *testing.T) {
-		s := newStand(t, "mvn")
-		a := s.jarOf(t)
+		s := newFakeRegistry(t, "mvn")
+		a := s.addJar(t)
 		s.set(t, "fail", "[ERROR] Unknown host\n\n")
 		ensureFails(t, testCache(t), a, "mvn failed: exit status 1", "[ERROR] Unknown host")
 	})
-	t.Run("the client brings nothing", func(t *testing.T) {
-		s := newStand(t, "mvn")
-		a := s.jarOf(t)
+	t.Run("the client writes nothing", func(t *testing.T) {
+		s := newFakeRegistry(t, "mvn")
+		a := s.addJar(t)
 		s.set(t, "silent", "")
 		ensureFails(t, testCache(t), a, "wrote no models-1.0.jar (it wrote nothing)")
 	})
 	t.Run("a tampered archive", func(t *testing.T) {
-		s := newStand(t, "mvn")
-		a := s.jarOf(t)
+		s := newFakeRegistry(t, "mvn")
+		a := s.addJar(t)
 		path := filepath.Join(s.archives, "models-1.0.jar")
 		data, err := os.ReadFile(path)
 		if err != nil {
@@ -283,37 +289,37 @@ func TestEnsureFails(t *testing.T) {
 		}
 		data[len(data)/2] ^= 1
 		mustWrite(t, path, string(data))
-		ensureFails(t, testCache(t), a, "models-1.0.jar has sha256", "it was changed on its way")
+		ensureFails(t, testCache(t), a, "models-1.0.jar has sha256", "it is not the file that this version of w2s expects")
 	})
 	t.Run("half an archive", func(t *testing.T) {
-		s := newStand(t, "mvn")
-		a := s.jarOf(t)
+		s := newFakeRegistry(t, "mvn")
+		a := s.addJar(t)
 		if err := os.Truncate(filepath.Join(s.archives, "models-1.0.jar"), 100); err != nil {
 			t.Fatal(err)
 		}
-		ensureFails(t, testCache(t), a, "has 100 bytes, want", "half a download")
+		ensureFails(t, testCache(t), a, "has 100 bytes, want", "it is incomplete")
 	})
 	t.Run("a login page", func(t *testing.T) {
-		s := newStand(t, "mvn")
-		a := s.jarOf(t)
+		s := newFakeRegistry(t, "mvn")
+		a := s.addJar(t)
 		mustWrite(t, filepath.Join(s.archives, "models-1.0.jar"), "<html>Sign in")
 		ensureFails(t, testCache(t), a, "a web page")
 	})
 	t.Run("a jar without the model", func(t *testing.T) {
-		s := newStand(t, "mvn")
-		a := s.jarOf(t)
+		s := newFakeRegistry(t, "mvn")
+		a := s.addJar(t)
 		a.Packages[0].Members[0].From = "other.onnx"
-		ensureFails(t, testCache(t), a, "does not hold other.onnx (it holds m.onnx, t.json)")
+		ensureFails(t, testCache(t), a, "has no other.onnx (it has m.onnx, t.json)")
 	})
 	t.Run("a name outside the cache", func(t *testing.T) {
-		a := newStand(t, "mvn").jarOf(t)
+		a := newFakeRegistry(t, "mvn").addJar(t)
 		a.Packages[0].Members[0].Name = "../../model.onnx"
 		if _, err := testCache(t).Ensure(context.Background(), a); err == nil || !strings.Contains(err.Error(), "not a path below") {
 			t.Error(err)
 		}
 	})
-	t.Run("no room", func(t *testing.T) {
-		a := newStand(t, "mvn").jarOf(t)
+	t.Run("no space", func(t *testing.T) {
+		a := newFakeRegistry(t, "mvn").addJar(t)
 		a.Packages[0].Members[0].Size = 1 << 60
 		ensureFails(t, testCache(t), a, "of space needed", "--cache or W2S_CACHE")
 	})
@@ -327,11 +333,11 @@ func TestEnsureFails(t *testing.T) {
 }
 
 func TestEnsureFallsBack(t *testing.T) {
-	s := newStand(t, "mvn", "npm")
-	a, c := s.jarOf(t), testCache(t)
+	s := newFakeRegistry(t, "mvn", "npm")
+	a, c := s.addJar(t), testCache(t)
 	archive := string(tgzOf(t, entry{name: "package/m", content: "other weights"}))
 	mustWrite(t, filepath.Join(s.archives, "models-1.0.tgz"), archive)
-	a.Packages[0].Members[1].SHA256 = hashText("not this") // fails after the first member was taken
+	a.Packages[0].Members[1].SHA256 = hashText("not this") // fails after the first member was extracted
 	a.Packages = append(a.Packages, Package{
 		Registry: NPM, Name: "models", Version: "1.0", Archive: "models-1.0.tgz", SHA256: hashText(archive), Size: int64(len(archive)),
 		Members: []Member{member("package/m", "other.onnx", "other weights")},
@@ -367,7 +373,7 @@ func TestPip(t *testing.T) {
 			[]string{"PIP_USE_PEP517=1", "W2S_PACKAGE=my-pkg", "W2S_VERSION=2.5", "PYTHONPATH=", "/backend:/before"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := newStand(t, "python3")
+			s := newFakeRegistry(t, "python3")
 			t.Setenv("PYTHONPATH", "/before")
 			mustWrite(t, filepath.Join(s.archives, "pkg.whl"), archive)
 			a := Artifact{Name: "pkg", Dir: "data/pkg", Packages: []Package{{
@@ -396,12 +402,9 @@ func TestPip(t *testing.T) {
 	}
 }
 
-// TestPipBackend asks the stand-in the questions that pip asks.
+// TestPipBackend calls the functions of the backend that pip calls.
 func TestPipBackend(t *testing.T) {
-	python, err := exec.LookPath("python3")
-	if err != nil {
-		t.Skip("needs python3")
-	}
+	python := shareddata.Python(t, "os")
 	dir := t.TempDir()
 	mustWrite(t, filepath.Join(dir, "build_meta.py"), pipBackend)
 	cmd := exec.Command(python, "-c", "import build_meta as b; l=b.__legacy__; print(l.get_requires_for_build_wheel(), l.prepare_metadata_for_build_wheel('.'))")
@@ -417,8 +420,8 @@ func TestPipBackend(t *testing.T) {
 }
 
 func TestLocalFolders(t *testing.T) {
-	s := newStand(t)
-	a := s.jarOf(t)
+	s := newFakeRegistry(t)
+	a := s.addJar(t)
 	bad, unpacked := t.TempDir(), t.TempDir()
 	mustWrite(t, filepath.Join(bad, "models-1.0.jar"), "not the jar")
 	mustWrite(t, filepath.Join(unpacked, "tiny", "model.onnx"), "weights")
@@ -447,8 +450,8 @@ func badCopy(t *testing.T, dir string) string {
 }
 
 func TestEnsureCancel(t *testing.T) {
-	s := newStand(t, "mvn")
-	a, c := s.jarOf(t), testCache(t)
+	s := newFakeRegistry(t, "mvn")
+	a, c := s.addJar(t), testCache(t)
 	s.set(t, "sleep", "60")
 	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 	defer cancel()
@@ -465,8 +468,8 @@ func TestEnsureCancel(t *testing.T) {
 }
 
 func TestEnsureTogether(t *testing.T) {
-	s := newStand(t, "mvn")
-	a := s.jarOf(t)
+	s := newFakeRegistry(t, "mvn")
+	a := s.addJar(t)
 	s.set(t, "sleep", "0.3")
 	dir := t.TempDir()
 	var group sync.WaitGroup
@@ -494,10 +497,10 @@ func TestEnsureTogether(t *testing.T) {
 	}
 }
 
-// TestKilled kills a process in the middle of its download, at several moments, and runs it again.
+// TestKilled kills a process at several moments of its download and runs it again.
 func TestKilled(t *testing.T) {
-	s := newStand(t, "mvn")
-	a, c := s.jarOf(t), testCache(t)
+	s := newFakeRegistry(t, "mvn")
+	a, c := s.addJar(t), testCache(t)
 	s.set(t, "sleep", "0.2")
 	for _, after := range []time.Duration{30, 100, 220, 260} {
 		cmd := helper(t, c.Dir, s, os.Getenv("PATH"))
@@ -514,10 +517,10 @@ func TestKilled(t *testing.T) {
 	ensure(t, c, a)
 }
 
-// TestReadOnly runs as another user where this one may write everywhere.
+// TestReadOnly runs as another user if this one is root, who may write everywhere.
 func TestReadOnly(t *testing.T) {
-	s := newStand(t, "mvn")
-	a, c := s.jarOf(t), testCache(t)
+	s := newFakeRegistry(t, "mvn")
+	a, c := s.addJar(t), testCache(t)
 	if os.Getuid() != 0 {
 		if err := os.Chmod(c.Dir, 0o555); err != nil {
 			t.Fatal(err)
@@ -525,7 +528,7 @@ func TestReadOnly(t *testing.T) {
 		ensureFails(t, c, a, "cannot write to "+c.Dir, "--cache or W2S_CACHE")
 		return
 	}
-	// The helper's program and folders must be open to the other user.
+	// The other user must be able to read the helper's program and folders.
 	world := openFolder(t)
 	self, err := os.ReadFile(os.Args[0])
 	if err != nil {
@@ -549,15 +552,15 @@ func TestReadOnly(t *testing.T) {
 	}
 }
 
-// TestDiskFull unpacks into a disk of 64 kB.
+// TestDiskFull unpacks onto a disk of 64 kB.
 func TestDiskFull(t *testing.T) {
 	dir := smallDisk(t)
-	s := newStand(t, "mvn")
+	s := newFakeRegistry(t, "mvn")
 	big := strings.Repeat("0123456789abcdef", 16<<10)
 	archive := string(zipOf(t, entry{name: "m.onnx", content: big}))
 	local := t.TempDir()
 	mustWrite(t, filepath.Join(local, "models-1.0.jar"), archive)
-	a := s.jarOf(t)
+	a := s.addJar(t)
 	a.Packages[0].SHA256, a.Packages[0].Size = hashText(archive), int64(len(archive))
 	a.Packages[0].Members = []Member{member("m.onnx", "model.onnx", big)}
 	c, err := Open(filepath.Join(dir, "cache"), nil)
@@ -567,15 +570,15 @@ func TestDiskFull(t *testing.T) {
 	c.Local = []string{local}
 	ensureFails(t, c, a, "the disk that holds "+c.Dir+" is full", "--cache or W2S_CACHE")
 	if len(s.calls(t)) != 0 {
-		t.Error("a full disk is no reason to ask another source")
+		t.Error("after a full disk the client was called")
 	}
 	if left := treeSize(c.path(".aside")); left != 0 {
-		t.Errorf("%d bytes were left", left)
+		t.Errorf("%d bytes were left in the staging folder", left)
 	}
 }
 
-// helper returns a command that runs Ensure on the stand's artifact in another process.
-func helper(t *testing.T, cache string, s stand, path string) *exec.Cmd {
+// helper returns a command that calls Ensure for the registry's artifact in another process.
+func helper(t *testing.T, cache string, s fakeRegistry, path string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run=^TestHelper$", "-test.count=1")
 	cmd.Env = append(os.Environ(), "W2S_FETCH_HELPER="+cache, "W2S_FETCH_ARCHIVES="+s.archives, "PATH="+path)
@@ -594,15 +597,15 @@ func TestHelper(t *testing.T) {
 	}
 	archive, err := os.ReadFile(filepath.Join(os.Getenv("W2S_FETCH_ARCHIVES"), "models-1.0.jar"))
 	if err != nil {
-		t.Log(err) // another user may not read it, and needs not
+		t.Log(err) // another user may not read it, and does not need it
 	}
-	a := jarFrom(string(archive))
+	a := jarArtifact(string(archive))
 	if _, err := c.Ensure(context.Background(), a); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// FuzzRecord checks that whatever stands in a folder's record, wrong files are not taken for right ones by their sums.
+// FuzzRecord checks that no record makes the full check accept a wrong file.
 func FuzzRecord(f *testing.F) {
 	f.Add([]byte(`{"format":1,"from":"x","files":{"model.onnx":{"sha256":"00","size":7,"modified":1}}}`))
 	f.Add([]byte(`{"format":1,"files":null}`))
@@ -614,7 +617,7 @@ func FuzzRecord(f *testing.F) {
 		mustWrite(t, filepath.Join(dir, "model.onnx"), "WEIGHTS")
 		r := readRecord(dir)
 		if r.Files == nil {
-			t.Error("no map")
+			t.Error("the record has no map")
 		}
 		none := progress.Silent().Start("", 0, progress.Bytes)
 		if _, err := r.verify(context.Background(), dir, want, true, none); err == nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,12 +14,13 @@ import (
 	"w2s/internal/progress"
 )
 
-// explained is a fault that has its way out already.
+// explained marks an error that already says what to do.
 type explained struct{ error }
 
 func (e explained) Unwrap() error { return e.error }
 
-// explain adds a way out to the faults of the folder dir that everyone meets. Other errors are returned as they are.
+// explain adds advice to the common errors of the cache folder dir: a full disk, and a folder that cannot be written. It
+// returns other errors as they are.
 func explain(err error, dir string) error {
 	var done explained
 	switch {
@@ -32,7 +34,7 @@ func explain(err error, dir string) error {
 	return err
 }
 
-// isBelow says whether an error is about a file in dir or about dir itself.
+// isBelow reports whether an error is about dir, a file in it, or a folder above it.
 func isBelow(err error, dir string) bool {
 	var path string
 	var pathError *fs.PathError
@@ -46,15 +48,15 @@ func isBelow(err error, dir string) bool {
 		return false
 	}
 	relative, err := filepath.Rel(dir, path)
-	// A folder above dir is meant as well: dir could not be made in it.
+	// A folder above dir counts because dir is made in it.
 	return err == nil && (filepath.IsLocal(relative) || strings.Trim(filepath.ToSlash(relative), "./") == "")
 }
 
-// needSpace fails early where the disk of the cache cannot hold n more bytes.
+// needSpace returns an error if the disk of the cache has no space for n more bytes.
 func (c *Cache) needSpace(n int64) error {
 	free, err := Free(c.Dir)
 	if err != nil || free >= n {
-		return nil // where free space is not known, writing will tell
+		return nil // if the free space is unknown, writing will tell
 	}
 	return fmt.Errorf("fetch: %s of space needed, %s free on the disk that holds %s (free some, or choose another folder with --cache or W2S_CACHE)",
 		progress.Size(n), progress.Size(free), c.Dir)
@@ -70,13 +72,14 @@ func existing(dir string) string {
 	}
 }
 
-// LFSPointer says whether a file that begins with head is a Git LFS pointer: what a clone without LFS has in place of a
-// large file.
+// LFSPointer reports whether a file that begins with head is a Git LFS pointer, which a clone without LFS has in place of
+// a large file.
 func LFSPointer(head []byte) bool {
 	return bytes.HasPrefix(head, []byte("version https://git-lfs.github.com/spec/"))
 }
 
-// looksLike describes content that is not what was asked for.
+// looksLike describes content that servers and clones give in place of a file, by its first bytes. It returns "" for other
+// content.
 func looksLike(head []byte) string {
 	trimmed := bytes.ToLower(bytes.TrimLeft(head, " \t\r\n\ufeff"))
 	switch {
@@ -85,7 +88,22 @@ func looksLike(head []byte) string {
 	case LFSPointer(head):
 		return "a Git LFS pointer, not the file it stands for (git lfs pull)"
 	case bytes.HasPrefix(trimmed, []byte("<!doctype html")), bytes.HasPrefix(trimmed, []byte("<html")):
-		return "a web page: a proxy or a login answered in place of the server"
+		return "a web page (a proxy or a login page answered in place of the server)"
 	}
 	return ""
+}
+
+// ReadHead returns the first bytes of a file, at most 512, which are enough to see what the file is.
+func ReadHead(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	head := make([]byte, 512)
+	n, err := io.ReadFull(f, head)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return head[:n], nil
 }

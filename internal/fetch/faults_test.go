@@ -17,7 +17,7 @@ func TestExplain(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		err   error
-		fault string // "" where the error must stay as it is
+		fault string // "" if the error must be returned unchanged
 	}{
 		{"none", nil, ""},
 		{"full", fmt.Errorf("x: %w", &fs.PathError{Op: "write", Path: "y", Err: syscall.ENOSPC}), "is full"},
@@ -40,7 +40,7 @@ func TestExplain(t *testing.T) {
 				t.Errorf("got %v", got)
 			}
 			if again := explain(fmt.Errorf("more: %w", got), dir); strings.Count(again.Error(), "W2S_CACHE") != 1 {
-				t.Errorf("explained twice: %v", again)
+				t.Errorf("the advice is repeated: %v", again)
 			}
 		})
 	}

@@ -6,30 +6,32 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"w2s/internal/progress"
 )
 
-// A Hub speaks the Hugging Face hub's protocol: an address that lists a repository's files at a revision, and one that
-// resolves a file, often by a redirect to a storage host.
+// A Hub is a client of the Hugging Face hub's protocol: one address lists a repository's files at a revision, another
+// serves a file, often by a redirect to a storage host.
 type Hub struct {
 	Endpoint string // without a slash at the end
-	Token    string // sent to the endpoint only, never to hosts it redirects to
-	Cache    string // the hub's own cache folder, which is read and never written
+	Token    string // sent to the endpoint only, never to hosts that it redirects to
+	Cache    string // the cache folder of Hugging Face's own library, which is read and never written
 	Offline  bool
 	Report   progress.Reporter // never nil after HubFromEnv
 
 	tokenFrom string // the variable or file that gave the token
 
 	client *http.Client
-	pause  func(ctx context.Context, d time.Duration) error // between tries
-	stall  time.Duration                                    // a download without a byte for so long is tried again
+	pause  func(ctx context.Context, d time.Duration) error // waits between tries
+	stall  time.Duration                                    // a download that gets no byte for this long is tried again
 }
 
 const (
@@ -39,14 +41,14 @@ const (
 	maxListing      = 64 << 20 // bytes of an answer about a repository
 )
 
-// HubFromEnv returns the hub as the environment describes it, by the variables that Hugging Face's own library reads:
+// HubFromEnv returns the hub that the environment describes, by the variables that Hugging Face's own library reads:
 // HF_ENDPOINT, HF_TOKEN, HF_TOKEN_PATH, HF_HOME, HF_HUB_CACHE, HF_HUB_OFFLINE.
 func HubFromEnv(getenv func(string) string) *Hub {
 	home := getenv("HF_HOME")
 	if home == "" {
 		cache := getenv("XDG_CACHE_HOME")
 		if cache == "" {
-			user, _ := os.UserHomeDir() // without one there is no cache to read, which is no fault
+			user, _ := os.UserHomeDir() // without a home folder there is no cache to read, which is no error
 			cache = filepath.Join(user, ".cache")
 		}
 		home = filepath.Join(cache, "huggingface")
@@ -72,11 +74,12 @@ func HubFromEnv(getenv func(string) string) *Hub {
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.ResponseHeaderTimeout = time.Minute
-	transport.DisableCompression = true // sizes and sums are those of the bytes as they lie on the hub
+	transport.DisableCompression = true // the hub's sizes and checksums are of the uncompressed bytes
 	h.client = &http.Client{Transport: transport, CheckRedirect: checkRedirect}
 	return h
 }
 
+// first returns the first value that is not empty.
 func first(values ...string) string {
 	for _, v := range values {
 		if v != "" {
@@ -86,6 +89,7 @@ func first(values ...string) string {
 	return ""
 }
 
+// isSet reports whether Hugging Face's library takes the value of a variable for true.
 func isSet(value string) bool {
 	return slices.Contains([]string{"1", "TRUE", "YES", "ON"}, strings.ToUpper(value))
 }
@@ -101,23 +105,56 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// checkRedirect keeps the token from every host but the first: signed storage addresses need none, and it is not theirs
-// to know. Go's own rule lets it through to subdomains and other ports.
-func checkRedirect(req *http.Request, via []*http.Request) error {
-	if len(via) >= 10 {
-		return redirectError("more than 10 redirects")
+// A SettingError is a fault of an environment variable. Nothing can be fetched until it is corrected.
+type SettingError struct{ error }
+
+func (e SettingError) Unwrap() error { return e.error }
+
+// checkSettings checks what the environment says about the hub, before any request is sent.
+func (h *Hub) checkSettings() error {
+	if fault := endpointFault(h.Endpoint); fault != "" {
+		return SettingError{fmt.Errorf("fetch: HF_ENDPOINT %s: want the address of a hub, such as %s or http://localhost:8080", fault, defaultEndpoint)}
 	}
-	switch scheme := req.URL.Scheme; {
-	case scheme != "https" && scheme != "http", via[0].URL.Scheme == "https" && scheme != "https":
-		return redirectError(fmt.Sprintf("redirected from %s to %s://%s: refused", via[0].URL.Scheme, scheme, req.URL.Host))
+	// No message shows the token itself.
+	if strings.ContainsFunc(h.Token, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+		return SettingError{fmt.Errorf("fetch: the token in %s contains a space, a line break or another character that no token has (a token is one word, such as hf_...)", h.tokenFrom)}
 	}
-	if req.URL.Host != via[0].URL.Host {
-		req.Header.Del("Authorization")
+	// http.Transport reads the proxy's variables again for each request. This finds their faults first.
+	request := &http.Request{URL: &url.URL{Scheme: "https", Host: "hub.invalid"}}
+	if strings.HasPrefix(h.Endpoint, "http://") {
+		request.URL.Scheme = "http"
+	}
+	if _, err := http.ProxyFromEnvironment(request); err != nil {
+		return SettingError{fmt.Errorf("fetch: HTTPS_PROXY or HTTP_PROXY: %w", err)}
 	}
 	return nil
 }
 
-// get sends a request, from an offset on where that is above 0.
+// endpointFault says why an address cannot be a hub's, or returns "".
+func endpointFault(address string) string {
+	u, err := url.Parse(address)
+	var fault *url.Error
+	switch {
+	case errors.As(err, &fault):
+		return fmt.Sprintf("is not a valid address (%v)", fault.Err) // without the address, which may contain a password
+	case err != nil:
+		return "is not a valid address"
+	case u.Scheme != "https" && u.Scheme != "http", u.Opaque != "":
+		return fmt.Sprintf("%q does not begin with https:// or http://", u.Redacted())
+	case u.Hostname() == "":
+		return fmt.Sprintf("%q has no host", u.Redacted())
+	case u.RawQuery != "" || u.Fragment != "":
+		return fmt.Sprintf("%q has a query or a fragment after the path", u.Redacted())
+	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
+			return fmt.Sprintf("%q has a port that is not between 1 and 65535", u.Redacted())
+		}
+	}
+	return ""
+}
+
+// get sends a request for the content of an address from offset on.
 func (h *Hub) get(ctx context.Context, address string, offset int64) (*http.Response, error) {
 	if err := h.checkSettings(); err != nil {
 		return nil, err
@@ -135,13 +172,29 @@ func (h *Hub) get(ctx context.Context, address string, offset int64) (*http.Resp
 	}
 	response, err := h.client.Do(request)
 	if unknown := (*net.DNSError)(nil); errors.As(err, &unknown) && unknown.IsNotFound {
-		return nil, fmt.Errorf("fetch: the hub cannot be reached: %w (no network? a proxy is named by HTTPS_PROXY, another hub by HF_ENDPOINT)", errNoNetwork{err})
+		return nil, fmt.Errorf("fetch: the hub cannot be reached: %w (is there a network? HTTPS_PROXY names a proxy, HF_ENDPOINT another hub)", errNoNetwork{err})
 	}
-	if err != nil && isLasting(err) {
+	if err != nil && isPermanent(err) {
 		return nil, fmt.Errorf("fetch: %w (see HF_ENDPOINT and HTTPS_PROXY)", err)
 	}
 	if err != nil {
 		return nil, transientError{err: err}
 	}
 	return response, nil
+}
+
+// checkRedirect keeps the token from every host but the first: signed storage addresses do not need it. Go's own rule would
+// send it to subdomains and other ports.
+func checkRedirect(req *http.Request, via []*http.Request) error {
+	if len(via) >= 10 {
+		return redirectError("more than 10 redirects")
+	}
+	switch scheme := req.URL.Scheme; {
+	case scheme != "https" && scheme != "http", via[0].URL.Scheme == "https" && scheme != "https":
+		return redirectError(fmt.Sprintf("redirected from %s to %s://%s: refused", via[0].URL.Scheme, scheme, req.URL.Host))
+	}
+	if req.URL.Host != via[0].URL.Host {
+		req.Header.Del("Authorization")
+	}
+	return nil
 }

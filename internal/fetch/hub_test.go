@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,8 +23,8 @@ import (
 	"w2s/internal/progress"
 )
 
-// A fakeHub speaks the hub's protocol for one repository, and misbehaves as a test asks. Large files (those with .onnx
-// in their name) lie on a storage server of another address, to which the hub redirects.
+// A fakeHub serves one repository by the hub's protocol, with the faults that a test asks for. It redirects requests for
+// large files (those with .onnx in their name) to a storage server at another address.
 type fakeHub struct {
 	t       *testing.T
 	hub     *httptest.Server
@@ -32,26 +33,26 @@ type fakeHub struct {
 	files   map[string]string
 
 	mu       sync.Mutex
-	requests []string // "GET /path" or "GET /path bytes=5-" of both servers
+	requests []string // to both servers: "GET /path" or "GET /path bytes=5-"
 	paused   []time.Duration
 
-	token      string            // needed by the hub, never to be seen by the storage
-	gated      bool              // 403 whatever the token
+	token      string            // the hub needs it, and the storage must not get it
+	gated      bool              // the hub answers 403 with any token
 	gatedFiles bool              // the listing is public, the files are not
 	missing    bool              // the repository does not exist
-	busy       int               // answers of 429 before it works
-	retryAfter string            // with them
-	broken     int               // answers of 503 of the storage before it works
-	dropAfter  int               // bytes before the storage closes the connection; 0: never
-	drops      int               // how often
-	wrong      map[string]string // content sent in place of the right one
+	busy       int               // number of times that the hub answers 429
+	retryAfter string            // the header Retry-After of these answers
+	broken     int               // number of times that the storage answers 503
+	drops      int               // number of times that the storage closes the connection early
+	dropAfter  int               // bytes before it does
+	wrong      map[string]string // wrong content by file
 	noRange    bool              // the storage does not resume
-	shifted    bool              // the storage answers another range than the one asked for
-	silent     bool              // the listing tells neither sizes nor sums
-	stall      bool              // the storage sends a bit and then nothing
-	evilName   string            // a file name that the listing holds besides
-	renamed    string            // old name of the repository, redirected to the new one
-	onRequest  func(path string) // is told of each, before it is answered
+	shifted    bool              // the storage sends a wrong range
+	silent     bool              // the listing has neither sizes nor checksums
+	stall      bool              // the storage sends 10 bytes and then nothing
+	evilName   string            // one more file name in the listing
+	renamed    string            // old name of the repository, which redirects to the new one
+	onRequest  func(path string) // called before each answer
 }
 
 const (
@@ -79,7 +80,7 @@ func newFakeHub(t *testing.T) *fakeHub {
 	return f
 }
 
-// testModel makes an ONNX file of 8,000 bytes, which keeps its weights in a file of that name beside it, or in itself.
+// testModel returns an ONNX file of 8,000 bytes. It keeps its weights in a file of the given name, or in itself for "".
 func testModel(t *testing.T, weights string) string {
 	t.Helper()
 	const size = 8000
@@ -129,7 +130,7 @@ func (f *fakeHub) note(r *http.Request) {
 	}
 }
 
-// count returns how many requests held the text.
+// count returns the number of requests that contain the text.
 func (f *fakeHub) count(text string) (n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -141,8 +142,8 @@ func (f *fakeHub) count(text string) (n int) {
 	return n
 }
 
-// answered returns how many requests were this one.
-func (f *fakeHub) answered(request string) (n int) {
+// exactly returns the number of requests that are this one.
+func (f *fakeHub) exactly(request string) (n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, r := range f.requests {
@@ -255,7 +256,7 @@ func (f *fakeHub) serveStorage(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "down", http.StatusServiceUnavailable)
 		return
 	}
-	w.Header().Set("Etag", `"`+strings.Repeat("ab", 32)+`"`) // 64 hex digits that are no sha256 of the content
+	w.Header().Set("Etag", `"`+strings.Repeat("ab", 32)+`"`) // looks like a sha256, but is not that of the content
 	name := strings.TrimPrefix(r.URL.Path, "/")
 	content, ok := f.wrong[name]
 	if !ok {
@@ -283,7 +284,7 @@ func (f *fakeHub) serveStorage(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(out, r, "", time.Time{}, strings.NewReader(content))
 }
 
-// A droppingWriter closes the connection after so many bytes.
+// A droppingWriter closes the connection after left bytes.
 type droppingWriter struct {
 	http.ResponseWriter
 	left int
@@ -299,7 +300,7 @@ func (w *droppingWriter) Write(p []byte) (int, error) {
 	return w.ResponseWriter.Write(p)
 }
 
-// client returns a hub that speaks to the fake, without waiting between tries.
+// client returns a Hub of the fake's address that does not wait between tries.
 func (f *fakeHub) client(env map[string]string) *Hub {
 	home := f.t.TempDir()
 	h := HubFromEnv(func(name string) string {
@@ -319,6 +320,7 @@ func describeTest(commit, model string) Text {
 	return Text{"w2s.json", commit[:4] + " " + model}
 }
 
+// pull calls HubModel.
 func pull(c *Cache, h *Hub, ref string, refresh bool) (string, error) {
 	r, err := ParseHubRef(ref)
 	if err != nil {
@@ -327,7 +329,7 @@ func pull(c *Cache, h *Hub, ref string, refresh bool) (string, error) {
 	return c.HubModel(context.Background(), h, r, refresh, describeTest)
 }
 
-// checkModel compares the folder with the fake's files.
+// checkModel compares a model's folder with the fake's files.
 func (f *fakeHub) checkModel(t *testing.T, dir, model string, others ...string) {
 	t.Helper()
 	names := append([]string{model, "tokenizer.json", "tokenizer_config.json", "config.json", "1_Pooling/config.json"}, others...)
@@ -375,7 +377,7 @@ func TestHubModel(t *testing.T) {
 		{name: "drops", ref: "hf:org/name", model: "onnx/model.onnx", set: func(f *fakeHub) { f.drops, f.dropAfter = 10, 700 },
 			check: func(t *testing.T, f *fakeHub) {
 				if f.count("/onnx/model.onnx bytes=7") == 0 {
-					t.Errorf("it did not go on where the connection ended: %q", f.requests)
+					t.Errorf("the download did not resume where the connection ended: %q", f.requests)
 				}
 			}},
 		{name: "drops without resuming", ref: "hf:org/name", model: "onnx/model.onnx",
@@ -406,10 +408,10 @@ func TestHubModel(t *testing.T) {
 				t.Errorf("the second time: %s, %v", again, err)
 			}
 			if len(f.requests) != before {
-				t.Errorf("the second time asked the hub: %q", f.requests[before:])
+				t.Errorf("the second call asked the hub: %q", f.requests[before:])
 			}
 			if left := tree(t, c.path(".parts")) + tree(t, c.path(".aside")); left != "" {
-				t.Errorf("left %q", left)
+				t.Errorf("the staging folders still have %q", left)
 			}
 		})
 	}
@@ -440,7 +442,7 @@ func TestHubModelFails(t *testing.T) {
 		{"two ONNX files", "hf:org/name", func(f *fakeHub) {
 			f.files["a.onnx"] = "a"
 			delete(f.files, "onnx/model.onnx")
-		}, nil, []string{"choose one of", "a.onnx", "hf:org/name#NAME"}},
+		}, nil, []string{"choose one of", "a.onnx", "as hf:org/name#NAME"}},
 		{"no tokenizer", "hf:org/name", func(f *fakeHub) { delete(f.files, "tokenizer.json") }, nil, []string{"no tokenizer.json", "save_pretrained"}},
 		{"wrong content", "hf:org/name", func(f *fakeHub) { f.wrong["onnx/model.onnx"] = wrong }, nil, []string{"onnx/model.onnx has sha256", "twice"}},
 		{"wrong small content", "hf:org/name", func(f *fakeHub) { f.wrong["config.json"] = `{"model_type":"tree"}` }, nil, []string{"config.json has git blob id", "twice"}},
@@ -454,7 +456,7 @@ func TestHubModelFails(t *testing.T) {
 		{"another range", "hf:org/name", func(f *fakeHub) { f.drops, f.dropAfter, f.shifted = 1, 700, true }, nil, []string{"the server sent the range"}},
 		{"always busy", "hf:org/name", func(f *fakeHub) { f.busy = 100 }, nil, []string{"gave up after 6 tries", "429"}},
 		{"busy for a day", "hf:org/name", func(f *fakeHub) { f.busy, f.retryAfter = 1, "86400" }, nil, []string{"asks to wait 24h"}},
-		{"a hostile name", "hf:org/name", func(f *fakeHub) { f.evilName = "../../.bashrc" }, nil, []string{`"../../.bashrc"`, "refused"}},
+		{"a hostile name", "hf:org/name", func(f *fakeHub) { f.evilName = "../../.bashrc" }, nil, []string{`"../../.bashrc"`, "not a path inside the repository"}},
 		{"no hub", "hf:org/name", nil, map[string]string{"HF_ENDPOINT": "http://hub.invalid"}, []string{"cannot be reached", "HTTPS_PROXY"}},
 		{"not a hub", "hf:org/name", func(f *fakeHub) { f.commit = "" }, nil, []string{"as the commit", "HF_ENDPOINT"}},
 		{"offline", "hf:org/name", nil, map[string]string{"HF_HUB_OFFLINE": "1"}, []string{"offline", "HF_HUB_OFFLINE"}},
@@ -501,7 +503,7 @@ func TestHubResumesAnotherRun(t *testing.T) {
 		t.Errorf("requests %q", f.requests)
 	}
 
-	// A part with wrong bytes is thrown away after the sum tells.
+	// A part with wrong bytes is discarded when its checksum shows it.
 	c = testCache(t)
 	mustWrite(t, c.hubStage(ref, f.commit, "").partPath("onnx/model.onnx"), strings.Repeat("x", 5000))
 	if dir, err = pull(c, f.client(nil), "hf:org/name", false); err != nil {
@@ -526,7 +528,7 @@ func TestHubRepairsAndRefreshes(t *testing.T) {
 	f.commit = otherCommit
 	f.files["config.json"] = `{"model_type":"mpnet"}`
 	if same, err := pull(c, h, "hf:org/name", false); err != nil || same != dir {
-		t.Errorf("without being asked it moved to %s, %v", same, err)
+		t.Errorf("without refresh it moved to %s, %v", same, err)
 	}
 	h.Offline = true
 	if same, err := pull(c, h, "hf:org/name", true); err != nil || same != dir {
@@ -535,7 +537,7 @@ func TestHubRepairsAndRefreshes(t *testing.T) {
 	h.Offline = false
 	moved, err := pull(c, h, "hf:org/name", true)
 	if err != nil || moved == dir {
-		t.Fatalf("asked to refresh it stayed at %s, %v", moved, err)
+		t.Fatalf("with refresh it stayed at %s, %v", moved, err)
 	}
 	f.checkModel(t, moved, "onnx/model.onnx")
 	if now, err := pull(c, h, "hf:org/name", false); err != nil || now != moved {
@@ -565,12 +567,12 @@ func TestHubFile(t *testing.T) {
 	if n := f.count("/datasets/org/name/resolve/"); n != 1 {
 		t.Errorf("fetched %d times: %q", n, f.requests)
 	}
-	// A second file of the same commit comes beside the first.
+	// A second file of the same commit goes into the same folder.
 	second, err := get("hf:datasets/org/name@" + testCommit + "/README.md")
 	if err != nil || !strings.HasPrefix(second, c.path("data/hf/org--name")) {
 		t.Errorf("%s, %v", second, err)
 	}
-	// Damage to one file is neither a fault of the other nor forgotten when that one is fetched again.
+	// Fetching one damaged file again neither needs nor hides the repair of another.
 	first := strings.TrimSuffix(second, "README.md") + "data/train.parquet"
 	mustWrite(t, second, "# a MODEL")
 	mustWrite(t, first, "x")
@@ -585,15 +587,15 @@ func TestHubFile(t *testing.T) {
 		t.Errorf("%q, %v", data, err)
 	}
 	if _, err := get("hf:datasets/org/name/data/tset.parquet"); err == nil || !strings.Contains(err.Error(), "data/train.parquet") {
-		t.Errorf("got %v, want the files that there are", err)
+		t.Errorf("got %v, want an error with the names of the files", err)
 	}
 	if _, err := get("hf:org/name"); err == nil {
 		t.Error("a model was taken for a file")
 	}
 }
 
-// hubCacheOf lays the fake's files out as the hub's own library does.
-func (f *fakeHub) hubCacheOf(t *testing.T, home string) {
+// fillHubCache writes the fake's files to the cache folder of Hugging Face's own library, in its layout.
+func (f *fakeHub) fillHubCache(t *testing.T, home string) {
 	t.Helper()
 	repo := filepath.Join(home, "hub", "models--org--name")
 	mustWrite(t, filepath.Join(repo, "refs", "main"), f.commit)
@@ -608,7 +610,10 @@ func (f *fakeHub) hubCacheOf(t *testing.T, home string) {
 			t.Fatal(err)
 		}
 		if err := os.Symlink(filepath.Join(repo, "blobs", blob), link); err != nil {
-			t.Skip(err)
+			if runtime.GOOS == "windows" {
+				t.Skipf("this user may not make links: %v", err)
+			}
+			t.Fatal(err)
 		}
 	}
 }
@@ -616,7 +621,7 @@ func (f *fakeHub) hubCacheOf(t *testing.T, home string) {
 func TestHubOwnCache(t *testing.T) {
 	f := newFakeHub(t)
 	home := t.TempDir()
-	f.hubCacheOf(t, home)
+	f.fillHubCache(t, home)
 	env := func(more map[string]string) map[string]string {
 		all := map[string]string{"HF_HOME": home, "HF_ENDPOINT": f.hub.URL}
 		for k, v := range more {
@@ -641,7 +646,7 @@ func TestHubOwnCache(t *testing.T) {
 		}
 		f.checkModel(t, dir, "onnx/model.onnx")
 		if f.count("resolve") != 0 {
-			t.Errorf("fetched what was here: %q", f.requests)
+			t.Errorf("files were fetched that the own cache has: %q", f.requests)
 		}
 	})
 	t.Run("the hub is down", func(t *testing.T) {
@@ -652,7 +657,7 @@ func TestHubOwnCache(t *testing.T) {
 		f.checkModel(t, dir, "onnx/model.onnx")
 	})
 	t.Run("a part of the repository", func(t *testing.T) {
-		// transformers and optimum fetch what they need only.
+		// The libraries transformers and optimum fetch only the files that they need.
 		snapshot := filepath.Join(home, "hub", "models--org--name", "snapshots", f.commit)
 		for _, name := range []string{"config.json", "tokenizer_config.json"} {
 			if err := os.Remove(filepath.Join(snapshot, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -672,7 +677,7 @@ func TestHubOwnCache(t *testing.T) {
 		if again, err := pull(c, f.client(env(map[string]string{"HF_HUB_OFFLINE": "1"})), "hf:org/name", false); err != nil || again != dir {
 			t.Errorf("again offline: %s, %v", again, err)
 		}
-		for range 2 { // what only the hub knows of comes as soon as it answers, once
+		for range 2 { // the missing files are fetched as soon as the hub answers
 			if dir, err = pull(c, f.client(env(nil)), "hf:org/name", false); err != nil || !exists(filepath.Join(dir, "config.json")) {
 				t.Fatalf("config.json is not there, or error %v", err)
 			}
@@ -683,15 +688,15 @@ func TestHubOwnCache(t *testing.T) {
 		}
 		requests := len(f.requests)
 		if _, err := pull(c, f.client(env(nil)), "hf:org/name", false); err != nil || len(f.requests) != requests {
-			t.Errorf("asked again: %q, %v", f.requests[requests:], err)
+			t.Errorf("the complete copy is not remembered: %q, %v", f.requests[requests:], err)
 		}
 		os.RemoveAll(filepath.Join(snapshot, "onnx"))
 		_, err = pull(testCache(t), f.client(env(map[string]string{"HF_HUB_OFFLINE": "1"})), "hf:org/name", false)
-		if err == nil || !strings.Contains(err.Error(), "looked for in the copy") {
+		if err == nil || !strings.Contains(err.Error(), "only the copy in") {
 			t.Errorf("without the model: %v", err)
 		}
 		os.RemoveAll(filepath.Join(home, "hub"))
-		f.hubCacheOf(t, home)
+		f.fillHubCache(t, home)
 	})
 	t.Run("damaged", func(t *testing.T) {
 		blob := filepath.Join(home, "hub", "models--org--name", "blobs", hashText(f.files["onnx/model.onnx"]))
@@ -790,7 +795,7 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// TestHubWeights fetches the files that a model names, whatever they are called, and no others.
+// TestHubWeights checks that the weight files that a model names are fetched, and no others.
 func TestHubWeights(t *testing.T) {
 	for _, name := range []string{"weights.pb", "ä #%20?.bin", "model.onnx.data"} {
 		f, c := newFakeHub(t), testCache(t)
@@ -807,22 +812,22 @@ func TestHubWeights(t *testing.T) {
 	}
 	f, c := newFakeHub(t), testCache(t)
 	delete(f.files, "onnx/model.onnx_data")
-	if _, err := pull(c, f.client(nil), "hf:org/name", false); err == nil || !strings.Contains(err.Error(), `keeps weights in "model.onnx_data", which the repository does not hold`) {
-		t.Errorf("weights that are not there: %v", err)
+	if _, err := pull(c, f.client(nil), "hf:org/name", false); err == nil || !strings.Contains(err.Error(), `keeps weights in "model.onnx_data", which the repository does not have`) {
+		t.Errorf("missing weights: %v", err)
 	}
 	f.files["onnx/model.onnx"] = "no model"
 	if _, err := pull(testCache(t), f.client(nil), "hf:org/name", false); err == nil || !strings.Contains(err.Error(), "cannot be used") {
-		t.Errorf("a file that is no model: %v", err)
+		t.Errorf("a file that is not a model: %v", err)
 	}
 }
 
-// TestHubKeepsFinished interrupts a pull in its second large file: the first is not fetched again.
+// TestHubKeepsFinished checks that a pull that fails at its second large file does not fetch the first one again.
 func TestHubKeepsFinished(t *testing.T) {
 	f, c := newFakeHub(t), testCache(t)
 	f.wrong["onnx/model.onnx_data"] = "damaged on the way"
 	f.wrong["tokenizer.json"] = "damaged on the way"
 	if _, err := pull(c, f.client(nil), "hf:org/name", false); err == nil {
-		t.Fatal("a damaged file was taken")
+		t.Fatal("a damaged file was accepted")
 	}
 	before := f.count("GET /onnx/model.onnx")
 	f.wrong = map[string]string{}
@@ -831,23 +836,23 @@ func TestHubKeepsFinished(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.checkModel(t, dir, "onnx/model.onnx", "onnx/model.onnx_data")
-	if model := f.answered("GET /onnx/model.onnx"); before == 0 || model != 1 {
+	if model := f.exactly("GET /onnx/model.onnx"); before == 0 || model != 1 {
 		t.Errorf("the model was fetched %d times: %q", model, f.requests)
 	}
 	if left, _ := filepath.Glob(filepath.Join(c.Dir, ".parts", "*")); len(left) != 0 {
-		t.Errorf("left behind: %q", left)
+		t.Errorf("the stage still has %q", left)
 	}
 }
 
-// TestHubRefusedWeights has models keep their weights where no file may come from.
+// TestHubRefusedWeights checks models that name weight files which must not be fetched.
 func TestHubRefusedWeights(t *testing.T) {
-	for name, want := range map[string]string{"../outside": "outside the model's folder", ".hidden": `".hidden", a name that is not taken`,
-		"w2s.json": `"w2s.json", and w2s writes one of that name`} {
+	for name, want := range map[string]string{"../outside": "outside the model's folder", ".hidden": `".hidden", and w2s fetches no file of such a name`,
+		"w2s.json": `"w2s.json", but w2s writes a file of that name itself`} {
 		f, c := newFakeHub(t), testCache(t)
 		delete(f.files, "onnx/model.onnx")
-		plain := strings.ReplaceAll(name, "../", "up_") // of the same length: those in the model stay right
+		plain := strings.ReplaceAll(name, "../", "up_") // of the same length, so that the lengths in the model stay right
 		f.files["model.onnx"] = strings.Replace(testModel(t, plain), plain, name, 1)
-		if !strings.HasPrefix(name, "../") { // such a name is refused in a listing already
+		if !strings.HasPrefix(name, "../") { // the listing with such a name would be refused
 			f.files[name] = "weights"
 		}
 		if dir, err := pull(c, f.client(nil), "hf:org/name", false); err == nil || !strings.Contains(err.Error(), want) {
@@ -856,7 +861,7 @@ func TestHubRefusedWeights(t *testing.T) {
 	}
 }
 
-// TestHubKeepsFinishedWhenCancelled ends a pull in its second file: the next run fetches only what is not there.
+// TestHubKeepsFinishedWhenCancelled checks that after a cancelled pull the next one fetches only the missing files.
 func TestHubKeepsFinishedWhenCancelled(t *testing.T) {
 	f, c := newFakeHub(t), testCache(t)
 	ref, err := ParseHubRef("hf:org/name")
@@ -879,12 +884,12 @@ func TestHubKeepsFinishedWhenCancelled(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.checkModel(t, dir, "onnx/model.onnx", "onnx/model.onnx_data")
-	if n := f.answered("GET /onnx/model.onnx"); n != 1 {
+	if n := f.exactly("GET /onnx/model.onnx"); n != 1 {
 		t.Errorf("the model was fetched %d times: %q", n, f.requests)
 	}
 }
 
-// TestHubTokenizerBesideModel has tokenizer.json beside the model only: it is put where it is read.
+// TestHubTokenizerBesideModel checks that a tokenizer.json beside the model goes to the top of the folder.
 func TestHubTokenizerBesideModel(t *testing.T) {
 	f, c := newFakeHub(t), testCache(t)
 	f.files["onnx/tokenizer.json"] = f.files["tokenizer.json"]
@@ -898,7 +903,7 @@ func TestHubTokenizerBesideModel(t *testing.T) {
 	}
 }
 
-// TestHubPoolingFolder fetches the pooling's file from the folder that modules.json names.
+// TestHubPoolingFolder checks that the files in the folders of modules.json are fetched.
 func TestHubPoolingFolder(t *testing.T) {
 	f, c := newFakeHub(t), testCache(t)
 	f.files["0_Transformer/sentence_bert_config.json"] = `{"max_seq_length": 48}`
@@ -911,15 +916,15 @@ func TestHubPoolingFolder(t *testing.T) {
 	f.checkModel(t, dir, "onnx/model.onnx", "modules.json", "pool ing/config.json", "0_Transformer/sentence_bert_config.json")
 }
 
-// TestHubSettings has faults of the environment said at once, without a request or a try again.
+// TestHubSettings checks that faults of the environment are reported without a request and without retrying.
 func TestHubSettings(t *testing.T) {
 	for _, test := range []struct{ name, value, want string }{
 		{"HF_ENDPOINT", "huggingface.co", "does not begin with https:// or http://"},
 		{"HF_ENDPOINT", "localhost:9999", "does not begin with https:// or http://"},
 		{"HF_ENDPOINT", "ftp://hub.test", "does not begin with https:// or http://"},
-		{"HF_ENDPOINT", "https://", "names no host"},
-		{"HF_ENDPOINT", "https://hub.test:99999", "no possible port"},
-		{"HF_TOKEN", "hf_one\nhf_two", "the token in HF_TOKEN holds a space"},
+		{"HF_ENDPOINT", "https://", "has no host"},
+		{"HF_ENDPOINT", "https://hub.test:99999", "a port that is not between 1 and 65535"},
+		{"HF_TOKEN", "hf_one\nhf_two", "the token in HF_TOKEN contains a space"},
 	} {
 		f := newFakeHub(t)
 		_, err := pull(testCache(t), f.client(map[string]string{test.name: test.value}), "hf:org/name", false)
@@ -933,7 +938,7 @@ func TestHubSettings(t *testing.T) {
 	}
 }
 
-// FuzzParseListing checks that a listing that is accepted leads nowhere outside a folder.
+// FuzzParseListing checks that an accepted listing has no path that leads out of a folder.
 func FuzzParseListing(f *testing.F) {
 	f.Add([]byte(`{"sha":"` + testCommit + `","siblings":[{"rfilename":"a/b","size":3,"blobId":"x","lfs":{"sha256":"y","size":4}},{"rfilename":"c"}]}`))
 	f.Add([]byte(`{"sha":"` + testCommit + `","siblings":[{"rfilename":"../b","size":-3}]}`))

@@ -19,21 +19,21 @@ import (
 	"w2s/internal/progress"
 )
 
-// A hubDownload brings one file of a repository. What has come is kept in the file part, so that another try, another
-// run or another process goes on where this one ended.
+// A hubDownload downloads one file of a repository. It appends to a file that stays when the download ends early, so that
+// another try, run or process resumes it.
 type hubDownload struct {
 	hub    *Hub
 	ref    HubRef
 	commit string
 	file   hubFile
-	part   string
+	part   string // path of the unfinished file
 	task   progress.Task
 }
 
-// errContent is content that is whole and wrong.
+// errContent is about a download that is complete but wrong.
 var errContent = errors.New("wrong content")
 
-// run brings the file to its part file and verifies it. The sum of what is verified is in the returned file.
+// run downloads the file to its part file and verifies it. The returned file has the size and the sha256 of the content.
 func (d *hubDownload) run(ctx context.Context) (hubFile, error) {
 	resumed := size(d.part) > 0
 	verified, err := d.attempt(ctx)
@@ -41,14 +41,14 @@ func (d *hubDownload) run(ctx context.Context) (hubFile, error) {
 		if rerr := os.Remove(d.part); rerr != nil && !errors.Is(rerr, os.ErrNotExist) {
 			return hubFile{}, rerr
 		}
-		// Bytes of an earlier run may be at fault; fresh ones are given one more chance against a proxy's hiccup.
+		// The wrong bytes may be from an earlier run, or from a passing fault of a proxy: download once more from the start.
 		verified, err = d.attempt(ctx)
 		if errors.Is(err, errContent) {
 			os.Remove(d.part)
 			if resumed {
-				return hubFile{}, fmt.Errorf("%w, twice, the second time from the start", err)
+				return hubFile{}, fmt.Errorf("%w, twice, the second time after starting over", err)
 			}
-			return hubFile{}, fmt.Errorf("%w, twice (a proxy or mirror in between? see HF_ENDPOINT)", err)
+			return hubFile{}, fmt.Errorf("%w, twice (is there a proxy or mirror in between? see HF_ENDPOINT)", err)
 		}
 	}
 	return verified, err
@@ -66,7 +66,7 @@ func (d *hubDownload) attempt(ctx context.Context) (hubFile, error) {
 	return d.verify(ctx)
 }
 
-// transfer asks for what the part file lacks and appends it.
+// transfer requests what the part file lacks and appends it.
 func (d *hubDownload) transfer(ctx context.Context) error {
 	offset := size(d.part)
 	if d.file.Size >= 0 && offset > d.file.Size {
@@ -92,14 +92,14 @@ func (d *hubDownload) transfer(ctx context.Context) error {
 		offset = 0
 	case http.StatusPartialContent:
 		if start, ok := rangeStart(response.Header.Get("Content-Range")); !ok || start != offset {
-			return fmt.Errorf("fetch: %s: %s: the server sent the range %q, asked for from %d on", d.ref, d.file.Path, response.Header.Get("Content-Range"), offset)
+			return fmt.Errorf("fetch: %s: %s: the server sent the range %q, want one from %d on", d.ref, d.file.Path, response.Header.Get("Content-Range"), offset)
 		}
 		flags |= os.O_APPEND
 	case http.StatusRequestedRangeNotSatisfiable:
 		if d.file.Size >= 0 {
 			return fmt.Errorf("fetch: %s: %w: %s ends after %d bytes, want %d", d.ref, errContent, d.file.Path, offset, d.file.Size)
 		}
-		// The part is as long as the file or longer, and the listing did not say so: start over.
+		// The listing gave no size, and the part is as long as the file or longer: start over.
 		if err := os.Truncate(d.part, 0); err != nil {
 			return err
 		}
@@ -118,14 +118,14 @@ func (d *hubDownload) transfer(ctx context.Context) error {
 	}
 	d.task.SetTotal(d.file.Size)
 	watched := newWatchedReader(response.Body, d.hub.stall, func() {
-		cancel(fmt.Errorf("nothing came for %s", d.hub.stall))
+		cancel(fmt.Errorf("nothing was received for %s", d.hub.stall))
 	})
 	defer watched.stop()
 	limit := int64(1) << 62
 	if d.file.Size >= 0 {
-		limit = d.file.Size - offset + 1 // one byte more tells that there is too much
+		limit = d.file.Size - offset + 1 // one byte more, to notice that there is too much
 	}
-	n, copyErr := io.Copy(onlyWriter{out}, progress.Reader(io.LimitReader(watched, limit), d.task))
+	n, copyErr := io.Copy(markedWriter{out}, progress.Reader(io.LimitReader(watched, limit), d.task))
 	if err := errors.Join(out.Sync(), out.Close()); err != nil {
 		return err
 	}
@@ -143,7 +143,8 @@ func (d *hubDownload) transfer(ctx context.Context) error {
 	return nil
 }
 
-// wrongLength is the fault of an answer that announces another size than the file's, which does not go on where it ends.
+// wrongLength returns the error about an answer that announces another total size than the listing. Resuming would not
+// help. head is the first bytes of the answer.
 func (d *hubDownload) wrongLength(length int64, head []byte) error {
 	what := fmt.Sprintf("%d bytes", length)
 	if kind := looksLike(head); kind != "" {
@@ -152,14 +153,15 @@ func (d *hubDownload) wrongLength(length int64, head []byte) error {
 	return fmt.Errorf("fetch: %s: %w: the server sends %s for %s, which has %d", d.ref, errContent, what, d.file.Path, d.file.Size)
 }
 
-// onlyWriter marks errors of writing, so that a full disk is not taken for a broken connection.
-type onlyWriter struct{ w io.Writer }
+// A markedWriter marks errors of writing, so that a full disk is not taken for a broken connection. It also hides the
+// file's ReadFrom from io.Copy.
+type markedWriter struct{ w io.Writer }
 
 type writeError struct{ error }
 
 func (e writeError) Unwrap() error { return e.error }
 
-func (w onlyWriter) Write(p []byte) (int, error) {
+func (w markedWriter) Write(p []byte) (int, error) {
 	n, err := w.w.Write(p)
 	if err != nil {
 		err = writeError{err}
@@ -172,8 +174,8 @@ func isWriteError(err error) bool {
 	return errors.As(err, &w)
 }
 
-// learn takes size and sum from the answer's headers where the listing told none (as some mirrors do). A redirect's
-// answer tells the linked file's sum; the tags of a storage host are sums of another kind.
+// learn takes the size and the checksum from the answer's headers if the listing has none, as with some mirrors. The
+// answer of a redirect has the linked file's checksum. The tags of a storage host are something else.
 func (d *hubDownload) learn(response *http.Response, offset int64) {
 	if d.file.Size < 0 && response.ContentLength >= 0 {
 		d.file.Size = offset + response.ContentLength
@@ -198,12 +200,12 @@ func (d *hubDownload) learn(response *http.Response, offset int64) {
 	}
 }
 
-// verify compares the part file with what the hub said of the file, and fills in its sha256.
+// verify compares the part file with what the hub says about the file, and fills in the size and the sha256.
 func (d *hubDownload) verify(ctx context.Context) (hubFile, error) {
 	f := d.file
 	got := size(d.part)
 	if f.Size >= 0 && got != f.Size {
-		return f, fmt.Errorf("fetch: %s: %s has %d bytes or more, want %d: %w", d.ref, f.Path, got, f.Size, errContent)
+		return f, fmt.Errorf("fetch: %s: %s has at least %d bytes, want %d: %w", d.ref, f.Path, got, f.Size, errContent)
 	}
 	sum, gitSum, err := hashBlob(ctx, d.part)
 	if err != nil {
@@ -215,7 +217,7 @@ func (d *hubDownload) verify(ctx context.Context) (hubFile, error) {
 	case f.SHA256 == "" && f.GitSHA1 != "" && f.GitSHA1 != gitSum:
 		err = fmt.Errorf("fetch: %s: %s has git blob id %s, want %s", d.ref, f.Path, gitSum, f.GitSHA1)
 	case f.SHA256 == "" && f.GitSHA1 == "":
-		return f, fmt.Errorf("fetch: %s: the server tells no sum of %s, so it cannot be verified (see HF_ENDPOINT)", d.ref, f.Path)
+		return f, fmt.Errorf("fetch: %s: the server gives no checksum for %s, so it cannot be verified (see HF_ENDPOINT)", d.ref, f.Path)
 	}
 	if err != nil {
 		head, herr := ReadHead(d.part)
@@ -228,7 +230,7 @@ func (d *hubDownload) verify(ctx context.Context) (hubFile, error) {
 	return f, nil
 }
 
-// hashBlob returns the hex sha256 of a file and its id as a git blob.
+// hashBlob returns a file's sha256 and its id as a git blob, both in hex.
 func hashBlob(ctx context.Context, path string) (sum, git string, err error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -247,6 +249,7 @@ func hashBlob(ctx context.Context, path string) (sum, git string, err error) {
 	return hex.EncodeToString(plain.Sum(nil)), hex.EncodeToString(blob.Sum(nil)), nil
 }
 
+// address returns the URL of the file.
 func (d *hubDownload) address() string {
 	repo := d.ref.Repo
 	if d.ref.Dataset {
@@ -259,6 +262,7 @@ func (d *hubDownload) address() string {
 	return fmt.Sprintf("%s/%s/resolve/%s/%s", d.hub.Endpoint, repo, d.commit, strings.Join(elements, "/"))
 }
 
+// rangeStart returns the first byte of a Content-Range header.
 func rangeStart(header string) (int64, bool) {
 	rest, ok := strings.CutPrefix(header, "bytes ")
 	if !ok {
@@ -279,7 +283,7 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// size returns the bytes of a file, 0 where there is none.
+// size returns the number of bytes of a file, or 0 if there is none.
 func size(path string) int64 {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -288,7 +292,7 @@ func size(path string) int64 {
 	return info.Size()
 }
 
-// A watchedReader calls stalled once no byte came for so long.
+// A watchedReader calls a function if no read ends within a time limit.
 type watchedReader struct {
 	r     io.Reader
 	limit time.Duration

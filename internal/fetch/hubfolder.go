@@ -9,31 +9,36 @@ import (
 	"path/filepath"
 	"slices"
 
+	"w2s/internal/atomicfile"
 	"w2s/internal/progress"
 )
 
-// A hubRequest says what is wanted of a repository.
+// A hubRequest says which files of a repository are wanted.
 type hubRequest struct {
 	ref     HubRef
-	refresh bool
-	folder  func(commit string) string          // where it goes, slash path below the cache folder
-	wanted  func(dir string, r record) []string // of the files in a folder's record, those that are wanted; none: not all are there
-	pick    func(hubListing) ([]pickedFile, []Text, error)
-	// follow tells which more files are wanted, once those that were picked are there; nil: none.
+	refresh bool // look up the newest commit
+	// folder returns the slash path of the files' folder below the cache folder.
+	folder func(commit string) string
+	// wanted returns the names of the wanted files in the record of the folder dir, or none if some of them are missing.
+	wanted func(dir string, r record) []string
+	// pick chooses the files to fetch, and texts to write beside them.
+	pick func(hubListing) ([]pickedFile, []Text, error)
+	// follow chooses more files once the picked ones are there. It may be nil.
 	follow func(l hubListing, picked []stagedFile) ([]pickedFile, error)
 }
 
-// A pickedFile is a file of a repository and where it goes.
+// A pickedFile is a file of a repository and its place in the cache.
 type pickedFile struct {
 	hubFile
 	As string // slash path in the folder
 }
 
+// hubFolder returns the folder of the request's files after making sure that they are there and right.
 func (c *Cache) hubFolder(ctx context.Context, h *Hub, q hubRequest) (string, error) {
 	online := !c.Offline && !h.Offline
 	askFirst := q.refresh && online
 	if !askFirst {
-		if dir, ok := c.hubHave(ctx, q, online); ok {
+		if dir, ok := c.hubCached(ctx, q, online); ok {
 			return dir, nil
 		}
 	}
@@ -43,7 +48,7 @@ func (c *Cache) hubFolder(ctx context.Context, h *Hub, q hubRequest) (string, er
 	}
 	defer unlock()
 	if !askFirst { // another process may have been faster
-		if dir, ok := c.hubHave(ctx, q, online); ok {
+		if dir, ok := c.hubCached(ctx, q, online); ok {
 			return dir, nil
 		}
 	}
@@ -64,8 +69,8 @@ func (c *Cache) hubFolder(ctx context.Context, h *Hub, q hubRequest) (string, er
 	return dir, explain(c.rememberCommit(q.ref, listing.Commit), c.Dir)
 }
 
-// hubHave returns the folder where everything that is wanted lies in the cache already.
-func (c *Cache) hubHave(ctx context.Context, q hubRequest, online bool) (string, bool) {
+// hubCached returns the folder of the request's files, and whether all of them are in the cache.
+func (c *Cache) hubCached(ctx context.Context, q hubRequest, online bool) (string, bool) {
 	commit := q.ref.Revision
 	if !isCommit(commit) {
 		if commit = c.rememberedCommits(q.ref)[q.ref.Revision]; !isCommit(commit) {
@@ -76,19 +81,18 @@ func (c *Cache) hubHave(ctx context.Context, q hubRequest, online bool) (string,
 	return dir, checkFolder(ctx, dir, q, online) == nil
 }
 
-// checkFolder says what keeps the folder from holding all that is wanted, whole. Whether a copy does only the hub knows,
-// where it can be asked.
+// checkFolder returns an error if a wanted file is missing or wrong. If the list of files came from the hub's own cache
+// folder, the repository may have more of them: errAbsent then says to ask the hub, if it can be asked.
 func checkFolder(ctx context.Context, dir string, q hubRequest, online bool) error {
 	r := readRecord(dir)
 	names := q.wanted(dir, r)
 	if len(names) == 0 {
 		return errAbsent
 	}
-	none := progress.Silent().Start("", 0, progress.Bytes)
 	touched := false
 	for _, name := range names {
 		f := r.Files[name]
-		now, err := r.verify(ctx, dir, Member{Name: name, SHA256: f.SHA256, Size: f.Size}, false, none)
+		now, err := r.verify(ctx, dir, Member{Name: name, SHA256: f.SHA256, Size: f.Size}, false, noProgress())
 		if err != nil {
 			return err
 		}
@@ -96,7 +100,7 @@ func checkFolder(ctx context.Context, dir string, q hubRequest, online bool) err
 		r.Files[name] = now
 	}
 	if touched {
-		_ = r.write(dir) // in a folder that cannot be written the files are read again next time
+		_ = r.write(dir) // saves reading the files next time; a folder that cannot be written is no error
 	}
 	if r.Copied && online {
 		return errAbsent
@@ -104,7 +108,8 @@ func checkFolder(ctx context.Context, dir string, q hubRequest, online bool) err
 	return nil
 }
 
-// hubList lists the repository: by the hub, or by the hub's own cache folder where the hub cannot be asked.
+// hubList lists the repository. It asks the hub, or takes the list from the hub's own cache folder (local) if the hub
+// cannot be asked.
 func (c *Cache) hubList(ctx context.Context, h *Hub, ref HubRef) (l hubListing, local bool, err error) {
 	cached, found := h.cachedListing(ref)
 	if c.Offline || h.Offline {
@@ -117,17 +122,17 @@ func (c *Cache) hubList(ctx context.Context, h *Hub, ref HubRef) (l hubListing, 
 	var down transientError
 	var unknown errNoNetwork
 	if found && ctx.Err() == nil && (errors.As(err, &down) || errors.As(err, &unknown)) {
-		c.Report.Print(fmt.Sprintf("%s: the hub does not answer, taking the copy in %s", ref, h.Cache))
+		c.Report.Print(fmt.Sprintf("%s: the hub does not answer, using the copy in %s", ref, h.Cache))
 		return cached, true, nil
 	}
 	return l, false, err
 }
 
-// hubFetch brings all that is wanted into the folder. What is whole stays when it ends early.
+// hubFetch brings the wanted files into the folder. Finished files are kept if it ends early.
 func (c *Cache) hubFetch(ctx context.Context, h *Hub, q hubRequest, l hubListing, folder string, local bool) error {
 	files, texts, err := q.pick(l)
 	if err != nil && local {
-		return fmt.Errorf("%w (this was looked for in the copy in %s only: run once without --offline and HF_HUB_OFFLINE)", err, h.cachedRepo(q.ref))
+		return fmt.Errorf("%w (only the copy in %s was searched: run once without --offline and HF_HUB_OFFLINE)", err, h.cachedRepo(q.ref))
 	}
 	if err != nil {
 		return err
@@ -144,7 +149,7 @@ func (c *Cache) hubFetch(ctx context.Context, h *Hub, q hubRequest, l hubListing
 		}
 		for _, t := range texts {
 			if i := slices.IndexFunc(more, func(p pickedFile) bool { return p.As == t.Name }); i >= 0 {
-				return fmt.Errorf("fetch: %s: the model needs the repository's file %q, and w2s writes one of that name (its owner must save it with another)", q.ref, more[i].Path)
+				return fmt.Errorf("fetch: %s: the model needs the repository's file %q, but w2s writes a file of that name itself (its owner must save it under another name)", q.ref, more[i].Path)
 			}
 		}
 		taken := map[string]bool{}
@@ -162,9 +167,9 @@ func (c *Cache) hubFetch(ctx context.Context, h *Hub, q hubRequest, l hubListing
 		}
 		staged = append(staged, followed...)
 	}
-	copied := local && q.follow != nil // what belongs to a single file is known
+	copied := local && q.follow != nil // a request without follow knows its files
 	if copied {
-		c.Report.Print(fmt.Sprintf("%s: taken from the copy in %s. The repository may have more that belongs to it, such as modules.json and 1_Pooling: run once online to be sure",
+		c.Report.Print(fmt.Sprintf("%s: used the copy in %s. The repository may have more files that belong to the model, such as modules.json and 1_Pooling: run once online to be sure",
 			q.ref, h.cachedRepo(q.ref)))
 	}
 	return f.stage.install(staged, texts, q.ref.String()+", commit "+l.Commit, copied)
@@ -176,10 +181,11 @@ type hubFetch struct {
 	hub    *Hub
 	ref    HubRef
 	commit string
-	local  bool // only from the hub's own cache folder
+	local  bool // fetch only from the hub's own cache folder
 	stage  hubStage
 }
 
+// bring fetches the files that the stage does not have.
 func (f hubFetch) bring(ctx context.Context, files []pickedFile) ([]stagedFile, error) {
 	if err := f.needSpace(f.stage.missing(ctx, files)); err != nil {
 		return nil, err
@@ -198,7 +204,7 @@ func (f hubFetch) bring(ctx context.Context, files []pickedFile) ([]stagedFile, 
 	return all, nil
 }
 
-// fetch brings one verified file: from the hub's own cache folder, or from the hub.
+// fetch brings one file into the stage and verifies it. It takes the file from the hub's own cache folder or from the hub.
 func (f hubFetch) fetch(ctx context.Context, file pickedFile) (stagedFile, error) {
 	part, target := f.stage.partPath(file.Path), f.stage.donePath(file.Path)
 	for _, path := range []string{part, target} {
@@ -220,17 +226,17 @@ func (f hubFetch) fetch(ctx context.Context, file pickedFile) (stagedFile, error
 	if done, err = d.run(ctx); err != nil {
 		return stagedFile{}, err
 	}
-	if err := os.Rename(part, target); err != nil {
+	if err := os.Rename(part, target); err != nil { // within the stage, and hubDownload synced the file
 		return stagedFile{}, err
 	}
 	return f.stage.keep(file, done)
 }
 
-// rememberedCommits returns the commits that branches and tags had when they were last looked up.
+// rememberedCommits returns the commits of branches and tags when they were last looked up.
 func (c *Cache) rememberedCommits(ref HubRef) map[string]string {
 	commits := map[string]string{}
 	if data, err := os.ReadFile(c.commitsPath(ref)); err == nil {
-		json.Unmarshal(data, &commits) // what cannot be read is looked up again
+		json.Unmarshal(data, &commits) // a damaged file only means that they are looked up again
 	}
 	return commits
 }
@@ -249,7 +255,7 @@ func (c *Cache) rememberCommit(ref HubRef, commit string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	return writeFile(path, append(data, '\n'))
+	return atomicfile.WriteBytes(path, append(data, '\n'))
 }
 
 func (c *Cache) commitsPath(ref HubRef) string {

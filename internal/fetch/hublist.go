@@ -8,18 +8,19 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"strings"
 )
 
-// hubFile is a file of a repository. Exactly one of SHA256 (large files) and GitSHA1 (small ones) is set, unless the
-// server tells neither.
+// A hubFile is a file of a repository. Exactly one of SHA256 (large files) and GitSHA1 (small files) is set, or none if
+// the server gives none.
 type hubFile struct {
-	Path    string
-	Size    int64 // -1: not told
-	SHA256  string
-	GitSHA1 string
+	Path    string // slash path in the repository
+	Size    int64  // bytes; -1 if the server does not say
+	SHA256  string // of the content, hex
+	GitSHA1 string // the id of the content as a git blob, hex
 }
 
-// listing is a repository at a commit.
+// A hubListing is a repository at a commit.
 type hubListing struct {
 	Commit string
 	Files  []hubFile
@@ -32,6 +33,24 @@ func (l hubListing) find(path string) (hubFile, bool) {
 		}
 	}
 	return hubFile{}, false
+}
+
+// names lists up to 20 of the files for an error: those that which accepts, or any if which is nil.
+func (l hubListing) names(which func(hubFile) bool) string {
+	const most = 20
+	var names []string
+	for _, f := range l.Files {
+		if which == nil || which(f) {
+			names = append(names, f.Path)
+		}
+	}
+	if len(names) == 0 {
+		return "nothing"
+	}
+	if more := len(names) - most; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), more)
+	}
+	return strings.Join(names, ", ")
 }
 
 // list asks the hub for the files of a repository at the reference's revision.
@@ -66,7 +85,7 @@ func (h *Hub) list(ctx context.Context, ref HubRef) (hubListing, error) {
 	return listing, nil
 }
 
-// parseListing reads the hub's answer about a repository.
+// parseListing reads the hub's answer about a repository. Its errors continue the sentence "the hub answered with".
 func parseListing(body []byte) (hubListing, error) {
 	var answer struct {
 		SHA      string `json:"sha"`
@@ -83,7 +102,7 @@ func parseListing(body []byte) (hubListing, error) {
 	if err := json.Unmarshal(body, &answer); err != nil {
 		what := looksLike(body[:min(len(body), 512)])
 		if what == "" {
-			what = "not the hub's JSON"
+			what = "something other than the hub's JSON"
 		}
 		return hubListing{}, fmt.Errorf("%s: %w", what, err)
 	}
@@ -93,7 +112,7 @@ func parseListing(body []byte) (hubListing, error) {
 	listing := hubListing{Commit: answer.SHA}
 	for _, s := range answer.Siblings {
 		if !filepath.IsLocal(filepath.FromSlash(s.Path)) {
-			return hubListing{}, fmt.Errorf("a file %q, which is no path: refused", s.Path)
+			return hubListing{}, fmt.Errorf("a file %q, which is not a path inside the repository: refused", s.Path)
 		}
 		f := hubFile{Path: s.Path, Size: -1, GitSHA1: s.BlobID}
 		if s.Size != nil {

@@ -11,26 +11,26 @@ import (
 
 const hubPrefix = "hf:"
 
-// IsHubRef says whether a name is meant to be a reference to the Hugging Face hub.
+// IsHubRef reports whether a name is meant as a reference to the Hugging Face hub.
 func IsHubRef(name string) bool { return strings.HasPrefix(name, hubPrefix) }
 
 // A HubRef names a model or a data set of the hub.
 type HubRef struct {
 	Dataset  bool
 	Repo     string // "ORG/NAME", for some old models "NAME"
-	Revision string // a branch, tag or commit; "main" where none was given
-	File     string // of a data set: path of the file
-	Variant  string // of a model: which of its ONNX files, "" for model.onnx
+	Revision string // a branch, tag or commit; "main" if none was given
+	File     string // data sets: path of the file
+	Variant  string // models: which of the ONNX files; "" for model.onnx
 }
 
-// repoPattern is what the hub allows as the name of a user or a repository.
+// What the hub allows as the name of a user or a repository, and as a revision.
 var (
 	repoPattern     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,95}$`)
 	revisionPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/+-]{0,254}$`)
 )
 
-// ParseHubRef reads "hf:ORG/NAME[@REV][#VARIANT]" or "hf:datasets/ORG/NAME[@REV]/FILE". A slash inside REV is written
-// %2F.
+// ParseHubRef parses "hf:ORG/NAME[@REV][#VARIANT]" or "hf:datasets/ORG/NAME[@REV]/FILE". In the second form a slash in REV
+// is written %2F.
 func ParseHubRef(s string) (HubRef, error) {
 	ref := HubRef{Revision: "main"}
 	rest, ok := strings.CutPrefix(s, hubPrefix)
@@ -77,7 +77,7 @@ func ParseHubRef(s string) (HubRef, error) {
 	return ref, nil
 }
 
-// String writes the reference as ParseHubRef reads it.
+// String returns the reference in the form that ParseHubRef parses.
 func (r HubRef) String() string {
 	s := hubPrefix
 	if r.Dataset {
@@ -96,7 +96,7 @@ func (r HubRef) String() string {
 	return s
 }
 
-// kind is the hub's word for the sort of repository, in addresses and in its cache.
+// kind returns the hub's word for models or data sets, in addresses and in its cache.
 func (r HubRef) kind() string {
 	if r.Dataset {
 		return "datasets"
@@ -104,7 +104,10 @@ func (r HubRef) kind() string {
 	return "models"
 }
 
+// folder returns the part of a cache path that names the repository.
+func (r HubRef) folder() string { return "hf/" + strings.ReplaceAll(r.Repo, "/", "--") }
+
 var commitPattern = regexp.MustCompile(`^[0-9a-f]{40}$`)
 
-// isCommit says whether a revision is a full commit, which never moves.
+// isCommit reports whether a revision is a full commit, which never moves.
 func isCommit(revision string) bool { return commitPattern.MatchString(revision) }

@@ -23,7 +23,7 @@ func TestParseHubRef(t *testing.T) {
 			t.Errorf("%s: %+v, %v", in, got, err)
 		}
 		if again, err := ParseHubRef(got.String()); err != nil || again != got {
-			t.Errorf("%s: written as %s, read as %+v, %v", in, got, again, err)
+			t.Errorf("%s: String gives %s, which is parsed as %+v, %v", in, got, again, err)
 		}
 	}
 	for in, fault := range map[string]string{
@@ -49,7 +49,7 @@ func TestParseHubRef(t *testing.T) {
 	}
 }
 
-// FuzzParseHubRef checks that whatever is read can be written and read again, and stays below the cache folder.
+// FuzzParseHubRef checks that every accepted reference survives String, and that its paths stay below the cache folder.
 func FuzzParseHubRef(f *testing.F) {
 	for _, s := range []string{"hf:org/name@main#x", "hf:datasets/o/n@r%2Fs/f/g", "hf:a/../b", "hf:datasets/o/n/..\\x"} {
 		f.Add(s)

@@ -6,49 +6,46 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-
-	"w2s/internal/progress"
 )
 
-// A hubStage is where files of a repository at a commit wait until all that is wanted with them is there. Each file is
-// remembered once it is whole and verified, so that a fetch that was killed goes on with the file it was at. The lock of
-// the repository must be held.
+// A hubStage keeps the files of a repository at a commit until everything that is wanted is there. It records each file
+// that is complete and verified, so that a fetch that was killed goes on where it ended. The lock of the repository must
+// be held.
 type hubStage struct {
-	cache *Cache
-	root  string // of the stage
-	dir   string // the folder that the files are for
+	root string // folder of the stage
+	dir  string // the folder that the files are for
 }
 
 func (c *Cache) hubStage(ref HubRef, commit, folder string) hubStage {
-	return hubStage{cache: c, root: c.stageRoot(ref, commit), dir: c.path(folder)}
+	return hubStage{root: c.stageRoot(ref, commit), dir: c.path(folder)}
 }
 
 func (c *Cache) stageRoot(ref HubRef, commit string) string {
 	return c.path(".parts", flat(strings.Join([]string{ref.kind(), ref.Repo, commit[:12]}, "/")))
 }
 
-// partPath is where an unfinished download waits.
+// partPath returns the path of an unfinished download.
 func (s hubStage) partPath(path string) string {
 	return filepath.Join(s.root, "part", filepath.FromSlash(path))
 }
 
-// donePath is where a verified file waits.
+// donePath returns the path of a verified file.
 func (s hubStage) donePath(path string) string {
 	return filepath.Join(s.root, "done", filepath.FromSlash(path))
 }
 
-// target is where a file goes in the end.
+// target returns the final path of a file.
 func (s hubStage) target(f pickedFile) string { return filepath.Join(s.dir, filepath.FromSlash(f.As)) }
 
-// A stagedFile is whole and verified: in the stage, or at its target already.
+// A stagedFile is complete and verified. It is in the stage, or at its target already.
 type stagedFile struct {
 	pickedFile
-	at     string // where it lies
+	at     string // path
 	sha256 string
 	size   int64
 }
 
-// find looks for a file that was finished before, by this fetch or by an earlier one.
+// find looks for a file that this fetch or an earlier one finished.
 func (s hubStage) find(ctx context.Context, f pickedFile) (stagedFile, bool) {
 	staged, placed := readRecord(s.root).Files[f.Path], readRecord(s.dir).Files[f.As]
 	for _, place := range []struct {
@@ -56,22 +53,21 @@ func (s hubStage) find(ctx context.Context, f pickedFile) (stagedFile, bool) {
 		known fileRecord
 	}{
 		{s.target(f), placed},
-		{s.target(f), staged}, // killed between the renaming and the folder's record
+		{s.target(f), staged}, // an earlier fetch was killed after moving the file and before recording it
 		{s.donePath(f.Path), staged},
 	} {
 		k := place.known
 		if k.SHA256 == "" || f.SHA256 != "" && f.SHA256 != k.SHA256 || f.Size >= 0 && f.Size != k.Size {
 			continue
 		}
-		none := progress.Silent().Start("", 0, progress.Bytes)
-		if _, err := verifyFile(ctx, place.path, k, k, false, none); err == nil {
+		if _, err := verifyFile(ctx, place.path, k, k, false, noProgress()); err == nil {
 			return stagedFile{f, place.path, k.SHA256, k.Size}, true
 		}
 	}
 	return stagedFile{}, false
 }
 
-// missing is how many bytes of the files are still to come.
+// missing returns how many bytes of the files are still to be fetched.
 func (s hubStage) missing(ctx context.Context, files []pickedFile) int64 {
 	var n int64
 	for _, f := range files {
@@ -82,7 +78,7 @@ func (s hubStage) missing(ctx context.Context, files []pickedFile) int64 {
 	return n
 }
 
-// keep takes a verified file at donePath into the stage's record.
+// keep records a verified file at donePath in the stage's record.
 func (s hubStage) keep(f pickedFile, done hubFile) (stagedFile, error) {
 	path := s.donePath(f.Path)
 	info, err := os.Stat(path)
@@ -94,8 +90,8 @@ func (s hubStage) keep(f pickedFile, done hubFile) (stagedFile, error) {
 	return stagedFile{f, path, done.SHA256, done.Size}, r.write(s.root)
 }
 
-// install moves the files to their targets, writes the texts beside them, and then the folder's record, which makes them
-// count.
+// install moves the files to their targets, writes the texts, and then writes the folder's record, which makes the files
+// count. Like Cache.install it replaces a link rather than follow it, so it does not use atomicfile.
 func (s hubStage) install(files []stagedFile, texts []Text, from string, copied bool) error {
 	var members []Member
 	for _, f := range files {
@@ -116,7 +112,7 @@ func (s hubStage) install(files []stagedFile, texts []Text, from string, copied 
 		}
 		members = append(members, t.member())
 	}
-	r := readRecord(s.dir) // other files of the same commit may be there
+	r := readRecord(s.dir) // it may have other files of the same commit
 	r.From, r.Copied = from, copied
 	if err := r.remember(s.dir, members); err != nil {
 		return err
@@ -127,7 +123,7 @@ func (s hubStage) install(files []stagedFile, texts []Text, from string, copied 
 	return s.forget(files)
 }
 
-// forget removes what is left of files that were installed. Other files of the commit may still wait in the stage.
+// forget removes what the stage has of installed files. Other files of the commit may stay in it.
 func (s hubStage) forget(files []stagedFile) error {
 	r := readRecord(s.root)
 	for _, f := range files {
@@ -136,7 +132,7 @@ func (s hubStage) forget(files []stagedFile) error {
 			if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 				return err
 			}
-			for dir := filepath.Dir(path); dir != s.root && os.Remove(dir) == nil; { // as long as it is empty
+			for dir := filepath.Dir(path); dir != s.root && os.Remove(dir) == nil; { // fails at the first folder that is not empty
 				dir = filepath.Dir(dir)
 			}
 		}
@@ -147,6 +143,6 @@ func (s hubStage) forget(files []stagedFile) error {
 	if err := os.Remove(filepath.Join(s.root, recordName)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	os.Remove(s.root) // unless unfinished downloads are in it
+	os.Remove(s.root) // fails if unfinished downloads are in it
 	return nil
 }

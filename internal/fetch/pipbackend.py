@@ -1,4 +1,4 @@
-"""Stands in for setuptools while pip downloads a source archive: it only says the package's name and version."""
+"""Stands in for setuptools while pip downloads a source archive. It only tells the package's name and version."""
 
 import os
 
@@ -21,7 +21,7 @@ def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
 
 
 class __legacy__:
-    """What pip asks for where a package has no pyproject.toml."""
+    """The backend that pip uses for a package without pyproject.toml."""
 
     get_requires_for_build_wheel = staticmethod(get_requires_for_build_wheel)
     prepare_metadata_for_build_wheel = staticmethod(prepare_metadata_for_build_wheel)

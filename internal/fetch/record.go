@@ -12,21 +12,22 @@ import (
 	"os"
 	"path/filepath"
 
+	"w2s/internal/atomicfile"
 	"w2s/internal/progress"
 )
 
-// recordName is the file in an artifact's folder that remembers which files were verified.
+// recordName is the name of the record in an artifact's folder.
 const recordName = ".w2s-verified.json"
 
-// A record says what was verified in a folder, so that 100 MB need not be hashed at every start. A file whose size and
-// time of change are still those of the record counts as verified.
+// A record says which files of a folder were verified, so that 100 MB need not be hashed at every start. A file counts as
+// verified while its size and its modification time are those of the record.
 type record struct {
 	Format int    `json:"format"`
-	From   string `json:"from"`          // what the files were taken from or made of
-	Key    string `json:"key,omitempty"` // for folders that were made: digest of all that went in
-	// Copied says that a repository's files were listed by the hub's own cache folder, which may lack some of them.
+	From   string `json:"from"`          // what the files came from or were made of
+	Key    string `json:"key,omitempty"` // of a folder that was made: Made.Key
+	// Copied says that the list of the repository's files came from the hub's own cache folder, which may lack some.
 	Copied bool                  `json:"copied,omitempty"`
-	Files  map[string]fileRecord `json:"files"`
+	Files  map[string]fileRecord `json:"files"` // by slash path in the folder
 }
 
 type fileRecord struct {
@@ -37,7 +38,8 @@ type fileRecord struct {
 
 const recordFormat = 1
 
-// readRecord returns the record of a folder; an absent or unreadable one is empty, which only costs a new hash.
+// readRecord returns the record of a folder. It returns an empty record if there is none or it cannot be read, which only
+// costs reading the files again.
 func readRecord(dir string) record {
 	empty := record{Format: recordFormat, Files: map[string]fileRecord{}}
 	data, err := os.ReadFile(filepath.Join(dir, recordName))
@@ -56,10 +58,10 @@ func (r record) write(dir string) error {
 	if err != nil {
 		return err
 	}
-	return writeFile(filepath.Join(dir, recordName), append(data, '\n'))
+	return atomicfile.WriteBytes(filepath.Join(dir, recordName), append(data, '\n'))
 }
 
-// remember enters files of the folder that were verified on their way in.
+// remember adds files of the folder that have been verified.
 func (r record) remember(dir string, members []Member) error {
 	for _, m := range members {
 		info, err := os.Stat(filepath.Join(dir, filepath.FromSlash(m.Name)))
@@ -71,32 +73,28 @@ func (r record) remember(dir string, members []Member) error {
 	return nil
 }
 
-// writeFile writes a small file aside and renames it into place.
-func writeFile(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".aside-*")
-	if err != nil {
-		return err
+// knows reports whether the record has all of these files as they are.
+func (r record) knows(files map[string]fileRecord) bool {
+	for name, f := range files {
+		if r.Files[name] != f {
+			return false
+		}
 	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close())
-	if err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return true
 }
 
-// errAbsent is the fault of a file that is not there, as opposed to one that is wrong.
+// errAbsent is the fault of a file that is missing, as opposed to one that is wrong.
 var errAbsent = errors.New("is missing")
 
-// verify checks one file of a folder. It returns what to remember of it, or what is wrong with it. The content is read
-// unless the record vouches for the file and full is not set.
+// verify checks one file of a folder. It returns what to remember of the file, or what is wrong with it. It reads the
+// content if full is set or the record does not know the file as it is.
 func (r record) verify(ctx context.Context, dir string, want Member, full bool, t progress.Task) (fileRecord, error) {
 	path := filepath.Join(dir, filepath.FromSlash(want.Name))
 	return verifyFile(ctx, path, fileRecord{SHA256: want.SHA256, Size: want.Size}, r.Files[want.Name], full, t)
 }
 
-// verifyFile checks a file against the sum and the size that it should have; known is what is remembered of it.
+// verifyFile checks a file against the sha256 and the size in want. A file that is still as in known is not read, unless
+// full is set.
 func verifyFile(ctx context.Context, path string, want, known fileRecord, full bool, t progress.Task) (fileRecord, error) {
 	info, err := os.Stat(path)
 	switch {
@@ -105,7 +103,7 @@ func verifyFile(ctx context.Context, path string, want, known fileRecord, full b
 	case err != nil:
 		return fileRecord{}, err
 	case !info.Mode().IsRegular():
-		return fileRecord{}, fmt.Errorf("%s is not a file", path)
+		return fileRecord{}, fmt.Errorf("%s is not a regular file", path)
 	case info.Size() != want.Size:
 		return fileRecord{}, fmt.Errorf("%s has %d bytes, want %d", path, info.Size(), want.Size)
 	}
@@ -123,7 +121,7 @@ func verifyFile(ctx context.Context, path string, want, known fileRecord, full b
 	return now, nil
 }
 
-// hashFile returns the hex sha256 of a file, reporting the bytes read to t.
+// hashFile returns the hex sha256 of a file and reports the bytes read to t.
 func hashFile(ctx context.Context, path string, t progress.Task) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -137,7 +135,10 @@ func hashFile(ctx context.Context, path string, t progress.Task) (string, error)
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// withContext returns a reader that fails once ctx is over.
+// noProgress returns a task that shows nothing.
+func noProgress() progress.Task { return progress.Silent().Start("", 0, progress.Bytes) }
+
+// withContext returns a reader that fails once ctx is done.
 func withContext(ctx context.Context, r io.Reader) io.Reader { return contextReader{ctx, r} }
 
 type contextReader struct {

@@ -13,14 +13,14 @@ import (
 	"golang.org/x/term"
 )
 
-// Bars returns a reporter that draws a bar on the terminal w. One line serves all: of several running tasks the one that
-// began last is drawn, and the one before it comes back when it ends.
+// Bars returns a reporter that draws a bar on the terminal w. There is one line for all tasks. It shows the running task
+// that started last.
 func Bars(w io.Writer) Reporter { return &bars{w: w} }
 
 type bars struct {
 	mu      sync.Mutex
 	w       io.Writer
-	running []*barTask // in order of start; the last one is drawn
+	running []*barTask // in order of start; the last one is shown
 }
 
 func (b *bars) Print(line string) {
@@ -48,6 +48,7 @@ func (b *bars) Start(label string, total int64, unit Unit) Task {
 	return t
 }
 
+// top returns the task that is shown, or nil.
 func (b *bars) top() *barTask {
 	if len(b.running) == 0 {
 		return nil
@@ -66,12 +67,12 @@ const (
 	redraw   = 100 * time.Millisecond
 )
 
-// newBar draws the task's bar anew. The library draws bar and percentage; numbers, rate and remaining time are the
-// meter's, which knows what was done without work.
+// newBar draws a new bar for the task. The library draws the bar and the percentage. The numbers, the rate and the
+// remaining time are from the meter, because the library cannot leave skipped work out of the rate.
 func (t *barTask) newBar() {
 	total := t.total
 	if total < 1 {
-		total = -1 // the library's word for "not known": a spinner
+		total = -1 // the library then shows a spinner
 	}
 	t.bar = progressbar.NewOptions64(total,
 		progressbar.OptionSetWriter(t.w),
@@ -81,14 +82,14 @@ func (t *barTask) newBar() {
 		progressbar.OptionSetPredictTime(false),
 		progressbar.OptionShowDescriptionAtLineEnd(),
 		progressbar.OptionUseANSICodes(true),
-		progressbar.OptionSetSpinnerChangeInterval(0), // or a goroutine of the library's own draws between our lines
+		progressbar.OptionSetSpinnerChangeInterval(0), // otherwise a goroutine of the library draws between our lines
 		progressbar.OptionSetTheme(progressbar.Theme{Saucer: "█", SaucerPadding: "░"}),
 	)
 	t.draw()
 }
 
-// draw brings the bar to what is done. The library ends a bar that reaches its total; here Done decides that, so the
-// last unit is held back.
+// draw updates the bar. The library ends a bar that reaches its total, but here only Done ends it, so draw stops one unit
+// before the total.
 func (t *barTask) draw() {
 	t.bar.Describe(t.text())
 	target := t.done()
@@ -98,7 +99,7 @@ func (t *barTask) draw() {
 	t.bar.Set64(target)
 }
 
-// text is what stands after the bar, no longer than the terminal is wide: a line that wraps could not be cleared.
+// text returns the text after the bar. The line fits the width of the terminal, because a line that wraps cannot be cleared.
 func (t *barTask) text() string {
 	state := ": " + t.state(time.Now(), false)
 	width := 80
@@ -107,11 +108,11 @@ func (t *barTask) text() string {
 			width = w
 		}
 	}
-	const around = barWidth + len(" 100%   ") + 1
+	const around = barWidth + len(" 100%   ") + 1 // the width of the bar and what the library draws beside it
 	return shorten(t.label, max(width-around-len(state), 8)) + state
 }
 
-// shorten cuts the middle out of a label.
+// shorten cuts the middle out of a label that has more than most runes.
 func shorten(label string, most int) string {
 	runes := []rune(label)
 	if len(runes) <= most {
@@ -125,11 +126,11 @@ func (t *barTask) Add(n int64) { t.advance(n, 0) }
 
 func (t *barTask) Skip(n int64) { t.advance(0, n) }
 
-func (t *barTask) advance(worked, freed int64) {
+func (t *barTask) advance(worked, skipped int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.worked += worked
-	t.freed += freed
+	t.skipped += skipped
 	if t.top() == t {
 		t.draw()
 	}
@@ -142,7 +143,7 @@ func (t *barTask) SetTotal(total int64) {
 	t.total = total
 	if changed && t.top() == t {
 		t.bar.Clear()
-		t.newBar() // the library cannot turn a spinner into a bar
+		t.newBar() // the library cannot change a spinner into a bar
 	}
 }
 

@@ -1,16 +1,16 @@
 package progress
 
-// Late returns a function that shows how far a task of items is, and one that ends it. The task begins with the first
-// report, so that work which turns out to be done already shows nothing.
+// Late returns a function that reports how many items of a task are done, and one that ends the task. The task starts with
+// the first report, so that nothing is shown for work that turns out to be done already.
 func Late(r Reporter, label string) (report func(done, total int), end func()) {
 	var task Task
-	shown := 0
+	reported := 0
 	report = func(done, total int) {
 		if task == nil {
 			task = r.Start(label, int64(total), Items)
 		}
-		task.Add(int64(done - shown))
-		shown = done
+		task.Add(int64(done - reported))
+		reported = done
 	}
 	return report, func() {
 		if task != nil {

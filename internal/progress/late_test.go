@@ -2,7 +2,7 @@ package progress
 
 import "testing"
 
-// counted is a reporter that keeps what it is told.
+// A counted reporter records the calls of its methods and of its task's.
 type counted struct {
 	silent
 	started, done int
@@ -18,7 +18,7 @@ func TestLate(t *testing.T) {
 	_, end := Late(idle, "nothing to do")
 	end()
 	if idle.started != 0 || idle.done != 0 {
-		t.Errorf("work that is done already shows: %+v", idle)
+		t.Errorf("a task was started for no work: %+v", idle)
 	}
 	busy := &counted{}
 	report, end := Late(busy, "work")

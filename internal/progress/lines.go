@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Lines returns a reporter that writes a line for each running task every interval, and one when a task of more than a
-// second ends. It suits log files and pipes.
+// Lines returns a reporter for log files and pipes. It writes a line for each running task at most once an interval, when
+// the task advances, and one at the end of each task that took at least a second.
 func Lines(w io.Writer, interval time.Duration) Reporter {
 	return newLines(w, interval, time.Now)
 }
@@ -39,18 +39,18 @@ func (l *lines) Start(label string, total int64, unit Unit) Task {
 type lineTask struct {
 	*lines
 	meter
-	last  time.Time
+	last  time.Time // of the latest line, or the start
 	ended bool
 }
 
 func (t *lineTask) Add(n int64)  { t.advance(n, 0) }
 func (t *lineTask) Skip(n int64) { t.advance(0, n) }
 
-func (t *lineTask) advance(worked, freed int64) {
+func (t *lineTask) advance(worked, skipped int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.worked += worked
-	t.freed += freed
+	t.skipped += skipped
 	if now := t.now(); !t.ended && now.Sub(t.last) >= t.interval {
 		t.last = now
 		fmt.Fprintln(t.w, t.label+": "+t.state(now, true))

@@ -6,18 +6,20 @@ import (
 	"time"
 )
 
-// A meter knows how far a task is.
+// A meter measures how far a task is.
 type meter struct {
-	label         string
-	unit          Unit
-	total         int64 // below 1: not known
-	worked, freed int64 // freed: done without work, which says nothing about the rate
-	start         time.Time
+	label   string
+	unit    Unit
+	total   int64 // below 1 if unknown
+	worked  int64 // done by this task
+	skipped int64 // done without work, which does not count towards the rate
+	start   time.Time
 }
 
-func (t *meter) done() int64 { return t.worked + t.freed }
+func (t *meter) done() int64 { return t.worked + t.skipped }
 
-// state describes a running task: "40 MB of 90 MB (44 %), 10 MB/s, 5s left".
+// state describes a running task, such as "40 MB of 90 MB (44 %), 10 MB/s, 5s left". With percent it has the part in
+// parentheses.
 func (t *meter) state(now time.Time, percent bool) string {
 	done := t.done()
 	if done == 0 && t.total < 1 {
@@ -64,7 +66,7 @@ func amount(n int64, unit Unit) string {
 	return fmt.Sprint(n)
 }
 
-// Size formats a number of bytes: "90.4 MB". Units are powers of 1000.
+// Size formats a number of bytes, such as "90.4 MB". Units are powers of 1000.
 func Size(n int64) string {
 	if n < 1000 {
 		return fmt.Sprintf("%d B", n)

@@ -1,7 +1,7 @@
-// Package progress shows how far long work is: a bar with rate and remaining time on a terminal, plain lines at
-// intervals elsewhere, nothing where silence is asked for.
+// Package progress shows how far long work is. It draws a bar with rate and remaining time on a terminal, writes plain
+// lines at intervals to other outputs, and shows nothing if the user asks for silence.
 //
-// All reporters and tasks may be used from several goroutines at once.
+// Reporters and tasks may be used from several goroutines at once.
 package progress
 
 import (
@@ -16,7 +16,7 @@ import (
 type Unit int
 
 const (
-	// Bytes are shown as kB, MB and GB (powers of 1000, as the sizes of downloads are printed everywhere).
+	// Bytes are shown as kB, MB and GB, which are powers of 1000.
 	Bytes Unit = iota
 	// Items are shown as plain numbers.
 	Items
@@ -24,9 +24,9 @@ const (
 
 // A Reporter shows tasks to the user.
 type Reporter interface {
-	// Start begins a task. A total below 1 means that the total is not known (yet). The caller must call Done.
+	// Start begins a task. A total below 1 means that the total is not known yet. The caller must call Done.
 	Start(label string, total int64, unit Unit) Task
-	// Print writes one line for the user without tearing a bar that is on the screen.
+	// Print writes one line for the user. It does not mix with a bar that is on the screen.
 	Print(line string)
 }
 
@@ -34,18 +34,19 @@ type Reporter interface {
 type Task interface {
 	// Add says that n more bytes or items are done.
 	Add(n int64)
-	// Skip says that n bytes or items need no work (resumed or cached): they count as done, not towards the rate.
+	// Skip says that n bytes or items are done without work, because they were resumed or cached. They do not count
+	// towards the rate.
 	Skip(n int64)
 	// SetTotal changes the total.
 	SetTotal(total int64)
-	// Done ends the task, whether or not it reached its total. Calls after the first do nothing.
+	// Done ends the task, even if it has not reached its total. Later calls do nothing.
 	Done()
 }
 
-// plainInterval is how often a task writes a line where there is no terminal: rare enough for a log file.
+// plainInterval is the time between the lines of a task in a log file or a pipe.
 const plainInterval = 10 * time.Second
 
-// New returns the reporter that fits w: bars on a terminal, lines elsewhere, silence where quiet is set.
+// New returns the reporter that suits w: Bars for a terminal and Lines for everything else. With quiet it returns Silent.
 func New(w io.Writer, quiet bool) Reporter {
 	if quiet {
 		return Silent()
@@ -68,7 +69,7 @@ func (silent) Skip(int64)                     {}
 func (silent) SetTotal(int64)                 {}
 func (silent) Done()                          {}
 
-// Reader returns a reader that reports what is read from r to t.
+// Reader returns a reader that adds the number of bytes read from r to t.
 func Reader(r io.Reader, t Task) io.Reader { return &reader{r, t} }
 
 type reader struct {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -22,7 +23,7 @@ func TestSize(t *testing.T) {
 	}
 }
 
-// A clock is moved by hand.
+// A clock shows a time that the test sets.
 type clock struct{ t time.Time }
 
 func (c *clock) now() time.Time { return c.t }
@@ -35,7 +36,7 @@ func TestLines(t *testing.T) {
 	l := newLines(&out, 10*time.Second, c.now)
 
 	bytesTask := l.Start("model", 90_000_000, Bytes)
-	bytesTask.Skip(30_000_000) // resumed: no part of the rate
+	bytesTask.Skip(30_000_000) // resumed: not in the rate
 	c.pass(5 * time.Second)
 	bytesTask.Add(10_000_000) // too early for a line
 	c.pass(5 * time.Second)
@@ -69,7 +70,7 @@ a note
 	}
 }
 
-// screen plays what was written to a terminal and returns its last line as a reader would see it.
+// screen interprets what was written to a terminal and returns its last line as a user would see it.
 func screen(written string) string {
 	var line []rune
 	column := 0
@@ -111,7 +112,7 @@ func TestBars(t *testing.T) {
 	inner := b.Start("fetch", 3_000_000, Bytes)
 	time.Sleep(redraw + 20*time.Millisecond)
 	inner.Add(1_500_000)
-	outer.Add(50) // counted, not drawn
+	outer.Add(50) // counted but not shown
 	time.Sleep(redraw + 20*time.Millisecond)
 	inner.Add(0)
 	got := screen(out.String())
@@ -120,7 +121,7 @@ func TestBars(t *testing.T) {
 	}
 	b.Print("a note")
 	if !strings.Contains(out.String(), "\x1b[2K\ra note\n") {
-		t.Errorf("the note is torn: %q", out.String())
+		t.Errorf("the note is mixed with the bar: %q", out.String())
 	}
 	if got := screen(out.String()); !strings.Contains(got, "fetch") {
 		t.Errorf("after a note the screen shows %q", got)
@@ -180,31 +181,79 @@ func TestNewChooses(t *testing.T) {
 	}
 	defer file.Close()
 	if _, ok := New(file, false).(*lines); !ok {
-		t.Error("a file is no terminal")
+		t.Error("a file got another reporter than Lines")
 	}
 	if _, ok := New(&bytes.Buffer{}, true).(silent); !ok {
-		t.Error("quiet is not silent")
+		t.Error("with quiet the reporter is not silent")
 	}
 }
 
-func TestTogether(t *testing.T) {
-	for name, r := range map[string]Reporter{"bars": Bars(io.Discard), "lines": Lines(io.Discard, 0), "silent": Silent()} {
-		t.Run(name, func(t *testing.T) {
-			var group sync.WaitGroup
-			for range 8 {
-				group.Go(func() {
-					task := r.Start("x", 100, Items)
-					defer task.Done()
-					for range 100 {
-						task.Add(1)
-						task.SetTotal(120)
-						r.Print("note")
-					}
-				})
+// work runs tasks in 8 goroutines. Each adds 100 times 1 to a total of 100, and prints 100 notes.
+func work(r Reporter) {
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			task := r.Start("x", 0, Items)
+			defer task.Done()
+			task.SetTotal(100)
+			for range 100 {
+				task.Add(1)
+				r.Print("note")
 			}
-			group.Wait()
 		})
 	}
+	group.Wait()
+}
+
+func TestLinesTogether(t *testing.T) {
+	var out bytes.Buffer
+	work(Lines(&out, 0))
+	// Without an interval every call of Add writes a line. The lines of each task count up to its total.
+	progress := regexp.MustCompile(`^x: (\d+) of 100 \((\d+) %\)(, [0-9.e+]+/s(, [0-9.mµn]+s left)?)?$`)
+	notes, seen := 0, map[string]int{}
+	for line := range strings.Lines(out.String()) {
+		line = strings.TrimSuffix(line, "\n")
+		m := progress.FindStringSubmatch(line)
+		switch {
+		case line == "note":
+			notes++
+		case m == nil || m[1] != m[2]:
+			t.Fatalf("broken line %q", line)
+		default:
+			seen[m[1]]++
+		}
+	}
+	if notes != 800 || len(seen) != 100 {
+		t.Errorf("%d notes, %d different counts; want 800 and 100", notes, len(seen))
+	}
+	for count, n := range seen {
+		if n != 8 {
+			t.Errorf("%d tasks showed the count %s, want 8", n, count)
+		}
+	}
+}
+
+func TestBarsTogether(t *testing.T) {
+	var out bytes.Buffer
+	b := Bars(&out)
+	outer := b.Start("outer", 1000, Items)
+	work(b)
+	// Every note begins on a cleared line and ends it. Nothing else ends a line.
+	written := out.String()
+	if notes, lines := strings.Count(written, "\x1b[2K\rnote\n"), strings.Count(written, "\n"); notes != 800 || lines != 800 {
+		t.Errorf("%d notes on cleared lines, %d lines; want 800 of both", notes, lines)
+	}
+	if got := screen(written); !strings.Contains(got, "outer: 0 of 1000") {
+		t.Errorf("after the inner tasks the screen shows %q", got)
+	}
+	outer.Done()
+	if got := screen(out.String()); got != "" {
+		t.Errorf("at the end the screen shows %q", got)
+	}
+}
+
+func TestSilentTogether(t *testing.T) {
+	work(Silent()) // finds races under -race only
 }
 
 func TestReader(t *testing.T) {

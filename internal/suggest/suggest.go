@@ -1,13 +1,14 @@
-// Package suggest finds the name that somebody probably meant.
+// Package suggest finds the known name that a user probably meant by an unknown one.
 package suggest
 
 import "strings"
 
-// Nearest returns the name that is the fewest edits away, the first of them in a tie, and "" where none is near: within
-// half of the length of what was given, or with that (three letters or more) as a part of it. Case does not count.
+// Nearest returns the name that is the fewest edits away from given, ignoring case. In a tie it returns the first one. If
+// every name is at least half of given's length away, it returns the first name that contains given, if given has at least
+// three bytes. Otherwise it returns "".
 func Nearest(given string, names []string) string {
 	if len(given) > 64 {
-		return "" // near to none of ours
+		return "" // no known name is near, and the distance would take long
 	}
 	low := strings.ToLower(given)
 	best, least := "", (len(given)+1)/2
@@ -27,7 +28,8 @@ func Nearest(given string, names []string) string {
 	return ""
 }
 
-// distance counts the bytes to insert, delete or change, and swaps of neighbours (optimal string alignment).
+// distance returns the number of edits that turn a into b: insertions, deletions and changes of a byte, and swaps of
+// neighbouring bytes (optimal string alignment distance).
 func distance(a, b string) int {
 	d := make([][]int, len(a)+1)
 	for i := range d {

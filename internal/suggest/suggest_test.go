@@ -1,18 +1,25 @@
 package suggest
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestNearest(t *testing.T) {
 	names := []string{"soft", "hard", "temperature", "top"}
 	for given, want := range map[string]string{
 		"temprature": "temperature", "sfot": "soft", "hart": "hard", "tip": "top", "zzzz": "", "": "", "t": "", "softly and slowly": "", "TOP": "top", "temper": "temperature", "pot": "",
+		"softp": "soft", "tap": "top", "sort": "soft", "hot": "", strings.Repeat("top", 22): "",
 	} {
 		if got := Nearest(given, names); got != want {
 			t.Errorf("%q: %q, want %q", given, got, want)
 		}
 	}
+	if got := Nearest("cat", []string{"dog", "bat", "hat", "Cats"}); got != "bat" {
+		t.Errorf("in a tie: %q, want the first", got)
+	}
 	if got := Nearest("x", nil); got != "" {
-		t.Errorf("of no names: %q", got)
+		t.Errorf("without names: %q", got)
 	}
 }
 

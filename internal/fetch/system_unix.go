@@ -5,12 +5,13 @@ package fetch
 import (
 	"errors"
 	"fmt"
+	"os/exec"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// Free returns the bytes that this user may still write to the disk that holds dir, which need not exist yet.
+// Free returns the number of bytes that this user may still write to the disk that holds dir. The folder need not exist.
 func Free(dir string) (int64, error) {
 	var s unix.Statfs_t
 	if err := unix.Statfs(existing(dir), &s); err != nil {
@@ -21,4 +22,10 @@ func Free(dir string) (int64, error) {
 
 func isDiskFull(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
+
+// ownGroup puts a client into a process group of its own, so that cancelling it also ends its children.
+func ownGroup(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 }

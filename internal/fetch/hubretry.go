@@ -2,29 +2,46 @@ package fetch
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"strconv"
 	"time"
 )
 
-// errNoNetwork is the fault of a hub whose name is not known here.
+// errNoNetwork says that the hub's host name is unknown here, most often because there is no network.
 type errNoNetwork struct{ error }
 
 func (e errNoNetwork) Unwrap() error { return e.error }
 
-// transientError is a fault that may be gone at the next try.
+// A transientError may be gone at the next try.
 type transientError struct {
 	err   error
-	after time.Duration // what the server asked for; 0: nothing
+	after time.Duration // the pause that the server asked for; 0 if it did not
 }
 
 func (e transientError) Error() string { return e.err.Error() }
 func (e transientError) Unwrap() error { return e.err }
 
-// try calls f until it works, fails for good, or failed hubTries times in a row without progress.
+// A redirectError is about a redirect that is not followed.
+type redirectError string
+
+func (e redirectError) Error() string { return string(e) }
+
+// isPermanent reports whether a request would fail with this error again.
+func isPermanent(err error) bool {
+	var redirect redirectError
+	var certificate *tls.CertificateVerificationError
+	var notTLS tls.RecordHeaderError
+	var address *net.AddrError
+	return errors.As(err, &redirect) || errors.As(err, &certificate) || errors.As(err, &notTLS) || errors.As(err, &address) ||
+		errors.Is(err, http.ErrSchemeMismatch)
+}
+
+// try calls f until it succeeds, fails for good, or fails hubTries times in a row without progress. It pauses in between.
 func (h *Hub) try(ctx context.Context, what string, f func() (progress bool, err error)) error {
 	for n := 1; ; n++ {
 		progressed, err := f()
@@ -39,12 +56,12 @@ func (h *Hub) try(ctx context.Context, what string, f func() (progress bool, err
 			n = 1
 		}
 		if n == hubTries {
-			return fmt.Errorf("fetch: %s: gave up after %d tries: %w (try again later: what came so far is kept; without a network use --offline)", what, n, err)
+			return fmt.Errorf("fetch: %s: gave up after %d tries: %w (try again later: finished parts are kept; without a network use --offline)", what, n, err)
 		}
 		pause := transient.after
 		if pause == 0 {
 			pause = time.Duration(1<<(n-1)) * time.Second
-			pause += rand.N(pause / 2) // so that the jobs of a cluster do not come back all at once
+			pause += rand.N(pause / 2) // so that the jobs of a cluster do not all come back at once
 		}
 		if pause > maxPause {
 			return fmt.Errorf("fetch: %s: %w (the hub asks to wait %s: try again then, or set HF_TOKEN for a higher limit)", what, err, pause)
@@ -56,7 +73,7 @@ func (h *Hub) try(ctx context.Context, what string, f func() (progress bool, err
 	}
 }
 
-// statusError turns an answer other than success into an error with a way out.
+// statusError turns the hub's answer into an error that says what to do.
 func (h *Hub) statusError(response *http.Response, ref HubRef, file string) error {
 	what := ref.String()
 	if file != "" {
@@ -73,7 +90,7 @@ func (h *Hub) statusError(response *http.Response, ref HubRef, file string) erro
 	}
 	switch s := response.StatusCode; {
 	case code == "GatedRepo", s == http.StatusForbidden:
-		return fmt.Errorf("fetch: %s: %s (gated or not yours: accept its conditions at %s, and set HF_TOKEN to a token that may read it)", what, status, page)
+		return fmt.Errorf("fetch: %s: %s (gated, or not open to you: accept its conditions at %s, and set HF_TOKEN to a token that may read it)", what, status, page)
 	case s == http.StatusUnauthorized:
 		if h.Token == "" {
 			return fmt.Errorf("fetch: %s: %s (there is no such repository, or it is private or gated: check the name at %s, or set HF_TOKEN)", what, status, page)
@@ -89,7 +106,7 @@ func (h *Hub) statusError(response *http.Response, ref HubRef, file string) erro
 	return fmt.Errorf("fetch: %s: %s answered %s", what, response.Request.URL.Host, status)
 }
 
-// retryAfter reads the header of that name: seconds or a date.
+// retryAfter reads the header Retry-After, which gives seconds or a date. It returns 0 if there is none.
 func retryAfter(response *http.Response, now time.Time) time.Duration {
 	value := response.Header.Get("Retry-After")
 	if seconds, err := strconv.Atoi(value); err == nil && seconds > 0 && seconds < 1<<31 {

@@ -11,14 +11,16 @@ import (
 	"strings"
 )
 
-// The hub's own cache folder holds, for each repository, refs/REV (a file with the commit) and snapshots/COMMIT/PATH,
-// which links to blobs/SUM. The sum is the sha256 of large files and the git blob id of small ones.
+// The cache folder of Hugging Face's own library has a folder for each repository. In it, refs/REV is a file with the
+// commit of a revision, and snapshots/COMMIT/PATH is a link to blobs/SUM. SUM is the sha256 of a large file and the git
+// blob id of a small one.
 
+// cachedRepo returns the folder of a repository.
 func (h *Hub) cachedRepo(ref HubRef) string {
 	return filepath.Join(h.Cache, ref.kind()+"--"+strings.ReplaceAll(ref.Repo, "/", "--"))
 }
 
-// cachedListing lists a repository as far as it lies in the hub's own cache folder.
+// cachedListing lists those files of a repository that are in the hub's own cache folder. It returns false if there are none.
 func (h *Hub) cachedListing(ref HubRef) (hubListing, bool) {
 	repo := h.cachedRepo(ref)
 	commit := ref.Revision
@@ -39,7 +41,7 @@ func (h *Hub) cachedListing(ref HubRef) (hubListing, bool) {
 		}
 		info, err := os.Stat(path) // through the link
 		if err != nil || !info.Mode().IsRegular() {
-			return nil // a link whose blob was removed
+			return nil // the blob was removed
 		}
 		relative, err := filepath.Rel(snapshot, path)
 		if err != nil {
@@ -53,7 +55,7 @@ func (h *Hub) cachedListing(ref HubRef) (hubListing, bool) {
 	return l, err == nil && len(l.Files) > 0
 }
 
-// sumOfBlob returns the sum in the name of the blob that a snapshot's file links to.
+// sumOfBlob returns the checksum that is the name of the blob that a snapshot's file links to. One of them or both are "".
 func sumOfBlob(path string) (sha256, git string) {
 	blob, err := filepath.EvalSymlinks(path)
 	if err != nil || filepath.Base(filepath.Dir(blob)) != "blobs" {
@@ -69,7 +71,8 @@ func sumOfBlob(path string) (sha256, git string) {
 	return "", ""
 }
 
-// takeCached copies a file from the hub's own cache folder to the path target, if it is there and right.
+// takeCached copies a file from the hub's own cache folder to target, which is in a staging folder. It fails if the file is
+// not there or wrong. The returned file has the size and the sha256 of the copy.
 func (h *Hub) takeCached(ctx context.Context, ref HubRef, commit string, f hubFile, target string) (hubFile, error) {
 	source := filepath.Join(h.cachedRepo(ref), "snapshots", commit, filepath.FromSlash(f.Path))
 	in, err := os.Open(source)
@@ -92,7 +95,7 @@ func (h *Hub) takeCached(ctx context.Context, ref HubRef, commit string, f hubFi
 	got := size(target)
 	wrong := f.Size >= 0 && got != f.Size || f.SHA256 != "" && f.SHA256 != sum || f.SHA256 == "" && f.GitSHA1 != "" && f.GitSHA1 != git
 	if wrong {
-		return f, fmt.Errorf("fetch: %s: %s does not have the size and sum that it should have (remove it, and run once online)", ref, source)
+		return f, fmt.Errorf("fetch: %s: %s has the wrong size or checksum (remove it, and run once online)", ref, source)
 	}
 	f.Size, f.SHA256 = got, sum
 	return f, nil

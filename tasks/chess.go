@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"cmp"
 	"context"
 	"embed"
 	"fmt"
@@ -12,38 +13,43 @@ import (
 	"github.com/corentings/chess/v2"
 )
 
-// A chessTask asks for the move in chess positions.
+// A chessTask asks for the right move in chess positions.
 //
-// As a ranking the candidates are the legal moves, each as the position and the move; gold is the right move, spread
-// evenly where there are several. Singly it asks whether one move is right: a wrong one is a check where there is one,
-// as "it gives check" would else be an answer. Freely it asks for the move in writing. Control is the bare move.
+//   - Rank: the candidates are the legal moves, each written as the position and the move. If several moves are right, they
+//     share the gold label equally.
+//   - Classify: one move is shown, and the question is whether it is right. A wrong move is a check if there is one, because
+//     "it gives check" would otherwise be enough to answer.
+//   - Generate: the move is to be written.
+//
+// The control text is the move without the position.
 type chessTask struct {
-	info  Info
-	form  boardForm
-	from  problemSource
-	few   bool // rank: the right moves and distractors, fewMoves together, instead of all legal moves
-	ask   Form // Rank, Classify (singly) or Generate
-	count int  // generated tasks: how many positions
-	seed  uint64
+	info     Info
+	notation notation
+	source   problemSource
+	form     Form
+	few      bool // Rank: at most fewMoves candidates (more only if more moves are right) instead of all legal moves
+	count    int  // generated tasks: number of positions
+	seed     uint64
 }
 
-// fewMoves is how many candidates the variant "few" has.
+// fewMoves is the number of candidates of the "few" variant.
 const fewMoves = 8
 
-// A problemSource says where a chess task's positions come from.
+// A problemSource says where the positions of a chess task come from.
 type problemSource struct {
-	name     string // of the task without its variants
-	mate     int    // generated: mate in 1 or 2
+	name     string // name of the task without suffixes
+	mate     int    // 1 or 2: generated positions with a mate in 1 or 2; 0: positions from a file
 	file     problemFile
-	artifact string // hub reference of the file; "" where file.path is the user's own
+	artifact string // name of the file for a Source; "" if file.path is the user's own file
 }
 
 const (
-	mate1Count, mate2Count = 2000, 1000 // positions in the embedded files
-	generatedSeed          = 1
+	mate1Count, mate2Count = 2000, 1000 // number of embedded positions
+	generatedSeed          = 1          // seed of the embedded positions
 )
 
-// embedded holds the first positions of seed 1; embedded/make.go writes them and a test makes some of them again.
+// embedded holds the first positions of seed 1, so that they need not be generated. embedded/make.go writes the files, and
+// a test generates some of the positions again.
 //
 //go:embed embedded/mate1.tsv embedded/mate2.tsv
 var embedded embed.FS
@@ -52,59 +58,61 @@ func chessInfo(name, title, source, licence string) Info {
 	return Info{Name: name, Category: Chess, Form: Rank, Title: title, Source: source, Licence: licence, Metric: Accuracy, Version: 1}
 }
 
-func mates(n, count int) chessTask {
+// mateTask returns the task on generated positions with a mate in n.
+func mateTask(n, count int) chessTask {
 	return chessTask{
 		info: chessInfo(fmt.Sprintf("chess-mate%d", n), fmt.Sprintf("find the move that mates in %d, among the legal moves", n),
 			"made by this program: random games, truth by the rules of chess", "CC0-1.0"),
-		form: ladderForm, ask: Rank, count: count, seed: generatedSeed, from: problemSource{mate: n},
+		notation: ladderNotation, form: Rank, count: count, seed: generatedSeed, source: problemSource{mate: n},
 	}
 }
 
-// hubPuzzles is a chess task on a file of the hub.
-func hubPuzzles(info Info, kind, repo, file string, limit int) chessTask {
-	artifact := "hf:datasets/" + repo + "@" + converted + "/" + file
-	return chessTask{info: info, form: ladderForm, ask: Rank, from: problemSource{
+// hubChessTask returns a chess task on a file of the hub.
+func hubChessTask(info Info, kind, repo, file string, limit int) chessTask {
+	artifact := "hf:datasets/" + repo + "@" + parquetBranch + "/" + file
+	return chessTask{info: info, notation: ladderNotation, form: Rank, source: problemSource{
 		name: info.Name, artifact: artifact, file: problemFile{name: repo + "/" + file, kind: kind, limit: limit},
 	}}
 }
 
-// filePuzzles is a chess task on a file of the user's own.
-func filePuzzles(path, kind string) chessTask {
+// fileChessTask returns a chess task on the user's own file.
+func fileChessTask(path, kind string) chessTask {
 	base, _, _ := strings.Cut(filepath.Base(path), ".")
 	info := chessInfo(base, "find the move, among the legal moves", filepath.Base(path), "not stated")
-	return chessTask{info: info, form: ladderForm, ask: Rank, from: problemSource{name: base, file: problemFile{path: path, kind: kind}}}
+	return chessTask{info: info, notation: ladderNotation, form: Rank, source: problemSource{name: base, file: problemFile{path: path, kind: kind}}}
 }
 
 func (t chessTask) Info() Info { return t.info }
 
-// variants are the endings that change how a chess task asks: the form of the board, and few, single, free; generated
-// tasks also take nCOUNT and seedNUMBER.
-func (t chessTask) variant(ending string) (Task, bool) {
+// variant returns the task that the name of t with a suffix means, and whether there is one. The suffixes are the
+// notations, few, single and free, and for generated positions nCOUNT and seedNUMBER.
+func (t chessTask) variant(suffix string) (Task, bool) {
 	v := t
-	v.info.Name += "-" + ending
+	v.info.Name += "-" + suffix
+	generated := t.source.mate > 0
 	switch {
-	case slices.Contains(boardForms, boardForm(ending)):
-		v.form = boardForm(ending)
-		v.info.Title += ", board as " + ending
-		return v, !(t.from.mate > 0 && v.form.needsGame())
-	case ending == "few" && t.ask == Rank:
+	case slices.Contains(notations, notation(suffix)):
+		v.notation = notation(suffix)
+		v.info.Title += ", board as " + suffix
+		return v, !(generated && v.notation.needsGame())
+	case suffix == "few" && t.form == Rank:
 		v.few = true
 		v.info.Title += fmt.Sprintf(", %d candidates", fewMoves)
 		return v, true
-	case ending == "single" && t.ask == Rank:
-		v.ask, v.info.Form, v.info.Classes = Classify, Classify, []string{"no", "yes"}
+	case suffix == "single" && t.form == Rank:
+		v.form, v.info.Form, v.info.Classes = Classify, Classify, []string{"no", "yes"}
 		v.info.Title += " (one move: is it right)"
 		return v, true
-	case ending == "free" && t.ask == Rank:
-		v.ask, v.info.Form, v.info.Metric, v.info.Category = Generate, Generate, ExactMatch, Generative
+	case suffix == "free" && t.form == Rank:
+		v.form, v.info.Form, v.info.Metric, v.info.Category = Generate, Generate, ExactMatch, Generative
 		v.info.Title += " (write the move)"
 		return v, true
-	case t.from.mate > 0 && strings.HasPrefix(ending, "n"):
-		n, err := strconv.Atoi(ending[1:])
+	case generated && strings.HasPrefix(suffix, "n"):
+		n, err := strconv.Atoi(suffix[1:])
 		v.count = n
 		return v, err == nil && n >= minExamples && n <= 1_000_000
-	case t.from.mate > 0 && strings.HasPrefix(ending, "seed"):
-		seed, err := strconv.ParseUint(ending[4:], 10, 64)
+	case generated && strings.HasPrefix(suffix, "seed"):
+		seed, err := strconv.ParseUint(suffix[4:], 10, 64)
 		v.seed = seed
 		return v, err == nil
 	}
@@ -115,11 +123,11 @@ func (t chessTask) Load(ctx context.Context, src Source) (*Data, error) {
 	c := newCollector(t.info)
 	emit := func(p problem) { t.add(c, p) }
 	var err error
-	if t.from.mate > 0 {
-		err = t.generated(ctx, c, emit)
+	if t.source.mate > 0 {
+		err = t.generate(ctx, c, emit)
 	} else {
-		file := t.from.file
-		if t.from.artifact != "" {
+		file := t.source.file
+		if t.source.artifact != "" {
 			if file, err = t.locate(ctx, src); err != nil {
 				return nil, err
 			}
@@ -132,30 +140,30 @@ func (t chessTask) Load(ctx context.Context, src Source) (*Data, error) {
 	return c.finish()
 }
 
-// locate finds the file of a built-in task: a local one of the name of the task without its variants, or the hub's.
+// locate returns the file of a built-in task: a local file named after the task without suffixes, or the file on the hub.
 func (t chessTask) locate(ctx context.Context, src Source) (problemFile, error) {
-	file := t.from.file
+	file := t.source.file
 	if finder, ok := src.(Finder); ok {
-		if path, ok := finder.Find(t.from.name + "-train"); ok {
+		if path, ok := finder.Find(t.source.name + "-train"); ok {
 			file.path, file.name = path, ""
 			return file, nil
 		}
 	}
 	var err error
-	if file.path, err = src.Path(ctx, t.from.artifact); err != nil {
+	if file.path, err = src.Path(ctx, t.source.artifact); err != nil {
 		return file, fmt.Errorf("tasks: %s: %w", t.info.Name, err)
 	}
 	return file, nil
 }
 
-// generated emits made positions, from the embedded files as far as they reach.
-func (t chessTask) generated(ctx context.Context, c *collector, emit func(problem)) error {
-	mates, err := embeddedMates(t.from.mate)
+// generate emits generated positions. It takes them from the embedded files if these have enough of the seed.
+func (t chessTask) generate(ctx context.Context, c *collector, emit func(problem)) error {
+	mates, err := embeddedMates(t.source.mate)
 	if err != nil {
 		return err
 	}
 	if t.seed != generatedSeed || len(mates) < t.count {
-		if mates, err = Mates(ctx, t.from.mate, t.seed, t.count); err != nil {
+		if mates, err = Mates(ctx, t.source.mate, t.seed, t.count); err != nil {
 			return err
 		}
 	}
@@ -170,7 +178,7 @@ func (t chessTask) generated(ctx context.Context, c *collector, emit func(proble
 			if err != nil {
 				return fmt.Errorf("tasks: %s: position %d: %w", t.info.Name, i+1, err)
 			}
-			p.stated = append(p.stated, move)
+			p.solutions = append(p.solutions, move)
 		}
 		c.digests = append(c.digests, m.FEN)
 		emit(p)
@@ -178,7 +186,7 @@ func (t chessTask) generated(ctx context.Context, c *collector, emit func(proble
 	return nil
 }
 
-// embeddedMates reads the positions that are part of the program, which saves making them.
+// embeddedMates reads the embedded positions with a mate in depth.
 func embeddedMates(depth int) ([]Mate, error) {
 	name := fmt.Sprintf("embedded/mate%d.tsv", depth)
 	data, err := embedded.ReadFile(name)
@@ -196,74 +204,90 @@ func embeddedMates(depth int) ([]Mate, error) {
 	return mates, nil
 }
 
-// add makes the example of a problem.
+// add makes the example of a problem and adds it to the collector.
 func (t chessTask) add(c *collector, p problem) {
-	if t.form.needsGame() && p.game == nil {
-		c.faults.add(p.file, p.line, "the form %q tells a position by its game, which is not known here (use %s, %s or %s)", t.form, ladderForm, fenForm, wordsForm)
+	if t.notation.needsGame() && p.game == nil {
+		c.faults.add(p.file, p.line, "the notation %q writes the moves of the game, which are not known here (use %s, %s or %s)",
+			t.notation, ladderNotation, fenNotation, wordsNotation)
 		return
 	}
 	moves := legalMoves(p.pos)
 	right, reason := rightMoves(p, moves)
+	if reason == "" && len(right) == len(moves) && t.form != Generate {
+		reason = "every legal move is right"
+	}
 	if reason != "" {
-		c.reasons[reason]++
+		c.skipped[reason]++
 		return
 	}
-	isRight := func(m chessMove) bool {
-		return slices.ContainsFunc(right, func(r chessMove) bool { return uci(r.Move) == uci(m.Move) })
-	}
-	key := p.pos.String()
-	prompt := t.form.prompt(p.board)
-	join := func(m chessMove) string { return strings.TrimSpace(prompt + " " + t.form.move(p.board, m.Move)) }
-	e := Example{Group: "position " + strings.Join(strings.Fields(key)[:4], " ")}
-	switch t.ask {
-	case Generate:
-		e.Texts = []string{prompt}
-		for _, m := range right {
-			e.Also = append(e.Also, t.form.move(p.board, m.Move))
-		}
-		slices.Sort(e.Also) // by text: a position and its twin with colours swapped may read the same
-		e.Answer, e.Also = e.Also[0], e.Also[1:]
+	var e Example
+	switch t.form {
 	case Classify:
-		wrong := distractors(moves, isRight, key)
-		if len(wrong) == 0 {
-			c.reasons["every legal move is right"]++
-			return
-		}
-		yes := coin("single", key)
-		m := wrong[0]
-		if yes {
-			m = right[pick(len(right), "right", key)]
-		}
-		one := yesNo(join(m), yes)
-		e.Texts, e.Gold = one.Texts, one.Gold
-		e.Control = []string{t.form.move(p.board, m.Move)}
+		e = t.singleExample(p, moves, right)
 	case Rank:
-		list := moves
-		if t.few {
-			list = append(slices.Clone(right), distractors(moves, isRight, key)...)
-			list = list[:min(max(fewMoves, len(right)+1), len(list))]
-		}
-		if len(list) == len(right) {
-			c.reasons["every legal move is right"]++
-			return
-		}
-		for _, m := range list {
-			e.Texts = append(e.Texts, join(m))
-			e.Control = append(e.Control, t.form.move(p.board, m.Move))
-			g := 0.0
-			if isRight(m) {
-				g = 1 / float64(len(right))
-			}
-			e.Gold = append(e.Gold, g)
-		}
+		e = t.rankExample(p, moves, right)
+	case Generate:
+		e = t.freeExample(p, right)
 	}
+	e.Group = "position " + strings.Join(strings.Fields(p.pos.String())[:4], " ")
 	c.add(p.file, p.line, false, e)
 }
 
-// rightMoves returns the moves that solve the problem, in the order of their UCI text, or why there are none.
+// rankExample asks for the right ones among the legal moves.
+func (t chessTask) rankExample(p problem, moves, right []chessMove) Example {
+	candidates := moves
+	if t.few {
+		candidates = slices.Concat(right, distractors(p, moves, right))
+		candidates = candidates[:min(max(fewMoves, len(right)+1), len(candidates))]
+	}
+	var e Example
+	for _, m := range candidates {
+		e.Texts = append(e.Texts, t.text(p, m))
+		e.Control = append(e.Control, t.notation.move(p.board, m.Move))
+		gold := 0.0
+		if containsMove(right, m.Move) {
+			gold = 1 / float64(len(right))
+		}
+		e.Gold = append(e.Gold, gold)
+	}
+	return e
+}
+
+// singleExample asks whether one move is right.
+func (t chessTask) singleExample(p problem, moves, right []chessMove) Example {
+	key := p.pos.String()
+	yes := coin("single", key)
+	var m chessMove
+	if yes {
+		m = right[pick(len(right), "right", key)]
+	} else {
+		m = distractors(p, moves, right)[0]
+	}
+	e := yesNo(t.text(p, m), yes)
+	e.Control = []string{t.notation.move(p.board, m.Move)}
+	return e
+}
+
+// freeExample asks for a right move in writing.
+func (t chessTask) freeExample(p problem, right []chessMove) Example {
+	answers := make([]string, len(right))
+	for i, m := range right {
+		answers[i] = t.notation.move(p.board, m.Move)
+	}
+	// Two positions that differ in the colours only can have the same text. Sorted answers make them equal examples.
+	slices.Sort(answers)
+	return Example{Texts: []string{t.notation.prompt(p.board)}, Answer: answers[0], Also: answers[1:]}
+}
+
+// text writes the position and a move.
+func (t chessTask) text(p problem, m chessMove) string {
+	return strings.TrimSpace(t.notation.prompt(p.board) + " " + t.notation.move(p.board, m.Move))
+}
+
+// rightMoves returns the moves that solve the problem, in the order of their UCI text, or the reason why there are none.
 func rightMoves(p problem, moves []chessMove) (right []chessMove, reason string) {
-	stated := func(m chessMove) bool {
-		return slices.ContainsFunc(p.stated, func(s chess.Move) bool { return uci(s) == uci(m.Move) })
+	isSolution := func(m chessMove) bool {
+		return slices.ContainsFunc(p.solutions, func(s chess.Move) bool { return uci(s) == uci(m.Move) })
 	}
 	switch p.mate {
 	case 1:
@@ -272,7 +296,7 @@ func rightMoves(p problem, moves []chessMove) (right []chessMove, reason string)
 		right = matesIn2(p.pos, moves)
 	default:
 		for _, m := range moves {
-			if m.mate || stated(m) {
+			if m.mate || isSolution(m) {
 				right = append(right, m)
 			}
 		}
@@ -280,39 +304,38 @@ func rightMoves(p problem, moves []chessMove) (right []chessMove, reason string)
 	if len(right) == 0 {
 		return nil, fmt.Sprintf("no mate in %d", p.mate)
 	}
-	if p.mate > 0 && p.stated != nil && !slices.ContainsFunc(right, stated) {
+	if p.mate > 0 && p.solutions != nil && !slices.ContainsFunc(right, isSolution) {
 		return nil, "the stated solution does not mate"
 	}
 	return right, ""
 }
 
-// distractors returns the wrong moves: checks first, then captures, then the others, each in an order by hash.
-func distractors(moves []chessMove, right func(chessMove) bool, key string) []chessMove {
+// distractors returns the wrong moves: first the checks, then the captures, then the others, each ordered by a hash.
+func distractors(p problem, moves, right []chessMove) []chessMove {
 	var wrong []chessMove
 	for _, m := range moves {
-		if !right(m) {
+		if !containsMove(right, m.Move) {
 			wrong = append(wrong, m)
 		}
 	}
-	rank := func(m chessMove) (int, uint64) {
+	position := p.pos.String()
+	order := func(m chessMove) (int, uint64) {
 		class := 2
 		if m.check {
 			class = 0
 		} else if m.capture {
 			class = 1
 		}
-		return class, hash64("distractor", key, uci(m.Move))
+		return class, hash64("distractor", position, uci(m.Move))
 	}
 	slices.SortFunc(wrong, func(a, b chessMove) int {
-		classA, hashA := rank(a)
-		classB, hashB := rank(b)
-		switch {
-		case classA != classB:
-			return classA - classB
-		case hashA < hashB:
-			return -1
-		}
-		return 1
+		classA, hashA := order(a)
+		classB, hashB := order(b)
+		return cmp.Or(cmp.Compare(classA, classB), cmp.Compare(hashA, hashB))
 	})
 	return wrong
+}
+
+func containsMove(moves []chessMove, move chess.Move) bool {
+	return slices.ContainsFunc(moves, func(m chessMove) bool { return uci(m.Move) == uci(move) })
 }

@@ -18,7 +18,7 @@ func All() []Task {
 
 	helpful := hh("hh-helpful", "which of two replies is more helpful", "helpful-base")
 	harmless := hh("hh-harmless", "which of two replies is less harmful", "harmless-base")
-	online := hh("hh-online", "which of two replies is more helpful, from models in use", "helpful-online")
+	online := hh("hh-online", "which of two replies is more helpful, sampled during online training", "helpful-online")
 	allHH := hh("anthropic_hh-pairs", "which of two replies is better", "harmless-base", "helpful-base", "helpful-online", "helpful-rejection-sampled")
 
 	return slices.Concat(
@@ -47,7 +47,7 @@ func Names() []string {
 	return names
 }
 
-// Lookup returns the built-in task with the given name, or a variant of a built-in task that suffixes of the name ask for:
+// Lookup returns the built-in task with the given name. Suffixes of the name ask for a variant of a task:
 //
 //   - "-single" on a ranking asks about one candidate at a time ([SingleCandidate]);
 //   - "-free" on a classification asks for the name of the class in writing ([FreeAnswer]);

@@ -79,7 +79,9 @@ func hubChessTask(info Info, kind, repo, file string, limit int) chessTask {
 func fileChessTask(path, kind string) chessTask {
 	base, _, _ := strings.Cut(filepath.Base(path), ".")
 	info := chessInfo(base, "find the move, among the legal moves", filepath.Base(path), "not stated")
-	return chessTask{info: info, notation: ladderNotation, form: Rank, source: problemSource{name: base, file: problemFile{path: path, kind: kind}}}
+	return chessTask{info: info, notation: ladderNotation, form: Rank, source: problemSource{
+		name: base, file: problemFile{path: path, kind: kind},
+	}}
 }
 
 func (t chessTask) Info() Info { return t.info }

@@ -13,7 +13,7 @@ import (
 // A Mate is a position with a forced mate.
 type Mate struct {
 	FEN  string
-	Keys []string // the solving first moves in UCI notation, sorted
+	Keys []string // the first moves that force mate, in UCI notation, sorted
 }
 
 // Mates generates n positions in which the side to move mates in exactly depth moves (1 or 2). It tries all moves and

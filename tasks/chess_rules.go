@@ -102,7 +102,7 @@ func pieceLetter(t chess.PieceType) string {
 // parseFEN reads a position. It refuses positions that no game can reach: with a wrong number of kings or pieces, with a
 // pawn on the first or last rank, or with the side that is not to move in check. Four fields are enough, as in EPD.
 func parseFEN(fen string) (pos *chess.Position, err error) {
-	defer func() { // the library panics on some bad input, with which it indexes its tables
+	defer func() { // the library indexes its tables with unchecked input and can panic
 		if p := recover(); p != nil {
 			pos, err = nil, fmt.Errorf("not a position: %q", fen)
 		}
@@ -173,9 +173,9 @@ func hasMate(pos *chess.Position) bool {
 	return false
 }
 
-// forcesMate reports whether a mate in one exists after every reply to the move, and otherwise returns a reply that
-// refutes the move. It tries the reply refuter first, because the reply that refuted one move often refutes the next.
-func forcesMate(pos *chess.Position, m chess.Move, refuter string) (forced bool, refutedBy string) {
+// forcesMate reports whether a mate in one exists after every reply to the move. It tries the reply refuter first, because
+// the reply that refuted one move often refutes the next. next is the reply to try first for the next move.
+func forcesMate(pos *chess.Position, m chess.Move, refuter string) (forced bool, next string) {
 	after := pos.Update(&m)
 	replies := after.ValidMoves()
 	if len(replies) == 0 {

@@ -157,14 +157,22 @@ func (c *collector) finish() (*Data, error) {
 	return d, nil
 }
 
-// finishDerived finishes a load that made its examples from those of another task instead of files.
-func (c *collector) finishDerived(from *Data) (*Data, error) {
-	out, err := c.finish()
+// derive makes the data of a task from the data of another task. The function example makes an example without ID of each
+// example.
+func derive(info Info, from *Data, example func(Example) Example) (*Data, error) {
+	c := newCollector(info)
+	c.hasTest = from.Test != nil
+	for test, part := range map[bool][]Example{false: from.Pool, true: from.Test} {
+		for _, e := range part {
+			c.add(info.Name, 0, test, example(e))
+		}
+	}
+	d, err := c.finish()
 	if err != nil {
 		return nil, err
 	}
-	out.Digest, out.Warnings = from.Digest, slices.Concat(from.Warnings, out.Warnings)
-	return out, nil
+	d.Digest, d.Warnings = from.Digest, slices.Concat(from.Warnings, d.Warnings)
+	return d, nil
 }
 
 // data returns the collected examples, however few, or all faults of the load.

@@ -24,5 +24,5 @@
 //   - hub*.go are the tasks on the Hugging Face hub, ratings*.go the tasks on human ratings, chess*.go the chess tasks.
 //   - single.go and free.go ask another task in another form.
 //   - file*.go and spec.go make tasks from the user's files; check.go and fault.go report what is wrong with them.
-//   - row*.go read rows from files of every format; collect.go and example_check.go turn them into checked examples.
+//   - row*.go read rows from files of every format; collect.go and example.go turn them into checked examples.
 package tasks

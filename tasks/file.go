@@ -18,8 +18,8 @@ type fileTask struct {
 
 // OpenFile returns a task on a data file (JSONL, JSON, CSV, TSV or parquet), a file of chess problems (PGN, FEN, lichess
 // CSV or parquet, BIG-bench JSON) or a YAML task file. The columns of a data file decide what it is: text and label (0 or
-// 1); chosen and rejected with an optional prompt; prompt or question with choices and answer; or prompt or question with
-// answer.
+// 1), chosen and rejected with an optional prompt, prompt with choices and answer, or prompt with answer. Other common
+// names, such as sentence, question or options, are recognised too.
 func OpenFile(path string) (Task, error) {
 	if isTaskFile(path) {
 		spec, err := readSpec(path)

@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -32,16 +33,8 @@ func (f free) Load(ctx context.Context, src Source) (*Data, error) {
 		return nil, err
 	}
 	request := "\n\nAnswer (" + strings.Join(from.Classes, " or ") + "):"
-	c := newCollector(f.Info())
-	c.hasTest = data.Test != nil
-	for test, part := range map[bool][]Example{false: data.Pool, true: data.Test} {
-		for _, e := range part {
-			group := e.Group
-			if group == "" {
-				group = unitKey(e)
-			}
-			c.add(f.Info().Name, 0, test, Example{Texts: []string{e.Texts[0] + request}, Answer: from.Classes[prob.Argmax(e.Gold)], Group: group})
-		}
-	}
-	return c.finishDerived(data)
+	return derive(f.Info(), data, func(e Example) Example {
+		answer := from.Classes[prob.Argmax(e.Gold)]
+		return Example{Texts: []string{e.Texts[0] + request}, Answer: answer, Group: cmp.Or(e.Group, unitKey(e))}
+	})
 }

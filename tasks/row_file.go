@@ -42,7 +42,7 @@ func formatOf(path string) (string, error) {
 	case ext == "ndjson":
 		return "jsonl", nil
 	}
-	return "", fmt.Errorf("tasks: %s: unknown file type (want .jsonl, .json, .csv, .tsv or .parquet; all but .parquet may be gzipped, .gz)", path)
+	return "", fmt.Errorf("tasks: %s: unknown file type (want .jsonl, .json, .csv, .tsv or .parquet; all but .parquet also with .gz)", path)
 }
 
 // read calls emit for every row, in order. It adds faulty lines to faults and goes on; it returns an error if the file

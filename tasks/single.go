@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -39,14 +40,7 @@ func (s single) Load(ctx context.Context, src Source) (*Data, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := newCollector(s.Info())
-	c.hasTest = data.Test != nil
-	for test, part := range map[bool][]Example{false: data.Pool, true: data.Test} {
-		for _, e := range part {
-			c.add(s.Info().Name, 0, test, singleExample(e, true))
-		}
-	}
-	return c.finishDerived(data)
+	return derive(s.Info(), data, func(e Example) Example { return singleExample(e, true) })
 }
 
 // singleExample picks the candidate to ask about. If mayBeRight is false, it picks a wrong one. Its group keeps questions
@@ -60,12 +54,10 @@ func singleExample(e Example, mayBeRight bool) Example {
 		}
 		shown = wrong
 	}
-	one := Example{Texts: []string{e.Texts[shown]}, Gold: []float64{1 - e.Gold[shown], e.Gold[shown]}, Group: e.Group}
+	one := Example{Texts: []string{e.Texts[shown]}, Gold: []float64{1 - e.Gold[shown], e.Gold[shown]}}
+	one.Group = cmp.Or(e.Group, unitKey(e))
 	if e.Control != nil {
 		one.Control = []string{e.Control[shown]}
-	}
-	if one.Group == "" {
-		one.Group = unitKey(e)
 	}
 	return one
 }

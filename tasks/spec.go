@@ -34,18 +34,18 @@ type Spec struct {
 	Columns []string     `yaml:"columns"` // TSV and CSV without a header line: the names of the columns
 	Split   *ColumnSplit `yaml:"split"`   // takes the test part from rows of Train instead of files of its own
 
-	Template string            `yaml:"template"` // text of an example, such as "{title} {content}"; rank: {candidate} is the candidate
+	Template string            `yaml:"template"` // text of an example: "{title} {content}"; rank: with {candidate}
 	Control  string            `yaml:"control"`  // template of the control text
 	Group    string            `yaml:"group"`    // column with the group
 	ID       string            `yaml:"id"`       // column whose values must not repeat
 	Label    string            `yaml:"label"`    // classify: column with the label
 	Labels   map[string]string `yaml:"labels"`   // classify: maps a value of the label column to the name or number of a class
 	Classes  []string          `yaml:"classes"`  // classify: default "0", "1"
-	Soft     bool              `yaml:"soft"`     // the label is a probability: of the second class (classify), or that chosen is better (rank)
+	Soft     bool              `yaml:"soft"`     // the label is a probability: of the second class, or that chosen is better
 	Chosen   string            `yaml:"chosen"`   // rank: column with the better one of two candidates
 	Rejected string            `yaml:"rejected"` // rank: column with the worse one
 	Choices  string            `yaml:"choices"`  // rank: column with the list of candidates
-	Answer   string            `yaml:"answer"`   // rank: column with the number (from 0), letter or text of the right candidate; generate: column with the answer
+	Answer   string            `yaml:"answer"`   // column with the answer (generate), or the number from 0, letter or text of the right candidate (rank)
 	Board    string            `yaml:"board"`    // chess files: notation of the board (ladder, fen, words, san or uci)
 }
 

@@ -17,14 +17,14 @@ type SplitConfig struct {
 	Test  int    // number of test examples; 0 takes all of the data's own test part that can be balanced
 }
 
-// A Split counts the parts of one experiment, each sorted by ID.
+// A Split holds the parts of one experiment, each sorted by ID.
 //
 // The test set and the training pool depend on the content of the examples alone, so every seed shares them and each
 // text is encoded only once. The seed decides how the pool is halved. Examples of the same group stay together, and
 // every part is balanced over the classes.
 type Split struct {
 	WeakTrain []Example // the weak supervisor learns from these, with gold labels
-	// StrongTrain counts the examples that the strong student learns from with the weak supervisor's labels. Gold, Answer
+	// StrongTrain holds the examples that the strong student learns from with the weak supervisor's labels. Gold, Answer
 	// and Also are empty, so the student cannot see the gold labels of this half. CeilingGold and CeilingTrain give them
 	// to the strong ceiling.
 	StrongTrain []Example
@@ -53,7 +53,7 @@ type TooFewError struct {
 	Have  int    // number of examples that there are
 }
 
-// Error returns the message with both numbers.
+// Error names the part and the class, and gives both numbers.
 func (e *TooFewError) Error() string {
 	if e.Class == "" {
 		return fmt.Sprintf("tasks: split: %s: want %d examples, have %d (ask for fewer)", e.Part, e.Want, e.Have)

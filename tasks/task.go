@@ -30,6 +30,7 @@ const (
 // checking them; the configuration of an experiment refuses unknown ones.
 type Metric string
 
+// Accuracy, AUROC and ExactMatch are the metrics that published results report.
 const (
 	Accuracy   Metric = "accuracy"
 	AUROC      Metric = "auroc"
@@ -42,7 +43,7 @@ type Example struct {
 	Texts   []string  // Classify and Generate: exactly one. Rank: the candidates, in an order that does not depend on Gold
 	Gold    []float64 // distribution over the classes (Classify) or the candidates (Rank) that sums to 1; nil for Generate
 	Group   string    // the split keeps examples with the same group together; "" makes the example a group of its own
-	Control []string  // Texts without the information that the task is about (chess without the board), or nil
+	Control []string  // the same texts without the information that the task is about (chess without the board), or nil
 	Answer  string    // Generate: the answer to write; "" for the other forms
 	Also    []string  // Generate: further answers that count as right, such as a second mate, or nil
 }

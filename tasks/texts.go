@@ -27,7 +27,7 @@ func ReadTexts(ctx context.Context, path string) ([]string, error) {
 		return nil, err
 	}
 	if len(texts) == 0 {
-		faults.add(f.name, 0, "contains no text")
+		faults.add(f.name, 0, "holds no text")
 		return nil, faults
 	}
 	return texts, nil

@@ -46,7 +46,7 @@ func TestReadTextsFaults(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"long.txt":  {"short\n" + strings.Repeat("x", maxRowBytes+1), "long.txt: line 2: longer than 16 MiB"},
 		"bytes.txt": {"good\ncaf\xe9\nzero\x00\n", "tasks: bytes.txt:2: not UTF-8 (save the file as UTF-8)\ntasks: bytes.txt:3: text contains a zero byte"},
-		"empty.txt": {byteOrderMark + "\n \n", "tasks: empty.txt: contains no text"},
+		"empty.txt": {byteOrderMark + "\n \n", "tasks: empty.txt: holds no text"},
 		"torn.gz":   {packed(t, "a film\n")[:12], "torn.gz: line 1: unexpected EOF"},
 		"lfs.txt":   {"version https://git-lfs.github.com/spec/v1\n", "Git LFS pointer"},
 	} {

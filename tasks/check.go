@@ -4,20 +4,22 @@ import (
 	"context"
 	"errors"
 	"slices"
+
+	"w2s/internal/prob"
 )
 
 // A CheckReport is what [Check] found in a task file.
 type CheckReport struct {
 	Info     Info
-	Pool     int            // examples to train on
-	Test     int            // examples of an own test part
-	PerClass map[string]int // Classify: examples of each class, both parts
-	Warnings []string
-	Faults   *Faults // nil where the file is good
+	Pool     int            // number of examples to train on
+	Test     int            // number of examples in the data's own test part
+	PerClass map[string]int // Classify: number of examples of each class, both parts together
+	Warnings []string       // see [Data]
+	Faults   *Faults        // nil if the file has no faults; the other fields then describe its examples
 }
 
-// Check reads a data file or YAML task file as a run would, and reports every fault with its line, as well as what a
-// run would warn of. The error is for a file that cannot be read at all.
+// Check reads a data file or a YAML task file as a run would. It reports every fault with its line, and the warnings
+// that a run would give. It returns an error only if the file cannot be read at all.
 func Check(ctx context.Context, path string) (*CheckReport, error) {
 	report := &CheckReport{}
 	task, err := OpenFile(path)
@@ -29,7 +31,7 @@ func Check(ctx context.Context, path string) (*CheckReport, error) {
 			if report.Info.Form == Classify {
 				report.PerClass = make(map[string]int, len(report.Info.Classes))
 				for _, e := range slices.Concat(data.Pool, data.Test) {
-					report.PerClass[report.Info.Classes[argmax(e.Gold)]]++
+					report.PerClass[report.Info.Classes[prob.Argmax(e.Gold)]]++
 				}
 			}
 			return report, nil

@@ -10,19 +10,19 @@ import (
 	"github.com/corentings/chess/v2"
 )
 
-// A Mate is a position and the moves that solve it.
+// A Mate is a position with a forced mate.
 type Mate struct {
 	FEN  string
-	Keys []string // in UCI text, sorted
+	Keys []string // the first moves that force mate, in UCI notation, sorted
 }
 
-// Mates makes n positions in which the side to move mates in the given number of moves (1 or 2) and not faster, checked
-// by trying all moves and replies. They come out of random games that prefer checks and captures, one position a game,
-// so the positions are independent and of many kinds. The same seed gives the same positions in the same order, and a
-// larger n only adds to them. A mate in one takes some 5 ms, a mate in two some 50 ms.
+// Mates generates n positions in which the side to move mates in exactly depth moves (1 or 2). It tries all moves and
+// replies to make sure. The positions come from random games that prefer checks and captures. Each game gives at most one
+// position, so the positions are independent and varied. The same seed gives the same positions in the same order, and a
+// larger n only appends to them. A mate in one takes about 5 ms, a mate in two about 50 ms.
 func Mates(ctx context.Context, depth int, seed uint64, n int) ([]Mate, error) {
 	if depth != 1 && depth != 2 {
-		return nil, fmt.Errorf("tasks: mate in %d: only 1 and 2 are made", depth)
+		return nil, fmt.Errorf("tasks: mates in %d: want 1 or 2", depth)
 	}
 	var found []Mate
 	workers := runtime.GOMAXPROCS(0)
@@ -31,7 +31,7 @@ func Mates(ctx context.Context, depth int, seed uint64, n int) ([]Mate, error) {
 			return nil, err
 		}
 		games := make([]*Mate, 64*workers)
-		starts := make([]*chess.Position, len(games)) // made here: the library reads positions through a buffer of its own
+		starts := make([]*chess.Position, len(games)) // made in one goroutine, because the library parses positions with a shared buffer
 		for i := range starts {
 			starts[i] = chess.StartingPosition()
 		}
@@ -57,15 +57,15 @@ func Mates(ctx context.Context, depth int, seed uint64, n int) ([]Mate, error) {
 }
 
 const (
-	maxPlies      = 120
-	checkWeight   = 4.0 // how much likelier a check is than a quiet move, when the moves of a game are drawn
-	captureWeight = 3.0
-	skipMate      = 0.5 // share of the mates in one that a game plays past, so that late positions come up too
+	maxPlies      = 120 // length of a game
+	checkWeight   = 4.0 // weight of a check among the moves that a game can play; a quiet move has weight 1
+	captureWeight = 3.0 // weight of a capture; a capture with check has the product of both
+	skipMate      = 0.5 // share of the mates in one that a game ignores, so that late positions occur too
 )
 
-// mateInGame plays one game from pos and returns a position of it with the wanted mate, or nil.
+// mateInGame plays one random game from pos. It returns a position of the game with a mate in depth, or nil.
 func mateInGame(pos *chess.Position, rng *rand.Rand, depth int) *Mate {
-	var before [2]*chess.Position // the positions one and two plies ago
+	var before [2]*chess.Position // the positions one ply and two plies ago
 	for range maxPlies {
 		moves := legalMoves(pos)
 		if len(moves) == 0 {
@@ -77,7 +77,7 @@ func mateInGame(pos *chess.Position, rng *rand.Rand, depth int) *Mate {
 		case len(mates) > 0 && len(mates) < len(moves) && depth == 1 && !skip:
 			return newMate(pos, mates)
 		case len(mates) > 0 && depth == 2 && before[1] != nil && !hasMate(before[1]):
-			// Where a mate in one comes up, it may have been forced two plies ago.
+			// A mate in one may have been forced two plies ago. That position is a candidate for a mate in two.
 			all := legalMoves(before[1])
 			if keys := matesIn2(before[1], all); len(keys) > 0 && len(keys) < len(all) {
 				return newMate(before[1], keys)
@@ -98,7 +98,7 @@ func newMate(pos *chess.Position, keys []chessMove) *Mate {
 	return m
 }
 
-// draw picks a move by its weight; a mate is hardly ever played, as it would end the game.
+// draw picks a random move by its weight. It hardly ever picks a mate, because a mate ends the game.
 func draw(rng *rand.Rand, moves []chessMove) chess.Move {
 	weight := func(m chessMove) float64 {
 		w := 1.0
@@ -117,9 +117,9 @@ func draw(rng *rand.Rand, moves []chessMove) chess.Move {
 	for _, m := range moves {
 		total += weight(m)
 	}
-	at := rng.Float64() * total
+	left := rng.Float64() * total
 	for _, m := range moves {
-		if at -= weight(m); at < 0 {
+		if left -= weight(m); left < 0 {
 			return m.Move
 		}
 	}

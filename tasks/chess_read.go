@@ -2,6 +2,7 @@ package tasks
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"encoding/json"
@@ -15,77 +16,71 @@ import (
 	"github.com/corentings/chess/v2"
 )
 
-// A problem is a position to find a move in, and where it was read.
+// A problem is a position in which to find a move.
 type problem struct {
 	board
-	file   string
-	line   int
-	stated []chess.Move // the solutions that the file states; nil where the rules decide
-	mate   int          // mate in 1 or 2; 0: the stated solution is right, and so is every mate in one
+	file      string // where the problem was read
+	line      int
+	mate      int          // 1 or 2: the moves that force mate in 1 or 2 are right; 0: solutions and all mates in one are right
+	solutions []chess.Move // the solutions that the file states; nil if the rules of chess decide
 }
 
-// problemFile is a file of problems, read by its kind.
+// A problemFile is a file of problems.
 type problemFile struct {
-	path, name string
+	path, name string // see rowFile
 	kind       string // "lichess", "bigbench", "pgn" or "fen"
-	limit      int    // problems to read; 0 is all
+	limit      int    // number of rows to read; 0 means all
 }
 
-// read calls emit for every problem. What is faulty goes to the collector.
+// read calls emit for every problem of the file. Faulty rows go to the collector.
 func (f problemFile) read(ctx context.Context, c *collector, emit func(problem)) error {
 	rf := rowFile{path: f.path, name: f.name, limit: f.limit}
-	stored := f.path
-	if f.name != "" {
-		stored = f.name // a cache may keep the file under another name
-	}
-	format, err := formatOf(stored)
-	if err != nil && f.kind != "fen" && f.kind != "pgn" {
-		return err
-	}
+	var parse func(*row) problem
 	switch f.kind {
-	case "lichess":
-		rf.format = format
-		return f.rows(ctx, c, rf, lichessProblem, emit)
-	case "bigbench":
-		if rf.format = "bigbench"; format != "json" {
-			rf.format = format
+	case "lichess", "bigbench":
+		// The name has the extension of the file. A cache may store the file under another path.
+		format, err := formatOf(cmp.Or(f.name, f.path))
+		if err != nil {
+			return err
 		}
-		return f.rows(ctx, c, rf, bigbenchProblem, emit)
-	case "fen":
-		rf.format, rf.columns = "lines", []string{"fen"}
-		return f.rows(ctx, c, rf, func(r *row) problem {
-			pos, err := parseFEN(r.text("fen"))
-			if err != nil {
-				r.fail("%v", err)
+		rf.format, parse = format, lichessProblem
+		if f.kind == "bigbench" {
+			parse = bigbenchProblem
+			if format == "json" {
+				rf.format = "bigbench"
 			}
-			return problem{board: board{pos: pos}, mate: 1}
-		}, emit)
+		}
+	case "fen":
+		rf.format, rf.columns, parse = "lines", []string{"fen"}, fenProblem
 	case "pgn":
 		rf.format = "pgn"
-		return f.games(ctx, c, rf, emit)
+		return c.readRows(ctx, rf, func(r *row) {
+			readGame(r, emit)
+			c.rejected(r)
+		})
+	default:
+		return fmt.Errorf("tasks: %s: unknown kind of chess file %q", f.path, f.kind)
 	}
-	return fmt.Errorf("tasks: %s: unknown kind of chess file %q", f.path, f.kind)
-}
-
-func (f problemFile) rows(ctx context.Context, c *collector, rf rowFile, parse func(*row) problem, emit func(problem)) error {
-	digest, err := rf.read(ctx, &c.faults, func(r *row) {
+	return c.readRows(ctx, rf, func(r *row) {
 		p := parse(r)
-		switch {
-		case r.fault != "":
-			c.faults.add(r.file, r.line, "%s", r.fault)
-		case r.left != "":
-			c.reasons[r.left]++
-		default:
+		if !c.rejected(r) {
 			p.file, p.line = r.file, r.line
 			emit(p)
 		}
 	})
-	c.digests = append(c.digests, digest)
-	return err
 }
 
-// lichessProblem reads a line of the lichess puzzle data base: the position before the opponent's move, then that move
-// and the solution.
+// fenProblem reads a position with a mate in one.
+func fenProblem(r *row) problem {
+	pos, err := parseFEN(r.text("fen"))
+	if err != nil {
+		r.fail("%v", err)
+	}
+	return problem{board: board{pos: pos}, mate: 1}
+}
+
+// lichessProblem reads a row of the lichess puzzle database: the position before the opponent's move, then that move and
+// the solution.
 func lichessProblem(r *row) problem {
 	pos, err := parseFEN(r.text("FEN"))
 	if r.fault != "" {
@@ -112,11 +107,11 @@ func lichessProblem(r *row) problem {
 			pos = pos.Update(&m)
 		}
 	}
-	return problem{board: board{pos: pos}, stated: line[1:]}
+	return problem{board: board{pos: pos}, solutions: line[1:]}
 }
 
-// bigbenchProblem reads an example of BIG-bench's checkmate_in_one: the game so far in algebraic notation. The copy on
-// the hub has other names, and the task's instruction before the game.
+// bigbenchProblem reads an example of checkmate_in_one of BIG-bench: the game so far in algebraic notation, and the mate. The
+// copy on the hub has other column names, and instructions before the game.
 func bigbenchProblem(r *row) problem {
 	var input, target string
 	if r.has("inputs") {
@@ -142,7 +137,7 @@ func bigbenchProblem(r *row) problem {
 	if err != nil {
 		r.fail("target: %v", err)
 	}
-	return problem{board: board{pos: pos, game: game}, stated: []chess.Move{key}, mate: 1}
+	return problem{board: board{pos: pos, game: game}, solutions: []chess.Move{key}, mate: 1}
 }
 
 var (
@@ -150,7 +145,7 @@ var (
 	gameResult = regexp.MustCompile(`^(1-0|0-1|1/2-1/2|\*)$`)
 )
 
-// playSAN plays "1. e4 e5 2. Nf3 …" from the starting position.
+// playSAN plays a game such as "1. e4 e5 2. Nf3" from the starting position. It returns the moves and the final position.
 func playSAN(text string) (game []chess.Move, pos *chess.Position, err error) {
 	pos = chess.StartingPosition()
 	game = []chess.Move{}
@@ -169,33 +164,28 @@ func playSAN(text string) (game []chess.Move, pos *chess.Position, err error) {
 	return game, pos, nil
 }
 
-// games reads PGN and emits every position of the main lines in which there is a mate in one.
-func (f problemFile) games(ctx context.Context, c *collector, rf rowFile, emit func(problem)) error {
-	digest, err := rf.read(ctx, &c.faults, func(r *row) {
-		c.readGame(r, emit)
-	})
-	c.digests = append(c.digests, digest)
-	return err
-}
-
-func (c *collector) readGame(r *row, emit func(problem)) {
+// readGame emits every position of a game in which there is a mate in one.
+func readGame(r *row, emit func(problem)) {
 	pos := chess.StartingPosition()
 	game := []chess.Move{}
 	if fen, ok := r.columns["FEN"].(string); ok {
 		from, err := parseFEN(fen)
 		if err != nil {
-			c.faults.add(r.file, r.line, "%v", err)
+			r.fail("%v", err)
 			return
 		}
-		pos, game = from, nil // the moves before are not known
+		pos, game = from, nil // the moves before this position are not known
 	}
-	for ply, word := range r.columns["moves"].([]any) {
+	emitMate := func() {
 		if hasMate(pos) {
 			emit(problem{board: board{pos: pos, game: game}, file: r.file, line: r.line, mate: 1})
 		}
+	}
+	for ply, word := range r.columns["moves"].([]any) {
+		emitMate()
 		m, err := parseSAN(pos, word.(string))
 		if err != nil {
-			c.faults.add(r.file, r.line, "game: after %d plies: %v", ply, err)
+			r.fail("game: after %d plies: %v", ply, err)
 			return
 		}
 		if game != nil {
@@ -203,93 +193,106 @@ func (c *collector) readGame(r *row, emit func(problem)) {
 		}
 		pos = pos.Update(&m)
 	}
-	if hasMate(pos) {
-		emit(problem{board: board{pos: pos, game: game}, file: r.file, line: r.line, mate: 1})
-	}
+	emitMate()
 }
 
-// readPGN cuts a PGN file into games: a row has the tags, and under "moves" the moves of the main line. Comments,
-// variations, numbers of moves and of annotations are passed over.
+// A pgnParser splits a PGN file into games. A row has the tags of a game, and under "moves" the moves of its main line. The
+// parser skips comments, variations, move numbers and annotations.
+type pgnParser struct {
+	name   string // of the file
+	faults *Faults
+	emit   func(*row) bool
+
+	game    *row
+	moves   []any
+	depth   int  // nesting of variations at this place
+	comment bool // whether this place is inside a comment
+	stopped bool // whether emit returned false
+}
+
+var (
+	pgnTag = regexp.MustCompile(`^\[(\w+)\s+"(.*)"\]\s*$`)
+	// pgnSigns separates the signs of comments and variations from the words around them.
+	pgnSigns = strings.NewReplacer("{", " { ", "}", " } ", "(", " ( ", ")", " ) ", ";", " ; ")
+)
+
 func readPGN(in io.Reader, faults *Faults, f rowFile, emit func(*row) bool) error {
-	tag := regexp.MustCompile(`^\[(\w+)\s+"(.*)"\]\s*$`)
-	current := &row{columns: map[string]any{}}
-	var moves []any
-	depth, comment, stopped := 0, false, false
-	flush := func() bool {
-		if len(moves) > 0 {
-			current.columns["moves"] = moves
-			stopped = !emit(current)
-		}
-		current, moves, depth, comment = &row{columns: map[string]any{}}, nil, 0, false
-		return !stopped
-	}
-	err := eachLine(in, func(line int, text []byte) bool {
-		if !comment && depth == 0 && bytes.HasPrefix(text, []byte("%")) {
-			return true
-		}
-		if m := tag.FindSubmatch(text); m != nil && !comment && depth == 0 {
-			if len(moves) > 0 && !flush() {
-				return false
-			}
-			current.columns[string(m[1])] = string(m[2])
-			if current.line == 0 {
-				current.line = line
-			}
-			return true
-		}
-		// Signs stand for themselves; a comment reaches to its brace, or from ";" to the end of the line.
-		spaced := strings.NewReplacer("{", " { ", "}", " } ", "(", " ( ", ")", " ) ", ";", " ; ").Replace(string(text))
-		for _, word := range strings.Fields(spaced) {
-			switch {
-			case comment:
-				comment = word != "}"
-				continue
-			case word == "{":
-				comment = true
-				continue
-			case word == "(":
-				depth++
-				continue
-			case word == ")":
-				if depth--; depth < 0 {
-					faults.add(f.name, line, "\")\" without \"(\"")
-					depth = 0
-				}
-				continue
-			}
-			if word == ";" {
-				break
-			}
-			if depth > 0 || strings.HasPrefix(word, "$") {
-				continue
-			}
-			if gameResult.MatchString(word) {
-				if !flush() {
-					return false
-				}
-				continue
-			}
-			if word = moveNumber.ReplaceAllString(word, ""); word != "" && strings.Trim(word, "!?.") != "" {
-				if current.line == 0 {
-					current.line = line
-				}
-				moves = append(moves, word)
-			}
-		}
-		return true
-	})
-	if err != nil || stopped {
+	p := pgnParser{name: f.name, faults: faults, emit: emit}
+	p.next()
+	err := eachLine(in, p.line)
+	if err != nil || p.stopped {
 		return err
 	}
-	if comment || depth > 0 {
-		faults.add(f.name, current.line, "the game ends inside a comment or variation")
+	if p.comment || p.depth > 0 {
+		faults.add(f.name, p.game.line, "the game ends inside a comment or variation")
 		return nil
 	}
-	flush()
+	p.next()
 	return nil
 }
 
-// readBIGBench emits the examples of a BIG-bench task file, numbered from 1.
+// next emits the current game if it has moves, and starts another one. It returns false if the parser should stop.
+func (p *pgnParser) next() bool {
+	if len(p.moves) > 0 {
+		p.game.columns["moves"] = p.moves
+		p.stopped = !p.emit(p.game)
+	}
+	p.game, p.moves, p.depth, p.comment = &row{columns: map[string]any{}}, nil, 0, false
+	return !p.stopped
+}
+
+func (p *pgnParser) line(number int, text []byte) bool {
+	if !p.comment && p.depth == 0 {
+		if bytes.HasPrefix(text, []byte("%")) {
+			return true // a line for other programs
+		}
+		if m := pgnTag.FindSubmatch(text); m != nil {
+			if len(p.moves) > 0 && !p.next() {
+				return false
+			}
+			p.game.columns[string(m[1])] = string(m[2])
+			p.game.line = cmp.Or(p.game.line, number)
+			return true
+		}
+	}
+	for _, word := range strings.Fields(pgnSigns.Replace(string(text))) {
+		if word == ";" && !p.comment {
+			break // the rest of the line is a comment
+		}
+		if !p.word(number, word) {
+			return false
+		}
+	}
+	return true
+}
+
+func (p *pgnParser) word(line int, word string) bool {
+	switch {
+	case p.comment:
+		p.comment = word != "}"
+	case word == "{":
+		p.comment = true
+	case word == "(":
+		p.depth++
+	case word == ")":
+		if p.depth--; p.depth < 0 {
+			p.faults.add(p.name, line, "\")\" without \"(\"")
+			p.depth = 0
+		}
+	case p.depth > 0 || strings.HasPrefix(word, "$"):
+		// part of a variation, or an annotation such as $4
+	case gameResult.MatchString(word):
+		return p.next()
+	default:
+		if word = moveNumber.ReplaceAllString(word, ""); strings.Trim(word, "!?.") != "" {
+			p.game.line = cmp.Or(p.game.line, line)
+			p.moves = append(p.moves, word)
+		}
+	}
+	return true
+}
+
+// readBIGBench reads the examples of a BIG-bench task file. The line of a row is the number of the example, from 1.
 func readBIGBench(in io.Reader, faults *Faults, f rowFile, emit func(*row) bool) error {
 	var task struct {
 		Examples []json.RawMessage `json:"examples"`
@@ -308,7 +311,8 @@ func readBIGBench(in io.Reader, faults *Faults, f rowFile, emit func(*row) bool)
 	return nil
 }
 
-// chessKind tells which kind of problem file a path names, by its ending and its first bytes; "" is none.
+// chessKind returns the kind of a file of chess problems, or "" for other files. It looks at the extension and the first
+// row or bytes.
 func chessKind(path string) string {
 	name := strings.TrimSuffix(strings.ToLower(filepath.Base(path)), ".gz")
 	switch filepath.Ext(name) {

@@ -9,13 +9,13 @@ import (
 	"github.com/corentings/chess/v2"
 )
 
-// A chessMove is a legal move and what the rules say about it.
+// A chessMove is a legal move with its properties.
 type chessMove struct {
 	chess.Move
 	check, capture, mate bool
 }
 
-// legalMoves returns the legal moves of a position in the order of their UCI text.
+// legalMoves returns the legal moves of a position, sorted by their UCI text.
 func legalMoves(pos *chess.Position) []chessMove {
 	list := pos.ValidMoves()
 	moves := make([]chessMove, len(list))
@@ -29,16 +29,16 @@ func legalMoves(pos *chess.Position) []chessMove {
 
 func uci(m chess.Move) string { return chess.UCINotation{}.Encode(nil, &m) }
 
-// bareSAN writes a move without "+" and "#", which would say that it is check or mate.
+// bareSAN writes a move in standard algebraic notation without "+" and "#", which would reveal a check or a mate.
 func bareSAN(pos *chess.Position, m chess.Move) string {
 	return strings.TrimRight(chess.AlgebraicNotation{}.Encode(pos, &m), "+#")
 }
 
-// sanMove takes apart a move in standard algebraic notation: piece, file, rank, target, promotion.
+// sanMove matches a move in standard algebraic notation: piece, file, rank, target, promotion.
 var sanMove = regexp.MustCompile(`^([KQRBN]?)([a-h]?)([1-8]?)x?([a-h][1-8])=?([QRBN]?)$`)
 
-// parseSAN finds the one legal move that the text names. The library's own decoder is not used: it also takes a move of
-// another piece when the one that is named cannot go there.
+// parseSAN returns the only legal move that the text can mean. The library's decoder is no alternative: if the named piece
+// cannot make the move, it accepts a move of another piece.
 func parseSAN(pos *chess.Position, text string) (chess.Move, error) {
 	bare := strings.TrimRight(text, "+#!?")
 	var found []chess.Move
@@ -69,10 +69,10 @@ func parseSAN(pos *chess.Position, text string) (chess.Move, error) {
 	case 1:
 		return found[0], nil
 	}
-	return chess.Move{}, fmt.Errorf("move %q can be made by %d pieces", text, len(found))
+	return chess.Move{}, fmt.Errorf("move %q is ambiguous: %d pieces can make it", text, len(found))
 }
 
-// parseUCI finds the legal move of that text, such as e2e4 or e7e8q.
+// parseUCI returns the legal move with the given UCI text, such as e2e4 or e7e8q.
 func parseUCI(pos *chess.Position, text string) (chess.Move, error) {
 	for _, m := range pos.ValidMoves() {
 		if uci(m) == text {
@@ -82,7 +82,7 @@ func parseUCI(pos *chess.Position, text string) (chess.Move, error) {
 	return chess.Move{}, fmt.Errorf("move %q is not legal", text)
 }
 
-// pieceLetter is the letter of algebraic notation; pawns and no piece have none.
+// pieceLetter returns the letter of algebraic notation. A pawn has none, and neither has an empty square.
 func pieceLetter(t chess.PieceType) string {
 	switch t {
 	case chess.King:
@@ -99,10 +99,10 @@ func pieceLetter(t chess.PieceType) string {
 	return ""
 }
 
-// parseFEN reads a position that can come up in a game as far as the number of pieces and the check tell. Four fields
-// are enough, as in EPD.
+// parseFEN reads a position. It refuses positions that no game can reach: with a wrong number of kings or pieces, with a
+// pawn on the first or last rank, or with the side that is not to move in check. Four fields are enough, as in EPD.
 func parseFEN(fen string) (pos *chess.Position, err error) {
-	defer func() { // the library indexes its tables with what it read
+	defer func() { // the library indexes its tables with unchecked input and can panic
 		if p := recover(); p != nil {
 			pos, err = nil, fmt.Errorf("not a position: %q", fen)
 		}
@@ -142,7 +142,7 @@ func parseFEN(fen string) (pos *chess.Position, err error) {
 	return pos, nil
 }
 
-// waitingInCheck reports whether the side to move could take the king.
+// waitingInCheck reports whether the side to move could capture the king.
 func waitingInCheck(pos *chess.Position) bool {
 	for _, m := range pos.ValidMoves() {
 		if pos.Board().Piece(m.S2()).Type() == chess.King {
@@ -152,7 +152,7 @@ func waitingInCheck(pos *chess.Position) bool {
 	return false
 }
 
-// matesIn1 returns the moves that mate.
+// matesIn1 returns the moves that mate at once.
 func matesIn1(moves []chessMove) []chessMove {
 	var mates []chessMove
 	for _, m := range moves {
@@ -163,7 +163,7 @@ func matesIn1(moves []chessMove) []chessMove {
 	return mates
 }
 
-// hasMate reports whether some move mates.
+// hasMate reports whether a move mates at once.
 func hasMate(pos *chess.Position) bool {
 	for _, m := range pos.ValidMoves() {
 		if m.HasTag(chess.Check) && len(pos.Update(&m).ValidMoves()) == 0 {
@@ -173,13 +173,13 @@ func hasMate(pos *chess.Position) bool {
 	return false
 }
 
-// forcesMate reports whether every reply to the move leaves a mate in one. refuter is the reply that is tried first, as
-// what refutes one move often refutes the next; the reply that refuted this one comes back.
-func forcesMate(pos *chess.Position, m chess.Move, refuter string) (forced bool, refutedBy string) {
+// forcesMate reports whether a mate in one exists after every reply to the move. It tries the reply refuter first, because
+// the reply that refuted one move often refutes the next. next is the reply to try first for the next move.
+func forcesMate(pos *chess.Position, m chess.Move, refuter string) (forced bool, next string) {
 	after := pos.Update(&m)
 	replies := after.ValidMoves()
 	if len(replies) == 0 {
-		return false, refuter // mate at once or stalemate: not a mate in two
+		return false, refuter // mate at once, or stalemate
 	}
 	if i := slices.IndexFunc(replies, func(r chess.Move) bool { return uci(r) == refuter }); i > 0 {
 		replies[0], replies[i] = replies[i], replies[0]
@@ -192,7 +192,7 @@ func forcesMate(pos *chess.Position, m chess.Move, refuter string) (forced bool,
 	return true, refuter
 }
 
-// matesIn2 returns the moves after which mate in one follows whatever the reply, for a position without a mate in one.
+// matesIn2 returns the moves that force a mate in two. The position must have no mate in one.
 func matesIn2(pos *chess.Position, moves []chessMove) []chessMove {
 	var keys []chessMove
 	refuter := ""

@@ -13,6 +13,7 @@ import (
 
 	"github.com/corentings/chess/v2"
 
+	"w2s/internal/prob"
 	"w2s/internal/shareddata"
 )
 
@@ -37,7 +38,7 @@ func perft(pos *chess.Position, depth int) int {
 	return n
 }
 
-// The rules library counts the positions that the chess programming community agrees on (Kaufman's and Roth's set).
+// The rules library is compared with the published perft counts of the positions of Kaufman and Roth.
 func TestRulesPerft(t *testing.T) {
 	for _, c := range []struct {
 		fen    string
@@ -58,7 +59,7 @@ func TestRulesPerft(t *testing.T) {
 	}
 }
 
-// chessReference is what python-chess says, written by fixtures/tasks/make_chess.py.
+// chessReference holds what python-chess computes; fixtures/tasks/make_chess.py writes it.
 type chessReference struct {
 	Positions []struct {
 		FEN         string            `json:"fen"`
@@ -110,7 +111,7 @@ func TestChessAgainstPythonChess(t *testing.T) {
 				t.Errorf("%s: move %s is %q, want %q", p.FEN, uci(m.Move), san, want)
 			}
 			if back, err := parseSAN(pos, want); err != nil || uci(back) != uci(m.Move) {
-				t.Errorf("%s: %q is read as %s, %v", p.FEN, want, uci(back), err)
+				t.Errorf("%s: %q parses as %s, %v", p.FEN, want, uci(back), err)
 			}
 			if got := ladderMove(pos, m.Move); got != p.LadderMoves[uci(m.Move)] {
 				t.Errorf("%s: ladder move %q, want %q", p.FEN, got, p.LadderMoves[uci(m.Move)])
@@ -134,12 +135,12 @@ func TestChessAgainstPythonChess(t *testing.T) {
 		}
 	}
 	if mates1 < 60 || mates2 < 25 {
-		t.Errorf("the reference has %d mates in one and %d in two: too few to tell anything", mates1, mates2)
+		t.Errorf("the reference has only %d mates in one and %d in two", mates1, mates2)
 	}
 }
 
-// The positions that are part of the program are what Mates makes, and solve as stated (the first ones are compared
-// with python-chess above).
+// The embedded positions are those that Mates generates, and their solutions are right. (The first ones are compared with
+// python-chess above.)
 func TestEmbeddedMates(t *testing.T) {
 	for depth, count := range map[int]int{1: mate1Count, 2: mate2Count} {
 		list, err := embeddedMates(depth)
@@ -149,10 +150,10 @@ func TestEmbeddedMates(t *testing.T) {
 		n := map[int]int{1: 40, 2: 4}[depth]
 		made, err := Mates(context.Background(), depth, generatedSeed, n)
 		if err != nil || !reflect.DeepEqual(made, list[:n]) {
-			t.Errorf("mate in %d: made other positions, %v", depth, err)
+			t.Errorf("mate in %d: Mates generates other positions, error %v", depth, err)
 		}
 		if other, err := Mates(context.Background(), depth, 2, 3); err != nil || reflect.DeepEqual(other, list[:3]) {
-			t.Errorf("mate in %d: another seed makes the same, %v", depth, err)
+			t.Errorf("mate in %d: another seed gives the same positions, error %v", depth, err)
 		}
 	}
 	for _, m := range must(embeddedMates(1)) {
@@ -170,8 +171,8 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// Every BIG-bench example: its target is a mate by the rules, and the moves that the file lists are the legal ones in
-// nearly all (the file writes a few differently).
+// The target of every BIG-bench example is a mate by the rules. In nearly all examples the moves of the file are the legal
+// moves; the file writes a few of them differently.
 func TestBIGBench(t *testing.T) {
 	path := shareddata.Path(t, "data", "bigbench-checkmate-in-one.json.gz")
 	var faults Faults
@@ -197,16 +198,16 @@ func TestBIGBench(t *testing.T) {
 		}
 	})
 	if err != nil || faults.err() != nil || n != 3500 || listed < 3450 {
-		t.Errorf("%d examples, %d of them with the legal moves as candidates, error %v, faults %v", n, listed, err, faults.err())
+		t.Errorf("%d examples, %d of them list the legal moves; want 3500 and at least 3450; error %v, faults %v", n, listed, err, faults.err())
 	}
 }
 
-func TestSANRefusesWhatIsNotLegal(t *testing.T) {
-	// The knight on b1 is pinned by nothing but absent: Nbd2 must not be read as the move of the knight on f3.
+func TestParseSANRefusesIllegalMoves(t *testing.T) {
+	// There is no knight on b1, so Nbd2 must not be parsed as a move of the knight on f3.
 	pos := position(t, "rnbqkbnr/pppppppp/8/8/8/5N2/PPP1PPPP/R1BQKB1R w KQkq - 0 1")
 	for _, bad := range []string{"Nbd2", "e5x", "", "O-O", "Ke1", "e9", "Qd9", "N3d2+extra", "a8=Q"} {
 		if m, err := parseSAN(pos, bad); err == nil {
-			t.Errorf("%q is read as %s", bad, uci(m))
+			t.Errorf("%q parses as %s", bad, uci(m))
 		}
 	}
 	two := position(t, "4k3/8/8/8/8/8/8/R3K2R w KQ - 0 1")
@@ -214,23 +215,23 @@ func TestSANRefusesWhatIsNotLegal(t *testing.T) {
 		t.Errorf("Rf1: %v", err)
 	}
 	if _, err := parseSAN(position(t, "4k3/8/8/8/8/4K3/8/R6R w - - 0 1"), "Re1"); err == nil {
-		t.Error("an ambiguous move is read")
+		t.Error("an ambiguous move parses")
 	}
 }
 
-func TestFENRefusesImpossiblePositions(t *testing.T) {
+func TestParseFENRefusesImpossiblePositions(t *testing.T) {
 	for _, bad := range []string{
 		"", "8/8/8/8/8/8/8/8 w - - 0 1", "k7/8/8/8/8/8/8/8 w - - 0 1", "kk6/8/8/8/8/8/8/K7 w - - 0 1", "k6P/8/8/8/8/8/8/K7 w - - 0 1",
 		"k7/8/8/8/8/8/8/K6R/8 w - - 0 1", "k7/9/8/8/8/8/8/K7 w - - 0 1", "k7/8/8/8/8/8/8/K7 x - - 0 1", "k6R/8/8/8/8/8/8/K7 w - - 0 1",
 		"k7/8/QQQQQQQQ/QQQQQQQQ/8/8/8/K7 b - - 0 1", "k7/8/8/8/8/8/8/K7 w",
 	} {
 		if _, err := parseFEN(bad); err == nil {
-			t.Errorf("%q is read", bad)
+			t.Errorf("%q parses", bad)
 		}
 	}
 }
 
-func TestBoardForms(t *testing.T) {
+func TestNotations(t *testing.T) {
 	ref := reference(t).Game
 	game, pos, err := playSAN(ref.SAN)
 	if err != nil {
@@ -240,10 +241,10 @@ func TestBoardForms(t *testing.T) {
 	if pos.String() != ref.FEN {
 		t.Errorf("position %s, want %s", pos, ref.FEN)
 	}
-	if got := uciForm.prompt(b); got != ref.UCI {
+	if got := uciNotation.prompt(b); got != ref.UCI {
 		t.Errorf("UCI game %q, want %q", got, ref.UCI)
 	}
-	if got, want := sanForm.prompt(b), ref.SAN+" 31."; got != want {
+	if got, want := sanNotation.prompt(b), ref.SAN+" 31."; got != want {
 		t.Errorf("SAN game\n%q, want\n%q", got, want)
 	}
 	back := position(t, "6k1/5ppp/8/8/8/8/5PPP/3R2K1 w - - 0 1")
@@ -251,14 +252,14 @@ func TestBoardForms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for form, want := range map[boardForm]string{
-		ladderForm: "castle: ep: Rd1 Kg1 Pf2 Pg2 Ph2 pf7 pg7 ph7 kg8 ring pf7 pg7 ph7 .f8 .h8 kg8 move d1 -d8", // FORMAT.md's example
-		fenForm:    "FEN: 6k1/5ppp/8/8/8/8/5PPP/3R2K1 w - - 0 1 Move: Rd8",
-		wordsForm:  "white to move. white: king g1, rook d1, pawn f2, pawn g2, pawn h2. black: king g8, pawn f7, pawn g7, pawn h7. Move: rook d1 to d8",
+	for n, want := range map[notation]string{
+		ladderNotation: "castle: ep: Rd1 Kg1 Pf2 Pg2 Ph2 pf7 pg7 ph7 kg8 ring pf7 pg7 ph7 .f8 .h8 kg8 move d1 -d8", // the example of FORMAT.md
+		fenNotation:    "FEN: 6k1/5ppp/8/8/8/8/5PPP/3R2K1 w - - 0 1 Move: Rd8",
+		wordsNotation:  "white to move. white: king g1, rook d1, pawn f2, pawn g2, pawn h2. black: king g8, pawn f7, pawn g7, pawn h7. Move: rook d1 to d8",
 	} {
 		b := board{pos: back}
-		if got := form.prompt(b) + " " + form.move(b, mate); got != want {
-			t.Errorf("%s: %q, want %q", form, got, want)
+		if got := n.prompt(b) + " " + n.move(b, mate); got != want {
+			t.Errorf("%s: %q, want %q", n, got, want)
 		}
 	}
 }
@@ -276,10 +277,10 @@ func loadNamed(t testing.TB, name string, src Source) *Data {
 	return d
 }
 
-func TestChessTaskForms(t *testing.T) {
+func TestChessVariants(t *testing.T) {
 	all := loadNamed(t, "chess-mate1", nil)
 	if len(all.Pool) < mate1Count-20 {
-		t.Errorf("%d examples of %d positions", len(all.Pool), mate1Count)
+		t.Errorf("%d examples from %d positions", len(all.Pool), mate1Count)
 	}
 	for _, e := range all.Pool {
 		for i, text := range e.Texts {
@@ -302,7 +303,7 @@ func TestChessTaskForms(t *testing.T) {
 	}
 	small := loadNamed(t, "chess-mate1-n50-seed3", nil)
 	if len(small.Pool) != 50 || reflect.DeepEqual(small.Pool, loadNamed(t, "chess-mate1-n50", nil).Pool) {
-		t.Errorf("%d examples, or the seed changes nothing", len(small.Pool))
+		t.Errorf("%d examples, want 50; or the seed changes nothing", len(small.Pool))
 	}
 	for _, bad := range []string{"chess-mate1-san", "chess-mate1-uci", "chess-mate1-n3", "chess-mate1-nx", "chess-mate3", "chess-mate1-single-few", "chess-mate1-seed-1", "movies-single"} {
 		if _, err := Lookup(bad); err == nil {
@@ -311,12 +312,12 @@ func TestChessTaskForms(t *testing.T) {
 	}
 }
 
-// The wrong move of the single form is a check where there is one: 'it gives check' must not be the answer.
+// The wrong move of the single form is a check if the position has one. Otherwise "it gives check" would be the answer.
 func TestChessSingleChecksFirst(t *testing.T) {
 	d := loadNamed(t, "chess-mate1-fen-single", nil)
-	yes, wrongChecks, couldCheck := 0, 0, 0
+	yes, checks, positions := 0, 0, 0
 	for _, e := range d.Pool {
-		if argmax(e.Gold) == 1 {
+		if prob.Argmax(e.Gold) == 1 {
 			yes++
 			continue
 		}
@@ -325,35 +326,35 @@ func TestChessSingleChecksFirst(t *testing.T) {
 		move := must(parseSAN(pos, san))
 		for _, m := range legalMoves(pos) {
 			if m.check && !m.mate {
-				couldCheck++
+				positions++
 				if move.HasTag(chess.Check) {
-					wrongChecks++
+					checks++
 				}
 				break
 			}
 		}
 	}
 	if n := len(d.Pool); yes < n*45/100 || yes > n*55/100 {
-		t.Errorf("%d of %d are right", yes, n)
+		t.Errorf("the shown move is right in %d of %d examples", yes, n)
 	}
-	if couldCheck == 0 || wrongChecks != couldCheck {
-		t.Errorf("%d of %d wrong moves are checks", wrongChecks, couldCheck)
+	if positions == 0 || checks != positions {
+		t.Errorf("the wrong move is a check in %d of %d positions with a check", checks, positions)
 	}
 }
 
-const lichessHead = "PuzzleId,FEN,Moves,Rating,RatingDeviation,Popularity,NbPlays,Themes,GameUrl,OpeningTags\n"
+const lichessHeader = "PuzzleId,FEN,Moves,Rating,RatingDeviation,Popularity,NbPlays,Themes,GameUrl,OpeningTags\n"
 
 func TestChessFiles(t *testing.T) {
 	dir := t.TempDir()
 	var csv, fen strings.Builder
-	csv.WriteString(lichessHead)
+	csv.WriteString(lichessHeader)
 	for i, m := range must(embeddedMates(1))[:30] {
-		// The puzzle starts a move earlier in a real file; here the other side first shuffles its king in a made position.
 		fmt.Fprintf(&fen, "# %d\n%s\n", i, m.FEN)
 	}
+	// Lichess gives the position before the opponent's move. Here the opponent moves its king or a pawn first.
 	fmt.Fprintf(&csv, "0001,4k3/8/8/8/8/8/5PPP/3R2K1 b - - 0 1,e8f8 d1d8,1500,80,90,100,endgame,url,\n")
 	fmt.Fprintf(&csv, "0002,6k1/4Rppp/8/8/8/8/5PPP/6K1 b - - 0 1,h7h6 e7e8 g8h7 e8e7,1500,80,90,100,mate,url,\n")
-	for i := range 20 { // pawns on other sets of files
+	for i := range 20 { // each with pawns on another set of files
 		rank := []byte("11111PPP")
 		for bit, file := range []int{0, 1, 2, 4, 7} {
 			if i>>bit&1 == 1 {
@@ -376,17 +377,17 @@ func TestChessFiles(t *testing.T) {
 		found = found || e.Answer == "rook e7 to e8" && strings.HasPrefix(e.Texts[0], "white to move. white: king g1, rook e7")
 	}
 	if !found {
-		t.Error("puzzle 0002 is not asked after the opponent's move")
+		t.Error("puzzle 0002 does not ask for the move after the opponent's move")
 	}
 	_, err := OpenFile(write(t, dir, "san.yaml", "form: rank\nboard: san\ntrain: p.csv\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	report, err := Check(context.Background(), filepath.Join(dir, "san.yaml"))
-	if err != nil || report.Faults == nil || !contains(report.Faults.Error(), `p.csv:2: the form "san" tells a position by its game`) {
+	if err != nil || report.Faults == nil || !contains(report.Faults.Error(), `p.csv:2: the notation "san" writes the moves of the game`) {
 		t.Errorf("report %+v, %v", report, err)
 	}
-	report, err = Check(context.Background(), write(t, dir, "bad.csv", lichessHead+"1,8/8/8/8/8/8/8/8 w - - 0 1,e2e4 e7e5,,,,,,,\n2,6k1/5ppp/8/8/8/8/5PPP/3R2K1 b - - 0 1,g8g1 d1d8,,,,,,,\n3,6k1/5ppp/8/8/8/8/5PPP/3R2K1 b - - 0 1,g8f8,,,,,,,\n"))
+	report, err = Check(context.Background(), write(t, dir, "bad.csv", lichessHeader+"1,8/8/8/8/8/8/8/8 w - - 0 1,e2e4 e7e5,,,,,,,\n2,6k1/5ppp/8/8/8/8/5PPP/3R2K1 b - - 0 1,g8g1 d1d8,,,,,,,\n3,6k1/5ppp/8/8/8/8/5PPP/3R2K1 b - - 0 1,g8f8,,,,,,,\n"))
 	if err != nil || report.Faults == nil {
 		t.Fatalf("report %+v, %v", report, err)
 	}
@@ -406,7 +407,7 @@ func TestPGN(t *testing.T) {
 
 `
 	var games strings.Builder
-	for i := range 13 { // games that differ: a pawn move in between
+	for i := range 13 { // each with different pawn moves
 		fmt.Fprintf(&games, "[Round \"%d\"]\n\n1. f3 e5 2. %s %s 3. g4 Qh4# 0-1\n\n", i, []string{"a3", "b3", "c3"}[i%3], []string{"a6", "b6", "c6", "d6", "h6"}[i/3])
 	}
 	dir := t.TempDir()
@@ -437,12 +438,13 @@ func TestPGN(t *testing.T) {
 	}
 }
 
+// FuzzChess checks that no chess file makes the readers panic or gives inconsistent data.
 func FuzzChess(f *testing.F) {
 	f.Add("fen", "6k1/5ppp/8/8/8/8/5PPP/3R2K1 w - - 0 1\n")
 	f.Add("fen", "8/8/8/K2pP2r/8/8/8/4k3 w - d6 0 1\n")
 	f.Add("pgn", "[FEN \"4k3/8/8/8/8/8/8/R3K2R w KQ - 0 1\"]\n1. O-O {x} (1. Rf1) Ke7 *\n")
 	f.Add("pgn", "1. f3 e5 2. g4 Qh4# 0-1")
-	f.Add("csv", lichessHead+"1,4k3/8/8/8/8/8/5PPP/3R2K1 b - - 0 1,e8f8 d1d8,,,,,,,\n")
+	f.Add("csv", lichessHeader+"1,4k3/8/8/8/8/8/5PPP/3R2K1 b - - 0 1,e8f8 d1d8,,,,,,,\n")
 	f.Add("json", `{"examples":[{"input":"1. f3 e5 2. g4","target":"Qh4#","target_scores":{"Qh4#":1}}]}`)
 	f.Fuzz(func(t *testing.T, ext, text string) {
 		switch ext {
@@ -458,11 +460,11 @@ func FuzzChess(f *testing.F) {
 		if kind == "" {
 			return
 		}
-		for _, form := range boardForms {
-			task := filePuzzles(path, kind)
-			task.form = form
+		for _, n := range notations {
+			task := fileChessTask(path, kind)
+			task.notation = n
 			c := newCollector(task.info)
-			err := task.from.file.read(context.Background(), c, func(p problem) { task.add(c, p) })
+			err := task.source.file.read(context.Background(), c, func(p problem) { task.add(c, p) })
 			if err != nil || c.faults.err() != nil {
 				continue
 			}

@@ -8,60 +8,67 @@ import (
 	"math"
 	"slices"
 	"sort"
-	"strings"
-	"unicode/utf8"
+
+	"w2s/internal/prob"
 )
 
-// minExamples is the least that a load must give: two examples of two classes in each of the three parts of a split.
+// minExamples is the smallest number of examples of a task: two of each of two classes in each of the three parts of a
+// split.
 const minExamples = 12
 
-// maxTextBytes bounds one text. The longest dialogues of the preference sets are below 100 KiB.
-const maxTextBytes = 1 << 20
-
-// A maker turns a row into an example without ID. It notes in the row what is wrong with it or why it is left out.
-type maker func(r *row) Example
-
-// A collector gathers the examples of one load: it checks them, gives them their ids, removes duplicates and counts
-// what it leaves out.
+// A collector gathers the examples of one load. It checks them, sets their ids, removes duplicates and counts what it
+// leaves out.
 type collector struct {
-	info    Info
-	faults  Faults
-	pool    map[string]*entry
-	test    map[string]*entry
-	reasons map[string]int // rows left out, by reason
-	digests []string
-	own     bool // the data has a test part of its own
-	dups    int
+	info       Info
+	faults     Faults
+	pool, test map[string]*entry // by id
+	hasTest    bool              // the data has its own test part
+	skipped    map[string]int    // number of rows left out, by reason
+	duplicates int
+	digests    []string
 }
 
-// An entry is all that was read under one id.
+// An entry is an example and what its copies add to it.
 type entry struct {
 	Example
-	sum     []float64 // of the copies' Gold
-	copies  int
-	clashes bool // the copies disagree on what is right
+	goldSum  []float64 // sum of the copies' Gold
+	copies   int
+	conflict bool // the copies disagree on the right answer
 }
 
 func newCollector(info Info) *collector {
-	return &collector{info: info, pool: map[string]*entry{}, test: map[string]*entry{}, reasons: map[string]int{}}
+	return &collector{info: info, pool: map[string]*entry{}, test: map[string]*entry{}, skipped: map[string]int{}}
 }
 
-// read makes examples of a file and adds them to the pool, or to the test part.
-func (c *collector) read(ctx context.Context, f rowFile, test bool, make maker) error {
-	c.own = c.own || test
-	digest, err := f.read(ctx, &c.faults, func(r *row) {
-		e := make(r)
-		switch {
-		case r.fault != "":
-			c.faults.add(r.file, r.line, "%s", r.fault)
-		case r.left != "":
-			c.reasons[r.left]++
-		default:
+// read makes examples of the rows of a file and adds them to the pool or the test part.
+func (c *collector) read(ctx context.Context, f rowFile, test bool, example exampleFunc) error {
+	c.hasTest = c.hasTest || test
+	return c.readRows(ctx, f, func(r *row) {
+		e := example(r)
+		if !c.rejected(r) {
 			c.add(r.file, r.line, test, e)
 		}
 	})
+}
+
+// readRows calls do for every row of a file, and notes the digest of the file.
+func (c *collector) readRows(ctx context.Context, f rowFile, do func(*row)) error {
+	digest, err := f.read(ctx, &c.faults, do)
 	c.digests = append(c.digests, digest)
 	return err
+}
+
+// rejected reports whether a row makes no example, and counts it as a fault or as a skipped row.
+func (c *collector) rejected(r *row) bool {
+	switch {
+	case r.fault != "":
+		c.faults.add(r.file, r.line, "%s", r.fault)
+	case r.skipped != "":
+		c.skipped[r.skipped]++
+	default:
+		return false
+	}
+	return true
 }
 
 // add checks an example and puts it into the pool or the test part.
@@ -73,7 +80,7 @@ func (c *collector) add(file string, line int, test bool, e Example) {
 	if c.info.Form == Rank {
 		var same bool
 		if e, same = sortCandidates(e); same {
-			c.reasons["two candidates are the same text"]++
+			c.skipped["two candidates are the same text"]++
 			return
 		}
 	}
@@ -84,20 +91,20 @@ func (c *collector) add(file string, line int, test bool, e Example) {
 	}
 	old, ok := part[e.ID]
 	if !ok {
-		part[e.ID] = &entry{Example: e, sum: slices.Clone(e.Gold), copies: 1}
+		part[e.ID] = &entry{Example: e, goldSum: slices.Clone(e.Gold), copies: 1}
 		return
 	}
-	c.dups++
+	c.duplicates++
 	old.merge(e)
 }
 
-// merge folds a second copy into the entry so that the order of the copies does not matter.
+// merge adds a copy to the entry. The result does not depend on the order of the copies.
 func (old *entry) merge(e Example) {
-	if old.Answer != e.Answer || argmax(old.Gold) != argmax(e.Gold) {
-		old.clashes = true
+	if old.Answer != e.Answer || prob.Argmax(old.Gold) != prob.Argmax(e.Gold) {
+		old.conflict = true
 	}
-	for i := range old.sum {
-		old.sum[i] += e.Gold[i]
+	for i := range old.goldSum {
+		old.goldSum[i] += e.Gold[i]
 	}
 	old.copies++
 	old.Group = min(old.Group, e.Group)
@@ -109,7 +116,8 @@ func (old *entry) merge(e Example) {
 	slices.Sort(old.Also)
 }
 
-// sortCandidates puts the candidates into an order that depends on their texts alone, and tells whether two are equal.
+// sortCandidates puts the candidates into an order that depends on their texts alone, and reports whether two of them
+// are equal.
 func sortCandidates(e Example) (sorted Example, same bool) {
 	order := make([]int, len(e.Texts))
 	keys := make([][sha256.Size]byte, len(e.Texts))
@@ -137,194 +145,103 @@ func permute[T any](in []T, order []int) []T {
 	return out
 }
 
-// checkText says why a text cannot be encoded, or "".
-func checkText(t string) string {
-	switch {
-	case strings.TrimSpace(t) == "":
-		return "empty text"
-	case !utf8.ValidString(t):
-		return "text is not UTF-8 (save the file as UTF-8)"
-	case strings.ContainsRune(t, 0):
-		return "text holds a zero byte"
-	case len(t) > maxTextBytes:
-		return fmt.Sprintf("text of %d bytes, the longest allowed has %d", len(t), maxTextBytes)
-	}
-	return ""
-}
-
-// checkExample says what is wrong with an example, or "".
-func checkExample(info Info, e Example) string {
-	for _, t := range append(slices.Clone(e.Texts), e.Control...) {
-		if fault := checkText(t); fault != "" {
-			return fault
-		}
-	}
-	if e.Control != nil && len(e.Control) != len(e.Texts) {
-		return fmt.Sprintf("%d control texts for %d texts", len(e.Control), len(e.Texts))
-	}
-	switch info.Form {
-	case Classify:
-		if len(e.Texts) != 1 {
-			return fmt.Sprintf("%d texts, want 1", len(e.Texts))
-		}
-		return checkGold(e.Gold, len(info.Classes))
-	case Rank:
-		if len(e.Texts) < 2 {
-			return fmt.Sprintf("%d candidates, want 2 or more", len(e.Texts))
-		}
-		return checkGold(e.Gold, len(e.Texts))
-	case Generate:
-		if len(e.Texts) != 1 {
-			return fmt.Sprintf("%d prompts, want 1", len(e.Texts))
-		}
-		if strings.TrimSpace(e.Answer) == "" {
-			return "empty answer"
-		}
-		if !utf8.ValidString(e.Answer) {
-			return "answer is not UTF-8 (save the file as UTF-8)"
-		}
-		return ""
-	}
-	return fmt.Sprintf("unknown form %q", info.Form)
-}
-
-func checkGold(gold []float64, n int) string {
-	if len(gold) != n {
-		return fmt.Sprintf("gold label over %d, want %d", len(gold), n)
-	}
-	sum := 0.0
-	for _, g := range gold {
-		if !(g >= 0 && g <= 1) {
-			return fmt.Sprintf("gold label %v is not between 0 and 1", g)
-		}
-		sum += g
-	}
-	if math.Abs(sum-1) > 1e-6 {
-		return fmt.Sprintf("gold label sums to %v, want 1", sum)
-	}
-	return ""
-}
-
-// finish returns the data, or all faults of the load.
+// finish returns the data, or all faults of the load. Data that is too small for an experiment is a fault.
 func (c *collector) finish() (*Data, error) {
 	d, err := c.data()
 	if err != nil {
 		return nil, err
 	}
-	if err := enough(c.info, d, &c.faults); err != nil {
+	if err := checkSize(c.info, d, &c.faults); err != nil {
 		return nil, err
 	}
 	return d, nil
 }
 
-// data returns what was collected, without the demands that a single piece of a task need not meet.
+// derive makes the data of a task from the data of another task. The function example makes an example without ID of each
+// example.
+func derive(info Info, from *Data, example func(Example) Example) (*Data, error) {
+	c := newCollector(info)
+	c.hasTest = from.Test != nil
+	for test, part := range map[bool][]Example{false: from.Pool, true: from.Test} {
+		for _, e := range part {
+			c.add(info.Name, 0, test, example(e))
+		}
+	}
+	d, err := c.finish()
+	if err != nil {
+		return nil, err
+	}
+	d.Digest, d.Warnings = from.Digest, slices.Concat(from.Warnings, d.Warnings)
+	return d, nil
+}
+
+// data returns the collected examples, however few, or all faults of the load.
 func (c *collector) data() (*Data, error) {
 	if err := c.faults.err(); err != nil {
 		return nil, err
 	}
 	d := &Data{classes: c.info.Classes}
-	clashes := 0
-	keep := func(part map[string]*entry) []Example {
-		out := make([]Example, 0, len(part))
-		for _, e := range part {
-			if e.clashes {
-				clashes++
-				continue
-			}
-			for i, sum := range e.sum {
-				// Rounding takes away the last bits, where the order of a sum shows.
-				e.Gold[i] = math.Round(sum/float64(e.copies)*1e9) / 1e9
-			}
-			out = append(out, e.Example)
-		}
-		slices.SortFunc(out, byID)
-		return out
-	}
-	d.Pool = keep(c.pool)
-	if c.own {
-		d.Test = keep(c.test)
-		var shared int
-		d.Pool, shared = withoutTest(d.Pool, d.Test)
-		if shared > 0 {
-			d.Warnings = append(d.Warnings, fmt.Sprintf("%d examples of the training part left out: they, or others of their group, are in the test part", shared))
+	warn := func(format string, args ...any) { d.Warnings = append(d.Warnings, fmt.Sprintf(format, args...)) }
+	var conflicts int
+	d.Pool, conflicts = examplesOf(c.pool)
+	if c.hasTest {
+		var shared, inTest int
+		d.Test, inTest = examplesOf(c.test)
+		conflicts += inTest
+		if d.Pool, shared = withoutTest(d.Pool, d.Test); shared > 0 {
+			warn("%d examples of the training part left out: they, or others of their group, are in the test part", shared)
 		}
 	}
-	if c.dups > 0 {
-		d.Warnings = append(d.Warnings, fmt.Sprintf("%d duplicates removed", c.dups))
+	if c.duplicates > 0 {
+		warn("%d duplicates removed", c.duplicates)
 	}
-	if clashes > 0 {
-		d.Warnings = append(d.Warnings, fmt.Sprintf("%d texts left out: their copies have different labels", clashes))
+	if conflicts > 0 {
+		warn("%d texts left out: their copies have different labels", conflicts)
 	}
-	reasons := make([]string, 0, len(c.reasons))
-	for reason := range c.reasons {
+	reasons := make([]string, 0, len(c.skipped))
+	for reason := range c.skipped {
 		reasons = append(reasons, reason)
 	}
 	sort.Strings(reasons)
 	for _, reason := range reasons {
-		d.Warnings = append(d.Warnings, fmt.Sprintf("%d rows left out: %s", c.reasons[reason], reason))
+		warn("%d rows left out: %s", c.skipped[reason], reason)
 	}
-	sum := digestOf(c.digests...)
-	d.Digest = fmt.Sprintf("%x", sum)
+	d.Digest = fmt.Sprintf("%x", digestOf(c.digests...))
 	return d, nil
+}
+
+// examplesOf returns the examples of a part, sorted by ID. It leaves out those whose copies disagree and counts them.
+func examplesOf(part map[string]*entry) (examples []Example, conflicts int) {
+	examples = make([]Example, 0, len(part))
+	for _, e := range part {
+		if e.conflict {
+			conflicts++
+			continue
+		}
+		for i, sum := range e.goldSum {
+			// The order of the summands shows in the last bits of the sum; rounding removes it.
+			e.Gold[i] = math.Round(sum/float64(e.copies)*1e9) / 1e9
+		}
+		examples = append(examples, e.Example)
+	}
+	slices.SortFunc(examples, byID)
+	return examples, conflicts
 }
 
 func byID(a, b Example) int { return cmp.Compare(a.ID, b.ID) }
 
-// withoutTest removes from the pool what shares a group or a text with the test part.
+// withoutTest removes examples from the pool that share a group or a text with the test part.
 func withoutTest(pool, test []Example) (kept []Example, removed int) {
 	units := make(map[string]bool, len(test))
 	for _, e := range test {
-		units[unitOf(e)] = true
+		units[unitKey(e)] = true
 	}
 	for _, e := range pool {
-		if units[unitOf(e)] {
+		if units[unitKey(e)] {
 			removed++
 			continue
 		}
 		kept = append(kept, e)
 	}
 	return kept, removed
-}
-
-// enough says what is missing for an experiment: too few examples, or only one class.
-func enough(info Info, d *Data, faults *Faults) error {
-	name := info.Name
-	if n := len(d.Pool) + len(d.Test); n < minExamples {
-		faults.add(name, 0, "%d examples, want at least %d", n, minExamples)
-		return faults.err()
-	}
-	if len(d.Pool) == 0 || d.Test != nil && len(d.Test) == 0 {
-		faults.add(name, 0, "%d examples to train on and %d to test on: a part is empty", len(d.Pool), len(d.Test))
-	}
-	if info.Form == Classify {
-		missing := func(part string, list []Example) {
-			have := make([]int, len(info.Classes))
-			for _, e := range list {
-				have[argmax(e.Gold)]++
-			}
-			for k, n := range have {
-				if n == 0 && len(list) > 0 {
-					faults.add(name, 0, "no example of class %q%s", info.Classes[k], part)
-				}
-			}
-		}
-		if d.Test == nil {
-			missing("", d.Pool)
-		} else {
-			missing(" in the training part", d.Pool)
-			missing(" in the test part", d.Test)
-		}
-	}
-	return faults.err()
-}
-
-// argmax is the place of the largest value, the first of equals; -1 for none.
-func argmax(v []float64) int {
-	best := -1
-	for i, x := range v {
-		if best < 0 || x > v[best] {
-			best = i
-		}
-	}
-	return best
 }

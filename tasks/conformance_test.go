@@ -17,20 +17,22 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
+	"w2s/internal/prob"
 	"w2s/internal/shareddata"
 )
 
-// hubFixtures are small files with the columns of the real data sets, written by fixtures/tasks/make.py.
+// hubFixtures returns the folder with small files that have the columns of the real data sets. fixtures/tasks/make.py
+// writes them.
 func hubFixtures() string { return filepath.Join(shareddata.Root(), "fixtures", "tasks", "hub") }
 
-// earlierHarnesses are the names of EleutherAI/w2s and openai/weak-to-strong.
+// earlierHarnesses lists the tasks of EleutherAI/w2s and openai/weak-to-strong.
 var earlierHarnesses = []string{
 	"anli-r2", "cola", "dream", "ethics-deontology", "ethics-justice", "ethics-virtue", "ethics-utilitarianism", "mc_taco", "hellaswag",
 	"multirc", "openbookqa", "paws", "piqa", "quail", "quartz", "social_i_qa", "sst2", "wic", "twitter-sentiment", "sciq",
 	"sciq_with_support", "anthropic_hh", "cosmos_qa", "boolq", "amazon_polarity",
 }
 
-// The texts and labels are those of the earlier harnesses, as fixtures/tasks/make.py writes them down.
+// Texts and labels are equal to those of the earlier harnesses, which fixtures/tasks/make.py writes to formats.json.
 func TestFormatsOfEarlierHarnesses(t *testing.T) {
 	data, err := os.ReadFile(filepath.Join(shareddata.Root(), "fixtures", "tasks", "formats.json"))
 	if err != nil {
@@ -51,42 +53,43 @@ func TestFormatsOfEarlierHarnesses(t *testing.T) {
 				continue
 			}
 			found[label]++
-			if label != argmax(e.Gold) {
-				t.Errorf("%s: %q has label %d, want %d", name, e.Texts[0], argmax(e.Gold), label)
+			if label != prob.Argmax(e.Gold) {
+				t.Errorf("%s: %q has label %d, want %d", name, e.Texts[0], prob.Argmax(e.Gold), label)
 			}
 		}
 		if found[0]+found[1] < 5 || found[0] == 0 || found[1] == 0 {
-			t.Errorf("%s: %v of the first 8 rows are put as the earlier harnesses put them", name, found)
+			t.Errorf("%s: only %v examples of classes 0 and 1 have the wording of the earlier harnesses", name, found)
 		}
 	}
 }
 
-// "None of the above" cannot be judged without the others, so such a question is asked with a wrong answer.
+// "None of the above" cannot be judged without the other answers. A question with this right answer is asked with a wrong
+// one, and it is no ranking.
 func TestCosmosNoneOfTheAbove(t *testing.T) {
 	d := loadNamed(t, "cosmos_qa", Local(hubFixtures(), nil))
 	for _, e := range slices.Concat(d.Pool, d.Test) {
-		if argmax(e.Gold) == 1 && strings.Contains(e.Texts[0], "None of the above") {
-			t.Errorf("%q is asked as right", e.Texts[0])
+		if prob.Argmax(e.Gold) == 1 && strings.Contains(e.Texts[0], "None of the above") {
+			t.Errorf("%q is shown as a right answer", e.Texts[0])
 		}
 	}
 	ranked := loadNamed(t, "cosmos_qa-choices", Local(hubFixtures(), nil))
 	for _, e := range slices.Concat(ranked.Pool, ranked.Test) {
-		if strings.Contains(e.Texts[argmax(e.Gold)], "None of the above") {
-			t.Errorf("%q is ranked first", e.Texts)
+		if strings.Contains(e.Texts[prob.Argmax(e.Gold)], "None of the above") {
+			t.Errorf("%q has \"None of the above\" as the right candidate", e.Texts)
 		}
 	}
 	if len(ranked.Pool)+len(ranked.Test) >= len(d.Pool)+len(d.Test) {
-		t.Error("the fixture holds no such question")
+		t.Error("the fixture contains no question whose right answer is none of the above")
 	}
 }
 
-// Every built-in task keeps the promises of the package.
+// Every built-in task has the properties that the package documents.
 func TestConformance(t *testing.T) {
 	names := map[string]bool{}
 	for _, task := range All() {
 		info := task.Info()
 		if names[info.Name] {
-			t.Errorf("two tasks are called %q", info.Name)
+			t.Errorf("two tasks are named %q", info.Name)
 		}
 		names[info.Name] = true
 		t.Run(info.Name, func(t *testing.T) {
@@ -102,32 +105,32 @@ func TestConformance(t *testing.T) {
 				t.Fatal(err)
 			}
 			if len(s.Test) != cfg.Test || len(s.WeakTrain)+len(s.StrongTrain) != cfg.Train {
-				t.Errorf("split of %d, %d and %d", len(s.WeakTrain), len(s.StrongTrain), len(s.Test))
+				t.Errorf("split has parts of %d, %d and %d examples", len(s.WeakTrain), len(s.StrongTrain), len(s.Test))
 			}
-			if !strings.HasPrefix(info.Name, "chess-mate") { // made, not read
+			if !strings.HasPrefix(info.Name, "chess-mate") { // other chess tasks read files
 				checkStability(t, task, info, d)
 			}
 		})
 	}
 	for _, name := range earlierHarnesses {
 		if !names[name] {
-			t.Errorf("the earlier harnesses have %q", name)
+			t.Errorf("there is no task %q, which the earlier harnesses have", name)
 		}
 	}
 }
 
 func checkInfo(t *testing.T, info Info) {
 	if !regexp.MustCompile(`^[a-z0-9_-]+$`).MatchString(info.Name) {
-		t.Errorf("name %q", info.Name)
+		t.Errorf("name %q does not match [a-z0-9_-]+", info.Name)
 	}
 	if info.Title == "" || info.Source == "" || info.Licence == "" || info.Metric == "" || info.Version < 1 {
-		t.Errorf("incomplete: %+v", info)
+		t.Errorf("incomplete info: %+v", info)
 	}
 	if (info.Form == Classify) != (len(info.Classes) >= 2) {
 		t.Errorf("form %s with classes %q", info.Form, info.Classes)
 	}
 	if !slices.Contains([]Category{NLP, Reward, Chess, Generative}, info.Category) {
-		t.Errorf("category %q", info.Category)
+		t.Errorf("unknown category %q", info.Category)
 	}
 }
 
@@ -139,36 +142,36 @@ func checkData(t *testing.T, info Info, d *Data) {
 	}
 	for _, part := range parts {
 		if !slices.IsSortedFunc(part, byID) {
-			t.Error("not sorted by id")
+			t.Error("examples are not sorted by id")
 		}
 		classes := make([]int, max(2, len(info.Classes)))
 		for _, e := range part {
 			if seen[e.ID] || e.ID != ContentID(info.Form, e.Texts) {
-				t.Errorf("id %q is not the content's, or not the only one", e.ID)
+				t.Errorf("id %q is not the content id, or occurs twice", e.ID)
 			}
 			seen[e.ID] = true
 			if fault := checkExample(info, e); fault != "" {
 				t.Errorf("%q: %s", e.Texts, fault)
 			}
 			if info.Form != Generate {
-				classes[min(argmax(e.Gold), len(classes)-1)]++
+				classes[min(prob.Argmax(e.Gold), len(classes)-1)]++
 			}
 			if text := strings.Join(e.Texts, " "); strings.ContainsAny(text, "{}") || strings.Contains(text, "<nil>") {
-				t.Errorf("a column was not filled in: %q", text)
+				t.Errorf("a column is missing in the text %q", text)
 			}
 		}
-		// The sets are even or nearly so; a coin or an order of candidates that leans shows here.
+		// All data sets are roughly balanced, so a biased coin or order of candidates shows here.
 		if info.Form == Classify && (classes[0]*5 < len(part) || classes[1]*5 < len(part)) {
-			t.Errorf("classes %v", classes)
+			t.Errorf("numbers of examples per class: %v", classes)
 		}
 	}
 	units := map[string]bool{}
 	for _, e := range d.Test {
-		units[unitOf(e)] = true
+		units[unitKey(e)] = true
 	}
 	for _, e := range d.Pool {
-		if units[unitOf(e)] {
-			t.Errorf("%q is in both parts, or shares its group", e.Texts)
+		if units[unitKey(e)] {
+			t.Errorf("%q is in the test part too, or shares its group", e.Texts)
 		}
 	}
 	if len(d.Digest) != 64 {
@@ -176,42 +179,42 @@ func checkData(t *testing.T, info Info, d *Data) {
 	}
 }
 
-// checkStability loads the files again with their rows shuffled, and with rows missing.
+// checkStability loads the files again with their rows shuffled, and with some rows removed.
 func checkStability(t *testing.T, task Task, info Info, want *Data) {
-	shuffled, err := task.Load(context.Background(), &changed{Source: Local(hubFixtures(), nil), dir: t.TempDir(), t: t, drop: 0})
+	reordered, err := task.Load(context.Background(), &shuffled{Source: Local(hubFixtures(), nil), dir: t.TempDir(), t: t, drop: 0})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !reflect.DeepEqual(shuffled.Pool, want.Pool) || !reflect.DeepEqual(shuffled.Test, want.Test) || !slices.Equal(shuffled.Warnings, want.Warnings) {
-		t.Error("the order of the rows matters")
+	if !reflect.DeepEqual(reordered.Pool, want.Pool) || !reflect.DeepEqual(reordered.Test, want.Test) || !slices.Equal(reordered.Warnings, want.Warnings) {
+		t.Error("the order of the rows changes the result")
 	}
 	if strings.HasSuffix(info.Name, "-pairs") && info.Source != "Bai et al. 2022, Anthropic/hh-rlhf" {
-		return // pairs of two rows: TestRatingPairs says what may change
+		return // a pair is made of two rows; TestRatingPairs checks what may change
 	}
-	fewer, err := task.Load(context.Background(), &changed{Source: Local(hubFixtures(), nil), dir: t.TempDir(), t: t, drop: 5})
+	fewer, err := task.Load(context.Background(), &shuffled{Source: Local(hubFixtures(), nil), dir: t.TempDir(), t: t, drop: 5})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(fewer.Pool) >= len(want.Pool) {
-		t.Error("dropping rows dropped no example")
+		t.Error("removing rows removes no example")
 	}
 	for _, e := range fewer.Pool {
 		if at, ok := slices.BinarySearchFunc(want.Pool, e, byID); !ok || !reflect.DeepEqual(want.Pool[at], e) {
-			t.Errorf("with other rows gone, this example is another: %q", e.Texts)
+			t.Errorf("removing other rows changes the example %q", e.Texts)
 		}
 	}
 }
 
-// changed is a source whose files have their rows in another order, without the first drop of them.
-type changed struct {
+// A shuffled source serves files whose rows are shuffled, and leaves out the first drop rows of the new order.
+type shuffled struct {
 	Source
 	dir  string
 	t    *testing.T
 	drop int
 }
 
-func (c *changed) Path(ctx context.Context, artifact string) (string, error) {
-	path, err := c.Source.Path(ctx, artifact)
+func (s *shuffled) Path(ctx context.Context, artifact string) (string, error) {
+	path, err := s.Source.Path(ctx, artifact)
 	if err != nil {
 		return "", err
 	}
@@ -219,40 +222,40 @@ func (c *changed) Path(ctx context.Context, artifact string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	to := filepath.Join(c.dir, strings.ReplaceAll(artifact, "/", "_")+filepath.Base(path))
+	to := filepath.Join(s.dir, strings.ReplaceAll(artifact, "/", "_")+filepath.Base(path))
 	if strings.HasSuffix(path, ".parquet") {
-		data = c.parquet(data)
+		data = s.parquet(data)
 	} else {
-		data = c.lines(data)
+		data = s.lines(data)
 	}
 	return to, os.WriteFile(to, data, 0o600)
 }
 
-// rows picks the order: the same for files of the same length, so that a file of texts and one of ratings stay whole.
-func change[T any](rows []T, drop int) []T {
+// shuffle depends on the number of rows alone, so that a file of texts and its file of ratings lose the same rows.
+func shuffle[T any](rows []T, drop int) []T {
 	rows = slices.Clone(rows)
 	rand.New(rand.NewPCG(7, uint64(len(rows)))).Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
 	return rows[drop:]
 }
 
-func (c *changed) lines(data []byte) []byte {
+func (s *shuffled) lines(data []byte) []byte {
 	if bytes.HasPrefix(data, []byte{0x1f, 0x8b}) {
 		z, err := gzip.NewReader(bytes.NewReader(data))
 		if err == nil {
 			data, err = io.ReadAll(z)
 		}
 		if err != nil {
-			c.t.Fatal(err)
+			s.t.Fatal(err)
 		}
 	}
 	data = bytes.TrimPrefix(data, []byte(byteOrderMark))
-	return bytes.Join(change(bytes.SplitAfter(bytes.TrimSuffix(data, []byte("\n")), []byte("\n")), c.drop), []byte("\n"))
+	return bytes.Join(shuffle(bytes.SplitAfter(bytes.TrimSuffix(data, []byte("\n")), []byte("\n")), s.drop), []byte("\n"))
 }
 
-func (c *changed) parquet(data []byte) []byte {
+func (s *shuffled) parquet(data []byte) []byte {
 	file, err := parquet.OpenFile(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
-		c.t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	var rows []parquet.Row
 	for _, group := range file.RowGroups() {
@@ -263,19 +266,22 @@ func (c *changed) parquet(data []byte) []byte {
 			for _, r := range buf[:n] {
 				rows = append(rows, r.Clone())
 			}
-			if err != nil {
+			if err == io.EOF {
 				break
+			}
+			if err != nil {
+				s.t.Fatal(err)
 			}
 		}
 		in.Close()
 	}
 	var out bytes.Buffer
 	w := parquet.NewGenericWriter[any](&out, file.Schema())
-	if _, err := w.WriteRows(change(rows, c.drop)); err != nil {
-		c.t.Fatal(err)
+	if _, err := w.WriteRows(shuffle(rows, s.drop)); err != nil {
+		s.t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
-		c.t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	return out.Bytes()
 }

@@ -1,18 +1,28 @@
-// Package tasks turns data sets into examples with gold labels, and cuts them into the parts of a weak-to-strong
+// Package tasks turns data sets into examples with gold labels, and splits them into the parts of a weak-to-strong
 // experiment.
 //
-// A [Task] is a data set and a rule that makes examples of it. [All] lists the built-in ones, [Lookup] finds one by
-// name, and [Open] also makes a task of a file: JSONL, JSON, CSV, TSV or parquet with text and label columns, or a YAML
-// file that names the columns ([Spec]). [Check] reports what is wrong with such a file, by line.
+// A [Task] is a data set and a rule that turns its rows into examples. [All] lists the built-in tasks and [Lookup] finds
+// one by name. [Open] also makes a task from a file: JSONL, JSON, CSV, TSV or parquet with text and label columns, or a
+// YAML file that names the columns ([Spec]). [Check] reports the faults of such a file with their lines.
 //
-// Every decision about an example that looks random (which distractor a question is asked with, which part of the data
-// it falls into) is a hash of the example itself. Rows that are added, removed or moved change nothing for the others.
+// Some properties of an example look random, such as the distractor that a question is asked with or the part of the
+// split that it falls into. They are hashes of the example itself, so adding, removing or moving rows does not change
+// the other examples.
 //
-// [Data.Split] cuts the examples into weak-train, strong-train and test. The test set and the training pool are the
-// same for every seed; the seed decides which half of the pool trains the weak supervisor.
+// [Data.Split] divides the examples into weak-train, strong-train and test. The test set and the training pool are the
+// same for every seed. The seed decides which half of the pool trains the weak supervisor.
 //
 // # Adding a task
 //
-// A task on files needs no Go: see docs/add-a-task.md. A built-in one is an entry of the literal in registry.go: most
-// are a few lines in a table (nlp.go), others have a file of their own (ratings.go is the shortest).
+// A task on your own files needs no Go, see docs/add-a-task.md. A built-in task is an entry of the list in registry.go.
+// Most are a few lines in a table (hub_nlp.go, hub_choices.go); others have a file of their own, of which ratings.go is
+// the shortest.
+//
+// # Files
+//
+//   - task.go has the types, registry.go the list of built-in tasks, split.go the split, id.go the hashes.
+//   - hub*.go are the tasks on the Hugging Face hub, ratings*.go the tasks on human ratings, chess*.go the chess tasks.
+//   - single.go and free.go ask another task in another form.
+//   - file*.go and spec.go make tasks from the user's files; check.go and fault.go report what is wrong with them.
+//   - row*.go read rows from files of every format; collect.go and example.go turn them into checked examples.
 package tasks

@@ -11,8 +11,8 @@ import (
 	"w2s/internal/shareddata"
 )
 
-// TestAddATask does what docs/add-a-task.md says: it writes the files of the page, loads the task and checks the faulty
-// one. The text of the page is the source, so the page cannot go stale.
+// TestAddATask follows docs/add-a-task.md. It writes the files that the page shows, loads the task and checks the faulty
+// file, so the page cannot become outdated.
 func TestAddATask(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join(shareddata.Root(), "docs", "add-a-task.md"))
 	if err != nil {
@@ -32,22 +32,22 @@ func TestAddATask(t *testing.T) {
 	}
 	report, err := Check(context.Background(), filepath.Join(dir, "reviews.yaml"))
 	if err != nil || report.Faults != nil {
-		t.Fatalf("the page's task: %v, %v", err, report.Faults)
+		t.Fatalf("the task of the page: error %v, faults %v", err, report.Faults)
 	}
 	if report.Pool != 14 || report.PerClass["good"] != 7 || report.PerClass["bad"] != 7 || len(report.Warnings) != 0 {
 		t.Errorf("report %+v", report)
 	}
 	d := load(t, filepath.Join(dir, "reviews.yaml"))
 	if _, err := d.Split(SplitConfig{Train: 8, Test: 4}); err != nil {
-		t.Errorf("the page's sizes: %v", err)
+		t.Errorf("the sizes of the page: %v", err)
 	}
 	bad := strings.Replace(blocks["reviews.yaml"], "reviews.csv", "bad.csv", 1)
 	report, err = Check(context.Background(), write(t, dir, "bad.yaml", bad))
 	if err != nil || report.Faults == nil {
-		t.Fatalf("the faulty file: %+v, %v", report, err)
+		t.Fatalf("the faulty file: report %+v, error %v", report, err)
 	}
 	if got := report.Faults.Error(); got != strings.TrimSpace(blocks["faults"]) {
-		t.Errorf("the faulty file gives\n%s\nthe page says\n%s", got, blocks["faults"])
+		t.Errorf("the faulty file gives\n%s\nbut the page shows\n%s", got, blocks["faults"])
 	}
 	for _, key := range specKeys {
 		if !strings.Contains(string(page), "`"+key+"`") {
@@ -59,6 +59,6 @@ func TestAddATask(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !strings.Contains(string(example), blocks["go"]) {
-		t.Error("the page's Go task is not the one that example_test.go runs")
+		t.Error("the Go task of the page differs from the one in example_test.go")
 	}
 }

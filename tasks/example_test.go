@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"os"
+	"path/filepath"
+	"strings"
 
 	"w2s/tasks"
 )
@@ -31,7 +34,7 @@ func (parity) Load(context.Context, tasks.Source) (*tasks.Data, error) {
 	return data, nil
 }
 
-// A task of one's own, split for an experiment. The student's half has no gold labels.
+// A program can define its own task and split it for an experiment. The half of the student has no gold labels.
 func Example() {
 	var task tasks.Task = parity{}
 	data, err := task.Load(context.Background(), nil)
@@ -50,16 +53,110 @@ func Example() {
 }
 
 func ExampleLookup() {
-	_, err := tasks.Lookup("edtorials-pairs")
-	fmt.Println(err.Error()[:70])
 	task, err := tasks.Lookup("chess-mate1-words-few")
 	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(task.Info().Title)
+	_, err = tasks.Lookup("edtorials-pairs")
+	message, _, _ := strings.Cut(err.Error(), " have:")
+	fmt.Println(message)
 	// Output:
-	// tasks: unknown task "edtorials-pairs" (did you mean "editorials-pairs"
 	// find the move that mates in 1, among the legal moves, board as words, 8 candidates
+	// tasks: unknown task "edtorials-pairs" (did you mean "editorials-pairs"?
+}
+
+// reviews has 20 rows. The label of every second one is 1.
+func reviews() string {
+	var b strings.Builder
+	b.WriteString("text,label\n")
+	for i := range 20 {
+		fmt.Fprintf(&b, "review %d,%d\n", i, i%2)
+	}
+	return b.String()
+}
+
+// A file with the columns text and label is a task.
+func ExampleOpen() {
+	path := tempFile("reviews.csv", reviews())
+	defer os.RemoveAll(filepath.Dir(path))
+	task, err := tasks.Open(path)
+	if err != nil {
+		log.Fatal(err)
+	}
+	data, err := task.Load(context.Background(), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	info := task.Info()
+	fmt.Println(info.Name, info.Form, info.Classes, len(data.Pool))
+	// Output:
+	// reviews classify [0 1] 20
+}
+
+// Check finds all faults of a file at once.
+func ExampleCheck() {
+	path := tempFile("reviews.csv", reviews()+"no label\ngood,2\n,1\n")
+	defer os.RemoveAll(filepath.Dir(path))
+	report, err := tasks.Check(context.Background(), path)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, fault := range report.Faults.List {
+		fmt.Printf("line %d: %s\n", fault.Line, fault.Text)
+	}
+	// Output:
+	// line 22: 1 column, want 2
+	// line 23: label "2" is not 0 or 1 (a task file can name other labels under "classes": docs/add-a-task.md)
+	// line 24: empty text
+}
+
+// A Spec describes files whose columns have other names.
+func ExampleFromSpec() {
+	path := tempFile("reviews.csv", strings.Replace(reviews(), "text,label", "body,stars", 1))
+	defer os.RemoveAll(filepath.Dir(path))
+	task, err := tasks.FromSpec(tasks.Spec{
+		Name: "stars", Train: tasks.Strings{"reviews.csv"}, Template: "Review: {body}", Label: "stars", Classes: []string{"bad", "good"},
+	}, filepath.Dir(path))
+	if err != nil {
+		log.Fatal(err)
+	}
+	data, err := task.Load(context.Background(), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, e := range data.Pool {
+		if e.Texts[0] == "Review: review 7" {
+			fmt.Println(e.Gold)
+		}
+	}
+	// Output:
+	// [0 1]
+}
+
+// SingleCandidate shows one candidate of a ranking at a time.
+func ExampleSingleCandidate() {
+	pairs, err := tasks.Lookup("movies-pairs")
+	if err != nil {
+		log.Fatal(err)
+	}
+	info := tasks.SingleCandidate(pairs).Info()
+	fmt.Println(info.Name, info.Form, info.Classes)
+	// Output:
+	// movies-pairs-single classify [rejected chosen]
+}
+
+// tempFile writes a file in a new folder and returns its path.
+func tempFile(name, text string) string {
+	dir, err := os.MkdirTemp("", "example")
+	if err != nil {
+		log.Fatal(err)
+	}
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		log.Fatal(err)
+	}
+	return path
 }
 
 func ExampleMates() {

@@ -2,16 +2,19 @@ package tasks
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 )
 
-// A Fault is something wrong with a task file, and where.
+// A Fault is one thing that is wrong with a data file or task file.
 type Fault struct {
-	File string // as the user wrote it
-	Line int    // 1 is the first; 0 where the fault belongs to the whole file
-	Text string // what is wrong and, where it helps, what to do
+	File string // the file as the task file names it, or the last element of its path; the task if no file is to blame
+	Line int    // counted from 1; 0 if the fault concerns the whole file
+	Text string // what is wrong and, where that is not obvious, what to do about it
 }
 
+// String returns the fault as "file:line: text".
 func (f Fault) String() string {
 	if f.Line > 0 {
 		return fmt.Sprintf("%s:%d: %s", f.File, f.Line, f.Text)
@@ -19,15 +22,16 @@ func (f Fault) String() string {
 	return fmt.Sprintf("%s: %s", f.File, f.Text)
 }
 
-// Faults is the error for files that hold faults: all of a load are reported together.
+// Faults is the error for files with faults. It holds the faults of all files of a task.
 type Faults struct {
-	List []Fault // the first of them, at most maxFaults
-	More int     // how many further ones were not kept
+	List []Fault // the first ones, at most maxFaults
+	More int     // number of further faults, which are counted only
 }
 
-// maxFaults bounds what is kept and printed: a wrong column makes every row of a file faulty.
+// maxFaults bounds the list, since a wrong column makes every row of a file faulty.
 const maxFaults = 20
 
+// Error returns one line for each fault.
 func (f *Faults) Error() string {
 	lines := make([]string, 0, len(f.List)+1)
 	for _, fault := range f.List {
@@ -47,10 +51,51 @@ func (f *Faults) add(file string, line int, format string, args ...any) {
 	f.List = append(f.List, Fault{File: file, Line: line, Text: fmt.Sprintf(format, args...)})
 }
 
-// err returns the faults as an error, or nil where there are none.
+// err returns f as an error, or nil if it holds no faults.
 func (f *Faults) err() error {
 	if len(f.List) == 0 {
 		return nil
 	}
 	return f
+}
+
+// labelFaults merges the faults of all rows of a file whose labels cannot be read into one fault. If labels are words,
+// every row is faulty, and one line for each would say no more than the first.
+type labelFaults struct {
+	first  int      // index in Faults.List of the fault that stands for all of them
+	rows   int      // number of rows with such a label
+	labels []string // distinct labels in order of appearance, at most maxLabels + 1
+}
+
+// maxLabels is the number of labels that a merged fault shows.
+const maxLabels = 5
+
+// add counts a row with an unreadable label. Only the first one becomes a fault of its own, unless the list of faults
+// was full already: then each one counts as a further fault.
+func (l *labelFaults) add(faults *Faults, r *row) {
+	if l.rows == 0 {
+		l.first = len(faults.List)
+	}
+	if l.rows == 0 || l.first == maxFaults {
+		faults.add(r.file, r.line, "%s", r.fault)
+	}
+	l.rows++
+	if len(l.labels) <= maxLabels && !slices.Contains(l.labels, *r.label) {
+		l.labels = append(l.labels, *r.label)
+	}
+}
+
+// finish appends the number of rows and their labels to the text of the first fault.
+func (l *labelFaults) finish(faults *Faults) {
+	if l.rows < 2 || l.first == maxFaults {
+		return
+	}
+	quoted := make([]string, 0, len(l.labels))
+	for _, label := range l.labels {
+		quoted = append(quoted, strconv.Quote(label))
+	}
+	if len(quoted) > maxLabels {
+		quoted[maxLabels] = "…"
+	}
+	faults.List[l.first].Text += fmt.Sprintf("; %d rows of the file have such labels: %s", l.rows, strings.Join(quoted, ", "))
 }

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"w2s/internal/prob"
 )
 
 func contains(s, part string) bool { return strings.Contains(s, part) }
@@ -26,7 +28,7 @@ func write(t testing.TB, dir, name, text string) string {
 	return path
 }
 
-// lines makes n rows by a format of the row's number and its label.
+// lines returns head and n rows. The format takes the number of a row and its label.
 func lines(head, format string, n int) string {
 	var b strings.Builder
 	b.WriteString(head)
@@ -49,7 +51,7 @@ func load(t testing.TB, path string) *Data {
 	return d
 }
 
-// The same rows in every format are the same examples.
+// The same rows give the same examples in every format.
 func TestFileFormatsAgree(t *testing.T) {
 	dir := t.TempDir()
 	tsv := lines("text\tlabel\n", "row %d, said \"so\"\t%d\n", 20)
@@ -81,10 +83,10 @@ func TestFileFormatsAgree(t *testing.T) {
 	} {
 		got := load(t, write(t, dir, name, text))
 		if !reflect.DeepEqual(got.Pool, want.Pool) {
-			t.Errorf("%s: other examples, first %q", name, got.Pool[0].Texts)
+			t.Errorf("%s: the examples differ from those of a.tsv, the first is %q", name, got.Pool[0].Texts)
 		}
 		if got.Digest == want.Digest {
-			t.Errorf("%s: digest does not change with the bytes", name)
+			t.Errorf("%s: the digest does not depend on the bytes of the file", name)
 		}
 	}
 }
@@ -97,7 +99,7 @@ func TestQuotedLineBreaks(t *testing.T) {
 	}
 }
 
-// Every fault is named with its line, and all of a file come together.
+// Every fault has its line, and all faults of a file are reported together.
 func TestFileFaults(t *testing.T) {
 	good := lines("", "good row %d\t%d\n", 20)
 	for _, c := range []struct {
@@ -107,7 +109,7 @@ func TestFileFaults(t *testing.T) {
 		{"label.tsv", "text\tlabel\n" + good + "bad\t2\n", []string{`tasks: label.tsv:22: label "2" is not 0 or 1`}},
 		{"many.tsv", "text\tlabel\nbad\t2\n" + good + "\t1\nx\nbad\xff\t1\nzero\x00\t1\n", []string{
 			`tasks: many.tsv:2: label "2" is not 0 or 1`, "tasks: many.tsv:23: empty text", "tasks: many.tsv:24: 1 column, want 2",
-			"tasks: many.tsv:25: not UTF-8", "tasks: many.tsv:26: text holds a zero byte"}},
+			"tasks: many.tsv:25: not UTF-8", "tasks: many.tsv:26: text contains a zero byte"}},
 		{"one.tsv", lines("text\tlabel\n", "row %[1]d\t1\n", 20), []string{`tasks: one: no example of class "0"`}},
 		{"three.tsv", lines("text\tlabel\n", "row %d\t%d\n", 3), []string{"tasks: three: 3 examples, want at least 12"}},
 		{"column.tsv", lines("text\tlabels2\n", "row %d\t%d\n", 20), []string{`tasks: column.tsv:2: missing column "label" (columns: "labels2", "text";`}},
@@ -122,7 +124,7 @@ func TestFileFaults(t *testing.T) {
 			`tasks: half.jsonl:21: \ud83d is half of a character`, `tasks: half.jsonl:23: \ude00 is half of a character`}},
 		{"half.json", "[" + lines("", "{\"text\":\"row %d\",\"label\":%d},\n", 20) + `{"text":"\uD83D\n","label":1}]`, []string{
 			`tasks: half.json:21: \uD83D is half of a character`}},
-		// The columns are guessed of the first good row; the faults before it do not hide those behind.
+		// The columns are guessed from the first good row. Faults before it do not hide faults after it.
 		{"first.tsv", "text\tlabel\nx\n" + good + "y\n", []string{"tasks: first.tsv:2: 1 column", "tasks: first.tsv:23: 1 column"}},
 		{"second.tsv", "text\tlabel\ngood\t1\nx\n" + good + "y\n", []string{"tasks: second.tsv:3: 1 column", "tasks: second.tsv:24: 1 column"}},
 		{"quote.csv", lines("text,label\n", "row %d,%d\n", 20) + "\"open,1\n", []string{"quote.csv:22: extraneous or missing \" in quoted-field (record starts at line 22)"}},
@@ -149,7 +151,7 @@ func TestFileFaults(t *testing.T) {
 	}
 }
 
-// numbered makes n rows, each with a label of its own.
+// numbered returns n rows, each with a different label.
 func numbered(n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -158,7 +160,7 @@ func numbered(n int) string {
 	return b.String()
 }
 
-// Labels that are words make one fault a file, with the way out, and going that way is enough.
+// Labels that are words make one fault per file. It says how to declare them, and declaring them is enough.
 func TestLabelFaults(t *testing.T) {
 	dir := t.TempDir()
 	words := strings.NewReplacer("\t0\n", "\tneg\n", "\t1\n", "\tpos\n").Replace(lines("text\tlabel\n", "row %d\t%d\n", 500))
@@ -166,19 +168,19 @@ func TestLabelFaults(t *testing.T) {
 	write(t, dir, "test.tsv", "text\tlabel\nx\n"+"one\tpos\ntwo\t\nthree\t1\n")
 	write(t, dir, "many.tsv", "text\tlabel\nfirst\t1\n"+numbered(30))
 	write(t, dir, "long.tsv", "text\tlabel\nfirst\t"+strings.Repeat("é", 1000)+"\nsecond\t1\n")
-	const wayOut = ` (a task file can name other labels under "classes": docs/add-a-task.md)`
-	const words500 = `tasks: words.tsv:2: label "neg" is not 0 or 1` + wayOut + `; 500 rows of the file have such labels: "neg", "pos"`
+	const hint = ` (a task file can name other labels under "classes": docs/add-a-task.md)`
+	const words500 = `tasks: words.tsv:2: label "neg" is not 0 or 1` + hint + `; 500 rows of the file have such labels: "neg", "pos"`
 	for _, c := range []struct{ file, text, want string }{
 		{file: "words.tsv", want: words500},
 		{"words.yaml", "train: words.tsv\n", words500},
-		{"both.yaml", "train: words.tsv\ntest: test.tsv\n", words500 + "\ntasks: test.tsv:2: 1 column, want 2 (a tab or a line break inside a text? they need .csv or .jsonl)\n" +
-			`tasks: test.tsv:3: label "pos" is not 0 or 1` + wayOut + `; 2 rows of the file have such labels: "pos", ""`},
+		{"both.yaml", "train: words.tsv\ntest: test.tsv\n", words500 + "\ntasks: test.tsv:2: 1 column, want 2 (if a text contains a tab or a line break, use .csv or .jsonl)\n" +
+			`tasks: test.tsv:3: label "pos" is not 0 or 1` + hint + `; 2 rows of the file have such labels: "pos", ""`},
 		{"map.yaml", "train: words.tsv\nlabels: {neg: 0, good: 1}\n",
 			`tasks: words.tsv:3: label "pos" is not in the label map ("good", "neg"); 250 rows of the file have such labels: "pos"`},
 		{"classes.yaml", "train: words.tsv\nclasses: [pos, other]\n",
-			`tasks: words.tsv:2: label "neg" is not a class (pos, other) or its number; 250 rows of the file have such labels: "neg"`},
-		{file: "many.tsv", want: `tasks: many.tsv:3: label "w0" is not 0 or 1` + wayOut + `; 30 rows of the file have such labels: "w0", "w1", "w2", "w3", "w4", …`},
-		{file: "long.tsv", want: `tasks: long.tsv:2: label "` + strings.Repeat("é", 60) + `…" is not 0 or 1` + wayOut},
+			`tasks: words.tsv:2: label "neg" is neither the name nor the number of a class (pos, other); 250 rows of the file have such labels: "neg"`},
+		{file: "many.tsv", want: `tasks: many.tsv:3: label "w0" is not 0 or 1` + hint + `; 30 rows of the file have such labels: "w0", "w1", "w2", "w3", "w4", …`},
+		{file: "long.tsv", want: `tasks: long.tsv:2: label "` + strings.Repeat("é", 60) + `…" is not 0 or 1` + hint},
 	} {
 		if c.text != "" {
 			write(t, dir, c.file, c.text)
@@ -192,7 +194,7 @@ func TestLabelFaults(t *testing.T) {
 	if len(d.Pool) != 500 || positives(d.Pool) != 250 {
 		t.Errorf("with classes: %d examples, %d positive", len(d.Pool), positives(d.Pool))
 	}
-	// Where the list of faults is full already, the labels only count.
+	// If the list of faults is already full, rows with faulty labels are only counted.
 	full := lines("text\tlabel\nfirst\t1\n", "row %d\tx\t%d\n", maxFaults) + numbered(7)
 	report, err := Check(context.Background(), write(t, dir, "full.tsv", full))
 	if err != nil || len(report.Faults.List) != maxFaults || report.Faults.More != 7 {
@@ -200,17 +202,17 @@ func TestLabelFaults(t *testing.T) {
 	}
 }
 
-// Only an escape without its other half is one.
+// Only an escape without its other half is a lone surrogate.
 func TestLoneSurrogate(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"a":"plain \n \\ \u00e9"}`:       "",
 		`{"a":"\ud83d\ude00"}`:             "",
 		`{"a":"\uD83D\uDE00\uD83D\uDE00"}`: "",
-		`{"a":"\\ud83d"}`:                  "", // a backslash and letters
+		`{"a":"\\ud83d"}`:                  "", // an escaped backslash, then letters
 		`{"a":"\\\ud83d"}`:                 `\ud83d`,
 		`{"a":"\ud83d"}`:                   `\ud83d`,
 		`{"a":"\ude00"}`:                   `\ude00`,
-		`{"a":"\ude00\ud83d"}`:             `\ude00`, // the wrong way round
+		`{"a":"\ude00\ud83d"}`:             `\ude00`, // in the wrong order
 		`{"a":"\ud83d\ud83d\ude00"}`:       `\ud83d`,
 		`{"a":"\ud83d\u0041"}`:             `\ud83d`,
 		`{"a":"\ud83d \ude00"}`:            `\ud83d`,
@@ -230,20 +232,20 @@ func TestFaultsAreBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(report.Faults.List) != maxFaults || report.Faults.More != 500-maxFaults || !contains(report.Faults.Error(), "480 more faults") {
-		t.Errorf("%d faults and %d more", len(report.Faults.List), report.Faults.More)
+		t.Errorf("%d faults and %d more, want 20 and 480", len(report.Faults.List), report.Faults.More)
 	}
 }
 
-// What cannot be read at all is an error with the way out, not a list of faults.
+// A file that cannot be read at all gives an error that says what to do, and no list of faults.
 func TestFileErrors(t *testing.T) {
 	dir := t.TempDir()
 	for _, c := range []struct{ path, want string }{
 		{filepath.Join(dir, "absent.tsv"), "no such file"},
-		{write(t, dir, "a.docx", "x"), "unknown kind of file"},
+		{write(t, dir, "a.docx", "x"), "unknown file type"},
 		{write(t, dir, "lfs.tsv", "version https://git-lfs.github.com/spec/v1\noid sha256:00\n"), "Git LFS pointer"},
 		{write(t, dir, "a.tsv.gz", "\x1f\x8bnot gzip"), "gzip"},
 		{write(t, dir, "a.parquet", "PAR1 and no more"), "not a readable parquet file"},
-		{dir + "/x/", "unknown kind"},
+		{dir + "/x/", "unknown file type"},
 		{write(t, dir, "long.tsv", "text\tlabel\n"+strings.Repeat("x", maxRowBytes+1)), "longer than 16 MiB"},
 	} {
 		_, err := Check(context.Background(), c.path)
@@ -252,7 +254,7 @@ func TestFileErrors(t *testing.T) {
 		}
 		var faults *Faults
 		if errors.As(err, &faults) {
-			t.Errorf("%s: reported as faults of rows: %v", c.path, err)
+			t.Errorf("%s: the error is a list of faults: %v", c.path, err)
 		}
 	}
 	os.Mkdir(filepath.Join(dir, "folder.tsv"), 0o700)
@@ -261,11 +263,11 @@ func TestFileErrors(t *testing.T) {
 	}
 }
 
-func TestDuplicatesAndContradictions(t *testing.T) {
+func TestDuplicatesAndConflicts(t *testing.T) {
 	text := lines("text\tlabel\n", "row %d\t%d\n", 20) + "row 0\t0\nrow 0\t0\nrow 1\t0\n"
 	d := load(t, write(t, t.TempDir(), "a.tsv", text))
 	if len(d.Pool) != 19 {
-		t.Errorf("%d examples, want 19: row 0 once, row 1 not at all", len(d.Pool))
+		t.Errorf("%d examples, want 19: row 0 once and row 1 not at all", len(d.Pool))
 	}
 	want := []string{"3 duplicates removed", "1 texts left out: their copies have different labels"}
 	if !slices.Equal(d.Warnings, want) {
@@ -273,7 +275,7 @@ func TestDuplicatesAndContradictions(t *testing.T) {
 	}
 }
 
-// Which of two copies comes first does not matter, even where they differ in group and in soft label.
+// The order of two copies does not matter, even if they differ in group and soft label.
 func TestCopiesMergeInAnyOrder(t *testing.T) {
 	dir := t.TempDir()
 	rows := lines("", "row %d\t0.%[2]d1\tp%[1]d\n", 20)
@@ -284,17 +286,17 @@ func TestCopiesMergeInAnyOrder(t *testing.T) {
 		got[i] = load(t, write(t, dir, "x.yaml", "train: x.tsv\nsoft: true\ngroup: page\n"))
 	}
 	if !reflect.DeepEqual(got[0].Pool, got[1].Pool) {
-		t.Error("the order of the copies matters")
+		t.Error("the order of the copies changes the result")
 	}
 	for _, e := range got[0].Pool {
 		if e.Texts[0] == "row 0" && (e.Group != "x a" || e.Gold[1] != 0.17) {
-			t.Errorf("the copies became %+v", e)
+			t.Errorf("the copies are merged to %+v", e)
 		}
 	}
 }
 
-// What the test part has, or what shares its group, is not trained on.
-func TestTrainingPartLosesWhatTheTestPartHas(t *testing.T) {
+// Training examples that are in the test part, or share a group with it, are removed.
+func TestTrainingExamplesInTheTestPart(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "train.tsv", lines("text\tlabel\tpage\n", "row %d\t%d\tp%[1]d\n", 20))
 	write(t, dir, "test.tsv", "text\tlabel\tpage\nROW  3\t1\tx\nother\t0\tp7\nnew\t1\ty\n")
@@ -311,7 +313,7 @@ func TestTrainingPartLosesWhatTheTestPartHas(t *testing.T) {
 	}
 }
 
-// Moving or removing rows leaves every other example as it was.
+// Moving or removing rows does not change the other examples.
 func TestFileStability(t *testing.T) {
 	dir := t.TempDir()
 	rows := strings.Split(strings.TrimSpace(lines("", "{\"prompt\":\"question %d\",\"choices\":[\"a\",\"b\",\"c\",\"d\"],\"answer\":%d}\n", 60)), "\n")
@@ -323,26 +325,26 @@ func TestFileStability(t *testing.T) {
 	for _, e := range load(t, write(t, dir, "c.jsonl", strings.Join(rows[10:], "\n"))).Pool {
 		at, ok := slices.BinarySearchFunc(want.Pool, e, byID)
 		if !ok || !reflect.DeepEqual(want.Pool[at], e) {
-			t.Errorf("removing rows changed %q", e.Texts)
+			t.Errorf("removing rows changed the example %q", e.Texts)
 		}
 	}
 }
 
-func TestPlainForms(t *testing.T) {
+func TestFilesWithoutTaskFile(t *testing.T) {
 	dir := t.TempDir()
 	pairs := load(t, write(t, dir, "pairs.jsonl", lines("", "{\"prompt\":\"p %[1]d\",\"chosen\":\"good\",\"rejected\":\"bad\"}\n", 20)))
 	for _, e := range pairs.Pool {
-		if right := e.Texts[argmax(e.Gold)]; !strings.HasSuffix(right, "\n\ngood") || !strings.HasPrefix(right, "p ") {
+		if right := e.Texts[prob.Argmax(e.Gold)]; !strings.HasSuffix(right, "\n\ngood") || !strings.HasPrefix(right, "p ") {
 			t.Errorf("right candidate is %q", right)
 		}
 	}
 	chat := load(t, write(t, dir, "chat.jsonl", lines("", `{"chosen":[{"role":"user","content":"hi %d"},{"role":"assistant","content":"good"}],"rejected":[{"role":"user","content":"hi"},{"role":"assistant","content":"bad %d"}]}`+"\n", 20)))
-	if right := chat.Pool[0].Texts[argmax(chat.Pool[0].Gold)]; !strings.HasPrefix(right, "Human: hi ") || !strings.HasSuffix(right, "\n\nAssistant: good") {
+	if right := chat.Pool[0].Texts[prob.Argmax(chat.Pool[0].Gold)]; !strings.HasPrefix(right, "Human: hi ") || !strings.HasSuffix(right, "\n\nAssistant: good") {
 		t.Errorf("right candidate is %q", right)
 	}
 	for name, answer := range map[string]string{"number": "2", "letter": `"C"`, "text": `"third"`} {
 		d := load(t, write(t, dir, name+".jsonl", lines("", `{"question":"q %[1]d","choices":["first","second","third"],"answer":`+answer+"}\n", 20)))
-		if right := d.Pool[0].Texts[argmax(d.Pool[0].Gold)]; !strings.HasSuffix(right, "\n\nthird") {
+		if right := d.Pool[0].Texts[prob.Argmax(d.Pool[0].Gold)]; !strings.HasSuffix(right, "\n\nthird") {
 			t.Errorf("%s: right candidate is %q", name, right)
 		}
 	}

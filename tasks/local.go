@@ -9,12 +9,13 @@ import (
 	"strings"
 )
 
-// Local returns a source that looks into a folder before it asks next, which may be nil. It finds
+// Local returns a source that looks for a file in a folder before it asks next, which may be nil. It is a [Finder] and
+// finds
 //
-//   - parts of tasks by name: "sst2-train" is dir/sst2-train.tsv, or .parquet, .jsonl, .json, .csv, each also with .gz
-//     except parquet; the test part of a task may also be called "-dev" or "-validation";
-//   - hub files: "hf:datasets/ORG/NAME@REV/a/b.parquet" is dir/ORG/NAME/a/b.parquet or dir/NAME/a/b.parquet.
-//   - catalog artifacts: "vader-tweets" is dir/vader-tweets.tsv or dir/vader-tweets.txt.
+//   - parts of tasks: "sst2-train" is dir/sst2-train.parquet, .jsonl, .json, .csv or .tsv, all but parquet also with .gz;
+//     the test part of a task may also be named "-dev" or "-validation";
+//   - files on the hub: "hf:datasets/ORG/NAME@REV/a/b.parquet" is dir/ORG/NAME/a/b.parquet or dir/NAME/a/b.parquet;
+//   - artifacts of the catalog: "vader-tweets" is dir/vader-tweets, or the same with .tsv or .txt.
 func Local(dir string, next Source) Source { return local{dir: dir, next: next} }
 
 type local struct {
@@ -45,15 +46,15 @@ func (l local) Find(part string) (string, bool) {
 
 // Path implements [Source].
 func (l local) Path(ctx context.Context, artifact string) (string, error) {
-	var tries []string
+	var paths []string
 	if org, name, _, file, ok := parseHub(artifact); ok {
-		tries = []string{filepath.Join(l.dir, org, name, filepath.FromSlash(file)), filepath.Join(l.dir, name, filepath.FromSlash(file))}
+		paths = []string{filepath.Join(l.dir, org, name, filepath.FromSlash(file)), filepath.Join(l.dir, name, filepath.FromSlash(file))}
 	} else {
 		for _, ext := range []string{"", ".tsv", ".txt"} {
-			tries = append(tries, filepath.Join(l.dir, artifact+ext))
+			paths = append(paths, filepath.Join(l.dir, artifact+ext))
 		}
 	}
-	for _, p := range tries {
+	for _, p := range paths {
 		if isFile(p) {
 			return p, nil
 		}
@@ -61,7 +62,7 @@ func (l local) Path(ctx context.Context, artifact string) (string, error) {
 	if l.next != nil {
 		return l.next.Path(ctx, artifact)
 	}
-	return "", fmt.Errorf("%s is not in %s (looked for %s)", artifact, l.dir, strings.Join(tries, ", "))
+	return "", fmt.Errorf("%s is not in %s (looked for %s)", artifact, l.dir, strings.Join(paths, ", "))
 }
 
 func isFile(p string) bool {
@@ -69,7 +70,8 @@ func isFile(p string) bool {
 	return err == nil && !info.IsDir()
 }
 
-// parseHub takes "hf:datasets/ORG/NAME@REV/FILE" apart. FILE has no ".." in it.
+// parseHub splits "hf:datasets/ORG/NAME@REV/FILE" into its parts. It refuses a FILE that leaves the folder of the data
+// set with "..".
 func parseHub(artifact string) (org, name, rev, file string, ok bool) {
 	rest, ok := strings.CutPrefix(artifact, "hf:datasets/")
 	if !ok {

@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// neutralBand is the mean rating, on the scale from -4 to 4, below which a text takes no side: raters who answer -1, 0
-// and 1 give such means. What lies within it is left out, as it has no gold label that people would agree on.
+// neutralBand is the smallest absolute mean rating, on the scale from -4 to 4, of a text that takes a side. Texts below it,
+// for example rated -1, 0 and 1, are left out, because people would not agree on a gold label for them.
 const neutralBand = 0.5
 
-// ratings is the sentiment of short texts, each rated by 15 to 100 people (Hutto and Gilbert 2014).
+// ratings is a task on the sentiment of short texts, each rated by 15 to 100 people (Hutto and Gilbert 2014).
 type ratings struct {
 	name, title string
-	grouped     bool // ids are REVIEW_SENTENCE, and sentences of one review stay together
+	byReview    bool // ids have the form REVIEW_SENTENCE; the sentences of one review are a group
 }
 
 func (t ratings) Info() Info {
@@ -25,7 +25,7 @@ func (t ratings) Info() Info {
 	}
 }
 
-// ratingColumns are those of the ground-truth files, which have no header line.
+// ratingColumns names the columns of the ground-truth files, which have no header line.
 var ratingColumns = []string{"id", "rating", "text"}
 
 func (t ratings) Load(ctx context.Context, src Source) (*Data, error) {
@@ -47,20 +47,12 @@ func (t ratings) example(r *row) Example {
 		r.fail("rating %v is not between -4 and 4", rating)
 	}
 	if rating > -neutralBand && rating < neutralBand {
-		r.leaveOut(fmt.Sprintf("mean rating nearer to 0 than %v", neutralBand))
+		r.skip(fmt.Sprintf("mean rating nearer to 0 than %v", neutralBand))
 	}
 	e := yesNo(strings.TrimSpace(r.text("text")), rating > 0)
-	if t.grouped {
+	if t.byReview {
 		review, _, _ := strings.Cut(r.text("id"), "_")
 		e.Group = t.name + " " + review
 	}
 	return e
-}
-
-// yesNo is an example of two classes, the second of which is yes.
-func yesNo(text string, yes bool) Example {
-	if yes {
-		return Example{Texts: []string{text}, Gold: []float64{0, 1}}
-	}
-	return Example{Texts: []string{text}, Gold: []float64{1, 0}}
 }

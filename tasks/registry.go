@@ -9,36 +9,36 @@ import (
 	"w2s/internal/suggest"
 )
 
-// All returns the built-in tasks, in the order in which they are listed. The slice is new on every call.
+// All returns the built-in tasks in the order in which they are listed. Every call returns a new slice.
 func All() []Task {
 	tweets := ratings{name: "tweets", title: "tweet-like texts, human-rated sentiment"}
 	movies := ratings{name: "movies", title: "movie review snippets, human-rated sentiment"}
-	amazon := ratings{name: "amazon", title: "Amazon review snippets, human-rated sentiment", grouped: true}
-	editorials := ratings{name: "editorials", title: "newspaper editorial snippets, human-rated sentiment", grouped: true}
+	amazon := ratings{name: "amazon", title: "Amazon review snippets, human-rated sentiment", byReview: true}
+	editorials := ratings{name: "editorials", title: "newspaper editorial snippets, human-rated sentiment", byReview: true}
 
 	helpful := hh("hh-helpful", "which of two replies is more helpful", "helpful-base")
 	harmless := hh("hh-harmless", "which of two replies is less harmful", "harmless-base")
-	online := hh("hh-online", "which of two replies is more helpful, from models in use", "helpful-online")
+	online := hh("hh-online", "which of two replies is more helpful, sampled during online training", "helpful-online")
 	allHH := hh("anthropic_hh-pairs", "which of two replies is better", "harmless-base", "helpful-base", "helpful-online", "helpful-rejection-sampled")
 
 	return slices.Concat(
 		[]Task{tweets, movies, amazon, editorials},
 		hubTasks(),
 		[]Task{
-			ratingPairs{of: tweets}, ratingPairs{of: movies}, ratingPairs{of: amazon}, ratingPairs{of: editorials},
+			ratingPairs{tweets}, ratingPairs{movies}, ratingPairs{amazon}, ratingPairs{editorials},
 			helpful, harmless, online, allHH,
-			single{of: allHH, named: "anthropic_hh"},
-			mates(1, mate1Count), mates(2, mate2Count),
-			hubPuzzles(chessInfo("chess-bigbench", "find the move that mates in 1 after a game", "BIG-bench checkmate_in_one (Srivastava et al. 2022)", "Apache-2.0"),
+			single{ranking: allHH, name: "anthropic_hh"},
+			mateTask(1, mate1Count), mateTask(2, mate2Count),
+			hubChessTask(chessInfo("chess-bigbench", "find the move that mates in 1 after a game", "BIG-bench checkmate_in_one (Srivastava et al. 2022)", "Apache-2.0"),
 				"bigbench", "tasksource/bigbench", "checkmate_in_one/train/0000.parquet", 0),
-			hubPuzzles(chessInfo("chess-lichess", "find the best move in a puzzle of lichess.org", "lichess.org open database", "CC0-1.0"),
+			hubChessTask(chessInfo("chess-lichess", "find the best move in a puzzle of lichess.org", "lichess.org open database", "CC0-1.0"),
 				"lichess", "Lichess/chess-puzzles", "default/train/0000.parquet", 20_000),
 		},
 		choiceTasks(),
 	)
 }
 
-// Names returns the names of the built-in tasks, in their order.
+// Names returns the names of the built-in tasks, in the order of [All].
 func Names() []string {
 	var names []string
 	for _, t := range All() {
@@ -47,13 +47,17 @@ func Names() []string {
 	return names
 }
 
-// Lookup returns the built-in task of that name, or a variant of one: the name of a ranking with "-single" asks about one
-// candidate at a time ([Single]), that of a classification with "-free" wants the name of the class in writing
-// ([Verbal]), and the chess tasks take "-fen", "-words", "-san", "-uci" and "-ladder" (how the board
-// is written), "-few" (8 candidates), "-free" (write the move), and the generated ones "-n5000" and "-seed7". An unknown
-// name gives an error that suggests the nearest ones.
+// Lookup returns the built-in task with the given name. Suffixes of the name ask for a variant of a task:
+//
+//   - "-single" on a ranking asks about one candidate at a time ([SingleCandidate]);
+//   - "-free" on a classification asks for the name of the class in writing ([FreeAnswer]);
+//   - on a chess task, "-fen", "-words", "-san", "-uci" and "-ladder" choose the notation of the board, "-few" reduces the
+//     candidates to 8 and "-free" asks for the move in writing;
+//   - on a chess task with generated positions, "-n5000" sets their number and "-seed7" their seed.
+//
+// Suffixes can be combined. The error for an unknown name suggests the nearest name.
 func Lookup(name string) (Task, error) {
-	if t, ok := find(name); ok {
+	if t, ok := lookup(name); ok {
 		return t, nil
 	}
 	names := Names()
@@ -63,7 +67,7 @@ func Lookup(name string) (Task, error) {
 	return nil, fmt.Errorf("tasks: unknown task %q (have: %s; or a file: .jsonl, .csv, .tsv, .parquet, .yaml)", name, strings.Join(names, ", "))
 }
 
-func find(name string) (Task, bool) {
+func lookup(name string) (Task, bool) {
 	for _, t := range All() {
 		if t.Info().Name == name {
 			return t, true
@@ -73,24 +77,25 @@ func find(name string) (Task, bool) {
 	if at < 0 {
 		return nil, false
 	}
-	of, ok := find(name[:at])
+	base, ok := lookup(name[:at])
 	if !ok {
 		return nil, false
 	}
-	ending := name[at+1:]
-	if c, ok := of.(chessTask); ok {
-		return c.variant(ending)
+	suffix := name[at+1:]
+	if c, ok := base.(chessTask); ok {
+		return c.variant(suffix)
 	}
-	switch form := of.Info().Form; {
-	case ending == "single" && form == Rank:
-		return Single(of), true
-	case ending == "free" && form == Classify:
-		return Verbal(of), true
+	switch form := base.Info().Form; {
+	case suffix == "single" && form == Rank:
+		return SingleCandidate(base), true
+	case suffix == "free" && form == Classify:
+		return FreeAnswer(base), true
 	}
 	return nil, false
 }
 
-// Open returns the built-in task of that name, or a task made of the file of that name.
+// Open returns the built-in task with the given name, or a task on the file with the given path. See [Lookup] and
+// [OpenFile].
 func Open(nameOrPath string) (Task, error) {
 	if !looksLikeFile(nameOrPath) {
 		return Lookup(nameOrPath)
@@ -98,9 +103,10 @@ func Open(nameOrPath string) (Task, error) {
 	return OpenFile(nameOrPath)
 }
 
-// looksLikeFile tells a path from a name: it holds a separator, ends like a data or task file, or exists.
+// looksLikeFile reports whether ref is a path and not a name: it contains a separator, has the extension of a data or
+// task file, or is the path of an existing file and not the name of a task.
 func looksLikeFile(ref string) bool {
-	if strings.ContainsAny(ref, `/\`) || isSpec(ref) {
+	if strings.ContainsAny(ref, `/\`) || isTaskFile(ref) {
 		return true
 	}
 	if _, err := formatOf(ref); err == nil {

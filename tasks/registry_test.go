@@ -31,28 +31,28 @@ func TestLookup(t *testing.T) {
 func TestOpenTellsFilesFromNames(t *testing.T) {
 	for ref, file := range map[string]bool{"sst2": false, "./sst2": true, "a.tsv": true, "b.jsonl.gz": true, "c.yaml": true, "no-such": false, `d\e`: true} {
 		if got := looksLikeFile(ref); got != file {
-			t.Errorf("%s: file is %v, want %v", ref, got, file)
+			t.Errorf("%s: looksLikeFile is %v, want %v", ref, got, file)
 		}
 	}
 }
 
-// asked is a source that has nothing and notes what it was asked for.
-type asked struct{ artifacts *[]string }
+// An emptySource has no files. It records what it was asked for.
+type emptySource struct{ asked *[]string }
 
-func (a asked) Path(_ context.Context, artifact string) (string, error) {
-	*a.artifacts = append(*a.artifacts, artifact)
+func (s emptySource) Path(_ context.Context, artifact string) (string, error) {
+	*s.asked = append(*s.asked, artifact)
 	return "", errors.New("nothing here")
 }
 
-// What the tasks ask for, the catalog can read; and a source that fails is an error that names the task.
+// The catalog can parse every artifact that a task asks for. If the source fails, the error names the task.
 func TestArtifacts(t *testing.T) {
 	var all []string
 	for _, task := range All() {
 		name := task.Info().Name
 		if strings.HasPrefix(name, "chess-mate") {
-			continue // needs no data
+			continue // needs no files
 		}
-		_, err := task.Load(context.Background(), asked{&all})
+		_, err := task.Load(context.Background(), emptySource{&all})
 		if err == nil || !contains(err.Error(), "nothing here") || !contains(err.Error(), "tasks: ") {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -67,11 +67,11 @@ func TestArtifacts(t *testing.T) {
 		}
 		org, name, rev, file, ok := parseHub(artifact)
 		if !ok || org+"/"+name != ref.Repo || file != ref.File || rev != url.PathEscape(ref.Revision) {
-			t.Errorf("%s: read as %q %q %q %q, by the catalog as %+v", artifact, org, name, rev, file, ref)
+			t.Errorf("%s: parsed as %q %q %q %q, but by the catalog as %+v", artifact, org, name, rev, file, ref)
 		}
 	}
 	if len(all) < 50 {
-		t.Errorf("asked for %d artifacts", len(all))
+		t.Errorf("the tasks asked for only %d artifacts", len(all))
 	}
 }
 
@@ -87,8 +87,8 @@ func TestParseHub(t *testing.T) {
 	}
 }
 
-// The GLUE files as they are: the counts are those of a Python script that keeps texts with one label and drops from the
-// training part what the test part has.
+// The counts of the real GLUE files come from a Python script. It keeps texts with one label, and removes texts of the test
+// part from the training part.
 func TestSharedGLUE(t *testing.T) {
 	src := Local(shareddata.Path(t, "data"), nil)
 	for name, want := range map[string]struct{ pool, positive, test int }{

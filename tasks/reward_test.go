@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"w2s/internal/prob"
 	"w2s/internal/shareddata"
 )
 
@@ -20,12 +21,12 @@ func TestLastReply(t *testing.T) {
 	}{
 		{"plain", p + " Yes.", p + " No.", "Human: Hi.\n\nAssistant:", "Yes.", "No.", true},
 		{"replies start alike", p + " Yes and no.", p + " Yes.", "Human: Hi.\n\nAssistant:", "Yes and no.", "Yes.", true},
-		{"one goes on with turns of its own", p + " Yes.", p + " Yes.\n\nHuman: So?\n\nAssistant: No.", "Human: Hi.\n\nAssistant:", "Yes.", "Yes.\n\nHuman: So?\n\nAssistant: No.", true},
+		{"one reply contains further turns", p + " Yes.", p + " Yes.\n\nHuman: So?\n\nAssistant: No.", "Human: Hi.\n\nAssistant:", "Yes.", "Yes.\n\nHuman: So?\n\nAssistant: No.", true},
 		{"several turns", p + " A.\n\nHuman: B?\n\nAssistant: C", p + " A.\n\nHuman: B?\n\nAssistant: D", "Human: Hi.\n\nAssistant: A.\n\nHuman: B?\n\nAssistant:", "C", "D", true},
-		{"part before the last turn", p + " A.\n\nHuman: B?\n\nAssistant: C", p + " X.\n\nHuman: B?\n\nAssistant: C", "Human: Hi.\n\nAssistant:", "A.\n\nHuman: B?\n\nAssistant: C", "X.\n\nHuman: B?\n\nAssistant: C", true},
+		{"difference before the last turn", p + " A.\n\nHuman: B?\n\nAssistant: C", p + " X.\n\nHuman: B?\n\nAssistant: C", "Human: Hi.\n\nAssistant:", "A.\n\nHuman: B?\n\nAssistant: C", "X.\n\nHuman: B?\n\nAssistant: C", true},
 		{"nothing in common", "yes", "no", "", "", "", false},
 		{"empty reply", p, p + " No.", "Human: Hi.\n\nAssistant:", "", "No.", true},
-		{"a marker cut by the end", "\n\nAssistant", "\n\nAssistant: x", "", "", "", false},
+		{"text ends inside the marker", "\n\nAssistant", "\n\nAssistant: x", "", "", "", false},
 	} {
 		prompt, good, bad, ok := lastReply(c.a, c.b)
 		if prompt != c.prompt || good != c.good || bad != c.bad || ok != c.ok {
@@ -48,7 +49,7 @@ func FuzzLastReply(f *testing.F) {
 	})
 }
 
-// The real base test sets: what is left out is known from a count in Python.
+// The real base test sets. The numbers of skipped pairs were counted in Python.
 func TestHH(t *testing.T) {
 	for file, want := range map[string]int{"hh-rlhf-helpful-base-test.jsonl.gz": 2354 - 4 - 2, "hh-rlhf-harmless-base-test.jsonl.gz": 2312 - 4} {
 		path := shareddata.Path(t, "data", file)
@@ -66,28 +67,28 @@ func TestHH(t *testing.T) {
 		}
 		first := 0
 		for _, e := range d.Pool {
-			if argmax(e.Gold) == 0 {
+			if prob.Argmax(e.Gold) == 0 {
 				first++
 			}
 			if !strings.HasPrefix(e.Group, "prompt human:") {
 				t.Fatalf("group %q", e.Group)
 			}
 		}
-		// 4 standard deviations of a fair coin.
+		// 2√n is four standard deviations of a fair coin.
 		if n := float64(len(d.Pool)); math.Abs(float64(first)-n/2) > 2*math.Sqrt(n) {
 			t.Errorf("%s: the chosen reply is first in %d of %v", file, first, n)
 		}
-		one, err := (single{of: fixed{set.info, d}}).Load(context.Background(), nil)
+		one, err := (single{ranking: fixed{set.info, d}}).Load(context.Background(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if n := float64(len(one.Pool)); n != float64(len(d.Pool)) || math.Abs(float64(positives(one.Pool))-n/2) > 2*math.Sqrt(n) {
-			t.Errorf("%s: %d of %v single replies are chosen ones", file, positives(one.Pool), n)
+			t.Errorf("%s: %d of %v single replies are the chosen ones", file, positives(one.Pool), n)
 		}
 	}
 }
 
-// fixed is a task of given data.
+// fixed is a task with given data.
 type fixed struct {
 	info Info
 	data *Data
@@ -96,16 +97,16 @@ type fixed struct {
 func (f fixed) Info() Info                                  { return f.info }
 func (f fixed) Load(context.Context, Source) (*Data, error) { return f.data, nil }
 
-func TestSingleNeedsCandidates(t *testing.T) {
-	if _, err := Single(fixed{Info{Name: "x", Form: Classify}, nil}).Load(context.Background(), nil); err == nil || !contains(err.Error(), "no candidates") {
+func TestDerivedTasksCheckTheForm(t *testing.T) {
+	if _, err := SingleCandidate(fixed{Info{Name: "x", Form: Classify}, nil}).Load(context.Background(), nil); err == nil || !contains(err.Error(), "no candidates") {
 		t.Errorf("error %v", err)
 	}
-	if _, err := Verbal(fixed{Info{Name: "x", Form: Rank}, nil}).Load(context.Background(), nil); err == nil || !contains(err.Error(), "no classes") {
+	if _, err := FreeAnswer(fixed{Info{Name: "x", Form: Rank}, nil}).Load(context.Background(), nil); err == nil || !contains(err.Error(), "no classes") {
 		t.Errorf("error %v", err)
 	}
 }
 
-func TestVerbalNamesTheClass(t *testing.T) {
+func TestFreeAnswerIsTheClass(t *testing.T) {
 	d := loadNamed(t, "sst2-free", Local(hubFixtures(), nil))
 	for _, e := range d.Pool {
 		good := false
@@ -119,8 +120,8 @@ func TestVerbalNamesTheClass(t *testing.T) {
 }
 
 func TestPreference(t *testing.T) {
-	count := func(scores ...int) rated {
-		var r rated
+	count := func(scores ...int) ratedText {
+		var r ratedText
 		for _, s := range scores {
 			r.counts[s+4]++
 			r.total++
@@ -128,7 +129,7 @@ func TestPreference(t *testing.T) {
 		return r
 	}
 	for _, c := range []struct {
-		a, b rated
+		a, b ratedText
 		want float64
 	}{
 		{count(4), count(-4), 1},
@@ -142,7 +143,7 @@ func TestPreference(t *testing.T) {
 	}
 }
 
-// A row that goes changes the pairs of its own bucket only, and each text is in one pair.
+// Removing a row changes only the pairs of its bucket, and each text is in one pair.
 func TestRatingPairs(t *testing.T) {
 	for _, name := range []string{"movies-pairs", "amazon-pairs"} {
 		d := loadNamed(t, name, Local(hubFixtures(), nil))
@@ -162,26 +163,26 @@ func TestRatingPairs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		fewer, err := task.Load(context.Background(), &changed{Source: Local(hubFixtures(), nil), dir: t.TempDir(), t: t, drop: 1})
+		fewer, err := task.Load(context.Background(), &shuffled{Source: Local(hubFixtures(), nil), dir: t.TempDir(), t: t, drop: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
 		before := ids(d.Pool)
-		lost := 0
+		changed := 0
 		for _, e := range fewer.Pool {
 			if !slices.Contains(before, e.ID) {
-				lost++
+				changed++
 			}
 		}
-		if lost > 2 {
-			t.Errorf("%s: one row less made %d new pairs of %d", name, lost, len(d.Pool))
+		if changed > 2 {
+			t.Errorf("%s: removing one row makes %d new pairs of %d", name, changed, len(d.Pool))
 		}
 	}
 }
 
-// The snippets of a review stay in one group when they are paired with others.
+// All pairs with snippets of one review are in one group.
 func TestRatingPairsKeepReviewsTogether(t *testing.T) {
-	groups := map[int]string{} // by review, of four snippets each in the fixture
+	groups := map[int]string{} // by review; a review of the fixture has four snippets
 	for _, e := range loadNamed(t, "amazon-pairs", Local(hubFixtures(), nil)).Pool {
 		for _, text := range e.Texts {
 			var snippet int
@@ -195,7 +196,7 @@ func TestRatingPairsKeepReviewsTogether(t *testing.T) {
 		}
 	}
 	if len(groups) < 20 {
-		t.Errorf("pairs of %d reviews", len(groups))
+		t.Errorf("pairs of only %d reviews", len(groups))
 	}
 }
 
@@ -206,19 +207,19 @@ func TestRatingsFixture(t *testing.T) {
 		for _, word := range []string{"lovely", "sturdy", "bright", "cheerful", "splendid"} {
 			good = good || strings.HasSuffix(e.Texts[0], "was café-"+word+".")
 		}
-		if good != (argmax(e.Gold) == 1) {
-			t.Errorf("%q is %v", e.Texts[0], e.Gold)
+		if good != (prob.Argmax(e.Gold) == 1) {
+			t.Errorf("%q has the gold label %v", e.Texts[0], e.Gold)
 		}
 	}
-	// The ids of reviews are REVIEW_SENTENCE, and a review stays together; tweets stand alone.
+	// The ids of review sentences are REVIEW_SENTENCE, and a review is a group. A tweet has no group.
 	groups := map[string]int{}
 	for _, e := range loadNamed(t, "amazon", Local(hubFixtures(), nil)).Pool {
 		groups[e.Group]++
 	}
 	if len(groups) != 30 || groups["amazon 1"] < 2 || d.Pool[0].Group != "" {
-		t.Errorf("%d groups of reviews, tweets have the group %q", len(groups), d.Pool[0].Group)
+		t.Errorf("%d groups of reviews, want 30; a tweet has the group %q, want none", len(groups), d.Pool[0].Group)
 	}
 	if len(d.Warnings) == 0 || !contains(d.Warnings[len(d.Warnings)-1], "nearer to 0 than 0.5") {
-		t.Errorf("warnings %q do not count what is left out", d.Warnings)
+		t.Errorf("warnings %q do not count the near-neutral rows", d.Warnings)
 	}
 }

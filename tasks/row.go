@@ -10,17 +10,20 @@ import (
 	"unicode/utf8"
 )
 
-// A row is one record of a file, whatever the format. The accessors note the first fault instead of returning it, so
-// that the rule that makes an example of a row reads as one expression; whoever calls the rule looks at fault and skip.
+// A row is one record of a file of any format. Its accessors store the first fault instead of returning an error, so a
+// rule that makes an example of a row reads as one expression. The caller of the rule then looks at fault and skipped.
 type row struct {
 	file    string
 	line    int
 	columns map[string]any // string, json.Number, bool, nil, []any or map[string]any
 
-	fault string  // why the row is wrong, or ""
-	label *string // the label, where it is what is wrong
-	left  string  // why the row is left out although it is not wrong, or ""
+	fault   string  // why the row is wrong, or ""
+	label   *string // the label, if it is what is wrong with the row
+	skipped string  // why a correct row makes no example, or ""
 }
+
+// An exampleFunc turns a row into an example without ID. It records faults and reasons to skip the row in the row.
+type exampleFunc func(r *row) Example
 
 func (r *row) fail(format string, args ...any) {
 	if r.fault == "" {
@@ -28,7 +31,7 @@ func (r *row) fail(format string, args ...any) {
 	}
 }
 
-// failLabel is fail for a label that cannot be read; fault says why.
+// failLabel records that the label cannot be read; fault says why.
 func (r *row) failLabel(label, fault string) {
 	if r.fault == "" {
 		label = shortened(label)
@@ -36,7 +39,7 @@ func (r *row) failLabel(label, fault string) {
 	}
 }
 
-// shortened is a value as a fault shows it: a column that holds texts would fill the screen.
+// shortened cuts a value for a message. A column of long texts would fill the screen.
 func shortened(value string) string {
 	const most = 60
 	if utf8.RuneCountInString(value) <= most {
@@ -45,14 +48,14 @@ func shortened(value string) string {
 	return string([]rune(value)[:most]) + "…"
 }
 
-// leaveOut says that the row makes no example, and the reason that the warning counts it under.
-func (r *row) leaveOut(reason string) {
-	if r.left == "" {
-		r.left = reason
+// skip records that the row makes no example. A warning counts the skipped rows by reason.
+func (r *row) skip(reason string) {
+	if r.skipped == "" {
+		r.skipped = reason
 	}
 }
 
-// value finds a column; "choices.text" is the field text of the column choices.
+// value returns the value of a column. A name such as "choices.text" means the field text of the column choices.
 func (r *row) value(name string) (any, bool) {
 	if v, ok := r.columns[name]; ok {
 		return v, v != nil
@@ -69,8 +72,9 @@ func (r *row) value(name string) (any, bool) {
 	return v, ok && v != nil
 }
 
-func (r *row) missing(name string) {
-	if _, there := r.columns[name]; there {
+// failMissing records that a column is absent or null.
+func (r *row) failMissing(name string) {
+	if _, ok := r.columns[name]; ok {
 		r.fail("%q is empty", name)
 		return
 	}
@@ -85,8 +89,8 @@ func (r *row) missing(name string) {
 	r.fail("missing %q (columns: %s)", name, strings.Join(have, ", "))
 }
 
-// scalar writes a string, number or boolean the way a person would.
-func scalar(v any) (string, bool) {
+// scalarText returns a string, number or boolean as text, and false for any other value.
+func scalarText(v any) (string, bool) {
 	switch v := v.(type) {
 	case string:
 		return v, true
@@ -98,18 +102,18 @@ func scalar(v any) (string, bool) {
 	return "", false
 }
 
-// has reports whether the row has a value in that column.
+// has reports whether the row has a value in the column.
 func (r *row) has(name string) bool { _, ok := r.value(name); return ok }
 
 func (r *row) text(name string) string {
 	v, ok := r.value(name)
 	if !ok {
-		r.missing(name)
+		r.failMissing(name)
 		return ""
 	}
-	s, ok := scalar(v)
+	s, ok := scalarText(v)
 	if !ok {
-		r.fail("%q is a %s, not a text", name, kind(v))
+		r.fail("%q is a %s, not a text", name, kindOf(v))
 	}
 	return s
 }
@@ -140,7 +144,16 @@ func (r *row) float(name string) float64 {
 	return f
 }
 
-// yes reads a binary label: 0, 1, true or false. A label of -1 marks the unlabelled rows of the GLUE test parts.
+// probability reads a number between 0 and 1.
+func (r *row) probability(name string) float64 {
+	p := r.float(name)
+	if r.fault == "" && (p < 0 || p > 1) {
+		r.fail("%s %v is not between 0 and 1", name, p)
+	}
+	return p
+}
+
+// yes reads a binary label: 0, 1, true or false. The test parts of GLUE write -1 for rows without a label.
 func (r *row) yes(name string) bool {
 	s := r.text(name)
 	switch strings.ToLower(strings.TrimSpace(s)) {
@@ -149,7 +162,7 @@ func (r *row) yes(name string) bool {
 	case "0", "0.0", "false":
 		return false
 	case "-1", "-1.0":
-		r.leaveOut("no label")
+		r.skip("no label")
 		return false
 	}
 	r.fail("%s %q is not 0 or 1", name, shortened(s))
@@ -159,25 +172,57 @@ func (r *row) yes(name string) bool {
 func (r *row) list(name string) []string {
 	v, ok := r.value(name)
 	if !ok {
-		r.missing(name)
+		r.failMissing(name)
 		return nil
 	}
 	items, ok := v.([]any)
 	if !ok {
-		r.fail("%q is a %s, not a list", name, kind(v))
+		r.fail("%q is a %s, not a list", name, kindOf(v))
 		return nil
 	}
 	out := make([]string, len(items))
 	for i, item := range items {
-		if out[i], ok = scalar(item); !ok {
-			r.fail("%q holds a %s at place %d, not a text", name, kind(item), i+1)
+		if out[i], ok = scalarText(item); !ok {
+			r.fail("%q: item %d is a %s, not a text", name, i+1, kindOf(item))
 			return nil
 		}
 	}
 	return out
 }
 
-// fill puts the row's columns into a template; {{ and }} stand for braces.
+// dialogue reads a text, or a list of messages with role and content, which is how chat data sets store a dialogue.
+func (r *row) dialogue(name string) string {
+	v, ok := r.value(name)
+	list, isList := v.([]any)
+	if !ok || !isList {
+		return r.text(name)
+	}
+	var turns []string
+	for i, item := range list {
+		message, _ := item.(map[string]any)
+		role, _ := message["role"].(string)
+		content, ok := message["content"].(string)
+		if !ok {
+			r.fail("%q: message %d has no text under \"content\"", name, i+1)
+			return ""
+		}
+		turns = append(turns, speaker(role)+": "+content)
+	}
+	return strings.Join(turns, "\n\n")
+}
+
+// speaker returns what the HH dialogues call the role of a chat message.
+func speaker(role string) string {
+	switch role {
+	case "user", "human", "":
+		return "Human"
+	case "assistant", "gpt":
+		return "Assistant"
+	}
+	return role
+}
+
+// fill replaces each {column} of a template by the row's text. {{ and }} are literal braces.
 func (r *row) fill(template string) string {
 	var b strings.Builder
 	for i := 0; i < len(template); {
@@ -201,7 +246,8 @@ func (r *row) fill(template string) string {
 	return b.String()
 }
 
-func kind(v any) string {
+// kindOf names the type of a value for messages.
+func kindOf(v any) string {
 	switch v.(type) {
 	case nil:
 		return "null"

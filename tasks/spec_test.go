@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"w2s/internal/prob"
 )
 
 func TestSpec(t *testing.T) {
@@ -74,7 +76,7 @@ func TestSpecRankAndGenerate(t *testing.T) {
 	write(t, dir, "r.jsonl", lines("", `{"q":"q %d","best":"good","worst":"bad","p":0.8,"x":%d}`+"\n", 20))
 	d := load(t, write(t, dir, "pair.yaml", "form: rank\ntrain: r.jsonl\nchosen: best\nrejected: worst\nsoft: true\nlabel: p\ntemplate: '{q} {candidate}'\ncontrol: '{candidate}'\n"))
 	e := d.Pool[0]
-	right := argmax(e.Gold)
+	right := prob.Argmax(e.Gold)
 	if e.Gold[right] != 0.8 || !strings.HasSuffix(e.Texts[right], " good") || e.Control[right] != "good" {
 		t.Errorf("example %+v", e)
 	}
@@ -84,22 +86,34 @@ func TestSpecRankAndGenerate(t *testing.T) {
 	}
 }
 
-// All faults of a task file come together, each with its line.
+// Package tasks stores the name of any metric; whether there is such a metric is checked elsewhere.
+func TestSpecMetric(t *testing.T) {
+	for text, want := range map[string]Metric{"": Accuracy, "form: generate\n": ExactMatch, "metric: auroc\n": AUROC, "metric: f1\n": "f1"} {
+		task, err := OpenFile(write(t, t.TempDir(), "t.yaml", "train: a.tsv\n"+text))
+		if err != nil {
+			t.Errorf("%q: %v", text, err)
+		} else if got := task.Info().Metric; got != want {
+			t.Errorf("%q: metric %q, want %q", text, got, want)
+		}
+	}
+}
+
+// All faults of a task file are reported together, each with its line.
 func TestSpecFaults(t *testing.T) {
 	for _, c := range []struct {
 		text string
 		want []string
 	}{
 		{"train: a.tsv\ncategry: nlp\nzzz: 1\n", []string{`t.yaml:2: unknown key "categry" (did you mean "category"?)`, `t.yaml:3: unknown key "zzz" (have: name`}},
-		{"form: rnk\ncategory: x\nmetric: f1\n", []string{`t.yaml:1: unknown form "rnk"`, `t.yaml:2: unknown category "x"`, `t.yaml:3: unknown metric "f1"`, `t.yaml: no "train"`}},
+		{"form: rnk\ncategory: x\n", []string{`t.yaml:1: unknown form "rnk"`, `t.yaml:2: unknown category "x"`, `t.yaml: no "train"`}},
 		{"train: a\nheader: false\n", []string{"t.yaml:2: no header line: name the columns"}},
 		{"train: a\ncolumns: [a]\n", []string{"t.yaml:2: \"columns\" is for files without a header line"}},
 		{"train: a\nclasses: [x]\n", []string{"t.yaml:2: 1 class, want 2 or more"}},
 		{"train: a\nclasses: [x, x]\n", []string{`t.yaml:2: class "x" is named twice`}},
 		{"train: a\nclasses: [x, y]\nlabels: {a: x, b: z}\n", []string{`t.yaml:3: label "b" is mapped to "z"`}},
-		{"train: a\nform: rank\ntemplate: x\n", []string{"t.yaml:3: the template of a ranking must hold {candidate}"}},
-		{"train: a\nform: rank\nchosen: x\nchoices: y\n", []string{"t.yaml:4: \"choices\" and \"chosen\"", "t.yaml:2: a pair wants both"}},
-		{"train: a\nsplit: {column: x}\ntest: b\n", []string{"t.yaml:2: \"split\" wants a column", "t.yaml:2: \"split\" and \"test\" exclude"}},
+		{"train: a\nform: rank\ntemplate: x\n", []string{"t.yaml:3: the template of a ranking must contain {candidate}"}},
+		{"train: a\nform: rank\nchosen: x\nchoices: y\n", []string{"t.yaml:4: \"choices\" cannot be combined with \"chosen\"", "t.yaml:2: a pair needs both"}},
+		{"train: a\nsplit: {column: x}\ntest: b\n", []string{"t.yaml:2: \"split\" needs a column", "t.yaml:2: \"split\" and \"test\" cannot be combined"}},
 		{"train: a\nversion: x\nsoft: 3\n", []string{"t.yaml:2: cannot unmarshal", "t.yaml:3: cannot unmarshal"}},
 		{"- a\n", []string{"t.yaml: not a task file"}},
 		{"", []string{"t.yaml: not a task file"}},
@@ -132,7 +146,7 @@ func TestSpecMissingFileNamesThePath(t *testing.T) {
 	}
 }
 
-// A small file of aliases that stands for a huge one must be refused, not expanded.
+// A small file whose aliases expand to a huge one must be refused.
 func TestSpecAliasBomb(t *testing.T) {
 	bomb := "a: &a [x,x,x,x,x,x,x,x,x]\n"
 	for c := 'b'; c <= 'j'; c++ {
@@ -144,6 +158,7 @@ func TestSpecAliasBomb(t *testing.T) {
 	}
 }
 
+// FuzzSpec checks that no task file makes the parser panic, and that an accepted classification has two classes.
 func FuzzSpec(f *testing.F) {
 	for _, seed := range []string{"train: a.tsv\n", "form: rank\ntrain: [a]\nchosen: x\nrejected: y\n", "labels: {a: 1, b: 0}\ntrain: x", "- x", "a: &a [*a]", "split: {column: a, test: [b]}"} {
 		f.Add([]byte(seed))
@@ -156,7 +171,7 @@ func FuzzSpec(f *testing.F) {
 	})
 }
 
-// FuzzRows feeds every reader: whatever the bytes, no panic, and every example that comes out is a valid one.
+// FuzzRows checks that no file makes a reader panic, and that every example it gives is valid.
 func FuzzRows(f *testing.F) {
 	for i, seed := range []string{
 		"text\tlabel\na\t1\n", "text,label\n\"a\nb\",1\n", "{\"text\":\"a\",\"label\":1}\n", "[{\"text\":\"a\",\"label\":0}]",

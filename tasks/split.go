@@ -1,35 +1,39 @@
 package tasks
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
 	"strconv"
+
+	"w2s/internal/prob"
 )
 
-// SplitConfig says how to cut a data set into the parts of a weak-to-strong experiment.
+// A SplitConfig says how to split a data set into the parts of a weak-to-strong experiment.
 type SplitConfig struct {
-	Seed  uint64 // decides which half of the training pool is the weak supervisor's
-	Train int    // examples in the training pool, both halves together; 0 takes all there are
-	Test  int    // examples to test on; 0 takes the whole test part of data that has its own
+	Seed  uint64 // decides which half of the training pool trains the weak supervisor
+	Train int    // size of the training pool, both halves together; 0 takes all examples that can be balanced
+	Test  int    // number of test examples; 0 takes all of the data's own test part that can be balanced
 }
 
 // A Split holds the parts of one experiment, each sorted by ID.
 //
-// Which examples are tested on and which form the training pool follows from their content alone, so every seed shares
-// one test set and one pool and each text is encoded once. The seed cuts the pool into halves. The examples of a group
-// stay together, and the parts are balanced over the classes.
+// The test set and the training pool depend on the content of the examples alone, so every seed shares them and each
+// text is encoded only once. The seed decides how the pool is halved. Examples of the same group stay together, and
+// every part is balanced over the classes.
 type Split struct {
-	WeakTrain []Example // with gold: the weak supervisor learns from these
-	// StrongTrain is what the student learns from, under the weak supervisor's labels. Gold, Answer and Also are empty:
-	// the gold labels of this half are out of the student's reach. Its ceiling asks CeilingGold or CeilingTrain.
+	WeakTrain []Example // the weak supervisor learns from these, with gold labels
+	// StrongTrain holds the examples that the strong student learns from with the weak supervisor's labels. Gold, Answer
+	// and Also are empty, so the student cannot see the gold labels of this half. CeilingGold and CeilingTrain give them
+	// to the strong ceiling.
 	StrongTrain []Example
-	Test        []Example // with gold
+	Test        []Example // with gold labels
 
-	ceiling []Example
+	ceiling []Example // StrongTrain with gold labels and answers
 }
 
-// CeilingGold returns the gold distributions of StrongTrain, row by row: for the strong ceiling and nothing else.
+// CeilingGold returns the gold distribution of each example of StrongTrain. Only the strong ceiling may use it.
 func (s *Split) CeilingGold() [][]float64 {
 	gold := make([][]float64, len(s.ceiling))
 	for i, e := range s.ceiling {
@@ -38,49 +42,51 @@ func (s *Split) CeilingGold() [][]float64 {
 	return gold
 }
 
-// CeilingTrain returns the examples of StrongTrain with gold labels and answers: for the strong ceiling and nothing else.
+// CeilingTrain returns the examples of StrongTrain with gold labels and answers. Only the strong ceiling may use them.
 func (s *Split) CeilingTrain() []Example { return s.ceiling }
 
-// A TooFewError says that the data cannot fill a part.
+// A TooFewError reports that the data has too few examples for a part of the split.
 type TooFewError struct {
 	Part  string // "test" or "train"
-	Class string // the class that is short, by name or number; "" where there are no classes to balance
-	Want  int    // examples of that class, or in all
-	Have  int
+	Class string // name or number of the class with too few examples; "" for forms without classes
+	Want  int    // number of examples wanted of the class, or in total if Class is ""
+	Have  int    // number of examples that there are
 }
 
+// Error names the part and the class, and gives both numbers.
 func (e *TooFewError) Error() string {
 	if e.Class == "" {
-		return fmt.Sprintf("tasks: split: %s: %d examples wanted, %d there (ask for fewer)", e.Part, e.Want, e.Have)
+		return fmt.Sprintf("tasks: split: %s: want %d examples, have %d (ask for fewer)", e.Part, e.Want, e.Have)
 	}
-	return fmt.Sprintf("tasks: split: %s: %d examples of class %q wanted, %d there (ask for fewer: the classes are balanced)", e.Part, e.Want, e.Class, e.Have)
+	return fmt.Sprintf("tasks: split: %s: want %d examples of class %q, have %d (ask for fewer: every class gets the same number)", e.Part, e.Want, e.Class, e.Have)
 }
 
-// unitOf names what must not be torn apart: the group, or the text itself up to case and white space.
-func unitOf(e Example) string {
+// unitKey returns the key that examples share if the split must keep them together: the group, or the texts up to case
+// and white space.
+func unitKey(e Example) string {
 	if e.Group != "" {
 		return "group " + e.Group
 	}
-	return "text " + fold(e.Texts)
+	return "text " + fold(e.Texts...)
 }
 
-// A unit is the examples that go the same way.
+// A unit is a set of examples that the split keeps together.
 type unit struct {
 	key      string
 	order    uint64
 	examples []Example
 }
 
-// unitsOf gathers examples into units and sorts these by a hash of their key under the salt.
+// unitsOf gathers examples into units and sorts the units by a hash of the salt and their key.
 func unitsOf(examples []Example, salt ...string) []unit {
-	at := map[string]int{}
+	index := map[string]int{}
 	var units []unit
 	for _, e := range examples {
-		key := unitOf(e)
-		i, ok := at[key]
+		key := unitKey(e)
+		i, ok := index[key]
 		if !ok {
 			i = len(units)
-			at[key] = i
+			index[key] = i
 			units = append(units, unit{key: key, order: hash64(append(slices.Clone(salt), key)...)})
 		}
 		units[i].examples = append(units[i].examples, e)
@@ -89,50 +95,44 @@ func unitsOf(examples []Example, salt ...string) []unit {
 		slices.SortFunc(u.examples, byID)
 	}
 	slices.SortFunc(units, func(a, b unit) int {
-		if a.order != b.order {
-			if a.order < b.order {
-				return -1
-			}
-			return 1
-		}
-		return slices.Compare([]byte(a.key), []byte(b.key))
+		return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.key, b.key))
 	})
 	return units
 }
 
-// Split cuts the data into parts. It fails when there are too few examples ([TooFewError]), and when parts would share
-// an example or a group.
+// Split splits the data into the parts of an experiment. The error is a [*TooFewError] if the data has too few examples.
+// Examples without an id or with the same id are an error, and so are parts that would share an example or a group.
 func (d *Data) Split(cfg SplitConfig) (*Split, error) {
 	if cfg.Train < 0 || cfg.Test < 0 {
-		return nil, fmt.Errorf("tasks: split: sizes %d and %d must not be negative", cfg.Train, cfg.Test)
+		return nil, fmt.Errorf("tasks: split: sizes must not be negative: %d and %d", cfg.Train, cfg.Test)
 	}
-	classes, err := classCount(append(slices.Clone(d.Pool), d.Test...))
+	classes, err := classCount(slices.Concat(d.Pool, d.Test))
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(repeated(d.Pool, "the training part"), repeated(d.Test, "the test part")); err != nil {
+	if err := errors.Join(checkIDs(d.Pool, "the training part"), checkIDs(d.Test, "the test part")); err != nil {
 		return nil, err
 	}
 	s := &Split{}
 	rest := unitsOf(d.Pool, "split pool")
 	if d.Test == nil {
 		if cfg.Test == 0 {
-			return nil, errors.New("tasks: split: this data has no test part of its own: say how many examples to test on")
+			return nil, errors.New("tasks: split: the data has no test part of its own; say how many examples to test on")
 		}
 		s.Test, rest, err = take("test", rest, cfg.Test, classes)
 	} else {
 		s.Test, _, err = take("test", unitsOf(d.Test, "split test"), cfg.Test, classes)
 	}
 	if err != nil {
-		return nil, d.named(err)
+		return nil, d.nameClass(err)
 	}
 	pool, _, err := take("train", rest, cfg.Train, classes)
 	if err != nil {
-		return nil, d.named(err)
+		return nil, d.nameClass(err)
 	}
 	s.WeakTrain, s.ceiling = halve(pool, classes, cfg.Seed)
 	if len(s.WeakTrain) == 0 || len(s.ceiling) == 0 {
-		return nil, fmt.Errorf("tasks: split: %d training examples in one group cannot be halved", len(pool))
+		return nil, fmt.Errorf("tasks: split: %d training examples cannot be halved: they are in one group", len(pool))
 	}
 	for _, part := range [][]Example{s.WeakTrain, s.ceiling, s.Test} {
 		slices.SortFunc(part, byID)
@@ -141,11 +141,11 @@ func (d *Data) Split(cfg SplitConfig) (*Split, error) {
 	for i := range s.StrongTrain {
 		s.StrongTrain[i].Gold, s.StrongTrain[i].Answer, s.StrongTrain[i].Also = nil, "", nil
 	}
-	return s, s.leaks()
+	return s, s.checkLeaks()
 }
 
-// named puts the name of the class into the error, where the data knows it.
-func (d *Data) named(err error) error {
+// nameClass replaces the number of the class in a TooFewError by its name, if the data knows it.
+func (d *Data) nameClass(err error) error {
 	var short *TooFewError
 	if errors.As(err, &short) && short.Class != "" {
 		if c, err := strconv.Atoi(short.Class); err == nil && c < len(d.classes) {
@@ -155,8 +155,8 @@ func (d *Data) named(err error) error {
 	return err
 }
 
-// classCount is the number of classes of a classification, or 1 where there is nothing to balance: the candidates of a
-// ranking stand in an order that does not depend on which is right.
+// classCount returns the number of classes of a classification, and 1 for the other forms, which have nothing to balance:
+// the order of the candidates of a ranking does not depend on which of them is right.
 func classCount(examples []Example) (int, error) {
 	if len(examples) == 0 {
 		return 0, errors.New("tasks: split: no examples")
@@ -177,12 +177,12 @@ func classOf(e Example, classes int) int {
 	if classes == 1 {
 		return 0
 	}
-	return argmax(e.Gold)
+	return prob.Argmax(e.Gold)
 }
 
-// take fills a part of n examples (0: as many as can be balanced) with the first units in order. A unit that has
-// nothing of a class still wanted is left for later parts; of a unit that is taken, what exceeds the share of its class
-// is dropped, so that it cannot turn up elsewhere.
+// take fills a part with n examples from the first units, or with as many as can be balanced if n is 0. It leaves a unit
+// for later parts if no example of the unit is of a class that the part still needs. If it takes a unit, it drops the
+// examples that exceed the share of their class, so that they cannot appear in another part.
 func take(part string, units []unit, n, classes int) (taken []Example, rest []unit, err error) {
 	have := make([]int, classes)
 	for _, u := range units {
@@ -194,7 +194,7 @@ func take(part string, units []unit, n, classes int) (taken []Example, rest []un
 	for c := range want {
 		want[c] = n / classes
 		if c < n%classes {
-			want[c]++ // an odd size gives the first classes one more
+			want[c]++ // the remainder goes to the first classes
 		}
 		if n == 0 {
 			want[c] = slices.Min(have)
@@ -226,29 +226,28 @@ func take(part string, units []unit, n, classes int) (taken []Example, rest []un
 	return taken, rest, nil
 }
 
-// halve deals the units of the pool, in an order that the seed decides, each to the half that has less of what it
-// holds. Without groups the halves differ by at most one example of each class.
+// halve divides the pool into halves. The seed decides the order of the units, and each unit goes to the half that has
+// fewer examples of the unit's classes. Without groups the halves differ by at most one example of each class.
 func halve(pool []Example, classes int, seed uint64) (weak, strong []Example) {
-	lead := make([]int, classes) // examples of each class in the weak half less those in the strong half
-	total := 0
+	lead := make([]int, classes) // for each class, the number of examples in the weak half minus that in the strong half
+	total := 0                   // the sum of lead
 	for _, u := range unitsOf(pool, "split halves", strconv.FormatUint(seed, 10)) {
-		holds := make([]int, classes)
+		counts := make([]int, classes)
 		for _, e := range u.examples {
-			holds[classOf(e, classes)]++
+			counts[classOf(e, classes)]++
 		}
-		pull := 0
-		for c, n := range holds {
-			pull += lead[c] * n
+		surplus := 0 // positive if the weak half has more examples of the unit's classes
+		for c, n := range counts {
+			surplus += lead[c] * n
 		}
-		toWeak := pull < 0 || pull == 0 && total <= 0
 		sign := 1
-		if toWeak {
+		if surplus < 0 || surplus == 0 && total <= 0 {
 			weak = append(weak, u.examples...)
 		} else {
 			strong = append(strong, u.examples...)
 			sign = -1
 		}
-		for c, n := range holds {
+		for c, n := range counts {
 			lead[c] += sign * n
 			total += sign * n
 		}
@@ -256,29 +255,31 @@ func halve(pool []Example, classes int, seed uint64) (weak, strong []Example) {
 	return weak, strong
 }
 
-func repeated(examples []Example, part string) error {
+// checkIDs returns an error if an example has no id, or the id of another example of the part.
+func checkIDs(examples []Example, part string) error {
 	seen := make(map[string]bool, len(examples))
 	for _, e := range examples {
 		if e.ID == "" {
 			return fmt.Errorf("tasks: split: an example of %s has no id (set it with ContentID)", part)
 		}
 		if seen[e.ID] {
-			return fmt.Errorf("tasks: split: example %s is twice in %s", e.ID, part)
+			return fmt.Errorf("tasks: split: example %s occurs twice in %s", e.ID, part)
 		}
 		seen[e.ID] = true
 	}
 	return nil
 }
 
-// leaks is the proof, whatever the code above does, that no two parts share an example, a text or a group.
-func (s *Split) leaks() error {
+// checkLeaks returns an error if two parts share an example, a text or a group. It does not rely on the code above, so it
+// also catches its mistakes.
+func (s *Split) checkLeaks() error {
 	owner := map[string]string{}
 	for _, part := range []struct {
 		name     string
 		examples []Example
 	}{{"weak-train", s.WeakTrain}, {"strong-train", s.ceiling}, {"test", s.Test}} {
 		for _, e := range part.examples {
-			for _, key := range []string{"id " + e.ID, unitOf(e)} {
+			for _, key := range []string{"id " + e.ID, unitKey(e)} {
 				if other, ok := owner[key]; ok && other != part.name {
 					return fmt.Errorf("tasks: split: leak: example %s of %s shares its text or group with %s", e.ID, part.name, other)
 				}

@@ -7,9 +7,11 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+
+	"w2s/internal/prob"
 )
 
-// classified makes n examples, a share of them of class 1, in groups of the given size.
+// classified returns n examples in groups of the given size; share is the probability of class 1.
 func classified(n int, share float64, group int) []Example {
 	rng := rand.New(rand.NewPCG(1, 2))
 	var out []Example
@@ -38,7 +40,7 @@ func ids(parts ...[]Example) []string {
 func positives(examples []Example) int {
 	n := 0
 	for _, e := range examples {
-		n += argmax(e.Gold)
+		n += prob.Argmax(e.Gold)
 	}
 	return n
 }
@@ -65,7 +67,7 @@ func TestSplitSizesAndBalance(t *testing.T) {
 	} {
 		s := mustSplit(t, &Data{Pool: classified(c.n, c.share, 1)}, c.cfg)
 		if len(s.Test) != c.cfg.Test || len(s.WeakTrain)+len(s.StrongTrain) != c.cfg.Train {
-			t.Errorf("%+v: sizes %d, %d, %d", c, len(s.WeakTrain), len(s.StrongTrain), len(s.Test))
+			t.Errorf("%+v: sizes of the parts are %d, %d, %d", c, len(s.WeakTrain), len(s.StrongTrain), len(s.Test))
 		}
 		for name, part := range map[string][]Example{"weak": s.WeakTrain, "strong": s.CeilingTrain(), "test": s.Test} {
 			if d := 2*positives(part) - len(part); d < -2 || d > 2 {
@@ -94,7 +96,7 @@ func TestSplitSeedsShareTestAndPool(t *testing.T) {
 			common++
 		}
 	}
-	// Two independent halves of 300 share 75 ± 4.3 (hypergeometric).
+	// Two independent halves of 300 examples share 75 ± 4.3 examples (hypergeometric distribution).
 	if common < 55 || common > 95 {
 		t.Errorf("weak halves of two seeds share %d of 150, want about 75", common)
 	}
@@ -110,7 +112,7 @@ func TestSplitIgnoresRowOrder(t *testing.T) {
 	}
 }
 
-// Removing a row replaces at most that row's place in the test set: the others stay.
+// Removing a row changes at most one example of the test set.
 func TestSplitStableUnderRowRemoval(t *testing.T) {
 	pool := classified(500, 0.5, 1)
 	before := ids(mustSplit(t, &Data{Pool: pool}, SplitConfig{Train: 200, Test: 80}).Test)
@@ -131,7 +133,7 @@ func TestSplitStableUnderRowRemoval(t *testing.T) {
 
 func TestSplitKeepsGroupsAndNearDuplicatesTogether(t *testing.T) {
 	pool := classified(600, 0.5, 7)
-	for i := range 40 { // texts that differ in case and spaces only
+	for i := range 40 { // pairs of texts that differ in case and white space only
 		e := yesNo(fmt.Sprintf("  TEXT  number\n%d ", 600+i), i%2 == 0)
 		f := yesNo(fmt.Sprintf("text number %d", 600+i), i%2 == 1)
 		e.ID, f.ID = ContentID(Classify, e.Texts), ContentID(Classify, f.Texts)
@@ -141,9 +143,9 @@ func TestSplitKeepsGroupsAndNearDuplicatesTogether(t *testing.T) {
 	owner := map[string]int{}
 	for i, part := range [][]Example{s.WeakTrain, s.CeilingTrain(), s.Test} {
 		for _, e := range part {
-			key := unitOf(e)
+			key := unitKey(e)
 			if o, ok := owner[key]; ok && o != i {
-				t.Fatalf("%q is in parts %d and %d", key, o, i)
+				t.Fatalf("%q is in the parts %d and %d", key, o, i)
 			}
 			owner[key] = i
 		}
@@ -161,10 +163,10 @@ func TestSplitHidesGoldFromTheStudent(t *testing.T) {
 	}
 	for i, e := range s.StrongTrain {
 		if e.Gold != nil || e.Answer != "" || e.Also != nil {
-			t.Fatalf("the student can see %v %q", e.Gold, e.Answer)
+			t.Fatalf("the student can see gold %v, answer %q", e.Gold, e.Answer)
 		}
 		if s.CeilingTrain()[i].ID != e.ID || gold[i] == nil {
-			t.Fatalf("row %d of the ceiling is another example", i)
+			t.Fatalf("row %d of the ceiling is a different example", i)
 		}
 	}
 }
@@ -174,14 +176,14 @@ func TestSplitOwnTestPart(t *testing.T) {
 	d := &Data{Pool: all[:200], Test: all[200:]}
 	s := mustSplit(t, d, SplitConfig{Train: 100})
 	if want := 2 * min(positives(all[200:]), 100-positives(all[200:])); len(s.Test) != want {
-		t.Errorf("test size 0 took %d of the test part, want %d", len(s.Test), want)
+		t.Errorf("test size 0 takes %d examples of the test part, want %d", len(s.Test), want)
 	}
 	if s = mustSplit(t, d, SplitConfig{Train: 100, Test: 50}); len(s.Test) != 50 {
-		t.Errorf("took %d test examples, want 50", len(s.Test))
+		t.Errorf("%d test examples, want 50", len(s.Test))
 	}
 	for _, id := range ids(s.Test) {
 		if !slices.Contains(ids(d.Test), id) {
-			t.Errorf("test example %s is not of the test part", id)
+			t.Errorf("test example %s is not in the test part", id)
 		}
 	}
 }
@@ -200,15 +202,15 @@ func TestSplitErrors(t *testing.T) {
 		few  bool
 		want string
 	}{
-		{"too few to test", &Data{Pool: all}, SplitConfig{Train: 20, Test: 400}, true, "there (ask for fewer"},
-		{"too few to train", &Data{Pool: all}, SplitConfig{Train: 400, Test: 20}, true, "there (ask for fewer"},
+		{"too few to test", &Data{Pool: all}, SplitConfig{Train: 20, Test: 400}, true, `want 200 examples of class "`},
+		{"too few to train", &Data{Pool: all}, SplitConfig{Train: 400, Test: 20}, true, `want 200 examples of class "`},
 		{"one class", &Data{Pool: classified(100, 0, 1)}, SplitConfig{Train: 20, Test: 20}, true, `of class "1"`},
 		{"no test size", &Data{Pool: all}, SplitConfig{Train: 20}, false, "say how many"},
 		{"negative", &Data{Pool: all}, SplitConfig{Train: -1, Test: 3}, false, "must not be negative"},
 		{"empty", &Data{}, SplitConfig{Train: 1, Test: 3}, false, "no examples"},
 		{"one group", &Data{Pool: oneGroup, Test: classified(300, 0.5, 1)[200:]}, SplitConfig{Train: 20, Test: 20}, false, "cannot be halved"},
 		{"no id", &Data{Pool: unnamed}, SplitConfig{Train: 20, Test: 20}, false, "has no id"},
-		{"repeated id", &Data{Pool: twice}, SplitConfig{Train: 20, Test: 20}, false, "twice in the training part"},
+		{"repeated id", &Data{Pool: twice}, SplitConfig{Train: 20, Test: 20}, false, "occurs twice in the training part"},
 		{"test part leaks", leaking, SplitConfig{}, false, "leak"},
 	} {
 		_, err := c.data.Split(c.cfg)
@@ -229,7 +231,7 @@ func TestSplitErrors(t *testing.T) {
 func TestTooFewNamesTheClass(t *testing.T) {
 	d := loadNamed(t, "movies", Local(hubFixtures(), nil))
 	_, err := d.Split(SplitConfig{Train: 5000, Test: 10})
-	if err == nil || !contains(err.Error(), `tasks: split: train: 2500 examples of class "`) || !contains(err.Error(), `tive" wanted, `) {
+	if err == nil || !contains(err.Error(), `tasks: split: train: want 2500 examples of class "`) || !contains(err.Error(), `tive", have `) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -250,12 +252,17 @@ func TestSplitRanking(t *testing.T) {
 		e.ID = ContentID(Rank, e.Texts)
 		pool = append(pool, e)
 	}
-	// The order of the candidates must not give the answer away: about half have the right one first.
+	// The order of the candidates must not give the answer away, so the right one is first in about half of the examples.
 	if first := len(pool) - positives(pool); first < 70 || first > 130 {
-		t.Errorf("%d of 200 have the right candidate first", first)
+		t.Errorf("the right candidate is first in %d of 200 examples", first)
 	}
-	s := mustSplit(t, &Data{Pool: pool}, SplitConfig{Train: 101, Test: 50})
+	d := &Data{Pool: pool}
+	_, err := d.Split(SplitConfig{Train: 500, Test: 50})
+	if few := new(TooFewError); !errors.As(err, &few) || *few != (TooFewError{Part: "train", Want: 500, Have: 150}) {
+		t.Errorf("too few to train: %v", err)
+	}
+	s := mustSplit(t, d, SplitConfig{Train: 101, Test: 50})
 	if len(s.Test) != 50 || len(s.WeakTrain) != 51 || len(s.StrongTrain) != 50 {
-		t.Errorf("sizes %d, %d, %d", len(s.WeakTrain), len(s.StrongTrain), len(s.Test))
+		t.Errorf("sizes %d, %d, %d, want 51, 50, 50", len(s.WeakTrain), len(s.StrongTrain), len(s.Test))
 	}
 }

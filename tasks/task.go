@@ -2,10 +2,11 @@ package tasks
 
 import "context"
 
-// A Category groups tasks as the published tables do.
+// A Category is the group under which result tables list a task.
 type Category string
 
-// The categories of Burns et al. 2023, and generative tasks.
+// NLP, Reward and Chess are the categories of Burns et al. 2023. Generative holds the tasks whose answer is written or
+// chosen from a list.
 const (
 	NLP        Category = "nlp"
 	Reward     Category = "reward"
@@ -13,21 +14,23 @@ const (
 	Generative Category = "generative"
 )
 
-// A Form says what a head does with an example's texts.
+// A Form says what the texts of an example are and what a model has to do with them.
 type Form string
 
 const (
-	// Classify: one text, one of K classes.
+	// Classify assigns one text to one of K classes.
 	Classify Form = "classify"
-	// Rank: two or more candidate texts, one of them right. A preference pair is a ranking of two.
+	// Rank finds the right one among two or more candidate texts. A preference pair is a ranking of two.
 	Rank Form = "rank"
-	// Generate: one prompt, a free answer.
+	// Generate writes a free answer to a prompt.
 	Generate Form = "generate"
 )
 
-// A Metric names the figure that the published tables report for a task.
+// A Metric is the name of a figure of merit. Package harness/metric defines the names. This package stores them without
+// checking them; the configuration of an experiment refuses unknown ones.
 type Metric string
 
+// Accuracy, AUROC and ExactMatch are the metrics that published results report.
 const (
 	Accuracy   Metric = "accuracy"
 	AUROC      Metric = "auroc"
@@ -36,13 +39,13 @@ const (
 
 // An Example is one question with its gold label.
 type Example struct {
-	ID      string    // content id: hash of the form and the texts; the label is not part of it
+	ID      string    // hash of the form and the texts, see [ContentID]; the label is not part of it
 	Texts   []string  // Classify and Generate: exactly one. Rank: the candidates, in an order that does not depend on Gold
-	Gold    []float64 // distribution over the classes (Classify) or the candidates (Rank); sums to 1; nil for Generate
-	Group   string    // examples of one group never fall into different splits; "" stands for the example alone
-	Control []string  // the same texts without what the task is about (chess without the board), or nil
+	Gold    []float64 // distribution over the classes (Classify) or the candidates (Rank) that sums to 1; nil for Generate
+	Group   string    // the split keeps examples with the same group together; "" makes the example a group of its own
+	Control []string  // the same texts without the information that the task is about (chess without the board), or nil
 	Answer  string    // Generate: the answer to write; "" for the other forms
-	Also    []string  // Generate: other answers that count as right (a second mate), or nil
+	Also    []string  // Generate: further answers that count as right, such as a second mate, or nil
 }
 
 // Info describes a task.
@@ -51,41 +54,42 @@ type Info struct {
 	Category Category
 	Form     Form
 	Classes  []string // names of the classes, in the order of Gold; nil for Rank and Generate
-	Title    string   // one line for people
-	Source   string   // where the data comes from
+	Title    string   // one line for people to read
+	Source   string   // publication, data set or file that the data comes from
 	Licence  string
-	Metric   Metric
-	Version  int // grows when the same data would give other examples
+	Metric   Metric // the metric that published results report for the task
+	Version  int    // increases when the same data starts to give other examples
 }
 
-// A Task is a data set and a rule that makes examples of it.
+// A Task is a data set and a rule that turns its rows into examples.
 type Task interface {
 	Info() Info
-	// Load reads the data and formats it. It returns every example: subsampling is the split's affair. The result does
-	// not depend on the order of the rows.
+	// Load reads the data and returns all of its examples; [Data.Split] takes subsets. The result does not depend on
+	// the order of the rows. A task that needs no files ignores src, which may then be nil.
 	Load(ctx context.Context, src Source) (*Data, error)
 }
 
-// A Source gives the local path of a file that a task needs, fetching it where that is allowed.
+// A Source finds the files that tasks need, and may download them.
 type Source interface {
-	// Path returns where the artifact is on this machine. Names are those of the catalog ("vader-tweets") or hub
-	// references ("hf:datasets/ORG/NAME@REV/file.parquet"; a slash inside REV is written %2F).
+	// Path returns the local path of an artifact. The name of an artifact is a name in the catalog, such as
+	// "vader-tweets", or a file on the Hugging Face hub: "hf:datasets/ORG/NAME@REV/file.parquet", where a slash in REV
+	// is written %2F.
 	Path(ctx context.Context, artifact string) (string, error)
 }
 
-// A Finder is a Source that also knows files by the name of a task's part, such as "sst2-train". The tasks that read
-// from the hub ask it first, which is how a local file takes the place of a download. See [Local].
+// A Finder is a Source that also looks up files by the name of a task and its part, such as "sst2-train". Tasks that
+// read from the hub ask a Finder before they call Path, so that a local file can replace a download. See [Local].
 type Finder interface {
-	// Find returns the path of the local file for that part, and whether there is one.
+	// Find returns the path of the local file for the part, and whether there is one.
 	Find(part string) (path string, ok bool)
 }
 
-// Data is what Load makes.
+// Data is the examples of a task, as Load returns them.
 type Data struct {
 	Pool     []Example // examples to train on, sorted by ID
-	Test     []Example // the data set's own test part, sorted by ID; nil where there is one piece and the split must cut it
-	Digest   string    // sha256 over all that was read
-	Warnings []string  // what a reader of the result must know: rows dropped, duplicates removed
+	Test     []Example // the data set's own test part, sorted by ID; nil if it has none and the split must take one from Pool
+	Digest   string    // sha256 of everything that was read
+	Warnings []string  // what a reader of the result should know, such as the number of duplicates removed
 
-	classes []string // names for messages; nil where a task of one's own made the data
+	classes []string // class names for messages; nil if a task outside this package made the data
 }

@@ -5,9 +5,9 @@ import (
 	"path/filepath"
 )
 
-// ReadTexts reads a file with a text a line, without the space around it; empty lines are passed over. As other data
-// files it may be packed (gzip), start with a byte order mark and end its lines with "\r\n", and its faults are reported
-// together as [*Faults]. The error is also for a file that cannot be read and for one without a text.
+// ReadTexts reads a file with one text per line. It removes white space around a text and skips empty lines. The file may
+// be gzipped, start with a byte order mark and end its lines with "\r\n". Faulty lines are reported together as a
+// [*Faults]. A file that cannot be read, or that contains no text, is an error too.
 func ReadTexts(ctx context.Context, path string) ([]string, error) {
 	const column = "text"
 	var texts []string

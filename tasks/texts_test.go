@@ -22,10 +22,10 @@ func packed(t *testing.T, text string) string {
 	return b.String()
 }
 
-// However the lines are stored, the texts are the same.
+// The texts do not depend on compression, line breaks or a byte order mark.
 func TestReadTexts(t *testing.T) {
-	const plain = "a film\n# not a remark\n\nlast, \"quoted\"\tpart\n"
-	want := []string{"a film", "# not a remark", "last, \"quoted\"\tpart"}
+	const plain = "a film\n# not a comment\n\nlast, \"quoted\"\tpart\n"
+	want := []string{"a film", "# not a comment", "last, \"quoted\"\tpart"}
 	for name, text := range map[string]string{
 		"a.txt":       plain,
 		"mark.txt":    byteOrderMark + plain,
@@ -33,7 +33,7 @@ func TestReadTexts(t *testing.T) {
 		"nolast.txt":  strings.TrimSuffix(plain, "\n"),
 		"a.txt.gz":    packed(t, plain),
 		"mark.gz":     packed(t, byteOrderMark+plain),
-		"unnamed.txt": packed(t, plain), // told by its bytes, not by its name
+		"unnamed.txt": packed(t, plain), // recognised by its bytes, not by its name
 	} {
 		got, err := ReadTexts(context.Background(), write(t, t.TempDir(), name, text))
 		if err != nil || !slices.Equal(got, want) {
@@ -45,7 +45,7 @@ func TestReadTexts(t *testing.T) {
 func TestReadTextsFaults(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"long.txt":  {"short\n" + strings.Repeat("x", maxRowBytes+1), "long.txt: line 2: longer than 16 MiB"},
-		"bytes.txt": {"good\ncaf\xe9\nzero\x00\n", "tasks: bytes.txt:2: not UTF-8 (save the file as UTF-8)\ntasks: bytes.txt:3: text holds a zero byte"},
+		"bytes.txt": {"good\ncaf\xe9\nzero\x00\n", "tasks: bytes.txt:2: not UTF-8 (save the file as UTF-8)\ntasks: bytes.txt:3: text contains a zero byte"},
 		"empty.txt": {byteOrderMark + "\n \n", "tasks: empty.txt: holds no text"},
 		"torn.gz":   {packed(t, "a film\n")[:12], "torn.gz: line 1: unexpected EOF"},
 		"lfs.txt":   {"version https://git-lfs.github.com/spec/v1\n", "Git LFS pointer"},

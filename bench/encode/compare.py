@@ -1,22 +1,23 @@
-"""Times the encoding of the same texts with the same checkpoint by several programs, and prints ratios.
+"""Compares how fast several programs encode the same texts with the same checkpoint.
 
     python3 bench/encode/compare.py --runtime LIBONNXRUNTIME --checkpoint FOLDER --texts TEXTS [--max-tokens 256] [--rounds 5]
 
-TEXTS is a file of JSON strings, one a line; texts.py beside this script makes two. Every
-engine is a process of its own, which loads the model, encodes one text, and then is timed from texts to vectors. The
-rounds go through all engines in turn, so that whatever else the machine does hits all of them; the median over the
-rounds is compared. "cpu" is processor time of the process, loading included; "memory" its highest resident set.
+TEXTS is a file of JSON strings, one per line; texts.py makes two such files. Every engine is a process of its own. It loads
+the model and encodes one text; then the time from texts to vectors is measured. Each round runs all engines, so that other
+load on the machine affects all of them, and the medians over the rounds are compared. "cpu" is the processor time of the
+process, including loading; "memory" is its peak resident set.
 
     ours            package onnx, built with go
-    ours-runtime    the same without the tile unit: ONNX Runtime's own kernels (left out unless --engines names it)
-    ort-32          Python onnxruntime, tokenizers, numpy: sorted by length, batches of 32, padded, 2 threads a run
-    ort-same        the same with our batches: equal length, 512 tokens, as many runs at a time as there are cores
+    ours-runtime    the same without the tile unit, with ONNX Runtime's own kernels (only if --engines names it)
+    ort-32          Python onnxruntime, tokenizers, numpy: sorted by length, padded batches of 32, 2 threads per run
+    ort-same        the same with our batches: equal length, 512 tokens, one run per core at a time
     st-torch        sentence-transformers on torch, batches of 32
     st-onnx         sentence-transformers on ONNX Runtime, batches of 32
     hugot           hugot (Go, ONNX Runtime, the Rust tokenizers), sorted by length, batches of 32
 
-Needs Go, and numpy, onnxruntime, tokenizers for ort-*; sentence-transformers (with torch, and optimum-onnx for st-onnx) in
-the Python of --st-python. hugot is left out unless --hugot names its binary (see hugot/README.md). An engine that fails is named and left out.
+Needs Go; numpy, onnxruntime and tokenizers for ort-*; and for st-* sentence-transformers with torch (and optimum-onnx for
+st-onnx) in the Python of --st-python. hugot runs only if --hugot names its binary (see hugot/README.md). An engine that fails
+is reported and left out.
 """
 import argparse
 import json
@@ -55,7 +56,7 @@ def commands(args, ours):
 
 
 def run(command, threads):
-    """One round of one engine: seconds of encoding, processor seconds, peak memory in MB."""
+    """Run an engine once and return what it prints."""
     env = dict(os.environ, OMP_NUM_THREADS=str(threads), GOMAXPROCS=str(threads), HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="true")
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
     out, err = process.communicate()
@@ -65,7 +66,7 @@ def run(command, threads):
 
 
 def measured(command, threads):
-    """run() in a fork, so that getrusage of children holds this engine alone."""
+    """run() in a fork, so that getrusage for children counts this engine alone. Adds cpu in seconds and memory in MB."""
     r, w = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -98,7 +99,7 @@ def main():
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--st-python", default=sys.executable)
     parser.add_argument("--hugot", default="")
-    parser.add_argument("--engines", default="", help="some, separated by commas")
+    parser.add_argument("--engines", default="", help="engines to run, separated by commas")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as work:
         engines = commands(args, build_ours(work))

@@ -1,4 +1,4 @@
-"""The Python engines of compare.py: each encodes all texts of a file and prints its time as one line of JSON."""
+"""The Python engines of compare.py. Each encodes all texts of a file and prints the time as one line of JSON."""
 import argparse
 import json
 import os
@@ -27,7 +27,7 @@ def ort_engine(args, same):
     wide = [i for i in inputs if i.startswith("past_key_values")]
 
     def run(batch):
-        """[(index, ids)] -> the mean of each text's states over its tokens."""
+        """[(index, ids)] -> for each text the mean of its states over its tokens."""
         rows, cols = len(batch), max(len(ids) for _, ids in batch)
         ids = np.zeros((rows, cols), np.int64)
         mask = np.zeros((rows, cols), np.int64)
@@ -81,7 +81,7 @@ def ort_engine(args, same):
     return encode
 
 
-# The sizes of checkpoints that come without torch weights: the time of random weights is the same.
+# The shapes of checkpoints without torch weights. Random weights take the same time.
 SHAPES = {"all-minilm-l6-v2": dict(num_hidden_layers=6), "e5-small-v2": dict(num_hidden_layers=12), "bge-small-en-v1.5": dict(num_hidden_layers=12)}
 
 

@@ -1,4 +1,4 @@
-"""Writes the texts that compare.py is run on, one JSON string a line.
+"""Writes texts for compare.py, one JSON string per line.
 
     python3 bench/encode/texts.py sst2 sst2-dev.tsv > sst2.jsonl                       the sentences of SST-2's development set
     python3 bench/encode/texts.py dialogues hh-rlhf-helpful.jsonl.gz > dialogues.jsonl   the first 500 chosen dialogues

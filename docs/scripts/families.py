@@ -1,13 +1,13 @@
-"""Exports every family that optimum can export, of random weights and in the width of real models, for w2s to read.
+"""Exports a model of every family that optimum can export, with random weights and the width of real models.
 
-    python3 docs/scripts/families.py FOLDER            # all, some 3 GB
-    python3 docs/scripts/families.py FOLDER bert gpt2  # some
+    python3 docs/scripts/families.py FOLDER            # all, about 3 GB
+    python3 docs/scripts/families.py FOLDER bert gpt2  # only the named ones
     W2S_CHECKPOINTS=FOLDER go test ./onnx -run TestExports -v
 
-FOLDER/NAME is an export with --task feature-extraction. Encoders have more: NAME-o2 and NAME-o3 with operators fused by
-ONNX Runtime's optimizer (o3 approximates GELU), NAME-mlm with logits alone; causal models NAME-past with logits and a
-key-value cache. reference.json holds the vectors of the same weights (reference.py says what is in it) by torch, or for
-o3 by Python's onnxruntime. What is there already is not made again. Needs what fixtures/models/make.py needs.
+FOLDER/NAME is an export with --task feature-extraction. Encoders have further exports: NAME-o2 and NAME-o3 with operators
+fused by ONNX Runtime's optimizer (o3 approximates GELU), and NAME-mlm with logits alone. Causal models have NAME-past with
+logits and a key-value cache. reference.json (see reference.py) has the vectors that torch, or for o3 Python's onnxruntime,
+computes with the same weights. Existing exports are kept. Needs the packages of fixtures/models/make.py.
 """
 import pathlib
 import sys
@@ -24,7 +24,7 @@ import make  # noqa: E402
 import tinytokenizers  # noqa: E402
 
 LONGEST = 256
-# Three layers 384 wide are what the smallest real encoders have; widths that no power of two divides are among them.
+# The smallest real encoders have three layers of width 384. The widths of bert-uneven have no large power of two as a factor.
 BERT = dict(hidden_size=384, num_attention_heads=12, num_hidden_layers=3, intermediate_size=1536, initializer_range=0.05)
 SMALL = BERT | {"embedding_size": 128}
 ROBERTA = BERT | {"max_position_embeddings": LONGEST + 2, "pad_token_id": 1}
@@ -93,14 +93,14 @@ CAUSAL = {
     "smollm3": ("smollm3", LLAMA),
     "stablelm": ("stablelm", LLAMA),
 }
-# What optimum 2.1 does not have.
+# Exports that optimum 2.1 does not support.
 WITHOUT_FUSION = {"data2vec-text", "ibert", "convbert", "roformer", "rembert", "megatron-bert", "splinter", "mobilebert"}
 WITHOUT_MLM = {"splinter", "megatron-bert", "bert-relative"}
 WITHOUT_PAST = {"stablelm", "olmo2"}
 
 
 def by_onnxruntime(folder):
-    """The states of an export that computes something else than torch does: O3 takes GELU by its tanh form."""
+    """States of an export that differs from torch: O3 replaces GELU by its tanh approximation."""
     session = onnxruntime.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])
     names = {i.name for i in session.get_inputs()}
 
@@ -146,7 +146,7 @@ def main():
     for name in names or ENCODERS | CAUSAL:
         try:
             make_family(name, folder)
-        except Exception as e:  # one family that optimum cannot export must not cost the others
+        except Exception as e:  # a family that optimum cannot export must not stop the others
             failed.append(f"{name}: {e!r}")
         print(name, flush=True)
     if failed:

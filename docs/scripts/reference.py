@@ -1,17 +1,17 @@
 """Reference features of an exported folder, computed by torch and never by ONNX Runtime.
 
-Needs torch, transformers, tokenizers, onnx and numpy. Used by the scripts beside it and by fixtures/models/make.py.
-w2s's tests compare its own vectors with what write() leaves in reference.json:
+Needs torch, transformers, tokenizers, onnx and numpy. The other scripts of this folder and fixtures/models/make.py use it.
+The tests of w2s compare its vectors with those that write() stores in reference.json:
 
-    texts          what was encoded
-    prefix         put before every text; it is part of the token ids
-    max_tokens     where a text was cut, special tokens included
-    token_ids      one list a text
-    truncated      whether tokens were cut, one a text
-    default        {"output": ..., "pooling": ...} that w2s must choose by itself from the folder's files
-    features       {output: {pooling: one vector a text}}; a text without any token has null
-    model          what the onnx package says about model.onnx: inputs, outputs, operators, parameters
-    versions       the packages that computed it
+    texts          the texts
+    prefix         text before every text; it is part of the token ids
+    max_tokens     number of tokens at which a text is truncated, including special tokens
+    token_ids      one list per text
+    truncated      whether the text was truncated, one value per text
+    default        {"output": ..., "pooling": ...} that w2s must choose on its own from the files of the folder
+    features       {output: {pooling: one vector per text}}; null for a text without tokens
+    model          inputs, outputs, operators and parameters of model.onnx, as package onnx reads them
+    versions       versions of the packages
 """
 import collections
 import json
@@ -48,7 +48,7 @@ TEXTS = [
 
 
 def encode(tokenizer, text, max_tokens):
-    """Token ids as the tokenizers library gives them, cut at max_tokens, and whether anything was cut."""
+    """Token ids from the tokenizers library, truncated at max_tokens, and whether they were truncated."""
     tokenizer.no_padding()
     tokenizer.no_truncation()
     whole = len(tokenizer.encode(text).ids)
@@ -59,7 +59,7 @@ def encode(tokenizer, text, max_tokens):
 
 
 def pool(hidden):
-    """hidden is [tokens, dims] of one unpadded text."""
+    """Vectors of one unpadded text by pooling. hidden is [tokens, dims]."""
     return {"mean": hidden.mean(axis=0), "cls": hidden[0], "last": hidden[-1]}
 
 
@@ -68,7 +68,7 @@ def numbers(vector):
 
 
 def describe(path):
-    """What the onnx package finds in a model file, to be compared with what w2s finds."""
+    """Contents of a model file as package onnx reads it, for comparison with w2s."""
     model = onnx.load(path, load_external_data=False)
     constants = {t.name for t in model.graph.initializer}
     tensors = list(model.graph.initializer)
@@ -113,11 +113,11 @@ def describe(path):
 
 
 def write(folder, states, *, max_tokens, default, texts=TEXTS, prefix="", model="model.onnx", generator, vectors=None):
-    """Writes folder/reference.json.
+    """Write folder/reference.json.
 
     states(ids) runs torch on one unpadded text, a tensor [1, tokens], and returns {output: array [tokens, dims]}.
-    vectors(ids), where given, returns {(output, pooling): array [dims]}; the pooling of an output that the model pools
-    itself is "none".
+    vectors(ids) is optional and returns {(output, pooling): array [dims]}. The pooling is "none" if the model pools the
+    output itself.
     """
     tokenizer = tokenizers.Tokenizer.from_file(str(pathlib.Path(folder) / "tokenizer.json"))
     token_ids, truncated = [], []

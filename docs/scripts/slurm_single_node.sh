@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Sets up Slurm on this machine alone, for trying w2s encode --slurm: a controller, one node, one partition, no
-# accounting. For a scratch machine or container with Debian or Ubuntu, as root. It writes /etc/slurm/slurm.conf and
-# refuses where there is one that it did not write.
+# Sets up Slurm on a single machine to try w2s encode --slurm: a controller, one node, one partition, no accounting. Run it as
+# root on a scratch machine or container with Debian or Ubuntu. It writes /etc/slurm/slurm.conf, and refuses to replace one
+# that it did not write.
 #
 #   docs/scripts/slurm_single_node.sh          install, configure, start, and wait until the node takes jobs
-#   docs/scripts/slurm_single_node.sh stop     stop the daemons that were started
+#   docs/scripts/slurm_single_node.sh stop     stop the daemons
 set -euo pipefail
 
 conf=/etc/slurm/slurm.conf
@@ -30,7 +30,7 @@ if [ "${1:-}" = stop ]; then
 	exit 0
 fi
 if [ -e "$conf" ] && ! grep -q "^$mark" "$conf"; then
-	echo "slurm_single_node.sh: $conf is there and not of this script: is this machine part of a cluster?" >&2
+	echo "slurm_single_node.sh: $conf exists and is not from this script; is this machine part of a cluster?" >&2
 	exit 1
 fi
 
@@ -45,7 +45,7 @@ mkdir -p /etc/slurm "$state/ctld" "$state/d" "$run" /run/munge /var/log/munge /v
 chown -R munge: /run/munge /var/log/munge /var/lib/munge /etc/munge
 [ -s /etc/munge/munge.key ] || runuser -u munge -- sh -c 'umask 077; head -c 128 /dev/urandom >/etc/munge/munge.key'
 
-# Processes are tracked by session and not by control groups, which containers often cannot make.
+# Processes are tracked by session, because containers often cannot create control groups.
 cat >"$conf" <<CONF
 $mark
 ClusterName=single
@@ -83,6 +83,6 @@ for _ in $(seq 60); do
 	fi
 	sleep 1
 done
-echo "slurm_single_node.sh: the node does not come up; logs are in $run" >&2
+echo "slurm_single_node.sh: the node does not start; logs are in $run" >&2
 tail -n 20 "$run"/*.log >&2
 exit 1

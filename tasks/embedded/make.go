@@ -1,7 +1,7 @@
 //go:build ignore
 
-// Make writes mate1.tsv and mate2.tsv, the positions that the tasks chess-mate1 and chess-mate2 use as they come:
-// FEN, a tab, and the moves that solve it. Run it in this folder: go run make.go
+// Make writes mate1.tsv and mate2.tsv, the positions of the tasks chess-mate1 and chess-mate2. A line has the FEN, a tab
+// and the moves that force mate. Run it in this folder: go run make.go
 package main
 
 import (

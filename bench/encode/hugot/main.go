@@ -1,7 +1,7 @@
 //go:build ORT
 
-// Command hugot encodes the texts of a file with hugot on ONNX Runtime and prints how long that took, as one line of
-// JSON. It is one of the engines that ../compare.py compares; README.md says how to build it.
+// Command hugot encodes the texts of a file with hugot on ONNX Runtime and prints the time as one line of JSON. It is one
+// of the engines of ../compare.py. README.md says how to build it.
 package main
 
 import (
@@ -19,13 +19,13 @@ import (
 	"github.com/knights-analytics/hugot/options"
 )
 
-// batchSize is that of the other engines.
+// batchSize is the batch size of the other engines too.
 const batchSize = 32
 
 func main() {
 	library := flag.String("runtime", "", "path of libonnxruntime")
 	dir := flag.String("checkpoint", "", "folder of the checkpoint")
-	file := flag.String("texts", "", "file of texts, one JSON string a line")
+	file := flag.String("texts", "", "file of texts, one JSON string per line")
 	longest := flag.Int("max-tokens", 256, "longest input")
 	flag.Parse()
 	if err := run(*library, *dir, *file, *longest); err != nil {
@@ -72,13 +72,13 @@ func run(library, dir, file string, longest int) (err error) {
 		n += len(out.Embeddings)
 	}
 	if n != len(texts) {
-		return fmt.Errorf("%d vectors of %d texts", n, len(texts))
+		return fmt.Errorf("%d vectors for %d texts", n, len(texts))
 	}
 	return json.NewEncoder(os.Stdout).Encode(map[string]any{"seconds": time.Since(start).Seconds(), "load": load.Seconds(), "texts": n})
 }
 
-// prepare makes a folder as hugot wants it: a tokenizer that cuts at the longest input and does not pad by itself, and the
-// runtime library under its usual name.
+// prepare fills a folder with what hugot needs: the model, a tokenizer that truncates at the longest input and does not pad,
+// and the runtime library under its usual name.
 func prepare(work, dir, library string, longest int) error {
 	data, err := os.ReadFile(filepath.Join(dir, "tokenizer.json"))
 	if err != nil {

@@ -1,5 +1,5 @@
-// Command ours encodes the texts of a file with package onnx and prints how long that took, as one line of JSON. It is
-// one of the engines that ../compare.py compares.
+// Command ours encodes the texts of a file with package onnx and prints the time as one line of JSON. It is one of the
+// engines of ../compare.py.
 package main
 
 import (
@@ -18,11 +18,11 @@ func main() {
 	var o onnx.Options
 	library := flag.String("runtime", "", "path of libonnxruntime")
 	dir := flag.String("checkpoint", "", "folder of the checkpoint")
-	file := flag.String("texts", "", "file of texts, one JSON string a line")
+	file := flag.String("texts", "", "file of texts, one JSON string per line")
 	flag.IntVar(&o.MaxTokens, "max-tokens", 0, "longest input")
-	flag.IntVar(&o.Threads, "threads", 0, "threads that compute")
-	flag.IntVar(&o.BatchTokens, "batch-tokens", 0, "tokens in one batch")
-	flag.BoolVar(&o.RuntimeOnly, "runtime-only", false, "leave everything to ONNX Runtime's own kernels")
+	flag.IntVar(&o.Threads, "threads", 0, "number of threads")
+	flag.IntVar(&o.BatchTokens, "batch-tokens", 0, "number of tokens in a batch")
+	flag.BoolVar(&o.RuntimeOnly, "runtime-only", false, "use only ONNX Runtime's own kernels")
 	flag.Parse()
 	if err := run(*library, *dir, *file, o); err != nil {
 		fmt.Fprintln(os.Stderr, "ours:", err)

@@ -7,38 +7,38 @@ import (
 	"github.com/corentings/chess/v2"
 )
 
-// A boardForm is a way to write a position and a move.
-type boardForm string
+// A notation is a way to write a position and a move.
+type notation string
 
 const (
-	ladderForm boardForm = "ladder" // the words of the chess language models of fixtures/chess, see FORMAT.md there
-	fenForm    boardForm = "fen"
-	wordsForm  boardForm = "words" // pieces and squares in English words, for uncased vocabularies
-	sanForm    boardForm = "san"   // the game so far in algebraic notation
-	uciForm    boardForm = "uci"   // the game so far, square to square
+	ladderNotation notation = "ladder" // vocabulary of the chess models in fixtures/chess, see FORMAT.md there
+	fenNotation    notation = "fen"
+	wordsNotation  notation = "words" // pieces and squares in lower-case English words, for uncased vocabularies
+	sanNotation    notation = "san"   // the game so far in standard algebraic notation
+	uciNotation    notation = "uci"   // the game so far in UCI notation, such as e2e4
 )
 
-var boardForms = []boardForm{ladderForm, fenForm, wordsForm, sanForm, uciForm}
+var notations = []notation{ladderNotation, fenNotation, wordsNotation, sanNotation, uciNotation}
 
-// needsGame reports whether the form tells the position by the moves that led to it.
-func (f boardForm) needsGame() bool { return f == sanForm || f == uciForm }
+// needsGame reports whether the notation writes the moves that led to the position instead of the position.
+func (n notation) needsGame() bool { return n == sanNotation || n == uciNotation }
 
-// A board is a position and, where it is known, the game from the first move on that led to it.
+// A board is a position and, if it is known, the game that led to it.
 type board struct {
 	pos  *chess.Position
-	game []chess.Move // nil: not known
+	game []chess.Move // all moves from the starting position; nil if the game is not known
 }
 
-// prompt writes the position, up to where the move goes.
-func (f boardForm) prompt(b board) string {
-	switch f {
-	case ladderForm:
+// prompt writes the position, up to the place of the move.
+func (n notation) prompt(b board) string {
+	switch n {
+	case ladderNotation:
 		return ladderPosition(b.pos)
-	case wordsForm:
+	case wordsNotation:
 		return wordsPosition(b.pos) + " Move:"
-	case sanForm:
+	case sanNotation:
 		return sanGame(b)
-	case uciForm:
+	case uciNotation:
 		words := make([]string, len(b.game))
 		for i, m := range b.game {
 			words[i] = uci(m)
@@ -48,21 +48,21 @@ func (f boardForm) prompt(b board) string {
 	return "FEN: " + b.pos.String() + " Move:"
 }
 
-// move writes a move; what it does (check, mate) is not told.
-func (f boardForm) move(b board, m chess.Move) string {
-	switch f {
-	case ladderForm:
+// move writes a move without a mark for check or mate.
+func (n notation) move(b board, m chess.Move) string {
+	switch n {
+	case ladderNotation:
 		return ladderMove(b.pos, m)
-	case wordsForm:
+	case wordsNotation:
 		return wordsMove(b.pos, m)
-	case uciForm:
+	case uciNotation:
 		return uci(m)
 	}
 	return bareSAN(b.pos, m)
 }
 
-// sanGame writes "1. e4 e5 2. Nf3", and after a whole move the number of the next, so that the prompt ends where White's
-// move goes. Checks are marked in the game as usual; the move that is asked about is not.
+// sanGame writes a game as "1. e4 e5 2. Nf3". If White is to move, it ends with the number of the next move. Checks in the
+// game are marked as usual, unlike the move that is asked about.
 func sanGame(b board) string {
 	var out strings.Builder
 	pos := chess.StartingPosition()
@@ -80,7 +80,7 @@ func sanGame(b board) string {
 	return strings.TrimSpace(out.String())
 }
 
-// pieceOrder is how the forms list pieces.
+// pieceOrder is the order in which wordsPosition lists the pieces of a side.
 var pieceOrder = []chess.PieceType{chess.King, chess.Queen, chess.Rook, chess.Bishop, chess.Knight, chess.Pawn}
 
 func pieceName(t chess.PieceType) string {
@@ -101,7 +101,8 @@ func pieceName(t chess.PieceType) string {
 	return ""
 }
 
-// wordsPosition writes "white to move. white: king g1, rook d1, pawn f2. black: king g8." in lower case throughout.
+// wordsPosition writes a position as "white to move. white: king g1, rook d1, pawn f2. black: king g8.", followed by
+// castling rights and en passant, all in lower case.
 func wordsPosition(pos *chess.Position) string {
 	side := func(color chess.Color) string {
 		var list []string
@@ -133,6 +134,7 @@ func wordsPosition(pos *chess.Position) string {
 	return text
 }
 
+// wordsMove writes "rook d1 to d8", followed by "becomes queen" for a promotion.
 func wordsMove(pos *chess.Position, m chess.Move) string {
 	text := fmt.Sprintf("%s %s to %s", pieceName(pos.Board().Piece(m.S1()).Type()), m.S1(), m.S2())
 	if m.Promo() != chess.NoPieceType {
@@ -141,7 +143,7 @@ func wordsMove(pos *chess.Position, m chess.Move) string {
 	return text
 }
 
-// mayCastle reports whether king and rook stand where the right that the FEN claims can be used some time.
+// mayCastle reports whether the FEN gives the right to castle, and king and rook are on the squares that it needs.
 func mayCastle(pos *chess.Position, color chess.Color, side chess.Side) bool {
 	king, rook := chess.E1, chess.H1
 	if side == chess.QueenSide {
@@ -154,7 +156,8 @@ func mayCastle(pos *chess.Position, color chess.Color, side chess.Side) bool {
 		pos.Board().Piece(rook) == chess.NewPiece(chess.Rook, color)
 }
 
-// enPassantFile is the file of a legal capture en passant; a FEN also names the square when nobody can capture.
+// enPassantFile returns the file of a legal capture en passant. The FEN is no guide: it names a square even if no pawn can
+// capture there.
 func enPassantFile(pos *chess.Position) (chess.File, bool) {
 	for _, m := range pos.ValidMoves() {
 		if m.HasTag(chess.EnPassant) {
@@ -164,7 +167,7 @@ func enPassantFile(pos *chess.Position) (chess.File, bool) {
 	return 0, false
 }
 
-// ladderSquare is the square seen from the mover's side: for Black the board is turned upside down.
+// ladderSquare returns the square as the side to move sees it: for Black the ranks are reversed.
 func ladderSquare(s chess.Square, turn chess.Color) chess.Square {
 	if turn == chess.Black {
 		return s ^ 56
@@ -172,9 +175,9 @@ func ladderSquare(s chess.Square, turn chess.Color) chess.Square {
 	return s
 }
 
-// ladderPosition writes a position as the chess models were taught: castling rights (own KQ, other kq), the file of a
-// legal capture en passant, own pieces as capitals, the other side's, and the squares around the other king, all seen
-// from the mover's side.
+// ladderPosition writes a position in the notation that the chess models are trained on (fixtures/chess/FORMAT.md). It
+// lists castling rights (own KQ, other kq), the file of a legal capture en passant, the own pieces in upper case, those of
+// the other side in lower case, and the squares around the other king, all as the side to move sees them.
 func ladderPosition(pos *chess.Position) string {
 	turn := pos.Turn()
 	var squares [64]string
@@ -227,7 +230,7 @@ func ladderPosition(pos *chess.Position) string {
 	return strings.Join(append(words, squares[otherKing], "move"), " ")
 }
 
-// ladderMove writes "d1 -d8", and "=q" after it for a promotion.
+// ladderMove writes "d1 -d8", followed by "=q" for a promotion.
 func ladderMove(pos *chess.Position, m chess.Move) string {
 	text := ladderSquare(m.S1(), pos.Turn()).String() + " -" + ladderSquare(m.S2(), pos.Turn()).String()
 	if m.Promo() != chess.NoPieceType {

@@ -12,9 +12,9 @@ import (
 	"github.com/parquet-go/parquet-go"
 )
 
-// readParquet reads rows of any schema. The line of a row is its number, from 1.
+// readParquet reads rows of any schema. The line of a row is its number, counted from 1.
 func readParquet(file *os.File, faults *Faults, f rowFile, emit func(*row) bool) (err error) {
-	// The library reports some damaged files by a panic.
+	// The library panics on some damaged files.
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("damaged parquet file: %v", p)
@@ -35,7 +35,7 @@ func readParquet(file *os.File, faults *Faults, f rowFile, emit func(*row) bool)
 		clear(batch)
 		n, err := rows.Read(batch)
 		for _, value := range batch[:n] {
-			columns, ok := plain(value).(map[string]any)
+			columns, ok := jsonValue(value).(map[string]any)
 			if !ok {
 				return fmt.Errorf("row %d: not a record", line)
 			}
@@ -58,9 +58,9 @@ func readParquet(file *os.File, faults *Faults, f rowFile, emit func(*row) bool)
 	}
 }
 
-// plain gives parquet values the types that JSON has, so that a task's rule does not care where its row came from.
-// Lists are stored as {list: [{element: …}]} and are unwrapped.
-func plain(v any) any {
+// jsonValue converts a parquet value to the type that the JSON decoder returns, so that a task reads rows of both formats
+// with the same code. Parquet stores a list as {list: [{element: …}]}; jsonValue unwraps it.
+func jsonValue(v any) any {
 	switch v := v.(type) {
 	case nil:
 		return nil
@@ -83,7 +83,7 @@ func plain(v any) any {
 	case []any:
 		out := make([]any, len(v))
 		for i := range v {
-			out[i] = plain(v[i])
+			out[i] = jsonValue(v[i])
 		}
 		return out
 	case map[string]any:
@@ -95,20 +95,20 @@ func plain(v any) any {
 						item = inner
 					}
 				}
-				out[i] = plain(item)
+				out[i] = jsonValue(item)
 			}
 			return out
 		}
 		out := make(map[string]any, len(v))
 		for name, inner := range v {
-			out[name] = plain(inner)
+			out[name] = jsonValue(inner)
 		}
 		return out
 	}
 	return fmt.Sprint(v)
 }
 
-// invalidText names a column that holds text in another encoding.
+// invalidText returns the name of a column with text that is not UTF-8, or "".
 func invalidText(columns map[string]any) string {
 	for name, v := range columns {
 		if s, ok := v.(string); ok && !utf8.ValidString(s) {

@@ -11,7 +11,7 @@ import (
 	"unicode/utf8"
 )
 
-// readJSONL reads one JSON object a line.
+// readJSONL reads one JSON object per line and skips empty lines.
 func readJSONL(r io.Reader, faults *Faults, f rowFile, emit func(*row) bool) error {
 	return eachLine(r, func(line int, text []byte) bool {
 		text = bytes.TrimSpace(text)
@@ -27,7 +27,7 @@ func readJSONL(r io.Reader, faults *Faults, f rowFile, emit func(*row) bool) err
 	})
 }
 
-// readJSON reads a list of objects, or objects one after the other.
+// readJSON reads a list of objects, or a sequence of objects.
 func readJSON(r io.Reader, faults *Faults, f rowFile, emit func(*row) bool) error {
 	data, err := io.ReadAll(r)
 	if err != nil {
@@ -66,6 +66,7 @@ func readJSON(r io.Reader, faults *Faults, f rowFile, emit func(*row) bool) erro
 	return nil
 }
 
+// decodeObject decodes one JSON object. It returns what is wrong with the text, or "".
 func decodeObject(text []byte) (columns map[string]any, fault string) {
 	if !utf8.Valid(text) {
 		return nil, "not UTF-8 (save the file as UTF-8)"
@@ -81,16 +82,16 @@ func decodeObject(text []byte) (columns map[string]any, fault string) {
 	if columns == nil {
 		return nil, "not a JSON object"
 	}
-	if half := loneSurrogate(text); half != "" {
-		return nil, half + ` is half of a character (a surrogate without the other; write the pair, such as \ud83d\ude00)`
+	if escape := loneSurrogate(text); escape != "" {
+		return nil, escape + ` is half of a character (a surrogate without its partner; write the pair, such as \ud83d\ude00)`
 	}
 	return columns, ""
 }
 
-// loneSurrogate finds an escape such as \ud83d in valid JSON that stands for half of a character and has no other half
-// beside it, or returns "". The decoder would put U+FFFD there without a word.
+// loneSurrogate returns the first escape in valid JSON, such as \ud83d, that is half of a surrogate pair without the other
+// half next to it, or "". The decoder would silently replace it by U+FFFD.
 func loneSurrogate(text []byte) string {
-	// A backslash is in a string: nothing else of JSON has one.
+	// In valid JSON a backslash occurs only inside a string.
 	for {
 		at := bytes.IndexByte(text, '\\')
 		if at < 0 {
@@ -100,7 +101,7 @@ func loneSurrogate(text []byte) string {
 		unit, ok := escapedUnit(text)
 		switch {
 		case !ok:
-			text = text[2:] // an escape of one character, such as \n or \\
+			text = text[2:] // an escape of two bytes, such as \n or \\
 		case !utf16.IsSurrogate(unit):
 			text = text[unitLength:]
 		default:
@@ -113,10 +114,10 @@ func loneSurrogate(text []byte) string {
 	}
 }
 
-// unitLength is the length of an escape such as \ud83d.
+// unitLength is the number of bytes of an escape such as \ud83d.
 const unitLength = 6
 
-// escapedUnit reads the UTF-16 unit of an escape at the start of text.
+// escapedUnit decodes the UTF-16 code unit of a \u escape at the start of text.
 func escapedUnit(text []byte) (unit rune, ok bool) {
 	if len(text) < unitLength || text[0] != '\\' || text[1] != 'u' {
 		return 0, false
@@ -125,11 +126,12 @@ func escapedUnit(text []byte) (unit rune, ok bool) {
 	return rune(n), err == nil
 }
 
+// jsonFault words an error of the decoder.
 func jsonFault(err error) string {
-	var kind *json.UnmarshalTypeError
+	var mismatch *json.UnmarshalTypeError
 	switch {
-	case errors.As(err, &kind):
-		return fmt.Sprintf("a JSON %s, want an object", kind.Value)
+	case errors.As(err, &mismatch):
+		return fmt.Sprintf("a JSON %s, want an object", mismatch.Value)
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return "not JSON: the text ends too early"
 	}

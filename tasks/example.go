@@ -1,0 +1,140 @@
+package tasks
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"w2s/internal/prob"
+)
+
+// yesNo returns an example of two classes. The second class means yes.
+func yesNo(text string, yes bool) Example {
+	if yes {
+		return Example{Texts: []string{text}, Gold: []float64{0, 1}}
+	}
+	return Example{Texts: []string{text}, Gold: []float64{1, 0}}
+}
+
+// groupedBy sets the group of the example, so that examples that share a text stay together.
+func (e Example) groupedBy(text string) Example {
+	e.Group = "shared " + fold(text)
+	return e
+}
+
+// oneHot returns a distribution over n values with all weight on one of them, or nil if there is no value of that index.
+func oneHot(n, index int) []float64 {
+	if index < 0 || index >= n {
+		return nil
+	}
+	v := make([]float64, n)
+	v[index] = 1
+	return v
+}
+
+// maxTextBytes bounds the length of one text. The longest dialogues of the preference sets have less than 100 KiB.
+const maxTextBytes = 1 << 20
+
+// checkText returns why a text cannot be encoded, or "".
+func checkText(t string) string {
+	switch {
+	case strings.TrimSpace(t) == "":
+		return "empty text"
+	case !utf8.ValidString(t):
+		return "text is not UTF-8 (save the file as UTF-8)"
+	case strings.ContainsRune(t, 0):
+		return "text contains a zero byte"
+	case len(t) > maxTextBytes:
+		return fmt.Sprintf("text of %d bytes, want at most %d", len(t), maxTextBytes)
+	}
+	return ""
+}
+
+// checkExample returns what is wrong with an example, or "".
+func checkExample(info Info, e Example) string {
+	for _, t := range slices.Concat(e.Texts, e.Control) {
+		if fault := checkText(t); fault != "" {
+			return fault
+		}
+	}
+	if e.Control != nil && len(e.Control) != len(e.Texts) {
+		return fmt.Sprintf("%d control texts for %d texts", len(e.Control), len(e.Texts))
+	}
+	switch info.Form {
+	case Classify:
+		if len(e.Texts) != 1 {
+			return fmt.Sprintf("%d texts, want 1", len(e.Texts))
+		}
+		return checkGold(e.Gold, len(info.Classes))
+	case Rank:
+		if len(e.Texts) < 2 {
+			return fmt.Sprintf("%d candidates, want 2 or more", len(e.Texts))
+		}
+		return checkGold(e.Gold, len(e.Texts))
+	case Generate:
+		if len(e.Texts) != 1 {
+			return fmt.Sprintf("%d prompts, want 1", len(e.Texts))
+		}
+		if strings.TrimSpace(e.Answer) == "" {
+			return "empty answer"
+		}
+		if !utf8.ValidString(e.Answer) {
+			return "answer is not UTF-8 (save the file as UTF-8)"
+		}
+		return ""
+	}
+	return fmt.Sprintf("unknown form %q", info.Form)
+}
+
+// checkGold returns why gold is not a distribution over n classes or candidates, or "".
+func checkGold(gold []float64, n int) string {
+	if len(gold) != n {
+		return fmt.Sprintf("gold label has %d values, want %d", len(gold), n)
+	}
+	sum := 0.0
+	for _, g := range gold {
+		if !(g >= 0 && g <= 1) {
+			return fmt.Sprintf("gold label %v is not between 0 and 1", g)
+		}
+		sum += g
+	}
+	if math.Abs(sum-1) > 1e-6 {
+		return fmt.Sprintf("gold label sums to %v, want 1", sum)
+	}
+	return ""
+}
+
+// checkSize returns a fault if the data is too small for an experiment: too few examples, an empty part, or a class
+// without examples.
+func checkSize(info Info, d *Data, faults *Faults) error {
+	name := info.Name
+	if n := len(d.Pool) + len(d.Test); n < minExamples {
+		faults.add(name, 0, "%d examples, want at least %d", n, minExamples)
+		return faults.err()
+	}
+	if len(d.Pool) == 0 || d.Test != nil && len(d.Test) == 0 {
+		faults.add(name, 0, "%d examples to train on and %d to test on: a part is empty", len(d.Pool), len(d.Test))
+	}
+	if info.Form == Classify {
+		checkClasses := func(where string, part []Example) {
+			counts := make([]int, len(info.Classes))
+			for _, e := range part {
+				counts[prob.Argmax(e.Gold)]++
+			}
+			for k, n := range counts {
+				if n == 0 && len(part) > 0 {
+					faults.add(name, 0, "no example of class %q%s", info.Classes[k], where)
+				}
+			}
+		}
+		if d.Test == nil {
+			checkClasses("", d.Pool)
+		} else {
+			checkClasses(" in the training part", d.Pool)
+			checkClasses(" in the test part", d.Test)
+		}
+	}
+	return faults.err()
+}

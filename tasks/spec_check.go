@@ -1,0 +1,189 @@
+package tasks
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A specFault function records what is wrong with the value of a key.
+type specFault func(key, format string, args ...any)
+
+// check sets the defaults of a description and reports what is wrong with it.
+func (s *Spec) check(fault specFault) {
+	s.checkInfo(fault)
+	if s.Board != "" {
+		s.checkBoard(fault)
+		return
+	}
+	s.checkFiles(fault)
+	switch s.Form {
+	case Classify:
+		s.checkClassify(fault)
+	case Rank:
+		s.checkRank(fault)
+	case Generate:
+		if s.Answer == "" {
+			s.Answer = "answer"
+		}
+		if s.Template == "" {
+			s.Template = "{prompt}"
+		}
+	}
+}
+
+// checkInfo checks what becomes the Info of the task.
+func (s *Spec) checkInfo(fault specFault) {
+	if s.Form == "" {
+		s.Form = Classify
+	}
+	switch s.Form {
+	case Classify, Rank, Generate:
+	default:
+		fault("form", "unknown form %q (have: %s, %s, %s)", s.Form, Classify, Rank, Generate)
+	}
+	if s.Category == "" && s.Board != "" {
+		s.Category = Chess
+	}
+	if s.Category == "" {
+		s.Category = map[Form]Category{Classify: NLP, Rank: Reward, Generate: Generative}[s.Form]
+	}
+	switch s.Category {
+	case NLP, Reward, Chess, Generative:
+	default:
+		fault("category", "unknown category %q (have: %s, %s, %s, %s)", s.Category, NLP, Reward, Chess, Generative)
+	}
+	if s.Metric == "" {
+		s.Metric = Accuracy
+		if s.Form == Generate {
+			s.Metric = ExactMatch
+		}
+	}
+	if s.Licence == "" {
+		s.Licence = "not stated"
+	}
+}
+
+// checkBoard checks a task on a file of chess problems, which has no columns to name.
+func (s *Spec) checkBoard(fault specFault) {
+	if !slices.Contains(notations, notation(s.Board)) {
+		fault("board", "unknown board notation %q (have: %s, %s, %s, %s, %s)", s.Board, ladderNotation, fenNotation, wordsNotation, sanNotation, uciNotation)
+	}
+	if s.Category != Chess {
+		fault("category", "\"board\" is for the category %q", Chess)
+	}
+	if len(s.Train) != 1 || len(s.Test) > 0 || s.Split != nil {
+		fault("train", "a chess task needs exactly one file: train: puzzles.csv")
+	}
+}
+
+func (s *Spec) checkFiles(fault specFault) {
+	if len(s.Train) == 0 {
+		fault("train", "no \"train\": name the file with the examples")
+	}
+	if s.Format != "" && !slices.Contains(formats, s.Format) {
+		fault("format", "unknown format %q (have: %s)", s.Format, strings.Join(formats, ", "))
+	}
+	if s.Header != nil && !*s.Header && len(s.Columns) == 0 {
+		fault("header", "no header line: name the columns (columns: [text, label])")
+	}
+	if (s.Header == nil || *s.Header) && len(s.Columns) > 0 {
+		fault("columns", "\"columns\" is for files without a header line: add \"header: false\" or remove \"columns\"")
+	}
+	if s.Split != nil && (s.Split.Column == "" || len(s.Split.Test) == 0) {
+		fault("split", "\"split\" needs a column and the values that mark the test rows (split: {column: fold, test: [dev]})")
+	}
+	if s.Split != nil && len(s.Test) > 0 {
+		fault("split", "\"split\" and \"test\" cannot be combined")
+	}
+}
+
+func (s *Spec) checkRank(fault specFault) {
+	pair := s.Chosen != "" || s.Rejected != ""
+	if pair && s.Choices != "" {
+		fault("choices", "\"choices\" cannot be combined with \"chosen\" and \"rejected\"")
+	}
+	if !pair && s.Choices == "" {
+		s.Chosen, s.Rejected, pair = "chosen", "rejected", true
+	}
+	if pair && (s.Chosen == "" || s.Rejected == "") {
+		fault("form", "a pair needs both \"chosen\" and \"rejected\"")
+	}
+	if s.Choices != "" && s.Answer == "" {
+		s.Answer = "answer"
+	}
+	if s.Soft && s.Label == "" {
+		fault("soft", "\"soft\" needs \"label\", the column with the probability that chosen is better")
+	}
+	if s.Template == "" {
+		s.Template = "{candidate}"
+	}
+	if !strings.Contains(s.Template, "{candidate}") {
+		fault("template", "the template of a ranking must contain {candidate}")
+	}
+}
+
+func (s *Spec) checkClassify(fault specFault) {
+	if s.Template == "" {
+		s.Template = "{text}"
+	}
+	if s.Label == "" {
+		s.Label = "label"
+	}
+	if len(s.Classes) == 0 && len(s.Labels) > 0 {
+		s.Classes = classesOf(s.Labels)
+	}
+	if len(s.Classes) == 0 {
+		s.Classes = []string{"0", "1"}
+	}
+	if len(s.Classes) < 2 {
+		fault("classes", "%d class, want 2 or more", len(s.Classes))
+	}
+	seen := map[string]bool{}
+	for _, c := range s.Classes {
+		if seen[c] {
+			fault("classes", "class %q is named twice", c)
+		}
+		seen[c] = true
+	}
+	for from, to := range s.Labels {
+		if _, ok := s.class(to); !ok {
+			fault("labels", "label %q is mapped to %q, which is neither the name nor the number of a class", from, to)
+		}
+	}
+	if s.Soft && len(s.Classes) != 2 {
+		fault("soft", "a soft label needs 2 classes, not %d", len(s.Classes))
+	}
+}
+
+// classesOf returns the classes that a label map implies: 0, 1, … if it maps to numbers, else the names that it maps to in
+// alphabetical order.
+func classesOf(labels map[string]string) []string {
+	var classes []string
+	numbers := true
+	for _, to := range labels {
+		if !slices.Contains(classes, to) {
+			classes = append(classes, to)
+		}
+		_, err := strconv.Atoi(to)
+		numbers = numbers && err == nil
+	}
+	slices.Sort(classes)
+	if numbers {
+		for i := range classes {
+			classes[i] = strconv.Itoa(i)
+		}
+	}
+	return classes
+}
+
+// class returns the index of the class with the given name or number.
+func (s *Spec) class(value string) (int, bool) {
+	if i := slices.Index(s.Classes, value); i >= 0 {
+		return i, true
+	}
+	if i, err := strconv.Atoi(value); err == nil && i >= 0 && i < len(s.Classes) {
+		return i, true
+	}
+	return 0, false
+}

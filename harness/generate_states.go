@@ -10,8 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"w2s/harness/feature"
 )
 
 // A place is where a token of an answer is to be chosen: behind a prompt and the answer's tokens so far.
@@ -51,7 +49,7 @@ func (e stateEncoder) Key() string {
 	return hex.EncodeToString(sum[:])
 }
 
-func (e stateEncoder) Encode(ctx context.Context, texts []string, emit func(feature.Vector) error) error {
+func (e stateEncoder) Encode(ctx context.Context, texts []string, emit func(index int, vector []float32, tokens int, truncated bool) error) error {
 	type asked struct {
 		place
 		index int
@@ -79,7 +77,7 @@ func (e stateEncoder) Encode(ctx context.Context, texts []string, emit func(feat
 		}
 		for _, a := range list[:n] {
 			fed := s.Fed - len(list[n-1].before) + len(a.before)
-			if err := emit(feature.Vector{Index: a.index, Values: s.Hidden[len(a.before)], Tokens: fed, Truncated: s.Truncated}); err != nil {
+			if err := emit(a.index, s.Hidden[len(a.before)], fed, s.Truncated); err != nil {
 				return err
 			}
 		}

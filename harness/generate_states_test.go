@@ -6,8 +6,6 @@ import (
 	"reflect"
 	"slices"
 	"testing"
-
-	"w2s/harness/feature"
 )
 
 // counter is a Writer whose state behind a place is made of the place.
@@ -45,15 +43,15 @@ func TestPlacesOfAnAnswerAreOneRun(t *testing.T) {
 	}
 	rand.New(rand.NewPCG(1, 2)).Shuffle(len(places), func(i, j int) { places[i], places[j] = places[j], places[i] })
 	runs, seen := 0, 0
-	err := stateEncoder{counter{runs: &runs}}.Encode(t.Context(), each(places, place.text), func(v feature.Vector) error {
+	err := stateEncoder{counter{runs: &runs}}.Encode(t.Context(), each(places, place.text), func(index int, vector []float32, tokens int, _ bool) error {
 		seen++
-		p := places[v.Index]
+		p := places[index]
 		sum := float32(0)
 		for _, token := range p.before {
 			sum = 3*sum + float32(token)
 		}
-		if want := []float32{float32(len(p.prompt)), sum}; !slices.Equal(v.Values, want) || v.Tokens != len(p.prompt)+len(p.before) {
-			t.Errorf("%+v has the state %v of %d tokens, want %v", p, v.Values, v.Tokens, want)
+		if want := []float32{float32(len(p.prompt)), sum}; !slices.Equal(vector, want) || tokens != len(p.prompt)+len(p.before) {
+			t.Errorf("%+v has the state %v of %d tokens, want %v", p, vector, tokens, want)
 		}
 		return nil
 	})

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"w2s/harness/feature"
 	"w2s/tasks"
 )
 
@@ -89,11 +88,12 @@ func (b *workbench) encodePlan(ctx context.Context, m Model) (EncodePlan, error)
 	for i := 0; i < len(texts) && len(sample) < probe; i += max(1, len(texts)/probe) {
 		sample = append(sample, texts[i])
 	}
-	if err := m.Encoder.Encode(ctx, sample[:1], func(feature.Vector) error { return nil }); err != nil { // opens the model
+	ignore := func(int, []float32, int, bool) error { return nil }
+	if err := m.Encoder.Encode(ctx, sample[:1], ignore); err != nil { // opens the model
 		return plan, err
 	}
 	start := time.Now()
-	if err := m.Encoder.Encode(ctx, sample, func(feature.Vector) error { return nil }); err != nil {
+	if err := m.Encoder.Encode(ctx, sample, ignore); err != nil {
 		return plan, err
 	}
 	plan.Estimate = time.Since(start) * time.Duration(plan.Missing) / time.Duration(len(sample))

@@ -10,11 +10,10 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"w2s/harness/feature"
 	"w2s/onnx/tokenizer"
 )
 
-// An Encoder turns texts into feature vectors with one checkpoint. It is a feature.Encoder, safe for concurrent use.
+// An Encoder turns texts into feature vectors with one checkpoint. It is safe for concurrent use.
 type Encoder struct {
 	checkpoint *Checkpoint
 	options    Options
@@ -36,8 +35,6 @@ type loading struct {
 	until     int64 // the token up to which texts are alike, or -1
 	err       error
 }
-
-var _ feature.Encoder = (*Encoder)(nil)
 
 var (
 	errNoTokens = errors.New("the text has no tokens (leave empty texts out, or give a prefix)")
@@ -153,7 +150,7 @@ func (l *loading) run(c *Checkpoint, o Options) {
 // Encode calls emit once for every text, from the calling goroutine, in no particular order; equal texts are encoded
 // once. Texts beyond Checkpoint().MaxTokens tokens are cut. Vector.Tokens counts the whole text, what it shares with
 // others too (Description.SharedUntil). It ends within some milliseconds of ctx.
-func (e *Encoder) Encode(ctx context.Context, texts []string, emit func(feature.Vector) error) error {
+func (e *Encoder) Encode(ctx context.Context, texts []string, emit func(index int, vector []float32, tokens int, truncated bool) error) error {
 	if len(texts) == 0 {
 		return ctx.Err()
 	}
@@ -376,13 +373,12 @@ func (r *encoding) vectors(items []item, g grid, out []float32, w *worker) ([]fl
 }
 
 // emit hands out the vectors of a batch, those of equal texts too.
-func (r *encoding) emit(res result, emit func(feature.Vector) error) error {
+func (r *encoding) emit(res result, emit func(index int, vector []float32, tokens int, truncated bool) error) error {
 	dims := r.e.dims
 	for i, it := range res.items {
-		v := feature.Vector{Values: res.vectors[i*dims : (i+1)*dims : (i+1)*dims], Tokens: len(it.IDs), Truncated: it.Truncated()}
+		vector := res.vectors[i*dims : (i+1)*dims : (i+1)*dims]
 		for at := int32(it.text); at >= 0; at = r.same.next[at] {
-			v.Index = int(at)
-			if err := emit(v); err != nil {
+			if err := emit(int(at), vector, len(it.IDs), it.Truncated()); err != nil {
 				return err
 			}
 		}

@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"w2s/harness/feature"
 	"w2s/internal/onnxproto"
 	"w2s/internal/shareddata"
 )
@@ -26,7 +25,6 @@ func tiny(tb testing.TB, name string, o Options) *Encoder {
 
 func TestEncodeEdges(t *testing.T) {
 	e := tiny(t, "bert-tiny", Options{})
-	ignore := func(feature.Vector) error { return nil }
 	if err := e.Encode(t.Context(), nil, ignore); err != nil {
 		t.Errorf("no texts: %v", err)
 	}
@@ -45,7 +43,7 @@ func TestEncodeEdges(t *testing.T) {
 	}
 	stop := errors.New("stop")
 	calls := 0
-	if err := e.Encode(t.Context(), texts, func(feature.Vector) error { calls++; return stop }); err != stop || calls != 1 {
+	if err := e.Encode(t.Context(), texts, func(int, []float32, int, bool) error { calls++; return stop }); err != stop || calls != 1 {
 		t.Errorf("emit's error: %v after %d calls", err, calls)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -86,7 +84,7 @@ func TestTooLong(t *testing.T) {
 	}
 	write(t, dir, "model.onnx", strings.ReplaceAll(string(data), "position_embeddings", "place_of_embeddings"))
 	e := openTest(t, testRuntime(t), dir, Options{})
-	err = e.Encode(t.Context(), []string{"short", strings.Repeat("long ", 100)}, func(feature.Vector) error { return nil })
+	err = e.Encode(t.Context(), []string{"short", strings.Repeat("long ", 100)}, ignore)
 	if err == nil || !strings.Contains(err.Error(), "text 2 of 2, with ") || !strings.Contains(err.Error(), "set max_tokens in w2s.json") {
 		t.Errorf("error %v does not name the text and the way out", err)
 	}
@@ -132,7 +130,7 @@ func TestProviderMissing(t *testing.T) {
 			continue
 		}
 		e := tiny(t, "bert-tiny", Options{Provider: strings.ToUpper(provider)})
-		err := e.Encode(t.Context(), []string{"x"}, func(feature.Vector) error { return nil })
+		err := e.Encode(t.Context(), []string{"x"}, ignore)
 		if err == nil {
 			t.Logf("the library has %s", provider)
 		} else if want := "cannot use provider " + provider; !strings.Contains(err.Error(), want) {
@@ -311,7 +309,7 @@ func TestNotFinite(t *testing.T) {
 			onnxproto.Node{Op: "Unsqueeze", Inputs: []string{"infinite", "axis"}, Outputs: []string{"last_hidden_state"}})
 	})
 	e := openTest(t, testRuntime(t), dir, Options{})
-	err := e.Encode(t.Context(), []string{"one"}, func(feature.Vector) error { return nil })
+	err := e.Encode(t.Context(), []string{"one"}, ignore)
 	if err == nil || !strings.Contains(err.Error(), "text 1 of 1 has a vector that is not finite") {
 		t.Errorf("error %v", err)
 	}
@@ -332,7 +330,7 @@ func TestCancel(t *testing.T) {
 		asked = time.Now()
 		cancel()
 	})
-	err := e.Encode(ctx, texts, func(feature.Vector) error { return nil })
+	err := e.Encode(ctx, texts, ignore)
 	if took := time.Since(asked); !errors.Is(err, context.Canceled) || took > 500*time.Millisecond {
 		t.Errorf("error %v, %v after cancelling", err, took)
 	}
@@ -355,7 +353,7 @@ func TestConstantMemory(t *testing.T) {
 	}
 	runtime.GC()
 	before, most, n := inUse(), uint64(0), 0
-	err := e.Encode(t.Context(), texts, func(feature.Vector) error {
+	err := e.Encode(t.Context(), texts, func(int, []float32, int, bool) error {
 		if n++; n%2000 == 0 {
 			runtime.GC()
 			most = max(most, inUse())

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"w2s/harness/feature"
 	"w2s/internal/shareddata"
 )
 
@@ -43,7 +42,7 @@ func TestInvariance(t *testing.T) {
 }
 
 // checkInvariance checks that vectors are the same to the last bit in other batches, in another order, and alone.
-func checkInvariance(t *testing.T, rt *Runtime, dir string, texts []string, want []feature.Vector) {
+func checkInvariance(t *testing.T, rt *Runtime, dir string, texts []string, want []encoded) {
 	t.Helper()
 	compare := func(what string, e *Encoder, order []int) {
 		t.Helper()

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"time"
-
-	"w2s/harness/feature"
 )
 
 // A Speed is how fast an encoder was.
@@ -31,7 +29,7 @@ func MeasureSpeed(ctx context.Context, e *Encoder, texts []string) (Speed, error
 	}
 	s := Speed{Texts: len(texts)}
 	start := time.Now()
-	if err := e.Encode(ctx, texts[:1], func(feature.Vector) error { return nil }); err != nil {
+	if err := e.Encode(ctx, texts[:1], func(int, []float32, int, bool) error { return nil }); err != nil {
 		return Speed{}, err
 	}
 	s.Load = time.Since(start)
@@ -41,9 +39,9 @@ func MeasureSpeed(ctx context.Context, e *Encoder, texts []string) (Speed, error
 	}
 	s.TileUnit = m.session.ops != nil
 	start = time.Now()
-	err = e.Encode(ctx, texts, func(v feature.Vector) error {
-		s.Tokens += v.Tokens
-		if v.Truncated {
+	err = e.Encode(ctx, texts, func(_ int, _ []float32, tokens int, truncated bool) error {
+		s.Tokens += tokens
+		if truncated {
 			s.Truncated++
 		}
 		return nil

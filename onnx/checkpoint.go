@@ -12,6 +12,7 @@ import (
 	"golang.org/x/text/cases"
 	"golang.org/x/text/language"
 
+	"w2s/internal/onnxgraph"
 	"w2s/internal/onnxproto"
 	"w2s/onnx/tokenizer"
 )
@@ -210,7 +211,7 @@ func (c *Checkpoint) complete(f *onnxproto.File, files *configs, o Options) erro
 	if err := c.completeTexts(files, o); err != nil {
 		return err
 	}
-	if err := c.completeLength(f.Positions(), files, o); err != nil {
+	if err := c.completeLength(onnxgraph.New(f).Positions(), files, o); err != nil {
 		return err
 	}
 	if c.Cut == "" {

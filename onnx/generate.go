@@ -13,6 +13,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"w2s/internal/onnxgraph"
 	"w2s/internal/onnxproto"
 	"w2s/onnx/tokenizer"
 )
@@ -125,11 +126,12 @@ func (g *Generator) Unembedding(tokens []int) (rows [][]float32, bias []float32,
 		return nil, nil, fmt.Errorf("onnx: %w", err)
 	}
 	defer f.Close()
-	p, err := f.Projection(g.session.plan.more[0].Name)
+	graph := onnxgraph.New(f)
+	p, err := graph.Projection(g.session.plan.more[0].Name)
 	if err != nil {
 		return nil, nil, fmt.Errorf("onnx: %w", err)
 	}
-	if rows, bias, err = p.Read(f, tokens); err != nil {
+	if rows, bias, err = graph.Weights(p, tokens); err != nil {
 		return nil, nil, fmt.Errorf("onnx: %w", err)
 	}
 	for i, row := range rows {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"w2s/internal/onnxgraph"
 	"w2s/internal/onnxproto"
 )
 
@@ -97,7 +98,7 @@ type plan struct {
 	// output is what is taken; hidden names the value inside the graph that has to be made an output for it, or "".
 	output onnxproto.Value
 	hidden string
-	head   bool              // hidden lies behind a head of its own, see [onnxproto.Hidden]
+	head   bool              // hidden lies behind a head of its own, see [onnxgraph.Hidden]
 	more   []onnxproto.Value // taken besides: the logits and the cache, in generation
 	// unused are the outputs that nobody asked for.
 	unused []string
@@ -254,7 +255,7 @@ func (p *plan) exposeHidden(f *onnxproto.File, causal bool) error {
 		return nil
 	}
 	logits := f.Outputs[i]
-	hidden, err := f.Hidden(logits.Name, causal)
+	hidden, err := onnxgraph.New(f).Hidden(logits.Name, causal)
 	if err != nil {
 		return fmt.Errorf("the last hidden state behind the logits is not found: %w (export the model without its head: "+
 			"optimum-cli export onnx --task feature-extraction; or say \"output\": %q in w2s.json to have the logits themselves)", err, logits.Name)

@@ -2,6 +2,7 @@ package onnxgraph
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 
 	"w2s/internal/onnxproto"
@@ -38,7 +39,7 @@ func FuzzGraph(f *testing.F) {
 			outputs = append(outputs, o.Name)
 			checkProjection(t, g, o.Name)
 			for _, causal := range []bool{false, true} {
-				if h, err := g.Hidden(o.Name, causal); err == nil && h.Dims < 0 {
+				if h, err := g.Hidden(o.Name, causal); err == nil && (h.Name == "" || h.Dims < 0) {
 					t.Errorf("the hidden state of %q is %+v", o.Name, h)
 				}
 			}
@@ -49,11 +50,24 @@ func FuzzGraph(f *testing.F) {
 
 func checkProjection(t *testing.T, g *Graph, output string) {
 	p, err := g.Projection(output)
-	if err != nil || p.Vocab < 1 {
+	if err != nil {
+		return
+	}
+	shape := []int64{int64(p.Dims), int64(p.Vocab)}
+	if p.Rows {
+		slices.Reverse(shape)
+	}
+	if w := g.constants[p.Weight]; w == nil || !slices.Equal(w.Dims, shape) {
+		t.Errorf("%+v has the weight %+v, want one of shape %v", p, w, shape)
+	}
+	if _, _, err := g.Weights(p, []int{p.Vocab}); err == nil {
+		t.Errorf("%+v has weights for token %d", p, p.Vocab)
+	}
+	if p.Vocab < 1 {
 		return
 	}
 	rows, bias, err := g.Weights(p, []int{0, p.Vocab - 1})
-	if err == nil && (len(rows) != 2 || len(rows[0]) != p.Dims || len(bias) != 2) {
+	if err == nil && (len(rows) != 2 || len(rows[0]) != p.Dims || len(rows[1]) != p.Dims || len(bias) != 2) {
 		t.Errorf("%+v has the weights %v and biases %v for two tokens", p, rows, bias)
 	}
 }

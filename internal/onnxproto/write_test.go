@@ -119,8 +119,8 @@ func TestRoundTrip(t *testing.T) {
 	if _, _, err := f.Floats("axis"); err == nil || !strings.Contains(err.Error(), "int64, not floating-point") {
 		t.Errorf("axis: %v", err)
 	}
-	if _, _, err := f.Floats("nothing"); err == nil {
-		t.Error("Floats read a constant that does not exist")
+	if _, _, err := f.Floats("nothing"); err == nil || !strings.Contains(err.Error(), `"nothing": the model has no constant`) {
+		t.Errorf("reading a constant that does not exist: %v", err)
 	}
 }
 

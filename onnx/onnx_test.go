@@ -74,7 +74,7 @@ func testCheckpoint(tb testing.TB, name string) string {
 	return ""
 }
 
-// openTest opens a checkpoint and closes it with the test.
+// openTest opens a checkpoint, and closes it at the end of the test.
 func openTest(tb testing.TB, rt *Runtime, dir string, o Options) *Encoder {
 	tb.Helper()
 	e, err := Open(context.Background(), rt, dir, o)
@@ -99,7 +99,7 @@ type encoded struct {
 // ignore is an emit function that does nothing.
 func ignore(int, []float32, int, bool) error { return nil }
 
-// encodeAll returns the vectors in the order of the texts.
+// encodeAll encodes texts and returns what was emitted in their order.
 func encodeAll(tb testing.TB, e *Encoder, texts []string) []encoded {
 	tb.Helper()
 	got := make([]encoded, len(texts))

@@ -48,7 +48,8 @@ func (p *plan) values() []string {
 const referSize = 64 << 10
 
 // build makes a session of the model at path, which is open as f, after an edit.
-func build(f *onnxproto.File, path string, e onnxproto.Edit, inputs, outputs []string, options *ort.SessionOptions) (*ort.DynamicAdvancedSession, error) {
+func build(f *onnxproto.File, path string, e onnxproto.Edit, inputs, outputs []string,
+	options *ort.SessionOptions) (*ort.DynamicAdvancedSession, error) {
 	if e.Empty() {
 		return ort.NewDynamicAdvancedSession(path, inputs, outputs, options)
 	}

@@ -17,7 +17,6 @@ import (
 type Encoder struct {
 	checkpoint *Checkpoint
 	options    Options
-	runtime    *Runtime
 	key        string
 	dims       int
 
@@ -49,7 +48,7 @@ func Open(ctx context.Context, rt *Runtime, dir string, o Options) (*Encoder, er
 	if err != nil {
 		return nil, err
 	}
-	e := &Encoder{checkpoint: c, options: o, runtime: rt, dims: c.Width}
+	e := &Encoder{checkpoint: c, options: o, dims: c.Width}
 	e.options.Provider, _ = checkProvider(o.Provider) // ReadCheckpoint has checked it
 	kernels := e.options.Provider
 	if o.RuntimeOnly { // a cache must not return vectors that the tile unit computed

@@ -319,7 +319,8 @@ func (g *Generator) atOnce(ctx context.Context, ids []int64) (step, error) {
 // and after each token, from which the model predicts the next token, [len(tokens)+1][Dims]. It cuts off the beginning of a
 // prompt that leaves no room for an answer of room tokens. fed is the number of tokens that the model was fed, and truncated
 // tells whether the prompt was cut.
-func (g *Generator) States(ctx context.Context, prompt string, tokens []int64, room int) (hidden [][]float32, fed int, truncated bool, err error) {
+func (g *Generator) States(ctx context.Context, prompt string, tokens []int64, room int) (hidden [][]float32, fed int,
+	truncated bool, err error) {
 	if len(tokens) > room {
 		return nil, 0, false, g.fault(ctx, fmt.Errorf("%d tokens are more than the room for an answer, %d", len(tokens), room))
 	}

@@ -39,7 +39,8 @@ func OpenRuntime(path string) (*Runtime, error) {
 	defer environment.Unlock()
 	switch {
 	case environment.users > 0 && environment.path != path:
-		return nil, fmt.Errorf("onnx: runtime library: %s is open already, and a process cannot open a second one, %s (close the first)", environment.path, path)
+		return nil, fmt.Errorf("onnx: runtime library: %s is open already, and a process cannot open a second one, %s (close the first)",
+			environment.path, path)
 	case environment.users == 0:
 		ort.SetSharedLibraryPath(path)
 		// Faults are returned as errors, so the library need not print them too.

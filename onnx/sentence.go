@@ -121,7 +121,8 @@ func (c *configs) poolingOf(p *plan) (Pooling, error) {
 	case p.pooled():
 		return PoolNone, nil
 	case c.sentence.poolingLost:
-		return "", fmt.Errorf("modules.json names a pooling, but %s does not exist (copy it from the original, or set \"pooling\" in w2s.json)", c.sentence.poolingFile)
+		return "", fmt.Errorf("modules.json names a pooling, but %s does not exist (copy it from the original, or set \"pooling\" in w2s.json)",
+			c.sentence.poolingFile)
 	case len(modes) == 1 && Pooling(modes[0]).check() == nil:
 		return Pooling(modes[0]), nil
 	case len(modes) > 0:

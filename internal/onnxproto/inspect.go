@@ -149,8 +149,8 @@ func readInfo(r io.ReaderAt, size int64) (Info, error) {
 	case bytes.Equal(head, lfsPointer):
 		return Info{}, errors.New("this is a Git LFS pointer, not the model (run: git lfs pull)")
 	}
-	p := parser{external: map[string]bool{}, info: Info{Opsets: map[string]int64{}, Metadata: map[string]string{}, Ops: map[string]int{},
-		SubgraphValues: map[string]bool{}}}
+	p := parser{external: map[string]bool{}, info: Info{Opsets: map[string]int64{}, Metadata: map[string]string{},
+		Ops: map[string]int{}, SubgraphValues: map[string]bool{}}}
 	err = p.model(message{src, 0, size})
 	return p.info, err
 }

@@ -62,7 +62,8 @@ func newAddedVocabulary(entries []sugarme.TokenConfig, modelVocab map[string]int
 				return nil, err
 			}
 			if text == "" {
-				return nil, unsupported("the added token %q, which the normalizer turns into nothing (the library then cuts texts at every byte),", e.Content)
+				return nil, unsupported("the added token %q, which the normalizer turns into nothing (the library then cuts texts at every "+
+					"byte),", e.Content)
 			}
 		}
 		a.ids[e.Content], a.tokens[id], a.texts[id] = id, e, text

@@ -9,8 +9,8 @@ import (
 	"unicode"
 )
 
-// unicodeData holds the library's Unicode tables, as testdata/unicode.py measured them. Every line has one class, or a mapping, whose
-// name starts with a colon.
+// unicodeData holds the library's Unicode tables, as testdata/unicode.py measured them. Every line has one class, or a mapping,
+// whose name starts with a colon.
 //
 //go:embed unicode.txt
 var unicodeData string

@@ -7,26 +7,26 @@ import (
 	"w2s/onnx/tokenizer"
 )
 
-// window is how many texts are tokenized and sorted at a time: enough to find company of the same length for most of
-// them, few enough that memory does not grow with the number of texts.
+// window is the number of texts that are tokenized and sorted at a time. It is large enough that most texts find others of
+// the same length, and bounded so that memory does not grow with the number of texts.
 const window = 4096
 
 // An item is a tokenized text.
 type item struct {
-	text int // its index
+	text int // index of the text
 	tokenizer.Encoding
-	shared int // tokens at its beginning that are run apart, see sharing.go; 0 for a text that is run whole
-	prefix int // the number of that beginning in its job
+	shared int // number of tokens at the beginning that are run separately (see sharing.go), or 0 if the text is run whole
+	prefix int // index of that beginning in job.prefixes
 }
 
-// A job is what one worker does at a stretch: a batch of whole texts of equal length, or texts whose beginnings are run
-// apart and equally long.
+// A job is a unit of work of one worker: a batch of whole texts of equal length, or texts with beginnings of equal length
+// that are run separately.
 type job struct {
 	items    []item
-	prefixes [][]int64 // the different beginnings; none where texts are run whole
+	prefixes [][]int64 // the different beginnings; none if texts are run whole
 }
 
-// jobs cuts the items of a window into jobs.
+// jobs divides the items of a window into jobs.
 func (p *plan) jobs(items []item, budget int) []job {
 	slices.SortFunc(items, func(a, b item) int { return cmp.Compare(a.shared, b.shared) })
 	whole := 0
@@ -40,8 +40,8 @@ func (p *plan) jobs(items []item, budget int) []job {
 	return all
 }
 
-// batches cuts whole texts into batches of equal length, the longest first, so that what is left at the end
-// is short. Where the model fixes its width everything has the same length.
+// batches divides whole texts into batches of equal length. The longest come first, so that workers finish at about the same
+// time. If the model fixes its width, all texts have the same length.
 func (p *plan) batches(items []item, budget int) [][]item {
 	slices.SortFunc(items, func(a, b item) int {
 		return cmp.Or(cmp.Compare(len(b.IDs), len(a.IDs)), cmp.Compare(a.text, b.text))
@@ -58,7 +58,7 @@ func (p *plan) batches(items []item, budget int) [][]item {
 	return all
 }
 
-// batchRows is the most texts of one length that are run together.
+// batchRows returns the largest number of texts of one length that are run together.
 func (p *plan) batchRows(length, budget int) int {
 	switch {
 	case p.single:
@@ -69,7 +69,7 @@ func (p *plan) batchRows(length, budget int) int {
 	return max(1, budget/max(1, length))
 }
 
-// evenly cuts items into the fewest pieces of at most most items, all of nearly the same size.
+// evenly divides items into as few pieces of at most most items as possible, all of nearly the same size.
 func evenly(items []item, most int) [][]item {
 	n := (len(items) + most - 1) / most
 	pieces := make([][]item, n)
@@ -79,7 +79,8 @@ func evenly(items []item, most int) [][]item {
 	return pieces
 }
 
-// grid lays a batch out as the model takes it. Rows that a fixed batch size leaves over repeat the last text.
+// grid arranges a batch as the model takes it. If the model fixes the batch size, copies of the last
+// text fill the remaining rows.
 func (c *Checkpoint) grid(items []item, into *tokenizer.Batch, encodings []tokenizer.Encoding) (grid, []tokenizer.Encoding) {
 	encodings = encodings[:0]
 	for _, it := range items {
@@ -96,9 +97,9 @@ func (c *Checkpoint) grid(items []item, into *tokenizer.Batch, encodings []token
 	return grid{rows: into.Rows, cols: into.Cols, ids: into.IDs, mask: into.Mask, typ: into.TypeIDs}, encodings
 }
 
-// duplicates finds texts that occur more than once, so that each is encoded once.
+// duplicates tells which texts occur more than once, so that each is encoded once.
 type duplicates struct {
-	unique []int   // index of the first occurrence of every text
+	unique []int   // index of the first occurrence of each distinct text
 	next   []int32 // index of the next occurrence of the same text, or -1
 }
 

@@ -14,7 +14,7 @@ import (
 // A cache holds the keys and values that a causal model has computed for the tokens so far.
 type cache struct {
 	tokens int
-	values map[string]ort.Value // by name of the input that takes them
+	values map[string]ort.Value // by the name of the input that takes them
 }
 
 func (c *cache) length() int {
@@ -33,14 +33,14 @@ func (c *cache) close() {
 	}
 }
 
-// planCausal plans to take the last hidden state, the logits, and where there is one the cache.
+// planCausal plans to take the last hidden state, the logits, and the cache if the model has one.
 func planCausal(f *onnxproto.File) (*plan, error) {
 	p, err := planModel(f, lastHidden, true)
 	if err != nil {
 		return nil, err
 	}
 	if p.head {
-		return nil, fmt.Errorf("a layer lies between its last hidden state and its logits, as in fill-mask models, which do not write")
+		return nil, fmt.Errorf("a layer lies between its last hidden state and its logits, as in fill-mask models, which do not generate text")
 	}
 	logits, ok := f.Output("logits")
 	if !ok || len(logits.Dims) != 3 || logits.Dims[2].Size < 1 || logits.Dims[2].Size > maxWidth {
@@ -71,18 +71,18 @@ func (p *plan) takeCache(f *onnxproto.File) error {
 	return nil
 }
 
-// take plans to take another output.
+// take plans to take one more output.
 func (p *plan) take(v onnxproto.Value) {
 	p.more = append(p.more, v)
 	p.unused = slices.DeleteFunc(p.unused, func(name string) bool { return name == v.Name })
 }
 
-// presentName is the output from which the cache's input is fed in the next step.
+// presentName returns the name of the output that feeds an input of the cache in the next step.
 func presentName(past string) string {
 	return strings.Replace(strings.Replace(past, "past_key_values", "present", 1), "past", "present", 1)
 }
 
-// pasts are the inputs that take the cache.
+// pasts returns the inputs that take the cache.
 func (p *plan) pasts() []input {
 	return slices.DeleteFunc(slices.Clone(p.inputs), func(in input) bool { return in.role != pastState })
 }
@@ -91,18 +91,18 @@ func (p *plan) pasts() []input {
 type step struct {
 	hidden []float32 // [tokens, width]
 	logits []float32 // [tokens, vocabulary]
-	cache  *cache    // nil where the model has none
+	cache  *cache    // nil if the model has none
 }
 
-// A stepper runs a causal model on one text, token by token or many at once.
+// A stepper runs a causal model on one text, one or several tokens at a time.
 type stepper struct {
 	s              *session
 	in             buffer
 	hidden, logits buffer
 }
 
-// run feeds ids after the tokens in past, which it does not change. hidden and logits are valid until the next run; the
-// caller closes the cache.
+// run feeds ids after the tokens in past, which it does not change. hidden and logits of the step are valid until the next
+// run. The caller closes its cache.
 func (st *stepper) run(ctx context.Context, ids []int64, past *cache) (step, error) {
 	p := st.s.plan
 	n := len(ids)
@@ -127,7 +127,7 @@ func (st *stepper) run(ctx context.Context, ids []int64, past *cache) (step, err
 		destroy(outputs)
 		return step{}, err
 	}
-	destroy(outputs[:2]) // their memory is the buffers'
+	destroy(outputs[:2]) // their memory belongs to the buffers
 	out := step{hidden: st.hidden.result(p.output.Type), logits: st.logits.result(p.more[0].Type)}
 	if pasts := p.pasts(); len(pasts) > 0 {
 		out.cache = &cache{tokens: past.length() + n, values: make(map[string]ort.Value, len(pasts))}
@@ -138,7 +138,7 @@ func (st *stepper) run(ctx context.Context, ids []int64, past *cache) (step, err
 	return out, nil
 }
 
-// outputs makes the tensors for n tokens of total tokens.
+// outputs makes the tensors for a step of n tokens, after which the text has total tokens.
 func (st *stepper) outputs(n, total int) ([]ort.Value, error) {
 	p := st.s.plan
 	var values []ort.Value

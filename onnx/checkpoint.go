@@ -12,30 +12,31 @@ import (
 	"golang.org/x/text/cases"
 	"golang.org/x/text/language"
 
+	"w2s/internal/onnxgraph"
 	"w2s/internal/onnxproto"
 	"w2s/onnx/tokenizer"
 )
 
-// A Description is what is known of a checkpoint: w2s.json where there is one, and for what that leaves out the files
+// A Description describes a checkpoint. It is read from w2s.json if there is one. What that leaves out comes from the files
 // that Hugging Face and sentence-transformers write.
 type Description struct {
-	Format    int     `json:"format"` // of w2s.json: 1
+	Format    int     `json:"format"` // version of the format of w2s.json: 1
 	Name      string  `json:"name"`
-	Family    string  `json:"family"`               // such as bert, llama, static
-	File      string  `json:"model,omitempty"`      // of the ONNX file: a path in the folder; "" is for model.onnx, or the only one
-	Output    string  `json:"output"`               // of the model
-	Pooling   Pooling `json:"pooling"`              // how token vectors become one
-	MaxTokens int     `json:"max_tokens"`           // longest input, special tokens included; 0 means no limit
-	Prefix    string  `json:"prefix"`               // put before every text
-	Normalize bool    `json:"normalize"`            // vectors are scaled to length 1
-	License   string  `json:"license"`              //
-	Source    string  `json:"source"`               //
+	Family    string  `json:"family"`          // such as bert, llama or static
+	File      string  `json:"model,omitempty"` // path of the ONNX file in the folder; "" is model.onnx, or else the only ONNX file
+	Output    string  `json:"output"`          // name of the model's output
+	Pooling   Pooling `json:"pooling"`         // how the vectors of the tokens become one
+	MaxTokens int     `json:"max_tokens"`      // longest input, including special tokens; 0 means no limit
+	Prefix    string  `json:"prefix"`          // added before every text
+	Normalize bool    `json:"normalize"`       // whether vectors are scaled to length 1
+	License   string  `json:"license"`
+	Source    string  `json:"source"`
 	Params    int64   `json:"params"`               // number of weights
-	Cut       string  `json:"truncation,omitempty"` // "right" or "left": the end at which long texts are cut; "" is the tokenizer's
+	Cut       string  `json:"truncation,omitempty"` // the end at which long texts are cut, "right" or "left"; "" follows tokenizer.json
 
-	// SharedUntil is a token, as tokenizer.json spells it, up to whose last occurrence many texts are alike: a board before
-	// its moves, a question before its answers. A causal model with a key-value cache runs that beginning once for all of
-	// them. It is a matter of speed, but the vectors differ from those of whole texts in the last bits.
+	// SharedUntil is a token, as tokenizer.json spells it. Many texts are equal up to its last occurrence, such as a board
+	// before its moves or a question before its answers. A causal model with a key-value cache runs such a beginning once
+	// for all of them. This is faster, but vectors differ in the last bits from those of texts that are run whole.
 	SharedUntil string `json:"shared_until,omitempty"`
 }
 
@@ -46,27 +47,28 @@ type Checkpoint struct {
 	Model     string            // path of the ONNX file
 	External  []string          // paths of the files that hold its weights, if any
 	Tokenizer string            // path of tokenizer.json
-	Width     int               // length of the output's vectors; 0 where no file says
-	Digests   map[string]string // sha256 of the files above by base name, once the checkpoint is opened
-	LowerCase bool              // texts are put in lower case before they are tokenized (do_lower_case)
+	Width     int               // length of the output's vectors; 0 if no file tells it
+	Digests   map[string]string // SHA-256 of these files by base name, set when the checkpoint is opened
+	LowerCase bool              // whether texts are converted to lower case before they are tokenized (do_lower_case)
 	LeftOut   []string          // modules of sentence-transformers that are not computed, such as Normalize
-	Quantised bool              // the model computes 8-bit scales over a whole batch, so that texts are run one at a time
+	Quantised bool              // whether the model computes 8-bit scales over a whole batch, so that texts are run one at a time
 
 	plan   *plan
 	pad    padding
-	shares bool // SharedUntil has an effect
+	shares bool // whether SharedUntil has an effect
 }
 
-// padding is how the checkpoint fills up texts where a model fixes the width of its input.
+// A padding tells how texts are padded for a model that fixes the width of its input. It is part of the key, so its fields
+// and their order must stay.
 type padding struct {
 	id   int64
 	left bool
 }
 
-// maxConfig bounds the JSON files of a checkpoint. The largest real tokenizer.json files have some 30 MB.
+// maxConfig bounds the size of the JSON files of a checkpoint in bytes. The largest real tokenizer.json files have some 30 MB.
 const maxConfig = 128 << 20
 
-// ReadCheckpoint reads the description of the checkpoint in dir, without loading the model.
+// ReadCheckpoint reads the description of the checkpoint in dir. It does not load the model.
 func ReadCheckpoint(dir string, o Options) (*Checkpoint, error) {
 	c, err := readCheckpoint(dir, o)
 	if err != nil {
@@ -88,7 +90,7 @@ func readCheckpoint(dir string, o Options) (*Checkpoint, error) {
 		return nil, err
 	}
 	c := &Checkpoint{Dir: dir, Model: model, Tokenizer: filepath.Join(dir, "tokenizer.json"), Description: files.w2s}
-	// An export may have put its files beside the model.
+	// Some exports put the other files into the folder of the model.
 	beside := filepath.Dir(model)
 	if err := files.complete(dir, beside); err != nil {
 		return nil, err
@@ -121,7 +123,7 @@ func readCheckpoint(dir string, o Options) (*Checkpoint, error) {
 	return c, nil
 }
 
-// findModel finds the ONNX file of a folder: the named one, model.onnx or onnx/model.onnx, or else the only one.
+// findModel finds the ONNX file of a folder: the named one, or else model.onnx, onnx/model.onnx, or the only one.
 func findModel(dir, name string) (string, error) {
 	if name != "" {
 		for _, path := range []string{filepath.Join(dir, name), filepath.Join(dir, "onnx", name)} {
@@ -132,7 +134,7 @@ func findModel(dir, name string) (string, error) {
 				return path, nil
 			}
 		}
-		return "", fmt.Errorf("no model file %q (there are: %s)", name, strings.Join(modelFiles(dir), ", "))
+		return "", fmt.Errorf("no model file %q (the folder has: %s)", name, strings.Join(modelFiles(dir), ", "))
 	}
 	if _, err := os.Stat(dir); err != nil {
 		return "", err
@@ -145,7 +147,7 @@ func findModel(dir, name string) (string, error) {
 	}
 	switch found := modelFiles(dir); len(found) {
 	case 0:
-		return "", errors.New("no model.onnx in it (export one, for example: optimum-cli export onnx --model NAME FOLDER)")
+		return "", errors.New("the folder has no model.onnx (export one, for example: optimum-cli export onnx --model NAME FOLDER)")
 	case 1:
 		return filepath.Join(dir, filepath.FromSlash(found[0])), nil
 	default:
@@ -153,13 +155,13 @@ func findModel(dir, name string) (string, error) {
 	}
 }
 
-// modelFiles lists the ONNX files of a folder.
+// modelFiles lists the ONNX files of a folder and of its subfolder onnx.
 func modelFiles(dir string) []string {
 	var found []string
 	for _, sub := range []string{".", "onnx"} {
 		entries, err := os.ReadDir(filepath.Join(dir, sub))
 		if err != nil {
-			continue // the folder onnx is optional, and dir has been looked at
+			continue // the subfolder onnx is optional, and the caller has checked dir
 		}
 		for _, e := range entries {
 			if strings.HasSuffix(e.Name(), ".onnx") {
@@ -170,7 +172,7 @@ func modelFiles(dir string) []string {
 	return found
 }
 
-// complete fills what w2s.json leaves out; options come before everything.
+// complete fills in what w2s.json leaves out. Options take precedence over everything.
 func (c *Checkpoint) complete(f *onnxproto.File, files *configs, o Options) error {
 	if c.Name == "" {
 		abs, err := filepath.Abs(c.Dir)
@@ -191,9 +193,12 @@ func (c *Checkpoint) complete(f *onnxproto.File, files *configs, o Options) erro
 		c.Width = files.model.width()
 	}
 	var err error
-	byHand := o.Pooling != "" || c.Pooling != ""
-	if c.Pooling, err = first(o.Pooling, c.Pooling, func() (Pooling, error) { return files.poolingOf(c.plan) }); err != nil {
-		return err
+	c.Pooling = cmp.Or(o.Pooling, c.Pooling)
+	chosen := c.Pooling != ""
+	if !chosen {
+		if c.Pooling, err = files.poolingOf(c.plan); err != nil {
+			return err
+		}
 	}
 	if err := c.checkPooling(o.Pooling); err != nil {
 		return err
@@ -202,7 +207,7 @@ func (c *Checkpoint) complete(f *onnxproto.File, files *configs, o Options) erro
 		c.Normalize = *o.Normalize
 	}
 	if !c.plan.pooled() {
-		if c.LeftOut, err = files.sentence.leftOut(byHand); err != nil {
+		if c.LeftOut, err = files.sentence.leftOut(chosen); err != nil {
 			return err
 		}
 		c.LeftOut = slices.DeleteFunc(c.LeftOut, func(kind string) bool { return kind == "Normalize" && c.Normalize })
@@ -210,7 +215,7 @@ func (c *Checkpoint) complete(f *onnxproto.File, files *configs, o Options) erro
 	if err := c.completeTexts(files, o); err != nil {
 		return err
 	}
-	if err := c.completeLength(f.Positions(), files, o); err != nil {
+	if err := c.completeLength(onnxgraph.New(f).Positions(), files, o); err != nil {
 		return err
 	}
 	if c.Cut == "" {
@@ -223,7 +228,7 @@ func (c *Checkpoint) complete(f *onnxproto.File, files *configs, o Options) erro
 	return c.planSharing(f)
 }
 
-// completeTexts fills in what is done to a text before it is tokenized.
+// completeTexts fills in what is done to texts before they are tokenized.
 func (c *Checkpoint) completeTexts(files *configs, o Options) error {
 	_, given := files.w2sSet["prefix"]
 	switch {
@@ -242,8 +247,8 @@ func (c *Checkpoint) completeTexts(files *configs, o Options) error {
 	return nil
 }
 
-// completeLength fills in the longest input. What the files give is cut to the size of the position table in the graph,
-// what is asked for must fit.
+// completeLength fills in the longest input. A length from the exported files is limited to positions, the size of the
+// position table in the graph, if there is one. A length from w2s.json or from the options must fit.
 func (c *Checkpoint) completeLength(positions int, files *configs, o Options) error {
 	_, given := files.w2sSet["max_tokens"]
 	if !given {
@@ -260,22 +265,22 @@ func (c *Checkpoint) completeLength(positions int, files *configs, o Options) er
 	}
 	switch {
 	case c.MaxTokens < 0:
-		return fmt.Errorf("longest input of %d tokens", c.MaxTokens)
+		return fmt.Errorf("the longest input of %d tokens is negative", c.MaxTokens)
 	case positions > 0 && c.MaxTokens > positions:
-		return fmt.Errorf("longest input of %d tokens, but the model has %d positions", c.MaxTokens, positions)
+		return fmt.Errorf("the longest input is set to %d tokens, but the model has only %d positions", c.MaxTokens, positions)
 	case c.MaxTokens == 0 && positions == 0 && !given:
-		c.MaxTokens = ungivenLength
+		c.MaxTokens = defaultMaxTokens
 	case c.MaxTokens == 0:
 		c.MaxTokens = positions
 	}
 	return nil
 }
 
-// ungivenLength is the longest input of a model whose files give none. Attention takes memory by the square of the length: a
-// text of 36,000 tokens would take 24 GB in a model of eight heads.
-const ungivenLength = 4096
+// defaultMaxTokens is the longest input of a model whose files give none. The memory of attention grows with the square of the
+// length: a text of 36,000 tokens would take 24 GB in a model with eight heads.
+const defaultMaxTokens = 4096
 
-// CheckTokenizer reads the tokenizer, and whether the longest input leaves room for a text.
+// CheckTokenizer loads the tokenizer and checks that the longest input leaves room for a text.
 func (c *Checkpoint) CheckTokenizer() error {
 	_, err := c.loadTokenizer()
 	if err != nil {
@@ -289,26 +294,26 @@ func (c *Checkpoint) loadTokenizer() (*tokenizer.Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	around, err := t.Encode(c.Text(""), tokenizer.Options{})
+	empty, err := t.Encode(c.Text(""), tokenizer.Options{})
 	if err != nil {
 		return nil, err
 	}
-	if n := len(around.IDs); c.MaxTokens > 0 && n >= c.MaxTokens {
-		return nil, fmt.Errorf("a longest input of %d tokens leaves no room for a text: prefix and special tokens take %d", c.MaxTokens, n)
+	if n := len(empty.IDs); c.MaxTokens > 0 && n >= c.MaxTokens {
+		return nil, fmt.Errorf("a longest input of %d tokens leaves no room for a text, because prefix and special tokens take %d", c.MaxTokens, n)
 	}
 	return t, nil
 }
 
-// Text is what is tokenized of a text: the prefix before it, in lower case where the checkpoint was trained so.
+// Text returns what is tokenized for a text: the prefix and the text, in lower case if LowerCase is set.
 func (c *Checkpoint) Text(text string) string {
 	text = c.Prefix + text
 	if c.LowerCase {
-		return cases.Lower(language.Und).String(text) // as Python's lower, the final sigma included
+		return cases.Lower(language.Und).String(text) // equal to Python's str.lower, including the final sigma
 	}
 	return text
 }
 
-// checkPooling settles the pooling of a model that gives one vector a text, and refuses one that does not fit.
+// checkPooling sets the pooling of a model that outputs one vector for each text, and refuses a pooling that does not fit.
 func (c *Checkpoint) checkPooling(asked Pooling) error {
 	if err := c.Pooling.check(); err != nil {
 		return err
@@ -316,22 +321,11 @@ func (c *Checkpoint) checkPooling(asked Pooling) error {
 	pooled := c.plan.pooled()
 	switch {
 	case pooled && asked != "" && asked != PoolNone:
-		return fmt.Errorf("output %q is one vector a text; pooling %s has nothing to do (choose another output)", c.Output, asked)
+		return fmt.Errorf("output %q is one vector for each text, so pooling %s does not apply (choose another output)", c.Output, asked)
 	case pooled:
 		c.Pooling = PoolNone
 	case c.Pooling == PoolNone && c.plan.output.Ranked:
-		return fmt.Errorf("output %q is one vector a token; it needs pooling mean, cls or last", c.Output)
+		return fmt.Errorf("output %q is one vector for each token, which needs pooling mean, cls or last", c.Output)
 	}
 	return nil
-}
-
-// first returns the first that is not empty.
-func first(a, b Pooling, otherwise func() (Pooling, error)) (Pooling, error) {
-	switch {
-	case a != "":
-		return a, nil
-	case b != "":
-		return b, nil
-	}
-	return otherwise()
 }

@@ -17,7 +17,7 @@ import (
 	"w2s/internal/shareddata"
 )
 
-// copyFixture copies a tiny checkpoint to a folder that a test may change.
+// copyFixture copies a committed checkpoint to a folder that a test may change.
 func copyFixture(tb testing.TB, name string) string {
 	tb.Helper()
 	dir := filepath.Join(tb.TempDir(), name)
@@ -27,7 +27,7 @@ func copyFixture(tb testing.TB, name string) string {
 	return dir
 }
 
-// mustRead reads the description of a checkpoint that must be right.
+// mustRead reads the description of a checkpoint. It fails the test if there is a fault.
 func mustRead(tb testing.TB, dir string, o Options) *Checkpoint {
 	tb.Helper()
 	c, err := ReadCheckpoint(dir, o)
@@ -55,7 +55,7 @@ func remove(tb testing.TB, dir, name string) {
 	}
 }
 
-// model writes a small model whose output is a copy of its input ids as floats; change alters it before.
+// model writes a small model whose output is a copy of its input ids as floats, after change has changed it.
 func model(tb testing.TB, dir string, change func(*onnxproto.Model)) {
 	tb.Helper()
 	batch, tokens := onnxproto.Dim{Name: "batch"}, onnxproto.Dim{Name: "tokens"}
@@ -89,12 +89,12 @@ func TestCheckpointFaults(t *testing.T) {
 		want   string // part of the error
 	}{
 		{"no folder", func(t *testing.T, dir string) { remove(t, dir, ".") }, Options{}, "no such file"},
-		{"no model", func(t *testing.T, dir string) { remove(t, dir, "model.onnx") }, Options{}, "no model.onnx in it (export one"},
+		{"no model", func(t *testing.T, dir string) { remove(t, dir, "model.onnx") }, Options{}, "the folder has no model.onnx (export one"},
 		{"two models", func(t *testing.T, dir string) {
 			os.Rename(filepath.Join(dir, "model.onnx"), filepath.Join(dir, "a.onnx"))
 			write(t, dir, "onnx/b.onnx", "")
 		}, Options{}, "no model.onnx, but a.onnx, onnx/b.onnx (name one of them as \"model\" in w2s.json)"},
-		{"no such variant", func(*testing.T, string) {}, Options{Model: "model_fp16"}, `no model file "model_fp16" (there are: model.onnx)`},
+		{"no such variant", func(*testing.T, string) {}, Options{Model: "model_fp16"}, `no model file "model_fp16" (the folder has: model.onnx)`},
 		{"no tokenizer", func(t *testing.T, dir string) { remove(t, dir, "tokenizer.json") }, Options{}, "no tokenizer.json"},
 		{"pointer", func(t *testing.T, dir string) {
 			write(t, dir, "model.onnx", "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n")
@@ -106,13 +106,13 @@ func TestCheckpointFaults(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, Options{}, "model.onnx"},
-		{"unknown output", func(*testing.T, string) {}, Options{Output: "pooler"}, `no output "pooler"; it has last_hidden_state float32[batch_size sequence_length 16]`},
+		{"unknown output", func(*testing.T, string) {}, Options{Output: "pooler"}, `the model has no output "pooler"; it has last_hidden_state float32[batch_size sequence_length 16]`},
 		{"unknown pooling", func(*testing.T, string) {}, Options{Pooling: "max"}, `unknown pooling "max"`},
-		{"no pooling", func(*testing.T, string) {}, Options{Pooling: PoolNone}, "one vector a token"},
+		{"no pooling", func(*testing.T, string) {}, Options{Pooling: PoolNone}, "one vector for each token"},
 		{"negative", func(*testing.T, string) {}, Options{Threads: -1, MaxTokens: -2}, "longest input -2 is negative\nnumber of threads -1 is negative"},
-		{"too long", func(*testing.T, string) {}, Options{MaxTokens: 65}, "longest input of 65 tokens, but the model has 64 positions"},
-		{"unknown provider", func(*testing.T, string) {}, Options{Provider: "gpu"}, `unknown provider "gpu" (there are coreml, cpu, cuda`},
-		{"pooling of the files", func(t *testing.T, dir string) {
+		{"too long", func(*testing.T, string) {}, Options{MaxTokens: 65}, "longest input is set to 65 tokens, but the model has only 64 positions"},
+		{"unknown provider", func(*testing.T, string) {}, Options{Provider: "gpu"}, `unknown provider "gpu" (known: coreml, cpu, cuda`},
+		{"unsupported pooling in a file", func(t *testing.T, dir string) {
 			write(t, dir, "1_Pooling/config.json", `{"pooling_mode_max_tokens": true}`)
 		}, Options{}, "1_Pooling/config.json: pooling max is not supported"},
 		{"two poolings", func(t *testing.T, dir string) {
@@ -126,51 +126,51 @@ func TestCheckpointFaults(t *testing.T) {
 			write(t, dir, "w2s.json", `{"format": 1, "max_token": 7, "poling": "cls", "quxquxqux": 1}`)
 		}, Options{}, `unknown field "max_token" (did you mean "max_tokens"?)
 w2s.json: unknown field "poling" (did you mean "pooling"?)
-w2s.json: unknown field "quxquxqux" (there are: format, name,`},
-		{"model outside", func(t *testing.T, dir string) { write(t, dir, "w2s.json", `{"format": 1, "model": "../model.onnx"}`) }, Options{}, "not a path below the folder"},
-		{"too long in w2s.json", func(t *testing.T, dir string) { write(t, dir, "w2s.json", `{"format": 1, "max_tokens": 65}`) }, Options{}, "but the model has 64 positions"},
+w2s.json: unknown field "quxquxqux" (known fields: format, name,`},
+		{"model outside", func(t *testing.T, dir string) { write(t, dir, "w2s.json", `{"format": 1, "model": "../model.onnx"}`) }, Options{}, "not a path inside the folder"},
+		{"too long in w2s.json", func(t *testing.T, dir string) { write(t, dir, "w2s.json", `{"format": 1, "max_tokens": 65}`) }, Options{}, "but the model has only 64 positions"},
 		{"dense module", func(t *testing.T, dir string) {
 			write(t, dir, "modules.json", `[{"path": "", "type": "x.Transformer"}, {"path": "1_Pooling", "type": "x.Pooling"}, {"path": "2_Dense", "type": "x.Dense"}]`)
-		}, Options{}, "modules.json: a module Dense changes the vectors"},
-		{"pooling elsewhere", func(t *testing.T, dir string) {
+		}, Options{}, "modules.json: module Dense changes the vectors"},
+		{"pooling in a missing file", func(t *testing.T, dir string) {
 			write(t, dir, "modules.json", `[{"path": "", "type": "x.Transformer"}, {"path": "lost", "type": "x.Pooling"}]`)
-		}, Options{}, "lost/config.json is not there"},
+		}, Options{}, "lost/config.json does not exist"},
 		{"module outside", func(t *testing.T, dir string) {
 			write(t, dir, "modules.json", `[{"path": "../1_Pooling", "type": "x.Pooling"}]`)
-		}, Options{}, `path "../1_Pooling" is not below the folder`},
+		}, Options{}, `path "../1_Pooling" is not inside the folder`},
 		{"pooling of newer files", func(t *testing.T, dir string) {
 			write(t, dir, "1_Pooling/config.json", `{"pooling_mode": ["mean", "cls"]}`)
 		}, Options{}, "pooling mean with cls is not supported"},
 		{"prompt", func(t *testing.T, dir string) {
 			write(t, dir, "config_sentence_transformers.json", `{"prompts": {"query": "q: "}, "default_prompt_name": "querry"}`)
-		}, Options{}, `default_prompt_name "querry" is not among the prompts (did you mean "query"?`},
-		{"questions", func(t *testing.T, dir string) {
+		}, Options{}, `default_prompt_name "querry" is not one of the prompts (did you mean "query"?`},
+		{"question answering", func(t *testing.T, dir string) {
 			model(t, dir, func(m *onnxproto.Model) {
 				m.Outputs[0].Name, m.Nodes[1].Outputs = "start_logits", []string{"start_logits"}
 				m.Outputs[0].Dims = m.Outputs[0].Dims[:2]
 			})
-		}, Options{}, `output "start_logits" is one number a token`},
-		{"one number a token", func(t *testing.T, dir string) {
+		}, Options{}, `output "start_logits" has only one number for each token`},
+		{"one number for each token", func(t *testing.T, dir string) {
 			model(t, dir, func(m *onnxproto.Model) { m.Outputs[0].Dims = m.Outputs[0].Dims[:2] })
-		}, Options{}, `output "last_hidden_state" is one number a token`},
+		}, Options{}, `output "last_hidden_state" has only one number for each token`},
 		{"classes", func(t *testing.T, dir string) {
 			model(t, dir, func(m *onnxproto.Model) {
 				m.Outputs[0].Name, m.Nodes[1].Outputs = "logits", []string{"logits"}
 				m.Outputs[0].Dims = []onnxproto.Dim{{Name: "batch"}, {Size: 2}}
 			})
-		}, Options{}, "its only output is scores of classes, logits (export"},
-		{"nothing behind the logits", func(t *testing.T, dir string) {
+		}, Options{}, "it only outputs scores of classes, logits (export"},
+		{"no hidden state", func(t *testing.T, dir string) {
 			model(t, dir, func(m *onnxproto.Model) { m.Outputs[0].Name, m.Nodes[1].Outputs = "logits", []string{"logits"} })
-		}, Options{}, "the last hidden state behind the logits is not found"},
-		{"nothing behind the logits, asked for", func(t *testing.T, dir string) {
+		}, Options{}, "cannot find the last hidden state"},
+		{"no hidden state, requested", func(t *testing.T, dir string) {
 			model(t, dir, func(m *onnxproto.Model) { m.Outputs[0].Name, m.Nodes[1].Outputs = "logits", []string{"logits"} })
-		}, Options{Output: lastHidden}, "the last hidden state behind the logits is not found"},
-		{"format", func(t *testing.T, dir string) { write(t, dir, "w2s.json", `{"format": 2}`) }, Options{}, "w2s.json: format 2 is not known"},
+		}, Options{Output: lastHidden}, "cannot find the last hidden state"},
+		{"format", func(t *testing.T, dir string) { write(t, dir, "w2s.json", `{"format": 2}`) }, Options{}, "w2s.json: format 2 is unknown"},
 		{"input", func(t *testing.T, dir string) {
 			model(t, dir, func(m *onnxproto.Model) {
 				m.Inputs = append(m.Inputs, onnxproto.Value{Name: "pixel_values", Type: onnxproto.Float32, Dims: make([]onnxproto.Dim, 4)})
 			})
-		}, Options{}, `input "pixel_values" (float32[? ? ? ?]) cannot be filled`},
+		}, Options{}, `input "pixel_values" (float32[? ? ? ?]) is not supported`},
 		{"decoder", func(t *testing.T, dir string) {
 			model(t, dir, func(m *onnxproto.Model) {
 				m.Inputs[0].Name, m.Nodes[0].Inputs = "decoder_input_ids", []string{"decoder_input_ids"}
@@ -181,19 +181,19 @@ w2s.json: unknown field "quxquxqux" (there are: format, name,`},
 		}, Options{}, `input "input_ids" has elements of type float64`},
 		{"input rank", func(t *testing.T, dir string) {
 			model(t, dir, func(m *onnxproto.Model) { m.Inputs[0].Dims = m.Inputs[0].Dims[:1] })
-		}, Options{}, `input "input_ids" has shape [batch]; 2 dimensions are expected`},
+		}, Options{}, `input "input_ids" has shape [batch], want 2 dimensions`},
 		{"no ids", func(t *testing.T, dir string) {
 			model(t, dir, func(m *onnxproto.Model) { m.Inputs[0].Name, m.Nodes[0].Inputs[0] = "attention_mask", "attention_mask" })
 		}, Options{}, "no input named input_ids"},
 		{"huge batch", func(t *testing.T, dir string) {
 			model(t, dir, func(m *onnxproto.Model) { m.Inputs[0].Dims[1] = onnxproto.Dim{Size: 1 << 40} })
-		}, Options{}, "which no real one does"},
+		}, Options{}, "more than any real model takes"},
 		{"huge output", func(t *testing.T, dir string) {
 			model(t, dir, func(m *onnxproto.Model) { m.Outputs[0].Dims[2].Size = 1 << 50 })
-		}, Options{}, "more than 1048576 is refused"},
+		}, Options{}, "the limit is 1048576"},
 		{"output rank", func(t *testing.T, dir string) {
 			model(t, dir, func(m *onnxproto.Model) { m.Outputs[0].Dims = make([]onnxproto.Dim, 4) })
-		}, Options{Output: "last_hidden_state"}, "[batch, tokens, width] or [batch, width] is expected"},
+		}, Options{Output: "last_hidden_state"}, "want [batch, tokens, width] or [batch, width]"},
 		{"output type", func(t *testing.T, dir string) {
 			model(t, dir, func(m *onnxproto.Model) { m.Outputs[0].Type = onnxproto.Int64 })
 		}, Options{}, "not floating-point"},
@@ -207,7 +207,7 @@ w2s.json: unknown field "quxquxqux" (there are: format, name,`},
 				t.Errorf("error %v, want one with %q", err, tt.want)
 			}
 			if err != nil && !strings.HasPrefix(err.Error(), "onnx: checkpoint ") {
-				t.Errorf("error %q does not say where it comes from", err)
+				t.Errorf("error %q does not start with onnx: checkpoint", err)
 			}
 		})
 	}
@@ -227,17 +227,17 @@ func TestDescription(t *testing.T) {
 	if c.Description != want {
 		t.Errorf("w2s.json: %+v, want %+v", c.Description, want)
 	}
-	// A jar holds model and tokenizer alone: the longest input is the size of the position table.
+	// Packages hold only model and tokenizer. The longest input is the size of the position table then.
 	for _, name := range []string{"w2s.json", "config.json", "tokenizer_config.json", "sentence_bert_config.json", "1_Pooling", "modules.json"} {
 		remove(t, dir, name)
 	}
 	c = mustRead(t, dir, Options{})
 	if c.MaxTokens != 64 || c.Pooling != PoolMean || c.Width != 16 {
-		t.Errorf("model and tokenizer alone: %+v", c.Description)
+		t.Errorf("with model and tokenizer only: %+v", c.Description)
 	}
 }
 
-// TestSentenceTransformers reads what that package writes, and what must not be read past.
+// TestSentenceTransformers reads the files that sentence-transformers writes.
 func TestSentenceTransformers(t *testing.T) {
 	dir := copyFixture(t, "bert-tiny")
 	read := func(o Options) *Checkpoint {
@@ -252,7 +252,7 @@ func TestSentenceTransformers(t *testing.T) {
 	write(t, dir, "pooling/config.json", `{"pooling_mode": "lasttoken"}`)
 	write(t, dir, "0_Transformer/sentence_bert_config.json", `{"max_seq_length": 12, "do_lower_case": true}`)
 	if c := read(Options{}); c.Pooling != PoolLast || c.MaxTokens != 12 || !c.LowerCase || len(c.LeftOut) != 0 {
-		t.Errorf("folders of their own: %+v", c)
+		t.Errorf("modules in subfolders: %+v", c)
 	}
 	modules(`, {"path": "2_Normalize", "type": "x.Normalize"}`)
 	yes := true
@@ -260,15 +260,15 @@ func TestSentenceTransformers(t *testing.T) {
 		t.Errorf("Normalize: %+v", c)
 	}
 	if c := read(Options{Normalize: &yes}); !c.Normalize || len(c.LeftOut) != 0 {
-		t.Errorf("Normalize asked for: %+v", c)
+		t.Errorf("Normalize requested: %+v", c)
 	}
 	modules(`, {"path": "2_Dense", "type": "x.Dense"}`)
 	write(t, dir, "w2s.json", `{"format": 1, "pooling": "cls", "prefix": null}`)
 	write(t, dir, "config_sentence_transformers.json", `{"prompts": {"query": "q: "}, "default_prompt_name": "query"}`)
 	if c := read(Options{}); c.Pooling != PoolCLS || !slices.Equal(c.LeftOut, []string{"Dense"}) || c.Prefix != "q: " {
-		t.Errorf("pooling by hand: %+v", c)
+		t.Errorf("pooling in w2s.json: %+v", c)
 	}
-	// What a file gives is cut to the position table; 0 in w2s.json is as much as fits.
+	// A length from a file is limited to the position table. 0 in w2s.json means as much as fits.
 	write(t, dir, "0_Transformer/sentence_bert_config.json", `{"max_seq_length": 5120}`)
 	if c := read(Options{}); c.MaxTokens != 64 {
 		t.Errorf("max_seq_length beyond the positions: %d tokens", c.MaxTokens)
@@ -301,7 +301,7 @@ func TestLowerCase(t *testing.T) {
 	}
 }
 
-// TestPositions reads the longest input of families that count positions in ways of their own.
+// TestPositions reads the longest input of families that count positions differently.
 func TestPositions(t *testing.T) {
 	for name, test := range map[string]struct {
 		fixture, config string
@@ -311,7 +311,7 @@ func TestPositions(t *testing.T) {
 		"mpnet, no config.json":   {"mpnet-tiny", "", 64},
 		"ibert":                   {"llama-tiny", `{"model_type": "ibert", "max_position_embeddings": 66, "pad_token_id": 1}`, 64},
 		"mpt":                     {"llama-tiny", `{"model_type": "mpt", "max_seq_len": 48}`, 48},
-		"table smaller":           {"gpt2-tiny", `{"model_type": "gpt2", "n_positions": 1024}`, 64},
+		"smaller table":           {"gpt2-tiny", `{"model_type": "gpt2", "n_positions": 1024}`, 64},
 	} {
 		dir := copyFixture(t, test.fixture)
 		remove(t, dir, "tokenizer_config.json")
@@ -325,7 +325,7 @@ func TestPositions(t *testing.T) {
 	}
 }
 
-// TestModelOfDescription takes the ONNX file that w2s.json names, unless another is asked for.
+// TestModelOfDescription expects the ONNX file that w2s.json names, unless the options name another.
 func TestModelOfDescription(t *testing.T) {
 	dir := copyFixture(t, "bert-tiny")
 	if err := os.Rename(filepath.Join(dir, "model.onnx"), filepath.Join(dir, "encoder_model.onnx")); err != nil {
@@ -373,12 +373,12 @@ func TestKey(t *testing.T) {
 	}
 	first := key(Options{}, "1")
 	if first != key(Options{Threads: 7, BatchTokens: 3}, "1") {
-		t.Error("the speed changes the key")
+		t.Error("threads and batch size change the key")
 	}
 	if _, ok := seen[key(Options{}, "2")]; ok {
 		t.Error("the version of the runtime does not change the key")
 	}
-	// One bit of the weights, of the same size, later.
+	// A changed bit in a file of the same size changes the key, and changing it back restores it.
 	for _, name := range []string{"model.onnx_data", "tokenizer.json"} {
 		path := filepath.Join(dir, name)
 		data, err := os.ReadFile(path)
@@ -398,7 +398,7 @@ func TestKey(t *testing.T) {
 	if key(Options{}, "1") != first {
 		t.Error("the same files give another key")
 	}
-	// Other weights of the same size and time, as archives with fixed times bring them.
+	// Different weights of the same size and modification time, as from archives with fixed times, change the key.
 	weights := filepath.Join(dir, "model.onnx_data")
 	data, err := os.ReadFile(weights)
 	if err != nil {
@@ -427,11 +427,11 @@ func TestKey(t *testing.T) {
 				t.Fatal(err)
 			}
 			if k := key(Options{}, "1"); (k == first) != (bit == 0) {
-				t.Errorf("weights of the same size and time (bit %d): key %s, that of the first %s", bit, k, first)
+				t.Errorf("weights of the same size and time with bit %d: key %s, the first was %s", bit, k, first)
 			}
 		}
 	}
-	// What is remembered is used, and rubbish in its place does no harm.
+	// Digests are stored, and damaged ones do no harm.
 	data, err = os.ReadFile(memory)
 	if err != nil || !strings.Contains(string(data), "model.onnx_data") {
 		t.Errorf("digests %s: %v", data, err)
@@ -439,7 +439,7 @@ func TestKey(t *testing.T) {
 	for _, rubbish := range []string{"", "null", "{", `{"x":3}`} {
 		write(t, filepath.Dir(memory), "digests.json", rubbish)
 		if key(Options{}, "1") != first {
-			t.Errorf("remembered digests %q change the key", rubbish)
+			t.Errorf("stored digests %q change the key", rubbish)
 		}
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -450,7 +450,7 @@ func TestKey(t *testing.T) {
 	}
 }
 
-// TestFilesBesideModel reads a checkpoint whose export put everything into the folder of the model.
+// TestFilesBesideModel reads a checkpoint with all files in the folder of the model.
 func TestFilesBesideModel(t *testing.T) {
 	dir := copyFixture(t, "gpt2-tiny")
 	want := mustRead(t, dir, Options{})
@@ -467,10 +467,10 @@ func TestFilesBesideModel(t *testing.T) {
 	if got.Tokenizer != filepath.Join(dir, "onnx", "tokenizer.json") || !reflect.DeepEqual(got.Description, want.Description) || got.pad != want.pad {
 		t.Errorf("%+v, want %+v", got, want)
 	}
-	for _, name := range []string{"tokenizer_config.json", "config.json"} { // what is above comes first, and broken files are faults
+	for _, name := range []string{"tokenizer_config.json", "config.json"} { // files of dir come first, and broken files are errors
 		write(t, dir, name, "{")
 		if _, err := ReadCheckpoint(dir, Options{}); err == nil || !strings.Contains(err.Error(), name) {
-			t.Errorf("a broken %s above: %v", name, err)
+			t.Errorf("a broken %s in dir: %v", name, err)
 		}
 		remove(t, dir, name)
 		write(t, dir, "onnx/"+name, "{")
@@ -481,7 +481,7 @@ func TestFilesBesideModel(t *testing.T) {
 	}
 }
 
-// TestSomeFilesBesideModel takes from the folder of the model what the checkpoint's own lacks, and nothing else.
+// TestSomeFilesBesideModel expects files from the folder of the model only if the checkpoint's own folder lacks them.
 func TestSomeFilesBesideModel(t *testing.T) {
 	dir := copyFixture(t, "gpt2-tiny")
 	for _, sub := range []string{"onnx/1_Pooling", "1_Pooling"} {
@@ -508,7 +508,7 @@ func TestSomeFilesBesideModel(t *testing.T) {
 	pooling(PoolMean)
 }
 
-// TestNoModes pools as sentence-transformers does where its file names no way, whatever the model.
+// TestNoModes expects the default of sentence-transformers if the file of the pooling names none, whatever the model.
 func TestNoModes(t *testing.T) {
 	dir := copyFixture(t, "gpt2-tiny")
 	for config, want := range map[string]Pooling{`{"word_embedding_dimension": 16}`: PoolMean, `{"pooling_mode_mean_tokens": false}`: PoolLast} {
@@ -520,14 +520,14 @@ func TestNoModes(t *testing.T) {
 	}
 }
 
-// TestNoLimit cuts texts of a model whose files give no longest input, unless w2s.json says that there is none.
+// TestNoLimit expects a default for the longest input if no file gives one, unless w2s.json sets 0 for no limit.
 func TestNoLimit(t *testing.T) {
 	dir := copyFixture(t, "bert-tiny")
 	model(t, dir, nil)
 	for _, name := range []string{"config.json", "tokenizer_config.json", "sentence_bert_config.json"} {
 		remove(t, dir, name)
 	}
-	for description, want := range map[string]int{`{"format": 1}`: ungivenLength, `{"format": 1, "max_tokens": 0}`: 0, `{"format": 1, "max_tokens": 9000}`: 9000} {
+	for description, want := range map[string]int{`{"format": 1}`: defaultMaxTokens, `{"format": 1, "max_tokens": 0}`: 0, `{"format": 1, "max_tokens": 9000}`: 9000} {
 		write(t, dir, "w2s.json", description)
 		c := mustRead(t, dir, Options{})
 		if c.MaxTokens != want {
@@ -536,7 +536,7 @@ func TestNoLimit(t *testing.T) {
 	}
 }
 
-// TestNoRoom refuses a longest input that special tokens and prefix fill: all texts would have one vector.
+// TestNoRoom refuses a longest input that prefix and special tokens use up, because all texts would have the same vector.
 func TestNoRoom(t *testing.T) {
 	dir := copyFixture(t, "bert-tiny")
 	for _, c := range []struct {
@@ -551,22 +551,23 @@ func TestNoRoom(t *testing.T) {
 	}
 }
 
-// TestRoundingWeights leaves models to the runtime whose products round states to 8 bits.
-func TestRoundingWeights(t *testing.T) {
+// TestBitSensitive expects that models whose products round states to 8 bits are left to the runtime's kernels.
+func TestBitSensitive(t *testing.T) {
 	dir := copyFixture(t, "bert-tiny")
 	for op, want := range map[string]bool{"MatMulNBits": true, "FusedMatMul": false} {
 		model(t, dir, func(m *onnxproto.Model) {
 			m.Nodes = append(m.Nodes, onnxproto.Node{Op: op, Domain: "com.microsoft", Inputs: []string{"input_ids"}, Outputs: []string{"more"}})
 		})
 		c := mustRead(t, dir, Options{})
-		if c.plan.delicate != want {
-			t.Errorf("%s: delicate %v", op, c.plan.delicate)
+		if c.plan.bitSensitive != want {
+			t.Errorf("%s: bitSensitive %v, want %v", op, c.plan.bitSensitive, want)
 		}
 	}
 }
 
-// TestUnclearOutputs refuses to choose among outputs whose names say nothing, and finds the last hidden state among layers.
-func TestUnclearOutputs(t *testing.T) {
+// TestAmbiguousOutputs refuses to choose among outputs whose names do not tell what they are, and finds the last hidden state
+// among the outputs of all layers.
+func TestAmbiguousOutputs(t *testing.T) {
 	dir := copyFixture(t, "bert-tiny")
 	for _, c := range []struct {
 		outputs    []string
@@ -609,7 +610,7 @@ func TestUnclearOutputs(t *testing.T) {
 	}
 }
 
-// TestCausalFamily takes the last token of a model whose family only w2s.json gives.
+// TestCausalFamily expects the last token for a causal family that only w2s.json names.
 func TestCausalFamily(t *testing.T) {
 	dir := copyFixture(t, "bert-tiny")
 	for _, name := range []string{"config.json", "modules.json", "1_Pooling/config.json"} {
@@ -618,8 +619,8 @@ func TestCausalFamily(t *testing.T) {
 	for family, want := range map[string]Pooling{"mpt": PoolLast, "bert": PoolMean} {
 		write(t, dir, "w2s.json", fmt.Sprintf(`{"format": 1, "family": %q}`, family))
 		c := mustRead(t, dir, Options{})
-		if c.Pooling != want || c.plan.delicate != (want == PoolLast) {
-			t.Errorf("family %s: pooling %s, delicate %v", family, c.Pooling, c.plan.delicate)
+		if c.Pooling != want || c.plan.bitSensitive != (want == PoolLast) {
+			t.Errorf("family %s: pooling %s, bitSensitive %v, want %s", family, c.Pooling, c.plan.bitSensitive, want)
 		}
 	}
 }

@@ -18,10 +18,10 @@ import (
 	"w2s/internal/suggest"
 )
 
-// configs are the JSON files of a checkpoint, those that are absent left zero.
+// configs holds the JSON files of a checkpoint. Files that are absent are zero.
 type configs struct {
 	w2s      Description
-	w2sSet   map[string]json.RawMessage // which fields w2s.json gives
+	w2sSet   map[string]json.RawMessage // the fields that w2s.json sets
 	model    modelConfig                // config.json
 	tokens   tokenizerConfig            // tokenizer_config.json
 	sentence sentenceConfigs
@@ -36,12 +36,12 @@ type modelConfig struct {
 	Dim           int             `json:"dim"`
 	MaxPositions  int             `json:"max_position_embeddings"`
 	NPositions    int             `json:"n_positions"`
-	MaxSeqLen     int             `json:"max_seq_len"`  // MPT
+	MaxSeqLen     int             `json:"max_seq_len"`  // of MPT
 	PadTokenID    json.RawMessage `json:"pad_token_id"` // a number, a list or null
 }
 
 type tokenizerConfig struct {
-	ModelMaxLength float64 `json:"model_max_length"` // 1e30 where there is no limit
+	ModelMaxLength float64 `json:"model_max_length"` // 1e30 if there is no limit
 	PaddingSide    string  `json:"padding_side"`
 	TruncationSide string  `json:"truncation_side"`
 }
@@ -58,19 +58,19 @@ func readConfigs(dir string) (*configs, error) {
 	return c, errors.Join(append(errs, c.sentence.read(dir))...)
 }
 
-// A configFile is one of the files and where it is read to.
+// A configFile is the name of a file and the value that it is read into.
 type configFile struct {
 	name string
 	into any
 }
 
-// exported are those that are exported together with a model.
+// exported returns the files that are exported together with a model.
 func (c *configs) exported() []configFile {
 	return []configFile{{"config.json", &c.model}, {"tokenizer_config.json", &c.tokens}}
 }
 
-// complete reads from another folder what was exported and is not in dir. What sentence-transformers writes belongs
-// together: it is read from there only where dir has none of it.
+// complete reads the exported files that dir lacks from another folder. The files of sentence-transformers belong together,
+// so they are read from there only if dir has none of them.
 func (c *configs) complete(dir, other string) error {
 	var errs []error
 	for _, f := range c.exported() {
@@ -84,7 +84,7 @@ func (c *configs) complete(dir, other string) error {
 	return errors.Join(errs...)
 }
 
-// lacks says that dir has none of the files.
+// lacks reports whether dir has none of the files.
 func lacks(dir string, files ...string) bool {
 	return !slices.ContainsFunc(files, func(name string) bool {
 		_, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name)))
@@ -92,10 +92,10 @@ func lacks(dir string, files ...string) bool {
 	})
 }
 
-// checkDescription refuses what w2s.json must not say. A misspelt field would otherwise be passed over in silence.
+// checkDescription checks w2s.json. It refuses unknown fields, because a misspelt one would otherwise be ignored silently.
 func (c *configs) checkDescription() error {
 	if c.w2s.Format != 1 {
-		return fmt.Errorf("w2s.json: format %d is not known, only 1 is", c.w2s.Format)
+		return fmt.Errorf("w2s.json: format %d is unknown (this program reads format 1)", c.w2s.Format)
 	}
 	var known []string
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[Description]()) {
@@ -106,16 +106,16 @@ func (c *configs) checkDescription() error {
 	for _, name := range slices.Sorted(maps.Keys(c.w2sSet)) {
 		switch near := suggest.Nearest(name, known); {
 		case string(c.w2sSet[name]) == "null":
-			delete(c.w2sSet, name) // as if it were left out
+			delete(c.w2sSet, name) // null means that the field is not set
 		case slices.Contains(known, name):
 		case near != "":
 			errs = append(errs, fmt.Errorf("w2s.json: unknown field %q (did you mean %q?)", name, near))
 		default:
-			errs = append(errs, fmt.Errorf("w2s.json: unknown field %q (there are: %s)", name, strings.Join(known, ", ")))
+			errs = append(errs, fmt.Errorf("w2s.json: unknown field %q (known fields: %s)", name, strings.Join(known, ", ")))
 		}
 	}
 	if file := filepath.FromSlash(c.w2s.File); file != "" && !filepath.IsLocal(file) {
-		errs = append(errs, fmt.Errorf("w2s.json: model %q is not a path below the folder", c.w2s.File))
+		errs = append(errs, fmt.Errorf("w2s.json: model %q is not a path inside the folder", c.w2s.File))
 	}
 	return errors.Join(errs...)
 }
@@ -143,20 +143,20 @@ func readConfig(path string, into any) error {
 	return nil
 }
 
-// causalFamilies are the families that read from left to right, as config.json names them.
+// causalFamilies are the model_type values of families that read from left to right.
 var causalFamilies = []string{"gpt2", "gpt_neo", "gpt_neox", "gptj", "gpt_bigcode", "gpt_oss", "codegen", "opt", "xglm", "bloom", "mpt", "falcon",
 	"llama", "mistral", "mixtral", "ministral", "qwen2", "qwen2_moe", "qwen3", "qwen3_moe", "phi", "phi3", "phimoe", "gemma", "gemma2", "gemma3_text",
 	"olmo", "olmo2", "olmo3", "smollm3", "stablelm", "starcoder2", "granite", "cohere", "cohere2", "internlm2", "baichuan", "exaone", "nemotron",
 	"persimmon", "biogpt", "ctrl", "openai-gpt", "deepseek_v2", "deepseek_v3", "arcee", "lfm2"}
 
-// causal says whether the model is known to read from left to right, so that only its last token has seen the whole text.
+// causal reports whether the model is known to read from left to right, so that only its last token depends on the whole text.
 func (c *configs) causal() bool {
 	return slices.ContainsFunc(c.model.Architectures, func(a string) bool {
 		return strings.HasSuffix(a, "ForCausalLM") || strings.HasSuffix(a, "GPT2LMHeadModel")
 	}) || slices.Contains(causalFamilies, cmp.Or(c.w2s.Family, c.model.ModelType))
 }
 
-// width is the length of a hidden state, 0 where config.json does not say.
+// width returns the length of a hidden state, or 0 if config.json does not tell it.
 func (m modelConfig) width() int {
 	for _, n := range []int{m.HiddenSize, m.NEmbd, m.DModel, m.Dim} {
 		if n > 0 && n <= maxWidth {
@@ -169,14 +169,14 @@ func (m modelConfig) width() int {
 func (m modelConfig) padID() int64 {
 	var id int64
 	if json.Unmarshal(m.PadTokenID, &id) != nil || id < 0 {
-		return 0 // null or a list: any token will do, the mask leaves it out
+		return 0 // null or a list; any token will do, because the mask excludes it
 	}
 	return id
 }
 
-// maxTokens is the longest input: what sentence-transformers cuts at, else the smaller of what the tokenizer and the
-// model allow, else where the tokenizer.json cuts; 0 where no file says. positions, where not 0, is what the position
-// table in the graph allows: it cannot be exceeded.
+// maxTokens returns the longest input: the length at which sentence-transformers cuts, else the smaller of the lengths that
+// the tokenizer and the model allow, else the length at which tokenizer.json cuts, else 0. The result does not exceed
+// positions, the size of the position table in the graph, unless that is 0.
 func (c *configs) maxTokens(positions int, tokenizer string) (int, error) {
 	longest := math.MaxInt
 	if positions > 0 {
@@ -205,19 +205,19 @@ func (c *configs) maxTokens(positions int, tokenizer string) (int, error) {
 	return max(0, file.Truncation.MaxLength), nil
 }
 
-// fromPadding are the families whose positions are counted from the padding id on, so that the table has rows to spare.
-var fromPadding = []string{"roberta", "xlm-roberta", "xlm-roberta-xl", "roberta-prelayernorm", "camembert", "mpnet", "longformer", "ibert",
+// paddedPositions are the families that count positions from the padding id on, so that some rows of the table are not used.
+var paddedPositions = []string{"roberta", "xlm-roberta", "xlm-roberta-xl", "roberta-prelayernorm", "camembert", "mpnet", "longformer", "ibert",
 	"data2vec-text", "xmod", "luke"}
 
-// firstPosition is the position of a text's first token.
+// firstPosition returns the position of the first token of a text.
 func (m modelConfig) firstPosition() int64 {
-	if slices.Contains(fromPadding, m.ModelType) {
+	if slices.Contains(paddedPositions, m.ModelType) {
 		return m.padID() + 1
 	}
 	return 0
 }
 
-// positions is the longest input that config.json allows, 0 where it does not say.
+// positions returns the longest input that config.json allows, or 0 if it does not tell it.
 func (m modelConfig) positions() int {
 	return max(0, max(m.MaxPositions, m.NPositions, m.MaxSeqLen)-int(m.firstPosition()))
 }

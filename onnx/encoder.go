@@ -10,52 +10,48 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"w2s/harness/feature"
 	"w2s/onnx/tokenizer"
 )
 
-// An Encoder turns texts into feature vectors with one checkpoint. It is a feature.Encoder, safe for concurrent use.
+// An Encoder turns texts into feature vectors with one checkpoint. It is safe for concurrent use.
 type Encoder struct {
 	checkpoint *Checkpoint
 	options    Options
-	runtime    *Runtime
 	key        string
 	dims       int
 
-	use     sync.RWMutex // held for reading while the model is in use
-	mu      sync.Mutex
+	use     sync.RWMutex // read-locked while the model is in use
+	mu      sync.Mutex   // guards loading and closed
 	loading *loading
 	closed  bool
 }
 
-// A loading is a model that is being loaded, or is loaded.
+// A loading is a model that is loaded or being loaded.
 type loading struct {
 	done      chan struct{}
 	session   *session
 	tokenizer *tokenizer.Tokenizer
-	until     int64 // the token up to which texts are alike, or -1
+	until     int64 // id of the token SharedUntil, or -1
 	err       error
 }
 
-var _ feature.Encoder = (*Encoder)(nil)
-
 var (
-	errNoTokens = errors.New("the text has no tokens (leave empty texts out, or give a prefix)")
+	errNoTokens = errors.New("the text has no tokens (leave out empty texts, or set a prefix)")
 	errClosed   = errors.New("onnx: the encoder is closed")
 )
 
-// Open opens the checkpoint in dir. The model itself is loaded by the first Encode, so that an encoder whose vectors are
-// all cached costs no more than its Key: where the model does not say how wide its output is, it is loaded at once.
-// rt must stay open until the encoder is closed.
+// Open opens the checkpoint in dir. The first call of Encode loads the model, so an encoder whose vectors are all cached only
+// has to read the files for its Key. If no file tells the length of the vectors, Open loads the model at once. rt must stay
+// open until the encoder is closed.
 func Open(ctx context.Context, rt *Runtime, dir string, o Options) (*Encoder, error) {
 	c, err := ReadCheckpoint(dir, o)
 	if err != nil {
 		return nil, err
 	}
-	e := &Encoder{checkpoint: c, options: o, runtime: rt, dims: c.Width}
-	e.options.Provider, _ = checkProvider(o.Provider) // checked by ReadCheckpoint
+	e := &Encoder{checkpoint: c, options: o, dims: c.Width}
+	e.options.Provider, _ = checkProvider(o.Provider) // ReadCheckpoint has checked it
 	kernels := e.options.Provider
-	if o.RuntimeOnly { // whoever asks for its vectors must not get others from a cache
+	if o.RuntimeOnly { // a cache must not return vectors that the tile unit computed
 		kernels += ", runtime only"
 	}
 	if e.key, err = c.key(ctx, rt.Version(), kernels, o.Settings, o.DigestFile); err != nil {
@@ -70,7 +66,7 @@ func Open(ctx context.Context, rt *Runtime, dir string, o Options) (*Encoder, er
 	return e, nil
 }
 
-// measure runs the model once to learn the length of its vectors.
+// measure runs the model once to determine the length of its vectors.
 func (e *Encoder) measure(ctx context.Context) error {
 	m, err := e.load(ctx)
 	if err != nil {
@@ -82,16 +78,17 @@ func (e *Encoder) measure(ctx context.Context) error {
 	return nil
 }
 
-// Checkpoint says what the encoder runs.
+// Checkpoint returns the checkpoint that the encoder runs.
 func (e *Encoder) Checkpoint() *Checkpoint { return e.checkpoint }
 
-// Key is the digest of the model and tokenizer files, the output, the pooling and all else that changes a vector.
+// Key returns a digest of everything that changes a vector: model and tokenizer files, output, pooling, longest input, prefix,
+// runtime version and so on. It does not depend on the processor, which can change the last bits (see docs/cache.md).
 func (e *Encoder) Key() string { return e.key }
 
-// Dims is the length of a vector.
+// Dims returns the length of a vector.
 func (e *Encoder) Dims() int { return e.dims }
 
-// Close frees the model, after the last Encode has returned.
+// Close waits for running calls of Encode and frees the model.
 func (e *Encoder) Close() error {
 	e.use.Lock()
 	defer e.use.Unlock()
@@ -114,7 +111,8 @@ func (e *Encoder) fault(err error) error {
 	return fmt.Errorf("onnx: %s: %w", e.checkpoint.Model, err)
 }
 
-// load loads the model, once. Loading cannot be interrupted, so a caller whose context ends leaves it behind.
+// load loads the model when it is first called, and waits for it. Loading cannot be interrupted: if ctx ends, load returns and
+// the loading goes on.
 func (e *Encoder) load(ctx context.Context) (*loading, error) {
 	e.mu.Lock()
 	if e.closed {
@@ -150,10 +148,12 @@ func (l *loading) run(c *Checkpoint, o Options) {
 	l.session, l.err = newSession(c.Model, c.plan, sessionOptions{threads: threads, provider: o.Provider, settings: o.Settings, tiles: o.tiles()})
 }
 
-// Encode calls emit once for every text, from the calling goroutine, in no particular order; equal texts are encoded
-// once. Texts beyond Checkpoint().MaxTokens tokens are cut. Vector.Tokens counts the whole text, what it shares with
-// others too (Description.SharedUntil). It ends within some milliseconds of ctx.
-func (e *Encoder) Encode(ctx context.Context, texts []string, emit func(feature.Vector) error) error {
+// Encode calls emit once for every text, from the calling goroutine and in any order, with the index of the text, its vector,
+// the number of its tokens, and whether it had more than Checkpoint().MaxTokens tokens and was cut. vector is valid only
+// during the call. tokens also counts those at the beginning that the text shares with others (Description.SharedUntil).
+// Equal texts are encoded once. Encode stops at the first error of emit and returns it, and within some milliseconds after ctx
+// is done.
+func (e *Encoder) Encode(ctx context.Context, texts []string, emit func(index int, vector []float32, tokens int, truncated bool) error) error {
 	if len(texts) == 0 {
 		return ctx.Err()
 	}
@@ -186,7 +186,7 @@ func (e *Encoder) Encode(ctx context.Context, texts []string, emit func(feature.
 	return err
 }
 
-// encoding is one call of Encode.
+// An encoding is one call of Encode.
 type encoding struct {
 	e       *Encoder
 	m       *loading
@@ -196,10 +196,10 @@ type encoding struct {
 	results chan result
 }
 
-// A result is a batch with its vectors, row-major.
+// A result is a batch with its vectors.
 type result struct {
 	items   []item
-	vectors []float32
+	vectors []float32 // [len(items), dims]
 }
 
 // work tokenizes and runs all texts, and closes results.
@@ -217,7 +217,8 @@ func (r *encoding) work(ctx context.Context) error {
 	return group.Wait()
 }
 
-// tokenize sends the jobs of one window after the other. While the workers run one window the next is tokenized.
+// tokenize sends the jobs of one window after the other. It tokenizes the next window while the workers run the jobs of this
+// one.
 func (r *encoding) tokenize(ctx context.Context) error {
 	for unique := r.same.unique; len(unique) > 0; {
 		part := unique[:min(window, len(unique))]
@@ -237,7 +238,7 @@ func (r *encoding) tokenize(ctx context.Context) error {
 	return nil
 }
 
-// items tokenizes texts on all cores.
+// items tokenizes the texts with the given indices on all cores.
 func (r *encoding) items(ctx context.Context, texts []int) ([]item, error) {
 	items := make([]item, len(texts))
 	workers, _ := r.e.options.workers()
@@ -283,7 +284,7 @@ func (c *Checkpoint) tokenizerOptions() tokenizer.Options {
 	return o
 }
 
-// zeroVector says that a text without tokens has the zero vector: the mean of static vectors is defined so.
+// zeroVector reports whether a text without tokens gets the zero vector, as is defined for the mean of static vectors.
 func (c *Checkpoint) zeroVector() bool { return c.Family == "static" && c.plan.pooled() }
 
 // runJobs runs jobs until there are no more.
@@ -316,7 +317,7 @@ func (r *encoding) runJob(ctx context.Context, j job, w *worker) error {
 	return r.run(ctx, j.items, g, w)
 }
 
-// A worker is the memory that one goroutine reuses.
+// A worker holds the memory that one goroutine reuses.
 type worker struct {
 	buffer    buffer
 	batch     tokenizer.Batch
@@ -325,11 +326,11 @@ type worker struct {
 	shared    sharedMemory
 }
 
-// run encodes one batch, of which g holds what the model has not seen, and sends the result.
+// run encodes one batch and sends the result. g holds the tokens that are not in the cache yet.
 func (r *encoding) run(ctx context.Context, items []item, g grid, w *worker) error {
 	out, err := r.m.session.run(ctx, g, r.e.dims, &w.buffer, &w.shared.after)
 	if err != nil {
-		return r.e.fault(r.longest(ctx, items, err))
+		return r.e.fault(r.blameLongest(ctx, items, err))
 	}
 	vectors, err := r.vectors(items, g, out, w)
 	if err != nil {
@@ -343,18 +344,18 @@ func (r *encoding) run(ctx context.Context, items []item, g grid, w *worker) err
 	}
 }
 
-// longest adds to the fault of a run which text it was: the runtime does not say, and what no file says is most often how
-// long an input may be.
-func (r *encoding) longest(ctx context.Context, items []item, fault error) error {
+// blameLongest adds to the error of a run the longest text of the batch. The runtime does not tell which text failed, and the
+// most likely reason is that no file tells the longest input of the model.
+func (r *encoding) blameLongest(ctx context.Context, items []item, fault error) error {
 	if ctx.Err() != nil {
 		return fault
 	}
 	it := slices.MaxFunc(items, func(a, b item) int { return cmp.Compare(len(a.IDs), len(b.IDs)) })
-	return fmt.Errorf("text %d of %d, with %d tokens: %w (if that is longer than the model takes, set max_tokens in w2s.json)",
+	return fmt.Errorf("text %d of %d, with %d tokens: %w (if this is more than the model takes, set max_tokens in w2s.json)",
 		it.text+1, len(r.texts), len(it.IDs), fault)
 }
 
-// vectors makes a batch's vectors, [len(items), dims], of the model's output.
+// vectors returns the vectors of a batch, [len(items), dims], from the output of the model.
 func (r *encoding) vectors(items []item, g grid, out []float32, w *worker) ([]float32, error) {
 	c, dims := r.e.checkpoint, r.e.dims
 	vectors := make([]float32, len(items)*dims)
@@ -375,14 +376,13 @@ func (r *encoding) vectors(items []item, g grid, out []float32, w *worker) ([]fl
 	return vectors, nil
 }
 
-// emit hands out the vectors of a batch, those of equal texts too.
-func (r *encoding) emit(res result, emit func(feature.Vector) error) error {
+// emit calls emit for every text of a batch, and for the texts that are equal to one of them.
+func (r *encoding) emit(res result, emit func(index int, vector []float32, tokens int, truncated bool) error) error {
 	dims := r.e.dims
 	for i, it := range res.items {
-		v := feature.Vector{Values: res.vectors[i*dims : (i+1)*dims : (i+1)*dims], Tokens: len(it.IDs), Truncated: it.Truncated()}
+		vector := res.vectors[i*dims : (i+1)*dims : (i+1)*dims]
 		for at := int32(it.text); at >= 0; at = r.same.next[at] {
-			v.Index = int(at)
-			if err := emit(v); err != nil {
+			if err := emit(int(at), vector, len(it.IDs), it.Truncated()); err != nil {
 				return err
 			}
 		}

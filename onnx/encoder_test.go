@@ -13,12 +13,11 @@ import (
 	"testing"
 	"time"
 
-	"w2s/harness/feature"
 	"w2s/internal/onnxproto"
 	"w2s/internal/shareddata"
 )
 
-// tiny opens one of the committed checkpoints.
+// tiny opens a committed checkpoint.
 func tiny(tb testing.TB, name string, o Options) *Encoder {
 	tb.Helper()
 	return openTest(tb, testRuntime(tb), filepath.Join(shareddata.Root(), "fixtures", "models", name), o)
@@ -26,7 +25,6 @@ func tiny(tb testing.TB, name string, o Options) *Encoder {
 
 func TestEncodeEdges(t *testing.T) {
 	e := tiny(t, "bert-tiny", Options{})
-	ignore := func(feature.Vector) error { return nil }
 	if err := e.Encode(t.Context(), nil, ignore); err != nil {
 		t.Errorf("no texts: %v", err)
 	}
@@ -45,7 +43,7 @@ func TestEncodeEdges(t *testing.T) {
 	}
 	stop := errors.New("stop")
 	calls := 0
-	if err := e.Encode(t.Context(), texts, func(feature.Vector) error { calls++; return stop }); err != stop || calls != 1 {
+	if err := e.Encode(t.Context(), texts, func(int, []float32, int, bool) error { calls++; return stop }); err != stop || calls != 1 {
 		t.Errorf("emit's error: %v after %d calls", err, calls)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -55,7 +53,7 @@ func TestEncodeEdges(t *testing.T) {
 	}
 }
 
-// TestLowerCaseIsEncoded has a tokenizer that tells cases apart.
+// TestLowerCaseIsEncoded uses a tokenizer that distinguishes upper and lower case.
 func TestLowerCaseIsEncoded(t *testing.T) {
 	dir := copyFixture(t, "roberta-tiny")
 	plain := openTest(t, testRuntime(t), dir, Options{})
@@ -64,16 +62,16 @@ func TestLowerCaseIsEncoded(t *testing.T) {
 	want := encodeAll(t, plain, []string{"some words", "SOME Words"})
 	got := encodeAll(t, lower, []string{"some words", "SOME Words"})
 	if slices.Equal(want[0].Values, want[1].Values) || plain.Key() == lower.Key() {
-		t.Error("cases are not told apart")
+		t.Error("upper and lower case are not distinguished")
 	}
 	for i := range got {
 		if !slices.Equal(got[i].Values, want[0].Values) {
-			t.Errorf("text %d is not put in lower case", i)
+			t.Errorf("text %d is not converted to lower case", i)
 		}
 	}
 }
 
-// TestTooLong has a model whose positions no file and no name in the graph gives: the fault names the text.
+// TestTooLong uses a model whose number of positions cannot be found in files or graph. The error must name the text.
 func TestTooLong(t *testing.T) {
 	dir := copyFixture(t, "bert-tiny")
 	for _, name := range []string{"config.json", "tokenizer_config.json", "sentence_bert_config.json"} {
@@ -86,9 +84,9 @@ func TestTooLong(t *testing.T) {
 	}
 	write(t, dir, "model.onnx", strings.ReplaceAll(string(data), "position_embeddings", "place_of_embeddings"))
 	e := openTest(t, testRuntime(t), dir, Options{})
-	err = e.Encode(t.Context(), []string{"short", strings.Repeat("long ", 100)}, func(feature.Vector) error { return nil })
+	err = e.Encode(t.Context(), []string{"short", strings.Repeat("long ", 100)}, ignore)
 	if err == nil || !strings.Contains(err.Error(), "text 2 of 2, with ") || !strings.Contains(err.Error(), "set max_tokens in w2s.json") {
-		t.Errorf("error %v does not name the text and the way out", err)
+		t.Errorf("error %v does not name the text and max_tokens", err)
 	}
 }
 
@@ -104,7 +102,7 @@ func TestEncodeConcurrently(t *testing.T) {
 		wait.Go(func() {
 			for i, v := range encodeAll(t, e, texts) {
 				if !slices.Equal(v.Values, want[i].Values) {
-					t.Errorf("text %d has another vector", i)
+					t.Errorf("text %d has a different vector", i)
 				}
 			}
 		})
@@ -132,15 +130,15 @@ func TestProviderMissing(t *testing.T) {
 			continue
 		}
 		e := tiny(t, "bert-tiny", Options{Provider: strings.ToUpper(provider)})
-		err := e.Encode(t.Context(), []string{"x"}, func(feature.Vector) error { return nil })
+		err := e.Encode(t.Context(), []string{"x"}, ignore)
 		if err == nil {
-			t.Logf("the library has %s", provider)
+			t.Logf("the library supports %s", provider)
 		} else if want := "cannot use provider " + provider; !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one with %q", err, want)
 		}
 	}
 	if e := tiny(t, "bert-tiny", Options{Provider: CPU, Settings: map[string]string{"arena": "1"}}); e.Encode(t.Context(), []string{"x"}, nil) == nil {
-		t.Error("cpu took a setting")
+		t.Error("provider cpu accepted a setting")
 	}
 }
 
@@ -168,10 +166,10 @@ func TestRuntimeFaults(t *testing.T) {
 	if err := errors.Join(again.Close(), again.Close()); err != nil {
 		t.Error(err)
 	}
-	tiny(t, "bert-tiny", Options{}) // the library is still there
+	tiny(t, "bert-tiny", Options{}) // the library is still loaded
 }
 
-// fixed gives a model's input and output a shape.
+// fixed fixes the shape of a model's input and output.
 func fixed(rows, cols int64) func(*onnxproto.Model) {
 	return func(m *onnxproto.Model) {
 		m.Inputs[0].Dims = []onnxproto.Dim{{Size: rows}, {Size: cols}}
@@ -179,7 +177,7 @@ func fixed(rows, cols int64) func(*onnxproto.Model) {
 	}
 }
 
-// renamed has a model hand out another input than the ids.
+// renamed makes a model output another input instead of the ids.
 func renamed(name string, typ onnxproto.DataType) func(*onnxproto.Model) {
 	return func(m *onnxproto.Model) {
 		other := m.Inputs[0]
@@ -189,7 +187,7 @@ func renamed(name string, typ onnxproto.DataType) func(*onnxproto.Model) {
 	}
 }
 
-// TestPositionsFromPadding feeds RoBERTa the positions that its embedding would make: from the padding id on.
+// TestPositionsFromPadding expects RoBERTa to be fed positions that count from the padding id on, as its embedding does.
 func TestPositionsFromPadding(t *testing.T) {
 	rt := testRuntime(t)
 	for _, left := range []bool{false, true} {
@@ -219,8 +217,7 @@ func TestPositionsFromPadding(t *testing.T) {
 	}
 }
 
-// TestFeeds runs models that hand out what they are fed: shapes that the model fixes, padding on both sides, element
-// types, positions.
+// TestFeeds runs models that output what they are fed, for fixed shapes, padding on both sides, element types and positions.
 func TestFeeds(t *testing.T) {
 	rt := testRuntime(t)
 	left := `{"padding_side":"left"}`
@@ -311,14 +308,14 @@ func TestNotFinite(t *testing.T) {
 			onnxproto.Node{Op: "Unsqueeze", Inputs: []string{"infinite", "axis"}, Outputs: []string{"last_hidden_state"}})
 	})
 	e := openTest(t, testRuntime(t), dir, Options{})
-	err := e.Encode(t.Context(), []string{"one"}, func(feature.Vector) error { return nil })
+	err := e.Encode(t.Context(), []string{"one"}, ignore)
 	if err == nil || !strings.Contains(err.Error(), "text 1 of 1 has a vector that is not finite") {
 		t.Errorf("error %v", err)
 	}
 }
 
-// TestCancel ends a run of the model that takes much longer than half a second. The runtime stops between two operators,
-// so the batch is large enough for the run to last seconds, and small enough for no single product to do so.
+// TestCancel cancels a run of the model. The runtime stops between two operators, so the batch is large enough for the run to
+// take seconds, and small enough that a single product does not.
 func TestCancel(t *testing.T) {
 	e := openTest(t, testRuntime(t), testCheckpoint(t, "all-minilm-l6-v2"), Options{BatchTokens: 1 << 14})
 	encodeAll(t, e, []string{"load the model"})
@@ -332,13 +329,13 @@ func TestCancel(t *testing.T) {
 		asked = time.Now()
 		cancel()
 	})
-	err := e.Encode(ctx, texts, func(feature.Vector) error { return nil })
+	err := e.Encode(ctx, texts, ignore)
 	if took := time.Since(asked); !errors.Is(err, context.Canceled) || took > 500*time.Millisecond {
 		t.Errorf("error %v, %v after cancelling", err, took)
 	}
 }
 
-// TestConstantMemory encodes many texts and looks at the memory while it does.
+// TestConstantMemory measures memory while many texts are encoded.
 func TestConstantMemory(t *testing.T) {
 	e := tiny(t, "bert-tiny", Options{})
 	texts := make([]string, 100_000)
@@ -355,7 +352,7 @@ func TestConstantMemory(t *testing.T) {
 	}
 	runtime.GC()
 	before, most, n := inUse(), uint64(0), 0
-	err := e.Encode(t.Context(), texts, func(feature.Vector) error {
+	err := e.Encode(t.Context(), texts, func(int, []float32, int, bool) error {
 		if n++; n%2000 == 0 {
 			runtime.GC()
 			most = max(most, inUse())
@@ -366,6 +363,6 @@ func TestConstantMemory(t *testing.T) {
 		t.Fatalf("%d vectors: %v", n, err)
 	}
 	if grown := int64(most) - int64(before); grown > 24<<20 {
-		t.Errorf("%d bytes more than before", grown)
+		t.Errorf("memory grew by %d bytes", grown)
 	}
 }

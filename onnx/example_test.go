@@ -6,7 +6,6 @@ import (
 	"log"
 	"os"
 
-	"w2s/harness/feature"
 	"w2s/onnx"
 )
 
@@ -23,8 +22,8 @@ func Example_encode() {
 	}
 	defer encoder.Close()
 	texts := []string{"A film that moves.", "A film that drags."}
-	err = encoder.Encode(ctx, texts, func(v feature.Vector) error {
-		fmt.Println(texts[v.Index], v.Tokens, v.Values[:3])
+	err = encoder.Encode(ctx, texts, func(index int, vector []float32, tokens int, _ bool) error {
+		fmt.Println(texts[index], tokens, vector[:3])
 		return nil
 	})
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"w2s/internal/onnxproto"
 )
 
-// feed makes the tensors of a batch, one for each input that the model declares.
+// feed makes the tensors of a batch, one for each input of the model.
 func (s *session) feed(g grid, b *buffer) ([]ort.Value, error) {
 	b.in = resized(b.in, len(s.plan.inputs))
 	b.i32 = resized(b.i32, len(s.plan.inputs))
@@ -56,14 +56,14 @@ func (b *buffer) fill(i int, in input, g grid) (ort.Value, error) {
 	}
 }
 
-// borrowed is a tensor that outlives the run for which it is fed.
+// borrowed is a tensor that is still needed after the run that it is fed to.
 type borrowed struct{ ort.Value }
 
 func (borrowed) Destroy() error { return nil }
 
-// positions counts the tokens of each row, those in the cache included, from first on. Padding has the position before
-// first, as transformers makes them of RoBERTa's ids, or 1 where that is none, as in Hugging Face's generation code. What
-// has a cache has no padding.
+// positions writes the position of every token to dst. It counts from first on and includes the tokens in the cache. Padding
+// gets the position before first, as in transformers' RoBERTa. If first is 0 it gets 1, as in Hugging Face's generation code.
+// A batch with a cache has no padding.
 func (g grid) positions(dst []int64, first int64) []int64 {
 	past, padding := g.past.length(), int64(1)
 	if first > 0 {
@@ -82,7 +82,7 @@ func (g grid) positions(dst []int64, first int64) []int64 {
 	return dst
 }
 
-// integers makes a tensor of the given integers in the element type that the model wants.
+// integers makes the tensor of input i from integers, with the element type that the model expects.
 func (b *buffer) integers(i int, t onnxproto.DataType, shape ort.Shape, v []int64) (ort.Value, error) {
 	switch t {
 	case onnxproto.Int64:
@@ -106,10 +106,10 @@ func (b *buffer) integers(i int, t onnxproto.DataType, shape ort.Shape, v []int6
 		}
 		return ort.NewTensor(shape, f)
 	}
-	return nil, fmt.Errorf("cannot make elements of type %v", t)
+	return nil, fmt.Errorf("elements of type %v are not supported", t)
 }
 
-// pastShape is the shape of a key or value of the cache for rows texts of which tokens are in it.
+// pastShape returns the shape of a key or value of the cache for that many texts (rows) and tokens.
 func pastShape(in input, rows, tokens int) (ort.Shape, error) {
 	shape, found := make(ort.Shape, len(in.Dims)), false
 	for i, d := range in.Dims {
@@ -121,11 +121,11 @@ func pastShape(in input, rows, tokens int) (ort.Shape, error) {
 		case strings.Contains(name, "batch") && !strings.ContainsAny(name, "*x+"), name == "" && i == 0:
 			shape[i] = int64(rows)
 		default:
-			return nil, fmt.Errorf("its shape %v has a dimension %q that no file gives (export with fixed heads and head width)", in.Dims, d)
+			return nil, fmt.Errorf("its shape %v has a dimension %q of unknown size (export with a fixed number and width of heads)", in.Dims, d)
 		}
 	}
 	if !found {
-		return nil, fmt.Errorf("its shape %v has no dimension for the tokens so far", in.Dims)
+		return nil, fmt.Errorf("its shape %v has no dimension for the number of tokens", in.Dims)
 	}
 	return shape, nil
 }
@@ -146,10 +146,10 @@ func newPast(in input, rows, tokens int) (ort.Value, error) {
 	return ort.NewCustomDataTensor(shape, make([]byte, max(2, 2*n)), elementType(in.Type))
 }
 
-// maxPast bounds the elements of one key or value.
+// maxPast bounds the number of elements of one key or value.
 const maxPast = 1 << 30
 
-// output makes the tensor into which a run writes, in memory of the buffer.
+// output makes the tensor that a run writes to, in memory of the buffer.
 func (b *buffer) output(t onnxproto.DataType, shape ort.Shape) (ort.Value, error) {
 	n := int(shape.FlattenedSize())
 	b.out = resized(b.out, n)
@@ -164,7 +164,7 @@ func (b *buffer) output(t onnxproto.DataType, shape ort.Shape) (ort.Value, error
 	return ort.NewCustomDataTensor(shape, b.raw, elementType(t))
 }
 
-// result converts what a run wrote to float32.
+// result returns what a run wrote, converted to float32. It is valid until the next call of output.
 func (b *buffer) result(t onnxproto.DataType) []float32 {
 	switch t {
 	case onnxproto.Float64:
@@ -183,7 +183,7 @@ func (b *buffer) result(t onnxproto.DataType) []float32 {
 	return b.out
 }
 
-// elementType is the binding's name of a type of 16 or 32 bits.
+// elementType returns the binding's name of a floating-point type of 16 or 32 bits.
 func elementType(t onnxproto.DataType) ort.TensorElementDataType {
 	switch t {
 	case onnxproto.Float32:
@@ -194,7 +194,7 @@ func elementType(t onnxproto.DataType) ort.TensorElementDataType {
 	return ort.TensorElementDataTypeFloat16
 }
 
-// resized returns a slice of length n, in the memory of s where that is large enough.
+// resized returns a slice of length n. It uses the memory of s if that is large enough.
 func resized[T any](s []T, n int) []T {
 	if cap(s) < n {
 		return make([]T, n)

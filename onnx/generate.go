@@ -13,21 +13,22 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"w2s/internal/onnxgraph"
 	"w2s/internal/onnxproto"
 	"w2s/onnx/tokenizer"
 )
 
-// A Generator continues texts with a causal model, and gives the hidden states from which it does. It is safe for
-// concurrent use.
+// A Generator continues texts with a causal model, and gives the hidden states from which the model predicts tokens. It is
+// safe for concurrent use.
 type Generator struct {
 	checkpoint *Checkpoint
 	tokenizer  *tokenizer.Tokenizer
 	session    *session
-	ends       map[int64]bool // tokens that end a text
+	ends       map[int64]bool // the tokens that end a text
 }
 
-// OpenGenerator loads the causal model in dir, which must give logits. Options.Output and Options.Pooling have no
-// effect. rt must stay open until the generator is closed.
+// OpenGenerator loads the causal model in dir, which must output logits. Options.Output and Options.Pooling have no effect. rt
+// must stay open until the generator is closed.
 func OpenGenerator(ctx context.Context, rt *Runtime, dir string, o Options) (*Generator, error) {
 	o.Output, o.Pooling = "", ""
 	c, err := ReadCheckpoint(dir, o)
@@ -64,13 +65,13 @@ func (g *Generator) open(o Options) error {
 	if err != nil {
 		return err
 	}
-	// Steps of one token are too short to share out among texts: all threads work on one.
+	// A text is continued one token at a time, so all threads work on the same step.
 	g.session, err = newSession(g.checkpoint.Model, p, sessionOptions{threads: o.Threads, provider: provider, settings: o.Settings})
 	return err
 }
 
-// endTokens reads the tokens that end a text: eos_token_id, a number or a list, of generation_config.json, else of
-// config.json.
+// endTokens reads eos_token_id, the tokens that end a text, from generation_config.json, or else from config.json. It returns
+// nil if neither has one.
 func endTokens(c *Checkpoint) (map[int64]bool, error) {
 	for _, name := range []string{"generation_config.json", "config.json"} {
 		dir := c.Dir
@@ -78,23 +79,24 @@ func endTokens(c *Checkpoint) (map[int64]bool, error) {
 			dir = filepath.Dir(c.Model)
 		}
 		var config struct {
-			EOS json.RawMessage `json:"eos_token_id"`
+			EOS json.RawMessage `json:"eos_token_id"` // a number, a list of numbers or null
 		}
 		if err := readConfig(filepath.Join(dir, name), &config); err != nil {
 			return nil, err
 		}
-		var one int64
-		var many []int64
 		if config.EOS == nil || string(config.EOS) == "null" {
 			continue
 		}
-		if json.Unmarshal(config.EOS, &one) == nil {
-			many = []int64{one}
-		} else if err := json.Unmarshal(config.EOS, &many); err != nil {
+		var id int64
+		if json.Unmarshal(config.EOS, &id) == nil {
+			return map[int64]bool{id: true}, nil
+		}
+		var ids []int64
+		if err := json.Unmarshal(config.EOS, &ids); err != nil {
 			return nil, fmt.Errorf("%s: eos_token_id: %w", name, err)
 		}
 		ends := map[int64]bool{}
-		for _, id := range many {
+		for _, id := range ids {
 			ends[id] = true
 		}
 		return ends, nil
@@ -102,34 +104,36 @@ func endTokens(c *Checkpoint) (map[int64]bool, error) {
 	return nil, nil
 }
 
-// Close frees the model. Nothing of the generator may be in use.
+// Close frees the model. No method may be running.
 func (g *Generator) Close() error { return g.session.close() }
 
-// Checkpoint says what the generator runs.
+// Checkpoint returns the checkpoint that the generator runs.
 func (g *Generator) Checkpoint() *Checkpoint { return g.checkpoint }
 
-// Tokenizer is the checkpoint's tokenizer.
+// Tokenizer returns the tokenizer of the checkpoint.
 func (g *Generator) Tokenizer() *tokenizer.Tokenizer { return g.tokenizer }
 
-// Dims is the length of a hidden state.
+// Dims returns the length of a hidden state.
 func (g *Generator) Dims() int { return g.session.plan.width() }
 
-// Vocab is the number of logits.
+// Vocab returns the number of logits, one for each token of the vocabulary.
 func (g *Generator) Vocab() int { return int(g.session.plan.more[0].Dims[2].Size) }
 
-// Unembedding returns the rows of the model's own last layer for the given tokens, [len(tokens)][Dims], and their
-// biases, so that the logit of token i is rows[i]·hidden + bias[i]. It fails where the layer's weights are quantised.
+// Unembedding returns the rows of the model's own last layer for the given tokens, [len(tokens)][Dims], and their biases. The
+// logit of tokens[i] is rows[i]·hidden + bias[i], before a soft cap if the model has one. Unembedding fails if the weights of
+// the layer are quantised.
 func (g *Generator) Unembedding(tokens []int) (rows [][]float32, bias []float32, err error) {
 	f, err := onnxproto.Open(g.checkpoint.Model)
 	if err != nil {
 		return nil, nil, fmt.Errorf("onnx: %w", err)
 	}
 	defer f.Close()
-	p, err := f.Projection(g.session.plan.more[0].Name)
+	graph := onnxgraph.New(f)
+	p, err := graph.Projection(g.session.plan.more[0].Name)
 	if err != nil {
 		return nil, nil, fmt.Errorf("onnx: %w", err)
 	}
-	if rows, bias, err = p.Read(f, tokens); err != nil {
+	if rows, bias, err = graph.Weights(p, tokens); err != nil {
 		return nil, nil, fmt.Errorf("onnx: %w", err)
 	}
 	for i, row := range rows {
@@ -141,53 +145,49 @@ func (g *Generator) Unembedding(tokens []int) (rows [][]float32, bias []float32,
 	return rows, bias, nil
 }
 
-// GreedyOptions say how a text is continued.
+// GreedyOptions tell how a text is continued.
 type GreedyOptions struct {
-	MaxTokens int      // tokens to make at most, those of Start among them; needed
-	Stop      []string // the text ends before the first of these
-	// Start are tokens of the answer that stand already; the answer goes on behind them. The prompt is cut, where it must
-	// be, as if they were still to be made.
+	MaxTokens int      // largest number of tokens of the answer, including those of Start; required
+	Stop      []string // the text ends before the first of these that occurs in it
+	// Start holds the first tokens of the answer, which are given. They do not change how much of a long prompt is cut off.
 	Start []int64
-	// Pick chooses the next token from the last hidden state and the model's logits, both valid during the call; nil
-	// takes the largest logit. This is where a head that was fine-tuned on hidden states answers.
+	// Pick chooses the next token from the last hidden state and the model's logits, which are valid only during the call.
+	// nil takes the largest logit. A head that was trained on hidden states can answer here.
 	Pick func(hidden, logits []float32) int64
 }
 
-// A Generation is a continued text.
+// A Generation is the continuation of a text.
 type Generation struct {
-	Text      string      // without the prompt, Start, end tokens and what follows a stop
-	Tokens    []int64     // all that were made, an end token included, Start not
+	Text      string      // without the prompt, Start, an end token, and everything from a stop on
+	Tokens    []int64     // all tokens after Start, including an end token
 	Hidden    [][]float32 // the hidden state from which each token was chosen, [len(Tokens)][Dims]
-	Ended     bool        // by an end token or a stop; else by MaxTokens
-	Truncated bool        // the beginning of the prompt was cut off to make room
+	Ended     bool        // whether it ended with an end token or a stop, and not at MaxTokens
+	Truncated bool        // whether the beginning of the prompt was cut off to make room for the answer
 }
 
-// Greedy continues a prompt with the likeliest token at each step, computing every token once where the model has a
-// key-value cache. ctx ends it within some milliseconds.
+// Greedy continues a prompt with the likeliest token at each step. If the model has a key-value cache, every token is computed
+// only once. Greedy stops within some milliseconds after ctx is done.
 func (g *Generator) Greedy(ctx context.Context, prompt string, o GreedyOptions) (Generation, error) {
 	out, err := g.greedy(ctx, prompt, o)
-	if err != nil && ctx.Err() == nil {
-		err = fmt.Errorf("onnx: %s: %w", g.checkpoint.Model, err)
-	}
-	return out, err
+	return out, g.fault(ctx, err)
 }
 
 func (g *Generator) greedy(ctx context.Context, prompt string, o GreedyOptions) (out Generation, err error) {
 	if o.MaxTokens < 1 {
-		return out, fmt.Errorf("%d tokens to make", o.MaxTokens)
+		return out, fmt.Errorf("the answer is limited to %d tokens, want at least 1", o.MaxTokens)
 	}
 	ids, cut, err := g.promptTokens(ctx, prompt, o.MaxTokens)
 	if err != nil {
 		return out, err
 	}
 	if len(o.Start) >= o.MaxTokens {
-		return out, fmt.Errorf("%d tokens of an answer of %d at most stand already", len(o.Start), o.MaxTokens)
+		return out, fmt.Errorf("the answer starts with %d tokens, but is limited to %d", len(o.Start), o.MaxTokens)
 	}
 	ids = append(ids, o.Start...)
 	out.Truncated = cut
 	pick := o.Pick
 	if pick == nil {
-		pick = func(_, logits []float32) int64 { return largest(logits) }
+		pick = func(_, logits []float32) int64 { return argmax(logits) }
 	}
 	st := &stepper{s: g.session}
 	var past *cache
@@ -206,10 +206,10 @@ func (g *Generator) greedy(ctx context.Context, prompt string, o GreedyOptions) 
 		}
 		token := pick(hidden, logits)
 		if token < 0 || token >= int64(g.Vocab()) {
-			return out, fmt.Errorf("token %d was picked of a vocabulary of %d", token, g.Vocab())
+			return out, fmt.Errorf("token %d was picked from a vocabulary of %d", token, g.Vocab())
 		}
 		out.Tokens = append(out.Tokens, token)
-		out.Hidden = append(out.Hidden, append([]float32(nil), hidden...))
+		out.Hidden = append(out.Hidden, slices.Clone(hidden))
 		if err := g.text(&out, o.Stop); err != nil {
 			return out, err
 		}
@@ -238,12 +238,12 @@ func (g *Generator) text(out *Generation, stop []string) (err error) {
 	return nil
 }
 
-// promptTokens tokenizes a prompt, whose beginning is cut off where it leaves no room for the answer.
-func (g *Generator) promptTokens(ctx context.Context, prompt string, answer int) (ids []int64, cut bool, err error) {
+// promptTokens tokenizes a prompt. It cuts off the beginning of a prompt that leaves no room for an answer of that many tokens.
+func (g *Generator) promptTokens(ctx context.Context, prompt string, room int) (ids []int64, cut bool, err error) {
 	o := tokenizer.Options{Side: tokenizer.Left}
 	if longest := g.checkpoint.MaxTokens; longest > 0 {
-		if o.MaxTokens = longest - answer; o.MaxTokens < 1 {
-			return nil, false, fmt.Errorf("an answer of %d tokens leaves no room for a prompt in %d", answer, longest)
+		if o.MaxTokens = longest - room; o.MaxTokens < 1 {
+			return nil, false, fmt.Errorf("an answer of %d tokens leaves no room for a prompt, because the longest input is %d", room, longest)
 		}
 	}
 	e, err := g.tokenizer.EncodeContext(ctx, g.checkpoint.Text(prompt), o)
@@ -256,23 +256,20 @@ func (g *Generator) promptTokens(ctx context.Context, prompt string, answer int)
 	return e.IDs, e.Truncated(), nil
 }
 
-// An Answer is what the model computes where a given answer stands.
+// An Answer is what the model computes for a given answer.
 type Answer struct {
 	Tokens    []int64
 	Hidden    [][]float32 // the hidden state from which each token is predicted, [len(Tokens)][Dims]
-	LogProbs  []float64   // natural logarithm of the probability that the model gives each token
-	Likeliest []int64     // the token that the model would have chosen in each place
-	Truncated bool        // the beginning of the prompt was cut off to make room
+	LogProbs  []float64   // natural logarithm of the probability that the model gives to each token
+	Likeliest []int64     // the token that the model would have chosen in place of each token
+	Truncated bool        // whether the beginning of the prompt was cut off to make room for the answer
 }
 
-// Answer runs the model on a prompt followed by an answer, in one step (teacher forcing). The answer is tokenized apart,
-// so that its tokens are the same after any prompt; end adds the end token to it, where the checkpoint names one.
+// Answer runs the model on a prompt followed by an answer, in one step (teacher forcing). The answer is tokenized separately,
+// so that its tokens are the same after every prompt. end adds the end token to the answer, if the checkpoint names one.
 func (g *Generator) Answer(ctx context.Context, prompt, answer string, end bool) (Answer, error) {
 	out, err := g.answer(ctx, prompt, answer, end)
-	if err != nil && ctx.Err() == nil {
-		err = fmt.Errorf("onnx: %s: %w", g.checkpoint.Model, err)
-	}
-	return out, err
+	return out, g.fault(ctx, err)
 }
 
 func (g *Generator) answer(ctx context.Context, prompt, answer string, end bool) (out Answer, err error) {
@@ -301,16 +298,16 @@ func (g *Generator) answer(ctx context.Context, prompt, answer string, end bool)
 		at := len(ids) - 1 + i
 		hidden, logits := s.hidden[at*dims:(at+1)*dims], s.logits[at*vocab:(at+1)*vocab]
 		if token >= int64(vocab) || !finite(hidden) || !finite(logits) {
-			return out, fmt.Errorf("the logits for token %d of a vocabulary of %d are not finite or not there", token, vocab)
+			return out, fmt.Errorf("the logits for token %d of a vocabulary of %d are missing or not finite", token, vocab)
 		}
-		out.Hidden = append(out.Hidden, append([]float32(nil), hidden...))
+		out.Hidden = append(out.Hidden, slices.Clone(hidden))
 		out.LogProbs = append(out.LogProbs, float64(logits[token])-logSumExp(logits))
-		out.Likeliest = append(out.Likeliest, largest(logits))
+		out.Likeliest = append(out.Likeliest, argmax(logits))
 	}
 	return out, nil
 }
 
-// atOnce runs the model on all tokens in one step, without a cache of earlier ones.
+// atOnce runs the model on all tokens in one step.
 func (g *Generator) atOnce(ctx context.Context, ids []int64) (step, error) {
 	st := &stepper{s: g.session}
 	s, err := st.run(ctx, ids, nil)
@@ -318,42 +315,45 @@ func (g *Generator) atOnce(ctx context.Context, ids []int64) (step, error) {
 	return s, err
 }
 
-// States runs the model on a prompt followed by tokens of an answer, in one step, and returns the hidden states behind
-// the prompt and behind each token, [len(tokens)+1][Dims]: those from which the next token is predicted. The beginning
-// of the prompt is cut off where it leaves no room for an answer of the given length; fed is the tokens that the model
-// was fed.
-func (g *Generator) States(ctx context.Context, prompt string, tokens []int64, room int) (hidden [][]float32, fed int, truncated bool, err error) {
-	fail := func(err error) ([][]float32, int, bool, error) {
-		if ctx.Err() == nil {
-			err = fmt.Errorf("onnx: %s: %w", g.checkpoint.Model, err)
-		}
-		return nil, 0, false, err
-	}
+// States runs the model on a prompt followed by tokens of an answer, in one step. It returns the hidden states after the prompt
+// and after each token, from which the model predicts the next token, [len(tokens)+1][Dims]. It cuts off the beginning of a
+// prompt that leaves no room for an answer of room tokens. fed is the number of tokens that the model was fed, and truncated
+// tells whether the prompt was cut.
+func (g *Generator) States(ctx context.Context, prompt string, tokens []int64, room int) (hidden [][]float32, fed int,
+	truncated bool, err error) {
 	if len(tokens) > room {
-		return fail(fmt.Errorf("%d tokens in the room for an answer of %d", len(tokens), room))
+		return nil, 0, false, g.fault(ctx, fmt.Errorf("%d tokens are more than the room for an answer, %d", len(tokens), room))
 	}
 	ids, cut, err := g.promptTokens(ctx, prompt, room)
 	if err != nil {
-		return fail(err)
+		return nil, 0, false, g.fault(ctx, err)
 	}
 	s, err := g.atOnce(ctx, append(ids, tokens...))
 	if err != nil {
-		return fail(err)
+		return nil, 0, false, g.fault(ctx, err)
 	}
 	dims := g.Dims()
 	for at := len(ids) - 1; at < len(ids)+len(tokens); at++ {
 		state := s.hidden[at*dims : (at+1)*dims]
 		if !finite(state) {
-			return fail(fmt.Errorf("hidden state %d is not finite", at))
+			return nil, 0, false, g.fault(ctx, fmt.Errorf("hidden state %d is not finite", at))
 		}
-		hidden = append(hidden, append([]float32(nil), state...))
+		hidden = append(hidden, slices.Clone(state))
 	}
 	return hidden, len(ids) + len(tokens), cut, nil
 }
 
-// AnswerTokens returns the tokens of an answer as they follow the prompt, from which white space parts it, without an end
-// token: those that prompt and answer together have behind the prompt's. Where the prompt's last token would change, the
-// answer is tokenized apart.
+// fault adds the name of the model to an error, unless the error is that ctx is done.
+func (g *Generator) fault(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	return fmt.Errorf("onnx: %s: %w", g.checkpoint.Model, err)
+}
+
+// AnswerTokens returns the tokens of an answer as they follow a prompt, without an end token. A space separates the two, unless
+// the prompt is empty or ends in white space. The tokens are those that prompt and answer together have after the tokens of the
+// prompt. If the answer would change a token of the prompt, it is tokenized separately.
 func (g *Generator) AnswerTokens(prompt, answer string) ([]int64, error) {
 	gap := " "
 	if before, _ := utf8.DecodeLastRuneInString(prompt); prompt == "" || unicode.IsSpace(before) {
@@ -380,10 +380,10 @@ func (g *Generator) AnswerTokens(prompt, answer string) ([]int64, error) {
 	return encode(answer)
 }
 
-// Ends are the tokens that end a text, ascending; none where the checkpoint's files name none.
+// Ends returns the tokens that end a text in ascending order. There are none if the checkpoint's files name none.
 func (g *Generator) Ends() []int64 { return slices.Sorted(maps.Keys(g.ends)) }
 
-// endToken is the smallest of the tokens that end a text.
+// endToken returns the smallest token that ends a text.
 func (g *Generator) endToken() (int64, bool) {
 	ends := g.Ends()
 	if len(ends) == 0 {
@@ -392,8 +392,8 @@ func (g *Generator) endToken() (int64, bool) {
 	return ends[0], true
 }
 
-// largest is the index of the largest value, the first of equals.
-func largest(v []float32) int64 {
+// argmax returns the index of the largest value, the first of equals.
+func argmax(v []float32) int64 {
 	best := 0
 	for i, x := range v {
 		if x > v[best] {
@@ -404,7 +404,7 @@ func largest(v []float32) int64 {
 }
 
 func logSumExp(v []float32) float64 {
-	top := float64(v[largest(v)])
+	top := float64(v[argmax(v)])
 	var sum float64
 	for _, x := range v {
 		sum += math.Exp(float64(x) - top)

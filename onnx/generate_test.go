@@ -15,7 +15,7 @@ import (
 	"w2s/onnx/tokenizer"
 )
 
-// openGenerator opens a committed checkpoint and closes it with the test.
+// openGenerator opens a checkpoint, and closes it at the end of the test.
 func openGenerator(tb testing.TB, dir string, o Options) *Generator {
 	tb.Helper()
 	g, err := OpenGenerator(context.Background(), testRuntime(tb), dir, o)
@@ -34,7 +34,7 @@ func fixtureDir(name string) string {
 	return filepath.Join(shareddata.Root(), "fixtures", "models", name)
 }
 
-// TestGeneration compares decoding with a cache to Python's onnxruntime without one.
+// TestGeneration compares decoding with a cache with Python's onnxruntime without one.
 func TestGeneration(t *testing.T) {
 	data, err := os.ReadFile(filepath.Join("testdata", "generation.json"))
 	if err != nil {
@@ -51,19 +51,19 @@ func TestGeneration(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(models) < 2 {
-		t.Fatalf("%d models", len(models))
+		t.Fatalf("%d models, want at least 2", len(models))
 	}
 	for name, cases := range models {
 		t.Run(name, func(t *testing.T) {
 			g := openGenerator(t, fixtureDir(name), Options{})
-			g.ends = nil // the reference goes on behind the end
+			g.ends = nil // the reference does not stop at an end token
 			for _, c := range cases {
 				out, err := g.Greedy(t.Context(), c.Prompt, GreedyOptions{MaxTokens: len(c.Greedy)})
 				if err != nil {
 					t.Fatal(err)
 				}
 				if !slices.Equal(out.Tokens, c.Greedy) {
-					t.Errorf("%q goes on with %v, want %v", c.Prompt, out.Tokens, c.Greedy)
+					t.Errorf("%q continues with %v, want %v", c.Prompt, out.Tokens, c.Greedy)
 				}
 				a, err := g.Answer(t.Context(), c.Prompt, c.Answer, false)
 				if err != nil {
@@ -82,8 +82,8 @@ func TestGeneration(t *testing.T) {
 	}
 }
 
-// TestUnembedding multiplies hidden states by the rows of the last layer: that must give the same choice and, up to one
-// constant a position, the same log probabilities.
+// TestUnembedding multiplies hidden states by the rows of the last layer. This must give the same choices and log probabilities
+// as the model.
 func TestUnembedding(t *testing.T) {
 	for _, name := range []string{"llama-tiny", "gpt2-logits-tiny"} {
 		g := openGenerator(t, fixtureDir(name), Options{})
@@ -108,12 +108,12 @@ func TestUnembedding(t *testing.T) {
 				}
 				logits[j] = float32(sum)
 			}
-			if got := float64(logits[answer.Tokens[i]]) - logSumExp(logits); math.Abs(got-answer.LogProbs[i]) > 1e-4 || largest(logits) != answer.Likeliest[i] {
+			if got := float64(logits[answer.Tokens[i]]) - logSumExp(logits); math.Abs(got-answer.LogProbs[i]) > 1e-4 || argmax(logits) != answer.Likeliest[i] {
 				t.Errorf("%s: place %d: log probability %v of rows times hidden state, %v of the model", name, i, got, answer.LogProbs[i])
 			}
 		}
 		if _, _, err := g.Unembedding([]int{g.Vocab()}); err == nil {
-			t.Errorf("%s: a token outside the vocabulary has a row", name)
+			t.Errorf("%s: Unembedding accepted a token outside the vocabulary", name)
 		}
 	}
 }
@@ -132,7 +132,7 @@ func TestGreedy(t *testing.T) {
 			yield(id)
 		}
 	}))
-	// A pick that answers with two tokens and then the end.
+	// A pick that answers with the tokens of " yes" and then the end token.
 	ids, err := g.Tokenizer().Encode(" yes", tokenizer.Options{WithoutSpecials: true})
 	if err != nil {
 		t.Fatal(err)
@@ -181,7 +181,7 @@ func TestGeneratorFaults(t *testing.T) {
 	}
 }
 
-// TestCapital asks a real model; only one that reads its prompt in the right order knows.
+// TestCapital asks a real model, which answers correctly only if it is fed the prompt in the right way.
 func TestCapital(t *testing.T) {
 	g := openGenerator(t, testCheckpoint(t, "smollm2-135m-instruct"), Options{})
 	for country, capital := range map[string]string{"France": "Paris", "Japan": "Tokyo"} {
@@ -192,8 +192,8 @@ func TestCapital(t *testing.T) {
 	}
 }
 
-// TestStates goes on from the middle of an answer and asks for its states in one step: both must meet what greedy
-// decoding computes token by token.
+// TestStates continues an answer from its middle, and computes its states in one step. Both must agree with greedy decoding
+// token by token.
 func TestStates(t *testing.T) {
 	for _, name := range []string{"llama-tiny", "gpt2-logits-tiny"} {
 		g := openGenerator(t, fixtureDir(name), Options{})
@@ -205,7 +205,7 @@ func TestStates(t *testing.T) {
 		}
 		rest, err := g.Greedy(t.Context(), prompt, GreedyOptions{MaxTokens: room, Start: whole.Tokens[:2]})
 		if err != nil || !slices.Equal(rest.Tokens, whole.Tokens[2:]) {
-			t.Errorf("%s: goes on with %v, want %v (%v)", name, rest.Tokens, whole.Tokens[2:], err)
+			t.Errorf("%s: continues with %v, want %v (%v)", name, rest.Tokens, whole.Tokens[2:], err)
 		}
 		states, fed, cut, err := g.States(t.Context(), prompt, whole.Tokens[:room-1], room)
 		if err != nil || cut || fed <= room || len(states) != room {
@@ -223,16 +223,15 @@ func TestStates(t *testing.T) {
 			t.Errorf("%s: long prompt: truncated %v, %v", name, cut, err)
 		}
 		if _, _, _, err := g.States(t.Context(), prompt, whole.Tokens, room-1); err == nil {
-			t.Errorf("%s: an answer longer than its room", name)
+			t.Errorf("%s: States accepted an answer longer than its room", name)
 		}
 		if _, err := g.Greedy(t.Context(), prompt, GreedyOptions{MaxTokens: 2, Start: whole.Tokens[:2]}); err == nil {
-			t.Errorf("%s: nothing is left to make", name)
+			t.Errorf("%s: Greedy accepted a Start as long as MaxTokens", name)
 		}
 	}
 }
 
-// TestAnswerTokens puts an answer behind prompts with and without a blank at their end; the tokens must read as the
-// answer, and not depend on the prompt.
+// TestAnswerTokens tokenizes an answer after different prompts. The tokens must decode to the answer and not depend on the prompt.
 func TestAnswerTokens(t *testing.T) {
 	for _, name := range []string{"llama-tiny", "gpt2-logits-tiny"} {
 		g := openGenerator(t, fixtureDir(name), Options{})
@@ -243,17 +242,17 @@ func TestAnswerTokens(t *testing.T) {
 				t.Fatal(err)
 			}
 			if text, err := g.Tokenizer().Decode(tokens, true); err != nil || strings.TrimSpace(text) != "yes it is" {
-				t.Errorf("%s: %v reads %q (%v)", name, tokens, text, err)
+				t.Errorf("%s: %v decodes to %q (%v)", name, tokens, text, err)
 			}
 			if first == nil {
 				first = tokens
 			}
 			if !slices.Equal(tokens, first) {
-				t.Errorf("%s: %v behind %q, %v behind another", name, tokens, prompt, first)
+				t.Errorf("%s: tokens after %q are %v, after another prompt %v", name, prompt, tokens, first)
 			}
 		}
 		if ends := g.Ends(); len(ends) != 1 {
-			t.Errorf("%s: ends %v", name, ends)
+			t.Errorf("%s: end tokens are %v, want one", name, ends)
 		}
 	}
 }

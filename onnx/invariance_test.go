@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"w2s/harness/feature"
 	"w2s/internal/shareddata"
 )
 
@@ -42,8 +41,8 @@ func TestInvariance(t *testing.T) {
 	}
 }
 
-// checkInvariance checks that vectors are the same to the last bit in other batches, in another order, and alone.
-func checkInvariance(t *testing.T, rt *Runtime, dir string, texts []string, want []feature.Vector) {
+// checkInvariance checks that vectors are equal to the last bit in other batches, in another order, and for single texts.
+func checkInvariance(t *testing.T, rt *Runtime, dir string, texts []string, want []encoded) {
 	t.Helper()
 	compare := func(what string, e *Encoder, order []int) {
 		t.Helper()
@@ -59,7 +58,7 @@ func checkInvariance(t *testing.T, rt *Runtime, dir string, texts []string, want
 			}
 		}
 		if differ > 0 {
-			t.Errorf("%s: %d of %d vectors differ by up to %g, such as that of %.80q", what, differ, len(order), worst, example)
+			t.Errorf("%s: %d of %d vectors differ by up to %g, for example the one of %.80q", what, differ, len(order), worst, example)
 		}
 	}
 	rng := rand.New(rand.NewPCG(7, 8))

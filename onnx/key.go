@@ -17,10 +17,11 @@ import (
 	"w2s/internal/atomicfile"
 )
 
-// keyScheme changes when this package begins to compute other vectors from the same files.
+// keyScheme must change whenever this package begins to compute different vectors from the same files.
 const keyScheme = "w2s-onnx-3"
 
-// key is the digest of all that changes a vector. It fills in Digests.
+// key returns the digest of everything that changes a vector, and sets Digests. It does not depend on the processor, which can
+// change the last bits of a vector (see docs/cache.md).
 func (c *Checkpoint) key(ctx context.Context, version, provider string, settings map[string]string, digestFile string) (string, error) {
 	d := &digests{path: digestFile}
 	d.read()
@@ -37,7 +38,8 @@ func (c *Checkpoint) key(ctx context.Context, version, provider string, settings
 	}
 	d.write()
 	h := sha256.New()
-	// Every part is quoted, so that no two lists of parts look alike.
+	// Parts are quoted when they are hashed, so that different lists of parts never give the same bytes. Their texts are part
+	// of all existing keys and must not change.
 	parts := append(sums, keyScheme, c.Family, c.Output, string(c.Pooling), strconv.Itoa(c.MaxTokens), c.Prefix,
 		strconv.FormatBool(c.Normalize), c.Cut, fmt.Sprint(c.pad), version, provider, fmt.Sprintf("%q", settings))
 	if c.LowerCase {
@@ -60,11 +62,11 @@ func (c *Checkpoint) key(ctx context.Context, version, provider string, settings
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// digests remembers the sha256 of files by path, size and time of change, so that a large model is read once. The time is
-// that of the file system where there is one: a file's own time can be set, and archives and copies do set it. The file of
-// digests is only a memory: a fault in it costs time, never a wrong key.
+// digests remembers the SHA-256 of files by path, size and times, so that a large model is read only once. Besides the
+// modification time it compares the time of change that the file system keeps, because archives and copies set the former.
+// If the stored digests are lost or damaged, they are computed again.
 type digests struct {
-	path    string // "" remembers nothing
+	path    string // file that stores the digests; "" stores nothing
 	entries map[string]digestEntry
 	changed bool
 }
@@ -77,8 +79,8 @@ type digestEntry struct {
 	SHA256 string `json:"sha256"`
 }
 
-// settled is how old a file must be before its digest is remembered: a file that changes twice within the resolution of
-// its time stamp would look the same.
+// settled is the age from which a file's digest is remembered. A file that changes twice within the resolution of its time
+// stamps would look unchanged.
 const settled = 2 * time.Second
 
 func (d *digests) read() {
@@ -92,7 +94,7 @@ func (d *digests) read() {
 	}
 }
 
-// write keeps the digests; where that fails they are computed again next time.
+// write stores the digests. If that fails, they are computed again next time.
 func (d *digests) write() {
 	if d.path == "" || !d.changed {
 		return
@@ -139,7 +141,7 @@ func (d *digests) sum(ctx context.Context, path string) (string, error) {
 	return now.SHA256, nil
 }
 
-// contextReader stops reading when the context is done.
+// A contextReader stops reading when the context is done.
 type contextReader struct {
 	ctx context.Context
 	r   io.Reader

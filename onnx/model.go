@@ -7,10 +7,11 @@ import (
 	"strconv"
 	"strings"
 
+	"w2s/internal/onnxgraph"
 	"w2s/internal/onnxproto"
 )
 
-// role is what an input of a model is fed with.
+// A role is what an input of a model is fed with.
 type role int
 
 const (
@@ -27,12 +28,12 @@ const (
 type input struct {
 	onnxproto.Value
 	role  role
-	first int64 // of positions: that of a text's first token
+	first int64 // for role positions: the position of the first token of a text
 }
 
 var pastName = regexp.MustCompile(`^past(_key_values?)?[._]?\d*([._](key|value|\d+))*$`)
 
-// classify says how to fill an input, from its name.
+// classify determines from the name of an input how it is filled.
 func classify(v onnxproto.Value) (input, error) {
 	in := input{Value: v}
 	switch name := v.Name; {
@@ -51,17 +52,17 @@ func classify(v onnxproto.Value) (input, error) {
 	case pastName.MatchString(name):
 		in.role = pastState
 	case strings.HasPrefix(name, "decoder_"), strings.HasPrefix(name, "encoder_"):
-		return in, fmt.Errorf("input %q belongs to the decoder of an encoder-decoder model, which has no vector of a text "+
+		return in, fmt.Errorf("input %q belongs to the decoder of an encoder-decoder model, which does not give vectors of texts "+
 			"(export with optimum-cli export onnx --task text2text-generation and name the encoder: FOLDER#encoder_model)", name)
 	default:
-		return in, fmt.Errorf("input %q (%v%v) cannot be filled: only input_ids, attention_mask, token_type_ids, "+
-			"position_ids, cache_position, past_key_values and use_cache_branch are known (export the text model alone)",
+		return in, fmt.Errorf("input %q (%v%v) is not supported; supported are input_ids, attention_mask, token_type_ids, "+
+			"position_ids, cache_position, past_key_values and use_cache_branch (export only the text model)",
 			name, v.Type, v.Dims)
 	}
 	return in, in.check()
 }
 
-// check refuses element types and ranks that no export has.
+// check refuses element types and ranks that exports do not have.
 func (in input) check() error {
 	types, rank := []onnxproto.DataType{onnxproto.Int64, onnxproto.Int32}, 2
 	switch in.role {
@@ -75,15 +76,15 @@ func (in input) check() error {
 		rank = 1
 	}
 	if !slices.Contains(types, in.Type) {
-		return fmt.Errorf("input %q has elements of type %v; %v is expected", in.Name, in.Type, types)
+		return fmt.Errorf("input %q has elements of type %v, want one of %v", in.Name, in.Type, types)
 	}
 	if in.Ranked && len(in.Dims) != rank {
-		return fmt.Errorf("input %q has shape %v; %d dimensions are expected", in.Name, in.Dims, rank)
+		return fmt.Errorf("input %q has shape %v, want %d dimensions", in.Name, in.Dims, rank)
 	}
 	return nil
 }
 
-// fixed returns the size of dimension i of an input where the model fixes it, else 0.
+// fixed returns the size of dimension i of an input if the model fixes it, else 0.
 func (in input) fixed(i int) int {
 	if i < len(in.Dims) && in.Dims[i].Name == "" {
 		return int(in.Dims[i].Size)
@@ -91,36 +92,35 @@ func (in input) fixed(i int) int {
 	return 0
 }
 
-// A plan is how a model is fed and what is taken from it.
+// A plan tells how a model is fed and which outputs are taken.
 type plan struct {
 	inputs []input
-	// output is what is taken; hidden names the value inside the graph that has to be made an output for it, or "".
-	output onnxproto.Value
-	hidden string
-	head   bool              // hidden lies behind a head of its own, see [onnxproto.Hidden]
-	more   []onnxproto.Value // taken besides: the logits and the cache, in generation
-	// unused are the outputs that nobody asked for.
-	unused []string
-	// rows and cols are the batch size and width that the model fixes, 0 where it does not.
+	output onnxproto.Value   // the output that gives vectors
+	hidden string            // the value inside the graph that must first be made that output, or ""
+	head   bool              // whether a head lies between hidden and the logits (see [onnxgraph.Hidden])
+	more   []onnxproto.Value // further outputs that are taken: the logits and the cache
+	unused []string          // outputs that are not taken
+	// rows and cols are the batch size and the width that the model fixes, or 0.
 	rows, cols int
-	// single says that a text must be run alone: a scale is computed over the whole batch.
+	// single means that every text must be run alone, because the model computes a scale over the whole batch.
 	single bool
-	// delicate says that the last bits of a layer may make more than 1e-5 of a vector: the model rounds its states to 8 bits,
-	// or reads from left to right, as models do whose states grow into the hundreds.
-	delicate bool
+	// bitSensitive means that rounding in one layer can grow to a relative error above 1e-5 in the final vector. This is so
+	// for models that round their states to 8 bits, and for models that read from left to right, whose states can grow to
+	// values in the hundreds. ONNX Runtime's own kernels compute all layers of such models.
+	bitSensitive bool
 }
 
-// maxWidth bounds the vectors: no language model comes near, a hostile file may.
+// maxWidth bounds the length of vectors. No language model comes near it.
 const maxWidth = 1 << 20
 
-// batchScaled are the operators whose 8-bit scale depends on all the rows of the batch.
-var batchScaled = []string{"DynamicQuantizeLinear", "com.microsoft:DynamicQuantizeMatMul", "com.microsoft:DynamicQuantizeLSTM"}
+// batchScalingOps are the operators whose 8-bit scale depends on all rows of the batch.
+var batchScalingOps = []string{"DynamicQuantizeLinear", "com.microsoft:DynamicQuantizeMatMul", "com.microsoft:DynamicQuantizeLSTM"}
 
-// rounding are the operators that round states to 8 bits, or may: MatMulNBits does with an accuracy_level of 4.
-var rounding = []string{"QuantizeLinear", "com.microsoft:QuantizeLinear", "com.microsoft:MatMulNBits"}
+// stateRoundingOps are the operators that round states to 8 bits, or can do so: MatMulNBits does if its accuracy_level is 4.
+var stateRoundingOps = []string{"QuantizeLinear", "com.microsoft:QuantizeLinear", "com.microsoft:MatMulNBits"}
 
-// planModel chooses inputs and output. output names an output of the model, or the last hidden state, or is "". causal says
-// that the model is known to read from left to right.
+// planModel plans how to feed a model and which output to take. output names an output of the model or the last hidden state;
+// if it is "", planModel chooses. causal tells that the model is known to read from left to right.
 func planModel(f *onnxproto.File, output string, causal bool) (*plan, error) {
 	p := &plan{}
 	for _, v := range f.Inputs {
@@ -135,15 +135,15 @@ func planModel(f *onnxproto.File, output string, causal bool) (*plan, error) {
 		}
 	}
 	if !slices.ContainsFunc(p.inputs, func(in input) bool { return in.role == inputIDs }) {
-		return nil, fmt.Errorf("the model has no input named input_ids (this is not a language model over token ids)")
+		return nil, fmt.Errorf("the model has no input named input_ids (it is not a language model over token ids)")
 	}
 	if p.rows > maxWidth || p.cols > maxWidth {
-		return nil, fmt.Errorf("the model fixes its input at %d x %d tokens, which no real one does", p.rows, p.cols)
+		return nil, fmt.Errorf("the model fixes its input to %d x %d tokens, which is more than any real model takes", p.rows, p.cols)
 	}
 	has := func(op string) bool { return f.Ops[op] > 0 }
-	p.single = slices.ContainsFunc(batchScaled, has)
+	p.single = slices.ContainsFunc(batchScalingOps, has)
 	causal = causal || p.has(pastState)
-	p.delicate = causal || p.single || slices.ContainsFunc(rounding, has)
+	p.bitSensitive = causal || p.single || slices.ContainsFunc(stateRoundingOps, has)
 	if err := p.choose(f, output, causal); err != nil {
 		return nil, err
 	}
@@ -155,22 +155,22 @@ func planModel(f *onnxproto.File, output string, causal bool) (*plan, error) {
 	return p, p.checkOutput()
 }
 
-// choose picks the output: the one that is asked for; else the last hidden state, a finished sentence vector, any other
-// state by token. Where a model was exported with logits only, the last hidden state is the value behind them; logits
-// and scores of classes themselves are taken only if they are asked for.
+// choose sets the output to the named one. Without a name it takes the last hidden state, or else a sentence vector, or else
+// another output with a vector for each token. If the model outputs logits only, it takes the last hidden state from which
+// they are computed. It takes logits or scores of classes themselves only by name.
 func (p *plan) choose(f *onnxproto.File, name string, causal bool) error {
-	var fault error // why nothing was found behind the logits
+	var fault error // why the last hidden state was not found
 	for _, candidate := range candidates(f, name) {
 		if v, ok := f.Output(candidate); ok {
 			if name == "" {
-				if err := p.unclear(f, v); err != nil {
+				if err := p.checkUnambiguous(f, v); err != nil {
 					return err
 				}
 			}
 			if name == "" && strings.HasSuffix(v.Name, "logits") && !p.perToken(v) {
 				if fault == nil {
-					fault = fmt.Errorf("its only output is scores of classes, %s (export the model without its head: optimum-cli export onnx "+
-						"--task feature-extraction; or say \"output\": %q in w2s.json to have the scores themselves)", v.Name, v.Name)
+					fault = fmt.Errorf("it only outputs scores of classes, %s (export the model without its head: optimum-cli export onnx "+
+						"--task feature-extraction; or set \"output\": %q in w2s.json to use the scores themselves)", v.Name, v.Name)
 				}
 				return fault
 			}
@@ -187,18 +187,18 @@ func (p *plan) choose(f *onnxproto.File, name string, causal bool) error {
 	case fault != nil && name != "":
 		return fault
 	case name != "":
-		return fmt.Errorf("it has no output %q; it has %s", name, strings.Join(outputNames(f), ", "))
+		return fmt.Errorf("the model has no output %q; it has %s", name, strings.Join(outputNames(f), ", "))
 	}
-	return fmt.Errorf("it has no output of shape [batch, tokens, width] or [batch, width]; it has %s", strings.Join(outputNames(f), ", "))
+	return fmt.Errorf("the model has no output of shape [batch, tokens, width] or [batch, width]; it has %s", strings.Join(outputNames(f), ", "))
 }
 
-// lastHidden is the usual name of the states after the last layer and its normalisation.
+// lastHidden is the usual name of the output with the states after the last layer and its normalisation.
 const lastHidden = "last_hidden_state"
 
-// knownOutputs are those whose names say what they are, the best first.
+// knownOutputs are the names of outputs that tell what they are, in order of preference.
 var knownOutputs = []string{lastHidden, "sentence_embedding", "token_embeddings"}
 
-// candidates lists the names of outputs in the order of preference.
+// candidates returns the names of possible outputs in order of preference.
 func candidates(f *onnxproto.File, name string) []string {
 	if name != "" {
 		return []string{name}
@@ -223,13 +223,14 @@ func candidates(f *onnxproto.File, name string) []string {
 
 var hiddenName = regexp.MustCompile(`^hidden_states?[._](\d+)$`)
 
-// ofRank lists the outputs of floating-point numbers in so many dimensions.
+// ofRank returns the floating-point outputs with that many dimensions.
 func ofRank(f *onnxproto.File, rank int) []onnxproto.Value {
 	return slices.DeleteFunc(slices.Clone(f.Outputs), func(v onnxproto.Value) bool { return !isFloat(v.Type) || len(v.Dims) != rank })
 }
 
-// unclear refuses to choose among several outputs whose names say nothing: the first may be the embeddings.
-func (p *plan) unclear(f *onnxproto.File, v onnxproto.Value) error {
+// checkUnambiguous refuses to choose v if there are other outputs like it and its name does not tell what it is. It could be
+// the embeddings.
+func (p *plan) checkUnambiguous(f *onnxproto.File, v onnxproto.Value) error {
 	var rivals []string
 	for _, other := range ofRank(f, len(v.Dims)) {
 		if !strings.HasSuffix(other.Name, "logits") && !p.perToken(other) {
@@ -239,25 +240,26 @@ func (p *plan) unclear(f *onnxproto.File, v onnxproto.Value) error {
 	if len(rivals) < 2 || slices.Contains(knownOutputs, v.Name) || hiddenName.MatchString(v.Name) {
 		return nil
 	}
-	return fmt.Errorf("which of its outputs is the last hidden state is not known: %s (say \"output\" in w2s.json)", strings.Join(rivals, ", "))
+	return fmt.Errorf("it is unclear which output is the last hidden state: %s (set \"output\" in w2s.json)", strings.Join(rivals, ", "))
 }
 
-// isLogits says whether an output is one number a token and entry of a vocabulary (or class).
+// isLogits reports whether an output has one number for each token and each entry of a vocabulary (or each class).
 func isLogits(v onnxproto.Value) bool {
 	return isFloat(v.Type) && len(v.Dims) == 3 && strings.HasSuffix(v.Name, "logits")
 }
 
-// exposeHidden plans to take the last hidden state from which the model computes its logits, if it has any.
+// exposeHidden plans to take the last hidden state from which the model computes its logits. It does nothing if the model has
+// no logits.
 func (p *plan) exposeHidden(f *onnxproto.File, causal bool) error {
 	i := slices.IndexFunc(f.Outputs, isLogits)
 	if i < 0 {
 		return nil
 	}
 	logits := f.Outputs[i]
-	hidden, err := f.Hidden(logits.Name, causal)
+	hidden, err := onnxgraph.New(f).Hidden(logits.Name, causal)
 	if err != nil {
-		return fmt.Errorf("the last hidden state behind the logits is not found: %w (export the model without its head: "+
-			"optimum-cli export onnx --task feature-extraction; or say \"output\": %q in w2s.json to have the logits themselves)", err, logits.Name)
+		return fmt.Errorf("cannot find the last hidden state from which the logits are computed: %w (export the model without its head: "+
+			"optimum-cli export onnx --task feature-extraction; or set \"output\": %q in w2s.json to use the logits themselves)", err, logits.Name)
 	}
 	p.hidden, p.head = hidden.Name, hidden.Head
 	p.output = onnxproto.Value{Name: lastHidden, Type: onnxproto.Float32, Ranked: true,
@@ -271,21 +273,21 @@ func (p *plan) checkOutput() error {
 		return fmt.Errorf("output %q has elements of type %v, not floating-point", v.Name, v.Type)
 	}
 	if v.Ranked && len(v.Dims) != 2 && len(v.Dims) != 3 {
-		return fmt.Errorf("output %q has shape %v; [batch, tokens, width] or [batch, width] is expected", v.Name, v.Dims)
+		return fmt.Errorf("output %q has shape %v, want [batch, tokens, width] or [batch, width]", v.Name, v.Dims)
 	}
 	if p.perToken(v) {
-		return fmt.Errorf("output %q is one number a token, as models that answer questions with a piece of the text give; there is no vector in it "+
+		return fmt.Errorf("output %q has only one number for each token, as in models that answer questions with a span of the text, and no vector "+
 			"(export the model without its head: optimum-cli export onnx --task feature-extraction)", v.Name)
 	}
 	if v.Ranked {
 		if d := v.Dims[len(v.Dims)-1]; d.Size > maxWidth {
-			return fmt.Errorf("output %q is %d wide; more than %d is refused", v.Name, d.Size, maxWidth)
+			return fmt.Errorf("output %q has vectors of length %d; the limit is %d", v.Name, d.Size, maxWidth)
 		}
 	}
 	return nil
 }
 
-// perToken says whether an output of shape [batch, x] is not a vector a text but one number a token.
+// perToken reports whether an output of shape [batch, x] has one number for each token instead of a vector for each text.
 func (p *plan) perToken(v onnxproto.Value) bool {
 	if len(v.Dims) != 2 {
 		return false
@@ -298,7 +300,7 @@ func (p *plan) perToken(v onnxproto.Value) bool {
 	})
 }
 
-// startAt sets the position of a text's first token, for models that are told positions.
+// startAt sets the position of the first token of a text, for models with an input of positions.
 func (p *plan) startAt(first int64) {
 	for i := range p.inputs {
 		if p.inputs[i].role == positions {
@@ -307,10 +309,10 @@ func (p *plan) startAt(first int64) {
 	}
 }
 
-// pooled says that the output is one vector a text already.
+// pooled reports whether the output already has one vector for each text.
 func (p *plan) pooled() bool { return len(p.output.Dims) == 2 }
 
-// width is the length of the output's vectors, 0 where the model does not say.
+// width returns the length of the output's vectors, or 0 if the model does not tell it.
 func (p *plan) width() int {
 	if n := len(p.output.Dims); n > 0 {
 		return int(p.output.Dims[n-1].Size)
@@ -318,7 +320,7 @@ func (p *plan) width() int {
 	return 0
 }
 
-// has says whether the model has an input of that role.
+// has reports whether the model has an input of that role.
 func (p *plan) has(r role) bool {
 	return slices.ContainsFunc(p.inputs, func(in input) bool { return in.role == r })
 }

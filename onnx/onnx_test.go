@@ -7,8 +7,6 @@ import (
 	"runtime"
 	"slices"
 	"testing"
-
-	"w2s/harness/feature"
 )
 
 // testRuntime opens ONNX Runtime, or skips the test where there is none.
@@ -76,7 +74,7 @@ func testCheckpoint(tb testing.TB, name string) string {
 	return ""
 }
 
-// openTest opens a checkpoint and closes it with the test.
+// openTest opens a checkpoint, and closes it at the end of the test.
 func openTest(tb testing.TB, rt *Runtime, dir string, o Options) *Encoder {
 	tb.Helper()
 	e, err := Open(context.Background(), rt, dir, o)
@@ -91,18 +89,27 @@ func openTest(tb testing.TB, rt *Runtime, dir string, o Options) *Encoder {
 	return e
 }
 
-// encodeAll returns the vectors in the order of the texts.
-func encodeAll(tb testing.TB, e *Encoder, texts []string) []feature.Vector {
+// encoded is what Encode emits for one text.
+type encoded struct {
+	Values    []float32
+	Tokens    int
+	Truncated bool
+}
+
+// ignore is an emit function that does nothing.
+func ignore(int, []float32, int, bool) error { return nil }
+
+// encodeAll encodes texts and returns what was emitted in their order.
+func encodeAll(tb testing.TB, e *Encoder, texts []string) []encoded {
 	tb.Helper()
-	got := make([]feature.Vector, len(texts))
+	got := make([]encoded, len(texts))
 	seen := make([]bool, len(texts))
-	err := e.Encode(context.Background(), texts, func(v feature.Vector) error {
-		if seen[v.Index] {
-			tb.Errorf("text %d was emitted twice", v.Index)
+	err := e.Encode(context.Background(), texts, func(index int, vector []float32, tokens int, truncated bool) error {
+		if seen[index] {
+			tb.Errorf("text %d was emitted twice", index)
 		}
-		seen[v.Index] = true
-		v.Values = slices.Clone(v.Values)
-		got[v.Index] = v
+		seen[index] = true
+		got[index] = encoded{slices.Clone(vector), tokens, truncated}
 		return nil
 	})
 	if err != nil {

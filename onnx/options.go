@@ -6,34 +6,36 @@ import (
 	"runtime"
 )
 
-// Options are choices about a checkpoint; the zero value takes what its files say.
+// Options are choices about a checkpoint. The zero value takes everything from its files.
 type Options struct {
-	// Model names the ONNX file, such as model_fp16.onnx; "" takes model.onnx or onnx/model.onnx, or else the only one.
+	// Model names the ONNX file, such as model_fp16.onnx. "" takes the one of w2s.json, or else model.onnx, onnx/model.onnx
+	// or the only one.
 	Model     string
-	Output    string  // output of the model; "" takes w2s.json's, or last_hidden_state, or the most like it
+	Output    string  // output of the model; "" takes the one of w2s.json, or else the last hidden state or what is most like it
 	Pooling   Pooling // "" takes the checkpoint's
 	MaxTokens int     // longest input; 0 takes the checkpoint's
 	Prefix    *string // nil takes the checkpoint's
-	Normalize *bool   // nil takes w2s.json's, which is usually not to
+	Normalize *bool   // whether vectors are scaled to length 1; nil takes it from w2s.json, where it is false by default
 
-	Provider string            // execution provider, see Providers; "" is cpu
-	Settings map[string]string // of the provider
+	Provider string            // execution provider (see Providers); "" is cpu
+	Settings map[string]string // settings of the provider
 
-	// DigestFile remembers the digests of model files between runs; "" reads the whole model each time it is opened.
+	// DigestFile stores the digests of model files between runs. "" reads the whole model each time it is opened.
 	DigestFile string
 
-	// RuntimeOnly leaves everything to ONNX Runtime's own kernels. Otherwise layers and attention run on the tile unit of
-	// processors that have one (AMX), two to three times as fast and no less exact. Of a vector it changes the last bits, as
-	// another processor would. Models that read from left to right and those that round their states to 8 bits make more of
-	// last bits, and are always the runtime's.
+	// RuntimeOnly leaves everything to ONNX Runtime's own kernels. Otherwise layers and attention run on the tile unit (AMX)
+	// of processors that have one. This is two to three times as fast and as exact, but changes the last bits of a vector,
+	// as another processor would. Models that read from left to right, or round their states to 8 bits, would amplify the
+	// difference. They always use the runtime's kernels.
 	RuntimeOnly bool
 
-	// These change the speed, never a vector.
-	Threads     int // threads that compute; 0 means one a core
-	BatchTokens int // tokens in one batch; 0 means DefaultBatchTokens
+	// Threads and BatchTokens change the speed, but never a vector.
+	Threads     int // number of threads that compute; 0 means one for each core
+	BatchTokens int // largest number of tokens in one batch; 0 means DefaultBatchTokens
 }
 
-// DefaultBatchTokens is small because a batch whose activations stay in the cache of a core runs fastest.
+// DefaultBatchTokens is the default of Options.BatchTokens. It is small because a batch is fastest if its activations fit
+// into the cache of a core.
 const DefaultBatchTokens = 512
 
 func (o Options) check() error {
@@ -53,8 +55,8 @@ func (o Options) check() error {
 	return errors.Join(append(errs, err)...)
 }
 
-// workers is how many batches are run at a time, and with how many threads each. One thread a batch needs no waiting
-// between threads, and both cores stay busy on short batches.
+// workers returns the number of batches that are run at a time, and the number of threads of each. On the CPU every batch has
+// one thread, so that no thread waits for another and all cores stay busy on short batches.
 func (o Options) workers() (workers, threads int) {
 	n := o.Threads
 	if n == 0 {
@@ -66,7 +68,7 @@ func (o Options) workers() (workers, threads int) {
 	return n, 1
 }
 
-// tiles says whether products may run on the tile unit.
+// tiles reports whether layers and attention may run on the tile unit.
 func (o Options) tiles() bool {
 	return !o.RuntimeOnly && (o.Provider == "" || o.Provider == CPU)
 }

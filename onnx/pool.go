@@ -5,14 +5,14 @@ import (
 	"math"
 )
 
-// Pooling says how the vectors of a text's tokens become one.
+// A Pooling tells how the vectors of a text's tokens become one.
 type Pooling string
 
 const (
 	PoolMean Pooling = "mean" // the mean over the tokens
 	PoolCLS  Pooling = "cls"  // the first token
 	PoolLast Pooling = "last" // the last token
-	PoolNone Pooling = "none" // the model gives one vector a text
+	PoolNone Pooling = "none" // the model outputs one vector for each text
 )
 
 func (p Pooling) check() error {
@@ -20,11 +20,11 @@ func (p Pooling) check() error {
 	case PoolMean, PoolCLS, PoolLast, PoolNone:
 		return nil
 	}
-	return fmt.Errorf("unknown pooling %q (there are mean, cls, last, and none for a model that pools)", string(p))
+	return fmt.Errorf("unknown pooling %q (known: mean, cls, last, and none for a model that outputs one vector for each text)", string(p))
 }
 
-// pool reduces the states of one text, [len(mask), width] row-major, to dst. Tokens whose mask is 0 do not count,
-// wherever they are. The sum of a mean is kept in float64: sums is memory of length width.
+// pool reduces the states of one text, [len(mask), len(dst)] row-major, to dst. Tokens whose mask is 0 do not count, wherever
+// they are. A mean is summed in float64, in sums, which has the length of dst.
 func (p Pooling) pool(dst, states []float32, mask []int64, sums []float64) error {
 	width := len(dst)
 	if p != PoolMean {
@@ -60,7 +60,7 @@ func (p Pooling) pool(dst, states []float32, mask []int64, sums []float64) error
 	return nil
 }
 
-// normalize scales a vector to length 1; a zero vector stays.
+// normalize scales a vector to length 1. It does not change a zero vector.
 func normalize(v []float32) {
 	var sum float64
 	for _, x := range v {
@@ -75,7 +75,7 @@ func normalize(v []float32) {
 	}
 }
 
-// finite reports whether a vector holds numbers only.
+// finite reports whether a vector contains neither NaN nor infinities.
 func finite(v []float32) bool {
 	for _, x := range v {
 		if x-x != 0 {

@@ -9,14 +9,14 @@ import (
 	ort "github.com/yalue/onnxruntime_go"
 )
 
-// CPU is the provider that every library has.
+// CPU is the execution provider that every runtime library has.
 const CPU = "cpu"
 
-// providers add an execution provider to the options of a session.
+// providers holds functions that add an execution provider with its settings to the options of a session.
 var providers = map[string]func(*ort.SessionOptions, map[string]string) error{
 	CPU: func(_ *ort.SessionOptions, settings map[string]string) error {
 		if len(settings) > 0 {
-			return fmt.Errorf("it takes no settings")
+			return fmt.Errorf("it has no settings")
 		}
 		return nil
 	},
@@ -52,7 +52,7 @@ var providers = map[string]func(*ort.SessionOptions, map[string]string) error{
 		device := 0
 		for k, v := range settings {
 			if k != "device_id" {
-				return fmt.Errorf("unknown setting %q (it takes device_id)", k)
+				return fmt.Errorf("unknown setting %q (the only one is device_id)", k)
 			}
 			if _, err := fmt.Sscanf(v, "%d", &device); err != nil {
 				return fmt.Errorf("device_id %q is not a number", v)
@@ -65,30 +65,31 @@ var providers = map[string]func(*ort.SessionOptions, map[string]string) error{
 	"webgpu":  named("WebGPU"),
 }
 
+// named returns the function of a provider that the binding adds by name.
 func named(name string) func(*ort.SessionOptions, map[string]string) error {
 	return func(o *ort.SessionOptions, settings map[string]string) error {
 		return o.AppendExecutionProvider(name, settings)
 	}
 }
 
-// Providers lists the names that Options.Provider takes. Whether the library at hand has one shows when it is used.
+// Providers returns the names that Options.Provider accepts. Whether the runtime library has a provider shows when it is used.
 func Providers() []string { return slices.Sorted(maps.Keys(providers)) }
 
-// checkProvider returns the provider's canonical name.
+// checkProvider returns the canonical name of a provider.
 func checkProvider(name string) (string, error) {
 	if name == "" {
 		return CPU, nil
 	}
 	name = strings.ToLower(name)
 	if _, ok := providers[name]; !ok {
-		return "", fmt.Errorf("unknown provider %q (there are %s)", name, strings.Join(Providers(), ", "))
+		return "", fmt.Errorf("unknown provider %q (known: %s)", name, strings.Join(Providers(), ", "))
 	}
 	return name, nil
 }
 
 func appendProvider(o *ort.SessionOptions, name string, settings map[string]string) error {
 	if err := providers[name](o, settings); err != nil {
-		return fmt.Errorf("the runtime library cannot use provider %s (take a library built with it, or cpu): %w", name, err)
+		return fmt.Errorf("the runtime library cannot use provider %s (use a library built with it, or provider cpu): %w", name, err)
 	}
 	return nil
 }

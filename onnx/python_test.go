@@ -14,7 +14,7 @@ import (
 	"w2s/internal/shareddata"
 )
 
-// python runs a script of testdata, or skips the test where Python or what the script needs is absent.
+// python runs a script of testdata. It skips the test if Python or one of the modules is missing.
 func python(tb testing.TB, modules, script string, stdin any, args ...string) []byte {
 	tb.Helper()
 	name := shareddata.Python(tb, modules)
@@ -33,7 +33,7 @@ func python(tb testing.TB, modules, script string, stdin any, args ...string) []
 }
 
 // TestPublishedCheckpoints compares published checkpoints with Python's onnxruntime on texts of many kinds. No number may be off
-// by more than 1e-5, be the largest 0.6, as with mpnet, or 49, as with SmolLM2.
+// by more than 1e-5, although the largest numbers range from 0.6 (mpnet) to 49 (SmolLM2).
 func TestPublishedCheckpoints(t *testing.T) {
 	data, err := os.ReadFile(shareddata.Path(t, "reference", "texts.json"))
 	if err != nil {
@@ -59,7 +59,7 @@ func TestPublishedCheckpoints(t *testing.T) {
 			none := ""
 			e := openTest(t, testRuntime(t), dir, Options{Pooling: PoolMean, MaxTokens: longest, Prefix: &none})
 			if strings.HasSuffix(name, "-q") != e.Checkpoint().Quantised {
-				t.Errorf("quantised: %v", e.Checkpoint().Quantised)
+				t.Errorf("Quantised is %v", e.Checkpoint().Quantised)
 			}
 			for i, v := range encodeAll(t, e, texts) {
 				if len(v.Values) != len(want[i]) {

@@ -11,7 +11,7 @@ import (
 	"w2s/internal/shareddata"
 )
 
-// reference is what Python computed for a checkpoint (docs/scripts/reference.py).
+// A reference is what Python computed for a checkpoint (docs/scripts/reference.py).
 type reference struct {
 	Texts     []string
 	Prefix    string
@@ -22,7 +22,7 @@ type reference struct {
 		Output  string
 		Pooling Pooling
 	}
-	Tolerance float64                            // what the form of the weights explains; 0 means 1e-5
+	Tolerance float64                            // the error that the type of the weights explains; 0 means 1e-5
 	Features  map[string]map[Pooling][][]float32 // by output and pooling
 }
 
@@ -58,7 +58,7 @@ func TestExports(t *testing.T) {
 	}
 }
 
-// TestFamilies compares tiny models of every family, exported the way people export them, with PyTorch.
+// TestFamilies compares tiny models of every family, as usual exporters write them, with PyTorch.
 func TestFamilies(t *testing.T) {
 	dirs, err := filepath.Glob(filepath.Join(shareddata.Root(), "fixtures", "models", "*", "model.onnx"))
 	if err != nil || len(dirs) < 15 {
@@ -71,12 +71,12 @@ func TestFamilies(t *testing.T) {
 	}
 }
 
-// checkReference compares every output and pooling of the reference with our own vectors.
+// checkReference compares the vectors of an encoder with every output and pooling of the reference.
 func checkReference(t *testing.T, rt *Runtime, dir string) {
 	ref := readReference(t, dir)
 	c := mustRead(t, dir, Options{})
 	if ref.Default.Output == "logits" {
-		ref.Default.Output = lastHidden // it is there, behind the logits
+		ref.Default.Output = lastHidden // from which the logits are computed
 	}
 	if c.Output != ref.Default.Output || c.Pooling != ref.Default.Pooling {
 		t.Errorf("description has output %s, pooling %s; want %s, %s", c.Output, c.Pooling, ref.Default.Output, ref.Default.Pooling)
@@ -93,7 +93,7 @@ func checkReference(t *testing.T, rt *Runtime, dir string) {
 				if want[i] != nil {
 					texts, index = append(texts, text), append(index, i)
 				} else if err := e.Encode(t.Context(), []string{text}, nil); !errors.Is(err, errNoTokens) {
-					t.Errorf("%s: text without tokens: error %v", output, err)
+					t.Errorf("%s: a text without tokens gives error %v", output, err)
 				}
 			}
 			for j, v := range encodeAll(t, e, texts) {
@@ -109,7 +109,7 @@ func checkReference(t *testing.T, rt *Runtime, dir string) {
 	}
 }
 
-// distance is the largest difference between two vectors, relative to the larger of 1 and the largest value.
+// distance returns the largest difference between two vectors, divided by the larger of 1 and the largest absolute value of b.
 func distance(a, b []float32) float64 {
 	if len(a) != len(b) {
 		return math.Inf(1)

@@ -14,22 +14,22 @@ import (
 // OldestRuntime is the oldest version of ONNX Runtime that this program can use.
 const OldestRuntime = "1.24"
 
-// A Runtime is the ONNX Runtime library. A process has one; it is counted how often it was opened.
+// A Runtime is the loaded ONNX Runtime library. A process has at most one; every Runtime is a reference to it.
 type Runtime struct {
 	version, path string
 	once          sync.Once
 	err           error
 }
 
-// environment is the one library of the process: C code keeps it in globals, so must we.
+// environment is the library of the process. It is global because the library itself keeps its state in globals.
 var environment struct {
 	sync.Mutex
-	users int
+	users int // number of open Runtimes
 	path  string
 }
 
-// OpenRuntime loads the ONNX Runtime library at path, such as libonnxruntime.so.1.24.1. It may be called again with the
-// same path before Close; a second library in one process is refused.
+// OpenRuntime loads the ONNX Runtime library at path, such as libonnxruntime.so.1.24.1. It may be called several times with the
+// same path. It refuses to load a second library.
 func OpenRuntime(path string) (*Runtime, error) {
 	path, err := checkLibrary(path)
 	if err != nil {
@@ -39,10 +39,11 @@ func OpenRuntime(path string) (*Runtime, error) {
 	defer environment.Unlock()
 	switch {
 	case environment.users > 0 && environment.path != path:
-		return nil, fmt.Errorf("onnx: runtime library: %s is open already, a second one (%s) cannot be (close the first)", environment.path, path)
+		return nil, fmt.Errorf("onnx: runtime library: %s is open already, and a process cannot open a second one, %s (close the first)",
+			environment.path, path)
 	case environment.users == 0:
 		ort.SetSharedLibraryPath(path)
-		// Faults come back as errors; the library's own lines on the terminal would only repeat them.
+		// Faults are returned as errors, so the library need not print them too.
 		if err := ort.InitializeEnvironment(ort.WithLogLevelFatal()); err != nil {
 			return nil, fmt.Errorf("onnx: runtime library %s: %w", path, explainLibrary(err))
 		}
@@ -52,13 +53,13 @@ func OpenRuntime(path string) (*Runtime, error) {
 	return &Runtime{version: ort.GetVersion(), path: path}, nil
 }
 
-// Version is the version that the library reports, such as 1.24.1.
+// Version returns the version that the library reports, such as 1.24.1.
 func (r *Runtime) Version() string { return r.version }
 
-// Path is the library's file.
+// Path returns the path of the library.
 func (r *Runtime) Path() string { return r.path }
 
-// Close gives the library back; the last Close unloads it. Encoders, generators and products must be closed before.
+// Close releases the library. The last Close unloads it. Encoders, generators and products must be closed before.
 func (r *Runtime) Close() error {
 	r.once.Do(func() {
 		environment.Lock()
@@ -73,10 +74,10 @@ func (r *Runtime) Close() error {
 	return r.err
 }
 
-// checkLibrary finds the faults that the loader reports badly, and makes the path absolute.
+// checkLibrary returns the absolute path. It checks for faults that the loader reports in obscure ways.
 func checkLibrary(path string) (string, error) {
 	if path == "" {
-		return "", errors.New("no path (give the path of libonnxruntime)")
+		return "", errors.New("no path is given (give the path of libonnxruntime)")
 	}
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -92,7 +93,7 @@ func checkLibrary(path string) (string, error) {
 	return path, nil
 }
 
-// explainLibrary says what the binding's errors mean.
+// explainLibrary adds what the errors of the binding mean.
 func explainLibrary(err error) error {
 	switch text := err.Error(); {
 	case strings.Contains(text, "Error setting ORT API base"):

@@ -13,7 +13,7 @@ import (
 	"w2s/internal/suggest"
 )
 
-// sentenceConfigs are the files that sentence-transformers writes, those that are absent left zero.
+// sentenceConfigs holds the files that sentence-transformers writes. Files that are absent are zero.
 type sentenceConfigs struct {
 	modules []module // modules.json
 	bert    struct {
@@ -21,28 +21,28 @@ type sentenceConfigs struct {
 		LowerCase    bool `json:"do_lower_case"`
 	} // sentence_bert_config.json
 	pooling      poolingConfig
-	poolingFile  string // where pooling is, or should be
-	poolingThere bool   // the file is there, whatever it says
-	poolingLost  bool   // modules.json names it, and it is not there
+	poolingFile  string // name of the file of pooling
+	poolingThere bool   // whether the file exists
+	poolingLost  bool   // whether modules.json names the file although it does not exist
 	prompts      struct {
 		Prompts           map[string]string
 		DefaultPromptName *string `json:"default_prompt_name"`
 	} // config_sentence_transformers.json
 }
 
-// sentenceFiles are the files themselves; modules.json may name others.
+// sentenceFiles are the usual names of the files. modules.json may name others.
 var sentenceFiles = []string{"modules.json", "sentence_bert_config.json", "1_Pooling/config.json", "config_sentence_transformers.json"}
 
 // A module is one step of a sentence-transformers model.
 type module struct {
 	Path string
-	Type string // a Python class, such as sentence_transformers.models.Pooling
+	Type string // name of a Python class, such as sentence_transformers.models.Pooling
 }
 
 func (m module) kind() string { return m.Type[strings.LastIndex(m.Type, ".")+1:] }
 
 type poolingConfig struct {
-	Mode          oneOrMore `json:"pooling_mode"` // of newer versions; older ones have a flag a mode
+	Mode          oneOrMore `json:"pooling_mode"` // in newer versions; older ones have a flag for each mode
 	CLS           bool      `json:"pooling_mode_cls_token"`
 	Mean          *bool     `json:"pooling_mode_mean_tokens"`
 	Last          bool      `json:"pooling_mode_lasttoken"`
@@ -52,7 +52,7 @@ type poolingConfig struct {
 	IncludePrompt *bool     `json:"include_prompt"`
 }
 
-// oneOrMore is a list that may be written as its only string.
+// oneOrMore is a list of strings. A list with one element may be written as that string.
 type oneOrMore []string
 
 func (l *oneOrMore) UnmarshalJSON(data []byte) error {
@@ -77,7 +77,7 @@ func (c *sentenceConfigs) read(dir string) error {
 	for _, m := range c.modules {
 		switch {
 		case m.Path != "" && !filepath.IsLocal(filepath.FromSlash(m.Path)):
-			return fmt.Errorf("modules.json: path %q is not below the folder", m.Path)
+			return fmt.Errorf("modules.json: path %q is not inside the folder", m.Path)
 		case m.kind() == "Transformer":
 			transformer = m.Path
 		case m.kind() == "Pooling":
@@ -92,7 +92,7 @@ func (c *sentenceConfigs) read(dir string) error {
 	return errors.Join(append(errs, readConfig(at(c.poolingFile), &c.pooling), readConfig(at("config_sentence_transformers.json"), &c.prompts))...)
 }
 
-// poolings are the ways of pooling that the files name, which are several where they are joined.
+// poolings returns the poolings that the files name. Several of them mean that their vectors are concatenated.
 func (c *sentenceConfigs) poolings() []string {
 	q := c.pooling
 	if len(q.Mode) > 0 {
@@ -107,21 +107,22 @@ func (c *sentenceConfigs) poolings() []string {
 	named := map[string]bool{string(PoolMean): q.Mean != nil && *q.Mean, string(PoolCLS): q.CLS, string(PoolLast): q.Last,
 		"max": q.Max, "mean_sqrt_len": q.MeanSqrt, "weightedmean": q.Weighted}
 	maps.DeleteFunc(named, func(_ string, on bool) bool { return !on })
-	if len(named) == 0 && c.poolingThere && q.Mean == nil { // sentence-transformers' default
+	if len(named) == 0 && c.poolingThere && q.Mean == nil { // the default of sentence-transformers
 		return []string{string(PoolMean)}
 	}
 	return slices.Sorted(maps.Keys(named))
 }
 
-// poolingOf is the pooling that the checkpoint's own files name; else the last token for models that read from left to
-// right, the mean for all others.
+// poolingOf returns the pooling that the checkpoint's own files name. If they name none, it is the last token for models that
+// read from left to right, and the mean for all others.
 func (c *configs) poolingOf(p *plan) (Pooling, error) {
 	modes := c.sentence.poolings()
 	switch {
 	case p.pooled():
 		return PoolNone, nil
 	case c.sentence.poolingLost:
-		return "", fmt.Errorf("modules.json names a pooling, but %s is not there (copy it from the original, or say \"pooling\" in w2s.json)", c.sentence.poolingFile)
+		return "", fmt.Errorf("modules.json names a pooling, but %s does not exist (copy it from the original, or set \"pooling\" in w2s.json)",
+			c.sentence.poolingFile)
 	case len(modes) == 1 && Pooling(modes[0]).check() == nil:
 		return Pooling(modes[0]), nil
 	case len(modes) > 0:
@@ -132,25 +133,25 @@ func (c *configs) poolingOf(p *plan) (Pooling, error) {
 	return PoolMean, nil
 }
 
-// leftOut lists the modules whose work is not done here, of a model that does not do it in its graph. Normalize, which
-// changes no more than a length, is left to Description.Normalize. Others change what a vector means: they are refused
-// unless the pooling is chosen by hand, which says that the vectors before them are wanted.
-func (c *sentenceConfigs) leftOut(byHand bool) ([]string, error) {
+// leftOut returns the modules that this program does not compute, for a model whose graph does not include them. Normalize
+// only changes the length of a vector and is left to Description.Normalize. Other modules change what a vector means. They
+// are refused unless the pooling was chosen explicitly, which means that the vectors before these modules are wanted.
+func (c *sentenceConfigs) leftOut(poolingChosen bool) ([]string, error) {
 	var list []string
 	for _, m := range c.modules {
 		switch kind := m.kind(); {
 		case slices.Contains([]string{"Transformer", "Pooling", "Dropout"}, kind):
-		case kind == "Normalize" || byHand:
+		case kind == "Normalize" || poolingChosen:
 			list = append(list, kind)
 		default:
-			return nil, fmt.Errorf("modules.json: a module %s changes the vectors and is not in the graph (export the whole: optimum-cli export onnx "+
-				"--library-name sentence_transformers; or say \"pooling\" in w2s.json to have the vectors without it)", kind)
+			return nil, fmt.Errorf("modules.json: module %s changes the vectors and is not in the graph (export the whole model: optimum-cli export onnx "+
+				"--library-name sentence_transformers; or set \"pooling\" in w2s.json to use the vectors without it)", kind)
 		}
 	}
 	return list, nil
 }
 
-// prefix is the prompt that sentence-transformers would put before a text.
+// prefix returns the prompt that sentence-transformers would add before a text.
 func (c *sentenceConfigs) prefix() (string, error) {
 	name := c.prompts.DefaultPromptName
 	if name == nil {
@@ -160,9 +161,9 @@ func (c *sentenceConfigs) prefix() (string, error) {
 	if ok {
 		return prompt, nil
 	}
-	way := "say \"prefix\" in w2s.json"
+	hint := "set \"prefix\" in w2s.json"
 	if near := suggest.Nearest(*name, slices.Sorted(maps.Keys(c.prompts.Prompts))); near != "" {
-		way = fmt.Sprintf("did you mean %q? or %s", near, way)
+		hint = fmt.Sprintf("did you mean %q? otherwise %s", near, hint)
 	}
-	return "", fmt.Errorf("config_sentence_transformers.json: default_prompt_name %q is not among the prompts (%s)", *name, way)
+	return "", fmt.Errorf("config_sentence_transformers.json: default_prompt_name %q is not one of the prompts (%s)", *name, hint)
 }

@@ -53,7 +53,7 @@ func newSession(path string, p *plan, o sessionOptions) (*session, error) {
 	}
 	defer f.Close()
 	edit, s := p.edit(), &session{plan: p}
-	if o.tiles && !p.delicate && amx.Available() {
+	if o.tiles && !p.bitSensitive && amx.Available() {
 		if s.ops, err = tiles(f, &edit, p.values(), options); err != nil {
 			return nil, err
 		}

@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"w2s/harness/feature"
 	"w2s/internal/shareddata"
 	"w2s/onnx/tokenizer"
 )
@@ -140,7 +139,7 @@ func TestSharingIsRefused(t *testing.T) {
 		}
 	}
 	e := openTest(t, testRuntime(t), sharingCopy(t, "models/llama-tiny", "no such token"), Options{})
-	err := e.Encode(t.Context(), []string{"a"}, func(feature.Vector) error { return nil })
+	err := e.Encode(t.Context(), []string{"a"}, ignore)
 	if err == nil || !strings.Contains(err.Error(), `"no such token" is not a token`) {
 		t.Errorf("a token that is none: error %v", err)
 	}
@@ -184,7 +183,7 @@ func TestSharingIsCancelled(t *testing.T) {
 	defer cancel()
 	var stopped time.Time
 	calls := 0
-	err := e.Encode(ctx, texts, func(feature.Vector) error {
+	err := e.Encode(ctx, texts, func(int, []float32, int, bool) error {
 		if calls++; calls == 1 {
 			stopped = time.Now()
 			cancel()

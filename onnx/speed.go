@@ -4,34 +4,32 @@ import (
 	"context"
 	"fmt"
 	"time"
-
-	"w2s/harness/feature"
 )
 
-// A Speed is how fast an encoder was.
+// A Speed is the measured speed of an encoder.
 type Speed struct {
 	Texts     int           `json:"texts"`
-	Tokens    int           `json:"tokens"`    // fed to the model: texts that occur twice count twice
-	Truncated int           `json:"truncated"` // texts that were cut
-	Load      time.Duration `json:"load_ns"`   // until the first vector of a single text
-	Encode    time.Duration `json:"encode_ns"` // from texts to vectors, tokenization included
-	TileUnit  bool          `json:"tile_unit"` // layers or attention of the model ran on the processor's tile unit
+	Tokens    int           `json:"tokens"`    // tokens of all texts; a text that occurs twice counts twice
+	Truncated int           `json:"truncated"` // number of texts that were cut
+	Load      time.Duration `json:"load_ns"`   // time until the vector of the first text, including the loading of the model
+	Encode    time.Duration `json:"encode_ns"` // time from texts to vectors, including tokenization
+	TileUnit  bool          `json:"tile_unit"` // whether layers or attention ran on the processor's tile unit
 }
 
-// TextsPerSecond is the rate of the encoding, without the loading.
+// TextsPerSecond returns the number of encoded texts per second, without the loading of the model.
 func (s Speed) TextsPerSecond() float64 { return float64(s.Texts) / s.Encode.Seconds() }
 
-// TokensPerSecond is the rate of the encoding, without the loading.
+// TokensPerSecond returns the number of encoded tokens per second, without the loading of the model.
 func (s Speed) TokensPerSecond() float64 { return float64(s.Tokens) / s.Encode.Seconds() }
 
-// MeasureSpeed loads the model by encoding the first text alone, then encodes all texts and times that.
+// MeasureSpeed measures how long it takes to load the model and encode the first text, and then to encode all texts.
 func MeasureSpeed(ctx context.Context, e *Encoder, texts []string) (Speed, error) {
 	if len(texts) == 0 {
-		return Speed{}, fmt.Errorf("onnx: no texts to measure the speed on")
+		return Speed{}, fmt.Errorf("onnx: no texts to measure the speed with")
 	}
 	s := Speed{Texts: len(texts)}
 	start := time.Now()
-	if err := e.Encode(ctx, texts[:1], func(feature.Vector) error { return nil }); err != nil {
+	if err := e.Encode(ctx, texts[:1], func(int, []float32, int, bool) error { return nil }); err != nil {
 		return Speed{}, err
 	}
 	s.Load = time.Since(start)
@@ -41,9 +39,9 @@ func MeasureSpeed(ctx context.Context, e *Encoder, texts []string) (Speed, error
 	}
 	s.TileUnit = m.session.ops != nil
 	start = time.Now()
-	err = e.Encode(ctx, texts, func(v feature.Vector) error {
-		s.Tokens += v.Tokens
-		if v.Truncated {
+	err = e.Encode(ctx, texts, func(_ int, _ []float32, tokens int, truncated bool) error {
+		s.Tokens += tokens
+		if truncated {
 			s.Truncated++
 		}
 		return nil

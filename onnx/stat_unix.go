@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// changed is when a file was last changed, in nanoseconds, whatever its time was set to, and its number on the disk.
+// changed returns the time of the last change of a file in nanoseconds, which programs cannot set, and its inode number.
 func changed(f *os.File) (ctime int64, inode uint64) {
 	var s unix.Stat_t
 	if unix.Fstat(int(f.Fd()), &s) != nil {

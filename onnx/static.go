@@ -11,22 +11,22 @@ import (
 	"w2s/internal/onnxproto"
 )
 
-// BuildStatic makes a checkpoint of static token vectors: it turns the weights and the tokenizer.json of rawDir into a
-// small ONNX graph and writes model.onnx, tokenizer.json and w2s.json into outDir, which may exist. dims keeps the
-// first dimensions only (vectors trained Matryoshka-style stay meaningful when cut); 0 keeps all.
+// BuildStatic makes a checkpoint from static token vectors. It turns the weights and the tokenizer.json of rawDir into a small
+// ONNX graph, and writes model.onnx, tokenizer.json and w2s.json into outDir, which may exist. It keeps the first dims
+// dimensions of every vector, or all if dims is 0. Vectors that were trained for it (Matryoshka) keep their meaning when cut.
 //
-// It reads three layouts, and computes exactly what their own Python packages compute:
+// BuildStatic reads three layouts. The checkpoint computes exactly what the Python package of each layout computes:
 //
-//   - wordllama (any NAME.safetensors holding embedding.weight): the mean over the tokens, without special tokens,
-//     never truncated;
-//   - a StaticEmbedding of sentence-transformers (model.safetensors holding embedding.weight, in the folder or in its
-//     0_StaticEmbedding): the same, normalised where modules.json says so;
-//   - model2vec (model.safetensors holding embeddings, perhaps mapping and weights): unknown tokens are left out,
-//     texts are cut at config.json's max_length, vectors normalised where it says so. model2vec also cuts very long
-//     texts by characters before it looks at tokens; this is not imitated.
+//   - wordllama (any NAME.safetensors with embedding.weight): the mean over the tokens without special tokens; texts are
+//     never cut.
+//   - StaticEmbedding of sentence-transformers (model.safetensors with embedding.weight, in the folder or its subfolder
+//     0_StaticEmbedding): the same, normalised if modules.json says so.
+//   - model2vec (model.safetensors with embeddings, and optionally mapping and weights): unknown tokens are left out, texts
+//     are cut at max_length of config.json, and vectors are normalised if that file says so. Unlike model2vec, the checkpoint
+//     does not cut very long texts by characters first.
 //
-// A text without tokens has the zero vector. Vectors are normalised after the cut to dims. Who knows name, licence and
-// source of the vectors may add them to w2s.json.
+// The vector of a text without tokens is zero. Vectors are normalised after they are cut to dims. Name, licence and source can
+// be added to w2s.json by hand.
 func BuildStatic(ctx context.Context, rawDir, outDir string, dims int) error {
 	raw, err := findStatic(rawDir)
 	if err != nil {
@@ -48,7 +48,7 @@ func (s *staticSource) build(ctx context.Context, outDir string, dims int) error
 		return err
 	}
 	if highest >= table.rows {
-		return fmt.Errorf("the tokenizer has a token %d, but there are only %d vectors", highest, table.rows)
+		return fmt.Errorf("the tokenizer has a token %d, but there are vectors for only %d tokens", highest, table.rows)
 	}
 	graph := staticGraph(table, s.unknown, s.normalize)
 	model, err := graph.Marshal()
@@ -65,7 +65,7 @@ func (s *staticSource) build(ctx context.Context, outDir string, dims int) error
 	if err := os.MkdirAll(outDir, 0o777); err != nil {
 		return err
 	}
-	// w2s.json comes last: a folder that has it is complete.
+	// w2s.json is written last, so that a folder with this file is complete.
 	for _, f := range []struct {
 		name string
 		data []byte
@@ -77,16 +77,15 @@ func (s *staticSource) build(ctx context.Context, outDir string, dims int) error
 	return nil
 }
 
-// card is the w2s.json of a static checkpoint. The pooling says how the vector came about; it is inside the model.
+// card returns the w2s.json of the checkpoint. Its pooling is informative, because the graph itself computes the mean.
 func (s *staticSource) card(t vectorTable) Description {
 	return Description{Format: 1, Name: fmt.Sprintf("%s-%d", s.name, t.dims), Family: "static", Output: "sentence_embedding",
 		Pooling: PoolMean, MaxTokens: s.maxTokens, Params: int64(t.rows) * int64(t.dims)}
 }
 
-// staticGraph is: sentence_embedding = sum of the vectors of the tokens that count / max(1, how many there are).
-//
-// The sum is a matrix product of the mask with the gathered rows, which never holds a masked copy of them. unknown is a
-// token that does not count, -1 for none.
+// staticGraph returns the graph of sentence_embedding = (sum of the vectors of the counted tokens) / max(1, their number). The
+// sum is a matrix product of the mask with the gathered rows, which avoids a masked copy of the rows. unknown is a token that
+// is not counted, or -1.
 func staticGraph(t vectorTable, unknown int64, normalize bool) onnxproto.Model {
 	batch, tokens := onnxproto.Dim{Name: "batch"}, onnxproto.Dim{Name: "tokens"}
 	g := graphBuilder{}
@@ -128,7 +127,7 @@ func staticGraph(t vectorTable, unknown int64, normalize bool) onnxproto.Model {
 	}
 }
 
-// graphBuilder names the values between nodes.
+// A graphBuilder collects nodes and constants, and names the outputs of the nodes.
 type graphBuilder struct {
 	nodes     []onnxproto.Node
 	constants []onnxproto.Tensor

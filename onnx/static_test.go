@@ -18,8 +18,8 @@ func fixture(elem ...string) string {
 	return filepath.Join(append([]string{shareddata.Root(), "fixtures", "models"}, elem...)...)
 }
 
-// TestStaticAgreesWithPython builds each layout and compares vectors with those of the package that defines it
-// (fixtures/models/make.py), whole and cut to six dimensions.
+// TestStaticAgreesWithPython builds a checkpoint from each layout and compares its vectors, whole and cut, with those of the
+// Python package of the layout (fixtures/models/make.py).
 func TestStaticAgreesWithPython(t *testing.T) {
 	rt := testRuntime(t)
 	for _, name := range []string{"static-wordllama-tiny", "static-model2vec-tiny", "static-sentence-tiny"} {
@@ -73,7 +73,7 @@ func TestStaticDescription(t *testing.T) {
 	}
 	defer f.Close()
 	if c.Family != "static" || c.Output != "sentence_embedding" || c.MaxTokens != 24 || c.Width != 4 || c.Params != f.Params {
-		t.Errorf("%+v; the model has %d parameters", c.Description, f.Params)
+		t.Errorf("got %+v of a model with %d parameters", c.Description, f.Params)
 	}
 	first, err := os.ReadFile(c.Model)
 	if err != nil {
@@ -86,7 +86,7 @@ func TestStaticDescription(t *testing.T) {
 		t.Errorf("the second build differs: %v", err)
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, ".*")); len(left) > 0 {
-		t.Errorf("left behind: %v", left)
+		t.Errorf("temporary files are left: %v", left)
 	}
 }
 
@@ -108,17 +108,17 @@ func TestStaticRefuses(t *testing.T) {
 		{name: "good", tensors: []safetensors.Tensor{vectors(2)}, tokenizer: plain, dims: 2},
 		{name: "no weights", tokenizer: plain, want: "0 files named *.safetensors"},
 		{name: "no tokenizer", tensors: []safetensors.Tensor{vectors(2)}, want: "no tokenizer.json"},
-		{name: "another tensor", tensors: []safetensors.Tensor{renamed("x", vectors(2))}, tokenizer: plain, want: "neither embedding.weight nor embeddings"},
-		{name: "too many dimensions", tensors: []safetensors.Tensor{vectors(2)}, tokenizer: plain, dims: 3, want: "3 dimensions asked for"},
-		{name: "negative dimensions", tensors: []safetensors.Tensor{vectors(2)}, tokenizer: plain, dims: -1, want: "-1 dimensions asked for"},
-		{name: "too few vectors", tensors: []safetensors.Tensor{vectors(1)}, tokenizer: plain, want: "only 1 vectors"},
+		{name: "another tensor", tensors: []safetensors.Tensor{renamed("x", vectors(2))}, tokenizer: plain, want: "must hold either embedding.weight or embeddings"},
+		{name: "too many dimensions", tensors: []safetensors.Tensor{vectors(2)}, tokenizer: plain, dims: 3, want: "3 dimensions are requested"},
+		{name: "negative dimensions", tensors: []safetensors.Tensor{vectors(2)}, tokenizer: plain, dims: -1, want: "-1 dimensions are requested"},
+		{name: "too few vectors", tensors: []safetensors.Tensor{vectors(1)}, tokenizer: plain, want: "vectors for only 1 tokens"},
 		{name: "added token without vector", tensors: []safetensors.Tensor{vectors(2)}, tokenizer: `{"added_tokens":[{"id":7}],` + plain[1:], want: "token 7"},
-		{name: "a vector", tensors: []safetensors.Tensor{safetensors.Float32Tensor("embedding.weight", []int64{2}, []float32{1, 2})}, tokenizer: plain, want: "the shape [2]"},
+		{name: "one-dimensional vectors", tensors: []safetensors.Tensor{safetensors.Float32Tensor("embedding.weight", []int64{2}, []float32{1, 2})}, tokenizer: plain, want: "has shape [2]"},
 		{name: "broken tokenizer", tensors: []safetensors.Tensor{vectors(2)}, tokenizer: `{"model":`, want: "tokenizer.json"},
 		{name: "no vocabulary", tensors: []safetensors.Tensor{vectors(2)}, tokenizer: `{"model":{"vocab":3}}`, want: "neither a list nor a map"},
-		{name: "dense module", tensors: []safetensors.Tensor{vectors(2)}, tokenizer: plain, modules: `[{"type":"x.StaticEmbedding"},{"type":"y.Dense"}]`, want: "a module Dense"},
-		{name: "mapping", tensors: []safetensors.Tensor{safetensors.Int64Tensor("mapping", []int64{2}, []int64{0, 5}), renamed("embeddings", vectors(2))}, tokenizer: plain, want: "token 1 has vector 5 of 2"},
-		{name: "weights", tensors: []safetensors.Tensor{safetensors.Float64Tensor("weights", []int64{1}, []float64{1}), renamed("embeddings", vectors(2))}, tokenizer: plain, want: "1 for 2 tokens"},
+		{name: "dense module", tensors: []safetensors.Tensor{vectors(2)}, tokenizer: plain, modules: `[{"type":"x.StaticEmbedding"},{"type":"y.Dense"}]`, want: "module Dense after static vectors"},
+		{name: "mapping", tensors: []safetensors.Tensor{safetensors.Int64Tensor("mapping", []int64{2}, []int64{0, 5}), renamed("embeddings", vectors(2))}, tokenizer: plain, want: "token 1 has vector 5, but there are 2"},
+		{name: "weights", tensors: []safetensors.Tensor{safetensors.Float64Tensor("weights", []int64{1}, []float64{1}), renamed("embeddings", vectors(2))}, tokenizer: plain, want: "there are 1 weights for 2 tokens"},
 		{name: "max_length", tensors: []safetensors.Tensor{renamed("embeddings", vectors(2))}, tokenizer: plain, config: `{"max_length":0}`, want: "max_length 0"},
 	}
 	for _, test := range tests {
@@ -151,12 +151,12 @@ func TestStaticRefuses(t *testing.T) {
 			t.Errorf("%s: %v", test.name, err)
 		}
 		if _, err := os.Stat(out); err == nil {
-			t.Errorf("%s: a folder was made in spite of the error", test.name)
+			t.Errorf("%s: the folder was made despite the error", test.name)
 		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if err := BuildStatic(ctx, fixture("static-sentence-tiny"), t.TempDir(), 0); err == nil {
-		t.Error("a cancelled build went through")
+		t.Error("a cancelled build succeeded")
 	}
 }

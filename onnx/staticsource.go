@@ -12,18 +12,18 @@ import (
 	"w2s/internal/safetensors"
 )
 
-// staticSource is a folder of static vectors as its own package wrote it.
+// A staticSource is a folder of static vectors in the layout of one of the Python packages.
 type staticSource struct {
 	name      string
 	weights   string // path of the safetensors file
 	tokenizer string // path of the tokenizer.json
-	model2vec bool   // the layout with the keys embeddings, mapping, weights
+	model2vec bool   // whether it is the layout with the keys embeddings, mapping and weights
 	normalize bool
-	unknown   int64 // a token that does not count, -1 for none
-	maxTokens int   // 0 for no limit: sums have no positions
+	unknown   int64 // a token that is not counted, or -1
+	maxTokens int   // 0 for no limit; a mean has no positions
 }
 
-// findStatic recognises the layout of a folder.
+// findStatic determines the layout of a folder.
 func findStatic(dir string) (*staticSource, error) {
 	s := &staticSource{unknown: -1, name: "static"}
 	top := dir
@@ -35,7 +35,7 @@ func findStatic(dir string) (*staticSource, error) {
 		return nil, err
 	}
 	if len(files) != 1 {
-		return nil, fmt.Errorf("%d files named *.safetensors, want one", len(files))
+		return nil, fmt.Errorf("the folder has %d files named *.safetensors, want one", len(files))
 	}
 	s.weights = files[0]
 	if s.tokenizer, err = findTokenizer(dir); err != nil {
@@ -48,7 +48,7 @@ func findStatic(dir string) (*staticSource, error) {
 	defer w.Close()
 	_, s.model2vec = w.Lookup("embeddings")
 	if _, ok := w.Lookup("embedding.weight"); ok == s.model2vec {
-		return nil, fmt.Errorf("%s holds neither embedding.weight nor embeddings, or both", s.weights)
+		return nil, fmt.Errorf("%s must hold either embedding.weight or embeddings", s.weights)
 	}
 	if filepath.Base(s.weights) != "model.safetensors" {
 		s.name = "wordllama"
@@ -62,7 +62,7 @@ func findStatic(dir string) (*staticSource, error) {
 	return s, nil
 }
 
-// findTokenizer takes tokenizer.json, or the only file whose name ends like wordllama's.
+// findTokenizer returns the path of tokenizer.json, or of the only file that is named like wordllama's tokenizers.
 func findTokenizer(dir string) (string, error) {
 	path := filepath.Join(dir, "tokenizer.json")
 	if _, err := os.Stat(path); err == nil {
@@ -74,12 +74,13 @@ func findTokenizer(dir string) (string, error) {
 	}
 	files = slices.DeleteFunc(files, func(p string) bool { return filepath.Base(p) == "tokenizer_config.json" })
 	if len(files) != 1 {
-		return "", fmt.Errorf("no tokenizer.json, and %d other tokenizers", len(files))
+		return "", fmt.Errorf("the folder has no tokenizer.json, and %d files named *tokenizer*.json", len(files))
 	}
 	return files[0], nil
 }
 
-// readModules looks for a normalisation among sentence-transformers' modules, and refuses others that change a vector.
+// readModules looks for a normalisation in modules.json of sentence-transformers, and refuses modules that change a vector in
+// another way.
 func (s *staticSource) readModules(dir string) error {
 	var modules []module
 	if err := readConfig(filepath.Join(dir, "modules.json"), &modules); err != nil {
@@ -91,19 +92,19 @@ func (s *staticSource) readModules(dir string) error {
 		case "Normalize":
 			s.normalize = true
 		default:
-			return fmt.Errorf("modules.json: a module %s after static vectors cannot be built", kind)
+			return fmt.Errorf("modules.json: module %s after static vectors is not supported", kind)
 		}
 	}
 	return nil
 }
 
-// readModel2vec reads what model2vec keeps in config.json, and the unknown token that it leaves out.
+// readModel2vec reads config.json of model2vec, and the unknown token, which model2vec leaves out.
 func (s *staticSource) readModel2vec(dir string) error {
 	config := struct {
 		Normalize bool `json:"normalize"`
 		MaxLength *int `json:"max_length"`
 	}{MaxLength: new(int)}
-	*config.MaxLength = 512 // model2vec's default where the key is absent; null means no limit
+	*config.MaxLength = 512 // model2vec's default if the key is absent; null means no limit
 	if err := readConfig(filepath.Join(dir, "config.json"), &config); err != nil {
 		return err
 	}
@@ -122,15 +123,15 @@ func (s *staticSource) readModel2vec(dir string) error {
 	return err
 }
 
-// vectorTable is one vector a token, row-major.
+// A vectorTable has one vector for each token.
 type vectorTable struct {
 	rows, dims int
 	typ        onnxproto.DataType
-	data       []byte
+	data       []byte // [rows, dims], row-major and little-endian
 }
 
-// table reads the vectors, folds mapping and weights into them, and keeps the first dims dimensions, all if dims is 0.
-// Half-precision vectors stay so: the model widens them after the look-up, which gives the same numbers.
+// table reads the vectors, applies mapping and weights, and keeps the first dims dimensions, or all if dims is 0. Vectors in
+// half precision are kept in it if they are not weighted: the model converts them after the lookup, with the same result.
 func (s *staticSource) table(dims int) (vectorTable, error) {
 	w, err := safetensors.Open(s.weights)
 	if err != nil {
@@ -143,14 +144,14 @@ func (s *staticSource) table(dims int) (vectorTable, error) {
 	}
 	info, _ := w.Lookup(key)
 	if len(info.Shape) != 2 || info.Shape[0] == 0 || info.Shape[1] == 0 {
-		return vectorTable{}, fmt.Errorf("%s has the shape %v, not [tokens, dimensions]", key, info.Shape)
+		return vectorTable{}, fmt.Errorf("%s has shape %v, want [tokens, dimensions]", key, info.Shape)
 	}
 	rows, all := int(info.Shape[0]), int(info.Shape[1])
 	if dims == 0 {
 		dims = all
 	}
 	if dims < 0 || dims > all {
-		return vectorTable{}, fmt.Errorf("%d dimensions asked for, the vectors have %d", dims, all)
+		return vectorTable{}, fmt.Errorf("%d dimensions are requested, but the vectors have %d", dims, all)
 	}
 	_, mapped := w.Lookup("mapping")
 	_, weighted := w.Lookup("weights")
@@ -179,7 +180,7 @@ func (s *staticSource) table(dims int) (vectorTable, error) {
 	return vectorTable{rows, dims, onnxproto.Float32, onnxproto.Float32Tensor("", nil, values).Data}, nil
 }
 
-// cutRows keeps the first part of every row.
+// cutRows returns the first keep values of every row.
 func cutRows[T any](values []T, rows, width, keep int) []T {
 	if keep == width {
 		return values
@@ -191,7 +192,7 @@ func cutRows[T any](values []T, rows, width, keep int) []T {
 	return cut
 }
 
-// remap gives every token the vector that model2vec's mapping points at.
+// remap returns the vector of every token by model2vec's mapping from tokens to vectors.
 func remap(w *safetensors.File, values []float32, rows, dims int) ([]float32, int, error) {
 	mapping, err := w.Int64s("mapping")
 	if err != nil {
@@ -200,21 +201,21 @@ func remap(w *safetensors.File, values []float32, rows, dims int) ([]float32, in
 	out := make([]float32, 0, len(mapping)*dims)
 	for token, r := range mapping {
 		if r < 0 || r >= int64(rows) {
-			return nil, 0, fmt.Errorf("mapping: token %d has vector %d of %d", token, r, rows)
+			return nil, 0, fmt.Errorf("mapping: token %d has vector %d, but there are %d", token, r, rows)
 		}
 		out = append(out, values[int(r)*dims:(int(r)+1)*dims]...)
 	}
 	return out, len(mapping), nil
 }
 
-// scaleRows multiplies every token's vector with its weight.
+// scaleRows multiplies the vector of every token by the token's weight.
 func scaleRows(w *safetensors.File, values []float32, rows, dims int) error {
 	weights, err := w.Float64s("weights")
 	if err != nil {
 		return err
 	}
 	if len(weights) != rows {
-		return fmt.Errorf("weights: %d for %d tokens", len(weights), rows)
+		return fmt.Errorf("there are %d weights for %d tokens", len(weights), rows)
 	}
 	for i := range values {
 		values[i] = float32(float64(values[i]) * weights[i/dims])
@@ -222,7 +223,7 @@ func scaleRows(w *safetensors.File, values []float32, rows, dims int) error {
 	return nil
 }
 
-// tokenizerFile is the little of a tokenizer.json that concerns the vectors.
+// tokenizerFile holds the fields of a tokenizer.json that matter here.
 type tokenizerFile struct {
 	Added []struct {
 		ID int64 `json:"id"`
@@ -234,19 +235,19 @@ type tokenizerFile struct {
 	} `json:"model"`
 }
 
-// ids returns the vocabulary without added tokens. Unigram models list their tokens, others map them.
+// ids returns the vocabulary without added tokens, and its size. byToken is nil for Unigram models, which list their tokens.
 func (t *tokenizerFile) ids() (byToken map[string]int64, count int64, err error) {
 	if err := json.Unmarshal(t.Model.Vocab, &byToken); err == nil {
 		return byToken, int64(len(byToken)), nil
 	}
 	var list []json.RawMessage
 	if err := json.Unmarshal(t.Model.Vocab, &list); err != nil {
-		return nil, 0, fmt.Errorf("the tokenizer's vocabulary is neither a list nor a map: %w", err)
+		return nil, 0, fmt.Errorf("the vocabulary of the tokenizer is neither a list nor a map: %w", err)
 	}
 	return nil, int64(len(list)), nil
 }
 
-// highest is the largest token id.
+// highest returns the largest token id.
 func (t *tokenizerFile) highest() (int, error) {
 	byToken, count, err := t.ids()
 	top := count - 1
@@ -259,7 +260,7 @@ func (t *tokenizerFile) highest() (int, error) {
 	return int(top), err
 }
 
-// unknown is the id of the token for what is not in the vocabulary, -1 where there is none.
+// unknown returns the id of the unknown token, or -1 if there is none.
 func (t *tokenizerFile) unknown() (int64, error) {
 	if t.Model.UnknownID != nil {
 		return *t.Model.UnknownID, nil
@@ -274,8 +275,8 @@ func (t *tokenizerFile) unknown() (int64, error) {
 	return -1, err
 }
 
-// plainTokenizer returns the tokenizer without what Python leaves out when it encodes for static vectors, special
-// tokens and padding, and its highest token id. A truncation in the file is left to max_tokens.
+// plainTokenizer returns the tokenizer without special tokens, padding and truncation, and its highest token id. The Python
+// packages also leave out the first two for static vectors; truncation follows max_tokens instead.
 func (s *staticSource) plainTokenizer() (data []byte, highest int, err error) {
 	var t tokenizerFile
 	var fields map[string]json.RawMessage

@@ -7,13 +7,15 @@ import (
 	ort "github.com/yalue/onnxruntime_go"
 
 	"w2s/internal/amx"
+	"w2s/internal/onnxgraph"
 	"w2s/internal/onnxproto"
 )
 
 // tiles replaces the model's layers and attention by the operators of package amx, adds these to the options and has the edit
 // leave the layers' matrices out of the graph. It returns nil where there are none.
 func tiles(f *onnxproto.File, e *onnxproto.Edit, values []string, options *ort.SessionOptions) (*amx.Ops, error) {
-	layers, attentions := f.Linears(values), f.Attentions(values)
+	graph := onnxgraph.New(f)
+	layers, attentions := graph.Linears(values), graph.Attentions(values)
 	if len(layers)+len(attentions) == 0 {
 		return nil, nil
 	}
@@ -27,11 +29,12 @@ func tiles(f *onnxproto.File, e *onnxproto.Edit, values []string, options *ort.S
 	if err != nil {
 		return nil, err
 	}
+	e.DropConstants = graph.Unused(layers)
 	replaceAttentions(e, attentions)
 	return amx.NewOps(environment.path, field.UnsafePointer(), matrices)
 }
 
-func replaceLayers(f *onnxproto.File, e *onnxproto.Edit, layers []onnxproto.Linear) ([]*amx.Matrix, error) {
+func replaceLayers(f *onnxproto.File, e *onnxproto.Edit, layers []onnxgraph.Linear) ([]*amx.Matrix, error) {
 	type content struct {
 		weight, bias string
 		rows, gelu   bool
@@ -55,11 +58,10 @@ func replaceLayers(f *onnxproto.File, e *onnxproto.Edit, layers []onnxproto.Line
 		replace(e, l.At, l.Before, onnxproto.Node{Op: amx.Linear, Inputs: []string{l.Input}, Outputs: []string{l.Output},
 			Attrs: []onnxproto.Attr{onnxproto.Int(amx.LinearIndex, int64(i))}})
 	}
-	e.DropConstants = f.Unused(layers)
 	return matrices, nil
 }
 
-func replaceAttentions(e *onnxproto.Edit, attentions []onnxproto.Attention) {
+func replaceAttentions(e *onnxproto.Edit, attentions []onnxgraph.Attention) {
 	flag := func(name string, set bool) onnxproto.Attr {
 		if set {
 			return onnxproto.Int(name, 1)
@@ -82,7 +84,7 @@ func replace(e *onnxproto.Edit, at int64, before []int64, by onnxproto.Node) {
 	e.Replace[at] = by
 }
 
-func matrix(f *onnxproto.File, l onnxproto.Linear) (*amx.Matrix, error) {
+func matrix(f *onnxproto.File, l onnxgraph.Linear) (*amx.Matrix, error) {
 	layer := amx.Layer{In: l.In, Out: l.Out, Rows: l.Rows, GELU: l.GELU}
 	var err error
 	if layer.Weight, _, err = f.Floats(l.Weight); err != nil {

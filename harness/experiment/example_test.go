@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"w2s/harness/experiment"
-	"w2s/harness/feature"
 	"w2s/harness/loss"
 	"w2s/harness/result"
 	"w2s/harness/summary"
@@ -19,7 +18,7 @@ type letters string
 func (l letters) Key() string { return "letters " + string(l) } // all that changes a vector
 func (l letters) Dims() int   { return len(l) }
 
-func (l letters) Encode(ctx context.Context, texts []string, emit func(feature.Vector) error) error {
+func (l letters) Encode(ctx context.Context, texts []string, emit func(index int, vector []float32, tokens int, truncated bool) error) error {
 	for i, text := range texts {
 		values := make([]float32, len(l))
 		for d := range l {
@@ -29,7 +28,7 @@ func (l letters) Encode(ctx context.Context, texts []string, emit func(feature.V
 				}
 			}
 		}
-		if err := emit(feature.Vector{Index: i, Values: values, Tokens: len(text)}); err != nil {
+		if err := emit(i, values, len(text), false); err != nil {
 			return err
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"w2s/harness/feature"
 	"w2s/tasks"
 )
 
@@ -76,6 +75,9 @@ func trainings(w *workbench) int {
 	return heads * len(w.halves) * (len(c.L2) + 1)
 }
 
+// discard takes a vector that nobody needs.
+func discard(int, []float32, int, bool) error { return nil }
+
 func planEncoding(ctx context.Context, env Env, m Model, texts []string) (EncodePlan, error) {
 	plan := EncodePlan{Model: m.Name, Texts: len(texts)}
 	var err error
@@ -87,11 +89,11 @@ func planEncoding(ctx context.Context, env Env, m Model, texts []string) (Encode
 	for i := 0; i < len(texts) && len(sample) < sampleSize; i += max(1, len(texts)/sampleSize) {
 		sample = append(sample, texts[i])
 	}
-	if err := m.Encoder.Encode(ctx, sample[:1], func(feature.Vector) error { return nil }); err != nil { // opens the model
+	if err := m.Encoder.Encode(ctx, sample[:1], discard); err != nil { // opens the model
 		return plan, err
 	}
 	start := time.Now()
-	if err := m.Encoder.Encode(ctx, sample, func(feature.Vector) error { return nil }); err != nil {
+	if err := m.Encoder.Encode(ctx, sample, discard); err != nil {
 		return plan, err
 	}
 	plan.Estimate = time.Since(start) * time.Duration(plan.Missing) / time.Duration(len(sample))

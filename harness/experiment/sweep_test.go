@@ -12,7 +12,6 @@ import (
 	"testing"
 
 	"w2s/harness/experiment"
-	"w2s/harness/feature"
 	"w2s/harness/loss"
 	"w2s/harness/result"
 	"w2s/tasks"
@@ -51,7 +50,7 @@ type watched struct {
 	times map[string]int
 }
 
-func (w watched) Encode(ctx context.Context, texts []string, emit func(feature.Vector) error) error {
+func (w watched) Encode(ctx context.Context, texts []string, emit func(index int, vector []float32, tokens int, truncated bool) error) error {
 	for _, t := range texts {
 		w.times[t]++
 	}

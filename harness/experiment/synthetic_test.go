@@ -26,7 +26,7 @@ type numbers struct {
 func (n numbers) Key() string { return fmt.Sprintf("numbers-%d", n.dims) }
 func (n numbers) Dims() int   { return n.dims }
 
-func (n numbers) Encode(ctx context.Context, texts []string, emit func(feature.Vector) error) error {
+func (n numbers) Encode(ctx context.Context, texts []string, emit func(index int, vector []float32, tokens int, truncated bool) error) error {
 	for i, text := range texts {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -42,7 +42,7 @@ func (n numbers) Encode(ctx context.Context, texts []string, emit func(feature.V
 		if n.calls != nil {
 			*n.calls++
 		}
-		if err := emit(feature.Vector{Index: i, Values: values, Tokens: n.dims}); err != nil {
+		if err := emit(i, values, n.dims, false); err != nil {
 			return err
 		}
 	}

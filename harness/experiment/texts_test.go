@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"w2s/harness/experiment"
-	"w2s/harness/feature"
 	"w2s/internal/progress"
 	"w2s/tasks"
 )
@@ -19,7 +18,7 @@ type listening struct {
 	heard map[string]int
 }
 
-func (l listening) Encode(ctx context.Context, texts []string, emit func(feature.Vector) error) error {
+func (l listening) Encode(ctx context.Context, texts []string, emit func(index int, vector []float32, tokens int, truncated bool) error) error {
 	for _, t := range texts {
 		l.heard[t]++
 	}

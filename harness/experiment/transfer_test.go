@@ -12,7 +12,6 @@ import (
 	"testing"
 
 	"w2s/harness/experiment"
-	"w2s/harness/feature"
 	"w2s/harness/result"
 	"w2s/harness/summary"
 	"w2s/tasks"
@@ -282,7 +281,7 @@ type breaking struct {
 	at string
 }
 
-func (b breaking) Encode(ctx context.Context, texts []string, emit func(feature.Vector) error) error {
+func (b breaking) Encode(ctx context.Context, texts []string, emit func(index int, vector []float32, tokens int, truncated bool) error) error {
 	if b.at != "" && slices.Contains(texts, b.at) {
 		return errors.New("it broke")
 	}

@@ -106,10 +106,10 @@ func TestFillHoldsNoVectors(t *testing.T) {
 // constant is a fake encoder that allocates nothing for a text.
 type constant struct{ *fake }
 
-func (c constant) Encode(_ context.Context, texts []string, emit func(Vector) error) error {
+func (c constant) Encode(_ context.Context, texts []string, emit func(index int, vector []float32, tokens int, truncated bool) error) error {
 	buf := make([]float32, c.dims)
 	for i := range texts {
-		if err := emit(Vector{Index: i, Values: buf}); err != nil {
+		if err := emit(i, buf, 0, false); err != nil {
 			return err
 		}
 	}
@@ -143,40 +143,47 @@ func TestCancelKeepsWhatIsDone(t *testing.T) {
 // scripted hands over what a test says.
 type scripted struct {
 	*fake
-	vectors []Vector
-	err     error
+	calls []call
+	err   error
 }
 
-func (s scripted) Encode(_ context.Context, _ []string, emit func(Vector) error) error {
-	for _, v := range s.vectors {
-		if err := emit(v); err != nil {
+func (s scripted) Encode(_ context.Context, _ []string, emit func(index int, vector []float32, tokens int, truncated bool) error) error {
+	for _, c := range s.calls {
+		if err := emit(c.index, c.vector, c.tokens, false); err != nil {
 			return err
 		}
 	}
 	return s.err
 }
 
+// A call is one call of emit.
+type call struct {
+	index  int
+	vector []float32
+	tokens int
+}
+
 func TestBadEncoders(t *testing.T) {
 	good := []float32{1, 2, 3}
-	v := func(i int, x ...float32) Vector { return Vector{Index: i, Values: x} }
+	v := func(i int, x ...float32) call { return call{index: i, vector: x} }
 	boom := errors.New("boom")
 	for name, c := range map[string]struct {
-		vectors []Vector
-		err     error
-		want    string
+		calls []call
+		err   error
+		want  string
 	}{
-		"NaN":          {[]Vector{v(0, 1, float32(math.NaN()), 3)}, nil, "gave NaN in dimension 1"},
-		"infinite":     {[]Vector{v(0, float32(math.Inf(-1)), 2, 3)}, nil, "gave -Inf in dimension 0"},
-		"short":        {[]Vector{v(0, 1, 2)}, nil, "gave 2 values, not 3"},
-		"twice":        {[]Vector{v(0, good...), v(0, good...)}, nil, "twice or out of range"},
-		"negative":     {[]Vector{v(-1, good...)}, nil, "twice or out of range"},
-		"out of range": {[]Vector{v(2, good...)}, nil, "twice or out of range"},
-		"missing":      {[]Vector{v(1, good...)}, nil, "vectors for 1 of 2 texts"},
-		"tokens":       {[]Vector{{Index: 0, Values: good, Tokens: -1}}, nil, "counted -1 tokens"},
-		"fails":        {[]Vector{v(1, good...)}, boom, "boom"},
+		"NaN":          {[]call{v(0, 1, float32(math.NaN()), 3)}, nil, "gave NaN in dimension 1"},
+		"infinite":     {[]call{v(0, float32(math.Inf(-1)), 2, 3)}, nil, "gave -Inf in dimension 0"},
+		"short":        {[]call{v(0, 1, 2)}, nil, "gave 2 values, not 3"},
+		"twice":        {[]call{v(0, good...), v(0, good...)}, nil, "twice or out of range"},
+		"negative":     {[]call{v(-1, good...)}, nil, "twice or out of range"},
+		"out of range": {[]call{v(2, good...)}, nil, "twice or out of range"},
+		"missing":      {[]call{v(1, good...)}, nil, "vectors for 1 of 2 texts"},
+		"tokens":       {[]call{{0, good, -1}}, nil, "counted -1 tokens"},
+		"fails":        {[]call{v(1, good...)}, boom, "boom"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			enc := scripted{newFake(), c.vectors, c.err}
+			enc := scripted{newFake(), c.calls, c.err}
 			for _, cache := range []*Cache{nil, openCache(t, t.TempDir())} {
 				m, _, err := cache.Features(context.Background(), enc, []string{"x", "y"}, nil)
 				if err == nil || m != nil || !strings.Contains(err.Error(), c.want) {

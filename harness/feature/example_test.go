@@ -14,18 +14,18 @@ type letters struct{}
 func (letters) Key() string { return "letters-ab-1" } // change it whenever the vectors change
 func (letters) Dims() int   { return 2 }
 
-func (letters) Encode(ctx context.Context, texts []string, emit func(feature.Vector) error) error {
+func (letters) Encode(ctx context.Context, texts []string, emit func(index int, vector []float32, tokens int, truncated bool) error) error {
 	for i, text := range texts {
-		v := feature.Vector{Index: i, Values: make([]float32, 2), Tokens: len(text)}
+		counts := make([]float32, 2)
 		for _, r := range text {
 			switch r {
 			case 'a':
-				v.Values[0]++
+				counts[0]++
 			case 'b':
-				v.Values[1]++
+				counts[1]++
 			}
 		}
-		if err := emit(v); err != nil {
+		if err := emit(i, counts, len(text), false); err != nil {
 			return err
 		}
 	}

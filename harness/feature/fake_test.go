@@ -27,7 +27,7 @@ func newFake() *fake { return &fake{key: "fake-1", dims: 3, batch: 4, count: new
 func (f *fake) Key() string { return f.key }
 func (f *fake) Dims() int   { return f.dims }
 
-func (f *fake) Encode(ctx context.Context, texts []string, emit func(Vector) error) error {
+func (f *fake) Encode(ctx context.Context, texts []string, emit func(index int, vector []float32, tokens int, truncated bool) error) error {
 	buf := make([]float32, f.dims)
 	for start := 0; start < len(texts); start += f.batch {
 		if err := ctx.Err(); err != nil {
@@ -43,7 +43,7 @@ func (f *fake) Encode(ctx context.Context, texts []string, emit func(Vector) err
 				}
 			}
 			fakeVector(texts[i], buf)
-			err := emit(Vector{Index: i, Values: buf, Tokens: len(texts[i]), Truncated: fakeTruncated(texts[i])})
+			err := emit(i, buf, len(texts[i]), fakeTruncated(texts[i]))
 			if err != nil {
 				return err
 			}

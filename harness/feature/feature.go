@@ -11,17 +11,18 @@ type Encoder interface {
 	Key() string
 	// Dims is the length of a vector.
 	Dims() int
-	// Encode calls emit once for every text, in any order, from one goroutine. It stops at emit's first error and when
-	// ctx is done, and returns that error.
-	Encode(ctx context.Context, texts []string, emit func(Vector) error) error
+	// Encode calls emit once for every text, in any order, from one goroutine: index is the text's index in texts, vector
+	// its feature vector of length Dims, tokens the number of tokens that were fed to the model, and truncated tells
+	// whether the text had more tokens than the encoder takes. vector is valid only during the call. Encode stops at
+	// emit's first error and when ctx is done, and returns that error.
+	Encode(ctx context.Context, texts []string, emit func(index int, vector []float32, tokens int, truncated bool) error) error
 }
 
-// A Vector is what an encoder made of one text.
-type Vector struct {
-	Index     int       // which of the texts
-	Values    []float32 // length Dims; valid only until emit returns
-	Tokens    int       // tokens that the model was fed
-	Truncated bool      // the text had more tokens than the encoder takes
+// A vector is the feature vector of one text, with what the cache keeps about it.
+type vector struct {
+	values    []float32 // length Dims
+	tokens    int       // tokens that were fed to the model
+	truncated bool      // the text had more tokens than the encoder takes
 }
 
 // A Matrix holds one feature vector a row, row-major: row i is Data[i*Dims : (i+1)*Dims].

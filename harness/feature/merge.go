@@ -85,7 +85,7 @@ func (c *Cache) mergePart(ctx context.Context, other *Cache, p Part) (Merged, er
 
 // copy appends rows of another index and returns how many.
 func (w *writer) copy(ctx context.Context, from *index, wishes []wish) (n int, failed error) {
-	v := Vector{Values: make([]float32, w.layout.dims)}
+	v := vector{values: make([]float32, w.layout.dims)}
 	err := from.read(wishes, func(wanted wish, row []byte) {
 		if failed == nil {
 			failed = ctx.Err()
@@ -93,8 +93,8 @@ func (w *writer) copy(ctx context.Context, from *index, wishes []wish) (n int, f
 		if failed != nil {
 			return
 		}
-		values(row, v.Values)
-		v.Tokens, v.Truncated = int(wanted.place.tokens), wanted.place.truncated
+		values(row, v.values)
+		v.tokens, v.truncated = int(wanted.place.tokens), wanted.place.truncated
 		if failed = w.append(wanted.id, v); failed == nil {
 			n++
 		}

@@ -82,15 +82,15 @@ func (l layout) checkHeader(h []byte) error {
 }
 
 // pack writes a vector as a row.
-func (l layout) pack(row []byte, id textID, v Vector) {
+func (l layout) pack(row []byte, id textID, v vector) {
 	copy(row, id[:])
-	binary.LittleEndian.PutUint32(row[16:], uint32(v.Tokens))
+	binary.LittleEndian.PutUint32(row[16:], uint32(v.tokens))
 	flags := uint32(0)
-	if v.Truncated {
+	if v.truncated {
 		flags |= flagTruncated
 	}
 	binary.LittleEndian.PutUint32(row[20:], flags)
-	for i, x := range v.Values {
+	for i, x := range v.values {
 		binary.LittleEndian.PutUint32(row[rowHead+4*i:], math.Float32bits(x))
 	}
 	end := len(row) - crcSize

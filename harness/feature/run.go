@@ -152,16 +152,17 @@ func (r *run) encode(part []int) error {
 		texts[k] = r.text(u)
 	}
 	got, n := make([]bool, len(part)), 0
-	err := r.enc.Encode(r.ctx, texts, func(v Vector) error {
-		if v.Index < 0 || v.Index >= len(part) || got[v.Index] {
-			return fmt.Errorf("feature: the encoder gave vector %d of %d texts twice or out of range", v.Index, len(part))
+	err := r.enc.Encode(r.ctx, texts, func(index int, values []float32, tokens int, truncated bool) error {
+		if index < 0 || index >= len(part) || got[index] {
+			return fmt.Errorf("feature: the encoder gave vector %d of %d texts twice or out of range", index, len(part))
 		}
-		if err := checkVector(v, r.enc.Dims()); err != nil {
-			return fmt.Errorf("feature: text %q: %w", excerpt(texts[v.Index]), err)
+		v := vector{values, tokens, truncated}
+		if err := v.check(r.enc.Dims()); err != nil {
+			return fmt.Errorf("feature: text %q: %w", excerpt(texts[index]), err)
 		}
-		got[v.Index] = true
+		got[index] = true
 		n++
-		return r.take(part[v.Index], v)
+		return r.take(part[index], v)
 	})
 	if err != nil {
 		return fmt.Errorf("feature: encode: %w", err)
@@ -173,7 +174,7 @@ func (r *run) encode(part []int) error {
 }
 
 // take keeps one new vector.
-func (r *run) take(u int, v Vector) error {
+func (r *run) take(u int, v vector) error {
 	if r.writer != nil {
 		if err := r.writer.append(r.ids[u], v); err != nil {
 			if err := r.degrade(err); err != nil {
@@ -183,12 +184,12 @@ func (r *run) take(u int, v Vector) error {
 		}
 	}
 	if r.matrix != nil {
-		copy(r.matrix.Row(r.first[u]), v.Values)
+		copy(r.matrix.Row(r.first[u]), v.values)
 	}
-	r.truncated[u] = v.Truncated
+	r.truncated[u] = v.truncated
 	r.sum.Encoded++
-	r.sum.Tokens += v.Tokens
-	r.progress(1, v.Tokens)
+	r.sum.Tokens += v.tokens
+	r.progress(1, v.tokens)
 	return nil
 }
 
@@ -244,14 +245,14 @@ func (r *run) closeWriter() {
 	r.writer = nil
 }
 
-func checkVector(v Vector, dims int) error {
-	if len(v.Values) != dims {
-		return fmt.Errorf("the encoder gave %d values, not %d", len(v.Values), dims)
+func (v vector) check(dims int) error {
+	if len(v.values) != dims {
+		return fmt.Errorf("the encoder gave %d values, not %d", len(v.values), dims)
 	}
-	if v.Tokens < 0 || int64(v.Tokens) > 1<<32-1 {
-		return fmt.Errorf("the encoder counted %d tokens", v.Tokens)
+	if v.tokens < 0 || int64(v.tokens) > 1<<32-1 {
+		return fmt.Errorf("the encoder counted %d tokens", v.tokens)
 	}
-	for i, x := range v.Values {
+	for i, x := range v.values {
 		if x-x != 0 {
 			return fmt.Errorf("the encoder gave %v in dimension %d", x, i)
 		}

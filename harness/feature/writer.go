@@ -129,7 +129,7 @@ func (w *writer) prepare(f *os.File) error {
 
 // append writes one row with one write, so that a process killed at any moment leaves all rows before it. After an
 // error the file ends with the row before.
-func (w *writer) append(id textID, v Vector) error {
+func (w *writer) append(id textID, v vector) error {
 	w.layout.pack(w.row, id, v)
 	if _, err := w.file.Write(w.row); err != nil {
 		_ = w.file.Truncate(w.size) // should it fail too, the torn tail is found by whoever comes next

@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 
-	"w2s/harness/feature"
 	"w2s/internal/list"
 )
 
@@ -48,7 +47,7 @@ func (e stateEncoder) Key() string {
 }
 
 // Encode computes all prefixes of one answer in one run of the model.
-func (e stateEncoder) Encode(ctx context.Context, names []string, emit func(feature.Vector) error) error {
+func (e stateEncoder) Encode(ctx context.Context, names []string, emit func(index int, vector []float32, tokens int, truncated bool) error) error {
 	type request struct {
 		prefix
 		index int
@@ -77,7 +76,7 @@ func (e stateEncoder) Encode(ctx context.Context, names []string, emit func(feat
 		}
 		for _, r := range requests[:n] {
 			fed := s.Fed - len(longest) + len(r.tokens)
-			if err := emit(feature.Vector{Index: r.index, Values: s.Hidden[len(r.tokens)], Tokens: fed, Truncated: s.Truncated}); err != nil {
+			if err := emit(r.index, s.Hidden[len(r.tokens)], fed, s.Truncated); err != nil {
 				return err
 			}
 		}

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"testing"
 
-	"w2s/harness/feature"
 	"w2s/internal/list"
 )
 
@@ -46,15 +45,15 @@ func TestPrefixesOfAnAnswerAreOneRun(t *testing.T) {
 	}
 	rand.New(rand.NewPCG(1, 2)).Shuffle(len(prefixes), func(i, j int) { prefixes[i], prefixes[j] = prefixes[j], prefixes[i] })
 	runs, seen := 0, 0
-	err := newStateEncoder(counter{runs: &runs}, prefixes).Encode(t.Context(), list.Map(prefixes, prefix.name), func(v feature.Vector) error {
+	err := newStateEncoder(counter{runs: &runs}, prefixes).Encode(t.Context(), list.Map(prefixes, prefix.name), func(index int, vector []float32, tokens int, _ bool) error {
 		seen++
-		p := prefixes[v.Index]
+		p := prefixes[index]
 		sum := float32(0)
 		for _, token := range p.tokens {
 			sum = 3*sum + float32(token)
 		}
-		if want := []float32{float32(len(p.prompt)), sum}; !slices.Equal(v.Values, want) || v.Tokens != len(p.prompt)+len(p.tokens) {
-			t.Errorf("%+v has the state %v of %d tokens, want %v", p, v.Values, v.Tokens, want)
+		if want := []float32{float32(len(p.prompt)), sum}; !slices.Equal(vector, want) || tokens != len(p.prompt)+len(p.tokens) {
+			t.Errorf("%+v has the state %v of %d tokens, want %v", p, vector, tokens, want)
 		}
 		return nil
 	})

@@ -10,25 +10,25 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// Edit is a change to the main graph of a model.
+// An Edit is a change to the main graph of a model.
 type Edit struct {
-	DropOutputs   []string       // outputs to leave out, so that a runtime does not compute what only they need
-	DropConstants []string       // initializers and Constant nodes to leave out; nothing that remains may use them
-	Replace       map[int64]Node // what stands in the place of a node, by [Linear.At]; the zero Node is nothing
-	Nodes         []Node         // put at the end of the graph
-	Outputs       []Value        // likewise; each needs a name and a type
-	// Refer has constants of that many bytes and more stay in the old file: the new model refers to their place there, as to
-	// external data. 0 copies all.
+	DropOutputs   []string       // outputs to remove, so that a runtime does not compute what only they need
+	DropConstants []string       // initializers and Constant nodes to remove; no remaining node may use them
+	Replace       map[int64]Node // replacements of nodes by their [Node.Pos]; the zero Node removes the node
+	Nodes         []Node         // nodes to add at the end of the graph
+	Outputs       []Value        // outputs to add; each needs a name and a type
+	// Refer is the size in bytes from which constants stay in the old file. The new model refers to them as to external
+	// data. If it is 0, all constants are copied.
 	Refer int64
 }
 
-// Empty says that the edit changes nothing.
+// Empty reports whether the edit changes nothing.
 func (e *Edit) Empty() bool {
 	return len(e.DropOutputs)+len(e.DropConstants)+len(e.Replace)+len(e.Nodes)+len(e.Outputs) == 0
 }
 
-// Edited returns the bytes of the model after an edit. Besides them no more than a window of the file is in memory, so
-// that weights which are dropped, or referred to, cost nothing.
+// Edited returns the bytes of the model after an edit. Apart from these, only a small window of the file is in memory at a
+// time, so constants that are dropped or referred to take none.
 func (f *File) Edited(e Edit) ([]byte, error) {
 	w := editor{file: f, edit: e, drop: map[string]bool{}}
 	for _, name := range e.DropConstants {
@@ -41,7 +41,7 @@ func (f *File) Edited(e Edit) ([]byte, error) {
 	return data, nil
 }
 
-// piece is a stretch of the new file: some bytes, or a stretch of the old one.
+// A piece is a part of the new file: new bytes, or a range of bytes of the old file.
 type piece struct {
 	bytes    []byte
 	from, to int64
@@ -49,12 +49,12 @@ type piece struct {
 
 func (p piece) size() int64 { return int64(len(p.bytes)) + p.to - p.from }
 
-// pieces are joined to a file.
+// pieces are the parts of the new file in their order.
 type pieces []piece
 
 func (l *pieces) add(b []byte) { *l = append(*l, piece{bytes: b}) }
 
-// keep adds a stretch of the old file, to the last piece where that ends there.
+// keep adds a range of the old file. It extends the last piece if the range follows it.
 func (l *pieces) keep(from, to int64) {
 	if n := len(*l) - 1; n >= 0 && (*l)[n].bytes == nil && (*l)[n].to == from {
 		(*l)[n].to = to
@@ -80,13 +80,13 @@ type editor struct {
 func (w *editor) model() ([]byte, error) {
 	for _, v := range w.edit.Outputs {
 		if v.Name == "" || v.Type == 0 {
-			return nil, errors.New("an output that is added needs a name and a type")
+			return nil, errors.New("an added output needs a name and a type")
 		}
 	}
 	var all pieces
 	m := message{newSource(w.file.r, w.file.size, maxText), 0, w.file.size}
 	err := m.eachAt(func(f *field, from, to int64) error {
-		if f.num != 7 {
+		if f.num != 7 { // graph
 			all.keep(from, to)
 			return nil
 		}
@@ -103,13 +103,13 @@ func (w *editor) model() ([]byte, error) {
 	}
 	all.add(w.end())
 	if n := all.size(); n > maxModel {
-		return nil, fmt.Errorf("the model would have %d bytes; one of more than 2 GB keeps its weights in a file of its own", n)
+		return nil, fmt.Errorf("the model would have %d bytes; a model of more than 2 GB must keep its weights in an external file", n)
 	}
 	return w.join(all)
 }
 
-// end is what is put at the end of the model. Protobuf merges a message that occurs twice, so what is added to the graph
-// need not be in its place.
+// end returns what is added at the end of the model. Protobuf merges two occurrences of a message, so additions to the graph
+// can follow as a second graph.
 func (w *editor) end() []byte {
 	var graph, b []byte
 	for _, n := range w.edit.Nodes {
@@ -127,7 +127,7 @@ func (w *editor) end() []byte {
 	return b
 }
 
-// domains lists the operator sets of new nodes that the model does not import.
+// domains returns the operator sets of the new nodes that the model does not import yet.
 func (w *editor) domains() []string {
 	var list []string
 	note := func(n Node) {
@@ -160,7 +160,7 @@ func (w *editor) join(all pieces) ([]byte, error) {
 	return data, nil
 }
 
-// graph returns a graph's fields without what is dropped, and with what replaces a node in its place.
+// graph returns the fields of the graph, without what is dropped and with the replacements in the place of their nodes.
 func (w *editor) graph(f *field) (pieces, error) {
 	if f.typ != protowire.BytesType {
 		return nil, errors.New("the graph is not a message")
@@ -191,9 +191,10 @@ func (w *editor) graph(f *field) (pieces, error) {
 	return kept, err
 }
 
-// reference makes the field of an initializer whose data stays where it is.
+// reference returns the field of an initializer whose data stays in the old file. It reports false for all other fields.
 func (w *editor) reference(f *field) ([]byte, bool, error) {
-	if size := f.body.end - f.body.pos; f.num != 5 || w.edit.Refer == 0 || size < w.edit.Refer {
+	const initializer = 5
+	if size := f.body.end - f.body.pos; f.num != initializer || w.edit.Refer == 0 || size < w.edit.Refer {
 		return nil, false, nil
 	}
 	t, err := tensor(f)
@@ -209,9 +210,9 @@ func (w *editor) reference(f *field) ([]byte, bool, error) {
 	return appendBytes(nil, 5, appendInt(b, 14, 1)), true, nil
 }
 
-// dropped says whether a field of the graph is left out.
+// dropped reports whether a field of the graph is left out.
 func (w *editor) dropped(f *field) (bool, error) {
-	// Which field of each message is its name: for a node, that of its first output.
+	// The field that names each kind of message: node (by its first output), initializer, input, output.
 	name := map[protowire.Number]protowire.Number{1: 2, 5: 8, 11: 1, 12: 1}[f.num]
 	if name == 0 || f.num != 12 && len(w.drop) == 0 {
 		return false, nil
@@ -221,7 +222,7 @@ func (w *editor) dropped(f *field) (bool, error) {
 		switch {
 		case g.num == name && text == "":
 			text, err = g.text()
-		case f.num == 1 && g.num == 4:
+		case f.num == 1 && g.num == 4: // op_type
 			op, err = g.text()
 		}
 		return err

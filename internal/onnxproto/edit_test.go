@@ -1,7 +1,6 @@
 package onnxproto
 
 import (
-	"bytes"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -12,7 +11,7 @@ import (
 	"w2s/internal/shareddata"
 )
 
-// edited writes the model after an edit beside it, where what it refers to is.
+// edited writes the model after an edit into the model's folder, so that it finds the data that it refers to.
 func edited(t testing.TB, f *File, e Edit) string {
 	t.Helper()
 	data, err := f.Edited(e)
@@ -39,10 +38,10 @@ func TestEdited(t *testing.T) {
 		t.Errorf("outputs %v, operators %v, %d parameters", after.Outputs, after.Ops, after.Params)
 	}
 	if table, _ := after.initializer("table"); table.External != "model.onnx" || table.Length != 32 {
-		t.Errorf("the table is %+v", table)
+		t.Errorf("the constant table is %+v, want a reference to model.onnx", table)
 	}
 	if low, _ := after.initializer("low"); low.External != "" {
-		t.Errorf("a number is %+v", low)
+		t.Errorf("the constant low is %+v, want its data in the model", low)
 	}
 	want, _, _ := f.Floats("table")
 	if got, dims, err := after.Floats("table"); err != nil || !slices.Equal(got, want) || !slices.Equal(dims, []int64{4, 2}) {
@@ -51,11 +50,11 @@ func TestEdited(t *testing.T) {
 	checkOutputs(t, python(t, path, `{"ids": ["int64", [[3, 3, 0]]]}`), map[string][][]float64{"hidden": {{-10, 2}}, "out": {{-4, 2}}})
 }
 
-// TestEditedByNothing gives the same bytes back, for all fixtures.
-func TestEditedByNothing(t *testing.T) {
+// TestEditWithoutEffect expects all fixtures back unchanged from an edit that names nothing they have.
+func TestEditWithoutEffect(t *testing.T) {
 	paths, err := filepath.Glob(filepath.Join(shareddata.Root(), "fixtures", "models", "*", "model.onnx"))
 	if err != nil || len(paths) < 10 {
-		t.Fatalf("only %d models: %v", len(paths), err)
+		t.Fatalf("%d models in fixtures/models, want at least 10: %v", len(paths), err)
 	}
 	for _, path := range paths {
 		f := open(t, path)
@@ -63,12 +62,12 @@ func TestEditedByNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// The length of the graph may be written in fewer bytes.
+		// The length of the graph may take fewer bytes than the exporter used for it.
 		g, err := readBytes(data)
 		if err != nil {
 			t.Fatalf("%s: %v", path, err)
 		}
-		if len(data) > int(f.size) || int(f.size)-len(data) > 9 || len(g.nodes) != len(f.nodes) || len(g.Initializers) != len(f.Initializers) || !reflect.DeepEqual(g.Outputs, f.Outputs) {
+		if len(data) > int(f.size) || int(f.size)-len(data) > 9 || len(g.Nodes) != len(f.Nodes) || len(g.Initializers) != len(f.Initializers) || !reflect.DeepEqual(g.Outputs, f.Outputs) {
 			t.Errorf("%s: %d bytes became %d", path, f.size, len(data))
 		}
 	}
@@ -83,37 +82,27 @@ func TestEditedRefuses(t *testing.T) {
 	}
 }
 
+// FuzzEdited removes an output and a node from whatever can be read, adds a node, and expects to read the result.
 func FuzzEdited(f *testing.F) {
-	for _, test := range linears() {
-		data, err := test.model.Marshal()
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(data, "y", int64(8))
+	m := example()
+	data, err := m.Marshal()
+	if err != nil {
+		f.Fatal(err)
 	}
-	for name, m := range map[string]Model{"small": example(), "y": attentionModel()} {
-		data, err := m.Marshal()
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(data, name, int64(0))
-	}
-	f.Fuzz(func(t *testing.T, data []byte, drop string, refer int64) {
-		before, err := read(bytes.NewReader(data), int64(len(data)))
+	f.Add(data, "small", int64(8), uint(7))
+	f.Add(data, "out", int64(0), uint(0))
+	f.Add(nested(3), "out", int64(1), uint(0))
+	f.Fuzz(func(t *testing.T, data []byte, drop string, refer int64, node uint) {
+		before, err := readBytes(data)
 		if err != nil {
 			return
 		}
-		before.path = "model.onnx"
-		e := replaced(before, before.Linears([]string{drop}))
-		for _, a := range before.Attentions([]string{drop}) {
-			for _, at := range append(a.Before, a.At) {
-				if _, twice := e.Replace[at]; twice {
-					t.Errorf("the node at byte %d is part of an attention and of something else", at)
-				}
-				e.Replace[at] = Node{}
-			}
+		e := Edit{DropOutputs: []string{drop}, Refer: max(0, refer), Nodes: []Node{{Op: "Added", Domain: "test"}}}
+		want := len(before.Nodes) + 1
+		if n := uint(len(before.Nodes)); n > 0 {
+			e.Replace = map[int64]Node{before.Nodes[node%n].Pos: {}}
+			want--
 		}
-		e.DropOutputs, e.Refer = []string{drop}, max(0, refer)
 		out, err := before.Edited(e)
 		if err != nil {
 			return
@@ -125,8 +114,11 @@ func FuzzEdited(f *testing.F) {
 		if slices.ContainsFunc(after.Outputs, func(v Value) bool { return v.Name == drop }) {
 			t.Errorf("output %q is still there", drop)
 		}
-		if removed := len(before.nodes) - len(after.nodes); removed < 0 || removed > len(e.Replace) {
-			t.Errorf("%d nodes became %d", len(before.nodes), len(after.nodes))
+		if len(after.Nodes) != want || after.Ops["test:Added"] != before.Ops["test:Added"]+1 || after.Opsets["test"] == 0 {
+			t.Errorf("%d nodes became %d, want %d; operators %v", len(before.Nodes), len(after.Nodes), want, after.Ops)
+		}
+		if len(after.Initializers) != len(before.Initializers) {
+			t.Errorf("%d constants became %d", len(before.Initializers), len(after.Initializers))
 		}
 	})
 }

@@ -11,12 +11,12 @@ import (
 	"w2s/internal/shareddata"
 )
 
-// TestAgreesWithPython compares what is found in exported models with what the onnx package found in them
+// TestAgreesWithPython compares what Open reads from exported models with what the Python package onnx read from them
 // (fixtures/models/make.py, docs/scripts/reference.py).
 func TestAgreesWithPython(t *testing.T) {
 	paths, err := filepath.Glob(filepath.Join(shareddata.Root(), "fixtures", "models", "*", "model.onnx"))
 	if err != nil || len(paths) < 10 {
-		t.Fatalf("only %d models: %v", len(paths), err)
+		t.Fatalf("%d models in fixtures/models, want at least 10: %v", len(paths), err)
 	}
 	for _, path := range paths {
 		data, err := os.ReadFile(filepath.Join(filepath.Dir(path), "reference.json"))
@@ -73,48 +73,6 @@ func TestAgreesWithPython(t *testing.T) {
 		}
 		if nodes := constants - want.Initializers; nodes < 0 || nodes > want.Ops["Constant"] {
 			t.Errorf("%s: %d constants, want %d initializers and at most %d Constant nodes", name, constants, want.Initializers, want.Ops["Constant"])
-		}
-	}
-}
-
-// TestProjectionOfExports multiplies a hidden state of the reference by the unembedding that is found in the model,
-// and expects the logits of the reference.
-func TestProjectionOfExports(t *testing.T) {
-	for _, name := range []string{"llama-tiny", "gpt2-logits-tiny", "gemma2-tiny"} {
-		dir := filepath.Join(shareddata.Root(), "fixtures", "models", name)
-		data, err := os.ReadFile(filepath.Join(dir, "reference.json"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		var ref struct {
-			Features map[string]map[string][][]float64
-		}
-		if err := json.Unmarshal(data, &ref); err != nil {
-			t.Fatal(err)
-		}
-		f := open(t, filepath.Join(dir, "model.onnx"))
-		p, err := f.Projection("logits")
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-			continue
-		}
-		hidden, logits := ref.Features["last_hidden_state"]["last"][0], ref.Features["logits"]["last"][0]
-		if p.Dims != len(hidden) || p.Vocab != len(logits) {
-			t.Fatalf("%s: %+v, want %d and %d", name, p, len(hidden), len(logits))
-		}
-		tokens := []int{0, 7, p.Vocab - 1}
-		rows, bias, err := p.Read(f, tokens)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i, token := range tokens {
-			sum := float64(bias[i])
-			for j, w := range rows[i] {
-				sum += float64(w) * hidden[j]
-			}
-			if d := p.Logit(sum) - logits[token]; d > 1e-5 || d < -1e-5 {
-				t.Errorf("%s: logit of token %d is off by %g", name, token, d)
-			}
 		}
 	}
 }

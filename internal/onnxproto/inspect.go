@@ -13,133 +13,157 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// Bounds on what a file may hold. Real exports stay far below: the largest models have some 10,000 nodes.
+// Bounds on what a file may hold. Real exports stay far below them: the largest models have some 10,000 nodes.
 const (
 	maxName     = 32 << 10 // bytes of one name; less than the window of source
 	maxText     = 64 << 20 // bytes of all names
-	maxItems    = 1 << 19  // nodes, attributes, constants, inputs: together
+	maxItems    = 1 << 19  // nodes, attributes, constants, inputs and outputs together
 	maxRank     = 32       // dimensions of a tensor
-	maxSubgraph = 16       // graphs within graphs (If, Loop)
+	maxSubgraph = 16       // depth of graphs within graphs (If, Loop)
 )
 
-// Info is what a model file says about itself.
+// Info is what a model file says about itself, without the data of its constants.
 type Info struct {
 	IRVersion int64
 	Producer  string
-	Opsets    map[string]int64  // operator set by domain; "" is the default domain
+	Opsets    map[string]int64  // version of each operator set by domain; "" is the default domain
 	Metadata  map[string]string // metadata_props
 	Inputs    []Value           // without the constants that old files list among the inputs
 	Outputs   []Value
-	// Ops counts the operators, those of subgraphs (If, Loop) and of the model's own functions included.
-	// Operators outside the default domain are named domain:Op.
-	Ops          map[string]int
-	Initializers []Initializer // constants of the main graph, Constant nodes that hold a tensor included
-	// Params is the number of elements in all floating-point and 8-bit constants that are not scalars, subgraphs
-	// included. A matrix that the export stores twice (tied embeddings) counts twice; 4-bit weights count by the bytes
-	// that hold them.
+	// Nodes are the nodes of the main graph in the order of the file, without the Constant nodes that hold a tensor.
+	Nodes []Node
+	// Initializers are the constants of the main graph, including the Constant nodes that hold a tensor.
+	Initializers []Initializer
+	// SubgraphValues holds the names of all values that subgraphs (If, Loop) and the model's own functions use. Some of
+	// them may be values of the main graph.
+	SubgraphValues map[string]bool
+	// Ops counts the nodes of each kind (see [Node.Kind]), including those of subgraphs and functions.
+	Ops map[string]int
+	// Params is the number of elements in all floating-point and 8-bit constants that are not scalars, including those of
+	// subgraphs. A matrix that the export stores twice (tied embeddings) counts twice. For 4-bit weights it counts the
+	// bytes that hold them.
 	Params int64
 
-	nodes []graphNode     // of the main graph
-	inner map[string]bool // values that subgraphs use; those of the main graph may be among them
-	files []string        // that hold the data of constants, each once
+	external []string // files that hold the data of constants, each once
 }
 
-// graphNode is a node of the main graph with the few attributes that finding the unembedding needs.
-type graphNode struct {
-	Node
-	at             int64 // where its message begins in the file
-	transA, transB bool
-	approximate    bool   // a Gelu that is not the exact one
-	axis           *int64 // where it is given
-	to             DataType
-	alpha, beta    float32
-	perm           []int64
-}
-
-// Initializer is a constant of a model: its shape, and where its data lies.
+// An Initializer is a constant of a model: its shape, and where its data lies.
 type Initializer struct {
 	Name string
 	Type DataType
 	Dims []int64
-	// External is the file that holds the data, relative to the model's folder; "" where the model holds it.
+	// External is the file that holds the data, relative to the model's folder, or "" if the model file holds it.
 	External       string
-	Offset, Length int64 // in the external file; Length 0 means up to its end
+	Offset, Length int64 // of the data in the external file; Length 0 means up to its end
 	data           location
 }
 
-// location is where the model file itself holds the data of a constant.
+// Elements returns the number of elements.
+func (t *Initializer) Elements() int64 {
+	n, _ := elements(t.Dims) // checked when the file was read
+	return n
+}
+
+// Contiguous reports whether the data is one plain array, so that [File.Floats] can read it. Otherwise it is spread over
+// several protobuf fields.
+func (t *Initializer) Contiguous() bool {
+	return t.External != "" || !t.data.other && (!t.data.floats || t.Type == Float32)
+}
+
+// A location tells where the model file itself holds the data of a constant.
 type location struct {
-	raw         bool  // raw_data
-	floats      bool  // float_data in one packed piece, which has the same layout as raw_data
-	other       bool  // another typed field
+	raw         bool  // in raw_data
+	floats      bool  // in float_data, as one packed piece, which has the same layout as raw_data
+	other       bool  // in another typed field
 	start, size int64 // bytes of the file
 }
 
-// File is an open model file.
+// A File is an open model file.
 type File struct {
 	Info
 	path string
 	size int64
 	r    io.ReaderAt
-	c    io.Closer
+	c    io.Closer // nil if the file was not opened by Open
 }
 
-// Open inspects the model at path. The caller closes it.
+// Open reads the model at path. The caller closes it.
 func Open(path string) (*File, error) {
 	r, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("onnxproto: %w", err)
 	}
+	f, err := openFile(r, path)
+	if err != nil {
+		r.Close()
+		return nil, err
+	}
+	f.c = r
+	return f, nil
+}
+
+func openFile(r *os.File, path string) (*File, error) {
 	st, err := r.Stat()
 	if err == nil && !st.Mode().IsRegular() {
 		err = errors.New("not a regular file")
 	}
-	var f *File
-	if err == nil {
-		f, err = read(r, st.Size())
-	}
 	if err != nil {
-		r.Close()
 		return nil, fmt.Errorf("onnxproto: %s: %w", path, err)
 	}
-	f.path, f.c = path, r
-	return f, nil
+	return Read(r, st.Size(), path)
+}
+
+// Read reads a model of the given size. Errors name it by path, and its external files are looked for in the folder of
+// path. r must stay readable while the File is in use.
+func Read(r io.ReaderAt, size int64, path string) (*File, error) {
+	info, err := readInfo(r, size)
+	if err != nil {
+		return nil, fmt.Errorf("onnxproto: %s: %w", path, err)
+	}
+	return &File{Info: info, path: path, size: size, r: r}, nil
 }
 
 // Close closes the file.
-func (f *File) Close() error { return f.c.Close() }
+func (f *File) Close() error {
+	if f.c == nil {
+		return nil
+	}
+	return f.c.Close()
+}
 
-// lfsPointer starts the text that Git LFS leaves in place of a file that was not fetched.
+// Path returns the path of the file.
+func (f *File) Path() string { return f.path }
+
+// lfsPointer is the beginning of the text that Git LFS leaves in place of a file that was not fetched.
 var lfsPointer = []byte("version https://git-lfs")
 
-func read(r io.ReaderAt, size int64) (*File, error) {
+func readInfo(r io.ReaderAt, size int64) (Info, error) {
 	src := newSource(r, size, maxText)
 	head, err := src.peek(0, int(min(size, int64(len(lfsPointer)))))
 	if err != nil {
-		return nil, err
+		return Info{}, err
 	}
 	switch {
 	case size == 0:
-		return nil, errors.New("the file is empty")
+		return Info{}, errors.New("the file is empty")
 	case bytes.Equal(head, lfsPointer):
-		return nil, errors.New("this is a Git LFS pointer, not the model (run: git lfs pull)")
+		return Info{}, errors.New("this is a Git LFS pointer, not the model (run: git lfs pull)")
 	}
-	p := parser{files: map[string]bool{}, info: Info{Opsets: map[string]int64{}, Metadata: map[string]string{}, Ops: map[string]int{}, inner: map[string]bool{}}}
-	if err := p.model(message{src, 0, size}); err != nil {
-		return nil, err
-	}
-	return &File{Info: p.info, size: size, r: r}, nil
+	p := parser{external: map[string]bool{}, info: Info{Opsets: map[string]int64{}, Metadata: map[string]string{},
+		Ops: map[string]int{}, SubgraphValues: map[string]bool{}}}
+	err = p.model(message{src, 0, size})
+	return p.info, err
 }
 
-// parser gathers an Info; its methods are named after the messages of onnx.proto3.
+// A parser gathers an Info. Its methods are named after the messages of onnx.proto3.
 type parser struct {
-	info   Info
-	graphs int
-	items  int
-	files  map[string]bool // of external data, seen so far
+	info     Info
+	graphs   int
+	items    int             // counted so far
+	external map[string]bool // files of external data seen so far
 }
 
-// count bounds how many things a file may make us keep or visit.
+// count counts one item, and bounds the number of items that a file can make this program keep or visit.
 func (p *parser) count() error {
 	if p.items++; p.items > maxItems {
 		return errors.New("more nodes and constants than any real model has")
@@ -150,20 +174,20 @@ func (p *parser) count() error {
 func (p *parser) model(m message) error {
 	err := m.each(func(f *field) (err error) {
 		switch f.num {
-		case 1:
+		case 1: // ir_version
 			p.info.IRVersion = int64(f.scalar)
-		case 2:
+		case 2: // producer_name
 			p.info.Producer, err = f.text()
-		case 7:
+		case 7: // graph
 			p.graphs++
 			err = p.graph(f, 0)
-		case 8:
+		case 8: // opset_import
 			err = p.opset(f)
-		case 14:
+		case 14: // metadata_props
 			err = p.metadata(f)
-		case 25:
-			err = f.sub(func(f *field) error { // FunctionProto
-				if f.num != 7 {
+		case 25: // functions
+			err = f.sub(func(f *field) error {
+				if f.num != 7 { // node
 					return nil
 				}
 				return p.node(f, 1)
@@ -180,7 +204,7 @@ func (p *parser) model(m message) error {
 	return p.finish()
 }
 
-// finish drops the constants from the inputs and refuses names used twice.
+// finish removes the constants from the inputs and refuses two constants of one name.
 func (p *parser) finish() error {
 	constants := make(map[string]bool, len(p.info.Initializers))
 	for _, t := range p.info.Initializers {
@@ -226,7 +250,7 @@ func (p *parser) metadata(f *field) error {
 		return err
 	}
 	if f.body.end-f.body.pos > maxName {
-		return nil // some tools keep whole documents here
+		return nil // some tools store whole documents here
 	}
 	key, value, err := entry(f)
 	p.info.Metadata[key] = value
@@ -253,21 +277,21 @@ func (p *parser) graph(f *field, depth int) error {
 	}
 	return f.sub(func(f *field) error {
 		switch f.num {
-		case 1:
+		case 1: // node
 			return p.node(f, depth)
-		case 5:
+		case 5: // initializer
 			t, err := tensor(f)
 			if err != nil {
 				return err
 			}
 			return p.constant(t, depth)
-		case 11, 12:
+		case 11, 12: // input, output
 			if err := p.count(); err != nil {
 				return err
 			}
 			v, err := value(f)
 			if depth > 0 {
-				p.info.inner[v.Name] = true
+				p.info.SubgraphValues[v.Name] = true
 			} else if f.num == 11 {
 				p.info.Inputs = append(p.info.Inputs, v)
 			} else {
@@ -282,7 +306,7 @@ func (p *parser) graph(f *field, depth int) error {
 // weightTypes are the types in which exports store weights.
 var weightTypes = []DataType{Float16, BFloat16, Float32, Float64, Int8, Uint8}
 
-// constant counts a tensor as parameters, and keeps it when it belongs to the main graph.
+// constant counts the parameters of a constant, and keeps it if it belongs to the main graph.
 func (p *parser) constant(t Initializer, depth int) error {
 	if err := p.count(); err != nil {
 		return err
@@ -292,15 +316,15 @@ func (p *parser) constant(t Initializer, depth int) error {
 		return fmt.Errorf("constant %q has the impossible shape %v", t.Name, t.Dims)
 	}
 	switch {
-	case len(t.Dims) == 0: // a number of the formula, such as the root of the head's size
+	case len(t.Dims) == 0: // a number of a formula, such as the square root of the head size, is not a weight
 	case slices.Contains(weightTypes, t.Type):
 		if p.info.Params += n; p.info.Params < 0 {
 			return fmt.Errorf("constant %q has the impossible shape %v", t.Name, t.Dims)
 		}
 	}
-	if t.External != "" && !p.files[t.External] {
-		p.files[t.External] = true
-		p.info.files = append(p.info.files, t.External)
+	if t.External != "" && !p.external[t.External] {
+		p.external[t.External] = true
+		p.info.external = append(p.info.external, t.External)
 	}
 	if depth == 0 {
 		p.info.Initializers = append(p.info.Initializers, t)
@@ -312,27 +336,33 @@ func (p *parser) node(f *field, depth int) error {
 	if err := p.count(); err != nil {
 		return err
 	}
-	n := graphNode{at: f.body.pos, alpha: 1, beta: 1}
-	var held *Initializer // the tensor of a Constant node
+	n := Node{Pos: f.body.pos}
+	var value *Initializer // the tensor of a Constant node
 	err := f.sub(func(f *field) error {
 		var s string
 		var err error
 		switch f.num {
-		case 1:
+		case 1: // input
 			s, err = f.text()
 			n.Inputs = append(n.Inputs, s)
 			if depth > 0 {
-				p.info.inner[s] = true
+				p.info.SubgraphValues[s] = true
 			}
-		case 2:
+		case 2: // output
 			s, err = f.text()
 			n.Outputs = append(n.Outputs, s)
 		case 3:
 			n.Name, err = f.text()
 		case 4:
 			n.Op, err = f.text()
-		case 5:
-			err = p.attribute(f, &n, &held, depth)
+		case 5: // attribute
+			var a Attr
+			var t *Initializer
+			a, t, err = p.attribute(f, depth)
+			n.Attrs = append(n.Attrs, a)
+			if a.Name == "value" {
+				value = t
+			}
 		case 7:
 			n.Domain, err = f.text()
 		}
@@ -341,113 +371,89 @@ func (p *parser) node(f *field, depth int) error {
 	if err != nil {
 		return err
 	}
-	op := n.kind()
-	p.info.Ops[op]++
-	if op == "Constant" && held != nil {
+	p.info.Ops[n.Kind()]++
+	if n.Kind() == "Constant" && value != nil {
 		if len(n.Outputs) == 1 {
-			held.Name = n.Outputs[0]
+			value.Name = n.Outputs[0]
 		}
-		return p.constant(*held, depth)
+		return p.constant(*value, depth)
 	}
 	if depth == 0 {
-		p.info.nodes = append(p.info.nodes, n)
+		p.info.Nodes = append(p.info.Nodes, n)
 	}
 	return nil
 }
 
-// attribute reads an AttributeProto: what graphNode keeps, the tensor of a Constant, and the graphs of If and Loop.
-func (p *parser) attribute(f *field, n *graphNode, held **Initializer, depth int) error {
+// attribute reads an AttributeProto. It also returns the tensor, if the attribute holds one, and reads the graphs of If and
+// Loop.
+func (p *parser) attribute(f *field, depth int) (a Attr, t *Initializer, err error) {
 	if err := p.count(); err != nil {
-		return err
+		return Attr{}, nil, err
 	}
-	var name string
-	var integer int64
-	var real uint64
-	var list []int64
-	var text string
-	var t *Initializer
-	err := f.sub(func(f *field) (err error) {
+	err = f.sub(func(f *field) (err error) {
 		switch f.num {
 		case 1:
-			name, err = f.text()
-		case 2:
-			real = f.scalar
-		case 3:
-			integer = int64(f.scalar)
-		case 4:
+			a.Name, err = f.text()
+		case 2: // f
+			a.Float = math.Float32frombits(uint32(f.scalar))
+		case 3: // i
+			a.Int = int64(f.scalar)
+		case 4: // s
 			if f.body.end-f.body.pos <= maxName {
-				text, err = f.text()
+				a.Text, err = f.text()
 			}
-		case 5:
+		case 5: // t
 			var x Initializer
 			x, err = tensor(f)
 			t = &x
-		case 6, 11:
+		case 6, 11: // g, graphs
 			err = p.graph(f, depth+1)
-		case 8:
-			// Only a permutation matters here; a long list is some other attribute.
-			if list, err = f.ints(list, maxRank); err != nil {
-				list, err = nil, nil
+		case 8: // ints
+			// What is longer than a shape is left out: it may be a table of any length.
+			if a.Ints, err = f.ints(a.Ints, maxRank); err != nil {
+				a.Ints, err = nil, nil
 			}
+		case 20: // type
+			a.typ = f.scalar
 		}
 		return err
 	})
-	switch name {
-	case "transA":
-		n.transA = integer != 0
-	case "transB":
-		n.transB = integer != 0
-	case "alpha":
-		n.alpha = math.Float32frombits(uint32(real))
-	case "beta":
-		n.beta = math.Float32frombits(uint32(real))
-	case "axis":
-		n.axis = &integer
-	case "to":
-		n.to = DataType(integer)
-	case "approximate":
-		n.approximate = text != "none"
-	case "perm":
-		n.perm = list
-	case "value":
-		*held = t
-	}
-	return err
+	return a, t, err
 }
 
-// tensor reads a TensorProto without its data.
+// tensor reads a TensorProto, and where its data lies.
 func tensor(f *field) (Initializer, error) {
 	var t Initializer
 	external := false
 	err := f.sub(func(f *field) (err error) {
 		size := f.body.end - f.body.pos
 		switch f.num {
-		case 1:
+		case 1: // dims
 			t.Dims, err = f.ints(t.Dims, maxRank)
-		case 2:
+		case 2: // data_type
 			t.Type = DataType(f.scalar)
-		case 4:
-			// float_data may come in several pieces or one number at a time; only one packed piece is a plain array.
+		case 4: // float_data
+			// It may come in several pieces or one number at a time. Only a single packed piece is a plain array.
 			if f.typ == protowire.BytesType && !t.data.floats {
 				t.data.floats, t.data.start, t.data.size = true, f.body.pos, size
 			} else {
 				t.data.other = true
 			}
-		case 5, 6, 7, 10, 11:
+		case 5, 6, 7, 10, 11: // data of other types
 			t.data.other = true
-		case 8:
+		case 8: // name
 			t.Name, err = f.text()
-		case 9:
+		case 9: // raw_data
 			if f.typ != protowire.BytesType {
 				return errors.New("raw_data is not bytes")
 			}
 			t.data = location{raw: true, start: f.body.pos, size: size}
-		case 13:
+		case 13: // external_data
 			var key, value string
 			if key, value, err = entry(f); err == nil {
 				err = t.locate(key, value)
 			}
-		case 14:
+		case 14: // data_location
 			external = f.scalar == 1
 		}
 		return err
@@ -460,7 +466,7 @@ func tensor(f *field) (Initializer, error) {
 	return t, err
 }
 
-// locate takes one entry of external_data. A location outside the model's folder is refused.
+// locate takes over one entry of external_data. It refuses a location outside the model's folder.
 func (t *Initializer) locate(key, value string) error {
 	number := func() (int64, error) {
 		var n int64
@@ -534,18 +540,13 @@ func (v *Value) dimension(f *field) error {
 	return err
 }
 
-// ExternalFiles lists the files that hold the data of constants, those of subgraphs included, relative to the model's
-// folder, each once.
-func (i *Info) ExternalFiles() []string { return slices.Clone(i.files) }
+// ExternalFiles returns the files that hold the data of constants, including those of subgraphs, each once and relative to
+// the model's folder.
+func (i *Info) ExternalFiles() []string { return slices.Clone(i.external) }
 
-// Input returns the input of that name.
-func (i *Info) Input(name string) (Value, bool) { return find(i.Inputs, name) }
-
-// Output returns the output of that name.
-func (i *Info) Output(name string) (Value, bool) { return find(i.Outputs, name) }
-
-func find(list []Value, name string) (Value, bool) {
-	for _, v := range list {
+// Output returns the output of that name, and whether there is one.
+func (i *Info) Output(name string) (Value, bool) {
+	for _, v := range i.Outputs {
 		if v.Name == name {
 			return v, true
 		}

@@ -1,9 +1,10 @@
-// Package onnxproto writes small ONNX models and looks into ONNX files without loading their weights.
+// Package onnxproto reads and writes ONNX model files without loading their weights into memory.
 //
 // It works on the protobuf wire format and knows only the fields of onnx.proto3 that this program needs
-// (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3). [Model.Marshal] makes a model that onnx.checker and
-// ONNX Runtime accept. [Open] inspects a file of any size in memory that depends on its graph, not on its weights, and
-// treats the file as hostile: every length, depth and count is bounded.
+// (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3). [Open] reads everything but the weights, so its memory depends
+// on the size of the graph alone. It treats the file as hostile: every length, depth and count is bounded. [File.Edited]
+// returns a changed copy of an open model, and [Model.Marshal] the bytes of a new one; onnx.checker and ONNX Runtime accept
+// both. Package onnxgraph recognises what the nodes of a graph compute.
 package onnxproto
 
 import (
@@ -11,7 +12,7 @@ import (
 	"math"
 )
 
-// DataType is the element type of a tensor, numbered as TensorProto.DataType.
+// A DataType is the element type of a tensor, numbered as in TensorProto.DataType.
 type DataType int32
 
 // The element types that checkpoints use.
@@ -46,7 +47,7 @@ func (t DataType) String() string {
 	return fmt.Sprintf("type %d", int32(t))
 }
 
-// Size returns the bytes that one element takes in raw data, or 0 where elements have no fixed size of whole bytes.
+// Size returns the number of bytes of one element in raw data, or 0 if an element has no fixed number of whole bytes.
 func (t DataType) Size() int {
 	switch t {
 	case Uint8, Int8, Bool:
@@ -61,8 +62,8 @@ func (t DataType) Size() int {
 	return 0
 }
 
-// Dim is one dimension of a graph's input or output: a fixed size, or a symbolic one that has a name, or neither
-// (Size 0, Name "") where the file says nothing.
+// A Dim is one dimension of an input or output of a graph. It has a fixed size or a symbolic name, or neither (Size 0 and
+// Name "") if the file does not say.
 type Dim struct {
 	Size int64
 	Name string
@@ -79,16 +80,15 @@ func (d Dim) String() string {
 	return "?"
 }
 
-// Value is an input or output of a graph. Type is 0 for what is not a tensor (a sequence, a map).
+// A Value is an input or output of a graph.
 type Value struct {
-	Name string
-	Type DataType
-	Dims []Dim
-	// Ranked says whether the file gives a shape at all; a scalar is ranked and has no dimensions.
-	Ranked bool
+	Name   string
+	Type   DataType // 0 if the value is not a tensor but a sequence or a map
+	Dims   []Dim
+	Ranked bool // whether the file gives a shape; a scalar is ranked and has no dimensions
 }
 
-// elements multiplies dims and reports false on a negative dimension or an overflow.
+// elements returns the product of dims. It reports false if a dimension is negative or the product overflows.
 func elements(dims []int64) (int64, bool) {
 	n, empty := int64(1), false
 	for _, d := range dims {

@@ -9,8 +9,8 @@ import (
 	"w2s/internal/shareddata"
 )
 
-// python runs testdata/check.py, which judges a model with the onnx and onnxruntime packages. It skips the test where
-// they are absent. W2S_PYTHON names an interpreter other than python3.
+// python runs testdata/check.py, which checks and runs a model with the Python packages onnx and onnxruntime. It skips the
+// test if they are missing. W2S_PYTHON names an interpreter other than python3.
 func python(t *testing.T, args ...string) string {
 	t.Helper()
 	interpreter := shareddata.Python(t, "onnx, onnxruntime, numpy")

@@ -8,22 +8,21 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// source reads a file through one small window, so that skipping a weight costs nothing.
+// A source reads a file through one small window, so that skipping a weight reads nothing.
 type source struct {
 	r      io.ReaderAt
 	size   int64
 	window []byte // bytes of the file from start on
 	start  int64
-	buf    []byte
-	// text is what may still be read into memory as names: the bound on what a file can make us hold.
-	text int64
+	buf    []byte // memory of window
+	text   int64  // bytes of names that may still be read into memory
 }
 
 func newSource(r io.ReaderAt, size, text int64) *source {
 	return &source{r: r, size: size, buf: make([]byte, 64<<10), text: text}
 }
 
-// peek returns up to n bytes at pos, fewer only at the end of the file. n is at most the window's size.
+// peek returns n bytes at pos, or fewer at the end of the file. n is at most the size of the window.
 func (s *source) peek(pos int64, n int) ([]byte, error) {
 	if pos < s.start || pos+int64(n) > s.start+int64(len(s.window)) {
 		want := min(int64(len(s.buf)), s.size-pos)
@@ -37,18 +36,18 @@ func (s *source) peek(pos int64, n int) ([]byte, error) {
 	return b[:min(n, len(b))], nil
 }
 
-// message is a stretch of the file that holds the fields of one protobuf message.
+// A message is a range of the file that holds the fields of one protobuf message.
 type message struct {
 	src      *source
 	pos, end int64
 }
 
-// field is one field of a message: a number for varints and fixed sizes, a stretch of the file for bytes.
+// A field is one field of a message.
 type field struct {
 	num    protowire.Number
 	typ    protowire.Type
-	scalar uint64
-	body   message
+	scalar uint64  // the value of a number
+	body   message // the range of the file that holds bytes
 }
 
 // next reads the next field, and reports false at the end of the message.
@@ -87,7 +86,7 @@ func (m *message) read() (field, error) {
 			return field{}, err
 		}
 		if n > uint64(m.end-m.pos) {
-			return field{}, fmt.Errorf("a field of %d bytes where %d are left (truncated file?)", n, m.end-m.pos)
+			return field{}, fmt.Errorf("a field of %d bytes, but only %d are left (truncated file?)", n, m.end-m.pos)
 		}
 		f.body = message{m.src, m.pos, m.pos + int64(n)}
 		m.pos += int64(n)
@@ -126,24 +125,24 @@ func (m *message) fixed(size int) (uint64, error) {
 	return v, nil
 }
 
-// text returns the field's bytes as a name.
+// text returns the field's bytes as a string. It is limited to the length of names.
 func (f *field) text() (string, error) {
 	if f.typ != protowire.BytesType {
 		return "", fmt.Errorf("field %d is not a text", f.num)
 	}
 	n := f.body.end - f.body.pos
 	if n > maxName {
-		return "", fmt.Errorf("byte %d: a name of %d bytes (at most %d are read)", f.body.pos, n, maxName)
+		return "", fmt.Errorf("byte %d: a name of %d bytes is longer than %d", f.body.pos, n, maxName)
 	}
 	s := f.body.src
-	if s.text -= n + 16; s.text < 0 { // 16: the string header, so that empty names count too
+	if s.text -= n + 16; s.text < 0 { // 16 for the string header, so that empty names count too
 		return "", errors.New("more names than any real model has")
 	}
 	b, err := s.peek(f.body.pos, int(n))
 	return string(b), err
 }
 
-// ints appends the field's numbers, which may be packed or not.
+// ints appends the field's integers, which may be packed or not. It fails if the list becomes longer than limit.
 func (f *field) ints(list []int64, limit int) ([]int64, error) {
 	if f.typ == protowire.VarintType {
 		list = append(list, int64(f.scalar))
@@ -158,7 +157,7 @@ func (f *field) ints(list []int64, limit int) ([]int64, error) {
 		}
 	}
 	if len(list) > limit {
-		return nil, fmt.Errorf("more than %d numbers in field %d", limit, f.num)
+		return nil, fmt.Errorf("field %d has more than %d numbers", f.num, limit)
 	}
 	return list, nil
 }
@@ -168,7 +167,7 @@ func (m message) each(visit func(f *field) error) error {
 	return m.eachAt(func(f *field, _, _ int64) error { return visit(f) })
 }
 
-// eachAt calls visit for every field of the message with the stretch of the file that it takes, its tag included.
+// eachAt calls visit for every field of the message, with the range of the file that the field and its tag take.
 func (m message) eachAt(visit func(f *field, from, to int64) error) error {
 	for {
 		from := m.pos
@@ -182,7 +181,7 @@ func (m message) eachAt(visit func(f *field, from, to int64) error) error {
 	}
 }
 
-// sub calls each on the field's body.
+// sub calls visit for every field of the message that the field holds.
 func (f *field) sub(visit func(f *field) error) error {
 	if f.typ != protowire.BytesType {
 		return fmt.Errorf("field %d is not a message", f.num)

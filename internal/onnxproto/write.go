@@ -9,87 +9,38 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// Defaults of [Model], old enough for every runtime since ONNX Runtime 1.13.
+// Versions that a [Model] has by default. ONNX Runtime reads them since 1.13.
 const (
 	DefaultIRVersion = 8
 	DefaultOpset     = 17
 )
 
-// maxModel is protobuf's own limit for one message.
+// maxModel is protobuf's limit on the size of one message.
 const maxModel = math.MaxInt32
 
-// Model is an ONNX model to be written.
+// A Model is an ONNX model to be written.
 type Model struct {
-	Name         string          // name of the graph; required
+	Name         string          // name of the graph, required
 	IRVersion    int64           // 0 means DefaultIRVersion
 	Opset        int64           // version of the default operator set; 0 means DefaultOpset
-	Inputs       []Value         // every input needs a type; its shape is written as ranked
-	Outputs      []Value         // likewise
+	Inputs       []Value         // each needs a type, and is written with its shape
+	Outputs      []Value         // each needs a type, and is written with its shape
 	Nodes        []Node          // in topological order
 	Initializers []Tensor        // constants
 	Metadata     []MetadataEntry // metadata_props
 }
 
-// MetadataEntry is one line of a model's metadata_props.
+// A MetadataEntry is one entry of a model's metadata_props.
 type MetadataEntry struct{ Key, Value string }
 
 func (e MetadataEntry) marshal() []byte { return appendString(appendString(nil, 1, e.Key), 2, e.Value) }
 
-// Node is one operator of a graph. An input named "" is an optional input left out.
-type Node struct {
-	Op      string // such as "MatMul"
-	Domain  string // "" is the default operator set
-	Name    string
-	Inputs  []string
-	Outputs []string
-	Attrs   []Attr
-}
-
-// Attr is an attribute of a node to be written; make one with [Int], [Ints], [Float] or [Str].
-type Attr struct {
-	name string
-	wire []byte // the value's field and its type field
-}
-
-// Types and field numbers of AttributeProto.
-const (
-	attrFloat, attrInt, attrString, attrInts = 1, 2, 3, 7
-)
-
-// Int makes an integer attribute.
-func Int(name string, v int64) Attr {
-	b := protowire.AppendTag(nil, 3, protowire.VarintType)
-	b = protowire.AppendVarint(b, uint64(v))
-	return Attr{name, appendInt(b, 20, attrInt)}
-}
-
-// Ints makes an attribute that is a list of integers.
-func Ints(name string, v ...int64) Attr {
-	var packed []byte
-	for _, x := range v {
-		packed = protowire.AppendVarint(packed, uint64(x))
-	}
-	return Attr{name, appendInt(appendBytes(nil, 8, packed), 20, attrInts)}
-}
-
-// Float makes a floating-point attribute.
-func Float(name string, v float32) Attr {
-	b := protowire.AppendTag(nil, 2, protowire.Fixed32Type)
-	b = protowire.AppendFixed32(b, math.Float32bits(v))
-	return Attr{name, appendInt(b, 20, attrFloat)}
-}
-
-// Str makes a string attribute.
-func Str(name, v string) Attr {
-	return Attr{name, appendInt(appendString(nil, 4, v), 20, attrString)}
-}
-
-// Tensor is a constant to be written: Data is little-endian, row-major, as raw_data holds it.
+// A Tensor is a constant to be written.
 type Tensor struct {
 	Name string
 	Type DataType
 	Dims []int64
-	Data []byte
+	Data []byte // the elements, row-major and little-endian, as in raw_data
 }
 
 // Float32Tensor makes a float32 constant.
@@ -110,8 +61,8 @@ func Int64Tensor(name string, dims []int64, v []int64) Tensor {
 	return Tensor{name, Int64, dims, data}
 }
 
-// Marshal returns the bytes of the model file. It refuses a model that a runtime would refuse for its wiring: a value
-// used before it is made or made twice, an output that nothing makes, a constant whose data does not fit its shape.
+// Marshal returns the bytes of the model file. It refuses what a runtime would refuse: a value that is used before a node
+// makes it, a value that two nodes make, an output that no node makes, and a constant whose data does not fit its shape.
 func (m *Model) Marshal() ([]byte, error) {
 	if err := m.check(); err != nil {
 		return nil, fmt.Errorf("onnxproto: model %q: %w", m.Name, err)
@@ -125,7 +76,7 @@ func (m *Model) Marshal() ([]byte, error) {
 	}
 	graph := m.graphSize()
 	if graph > maxModel-1<<16 {
-		return nil, fmt.Errorf("onnxproto: model %q: %d bytes are more than one ONNX file may hold", m.Name, graph)
+		return nil, fmt.Errorf("onnxproto: model %q: its %d bytes are more than one ONNX file can hold", m.Name, graph)
 	}
 	b := make([]byte, 0, graph+1<<10)
 	b = appendInt(b, 1, uint64(ir))
@@ -148,7 +99,7 @@ func appendDomain(b []byte, domain string) []byte {
 	return appendBytes(b, 8, appendInt(appendString(nil, 1, domain), 2, 1))
 }
 
-// domains lists the operator sets besides the default one, in order of first use.
+// domains returns the operator sets other than the default one, in order of first use.
 func (m *Model) domains() []string {
 	var list []string
 	seen := map[string]bool{"": true}
@@ -173,7 +124,7 @@ func (m *Model) check() error {
 	made := map[string]bool{}
 	define := func(name string) {
 		if name == "" || made[name] {
-			fault("value %q is made twice or has no name", name)
+			fault("value %q has no name or is made twice", name)
 		}
 		made[name] = true
 	}
@@ -204,7 +155,7 @@ func (m *Model) check() error {
 	}
 	for _, v := range m.Outputs {
 		if !made[v.Name] {
-			fault("nothing makes output %q", v.Name)
+			fault("no node makes output %q", v.Name)
 		}
 		if v.Type == 0 {
 			fault("output %q has no type", v.Name)
@@ -213,7 +164,7 @@ func (m *Model) check() error {
 	return errors.Join(errs...)
 }
 
-// graphSize is the length of the encoded graph, so that its weights are copied once.
+// graphSize returns the length of the encoded graph. Marshal needs it in advance so as to copy the weights only once.
 func (m *Model) graphSize() int {
 	small := *m
 	small.Initializers = nil
@@ -239,27 +190,6 @@ func (m *Model) appendGraph(b []byte) []byte {
 	}
 	for _, v := range m.Outputs {
 		b = appendBytes(b, 12, v.marshal())
-	}
-	return b
-}
-
-func (n *Node) marshal() []byte {
-	var b []byte
-	for _, in := range n.Inputs {
-		b = appendString(b, 1, in)
-	}
-	for _, out := range n.Outputs {
-		b = appendString(b, 2, out)
-	}
-	if n.Name != "" {
-		b = appendString(b, 3, n.Name)
-	}
-	b = appendString(b, 4, n.Op)
-	for _, a := range n.Attrs {
-		b = appendBytes(b, 5, append(appendString(nil, 1, a.name), a.wire...))
-	}
-	if n.Domain != "" {
-		b = appendString(b, 7, n.Domain)
 	}
 	return b
 }

@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// example uses every kind of attribute, an optional input, three types of constants and symbolic dimensions.
+// example returns a model with every type of attribute, an optional input, constants of three types and a symbolic
+// dimension.
 func example() Model {
 	half := Tensor{"offset", Float16, []int64{2}, []byte{0x00, 0x3c, 0x00, 0xc0}} // 1, -2
 	return Model{
@@ -66,7 +67,7 @@ func open(t testing.TB, path string) *File {
 func TestWrittenModelRunsInPython(t *testing.T) {
 	out := python(t, write(t, example()), `{"ids": ["int64", [[0, 1, 2], [3, 3, 0]]]}`)
 	checkOutputs(t, out, map[string][][]float64{
-		"out":   {{30, 33}, {-4, 2}}, // rows summed; -10 halved by the leak, then clipped at -4
+		"out":   {{30, 33}, {-4, 2}}, // sums of rows; LeakyRelu halves -10, Clip raises it to -4
 		"small": {{31, 31}, {-3, 0}},
 	})
 }
@@ -89,7 +90,7 @@ func TestRoundTrip(t *testing.T) {
 	m := example()
 	f := open(t, write(t, m))
 	if f.IRVersion != DefaultIRVersion || f.Opsets[""] != DefaultOpset || f.Producer != "w2s" || f.Metadata["made"] != "by hand" {
-		t.Errorf("header: %d %v %q %v", f.IRVersion, f.Opsets, f.Producer, f.Metadata)
+		t.Errorf("read version %d, operator sets %v, producer %q, metadata %v", f.IRVersion, f.Opsets, f.Producer, f.Metadata)
 	}
 	for i := range m.Inputs {
 		m.Inputs[i].Ranked = true
@@ -98,14 +99,14 @@ func TestRoundTrip(t *testing.T) {
 		m.Outputs[i].Ranked = true
 	}
 	if !reflect.DeepEqual(f.Inputs, m.Inputs) || !reflect.DeepEqual(f.Outputs, m.Outputs) {
-		t.Errorf("inputs %v, outputs %v", f.Inputs, f.Outputs)
+		t.Errorf("inputs are %v, outputs are %v", f.Inputs, f.Outputs)
 	}
 	wantOps := map[string]int{"Gather": 1, "ReduceSum": 1, "LeakyRelu": 1, "Clip": 1, "Transpose": 2, "Cast": 1, "Add": 1}
 	if !reflect.DeepEqual(f.Ops, wantOps) {
-		t.Errorf("operators %v", f.Ops)
+		t.Errorf("operators are %v, want %v", f.Ops, wantOps)
 	}
-	if f.Params != 8+2 { // table and offset; neither the scalar low nor the int64 axis
-		t.Errorf("%d parameters", f.Params)
+	if f.Params != 8+2 { // table and offset, but neither the scalar low nor the integers of axis
+		t.Errorf("%d parameters, want 10", f.Params)
 	}
 	for _, want := range []struct {
 		name   string
@@ -118,8 +119,8 @@ func TestRoundTrip(t *testing.T) {
 	if _, _, err := f.Floats("axis"); err == nil || !strings.Contains(err.Error(), "int64, not floating-point") {
 		t.Errorf("axis: %v", err)
 	}
-	if _, _, err := f.Floats("nothing"); err == nil {
-		t.Error("a constant that is not there was read")
+	if _, _, err := f.Floats("nothing"); err == nil || !strings.Contains(err.Error(), `"nothing": the model has no constant`) {
+		t.Errorf("reading a constant that does not exist: %v", err)
 	}
 }
 
@@ -131,11 +132,11 @@ func TestMarshalRefuses(t *testing.T) {
 	}{
 		{"no name", func(m *Model) { m.Name = "" }, "needs a name"},
 		{"no output", func(m *Model) { m.Outputs = nil }, "no output"},
-		{"unmade output", func(m *Model) { m.Outputs[0].Name = "nowhere" }, `nothing makes output "nowhere"`},
+		{"output that no node makes", func(m *Model) { m.Outputs[0].Name = "nowhere" }, `no node makes output "nowhere"`},
 		{"untyped output", func(m *Model) { m.Outputs[0].Type = 0 }, "has no type"},
 		{"untyped input", func(m *Model) { m.Inputs[0].Type = 0 }, "has no type"},
-		{"order", func(m *Model) { m.Nodes[0], m.Nodes[1] = m.Nodes[1], m.Nodes[0] }, `uses "rows" before it is made`},
-		{"twice", func(m *Model) { m.Nodes[1].Outputs[0] = "rows" }, `"rows" is made twice`},
+		{"use before it is made", func(m *Model) { m.Nodes[0], m.Nodes[1] = m.Nodes[1], m.Nodes[0] }, `uses "rows" before it is made`},
+		{"value made twice", func(m *Model) { m.Nodes[1].Outputs[0] = "rows" }, `"rows" has no name or is made twice`},
 		{"no operator", func(m *Model) { m.Nodes[1].Op = "" }, "no operator"},
 		{"short data", func(m *Model) { m.Initializers[0].Data = m.Initializers[0].Data[1:] }, `"table": 31 bytes`},
 		{"overflow", func(m *Model) { m.Initializers[0].Dims = []int64{1 << 62, 1 << 62} }, `"table"`},
@@ -150,7 +151,7 @@ func TestMarshalRefuses(t *testing.T) {
 	}
 }
 
-func TestMarshalIsStable(t *testing.T) {
+func TestMarshalIsDeterministic(t *testing.T) {
 	m := example()
 	a, err := m.Marshal()
 	if err != nil {

@@ -1,8 +1,9 @@
 // Package safetensors reads and writes files of named tensors in the safetensors format
-// (https://huggingface.co/docs/safetensors): eight bytes of header length, a JSON header, then the plain data.
+// (https://huggingface.co/docs/safetensors). A file consists of the length of the header in eight bytes, the header in JSON,
+// and the plain data.
 //
-// Open reads the header only and treats the file as hostile: lengths, offsets, shapes and names are checked against
-// each other and against the size of the file before anything is read.
+// [Open] reads the header only. It treats the file as hostile: it checks lengths, offsets, shapes and names against each other
+// and against the size of the file before any data is read.
 package safetensors
 
 import (
@@ -18,10 +19,10 @@ import (
 	"strings"
 )
 
-// maxHeader bounds the header; that of a model of 1,000 layers takes about 1 MB.
+// maxHeader bounds the length of the header. The header of a model of 1,000 layers takes about 1 MB.
 const maxHeader = 16 << 20
 
-// sizes of one element, by the names of the format.
+// sizes holds the number of bytes of one element by the format's name of the type.
 var sizes = map[string]int64{
 	"BOOL": 1, "U8": 1, "I8": 1, "F8_E5M2": 1, "F8_E4M3": 1,
 	"I16": 2, "U16": 2, "F16": 2, "BF16": 2,
@@ -29,17 +30,17 @@ var sizes = map[string]int64{
 	"I64": 8, "U64": 8, "F64": 8,
 }
 
-// Info describes one tensor of a file.
+// An Info describes one tensor of a file.
 type Info struct {
 	Name  string
 	DType string // such as F32, F16, I64
 	Shape []int64
-	start int64 // in the file
-	size  int64
-	count int64
+	start int64 // of the data in the file; relative to the data section until checkLayout has run
+	size  int64 // bytes
+	count int64 // elements
 }
 
-// File is an open file.
+// A File is an open file.
 type File struct {
 	Tensors  []Info            // in the order of their data
 	Metadata map[string]string // the header's __metadata__
@@ -72,7 +73,7 @@ func Open(path string) (*File, error) {
 // Close closes the file.
 func (f *File) Close() error { return f.c.Close() }
 
-// Lookup returns the tensor of that name.
+// Lookup returns the tensor of that name, and whether there is one.
 func (f *File) Lookup(name string) (Info, bool) {
 	for _, t := range f.Tensors {
 		if t.Name == name {
@@ -95,7 +96,7 @@ func (f *File) read(size int64) error {
 	}
 	n := binary.LittleEndian.Uint64(length[:])
 	if n > maxHeader || int64(n) > size-int64(len(length)) {
-		return fmt.Errorf("a header of %d bytes in a file of %d (not a safetensors file, or a truncated one)", n, size)
+		return fmt.Errorf("the header would have %d bytes in a file of %d (not a safetensors file, or a truncated one)", n, size)
 	}
 	header := make([]byte, n)
 	if _, err := f.r.ReadAt(header, int64(len(length))); err != nil {
@@ -104,10 +105,10 @@ func (f *File) read(size int64) error {
 	if err := f.parse(header); err != nil {
 		return fmt.Errorf("header: %w", err)
 	}
-	return f.layout(int64(len(length))+int64(n), size)
+	return f.checkLayout(int64(len(length))+int64(n), size)
 }
 
-// parse reads the header's JSON one key at a time, since a key that occurs twice must be seen.
+// parse reads the JSON of the header one key at a time, so as to notice a key that occurs twice.
 func (f *File) parse(header []byte) error {
 	d := json.NewDecoder(bytes.NewReader(header))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
@@ -119,7 +120,7 @@ func (f *File) parse(header []byte) error {
 		if err != nil {
 			return err
 		}
-		name, _ := t.(string) // a key of an object is a string
+		name, _ := t.(string) // the keys of an object are strings
 		if seen[name] {
 			return fmt.Errorf("two tensors are named %q", name)
 		}
@@ -139,7 +140,7 @@ func (f *File) parse(header []byte) error {
 			return fmt.Errorf("tensor %q: %w", name, err)
 		}
 		if len(entry.Offsets) != 2 || entry.Offsets[0] < 0 || entry.Offsets[1] < entry.Offsets[0] {
-			return fmt.Errorf("tensor %q: data_offsets %v are not a beginning and an end", name, entry.Offsets)
+			return fmt.Errorf("tensor %q: data_offsets %v are not a start and an end", name, entry.Offsets)
 		}
 		f.Tensors = append(f.Tensors, Info{Name: name, DType: entry.DType, Shape: entry.Shape,
 			start: entry.Offsets[0], size: entry.Offsets[1] - entry.Offsets[0]})
@@ -148,34 +149,35 @@ func (f *File) parse(header []byte) error {
 		return err
 	}
 	if rest, err := io.ReadAll(d.Buffered()); err != nil || len(bytes.TrimSpace(rest)) > 0 {
-		return errors.New("there is something after the JSON object")
+		return errors.New("data follows the JSON object")
 	}
 	return nil
 }
 
-// layout checks that the tensors cover the data exactly, one after the other, and fit their shapes.
-func (f *File) layout(begin, size int64) error {
+// checkLayout checks that the tensors cover the data section without gaps or overlaps, and that their sizes fit their shapes.
+// It makes their starts relative to the file.
+func (f *File) checkLayout(begin, size int64) error {
 	slices.SortStableFunc(f.Tensors, func(a, b Info) int {
 		if a.start != b.start {
 			return int(max(-1, min(1, a.start-b.start)))
 		}
-		return int(max(-1, min(1, a.size-b.size))) // an empty tensor comes before the one that begins there
+		return int(max(-1, min(1, a.size-b.size))) // an empty tensor comes before the one that begins at the same place
 	})
 	end := int64(0)
 	for i := range f.Tensors {
 		t := &f.Tensors[i]
 		if t.start != end {
-			return fmt.Errorf("tensor %q begins at %d, not where the one before it ends, %d", t.Name, t.start, end)
+			return fmt.Errorf("tensor %q begins at %d, but the one before it ends at %d", t.Name, t.start, end)
 		}
 		end += t.size
 		if end > size-begin {
-			return fmt.Errorf("tensor %q ends at %d, but there are %d bytes of data (truncated file?)", t.Name, end, size-begin)
+			return fmt.Errorf("tensor %q ends at %d, but the file has only %d bytes of data (truncated file?)", t.Name, end, size-begin)
 		}
 		var ok bool
 		if t.count, ok = elements(t.Shape); !ok {
 			return fmt.Errorf("tensor %q has the impossible shape %v", t.Name, t.Shape)
 		}
-		// Types that this package does not know are somebody else's business, as long as nobody reads them.
+		// A tensor of an unknown type is accepted, but cannot be read.
 		if width, known := sizes[t.DType]; known && (t.count > t.size/width || t.count*width != t.size) {
 			return fmt.Errorf("tensor %q: %d bytes of data are not %s of shape %v", t.Name, t.size, t.DType, t.Shape)
 		}
@@ -187,6 +189,7 @@ func (f *File) layout(begin, size int64) error {
 	return nil
 }
 
+// elements returns the product of shape. It reports false if a dimension is negative or the product overflows.
 func elements(shape []int64) (int64, bool) {
 	n, empty := int64(1), false
 	for _, d := range shape {
@@ -207,7 +210,7 @@ func elements(shape []int64) (int64, bool) {
 	return n, true
 }
 
-// data reads all bytes of a tensor whose type is one of those given.
+// data reads all bytes of a tensor. It fails unless the tensor is of one of the given types.
 func (f *File) data(name string, types ...string) (Info, []byte, error) {
 	t, ok := f.Lookup(name)
 	if !ok {

@@ -54,10 +54,10 @@ func TestRoundTrip(t *testing.T) {
 	}
 	defer f.Close()
 	if !reflect.DeepEqual(f.Metadata, map[string]string{"kind": "test", "a": "b"}) {
-		t.Errorf("metadata %v", f.Metadata)
+		t.Errorf("metadata is %v", f.Metadata)
 	}
 	if len(f.Tensors) != len(tensors()) {
-		t.Fatalf("%d tensors", len(f.Tensors))
+		t.Fatalf("%d tensors, want %d", len(f.Tensors), len(tensors()))
 	}
 	for name, want := range map[string][]float32{
 		"layer.weight":          {1, 2.5, -3, 0, float32(math.Inf(1)), 1e-40},
@@ -92,7 +92,7 @@ func TestRoundTrip(t *testing.T) {
 
 func errOf[T any](_ T, err error) error { return err }
 
-// TestPython writes a file that Python's library must read, and reads back what Python then writes.
+// TestPython writes a file for Python's library to read, and reads back the file that Python writes.
 func TestPython(t *testing.T) {
 	interpreter := shareddata.Python(t, "safetensors.numpy, numpy")
 	dir := t.TempDir()
@@ -148,11 +148,11 @@ func TestReadRefuses(t *testing.T) {
 		{"not JSON", file("hello", 0), "not a JSON object"},
 		{"a list", file("[]", 0), "not a JSON object"},
 		{"unfinished", file(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}`, 4), "EOF"},
-		{"something after", file(`{} {}`, 0), "after the JSON object"},
-		{"twice", file(`{"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}`, 0), `named "a"`},
+		{"data after the object", file(`{} {}`, 0), "follows the JSON object"},
+		{"two tensors of one name", file(`{"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}`, 0), `named "a"`},
 		{"truncated", file(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, 7), "truncated"},
-		{"data left over", file(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 5), "belong to no tensor"},
-		{"hole", file(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}`, 8), "begins at 4"},
+		{"data without a tensor", file(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 5), "belong to no tensor"},
+		{"gap", file(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}`, 8), "begins at 4"},
 		{"overlap", file(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}`, 8), "begins at 4"},
 		{"shape", file(`{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}`, 8), "are not F32 of shape [3]"},
 		{"negative shape", file(`{"a":{"dtype":"F32","shape":[-1,-2],"data_offsets":[0,8]}}`, 8), "impossible shape"},
@@ -200,10 +200,10 @@ func TestWriteRefuses(t *testing.T) {
 		list []Tensor
 		want string
 	}{
-		{"twice", []Tensor{x, x}, `"x" is taken`},
-		{"reserved", []Tensor{{"__metadata__", "F32", []int64{0}, nil}}, "is taken"},
-		{"short", []Tensor{{"y", "F32", []int64{2}, make([]byte, 4)}}, "not F32 of shape [2]"},
-		{"type", []Tensor{{"y", "float32", []int64{1}, make([]byte, 4)}}, "not float32"},
+		{"two tensors of one name", []Tensor{x, x}, `"x" is used twice`},
+		{"reserved name", []Tensor{{"__metadata__", "F32", []int64{0}, nil}}, "reserved"},
+		{"too little data", []Tensor{{"y", "F32", []int64{2}, make([]byte, 4)}}, "not F32 of shape [2]"},
+		{"unknown type", []Tensor{{"y", "float32", []int64{1}, make([]byte, 4)}}, "not float32"},
 		{"overflow", []Tensor{{"y", "F64", []int64{1 << 61}, nil}}, "not F64"},
 	}
 	for _, test := range tests {

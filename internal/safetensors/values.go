@@ -34,13 +34,13 @@ func (f *File) Floats(name string) ([]float32, error) {
 	return v, nil
 }
 
-// Bytes reads a tensor of any known type as the file holds it, little-endian and row-major.
+// Bytes reads the data of a tensor of any known type as it is in the file, little-endian and row-major.
 func (f *File) Bytes(name string) ([]byte, error) {
 	_, b, err := f.data(name, slices.Sorted(maps.Keys(sizes))...)
 	return b, err
 }
 
-// Float64s reads a tensor of type F64 or F32 without loss.
+// Float64s reads a tensor of type F64 or F32, row-major and without loss.
 func (f *File) Float64s(name string) ([]float64, error) {
 	t, b, err := f.data(name, "F64", "F32")
 	if err != nil {
@@ -57,7 +57,7 @@ func (f *File) Float64s(name string) ([]float64, error) {
 	return v, nil
 }
 
-// Int64s reads a tensor of type I64 or I32.
+// Int64s reads a tensor of type I64 or I32, row-major.
 func (f *File) Int64s(name string) ([]int64, error) {
 	t, b, err := f.data(name, "I64", "I32")
 	if err != nil {

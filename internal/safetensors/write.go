@@ -10,7 +10,7 @@ import (
 	"math"
 )
 
-// Tensor is a tensor to be written. Data is little-endian and row-major.
+// A Tensor is a tensor to be written. Data is little-endian and row-major.
 type Tensor struct {
 	Name  string
 	DType string
@@ -45,8 +45,8 @@ func Int64Tensor(name string, shape []int64, v []int64) Tensor {
 	return Tensor{name, "I64", shape, b}
 }
 
-// Write writes tensors in the given order, which should put wide types first so that all data is aligned. The same
-// arguments give the same bytes. metadata may be nil.
+// Write writes the tensors in the given order. Wide types should come first, so that all data is aligned. The same arguments
+// give the same bytes. metadata may be nil.
 func Write(w io.Writer, metadata map[string]string, tensors ...Tensor) error {
 	var errs []error
 	header := []byte("{")
@@ -66,7 +66,7 @@ func Write(w io.Writer, metadata map[string]string, tensors ...Tensor) error {
 	at := int64(0)
 	for _, t := range tensors {
 		if seen[t.Name] {
-			errs = append(errs, fmt.Errorf("the name %q is taken", t.Name))
+			errs = append(errs, fmt.Errorf("the name %q is used twice or reserved", t.Name))
 		}
 		seen[t.Name] = true
 		n, ok := elements(t.Shape)
@@ -75,7 +75,7 @@ func Write(w io.Writer, metadata map[string]string, tensors ...Tensor) error {
 		}
 		shape := t.Shape
 		if shape == nil {
-			shape = []int64{} // a scalar; null would not be read
+			shape = []int64{} // readers refuse the null that nil would give
 		}
 		add(t.Name, struct {
 			DType   string   `json:"dtype"`
@@ -85,9 +85,9 @@ func Write(w io.Writer, metadata map[string]string, tensors ...Tensor) error {
 		at += int64(len(t.Data))
 	}
 	header = append(header, '}')
-	header = append(header, bytes.Repeat([]byte(" "), -len(header)&7)...) // data begins at a multiple of eight
+	header = append(header, bytes.Repeat([]byte(" "), -len(header)&7)...) // the data begins at a multiple of eight
 	if len(header) > maxHeader {
-		errs = append(errs, fmt.Errorf("a header of %d bytes is too long", len(header)))
+		errs = append(errs, fmt.Errorf("a header of %d bytes is longer than %d", len(header), maxHeader))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("safetensors: writing: %w", err)

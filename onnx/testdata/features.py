@@ -2,7 +2,7 @@
 
     python3 onnx/testdata/features.py CHECKPOINT MAX_TOKENS < TEXTS > FEATURES
 
-TEXTS is a JSON list of strings, FEATURES one of vectors. Needs numpy, onnxruntime, tokenizers.
+TEXTS is a JSON list of strings, and FEATURES a JSON list of vectors. Needs numpy, onnxruntime, tokenizers.
 """
 import json
 import sys

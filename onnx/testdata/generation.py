@@ -3,7 +3,7 @@ every step feeds the whole text again, with empty past_key_values.
 
     python3 onnx/testdata/generation.py fixtures/models/llama-tiny fixtures/models/gpt2-logits-tiny > onnx/testdata/generation.json
 
-Needs numpy, onnxruntime, tokenizers. Run it again when the checkpoints are made again.
+Needs numpy, onnxruntime, tokenizers. Run it again after the checkpoints are made again.
 """
 import json
 import pathlib

@@ -1,4 +1,4 @@
-"""Puts texts in lower case. Stdin: a list of texts."""
+"""Prints a JSON list of texts from standard input in lower case."""
 import json
 import sys
 

@@ -9,26 +9,26 @@ import (
 	sugarme "github.com/sugarme/tokenizer"
 )
 
-// addedVocabulary is the tokens that are looked for in the text itself, before the model sees it.
+// An addedVocabulary holds the tokens that are matched in the text itself, before the model encodes it.
 type addedVocabulary struct {
 	ids        map[string]int32
 	tokens     map[int32]sugarme.TokenConfig
-	texts      map[int32]string // what a token is in decoded text: normalized, where the token is
-	special    map[string]bool  // by text, as the library tells them on decoding
-	raw        matcher          // tokens looked for in the text as given
-	normalized matcher          // tokens looked for in the normalized text
+	texts      map[int32]string // form in decoded text: the normalized one for tokens that are matched in normalized text
+	special    map[string]bool  // by content, as the library identifies special tokens when it decodes
+	raw        matcher          // tokens that are matched in the original text
+	normalized matcher          // tokens that are matched in the normalized text
 }
 
-// A matcher finds added tokens: the leftmost, and of those that start at one place the longest.
+// A matcher finds added tokens: the leftmost one, and the longest of those that start at the same place.
 type matcher struct {
 	trie   *trie
-	starts [256]bool // bytes that a token begins with
-	words  *class
+	starts [256]bool // first bytes of tokens
+	words  *class    // word characters
 }
 
-// newAddedVocabulary gives ids as the library does on loading: a token of the model keeps its id there, another one gets
-// the next free id, whatever the file says. Where two tokens look alike once normalized, the library takes one at
-// random; here it is the first, special tokens before others.
+// newAddedVocabulary assigns ids as the library does when it loads a file: a token of the model keeps its id, and any other
+// gets the next free id, whatever the file says. If two tokens have the same normalized form, the library picks one at random.
+// This package picks the first, with special tokens before others.
 func newAddedVocabulary(entries []sugarme.TokenConfig, modelVocab map[string]int32, modelSize int,
 	normalize normalizer) (*addedVocabulary, error) {
 	a := &addedVocabulary{ids: map[string]int32{}, tokens: map[int32]sugarme.TokenConfig{},
@@ -62,7 +62,8 @@ func newAddedVocabulary(entries []sugarme.TokenConfig, modelVocab map[string]int
 				return nil, err
 			}
 			if text == "" {
-				return nil, unsupported("the added token %q, of which the normalizer leaves nothing (the library cuts texts at every byte then),", e.Content)
+				return nil, unsupported("the added token %q, which the normalizer turns into nothing (the library then cuts texts at every "+
+					"byte),", e.Content)
 			}
 		}
 		a.ids[e.Content], a.tokens[id], a.texts[id] = id, e, text
@@ -98,8 +99,8 @@ func newMatcher(ids map[string]int32) matcher {
 	return m
 }
 
-// split appends the added tokens in a piece and the text around them to dst. It fails where the library does: at a token
-// that takes white space on its left and lies within what the token before took on its right.
+// split appends the added tokens in a piece and the text between them to dst. It fails like the library at a token that takes
+// white space on its left and lies within the white space that the token before it took on its right.
 func (a *addedVocabulary) split(c *call, dst []piece, m *matcher, p piece, skipSpecial bool) ([]piece, error) {
 	s, done := p.text, 0
 	if m.trie == nil {
@@ -136,10 +137,10 @@ func (a *addedVocabulary) split(c *call, dst []piece, m *matcher, p piece, skipS
 			dst = append(dst, p.part(done, start))
 		}
 		if start > end {
-			return nil, fmt.Errorf("the added token %q lies within the white space of the one before it, which the library "+
-				"cannot encode either", token.Content)
+			return nil, fmt.Errorf("the added token %q lies within the white space of the one before it (the library cannot "+
+				"encode this text either)", token.Content)
 		}
-		if start < end { // white space that the token before took already
+		if start < end { // otherwise the token before has already taken it as white space
 			dst = append(dst, piece{token: id})
 		}
 		done = end
@@ -150,7 +151,7 @@ func (a *addedVocabulary) split(c *call, dst []piece, m *matcher, p piece, skipS
 	return dst, nil
 }
 
-// alone reports whether s[start:end] has no word character on either side.
+// alone reports whether there is no word character on either side of s[start:end].
 func (m *matcher) alone(s string, start, end int) bool {
 	before, n := utf8.DecodeLastRuneInString(s[:start])
 	if n > 0 && m.words.has(before) {

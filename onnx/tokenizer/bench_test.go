@@ -9,7 +9,7 @@ import (
 	"w2s/onnx/tokenizer"
 )
 
-// The texts of both benchmarks: the reference texts, which are long and short, in many scripts.
+// benchmarkTexts returns the reference texts, which are long and short and in many scripts.
 func benchmarkTexts(b *testing.B) []string {
 	b.Helper()
 	texts := readJSON[[]string](b, shareddata.Path(b, "reference", "texts.json"))
@@ -43,7 +43,7 @@ func BenchmarkEncode(b *testing.B) {
 	}
 }
 
-// BenchmarkSugarme runs sugarme's own pipeline on the same texts, for the files that it reads.
+// BenchmarkSugarme runs the pipeline of the library sugarme on the same texts, for the files that it can read.
 func BenchmarkSugarme(b *testing.B) {
 	for _, name := range benchmarkNames[:5] {
 		b.Run(name, func(b *testing.B) {
@@ -52,7 +52,7 @@ func BenchmarkSugarme(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			tk.WithTruncation(nil) // it ends the process on some texts
+			tk.WithTruncation(nil) // it exits the process on some texts
 			tk.WithPadding(nil)
 			for b.Loop() {
 				for _, text := range texts {
@@ -63,13 +63,13 @@ func BenchmarkSugarme(b *testing.B) {
 	}
 }
 
-// encodeSugarme goes on where sugarme panics.
+// encodeSugarme recovers from panics of sugarme.
 func encodeSugarme(encode func()) {
 	defer func() { _ = recover() }()
 	encode()
 }
 
-// BenchmarkLoad reads a file with 50,000 tokens and as many merges.
+// BenchmarkLoad loads a file with 50,000 tokens and 50,000 merges.
 func BenchmarkLoad(b *testing.B) {
 	path := shareddata.Path(b, "tokenizers", "gpt2", "tokenizer.json")
 	for b.Loop() {

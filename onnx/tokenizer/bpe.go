@@ -8,27 +8,28 @@ import (
 	"sync"
 )
 
-// bpe is byte pair encoding: a word becomes symbols, and the pair of neighbours that was merged first in training is
-// joined, the left one of equals first, until no pair is left.
+// A bpe is a model of byte pair encoding. It starts with the runes of a word, and repeatedly merges the pair of neighbours that
+// has the lowest rank, the leftmost of equal ones first, until no pair is left.
 type bpe struct {
 	vocab        map[string]int32
-	merges       map[uint64]merge // by a pair of ids
-	unknown      int32            // dropped: runes without a token vanish; missing: they are an error
-	fuseUnknown  bool
-	bytes        *[256]int32 // byte_fallback: tokens <0x00> to <0xFF>, -1 where missing; nil without
-	ignoreMerges bool
-	prefix       string // of every symbol but a word's first
-	suffix       string // of a word's last symbol
-	wordMark     string // a text may be cut before runs of this without changing the result; "" means nowhere
+	merges       map[uint64]merge // by pairKey
+	unknown      int32            // id of the unknown token, unknownDropped or unknownMissing
+	fuseUnknown  bool             // whether adjacent unknown tokens become one
+	bytes        *[256]int32      // tokens <0x00> to <0xFF> with -1 for a missing one; nil without byte_fallback
+	ignoreMerges bool             // whether words of the vocabulary are not split
+	prefix       string           // of every symbol except the first of a word
+	suffix       string           // of the last symbol of a word
+	wordMark     string           // a word can be cut before every run of this; "" means that it cannot be cut
 	scratch      sync.Pool
 }
 
-// What bpe.unknown can be beside an id.
+// Values of bpe.unknown that are not ids.
 const (
-	dropped int32 = -1
-	missing int32 = -2
+	unknownDropped int32 = -1 // the model names no unknown token: runes without a token are dropped
+	unknownMissing int32 = -2 // the unknown token is not in the vocabulary: a rune without a token is an error
 )
 
+// A merge is the rank of a pair, and the id of the token that it becomes.
 type merge struct{ rank, id int32 }
 
 func pairKey(a, b int32) uint64 { return uint64(uint32(a))<<32 | uint64(uint32(b)) }
@@ -46,7 +47,7 @@ type bpeConfig struct {
 	Merges                  []mergeConfig
 }
 
-// mergeConfig is a pair, written as "a b" or as ["a", "b"].
+// A mergeConfig is a pair of tokens, written as "a b" or as ["a", "b"].
 type mergeConfig [2]string
 
 func (m *mergeConfig) UnmarshalJSON(data []byte) error {
@@ -79,13 +80,13 @@ func (l *loader) bpe(raw json.RawMessage) (*bpe, error) {
 		return nil, err
 	}
 	if c.Dropout != nil && *c.Dropout != 0 {
-		return nil, unsupported("BPE dropout %v (it makes ids random)", *c.Dropout)
+		return nil, unsupported("BPE dropout %v (which makes ids random)", *c.Dropout)
 	}
-	m := &bpe{vocab: c.Vocab, merges: make(map[uint64]merge, len(c.Merges)), unknown: dropped, fuseUnknown: c.FuseUnk,
+	m := &bpe{vocab: c.Vocab, merges: make(map[uint64]merge, len(c.Merges)), unknown: unknownDropped, fuseUnknown: c.FuseUnk,
 		ignoreMerges: c.IgnoreMerges, prefix: deref(c.ContinuingSubwordPrefix), suffix: deref(c.EndOfWordSuffix)}
 	m.scratch.New = func() any { return new(bpeScratch) }
 	if c.UnkToken != nil {
-		m.unknown = missing // as the library, complain only when a text needs it
+		m.unknown = unknownMissing // like the library, fail only when a text needs it
 		if id, ok := c.Vocab[*c.UnkToken]; ok {
 			m.unknown = id
 		}
@@ -97,11 +98,11 @@ func (l *loader) bpe(raw json.RawMessage) (*bpe, error) {
 		a, okA := c.Vocab[pair[0]]
 		b, okB := c.Vocab[pair[1]]
 		if !okA || !okB || len(pair[1]) < len(m.prefix) {
-			return nil, fmt.Errorf("BPE: merge %d %q: a token is not in the vocabulary", rank, pair)
+			return nil, fmt.Errorf("BPE: merge %d, %q: one of the tokens is not in the vocabulary", rank, pair)
 		}
 		id, ok := c.Vocab[pair[0]+pair[1][len(m.prefix):]]
 		if !ok {
-			return nil, fmt.Errorf("BPE: merge %d %q: the merged token is not in the vocabulary", rank, pair)
+			return nil, fmt.Errorf("BPE: merge %d, %q: the merged token is not in the vocabulary", rank, pair)
 		}
 		m.merges[pairKey(a, b)] = merge{int32(rank), id}
 	}
@@ -116,7 +117,7 @@ func deref(s *string) string {
 	return *s
 }
 
-// byteTokens finds the tokens <0x00> ... <0xFF>.
+// byteTokens returns the ids of the tokens <0x00> to <0xFF>, with -1 for a missing one.
 func byteTokens(vocab map[string]int32) *[256]int32 {
 	var ids [256]int32
 	for b := range ids {
@@ -129,9 +130,9 @@ func byteTokens(vocab map[string]int32) *[256]int32 {
 	return &ids
 }
 
-// wordMark looks whether U+2581, which SentencePiece writes for a space, can only ever begin a token. Models of that
-// kind (LLaMA) get the whole text as one word; cut before the marks, its words can be merged, and remembered, apart.
-// Not so where the whole text is looked up first (ignore_merges).
+// wordMark returns U+2581, which SentencePiece writes for a space, if tokens have it only at their beginning. Models of this kind
+// (LLaMA) get the whole text as one word. Cut before the marks, its words can be encoded and cached separately. This is not
+// possible with ignore_merges, which first looks up the whole text. wordMark returns "" then.
 func wordMark(c bpeConfig) string {
 	const mark = "\u2581"
 	if _, ok := c.Vocab[mark]; !ok || c.IgnoreMerges || deref(c.ContinuingSubwordPrefix) != "" || deref(c.EndOfWordSuffix) != "" {
@@ -139,13 +140,13 @@ func wordMark(c bpeConfig) string {
 	}
 	for _, pair := range c.Merges {
 		if strings.HasPrefix(pair[1], mark) && (c.UnkToken == nil || !strings.HasSuffix(pair[0], mark)) {
-			return "" // without an unknown token runes vanish, and marks that were apart are neighbours
+			return "" // without an unknown token runes are dropped, so that separate marks can become neighbours
 		}
 	}
 	return mark
 }
 
-var errNoUnknown = errors.New("the text holds a token outside the vocabulary and the model has no unknown token")
+var errNoUnknown = errors.New("the text has a token outside the vocabulary, and the model has no unknown token")
 
 func (m *bpe) encode(c *call, dst []int32, word string) ([]int32, error) {
 	if m.ignoreMerges {
@@ -167,7 +168,7 @@ func (m *bpe) encode(c *call, dst []int32, word string) ([]int32, error) {
 	return dst, nil
 }
 
-// cut gives the length of the part of text that can be encoded on its own; see wordMark.
+// cut returns the length of the first part of text that can be encoded separately (see wordMark).
 func (m *bpe) cut(text string) int {
 	if m.wordMark == "" {
 		return len(text)
@@ -182,28 +183,29 @@ func (m *bpe) cut(text string) int {
 	return len(text)
 }
 
+// bpeScratch is memory that is reused between words.
 type bpeScratch struct {
 	symbols []symbol
-	queue   []candidate
+	queue   []candidate // a binary heap, the next pair to merge first
 }
 
-// A symbol is a token of the word in a doubly linked list; a symbol that was merged into its left neighbour has id -1.
+// A symbol is a token of the word in a doubly linked list. A symbol that was merged into its left neighbour has id -1.
 type symbol struct{ id, previous, next int32 }
 
-// A candidate is a pair that may be merged; it is stale once the pair at its place is another.
+// A candidate is a pair of neighbours that can be merged. It is outdated if the symbols at its place have changed.
 type candidate struct {
 	rank, at, left, right int32
 }
 
-// symbols writes the first symbols of a word: its runes, or what stands for those that have no token. It reports
-// whether nothing was missing.
+// symbols sets the initial symbols of a word: its runes, or bytes or unknown tokens for runes that have no token. It reports
+// false if a rune has no token and the unknown token is missing.
 func (m *bpe) symbols(s *bpeScratch, word string) bool {
 	s.symbols = s.symbols[:0]
 	add := func(id int32) {
 		i := int32(len(s.symbols))
 		s.symbols = append(s.symbols, symbol{id, i - 1, i + 1})
 	}
-	pending := false // an unknown token that may grow
+	pending := false // whether an unknown token is still to be added, which may cover the next rune too
 	for i := 0; i < len(word); {
 		_, size := cutRune(word[i:])
 		text := word[i : i+size]
@@ -221,13 +223,13 @@ func (m *bpe) symbols(s *bpeScratch, word string) bool {
 				pending = false
 			}
 			add(id)
-		case m.hasBytes(text): // the library does not put a pending unknown token before these
+		case m.hasBytes(text): // the library adds a pending unknown token only after these
 			for j := range len(text) {
 				add(m.bytes[text[j]])
 			}
-		case m.unknown == missing:
+		case m.unknown == unknownMissing:
 			return false
-		case m.unknown != dropped:
+		case m.unknown != unknownDropped:
 			if pending && !m.fuseUnknown {
 				add(m.unknown)
 			}
@@ -295,7 +297,7 @@ func (c candidate) before(other candidate) bool {
 	return c.rank < other.rank || c.rank == other.rank && c.at < other.at
 }
 
-// push and pop are a binary heap without the interface calls of container/heap.
+// push adds a candidate to the heap. container/heap would need slow interface calls.
 func (s *bpeScratch) push(c candidate) {
 	q := append(s.queue, c)
 	i := len(q) - 1
@@ -311,6 +313,7 @@ func (s *bpeScratch) push(c candidate) {
 	s.queue = q
 }
 
+// pop removes the first candidate from the heap.
 func (s *bpeScratch) pop() candidate {
 	q := s.queue
 	top, last := q[0], q[len(q)-1]

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// byteAlphabet writes every byte as one printable rune, as GPT-2 does: printable Latin-1 stands for itself, the other
-// 68 bytes are U+0100, U+0101, ... in order.
+// A byteAlphabet maps every byte to a printable rune as GPT-2 does: printable Latin-1 to itself, and the other 68 bytes to
+// U+0100, U+0101, ... in order.
 type byteAlphabet struct {
 	text  [256]string
 	bytes map[rune]byte
@@ -29,7 +29,7 @@ var byteLevelAlphabet = sync.OnceValue(func() *byteAlphabet {
 	return a
 })
 
-// bytesToText writes the bytes of s in the byte alphabet.
+// bytesToText returns the bytes of s in the byte alphabet.
 func bytesToText(s string) string {
 	a := byteLevelAlphabet()
 	var b strings.Builder
@@ -40,18 +40,18 @@ func bytesToText(s string) string {
 	return b.String()
 }
 
-// byteLevel cuts a text as GPT-2 does and writes the parts in the byte alphabet.
+// byteLevel is a pre-tokenizer that splits a text as GPT-2 does and writes the parts in the byte alphabet.
 type byteLevel struct {
 	prefixSpace bool
-	pattern     pattern // nil: do not cut
+	pattern     pattern // nil if the text is not split
 }
 
-// byteLevelConfig is read by the pre-tokenizer, the post-processor and the decoder, which have one serialization.
+// byteLevelConfig is the common JSON of the pre-tokenizer, the post-processor and the decoder.
 type byteLevelConfig struct {
 	Type           string
 	AddPrefixSpace bool  `json:"add_prefix_space"`
-	TrimOffsets    bool  `json:"trim_offsets"` // offsets only
-	UseRegex       *bool `json:"use_regex"`    // absent in old files: true
+	TrimOffsets    bool  `json:"trim_offsets"` // changes offsets only
+	UseRegex       *bool `json:"use_regex"`    // old files lack it, which means true
 }
 
 func (l *loader) byteLevel(raw json.RawMessage) (byteLevel, error) {
@@ -67,8 +67,8 @@ func (l *loader) byteLevel(raw json.RawMessage) (byteLevel, error) {
 func (b byteLevel) split(c *call, dst []piece, p piece) ([]piece, error) {
 	if b.prefixSpace && !strings.HasPrefix(p.text, " ") {
 		p.text = " " + p.text
-		if p.head > 0 {
-			p.head++
+		if p.leading > 0 {
+			p.leading++
 		}
 	}
 	base := len(dst)
@@ -90,7 +90,7 @@ func (b byteLevel) split(c *call, dst []piece, p piece) ([]piece, error) {
 			dst = append(dst, p.part(last, len(p.text)))
 		}
 	}
-	// All parts are written into one string, for they are many and short.
+	// All parts share one string, because they are many and short.
 	a := byteLevelAlphabet()
 	size := 0
 	for i := base; i < len(dst); i++ {
@@ -102,22 +102,23 @@ func (b byteLevel) split(c *call, dst []piece, p piece) ([]piece, error) {
 	text.Grow(size)
 	for i := base; i < len(dst); i++ {
 		part := &dst[i]
-		from, head := text.Len(), part.head
+		from, leading := text.Len(), part.leading
 		for j := range len(part.text) {
-			if j == head {
-				part.head = text.Len() - from
+			if j == leading {
+				part.leading = text.Len() - from
 			}
 			text.WriteString(a.text[part.text[j]])
 		}
-		if head == len(part.text) {
-			part.head = text.Len() - from
+		if leading == len(part.text) {
+			part.leading = text.Len() - from
 		}
-		part.text = text.String()[from:] // the buffer is large enough: it never moves
+		part.text = text.String()[from:] // the buffer is large enough, so its memory stays the same
 	}
 	return dst, nil
 }
 
-// textToBytes is the inverse of bytesToText, false where s holds a rune outside the alphabet.
+// textToBytes appends the bytes of s, which is written in the byte alphabet, to dst. It reports false if s has a rune outside the
+// alphabet.
 func textToBytes(dst []byte, s string) ([]byte, bool) {
 	a := byteLevelAlphabet()
 	for _, r := range s {
@@ -130,7 +131,7 @@ func textToBytes(dst []byte, s string) ([]byte, bool) {
 	return dst, true
 }
 
-// cutRune gives the first rune of s and its size; s must not be empty.
+// cutRune returns the first rune of s and its size. s must not be empty.
 func cutRune(s string) (rune, int) {
 	if s[0] < utf8.RuneSelf {
 		return rune(s[0]), 1

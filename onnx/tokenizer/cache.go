@@ -7,17 +7,17 @@ import (
 	"sync/atomic"
 )
 
-// The cache holds at most so many words, none longer than so many bytes.
+// Bounds of a wordCache.
 const (
 	maxCachedWords = 1 << 16
-	maxCachedBytes = 128
+	maxCachedBytes = 128 // length of a word
 )
 
-// wordCache remembers the ids of words, of which a corpus has few different ones.
+// A wordCache remembers the ids of words. Few words make up most of a corpus.
 type wordCache struct {
 	mu    sync.RWMutex
 	words map[string][]int32
-	full  atomic.Bool // no lock is needed to see that there is no room
+	full  atomic.Bool // whether there is no room left, readable without the lock
 }
 
 func (c *wordCache) get(word string) ([]int32, bool) {

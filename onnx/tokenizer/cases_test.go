@@ -12,7 +12,7 @@ import (
 	"w2s/onnx/tokenizer"
 )
 
-// TestCases compares single features with the ids that testdata/cases.py had from the library.
+// TestCases compares the ids for single features with those that the library gave (testdata/cases.py).
 func TestCases(t *testing.T) {
 	plain := readJSON[map[string]json.RawMessage](t, filepath.Join("testdata", "spelled.json"))
 	cases := readJSON[[]struct {
@@ -20,7 +20,7 @@ func TestCases(t *testing.T) {
 		Texts  map[string][]int64
 	}](t, filepath.Join("testdata", "cases.json"))
 	if len(cases) < 300 {
-		t.Fatalf("only %d cases", len(cases))
+		t.Fatalf("%d cases, want at least 300", len(cases))
 	}
 	for _, c := range cases {
 		change, err := json.Marshal(c.Change)
@@ -50,7 +50,7 @@ func TestCases(t *testing.T) {
 	}
 }
 
-// TestLibraryFails: where the library panics or loses characters, there is an error and no ids.
+// TestLibraryFails expects errors where the library panics or loses characters.
 func TestLibraryFails(t *testing.T) {
 	tk, err := tokenizer.Parse(withParts(map[string]string{
 		"added_tokens": `[{"id":6,"content":"<s>","rstrip":true},{"id":7,"content":"\n","lstrip":true}]`,
@@ -66,7 +66,7 @@ func TestLibraryFails(t *testing.T) {
 	}
 }
 
-// A countdown is a context that is cancelled once it was looked at so many times.
+// A countdown is a context that is cancelled after Err was called the given number of times.
 type countdown struct {
 	context.Context
 	left int
@@ -79,7 +79,7 @@ func (c *countdown) Err() error {
 	return nil
 }
 
-// TestEncodeContext: whatever the work on a long text is, the context is looked at again and again.
+// TestEncodeContext checks that the context is checked repeatedly during every kind of work on a long text.
 func TestEncodeContext(t *testing.T) {
 	texts := map[string]string{
 		"words": strings.Repeat("unbelievable things, 12 ", 1<<19/24),
@@ -92,10 +92,10 @@ func TestEncodeContext(t *testing.T) {
 		{"metaspace-first", "marks"}, {"bert-uncased", "words"},
 	} {
 		tk := load(t, c.tokenizer)
-		for _, looks := range []int{0, 1, 20} {
-			e, err := tk.EncodeContext(&countdown{t.Context(), looks}, texts[c.text], tokenizer.Options{})
+		for _, checks := range []int{0, 1, 20} {
+			e, err := tk.EncodeContext(&countdown{t.Context(), checks}, texts[c.text], tokenizer.Options{})
 			if !errors.Is(err, context.Canceled) {
-				t.Errorf("%v: %d ids and error %v after %d looks at the context", c, len(e.IDs), err, looks)
+				t.Errorf("%v: %d ids and error %v after %d checks of the context", c, len(e.IDs), err, checks)
 			}
 		}
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/rivo/uniseg"
 )
 
-// A charsmap is SentencePiece's precompiled normalization: a double-array trie (darts-clone) from byte strings to
-// offsets of zero-terminated replacements. The file holds the trie's size in bytes, the trie and the replacements.
+// A charsmap is a precompiled normalization of SentencePiece: a double-array trie (darts-clone) that maps byte strings to the
+// offsets of zero-terminated replacements. Its serialization is the size of the trie in bytes, the trie, and the replacements.
 type charsmap struct {
 	units        []uint32
 	replacements string
@@ -24,23 +24,23 @@ func newCharsmap(data []byte) (*charsmap, error) {
 	size := binary.LittleEndian.Uint32(data)
 	data = data[4:]
 	if uint64(size) > uint64(len(data)) || size%4 != 0 || size == 0 {
-		return nil, errors.New("precompiled_charsmap has a wrong trie size")
+		return nil, errors.New("precompiled_charsmap has an impossible trie size")
 	}
 	m := &charsmap{units: make([]uint32, size/4), replacements: string(data[size:])}
 	for i := range m.units {
 		m.units[i] = binary.LittleEndian.Uint32(data[4*i:])
 	}
 	if !utf8.ValidString(m.replacements) {
-		return nil, errors.New("precompiled_charsmap holds text that is not UTF-8")
+		return nil, errors.New("precompiled_charsmap has replacements that are not UTF-8")
 	}
 	return m, nil
 }
 
-// normalize follows the library: a short grapheme cluster is looked up whole, and what is not found rune by rune.
-func (m *charsmap) normalize(s string, head int) (string, int) {
+// normalize looks up short grapheme clusters as a whole, and other clusters rune by rune, as the library does.
+func (m *charsmap) normalize(s string, leading int) (string, int) {
 	var b strings.Builder
 	b.Grow(len(s))
-	count := newHeadCount(s, head)
+	count := newLeadingCount(s, leading)
 	for state := -1; len(s) > 0; {
 		var cluster string
 		cluster, s, _, state = uniseg.FirstGraphemeClusterInString(s, state)
@@ -70,7 +70,8 @@ func (m *charsmap) normalize(s string, head int) (string, int) {
 	return b.String(), count.total()
 }
 
-// newMark reports whether s starts with a combining mark of the library's Unicode that Go's, and uniseg's, does not know.
+// newMark reports whether s starts with a combining mark that is in the library's Unicode version, but not in that of Go and
+// uniseg.
 func newMark(s string) bool {
 	r, size := utf8.DecodeRuneInString(s)
 	return size > 1 && !unicode.Is(unicode.M, r) && tables().mark.has(r)
@@ -81,8 +82,8 @@ func endsInControl(cluster string) bool {
 	return unicode.Is(unicode.Cc, r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r)
 }
 
-// lookup gives the replacement of the shortest key that is a prefix of s: shortest, since that is what the library
-// takes. Indices are checked, for a damaged file may point anywhere.
+// lookup returns the replacement of the shortest key that s starts with, which is the one that the library takes. It checks all
+// indices, because a damaged file may point anywhere.
 func (m *charsmap) lookup(s string) (string, bool) {
 	unit := m.units[0]
 	at := offset(unit)

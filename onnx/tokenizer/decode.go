@@ -2,7 +2,7 @@ package tokenizer
 
 import (
 	"encoding/json"
-	"fmt"
+	"errors"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -10,7 +10,8 @@ import (
 	sugarme "github.com/sugarme/tokenizer/decoder"
 )
 
-// A decoder rewrites the tokens that a text is put together from. sugarme's decoders are used where they are right.
+// A decoder rewrites the tokens of a text. The text is their concatenation in the end. Where sugarme's decoders are correct, they
+// are used.
 type decoder interface {
 	DecodeChain(tokens []string) []string
 }
@@ -19,17 +20,28 @@ type decoderFunc func(tokens []string) []string
 
 func (f decoderFunc) DecodeChain(tokens []string) []string { return f(tokens) }
 
+// tokenDecoder rewrites every token separately.
+type tokenDecoder func(token string) string
+
+func (f tokenDecoder) DecodeChain(tokens []string) []string {
+	out := make([]string, len(tokens))
+	for i, token := range tokens {
+		out[i] = f(token)
+	}
+	return out
+}
+
 type decoders []decoder
 
-func (all decoders) DecodeChain(tokens []string) []string {
-	for _, one := range all {
-		tokens = one.DecodeChain(tokens)
+func (list decoders) DecodeChain(tokens []string) []string {
+	for _, d := range list {
+		tokens = d.DecodeChain(tokens)
 	}
 	return tokens
 }
 
-// Decode turns ids back into text; skipSpecials leaves special tokens out. Ids outside the vocabulary are left out, as
-// the library does.
+// Decode returns the text of ids. skipSpecials leaves out special tokens. Like the library it leaves out ids outside the
+// vocabulary.
 func (t *Tokenizer) Decode(ids []int64, skipSpecials bool) (string, error) {
 	tokens := make([]string, 0, len(ids))
 	for _, id := range ids {
@@ -60,17 +72,8 @@ func (l *loader) decoder(raw json.RawMessage, depth int) (decoder, error) {
 		if err := l.decode(kind, raw, &c); err != nil {
 			return nil, err
 		}
-		all := decoders{}
-		for _, raw := range c.Decoders {
-			one, err := l.decoder(raw, depth+1)
-			if err != nil {
-				return nil, err
-			}
-			if one != nil {
-				all = append(all, one)
-			}
-		}
-		return all, nil
+		list, err := sequence(c.Decoders, depth, l.decoder)
+		return decoders(list), err
 	case "WordPiece":
 		c := struct {
 			Type    string
@@ -93,64 +96,60 @@ func (l *loader) decoder(raw json.RawMessage, depth int) (decoder, error) {
 		m, err := l.metaspace(raw)
 		return decoderFunc(m.decode), err
 	case "Replace":
-		var c struct {
-			Type    string
-			Pattern json.RawMessage
-			Content string
-		}
-		if err := l.decode(kind, raw, &c); err != nil {
-			return nil, err
-		}
-		var p struct{ String *string }
-		if err := l.decode("Replace decoder pattern", c.Pattern, &p); err != nil {
-			return nil, err
-		}
-		if p.String == nil {
-			return nil, fmt.Errorf("Replace decoder: pattern has no String")
-		}
-		return decoderFunc(func(tokens []string) []string {
-			return mapTokens(tokens, func(_ int, s string) string {
-				if *p.String == "" {
-					return s
-				}
-				return strings.ReplaceAll(s, *p.String, c.Content)
-			})
-		}), nil
+		return l.replaceDecoder(raw)
 	case "Strip":
-		var c struct {
-			Type, Content string
-			Start, Stop   int
-		}
-		if err := l.decode(kind, raw, &c); err != nil {
-			return nil, err
-		}
-		if _, err := oneRune(kind, "content", c.Content); err != nil {
-			return nil, err
-		}
-		return decoderFunc(func(tokens []string) []string {
-			return mapTokens(tokens, func(_ int, s string) string {
-				for i := 0; i < c.Start && strings.HasPrefix(s, c.Content); i++ {
-					s = s[len(c.Content):]
-				}
-				for i := 0; i < c.Stop && strings.HasSuffix(s, c.Content); i++ {
-					s = s[:len(s)-len(c.Content)]
-				}
-				return s
-			})
-		}), nil
+		return l.stripDecoder(raw)
 	}
 	return nil, unsupported("decoder %q", kind)
 }
 
-func mapTokens(tokens []string, f func(i int, s string) string) []string {
-	out := make([]string, len(tokens))
-	for i, token := range tokens {
-		out[i] = f(i, token)
+func (l *loader) replaceDecoder(raw json.RawMessage) (decoder, error) {
+	var c struct {
+		Type    string
+		Pattern json.RawMessage
+		Content string
 	}
-	return out
+	if err := l.decode("Replace", raw, &c); err != nil {
+		return nil, err
+	}
+	var p struct{ String *string }
+	if err := l.decode("Replace decoder pattern", c.Pattern, &p); err != nil {
+		return nil, err
+	}
+	if p.String == nil {
+		return nil, errors.New("Replace decoder: the pattern has no String")
+	}
+	return tokenDecoder(func(token string) string {
+		if *p.String == "" {
+			return token
+		}
+		return strings.ReplaceAll(token, *p.String, c.Content)
+	}), nil
 }
 
-// decodeByteLevel reads the byte alphabet; a token with a rune outside it stands for itself.
+func (l *loader) stripDecoder(raw json.RawMessage) (decoder, error) {
+	var c struct {
+		Type, Content string
+		Start, Stop   int
+	}
+	if err := l.decode("Strip", raw, &c); err != nil {
+		return nil, err
+	}
+	if _, err := oneRune("Strip", "content", c.Content); err != nil {
+		return nil, err
+	}
+	return tokenDecoder(func(token string) string {
+		for i := 0; i < c.Start && strings.HasPrefix(token, c.Content); i++ {
+			token = token[len(c.Content):]
+		}
+		for i := 0; i < c.Stop && strings.HasSuffix(token, c.Content); i++ {
+			token = token[:len(token)-len(c.Content)]
+		}
+		return token
+	}), nil
+}
+
+// decodeByteLevel decodes tokens in the byte alphabet. It keeps a token with a rune outside the alphabet.
 func decodeByteLevel(tokens []string) []string {
 	var text []byte
 	for _, token := range tokens {
@@ -163,7 +162,7 @@ func decodeByteLevel(tokens []string) []string {
 	return []string{validUTF8(string(text))}
 }
 
-// decodeByteFallback reads runs of tokens <0xNN> as UTF-8; a run that is not UTF-8 becomes one U+FFFD a byte.
+// decodeByteFallback decodes runs of tokens <0xNN> as UTF-8. A run that is not UTF-8 becomes one U+FFFD for each byte.
 func decodeByteFallback(tokens []string) []string {
 	var out []string
 	var run []byte
@@ -192,10 +191,13 @@ func decodeByteFallback(tokens []string) []string {
 }
 
 func (m metaspace) decode(tokens []string) []string {
-	return mapTokens(tokens, func(i int, s string) string {
+	out := make([]string, len(tokens))
+	for i, token := range tokens {
+		space := " "
 		if i == 0 && m.prepend != "never" {
-			return strings.ReplaceAll(s, m.replacement, "")
+			space = ""
 		}
-		return strings.ReplaceAll(s, m.replacement, " ")
-	})
+		out[i] = strings.ReplaceAll(token, m.replacement, space)
+	}
+	return out
 }

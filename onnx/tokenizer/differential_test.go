@@ -17,9 +17,10 @@ import (
 	"w2s/internal/shareddata"
 )
 
-// TestDifferential asks the Hugging Face library itself (W2S_PYTHON, or python3 on the PATH, with tokenizers) about
-// random texts, which hold what no corpus does. W2S_SEED gives other random texts, W2S_TEXTS names a file with a JSON
-// list of texts to take instead, and W2S_TOKENIZERS is a glob of tokenizer.json files to take instead of the small ones.
+// TestDifferential compares this package with the Hugging Face library on random texts, which contain what no corpus does. It
+// needs Python (W2S_PYTHON or python3) with the package tokenizers. W2S_SEED changes the random texts. W2S_TEXTS names a file
+// with a JSON list of texts to use instead, and W2S_TOKENIZERS is a glob of tokenizer.json files to use instead of the small
+// ones.
 func TestDifferential(t *testing.T) {
 	python := shareddata.Python(t, "tokenizers")
 	var files []string
@@ -67,7 +68,7 @@ func TestDifferential(t *testing.T) {
 	}
 }
 
-// randomText mixes words of the training text, markup and runes from all of Unicode.
+// randomText returns a mixture of words of the training text, markup, and runes from all of Unicode.
 func randomText(r *rand.Rand) string {
 	words := strings.Split("the hello world word New York fox don't THEY'LL 2024 3.14 supervisor's ab aba ▁ Ġ <s> </s> <mask> "+
 		"<extra> <|start|> [MASK] [SEP] ... ?! 'S '\u017f \u0130 ﬁ \u212a \u1e9e", " ")
@@ -81,7 +82,7 @@ func randomText(r *rand.Rand) string {
 			b.WriteString(words[r.IntN(len(words))])
 		case 2:
 			b.WriteString(spaces[r.IntN(len(spaces))])
-		case 3: // a run from one table
+		case 3: // several runes from one table
 			table := tables[r.IntN(len(tables))]
 			for range 1 + r.IntN(6) {
 				b.WriteRune(randomFrom(r, table))
@@ -100,7 +101,7 @@ func randomText(r *rand.Rand) string {
 	return b.String()
 }
 
-// randomFrom takes a range first and a rune of it then, so that small ranges are not drowned.
+// randomFrom returns a random rune of a table. It picks a range first, so that small ranges are as likely as large ones.
 func randomFrom(r *rand.Rand, table *unicode.RangeTable) rune {
 	for {
 		i := r.IntN(len(table.R16) + len(table.R32))

@@ -7,19 +7,20 @@ import (
 	"unicode/utf8"
 )
 
-// folding is what Oniguruma takes as equal where case is folded.
+// A folding tells which runes Oniguruma treats as equal when it ignores case.
 type folding struct {
-	first  map[rune]rune    // the first rune of a rune's group; runes without cases are not in it
-	groups map[rune][]rune  // the runes of a group, by its first
-	many   map[rune]string  // runes that fold to several
-	pairs  map[[2]rune]bool // first runes of the groups that begin what a rune folds to: s and s, as ß
+	representatives map[rune]rune    // representative of a rune's group; runes without other cases are absent
+	groups          map[rune][]rune  // runes of a group, by its representative
+	expansion       map[rune]string  // runes that fold to several runes
+	pairs           map[[2]rune]bool // representatives of the first two runes of every expansion, such as s and s for ß
 }
 
+// newFolding makes a folding from two mappings: fold has runes that fold to one rune, folds those that fold to several.
 func newFolding(fold, folds map[rune]string) folding {
-	f := folding{first: map[rune]rune{}, groups: map[rune][]rune{}, many: folds, pairs: map[[2]rune]bool{}}
+	f := folding{representatives: map[rune]rune{}, groups: map[rune][]rune{}, expansion: folds, pairs: map[[2]rune]bool{}}
 	for r, to := range fold {
 		first, _ := utf8.DecodeRuneInString(to)
-		f.first[r], f.first[first] = first, first
+		f.representatives[r], f.representatives[first] = first, first
 		f.groups[first] = append(f.groups[first], r)
 	}
 	for first := range f.groups {
@@ -28,30 +29,30 @@ func newFolding(fold, folds map[rune]string) folding {
 	}
 	for _, to := range folds {
 		runes := []rune(to)
-		f.pairs[[2]rune{f.of(runes[0]), f.of(runes[1])}] = true
+		f.pairs[[2]rune{f.representative(runes[0]), f.representative(runes[1])}] = true
 	}
 	return f
 }
 
-// of gives the rune that stands for all cases of r.
-func (f *folding) of(r rune) rune {
-	if first, ok := f.first[r]; ok {
-		return first
+// representative returns the rune that stands for all cases of r.
+func (f *folding) representative(r rune) rune {
+	if rep, ok := f.representatives[r]; ok {
+		return rep
 	}
 	return r
 }
 
-// cases gives a rune and its other cases, one rune for one rune.
+// cases returns a rune and the single runes that are its other cases.
 func (f *folding) cases(r rune) [][2]rune {
 	set := [][2]rune{{r, r}}
-	for _, other := range f.groups[f.of(r)] {
+	for _, other := range f.groups[f.representative(r)] {
 		set = append(set, [2]rune{other, other})
 	}
 	return normalizeRanges(set)
 }
 
-// closed adds the other cases of a set's runes, one rune for one rune.
-func (f *folding) closed(set [][2]rune) [][2]rune {
+// closure returns a set with the single runes that are other cases of its runes.
+func (f *folding) closure(set [][2]rune) [][2]rune {
 	has := newClass(set)
 	more := slices.Clone(set)
 	for _, group := range f.groups {
@@ -64,11 +65,11 @@ func (f *folding) closed(set [][2]rune) [][2]rune {
 	return normalizeRanges(more)
 }
 
-// strings gives what the runes of a set that fold to several runes fold to, shorter strings first.
-func (f *folding) strings(set [][2]rune) []string {
+// expansions returns the expansions of the runes of a set that fold to several runes, the shortest first.
+func (f *folding) expansions(set [][2]rune) []string {
 	has := newClass(set)
 	var out []string
-	for r, to := range f.many {
+	for r, to := range f.expansion {
 		if has.has(r) {
 			out = append(out, to)
 		}

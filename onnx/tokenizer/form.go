@@ -9,10 +9,10 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// A form is one of the Unicode normal forms as the library's (older) Unicode version has them.
+// A form is one of the Unicode normal forms in the older Unicode version of the library.
 //
-// golang.org/x/text gives decompositions and combining classes; its own Form.String is used only to see that nothing
-// has to be done, because it breaks up runs of more than 30 combining marks with U+034F, which the library does not.
+// It takes decompositions and combining classes from golang.org/x/text, but does not use its Form.String, which breaks up runs
+// of more than 30 combining marks with U+034F. The library does not.
 type form struct {
 	norm    norm.Form
 	compose bool
@@ -25,45 +25,46 @@ var (
 	nfkd = form{norm.NFKD, false}
 )
 
-func (f form) normalize(s string, head int) (string, int) {
+func (f form) normalize(s string, leading int) (string, int) {
 	if f.norm.IsNormalString(s) {
-		return s, head
+		return s, leading
 	}
 	decomposing := norm.NFD
 	if f.norm == norm.NFKC || f.norm == norm.NFKD {
 		decomposing = norm.NFKD
 	}
-	marks := decompose(s, decomposing)
+	runes := decompose(s, decomposing)
 	if f.compose {
-		marks = composeMarks(marks)
+		runes = compose(runes)
 	}
 	var b strings.Builder
 	b.Grow(len(s))
-	count := newHeadCount(s, head)
-	for _, m := range marks {
+	count := newLeadingCount(s, leading)
+	for _, m := range runes {
 		b.WriteRune(m.r)
-		count.add(m.r, int(m.more))
+		count.add(m.r, int(m.change))
 	}
 	return b.String(), count.total()
 }
 
-// A mark is a rune with its canonical combining class.
-type mark struct {
-	r     rune
-	class uint8
-	more  int32 // how many runes there are more by it; see headCount
+// A normRune is a rune of a text that is being normalized.
+type normRune struct {
+	r      rune
+	class  uint8 // canonical combining class
+	change int32 // see leadingCount
 }
 
-// Hangul syllables are composed by arithmetic: Unicode, section 3.12.
+// Constants of the arithmetic composition of Hangul syllables (Unicode, section 3.12).
 const (
 	hangulS, hangulL, hangulV, hangulT = 0xAC00, 0x1100, 0x1161, 0x11A7
 	hangulVs, hangulTs                 = 21, 28
 	hangulLs, hangulSs                 = 19, 19 * hangulVs * hangulTs
 )
 
-func decompose(s string, f norm.Form) []mark {
+// decompose returns the canonically ordered decomposition of s.
+func decompose(s string, f norm.Form) []normRune {
 	t := tables()
-	out := make([]mark, 0, len(s))
+	out := make([]normRune, 0, len(s))
 	classOf := func(r rune, p norm.Properties) uint8 {
 		if t.unordered.has(r) {
 			return 0
@@ -73,29 +74,29 @@ func decompose(s string, f norm.Form) []mark {
 	for i := 0; i < len(s); {
 		r, size := utf8.DecodeRuneInString(s[i:])
 		if r < utf8.RuneSelf {
-			out = append(out, mark{r: r})
+			out = append(out, normRune{r: r})
 			i++
 			continue
 		}
 		if r >= hangulS && r < hangulS+hangulSs {
 			n := r - hangulS
-			out = append(out, mark{r: hangulL + n/(hangulVs*hangulTs)},
-				mark{r: hangulV + n%(hangulVs*hangulTs)/hangulTs, more: 1})
+			out = append(out, normRune{r: hangulL + n/(hangulVs*hangulTs)},
+				normRune{r: hangulV + n%(hangulVs*hangulTs)/hangulTs, change: 1})
 			if n%hangulTs != 0 {
-				out = append(out, mark{r: hangulT + n%hangulTs, more: 1})
+				out = append(out, normRune{r: hangulT + n%hangulTs, change: 1})
 			}
 			i += size
 			continue
 		}
 		p := f.PropertiesString(s[i:])
 		if parts := p.Decomposition(); parts != nil && !t.undecomposed.has(r) {
-			for more := int32(0); len(parts) > 0; more = 1 {
+			for change := int32(0); len(parts) > 0; change = 1 {
 				c, n := utf8.DecodeRune(parts)
-				out = append(out, mark{c, classOf(c, f.Properties(parts)), more})
+				out = append(out, normRune{c, classOf(c, f.Properties(parts)), change})
 				parts = parts[n:]
 			}
 		} else {
-			out = append(out, mark{r, classOf(r, p), 0})
+			out = append(out, normRune{r, classOf(r, p), 0})
 		}
 		i += size
 	}
@@ -105,14 +106,14 @@ func decompose(s string, f norm.Form) []mark {
 			i++
 		}
 		if i-start > 1 {
-			slices.SortStableFunc(out[start:i], func(a, b mark) int { return int(a.class) - int(b.class) })
+			slices.SortStableFunc(out[start:i], func(a, b normRune) int { return int(a.class) - int(b.class) })
 		}
 	}
 	return out
 }
 
-// composeMarks joins starters with the marks behind them, in place: Unicode, section 3.11, D117.
-func composeMarks(in []mark) []mark {
+// compose joins starters with the marks that follow them, in place (Unicode, section 3.11, D117).
+func compose(in []normRune) []normRune {
 	out := in[:0]
 	starter := -1 // index in out
 	for _, m := range in {
@@ -122,7 +123,7 @@ func composeMarks(in []mark) []mark {
 			if adjacent || (last.class != 0 && last.class < m.class) {
 				if c, ok := composePair(out[starter].r, m.r); ok {
 					out[starter].r = c
-					out[starter].more += m.more - 1
+					out[starter].change += m.change - 1
 					continue
 				}
 			}
@@ -135,6 +136,7 @@ func composeMarks(in []mark) []mark {
 	return out
 }
 
+// composePair returns the primary composite of two runes, if there is one.
 func composePair(a, b rune) (rune, bool) {
 	if a >= hangulL && a < hangulL+hangulLs && b >= hangulV && b < hangulV+hangulVs {
 		return hangulS + ((a-hangulL)*hangulVs+b-hangulV)*hangulTs, true
@@ -146,8 +148,8 @@ func composePair(a, b rune) (rune, bool) {
 	return c, ok
 }
 
-// compositions are the primary composites, read off x/text once: a composite is stable under NFC, and what is left of
-// its decomposition without the last rune composes to its first half.
+// compositions maps pairs of runes to their primary composites. It finds them in golang.org/x/text: a composite does not change
+// under NFC, and its decomposition without the last rune composes to the first rune of the pair.
 var compositions = sync.OnceValue(func() map[[2]rune]rune {
 	t := tables()
 	pairs := make(map[[2]rune]rune, 1000)

@@ -15,7 +15,8 @@ import (
 	"w2s/onnx/tokenizer"
 )
 
-// What testdata/encode.py writes: what the Hugging Face library makes of texts, of pairs of neighbours, or its error.
+// A libraryResult is an output line of testdata/encode.py: the results of the Hugging Face library for texts and for pairs of
+// adjacent texts, or its error.
 type libraryResult struct {
 	Name  string
 	Error string
@@ -39,7 +40,7 @@ type libraryPair struct {
 	OnlySecond       maybe[[]int64] `json:"only_second"`
 }
 
-// maybe is a value or an object with the library's error.
+// maybe is a value, or the error of the library.
 type maybe[T any] struct {
 	value  T
 	failed string
@@ -55,14 +56,14 @@ func (m *maybe[T]) UnmarshalJSON(data []byte) error {
 	return err
 }
 
-const libraryCut = 8 // the limit of truncation in these results
+const libraryCut = 8 // the limit of the truncation in these results
 
-// TestLibrary compares with what the library gave for the tokenizers that testdata/make.py made.
+// TestLibrary compares this package with the results of the library for the tokenizers of testdata/make.py.
 func TestLibrary(t *testing.T) {
 	texts := readJSON[[]string](t, filepath.Join("testdata", "texts.json"))
 	results := readResults(t, filepath.Join("testdata", "expected.jsonl.gz"))
 	if len(results) < 100 {
-		t.Fatalf("only %d results", len(results))
+		t.Fatalf("%d results, want at least 100", len(results))
 	}
 	for _, want := range results {
 		t.Run(want.Name, func(t *testing.T) {
@@ -97,7 +98,7 @@ func parseResults(t *testing.T, r io.Reader) (results []libraryResult) {
 	}
 }
 
-// checkLibrary compares everything that encode.py wrote for one tokenizer.
+// checkLibrary compares this package with all results for one tokenizer.
 func checkLibrary(t *testing.T, file string, texts []string, want libraryResult) {
 	tk, err := tokenizer.Load(file)
 	if want.Error != "" {
@@ -155,7 +156,7 @@ func checkLibrary(t *testing.T, file string, texts []string, want libraryResult)
 	}
 }
 
-// A checker collects the faults of one text, so that a wrong id is reported with its text once.
+// A checker collects the differences for one text, so that the text is reported with each.
 type checker struct{ faults []string }
 
 func (c *checker) fault(format string, args ...any) {
@@ -191,7 +192,7 @@ func (c *checker) maybe(encode func(tokenizer.Options) (tokenizer.Encoding, erro
 func (c *checker) text(tk *tokenizer.Tokenizer, ids []int64, skip bool, want maybe[string]) {
 	got, err := tk.Decode(ids, skip)
 	switch {
-	case want.failed != "": // the library panics on short tokens; there is nothing to agree with
+	case want.failed != "": // the library panics on short tokens, so there is nothing to compare
 	case err != nil:
 		c.fault("decode: %v", err)
 	case got != want.value:

@@ -13,15 +13,15 @@ import (
 	sugarme "github.com/sugarme/tokenizer"
 )
 
-// maxDepth bounds Sequences within Sequences; real files have two levels.
+// maxDepth bounds the nesting of Sequences, and of groups and classes of regular expressions. Real files have two levels.
 const maxDepth = 16
 
-// A model turns one word into ids, appended to dst. It stops where the call is cancelled.
+// A model appends the ids of one word to dst. It stops if the call is cancelled.
 type model interface {
 	encode(c *call, dst []int32, word string) ([]int32, error)
 }
 
-// A cutter is a model that can encode a word in parts: cut gives the length of the first one.
+// A cutter is a model that can encode the parts of a word separately. cut returns the length of the first part.
 type cutter interface {
 	cut(word string) int
 }
@@ -61,7 +61,7 @@ func parse(data []byte) (*Tokenizer, error) {
 	}
 	if err := json.Unmarshal(data, &file); err != nil {
 		if bytes.HasPrefix(data, []byte("version https://git-lfs")) {
-			return nil, errors.New("the file is a Git LFS pointer (fetch the file itself: git lfs pull)")
+			return nil, errors.New("this is a Git LFS pointer, not the file (run: git lfs pull)")
 		}
 		return nil, fmt.Errorf("not a tokenizer.json: %w", err)
 	}
@@ -89,7 +89,7 @@ func parse(data []byte) (*Tokenizer, error) {
 	if t.added, err = newAddedVocabulary(file.AddedTokens, t.vocab, t.modelSize, t.normalizer); err != nil {
 		return nil, err
 	}
-	t.heads = l.heads
+	t.trackLeading = l.trackLeading
 	if t.truncation, err = file.Truncation.read(); err != nil {
 		return nil, err
 	}
@@ -99,18 +99,18 @@ func parse(data []byte) (*Tokenizer, error) {
 	return t, nil
 }
 
-// loader builds the parts of a tokenizer from their JSON.
+// A loader makes the parts of a tokenizer from their JSON.
 type loader struct {
-	heads bool // some part asks for piece.head
+	trackLeading bool // whether some part needs piece.leading
 }
 
-// kind gives the type of a section's object, "" for null or an absent one.
+// kind returns the type of the object in a section, or "" if it is null or absent.
 func (l *loader) kind(section string, raw json.RawMessage, depth int) (string, error) {
 	if len(raw) == 0 || string(raw) == "null" {
 		return "", nil
 	}
 	if depth > maxDepth {
-		return "", fmt.Errorf("%s: more than %d levels", section, maxDepth)
+		return "", fmt.Errorf("%s: more than %d levels of Sequence", section, maxDepth)
 	}
 	var c struct{ Type *string }
 	if err := json.Unmarshal(raw, &c); err != nil {
@@ -122,11 +122,11 @@ func (l *loader) kind(section string, raw json.RawMessage, depth int) (string, e
 	return *c.Type, nil
 }
 
-// foreign are fields of ByteLevel and Metaspace. Files have them left over in other parts (Command R's TemplateProcessing
-// was a ByteLevel once), where the library passes over them.
-var foreign = []string{"add_prefix_space", "trim_offsets", "use_regex", "replacement", "str_rep", "prepend_scheme", "split"}
+// leftoverFields are fields of ByteLevel and Metaspace that files may also have in other parts, where the library ignores them.
+// An example is the TemplateProcessing of Command R, which has fields of a ByteLevel.
+var leftoverFields = []string{"add_prefix_space", "trim_offsets", "use_regex", "replacement", "str_rep", "prepend_scheme", "split"}
 
-// decode reads an object whose every field must be known, here or as a foreign one: an unknown one may change ids.
+// decode reads an object into a struct. It refuses unknown fields other than leftoverFields, because they could change ids.
 func (l *loader) decode(what string, raw json.RawMessage, into any) error {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.DisallowUnknownFields()
@@ -139,14 +139,14 @@ func (l *loader) decode(what string, raw json.RawMessage, into any) error {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	field, err := strconv.Unquote(quoted)
-	if err != nil || !slices.Contains(foreign, field) {
+	if err != nil || !slices.Contains(leftoverFields, field) {
 		return unsupported("%s: field %s", what, quoted)
 	}
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &fields); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
-	if fields[field] == nil || fields["type"] == nil { // it is a field of an object within, or of no part
+	if fields[field] == nil || fields["type"] == nil { // the field is in a nested object, or this is not a part
 		return unsupported("%s: field %s", what, quoted)
 	}
 	delete(fields, field)
@@ -156,6 +156,22 @@ func (l *loader) decode(what string, raw json.RawMessage, into any) error {
 	return l.decode(what, raw, into)
 }
 
+// sequence reads the members of a Sequence. It leaves out members that are null.
+func sequence[T any](members []json.RawMessage, depth int, read func(raw json.RawMessage, depth int) (T, error)) ([]T, error) {
+	list := []T{}
+	for _, raw := range members {
+		member, err := read(raw, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		if any(member) != nil {
+			list = append(list, member)
+		}
+	}
+	return list, nil
+}
+
+// model reads the model into t.
 func (l *loader) model(t *Tokenizer, raw json.RawMessage) error {
 	kind, err := l.modelKind(raw)
 	if err != nil {
@@ -205,10 +221,10 @@ func (l *loader) model(t *Tokenizer, raw json.RawMessage) error {
 	return nil
 }
 
-// modelKind gives the model's type; files of the first versions have none and are told apart by their fields.
+// modelKind returns the type of the model. The oldest files lack the type, so it is determined from their fields.
 func (l *loader) modelKind(raw json.RawMessage) (string, error) {
 	if len(raw) == 0 {
-		return "", errors.New("it has no model (not a tokenizer.json of the tokenizers library)")
+		return "", errors.New("the file has no model (it is not a tokenizer.json of the tokenizers library)")
 	}
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &fields); err != nil {

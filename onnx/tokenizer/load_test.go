@@ -12,7 +12,7 @@ import (
 	"w2s/onnx/tokenizer"
 )
 
-// parts are a small tokenizer.json to change one section of.
+// withParts returns a small tokenizer.json with some sections replaced or added.
 func withParts(change map[string]string) []byte {
 	parts := map[string]string{
 		"added_tokens": `[{"id":0,"content":"<s>","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true}]`,
@@ -29,7 +29,7 @@ func withParts(change map[string]string) []byte {
 	return []byte("{" + strings.Join(fields, ",") + "}")
 }
 
-// TestUnsupported: what is not implemented is refused by name.
+// TestUnsupported checks that errors name what is not implemented.
 func TestUnsupported(t *testing.T) {
 	for _, c := range []struct{ section, value, names string }{
 		{"model", `{"type":"Quantum","vocab":{}}`, "Quantum"},
@@ -50,9 +50,9 @@ func TestUnsupported(t *testing.T) {
 		{"normalizer", `{"type":"Replace","pattern":{"Regex":"(?i)ʼn"},"content":"x"}`, "['ʼ' 'n']"},
 		{"normalizer", `{"type":"Replace","pattern":{"Regex":"\\pL"},"content":"x"}`, `\p without`},
 		{"normalizer", `{"type":"Replace","pattern":{"Regex":"a+{2}"},"content":"x"}`, "repetition of a repetition"},
-		{"normalizer", `{"type":"Replace","pattern":{"Regex":"(?<=a++b)c"},"content":"x"}`, "look behind"},
+		{"normalizer", `{"type":"Replace","pattern":{"Regex":"(?<=a++b)c"},"content":"x"}`, "look-behind"},
 		{"normalizer", `{"type":"Prepend","prepend":""}`, "Prepend"},
-		{"normalizer", `{"type":"Replace","pattern":{"Regex":"` + strings.Repeat(`\\p{L}`, 1000) + `"},"content":"x"}`, "so many classes"},
+		{"normalizer", `{"type":"Replace","pattern":{"Regex":"` + strings.Repeat(`\\p{L}`, 1000) + `"},"content":"x"}`, "this many classes"},
 		{"normalizer", `{"type":"Replace","pattern":{"Regex":"a(?i)b"},"content":"x"}`, "(?i"},
 		{"normalizer", `{"type":"Replace","pattern":{"Regex":"[[:vowel:]]"},"content":"x"}`, "[[:vowel:"},
 		{"pre_tokenizer", `{"type":"UnicodeScripts"}`, "UnicodeScripts"},
@@ -74,7 +74,7 @@ func TestUnsupported(t *testing.T) {
 	}
 }
 
-// TestEmptyAddedToken: a token that the normalizer leaves nothing of would be found everywhere.
+// TestEmptyAddedToken refuses an added token that the normalizer turns into nothing. It would match everywhere.
 func TestEmptyAddedToken(t *testing.T) {
 	_, err := tokenizer.Parse(withParts(map[string]string{
 		"added_tokens": `[{"id":6,"content":" ","normalized":true}]`, "normalizer": `{"type":"Strip","strip_left":true}`}))
@@ -83,7 +83,7 @@ func TestEmptyAddedToken(t *testing.T) {
 	}
 }
 
-// TestInvalid: files that no tokenizer can be made of are errors that say what is wrong.
+// TestInvalid checks that the errors of invalid files say what is wrong.
 func TestInvalid(t *testing.T) {
 	deep := strings.Repeat(`{"type":"Sequence","normalizers":[`, 40) + strings.Repeat(`]}`, 40)
 	for _, c := range []struct{ section, value, says string }{
@@ -126,11 +126,11 @@ func TestInvalid(t *testing.T) {
 	}
 }
 
-// FuzzLoad: no file ends the process, and what loads encodes without a panic.
+// FuzzLoad checks that no file makes Parse panic, and that a tokenizer that loads encodes and decodes without a panic.
 func FuzzLoad(f *testing.F) {
 	files, err := filepath.Glob(filepath.Join("testdata", "tokenizers", "*.json"))
 	if err != nil || len(files) == 0 {
-		f.Fatalf("no tokenizers: %v", err)
+		f.Fatalf("no tokenizers in testdata: %v", err)
 	}
 	for _, file := range files {
 		data, err := os.ReadFile(file)

@@ -8,46 +8,56 @@ import (
 	"unicode/utf8"
 )
 
-// A normalizer rewrites a text before it is split. It also says how many of the new text's first bytes stand for the
-// first rune of the input, of which head bytes stood for it in s; see piece. A negative head is not asked for. An error
-// means that the call was cancelled or that a regular expression of the file ran too long.
+// A normalizer rewrites a text before it is split. leading is the number of leading bytes of s that stand for the first rune of
+// the input (see piece), and normalize also returns that number for the new text. A negative number means that it is not
+// needed. An error means that the call was cancelled, or that a regular expression of the file takes too long.
 type normalizer interface {
-	normalize(c *call, s string, head int) (string, int, error)
+	normalize(c *call, s string, leading int) (string, int, error)
 }
 
-type normalizerFunc func(s string, head int) (string, int)
+type normalizerFunc func(s string, leading int) (string, int)
 
-func (f normalizerFunc) normalize(c *call, s string, head int) (string, int, error) {
-	s, head = f(s, head)
-	return s, head, c.ctx.Err()
+func (f normalizerFunc) normalize(c *call, s string, leading int) (string, int, error) {
+	s, leading = f(s, leading)
+	return s, leading, c.ctx.Err()
 }
 
-// runeNormalizer rewrites every rune by itself.
+// A runeNormalizer rewrites every rune independently of the others.
 type runeNormalizer func(s string) string
 
-func (f runeNormalizer) normalize(c *call, s string, head int) (string, int, error) {
-	if head > 0 {
-		head = len(f(s[:head]))
+func (f runeNormalizer) normalize(c *call, s string, leading int) (string, int, error) {
+	if leading > 0 {
+		leading = len(f(s[:leading]))
 	}
-	return f(s), head, c.ctx.Err()
+	return f(s), leading, c.ctx.Err()
 }
 
 type normalizers []normalizer
 
-func (n normalizers) normalize(c *call, s string, head int) (string, int, error) {
+func (list normalizers) normalize(c *call, s string, leading int) (string, int, error) {
 	var err error
-	for _, one := range n {
-		if s, head, err = one.normalize(c, s, head); err != nil {
+	for _, n := range list {
+		if s, leading, err = n.normalize(c, s, leading); err != nil {
 			return "", 0, err
 		}
 	}
-	return s, head, nil
+	return s, leading, nil
+}
+
+// simpleNormalizers are the normalizers without options.
+var simpleNormalizers = map[string]normalizer{
+	"NFC": normalizerFunc(nfc.normalize), "NFD": normalizerFunc(nfd.normalize), "NFKC": normalizerFunc(nfkc.normalize),
+	"NFKD": normalizerFunc(nfkd.normalize), "Lowercase": runeNormalizer(lowercase),
+	"StripAccents": runeNormalizer(stripAccents), "Nmt": runeNormalizer(nmt), "ByteLevel": runeNormalizer(bytesToText),
 }
 
 func (l *loader) normalizer(raw json.RawMessage, depth int) (normalizer, error) {
 	kind, err := l.kind("normalizer", raw, depth)
 	if kind == "" || err != nil {
 		return nil, err
+	}
+	if n, ok := simpleNormalizers[kind]; ok {
+		return n, l.decode(kind, raw, &struct{ Type string }{})
 	}
 	switch kind {
 	case "Sequence":
@@ -58,77 +68,24 @@ func (l *loader) normalizer(raw json.RawMessage, depth int) (normalizer, error) 
 		if err := l.decode(kind, raw, &c); err != nil {
 			return nil, err
 		}
-		all := normalizers{}
-		for _, raw := range c.Normalizers {
-			one, err := l.normalizer(raw, depth+1)
-			if err != nil {
-				return nil, err
-			}
-			if one != nil {
-				all = append(all, one)
-			}
-		}
-		return all, nil
+		list, err := sequence(c.Normalizers, depth, l.normalizer)
+		return normalizers(list), err
 	case "BertNormalizer":
-		c := bertNormalizer{CleanText: true, HandleChineseChars: true, Lowercase: true}
-		if err := l.decode(kind, raw, &c); err != nil {
+		n := bertNormalizer{CleanText: true, HandleChineseChars: true, Lowercase: true}
+		if err := l.decode(kind, raw, &n); err != nil {
 			return nil, err
 		}
-		c.strip = c.Lowercase
-		if c.StripAccents != nil {
-			c.strip = *c.StripAccents
+		n.strip = n.Lowercase
+		if n.StripAccents != nil {
+			n.strip = *n.StripAccents
 		}
-		return &c, nil
+		return &n, nil
 	case "Prepend":
-		var c struct{ Type, Prepend string }
-		if err := l.decode(kind, raw, &c); err != nil {
-			return nil, err
-		}
-		if c.Prepend == "" {
-			return nil, unsupported("%s: an empty text (the library doubles the first character)", kind)
-		}
-		return normalizerFunc(func(s string, head int) (string, int) {
-			if s == "" {
-				return s, head
-			}
-			if head > 0 {
-				head += len(c.Prepend)
-			}
-			return c.Prepend + s, head
-		}), nil
+		return l.prependNormalizer(raw)
 	case "Strip":
-		c := struct {
-			Type       string
-			StripLeft  bool `json:"strip_left"`
-			StripRight bool `json:"strip_right"`
-		}{}
-		if err := l.decode(kind, raw, &c); err != nil {
-			return nil, err
-		}
-		return normalizerFunc(func(s string, head int) (string, int) {
-			if c.StripLeft {
-				stripped := strings.TrimLeftFunc(s, isSpace)
-				s, head = stripped, max(0, head-(len(s)-len(stripped)))
-			}
-			if c.StripRight {
-				s = strings.TrimRightFunc(s, isSpace)
-			}
-			return s, min(head, len(s))
-		}), nil
+		return l.stripNormalizer(raw)
 	case "Replace":
-		var c struct {
-			Type    string
-			Pattern json.RawMessage
-			Content string
-		}
-		if err := l.decode(kind, raw, &c); err != nil {
-			return nil, err
-		}
-		p, err := l.pattern("Replace", c.Pattern)
-		if err != nil {
-			return nil, err
-		}
-		return replacer{p, c.Content}, nil
+		return l.replaceNormalizer(raw)
 	case "Precompiled":
 		var c struct {
 			Type     string
@@ -143,71 +100,116 @@ func (l *loader) normalizer(raw json.RawMessage, depth int) (normalizer, error) 
 		}
 		return normalizerFunc(m.normalize), nil
 	}
-	simple := map[string]normalizer{
-		"NFC": normalizerFunc(nfc.normalize), "NFD": normalizerFunc(nfd.normalize), "NFKC": normalizerFunc(nfkc.normalize),
-		"NFKD": normalizerFunc(nfkd.normalize), "Lowercase": runeNormalizer(lowercase),
-		"StripAccents": runeNormalizer(stripAccents), "Nmt": runeNormalizer(nmt), "ByteLevel": runeNormalizer(bytesToText),
-	}
-	one, ok := simple[kind]
-	if !ok {
-		return nil, unsupported("normalizer %q", kind)
-	}
-	if err := l.decode(kind, raw, &struct{ Type string }{}); err != nil {
-		return nil, err
-	}
-	return one, nil
+	return nil, unsupported("normalizer %q", kind)
 }
 
-// replacer is the Replace normalizer and decoder.
+func (l *loader) prependNormalizer(raw json.RawMessage) (normalizer, error) {
+	var c struct{ Type, Prepend string }
+	if err := l.decode("Prepend", raw, &c); err != nil {
+		return nil, err
+	}
+	if c.Prepend == "" {
+		return nil, unsupported("Prepend with an empty text (for which the library doubles the first character)")
+	}
+	return normalizerFunc(func(s string, leading int) (string, int) {
+		if s == "" {
+			return s, leading
+		}
+		if leading > 0 {
+			leading += len(c.Prepend)
+		}
+		return c.Prepend + s, leading
+	}), nil
+}
+
+func (l *loader) stripNormalizer(raw json.RawMessage) (normalizer, error) {
+	var c struct {
+		Type       string
+		StripLeft  bool `json:"strip_left"`
+		StripRight bool `json:"strip_right"`
+	}
+	if err := l.decode("Strip", raw, &c); err != nil {
+		return nil, err
+	}
+	return normalizerFunc(func(s string, leading int) (string, int) {
+		if c.StripLeft {
+			stripped := strings.TrimLeftFunc(s, isSpace)
+			s, leading = stripped, max(0, leading-(len(s)-len(stripped)))
+		}
+		if c.StripRight {
+			s = strings.TrimRightFunc(s, isSpace)
+		}
+		return s, min(leading, len(s))
+	}), nil
+}
+
+func (l *loader) replaceNormalizer(raw json.RawMessage) (normalizer, error) {
+	var c struct {
+		Type    string
+		Pattern json.RawMessage
+		Content string
+	}
+	if err := l.decode("Replace", raw, &c); err != nil {
+		return nil, err
+	}
+	p, err := l.pattern("Replace", c.Pattern)
+	if err != nil {
+		return nil, err
+	}
+	return replacer{p, c.Content}, nil
+}
+
+// A replacer is the normalizer Replace.
 type replacer struct {
 	pattern pattern
 	content string
 }
 
-func (r replacer) normalize(c *call, s string, head int) (string, int, error) {
+func (r replacer) normalize(c *call, s string, leading int) (string, int, error) {
 	var b strings.Builder
-	last, newHead := 0, 0
+	last, newLeading := 0, 0
 	keep := func(end int) {
 		b.WriteString(s[last:end])
-		newHead += max(0, min(head, end)-last)
+		newLeading += max(0, min(leading, end)-last)
 	}
-	lost := false
+	lost := false // whether content was inserted before the text
 	err := r.pattern.find(c, s, func(start, end int) {
 		keep(start)
 		b.WriteString(r.content)
 		lost = lost || end == 0 && r.content != ""
-		if end <= head { // the library counts it to what it stands behind
-			newHead += len(r.content)
+		if end <= leading { // the library attributes the new text to what precedes it
+			newLeading += len(r.content)
 		}
 		last = end
 	})
 	if err != nil || b.Len() == 0 && last == 0 {
-		return s, head, err
+		return s, leading, err
 	}
-	if lost { // it has nothing to count it to: what follows panics there, or doubles the text
-		return "", 0, fmt.Errorf("Replace puts %q before the text, where the library's own offsets break (use Prepend)", r.content)
+	if lost { // the library has nothing to attribute it to, and later panics or doubles the text
+		return "", 0, fmt.Errorf("Replace inserts %q before the text, where the library fails (use Prepend)", r.content)
 	}
 	keep(len(s))
-	return b.String(), newHead, nil
+	return b.String(), newLeading, nil
 }
 
-// bertNormalizer cleans, spaces out Chinese characters, strips accents and lowers, in this order.
+// A bertNormalizer cleans the text, puts spaces around Chinese characters, strips accents, and converts to lower case, in this
+// order.
 type bertNormalizer struct {
 	Type               string
 	CleanText          bool  `json:"clean_text"`
 	HandleChineseChars bool  `json:"handle_chinese_chars"`
-	StripAccents       *bool `json:"strip_accents"` // null means as lowercase
+	StripAccents       *bool `json:"strip_accents"` // null means the value of lowercase
 	Lowercase          bool  `json:"lowercase"`
-	strip              bool
+	strip              bool  // whether accents are stripped
 }
 
-func (n *bertNormalizer) normalize(c *call, s string, head int) (string, int, error) {
-	s, head, err := runeNormalizer(n.clean).normalize(c, s, head)
+func (n *bertNormalizer) normalize(c *call, s string, leading int) (string, int, error) {
+	s, leading, err := runeNormalizer(n.clean).normalize(c, s, leading)
 	if err != nil || !n.strip {
-		return s, head, err
+		return s, leading, err
 	}
-	s, head = nfd.normalize(s, head)
-	return runeNormalizer(n.unaccent).normalize(c, s, head)
+	s, leading = nfd.normalize(s, leading)
+	return runeNormalizer(n.unaccent).normalize(c, s, leading)
 }
 
 func (n *bertNormalizer) clean(s string) string {
@@ -228,7 +230,7 @@ func (n *bertNormalizer) clean(s string) string {
 			b.WriteByte(' ')
 			b.WriteRune(r)
 			b.WriteByte(' ')
-		case n.Lowercase && !n.strip: // nothing comes between this and lowering
+		case n.Lowercase && !n.strip: // without stripping, this is the only pass
 			writeLower(&b, t, r)
 		default:
 			b.WriteRune(r)
@@ -259,9 +261,10 @@ func isChinese(r rune) bool {
 		r >= 0x2F800 && r <= 0x2FA1F)
 }
 
-// isSpace is the Unicode property White_Space, which is closed.
+// isSpace reports whether r has the Unicode property White_Space, which no version of Unicode changes any more.
 func isSpace(r rune) bool { return unicode.Is(unicode.White_Space, r) }
 
+// writeLower writes r in lower case.
 func writeLower(b *strings.Builder, t *unicodeTables, r rune) {
 	if r < utf8.RuneSelf {
 		if 'A' <= r && r <= 'Z' {
@@ -295,7 +298,7 @@ func stripAccents(s string) string {
 	}, s)
 }
 
-// nmt is the character cleaning of neural machine translation models.
+// nmt cleans characters as SentencePiece does for models of neural machine translation.
 func nmt(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -309,7 +312,7 @@ func nmt(s string) string {
 	}, s)
 }
 
-// unsupported makes the error for a valid file that asks for what is not implemented.
+// unsupported returns the error about something in a valid file that is not implemented. format must be a noun phrase.
 func unsupported(format string, args ...any) error {
 	return fmt.Errorf(format+" is %w (use a tokenizer.json without it)", append(args, ErrUnsupported)...)
 }

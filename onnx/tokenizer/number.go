@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// parseScore reads a JSON number as the library's JSON reader (serde_json) does: the digits that fit 64 bits as an
-// integer, then one multiplication or division by a power of ten. The last bit is often not the nearest one, and where
-// two splits of a word are equally good that bit decides.
+// parseScore reads a JSON number like serde_json, the library's JSON reader: it takes the digits that fit into 64 bits as an
+// integer, and multiplies or divides once by a power of ten. The result is often not the nearest float64, and if two splits of a
+// word are equally good, its last bit decides.
 func parseScore(s string) (float64, error) {
 	digits, negative := strings.CutPrefix(s, "-")
 	mantissa, exponentDigits, scaled := strings.Cut(strings.ToLower(digits), "e")
@@ -17,7 +17,7 @@ func parseScore(s string) (float64, error) {
 	if scaled {
 		var err error
 		if exponent, err = strconv.Atoi(exponentDigits); err != nil || exponent > 1<<20 || exponent < -1<<20 {
-			return 0, fmt.Errorf("score %q is not a number that can be read", s)
+			return 0, fmt.Errorf("score %q has an impossible exponent", s)
 		}
 	}
 	whole, fraction, _ := strings.Cut(mantissa, ".")
@@ -63,7 +63,7 @@ func parseScore(s string) (float64, error) {
 	return f, nil
 }
 
-// power10 is the float64 nearest to ten to the power of n; math.Pow10 multiplies two of them for n > 31.
+// power10 returns the float64 nearest to ten to the power of n. math.Pow10 multiplies two powers for n > 31.
 func power10(n int) float64 {
 	f, _ := strconv.ParseFloat("1e"+strconv.Itoa(n), 64) // n is 0 to 308
 	return f

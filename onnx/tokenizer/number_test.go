@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TestParseScore compares with numbers that the library read and wrote again.
+// TestParseScore compares numbers with those that the library wrote after it had read them.
 func TestParseScore(t *testing.T) {
 	data, err := os.ReadFile(filepath.Join("testdata", "scores.json"))
 	if err != nil {
@@ -19,18 +19,18 @@ func TestParseScore(t *testing.T) {
 	if err := json.Unmarshal(data, &want); err != nil {
 		t.Fatal(err)
 	}
-	unlike := 0
+	different := 0 // numbers whose value is not the nearest float64
 	for text, want := range want {
 		got, err := parseScore(text)
 		if err != nil || math.Float64bits(got) != math.Float64bits(want) {
 			t.Errorf("parseScore(%q) = %v, %v, want %v", text, got, err, want)
 		}
 		if nearest, err := strconv.ParseFloat(text, 64); err != nil || nearest != want {
-			unlike++
+			different++
 		}
 	}
-	if len(want) < 500 || unlike < 50 {
-		t.Errorf("%d numbers, %d of them not the nearest: this shows nothing", len(want), unlike)
+	if len(want) < 500 || different < 50 {
+		t.Errorf("%d numbers, %d of them not the nearest float64, want at least 500 and 50", len(want), different)
 	}
 	for _, text := range []string{"", "-", "x", "1e400", "1.x", "1e", "1e99999999999", ".5", `"1"`, "1e5x"} {
 		if f, err := parseScore(text); err == nil {

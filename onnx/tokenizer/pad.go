@@ -1,15 +1,15 @@
 package tokenizer
 
-// Padding says how encodings of different lengths become one rectangle.
+// A Padding tells how encodings of different lengths are padded to one width.
 type Padding struct {
 	ID       int64 // id of the padding token
-	TypeID   int64 // token type id of a padding position
-	Side     Side  // where padding goes; FromFile means right
-	Multiple int   // the width is rounded up to a multiple of this; 0 and 1 mean no rounding
-	Width    int   // least width; 0 means as wide as the longest encoding
+	TypeID   int64 // token type id of padding
+	Side     Side  // the side that is padded; FromFile means Right
+	Multiple int   // the width is rounded up to a multiple of this, unless it is 0
+	Width    int   // smallest width; 0 means the width of the longest encoding
 }
 
-// Batch is a set of encodings as row-major Rows x Cols matrices, ready to be fed to a model.
+// A Batch holds encodings as row-major matrices of Rows x Cols, as they are fed to a model.
 type Batch struct {
 	Rows, Cols int
 	IDs        []int64 // input_ids
@@ -17,8 +17,7 @@ type Batch struct {
 	TypeIDs    []int64 // token_type_ids
 }
 
-// Batch lays encodings out as one rectangle. The buffers of into are reused where they are large enough; into may be
-// the zero value.
+// Batch pads encodings to one width. It reuses the buffers of into if they are large enough; into may be the zero value.
 func (p Padding) Batch(encodings []Encoding, into Batch) Batch {
 	cols := p.Width
 	for _, e := range encodings {

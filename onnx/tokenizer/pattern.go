@@ -3,12 +3,13 @@ package tokenizer
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"regexp"
 	"strings"
 	"unicode/utf8"
 )
 
-// A pattern calls emit for every match in s, from left to right, without overlaps, until the call is cancelled.
+// A pattern calls emit for every match in s, from left to right and without overlaps. It stops if the call is cancelled.
 type pattern interface {
 	find(c *call, s string, emit func(start, end int)) error
 }
@@ -17,7 +18,7 @@ type patternFunc func(c *call, s string, emit func(start, end int)) error
 
 func (f patternFunc) find(c *call, s string, emit func(start, end int)) error { return f(c, s, emit) }
 
-// runePattern matches each rune of a kind on its own.
+// runePattern returns a pattern that matches every single rune for which is returns true.
 func runePattern(is func(r rune) bool) pattern {
 	return patternFunc(func(c *call, s string, emit func(start, end int)) error {
 		for i, n := 0, 1; i < len(s); n++ {
@@ -34,7 +35,7 @@ func runePattern(is func(r rune) bool) pattern {
 	})
 }
 
-// literal matches a string that is not empty.
+// A literal matches a string, which must not be empty.
 type literal string
 
 func (l literal) find(c *call, s string, emit func(start, end int)) error {
@@ -51,7 +52,7 @@ func (l literal) find(c *call, s string, emit func(start, end int)) error {
 	}
 }
 
-// pattern reads {"String": ...} or {"Regex": ...}.
+// pattern reads {"String": ...} or {"Regex": ...}, the pattern of a part of that kind.
 func (l *loader) pattern(kind string, raw json.RawMessage) (pattern, error) {
 	var c struct{ String, Regex *string }
 	if err := l.decode(kind+" pattern", raw, &c); err != nil {
@@ -59,11 +60,11 @@ func (l *loader) pattern(kind string, raw json.RawMessage) (pattern, error) {
 	}
 	switch {
 	case c.String != nil && *c.String == "" || c.Regex != nil && *c.Regex == "":
-		return nil, unsupported("%s: an empty pattern", kind)
+		return nil, unsupported("%s with an empty pattern", kind)
 	case c.String != nil && c.Regex == nil:
 		return literal(*c.String), nil
 	case c.Regex == nil || c.String != nil:
-		return nil, fmt.Errorf("%s: pattern is neither String nor Regex", kind)
+		return nil, fmt.Errorf("%s: the pattern is neither a String nor a Regex", kind)
 	}
 	if p := knownPattern(*c.Regex); p != nil {
 		return p, nil
@@ -77,14 +78,14 @@ func (l *loader) pattern(kind string, raw json.RawMessage) (pattern, error) {
 
 const gpt2Regex = `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
 
-// cl100kRegex is the pattern of cl100k_base and its children, which differ in how many digits stay together and in
-// possessive quantifiers that change nothing.
+// cl100kRegex matches the pattern of cl100k_base and its variants. They differ in the number of digits that stay together, and in
+// possessive quantifiers that do not change the matches.
 var cl100kRegex = regexp.MustCompile(`^` +
 	regexp.QuoteMeta(`(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?`) + `\+?` + regexp.QuoteMeta(`\p{L}+|\p{N}`) +
 	`(\{1,[1-9]\}|\+?)` + regexp.QuoteMeta(`| ?[^\s\p{L}\p{N}]+`) + `\+?` + regexp.QuoteMeta(`[\r\n]*|\s*[\r\n]`) +
 	`\+?` + regexp.QuoteMeta(`|\s+(?!\S)|\s+`) + `$`)
 
-// knownPattern gives a hand-written scanner for the patterns that most models use, nil for others.
+// knownPattern returns a hand-written scanner for the patterns that most models use, and nil for others.
 func knownPattern(regex string) pattern {
 	if regex == gpt2Regex {
 		return gpt2Pattern()
@@ -97,13 +98,13 @@ func knownPattern(regex string) pattern {
 	case "":
 		return cl100kPattern(1)
 	case "+":
-		return cl100kPattern(int(^uint(0) >> 1))
+		return cl100kPattern(unlimited)
 	default:
 		return cl100kPattern(int(digits[3] - '0'))
 	}
 }
 
-// runeKind is what the patterns of byte-level models tell apart.
+// A runeKind is one of the kinds of runes that the patterns of byte-level models distinguish.
 type runeKind uint8
 
 const (
@@ -113,7 +114,7 @@ const (
 	spaceKind
 )
 
-// runeKinds tells the kind of a rune, from a table for ASCII.
+// runeKinds determines the kinds of runes. It has a table for ASCII.
 type runeKinds struct {
 	ascii  [utf8.RuneSelf]runeKind
 	tables *unicodeTables
@@ -127,6 +128,7 @@ func newRuneKinds() *runeKinds {
 	return k
 }
 
+// slow determines the kind of a rune without the table.
 func (k *runeKinds) slow(r rune) runeKind {
 	switch {
 	case k.tables.letter.has(r):
@@ -139,7 +141,7 @@ func (k *runeKinds) slow(r rune) runeKind {
 	return otherKind
 }
 
-// at gives the kind and size of the rune at s[i:], size 0 at the end.
+// at returns the kind and the size of the first rune of s[i:]. At the end of s the size is 0.
 func (k *runeKinds) at(s string, i int) (runeKind, int) {
 	if i >= len(s) {
 		return otherKind, 0
@@ -151,7 +153,7 @@ func (k *runeKinds) at(s string, i int) (runeKind, int) {
 	return k.slow(r), size
 }
 
-// run gives the end of the runes of one kind from i on, at most limit of them.
+// run returns the end of a run of at most limit runes of one kind that starts at i.
 func (k *runeKinds) run(s string, i int, kind runeKind, limit int) int {
 	for ; limit > 0; limit-- {
 		now, size := k.at(s, i)
@@ -163,9 +165,9 @@ func (k *runeKinds) run(s string, i int, kind runeKind, limit int) int {
 	return i
 }
 
-const unlimited = int(^uint(0) >> 1)
+const unlimited = math.MaxInt
 
-// spaces gives the end of the match of \s+(?!\S)|\s+ at i: white space before a word leaves its last rune to the word.
+// spaces returns the end of the match of \s+(?!\S)|\s+ at i. White space before a word leaves its last rune to the word.
 func (k *runeKinds) spaces(s string, i int) int {
 	end := k.run(s, i, spaceKind, unlimited)
 	if end == len(s) {
@@ -178,7 +180,7 @@ func (k *runeKinds) spaces(s string, i int) int {
 	return end
 }
 
-// gpt2Pattern matches gpt2Regex.
+// gpt2Pattern returns a scanner for gpt2Regex.
 func gpt2Pattern() pattern {
 	k := newRuneKinds()
 	return patternFunc(func(c *call, s string, emit func(start, end int)) error {
@@ -205,7 +207,7 @@ func gpt2Pattern() pattern {
 	})
 }
 
-// cl100kPattern matches cl100kRegex, with at most so many digits in one match.
+// cl100kPattern returns a scanner for the patterns of cl100kRegex, with at most the given number of digits in a match.
 func cl100kPattern(digits int) pattern {
 	k := newRuneKinds()
 	match := func(s string, i int) int {
@@ -254,7 +256,8 @@ func cl100kPattern(digits int) pattern {
 	})
 }
 
-// contraction gives the length of 's 't 're 've 'm 'll 'd at the start of s, 0 for none. Folding case makes U+017F an s.
+// contraction returns the length of 's, 't, 're, 've, 'm, 'll or 'd at the start of s, or 0. fold ignores case, so that U+017F is
+// an s too.
 func contraction(s string, fold bool) int {
 	if len(s) < 2 || s[0] != '\'' {
 		return 0

@@ -2,19 +2,22 @@ package tokenizer
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
 )
 
-// A piece is a part of the text on its way to the model, or an added token that was found in it.
+// A piece is a part of the text that is being encoded, or an added token that was found in it.
 type piece struct {
 	text  string
-	token int32 // id of the added token, -1 for text
-	head  int   // leading bytes of text that came from the very first rune of the input; 0 for a later piece
+	token int32 // id of the added token, or -1 for text
+	// leading is the number of leading bytes of text that stand for the first rune of the input. It is 0 for later pieces.
+	// Metaspace needs it for prepend_scheme first.
+	leading int
 }
 
-// A preTokenizer appends the parts of a piece of text to dst. Empty parts may be left in; they encode to nothing.
+// A preTokenizer splits a piece of text and appends its parts to dst. Parts may be empty; they have no tokens.
 type preTokenizer interface {
 	split(c *call, dst []piece, p piece) ([]piece, error)
 }
@@ -27,12 +30,12 @@ func (f preTokenizerFunc) split(_ *call, dst []piece, p piece) ([]piece, error) 
 
 type preTokenizers []preTokenizer
 
-func (all preTokenizers) split(c *call, dst []piece, p piece) ([]piece, error) {
-	if len(all) == 1 {
-		return all[0].split(c, dst, p)
+func (list preTokenizers) split(c *call, dst []piece, p piece) ([]piece, error) {
+	if len(list) == 1 {
+		return list[0].split(c, dst, p)
 	}
 	parts := []piece{p}
-	for _, one := range all {
+	for _, preTokenizer := range list {
 		var next []piece
 		for i, part := range parts {
 			if part.text == "" {
@@ -42,7 +45,7 @@ func (all preTokenizers) split(c *call, dst []piece, p piece) ([]piece, error) {
 				return nil, err
 			}
 			var err error
-			if next, err = one.split(c, next, part); err != nil {
+			if next, err = preTokenizer.split(c, next, part); err != nil {
 				return nil, err
 			}
 		}
@@ -51,12 +54,12 @@ func (all preTokenizers) split(c *call, dst []piece, p piece) ([]piece, error) {
 	return append(dst, parts...), nil
 }
 
-// part cuts text[start:end] out of a piece.
+// part returns the piece with the text from start to end.
 func (p piece) part(start, end int) piece {
-	return piece{text: p.text[start:end], token: -1, head: min(max(p.head-start, 0), end-start)}
+	return piece{text: p.text[start:end], token: -1, leading: min(max(p.leading-start, 0), end-start)}
 }
 
-// A behavior says what becomes of the matches of a splitting pattern.
+// A behavior tells what happens to the matches of a splitting pattern.
 type behavior string
 
 const (
@@ -79,7 +82,7 @@ func (b *behavior) UnmarshalJSON(data []byte) error {
 	return unsupported("split behavior %q", s)
 }
 
-// A splitter cuts at the matches of a pattern, or between them where invert is set.
+// A splitter splits at the matches of a pattern, or between them if invert is set.
 type splitter struct {
 	pattern  pattern
 	behavior behavior
@@ -88,7 +91,7 @@ type splitter struct {
 
 func (s splitter) split(c *call, dst []piece, p piece) ([]piece, error) {
 	base := len(dst)
-	previous := false // the part before was a match
+	previous := false // whether the part before was a match
 	add := func(start, end int, match bool) {
 		part := p.part(start, end)
 		join := false
@@ -107,7 +110,7 @@ func (s splitter) split(c *call, dst []piece, p piece) ([]piece, error) {
 		if join && len(dst) > base {
 			last := &dst[len(dst)-1]
 			last.text = p.text[start-len(last.text) : end]
-			last.head += part.head
+			last.leading += part.leading
 		} else {
 			dst = append(dst, part)
 		}
@@ -118,7 +121,7 @@ func (s splitter) split(c *call, dst []piece, p piece) ([]piece, error) {
 		if last < start {
 			add(last, start, s.invert)
 		}
-		if start < end || s.behavior == contiguous { // an empty match ends a run
+		if start < end || s.behavior == contiguous { // an empty match ends a run of matches
 			add(start, end, !s.invert)
 		}
 		last = end
@@ -136,7 +139,6 @@ func (l *loader) preTokenizer(raw json.RawMessage, depth int) (preTokenizer, err
 	}
 	noOptions := func() error { return l.decode(kind, raw, &struct{ Type string }{}) }
 	t := tables()
-	space := runePattern(isSpace)
 	switch kind {
 	case "Sequence":
 		var c struct {
@@ -146,17 +148,8 @@ func (l *loader) preTokenizer(raw json.RawMessage, depth int) (preTokenizer, err
 		if err := l.decode(kind, raw, &c); err != nil {
 			return nil, err
 		}
-		all := preTokenizers{}
-		for _, raw := range c.PreTokenizers {
-			one, err := l.preTokenizer(raw, depth+1)
-			if err != nil {
-				return nil, err
-			}
-			if one != nil {
-				all = append(all, one)
-			}
-		}
-		return all, nil
+		list, err := sequence(c.PreTokenizers, depth, l.preTokenizer)
+		return preTokenizers(list), err
 	case "BertPreTokenizer":
 		return bertPreTokenizer(t), noOptions()
 	case "ByteLevel":
@@ -164,24 +157,11 @@ func (l *loader) preTokenizer(raw json.RawMessage, depth int) (preTokenizer, err
 	case "Metaspace":
 		return l.metaspace(raw)
 	case "Split":
-		var c struct {
-			Type     string
-			Pattern  json.RawMessage
-			Behavior behavior
-			Invert   bool
-		}
-		if err := l.decode(kind, raw, &c); err != nil {
-			return nil, err
-		}
-		if c.Behavior == "" {
-			return nil, fmt.Errorf("%s: behavior is missing", kind)
-		}
-		p, err := l.pattern(kind, c.Pattern)
-		return splitter{p, c.Behavior, c.Invert}, err
+		return l.splitPreTokenizer(raw)
 	case "Whitespace":
 		return splitter{words(t), removed, true}, noOptions()
 	case "WhitespaceSplit":
-		return splitter{space, removed, false}, noOptions()
+		return splitter{runePattern(isSpace), removed, false}, noOptions()
 	case "Punctuation":
 		c := struct {
 			Type     string
@@ -195,11 +175,11 @@ func (l *loader) preTokenizer(raw json.RawMessage, depth int) (preTokenizer, err
 			Individual bool `json:"individual_digits"`
 		}
 		err := l.decode(kind, raw, &c)
-		how := contiguous
+		b := contiguous
 		if c.Individual {
-			how = isolated
+			b = isolated
 		}
-		return splitter{runePattern(t.numeric.has), how, false}, err
+		return splitter{runePattern(t.numeric.has), b, false}, err
 	case "CharDelimiterSplit":
 		var c struct{ Type, Delimiter string }
 		if err := l.decode(kind, raw, &c); err != nil {
@@ -223,6 +203,24 @@ func (l *loader) preTokenizer(raw json.RawMessage, depth int) (preTokenizer, err
 	return nil, unsupported("pre_tokenizer %q", kind)
 }
 
+func (l *loader) splitPreTokenizer(raw json.RawMessage) (preTokenizer, error) {
+	var c struct {
+		Type     string
+		Pattern  json.RawMessage
+		Behavior behavior
+		Invert   bool
+	}
+	if err := l.decode("Split", raw, &c); err != nil {
+		return nil, err
+	}
+	if c.Behavior == "" {
+		return nil, errors.New("Split: behavior is missing")
+	}
+	p, err := l.pattern("Split", c.Pattern)
+	return splitter{p, c.Behavior, c.Invert}, err
+}
+
+// oneRune returns the only rune of s, which is a field of a part of that kind.
 func oneRune(kind, field, s string) (rune, error) {
 	r, size := utf8.DecodeRuneInString(s)
 	if size == 0 || size != len(s) {
@@ -231,7 +229,7 @@ func oneRune(kind, field, s string) (rune, error) {
 	return r, nil
 }
 
-// bertPreTokenizer drops white space and sets every punctuation mark apart.
+// bertPreTokenizer drops white space and makes every punctuation mark a part.
 func bertPreTokenizer(t *unicodeTables) preTokenizer {
 	return preTokenizerFunc(func(dst []piece, p piece) []piece {
 		start := 0
@@ -257,7 +255,7 @@ func bertPreTokenizer(t *unicodeTables) preTokenizer {
 	})
 }
 
-// words finds \w+|[^\w\s]+ with Rust's classes.
+// words returns a pattern for \w+|[^\w\s]+ with the classes of Rust.
 func words(t *unicodeTables) pattern {
 	const space, word, other = 0, 1, 2
 	return patternFunc(func(c *call, s string, emit func(start, end int)) error {
@@ -286,6 +284,7 @@ func words(t *unicodeTables) pattern {
 	})
 }
 
+// fixedLength splits into parts of that many runes.
 func fixedLength(length int) preTokenizer {
 	return preTokenizerFunc(func(dst []piece, p piece) []piece {
 		start, count := 0, 0
@@ -300,21 +299,21 @@ func fixedLength(length int) preTokenizer {
 	})
 }
 
-// metaspace writes spaces as a visible character and cuts before it.
+// metaspace is a pre-tokenizer that replaces spaces by a visible character and splits before it.
 type metaspace struct {
 	replacement string
 	prepend     string // always, first or never
-	cut         bool
+	cut         bool   // whether the text is split
 }
 
-// metaspaceConfig is read by the pre-tokenizer and by the decoder, which have one serialization.
+// metaspaceConfig is the common JSON of the pre-tokenizer and the decoder.
 type metaspaceConfig struct {
 	Type           string
 	Replacement    string
 	PrependScheme  *string `json:"prepend_scheme"`
 	Split          *bool
-	AddPrefixSpace *bool   `json:"add_prefix_space"` // before prepend_scheme existed
-	StrRep         *string `json:"str_rep"`          // older still, always equal to replacement
+	AddPrefixSpace *bool   `json:"add_prefix_space"` // older form of prepend_scheme
+	StrRep         *string `json:"str_rep"`          // from still older files, always equal to replacement
 }
 
 func (l *loader) metaspace(raw json.RawMessage) (metaspace, error) {
@@ -328,26 +327,26 @@ func (l *loader) metaspace(raw json.RawMessage) (metaspace, error) {
 	}
 	if c.AddPrefixSpace != nil && !*c.AddPrefixSpace {
 		if c.PrependScheme != nil && m.prepend != "never" {
-			return m, fmt.Errorf("Metaspace: add_prefix_space is false but prepend_scheme is %q", m.prepend)
+			return m, fmt.Errorf("Metaspace: add_prefix_space is false, but prepend_scheme is %q", m.prepend)
 		}
 		m.prepend = "never"
 	}
 	if m.prepend != "always" && m.prepend != "first" && m.prepend != "never" {
 		return m, unsupported("Metaspace prepend_scheme %q", m.prepend)
 	}
-	l.heads = l.heads || m.prepend == "first"
+	l.trackLeading = l.trackLeading || m.prepend == "first"
 	_, err := oneRune("Metaspace", "replacement", c.Replacement)
 	return m, err
 }
 
 func (m metaspace) split(_ *call, dst []piece, p piece) ([]piece, error) {
-	head := p.part(0, p.head)
+	leading := p.part(0, p.leading)
 	p.text = strings.ReplaceAll(p.text, " ", m.replacement)
-	p.head = len(strings.ReplaceAll(head.text, " ", m.replacement))
-	if (m.prepend == "always" || m.prepend == "first" && p.head > 0) && !strings.HasPrefix(p.text, m.replacement) {
+	p.leading = len(strings.ReplaceAll(leading.text, " ", m.replacement))
+	if (m.prepend == "always" || m.prepend == "first" && p.leading > 0) && !strings.HasPrefix(p.text, m.replacement) {
 		p.text = m.replacement + p.text
-		if p.head > 0 {
-			p.head += len(m.replacement)
+		if p.leading > 0 {
+			p.leading += len(m.replacement)
 		}
 	}
 	if !m.cut {

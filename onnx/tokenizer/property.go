@@ -1,10 +1,8 @@
 package tokenizer
 
-import (
-	"strings"
-)
+import "strings"
 
-// longNames are the names of general categories that are written out, in the spelling of propertyKey.
+// longNames maps the long names of properties, as propertyKey writes them, to the short ones.
 var longNames = map[string]string{
 	"letter": "L", "uppercaseletter": "Lu", "lowercaseletter": "Ll", "titlecaseletter": "Lt", "modifierletter": "Lm",
 	"otherletter": "Lo", "mark": "M", "nonspacingmark": "Mn", "spacingmark": "Mc", "enclosingmark": "Me", "number": "N",
@@ -16,13 +14,13 @@ var longNames = map[string]string{
 	"alphabetic": "alpha", "uppercase": "upper", "lowercase": "lower", "whitespace": "space",
 }
 
-// propertyKey writes a name as Oniguruma compares it: without case, spaces, hyphens and underscores.
+// propertyKey returns a name in the form in which Oniguruma compares it: without case, spaces, hyphens and underscores.
 func propertyKey(name string) string {
 	return strings.ToLower(strings.NewReplacer(" ", "", "-", "", "_", "").Replace(name))
 }
 
-// property gives the runes of a property or POSIX class, nil where the name is unknown here. Two of them are other runes
-// between the brackets of a class.
+// property returns the runes of a property or POSIX class, or nil if the name is unknown. bracketed tells that it is inside a
+// bracketed class, where two of them mean different runes.
 func (t *unicodeTables) property(name string, bracketed bool) [][2]rune {
 	key := propertyKey(name)
 	if long, ok := longNames[key]; ok {
@@ -61,14 +59,14 @@ func (t *unicodeTables) property(name string, bracketed bool) [][2]rune {
 		return t.category(strings.ToUpper(key[:min(1, len(key))]) + key[min(1, len(key)):])
 	}
 	for known, class := range t.byName {
-		if known != strings.ToLower(known) && strings.ToLower(known) == key { // lower case: not Oniguruma's
+		if known != strings.ToLower(known) && strings.ToLower(known) == key { // names in lower case are not properties of Oniguruma
 			return class.ranges
 		}
 	}
 	return nil
 }
 
-// posix gives the runes of [:name:].
+// posix returns the runes of [:name:], or nil if the name is unknown.
 func (t *unicodeTables) posix(name string) [][2]rune {
 	switch name {
 	case "punct":
@@ -79,7 +77,7 @@ func (t *unicodeTables) posix(name string) [][2]rune {
 	return nil
 }
 
-// words are the runes of \w, of which a class lacks the raised digits and fractions of Latin-1.
+// words returns the runes of \w. In a bracketed class the superscript digits and fractions of Latin-1 do not belong to them.
 func (t *unicodeTables) words(bracketed bool) [][2]rune {
 	if bracketed {
 		return t.byName["bracketword"].ranges

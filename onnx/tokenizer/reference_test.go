@@ -13,8 +13,8 @@ import (
 	"w2s/onnx/tokenizer"
 )
 
-// TestReference compares with ids that the Hugging Face library wrote: every given tokenizer on every given text, whole
-// and cut at 32 tokens.
+// TestReference compares the ids of every shared tokenizer for every shared text, whole and cut at 32 tokens, with those of the
+// Hugging Face library.
 func TestReference(t *testing.T) {
 	texts := readJSON[[]string](t, shareddata.Path(t, "reference", "texts.json"))
 	files, err := filepath.Glob(filepath.Join(shareddata.Path(t, "reference", "tokens"), "*.jsonl"))
@@ -52,7 +52,7 @@ func TestReference(t *testing.T) {
 				}
 			}
 			if scanner.Err() != nil || lines != len(texts) {
-				t.Fatalf("%d of %d reference lines read: %v", lines, len(texts), scanner.Err())
+				t.Fatalf("read %d of %d lines of the reference: %v", lines, len(texts), scanner.Err())
 			}
 		})
 	}

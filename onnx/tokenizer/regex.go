@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -8,19 +9,19 @@ import (
 	"unicode/utf8"
 )
 
-// A translator writes an Oniguruma pattern in regexp2's syntax. Classes become explicit ranges, from the library's
-// Unicode tables; what the two engines may read differently is refused.
+// A translator translates an Oniguruma pattern into regexp2's syntax. Classes become explicit ranges from the library's Unicode
+// tables. The translator refuses what the two engines could interpret differently.
 type translator struct {
-	tables   *unicodeTables
-	in       string
-	at       int
-	previous rune   // the literal just before, across groups, for case folding
-	needed   string // is in every match, unless there are alternatives
-	either   bool   // the whole pattern is several alternatives
-	behind   int    // looks behind that are open
+	tables          *unicodeTables
+	in              string
+	at              int
+	previous        rune   // the literal just before, also across groups, for case folding
+	required        string // text that is in every match, unless there are alternatives
+	hasAlternatives bool   // whether the whole pattern consists of alternatives
+	lookBehinds     int    // number of open look-behind groups
 }
 
-// regexFlags are Ruby's: (?i) folds case, (?m) lets the dot match a newline.
+// regexFlags are flags of Ruby: (?i) ignores case, and (?m) lets the dot match a newline.
 type regexFlags struct{ fold, dotAll bool }
 
 func (t *translator) has(prefix string) bool { return strings.HasPrefix(t.in[t.at:], prefix) }
@@ -36,16 +37,16 @@ func (t *translator) take(prefix string) bool {
 func (t *translator) rune() (rune, error) {
 	r, size := utf8.DecodeRuneInString(t.in[t.at:])
 	if size == 0 {
-		return 0, fmt.Errorf("it ends too early")
+		return 0, errors.New("it ends too early")
 	}
 	t.at += size
 	return r, nil
 }
 
-// alternatives reads up to the end of a group.
+// alternatives translates alternatives up to the end of a group or of the pattern.
 func (t *translator) alternatives(depth int, flags regexFlags) (string, error) {
 	if depth > maxDepth {
-		return "", fmt.Errorf("more than %d groups within groups", maxDepth)
+		return "", fmt.Errorf("groups are nested more than %d levels deep", maxDepth)
 	}
 	var out strings.Builder
 	if set, ok := t.inlineFlags(flags); ok {
@@ -55,7 +56,7 @@ func (t *translator) alternatives(depth int, flags regexFlags) (string, error) {
 		if t.take("|") {
 			out.WriteByte('|')
 			t.previous = 0
-			t.either = t.either || depth == 0
+			t.hasAlternatives = t.hasAlternatives || depth == 0
 			continue
 		}
 		start, before := t.at, t.previous
@@ -68,26 +69,26 @@ func (t *translator) alternatives(depth int, flags regexFlags) (string, error) {
 			return "", err
 		}
 		switch {
-		case literal == 0 && t.in[start] == '(' && repeat.least > 0: // its last literal comes before what follows
-		case literal == 0 || repeat.loose:
+		case literal == 0 && t.in[start] == '(' && repeat.least > 0: // its last literal is a neighbour of what follows
+		case literal == 0 || repeat.notLiteral:
 			t.previous = 0
 		default:
-			if pair := [2]rune{t.tables.of(before), t.tables.of(literal)}; flags.fold && t.tables.pairs[pair] {
-				return "", unsupported("folding the case of %q, which one character can stand for,", []rune{before, literal})
+			if pair := [2]rune{t.tables.representative(before), t.tables.representative(literal)}; flags.fold && t.tables.pairs[pair] {
+				return "", unsupported("ignoring the case of %q, for which a single character can stand,", []rune{before, literal})
 			}
 			t.previous = literal
 		}
-		if literal != 0 && depth == 0 && !flags.fold && repeat.least >= max(1, utf8.RuneCountInString(t.needed)) {
-			t.needed = strings.Repeat(string(literal), repeat.least)
+		if literal != 0 && depth == 0 && !flags.fold && repeat.least >= max(1, utf8.RuneCountInString(t.required)) {
+			t.required = strings.Repeat(string(literal), repeat.least)
 		}
 		if out.WriteString(atom); out.Len() > maxTranslated {
-			return "", unsupported("an expression with so many classes")
+			return "", unsupported("an expression with this many classes")
 		}
 	}
 	return out.String(), nil
 }
 
-// inlineFlags reads (?i) and the like at the start of a group; elsewhere Ruby and .NET disagree on their reach.
+// inlineFlags reads flags like (?i) at the start of a group. At other places Ruby and .NET disagree on their scope.
 func (t *translator) inlineFlags(flags regexFlags) (regexFlags, bool) {
 	end := strings.IndexAny(t.in[t.at:], ":)")
 	if !t.has("(?") || end < 0 || t.in[t.at+end] != ')' {
@@ -117,25 +118,26 @@ func parseFlags(s string, flags regexFlags) (regexFlags, bool) {
 	return flags, s != ""
 }
 
-// regexp2 reads what is behind from right to left, Oniguruma from left to right.
-var errAtomicBehind = unsupported("a possessive repetition or an atomic group in a look behind")
+// errAtomicLookBehind refuses what the engines match differently: regexp2 matches a look-behind from right to left, Oniguruma from
+// left to right.
+var errAtomicLookBehind = unsupported("a possessive repetition or an atomic group in a look-behind")
 
-// A repeat says what a quantifier makes of its atom.
+// A repeat describes the effect of a quantifier on its atom.
 type repeat struct {
-	least int  // how often it is there at least
-	loose bool // Oniguruma does not read it as one string with its neighbours
+	least      int  // smallest number of occurrences
+	notLiteral bool // whether Oniguruma does not join it with its neighbours to one string
 }
 
-// quantified reads what follows an atom that began with the byte first.
+// quantified translates the quantifier that may follow an atom. first is the first byte of the atom.
 func (t *translator) quantified(atom string, first byte) (string, repeat, error) {
 	r := repeat{least: 1}
 	start := t.at
 	isInterval, fixed := false, false
 	switch {
 	case t.take("*"), t.take("?"):
-		r = repeat{least: 0, loose: true}
+		r = repeat{least: 0, notLiteral: true}
 	case t.take("+"):
-		r.loose = true
+		r.notLiteral = true
 	case t.has("{"):
 		low, high, ok := t.interval()
 		if !ok {
@@ -164,8 +166,8 @@ func (t *translator) quantified(atom string, first byte) (string, repeat, error)
 	case t.take("?"):
 		how += "?"
 	case t.take("+"):
-		if t.behind > 0 {
-			return "", r, errAtomicBehind
+		if t.lookBehinds > 0 {
+			return "", r, errAtomicLookBehind
 		}
 		atom, how = "(?>"+atom+how+")", ""
 	}
@@ -177,7 +179,7 @@ func (t *translator) quantified(atom string, first byte) (string, repeat, error)
 	return atom + how, r, nil
 }
 
-// interval reads {n}, {n,}, {,m} or {n,m}; high is -1 for no bound. Other braces stand for themselves.
+// interval reads {n}, {n,}, {,m} or {n,m}. high is -1 if there is no upper bound. Other braces are literals.
 func (t *translator) interval() (low, high int, ok bool) {
 	end := strings.IndexByte(t.in[t.at:], '}')
 	if !t.has("{") || end < 0 {
@@ -206,7 +208,7 @@ func (t *translator) interval() (low, high int, ok bool) {
 	return low, high, true
 }
 
-// atom reads one element; literal is its rune where it is one.
+// atom translates one element. literal is its rune, if it is a literal.
 func (t *translator) atom(depth int, flags regexFlags) (out string, literal rune, err error) {
 	switch {
 	case t.has("("):
@@ -225,7 +227,7 @@ func (t *translator) atom(depth int, flags regexFlags) (out string, literal rune
 	case t.take("$"):
 		return `(?=\n|\z)`, 0, nil
 	case t.has("*"), t.has("+"), t.has("?"):
-		return "", 0, fmt.Errorf("nothing to repeat at %d", t.at)
+		return "", 0, fmt.Errorf("nothing to repeat at byte %d", t.at)
 	case t.has(`\`):
 		word := classText(t.tables.words(false))
 		switch {
@@ -242,7 +244,7 @@ func (t *translator) atom(depth int, flags regexFlags) (out string, literal rune
 		}
 		set, single, err := t.escape(false)
 		if err != nil || !single {
-			return classText(set), 0, err // Oniguruma folds no case of these
+			return classText(set), 0, err // Oniguruma does not ignore the case of these
 		}
 		return t.literal(set[0][0], flags)
 	}
@@ -253,36 +255,38 @@ func (t *translator) atom(depth int, flags regexFlags) (out string, literal rune
 	return t.literal(r, flags)
 }
 
+// literal translates one rune.
 func (t *translator) literal(r rune, flags regexFlags) (string, rune, error) {
 	set := [][2]rune{{r, r}}
 	if flags.fold {
-		if _, ok := t.tables.many[r]; ok {
-			return "", 0, unsupported("folding the case of %q, which is several characters then,", r)
+		if _, ok := t.tables.expansion[r]; ok {
+			return "", 0, unsupported("ignoring the case of %q, which folds to several characters,", r)
 		}
 		set = t.tables.cases(r)
 	}
 	return classText(set), r, nil
 }
 
+// group translates a group in parentheses.
 func (t *translator) group(depth int, flags regexFlags) (string, error) {
 	t.at++
-	open, around := "(?:", false
+	open, lookAround := "(?:", false
 	if t.take("?") {
 		end := strings.IndexAny(t.in[t.at:], ":)")
 		switch {
 		case t.take(":"):
 		case t.take("="):
-			open, around = "(?=", true
+			open, lookAround = "(?=", true
 		case t.take("!"):
-			open, around = "(?!", true
+			open, lookAround = "(?!", true
 		case t.take("<="):
-			open, around = "(?<=", true
+			open, lookAround = "(?<=", true
 		case t.take("<!"):
-			open, around = "(?<!", true
+			open, lookAround = "(?<!", true
 		case t.take(">"):
 			open = "(?>"
-			if t.behind > 0 {
-				return "", errAtomicBehind
+			if t.lookBehinds > 0 {
+				return "", errAtomicLookBehind
 			}
 		default:
 			set, ok := regexFlags{}, false
@@ -296,27 +300,28 @@ func (t *translator) group(depth int, flags regexFlags) (string, error) {
 			t.at += end + 1
 		}
 	}
-	if around { // its literals are no neighbours of those outside
+	if lookAround { // its literals are not neighbours of those outside
 		t.previous = 0
 	}
 	if strings.HasPrefix(open, "(?<") {
-		t.behind++
-		defer func() { t.behind-- }()
+		t.lookBehinds++
+		defer func() { t.lookBehinds-- }()
 	}
 	inside, err := t.alternatives(depth+1, flags)
 	if err != nil {
 		return "", err
 	}
 	if !t.take(")") {
-		return "", fmt.Errorf("missing )")
+		return "", errors.New("missing )")
 	}
-	if around {
+	if lookAround {
 		t.previous = 0
 	}
 	return open + inside + ")", nil
 }
 
-// escape reads \x; single says that it stands for one rune. Some are other runes within brackets.
+// escape reads an escape sequence. single tells that it stands for one rune. Some sequences mean different runes in a bracketed
+// class.
 func (t *translator) escape(bracketed bool) (set [][2]rune, single bool, err error) {
 	start := t.at
 	t.at++
@@ -374,7 +379,7 @@ func (t *translator) escape(bracketed bool) (set [][2]rune, single bool, err err
 	return one(r)
 }
 
-// property reads {Name} or {^Name} behind \p.
+// property reads {Name} or {^Name} after \p.
 func (t *translator) property(bracketed bool) (ranges [][2]rune, not bool, err error) {
 	end := strings.IndexByte(t.in[t.at:], '}')
 	if !t.take("{") || end < 0 {
@@ -389,7 +394,7 @@ func (t *translator) property(bracketed bool) (ranges [][2]rune, not bool, err e
 	return ranges, not, nil
 }
 
-// codePoint reads what follows \x or \u.
+// codePoint reads the digits after \x or \u.
 func (t *translator) codePoint(kind rune) (rune, error) {
 	digits := 2
 	if kind == 'u' {
@@ -399,7 +404,7 @@ func (t *translator) codePoint(kind rune) (rune, error) {
 	if kind == 'x' && t.take("{") {
 		end := strings.IndexByte(t.in[t.at:], '}')
 		if end < 0 {
-			return 0, fmt.Errorf(`\x{ without }`)
+			return 0, errors.New(`\x{ without }`)
 		}
 		hex = t.in[t.at : t.at+end]
 		t.at += end + 1
@@ -418,8 +423,8 @@ func (t *translator) codePoint(kind rune) (rune, error) {
 	return rune(n), nil
 }
 
-// outerClass reads a bracketed class. Folding case applies to the whole of it, and a class that is not negated then
-// matches what its runes fold to as well: [ß] is ß, ẞ and ss in all their cases.
+// outerClass translates a bracketed class. Ignoring case applies to the class as a whole. If the class is not negated, it then
+// also matches the expansions of its runes: [ß] matches ß, ẞ, and ss in all cases.
 func (t *translator) outerClass(depth int, flags regexFlags) (string, error) {
 	set, not, err := t.class(depth)
 	if err != nil {
@@ -431,13 +436,13 @@ func (t *translator) outerClass(depth int, flags regexFlags) (string, error) {
 		}
 		return classText(set), nil
 	}
-	set = t.tables.closed(set)
+	set = t.tables.closure(set)
 	if not {
 		return classText(complement(set)), nil
 	}
 	var out strings.Builder
 	out.WriteString("(?:" + classText(set))
-	for _, folded := range t.tables.strings(set) {
+	for _, folded := range t.tables.expansions(set) {
 		out.WriteByte('|')
 		for _, r := range folded {
 			out.WriteString(classText(t.tables.cases(r)))
@@ -446,10 +451,10 @@ func (t *translator) outerClass(depth int, flags regexFlags) (string, error) {
 	return out.String() + ")", nil
 }
 
-// class reads a bracketed class, which in Ruby may hold classes and intersections, without its negation.
+// class reads a bracketed class, which may contain classes and intersections in Ruby. The negation is not applied to set.
 func (t *translator) class(depth int) (set [][2]rune, not bool, err error) {
 	if depth > maxDepth {
-		return nil, false, fmt.Errorf("more than %d classes within classes", maxDepth)
+		return nil, false, fmt.Errorf("classes are nested more than %d levels deep", maxDepth)
 	}
 	if t.has("[]") || t.has("[^]") {
 		return nil, false, unsupported("the class %.8s", t.in[t.at:])
@@ -477,7 +482,7 @@ func (t *translator) class(depth int) (set [][2]rune, not bool, err error) {
 				return nil, false, err
 			}
 			if !ok || high[0][0] < part[0][0] {
-				return nil, false, unsupported("the range before %d", t.at)
+				return nil, false, unsupported("the range that ends at byte %d", t.at)
 			}
 			part = [][2]rune{{part[0][0], high[0][0]}}
 		}
@@ -490,7 +495,7 @@ func (t *translator) class(depth int) (set [][2]rune, not bool, err error) {
 	return set, not, nil
 }
 
-// classPart reads a rune or a set of runes within a class; single says that it is a rune.
+// classPart reads a rune or a set of runes in a class. single tells that it is a rune.
 func (t *translator) classPart(depth int) (set [][2]rune, single bool, err error) {
 	switch {
 	case t.has("[:"):
@@ -521,7 +526,7 @@ func (t *translator) classPart(depth int) (set [][2]rune, single bool, err error
 
 const surrogateMin, surrogateMax = 0xD800, 0xDFFF
 
-// classText writes a set as a class of explicit ranges.
+// classText returns the regexp2 syntax of a class with explicit ranges.
 func classText(set [][2]rune) string {
 	if len(set) == 0 {
 		return `(?!)`
@@ -535,7 +540,7 @@ func classText(set [][2]rune) string {
 	}
 	b.WriteByte('[')
 	for _, r := range set {
-		if r[0] >= surrogateMin && r[0] <= surrogateMax { // no text holds them and no pattern can
+		if r[0] >= surrogateMin && r[0] <= surrogateMax { // neither texts nor patterns have them
 			r[0] = surrogateMax + 1
 		}
 		if r[1] >= surrogateMin && r[1] <= surrogateMax {

@@ -5,7 +5,7 @@ import (
 	"unicode"
 )
 
-// normalizeRanges sorts ranges of runes and joins those that touch.
+// normalizeRanges sorts ranges of runes, and joins those that overlap or touch.
 func normalizeRanges(ranges [][2]rune) [][2]rune {
 	sorted := slices.Clone(ranges)
 	slices.SortFunc(sorted, func(a, b [2]rune) int { return int(a[0]) - int(b[0]) })
@@ -20,7 +20,7 @@ func normalizeRanges(ranges [][2]rune) [][2]rune {
 	return out
 }
 
-// complement gives all runes that normalized ranges leave out.
+// complement returns all runes that are not in the normalized ranges.
 func complement(ranges [][2]rune) [][2]rune {
 	var out [][2]rune
 	next := rune(0)
@@ -36,7 +36,7 @@ func complement(ranges [][2]rune) [][2]rune {
 	return out
 }
 
-// intersect gives the runes in both of two normalized sets.
+// intersect returns the runes that are in both of two normalized sets.
 func intersect(a, b [][2]rune) [][2]rune {
 	return complement(normalizeRanges(append(complement(a), complement(b)...)))
 }

@@ -12,27 +12,27 @@ import (
 	"github.com/dlclark/regexp2/v2"
 )
 
-// Bounds on the regular expressions of a file, which may backtrack without end: an error then, not a hang.
+// Bounds on the regular expressions of a file. An expression can backtrack endlessly, which must be an error and not a hang.
 const (
-	regexTimeout  = 10 * time.Second // all of them, on one text
-	regexPatience = 50 * time.Millisecond
-	regexStack    = 1 << 22
-	maxRegexSize  = 1 << 16
-	maxTranslated = 1 << 20 // with classes written out as ranges
+	regexTimeout      = 10 * time.Second // time of all expressions on one text
+	quickRegexTimeout = 50 * time.Millisecond
+	regexStack        = 1 << 22
+	maxRegexSize      = 1 << 16
+	maxTranslated     = 1 << 20 // length with classes written as ranges
 )
 
-// A call is one text on its way through a tokenizer.
+// A call is the state of the encoding of one text.
 type call struct {
-	ctx     context.Context
-	regexes time.Duration // what regular expressions may still take
+	ctx         context.Context
+	regexBudget time.Duration // time that regular expressions may still take
 }
 
-// checkEvery is how many steps of an inner loop are taken between two looks at whether the call is cancelled.
+// checkEvery is the number of steps of an inner loop between two checks of the context.
 const checkEvery = 1 << 10
 
 func newCall(ctx context.Context) *call { return &call{ctx, regexTimeout} }
 
-// cancelled looks at the context, but only now and then for n that counts up.
+// cancelled returns an error if the context is done. In a loop with counter n it checks only every checkEvery steps.
 func (c *call) cancelled(n int) error {
 	if n%checkEvery == 0 {
 		return c.ctx.Err()
@@ -40,14 +40,15 @@ func (c *call) cancelled(n int) error {
 	return nil
 }
 
-// regex is a pattern of Oniguruma, which the library uses with Ruby's syntax, run by regexp2.
+// A regex is a pattern of Oniguruma, which the library uses with Ruby's syntax. regexp2 runs it.
 type regex struct {
-	source string
-	quick  *regexp2.Regexp                 // gives up after regexPatience
-	slow   func() (*regexp2.Regexp, error) // the same, which few texts need: gives up after regexTimeout
-	needed string                          // is in every match
+	source   string
+	quick    *regexp2.Regexp                 // gives up after quickRegexTimeout
+	slow     func() (*regexp2.Regexp, error) // the same expression, which gives up after regexTimeout; few texts need it
+	required string                          // text that is in every match, or ""
 }
 
+// compileRegex translates and compiles an expression of Oniguruma.
 func compileRegex(source string) (pattern, error) {
 	if len(source) > maxRegexSize {
 		return nil, fmt.Errorf("longer than %d bytes", maxRegexSize)
@@ -55,7 +56,7 @@ func compileRegex(source string) (pattern, error) {
 	t := translator{tables: tables(), in: source}
 	translated, err := t.alternatives(0, regexFlags{})
 	if err == nil && t.at < len(t.in) {
-		err = fmt.Errorf("unmatched ) at %d", t.at)
+		err = fmt.Errorf("unmatched ) at byte %d", t.at)
 	}
 	if err != nil {
 		return nil, err
@@ -68,38 +69,38 @@ func compileRegex(source string) (pattern, error) {
 		return re, err
 	}
 	r := &regex{source: source}
-	if !t.either {
-		r.needed = t.needed
+	if !t.hasAlternatives {
+		r.required = t.required
 	}
-	r.quick, err = compile(regexPatience)
+	r.quick, err = compile(quickRegexTimeout)
 	r.slow = sync.OnceValues(func() (*regexp2.Regexp, error) { return compile(regexTimeout) })
 	return r, err
 }
 
 func (r *regex) find(c *call, s string, emit func(start, end int)) error {
-	if s == "" { // the library does not search it, even for a pattern that matches nothing
+	if s == "" { // the library does not search an empty text, even for a pattern that matches it
 		return nil
 	}
 	limit := len(s)
-	if r.needed != "" { // saves patterns like (?:\w+ ?)*! from trying all ways to the end of a text without !
-		if limit = strings.LastIndex(s, r.needed); limit < 0 {
+	if r.required != "" { // keeps patterns like (?:\w+ ?)*! from trying all ways to the end of a text without !
+		if limit = strings.LastIndex(s, r.required); limit < 0 {
 			return nil
 		}
 	}
-	end := time.Now().Add(c.regexes)
-	defer func() { c.regexes = time.Until(end) }()
+	end := time.Now().Add(c.regexBudget)
+	defer func() { c.regexBudget = time.Until(end) }()
 	input := []rune(s)
-	last := -1           // where the last match ended, in runes
-	from, offset := 0, 0 // where to go on, in runes and bytes
+	last := -1           // end of the last match, in runes
+	from, offset := 0, 0 // start of the next search, in runes and in bytes
 	for offset <= limit {
 		m, err := r.next(c, input, from, time.Until(end))
 		switch {
 		case c.ctx.Err() != nil:
 			return c.ctx.Err()
 		case errors.Is(err, regexp2.ErrBacktrackingStackLimit):
-			return fmt.Errorf("the regular expression %.200q on the text that begins with %.40q: needs more than %d "+
-				"steps back (shorten the text, or change the expression)", r.source, s, regexStack)
-		case err != nil: // out of time
+			return fmt.Errorf("the regular expression %.200q needs more than %d backtracking steps on the text that begins with %.40q "+
+				"(shorten the text, or change the expression)", r.source, regexStack, s)
+		case err != nil: // the time is used up
 			return fmt.Errorf("the regular expression %.200q takes more than %v on the text that begins with %.40q "+
 				"(shorten the text, or change the expression)", r.source, regexTimeout, s)
 		case !m.found:
@@ -127,7 +128,7 @@ func (r *regex) find(c *call, s string, emit func(start, end int)) error {
 	return nil
 }
 
-// A span is a match, in runes.
+// A span is a match, measured in runes.
 type span struct {
 	start, length int
 	found         bool
@@ -135,8 +136,8 @@ type span struct {
 
 var errOutOfTime = errors.New("out of time")
 
-// next finds the first match from a rune on. A search that takes long goes on apart, so that neither cancelling nor the
-// end of the time that is left need wait for it.
+// next finds the first match from a rune on, within the time that is left. A search that takes long runs in a goroutine of its
+// own, so that next can return without waiting for it when the context is done or the time is used up.
 func (r *regex) next(c *call, input []rune, from int, left time.Duration) (span, error) {
 	if err := c.ctx.Err(); err != nil {
 		return span{}, err
@@ -170,6 +171,7 @@ func (r *regex) next(c *call, input []rune, from int, left time.Duration) (span,
 	}
 }
 
+// search returns the first match from a rune on.
 func search(re *regexp2.Regexp, input []rune, from int) (found span, err error) {
 	err = re.FindRunesMatches(input, from, func(m regexp2.MatchView) bool {
 		found.start, found.length, found.found = m.GroupRange(0)

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 )
 
+// count returns the number of matches of an expression in a text, and the time that the search took.
 func count(t *testing.T, source, text string, c *call) (matches int, took time.Duration, err error) {
 	t.Helper()
 	p, err := compileRegex(source)
@@ -20,14 +21,14 @@ func count(t *testing.T, source, text string, c *call) (matches int, took time.D
 	return matches, time.Since(start), err
 }
 
-// TestRegexTime: all searches of a text share one time limit, and its error does not repeat the text.
+// TestRegexTime checks that all searches of a text share one time limit, and that the error does not contain the whole text.
 func TestRegexTime(t *testing.T) {
 	for source, text := range map[string]string{
-		`(?:\w+\s?)*[!?]`:  strings.Repeat("word ", 3000), // one search without end
+		`(?:\w+\s?)*[!?]`:  strings.Repeat("word ", 3000), // one search that does not end
 		`a.*?e|(?:ab)+?|b`: strings.Repeat("ab", 100_000), // many searches, each to the end of the text
 	} {
 		c := newCall(t.Context())
-		c.regexes = 200 * time.Millisecond
+		c.regexBudget = 200 * time.Millisecond
 		_, took, err := count(t, source, text, c)
 		if took > 2*time.Second {
 			t.Errorf("%s took %v", source, took)
@@ -39,13 +40,13 @@ func TestRegexTime(t *testing.T) {
 		if message := err.Error(); !strings.Contains(message, "takes more than") || !strings.Contains(message, text[:20]) || len(message) > 300 {
 			t.Errorf("%s: %v", source, err)
 		}
-		if c.regexes > 0 {
-			t.Errorf("%s: %v left", source, c.regexes)
+		if c.regexBudget > 0 {
+			t.Errorf("%s: %v of the time is left, want none", source, c.regexBudget)
 		}
 	}
 }
 
-// TestRegexCancel: a search that would take seconds is given up at once.
+// TestRegexCancel cancels a search that would take seconds.
 func TestRegexCancel(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(100*time.Millisecond, cancel)
@@ -55,8 +56,9 @@ func TestRegexCancel(t *testing.T) {
 	}
 }
 
-// TestRegexNeeds: a text without a rune that every match holds is not searched; with it nothing changes.
-func TestRegexNeeds(t *testing.T) {
+// TestRegexRequired checks that a text without the text that every match contains is not searched, and that this does not change
+// the matches of other texts.
+func TestRegexRequired(t *testing.T) {
 	words := strings.Repeat("word ", 3000)
 	for _, c := range []struct {
 		source, text string
@@ -84,7 +86,7 @@ func TestRegexNeeds(t *testing.T) {
 	}
 }
 
-// FuzzRegex: no expression makes the translator or a search panic, and matches come in order and hold whole runes.
+// FuzzRegex checks that no expression makes the translator or a search panic, and that matches are in order and have whole runes.
 func FuzzRegex(f *testing.F) {
 	for _, source := range []string{`\p{N}{1,3}+|[^\W\p{^lu}&&[[:^alpha:]-]]*?`, `(?i)(?<=[ß-ﬆ])(?:s|\x{1f})++$`, `^\0[\0-\u00ff]\b(?>a|(?m:.))`, `(?i)s(?:`} {
 		f.Add(source, "Straße ½\n\x00ﬁ 12345 x")
@@ -95,7 +97,7 @@ func FuzzRegex(f *testing.F) {
 			return
 		}
 		c := newCall(t.Context())
-		c.regexes = 100 * time.Millisecond
+		c.regexBudget = 100 * time.Millisecond
 		last := 0
 		if err := p.find(c, text, func(start, end int) {
 			if start < last || end < start || end > len(text) || !utf8.ValidString(text[start:end]) {

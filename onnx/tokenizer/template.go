@@ -5,18 +5,18 @@ import (
 	"fmt"
 )
 
-// A template lays out the model's ids and the special tokens around them.
-type template struct{ single, pair []part }
+// A template is the order of the ids of one or two texts and of the special tokens around them.
+type template struct{ single, pair []templatePart }
 
-// A part is one of the texts or special tokens.
-type part struct {
-	text int // 0 or 1: the first or second text; -1: ids
-	ids  []int64
-	kind int64 // token type id
+// A templatePart is one of the texts, or special tokens.
+type templatePart struct {
+	text   int     // 0 for the first text, 1 for the second, -1 for the special tokens in ids
+	ids    []int64 // special tokens
+	typeID int64   // token type id
 }
 
-// specials counts the ids that a layout adds.
-func specials(parts []part) int {
+// countSpecials returns the number of special tokens that parts add.
+func countSpecials(parts []templatePart) int {
 	n := 0
 	for _, p := range parts {
 		n += len(p.ids)
@@ -25,7 +25,7 @@ func specials(parts []part) int {
 }
 
 func plainTemplate() *template {
-	return &template{single: []part{{text: 0}}, pair: []part{{text: 0}, {text: 1, kind: 1}}}
+	return &template{single: []templatePart{{text: 0}}, pair: []templatePart{{text: 0}, {text: 1, typeID: 1}}}
 }
 
 func (l *loader) template(raw json.RawMessage, depth int) (*template, error) {
@@ -34,7 +34,7 @@ func (l *loader) template(raw json.RawMessage, depth int) (*template, error) {
 		return nil, err
 	}
 	switch kind {
-	case "ByteLevel": // offsets only
+	case "ByteLevel": // it only changes offsets
 		return nil, l.decode(kind, raw, &byteLevelConfig{})
 	case "TemplateProcessing":
 		return l.templateProcessing(raw)
@@ -43,7 +43,7 @@ func (l *loader) template(raw json.RawMessage, depth int) (*template, error) {
 			Type           string
 			Sep, Cls       specialToken
 			TrimOffsets    bool `json:"trim_offsets"`
-			AddPrefixSpace bool `json:"add_prefix_space"` // offsets only
+			AddPrefixSpace bool `json:"add_prefix_space"` // changes offsets only
 		}
 		if err := l.decode(kind, raw, &c); err != nil {
 			return nil, err
@@ -51,12 +51,12 @@ func (l *loader) template(raw json.RawMessage, depth int) (*template, error) {
 		if c.Sep == nil || c.Cls == nil {
 			return nil, fmt.Errorf("%s: sep or cls is missing", kind)
 		}
-		cls, sep := part{text: -1, ids: c.Cls}, part{text: -1, ids: c.Sep}
-		t := &template{single: []part{cls, {text: 0}, sep}}
+		cls, sep := templatePart{text: -1, ids: c.Cls}, templatePart{text: -1, ids: c.Sep}
+		t := &template{single: []templatePart{cls, {text: 0}, sep}}
 		if kind == "BertProcessing" {
-			t.pair = []part{cls, {text: 0}, sep, {text: 1, kind: 1}, {text: -1, ids: c.Sep, kind: 1}}
+			t.pair = []templatePart{cls, {text: 0}, sep, {text: 1, typeID: 1}, {text: -1, ids: c.Sep, typeID: 1}}
 		} else {
-			t.pair = []part{cls, {text: 0}, sep, sep, {text: 1}, sep}
+			t.pair = []templatePart{cls, {text: 0}, sep, sep, {text: 1}, sep}
 		}
 		return t, nil
 	case "Sequence":
@@ -74,7 +74,7 @@ func (l *loader) template(raw json.RawMessage, depth int) (*template, error) {
 				return nil, err
 			}
 			if t != nil && found != nil {
-				return nil, unsupported("post_processor Sequence with two members that add tokens")
+				return nil, unsupported("a post_processor Sequence with two members that add tokens")
 			}
 			if t != nil {
 				found = t
@@ -85,7 +85,7 @@ func (l *loader) template(raw json.RawMessage, depth int) (*template, error) {
 	return nil, unsupported("post_processor %q", kind)
 }
 
-// specialToken is ["token", id].
+// A specialToken is written as ["token", id].
 type specialToken []int64
 
 func (s *specialToken) UnmarshalJSON(data []byte) error {
@@ -95,7 +95,7 @@ func (s *specialToken) UnmarshalJSON(data []byte) error {
 	}
 	var id uint32
 	if len(pair) != 2 {
-		return fmt.Errorf("%.80s is not a token and its id", data)
+		return fmt.Errorf("%.80s is not a pair of token and id", data)
 	}
 	if err := json.Unmarshal(pair[1], &id); err != nil {
 		return err
@@ -127,8 +127,8 @@ func (l *loader) templateProcessing(raw json.RawMessage) (*template, error) {
 	if err := l.decode("TemplateProcessing", raw, &c); err != nil {
 		return nil, err
 	}
-	layout := func(name string, pieces []pieceConfig) ([]part, error) {
-		var parts []part
+	layout := func(name string, pieces []pieceConfig) ([]templatePart, error) {
+		var parts []templatePart
 		for i, p := range pieces {
 			switch {
 			case p.Sequence != nil && p.SpecialToken == nil && (p.Sequence.ID == "A" || p.Sequence.ID == "B"):
@@ -136,14 +136,14 @@ func (l *loader) templateProcessing(raw json.RawMessage) (*template, error) {
 				if text == 1 && name == "single" {
 					return nil, fmt.Errorf("TemplateProcessing: single[%d] names a second text", i)
 				}
-				parts = append(parts, part{text: text, kind: int64(p.Sequence.TypeID)})
+				parts = append(parts, templatePart{text: text, typeID: int64(p.Sequence.TypeID)})
 			case p.SpecialToken != nil && p.Sequence == nil:
 				token, ok := c.Specials[p.SpecialToken.ID]
 				if !ok {
 					return nil, fmt.Errorf("TemplateProcessing: %s[%d]: %q is not in special_tokens", name, i,
 						p.SpecialToken.ID)
 				}
-				added := part{text: -1, kind: int64(p.SpecialToken.TypeID)}
+				added := templatePart{text: -1, typeID: int64(p.SpecialToken.TypeID)}
 				for _, id := range token.IDs {
 					added.ids = append(added.ids, int64(id))
 				}

@@ -1,32 +1,32 @@
-// Package tokenizer turns texts into the token ids of a Hugging Face tokenizer.json, exactly as the Hugging Face
-// `tokenizers` library does, and ids back into text.
+// Package tokenizer turns texts into token ids, and ids back into text, exactly as the Hugging Face `tokenizers` library does
+// for the same tokenizer.json. In this package, "the library" is that library.
 //
-// A Tokenizer is read once with Load or Parse and is safe for concurrent use afterwards. A file that asks for something
-// this package does not implement is refused by Load with an error that names it; no text and no file ends the process.
-// Time is linear in the length of a text (n log n within one unbroken word of a BPE model).
+// [Load] or [Parse] reads a file into a [Tokenizer]. They refuse a file that needs something this package does not implement,
+// with an error that names it. No text and no file makes the package panic. Time is linear in the length of a text, and n log n
+// within an unbroken word of a BPE model.
 //
-// Go strings may hold bytes that are not UTF-8, which a Python string cannot: such bytes are read as U+FFFD, one for
-// each maximal invalid sequence, as Python's bytes.decode("utf-8", "replace") gives them.
+// A Go string may hold bytes that are not UTF-8, which a Python string cannot. The package reads every maximal invalid
+// sequence as U+FFFD, like Python's bytes.decode("utf-8", "replace").
 package tokenizer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
 
-	"errors"
 	"golang.org/x/text/encoding/unicode"
 )
 
-// ErrUnsupported is wrapped by every error of Load and Parse about a valid file that needs what is not implemented.
+// ErrUnsupported is wrapped by the errors of Load and Parse about valid files that need something that is not implemented.
 var ErrUnsupported = errors.New("not supported")
 
-// Side is an end of a token sequence.
+// A Side is one end of a token sequence.
 type Side int
 
 const (
-	// FromFile takes the side that tokenizer.json names, or the right side where it names none.
+	// FromFile is the side that tokenizer.json names, or Right if it names none.
 	FromFile Side = iota
 	// Right is the end of the text.
 	Right
@@ -34,70 +34,70 @@ const (
 	Left
 )
 
-// Strategy says which text of a pair truncation shortens. The zero value shortens the longer one first.
+// A Strategy tells which text of a pair truncation shortens.
 type Strategy int
 
 const (
-	// LongestFirst shortens the longer text until both are equally long, then both.
+	// LongestFirst shortens the longer text until both are equally long, and then both. It is the zero value.
 	LongestFirst Strategy = iota
-	// OnlyFirst shortens the first text alone.
+	// OnlyFirst shortens only the first text.
 	OnlyFirst
-	// OnlySecond shortens the second text alone.
+	// OnlySecond shortens only the second text.
 	OnlySecond
 )
 
-// Options are the choices of one Encode call. The zero value gives the whole text with its special tokens: the
-// truncation and padding sections of tokenizer.json are never applied on their own, see Truncation and Padding.
+// Options are the options of one call of Encode. The zero value encodes the whole text with special tokens. The truncation and
+// padding sections of tokenizer.json have no effect by themselves (see [Tokenizer.Truncation] and [Tokenizer.Padding]).
 type Options struct {
-	MaxTokens       int      // ids to return at most, special tokens included (these are never cut); 0 means all
-	Side            Side     // which end is cut off
-	Strategy        Strategy // which text of a pair is cut
-	WithoutSpecials bool     // leave out what the post-processor adds
-	SpecialsAsText  bool     // do not look for special tokens inside the text; they are encoded like other text
+	MaxTokens       int      // largest number of ids, including special tokens, which are never cut; 0 means no limit
+	Side            Side     // the end that is cut off
+	Strategy        Strategy // the text of a pair that is cut
+	WithoutSpecials bool     // leave out the tokens that the post-processor adds
+	SpecialsAsText  bool     // encode special tokens that occur in the text like any other text
 }
 
-// Encoding is one encoded text or pair of texts.
+// An Encoding is an encoded text or pair of texts.
 type Encoding struct {
 	IDs     []int64 // token ids
-	TypeIDs []int64 // same length as IDs: token_type_ids
-	Cut     int     // tokens of the text that truncation dropped; 0 when the text fitted
+	TypeIDs []int64 // token_type_ids, one for each id
+	Cut     int     // number of tokens that truncation dropped
 }
 
-// Truncated reports whether tokens of the text were dropped.
+// Truncated reports whether truncation dropped tokens.
 func (e Encoding) Truncated() bool { return e.Cut > 0 }
 
-// Truncation is the truncation section of a tokenizer.json.
+// A Truncation is the truncation section of a tokenizer.json.
 type Truncation struct {
 	MaxTokens int
 	Side      Side
 	Strategy  Strategy
-	Stride    int // overlap of the overflowing parts, which this package does not return
+	Stride    int // overlap of the parts that are cut off, which this package does not return
 }
 
-// Tokenizer is a loaded tokenizer.json. It is safe for concurrent use.
+// A Tokenizer is a loaded tokenizer.json. It is safe for concurrent use.
 type Tokenizer struct {
 	added        *addedVocabulary
-	normalizer   normalizer   // nil: none
-	preTokenizer preTokenizer // nil: none
+	normalizer   normalizer   // nil if there is none
+	preTokenizer preTokenizer // nil if there is none
 	model        model
 	template     *template
-	decoder      decoder // nil: tokens are joined by spaces
+	decoder      decoder // nil if tokens are joined by spaces
 	vocab        map[string]int32
 	tokens       map[int32]string
-	modelSize    int // tokens of the model
+	modelSize    int // number of tokens of the model
 	words        wordCache
-	heads        bool // the beginning of a text is followed; see piece.head
+	trackLeading bool // whether piece.leading is needed
 	truncation   *Truncation
 	padding      *Padding
 }
 
-// Encode gives the ids of one text. It fails where the text has a token outside the vocabulary and the model no unknown
-// token, where MaxTokens has no room for the special tokens, and where the regular expressions of the file run too long.
+// Encode returns the ids of one text. It fails if the text has a token outside the vocabulary and the model has no unknown
+// token, if MaxTokens leaves no room for the special tokens, and if the regular expressions of the file take too long.
 func (t *Tokenizer) Encode(text string, o Options) (Encoding, error) {
 	return t.EncodeContext(context.Background(), text, o)
 }
 
-// EncodeContext is Encode that gives up soon after the context is done, in the middle of a long text too.
+// EncodeContext is like Encode, but stops soon after the context is done, even within a long text.
 func (t *Tokenizer) EncodeContext(ctx context.Context, text string, o Options) (Encoding, error) {
 	e, err := t.encode(ctx, []string{text}, t.template.single, o)
 	if err != nil {
@@ -106,8 +106,8 @@ func (t *Tokenizer) EncodeContext(ctx context.Context, text string, o Options) (
 	return e, nil
 }
 
-// EncodePair gives the ids of two texts, joined as the file's post-processor says. It fails as Encode does, and where
-// the strategy cannot make the pair short enough.
+// EncodePair returns the ids of two texts, joined as the post-processor of the file says. It fails like Encode, and if the
+// strategy cannot make the pair short enough.
 func (t *Tokenizer) EncodePair(first, second string, o Options) (Encoding, error) {
 	e, err := t.encode(context.Background(), []string{first, second}, t.template.pair, o)
 	if err != nil {
@@ -116,7 +116,7 @@ func (t *Tokenizer) EncodePair(first, second string, o Options) (Encoding, error
 	return e, nil
 }
 
-func (t *Tokenizer) encode(ctx context.Context, texts []string, layout []part, o Options) (Encoding, error) {
+func (t *Tokenizer) encode(ctx context.Context, texts []string, layout []templatePart, o Options) (Encoding, error) {
 	ids := make([][]int32, len(texts))
 	for i, text := range texts {
 		var err error
@@ -126,12 +126,12 @@ func (t *Tokenizer) encode(ctx context.Context, texts []string, layout []part, o
 	}
 	added := 0
 	if !o.WithoutSpecials {
-		added = specials(layout)
+		added = countSpecials(layout)
 	}
 	var e Encoding
 	if o.MaxTokens > 0 {
 		if o.MaxTokens < added {
-			return Encoding{}, fmt.Errorf("MaxTokens %d has no room for the %d special tokens", o.MaxTokens, added)
+			return Encoding{}, fmt.Errorf("MaxTokens %d leaves no room for the %d special tokens", o.MaxTokens, added)
 		}
 		side := o.Side
 		if side == FromFile && t.truncation != nil {
@@ -159,22 +159,22 @@ func (t *Tokenizer) encode(ctx context.Context, texts []string, layout []part, o
 			e.IDs = append(e.IDs, p.ids...)
 		}
 		for len(e.TypeIDs) < len(e.IDs) {
-			e.TypeIDs = append(e.TypeIDs, p.kind)
+			e.TypeIDs = append(e.TypeIDs, p.typeID)
 		}
 	}
 	return e, nil
 }
 
-// textIDs gives the ids of a text without what the post-processor adds.
+// textIDs returns the ids of a text without the tokens that the post-processor adds.
 func (t *Tokenizer) textIDs(c *call, text string, specialsAsText bool) ([]int32, error) {
 	text = validUTF8(text)
 	first := 0
-	if t.heads {
+	if t.trackLeading {
 		_, first = utf8.DecodeRuneInString(text)
 	}
 	ids := make([]int32, 0, len(text)/3+1)
 	var normalized, parts []piece
-	raw, err := t.added.split(c, nil, &t.added.raw, piece{text: text, token: -1, head: first}, specialsAsText)
+	raw, err := t.added.split(c, nil, &t.added.raw, piece{text: text, token: -1, leading: first}, specialsAsText)
 	if err != nil {
 		return nil, err
 	}
@@ -221,44 +221,44 @@ func (t *Tokenizer) normalize(c *call, p piece) (piece, error) {
 	if t.normalizer == nil {
 		return p, nil
 	}
-	head := p.head
-	if head == 0 {
-		head = -1
+	leading := p.leading
+	if leading == 0 {
+		leading = -1
 	}
 	var err error
-	p.text, head, err = t.normalizer.normalize(c, p.text, head)
-	p.head = max(0, head)
+	p.text, leading, err = t.normalizer.normalize(c, p.text, leading)
+	p.leading = max(0, leading)
 	return p, err
 }
 
-// wordIDs appends the ids of one part of the text, from the cache where it was seen before.
+// wordIDs appends the ids of one word to dst. Words that have been encoded before come from the cache.
 func (t *Tokenizer) wordIDs(c *call, dst []int32, word string) ([]int32, error) {
 	cutter, cuts := t.model.(cutter)
 	for n := 1; len(word) > 0; n++ {
 		if err := c.cancelled(n); err != nil {
 			return nil, err
 		}
-		now := word
+		part := word
 		if cuts {
-			now = word[:cutter.cut(word)]
+			part = word[:cutter.cut(word)]
 		}
-		word = word[len(now):]
-		ids, ok := t.words.get(now)
+		word = word[len(part):]
+		ids, ok := t.words.get(part)
 		if ok {
 			dst = append(dst, ids...)
 			continue
 		}
 		base := len(dst)
 		var err error
-		if dst, err = t.model.encode(c, dst, now); err != nil {
+		if dst, err = t.model.encode(c, dst, part); err != nil {
 			return nil, err
 		}
-		t.words.put(now, dst[base:])
+		t.words.put(part, dst[base:])
 	}
 	return dst, nil
 }
 
-// VocabSize is the number of different tokens, added ones included.
+// VocabSize returns the number of different tokens, including added ones.
 func (t *Tokenizer) VocabSize() int {
 	size := len(t.vocab)
 	for token := range t.added.ids {
@@ -269,7 +269,7 @@ func (t *Tokenizer) VocabSize() int {
 	return size
 }
 
-// ID gives the id of a token, false where there is no such token.
+// ID returns the id of a token, and whether there is such a token.
 func (t *Tokenizer) ID(token string) (int64, bool) {
 	id, ok := t.added.ids[token]
 	if !ok {
@@ -278,8 +278,8 @@ func (t *Tokenizer) ID(token string) (int64, bool) {
 	return int64(id), ok
 }
 
-// Token gives the token of an id as the vocabulary writes it, false where there is no such id. As in the library, an
-// added token that is looked for in normalized text is given in its normalized form.
+// Token returns the token of an id in the form of the vocabulary, and whether there is such an id. As in the library, an added
+// token that is matched in normalized text is returned in its normalized form.
 func (t *Tokenizer) Token(id int64) (string, bool) {
 	if id != int64(int32(id)) {
 		return "", false
@@ -291,7 +291,7 @@ func (t *Tokenizer) Token(id int64) (string, bool) {
 	return token, ok
 }
 
-// Padding gives the padding section of the file, false where it has none.
+// Padding returns the padding section of the file, and whether there is one.
 func (t *Tokenizer) Padding() (Padding, bool) {
 	if t.padding == nil {
 		return Padding{}, false
@@ -299,7 +299,7 @@ func (t *Tokenizer) Padding() (Padding, bool) {
 	return *t.padding, true
 }
 
-// Truncation gives the truncation section of the file, false where it has none.
+// Truncation returns the truncation section of the file, and whether there is one.
 func (t *Tokenizer) Truncation() (Truncation, bool) {
 	if t.truncation == nil {
 		return Truncation{}, false
@@ -307,7 +307,7 @@ func (t *Tokenizer) Truncation() (Truncation, bool) {
 	return *t.truncation, true
 }
 
-// validUTF8 replaces what is not UTF-8; see the package comment.
+// validUTF8 replaces bytes that are not UTF-8 as the package comment says.
 func validUTF8(s string) string {
 	if utf8.ValidString(s) {
 		return s

@@ -20,8 +20,8 @@ func load(t testing.TB, name string) *tokenizer.Tokenizer {
 	return tk
 }
 
-// TestInvalidUTF8: bytes that are not UTF-8 are what Python's decode("utf-8", "replace") makes of them. The wanted
-// strings were written by Python.
+// TestInvalidUTF8 checks that bytes that are not UTF-8 are replaced as Python's decode("utf-8", "replace") replaces them. Python
+// computed the expected strings.
 func TestInvalidUTF8(t *testing.T) {
 	tk := load(t, "pattern-cl100k")
 	for in, want := range map[string]string{
@@ -45,11 +45,11 @@ func TestInvalidUTF8(t *testing.T) {
 func TestMaxTokens(t *testing.T) {
 	tk := load(t, "bert-uncased") // [CLS] ... [SEP]
 	if _, err := tk.Encode("hello", tokenizer.Options{MaxTokens: 1}); err == nil || !strings.Contains(err.Error(), "2 special") {
-		t.Errorf("one token for two special ones: %v", err)
+		t.Errorf("limit of one token with two special tokens: %v", err)
 	}
 	e, err := tk.Encode("hello there the world", tokenizer.Options{MaxTokens: 2})
 	if err != nil || len(e.IDs) != 2 || !e.Truncated() {
-		t.Errorf("special tokens alone: %+v, %v", e, err)
+		t.Errorf("limit of two tokens: %+v, %v", e, err)
 	}
 	e, err = tk.Encode("the", tokenizer.Options{MaxTokens: 3})
 	if err != nil || len(e.IDs) != 3 || e.Truncated() {
@@ -64,7 +64,7 @@ func TestVocabulary(t *testing.T) {
 		t.Errorf("<extra> is %d, %v; back: %q, %v", id, ok, token, found)
 	}
 	if _, ok := tk.ID("no such token"); ok {
-		t.Error("a token that is not there has an id")
+		t.Error("ID found a token that does not exist")
 	}
 	for _, id := range []int64{-1, int64(tk.VocabSize()), 1 << 40} {
 		if token, ok := tk.Token(id); ok {
@@ -77,7 +77,7 @@ func TestVocabulary(t *testing.T) {
 		}
 	}
 	if text, err := tk.Decode([]int64{-5, 1 << 50}, false); err != nil || text != "" {
-		t.Errorf("ids that are not there decode to %q, %v", text, err)
+		t.Errorf("ids that do not exist decode to %q, %v", text, err)
 	}
 }
 
@@ -110,7 +110,7 @@ func TestBatch(t *testing.T) {
 	}
 }
 
-// TestFileSections reads the truncation and padding that a file asks for.
+// TestFileSections reads the truncation and padding sections of a file.
 func TestFileSections(t *testing.T) {
 	tk, err := tokenizer.Parse(withParts(map[string]string{
 		"truncation": `{"direction":"Left","max_length":128,"strategy":"OnlyFirst","stride":4}`,
@@ -133,11 +133,11 @@ func TestFileSections(t *testing.T) {
 	}
 	_, cuts := tk.Truncation()
 	if _, pads := tk.Padding(); cuts || pads {
-		t.Error("a file without these sections has them")
+		t.Error("a file without truncation and padding has one of them")
 	}
 }
 
-// TestConcurrent encodes with one tokenizer from many goroutines; the race detector watches.
+// TestConcurrent encodes with one tokenizer from several goroutines. It is meant for the race detector.
 func TestConcurrent(t *testing.T) {
 	texts := readJSON[[]string](t, filepath.Join("testdata", "texts.json"))
 	for _, name := range []string{"llama", "o200k", "t5", "bert-uncased"} {
@@ -158,7 +158,7 @@ func TestConcurrent(t *testing.T) {
 	}
 }
 
-// TestLongTexts: time is linear, without a space in the text too. A quadratic step would take minutes.
+// TestLongTexts checks that time is linear, even in texts without a space. A quadratic step would take minutes.
 func TestLongTexts(t *testing.T) {
 	texts := map[string]string{
 		"one letter": strings.Repeat("a", 1<<18),
@@ -185,7 +185,7 @@ func TestLongTexts(t *testing.T) {
 	}
 }
 
-// FuzzEncode: no text makes an encoder panic, and truncation only drops.
+// FuzzEncode checks that no text makes Encode panic, and that truncation only drops tokens.
 func FuzzEncode(f *testing.F) {
 	for _, text := range []string{"", "Hello world", "don't\r\n 123", "é\u0301\xff", "<s><mask>▁", "\u1112\u1161ﬁ"} {
 		f.Add(text)
@@ -206,7 +206,7 @@ func FuzzEncode(f *testing.F) {
 				t.Fatal(err)
 			}
 			if len(cut.IDs)+cut.Cut != len(whole.IDs) {
-				t.Errorf("%d ids and %d cut of %d", len(cut.IDs), cut.Cut, len(whole.IDs))
+				t.Errorf("%d ids are left and %d are cut of %d", len(cut.IDs), cut.Cut, len(whole.IDs))
 			}
 			if _, err := tk.Decode(whole.IDs, false); err != nil {
 				t.Error(err)

@@ -5,20 +5,20 @@ import (
 	"slices"
 )
 
-// trie finds the keys that are prefixes of a text. Children of a node lie side by side, sorted by their byte.
+// A trie finds the keys that are prefixes of a text. The children of a node are adjacent and sorted by their byte.
 type trie struct {
 	nodes []trieNode
-	root  [256]int32 // child of the root by its byte, 0 for none
+	root  [256]int32 // children of the root by their byte, 0 for none
 }
 
 type trieNode struct {
 	first int32 // index of the first child
 	count int16 // number of children
-	label byte
+	label byte  // the byte that leads to the node
 	value int32 // of the key that ends here, -1 for none
 }
 
-// newTrie builds the trie of keys; a key's value is the number given for it. Empty keys are left out.
+// newTrie makes a trie from keys and their values. It leaves out an empty key.
 func newTrie(values map[string]int32) *trie {
 	keys := make([]string, 0, len(values))
 	for key := range values {
@@ -58,7 +58,7 @@ func newTrie(values map[string]int32) *trie {
 	return t
 }
 
-// next gives the child of a node along a byte, 0 for none.
+// next returns the child of a node for a byte, or 0 if there is none.
 func (t *trie) next(node int32, b byte) int32 {
 	if node == 0 {
 		return t.root[b]
@@ -79,7 +79,7 @@ func (t *trie) next(node int32, b byte) int32 {
 	return 0
 }
 
-// longest gives the value and length of the longest key that text starts with; length 0 means none.
+// longest returns the value and the length of the longest key that text starts with, or the length 0 if there is none.
 func (t *trie) longest(text string) (value int32, length int) {
 	node := int32(0)
 	for i := 0; i < len(text); i++ {

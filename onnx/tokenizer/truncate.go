@@ -2,7 +2,7 @@ package tokenizer
 
 import "fmt"
 
-// truncate cuts the ids of one or two texts to at most limit in all, and gives how many were dropped.
+// truncate cuts the ids of one or two texts to at most limit ids in total, and returns the number of dropped ids.
 func truncate(texts [][]int32, limit int, side Side, strategy Strategy) (int, error) {
 	total := 0
 	for _, ids := range texts {
@@ -27,7 +27,7 @@ func truncate(texts [][]int32, limit int, side Side, strategy Strategy) (int, er
 	case len(texts) == 1 && strategy != OnlySecond:
 		keep(0, limit)
 	case len(texts) == 1:
-		return 0, fmt.Errorf("truncation of the second text alone needs a second text")
+		return 0, fmt.Errorf("strategy OnlySecond needs a second text")
 	case strategy == LongestFirst:
 		first, second := longestFirst(len(texts[0]), len(texts[1]), limit)
 		keep(0, first)
@@ -38,14 +38,14 @@ func truncate(texts [][]int32, limit int, side Side, strategy Strategy) (int, er
 			i = 1
 		}
 		if len(texts[i]) <= drop {
-			return 0, fmt.Errorf("the text to truncate has %d tokens, but %d are too many", len(texts[i]), drop)
+			return 0, fmt.Errorf("the text to truncate has %d tokens, but %d have to be dropped", len(texts[i]), drop)
 		}
 		keep(i, len(texts[i])-drop)
 	}
 	return drop, nil
 }
 
-// longestFirst gives the lengths that two texts of a and b tokens are cut to.
+// longestFirst returns the lengths to which two texts of a and b tokens are cut.
 func longestFirst(a, b, limit int) (int, int) {
 	short, long := min(a, b), 0
 	if short > limit {

@@ -9,13 +9,13 @@ import (
 	"unicode"
 )
 
-// The library's Unicode tables, measured by testdata/unicode.py: one class a line, then the mappings, which have a colon before
-// their name.
+// unicodeData holds the library's Unicode tables, as testdata/unicode.py measured them. Every line has one class, or a mapping,
+// whose name starts with a colon.
 //
 //go:embed unicode.txt
 var unicodeData string
 
-// A class is a set of runes with a quick answer for the first 256.
+// A class is a set of runes. Membership of the first 256 runes is a table lookup.
 type class struct {
 	low    [256]bool
 	ranges [][2]rune // sorted, disjoint
@@ -37,6 +37,7 @@ func (c *class) has(r rune) bool {
 	return lo < len(c.ranges) && c.ranges[lo][0] <= r
 }
 
+// newClass makes a class from ranges, which may overlap and be in any order.
 func newClass(ranges [][2]rune) *class {
 	c := &class{ranges: normalizeRanges(ranges)}
 	for _, r := range c.ranges {
@@ -47,7 +48,7 @@ func newClass(ranges [][2]rune) *class {
 	return c
 }
 
-// unicodeTables are the classes that Rust's character methods and Oniguruma's properties stand for.
+// unicodeTables holds the classes of Rust's character methods and of Oniguruma's properties.
 type unicodeTables struct {
 	byName map[string]*class
 	lower  map[rune]string
@@ -58,11 +59,11 @@ type unicodeTables struct {
 	undecomposed, unordered                                    *class
 }
 
-// tables are read on first use and never change.
+// tables returns the tables, which it reads on the first call.
 var tables = sync.OnceValue(func() *unicodeTables {
 	t, err := parseUnicode(unicodeData)
 	if err != nil {
-		panic(err) // the file is part of the program: a test reads it
+		panic(err) // the data is part of the program, and tests read it
 	}
 	return t
 })
@@ -116,7 +117,7 @@ func parseClass(fields []string) (*class, error) {
 	return newClass(ranges), nil
 }
 
-// parseMapping reads what runes become, like DF:73+73.
+// parseMapping reads mappings like DF:73+73.
 func parseMapping(fields []string) (map[rune]string, error) {
 	out := make(map[rune]string, len(fields))
 	for _, field := range fields {
@@ -138,7 +139,7 @@ func parseMapping(fields []string) (map[rune]string, error) {
 	return out, nil
 }
 
-// category gives the ranges of a general category, of one letter or two, nil when there is none of that name.
+// category returns the ranges of a general category with a name of one or two letters, or nil if there is none.
 func (t *unicodeTables) category(name string) [][2]rune {
 	if c, ok := t.byName[name]; ok && len(name) == 2 {
 		return c.ranges
@@ -146,7 +147,7 @@ func (t *unicodeTables) category(name string) [][2]rune {
 	if len(name) != 1 {
 		return nil
 	}
-	if name == "C" { // what is in no other category; the library gives no text with surrogates
+	if name == "C" { // all runes of no other category; texts have no surrogates
 		var assigned [][2]rune
 		for _, other := range []string{"L", "M", "N", "P", "S", "Z"} {
 			assigned = append(assigned, t.category(other)...)

@@ -4,22 +4,23 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 )
 
-// unigram takes the split of a word whose tokens have the highest sum of scores (Viterbi).
+// A unigram is a model that splits a word into the tokens with the highest sum of scores (Viterbi).
 type unigram struct {
 	ids          map[string]int32
 	trie         *trie
 	scores       []float64
-	unknown      int32 // -1: none
+	unknown      int32 // id of the unknown token, or -1
 	unknownScore float64
-	bytes        *[256]int32 // byte_fallback
+	bytes        *[256]int32 // see bpe.bytes
 }
 
-// unknownPenalty is how much worse than the worst token a rune without token is: SentencePiece's kUnkPenalty.
+// unknownPenalty is the difference between the score of the worst token and that of an unknown rune (SentencePiece's kUnkPenalty).
 const unknownPenalty = 10
 
-// unigramEntry is ["token", score].
+// A unigramEntry is written as ["token", score].
 type unigramEntry struct {
 	token string
 	score float64
@@ -31,7 +32,7 @@ func (e *unigramEntry) UnmarshalJSON(data []byte) error {
 		return err
 	}
 	if len(pair) != 2 {
-		return fmt.Errorf("vocabulary entry %.80s is not a token and its score", data)
+		return fmt.Errorf("vocabulary entry %.80s is not a pair of token and score", data)
 	}
 	if err := json.Unmarshal(pair[0], &e.token); err != nil {
 		return err
@@ -72,10 +73,10 @@ func (l *loader) unigram(raw json.RawMessage) (*unigram, []string, error) {
 	return m, tokens, nil
 }
 
-// A step is the best way to some position of the word.
+// A step is the last step of the best split up to a position of the word.
 type step struct {
 	score float64
-	from  int32 // where its last token starts, -1: not reached
+	from  int32 // position where the last token starts, or -1 if no split reaches here
 	id    int32
 }
 
@@ -113,7 +114,7 @@ func (m *unigram) encode(c *call, dst []int32, word string) ([]int32, error) {
 		}
 		i += size
 	}
-	// Backwards, joining neighbouring unknown tokens; the ids come out reversed.
+	// Follow the best split backwards, and join adjacent unknown tokens. The ids are reversed afterwards.
 	base := len(dst)
 	for end := len(word); end > 0; {
 		start := int(best[end].from)
@@ -128,13 +129,11 @@ func (m *unigram) encode(c *call, dst []int32, word string) ([]int32, error) {
 		dst = m.appendUnknown(dst, word[start:end])
 		end = start
 	}
-	for i, j := base, len(dst)-1; i < j; i, j = i+1, j-1 {
-		dst[i], dst[j] = dst[j], dst[i]
-	}
+	slices.Reverse(dst[base:])
 	return dst, nil
 }
 
-// appendUnknown writes what stands for text that the vocabulary does not cover, last id first.
+// appendUnknown appends the ids for text that tokens do not cover, in reverse order.
 func (m *unigram) appendUnknown(dst []int32, text string) []int32 {
 	if id, ok := m.ids[text]; ok {
 		return append(dst, id)

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// wordLevel has one token a word.
+// A wordLevel is a model with one token for each word.
 type wordLevel struct {
 	vocab        map[string]int32
 	unknownToken string

@@ -7,14 +7,14 @@ import (
 	"unicode/utf8"
 )
 
-// wordPiece takes the longest token that a word starts with, then the longest continuing one, and so on. A word that
-// cannot be covered is one unknown token.
+// A wordPiece is a model that takes the longest token that a word starts with, then the longest continuing token, and so on. A
+// word that cannot be split in this way becomes one unknown token.
 type wordPiece struct {
 	vocab        map[string]int32
-	continuing   map[string]int32 // tokens behind the first, without their prefix
-	unknown      int32            // -1: not in the vocabulary
-	maxRunes     int
-	longest      int // bytes of the longest token
+	continuing   map[string]int32 // tokens that continue a word, without their prefix
+	unknown      int32            // id of the unknown token, or -1 if it is not in the vocabulary
+	maxRunes     int              // longer words become the unknown token
+	longest      int              // length of the longest token in bytes
 	unknownToken string
 }
 

@@ -1,7 +1,7 @@
-"""Judges a model that the Go code wrote: python3 check.py MODEL 'JSON of inputs'
+"""Checks and runs a model that the Go code wrote: python3 check.py MODEL 'JSON of inputs'
 
-Needs onnx, onnxruntime and numpy. Runs onnx's checker with shape inference, then the model in ONNX Runtime, and prints
-the outputs as JSON. An input is {"name": [type, nested list]}.
+It needs onnx, onnxruntime and numpy. It runs onnx's checker with shape inference, then the model in ONNX Runtime, and
+prints the outputs as JSON. An input is {"name": [type, nested list]}.
 """
 import json
 import sys

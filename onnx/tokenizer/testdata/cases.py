@@ -1,7 +1,7 @@
-"""Asks the Hugging Face `tokenizers` library about single features of a tokenizer.json, and writes cases.json.
+"""Writes cases.json: the ids of the Hugging Face `tokenizers` library for single features of a tokenizer.json.
 
-A case is what replaces the sections of a small tokenizer whose ids spell out its pieces (`spelled` in make.py), and
-texts with the library's ids.  Run: python3 cases.py   (needs tokenizers)
+A case has replacements for sections of a small tokenizer whose ids spell out its pieces (`spelled` in make.py), and texts
+with the library's ids.  Run: python3 cases.py   (needs tokenizers)
 """
 import json
 import pathlib
@@ -60,7 +60,7 @@ def cases():
     for tokens in [newline], [newline, AddedToken("  ", rstrip=True)], [AddedToken("\n", rstrip=True)], [AddedToken("<s>", rstrip=True), newline]:
         yield added(spelled(), *tokens), ["A\n\n\nZ", "A  \n \n  Z", "\n\n", "<s> \n\n x", "   \n"]
 
-    # Fields of other parts, which the library passes over and does not write again: sections of the file as they stand.
+    # Fields of other parts, which the library ignores and does not write again. These cases have the sections of the file itself.
     leftovers = dict(add_prefix_space=True, trim_offsets=False, use_regex=True, replacement="b", prepend_scheme="always", split=True)
     text = [{"Sequence": {"id": "A", "type_id": 0}}]
     yield dict(post_processor=leftovers | dict(type="TemplateProcessing", special_tokens={}, single=text, pair=text)), ["a b", " ab"]
@@ -75,7 +75,7 @@ def added(tokenizer, *tokens):
 
 
 def whole_texts(merges, **options):
-    """A BPE model of SentencePiece's kind, which gets texts whole."""
+    """A BPE model like those of SentencePiece, which gets the whole text as one word."""
     vocab = {token: i for i, token in enumerate(["<unk>", "▁", "a", "b", "▁a", "▁b", "▁a▁b", "▁▁"])}
     tokenizer = spelled(N.Sequence([N.Prepend("▁"), N.Replace(" ", "▁")]))
     tokenizer.model = models.BPE(vocab=vocab, merges=merges, **options)

@@ -1,8 +1,9 @@
-"""What the Hugging Face `tokenizers` library makes of texts, as one line of JSON a tokenizer.
+"""Prints the results of the Hugging Face `tokenizers` library for texts, one line of JSON for each tokenizer.
 
-Reads one line of JSON a job from standard input: {"file": tokenizer.json, "texts": [...], "cut": N}. Writes for each
-{"error": why the file does not load} or {"texts": [...], "pairs": [...]} with one entry a text, and one a pair of
-neighbours; an entry is {"error": ...} where the library fails.  Run: python3 encode.py < jobs   (needs tokenizers)
+It reads jobs from standard input, one line of JSON each: {"file": tokenizer.json, "texts": [...], "cut": N}. For each job
+it prints {"error": why the file does not load}, or {"texts": [...], "pairs": [...]} with an entry for every text and for
+every pair of adjacent texts. An entry is {"error": ...} if the library fails.  Run: python3 encode.py < jobs   (needs
+tokenizers)
 """
 import json
 import sys

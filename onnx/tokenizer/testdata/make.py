@@ -1,8 +1,8 @@
-"""Makes the small tokenizers of tokenizers/*.json and what the Hugging Face library gives for texts.json with them.
+"""Makes the small tokenizers of tokenizers/*.json, and the results of the Hugging Face library for texts.json with them.
 
-Every model, normalizer, pre-tokenizer, post-processor and decoder that the Go package reads is in some file, in the
-combinations that published models use and in some that none does. Nothing is downloaded: vocabularies are trained on
-the texts of this file.  Run: python3 make.py   (needs tokenizers)
+The files contain every model, normalizer, pre-tokenizer, post-processor and decoder that the Go package reads, in the
+combinations of published models and in others. Nothing is downloaded: vocabularies are trained on the texts of this script.
+Run: python3 make.py   (needs tokenizers)
 """
 import gzip
 import itertools
@@ -95,7 +95,7 @@ def spelled(normalizer=None, *first):
 
 
 def edited(tokenizer, edit):
-    """The tokenizer after a change of its JSON."""
+    """The tokenizer after a change to its JSON."""
     data = json.loads(tokenizer.to_str())
     edit(data)
     return json.dumps(data, ensure_ascii=False)
@@ -180,7 +180,7 @@ def then_bytes(*first):
 
 
 def all_tokenizers():
-    # BERT and its kin
+    # BERT and similar models
     for name, flags in dict(uncased={}, cased=dict(lowercase=False), accents=dict(strip_accents=False),
                             cased_strip=dict(lowercase=False, strip_accents=True), raw=dict(clean_text=False),
                             glued=dict(handle_chinese_chars=False)).items():
@@ -259,7 +259,7 @@ def all_tokenizers():
         yield f"pattern-{name}", spelled(None, split(pattern))
     yield "pattern-bytelevel", spelled(None, P.ByteLevel(add_prefix_space=False))
 
-    # SentencePiece's kinds
+    # models like those of SentencePiece
     llama = bpe(N.Sequence([N.Prepend("▁"), N.Replace(" ", "▁")]), None, models.BPE(unk_token="<unk>", fuse_unk=True))
     llama.decoder = D.Sequence([D.Replace("▁", " "), D.ByteFallback(), D.Fuse(), D.Strip(" ", 1, 0)])
     llama.post_processor = processors.TemplateProcessing(single="<s> $A", pair="<s> $A <s>:1 $B:1", special_tokens=[("<s>", 6)])
@@ -293,7 +293,7 @@ def all_tokenizers():
     yield "unigram-some-bytes", byte_fallback(unigram(), range(128, 250))
     yield "unigram-no-unknown", edited(unigram(), set_model(unk_id=None))
     yield "unigram-whole", unigram(N.Replace(" ", "▁"), None)
-    # Few pieces and whole scores: many ties.
+    # Few pieces with integer scores, which give many ties.
     yield "unigram-ties", json.dumps(dict(model=dict(type="Unigram", unk_id=0, vocab=[["<unk>", 0]] + [
         [p, -float(len(p) % 2 + 1)] for p in "a b e l o h ab ba aa aba he ll lo el ell hello ▁ ▁h ▁a".split()]),
         pre_tokenizer=dict(type="Metaspace", replacement="▁", prepend_scheme="always", split=True)))
@@ -342,7 +342,7 @@ def all_tokenizers():
 
 
 def scores():
-    """How the library reads numbers: text to value, as it writes it again."""
+    """Numbers as the library reads them: a text, and the value that it writes again."""
     random.seed(5)
     texts = ["0", "-0.0", "1", "-7.25", "0.1", "-0.30000000000000004", "1e5", "1E-7", "2.5e+3", "123456789012345678901234567890",
              "-18446744073709551615", "18446744073709551616.5", "0.000000000000000000000000000001234567890123456789", "4.9e-324",

@@ -1,8 +1,8 @@
-"""Measures the Unicode tables behind the Hugging Face `tokenizers` library and writes ../unicode.txt.
+"""Measures the Unicode tables of the Hugging Face `tokenizers` library and writes ../unicode.txt.
 
-The library mixes tables of several Unicode versions (old ones for BERT and for normal forms, newer ones for the rest),
-none of which is Go's. What a code point is to the library shows in what the library does with it, so each table is
-read off by trying every code point.  Run: python3 unicode.py   (needs tokenizers; about a minute)
+The library has tables of several Unicode versions (old ones for BERT and for normal forms, newer ones for the rest), and none
+of them is Go's version. This script determines each table from what the library does with every code point.
+Run: python3 unicode.py   (needs tokenizers; about a minute)
 """
 import pathlib
 
@@ -51,7 +51,7 @@ for name in "Lu Ll Lt Lm Lo Mn Mc Me Nd Nl No Pc Pd Ps Pe Pi Pf Po Sm Sc Sk So Z
 for name in "Arabic Bengali Cyrillic Devanagari Greek Han Hangul Hebrew Hiragana Katakana Latin Thai".split():
     classes[name] = removed_by(r"\p{%s}" % name)
 classes["regexword"] = removed_by(r"\w")
-# Oniguruma's brackets read two classes differently.
+# Two classes have different runes inside the brackets of Oniguruma.
 classes["bracketword"] = removed_by(r"[\w]")
 classes["bracketpunct"] = removed_by(r"[[:punct:]]")
 for name in "Alpha Upper Lower Graph Print Blank".split():
@@ -75,7 +75,7 @@ for c in cased:
         assert pieces(pre_tokenizers.Split(Regex(r"(?i)[\x{%x}]" % c), "removed", invert=True), folded) == [folded], c
         folds[c] = folded
 
-# Normal forms: golang.org/x/text knows a later Unicode. These code points had no decomposition, or no combining class,
+# Normal forms: golang.org/x/text has a later Unicode version. These code points have no decomposition, or no combining class,
 # in the library's version.
 nfd, nfkd = normalizers.NFD(), normalizers.NFKD()
 import unicodedata
@@ -83,7 +83,7 @@ import unicodedata
 classes["undecomposed"] = [c for c in POINTS if nfkd.normalize_str(chr(c)) == chr(c)
                            and (unicodedata.decomposition(chr(c)) or c in range(0x10780, 0x107BB)
                                 or c in range(0x1E030, 0x1E06E) or 0xA7F2 <= c <= 0xA7F4)]
-# A mark with a class moves before U+0301 (class 230) or behind U+0334 (class 1).
+# A mark with a class moves before U+0301 (class 230) or after U+0334 (class 1).
 classes["unordered"] = [c for c in classes["Mn"] + classes["Mc"]
                         if nfd.normalize_str("a\u0301" + chr(c)) == "a\u0301" + chr(c)
                         and nfd.normalize_str("a" + chr(c) + "\u0334") == "a" + chr(c) + "\u0334"]

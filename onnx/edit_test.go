@@ -2,8 +2,7 @@ package onnx
 
 import "testing"
 
-// TestExternalFromMemory loads a model whose weights lie in a file beside it by way of memory, as a model is loaded that
-// has outputs to drop.
+// TestExternalFromMemory loads a model with external data from memory, as is done if outputs are dropped.
 func TestExternalFromMemory(t *testing.T) {
 	rt := testRuntime(t)
 	dir := fixtureDir("external-tiny")
@@ -13,7 +12,7 @@ func TestExternalFromMemory(t *testing.T) {
 		e.checkpoint.plan.unused = []string{"present.0.key"}
 		for i, v := range encodeAll(t, e, ref.Texts) {
 			if d := distance(v.Values, ref.Features[lastHidden][e.checkpoint.Pooling][i]); d > 1e-5 {
-				t.Errorf("%q is off by %g (only the runtime: %v)", ref.Texts[i], d, only)
+				t.Errorf("%q is off by %g (RuntimeOnly: %v)", ref.Texts[i], d, only)
 			}
 		}
 	}

@@ -10,14 +10,14 @@ import (
 	"w2s/internal/onnxproto"
 )
 
-// edit plans what is changed in a model before it is loaded: outputs that nobody asked for and that cost much (the logits
-// over a large vocabulary, the key-value cache) are left out, and a hidden state becomes an output.
+// edit returns the changes that the plan makes to the model before it is loaded. It removes outputs that are expensive and not
+// needed (the logits over a large vocabulary, the key-value cache), and makes a hidden state an output.
 func (p *plan) edit() onnxproto.Edit {
 	e := onnxproto.Edit{DropOutputs: slices.DeleteFunc(slices.Clone(p.unused), func(name string) bool {
 		return name != "logits" && !strings.HasPrefix(name, "present")
 	})}
 	if p.hidden != "" {
-		out := p.output // in float32, whatever it was
+		out := p.output // always float32
 		e.Nodes = []onnxproto.Node{{Op: "Cast", Name: out.Name, Inputs: []string{p.hidden}, Outputs: []string{out.Name},
 			Attrs: []onnxproto.Attr{onnxproto.Int("to", int64(out.Type))}}}
 		e.Outputs = []onnxproto.Value{out}
@@ -25,7 +25,7 @@ func (p *plan) edit() onnxproto.Edit {
 	return e
 }
 
-// outputs names what the plan takes from the model.
+// outputs returns the names of the outputs that the plan takes.
 func (p *plan) outputs() []string {
 	names := []string{p.output.Name}
 	for _, v := range p.more {
@@ -34,7 +34,7 @@ func (p *plan) outputs() []string {
 	return names
 }
 
-// values is outputs in terms of the graph before the edit.
+// values returns the names of the same values in the graph before the edit.
 func (p *plan) values() []string {
 	names := p.outputs()
 	if p.hidden != "" {
@@ -43,21 +43,22 @@ func (p *plan) values() []string {
 	return names
 }
 
-// referred is the size from which constants are left in the model's file, which the runtime maps into memory: of a table
-// of a hundred megabytes with a vector a token only what is looked up is ever read.
-const referred = 64 << 10
+// referSize is the size in bytes from which constants stay in the model's file. The runtime maps the file into memory, so of a
+// large table with a vector for each token only the rows that are looked up are ever read.
+const referSize = 64 << 10
 
-// build makes a session of the model at path after an edit.
-func build(f *onnxproto.File, path string, e onnxproto.Edit, inputs, outputs []string, options *ort.SessionOptions) (*ort.DynamicAdvancedSession, error) {
+// build makes a session of the model at path, which is open as f, after an edit.
+func build(f *onnxproto.File, path string, e onnxproto.Edit, inputs, outputs []string,
+	options *ort.SessionOptions) (*ort.DynamicAdvancedSession, error) {
 	if e.Empty() {
 		return ort.NewDynamicAdvancedSession(path, inputs, outputs, options)
 	}
-	e.Refer = referred
+	e.Refer = referSize
 	data, err := f.Edited(e)
 	if err != nil {
 		return nil, err
 	}
-	// A model from memory has no folder in which to look for its external data.
+	// The runtime needs the folder of the external data, because it gets the model from memory.
 	if err := options.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", filepath.Dir(path)); err != nil {
 		return nil, err
 	}

@@ -3,7 +3,7 @@
 //
 // A [Task] is a data set and a rule that turns its rows into examples. [All] lists the built-in tasks and [Lookup] finds
 // one by name. [Open] also makes a task from a file: JSONL, JSON, CSV, TSV or parquet with text and label columns, or a
-// YAML file that names the columns ([Spec]). [Check] reports the faults of such a file with their lines.
+// YAML file that names the columns ([Spec]). [Check] reports the faults of a file with their lines.
 //
 // Some properties of an example look random, such as the distractor that a question is asked with or the part of the
 // split that it falls into. They are hashes of the example itself, so adding, removing or moving rows does not change

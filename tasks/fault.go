@@ -62,8 +62,8 @@ func (f *Faults) err() error {
 // labelFaults merges the faults of all rows of a file whose labels cannot be read into one fault. If labels are words,
 // every row is faulty, and one line for each would say no more than the first.
 type labelFaults struct {
-	first  int      // index in Faults.List of the fault that stands for all of them
-	rows   int      // number of rows with such a label
+	first  int      // index in Faults.List of the merged fault
+	rows   int      // number of rows with an unreadable label
 	labels []string // distinct labels in order of appearance, at most maxLabels + 1
 }
 

@@ -2,7 +2,7 @@
 
     python3 bench/encode/compare.py --runtime LIBONNXRUNTIME --checkpoint FOLDER --texts TEXTS [--max-tokens 256] [--rounds 5]
 
-TEXTS is a file of JSON strings, one per line; texts.py makes two such files. Every engine is a process of its own. It loads
+TEXTS is a file of JSON strings, one per line; texts.py makes two of them. Every engine is a process of its own. It loads
 the model and encodes one text; then the time from texts to vectors is measured. Each round runs all engines, so that other
 load on the machine affects all of them, and the medians over the rounds are compared. "cpu" is the processor time of the
 process, including loading; "memory" is its peak resident set.

@@ -55,7 +55,7 @@ func Open(ctx context.Context, rt *Runtime, dir string, o Options) (*Encoder, er
 	e := &Encoder{checkpoint: c, options: o, runtime: rt, dims: c.Width}
 	e.options.Provider, _ = checkProvider(o.Provider) // checked by ReadCheckpoint
 	kernels := e.options.Provider
-	if o.RuntimeOnly { // whoever asks for its vectors must not get others from a cache
+	if o.RuntimeOnly { // it promises vectors of the runtime's own kernels, and without it a cache may hold others; see Warnings
 		kernels += ", runtime only"
 	}
 	if e.key, err = c.key(ctx, rt.Version(), kernels, o.Settings, o.DigestFile); err != nil {
@@ -147,7 +147,7 @@ func (l *loading) run(c *Checkpoint, o Options) {
 		return
 	}
 	_, threads := o.workers()
-	l.session, l.err = newSession(c.Model, c.plan, sessionOptions{threads: threads, provider: o.Provider, settings: o.Settings, tiles: o.tiles()})
+	l.session, l.err = newSession(c.Model, c.plan, sessionOptions{threads: threads, provider: o.Provider, settings: o.Settings, unit: o.tileUnit()})
 }
 
 // Encode calls emit once for every text, from the calling goroutine, in no particular order; equal texts are encoded

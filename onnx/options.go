@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+
+	"w2s/internal/amx"
 )
 
 // Options are choices about a checkpoint; the zero value takes what its files say.
@@ -27,6 +29,8 @@ type Options struct {
 	// another processor would. Models that read from left to right and those that round their states to 8 bits make more of
 	// last bits, and are always the runtime's.
 	RuntimeOnly bool
+
+	unit tileUnit // in tests, instead of the processor's tile unit
 
 	// These change the speed, never a vector.
 	Threads     int // threads that compute; 0 means one a core
@@ -66,9 +70,18 @@ func (o Options) workers() (workers, threads int) {
 	return n, 1
 }
 
-// tiles says whether products may run on the tile unit.
-func (o Options) tiles() bool {
-	return !o.RuntimeOnly && (o.Provider == "" || o.Provider == CPU)
+// tileUnit returns the unit that layers and attention run on, or nil to leave them to the runtime's own kernels.
+func (o Options) tileUnit() tileUnit {
+	if o.RuntimeOnly || o.Provider != "" && o.Provider != CPU {
+		return nil
+	}
+	if o.unit != nil {
+		return o.unit
+	}
+	if u := amx.TileUnit(); u != nil {
+		return u
+	}
+	return nil
 }
 
 func (o Options) batchTokens() int {

@@ -16,6 +16,7 @@ type Speed struct {
 	Load      time.Duration `json:"load_ns"`   // until the first vector of a single text
 	Encode    time.Duration `json:"encode_ns"` // from texts to vectors, tokenization included
 	TileUnit  bool          `json:"tile_unit"` // layers or attention of the model ran on the processor's tile unit
+	Warnings  []string      `json:"warnings,omitempty"`
 }
 
 // TextsPerSecond is the rate of the encoding, without the loading.
@@ -39,7 +40,6 @@ func MeasureSpeed(ctx context.Context, e *Encoder, texts []string) (Speed, error
 	if err != nil {
 		return Speed{}, err
 	}
-	s.TileUnit = m.session.ops != nil
 	start = time.Now()
 	err = e.Encode(ctx, texts, func(v feature.Vector) error {
 		s.Tokens += v.Tokens
@@ -49,5 +49,6 @@ func MeasureSpeed(ctx context.Context, e *Encoder, texts []string) (Speed, error
 		return nil
 	})
 	s.Encode = time.Since(start)
+	s.TileUnit, s.Warnings = m.session.onTiles(), m.session.warnings()
 	return s, err
 }

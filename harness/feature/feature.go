@@ -16,6 +16,12 @@ type Encoder interface {
 	Encode(ctx context.Context, texts []string, emit func(Vector) error) error
 }
 
+// A Warner is an Encoder that may have something to tell the reader of a result about the vectors it made, such as that they
+// differ in their last bits from what it usually makes. Warnings returns all of it so far; a Summary repeats it.
+type Warner interface {
+	Warnings() []string
+}
+
 // A Vector is what an encoder made of one text.
 type Vector struct {
 	Index     int       // which of the texts

@@ -180,8 +180,8 @@ static inline void _tile_stored(int t, void *to, size_t stride) {
 // each other in a column side by side.
 static inline void _tile_dpbssd(int sum, int a, int b) {
 	for (int r = 0; r < 16; r++)
-		for (int c = 0; c < 16; c++)
-			for (int k = 0; k < 64; k++)
+		for (int k = 0; k < 64; k++)
+			for (int c = 0; c < 16; c++)
 				tile_register[sum].words[r][c] += tile_register[a].bytes[r][k] * tile_register[b].bytes[k / 4][4 * c + k % 4];
 }
 
@@ -197,13 +197,19 @@ static inline float bfloat(uint16_t half) {
 // _tile_dpbf16ps adds the product of two tiles of bfloat16 numbers. The tile on the right holds two numbers that follow each
 // other in a column side by side. Even and odd products are added up by themselves, before they are added to the sum.
 static inline void _tile_dpbf16ps(int sum, int a, int b) {
+	float left[16][32], right[32][16];
 	for (int r = 0; r < 16; r++)
-		for (int c = 0; c < 16; c++) {
-			float part[2] = {0, 0};
-			for (int k = 0; k < 32; k++)
-				part[k % 2] = flushed(fmaf(bfloat(tile_register[a].halves[r][k]), bfloat(tile_register[b].halves[k / 2][2 * c + k % 2]), part[k % 2]));
-			tile_register[sum].floats[r][c] = flushed(tile_register[sum].floats[r][c] + flushed(part[0] + part[1]));
+		for (int k = 0; k < 32; k++) {
+			left[r][k] = bfloat(tile_register[a].halves[r][k]);
+			right[2 * r + k % 2][k / 2] = bfloat(tile_register[b].halves[r][k]);
 		}
+	for (int r = 0; r < 16; r++) {
+		float part[2][16] = {{0}};
+		for (int k = 0; k < 32; k++)
+			for (int c = 0; c < 16; c++) // the product is exact in float64, so that only its sum with part is rounded
+				part[k % 2][c] = flushed((float)((double)left[r][k] * right[k][c] + part[k % 2][c]));
+		for (int c = 0; c < 16; c++) tile_register[sum].floats[r][c] = flushed(tile_register[sum].floats[r][c] + flushed(part[0][c] + part[1][c]));
+	}
 }
 
 #endif

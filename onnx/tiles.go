@@ -79,6 +79,7 @@ func nativeOptions(options any) (unsafe.Pointer, error) {
 	return o.UnsafePointer(), nil
 }
 
+// replaceLayers replaces every layer by an operator, and returns their matrices.
 func replaceLayers(unit tileUnit, f *onnxproto.File, e *onnxproto.Edit, layers []onnxproto.Linear) ([]*amx.Matrix, error) {
 	type content struct {
 		weight, bias string
@@ -107,6 +108,7 @@ func replaceLayers(unit tileUnit, f *onnxproto.File, e *onnxproto.Edit, layers [
 	return matrices, nil
 }
 
+// replaceAttentions replaces every attention by an operator.
 func replaceAttentions(e *onnxproto.Edit, attentions []onnxproto.Attention) {
 	flag := func(name string, set bool) onnxproto.Attr {
 		if set {
@@ -121,15 +123,16 @@ func replaceAttentions(e *onnxproto.Edit, attentions []onnxproto.Attention) {
 	}
 }
 
-// replace puts one node at the given place, which is that of the last of several nodes, and removes the nodes before it.
+// replace puts an operator in place of node at, and removes the nodes before it that it stands for as well.
 func replace(e *onnxproto.Edit, at int64, before []int64, by onnxproto.Node) {
-	for _, place := range before {
-		e.Replace[place] = onnxproto.Node{}
+	for _, i := range before {
+		e.Replace[i] = onnxproto.Node{}
 	}
 	by.Domain, by.Name = amx.Domain, by.Outputs[0]
 	e.Replace[at] = by
 }
 
+// newMatrix reads the constants of a layer and lays its matrix out.
 func newMatrix(unit tileUnit, f *onnxproto.File, l onnxproto.Linear) (*amx.Matrix, error) {
 	layer := amx.Layer{In: l.In, Out: l.Out, Rows: l.Rows, GELU: l.GELU}
 	var err error

@@ -234,7 +234,7 @@ INLINE void move_rows(const w2s_matrix *m, result *f, int64_t n) {
 	}
 }
 
-// fetch prefetches part i of n of a tile column of W.
+// fetch prefetches part i of n of the tiles of 64 x 16 numbers of W, one tile for each digit.
 INLINE void fetch(const int8_t *w, int64_t i, int64_t n) {
 	const int64_t lines = right_tiles / line;
 	for (int64_t l = lines * i / n; l < lines * (i + 1) / n; l++) _mm_prefetch((const char *)w + l * line, _MM_HINT_T1);

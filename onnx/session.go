@@ -282,8 +282,8 @@ func (s *session) runOnce(ctx context.Context, inputs, outputs []ort.Value) erro
 	if err := m.runOnce(ctx, inputs, outputs); err != nil {
 		return err // the runtime's own kernels fail as well, so this was no fault of the tile unit
 	}
-	s.warn("the tile unit (AMX) failed, and ONNX Runtime's own kernels computed the vectors from then on, which may differ in their last bits "+
-		"from those before (--runtime-only chooses them from the start): %v", fault)
+	s.warn("the tile unit (AMX) failed, and ONNX Runtime's own kernels computed the vectors from then on, which may differ in their "+
+		"last bits from those before (--runtime-only chooses them from the start): %v", fault)
 	return nil
 }
 

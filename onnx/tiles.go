@@ -69,7 +69,8 @@ func nativeOptions(options any) (unsafe.Pointer, error) {
 		return nil, unknown
 	}
 	field, ok := v.Elem().Type().FieldByName("o")
-	if !ok || len(field.Index) != 1 || field.Type.Kind() != reflect.Pointer || !strings.HasSuffix(field.Type.Elem().Name(), "OrtSessionOptions") {
+	if !ok || len(field.Index) != 1 || field.Type.Kind() != reflect.Pointer ||
+		!strings.HasSuffix(field.Type.Elem().Name(), "OrtSessionOptions") {
 		return nil, unknown
 	}
 	o := v.Elem().FieldByIndex(field.Index)

@@ -365,47 +365,54 @@ type operatorTest struct {
 }
 
 func operatorTests() []operatorTest {
-	linear := []onnxproto.Attr{onnxproto.Int(amx.LinearIndex, 0)}
-	attention := []onnxproto.Attr{onnxproto.Float(amx.AttentionScale, 1), onnxproto.Int(amx.AttentionQTokens, 0),
-		onnxproto.Int(amx.AttentionKTokens, 1), onnxproto.Int(amx.AttentionVTokens, 0)}
-	q, k, v := []int64{2, 3, 5, 4}, []int64{2, 7, 3, 4}, []int64{2, 3, 7, 6}
-	mask := []int64{2, 1, 1, 7}
-	with := func(masks ...[]int64) [][]int64 { return append([][]int64{q, k, v}, masks...) }
+	index := func(i int64) []onnxproto.Attr { return []onnxproto.Attr{onnxproto.Int(amx.LinearIndex, i)} }
 	const many = 1 << 30
-	return []operatorTest{
-		{name: "layer", op: amx.Linear, attrs: linear, inputs: [][]int64{{2, 3, 4}}, shape: []int64{2, 3, 5}},
-		{name: "layer of a vector", op: amx.Linear, attrs: linear, inputs: [][]int64{{4}}, shape: []int64{5}},
-		{name: "layer without rows", op: amx.Linear, attrs: linear, inputs: [][]int64{{0, many, 4}}, shape: []int64{0, many, 5}},
-		{name: "layer of another width", op: amx.Linear, attrs: linear, inputs: [][]int64{{4, 3}}, fault: "w2s:Linear: the last dimension"},
-		{name: "layer of no width", op: amx.Linear, attrs: linear, inputs: [][]int64{{4, 0}}, fault: "w2s:Linear: the last dimension"},
-		{name: "layer of many dimensions", op: amx.Linear, attrs: linear, inputs: [][]int64{{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 4}}, fault: "more than 16 dimensions"},
-		{name: "layer without a matrix", op: amx.Linear, attrs: []onnxproto.Attr{onnxproto.Int(amx.LinearIndex, 1)}, inputs: [][]int64{{4}}, fault: "no matrix with its index"},
-		{name: "layer with a negative index", op: amx.Linear, attrs: []onnxproto.Attr{onnxproto.Int(amx.LinearIndex, -1)}, inputs: [][]int64{{4}}, fault: "no matrix with its index"},
-		{name: "layer without an index", op: amx.Linear, inputs: [][]int64{{4}}, fault: amx.LinearIndex},
-		{name: "layer without memory", op: amx.Linear, attrs: linear, inputs: [][]int64{{4}}, limit: true, fault: "w2s:Linear: not enough memory"},
-		{name: "attention", op: amx.Attention, attrs: attention, inputs: with(), shape: []int64{2, 5, 3, 6}},
-		{name: "attention with masks", op: amx.Attention, attrs: attention, inputs: with(mask, []int64{1}), shape: []int64{2, 5, 3, 6}},
-		{name: "attention without the first mask", op: amx.Attention, attrs: attention, inputs: with(nil, mask), shape: []int64{2, 5, 3, 6}},
-		{name: "attention without both masks", op: amx.Attention, attrs: attention, inputs: with(nil, nil), shape: []int64{2, 5, 3, 6}},
-		{name: "attention without rows", op: amx.Attention, attrs: attention, inputs: [][]int64{{2, 3, 0, 4}, k, v}, shape: []int64{2, 0, 3, 6}},
-		{name: "attention without texts", op: amx.Attention, attrs: attention, inputs: [][]int64{{0, 3, 5, 4}, {0, 7, 3, 4}, {0, 3, 7, 6}}, shape: []int64{0, 5, 3, 6}},
-		{name: "attention without tokens", op: amx.Attention, attrs: attention, inputs: [][]int64{q, {2, 0, 3, 4}, {2, 3, 0, 6}}, fault: "there are no tokens"},
-		{name: "attention of no width", op: amx.Attention, attrs: attention, inputs: [][]int64{{2, 3, 5, 0}, {2, 7, 3, 0}, v}, fault: "no numbers in them"},
-		{name: "attention with too many inputs", op: amx.Attention, attrs: attention, inputs: with(mask, mask, mask), fault: "Attention"},
-		{name: "attention without v", op: amx.Attention, attrs: attention, inputs: [][]int64{q, k, nil}, fault: "Attention"},
-		{name: "three dimensions", op: amx.Attention, attrs: attention, inputs: [][]int64{{3, 5, 4}, k, v}, fault: "need four dimensions"},
-		{name: "other widths of q and k", op: amx.Attention, attrs: attention, inputs: [][]int64{{2, 3, 5, 3}, k, v}, fault: "do not fit together"},
-		{name: "other numbers of tokens", op: amx.Attention, attrs: attention, inputs: [][]int64{q, k, {2, 3, 6, 6}}, fault: "do not fit together"},
-		{name: "other numbers of texts", op: amx.Attention, attrs: attention, inputs: [][]int64{q, {3, 7, 3, 4}, v}, fault: "differ in batch or heads"},
-		{name: "other numbers of heads", op: amx.Attention, attrs: attention, inputs: [][]int64{q, k, {2, 2, 7, 6}}, fault: "differ in batch or heads"},
-		{name: "mask for more texts", op: amx.Attention, attrs: attention, inputs: with([]int64{3, 1, 1, 7}), fault: "a mask does not fit"},
-		{name: "mask for more tokens", op: amx.Attention, attrs: attention, inputs: with([]int64{8}), fault: "a mask does not fit"},
-		{name: "mask for no tokens", op: amx.Attention, attrs: attention, inputs: with([]int64{0}), fault: "a mask does not fit"},
-		{name: "mask of five dimensions", op: amx.Attention, attrs: attention, inputs: with([]int64{1, 2, 1, 1, 7}), fault: "a mask does not fit"},
-		{name: "mask that repeats one token", op: amx.Attention, attrs: attention,
-			inputs: [][]int64{q, {2, 1, 3, 4}, {2, 3, 1, 6}, mask}, fault: "a mask does not fit"},
-		{name: "attention without memory", op: amx.Attention, attrs: attention, inputs: with(), limit: true, fault: "w2s:Attention: not enough memory"},
+	list := []operatorTest{
+		{name: "layer", attrs: index(0), inputs: [][]int64{{2, 3, 4}}, shape: []int64{2, 3, 5}},
+		{name: "layer of a vector", attrs: index(0), inputs: [][]int64{{4}}, shape: []int64{5}},
+		{name: "layer without rows", attrs: index(0), inputs: [][]int64{{0, many, 4}}, shape: []int64{0, many, 5}},
+		{name: "layer of another width", attrs: index(0), inputs: [][]int64{{4, 3}}, fault: "w2s:Linear: the last dimension"},
+		{name: "layer of no width", attrs: index(0), inputs: [][]int64{{4, 0}}, fault: "w2s:Linear: the last dimension"},
+		{name: "layer of many dimensions", attrs: index(0), inputs: [][]int64{slices.Repeat([]int64{1}, 17)}, fault: "more than 16 dimensions"},
+		{name: "layer without a matrix", attrs: index(1), inputs: [][]int64{{4}}, fault: "no matrix with its index"},
+		{name: "layer with a negative index", attrs: index(-1), inputs: [][]int64{{4}}, fault: "no matrix with its index"},
+		{name: "layer without an index", inputs: [][]int64{{4}}, fault: amx.LinearIndex},
+		{name: "layer without memory", attrs: index(0), inputs: [][]int64{{4}}, limit: true, fault: "w2s:Linear: not enough memory"},
 	}
+	for i := range list {
+		list[i].op = amx.Linear
+	}
+	attrs := []onnxproto.Attr{onnxproto.Float(amx.AttentionScale, 1), onnxproto.Int(amx.AttentionQTokens, 0),
+		onnxproto.Int(amx.AttentionKTokens, 1), onnxproto.Int(amx.AttentionVTokens, 0)}
+	q, k, v, mask := []int64{2, 3, 5, 4}, []int64{2, 7, 3, 4}, []int64{2, 3, 7, 6}, []int64{2, 1, 1, 7}
+	with := func(masks ...[]int64) [][]int64 { return append([][]int64{q, k, v}, masks...) }
+	for _, test := range []operatorTest{
+		{name: "attention", inputs: with(), shape: []int64{2, 5, 3, 6}},
+		{name: "masks", inputs: with(mask, []int64{1}), shape: []int64{2, 5, 3, 6}},
+		{name: "only the second mask", inputs: with(nil, mask), shape: []int64{2, 5, 3, 6}},
+		{name: "both masks left out", inputs: with(nil, nil), shape: []int64{2, 5, 3, 6}},
+		{name: "no rows", inputs: [][]int64{{2, 3, 0, 4}, k, v}, shape: []int64{2, 0, 3, 6}},
+		{name: "no texts", inputs: [][]int64{{0, 3, 5, 4}, {0, 7, 3, 4}, {0, 3, 7, 6}}, shape: []int64{0, 5, 3, 6}},
+		{name: "no tokens", inputs: [][]int64{q, {2, 0, 3, 4}, {2, 3, 0, 6}}, fault: "there are no tokens"},
+		{name: "no width", inputs: [][]int64{{2, 3, 5, 0}, {2, 7, 3, 0}, v}, fault: "no numbers in them"},
+		{name: "three masks", inputs: with(mask, mask, mask), fault: "Attention"},
+		{name: "no v", inputs: [][]int64{q, k, nil}, fault: "Attention"},
+		{name: "three dimensions", inputs: [][]int64{{3, 5, 4}, k, v}, fault: "need four dimensions"},
+		{name: "other widths of q and k", inputs: [][]int64{{2, 3, 5, 3}, k, v}, fault: "do not fit together"},
+		{name: "other numbers of tokens", inputs: [][]int64{q, k, {2, 3, 6, 6}}, fault: "do not fit together"},
+		{name: "other numbers of texts", inputs: [][]int64{q, {3, 7, 3, 4}, v}, fault: "differ in batch or heads"},
+		{name: "other numbers of heads", inputs: [][]int64{q, k, {2, 2, 7, 6}}, fault: "differ in batch or heads"},
+		{name: "mask for more texts", inputs: with([]int64{3, 1, 1, 7}), fault: "a mask does not fit"},
+		{name: "mask for more tokens", inputs: with([]int64{8}), fault: "a mask does not fit"},
+		{name: "mask for no tokens", inputs: with([]int64{0}), fault: "a mask does not fit"},
+		{name: "mask of five dimensions", inputs: with([]int64{1, 2, 1, 1, 7}), fault: "a mask does not fit"},
+		{name: "mask that repeats one token", inputs: [][]int64{q, {2, 1, 3, 4}, {2, 3, 1, 6}, mask}, fault: "a mask does not fit"},
+		{name: "attention without memory", inputs: with(), limit: true, fault: "w2s:Attention: not enough memory"},
+	} {
+		test.op, test.attrs = amx.Attention, attrs
+		list = append(list, test)
+	}
+	return list
 }
 
 // TestOperators checks that an operator refuses inputs that it cannot compute with, and gives its output the right shape
@@ -429,10 +436,11 @@ func TestOperators(t *testing.T) {
 
 // run returns the shape of the operator's output.
 func (o operatorTest) run(t *testing.T, unit tileUnit) ([]int64, error) {
-	// The first input of the model is a number that shapes are made with: from constants alone, the runtime would compute the
-	// operator when it loads the model.
-	m := onnxproto.Model{Name: "operator", Inputs: []onnxproto.Value{{Name: "one", Type: onnxproto.Float32, Dims: []onnxproto.Dim{{Size: 1}}}},
-		Outputs: []onnxproto.Value{{Name: "y", Type: onnxproto.Float32, Dims: []onnxproto.Dim{}}}}
+	// The operator's inputs are made from an input of the model, because the runtime computes an operator of constants when it
+	// loads the model.
+	m := onnxproto.Model{Name: "operator",
+		Inputs:  []onnxproto.Value{{Name: "one", Type: onnxproto.Float32, Dims: []onnxproto.Dim{{Size: 1}}}},
+		Outputs: []onnxproto.Value{{Name: "y", Type: onnxproto.Int64, Dims: []onnxproto.Dim{{Name: "rank"}}}}}
 	node := onnxproto.Node{Op: o.op, Domain: amx.Domain, Attrs: o.attrs, Outputs: []string{"value"}}
 	for i, shape := range o.inputs {
 		name := ""
@@ -444,7 +452,6 @@ func (o operatorTest) run(t *testing.T, unit tileUnit) ([]int64, error) {
 		node.Inputs = append(node.Inputs, name)
 	}
 	m.Nodes = append(m.Nodes, node, onnxproto.Node{Op: "Shape", Inputs: []string{"value"}, Outputs: []string{"y"}})
-	m.Outputs[0].Type, m.Outputs[0].Dims = onnxproto.Int64, []onnxproto.Dim{{Name: "rank"}}
 	data, err := m.Marshal()
 	if err != nil {
 		t.Fatal(err)

@@ -4,7 +4,8 @@ package amx
 // #include "op.h"
 //
 // // Go cannot call a function pointer.
-// static w2s_matrix *create(const w2s_kernels *u, int64_t k, int64_t n, const float *w, int64_t row, int64_t column, const float *bias, int gelu) {
+// static w2s_matrix *create(const w2s_kernels *u, int64_t k, int64_t n, const float *w, int64_t row, int64_t column,
+// 	const float *bias, int gelu) {
 // 	return u->layer->create(k, n, w, row, column, bias, gelu);
 // }
 // static int multiply(const w2s_kernels *u, const w2s_matrix *m, const float *x, int64_t rows, float *y) {

@@ -206,8 +206,8 @@ static inline void _tile_dpbf16ps(int sum, int a, int b) {
 	for (int r = 0; r < 16; r++) {
 		float part[2][16] = {{0}};
 		for (int k = 0; k < 32; k++)
-			for (int c = 0; c < 16; c++) // the product is exact in float64, so that only its sum with part is rounded
-				part[k % 2][c] = flushed((float)((double)left[r][k] * right[k][c] + part[k % 2][c]));
+			for (int c = 0; c < 16; c++) // the product of two bfloat16 numbers is exact
+				part[k % 2][c] = flushed(left[r][k] * right[k][c] + part[k % 2][c]);
 		for (int c = 0; c < 16; c++) tile_register[sum].floats[r][c] = flushed(tile_register[sum].floats[r][c] + flushed(part[0][c] + part[1][c]));
 	}
 }

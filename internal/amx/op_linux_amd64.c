@@ -358,7 +358,8 @@ static int accept(const function *api, status *s, char *fault, size_t room) {
 	return 0;
 }
 
-w2s_ops *w2s_ops_new(const w2s_kernels *kernels, const char *library, void *options, w2s_matrix **matrices, size_t count, char *fault, size_t room) {
+w2s_ops *w2s_ops_new(const w2s_kernels *kernels, const char *library, void *options, w2s_matrix **matrices, size_t count,
+	char *fault, size_t room) {
 	w2s_ops *o = calloc(1, sizeof *o);
 	w2s_matrix **copy = malloc(count * sizeof *copy + 1);
 	if (!o || !copy) {

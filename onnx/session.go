@@ -36,7 +36,7 @@ type session struct {
 
 // An instance is a model that the runtime has loaded or is loading.
 type instance struct {
-	loaded chan struct{} // closed when the fields below are set
+	loaded chan struct{} // closed when run, ops and err are set
 	run    *ort.DynamicAdvancedSession
 	ops    *amx.Ops // the tile unit's operators in the model; nil if it has none
 	err    error

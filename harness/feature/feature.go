@@ -16,8 +16,8 @@ type Encoder interface {
 	Encode(ctx context.Context, texts []string, emit func(Vector) error) error
 }
 
-// A Warner is an Encoder that may have something to tell the reader of a result about the vectors it made, such as that they
-// differ in their last bits from what it usually makes. Warnings returns all of it so far; a Summary repeats it.
+// A Warner is an Encoder that may have warnings about the vectors it made, for the reader of a result. Warnings returns all of
+// them so far. The Summary of every call that encoded texts repeats them; vectors from the cache carry none.
 type Warner interface {
 	Warnings() []string
 }

@@ -51,7 +51,7 @@ func Open(ctx context.Context, rt *Runtime, dir string, o Options) (*Encoder, er
 	e := &Encoder{checkpoint: c, options: o, dims: c.Width}
 	e.options.Provider, _ = checkProvider(o.Provider) // ReadCheckpoint has checked it
 	kernels := e.options.Provider
-	if o.RuntimeOnly { // a cache must not return vectors that the tile unit computed
+	if o.RuntimeOnly { // it promises vectors of the runtime's own kernels, and without it a cache may hold others; see Warnings
 		kernels += ", runtime only"
 	}
 	if e.key, err = c.key(ctx, rt.Version(), kernels, o.Settings, o.DigestFile); err != nil {
@@ -145,7 +145,7 @@ func (l *loading) run(c *Checkpoint, o Options) {
 		return
 	}
 	_, threads := o.workers()
-	l.session, l.err = newSession(c.Model, c.plan, sessionOptions{threads: threads, provider: o.Provider, settings: o.Settings, tiles: o.tiles()})
+	l.session, l.err = newSession(c.Model, c.plan, sessionOptions{threads: threads, provider: o.Provider, settings: o.Settings, unit: o.tileUnit()})
 }
 
 // Encode calls emit once for every text, from the calling goroutine and in any order, with the index of the text, its vector,

@@ -9,13 +9,13 @@ import (
 	"w2s/internal/onnxproto"
 )
 
-// MatMul is ONNX Runtime's own matrix product: a tiny model that computes A·B. The Runtime must be open while it lives.
-// It may be used from several goroutines.
+// A MatMul computes matrix products with ONNX Runtime, as a tiny model of A·B. The Runtime must stay open until it is closed. It
+// may be used from several goroutines.
 type MatMul struct {
 	session *ort.DynamicAdvancedSession
 }
 
-// NewMatMul makes the product. threads is the number of threads of one product, 0 for one a core.
+// NewMatMul returns a MatMul that uses the given number of threads for one product, or one thread for each core if threads is 0.
 func NewMatMul(threads int) (*MatMul, error) {
 	if !ort.IsInitialized() {
 		return nil, errors.New("onnx: matrix product: the runtime is not open (call OpenRuntime first)")
@@ -41,7 +41,7 @@ func NewMatMul(threads int) (*MatMul, error) {
 	if err := options.SetIntraOpNumThreads(threads); err != nil {
 		return nil, fmt.Errorf("onnx: matrix product: %d threads: %w", threads, err)
 	}
-	// Between two products the caller computes on all cores; threads that spin would be in its way.
+	// Between two products the caller computes on all cores, and spinning threads would slow it down.
 	if err := options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0"); err != nil {
 		return nil, fmt.Errorf("onnx: matrix product: session options: %w", err)
 	}
@@ -52,11 +52,11 @@ func NewMatMul(threads int) (*MatMul, error) {
 	return &MatMul{session}, nil
 }
 
-// Close gives the session back.
+// Close frees the session. Its products must not be used afterwards.
 func (m *MatMul) Close() error { return m.session.Destroy() }
 
-// Over returns the product with a fixed matrix x of shape (rows, dims), row-major, which must not change or be freed
-// while the product is in use.
+// Over returns the product with a fixed matrix x of shape [rows, dims], row-major, which must not change while the product is in
+// use.
 func (m *MatMul) Over(x []float32, rows, dims int) (*Product, error) {
 	if rows < 1 || dims < 1 || len(x) != rows*dims {
 		return nil, fmt.Errorf("onnx: matrix product: %d values are not a matrix of %d rows and %d columns", len(x), rows, dims)
@@ -64,21 +64,21 @@ func (m *MatMul) Over(x []float32, rows, dims int) (*Product, error) {
 	return &Product{m: m, x: x, rows: rows, dims: dims, transposed: map[span][]float32{}}, nil
 }
 
-// A Product multiplies a fixed matrix X with many columns at once; the number of columns follows from the length of
-// the slices. For a given number of columns, each column of a result depends on its own column alone, to the last bit,
-// and not on the number of threads. A Product is for one goroutine at a time.
+// A Product multiplies a fixed matrix X by many columns at once. The number of columns follows from the length of the slices.
+// Each column of a result depends only on its own column and on the number of columns, to the last bit, and not on the number
+// of threads. A Product is for one goroutine at a time.
 type Product struct {
 	m          *MatMul
 	x          []float32
 	rows, dims int
-	// transposed holds Xᵀ in the pieces that Backward was asked for: a product with it is nearly twice as fast as one that
-	// transposes on the way, and a training asks for the same pieces hundreds of times.
+	// transposed holds the transposes of the parts of X that Backward was asked for. They make a product nearly twice as fast,
+	// and training asks for the same parts hundreds of times.
 	transposed map[span][]float32
 }
 
 type span struct{ from, to int }
 
-// Forward writes X[from:to]·W to z: w is (dims, n) and z is (to-from, n), row-major.
+// Forward writes X[from:to]·W to z. w has shape [dims, n] and z has shape [to-from, n], row-major.
 func (p *Product) Forward(from, to int, w, z []float32) error {
 	n, err := p.check(from, to, w, z)
 	if err != nil {
@@ -88,7 +88,7 @@ func (p *Product) Forward(from, to int, w, z []float32) error {
 	return run(p.m.session, operand{p.x[from*p.dims : to*p.dims], rows, int64(p.dims)}, operand{w, int64(p.dims), n}, operand{z, rows, n})
 }
 
-// Backward writes X[from:to]ᵀ·G to d: g is (to-from, n) and d is (dims, n), row-major.
+// Backward writes X[from:to]ᵀ·G to d. g has shape [to-from, n] and d has shape [dims, n], row-major.
 func (p *Product) Backward(from, to int, g, d []float32) error {
 	n, err := p.check(from, to, d, g)
 	if err != nil {
@@ -105,7 +105,7 @@ func (p *Product) Backward(from, to int, g, d []float32) error {
 
 // transpose returns the transpose of a row-major matrix.
 func transpose(x []float32, rows, cols int) []float32 {
-	const block = 32 // both sides of a block fit into the first cache
+	const block = 32 // a block of the matrix and one of its transpose fit into the first-level cache
 	t := make([]float32, len(x))
 	for r0 := 0; r0 < rows; r0 += block {
 		for c0 := 0; c0 < cols; c0 += block {
@@ -119,13 +119,13 @@ func transpose(x []float32, rows, cols int) []float32 {
 	return t
 }
 
-// Close lets go of the pieces that were kept. The session belongs to the MatMul.
+// Close drops the transposes. The session belongs to the MatMul.
 func (p *Product) Close() error {
 	clear(p.transposed)
 	return nil
 }
 
-// check returns the number of columns. perDim has dims rows, perRow has to-from.
+// check returns the number of columns n. perDim has shape [dims, n], perRow has shape [to-from, n].
 func (p *Product) check(from, to int, perDim, perRow []float32) (int64, error) {
 	n := len(perDim) / p.dims
 	if from < 0 || to <= from || to > p.rows || n < 1 || len(perDim) != n*p.dims || len(perRow) != n*(to-from) {

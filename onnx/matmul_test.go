@@ -73,28 +73,29 @@ func TestMatMul(t *testing.T) {
 	}
 }
 
-// A column's result must not change by a bit with its place, its neighbours or the number of threads.
+// TestMatMulColumnsAreIndependent checks that a column's result does not change by a bit with its position, its neighbours or the
+// number of threads.
 func TestMatMulColumnsAreIndependent(t *testing.T) {
 	testRuntime(t)
 	const rows, dims, n = 2100, 130, 32
 	rng := rand.New(rand.NewPCG(3, 4))
 	x, column, gradient := normals(rng, rows*dims), normals(rng, dims), normals(rng, rows)
 	var wantZ, wantD []float32
-	for trial, place := range []int{0, 1, 15, 16, 31, 7} {
+	for trial, position := range []int{0, 1, 15, 16, 31, 7} {
 		m := newMatMul(t, 1+trial%3)
 		p, err := m.Over(x, rows, dims)
 		if err != nil {
 			t.Fatal(err)
 		}
 		w, g := make([]float32, dims*n), make([]float32, rows*n)
-		if trial > 0 { // the first has no neighbours
+		if trial > 0 { // the neighbours of the first are 0
 			w, g = normals(rng, dims*n), normals(rng, rows*n)
 		}
 		for j, v := range column {
-			w[j*n+place] = v
+			w[j*n+position] = v
 		}
 		for i, v := range gradient {
-			g[i*n+place] = v
+			g[i*n+position] = v
 		}
 		z, d := make([]float32, rows*n), make([]float32, dims*n)
 		if err := p.Forward(0, rows, w, z); err != nil {
@@ -104,7 +105,7 @@ func TestMatMulColumnsAreIndependent(t *testing.T) {
 			t.Fatal(err)
 		}
 		pick := func(v []float32) (out []float32) {
-			for i := place; i < len(v); i += n {
+			for i := position; i < len(v); i += n {
 				out = append(out, v[i])
 			}
 			return out
@@ -112,7 +113,7 @@ func TestMatMulColumnsAreIndependent(t *testing.T) {
 		if trial == 0 {
 			wantZ, wantD = pick(z), pick(d)
 		} else if !slices.Equal(pick(z), wantZ) || !slices.Equal(pick(d), wantD) {
-			t.Errorf("place %d with %d threads: another result", place, 1+trial%3)
+			t.Errorf("position %d with %d threads: another result", position, 1+trial%3)
 		}
 	}
 }
@@ -121,7 +122,7 @@ func TestMatMulRefuses(t *testing.T) {
 	testRuntime(t)
 	m := newMatMul(t, 1)
 	if _, err := m.Over(make([]float32, 5), 2, 3); err == nil {
-		t.Error("5 values are taken for a 2 by 3 matrix")
+		t.Error("5 values are accepted as a matrix of 2 x 3")
 	}
 	p, err := m.Over(make([]float32, 6), 2, 3)
 	if err != nil {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+
+	"w2s/internal/amx"
 )
 
 // Options are choices about a checkpoint. The zero value takes everything from its files.
@@ -32,6 +34,8 @@ type Options struct {
 	// Threads and BatchTokens change the speed, but never a vector.
 	Threads     int // number of threads that compute; 0 means one for each core
 	BatchTokens int // largest number of tokens in one batch; 0 means DefaultBatchTokens
+
+	unit tileUnit // in tests, instead of the processor's tile unit
 }
 
 // DefaultBatchTokens is the default of Options.BatchTokens. It is small because a batch is fastest if its activations fit
@@ -68,9 +72,18 @@ func (o Options) workers() (workers, threads int) {
 	return n, 1
 }
 
-// tiles reports whether layers and attention may run on the tile unit.
-func (o Options) tiles() bool {
-	return !o.RuntimeOnly && (o.Provider == "" || o.Provider == CPU)
+// tileUnit returns the unit that layers and attention run on, or nil to leave them to the runtime's own kernels.
+func (o Options) tileUnit() tileUnit {
+	if o.RuntimeOnly || o.Provider != "" && o.Provider != CPU {
+		return nil
+	}
+	if o.unit != nil {
+		return o.unit
+	}
+	if u := amx.TileUnit(); u != nil {
+		return u
+	}
+	return nil
 }
 
 func (o Options) batchTokens() int {

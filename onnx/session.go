@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	ort "github.com/yalue/onnxruntime_go"
 
@@ -11,76 +12,196 @@ import (
 	"w2s/internal/onnxproto"
 )
 
-// sessionOptions are what a session needs besides its model.
+// A sessionOptions says how a model is loaded.
 type sessionOptions struct {
 	threads  int // of one run
 	provider string
 	settings map[string]string
-	tiles    bool // layers and attention run on the tile unit, where there is one
+	unit     tileUnit // computes layers and attention; nil leaves them to the runtime's own kernels
 }
 
-// A session is a model in memory. Its run may be called from several goroutines.
+// A session runs a model. Its run may be called from several goroutines.
+//
+// A fault of the tile unit never fails a run: the model is loaded again for the runtime's own kernels, which repeat the batch
+// that failed and run all others from then on.
 type session struct {
-	s    *ort.DynamicAdvancedSession
-	plan *plan
-	ops  *amx.Ops // that the model uses, or nil
+	path    string
+	plan    *plan
+	options sessionOptions
+
+	mu      sync.Mutex // guards the fields below
+	model   *instance
+	warning string // about the tile unit; "" if it did not fail
 }
+
+// An instance is a model that the runtime has loaded or is loading.
+type instance struct {
+	loaded chan struct{} // closed when run, ops and err are set
+	run    *ort.DynamicAdvancedSession
+	ops    *amx.Ops // the tile unit's operators in the model; nil if it has none
+	err    error
+
+	users sync.WaitGroup // runs in progress
+}
+
+func newInstance() *instance { return &instance{loaded: make(chan struct{})} }
 
 // newSession loads the model at path. It takes seconds for large models and cannot be interrupted.
 func newSession(path string, p *plan, o sessionOptions) (*session, error) {
-	options, err := ort.NewSessionOptions()
-	if err != nil {
-		return nil, err
+	if p.bitSensitive {
+		o.unit = nil
 	}
-	defer options.Destroy()
-	if err := options.SetIntraOpNumThreads(o.threads); err != nil {
-		return nil, err
+	m := newInstance()
+	defer close(m.loaded)
+	s := &session{path: path, plan: p, options: o, model: m}
+	m.run, m.ops, m.err = s.load(o.unit)
+	if fault := m.err; fault != nil && o.unit != nil {
+		m.run, m.ops, m.err = s.load(nil)
+		s.warn("the tile unit (AMX) was not used, and ONNX Runtime's own kernels computed the vectors "+
+			"(--runtime-only chooses them from the start): %v", fault)
 	}
-	// The number of shapes is large here, and a pattern would be kept for each of them.
-	if err := options.SetMemPattern(false); err != nil {
-		return nil, err
-	}
-	if err := appendProvider(options, o.provider, o.settings); err != nil {
-		return nil, err
-	}
-	inputs := make([]string, len(p.inputs))
-	for i, in := range p.inputs {
-		inputs[i] = in.Name
-	}
-	f, err := onnxproto.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	edit, s := p.edit(), &session{plan: p}
-	if o.tiles && !p.bitSensitive && amx.Available() {
-		if s.ops, err = tiles(f, &edit, p.values(), options); err != nil {
-			return nil, err
-		}
-	}
-	if s.s, err = build(f, path, edit, inputs, p.outputs(), options); err != nil {
-		s.free()
-		return nil, err
+	if m.err != nil {
+		return nil, m.err
 	}
 	return s, nil
 }
 
-func (s *session) close() error {
-	err := s.s.Destroy()
-	s.free()
-	return err
+// load loads the model. ops are the operators of the tile unit that it uses, nil if there are none.
+func (s *session) load(unit tileUnit) (run *ort.DynamicAdvancedSession, ops *amx.Ops, err error) {
+	defer func() {
+		if err != nil && ops != nil {
+			ops.Free()
+			ops = nil
+		}
+	}()
+	options, err := ort.NewSessionOptions()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer options.Destroy() // before the operators are freed, which it refers to
+	if err := s.options.apply(options); err != nil {
+		return nil, nil, err
+	}
+	f, err := onnxproto.Open(s.path)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer f.Close()
+	edit := s.plan.edit()
+	if unit != nil {
+		if ops, err = addTiles(unit, f, &edit, s.plan.values(), options); err != nil {
+			return nil, nil, err
+		}
+	}
+	inputs := make([]string, len(s.plan.inputs))
+	for i, in := range s.plan.inputs {
+		inputs[i] = in.Name
+	}
+	run, err = build(f, s.path, edit, inputs, s.plan.outputs(), options)
+	return run, ops, err
 }
 
-func (s *session) free() {
-	if s.ops != nil {
-		s.ops.Free()
+func (o sessionOptions) apply(options *ort.SessionOptions) error {
+	if err := options.SetIntraOpNumThreads(o.threads); err != nil {
+		return err
+	}
+	// Batches have many shapes, and the runtime would keep a pattern for each of them.
+	if err := options.SetMemPattern(false); err != nil {
+		return err
+	}
+	return appendProvider(options, o.provider, o.settings)
+}
+
+// acquire waits until the model is loaded, and returns it for one run. The caller calls users.Done after the run.
+func (s *session) acquire(ctx context.Context) (*instance, error) {
+	s.mu.Lock()
+	m := s.model
+	m.users.Add(1)
+	s.mu.Unlock()
+	select {
+	case <-m.loaded:
+	case <-ctx.Done():
+		m.users.Done()
+		return nil, context.Cause(ctx)
+	}
+	if m.err != nil {
+		m.users.Done()
+		return nil, m.err
+	}
+	return m, nil
+}
+
+// leaveTiles replaces a model on the tile unit, of which a run failed, by one that uses the runtime's own kernels. It returns at
+// once; acquire waits for the new model. The first of several goroutines whose runs failed starts it.
+func (s *session) leaveTiles(failed *instance, fault error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.model != failed {
+		return
+	}
+	next := newInstance()
+	s.model = next
+	go func() {
+		defer close(next.loaded)
+		failed.users.Wait()
+		failed.close() // first, because two copies of a large model may not fit into memory
+		if next.run, next.ops, next.err = s.load(nil); next.err != nil {
+			next.err = fmt.Errorf("the model cannot be loaded again without the tile unit, which failed (%v): %w", fault, next.err)
+		}
+	}()
+}
+
+// warn sets the warning, unless there is one.
+func (s *session) warn(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.warning == "" {
+		s.warning = fmt.Sprintf(format, args...)
 	}
 }
 
-// errNoShape is returned for an output whose shape must be known and is not.
+func (s *session) warnings() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.warning == "" {
+		return nil
+	}
+	return []string{s.warning}
+}
+
+// onTiles reports whether the model has operators of the tile unit.
+func (s *session) onTiles() bool {
+	s.mu.Lock()
+	m := s.model
+	s.mu.Unlock()
+	<-m.loaded
+	return m.ops != nil
+}
+
+// close frees the model, and waits for one that is being loaded. No run may be in progress.
+func (s *session) close() error {
+	s.mu.Lock()
+	m := s.model
+	s.mu.Unlock()
+	<-m.loaded
+	if m.err != nil {
+		return nil
+	}
+	return m.close()
+}
+
+func (m *instance) close() error {
+	err := m.run.Destroy()
+	if m.ops != nil {
+		m.ops.Free()
+	}
+	return err
+}
+
+// errNoShape reports an output whose width the model's file leaves open where it must be known.
 var errNoShape = errors.New("the model does not say how wide its output is")
 
-// A buffer holds the memory of one goroutine's runs, which is reused.
+// A buffer holds the memory that one goroutine's runs reuse.
 type buffer struct {
 	in  [][]int64
 	i32 [][]int32
@@ -89,23 +210,23 @@ type buffer struct {
 	raw []byte
 }
 
-// A grid is a batch as the model takes it: rows texts, each cols tokens wide, row-major.
+// A grid is a batch in the layout of the model's input: rows texts, each cols tokens wide, row-major.
 type grid struct {
 	rows, cols     int
 	ids, mask, typ []int64
-	// past is the cache of the tokens before these, or nil; then mask covers those tokens too.
+	// past is the key-value cache of the tokens before these, or nil. The mask covers those tokens too.
 	past *cache
 }
 
-// own is the part of the mask that covers the tokens of a row themselves.
+// own returns the part of the mask that covers the tokens of a row, without those in the cache.
 func (g grid) own(row int) []int64 {
 	end := (row + 1) * (g.past.length() + g.cols)
 	return g.mask[end-g.cols : end]
 }
 
-// run feeds one batch and returns the output as float32, row-major: [rows, cols, width] or [rows, width]. The result
-// is valid until the buffer's next run. The cache, where the plan takes one, is written to after. ctx ends a run in some
-// milliseconds.
+// run runs one batch and returns the output as float32, row-major: [rows, cols, width], or [rows, width] if the model pools.
+// The result is valid until the buffer's next run. If the plan takes the key-value cache, it is written to after. The end of
+// ctx ends a run within milliseconds.
 func (s *session) run(ctx context.Context, g grid, width int, b *buffer, after *cacheMemory) ([]float32, error) {
 	if g.rows < 1 || g.cols < 1 {
 		return nil, fmt.Errorf("a batch of %d texts of %d tokens has nothing in it", g.rows, g.cols)
@@ -142,8 +263,31 @@ func (s *session) run(ctx context.Context, g grid, width int, b *buffer, after *
 	return b.result(s.plan.output.Type), nil
 }
 
-// runOnce runs the model so that ctx can end it.
+// runOnce runs the model once. If the tile unit fails, it runs the model again without it. The end of ctx ends it.
 func (s *session) runOnce(ctx context.Context, inputs, outputs []ort.Value) error {
+	m, err := s.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	fault := m.runOnce(ctx, inputs, outputs)
+	m.users.Done()
+	if fault == nil || m.ops == nil || ctx.Err() != nil {
+		return fault
+	}
+	s.leaveTiles(m, fault)
+	if m, err = s.acquire(ctx); err != nil {
+		return err
+	}
+	defer m.users.Done()
+	if err := m.runOnce(ctx, inputs, outputs); err != nil {
+		return err // the runtime's own kernels fail as well, so this was no fault of the tile unit
+	}
+	s.warn("the tile unit (AMX) failed, and ONNX Runtime's own kernels computed the vectors from then on, which may differ in their "+
+		"last bits from those before (--runtime-only chooses them from the start): %v", fault)
+	return nil
+}
+
+func (m *instance) runOnce(ctx context.Context, inputs, outputs []ort.Value) error {
 	options, err := ort.NewRunOptions()
 	if err != nil {
 		return err
@@ -154,7 +298,7 @@ func (s *session) runOnce(ctx context.Context, inputs, outputs []ort.Value) erro
 		defer close(ended)
 		options.Terminate()
 	})
-	err = s.s.RunWithOptions(inputs, outputs, options)
+	err = m.run.RunWithOptions(inputs, outputs, options)
 	if !stop() {
 		<-ended // options must outlive Terminate
 		return context.Cause(ctx)
@@ -162,7 +306,7 @@ func (s *session) runOnce(ctx context.Context, inputs, outputs []ort.Value) erro
 	return err
 }
 
-// probe runs one token to learn how wide the output is.
+// probe runs one token to find the width of the output.
 func (s *session) probe(ctx context.Context) (int, error) {
 	g := grid{rows: max(1, s.plan.rows), cols: max(1, s.plan.cols)}
 	g.ids, g.typ, g.mask = make([]int64, g.rows*g.cols), make([]int64, g.rows*g.cols), make([]int64, g.rows*g.cols)
@@ -183,7 +327,7 @@ func (s *session) probe(ctx context.Context) (int, error) {
 	if len(shape) != 2 && len(shape) != 3 || shape[len(shape)-1] < 1 || shape[len(shape)-1] > maxWidth {
 		return 0, fmt.Errorf("output %q has shape %v; [batch, tokens, width] or [batch, width] is expected", s.plan.output.Name, shape)
 	}
-	// The file gave no shape at all, or one without the width: now it is known.
+	// The file gives no shape, or one without the width.
 	s.plan.output.Ranked, s.plan.output.Dims = true, make([]onnxproto.Dim, len(shape))
 	return int(shape[len(shape)-1]), nil
 }

@@ -13,13 +13,13 @@ import (
 	"w2s/onnx/tokenizer"
 )
 
-// Texts that begin alike are run in two steps where the checkpoint's description says so: the beginnings, each once, of
-// which the key-value cache is kept, then what is left of every text on a copy of the cache of its beginning. Where a
-// text is cut in two depends on the text alone, and so does its vector, to the last bit: a text that shares its beginning
-// with no other is run in the same two steps.
+// Texts with a common prefix are run in two steps if the checkpoint's description asks for it (Description.SharedUntil). The
+// first step runs every distinct prefix once and keeps its key-value cache. The second step runs the rest of every text on a
+// copy of its prefix's cache. Where a text is split depends on the text alone, and so does its vector, to the last bit: a text
+// whose prefix no other text has is run in two steps as well.
 
-// planSharing settles whether texts are run in two steps, and plans to take the cache. Where a vector is not the last
-// token's, or the model's 8-bit scales depend on all that is run together, texts are run whole.
+// planSharing decides whether texts are run in two steps, and plans to take the cache if they are. Texts are run whole if their
+// vector is not that of the last token, or if the model's 8-bit scales depend on everything in the batch.
 func (c *Checkpoint) planSharing(f *onnxproto.File) error {
 	if c.SharedUntil == "" {
 		return nil
@@ -41,7 +41,7 @@ func (c *Checkpoint) planSharing(f *onnxproto.File) error {
 	}
 	for _, in := range p.pasts() {
 		for rows := range int64(3) {
-			// The shape is known: takeCache has made one.
+			// takeCache has checked that the shape is known.
 			if shape, _ := pastShape(in, int(rows), 1); shape[0] != rows {
 				return fail(fmt.Errorf("input %q has shape %v, whose first dimension is not the batch", in.Name, in.Dims))
 			}
@@ -51,7 +51,7 @@ func (c *Checkpoint) planSharing(f *onnxproto.File) error {
 	return nil
 }
 
-// sharedUntil is the id of the token up to which texts are alike, or -1.
+// sharedUntil returns the id of the token that ends a shared prefix, or -1 if texts are run whole.
 func (c *Checkpoint) sharedUntil(t *tokenizer.Tokenizer) (int64, error) {
 	if !c.shares {
 		return -1, nil
@@ -63,7 +63,7 @@ func (c *Checkpoint) sharedUntil(t *tokenizer.Tokenizer) (int64, error) {
 	return id, nil
 }
 
-// sharedLength is the number of tokens up to the last occurrence of until, 0 where it does not occur or ends the text.
+// sharedLength returns the number of tokens up to the last occurrence of until, or 0 if it does not occur or ends the text.
 func sharedLength(ids []int64, until int64) int {
 	for i := len(ids) - 1; i >= 0; i-- {
 		if ids[i] == until {
@@ -73,14 +73,14 @@ func sharedLength(ids []int64, until int64) int {
 	return 0
 }
 
-// shareJobs cuts texts into jobs of beginnings of equal length. A job has some company for short beginnings, but not so
-// much that workers are idle at the end; a beginning of very many texts is run more than once rather than by one worker.
+// shareJobs groups texts into jobs with prefixes of equal length. A job holds several short prefixes, but not so many that
+// workers are idle at the end. A prefix of very many texts is split among several jobs and run in each.
 func shareJobs(items []item, budget int) []job {
 	slices.SortFunc(items, func(a, b item) int {
 		return cmp.Or(cmp.Compare(b.shared, a.shared), slices.Compare(a.IDs[:a.shared], b.IDs[:b.shared]), cmp.Compare(a.text, b.text))
 	})
 	var all []job
-	start, rest := 0, 0 // of the last job: its first item, its tokens behind the beginnings
+	start, rest := 0, 0 // first item of the last job, and the number of its tokens after the prefixes
 	for i, it := range items {
 		length := it.shared
 		open := i > 0 && length == items[i-1].shared
@@ -104,20 +104,20 @@ func shareJobs(items []item, budget int) []job {
 	return all
 }
 
-// sharedMemory is a worker's memory for texts that begin alike.
+// A sharedMemory is a worker's memory for texts with shared prefixes.
 type sharedMemory struct {
-	first         cacheMemory // of the beginnings, a row each
-	copies        cacheMemory // of the texts of a batch
-	after         cacheMemory // what a run leaves behind
-	held          []int       // which beginning's cache a row of copies holds, -1 for none
+	first         cacheMemory // the cache of the prefixes, one row each
+	copies        cacheMemory // the cache of the texts of a batch, one row each
+	after         cacheMemory // the cache that a run writes
+	held          []int       // the prefix whose cache a row of copies holds, -1 for none
 	ids, typ, all []int64
 }
 
-// maxCopies is the bytes of cache that a batch's texts may have together, so that memory is bounded whatever the model
-// and the length of a beginning; one text may have more. Small models are equally fast with 1 and with 64 MB.
+// maxCopies bounds the bytes of cache that the texts of a batch have together, whatever the model and the length of the prefix.
+// A single text may have more. Small models are equally fast with 1 and with 64 MB.
 const maxCopies = 16 << 20
 
-// runShared runs the beginnings of a job, then the rest of its texts.
+// runShared runs the prefixes of a job, then the rest of its texts.
 func (r *encoding) runShared(ctx context.Context, j job, w *worker) error {
 	s, m := r.m.session, &w.shared
 	past := len(j.prefixes[0])
@@ -152,8 +152,8 @@ func (r *encoding) runShared(ctx context.Context, j job, w *worker) error {
 	return nil
 }
 
-// shareBatches cuts the texts of a job into batches whose rests are equally long, beginnings in order. rows is the most
-// that there is room for.
+// shareBatches cuts the texts of a job into batches of equal length after the prefix, and of at most rows texts. Within a batch
+// the texts stay in the order of their prefixes.
 func shareBatches(items []item, budget, rows int) [][]item {
 	rest := func(it item) int { return len(it.IDs) - it.shared }
 	slices.SortStableFunc(items, func(a, b item) int { return cmp.Compare(rest(b), rest(a)) })
@@ -169,7 +169,7 @@ func shareBatches(items []item, budget, rows int) [][]item {
 	return all
 }
 
-// ones is a mask of n tokens.
+// ones returns the mask of n tokens, all of which count.
 func (m *sharedMemory) ones(n int) []int64 {
 	for len(m.all) < n {
 		m.all = append(m.all, 1)
@@ -177,9 +177,10 @@ func (m *sharedMemory) ones(n int) []int64 {
 	return m.all[:n]
 }
 
-// copy gives every text of a batch a copy of the cache of its beginning; rows that hold it already are left.
+// copy returns the cache of a batch, with a copy of its prefix's cache for every text. Rows that hold the right copy already
+// are not written again.
 func (m *sharedMemory) copy(pasts []input, batch []item, past int) (*cache, error) {
-	// Memory that has to grow loses what it holds.
+	// Memory that grows loses its contents.
 	values, err := m.copies.tensors(pasts, len(batch), past)
 	c := &cache{tokens: past, values: make(map[string]ort.Value, len(values))}
 	for i, v := range values {
@@ -204,14 +205,15 @@ func (m *sharedMemory) copy(pasts []input, batch []item, past int) (*cache, erro
 	return c, nil
 }
 
-// cacheMemory is the memory of a cache of several texts, which is reused.
+// A cacheMemory is reusable memory for the key-value cache of several texts.
 type cacheMemory struct {
-	data  [][]byte // a past input each, a row a text
-	bytes []int    // in a row
-	grown bool     // the last call of tensors made new memory
+	data  [][]byte // one for each input that takes a part of the cache; one row for each text
+	bytes []int    // length of a row in each
+	grown bool     // the last call of tensors allocated memory
 }
 
-// tensors lays out the memory for rows texts of tokens tokens. The caller destroys what it returns, after an error too.
+// tensors lays the memory out for rows texts of the given number of tokens. The caller destroys the tensors, even after an
+// error.
 func (m *cacheMemory) tensors(pasts []input, rows, tokens int) ([]ort.Value, error) {
 	m.data, m.bytes, m.grown = resized(m.data, len(pasts)), resized(m.bytes, len(pasts)), false
 	values := make([]ort.Value, 0, len(pasts))
@@ -239,7 +241,7 @@ func (m *cacheMemory) tensors(pasts []input, rows, tokens int) ([]ort.Value, err
 	return values, nil
 }
 
-// rowBytes is the bytes that one text takes.
+// rowBytes returns the number of bytes that one text takes.
 func (m *cacheMemory) rowBytes() int {
 	n := 0
 	for _, b := range m.bytes {
@@ -248,7 +250,7 @@ func (m *cacheMemory) rowBytes() int {
 	return n
 }
 
-// copyRow copies a text's cache from other memory of the same number of tokens.
+// copyRow copies the cache of one text from other memory, which is laid out for the same number of tokens.
 func (m *cacheMemory) copyRow(to int, other *cacheMemory, from int) {
 	for i, b := range m.bytes {
 		copy(m.data[i][to*b:(to+1)*b], other.data[i][from*b:(from+1)*b])

@@ -10,7 +10,7 @@ import (
 	"w2s/tasks"
 )
 
-// chessTexts are the candidate moves of n positions, as a run encodes them.
+// chessTexts returns the candidate moves of n positions, as a run encodes them.
 func chessTexts(tb testing.TB, n int) (texts []string) {
 	tb.Helper()
 	task, err := tasks.Lookup("chess-mate1")
@@ -27,7 +27,7 @@ func chessTexts(tb testing.TB, n int) (texts []string) {
 	return texts
 }
 
-// BenchmarkSharing compares texts run whole with texts whose beginnings are run once.
+// BenchmarkSharing compares texts run whole with texts whose shared prefixes are run once.
 func BenchmarkSharing(b *testing.B) {
 	texts := chessTexts(b, 100)
 	rt := testRuntime(b)
@@ -47,7 +47,7 @@ func BenchmarkSharing(b *testing.B) {
 	}
 }
 
-// cpuTime is the processor time of this process: it means something on a machine that has other work too.
+// cpuTime returns the processor time of this process, which depends less on other work of the machine than elapsed time.
 func cpuTime(tb testing.TB) time.Duration {
 	tb.Helper()
 	var u syscall.Rusage

@@ -17,7 +17,7 @@ import (
 	"w2s/onnx/tokenizer"
 )
 
-// sharingCopy copies a checkpoint of fixtures and sets shared_until in its w2s.json; "" takes it out.
+// sharingCopy copies a checkpoint of the fixtures and sets shared_until in its w2s.json, or removes it if until is "".
 func sharingCopy(tb testing.TB, fixture, until string) string {
 	tb.Helper()
 	dir := tb.TempDir()
@@ -43,14 +43,14 @@ func sharingCopy(tb testing.TB, fixture, until string) string {
 	return dir
 }
 
-// sharingModels are the committed causal models with a cache, each with a token to cut at.
+// sharingModels lists the committed causal models with a key-value cache, each with a token that ends a shared prefix.
 var sharingModels = []struct{ fixture, until, spelled string }{
 	{"models/llama-tiny", ":", ":"}, {"models/gpt2-logits-tiny", ":", ":"}, {"models/gemma2-tiny", ":", ":"},
 	{"chess/chess-0.1m", "move", " move"}, {"chess/chess-0.4m", "move", " move"}, {"chess/chess-1.5m", "move", " move"},
 }
 
-// sharingTexts are beginnings with several ends each, some without company, some that cannot be cut in two, and with it
-// which are.
+// sharingTexts returns texts with shared prefixes, with a prefix of their own, and without one, and whether each has a prefix that
+// is run on its own.
 func sharingTexts(spelled string) (texts []string, cut []bool) {
 	words := strings.Fields("castle: ep: Ra1 Kg1 Pf2 pf7 kg8 ring .h8 d1 -d8 e7 -f8 =q one two bank river said")
 	rng := rand.New(rand.NewPCG(5, 6))
@@ -84,7 +84,7 @@ func sharingTexts(spelled string) (texts []string, cut []bool) {
 	add(false, until)
 	add(false, "two"+spelled+" bank"+spelled)
 	add(false, "one")
-	long := strings.Repeat(" two", 600) // cut at the end
+	long := strings.Repeat(" two", 600) // more tokens than the models take
 	add(true, "one"+spelled+long)
 	add(false, "one"+long+spelled+" two")
 	return texts, cut
@@ -106,7 +106,7 @@ func TestSharing(t *testing.T) {
 			id, _ := tok.ID(m.until)
 			for i, v := range want {
 				if d := distance(v.Values, whole[i].Values); d > 1e-5 {
-					t.Errorf("%.80q is off by %g from the whole text", texts[i], d)
+					t.Errorf("%.80q is off by %g from the text run whole", texts[i], d)
 				}
 				if v.Tokens != whole[i].Tokens || v.Truncated != whole[i].Truncated {
 					t.Errorf("%.80q has %d tokens, truncated %v, want %d, %v", texts[i], v.Tokens, v.Truncated, whole[i].Tokens, whole[i].Truncated)
@@ -115,13 +115,13 @@ func TestSharing(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				// The tiny models take so few tokens that some texts lose what they should be parted at; the last two are made for it.
+				// The tiny models take so few tokens that truncation may remove the end of the prefix. The last two texts are made for that.
 				if got := sharedLength(enc.IDs, id) > 0; got != cut[i] && (!v.Truncated || i >= len(texts)-2) {
-					t.Errorf("%.80q is cut in two: %v, want %v", texts[i], got, cut[i])
+					t.Errorf("%.80q is run in two steps: %v, want %v", texts[i], got, cut[i])
 				}
 			}
 			if n := len(texts); !want[n-1].Truncated || !want[n-2].Truncated {
-				t.Error("the long texts were not cut")
+				t.Error("the long texts were not truncated")
 			}
 			checkInvariance(t, rt, dir, texts, want)
 		})
@@ -141,11 +141,11 @@ func TestSharingIsRefused(t *testing.T) {
 	e := openTest(t, testRuntime(t), sharingCopy(t, "models/llama-tiny", "no such token"), Options{})
 	err := e.Encode(t.Context(), []string{"a"}, ignore)
 	if err == nil || !strings.Contains(err.Error(), `"no such token" is not a token`) {
-		t.Errorf("a token that is none: error %v", err)
+		t.Errorf("an unknown token: error %v", err)
 	}
 }
 
-// The key tells vectors of texts run in two steps from those of whole texts, and only those.
+// TestSharingChangesTheKey checks that the key depends on shared_until exactly if texts are run in two steps because of it.
 func TestSharingChangesTheKey(t *testing.T) {
 	rt := testRuntime(t)
 	key := func(until string, o Options) string {
@@ -153,14 +153,14 @@ func TestSharingChangesTheKey(t *testing.T) {
 	}
 	whole, colon, space := key("", Options{}), key(":", Options{}), key("▁", Options{})
 	if whole == colon || colon == space || whole == space {
-		t.Errorf("keys %s, %s, %s are not all different", whole, colon, space)
+		t.Errorf("keys %s, %s and %s are not all different", whole, colon, space)
 	}
 	if mean := (Options{Pooling: PoolMean}); key("", mean) != key(":", mean) {
-		t.Error("the key changes where the mean over whole texts is taken")
+		t.Error("the key changes although the mean is taken over whole texts")
 	}
 }
 
-// Other poolings than the last token's see the whole text.
+// TestSharingLeavesTheMeanAlone checks that texts are run whole for other poolings than the last token.
 func TestSharingLeavesTheMeanAlone(t *testing.T) {
 	rt := testRuntime(t)
 	texts, _ := sharingTexts(":")
@@ -168,7 +168,7 @@ func TestSharingLeavesTheMeanAlone(t *testing.T) {
 	want := encodeAll(t, openTest(t, rt, sharingCopy(t, "models/llama-tiny", ""), o), texts)
 	for i, v := range encodeAll(t, openTest(t, rt, sharingCopy(t, "models/llama-tiny", ":"), o), texts) {
 		if !slices.Equal(v.Values, want[i].Values) {
-			t.Fatalf("%q has another mean", texts[i])
+			t.Fatalf("%q has another vector with shared_until", texts[i])
 		}
 	}
 }
@@ -191,7 +191,7 @@ func TestSharingIsCancelled(t *testing.T) {
 		return nil
 	})
 	if took := time.Since(stopped); !errors.Is(err, context.Canceled) || took > 500*time.Millisecond {
-		t.Errorf("error %v, %v after the end of the context", err, took)
+		t.Errorf("error %v, %v after the context ended", err, took)
 	}
 	if calls >= len(texts) {
 		t.Error("all texts were encoded before the context ended: the test shows nothing")
@@ -203,10 +203,10 @@ func TestShareJobs(t *testing.T) {
 		return item{text: text, shared: len(prefix), Encoding: tokenizer.Encoding{IDs: append(slices.Clone(prefix), make([]int64, rest)...)}}
 	}
 	var items []item
-	for i := range 50 { // more texts than a job takes
+	for i := range 50 { // more texts than fit into a job
 		items = append(items, made(i, 1, 7, 7))
 	}
-	for i := range 9 { // nine beginnings, of which a job has room for three
+	for i := range 9 { // nine prefixes, of which three fit into a job
 		items = append(items, made(50+i, 2, int64(i), 1, 2), made(60+i, 1, int64(i), 1, 2))
 	}
 	seen := map[int]bool{}
@@ -216,15 +216,15 @@ func TestShareJobs(t *testing.T) {
 			seen[it.text] = true
 			tokens += len(it.IDs) - it.shared
 			if !slices.Equal(j.prefixes[it.prefix], it.IDs[:it.shared]) {
-				t.Errorf("text %d has beginning %v, not %v", it.text, it.IDs[:it.shared], j.prefixes[it.prefix])
+				t.Errorf("text %d has prefix %v, want %v", it.text, j.prefixes[it.prefix], it.IDs[:it.shared])
 			}
 		}
 		if n := len(j.prefixes); n*len(j.prefixes[0]) > 10 || tokens > 13 {
-			t.Errorf("a job has %d beginnings of %d tokens and %d tokens behind them", n, len(j.prefixes[0]), tokens)
+			t.Errorf("a job has %d prefixes of %d tokens and %d tokens after them", n, len(j.prefixes[0]), tokens)
 		}
 		for i := 1; i < len(j.prefixes); i++ {
 			if len(j.prefixes[i]) != len(j.prefixes[0]) || slices.Equal(j.prefixes[i], j.prefixes[i-1]) {
-				t.Errorf("beginnings %v of one job", j.prefixes)
+				t.Errorf("a job has prefixes %v", j.prefixes)
 			}
 		}
 	}
@@ -232,6 +232,6 @@ func TestShareJobs(t *testing.T) {
 		t.Errorf("%d of %d texts are in jobs", len(seen), len(items))
 	}
 	if jobs := shareJobs(nil, 10); len(jobs) != 0 {
-		t.Errorf("no texts make %d jobs", len(jobs))
+		t.Errorf("%d jobs without a text", len(jobs))
 	}
 }

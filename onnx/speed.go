@@ -13,6 +13,7 @@ type Speed struct {
 	Truncated int           `json:"truncated"` // number of texts that were cut
 	Load      time.Duration `json:"load_ns"`   // time until the vector of the first text, including the loading of the model
 	Encode    time.Duration `json:"encode_ns"` // time from texts to vectors, including tokenization
+	Warnings  []string      `json:"warnings,omitempty"`
 	TileUnit  bool          `json:"tile_unit"` // whether layers or attention ran on the processor's tile unit
 }
 
@@ -37,7 +38,6 @@ func MeasureSpeed(ctx context.Context, e *Encoder, texts []string) (Speed, error
 	if err != nil {
 		return Speed{}, err
 	}
-	s.TileUnit = m.session.ops != nil
 	start = time.Now()
 	err = e.Encode(ctx, texts, func(_ int, _ []float32, tokens int, truncated bool) error {
 		s.Tokens += tokens
@@ -47,5 +47,6 @@ func MeasureSpeed(ctx context.Context, e *Encoder, texts []string) (Speed, error
 		return nil
 	})
 	s.Encode = time.Since(start)
+	s.TileUnit, s.Warnings = m.session.onTiles(), m.session.warnings()
 	return s, err
 }

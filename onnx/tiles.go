@@ -3,6 +3,8 @@ package onnx
 import (
 	"errors"
 	"reflect"
+	"strings"
+	"unsafe"
 
 	ort "github.com/yalue/onnxruntime_go"
 
@@ -11,30 +13,78 @@ import (
 	"w2s/internal/onnxproto"
 )
 
-// tiles replaces the model's layers and attention by the operators of package amx, adds these to the options and has the edit
-// leave the layers' matrices out of the graph. It returns nil where there are none.
-func tiles(f *onnxproto.File, e *onnxproto.Edit, values []string, options *ort.SessionOptions) (*amx.Ops, error) {
+// A tileUnit makes the operators that compute layers and attention. The processor's is an *amx.Unit. Tests take an emulated
+// one, and add faults.
+type tileUnit interface {
+	NewMatrix(amx.Layer) (*amx.Matrix, error)
+	NewOps(library string, options unsafe.Pointer, matrices []*amx.Matrix) (*amx.Ops, error)
+}
+
+// Warnings returns what a reader of results made with the encoder must know: that the tile unit failed, and that ONNX Runtime's
+// own kernels took its place. An encoder has at most one warning, however many batches and goroutines met the fault.
+//
+// Key does not change then. It does not tell vectors computed on the tile unit from vectors computed without it, because hosts
+// with and without one share a cache. These differ in their last bits only, as they do between processors that ONNX Runtime
+// has different kernels for. Whoever needs the same bits everywhere sets Options.RuntimeOnly, which has a key of its own and
+// never uses the tile unit.
+func (e *Encoder) Warnings() []string {
+	e.mu.Lock()
+	l := e.loading
+	e.mu.Unlock()
+	if l == nil {
+		return nil
+	}
+	<-l.done
+	if l.session == nil {
+		return nil
+	}
+	return l.session.warnings()
+}
+
+// addTiles plans to replace the model's layers and attention by operators of a tile unit, adds these to the options, and leaves
+// the layers' matrices out of the graph. It returns nil if the model has no layers or attention for the unit.
+func addTiles(unit tileUnit, f *onnxproto.File, e *onnxproto.Edit, values []string, options *ort.SessionOptions) (*amx.Ops, error) {
 	graph := onnxgraph.New(f)
 	layers, attentions := graph.Linears(values), graph.Attentions(values)
 	if len(layers)+len(attentions) == 0 {
 		return nil, nil
 	}
-	// The binding keeps the runtime's own pointer to itself.
-	field := reflect.ValueOf(options).Elem().FieldByName("o")
-	if field.Kind() != reflect.Pointer || field.IsNil() {
-		return nil, errors.New("the session options of this version of onnxruntime_go are unknown")
+	native, err := nativeOptions(options)
+	if err != nil {
+		return nil, err
 	}
 	e.Replace = map[int64]onnxproto.Node{}
-	matrices, err := replaceLayers(f, e, layers)
+	matrices, err := replaceLayers(unit, f, e, layers)
 	if err != nil {
 		return nil, err
 	}
 	e.DropConstants = graph.Unused(layers)
 	replaceAttentions(e, attentions)
-	return amx.NewOps(environment.path, field.UnsafePointer(), matrices)
+	return unit.NewOps(environment.path, native, matrices)
 }
 
-func replaceLayers(f *onnxproto.File, e *onnxproto.Edit, layers []onnxgraph.Linear) ([]*amx.Matrix, error) {
+// nativeOptions returns the OrtSessionOptions inside the binding's session options. The binding keeps it in a private field and
+// has no function that adds an operator, so a new version of the binding may well need a change here.
+func nativeOptions(options any) (unsafe.Pointer, error) {
+	unknown := errors.New("the session options of this version of onnxruntime_go are unknown")
+	v := reflect.ValueOf(options)
+	if v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {
+		return nil, unknown
+	}
+	field, ok := v.Elem().Type().FieldByName("o")
+	if !ok || len(field.Index) != 1 || field.Type.Kind() != reflect.Pointer ||
+		!strings.HasSuffix(field.Type.Elem().Name(), "OrtSessionOptions") {
+		return nil, unknown
+	}
+	o := v.Elem().FieldByIndex(field.Index)
+	if o.IsNil() {
+		return nil, errors.New("the session options were destroyed")
+	}
+	return o.UnsafePointer(), nil
+}
+
+// replaceLayers replaces every layer by an operator, and returns their matrices.
+func replaceLayers(unit tileUnit, f *onnxproto.File, e *onnxproto.Edit, layers []onnxgraph.Linear) ([]*amx.Matrix, error) {
 	type content struct {
 		weight, bias string
 		rows, gelu   bool
@@ -45,7 +95,7 @@ func replaceLayers(f *onnxproto.File, e *onnxproto.Edit, layers []onnxgraph.Line
 		c := content{l.Weight, l.Bias, l.Rows, l.GELU}
 		i, ok := index[c]
 		if !ok {
-			m, err := matrix(f, l)
+			m, err := newMatrix(unit, f, l)
 			if err != nil {
 				for _, made := range matrices {
 					made.Free()
@@ -61,6 +111,7 @@ func replaceLayers(f *onnxproto.File, e *onnxproto.Edit, layers []onnxgraph.Line
 	return matrices, nil
 }
 
+// replaceAttentions replaces every attention by an operator.
 func replaceAttentions(e *onnxproto.Edit, attentions []onnxgraph.Attention) {
 	flag := func(name string, set bool) onnxproto.Attr {
 		if set {
@@ -75,16 +126,17 @@ func replaceAttentions(e *onnxproto.Edit, attentions []onnxgraph.Attention) {
 	}
 }
 
-// replace puts one node in the place of several, of which the one at that place comes last.
+// replace puts an operator in place of node at, and removes the nodes before it that it stands for as well.
 func replace(e *onnxproto.Edit, at int64, before []int64, by onnxproto.Node) {
-	for _, place := range before {
-		e.Replace[place] = onnxproto.Node{}
+	for _, i := range before {
+		e.Replace[i] = onnxproto.Node{}
 	}
 	by.Domain, by.Name = amx.Domain, by.Outputs[0]
 	e.Replace[at] = by
 }
 
-func matrix(f *onnxproto.File, l onnxgraph.Linear) (*amx.Matrix, error) {
+// newMatrix reads the constants of a layer and lays its matrix out.
+func newMatrix(unit tileUnit, f *onnxproto.File, l onnxgraph.Linear) (*amx.Matrix, error) {
 	layer := amx.Layer{In: l.In, Out: l.Out, Rows: l.Rows, GELU: l.GELU}
 	var err error
 	if layer.Weight, _, err = f.Floats(l.Weight); err != nil {
@@ -95,5 +147,5 @@ func matrix(f *onnxproto.File, l onnxgraph.Linear) (*amx.Matrix, error) {
 			return nil, err
 		}
 	}
-	return amx.NewMatrix(layer)
+	return unit.NewMatrix(layer)
 }

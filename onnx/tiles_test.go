@@ -17,12 +17,33 @@ import (
 	"w2s/internal/onnxproto"
 )
 
-// TestTiles encodes with all fixtures on the tile unit and without it. The references in other tests are Python's; here
-// the point is that both ways are taken and agree to a few units of the last place.
-func TestTiles(t *testing.T) {
-	if !amx.Available() {
-		t.Skip("this processor has no tile unit (AMX)")
+// emulated returns the emulated tile unit.
+func emulated(tb testing.TB) tileUnit {
+	tb.Helper()
+	u := amx.Emulated()
+	if u == nil {
+		tb.Skip("the tile unit is emulated on Linux on amd64 only")
 	}
+	return u
+}
+
+// eachTileUnit runs a test with the emulated tile unit, and with the processor's if there is one.
+func eachTileUnit(t *testing.T, test func(t *testing.T, unit tileUnit)) {
+	t.Run("emulated", func(t *testing.T) { test(t, emulated(t)) })
+	t.Run("processor", func(t *testing.T) {
+		u := amx.TileUnit()
+		if u == nil {
+			t.Skip("this processor has no tile unit (AMX)")
+		}
+		test(t, u)
+	})
+}
+
+// TestTiles checks that all fixtures have the same vectors with and without the tile unit, up to a few units of the last place,
+// and that the unit is used by the models that it is meant for. Other tests compare with Python.
+func TestTiles(t *testing.T) { eachTileUnit(t, testTiles) }
+
+func testTiles(t *testing.T, unit tileUnit) {
 	rt := testRuntime(t)
 	dirs, err := filepath.Glob(filepath.Join(fixtureDir("*"), "model.onnx"))
 	if err != nil || len(dirs) < 10 {
@@ -35,40 +56,43 @@ func TestTiles(t *testing.T) {
 			continue
 		}
 		texts := slices.DeleteFunc(readReference(t, dir).Texts, func(s string) bool { return strings.TrimSpace(s) == "" })
-		tiles, plain := openTest(t, rt, dir, Options{}), openTest(t, rt, dir, Options{RuntimeOnly: true})
+		tiles, plain := openTest(t, rt, dir, Options{unit: unit}), openTest(t, rt, dir, Options{unit: unit, RuntimeOnly: true})
 		got, want := encodeAll(t, tiles, texts), encodeAll(t, plain, texts)
-		if plain.loading.session.ops != nil {
-			t.Errorf("%s: RuntimeOnly is not heeded", dir)
+		if plain.loading.session.onTiles() {
+			t.Errorf("%s: RuntimeOnly has no effect", dir)
 		}
-		if tiles.loading.session.ops != nil {
+		if tiles.loading.session.onTiles() {
 			on++
 			if regexp.MustCompile("int8|gpt2|llama|qwen|gemma").MatchString(filepath.Base(dir)) {
-				t.Errorf("%s: last bits weigh too much there", dir)
+				t.Errorf("%s: the tile unit is used, although the model amplifies last bits", dir)
 			}
+		}
+		if w := append(tiles.Warnings(), plain.Warnings()...); len(w) > 0 {
+			t.Errorf("%s: warnings %q", dir, w)
 		}
 		for i := range want {
 			for j, x := range want[i].Values {
 				if d := math.Abs(float64(got[i].Values[j] - x)); d > 4e-6*math.Max(1, math.Abs(float64(x))) {
-					t.Fatalf("%s: text %d, dimension %d: %g, without tiles %g", dir, i, j, got[i].Values[j], x)
+					t.Fatalf("%s: text %d, dimension %d: %g, without the tile unit %g", dir, i, j, got[i].Values[j], x)
 				}
 			}
 		}
 	}
 	if on < 8 {
-		t.Errorf("only %d models had products for the tile unit", on)
+		t.Errorf("only %d models used the tile unit", on)
 	}
 }
 
 // An attentionTest is an attention over random numbers.
 type attentionTest struct {
 	name                             string
-	batch, heads, rows, tokens, q, v int // numbers of a token in q and k, and in v
+	batch, heads, rows, tokens, q, v int // sizes of the result; q and v are the numbers of a token in q and k, and in v
 	qTokens, kTokens, vTokens        bool
-	kHeads                           int // heads of k and v, where there are fewer
+	qOnce, kOnce, vOnce              bool // q, k or v has one head only; q and v also one batch, and q one row
 	div                              bool
 	scale                            float64
 	masks                            [][]int64 // their shapes
-	hide                             float32   // what masks some tokens
+	hide                             float32   // mask value of hidden tokens
 }
 
 func attentionTests() []attentionTest {
@@ -82,25 +106,38 @@ func attentionTests() []attentionTest {
 		{name: "as exported from MPNet", batch: 2, heads: 2, rows: 70, tokens: 70, q: 64, v: 64, qTokens: true, kTokens: true, vTokens: true,
 			div: true, scale: 8, masks: [][]int64{{1, 2, 70, 70}, {2, 1, 1, 70}}, hide: lowest},
 		{name: "with a cache", batch: 2, heads: 2, rows: 3, tokens: 100, q: 17, v: 40, qTokens: true, scale: 0.25, masks: [][]int64{{3, 100}}, hide: infinity},
-		{name: "fewer heads of k and v", batch: 2, heads: 4, rows: 20, tokens: 40, q: 33, v: 31, kHeads: 1, kTokens: true, scale: 1},
+		{name: "one head of k and v", batch: 2, heads: 4, rows: 20, tokens: 40, q: 33, v: 31, kOnce: true, vOnce: true, kTokens: true, scale: 1},
+		{name: "one q for all", batch: 2, heads: 3, rows: 1, tokens: 40, q: 33, v: 31, qOnce: true, kTokens: true, scale: 1},
+		{name: "one q for all masks", batch: 2, heads: 3, rows: 35, tokens: 20, q: 8, v: 8, qOnce: true, vTokens: true, scale: 0.5,
+			masks: [][]int64{{35, 20}, {2, 3, 1, 1}}, hide: lowest},
 		{name: "a mask of one number", batch: 1, heads: 2, rows: 31, tokens: 65, q: 8, v: 8, vTokens: true, scale: 2, masks: [][]int64{{1}, {2, 1, 1}}},
 		{name: "a mask of one column", batch: 1, heads: 2, rows: 31, tokens: 129, q: 8, v: 70, scale: 0.5, masks: [][]int64{{1, 2, 31, 1}}},
 		{name: "long", batch: 1, heads: 1, rows: 300, tokens: 700, q: 64, v: 64, qTokens: true, kTokens: true, vTokens: true, scale: 0.125},
 	}
 }
 
-func (a attentionTest) shape(tokens, width int, turned bool) []int64 {
-	heads := a.heads
-	if a.kHeads > 0 && tokens == a.tokens {
-		heads = a.kHeads
+// shapes returns the shapes of q, k and v.
+func (a attentionTest) shapes() [3][]int64 {
+	shape := func(batch, heads, tokens, width int, turned bool) []int64 {
+		if turned {
+			heads, tokens = tokens, heads
+		}
+		return []int64{int64(batch), int64(heads), int64(tokens), int64(width)}
 	}
-	if turned {
-		return []int64{int64(a.batch), int64(tokens), int64(heads), int64(width)}
+	once := func(is bool, size int) int {
+		if is {
+			return 1
+		}
+		return size
 	}
-	return []int64{int64(a.batch), int64(heads), int64(tokens), int64(width)}
+	return [3][]int64{
+		shape(once(a.qOnce, a.batch), once(a.qOnce, a.heads), once(a.qOnce, a.rows), a.q, a.qTokens),
+		shape(a.batch, once(a.kOnce, a.heads), a.tokens, a.q, a.kTokens),
+		shape(once(a.vOnce, a.batch), once(a.vOnce, a.heads), a.tokens, a.v, a.vTokens),
+	}
 }
 
-// model writes the attention as exporters do.
+// model returns a model of the attention in the form that exporters write.
 func (a attentionTest) model() onnxproto.Model {
 	m := onnxproto.Model{Name: "attention"}
 	input := func(name string, shape []int64) {
@@ -131,9 +168,9 @@ func (a attentionTest) model() onnxproto.Model {
 		v = "vt"
 		turn("v", v, 0, 2, 1, 3)
 	}
-	input("q", a.shape(a.rows, a.q, a.qTokens))
-	input("k", a.shape(a.tokens, a.q, a.kTokens))
-	input("v", a.shape(a.tokens, a.v, a.vTokens))
+	for i, shape := range a.shapes() {
+		input([]string{"q", "k", "v"}[i], shape)
+	}
 	node("MatMul", "product", q, k)
 	op := "Mul"
 	if a.div {
@@ -155,7 +192,7 @@ func (a attentionTest) model() onnxproto.Model {
 	return m
 }
 
-// numbers are the inputs, in the model's order.
+// numbers returns the inputs in the model's order.
 func (a attentionTest) numbers() [][]float32 {
 	r := rand.New(rand.NewPCG(7, 8))
 	random := func(shape []int64) []float32 {
@@ -169,7 +206,10 @@ func (a attentionTest) numbers() [][]float32 {
 		}
 		return v
 	}
-	list := [][]float32{random(a.shape(a.rows, a.q, a.qTokens)), random(a.shape(a.tokens, a.q, a.kTokens)), random(a.shape(a.tokens, a.v, a.vTokens))}
+	var list [][]float32
+	for _, shape := range a.shapes() {
+		list = append(list, random(shape))
+	}
 	for _, shape := range a.masks {
 		mask := random(shape)
 		for i := range mask {
@@ -195,12 +235,12 @@ func (a attentionTest) want(in [][]float32) []float64 {
 		}
 		return float64(x[place])
 	}
-	cell := func(x []float32, tokens, width int, turned bool, b, h, t, i int) float64 {
-		shape := a.shape(tokens, width, turned)
-		if turned {
-			return at(x, shape, b, t, h, i)
+	shapes, turned := a.shapes(), [3]bool{a.qTokens, a.kTokens, a.vTokens}
+	cell := func(which, b, h, t, i int) float64 {
+		if turned[which] {
+			h, t = t, h
 		}
-		return at(x, shape, b, h, t, i)
+		return at(in[which], shapes[which], b, h, t, i)
 	}
 	scale := float64(float32(a.scale))
 	if a.div {
@@ -213,7 +253,7 @@ func (a attentionTest) want(in [][]float32) []float64 {
 				p, highest, sum := make([]float64, a.tokens), math.Inf(-1), 0.0
 				for t := range p {
 					for i := range a.q {
-						p[t] += cell(in[0], a.rows, a.q, a.qTokens, b, h, r, i) * cell(in[1], a.tokens, a.q, a.kTokens, b, h, t, i)
+						p[t] += cell(0, b, h, r, i) * cell(1, b, h, t, i)
 					}
 					p[t] *= scale
 					for i, shape := range a.masks {
@@ -228,7 +268,7 @@ func (a attentionTest) want(in [][]float32) []float64 {
 				for i := range a.v {
 					y := 0.0
 					for t := range p {
-						y += p[t] / sum * cell(in[2], a.tokens, a.v, a.vTokens, b, h, t, i)
+						y += p[t] / sum * cell(2, b, h, t, i)
 					}
 					out = append(out, y)
 				}
@@ -238,30 +278,32 @@ func (a attentionTest) want(in [][]float32) []float64 {
 	return out
 }
 
-// TestAttention compares with float64, on the tile unit and without it: the latter shows that model and expectation agree.
+// TestAttention compares with float64. That ONNX Runtime's own kernels agree as well shows that the model is right.
 func TestAttention(t *testing.T) {
 	testRuntime(t)
 	for _, test := range attentionTests() {
-		in := test.numbers()
-		want := test.want(in)
-		for _, on := range []bool{false, true} {
-			if on && !amx.Available() {
-				t.Skip("this processor has no tile unit (AMX)")
-			}
-			got := runAttention(t, test, in, on)
-			if len(got) != len(want) {
-				t.Fatalf("%s: %d numbers, want %d", test.name, len(got), len(want))
-			}
-			for i := range want {
-				if d := math.Abs(float64(got[i]) - want[i]); !(d <= 4e-6) {
-					t.Fatalf("%s (tiles: %v): number %d is %g, want %g", test.name, on, i, got[i], want[i])
+		t.Run(test.name, func(t *testing.T) {
+			in := test.numbers()
+			want := test.want(in)
+			check := func(t *testing.T, unit tileUnit) {
+				got := runAttention(t, unit, test, in)
+				if len(got) != len(want) {
+					t.Fatalf("%d numbers, want %d", len(got), len(want))
+				}
+				for i := range want {
+					if d := math.Abs(float64(got[i]) - want[i]); !(d <= 4e-6) {
+						t.Fatalf("number %d is %g, want %g", i, got[i], want[i])
+					}
 				}
 			}
-		}
+			t.Run("runtime", func(t *testing.T) { check(t, nil) })
+			eachTileUnit(t, check)
+		})
 	}
 }
 
-func runAttention(t *testing.T, test attentionTest, in [][]float32, on bool) []float32 {
+// runAttention runs the model of an attention, on a tile unit unless that is nil.
+func runAttention(t *testing.T, unit tileUnit, test attentionTest, in [][]float32) []float32 {
 	t.Helper()
 	m := test.model()
 	data, err := m.Marshal()
@@ -282,32 +324,173 @@ func runAttention(t *testing.T, test attentionTest, in [][]float32, on bool) []f
 	}
 	defer options.Destroy()
 	var e onnxproto.Edit
-	if on {
-		ops, err := tiles(f, &e, []string{"y"}, options)
+	if unit != nil {
+		ops, err := addTiles(unit, f, &e, []string{"y"}, options)
 		if err != nil || ops == nil {
-			t.Fatalf("%s: nothing is found for the tile unit: %v", test.name, err)
+			t.Fatalf("the attention is not replaced: %v", err)
 		}
 		defer ops.Free()
 	}
 	inputs, values := make([]string, len(in)), make([]ort.Value, len(in))
-	shapes := append([][]int64{test.shape(test.rows, test.q, test.qTokens), test.shape(test.tokens, test.q, test.kTokens),
-		test.shape(test.tokens, test.v, test.vTokens)}, test.masks...)
-	for i := range in {
+	shapes := test.shapes()
+	for i, shape := range slices.Concat(shapes[:], test.masks) {
 		inputs[i] = f.Inputs[i].Name
-		if values[i], err = ort.NewTensor(ort.NewShape(shapes[i]...), in[i]); err != nil {
+		if values[i], err = ort.NewTensor(ort.NewShape(shape...), in[i]); err != nil {
 			t.Fatal(err)
 		}
 		defer values[i].Destroy()
 	}
 	s, err := build(f, path, e, inputs, []string{"y"}, options)
 	if err != nil {
-		t.Fatalf("%s: %v", test.name, err)
+		t.Fatal(err)
 	}
 	defer s.Destroy()
 	out := []ort.Value{nil}
 	if err := s.Run(values, out); err != nil {
-		t.Fatalf("%s: %v", test.name, err)
+		t.Fatal(err)
 	}
 	defer out[0].Destroy()
 	return slices.Clone(out[0].(*ort.Tensor[float32]).GetData())
+}
+
+// An operatorTest runs one of the operators on inputs of given shapes. A nil shape leaves an optional input out.
+type operatorTest struct {
+	name   string
+	op     string
+	attrs  []onnxproto.Attr
+	inputs [][]int64
+	limit  bool    // there is no working memory
+	shape  []int64 // of the output, if there is no error
+	fault  string  // part of the error
+}
+
+func operatorTests() []operatorTest {
+	index := func(i int64) []onnxproto.Attr { return []onnxproto.Attr{onnxproto.Int(amx.LinearIndex, i)} }
+	const many = 1 << 30
+	list := []operatorTest{
+		{name: "layer", attrs: index(0), inputs: [][]int64{{2, 3, 4}}, shape: []int64{2, 3, 5}},
+		{name: "layer of a vector", attrs: index(0), inputs: [][]int64{{4}}, shape: []int64{5}},
+		{name: "layer without rows", attrs: index(0), inputs: [][]int64{{0, many, 4}}, shape: []int64{0, many, 5}},
+		{name: "layer of another width", attrs: index(0), inputs: [][]int64{{4, 3}}, fault: "w2s:Linear: the last dimension"},
+		{name: "layer of no width", attrs: index(0), inputs: [][]int64{{4, 0}}, fault: "w2s:Linear: the last dimension"},
+		{name: "layer of many dimensions", attrs: index(0), inputs: [][]int64{slices.Repeat([]int64{1}, 17)}, fault: "more than 16 dimensions"},
+		{name: "layer without a matrix", attrs: index(1), inputs: [][]int64{{4}}, fault: "no matrix with its index"},
+		{name: "layer with a negative index", attrs: index(-1), inputs: [][]int64{{4}}, fault: "no matrix with its index"},
+		{name: "layer without an index", inputs: [][]int64{{4}}, fault: amx.LinearIndex},
+		{name: "layer without memory", attrs: index(0), inputs: [][]int64{{4}}, limit: true, fault: "w2s:Linear: not enough memory"},
+	}
+	for i := range list {
+		list[i].op = amx.Linear
+	}
+	attrs := []onnxproto.Attr{onnxproto.Float(amx.AttentionScale, 1), onnxproto.Int(amx.AttentionQTokens, 0),
+		onnxproto.Int(amx.AttentionKTokens, 1), onnxproto.Int(amx.AttentionVTokens, 0)}
+	q, k, v, mask := []int64{2, 3, 5, 4}, []int64{2, 7, 3, 4}, []int64{2, 3, 7, 6}, []int64{2, 1, 1, 7}
+	with := func(masks ...[]int64) [][]int64 { return append([][]int64{q, k, v}, masks...) }
+	for _, test := range []operatorTest{
+		{name: "attention", inputs: with(), shape: []int64{2, 5, 3, 6}},
+		{name: "masks", inputs: with(mask, []int64{1}), shape: []int64{2, 5, 3, 6}},
+		{name: "only the second mask", inputs: with(nil, mask), shape: []int64{2, 5, 3, 6}},
+		{name: "both masks left out", inputs: with(nil, nil), shape: []int64{2, 5, 3, 6}},
+		{name: "no rows", inputs: [][]int64{{2, 3, 0, 4}, k, v}, shape: []int64{2, 0, 3, 6}},
+		{name: "no texts", inputs: [][]int64{{0, 3, 5, 4}, {0, 7, 3, 4}, {0, 3, 7, 6}}, shape: []int64{0, 5, 3, 6}},
+		{name: "no tokens", inputs: [][]int64{q, {2, 0, 3, 4}, {2, 3, 0, 6}}, fault: "there are no tokens"},
+		{name: "no width", inputs: [][]int64{{2, 3, 5, 0}, {2, 7, 3, 0}, v}, fault: "no numbers in them"},
+		{name: "three masks", inputs: with(mask, mask, mask), fault: "Attention"},
+		{name: "no v", inputs: [][]int64{q, k, nil}, fault: "Attention"},
+		{name: "three dimensions", inputs: [][]int64{{3, 5, 4}, k, v}, fault: "need four dimensions"},
+		{name: "other widths of q and k", inputs: [][]int64{{2, 3, 5, 3}, k, v}, fault: "do not fit together"},
+		{name: "other numbers of tokens", inputs: [][]int64{q, k, {2, 3, 6, 6}}, fault: "do not fit together"},
+		{name: "other numbers of texts", inputs: [][]int64{q, {3, 7, 3, 4}, v}, fault: "differ in batch or heads"},
+		{name: "other numbers of heads", inputs: [][]int64{q, k, {2, 2, 7, 6}}, fault: "differ in batch or heads"},
+		{name: "mask for more texts", inputs: with([]int64{3, 1, 1, 7}), fault: "a mask does not fit"},
+		{name: "mask for more tokens", inputs: with([]int64{8}), fault: "a mask does not fit"},
+		{name: "mask for no tokens", inputs: with([]int64{0}), fault: "a mask does not fit"},
+		{name: "mask of five dimensions", inputs: with([]int64{1, 2, 1, 1, 7}), fault: "a mask does not fit"},
+		{name: "mask that repeats one token", inputs: [][]int64{q, {2, 1, 3, 4}, {2, 3, 1, 6}, mask}, fault: "a mask does not fit"},
+		{name: "attention without memory", inputs: with(), limit: true, fault: "w2s:Attention: not enough memory"},
+	} {
+		test.op, test.attrs = amx.Attention, attrs
+		list = append(list, test)
+	}
+	return list
+}
+
+// TestOperators checks that an operator refuses inputs that it cannot compute with, and gives its output the right shape
+// otherwise.
+func TestOperators(t *testing.T) {
+	testRuntime(t)
+	eachTileUnit(t, func(t *testing.T, unit tileUnit) {
+		for _, test := range operatorTests() {
+			t.Run(test.name, func(t *testing.T) {
+				shape, err := test.run(t, unit)
+				switch {
+				case test.fault == "" && (err != nil || !slices.Equal(shape, test.shape)):
+					t.Errorf("shape %v, error %v, want shape %v", shape, err, test.shape)
+				case test.fault != "" && (err == nil || !strings.Contains(err.Error(), test.fault)):
+					t.Errorf("error %v, want one with %q", err, test.fault)
+				}
+			})
+		}
+	})
+}
+
+// run returns the shape of the operator's output.
+func (o operatorTest) run(t *testing.T, unit tileUnit) ([]int64, error) {
+	// The operator's inputs are made from an input of the model, because the runtime computes an operator of constants when it
+	// loads the model.
+	m := onnxproto.Model{Name: "operator",
+		Inputs:  []onnxproto.Value{{Name: "one", Type: onnxproto.Float32, Dims: []onnxproto.Dim{{Size: 1}}}},
+		Outputs: []onnxproto.Value{{Name: "y", Type: onnxproto.Int64, Dims: []onnxproto.Dim{{Name: "rank"}}}}}
+	node := onnxproto.Node{Op: o.op, Domain: amx.Domain, Attrs: o.attrs, Outputs: []string{"value"}}
+	for i, shape := range o.inputs {
+		name := ""
+		if shape != nil {
+			name = fmt.Sprint("input", i)
+			m.Initializers = append(m.Initializers, onnxproto.Int64Tensor(name+" shape", []int64{int64(len(shape))}, shape))
+			m.Nodes = append(m.Nodes, onnxproto.Node{Op: "Expand", Inputs: []string{"one", name + " shape"}, Outputs: []string{name}})
+		}
+		node.Inputs = append(node.Inputs, name)
+	}
+	m.Nodes = append(m.Nodes, node, onnxproto.Node{Op: "Shape", Inputs: []string{"value"}, Outputs: []string{"y"}})
+	data, err := m.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	options, err := ort.NewSessionOptions()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer options.Destroy()
+	native, err := nativeOptions(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	matrix, err := unit.NewMatrix(amx.Layer{In: 4, Out: 5, Weight: make([]float32, 20)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ops, err := unit.NewOps(environment.path, native, []*amx.Matrix{matrix})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ops.Free()
+	if o.limit {
+		ops.Limit(0)
+	}
+	s, err := ort.NewDynamicAdvancedSessionWithONNXData(data, []string{"one"}, []string{"y"}, options)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Destroy()
+	one, err := ort.NewTensor(ort.NewShape(1), []float32{1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer one.Destroy()
+	out := []ort.Value{nil}
+	if err := s.Run([]ort.Value{one}, out); err != nil {
+		return nil, err
+	}
+	defer out[0].Destroy()
+	return slices.Clone(out[0].(*ort.Tensor[int64]).GetData()), nil
 }

@@ -180,6 +180,13 @@ func benchTable(rows []benchRow) *table.Table {
 	if slices.ContainsFunc(rows, func(r benchRow) bool { return r.Rounds[0].TileUnit }) {
 		t.Notes = append(t.Notes, "the tile unit computed layers and attention; --runtime-only measures without it")
 	}
+	for _, r := range rows {
+		for _, w := range r.Rounds[len(r.Rounds)-1].Warnings {
+			if !slices.Contains(t.Notes, w) {
+				t.Notes = append(t.Notes, w)
+			}
+		}
+	}
 	return t
 }
 

@@ -161,6 +161,7 @@ type encoding struct {
 	flags  *encodeFlags
 	models []experiment.Model
 	shard  shard
+	noted  []string // warnings that were printed
 }
 
 // texts lists what of a task is to be encoded, in all shards together.
@@ -229,7 +230,10 @@ func (e *encoding) fill(ctx context.Context, cache *feature.Cache, task string, 
 	sum, err := cache.Fill(ctx, m.Encoder, texts, func(done, total, _ int) { report(done, total) })
 	end()
 	for _, w := range sum.Warnings {
-		e.progress().Print("note: " + w)
+		if !slices.Contains(e.noted, w) {
+			e.noted = append(e.noted, w)
+			e.progress().Print("note: " + w)
+		}
 	}
 	if err != nil {
 		return row, fmt.Errorf("encode: task %s, %s: %w", task, m.Name, err)

@@ -466,3 +466,29 @@ func BenchmarkFeaturesCached(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(texts)), "ns/text")
 }
+
+// A warner is a fake encoder that has a warning as soon as it has encoded.
+type warner struct{ *fake }
+
+func (w warner) Warnings() []string {
+	if w.count.Load() == 0 {
+		return nil
+	}
+	return []string{"slow today"}
+}
+
+// An encoder's warning is in the summary of every call in which it encoded, once, and not in that of others.
+func TestWarner(t *testing.T) {
+	c, enc := openCache(t, t.TempDir()), warner{newFake()}
+	for _, call := range []struct {
+		texts []string
+		want  []string
+	}{{nil, nil}, {someTexts(5), []string{"slow today"}}, {someTexts(5), nil}, {someTexts(6), []string{"slow today"}}} {
+		if sum := features(t, c, enc, call.texts); !slices.Equal(sum.Warnings, call.want) {
+			t.Errorf("%d texts: warnings %q, want %q", len(call.texts), sum.Warnings, call.want)
+		}
+	}
+	if sum, err := c.Fill(t.Context(), enc, someTexts(7), nil); err != nil || len(sum.Warnings) != 1 {
+		t.Errorf("warnings %q, error %v", sum.Warnings, err)
+	}
+}

@@ -18,6 +18,12 @@ type Encoder interface {
 	Encode(ctx context.Context, texts []string, emit func(index int, vector []float32, tokens int, truncated bool) error) error
 }
 
+// A Warner is an Encoder that may have warnings about the vectors it made, for the reader of a result. Warnings returns all of
+// them so far. The Summary of every call that encoded texts repeats them; vectors from the cache carry none.
+type Warner interface {
+	Warnings() []string
+}
+
 // A vector is the feature vector of one text, with what the cache keeps about it.
 type vector struct {
 	values    []float32 // length Dims

@@ -75,7 +75,11 @@ func (r *run) do() error {
 	if len(missing) == 0 {
 		return r.ctx.Err()
 	}
-	return r.encodeAll(missing)
+	err := r.encodeAll(missing)
+	if w, ok := r.enc.(Warner); ok {
+		r.sum.Warnings = append(r.sum.Warnings, w.Warnings()...)
+	}
+	return err
 }
 
 // takeStored takes what is stored of the wanted distinct texts (nil: of all) and returns the others.

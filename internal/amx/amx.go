@@ -1,26 +1,28 @@
-// Package amx computes what a transformer spends its time on, the products of its layers and its attention, on the tile unit
-// (AMX) that Intel processors have since Sapphire Rapids: two to three times as fast as their vector units do, and as near to
-// the exact result as a product in float32 is, or nearer. Float32 numbers are taken apart for it, into whole numbers of 8 bits
-// for layers and bfloat16 numbers for attention. [NewOps] makes operators of ONNX Runtime of it. On other processors and
-// systems [Available] is false and nothing else may be called.
+// Package amx computes the layers and the attention of transformers on the tile unit (AMX) that Intel processors have since
+// Sapphire Rapids. This is two to three times as fast as their vector units, and at least as exact as a product in float32.
+// The tile unit multiplies small numbers only, so float32 numbers are split: into digits of 8 bits for layers, and into
+// bfloat16 numbers for attention. [Unit.NewOps] adds the computations to ONNX Runtime as operators.
+//
+// On other processors and systems [TileUnit] returns nil. [Emulated] then still runs the same code, for tests.
 package amx
 
 import "fmt"
 
-// Domain is that of the operators.
+// Domain is the name of the operators' domain.
 const Domain = "w2s"
 
-// Linear is the operator y = f(x·W + b) of a [Layer]. Its input x is float32 of shape [..., In], its output y of shape
-// [..., Out]; its only attribute, LinearIndex, is a number among the matrices that were given to [NewOps].
+// Linear is the operator y = f(x·W + b) of a [Layer]. Its input x is float32 of shape [..., In], its output y is of shape
+// [..., Out]. Its only attribute, LinearIndex, is the index of a matrix among those given to [Unit.NewOps].
 const (
 	Linear      = "Linear"
 	LinearIndex = "index"
 )
 
-// Attention is the operator softmax(scale·q·k + masks)·v, all in float32. Its inputs are q and v of shape
-// [batch, heads, tokens, width], k of shape [batch, heads, width, tokens], and up to two masks of shapes that broadcast to
-// [batch, heads, tokens of q, tokens of k]; its output is [batch, tokens, heads, width]. Its attributes are the number
-// AttentionScale and, for each of q, k and v, whether it is [batch, tokens, heads, width] instead: 0 or 1.
+// Attention is the operator softmax(AttentionScale·q·k + masks)·v, in float32. Its inputs are q and v of shape
+// [batch, heads, tokens, width], k of shape [batch, heads, width, tokens], and up to two masks. Its output is of shape
+// [batch, tokens, heads, width]. Inputs broadcast as in ONNX, except that a mask cannot repeat a single token of k. The
+// attributes AttentionQTokens, AttentionKTokens and AttentionVTokens are 1 if q, k or v is of shape
+// [batch, tokens, heads, width] instead, and 0 otherwise.
 const (
 	Attention        = "Attention"
 	AttentionScale   = "scale"
@@ -29,18 +31,22 @@ const (
 	AttentionVTokens = "v_tokens"
 )
 
-// A Layer is y = f(x·W + b): x has shape [..., In], y [..., Out].
+// A Layer is y = f(x·W + b) for x of shape [..., In] and y of shape [..., Out].
 type Layer struct {
 	In, Out int
 	Weight  []float32 // W, [In, Out], row-major
-	Rows    bool      // Weight is [Out, In] instead, one row an output
+	Rows    bool      // Weight is the transpose of W, [Out, In]
 	Bias    []float32 // b, [Out], or nil
-	GELU    bool      // f(x) = x·Φ(x), with the normal distribution Φ; otherwise f(x) = x
+	GELU    bool      // f(x) = x·Φ(x), where Φ is the normal distribution; otherwise f(x) = x
 }
 
 func (l *Layer) check() error {
-	if l.In < 1 || l.Out < 1 || len(l.Weight) != l.In*l.Out || l.Bias != nil && len(l.Bias) != l.Out {
-		return fmt.Errorf("amx: %d weights and %d biases are not those of %d inputs and %d outputs", len(l.Weight), len(l.Bias), l.In, l.Out)
+	// A quotient, because the product of In and Out may overflow.
+	if n := len(l.Weight); l.In < 1 || l.Out < 1 || n/l.In != l.Out || n%l.In != 0 || l.Bias != nil && len(l.Bias) != l.Out {
+		return fmt.Errorf("amx: %d weights and %d biases do not fit a layer of %d inputs and %d outputs", n, len(l.Bias), l.In, l.Out)
 	}
 	return nil
 }
+
+// Available reports whether this process may use the tile unit.
+func Available() bool { return TileUnit() != nil }

@@ -1,8 +1,19 @@
 package amx
 
-// #cgo LDFLAGS: -ldl -lpthread
-// #include <stdlib.h>
+// #cgo LDFLAGS: -ldl -lpthread -lm
 // #include "op.h"
+//
+// // Go cannot call a function pointer.
+// static w2s_matrix *create(const w2s_kernels *u, int64_t k, int64_t n, const float *w, int64_t row, int64_t column,
+// 	const float *bias, int gelu) {
+// 	return u->layer->create(k, n, w, row, column, bias, gelu);
+// }
+// static int multiply(const w2s_kernels *u, const w2s_matrix *m, const float *x, int64_t rows, float *y) {
+// 	void *memory = aligned_alloc(64, u->layer->scratch());
+// 	if (memory) u->layer->multiply(m, x, rows, y, memory);
+// 	free(memory);
+// 	return memory != NULL;
+// }
 import "C"
 
 import (
@@ -12,14 +23,30 @@ import (
 	"unsafe"
 )
 
-// Available says whether this process may use the tile unit.
-var Available = sync.OnceValue(func() bool { return C.w2s_amx_enable() == 1 })
+// A Unit computes layers and attention.
+type Unit struct{ kernels *C.w2s_kernels }
 
-// A Matrix is the constant side of products, laid out for the tile unit in 4 bytes a number.
-type Matrix struct{ m *C.w2s_matrix }
+// TileUnit returns the processor's tile unit, or nil if this process may not use one.
+var TileUnit = sync.OnceValue(func() *Unit {
+	if C.w2s_enable_tiles() == 0 {
+		return nil
+	}
+	return &Unit{&C.w2s_tile_kernels}
+})
 
-// NewMatrix lays out a layer's matrix.
-func NewMatrix(l Layer) (*Matrix, error) {
+// Emulated returns a unit that runs the code for the tile unit on any processor, with its instructions emulated in C. It is
+// hundreds of times slower, and serves to test that code and whatever uses it. It is part of the package because tests cannot
+// hold C code.
+func Emulated() *Unit { return &Unit{&C.w2s_emulated_kernels} }
+
+// A Matrix is the constant matrix of a layer, laid out for a unit in 4 bytes a number.
+type Matrix struct {
+	m    *C.w2s_matrix
+	unit *Unit
+}
+
+// NewMatrix lays out the matrix of a layer.
+func (u *Unit) NewMatrix(l Layer) (*Matrix, error) {
 	if err := l.check(); err != nil {
 		return nil, err
 	}
@@ -30,43 +57,40 @@ func NewMatrix(l Layer) (*Matrix, error) {
 	if l.GELU {
 		gelu = 1
 	}
-	m := C.w2s_matrix_new(C.int64_t(l.In), C.int64_t(l.Out), floats(l.Weight), row, column, floats(l.Bias), gelu)
+	m := C.create(u.kernels, C.int64_t(l.In), C.int64_t(l.Out), floats(l.Weight), row, column, floats(l.Bias), gelu)
 	if m == nil {
-		return nil, fmt.Errorf("amx: no memory for a matrix of shape [%d, %d]", l.In, l.Out)
+		return nil, fmt.Errorf("amx: not enough memory for a matrix of shape [%d, %d]", l.In, l.Out)
 	}
-	return &Matrix{m}, nil
+	return &Matrix{m, u}, nil
 }
 
-// Free gives the memory back.
+// Free frees the matrix. It must not be used afterwards.
 func (m *Matrix) Free() {
 	C.w2s_matrix_free(m.m)
 	m.m = nil
 }
 
-// Multiply computes y = f(x·W + b) for x of shape [rows, k] and y of shape [rows, n].
+// Multiply computes y = f(x·W + b) for x of shape [rows, In] and y of shape [rows, Out].
 func (m *Matrix) Multiply(y, x []float32) error {
-	k, n := int(C.w2s_matrix_k(m.m)), int(C.w2s_matrix_n(m.m))
+	k, n := int(m.m.k), int(m.m.n)
 	rows := len(x) / k
 	if len(x) != rows*k || len(y) != rows*n {
-		return fmt.Errorf("amx: %d numbers do not make %d by a matrix of shape [%d, %d]", len(x), len(y), k, n)
+		return fmt.Errorf("amx: %d inputs and %d outputs do not fit a matrix of shape [%d, %d]", len(x), len(y), k, n)
 	}
-	scratch := C.aligned_alloc(64, C.w2s_matrix_scratch())
-	if scratch == nil {
-		return errors.New("amx: no memory")
+	if C.multiply(m.unit.kernels, m.m, floats(x), C.int64_t(rows), floats(y)) == 0 {
+		return errors.New("amx: not enough memory")
 	}
-	defer C.free(scratch)
-	C.w2s_matrix_multiply(m.m, floats(x), C.int64_t(rows), floats(y), scratch)
 	return nil
 }
 
 func floats(s []float32) *C.float { return (*C.float)(unsafe.Pointer(unsafe.SliceData(s))) }
 
-// Ops are the operators of one session of ONNX Runtime.
+// Ops holds the operators of one session of ONNX Runtime.
 type Ops struct{ o *C.w2s_ops }
 
-// NewOps adds the operators, with the given matrices, to options, an OrtSessionOptions of the ONNX Runtime library at that path. It takes the matrices over, those of a failed call too. Sessions that are made with the options must be destroyed
-// before the Ops are.
-func NewOps(library string, options unsafe.Pointer, matrices []*Matrix) (*Ops, error) {
+// NewOps adds the operators, with the given matrices, to options, an OrtSessionOptions of the ONNX Runtime library at the given
+// path. It takes over the matrices, even if it fails. Sessions made with the options must be destroyed before Ops is freed.
+func (u *Unit) NewOps(library string, options unsafe.Pointer, matrices []*Matrix) (*Ops, error) {
 	path := C.CString(library)
 	defer C.free(unsafe.Pointer(path))
 	list := make([]*C.w2s_matrix, len(matrices))
@@ -74,7 +98,7 @@ func NewOps(library string, options unsafe.Pointer, matrices []*Matrix) (*Ops, e
 		list[i] = m.m
 	}
 	var fault [256]C.char
-	o := C.w2s_ops_new(path, options, unsafe.SliceData(list), C.size_t(len(list)), &fault[0], C.size_t(len(fault)))
+	o := C.w2s_ops_new(u.kernels, path, options, unsafe.SliceData(list), C.size_t(len(list)), &fault[0], C.size_t(len(fault)))
 	if o == nil {
 		for _, m := range matrices {
 			m.Free()
@@ -84,7 +108,11 @@ func NewOps(library string, options unsafe.Pointer, matrices []*Matrix) (*Ops, e
 	return &Ops{o}, nil
 }
 
-// Free gives operators and matrices back.
+// Limit sets how many bytes of working memory one run of an operator may take. An operator that needs more fails, as it does
+// when the system has no more memory.
+func (o *Ops) Limit(bytes uint) { C.w2s_ops_limit(o.o, C.size_t(bytes)) }
+
+// Free frees the operators and their matrices.
 func (o *Ops) Free() {
 	C.w2s_ops_free(o.o)
 	o.o = nil

@@ -1,4 +1,4 @@
-//go:build !linux || !amd64
+//go:build !linux || !amd64 || !cgo
 
 package amx
 
@@ -7,28 +7,37 @@ import (
 	"unsafe"
 )
 
-var errNone = errors.New("amx: this system has no tile unit")
+var errNone = errors.New("amx: there is no tile unit on this system")
 
-// Available says whether this process may use the tile unit.
-func Available() bool { return false }
+// A Unit computes layers and attention. There is none on this system.
+type Unit struct{}
 
-// A Matrix is the constant side of products.
+// TileUnit returns nil.
+func TileUnit() *Unit { return nil }
+
+// Emulated returns nil.
+func Emulated() *Unit { return nil }
+
+// A Matrix is the constant matrix of a layer.
 type Matrix struct{}
 
-// NewMatrix always fails here.
-func NewMatrix(Layer) (*Matrix, error) { return nil, errNone }
+// NewMatrix fails.
+func (*Unit) NewMatrix(Layer) (*Matrix, error) { return nil, errNone }
 
 // Free does nothing.
 func (*Matrix) Free() {}
 
-// Multiply always fails here.
+// Multiply fails.
 func (*Matrix) Multiply(_, _ []float32) error { return errNone }
 
-// Ops are the operators of one session of ONNX Runtime.
+// Ops holds the operators of one session of ONNX Runtime.
 type Ops struct{}
 
-// NewOps always fails here.
-func NewOps(string, unsafe.Pointer, []*Matrix) (*Ops, error) { return nil, errNone }
+// NewOps fails.
+func (*Unit) NewOps(string, unsafe.Pointer, []*Matrix) (*Ops, error) { return nil, errNone }
+
+// Limit does nothing.
+func (*Ops) Limit(uint) {}
 
 // Free does nothing.
 func (*Ops) Free() {}

@@ -1,8 +1,11 @@
+//go:build linux && amd64 && cgo
+
 package amx
 
 import (
 	"fmt"
 	"math"
+	"math/big"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -13,11 +16,19 @@ import (
 	"testing"
 )
 
-func needTiles(tb testing.TB) {
+func needTiles(tb testing.TB) *Unit {
 	tb.Helper()
-	if !Available() {
+	u := TileUnit()
+	if u == nil {
 		tb.Skip("this processor has no tile unit (AMX)")
 	}
+	return u
+}
+
+// eachUnit runs a test with the emulated unit, and with the tile unit if there is one.
+func eachUnit(t *testing.T, test func(t *testing.T, u *Unit)) {
+	t.Run("emulated", func(t *testing.T) { test(t, Emulated()) })
+	t.Run("tiles", func(t *testing.T) { test(t, needTiles(t)) })
 }
 
 func numbers(r *rand.Rand, n int) []float32 {
@@ -28,9 +39,9 @@ func numbers(r *rand.Rand, n int) []float32 {
 	return v
 }
 
-func multiply(tb testing.TB, l Layer, x []float32) []float32 {
+func multiply(tb testing.TB, u *Unit, l Layer, x []float32) []float32 {
 	tb.Helper()
-	m, err := NewMatrix(l)
+	m, err := u.NewMatrix(l)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -42,8 +53,9 @@ func multiply(tb testing.TB, l Layer, x []float32) []float32 {
 	return y
 }
 
-// bound is how far the product of a row of x and a column of W, and a bias, may be off at most: numbers are off by 2^-30 of the
-// largest, and the products that are left out are 2^-26 of both largest; then come the roundings of some sums for each chunk.
+// bound returns the largest error that the product of a row of x and a column of W, plus a bias, may have: rounding to whole
+// numbers costs 2^-30 of the largest number, the products that are left out are below 2^-26 of the two largest, and each chunk
+// rounds some sums.
 func bound(x, w []float32, bias float32) float64 {
 	var sumX, sumW, maxX, maxW, size float64
 	for i := range x {
@@ -55,7 +67,7 @@ func bound(x, w []float32, bias float32) float64 {
 		math.Ldexp((size+math.Abs(float64(bias)))*float64(chunks+4), -24)
 }
 
-// column is column j of a matrix of so many columns.
+// column returns column j of a row-major matrix.
 func column(w []float32, j, columns int) []float32 {
 	v := make([]float32, 0, len(w)/columns)
 	for ; j < len(w); j += columns {
@@ -64,9 +76,10 @@ func column(w []float32, j, columns int) []float32 {
 	return v
 }
 
-// TestMultiply compares with products in float64, for sizes around those of tiles and chunks.
-func TestMultiply(t *testing.T) {
-	needTiles(t)
+// TestMultiply compares with products in float64, at sizes just below and above those of tiles and chunks.
+func TestMultiply(t *testing.T) { eachUnit(t, testMultiply) }
+
+func testMultiply(t *testing.T, u *Unit) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for _, s := range [][3]int{{1, 1, 1}, {1, 32, 32}, {15, 31, 33}, {16, 16, 16}, {17, 64, 15}, {33, 100, 70}, {32, 512, 48},
 		{31, 513, 17}, {17, 769, 16}, {40, 1600, 65}, {257, 96, 31}, {300, 40, 100}} {
@@ -82,7 +95,7 @@ func TestMultiply(t *testing.T) {
 		}
 		unbiased := l
 		unbiased.Bias = nil
-		got, same, bare := multiply(t, l, x), multiply(t, turned, x), multiply(t, unbiased, x)
+		got, same, bare := multiply(t, u, l, x), multiply(t, u, turned, x), multiply(t, u, unbiased, x)
 		for i := range rows {
 			for j := range out {
 				var sum float64
@@ -105,10 +118,11 @@ func TestMultiply(t *testing.T) {
 	}
 }
 
-// TestErrors compares the error with that of a loop in float32, for normal numbers, for heavy tails, and where one number of
-// x is far larger than the others and its weight as much smaller. share is how much of the loop's error it may be.
-func TestErrors(t *testing.T) {
-	needTiles(t)
+// TestErrors compares the error with the error of a loop in float32: for normal numbers, for heavy tails, and with one number of
+// x that is far larger than the others and has a weight that is as much smaller. share is the largest allowed ratio of errors.
+func TestErrors(t *testing.T) { eachUnit(t, testErrors) }
+
+func testErrors(t *testing.T, u *Unit) {
 	const rows, out = 20, 40
 	r := rand.New(rand.NewPCG(5, 6))
 	for _, c := range []struct {
@@ -134,7 +148,7 @@ func TestErrors(t *testing.T) {
 			w[7*out+j] /= c.outlier
 		}
 		var ours, loops float64
-		for at, got := range multiply(t, Layer{In: c.in, Out: out, Weight: w}, x) {
+		for at, got := range multiply(t, u, Layer{In: c.in, Out: out, Weight: w}, x) {
 			i, j := at/out, at%out
 			var sum float64
 			var loop float32
@@ -147,42 +161,44 @@ func TestErrors(t *testing.T) {
 			loops += math.Pow(float64(loop)-sum, 2)
 		}
 		share := math.Sqrt(ours / loops)
-		t.Logf("%+v: %.2f of the error of a loop", c, share)
+		t.Logf("%+v: %.2f times the error of a loop", c, share)
 		if !(share <= c.share) {
-			t.Errorf("%+v: %.2f of the error of a loop", c, share)
+			t.Errorf("%+v: %.2f times the error of a loop, want at most %.2f", c, share, c.share)
 		}
 	}
 }
 
-// TestRows multiplies rows alone and in company.
-func TestRows(t *testing.T) {
-	needTiles(t)
+// TestRows checks that a row's result does not depend on the rows that are multiplied together with it.
+func TestRows(t *testing.T) { eachUnit(t, testRows) }
+
+func testRows(t *testing.T, u *Unit) {
 	r := rand.New(rand.NewPCG(3, 4))
 	const rows, in, out = 300, 530, 70
 	x := numbers(r, rows*in)
 	l := Layer{In: in, Out: out, Weight: numbers(r, in*out), GELU: true}
-	all := multiply(t, l, x)
+	all := multiply(t, u, l, x)
 	for _, n := range []int{1, 2, 31, 100} {
 		for from := 0; from+n <= rows; from += 67 {
-			for i, y := range multiply(t, l, x[from*in:(from+n)*in]) {
+			for i, y := range multiply(t, u, l, x[from*in:(from+n)*in]) {
 				if y != all[from*out+i] {
-					t.Fatalf("rows %d to %d: element %d is %g alone, %g in company", from, from+n, i, y, all[from*out+i])
+					t.Fatalf("rows %d to %d: element %d is %g, and %g if all rows are multiplied", from, from+n, i, y, all[from*out+i])
 				}
 			}
 		}
 	}
 }
 
-// TestGELU compares with erfc in float64, for all x where the function is neither 0 nor x, and beyond.
-func TestGELU(t *testing.T) {
-	needTiles(t)
+// TestGELU compares with erfc in float64, over the range where the GELU is neither 0 nor x and beyond it.
+func TestGELU(t *testing.T) { eachUnit(t, testGELU) }
+
+func testGELU(t *testing.T, u *Unit) {
 	const step = 1.0 / 1024
 	var x []float32
 	for v := -20.0; v <= 20; v += step {
 		x = append(x, float32(v))
 	}
 	x = append(x, 0, 1e-30, -1e-30, 1e30, 500, -500)
-	y := multiply(t, Layer{In: 1, Out: 1, Weight: []float32{1}, GELU: true}, x)
+	y := multiply(t, u, Layer{In: 1, Out: 1, Weight: []float32{1}, GELU: true}, x)
 	for i, v := range x {
 		z := float64(v)
 		if want := z * math.Erfc(-z/math.Sqrt2) / 2; math.Abs(float64(y[i])-want) > 1.1e-7*math.Abs(z) {
@@ -191,9 +207,10 @@ func TestGELU(t *testing.T) {
 	}
 }
 
-// TestNotFinite has what is not finite stay so: a vector with it in must not look like one without.
-func TestNotFinite(t *testing.T) {
-	needTiles(t)
+// TestNotFinite checks that a number that is not finite stays visible in the result, and only where it belongs.
+func TestNotFinite(t *testing.T) { eachUnit(t, testNotFinite) }
+
+func testNotFinite(t *testing.T, u *Unit) {
 	for _, gelu := range []bool{false, true} {
 		for _, bad := range []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1))} {
 			x := make([]float32, 3*40)
@@ -202,7 +219,7 @@ func TestNotFinite(t *testing.T) {
 			for i := range weight {
 				weight[i] = 1
 			}
-			for i, y := range multiply(t, Layer{In: 40, Out: 2, Weight: weight, GELU: gelu}, x) {
+			for i, y := range multiply(t, u, Layer{In: 40, Out: 2, Weight: weight, GELU: gelu}, x) {
 				finite := !math.IsNaN(float64(y)) && !math.IsInf(float64(y), 0)
 				if want := i/2 != 1; finite != want {
 					t.Errorf("with %g in row 1, element %d is %g (GELU: %v)", bad, i, y, gelu)
@@ -210,20 +227,20 @@ func TestNotFinite(t *testing.T) {
 			}
 		}
 	}
-	// The largest numbers do not overflow; small ones keep their bits, and the smallest are less off than could matter.
+	// The largest numbers do not overflow, and the smallest are off by too little to matter.
 	for _, c := range []struct{ x, w, off float64 }{{3e38, 1, 1e32}, {-3e38, 1, 1e32}, {1, 3e38, 1e32}, {1e-28, 1, 1e-34}, {1, 1e-28, 1e-34},
 		{1e-18, 1e-18, 1e-42}, {1e-37, 1, 1e-38}, {1, 1e-37, 1e-38}, {1e-45, 3e38, 1}, {3e38, 1e-37, 10}} {
-		y := multiply(t, Layer{In: 1, Out: 1, Weight: []float32{float32(c.w)}}, []float32{float32(c.x)})
+		y := multiply(t, u, Layer{In: 1, Out: 1, Weight: []float32{float32(c.w)}}, []float32{float32(c.x)})
 		if e := math.Abs(float64(y[0]) - c.x*c.w); !(e <= c.off) {
 			t.Errorf("%g x %g is %g", c.x, c.w, y[0])
 		}
 	}
-	if y := multiply(t, Layer{In: 2, Out: 1, Weight: []float32{0, 1e30}}, []float32{1e30, 0}); y[0] != 0 {
+	if y := multiply(t, u, Layer{In: 2, Out: 1, Weight: []float32{0, 1e30}}, []float32{1e30, 0}); y[0] != 0 {
 		t.Errorf("1e30 x 0 + 0 x 1e30 is %g", y[0])
 	}
 	for _, w := range []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1))} {
 		for _, x := range []float32{0, 1} {
-			y := multiply(t, Layer{In: 2, Out: 2, Weight: []float32{1, 1, 1, w}}, []float32{1, x})
+			y := multiply(t, u, Layer{In: 2, Out: 2, Weight: []float32{1, 1, 1, w}}, []float32{1, x})
 			if y[0] != 1+x || !math.IsNaN(float64(y[1])) {
 				t.Errorf("%g in W: %g", w, y)
 			}
@@ -231,38 +248,131 @@ func TestNotFinite(t *testing.T) {
 	}
 }
 
-func TestRefused(t *testing.T) {
-	for _, l := range []Layer{{}, {In: 2, Out: 2, Weight: make([]float32, 3)}, {In: 1, Out: 2, Weight: make([]float32, 2), Bias: make([]float32, 1)},
-		{In: -1, Out: -1, Weight: make([]float32, 1)}} {
-		if _, err := NewMatrix(l); err == nil {
-			t.Errorf("%+v was taken", l)
+// TestDigits compares with the digit arithmetic written down again in Go, to the last bit.
+func TestDigits(t *testing.T) { eachUnit(t, testDigits) }
+
+func testDigits(t *testing.T, u *Unit) {
+	r := rand.New(rand.NewPCG(9, 10))
+	for _, s := range [][3]int{{1, 1, 1}, {3, 64, 2}, {17, 65, 3}, {2, 769, 17}, {3, 1600, 5}} {
+		rows, in, out := s[0], s[1], s[2]
+		x, l := numbers(r, rows*in), Layer{In: in, Out: out, Weight: numbers(r, in*out), Bias: numbers(r, out)}
+		x[r.IntN(len(x))] *= 1e6
+		x[r.IntN(len(x))] *= 1e-6
+		for at, got := range multiply(t, u, l, x) {
+			i, j := at/out, at%out
+			if want := digitProduct(x[i*in:(i+1)*in], column(l.Weight, j, out), l.Bias[j]); got != want {
+				t.Fatalf("%v: element (%d, %d) is %g, want %g", s, i, j, got, want)
+			}
 		}
 	}
-	needTiles(t)
-	m, err := NewMatrix(Layer{In: 2, Out: 3, Weight: make([]float32, 6)})
+}
+
+// digitProduct computes x·w + bias as gemm_linux_amd64.c describes it.
+func digitProduct(x, w []float32, bias float32) float32 {
+	const depth, deep = 64, 12
+	blocks := (len(x) + depth - 1) / depth
+	chunks := (blocks + deep - 1) / deep
+	y := bias
+	for c := range chunks {
+		from, to := blocks*c/chunks*depth, min(blocks*(c+1)/chunks*depth, len(x))
+		xs, xe := digits(x[from:to])
+		ws, we := digits(w[from:to])
+		var sums [4]int32
+		for k := range xs {
+			for i := range 4 {
+				for j := range 4 - i {
+					sums[i+j] += xs[k][i] * ws[k][j]
+				}
+			}
+		}
+		v := float32(sums[3])
+		for d := 2; d >= 0; d-- {
+			v = fma(v, 0x1p-8, float32(sums[d]))
+		}
+		y = fma(v*float32(math.Ldexp(1, we-137)), float32(math.Ldexp(1, xe-127)), y)
+	}
+	return y
+}
+
+// digits returns the four digits of every number, the highest first, and the biased exponent of the largest number.
+func digits(v []float32) (list [][4]int32, exponent int) {
+	exponent = 30
+	for _, f := range v {
+		exponent = max(exponent, int(math.Float32bits(f)>>23&0xff))
+	}
+	for _, f := range v {
+		q := int32(math.RoundToEven(math.Ldexp(float64(f), 156-exponent)))
+		var d [4]int32
+		for i := 3; i > 0; i-- {
+			d[i] = int32(int8(q))
+			q = (q - d[i]) >> 8
+		}
+		d[0] = q
+		list = append(list, d)
+	}
+	return list, exponent
+}
+
+// fma returns a·b + c, rounded once.
+func fma(a, b, c float32) float32 {
+	exact := func(f float32) *big.Float { return new(big.Float).SetPrec(1000).SetFloat64(float64(f)) }
+	v, _ := new(big.Float).SetPrec(1000).Add(new(big.Float).SetPrec(1000).Mul(exact(a), exact(b)), exact(c)).Float32()
+	return v
+}
+
+// TestEmulation compares the emulated instructions with the processor's, to the last bit.
+func TestEmulation(t *testing.T) {
+	u := needTiles(t)
+	r := rand.New(rand.NewPCG(11, 12))
+	for _, s := range [][3]int{{1, 1, 1}, {37, 100, 70}, {300, 1600, 33}} {
+		l, x := Layer{In: s[1], Out: s[2], Weight: numbers(r, s[1]*s[2])}, numbers(r, s[0]*s[1])
+		want := multiply(t, u, l, x)
+		for i, y := range multiply(t, Emulated(), l, x) {
+			if y != want[i] {
+				t.Fatalf("%v: element %d is %g, on the processor %g", s, i, y, want[i])
+			}
+		}
+	}
+}
+
+func TestRefused(t *testing.T) {
+	u := Emulated()
+	for _, l := range []Layer{{}, {In: 2, Out: 2, Weight: make([]float32, 3)}, {In: 1, Out: 2, Weight: make([]float32, 2), Bias: make([]float32, 1)},
+		{In: -1, Out: -1, Weight: make([]float32, 1)}, {In: 1 << 32, Out: 1 << 32}} {
+		if _, err := u.NewMatrix(l); err == nil {
+			t.Errorf("%+v: no error", l)
+		}
+	}
+	m, err := u.NewMatrix(Layer{In: 2, Out: 3, Weight: make([]float32, 6)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range [][2]int{{3, 3}, {2, 4}, {6, 2}} {
 		if err := m.Multiply(make([]float32, s[0]), make([]float32, s[1])); err == nil {
-			t.Errorf("%d numbers from %d were computed", s[0], s[1])
+			t.Errorf("%d outputs of %d inputs: no error", s[0], s[1])
 		}
 	}
-	if _, err := NewOps(filepath.Join(t.TempDir(), "none.so"), nil, []*Matrix{m}); err == nil || !strings.Contains(err.Error(), "none.so") {
-		t.Errorf("a library that is not there: %v", err)
+	m.Free()
+	for _, library := range []string{filepath.Join(t.TempDir(), "none.so"), "libm.so.6"} {
+		if m, err = u.NewMatrix(Layer{In: 2, Out: 3, Weight: make([]float32, 6)}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := u.NewOps(library, nil, []*Matrix{m}); err == nil || !strings.Contains(err.Error(), library) || m.m != nil {
+			t.Errorf("%s: error %v, the matrix was freed: %v", library, err, m.m == nil)
+		}
 	}
 }
 
-// TestTable compares the entries of the runtime's table that op_linux_amd64.c declares with its header, which the binding
-// brings along, and the layout of an operator too.
+// TestTable compares what op_linux_amd64.c declares of the runtime's table and of an operator's layout with the runtime's header,
+// which is part of the binding.
 func TestTable(t *testing.T) {
 	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/yalue/onnxruntime_go").Output()
 	if err != nil {
-		t.Skipf("go list: %v", err)
+		t.Fatalf("go list: %v", err)
 	}
 	header, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(out)), "onnxruntime_c_api.h"))
 	if err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	source, err := os.ReadFile("op_linux_amd64.c")
 	if err != nil {
@@ -272,7 +382,7 @@ func TestTable(t *testing.T) {
 		_, s, ok := strings.Cut(string(text), start)
 		s, _, found := strings.Cut(s, end)
 		if !ok || !found {
-			t.Fatalf("no %q to %q", start, end)
+			t.Fatalf("nothing between %q and %q", start, end)
 		}
 		return regexp.MustCompile(`(?s)/\*.*?\*/|//[^\n]*`).ReplaceAllString(s, "")
 	}
@@ -287,32 +397,31 @@ func TestTable(t *testing.T) {
 	}
 	entries := regexp.MustCompile(`(\w+) = (\d+),`).FindAllStringSubmatch(body(source, "// Indices into OrtApi.\nenum {", "};"), -1)
 	if len(entries) < 10 {
-		t.Fatalf("only %d entries", len(entries))
+		t.Fatalf("%d entries found, want 10 or more", len(entries))
 	}
 	for _, e := range entries {
 		if want, ok := index[e[1]]; !ok || strconv.Itoa(want) != e[2] {
-			t.Errorf("%s is declared as entry %s, and is entry %d", e[1], e[2], want)
+			t.Errorf("%s is declared as entry %s, want %d", e[1], e[2], want)
 		}
 	}
 	member := regexp.MustCompile(`\(\s*(?:ORT_API_CALL\s*)?\*\s*(\w+)\s*\)`)
 	theirs := member.FindAllStringSubmatch(body(header, "\nstruct OrtCustomOp {", "\n};"), -1)
 	ours := member.FindAllStringSubmatch(body(source, "\nstruct operator {", "\n};"), -1)
 	if len(ours) < 20 || len(theirs) < len(ours) {
-		t.Fatalf("%d of %d members", len(ours), len(theirs))
+		t.Fatalf("%d members found here and %d in the header", len(ours), len(theirs))
 	}
 	for i, m := range ours {
 		if m[1] != theirs[i][1] {
-			t.Errorf("member %d of the operator is %s, and should be %s", i, m[1], theirs[i][1])
+			t.Errorf("member %d of an operator is %s, want %s", i, m[1], theirs[i][1])
 		}
 	}
 }
 
-// FuzzMultiply compares any shape and any finite numbers with a product in float64.
+// FuzzMultiply compares products of any shape and of numbers of any spread with float64.
 func FuzzMultiply(f *testing.F) {
 	f.Add(uint8(3), uint8(40), uint8(5), uint64(1), 0.0)
 	f.Add(uint8(70), uint8(33), uint8(64), uint64(2), 30.0)
 	f.Fuzz(func(t *testing.T, rows, in, out uint8, seed uint64, spread float64) {
-		needTiles(t)
 		if rows == 0 || in == 0 || out == 0 || !(math.Abs(spread) < 30) {
 			return
 		}
@@ -325,26 +434,32 @@ func FuzzMultiply(f *testing.F) {
 			return v
 		}
 		x, w := random(int(rows)*int(in)), random(int(in)*int(out))
-		y := multiply(t, Layer{In: int(in), Out: int(out), Weight: w}, x)
-		for at, got := range y {
-			i, j := at/int(out), at%int(out)
-			var sum float64
-			for k := range int(in) {
-				sum += float64(x[i*int(in)+k]) * float64(w[k*int(out)+j])
-			}
-			if e := math.Abs(float64(got) - sum); !(e <= bound(x[i*int(in):(i+1)*int(in)], column(w, j, int(out)), 0)) {
-				t.Fatalf("element (%d, %d) is %g, want %g", i, j, got, sum)
+		units := []*Unit{Emulated()}
+		if u := TileUnit(); u != nil {
+			units = append(units, u)
+		}
+		for _, u := range units {
+			y := multiply(t, u, Layer{In: int(in), Out: int(out), Weight: w}, x)
+			for at, got := range y {
+				i, j := at/int(out), at%int(out)
+				var sum float64
+				for k := range int(in) {
+					sum += float64(x[i*int(in)+k]) * float64(w[k*int(out)+j])
+				}
+				if e := math.Abs(float64(got) - sum); !(e <= bound(x[i*int(in):(i+1)*int(in)], column(w, j, int(out)), 0)) {
+					t.Fatalf("element (%d, %d) is %g, want %g", i, j, got, sum)
+				}
 			}
 		}
 	})
 }
 
 func BenchmarkMultiply(b *testing.B) {
-	needTiles(b)
+	u := needTiles(b)
 	for _, s := range [][3]int{{512, 384, 384}, {512, 384, 1536}, {512, 1536, 384}, {64, 768, 3072}} {
 		b.Run(fmt.Sprint(s), func(b *testing.B) {
 			r := rand.New(rand.NewPCG(5, 6))
-			m, err := NewMatrix(Layer{In: s[1], Out: s[2], Weight: numbers(r, s[1]*s[2])})
+			m, err := u.NewMatrix(Layer{In: s[1], Out: s[2], Weight: numbers(r, s[1]*s[2])})
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -1,11 +1,11 @@
 // Products of bfloat16 parts. A product of float32 matrices is made of six products of bfloat16 matrices.
 //
-// A float32 number has 24 significant bits, a bfloat16 number 8: x = x0 + x1 + x2 where x0 is x rounded to bfloat16, x1 is
-// the rest rounded, and x2 what is left then. Of the nine products of the parts of x and w those of x1·w2, x2·w1 and x2·w2
-// are below the last bit of a float32 and are left out; the other six are exact and are added up in float32 by the tile
-// unit. (Henry, Tang, Heinecke: Leveraging the bfloat16 Artificial Intelligence Datatype For Higher-Precision Computations,
-// 2019.) The unit adds up 32 products by themselves before it adds them to the sum, so that this is nearer to the exact one
-// than that of a loop of fused multiply-adds.
+// A float32 number has 24 significant bits, a bfloat16 number 8, so that x = x0 + x1 + x2, where x0 is x rounded to bfloat16, x1
+// is the remainder rounded, and x2 is the last remainder. Of the nine products of the parts of x and w, x1·w2, x2·w1 and x2·w2
+// are below the last bit of a float32 and are left out. The other six are exact, and the tile unit adds them up in float32.
+// (Henry, Tang, Heinecke: Leveraging the bfloat16 Artificial Intelligence Datatype For Higher-Precision Computations, 2019.)
+// The unit adds up 32 products by themselves before it adds them to the sum, which makes the result more accurate than a loop
+// of fused multiply-adds.
 #ifndef W2S_BFLOAT16_H
 #define W2S_BFLOAT16_H
 
@@ -23,18 +23,18 @@ enum {
 
 typedef float square[side][side] __attribute__((aligned(64)));
 
-// upper_words are the places of the upper halves of 32 numbers of 32 bits.
+// upper_words lists the places of the upper halves of 32 numbers of 32 bits.
 static const uint16_t upper_words[32] __attribute__((aligned(64))) = {1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31,
 	33, 35, 37, 39, 41, 43, 45, 47, 49, 51, 53, 55, 57, 59, 61, 63};
 
-// split takes 32 numbers apart: out[p] holds part p of a in its lower half and that of b in its upper half. A number is
-// rounded to bfloat16 by adding half of its 16 lower bits' range before they are cut off.
+// split splits 32 numbers into parts: the lower half of out[p] holds part p of a, the upper half part p of b. It rounds to
+// bfloat16 by adding half of the range of the 16 lower bits before they are cut off.
 INLINE void split(__m512 a, __m512 b, __m512i out[parts]) {
 	const __m512i half = _mm512_set1_epi32(0x8000), upper = _mm512_set1_epi32(0xffff0000);
 	const __m512i words = _mm512_load_si512(upper_words);
 	for (int p = 0; p < parts; p++) {
 		__m512i c = _mm512_castps_si512(a), d = _mm512_castps_si512(b);
-		if (p + 1 < parts) { // what is left in the end has 8 bits
+		if (p + 1 < parts) { // the last remainder fits into 8 bits
 			c = _mm512_and_si512(_mm512_add_epi32(c, half), upper);
 			d = _mm512_and_si512(_mm512_add_epi32(d, half), upper);
 			a = _mm512_sub_ps(a, _mm512_castsi512_ps(c));
@@ -44,7 +44,7 @@ INLINE void split(__m512 a, __m512 b, __m512i out[parts]) {
 	}
 }
 
-// left_block lays out the beginning of x, at most side rows and columns, as tiles of 16 rows.
+// left_block lays out at most side rows and columns of x as tiles of 16 rows.
 INLINE void left_block(uint16_t *to, const float *x, int64_t stride, int64_t rows, int64_t columns) {
 	const __mmask16 a = first(columns), b = first(columns - 16);
 	for (int r = 0; r < side; r++) {
@@ -54,8 +54,8 @@ INLINE void left_block(uint16_t *to, const float *x, int64_t stride, int64_t row
 	}
 }
 
-// right_block lays out the beginning of w, at most side rows and columns, as tiles of 16 columns. The unit wants two numbers
-// that follow each other in a column side by side.
+// right_block lays out at most side rows and columns of w as tiles of 16 columns. The unit wants two consecutive numbers of a
+// column side by side.
 INLINE void right_block(uint16_t *to, const float *w, int64_t stride, int64_t rows, int64_t columns) {
 	for (int t = 0; t < 2; t++) {
 		const __mmask16 m = first(columns - 16 * t);
@@ -73,9 +73,10 @@ INLINE void right_block(uint16_t *to, const float *w, int64_t stride, int64_t ro
 	}
 }
 
-// Registers 0 to 3 hold a block of a sum; 4 and 5 take one part of a block of the left matrix, 6 and 7 one of the right.
+// Registers 0 to 3 hold a block of the sum, registers 4 and 5 one part of a block of the left matrix, registers 6 and 7 one part
+// of a block of the right matrix.
 
-// store_sum writes the sum to rows of s that are stride numbers apart.
+// store_sum writes the sum to s, whose rows are stride numbers apart.
 INLINE void store_sum(float *s, int64_t stride) {
 	_tile_stored(0, s, stride * sizeof *s);
 	_tile_stored(1, s + 16, stride * sizeof *s);
@@ -83,7 +84,7 @@ INLINE void store_sum(float *s, int64_t stride) {
 	_tile_stored(3, s + 16 * stride + 16, stride * sizeof *s);
 }
 
-// left_part and right_part load one part of a block and multiply it by what is loaded of the other matrix.
+// LEFT_PART and RIGHT_PART load part p of a block and multiply it by the part of the other matrix that is loaded.
 #define LEFT_PART(a, p)                           \
 	_tile_loadd(4, (a) + (p)*part, 64);           \
 	_tile_dpbf16ps(0, 4, 6);                      \
@@ -99,7 +100,7 @@ INLINE void store_sum(float *s, int64_t stride) {
 	_tile_dpbf16ps(1, 4, 7);                      \
 	_tile_dpbf16ps(3, 5, 7)
 
-// ADD_PRODUCT adds the product of two blocks to the sum. In this order each part is loaded once, but for one.
+// ADD_PRODUCT adds the product of two blocks to the sum. In this order all parts but one are loaded only once.
 #define ADD_PRODUCT(a, b)                         \
 	BARRIER;                                  \
 	_tile_loadd(6, (b) + 2 * part, 64);           \

@@ -1,11 +1,11 @@
-"""Makes the two polynomials of the GELU in gemm_linux_amd64.c. Needs numpy and scipy.
+"""Makes the polynomials of the GELU in gemm_linux_amd64.c and of 2^x in tiles.h. Needs numpy and scipy.
 
     python3 internal/amx/gelu.py
 
-GELU(x) = x·Phi(x), where Phi is the normal distribution. With t = |x| and e(t) = erfc(t/sqrt 2) it is x - x·e/2 for
-x > 0 and x·e/2 for x < 0, so that nothing cancels. e(t) = 2^-p(t), where p is a polynomial of degree 9 on [0, 6] (beyond
-it e is below 2e-9), and 2^r on [-1/2, 1/2] one of degree 6. Both are fitted by least squares whose weights are raised
-where the error is largest; what counts for p is the error of t·e(t).
+GELU(x) = x·Phi(x), where Phi is the normal distribution. With t = |x| and e(t) = erfc(t/sqrt 2), it is x - x·e/2 for x > 0 and
+x·e/2 for x < 0, so that nothing cancels. e(t) = 2^-p(t), where p is a polynomial of degree 9 on [0, 6]; beyond 6, e is below
+2e-9. 2^r on [-1/2, 1/2] is a polynomial of degree 6. Both are fitted by least squares, with weights that are raised where the
+error is largest. The fit of p minimises the error of t·e(t).
 """
 import numpy as np
 from scipy.special import log_ndtr, ndtr
@@ -44,7 +44,7 @@ def power(degree):
 
 
 def horner(coefficients, t):
-    """In float32, with fused multiply-adds, as the C code does."""
+    """Evaluates a polynomial in float32 with fused multiply-adds, as the C code does."""
     value = np.full_like(t, np.float32(coefficients[-1]))
     for c in coefficients[-2::-1]:
         value = (value.astype(np.float64) * t + np.float64(np.float32(c))).astype(np.float32)

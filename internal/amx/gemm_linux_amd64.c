@@ -1,81 +1,58 @@
-// Layers: a product with a constant matrix, and what usually follows it.
+//go:build cgo
+
+// Layers: the product with a constant matrix W, the bias, and the GELU.
 //
-// x and W become whole numbers, which the tile unit multiplies without an error. Of 768 numbers along k at a time, those of a
-// row of x and those of a column of W are multiplied by the power of two that makes the largest a number of 30 bits, and
-// rounded: numbers down to 1/64 of the largest keep all their bits. They have four digits of 8 bits, from -128 to 127:
-// x = x0·2^24 + x1·2^16 + x2·2^8 + x3, and W likewise. Of the products of digits those of one order of magnitude, xi·wj with the
-// same i + j, are added up without an error too; the ten with i + j < 4 are computed, and the others left out. (Ootomo, Ozaki,
-// Yokota: DGEMM on Integer Matrix Multiplication Unit, 2024.) Ten products of 64 numbers stand against twelve with bfloat16
-// parts, and W takes 4 bytes a number, not 6. The result is nearer to the exact one than that of a loop of fused
-// multiply-adds, unless what counts in a row or column is over a hundred times smaller than what is largest there.
-#include "amx.h"
+// x and W become whole numbers, which the tile unit multiplies without rounding. The k dimension is cut into chunks of at most
+// 768. In each chunk, every row of x and every column of W is multiplied by a power of two that brings its largest number to
+// 30 bits, and is rounded: numbers down to 1/64 of the largest keep all their bits. A whole number is split into four digits of
+// 8 bits, from -128 to 127: x = x0·2^24 + x1·2^16 + x2·2^8 + x3, and W likewise. Products xi·wj with the same i + j have the
+// same order of magnitude and are added up exactly. The ten with i + j < 4 are computed, the others are left out. (Ootomo,
+// Ozaki, Yokota: DGEMM on Integer Matrix Multiplication Unit, 2024.)
+//
+// For 64 numbers along k this takes ten tile products, where bfloat16 parts take twelve, and W takes 4 bytes a number rather
+// than 6. The result is more accurate than a loop of fused multiply-adds, unless the numbers that matter in a row or column
+// are over a hundred times smaller than its largest.
+#include "kernels.h"
 #include "tiles.h"
 
 #ifdef W2S_TILES
 
-#include <cpuid.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 enum {
-	side = 16,        // rows of a tile on the left, columns of one on the right
+	side = 16,        // rows of a tile of x, columns of a tile of W
 	depth = 64,       // numbers along k in a tile
 	tile = 1024,      // bytes
 	orders = 4,       // digits of a number, and sums of products of one order of magnitude
 	right_tiles = orders * tile,
-	deep = 12, // most tiles along k that are multiplied at a time: those of W for 16 columns stay in the first cache
-	high = 16, // most tiles of rows of x that are laid out at a time: less than half of a core's second cache
-	tall = 5,  // from so many on, the cache fetches the next part of W meanwhile; with fewer, it has no time left
-	line = 64, // bytes
+	deep = 12, // tiles along k in a chunk, at most: a chunk of 16 columns of W fits into the first-level cache
+	high = 16, // tiles of rows of x that are laid out at a time, at most: less than half of a core's second-level cache
+	tall = 5,  // with more tiles of rows than this there is time to prefetch the next part of W
+	line = 64, // bytes in a cache line
 };
 
-struct w2s_matrix {
-	int64_t k, n, kblocks, nblocks, chunks; // a block is a tile, a chunk at most deep of them along k
-	int gelu;
-	float *bias;   // [nblocks * side]
-	float *unit;   // [chunks][nblocks * side]: what 1 in w0 stands for, but for a constant
-	int8_t *tiles; // [nblocks][kblocks][orders][depth / 4][side][4]
-};
-
-int w2s_amx_enable(void) {
-	unsigned a, b, c, d;
-	const unsigned bf16 = 1u << 22, tiles = 1u << 24, int8 = 1u << 25, vbmi = 1u << 1, avx512 = 1u << 16, bw = 1u << 30, dq = 1u << 17, vl = 1u << 31, vnni_bf16 = 1u << 5;
-	if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (d & (bf16 | tiles | int8)) != (bf16 | tiles | int8) || !(c & vbmi) ||
-	    (b & (avx512 | bw | dq | vl)) != (avx512 | bw | dq | vl)) return 0;
-	if (!__get_cpuid_count(7, 1, &a, &b, &c, &d) || !(a & vnni_bf16)) return 0;
-	if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & (1u << 27))) return 0;
-	unsigned low, top;
-	__asm__("xgetbv" : "=a"(low), "=d"(top) : "c"(0));
-	const unsigned saved = 0x600e6; // SSE, AVX, the three states of AVX-512, both states of the tile unit
-	if ((low & saved) != saved) return 0;
-	enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
-	return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
-}
-
-// chunk is where a chunk begins, in blocks along k.
+// chunk returns where chunk c begins, in tiles along k.
 static int64_t chunk(const w2s_matrix *m, int64_t c) { return m->kblocks * c / m->chunks; }
 
-// digits makes each byte of x but the highest a digit from -128 to 127, which lends to or borrows from the one above it.
+// digits turns the bytes of each whole number in x into digits from -128 to 127, by carrying into the byte above.
 INLINE __m512i digits(__m512i x) {
 	const __m512i half = _mm512_set1_epi32(0x808080);
 	return _mm512_xor_si512(_mm512_add_epi32(x, half), half);
 }
 
-// largest is the larger of most and |x|, as bits. NaN is larger than infinity.
+// largest returns the larger of most and |x|, as bits, of which NaN has more than infinity.
 INLINE __m512i largest(__m512i most, __m512 x) {
 	return _mm512_max_epi32(most, _mm512_and_si512(_mm512_castps_si512(x), _mm512_set1_epi32(0x7fffffff)));
 }
 
-// Rows and columns whose largest number has the exponent e, 127 for numbers from 1 to 2, are multiplied by 2^(156-e); below
-// 2^-97 they are not made larger still. Of the 2^(e-132) that 1 in x0 or w0 stands for then, the unit of a row has 2^5 more
-// and that of a column as much less, so that neither of them overflows nor what they are multiplied by.
+// A row or column whose largest number has the biased exponent e (127 for numbers from 1 to 2) is multiplied by 2^(156-e). e is
+// taken as 30 if it is less, so that the factor stays finite. A 1 in the highest digit then stands for 2^(e-132). The unit of a
+// row is 2^5 times that and the unit of a column 2^-5 times that, so that neither the units nor what they multiply overflow.
 enum { least = 30, infinite = 255, scale_bits = 283, column_bits = 10 };
 
-// right_column lays out a chunk of at most side columns of W, and finds their units. A column with a number that is not finite
-// has the unit NaN.
+// right_column lays out a chunk of at most side columns of W and sets their units. A column that holds a number that is not
+// finite gets the unit NaN.
 INLINE void right_column(int8_t *to, float *unit, const float *w, int64_t stride, int64_t rows, int64_t columns) {
 	const __mmask16 c = first(columns);
 	__m512i most = _mm512_setzero_si512();
@@ -85,7 +62,7 @@ INLINE void right_column(int8_t *to, float *unit, const float *w, int64_t stride
 	const __mmask16 finite = _mm512_cmpneq_epi32_mask(e, _mm512_set1_epi32(infinite));
 	const __m512 u = _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_sub_epi32(e, _mm512_set1_epi32(column_bits)), 23));
 	_mm512_storeu_ps(unit, _mm512_mask_mov_ps(_mm512_set1_ps(__builtin_nanf("")), finite, u));
-	for (int64_t i = 0; i < (rows + depth - 1) / depth * depth; i += 4) { // the last tile is filled up with zeros
+	for (int64_t i = 0; i < (rows + depth - 1) / depth * depth; i += 4) { // zeros fill the last tile
 		__m512i q[4];
 		for (int r = 0; r < 4; r++) {
 			const __m512 v = i + r < rows ? _mm512_maskz_loadu_ps(c & finite, w + (i + r) * stride) : _mm512_setzero_ps();
@@ -93,7 +70,7 @@ INLINE void right_column(int8_t *to, float *unit, const float *w, int64_t stride
 		}
 		int8_t *at = to + i / depth * right_tiles + i % depth * side;
 		for (int d = 0; d < orders; d++) {
-			__m512i v = _mm512_setzero_si512(); // four numbers that follow each other in a column, side by side
+			__m512i v = _mm512_setzero_si512(); // the unit wants four consecutive numbers of a column side by side
 			for (int r = 0; r < 4; r++) {
 				const __m512i digit = _mm512_and_si512(_mm512_srli_epi32(q[r], 8 * (orders - 1 - d)), _mm512_set1_epi32(0xff));
 				v = _mm512_or_si512(v, _mm512_slli_epi32(digit, 8 * r));
@@ -103,18 +80,18 @@ INLINE void right_column(int8_t *to, float *unit, const float *w, int64_t stride
 	}
 }
 
-TILES w2s_matrix *w2s_matrix_new(int64_t k, int64_t n, const float *w, int64_t row, int64_t column, const float *bias, int gelu) {
+TILES static w2s_matrix *create(int64_t k, int64_t n, const float *w, int64_t row, int64_t column, const float *bias, int gelu) {
 	w2s_matrix *m = calloc(1, sizeof *m);
 	if (!m) return NULL;
 	m->k = k, m->n = n, m->kblocks = (k + depth - 1) / depth, m->nblocks = (n + side - 1) / side, m->gelu = gelu;
 	m->chunks = (m->kblocks + deep - 1) / deep;
-	// A large matrix lies in large pages, as far as it fills them.
+	// Large pages make reading a large matrix faster.
 	const size_t bytes = (size_t)m->kblocks * m->nblocks * right_tiles, large = 2 << 20, align = bytes < large ? line : large;
 	m->tiles = aligned_alloc(align, (bytes + align - 1) / align * align);
 	if (m->tiles && bytes >= large) madvise(m->tiles, bytes, MADV_HUGEPAGE);
 	m->bias = calloc(m->nblocks * side, sizeof *m->bias);
 	m->unit = calloc(m->chunks * m->nblocks * side, sizeof *m->unit);
-	float(*turned)[side] = calloc(deep * depth, sizeof *turned); // for columns whose numbers follow each other
+	float(*turned)[side] = calloc(deep * depth, sizeof *turned); // rows of a chunk, for a W stored column by column
 	if (!m->tiles || !m->bias || !m->unit || !turned) {
 		free(turned);
 		w2s_matrix_free(m);
@@ -141,35 +118,24 @@ TILES w2s_matrix *w2s_matrix_new(int64_t k, int64_t n, const float *w, int64_t r
 	return m;
 }
 
-void w2s_matrix_free(w2s_matrix *m) {
-	if (!m) return;
-	free(m->bias);
-	free(m->unit);
-	free(m->tiles);
-	free(m);
-}
-
-int64_t w2s_matrix_k(const w2s_matrix *m) { return m->k; }
-int64_t w2s_matrix_n(const w2s_matrix *m) { return m->n; }
-
-// left holds a tile of each digit.
+// A left is 16 rows of x: one tile for each digit.
 typedef int8_t left[orders][side][depth];
 
-// work is the memory of a product.
+// A work is the working memory of a product.
 typedef struct {
 	left left[high * deep];
-	float scale[high * side]; // by which rows of x are multiplied
-	float unit[high * side];  // what 1 in x0 stands for, but for a constant
+	float scale[high * side]; // the power of two that a row of x is multiplied by
+	float unit[high * side];  // the value of 1 in the highest digit of a row, up to a constant factor
 } work;
 
-size_t w2s_matrix_scratch(void) { return (sizeof(work) + line - 1) / line * line; }
+static size_t scratch(void) { return (sizeof(work) + line - 1) / line * line; }
 
-// gelu is x - x·e/2 for x > 0 and x·e/2 for x < 0, where e = erfc(|x|/√2) = 2^-p(|x|). The polynomial is from gelu.py, which
-// gives the error: 8.3e-8 |x|.
+// gelu returns x - x·e/2 for x > 0 and x·e/2 for x < 0, where e = erfc(|x|/√2) = 2^-p(|x|). The polynomial p is from gelu.py,
+// which prints the error: at most 8.3e-8 |x|.
 INLINE __m512 gelu(__m512 x) {
 	static const float p[] = {1.15110552f, 0.45920977f, 0.0524740107f, -0.00699697994f, 4.67593054e-05f, 0.0002506733f,
 		-6.44124084e-05f, 7.80145547e-06f, -3.92869168e-07f};
-	const __m512 t = _mm512_min_ps(_mm512_set1_ps(6), _mm512_abs_ps(x)); // in this order, NaN stays NaN
+	const __m512 t = _mm512_min_ps(_mm512_set1_ps(6), _mm512_abs_ps(x)); // the order of the arguments keeps NaN
 	__m512 y = _mm512_set1_ps(p[8]);
 #pragma GCC unroll 8
 	for (int i = 7; i >= 0; i--) y = _mm512_fmadd_ps(y, t, _mm512_set1_ps(p[i]));
@@ -178,7 +144,7 @@ INLINE __m512 gelu(__m512 x) {
 	return _mm512_sub_ps(_mm512_max_ps(_mm512_setzero_ps(), x), half);
 }
 
-// scale_rows finds by what at most side rows of x, of which there are so many columns in a chunk, are multiplied.
+// scale_rows sets the factors and units of at most side rows of a chunk of x.
 INLINE void scale_rows(float *scale, float *unit, const float *x, int64_t stride, int64_t rows, int64_t columns) {
 	for (int64_t r = 0; r < side && r < rows; r++) {
 		__m512i most = _mm512_setzero_si512();
@@ -193,12 +159,12 @@ INLINE void scale_rows(float *scale, float *unit, const float *x, int64_t stride
 	}
 }
 
-// by_digit are the places of the digits of 16 numbers, all first ones first.
+// by_digit orders the bytes of 16 numbers: the highest digit of all numbers, then the next digit of all numbers, and so on.
 static const uint8_t by_digit[64] __attribute__((aligned(64))) = {3, 7, 11, 15, 19, 23, 27, 31, 35, 39, 43, 47, 51, 55, 59, 63,
 	2, 6, 10, 14, 18, 22, 26, 30, 34, 38, 42, 46, 50, 54, 58, 62, 1, 5, 9, 13, 17, 21, 25, 29, 33, 37, 41, 45, 49, 53, 57, 61,
 	0, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40, 44, 48, 52, 56, 60};
 
-// left_tiles lays out the beginning of x, at most side rows and depth columns.
+// left_tiles lays out at most side rows and depth columns of x.
 INLINE void left_tiles(left to, const float *x, int64_t stride, int64_t rows, int64_t columns, const float *scale) {
 	for (int64_t r = 0; r < side; r++) {
 		__m512i v[4] = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512()};
@@ -207,7 +173,7 @@ INLINE void left_tiles(left to, const float *x, int64_t stride, int64_t rows, in
 			const __m512i q = _mm512_cvtps_epi32(_mm512_mul_ps(f, _mm512_set1_ps(scale[r])));
 			v[i] = _mm512_permutexvar_epi8(_mm512_load_si512(by_digit), digits(q));
 		}
-		// A quarter of each belongs to a digit.
+		// Each vector holds a quarter of every digit.
 		const __m512i a = _mm512_shuffle_i32x4(v[0], v[1], 0x44), b = _mm512_shuffle_i32x4(v[2], v[3], 0x44);
 		const __m512i c = _mm512_shuffle_i32x4(v[0], v[1], 0xee), d = _mm512_shuffle_i32x4(v[2], v[3], 0xee);
 		_mm512_store_si512(to[0][r], _mm512_shuffle_i32x4(a, b, 0x88));
@@ -217,7 +183,8 @@ INLINE void left_tiles(left to, const float *x, int64_t stride, int64_t rows, in
 	}
 }
 
-// ADD_PRODUCTS adds the products of the digits to the sums in registers 0 to 3. Registers 4 to 6 hold W's digits, 7 one of x.
+// ADD_PRODUCTS adds the ten products of digits to the sums in registers 0 to 3. Registers 4 to 6 hold digits of W, register 7
+// holds one of x.
 #define ADD_PRODUCTS(x, w)                        \
 	BARRIER;                                  \
 	_tile_loadd(7, (x)[0], line);             \
@@ -240,18 +207,18 @@ INLINE void left_tiles(left to, const float *x, int64_t stride, int64_t rows, in
 	_tile_dpbssd(3, 7, 4);                    \
 	BARRIER
 
-// A result is a tile of x·W on its way to y. Its rows are moved while the next one is multiplied: the tile unit and the
-// vector units work side by side then.
+// A result is a tile of x·W that is written to y while the next tile is multiplied, so that the tile unit and the vector units
+// work at the same time.
 typedef struct {
 	int32_t sum[orders][side][side] __attribute__((aligned(64)));
 	float *y;
-	const float *row_unit;    // of its rows
-	const float *unit, *bias; // of its columns
-	int64_t columns, row, rows;
-	int first, last; // of the chunks; the first adds the bias, the last applies the activation
+	const float *row_unit;      // one a row
+	const float *unit, *bias;   // one a column
+	int64_t columns, row, rows; // row is the next one to write
+	int first, last;            // whether this is the first chunk, which adds the bias, or the last, which applies the GELU
 } result;
 
-// move_rows moves up to n rows.
+// move_rows writes up to n rows.
 INLINE void move_rows(const w2s_matrix *m, result *f, int64_t n) {
 	if (f->row == f->rows) return;
 	const __m512 u = _mm512_loadu_ps(f->unit), b = _mm512_loadu_ps(f->bias);
@@ -267,13 +234,13 @@ INLINE void move_rows(const w2s_matrix *m, result *f, int64_t n) {
 	}
 }
 
-// fetch has the cache fetch a share of a block of W: part i of n.
+// fetch prefetches part i of n of the tiles of 64 x 16 numbers of W, one tile for each digit.
 INLINE void fetch(const int8_t *w, int64_t i, int64_t n) {
 	const int64_t lines = right_tiles / line;
 	for (int64_t l = lines * i / n; l < lines * (i + 1) / n; l++) _mm_prefetch((const char *)w + l * line, _MM_HINT_T1);
 }
 
-// multiply_chunk adds the product of at most high·side rows of x with a chunk of W to y.
+// multiply_chunk adds the product of a chunk of x, of at most high·side rows, and a chunk of W to y.
 TILES static void multiply_chunk(const w2s_matrix *m, const float *x, int64_t rows, float *y, int64_t c, work *at) {
 	result results[2], *now = &results[0], *before = &results[1], *other;
 	before->row = before->rows = 0;
@@ -295,7 +262,7 @@ TILES static void multiply_chunk(const w2s_matrix *m, const float *x, int64_t ro
 				ADD_PRODUCTS(at->left[i * blocks + l], w + l * right_tiles);
 				move_rows(m, before, (side + blocks - 1) / blocks);
 				if (count > tall && j + 1 < m->nblocks) fetch(w + (m->kblocks + l) * right_tiles, i, count);
-				if (j == 0 && next < rows) // meanwhile, the next rows of x are laid out
+				if (j == 0 && next < rows) // lay out the next rows of x meanwhile
 					left_tiles(at->left[(i + 1) * blocks + l], x + next * m->k + l * depth, m->k, rows - next, columns - l * depth, at->scale + next);
 			}
 			_tile_stored(0, now->sum[0], line);
@@ -308,25 +275,21 @@ TILES static void multiply_chunk(const w2s_matrix *m, const float *x, int64_t ro
 	move_rows(m, before, side);
 }
 
-TILES void w2s_matrix_multiply(const w2s_matrix *m, const float *x, int64_t rows, float *y, void *scratch) {
-	// As few passes over W as there can be, of nearly the same height.
+TILES static void multiply(const w2s_matrix *m, const float *x, int64_t rows, float *y, void *memory) {
+	// As few passes over W as possible, of nearly the same height.
 	const int64_t count = (rows + side - 1) / side, passes = (count + high - 1) / high;
 	configure();
 	for (int64_t p = 0; p < passes; p++) {
 		const int64_t from = count * p / passes * side, to = count * (p + 1) / passes * side;
-		for (int64_t c = 0; c < m->chunks; c++) multiply_chunk(m, x + from * m->k, (to < rows ? to : rows) - from, y + from * m->n, c, scratch);
+		for (int64_t c = 0; c < m->chunks; c++) multiply_chunk(m, x + from * m->k, (to < rows ? to : rows) - from, y + from * m->n, c, memory);
 	}
 	_tile_release();
 }
 
+const w2s_layer_kernels KERNELS(layer) = {create, scratch, multiply};
+
 #else
 
-int w2s_amx_enable(void) { return 0; }
-w2s_matrix *w2s_matrix_new(int64_t k, int64_t n, const float *w, int64_t row, int64_t column, const float *bias, int gelu) { return NULL; }
-void w2s_matrix_free(w2s_matrix *m) {}
-int64_t w2s_matrix_k(const w2s_matrix *m) { return 0; }
-int64_t w2s_matrix_n(const w2s_matrix *m) { return 0; }
-size_t w2s_matrix_scratch(void) { return 64; }
-void w2s_matrix_multiply(const w2s_matrix *m, const float *x, int64_t rows, float *y, void *scratch) {}
+const w2s_layer_kernels KERNELS(layer) = {NULL, NULL, NULL};
 
 #endif

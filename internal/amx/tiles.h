@@ -1,20 +1,30 @@
-// What the products on the tile unit have in common. Float32 numbers are taken apart for it: the products of the parts are
-// exact, and those that do not count beside the others are left out. Layers use whole numbers (gemm_linux_amd64.c),
-// attention, whose products are often no deeper than 32, bfloat16 numbers (bfloat16.h).
+// What the kernels have in common: the instructions, and 2^x. The tile unit multiplies small numbers only, so the kernels
+// split float32 numbers into parts. The products of parts are exact, and those too small to matter are left out. Layers are
+// split into whole numbers (gemm_linux_amd64.c). Attention is split into bfloat16 numbers (bfloat16.h), because its products
+// are often only 32 numbers deep.
 #ifndef W2S_TILES_H
 #define W2S_TILES_H
 
+#include <stdint.h>
+
+#if defined(W2S_EMULATED)
+
+#define W2S_TILES 1
+#define TILES
+#define INLINE static inline
+#define KERNELS(kind) w2s_emulated_##kind
+#include "emulated.h"
+
+#else
+
+#define KERNELS(kind) w2s_tile_##kind
 #if (defined(__clang__) && __clang_major__ >= 12) || (!defined(__clang__) && defined(__GNUC__) && __GNUC__ >= 11)
 #define W2S_TILES 1 // the compiler knows the tile unit
 
 #include <immintrin.h>
-#include <stdint.h>
 
 #define TILES __attribute__((target("amx-tile,amx-bf16,amx-int8,avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512bf16")))
 #define INLINE TILES static inline __attribute__((always_inline))
-
-// first is a mask of the first n of 16 numbers.
-INLINE __mmask16 first(int64_t n) { return n >= 16 ? 0xffff : n <= 0 ? 0 : (__mmask16)((1u << n) - 1); }
 
 // configure gives each of the eight tile registers 16 rows of 64 bytes.
 INLINE void configure(void) {
@@ -27,8 +37,15 @@ INLINE void configure(void) {
 	__asm__ volatile("ldtilecfg %0" : : "m"(c));
 }
 
-// BARRIER keeps the compiler from moving what is written in C to the other side of a tile's load: it does not know that this
-// reads memory.
+#endif
+#endif
+
+#ifdef W2S_TILES
+
+// first returns the mask of the first n of 16 numbers.
+INLINE __mmask16 first(int64_t n) { return n >= 16 ? 0xffff : n <= 0 ? 0 : (__mmask16)((1u << n) - 1); }
+
+// BARRIER keeps the compiler from moving stores across the load of a tile, because it does not know that the load reads memory.
 #define BARRIER __asm__ volatile("" : : : "memory")
 
 // zero_sum clears registers 0 to 3, which hold sums.
@@ -39,7 +56,7 @@ INLINE void zero_sum(void) {
 	_tile_zero(3);
 }
 
-// power is 2^y, to 2e-9 and the rounding of its polynomial on [-1/2, 1/2], which is from gelu.py.
+// power returns 2^y. The polynomial on [-1/2, 1/2] is from gelu.py and off by at most 2e-9, besides its rounding.
 INLINE __m512 power(__m512 y) {
 	static const float c[] = {1, 0.693147182f, 0.240226507f, 0.055503279f, 0.00961800478f, 0.00134002732f, 0.000154761816f};
 	const __m512 n = _mm512_roundscale_ps(y, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC), r = _mm512_sub_ps(y, n);

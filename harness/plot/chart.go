@@ -17,6 +17,8 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgimg"
 	"gonum.org/v1/plot/vg/vgsvg"
+
+	"w2s/internal/atomicfile"
 )
 
 // ErrNothing is wrapped by the error of a chart function that was given no row it could draw.
@@ -24,14 +26,14 @@ var ErrNothing = errors.New("plot: nothing to draw")
 
 // A Chart is a drawing and what is to be said about it.
 type Chart struct {
-	Name    string   // for file names
-	Title   string   // what is drawn
-	Notes   []string // units, n, seeds, what the whiskers are, what was left out
-	Alt     string   // what a reader who does not see it should know
-	plot    *plot.Plot
-	legend  []entry
-	height  vg.Length
-	entries int // marks drawn
+	Name   string   // for file names
+	Title  string   // what is drawn
+	Notes  []string // units, n, seeds, what the whiskers are, what was left out
+	Alt    string   // what a reader who does not see it should know
+	plot   *plot.Plot
+	legend []entry
+	height vg.Length
+	points int // number of points in the chart, guides included
 }
 
 // width is that of every chart; at the usual 96 dots an inch it fits a phone's screen when scaled by two thirds.
@@ -70,7 +72,7 @@ func sans(size vg.Length) font.Font {
 // add puts marks on the chart, and into its legend where they have a name.
 func (c *Chart) add(m *marks) {
 	c.plot.Add(m)
-	c.entries += len(m.points)
+	c.points += len(m.points)
 	if m.name != "" {
 		c.legend = append(c.legend, entry{clean(m.name), m})
 	}
@@ -220,24 +222,12 @@ func (c *Chart) Save(dir string) ([]string, error) {
 		write func(io.Writer) error
 	}{{".svg", c.SVG}, {".png", c.PNG}} {
 		path := filepath.Join(dir, c.Name+format.ext)
-		if err := replace(path, format.write); err != nil {
+		if err := atomicfile.Write(path, format.write); err != nil {
 			return paths, fmt.Errorf("plot: %s: %w", path, err)
 		}
 		paths = append(paths, path)
 	}
 	return paths, nil
-}
-
-func replace(path string, write func(io.Writer) error) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".plot-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	if err := errors.Join(write(f), f.Chmod(0o644), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }
 
 // clean makes names from users' files fit for a line of a drawing: XML has no place for control characters.

@@ -8,11 +8,8 @@ import (
 // An entry of a legend.
 type entry struct {
 	name string
-	mark thumbnailer
+	mark *marks
 }
-
-// thumbnailer draws a series' mark into a small box.
-type thumbnailer interface{ Thumbnail(*draw.Canvas) }
 
 const (
 	thumbWidth  = vg.Length(16)
@@ -56,7 +53,7 @@ func drawLegend(dc draw.Canvas, legend []entry, style draw.TextStyle) draw.Canva
 		left := dc.Min.X + x
 		box := draw.Canvas{Canvas: dc.Canvas, Rectangle: vg.Rectangle{
 			Min: vg.Point{X: left, Y: top - style.Font.Size}, Max: vg.Point{X: left + thumbWidth, Y: top}}}
-		e.mark.Thumbnail(&box)
+		e.mark.thumbnail(&box)
 		dc.FillText(style, vg.Point{X: left + thumbWidth + 3, Y: top}, short(e.name, legendLabel))
 	})
 	dc.Max.Y -= legendHeight(legend, style, width)

@@ -1,14 +1,17 @@
 package plot
 
 import (
+	"cmp"
 	"image/color"
 	"math"
+	"slices"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
 	"w2s/harness/stats"
+	"w2s/harness/summary"
 )
 
 // A point is a figure with its intervals, where they are known.
@@ -29,9 +32,48 @@ type marks struct {
 	shift  vg.Length // along x, so that series with the same x do not hide each other
 }
 
-// series is the i-th series of a chart.
+// series returns the i-th series of a chart, without points.
 func series(i int, name string) *marks {
 	return &marks{name: name, tone: seriesTone(i), glyph: seriesGlyph(i)}
+}
+
+// floorMarks returns the series of a weak floor, without points.
+func floorMarks(name string) *marks {
+	return &marks{name: name, tone: weakTone(), glyph: seriesGlyph(6)}
+}
+
+// ceilingMarks returns the series of a strong ceiling, without points.
+func ceilingMarks(name string) *marks {
+	return &marks{name: name, tone: ink(), glyph: seriesGlyph(7)}
+}
+
+// pgrPoint returns the PGR of a row at x.
+func pgrPoint(x float64, r summary.Row) point {
+	return point{x: x, y: r.PGR.Value, yRange: r.PGR.Interval}
+}
+
+// pointAt returns a figure at x, in per cent.
+func pointAt(x float64, f summary.Figure) point {
+	return point{x: x, y: 100 * f.Value, yRange: times100(f.Interval)}
+}
+
+// pointAcross returns a figure along x at height y, in per cent.
+func pointAcross(f summary.Figure, y float64) point {
+	return point{x: 100 * f.Value, y: y, xRange: times100(f.Interval)}
+}
+
+// times100 returns an interval in per cent.
+func times100(v stats.Interval) stats.Interval {
+	if !v.Known() {
+		return v
+	}
+	return stats.Interval{Lo: 100 * v.Lo, Hi: 100 * v.Hi, Level: v.Level}
+}
+
+// join sorts the points along x and joins them by a line.
+func (m *marks) join() {
+	m.line = true
+	slices.SortStableFunc(m.points, func(a, b point) int { return cmp.Compare(a.x, b.x) })
 }
 
 // apart sets series a little beside each other.
@@ -105,8 +147,8 @@ func (m *marks) DataRange() (xmin, xmax, ymin, ymax float64) {
 	return xmin, xmax, ymin, ymax
 }
 
-// Thumbnail draws the series' mark for a legend.
-func (m *marks) Thumbnail(c *draw.Canvas) {
+// thumbnail draws the series' mark for a legend.
+func (m *marks) thumbnail(c *draw.Canvas) {
 	mid := c.Center()
 	if m.bar > 0 {
 		c.FillPolygon(m.color(), []vg.Point{{X: c.Min.X, Y: mid.Y - 3}, {X: c.Max.X, Y: mid.Y - 3}, {X: c.Max.X, Y: mid.Y + 3}, {X: c.Min.X, Y: mid.Y + 3}})

@@ -61,7 +61,7 @@ func (c *Chart) series(t *testing.T, name string) *marks {
 	var names []string
 	for _, e := range c.legend {
 		if e.name == name {
-			return e.mark.(*marks)
+			return e.mark
 		}
 		names = append(names, e.name)
 	}
@@ -118,7 +118,7 @@ func TestBars(t *testing.T) {
 	// No two bars lie on each other.
 	seen := map[float64]bool{}
 	for _, e := range c.legend {
-		for _, p := range e.mark.(*marks).points {
+		for _, p := range e.mark.points {
 			if seen[p.y] {
 				t.Errorf("two bars at %v", p.y)
 			}
@@ -164,7 +164,7 @@ func TestAlpha(t *testing.T) {
 	if len(c.legend) != 1 {
 		t.Fatalf("%d curves, want the one with alphas", len(c.legend))
 	}
-	for i, p := range c.legend[0].mark.(*marks).points {
+	for i, p := range c.legend[0].mark.points {
 		if alpha := 0.25 * float64(i+1); !near(p.x, alpha) || !near(p.y, alpha) {
 			t.Errorf("point %d is at %v, %v, want %v", i, p.x, p.y, alpha)
 		}
@@ -399,13 +399,13 @@ func TestLargeGrid(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, s := range sets {
-		if len(s.Charts) > most {
+		if len(s.Charts) > maxCharts {
 			t.Errorf("%d charts of %s", len(s.Charts), s.Name)
 		}
 		switch s.Name {
 		case "gap":
-			if len(s.Charts) != 1 || s.Charts[0].entries != len(many) {
-				t.Errorf("the gap chart has %d of %d rows", s.Charts[0].entries, len(many))
+			if len(s.Charts) != 1 || s.Charts[0].points != len(many) {
+				t.Errorf("the gap chart has %d of %d rows", s.Charts[0].points, len(many))
 			}
 		case "bars":
 			if !strings.Contains(s.Omits, "8 of 24 charts") {

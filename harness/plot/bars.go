@@ -8,8 +8,8 @@ import (
 	"w2s/harness/summary"
 )
 
-// Bars draws, for every task, the weak floor, a student for every loss and the strong ceiling. All rows must have the same
-// pair of models and treatment.
+// Bars draws, for every task, the weak floor, a student for every loss, and the strong ceiling. All rows must have the
+// same pair of models, treatment and variant.
 func Bars(rows []summary.Row) (*Chart, error) {
 	c := newChart("bars", "Weak floor, student and strong ceiling", "", "")
 	if len(rows) == 0 {
@@ -21,7 +21,7 @@ func Bars(rows []summary.Row) (*Chart, error) {
 	}
 	losses := groups(rows, lossOf)
 	if len(losses) > MaxSeries {
-		return nil, c.nothing(fmt.Sprintf("%d losses are more than one chart tells apart", len(losses)))
+		return nil, c.nothing(fmt.Sprintf("one chart cannot tell %d losses apart", len(losses)))
 	}
 	const thick = 9
 	weak, ceiling := floorMarks("weak floor: "+first.Weak), ceilingMarks("strong ceiling: "+first.Strong)
@@ -65,7 +65,7 @@ func Bars(rows []summary.Row) (*Chart, error) {
 		c.note("Weak labels: %s.", s)
 	}
 	c.basis(rows)
-	c.Alt = fmt.Sprintf("Bars for %d tasks: %s of the weak floor, of students with %s, and of the strong ceiling. The PGR table has the numbers.",
+	c.Alt = fmt.Sprintf("Bars for %d tasks: %s of the weak floor, of the students with %s, and of the strong ceiling. The PGR table has the numbers.",
 		len(ticks), first.Metric, listed(losses))
 	return c, nil
 }

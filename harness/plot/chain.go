@@ -10,8 +10,8 @@ import (
 	"w2s/harness/summary"
 )
 
-// Chain draws the score after every step of bootstrapping chains, beside the single jump and the ceiling, one series for
-// each loss. All rows must have the same task and models.
+// Chain draws the score after every step of bootstrapping chains, beside the single jump and the ceiling. There is one
+// series for each loss. All rows must have the same task, data and models.
 func Chain(rows []summary.ChainRow) (*Chart, error) {
 	c := newChart("chain", "Bootstrapping step by step", "score, %", "")
 	if len(rows) == 0 {
@@ -58,11 +58,11 @@ func Chain(rows []summary.ChainRow) (*Chart, error) {
 	c.Title = clean(fmt.Sprintf("Bootstrapping step by step: %s, %s data", first.Task, first.Data))
 	c.note("Each model learns from the one above it, and the first one from gold. jump: the last model trained by the first one. gold: the last model trained on gold.")
 	c.basisOf(n, seeds, level)
-	c.Alt = fmt.Sprintf("Scores of a chain of %d models on %s, then of the jump and of the ceiling. The chain table has the numbers.", last+1, clean(first.Task))
+	c.Alt = fmt.Sprintf("Scores of the steps of a chain of %d models on %s, of the jump and of the ceiling. The table of chains has the numbers.", last+1, clean(first.Task))
 	return c, nil
 }
 
-// chainKey joins what all chains of a chart share: task, data and models.
+// chainKey joins what all chains of a chart have in common: task, data and models.
 func chainKey(r summary.ChainRow) string {
 	return strings.Join(append([]string{r.Task, r.Data}, r.Models...), ", ")
 }

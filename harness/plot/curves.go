@@ -47,7 +47,7 @@ func Alpha(rows []summary.Row) (*Chart, error) {
 	c.plot.X.Tick.Marker = every(0, 1, 5)
 	c.pgrAxis(drawn)
 	c.basis(drawn)
-	c.Alt = fmt.Sprintf("%d curves of PGR over alpha, %d points. The PGR table has the numbers.", len(c.legend), c.points)
+	c.Alt = fmt.Sprintf("%d curves of PGR against alpha with %d points. The PGR table has the numbers.", len(c.legend), c.points)
 	return c, nil
 }
 
@@ -58,7 +58,7 @@ func Size(rows []summary.Row) (*Chart, error) {
 	sizes := list.Map(rows, func(r summary.Row) int { return r.Train })
 	slices.Sort(sizes)
 	if sizes = slices.Compact(sizes); len(sizes) < 2 {
-		return nil, c.nothing("no two sizes of the training set")
+		return nil, c.nothing("all rows have the same size of the training set")
 	}
 	first := rows[0]
 	if err := agree(rows, func(r summary.Row) string { return r.Task + ", " + r.Pair() }); err != nil {
@@ -82,7 +82,7 @@ func Size(rows []summary.Row) (*Chart, error) {
 	c.plot.Y.Tick.Marker = every(c.plot.Y.Min, c.plot.Y.Max, 8)
 	c.Title = clean(fmt.Sprintf("Scores by the size of the training set: %s, %s", first.Task, first.Pair()))
 	c.basis(rows)
-	c.Alt = fmt.Sprintf("Curves of %s over %d sizes of the training set for floor, student and ceiling.", first.Metric, len(sizes))
+	c.Alt = fmt.Sprintf("Curves of the %s of floor, students and ceiling against the size of the training set, for %d sizes.", first.Metric, len(sizes))
 	return c, nil
 }
 
@@ -120,6 +120,6 @@ func Noise(rows []summary.Row) (*Chart, error) {
 	c.square(lo, hi, 8, "as good as the labels")
 	c.plot.Y.Label.Text = fmt.Sprintf("student's %s, %%", rows[0].Metric)
 	c.basis(rows)
-	c.Alt = fmt.Sprintf("%d students of simulated supervisors: their %s against the accuracy of the labels they were given.", len(rows), rows[0].Metric)
+	c.Alt = fmt.Sprintf("%d students of simulated supervisors: their %s against the accuracy of the labels that they were trained on.", len(rows), rows[0].Metric)
 	return c, nil
 }

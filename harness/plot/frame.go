@@ -11,10 +11,10 @@ import (
 	"w2s/harness/summary"
 )
 
-// pgrLow and pgrHigh bound PGR axes. PGR has no bounds if the gap is near noise; a note counts the points outside.
+// pgrLow and pgrHigh bound PGR axes. A PGR itself has no bounds, and it is far off if the gap is hardly more than noise.
 const pgrLow, pgrHigh = -1.0, 2.0
 
-// basis notes how many test examples and seeds the figures of rows come from, and what whiskers mean.
+// basis notes how many test examples and seeds the figures of the rows come from and what the whiskers are.
 func (c *Chart) basis(rows []summary.Row) {
 	var n, seeds []int
 	level := 0.0
@@ -25,15 +25,16 @@ func (c *Chart) basis(rows []summary.Row) {
 	c.basisOf(n, seeds, level)
 }
 
+// basisOf does the same as basis for other kinds of rows. level is 0 if there are no whiskers.
 func (c *Chart) basisOf(n, seeds []int, level float64) {
 	text := fmt.Sprintf("n = %s test examples for each task, %s %s.", span(n), span(seeds), plural(slices.Max(seeds), "seed", "seeds"))
 	if level > 0 {
-		text += fmt.Sprintf(" Whiskers: %.0f %% interval over test examples (paired bootstrap).", 100*level)
+		text += fmt.Sprintf(" Whiskers: %.0f %% intervals over test examples (paired bootstrap).", 100*level)
 	}
 	c.note("%s", text)
 }
 
-// defined returns the rows that have a PGR and notes how many do not.
+// defined returns the rows with a defined PGR and notes how many are left out.
 func (c *Chart) defined(rows []summary.Row) ([]summary.Row, error) {
 	kept := where(rows, func(r summary.Row) bool { return r.PGR.Defined })
 	if left := len(rows) - len(kept); left > 0 {
@@ -45,7 +46,7 @@ func (c *Chart) defined(rows []summary.Row) ([]summary.Row, error) {
 	return kept, nil
 }
 
-// nothing returns the error of a chart without data.
+// nothing returns the error for a chart without data.
 func (c *Chart) nothing(why string) error { return fmt.Errorf("%w: %s: %s", ErrNothing, c.Name, why) }
 
 // pgrAxis sets the range of the y axis for PGR, draws lines at 0 and 1, and notes how many points are outside.
@@ -68,7 +69,7 @@ func (c *Chart) pgrAxis(rows []summary.Row) {
 		c.plot.Add(guide("", c.plot.X.Min, y, c.plot.X.Max, y))
 	}
 	if outside > 0 {
-		c.note("Outside of the frame: %d %s with PGR below %g or above %g.", outside, plural(outside, "point", "points"), pgrLow, pgrHigh)
+		c.note("Outside the frame: %d %s with a PGR below %g or above %g.", outside, plural(outside, "point", "points"), pgrLow, pgrHigh)
 	}
 }
 
@@ -80,13 +81,13 @@ func (c *Chart) square(lo, hi float64, ticks int, diagonal string) {
 	c.height = 320
 }
 
-// nameLines labels places of the y axis, which then shows names instead of numbers.
+// nameLines gives the y axis names instead of numbers.
 func (c *Chart) nameLines(ticks names) {
 	c.plot.Y.Tick.Marker = ticks
 	c.plot.Y.Tick.Length = 0
 }
 
-// names are labelled ticks of an axis.
+// names is a fixed list of labelled ticks.
 type names []plot.Tick
 
 func (n names) Ticks(_, _ float64) []plot.Tick { return n }
@@ -94,11 +95,11 @@ func (n names) Ticks(_, _ float64) []plot.Tick { return n }
 // tick returns a labelled tick.
 func tick(at float64, label string) plot.Tick { return plot.Tick{Value: at, Label: short(label, 30)} }
 
-// every returns ticks at round numbers, at most most of them.
-func every(low, high float64, most int) plot.Ticker {
-	step := math.Pow(10, math.Floor(math.Log10((high-low)/float64(most))))
+// every returns at most limit ticks between low and high, at round numbers.
+func every(low, high float64, limit int) plot.Ticker {
+	step := math.Pow(10, math.Floor(math.Log10((high-low)/float64(limit))))
 	for _, f := range []float64{1, 2, 5, 10} {
-		if (high-low)/(step*f) <= float64(most) {
+		if (high-low)/(step*f) <= float64(limit) {
 			step *= f
 			break
 		}

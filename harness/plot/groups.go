@@ -59,7 +59,7 @@ func lossWithoutAlpha(r summary.Row) string {
 	return loss.Short(name)
 }
 
-// setting returns the treatment and variant of a row.
+// setting joins the treatment and the variant of a row.
 func setting(r summary.Row) string { return strings.TrimSpace(r.Treatment + " " + r.Variant()) }
 
 // joined returns a function that joins parts of a row to a key.

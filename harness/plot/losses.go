@@ -10,12 +10,12 @@ import (
 	"w2s/internal/list"
 )
 
-// Losses draws how much better losses are than another one on the same task and pair, with paired intervals. All rows must
-// compare with the same loss.
+// Losses draws how much better losses are than another one on the same task and pair, with paired intervals. All rows
+// must compare with the same loss.
 func Losses(rows []summary.LossRow) (*Chart, error) {
-	c := newChart("losses", "Losses compared on the same test examples", "student's score - score with the other loss, points", "")
+	c := newChart("losses", "Losses compared on the same test examples", "", "")
 	if len(rows) == 0 {
-		return nil, c.nothing("no two losses on one task and pair")
+		return nil, c.nothing("no task and pair has two losses")
 	}
 	if err := agree(rows, func(r summary.LossRow) string { return "comparisons with " + r.Against }); err != nil {
 		return nil, err
@@ -25,7 +25,7 @@ func Losses(rows []summary.LossRow) (*Chart, error) {
 	c.plot.X.Label.Text = clean(fmt.Sprintf("student's %s - %s with %s, points", rows[0].Metric, rows[0].Metric, short(against, 30)))
 
 	name := func(r summary.LossRow) string { return r.Task }
-	if len(groups(rows, name)) > MaxSeries { // more than colours can tell apart
+	if len(groups(rows, name)) > MaxSeries { // too many to tell apart by colour
 		name = func(summary.LossRow) string { return "" }
 	}
 	var all []*marks
@@ -59,8 +59,8 @@ func Losses(rows []summary.LossRow) (*Chart, error) {
 	c.nameLines(ticks)
 	c.plot.Add(guide("", 0, y+1.5, 0, 1))
 	c.height = vg.Length(min(max(-y*9, 40), 900) + 50)
-	c.note("n = %s test examples for each task. Whiskers: %.0f %% paired bootstrap interval. One line for each task and pair. %d of %d differences have p < 0.05 after Holm's correction for all comparisons in the table.",
+	c.note("n = %s test examples for each task. Whiskers: %.0f %% intervals (paired bootstrap). There is one line for each task and pair. %d of %d differences have p < 0.05 after Holm's correction for all comparisons in the table.",
 		span(list.Map(rows, func(r summary.LossRow) int { return r.N })), 100*rows[0].Interval.Level, better, len(rows))
-	c.Alt = fmt.Sprintf("%d differences between losses, between %.1f and %.1f points with their intervals. The loss table has the numbers.", len(rows), lo, hi)
+	c.Alt = fmt.Sprintf("%d differences between losses. With their intervals, they range from %.1f to %.1f points. The table of losses has the numbers.", len(rows), lo, hi)
 	return c, nil
 }

@@ -10,12 +10,12 @@ import (
 	"w2s/harness/summary"
 )
 
-// bins is the number of bins of a reliability diagram. There are fewer than for ECE, so each holds enough examples.
+// bins is the number of bins of a reliability diagram. It is smaller than for ECE so that each bin holds enough examples.
 const bins = 10
 
-// Reliability draws how often answers are right against the probability that they were given, for floor, students and
-// ceiling on the test examples of r. All rows must have the same task, pair and setting, one row for each loss. The
-// predictions of all seeds are taken together.
+// Reliability draws how often answers are right against the probability that the heads give to them, for floor, students
+// and ceiling on the test examples of r. All rows must have the same task, pair, treatment and variant, one row for each
+// loss. The predictions of all seeds are pooled.
 func Reliability(r *result.Result, rows []summary.Row) (*Chart, error) {
 	c := newChart("reliability", "Reliability on the test examples", "probability of the answer, %", "answers that are right, %")
 	if len(rows) == 0 {
@@ -69,11 +69,11 @@ func Reliability(r *result.Result, rows []summary.Row) (*Chart, error) {
 	c.Title = clean(fmt.Sprintf("Reliability: %s, %s", first.Task, first.Pair()))
 	c.note("n = %d test examples times %s %s, in %d bins of equal width. Below the diagonal, a head is overconfident. ECE is computed with the same bins.",
 		first.N, span(seeds), plural(seeds[0], "seed", "seeds"), bins)
-	c.Alt = fmt.Sprintf("Share of right answers against predicted probability on %s for floor, %d students and ceiling.", clean(first.Task), len(rows))
+	c.Alt = fmt.Sprintf("Share of right answers against predicted probability on %s, for the floor, %d students and the ceiling.", clean(first.Task), len(rows))
 	return c, nil
 }
 
-// studentsOf returns the students of a row and their supervisors, one of each for a seed.
+// studentsOf returns the students of a row and their supervisors, one of each for every seed.
 func studentsOf(r *result.Result, row summary.Row) (supervisors, students []*result.Head) {
 	byID := map[string]*result.Head{}
 	for i := range r.Heads {

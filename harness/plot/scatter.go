@@ -29,12 +29,12 @@ func Gap(rows []summary.Row) (*Chart, error) {
 	c.plot.X.Tick.Marker = every(0, widest*1.05, 8)
 	c.pgrAxis(rows)
 	c.basis(rows)
-	c.Alt = fmt.Sprintf("Scatter of %d rows: PGR against a gap of up to %.1f points, a series for each loss. The PGR table has the numbers.", len(rows), widest)
+	c.Alt = fmt.Sprintf("Scatter plot of %d rows: PGR against the capability gap, which reaches %.1f points. The PGR table has the numbers.", len(rows), widest)
 	return c, nil
 }
 
-// Imitation draws how often the student repeats its supervisor's errors against how often the ceiling makes the same errors
-// by itself. What is above the diagonal is imitation.
+// Imitation draws how often the student repeats its supervisor's errors against how often the ceiling makes the same
+// errors by itself. What is above the diagonal is imitation.
 func Imitation(rows []summary.Row) (*Chart, error) {
 	c := newChart("imitation", "Errors of the supervisor repeated by student and ceiling",
 		"repeated by the strong ceiling, %", "repeated by the student, %")
@@ -62,7 +62,7 @@ func Imitation(rows []summary.Row) (*Chart, error) {
 	c.square(0, 100, 5, "as often as the ceiling")
 	c.note("Share of the supervisor's wrong answers that the model gives as well. The ceiling never saw them, so what is above the diagonal is imitation.")
 	c.basis(rows)
-	c.Alt = fmt.Sprintf("Scatter of %d rows: in %d the student repeats more of its supervisor's errors than the ceiling does.", points, above)
+	c.Alt = fmt.Sprintf("Scatter plot of %d rows: in %d of them the student repeats more of its supervisor's errors than the ceiling does.", points, above)
 	return c, nil
 }
 
@@ -78,7 +78,7 @@ func Calibration(rows []summary.Row) (*Chart, error) {
 		}
 	}
 	if len(treated) == 0 {
-		return nil, c.nothing("no two treatments of the labels")
+		return nil, c.nothing("all labels have the same treatment")
 	}
 	drawn, err := c.defined(treated)
 	if err != nil {
@@ -103,7 +103,7 @@ func Calibration(rows []summary.Row) (*Chart, error) {
 	c.plot.X.Tick.Marker = every(0, high, 6)
 	c.pgrAxis(drawn)
 	c.basis(drawn)
-	c.note("A thin line joins the same task, pair and loss.")
-	c.Alt = fmt.Sprintf("Scatter of %d rows: PGR against the calibration error of the labels after %s.", len(drawn), listed(groups(treated, treatmentOf)))
+	c.note("A thin line joins rows of the same task, pair and loss.")
+	c.Alt = fmt.Sprintf("Scatter plot of %d rows: PGR against the calibration error of the labels, for the treatments %s.", len(drawn), listed(groups(treated, treatmentOf)))
 	return c, nil
 }

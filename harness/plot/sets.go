@@ -13,7 +13,7 @@ import (
 
 // A Set holds the charts that answer one question.
 type Set struct {
-	Name   string // for sections of a page
+	Name   string // one word, the id of its section in a page
 	Title  string
 	Charts []*Chart
 	Omits  string // what was left out because there are too many charts; "" if nothing was

@@ -1,7 +1,8 @@
-// Package study is the table of studies: experiments that ask one question and have a table, and usually charts, of their
-// own.
+// Package study is the table of studies. A study is an experiment that asks one question and has a table, and usually
+// charts, of its own.
 //
-// A new study needs a line in All, its table in package table and its charts, if any, in package plot.
+// A new study needs three things: a function in package table that lays out its rows, a function in package plot that
+// draws its charts, if it has any, and a line in All. Its command, help and --plots flag follow from that line.
 package study
 
 import (
@@ -12,16 +13,17 @@ import (
 
 // A Study is a view of rows that answers one question.
 type Study struct {
-	Name, About string
-	Table       func([]summary.Row) *table.Table
-	Charts      func(plot.Material) (plot.Set, error) // nil: it has no charts
-	// Defaults are the values of flags of w2s study that differ from those of w2s run.
+	Name   string // name of its command, of its table and of its set of charts
+	About  string // completes "Study ..." in help
+	Table  func([]summary.Row) *table.Table
+	Charts func(plot.Material) (plot.Set, error) // nil for a study without charts
+	// Defaults holds the values of flags of w2s study that differ from those of w2s run, by name of the flag. Several
+	// values of a flag are separated by commas.
 	Defaults map[string]string
-	// Ladder says that the study compares pairs of a ladder of models, not one pair.
-	Ladder bool
+	Ladder   bool // the study compares the pairs of a ladder of models instead of looking at one pair
 }
 
-// All returns the table of studies.
+// All returns the studies in the order of help.
 func All() []Study {
 	return []Study{
 		{Name: "gap", About: "how PGR depends on the capability gap between supervisor and student",

@@ -137,6 +137,6 @@ func (f *files) noRun(dir string) error {
 	if f.early {
 		return fmt.Errorf("importer: %s looks like the results of an early EleutherAI/w2s (floor, ceil), which stored checkpoints but no scores (evaluate the checkpoints with a later version)", dir)
 	}
-	return fmt.Errorf("importer: %s has no run that was not read already: no %s or WEAK_STRONG.%s (openai/weak-to-strong) and no %s (EleutherAI/w2s) (give the folder that was the results_folder of the program)",
+	return fmt.Errorf("importer: %s has no new run: no %s, WEAK_STRONG.%s (openai/weak-to-strong) or %s (EleutherAI/w2s) that was not read already (give the folder that was the results_folder of the program)",
 		dir, summaryFile, summaryFile, w2sResults)
 }

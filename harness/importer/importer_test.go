@@ -370,7 +370,7 @@ func TestFoldersWithoutRuns(t *testing.T) {
 	tr.write("other/config.json", "{}")
 	tr.write("early/sciq/floor/best-ckpt/trainer_state.json", "{}")
 	tr.write("file", "")
-	for dir, want := range map[string]string{"other": "has no run", "early": "early EleutherAI/w2s", "file": "is not a folder", "missing": "no such file"} {
+	for dir, want := range map[string]string{"other": "no new run", "early": "early EleutherAI/w2s", "file": "is not a folder", "missing": "no such file"} {
 		if _, err := Read(context.Background(), []string{filepath.Join(tr.root, dir)}, Options{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %q is not in: %v", dir, want, err)
 		}

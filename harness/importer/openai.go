@@ -147,8 +147,8 @@ func (r run) ceiling(gold []run) (run, error) {
 // on the accuracy.
 func (r run) nearest(what, description string, fits []run) (run, error) {
 	sweep := filepath.Dir(r.dir)
-	if beside := slices.DeleteFunc(slices.Clone(fits), func(g run) bool { return filepath.Dir(g.dir) != sweep }); len(beside) > 0 {
-		fits = beside
+	if own := slices.DeleteFunc(slices.Clone(fits), func(g run) bool { return filepath.Dir(g.dir) != sweep }); len(own) > 0 {
+		fits = own
 	}
 	if len(fits) == 0 {
 		return run{}, fmt.Errorf("importer: %s: its %s is missing: %s (run train_simple.py for it, or import its folder as well)", r.dir, what, description)

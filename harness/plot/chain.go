@@ -10,7 +10,7 @@ import (
 	"w2s/harness/summary"
 )
 
-// Chain draws the score after every step of bootstrapping chains, beside the single jump and the ceiling. There is one
+// Chain draws the score after every step of bootstrapping chains, of the single jump and of the ceiling. There is one
 // series for each loss. All rows must have the same task, data and models.
 func Chain(rows []summary.ChainRow) (*Chart, error) {
 	c := newChart("chain", "Bootstrapping step by step", "score, %", "")
@@ -34,17 +34,17 @@ func Chain(rows []summary.ChainRow) (*Chart, error) {
 		shift := 0.14 * (float64(len(rows)-1)/2 - float64(i))
 		steps := series(i, loss.Short(r.Loss))
 		steps.line = true
-		beside := series(i, "")
+		ends := series(i, "") // of the same colour, but not joined to the steps
 		at := func(m *marks, line int, f summary.Figure) {
 			m.points = append(m.points, pointAcross(f, shift-float64(line)))
 		}
 		for k, f := range r.Steps {
 			at(steps, k, f)
 		}
-		at(beside, last+1, r.Jump)
-		at(beside, last+2, r.Ceiling)
+		at(ends, last+1, r.Jump)
+		at(ends, last+2, r.Ceiling)
 		c.add(steps)
-		c.add(beside)
+		c.add(ends)
 	}
 	ticks := make(names, len(labels))
 	for i, l := range labels {

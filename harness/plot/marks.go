@@ -76,7 +76,7 @@ func (m *marks) join() {
 	slices.SortStableFunc(m.points, func(a, b point) int { return cmp.Compare(a.x, b.x) })
 }
 
-// apart shifts series along x so that points with the same x are beside each other.
+// apart shifts series along x so that points with the same x lie side by side.
 func apart(all []*marks) {
 	for i, m := range all {
 		m.shift = 2 * (vg.Length(i) - vg.Length(len(all)-1)/2)

@@ -5,6 +5,6 @@
 // Names and texts come from users' files and from models. All of them pass through html/template, and the content security
 // policy of the page allows no script but its own.
 //
-// A set of charts that plot.Sets draws has a section of its own on the page. page.html places some of the sets beside
-// tables; see page.charts.
+// A set of charts that plot.Sets draws has a section of its own on the page. page.html shows some of the sets together
+// with a table; see page.charts.
 package report

@@ -40,8 +40,6 @@ type Summaries struct {
 	Losses   []summary.LossRow
 	Chains   []summary.ChainRow
 	Warnings []string // rows that are left out, and contradictions between the results
-
-	seen map[rowKey]bool
 }
 
 // A rowKey tells rows apart.
@@ -49,9 +47,10 @@ type rowKey struct{ task, weak, strong, loss, treatment, variant string }
 
 // Summarize computes every figure of the inputs.
 func Summarize(inputs []Input, opt summary.Options) (Summaries, error) {
-	s := Summaries{seen: map[rowKey]bool{}}
+	var s Summaries
+	seen := map[rowKey]bool{}
 	for _, in := range inputs {
-		if err := s.add(in, opt); err != nil {
+		if err := s.add(in, opt, seen); err != nil {
 			return s, fmt.Errorf("report: %s: %w", in.Name, err)
 		}
 	}
@@ -59,16 +58,16 @@ func Summarize(inputs []Input, opt summary.Options) (Summaries, error) {
 	return s, nil
 }
 
-// add adds the figures of one input.
-func (s *Summaries) add(in Input, opt summary.Options) error {
+// add adds the figures of one input, without rows in seen, and adds its rows to seen.
+func (s *Summaries) add(in Input, opt summary.Options, seen map[rowKey]bool) error {
 	all, err := summary.Rows(in.Result, opt)
 	if err != nil {
 		return err
 	}
 	var rows []summary.Row
 	for _, r := range all {
-		if k := (rowKey{r.Task, r.Weak, r.Strong, r.Loss, r.Treatment, r.Variant()}); !s.seen[k] {
-			s.seen[k] = true
+		if k := (rowKey{r.Task, r.Weak, r.Strong, r.Loss, r.Treatment, r.Variant()}); !seen[k] {
+			seen[k] = true
 			rows = append(rows, r)
 		}
 	}

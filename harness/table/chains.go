@@ -55,7 +55,7 @@ func Chains(rows []summary.ChainRow) *Table {
 		}
 		return cell(*l.pgr)
 	}
-	t := layOut("chains", fmt.Sprintf("bootstrapping chains step by step, beside the single jump: %s in per cent", metric), lines,
+	t := layOut("chains", fmt.Sprintf("bootstrapping chains step by step, and the single jump: %s in per cent", metric), lines,
 		text("task", "", func(l chainLine) string { return l.Task }),
 		text("data", "whether the steps share their training examples or have disjoint ones.", func(l chainLine) string { return l.Data }),
 		text("loss", "", func(l chainLine) string { return loss.Short(l.Loss) }),

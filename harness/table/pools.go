@@ -9,7 +9,7 @@ import (
 	"w2s/harness/summary"
 )
 
-// Categories lays out the PGR pooled over the tasks of each category, beside the published range.
+// Categories lays out the PGR pooled over the tasks of each category, with the published range.
 func Categories(rows []summary.CategoryRow) *Table {
 	columns := []column[summary.CategoryRow]{text("category", "", func(r summary.CategoryRow) string { return string(r.Category) })}
 	columns = append(columns, pooled(rows, func(r summary.CategoryRow) summary.Pool { return r.Pool })...)

@@ -63,7 +63,7 @@ func cutAlpha(r summary.Row) (name string, alpha float64) {
 	return name, alpha
 }
 
-// Calibration lays out the quality of the weak labels before and after treatment, beside PGR.
+// Calibration lays out the quality of the weak labels before and after treatment, with PGR.
 func Calibration(rows []summary.Row) *Table {
 	quality := func(name, legend, format string, of func(stats.Quality) float64) column[summary.Row] {
 		return number(name, legend, func(r summary.Row) string {
@@ -81,7 +81,7 @@ func Calibration(rows []summary.Row) *Table {
 	return t
 }
 
-// Imitation lays out the student's agreement with its supervisor beside the ceiling's.
+// Imitation lays out the agreement of student and ceiling with the supervisor.
 func Imitation(rows []summary.Row) *Table {
 	t := study("imitation", "agreement of student / ceiling with the supervisor, in per cent", rows,
 		taskColumn, pairColumn, lossColumn, nColumn, seedsColumn,

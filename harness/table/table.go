@@ -1,7 +1,7 @@
 // Package table lays out rows as tables and writes tables as text, Markdown, CSV, LaTeX, JSON and HTML.
 //
-// [PGR], [Categories], [Pairs], [Losses], [Chains] and [Transfer] are the tables of w2s table and w2s transfer. [Gap] and
-// the functions beside it are the tables of studies.
+// [PGR], [Categories], [Pairs], [Losses], [Chains] and [Transfer] are the tables of w2s table and w2s transfer. [Gap],
+// [Alpha], [Calibration], [Imitation], [Noise] and [Size] are the tables of studies.
 //
 // A new column is one entry in the list of columns of its table: the heading, one short sentence for the legend, and a
 // function that writes the cell of a row. A new table of a study is a function from rows to a table, which is named in

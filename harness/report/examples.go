@@ -247,7 +247,7 @@ func cells(r *result.Result) []cell {
 		if h.Role != result.Student || weak == nil || ceiling == nil {
 			continue
 		}
-		// A row has the name of what differs from other rows of its task, pair, loss and treatment.
+		// As in tables, the variant tells students of the same task, pair, loss and treatment apart.
 		variant := summary.Row{Size: h.Size, Trained: h.Trained}.Variant()
 		c := cell{Task: h.Task, Pair: weak.Source() + " → " + h.Model, Loss: loss.Short(h.Loss), Seed: h.Seed,
 			Setting: strings.TrimSpace(h.Treatment + " " + variant), key: cellKey{keyOf(h), weak.Source(), h.Loss, h.Treatment}}

@@ -41,11 +41,11 @@ func newStudy(a *app, s study.Study) *cobra.Command {
 	var weak, strong, plots string
 	var ladder, simulated []string
 	var sizes []int
-	c := &cobra.Command{
-		Use:     s.Name,
-		Short:   "Study " + s.About,
-		Example: "  w2s study " + s.Name + "\n  w2s study " + s.Name + " --task tweets --seeds 5 --plots figures",
+	example := "  w2s study " + s.Name + "\n  w2s study " + s.Name + " --task tweets --seeds 5"
+	if s.Charts != nil {
+		example += " --plots figures"
 	}
+	c := &cobra.Command{Use: s.Name, Short: "Study " + s.About, Example: example}
 	fs := c.Flags()
 	if s.Ladder {
 		fs.StringSliceVar(&ladder, "models", defaultLadder, "the ladder: `checkpoints`, weakest first, separated by commas")

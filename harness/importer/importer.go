@@ -1,17 +1,18 @@
-// Package importer reads the result folders of two earlier weak-to-strong programs, so that their runs stand in the same
-// table as ours:
+// Package importer reads the result folders of two earlier weak-to-strong programs, so that their runs appear in the same
+// tables as ours:
 //
 //   - openai/weak-to-strong: train_simple.py and sweep.py write a folder for every training run, with config.json and
-//     results_summary.json; train_weak_to_strong.py writes WEAK_STRONG.results_summary.json. The fork of it by EleutherAI
-//     is read too.
+//     results_summary.json; train_weak_to_strong.py writes WEAK_STRONG.results_summary.json. EleutherAI's fork of the
+//     program is read as well.
 //   - EleutherAI/w2s: run.py writes RESULTS/RUN/DATASET/{weak,strong,w2s,s2s-0,...}, with config.json and results.json.
 //
-// Both keep predictions only in pickles and Arrow folders, which are not opened: unpickling runs whatever the file says.
-// So imported rows have scores and nothing per example: no bootstrap interval, no agreement with the supervisor, no test
-// whether the gap is noise. What a folder's name says is not used either, config.json has it in full.
+// Both store predictions only in pickles and Arrow folders. These are not opened, because loading a pickle runs whatever
+// code it holds. So imported rows have scores and nothing for single examples: no bootstrap interval, no agreement with the
+// supervisor, and no test whether the gap is noise. Settings come from config.json, which is complete, and not from the
+// names of folders.
 //
-// A ceiling of openai/weak-to-strong was trained on the supervisor's half of the data, not on the student's as here, and
-// EleutherAI/w2s lets the supervisor label the examples it was trained on.
+// Two things differ from results of this program. A ceiling of openai/weak-to-strong is trained on the supervisor's half of
+// the data, not on the student's, and EleutherAI/w2s lets the supervisor label the examples that it was trained on.
 package importer
 
 import (
@@ -27,15 +28,15 @@ import (
 	"w2s/tasks"
 )
 
-// Options say what to make of the folders.
+// Options say how rows are made.
 type Options struct {
-	Metric tasks.Metric // "" is tasks.Accuracy. Only EleutherAI/w2s also stores the AUROC
-	Level  float64      // of the interval over seeds; 0 is stats.Level
+	Metric tasks.Metric // "" is tasks.Accuracy; EleutherAI/w2s also stores tasks.AUROC
+	Level  float64      // confidence level of the interval over seeds; 0 is stats.Level
 }
 
-// Read reads every run below the folders and makes a row of each task, pair, loss and treatment over all seeds. Runs that
-// cannot be used are named in the error, all of them together; the rows are those that can. A folder with no run of a
-// known layout is an error.
+// Read reads every run below the folders and returns one row for each task, pair, loss and treatment, over all seeds. If
+// some runs cannot be used, the error names all of them, and the rows of the others are returned as well. A folder
+// without a run in a known layout is an error.
 func Read(ctx context.Context, dirs []string, opt Options) ([]summary.Row, error) {
 	if opt.Metric == "" {
 		opt.Metric = tasks.Accuracy
@@ -53,7 +54,7 @@ func Read(ctx context.Context, dirs []string, opt Options) ([]summary.Row, error
 			continue
 		}
 		if found.count() == before {
-			faults = append(faults, found.nothing(dir))
+			faults = append(faults, found.noRun(dir))
 		}
 	}
 	var cells []cell
@@ -65,25 +66,25 @@ func Read(ctx context.Context, dirs []string, opt Options) ([]summary.Row, error
 	return rows, errors.Join(append(faults, more...)...)
 }
 
-// files are the paths that a layout is told by.
+// files holds the paths of the files by which layouts are recognised.
 type files struct {
 	runs  []string // results_summary.json of openai/weak-to-strong
 	pairs []string // WEAK_STRONG.results_summary.json
 	w2s   []string // results.json of EleutherAI/w2s
-	early bool     // the last folder has one of an EleutherAI/w2s that kept no scores
+	early bool     // the last folder has a run of an early EleutherAI/w2s, which stored no scores
 }
 
 func (f *files) count() int { return len(f.runs) + len(f.pairs) + len(f.w2s) }
 
-// walk collects the files below dir. Links are not followed, so there are no loops. A file is taken once, however often
-// a folder that holds it is named.
+// walk collects the files below dir. It does not follow links, so there are no loops. It skips files in seen and adds the
+// others to it, so a file counts once even if two folders contain it.
 func (f *files) walk(ctx context.Context, dir string, seen map[string]bool) error {
 	info, err := os.Stat(dir)
 	if err != nil {
 		return fmt.Errorf("importer: %w", err)
 	}
 	if !info.IsDir() {
-		return fmt.Errorf("importer: %s is no folder (name the results folder of openai/weak-to-strong or EleutherAI/w2s)", dir)
+		return fmt.Errorf("importer: %s is not a folder (give the results folder of openai/weak-to-strong or EleutherAI/w2s)", dir)
 	}
 	f.early = false
 	var faults []error
@@ -118,6 +119,7 @@ func (f *files) walk(ctx context.Context, dir string, seen map[string]bool) erro
 	return errors.Join(append(faults, err)...)
 }
 
+// listFor returns the list for files with a name, or nil for other files.
 func (f *files) listFor(name string) *[]string {
 	switch {
 	case name == summaryFile:
@@ -130,11 +132,11 @@ func (f *files) listFor(name string) *[]string {
 	return nil
 }
 
-// nothing says why a folder has no run.
-func (f *files) nothing(dir string) error {
+// noRun returns the error for a folder without a run.
+func (f *files) noRun(dir string) error {
 	if f.early {
-		return fmt.Errorf("importer: %s looks like an early EleutherAI/w2s (floor, ceil), which stored checkpoints but no scores (evaluate them with a later version)", dir)
+		return fmt.Errorf("importer: %s looks like the results of an early EleutherAI/w2s (floor, ceil), which stored checkpoints but no scores (evaluate the checkpoints with a later version)", dir)
 	}
-	return fmt.Errorf("importer: %s holds no new run: no %s (openai/weak-to-strong), no WEAK_STRONG.%s and no %s (EleutherAI/w2s) that was not read already (name the folder that was given as results_folder)",
+	return fmt.Errorf("importer: %s has no new run: no %s, WEAK_STRONG.%s (openai/weak-to-strong) or %s (EleutherAI/w2s) that was not read already (give the folder that was the results_folder of the program)",
 		dir, summaryFile, summaryFile, w2sResults)
 }

@@ -17,13 +17,13 @@ import (
 	"w2s/tasks"
 )
 
-// A tree writes result folders as the two programs do. All numbers in these tests are made up.
+// A tree is a folder with result folders as the two programs write them. All numbers in these tests are made up.
 type tree struct {
 	testing.TB
 	root string
 }
 
-func plant(tb testing.TB) tree { return tree{tb, tb.TempDir()} }
+func newTree(tb testing.TB) tree { return tree{tb, tb.TempDir()} }
 
 func (t tree) write(path, text string) {
 	t.Helper()
@@ -53,7 +53,7 @@ func with(base fields, changes fields) fields {
 	return out
 }
 
-// initials is how train_simple.py names a folder: the first letters of each setting's name, and its value.
+// initials returns the name that train_simple.py gives to a folder: the initials of every setting, with its value.
 func initials(config fields) string {
 	var parts []string
 	for _, k := range slices.Sorted(maps.Keys(config)) {
@@ -70,7 +70,7 @@ func initials(config fields) string {
 	return strings.Join(parts, "-")
 }
 
-// simple is a configuration of train_simple.py.
+// simple returns a configuration of train_simple.py.
 func simple(model string, seed int) fields {
 	return fields{
 		"batch_size": 32, "max_ctx": 512, "ds_name": "sciq", "loss": "xent", "n_docs": 2000, "n_test_docs": 500, "model_size": model,
@@ -79,7 +79,7 @@ func simple(model string, seed int) fields {
 	}
 }
 
-// taught is the configuration of a student.
+// taught returns the configuration of a student.
 func taught(config, supervisor fields) fields {
 	return with(config, fields{"weak_model_size": supervisor["model_size"], "weak_model": supervisor})
 }
@@ -131,11 +131,11 @@ func find(t *testing.T, rows []summary.Row, weak, strong, loss, treatment string
 }
 
 func TestSweepOfOpenAI(t *testing.T) {
-	tr := plant(t)
+	tr := newTree(t)
 	tr.sweep()
 	rows := read(t, Options{}, tr.root)
 	if len(rows) != 3 {
-		t.Fatalf("%d rows, want one a pair and loss: %+v", len(rows), rows)
+		t.Fatalf("%d rows, want one for each pair and loss: %+v", len(rows), rows)
 	}
 	r := find(t, rows, "gpt2", "Qwen/Qwen-1_8B", "xent", "soft")
 	if r.Task != "sciq" || r.Category != tasks.NLP || r.Seeds != 2 || r.N != 0 || r.Variant() != "" {
@@ -145,24 +145,24 @@ func TestSweepOfOpenAI(t *testing.T) {
 	if !near(r.Floor.Value, 0.71) || !near(r.Transfer.Value, 0.78) || !near(r.Ceiling.Value, 0.89) || !near(r.PGR.Value, 0.07/0.18) {
 		t.Errorf("weak %v, student %v, ceiling %v, PGR %v", r.Floor, r.Transfer, r.Ceiling, r.PGR)
 	}
-	// Each seed's own: 0.10/0.20 and 0.04/0.16.
+	// The PGR of each seed is 0.10/0.20 and 0.04/0.16.
 	if !r.SeedPGR.Defined || !near(r.SeedPGR.BySeed[0], 0.5) || !near(r.SeedPGR.BySeed[1], 0.25) {
 		t.Errorf("by seed: %+v", r.SeedPGR)
 	}
-	if r.PGR.Interval.Known() || r.PGR.GapInterval.Known() || r.Floor.Interval.Known() || !strings.Contains(strings.Join(r.Warnings, "\n"), "no per-example predictions") {
-		t.Errorf("an interval from nowhere, or no warning: %+v", r)
+	if r.PGR.Interval.Known() || r.PGR.GapInterval.Known() || r.Floor.Interval.Known() || !strings.Contains(strings.Join(r.Warnings, "\n"), "without predictions for each example") {
+		t.Errorf("an interval without predictions, or no warning: %+v", r)
 	}
 	if l := find(t, rows, "gpt2", "Qwen/Qwen-1_8B", "logconf", "soft"); !near(l.Transfer.Value, 0.845) || !near(l.Ceiling.Value, 0.89) {
 		t.Errorf("logconf: %+v", l)
 	}
 	if self := find(t, rows, "gpt2", "gpt2", "xent", "soft"); self.PGR.Defined {
-		t.Errorf("a model that supervises itself has a PGR: %+v", self.PGR)
+		t.Errorf("the PGR of a model that supervises itself is defined: %+v", self.PGR)
 	}
 }
 
-// The fork by EleutherAI names settings and scores otherwise. Its best_accuracy is the best of many on the test set.
+// EleutherAI's fork has other names for settings and scores. Its best_accuracy is not used.
 func TestForkOfOpenAI(t *testing.T) {
-	tr := plant(t)
+	tr := newTree(t)
 	config := func(model string, changes fields) fields {
 		c := with(simple(model, 0), fields{"n_train1_docs": 2000, "n_train2_docs": 1000})
 		delete(c, "n_docs")
@@ -182,7 +182,7 @@ func TestForkOfOpenAI(t *testing.T) {
 }
 
 func TestSettingsThatDifferTellRowsApart(t *testing.T) {
-	tr := plant(t)
+	tr := newTree(t)
 	for i, docs := range []int{1000, 4000} {
 		weak, strong := with(simple("a", 0), fields{"n_docs": docs}), with(simple("b", 0), fields{"n_docs": docs})
 		tr.run("x", weak, acc(0.6+float64(i)/10))
@@ -194,12 +194,12 @@ func TestSettingsThatDifferTellRowsApart(t *testing.T) {
 		t.Fatalf("%+v", rows)
 	}
 	if !near(rows[0].Floor.Value, 0.6) || !near(rows[1].Floor.Value, 0.7) {
-		t.Errorf("floors of the other size: %+v", rows)
+		t.Errorf("rows have the floor of the other size: %+v", rows)
 	}
 }
 
 func TestPairsOfOpenAI(t *testing.T) {
-	tr := plant(t)
+	tr := newTree(t)
 	summary := fields{"weak_acc": 0.55, "strong_acc": 0.75, "transfer_acc_xent": 0.6, "transfer_acc_logconf": 0.7}
 	tr.json("boolq/gpt2_gpt2-xl.results_summary.json", summary)
 	tr.json("hard/gpt2_Qwen_Qwen-1_8B.results_summary.json", summary)
@@ -217,7 +217,7 @@ func TestPairsOfOpenAI(t *testing.T) {
 	}
 }
 
-// stageOf is a configuration of EleutherAI/w2s.
+// stageOf returns a configuration of EleutherAI/w2s.
 func stageOf(model string, transfer bool) fields {
 	return fields{
 		"weak_model_name": "Qwen/Qwen1.5-0.5B", "strong_model_name": "meta-llama/Meta-Llama-3-8B", "dataset": "boolq", "n_train": 2000,
@@ -228,7 +228,7 @@ func stageOf(model string, transfer bool) fields {
 	}
 }
 
-// scored is what the trainer writes of 1000 test examples.
+// scored returns what the trainer writes about 1000 test examples.
 func scored(accuracy, auroc float64) fields {
 	return fields{"eval_loss": 0.5, "eval_accuracy": accuracy, "eval_auroc": auroc, "eval_runtime": 12.3457, "eval_samples_per_second": 81.0, "epoch": 2.0}
 }
@@ -254,7 +254,7 @@ func (t tree) w2s() {
 }
 
 func TestEleuther(t *testing.T) {
-	tr := plant(t)
+	tr := newTree(t)
 	tr.w2s()
 	rows := read(t, Options{}, tr.root)
 	if len(rows) != 4 {
@@ -281,9 +281,9 @@ func TestNumberOfExamples(t *testing.T) {
 		want          int
 	}{
 		{12.3457, 81.0, 1000}, {0.5012, 1995.211, 1000}, {100, 4.37, 437},
-		{0.0003, 3000000, 0},   // the rounding of the time alone moves it by a sixth
-		{12.3457, 81.03, 0},    // no whole number
-		{0, 81, 0}, {-1, 3, 0}, // nothing was measured
+		{0.0003, 3000000, 0},   // the rounding of the time alone changes it by a sixth
+		{12.3457, 81.03, 0},    // not a whole number
+		{0, 81, 0}, {-1, 3, 0}, // not measured
 	} {
 		o := object{faults: new([]error), fields: fields{"eval_runtime": json.Number(fmt.Sprint(c.runtime)), "eval_samples_per_second": json.Number(fmt.Sprint(c.rate))}}
 		if got := examples(o); got != c.want {
@@ -292,7 +292,7 @@ func TestNumberOfExamples(t *testing.T) {
 	}
 }
 
-// Each case damages good folders; every fault must name its place, and the runs that are whole must still come.
+// Each case damages good folders. The error must name the place of every fault, and the other runs must still give rows.
 func TestFaults(t *testing.T) {
 	weak, strong := simple("gpt2", 0), with(simple("Qwen/Qwen-1_8B", 0), fields{"lr": 1e-05})
 	student := filepath.Join("default", initials(taught(strong, weak)))
@@ -305,36 +305,36 @@ func TestFaults(t *testing.T) {
 		"NaN":          {func(tr tree) { tr.write(student+"/results_summary.json", `{"accuracy": NaN}`) }, []string{student, "diverged"}},
 		"a list":       {func(tr tree) { tr.write(student+"/config.json", `[1]`) }, []string{student + "/config.json", "not a JSON object"}},
 		"null":         {func(tr tree) { tr.write(student+"/config.json", `null`) }, []string{student + "/config.json", "null"}},
-		"two objects":  {func(tr tree) { tr.write(student+"/config.json", `{} {}`) }, []string{"something follows"}},
+		"two objects":  {func(tr tree) { tr.write(student+"/config.json", `{} {}`) }, []string{"more data after the object"}},
 		"per cent":     {func(tr tree) { tr.write(student+"/results_summary.json", `{"accuracy": 80}`) }, []string{student, `"accuracy" is 80`}},
 		"a text":       {func(tr tree) { tr.write(student+"/results_summary.json", `{"accuracy": "0.8"}`) }, []string{student, `no number in "accuracy"`}},
 		"no config":    {func(tr tree) { tr.remove(student + "/config.json") }, []string{student + "/config.json", "repeat it"}},
 		"no floor":     {func(tr tree) { tr.remove(floor) }, []string{student, "weak floor is missing", "gpt2 on sciq, seed 0", "run train_simple.py"}},
 		"several":      {func(tr tree) { tr.json(student+"/config.json", fields{"seed": 0.5}) }, []string{`no text in "ds_name"`, `no text in "model_size"`, "seed 0.5"}},
 		"two places":   {func(tr tree) { tr.remove(floor); tr.write("results/first/boolq/w2s/results.json", "{}") }, []string{"weak floor is missing", `no number in "eval_accuracy"`}},
-		"two floors":   {func(tr tree) { tr.run("again", weak, acc(0.1)); tr.move(student, "elsewhere/run") }, []string{"which is its weak floor"}},
+		"two floors":   {func(tr tree) { tr.run("again", weak, acc(0.1)); tr.move(student, "elsewhere/run") }, []string{"could be its weak floor"}},
 		"the same run": {func(tr tree) { tr.copy(student, "default/copy") }, []string{"is the same run as"}},
 		"huge":         {func(tr tree) { tr.write(student+"/config.json", strings.Repeat(" ", maxFile+1)) }, []string{"too many for a result"}},
 		"deep":         {func(tr tree) { tr.write(student+"/config.json", strings.Repeat(`{"a":`, 500_000)) }, []string{"not a JSON object"}},
-		"a folder":     {func(tr tree) { tr.remove(student + "/config.json"); tr.write(student+"/config.json/x", "") }, []string{"is no file"}},
+		"a folder":     {func(tr tree) { tr.remove(student + "/config.json"); tr.write(student+"/config.json/x", "") }, []string{"is not a regular file"}},
 		"other pair":   {func(tr tree) { tr.stage("results/shared/boolq/weak", stageOf("other", false), scored(0.6, 0.6)) }, []string{"is of other, not of " + qwen}},
-		"no ceiling":   {func(tr tree) { tr.remove("results/shared/boolq/strong") }, []string{"strong ceiling", "shared/boolq/strong", "name the results folder"}},
-		"way out": {func(tr tree) {
+		"no ceiling":   {func(tr tree) { tr.remove("results/shared/boolq/strong") }, []string{"strong ceiling", "shared/boolq/strong", "give the results folder"}},
+		"outside": {func(tr tree) {
 			tr.stage("results/first/boolq/w2s", with(stageOf(llama, true), fields{"shared_folder": "../../../etc"}), scored(0.6, 0.6))
 		}, []string{"weak floor", "missing"}},
-		"no transfer":   {func(tr tree) { tr.json("results/first/boolq/w2s/config.json", fields{"dataset": "x"}) }, []string{`no truth value in "transfer"`, `no object in "model"`}},
+		"no transfer":   {func(tr tree) { tr.json("results/first/boolq/w2s/config.json", fields{"dataset": "x"}) }, []string{`"transfer" is not true or false`, `no object in "model"`}},
 		"unclear names": {func(tr tree) { tr.json("a_b_c.results_summary.json", fields{"weak_acc": 0.1, "strong_acc": 0.2}) }, []string{`"a_b_c"`, "weak_model_gt", "no student"}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			tr := plant(t)
+			tr := newTree(t)
 			tr.sweep()
 			tr.w2s()
 			whole := len(read(t, Options{}, tr.root))
 			c.damage(tr)
 			rows, err := Read(context.Background(), []string{tr.root}, Options{})
 			if err == nil {
-				t.Fatal("accepted")
+				t.Fatal("Read reports no fault")
 			}
 			for _, w := range c.want {
 				if !strings.Contains(err.Error(), w) {
@@ -342,7 +342,7 @@ func TestFaults(t *testing.T) {
 				}
 			}
 			if len(rows) == 0 || len(rows) > whole {
-				t.Errorf("%d rows, %d before the damage", len(rows), whole)
+				t.Errorf("%d rows, want 1 to %d", len(rows), whole)
 			}
 		})
 	}
@@ -366,11 +366,11 @@ func (t tree) copy(from, to string) {
 }
 
 func TestFoldersWithoutRuns(t *testing.T) {
-	tr := plant(t)
+	tr := newTree(t)
 	tr.write("other/config.json", "{}")
 	tr.write("early/sciq/floor/best-ckpt/trainer_state.json", "{}")
 	tr.write("file", "")
-	for dir, want := range map[string]string{"other": "no new run", "early": "early EleutherAI/w2s", "file": "is no folder", "missing": "no such file"} {
+	for dir, want := range map[string]string{"other": "no new run", "early": "early EleutherAI/w2s", "file": "is not a folder", "missing": "no such file"} {
 		if _, err := Read(context.Background(), []string{filepath.Join(tr.root, dir)}, Options{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %q is not in: %v", dir, want, err)
 		}
@@ -378,7 +378,7 @@ func TestFoldersWithoutRuns(t *testing.T) {
 }
 
 func TestFolderNamedTwiceAndLinks(t *testing.T) {
-	tr := plant(t)
+	tr := newTree(t)
 	tr.sweep()
 	if err := os.Symlink("..", filepath.Join(tr.root, "default", "loop")); err != nil {
 		t.Skip(err)
@@ -390,7 +390,7 @@ func TestFolderNamedTwiceAndLinks(t *testing.T) {
 }
 
 func TestOnlyAccuracyOfOpenAI(t *testing.T) {
-	tr := plant(t)
+	tr := newTree(t)
 	tr.sweep()
 	tr.w2s()
 	rows, err := Read(context.Background(), []string{tr.root}, Options{Metric: tasks.AUROC})
@@ -400,7 +400,7 @@ func TestOnlyAccuracyOfOpenAI(t *testing.T) {
 }
 
 func TestCancelled(t *testing.T) {
-	tr := plant(t)
+	tr := newTree(t)
 	tr.sweep()
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -409,7 +409,7 @@ func TestCancelled(t *testing.T) {
 	}
 }
 
-// Names with every kind of underscore: the pair comes back, or nothing does.
+// Names may contain underscores. A pair is only accepted if there is one way to split it.
 func TestSplitPair(t *testing.T) {
 	for _, c := range []struct {
 		stem           string
@@ -419,7 +419,7 @@ func TestSplitPair(t *testing.T) {
 		{"a_b", nil, nil, "a", "b"},
 		{"a_b_c", nil, nil, "", ""},
 		{"a_b_c", []string{"a_b"}, []string{"c"}, "a_b", "c"},
-		{"a_b_c", []string{"a_b", "a"}, []string{"c", "b_c"}, "", ""}, // both fit
+		{"a_b_c", []string{"a_b", "a"}, []string{"c", "b_c"}, "", ""}, // both ways fit
 		{"a_a_a", []string{"a", "a_a"}, []string{"a_a"}, "a", "a_a"},
 		{"_", nil, nil, "", ""}, {"", nil, nil, "", ""}, {"a", nil, nil, "", ""},
 	} {
@@ -430,7 +430,7 @@ func TestSplitPair(t *testing.T) {
 	}
 }
 
-// FuzzParse feeds the readers of all three layouts. What they accept must be numbers a table can hold.
+// FuzzParse feeds the readers of all three layouts. The scores that they accept must be between 0 and 1.
 func FuzzParse(f *testing.F) {
 	text := func(v any) string {
 		b, err := json.Marshal(v)

@@ -12,31 +12,32 @@ import (
 	"w2s/tasks"
 )
 
-// maxFile is the longest file that is read. Real ones have a few kilobytes.
+// maxFile is the size of the largest file that is read, in bytes. Real ones have a few kilobytes.
 const maxFile = 4 << 20
 
-// An object is a JSON object of a result folder, with the faults found in it so far: a reader asks for all it needs and
-// then for the faults.
+// An object is a JSON object of a result folder with the faults found in it so far. A reader gets all the fields that it
+// needs and then looks at the faults.
 type object struct {
 	path   string
 	fields map[string]any
 	faults *[]error
 }
 
+// fault adds a fault.
 func (o object) fault(format string, args ...any) {
 	*o.faults = append(*o.faults, fmt.Errorf("importer: %s: "+format, append([]any{o.path}, args...)...))
 }
 
-// load reads a file that holds one JSON object.
+// load reads a file that contains one JSON object.
 func load(path string) (object, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return object{}, fmt.Errorf("importer: %w (the run is not whole: repeat it, or move its folder away)", err)
+		return object{}, fmt.Errorf("importer: %w (the run is not complete: repeat it, or move its folder away)", err)
 	case !info.Mode().IsRegular():
-		return object{}, fmt.Errorf("importer: %s is no file (move it away)", path) // a pipe would keep us waiting
+		return object{}, fmt.Errorf("importer: %s is not a regular file (move it away)", path) // reading a pipe could take forever
 	case info.Size() > maxFile:
-		return object{}, fmt.Errorf("importer: %s: %d bytes are too many for a result, which has %d at most (move it away if another program wrote it)", path, info.Size(), maxFile)
+		return object{}, fmt.Errorf("importer: %s: %d bytes are too many for a result, which has at most %d (move the file away if another program wrote it)", path, info.Size(), maxFile)
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -57,22 +58,22 @@ func parse(path string, data []byte) (object, error) {
 	dec.UseNumber()
 	err := dec.Decode(&o.fields)
 	if err == nil && dec.More() {
-		err = errors.New("something follows the object")
+		err = errors.New("more data after the object")
 	}
 	if err == nil && o.fields == nil {
 		err = errors.New("null")
 	}
 	if err != nil {
-		way := "leave the run out, or repeat it"
+		hint := "move the run away, or repeat it"
 		if bytes.Contains(data, []byte("NaN")) {
-			way = "NaN is no JSON: a score or a loss does not exist, so the run has diverged; leave it out"
+			hint = "NaN is not valid JSON: the run has diverged, so move it away"
 		}
-		return object{}, fmt.Errorf("importer: %s: not a JSON object: %w (%s)", path, err, way)
+		return object{}, fmt.Errorf("importer: %s: not a JSON object: %w (%s)", path, err, hint)
 	}
 	return o, nil
 }
 
-// text is a field that must be there and not be empty.
+// text returns the text in a field. A missing or empty one is a fault.
 func (o object) text(key string) string {
 	v, ok := o.fields[key].(string)
 	if !ok || v == "" {
@@ -81,7 +82,7 @@ func (o object) text(key string) string {
 	return v
 }
 
-// sub is a field that is an object and must be there.
+// sub returns the object in a field. A missing one is a fault.
 func (o object) sub(key string) object {
 	v, ok := o.fields[key].(map[string]any)
 	if !ok {
@@ -90,7 +91,7 @@ func (o object) sub(key string) object {
 	return object{path: o.path, fields: v, faults: o.faults}
 }
 
-// score is a field with a share, which must be there.
+// score returns the score in a field, which is between 0 and 1. A missing one is a fault.
 func (o object) score(key string) float64 {
 	n, ok := o.fields[key].(json.Number)
 	if !ok {
@@ -99,12 +100,12 @@ func (o object) score(key string) float64 {
 	}
 	v, err := n.Float64()
 	if err != nil || !(v >= 0 && v <= 1) {
-		o.fault("%q is %s, not a share from 0 to 1", key, n)
+		o.fault("%q is %s, not a score between 0 and 1", key, n)
 	}
 	return v
 }
 
-// number is a field with a number above 0, or 0 where there is none.
+// number returns the number in a field, or 0 if it is missing or not positive.
 func (o object) number(key string) float64 {
 	n, _ := o.fields[key].(json.Number)
 	v, err := n.Float64()
@@ -114,7 +115,8 @@ func (o object) number(key string) float64 {
 	return v
 }
 
-// seed is a field that holds a whole number, "0" where it is absent: both programs have runs from before it was stored.
+// seed returns the whole number in a field. It is "0" if the field is missing, because early versions of both programs did
+// not store it.
 func (o object) seed(key string) string {
 	v, ok := o.fields[key]
 	if !ok {
@@ -122,13 +124,13 @@ func (o object) seed(key string) string {
 	}
 	n, _ := v.(json.Number)
 	if _, err := strconv.ParseInt(string(n), 10, 64); err != nil {
-		o.fault("seed %v is no whole number", v)
+		o.fault("seed %v is not a whole number", v)
 	}
 	return string(n)
 }
 
-// settings are the fields that are a text, number or truth value and not among skip, written out; those of objects
-// under "object.field".
+// settings returns all fields with a text, a number or a truth value, as text, but those in skip. A field of an object
+// inside has the name "object.field".
 func (o object) settings(skip ...string) map[string]string {
 	out := map[string]string{}
 	skipped := map[string]bool{}
@@ -154,7 +156,7 @@ func (o object) settings(skip ...string) map[string]string {
 	return out
 }
 
-// category is that of our task of the same name, "" where there is none.
+// category returns the category of our task with the same name, or "" if there is none.
 func category(task string) tasks.Category {
 	t, err := tasks.Lookup(task)
 	if err != nil {

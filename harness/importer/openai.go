@@ -1,7 +1,6 @@
 package importer
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -29,11 +28,11 @@ type run struct {
 	loss       string
 	seed       string
 	accuracy   float64
-	settings   map[string]string // what else was chosen
-	supervisor *run              // nil: trained on gold. Its accuracy is not known
+	settings   map[string]string // all other settings
+	supervisor *run              // run that made the labels, without its accuracy; nil if trained on gold
 }
 
-// identity is what makes a run another run.
+// identity returns a text that differs between runs with different settings.
 func (r run) identity() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%q %q %q %q", r.task, r.model, r.loss, r.seed)
@@ -43,7 +42,7 @@ func (r run) identity() string {
 	return b.String()
 }
 
-// readRuns reads the folders of train_simple.py and sets every student beside its supervisor and its ceiling.
+// readRuns reads the folders of train_simple.py and finds the floor and the ceiling of every student.
 func readRuns(found files) ([]cell, []error) {
 	var gold, students []run
 	var faults []error
@@ -75,6 +74,7 @@ func readRuns(found files) ([]cell, []error) {
 	return cells, faults
 }
 
+// loadRun reads one folder.
 func loadRun(dir string) (run, error) {
 	config, errConfig := load(filepath.Join(dir, configFile))
 	summary, errSummary := load(filepath.Join(dir, summaryFile))
@@ -84,17 +84,17 @@ func loadRun(dir string) (run, error) {
 	return parseRun(dir, config, summary)
 }
 
-// parseRun reads what one folder says.
+// parseRun returns the run that the files of a folder describe.
 func parseRun(dir string, config, summary object) (run, error) {
-	r := configured(config)
+	r := runOf(config)
 	r.dir = dir
 	if _, ok := config.fields["weak_model"]; ok {
-		s := configured(config.sub("weak_model"))
+		s := runOf(config.sub("weak_model"))
 		r.supervisor = &s
 	} else if _, ok := config.fields["weak_model_size"]; ok {
-		config.fault("a student without weak_model, the supervisor's settings (repeat it with a version of train_simple.py that stores them)")
+		config.fault("the run of a student lacks the supervisor's settings, weak_model (repeat it with a version of train_simple.py that stores them)")
 	}
-	// The fork also has best_accuracy: the best of several evaluations on the test set, so not a score.
+	// The fork also has best_accuracy. It is no fair score: it is the best of several evaluations on the test set.
 	key := "accuracy"
 	if _, ok := summary.fields[key]; !ok {
 		if _, fork := summary.fields["final_accuracy"]; fork {
@@ -105,32 +105,33 @@ func parseRun(dir string, config, summary object) (run, error) {
 	return r, errors.Join(append(*config.faults, *summary.faults...)...)
 }
 
-func configured(config object) run {
+// runOf returns the run with a configuration, without its folder and accuracy.
+func runOf(config object) run {
 	return run{
 		task: config.text("ds_name"), model: config.text("model_size"), loss: config.text("loss"), seed: config.seed("seed"),
 		settings: config.settings("ds_name", "model_size", "loss", "seed", "weak_model_size", "weak_model"),
 	}
 }
 
-// floor is the run that made the student's labels. Of several copies the one beside the student is taken.
+// floor returns the run that made the student's labels.
 func (r run) floor(gold []run) (run, error) {
 	want := r.supervisor.identity()
 	return r.nearest("weak floor", fmt.Sprintf("%s on %s, seed %s, trained on gold with the settings under weak_model", r.supervisor.model, r.task, r.seed),
 		slices.DeleteFunc(slices.Clone(gold), func(g run) bool { return g.identity() != want }))
 }
 
-// apart are settings that a student may have otherwise than its ceiling, or that say nothing about the result.
-var apart = []string{"eval_every", "strong_eval_every", "epochs", "gt_epochs", "w2s_epochs"}
+// ignored lists settings in which a student may differ from its ceiling, or that do not change a result.
+var ignored = []string{"eval_every", "strong_eval_every", "epochs", "gt_epochs", "w2s_epochs"}
 
-// ceiling is the student's model trained on gold under the same settings: with cross-entropy where there is such a run,
-// or else with the student's loss.
+// ceiling returns the run of the student's model on gold with the same settings. It prefers a run with cross-entropy to one
+// with the student's loss.
 func (r run) ceiling(gold []run) (run, error) {
 	fits := slices.DeleteFunc(slices.Clone(gold), func(g run) bool {
 		if g.task != r.task || g.model != r.model || g.seed != r.seed || g.loss != "xent" && g.loss != r.loss {
 			return true
 		}
 		for k, v := range g.settings {
-			if other, ok := r.settings[k]; ok && other != v && !slices.Contains(apart, k) {
+			if other, ok := r.settings[k]; ok && other != v && !slices.Contains(ignored, k) {
 				return true
 			}
 		}
@@ -142,24 +143,25 @@ func (r run) ceiling(gold []run) (run, error) {
 	return r.nearest("strong ceiling", fmt.Sprintf("%s on %s, seed %s, trained on gold with the student's settings", r.model, r.task, r.seed), fits)
 }
 
-// nearest picks from runs that all fit. Those in the student's own sweep go first; two that differ are refused.
+// nearest returns one of the runs that fit. It prefers those in the student's own sweep. If several remain, they must agree
+// on the accuracy.
 func (r run) nearest(what, description string, fits []run) (run, error) {
 	sweep := filepath.Dir(r.dir)
-	if beside := slices.DeleteFunc(slices.Clone(fits), func(g run) bool { return filepath.Dir(g.dir) != sweep }); len(beside) > 0 {
-		fits = beside
+	if own := slices.DeleteFunc(slices.Clone(fits), func(g run) bool { return filepath.Dir(g.dir) != sweep }); len(own) > 0 {
+		fits = own
 	}
 	if len(fits) == 0 {
-		return run{}, fmt.Errorf("importer: %s: its %s is missing: %s (run train_simple.py for it, or import its folder too)", r.dir, what, description)
+		return run{}, fmt.Errorf("importer: %s: its %s is missing: %s (run train_simple.py for it, or import its folder as well)", r.dir, what, description)
 	}
 	for _, f := range fits[1:] {
 		if f.accuracy != fits[0].accuracy {
-			return run{}, fmt.Errorf("importer: %s: which is its %s: %s or %s? (move one away)", r.dir, what, fits[0].dir, f.dir)
+			return run{}, fmt.Errorf("importer: %s: both %s and %s could be its %s (move one away)", r.dir, fits[0].dir, f.dir, what)
 		}
 	}
 	return fits[0], nil
 }
 
-// readPairs reads the files of train_weak_to_strong.py, which hold a floor, a ceiling and a student for every loss.
+// readPairs reads the files of train_weak_to_strong.py. Each has a floor, a ceiling and a student for every loss.
 func readPairs(found files) ([]cell, []error) {
 	var cells []cell
 	var faults []error
@@ -167,7 +169,7 @@ func readPairs(found files) ([]cell, []error) {
 		summary, err := load(path)
 		if err == nil {
 			var more []cell
-			more, err = parsePair(path, summary, trainedBeside(path))
+			more, err = parsePair(path, summary, trainedModels(path))
 			cells = append(cells, more...)
 		}
 		if err != nil {
@@ -177,14 +179,16 @@ func readPairs(found files) ([]cell, []error) {
 	return cells, faults
 }
 
+// transferKey is what a field with the score of a student begins with. The loss follows.
 const transferKey = "transfer_acc_"
 
-// parsePair reads a summary. The program writes nowhere which data set and seed it was.
+// parsePair reads a summary. trained has the names of the supervisors and of the ceilings that were trained. The program
+// does not store the data set and the seed.
 func parsePair(path string, summary object, trained [2][]string) ([]cell, error) {
 	stem := strings.TrimSuffix(filepath.Base(path), "."+summaryFile)
 	weak, strong, ok := splitPair(stem, trained[0], trained[1])
 	if !ok {
-		summary.fault("where does the supervisor's name end in %q? (keep the folders weak_model_gt and strong_model_gt beside it: they have the names)", stem)
+		summary.fault("it is not clear where the name of the supervisor ends in %q (keep the folders weak_model_gt and strong_model_gt beside it, which have the names)", stem)
 	}
 	folder, err := filepath.Abs(filepath.Dir(path))
 	if err != nil {
@@ -193,7 +197,7 @@ func parsePair(path string, summary object, trained [2][]string) ([]cell, error)
 	base := cell{
 		dir: path, program: openAI, task: filepath.Base(folder), weak: weak, strong: strong, treatment: "soft",
 		floor: accuracy(summary.score("weak_acc")), ceiling: accuracy(summary.score("strong_acc")),
-		warnings: []string{"imported: the data set and the seed are not in the file; the task is called as the folder"},
+		warnings: []string{"imported: the file does not store the data set and the seed, so the task has the name of the folder"},
 	}
 	var cells []cell
 	for _, k := range slices.Sorted(maps.Keys(summary.fields)) {
@@ -212,7 +216,8 @@ func parsePair(path string, summary object, trained [2][]string) ([]cell, error)
 	return cells, nil
 }
 
-// splitPair cuts WEAK_STRONG. Names may hold underscores, so the folders of the models that were trained decide.
+// splitPair splits WEAK_STRONG. Names may contain underscores, so the names of the models that were trained decide. ok is
+// false if no or more than one way to split fits.
 func splitPair(stem string, weaks, strongs []string) (weak, strong string, ok bool) {
 	for at := range stem {
 		if stem[at] != '_' {
@@ -233,19 +238,20 @@ func splitPair(stem string, weaks, strongs []string) (weak, strong string, ok bo
 	return weak, strong, ok
 }
 
-// trainedBeside lists the supervisors and the ceilings whose folders are beside the file.
-func trainedBeside(path string) (names [2][]string) {
+// trainedModels returns the names of the supervisors and of the ceilings whose folders are beside the file.
+func trainedModels(path string) (names [2][]string) {
 	for i, folder := range []string{"weak_model_gt", "strong_model_gt"} {
 		entries, err := os.ReadDir(filepath.Join(filepath.Dir(path), folder))
 		if err != nil {
-			continue // the name may be clear without
+			continue // the names may be clear without it
 		}
 		for _, e := range entries {
 			names[i] = append(names[i], e.Name())
 		}
-		slices.SortFunc(names[i], cmp.Compare[string])
+		slices.Sort(names[i])
 	}
 	return names
 }
 
+// accuracy returns scores with an accuracy alone.
 func accuracy(v float64) map[tasks.Metric]float64 { return map[tasks.Metric]float64{tasks.Accuracy: v} }

@@ -9,22 +9,23 @@ import (
 
 	"w2s/harness/stats"
 	"w2s/harness/summary"
+	"w2s/internal/list"
 	"w2s/tasks"
 )
 
-// A cell is one student of one seed beside what it is compared with.
+// A cell is one student of one seed with its floor and ceiling.
 type cell struct {
-	dir                                 string // where it is from
+	dir                                 string // its folder or file
 	program                             string
 	task, weak, strong, loss, treatment string
 	seed                                string
-	settings                            map[string]string // what else was chosen
-	n                                   int               // test examples, 0 where not known
+	settings                            map[string]string // all other settings
+	n                                   int               // test examples; 0 if not known
 	floor, student, ceiling             map[tasks.Metric]float64
 	warnings                            []string
 }
 
-// rows groups cells that differ in the seed alone, in order of first appearance.
+// rows makes a row of every group of cells that differ in the seed alone, in order of first appearance.
 func rows(cells []cell, opt Options) ([]summary.Row, []error) {
 	var faults []error
 	cells = slices.DeleteFunc(slices.Clone(cells), func(c cell) bool {
@@ -63,12 +64,12 @@ func rows(cells []cell, opt Options) ([]summary.Row, []error) {
 	return out, faults
 }
 
-// variants says for each cell which settings tell it from others of the same task, pair, loss and treatment; "" where
-// nothing does.
+// variants returns, for each cell, the settings in which it differs from others of the same task, pair, loss and
+// treatment: "a=1 b=2", or "" if there are none.
 func variants(cells []cell) []string {
 	type key struct{ task, weak, strong, loss, treatment string }
 	keyOf := func(c cell) key { return key{c.task, c.weak, c.strong, c.loss, c.treatment} }
-	values := map[key]map[string]map[string]bool{} // the values that a setting has
+	values := map[key]map[string]map[string]bool{} // the values of each setting
 	for _, c := range cells {
 		of := values[keyOf(c)]
 		if of == nil {
@@ -95,7 +96,7 @@ func variants(cells []cell) []string {
 	return out
 }
 
-// newRow makes a row of the seeds of one cell.
+// newRow makes a row of cells that differ in the seed alone.
 func newRow(seeds []cell, opt Options) (summary.Row, error) {
 	c := seeds[0]
 	level := opt.Level
@@ -104,22 +105,18 @@ func newRow(seeds []cell, opt Options) (summary.Row, error) {
 	}
 	row := summary.Row{Task: c.task, Category: category(c.task), Weak: c.weak, Strong: c.strong, Loss: c.loss, Treatment: c.treatment,
 		Metric: opt.Metric, N: c.n, Seeds: len(seeds),
-		Warnings: []string{fmt.Sprintf("imported from %s: no per-example predictions, so no interval over test examples and no test whether the gap is noise", c.program)}}
+		Warnings: []string{fmt.Sprintf("imported from %s: without predictions for each example there is no interval over test examples and no test whether the gap is noise", c.program)}}
 	var floor, student, ceiling []float64
 	for _, s := range seeds {
 		floor, student, ceiling = append(floor, s.floor[opt.Metric]), append(student, s.student[opt.Metric]), append(ceiling, s.ceiling[opt.Metric])
 		if s.n != row.N {
 			row.N = 0
 		}
-		for _, w := range s.warnings {
-			if !slices.Contains(row.Warnings, w) {
-				row.Warnings = append(row.Warnings, w)
-			}
-		}
+		row.Warnings = list.AppendNew(row.Warnings, s.warnings...)
 	}
 	row.Floor.Value, row.Transfer.Value, row.Ceiling.Value = mean(floor), mean(student), mean(ceiling)
 	if row.N == 0 {
-		row.Warnings = append(row.Warnings, "imported: how many test examples there were is not stored")
+		row.Warnings = append(row.Warnings, "imported: the number of test examples is not stored")
 	}
 	var errPGR, errSeeds error
 	row.PGR, errPGR = stats.PGROf(row.Floor.Value, row.Transfer.Value, row.Ceiling.Value)

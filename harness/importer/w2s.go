@@ -10,7 +10,7 @@ import (
 	"w2s/tasks"
 )
 
-// w2sResults is where EleutherAI/w2s writes the scores of one model.
+// w2sResults is the file to which EleutherAI/w2s writes the scores of one model.
 const w2sResults = "results.json"
 
 const eleuther = "EleutherAI/w2s"
@@ -21,17 +21,17 @@ type stage struct {
 	dir                   string
 	name                  string
 	task                  string
-	model                 string // what was trained here
-	weak, strong          string // what the configuration says
-	shared                string // the run whose floor and ceiling are used
+	model                 string // model that was trained
+	weak, strong          string // models of the pair
+	shared                string // run whose floor and ceiling are used
 	loss, treatment, seed string
-	transfer              bool
-	n                     int // test examples, 0 where not known
+	transfer              bool // it was trained on a supervisor's labels
+	n                     int  // test examples; 0 if not known
 	scores                map[tasks.Metric]float64
 	settings              map[string]string
 }
 
-// readW2S reads the folders of run.py and sets every student beside floor and ceiling.
+// readW2S reads the folders of run.py and finds the floor and the ceiling of every student.
 func readW2S(found files) ([]cell, []error) {
 	stages := map[string]stage{}
 	var students []stage
@@ -50,7 +50,7 @@ func readW2S(found files) ([]cell, []error) {
 	}
 	var cells []cell
 	for _, s := range students {
-		c, err := s.beside(stages)
+		c, err := s.cell(stages)
 		if err != nil {
 			faults = append(faults, err)
 			continue
@@ -60,6 +60,7 @@ func readW2S(found files) ([]cell, []error) {
 	return cells, faults
 }
 
+// loadStage reads one folder.
 func loadStage(dir string) (stage, error) {
 	config, errConfig := load(filepath.Join(dir, configFile))
 	results, errResults := load(filepath.Join(dir, w2sResults))
@@ -69,7 +70,7 @@ func loadStage(dir string) (stage, error) {
 	return parseStage(dir, config, results)
 }
 
-// parseStage reads what one folder says.
+// parseStage returns the stage that the files of a folder describe.
 func parseStage(dir string, config, results object) (stage, error) {
 	s := stage{
 		dir: dir, name: filepath.Base(dir), task: config.text("dataset"), model: config.sub("model").text("name"),
@@ -84,7 +85,7 @@ func parseStage(dir string, config, results object) (stage, error) {
 	}
 	var ok bool
 	if s.transfer, ok = config.fields["transfer"].(bool); !ok {
-		config.fault("no truth value in %q, so not the results of EleutherAI/w2s (move the folder away)", "transfer")
+		config.fault("%q is not true or false, so EleutherAI/w2s did not write this (move the folder away)", "transfer")
 	}
 	s.treatment = treatment(s.name, config)
 	s.scores = map[tasks.Metric]float64{tasks.Accuracy: results.score("eval_accuracy")}
@@ -94,7 +95,7 @@ func parseStage(dir string, config, results object) (stage, error) {
 	return s, errors.Join(append(*config.faults, *results.faults...)...)
 }
 
-// treatment says what was done to the labels that a student learned from.
+// treatment returns what was done to the labels that a student was trained on.
 func treatment(name string, config object) string {
 	parts := []string{"soft"}
 	probe, _ := config.fields["probe_name"].(string)
@@ -109,9 +110,9 @@ func treatment(name string, config object) string {
 	return strings.Join(parts, ", ")
 }
 
-// examples is how many test examples there were. The configuration only has a limit, but the trainer writes how long the
-// evaluation took, to 4 digits after the point, and how many examples it did in a second, to 3. Their product is the
-// number where that rounding moves it by less than a half; 0 where it does not tell.
+// examples returns the number of test examples, or 0 if it cannot be told. The configuration only has a limit. But the
+// trainer stores the time that the evaluation took, with 4 digits after the point, and the examples per second, with 3.
+// Their product tells the number if the rounding of both changes it by less than one half.
 func examples(results object) int {
 	runtime, rate := results.number("eval_runtime"), results.number("eval_samples_per_second")
 	n := math.Round(runtime * rate)
@@ -122,8 +123,8 @@ func examples(results object) int {
 	return int(n)
 }
 
-// beside finds the student's floor and ceiling, in the shared folder of the same results folder.
-func (s stage) beside(stages map[string]stage) (cell, error) {
+// cell finds the student's floor and ceiling in the shared folder of the same results folder.
+func (s stage) cell(stages map[string]stage) (cell, error) {
 	shared := filepath.Join(filepath.Dir(filepath.Dir(filepath.Dir(s.dir))), s.shared, s.task)
 	var faults []error
 	find := func(what, name, model string) stage {
@@ -131,22 +132,22 @@ func (s stage) beside(stages map[string]stage) (cell, error) {
 		f, ok := stages[dir]
 		switch {
 		case !ok:
-			faults = append(faults, fmt.Errorf("importer: %s: its %s %s is missing or cannot be read (name the results folder, which holds the run and %q)", s.dir, what, dir, s.shared))
+			faults = append(faults, fmt.Errorf("importer: %s: its %s %s is missing or cannot be read (give the results folder, which contains the run and %q)", s.dir, what, dir, s.shared))
 		case f.model != model:
-			faults = append(faults, fmt.Errorf("importer: %s: its %s %s is of %s, not of %s: the shared folder was filled by another pair (move the run to the one that it used)", s.dir, what, dir, f.model, model))
+			faults = append(faults, fmt.Errorf("importer: %s: its %s %s is of %s, not of %s: another pair has filled the shared folder (move the run to the shared folder that it used)", s.dir, what, dir, f.model, model))
 		}
 		return f
 	}
 	floor, ceiling := find("weak floor", "weak", s.weak), find("strong ceiling", "strong", s.strong)
 	if s.model != s.strong {
-		faults = append(faults, fmt.Errorf("importer: %s: a student of %s in a run of %s", s.dir, s.model, s.strong))
+		faults = append(faults, fmt.Errorf("importer: %s: the student is %s, but the strong model of the run is %s (move the folder away)", s.dir, s.model, s.strong))
 	}
 	c := cell{dir: s.dir, program: eleuther, task: s.task, weak: s.weak, strong: s.strong, loss: s.loss, treatment: s.treatment, seed: s.seed,
 		settings: s.settings, floor: floor.scores, student: s.scores, ceiling: ceiling.scores}
 	if s.n == floor.n && s.n == ceiling.n {
 		c.n = s.n
 	} else if s.n*floor.n*ceiling.n > 0 {
-		c.warnings = append(c.warnings, fmt.Sprintf("imported: not the same test examples: floor %d, student %d, ceiling %d", floor.n, s.n, ceiling.n))
+		c.warnings = append(c.warnings, fmt.Sprintf("imported: the numbers of test examples differ: floor %d, student %d, ceiling %d", floor.n, s.n, ceiling.n))
 	}
 	for _, k := range []string{"n_train", "n_test"} {
 		for _, other := range []stage{floor, ceiling} {

@@ -2,7 +2,7 @@ package plot
 
 import (
 	"fmt"
-	"slices"
+	"strings"
 
 	"gonum.org/v1/plot/vg"
 
@@ -10,14 +10,17 @@ import (
 	"w2s/harness/summary"
 )
 
-// Chain draws the score after every step of bootstrapping chains, beside the single jump and the ceiling, one series for
-// each loss. All rows must have the same task and models.
+// Chain draws the score after every step of bootstrapping chains, of the single jump and of the ceiling. There is one
+// series for each loss. All rows must have the same task, data and models.
 func Chain(rows []summary.ChainRow) (*Chart, error) {
 	c := newChart("chain", "Bootstrapping step by step", "score, %", "")
 	if len(rows) == 0 {
 		return nil, c.nothing("no chain")
 	}
 	first := rows[0]
+	if err := agree(rows, chainKey); err != nil {
+		return nil, err
+	}
 	last := len(first.Models) - 1
 	var labels []string
 	for i, m := range first.Models {
@@ -27,32 +30,39 @@ func Chain(rows []summary.ChainRow) (*Chart, error) {
 	var n, seeds []int
 	level := 0.0
 	for i, r := range rows {
-		if r.Task != first.Task || r.Data != first.Data || !slices.Equal(r.Models, first.Models) {
-			return nil, fmt.Errorf("plot: chains on %s (%s) and on %s (%s) cannot share a chart", first.Task, first.Data, r.Task, r.Data)
-		}
 		n, seeds, level = append(n, r.N), append(seeds, r.Seeds), max(level, r.Ceiling.Interval.Level)
 		shift := 0.14 * (float64(len(rows)-1)/2 - float64(i))
 		steps := series(i, loss.Short(r.Loss))
 		steps.line = true
-		beside := series(i, "")
+		ends := series(i, "") // of the same colour, but not joined to the steps
 		at := func(m *marks, line int, f summary.Figure) {
-			v, interval := percent(f)
-			m.points = append(m.points, point{x: v, y: shift - float64(line), xRange: interval})
+			m.points = append(m.points, pointAcross(f, shift-float64(line)))
 		}
 		for k, f := range r.Steps {
 			at(steps, k, f)
 		}
-		at(beside, last+1, r.Jump)
-		at(beside, last+2, r.Ceiling)
+		at(ends, last+1, r.Jump)
+		at(ends, last+2, r.Ceiling)
 		c.add(steps)
-		c.add(beside)
+		c.add(ends)
 	}
-	c.lines(labels, vg.Length(20+4*float64(len(rows))))
+	ticks := make(names, len(labels))
+	for i, l := range labels {
+		ticks[i] = tick(-float64(i), l)
+	}
+	c.nameLines(ticks)
+	c.plot.Y.Min, c.plot.Y.Max = -float64(len(labels))+0.5, 0.5
+	c.height = vg.Length(len(labels)*(20+4*len(rows)) + 50)
 	c.plot.X.Tick.Marker = every(c.plot.X.Min, c.plot.X.Max, 8)
 	c.plot.Add(guide("", c.plot.X.Min, -float64(last)-0.5, c.plot.X.Max, -float64(last)-0.5))
 	c.Title = clean(fmt.Sprintf("Bootstrapping step by step: %s, %s data", first.Task, first.Data))
 	c.note("Each model learns from the one above it, and the first one from gold. jump: the last model trained by the first one. gold: the last model trained on gold.")
 	c.basisOf(n, seeds, level)
-	c.Alt = fmt.Sprintf("Scores of a chain of %d models on %s, then of the jump and of the ceiling. The chain table has the numbers.", last+1, clean(first.Task))
+	c.Alt = fmt.Sprintf("Scores of the steps of a chain of %d models on %s, of the jump and of the ceiling. The table of chains has the numbers.", last+1, clean(first.Task))
 	return c, nil
+}
+
+// chainKey joins what all chains of a chart have in common: task, data and models.
+func chainKey(r summary.ChainRow) string {
+	return strings.Join(append([]string{r.Task, r.Data}, r.Models...), ", ")
 }

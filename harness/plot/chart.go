@@ -21,22 +21,22 @@ import (
 	"w2s/internal/atomicfile"
 )
 
-// ErrNothing is wrapped by the error of a chart function that was given no row it could draw.
+// ErrNothing is wrapped by the error of a function that has no row to draw.
 var ErrNothing = errors.New("plot: nothing to draw")
 
-// A Chart is a drawing and what is to be said about it.
+// A Chart is a drawing with the texts that belong to it.
 type Chart struct {
-	Name    string   // for file names
-	Title   string   // what is drawn
-	Notes   []string // units, n, seeds, what the whiskers are, what was left out
-	Alt     string   // what a reader who does not see it should know
-	plot    *plot.Plot
-	legend  []entry
-	height  vg.Length
-	entries int // marks drawn
+	Name   string   // name of its files, without extension
+	Title  string   // what is drawn
+	Notes  []string // number of test examples and seeds, meaning of the whiskers, what is left out
+	Alt    string   // description for readers who do not see the drawing
+	plot   *plot.Plot
+	legend []entry
+	height vg.Length
+	points int // number of points in the chart, guides included
 }
 
-// width is that of every chart; at the usual 96 dots an inch it fits a phone's screen when scaled by two thirds.
+// width is the width of every chart in points. At the usual 96 dots per inch, two thirds of it fit the screen of a phone.
 const width = vg.Length(400)
 
 const (
@@ -69,35 +69,36 @@ func sans(size vg.Length) font.Font {
 	return font.Font{Typeface: plot.DefaultFont.Typeface, Variant: "Sans", Size: size}
 }
 
-// add puts marks on the chart, and into its legend where they have a name.
+// add puts marks on the chart and, if they have a name, into its legend.
 func (c *Chart) add(m *marks) {
 	c.plot.Add(m)
-	c.entries += len(m.points)
+	c.points += len(m.points)
 	if m.name != "" {
 		c.legend = append(c.legend, entry{clean(m.name), m})
 	}
 }
 
-// addApart adds series whose points share places along x.
+// addApart adds series that may have the same x, each shifted a little.
 func (c *Chart) addApart(all []*marks) {
 	apart(all)
 	for _, m := range all {
 		c.add(m)
 	}
 	if len(all) > 1 {
-		c.note("Series stand a little apart so that none hides another.")
+		c.note("Series are shifted a little along x so that none hides another.")
 	}
 }
 
+// note adds a note.
 func (c *Chart) note(format string, args ...any) {
 	c.Notes = append(c.Notes, clean(fmt.Sprintf(format, args...)))
 }
 
-// draw lays out title and notes (unless the page around it has them), the legend and the plot, from top to bottom.
+// draw draws, from top to bottom, the title and the notes if titled, the legend, and the plot.
 func (c *Chart) draw(dc draw.Canvas, titled bool) {
 	if titled {
-		dc = c.words(dc, []string{c.Title}, titleSize)
-		dc = c.words(dc, c.Notes, textSize-1)
+		dc = c.write(dc, []string{c.Title}, titleSize)
+		dc = c.write(dc, c.Notes, textSize-1)
 		dc.Max.Y -= 3
 	}
 	dc = drawLegend(dc, c.legend, c.style(textSize))
@@ -108,8 +109,8 @@ func (c *Chart) style(size vg.Length) draw.TextStyle {
 	return draw.TextStyle{Color: ink().light, Font: sans(size), YAlign: draw.YTop, Handler: plot.DefaultTextHandler}
 }
 
-// words writes wrapped lines at the top and returns what is left of the canvas.
-func (c *Chart) words(dc draw.Canvas, texts []string, size vg.Length) draw.Canvas {
+// write writes texts at the top of the canvas, wrapped to its width, and returns the rest of the canvas.
+func (c *Chart) write(dc draw.Canvas, texts []string, size vg.Length) draw.Canvas {
 	style := c.style(size)
 	for _, l := range wrap(texts, style, dc.Max.X-dc.Min.X) {
 		dc.FillText(style, vg.Point{X: dc.Min.X, Y: dc.Max.Y}, l)
@@ -118,7 +119,7 @@ func (c *Chart) words(dc draw.Canvas, texts []string, size vg.Length) draw.Canva
 	return dc
 }
 
-// size is the whole drawing's.
+// size returns the size of the whole drawing.
 func (c *Chart) size(titled bool) (w, h vg.Length) {
 	inner := width - 2*margin
 	h = c.height + 2*margin + legendHeight(c.legend, c.style(textSize), inner)
@@ -131,23 +132,24 @@ func (c *Chart) size(titled bool) (w, h vg.Length) {
 
 const margin = vg.Length(6)
 
-func (c *Chart) on(canvas vg.CanvasSizer, titled bool) {
+// drawOn draws the chart on a canvas, inside the margin.
+func (c *Chart) drawOn(canvas vg.CanvasSizer, titled bool) {
 	dc := draw.New(canvas)
 	c.draw(draw.Crop(dc, margin, -margin, margin, -margin), titled)
 }
 
-// SVG writes the chart as a file of its own, on white.
+// SVG writes the chart as an SVG file with a white background.
 func (c *Chart) SVG(w io.Writer) error {
 	width, height := c.size(true)
 	canvas := vgsvg.New(width, height)
 	canvas.SetColor(lightPaper)
-	canvas.Fill(page(width, height))
-	c.on(canvas, true)
+	canvas.Fill(rectangle(width, height))
+	c.drawOn(canvas, true)
 	var b bytes.Buffer
 	if _, err := canvas.WriteTo(&b); err != nil {
 		return fmt.Errorf("plot: %s: %w", c.Name, err)
 	}
-	head, body, err := c.cut(b.String())
+	head, body, err := c.splitHead(b.String())
 	if err != nil {
 		return err
 	}
@@ -156,17 +158,17 @@ func (c *Chart) SVG(w io.Writer) error {
 	return err
 }
 
-// cut parts an SVG file behind its opening tag.
-func (c *Chart) cut(svg string) (head, body string, err error) {
+// splitHead splits an SVG file after its opening tag.
+func (c *Chart) splitHead(svg string) (head, body string, err error) {
 	const end = "xlink\">\n"
 	head, body, ok := strings.Cut(svg, end)
 	if !ok {
-		return "", "", fmt.Errorf("plot: %s: gonum writes another SVG head than this package knows", c.Name)
+		return "", "", fmt.Errorf("plot: %s: the opening tag that gonum writes has changed", c.Name)
 	}
 	return head + end, body, nil
 }
 
-func page(w, h vg.Length) vg.Path {
+func rectangle(w, h vg.Length) vg.Path {
 	var p vg.Path
 	p.Move(vg.Point{})
 	p.Line(vg.Point{X: w})
@@ -176,28 +178,28 @@ func page(w, h vg.Length) vg.Path {
 	return p
 }
 
-// PNG writes the chart as a picture of 192 dots an inch, on white.
+// PNG writes the chart as a picture of 192 dots per inch with a white background.
 func (c *Chart) PNG(w io.Writer) error {
 	width, height := c.size(true)
 	canvas := vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(dpi))
-	c.on(canvas, true)
+	c.drawOn(canvas, true)
 	if _, err := (vgimg.PngCanvas{Canvas: canvas}).WriteTo(w); err != nil {
 		return fmt.Errorf("plot: %s: %w", c.Name, err)
 	}
 	return nil
 }
 
-// Inline returns the chart as an SVG element for a page that has [Style], without the title and notes, which the page
-// shows itself. Its colours follow the page's mode.
+// Inline returns the chart as an SVG element for a page that includes [Style]. The element lacks title and notes, which
+// the page shows itself. Its colours follow the light or dark mode of the page.
 func (c *Chart) Inline() (template.HTML, error) {
 	width, height := c.size(false)
 	canvas := vgsvg.New(width, height)
-	c.on(canvas, false)
+	c.drawOn(canvas, false)
 	var b bytes.Buffer
 	if _, err := canvas.WriteTo(&b); err != nil {
 		return "", fmt.Errorf("plot: %s: %w", c.Name, err)
 	}
-	_, body, err := c.cut(b.String())
+	_, body, err := c.splitHead(b.String())
 	if err != nil {
 		return "", err
 	}
@@ -211,7 +213,8 @@ func (c *Chart) Inline() (template.HTML, error) {
 		html.EscapeString(c.Alt)) + body), nil
 }
 
-// Save writes NAME.svg and NAME.png into a folder, which it makes, and returns their paths. A reader never sees half a file.
+// Save writes NAME.svg and NAME.png into a folder, which it makes if needed, and returns their paths. A reader never sees
+// half a file.
 func (c *Chart) Save(dir string) ([]string, error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, fmt.Errorf("plot: %w (choose another folder)", err)
@@ -230,7 +233,8 @@ func (c *Chart) Save(dir string) ([]string, error) {
 	return paths, nil
 }
 
-// clean makes names from users' files fit for a line of a drawing: XML has no place for control characters.
+// clean makes a name from a user's file fit for a line of a drawing. Line breaks become spaces, and characters that XML
+// forbids become U+FFFD.
 func clean(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -243,16 +247,16 @@ func clean(s string) string {
 	}, strings.ToValidUTF8(s, "\uFFFD"))
 }
 
-// short cuts a name that would push the plot aside.
-func short(s string, most int) string {
+// short cuts a name to limit characters. A longer one would squeeze the plot.
+func short(s string, limit int) string {
 	runes := []rune(clean(s))
-	if len(runes) <= most {
+	if len(runes) <= limit {
 		return string(runes)
 	}
-	return string(runes[:most-1]) + "…"
+	return string(runes[:limit-1]) + "…"
 }
 
-// wrap breaks texts into lines of some width.
+// wrap breaks texts into lines of at most the given width.
 func wrap(texts []string, style draw.TextStyle, width vg.Length) []string {
 	var lines []string
 	for _, text := range texts {

@@ -5,61 +5,16 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"strings"
 
 	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/vg"
 
-	"w2s/harness/stats"
 	"w2s/harness/summary"
 )
 
-// pgrLow and pgrHigh bound PGR axes. PGR has no bounds if the gap is near noise; a note counts the points outside.
+// pgrLow and pgrHigh bound PGR axes. A PGR itself has no bounds, and it is far off if the gap is hardly more than noise.
 const pgrLow, pgrHigh = -1.0, 2.0
 
-// percent returns a figure and its interval in per cent.
-func percent(f summary.Figure) (float64, stats.Interval) { return 100 * f.Value, times100(f.Interval) }
-
-func times100(v stats.Interval) stats.Interval {
-	if !v.Known() {
-		return v
-	}
-	return stats.Interval{Lo: 100 * v.Lo, Hi: 100 * v.Hi, Level: v.Level}
-}
-
-// A group holds the items that share a key.
-type group[T any] struct {
-	key   string
-	items []T
-}
-
-// groups splits items by key, in order of first appearance.
-func groups[T any](items []T, key func(T) string) []group[T] {
-	var out []group[T]
-	at := map[string]int{}
-	for _, item := range items {
-		k := key(item)
-		i, ok := at[k]
-		if !ok {
-			i = len(out)
-			at[k] = i
-			out = append(out, group[T]{key: k})
-		}
-		out[i].items = append(out[i].items, item)
-	}
-	return out
-}
-
-// span writes the range of values: "800" or "240 to 800".
-func span(values []int) string {
-	lo, hi := slices.Min(values), slices.Max(values)
-	if lo == hi {
-		return strconv.Itoa(lo)
-	}
-	return fmt.Sprintf("%d to %d", lo, hi)
-}
-
-// basis notes how many test examples and seeds the figures of rows come from, and what whiskers mean.
+// basis notes how many test examples and seeds the figures of the rows come from and what the whiskers are.
 func (c *Chart) basis(rows []summary.Row) {
 	var n, seeds []int
 	level := 0.0
@@ -70,24 +25,18 @@ func (c *Chart) basis(rows []summary.Row) {
 	c.basisOf(n, seeds, level)
 }
 
+// basisOf does the same as basis for other kinds of rows. level is 0 if there are no whiskers.
 func (c *Chart) basisOf(n, seeds []int, level float64) {
 	text := fmt.Sprintf("n = %s test examples for each task, %s %s.", span(n), span(seeds), plural(slices.Max(seeds), "seed", "seeds"))
 	if level > 0 {
-		text += fmt.Sprintf(" Whiskers: %.0f %% interval over test examples (paired bootstrap).", 100*level)
+		text += fmt.Sprintf(" Whiskers: %.0f %% intervals over test examples (paired bootstrap).", 100*level)
 	}
 	c.note("%s", text)
 }
 
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return one
-	}
-	return many
-}
-
-// defined returns the rows that have a PGR and notes how many do not.
+// defined returns the rows with a defined PGR and notes how many are left out.
 func (c *Chart) defined(rows []summary.Row) ([]summary.Row, error) {
-	kept := slices.DeleteFunc(slices.Clone(rows), func(r summary.Row) bool { return !r.PGR.Defined })
+	kept := where(rows, func(r summary.Row) bool { return r.PGR.Defined })
 	if left := len(rows) - len(kept); left > 0 {
 		c.note("Left out: %d of %d rows without a defined PGR.", left, len(rows))
 	}
@@ -97,6 +46,7 @@ func (c *Chart) defined(rows []summary.Row) ([]summary.Row, error) {
 	return kept, nil
 }
 
+// nothing returns the error for a chart without data.
 func (c *Chart) nothing(why string) error { return fmt.Errorf("%w: %s: %s", ErrNothing, c.Name, why) }
 
 // pgrAxis sets the range of the y axis for PGR, draws lines at 0 and 1, and notes how many points are outside.
@@ -115,30 +65,41 @@ func (c *Chart) pgrAxis(rows []summary.Row) {
 	}
 	c.plot.Y.Min, c.plot.Y.Max = low-0.05, high+0.05
 	c.plot.Y.Tick.Marker = every(low-0.05, high+0.05, 8)
-	c.grid(0, 1)
+	for _, y := range []float64{0, 1} {
+		c.plot.Add(guide("", c.plot.X.Min, y, c.plot.X.Max, y))
+	}
 	if outside > 0 {
-		c.note("Outside of the frame: %d %s with PGR below %g or above %g.", outside, plural(outside, "point", "points"), pgrLow, pgrHigh)
+		c.note("Outside the frame: %d %s with a PGR below %g or above %g.", outside, plural(outside, "point", "points"), pgrLow, pgrHigh)
 	}
 }
 
-// grid draws dashed horizontal lines.
-func (c *Chart) grid(heights ...float64) {
-	for _, y := range heights {
-		m := guide("", c.plot.X.Min, y, c.plot.X.Max, y)
-		c.plot.Add(m)
-	}
+// square gives both axes the range from lo to hi and draws the diagonal as a named guide.
+func (c *Chart) square(lo, hi float64, ticks int, diagonal string) {
+	c.add(guide(diagonal, lo, lo, hi, hi))
+	c.plot.X.Min, c.plot.X.Max, c.plot.Y.Min, c.plot.Y.Max = lo, hi, lo, hi
+	c.plot.X.Tick.Marker, c.plot.Y.Tick.Marker = every(lo, hi, ticks), every(lo, hi, ticks)
+	c.height = 320
 }
 
-// names are labelled ticks of an axis.
+// nameLines gives the y axis names instead of numbers.
+func (c *Chart) nameLines(ticks names) {
+	c.plot.Y.Tick.Marker = ticks
+	c.plot.Y.Tick.Length = 0
+}
+
+// names is a fixed list of labelled ticks.
 type names []plot.Tick
 
 func (n names) Ticks(_, _ float64) []plot.Tick { return n }
 
-// every returns ticks at round numbers, at most most of them.
-func every(low, high float64, most int) plot.Ticker {
-	step := math.Pow(10, math.Floor(math.Log10((high-low)/float64(most))))
+// tick returns a labelled tick.
+func tick(at float64, label string) plot.Tick { return plot.Tick{Value: at, Label: short(label, 30)} }
+
+// every returns at most limit ticks between low and high, at round numbers.
+func every(low, high float64, limit int) plot.Ticker {
+	step := math.Pow(10, math.Floor(math.Log10((high-low)/float64(limit))))
 	for _, f := range []float64{1, 2, 5, 10} {
-		if (high-low)/(step*f) <= float64(most) {
+		if (high-low)/(step*f) <= float64(limit) {
 			step *= f
 			break
 		}
@@ -150,18 +111,3 @@ func every(low, high float64, most int) plot.Ticker {
 	}
 	return ticks
 }
-
-// lines labels the y axis with lines from top to bottom and sets the height of the chart, with each for a line.
-func (c *Chart) lines(labels []string, each vg.Length) {
-	ticks := make(names, len(labels))
-	for i, l := range labels {
-		ticks[i] = plot.Tick{Value: -float64(i), Label: short(l, 30)}
-	}
-	c.plot.Y.Tick.Marker = ticks
-	c.plot.Y.Tick.Length = 0
-	c.plot.Y.Min, c.plot.Y.Max = -float64(len(labels))+0.5, 0.5
-	c.height = vg.Length(len(labels))*each + 50
-}
-
-// setting returns the treatment and variant of a row.
-func setting(r summary.Row) string { return strings.TrimSpace(r.Treatment + " " + r.Variant()) }

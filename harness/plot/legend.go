@@ -5,14 +5,11 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// An entry of a legend.
+// An entry is the name of a series in a legend, with its mark.
 type entry struct {
 	name string
-	mark thumbnailer
+	mark *marks
 }
-
-// thumbnailer draws a series' mark into a small box.
-type thumbnailer interface{ Thumbnail(*draw.Canvas) }
 
 const (
 	thumbWidth  = vg.Length(16)
@@ -20,8 +17,9 @@ const (
 	legendLabel = 44 // runes
 )
 
-// place calls at for every entry with where its line is and where on the line it starts; it returns how many lines there are.
-func place(legend []entry, style draw.TextStyle, width vg.Length, at func(e entry, line int, x vg.Length)) int {
+// arrange puts the entries of a legend on lines of the given width and returns the number of lines. It calls at, unless it
+// is nil, for every entry with the number of its line and its position on the line.
+func arrange(legend []entry, style draw.TextStyle, width vg.Length, at func(e entry, line int, x vg.Length)) int {
 	if len(legend) == 0 {
 		return 0
 	}
@@ -40,23 +38,23 @@ func place(legend []entry, style draw.TextStyle, width vg.Length, at func(e entr
 }
 
 func legendHeight(legend []entry, style draw.TextStyle, width vg.Length) vg.Length {
-	lines := place(legend, style, width, nil)
+	lines := arrange(legend, style, width, nil)
 	if lines == 0 {
 		return 0
 	}
 	return vg.Length(lines)*style.Font.Size*1.4 + 4
 }
 
-// drawLegend writes the legend in lines along the top, where it covers no mark, and returns what is left of the canvas.
+// drawLegend draws the legend along the top, where it covers no mark, and returns the rest of the canvas.
 func drawLegend(dc draw.Canvas, legend []entry, style draw.TextStyle) draw.Canvas {
 	height := style.Font.Size * 1.4
 	width := dc.Max.X - dc.Min.X
-	place(legend, style, width, func(e entry, line int, x vg.Length) {
+	arrange(legend, style, width, func(e entry, line int, x vg.Length) {
 		top := dc.Max.Y - vg.Length(line)*height
 		left := dc.Min.X + x
 		box := draw.Canvas{Canvas: dc.Canvas, Rectangle: vg.Rectangle{
 			Min: vg.Point{X: left, Y: top - style.Font.Size}, Max: vg.Point{X: left + thumbWidth, Y: top}}}
-		e.mark.Thumbnail(&box)
+		e.mark.thumbnail(&box)
 		dc.FillText(style, vg.Point{X: left + thumbWidth + 3, Y: top}, short(e.name, legendLabel))
 	})
 	dc.Max.Y -= legendHeight(legend, style, width)

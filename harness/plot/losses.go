@@ -7,50 +7,39 @@ import (
 
 	"w2s/harness/loss"
 	"w2s/harness/summary"
+	"w2s/internal/list"
 )
 
-// Losses draws how much better losses are than another one on the same task and pair, with paired intervals. All rows must
-// compare with the same loss.
+// Losses draws how much better losses are than another one on the same task and pair, with paired intervals. All rows
+// must compare with the same loss.
 func Losses(rows []summary.LossRow) (*Chart, error) {
-	c := newChart("losses", "Losses compared on the same test examples", "student's score - score with the other loss, points", "")
+	c := newChart("losses", "Losses compared on the same test examples", "", "")
 	if len(rows) == 0 {
-		return nil, c.nothing("no two losses on one task and pair")
+		return nil, c.nothing("no task and pair has two losses")
 	}
-	for _, r := range rows {
-		if r.Against != rows[0].Against {
-			return nil, fmt.Errorf("plot: comparisons with %s and with %s do not go into one chart", rows[0].Against, r.Against)
-		}
+	if err := agree(rows, func(r summary.LossRow) string { return "comparisons with " + r.Against }); err != nil {
+		return nil, err
 	}
 	against := loss.Short(rows[0].Against)
 	c.Title = clean("Losses compared with " + against)
 	c.plot.X.Label.Text = clean(fmt.Sprintf("student's %s - %s with %s, points", rows[0].Metric, rows[0].Metric, short(against, 30)))
-	byTask := groups(rows, func(r summary.LossRow) string { return r.Task })
-	colour := func(string) int { return 0 }
-	if len(byTask) <= MaxSeries {
-		colour = func(task string) int {
-			for i, g := range byTask {
-				if g.key == task {
-					return i
-				}
-			}
-			return 0
-		}
+
+	name := func(r summary.LossRow) string { return r.Task }
+	if len(groups(rows, name)) > MaxSeries { // too many to tell apart by colour
+		name = func(summary.LossRow) string { return "" }
 	}
-	byLoss := groups(rows, func(r summary.LossRow) string { return loss.Short(r.Loss) })
+	var all []*marks
+	byName := map[string]*marks{}
+	for i, g := range groups(rows, name) {
+		byName[g.key] = series(i, g.key)
+		all = append(all, byName[g.key])
+	}
 	var ticks names
-	drawn := make([]*marks, max(1, min(len(byTask), MaxSeries)))
-	for i := range drawn {
-		drawn[i] = series(i, "")
-		if len(byTask) <= MaxSeries {
-			drawn[i].name = byTask[i].key
-		}
-	}
 	y, better, lo, hi := 0.0, 0, -0.5, 0.5
-	for _, g := range byLoss {
+	for _, g := range groups(rows, func(r summary.LossRow) string { return loss.Short(r.Loss) }) {
 		start := y
 		for _, r := range g.items {
-			m := drawn[colour(r.Task)]
-			interval := times100(r.Interval)
+			m, interval := byName[name(r)], times100(r.Interval)
 			m.points = append(m.points, point{x: 100 * r.Diff, y: y, xRange: interval})
 			lo, hi = min(lo, 100*r.Diff, interval.Lo), max(hi, 100*r.Diff, interval.Hi) // an unknown interval is [0, 0]
 			if r.Adjusted < 0.05 {
@@ -61,24 +50,17 @@ func Losses(rows []summary.LossRow) (*Chart, error) {
 		ticks = append(ticks, tick((start+y+1)/2, g.key))
 		y -= 1.5
 	}
-	for _, m := range drawn {
-		if len(m.points) > 0 {
-			c.add(m)
-		}
+	for _, m := range all {
+		c.add(m)
 	}
 	c.plot.X.Min, c.plot.X.Max = lo*1.05, hi*1.05
 	c.plot.X.Tick.Marker = every(lo*1.05, hi*1.05, 8)
 	c.plot.Y.Min, c.plot.Y.Max = y+1.5, 1
-	c.plot.Y.Tick.Marker = ticks
-	c.plot.Y.Tick.Length = 0
+	c.nameLines(ticks)
 	c.plot.Add(guide("", 0, y+1.5, 0, 1))
 	c.height = vg.Length(min(max(-y*9, 40), 900) + 50)
-	n := make([]int, len(rows))
-	for i, r := range rows {
-		n[i] = r.N
-	}
-	c.note("n = %s test examples for each task. Whiskers: %.0f %% paired bootstrap interval. One line for each task and pair. %d of %d differences have p < 0.05 after Holm's correction for all comparisons in the table.",
-		span(n), 100*rows[0].Interval.Level, better, len(rows))
-	c.Alt = fmt.Sprintf("%d differences between losses, between %.1f and %.1f points with their intervals. The loss table has the numbers.", len(rows), lo, hi)
+	c.note("n = %s test examples for each task. Whiskers: %.0f %% intervals (paired bootstrap). There is one line for each task and pair. %d of %d differences have p < 0.05 after Holm's correction for all comparisons in the table.",
+		span(list.Map(rows, func(r summary.LossRow) int { return r.N })), 100*rows[0].Interval.Level, better, len(rows))
+	c.Alt = fmt.Sprintf("%d differences between losses. With their intervals, they range from %.1f to %.1f points. The table of losses has the numbers.", len(rows), lo, hi)
 	return c, nil
 }

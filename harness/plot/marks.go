@@ -1,23 +1,26 @@
 package plot
 
 import (
+	"cmp"
 	"image/color"
 	"math"
+	"slices"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
 	"w2s/harness/stats"
+	"w2s/harness/summary"
 )
 
-// A point is a figure with its intervals, where they are known.
+// A point is a place on a chart with the intervals of its coordinates, if they are known.
 type point struct {
 	x, y           float64
 	xRange, yRange stats.Interval
 }
 
-// marks is one series: points with whiskers, perhaps joined by a line, or bars from zero along x.
+// marks is one series: points with whiskers, which may be joined by a line, or bars from 0 along x.
 type marks struct {
 	name   string
 	points []point
@@ -26,22 +29,61 @@ type marks struct {
 	line   bool
 	dashes []vg.Length
 	bar    vg.Length // thickness of bars; 0: no bars
-	shift  vg.Length // along x, so that series with the same x do not hide each other
+	shift  vg.Length // along x; see apart
 }
 
-// series is the i-th series of a chart.
+// series returns the i-th series of a chart, without points.
 func series(i int, name string) *marks {
 	return &marks{name: name, tone: seriesTone(i), glyph: seriesGlyph(i)}
 }
 
-// apart sets series a little beside each other.
+// floorMarks returns the series of a weak floor, without points.
+func floorMarks(name string) *marks {
+	return &marks{name: name, tone: weakTone(), glyph: seriesGlyph(6)}
+}
+
+// ceilingMarks returns the series of a strong ceiling, without points.
+func ceilingMarks(name string) *marks {
+	return &marks{name: name, tone: ink(), glyph: seriesGlyph(7)}
+}
+
+// pgrPoint returns the point of the PGR of a row at x.
+func pgrPoint(x float64, r summary.Row) point {
+	return point{x: x, y: r.PGR.Value, yRange: r.PGR.Interval}
+}
+
+// pointAt returns the point of a figure, in per cent, at x.
+func pointAt(x float64, f summary.Figure) point {
+	return point{x: x, y: 100 * f.Value, yRange: times100(f.Interval)}
+}
+
+// pointAcross returns the point of a figure, in per cent, along x at height y.
+func pointAcross(f summary.Figure, y float64) point {
+	return point{x: 100 * f.Value, y: y, xRange: times100(f.Interval)}
+}
+
+// times100 returns an interval in per cent.
+func times100(v stats.Interval) stats.Interval {
+	if !v.Known() {
+		return v
+	}
+	return stats.Interval{Lo: 100 * v.Lo, Hi: 100 * v.Hi, Level: v.Level}
+}
+
+// join sorts the points along x and joins them by a line.
+func (m *marks) join() {
+	m.line = true
+	slices.SortStableFunc(m.points, func(a, b point) int { return cmp.Compare(a.x, b.x) })
+}
+
+// apart shifts series along x so that points with the same x lie side by side.
 func apart(all []*marks) {
 	for i, m := range all {
 		m.shift = 2 * (vg.Length(i) - vg.Length(len(all)-1)/2)
 	}
 }
 
-// guide is a dashed line between two points that readers compare with.
+// guide returns a dashed line between two points, for comparison.
 func guide(name string, x0, y0, x1, y1 float64) *marks {
 	return &marks{name: name, tone: ink(), line: true, dashes: []vg.Length{3, 3}, points: []point{{x: x0, y: y0}, {x: x1, y: y1}}}
 }
@@ -83,7 +125,7 @@ func (m *marks) Plot(c draw.Canvas, p *plot.Plot) {
 	}
 }
 
-// finite keeps an endless whisker drawable: it ends outside of every frame.
+// finite moves the end of a whisker, which may be infinite, to a place that is outside every frame but can be drawn.
 func finite(v float64) float64 { return min(max(v, -1e6), 1e6) }
 
 // DataRange implements plot.DataRanger.
@@ -105,8 +147,8 @@ func (m *marks) DataRange() (xmin, xmax, ymin, ymax float64) {
 	return xmin, xmax, ymin, ymax
 }
 
-// Thumbnail draws the series' mark for a legend.
-func (m *marks) Thumbnail(c *draw.Canvas) {
+// thumbnail draws the mark of the series into the box of a legend.
+func (m *marks) thumbnail(c *draw.Canvas) {
 	mid := c.Center()
 	if m.bar > 0 {
 		c.FillPolygon(m.color(), []vg.Point{{X: c.Min.X, Y: mid.Y - 3}, {X: c.Max.X, Y: mid.Y - 3}, {X: c.Max.X, Y: mid.Y + 3}, {X: c.Min.X, Y: mid.Y + 3}})

@@ -7,18 +7,20 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// A tone is a colour as files have it, on white, and as a dark page has it. Inside a page the SVG says var(--plot-NAME).
+// A tone is a colour with a version for light and one for dark backgrounds. Files have the light one. An SVG element inside
+// a page refers to var(--plot-NAME), which Style defines.
 type tone struct {
 	name        string
 	light, dark color.NRGBA
 }
 
-// The backgrounds that the tones are chosen for.
+// The backgrounds for which the tones are chosen.
 var (
 	lightPaper = color.NRGBA{0xff, 0xff, 0xff, 0xff}
 	darkPaper  = color.NRGBA{0x16, 0x19, 0x1d, 0xff}
 )
 
+// tones returns all tones.
 func tones() []tone {
 	return append([]tone{ink(), paper(), faint(), weakTone()}, seriesTones()...)
 }
@@ -28,8 +30,8 @@ func ink() tone      { return tone{"ink", rgb(0x22262a), rgb(0xe6e8ea)} }   // t
 func faint() tone    { return tone{"faint", rgb(0xd4d8dc), rgb(0x3a4046)} } // grid
 func weakTone() tone { return tone{"weak", rgb(0x7b8188), rgb(0x979da4)} }  // the weak floor
 
-// seriesTones start from the palette of Okabe and Ito (2008, "Color Universal Design"); orange, green, purple and sky
-// are darkened until they stand out from white, and lightened for dark pages.
+// seriesTones returns the colours of series. They start from the palette of Okabe and Ito (2008, "Color Universal Design").
+// Orange, green, purple and sky blue are darker here, to stand out from white, and lighter for dark pages.
 func seriesTones() []tone {
 	return []tone{
 		{"1", rgb(0x0072b2), rgb(0x56b4e9)},
@@ -49,18 +51,19 @@ func rgb(v uint32) color.NRGBA {
 
 func hex(c color.NRGBA) string { return fmt.Sprintf("#%02X%02X%02X", c.R, c.G, c.B) } // as vgsvg writes it
 
-// MaxSeries is how many series one chart tells apart.
+// MaxSeries is the number of series that readers can tell apart in one chart.
 const MaxSeries = 8
 
-// seriesTone and seriesGlyph belong to the i-th series; both start anew after MaxSeries.
+// seriesTone returns the colour of the i-th series. Colours repeat after MaxSeries series.
 func seriesTone(i int) tone { return seriesTones()[i%MaxSeries] }
 
+// seriesGlyph returns the shape of the i-th series. Shapes repeat after MaxSeries series.
 func seriesGlyph(i int) draw.GlyphDrawer {
 	return []draw.GlyphDrawer{draw.CircleGlyph{}, draw.BoxGlyph{}, draw.PyramidGlyph{}, draw.RingGlyph{},
 		draw.SquareGlyph{}, draw.TriangleGlyph{}, draw.CrossGlyph{}, draw.PlusGlyph{}}[i%MaxSeries]
 }
 
-// Style is the CSS that gives the colours of charts inside a page their values, with the dark ones for dark mode.
+// Style returns the CSS that defines the colours of charts inside a page, for light and for dark mode.
 func Style() string {
 	light, dark := "", ""
 	for _, t := range tones() {

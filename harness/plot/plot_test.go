@@ -27,7 +27,7 @@ func figure(v float64) summary.Figure {
 	return summary.Figure{Value: v, Interval: interval(v-0.02, v+0.02)}
 }
 
-// row is a row as summary.Rows makes them.
+// row returns a row as summary.Rows makes it. Its PGR is defined if the gap exceeds 0.03.
 func row(task, weak, loss string, floor, student, ceiling float64) summary.Row {
 	r := summary.Row{Task: task, Category: tasks.NLP, Weak: weak, Strong: "large", Loss: loss, Treatment: "soft", Metric: tasks.Accuracy, N: 800, Train: 1000, Seeds: 3,
 		Floor: figure(floor), Transfer: figure(student), Ceiling: figure(ceiling)}
@@ -44,6 +44,7 @@ func row(task, weak, loss string, floor, student, ceiling float64) summary.Row {
 	return r
 }
 
+// evil is a name from a user's file with characters that XML escapes, forbids or reads as the end of a section.
 const evil = "a<b>&\"'\x00\x1b\n\xff]]>"
 
 func rows() []summary.Row {
@@ -55,13 +56,13 @@ func rows() []summary.Row {
 	}
 }
 
-// series finds a chart's marks by their name in the legend.
+// series returns the marks with a name in the legend of a chart.
 func (c *Chart) series(t *testing.T, name string) *marks {
 	t.Helper()
 	var names []string
 	for _, e := range c.legend {
 		if e.name == name {
-			return e.mark.(*marks)
+			return e.mark
 		}
 		names = append(names, e.name)
 	}
@@ -88,11 +89,11 @@ func TestGap(t *testing.T) {
 	}
 	wild := rows()[:1]
 	wild[0].PGR.Value, wild[0].PGR.Interval = 9, interval(math.Inf(-1), math.Inf(1))
-	if c, err = Gap(wild); err != nil || !strings.Contains(strings.Join(c.Notes, "\n"), "Outside of the frame: 1 point") {
+	if c, err = Gap(wild); err != nil || !strings.Contains(strings.Join(c.Notes, "\n"), "Outside the frame: 1 point") {
 		t.Errorf("a PGR of 9: %v, %q", err, c.Notes)
 	}
 	if c.plot.Y.Max > pgrHigh+0.1 {
-		t.Errorf("the frame reaches to %v", c.plot.Y.Max)
+		t.Errorf("the frame ends at %v", c.plot.Y.Max)
 	}
 	render(t, c)
 }
@@ -115,10 +116,10 @@ func TestBars(t *testing.T) {
 	if c.plot.X.Min != 0 {
 		t.Errorf("bars begin at %v", c.plot.X.Min)
 	}
-	// No two bars lie on each other.
+	// No bar covers another one.
 	seen := map[float64]bool{}
 	for _, e := range c.legend {
-		for _, p := range e.mark.(*marks).points {
+		for _, p := range e.mark.points {
 			if seen[p.y] {
 				t.Errorf("two bars at %v", p.y)
 			}
@@ -128,7 +129,7 @@ func TestBars(t *testing.T) {
 	other := rows()
 	other[1].Weak = "tiny"
 	if _, err := Bars(other); err == nil {
-		t.Error("two pairs in one chart of bars")
+		t.Error("two pairs share a chart of bars")
 	}
 }
 
@@ -148,7 +149,7 @@ func TestLosses(t *testing.T) {
 	other := l
 	other.Against = "logconf:alpha=0.25"
 	if _, err := Losses([]summary.LossRow{l, other}); err == nil {
-		t.Error("two reference losses in one chart")
+		t.Error("comparisons with two losses share a chart")
 	}
 }
 
@@ -164,13 +165,13 @@ func TestAlpha(t *testing.T) {
 	if len(c.legend) != 1 {
 		t.Fatalf("%d curves, want the one with alphas", len(c.legend))
 	}
-	for i, p := range c.legend[0].mark.(*marks).points {
+	for i, p := range c.legend[0].mark.points {
 		if alpha := 0.25 * float64(i+1); !near(p.x, alpha) || !near(p.y, alpha) {
 			t.Errorf("point %d is at %v, %v, want %v", i, p.x, p.y, alpha)
 		}
 	}
 	if _, err := Alpha(rows()); !errors.Is(err, ErrNothing) {
-		t.Errorf("one alpha is no curve: %v", err)
+		t.Errorf("a curve of one alpha: %v", err)
 	}
 }
 
@@ -186,10 +187,10 @@ func TestCalibrationImitationNoiseSize(t *testing.T) {
 		t.Errorf("platt is at %+v", p)
 	}
 	if n := len(c.series(t, "soft").points); n != 1 {
-		t.Errorf("%d soft rows, want the one that has another treatment beside it", n)
+		t.Errorf("%d soft rows, want only the one whose task has another treatment", n)
 	}
 	if _, err := Calibration(rows()); !errors.Is(err, ErrNothing) {
-		t.Errorf("one treatment: %v", err)
+		t.Errorf("a chart of one treatment: %v", err)
 	}
 
 	if c, err = Imitation(rows()); err != nil {
@@ -208,13 +209,13 @@ func TestCalibrationImitationNoiseSize(t *testing.T) {
 		t.Errorf("flip is at %+v", m.points)
 	}
 	if _, err := Noise([]summary.Row{real}); !errors.Is(err, ErrNothing) {
-		t.Errorf("a real supervisor is no noise: %v", err)
+		t.Errorf("a chart of a supervisor that is a model: %v", err)
 	}
 
 	small, large := row("movies", "small", "xent", 0.6, 0.65, 0.7), row("movies", "small", "xent", 0.6, 0.7, 0.9)
 	small.Train, small.Size = 50, 100
 	unknown := large
-	unknown.Train, unknown.Other = 0, "imported" // a log scale has no place for it
+	unknown.Train, unknown.Other = 0, "imported" // a log scale has no 0
 	if c, err = Size([]summary.Row{large, small, unknown}); err != nil {
 		t.Fatal(err)
 	}
@@ -224,7 +225,7 @@ func TestCalibrationImitationNoiseSize(t *testing.T) {
 	}
 	render(t, c)
 	if _, err := Size([]summary.Row{large}); !errors.Is(err, ErrNothing) {
-		t.Errorf("one size: %v", err)
+		t.Errorf("a chart of one size: %v", err)
 	}
 }
 
@@ -246,12 +247,12 @@ func TestChain(t *testing.T) {
 	other := chainRow("xent")
 	other.Data = "disjoint"
 	if _, err := Chain([]summary.ChainRow{chainRow("xent"), other}); err == nil {
-		t.Error("shared and disjoint data in one chart")
+		t.Error("shared and disjoint data share a chart")
 	}
 }
 
-// Reliability of a head whose calibration is known: it says 0.75 and is right three times of four, the ceiling says 0.9
-// and is always right.
+// Every head gives the same answer to eight examples, and six of the answers are right. So a head that says 0.75 is
+// calibrated, and the student, which says 0.95, has an ECE of 0.2.
 func TestReliability(t *testing.T) {
 	r := &result.Result{Tasks: []result.Task{{Name: "movies"}}}
 	head := func(id string, role result.Role, model, loss string, p float64) {
@@ -282,7 +283,7 @@ func TestReliability(t *testing.T) {
 		t.Errorf("the student is at %+v", p)
 	}
 	if _, err := Reliability(r, []summary.Row{row("tweets", "small", "xent", 0.6, 0.7, 0.9)}); !errors.Is(err, ErrNothing) {
-		t.Errorf("a task that is not there: %v", err)
+		t.Errorf("a diagram of a task that the result does not have: %v", err)
 	}
 }
 
@@ -300,13 +301,13 @@ func TestNothing(t *testing.T) {
 		t.Errorf("sets of nothing: %v, %v", sets, err)
 	}
 	if _, err := AlphaSet(Material{Rows: rows()}); !errors.Is(err, ErrNothing) {
-		t.Errorf("alpha study of rows with one alpha: %v", err)
+		t.Errorf("a set of rows with one alpha: %v", err)
 	}
 }
 
 func second[T any](_ T, err error) error { return err }
 
-// render draws a chart in all forms and returns the SVG file.
+// render draws a chart in all formats and returns the SVG file.
 func render(t *testing.T, c *Chart) string {
 	t.Helper()
 	var svg, picture bytes.Buffer
@@ -338,7 +339,7 @@ func render(t *testing.T, c *Chart) string {
 	}
 	if strings.Contains(string(inline), ":#") {
 		at := strings.Index(string(inline), ":#")
-		t.Errorf("%s: a colour that does not follow the page's mode: %s", c.Name, inline[at:at+8])
+		t.Errorf("%s: a colour does not follow the mode of the page: %s", c.Name, inline[at:at+8])
 	}
 	return svg.String()
 }
@@ -352,7 +353,7 @@ func material() Material {
 	return m
 }
 
-// Names from users' files are text in every drawing, and the same rows give the same bytes.
+// Names from users' files are drawn as text, and the same rows give the same bytes.
 func TestDrawings(t *testing.T) {
 	draw := func() string {
 		sets, err := Sets(material())
@@ -380,11 +381,11 @@ func TestDrawings(t *testing.T) {
 		t.Error("the hostile name is not drawn")
 	}
 	if draw() != first {
-		t.Error("the same rows give other bytes")
+		t.Error("the same rows give different bytes")
 	}
 }
 
-// A grid with many pairs, tasks and losses is cut into charts that can be read, and what is left out is said.
+// A grid with many pairs, tasks and losses is split into legible charts, and the set says what it leaves out.
 func TestLargeGrid(t *testing.T) {
 	var many []summary.Row
 	for pair := range 12 {
@@ -399,13 +400,13 @@ func TestLargeGrid(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, s := range sets {
-		if len(s.Charts) > most {
+		if len(s.Charts) > maxCharts {
 			t.Errorf("%d charts of %s", len(s.Charts), s.Name)
 		}
 		switch s.Name {
 		case "gap":
-			if len(s.Charts) != 1 || s.Charts[0].entries != len(many) {
-				t.Errorf("the gap chart has %d of %d rows", s.Charts[0].entries, len(many))
+			if len(s.Charts) != 1 || s.Charts[0].points != len(many) {
+				t.Errorf("the chart of gaps has %d of %d rows", s.Charts[0].points, len(many))
 			}
 		case "bars":
 			if !strings.Contains(s.Omits, "8 of 24 charts") {
@@ -429,16 +430,17 @@ func TestSave(t *testing.T) {
 		t.Errorf("the folder holds %v", files)
 	}
 	if _, err := c.Save(paths[0]); err == nil {
-		t.Error("saved into a file")
+		t.Error("a chart is saved into a file as if it were a folder")
 	}
 }
 
-// contrast is that of WCAG 2.1.
+// contrast returns the contrast ratio of WCAG 2.1.
 func contrast(a, b color.NRGBA) float64 {
 	la, lb := luminance(a), luminance(b)
 	return (max(la, lb) + 0.05) / (min(la, lb) + 0.05)
 }
 
+// linear returns the linear RGB components of an sRGB colour.
 func linear(c color.NRGBA) [3]float64 {
 	var out [3]float64
 	for i, v := range []uint8{c.R, c.G, c.B} {
@@ -452,12 +454,13 @@ func linear(c color.NRGBA) [3]float64 {
 	return out
 }
 
+// luminance returns the relative luminance of WCAG 2.1.
 func luminance(c color.NRGBA) float64 {
 	l := linear(c)
 	return 0.2126*l[0] + 0.7152*l[1] + 0.0722*l[2]
 }
 
-// lab is the CIE L*a*b* of linear sRGB under D65.
+// lab converts linear sRGB to CIE L*a*b* under D65.
 func lab(l [3]float64) [3]float64 {
 	f := func(t float64) float64 {
 		if t > 216.0/24389 {
@@ -471,13 +474,14 @@ func lab(l [3]float64) [3]float64 {
 	return [3]float64{116*y - 16, 500 * (x - y), 200 * (y - z)}
 }
 
-// The matrices of Machado, Oliveira and Fernandes (2009) for dichromats, on linear RGB.
+// dichromats holds the matrices of Machado, Oliveira and Fernandes (2009) for linear RGB.
 var dichromats = map[string][3][3]float64{
 	"protanopia":   {{0.152286, 1.052583, -0.204868}, {0.114503, 0.786281, 0.099216}, {-0.003882, -0.048116, 1.051998}},
 	"deuteranopia": {{0.367322, 0.860646, -0.227968}, {0.280085, 0.672501, 0.047413}, {-0.011820, 0.042940, 0.968881}},
 	"tritanopia":   {{1.255528, -0.076749, -0.178779}, {-0.078411, 0.930809, 0.147602}, {0.004733, 0.691367, 0.303900}},
 }
 
+// seenBy returns the L*a*b* of a colour as a dichromat sees it.
 func seenBy(m [3][3]float64, c color.NRGBA) [3]float64 {
 	l := linear(c)
 	var out [3]float64
@@ -500,22 +504,22 @@ func TestPalette(t *testing.T) {
 		{"dark", darkPaper, func(t tone) color.NRGBA { return t.dark }},
 	} {
 		if c := contrast(mode.of(ink()), mode.paper); c < 7 {
-			t.Errorf("%s: text has a contrast of %.1f", mode.name, c)
+			t.Errorf("%s: text has a contrast of %.1f, want 7", mode.name, c)
 		}
 		series := append(seriesTones(), weakTone())
 		for _, s := range series {
 			if c := contrast(mode.of(s), mode.paper); c < 3 {
-				t.Errorf("%s: tone %s has a contrast of %.2f, graphics want 3", mode.name, s.name, c)
+				t.Errorf("%s: tone %s has a contrast of %.2f, want 3 for graphics", mode.name, s.name, c)
 			}
 		}
-		// The first four series, which most charts have, differ in colour alone, for the rare tritanopia a little less; all
-		// series differ in shape as well.
+		// The colours of the first four series suffice to tell them apart; few charts have more series. The limit is lower
+		// for tritanopia, which is rare.
 		for name, m := range dichromats {
 			for i, a := range seriesTones()[:4] {
 				for _, b := range seriesTones()[:i] {
 					p, q := seenBy(m, mode.of(a)), seenBy(m, mode.of(b))
 					if d := math.Hypot(math.Hypot(p[0]-q[0], p[1]-q[1]), p[2]-q[2]); d < map[bool]float64{true: 10, false: 15}[name == "tritanopia"] {
-						t.Errorf("%s: tones %s and %s are %.1f apart for %s", mode.name, a.name, b.name, d, name)
+						t.Errorf("%s: the distance of tones %s and %s is %.1f with %s", mode.name, a.name, b.name, d, name)
 					}
 				}
 			}

@@ -3,41 +3,58 @@ package plot
 import (
 	"fmt"
 	"math"
+	"slices"
 
-	"w2s/harness/loss"
 	"w2s/harness/result"
 	"w2s/harness/stats"
 	"w2s/harness/summary"
 )
 
-// bins is the number of bins of a reliability diagram. There are fewer than for ECE, so each holds enough examples.
+// bins is the number of bins of a reliability diagram. It is smaller than for ECE so that each bin holds enough examples.
 const bins = 10
 
-// Reliability draws how often answers are right against the probability that they were given, for floor, students and
-// ceiling on the test examples of r. All rows must have the same task, pair and setting, one row for each loss. The
-// predictions of all seeds are taken together.
+// Reliability draws how often answers are right against the probability that the heads give to them, for floor, students
+// and ceiling on the test examples of r. All rows must have the same task, pair, treatment and variant, one row for each
+// loss. The predictions of all seeds are pooled.
 func Reliability(r *result.Result, rows []summary.Row) (*Chart, error) {
 	c := newChart("reliability", "Reliability on the test examples", "probability of the answer, %", "answers that are right, %")
 	if len(rows) == 0 {
 		return nil, c.nothing("no rows")
 	}
-	first := rows[0]
-	var gold [][]float64
-	for _, t := range r.Tasks {
-		if t.Name == first.Task {
-			gold = t.TestGold
-		}
+	if err := agree(rows, func(r summary.Row) string { return r.Task + ", " + r.Pair() + ", " + setting(r) }); err != nil {
+		return nil, err
 	}
+	first := rows[0]
+	var gold result.Distributions
+	if at := slices.IndexFunc(r.Tasks, func(t result.Task) bool { return t.Name == first.Task }); at >= 0 {
+		gold = r.Tasks[at].TestGold
+	}
+	floor, _ := studentsOf(r, first)
+	ceiling := ceilingsOf(r, first)
+	if len(gold) == 0 || len(floor) == 0 || len(ceiling) == 0 {
+		return nil, c.nothing("the result does not hold the rows' heads")
+	}
+	type curve struct {
+		marks *marks
+		heads []*result.Head // one for each seed
+	}
+	curves := []curve{{floorMarks("weak floor"), floor}}
+	for i, row := range rows {
+		_, students := studentsOf(r, row)
+		curves = append(curves, curve{series(i, "student, "+lossOf(row)), students})
+	}
+	curves = append(curves, curve{ceilingMarks("strong ceiling"), ceiling})
 	var seeds []int
-	curve := func(m *marks, heads []result.Head) error {
-		var pred, want [][]float64
-		for _, h := range heads {
-			pred, want = append(pred, h.Test...), append(want, gold...)
+	for _, cv := range curves {
+		var predictions [][]float64
+		for _, h := range cv.heads {
+			predictions = append(predictions, h.Test...)
 		}
-		seeds = append(seeds, len(heads))
-		cal, err := stats.Calibrate(pred, want, bins)
+		seeds = append(seeds, len(cv.heads))
+		m := cv.marks
+		cal, err := stats.Calibrate(predictions, slices.Repeat(gold, len(cv.heads)), bins)
 		if err != nil {
-			return fmt.Errorf("plot: reliability of %s on %s: %w", m.name, first.Task, err)
+			return nil, fmt.Errorf("plot: reliability of %s on %s: %w", m.name, first.Task, err)
 		}
 		for _, b := range cal.Bins {
 			m.points = append(m.points, point{x: 100 * b.Confidence, y: 100 * b.Accuracy})
@@ -45,67 +62,46 @@ func Reliability(r *result.Result, rows []summary.Row) (*Chart, error) {
 		m.line = true
 		m.name += fmt.Sprintf(" (ECE %.3f)", cal.ECE)
 		c.add(m)
-		return nil
 	}
-	students := make([][]result.Head, len(rows))
-	var weak, top []result.Head
-	for i, row := range rows {
-		if row.Task != first.Task || row.Pair() != first.Pair() || setting(row) != setting(first) {
-			return nil, fmt.Errorf("plot: %s, %s and %s, %s cannot share a reliability diagram", first.Task, first.Pair(), row.Task, row.Pair())
-		}
-		supervisors, own := trained(r, row)
-		if students[i] = own; i == 0 {
-			weak = supervisors
-		}
-	}
-	for _, h := range r.Heads {
-		if h.Role == result.Ceiling && h.Task == first.Task && h.Model == first.Strong && h.Size == first.Size && h.Trained == first.Trained {
-			top = append(top, h)
-		}
-	}
-	if len(gold) == 0 || len(weak) == 0 || len(top) == 0 {
-		return nil, c.nothing("the result does not hold the rows' heads")
-	}
-	if err := curve(&marks{name: "weak floor", tone: weakTone(), glyph: seriesGlyph(6)}, weak); err != nil {
-		return nil, err
-	}
-	for i, r := range rows {
-		if err := curve(series(i, "student, "+loss.Short(r.Loss)), students[i]); err != nil {
-			return nil, err
-		}
-	}
-	if err := curve(&marks{name: "strong ceiling", tone: ink(), glyph: seriesGlyph(7)}, top); err != nil {
-		return nil, err
-	}
-	low := 10 * math.Floor(min(c.lowest(), 90)/10)
-	c.plot.X.Min, c.plot.X.Max, c.plot.Y.Min, c.plot.Y.Max = low, 100, low, 100
-	c.plot.X.Tick.Marker, c.plot.Y.Tick.Marker = every(low, 100, 5), every(low, 100, 5)
-	c.add(guide("calibrated", low, low, 100, 100))
-	c.height = 320
+	// The axes begin below the first point: with two classes, the probability of an answer is at least one half.
+	low := 10 * math.Floor(min(c.plot.X.Min, c.plot.Y.Min, 90)/10)
+	c.square(low, 100, 5, "calibrated")
 	c.Title = clean(fmt.Sprintf("Reliability: %s, %s", first.Task, first.Pair()))
 	c.note("n = %d test examples times %s %s, in %d bins of equal width. Below the diagonal, a head is overconfident. ECE is computed with the same bins.",
 		first.N, span(seeds), plural(seeds[0], "seed", "seeds"), bins)
-	c.Alt = fmt.Sprintf("Share of right answers against predicted probability on %s for floor, %d students and ceiling.", clean(first.Task), len(rows))
+	c.Alt = fmt.Sprintf("Share of right answers against predicted probability on %s, for the floor, %d students and the ceiling.", clean(first.Task), len(rows))
 	return c, nil
 }
 
-// lowest returns the smallest coordinate drawn so far. With two classes, the probability of an answer is at least one half.
-func (c *Chart) lowest() float64 { return min(c.plot.X.Min, c.plot.Y.Min) }
-
-// trained returns the students of a row and their supervisors.
-func trained(r *result.Result, row summary.Row) (supervisors, students []result.Head) {
-	byID := map[string]result.Head{}
-	for _, h := range r.Heads {
-		byID[h.ID] = h
+// studentsOf returns the students of a row and their supervisors, one of each for every seed.
+func studentsOf(r *result.Result, row summary.Row) (supervisors, students []*result.Head) {
+	byID := map[string]*result.Head{}
+	for i := range r.Heads {
+		byID[r.Heads[i].ID] = &r.Heads[i]
 	}
-	for _, h := range r.Heads {
-		if h.Role != result.Student || h.Task != row.Task || h.Model != row.Strong || h.Loss != row.Loss || h.Treatment != row.Treatment ||
-			h.Size != row.Size || h.Trained != row.Trained {
-			continue
-		}
-		if s := byID[h.Supervisor]; s.Source() == row.Weak {
-			supervisors, students = append(supervisors, s), append(students, h)
+	for i := range r.Heads {
+		h := &r.Heads[i]
+		if h.Role == result.Student && belongs(h, row) && h.Loss == row.Loss && h.Treatment == row.Treatment {
+			if s := byID[h.Supervisor]; s.Source() == row.Weak {
+				supervisors, students = append(supervisors, s), append(students, h)
+			}
 		}
 	}
 	return supervisors, students
+}
+
+// ceilingsOf returns the strong ceilings of a row.
+func ceilingsOf(r *result.Result, row summary.Row) []*result.Head {
+	var heads []*result.Head
+	for i := range r.Heads {
+		if h := &r.Heads[i]; h.Role == result.Ceiling && belongs(h, row) {
+			heads = append(heads, h)
+		}
+	}
+	return heads
+}
+
+// belongs reports whether h is a head of a row's strong model with the row's task and training data.
+func belongs(h *result.Head, row summary.Row) bool {
+	return h.Task == row.Task && h.Model == row.Strong && h.Size == row.Size && h.Trained == row.Trained
 }

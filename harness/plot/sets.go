@@ -13,7 +13,7 @@ import (
 
 // A Set holds the charts that answer one question.
 type Set struct {
-	Name   string // for file names and sections of a page
+	Name   string // one word, the id of its section in a page
 	Title  string
 	Charts []*Chart
 	Omits  string // what was left out because there are too many charts; "" if nothing was
@@ -27,18 +27,20 @@ type Material struct {
 	Results []*result.Result // reliability diagrams need predictions, not only scores
 }
 
-// real returns the rows with supervisors that are models.
-func (m Material) real() []summary.Row {
-	return slices.DeleteFunc(slices.Clone(m.Rows), func(r summary.Row) bool { return r.Simulated })
+// simulated returns the rows with simulated supervisors.
+func (m Material) simulated() []summary.Row {
+	return where(m.Rows, func(r summary.Row) bool { return r.Simulated })
 }
 
-// whole returns the rows with supervisors that are models and with the whole training pool.
+// taughtByModels returns the rows whose supervisors are models.
+func (m Material) taughtByModels() []summary.Row {
+	return where(m.Rows, func(r summary.Row) bool { return !r.Simulated })
+}
+
+// whole returns the rows whose supervisors are models and that have the whole training pool.
 func (m Material) whole() []summary.Row {
-	return slices.DeleteFunc(m.real(), func(r summary.Row) bool { return r.Size > 0 })
+	return where(m.taughtByModels(), func(r summary.Row) bool { return r.Size == 0 })
 }
-
-// most is the maximal number of charts in a set.
-const most = 8
 
 // Sets returns all sets that the material has data for.
 func Sets(m Material) ([]Set, error) {
@@ -58,192 +60,150 @@ func Sets(m Material) ([]Set, error) {
 	return sets, nil
 }
 
-// newSet numbers the charts of a set. A set without charts is ErrNothing.
-func newSet(name, title string, charts []*Chart, omits string, err error) (Set, error) {
-	if err != nil {
-		return Set{}, err
-	}
-	if len(charts) == 0 {
-		return Set{}, fmt.Errorf("%w: the result has no data for %q", ErrNothing, name)
-	}
-	if len(charts) > 1 {
-		for i, c := range charts {
-			c.Name = fmt.Sprintf("%s-%d", c.Name, i+1)
-		}
-	}
-	return Set{name, title, charts, omits}, nil
-}
-
 // GapSet draws PGR against the capability gap.
 func GapSet(m Material) (Set, error) {
-	charts, omits, err := one(m.whole(), Gap)
-	return newSet("gap", "PGR against the capability gap", charts, omits, err)
+	return newSet("gap", "PGR against the capability gap", together(m.whole()), Gap)
 }
 
 // BarSet draws weak floor, student and strong ceiling.
 func BarSet(m Material) (Set, error) {
-	charts, omits, err := several(barParts(m.whole()), Bars)
-	return newSet("bars", "Weak floor, student, strong ceiling", charts, omits, err)
+	return newSet("bars", "Weak floor, student, strong ceiling", byPair(m.whole()), Bars)
 }
 
 // LossSet draws the comparison of losses.
 func LossSet(m Material) (Set, error) {
-	charts, omits, err := several(groups(m.Losses, func(r summary.LossRow) string { return r.Against }), Losses)
-	return newSet("losses", "Losses compared", charts, omits, err)
+	return newSet("losses", "Losses compared", groups(m.Losses, func(r summary.LossRow) string { return r.Against }), Losses)
 }
 
 // ImitationSet draws how far students repeat the errors of their supervisors.
 func ImitationSet(m Material) (Set, error) {
-	charts, omits, err := one(m.whole(), Imitation)
-	return newSet("imitation", "Imitation of the supervisor's errors", charts, omits, err)
+	return newSet("imitation", "Imitation of the supervisor's errors", together(m.whole()), Imitation)
 }
 
 // ChainSet draws bootstrapping chains.
 func ChainSet(m Material) (Set, error) {
-	charts, omits, err := several(groups(m.Chains, func(r summary.ChainRow) string {
-		return strings.Join(append([]string{r.Task, r.Data}, r.Models...), "\x00")
-	}), Chain)
-	return newSet("chain", "Bootstrapping chains", charts, omits, err)
+	return newSet("chain", "Bootstrapping chains", groups(m.Chains, chainKey), Chain)
 }
 
-// AlphaSet draws PGR against the weight of the confidence term.
+// AlphaSet draws PGR against the weight of the confidence term: all curves in one chart if they can be told apart there,
+// and one chart for each task otherwise.
 func AlphaSet(m Material) (Set, error) {
-	charts, omits, err := alphaParts(m.whole())
-	return newSet("alpha", "Weight of the confidence term", charts, omits, err)
+	const name, title = "alpha", "Weight of the confidence term"
+	if c, err := Alpha(m.whole()); err == nil && len(c.legend) > MaxSeries {
+		return newSet(name, title, groups(m.whole(), taskOf), titledByTask(Alpha))
+	}
+	return newSet(name, title, together(m.whole()), Alpha)
 }
 
 // CalibrationSet draws PGR against the calibration of the weak labels.
 func CalibrationSet(m Material) (Set, error) {
-	charts, omits, err := one(m.whole(), Calibration)
-	return newSet("calibration", "Calibration of the weak labels", charts, omits, err)
+	return newSet("calibration", "Calibration of the weak labels", together(m.whole()), Calibration)
 }
 
-// ReliabilitySet draws reliability diagrams of floor, students and ceiling.
+// ReliabilitySet draws a reliability diagram of floor, students and ceiling for each task, for the pair and treatment with
+// the largest gap.
 func ReliabilitySet(m Material) (Set, error) {
-	charts, omits, err := reliabilities(m.Results, m.whole())
-	return newSet("reliability", "Reliability of predictions", charts, omits, err)
+	var parts []group[summary.Row]
+	omits := ""
+	for _, task := range groups(m.whole(), taskOf) {
+		alike := groups(task.items, joined(summary.Row.Pair, setting))
+		part := slices.MaxFunc(alike, func(a, b group[summary.Row]) int { return cmp.Compare(a.items[0].PGR.Gap, b.items[0].PGR.Gap) })
+		part.items = part.items[:min(len(part.items), MaxSeries)]
+		parts = append(parts, part)
+		if len(alike) > 1 {
+			omits = "Shown for the pair and treatment with the largest gap of each task."
+		}
+	}
+	s, err := newSet("reliability", "Reliability of predictions", parts, func(rows []summary.Row) (*Chart, error) {
+		for _, r := range m.Results { // the first one that has the rows' heads
+			if c, err := Reliability(r, rows); !errors.Is(err, ErrNothing) {
+				return c, err
+			}
+		}
+		return nil, ErrNothing
+	})
+	s.Omits = strings.TrimSpace(omits + " " + s.Omits)
+	return s, err
 }
 
 // SizeSet draws scores against the size of the training pool.
 func SizeSet(m Material) (Set, error) {
-	rows := m.real()
-	sized := slices.DeleteFunc(slices.Clone(rows), func(r summary.Row) bool { return !hasSizes(rows, r) })
-	charts, omits, err := several(groups(sized, joined(taskOf, summary.Row.Pair)), Size)
-	return newSet("size", "Size of the training set", charts, omits, err)
-}
-
-// NoiseSet draws the students of simulated supervisors.
-func NoiseSet(m Material) (Set, error) {
-	rows := slices.DeleteFunc(slices.Clone(m.Rows), func(r summary.Row) bool { return !r.Simulated })
-	charts, omits, err := several(groups(rows, taskOf), func(rows []summary.Row) (*Chart, error) {
-		c, err := Noise(rows)
-		if err == nil {
-			c.Title += ": " + clean(rows[0].Task)
-		}
-		return c, err
+	rows := m.taughtByModels()
+	// Only what was tried with smaller training pools as well.
+	key := joined(taskOf, summary.Row.Pair, func(r summary.Row) string { return r.Loss }, treatmentOf)
+	sized := where(rows, func(r summary.Row) bool {
+		return slices.ContainsFunc(rows, func(o summary.Row) bool { return o.Size > 0 && key(o) == key(r) })
 	})
-	return newSet("noise", "Simulated supervisors", charts, omits, err)
+	return newSet("size", "Size of the training set", groups(sized, joined(taskOf, summary.Row.Pair)), Size)
 }
 
-// one draws a single chart of all rows, or none if there is nothing to draw.
-func one(rows []summary.Row, draw func([]summary.Row) (*Chart, error)) ([]*Chart, string, error) {
-	return several([]group[summary.Row]{{items: rows}}, draw)
+// NoiseSet draws the students of simulated supervisors, one chart for each task.
+func NoiseSet(m Material) (Set, error) {
+	return newSet("noise", "Simulated supervisors", groups(m.simulated(), taskOf), titledByTask(Noise))
 }
 
-// several draws a chart for each group, up to most of them. It skips groups with nothing to draw.
-func several[T any](parts []group[T], draw func([]T) (*Chart, error)) (charts []*Chart, omits string, err error) {
+// maxCharts is the maximal number of charts in a set.
+const maxCharts = 8
+
+// newSet draws a chart for each part, up to maxCharts of them, and numbers the charts. It skips parts with nothing to draw.
+// A set without charts is ErrNothing.
+func newSet[T any](name, title string, parts []group[T], draw func([]T) (*Chart, error)) (Set, error) {
+	s := Set{Name: name, Title: title}
 	left := 0
-	for _, g := range parts {
-		if len(charts) == most {
+	for _, p := range parts {
+		if len(s.Charts) == maxCharts {
 			left++
 			continue
 		}
-		c, err := draw(g.items)
+		c, err := draw(p.items)
 		if errors.Is(err, ErrNothing) {
 			continue
 		}
 		if err != nil {
-			return nil, "", err
+			return Set{}, err
 		}
-		charts = append(charts, c)
+		s.Charts = append(s.Charts, c)
+	}
+	if len(s.Charts) == 0 {
+		return Set{}, fmt.Errorf("%w: the result has no data for %q", ErrNothing, name)
+	}
+	if len(s.Charts) > 1 {
+		for i, c := range s.Charts {
+			c.Name = fmt.Sprintf("%s-%d", c.Name, i+1)
+		}
 	}
 	if left > 0 {
-		omits = fmt.Sprintf("The first %d of %d charts are shown. The tables have all figures.", most, most+left)
+		s.Omits = fmt.Sprintf("The first %d of %d charts are shown. The tables have all figures.", maxCharts, maxCharts+left)
 	}
-	return charts, omits, nil
+	return s, nil
 }
 
-func joined(parts ...func(summary.Row) string) func(summary.Row) string {
-	return func(r summary.Row) string {
-		var key []string
-		for _, of := range parts {
-			key = append(key, of(r))
-		}
-		return strings.Join(key, "\x00")
-	}
-}
+// together returns all rows as one part.
+func together(rows []summary.Row) []group[summary.Row] { return []group[summary.Row]{{items: rows}} }
 
-// hasSizes reports whether a row belongs to a pair, loss and treatment that was tried with smaller training pools.
-func hasSizes(rows []summary.Row, r summary.Row) bool {
-	key := joined(taskOf, summary.Row.Pair, func(r summary.Row) string { return r.Loss }, func(r summary.Row) string { return r.Treatment })
-	return slices.ContainsFunc(rows, func(o summary.Row) bool { return o.Size > 0 && key(o) == key(r) })
-}
-
-// barParts groups rows by pair and setting, with at most eight tasks in a group.
-func barParts(rows []summary.Row) []group[summary.Row] {
+// byPair groups rows by pair and setting, with at most maxTasks tasks in a group.
+func byPair(rows []summary.Row) []group[summary.Row] {
+	const maxTasks = 8
 	var out []group[summary.Row]
 	for _, g := range groups(rows, joined(summary.Row.Pair, setting)) {
-		tasks := groups(g.items, taskOf)
-		for part := range slices.Chunk(tasks, 8) {
-			var chunk group[summary.Row]
-			for _, t := range part {
-				chunk.items = append(chunk.items, t.items...)
+		for tasks := range slices.Chunk(groups(g.items, taskOf), maxTasks) {
+			var part group[summary.Row]
+			for _, t := range tasks {
+				part.items = append(part.items, t.items...)
 			}
-			out = append(out, chunk)
+			out = append(out, part)
 		}
 	}
 	return out
 }
 
-// alphaParts draws all curves in one chart if they can be told apart there, or else one chart for each task.
-func alphaParts(rows []summary.Row) ([]*Chart, string, error) {
-	c, err := Alpha(rows)
-	if errors.Is(err, ErrNothing) {
-		return nil, "", nil
-	}
-	if err == nil && len(c.legend) <= MaxSeries {
-		return []*Chart{c}, "", nil
-	}
-	return several(groups(rows, taskOf), func(rows []summary.Row) (*Chart, error) {
-		c, err := Alpha(rows)
+// titledByTask returns a function that draws the rows of one task and names the task in the title.
+func titledByTask(draw func([]summary.Row) (*Chart, error)) func([]summary.Row) (*Chart, error) {
+	return func(rows []summary.Row) (*Chart, error) {
+		c, err := draw(rows)
 		if err == nil {
 			c.Title += ": " + clean(rows[0].Task)
 		}
 		return c, err
-	})
-}
-
-// reliabilities draws one diagram for each task, for the pair with the largest gap.
-func reliabilities(results []*result.Result, rows []summary.Row) (charts []*Chart, omits string, err error) {
-	var parts []group[summary.Row]
-	for _, task := range groups(rows, taskOf) {
-		bySetting := groups(task.items, joined(summary.Row.Pair, setting))
-		part := slices.MaxFunc(bySetting, func(a, b group[summary.Row]) int { return cmp.Compare(a.items[0].PGR.Gap, b.items[0].PGR.Gap) })
-		part.items = part.items[:min(len(part.items), MaxSeries)]
-		parts = append(parts, part)
-		if len(bySetting) > 1 {
-			omits = "Shown for the pair and treatment with the largest gap of each task."
-		}
 	}
-	charts, more, err := several(parts, func(rows []summary.Row) (*Chart, error) {
-		for _, r := range results {
-			c, err := Reliability(r, rows)
-			if errors.Is(err, ErrNothing) {
-				continue
-			}
-			return c, err
-		}
-		return nil, ErrNothing
-	})
-	return charts, strings.TrimSpace(omits + " " + more), err
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// chromium is the browser of this machine, or "".
+// chromium returns the path of a browser, or "" if there is none.
 func chromium() string {
 	for _, name := range []string{os.Getenv("W2S_CHROMIUM"), "chromium", "chromium-browser", "google-chrome"} {
 		if path, err := exec.LookPath(name); name != "" && err == nil {
@@ -30,7 +30,8 @@ func chromium() string {
 	return ""
 }
 
-// A tab is a page in a headless browser and what it complained of.
+// A tab is a page in a headless browser. It collects complaints: output to the console, exceptions, dialogs and requests to
+// the network.
 type tab struct {
 	ctx context.Context
 	mu  sync.Mutex
@@ -65,7 +66,7 @@ func openTab(t *testing.T) *tab {
 			b.complain("dialog: " + e.Message)
 		case *network.EventRequestWillBeSent:
 			if u := e.Request.URL; !strings.HasPrefix(u, "file:") && !strings.HasPrefix(u, "data:") {
-				b.complain("asks the network for " + u)
+				b.complain("requests " + u)
 			}
 		}
 	})
@@ -81,7 +82,7 @@ func (b *tab) complain(text string) {
 	b.bad = append(b.bad, text)
 }
 
-// complaints returns what the browser complained of since it was last asked.
+// complaints returns the complaints since the last call.
 func (b *tab) complaints() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -99,7 +100,7 @@ func (b *tab) do(t *testing.T, steps ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// eval evaluates an expression in the page.
+// eval returns the value of an expression in the page.
 func eval[T any](t *testing.T, b *tab, expression string) T {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, time.Minute)
@@ -126,8 +127,9 @@ func (b *tab) screen(t *testing.T, width int64, scheme string) {
 	}
 }
 
-// The page in a real browser, with names and texts that try to be scripts: no complaint, nothing loaded, no overflow on a
-// desktop or a phone in either mode; filters and search find what a count over the data says, from the keyboard as well.
+// A browser shows the page, whose names and texts try to be scripts, without complaints and without loading anything. The
+// page fits a desktop and a phone in light and dark mode. Filters and search, also from the keyboard, find what a count over
+// the data finds.
 func TestInBrowser(t *testing.T) {
 	b := openTab(t)
 	write := func(html string) (url string) {
@@ -137,10 +139,10 @@ func TestInBrowser(t *testing.T) {
 		}
 		return "file://" + file
 	}
-	// A browser that is not heard complaining proves nothing: first a page that does.
+	// Complaints of a bad page are noticed, so that no complaint about the report means something.
 	b.do(t, chromedp.Navigate("data:text/html,<script>console.error(1); nothing()</script><img src='http://127.0.0.1:9/'>"), chromedp.Sleep(200*time.Millisecond))
 	if n := len(b.complaints()); n < 3 {
-		t.Fatalf("%d complaints of a page with an error, an exception and a request", n)
+		t.Fatalf("%d complaints about a page with an error, an exception and a request, want 3", n)
 	}
 	whole := write(pageOf(t, Options{}, chained(sample(120, 2))))
 	for _, screen := range []struct {
@@ -156,7 +158,7 @@ func TestInBrowser(t *testing.T) {
 			if c := eval[string](t, b, "getComputedStyle(document.body).backgroundColor"); c != paper {
 				t.Errorf("%s, %s: the page is %s, want %s", screen.name, mode, c, paper)
 			}
-			// Marks that have no colour would be black: on a dark page a mark that is black is a mark nobody sees.
+			// A mark without a colour is black, and nobody sees it on a dark page.
 			if n := eval[int](t, b, `[...document.querySelectorAll("svg.plot path, svg.plot text")].filter(e => {
 				const s = getComputedStyle(e); return s.fill === "rgb(0, 0, 0)" && s.stroke === "none"}).length`); n > 0 {
 				t.Errorf("%s, %s: %d black marks", screen.name, mode, n)
@@ -165,17 +167,17 @@ func TestInBrowser(t *testing.T) {
 	}
 
 	html := pageOf(t, Options{}, sample(120, 2))
-	data := island(t, html)
+	data := browserData(t, html)
 	b.do(t, chromedp.Navigate(write(html)))
 	count := func() (found, shown int) {
 		t.Helper()
 		text := eval[string](t, b, `document.getElementById("example-count").textContent`)
 		var all int
-		if _, err := fmt.Sscanf(text, "%d of %d disagreements match, %d shown", &found, &all, &shown); err != nil || all != len(data.Items) {
+		if _, err := fmt.Sscanf(text, "%d of %d disagreements match, %d are shown", &found, &all, &shown); err != nil || all != len(data.Items) {
 			t.Fatalf("%q (%v)", text, err)
 		}
 		if n := eval[int](t, b, `document.querySelectorAll("#example-list > li").length`); n != shown {
-			t.Fatalf("%d examples in the list, %d said to be shown", n, shown)
+			t.Fatalf("%d examples in the list, but the page says %d", n, shown)
 		}
 		return found, shown
 	}
@@ -193,9 +195,9 @@ func TestInBrowser(t *testing.T) {
 			s.dispatchEvent(new Event("input", {bubbles: true})); return s.value !== "" })()`, field, value))
 	}
 	if found, shown := count(); found != len(data.Items) || shown != 20 {
-		t.Errorf("at first %d found and %d shown, want %d and 20", found, shown, len(data.Items))
+		t.Errorf("%d found and %d shown at first, want %d and 20", found, shown, len(data.Items))
 	}
-	// Everything is of one pair and of soft labels: there is nothing to choose.
+	// All examples have the same pair and treatment, so there is nothing to choose.
 	for name, want := range map[string]bool{"task": true, "pair": false, "setting": false, "seed": true, "loss": true} {
 		if got := eval[bool](t, b, fmt.Sprintf(`document.getElementById("example-filters").elements[%q].checkVisibility()`, name)); got != want {
 			t.Errorf("the filter by %s is shown: %v", name, got)
@@ -203,7 +205,7 @@ func TestInBrowser(t *testing.T) {
 	}
 	choose("loss", "=logconf")
 	if found, _ := count(); found != where(func(c cell, _ example, _ disagreement) bool { return c.Loss == "logconf" }) || found == 0 {
-		t.Errorf("%d of logconf", found)
+		t.Errorf("%d examples of logconf", found)
 	}
 	choose("kind", "1")
 	choose("seed", "=1")
@@ -215,7 +217,7 @@ func TestInBrowser(t *testing.T) {
 	b.do(t, chromedp.Click("#example-filters button[type=reset]"), chromedp.Poll[chromedp.Void](
 		fmt.Sprintf(`document.getElementById("example-count").textContent.startsWith("%d of")`, len(data.Items))))
 
-	// Search, typed.
+	// Search by typing.
 	b.do(t, chromedp.SendKeys("#example-filters input[name=text]", "NEEDLE3 digest-1"))
 	want = where(func(_ cell, e example, _ disagreement) bool {
 		return strings.Contains(e.Text, "needle3") && strings.Contains(e.Text, "digest-1")
@@ -226,23 +228,23 @@ func TestInBrowser(t *testing.T) {
 	// Enter in the form does not leave the page.
 	b.do(t, chromedp.SendKeys("#example-filters input[name=text]", kb.Enter), chromedp.Click("#example-filters button[type=reset]"), chromedp.Sleep(100*time.Millisecond))
 
-	// More, from the keyboard; the focus goes to what came.
+	// The button shows more examples, and the focus moves to the first new one.
 	b.do(t, chromedp.Focus("#example-more"), chromedp.KeyEvent(kb.Enter))
 	if _, shown := count(); shown != 40 {
-		t.Errorf("%d shown after asking for more", shown)
+		t.Errorf("%d shown after the button, want 40", shown)
 	}
 	if n := eval[int](t, b, `[...document.querySelectorAll("#example-list > li")].indexOf(document.activeElement)`); n != 20 {
 		t.Errorf("the focus is on example %d, want 20", n)
 	}
-	// The texts are text.
+	// Texts are shown as text.
 	if n := eval[int](t, b, `document.querySelectorAll("#example-list img, #example-list script").length`); n != 0 {
-		t.Errorf("%d elements came out of texts", n)
+		t.Errorf("%d elements are made from texts", n)
 	}
 	if !eval[bool](t, b, `document.getElementById("example-list").textContent.includes("<script>window.hacked=1</script>")`) {
 		t.Error("no example shows the hostile text")
 	}
 	if eval[bool](t, b, `"hacked" in window`) {
-		t.Error("a script of a text ran")
+		t.Error("a script in a text was run")
 	}
 
 	// The PGR table.
@@ -251,12 +253,12 @@ func TestInBrowser(t *testing.T) {
 		t.Errorf("%d rows of reviews and logconf, want 1", n)
 	}
 
-	// What is folded is printed.
+	// Details are open when the page is printed.
 	if n := eval[int](t, b, `(() => { window.dispatchEvent(new Event("beforeprint")); return document.querySelectorAll("details:not([open])").length })()`); n != 0 {
-		t.Errorf("%d folded parts on paper", n)
+		t.Errorf("%d closed details on paper", n)
 	}
 
 	for _, complaint := range b.complaints() {
-		t.Errorf("the browser complains: %s", complaint)
+		t.Errorf("complaint of the browser: %s", complaint)
 	}
 }

@@ -16,37 +16,44 @@ import (
 	"w2s/tasks"
 )
 
-// kinds describes each kind of disagreement.
-func kinds() []string {
-	return []string{
-		"the student is right where its supervisor is wrong",
-		"the student repeats its supervisor's error; the ceiling gives another answer",
-		"the student is wrong where its supervisor is right",
-		"supervisor and student are right, the ceiling is wrong",
-		"supervisor and student give different answers, both wrong or both right",
-	}
+// The kinds of disagreement between the answers of supervisor, student and ceiling, as indices of kindTexts.
+const (
+	corrected = iota
+	imitated
+	misled
+	ceilingWrong
+	different
+
+	none = -1 // all three answers are the same
+)
+
+var kindTexts = []string{
+	corrected:    "the student is right where its supervisor is wrong",
+	imitated:     "the student repeats its supervisor's error; the ceiling gives another answer",
+	misled:       "the student is wrong where its supervisor is right",
+	ceilingWrong: "supervisor and student are right, the ceiling is wrong",
+	different:    "supervisor and student give different answers, both wrong or both right",
 }
 
-// kindOf returns the kind of disagreement between the answers of weak, student and ceiling to an example, as an index of
-// kinds, or -1 if all three answers are the same.
+// kindOf returns the kind of disagreement between the answers of weak, student and ceiling to an example.
 func kindOf(weak, student, ceiling int, gold []float64) int {
 	weakRight, studentRight := stats.Right(weak, gold), stats.Right(student, gold)
 	switch {
 	case weak == student && student == ceiling:
-		return -1
+		return none
 	case !weakRight && studentRight:
-		return 0
+		return corrected
 	case !weakRight && weak == student:
-		return 1
+		return imitated
 	case weakRight && !studentRight:
-		return 2
+		return misled
 	case weakRight && !stats.Right(ceiling, gold) && weak == student:
-		return 3
+		return ceilingWrong
 	}
-	return 4
+	return different
 }
 
-// browser is the data of the example browser, as the page's script reads it.
+// A browser is the data of the example browser, as the script of the page reads it.
 type browser struct {
 	Kinds    []string       `json:"kinds"`
 	Cells    []cell         `json:"cells"`
@@ -64,8 +71,22 @@ type cell struct {
 	Setting string `json:"setting"` // treatment and variant
 	Seed    uint64 `json:"seed"`
 
+	key   cellKey
 	order int // position of its seed among the seeds of its row
 	items []disagreement
+}
+
+// A cellKey identifies a student.
+type cellKey struct {
+	trainKey
+	weak, loss, treatment string
+}
+
+// A trainKey is what a student and its ceiling have in common.
+type trainKey struct {
+	task, model, trained string
+	size                 int
+	seed                 uint64
 }
 
 // An example is a test example that one or more disagreements refer to.
@@ -76,7 +97,7 @@ type example struct {
 	Right   []bool   `json:"right"` // for each answer
 }
 
-// A disagreement is one example with the answers of a cell's heads and the probability that each head gave to its answer,
+// A disagreement is one example with the answers of a cell's heads and the probability that each head gives to its answer,
 // in per cent.
 type disagreement struct {
 	Cell    int    `json:"c"`
@@ -86,10 +107,10 @@ type disagreement struct {
 	Percent [3]int `json:"p"`
 
 	task *result.Task
-	test int // which test example of the task
+	test int // index among the test examples of the task
 }
 
-// longest is the number of runes of a text that are shown.
+// longest is the number of characters of a text that are shown.
 const longest = 700
 
 // fewest is the number of examples per student below which only the first seeds are shown.
@@ -99,63 +120,62 @@ const fewest = 10
 // the example, so cells show the same examples and the choice favours none of them. If that number is less than fewest,
 // only first seeds are shown.
 func browse(inputs []Input, most int) browser {
-	b := browser{Kinds: kinds()}
-	cells, bare := disagreements(inputs)
+	b := browser{Kinds: kindTexts}
+	cells := disagreements(inputs)
 	for _, c := range cells {
 		b.Found += len(c.items)
 	}
-	kept := cells
+	seeds := ""
 	if b.Found > most {
-		if quotaOf(cells, most) < fewest {
-			kept = slices.DeleteFunc(slices.Clone(cells), func(c cell) bool { return c.order > 0 })
+		if all := len(cells); quota(cells, most) < fewest {
+			cells = slices.DeleteFunc(cells, func(c cell) bool { return c.order > 0 })
+			if len(cells) < all {
+				seeds = ", all from the first seed of each row"
+			}
 		}
-		if len(kept) < len(cells) {
-			b.Note = " of the first seed of each row"
-		}
-		quota := quotaOf(kept, most)
-		for i := range kept {
-			items := slices.Clone(kept[i].items)
-			slices.SortStableFunc(items, func(x, y disagreement) int {
-				return cmp.Or(cmp.Compare(dealt(x), dealt(y)), cmp.Compare(x.test, y.test))
-			})
-			kept[i].items = items[:min(len(items), quota)]
+		n := quota(cells, most)
+		for i := range cells {
+			cells[i].sample(n)
 		}
 	}
-	ids := map[*result.Task]map[int]int{}
-	for _, c := range kept {
-		if len(c.items) == 0 || len(b.Items) >= most {
+	type place struct {
+		task *result.Task
+		test int
+	}
+	at := map[place]int{} // index in b.Examples
+	for _, c := range cells {
+		items := c.items[:min(len(c.items), most-len(b.Items))]
+		if len(items) == 0 {
 			continue
 		}
-		for _, d := range c.items[:min(len(c.items), most-len(b.Items))] {
-			if ids[d.task] == nil {
-				ids[d.task] = map[int]int{}
-			}
-			at, ok := ids[d.task][d.test]
-			if !ok {
-				at = len(b.Examples)
-				ids[d.task][d.test] = at
+		for _, d := range items {
+			p := place{d.task, d.test}
+			if _, ok := at[p]; !ok {
+				at[p] = len(b.Examples)
 				b.Examples = append(b.Examples, describe(d.task, d.test))
 			}
-			d.Cell, d.Example = len(b.Cells), at
+			d.Cell, d.Example = len(b.Cells), at[p]
 			b.Items = append(b.Items, d)
 		}
 		b.Cells = append(b.Cells, c)
 	}
 	switch {
 	case len(b.Items) < b.Found:
-		b.Note = fmt.Sprintf("This page holds %d of the %d disagreements%s: the same number for every student, chosen by a hash of the example.",
-			len(b.Items), b.Found, b.Note)
+		b.Note = fmt.Sprintf("This page has %d of the %d disagreements%s. Every student has the same number, chosen by a hash of the example.",
+			len(b.Items), b.Found, seeds)
 	case b.Found > 0:
-		b.Note = fmt.Sprintf("This page holds all %d of them.", b.Found)
+		b.Note = fmt.Sprintf("This page has all %d of them.", b.Found)
 	}
-	if bare {
-		b.Note += " Some results were made without --texts: their examples are shown by id."
+	if slices.ContainsFunc(inputs, func(in Input) bool {
+		return slices.ContainsFunc(in.Result.Tasks, func(t result.Task) bool { return t.Texts == nil })
+	}) {
+		b.Note += " Some results hold no texts (--texts=false). Their examples are shown by ID."
 	}
 	return b
 }
 
-// quotaOf returns how many items each cell may contribute so that there are at most most in total.
-func quotaOf(cells []cell, most int) int {
+// quota returns how many items each cell may contribute so that there are at most most in total. It is at least 1.
+func quota(cells []cell, most int) int {
 	low, high := 1, max(most, 1)
 	for low < high {
 		mid := (low + high + 1) / 2
@@ -172,74 +192,82 @@ func quotaOf(cells []cell, most int) int {
 	return low
 }
 
-func dealt(d disagreement) uint64 {
-	h := fnv.New64a()
-	h.Write([]byte(d.task.TestIDs[d.test]))
-	return h.Sum64()
+// sample keeps at most n items, chosen by a hash of their examples' IDs.
+func (c *cell) sample(n int) {
+	hash := func(d disagreement) uint64 {
+		h := fnv.New64a()
+		h.Write([]byte(d.task.TestIDs[d.test]))
+		return h.Sum64()
+	}
+	slices.SortStableFunc(c.items, func(x, y disagreement) int {
+		return cmp.Or(cmp.Compare(hash(x), hash(y)), cmp.Compare(x.test, y.test))
+	})
+	c.items = c.items[:min(len(c.items), n)]
 }
 
-// disagreements finds the examples for which the answers of a student, its supervisor and its ceiling are not all the same.
-func disagreements(inputs []Input) (cells []cell, bare bool) {
-	seen, rows := map[cellKey]bool{}, map[cellKey]int{}
+// disagreements returns the students of all inputs with the examples that student, supervisor and ceiling do not all answer
+// alike. A student that two inputs have is taken from the first one.
+func disagreements(inputs []Input) []cell {
+	var out []cell
+	seen, seeds := map[cellKey]bool{}, map[cellKey]int{}
 	for _, in := range inputs {
-		heads, ceilings, byName := map[string]*result.Head{}, map[cellKey]*result.Head{}, map[string]*result.Task{}
-		for i := range in.Result.Tasks {
-			byName[in.Result.Tasks[i].Name] = &in.Result.Tasks[i]
-			bare = bare || in.Result.Tasks[i].Texts == nil
-		}
-		for i := range in.Result.Heads {
-			h := &in.Result.Heads[i]
-			heads[h.ID] = h
-			if h.Role == result.Ceiling {
-				ceilings[cellKey{task: h.Task, strong: h.Model, trained: h.Trained, size: h.Size, seed: h.Seed}] = h
-			}
-		}
-		for i := range in.Result.Heads {
-			h := &in.Result.Heads[i]
-			weak, ceiling := heads[h.Supervisor], ceilings[cellKey{task: h.Task, strong: h.Model, trained: h.Trained, size: h.Size, seed: h.Seed}]
-			if h.Role != result.Student || weak == nil || ceiling == nil {
-				continue // a step inside a chain has no ceiling
-			}
-			source := weak.Source()
-			key := cellKey{h.Task, source, h.Model, h.Loss, h.Treatment, h.Trained, h.Size, h.Seed}
-			if seen[key] {
+		for _, c := range cells(in.Result) {
+			if seen[c.key] {
 				continue
 			}
-			seen[key] = true
-			row := key
+			seen[c.key] = true
+			row := c.key
 			row.seed = 0
-			c := cell{Task: h.Task, Pair: source + " → " + h.Model, Loss: loss.Short(h.Loss), Seed: h.Seed,
-				Setting: strings.TrimSpace(h.Treatment + " " + variantOf(h)), order: rows[row]}
-			rows[row]++
-			t := byName[h.Task]
-			for k, gold := range t.TestGold {
-				d := disagreement{task: t, test: k}
-				for j, p := range [][]float64{weak.Test[k], h.Test[k], ceiling.Test[k]} {
-					d.Answers[j] = prob.Argmax(p)
-					d.Percent[j] = int(math.Round(100 * p[d.Answers[j]]))
-				}
-				if d.Kind = kindOf(d.Answers[0], d.Answers[1], d.Answers[2], gold); d.Kind >= 0 {
-					c.items = append(c.items, d)
-				}
-			}
-			cells = append(cells, c)
+			c.order = seeds[row]
+			seeds[row]++
+			out = append(out, c)
 		}
 	}
-	return cells, bare
+	return out
 }
 
-type cellKey struct {
-	task, weak, strong, loss, treatment, trained string
-	size                                         int
-	seed                                         uint64
+// cells returns the students of a result that have a supervisor and a ceiling. A step inside a chain has no ceiling.
+func cells(r *result.Result) []cell {
+	tasks, heads, ceilings := map[string]*result.Task{}, map[string]*result.Head{}, map[trainKey]*result.Head{}
+	for i := range r.Tasks {
+		tasks[r.Tasks[i].Name] = &r.Tasks[i]
+	}
+	keyOf := func(h *result.Head) trainKey { return trainKey{h.Task, h.Model, h.Trained, h.Size, h.Seed} }
+	for i := range r.Heads {
+		h := &r.Heads[i]
+		heads[h.ID] = h
+		if h.Role == result.Ceiling {
+			ceilings[keyOf(h)] = h
+		}
+	}
+	var out []cell
+	for i := range r.Heads {
+		h := &r.Heads[i]
+		weak, ceiling := heads[h.Supervisor], ceilings[keyOf(h)]
+		if h.Role != result.Student || weak == nil || ceiling == nil {
+			continue
+		}
+		// As in tables, the variant tells students of the same task, pair, loss and treatment apart.
+		variant := summary.Row{Size: h.Size, Trained: h.Trained}.Variant()
+		c := cell{Task: h.Task, Pair: weak.Source() + " → " + h.Model, Loss: loss.Short(h.Loss), Seed: h.Seed,
+			Setting: strings.TrimSpace(h.Treatment + " " + variant), key: cellKey{keyOf(h), weak.Source(), h.Loss, h.Treatment}}
+		t := tasks[h.Task]
+		for k, gold := range t.TestGold {
+			d := disagreement{task: t, test: k}
+			for j, p := range [][]float64{weak.Test[k], h.Test[k], ceiling.Test[k]} {
+				d.Answers[j] = prob.Argmax(p)
+				d.Percent[j] = int(math.Round(100 * p[d.Answers[j]]))
+			}
+			if d.Kind = kindOf(d.Answers[0], d.Answers[1], d.Answers[2], gold); d.Kind != none {
+				c.items = append(c.items, d)
+			}
+		}
+		out = append(out, c)
+	}
+	return out
 }
 
-// variantOf returns what tells a head from others of the same task, pair, loss and treatment.
-func variantOf(h *result.Head) string {
-	return summary.Row{Size: h.Size, Trained: h.Trained}.Variant()
-}
-
-// describe returns a test example with its possible answers.
+// describe returns a test example with the names of its possible answers.
 func describe(t *result.Task, test int) example {
 	e := example{Text: "example " + t.TestIDs[test]}
 	if test < len(t.Texts) {
@@ -268,9 +296,9 @@ func describe(t *result.Task, test int) example {
 	return e
 }
 
-// visible replaces control characters by pictures and cuts long texts.
+// visible replaces control characters by visible ones and cuts texts of more than most characters.
 func visible(s string, most int) string {
-	s = pictures(strings.ReplaceAll(s, "\r\n", "\n"))
+	s = visibleControls(strings.ReplaceAll(s, "\r\n", "\n"))
 	runes := []rune(s)
 	if len(runes) <= most {
 		return s
@@ -278,9 +306,9 @@ func visible(s string, most int) string {
 	return string(runes[:most]) + fmt.Sprintf("… (%d more characters)", len(runes)-most)
 }
 
-// pictures replaces control characters and characters that change the direction of text. The whole page passes through it
-// as well, because names occur in many places.
-func pictures(s string) string {
+// visibleControls replaces control characters by their symbols, and characters that change the direction of text by U+FFFD.
+// The whole page passes through it as well, because names occur in many places.
+func visibleControls(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\n' || r == '\t':

@@ -23,17 +23,17 @@ func TestKindOf(t *testing.T) {
 			t.Errorf("weak %d, student %d, ceiling %d with gold 1: kind %d, want %d", c.weak, c.student, c.ceiling, got, c.want)
 		}
 	}
-	// Two right answers: to differ in them is a disagreement, and nobody's error.
+	// Both answers are right: they disagree, but neither is an error.
 	if got := kindOf(0, 1, 0, []float64{0.5, 0.5, 0}); got != 4 {
-		t.Errorf("different right answers: kind %d", got)
+		t.Errorf("different right answers: kind %d, want 4", got)
 	}
 }
 
-// answer is the most probable one, the first of equals; written here anew.
+// answer returns the most probable answer, the first one of equals. It does not use the code under test.
 func answer(p []float64) int { return slices.Index(p, slices.Max(p)) }
 
-// What the browser holds is counted again, directly from the result's heads.
-func TestBrowserHoldsEveryDisagreement(t *testing.T) {
+// The browser has every disagreement that a count over the heads of the result finds.
+func TestBrowserHasEveryDisagreement(t *testing.T) {
 	r := sample(60, 2)
 	heads := map[string]result.Head{}
 	for _, h := range r.Heads {
@@ -61,7 +61,7 @@ func TestBrowserHoldsEveryDisagreement(t *testing.T) {
 		}
 	}
 	if len(want) == 0 || len(got) != len(want) {
-		t.Errorf("%d kinds of disagreement, want %d", len(got), len(want))
+		t.Errorf("%d different disagreements, want %d", len(got), len(want))
 	}
 	for k, n := range want {
 		if got[k] != n {
@@ -69,12 +69,12 @@ func TestBrowserHoldsEveryDisagreement(t *testing.T) {
 		}
 	}
 	if b.Found != len(b.Items) || !strings.Contains(b.Note, fmt.Sprint("all ", b.Found)) {
-		t.Errorf("found %d, holds %d, says %q", b.Found, len(b.Items), b.Note)
+		t.Errorf("found %d, has %d, note %q", b.Found, len(b.Items), b.Note)
 	}
 }
 
-// A grid of a thousand heads makes a page of bounded size that says what it leaves out, with examples of every student of
-// the first seed.
+// The page of a thousand heads has a bounded size, says what it leaves out, and has examples of every student of the first
+// seed.
 func TestLargeResultIsCapped(t *testing.T) {
 	var losses []string
 	for i := range 48 {
@@ -86,10 +86,10 @@ func TestLargeResultIsCapped(t *testing.T) {
 	}
 	b := browse([]Input{{Result: r}}, DefaultExamples)
 	if b.Found < 10*DefaultExamples || len(b.Items) > DefaultExamples || len(b.Items) < DefaultExamples/2 {
-		t.Errorf("%d of %d", len(b.Items), b.Found)
+		t.Errorf("%d of %d disagreements, want about %d of at least %d", len(b.Items), b.Found, DefaultExamples, 10*DefaultExamples)
 	}
-	if want := fmt.Sprintf("holds %d of the %d disagreements of the first seed", len(b.Items), b.Found); !strings.Contains(b.Note, want) {
-		t.Errorf("the note %q does not say %q", b.Note, want)
+	if want := fmt.Sprintf("has %d of the %d disagreements, all from the first seed", len(b.Items), b.Found); !strings.Contains(b.Note, want) {
+		t.Errorf("note %q does not say %q", b.Note, want)
 	}
 	perCell := map[int]int{}
 	for _, d := range b.Items {
@@ -106,7 +106,7 @@ func TestLargeResultIsCapped(t *testing.T) {
 	}
 }
 
-// With fewer heads all seeds have their share.
+// With fewer heads, every seed contributes the same number.
 func TestCapKeepsSeeds(t *testing.T) {
 	b := browse([]Input{{Result: sample(200, 3)}}, 400)
 	perSeed := map[uint64]int{}
@@ -114,7 +114,7 @@ func TestCapKeepsSeeds(t *testing.T) {
 		perSeed[b.Cells[d.Cell].Seed]++
 	}
 	if len(perSeed) != 3 || perSeed[0] != perSeed[2] || len(b.Items) >= b.Found {
-		t.Errorf("%v of %d", perSeed, b.Found)
+		t.Errorf("items per seed %v of %d, want three equal numbers", perSeed, b.Found)
 	}
 }
 
@@ -122,7 +122,7 @@ func TestSmallCap(t *testing.T) {
 	r := sample(60, 2)
 	for _, most := range []int{1, 3, 7} {
 		if b := browse([]Input{{Result: r}}, most); len(b.Items) == 0 || len(b.Items) > most {
-			t.Errorf("cap %d: %d items", most, len(b.Items))
+			t.Errorf("%d items, want 1 to %d", len(b.Items), most)
 		}
 	}
 }
@@ -134,7 +134,7 @@ func TestWithoutTexts(t *testing.T) {
 	}
 	b := browse([]Input{{Result: r}}, 100)
 	if !strings.Contains(b.Note, "--texts") || !strings.HasPrefix(b.Examples[0].Text, "example digest-1-") {
-		t.Errorf("%q, %q", b.Note, b.Examples[0].Text)
+		t.Errorf("note %q, first example %q", b.Note, b.Examples[0].Text)
 	}
 }
 

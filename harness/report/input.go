@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"w2s/harness/result"
 	"w2s/harness/summary"
@@ -15,8 +14,8 @@ import (
 
 // An Input is a result with the name of its file.
 type Input struct {
-	Name   string // of the file, as the page shows it
-	SHA256 string // of the file
+	Name   string // name of the file, without its folder
+	SHA256 string // digest of the file
 	Result *result.Result
 }
 
@@ -34,72 +33,80 @@ func Load(path string) (Input, error) {
 	return Input{Name: filepath.Base(path), SHA256: hex.EncodeToString(sum[:]), Result: r}, nil
 }
 
-// Summaries are the figures of several results together. A row that two results share (same task, pair, loss, treatment and
-// variant) is taken from the first one. Losses are compared within a result only.
+// Summaries holds the figures of several results together. A row that two results share (same task, pair, loss, treatment
+// and variant) is taken from the first one. Losses are compared within a result only.
 type Summaries struct {
 	Rows     []summary.Row
 	Losses   []summary.LossRow
 	Chains   []summary.ChainRow
-	Warnings []string // contradictions between the results
+	Warnings []string // rows that are left out, and contradictions between the results
 }
+
+// A rowKey tells rows apart.
+type rowKey struct{ task, weak, strong, loss, treatment, variant string }
 
 // Summarize computes every figure of the inputs.
 func Summarize(inputs []Input, opt summary.Options) (Summaries, error) {
 	var s Summaries
-	seen := map[string]string{}
+	seen := map[rowKey]bool{}
 	for _, in := range inputs {
-		rows, err := summary.Rows(in.Result, opt)
-		if err != nil {
+		if err := s.add(in, opt, seen); err != nil {
 			return s, fmt.Errorf("report: %s: %w", in.Name, err)
 		}
-		var own []summary.Row
-		shared := 0
-		for _, r := range rows {
-			key := strings.Join([]string{r.Task, r.Weak, r.Strong, r.Loss, r.Treatment, r.Variant()}, "\x00")
-			if _, ok := seen[key]; ok {
-				shared++
-				continue
-			}
-			seen[key] = in.Name
-			own = append(own, r)
-		}
-		if shared > 0 {
-			s.Warnings = append(s.Warnings, fmt.Sprintf("%d of %d rows of %s are in an earlier file as well (same task, pair, loss, treatment and variant) and are left out.",
-				shared, len(rows), in.Name))
-		}
-		losses, err := summary.Losses(own, opt)
-		if err != nil {
-			return s, fmt.Errorf("report: %s: %w", in.Name, err)
-		}
-		chains, err := summary.Chains(in.Result, opt)
-		if err != nil {
-			return s, fmt.Errorf("report: %s: %w", in.Name, err)
-		}
-		s.Rows, s.Losses, s.Chains = append(s.Rows, own...), append(s.Losses, losses...), append(s.Chains, chains...)
 	}
 	s.Warnings = append(s.Warnings, differences(inputs)...)
 	return s, nil
 }
 
-// differences names models and tasks that differ between inputs although they have the same name.
-func differences(inputs []Input) []string {
-	var out []string
-	type first struct{ digest, file string }
-	check := func(seen map[string]first, what, name, digest, file string) {
-		f, ok := seen[name]
-		if !ok {
-			seen[name] = first{digest, file}
-		} else if f.digest != digest {
-			out = append(out, fmt.Sprintf("%s %s is not the same in %s and in %s (their digests differ).", what, name, f.file, file))
+// add adds the figures of one input, without rows in seen, and adds its rows to seen.
+func (s *Summaries) add(in Input, opt summary.Options, seen map[rowKey]bool) error {
+	all, err := summary.Rows(in.Result, opt)
+	if err != nil {
+		return err
+	}
+	var rows []summary.Row
+	for _, r := range all {
+		if k := (rowKey{r.Task, r.Weak, r.Strong, r.Loss, r.Treatment, r.Variant()}); !seen[k] {
+			seen[k] = true
+			rows = append(rows, r)
 		}
 	}
-	models, tasks := map[string]first{}, map[string]first{}
+	if shared := len(all) - len(rows); shared > 0 {
+		s.Warnings = append(s.Warnings, fmt.Sprintf("%d of %d rows of %s are left out because an earlier file has them as well (same task, pair, loss, treatment and variant).",
+			shared, len(all), in.Name))
+	}
+	losses, err := summary.Losses(rows, opt)
+	if err != nil {
+		return err
+	}
+	chains, err := summary.Chains(in.Result, opt)
+	if err != nil {
+		return err
+	}
+	s.Rows, s.Losses, s.Chains = append(s.Rows, rows...), append(s.Losses, losses...), append(s.Chains, chains...)
+	return nil
+}
+
+// differences reports models and tasks that differ between inputs although they have the same name.
+func differences(inputs []Input) []string {
+	var out []string
+	type origin struct{ digest, file string }
+	seen := map[string]origin{}
+	check := func(what, digest, file string) {
+		first, ok := seen[what]
+		switch {
+		case !ok:
+			seen[what] = origin{digest, file}
+		case first.digest != digest:
+			out = append(out, fmt.Sprintf("%s is not the same in %s and in %s (their digests differ).", what, first.file, file))
+		}
+	}
 	for _, in := range inputs {
 		for _, m := range in.Result.Models {
-			check(models, "model", m.Name, m.Key, in.Name)
+			check("model "+m.Name, m.Key, in.Name)
 		}
 		for _, t := range in.Result.Tasks {
-			check(tasks, "task", t.Name, t.Digest, in.Name)
+			check("task "+t.Name, t.Digest, in.Name)
 		}
 	}
 	return out

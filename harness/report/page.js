@@ -1,11 +1,11 @@
 "use strict";
 (function () {
-  // Paper has nothing to open: what is folded is printed.
+  // Nobody can open details on paper, so they are printed open.
   window.addEventListener("beforeprint", function () {
     for (const d of document.querySelectorAll("details")) d.open = true;
   });
 
-  // The PGR table: keep the rows that hold every word.
+  // Filter of the PGR table: show the rows that contain every word.
   for (const form of document.querySelectorAll("form[data-filters]")) {
     const groups = document.querySelectorAll("#" + form.dataset.filters + " tbody");
     const input = form.querySelector("input"), output = form.querySelector("output");
@@ -34,9 +34,9 @@
   }
 
   // The example browser.
-  const island = document.getElementById("example-data");
-  if (!island) return;
-  const data = JSON.parse(island.textContent);
+  const source = document.getElementById("example-data");
+  if (!source) return;
+  const data = JSON.parse(source.textContent);
   const form = document.getElementById("example-filters");
   const list = document.getElementById("example-list");
   const count = document.getElementById("example-count");
@@ -54,7 +54,7 @@
   }
   for (const name of ["task", "pair", "loss", "setting", "seed"]) {
     const values = new Set(data.cells.map(function (c) { return String(c[name]); }));
-    for (const v of values) option(form.elements[name], "=" + v, v || "as they are");
+    for (const v of values) option(form.elements[name], "=" + v, v || "none");
     if (values.size < 2) form.elements[name].closest("label").hidden = true;
   }
   const byKind = data.kinds.map(function () { return 0; });
@@ -99,7 +99,7 @@
     list.append.apply(list, next);
     shown += next.length;
     more.hidden = shown >= found.length;
-    count.textContent = found.length + " of " + data.items.length + " disagreements match, " + shown + " shown";
+    count.textContent = found.length + " of " + data.items.length + " disagreements match, " + shown + " are shown";
     if (focus && next.length > 0) {
       next[0].tabIndex = -1;
       next[0].focus();

@@ -11,7 +11,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"w2s/harness/loss"
@@ -19,6 +18,7 @@ import (
 	"w2s/harness/summary"
 	"w2s/harness/table"
 	"w2s/internal/atomicfile"
+	"w2s/internal/list"
 )
 
 //go:embed page.html
@@ -30,14 +30,14 @@ var pageCSS string
 //go:embed page.js
 var pageJS string
 
-// DefaultExamples is the maximal number of disagreements that a page holds.
+// DefaultExamples is the default of Options.Examples.
 const DefaultExamples = 2000
 
 // Options say how a page is made.
 type Options struct {
 	Title    string // "" is "Weak-to-strong generalization"
 	Summary  summary.Options
-	Examples int // maximal number of disagreements in the page; 0: DefaultExamples, below 0: none
+	Examples int // maximal number of test examples in the browser; 0 is DefaultExamples, less than 0 is none
 }
 
 // A Report is a page with its charts.
@@ -46,6 +46,7 @@ type Report struct {
 	page page
 }
 
+// A page is the data of page.html.
 type page struct {
 	Title                            string
 	Policy                           string
@@ -54,8 +55,8 @@ type page struct {
 	Overview                         []term
 	Warnings                         []string
 	PGR, Categories, Losses, Chained *tableView
-	Charts                           map[string]chartSet
-	More                             []chartSet // charts of studies
+	Charts                           map[string]chartSet // sets that the template places, by name
+	More                             []chartSet          // other sets, each in a section of its own
 	Browser                          browser
 	Files                            []fileView
 	Names                            string // the files as arguments of a command
@@ -72,7 +73,8 @@ type chartView struct {
 	SVG   template.HTML
 }
 
-// New computes the report of one or more results.
+// New computes the report of one or more results. It fails if a score cannot be computed, for example because a task does
+// not have the metric.
 func New(inputs []Input, opt Options) (*Report, error) {
 	if len(inputs) == 0 {
 		return nil, errors.New("report: no result")
@@ -123,15 +125,10 @@ func New(inputs []Input, opt Options) (*Report, error) {
 	return r, nil
 }
 
-// overview returns what the page covers, with counts.
+// overview returns what the page covers: tasks, pairs, losses and counts.
 func overview(inputs []Input, s Summaries) []term {
 	unique := func(of func(summary.Row) string) string {
-		var names []string
-		for _, r := range s.Rows {
-			if n := of(r); !slices.Contains(names, n) {
-				names = append(names, n)
-			}
-		}
+		names := list.AppendNew(nil, list.Map(s.Rows, of)...)
 		if len(names) > 4 {
 			return fmt.Sprintf("%d, including %s", len(names), strings.Join(names[:4], ", "))
 		}
@@ -160,6 +157,7 @@ func overview(inputs []Input, s Summaries) []term {
 	return terms
 }
 
+// tables stores the tables for the template.
 func (p *page) tables(s Summaries) error {
 	if len(s.Rows) > 0 {
 		p.PGR = pgrView(s.Rows)
@@ -183,7 +181,7 @@ func (p *page) tables(s Summaries) error {
 	return nil
 }
 
-// charts stores the sets for the template: by name those that have a section of their own, and in a list the others.
+// charts stores the sets for the template.
 func (p *page) charts(sets []plot.Set) error {
 	p.Charts = map[string]chartSet{}
 	for _, s := range sets {
@@ -215,7 +213,7 @@ func (r *Report) Write(w io.Writer) error {
 	if err := t.Execute(&b, &r.page); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	_, err = io.WriteString(w, pictures(b.String()))
+	_, err = io.WriteString(w, visibleControls(b.String()))
 	return err
 }
 

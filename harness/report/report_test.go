@@ -36,7 +36,7 @@ func pageOf(t *testing.T, opt Options, results ...*result.Result) string {
 	return b.String()
 }
 
-// nodes are the elements of a page.
+// nodes returns the elements of a page.
 func nodes(t *testing.T, page string) []*html.Node {
 	t.Helper()
 	doc, err := html.Parse(strings.NewReader(page))
@@ -71,7 +71,7 @@ func text(n *html.Node) string {
 	return b.String()
 }
 
-// Every tag that is opened is closed in its place: a parser would repair what is not, and repair it differently.
+// Every element is closed where it should be. A parser would repair the page if not, but parsers differ in how.
 func TestPageIsWellFormed(t *testing.T) {
 	page := pageOf(t, Options{}, chained(sample(60, 2)))
 	void := []string{"meta", "link", "input", "br", "img"}
@@ -97,7 +97,7 @@ func TestPageIsWellFormed(t *testing.T) {
 		}
 	}
 	if len(open) > 0 {
-		t.Errorf("never closed: %v", open)
+		t.Errorf("not closed: %v", open)
 	}
 	if strings.ContainsAny(page, "\x00\x07\x1b") {
 		t.Error("a control character is in the page")
@@ -115,12 +115,12 @@ func TestPageIsAccessible(t *testing.T) {
 	}
 	for id, n := range ids {
 		if n > 1 {
-			t.Errorf("id %q is there %d times", id, n)
+			t.Errorf("%d elements have the id %q", n, id)
 		}
 	}
 	for _, one := range []string{"header", "nav", "main", "footer", "h1", "title"} {
 		if landmarks[one] != 1 {
-			t.Errorf("%d elements %s, want one", landmarks[one], one)
+			t.Errorf("%d <%s> elements, want one", landmarks[one], one)
 		}
 	}
 	level := 0
@@ -132,7 +132,7 @@ func TestPageIsAccessible(t *testing.T) {
 			}
 		case "svg":
 			if attr(n, "role") != "img" || len(attr(n, "aria-label")) < 20 {
-				t.Errorf("a chart that says nothing to a screen reader: %v", n.Attr)
+				t.Errorf("a chart without a description for screen readers: %v", n.Attr)
 			}
 		case "input", "select":
 			if n.Parent.Data != "label" {
@@ -140,7 +140,7 @@ func TestPageIsAccessible(t *testing.T) {
 			}
 		case "a":
 			if target, ok := strings.CutPrefix(attr(n, "href"), "#"); !ok || ids[target] == 0 {
-				t.Errorf("link to %q leads nowhere", attr(n, "href"))
+				t.Errorf("the target of link %q is not on the page", attr(n, "href"))
 			}
 		case "h1", "h2", "h3":
 			if next := int(n.Data[1] - '0'); next > level+1 {
@@ -151,11 +151,11 @@ func TestPageIsAccessible(t *testing.T) {
 		}
 		for _, id := range strings.Fields(attr(n, "aria-labelledby")) {
 			if ids[id] == 0 {
-				t.Errorf("labelled by %q, which is not there", id)
+				t.Errorf("an element is labelled by %q, which is not on the page", id)
 			}
 		}
 		if strings.Contains(attr(n, "class"), "scroll") && attr(n, "tabindex") != "0" {
-			t.Error("a table that scrolls but not from the keyboard")
+			t.Error("a table does not scroll from the keyboard")
 		}
 	}
 	if landmarks["svg"] < 6 {
@@ -202,15 +202,15 @@ func TestHostileTextIsText(t *testing.T) {
 		}
 	}
 	if scripts != 2 || images != 0 {
-		t.Errorf("%d scripts and %d elements from names, want the page's two scripts and none", scripts, images)
+		t.Errorf("%d scripts and %d elements made from names, want the two scripts of the page and none", scripts, images)
 	}
 	for _, where := range []string{"h1", "dd", "th"} {
 		if !found[where] {
 			t.Errorf("the hostile name is not shown as text in %s", where)
 		}
 	}
-	// The data island comes back as it was, control characters as pictures.
-	b := island(t, page)
+	// The data of the browser is unchanged but for control characters, which are replaced by symbols.
+	b := browserData(t, page)
 	shown := 0
 	for _, e := range b.Examples {
 		if strings.ContainsAny(e.Text, "\x00\x07\x1b\u202e") {
@@ -225,23 +225,24 @@ func TestHostileTextIsText(t *testing.T) {
 	}
 }
 
-func island(t *testing.T, page string) browser {
+// browserData returns the data of the example browser in a page.
+func browserData(t *testing.T, page string) browser {
 	t.Helper()
 	var b browser
 	for _, n := range nodes(t, page) {
 		if attr(n, "id") == "example-data" {
 			if err := json.Unmarshal([]byte(text(n)), &b); err != nil {
-				t.Fatalf("the data island is not JSON: %v", err)
+				t.Fatalf("the data of the browser is not JSON: %v", err)
 			}
 			return b
 		}
 	}
-	t.Fatal("no data island")
+	t.Fatal("the page has no data for the browser")
 	return b
 }
 
-// The page's table holds the figures of summary.Rows, each where its column says.
-func TestNumbersAreThoseOfSummarize(t *testing.T) {
+// The table of the page has the figures of summary.Rows in the columns that name them.
+func TestPageHasTheFiguresOfRows(t *testing.T) {
 	r := sample(80, 3, "xent", "confidence:alpha=0.5", "logconf:alpha=0.5:warmup=0.1")
 	rows, err := summary.Rows(r, quick)
 	if err != nil {
@@ -274,7 +275,7 @@ func TestNumbersAreThoseOfSummarize(t *testing.T) {
 		}
 	}
 	if len(got) != len(rows) {
-		t.Fatalf("%d rows in the page, %d from Summarize", len(got), len(rows))
+		t.Fatalf("%d rows on the page, want the %d of summary.Rows", len(got), len(rows))
 	}
 	short := map[string]string{"confidence:alpha=0.5": "confidence", "logconf:alpha=0.5:warmup=0.1": "logconf"}
 	for _, row := range rows {
@@ -290,7 +291,7 @@ func TestNumbersAreThoseOfSummarize(t *testing.T) {
 		is := func(column, want string) {
 			t.Helper()
 			if have := cells[slices.Index(columns, column)]; have != want {
-				t.Errorf("%s, %s: %s is %q in the page, %q by Summarize", row.Task, row.Loss, column, have, want)
+				t.Errorf("%s, %s: %s is %q on the page, want %q", row.Task, row.Loss, column, have, want)
 			}
 		}
 		score := func(f summary.Figure) string {
@@ -309,7 +310,7 @@ func TestNumbersAreThoseOfSummarize(t *testing.T) {
 	}
 }
 
-// Every warning of a row is a link to a note that says it.
+// Every warning of a row is a link to a note with its text.
 func TestWarningsAreMarked(t *testing.T) {
 	r := sample(60, 2)
 	r.Heads[2].Warnings = []string{"did not converge <b>"}
@@ -325,7 +326,7 @@ func TestWarningsAreMarked(t *testing.T) {
 	for _, n := range all {
 		if n.Data == "a" && attr(n, "class") == "mark" {
 			if !strings.HasSuffix(said[attr(n, "href")], attr(n, "title")) || attr(n, "title") == "" {
-				t.Errorf("mark %q leads to %q, wants %q", text(n), said[attr(n, "href")], attr(n, "title"))
+				t.Errorf("mark %q refers to %q, want %q", text(n), said[attr(n, "href")], attr(n, "title"))
 			}
 			if attr(n, "title") == "did not converge <b>" {
 				marked++
@@ -333,12 +334,12 @@ func TestWarningsAreMarked(t *testing.T) {
 		}
 	}
 	if marked != 1 {
-		t.Errorf("the warning of one head marks %d rows", marked)
+		t.Errorf("the warning of one head marks %d rows, want 1", marked)
 	}
 }
 
-// Every category has its median and the published range beside it, marked where the median is outside.
-func TestCategoriesStandBesidePublishedRanges(t *testing.T) {
+// Categories whose median is outside the published range are marked, and not by colour alone.
+func TestCategoriesOutsidePublishedRanges(t *testing.T) {
 	r := sample(400, 2, "xent")
 	rows, err := summary.Rows(r, quick)
 	if err != nil {
@@ -371,11 +372,11 @@ func TestCategoriesStandBesidePublishedRanges(t *testing.T) {
 func TestSameResultSameBytes(t *testing.T) {
 	first := pageOf(t, Options{}, chained(sample(60, 2)))
 	if second := pageOf(t, Options{}, chained(sample(60, 2))); first != second {
-		t.Error("two pages of one result differ")
+		t.Error("two pages of the same result differ")
 	}
 }
 
-// Rows that two files share are shown once, and the page says so; losses are not compared across files.
+// Rows that two files share are shown once, and the page says so. Losses are not compared across files.
 func TestSeveralFiles(t *testing.T) {
 	a, b := sample(60, 2, "xent", "confidence:alpha=0.5"), sample(60, 2, "xent", "logconf:alpha=0.5:warmup=0.1")
 	b.Models[1].Key = "another"
@@ -392,7 +393,7 @@ func TestSeveralFiles(t *testing.T) {
 		}
 	}
 	warnings := strings.Join(s.Warnings, "\n")
-	for _, want := range []string{"2 of 4 rows of b are in an earlier file", "model large <b> is not the same in a and in b"} {
+	for _, want := range []string{"2 of 4 rows of b are left out because an earlier file has them", "model large <b> is not the same in a and in b"} {
 		if !strings.Contains(warnings, want) {
 			t.Errorf("warnings do not say %q:\n%s", want, warnings)
 		}
@@ -401,7 +402,7 @@ func TestSeveralFiles(t *testing.T) {
 
 func TestNoResult(t *testing.T) {
 	if _, err := New(nil, Options{}); err == nil {
-		t.Error("a report of nothing")
+		t.Error("New makes a report of no result")
 	}
 	if _, err := Load(filepath.Join(t.TempDir(), "missing.json")); err == nil || !strings.Contains(err.Error(), "missing.json") {
 		t.Errorf("%v", err)
@@ -415,7 +416,7 @@ func TestNoResult(t *testing.T) {
 	}
 }
 
-// A page is whole or not there: what stood at its place stays when writing fails.
+// Save writes the same page as Write and leaves no other file behind.
 func TestSave(t *testing.T) {
 	r, err := New([]Input{{Name: "a.json", Result: sample(60, 1, "xent")}}, Options{Summary: quick})
 	if err != nil {
@@ -431,7 +432,7 @@ func TestSave(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, b.Bytes()) {
-		t.Errorf("the saved page differs from what is written (%v)", err)
+		t.Errorf("Save and Write differ (%v)", err)
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, "new", ".w2s-*.tmp")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)

@@ -11,18 +11,18 @@ import (
 	"w2s/tasks"
 )
 
-// hostile is what names and texts from users' files may hold.
+// hostile has what names and texts from users' files may contain.
 const hostile = "</script><script>window.hacked=1</script><img src=x onerror=window.hacked=2> \"quoted\" 'single' &amp; \x00\x07\x1b[31m \u202eturned\u2028line"
 
-// unit is a number in [0, 1) that depends on its arguments alone.
+// unit returns a number in [0, 1) that depends on its arguments alone.
 func unit(parts ...any) float64 {
 	h := fnv.New64a()
 	fmt.Fprint(h, parts...)
-	h.Write([]byte{1, 2, 3, 4}) // FNV mixes its last bytes little
+	h.Write([]byte{1, 2, 3, 4}) // FNV hardly mixes the last bytes
 	return float64(h.Sum64()>>11) / (1 << 53)
 }
 
-// prediction is right in about the given share of examples. Heads of one group err on the same examples.
+// prediction returns a distribution that is right with the given probability. Equal arguments in of give the same errors.
 func prediction(accuracy float64, gold []float64, of ...any) []float64 {
 	n := len(gold)
 	p := make([]float64, n)
@@ -44,7 +44,7 @@ func prediction(accuracy float64, gold []float64, of ...any) []float64 {
 	return p
 }
 
-// sample makes a result as an experiment would: two tasks of different form, one pair, two losses, a chain.
+// sample returns a result with two tasks of different forms, one pair, and two losses unless others are given.
 func sample(tests int, seeds int, losses ...string) *result.Result {
 	if len(losses) == 0 {
 		losses = []string{"xent", "logconf:alpha=0.5:warmup=0.1"}

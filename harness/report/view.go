@@ -3,14 +3,17 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
+	"w2s/harness/result"
 	"w2s/harness/summary"
 	"w2s/harness/table"
+	"w2s/internal/list"
 )
 
-// A tableView is a table in the form that the template writes.
+// A tableView is a table as the template writes it.
 type tableView struct {
 	ID, Caption string
 	Columns     []table.Column
@@ -18,6 +21,7 @@ type tableView struct {
 	Notes       []note
 }
 
+// A rowGroup is some rows below a common heading.
 type rowGroup struct {
 	Category string
 	Head     string // "" for no heading
@@ -26,26 +30,27 @@ type rowGroup struct {
 
 type rowView struct {
 	Cells []cellView
-	Class string
+	Class string // of the element, for the style sheet
 }
 
 type cellView struct {
 	Text    string
 	Numeric bool
-	Head    bool   // names the row
-	Marks   []mark // instead of Text: letters of notes
+	Head    bool   // the cell names its row
+	Marks   []mark // letters of notes, shown instead of Text
 }
 
-// A mark leads to a note.
+// A mark is a link to a note.
 type mark struct{ Letter, Text string }
 
+// A note is a line below a table. A mark refers to it if it has a letter.
 type note struct{ Letter, Text string }
 
-// view converts a table. Its first column names the rows.
+// view converts a table whose first column names the rows.
 func view(t *table.Table) *tableView {
 	v := &tableView{ID: t.Name, Caption: t.Caption, Columns: t.Columns, Groups: []rowGroup{{}}}
 	for _, row := range t.Rows {
-		v.Groups[0].Rows = append(v.Groups[0].Rows, rowView{Cells: cells(t.Columns, row, 0)})
+		v.Groups[0].Rows = append(v.Groups[0].Rows, rowView{Cells: viewCells(t.Columns, row, 0)})
 	}
 	for _, n := range t.Notes {
 		v.Notes = append(v.Notes, note{Text: n})
@@ -53,7 +58,8 @@ func view(t *table.Table) *tableView {
 	return v
 }
 
-func cells(columns []table.Column, row []string, head int) []cellView {
+// viewCells converts a row. Column number head names it.
+func viewCells(columns []table.Column, row []string, head int) []cellView {
 	out := make([]cellView, len(row))
 	for i, text := range row {
 		out[i] = cellView{Text: visible(text, 200), Numeric: columns[i].Numeric, Head: i == head}
@@ -81,9 +87,9 @@ func pgrView(rows []summary.Row) *tableView {
 				rest = append(rest, t.Rows[i][k])
 			}
 		}
-		row := rowView{Cells: cells(v.Columns, rest, 0)}
+		row := rowView{Cells: viewCells(v.Columns, rest, 0)}
 		if at := slices.IndexFunc(v.Columns, func(c table.Column) bool { return c.Name == "notes" }); at >= 0 {
-			letters := strings.Fields(row.Cells[at].Text) // one a warning, in their order
+			letters := strings.Fields(row.Cells[at].Text) // one for each warning, in the same order
 			for k := range min(len(letters), len(r.Warnings)) {
 				texts[letters[k]] = r.Warnings[k]
 				row.Cells[at].Marks = append(row.Cells[at].Marks, mark{letters[k], visible(r.Warnings[k], 400)})
@@ -92,7 +98,7 @@ func pgrView(rows []summary.Row) *tableView {
 		if !r.PGR.Defined {
 			row.Class = "undefined"
 		}
-		v.group(string(r.Category), visible(strings.Join(head, ": "), 300), row)
+		v.add(string(r.Category), visible(strings.Join(head, ": "), 300), row)
 	}
 	for _, line := range t.Notes {
 		letter, text, _ := strings.Cut(line, ": ")
@@ -102,25 +108,20 @@ func pgrView(rows []summary.Row) *tableView {
 			v.Notes = append(v.Notes, note{Text: visible(line, 600)})
 		}
 	}
-	v.byCategory()
+	v.sortByCategory()
 	return v
 }
 
-// byCategory sorts the groups by category, in order of first appearance.
-func (v *tableView) byCategory() {
-	var order []string
-	for _, g := range v.Groups {
-		if !slices.Contains(order, g.Category) {
-			order = append(order, g.Category)
-		}
-	}
+// sortByCategory puts groups of the same category side by side, categories in order of first appearance.
+func (v *tableView) sortByCategory() {
+	order := list.AppendNew(nil, list.Map(v.Groups, func(g rowGroup) string { return g.Category })...)
 	slices.SortStableFunc(v.Groups, func(a, b rowGroup) int {
 		return cmp.Compare(slices.Index(order, a.Category), slices.Index(order, b.Category))
 	})
 }
 
-// group adds a row under its heading.
-func (v *tableView) group(category, head string, row rowView) {
+// add adds a row to the group with a heading.
+func (v *tableView) add(category, head string, row rowView) {
 	at := slices.IndexFunc(v.Groups, func(g rowGroup) bool { return g.Head == head })
 	if at < 0 {
 		at = len(v.Groups)
@@ -152,33 +153,37 @@ type taskView struct {
 	Warnings            []string
 }
 
+// viewFile converts an input.
 func viewFile(in Input) fileView {
 	r := in.Result
 	f := fileView{Name: in.Name, SHA256: in.SHA256, Program: r.Program, Created: r.Created.UTC().Format("2006-01-02 15:04:05 UTC"), Command: shell(r.Command),
 		Warnings: r.Warnings}
 	c := r.Config
-	var pairs []string
-	for _, p := range c.Pairs {
-		pairs = append(pairs, p.String())
+	steps := "" // only a chain has steps
+	if len(c.Chain) > 0 {
+		steps = result.ChainData(c.Disjoint)
 	}
 	f.Settings = kept(
-		term{"pairs", strings.Join(pairs, "; ")},
+		term{"kind of experiment", string(c.Kind)},
+		term{"pairs", strings.Join(list.Map(c.Pairs, result.Pair.String), "; ")},
+		term{"chain", strings.Join(c.Chain, " → ")},
+		term{"training examples of the steps", steps},
 		term{"losses", strings.Join(c.Losses, ", ")},
 		term{"treatments of the weak labels", strings.Join(c.Treatments, ", ")},
 		term{"simulated supervisors", strings.Join(c.Simulated, ", ")},
-		term{"seeds", list(c.Seeds)},
+		term{"seeds", commas(c.Seeds)},
 		term{"training examples asked for", orDefault(c.Train)},
 		term{"test examples asked for", orDefault(c.Test)},
-		term{"smaller training pools", list(c.Sizes)},
-		term{"penalties (L2) to choose from", list(c.L2)},
-		term{"share held out to choose on", fmt.Sprint(c.Held)},
+		term{"smaller training pools", commas(c.Sizes)},
+		term{"L2 penalties to choose from", commas(c.L2)},
+		term{"share held out for the choice of the penalty", fmt.Sprint(c.Held)},
 	)
 	for _, m := range r.Models {
 		v := modelView{Name: m.Name, Key: m.Key, Terms: kept(term{"dimensions", fmt.Sprint(m.Dims)})}
 		if m.Parameters > 0 {
 			v.Terms = append(v.Terms, term{"parameters", thousands(m.Parameters)})
 		}
-		for _, k := range sortedKeys(m.Description) {
+		for _, k := range slices.Sorted(maps.Keys(m.Description)) {
 			v.Terms = append(v.Terms, term{k, m.Description[k]})
 		}
 		f.Models = append(f.Models, v)
@@ -192,10 +197,12 @@ func viewFile(in Input) fileView {
 	return f
 }
 
+// kept returns the terms that have a value.
 func kept(terms ...term) []term {
 	return slices.DeleteFunc(terms, func(t term) bool { return t.Value == "" })
 }
 
+// orDefault writes a number that may be left to its default.
 func orDefault(n int) string {
 	if n == 0 {
 		return "default"
@@ -203,19 +210,12 @@ func orDefault(n int) string {
 	return fmt.Sprint(n)
 }
 
-func list[T any](values []T) string {
+// commas writes values separated by commas.
+func commas[T any](values []T) string {
 	return strings.Trim(strings.ReplaceAll(fmt.Sprint(values), " ", ", "), "[]")
 }
 
-func sortedKeys(m map[string]string) []string {
-	var keys []string
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
-}
-
+// thousands writes a number with a space between groups of three digits.
 func thousands(n int64) string {
 	s := fmt.Sprint(n)
 	for i := len(s) - 3; i > 0; i -= 3 {
@@ -224,7 +224,7 @@ func thousands(n int64) string {
 	return s
 }
 
-// shell writes a command line with the quotes that a shell needs.
+// shell writes a command line with the quotation marks that a shell needs.
 func shell(args []string) string {
 	out := make([]string, len(args))
 	for i, a := range args {

@@ -1,7 +1,8 @@
-// Package study is the table of studies: experiments that ask one question and have a table, and usually charts, of their
-// own.
+// Package study is the table of studies. A study is an experiment that asks one question and has a table, and usually
+// charts, of its own.
 //
-// A new study needs a line in All, its table in package table and its charts, if any, in package plot.
+// A new study needs three things: a function in package table that lays out its rows, a function in package plot that
+// draws its charts, if it has any, and a line in All. Its command, help and --plots flag follow from that line.
 package study
 
 import (
@@ -12,16 +13,17 @@ import (
 
 // A Study is a view of rows that answers one question.
 type Study struct {
-	Name, About string
-	Table       func([]summary.Row) *table.Table
-	Charts      func(plot.Material) (plot.Set, error) // nil: it has no charts
-	// Defaults are the values of flags of w2s study that differ from those of w2s run.
+	Name   string // name of its command, of its table and of its set of charts
+	About  string // completes "Study ..." in help
+	Table  func([]summary.Row) *table.Table
+	Charts func(plot.Material) (plot.Set, error) // nil for a study without charts
+	// Defaults holds the values of flags of w2s study that differ from those of w2s run, by name of the flag. Several
+	// values of a flag are separated by commas.
 	Defaults map[string]string
-	// Ladder says that the study compares pairs of a ladder of models, not one pair.
-	Ladder bool
+	Ladder   bool // the study compares the pairs of a ladder of models instead of looking at one pair
 }
 
-// All returns the table of studies.
+// All returns the studies in the order of help.
 func All() []Study {
 	return []Study{
 		{Name: "gap", About: "how PGR depends on the capability gap between supervisor and student",
@@ -32,9 +34,9 @@ func All() []Study {
 		{Name: "calibration", About: "how calibrating the weak labels changes them and PGR",
 			Table: table.Calibration, Charts: plot.CalibrationSet,
 			Defaults: map[string]string{"treatment": "soft,temperature,platt,hard", "loss": "xent"}},
-		{Name: "imitation", About: "how far students repeat their supervisor's errors, beside what a ceiling repeats by itself",
+		{Name: "imitation", About: "how far students repeat their supervisor's errors, and how far a ceiling makes the same errors by itself",
 			Table: table.Imitation, Charts: plot.ImitationSet},
-		{Name: "noise", About: "supervisors with random or systematic errors of the same accuracy, and without any knowledge",
+		{Name: "noise", About: "simulated supervisors with random or systematic errors at the same accuracy, and without any knowledge",
 			Table: table.Noise, Charts: plot.NoiseSet,
 			Defaults: map[string]string{"loss": "xent",
 				"simulate": "flip:0.6,systematic:0.6,flip:0.7,systematic:0.7,flip:0.8,systematic:0.8,flip:0.9,systematic:0.9,random,majority"}},

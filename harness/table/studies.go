@@ -7,139 +7,133 @@ import (
 	"strconv"
 
 	"w2s/harness/loss"
+	"w2s/harness/stats"
 	"w2s/harness/summary"
 )
 
-var (
-	taskColumn    = column{"task", false, func(r summary.Row) string { return r.Task }}
-	pairColumn    = column{"pair", false, summary.Row.Pair}
-	lossColumn    = column{"loss", false, func(r summary.Row) string { return loss.Short(r.Loss) }}
-	nColumn       = column{"n", true, func(r summary.Row) string { return count(r.N) }}
-	seedsColumn   = column{"seeds", true, func(r summary.Row) string { return fmt.Sprint(r.Seeds) }}
-	weakColumn    = column{"weak", true, func(r summary.Row) string { return points(r.Floor) }}
-	studentColumn = column{"student", true, func(r summary.Row) string { return points(r.Transfer) }}
-	ceilingColumn = column{"ceiling", true, func(r summary.Row) string { return points(r.Ceiling) }}
-	gapColumn     = column{"gap", true, func(r summary.Row) string {
-		return points(summary.Figure{Value: r.PGR.Gap, Interval: r.PGR.GapInterval})
-	}}
-	pgrColumn      = column{"PGR", true, func(r summary.Row) string { return r.PGR.String() }}
-	intervalColumn = column{"interval", false, func(r summary.Row) string { return known(r.PGR.Interval) }}
-	labelsColumn   = column{"labels", true, func(r summary.Row) string { return fmt.Sprintf("%.1f", 100*r.Labels.Accuracy) }}
-)
-
-// count writes a number of examples, which an imported result may not state.
-func count(n int) string {
-	if n == 0 {
-		return "?"
-	}
-	return strconv.Itoa(n)
+// study lays out the rows of a study.
+func study(name, caption string, rows []summary.Row, columns ...column[summary.Row]) *Table {
+	t := layOut(name, caption+"; "+inPerCent(rows), rows, columns...)
+	t.Notes = append(t.Notes, intervalsNote(rows))
+	return t
 }
 
-const pgrNote = "weak, student, ceiling and gap in per cent. ±: half of the interval over test examples (paired bootstrap). interval: the interval of PGR."
-
-// view lays out rows with the given columns.
-func view(name, caption string, rows []summary.Row, columns ...column) *Table {
-	t := &Table{Name: name, Caption: caption, Notes: []string{pgrNote}}
-	fill(t, columns, rows)
-	return t
+// byTask compares rows by task, then by pair of models.
+func byTask(a, b summary.Row) int {
+	return cmp.Or(cmp.Compare(a.Task, b.Task), cmp.Compare(a.Weak, b.Weak), cmp.Compare(a.Strong, b.Strong))
 }
 
 // Gap lays out rows by loss and capability gap.
 func Gap(rows []summary.Row) *Table {
-	sorted := slices.Clone(rows)
-	slices.SortStableFunc(sorted, func(a, b summary.Row) int {
+	sorted := slices.SortedStableFunc(slices.Values(rows), func(a, b summary.Row) int {
 		return cmp.Or(cmp.Compare(a.Loss, b.Loss), cmp.Compare(a.PGR.Gap, b.PGR.Gap))
 	})
-	return view("gap", "PGR by capability gap", sorted, lossColumn, gapColumn, pgrColumn, intervalColumn, taskColumn, pairColumn, nColumn, seedsColumn)
+	return study("gap", "PGR by capability gap", sorted,
+		lossColumn, gapColumn, pgrColumn, intervalColumn, taskColumn, pairColumn, nColumn, seedsColumn)
 }
 
-// Alpha lays out rows by the alpha of their loss.
+// Alpha lays out rows by the alpha of their loss. Losses without an alpha come first.
 func Alpha(rows []summary.Row) *Table {
-	sorted := slices.Clone(rows)
-	slices.SortStableFunc(sorted, func(a, b summary.Row) int {
-		an, av := alphaOf(a)
-		bn, bv := alphaOf(b)
-		return cmp.Or(cmp.Compare(a.Task, b.Task), cmp.Compare(a.Weak+a.Strong, b.Weak+b.Strong), cmp.Compare(an, bn), cmp.Compare(av, bv))
+	sorted := slices.SortedStableFunc(slices.Values(rows), func(a, b summary.Row) int {
+		aName, aAlpha := cutAlpha(a)
+		bName, bAlpha := cutAlpha(b)
+		return cmp.Or(byTask(a, b), cmp.Compare(aName, bName), cmp.Compare(aAlpha, bAlpha))
 	})
-	name := column{"loss", false, func(r summary.Row) string { n, _ := alphaOf(r); return n }}
-	alpha := column{"alpha", true, func(r summary.Row) string {
-		if _, v := alphaOf(r); v >= 0 {
-			return strconv.FormatFloat(v, 'g', -1, 64)
-		}
-		return "–"
-	}}
-	return view("alpha", "PGR by the weight of the confidence term", sorted, taskColumn, pairColumn, name, alpha, nColumn, seedsColumn,
-		weakColumn, studentColumn, ceilingColumn, pgrColumn, intervalColumn)
+	return study("alpha", "PGR by the weight of the confidence term", sorted, taskColumn, pairColumn,
+		text("loss", "loss without its alpha.", func(r summary.Row) string { name, _ := cutAlpha(r); return name }),
+		number("alpha", "weight of the confidence term.", func(r summary.Row) string {
+			_, alpha := cutAlpha(r)
+			if alpha == noAlpha {
+				return "–"
+			}
+			return strconv.FormatFloat(alpha, 'g', -1, 64)
+		}),
+		nColumn, seedsColumn, weakColumn, studentColumn, ceilingColumn, pgrColumn, intervalColumn)
 }
 
-// alphaOf returns the loss of a row without its alpha, and the alpha, or -1 for a loss without one.
-func alphaOf(r summary.Row) (name string, alpha float64) {
-	name, alpha, ok := loss.CutAlpha(r.Loss)
-	if !ok {
-		alpha = -1
+// noAlpha is what cutAlpha returns for a loss without an alpha. It sorts before every alpha.
+const noAlpha = -1
+
+// cutAlpha splits the loss of a row into the loss without its alpha and the alpha.
+func cutAlpha(r summary.Row) (name string, alpha float64) {
+	name, alpha, found := loss.CutAlpha(r.Loss)
+	if !found {
+		alpha = noAlpha
 	}
 	return name, alpha
 }
 
-// Calibration lays out the quality of the weak labels before and after treatment, beside PGR.
+// Calibration lays out the quality of the weak labels before and after treatment, with PGR.
 func Calibration(rows []summary.Row) *Table {
-	beforeAfter := func(name string, before, after func(summary.Row) float64, format string) column {
-		return column{name, true, func(r summary.Row) string { return fmt.Sprintf(format+" → "+format, before(r), after(r)) }}
+	quality := func(name, legend, format string, of func(stats.Quality) float64) column[summary.Row] {
+		return number(name, legend, func(r summary.Row) string {
+			return fmt.Sprintf(format+" → "+format, of(r.Labels.Raw), of(r.Labels.Quality))
+		})
 	}
-	t := view("calibration", "weak labels before → after treatment, and PGR", rows, taskColumn, pairColumn,
-		column{"treatment", false, func(r summary.Row) string { return r.Treatment }}, lossColumn, nColumn, seedsColumn, labelsColumn,
-		beforeAfter("ECE", func(r summary.Row) float64 { return r.Labels.Raw.ECE }, func(r summary.Row) float64 { return r.Labels.ECE }, "%.3f"),
-		beforeAfter("Brier", func(r summary.Row) float64 { return r.Labels.Raw.Brier }, func(r summary.Row) float64 { return r.Labels.Brier }, "%.3f"),
-		beforeAfter("log loss", func(r summary.Row) float64 { return r.Labels.Raw.LogLoss }, func(r summary.Row) float64 { return r.Labels.LogLoss }, "%.2f"),
+	t := study("calibration", "weak labels before → after treatment, and PGR", rows,
+		taskColumn, pairColumn, treatmentColumn, lossColumn, nColumn, seedsColumn, labelsColumn,
+		quality("ECE", fmt.Sprintf("expected calibration error of the labels, with %d bins.", stats.DefaultBins), "%.3f",
+			func(q stats.Quality) float64 { return q.ECE }),
+		quality("Brier", "Brier score of the labels.", "%.3f", func(q stats.Quality) float64 { return q.Brier }),
+		quality("log loss", "log loss of the labels, in nats.", "%.2f", func(q stats.Quality) float64 { return q.LogLoss }),
 		studentColumn, gapColumn, pgrColumn, intervalColumn)
-	t.Notes = append(t.Notes, "labels: accuracy of the treated labels on strong-train, in per cent. ECE: with 15 bins. log loss: in nats. Means over seeds.")
+	t.Notes = append(t.Notes, "Labels are compared with gold on strong-train. Their figures are means over seeds.")
 	return t
 }
 
-// Imitation lays out the student's agreement with its supervisor beside the ceiling's.
+// Imitation lays out the agreement of student and ceiling with the supervisor.
 func Imitation(rows []summary.Row) *Table {
-	t := view("imitation", "agreement with the supervisor, in per cent: student / ceiling", rows, taskColumn, pairColumn, lossColumn, nColumn, seedsColumn,
-		column{"all", true, func(r summary.Row) string {
-			return share(r.Imitation.Student.All) + " / " + share(r.Imitation.Ceiling.All)
-		}},
-		column{"on its errors", true, func(r summary.Row) string {
-			return share(r.Imitation.Student.OnErrors) + " / " + share(r.Imitation.Ceiling.OnErrors)
-		}},
-		column{"excess on errors", true, func(r summary.Row) string {
-			s, c := r.Imitation.Student.OnErrors, r.Imitation.Ceiling.OnErrors
-			if !s.Defined() || !c.Defined() {
+	t := study("imitation", "agreement of student / ceiling with the supervisor, in per cent", rows,
+		taskColumn, pairColumn, lossColumn, nColumn, seedsColumn,
+		number("all", "share of test examples that student / ceiling answer as the supervisor does.",
+			func(r summary.Row) string { return shares(r.Imitation.Student.All, r.Imitation.Ceiling.All) }),
+		number("on its errors", "the same share among the supervisor's wrong answers.",
+			func(r summary.Row) string { return shares(r.Imitation.Student.OnErrors, r.Imitation.Ceiling.OnErrors) }),
+		number("excess on errors", "the student's share on its errors - the ceiling's, in points.", func(r summary.Row) string {
+			student, ceiling := r.Imitation.Student.OnErrors, r.Imitation.Ceiling.OnErrors
+			if !student.Defined() || !ceiling.Defined() {
 				return "–"
 			}
-			return fmt.Sprintf("%+.0f", 100*(s.Value-c.Value))
-		}},
-		column{"interval of student's", false, func(r summary.Row) string { return points100(r.Imitation.Student.OnErrors.Interval) }},
-		column{"on its correct labels", true, func(r summary.Row) string {
-			return share(r.Imitation.Student.OnCorrect) + " / " + share(r.Imitation.Ceiling.OnCorrect)
-		}},
+			return fmt.Sprintf("%+.0f", 100*(student.Value-ceiling.Value))
+		}),
+		text("student's interval", "interval of the student's share on its errors.", func(r summary.Row) string {
+			v := r.Imitation.Student.OnErrors.Interval
+			if !v.Known() {
+				return ""
+			}
+			return fmt.Sprintf("[%.1f, %.1f]", 100*v.Lo, 100*v.Hi)
+		}),
+		number("on its correct labels", "the same share among the supervisor's right answers.",
+			func(r summary.Row) string {
+				return shares(r.Imitation.Student.OnCorrect, r.Imitation.Ceiling.OnCorrect)
+			}),
 		studentColumn, pgrColumn)
-	t.Notes = append(t.Notes, "The ceiling never saw the supervisor's labels, so it repeats an error only if the error comes naturally. What the student has above that on errors is sycophantic imitation.")
+	t.Notes = append(t.Notes, "The ceiling never saw the supervisor's labels, so it repeats an error only if the error comes naturally.",
+		"What the student repeats above that is sycophantic imitation.")
 	return t
 }
 
-// Noise lays out simulated supervisors.
+// Noise lays out the students of simulated supervisors.
 func Noise(rows []summary.Row) *Table {
-	t := view("noise", "simulated supervisors", rows, taskColumn,
-		column{"supervisor", false, func(r summary.Row) string { return r.Weak }},
-		column{"student's model", false, func(r summary.Row) string { return r.Strong }}, lossColumn, nColumn, seedsColumn, labelsColumn, weakColumn, studentColumn,
-		column{"above labels", true, func(r summary.Row) string {
-			return fmt.Sprintf("%+.1f", 100*(r.Transfer.Value-r.Labels.Accuracy))
-		}}, ceilingColumn, pgrColumn, intervalColumn)
-	t.Notes = append(t.Notes, "flip: random errors. systematic: errors along a direction of the student's own features, which it can learn. random, majority: labels that do not depend on the text.")
+	t := study("noise", "simulated supervisors", rows, taskColumn,
+		text("supervisor", "", func(r summary.Row) string { return r.Weak }),
+		text("student's model", "", func(r summary.Row) string { return r.Strong }),
+		lossColumn, nColumn, seedsColumn, labelsColumn, weakColumn, studentColumn,
+		number("above labels", "student - labels, in points.",
+			func(r summary.Row) string { return fmt.Sprintf("%+.1f", 100*(r.Transfer.Value-r.Labels.Accuracy)) }),
+		ceilingColumn, pgrColumn, intervalColumn)
+	t.Notes = append(t.Notes,
+		"flip: random errors. systematic: errors along a direction of the student's own features, which it can learn.",
+		"random, majority: labels that do not depend on the text.")
 	return t
 }
 
-// Size lays out rows by the size of the training pool.
+// Size lays out rows by the size of the training set.
 func Size(rows []summary.Row) *Table {
-	sorted := slices.Clone(rows)
-	slices.SortStableFunc(sorted, func(a, b summary.Row) int {
-		return cmp.Or(cmp.Compare(a.Task, b.Task), cmp.Compare(a.Weak+a.Strong, b.Weak+b.Strong), cmp.Compare(a.Loss, b.Loss), cmp.Compare(a.Train, b.Train))
+	sorted := slices.SortedStableFunc(slices.Values(rows), func(a, b summary.Row) int {
+		return cmp.Or(byTask(a, b), cmp.Compare(a.Loss, b.Loss), cmp.Compare(a.Train, b.Train))
 	})
-	return view("size", "by size of the training set of each head", sorted, taskColumn, pairColumn, lossColumn,
-		column{"train", true, func(r summary.Row) string { return fmt.Sprint(r.Train) }}, nColumn, seedsColumn,
-		weakColumn, studentColumn, ceilingColumn, gapColumn, pgrColumn, intervalColumn)
+	return study("size", "scores and PGR by size of the training set", sorted, taskColumn, pairColumn, lossColumn,
+		number("train", "number of training examples of each head.", func(r summary.Row) string { return strconv.Itoa(r.Train) }),
+		nColumn, seedsColumn, weakColumn, studentColumn, ceilingColumn, gapColumn, pgrColumn, intervalColumn)
 }

@@ -1,4 +1,11 @@
 // Package table lays out rows as tables and writes tables as text, Markdown, CSV, LaTeX, JSON and HTML.
+//
+// [PGR], [Categories], [Pairs], [Losses], [Chains] and [Transfer] are the tables of w2s table and w2s transfer. [Gap],
+// [Alpha], [Calibration], [Imitation], [Noise] and [Size] are the tables of studies.
+//
+// A new column is one entry in the list of columns of its table: the heading, one short sentence for the legend, and a
+// function that writes the cell of a row. A new table of a study is a function from rows to a table, which is named in
+// study.All.
 package table
 
 import (
@@ -15,7 +22,7 @@ import (
 
 // A Table is a grid of cells with a caption and notes. Every row has one cell for each column.
 type Table struct {
-	Name    string // a word for file names and LaTeX labels
+	Name    string // one word, for the LaTeX label and the id in a page
 	Caption string
 	Columns []Column
 	Rows    [][]string
@@ -36,10 +43,11 @@ func (t *Table) Add(cells ...string) {
 	t.Rows = append(t.Rows, cells)
 }
 
-// Formats are the names that Write knows.
+// Formats lists the formats that Write knows.
 var Formats = []string{"text", "markdown", "csv", "latex", "json", "html"}
 
-// Write writes tables one after the other in one of Formats.
+// Write writes tables one after the other in one of Formats. Names in tables may come from users' files, so cells are
+// escaped as the format requires, and control characters do not reach a terminal.
 func Write(w io.Writer, format string, tables ...*Table) error {
 	write, ok := map[string]func(io.Writer, []*Table) error{
 		"text":     each((*Table).text),
@@ -269,7 +277,7 @@ func writeJSON(w io.Writer, tables []*Table) error {
 	return enc.Encode(list)
 }
 
-// plain replaces control characters, which could change a terminal. Names come from users' files.
+// plain replaces control characters, which could change a terminal.
 func plain(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {

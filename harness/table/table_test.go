@@ -11,9 +11,10 @@ import (
 
 	"w2s/harness/stats"
 	"w2s/harness/summary"
+	"w2s/tasks"
 )
 
-// hostile holds what names from users' files may hold.
+// hostile lists names that users' files may contain and that a format could misread.
 var hostile = []string{"plain", "=1+1", "-2", "a|b", "<script>alert(1)</script>", "50 % & $x_1^2$ \\ {}~#", "two\nlines", "\x1b[31mred", "日本語", "a,\"b\""}
 
 func sample() *Table {
@@ -36,13 +37,13 @@ func write(t *testing.T, format string, tables ...*Table) string {
 func TestText(t *testing.T) {
 	out := write(t, "text", sample())
 	if strings.Contains(out, "\x1b") {
-		t.Error("a terminal's escape sequence passes through")
+		t.Error("an escape sequence reaches the terminal")
 	}
 	lines := strings.Split(out, "\n")
 	if len(lines) != 4+len(hostile)+2+1 {
-		t.Errorf("%d lines, want one a row:\n%s", len(lines), out)
+		t.Errorf("%d lines, want one for each row:\n%s", len(lines), out)
 	}
-	// Wide characters take two columns: the number still ends at the same column of the screen.
+	// Each of the three wide characters takes two columns of the screen, so an aligned line has three runes less.
 	wide := lines[4+8]
 	if want := lines[4]; len([]rune(wide))+3 != len([]rune(want)) {
 		t.Errorf("not aligned:\n%s\n%s", want, wide)
@@ -57,7 +58,7 @@ func TestCSVIsSafeAndReadable(t *testing.T) {
 	for i, h := range hostile {
 		got := rows[i+1][0]
 		if strings.ContainsRune("=+-@", rune(got[0])) {
-			t.Errorf("%q is a formula for a spreadsheet", got)
+			t.Errorf("a spreadsheet would read %q as a formula", got)
 		}
 		if strings.TrimPrefix(got, "'") != h {
 			t.Errorf("%q became %q", h, got)
@@ -77,7 +78,7 @@ func TestHTMLIsEscaped(t *testing.T) {
 	var walk func(*html.Node)
 	walk = func(n *html.Node) {
 		if n.Type == html.ElementNode && n.Data == "script" {
-			t.Error("a script came through")
+			t.Error("the page has a script")
 		}
 		if n.Type == html.ElementNode && n.Data == "td" && len(n.Attr) == 0 {
 			cells = append(cells, n.FirstChild.Data)
@@ -89,7 +90,7 @@ func TestHTMLIsEscaped(t *testing.T) {
 	walk(doc)
 	for i, h := range hostile {
 		if h == "\x1b[31mred" {
-			continue // a control character has no place in HTML
+			continue // HTML cannot contain control characters
 		}
 		if cells[i] != h {
 			t.Errorf("%q became %q", h, cells[i])
@@ -97,7 +98,7 @@ func TestHTMLIsEscaped(t *testing.T) {
 	}
 }
 
-func TestMarkdownHasOneLineARow(t *testing.T) {
+func TestMarkdownHasOneLinePerRow(t *testing.T) {
 	out := write(t, "markdown", sample())
 	bars := 0
 	for _, line := range strings.Split(out, "\n") {
@@ -136,19 +137,19 @@ func TestJSON(t *testing.T) {
 
 func TestUnknownFormat(t *testing.T) {
 	if err := Write(&bytes.Buffer{}, "word", sample()); err == nil || !strings.Contains(err.Error(), "markdown") {
-		t.Errorf("%v does not list the formats", err)
+		t.Errorf("error %q does not list the formats", err)
 	}
 }
 
 func TestLetters(t *testing.T) {
 	for i, want := range map[int]string{0: "a", 25: "z", 26: "aa", 27: "ab", 51: "az", 52: "ba", 701: "zz", 702: "aaa"} {
 		if got := letter(i); got != want {
-			t.Errorf("%d: %s, want %s", i, got, want)
+			t.Errorf("letter %d is %s, want %s", i, got, want)
 		}
 	}
 }
 
-// The worked example of the README: 72 / 95 / 88 gives 0.70, and an undefined PGR shows its reason.
+// The worked example of the README has a PGR of 0.70, and a note gives the reason for an undefined PGR.
 func TestPGRTable(t *testing.T) {
 	good, err := stats.PGROf(0.72, 0.88, 0.95)
 	if err != nil {
@@ -167,5 +168,37 @@ func TestPGRTable(t *testing.T) {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is not in\n%s", want, out)
 		}
+	}
+}
+
+// What all rows share is in the caption; what varies has a column.
+func TestPGRColumns(t *testing.T) {
+	share := func(v float64) stats.Share { return stats.Share{Value: v, N: 100} }
+	first := row("a", "logconf:alpha=0.5:warmup=0.1", 0.5, 0.7, 0.9)
+	first.SeedPGR = stats.SeedPGR{PGR: stats.PGR{Value: 0.52, Interval: interval(0.42, 0.62), Defined: true}}
+	first.Imitation = summary.Imitation{
+		Student: stats.Imitation{All: share(0.81), OnErrors: share(0.49)}, Ceiling: stats.Imitation{OnErrors: share(0.28)}}
+	second := row("b", "xent", 0.70, 0.71, 0.72)
+	second.SeedPGR = first.SeedPGR // the seeds agree, but the gap is noise
+	second.Warnings = []string{"y", "x"}
+	table := PGR([]summary.Row{first, second})
+	check(t, table, "category|task|n|weak|loss|student|ceiling|gap|PGR|interval|over seeds|agreement|on errors|notes", []string{
+		"nlp|a|800|50.0 ±2.0|logconf|70.0 ±2.0|90.0 ±2.0|40.0 ±3.0|0.50|[0.30, 0.70]|0.52 ±0.10|81|49 / 28|",
+		"nlp|b|800|70.0 ±2.0|xent|71.0 ±2.0|72.0 ±2.0|2.0 ±3.0|undefined||–|–|– / –|a b",
+	}, "a: y\nb: x", "on errors: the same share among the supervisor's wrong answers, for student / ceiling.", "half of the 95 % interval")
+	if want := "accuracy in per cent, small → large, soft labels, 3 seeds"; table.Caption != want {
+		t.Errorf("caption %q, want %q", table.Caption, want)
+	}
+
+	second.Weak, second.Treatment, second.Size, second.Seeds, second.Metric, second.Warnings = "tiny", "hard", 500, 1, tasks.AUROC, []string{"x"}
+	second.Control = &summary.Figure{Value: 0.3}
+	first.Warnings = []string{"x"}
+	table = PGR([]summary.Row{first, second})
+	check(t, table, "category|task|metric|pair|treatment|variant|seeds|n|weak|loss|student|ceiling|gap|PGR|interval|over seeds|agreement|on errors|control|notes", []string{
+		"nlp|a|accuracy|small → large|soft||3 seeds|800|50.0 ±2.0|logconf|70.0 ±2.0|90.0 ±2.0|40.0 ±3.0|0.50|[0.30, 0.70]|0.52 ±0.10|81|49 / 28||a",
+		"nlp|b|auroc|tiny → large|hard|train=500|1 seed|800|70.0 ±2.0|xent|71.0 ±2.0|72.0 ±2.0|2.0 ±3.0|undefined||–|–|– / –|30.0|a",
+	}, "control: ")
+	if table.Caption != "scores in per cent" {
+		t.Errorf("caption %q", table.Caption)
 	}
 }

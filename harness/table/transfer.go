@@ -7,77 +7,78 @@ import (
 
 	"w2s/harness/loss"
 	"w2s/harness/summary"
+	"w2s/internal/list"
 )
 
 // Transfer lays out transfer matrices. Every figure has a line for each task that heads were trained on and a column for
 // each task that they were tested on. Weak floor and ceiling do not depend on the loss and appear once for each pair.
 func Transfer(matrices []summary.TransferMatrix) *Table {
-	t := &Table{Name: "transfer", Caption: "transfer: each line is a training task, each column a test task", Columns: []Column{{"figure", false}, {"trained on", false}}}
 	if len(matrices) == 0 {
-		t.Caption = "no students in this result"
-		return t
+		return &Table{Name: "transfer", Caption: "no students in this result", Columns: []Column{{Name: "figure"}, {Name: "trained on"}}}
 	}
+	t := &Table{Name: "transfer", Columns: []Column{{Name: "figure"}, {Name: "trained on"}}}
 	first := matrices[0]
 	var sizes []string
 	for j, name := range first.Tasks {
-		t.Columns = append(t.Columns, Column{name, true})
+		t.Columns = append(t.Columns, Column{Name: name, Numeric: true})
 		sizes = append(sizes, fmt.Sprintf("%s %d", name, first.Cells[0][j].N))
 	}
-	notes := &notes{}
-	t.Columns = append(t.Columns, Column{"notes", false})
+	t.Columns = append(t.Columns, Column{Name: "notes"})
+
+	warnings := &letters{}
 	block := func(m summary.TransferMatrix, figure string, cell func(summary.Row) string) {
 		for i, name := range m.Tasks {
 			line := []string{figure, name}
-			var warnings []string
-			for _, c := range m.Cells[i] {
-				line = append(line, cell(c))
-				for _, w := range c.Warnings {
-					if !slices.Contains(warnings, w) {
-						warnings = append(warnings, w)
-					}
-				}
+			var own []string
+			for _, r := range m.Cells[i] {
+				line = append(line, cell(r))
+				own = list.AppendNew(own, r.Warnings...)
 			}
-			t.Add(append(line, notes.marks(warnings))...)
+			t.Add(append(line, warnings.of(own))...)
 		}
 	}
 	pair := func(m summary.TransferMatrix) string { return m.Weak + " → " + m.Strong }
 	labels := func(m summary.TransferMatrix) string { return m.Treatment + " labels" }
-	caption := []string{fmt.Sprintf("%s in per cent", first.Cells[0][0].Metric)}
 	differ := func(of func(summary.TransferMatrix) string) bool {
-		if slices.ContainsFunc(matrices, func(m summary.TransferMatrix) bool { return of(m) != of(first) }) {
-			return true
-		}
-		caption = append(caption, of(first))
-		return false
+		return slices.ContainsFunc(matrices, func(m summary.TransferMatrix) bool { return of(m) != of(first) })
 	}
 	pairs, treatments := differ(pair), differ(labels)
-	done := map[string]bool{}
+	done := map[string]bool{} // pairs whose floor and ceiling are laid out
 	for _, m := range matrices {
 		if !done[pair(m)] {
 			block(m, "weak floor, "+m.Weak, func(r summary.Row) string { return points(r.Floor) })
 			block(m, "strong ceiling, "+m.Strong, func(r summary.Row) string { return points(r.Ceiling) })
 			done[pair(m)] = true
 		}
-		what := loss.Short(m.Loss)
+		name := loss.Short(m.Loss)
 		if treatments {
-			what += ", " + labels(m)
+			name += ", " + labels(m)
 		}
 		if pairs {
-			what += ", " + pair(m)
+			name += ", " + pair(m)
 		}
-		block(m, "student, "+what, func(r summary.Row) string { return points(r.Transfer) })
-		block(m, "PGR, "+what, func(r summary.Row) string {
+		block(m, "student, "+name, func(r summary.Row) string { return points(r.Transfer) })
+		block(m, "PGR, "+name, func(r summary.Row) string {
 			if !r.PGR.Defined {
 				return "undefined"
 			}
 			return strings.TrimSpace(fmt.Sprintf("%s %s", r.PGR, known(r.PGR.Interval)))
 		})
 	}
+
+	caption := []string{fmt.Sprintf("%s in per cent", first.Cells[0][0].Metric)}
+	if !pairs {
+		caption = append(caption, pair(first))
+	}
+	if !treatments {
+		caption = append(caption, labels(first))
+	}
 	caption = append(caption, seedCount(first.Cells[0][0].Seeds), "test examples: "+strings.Join(sizes, ", "))
-	t.Caption += "; " + strings.Join(caption, ", ")
+	t.Caption = "transfer: each line is a training task, each column a test task; " + strings.Join(caption, ", ")
 	t.Notes = append([]string{
-		"PGR = (student - weak) / (ceiling - weak), all three trained on the task of the line and tested on the task of the column, with its 95 % interval over test examples.",
-		"±: half of the 95 % interval over test examples (paired bootstrap).",
-	}, notes.lines()...)
+		"PGR: (student - weak) / (ceiling - weak), with its interval over test examples.",
+		"All three heads are trained on the task of the line and tested on the task of the column.",
+		intervalsNote(slices.Concat(first.Cells...)),
+	}, warnings.lines()...)
 	return t
 }

@@ -9,7 +9,7 @@ import (
 	"w2s/harness/summary"
 )
 
-// transferMatrix has scores that name their cell: trained on task i and tested on j is i.j, in per cent.
+// transferMatrix returns a matrix of two tasks. The scores of heads trained on task i and tested on task j end in i.j per cent.
 func transferMatrix(loss, treatment string, defined bool) summary.TransferMatrix {
 	m := summary.TransferMatrix{Weak: "small", Strong: "large", Loss: loss, Treatment: treatment, Tasks: []string{"one", "two"}}
 	for i := range 2 {
@@ -43,7 +43,7 @@ func TestTransfer(t *testing.T) {
 		}
 	}
 	if n := strings.Count(b.String(), "weak floor"); n != 2 {
-		t.Errorf("%d lines of the weak floor, want one a task: it does not depend on the loss", n)
+		t.Errorf("%d lines of the weak floor, want one for each task, as it does not depend on the loss", n)
 	}
 	for _, want := range []string{"small → large", "soft labels", "3 seeds", "one 100, two 101"} {
 		if !strings.Contains(table.Caption, want) {
@@ -52,7 +52,7 @@ func TestTransfer(t *testing.T) {
 	}
 	several := Transfer([]summary.TransferMatrix{transferMatrix("xent", "soft", true), transferMatrix("xent", "hard", true)})
 	if several.Rows[4][0] != "student, xent, soft labels" {
-		t.Errorf("%q does not say which labels", several.Rows[4][0])
+		t.Errorf("figure %q does not name the treatment", several.Rows[4][0])
 	}
 	single := transferMatrix("xent", "soft", true)
 	single.Cells[0][0].Seeds = 1

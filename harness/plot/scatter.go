@@ -1,0 +1,109 @@
+package plot
+
+import (
+	"fmt"
+
+	"w2s/harness/summary"
+	"w2s/internal/list"
+)
+
+// Gap draws PGR against the capability gap (ceiling - floor), one mark for each row and one series for each loss.
+func Gap(rows []summary.Row) (*Chart, error) {
+	c := newChart("gap", "PGR against the capability gap", "gap: strong ceiling - weak floor, points", "PGR")
+	rows, err := c.defined(rows)
+	if err != nil {
+		return nil, err
+	}
+	widest := 0.0
+	var all []*marks
+	for i, g := range byLoss(rows) {
+		m := series(i, g.key)
+		for _, r := range g.items {
+			m.points = append(m.points, pgrPoint(100*r.PGR.Gap, r))
+			widest = max(widest, 100*r.PGR.Gap)
+		}
+		all = append(all, m)
+	}
+	c.addApart(all)
+	c.plot.X.Min, c.plot.X.Max = 0, widest*1.05
+	c.plot.X.Tick.Marker = every(0, widest*1.05, 8)
+	c.pgrAxis(rows)
+	c.basis(rows)
+	c.Alt = fmt.Sprintf("Scatter plot of %d rows: PGR against the capability gap, which reaches %.1f points. The PGR table has the numbers.", len(rows), widest)
+	return c, nil
+}
+
+// Imitation draws how often the student repeats its supervisor's errors against how often the ceiling makes the same
+// errors by itself. What is above the diagonal is imitation.
+func Imitation(rows []summary.Row) (*Chart, error) {
+	c := newChart("imitation", "Errors of the supervisor repeated by student and ceiling",
+		"repeated by the strong ceiling, %", "repeated by the student, %")
+	above := 0
+	for i, g := range byLoss(rows) {
+		m := series(i, g.key)
+		for _, r := range g.items {
+			student, ceiling := r.Imitation.Student.OnErrors, r.Imitation.Ceiling.OnErrors
+			if !student.Defined() || !ceiling.Defined() {
+				continue
+			}
+			m.points = append(m.points, point{x: 100 * ceiling.Value, y: 100 * student.Value, yRange: times100(student.Interval)})
+			if student.Value > ceiling.Value {
+				above++
+			}
+		}
+		if len(m.points) > 0 {
+			c.add(m)
+		}
+	}
+	points := c.points
+	if points == 0 {
+		return nil, c.nothing("no supervisor made an error")
+	}
+	c.square(0, 100, 5, "as often as the ceiling")
+	c.note("Share of the supervisor's wrong answers that the model gives as well. The ceiling never saw them, so what is above the diagonal is imitation.")
+	c.basis(rows)
+	c.Alt = fmt.Sprintf("Scatter plot of %d rows: in %d of them the student repeats more of its supervisor's errors than the ceiling does.", points, above)
+	return c, nil
+}
+
+// Calibration draws PGR against the calibration error of the labels that the student was trained on, one series for each
+// treatment.
+func Calibration(rows []summary.Row) (*Chart, error) {
+	c := newChart("calibration", "PGR by calibration error of the weak labels", "ECE of the treated weak labels (15 bins)", "PGR")
+	key := joined(taskOf, summary.Row.Pair, func(r summary.Row) string { return r.Loss }, summary.Row.Variant)
+	var treated []summary.Row // rows with a single treatment say nothing about treatments
+	for _, g := range groups(rows, key) {
+		if len(groups(g.items, treatmentOf)) > 1 {
+			treated = append(treated, g.items...)
+		}
+	}
+	if len(treated) == 0 {
+		return nil, c.nothing("all labels have the same treatment")
+	}
+	drawn, err := c.defined(treated)
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range groups(drawn, key) {
+		m := &marks{tone: faint(), points: list.Map(g.items, func(r summary.Row) point { return point{x: r.Labels.ECE, y: r.PGR.Value} })}
+		m.join()
+		c.plot.Add(m)
+	}
+	high := 0.0
+	for i, g := range groups(drawn, treatmentOf) {
+		m := series(i, g.key)
+		for _, r := range g.items {
+			m.points = append(m.points, pgrPoint(r.Labels.ECE, r))
+			high = max(high, r.Labels.ECE)
+		}
+		c.add(m)
+	}
+	high = max(high*1.05, 0.05)
+	c.plot.X.Min, c.plot.X.Max = 0, high
+	c.plot.X.Tick.Marker = every(0, high, 6)
+	c.pgrAxis(drawn)
+	c.basis(drawn)
+	c.note("A thin line joins rows of the same task, pair and loss.")
+	c.Alt = fmt.Sprintf("Scatter plot of %d rows: PGR against the calibration error of the labels, for the treatments %s.", len(drawn), listed(groups(treated, treatmentOf)))
+	return c, nil
+}

@@ -1,0 +1,76 @@
+package table
+
+import (
+	"fmt"
+	"strconv"
+
+	"w2s/harness/loss"
+	"w2s/harness/stats"
+	"w2s/harness/summary"
+	"w2s/internal/list"
+)
+
+// A chainLine is one line of the table of chains: a step, the jump or the ceiling.
+type chainLine struct {
+	summary.ChainRow
+	step, model, labels string
+	score               summary.Figure
+	pgr                 *stats.PGR // nil for steps before the last and for the ceiling
+}
+
+// Chains lays out bootstrapping chains, one line for each step.
+func Chains(rows []summary.ChainRow) *Table {
+	metric := "scores"
+	if len(rows) > 0 {
+		metric = string(rows[0].Metric)
+	}
+	var lines []chainLine
+	var notes []string
+	for _, r := range rows {
+		last := len(r.Steps) - 1
+		for i, f := range r.Steps {
+			line := chainLine{ChainRow: r, step: strconv.Itoa(i + 1), model: r.Models[i], score: f}
+			if i > 0 {
+				line.labels = fmt.Sprintf("%.1f", 100*r.Labels[i-1])
+			}
+			if i == last {
+				line.pgr = &r.PGR
+			}
+			lines = append(lines, line)
+		}
+		lines = append(lines,
+			chainLine{ChainRow: r, step: "jump", model: r.Models[last], score: r.Jump, pgr: &r.JumpPGR},
+			chainLine{ChainRow: r, step: "gold", model: r.Models[last], score: r.Ceiling})
+		if g := r.Gain; g != nil {
+			notes = append(notes, fmt.Sprintf("%s, %s, %s: end of the chain - jump = %+.1f points %s, p %.3f (%s).",
+				r.Task, r.Data, loss.Short(r.Loss), 100*g.Diff, differenceInterval(g.Interval), g.P, g.Test))
+		}
+		for _, w := range r.Warnings {
+			notes = list.AppendNew(notes, fmt.Sprintf("%s, %s: %s", r.Task, r.Data, w)) // chains on one task share warnings
+		}
+	}
+	pgr := func(l chainLine, cell func(stats.PGR) string) string {
+		if l.pgr == nil {
+			return ""
+		}
+		return cell(*l.pgr)
+	}
+	t := layOut("chains", fmt.Sprintf("bootstrapping chains step by step, and the single jump: %s in per cent", metric), lines,
+		text("task", "", func(l chainLine) string { return l.Task }),
+		text("data", "whether the steps share their training examples or have disjoint ones.", func(l chainLine) string { return l.Data }),
+		text("loss", "", func(l chainLine) string { return loss.Short(l.Loss) }),
+		number("step", "position in the chain; jump is the last model trained by the first one, gold the last model trained on gold.",
+			func(l chainLine) string { return l.step }),
+		text("model", "", func(l chainLine) string { return l.model }),
+		number("n", "number of test examples.", func(l chainLine) string { return strconv.Itoa(l.N) }),
+		number("seeds", "", func(l chainLine) string { return strconv.Itoa(l.Seeds) }),
+		number("labels", "accuracy of the labels that the step was trained on, in per cent.", func(l chainLine) string { return l.labels }),
+		number("score", "", func(l chainLine) string { return points(l.score) }),
+		number("PGR", "PGR of the end of the chain, and of the jump.", func(l chainLine) string { return pgr(l, stats.PGR.String) }),
+		text("interval", "interval of PGR over test examples.", func(l chainLine) string {
+			return pgr(l, func(p stats.PGR) string { return known(p.Interval) })
+		}),
+	)
+	t.Notes = append(t.Notes, notes...)
+	return t
+}

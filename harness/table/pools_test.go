@@ -1,0 +1,91 @@
+package table
+
+import (
+	"strings"
+	"testing"
+
+	"w2s/harness/stats"
+	"w2s/harness/summary"
+	"w2s/tasks"
+)
+
+func TestPools(t *testing.T) {
+	pool := summary.Pool{Weak: "small", Strong: "large", Loss: "logconf:alpha=0.5:warmup=0.1", Treatment: "soft",
+		PGR: stats.Pooled{Median: 0.75, Interval: stats.Interval{Lo: 0.5, Hi: 1, Level: 0.75}, N: 3, Undefined: 1}}
+	none := summary.Pool{Weak: "small", Strong: "large", Loss: "xent", Treatment: "soft", PGR: stats.Pooled{Undefined: 2}}
+	sized := none
+	sized.Variant = "train=500"
+
+	check(t, Categories([]summary.CategoryRow{
+		{Category: tasks.NLP, Pool: pool, Published: &summary.Range{Low: 0.2, High: 0.7}, Outside: true},
+		{Category: tasks.Generative, Pool: none},
+	}), "category|pair|treatment|loss|tasks|undefined|median PGR|interval|published", []string{
+		"nlp|small → large|soft|logconf|3|1|0.75|[0.50, 1.00] (75 %)|0.2 to 0.7 (outside)",
+		"generative|small → large|soft|xent|0|2|–||–",
+	}, "tasks: number of tasks with a defined PGR.", "(outside): the median is outside the published range.")
+
+	check(t, Pairs([]summary.PairRow{{Pool: pool, Gap: 0.123}, {Pool: sized, Gap: -0.01}}),
+		"pair|treatment|variant|loss|tasks|undefined|median PGR|interval|median gap", []string{
+			"small → large|soft||logconf|3|1|0.75|[0.50, 1.00] (75 %)|12.3",
+			"small → large|soft|train=500|xent|0|2|–||-1.0",
+		}, "median gap: ")
+	if notes := strings.Join(Categories([]summary.CategoryRow{{Pool: pool}}).Notes, "\n"); strings.Contains(notes, "(outside)") {
+		t.Errorf("nothing is outside, but the notes explain it:\n%s", notes)
+	}
+}
+
+func TestLosses(t *testing.T) {
+	l := summary.LossRow{Task: "a", Weak: "small", Strong: "large", Treatment: "soft", Metric: tasks.ExactMatch,
+		Loss: "logconf:alpha=0.5:warmup=0.1", Against: "xent",
+		Difference: stats.Difference{Diff: 0.031, Interval: interval(-0.01, 0.05), P: 0.0123, Test: stats.TestSignFlip, N: 800}, Adjusted: 0.0246}
+	worse := l
+	worse.Diff, worse.Interval = -0.002, stats.Interval{}
+	table := Losses([]summary.LossRow{l, worse})
+	check(t, table, "task|pair|treatment|loss|against|n|difference|interval|p|p adjusted", []string{
+		"a|small → large|soft|logconf|xent|800|+3.1|[-1.0, +5.0]|0.0123|0.0246",
+		"a|small → large|soft|logconf|xent|800|-0.2||0.0123|0.0246",
+	}, "sign-flip permutation", "the 2 comparisons")
+	if !strings.HasSuffix(table.Caption, "in points of exact-match") {
+		t.Errorf("caption %q", table.Caption)
+	}
+	worse.Variant = "trained on b"
+	check(t, Losses([]summary.LossRow{l, worse}), "task|pair|treatment|variant|loss|against|n|difference|interval|p|p adjusted", []string{
+		"a|small → large|soft||logconf|xent|800|+3.1|[-1.0, +5.0]|0.0123|0.0246",
+		"a|small → large|soft|trained on b|logconf|xent|800|-0.2||0.0123|0.0246",
+	})
+	if empty := Losses(nil); len(empty.Rows) != 0 || len(empty.Notes) != 1 || !strings.Contains(empty.Notes[0], "nothing to compare") {
+		t.Errorf("%+v", empty)
+	}
+}
+
+func TestChains(t *testing.T) {
+	figure := func(v float64) summary.Figure { return summary.Figure{Value: v, Interval: interval(v-0.02, v+0.02)} }
+	pgr := func(v float64) stats.PGR {
+		return stats.PGR{Value: v, Interval: interval(v-0.25, v+0.25), Defined: true}
+	}
+	r := summary.ChainRow{Task: "a", Metric: tasks.Accuracy, Data: "shared", Loss: "xent", N: 200, Seeds: 2, Models: []string{"tiny", "small", "large"},
+		Steps: []summary.Figure{figure(0.4), figure(0.5), figure(0.6)}, Labels: []float64{0.41, 0.52}, Jump: figure(0.55), Ceiling: figure(0.8),
+		PGR: pgr(0.5), JumpPGR: pgr(0.375), Gain: &stats.Difference{Diff: 0.05, Interval: interval(0.01, 0.09), P: 0.004, Test: stats.TestSignFlip},
+		Warnings: []string{"1 duplicate removed"}}
+	undefined := r
+	undefined.Loss, undefined.Gain, undefined.PGR, undefined.JumpPGR = "kl", nil, stats.PGR{}, stats.PGR{}
+	table := Chains([]summary.ChainRow{r, undefined})
+	check(t, table, "task|data|loss|step|model|n|seeds|labels|score|PGR|interval", []string{
+		"a|shared|xent|1|tiny|200|2||40.0 ±2.0||",
+		"a|shared|xent|2|small|200|2|41.0|50.0 ±2.0||",
+		"a|shared|xent|3|large|200|2|52.0|60.0 ±2.0|0.50|[0.25, 0.75]",
+		"a|shared|xent|jump|large|200|2||55.0 ±2.0|0.38|[0.12, 0.62]",
+		"a|shared|xent|gold|large|200|2||80.0 ±2.0||",
+		"a|shared|kl|1|tiny|200|2||40.0 ±2.0||",
+		"a|shared|kl|2|small|200|2|41.0|50.0 ±2.0||",
+		"a|shared|kl|3|large|200|2|52.0|60.0 ±2.0|undefined|",
+		"a|shared|kl|jump|large|200|2||55.0 ±2.0|undefined|",
+		"a|shared|kl|gold|large|200|2||80.0 ±2.0||",
+	}, "end of the chain - jump = +5.0 points [+1.0, +9.0], p 0.004 (sign-flip permutation)", "a, shared: 1 duplicate removed")
+	if n := strings.Count(strings.Join(table.Notes, "\n"), "duplicate"); n != 1 {
+		t.Errorf("a warning of two chains on one task is noted %d times, want once", n)
+	}
+	if !strings.HasSuffix(table.Caption, "accuracy in per cent") {
+		t.Errorf("caption %q", table.Caption)
+	}
+}

@@ -1,0 +1,162 @@
+package table
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"w2s/harness/result"
+	"w2s/harness/stats"
+	"w2s/harness/summary"
+	"w2s/tasks"
+)
+
+func interval(lo, hi float64) stats.Interval { return stats.Interval{Lo: lo, Hi: hi, Level: 0.95} }
+
+// row returns a row of task and loss whose scores have an interval of ±0.02 and whose gap has one of ±0.03. Its PGR is
+// defined if the gap exceeds 0.03.
+func row(task, loss string, floor, student, ceiling float64) summary.Row {
+	figure := func(v float64) summary.Figure { return summary.Figure{Value: v, Interval: interval(v-0.02, v+0.02)} }
+	r := summary.Row{Task: task, Category: tasks.NLP, Weak: "small", Strong: "large", Loss: loss, Treatment: "soft", Metric: tasks.Accuracy,
+		N: 800, Train: 1000, Seeds: 3, Floor: figure(floor), Transfer: figure(student), Ceiling: figure(ceiling)}
+	gap := ceiling - floor
+	r.PGR = stats.PGR{Value: math.NaN(), Gap: gap, GapInterval: interval(gap-0.03, gap+0.03), Reason: stats.ReasonNoise}
+	if gap > 0.03 {
+		v := (student - floor) / gap
+		r.PGR.Value, r.PGR.Interval, r.PGR.Defined, r.PGR.Reason = v, interval(v-0.2, v+0.2), true, ""
+	}
+	return r
+}
+
+// check compares the headings and cells of a table with lines of cells separated by "|", and looks for notes.
+func check(t *testing.T, table *Table, header string, lines []string, notes ...string) {
+	t.Helper()
+	var names []string
+	for _, c := range table.Columns {
+		names = append(names, c.Name)
+	}
+	if got := strings.Join(names, "|"); got != header {
+		t.Errorf("%s has the columns\n%s, want\n%s", table.Name, got, header)
+	}
+	var got []string
+	for _, r := range table.Rows {
+		got = append(got, strings.Join(r, "|"))
+	}
+	if !slices.Equal(got, lines) {
+		t.Errorf("%s has the lines\n%s\nwant\n%s", table.Name, strings.Join(got, "\n"), strings.Join(lines, "\n"))
+	}
+	all := strings.Join(table.Notes, "\n")
+	for _, n := range notes {
+		if !strings.Contains(all, n) {
+			t.Errorf("%s: no note says %q:\n%s", table.Name, n, all)
+		}
+	}
+}
+
+func TestGap(t *testing.T) {
+	wide, narrow, noise := row("a", "xent", 0.5, 0.7, 0.9), row("b", "xent", 0.6, 0.65, 0.7), row("c", "xent", 0.70, 0.71, 0.72)
+	other := row("a", "kl", 0.5, 0.6, 0.9)
+	imported := narrow
+	imported.Task, imported.N, imported.PGR.GapInterval, imported.PGR.Interval = "d", 0, stats.Interval{}, stats.Interval{}
+	check(t, Gap([]summary.Row{wide, narrow, noise, other, imported}),
+		"loss|gap|PGR|interval|task|pair|n|seeds", []string{
+			"kl|40.0 ±3.0|0.25|[0.05, 0.45]|a|small → large|800|3",
+			"xent|2.0 ±3.0|undefined||c|small → large|800|3",
+			"xent|10.0 ±3.0|0.50|[0.30, 0.70]|b|small → large|800|3",
+			"xent|10.0|0.50||d|small → large|?|3",
+			"xent|40.0 ±3.0|0.50|[0.30, 0.70]|a|small → large|800|3",
+		}, "gap: ceiling - weak.", "half of the 95 % interval")
+}
+
+func TestAlpha(t *testing.T) {
+	rows := []summary.Row{
+		row("b", "confidence:alpha=0.5", 0.5, 0.7, 0.9),
+		row("a", "logconf:alpha=0.75:warmup=0.1", 0.5, 0.8, 0.9),
+		row("a", "logconf:alpha=0.125:warmup=0.1", 0.5, 0.6, 0.9),
+		row("a", "xent", 0.5, 0.7, 0.9),
+	}
+	other := rows[3]
+	other.Strong = "huge"
+	check(t, Alpha(append(rows, other)),
+		"task|pair|loss|alpha|n|seeds|weak|student|ceiling|PGR|interval", []string{
+			"a|small → huge|xent|–|800|3|50.0 ±2.0|70.0 ±2.0|90.0 ±2.0|0.50|[0.30, 0.70]",
+			"a|small → large|logconf:warmup=0.1|0.125|800|3|50.0 ±2.0|60.0 ±2.0|90.0 ±2.0|0.25|[0.05, 0.45]",
+			"a|small → large|logconf:warmup=0.1|0.75|800|3|50.0 ±2.0|80.0 ±2.0|90.0 ±2.0|0.75|[0.55, 0.95]",
+			"a|small → large|xent|–|800|3|50.0 ±2.0|70.0 ±2.0|90.0 ±2.0|0.50|[0.30, 0.70]",
+			"b|small → large|confidence|0.5|800|3|50.0 ±2.0|70.0 ±2.0|90.0 ±2.0|0.50|[0.30, 0.70]",
+		}, "alpha: weight of the confidence term.")
+}
+
+func TestCalibration(t *testing.T) {
+	soft, platt := row("a", "xent", 0.5, 0.6, 0.9), row("a", "xent", 0.5, 0.7, 0.9)
+	raw := stats.Quality{N: 400, Accuracy: 0.7, ECE: 0.1234, Brier: 0.2, LogLoss: 0.555}
+	soft.Labels = result.LabelQuality{Quality: raw, Raw: raw}
+	platt.Treatment = "platt"
+	platt.Labels = result.LabelQuality{Quality: stats.Quality{N: 400, Accuracy: 0.712, ECE: 0.02, Brier: 0.185, LogLoss: 0.5}, Raw: raw}
+	check(t, Calibration([]summary.Row{soft, platt}),
+		"task|pair|treatment|loss|n|seeds|labels|ECE|Brier|log loss|student|gap|PGR|interval", []string{
+			"a|small → large|soft|xent|800|3|70.0|0.123 → 0.123|0.200 → 0.200|0.56 → 0.56|60.0 ±2.0|40.0 ±3.0|0.25|[0.05, 0.45]",
+			"a|small → large|platt|xent|800|3|71.2|0.123 → 0.020|0.200 → 0.185|0.56 → 0.50|70.0 ±2.0|40.0 ±3.0|0.50|[0.30, 0.70]",
+		}, "with 15 bins", "in nats", "on strong-train")
+}
+
+func TestImitation(t *testing.T) {
+	share := func(v float64) stats.Share { return stats.Share{Value: v, Interval: interval(v-0.1, v+0.1), N: 200} }
+	r := row("a", "xent", 0.5, 0.7, 0.9)
+	r.Imitation = summary.Imitation{
+		Student: stats.Imitation{All: share(0.8), OnErrors: share(0.49), OnCorrect: share(0.9)},
+		Ceiling: stats.Imitation{All: share(0.7), OnErrors: share(0.28), OnCorrect: share(0.95)},
+	}
+	flawless := row("b", "xent", 0.5, 0.7, 0.9)
+	flawless.Imitation = r.Imitation
+	flawless.Imitation.Student.OnErrors, flawless.Imitation.Ceiling.OnErrors = stats.Share{}, stats.Share{}
+	check(t, Imitation([]summary.Row{r, flawless}),
+		"task|pair|loss|n|seeds|all|on its errors|excess on errors|student's interval|on its correct labels|student|PGR", []string{
+			"a|small → large|xent|800|3|80 / 70|49 / 28|+21|[39.0, 59.0]|90 / 95|70.0 ±2.0|0.50",
+			"b|small → large|xent|800|3|80 / 70|– / –|–||90 / 95|70.0 ±2.0|0.50",
+		}, "on its errors: the same share among the supervisor's wrong answers.", "The ceiling never saw")
+}
+
+func TestNoise(t *testing.T) {
+	flip, majority := row("a", "xent", 0.8, 0.85, 0.9), row("a", "xent", 0.5, 0.48, 0.9)
+	flip.Weak, flip.Simulated, flip.Labels.Accuracy = "flip:0.8", true, 0.795
+	majority.Weak, majority.Simulated, majority.Labels.Accuracy = "majority", true, 0.52
+	check(t, Noise([]summary.Row{flip, majority}),
+		"task|supervisor|student's model|loss|n|seeds|labels|weak|student|above labels|ceiling|PGR|interval", []string{
+			"a|flip:0.8|large|xent|800|3|79.5|80.0 ±2.0|85.0 ±2.0|+5.5|90.0 ±2.0|0.50|[0.30, 0.70]",
+			"a|majority|large|xent|800|3|52.0|50.0 ±2.0|48.0 ±2.0|-4.0|90.0 ±2.0|-0.05|[-0.25, 0.15]",
+		}, "above labels: student - labels", "flip: random errors.", "systematic:", "random, majority:")
+}
+
+func TestSize(t *testing.T) {
+	full, small := row("a", "xent", 0.5, 0.7, 0.9), row("a", "xent", 0.5, 0.6, 0.9)
+	small.Train, small.Size = 250, 500
+	check(t, Size([]summary.Row{full, small, row("a", "kl", 0.5, 0.8, 0.9)}),
+		"task|pair|loss|train|n|seeds|weak|student|ceiling|gap|PGR|interval", []string{
+			"a|small → large|kl|1000|800|3|50.0 ±2.0|80.0 ±2.0|90.0 ±2.0|40.0 ±3.0|0.75|[0.55, 0.95]",
+			"a|small → large|xent|250|800|3|50.0 ±2.0|60.0 ±2.0|90.0 ±2.0|40.0 ±3.0|0.25|[0.05, 0.45]",
+			"a|small → large|xent|1000|800|3|50.0 ±2.0|70.0 ±2.0|90.0 ±2.0|40.0 ±3.0|0.50|[0.30, 0.70]",
+		}, "train: number of training examples of each head.")
+}
+
+// The tables of studies sort a copy: the rows of the caller keep their order.
+func TestStudiesKeepTheRows(t *testing.T) {
+	for _, study := range []func([]summary.Row) *Table{Gap, Alpha, Calibration, Imitation, Noise, Size} {
+		rows := []summary.Row{row("b", "xent", 0.5, 0.7, 0.9), row("a", "kl", 0.6, 0.7, 0.8)}
+		if table := study(rows); rows[0].Task != "b" || rows[1].Task != "a" {
+			t.Errorf("%s changes the order of its rows", table.Name)
+		}
+	}
+}
+
+func TestMetricInCaption(t *testing.T) {
+	auroc, accuracy := row("a", "xent", 0.5, 0.7, 0.9), row("b", "xent", 0.5, 0.7, 0.9)
+	auroc.Metric = tasks.AUROC
+	if got := Gap([]summary.Row{auroc}).Caption; !strings.HasSuffix(got, "; auroc in per cent") {
+		t.Errorf("caption %q", got)
+	}
+	if got := Gap([]summary.Row{auroc, accuracy}).Caption; !strings.HasSuffix(got, "; scores in per cent") {
+		t.Errorf("caption of rows with two metrics: %q", got)
+	}
+}

@@ -12,7 +12,7 @@ import (
 	"w2s/harness/experiment"
 	"w2s/harness/plot"
 	"w2s/harness/result"
-	"w2s/harness/study"
+	"w2s/internal/study"
 	"w2s/harness/summary"
 	"w2s/harness/table"
 	"w2s/internal/list"

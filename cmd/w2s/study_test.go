@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"w2s/harness/study"
+	"w2s/internal/study"
 )
 
 // Only a study that has charts offers to write them.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"w2s/harness/importer"
+	"w2s/internal/importer"
 	"w2s/harness/result"
 	"w2s/harness/stats"
 	"w2s/harness/summary"

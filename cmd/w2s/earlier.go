@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-
 	"w2s/harness/experiment"
 	"w2s/harness/result"
 )
@@ -39,12 +38,12 @@ func (f *experimentFlags) earlier(x configuration) (r *result.Result, differs []
 		return nil, nil, nil
 	}
 	if r, err = result.Load(f.out); err != nil {
-		return nil, nil, fmt.Errorf("%w; overwrite it with --again, or name another file with --out", err)
+		return nil, nil, fmt.Errorf("%w; --again writes over it, --out names another file", err)
 	}
 	return r, x.Differences(r), nil
 }
 
-// writable reports why the result of an experiment cannot be stored, before the experiment starts. It creates no folder.
+// writable checks before an experiment that its result can be stored afterwards. It makes no folder yet.
 func (f *experimentFlags) writable() error {
 	dir := filepath.Dir(f.out)
 	for {

@@ -54,18 +54,18 @@ The example browser shows the texts in the result files (w2s run --texts).`,
 	return c
 }
 
-// checkPage reports why the page cannot be written. It keeps the page from overwriting a result.
+// checkPage keeps the page from taking the place of a result.
 func checkPage(out string, paths []string) error {
 	info, err := os.Stat(out)
 	switch {
 	case filepath.Ext(out) == ".json":
-		return usagef("--out %s: want the name of an HTML page (result files end in .json)", out)
+		return usagef("--out %s: want a name for an HTML page, and .json is a result's", out)
 	case err == nil && info.IsDir():
 		return usagef("--out %s: it is a folder: name a file, such as %s", out, filepath.Join(out, "report.html"))
 	}
 	for _, p := range paths {
 		if result, e := os.Stat(p); err == nil && e == nil && os.SameFile(info, result) {
-			return usagef("--out %s: it is one of the results: name another file", out)
+			return usagef("--out %s: it is a result that goes into the page: name another file", out)
 		}
 	}
 	return nil

@@ -84,7 +84,7 @@ const maxSeeds = 10000
 // seeds returns the seeds 0, 1, ... that --seeds asks for.
 func (d *dataFlags) seeds() ([]uint64, error) {
 	if d.numSeeds < 1 || d.numSeeds > maxSeeds {
-		return nil, usagef("--seeds %d: want 1 to %d", d.numSeeds, maxSeeds)
+		return nil, usagef("--seeds %d: want 1 or more, up to %d", d.numSeeds, maxSeeds)
 	}
 	seeds := make([]uint64, d.numSeeds)
 	for i := range seeds {

@@ -43,11 +43,11 @@ func newStudy(a *app, s study.Study) *cobra.Command {
 	var plots string
 	var simulated []string
 	var sizes []int
-	c := &cobra.Command{
-		Use:     s.Name,
-		Short:   "Study " + s.About,
-		Example: "  w2s study " + s.Name + "\n  w2s study " + s.Name + " --task tweets --seeds 5",
+	example := "  w2s study " + s.Name + "\n  w2s study " + s.Name + " --task tweets --seeds 5"
+	if s.Charts != nil {
+		example += " --plots figures"
 	}
+	c := &cobra.Command{Use: s.Name, Short: "Study " + s.About, Example: example}
 	fs := c.Flags()
 	if s.Ladder {
 		ladder.register(fs, "`checkpoints` of the ladder, weakest first, separated by commas")
@@ -57,7 +57,6 @@ func newStudy(a *app, s study.Study) *cobra.Command {
 	fs.StringSliceVar(&simulated, "simulate", nil, "simulated `supervisors`, separated by commas: "+simulatedForms)
 	fs.IntSliceVar(&sizes, "sizes", nil, "`sizes` of smaller training pools to try as well, separated by commas")
 	if s.Charts != nil {
-		c.Example += " --plots figures"
 		fs.StringVar(&plots, "plots", "", "write the study's charts to this `folder`, as SVG and PNG")
 	}
 	f.register(fs, "w2s-results/study-"+s.Name+".json")

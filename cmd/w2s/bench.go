@@ -170,8 +170,9 @@ func (a *app) measure(ctx context.Context, models []experiment.Model, texts []st
 }
 
 func benchTable(rows []benchRow) *table.Table {
-	t := &table.Table{Name: "speed", Columns: []table.Column{{Name: "model"}, {Name: "kernels"}, {Name: "texts", Numeric: true}, {Name: "tokens", Numeric: true},
-		{Name: "truncated", Numeric: true}, {Name: "load s", Numeric: true}, {Name: "texts/s", Numeric: true}, {Name: "tokens/s", Numeric: true}}}
+	t := &table.Table{Name: "speed", Columns: []table.Column{{Name: "model"}, {Name: "kernels"}, {Name: "texts", Numeric: true},
+		{Name: "tokens", Numeric: true}, {Name: "truncated", Numeric: true}, {Name: "load s", Numeric: true},
+		{Name: "texts/s", Numeric: true}, {Name: "tokens/s", Numeric: true}}}
 	for _, r := range rows {
 		first := r.Rounds[0]
 		t.Add(r.Model, r.kernels(), fmt.Sprint(first.Texts), fmt.Sprint(first.Tokens), fmt.Sprint(first.Truncated),

@@ -140,7 +140,8 @@ func newCacheList(a *app) *cobra.Command {
 			t := &table.Table{Columns: []table.Column{{Name: "key"}, {Name: "dims", Numeric: true}, {Name: "rows", Numeric: true},
 				{Name: "files", Numeric: true}, {Name: "size", Numeric: true}, {Name: "last written"}}}
 			for _, p := range parts {
-				row := cachePart{Key: p.Folder, Dims: p.Dims, Rows: p.Rows, Files: p.Files, Bytes: p.Bytes, Modified: p.Modified.UTC().Format("2006-01-02 15:04")}
+				row := cachePart{Key: p.Folder, Dims: p.Dims, Rows: p.Rows, Files: p.Files, Bytes: p.Bytes,
+					Modified: p.Modified.UTC().Format("2006-01-02 15:04")}
 				if p.Fault != nil {
 					row.Fault = p.Fault.Error()
 					t.Notes = append(t.Notes, row.Fault)
@@ -179,7 +180,8 @@ again when they are needed.`,
 					return fmt.Errorf("%w (w2s cache compact %s restores it from its rows)", err, p.Folder)
 				case !health.Sound():
 					faults := healthFaults(filepath.Join(cache.Dir(), p.Folder), health)
-					return errors.Join(append(faults, fmt.Errorf("%s: %s (w2s cache compact %s drops them; their texts are encoded again)", p.Folder, featureFaults(health), p.Folder))...)
+					return errors.Join(append(faults, fmt.Errorf("%s: %s (w2s cache compact %s drops them; their texts are encoded again)",
+						p.Folder, featureFaults(health), p.Folder))...)
 				}
 				fmt.Fprintf(a.out, "%s: good: %d texts, %d repeated rows\n", p.Folder, health.Texts, health.Repeated)
 				return nil
@@ -268,7 +270,8 @@ and the same command continues a merge that was killed.`,
 					return ctx.Err()
 				}
 				for _, m := range merged {
-					fmt.Fprintf(a.out, "%s: %s: %d texts copied, %d already there, %d damaged rows not copied\n", dir, m.Folder, m.Copied, m.Had, len(m.Damaged))
+					fmt.Fprintf(a.out, "%s: %s: %d texts copied, %d already there, %d damaged rows not copied\n",
+						dir, m.Folder, m.Copied, m.Had, len(m.Damaged))
 				}
 				if err != nil {
 					faults = append(faults, err)

@@ -30,7 +30,8 @@ func TestChessModels(t *testing.T) {
 		{"chess and others", []string{"chess-mate1", "movies"}, nil, "", defaultLadder, general},
 		{"no task", nil, nil, "", defaultLadder, general},
 		{"chess, ladder of a plan", []string{"chess-mate1"}, nil, plan, []string{"a", "b"}, chess},
-		{"chess, models of the command line", []string{"chess-mate1"}, []string{"--strong=c", "--models=c, d"}, "", []string{"c", "d"}, result.Pair{Weak: defaultWeak, Strong: "c"}},
+		{"chess, models of the command line", []string{"chess-mate1"}, []string{"--strong=c", "--models=c, d"}, "",
+			[]string{"c", "d"}, result.Pair{Weak: defaultWeak, Strong: "c"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var ladder ladderFlags

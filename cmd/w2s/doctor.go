@@ -63,7 +63,8 @@ func (a *app) examine(ctx context.Context, c *catalog.Catalog, full bool) error 
 	if free, err := c.Free(); err != nil {
 		r.fault("cache "+c.CacheDir(), err.Error(), "choose another folder with --cache or W2S_CACHE")
 	} else if free < enoughSpace {
-		r.fault("cache "+c.CacheDir(), fmt.Sprintf("%s free", size(free)), fmt.Sprintf("make room for %s, or choose another folder with --cache", size(enoughSpace)))
+		r.fault("cache "+c.CacheDir(), fmt.Sprintf("%s free", size(free)),
+			fmt.Sprintf("make room for %s, or choose another folder with --cache", size(enoughSpace)))
 	} else {
 		r.good("cache "+c.CacheDir(), fmt.Sprintf("%s free", size(free)))
 	}
@@ -187,7 +188,8 @@ func (a *app) examineFeatures(c *catalog.Catalog, full bool, r *findings) error 
 		case err != nil:
 			r.fault("features "+p.Folder, err.Error(), "w2s cache compact "+p.Folder+" restores it from its rows")
 		case !health.Sound():
-			r.missing("features "+p.Folder, featureFaults(health)+" in "+state, "nothing: their texts are encoded again when needed (w2s cache verify names damaged rows, w2s cache compact drops them)")
+			r.missing("features "+p.Folder, featureFaults(health)+" in "+state,
+				"nothing to do: their texts are encoded again when needed (w2s cache verify names them, w2s cache compact drops them)")
 		default:
 			r.good("features "+p.Folder, state)
 		}

@@ -87,7 +87,8 @@ func (f *experimentFlags) resume(a *app, env *experiment.Env, previous *result.R
 	}
 	env.Previous = previous
 	if previous.Program != program() {
-		a.progress().Print(fmt.Sprintf("note: %s wrote %s, this is %s; finished tasks are kept (--again trains them again)", previous.Program, f.out, program()))
+		a.progress().Print(fmt.Sprintf("note: %s wrote %s, this is %s; finished tasks are kept (--again trains them again)",
+			previous.Program, f.out, program()))
 	}
 }
 

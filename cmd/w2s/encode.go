@@ -264,8 +264,9 @@ func (e *encoding) forecast(ctx context.Context, list []tasks.Task) error {
 }
 
 func encodeTable(rows []encodeRow) *table.Table {
-	t := &table.Table{Name: "encoded", Columns: []table.Column{{Name: "task"}, {Name: "model"}, {Name: "shard"}, {Name: "texts", Numeric: true},
-		{Name: "cached", Numeric: true}, {Name: "encoded", Numeric: true}, {Name: "truncated", Numeric: true}, {Name: "texts/s", Numeric: true}}}
+	t := &table.Table{Name: "encoded", Columns: []table.Column{{Name: "task"}, {Name: "model"}, {Name: "shard"},
+		{Name: "texts", Numeric: true}, {Name: "cached", Numeric: true}, {Name: "encoded", Numeric: true},
+		{Name: "truncated", Numeric: true}, {Name: "texts/s", Numeric: true}}}
 	for _, r := range rows {
 		rate, shard := "–", r.Shard
 		if r.Encoded > 0 && r.Seconds > 0 {

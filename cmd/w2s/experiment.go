@@ -47,17 +47,21 @@ func (f *experimentFlags) register(fs *pflag.FlagSet, out string) {
 	})
 	f.dataFlags.register(fs)
 	f.summaryFlags.register(fs)
-	fs.StringArrayVar(&f.losses, "loss", defaultLosses, fmt.Sprintf("student `loss`: %s; settings follow colons, as in logconf:alpha=0.75, see w2s help losses (repeatable)",
-		strings.Join(list.Map(loss.All(), func(l loss.Named) string { return l.Name }), ", ")))
-	fs.Float64SliceVar(&f.alphas, "alpha", nil, "`values` to try as the alpha of every loss that has one and does not set it (default: the loss's own)")
-	fs.StringArrayVar(&f.treatments, "treatment", []string{label.Soft{}.String()}, fmt.Sprintf("`treatment` of the weak labels: %s; see w2s help treatments (repeatable)",
-		strings.Join(list.Map(label.Treatments(), func(t label.Named) string { return t.Name }), ", ")))
-	fs.Float64SliceVar(&f.l2, "l2", nil, fmt.Sprintf("`penalties` to choose from on held-out labels (default: %s)",
-		strings.ReplaceAll(strings.Trim(fmt.Sprint(experiment.DefaultL2), "[]"), " ", ",")))
+	losses := list.Map(loss.All(), func(l loss.Named) string { return l.Name })
+	treatments := list.Map(label.Treatments(), func(t label.Named) string { return t.Name })
+	penalties := strings.ReplaceAll(strings.Trim(fmt.Sprint(experiment.DefaultL2), "[]"), " ", ",")
+	fs.StringArrayVar(&f.losses, "loss", defaultLosses,
+		"student `loss`: "+strings.Join(losses, ", ")+"; settings follow colons, as in logconf:alpha=0.75, see w2s help losses (repeatable)")
+	fs.Float64SliceVar(&f.alphas, "alpha", nil,
+		"`values` to try as the alpha of every loss that has one and does not set it (default: the loss's own)")
+	fs.StringArrayVar(&f.treatments, "treatment", []string{label.Soft{}.String()},
+		"`treatment` of the weak labels: "+strings.Join(treatments, ", ")+"; see w2s help treatments (repeatable)")
+	fs.Float64SliceVar(&f.l2, "l2", nil, "`penalties` to choose from on held-out labels (default: "+penalties+")")
 	fs.Float64Var(&f.held, "held", experiment.DefaultHeld, "`share` of a head's training examples on which its penalty is chosen")
 	fs.StringVar(&f.out, "out", out, "result `file`; a file that holds another experiment is not overwritten")
 	fs.BoolVar(&f.again, "again", false, "start from scratch and overwrite the result file, whatever it holds")
-	fs.StringVar(&f.heads, "heads", "", "write every trained head to this `folder`, as .safetensors and as .onnx (encoder output to logits)")
+	fs.StringVar(&f.heads, "heads", "",
+		"write every trained head to this `folder`, as .safetensors and as .onnx (encoder output to logits)")
 	fs.BoolVar(&f.texts, "texts", true, "keep the test texts in the result file, for the report")
 	registerFormat(fs, &f.format)
 	fs.BoolVar(&f.json, "json", false, "print the rows of the table as JSON")
@@ -74,8 +78,10 @@ type dataFlags struct {
 func (d *dataFlags) register(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&d.tasks, "task", defaultTasks, "`task`: "+taskForms+" (repeatable)")
 	fs.IntVar(&d.numSeeds, "seeds", 3, "`number` of seeds; each splits the training pool into other halves")
-	fs.IntVar(&d.train, "train", 0, fmt.Sprintf("`number` of training examples, both halves together (default: %d, or all there are)", experiment.DefaultTrain))
-	fs.IntVar(&d.test, "test", 0, fmt.Sprintf("`number` of test examples (default: %d, or a quarter of small data)", experiment.DefaultTest))
+	fs.IntVar(&d.train, "train", 0,
+		fmt.Sprintf("`number` of training examples, both halves together (default: %d, or all there are)", experiment.DefaultTrain))
+	fs.IntVar(&d.test, "test", 0,
+		fmt.Sprintf("`number` of test examples (default: %d, or a quarter of small data)", experiment.DefaultTest))
 }
 
 // maxSeeds bounds --seeds, so that a typing error does not fill the memory.

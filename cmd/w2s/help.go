@@ -20,7 +20,8 @@ const helpWidth = 80
 // Texts that the help of several flags shares.
 const (
 	checkpointForms = "a name (w2s models list), hf:ORG/NAME, a folder, or FOLDER#MODEL for one of several ONNX files in it"
-	taskForms       = "a name (w2s tasks list), or a file with texts and labels: .jsonl, .csv, .tsv, .parquet, or a .yaml that describes one"
+	taskForms       = "a name (w2s tasks list), or a file with texts and labels: " +
+		".jsonl, .csv, .tsv, .parquet, or a .yaml that describes one"
 )
 
 // usageFunc returns cobra's usage function with flags laid out by flagUsages.
@@ -85,17 +86,25 @@ func helpTopics() []*cobra.Command {
 		}
 		return e
 	})
-	treatments := list.Map(label.Treatments(), func(t label.Named) topicEntry { return topicEntry{name: t.Form, about: t.About} })
-	metrics := list.Map(metric.All(), func(m metric.Metric) topicEntry { return topicEntry{name: string(m.Name), about: m.About} })
+	treatments := list.Map(label.Treatments(), func(t label.Named) topicEntry {
+		return topicEntry{name: t.Form, about: t.About}
+	})
+	metrics := list.Map(metric.All(), func(m metric.Metric) topicEntry {
+		return topicEntry{name: string(m.Name), about: m.About}
+	})
 	return []*cobra.Command{
-		newTopic("losses", "Losses that a student can be trained with (--loss)", `Settings follow the name of a loss after colons. The values here are the
-defaults.`, losses, `  w2s run --loss xent --loss logconf:alpha=0.75:warmup=0.2
-  w2s run --loss confidence --alpha 0.25,0.5,1     # tries each alpha`),
-		newTopic("treatments", "Treatments of the weak labels (--treatment)", `A treatment changes the weak labels before the student learns from them. Several
-are joined by "+" and applied in that order.`, treatments, `  w2s run --treatment soft --treatment hard
-  w2s run --treatment temperature+top:0.5`),
-		newTopic("metrics", "Metrics that scores are computed with (--metric)", `Result files store predictions, so every metric can be computed from them later.`, metrics,
-			`  w2s table --metric auroc w2s-results/run.json`),
+		newTopic("losses", "Losses that a student can be trained with (--loss)",
+			"Settings follow the name of a loss after colons. The values here are the\ndefaults.", losses,
+			"  w2s run --loss xent --loss logconf:alpha=0.75:warmup=0.2\n"+
+				"  w2s run --loss confidence --alpha 0.25,0.5,1     # tries each alpha"),
+		newTopic("treatments", "Treatments of the weak labels (--treatment)",
+			"A treatment changes the weak labels before the student learns from them. Several\n"+
+				"are joined by \"+\" and applied in that order.", treatments,
+			"  w2s run --treatment soft --treatment hard\n"+
+				"  w2s run --treatment temperature+top:0.5"),
+		newTopic("metrics", "Metrics that scores are computed with (--metric)",
+			"Result files store predictions, so every metric can be computed from them later.", metrics,
+			"  w2s table --metric auroc w2s-results/run.json"),
 	}
 }
 
@@ -105,6 +114,7 @@ type topicEntry struct {
 	settings    []string
 }
 
+// newTopic returns a page of help: a command that does nothing.
 func newTopic(name, short, intro string, entries []topicEntry, examples string) *cobra.Command {
 	var text strings.Builder
 	text.WriteString(intro + "\n")

@@ -47,7 +47,8 @@ func newModelsList(a *app) *cobra.Command {
 				return err
 			}
 			states = append(states, pulled...)
-			t := &table.Table{Columns: []table.Column{{Name: "name"}, {Name: "what"}, {Name: "licence"}, {Name: "here"}, {Name: "size", Numeric: true}, {Name: "from"}}}
+			t := &table.Table{Columns: []table.Column{{Name: "name"}, {Name: "what"}, {Name: "licence"}, {Name: "here"},
+				{Name: "size", Numeric: true}, {Name: "from"}}}
 			for _, s := range states {
 				here, bytes := "yes", s.Bytes
 				if !s.Ready {

@@ -51,8 +51,9 @@ func TestListsOfNames(t *testing.T) {
 		}
 	}
 	readme := readPage(t, "README.md")
-	if got, want := codeWords(t, readme, "`w2s study` \\|.*"), list.Map(study.All(), func(s study.Study) string { return s.Name }); !slices.Equal(got, want) {
-		t.Errorf("README.md: studies %v, want %v", got, want)
+	studies := list.Map(study.All(), func(s study.Study) string { return s.Name })
+	if got := codeWords(t, readme, "`w2s study` \\|.*"); !slices.Equal(got, studies) {
+		t.Errorf("README.md: studies %v, want %v", got, studies)
 	}
 	formats := regexp.MustCompile(`tables \(([^)]*)\)`).FindStringSubmatch(readme)
 	if formats == nil || strings.ToLower(formats[1]) != strings.Join(table.Formats, ", ") {
@@ -79,8 +80,9 @@ func TestSimulatedForms(t *testing.T) {
 
 // Tables in the docs have the legends that the program prints.
 func TestLegends(t *testing.T) {
+	row := summary.Row{Control: &summary.Figure{}}
 	chain := summary.ChainRow{Models: []string{"a", "b"}, Steps: make([]summary.Figure, 2), Labels: make([]float64, 1)}
-	legends := slices.Concat(table.PGR([]summary.Row{{Control: &summary.Figure{}}}).Notes, table.Chains([]summary.ChainRow{chain}).Notes)
+	legends := slices.Concat(table.PGR([]summary.Row{row}).Notes, table.Chains([]summary.ChainRow{chain}).Notes)
 	for name, want := range map[string]int{"README.md": 2, "docs/results.md": len(legends)} {
 		lines := strings.Split(readPage(t, name), "\n")
 		found := 0

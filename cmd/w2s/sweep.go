@@ -188,8 +188,9 @@ func (a *app) printPlan(ctx context.Context, f *experimentFlags, cfg experiment.
 }
 
 func planTable(p *experiment.Plan) *table.Table {
-	t := &table.Table{Name: "plan", Caption: "work that this sweep would do", Columns: []table.Column{{Name: "task"}, {Name: "train", Numeric: true},
-		{Name: "test", Numeric: true}, {Name: "heads", Numeric: true}, {Name: "model"}, {Name: "texts", Numeric: true}, {Name: "to encode", Numeric: true}, {Name: "about", Numeric: true}}}
+	t := &table.Table{Name: "plan", Caption: "work that this sweep would do", Columns: []table.Column{{Name: "task"},
+		{Name: "train", Numeric: true}, {Name: "test", Numeric: true}, {Name: "heads", Numeric: true}, {Name: "model"},
+		{Name: "texts", Numeric: true}, {Name: "to encode", Numeric: true}, {Name: "about", Numeric: true}}}
 	var sum time.Duration
 	heads := 0
 	for _, task := range p.Tasks {
@@ -211,6 +212,7 @@ func planTable(p *experiment.Plan) *table.Table {
 			t.Add(task.Task, fmt.Sprint(task.Train), fmt.Sprint(task.Test), note, m.Model, fmt.Sprint(m.Texts), fmt.Sprint(m.Missing), about)
 		}
 	}
-	t.Notes = []string{fmt.Sprintf("%d heads to train, including those that choose penalties. Encoding takes about %s, estimated from a sample of each task's texts.", heads, sum.Round(time.Second))}
+	t.Notes = []string{fmt.Sprintf("%d heads to train, including those that choose penalties. Encoding takes about %s, estimated from a sample "+
+		"of each task's texts.", heads, sum.Round(time.Second))}
 	return t
 }

@@ -132,7 +132,8 @@ func newTasksShow(a *app) *cobra.Command {
 
 // describe prints what is known about a task and its data.
 func (a *app) describe(i tasks.Info, data *tasks.Data) {
-	fmt.Fprintf(a.out, "%s: %s\ncategory  %s\nform      %s\nsource    %s\nlicence   %s\nexamples  %d to train on", i.Name, i.Title, i.Category, i.Form, i.Source, i.Licence, len(data.Pool))
+	fmt.Fprintf(a.out, "%s: %s\ncategory  %s\nform      %s\nsource    %s\nlicence   %s\nexamples  %d to train on",
+		i.Name, i.Title, i.Category, i.Form, i.Source, i.Licence, len(data.Pool))
 	if data.Test != nil {
 		fmt.Fprintf(a.out, ", %d to test on", len(data.Test))
 	}

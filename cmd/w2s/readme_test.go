@@ -6,12 +6,15 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"w2s/harness/experiment"
 	"w2s/harness/label"
 	"w2s/harness/loss"
+	"w2s/harness/metric"
+	"w2s/harness/stats"
 	"w2s/harness/study"
 	"w2s/harness/summary"
 	"w2s/harness/table"
@@ -78,27 +81,102 @@ func TestSimulatedForms(t *testing.T) {
 	}
 }
 
-// Tables in the docs have the legends that the program prints.
+// Captions and legends of tables in the docs are those that the program prints. -update rewrites them.
 func TestLegends(t *testing.T) {
-	row := summary.Row{Control: &summary.Figure{}}
-	chain := summary.ChainRow{Models: []string{"a", "b"}, Steps: make([]summary.Figure, 2), Labels: make([]float64, 1)}
-	legends := slices.Concat(table.PGR([]summary.Row{row}).Notes, table.Chains([]summary.ChainRow{chain}).Notes)
-	for name, want := range map[string]int{"README.md": 2, "docs/results.md": len(legends)} {
-		lines := strings.Split(readPage(t, name), "\n")
-		found := 0
-		for _, legend := range legends {
-			first, _, _ := strings.Cut(legend, ":")
-			if slices.ContainsFunc(lines, func(line string) bool { return strings.HasPrefix(line, first+": ") }) {
-				found++
-			}
-			for i, line := range lines {
-				if strings.HasPrefix(line, first+": ") && line != legend {
-					t.Errorf("%s:%d: a legend is out of date, want\n%s", name, i+1, legend)
+	for _, name := range []string{"README.md", "docs/results.md"} {
+		old := readPage(t, name)
+		var lines, block []string
+		tables, fenced, plain := 0, false, false
+		for _, line := range strings.Split(old, "\n") {
+			switch {
+			case !strings.HasPrefix(line, "```") && fenced && plain:
+				block = append(block, line)
+				continue
+			case strings.HasPrefix(line, "```"):
+				printed, ok := relabelled(block)
+				if ok {
+					tables++
 				}
+				lines, block = append(lines, printed...), nil
+				fenced, plain = !fenced, line == "```"
 			}
+			lines = append(lines, line)
 		}
-		if found != want {
-			t.Errorf("%s has %d of these legends, want %d:\n%s", name, found, want, strings.Join(legends, "\n"))
+		if tables == 0 {
+			t.Errorf("%s has no table", name)
+		}
+		page := strings.Join(lines, "\n")
+		if page == old {
+			continue
+		}
+		if *update {
+			if err := os.WriteFile(filepath.Join(shareddata.Root(), name), []byte(page), 0o666); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		for i, line := range strings.Split(old, "\n") {
+			if line != lines[i] {
+				t.Errorf("%s:%d is not what the program prints (-update rewrites it): want\n%s", name, i+1, lines[i])
+				break
+			}
 		}
 	}
+}
+
+// Notes below the tables in the docs. Chains have a line for the gain of the chain over the jump, and lines for warnings.
+var (
+	gainNote    = regexp.MustCompile(`^(\S+), (shared|disjoint), (\S+): end of the chain - jump = (\S+) points \[(\S+), (\S+)\], p (\S+) \((.*)\)\.$`)
+	warningNote = regexp.MustCompile(`^\S+, (?:shared|disjoint): (.*)$`)
+)
+
+// relabelled returns the lines of a printed table with the notes that the program prints now, and, unless it depends on the
+// rows, its caption. ok is false if the lines are not such a table.
+func relabelled(lines []string) (printed []string, ok bool) {
+	rule := slices.IndexFunc(lines, func(line string) bool { return strings.HasPrefix(line, "----") })
+	if rule < 1 {
+		return lines, false
+	}
+	header, end := lines[rule-1], slices.Index(lines[rule:], "")
+	if end < 0 {
+		return lines, false
+	}
+	rows, notes := slices.Clone(lines[:rule+end]), lines[rule+end+1:]
+	var now *table.Table
+	switch {
+	case strings.HasPrefix(header, "category "):
+		var row summary.Row
+		row.PGR.GapInterval.Level = stats.Level
+		if strings.Contains(header, " control ") {
+			row.Control = &summary.Figure{}
+		}
+		for _, note := range notes {
+			if text, ok := strings.CutPrefix(note, string(rune('a'+len(row.Warnings)))+": "); ok {
+				row.Warnings = append(row.Warnings, text)
+			}
+		}
+		now = table.PGR([]summary.Row{row})
+		now.Caption = rows[0]
+	case strings.HasPrefix(header, "pair "):
+		now = table.Pairs(nil)
+	case strings.HasPrefix(header, "task ") && strings.Contains(header, " step "):
+		var chains []summary.ChainRow
+		for _, note := range notes {
+			if g := gainNote.FindStringSubmatch(note); g != nil {
+				number := func(text string) float64 { v, _ := strconv.ParseFloat(text, 64); return v }
+				chains = append(chains, summary.ChainRow{Task: g[1], Data: g[2], Loss: g[3], Metric: metric.Accuracy,
+					Models: []string{"", ""}, Steps: make([]summary.Figure, 2), Labels: make([]float64, 1), Gain: &stats.Difference{
+						Diff: number(g[4]) / 100, Interval: stats.Interval{Lo: number(g[5]) / 100, Hi: number(g[6]) / 100, Level: stats.Level},
+						P: number(g[7]), Test: g[8]}})
+			} else if w := warningNote.FindStringSubmatch(note); w != nil && len(chains) > 0 {
+				last := &chains[len(chains)-1]
+				last.Warnings = append(last.Warnings, w[1])
+			}
+		}
+		now = table.Chains(chains)
+	default:
+		return lines, false
+	}
+	rows[0] = now.Caption
+	return slices.Concat(rows, []string{""}, now.Notes), true
 }

@@ -16,7 +16,8 @@ import (
 	"w2s/tasks"
 )
 
-// commander runs the command offline on a cache of its own, and skips without the ONNX Runtime library.
+// commander returns the folder of the committed models, and a function that runs a command line offline with a new cache. It
+// skips the test if there is no ONNX Runtime library.
 func commander(t *testing.T) (models string, command func(args ...string) (out, errOut string, code int)) {
 	t.Helper()
 	lib := library()
@@ -31,7 +32,7 @@ func commander(t *testing.T) (models string, command func(args ...string) (out, 
 	}
 }
 
-// questions writes n science questions of our own in the columns of SciQ as name.jsonl, starting with number first.
+// questions writes n generated questions, numbered from first, to dir/name.jsonl, in the columns of SciQ.
 func questions(t *testing.T, dir, name string, first, n int) {
 	t.Helper()
 	colours := []string{"red", "blue", "green", "white", "black"}
@@ -63,8 +64,8 @@ func loadResult(t *testing.T, path string) *result.Result {
 	return r
 }
 
-// A built-in task is asked in its two generative forms, from a local file in place of the hub's: as a choice among
-// candidates, and as a free answer by two causal models.
+// A built-in task reads local files instead of the hub's, and runs in its two forms: as a choice among candidates, and with
+// free answers by two causal models.
 func TestAnswers(t *testing.T) {
 	models, command := commander(t)
 	dir := t.TempDir()
@@ -94,7 +95,7 @@ func TestAnswers(t *testing.T) {
 		if task := r.Tasks[0]; task.Form != tasks.Generate || len(task.TestAnswers) != 30 || len(r.Heads) != 2*4 {
 			t.Fatalf("%s, answers to %d test examples, %d heads", task.Form, len(task.TestAnswers), len(r.Heads))
 		}
-		// The models are random and tiny, but they write nothing that is not made of answers' tokens, and learn to spell.
+		// The models are random and tiny, but they only write tokens of the answers, and they learn to spell.
 		words := []string{"red", "blue", "green", "white", "black"}
 		known := 0
 		for _, h := range r.Heads {
@@ -125,7 +126,7 @@ func TestAnswers(t *testing.T) {
 			args []string
 		}{
 			{"need a causal language model", exitFailed, experiment("sciq-free", "gpt2-logits-tiny", "bert-tiny", "--again")},
-			{"treatment hard", exitUsage, experiment("sciq-free", "gpt2-logits-tiny", "llama-tiny", "--labels", "hard")},
+			{"treatment hard", exitUsage, experiment("sciq-free", "gpt2-logits-tiny", "llama-tiny", "--treatment", "hard")},
 			{"--metric auroc: task sciq-free", exitUsage, experiment("sciq-free", "gpt2-logits-tiny", "llama-tiny", "--metric", "auroc")},
 			{"a generate task has no auroc", exitFailed, []string{"table", "--metric", "auroc", path}},
 		} {
@@ -159,19 +160,19 @@ func TestTransferCommand(t *testing.T) {
 		t.Fatalf("exit code %d: %s%s", code, out, errOut)
 	}
 	r := loadResult(t, path)
-	abroad := 0
+	crossTask := 0
 	for _, h := range r.Heads {
 		if h.Trained != "" {
-			abroad++
+			crossTask++
 		}
 	}
-	if len(r.Heads) != 12 || abroad != 6 {
-		t.Errorf("%d heads, %d of them tested abroad; want three roles on two tasks, each tested on both", len(r.Heads), abroad)
+	if len(r.Heads) != 12 || crossTask != 6 {
+		t.Errorf("%d heads, %d of them of another task; want heads in three roles of two tasks, each tested on both", len(r.Heads), crossTask)
 	}
 	if table, _, code := command("table", path); code != exitGood || !strings.Contains(table, "trained on plain") {
 		t.Errorf("w2s table (%d):\n%s", code, table)
 	}
-	// A task that fails does not cost the others.
+	// If a task fails, the others are still printed and stored.
 	few := bytes.SplitAfterN(reviews(240), []byte("\n"), 4)
 	if err := os.WriteFile(filepath.Join(dir, "few.jsonl"), bytes.Join(few[:3], nil), 0o666); err != nil {
 		t.Fatal(err)

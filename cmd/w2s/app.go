@@ -24,10 +24,12 @@ import (
 	"w2s/tasks"
 )
 
-// app is what all commands share: the output streams, the global flags, and what is opened on their account.
+// An app holds what all commands share: the output streams, the global flags, and what they open.
 type app struct {
 	out, errOut io.Writer
 	args        []string // the command line, for the result file
+
+	// Global flags.
 	cache       string
 	library     string
 	provider    string
@@ -38,25 +40,28 @@ type app struct {
 	offline     bool
 	quiet       bool
 
+	// Opened on first use.
 	reporter progress.Reporter
-	store    *catalog.Catalog
+	opened   *catalog.Catalog
 	runtime  *onnx.Runtime
 	closers  []func() error
 }
 
 func (a *app) globalFlags(f *pflag.FlagSet) {
 	f.StringVar(&a.cache, "cache", "", "cache `folder` (default: W2S_CACHE, or w2s in the user's cache folder)")
-	f.StringVar(&a.library, "onnxruntime", "", "`path` of the ONNX Runtime library (default: W2S_ONNXRUNTIME, the system, the cache, or fetched)")
-	f.StringVar(&a.provider, "provider", "cpu", "execution `provider`: "+strings.Join(onnx.Providers(), ", "))
-	f.IntVar(&a.threads, "threads", 0, "processors to use for encoding, 0 for all")
-	f.BoolVar(&a.runtimeOnly, "runtime-only", false, "leave everything to ONNX Runtime's own kernels, also where the processor has a tile unit (AMX)")
-	f.StringArrayVar(&a.local, "local", nil, "`folder` with package archives that were brought in by hand (repeatable)")
-	f.StringArrayVar(&a.data, "data", nil, "`folder` with data sets that take the place of downloads: sst2-train.tsv, ORG/NAME/FILE.parquet (repeatable)")
-	f.BoolVar(&a.offline, "offline", false, "fetch nothing: use what is in the cache")
-	f.BoolVar(&a.quiet, "quiet", false, "no progress, only results and errors")
+	f.StringVar(&a.library, "onnxruntime", "",
+		"`path` of the ONNX Runtime library (default: W2S_ONNXRUNTIME, the system's, or the cache's, which is fetched if missing)")
+	f.StringVar(&a.provider, "provider", string(onnx.CPU), "execution `provider`: "+strings.Join(onnx.Providers(), ", "))
+	f.IntVar(&a.threads, "threads", 0, "`number` of threads that encode, 0 for all processors")
+	f.BoolVar(&a.runtimeOnly, "runtime-only", false, "use only ONNX Runtime's own kernels, not the processor's tile unit (AMX)")
+	f.StringArrayVar(&a.local, "local", nil, "`folder` with package archives that were downloaded by hand (repeatable)")
+	f.StringArrayVar(&a.data, "data", nil,
+		"`folder` with data sets to use instead of downloads: sst2-train.tsv, ORG/NAME/FILE.parquet (repeatable)")
+	f.BoolVar(&a.offline, "offline", false, "download nothing, use only what the cache holds")
+	f.BoolVar(&a.quiet, "quiet", false, "print results and errors only, no progress")
 }
 
-// progress is where long work reports to.
+// progress returns the reporter of long work.
 func (a *app) progress() progress.Reporter {
 	if a.reporter == nil {
 		a.reporter = progress.New(a.errOut, a.quiet)
@@ -64,20 +69,20 @@ func (a *app) progress() progress.Reporter {
 	return a.reporter
 }
 
-// catalog opens the cache folder and what is pinned.
+// catalog opens the catalog of checkpoints, data and libraries over the cache folder.
 func (a *app) catalog() (*catalog.Catalog, error) {
-	if a.store != nil {
-		return a.store, nil
+	if a.opened != nil {
+		return a.opened, nil
 	}
 	c, err := catalog.Open(catalog.Options{
 		CacheDir: a.cache, Offline: a.offline, Local: a.local, Report: a.progress(), Static: onnx.BuildStatic,
 		Embedded: fixtures.Checkpoints(),
 	})
-	a.store = c
+	a.opened = c
 	return c, err
 }
 
-// source is where tasks read their data: the folders of --data, then the catalog.
+// source returns where tasks read their data from: the folders of --data in their order, then the catalog.
 func (a *app) source() (tasks.Source, error) {
 	c, err := a.catalog()
 	if err != nil {
@@ -93,7 +98,7 @@ func (a *app) source() (tasks.Source, error) {
 	return source, nil
 }
 
-// openRuntime finds or fetches the ONNX Runtime library and opens it, once.
+// openRuntime opens the ONNX Runtime library, once. It fetches the library if this machine has none.
 func (a *app) openRuntime(ctx context.Context) (*onnx.Runtime, error) {
 	if a.runtime != nil {
 		return a.runtime, nil
@@ -113,7 +118,7 @@ func (a *app) openRuntime(ctx context.Context) (*onnx.Runtime, error) {
 	return a.runtime, nil
 }
 
-// close gives back what was opened, the last first.
+// close closes what was opened, in reverse order.
 func (a *app) close() error {
 	var faults []error
 	for i := len(a.closers) - 1; i >= 0; i-- {
@@ -123,7 +128,7 @@ func (a *app) close() error {
 	return errors.Join(faults...)
 }
 
-// models opens several checkpoints, each once, and reports all faults together.
+// models opens checkpoints and reports all faults together.
 func (a *app) models(ctx context.Context, names []string) ([]experiment.Model, error) {
 	var models []experiment.Model
 	var faults []error
@@ -133,7 +138,7 @@ func (a *app) models(ctx context.Context, names []string) ([]experiment.Model, e
 			if ctx.Err() != nil {
 				return nil, err
 			}
-			if !slices.ContainsFunc(faults, func(f error) bool { return f.Error() == err.Error() }) { // the same for each
+			if !slices.ContainsFunc(faults, func(f error) bool { return f.Error() == err.Error() }) { // a faulty flag is the same for every checkpoint
 				faults = append(faults, err)
 			}
 			continue
@@ -144,22 +149,20 @@ func (a *app) models(ctx context.Context, names []string) ([]experiment.Model, e
 	return models, errors.Join(faults...)
 }
 
-// shorten names checkpoints that are folders by the folder's own name, where no two have the same.
+// shorten replaces the path of a checkpoint folder by its last element, if no other checkpoint ends in the same one.
 func shorten(models []experiment.Model) {
 	count := map[string]int{}
 	for _, m := range models {
 		count[filepath.Base(m.Name)]++
 	}
 	for i, m := range models {
-		if base := filepath.Base(m.Name); filepath.IsAbs(m.Name) || strings.HasPrefix(m.Name, ".") || filepath.Dir(m.Name) != "." {
-			if count[base] == 1 && !strings.HasPrefix(m.Name, "hf:") {
-				models[i].Name = base
-			}
+		if base := filepath.Base(m.Name); count[base] == 1 && !strings.HasPrefix(m.Name, "hf:") {
+			models[i].Name = base
 		}
 	}
 }
 
-// env is what an experiment needs of this machine.
+// env returns what an experiment needs of this machine.
 func (a *app) env(ctx context.Context) (experiment.Env, error) {
 	c, err := a.catalog()
 	if err != nil {
@@ -191,14 +194,14 @@ func (a *app) env(ctx context.Context) (experiment.Env, error) {
 	}, nil
 }
 
-// openTasks opens built-in tasks and files, and reports all faults together.
+// openTasks opens built-in tasks and task files, and reports all faults together.
 func openTasks(names []string) ([]tasks.Task, error) {
 	var list []tasks.Task
 	var faults []error
 	for _, n := range names {
 		t, err := tasks.Open(n)
 		if err != nil {
-			faults = append(faults, oneEach("task", n, err))
+			faults = append(faults, valueFault("task", n, err))
 			continue
 		}
 		list = append(list, t)
@@ -206,31 +209,29 @@ func openTasks(names []string) ([]tasks.Task, error) {
 	return list, errors.Join(faults...)
 }
 
-// oneEach is what is wrong with a flag's value; where it looks like a list, it says how several are given.
-func oneEach(flag, value string, err error) error {
+// valueFault returns the error for a value of a repeatable flag. If the value looks like a list, it shows how to give several.
+func valueFault(flag, value string, err error) error {
 	if parts := strings.Split(value, ","); len(parts) > 1 {
-		return usagef("--%s %q: several take a flag each: --%s %s (%w)", flag, value, flag, strings.Join(parts, " --"+flag+" "), err)
+		return usagef("--%s %q: give several as --%s %s (%w)", flag, value, flag, strings.Join(parts, " --"+flag+" "), err)
 	}
 	return usageError{err}
 }
 
-// parseLosses reads losses; alpha, where it is given, goes to every loss that has one and does not name it itself. It is
-// a fault where no loss has one.
+// parseLosses reads losses. Each loss that has an alpha and does not set it is returned once for every value in alphas. It
+// is an error if alphas are given and no loss has one.
 func parseLosses(texts []string, alphas []float64) ([]loss.Loss, error) {
-	named := map[string]bool{} // losses with an alpha
+	hasAlpha := map[string]bool{} // by the name of a loss
 	for _, l := range loss.All() {
-		for _, s := range l.Settings {
-			named[l.Name] = named[l.Name] || s.Name == "alpha"
-		}
+		hasAlpha[l.Name] = slices.ContainsFunc(l.Settings, func(s loss.Setting) bool { return s.Name == "alpha" })
 	}
 	var losses []loss.Loss
 	var faults []error
-	needless := len(alphas) > 0
+	unused := len(alphas) > 0
 	for _, text := range texts {
 		variants := []string{text}
 		name, _, _ := strings.Cut(text, ":")
-		needless = needless && !named[name]
-		if named[name] && !strings.Contains(text, "alpha=") && len(alphas) > 0 {
+		unused = unused && !hasAlpha[name]
+		if hasAlpha[name] && !strings.Contains(text, "alpha=") && len(alphas) > 0 {
 			variants = nil
 			for _, alpha := range alphas {
 				variants = append(variants, text+":alpha="+strconv.FormatFloat(alpha, 'g', -1, 64))
@@ -239,24 +240,24 @@ func parseLosses(texts []string, alphas []float64) ([]loss.Loss, error) {
 		for _, v := range variants {
 			loss, err := loss.Parse(v)
 			if err != nil {
-				faults = append(faults, oneEach("loss", text, err))
+				faults = append(faults, valueFault("loss", text, err))
 				continue
 			}
 			losses = append(losses, loss)
 		}
 	}
-	if needless && len(faults) == 0 {
-		faults = append(faults, usagef("--alpha: no loss of %s has one", strings.Join(texts, ", ")))
+	if unused && len(faults) == 0 {
+		faults = append(faults, usagef("--alpha: none of the losses has an alpha (%s)", strings.Join(texts, ", ")))
 	}
 	return losses, errors.Join(faults...)
 }
 
-// closing is a command's RunE that closes what the command opened.
-func (a *app) closing(f func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
+// runE returns f as the RunE of a command. It closes what the command opened.
+func (a *app) runE(f func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, args []string) error {
 		err := f(c.Context(), args)
 		if closed := a.close(); closed != nil && err == nil {
-			err = fmt.Errorf("closing: %w", closed)
+			err = fmt.Errorf("closing models: %w", closed)
 		}
 		return err
 	}

@@ -19,23 +19,23 @@ import (
 func newBenchCommand(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "bench",
-		Short:   "How fast this machine is",
+		Short:   "Measure the speed of this machine",
 		Example: "  w2s bench encode --model e5-small-v2",
 	}
 	c.AddCommand(newBenchEncode(a))
 	return c
 }
 
-// A benchRow is the speed of one checkpoint over several rounds.
+// A benchRow holds the speed of one checkpoint in several rounds.
 type benchRow struct {
 	Model   string       `json:"model"`
-	Threads int          `json:"threads"` // 0: all
+	Threads int          `json:"threads"` // 0: all processors
 	Rounds  []onnx.Speed `json:"rounds"`
 	Texts   rate         `json:"texts_per_second"`
 	Tokens  rate         `json:"tokens_per_second"`
 }
 
-// kernels says what computed layers and attention. What else a model has is always the runtime's.
+// kernels tells what computed layers and attention. ONNX Runtime always computes the rest of a model.
 func (r benchRow) kernels() string {
 	if r.Rounds[0].TileUnit {
 		return "tile unit"
@@ -43,7 +43,7 @@ func (r benchRow) kernels() string {
 	return "runtime"
 }
 
-// A rate sums up a speed over rounds.
+// A rate summarises a speed over rounds.
 type rate struct {
 	Median float64 `json:"median"`
 	Least  float64 `json:"least"`
@@ -64,17 +64,18 @@ func newBenchEncode(a *app) *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "encode",
-		Short: "Texts and tokens a second, from text to vector, without the cache",
-		Long: `Encodes the same texts several times, tokenization included, and prints the median
-rate and its range. The cache is neither read nor written. Several checkpoints take
-turns, so that what else the machine does falls on all of them. The column kernels
-says what computed layers and attention: the processor's tile unit (AMX), or ONNX
-Runtime's own kernels, as with --runtime-only.`,
+		Short: "Measure texts and tokens per second, from text to vector, without the cache",
+		Long: `Encodes the same texts several times, tokenization included, and prints the
+median rate and its range. Neither reads nor writes the feature cache. Several
+checkpoints take turns, so that other work of the machine affects all of them.
+
+The column kernels tells what computed layers and attention: the processor's
+tile unit (AMX), or ONNX Runtime's own kernels, as with --runtime-only.`,
 		Example: `  w2s bench encode
   w2s bench encode --model ./my-checkpoint --file lines.txt --rounds 5
-  w2s bench encode --runtime-only            without the processor's tile unit
+  w2s bench encode --runtime-only            # without the processor's tile unit
   w2s bench encode --model all-MiniLM-L6-v2 --model all-MiniLM-L6-v2-int8 --threads 1 --json`,
-		RunE: a.closing(func(ctx context.Context, _ []string) error {
+		RunE: a.runE(func(ctx context.Context, _ []string) error {
 			if rounds < 1 || limit < 1 {
 				return usagef("--rounds %d, --limit %d: want 1 or more", rounds, limit)
 			}
@@ -98,15 +99,15 @@ Runtime's own kernels, as with --runtime-only.`,
 	}
 	fs := c.Flags()
 	fs.StringArrayVar(&models, "model", []string{defaultStrong}, "`checkpoint`: "+checkpointForms+" (repeatable)")
-	fs.StringVar(&task, "task", defaultTasks[0], "texts of this `task`")
-	fs.StringVar(&file, "file", "", "texts of this `file`, one a line (also packed, .gz), instead of a task's")
-	fs.IntVar(&limit, "limit", 1000, "texts to take, evenly over all of them")
-	fs.IntVar(&rounds, "rounds", 3, "how often to encode them")
+	fs.StringVar(&task, "task", defaultTasks[0], "use the texts of this `task`")
+	fs.StringVar(&file, "file", "", "use the lines of this `file`, which may be compressed (.gz), instead of a task")
+	fs.IntVar(&limit, "limit", 1000, "`number` of texts, taken at even distances from all of them")
+	fs.IntVar(&rounds, "rounds", 3, "`number` of times to encode them")
 	fs.BoolVar(&asJSON, "json", false, "print JSON")
 	return c
 }
 
-// benchTexts are the lines of a file, or the distinct texts of a task.
+// benchTexts returns the lines of a file, or the distinct texts of a task if file is empty.
 func (a *app) benchTexts(ctx context.Context, task, file string) ([]string, error) {
 	if file != "" {
 		return tasks.ReadTexts(ctx, file)
@@ -121,12 +122,12 @@ func (a *app) benchTexts(ctx context.Context, task, file string) ([]string, erro
 	}
 	texts, err := experiment.AllTexts(ctx, source, list[0])
 	if err == nil && len(texts) == 0 {
-		err = usagef("--task %s: a task with free answers has no texts to encode", task)
+		err = usagef("--task %s: it has free answers, and so no texts to encode", task)
 	}
 	return texts, err
 }
 
-// spread takes n texts evenly over all, so that a file that is sorted is no other than one that is not.
+// spread returns n texts at even distances, so that the order of a file (by length, for example) does not matter.
 func spread(texts []string, n int) []string {
 	if n >= len(texts) {
 		return texts
@@ -138,7 +139,7 @@ func spread(texts []string, n int) []string {
 	return some
 }
 
-// measure lets the models take turns.
+// measure encodes texts with every model in each round.
 func (a *app) measure(ctx context.Context, models []experiment.Model, texts []string, rounds int) ([]benchRow, error) {
 	rows := make([]benchRow, len(models))
 	bar := a.progress().Start("bench encode", int64(rounds*len(models)), progress.Items)
@@ -147,11 +148,11 @@ func (a *app) measure(ctx context.Context, models []experiment.Model, texts []st
 		for i, m := range models {
 			enc, ok := m.Encoder.(*onnx.Encoder)
 			if !ok {
-				return nil, errors.New("bench: " + m.Name + " is no ONNX checkpoint")
+				return nil, errors.New(m.Name + " is not an ONNX checkpoint")
 			}
 			s, err := onnx.MeasureSpeed(ctx, enc, texts)
 			if err != nil {
-				return nil, fmt.Errorf("bench: %s: %w", m.Name, err)
+				return nil, fmt.Errorf("%s: %w", m.Name, err)
 			}
 			rows[i].Rounds = append(rows[i].Rounds, s)
 			bar.Add(1)
@@ -169,14 +170,15 @@ func (a *app) measure(ctx context.Context, models []experiment.Model, texts []st
 }
 
 func benchTable(rows []benchRow) *table.Table {
-	t := &table.Table{Name: "speed", Columns: []table.Column{{Name: "model"}, {Name: "kernels"}, {Name: "texts", Numeric: true}, {Name: "tokens", Numeric: true},
-		{Name: "truncated", Numeric: true}, {Name: "load s", Numeric: true}, {Name: "texts/s", Numeric: true}, {Name: "tokens/s", Numeric: true}}}
+	t := &table.Table{Name: "speed", Columns: []table.Column{{Name: "model"}, {Name: "kernels"}, {Name: "texts", Numeric: true},
+		{Name: "tokens", Numeric: true}, {Name: "truncated", Numeric: true}, {Name: "load s", Numeric: true},
+		{Name: "texts/s", Numeric: true}, {Name: "tokens/s", Numeric: true}}}
 	for _, r := range rows {
 		first := r.Rounds[0]
 		t.Add(r.Model, r.kernels(), fmt.Sprint(first.Texts), fmt.Sprint(first.Tokens), fmt.Sprint(first.Truncated),
 			fmt.Sprintf("%.2f", first.Load.Seconds()), r.Texts.String(), r.Tokens.String())
 	}
-	t.Notes = []string{fmt.Sprintf("median and range of %d rounds; texts/s and tokens/s without the load", len(rows[0].Rounds))}
+	t.Notes = []string{fmt.Sprintf("median and range of %d rounds; loading the model is not part of texts/s and tokens/s", len(rows[0].Rounds))}
 	if slices.ContainsFunc(rows, func(r benchRow) bool { return r.Rounds[0].TileUnit }) {
 		t.Notes = append(t.Notes, "the tile unit computed layers and attention; --runtime-only measures without it")
 	}

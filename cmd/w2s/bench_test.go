@@ -19,12 +19,12 @@ import (
 	"w2s/onnx"
 )
 
-// What is measured are the texts of a file, not its bytes: packed, or with a byte order mark, it holds the same ones.
+// bench encode reads the same texts from a file if the file is compressed or begins with a byte order mark.
 func TestBenchTexts(t *testing.T) {
 	dir := t.TempDir()
 	const lines = "\ufeffone short line\n\nanother line\r\n"
-	var packed bytes.Buffer
-	z := gzip.NewWriter(&packed)
+	var compressed bytes.Buffer
+	z := gzip.NewWriter(&compressed)
 	if _, err := z.Write([]byte(lines)); err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +32,7 @@ func TestBenchTexts(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := &app{}
-	for name, data := range map[string][]byte{"lines.txt": []byte(lines), "lines.txt.gz": packed.Bytes()} {
+	for name, data := range map[string][]byte{"lines.txt": []byte(lines), "lines.txt.gz": compressed.Bytes()} {
 		path := filepath.Join(dir, name)
 		if err := os.WriteFile(path, data, 0o666); err != nil {
 			t.Fatal(err)
@@ -51,7 +51,7 @@ func TestBenchTexts(t *testing.T) {
 	}
 }
 
-// The global flags come through to the encoder.
+// The global flags reach the encoder.
 func TestOptions(t *testing.T) {
 	a := &app{}
 	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
@@ -70,7 +70,7 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// The table and JSON say what computed: a model in float16 has nothing for the tile unit.
+// The table and the JSON form name the kernels that computed. A float16 model does not use the tile unit.
 func TestBenchSaysKernels(t *testing.T) {
 	lib := library()
 	if lib == "" {
@@ -112,7 +112,7 @@ func TestBenchSaysKernels(t *testing.T) {
 	}
 }
 
-func TestDoctorSpeaksOfTheTileUnit(t *testing.T) {
+func TestDoctorReportsTheTileUnit(t *testing.T) {
 	for available, want := range map[bool]string{true: "✓ tile unit (AMX): available", false: "– tile unit (AMX): not available"} {
 		var out bytes.Buffer
 		r := &findings{out: &out}

@@ -15,16 +15,17 @@ import (
 	"w2s/harness/table"
 )
 
-// featuresFolder holds the feature cache, below the cache folder.
+// featuresFolder is the folder of the feature cache in the cache folder.
 const featuresFolder = "features"
 
 func newCacheCommand(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "cache",
-		Short: "The feature cache: list, verify, compact, merge, remove",
-		Long: `The feature cache holds a vector for every text and encoder, below the cache folder
-in features/KEY. The key is a digest of all that changes a vector. Rows carry
-checksums: damaged ones are never used, their texts are encoded again.`,
+		Short: "List, verify, repair, merge and remove parts of the feature cache",
+		Long: `The feature cache holds a vector for every text and encoder. The vectors of one
+encoder are in features/KEY in the cache folder, where KEY is a digest of all
+that changes a vector. Every row has a checksum. Damaged rows are never used;
+their texts are encoded again.`,
 		Example: `  w2s cache list
   w2s cache verify
   w2s cache compact --model e5-small-v2
@@ -35,14 +36,14 @@ checksums: damaged ones are never used, their texts are encoded again.`,
 	return c
 }
 
-// A partChoice picks parts of the cache: by the start of their keys, and by checkpoints.
+// A partChoice chooses parts of the cache by the beginnings of their keys and by checkpoints.
 type partChoice struct{ models []string }
 
 func (p *partChoice) register(fs *pflag.FlagSet) {
-	fs.StringArrayVar(&p.models, "model", nil, "the part of this `checkpoint` (repeatable)")
+	fs.StringArrayVar(&p.models, "model", nil, "choose the part of this `checkpoint` (repeatable)")
 }
 
-// parts are the chosen parts; all where nothing was chosen.
+// parts returns the chosen parts, or all parts if neither keys nor checkpoints are given.
 func (p *partChoice) parts(ctx context.Context, a *app, cache *feature.Cache, keys []string) ([]feature.Part, error) {
 	all, err := cache.List()
 	if err != nil || len(keys)+len(p.models) == 0 {
@@ -53,11 +54,11 @@ func (p *partChoice) parts(ctx context.Context, a *app, cache *feature.Cache, ke
 	add := func(what string, found []feature.Part) {
 		switch {
 		case what == "":
-			faults = append(faults, usagef("cache: a key is empty"))
+			faults = append(faults, usagef("a key is empty"))
 		case len(found) == 0:
-			faults = append(faults, fmt.Errorf("cache: %s: nothing in %s (w2s cache list shows what is there)", what, cache.Dir()))
+			faults = append(faults, fmt.Errorf("%s: nothing in %s (w2s cache list shows what is there)", what, cache.Dir()))
 		case len(found) > 1:
-			faults = append(faults, usagef("cache: %s: begins the keys of %d parts", what, len(found)))
+			faults = append(faults, usagef("%s: the keys of %d parts begin with it", what, len(found)))
 		case !slices.ContainsFunc(chosen, func(c feature.Part) bool { return c.Folder == found[0].Folder }):
 			chosen = append(chosen, found[0])
 		}
@@ -75,7 +76,7 @@ func (p *partChoice) parts(ctx context.Context, a *app, cache *feature.Cache, ke
 	return chosen, errors.Join(faults...)
 }
 
-// each does something to every chosen part. A part that fails does not keep the others from their turn.
+// each calls do for every chosen part. If it fails for one, it is still called for the others.
 func (p *partChoice) each(ctx context.Context, a *app, keys []string, do func(*feature.Cache, feature.Part) error) error {
 	cache, err := a.features()
 	if err != nil {
@@ -106,7 +107,7 @@ func (a *app) features() (*feature.Cache, error) {
 	return openFeatures(c)
 }
 
-// A cachePart is a part of the cache as list shows it.
+// A cachePart is a row of w2s cache list.
 type cachePart struct {
 	Key      string `json:"key"`
 	Dims     int    `json:"dims"`
@@ -122,11 +123,11 @@ func newCacheList(a *app) *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "list [KEY...]",
-		Short: "What the feature cache holds, by encoder",
+		Short: "List the encoders in the feature cache, with rows and sizes",
 		Example: `  w2s cache list
   w2s cache list --model e5-small-v2 --json`,
 		Args: cobra.ArbitraryArgs,
-		RunE: a.closing(func(ctx context.Context, keys []string) error {
+		RunE: a.runE(func(ctx context.Context, keys []string) error {
 			cache, err := a.features()
 			if err != nil {
 				return err
@@ -139,7 +140,8 @@ func newCacheList(a *app) *cobra.Command {
 			t := &table.Table{Columns: []table.Column{{Name: "key"}, {Name: "dims", Numeric: true}, {Name: "rows", Numeric: true},
 				{Name: "files", Numeric: true}, {Name: "size", Numeric: true}, {Name: "last written"}}}
 			for _, p := range parts {
-				row := cachePart{Key: p.Folder, Dims: p.Dims, Rows: p.Rows, Files: p.Files, Bytes: p.Bytes, Modified: p.Modified.UTC().Format("2006-01-02 15:04")}
+				row := cachePart{Key: p.Folder, Dims: p.Dims, Rows: p.Rows, Files: p.Files, Bytes: p.Bytes,
+					Modified: p.Modified.UTC().Format("2006-01-02 15:04")}
 				if p.Fault != nil {
 					row.Fault = p.Fault.Error()
 					t.Notes = append(t.Notes, row.Fault)
@@ -163,22 +165,23 @@ func newCacheVerify(a *app) *cobra.Command {
 	var choice partChoice
 	c := &cobra.Command{
 		Use:   "verify [KEY...]",
-		Short: "Read every row and check it; name what is damaged",
-		Long: `Reads every row and checks it against its checksum. Damage is named by file and
-row, and makes the command fail. Nothing is lost that cannot be made again:
-texts of damaged rows are encoded when they are next needed.`,
+		Short: "Check every row, and name what is damaged",
+		Long: `Checks every row against its checksum. Names damage by file and row, and fails
+if there is any. Damage costs only time: the texts of damaged rows are encoded
+again when they are needed.`,
 		Example: `  w2s cache verify
   w2s cache verify --model e5-small-v2`,
 		Args: cobra.ArbitraryArgs,
-		RunE: a.closing(func(ctx context.Context, keys []string) error {
+		RunE: a.runE(func(ctx context.Context, keys []string) error {
 			return choice.each(ctx, a, keys, func(cache *feature.Cache, p feature.Part) error {
 				health, err := cache.Verify(p.Folder)
 				switch {
 				case err != nil:
-					return fmt.Errorf("%w (w2s cache compact %s repairs it from its rows)", err, p.Folder)
+					return fmt.Errorf("%w (w2s cache compact %s restores it from its rows)", err, p.Folder)
 				case !health.Sound():
 					faults := healthFaults(filepath.Join(cache.Dir(), p.Folder), health)
-					return errors.Join(append(faults, fmt.Errorf("cache: %s: %s (w2s cache compact %s drops them; their texts are encoded again)", p.Folder, featureFaults(health), p.Folder))...)
+					return errors.Join(append(faults, fmt.Errorf("%s: %s (w2s cache compact %s drops them; their texts are encoded again)",
+						p.Folder, featureFaults(health), p.Folder))...)
 				}
 				fmt.Fprintf(a.out, "%s: good: %d texts, %d repeated rows\n", p.Folder, health.Texts, health.Repeated)
 				return nil
@@ -189,19 +192,19 @@ texts of damaged rows are encoded when they are next needed.`,
 	return c
 }
 
-// healthFaults names the damage of a part, the first places of it where there are many.
+// healthFaults names the damage of the part in folder dir, up to 20 damaged places.
 func healthFaults(dir string, h feature.Health) []error {
-	const most = 20
+	const limit = 20
 	var faults []error
 	for i, d := range h.Damaged {
-		if i == most {
-			faults = append(faults, fmt.Errorf("cache: %s: %d more damaged places", dir, len(h.Damaged)-most))
+		if i == limit {
+			faults = append(faults, fmt.Errorf("%s: %d more damaged places", dir, len(h.Damaged)-limit))
 			break
 		}
-		faults = append(faults, fmt.Errorf("cache: %s", filepath.Join(dir, d.String())))
+		faults = append(faults, errors.New(filepath.Join(dir, d.String())))
 	}
 	for _, name := range h.Torn {
-		faults = append(faults, fmt.Errorf("cache: %s: ends within a row (its writer was stopped)", filepath.Join(dir, name)))
+		faults = append(faults, fmt.Errorf("%s: ends within a row (its writer was stopped)", filepath.Join(dir, name)))
 	}
 	return faults
 }
@@ -211,20 +214,21 @@ func newCacheCompact(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "compact [KEY...]",
 		Short: "Repair: write the intact rows of each encoder to one file, each text once",
-		Long: `Drops damaged and repeated rows and torn tails, and writes a lost or damaged
-header anew from what the rows files prove. Killed half way, it leaves all
-rows in place. It refuses while a process writes to the part.`,
+		Long: `Drops damaged rows, repeated rows and incomplete rows at the ends of files.
+Restores a lost or damaged header from the files of rows. If it is killed, all
+rows are still there. It refuses to work while another process writes to the
+part.`,
 		Example: `  w2s cache compact
   w2s cache compact --model e5-small-v2`,
 		Args: cobra.ArbitraryArgs,
-		RunE: a.closing(func(ctx context.Context, keys []string) error {
+		RunE: a.runE(func(ctx context.Context, keys []string) error {
 			return choice.each(ctx, a, keys, func(cache *feature.Cache, p feature.Part) error {
 				health, restored, err := repair(ctx, cache, p.Folder)
 				if err != nil {
 					return err
 				}
 				if restored {
-					fmt.Fprintf(a.out, "%s: its header was written anew\n", p.Folder)
+					fmt.Fprintf(a.out, "%s: header restored\n", p.Folder)
 				}
 				fmt.Fprintf(a.out, "%s: %d texts; dropped: %d repeated rows, %s\n", p.Folder, health.Texts, health.Repeated, featureFaults(health))
 				return nil
@@ -235,7 +239,7 @@ rows in place. It refuses while a process writes to the part.`,
 	return c
 }
 
-// repair brings a part of the cache into the state of one that was written without mishap.
+// repair restores the header of a part of the cache if it is lost, and drops damaged and repeated rows.
 func repair(ctx context.Context, cache *feature.Cache, folder string) (h feature.Health, restored bool, err error) {
 	if restored, err = cache.Restore(folder); err != nil {
 		return h, false, err
@@ -247,14 +251,14 @@ func repair(ctx context.Context, cache *feature.Cache, folder string) (h feature
 func newCacheMerge(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "merge FOLDER...",
-		Short: "Take over the rows of other cache folders, such as those of shards",
-		Long: `Copies what the feature caches of other cache folders hold and this one does not:
-intact rows, each text once. The other folders are only read. To do it again adds
-nothing; killed half way, the same command goes on.`,
+		Short: "Copy rows from other cache folders, such as those of shards",
+		Long: `Copies the intact rows of other cache folders whose texts this cache does not
+have, each text once. Only reads the other folders. A second merge adds nothing,
+and the same command continues a merge that was killed.`,
 		Example: `  w2s cache merge /mnt/node1/cache /mnt/node2/cache
   w2s cache merge --cache ./together ./shard1 ./shard2`,
 		Args: cobra.MinimumNArgs(1),
-		RunE: a.closing(func(ctx context.Context, dirs []string) error {
+		RunE: a.runE(func(ctx context.Context, dirs []string) error {
 			cache, err := a.features()
 			if err != nil {
 				return err
@@ -266,7 +270,8 @@ nothing; killed half way, the same command goes on.`,
 					return ctx.Err()
 				}
 				for _, m := range merged {
-					fmt.Fprintf(a.out, "%s: %s: %d texts taken over, %d were there, %d damaged rows left behind\n", dir, m.Folder, m.Copied, m.Had, len(m.Damaged))
+					fmt.Fprintf(a.out, "%s: %s: %d texts copied, %d already there, %d damaged rows not copied\n",
+						dir, m.Folder, m.Copied, m.Had, len(m.Damaged))
 				}
 				if err != nil {
 					faults = append(faults, err)
@@ -277,7 +282,8 @@ nothing; killed half way, the same command goes on.`,
 	}
 }
 
-// mergeFolder merges the feature cache below a cache folder. A folder without one is a slip, not an empty cache.
+// mergeFolder merges the feature cache of another cache folder. A folder without one is an error, because it is probably
+// misspelt.
 func mergeFolder(ctx context.Context, cache *feature.Cache, dir string) ([]feature.Merged, error) {
 	other, err := feature.Open(filepath.Join(dir, featuresFolder))
 	if err != nil {
@@ -288,7 +294,7 @@ func mergeFolder(ctx context.Context, cache *feature.Cache, dir string) ([]featu
 		return nil, err
 	}
 	if len(parts) == 0 {
-		return nil, fmt.Errorf("cache: %s holds no features (want a cache folder, one with %s in it)", dir, featuresFolder)
+		return nil, fmt.Errorf("%s holds no features (want a cache folder, which contains a folder %s)", dir, featuresFolder)
 	}
 	return cache.Merge(ctx, other)
 }
@@ -298,14 +304,15 @@ func newCacheRemove(a *app) *cobra.Command {
 	var all bool
 	c := &cobra.Command{
 		Use:   "remove [KEY...]",
-		Short: "Delete the vectors of encoders; they are made again when they are needed",
+		Short: "Delete the vectors of encoders",
+		Long:  `Deletes vectors. A run that needs them encodes their texts again.`,
 		Example: `  w2s cache remove --model ./old-checkpoint
   w2s cache remove 3f9a
   w2s cache remove --all`,
 		Args: cobra.ArbitraryArgs,
-		RunE: a.closing(func(ctx context.Context, keys []string) error {
+		RunE: a.runE(func(ctx context.Context, keys []string) error {
 			if chosen := len(keys)+len(choice.models) > 0; chosen == all {
-				return usagef("cache remove: want keys or --model, or else --all")
+				return usagef("want keys or --model, or else --all")
 			}
 			return choice.each(ctx, a, keys, func(cache *feature.Cache, p feature.Part) error {
 				if err := cache.Remove(p.Folder); err != nil {
@@ -317,6 +324,6 @@ func newCacheRemove(a *app) *cobra.Command {
 		}),
 	}
 	choice.register(c.Flags())
-	c.Flags().BoolVar(&all, "all", false, "everything")
+	c.Flags().BoolVar(&all, "all", false, "delete everything")
 	return c
 }

@@ -15,7 +15,8 @@ import (
 	"w2s/onnx/tokenizer"
 )
 
-// model opens a checkpoint by name, hub reference or folder. Its session is opened when the first text must be encoded.
+// model opens a checkpoint by name, hub reference or folder. Its ONNX Runtime session opens when the first text must be
+// encoded.
 func (a *app) model(ctx context.Context, name string) (experiment.Model, error) {
 	c, err := a.catalog()
 	if err != nil {
@@ -29,7 +30,7 @@ func (a *app) model(ctx context.Context, name string) (experiment.Model, error) 
 	}
 	ck, err := c.Resolve(ctx, name)
 	if err != nil {
-		return experiment.Model{}, nameFault(ctx, c, name, err)
+		return experiment.Model{}, resolveFault(ctx, c, name, err)
 	}
 	rt, err := a.openRuntime(ctx)
 	if err != nil {
@@ -51,18 +52,16 @@ func (a *app) model(ctx context.Context, name string) (experiment.Model, error) 
 	}, nil
 }
 
-// checkpointForms says in the help of flags how a checkpoint is named.
-const checkpointForms = "a name (w2s models list), hf:ORG/NAME, a folder, or FOLDER#MODEL for one of its ONNX files"
-
-// options are those of the global flags, for a file of a checkpoint's folder.
+// options returns what the global flags say about a model file of a checkpoint. cache is the cache folder.
 func (a *app) options(file, cache string) onnx.Options {
 	return onnx.Options{
 		Model: file, Provider: a.provider, Threads: a.threads, RuntimeOnly: a.runtimeOnly, DigestFile: filepath.Join(cache, "digests.json"),
 	}
 }
 
-// nameFault makes the fault of a checkpoint that cannot be had one of the command line, where nothing has its name.
-func nameFault(ctx context.Context, c *catalog.Catalog, name string, fault error) error {
+// resolveFault returns fault, the error of resolving a checkpoint. It is a usage error if no checkpoint has the name, and
+// not if, for example, a download failed.
+func resolveFault(ctx context.Context, c *catalog.Catalog, name string, fault error) error {
 	if _, err := os.Stat(name); err == nil || strings.HasPrefix(name, "hf:") {
 		return fault
 	}
@@ -97,7 +96,8 @@ func facts(c *onnx.Checkpoint, rt *onnx.Runtime) map[string]string {
 	return f
 }
 
-// countTokens is how many tokens a checkpoint's tokenizer makes of each text, its prefix included, before any cut.
+// countTokens returns the number of tokens that a checkpoint's tokenizer makes of each text and the checkpoint's prefix,
+// before truncation.
 func countTokens(c *onnx.Checkpoint, texts []string) ([]int, error) {
 	t, err := tokenizer.Load(c.Tokenizer)
 	if err != nil {
@@ -114,7 +114,7 @@ func countTokens(c *onnx.Checkpoint, texts []string) ([]int, error) {
 	return count, nil
 }
 
-// openFeatures opens the feature cache below the cache folder.
+// openFeatures opens the feature cache in the catalog's cache folder.
 func openFeatures(c *catalog.Catalog) (*feature.Cache, error) {
 	return feature.Open(filepath.Join(c.CacheDir(), featuresFolder))
 }

@@ -6,9 +6,9 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// A clusterFlags says which job to write instead of encoding here.
+// A clusterFlags holds the flags that ask for a job on a cluster.
 type clusterFlags struct {
-	slurm, kubernetes int      // shards; 0 is no job
+	slurm, kubernetes int      // number of shards; 0: no job
 	submit            bool     // Slurm
 	sbatch            []string // Slurm: further options
 	image, claim      string   // Kubernetes
@@ -17,30 +17,30 @@ type clusterFlags struct {
 func (f *clusterFlags) register(fs *pflag.FlagSet) {
 	fs.IntVar(&f.slurm, "slurm", 0, "print the script of a Slurm array job with `N` shards")
 	fs.BoolVar(&f.submit, "submit", false, "with --slurm: hand the script to sbatch instead of printing it")
-	fs.StringArrayVar(&f.sbatch, "sbatch", nil, "with --slurm: further `option` of the job, such as --partition=long (repeatable)")
+	fs.StringArrayVar(&f.sbatch, "sbatch", nil, "with --slurm: `option` to add to the job, such as --partition=long (repeatable)")
 	fs.IntVar(&f.kubernetes, "kubernetes", 0, "print the manifest of a Kubernetes Indexed Job with `N` shards")
-	fs.StringVar(&f.image, "image", "", "with --kubernetes: container `image` that has w2s and ONNX Runtime")
+	fs.StringVar(&f.image, "image", "", "with --kubernetes: container `image` with w2s and ONNX Runtime")
 	fs.StringVar(&f.claim, "claim", "w2s-cache", "with --kubernetes: `name` of the persistent volume claim for the cache folder")
 }
 
-// ofCluster are the flags that a shard's own command line does not have.
-var ofCluster = []string{"slurm", "submit", "sbatch", "kubernetes", "image", "claim", "shard"}
+// clusterOnly lists the flags that the command line of a shard does not have.
+var clusterOnly = []string{"slurm", "submit", "sbatch", "kubernetes", "image", "claim", "shard"}
 
-// mostShards keeps a slip of the finger from flooding a cluster; Slurm's own default limit is 1000 as well.
-const mostShards = 1000
+// maxShards keeps a typing error from flooding a cluster. It is also Slurm's default limit of an array.
+const maxShards = 1000
 
 func (f *clusterFlags) check(shard string) error {
 	switch {
-	case f.slurm < 0 || f.slurm > mostShards || f.kubernetes < 0 || f.kubernetes > mostShards:
-		return usagef("--slurm and --kubernetes: want 1 to %d shards", mostShards)
+	case f.slurm < 0 || f.slurm > maxShards || f.kubernetes < 0 || f.kubernetes > maxShards:
+		return usagef("--slurm and --kubernetes: want 1 to %d shards", maxShards)
 	case f.slurm > 0 && f.kubernetes > 0:
-		return usagef("--slurm and --kubernetes: want one of them")
+		return usagef("--slurm and --kubernetes: give only one of them")
 	case (f.slurm > 0 || f.kubernetes > 0) && shard != "":
-		return usagef("--shard: the job gives every one of its tasks a shard")
+		return usagef("--shard: the job chooses the shard of each of its tasks")
 	case f.slurm == 0 && (f.submit || len(f.sbatch) > 0):
-		return usagef("--submit and --sbatch go with --slurm N")
+		return usagef("--submit and --sbatch need --slurm N")
 	case f.kubernetes > 0 && f.image == "":
-		return usagef("--kubernetes needs --image, a container image that has w2s and ONNX Runtime (docs/cluster.md says how to make one)")
+		return usagef("--kubernetes needs --image, a container image with w2s and ONNX Runtime (docs/cluster.md shows how to build one)")
 	}
 	for _, o := range f.sbatch {
 		if !strings.HasPrefix(o, "-") || strings.ContainsAny(o, "\r\n") {
@@ -50,10 +50,10 @@ func (f *clusterFlags) check(shard string) error {
 	return nil
 }
 
-// shardArgs is the command line of a shard: the flags that the user gave, but those of the cluster and those in without.
+// shardArgs returns the command line of a shard: the flags that the user gave, except clusterOnly and those in without.
 func shardArgs(flags *pflag.FlagSet, without ...string) []string {
 	skip := map[string]bool{}
-	for _, name := range append(without, ofCluster...) {
+	for _, name := range append(without, clusterOnly...) {
 		skip[name] = true
 	}
 	args := []string{"encode"}

@@ -19,10 +19,11 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// hostile are words that a shell, Slurm or Kubernetes would like to read as something else.
+// hostile lists arguments that a shell, Slurm or Kubernetes would misread if they were not quoted.
 var hostile = []string{"--task=it's a $HOME \"file\".jsonl", "--task=$(touch oops)", "--model=a`b`\\", "--model=$(HOME) $$", "--train=5"}
 
-// stub is a program of this name that writes its words, a line each, and then does what the script says.
+// stub writes a shell script called name that appends its arguments to $STUB_OUT/name.words, one for each line, and then runs
+// the commands in then.
 func stub(t *testing.T, dir, name, then string) {
 	t.Helper()
 	script := "#!/bin/sh\nprintf '%s\\n' \"$@\" >>\"$STUB_OUT/" + name + ".words\"\n" + then + "\n"
@@ -31,6 +32,7 @@ func stub(t *testing.T, dir, name, then string) {
 	}
 }
 
+// words returns the arguments that a stub was called with.
 func words(t *testing.T, dir, name string) []string {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(dir, name+".words"))
@@ -54,7 +56,7 @@ func TestSlurmScript(t *testing.T) {
 		requeued             bool
 	}{
 		{"good", "exit 0", "0", 0, false},
-		{"failed", "exit 1", "0", 1, false}, // once more would fail once more
+		{"failed", "exit 1", "0", 1, false}, // a second attempt would fail too
 		{"killed", "kill -9 $$", "0", 137, true},
 		{"killed too often", "kill -9 $$", "3", 137, false},
 	} {
@@ -85,16 +87,16 @@ func TestSlurmScript(t *testing.T) {
 			}
 			want := append(append([]string{"encode"}, hostile...), "--threads=2", "--shard=3/8")
 			if got := words(t, dir, "w2s"); strings.Join(got, "\n") != strings.Join(want, "\n") {
-				t.Errorf("w2s was given %q, want %q", got, want)
+				t.Errorf("w2s has arguments %q, want %q", got, want)
 			}
 			if got, err := os.ReadFile(filepath.Join(dir, "variable")); err != nil || string(got) != "it's $HOME=here" {
-				t.Errorf("w2s had the variable %q, %v", got, err)
+				t.Errorf("w2s has the variable %q, %v", got, err)
 			}
 			if got := strings.Join(words(t, dir, "scontrol"), " "); (got == "requeue 77") != c.requeued || (got != "") != c.requeued {
-				t.Errorf("scontrol was given %q", got)
+				t.Errorf("scontrol has arguments %q", got)
 			}
 			if _, err := os.Stat(filepath.Join(dir, "oops")); err == nil {
-				t.Error("a word of the command line was carried out")
+				t.Error("the shell executed an argument")
 			}
 		})
 	}
@@ -103,7 +105,7 @@ func TestSlurmScript(t *testing.T) {
 	}
 }
 
-// expand replaces $(NAME) as Kubernetes does in command and args: $$ is $, and names that are not set stay.
+// expand replaces $(NAME) and $$ as Kubernetes does in command and args. Variables that are not set stay as they are.
 func expand(s string) string {
 	return regexp.MustCompile(`\$\$|\$\([^)]*\)`).ReplaceAllStringFunc(s, func(m string) string {
 		switch m {
@@ -152,13 +154,13 @@ func TestKubernetesJob(t *testing.T) {
 	}
 	want := append(append([]string{"encode"}, hostile...), "--shard=8/8")
 	if got := words(t, dir, "w2s"); strings.Join(got, "\n") != strings.Join(want, "\n") {
-		t.Errorf("w2s was given %q, want %q", got, want)
+		t.Errorf("w2s has arguments %q, want %q", got, want)
 	}
 }
 
-// TestSlurm submits an array job to the Slurm of this machine, kills the encoder of one shard with SIGKILL and all of
-// the other shard with scancel, and lets Slurm start both again: nothing is encoded twice or missing at the end.
-// docs/scripts/slurm_single_node.sh sets such a Slurm up.
+// TestSlurm submits an array job to this machine's Slurm, kills the encoder of one shard with SIGKILL and all processes of the
+// other shard with scancel, and lets Slurm start both again. At the end no text is encoded twice or missing.
+// docs/scripts/slurm_single_node.sh sets up a Slurm for it.
 func TestSlurm(t *testing.T) {
 	if _, err := exec.LookPath("sbatch"); err != nil {
 		t.Skip("needs Slurm: docs/scripts/slurm_single_node.sh sets it up on a scratch machine")
@@ -181,7 +183,7 @@ func TestSlurm(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = exec.Command("scancel", job[1]).Run() })
 
-	// Both get far enough to have something to lose: each appends to a file of its own.
+	// Wait until both shards have stored rows. Each appends to its own file.
 	w.wait("both shards to run", time.Minute, func() bool {
 		files, _ := filepath.Glob(filepath.Join(w.cache, featuresFolder, "*", "rows-*.bin"))
 		far := 0
@@ -196,7 +198,7 @@ func TestSlurm(t *testing.T) {
 		shard := fmt.Sprintf("--shard=%d/2", i)
 		pid := processWith(w.cache, shard)
 		if pid == 0 {
-			t.Fatalf("%s was through before it was killed: give it more to do", shard)
+			t.Fatalf("%s finished before it was killed: give it more texts", shard)
 		}
 		if i == 1 {
 			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
@@ -208,8 +210,8 @@ func TestSlurm(t *testing.T) {
 		w.wait("the shard to die", 30*time.Second, func() bool { return processWith(w.cache, shard) == 0 })
 	}
 	kept := w.rows()
-	// The job script has put the first shard back by itself; the second one is the user's. Slurm lets requeued jobs
-	// wait for two minutes, which a test need not.
+	// The job script requeues the first shard. The test requeues the second one, as a user does, and does not wait for the two
+	// minutes that Slurm lets requeued jobs wait.
 	again := func(i int) func() bool {
 		id := fmt.Sprintf("%s_%d", job[1], i)
 		return func() bool {
@@ -245,15 +247,15 @@ func TestSlurm(t *testing.T) {
 		log := string(w.read(fmt.Sprintf("w2s-encode-%s_%d.log", job[1], i)))
 		found := regexp.MustCompile(`many +bert-tiny +\d/2 +\d+ +(\d+) `).FindStringSubmatch(log)
 		if found == nil || found[1] == "0" {
-			t.Errorf("shard %d did not go on from what was there (%d rows at the kill):\n%s", i, kept, log)
+			t.Errorf("shard %d did not continue from the cache (%d rows at the kill):\n%s", i, kept, log)
 		}
 	}
-	if log := w.read(fmt.Sprintf("w2s-encode-%s_1.log", job[1])); !bytes.Contains(log, []byte("w2s was killed (exit code 137), back to the queue")) {
-		t.Errorf("the job script did not put shard 1 back:\n%s", log)
+	if log := w.read(fmt.Sprintf("w2s-encode-%s_1.log", job[1])); !bytes.Contains(log, []byte("w2s was killed (exit code 137) and goes back to the queue")) {
+		t.Errorf("the job script did not requeue shard 1:\n%s", log)
 	}
 }
 
-// jobState is what Slurm says of a job, such as PENDING.
+// jobState returns Slurm's state of a job, such as PENDING, or "".
 func jobState(id string) string {
 	out, err := exec.Command("scontrol", "--oneliner", "show", "job", id).Output()
 	if err != nil {
@@ -265,7 +267,7 @@ func jobState(id string) string {
 	return ""
 }
 
-// processWith is the id of the w2s process whose command line has all these words, or 0.
+// processWith returns the id of the w2s process whose command line contains all parts, or 0.
 func processWith(parts ...string) int {
 	dirs, _ := filepath.Glob("/proc/[0-9]*")
 next:

@@ -5,15 +5,18 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"w2s/harness/result"
 )
 
-// Defaults of w2s run: checkpoints and data that package archives hold, small enough for two minutes on two cores.
+// The default models of an experiment. Package archives contain them, and two cores encode the default tasks with them in
+// a minute or two.
 const (
 	defaultWeak   = "all-MiniLM-L6-v2"
 	defaultStrong = "e5-small-v2"
 )
 
-// The checkpoints for chess, which general language models cannot play. They are part of the program.
+// The default models for chess, which general language models cannot play. The program contains them.
 const (
 	chessWeak   = "chess-0.1m"
 	chessStrong = "chess-1.5m"
@@ -26,24 +29,51 @@ var (
 	chessLadder   = []string{"chess-0.03m", chessWeak, "chess-0.4m", chessStrong}
 )
 
-// fitCheckpoints puts the chess models in the place of the general ones where all tasks are chess and the user has not
-// chosen: weak and strong may be nil, and so may ladder.
-func fitCheckpoints(fs *pflag.FlagSet, tasks []string, weak, strong *string, ladder *[]string) {
+// onlyChess reports whether all tasks are chess tasks.
+func onlyChess(tasks []string) bool {
 	other := func(task string) bool { return !strings.HasPrefix(task, "chess-") }
-	if len(tasks) == 0 || slices.ContainsFunc(tasks, other) {
-		return
-	}
-	if weak != nil && !fs.Changed("weak") && !fs.Changed("strong") {
-		*weak, *strong = chessWeak, chessStrong
-	}
-	if ladder != nil && !fs.Changed("models") {
-		*ladder = chessLadder
-	}
+	return len(tasks) > 0 && !slices.ContainsFunc(tasks, other)
 }
 
-// trim takes the spaces from around the names of a list.
-func trim(names []string) {
-	for i := range names {
-		names[i] = strings.TrimSpace(names[i])
+// A pairFlags holds the flags that name one pair of models.
+type pairFlags struct {
+	weak, strong string
+	flags        *pflag.FlagSet
+}
+
+func (p *pairFlags) register(fs *pflag.FlagSet, weak string) {
+	p.flags = fs
+	fs.StringVar(&p.weak, "weak", weak, "`checkpoint` of the weak supervisor: "+checkpointForms)
+	fs.StringVar(&p.strong, "strong", defaultStrong, "`checkpoint` of the strong student")
+}
+
+// pair returns the pair of models for tasks. If the user named neither, chess tasks get the chess models.
+func (p *pairFlags) pair(tasks []string) result.Pair {
+	if onlyChess(tasks) && !p.flags.Changed("weak") && !p.flags.Changed("strong") {
+		return result.Pair{Weak: chessWeak, Strong: chessStrong}
 	}
+	return result.Pair{Weak: p.weak, Strong: p.strong}
+}
+
+// A ladderFlags holds the flag that names a ladder of models.
+type ladderFlags struct {
+	models []string
+	flags  *pflag.FlagSet
+}
+
+func (l *ladderFlags) register(fs *pflag.FlagSet, usage string) {
+	l.flags = fs
+	fs.StringSliceVar(&l.models, "models", defaultLadder, usage)
+}
+
+// ladder returns the ladder of models for tasks. If the user named none, chess tasks get the chess models.
+func (l *ladderFlags) ladder(tasks []string) []string {
+	if onlyChess(tasks) && !l.flags.Changed("models") {
+		return chessLadder
+	}
+	var models []string
+	for _, m := range l.models {
+		models = append(models, strings.TrimSpace(m))
+	}
+	return models
 }

@@ -14,22 +14,22 @@ import (
 	"w2s/onnx"
 )
 
-// enoughSpace is what the default experiment needs at the most: library, two checkpoints, data and features.
+// enoughSpace is the most that the default experiment stores, in bytes: library, two checkpoints, data and features.
 const enoughSpace = 600 << 20
 
 func newDoctorCommand(a *app) *cobra.Command {
 	var full, fix bool
 	c := &cobra.Command{
 		Use:   "doctor",
-		Short: "What is on this machine, what is missing or broken, and what to do about it",
-		Long: `Looks for the ONNX Runtime library, the processor's tile unit, the checkpoints and
-the data, verifies what is there, and names a way out for each fault. Of the stored features it reads
-headers, sizes and some rows of every file. It fails when the default experiment
-could not run here.`,
+		Short: "Report what is installed, what is missing or broken, and what to do about it",
+		Long: `Looks for the ONNX Runtime library, the processor's tile unit, the checkpoints
+and the data, checks what it finds, and tells what to do about each fault. Reads
+headers, sizes and some rows of every file in the feature cache. Fails if the
+default experiment cannot run on this machine.`,
 		Example: `  w2s doctor
   w2s doctor --full
-  w2s doctor --fix                          fetch the ONNX Runtime library`,
-		RunE: a.closing(func(ctx context.Context, _ []string) error {
+  w2s doctor --fix                          # downloads the ONNX Runtime library`,
+		RunE: a.runE(func(ctx context.Context, _ []string) error {
 			c, err := a.catalog()
 			if err != nil {
 				return err
@@ -42,12 +42,12 @@ could not run here.`,
 			return a.examine(ctx, c, full)
 		}),
 	}
-	c.Flags().BoolVar(&full, "full", false, "read every file again and compare its sha256, and every row of the features")
-	c.Flags().BoolVar(&fix, "fix", false, "fetch the ONNX Runtime library if it is missing")
+	c.Flags().BoolVar(&full, "full", false, "read every file and compare its sha256, and read every row of the feature cache")
+	c.Flags().BoolVar(&fix, "fix", false, "download the ONNX Runtime library if it is missing")
 	return c
 }
 
-// examine prints the state of everything and returns an error where the default experiment could not run.
+// examine prints the state of everything. It returns an error if there are faults.
 func (a *app) examine(ctx context.Context, c *catalog.Catalog, full bool) error {
 	r := &findings{out: a.out}
 	r.good("w2s", version())
@@ -55,7 +55,7 @@ func (a *app) examine(ctx context.Context, c *catalog.Catalog, full bool) error 
 	examineTiles(amx.Available(), r)
 	for _, client := range c.Clients() {
 		if client.Path == "" {
-			r.missing(client.Name, "not installed; brings "+client.Brings, client.WayOut)
+			r.missing(client.Name, "not installed; downloads "+client.Brings, client.WayOut)
 		} else {
 			r.good(client.Name, client.Path)
 		}
@@ -63,7 +63,8 @@ func (a *app) examine(ctx context.Context, c *catalog.Catalog, full bool) error 
 	if free, err := c.Free(); err != nil {
 		r.fault("cache "+c.CacheDir(), err.Error(), "choose another folder with --cache or W2S_CACHE")
 	} else if free < enoughSpace {
-		r.fault("cache "+c.CacheDir(), fmt.Sprintf("%s free", size(free)), fmt.Sprintf("make room for %s, or choose another folder with --cache", size(enoughSpace)))
+		r.fault("cache "+c.CacheDir(), fmt.Sprintf("%s free", size(free)),
+			fmt.Sprintf("make room for %s, or choose another folder with --cache", size(enoughSpace)))
 	} else {
 		r.good("cache "+c.CacheDir(), fmt.Sprintf("%s free", size(free)))
 	}
@@ -88,11 +89,7 @@ func (a *app) examine(ctx context.Context, c *catalog.Catalog, full bool) error 
 		case s.Ready:
 			r.good(s.Name, size(s.Bytes)+" in "+s.Dir)
 		default:
-			state := "not here"
-			if s.Download > 0 {
-				state = "not here, " + size(s.Download) + " to fetch"
-			}
-			r.missing(s.Name, state, s.WayOut)
+			r.missing(s.Name, absent(s), s.WayOut)
 		}
 	}
 	if err := a.examineFeatures(c, full, r); err != nil {
@@ -104,7 +101,15 @@ func (a *app) examine(ctx context.Context, c *catalog.Catalog, full bool) error 
 	return nil
 }
 
-// findings prints what doctor finds, a line each, with a way out below what is missing or wrong.
+// absent describes the state of something that is not on this machine.
+func absent(s catalog.State) string {
+	if s.Download > 0 {
+		return "not here, " + size(s.Download) + " to download"
+	}
+	return "not here"
+}
+
+// A findings prints what doctor finds, one line each. Below what is missing or broken it prints what to do.
 type findings struct {
 	out    io.Writer
 	faults int
@@ -112,17 +117,17 @@ type findings struct {
 
 func (r *findings) good(what, state string) { fmt.Fprintf(r.out, "✓ %s: %s\n", what, state) }
 
-func (r *findings) missing(what, state, wayOut string) { r.line("–", what, state, wayOut) }
+func (r *findings) missing(what, state, todo string) { r.line("–", what, state, todo) }
 
-func (r *findings) fault(what, state, wayOut string) {
+func (r *findings) fault(what, state, todo string) {
 	r.faults++
-	r.line("✗", what, state, wayOut)
+	r.line("✗", what, state, todo)
 }
 
-func (r *findings) line(mark, what, state, wayOut string) {
+func (r *findings) line(mark, what, state, todo string) {
 	fmt.Fprintf(r.out, "%s %s: %s\n", mark, what, state)
-	if wayOut != "" {
-		fmt.Fprintf(r.out, "    %s\n", wayOut)
+	if todo != "" {
+		fmt.Fprintf(r.out, "    %s\n", todo)
 	}
 }
 
@@ -131,7 +136,7 @@ func (a *app) examineRuntime(ctx context.Context, c *catalog.Catalog, r *finding
 	if err != nil {
 		state, stateErr := c.RuntimeState(ctx, false)
 		if stateErr == nil && state.Download > 0 && a.library == "" {
-			r.missing("ONNX Runtime", "not here, "+size(state.Download)+" to fetch", state.WayOut)
+			r.missing("ONNX Runtime", absent(state), state.WayOut)
 			return
 		}
 		r.fault("ONNX Runtime", err.Error(), state.WayOut)
@@ -146,19 +151,19 @@ func (a *app) examineRuntime(ctx context.Context, c *catalog.Catalog, r *finding
 	r.good("ONNX Runtime", fmt.Sprintf("%s, %s (%s)", rt.Version(), found.Path, found.Source))
 }
 
-// examineTiles says whether encoding is as fast as it can be; without a tile unit nothing is amiss.
+// examineTiles reports whether the processor has a tile unit. Encoding is slower without one, but nothing is wrong.
 func examineTiles(available bool, r *findings) {
 	if available {
-		r.good("tile unit (AMX)", "available, computes layers and attention of float32 encoders (--runtime-only leaves it out)")
+		r.good("tile unit (AMX)", "available, computes layers and attention of float32 encoders (--runtime-only does without it)")
 		return
 	}
 	r.missing("tile unit (AMX)", "not available, ONNX Runtime's own kernels compute everything", "")
 }
 
-// sampledRows is how many rows of a file doctor reads where it does not read all.
+// sampledRows is the number of rows that doctor reads in every file of features, without --full.
 const sampledRows = 100
 
-// examineFeatures looks at the rows of every encoder's features: at all of them, or at some.
+// examineFeatures checks rows of every encoder's features: all rows if full is set, otherwise sampledRows in each file.
 func (a *app) examineFeatures(c *catalog.Catalog, full bool, r *findings) error {
 	cache, err := openFeatures(c)
 	if err != nil {
@@ -176,14 +181,15 @@ func (a *app) examineFeatures(c *catalog.Catalog, full bool, r *findings) error 
 			health, err = cache.Verify(p.Folder)
 		} else {
 			health, err = cache.Sample(p.Folder, sampledRows)
-			read = fmt.Sprintf("%d a file read, --full reads all", sampledRows)
+			read = fmt.Sprintf("%d read in each file, --full reads all", sampledRows)
 		}
 		state := fmt.Sprintf("%d rows, %s (%s)", p.Rows, size(p.Bytes), read)
 		switch {
 		case err != nil:
-			r.fault("features "+p.Folder, err.Error(), "w2s cache compact "+p.Folder+" repairs it from its rows")
+			r.fault("features "+p.Folder, err.Error(), "w2s cache compact "+p.Folder+" restores it from its rows")
 		case !health.Sound():
-			r.missing("features "+p.Folder, featureFaults(health)+" in "+state, "nothing to do: damaged rows are encoded again (w2s cache verify names them, w2s cache compact drops them)")
+			r.missing("features "+p.Folder, featureFaults(health)+" in "+state,
+				"nothing to do: their texts are encoded again when needed (w2s cache verify names them, w2s cache compact drops them)")
 		default:
 			r.good("features "+p.Folder, state)
 		}

@@ -13,14 +13,15 @@ import (
 	"w2s/internal/atomicfile"
 )
 
-// A configuration is what an earlier result is compared with.
+// A configuration can be compared with an earlier result. Config, ChainConfig and TransferConfig of package experiment are
+// configurations.
 type configuration interface {
 	Validate() error
 	Differences(*result.Result) []string
 }
 
-// earlier reads the result file, if there is one and --again does not give it up. differs says why it belongs to another
-// experiment. A damaged file is an error, so it is not overwritten.
+// earlier reads the result file, unless there is none or --again is given. differs tells why the result belongs to another
+// experiment; it is empty if the result belongs to x. A damaged file is an error, so it is not overwritten.
 func (f *experimentFlags) earlier(x configuration) (r *result.Result, differs []string, err error) {
 	if err := x.Validate(); err != nil {
 		return nil, nil, err
@@ -56,15 +57,14 @@ func checkOutput(path string) error {
 	return nil
 }
 
-// refuse returns the error that names why the result file is not overwritten.
+// refuse returns the error for a result file that holds another experiment.
 func (f *experimentFlags) refuse(differs []string) error {
 	return usagef("--out %s: it holds another experiment (name another file, or overwrite it with --again)\n  %s", f.out, strings.Join(differs, "\n  "))
 }
 
-// keepEarlier makes sure that no result of another experiment is lost. If the user named the file, it is refused. If it is
-// the default file, it will get a name of its own when there is a new result. keepEarlier returns the earlier result if it
-// belongs to the same experiment.
-func (f *experimentFlags) keepEarlier(x configuration) (*result.Result, error) {
+// previous returns the earlier result of the same experiment, or nil. If the result file holds another experiment, previous
+// refuses a file that the user named, and notes another name for the content of the default file. store renames it.
+func (f *experimentFlags) previous(x configuration) (*result.Result, error) {
 	r, differs, err := f.earlier(x)
 	if err != nil || len(differs) == 0 {
 		return r, err
@@ -76,25 +76,21 @@ func (f *experimentFlags) keepEarlier(x configuration) (*result.Result, error) {
 	return nil, nil
 }
 
-// resume sets up an experiment that continues an earlier result of the same configuration and stores its own after every
-// task. Heads are not part of a result, so --heads trains everything anew.
+// resume sets up env to continue an earlier result of the same experiment, which may be nil, and to store the result after
+// every task. With --heads it trains everything again, because result files hold no heads.
 func (f *experimentFlags) resume(a *app, env *experiment.Env, previous *result.Result) {
-	env.Finished = func(r *result.Result) error {
-		if err := a.moveAside(f); err != nil {
-			return err
-		}
-		return a.save(r, f.out)
-	}
+	env.Finished = func(r *result.Result) error { return a.store(f, r) }
 	if previous == nil || f.heads != "" {
 		return
 	}
 	env.Previous = previous
 	if previous.Program != program() {
-		a.progress().Print(fmt.Sprintf("note: %s was written by %s, this is %s: finished tasks are taken over (--again trains them anew)", f.out, previous.Program, program()))
+		a.progress().Print(fmt.Sprintf("note: %s wrote %s, this is %s; finished tasks are kept (--again trains them again)",
+			previous.Program, f.out, program()))
 	}
 }
 
-// asideName returns the name under which an earlier result is kept: the name of its file with the time when it was made.
+// asideName returns a free file name for an earlier result: the name of its file with the time when it was created.
 func asideName(path string, r *result.Result) string {
 	ext := filepath.Ext(path)
 	name := strings.TrimSuffix(path, ext) + "-" + r.Created.UTC().Format("20060102-150405")
@@ -106,22 +102,18 @@ func asideName(path string, r *result.Result) string {
 	}
 }
 
-// moveAside renames the earlier result if keepEarlier found one to keep.
-func (a *app) moveAside(f *experimentFlags) error {
-	if f.aside == "" {
-		return nil
+// store writes the result file. It first renames the earlier result of another experiment, if previous found one.
+func (a *app) store(f *experimentFlags, r *result.Result) error {
+	if f.aside != "" {
+		if err := os.Rename(f.out, f.aside); err != nil {
+			return fmt.Errorf("keeping the earlier result: %w (choose another file with --out)", err)
+		}
+		a.note("the earlier result, of another experiment, is now %s", f.aside)
+		f.aside = ""
 	}
-	if err := os.Rename(f.out, f.aside); err != nil {
-		return fmt.Errorf("keeping the earlier result: %w (choose another file with --out)", err)
+	r.Program, r.Command = program(), append([]string{"w2s"}, a.args...)
+	if err := r.Save(f.out); err != nil {
+		return fmt.Errorf("%w (choose another file with --out)", err)
 	}
-	a.note("the earlier result, of another experiment, is kept as %s", f.aside)
-	f.aside = ""
 	return nil
-}
-
-// note prints a line that is neither a result nor an error.
-func (a *app) note(format string, args ...any) {
-	if !a.quiet {
-		fmt.Fprintf(a.errOut, format+"\n", args...)
-	}
 }

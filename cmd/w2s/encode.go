@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"w2s/harness/experiment"
 	"w2s/harness/feature"
@@ -19,26 +20,26 @@ import (
 	"w2s/tasks"
 )
 
-// An encodeFlags says which texts to encode, and who does it.
+// An encodeFlags holds the flags of w2s encode.
 type encodeFlags struct {
-	tasks, models      []string
-	seeds, train, test int
-	all                bool
-	shard              string
-	json               bool
-	cluster            clusterFlags
+	dataFlags
+	models  []string
+	all     bool
+	shard   string
+	json    bool
+	cluster clusterFlags
 }
 
-// An encodeRow is what was done for one task and model.
+// An encodeRow tells what was done for one task and model.
 type encodeRow struct {
 	Task      string  `json:"task"`
 	Model     string  `json:"model"`
 	Shard     string  `json:"shard,omitempty"`
-	Texts     int     `json:"texts"` // distinct, of this shard
+	Texts     int     `json:"texts"` // distinct ones in this shard
 	Cached    int     `json:"cached"`
 	Encoded   int     `json:"encoded"`
 	Truncated int     `json:"truncated"`
-	Tokens    int     `json:"tokens"` // fed to the model now
+	Tokens    int     `json:"tokens"` // fed to the model in this call
 	Seconds   float64 `json:"seconds"`
 }
 
@@ -46,20 +47,19 @@ func newEncodeCommand(a *app) *cobra.Command {
 	var f encodeFlags
 	c := &cobra.Command{
 		Use:   "encode",
-		Short: "Fill the feature cache ahead of a run: on this machine, in shards, or on a cluster",
-		Long: `Encodes the texts that run, sweep, chain and study need for the same tasks, models
-and sizes, and no others. The vectors go to the feature cache as they come; memory
-does not grow with their number. Stopped or killed at any moment, the same command
-goes on from there.
+		Short: "Fill the feature cache before a run: on this machine, in shards, or on a cluster",
+		Long: `Encodes the texts that run, sweep, chain and study need for the same tasks,
+models and sizes, and no others. Stores vectors as they come, so memory does not
+grow with their number. The same command continues after a stop or a crash.
 
-With --shard i/n only the texts of one of n shards are encoded. A text's shard
-follows from its content, so shards never overlap, and shards that share a cache
-folder need nothing more. Caches of other machines come together with
-w2s cache merge.
+With --shard i/n, encodes only the texts of one of n shards. The content of a
+text decides its shard, so shards never overlap. Shards that share a cache
+folder need no further step; w2s cache merge joins the caches of several
+machines.
 
-With --slurm N or --kubernetes N nothing is encoded: the script of an array job
-with a task for each shard, or the manifest of an Indexed Job, is printed
-(or handed to sbatch with --submit).`,
+With --slurm N or --kubernetes N, encodes nothing. Prints the script of an array
+job with a task for each shard (or hands it to sbatch, with --submit), or the
+manifest of an Indexed Job.`,
 		Example: `  w2s encode --task movies --model e5-small-v2
   w2s encode --task movies --task tweets --model all-MiniLM-L6-v2 --model e5-small-v2 --train 4000
   w2s encode --task my.jsonl --model ./my-checkpoint --all-texts --shard 2/8
@@ -67,65 +67,63 @@ with a task for each shard, or the manifest of an Indexed Job, is printed
   w2s encode --task movies --model e5-small-v2 --kubernetes 8 --image my/w2s:1 --claim w2s-cache`,
 	}
 	fs := c.Flags()
-	fs.StringArrayVar(&f.tasks, "task", defaultTasks, "`task` by name, or a file with text and label (repeatable)")
+	f.register(fs)
 	fs.StringArrayVar(&f.models, "model", []string{defaultWeak, defaultStrong}, "`checkpoint`: "+checkpointForms+" (repeatable)")
-	fs.IntVar(&f.train, "train", 0, "training examples of the run, both halves together (default: 2000, or all there are)")
-	fs.IntVar(&f.test, "test", 0, "test examples of the run (default: 800, or a quarter of small data)")
-	fs.IntVar(&f.seeds, "seeds", 3, "seeds of the run; they cut the same texts in other ways")
-	fs.BoolVar(&f.all, "all-texts", false, "all texts of the tasks, whatever sizes a run will take")
-	fs.StringVar(&f.shard, "shard", "", "only shard `i/n`, from 1/n to n/n")
+	fs.BoolVar(&f.all, "all-texts", false, "encode all texts of the tasks, whatever sizes a run uses")
+	fs.StringVar(&f.shard, "shard", "", "encode only shard `i/n`, from 1/n to n/n")
 	fs.BoolVar(&f.json, "json", false, "print what was done as JSON")
 	f.cluster.register(fs)
-	c.RunE = a.closing(func(ctx context.Context, _ []string) error {
-		shard, err := parseShard(f.shard)
-		if err != nil {
-			return err
-		}
-		if _, err := seeds(f.seeds); err != nil {
-			return err
-		}
-		if f.train < 0 || f.test < 0 {
-			return usagef("--train %d, --test %d: want 0 or more", f.train, f.test)
-		}
-		if err := f.cluster.check(f.shard); err != nil {
-			return err
-		}
-		if !c.Flags().Changed("model") {
-			weak, strong := defaultWeak, defaultStrong
-			fitCheckpoints(c.Flags(), f.tasks, &weak, &strong, nil)
-			f.models = []string{weak, strong}
-		}
-		if f.cluster.kubernetes > 0 {
-			// Files and checkpoints are where the pods run; the names of tasks can be checked here.
-			if _, err := openTasks(slices.DeleteFunc(slices.Clone(f.tasks), isFile)); err != nil {
-				return err
-			}
-			return a.writeKubernetes(&f.cluster, c.Flags())
-		}
-		list, err := openTasks(f.tasks)
-		if err != nil {
-			return err
-		}
-		models, err := a.models(ctx, f.models)
-		if err != nil {
-			return err
-		}
-		e := encoding{app: a, flags: &f, models: models, shard: shard}
-		if f.cluster.slurm > 0 {
-			if err := e.forecast(ctx, list); err != nil {
-				return err
-			}
-			return a.writeSlurm(ctx, &f.cluster, c.Flags())
-		}
-		return e.run(ctx, list)
-	})
+	c.RunE = a.runE(func(ctx context.Context, _ []string) error { return a.encode(ctx, &f, fs) })
 	return c
 }
 
-// isFile says whether a task is given as a file and not by name.
+// encode checks the flags of w2s encode and does what they say.
+func (a *app) encode(ctx context.Context, f *encodeFlags, flags *pflag.FlagSet) error {
+	shard, err := parseShard(f.shard)
+	if err != nil {
+		return err
+	}
+	if _, err := f.seeds(); err != nil {
+		return err
+	}
+	if f.train < 0 || f.test < 0 {
+		return usagef("--train %d, --test %d: want 0 or more", f.train, f.test)
+	}
+	if err := f.cluster.check(f.shard); err != nil {
+		return err
+	}
+	if onlyChess(f.tasks) && !flags.Changed("model") {
+		f.models = []string{chessWeak, chessStrong}
+	}
+	if f.cluster.kubernetes > 0 {
+		// Files and checkpoints are where the pods run. Only the names of tasks can be checked here.
+		if _, err := openTasks(slices.DeleteFunc(slices.Clone(f.tasks), isFile)); err != nil {
+			return err
+		}
+		return a.writeKubernetes(&f.cluster, flags)
+	}
+	list, err := openTasks(f.tasks)
+	if err != nil {
+		return err
+	}
+	models, err := a.models(ctx, f.models)
+	if err != nil {
+		return err
+	}
+	e := encoding{app: a, flags: f, models: models, shard: shard}
+	if f.cluster.slurm > 0 {
+		if err := e.forecast(ctx, list); err != nil {
+			return err
+		}
+		return a.writeSlurm(ctx, &f.cluster, flags)
+	}
+	return e.run(ctx, list)
+}
+
+// isFile reports whether a task is given as a file and not by name.
 func isFile(task string) bool { return filepath.Ext(task) != "" || strings.ContainsRune(task, '/') }
 
-// A shard is one of several parts of all texts; the zero value is all of them.
+// A shard is one of several disjoint sets of texts. The zero value stands for all texts.
 type shard struct{ number, of int } // number counts from 1
 
 func (s shard) String() string {
@@ -164,7 +162,7 @@ type encoding struct {
 	noted  []string // warnings that were printed
 }
 
-// texts lists what of a task is to be encoded, in all shards together.
+// texts returns the texts of a task to encode, in all shards together.
 func (e *encoding) texts(ctx context.Context, task tasks.Task) ([]string, error) {
 	source, err := e.source()
 	if err != nil {
@@ -174,13 +172,13 @@ func (e *encoding) texts(ctx context.Context, task tasks.Task) ([]string, error)
 		return experiment.AllTexts(ctx, source, task)
 	}
 	cfg := experiment.Config{Train: e.flags.train, Test: e.flags.test}
-	if cfg.Seeds, err = seeds(e.flags.seeds); err != nil {
+	if cfg.Seeds, err = e.flags.seeds(); err != nil {
 		return nil, err
 	}
 	return experiment.TaskTexts(ctx, cfg, source, task)
 }
 
-// run encodes. A task that cannot be loaded does not cost the others.
+// run encodes the texts of all tasks. If a task fails, the others are still encoded.
 func (e *encoding) run(ctx context.Context, list []tasks.Task) error {
 	c, err := e.catalog()
 	if err != nil {
@@ -190,11 +188,11 @@ func (e *encoding) run(ctx context.Context, list []tasks.Task) error {
 	if err != nil {
 		return err
 	}
-	rows := []encodeRow{} // in JSON [], not null
+	rows := []encodeRow{} // not nil, so that JSON has [] and not null
 	var faults []error
 	for _, task := range list {
 		if task.Info().Form == tasks.Generate {
-			e.progress().Print("note: task " + task.Info().Name + ": free answers are yet to be written, there is nothing to encode ahead")
+			e.progress().Print("note: task " + task.Info().Name + " has free answers, which a run writes itself: nothing to encode before it")
 		}
 		texts, err := e.texts(ctx, task)
 		if err == nil {
@@ -222,7 +220,7 @@ func (e *encoding) run(ctx context.Context, list []tasks.Task) error {
 	return errors.Join(faults...)
 }
 
-// fill has the cache filled with texts under a progress bar.
+// fill encodes texts into the cache and shows progress.
 func (e *encoding) fill(ctx context.Context, cache *feature.Cache, task string, m experiment.Model, texts []string) (encodeRow, error) {
 	row := encodeRow{Task: task, Model: m.Name, Shard: e.shard.String(), Texts: len(texts)}
 	start := time.Now()
@@ -236,14 +234,14 @@ func (e *encoding) fill(ctx context.Context, cache *feature.Cache, task string, 
 		}
 	}
 	if err != nil {
-		return row, fmt.Errorf("encode: task %s, %s: %w", task, m.Name, err)
+		return row, fmt.Errorf("task %s, %s: %w", task, m.Name, err)
 	}
 	row.Cached, row.Encoded, row.Truncated, row.Tokens = sum.Cached, sum.Encoded, sum.Truncated, sum.Tokens
 	row.Seconds = time.Since(start).Seconds()
 	return row, nil
 }
 
-// forecast loads the tasks, which also brings their data here before shards ask for it, and says what is to be done.
+// forecast prints how many texts are to be encoded. It loads all tasks, which fetches their data, so that shards need not.
 func (e *encoding) forecast(ctx context.Context, list []tasks.Task) error {
 	c, err := e.catalog()
 	if err != nil {
@@ -270,17 +268,18 @@ func (e *encoding) forecast(ctx context.Context, list []tasks.Task) error {
 }
 
 func encodeTable(rows []encodeRow) *table.Table {
-	t := &table.Table{Name: "encoded", Columns: []table.Column{{Name: "task"}, {Name: "model"}, {Name: "shard"}, {Name: "texts", Numeric: true},
-		{Name: "were there", Numeric: true}, {Name: "encoded", Numeric: true}, {Name: "truncated", Numeric: true}, {Name: "texts/s", Numeric: true}}}
+	t := &table.Table{Name: "encoded", Columns: []table.Column{{Name: "task"}, {Name: "model"}, {Name: "shard"},
+		{Name: "texts", Numeric: true}, {Name: "cached", Numeric: true}, {Name: "encoded", Numeric: true},
+		{Name: "truncated", Numeric: true}, {Name: "texts/s", Numeric: true}}}
 	for _, r := range rows {
-		rate, part := "–", r.Shard
+		rate, shard := "–", r.Shard
 		if r.Encoded > 0 && r.Seconds > 0 {
 			rate = fmt.Sprintf("%.1f", float64(r.Encoded)/r.Seconds)
 		}
-		if part == "" {
-			part = "all"
+		if shard == "" {
+			shard = "all"
 		}
-		t.Add(r.Task, r.Model, part, fmt.Sprint(r.Texts), fmt.Sprint(r.Cached), fmt.Sprint(r.Encoded), fmt.Sprint(r.Truncated), rate)
+		t.Add(r.Task, r.Model, shard, fmt.Sprint(r.Texts), fmt.Sprint(r.Cached), fmt.Sprint(r.Encoded), fmt.Sprint(r.Truncated), rate)
 	}
 	return t
 }

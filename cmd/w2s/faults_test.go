@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"syscall"
@@ -17,12 +18,13 @@ import (
 	"time"
 
 	"w2s/harness/feature"
+	"w2s/harness/result"
 	"w2s/internal/shareddata"
 )
 
-// The tests here do to the real binary what befalls programs: kill -9, Ctrl-C, a full disk, folders that may not be
-// written, damaged files, another process at the same work. What was finished must be kept, what is broken named, and
-// the same command must then print what an undisturbed one prints.
+// The tests in this file run the real binary under faults: kill -9, Ctrl-C, a full disk, read-only folders, damaged files,
+// another process at the same work. Finished work must be kept, faults must be named, and a second run of the same command
+// must print what an undisturbed run prints.
 
 var built struct {
 	once sync.Once
@@ -30,7 +32,7 @@ var built struct {
 	err  error
 }
 
-// binary builds w2s once for all tests of the process.
+// binary returns the path of w2s, which it builds once for all tests.
 func binary(t *testing.T) string {
 	t.Helper()
 	built.once.Do(func() {
@@ -52,12 +54,12 @@ func binary(t *testing.T) string {
 	return built.path
 }
 
-// A faultBench is a folder with a cache and data in which the binary is run.
+// A faultBench runs the binary in a folder that holds a cache and data.
 type faultBench struct {
 	*testing.T
 	dir, cache string
-	lib        string
-	as         *syscall.SysProcAttr
+	lib        string               // path of the ONNX Runtime library
+	as         *syscall.SysProcAttr // nil: the user of the test
 }
 
 func newFaultBench(t *testing.T) *faultBench {
@@ -67,7 +69,7 @@ func newFaultBench(t *testing.T) *faultBench {
 		t.Skip("needs ONNX Runtime: run w2s doctor --fix once, or set W2S_ONNXRUNTIME")
 	}
 	binary(t)
-	dir, err := os.MkdirTemp("", "w2s-faults") // t.TempDir's parents may be closed to other users
+	dir, err := os.MkdirTemp("", "w2s-faults") // other users may not have access to t.TempDir
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +100,7 @@ func (b *faultBench) read(name string) []byte {
 	return data
 }
 
-// command is the binary with the flags of this bench.
+// command returns a command that runs the binary in the folder of the bench.
 func (b *faultBench) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(built.path, args...)
 	cmd.Dir, cmd.SysProcAttr = b.dir, b.as
@@ -106,12 +108,13 @@ func (b *faultBench) command(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// run carries out a command line to its end.
+// run runs a command line and waits for its end.
 func (b *faultBench) run(args ...string) (out, errOut string, code int) {
 	b.Helper()
 	return b.finish(b.command(args...))
 }
 
+// finish runs a command and waits for its end.
 func (b *faultBench) finish(cmd *exec.Cmd) (out, errOut string, code int) {
 	b.Helper()
 	var stdout, stderr bytes.Buffer
@@ -125,7 +128,7 @@ func (b *faultBench) finish(cmd *exec.Cmd) (out, errOut string, code int) {
 	return stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()
 }
 
-// must is run for what has to succeed, and returns its output.
+// must runs a command line that has to succeed, and returns its output.
 func (b *faultBench) must(args ...string) string {
 	b.Helper()
 	out, errOut, code := b.run(args...)
@@ -135,6 +138,7 @@ func (b *faultBench) must(args ...string) string {
 	return out
 }
 
+// wait polls done until it is true, and fails the test if that takes longer than most.
 func (b *faultBench) wait(what string, most time.Duration, done func() bool) {
 	b.Helper()
 	for end := time.Now().Add(most); !done(); time.Sleep(10 * time.Millisecond) {
@@ -153,12 +157,12 @@ func (b *faultBench) features() *feature.Cache {
 	return c
 }
 
-// rows is how many complete rows the cache holds, of all encoders.
+// rows returns the number of complete rows in the cache, over all encoders.
 func (b *faultBench) rows() (n int64) {
 	b.Helper()
 	parts, err := b.features().List()
 	if err != nil {
-		return 0 // a file may be on its way
+		return 0 // a file may be in the making
 	}
 	for _, p := range parts {
 		n += p.Rows
@@ -166,7 +170,7 @@ func (b *faultBench) rows() (n int64) {
 	return n
 }
 
-// health is that of the only part of the cache.
+// health returns the health of the cache, which has one part.
 func (b *faultBench) health() feature.Health {
 	b.Helper()
 	parts, err := b.features().List()
@@ -180,7 +184,7 @@ func (b *faultBench) health() feature.Health {
 	return h
 }
 
-// rowsFile is the only file of rows in the cache.
+// rowsFile returns the path of the one file of rows in the cache.
 func (b *faultBench) rowsFile() string {
 	b.Helper()
 	files, err := filepath.Glob(filepath.Join(b.cache, featuresFolder, "*", "rows-*.bin"))
@@ -190,7 +194,7 @@ func (b *faultBench) rowsFile() string {
 	return files[0]
 }
 
-// encoded carries out an encode command and returns its only row.
+// encoded runs an encode command for one task and model, and returns its row.
 func (b *faultBench) encoded(args ...string) encodeRow {
 	b.Helper()
 	var rows []encodeRow
@@ -200,13 +204,13 @@ func (b *faultBench) encoded(args ...string) encodeRow {
 	return rows[0]
 }
 
-// sweep is a small grid over two tasks.
+// sweep returns the command line of a small grid over two tasks.
 func (b *faultBench) sweep(out string) []string {
 	return []string{"sweep", "--models", b.model("bert-tiny") + "," + b.model("mpnet-tiny"), "--task", "reviews.jsonl", "--task", "second.jsonl",
 		"--train", "120", "--test", "60", "--seeds", "2", "--loss", "xent", "--out", out, "--quiet"}
 }
 
-// undisturbed is what the sweep prints when nothing happens to it.
+// undisturbed returns what the sweep prints without a fault.
 func (b *faultBench) undisturbed() string {
 	b.Helper()
 	cmd := b.command(b.sweep("undisturbed.json")...)
@@ -218,7 +222,7 @@ func (b *faultBench) undisturbed() string {
 	return out
 }
 
-// encode is an encoding that takes some seconds.
+// encode returns the command line of an encoding that takes some seconds.
 func (b *faultBench) encode() []string {
 	b.write("many.jsonl", reviews(4000))
 	return []string{"encode", "--task", "many.jsonl", "--model", b.model("bert-tiny"), "--all-texts"}
@@ -239,7 +243,7 @@ func TestKilledEncode(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := cmd.Wait(); err == nil {
-			t.Fatal("it was through before it was killed: give it more to do")
+			t.Fatal("it finished before it was killed: give it more texts")
 		}
 		if h := b.health(); len(h.Damaged) > 0 || h.Repeated > 0 || int64(h.Texts) < before+200 {
 			t.Fatalf("after kill %d: %+v, %d rows before", kills+1, h, before)
@@ -247,25 +251,25 @@ func TestKilledEncode(t *testing.T) {
 	}
 	kept := b.health().Texts
 	if row := b.encoded(args...); row.Cached != kept || row.Encoded != 4000-kept {
-		t.Errorf("%+v after %d were kept", row, kept)
+		t.Errorf("%+v, want %d cached", row, kept)
 	}
 	if h := b.health(); !h.Sound() || h.Texts != 4000 || h.Repeated != 0 {
 		t.Errorf("at the end: %+v", h)
 	}
 }
 
-// A sweep that is killed at several moments, between which the same command goes on, ends with the undisturbed table.
+// A sweep that is killed several times and run again each time ends with the undisturbed table.
 func TestKilledSweep(t *testing.T) {
 	b := newFaultBench(t)
 	want := b.undisturbed()
 	args := b.sweep("killed.json")
 	path := filepath.Join(b.dir, "killed.json")
 	stages := []func() bool{
-		func() bool { return b.rows() > 20 },                            // in the first encoding
+		func() bool { return b.rows() > 20 },                            // during the first encoding
 		func() bool { return b.rows() > 360 },                           // while heads are trained, or soon after
-		func() bool { _, err := os.Stat(path); return err == nil },      // the first task is done
-		func() bool { time.Sleep(50 * time.Millisecond); return true },  // right at the start
-		func() bool { time.Sleep(300 * time.Millisecond); return true }, // somewhere
+		func() bool { _, err := os.Stat(path); return err == nil },      // after the first task
+		func() bool { time.Sleep(50 * time.Millisecond); return true },  // right after the start
+		func() bool { time.Sleep(300 * time.Millisecond); return true }, // at some other point
 	}
 	for i, reached := range stages {
 		cmd := b.command(args...)
@@ -277,7 +281,7 @@ func TestKilledSweep(t *testing.T) {
 		b.wait(fmt.Sprintf("stage %d", i+1), 30*time.Second, func() bool { return reached() || len(done) > 0 })
 		_ = cmd.Process.Kill()
 		<-done
-		if _, err := os.Stat(path); err == nil { // never half a file
+		if _, err := os.Stat(path); err == nil { // the file is never incomplete
 			b.must("table", "killed.json")
 		}
 	}
@@ -289,7 +293,65 @@ func TestKilledSweep(t *testing.T) {
 	}
 }
 
-// A table and a report that are killed leave the result as it was, and the report's page whole or absent.
+// A chain that is killed after its first task continues with the same command: it takes over the task and stores the result of
+// an undisturbed chain. With --heads it takes over nothing, because the result file holds no heads.
+func TestKilledChain(t *testing.T) {
+	b := newFaultBench(t)
+	b.write("many.jsonl", bytes.ReplaceAll(reviews(1600), []byte("number"), []byte("piece"))) // takes a second or more
+	args := func(out string) []string {
+		models := strings.Join([]string{b.model("bert-tiny"), b.model("distilbert-tiny"), b.model("mpnet-tiny")}, ",")
+		return []string{"chain", "--models", models, "--task", "reviews.jsonl", "--task", "many.jsonl", "--seeds", "1", "--loss", "xent", "--out", out, "--quiet"}
+	}
+	load := func(name string) *result.Result {
+		t.Helper()
+		r := loadResult(t, filepath.Join(b.dir, name))
+		r.Created, r.Command = time.Time{}, nil
+		return r
+	}
+
+	cmd := b.command(args("chain.json")...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	b.wait("the first task", 30*time.Second, func() bool { _, err := os.Stat(filepath.Join(b.dir, "chain.json")); return err == nil })
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+	first := load("chain.json")
+	if len(first.Tasks) != 1 || first.Tasks[0].Name != "reviews" || len(first.Chains) != 1 {
+		t.Fatalf("%d tasks and %d chains at the kill: give the second task more texts", len(first.Tasks), len(first.Chains))
+	}
+	// A changed prediction in the stored result shows whether the first task is taken over.
+	marked := load("chain.json")
+	p := marked.Heads[0].Test[0]
+	p[0], p[1] = p[1], p[0]
+	for _, name := range []string{"marked.json", "heads.json"} {
+		if err := marked.Save(filepath.Join(b.dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	out := b.must(args("undisturbed.json")...)
+	want := load("undisturbed.json")
+	if len(want.Tasks) != 2 || len(want.Chains) != 2 {
+		t.Fatalf("%d tasks and %d chains without a fault", len(want.Tasks), len(want.Chains))
+	}
+	if got := b.must(args("chain.json")...); got != out || !reflect.DeepEqual(load("chain.json"), want) {
+		t.Errorf("after the kill:\n%s\nundisturbed:\n%s", got, out)
+	}
+	b.must(args("marked.json")...)
+	if got := load("marked.json"); reflect.DeepEqual(got, want) || !reflect.DeepEqual(got.Heads[0], marked.Heads[0]) {
+		t.Error("the first task was not taken over")
+	}
+	b.must(append(args("heads.json"), "--heads", "heads")...)
+	if !reflect.DeepEqual(load("heads.json"), want) {
+		t.Error("with --heads, the first task was taken over")
+	}
+	if saved, _ := filepath.Glob(filepath.Join(b.dir, "heads", "*.onnx")); len(saved) != len(want.Heads) {
+		t.Errorf("%d heads saved of %d", len(saved), len(want.Heads))
+	}
+}
+
+// table and report do not change the result if they are killed, and the report's page is complete or absent.
 func TestKilledTableAndReport(t *testing.T) {
 	b := newFaultBench(t)
 	want := b.must(b.sweep("result.json")...)
@@ -307,7 +369,7 @@ func TestKilledTableAndReport(t *testing.T) {
 				t.Fatalf("%s changed the result", args[0])
 			}
 			if page, err := os.ReadFile(filepath.Join(b.dir, "page.html")); err == nil && !bytes.Contains(page, []byte("</html>")) {
-				t.Errorf("half a page of %d bytes was left behind", len(page))
+				t.Errorf("an incomplete page of %d bytes was left behind", len(page))
 			}
 		}
 		b.must(args...)
@@ -317,7 +379,7 @@ func TestKilledTableAndReport(t *testing.T) {
 	}
 }
 
-// Ctrl-C stops within a second, says how to go on, and the same command does.
+// Ctrl-C stops a command within a second. The command says how to continue, and the same command continues.
 func TestInterrupted(t *testing.T) {
 	b := newFaultBench(t)
 	want := b.undisturbed()
@@ -332,7 +394,7 @@ func TestInterrupted(t *testing.T) {
 		go func() { done <- cmd.Wait() }()
 		b.wait(what, 30*time.Second, func() bool { return reached() || len(done) > 0 })
 		if len(done) > 0 {
-			t.Fatalf("%s: it was through before it was interrupted: %s", what, errOut.String())
+			t.Fatalf("%s: it finished before it was interrupted: %s", what, errOut.String())
 		}
 		start := time.Now()
 		if err := cmd.Process.Signal(os.Interrupt); err != nil {
@@ -343,7 +405,7 @@ func TestInterrupted(t *testing.T) {
 		if took > 1200*time.Millisecond {
 			t.Errorf("%s: stopped after %s", what, took)
 		}
-		if code := cmd.ProcessState.ExitCode(); code != exitFailed || !strings.Contains(errOut.String(), "goes on from there") {
+		if code := cmd.ProcessState.ExitCode(); code != exitFailed || !strings.Contains(errOut.String(), "continues from there") {
 			t.Errorf("%s: exit code %d: %s", what, code, errOut.String())
 		}
 		t.Logf("%s: stopped after %s", what, took)
@@ -351,7 +413,7 @@ func TestInterrupted(t *testing.T) {
 	encode := b.encode()
 	interrupt("encoding", encode, func() bool { return b.rows() > 100 })
 	if kept := b.health().Texts; b.encoded(encode...).Cached != kept {
-		t.Error("the interrupted encoding was not gone on with")
+		t.Error("the interrupted encoding was not continued")
 	}
 	before := b.rows()
 	args := b.sweep("interrupted.json")
@@ -365,25 +427,24 @@ func TestInterrupted(t *testing.T) {
 		return func() bool { return time.Now().After(ready) }
 	}
 	interrupt("sweep, training", long, after(time.Second))
-	// A computation that does not look up.
+	// A computation that does not check its context.
 	interrupt("table", []string{"table", "interrupted.json", "--resamples", "5000000"}, after(time.Second))
 }
 
-// limited runs the binary with files that may not grow beyond a number of bytes, which the program sees as a full disk.
+// limited returns a command that runs the binary with a limit on the size of files, which looks like a full disk to it.
 func (b *faultBench) limited(bytes int, args ...string) *exec.Cmd {
 	cmd := b.command()
-	// ulimit counts 512-byte blocks in POSIX shells, and SIGXFSZ must be ignored for the write to fail instead.
+	// ulimit counts blocks of 512 bytes in POSIX shells. Writes fail, instead of killing the process, if SIGXFSZ is ignored.
 	script := fmt.Sprintf(`trap '' XFSZ; ulimit -f %d; exec "$0" "$@"`, bytes/512)
 	cmd.Path, cmd.Args = "/bin/sh", append([]string{"sh", "-c", script, built.path}, args...)
 	return cmd
 }
 
-// A disk that is full in the middle of encode is an error that keeps what is stored; a run gets through and says that
-// nothing was stored.
+// If the disk is full, encode fails and keeps what it has stored. It continues once there is room.
 func TestFullDisk(t *testing.T) {
 	b := newFaultBench(t)
 	encode := []string{"encode", "--task", "reviews.jsonl", "--model", b.model("bert-tiny"), "--all-texts", "--quiet"}
-	b.must("models", "inspect", b.model("bert-tiny")) // digests are remembered while there is room
+	b.must("models", "inspect", b.model("bert-tiny")) // stores digests while there is room
 	_, errOut, code := b.finish(b.limited(8192, encode...))
 	if code != exitFailed || !strings.Contains(errOut, "file too large") || !strings.Contains(errOut, "make room") {
 		t.Errorf("encode: exit code %d: %s", code, errOut)
@@ -397,7 +458,7 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// figures are the lines of a table that hold figures, without the letters of their notes.
+// figures returns the rows of a table without the letters of their notes.
 func figures(table string) string {
 	var lines []string
 	for line := range strings.Lines(table) {
@@ -411,7 +472,8 @@ func figures(table string) string {
 	return strings.Join(lines, "\n")
 }
 
-// The same on a file system that is full.
+// On a full file system, encode fails and keeps what it has stored, and a sweep prints its table and says that it stored no
+// vectors.
 func TestFullFileSystem(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("needs root to mount a small file system")
@@ -433,18 +495,18 @@ func TestFullFileSystem(t *testing.T) {
 	if h := b.health(); !h.Sound() || h.Texts == 0 {
 		t.Errorf("kept: %+v", h)
 	}
-	// An experiment does not need the cache to get its table.
+	// An experiment works without room in the cache.
 	out, errOut, code := b.run(b.sweep("full.json")...)
 	if code != exitGood || figures(out) != figures(want) {
 		t.Errorf("sweep: exit code %d: %s\n%s\nundisturbed:\n%s", code, errOut, out, want)
 	}
 	if !strings.Contains(out, "no space left on device") {
-		t.Errorf("the table does not say that nothing was stored:\n%s", out)
+		t.Errorf("the table does not say that no vectors were stored:\n%s", out)
 	}
 	if !bytes.Contains(b.read("full.json"), []byte("vectors are not stored")) {
-		t.Error("the result does not say that nothing was stored")
+		t.Error("the result does not say that no vectors were stored")
 	}
-	// The result's own disk is full: named, and no torn file.
+	// If the result's own disk is full, the error says so, and no incomplete file is left.
 	result := filepath.Join(b.cache, "result.json")
 	_, errOut, code = b.run(b.sweep(result)...)
 	if code != exitFailed || !strings.Contains(errOut, "result file") || !strings.Contains(errOut, "no space left") {
@@ -461,7 +523,7 @@ func TestFullFileSystem(t *testing.T) {
 	}
 }
 
-// A cache that may only be read serves what it holds; what is missing is encoded and not kept, or an error.
+// With a read-only cache, run uses the vectors in it, encodes the missing ones and does not store them. encode fails.
 func TestReadOnlyCache(t *testing.T) {
 	b := newFaultBench(t)
 	want := b.must("run", "--weak", b.model("bert-tiny"), "--strong", b.model("mpnet-tiny"), "--task", "reviews.jsonl",
@@ -484,7 +546,7 @@ func TestReadOnlyCache(t *testing.T) {
 	if err := os.Chmod(b.dir, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	if os.Getuid() == 0 { // root may write everywhere: be nobody
+	if os.Getuid() == 0 { // root may write everywhere, so the binary runs as nobody
 		models := filepath.Join(b.dir, "models")
 		if out, err := exec.Command("cp", "-r", filepath.Join(shareddata.Root(), "fixtures", "models"), models).CombinedOutput(); err != nil {
 			t.Fatalf("%v %s", err, out)
@@ -521,7 +583,7 @@ func TestReadOnlyCache(t *testing.T) {
 	}
 }
 
-// Two processes that run the same experiment on one cache both get its table, and leave a sound cache.
+// Two processes that run the same experiment with one cache both print its table, and the cache is sound afterwards.
 func TestTwoProcesses(t *testing.T) {
 	b := newFaultBench(t)
 	want := b.undisturbed()
@@ -543,7 +605,7 @@ func TestTwoProcesses(t *testing.T) {
 	b.must("cache", "verify")
 }
 
-// One bit of a row, the header, half a row: named by cache verify and doctor, and encoded again by the next run.
+// cache verify and doctor name a damaged row, a damaged header and an incomplete row. The next run encodes what is lost.
 func TestDamagedCache(t *testing.T) {
 	b := newFaultBench(t)
 	encode := []string{"encode", "--task", "reviews.jsonl", "--model", b.model("bert-tiny"), "--all-texts"}
@@ -575,15 +637,15 @@ func TestDamagedCache(t *testing.T) {
 			if code != exitFailed || !strings.Contains(errOut, c.named) || !strings.Contains(errOut, filepath.Base(path)) {
 				t.Errorf("verify: exit code %d: %s", code, errOut)
 			}
-			if out, _, _ := b.run("doctor"); !strings.Contains(out, "240 rows") && !strings.Contains(out, "239 rows") || !strings.Contains(out, "100 a file read, --full reads all") {
-				t.Errorf("doctor does not say what it read:\n%s", out)
+			if out, _, _ := b.run("doctor"); !strings.Contains(out, "240 rows") && !strings.Contains(out, "239 rows") || !strings.Contains(out, "100 read in each file, --full reads all") {
+				t.Errorf("doctor does not say how much it read:\n%s", out)
 			}
 			out, _, _ := b.run("doctor", "--full")
 			if !strings.Contains(out, "w2s cache verify names them") {
-				t.Errorf("doctor does not speak of it:\n%s", out)
+				t.Errorf("doctor does not report the damage:\n%s", out)
 			}
 			if row := b.encoded(encode...); row.Encoded != c.lost || row.Cached != 240-c.lost {
-				t.Errorf("the rerun: %+v, want %d encoded", row, c.lost)
+				t.Errorf("after the damage: %+v, want %d encoded", row, c.lost)
 			}
 			b.must("cache", "compact")
 			b.must("cache", "verify")
@@ -594,10 +656,10 @@ func TestDamagedCache(t *testing.T) {
 	}
 }
 
-// The header of the cache, the digests that are remembered, a checkpoint that w2s keeps: each is found and made anew.
+// Damage is found and repaired in the cache's header, in the stored digests and in a checkpoint that the program contains.
 func TestDamagedKeptFiles(t *testing.T) {
 	b := newFaultBench(t)
-	name := "" // of a checkpoint that is part of the program
+	name := "" // of a checkpoint that the program contains
 	for line := range strings.Lines(b.must("models", "list")) {
 		if strings.Contains(line, "part of this program") {
 			name = strings.Fields(line)[0]
@@ -627,7 +689,7 @@ func TestDamagedKeptFiles(t *testing.T) {
 			}
 			wantWhole(file + ", " + how)
 			if !bytes.Equal(b.read(path), whole) {
-				t.Errorf("%s, %s: it was not made anew", file, how)
+				t.Errorf("%s, %s: it was not restored", file, how)
 			}
 		}
 	}
@@ -641,27 +703,27 @@ func TestDamagedKeptFiles(t *testing.T) {
 	_, errOut, code := b.run("cache", "verify")
 	if code == exitFailed && strings.Contains(errOut, "header.json is damaged") && strings.Contains(errOut, "w2s cache compact") {
 		b.must("cache", "compact")
-	} else if code != exitGood { // the rerun may have written it
+	} else if code != exitGood { // encode may have restored it
 		t.Errorf("verify: exit code %d: %s", code, errOut)
 	}
 	b.must("cache", "verify")
 	wantWhole("header.json, repaired")
 }
 
-// A result file that is cut off, changed or of something else is named, never tabled, and --again makes it anew.
+// A result file that is truncated, changed or not a result is named and not printed, and --again overwrites it.
 func TestDamagedResult(t *testing.T) {
 	b := newFaultBench(t)
 	args := b.sweep("result.json")
 	want := b.must(args...)
 	whole := b.read("result.json")
 	for name, data := range map[string][]byte{
-		"cut off":         whole[:len(whole)/2],
-		"empty":           nil,
-		"zeros":           make([]byte, 4096),
-		"a list":          []byte("[1, 2]"),
-		"another schema":  bytes.Replace(whole, []byte("w2s.result/2"), []byte("w2s.result/9"), 1),
-		"no such teacher": bytes.Replace(whole, []byte(`"supervisor":"`), []byte(`"supervisor":"x`), 1),
-		"a probability":   bytes.Replace(whole, []byte(`"test":[0`), []byte(`"test":[7`), 1),
+		"cut off":        whole[:len(whole)/2],
+		"empty":          nil,
+		"zeros":          make([]byte, 4096),
+		"a list":         []byte("[1, 2]"),
+		"another schema": bytes.Replace(whole, []byte("w2s.result/2"), []byte("w2s.result/9"), 1),
+		"no supervisor":  bytes.Replace(whole, []byte(`"supervisor":"`), []byte(`"supervisor":"x`), 1),
+		"a probability":  bytes.Replace(whole, []byte(`"test":[0`), []byte(`"test":[7`), 1),
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := *b
@@ -677,17 +739,16 @@ func TestDamagedResult(t *testing.T) {
 				}
 			}
 			if !bytes.Equal(b.read("result.json"), data) {
-				t.Error("it was overwritten without being asked")
+				t.Error("it was overwritten without --again")
 			}
 		})
 	}
 	if got := b.must(append(args, "--again")...); got != want {
-		t.Errorf("made anew:\n%s\nbefore:\n%s", got, want)
+		t.Errorf("with --again:\n%s\nbefore:\n%s", got, want)
 	}
 }
 
-// A checkpoint whose model or tokenizer is damaged is refused by name; another model is another key, so that no vector
-// of the old one is ever taken for it.
+// A checkpoint with a damaged model or tokenizer is refused by name. Once it is restored, its cached vectors are used again.
 func TestDamagedCheckpoint(t *testing.T) {
 	b := newFaultBench(t)
 	if out, err := exec.Command("cp", "-r", b.model("bert-tiny"), filepath.Join(b.dir, "mine")).CombinedOutput(); err != nil {
@@ -711,7 +772,7 @@ func TestDamagedCheckpoint(t *testing.T) {
 	}
 }
 
-// Memory does not grow with the number of texts by more than the texts and their places in the cache.
+// The memory of encode grows with the number of texts only by the texts and their index in the cache.
 func TestEncodeMemory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("encodes 20,000 texts")
@@ -728,6 +789,6 @@ func TestEncodeMemory(t *testing.T) {
 	small, large := peak(2000), peak(20000)
 	t.Logf("peak memory: %d kB for 2,000 texts, %d kB for 20,000", small, large)
 	if grown := large - small; grown > 60<<10 {
-		t.Errorf("18,000 texts more take %d kB more", grown)
+		t.Errorf("18,000 more texts take %d kB more", grown)
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"w2s/internal/atomicfile"
 )
 
-// env is what the experiment needs of this machine, with a place for its heads where the user wants them.
+// env returns what an experiment needs of this machine. If --heads names a folder, the experiment writes its heads there.
 func (f *experimentFlags) env(ctx context.Context, a *app) (experiment.Env, error) {
 	env, err := a.env(ctx)
 	if err != nil || f.heads == "" {
@@ -27,7 +27,7 @@ func (f *experimentFlags) env(ctx context.Context, a *app) (experiment.Env, erro
 	return env, nil
 }
 
-// saveHead writes a head for w2s and safetensors libraries, and as an ONNX model for everything else.
+// saveHead writes a head as a safetensors file, which package head reads again, and as an ONNX model.
 func saveHead(dir string, r result.Head, h *head.Head) error {
 	path := filepath.Join(dir, fileName(r.ID))
 	err := h.Save(path+".safetensors", map[string]string{
@@ -44,7 +44,7 @@ func saveHead(dir string, r result.Head, h *head.Head) error {
 	return atomicfile.WriteBytes(path+".onnx", model)
 }
 
-// fileName makes a file's name of a head's id, with nothing in it that a shell or a file system minds.
+// fileName returns a file name for a head's id, with "_" for every character that shells or file systems treat specially.
 func fileName(id string) string {
 	return strings.Map(func(r rune) rune {
 		switch {

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
@@ -16,9 +17,9 @@ import (
 	"w2s/internal/shareddata"
 )
 
-var update = flag.Bool("update", false, "write docs/cli.md anew")
+var update = flag.Bool("update", false, "write docs/cli.md")
 
-// commands lists a command and all below it, without those that cobra brings along.
+// commands returns a command and all commands below it, without those that cobra adds.
 func commands(c *cobra.Command) []*cobra.Command {
 	list := []*cobra.Command{c}
 	for _, sub := range c.Commands() {
@@ -29,33 +30,49 @@ func commands(c *cobra.Command) []*cobra.Command {
 	return list
 }
 
-// Every command has examples, its help shows them, and each is a command line that this command takes.
-func TestHelpHasExamples(t *testing.T) {
+// Help of every command shows examples, and each example is a command line that w2s accepts. Prose and flags fit the width
+// of a terminal.
+func TestHelp(t *testing.T) {
 	for _, c := range commands(newRoot(io.Discard, io.Discard, nil)) {
-		path := c.CommandPath()
+		path, examples := c.CommandPath(), c.Example
+		if c.IsAdditionalHelpTopicCommand() {
+			_, examples, _ = strings.Cut(c.Long, "\nExamples:\n")
+		}
 		t.Run(path, func(t *testing.T) {
 			if c.Short == "" {
-				t.Error("it does not say what it does")
+				t.Error("there is no short description")
 			}
 			var out bytes.Buffer
 			if code := run(t.Context(), &out, io.Discard, append(strings.Fields(path)[1:], "--help")); code != exitGood {
 				t.Fatalf("--help ends with code %d", code)
 			}
-			examples := strings.Split(strings.TrimRight(c.Example, "\n"), "\n")
-			for _, line := range examples {
-				if !strings.Contains(out.String(), strings.TrimRight(line, " ")) {
+			help := out.String()
+			for _, line := range strings.Split(strings.TrimRight(examples, "\n"), "\n") {
+				if !strings.Contains(help, strings.TrimRight(line, " ")) {
 					t.Errorf("--help does not show %q", line)
 				}
-				checkExample(t, path, line)
+				checkExample(t, c, line)
+			}
+			_, flags, found := strings.Cut(help, "\nFlags:\n")
+			if !found && !c.IsAdditionalHelpTopicCommand() {
+				t.Error("--help shows no flags")
+			}
+			for _, line := range strings.Split(c.Long+"\n"+flags, "\n") {
+				if width := utf8.RuneCountInString(line); width > helpWidth && !strings.HasPrefix(line, "  w2s ") && strings.Contains(strings.TrimSpace(line), " ") {
+					t.Errorf("a line of %d columns: %s", width, line)
+				}
+			}
+			if strings.Contains(help, "true|false") || strings.Contains(help, "(default [") {
+				t.Errorf("flags as pflag lists them:\n%s", help)
 			}
 		})
 	}
 }
 
-// remark is what may follow a command line in an example: words behind some spaces, or where the output goes.
-var remark = regexp.MustCompile(`(\s{3,}\S.*| > \S+)$`)
+// remark matches what may follow a command line in an example: a comment, or a redirection.
+var remark = regexp.MustCompile(`(\s+# .*| > \S+)$`)
 
-func checkExample(t *testing.T, path, line string) {
+func checkExample(t *testing.T, of *cobra.Command, line string) {
 	t.Helper()
 	args := strings.Fields(remark.ReplaceAllString(strings.TrimSpace(line), ""))
 	if len(args) == 0 || args[0] != "w2s" || !strings.HasPrefix(line, "  ") {
@@ -67,7 +84,7 @@ func checkExample(t *testing.T, path, line string) {
 		t.Errorf("example %q: %v", line, err)
 		return
 	}
-	if found := c.CommandPath(); found != path && !strings.HasPrefix(found, path+" ") {
+	if found := c.CommandPath(); !strings.HasPrefix(found+" ", of.CommandPath()+" ") && !of.IsAdditionalHelpTopicCommand() {
 		t.Errorf("example %q is of %s", line, found)
 	}
 	if err := c.ParseFlags(rest); err != nil {
@@ -81,33 +98,36 @@ func checkExample(t *testing.T, path, line string) {
 
 const cliHeader = `# Commands
 
-What ` + "`w2s help COMMAND`" + ` prints, on one page. It is made from the commands themselves:
-` + "`go test ./cmd/w2s -run TestCommandPage -update`" + ` writes it anew, and the tests fail where it is out of date.
-The options of ` + "`w2s`" + ` itself go with every command.
+This page holds what ` + "`w2s help COMMAND`" + ` prints. It is generated: ` + "`go test ./cmd/w2s -run TestCommandPage -update`" + ` writes it, and
+the test fails if it is out of date. The options of ` + "`w2s`" + ` itself work with every command.
 
 `
 
-// docs/cli.md says what the commands say.
+// docs/cli.md is the help of all commands.
 func TestCommandPage(t *testing.T) {
 	page := bytes.NewBufferString(cliHeader)
 	for _, c := range commands(newRoot(io.Discard, io.Discard, nil)) {
 		c.DisableAutoGenTag = true
-		// All commands are on one page, so that links go to its headings.
-		link := func(file string) string {
+		if c.IsAdditionalHelpTopicCommand() {
+			c.Long = "```\n" + c.Long + "\n```"
+		}
+		link := func(file string) string { // all commands are on one page, so links go to headings
 			return "#" + strings.ReplaceAll(strings.TrimSuffix(file, ".md"), "_", "-")
 		}
-		if err := doc.GenMarkdownCustom(c, page, link); err != nil {
+		var section bytes.Buffer
+		if err := doc.GenMarkdownCustom(c, &section, link); err != nil {
 			t.Fatal(err)
 		}
+		page.WriteString(withFlagUsages(section.String(), c.NonInheritedFlags()))
 	}
 	var lines []string
 	inherited := false
 	for _, line := range strings.Split(strings.TrimSpace(page.String()), "\n") {
-		// The global flags are those of w2s, and once is enough.
+		// The global flags are in the section of w2s, once.
 		if strings.HasPrefix(line, "##") {
 			inherited = line == "### Options inherited from parent commands"
 		}
-		// The commands that cobra brings along have no section here.
+		// The commands that cobra adds have no section.
 		if !inherited && !strings.HasPrefix(line, "* [w2s completion]") && !strings.HasPrefix(line, "* [w2s help]") {
 			lines = append(lines, strings.TrimRight(line, " "))
 		}
@@ -129,13 +149,13 @@ func TestCommandPage(t *testing.T) {
 	old := strings.Split(string(want), "\n")
 	for i, line := range strings.Split(got, "\n") {
 		if i >= len(old) || line != old[i] {
-			t.Fatalf("docs/cli.md:%d is out of date (-update writes it anew): it should be\n%s", i+1, line)
+			t.Fatalf("docs/cli.md:%d is out of date (-update writes the page): want\n%s", i+1, line)
 		}
 	}
-	t.Fatal("docs/cli.md has lines too many at its end (-update writes it anew)")
+	t.Fatal("docs/cli.md has too many lines (-update writes the page)")
 }
 
-// Faults of what the user set, on the command line or in the environment, end with code 2, others with 1.
+// Faults of what the user sets, on the command line or in the environment, end with code 2, other faults with 1.
 func TestExitCodes(t *testing.T) {
 	for _, test := range []struct {
 		endpoint string

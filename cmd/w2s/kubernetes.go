@@ -10,7 +10,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// The parts of a batch/v1 Job that an array of shards needs.
+// These types hold the fields of a batch/v1 Job that an Indexed Job of shards needs.
 type (
 	kubeJob struct {
 		APIVersion string   `yaml:"apiVersion"`
@@ -72,17 +72,17 @@ type (
 	}
 )
 
-// cacheMount is where pods have the cache folder.
+// cacheMount is the path of the cache folder in the pods.
 const cacheMount = "/cache"
 
-// writeKubernetes prints the manifest of an Indexed Job: each of its indexes, which count from 0, is a shard.
+// writeKubernetes prints the manifest of an Indexed Job. Index i of the job, counted from 0, encodes shard i+1.
 func (a *app) writeKubernetes(f *clusterFlags, flags *pflag.FlagSet) error {
 	args := append(shardArgs(flags, "cache"), "--cache="+cacheMount)
 	return writeKubernetesJob(a.out, f, a.threads, args)
 }
 
 func writeKubernetesJob(w io.Writer, f *clusterFlags, threads int, args []string) error {
-	// Kubernetes replaces $(NAME) in command and args; $$ stands for $ there.
+	// Kubernetes replaces $(NAME) in command and args, and reads $$ as $.
 	literal := strings.NewReplacer("$", "$$")
 	for i := range args {
 		args[i] = literal.Replace(args[i])
@@ -97,8 +97,8 @@ func writeKubernetesJob(w io.Writer, f *clusterFlags, threads int, args []string
 	}
 	job := kubeJob{APIVersion: "batch/v1", Kind: "Job", Metadata: kubeMeta{Name: "w2s-encode"}, Spec: kubeSpec{
 		CompletionMode: "Indexed", Completions: f.kubernetes, Parallelism: f.kubernetes,
-		BackoffLimit: 3 * f.kubernetes, // a pod that was killed goes on from what is in the cache
-		PodFailurePolicy: kubeFailurePolicy{Rules: []kubeRule{ // a fault in the command line would only come again
+		BackoffLimit: 3 * f.kubernetes, // a new pod continues from what a killed one left in the cache
+		PodFailurePolicy: kubeFailurePolicy{Rules: []kubeRule{ // a usage error would only come again
 			{Action: "FailJob", OnExitCodes: kubeExitCodes{Operator: "In", Values: []int{exitUsage}}},
 		}},
 		Template: kubeTemplate{Spec: kubePod{
@@ -106,7 +106,7 @@ func writeKubernetesJob(w io.Writer, f *clusterFlags, threads int, args []string
 			Volumes: []kubeVolume{{Name: "cache", Claim: kubeClaim{ClaimName: f.claim}}},
 		}},
 	}}
-	if _, err := fmt.Fprintf(w, "# An Indexed Job that fills one feature cache, a shard an index. Written by w2s encode --kubernetes %d.\n", f.kubernetes); err != nil {
+	if _, err := fmt.Fprintf(w, "# An Indexed Job that fills one feature cache, one shard for each index. Written by w2s encode --kubernetes %d.\n", f.kubernetes); err != nil {
 		return err
 	}
 	enc := yaml.NewEncoder(w)

@@ -27,18 +27,18 @@ const (
 	exitUsage  = 2
 )
 
-// patience is how long an interrupted command may take to end by itself.
-const patience = 400 * time.Millisecond
+// gracePeriod is how long an interrupted command may take to end by itself.
+const gracePeriod = 400 * time.Millisecond
 
-const stopped = "w2s: stopped; what was finished is kept, the same command goes on from there"
+const stopped = "w2s: stopped; finished work is kept, and the same command continues from there"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, func() {
 		stop() // a second Ctrl-C ends the process at once
-		// Some computations do not look up for seconds. Files are appended in whole rows or renamed when they are
-		// complete, so that to leave in the middle costs nothing that was finished.
-		time.Sleep(patience)
+		// Some computations do not check ctx for seconds. Exiting in the middle of one loses no finished work, because files
+		// are appended in whole rows, or renamed when they are complete.
+		time.Sleep(gracePeriod)
 		fmt.Fprintln(os.Stderr, stopped)
 		os.Exit(exitFailed)
 	})
@@ -47,7 +47,7 @@ func main() {
 	os.Exit(code)
 }
 
-// run carries out one command line and returns the exit code.
+// run executes one command line and returns the exit code.
 func run(ctx context.Context, out, errOut io.Writer, args []string) int {
 	root := newRoot(out, errOut, args)
 	root.SetArgs(args)
@@ -68,14 +68,14 @@ func run(ctx context.Context, out, errOut io.Writer, args []string) int {
 	}
 }
 
-// printError prints every line of a joined error behind the program's name.
+// printError prints every line of a joined error, each after the program's name.
 func printError(w io.Writer, err error) {
 	for _, line := range strings.Split(err.Error(), "\n") {
 		fmt.Fprintf(w, "w2s: %s\n", line)
 	}
 }
 
-// A usageError is a fault in the command line: exit code 2, as is a experiment.ConfigError.
+// A usageError is a fault in the command line. It leads to exit code 2, as an experiment.ConfigError does.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
@@ -87,14 +87,18 @@ func newRoot(out, errOut io.Writer, args []string) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "w2s",
 		Short: "Weak-to-strong generalization on real pretrained checkpoints",
-		Long: `w2s measures weak-to-strong generalization: a small model's head is trained on
-ground truth, its labels train a larger model's head, and the performance gap
-recovered, PGR = (student - weak) / (ceiling - weak), says how far the student
-came from the weak floor to the strong ceiling.`,
-		Example: `  w2s run                                  the default experiment
-  w2s run --task chess-mate1               nothing to download but the runtime
+		Long: `w2s measures weak-to-strong generalization. It trains the head of a small model
+(the weak supervisor) on ground truth, and the head of a large model (the strong
+student) on the labels that the supervisor gives. The performance gap recovered,
+
+    PGR = (student - weak) / (ceiling - weak),
+
+tells how far the student gets from the supervisor's score (the weak floor) to
+the score of the large model trained on ground truth (the strong ceiling).`,
+		Example: `  w2s run                                  # the default experiment
+  w2s run --task chess-mate1               # downloads only the ONNX Runtime library
   w2s run --weak ./small --strong ./large --task my.jsonl
-  w2s doctor                               what is here, what is missing`,
+  w2s doctor                               # what is installed and what is missing`,
 		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -103,6 +107,7 @@ came from the weak floor to the strong ceiling.`,
 	root.SetOut(out)
 	root.SetErr(errOut)
 	root.SetFlagErrorFunc(flagError)
+	root.SetUsageFunc(usageFunc(root.UsageFunc()))
 	a.globalFlags(root.PersistentFlags())
 	root.AddCommand(
 		newRunCommand(a),
@@ -119,11 +124,12 @@ came from the weak floor to the strong ceiling.`,
 		newBenchCommand(a),
 		newDoctorCommand(a),
 	)
+	root.AddCommand(helpTopics()...)
 	usageArgs(root)
 	return root
 }
 
-// flagError names the flag that was probably meant.
+// flagError makes a fault in flags a usage error, and suggests a flag if the name is unknown.
 func flagError(c *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) {
@@ -137,18 +143,18 @@ func flagError(c *cobra.Command, err error) error {
 	return usageError{err}
 }
 
-// noArgs is the check of a command that takes flags alone.
+// noArgs rejects positional arguments.
 func noArgs(c *cobra.Command, args []string) error {
 	switch {
 	case len(args) == 0:
 		return nil
 	case c.Flags().Lookup("task") != nil:
-		return fmt.Errorf("%s takes no argument, and %q is one (a task is named by --task)", c.CommandPath(), args[0])
+		return fmt.Errorf("%s takes flags only, got %q (did you mean --task %s?)", c.CommandPath(), args[0], args[0])
 	}
-	return fmt.Errorf("%s takes no argument, and %q is one", c.CommandPath(), args[0])
+	return fmt.Errorf("%s takes flags only, got %q", c.CommandPath(), args[0])
 }
 
-// usageArgs makes every complaint about positional arguments a usage error and rejects unknown subcommands.
+// usageArgs makes every fault in positional arguments a usage error, and rejects unknown subcommands.
 func usageArgs(c *cobra.Command) {
 	check := c.Args
 	if check == nil {
@@ -179,13 +185,13 @@ func usageArgs(c *cobra.Command) {
 	}
 }
 
-// program is how a result file names this program.
+// program returns the name and version of this program for result files.
 func program() string { return "w2s " + version() }
 
-// release is the version of a release build, set by .ci/release.
+// release is the version of a release build. The linker sets it; see .ci/release.
 var release string
 
-// version is what the build recorded about itself.
+// version returns the version of a release, or else what Go recorded about the build.
 func version() string {
 	if release != "" {
 		return release

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// library is the ONNX Runtime library of this machine, or "".
+// library returns the path of this machine's ONNX Runtime library, or "".
 func library() string {
 	c, err := catalog.Open(catalog.Options{Offline: true})
 	if err != nil {
@@ -61,7 +61,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// reviews are short texts of our own whose label follows from one of their words.
+// reviews returns n short generated texts as JSON lines. One word of a text decides its label.
 func reviews(n int) []byte {
 	good, bad := []string{"lovely", "bright", "honest", "warm"}, []string{"dull", "noisy", "bitter", "cold"}
 	things := []string{"film", "lamp", "soup", "book", "song", "train", "garden", "coat"}
@@ -81,7 +81,7 @@ func reviews(n int) []byte {
 	return b.Bytes()
 }
 
-// The whole experiment on the committed models: what is in the result file is enough to recompute the table.
+// w2s run stores a result file that w2s table prints as the same table, and writes every head with --heads.
 func TestRunOnFixtures(t *testing.T) {
 	lib := library()
 	if lib == "" {
@@ -110,7 +110,7 @@ func TestRunOnFixtures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// 2 seeds of: supervisor, ceiling, a student for each of three losses
+	// Each of 2 seeds has a supervisor, a ceiling, and students with 3 losses.
 	if len(r.Heads) != 2*5 || len(r.Tasks) != 1 || len(r.Tasks[0].TestIDs) != 60 {
 		t.Errorf("%d heads, %d tasks", len(r.Heads), len(r.Tasks))
 	}
@@ -145,12 +145,12 @@ func TestRunOnFixtures(t *testing.T) {
 	}
 }
 
-func TestCancelledRunSaysHowToGoOn(t *testing.T) {
+func TestCancelledCommandSaysHowToContinue(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	var out, errOut bytes.Buffer
 	code := run(ctx, &out, &errOut, []string{"tasks", "pull", "movies", "--cache", t.TempDir()})
-	if code != exitFailed || !strings.Contains(errOut.String(), "goes on from there") {
+	if code != exitFailed || !strings.Contains(errOut.String(), "continues from there") {
 		t.Errorf("exit code %d: %s", code, errOut.String())
 	}
 }

@@ -18,7 +18,7 @@ import (
 func newModelsCommand(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "models",
-		Short: "Checkpoints: list, pull, inspect",
+		Short: "List, download and inspect checkpoints",
 		Example: `  w2s models list
   w2s models pull e5-small-v2
   w2s models pull hf:sentence-transformers/all-MiniLM-L12-v2
@@ -31,9 +31,9 @@ func newModelsCommand(a *app) *cobra.Command {
 func newModelsList(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:     "list",
-		Short:   "The checkpoints that have a name, and which are on this machine",
+		Short:   "List the checkpoints that have a name, and which of them are on this machine",
 		Example: `  w2s models list`,
-		RunE: a.closing(func(ctx context.Context, _ []string) error {
+		RunE: a.runE(func(ctx context.Context, _ []string) error {
 			c, err := a.catalog()
 			if err != nil {
 				return err
@@ -47,7 +47,8 @@ func newModelsList(a *app) *cobra.Command {
 				return err
 			}
 			states = append(states, pulled...)
-			t := &table.Table{Columns: []table.Column{{Name: "name"}, {Name: "what"}, {Name: "licence"}, {Name: "here"}, {Name: "size", Numeric: true}, {Name: "from"}}}
+			t := &table.Table{Columns: []table.Column{{Name: "name"}, {Name: "what"}, {Name: "licence"}, {Name: "here"},
+				{Name: "size", Numeric: true}, {Name: "from"}}}
 			for _, s := range states {
 				here, bytes := "yes", s.Bytes
 				if !s.Ready {
@@ -55,7 +56,7 @@ func newModelsList(a *app) *cobra.Command {
 				}
 				t.Add(s.Name, s.Title, s.Licence, here, size(bytes), s.Source)
 			}
-			t.Notes = []string{"Any folder with model.onnx and tokenizer.json is a checkpoint too, and so is hf:ORG/NAME."}
+			t.Notes = []string{"A folder with model.onnx and tokenizer.json is a checkpoint too, and so is hf:ORG/NAME on the Hugging Face hub."}
 			return table.Write(a.out, "text", t)
 		}),
 	}
@@ -64,12 +65,12 @@ func newModelsList(a *app) *cobra.Command {
 func newModelsPull(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "pull NAME|hf:ORG/NAME[@REV]...",
-		Short: "Fetch checkpoints into the cache",
+		Short: "Download checkpoints into the cache",
 		Example: `  w2s models pull all-MiniLM-L6-v2 e5-small-v2
   w2s models pull hf:sentence-transformers/all-MiniLM-L12-v2
   w2s models pull hf:ORG/NAME@main#quantized`,
 		Args: cobra.MinimumNArgs(1),
-		RunE: a.closing(func(ctx context.Context, names []string) error {
+		RunE: a.runE(func(ctx context.Context, names []string) error {
 			c, err := a.catalog()
 			if err != nil {
 				return err
@@ -92,11 +93,11 @@ func newModelsInspect(a *app) *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "inspect NAME|FOLDER",
-		Short: "What w2s reads of a checkpoint: inputs, output, pooling, longest input, prefix, digests",
+		Short: "Print what w2s knows about a checkpoint: output, pooling, longest input, prefix, digests",
 		Example: `  w2s models inspect e5-small-v2
   w2s models inspect ./my-checkpoint --json`,
 		Args: cobra.ExactArgs(1),
-		RunE: a.closing(func(ctx context.Context, args []string) error {
+		RunE: a.runE(func(ctx context.Context, args []string) error {
 			m, err := a.model(ctx, args[0])
 			if err != nil {
 				return err
@@ -124,7 +125,7 @@ func newModelsInspect(a *app) *cobra.Command {
 	return c
 }
 
-// size is a number of bytes for people, or a dash.
+// size formats a number of bytes, and 0 as a dash.
 func size(n int64) string {
 	if n == 0 {
 		return "–"

@@ -11,24 +11,21 @@ import (
 
 	"w2s/harness/plot"
 	"w2s/harness/report"
-	"w2s/harness/stats"
-	"w2s/harness/summary"
-	"w2s/tasks"
 )
 
 func newReportCommand(a *app) *cobra.Command {
-	var out, plots, metric, title string
-	var resamples, examples int
-	var level float64
+	var s summaryFlags
+	var out, plots, title string
+	var examples int
 	c := &cobra.Command{
 		Use:   "report RESULT.json...",
-		Short: "One HTML page from stored results: tables, charts, an example browser",
-		Long: `Writes results as one HTML file that needs nothing else: it opens from disk,
-prints, and loads nothing from a network. Every figure is computed anew from the
-predictions in the result files. Several files make one page; rows that two files
-share are taken from the first one.
+		Short: "Make one HTML page from stored results: tables, charts, an example browser",
+		Long: `Writes results as one HTML file. It opens from disk, prints well, and loads
+nothing from a network. Computes every figure from the predictions in the result
+files. Several files make one page; rows that are in two files are taken from
+the first one.
 
-The example browser shows the texts that the result files hold (w2s run --texts).`,
+The example browser shows the texts in the result files (w2s run --texts).`,
 		Example: `  w2s report w2s-results/sweep.json
   w2s report w2s-results/sweep.json w2s-results/chain.json -o report.html --plots figures`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -37,13 +34,12 @@ The example browser shows the texts that the result files hold (w2s run --texts)
 			}
 			return nil
 		},
-		RunE: a.closing(func(_ context.Context, paths []string) error {
-			opt := report.Options{Title: title, Examples: examples,
-				Summary: summary.Options{Metric: tasks.Metric(metric), Resamples: resamples, Level: level}}
+		RunE: a.runE(func(_ context.Context, paths []string) error {
+			opt := report.Options{Title: title, Examples: examples, Summary: s.options()}
 			if examples == 0 {
 				opt.Examples = -1
 			}
-			if err := errors.Join(checkSummary(opt.Summary), checkResults(paths), checkPage(out, paths)); err != nil {
+			if err := errors.Join(s.checkSummary(), checkResults(paths), checkPage(out, paths)); err != nil {
 				return err
 			}
 			return a.report(paths, out, plots, opt)
@@ -51,11 +47,10 @@ The example browser shows the texts that the result files hold (w2s run --texts)
 	}
 	c.Flags().StringVarP(&out, "out", "o", "w2s-results/report.html", "HTML `file` to write")
 	c.Flags().StringVar(&plots, "plots", "", "write the charts to this `folder` as well, as SVG and PNG")
-	c.Flags().StringVar(&title, "title", "", "the page's `title`")
-	registerMetric(c.Flags(), &metric)
-	c.Flags().IntVar(&resamples, "resamples", stats.DefaultResamples, "bootstrap resamples")
-	c.Flags().Float64Var(&level, "level", stats.Level, "confidence level of intervals")
-	c.Flags().IntVar(&examples, "examples", report.DefaultExamples, "test examples in the browser at most, 0 for none")
+	c.Flags().StringVar(&title, "title", "", "`title` of the page")
+	c.Flags().IntVar(&examples, "examples", report.DefaultExamples, "largest `number` of test examples in the browser, 0 for none")
+	s.register(c.Flags())
+	s.registerLevel(c.Flags())
 	return c
 }
 
@@ -102,7 +97,7 @@ func (a *app) report(paths []string, out, plots string, opt report.Options) erro
 	return nil
 }
 
-// savePlots writes charts to a folder and says where they are.
+// savePlots writes charts to a folder and prints their paths.
 func (a *app) savePlots(dir string, charts []*plot.Chart) error {
 	for _, c := range charts {
 		paths, err := c.Save(dir)

@@ -26,25 +26,26 @@ func (a *app) writeSlurm(ctx context.Context, f *clusterFlags, flags *pflag.Flag
 	}
 	sbatch, err := exec.LookPath("sbatch")
 	if err != nil {
-		return errors.New("encode: --submit: sbatch is not installed here (without --submit the script is printed: run sbatch with it on a login node)")
+		return errors.New("--submit: sbatch is not installed here (print the script without --submit, and hand it to sbatch on a login node)")
 	}
 	cmd := exec.CommandContext(ctx, sbatch, "--parsable")
-	var said bytes.Buffer
-	cmd.Stdin, cmd.Stderr = &script, &said
+	var stderr bytes.Buffer
+	cmd.Stdin, cmd.Stderr = &script, &stderr
 	id, err := cmd.Output()
 	if err != nil {
-		return fmt.Errorf("encode: sbatch: %w: %s", err, strings.TrimSpace(said.String()))
+		return fmt.Errorf("sbatch: %w: %s", err, strings.TrimSpace(stderr.String()))
 	}
-	// ID, or ID;CLUSTER
+	// sbatch --parsable prints ID, or ID;CLUSTER.
 	job, _, _ := strings.Cut(strings.TrimSpace(string(id)), ";")
 	_, err = fmt.Fprintf(a.out, "submitted batch job %s: %d shards, logs in w2s-encode-%s_*.log\n", job, f.slurm, job)
 	return err
 }
 
-// writeSlurmScript writes the script of an array job: each of its tasks is a shard. env are variables as NAME=VALUE.
+// writeSlurmScript writes the script of an array job, each task of which encodes one shard by running program with args in
+// dir. env lists environment variables as NAME=VALUE.
 func writeSlurmScript(w io.Writer, program, dir string, f *clusterFlags, env, args []string) error {
 	if strings.ContainsAny(dir, "\"\r\n%") {
-		return fmt.Errorf("encode: --slurm: the folder's name %q cannot stand in a job script (change to another folder)", dir)
+		return fmt.Errorf("--slurm: the name of folder %q cannot be written in a job script (change to another folder)", dir)
 	}
 	var quoted []string
 	for _, a := range args {
@@ -59,7 +60,7 @@ func writeSlurmScript(w io.Writer, program, dir string, f *clusterFlags, env, ar
 		fmt.Fprintf(&settings, "export %s=%s\n", name, shellQuote(value))
 	}
 	_, err := fmt.Fprintf(w, `#!/bin/bash
-# An array job that fills one feature cache, a shard a task. Written by w2s encode --slurm %[1]d.
+# An array job that fills one feature cache, one shard for each task. Written by w2s encode --slurm %[1]d.
 #SBATCH --job-name=w2s-encode
 #SBATCH --array=1-%[1]d
 #SBATCH --chdir="%[2]s"
@@ -70,9 +71,9 @@ func writeSlurmScript(w io.Writer, program, dir string, f *clusterFlags, env, ar
 %[6]scode=0
 %[4]s %[5]s \
   --threads="${SLURM_CPUS_PER_TASK:-0}" --shard="$SLURM_ARRAY_TASK_ID/%[1]d" || code=$?
-# Killed (128 and the signal's number): it goes on from what is in the cache. A fault of its own would only come again.
+# An exit code above 128 means that a signal killed w2s. A new start continues from the cache. Other faults would only come again.
 if [ "$code" -gt 128 ] && [ "${SLURM_RESTART_COUNT:-0}" -lt 3 ]; then
-  echo "w2s was killed (exit code $code), back to the queue"
+  echo "w2s was killed (exit code $code) and goes back to the queue"
   scontrol requeue "$SLURM_JOB_ID"
 fi
 exit "$code"
@@ -80,19 +81,19 @@ exit "$code"
 	return err
 }
 
-// shellQuote writes a word so that a shell reads it as it is.
+// shellQuote quotes a word for a POSIX shell.
 func shellQuote(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }
 
-// slurmScript is the script for the flags that the user gave. Data and checkpoints are in the cache by then, so shards
-// fetch nothing: nodes of a cluster often have no way out.
+// slurmScript writes the script for the flags that the user gave. Shards work offline, because nodes of a cluster often
+// have no network; data and checkpoints are in the cache by then.
 func (a *app) slurmScript(w io.Writer, f *clusterFlags, flags *pflag.FlagSet) error {
 	program, err := os.Executable()
 	if err != nil {
-		return fmt.Errorf("encode: --slurm: %w", err)
+		return fmt.Errorf("--slurm: %w", err)
 	}
 	dir, err := os.Getwd()
 	if err != nil {
-		return fmt.Errorf("encode: --slurm: %w", err)
+		return fmt.Errorf("--slurm: %w", err)
 	}
 	c, err := a.catalog()
 	if err != nil {
@@ -100,10 +101,10 @@ func (a *app) slurmScript(w io.Writer, f *clusterFlags, flags *pflag.FlagSet) er
 	}
 	cache, err := filepath.Abs(c.CacheDir())
 	if err != nil {
-		return fmt.Errorf("encode: --slurm: %w", err)
+		return fmt.Errorf("--slurm: %w", err)
 	}
 	args := append(shardArgs(flags, "cache", "offline", "threads"), "--cache="+cache, "--offline")
-	var env []string // a cluster may be set up not to hand it on
+	var env []string // some clusters do not pass the environment on to jobs
 	for _, e := range os.Environ() {
 		if strings.HasPrefix(e, "W2S_") && !strings.HasPrefix(e, "W2S_CACHE=") {
 			env = append(env, e)

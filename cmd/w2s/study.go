@@ -19,9 +19,10 @@ import (
 )
 
 func newStudyCommand(a *app) *cobra.Command {
+	names := list.Map(study.All(), func(s study.Study) string { return s.Name })
 	c := &cobra.Command{
 		Use:   "study",
-		Short: "Questions that have a table each: " + strings.Join(studyNames(), ", "),
+		Short: "Answer one question with a table and charts: " + strings.Join(names, ", "),
 		Example: `  w2s study gap --models wordllama-64,all-MiniLM-L6-v2,e5-small-v2
   w2s study alpha --task movies
   w2s study calibration --weak wordllama-64`,
@@ -32,14 +33,15 @@ func newStudyCommand(a *app) *cobra.Command {
 	return c
 }
 
-func studyNames() []string {
-	return list.Map(study.All(), func(s study.Study) string { return s.Name })
-}
+// simulatedForms lists the simulated supervisors as experiment.ParseSimulated reads them.
+const simulatedForms = "flip:ACCURACY, systematic:ACCURACY, random, majority"
 
 func newStudy(a *app, s study.Study) *cobra.Command {
 	var f experimentFlags
-	var weak, strong, plots string
-	var ladder, simulated []string
+	var pair pairFlags
+	var ladder ladderFlags
+	var plots string
+	var simulated []string
 	var sizes []int
 	example := "  w2s study " + s.Name + "\n  w2s study " + s.Name + " --task tweets --seeds 5"
 	if s.Charts != nil {
@@ -48,34 +50,25 @@ func newStudy(a *app, s study.Study) *cobra.Command {
 	c := &cobra.Command{Use: s.Name, Short: "Study " + s.About, Example: example}
 	fs := c.Flags()
 	if s.Ladder {
-		fs.StringSliceVar(&ladder, "models", defaultLadder, "the ladder: `checkpoints`, weakest first, separated by commas")
+		ladder.register(fs, "`checkpoints` of the ladder, weakest first, separated by commas")
 	} else {
-		fs.StringVar(&weak, "weak", defaultWeak, "weak supervisor's `checkpoint`")
-		fs.StringVar(&strong, "strong", defaultStrong, "strong student's `checkpoint`")
+		pair.register(fs, defaultWeak)
 	}
-	fs.StringSliceVar(&simulated, "simulate", nil, "simulated `supervisors`: flip:ACCURACY, systematic:ACCURACY, random, majority")
-	fs.IntSliceVar(&sizes, "sizes", nil, "smaller training pools to try as well")
+	fs.StringSliceVar(&simulated, "simulate", nil, "simulated `supervisors`, separated by commas: "+simulatedForms)
+	fs.IntSliceVar(&sizes, "sizes", nil, "`sizes` of smaller training pools to try as well, separated by commas")
 	if s.Charts != nil {
 		fs.StringVar(&plots, "plots", "", "write the study's charts to this `folder`, as SVG and PNG")
 	}
 	f.register(fs, "w2s-results/study-"+s.Name+".json")
 	setDefaults(fs, s.Defaults)
-	c.RunE = a.closing(func(ctx context.Context, _ []string) error {
+	c.RunE = a.runE(func(ctx context.Context, _ []string) error {
+		var cfg experiment.Config
+		var err error
 		if s.Ladder {
-			fitCheckpoints(fs, f.tasks, nil, nil, &ladder)
-			trim(ladder)
+			cfg, err = f.ladderConfig(ctx, a, ladder.ladder(f.tasks), nil)
 		} else {
-			fitCheckpoints(fs, f.tasks, &weak, &strong, nil)
+			cfg, err = f.pairConfig(ctx, a, pair.pair(f.tasks))
 		}
-		models, pairs := distinct(weak, strong), []result.Pair{{Weak: weak, Strong: strong}}
-		if len(ladder) > 0 {
-			models = ladder
-			var err error
-			if pairs, err = ladderPairs(ladder, nil); err != nil {
-				return err
-			}
-		}
-		cfg, err := f.config(ctx, a, models, pairs)
 		if err != nil {
 			return err
 		}
@@ -92,7 +85,7 @@ func newStudy(a *app, s study.Study) *cobra.Command {
 	return c
 }
 
-// setDefaults changes the defaults of flags, as help shows them.
+// setDefaults changes the defaults of flags, also in help.
 func setDefaults(fs *pflag.FlagSet, values map[string]string) {
 	for name, value := range values {
 		flag := fs.Lookup(name)
@@ -103,37 +96,33 @@ func setDefaults(fs *pflag.FlagSet, values map[string]string) {
 			err = flag.Value.Set(value)
 		}
 		if err != nil {
-			panic(fmt.Sprintf("default of --%s: %v", name, err)) // a fault of package study
+			panic(fmt.Sprintf("default of --%s: %v", name, err)) // the tables of the program are wrong
 		}
 		flag.DefValue = value
 	}
 }
 
-// study runs an experiment and shows the study's table. If plots names a folder, it writes the charts there.
+// study runs an experiment and prints the study's table. If plots names a folder, it writes the charts there.
 func (a *app) study(ctx context.Context, f *experimentFlags, cfg experiment.Config, s study.Study, plots string) error {
-	if _, err := f.keepEarlier(cfg); err != nil {
+	if _, err := f.previous(cfg); err != nil {
 		return err
 	}
-	env, err := f.env(ctx, a)
-	if err != nil {
-		return err
-	}
-	result, failed := experiment.Run(ctx, cfg, env)
-	var plotted error // the table is printed anyway
-	err = a.conclude(ctx, f, result, failed, func() (any, *table.Table, error) {
-		rows, err := summary.Rows(result, f.summary())
+	var plotted error // does not keep the table from being printed
+	run := func(env experiment.Env) (*result.Result, error) { return experiment.Run(ctx, cfg, env) }
+	err := a.experiment(ctx, f, run, func(r *result.Result) (any, *table.Table, error) {
+		rows, err := summary.Rows(r, f.options())
 		if err != nil {
 			return nil, nil, err
 		}
 		if plots != "" {
-			plotted = a.studyPlots(plots, s, rows, result)
+			plotted = a.studyPlots(plots, s, rows, r)
 		}
 		return rows, s.Table(rows), nil
 	})
 	return errors.Join(err, plotted)
 }
 
-// studyPlots writes a study's charts. If there is nothing to draw, for example because no PGR is defined, it says so.
+// studyPlots writes a study's charts, or a note if there is nothing to draw, for example because no PGR is defined.
 func (a *app) studyPlots(dir string, s study.Study, rows []summary.Row, r *result.Result) error {
 	set, err := s.Charts(plot.Material{Rows: rows, Results: []*result.Result{r}})
 	if errors.Is(err, plot.ErrNothing) {

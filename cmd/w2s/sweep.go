@@ -21,43 +21,38 @@ import (
 
 func newSweepCommand(a *app) *cobra.Command {
 	var f experimentFlags
-	var ladder, pairs []string
+	var models ladderFlags
+	var pairs []string
 	var plan string
 	var dryRun bool
 	c := &cobra.Command{
 		Use:   "sweep",
-		Short: "A grid: all pairs of a model ladder, tasks, losses, alphas, treatments, seeds",
-		Long: `Runs every pair of a ladder (weakest model first; each model with itself and with
-every stronger one) on every task, with every loss and treatment of the weak
-labels. Each text is encoded once for each checkpoint, each floor and ceiling is
-trained once, and all heads on the same features are trained together.
+		Short: "Run a grid: pairs of a model ladder × tasks × losses × alphas × treatments × seeds",
+		Long: `Runs every pair of a ladder (each model with itself and with every stronger one)
+on every task, with every loss and every treatment of the weak labels. Encodes
+each text once for each checkpoint, trains each floor and ceiling once, and
+trains all heads on the same features together.
 
-The result file is written after every task. The same command goes on from there:
-tasks whose data has not changed are taken over. With other settings or models it
-refuses to write over the file.`,
+Stores the result after every task. The same command continues a result that is
+not complete, and keeps tasks whose data has not changed. It does not overwrite
+a result of other settings or models.`,
 		Example: `  w2s sweep --models wordllama-64,all-MiniLM-L6-v2,e5-small-v2 --task movies --task tweets
   w2s sweep --plan grid.yaml --dry-run
   w2s sweep --models ./a,./b --loss logconf --alpha 0.25,0.5,0.75`,
 	}
 	fs := c.Flags()
-	fs.StringSliceVar(&ladder, "models", defaultLadder, "the ladder: `checkpoints`, weakest first, separated by commas")
-	fs.StringArrayVar(&pairs, "pair", nil, "only this pair, as WEAK:STRONG (repeatable; default: all pairs of the ladder)")
-	fs.StringVar(&plan, "plan", "", "read flags from a YAML `file`: keys are the names of flags")
-	fs.BoolVar(&dryRun, "dry-run", false, "print the plan, what is cached and what it would cost, and stop")
+	models.register(fs, "`checkpoints` of the ladder, weakest first, separated by commas")
+	fs.StringArrayVar(&pairs, "pair", nil, "one `WEAK:STRONG` pair of the ladder instead of all (repeatable)")
+	fs.StringVar(&plan, "plan", "", "read flags from a YAML `file` whose keys are names of flags")
+	fs.BoolVar(&dryRun, "dry-run", false, "print the plan, what is cached and what the rest would cost, and stop")
 	f.register(fs, "w2s-results/sweep.json")
-	c.RunE = a.closing(func(ctx context.Context, _ []string) error {
+	c.RunE = a.runE(func(ctx context.Context, _ []string) error {
 		if plan != "" {
 			if err := readPlan(plan, fs); err != nil {
 				return err
 			}
 		}
-		fitCheckpoints(fs, f.tasks, nil, nil, &ladder)
-		trim(ladder)
-		chosen, err := ladderPairs(ladder, pairs)
-		if err != nil {
-			return err
-		}
-		cfg, err := f.config(ctx, a, ladder, chosen)
+		cfg, err := f.ladderConfig(ctx, a, models.ladder(f.tasks), pairs)
 		if err != nil {
 			return err
 		}
@@ -69,29 +64,27 @@ refuses to write over the file.`,
 			return f.refuse(differs)
 		}
 		if dryRun {
-			env, err := a.env(ctx)
-			if err != nil {
-				return err
-			}
-			env.Previous = previous
-			p, err := experiment.MakePlan(ctx, cfg, env)
-			if err != nil {
-				return err
-			}
-			if f.json {
-				return a.printJSON(p)
-			}
-			return table.Write(a.out, f.format, planTable(p))
+			return a.printPlan(ctx, &f, cfg, previous)
 		}
 		return a.experiment(ctx, &f, func(env experiment.Env) (*result.Result, error) {
 			f.resume(a, &env, previous)
 			return experiment.Run(ctx, cfg, env)
-		})
+		}, f.pgr)
 	})
 	return c
 }
 
-// ladderPairs returns the named pairs of a ladder or, if none is named, every model with itself and all models after it.
+// ladderConfig is config for the named pairs of a ladder, or for all of them.
+func (f *experimentFlags) ladderConfig(ctx context.Context, a *app, ladder, named []string) (experiment.Config, error) {
+	pairs, err := ladderPairs(ladder, named)
+	if err != nil {
+		return experiment.Config{}, err
+	}
+	return f.config(ctx, a, ladder, pairs)
+}
+
+// ladderPairs returns the named pairs of a ladder. If none is named, it pairs every model with itself and with all models
+// after it.
 func ladderPairs(ladder, named []string) ([]result.Pair, error) {
 	var pairs []result.Pair
 	for i, m := range ladder {
@@ -100,7 +93,7 @@ func ladderPairs(ladder, named []string) ([]result.Pair, error) {
 		}
 	}
 	for _, text := range named {
-		// The name of a folder may contain a colon, so the pair is cut where both sides are in the ladder.
+		// A folder's name may contain a colon, so the text is cut where both sides are in the ladder.
 		at := slices.IndexFunc(ladder, func(m string) bool {
 			rest, ok := strings.CutPrefix(text, m+":")
 			return ok && slices.Contains(ladder, rest)
@@ -132,15 +125,21 @@ func readPlan(path string, flags *pflag.FlagSet) error {
 		return usageError{fmt.Errorf("--plan %s: %w", path, err)}
 	}
 	var faults []error
+	set := map[string]string{} // the key that sets a flag, by the flag's name
 	for _, key := range slices.Sorted(maps.Keys(plan)) {
 		node, flag := plan[key], flags.Lookup(key)
 		if flag == nil || key == "plan" {
 			faults = append(faults, usagef("%s:%d: no flag is named %q (see w2s sweep --help)", path, node.Line, key))
 			continue
 		}
+		if other, ok := set[flag.Name]; ok {
+			faults = append(faults, usagef("%s:%d: %s and %s are the same flag", path, node.Line, key, other))
+			continue
+		}
 		if flag.Changed {
 			continue
 		}
+		set[flag.Name] = key
 		if err := setFlag(flag, node); err != nil {
 			faults = append(faults, usagef("%s:%d: %s: %w", path, node.Line, key, err))
 		}
@@ -159,21 +158,39 @@ func setFlag(flag *pflag.Flag, node yaml.Node) error {
 		var values []string
 		for _, item := range node.Content {
 			if item.Kind != yaml.ScalarNode {
-				return fmt.Errorf("line %d is no single value", item.Line)
+				return fmt.Errorf("line %d is not a single value", item.Line)
 			}
 			values = append(values, item.Value)
 		}
 		err = list.Replace(values)
 	default:
-		err = errors.New("want one value")
+		err = errors.New("want a single value")
 	}
 	flag.Changed = true
 	return err
 }
 
+// printPlan prints what a sweep would do.
+func (a *app) printPlan(ctx context.Context, f *experimentFlags, cfg experiment.Config, previous *result.Result) error {
+	env, err := a.env(ctx)
+	if err != nil {
+		return err
+	}
+	f.resume(a, &env, previous)
+	p, err := experiment.MakePlan(ctx, cfg, env)
+	if err != nil {
+		return err
+	}
+	if f.json {
+		return a.printJSON(p)
+	}
+	return table.Write(a.out, f.format, planTable(p))
+}
+
 func planTable(p *experiment.Plan) *table.Table {
-	t := &table.Table{Name: "plan", Caption: "what would be done", Columns: []table.Column{{Name: "task"}, {Name: "train", Numeric: true},
-		{Name: "test", Numeric: true}, {Name: "heads", Numeric: true}, {Name: "model"}, {Name: "texts", Numeric: true}, {Name: "to encode", Numeric: true}, {Name: "about", Numeric: true}}}
+	t := &table.Table{Name: "plan", Caption: "work that this sweep would do", Columns: []table.Column{{Name: "task"},
+		{Name: "train", Numeric: true}, {Name: "test", Numeric: true}, {Name: "heads", Numeric: true}, {Name: "model"},
+		{Name: "texts", Numeric: true}, {Name: "to encode", Numeric: true}, {Name: "about", Numeric: true}}}
 	var sum time.Duration
 	heads := 0
 	for _, task := range p.Tasks {
@@ -195,6 +212,7 @@ func planTable(p *experiment.Plan) *table.Table {
 			t.Add(task.Task, fmt.Sprint(task.Train), fmt.Sprint(task.Test), note, m.Model, fmt.Sprint(m.Texts), fmt.Sprint(m.Missing), about)
 		}
 	}
-	t.Notes = []string{fmt.Sprintf("%d heads to train, including those that choose penalties. Encoding takes about %s (estimated from a sample of each task's texts).", heads, sum.Round(time.Second))}
+	t.Notes = []string{fmt.Sprintf("%d heads to train, including those that choose penalties. Encoding takes about %s, estimated from a sample "+
+		"of each task's texts.", heads, sum.Round(time.Second))}
 	return t
 }

@@ -12,30 +12,58 @@ import (
 
 	"w2s/internal/importer"
 	"w2s/harness/result"
-	"w2s/harness/stats"
 	"w2s/harness/summary"
 	"w2s/harness/table"
-	"w2s/tasks"
+	"w2s/internal/list"
 )
 
-// views are what w2s table --by knows, in the order in which "all" prints them.
-var views = []string{"task", "category", "pair", "loss"}
+// A view is a table that w2s table --by can print.
+type view struct {
+	name, about string
+	table       func(rows []summary.Row, opt summary.Options) (*table.Table, error)
+}
+
+// allViews is the name that stands for all views.
+const allViews = "all"
+
+// views returns the views in the order in which --by all prints them.
+func views() []view {
+	return []view{
+		{"task", "a line for each task", func(rows []summary.Row, _ summary.Options) (*table.Table, error) {
+			return table.PGR(rows), nil
+		}},
+		{"category", "medians over the tasks of a category", func(rows []summary.Row, _ summary.Options) (*table.Table, error) {
+			c, err := summary.Categories(rows)
+			return table.Categories(c), err
+		}},
+		{"pair", "medians over tasks for each pair of models", func(rows []summary.Row, _ summary.Options) (*table.Table, error) {
+			p, err := summary.Pairs(rows)
+			return table.Pairs(p), err
+		}},
+		{"loss", "comparisons of losses", func(rows []summary.Row, opt summary.Options) (*table.Table, error) {
+			l, err := summary.Losses(rows, opt)
+			return table.Losses(l), err
+		}},
+	}
+}
+
+func viewNames() []string { return list.Map(views(), func(v view) string { return v.name }) }
 
 func newTableCommand(a *app) *cobra.Command {
-	var format, metric, by string
+	var s summaryFlags
+	var format, by string
 	var imports []string
-	var resamples int
-	var level float64
 	c := &cobra.Command{
 		Use:   "table RESULT.json... [--import FOLDER]...",
-		Short: "Tables from stored results: text, Markdown, CSV, LaTeX, HTML, JSON",
-		Long: `Computes every figure anew from the predictions in result files. Several files
-make one table.
+		Short: "Print tables from stored results (" + strings.Join(table.Formats, ", ") + ")",
+		Long: `Computes every figure from the predictions in result files. Several files make
+one table.
 
---import adds the runs of openai/weak-to-strong (train_simple.py, sweep.py,
-train_weak_to_strong.py) and of EleutherAI/w2s (run.py): give the results folder.
-They store scores and, outside of pickles, no predictions: such rows have no
-interval over test examples, and a note that says so.`,
+--import adds the runs in a results folder of openai/weak-to-strong
+(train_simple.py, sweep.py, train_weak_to_strong.py) or EleutherAI/w2s (run.py).
+These programs store scores, and predictions only in pickles, which w2s does not
+read. So the rows of these runs have no interval over test examples, and a note
+tells why.`,
 		Example: `  w2s table w2s-results/run.json
   w2s table --by category --format latex w2s-results/sweep.json
   w2s table --import /tmp/results/default w2s-results/sweep.json`,
@@ -45,49 +73,49 @@ interval over test examples, and a note that says so.`,
 			}
 			return nil
 		},
-		RunE: a.closing(func(ctx context.Context, paths []string) error {
-			opt := summary.Options{Metric: tasks.Metric(metric), Resamples: resamples, Level: level}
+		RunE: a.runE(func(ctx context.Context, paths []string) error {
 			files, folders, err := sortPaths(paths, imports)
-			if err := errors.Join(err, checkResults(files), checkSummary(opt), checkFormat(format), checkView(by)); err != nil {
+			if err := errors.Join(err, checkResults(files), s.checkSummary(), checkFormat(format), checkView(by)); err != nil {
 				return err
 			}
-			rows, chains, err := readResults(files, opt)
+			rows, chains, err := readResults(files, s.options())
 			if err != nil {
 				return err
 			}
-			var failed error // what cannot be imported does not cost the rest
+			var failed error // does not keep the other rows from being printed
 			if len(folders) > 0 {
 				var imported []summary.Row
-				imported, failed = importer.Read(ctx, folders, importer.Options{Metric: opt.Metric, Level: level})
+				imported, failed = importer.Read(ctx, folders, importer.Options{Metric: s.options().Metric, Level: s.level})
 				if rows = append(rows, imported...); len(rows)+len(chains) == 0 {
 					return failed
 				}
 			}
-			tables, err := layOut(rows, chains, by, opt)
+			tables, err := layOut(rows, chains, by, s.options())
 			if err != nil {
 				return errors.Join(failed, err)
 			}
 			return errors.Join(failed, table.Write(a.out, format, tables...))
 		}),
 	}
-	c.Flags().StringVar(&format, "format", "text", "text, markdown, csv, latex, html, json")
-	registerMetric(c.Flags(), &metric)
-	c.Flags().StringVar(&by, "by", "task", "task: a line each; category, pair: medians over tasks; loss: losses compared; all")
+	registerFormat(c.Flags(), &format)
+	about := list.Map(views(), func(v view) string { return v.name + " (" + v.about + ")" })
+	c.Flags().StringVar(&by, "by", views()[0].name, "`view` of the rows: "+strings.Join(about, ", ")+", or "+allViews)
 	c.Flags().StringArrayVar(&imports, "import", nil, "results `folder` of openai/weak-to-strong or EleutherAI/w2s (repeatable)")
-	c.Flags().IntVar(&resamples, "resamples", stats.DefaultResamples, "bootstrap resamples")
-	c.Flags().Float64Var(&level, "level", stats.Level, "confidence level of intervals")
+	s.register(c.Flags())
+	s.registerLevel(c.Flags())
 	return c
 }
 
-// checkView reports a --by that there is not.
+// checkView reports an unknown --by.
 func checkView(by string) error {
-	if by != "all" && !slices.Contains(views, by) {
-		return usagef("--by %q: want %s or all", by, strings.Join(views, ", "))
+	if by != allViews && !slices.Contains(viewNames(), by) {
+		return usagef("--by %q: want %s or %s", by, strings.Join(viewNames(), ", "), allViews)
 	}
 	return nil
 }
 
-// sortPaths tells result files from folders: after --import, a shell's pattern may leave more folders as arguments.
+// sortPaths separates result files from folders. With --import, arguments may be folders too, because a shell expands
+// --import results/* to one value and further arguments.
 func sortPaths(paths, imports []string) (files, folders []string, err error) {
 	folders = slices.Clone(imports)
 	for _, p := range paths {
@@ -104,7 +132,8 @@ func sortPaths(paths, imports []string) (files, folders []string, err error) {
 	return files, folders, nil
 }
 
-// checkResults names result files that are not there, are folders, or are given twice: their rows would count twice.
+// checkResults reports result files that do not exist, are folders, or are given twice, so that their rows would count
+// twice.
 func checkResults(paths []string) error {
 	var faults []error
 	var seen []fs.FileInfo
@@ -113,7 +142,7 @@ func checkResults(paths []string) error {
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			faults = append(faults, usagef("result file %s: no such file", p))
-		case err != nil: // its reader says so
+		case err != nil: // reading the file reports it
 		case info.IsDir():
 			faults = append(faults, usagef("%s is a folder: give a result file", p))
 		case slices.ContainsFunc(seen, func(s fs.FileInfo) bool { return os.SameFile(s, info) }):
@@ -125,7 +154,7 @@ func checkResults(paths []string) error {
 	return errors.Join(faults...)
 }
 
-// readResults makes rows of result files.
+// readResults returns the rows of result files.
 func readResults(paths []string, opt summary.Options) (rows []summary.Row, chains []summary.ChainRow, err error) {
 	for _, path := range paths {
 		r, err := result.Load(path)
@@ -146,18 +175,14 @@ func readResults(paths []string, opt summary.Options) (rows []summary.Row, chain
 	return rows, chains, nil
 }
 
-// layOut makes the tables that --by asks for, and one of the chains where there are some.
+// layOut returns the tables that --by asks for. If there are chains, it adds a table of them.
 func layOut(rows []summary.Row, chains []summary.ChainRow, by string, opt summary.Options) ([]*table.Table, error) {
-	wanted := []string{by}
-	if by == "all" {
-		wanted = views
-	}
 	var tables []*table.Table
-	for _, view := range wanted {
-		if len(rows) == 0 && len(chains) > 0 {
-			break
+	for _, v := range views() {
+		if by != allViews && by != v.name || len(rows) == 0 && len(chains) > 0 {
+			continue
 		}
-		t, err := viewOf(rows, view, opt)
+		t, err := v.table(rows, opt)
 		if err != nil {
 			return nil, err
 		}
@@ -167,19 +192,4 @@ func layOut(rows []summary.Row, chains []summary.ChainRow, by string, opt summar
 		tables = append(tables, table.Chains(chains))
 	}
 	return tables, nil
-}
-
-func viewOf(rows []summary.Row, view string, opt summary.Options) (*table.Table, error) {
-	switch view {
-	case "category":
-		c, err := summary.Categories(rows)
-		return table.Categories(c), err
-	case "pair":
-		p, err := summary.Pairs(rows)
-		return table.Pairs(p), err
-	case "loss":
-		l, err := summary.Losses(rows, opt)
-		return table.Losses(l), err
-	}
-	return table.PGR(rows), nil
 }

@@ -14,7 +14,7 @@ import (
 	"w2s/tasks"
 )
 
-// The scores of these results are made up: 40 test examples of which each head gets the first few right.
+// stored writes a made-up result file: each task has 40 test examples, of which each head gets the first few right.
 func stored(t *testing.T, taskNames ...string) string {
 	t.Helper()
 	r := result.Result{Schema: result.Schema}
@@ -54,7 +54,7 @@ func stored(t *testing.T, taskNames ...string) string {
 	return path
 }
 
-// imported is a folder as train_weak_to_strong.py of openai/weak-to-strong leaves it.
+// imported returns a results folder as train_weak_to_strong.py of openai/weak-to-strong writes it.
 func imported(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "sciq")
@@ -68,7 +68,7 @@ func imported(t *testing.T) string {
 	return dir
 }
 
-// tableRows runs w2s table and returns the rows of its JSON form, table by table.
+// tableRows runs w2s table and returns the rows of each table in its JSON form.
 func tableRows(t *testing.T, args ...string) (tables [][]map[string]string, errOut string, code int) {
 	t.Helper()
 	var out, errs bytes.Buffer
@@ -85,7 +85,7 @@ func tableRows(t *testing.T, args ...string) (tables [][]map[string]string, errO
 	return tables, errs.String(), code
 }
 
-func TestImportedRunsStandInTheSameTable(t *testing.T) {
+func TestImportedRunsAreInTheSameTable(t *testing.T) {
 	tables, errOut, code := tableRows(t, stored(t, "movies"), "--import", imported(t))
 	if code != exitGood || len(tables) != 1 || len(tables[0]) != 3 {
 		t.Fatalf("exit code %d, %v: %s", code, tables, errOut)
@@ -94,7 +94,7 @@ func TestImportedRunsStandInTheSameTable(t *testing.T) {
 	if own["PGR"] != "0.50" || own["n"] != "40" || own["interval"] == "" {
 		t.Errorf("our row: %v", own)
 	}
-	// (75 - 60) / (90 - 60), on an unknown number of examples, so without an interval and with a note that says so.
+	// PGR is (75 - 60) / (90 - 60). The number of examples is unknown, so there is a note instead of an interval.
 	if theirs["pair"] != "gpt2 → gpt2-xl" || theirs["PGR"] != "0.50" || theirs["n"] != "?" || theirs["interval"] != "" || theirs["notes"] == "" || theirs["weak"] != "60.0" {
 		t.Errorf("the imported row: %v", theirs)
 	}
@@ -125,7 +125,8 @@ func TestTableViews(t *testing.T) {
 	}
 }
 
-// Two results with the same task: a median over tasks would count it twice, and their test examples are not each other's.
+// If two results have the same task, it is not pooled, because a median over tasks would count it twice. Its losses are not
+// compared across results, because their test examples may differ.
 func TestTwoResultsOfTheSameTask(t *testing.T) {
 	a, b := stored(t, "movies"), stored(t, "movies")
 	if tables, errOut, code := tableRows(t, a, b, "--by", "category"); code != exitFailed || !strings.Contains(errOut, "movies") || !strings.Contains(errOut, "twice") {
@@ -150,7 +151,7 @@ func TestTableFaults(t *testing.T) {
 		{[]string{good, "--by", "colour"}, exitUsage, "task, category, pair, loss or all", 0},
 		{[]string{"--import", folder, good + ".missing"}, exitUsage, "no such file", 0},
 		{[]string{"--import", t.TempDir()}, exitFailed, "no new run", 0},
-		{[]string{"--import", folder, t.TempDir()}, exitFailed, "no new run", 1}, // the second folder is imported too; what is good is printed
+		{[]string{"--import", folder, t.TempDir()}, exitFailed, "no new run", 1}, // the second folder is a value of --import too, and the first one's rows are printed
 		{[]string{good, "--import", folder, "--metric", "auroc"}, exitFailed, "AUROC needs", 0},
 	} {
 		tables, errOut, code := tableRows(t, c.args...)

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"w2s/harness/table"
+	"w2s/internal/list"
 	"w2s/internal/prob"
 	"w2s/onnx"
 	"w2s/tasks"
@@ -18,7 +19,7 @@ import (
 func newTasksCommand(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "tasks",
-		Short: "Data sets: list, pull, show, check",
+		Short: "List, download, show and check data sets",
 		Example: `  w2s tasks list
   w2s tasks show movies -n 5 --checkpoint e5-small-v2
   w2s tasks check reviews.jsonl`,
@@ -31,10 +32,10 @@ func newTasksList(a *app) *cobra.Command {
 	var category string
 	c := &cobra.Command{
 		Use:   "list",
-		Short: "The tasks that have a name",
+		Short: "List the tasks that have a name",
 		Example: `  w2s tasks list
   w2s tasks list --category chess`,
-		RunE: a.closing(func(context.Context, []string) error {
+		RunE: a.runE(func(context.Context, []string) error {
 			t := &table.Table{Columns: []table.Column{{Name: "name"}, {Name: "category"}, {Name: "form"}, {Name: "what"}, {Name: "licence"}}}
 			for _, task := range tasks.All() {
 				if i := task.Info(); category == "" || category == string(i.Category) {
@@ -42,14 +43,23 @@ func newTasksList(a *app) *cobra.Command {
 				}
 			}
 			if len(t.Rows) == 0 {
-				return usagef("no task of category %q (there are %s, %s, %s, %s)", category, tasks.NLP, tasks.Reward, tasks.Chess, tasks.Generative)
+				return usagef("--category %q: want one of %s", category, strings.Join(categories(), ", "))
 			}
-			t.Notes = []string{"A file with text and label is a task too: .jsonl, .csv, .tsv, .parquet, or a .yaml that describes one."}
+			t.Notes = []string{"Every --task takes " + taskForms + "."}
 			return table.Write(a.out, "text", t)
 		}),
 	}
-	c.Flags().StringVar(&category, "category", "", "only this `category`")
+	c.Flags().StringVar(&category, "category", "", "list only this `category`: "+strings.Join(categories(), ", "))
 	return c
+}
+
+// categories returns the categories of the built-in tasks.
+func categories() []string {
+	var names []string
+	for _, t := range tasks.All() {
+		names = list.AppendNew(names, string(t.Info().Category))
+	}
+	return names
 }
 
 // load opens and loads one task.
@@ -58,21 +68,21 @@ func (a *app) load(ctx context.Context, name string) (tasks.Task, *tasks.Data, e
 	if err != nil {
 		return nil, nil, err
 	}
-	list, err := openTasks([]string{name})
+	opened, err := openTasks([]string{name})
 	if err != nil {
 		return nil, nil, err
 	}
-	data, err := list[0].Load(ctx, source)
-	return list[0], data, err
+	data, err := opened[0].Load(ctx, source)
+	return opened[0], data, err
 }
 
 func newTasksPull(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:     "pull NAME...",
-		Short:   "Fetch the data of tasks into the cache",
+		Short:   "Download the data of tasks into the cache",
 		Example: `  w2s tasks pull movies tweets`,
 		Args:    cobra.MinimumNArgs(1),
-		RunE: a.closing(func(ctx context.Context, names []string) error {
+		RunE: a.runE(func(ctx context.Context, names []string) error {
 			var faults []error
 			for _, name := range names {
 				task, data, err := a.load(ctx, name)
@@ -92,11 +102,11 @@ func newTasksShow(a *app) *cobra.Command {
 	var checkpoint string
 	c := &cobra.Command{
 		Use:   "show NAME|FILE",
-		Short: "Formatted examples, sizes, balance, and lengths in tokens",
+		Short: "Show examples of a task, its size and balance, and the lengths of its texts",
 		Example: `  w2s tasks show movies -n 5
   w2s tasks show reviews.jsonl --checkpoint e5-small-v2`,
 		Args: cobra.ExactArgs(1),
-		RunE: a.closing(func(ctx context.Context, args []string) error {
+		RunE: a.runE(func(ctx context.Context, args []string) error {
 			if n < 0 {
 				return usagef("--number %d: want 0 or more", n)
 			}
@@ -115,14 +125,15 @@ func newTasksShow(a *app) *cobra.Command {
 			return a.lengths(ctx, checkpoint, slices.Concat(data.Pool, data.Test))
 		}),
 	}
-	c.Flags().IntVarP(&n, "number", "n", 3, "examples to show")
-	c.Flags().StringVar(&checkpoint, "checkpoint", "", "`checkpoint` whose tokens to count")
+	c.Flags().IntVarP(&n, "number", "n", 3, "`number` of examples to show")
+	c.Flags().StringVar(&checkpoint, "checkpoint", "", "count tokens as this `checkpoint` does")
 	return c
 }
 
-// describe prints what is known of a task and its data.
+// describe prints what is known about a task and its data.
 func (a *app) describe(i tasks.Info, data *tasks.Data) {
-	fmt.Fprintf(a.out, "%s: %s\ncategory  %s\nform      %s\nsource    %s\nlicence   %s\nexamples  %d to train on", i.Name, i.Title, i.Category, i.Form, i.Source, i.Licence, len(data.Pool))
+	fmt.Fprintf(a.out, "%s: %s\ncategory  %s\nform      %s\nsource    %s\nlicence   %s\nexamples  %d to train on",
+		i.Name, i.Title, i.Category, i.Form, i.Source, i.Licence, len(data.Pool))
 	if data.Test != nil {
 		fmt.Fprintf(a.out, ", %d to test on", len(data.Test))
 	}
@@ -185,11 +196,11 @@ func (a *app) lengths(ctx context.Context, checkpoint string, examples []tasks.E
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.out, "\ntokens under %s (longest input %d)\n", ck.Name, described.MaxTokens)
+	fmt.Fprintf(a.out, "\ntokens of %s (longest input: %d)\n", ck.Name, described.MaxTokens)
 	return table.Write(a.out, "text", histogram(count))
 }
 
-// histogram counts lengths in bins that double.
+// histogram counts lengths in bins of doubling width.
 func histogram(lengths []int) *table.Table {
 	t := &table.Table{Columns: []table.Column{{Name: "tokens"}, {Name: "texts", Numeric: true}, {Name: ""}}}
 	bins := map[int]int{}
@@ -215,11 +226,11 @@ func histogram(lengths []int) *table.Table {
 func newTasksCheck(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "check FILE...",
-		Short: "Read files as a run would, and name every fault with its line",
+		Short: "Read files as a run does, and report every fault with its line",
 		Example: `  w2s tasks check reviews.jsonl
   w2s tasks check train.csv task.yaml`,
 		Args: cobra.MinimumNArgs(1),
-		RunE: a.closing(func(ctx context.Context, paths []string) error {
+		RunE: a.runE(func(ctx context.Context, paths []string) error {
 			var faults []error
 			for _, path := range paths {
 				report, err := tasks.Check(ctx, path)

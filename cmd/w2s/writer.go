@@ -8,18 +8,19 @@ import (
 	"w2s/onnx"
 )
 
-// answerRoom is the most tokens of a free answer. A model with a short context leaves a quarter of it for the answer.
-const answerRoom = 64
+// maxAnswer is the largest number of tokens in a free answer. A model with a short context uses at most a quarter of it for
+// the answer.
+const maxAnswer = 64
 
-// A writer is a causal checkpoint that writes free answers.
+// A writer is a causal language model as package freeform sees it.
 type writer struct {
 	*onnx.Generator
 	key   string
 	limit int
 }
 
-// openWriter returns what opens a checkpoint for writing, when the first task with free answers asks, and once. key is
-// that of the same checkpoint's encoder: it names the files and the runtime.
+// openWriter returns a function that opens a checkpoint for writing on its first call and returns the same writer on later
+// ones. key is the key of the checkpoint's encoder, which identifies its files and the runtime.
 func (a *app) openWriter(rt *onnx.Runtime, key, dir string, o onnx.Options) func(context.Context) (freeform.Writer, error) {
 	var opened *writer
 	return func(ctx context.Context) (freeform.Writer, error) {
@@ -31,9 +32,9 @@ func (a *app) openWriter(rt *onnx.Runtime, key, dir string, o onnx.Options) func
 			return nil, fmt.Errorf("%w; free answers need a causal language model", err)
 		}
 		a.closers = append(a.closers, g.Close)
-		opened = &writer{Generator: g, key: key, limit: answerRoom}
+		opened = &writer{Generator: g, key: key, limit: maxAnswer}
 		if longest := g.Checkpoint().MaxTokens; longest > 0 {
-			opened.limit = min(answerRoom, longest/4)
+			opened.limit = min(maxAnswer, longest/4)
 		}
 		return opened, nil
 	}
@@ -61,7 +62,7 @@ func (w *writer) States(ctx context.Context, prompt string, tokens []int64) (fre
 	return freeform.States{Hidden: hidden, Fed: fed, Truncated: truncated}, err
 }
 
-func (w *writer) Write(ctx context.Context, prompt string, stand []int64, pick func([]float32) int64) ([]int64, [][]float32, error) {
-	g, err := w.Greedy(ctx, prompt, onnx.GreedyOptions{MaxTokens: w.limit, Start: stand, Pick: func(state, _ []float32) int64 { return pick(state) }})
+func (w *writer) Write(ctx context.Context, prompt string, prefix []int64, pick func([]float32) int64) ([]int64, [][]float32, error) {
+	g, err := w.Greedy(ctx, prompt, onnx.GreedyOptions{MaxTokens: w.limit, Start: prefix, Pick: func(state, _ []float32) int64 { return pick(state) }})
 	return g.Tokens, g.Hidden, err
 }

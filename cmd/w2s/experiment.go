@@ -1,0 +1,213 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"w2s/harness/experiment"
+	"w2s/harness/label"
+	"w2s/harness/loss"
+	"w2s/harness/metric"
+	"w2s/harness/result"
+	"w2s/harness/summary"
+	"w2s/harness/table"
+	"w2s/internal/list"
+	"w2s/tasks"
+)
+
+// An experimentFlags holds the flags that run, sweep, chain, transfer and study share.
+type experimentFlags struct {
+	dataFlags
+	summaryFlags
+	losses, treatments []string
+	heads              string
+	alphas, l2         []float64
+	held               float64
+	out, format        string
+	texts, json, again bool
+
+	flags *pflag.FlagSet
+	aside string // the name that an earlier result of another experiment will get; "": there is none to keep
+}
+
+// register registers the flags. out is the default result file.
+func (f *experimentFlags) register(fs *pflag.FlagSet, out string) {
+	f.flags = fs
+	fs.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		if name == "labels" { // the former name of --treatment
+			name = "treatment"
+		}
+		return pflag.NormalizedName(name)
+	})
+	f.dataFlags.register(fs)
+	f.summaryFlags.register(fs)
+	losses := list.Map(loss.All(), func(l loss.Named) string { return l.Name })
+	treatments := list.Map(label.Treatments(), func(t label.Named) string { return t.Name })
+	penalties := strings.ReplaceAll(strings.Trim(fmt.Sprint(experiment.DefaultL2), "[]"), " ", ",")
+	fs.StringArrayVar(&f.losses, "loss", defaultLosses,
+		"student `loss`: "+strings.Join(losses, ", ")+"; settings follow colons, as in logconf:alpha=0.75, see w2s help losses (repeatable)")
+	fs.Float64SliceVar(&f.alphas, "alpha", nil,
+		"`values` to try as the alpha of every loss that has one and does not set it (default: the loss's own)")
+	fs.StringArrayVar(&f.treatments, "treatment", []string{label.Soft{}.String()},
+		"`treatment` of the weak labels: "+strings.Join(treatments, ", ")+"; see w2s help treatments (repeatable)")
+	fs.Float64SliceVar(&f.l2, "l2", nil, "`penalties` to choose from on held-out labels (default: "+penalties+")")
+	fs.Float64Var(&f.held, "held", experiment.DefaultHeld, "`share` of a head's training examples on which its penalty is chosen")
+	fs.StringVar(&f.out, "out", out, "result `file`; a file that holds another experiment is not overwritten")
+	fs.BoolVar(&f.again, "again", false, "start from scratch and overwrite the result file, whatever it holds")
+	fs.StringVar(&f.heads, "heads", "",
+		"write every trained head to this `folder`, as .safetensors and as .onnx (encoder output to logits)")
+	fs.BoolVar(&f.texts, "texts", true, "keep the test texts in the result file, for the report")
+	registerFormat(fs, &f.format)
+	fs.BoolVar(&f.json, "json", false, "print the rows of the table as JSON")
+}
+
+// A dataFlags holds the flags that say which examples an experiment uses. run, sweep, chain, transfer, study and encode
+// share them.
+type dataFlags struct {
+	tasks       []string
+	numSeeds    int
+	train, test int
+}
+
+func (d *dataFlags) register(fs *pflag.FlagSet) {
+	fs.StringArrayVar(&d.tasks, "task", defaultTasks, "`task`: "+taskForms+" (repeatable)")
+	fs.IntVar(&d.numSeeds, "seeds", 3, "`number` of seeds; each splits the training pool into other halves")
+	fs.IntVar(&d.train, "train", 0,
+		fmt.Sprintf("`number` of training examples, both halves together (default: %d, or all there are)", experiment.DefaultTrain))
+	fs.IntVar(&d.test, "test", 0,
+		fmt.Sprintf("`number` of test examples (default: %d, or a quarter of small data)", experiment.DefaultTest))
+}
+
+// maxSeeds bounds --seeds, so that a typing error does not fill the memory.
+const maxSeeds = 10000
+
+// seeds returns the seeds 0, 1, ... that --seeds asks for.
+func (d *dataFlags) seeds() ([]uint64, error) {
+	if d.numSeeds < 1 || d.numSeeds > maxSeeds {
+		return nil, usagef("--seeds %d: want 1 or more, up to %d", d.numSeeds, maxSeeds)
+	}
+	seeds := make([]uint64, d.numSeeds)
+	for i := range seeds {
+		seeds[i] = uint64(i)
+	}
+	return seeds, nil
+}
+
+// config opens everything that the flags name, and reports all faults together. models are the names of checkpoints, each
+// once, and pairs uses the same names.
+func (f *experimentFlags) config(ctx context.Context, a *app, models []string, pairs []result.Pair) (experiment.Config, error) {
+	c := experiment.Config{Train: f.train, Test: f.test, L2: f.l2, Held: f.held, KeepTexts: f.texts}
+	var faults []error
+	fault := func(err error) {
+		if err != nil {
+			faults = append(faults, err)
+		}
+	}
+	var err error
+	c.Seeds, err = f.seeds()
+	fault(err)
+	if !(f.held > 0 && f.held < 1) {
+		fault(usagef("--held %v: want a share between 0 and 1", f.held))
+	}
+	fault(f.checkSummary())
+	fault(checkFormat(f.format))
+	c.Tasks, err = openTasks(f.tasks)
+	fault(err)
+	fault(f.checkMetric(c.Tasks))
+	c.Losses, err = parseLosses(f.losses, f.alphas)
+	fault(err)
+	for _, text := range f.treatments {
+		t, err := label.Parse(text)
+		if err != nil {
+			fault(valueFault("treatment", text, err))
+			continue
+		}
+		c.Treatments = append(c.Treatments, t)
+	}
+	c.Models, err = a.models(ctx, models)
+	fault(err)
+	if len(faults) > 0 {
+		return c, errors.Join(faults...)
+	}
+	// Pairs have the names that the user gave. The experiment has shorter ones.
+	short := func(name string) string { return c.Models[slices.Index(models, name)].Name }
+	for _, p := range pairs {
+		c.Pairs = append(c.Pairs, result.Pair{Weak: short(p.Weak), Strong: short(p.Strong)})
+	}
+	return c, nil
+}
+
+// pairConfig is config for one pair of models.
+func (f *experimentFlags) pairConfig(ctx context.Context, a *app, p result.Pair) (experiment.Config, error) {
+	return f.config(ctx, a, list.AppendNew(nil, p.Weak, p.Strong), []result.Pair{p})
+}
+
+// checkMetric reports the tasks for which the metric is not defined. It leaves unknown metrics to checkSummary.
+func (f *experimentFlags) checkMetric(list []tasks.Task) error {
+	m, err := metric.Lookup(tasks.Metric(f.metric))
+	if err != nil {
+		return nil
+	}
+	var faults []error
+	for _, t := range list {
+		if i := t.Info(); !m.Has(i.Form) {
+			faults = append(faults, usagef("--metric %s: task %s is a %s task, which has no %s", m.Name, i.Name, i.Form, m.Name))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// experiment calls run, stores the result and prints what show returns: rows as JSON with --json, otherwise a table. If a
+// task fails, the others are stored and printed, and its error is returned. The result of an interrupted experiment is
+// stored and not printed.
+func (a *app) experiment(ctx context.Context, f *experimentFlags, run func(experiment.Env) (*result.Result, error),
+	show func(*result.Result) (rows any, t *table.Table, err error)) error {
+	env, err := f.env(ctx, a)
+	if err != nil {
+		return err
+	}
+	r, failed := run(env)
+	if r == nil || len(r.Tasks) == 0 {
+		return failed
+	}
+	if err := a.store(f, r); err != nil || ctx.Err() != nil {
+		return errors.Join(failed, err)
+	}
+	rows, t, err := show(r)
+	if err != nil {
+		return errors.Join(failed, err)
+	}
+	if f.json {
+		return errors.Join(failed, a.printJSON(rows))
+	}
+	if err := table.Write(a.out, f.format, t); err != nil {
+		return errors.Join(failed, err)
+	}
+	a.note("result file: %s", f.out)
+	return failed
+}
+
+// pgr returns the rows of a result and their table.
+func (f *experimentFlags) pgr(r *result.Result) (any, *table.Table, error) {
+	rows, err := summary.Rows(r, f.options())
+	return rows, table.PGR(rows), err
+}
+
+func (a *app) printJSON(v any) error {
+	enc := json.NewEncoder(a.out)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+// note prints a line that is neither a result nor an error, unless --quiet is given.
+func (a *app) note(format string, args ...any) {
+	if !a.quiet {
+		fmt.Fprintf(a.errOut, format+"\n", args...)
+	}
+}

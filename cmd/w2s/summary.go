@@ -1,0 +1,64 @@
+package main
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"w2s/harness/metric"
+	"w2s/harness/stats"
+	"w2s/harness/summary"
+	"w2s/harness/table"
+	"w2s/tasks"
+)
+
+// A summaryFlags holds the flags that say how figures are computed.
+type summaryFlags struct {
+	metric    string
+	resamples int
+	level     float64
+}
+
+func (s *summaryFlags) register(fs *pflag.FlagSet) {
+	s.level = stats.Level
+	fs.StringVar(&s.metric, "metric", metric.Names()[0], "`metric` of scores: "+strings.Join(metric.Names(), ", ")+"; see w2s help metrics")
+	fs.IntVar(&s.resamples, "resamples", stats.DefaultResamples, "`number` of bootstrap resamples")
+}
+
+// registerLevel registers --level, which only commands that read result files have.
+func (s *summaryFlags) registerLevel(fs *pflag.FlagSet) {
+	fs.Float64Var(&s.level, "level", stats.Level, "confidence `level` of intervals")
+}
+
+func (s *summaryFlags) options() summary.Options {
+	return summary.Options{Metric: tasks.Metric(s.metric), Resamples: s.resamples, Level: s.level}
+}
+
+// checkSummary reports what is wrong with --metric, --resamples and --level.
+func (s *summaryFlags) checkSummary() error {
+	var faults []error
+	if _, err := metric.Lookup(tasks.Metric(s.metric)); err != nil {
+		faults = append(faults, usagef("--metric: %w", err))
+	}
+	if s.resamples < 0 {
+		faults = append(faults, usagef("--resamples %d: want 1 or more, or 0 for the default", s.resamples))
+	}
+	if !(s.level > 0 && s.level < 1) {
+		faults = append(faults, usagef("--level %v: want a share between 0 and 1, such as 0.95", s.level))
+	}
+	return errors.Join(faults...)
+}
+
+func registerFormat(fs *pflag.FlagSet, format *string) {
+	fs.StringVar(format, "format", table.Formats[0], "`format` of the table: "+strings.Join(table.Formats, ", "))
+}
+
+// checkFormat reports an unknown --format.
+func checkFormat(format string) error {
+	if !slices.Contains(table.Formats, format) {
+		return usagef("--format %q: want one of %s", format, strings.Join(table.Formats, ", "))
+	}
+	return nil
+}

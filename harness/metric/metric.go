@@ -82,11 +82,7 @@ func Lookup(name tasks.Metric) (Metric, error) {
 	if at >= 0 {
 		return all[at], nil
 	}
-	hint := ""
-	if near := suggest.Nearest(string(name), Names()); near != "" {
-		hint = fmt.Sprintf("did you mean %q? ", near)
-	}
-	return Metric{}, fmt.Errorf("unknown metric %q (%shave: %s)", name, hint, strings.Join(Names(), ", "))
+	return Metric{}, fmt.Errorf("unknown metric %q (%s)", name, suggest.Hint(string(name), "have", Names()))
 }
 
 // Has reports whether the metric is defined for tasks of a form.

@@ -1,13 +1,27 @@
-// Package suggest finds the name that somebody probably meant.
+// Package suggest finds the name that a user probably meant.
 package suggest
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
-// Nearest returns the name that is the fewest edits away, the first of them in a tie, and "" where none is near: within
-// half of the length of what was given, or with that (three letters or more) as a part of it. Case does not count.
+// Hint completes an error about an unknown name: `did you mean "soft"? treatments: soft, hard`. It leaves the question out if
+// no name is near. kind says what the names are.
+func Hint(given, kind string, names []string) string {
+	have := kind + ": " + strings.Join(names, ", ")
+	if near := Nearest(given, names); near != "" {
+		return fmt.Sprintf("did you mean %q? %s", near, have)
+	}
+	return have
+}
+
+// Nearest returns the name that is the fewest edits away, the first of equals, or "" if no name is near. A name is near if it
+// takes fewer edits than half the length of given (rounded up), or if given has three bytes or more and is a part of it.
+// Case does not count.
 func Nearest(given string, names []string) string {
 	if len(given) > 64 {
-		return "" // near to none of ours
+		return "" // far from every name that the program has
 	}
 	low := strings.ToLower(given)
 	best, least := "", (len(given)+1)/2
@@ -27,7 +41,8 @@ func Nearest(given string, names []string) string {
 	return ""
 }
 
-// distance counts the bytes to insert, delete or change, and swaps of neighbours (optimal string alignment).
+// distance returns the least number of bytes to insert, delete or change and of neighbours to swap that makes b of a
+// (optimal string alignment).
 func distance(a, b string) int {
 	d := make([][]int, len(a)+1)
 	for i := range d {

@@ -12,7 +12,18 @@ func TestNearest(t *testing.T) {
 		}
 	}
 	if got := Nearest("x", nil); got != "" {
-		t.Errorf("of no names: %q", got)
+		t.Errorf("nearest of no names: %q", got)
+	}
+}
+
+func TestHint(t *testing.T) {
+	for given, want := range map[string]string{
+		"hart": `did you mean "hard"? treatments: soft, hard`,
+		"zzzz": "treatments: soft, hard",
+	} {
+		if got := Hint(given, "treatments", []string{"soft", "hard"}); got != want {
+			t.Errorf("Hint(%q) = %q, want %q", given, got, want)
+		}
 	}
 }
 

@@ -41,7 +41,7 @@ type Config struct {
 	Tasks      []tasks.Task
 	Losses     []loss.Loss       // of the student; supervisors and ceilings learn by cross-entropy
 	Treatments []label.Treatment // of the weak labels; empty: none, the labels stay soft
-	Simulated  []Simulated       // simulated supervisors, beside those of Pairs
+	Simulated  []Simulated       // simulated supervisors, in addition to those of Pairs
 	Seeds      []uint64          // each seed cuts the training pool into two halves of its own
 	Train      int               // examples in the training pool, both halves together; 0: DefaultTrain, or all there are
 	Test       int               // test examples; 0: DefaultTest, or as many as small data can spare

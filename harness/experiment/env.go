@@ -43,6 +43,7 @@ func (e Env) withDefaults() Env {
 // noSource has no data.
 type noSource struct{}
 
+// Path returns an error.
 func (noSource) Path(_ context.Context, artifact string) (string, error) {
 	return "", fmt.Errorf("there is no source of data for %s (set Env.Source)", artifact)
 }

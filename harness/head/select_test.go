@@ -76,7 +76,7 @@ func TestSelectTakesBestPenaltyOnHeldOutLabels(t *testing.T) {
 	}
 }
 
-// The labels of a job beside the student's, here a ceiling's, must not change the student.
+// The labels of another job, here a ceiling's, must not change the student.
 func TestSelectUsesOnlyTheLabelsOfTheJob(t *testing.T) {
 	data, weak := problem(21, 80, 10, 2, false)
 	_, gold := problem(22, 80, 10, 2, false)

@@ -78,7 +78,7 @@ var (
 	freeTest = result.Distributions{{0, 1}, {1, 0}, {1, 0}, {0, 1}}
 )
 
-// AUROCs are those of scikit-learn:
+// The AUROCs come from scikit-learn:
 //
 //	roc_auc_score([0, 0, 1, 1, 1], [.1, .4, .35, .8, .4])
 //	roc_auc_score([0, 1, 2, 1], threeClassesTest, multi_class="ovr")

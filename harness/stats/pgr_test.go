@@ -41,7 +41,7 @@ func TestPGROfPublishedScores(t *testing.T) {
 	}
 }
 
-// The scores are those of README.md, from 1000 test examples.
+// The scores of the worked example in README.md come from 1000 test examples.
 func TestPGRFromExamples(t *testing.T) {
 	first := func(n int) []float64 {
 		v := make([]float64, 1000)

@@ -12,7 +12,7 @@ import (
 	"w2s/tasks"
 )
 
-// A ChainRow is one chain over all seeds: the score after every step, beside the jump and the ceiling.
+// A ChainRow is one chain over all seeds: the scores of all steps, of the jump and of the ceiling.
 type ChainRow struct {
 	Task     string            `json:"task"`
 	Category tasks.Category    `json:"category"`

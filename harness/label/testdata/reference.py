@@ -87,7 +87,7 @@ def probes():
     near = neighbors.NearestNeighbors(n_neighbors=k + 1, algorithm="brute").fit(x64).kneighbors(x64, return_distance=False)
     assert (near[:, 0] == np.arange(n)).all()
     knn = p1[near[:, 1:]].mean(1)  # without the example itself
-    # Soft labels become two weighted copies. 1/(2C)·|w|² beside the sum of losses is L2/4·|w|² beside their mean, so C = 2/(n·L2).
+    # Soft labels become two weighted copies. The penalty 1/(2C)·|w|² on the sum of losses is L2/4·|w|² on their mean, so C = 2/(n·L2).
     fit = linear_model.LogisticRegression(C=2 / (n * l2), tol=1e-12, max_iter=10000)
     fit.fit(np.r_[x64, x64], np.r_[np.ones(n), np.zeros(n)], sample_weight=np.r_[p1, 1 - p1])
     return {"x": x.tolist(), "soft": np.c_[1 - p1, p1].tolist(), "k": k, "knn": knn.tolist(), "l2": l2,

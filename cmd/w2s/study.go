@@ -12,10 +12,10 @@ import (
 	"w2s/harness/experiment"
 	"w2s/harness/plot"
 	"w2s/harness/result"
-	"w2s/internal/study"
 	"w2s/harness/summary"
 	"w2s/harness/table"
 	"w2s/internal/list"
+	"w2s/internal/study"
 )
 
 func newStudyCommand(a *app) *cobra.Command {

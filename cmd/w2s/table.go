@@ -10,10 +10,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"w2s/internal/importer"
 	"w2s/harness/result"
 	"w2s/harness/summary"
 	"w2s/harness/table"
+	"w2s/internal/importer"
 	"w2s/internal/list"
 )
 

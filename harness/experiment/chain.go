@@ -91,8 +91,8 @@ func (c ChainConfig) Validate() error {
 	return faults.err()
 }
 
-// RunChain carries out a chain on every task for every loss and seed, and beside it the jump from the first model to the
-// last one. The last step, the jump and the ceiling are trained on the same examples. Failing tasks, env.Previous and the
+// RunChain carries out a chain on every task for every loss and seed, together with the jump from the first model to the last
+// one. The last step, the jump and the ceiling are trained on the same examples. Failing tasks, env.Previous and the
 // end of ctx are treated as by [Run].
 func RunChain(ctx context.Context, cfg ChainConfig, env Env) (*result.Result, error) {
 	cfg, env = cfg.withDefaults(), env.withDefaults()

@@ -11,9 +11,9 @@ import (
 	"w2s/harness/result"
 )
 
-// Strong to strong: the student relabels its own training examples. Its first step is the jump itself, and the file of
-// such a chain can be read back.
-func TestStrongToStrong(t *testing.T) {
+// In a chain that ends with a model that follows itself, a student relabels its own training examples, and the first step is
+// the jump. The chain must also survive a result file.
+func TestChainOfModelThatFollowsItself(t *testing.T) {
 	cfg := experiment.ChainConfig{Config: smallConfig(planted{name: "planted", n: 700}), Chain: []string{"weak", "strong", "strong", "strong"}}
 	r, err := experiment.RunChain(context.Background(), cfg, env(t))
 	if err != nil {
@@ -31,7 +31,7 @@ func TestStrongToStrong(t *testing.T) {
 		heads[h.ID] = h
 	}
 	if len(r.Chains) != 4 { // two losses, two seeds
-		t.Fatalf("%d chains", len(r.Chains))
+		t.Fatalf("%d chains, want 4", len(r.Chains))
 	}
 	for _, c := range r.Chains {
 		if c.Steps[1] != c.Jump {
@@ -40,13 +40,13 @@ func TestStrongToStrong(t *testing.T) {
 		for i := 2; i < len(c.Steps); i++ {
 			step, before := heads[c.Steps[i]], heads[c.Steps[i-1]]
 			if step.Supervisor != before.ID || reflect.DeepEqual(step.Test, before.Test) {
-				t.Errorf("step %d was not taught by the one before, or learned nothing from it", i)
+				t.Errorf("step %d did not learn from step %d, or predicts the same", i, i-1)
 			}
 		}
 	}
 }
 
-func TestChainModels(t *testing.T) {
+func TestChainRejectsBadModels(t *testing.T) {
 	for want, cfg := range map[string]experiment.ChainConfig{
 		"want three or more":    {Chain: []string{"weak", "strong"}},
 		"is its own supervisor": {Chain: []string{"weak", "weak", "strong"}},
@@ -56,7 +56,7 @@ func TestChainModels(t *testing.T) {
 	} {
 		cfg.Config = smallConfig(planted{name: "planted", n: 700})
 		if _, err := experiment.RunChain(context.Background(), cfg, env(t)); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v is not an error with %q: %v", cfg.Chain, want, err)
+			t.Errorf("chain %v: error %v, want one with %q", cfg.Chain, err, want)
 		}
 	}
 }

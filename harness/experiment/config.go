@@ -6,11 +6,15 @@
 //	students on the supervisor's labels of strong-train  (the transfer score)
 //	the strong model on gold labels of strong-train      (the strong ceiling)
 //
-// and returns their predictions for the test examples as a [result.Result]. [RunChain] lets models teach each other in
-// turn, and [RunTransfer] tests the heads of every task on all tasks. Package summary computes figures from the result.
+// and returns their predictions for the test examples as a [result.Result]. [RunChain] lets each model teach the next one,
+// and [RunTransfer] tests the heads of every task on all tasks. Package summary computes figures from the result.
 //
-// Models are seen through [feature.Encoder] and [freeform.Writer], data through [tasks.Task], so this package knows
-// nothing of ONNX Runtime or of downloads.
+// A [Config] says what to do, and an [Env] gives access to the machine. For each task, the experiment loads the examples and
+// cuts them into halves, encodes all texts under every model, trains the supervisors, lets them label the strong half, treats
+// the labels, and trains students and ceilings. [MakePlan] says beforehand what that costs.
+//
+// Models are seen through [feature.Encoder] and [freeform.Writer] and data through [tasks.Task], so the package knows nothing
+// of ONNX Runtime or of downloads.
 package experiment
 
 import (
@@ -37,7 +41,7 @@ type Config struct {
 	Tasks      []tasks.Task
 	Losses     []loss.Loss       // of the student; supervisors and ceilings learn by cross-entropy
 	Treatments []label.Treatment // of the weak labels; empty: none, the labels stay soft
-	Simulated  []Simulated       // simulated supervisors, beside those of Pairs
+	Simulated  []Simulated       // simulated supervisors, in addition to those of Pairs
 	Seeds      []uint64          // each seed cuts the training pool into two halves of its own
 	Train      int               // examples in the training pool, both halves together; 0: DefaultTrain, or all there are
 	Test       int               // test examples; 0: DefaultTest, or as many as small data can spare
@@ -119,7 +123,7 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// A ConfigError is a fault of a configuration. Nothing was done yet, and trying again without a change is useless.
+// A ConfigError holds the faults of a configuration. It is returned before anything is done.
 type ConfigError struct{ error }
 
 // Unwrap returns the faults.
@@ -257,7 +261,7 @@ func (c Config) inPairs(side func(result.Pair) string) []string {
 	return names
 }
 
-// calibrates reports whether any treatment looks at more than the labels.
-func (c Config) calibrates() bool {
+// needsHeldOut reports whether there is a treatment other than Soft, which may be fitted on held-out labels.
+func (c Config) needsHeldOut() bool {
 	return slices.ContainsFunc(c.Treatments, func(t label.Treatment) bool { return t != label.Treatment(label.Soft{}) })
 }

@@ -11,7 +11,7 @@ import (
 	"w2s/harness/result"
 )
 
-// stored is a result as it comes back from its file.
+// stored saves a result and returns it as it is loaded again.
 func stored(tb testing.TB, r *result.Result, err error) *result.Result {
 	tb.Helper()
 	if err != nil {
@@ -28,8 +28,8 @@ func stored(tb testing.TB, r *result.Result, err error) *result.Result {
 	return back
 }
 
-// Every setting, model and task that a new experiment would lose of an old result is named, and nothing else.
-func TestDifferences(t *testing.T) {
+// Differences must name every setting, model and task of an old result that a new experiment does not share, and nothing else.
+func TestDifferencesNamesEachChange(t *testing.T) {
 	a, b := planted{name: "a", n: 600}, planted{name: "b", n: 600, noise: 1}
 	base := func() experiment.Config {
 		cfg, _ := ladder(a, b)
@@ -43,9 +43,9 @@ func TestDifferences(t *testing.T) {
 		want   []string
 	}{
 		{"nothing", func(*experiment.Config) {}, nil},
-		{"a task more", func(c *experiment.Config) { c.Tasks = append(c.Tasks, planted{name: "c", n: 600}) }, nil},
-		{"data", func(c *experiment.Config) { c.Tasks[1] = redated{b, "other data"} }, nil},
-		{"a task less", func(c *experiment.Config) { c.Tasks = c.Tasks[1:] }, []string{"task a: there, not here"}},
+		{"another task", func(c *experiment.Config) { c.Tasks = append(c.Tasks, planted{name: "c", n: 600}) }, nil},
+		{"other data", func(c *experiment.Config) { c.Tasks[1] = redated{b, "other data"} }, nil},
+		{"one task less", func(c *experiment.Config) { c.Tasks = c.Tasks[1:] }, []string{"task a: there, not here"}},
 		{"losses", func(c *experiment.Config) { c.Losses = c.Losses[:1] }, []string{"losses: there xent, logconf:alpha=0.5:warmup=0.1; here xent"}},
 		{"treatments", func(c *experiment.Config) { c.Treatments = []label.Treatment{label.Hard{}} }, []string{"treatments: there soft; here hard"}},
 		{"seeds and size", func(c *experiment.Config) {
@@ -71,12 +71,12 @@ func TestDifferences(t *testing.T) {
 		}
 	}
 	if got := reflect.TypeOf(result.Settings{}).NumField(); got != 13 {
-		t.Errorf("%d settings: add a case for the new one", got)
+		t.Errorf("%d settings: add a case for the new one to this test", got)
 	}
 }
 
-// Results of other commands are told apart even where settings and models are the same.
-func TestDifferencesOfKinds(t *testing.T) {
+// Results of different kinds must differ even if their settings and models are the same.
+func TestDifferencesTellsKindsApart(t *testing.T) {
 	a, b := planted{name: "a", n: 700}, planted{name: "b", n: 700, noise: 1}
 	plain := smallConfig(a, b)
 	transfer := experiment.TransferConfig{Config: plain}

@@ -11,7 +11,7 @@ import (
 	"w2s/tasks"
 )
 
-// An Env is what an experiment needs of the machine it runs on. The zero value works for tasks that need no files.
+// An Env is what an experiment needs from the machine it runs on. The zero value works for tasks that need no files.
 type Env struct {
 	Source     tasks.Source       // nil: only tasks that are files or part of the program can be read
 	Features   *feature.Cache     // nil: features are not kept
@@ -20,8 +20,8 @@ type Env struct {
 	// Previous is an earlier result of the same configuration. Tasks are taken over from it if neither their data nor
 	// the models have changed. nil: there is none.
 	Previous *result.Result
-	// Finished, if set, is called after each task with the result so far. What Previous has of the tasks that are still
-	// to be done is part of it, so storing it loses nothing.
+	// Finished, if set, is called after each task with the result so far, which includes what Previous has of the remaining
+	// tasks. Storing it in place of Previous thus loses nothing.
 	Finished func(*result.Result) error
 	// Trained, if set, is called with every head that is trained on features, from several goroutines.
 	Trained func(result.Head, *head.Head) error
@@ -43,6 +43,7 @@ func (e Env) withDefaults() Env {
 // noSource has no data.
 type noSource struct{}
 
+// Path returns an error.
 func (noSource) Path(_ context.Context, artifact string) (string, error) {
 	return "", fmt.Errorf("there is no source of data for %s (set Env.Source)", artifact)
 }

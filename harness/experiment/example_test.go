@@ -12,7 +12,7 @@ import (
 	"w2s/tasks"
 )
 
-// letters is an encoder of one's own: how often each of its letters is in the text.
+// letters is a custom encoder. A vector counts how often each of its letters occurs in the text.
 type letters string
 
 func (l letters) Key() string { return "letters " + string(l) } // all that changes a vector
@@ -35,7 +35,7 @@ func (l letters) Encode(ctx context.Context, texts []string, emit func(index int
 	return ctx.Err()
 }
 
-// vowels is a task of one's own: does a word of four letters hold more vowels than consonants?
+// vowels is a custom task: does a word of four letters have more vowels than consonants?
 type vowels struct{}
 
 func (vowels) Info() tasks.Info {
@@ -62,7 +62,7 @@ func (vowels) Load(context.Context, tasks.Source) (*tasks.Data, error) {
 	return data, nil
 }
 
-// An encoder and a task of one's own in an experiment. (A loss of one's own is an example of package head.)
+// Run an experiment with a custom encoder and a custom task. (An example of package head has a custom loss.)
 func Example() {
 	result, err := experiment.Run(context.Background(), experiment.Config{
 		Models: []experiment.Model{{Name: "three letters", Encoder: letters("aeb")}, {Name: "all letters", Encoder: letters("aeiobcdf")}},

@@ -23,8 +23,8 @@ import (
 	"w2s/tasks"
 )
 
-// compass is a task of free answers: the prompt is a list of numbers, and the answer says with two words on which side
-// of two planes the point lies. "up" is another way to say north east.
+// compass is a task with free answers. A prompt is a list of numbers, a point, and its answer says with two words on which
+// sides of two planes the point lies. "up" is another right answer for "north east".
 type compass struct{ n int }
 
 func (c compass) Info() tasks.Info {
@@ -66,26 +66,26 @@ func (c compass) Load(context.Context, tasks.Source) (*tasks.Data, error) {
 	return &tasks.Data{Pool: pool, Digest: "compass"}, nil
 }
 
-// words are the vocabulary of the pen; two of them end an answer.
+// words are the tokens of a fakeWriter. The first two end an answer.
 var words = []string{"<end>", "<stop>", "north", "south", "east", "west", "up", "noise"}
 
-// pen is a language model of compass prompts: its state holds the numbers of the prompt and how many words stand, so a
-// linear head can learn each word and that two are enough. A pen that blots sees every number with an error of that size,
-// which a student with a clear view cannot repeat.
-type pen struct {
-	blots    float64
-	runs     *int // times that the model was run
+// A fakeWriter is a language model for compass prompts. Its states hold the numbers of the prompt and the length of the answer
+// so far, so a linear head can learn each word and the end after two. With noise it sees every number with an error of that
+// size, and a student without noise cannot learn the errors.
+type fakeWriter struct {
+	noise    float64
+	runs     *int // counts the runs of the model
 	limit    int
-	endless  bool
+	endless  bool // no token ends an answer
 	failWith error
 }
 
-func (p pen) Key() string   { return fmt.Sprintf("pen-%v", p.blots) }
-func (p pen) Dims() int     { return 3*fullDims + 4 }
-func (p pen) Limit() int    { return p.limit }
-func (p pen) Ends() []int64 { return map[bool][]int64{false: {0, 1}, true: nil}[p.endless] }
+func (w fakeWriter) Key() string   { return fmt.Sprintf("fake-writer-%v", w.noise) }
+func (w fakeWriter) Dims() int     { return 3*fullDims + 4 }
+func (w fakeWriter) Limit() int    { return w.limit }
+func (w fakeWriter) Ends() []int64 { return map[bool][]int64{false: {0, 1}, true: nil}[w.endless] }
 
-func (p pen) Tokens(_, answer string) ([]int64, error) {
+func (fakeWriter) Tokens(_, answer string) ([]int64, error) {
 	var tokens []int64
 	for _, w := range strings.Fields(answer) {
 		at := slices.Index(words, w)
@@ -97,7 +97,7 @@ func (p pen) Tokens(_, answer string) ([]int64, error) {
 	return tokens, nil
 }
 
-func (p pen) Text(tokens []int64) (string, error) {
+func (fakeWriter) Text(tokens []int64) (string, error) {
 	var text []string
 	for _, t := range tokens {
 		text = append(text, words[t])
@@ -105,12 +105,12 @@ func (p pen) Text(tokens []int64) (string, error) {
 	return " " + strings.Join(text, " "), nil
 }
 
-// Unembedding holds a little of what is right and a strong wish to say noise.
-func (p pen) Unembedding(tokens []int64) ([][]float32, []float32, error) {
+// Unembedding returns small random rows and a bias that makes noise the most likely word.
+func (w fakeWriter) Unembedding(tokens []int64) ([][]float32, []float32, error) {
 	rows, bias := make([][]float32, len(tokens)), make([]float32, len(tokens))
 	for i, t := range tokens {
 		rng := rand.New(rand.NewPCG(uint64(t), 99))
-		rows[i] = make([]float32, p.Dims())
+		rows[i] = make([]float32, w.Dims())
 		for j := range rows[i] {
 			rows[i][j] = float32(0.1 * rng.NormFloat64())
 		}
@@ -121,9 +121,9 @@ func (p pen) Unembedding(tokens []int64) ([][]float32, []float32, error) {
 	return rows, bias, nil
 }
 
-func (p pen) state(prompt string, stand int) ([]float32, error) {
-	state := make([]float32, p.Dims())
-	at := min(stand, 3)
+func (w fakeWriter) state(prompt string, written int) ([]float32, error) {
+	state := make([]float32, w.Dims())
+	at := min(written, 3)
 	h := fnv.New64a()
 	h.Write([]byte(prompt))
 	errors := rand.New(rand.NewPCG(h.Sum64(), 0))
@@ -133,18 +133,18 @@ func (p pen) state(prompt string, stand int) ([]float32, error) {
 			return nil, err
 		}
 		if at < 3 {
-			state[at*fullDims+d] = float32(v + p.blots*errors.NormFloat64())
+			state[at*fullDims+d] = float32(v + w.noise*errors.NormFloat64())
 		}
 	}
 	state[3*fullDims+at] = 3
 	return state, nil
 }
 
-func (p pen) States(ctx context.Context, prompt string, tokens []int64) (freeform.States, error) {
+func (w fakeWriter) States(ctx context.Context, prompt string, tokens []int64) (freeform.States, error) {
 	s := freeform.States{Fed: fullDims + len(tokens), Truncated: strings.HasPrefix(prompt, "-0.00")}
-	*p.runs++
+	*w.runs++
 	for n := range len(tokens) + 1 {
-		state, err := p.state(prompt, n)
+		state, err := w.state(prompt, n)
 		if err != nil {
 			return s, err
 		}
@@ -153,40 +153,43 @@ func (p pen) States(ctx context.Context, prompt string, tokens []int64) (freefor
 	return s, ctx.Err()
 }
 
-func (p pen) Write(ctx context.Context, prompt string, answerPrefix []int64, pick func([]float32) int64) (tokens []int64, states [][]float32, err error) {
-	*p.runs++
-	if p.failWith != nil {
-		return nil, nil, p.failWith
+func (w fakeWriter) Write(ctx context.Context, prompt string, answerPrefix []int64, pick func([]float32) int64) (tokens []int64, states [][]float32, err error) {
+	*w.runs++
+	if w.failWith != nil {
+		return nil, nil, w.failWith
 	}
-	for len(answerPrefix)+len(tokens) < p.limit {
-		state, err := p.state(prompt, len(answerPrefix)+len(tokens))
+	for len(answerPrefix)+len(tokens) < w.limit {
+		state, err := w.state(prompt, len(answerPrefix)+len(tokens))
 		if err != nil {
 			return nil, nil, err
 		}
 		tokens, states = append(tokens, pick(state)), append(states, state)
-		if slices.Contains(p.Ends(), tokens[len(tokens)-1]) {
+		if slices.Contains(w.Ends(), tokens[len(tokens)-1]) {
 			break
 		}
 	}
 	return tokens, states, ctx.Err()
 }
 
-// writers is an experiment over a weak and a strong pen; runs counts how often a model is run.
-func writers(runs *int) experiment.Config {
+// writersConfig returns an experiment with a weak model that has noise and a strong model without. runs counts runs of the
+// models.
+func writersConfig(runs *int) experiment.Config {
 	cfg := smallConfig(compass{n: 340})
 	cfg.Train, cfg.Test = 200, 100
-	for i, blots := range []float64{0.8, 0} {
-		cfg.Models[i].Writer = func(context.Context) (freeform.Writer, error) { return pen{blots: blots, runs: runs, limit: 6}, nil }
+	for i, noise := range []float64{0.8, 0} {
+		cfg.Models[i].Writer = func(context.Context) (freeform.Writer, error) {
+			return fakeWriter{noise: noise, runs: runs, limit: 6}, nil
+		}
 	}
 	return cfg
 }
 
-func TestFreeAnswersRecoverPartOfAPlantedGap(t *testing.T) {
+func TestFreeAnswersRecoverPartOfPlantedGap(t *testing.T) {
 	var runs int
-	found := run(t, writers(&runs))
+	found := run(t, writersConfig(&runs))
 	rows := summarize(t, found)
 	if len(rows) != 2 {
-		t.Fatalf("%d rows, want one a loss", len(rows))
+		t.Fatalf("%d rows, want one for each loss", len(rows))
 	}
 	for _, r := range rows {
 		if r.Metric != tasks.ExactMatch || r.Treatment != "written" || r.N != 100 || r.Seeds != 2 || r.Train != 100 {
@@ -195,8 +198,7 @@ func TestFreeAnswersRecoverPartOfAPlantedGap(t *testing.T) {
 		if !(r.Floor.Value > 0.3 && r.Floor.Value < r.Transfer.Value && r.Transfer.Value < r.Ceiling.Value && r.Ceiling.Value > 0.85) || !r.PGR.Defined {
 			t.Errorf("%s: weak %.3f, student %.3f, ceiling %.3f", r.Loss, r.Floor.Value, r.Transfer.Value, r.Ceiling.Value)
 		}
-		// A student repeats more of its supervisor's errors than the ceiling does, and an error counts as repeated only
-		// where the text is the same.
+		// The student repeats more of its supervisor's errors than the ceiling does, and not all, as only equal texts count.
 		if s, c := r.Imitation.Student.OnErrors.Value, r.Imitation.Ceiling.OnErrors.Value; !(s > c && s < 1) {
 			t.Errorf("%s: agreement on errors %.3f, of the ceiling %.3f", r.Loss, s, c)
 		}
@@ -209,7 +211,7 @@ func TestFreeAnswersRecoverPartOfAPlantedGap(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, r := range byTokens {
-		// Three tokens an answer, of which the end is easy.
+		// An answer has three tokens, and the end token is easy.
 		if r.Metric != metric.TokenAccuracy || r.Transfer.Value <= rows[i].Transfer.Value || r.Transfer.Value >= 1 {
 			t.Errorf("token accuracy %.3f, exact match %.3f", r.Transfer.Value, rows[i].Transfer.Value)
 		}
@@ -218,59 +220,33 @@ func TestFreeAnswersRecoverPartOfAPlantedGap(t *testing.T) {
 		t.Errorf("AUROC of free answers: %v", err)
 	}
 	for _, h := range found.Heads {
-		if h.Vocabulary != 6 { // two ends and four words: no answer that is learned says "up" or "noise"
+		if h.Vocabulary != 6 { // two end tokens and four words, as no answer to learn has "up" or "noise"
 			t.Errorf("%s writes %d tokens", h.ID, h.Vocabulary)
 		}
 	}
-	// Every head beside the first finds most states known.
+	// Heads reuse the states of the heads before them.
 	if answers := len(found.Heads) * 100; runs > 2*(340+100*2)+answers/2 {
 		t.Errorf("the models were run %d times for %d test answers", runs, answers)
 	}
 }
 
-func TestOtherRightAnswersCount(t *testing.T) {
+func TestResultFileOfFreeAnswersGivesTheSameRows(t *testing.T) {
 	var runs int
-	found := run(t, writers(&runs))
-	at := slices.IndexFunc(found.Tasks[0].TestAnswers, func(right []string) bool { return len(right) == 2 })
-	found.Heads[0].Answers[at], found.Heads[0].Test[at] = " up\n", []float64{0, 1}
-	path := filepath.Join(t.TempDir(), "r.json")
-	if err := found.Save(path); err != nil {
-		t.Fatal(err)
-	}
-	back, err := result.Load(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !reflect.DeepEqual(summarize(t, found), summarize(t, back)) {
-		t.Error("a found reads otherwise than it was written")
-	}
-	for name, damage := range map[string]func(h *result.Head){
-		"wrong counted as right": func(h *result.Head) { h.Answers[at], h.Test[at] = "down", []float64{0, 1} },
-		"right counted as wrong": func(h *result.Head) { h.Test[at] = []float64{1, 0} },
-		"answers missing":        func(h *result.Head) { h.Answers = h.Answers[1:] },
-		"no token accuracy":      func(h *result.Head) { h.TokenAccuracy = nil },
-	} {
-		copied, err := result.Load(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		damage(&copied.Heads[0])
-		if err := copied.Save(path + "2"); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := result.Load(path + "2"); err == nil {
-			t.Errorf("%s: accepted", name)
-		}
+	r := run(t, writersConfig(&runs))
+	at := slices.IndexFunc(r.Tasks[0].TestAnswers, func(right []string) bool { return len(right) == 2 })
+	r.Heads[0].Answers[at], r.Heads[0].Test[at] = " up\n", []float64{0, 1}
+	if back := stored(t, r, nil); !reflect.DeepEqual(summarize(t, r), summarize(t, back)) {
+		t.Error("the loaded result gives other rows")
 	}
 }
 
-func TestSameSeedSameWriting(t *testing.T) {
+func TestAnswersDependOnSeedAndExamplesAlone(t *testing.T) {
 	var runs int
 	byID := map[string]result.Head{}
-	for _, h := range run(t, writers(&runs)).Heads {
+	for _, h := range run(t, writersConfig(&runs)).Heads {
 		byID[h.ID] = h
 	}
-	one := writers(&runs)
+	one := writersConfig(&runs)
 	one.Seeds, one.Losses = []uint64{1}, one.Losses[:1]
 	for _, h := range run(t, one).Heads {
 		if !reflect.DeepEqual(h, byID[h.ID]) {
@@ -281,17 +257,17 @@ func TestSameSeedSameWriting(t *testing.T) {
 
 func TestWritingStudentNeverSeesGold(t *testing.T) {
 	var runs int
-	experiment.CheckWritingStudentNeverSeesGold(t, writers(&runs), env(t))
+	experiment.CheckWritingStudentNeverSeesGold(t, writersConfig(&runs), env(t))
 }
 
-// A second run finds all states of answers that were read in the cache: what is left is writing what no one read.
-func TestStatesAreCached(t *testing.T) {
+// A second run takes the states of all answers that were learned from the cache. It runs the models only to write answers.
+func TestStatesOfLearnedAnswersAreCached(t *testing.T) {
 	var first, second int
 	e := env(t)
-	if _, err := experiment.Run(t.Context(), writers(&first), e); err != nil {
+	if _, err := experiment.Run(t.Context(), writersConfig(&first), e); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := experiment.Run(t.Context(), writers(&second), e); err != nil {
+	if _, err := experiment.Run(t.Context(), writersConfig(&second), e); err != nil {
 		t.Fatal(err)
 	}
 	if second >= first/2 {
@@ -299,12 +275,12 @@ func TestStatesAreCached(t *testing.T) {
 	}
 }
 
-// smudging is a pen whose states in writing are not quite those in reading, as a real model's are not: an answer depends on
-// which of them was kept.
-type smudging struct{ pen }
+// An inexactWriter is a fakeWriter whose states differ between States and Write, as those of a real model do by rounding. Its
+// answers thus depend on which states are kept.
+type inexactWriter struct{ fakeWriter }
 
-func (s smudging) Write(ctx context.Context, prompt string, answerPrefix []int64, pick func([]float32) int64) (tokens []int64, states [][]float32, err error) {
-	return s.pen.Write(ctx, prompt, answerPrefix, func(state []float32) int64 {
+func (s inexactWriter) Write(ctx context.Context, prompt string, answerPrefix []int64, pick func([]float32) int64) (tokens []int64, states [][]float32, err error) {
+	return s.fakeWriter.Write(ctx, prompt, answerPrefix, func(state []float32) int64 {
 		for j := range state {
 			state[j] += float32(len(answerPrefix)+1) / 3
 		}
@@ -312,17 +288,17 @@ func (s smudging) Write(ctx context.Context, prompt string, answerPrefix []int64
 	})
 }
 
-// How many states are kept in memory changes neither a bit of the result nor how often the models are run.
-func TestBoundOfStates(t *testing.T) {
+// The number of states in memory must change neither a bit of the heads nor the number of runs of the models.
+func TestMemoryBoundChangesNothing(t *testing.T) {
 	heads, runs := map[int]string{}, map[int]int{}
 	for _, bytes := range []int{1, 100 << 10, 100 << 20} {
 		var n int
-		cfg := writers(&n)
+		cfg := writersConfig(&n)
 		cfg.Pairs = append(cfg.Pairs, result.Pair{Weak: "weak", Strong: "weak"})
 		for i, m := range cfg.Models {
 			cfg.Models[i].Writer = func(ctx context.Context) (freeform.Writer, error) {
 				w, err := m.Writer(ctx)
-				return smudging{w.(pen)}, err
+				return inexactWriter{w.(fakeWriter)}, err
 			}
 		}
 		r, err := experiment.Run(t.Context(), cfg, experiment.WithStateBytes(env(t), bytes))
@@ -332,73 +308,71 @@ func TestBoundOfStates(t *testing.T) {
 		heads[bytes], runs[bytes] = asJSON(t, r.Heads), n
 	}
 	if heads[1] != heads[100<<20] || heads[100<<10] != heads[100<<20] {
-		t.Error("what is in memory changes the heads")
+		t.Error("the memory bound changes the heads")
 	}
 	if runs[1] != runs[100<<20] || runs[100<<10] != runs[100<<20] {
 		t.Errorf("runs of the models: %v", runs)
 	}
-	// The bound is one: with no place for a file, states of more than it are an error that says so.
+	// Without a folder for the file, states beyond the bound must be an error that names TMPDIR.
 	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "absent"))
 	var n int
-	if _, err := experiment.Run(t.Context(), writers(&n), experiment.WithStateBytes(env(t), 100<<10)); err == nil || !strings.Contains(err.Error(), "TMPDIR") {
+	if _, err := experiment.Run(t.Context(), writersConfig(&n), experiment.WithStateBytes(env(t), 100<<10)); err == nil || !strings.Contains(err.Error(), "TMPDIR") {
 		t.Errorf("without a folder for the file: %v", err)
 	}
-	if _, err := experiment.Run(t.Context(), writers(&n), env(t)); err != nil {
+	if _, err := experiment.Run(t.Context(), writersConfig(&n), env(t)); err != nil {
 		t.Errorf("a small task needs a file: %v", err)
 	}
 }
 
-func TestFreeAnswerFaults(t *testing.T) {
+func TestFreeAnswersRejectUnsuitableConfigurations(t *testing.T) {
 	var runs int
-	writer := func(p pen) func(context.Context) (freeform.Writer, error) {
-		p.runs = &runs
-		return func(context.Context) (freeform.Writer, error) { return p, nil }
+	writer := func(w fakeWriter) func(context.Context) (freeform.Writer, error) {
+		w.runs = &runs
+		return func(context.Context) (freeform.Writer, error) { return w, nil }
 	}
 	for want, change := range map[string]func(*experiment.Config){
 		"model strong writes no answers":    func(c *experiment.Config) { c.Models[1].Writer = nil },
 		"treatment hard":                    func(c *experiment.Config) { c.Treatments = []label.Treatment{label.Hard{}} },
 		"no simulated supervisors for free": func(c *experiment.Config) { c.Simulated = []experiment.Simulated{{Kind: "random"}} },
-		"eos_token_id":                      func(c *experiment.Config) { c.Models[0].Writer = writer(pen{limit: 6, endless: true}) },
-		"out of ink": func(c *experiment.Config) {
-			c.Models[0].Writer = writer(pen{limit: 6, failWith: errors.New("out of ink")})
+		"eos_token_id":                      func(c *experiment.Config) { c.Models[0].Writer = writer(fakeWriter{limit: 6, endless: true}) },
+		"write error": func(c *experiment.Config) {
+			c.Models[0].Writer = writer(fakeWriter{limit: 6, failWith: errors.New("write error")})
 		},
-		"longer than the 2 tokens": func(c *experiment.Config) { c.Models[0].Writer = writer(pen{limit: 2}) },
-		"weak: not here": func(c *experiment.Config) {
-			c.Models[0].Writer = func(context.Context) (freeform.Writer, error) { return nil, errors.New("not here") }
+		"longer than the 2 tokens": func(c *experiment.Config) { c.Models[0].Writer = writer(fakeWriter{limit: 2}) },
+		"weak: no model": func(c *experiment.Config) {
+			c.Models[0].Writer = func(context.Context) (freeform.Writer, error) { return nil, errors.New("no model") }
 		},
 	} {
-		cfg := writers(&runs)
+		cfg := writersConfig(&runs)
 		change(&cfg)
 		if _, err := experiment.Run(t.Context(), cfg, env(t)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q in it", err, want)
 		}
 	}
-	chain := experiment.ChainConfig{Config: writers(&runs), Chain: []string{"weak", "strong", "weak"}}
+	chain := experiment.ChainConfig{Config: writersConfig(&runs), Chain: []string{"weak", "strong", "weak"}}
 	if err := chain.Validate(); err == nil || !strings.Contains(err.Error(), "free answers") {
 		t.Errorf("chain: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := experiment.Run(ctx, writers(&runs), env(t)); !errors.Is(err, context.Canceled) {
+	if _, err := experiment.Run(ctx, writersConfig(&runs), env(t)); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }
 
-// Sentences that are cut off are counted where a reader sees them.
 func TestTruncatedPromptsAreReported(t *testing.T) {
 	var runs int
-	warned := slices.ContainsFunc(summarize(t, run(t, writers(&runs))), func(r summary.Row) bool {
+	warned := slices.ContainsFunc(summarize(t, run(t, writersConfig(&runs))), func(r summary.Row) bool {
 		return strings.Contains(strings.Join(r.Warnings, "\n"), "truncated")
 	})
 	if !warned {
-		t.Error("no word of truncated prompts")
+		t.Error("no row has a warning about truncated prompts")
 	}
 }
 
-// The losses that pull a student towards its own answers train on token distributions too.
-func TestEveryLossWrites(t *testing.T) {
+func TestEveryLossTrainsWriters(t *testing.T) {
 	var runs int
-	cfg := writers(&runs)
+	cfg := writersConfig(&runs)
 	cfg.Seeds, cfg.Losses = []uint64{0}, nil
 	for _, known := range loss.All() {
 		loss, err := loss.Parse(known.Name)
@@ -414,39 +388,39 @@ func TestEveryLossWrites(t *testing.T) {
 	}
 }
 
-// A run that is stopped in the middle goes on from its states, and ends as one that was not stopped.
-func TestStoppedWritingGoesOn(t *testing.T) {
+// A run that is stopped and repeated must give the heads of a run that was not stopped, and reuse the cached states.
+func TestStoppedRunOfFreeAnswersContinues(t *testing.T) {
 	var undisturbed, stopped, resumed int
-	want := run(t, writers(&undisturbed))
+	want := run(t, writersConfig(&undisturbed))
 	e := env(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	cfg := writers(&stopped)
+	cfg := writersConfig(&stopped)
 	for i := range cfg.Models {
 		open := cfg.Models[i].Writer
 		cfg.Models[i].Writer = func(ctx context.Context) (freeform.Writer, error) {
 			w, err := open(ctx)
-			return stopper{w.(pen), undisturbed / 2, cancel}, err
+			return stopper{w.(fakeWriter), undisturbed / 2, cancel}, err
 		}
 	}
 	if _, err := experiment.Run(ctx, cfg, e); !errors.Is(err, context.Canceled) {
 		t.Fatalf("stopped: %v", err)
 	}
-	got, err := experiment.Run(t.Context(), writers(&resumed), e)
+	got, err := experiment.Run(t.Context(), writersConfig(&resumed), e)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !reflect.DeepEqual(got.Heads, want.Heads) {
-		t.Error("a resumed run gives other heads")
+		t.Error("the resumed run gives other heads")
 	}
 	if stopped > undisturbed/2+1 || resumed >= undisturbed {
 		t.Errorf("%d runs of the models, stopped after %d, then %d", undisturbed, stopped, resumed)
 	}
 }
 
-// A stopper cancels the experiment when the models have been run a number of times.
+// A stopper cancels the experiment once the models have been run a number of times.
 type stopper struct {
-	pen
+	fakeWriter
 	after  int
 	cancel func()
 }
@@ -455,12 +429,12 @@ func (s stopper) States(ctx context.Context, prompt string, tokens []int64) (fre
 	if *s.runs >= s.after {
 		s.cancel()
 	}
-	return s.pen.States(ctx, prompt, tokens)
+	return s.fakeWriter.States(ctx, prompt, tokens)
 }
 
 func (s stopper) Write(ctx context.Context, prompt string, answerPrefix []int64, pick func([]float32) int64) ([]int64, [][]float32, error) {
 	if *s.runs >= s.after {
 		s.cancel()
 	}
-	return s.pen.Write(ctx, prompt, answerPrefix, pick)
+	return s.fakeWriter.Write(ctx, prompt, answerPrefix, pick)
 }

@@ -8,9 +8,9 @@ import (
 	"w2s/harness/result"
 )
 
-// StudentsAndCeilings trains the heads of one task as Run does, after spoil has changed the gold labels of strong-train and
-// of the test.
-func StudentsAndCeilings(t *testing.T, cfg Config, env Env, spoil func(gold [][]float64)) (students, ceilings []result.Head) {
+// studentsAndCeilings trains the heads of one task as Run does, after change has changed the gold labels of strong-train and of
+// the test.
+func studentsAndCeilings(t *testing.T, cfg Config, env Env, change func(gold [][]float64)) (students, ceilings []result.Head) {
 	t.Helper()
 	ctx := context.Background()
 	bench, err := open(ctx, cfg.withDefaults(), env.withDefaults(), cfg.Tasks[0])
@@ -21,9 +21,9 @@ func StudentsAndCeilings(t *testing.T, cfg Config, env Env, spoil func(gold [][]
 		t.Fatal(err)
 	}
 	for i := range bench.halves {
-		spoil(bench.halves[i].strongGold)
+		change(bench.halves[i].strongGold)
 	}
-	spoil(bench.record.TestGold)
+	change(bench.record.TestGold)
 	supervisors, err := bench.supervisors(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -47,20 +47,20 @@ func StudentsAndCeilings(t *testing.T, cfg Config, env Env, spoil func(gold [][]
 // its settings. It also fails if the ceilings do not change, because the check would then prove nothing.
 func CheckStudentNeverSeesGold(t *testing.T, cfg Config, env Env) {
 	t.Helper()
-	students, ceilings := StudentsAndCeilings(t, cfg, env, func([][]float64) {})
-	blind, misled := StudentsAndCeilings(t, cfg, env, func(gold [][]float64) {
+	students, ceilings := studentsAndCeilings(t, cfg, env, func([][]float64) {})
+	sameStudents, otherCeilings := studentsAndCeilings(t, cfg, env, func(gold [][]float64) {
 		for i, g := range gold {
 			gold[i] = append(g[1:len(g):len(g)], g[0])
 		}
 	})
 	for i, s := range students {
-		s.Labels, blind[i].Labels = nil, nil // the analysis, which does see gold
-		if !reflect.DeepEqual(s, blind[i]) {
+		s.Labels, sameStudents[i].Labels = nil, nil // the analysis does use gold
+		if !reflect.DeepEqual(s, sameStudents[i]) {
 			t.Errorf("%s changed with the gold labels of strong-train", s.ID)
 		}
 	}
 	for i, c := range ceilings {
-		if reflect.DeepEqual(c.Test, misled[i].Test) {
+		if reflect.DeepEqual(c.Test, otherCeilings[i].Test) {
 			t.Errorf("%s did not change with its gold labels", c.ID)
 		}
 	}
@@ -73,20 +73,20 @@ func CheckStudentNeverSeesGold(t *testing.T, cfg Config, env Env) {
 // strong-train and test must not change a word that a student writes or its penalty.
 func CheckWritingStudentNeverSeesGold(t *testing.T, cfg Config, env Env) {
 	t.Helper()
-	heads := func(spoil func([][]string)) []result.Head {
+	heads := func(change func([][]string)) []result.Head {
 		bench, err := open(t.Context(), cfg.withDefaults(), env.withDefaults(), cfg.Tasks[0])
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, e := range bench.examples {
 			if e.Answer != "" || e.Also != nil || e.Gold != nil {
-				t.Fatalf("example %s carries its answer", e.ID)
+				t.Fatalf("example %s has its answer", e.ID)
 			}
 		}
 		for i := range bench.halves {
-			spoil(bench.halves[i].strongAnswers)
+			change(bench.halves[i].strongAnswers)
 		}
-		spoil(bench.record.TestAnswers)
+		change(bench.record.TestAnswers)
 		heads, err := bench.freeAnswers(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -109,11 +109,11 @@ func CheckWritingStudentNeverSeesGold(t *testing.T, cfg Config, env Env) {
 		}
 	}
 	if changed == 0 {
-		t.Error("no ceiling changed with its gold answers: the test shows nothing")
+		t.Error("no ceiling changed with its gold answers, so the test shows nothing")
 	}
 }
 
-// WithStateBytes bounds the hidden states of answers that a model keeps in memory.
+// WithStateBytes returns an Env that bounds the memory for the hidden states of answers.
 func WithStateBytes(e Env, bytes int) Env {
 	e.stateBytes = bytes
 	return e

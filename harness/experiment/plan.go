@@ -84,7 +84,7 @@ func planEncoding(ctx context.Context, env Env, m Model, texts []string) (Encode
 	if plan.Missing, err = env.Features.Missing(m.Encoder, texts); err != nil || plan.Missing == 0 {
 		return plan, err
 	}
-	// Every k-th text, so that short and long ones are in proportion.
+	// Taking every k-th text keeps the proportion of short and long ones.
 	var sample []string
 	for i := 0; i < len(texts) && len(sample) < sampleSize; i += max(1, len(texts)/sampleSize) {
 		sample = append(sample, texts[i])

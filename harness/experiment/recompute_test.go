@@ -20,14 +20,14 @@ import (
 	"w2s/tasks"
 )
 
-// recomputed is a row as docs/recompute.py prints it.
+// A recomputed is a row as docs/recompute.py prints it.
 type recomputed struct {
 	Task, Weak, Strong, Loss, Treatment, Variant string
 	N, Seeds                                     int
 	Floor, Student, Ceiling, Gap                 float64
 	GapInterval                                  []float64 `json:"gap_interval"`
 	Intervals                                    [][]float64
-	PGR                                          *float64  // null where undefined
+	PGR                                          *float64  // nil if it is undefined
 	PGRInterval                                  []float64 `json:"pgr_interval"`
 	OverSeeds                                    *float64  `json:"over_seeds"`
 	OverSeedsHalf                                *float64  `json:"over_seeds_half"`
@@ -35,7 +35,7 @@ type recomputed struct {
 	OnErrors                                     []float64 `json:"on_errors"`
 }
 
-// recompute lets the script read the result file.
+// recompute runs the script on a result file and returns the rows that it prints.
 func recompute(t *testing.T, r *result.Result) []recomputed {
 	t.Helper()
 	python := cmp.Or(os.Getenv("W2S_PYTHON"), "python3")
@@ -64,9 +64,9 @@ func recompute(t *testing.T, r *result.Result) []recomputed {
 	return rows
 }
 
-// The script knows the result file's description and nothing of this code. Scores, PGR, what seeds and agreement say must
-// come out alike; intervals as nearly as two sets of resamples allow: the ends lie within a third of half an interval.
-func TestRecomputeInPython(t *testing.T) {
+// docs/recompute.py is written from the description of the result file alone. Scores, PGR, figures over seeds and agreement must
+// be equal. The ends of intervals, which come from other resamples, must lie within a third of half an interval.
+func TestPythonScriptComputesTheSameRows(t *testing.T) {
 	if testing.Short() {
 		t.Skip("resamples in Python")
 	}
@@ -89,28 +89,28 @@ func TestRecomputeInPython(t *testing.T) {
 			byKey[p.Task+p.Weak+p.Strong+p.Loss+p.Treatment+p.Variant] = p
 		}
 		if len(byKey) != len(rows) {
-			t.Errorf("the script has %d rows, want %d", len(byKey), len(rows))
+			t.Errorf("the script prints %d rows, want %d", len(byKey), len(rows))
 		}
 		undefined := 0
 		for _, row := range rows {
 			p, ok := byKey[row.Task+row.Weak+row.Strong+row.Loss+row.Treatment+row.Variant()]
 			if !ok {
-				t.Errorf("the script has no row of %s, %s -> %s, %s", row.Task, row.Weak, row.Strong, row.Loss)
+				t.Errorf("the script prints no row of %s, %s -> %s, %s", row.Task, row.Weak, row.Strong, row.Loss)
 				continue
 			}
-			check(t, row, p)
+			checkRow(t, row, p)
 			if !row.PGR.Defined {
 				undefined++
 			}
 		}
 		if undefined == len(rows) {
-			t.Error("no PGR to compare")
+			t.Error("every PGR is undefined")
 		}
 	}
 }
 
-// Two wrong answers are the same only where the words are, which the predictions do not show.
-func TestRecomputeFreeAnswersInPython(t *testing.T) {
+// Wrong answers agree only if their texts are equal, which the predictions do not show.
+func TestPythonScriptComparesFreeAnswersAsText(t *testing.T) {
 	r := &result.Result{Schema: result.Schema, Models: []result.Model{{Name: "m"}}}
 	task := result.Task{Name: "free", Form: tasks.Generate}
 	for i := range 60 {
@@ -140,15 +140,15 @@ func TestRecomputeFreeAnswersInPython(t *testing.T) {
 	if err != nil || len(rows) != 1 {
 		t.Fatalf("%d rows, %v", len(rows), err)
 	}
-	check(t, rows[0], recompute(t, r)[0])
-	// By hand: of the 40 errors of the supervisor the student repeats i%6 = 1 and i%6 = 5, 10 each.
+	checkRow(t, rows[0], recompute(t, r)[0])
+	// Of the supervisor's 40 errors, the student repeats those with i%6 = 1 or i%6 = 5, 10 each.
 	if got := rows[0].Imitation.Student.OnErrors.Value; got != 0.5 {
 		t.Errorf("the student repeats %v of the errors, want 0.5", got)
 	}
 }
 
-// check compares a row with what the script found.
-func check(t *testing.T, row summary.Row, p recomputed) {
+// checkRow compares a row with the script's.
+func checkRow(t *testing.T, row summary.Row, p recomputed) {
 	t.Helper()
 	name := row.Task + ", " + row.Weak + " -> " + row.Strong + ", " + row.Loss + " " + row.Variant()
 	same := func(what string, got, want float64) {
@@ -157,9 +157,9 @@ func check(t *testing.T, row summary.Row, p recomputed) {
 			t.Errorf("%s: %s is %v in Python, %v here", name, what, got, want)
 		}
 	}
-	alike := func(what string, got []float64, lo, hi float64) {
+	nearlySame := func(what string, got []float64, lo, hi float64) {
 		t.Helper()
-		// A resample of n examples and k seeds moves in steps of 1/(nk), on both sides.
+		// The score of a resample of n examples and k seeds is a multiple of 1/(nk), in both sets.
 		slack := (hi-lo)/2/3 + 2/float64(row.N*row.Seeds)
 		if len(got) != 2 || !(math.Abs(got[0]-lo) <= slack && math.Abs(got[1]-hi) <= slack) {
 			t.Errorf("%s: interval of %s is %v in Python, [%v, %v] here", name, what, got, lo, hi)
@@ -182,25 +182,25 @@ func check(t *testing.T, row summary.Row, p recomputed) {
 	} else if row.SeedPGR.Defined {
 		same("over seeds", *p.OverSeeds, row.SeedPGR.Value)
 		if half := (row.SeedPGR.Interval.Hi - row.SeedPGR.Interval.Lo) / 2; p.OverSeedsHalf != nil && math.Abs(*p.OverSeedsHalf-half) > 1e-4*half {
-			t.Errorf("%s: ±%v over seeds in Python, ±%v here", name, *p.OverSeedsHalf, half) // the script's quantile is a rough integral
+			t.Errorf("%s: ±%v over seeds in Python, ±%v here", name, *p.OverSeedsHalf, half) // the script integrates Student's t roughly
 		}
 	}
 	for k, f := range []summary.Figure{row.Floor, row.Transfer, row.Ceiling} {
-		alike([]string{"weak", "student", "ceiling"}[k], p.Intervals[k], f.Interval.Lo, f.Interval.Hi)
+		nearlySame([]string{"weak", "student", "ceiling"}[k], p.Intervals[k], f.Interval.Lo, f.Interval.Hi)
 	}
-	alike("gap", p.GapInterval, row.PGR.GapInterval.Lo, row.PGR.GapInterval.Hi)
+	nearlySame("gap", p.GapInterval, row.PGR.GapInterval.Lo, row.PGR.GapInterval.Hi)
 	if row.PGR.Defined != (p.PGR != nil) {
-		// Two sets of resamples may judge a gap otherwise that is at the edge of noise, and no other.
+		// Two sets of resamples may disagree only on a gap whose interval ends near 0.
 		if edge := row.PGR.GapInterval.Lo; math.Abs(edge) > 0.01 {
-			t.Errorf("%s: PGR %v in Python, %v here, with a gap in %v", name, p.PGR, row.PGR, row.PGR.GapInterval)
+			t.Errorf("%s: PGR %v in Python, %v here, where the gap's interval is %v", name, p.PGR, row.PGR, row.PGR.GapInterval)
 		}
 		return
 	}
 	if row.PGR.Defined {
 		same("PGR", *p.PGR, row.PGR.Value)
-		// A ratio's tails are long: the slack is in units of the gap's own least.
+		// If the gap may be small, the ratio has long tails, and two sets of resamples differ more.
 		if row.PGR.GapInterval.Lo > 0.03 {
-			alike("PGR", p.PGRInterval, row.PGR.Interval.Lo, row.PGR.Interval.Hi)
+			nearlySame("PGR", p.PGRInterval, row.PGR.Interval.Lo, row.PGR.Interval.Hi)
 		}
 	}
 }

@@ -15,9 +15,9 @@ import (
 	"w2s/tasks"
 )
 
-// Run carries out an experiment. A task that fails is named in the error, and the result holds the others. If ctx ends, the
-// result holds what was done and what env.Previous has of the tasks that were not reached. The same configuration gives
-// the same heads, whatever else is trained beside them.
+// Run carries out an experiment. A task that fails is named in the error, and the result has the others. If ctx ends, the
+// result has what was done, and what env.Previous has of the tasks that were not reached. A head is the same bit for bit
+// whatever else is trained beside it.
 func Run(ctx context.Context, cfg Config, env Env) (*result.Result, error) {
 	cfg, env = cfg.withDefaults(), env.withDefaults()
 	if err := cfg.Validate(); err != nil {
@@ -87,15 +87,15 @@ func (w *workbench) ceilings(ctx context.Context) ([]trained, error) {
 	return append(ceilings, controls...), err
 }
 
-// An offer is what one supervisor has for students: weak labels of the strong half of its seed and size.
+// An offer is what a supervisor offers to students: weak labels of the strong half of its seed and size.
 type offer struct {
 	supervisor result.Head
 	halves     halves
 	labels     label.Labels
-	held       *label.Held // what treatments are fitted on; nil if no treatment needs it
+	held       *label.Held // what calibrations are fitted on; nil if no treatment needs it
 }
 
-// weakLabels lets every supervisor label the strong half of its seed and size. Supervisors are in the order of supervisors.
+// weakLabels lets every supervisor label the strong half of its seed and size. The offers are in the order of supervisors.
 func (w *workbench) weakLabels(ctx context.Context, supervisors []trained) ([]offer, error) {
 	offers := make([]offer, len(supervisors))
 	for i, s := range supervisors {
@@ -105,7 +105,7 @@ func (w *workbench) weakLabels(ctx context.Context, supervisors []trained) ([]of
 			return nil, err
 		}
 		offers[i] = offer{supervisor: s.Head, halves: h, labels: w.labels(h.strong, soft)}
-		if !w.cfg.calibrates() {
+		if !w.cfg.needsHeldOut() {
 			continue
 		}
 		if offers[i].held, err = w.heldOut(ctx, s, h); err != nil {
@@ -129,9 +129,9 @@ func (w *workbench) labels(examples []int, soft [][]float64) label.Labels {
 	return l
 }
 
-// heldOut returns what calibration is fitted on. It trains a supervisor on a part of weak-train, with the penalty of the
-// real one, and returns its labels of the rest beside their gold. The real supervisor was trained on all of weak-train, so
-// its own probabilities there are too good.
+// heldOut returns what calibrations are fitted on. It trains a supervisor on a part of weak-train, with the penalty of the
+// real one, and returns its labels of the rest with their gold. The real supervisor was trained on all of weak-train, so it
+// is overconfident there.
 func (w *workbench) heldOut(ctx context.Context, s trained, h halves) (*label.Held, error) {
 	data := w.data[s.Model]
 	job := head.Job{Name: s.ID, Examples: h.weak, Labels: h.weakGold, Loss: loss.XEnt{}, L2: s.L2, Seed: s.Seed}
@@ -150,8 +150,9 @@ func (w *workbench) heldOut(ctx context.Context, s trained, h halves) (*label.He
 	return &label.Held{Soft: soft[0], Gold: rest.Labels}, nil
 }
 
-// students trains, for every pair, heads of the strong model on every offer of the weak one, with every treatment and
-// loss. Simulated supervisors teach every strong model; their baselines are returned before the students.
+// students trains heads of the strong model of every pair on every offer of the weak model, with every treatment and loss. It
+// also trains heads of every strong model on the offers of simulated supervisors, and returns the baselines of these
+// supervisors before all students.
 func (w *workbench) students(ctx context.Context, offers []offer) ([]trained, error) {
 	specs := map[string][]trainSpec{}
 	for _, pair := range w.cfg.Pairs {
@@ -159,11 +160,11 @@ func (w *workbench) students(ctx context.Context, offers []offer) ([]trained, er
 			if o.supervisor.Model != pair.Weak {
 				continue
 			}
-			taught, err := w.teach(ctx, o, pair.Strong)
+			more, err := w.studentSpecs(ctx, o, pair.Strong)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", pair, err)
 			}
-			specs[pair.Strong] = append(specs[pair.Strong], taught...)
+			specs[pair.Strong] = append(specs[pair.Strong], more...)
 		}
 	}
 	var baselines []trained
@@ -173,11 +174,11 @@ func (w *workbench) students(ctx context.Context, offers []offer) ([]trained, er
 			return nil, err
 		}
 		for _, o := range simulated {
-			taught, err := w.teach(ctx, o, model)
+			more, err := w.studentSpecs(ctx, o, model)
 			if err != nil {
 				return nil, err
 			}
-			specs[model] = append(specs[model], taught...)
+			specs[model] = append(specs[model], more...)
 			baselines = append(baselines, trained{Head: o.supervisor})
 		}
 	}
@@ -185,8 +186,8 @@ func (w *workbench) students(ctx context.Context, offers []offer) ([]trained, er
 	return append(baselines, students...), err
 }
 
-// teach applies every treatment to an offer and returns a spec for every treatment and loss.
-func (w *workbench) teach(ctx context.Context, o offer, model string) (specs []trainSpec, err error) {
+// studentSpecs applies every treatment to an offer and returns a spec of a student for every treatment and loss.
+func (w *workbench) studentSpecs(ctx context.Context, o offer, model string) (specs []trainSpec, err error) {
 	raw, err := stats.Measure(o.labels.Soft, o.halves.strongGold)
 	if err != nil {
 		return nil, err
@@ -239,7 +240,7 @@ func (w *workbench) freeAnswers(ctx context.Context) ([]result.Head, error) {
 	return heads, err
 }
 
-// unit names what must not be split: the group of an example, or the example itself.
+// unit names what must stay together with an example when examples are split: its group, or the example alone.
 func (w *workbench) unit(example int) string {
 	if g := w.groups[example]; g != "" {
 		return g

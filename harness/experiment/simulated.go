@@ -13,7 +13,7 @@ import (
 )
 
 // A Simulated is a supervisor that is not a model. Its labels are made from gold with errors of a known number and kind, or
-// know nothing of the text. It appears in a table beside real supervisors.
+// without regard to the text. In tables it appears beside real supervisors.
 type Simulated struct {
 	// Kind is "flip" (random errors), "systematic" (errors that a student can learn), "random" (guesses) or "majority"
 	// (the same answer for all examples).

@@ -17,7 +17,7 @@ import (
 	"w2s/tasks"
 )
 
-// ladder is a grid of three models, all pairs of them, and the number of texts that each encoded.
+// ladder returns a grid of three models and all pairs of them, and the number of texts that each model has encoded.
 func ladder(t ...tasks.Task) (experiment.Config, map[string]*int) {
 	cfg := smallConfig(t...)
 	cfg.Models, cfg.Pairs, cfg.Train, cfg.Test = nil, nil, 300, 150
@@ -34,7 +34,7 @@ func ladder(t ...tasks.Task) (experiment.Config, map[string]*int) {
 	return cfg, encoded
 }
 
-// asJSON is what the result file says of heads: two results that agree in it agree in every bit that is kept.
+// asJSON returns heads as a result file has them. If two are equal, every bit of a result file is.
 func asJSON(tb testing.TB, heads []result.Head) string {
 	tb.Helper()
 	text, err := json.Marshal(heads)
@@ -44,7 +44,7 @@ func asJSON(tb testing.TB, heads []result.Head) string {
 	return string(text)
 }
 
-// watched counts how often each text is encoded.
+// A watched encoder counts how often it encodes each text.
 type watched struct {
 	numbers
 	times map[string]int
@@ -57,7 +57,7 @@ func (w watched) Encode(ctx context.Context, texts []string, emit func(index int
 	return w.numbers.Encode(ctx, texts, emit)
 }
 
-// Whatever the number of pairs, losses, seeds and tasks that share texts, each text goes through each model once.
+// The grid has several pairs, losses and seeds, and tasks that share texts.
 func TestGridEncodesEachTextOnceAndTrainsEachHeadOnce(t *testing.T) {
 	cfg, _ := ladder(planted{name: "a", n: 600}, planted{name: "b", n: 600, rank: true}, planted{name: "a again", n: 600})
 	watch := make([]watched, len(cfg.Models))
@@ -71,17 +71,17 @@ func TestGridEncodesEachTextOnceAndTrainsEachHeadOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, w := range watch {
-		clear(w.times) // the plan's samples
+		clear(w.times) // MakePlan encodes samples
 	}
 	r, err := experiment.Run(context.Background(), cfg, e)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := experiment.Run(context.Background(), cfg, e); err != nil { // from the cache
+	if _, err := experiment.Run(context.Background(), cfg, e); err != nil { // takes all texts from the cache
 		t.Fatal(err)
 	}
 	for _, w := range watch {
-		if len(w.times) < 3*450 { // the texts of b's parts
+		if len(w.times) < 3*450 { // the candidates of b's examples
 			t.Errorf("%s encoded %d texts", w.Key(), len(w.times))
 		}
 		for text, n := range w.times {
@@ -109,30 +109,24 @@ func TestGridEncodesEachTextOnceAndTrainsEachHeadOnce(t *testing.T) {
 		planned += p.Heads
 	}
 	if got := len(r.Heads) * (len(cfg.L2) + 1); planned != got {
-		t.Errorf("the plan says %d trainings, there were %d", planned, got)
+		t.Errorf("the plan has %d trainings, the run %d", planned, got)
 	}
 }
 
-// mark is a number of steps that no training takes: a head that has it was taken over.
+// mark is a number of steps that no training takes. A head that has it was taken over from an earlier result.
 const mark = -7
 
+// marked returns a copy of a result with all heads marked.
 func marked(tb testing.TB, r *result.Result) *result.Result {
 	tb.Helper()
-	path := filepath.Join(tb.TempDir(), "earlier.json") // as the command does: what was stored, read again
-	if err := r.Save(path); err != nil {
-		tb.Fatal(err)
-	}
-	back, err := result.Load(path)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	back := stored(tb, r, nil)
 	for i := range back.Heads {
 		back.Heads[i].Steps = mark
 	}
 	return back
 }
 
-func TestResumeTakesOverWhatHasNotChanged(t *testing.T) {
+func TestRunTakesOverUnchangedTasks(t *testing.T) {
 	a, b := planted{name: "a", n: 600}, planted{name: "b", n: 600, noise: 1}
 	base, _ := ladder(a, b)
 	earlier := marked(t, run(t, base))
@@ -142,8 +136,8 @@ func TestResumeTakesOverWhatHasNotChanged(t *testing.T) {
 		kept   []string // tasks
 	}{
 		{"nothing", func(*experiment.Config) {}, []string{"a", "b"}},
-		{"a task more", func(c *experiment.Config) { c.Tasks = append(c.Tasks, planted{name: "c", n: 600}) }, []string{"a", "b"}},
-		{"data of one", func(c *experiment.Config) { c.Tasks[1] = redated{b, "other data"} }, []string{"a"}},
+		{"another task", func(c *experiment.Config) { c.Tasks = append(c.Tasks, planted{name: "c", n: 600}) }, []string{"a", "b"}},
+		{"data of one task", func(c *experiment.Config) { c.Tasks[1] = redated{b, "other data"} }, []string{"a"}},
 		{"other test examples", func(c *experiment.Config) { c.Tasks[0] = planted{name: "a", n: 601} }, []string{"b"}},
 		{"a loss", func(c *experiment.Config) { c.Losses = c.Losses[:1] }, nil},
 		{"seeds", func(c *experiment.Config) { c.Seeds = []uint64{0, 2} }, nil},
@@ -164,7 +158,7 @@ func TestResumeTakesOverWhatHasNotChanged(t *testing.T) {
 			}
 			for _, p := range plan.Tasks {
 				if p.Finished != slices.Contains(c.kept, p.Task) {
-					t.Errorf("plan: %s finished: %v", p.Task, p.Finished)
+					t.Errorf("plan: task %s finished: %v", p.Task, p.Finished)
 				}
 			}
 			r, err := experiment.Run(context.Background(), cfg, e)
@@ -173,14 +167,14 @@ func TestResumeTakesOverWhatHasNotChanged(t *testing.T) {
 			}
 			for _, h := range r.Heads {
 				if (h.Steps == mark) != slices.Contains(c.kept, h.Task) {
-					t.Errorf("%s taken over: %v", h.ID, h.Steps == mark)
+					t.Errorf("%s: taken over %v", h.ID, h.Steps == mark)
 				}
 			}
 		})
 	}
 }
 
-// redated is a task whose data has another digest.
+// A redated task has another digest.
 type redated struct {
 	planted
 	digest string
@@ -194,9 +188,9 @@ func (r redated) Load(ctx context.Context, src tasks.Source) (*tasks.Data, error
 	return d, err
 }
 
-// A run that is stopped after its first task has that task on disk; the next run takes it over and the two together are
-// what a run in one go would have been.
-func TestStoppedRunGoesOn(t *testing.T) {
+// A run that is stopped after its first task must have that task in its file. The next run takes it over and must have the
+// result of a run that was not stopped.
+func TestStoppedRunContinues(t *testing.T) {
 	list := []tasks.Task{planted{name: "a", n: 600}, planted{name: "b", n: 600, rank: true}}
 	cfg, _ := ladder(list...)
 	want := run(t, cfg)
@@ -219,25 +213,25 @@ func TestStoppedRunGoesOn(t *testing.T) {
 		t.Fatalf("%d tasks were kept", len(kept.Tasks))
 	}
 	again, encoded := ladder(list...)
-	e = env(t) // its feature cache is empty: task a would have to be encoded again
+	e = env(t) // has an empty cache, so task a would be encoded again
 	e.Previous = kept
 	r, err := experiment.Run(context.Background(), again, e)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if asJSON(t, r.Heads) != asJSON(t, want.Heads) {
-		t.Error("the run that went on differs from the one in one go")
+		t.Error("the continued run gives other heads than a run that was not stopped")
 	}
 	for name, n := range encoded {
-		if *n != 3*450 { // the questions of b
+		if *n != 3*450 { // the candidates of b's examples
 			t.Errorf("%s encoded %d texts", name, *n)
 		}
 	}
 }
 
-// A task that is put before finished ones and stopped costs none of them, neither in what is stored on the way nor in
-// what is returned.
-func TestStoppedRunKeepsWhatWasFinished(t *testing.T) {
+// The run has a new task before two that are finished, and is stopped after it. Neither the stored nor the returned result may
+// lose the finished ones.
+func TestStoppedRunKeepsFinishedTasks(t *testing.T) {
 	a, b, c := planted{name: "a", n: 600}, planted{name: "b", n: 600}, planted{name: "c", n: 600}
 	before, _ := ladder(b, c)
 	earlier := marked(t, run(t, before))
@@ -275,8 +269,8 @@ func TestStoppedRunKeepsWhatWasFinished(t *testing.T) {
 	}
 }
 
-// One pair alone gives the bits that it gives in a grid, on one processor and on several.
-func TestHeadsDoNotDependOnTheGrid(t *testing.T) {
+// A pair must give the same heads bit for bit alone and in a grid, on one processor and on several.
+func TestHeadsDoNotDependOnGrid(t *testing.T) {
 	a, b := planted{name: "a", n: 600}, planted{name: "b", n: 600, rank: true}
 	grid, _ := ladder(a, b)
 	grid.Losses = append(grid.Losses, loss.Confidence{Alpha: 0.5})
@@ -296,7 +290,7 @@ func TestHeadsDoNotDependOnTheGrid(t *testing.T) {
 			}
 			for _, h := range heads {
 				if got := asJSON(t, []result.Head{h}); got != byID[h.ID] {
-					t.Errorf("%s, %d processors: differs from the grid's", h.ID, processors)
+					t.Errorf("%s on %d processors differs from the grid's", h.ID, processors)
 				}
 			}
 		}

@@ -16,11 +16,11 @@ import (
 	"w2s/tasks"
 )
 
-// numbers is an encoder of texts that are lists of numbers: it sees the first dims of them, so that fewer dimensions
-// make a weaker model.
+// numbers is an encoder of texts that are lists of numbers. It returns the first dims of them, so fewer dimensions make a weaker
+// model.
 type numbers struct {
 	dims  int
-	calls *int // texts encoded
+	calls *int // counts encoded texts; nil: nothing is counted
 }
 
 func (n numbers) Key() string { return fmt.Sprintf("numbers-%d", n.dims) }
@@ -51,14 +51,13 @@ func (n numbers) Encode(ctx context.Context, texts []string, emit func(index int
 
 const fullDims = 12
 
-// planted is a task whose labels follow a random direction in fullDims dimensions, with noise.
+// planted is a task whose gold labels follow a random direction in fullDims dimensions, with noise.
 type planted struct {
-	name   string
-	n      int
-	noise  float64
-	rank   bool                         // each example is a choice among three
-	damage func(e *tasks.Example) *bool // not nil: changes examples
-	order  uint64                       // shuffles the rows
+	name  string
+	n     int // number of examples
+	noise float64
+	rank  bool   // each example ranks three candidates
+	order uint64 // seed of a shuffle of the examples; 0: none
 }
 
 func (p planted) Info() tasks.Info {
@@ -116,7 +115,7 @@ func (p planted) Load(context.Context, tasks.Source) (*tasks.Data, error) {
 	return &tasks.Data{Pool: pool, Digest: "planted"}, nil
 }
 
-// smallConfig is a small configuration over a weak and a strong model that sees more.
+// smallConfig returns a configuration of a weak model and a strong one, which sees all dimensions.
 func smallConfig(t ...tasks.Task) experiment.Config {
 	return experiment.Config{
 		Models: []experiment.Model{{Name: "weak", Encoder: numbers{dims: 5}}, {Name: "strong", Encoder: numbers{dims: fullDims}}},
@@ -129,6 +128,7 @@ func smallConfig(t ...tasks.Task) experiment.Config {
 	}
 }
 
+// env returns an Env with an empty feature cache.
 func env(tb testing.TB) experiment.Env {
 	tb.Helper()
 	cache, err := feature.Open(tb.TempDir())

@@ -12,7 +12,7 @@ import (
 	"w2s/tasks"
 )
 
-// listening remembers the texts that it encodes.
+// A listening encoder counts the texts that it encodes.
 type listening struct {
 	numbers
 	heard map[string]int
@@ -25,10 +25,10 @@ func (l listening) Encode(ctx context.Context, texts []string, emit func(index i
 	return l.numbers.Encode(ctx, texts, emit)
 }
 
-// shadowed gives every example of a task a control: its numbers with the first of them set to zero.
-type shadowed struct{ planted }
+// A controlled task has a control for every example, its numbers with the first one set to zero.
+type controlled struct{ planted }
 
-func (s shadowed) Load(ctx context.Context, src tasks.Source) (*tasks.Data, error) {
+func (s controlled) Load(ctx context.Context, src tasks.Source) (*tasks.Data, error) {
 	data, err := s.planted.Load(ctx, src)
 	if err != nil {
 		return nil, err
@@ -42,12 +42,11 @@ func (s shadowed) Load(ctx context.Context, src tasks.Source) (*tasks.Data, erro
 	return data, nil
 }
 
-// What Run encodes, TaskTexts lists, and nothing else; it costs no vectors to know.
-func TestTaskTextsAreThoseThatRunEncodes(t *testing.T) {
+func TestTaskTextsListsWhatRunEncodes(t *testing.T) {
 	for name, task := range map[string]tasks.Task{
 		"classify":      planted{name: "planted", n: 700},
 		"rank":          planted{name: "planted", n: 700, rank: true},
-		"with controls": shadowed{planted{name: "planted", n: 700}},
+		"with controls": controlled{planted{name: "planted", n: 700}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := smallConfig(task)
@@ -62,7 +61,7 @@ func TestTaskTextsAreThoseThatRunEncodes(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got, want := slices.Sorted(slices.Values(texts)), slices.Sorted(maps.Keys(heard)); !slices.Equal(got, want) {
-				t.Errorf("%d texts, but Run encodes %d", len(got), len(want))
+				t.Errorf("TaskTexts lists %d texts, Run encodes %d", len(got), len(want))
 			}
 			all, err := experiment.AllTexts(context.Background(), nil, task)
 			if err != nil {
@@ -78,13 +77,13 @@ func TestTaskTextsAreThoseThatRunEncodes(t *testing.T) {
 				}
 			}
 			if len(all) <= len(texts) || len(have) != len(all) {
-				t.Errorf("%d texts in all, %d distinct, %d for the experiment", len(all), len(have), len(texts))
+				t.Errorf("AllTexts lists %d texts, %d of them distinct, and TaskTexts %d", len(all), len(have), len(texts))
 			}
 		})
 	}
 }
 
-// written asks for free answers.
+// A written task asks for free answers.
 type written struct{ planted }
 
 func (w written) Info() tasks.Info {
@@ -105,25 +104,25 @@ func (w written) Load(ctx context.Context, src tasks.Source) (*tasks.Data, error
 	return data, nil
 }
 
-func TestFreeAnswersNeedNoFeatures(t *testing.T) {
+func TestTasksWithFreeAnswersHaveNoTexts(t *testing.T) {
 	task := written{planted{name: "written", n: 700}}
 	texts, err := experiment.TaskTexts(context.Background(), smallConfig(task), nil, task)
 	if err != nil || len(texts) != 0 {
-		t.Errorf("%d texts, %v", len(texts), err)
+		t.Errorf("TaskTexts: %d texts, %v", len(texts), err)
 	}
 	if texts, err = experiment.AllTexts(context.Background(), nil, task); err != nil || len(texts) != 0 {
-		t.Errorf("all: %d texts, %v", len(texts), err)
+		t.Errorf("AllTexts: %d texts, %v", len(texts), err)
 	}
 }
 
-func TestTaskTextsNamesTheTask(t *testing.T) {
+func TestTaskTextsNamesFaultyTask(t *testing.T) {
 	cfg := smallConfig(planted{name: "tiny", n: 10})
 	_, err := experiment.TaskTexts(context.Background(), cfg, nil, cfg.Tasks[0])
 	if err == nil || !strings.Contains(err.Error(), "task tiny: ") {
-		t.Errorf("%v", err)
+		t.Errorf("error %v, want one with the task", err)
 	}
 	cfg.Seeds = nil
 	if _, err := experiment.TaskTexts(context.Background(), cfg, nil, cfg.Tasks[0]); err == nil {
-		t.Error("no seed is no fault")
+		t.Error("TaskTexts accepts a configuration without seeds")
 	}
 }

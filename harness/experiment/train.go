@@ -23,10 +23,10 @@ type trainSpec struct {
 	loss     loss.Loss
 }
 
-// A trained head with its record. head is nil for a baseline.
+// A trained is a head and its record.
 type trained struct {
 	result.Head
-	head *head.Head
+	head *head.Head // nil for a baseline
 }
 
 // records returns the records of heads.
@@ -74,9 +74,9 @@ func (w *workbench) train(ctx context.Context, data head.Data, specs []trainSpec
 	return out, nil
 }
 
-// trainAll calls train for several models, each with its own specs.
+// trainAll calls train for several models side by side, each with its own specs. If one fails, it stops the others.
 func (w *workbench) trainAll(ctx context.Context, data map[string]head.Data, models []string, specsOf func(model string) []trainSpec) ([]trained, error) {
-	// The models run side by side, because a training alternates products with rules and leaves cores idle at times.
+	// A single training leaves processors idle between its matrix products.
 	byModel := make([][]trained, len(models))
 	g, ctx := errgroup.WithContext(ctx)
 	for i, m := range models {

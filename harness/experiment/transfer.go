@@ -73,7 +73,7 @@ func RunTransfer(ctx context.Context, cfg TransferConfig, env Env) (*result.Resu
 		return nil, ctx.Err()
 	}
 	if len(benches) < 2 { // nothing was trained yet
-		return nil, inOrder(cfg.Tasks, failed)
+		return nil, joinInOrder(cfg.Tasks, failed)
 	}
 	var m matrix
 	return driver{
@@ -88,10 +88,10 @@ func RunTransfer(ctx context.Context, cfg TransferConfig, env Env) (*result.Resu
 	}.run(ctx)
 }
 
-// inOrder joins the faults of tasks in the order of the tasks.
-func inOrder(list []tasks.Task, failed map[string]error) error {
+// joinInOrder joins the faults of tasks in the order of the tasks.
+func joinInOrder(all []tasks.Task, failed map[string]error) error {
 	var faults []error
-	for _, t := range list {
+	for _, t := range all {
 		if err := failed[t.Info().Name]; err != nil {
 			faults = append(faults, fmt.Errorf("task %s: %w", t.Info().Name, err))
 		}
@@ -105,8 +105,8 @@ type matrix struct {
 	heads [][]trained // by task they were trained on
 }
 
-// add trains on a task, tests its heads on the earlier tasks and the heads of those on the task. It returns all of these
-// records, and leaves the matrix as it was if it fails.
+// add trains heads on a task, tests them on the earlier tasks, and tests the heads of the earlier tasks on the task. It returns
+// all of these records. If it fails, it leaves the matrix unchanged.
 func (m *matrix) add(ctx context.Context, w *workbench) ([]result.Head, error) {
 	if err := w.encode(ctx); err != nil {
 		return nil, err
@@ -117,15 +117,15 @@ func (m *matrix) add(ctx context.Context, w *workbench) ([]result.Head, error) {
 	}
 	out := records(heads)
 	for i, other := range m.done {
-		there, err := other.crossTask(ctx, heads)
+		onOther, err := other.crossTask(ctx, heads)
 		if err != nil {
 			return nil, fmt.Errorf("its heads on %s: %w", other.info.Name, err)
 		}
-		here, err := w.crossTask(ctx, m.heads[i])
+		ofOther, err := w.crossTask(ctx, m.heads[i])
 		if err != nil {
 			return nil, fmt.Errorf("heads of %s on it: %w", other.info.Name, err)
 		}
-		out = slices.Concat(out, there, here)
+		out = slices.Concat(out, onOther, ofOther)
 	}
 	m.done, m.heads = append(m.done, w), append(m.heads, heads)
 	return out, nil
@@ -147,8 +147,8 @@ func (w *workbench) crossTask(ctx context.Context, heads []trained) ([]result.He
 	return out, nil
 }
 
-// openAll opens the tasks and removes leaks from their tests. It returns the tasks that can take part, and why the others
-// cannot, by name.
+// openAll opens the tasks and removes leaks from their test examples. By the names of the tasks, it returns the workbenches of
+// those that can take part and the reasons why the others cannot.
 func openAll(ctx context.Context, cfg Config, env Env) (benches map[string]*workbench, failed map[string]error) {
 	benches, failed = map[string]*workbench{}, map[string]error{}
 	var opened []*workbench
@@ -171,8 +171,8 @@ func openAll(ctx context.Context, cfg Config, env Env) (benches map[string]*work
 	return benches, failed
 }
 
-// removeLeaks removes test examples that share a text or a group with the training pool of another task. A task with too
-// few other examples cannot take part, and removeLeaks says so in failed.
+// removeLeaks removes test examples that share a text or a group with the training pool of another task. It returns the tasks
+// that keep enough test examples, and adds the others to failed.
 func removeLeaks(benches []*workbench, failed map[string]error) (kept []*workbench) {
 	pools := map[*workbench]map[string]bool{}
 	for _, w := range benches {

@@ -17,12 +17,12 @@ import (
 	"w2s/tasks"
 )
 
-// A domain is a planted task that others resemble: its labels follow the same direction with some dimensions turned
-// round, on texts of its own, with the first few of another domain among them.
+// A domain is a variant of a planted task. Its texts have the signs of some dimensions reversed, while its gold labels are the
+// same. Heads of one domain thus work on a similar one to some degree.
 type domain struct {
 	planted
-	turned   int // dimensions whose sign is turned round; fullDims makes every answer the opposite
-	borrowed int // examples taken over from the domain that turns nothing round
+	reversed int // number of reversed dimensions; with fullDims, heads of the planted task are always wrong
+	borrowed int // number of examples that are those of the planted task
 }
 
 func (d domain) Load(ctx context.Context, src tasks.Source) (*tasks.Data, error) {
@@ -31,15 +31,15 @@ func (d domain) Load(ctx context.Context, src tasks.Source) (*tasks.Data, error)
 		return nil, err
 	}
 	for i := range data.Pool {
-		if i < d.borrowed || d.turned == 0 {
+		if i < d.borrowed || d.reversed == 0 {
 			continue
 		}
 		e := &data.Pool[i]
 		for c, text := range e.Texts {
 			fields := strings.Fields(text)
-			for k := range d.turned {
-				if turned, ok := strings.CutPrefix(fields[k], "-"); ok {
-					fields[k] = turned
+			for k := range d.reversed {
+				if positive, ok := strings.CutPrefix(fields[k], "-"); ok {
+					fields[k] = positive
 				} else {
 					fields[k] = "-" + fields[k]
 				}
@@ -51,6 +51,7 @@ func (d domain) Load(ctx context.Context, src tasks.Source) (*tasks.Data, error)
 	return data, nil
 }
 
+// matrices returns the transfer matrices of a result.
 func matrices(tb testing.TB, r *result.Result) []summary.TransferMatrix {
 	tb.Helper()
 	m, err := summary.Transfers(r, summary.Options{Resamples: 200})
@@ -60,51 +61,52 @@ func matrices(tb testing.TB, r *result.Result) []summary.TransferMatrix {
 	return m
 }
 
+// transfer runs the transfer of a small configuration over tasks.
 func transfer(tb testing.TB, list ...tasks.Task) (*result.Result, error) {
 	tb.Helper()
 	return experiment.RunTransfer(tb.Context(), experiment.TransferConfig{Config: smallConfig(list...)}, env(tb))
 }
 
-func TestTransferMatrix(t *testing.T) {
+func TestTransferMatrixHasEveryPairOfTasks(t *testing.T) {
 	for _, rank := range []bool{false, true} {
-		at := func(name string, turned int) domain {
-			return domain{planted: planted{name: name, n: 700, rank: rank}, turned: turned}
+		variant := func(name string, reversed int) domain {
+			return domain{planted: planted{name: name, n: 700, rank: rank}, reversed: reversed}
 		}
-		r, err := transfer(t, at("home", 0), at("near", 1), at("opposite", fullDims))
+		r, err := transfer(t, variant("home", 0), variant("near", 1), variant("opposite", fullDims))
 		if err != nil {
 			t.Fatal(err)
 		}
 		all := matrices(t, r)
 		if len(all) != 2 || len(all[0].Tasks) != 3 {
-			t.Fatalf("%d matrices", len(all))
+			t.Fatalf("%d matrices, want one of 3 tasks for each loss", len(all))
 		}
 		for _, m := range all {
 			cell := func(i, j int) summary.Row { return m.Cells[i][j] }
 			for i := range 3 {
-				// A ceiling does best at home, a little worse next door, and the opposite of right at the other end.
+				// A ceiling is best on its own task, slightly worse on a similar one, and almost always wrong on the opposite one.
 				if cell(i, i).Ceiling.Value < 0.85 || cell(i, i).Trained != "" {
-					t.Errorf("rank %v: ceiling of %s at home %.3f", rank, m.Tasks[i], cell(i, i).Ceiling.Value)
+					t.Errorf("rank %v: ceiling of %s on its own task %.3f", rank, m.Tasks[i], cell(i, i).Ceiling.Value)
 				}
 			}
 			if home, near := cell(0, 0).Ceiling.Value, cell(0, 1).Ceiling.Value; !(near < home && near > 0.6) || cell(0, 1).Trained != "home" {
-				t.Errorf("rank %v: ceiling %.3f at home, %.3f on near", rank, home, near)
+				t.Errorf("rank %v: ceiling %.3f on its own task, %.3f on near", rank, home, near)
 			}
 			for _, f := range []summary.Figure{cell(0, 2).Floor, cell(0, 2).Transfer, cell(0, 2).Ceiling, cell(2, 0).Ceiling} {
 				if f.Value > 0.3 {
-					t.Errorf("rank %v: %.3f right where all answers are turned round", rank, f.Value)
+					t.Errorf("rank %v: score %.3f on the opposite task", rank, f.Value)
 				}
 			}
-			// The opposite is worse the better the head: the gap is negative, and there is no PGR.
+			// On the opposite task, better heads are worse, so the gap is negative.
 			if cell(0, 2).PGR.Defined || !cell(0, 0).PGR.Defined || !cell(0, 1).PGR.Defined {
 				t.Errorf("rank %v: PGR %v, %v, %v", rank, cell(0, 0).PGR, cell(0, 1).PGR, cell(0, 2).PGR)
 			}
 		}
-		// The diagonal is what a plain run finds.
-		plain := summarize(t, run(t, smallConfig(at("near", 1))))
+		// The diagonal must be the same as without other tasks.
+		plain := summarize(t, run(t, smallConfig(variant("near", 1))))
 		for i, m := range all {
 			got := m.Cells[1][1]
 			if got.Transfer != plain[i].Transfer || got.PGR != plain[i].PGR {
-				t.Errorf("rank %v: transfer to itself %+v, a plain run %+v", rank, got.PGR, plain[i].PGR)
+				t.Errorf("rank %v: PGR on the diagonal %+v, of Run %+v", rank, got.PGR, plain[i].PGR)
 			}
 		}
 		path := filepath.Join(t.TempDir(), "transfer.json")
@@ -117,20 +119,20 @@ func TestTransferMatrix(t *testing.T) {
 		}
 		a, b := summarize(t, r), summarize(t, back)
 		if len(a) != 18 || len(b) != 18 {
-			t.Fatalf("%d rows, and %d read back", len(a), len(b))
+			t.Fatalf("%d rows, and %d from the file, want 18", len(a), len(b))
 		}
 		for i := range a {
 			if math.Abs(a[i].Transfer.Value-b[i].Transfer.Value) > 1e-12 || a[i].Trained != b[i].Trained {
-				t.Errorf("%+v reads as %+v", a[i], b[i])
+				t.Errorf("row %+v, from the file %+v", a[i], b[i])
 			}
 		}
 	}
 }
 
-// What one task trains on is in no other's test, and every head of a column is tested on the same examples.
+// No task may be tested on what another one is trained on, and all heads of a column must be tested on the same examples.
 func TestTransferLeavesLeaksOut(t *testing.T) {
 	home := domain{planted: planted{name: "home", n: 700}}
-	guest := domain{planted: planted{name: "guest", n: 700}, turned: 2, borrowed: 300}
+	guest := domain{planted: planted{name: "guest", n: 700}, reversed: 2, borrowed: 300}
 	r, err := transfer(t, home, guest)
 	if err != nil {
 		t.Fatal(err)
@@ -170,7 +172,7 @@ func TestTransferLeavesLeaksOut(t *testing.T) {
 		}
 		for _, id := range task.TestIDs {
 			if texts[id] == "" || trains[other][id] {
-				t.Errorf("%s is tested on %s, which %s trains on", task.Name, id, other)
+				t.Errorf("%s is tested on example %s, which %s is trained on", task.Name, id, other)
 			}
 		}
 		want := fmt.Sprintf("%d test examples of %s left out", 200-len(task.TestIDs), task.Name)
@@ -187,7 +189,7 @@ func TestTransferLeavesLeaksOut(t *testing.T) {
 	}
 }
 
-func TestTransferFaults(t *testing.T) {
+func TestTransferRejectsUnsuitableTasks(t *testing.T) {
 	one := planted{name: "one", n: 700}
 	for want, list := range map[string][]tasks.Task{
 		"two or more":                           {one},
@@ -202,23 +204,20 @@ func TestTransferFaults(t *testing.T) {
 			t.Errorf("error %v, want %q in it", err, want)
 		}
 	}
-	if _, err := summary.Transfers(run(t, smallConfig(one, planted{name: "other", n: 700, noise: 1})), summary.Options{}); err == nil {
-		t.Error("a plain run has a transfer matrix")
-	}
 }
 
-// A task that fails, wherever that is, costs the others nothing, and is named.
-func TestTransferKeepsWhatIsFinished(t *testing.T) {
-	a, b := domain{planted: planted{name: "a", n: 700}}, domain{planted: planted{name: "b", n: 700}, turned: 3}
+// A task may fail at any stage. The error must name it, and the other tasks must give what they give without it.
+func TestTransferKeepsTasksThatDoNotFail(t *testing.T) {
+	a, b := domain{planted: planted{name: "a", n: 700}}, domain{planted: planted{name: "b", n: 700}, reversed: 3}
 	want, err := transfer(t, a, b)
 	if err != nil {
 		t.Fatal(err)
 	}
-	bad := domain{planted: planted{name: "bad", n: 700}, turned: 5}
+	bad := domain{planted: planted{name: "bad", n: 700}, reversed: 5}
 	for _, c := range []struct {
 		name, want string
 		list       []tasks.Task
-		broken     string // a text that no model encodes
+		broken     string // a text that the strong model fails to encode
 	}{
 		{"opening", "task small: ", []tasks.Task{planted{name: "small", n: 30}, a, b}, ""},
 		{"classes", "task others: it has 3 classes", []tasks.Task{a, b, threeAnswers{planted{name: "others", n: 700}}}, ""},
@@ -233,14 +232,14 @@ func TestTransferKeepsWhatIsFinished(t *testing.T) {
 			t.Errorf("%s: error %v, want %q in it", c.name, err, c.want)
 		}
 		if r == nil || asJSON(t, r.Heads) != asJSON(t, want.Heads) {
-			t.Errorf("%s: the others are not what they are without it", c.name)
+			t.Errorf("%s: the other tasks have other heads than without it", c.name)
 			continue
 		}
 		if m := matrices(t, r); !slices.Equal(m[0].Tasks, []string{"a", "b"}) {
-			t.Errorf("%s: a matrix of %v", c.name, m[0].Tasks)
+			t.Errorf("%s: the matrix has the tasks %v", c.name, m[0].Tasks)
 		}
 	}
-	// Of two one is left, which failed after the other was done.
+	// Of two tasks, the second one fails after the first is finished.
 	cfg := smallConfig(a, bad)
 	cfg.Models[0].Encoder = breaking{cfg.Models[0].Encoder.(numbers), text(t, bad)}
 	r, err := experiment.RunTransfer(t.Context(), experiment.TransferConfig{Config: cfg}, env(t))
@@ -249,9 +248,9 @@ func TestTransferKeepsWhatIsFinished(t *testing.T) {
 	}
 }
 
-func TestStoppedTransferKeepsWhatIsFinished(t *testing.T) {
-	list := []tasks.Task{domain{planted: planted{name: "a", n: 700}}, domain{planted: planted{name: "b", n: 700}, turned: 3},
-		domain{planted: planted{name: "c", n: 700}, turned: 5}}
+func TestStoppedTransferKeepsFinishedTasks(t *testing.T) {
+	list := []tasks.Task{domain{planted: planted{name: "a", n: 700}}, domain{planted: planted{name: "b", n: 700}, reversed: 3},
+		domain{planted: planted{name: "c", n: 700}, reversed: 5}}
 	want, err := transfer(t, list[:2]...)
 	if err != nil {
 		t.Fatal(err)
@@ -268,14 +267,14 @@ func TestStoppedTransferKeepsWhatIsFinished(t *testing.T) {
 	}
 	r, err := experiment.RunTransfer(ctx, experiment.TransferConfig{Config: smallConfig(list...)}, e)
 	if !errors.Is(err, context.Canceled) || r == nil || asJSON(t, r.Heads) != asJSON(t, want.Heads) {
-		t.Errorf("stopped: %v", err)
+		t.Errorf("error %v, or other heads than those of the finished tasks", err)
 	}
 	if n := len(want.Heads); !slices.Equal(sizes, []int{n / 4, n}) {
 		t.Errorf("stored %v heads, want %v", sizes, []int{n / 4, n})
 	}
 }
 
-// breaking is an encoder that fails at one text.
+// A breaking encoder fails at one text.
 type breaking struct {
 	numbers
 	at string
@@ -288,7 +287,7 @@ func (b breaking) Encode(ctx context.Context, texts []string, emit func(index in
 	return b.numbers.Encode(ctx, texts, emit)
 }
 
-// text is one that the task trains on.
+// text returns a text that the task trains on.
 func text(tb testing.TB, task tasks.Task) string {
 	tb.Helper()
 	data, err := task.Load(tb.Context(), nil)
@@ -302,7 +301,7 @@ func text(tb testing.TB, task tasks.Task) string {
 	return split.WeakTrain[0].Texts[0]
 }
 
-// threeAnswers says that it has two classes and has three.
+// A threeAnswers task states two classes, but its labels have three.
 type threeAnswers struct{ planted }
 
 func (c threeAnswers) Load(ctx context.Context, src tasks.Source) (*tasks.Data, error) {
@@ -318,7 +317,7 @@ func (c threeAnswers) Load(ctx context.Context, src tasks.Source) (*tasks.Data, 
 	return data, err
 }
 
-// cribbed is a task that tests on what another trains on.
+// A cribbed task tests on the training examples of another one.
 type cribbed struct{ from planted }
 
 func (c cribbed) Info() tasks.Info {
@@ -336,7 +335,7 @@ func (c cribbed) Load(ctx context.Context, src tasks.Source) (*tasks.Data, error
 	if err != nil {
 		return nil, err
 	}
-	own, err := domain{planted: c.from, turned: 2}.Load(ctx, src)
+	own, err := domain{planted: c.from, reversed: 2}.Load(ctx, src)
 	if err != nil {
 		return nil, err
 	}
@@ -344,6 +343,7 @@ func (c cribbed) Load(ctx context.Context, src tasks.Source) (*tasks.Data, error
 	return own, nil
 }
 
+// A threeClasses task states three classes.
 type threeClasses struct{ planted }
 
 func (c threeClasses) Info() tasks.Info {
@@ -354,7 +354,7 @@ func (c threeClasses) Info() tasks.Info {
 
 func TestTransferIsDeterministic(t *testing.T) {
 	a := domain{planted: planted{name: "a", n: 700}}
-	b := domain{planted: planted{name: "b", n: 700}, turned: 3}
+	b := domain{planted: planted{name: "b", n: 700}, reversed: 3}
 	first, err := transfer(t, a, b)
 	if err != nil {
 		t.Fatal(err)
@@ -364,6 +364,6 @@ func TestTransferIsDeterministic(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !reflect.DeepEqual(first.Heads, second.Heads) {
-		t.Error("the same configuration gives other heads")
+		t.Error("the second run gives other heads")
 	}
 }

@@ -30,8 +30,8 @@ type workbench struct {
 	controls map[string]head.Data // by model, for tasks with controls
 }
 
-// halves are the two halves of the training pool for one seed and size. Gold of the strong half is here for ceilings and
-// for the analysis. A student is trained from a trainSpec, which does not lead to it.
+// halves are the two halves of the training pool for one seed and size. Gold of the strong half is for ceilings and for the
+// analysis. Students are trained from trainSpecs, which have no access to it.
 type halves struct {
 	seed                 uint64
 	size                 int // 0: the whole pool
@@ -77,7 +77,7 @@ func (w *workbench) cut(data *tasks.Data) error {
 	if err != nil {
 		return err
 	}
-	// Sorting by id makes the sums of a training independent of which seeds there are.
+	// Sorting by id makes the rounding of sums in a training independent of the first seed.
 	pool := slices.Concat(whole.WeakTrain, whole.StrongTrain)
 	slices.SortFunc(pool, func(a, b tasks.Example) int { return cmp.Compare(a.ID, b.ID) })
 	position := map[string]int{} // by id
@@ -146,8 +146,8 @@ func describeTest(t *result.Task, test []tasks.Example, texts bool) {
 	}
 }
 
-// splitSize returns the sizes that were asked for, or the defaults if the data is large enough for them. Of smaller data a
-// quarter is for the test and the rest for training.
+// splitSize returns the sizes that were asked for. Otherwise it returns the defaults or, if the data is too small for them, a
+// quarter of the data for the test and the rest for training.
 func splitSize(cfg Config, data *tasks.Data) (tasks.SplitConfig, error) {
 	size := tasks.SplitConfig{Train: cfg.Train, Test: cfg.Test}
 	if size.Test == 0 {

@@ -11,19 +11,19 @@ import (
 
 // A Cache keeps feature vectors in a folder, so that every text is encoded once for every encoder:
 //
-//	DIR/KEY/header.json         which encoder: format, key, dims
+//	DIR/KEY/header.json         the encoder: format, key, dims
 //	DIR/KEY/rows-HOST-SLOT.bin  rows of one size with text id, vector and checksum; see rows.go
-//	DIR/.locks/                 locks of processes that write
+//	DIR/.locks/                 locks of writing processes
 //
-// A vector is on its way to the disk before the next one is asked for: a process killed at any moment has lost what its
-// encoder had not handed over yet, and nothing else. Torn and damaged rows are found by their checksums, reported, and
-// encoded again. Any number of processes may use a folder; those that encode the same texts at the same time take over
-// each other's rows. Rows files from other machines are merged by dropping them into the folder of their key.
+// Each vector is written to a file before the encoder makes the next one. A process that is killed loses the vectors that its
+// encoder had not emitted yet and nothing else. Checksums reveal torn and damaged rows, which are reported and encoded again.
+// Any number of processes may use a folder, and processes that encode the same texts at the same time use each other's rows.
+// Rows files from other machines can be copied into the folder of their key.
 //
-// A folder that cannot be written is still read. What is missing in it is then encoded and not kept (Features, with a
-// warning), or an error (Fill).
+// A folder that cannot be written is still read. Missing texts are then encoded without being stored (Features, with a
+// warning), or are an error (Fill).
 //
-// A Cache may be used by several goroutines. A nil *Cache stores nothing and encodes everything.
+// A Cache is safe for use by several goroutines. A nil *Cache stores nothing and encodes everything.
 type Cache struct {
 	dir    string
 	mu     sync.Mutex
@@ -35,13 +35,13 @@ type space struct {
 	key      string
 	dir      string
 	layout   layout
-	encoding chan struct{} // holds a token while a goroutine encodes; the next one then finds its rows
+	encoding chan struct{} // full while a goroutine encodes; the next one waits and then finds the rows
 	mu       sync.Mutex    // guards index
 	index    *index
-	warned   int // damages that were reported
+	warned   int // number of damages that were reported
 }
 
-// Open returns the cache in a folder, which is made when there is something to store.
+// Open returns the cache in a folder. The folder is made when there is something to store.
 func Open(dir string) (*Cache, error) {
 	if dir == "" {
 		return nil, errors.New("feature: cache: no folder given")
@@ -52,7 +52,7 @@ func Open(dir string) (*Cache, error) {
 	return &Cache{dir: dir, spaces: map[string]*space{}}, nil
 }
 
-// Dir is the cache's folder; "" for a nil Cache.
+// Dir returns the cache's folder, or "" for a nil Cache.
 func (c *Cache) Dir() string {
 	if c == nil {
 		return ""
@@ -60,22 +60,23 @@ func (c *Cache) Dir() string {
 	return c.dir
 }
 
-// A Summary says what a call did. Texts = Cached + Encoded + Duplicates.
+// A Summary reports what a call did. Texts = Cached + Encoded + Duplicates.
 type Summary struct {
 	Texts      int
-	Cached     int // distinct texts whose vectors were there
-	Encoded    int // distinct texts that were encoded now
+	Cached     int // distinct texts whose vectors were stored before
+	Encoded    int // distinct texts that the call encoded
 	Duplicates int // texts that repeat an earlier one
-	Truncated  int // texts, repeats included, that had more tokens than the encoder takes
-	Tokens     int // tokens that were fed to the model now
+	Truncated  int // texts, including repeated ones, that had more tokens than the encoder takes
+	Tokens     int // tokens that the call fed to the model
 	Warnings   []string
 }
 
-// A Report is told how far encoding is: done of total missing texts, and the tokens so far. It may be nil.
+// A Report is called as encoding proceeds, with the number of missing texts that are done, the total number of missing texts,
+// and the tokens so far. It may be nil.
 type Report = func(done, total, tokens int)
 
-// Features returns the vectors of texts, in their order. What the cache does not have is encoded and stored; each
-// distinct text once. When ctx is done, or the encoder fails, what was encoded until then is kept.
+// Features returns the vectors of texts in their order. It encodes and stores those that the cache does not have, each distinct
+// text once. If ctx ends or the encoder fails, what was encoded so far remains stored.
 func (c *Cache) Features(ctx context.Context, enc Encoder, texts []string, report Report) (*Matrix, Summary, error) {
 	if err := checkEncoder(enc); err != nil {
 		return nil, Summary{}, err
@@ -95,12 +96,11 @@ func (c *Cache) Features(ctx context.Context, enc Encoder, texts []string, repor
 	return m, sum, nil
 }
 
-// Fill encodes and stores what the cache does not have of texts, as Features does, without holding the vectors: memory
-// does not grow with their length. It fails before it encodes anything where vectors cannot be stored, and on a full
-// disk.
+// Fill encodes and stores texts like Features but does not return the vectors, so memory does not grow with their length. If
+// vectors cannot be stored, it fails before it encodes anything. It also fails if the disk becomes full.
 func (c *Cache) Fill(ctx context.Context, enc Encoder, texts []string, report Report) (Summary, error) {
 	if c == nil {
-		return Summary{}, errors.New("feature: cache: no cache to fill")
+		return Summary{}, errors.New("feature: cache: there is no cache to fill")
 	}
 	if err := checkEncoder(enc); err != nil {
 		return Summary{}, err
@@ -108,7 +108,7 @@ func (c *Cache) Fill(ctx context.Context, enc Encoder, texts []string, report Re
 	return c.run(ctx, enc, newRequest(texts), report)
 }
 
-// Missing is how many distinct texts the cache does not have.
+// Missing returns the number of distinct texts that the cache does not have.
 func (c *Cache) Missing(enc Encoder, texts []string) (int, error) {
 	if err := checkEncoder(enc); err != nil {
 		return 0, err
@@ -147,7 +147,7 @@ func (c *Cache) run(ctx context.Context, enc Encoder, ask *request, report Repor
 	return r.sum, err
 }
 
-// space finds the part of the cache that belongs to an encoder, and checks that it does.
+// space returns the part of the cache that belongs to an encoder, after checking its header.
 func (c *Cache) space(enc Encoder) (*space, error) {
 	key, dims := enc.Key(), enc.Dims()
 	c.mu.Lock()
@@ -168,7 +168,7 @@ func (c *Cache) space(enc Encoder) (*space, error) {
 	return s, nil
 }
 
-// split says which of the wanted texts are stored and which not; nil wants all ids.
+// split returns which of the wanted texts are stored and which are missing. wanted holds indices of ids; nil stands for all.
 func (s *space) split(ids []textID, wanted []int) (stored []wish, missing []int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -193,14 +193,14 @@ func (s *space) split(ids []textID, wanted []int) (stored []wish, missing []int,
 	return stored, missing, nil
 }
 
-// read fetches stored rows. See index.read.
+// read reads stored rows; see index.read.
 func (s *space) read(wishes []wish, got func(w wish, row []byte)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.index.read(wishes, got)
 }
 
-// forget makes the next look start from the files alone.
+// forget drops the index, so that the files are read again.
 func (s *space) forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -208,7 +208,7 @@ func (s *space) forget() {
 	s.warned = 0
 }
 
-// warnings describes damage that was not reported yet.
+// warnings describes the damage that was not reported yet.
 func (s *space) warnings() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -217,7 +217,7 @@ func (s *space) warnings() []string {
 	return describeDamage(s.dir, found)
 }
 
-// describeDamage is one line for each file.
+// describeDamage returns one line for each damaged file.
 func describeDamage(dir string, damage []Damage) []string {
 	byFile := map[string][]Damage{}
 	var names []string
@@ -233,7 +233,7 @@ func describeDamage(dir string, damage []Damage) []string {
 		if n := len(byFile[name]); n > 1 {
 			line += fmt.Sprintf(", and %d more", n-1)
 		}
-		lines = append(lines, line+"; damaged rows are not used, their texts are encoded again (compacting the cache drops them)")
+		lines = append(lines, line+"; damaged rows are not used, and their texts are encoded again (compacting the cache drops them)")
 	}
 	return lines
 }

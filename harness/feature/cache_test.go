@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-func TestEveryTextIsEncodedOnce(t *testing.T) {
+func TestFeaturesEncodesEachTextOnce(t *testing.T) {
 	dir, enc := t.TempDir(), newFake()
 	c := openCache(t, dir)
 	texts := []string{"b", "a", "b", "", "a long text", "b", "a long text"}
@@ -63,11 +63,11 @@ func TestNilCacheStoresNothing(t *testing.T) {
 		t.Errorf("missing %d, %v", n, err)
 	}
 	if _, err := c.Fill(context.Background(), enc, []string{"a"}, nil); err == nil {
-		t.Error("filling no cache: no error")
+		t.Error("Fill accepts a nil cache")
 	}
 }
 
-func TestFillAndReport(t *testing.T) {
+func TestFillEncodesAndReportsMissingTexts(t *testing.T) {
 	c, enc := openCache(t, t.TempDir()), newFake()
 	texts := someTexts(2*chunk + 17)
 	features(t, c, enc, texts[:100])
@@ -87,8 +87,8 @@ func TestFillAndReport(t *testing.T) {
 	}
 }
 
-// TestFillHoldsNoVectors: vectors of 4 kB each, and far less memory than that is asked for.
-func TestFillHoldsNoVectors(t *testing.T) {
+// Vectors have 4 kB, and Fill must allocate much less for each text.
+func TestFillKeepsNoVectors(t *testing.T) {
 	c, enc := openCache(t, t.TempDir()), newFake()
 	enc.dims = 1024
 	texts := someTexts(3000)
@@ -103,7 +103,7 @@ func TestFillHoldsNoVectors(t *testing.T) {
 	}
 }
 
-// constant is a fake encoder that allocates nothing for a text.
+// A constant encoder is a fake one that makes zero vectors without allocating memory for each text.
 type constant struct{ *fake }
 
 func (c constant) Encode(_ context.Context, texts []string, emit func(index int, vector []float32, tokens int, truncated bool) error) error {
@@ -116,7 +116,7 @@ func (c constant) Encode(_ context.Context, texts []string, emit func(index int,
 	return nil
 }
 
-func TestCancelKeepsWhatIsDone(t *testing.T) {
+func TestCancelledFeaturesKeepsFinishedTexts(t *testing.T) {
 	dir, enc := t.TempDir(), newFake()
 	c, texts := openCache(t, dir), someTexts(40)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -132,7 +132,7 @@ func TestCancelKeepsWhatIsDone(t *testing.T) {
 		t.Errorf("missing %d, %v", n, err)
 	}
 	if _, _, err = c.Features(ctx, enc, texts[:1], nil); !errors.Is(err, context.Canceled) {
-		t.Errorf("with a context that is done: %v", err)
+		t.Errorf("with a cancelled context: %v", err)
 	}
 	features(t, c, enc, texts)
 	if n := enc.count.Load(); n != 40 {
@@ -140,7 +140,7 @@ func TestCancelKeepsWhatIsDone(t *testing.T) {
 	}
 }
 
-// scripted hands over what a test says.
+// A scripted encoder emits given vectors and returns a given error.
 type scripted struct {
 	*fake
 	calls []call
@@ -163,7 +163,7 @@ type call struct {
 	tokens int
 }
 
-func TestBadEncoders(t *testing.T) {
+func TestFeaturesRejectsBadVectors(t *testing.T) {
 	good := []float32{1, 2, 3}
 	v := func(i int, x ...float32) call { return call{index: i, vector: x} }
 	boom := errors.New("boom")
@@ -195,14 +195,17 @@ func TestBadEncoders(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestFeaturesRejectsBadEncoders(t *testing.T) {
 	for _, enc := range []*fake{{dims: 3}, {key: "k"}, {key: "k", dims: -1}, {key: "k", dims: 1 << 30}} {
 		if _, _, err := (*Cache)(nil).Features(context.Background(), enc, nil, nil); err == nil {
-			t.Errorf("encoder with key %q and %d dimensions: no error", enc.key, enc.dims)
+			t.Errorf("an encoder with key %q and %d dimensions is accepted", enc.key, enc.dims)
 		}
 	}
 }
 
-func TestHeaderMismatchIsAnError(t *testing.T) {
+func TestHeaderOfAnotherEncoderIsRejected(t *testing.T) {
 	dir, enc := t.TempDir(), newFake()
 	features(t, openCache(t, dir), enc, []string{"a"})
 	wider := newFake()
@@ -230,7 +233,7 @@ func TestHeaderMismatchIsAnError(t *testing.T) {
 			t.Errorf("header %s: %v", content, err)
 		}
 	}
-	// A header that is lost or damaged is no loss: rows prove themselves.
+	// Rows of a folder with a lost or damaged header are still used, and the header is written again.
 	for _, content := range []string{"", "{", "{}"} {
 		if err := os.WriteFile(headerPath, []byte(content), 0o666); err != nil {
 			t.Fatal(err)
@@ -245,7 +248,7 @@ func TestHeaderMismatchIsAnError(t *testing.T) {
 	}
 }
 
-func TestForeignRowsAreRefused(t *testing.T) {
+func TestRowsOfAnotherEncoderAreRejected(t *testing.T) {
 	dir, enc, other := t.TempDir(), newFake(), newFake()
 	other.key = "fake-2"
 	c := openCache(t, dir)
@@ -258,8 +261,8 @@ func TestForeignRowsAreRefused(t *testing.T) {
 	}
 }
 
-// TestShardsMerge encodes on three "machines" and drops the files of two into the cache of the third.
-func TestShardsMerge(t *testing.T) {
+// Three caches encode a shard each, and the rows files of two are copied into the folder of the third.
+func TestCopiedRowsFilesOfShardsAreUsed(t *testing.T) {
 	texts, enc := someTexts(200), newFake()
 	texts = append(texts, texts[:20]...)
 	main := t.TempDir()
@@ -286,16 +289,16 @@ func TestShardsMerge(t *testing.T) {
 		t.Errorf("shards encoded %d texts, want 200", total)
 	}
 	if sum := features(t, openCache(t, main), enc, texts); sum.Encoded != 0 || sum.Cached != 200 {
-		t.Errorf("after the merge: %+v", sum)
+		t.Errorf("after copying: %+v", sum)
 	}
 	for _, bad := range [][2]int{{-1, 3}, {3, 3}, {0, 0}} {
 		if _, err := Shard(texts, bad[0], bad[1]); err == nil {
-			t.Errorf("shard %v: no error", bad)
+			t.Errorf("Shard accepts %v", bad)
 		}
 	}
 }
 
-func TestListVerifyCompactRemove(t *testing.T) {
+func TestListVerifyCompactAndRemove(t *testing.T) {
 	dir, enc := t.TempDir(), newFake()
 	c, ctx := openCache(t, dir), context.Background()
 	if parts, err := openCache(t, filepath.Join(dir, "absent")).List(); parts != nil || err != nil {
@@ -325,13 +328,13 @@ func TestListVerifyCompactRemove(t *testing.T) {
 	if health, err = c.Verify("fake-1"); err != nil || !reflect.DeepEqual(health, Health{Texts: 19}) || !health.Sound() {
 		t.Fatalf("after compacting: %+v, %v", health, err)
 	}
-	// The cache that was open all the time finds the rows in their new file.
+	// The cache that was opened before must find the rows in the new file.
 	if sum := features(t, c, enc, texts); sum.Encoded != 1 || sum.Cached != 19 {
 		t.Errorf("after compacting: %+v", sum)
 	}
 	left, _ := filepath.Glob(filepath.Join(dir, "fake-1", "*.tmp"))
 	if len(left) > 0 {
-		t.Errorf("left behind: %v", left)
+		t.Errorf("files left: %v", left)
 	}
 
 	w, err := openWriter(ctx, c.locks(), filepath.Join(dir, "fake-1"), newLayout("fake-1", 3))
@@ -349,10 +352,10 @@ func TestListVerifyCompactRemove(t *testing.T) {
 	}
 	for _, name := range []string{"fake-2", "..", ".locks", ""} {
 		if err := c.Remove(name); err == nil {
-			t.Errorf("removing %q: no error", name)
+			t.Errorf("Remove accepts %q", name)
 		}
 		if _, err := c.Verify(name); err == nil {
-			t.Errorf("verifying %q: no error", name)
+			t.Errorf("Verify accepts %q", name)
 		}
 	}
 	if err := c.Remove("fake-1"); err != nil {
@@ -363,19 +366,19 @@ func TestListVerifyCompactRemove(t *testing.T) {
 	}
 }
 
-func TestOpenRefusesAFile(t *testing.T) {
+func TestOpenRejectsFiles(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(path, nil, 0o666); err != nil {
 		t.Fatal(err)
 	}
 	for _, dir := range []string{path, ""} {
 		if _, err := Open(dir); err == nil {
-			t.Errorf("Open(%q): no error", dir)
+			t.Errorf("Open accepts %q", dir)
 		}
 	}
 }
 
-// TestGoroutinesShareWork: whoever comes second waits and finds the rows of the first.
+// A goroutine must wait for another one that encodes, and then use its rows.
 func TestGoroutinesShareWork(t *testing.T) {
 	c, enc := openCache(t, t.TempDir()), newFake()
 	texts := someTexts(300)
@@ -396,8 +399,8 @@ func TestGoroutinesShareWork(t *testing.T) {
 	}
 }
 
-// TestCompactUnderReaders compacts again and again while goroutines and a cache of their own read and encode.
-func TestCompactUnderReaders(t *testing.T) {
+// The test compacts repeatedly while goroutines with caches of their own read and encode.
+func TestCompactWhileOthersReadAndEncode(t *testing.T) {
 	dir, enc := t.TempDir(), newFake()
 	texts := someTexts(200)
 	features(t, openCache(t, dir), enc, texts[:20])
@@ -436,7 +439,7 @@ func TestCompactUnderReaders(t *testing.T) {
 		t.Errorf("%+v, %v", health, err)
 	}
 	if compacted == 0 {
-		t.Error("never compacted")
+		t.Error("no Compact succeeded")
 	}
 }
 

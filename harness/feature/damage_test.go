@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// rowsPath is the only rows file of a folder.
+// rowsPath returns the path of the only rows file of a folder.
 func rowsPath(t testing.TB, dir, folder string) string {
 	t.Helper()
 	names, err := rowsFiles(filepath.Join(dir, folder))
@@ -47,7 +47,7 @@ func appendBytes(t testing.TB, path string, more []byte) {
 	writeFile(t, path, append(readFile(t, path), more...))
 }
 
-// TestEveryFlippedBitIsFound flips one bit of every byte of a rows file, the header's too.
+// The test flips one bit of every byte of a rows file, including the header.
 func TestEveryFlippedBitIsFound(t *testing.T) {
 	dir, enc := t.TempDir(), newFake()
 	texts := someTexts(5)
@@ -61,17 +61,17 @@ func TestEveryFlippedBitIsFound(t *testing.T) {
 		sum := features(t, openCache(t, dir), enc, texts)
 		want := 1
 		if at < headerSize {
-			want = 0 // rows prove themselves
+			want = 0 // rows are used without the header
 		}
 		if sum.Encoded != want || len(sum.Warnings) != 1 || !strings.Contains(sum.Warnings[0], filepath.Base(path)) {
 			t.Fatalf("byte %d: %+v", at, sum)
 		}
 		if at >= headerSize && !strings.Contains(sum.Warnings[0], "row "+string(rune('0'+(at-headerSize)/l.rowSize()))) {
-			t.Fatalf("byte %d: row not named: %s", at, sum.Warnings[0])
+			t.Fatalf("byte %d: the warning does not name the row: %s", at, sum.Warnings[0])
 		}
-		// Whatever was encoded again is there now, in this file or in another.
+		// What was encoded again must be stored now, in this file or in another one.
 		if sum := features(t, openCache(t, dir), enc, texts); sum.Encoded != 0 {
-			t.Fatalf("byte %d: after repair: %+v", at, sum)
+			t.Fatalf("byte %d: the second time: %+v", at, sum)
 		}
 		names, _ := rowsFiles(filepath.Join(dir, "fake-1"))
 		for _, n := range names {
@@ -82,8 +82,8 @@ func TestEveryFlippedBitIsFound(t *testing.T) {
 	}
 }
 
-// TestEveryTruncationIsSurvived cuts a rows file at every length.
-func TestEveryTruncationIsSurvived(t *testing.T) {
+// The test cuts a rows file at every length.
+func TestRowsBeforeTruncationAreUsed(t *testing.T) {
 	dir, enc := t.TempDir(), newFake()
 	texts := someTexts(4)
 	features(t, openCache(t, dir), enc, texts)
@@ -108,7 +108,7 @@ func TestEveryTruncationIsSurvived(t *testing.T) {
 	}
 }
 
-// TestZeroedTailIsFound: what a power cut may leave of rows that were written and not synced.
+// A power failure can leave zeros in place of rows that were not synced.
 func TestZeroedTailIsFound(t *testing.T) {
 	dir, enc := t.TempDir(), newFake()
 	texts := someTexts(6)
@@ -123,7 +123,7 @@ func TestZeroedTailIsFound(t *testing.T) {
 	}
 }
 
-// FuzzRowsFile puts any bytes in place of a rows file: whatever vectors are found in it must be right.
+// FuzzRowsFile reads arbitrary bytes as a rows file. Every vector that is found in it must be right.
 func FuzzRowsFile(f *testing.F) {
 	texts := someTexts(3)
 	seedDir, enc := f.TempDir(), newFake()
@@ -134,13 +134,13 @@ func FuzzRowsFile(f *testing.F) {
 	f.Add(whole[:len(whole)-7])
 	f.Add([]byte(nil))
 	f.Add([]byte("w2srows\x02 and more, but never a header of sixty-four bytes, is it now?"))
-	dir := f.TempDir() // fuzzing runs this function once in each worker process
+	dir := f.TempDir() // each worker process runs this function and has a folder of its own
 	f.Fuzz(func(t *testing.T, data []byte) {
 		writeFile(t, filepath.Join(dir, "rows-x-0.bin"), data)
 		x := newIndex(dir, newLayout("fake-1", 3))
 		if err := x.refresh(); err != nil {
 			if !strings.Contains(err.Error(), "rows-x-0.bin") {
-				t.Fatalf("error without the file's name: %v", err)
+				t.Fatalf("the error does not name the file: %v", err)
 			}
 			return
 		}

@@ -8,10 +8,10 @@ import (
 	"w2s/harness/feature"
 )
 
-// letters is an encoder of one's own: it counts how often a and b occur.
+// letters is a custom encoder. It counts how often the letters a and b occur.
 type letters struct{}
 
-func (letters) Key() string { return "letters-ab-1" } // change it whenever the vectors change
+func (letters) Key() string { return "letters-ab-1" } // must change whenever the vectors change
 func (letters) Dims() int   { return 2 }
 
 func (letters) Encode(ctx context.Context, texts []string, emit func(index int, vector []float32, tokens int, truncated bool) error) error {

@@ -12,14 +12,14 @@ import (
 	"time"
 )
 
-// A fake encoder makes a vector of a text's hash, in batches that it hands over in reverse.
+// A fake encoder makes a vector of a text's hash. It works in batches and emits each in reverse order.
 type fake struct {
 	key   string
 	dims  int
 	batch int
-	pause time.Duration // for each text
-	log   *os.File      // gets one byte for each text, before it is handed over; or nil
-	count *atomic.Int64
+	pause time.Duration // time to encode a text
+	log   *os.File      // receives a byte for each text before it is emitted; nil: nothing is logged
+	count *atomic.Int64 // counts encoded texts
 }
 
 func newFake() *fake { return &fake{key: "fake-1", dims: 3, batch: 4, count: new(atomic.Int64)} }
@@ -79,7 +79,7 @@ func openCache(t testing.TB, dir string) *Cache {
 	return c
 }
 
-// checkMatrix compares every row with the vector that the text should have.
+// checkMatrix compares every row with the vector of its text.
 func checkMatrix(t testing.TB, m *Matrix, dims int, texts []string) {
 	t.Helper()
 	if m.Rows != len(texts) || m.Dims != dims || len(m.Data) != len(texts)*dims {
@@ -94,6 +94,7 @@ func checkMatrix(t testing.TB, m *Matrix, dims int, texts []string) {
 	}
 }
 
+// features gets the features of texts and checks them and the summary.
 func features(t testing.TB, c *Cache, enc Encoder, texts []string) Summary {
 	t.Helper()
 	m, sum, err := c.Features(context.Background(), enc, texts, nil)

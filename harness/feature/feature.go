@@ -1,5 +1,9 @@
-// Package feature holds what a model makes of texts: the Encoder interface, the matrix of feature vectors, and a
-// crash-safe cache that encodes every text once for every encoder.
+// Package feature encodes texts as feature vectors and keeps the vectors in a crash-safe cache.
+//
+// An [Encoder] is a model that turns texts into vectors. [Cache.Features] returns the vectors of texts as a [Matrix]. It takes
+// stored vectors from the cache, lets the encoder make the missing ones and stores these, so every text is encoded once for
+// every encoder. [Cache.Fill] only fills the cache, and [Shard] divides texts among machines, whose caches [Cache.Merge]
+// brings together. The other methods of [Cache] list, verify, repair and remove what it holds.
 package feature
 
 import "context"
@@ -31,7 +35,7 @@ type vector struct {
 	truncated bool      // the text had more tokens than the encoder takes
 }
 
-// A Matrix holds one feature vector a row, row-major: row i is Data[i*Dims : (i+1)*Dims].
+// A Matrix holds one feature vector in each row. It is row-major: row i is Data[i*Dims : (i+1)*Dims].
 type Matrix struct {
 	Rows, Dims int
 	Data       []float32

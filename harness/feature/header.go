@@ -14,12 +14,12 @@ import (
 	"w2s/internal/atomicfile"
 )
 
-// cacheFormat grows when the files of a cache can no longer be read by older programs.
+// cacheFormat rises when older programs can no longer read the files of a cache.
 const cacheFormat = 1
 
 const headerFile = "header.json"
 
-// A header says whose a folder is. Rows files prove the same by themselves, so a lost header is written again.
+// A header names the encoder of a folder. Rows files also identify it, so a lost header can be written again.
 type header struct {
 	Format int    `json:"format"`
 	Key    string `json:"key"`
@@ -28,7 +28,7 @@ type header struct {
 
 var plainName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
 
-// folderName is the key where that can be a folder's name on any system, and a digest of it where not.
+// folderName returns the key if it can be the name of a folder on any system, and otherwise a digest of the key.
 func folderName(key string) string {
 	if plainName.MatchString(key) {
 		return key
@@ -37,7 +37,7 @@ func folderName(key string) string {
 	return "key-" + hex.EncodeToString(sum[:16])
 }
 
-// readHeader returns fs.ErrNotExist where there is none that can be read.
+// readHeader reads the header of a folder. The error is fs.ErrNotExist if there is none or it is damaged.
 func readHeader(folder string) (header, error) {
 	var h header
 	data, err := os.ReadFile(filepath.Join(folder, headerFile))
@@ -50,7 +50,7 @@ func readHeader(folder string) (header, error) {
 	return h, nil
 }
 
-// checkHeader compares a folder's header, where it has one, with the one that an encoder needs.
+// checkHeader returns an error if a folder has a header and the header is not the wanted one.
 func checkHeader(folder string, want header) error {
 	h, err := readHeader(folder)
 	switch {
@@ -69,12 +69,13 @@ func checkHeader(folder string, want header) error {
 	return nil
 }
 
+// mismatch returns an error about vectors of another length than the encoder's.
 func mismatch(folder, key string, have, want int) error {
 	return fmt.Errorf("feature: cache: %s holds vectors of %d dimensions, encoder %q makes %d (two encoders have the same key: "+
 		"change the key of one, or delete the folder)", folder, have, key, want)
 }
 
-// writeHeader writes the header where there is none that can be read.
+// writeHeader writes the header unless there is one that can be read.
 func writeHeader(folder string, h header) error {
 	if _, err := readHeader(folder); !errors.Is(err, fs.ErrNotExist) {
 		return err

@@ -11,38 +11,38 @@ import (
 	"strings"
 )
 
-// readBlock is about how many bytes are read from a rows file at a time.
+// readBlock is the approximate number of bytes that are read from a rows file at a time.
 const readBlock = 1 << 20
 
-// A place is where the row of a text is.
+// A place tells where the row of a text is, and what the row says besides its vector.
 type place struct {
-	file      int32 // in index.files
+	file      int32 // index in index.files
 	truncated bool
 	tokens    uint32
 	row       int64
 }
 
-// An index knows the intact rows of all files in one folder. It is not safe for use by several goroutines.
+// An index lists the intact rows of all files in a folder. It is not safe for use by several goroutines.
 type index struct {
 	dir      string
 	layout   layout
 	files    []*rowsFile
 	places   map[textID]place
 	damage   []Damage
-	repeated int // intact rows of texts that an earlier row has too
+	repeated int // number of intact rows of texts that have an earlier row
 	block    []byte
 }
 
 type rowsFile struct {
 	name string
-	info fs.FileInfo // when last looked at; nil before
-	rows int64       // rows looked at
+	info fs.FileInfo // when it was last read; nil before that
+	rows int64       // number of rows read
 }
 
-// Damage is a part of a rows file that cannot be used.
+// A Damage is a part of a rows file that cannot be used.
 type Damage struct {
 	File string
-	Row  int64 // counted from 0; -1 is the header
+	Row  int64 // counted from 0; -1 stands for the header
 }
 
 func (d Damage) String() string {
@@ -56,7 +56,7 @@ func newIndex(dir string, l layout) *index {
 	return &index{dir: dir, layout: l, places: map[textID]place{}}
 }
 
-// rowsFiles lists the rows files of a folder, by name; none where the folder is not there.
+// rowsFiles returns the names of the rows files in a folder, sorted. A folder that does not exist has none.
 func rowsFiles(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -74,12 +74,12 @@ func rowsFiles(dir string) ([]string, error) {
 	return names, nil // ReadDir sorts
 }
 
-// refresh looks at what has come since the last time: new files, such as a shard from another machine, and rows that
-// some process has appended. Of several rows for a text the first counts, in the order of file names, as long as the
-// files do not change under a running process.
+// refresh reads what was added since the last time: new files, such as a shard from another machine, and rows that a process has
+// appended. If a text has several rows, the first one counts, in the order of the file names. (Files that
+// appear while the process runs are read after the others.)
 func (x *index) refresh() error { return x.visit(x.scan) }
 
-// visit gives read every file that is there now, and begins anew where files change meanwhile.
+// visit calls read for every file that exists now. It starts again if files change meanwhile.
 func (x *index) visit(read func(at int32) error) error {
 	err := x.look(read)
 	for tries := 0; errors.Is(err, errChanged) && tries < 10; tries++ {
@@ -111,14 +111,14 @@ func (x *index) look(read func(at int32) error) error {
 		if err := read(i); err != nil {
 			return err
 		}
-		if x.files[i].info == nil { // a new file without a header: its writer died at birth, or is being born
+		if x.files[i].info == nil { // a new file without a header, whose writer was stopped or has just begun
 			x.files = x.files[:i]
 		}
 	}
 	return nil
 }
 
-// scan reads the rows of a file that were not looked at yet.
+// scan reads the rows of a file that were not read yet.
 func (x *index) scan(at int32) error {
 	return x.open(at, func(file *os.File, whole int64) error {
 		size, f := x.layout.rowSize(), x.files[at]
@@ -136,7 +136,7 @@ func (x *index) scan(at int32) error {
 	})
 }
 
-// sample reads up to n rows of a file that was not looked at yet, evenly spread, the first and the last among them.
+// sample reads up to n rows of a file that was not read yet, spread evenly from the first to the last.
 func (x *index) sample(at int32, n int64) error {
 	return x.open(at, func(file *os.File, whole int64) error {
 		row, n := x.blockOf(1), min(n, whole)
@@ -151,8 +151,8 @@ func (x *index) sample(at int32, n int64) error {
 	})
 }
 
-// open looks at a file, the first time at its header too, and lets read have it with the number of its complete rows.
-// A file shorter than a header is left alone.
+// open opens a file, checks its header if it is opened for the first time, and calls read with the number of its complete rows.
+// It ignores a file that is shorter than a header.
 func (x *index) open(at int32, read func(file *os.File, whole int64) error) error {
 	f := x.files[at]
 	fail := func(err error) error { return fmt.Errorf("feature: cache: %s: %w", filepath.Join(x.dir, f.name), err) }
@@ -191,7 +191,8 @@ func (x *index) open(at int32, read func(file *os.File, whole int64) error) erro
 	return nil
 }
 
-// blockOf is a buffer for a number of rows, or for as many as are read at a time. There is one for each index.
+// blockOf returns a buffer for the given number of rows, or for as many as are read at a time if that is less. Every call
+// returns the same memory.
 func (x *index) blockOf(rows int64) []byte {
 	size := x.layout.rowSize()
 	want := int(min(rows, int64(max(1, readBlock/size)))) * size
@@ -201,6 +202,7 @@ func (x *index) blockOf(rows int64) []byte {
 	return x.block[:want]
 }
 
+// add indexes a row, unless it is damaged or its text has a row already.
 func (x *index) add(file int32, row int64, data []byte) {
 	if !x.layout.intact(data) {
 		x.damage = append(x.damage, Damage{x.files[file].name, row})
@@ -214,17 +216,17 @@ func (x *index) add(file int32, row int64, data []byte) {
 	x.places[id] = place{file: file, row: row, tokens: tokens, truncated: truncated}
 }
 
-// errChanged says that a row or a file is not where the index has it: another process has compacted the folder.
+// errChanged means that a row or a file is not where the index says, because another process has compacted the folder.
 var errChanged = errors.New("feature: cache: the files changed while they were read")
 
-// A wish is a row to read and whom it is for.
+// A wish is a row to read for a distinct text of a request.
 type wish struct {
 	id     textID
 	place  place
-	unique int
+	unique int // index of the distinct text
 }
 
-// read calls got for every wish, with the row's bytes, which are valid during the call. The order is that of the files.
+// read calls got for every wish with the bytes of the row, which are valid during the call. It reads in the order of the files.
 func (x *index) read(wishes []wish, got func(w wish, row []byte)) error {
 	slices.SortFunc(wishes, func(a, b wish) int {
 		if a.place.file != b.place.file {
@@ -245,7 +247,7 @@ func (x *index) read(wishes []wish, got func(w wish, row []byte)) error {
 	return nil
 }
 
-// readFile reads rows of one file, in blocks: rows that are near each other come with one read.
+// readFile reads rows of one file. A single read covers rows that are near each other.
 func (x *index) readFile(name string, wishes []wish, got func(w wish, row []byte)) error {
 	file, err := os.Open(filepath.Join(x.dir, name))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -255,7 +257,7 @@ func (x *index) readFile(name string, wishes []wish, got func(w wish, row []byte
 		return fmt.Errorf("feature: cache: %w", err)
 	}
 	defer file.Close()
-	const near = 16 // rows that are read and thrown away rather than skipped
+	const near = 16 // largest distance of rows that are read together
 	size := x.layout.rowSize()
 	most := int64(max(1, readBlock/size))
 	for len(wishes) > 0 {

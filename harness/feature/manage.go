@@ -16,24 +16,24 @@ import (
 	"w2s/internal/atomicfile"
 )
 
-// ErrInUse says that a part of the cache cannot be changed now, because a process writes to it.
+// ErrInUse means that a part of the cache cannot be changed now, because a process writes to it.
 var ErrInUse = errors.New("feature: cache: in use by a process that encodes")
 
 func (c *Cache) locks() string { return filepath.Join(c.dir, ".locks") }
 
-// A Part is what a cache holds for one encoder.
+// A Part describes what a cache has for one encoder.
 type Part struct {
-	Folder   string // its name below the cache's folder
+	Folder   string // name in the cache's folder
 	Key      string
 	Dims     int
 	Files    int
-	Rows     int64 // complete rows, damaged and repeated ones included
+	Rows     int64 // complete rows, including damaged and repeated ones
 	Bytes    int64
 	Modified time.Time
-	Fault    error // why the part cannot be used, or nil
+	Fault    error // why the part cannot be used; nil: it can
 }
 
-// List returns the parts of the cache, by folder name, without reading rows.
+// List returns the parts of the cache in the order of their folder names. It reads no rows.
 func (c *Cache) List() ([]Part, error) {
 	entries, err := os.ReadDir(c.dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -65,10 +65,10 @@ func (c *Cache) part(folder string) (Part, error) {
 	}
 	h, err := readHeader(dir)
 	if err == nil && folderName(h.Key) != folder {
-		err = fmt.Errorf("its header is that of folder %s", folderName(h.Key))
+		err = fmt.Errorf("its header belongs to folder %s", folderName(h.Key))
 	}
 	if err == nil && (h.Format != cacheFormat || h.Dims < 1) {
-		err = fmt.Errorf("format %d with %d dimensions is not known here", h.Format, h.Dims)
+		err = fmt.Errorf("this program does not know format %d with %d dimensions", h.Format, h.Dims)
 	}
 	if err != nil {
 		p.Fault = fmt.Errorf("feature: cache: %s: %w", dir, err)
@@ -91,18 +91,18 @@ func (c *Cache) part(folder string) (Part, error) {
 	return p, nil
 }
 
-// A Health is what Verify found.
+// A Health is a report on the rows of a part.
 type Health struct {
-	Texts    int // texts with an intact row
+	Texts    int // texts that have an intact row
 	Repeated int // further intact rows of the same texts
 	Damaged  []Damage
-	Torn     []string // files that end within a row
+	Torn     []string // files whose last row is incomplete
 }
 
-// Sound says whether there is nothing to repair.
+// Sound reports whether there is nothing to repair.
 func (h Health) Sound() bool { return len(h.Damaged) == 0 && len(h.Torn) == 0 }
 
-// Verify reads every row of a part.
+// Verify reads every row of a part and reports on them.
 func (c *Cache) Verify(folder string) (Health, error) {
 	x, err := c.load(folder)
 	if err != nil {
@@ -111,8 +111,8 @@ func (c *Cache) Verify(folder string) (Health, error) {
 	return x.health(), nil
 }
 
-// Sample is Verify without reading it all: the header of every rows file, whether its rows are complete, and up to n of
-// them, evenly spread from the first to the last. The result counts what was read.
+// Sample is like Verify but reads only the header, the size and up to n rows of each rows file, spread evenly from the first row
+// to the last. The report counts what was read.
 func (c *Cache) Sample(folder string, n int) (Health, error) {
 	x, err := c.unread(folder)
 	if err != nil {
@@ -124,7 +124,7 @@ func (c *Cache) Sample(folder string, n int) (Health, error) {
 	return x.health(), nil
 }
 
-// load reads all of a part from its files.
+// load returns an index of all rows of a part.
 func (c *Cache) load(folder string) (*index, error) {
 	x, err := c.unread(folder)
 	if err != nil {
@@ -133,7 +133,7 @@ func (c *Cache) load(folder string) (*index, error) {
 	return x, x.refresh()
 }
 
-// unread is the index of a part whose files were not looked at yet.
+// unread returns an index of a part that has not read any file yet.
 func (c *Cache) unread(folder string) (*index, error) {
 	p, err := c.existing(folder)
 	if err != nil {
@@ -145,7 +145,7 @@ func (c *Cache) unread(folder string) (*index, error) {
 	return newIndex(filepath.Join(c.dir, folder), newLayout(p.Key, p.Dims)), nil
 }
 
-// health is what the index knows of its files.
+// health reports what the index knows about its files.
 func (x *index) health() Health {
 	h := Health{Texts: len(x.places), Repeated: x.repeated, Damaged: x.damage}
 	for _, f := range x.files {
@@ -156,7 +156,7 @@ func (x *index) health() Health {
 	return h
 }
 
-// existing is part, with an error for a folder that the cache does not have.
+// existing returns the part in a folder, or an error if the cache has no such folder.
 func (c *Cache) existing(folder string) (Part, error) {
 	parts, err := c.List()
 	if err != nil {
@@ -164,13 +164,13 @@ func (c *Cache) existing(folder string) (Part, error) {
 	}
 	i := slices.IndexFunc(parts, func(p Part) bool { return p.Folder == folder })
 	if i < 0 {
-		return Part{}, fmt.Errorf("feature: cache: %s holds no folder %q", c.dir, folder)
+		return Part{}, fmt.Errorf("feature: cache: %s has no folder %q", c.dir, folder)
 	}
 	return parts[i], nil
 }
 
-// Compact writes the intact rows of a part, each text once, to one file that takes the place of the others. Killed
-// half way, it leaves all rows in place. It returns [ErrInUse] while a process writes to the part.
+// Compact writes the intact rows of a part to a single file, each text once, and then removes the other files. If it is killed,
+// no row is lost. It returns [ErrInUse] while a process writes to the part.
 func (c *Cache) Compact(ctx context.Context, folder string) (Health, error) {
 	unlock, err := c.alone(folder)
 	if err != nil {
@@ -238,7 +238,7 @@ func (c *Cache) Remove(folder string) error {
 	return nil
 }
 
-// alone keeps writers out of a folder.
+// alone locks a folder against writers until unlock is called.
 func (c *Cache) alone(folder string) (unlock func(), err error) {
 	if _, err := c.existing(folder); err != nil {
 		return nil, err

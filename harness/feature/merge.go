@@ -8,19 +8,19 @@ import (
 	"path/filepath"
 )
 
-// A Merged says what Merge did for one encoder.
+// A Merged reports what Merge did for one encoder.
 type Merged struct {
 	Folder  string
-	Copied  int      // texts whose vectors came over
-	Had     int      // texts that were there already
+	Copied  int      // texts whose vectors were copied
+	Had     int      // texts whose vectors the cache had already
 	Damaged []Damage // rows of the other cache that cannot be used
 }
 
-// Merge copies what another cache holds and this one does not: intact rows, each text once. It is how shards that were
-// encoded in folders of their own come together, whatever their files are called; to do it twice adds nothing. Killed
-// half way, it has lost nothing, and the next one goes on. The other cache may be in use and is only read.
+// Merge copies the intact rows of another cache whose texts this one does not have, each text once. It brings shards together
+// that were encoded in folders of their own, whatever the names of their files. A second Merge copies nothing. If Merge is
+// killed, nothing is lost, and the next one continues. The other cache may be in use. It is only read.
 //
-// A part that cannot be read is named in the error; the others are merged.
+// If a part cannot be read, the error names it, and the other parts are merged.
 func (c *Cache) Merge(ctx context.Context, other *Cache) ([]Merged, error) {
 	if sameFolder(c.dir, other.dir) {
 		return nil, fmt.Errorf("feature: cache: %s cannot be merged into itself", other.dir)
@@ -83,7 +83,7 @@ func (c *Cache) mergePart(ctx context.Context, other *Cache, p Part) (Merged, er
 	return m, errors.Join(err, w.close())
 }
 
-// copy appends rows of another index and returns how many.
+// copy appends rows of another index and returns their number.
 func (w *writer) copy(ctx context.Context, from *index, wishes []wish) (n int, failed error) {
 	v := vector{values: make([]float32, w.layout.dims)}
 	err := from.read(wishes, func(wanted wish, row []byte) {
@@ -102,7 +102,7 @@ func (w *writer) copy(ctx context.Context, from *index, wishes []wish) (n int, f
 	return n, errors.Join(failed, err)
 }
 
-// sameFolder says whether two names are of one folder; one that is not there is like no other.
+// sameFolder reports whether two paths name the same existing folder.
 func sameFolder(a, b string) bool {
 	infoA, errA := os.Stat(a)
 	infoB, errB := os.Stat(b)

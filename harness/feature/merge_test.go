@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Shards that were encoded in folders of their own have files of the same names. Together they are the whole.
-func TestMergeShards(t *testing.T) {
+// The shards were encoded in folders of their own and have files of the same names.
+func TestMergeOfShardsHasAllTexts(t *testing.T) {
 	const n, shards = 200, 3
 	top, texts := t.TempDir(), someTexts(n)
 	whole := openCache(t, filepath.Join(top, "whole"))
@@ -30,13 +30,13 @@ func TestMergeShards(t *testing.T) {
 		total += merged[0].Copied
 		again, err := whole.Merge(context.Background(), shard)
 		if err != nil || again[0].Copied != 0 || again[0].Had != merged[0].Copied+merged[0].Had {
-			t.Errorf("the second time: %+v after %+v, %v", again, merged, err)
+			t.Errorf("a second merge: %+v after %+v, %v", again, merged, err)
 		}
 	}
 	if total != n {
-		t.Errorf("%d rows came over, want %d", total, n)
+		t.Errorf("%d rows were copied, want %d", total, n)
 	}
-	// From a new look at the files; features compares every vector, Truncated is that of the encoder.
+	// A new cache reads the files, and features compares every vector.
 	sum := features(t, openCache(t, whole.Dir()), newFake(), texts)
 	want := 0
 	for _, text := range texts {
@@ -52,7 +52,7 @@ func TestMergeShards(t *testing.T) {
 	}
 }
 
-func TestMergeLeavesDamageBehind(t *testing.T) {
+func TestMergeCopiesNoDamagedRows(t *testing.T) {
 	top := t.TempDir()
 	from, to := openCache(t, filepath.Join(top, "from")), openCache(t, filepath.Join(top, "to"))
 	features(t, from, newFake(), someTexts(10))
@@ -67,14 +67,14 @@ func TestMergeLeavesDamageBehind(t *testing.T) {
 	}
 }
 
-func TestMergeRefuses(t *testing.T) {
+func TestMergeReportsPartsThatCannotBeMerged(t *testing.T) {
 	top := t.TempDir()
 	a, b := openCache(t, filepath.Join(top, "a")), openCache(t, filepath.Join(top, "b"))
 	features(t, a, newFake(), someTexts(3))
 	if _, err := a.Merge(context.Background(), openCache(t, filepath.Join(top, ".", "a"))); err == nil || !strings.Contains(err.Error(), "into itself") {
-		t.Errorf("itself: %v", err)
+		t.Errorf("a cache into itself: %v", err)
 	}
-	// The same key with other dimensions is refused, another key beside it is merged all the same.
+	// A part with the same key and other dimensions is rejected, and the other part is merged.
 	wider, other := newFake(), newFake()
 	wider.dims, other.key = 4, "other"
 	features(t, b, wider, someTexts(3))
@@ -86,7 +86,7 @@ func TestMergeRefuses(t *testing.T) {
 	if len(merged) != 1 || merged[0].Folder != "other" || merged[0].Copied != 3 {
 		t.Errorf("%+v", merged)
 	}
-	// Of two parts one has lost its header: the way out is named, the other is merged.
+	// A part without a header is rejected with advice, and the other part is merged.
 	if err := os.Remove(filepath.Join(a.Dir(), "other", headerFile)); err != nil {
 		t.Fatal(err)
 	}

@@ -19,8 +19,8 @@ import (
 	"time"
 )
 
-// The tests here run this test binary again as a process that fills a cache, so that it can be killed, starved of disk
-// or kept from writing.
+// The tests in this file run the test binary as a child process that fills a cache, so that they can kill it, limit its file
+// sizes or keep it from writing.
 const childEnv = "W2S_FEATURE_CHILD" // JOB DIR TEXTS PAUSE_MICROSECONDS LIMIT
 
 func TestMain(m *testing.M) {
@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// child fills a cache, prints the number of rows it has after each, and logs what it encodes to DIR/../encoded.
+// child does the job of a child process. It prints its progress and appends a byte to DIR/../encoded for each encoded text.
 func child(args []string) error {
 	job, dir := args[0], args[1]
 	var nums [3]int
@@ -46,7 +46,7 @@ func child(args []string) error {
 		nums[i] = n
 	}
 	if limit := uint64(nums[2]); limit > 0 {
-		signal.Ignore(syscall.SIGXFSZ) // so that a file that grows too long is an error and not a signal
+		signal.Ignore(syscall.SIGXFSZ) // a file that grows too large is then an error and not a signal
 		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: limit, Max: limit}); err != nil {
 			return err
 		}
@@ -95,8 +95,8 @@ func encodedTexts(t *testing.T, dir string) int {
 	return len(readFile(t, filepath.Join(filepath.Dir(dir), "encoded")))
 }
 
-// TestKilledWhileEncoding kills a filling process with SIGKILL again and again, and runs it again until it is through.
-func TestKilledWhileEncoding(t *testing.T) {
+// The test kills a process that fills a cache with SIGKILL and starts it again, until it finishes.
+func TestKilledProcessLosesNoReportedRow(t *testing.T) {
 	const n = 400
 	dir := filepath.Join(t.TempDir(), "cache")
 	texts, kills := someTexts(n), 0
@@ -119,19 +119,19 @@ func TestKilledWhileEncoding(t *testing.T) {
 		err = cmd.Wait()
 		have := n - missing(t, dir, texts)
 		if have < before+reported {
-			t.Fatalf("kill %d: %d rows, though %d were there and %d more were reported", kills, have, before, reported)
+			t.Fatalf("kill %d: %d rows are stored, but there were %d and %d more were reported", kills, have, before, reported)
 		}
 		if err == nil {
 			break
 		}
 		if kills++; kills > n {
-			t.Fatal("it never gets through")
+			t.Fatal("the process never finishes")
 		}
 	}
 	if kills < 5 {
 		t.Fatalf("only %d kills", kills)
 	}
-	// Of a batch of 4, at most 4 texts were encoded and not handed over yet.
+	// A killed process loses at most the texts of a batch, which has 4.
 	if got := encodedTexts(t, dir); got < n || got > n+4*kills {
 		t.Errorf("%d texts were encoded over %d kills, want %d to %d", got, kills, n, n+4*kills)
 	}
@@ -152,7 +152,7 @@ func missing(t *testing.T, dir string, texts []string) int {
 	return n
 }
 
-// TestProcessesShareWork: all fill the same cache with the same texts at the same time.
+// All processes fill the same cache with the same texts at the same time.
 func TestProcessesShareWork(t *testing.T) {
 	const n, processes = 16 * chunk, 3
 	dir := filepath.Join(t.TempDir(), "cache")
@@ -176,7 +176,7 @@ func TestProcessesShareWork(t *testing.T) {
 	if err != nil || !health.Sound() || health.Texts != n {
 		t.Errorf("%+v, %v", health, err)
 	}
-	// Now and then two work on the same chunk.
+	// Two processes may encode the same chunk sometimes.
 	if got := encodedTexts(t, dir); got > n*3/2 || got != n+health.Repeated {
 		t.Errorf("%d texts were encoded for %d, %d repeated rows", got, n, health.Repeated)
 	} else {
@@ -184,10 +184,10 @@ func TestProcessesShareWork(t *testing.T) {
 	}
 }
 
-// TestFullDisk lets files grow to 1000 bytes: header and 23 rows of 40 bytes.
-func TestFullDisk(t *testing.T) {
+// The process may write files of 1000 bytes, which hold a header and 23 rows of 40 bytes.
+func TestFullDiskKeepsWhatWasStored(t *testing.T) {
 	for job, want := range map[string]string{
-		"fill":     "what was stored is kept",
+		"fill":     "what was stored so far is kept",
 		"features": "vectors are not stored and will be encoded again",
 	} {
 		t.Run(job, func(t *testing.T) {
@@ -198,15 +198,15 @@ func TestFullDisk(t *testing.T) {
 			}
 			sum := features(t, openCache(t, dir), newFake(), someTexts(100))
 			if sum.Cached != 23 || len(sum.Warnings) != 0 {
-				t.Errorf("after it: %+v", sum)
+				t.Errorf("afterwards: %+v", sum)
 			}
 		})
 	}
 }
 
-// TestReadOnlyFolder: what is there is used, what is missing is encoded and not kept, and filling is an error.
-func TestReadOnlyFolder(t *testing.T) {
-	top, err := os.MkdirTemp("", "w2s") // t.TempDir's parents may be closed to other users
+// Features must use the stored rows and encode the missing texts without storing them, and Fill must fail.
+func TestReadOnlyFolderIsRead(t *testing.T) {
+	top, err := os.MkdirTemp("", "w2s") // other users may not have access to the parents of t.TempDir
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -229,7 +229,7 @@ func TestReadOnlyFolder(t *testing.T) {
 	defer protect(0o755)
 	run := func(job string) (string, error) {
 		cmd := childCommand(job, dir, 15, 0, 0)
-		if os.Getuid() == 0 { // root may write everywhere: be nobody, from a binary that nobody may read
+		if os.Getuid() == 0 { // root may write everywhere, so the process runs as nobody, from a copy that nobody may read
 			binary := filepath.Join(os.TempDir(), "w2s-feature-"+randomName())
 			copyFile(t, os.Args[0], binary)
 			defer os.Remove(binary)
@@ -241,7 +241,7 @@ func TestReadOnlyFolder(t *testing.T) {
 		}
 		out, err := cmd.CombinedOutput()
 		if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EINVAL) {
-			t.Skipf("cannot become another user here: %v", err)
+			t.Skipf("cannot run a process as another user: %v", err)
 		}
 		return string(out), err
 	}

@@ -10,8 +10,8 @@ import (
 	"path/filepath"
 )
 
-// Restore writes the header of a part anew where it is lost, damaged or another part's, and says whether it was. Every
-// rows file says how long its vectors are and holds a digest of the key, which has to be that of the folder's name.
+// Restore writes the header of a part again if it is lost, damaged or another part's, and reports whether it did. It takes the
+// length of the vectors from a rows file, which also has a digest of the key. The key must be the name of the folder.
 func (c *Cache) Restore(folder string) (bool, error) {
 	p, err := c.existing(folder)
 	if err != nil {
@@ -21,7 +21,7 @@ func (c *Cache) Restore(folder string) (bool, error) {
 	h, err := readHeader(dir)
 	switch {
 	case err == nil && h.Format != cacheFormat:
-		return false, p.Fault // a newer program's, which is no damage
+		return false, p.Fault // the header of a newer program is not damaged
 	case p.Fault == nil:
 		return false, nil
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
@@ -40,7 +40,7 @@ func (c *Cache) Restore(folder string) (bool, error) {
 	return true, nil
 }
 
-// provenDims is the length of the vectors in the first rows file whose header is whole and of this key.
+// provenDims returns the length of the vectors in the first rows file that has an intact header of this key.
 func provenDims(dir, key string) (int, error) {
 	names, err := rowsFiles(dir)
 	if err != nil {
@@ -59,10 +59,10 @@ func provenDims(dir, key string) (int, error) {
 			return dims, nil
 		}
 	}
-	return 0, fmt.Errorf("feature: cache: %s: no rows file shows whose vectors these are (remove the folder: its texts are encoded again)", dir)
+	return 0, fmt.Errorf("feature: cache: %s: no rows file shows which encoder the vectors belong to (remove the folder: its texts are encoded again)", dir)
 }
 
-// readStart reads what a file has of a header.
+// readStart reads the first bytes of a file, up to the size of a header.
 func readStart(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {

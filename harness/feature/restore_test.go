@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestRestoreHeader(t *testing.T) {
+func TestRestoreWritesHeaderAgain(t *testing.T) {
 	for name, damage := range map[string]string{
 		"lost": "-", "empty": "", "garbage": "\x00\x01", "another part's": `{"format":1,"key":"other","dims":3}`, "no length": `{"format":1,"key":"fake-1"}`,
 	} {
@@ -23,7 +23,7 @@ func TestRestoreHeader(t *testing.T) {
 			}
 			c := openCache(t, dir)
 			if _, err := c.Verify("fake-1"); err == nil {
-				t.Error("it is not found")
+				t.Error("Verify accepts the header")
 			}
 			if done, err := c.Restore("fake-1"); err != nil || !done {
 				t.Fatalf("%v, %v", done, err)
@@ -38,14 +38,14 @@ func TestRestoreHeader(t *testing.T) {
 				t.Errorf("%+v", sum)
 			}
 			if done, err := c.Restore("fake-1"); err != nil || done {
-				t.Errorf("the second time: %v, %v", done, err)
+				t.Errorf("a second Restore: %v, %v", done, err)
 			}
 		})
 	}
 }
 
-// Without a proof nothing is written.
-func TestRestoreRefuses(t *testing.T) {
+// Without a rows file that identifies the encoder, Restore must write nothing.
+func TestRestoreRejectsUnknownEncoders(t *testing.T) {
 	dir := t.TempDir()
 	features(t, openCache(t, dir), newFake(), someTexts(10))
 	header := filepath.Join(dir, "fake-1", headerFile)
@@ -56,16 +56,16 @@ func TestRestoreRefuses(t *testing.T) {
 	}
 	writeFile(t, header, nil)
 	flipBit(t, rowsPath(t, dir, "fake-1"), 8*9)
-	if _, err := openCache(t, dir).Restore("fake-1"); err == nil || !strings.Contains(err.Error(), "whose vectors") {
-		t.Errorf("no rows file with a whole header: %v", err)
+	if _, err := openCache(t, dir).Restore("fake-1"); err == nil || !strings.Contains(err.Error(), "which encoder") {
+		t.Errorf("no rows file with an intact header: %v", err)
 	}
 	if err := os.Rename(filepath.Join(dir, "fake-1"), filepath.Join(dir, "fake-2")); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := openCache(t, dir).Restore("fake-2"); err == nil {
-		t.Error("another key's rows are taken")
+		t.Error("Restore accepts rows of another key")
 	}
 	if _, err := openCache(t, dir).Restore("nothing"); err == nil {
-		t.Error("a folder that is not there")
+		t.Error("Restore accepts a folder that does not exist")
 	}
 }

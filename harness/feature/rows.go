@@ -10,13 +10,13 @@ import (
 	"slices"
 )
 
-// A rows file is a header of 64 bytes and any number of rows of one size:
+// A rows file consists of a header of 64 bytes and any number of rows of the same size:
 //
-//	header: magic 8 | dims uint32 | zero 4 | sha256 of the key 32 | zero 12 | crc32c of the 60 bytes before
-//	row:    text id 16 | tokens uint32 | flags uint32 | dims × float32 | crc32c of all before
+//	header: magic 8 | dims uint32 | zero 4 | sha256 of the key 32 | zero 12 | crc32c of the 60 bytes before it
+//	row:    text id 16 | tokens uint32 | flags uint32 | dims × float32 | crc32c of the bytes before it
 //
-// All numbers are little-endian. A row's checksum continues the header's, so that a row proves itself to be of this
-// encoder even where the header is damaged.
+// All numbers are little-endian. The checksum of a row continues the checksum of the header, so it proves that the row belongs to
+// this encoder even if the header is damaged.
 const (
 	rowsMagic  = "w2srows\x01"
 	headerSize = 64
@@ -28,7 +28,7 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// A textID names a text by its content: the first 16 bytes of its SHA-256.
+// A textID identifies a text by its content. It is the first 16 bytes of the text's SHA-256.
 type textID [16]byte
 
 func idOf(text string) textID {
@@ -36,11 +36,11 @@ func idOf(text string) textID {
 	return textID(sum[:16])
 }
 
-// A layout is how rows of one encoder look.
+// A layout describes the rows files of one encoder.
 type layout struct {
 	dims   int
 	header []byte
-	seed   uint32 // what every row's checksum starts from
+	seed   uint32 // checksum of the header, which the checksum of every row continues
 }
 
 func newLayout(key string, dims int) layout {
@@ -56,18 +56,18 @@ func newLayout(key string, dims int) layout {
 
 func (l layout) rowSize() int { return rowHead + 4*l.dims + crcSize }
 
-// wholeRows is the number of complete rows in a file of the given size.
+// wholeRows returns the number of complete rows in a file of the given size.
 func (l layout) wholeRows(size int64) int64 { return max(0, size-headerSize) / int64(l.rowSize()) }
 
-// offset is where a row starts.
+// offset returns the position where a row begins.
 func (l layout) offset(row int64) int64 { return headerSize + row*int64(l.rowSize()) }
 
 var (
 	errDamagedHeader = errors.New("its header is damaged")
-	errForeignRows   = errors.New("its rows are of another encoder or length")
+	errForeignRows   = errors.New("its rows belong to another encoder or have another length")
 )
 
-// checkHeader compares a file's header with the one it should have.
+// checkHeader reports how the header of a file differs from the one it should have, or nil.
 func (l layout) checkHeader(h []byte) error {
 	if slices.Equal(h, l.header) {
 		return nil
@@ -97,18 +97,18 @@ func (l layout) pack(row []byte, id textID, v vector) {
 	binary.LittleEndian.PutUint32(row[end:], crc32.Update(l.seed, castagnoli, row[:end]))
 }
 
-// intact says whether a row is as it was written.
+// intact reports whether a row has the right checksum.
 func (l layout) intact(row []byte) bool {
 	end := len(row) - crcSize
 	return crc32.Update(l.seed, castagnoli, row[:end]) == binary.LittleEndian.Uint32(row[end:])
 }
 
-// meta reads what a row says besides its values.
+// meta returns what a row says besides its vector.
 func meta(row []byte) (id textID, tokens uint32, truncated bool) {
 	return textID(row[:16]), binary.LittleEndian.Uint32(row[16:]), binary.LittleEndian.Uint32(row[20:])&flagTruncated != 0
 }
 
-// values reads a row's vector.
+// values reads the vector of a row.
 func values(row []byte, into []float32) {
 	for i := range into {
 		into[i] = math.Float32frombits(binary.LittleEndian.Uint32(row[rowHead+4*i:]))

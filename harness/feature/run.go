@@ -10,17 +10,17 @@ import (
 	"strings"
 )
 
-// chunk is how many texts are given to the encoder at a time. It is several batches, and little enough that processes
-// which encode the same texts soon see each other's rows.
+// chunk is the number of texts that are passed to the encoder at a time. It makes several batches, but it is small enough that
+// processes which encode the same texts soon see each other's rows.
 const chunk = 512
 
-// A request is a list of texts without its repeats.
+// A request is a list of texts, with each distinct text counted once.
 type request struct {
 	texts  []string
-	unique []int    // which distinct text each text is
+	unique []int    // index of the distinct text that each text equals
 	ids    []textID // of the distinct texts
-	first  []int    // the first text that is each of them
-	matrix *Matrix  // vectors go to row first[u]; nil keeps none
+	first  []int    // index of the first text that equals each distinct text
+	matrix *Matrix  // receives the vector of distinct text u in row first[u]; nil: vectors are not kept
 }
 
 func newRequest(texts []string) *request {
@@ -49,10 +49,10 @@ type run struct {
 	enc       Encoder
 	report    Report
 	space     *space  // nil without a cache
-	writer    *writer // nil where nothing is stored
+	writer    *writer // nil if nothing is stored
 	truncated []bool  // by distinct text
-	total     int     // distinct texts that were missing at first
-	done      int     // of those
+	total     int     // number of distinct texts that were missing at first
+	done      int     // number of those that are done
 	sum       Summary
 }
 
@@ -82,9 +82,9 @@ func (r *run) do() error {
 	return err
 }
 
-// takeStored takes what is stored of the wanted distinct texts (nil: of all) and returns the others.
+// takeStored reads the stored vectors of the wanted distinct texts (nil: of all) and returns the texts that are missing.
 func (r *run) takeStored(wanted []int) (missing []int, err error) {
-	for range 10 { // files may change under our hands, but not for ever
+	for range 10 { // another process may change the files meanwhile, but not for ever
 		var stored []wish
 		if stored, missing, err = r.space.split(r.ids, wanted); err != nil {
 			return nil, err
@@ -122,16 +122,17 @@ func (r *run) encodeAll(missing []int) error {
 		defer r.closeWriter()
 	}
 	r.total = len(missing)
-	// By length, so that a chunk holds texts of about the same; long ones first, so that the forecast is not too rosy.
+	// Sorting by length puts texts of similar length into a chunk. Long ones come first, so that estimates of the remaining time
+	// are not too optimistic.
 	slices.SortStableFunc(missing, func(a, b int) int { return cmp.Compare(len(r.text(b)), len(r.text(a))) })
 	chunks := slices.Collect(slices.Chunk(missing, chunk))
 	if r.writer != nil && r.writer.slot > 0 {
-		// Others are at work here: an order of our own, so as not to run beside one of them, step by step.
+		// Other processes encode too. Another order keeps this one from encoding the same chunks at the same time.
 		rand.New(rand.NewPCG(uint64(r.writer.slot), 0)).Shuffle(len(chunks), func(i, j int) { chunks[i], chunks[j] = chunks[j], chunks[i] })
 	}
 	for _, part := range chunks {
 		if r.writer != nil {
-			// What another process, or the goroutine that encoded before this one, has stored by now.
+			// Another process, or the goroutine that encoded before this one, may have stored some by now.
 			before := len(part)
 			var err error
 			if part, err = r.takeStored(part); err != nil {
@@ -149,7 +150,7 @@ func (r *run) encodeAll(missing []int) error {
 	return nil
 }
 
-// encode has one chunk encoded.
+// encode encodes a chunk of distinct texts.
 func (r *run) encode(part []int) error {
 	texts := make([]string, len(part))
 	for k, u := range part {
@@ -177,7 +178,7 @@ func (r *run) encode(part []int) error {
 	return nil
 }
 
-// take keeps one new vector.
+// take stores a new vector and copies it to the matrix.
 func (r *run) take(u int, v vector) error {
 	if r.writer != nil {
 		if err := r.writer.append(r.ids[u], v); err != nil {
@@ -221,21 +222,21 @@ func (r *run) openWriter() error {
 	r.writer = w
 	if w.torn > 0 {
 		r.sum.Warnings = append(r.sum.Warnings, fmt.Sprintf(
-			"feature: cache: %s: the last row was not complete (its writer was stopped); it was cut off and its text is encoded again", w.file.Name()))
+			"feature: cache: %s: the last row was incomplete, because its writer was stopped; it was cut off, and its text is encoded again", w.file.Name()))
 	}
 	return nil
 }
 
-// degrade decides what happens where a vector cannot be stored: with a matrix to fill the run goes on without storing.
+// degrade handles an error of storing a vector. If there is a matrix to fill, the run continues without storing.
 func (r *run) degrade(err error) error {
-	const wayOut = "make room or give another cache folder"
+	const advice = "make room or give another cache folder"
 	if !notStorable(err) {
 		return err
 	}
 	if r.matrix == nil {
-		return fmt.Errorf("%w (%s; what was stored is kept)", err, wayOut)
+		return fmt.Errorf("%w (%s; what was stored so far is kept)", err, advice)
 	}
-	r.sum.Warnings = append(r.sum.Warnings, fmt.Sprintf("%v: vectors are not stored and will be encoded again next time (%s)", err, wayOut))
+	r.sum.Warnings = append(r.sum.Warnings, fmt.Sprintf("%v: vectors are not stored and will be encoded again next time (%s)", err, advice))
 	return nil
 }
 
@@ -264,7 +265,7 @@ func (v vector) check(dims int) error {
 	return nil
 }
 
-// excerpt is the start of a text, for messages.
+// excerpt returns the beginning of a text, for messages.
 func excerpt(text string) string {
 	const most = 60
 	if len(text) <= most {

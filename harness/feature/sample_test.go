@@ -10,11 +10,11 @@ import (
 	"testing"
 )
 
-// What a sample sees of damage: headers, ends and the rows that it reads, and not what lies between.
-func TestSample(t *testing.T) {
+// A sample finds damage of headers, of the ends of files and of the rows that it reads. It misses damage of other rows.
+func TestSampleFindsDamageOfWhatItReads(t *testing.T) {
 	enc := newFake()
 	l := newLayout("fake-1", 3)
-	row := func(n int64) int64 { return 8 * (l.offset(n) + rowHead + 1) } // a bit of a row's values
+	row := func(n int64) int64 { return 8 * (l.offset(n) + rowHead + 1) } // a bit of the row's vector
 	for _, c := range []struct {
 		name   string
 		damage func(path string)
@@ -22,13 +22,13 @@ func TestSample(t *testing.T) {
 		want   Health // without file names
 	}{
 		{"sound", func(string) {}, 5, Health{Texts: 5}},
-		{"more than there are", func(string) {}, 1000, Health{Texts: 101}},
+		{"more rows than there are", func(string) {}, 1000, Health{Texts: 101}},
 		{"one row", func(string) {}, 1, Health{Texts: 1}},
 		{"none", func(string) {}, 0, Health{}},
 		{"first", func(path string) { flipBit(t, path, row(0)) }, 5, Health{Texts: 4, Damaged: []Damage{{Row: 0}}}},
 		{"last", func(path string) { flipBit(t, path, row(100)) }, 5, Health{Texts: 4, Damaged: []Damage{{Row: 100}}}},
 		{"a quarter", func(path string) { flipBit(t, path, row(25)) }, 5, Health{Texts: 4, Damaged: []Damage{{Row: 25}}}},
-		{"between", func(path string) { flipBit(t, path, row(26)) }, 5, Health{Texts: 5}},
+		{"not read", func(path string) { flipBit(t, path, row(26)) }, 5, Health{Texts: 5}},
 		{"header", func(path string) { flipBit(t, path, 8*9) }, 5, Health{Texts: 5, Damaged: []Damage{{Row: -1}}}},
 		{"torn", func(path string) { appendBytes(t, path, []byte("torn")) }, 5, Health{Texts: 5, Torn: []string{""}}},
 	} {
@@ -47,11 +47,11 @@ func TestSample(t *testing.T) {
 		}
 	}
 	if _, err := openCache(t, t.TempDir()).Sample("absent", 5); err == nil {
-		t.Error("a sample of nothing: no error")
+		t.Error("Sample accepts a folder that does not exist")
 	}
 }
 
-// files are the names, times and contents of all that is below a folder.
+// files returns the names, times, modes and contents of all files below a folder.
 func files(t *testing.T, dir string) (list []string) {
 	t.Helper()
 	err := filepath.Walk(dir, func(path string, info os.FileInfo, err error) error {
@@ -68,8 +68,7 @@ func files(t *testing.T, dir string) (list []string) {
 	return list
 }
 
-// A call that finds all its texts writes nothing, not even to put right what is damaged elsewhere in the cache, so that a
-// cache that may only be read serves what it holds.
+// A call that finds all its texts must write nothing, not even to repair damage, so that a read-only cache can be used.
 func TestReadingWritesNothing(t *testing.T) {
 	ctx, enc, texts := context.Background(), newFake(), someTexts(50)
 	for name, spoil := range map[string]func(dir, path string){
@@ -109,7 +108,7 @@ func TestReadingWritesNothing(t *testing.T) {
 			t.Errorf("%s: List: %v, Verify: %v", name, listed, verified)
 		}
 		if after := files(t, dir); !reflect.DeepEqual(after, before) {
-			t.Errorf("%s: %d files before, %d after, or others", name, len(before), len(after))
+			t.Errorf("%s: the %d files became %d, or other ones", name, len(before), len(after))
 		}
 	}
 }

@@ -16,12 +16,12 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// syncEvery bounds what a power cut takes. A killed process loses nothing that was written, synced or not.
+// syncEvery bounds how much a power failure can lose. If a process is killed, nothing that was written is lost.
 const syncEvery = 5 * time.Second
 
-// A writer appends rows to a file that no other process appends to: rows-HOST-SLOT.bin, with the first slot whose lock
-// is free. So the number of files is that of the most processes that ever wrote at once, torn tails can only be a dead
-// writer's, and machines that share a folder do not depend on locks that work across a network.
+// A writer appends rows to rows-HOST-SLOT.bin, with the first slot whose lock is free, so no other process appends to the same
+// file. The folder holds at most one file for each process that wrote at the same time. An incomplete last row can only come
+// from a writer that was stopped. Machines that share a folder do not depend on locks that work across a network.
 type writer struct {
 	layout layout
 	file   *os.File
@@ -30,10 +30,10 @@ type writer struct {
 	row    []byte
 	synced time.Time
 	locks  []*flock.Flock
-	torn   int64 // bytes of a dead writer's unfinished row that were cut off
+	torn   int64 // number of bytes of an incomplete last row that were cut off
 }
 
-// openWriter takes a slot of the folder of an encoder. While it is open, the folder is not compacted or removed.
+// openWriter returns a writer for the folder of an encoder. While it is open, the folder cannot be compacted or removed.
 func openWriter(ctx context.Context, locks, folder string, l layout) (*writer, error) {
 	w := &writer{layout: l, row: make([]byte, l.rowSize()), synced: time.Now()}
 	if err := w.open(ctx, locks, folder); err != nil {
@@ -54,7 +54,7 @@ func (w *writer) open(ctx context.Context, locks, folder string) error {
 	} else if ctx.Err() != nil || notStorable(err) {
 		return err
 	}
-	// Compacting or removing may just have ended.
+	// Another process may just have removed the folder.
 	if err := os.MkdirAll(folder, 0o777); err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func (w *writer) open(ctx context.Context, locks, folder string) error {
 		if notStorable(err) {
 			return err
 		}
-		if err != nil { // a file system without locks: a file of our own
+		if err != nil { // without locks in the file system, only a file with a random name is safe
 			return w.take(filepath.Join(folder, fmt.Sprintf("rows-%s-%s.bin", host, randomName())))
 		}
 		if !ok {
@@ -83,7 +83,7 @@ func (w *writer) open(ctx context.Context, locks, folder string) error {
 	}
 }
 
-// take opens a file to append to, and leaves it with a header and whole rows.
+// take opens a file to append to. The file then has a header and complete rows only.
 func (w *writer) take(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o666)
 	if err != nil {
@@ -97,6 +97,7 @@ func (w *writer) take(path string) error {
 	return nil
 }
 
+// prepare writes the header of a new file, or checks the header of an existing one and cuts an incomplete last row off.
 func (w *writer) prepare(f *os.File) error {
 	info, err := f.Stat()
 	if err != nil {
@@ -127,12 +128,12 @@ func (w *writer) prepare(f *os.File) error {
 	return nil
 }
 
-// append writes one row with one write, so that a process killed at any moment leaves all rows before it. After an
-// error the file ends with the row before.
+// append writes a row with a single write, so all earlier rows stay complete if the process is killed. After an error, the file
+// ends with the row before.
 func (w *writer) append(id textID, v vector) error {
 	w.layout.pack(w.row, id, v)
 	if _, err := w.file.Write(w.row); err != nil {
-		_ = w.file.Truncate(w.size) // should it fail too, the torn tail is found by whoever comes next
+		_ = w.file.Truncate(w.size) // if that fails too, the next writer cuts the incomplete row off
 		return fmt.Errorf("feature: cache: %w", err)
 	}
 	w.size += int64(len(w.row))
@@ -145,7 +146,7 @@ func (w *writer) append(id textID, v vector) error {
 	return nil
 }
 
-// close makes the rows durable and gives the slot back.
+// close syncs the file and releases the slot.
 func (w *writer) close() error {
 	err := w.file.Sync()
 	if e := w.file.Close(); err == nil {
@@ -165,7 +166,7 @@ func (w *writer) release() {
 	w.locks = nil
 }
 
-// notStorable says whether an error means that nothing can be stored here: the folder may not be written or is full.
+// notStorable reports whether an error means that nothing can be stored, because the folder is not writable or the disk is full.
 func notStorable(err error) bool {
 	for _, e := range []error{fs.ErrPermission, syscall.EROFS, syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG} {
 		if errors.Is(err, e) {
@@ -175,11 +176,11 @@ func notStorable(err error) bool {
 	return false
 }
 
-// folderLock is held shared by writers of a folder, and alone by whoever compacts or removes it. It lies outside the
-// folder, so that a lock is never on a file that is gone.
+// folderLock returns the path of a folder's lock. Writers share it, and a process that compacts or removes the folder holds it
+// exclusively. It is outside the folder, so that the lock does not disappear with the folder.
 func folderLock(locks, folder string) string { return filepath.Join(locks, folder+".lock") }
 
-// hostName is this machine's name as a part of a file name.
+// hostName returns this machine's name in a form that can be part of a file name.
 func hostName() string {
 	name, err := os.Hostname()
 	if err != nil || name == "" {

@@ -18,9 +18,9 @@ type answer struct {
 // probability returns exp(logProb), capped at 1.
 func probability(logProb float64) float64 { return min(1, math.Exp(logProb)) }
 
-// judge measures written answers as labels. The accuracy is the share of exact matches. The other figures judge the
-// probability that the supervisor gave to its whole answer as a forecast of a match.
-func judge(written []answer, right [][]string) (*result.LabelQuality, error) {
+// labelQuality measures written answers as labels. The accuracy is the share of exact matches. The other figures measure how
+// well the probability that the supervisor gave to its whole answer forecasts a match.
+func labelQuality(written []answer, right [][]string) (*result.LabelQuality, error) {
 	forecast, truth := make([][]float64, len(written)), make([][]float64, len(written))
 	matched := 0.0
 	for i, w := range written {

@@ -1,13 +1,13 @@
 // Package freeform carries out the part of an experiment where models write free answers.
 //
-// A head is the model's own last layer for the tokens that answers are made of, fine-tuned on answers. The weak
-// supervisor learns gold answers of weak-train and writes answers to the prompts of strong-train. Students learn those,
-// and ceilings learn the gold answers of strong-train. docs/generative.md describes the method.
+// A head is the model's own last layer for the tokens that answers are made of, fine-tuned on answers. [Run] works on a [Task]
+// in this order: supervisors learn the gold answers of weak-train and write answers to the prompts of strong-train, students
+// learn these answers, ceilings learn the gold answers of strong-train, and all heads write answers to the test prompts.
+// Models are seen through [Writer]. docs/generative.md describes the method.
 package freeform
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"w2s/harness/feature"
@@ -78,7 +78,7 @@ func (h Half) gold() []answer {
 	return list.Map(h.Answers, func(right []string) answer { return answer{text: right[0]} })
 }
 
-// Options say with what Run trains and what for.
+// Options are the settings of Run.
 type Options struct {
 	Models     []string // names of the models that are used, in the order of the experiment
 	Open       func(ctx context.Context, model string) (Writer, error)
@@ -92,11 +92,11 @@ type Options struct {
 	StateBytes int // maximal memory for the hidden states of one model; 0: DefaultStateBytes
 }
 
-// writtenTreatment is what results state as the treatment of weak labels that are answers.
+// writtenTreatment is the treatment that results state for weak labels that are written answers.
 const writtenTreatment = "written"
 
-// Run trains supervisors, students and ceilings for all splits and returns them with their answers to the test prompts,
-// and what a reader of all of the task's figures must know.
+// Run trains supervisors, students and ceilings for all splits. It returns their records with the answers to the test prompts,
+// and warnings that concern all heads of the task.
 func Run(ctx context.Context, task Task, o Options) (heads []result.Head, warnings []string, err error) {
 	writers := map[string]*answerWriter{}
 	for _, name := range o.Models {
@@ -135,11 +135,11 @@ func Run(ctx context.Context, task Task, o Options) (heads []result.Head, warnin
 	}
 	var students []tuned
 	for i, s := range supervisors {
-		taught, err := teach(ctx, o, writers, s, splits[i])
+		trained, err := trainStudents(ctx, o, writers, s, splits[i])
 		if err != nil {
 			return nil, nil, err
 		}
-		students = append(students, taught...)
+		students = append(students, trained...)
 	}
 	ceilings, _, err := onGold(result.Ceiling, strongs(o), func(s Split) Half { return s.Strong })
 	if err != nil {
@@ -156,14 +156,14 @@ func Run(ctx context.Context, task Task, o Options) (heads []result.Head, warnin
 	return heads, warnings, nil
 }
 
-// teach lets a supervisor answer the prompts of the strong half and trains a student on the answers for every pair that
-// the supervisor's model is the weak side of, and every loss.
-func teach(ctx context.Context, o Options, writers map[string]*answerWriter, supervisor tuned, s Split) ([]tuned, error) {
+// trainStudents lets a supervisor answer the prompts of the strong half and trains students on the answers, one for every pair
+// with the supervisor's model as its weak side and every loss.
+func trainStudents(ctx context.Context, o Options, writers map[string]*answerWriter, supervisor tuned, s Split) ([]tuned, error) {
 	written, err := writers[supervisor.Model].write(ctx, supervisor, s.Strong.Examples)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", supervisor.Model, err)
 	}
-	quality, err := judge(written, s.Strong.Answers)
+	quality, err := labelQuality(written, s.Strong.Answers)
 	if err != nil {
 		return nil, err
 	}
@@ -199,16 +199,4 @@ func sides(o Options, side func(result.Pair) string) []string {
 		}
 	}
 	return names
-}
-
-// newAnswerWriter checks that a model can end its answers.
-func newAnswerWriter(task Task, o Options, name string, w Writer) (*answerWriter, error) {
-	if len(w.Ends()) == 0 {
-		return nil, errors.New("its files name no token that ends an answer (set eos_token_id in config.json)")
-	}
-	bytes := o.StateBytes
-	if bytes == 0 {
-		bytes = DefaultStateBytes
-	}
-	return &answerWriter{task: task, options: o, name: name, writer: w, states: newStateStore(w.Dims(), bytes)}, nil
 }

@@ -40,13 +40,13 @@ func newStateEncoder(w Writer, prefixes []prefix) stateEncoder {
 	return e
 }
 
-// Key differs from the writer's own, because a limit on the answer leaves less of a long prompt.
+// Key returns a digest of the writer's key and its limit. A model that may write a longer answer keeps less of a long prompt.
 func (e stateEncoder) Key() string {
 	sum := sha256.Sum256([]byte(fmt.Sprintf("w2s states in answers of %d tokens\n%s", e.Limit(), e.Writer.Key())))
 	return hex.EncodeToString(sum[:])
 }
 
-// Encode computes all prefixes of one answer in one run of the model.
+// Encode computes the states at all prefixes of an answer in a single run of the model.
 func (e stateEncoder) Encode(ctx context.Context, names []string, emit func(index int, vector []float32, tokens int, truncated bool) error) error {
 	type request struct {
 		prefix

@@ -10,15 +10,15 @@ import (
 	"w2s/internal/list"
 )
 
-// A counter is a Writer whose state after a prefix is computed from the prefix.
-type counter struct {
+// A countingWriter counts the runs of its model. Its state at a prefix is a function of the prefix.
+type countingWriter struct {
 	Writer
 	runs *int
 }
 
-func (c counter) Dims() int { return 2 }
+func (c countingWriter) Dims() int { return 2 }
 
-func (c counter) States(_ context.Context, prompt string, tokens []int64) (States, error) {
+func (c countingWriter) States(_ context.Context, prompt string, tokens []int64) (States, error) {
 	*c.runs++
 	s := States{Fed: len(prompt) + len(tokens)}
 	sum := float32(0)
@@ -31,8 +31,8 @@ func (c counter) States(_ context.Context, prompt string, tokens []int64) (State
 	return s, nil
 }
 
-// All prefixes of an answer take one run of the model, in whatever order they are asked for.
-func TestPrefixesOfAnAnswerAreOneRun(t *testing.T) {
+// The prefixes come in random order.
+func TestPrefixesOfAnAnswerTakeOneRun(t *testing.T) {
 	var prefixes []prefix
 	for prompt, answers := range map[string][][]int64{
 		"a":   {{1, 2, 3}, {1, 2}, {1}, nil},
@@ -45,7 +45,7 @@ func TestPrefixesOfAnAnswerAreOneRun(t *testing.T) {
 	}
 	rand.New(rand.NewPCG(1, 2)).Shuffle(len(prefixes), func(i, j int) { prefixes[i], prefixes[j] = prefixes[j], prefixes[i] })
 	runs, seen := 0, 0
-	err := newStateEncoder(counter{runs: &runs}, prefixes).Encode(t.Context(), list.Map(prefixes, prefix.name), func(index int, vector []float32, tokens int, _ bool) error {
+	err := newStateEncoder(countingWriter{runs: &runs}, prefixes).Encode(t.Context(), list.Map(prefixes, prefix.name), func(index int, vector []float32, tokens int, _ bool) error {
 		seen++
 		p := prefixes[index]
 		sum := float32(0)
@@ -53,19 +53,19 @@ func TestPrefixesOfAnAnswerAreOneRun(t *testing.T) {
 			sum = 3*sum + float32(token)
 		}
 		if want := []float32{float32(len(p.prompt)), sum}; !slices.Equal(vector, want) || tokens != len(p.prompt)+len(p.tokens) {
-			t.Errorf("%+v has the state %v of %d tokens, want %v", p, vector, tokens, want)
+			t.Errorf("%+v has state %v and %d tokens, want %v", p, vector, tokens, want)
 		}
 		return nil
 	})
 	if err != nil || seen != len(prefixes) {
 		t.Fatalf("%d of %d prefixes, %v", seen, len(prefixes), err)
 	}
-	if runs != 5 { // a: one; ab: 1 2, 1 5 and 7; abc: one
-		t.Errorf("%d runs", runs)
+	if runs != 5 { // one for a, three for ab (1 2, 1 5 and 7) and one for abc
+		t.Errorf("%d runs of the model, want 5", runs)
 	}
 }
 
-// Names tell prefixes apart, whatever a prompt holds.
+// FuzzPrefixName checks that different prefixes have different names.
 func FuzzPrefixName(f *testing.F) {
 	f.Add("Is it?", "Is it?", int64(3), int64(-1))
 	f.Add("a\x00b 1", "a", int64(0), int64(1<<62))
@@ -85,8 +85,7 @@ func FuzzPrefixName(f *testing.F) {
 	})
 }
 
-// Of several end tokens, the one to learn is the most likely one under the model. Other tokens do not count.
-func TestLikeliestEnd(t *testing.T) {
+func TestLikeliestEndIgnoresOtherTokens(t *testing.T) {
 	vocabulary := []int64{2, 4, 7, 9}
 	for _, c := range []struct {
 		ends   []int64
@@ -99,9 +98,13 @@ func TestLikeliestEnd(t *testing.T) {
 		{[]int64{2, 3, 9}, []float64{-2, 0, 0, -1}, 9}, // 3 is not in the vocabulary
 	} {
 		if got := likeliestEnd(c.ends, vocabulary, c.logits); got != c.want {
-			t.Errorf("%v of %v: end %d, want %d", c.ends, c.logits, got, c.want)
+			t.Errorf("ends %v with logits %v: %d, want %d", c.ends, c.logits, got, c.want)
 		}
 	}
+}
+
+func TestLabelsUseLikeliestEnd(t *testing.T) {
+	vocabulary := []int64{2, 4, 7, 9}
 	l := tokenExamples{tokens: []int64{4, -1}}
 	rows, labels := l.labels([]int64{2, 9}, vocabulary, []float64{0, 0, 0, 0, 1, 8, 8, 2})
 	if !slices.Equal(rows, []int{0, 1}) || !reflect.DeepEqual(labels, [][]float64{{0, 1, 0, 0}, {0, 0, 0, 1}}) {

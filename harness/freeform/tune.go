@@ -2,6 +2,7 @@ package freeform
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -30,7 +31,19 @@ type answerWriter struct {
 	warnings []string    // about the task's test examples
 }
 
-// read computes the hidden states at prefixes, one row each, or takes them from the feature cache.
+// newAnswerWriter returns an answerWriter, or an error if the model cannot end its answers.
+func newAnswerWriter(task Task, o Options, name string, w Writer) (*answerWriter, error) {
+	if len(w.Ends()) == 0 {
+		return nil, errors.New("its files name no token that ends an answer (set eos_token_id in config.json)")
+	}
+	bytes := o.StateBytes
+	if bytes == 0 {
+		bytes = DefaultStateBytes
+	}
+	return &answerWriter{task: task, options: o, name: name, writer: w, states: newStateStore(w.Dims(), bytes)}, nil
+}
+
+// read returns the hidden states at prefixes, one row for each. It takes them from the feature cache or runs the model.
 func (w *answerWriter) read(ctx context.Context, prefixes []prefix) (*feature.Matrix, feature.Summary, error) {
 	report, end := progress.Late(w.options.Progress, fmt.Sprintf("encode %s, %s", w.task.Name, w.name))
 	defer end()
@@ -47,8 +60,8 @@ func (w *answerWriter) read(ctx context.Context, prefixes []prefix) (*feature.Ma
 	return x, summary, nil
 }
 
-// readTest computes the states of the right test answers, which the token accuracy needs. Heads that write the same
-// tokens reuse them.
+// readTest reads the states of the right test answers, which the token accuracy needs. Heads that write the same tokens reuse
+// them.
 func (w *answerWriter) readTest(ctx context.Context) error {
 	var prefixes []prefix
 	tooLong := 0
@@ -175,8 +188,8 @@ func (w *answerWriter) vocabulary(s Split, learned tokenExamples) ([]int64, erro
 	return tokens, nil
 }
 
-// labels returns the tokens to learn as distributions over the vocabulary, and their rows. logits are the model's own, one
-// row of len(vocabulary) for each token, and decide which end token to learn.
+// labels returns the tokens to learn as distributions over the vocabulary, and their rows. logits are the model's own, with a
+// row of len(vocabulary) for each token. They determine which end token to learn.
 func (l tokenExamples) labels(ends, vocabulary []int64, logits []float64) (rows []int, labels [][]float64) {
 	k := len(vocabulary)
 	for r, token := range l.tokens {

@@ -9,8 +9,8 @@ import (
 	"w2s/internal/progress"
 )
 
-// write lets a head answer the prompts of examples, choosing the most likely token at each step. It does not run the
-// model for states that are known, from another head that began the same answer or from an answer that was read.
+// write lets a head answer the prompts of examples with the most likely token at each step. It does not run the model for
+// states that are known because another head began the same answer, or because the answer was read.
 func (w *answerWriter) write(ctx context.Context, t tuned, examples []int) ([]answer, error) {
 	bar := w.options.Progress.Start(fmt.Sprintf("write %s, %s", w.task.Name, w.name), int64(len(examples)), progress.Items)
 	defer bar.Done()
@@ -28,6 +28,7 @@ func (w *answerWriter) write(ctx context.Context, t tuned, examples []int) ([]an
 	return out, nil
 }
 
+// answer lets a head answer a prompt.
 func (w *answerWriter) answer(ctx context.Context, t tuned, prompt string) (answer, error) {
 	var out answer
 	var tokens []int64
@@ -71,7 +72,7 @@ func (w *answerWriter) answer(ctx context.Context, t tuned, prompt string) (answ
 	return out, err
 }
 
-// answerTest lets a head answer the test prompts and judges the answers.
+// answerTest lets a head answer the test prompts and records whether the answers are right.
 func (w *answerWriter) answerTest(ctx context.Context, t *tuned) error {
 	written, err := w.write(ctx, *t, w.task.Test)
 	if err != nil {

@@ -11,25 +11,28 @@ import (
 	"w2s/harness/loss"
 )
 
-// Data is one feature matrix and what its rows are. Exactly one of Classes and Start is set.
+// Data is a feature matrix together with the meaning of its rows. Exactly one of Classes and Start is set.
 type Data struct {
 	X *feature.Matrix
-	// Classes is the number of classes, at least 2, where example e is row e.
+	// Classes is the number of classes, 2 or more, if example e is row e.
 	Classes int
-	// Start is set where an example is a group of candidates, of which one is to be chosen: example e has the rows
-	// Start[e]:Start[e+1], two or more. Its length is examples+1.
+	// Start is set if an example is a group of candidates, one of which is to be chosen. Example e has the rows
+	// Start[e]:Start[e+1], two or more. The length of Start is the number of examples plus 1.
 	Start []int
-	// Scaling is applied to the rows of X, and becomes part of every head. nil leaves them as they are.
+	// Scaling is applied to the rows of X and becomes part of every head. nil leaves the rows unchanged.
 	Scaling *Scaling
-	// Offset holds fixed logits, (rows, classes) or one a row of candidates, that are added to those of every head that is
-	// trained or asked; they are no part of a head, and no penalty is on them. See Logits and Plus. nil: none.
+	// Offset holds fixed logits that are added to the logits of every head in training and prediction: Classes values for
+	// each row, or one for each row of candidates. They are not part of a head and have no penalty. nil: none.
+	//
+	// An offset fine-tunes an existing layer W0, b0. With the offset x·W0 + b0, training starts at W = W0, and the penalty
+	// of a head becomes L2/2·‖W-W0‖². [Head.Logits] computes the offset, and [Head.Plus] adds a trained head to the layer.
 	Offset []float64
-	// NoBias trains weights alone. A bias, which has no penalty, runs away where a class is in no label; a layer that is
-	// fine-tuned has its own in the offset.
+	// NoBias trains weights only. The bias of a class that is in no label has no minimum, because a bias has no penalty. A
+	// layer that is fine-tuned has its own bias in the offset.
 	NoBias bool
 }
 
-// Examples is the number of examples.
+// Examples returns the number of examples.
 func (d Data) Examples() int {
 	if d.Classes > 0 {
 		return d.X.Rows
@@ -37,7 +40,7 @@ func (d Data) Examples() int {
 	return len(d.Start) - 1
 }
 
-// rows are the rows of example e.
+// rows returns the range of rows of example e.
 func (d Data) rows(e int) (from, to int) {
 	if d.Classes > 0 {
 		return e, e + 1
@@ -45,7 +48,7 @@ func (d Data) rows(e int) (from, to int) {
 	return d.Start[e], d.Start[e+1]
 }
 
-// elements is the number of classes or candidates of example e.
+// elements returns the number of classes or candidates of example e.
 func (d Data) elements(e int) int {
 	if d.Classes > 0 {
 		return d.Classes
@@ -53,8 +56,8 @@ func (d Data) elements(e int) int {
 	return d.Start[e+1] - d.Start[e]
 }
 
-// columns is the number of columns that a head trains. A binary head trains one: from a start at 0, with a loss of
-// the softmax alone, the two columns of W stay each other's negative.
+// columns returns the number of columns that training has for one head. A binary head needs only one: the losses depend on
+// the logits through their softmax alone, so the two columns of W, which start at 0, stay each other's negative.
 func (d Data) columns() int {
 	if d.Classes > 2 {
 		return d.Classes
@@ -98,22 +101,22 @@ func (d Data) check() error {
 	return nil
 }
 
-// A Job is one head to train.
+// A Job asks for one head.
 type Job struct {
-	Name     string      // for messages
-	Examples []int       // which examples of the data to train on, each once, in any order
-	Labels   [][]float64 // a distribution over the classes or candidates for each of Examples
-	Weights  []float64   // one for each of Examples, not negative; 0 is the same as leaving it out. nil: all 1
+	Name     string      // for error messages
+	Examples []int       // training examples, each once, in any order
+	Labels   [][]float64 // one distribution over the classes or candidates for each of Examples
+	Weights  []float64   // one weight of 0 or more for each of Examples; weight 0 leaves the example out. nil: all 1
 	Loss     loss.Loss
-	// L2 is the penalty: the objective is the weighted mean loss plus L2/2 times the sum of squares of W, which has a
-	// column a class (one column for candidates). The bias is not penalised.
+	// L2 is the penalty. The objective is the weighted mean loss plus L2/2 times the sum of squares of W, which has one
+	// column for each class (one in all for candidates). The bias has no penalty.
 	L2 float64
-	// Optimiser is an LBFGS or Adam. nil takes LBFGS{} where the loss is a fixed function and Adam{} where its targets move.
+	// Optimiser is an LBFGS or an Adam. nil is LBFGS{}, or Adam{} for a loss whose targets move.
 	Optimiser Optimiser
-	Seed      uint64 // the order of mini-batches
+	Seed      uint64 // determines the order of mini-batches, and what Select holds out
 }
 
-// check reports all faults of a job at once.
+// check reports all faults of a job together.
 func (j Job) check(d Data) error {
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
@@ -147,7 +150,7 @@ func (j Job) check(d Data) error {
 			break
 		}
 		if seen[e] {
-			fault("example %d is there twice (give it a weight of 2)", e)
+			fault("example %d is given twice (give it a weight of 2)", e)
 			break
 		}
 		seen[e] = true
@@ -164,23 +167,29 @@ func (j Job) check(d Data) error {
 		}
 	}
 	if j.Weights != nil && len(faults) == 0 && !(total > 0) {
-		fault("the weights are all 0")
+		fault("all weights are 0")
 	}
 	return errors.Join(faults...)
 }
 
-// batch returns the examples of positive weight, by ascending index, and their labels as a batch.
-func (j Job) batch(d Data) (examples []int, b *loss.Batch) {
-	order := make([]int, 0, len(j.Examples))
+// weighted returns the positions in j.Examples of the examples with a positive weight, by ascending example.
+func (j Job) weighted() []int {
+	positions := make([]int, 0, len(j.Examples))
 	for i := range j.Examples {
 		if j.Weights == nil || j.Weights[i] > 0 {
-			order = append(order, i)
+			positions = append(positions, i)
 		}
 	}
-	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(j.Examples[a], j.Examples[b]) })
-	start := make([]int, 1, len(order)+1)
+	slices.SortFunc(positions, func(a, b int) int { return cmp.Compare(j.Examples[a], j.Examples[b]) })
+	return positions
+}
+
+// batch returns the examples with a positive weight, in ascending order, and a batch of their labels.
+func (j Job) batch(d Data) (examples []int, b *loss.Batch) {
+	positions := j.weighted()
+	start := make([]int, 1, len(positions)+1)
 	var labels, weights []float64
-	for _, i := range order {
+	for _, i := range positions {
 		examples = append(examples, j.Examples[i])
 		labels = append(labels, j.Labels[i]...)
 		start = append(start, len(labels))
@@ -189,4 +198,17 @@ func (j Job) batch(d Data) (examples []int, b *loss.Batch) {
 		}
 	}
 	return examples, loss.NewBatch(d.Classes, start, labels, weights)
+}
+
+// subset returns the job with the examples at the given positions in j.Examples.
+func (j Job) subset(positions []int) Job {
+	out := j
+	out.Examples, out.Labels, out.Weights = nil, nil, nil
+	for _, i := range positions {
+		out.Examples, out.Labels = append(out.Examples, j.Examples[i]), append(out.Labels, j.Labels[i])
+		if j.Weights != nil {
+			out.Weights = append(out.Weights, j.Weights[i])
+		}
+	}
+	return out
 }

@@ -1,14 +1,18 @@
-// Package head trains linear heads on frozen features: losses, optimisers, and many heads at once.
+// Package head trains linear heads on frozen features.
 //
-// A head is logits = x·W + b. Data holds one feature matrix and says what its rows are: with Classes, row e is
-// example e and the head has a logit a class; with Start, an example is a group of candidate rows, the head has one score
-// w·x a row, and a softmax over the candidates' scores chooses one (of two candidates: Bradley-Terry on the difference
-// of their features).
+// A [Head] computes logits = x·W + b. [Data] is a feature matrix together with the meaning of its rows. If Classes is set,
+// row e is example e and a head has one logit for each class. If Start is set, an example is a group of candidate rows, a
+// head has one score w·x for each row, and a softmax over the scores of a group chooses one candidate. For pairs of
+// candidates this is the Bradley-Terry model on the difference of their features.
 //
-// A Job is a head to train: examples, a label distribution for each (gold or a weak supervisor's), a Loss, the L2
-// penalty and an optimiser. Fit trains any number of jobs in lock-step, so that the features are multiplied with the columns
-// of all heads in one matrix product; Select does so for a grid of settings and chooses by held-out labels of
-// the same kind. Predict gives probabilities, which can be the labels of the next Job.
+// A [Job] asks for one head: training examples, a label distribution for each (gold or a weak supervisor's), a loss, an L2
+// penalty and an optimiser. Training takes three steps:
 //
-// Losses are values of small types; Parse reads them by name, Losses lists them.
+//   - [Standardise] measures the scaling of the features.
+//   - [Select] tries the penalties of a [Grid] on labels that it holds out, and trains every job with the best one. [Fit]
+//     trains jobs with the penalty that they state. Both train all heads in lock-step, so that one matrix product
+//     multiplies the features with the columns of many heads.
+//   - [Predict] returns probabilities, which can be the labels of the next job.
+//
+// [Head.Save] and [Load] store heads as safetensors files, and [Head.ONNX] exports them.
 package head

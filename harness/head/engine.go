@@ -9,57 +9,56 @@ import (
 	"w2s/harness/feature"
 )
 
-// A column is one column of all that is trained at the moment.
+// A column is one of the columns that are trained at the moment.
 type column struct {
-	rows []int     // the rows of X that take part, ascending
+	rows []int     // the rows of X that it is trained on, ascending
 	w    []float64 // length dims: the weights
-	z    []float64 // length len(rows): after forward X·w, before backward the gradient with respect to it
-	d    []float64 // length dims: after backward Xᵀ·z
+	z    []float64 // length len(rows): X·w after forward; the caller replaces it with its gradient before backward
+	d    []float64 // length dims: Xᵀ·z after backward
 }
 
-// An engine multiplies the features with columns. What a column gets does not depend on the columns beside it.
+// An engine multiplies the features with columns. The result for a column does not depend on the other columns.
 type engine interface {
 	forward(cols []*column) error
 	backward(cols []*column) error
-	// noise is the relative error to expect of an objective.
-	noise() float64
+	noise() float64 // the relative error of an objective to expect from rounding
 	close() error
 }
 
-// exactLimit is the number of features (rows·dims) up to which float64 is used even where a fast product is given: such
-// problems are quick anyway.
-const exactLimit = 1 << 17
+// float64Limit is the largest number of features (rows·dims) for which float64 is used even if there is a fast product.
+// These problems are quick anyway.
+const float64Limit = 1 << 17
 
 func newEngine(x *feature.Matrix, fast NewMultiplier) (engine, error) {
-	if fast == nil || len(x.Data) <= exactLimit {
-		return newExact(x), nil
+	if fast == nil || len(x.Data) <= float64Limit {
+		return newFloat64Engine(x), nil
 	}
 	m, err := fast(x.Data, x.Rows, x.Dims)
 	if err != nil {
 		return nil, err
 	}
-	return &single{m: m, rows: x.Rows, dims: x.Dims, w: make([]float32, x.Dims*Columns), z: make([]float32, x.Rows*Columns)}, nil
+	return &float32Engine{m: m, rows: x.Rows, dims: x.Dims, w: make([]float32, x.Dims*Columns), z: make([]float32, x.Rows*Columns)}, nil
 }
 
-// exact computes in float64.
-type exact struct {
+// A float64Engine computes in float64.
+type float64Engine struct {
 	x    []float64
 	dims int
 }
 
-func newExact(x *feature.Matrix) *exact {
-	e := &exact{x: make([]float64, len(x.Data)), dims: x.Dims}
+func newFloat64Engine(x *feature.Matrix) *float64Engine {
+	e := &float64Engine{x: make([]float64, len(x.Data)), dims: x.Dims}
 	for i, v := range x.Data {
 		e.x[i] = float64(v)
 	}
 	return e
 }
 
-func (e *exact) noise() float64 { return 1e-14 }
-func (e *exact) close() error   { return nil }
+func (e *float64Engine) noise() float64 { return 1e-14 }
+func (e *float64Engine) close() error   { return nil }
 
-func (e *exact) forward(cols []*column) error {
-	const block = 512 // rows a task
+func (e *float64Engine) forward(cols []*column) error {
+	const block = 512 // rows for each task
 	var tasks []func()
 	for _, c := range cols {
 		for from := 0; from < len(c.rows); from += block {
@@ -70,8 +69,8 @@ func (e *exact) forward(cols []*column) error {
 	return nil
 }
 
-func (e *exact) backward(cols []*column) error {
-	const block = 256 // dimensions a task; each sum runs over the rows in order, so the cut does not change it
+func (e *float64Engine) backward(cols []*column) error {
+	const block = 256 // dimensions for each task; every sum runs over all rows in order, so the size does not change it
 	var tasks []func()
 	for _, c := range cols {
 		for from := 0; from < e.dims; from += block {
@@ -83,7 +82,7 @@ func (e *exact) backward(cols []*column) error {
 }
 
 // multiply computes the elements from:to of a column's z.
-func (e *exact) multiply(c *column, from, to int) {
+func (e *float64Engine) multiply(c *column, from, to int) {
 	for i := from; i < to; i++ {
 		r := c.rows[i]
 		c.z[i] = floats.Dot(e.x[r*e.dims:(r+1)*e.dims], c.w)
@@ -91,7 +90,7 @@ func (e *exact) multiply(c *column, from, to int) {
 }
 
 // multiplyBack computes the elements from:to of a column's d.
-func (e *exact) multiplyBack(c *column, from, to int) {
+func (e *float64Engine) multiplyBack(c *column, from, to int) {
 	d := c.d[from:to]
 	clear(d)
 	for i, r := range c.rows {
@@ -101,9 +100,9 @@ func (e *exact) multiplyBack(c *column, from, to int) {
 	}
 }
 
-// single computes products in float32 with a Multiplier. Sums over the rows are cut into chunks that are added in
-// float64, so that their error does not grow with the number of rows.
-type single struct {
+// A float32Engine computes products in float32 with a Multiplier. It sums over chunks of rows and adds the chunks in
+// float64, so the error does not grow with the number of rows.
+type float32Engine struct {
 	m          Multiplier
 	rows, dims int
 	w, z       []float32 // (dims, Columns) and (rows, Columns)
@@ -111,13 +110,13 @@ type single struct {
 
 const chunkRows = 2048
 
-func (s *single) noise() float64 { return 1e-8 }
-func (s *single) close() error   { return s.m.Close() }
+func (s *float32Engine) noise() float64 { return 1e-8 }
+func (s *float32Engine) close() error   { return s.m.Close() }
 
-func (s *single) forward(cols []*column) error {
+func (s *float32Engine) forward(cols []*column) error {
 	for group := range groups(cols) {
 		s.pack(group)
-		for from := 0; from < s.rows; from += chunkRows { // a chunk stays in the processor's cache
+		for from := 0; from < s.rows; from += chunkRows { // a chunk fits into the processor's cache
 			to := min(from+chunkRows, s.rows)
 			if err := s.m.Forward(from, to, s.w, s.z[from*Columns:to*Columns]); err != nil {
 				return err
@@ -133,7 +132,7 @@ func (s *single) forward(cols []*column) error {
 	return nil
 }
 
-func (s *single) backward(cols []*column) error {
+func (s *float32Engine) backward(cols []*column) error {
 	for group := range groups(cols) {
 		clear(s.z)
 		parallel(len(group), func(k int) {
@@ -158,8 +157,8 @@ func (s *single) backward(cols []*column) error {
 	return nil
 }
 
-// pack writes the weights of a group as a (dims, Columns) matrix, zero where the group has fewer columns.
-func (s *single) pack(group []*column) {
+// pack writes the weights of a group as a (dims, Columns) matrix. Columns that the group lacks are zero.
+func (s *float32Engine) pack(group []*column) {
 	clear(s.w)
 	for k, c := range group {
 		for j, w := range c.w {
@@ -168,6 +167,7 @@ func (s *single) pack(group []*column) {
 	}
 }
 
+// groups yields the columns in groups of at most Columns.
 func groups(cols []*column) func(yield func([]*column) bool) {
 	return func(yield func([]*column) bool) {
 		for len(cols) > 0 {
@@ -180,7 +180,7 @@ func groups(cols []*column) func(yield func([]*column) bool) {
 	}
 }
 
-// parallel calls f for 0 to n-1 on as many goroutines as there are processors.
+// parallel calls f(0) to f(n-1) on up to GOMAXPROCS goroutines.
 func parallel(n int, f func(i int)) {
 	var g errgroup.Group
 	g.SetLimit(runtime.GOMAXPROCS(0))

@@ -9,7 +9,7 @@ import (
 	"w2s/harness/loss"
 )
 
-// Smoothed is cross-entropy against labels that are moved towards even odds: a loss of one's own.
+// Smoothed is a custom loss: the cross-entropy against labels that are mixed with the uniform distribution.
 type Smoothed struct{ Epsilon float64 }
 
 func (l Smoothed) String() string { return fmt.Sprintf("smoothed:epsilon=%v", l.Epsilon) }
@@ -26,7 +26,7 @@ func (l Smoothed) Gradient(b *loss.Batch, grad []float64) float64 {
 	return b.CrossEntropy(targets, grad)
 }
 
-// Two heads on the same features: one on hard labels, one with a loss of one's own.
+// Fit trains two heads on the same features, one with cross-entropy and one with a custom loss.
 func ExampleFit() {
 	x := &feature.Matrix{Rows: 4, Dims: 1, Data: []float32{-2, -1, 1, 2}}
 	data := head.Data{X: x, Classes: 2}
@@ -56,7 +56,7 @@ func ExampleFit() {
 	// converged, objective 0.3909, p = 0.911
 }
 
-// Two candidates, of which the one with the larger feature is better.
+// Fit trains a head that scores candidates. The candidate with the largest feature is the best of its group.
 func ExampleFit_rank() {
 	x := &feature.Matrix{Rows: 5, Dims: 1, Data: []float32{3, 1, 0, 1, 2}}
 	data := head.Data{X: x, Start: []int{0, 2, 5}} // a pair and a triple

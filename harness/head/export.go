@@ -7,13 +7,13 @@ import (
 	"w2s/internal/onnxproto"
 )
 
-// ONNX returns the head as an ONNX model: input "features" (batch, dims) float32, raw as the encoder makes them,
-// output "logits" (batch, outputs) float32. The scaling is folded into the weights in float64.
+// ONNX returns the head as an ONNX model. Its input is "features" (batch, dims) float32, unscaled as the encoder makes them,
+// and its output is "logits" (batch, outputs) float32. The scaling is folded into the weights in float64.
 func (h *Head) ONNX() ([]byte, error) {
 	if err := h.usable(); err != nil {
 		return nil, fmt.Errorf("head: export: %w", err)
 	}
-	layer := h.fold()
+	layer := h.unscaled()
 	n := h.Outputs()
 	weight, bias := make([]float32, h.Dims*n), make([]float32, n)
 	for k, column := range layer.columns {

@@ -10,26 +10,26 @@ import (
 	"w2s/harness/loss"
 )
 
-// Options are the settings of a Fit that change how fast it is, and the arithmetic.
+// Options are settings of Fit that change its speed and its arithmetic.
 type Options struct {
-	// Multiplier makes the fast product for large problems; nil computes everything in float64, which is exact and slow.
-	// It is used for more than 131,072 features (rows·dims), and not for mini-batches.
+	// Multiplier makes the fast float32 product. Fit uses it for more than 131,072 features (rows·dims), except for
+	// mini-batches. nil: everything is computed in float64, which is exact and slower.
 	Multiplier NewMultiplier
-	// Done, where set, is called from one goroutine each time a head is trained, with how many are.
+	// Done, if set, is called after each head with the number of heads trained so far. Calls do not overlap.
 	Done func(heads int)
 }
 
-// A Fitted is a trained head and how its training went.
+// A Fitted is a trained head with a report of its training.
 type Fitted struct {
 	Head         *Head
 	Status       Status
-	Steps        int     // of the optimiser
-	Evaluations  int     // of the objective and its gradient
-	Objective    float64 // mean loss + L2/2·‖W‖² at the result; for Adam with its targets and mixing weight at progress 1
+	Steps        int     // steps of the optimiser
+	Evaluations  int     // evaluations of the objective and its gradient
+	Objective    float64 // mean loss + L2/2·‖W‖² at the result; moving targets are taken at Progress 1
 	GradientNorm float64 // largest absolute component of the objective's gradient at the result
 }
 
-// Warnings says what is wrong with how the training went.
+// Warnings returns what a user of the head must know about its training.
 func (f Fitted) Warnings() []string {
 	switch f.Status {
 	case StepLimit:
@@ -40,29 +40,23 @@ func (f Fitted) Warnings() []string {
 	return nil
 }
 
-// Fit trains all jobs, in lock-step, so that the features are multiplied with the columns of many heads at once; a
-// head that is done leaves its place to the next job. The results are in the order of the jobs.
+// Fit trains all jobs in lock-step, so that one product multiplies the features with the columns of many heads. When a head
+// is finished, the next job takes its place. The results are in the order of the jobs.
 //
-// A head starts at zero. It comes out bit for bit the same whether it is trained alone or beside others, whatever the
-// number of threads and the order of its examples; it does depend on the rows of data.X, also on those it does not
-// train on, by no more than the rounding of float32, and not at all where float64 is used.
+// Every head starts at zero. It is bit for bit the same whether it is trained alone or beside others, for any number of
+// threads and any order of its examples. With a float32 product, rows of data.X that the head is not trained on change it
+// by no more than rounding. In float64 they do not change it.
 //
-// With float64 (see Options) LBFGS reaches a gradient of 1e-9. With a float32 product it reaches about 1e-5 at features of unit
-// size, which moves predictions by about 1e-4 at most where L2 is 0.01 or more.
+// In float64 (see Options) LBFGS reaches a gradient of 1e-9. With a float32 product it reaches about 1e-5 for features of
+// unit size. That moves predictions by about 1e-4 at most if L2 is 0.01 or more.
 //
-// Faults of the data and of all jobs are reported together, before any training. When ctx is done Fit returns its
-// error after the product at hand.
+// Fit reports the faults of all jobs together, before it trains any. After ctx is done, it begins no further product and
+// returns the context's error.
 func Fit(ctx context.Context, data Data, jobs []Job, options Options) ([]Fitted, error) {
 	if err := data.check(); err != nil {
 		return nil, err
 	}
-	var faults []error
-	for i, job := range jobs {
-		if err := job.check(data); err != nil {
-			faults = append(faults, fmt.Errorf("head: job %d (%s): %w", i, job.Name, err))
-		}
-	}
-	if err := errors.Join(faults...); err != nil {
+	if err := checkJobs(data, jobs); err != nil {
 		return nil, err
 	}
 	f := &fitter{data: data, jobs: jobs, results: make([]Fitted, len(jobs)), options: options}
@@ -76,22 +70,34 @@ func Fit(ctx context.Context, data Data, jobs []Job, options Options) ([]Fitted,
 	return f.results, nil
 }
 
+// checkJobs reports the faults of all jobs together.
+func checkJobs(data Data, jobs []Job) error {
+	var faults []error
+	for i, job := range jobs {
+		if err := job.check(data); err != nil {
+			faults = append(faults, fmt.Errorf("head: job %d (%s): %w", i, job.Name, err))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// A fitter carries out one Fit.
 type fitter struct {
-	data    Data // with the scaled features
+	data    Data // with scaled features
 	jobs    []Job
 	results []Fitted
 	options Options
-	done    int
+	done    int // number of trained heads
 }
 
-// maxBytes bounds the memory of the heads that are trained at the same time; a column takes about columnBytes a row, for
-// its products, labels, logits, probabilities, targets and gradients.
+// maxBytes bounds the memory of the heads that are trained at the same time. A column takes about columnBytes for each row:
+// products, labels, logits, probabilities, targets and gradients.
 const (
 	maxBytes    = 1 << 29
 	columnBytes = 128
 )
 
-// lockStep trains all jobs that look at their whole training set each step.
+// lockStep trains all jobs that use their whole training set in each step.
 func (f *fitter) lockStep(ctx context.Context) error {
 	var pending []int
 	for i, job := range f.jobs {
@@ -107,11 +113,11 @@ func (f *fitter) lockStep(ctx context.Context) error {
 		return fmt.Errorf("head: matrix product: %w", err)
 	}
 	defer eng.close()
-	places := max(Columns, maxBytes/columnBytes/f.data.X.Rows)
+	maxColumns := max(Columns, maxBytes/columnBytes/f.data.X.Rows)
 	var active []*trainee
 	var cols []*column
 	for len(pending) > 0 || len(active) > 0 {
-		for len(pending) > 0 && (len(active) == 0 || len(cols)+f.data.columns() <= places) {
+		for len(pending) > 0 && (len(active) == 0 || len(cols)+f.data.columns() <= maxColumns) {
 			t := newTrainee(f.data, pending[0], f.jobs[pending[0]], eng.noise())
 			pending = pending[1:]
 			active, cols = append(active, t), append(cols, t.cols...)
@@ -122,25 +128,25 @@ func (f *fitter) lockStep(ctx context.Context) error {
 		if err := eng.forward(cols); err != nil {
 			return fmt.Errorf("head: matrix product: %w", err)
 		}
-		parallel(len(active), func(i int) { active[i].judge() })
+		parallel(len(active), func(i int) { active[i].evaluate() })
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		if err := eng.backward(cols); err != nil {
 			return fmt.Errorf("head: matrix product: %w", err)
 		}
-		parallel(len(active), func(i int) { active[i].move() })
-		still := active[:0]
+		parallel(len(active), func(i int) { active[i].update() })
+		unfinished := active[:0]
 		cols = cols[:0]
 		for _, t := range active {
-			if t.more {
-				still, cols = append(still, t), append(cols, t.cols...)
+			if t.finished {
+				f.finish(t)
 				continue
 			}
-			f.finish(t)
+			unfinished, cols = append(unfinished, t), append(cols, t.cols...)
 		}
-		clear(active[len(still):]) // let go of their memory
-		active = still
+		clear(active[len(unfinished):]) // so that the memory of finished heads can be freed
+		active = unfinished
 	}
 	return nil
 }
@@ -153,38 +159,39 @@ func (f *fitter) finish(t *trainee) {
 	}
 }
 
-// A trainee is a head while it is trained.
+// A trainee is a head during its training.
 type trainee struct {
 	index int // of the job
 	job   Job
 	loss  loss.Loss
 	batch *loss.Batch
-	// fold is how many columns of W a trained column stands for: a binary head trains u and has W = [-u, u]. Objective
-	// and gradient are divided by it, so that a gradient is that of one column of W.
-	fold        int
-	biased      bool
-	theta, grad []float64 // the columns one after the other, then a bias each
-	cols        []*column // into theta and grad
-	offset      []float64 // in the layout of the batch's logits, or nil
-	logitGrad   []float64
-	value       float64
-	step        stepper
-	evaluations int
-	more        bool
+	// outputsPerColumn is the number of columns of W that a trained column determines. It is 2 for a binary head, which
+	// trains u and has W = [-u, u], and 1 for others. Objective and gradient are divided by it, so the gradient is the one
+	// of a single column of W.
+	outputsPerColumn int
+	hasBias          bool
+	theta, grad      []float64 // all columns, one after the other, then a bias for each
+	cols             []*column // their weights and gradients are parts of theta and grad
+	offset           []float64 // in the layout of the batch's logits; nil: none
+	logitGrad        []float64
+	value            float64 // mean loss
+	stepper          stepper
+	evaluations      int
+	finished         bool
 }
 
 func newTrainee(d Data, index int, job Job, noise float64) *trainee {
 	examples, batch := job.batch(d)
-	t := &trainee{index: index, job: job, loss: job.Loss, batch: batch, fold: 1, biased: d.Classes > 0 && !d.NoBias, offset: d.gatherOffsets(examples)}
+	t := &trainee{index: index, job: job, loss: job.Loss, batch: batch, outputsPerColumn: 1, hasBias: d.Classes > 0 && !d.NoBias, offset: d.gatherOffsets(examples)}
 	if p, ok := t.loss.(loss.Preparer); ok {
 		t.loss = p.Prepare(batch)
 	}
 	if d.Classes == 2 {
-		t.fold = 2
+		t.outputsPerColumn = 2
 	}
 	n, dims := d.columns(), d.X.Dims
 	size := n * dims
-	if t.biased {
+	if t.hasBias {
 		size += n
 	}
 	t.theta, t.grad = make([]float64, size), make([]float64, size)
@@ -200,12 +207,12 @@ func newTrainee(d Data, index int, job Job, noise float64) *trainee {
 		t.cols = append(t.cols, &column{rows: rows, z: make([]float64, len(rows)),
 			w: t.theta[k*dims : (k+1)*dims], d: t.grad[k*dims : (k+1)*dims]})
 	}
-	t.step = optimiser(job).start(batch.Len(), noise)
+	t.stepper = optimiserOf(job).start(batch.Len(), noise)
 	return t
 }
 
-// optimiser is the job's, or the default for its loss.
-func optimiser(job Job) Optimiser {
+// optimiserOf returns the job's optimiser, or the default for its loss.
+func optimiserOf(job Job) Optimiser {
 	switch {
 	case job.Optimiser != nil:
 		return job.Optimiser
@@ -215,32 +222,31 @@ func optimiser(job Job) Optimiser {
 	return LBFGS{}
 }
 
-// biases are the last parameters, one a column, or none.
+// biases returns the biases among the parameters or their gradients, one for each column, or nil if the head has none.
 func (t *trainee) biases(params []float64) []float64 {
-	if !t.biased {
+	if !t.hasBias {
 		return nil
 	}
 	return params[len(params)-len(t.cols):]
 }
 
-// judge turns the columns' products into logits, and these into the loss and its gradient.
-func (t *trainee) judge() {
+// evaluate computes the loss from the columns' products and replaces the products with the gradient with respect to them.
+func (t *trainee) evaluate() {
 	b := t.batch
-	b.Progress = min(1, t.step.progress())
-	b.GradientOnly = !t.step.wantsValue()
-	setLogits(b.Logits, t.cols, t.biases(t.theta), t.fold)
+	b.Progress = min(1, t.stepper.progress())
+	b.GradientOnly = !t.stepper.wantsValue()
+	t.setLogits()
 	addTo(b.Logits, t.offset)
 	b.UpdateProbs()
 	t.value = t.loss.Gradient(b, t.logitGrad)
 	t.evaluations++
 	bias := t.biases(t.grad)
 	for k, c := range t.cols {
-		switch {
-		case t.fold == 2:
+		if t.outputsPerColumn == 2 {
 			for i := range c.z {
 				c.z[i] = t.logitGrad[2*i+1]
 			}
-		default:
+		} else {
 			for i := range c.z {
 				c.z[i] = t.logitGrad[i*len(t.cols)+k]
 			}
@@ -251,58 +257,59 @@ func (t *trainee) judge() {
 	}
 }
 
-// setLogits writes the logits of all rows: the columns side by side, or [-z, z] where one column is folded from two.
-func setLogits(logits []float64, cols []*column, bias []float64, fold int) {
-	for k, c := range cols {
+// setLogits writes the columns' products plus biases to the batch's logits.
+func (t *trainee) setLogits() {
+	logits, bias := t.batch.Logits, t.biases(t.theta)
+	for k, c := range t.cols {
 		b := 0.0
 		if bias != nil {
 			b = bias[k]
 		}
-		if fold == 2 {
+		if t.outputsPerColumn == 2 {
 			for i, z := range c.z {
 				logits[2*i], logits[2*i+1] = -(z + b), z+b
 			}
 			continue
 		}
 		for i, z := range c.z {
-			logits[i*len(cols)+k] = z + b
+			logits[i*len(t.cols)+k] = z + b
 		}
 	}
 }
 
-// move adds the penalty and lets the optimiser choose the next point.
-func (t *trainee) move() {
+// update adds the penalty and lets the optimiser choose the next parameters.
+func (t *trainee) update() {
 	squares := 0.0
 	for _, c := range t.cols {
 		squares += floats.Dot(c.w, c.w)
 		floats.AddScaled(c.d, t.job.L2, c.w)
 	}
-	t.more = t.step.next(t.theta, t.value/float64(t.fold)+t.job.L2/2*squares, t.grad)
+	t.finished = !t.stepper.next(t.theta, t.value/float64(t.outputsPerColumn)+t.job.L2/2*squares, t.grad)
 }
 
 func (t *trainee) fitted(d Data) Fitted {
-	o := t.step.outcome()
+	o := t.stepper.outcome()
 	return Fitted{
 		Head: t.head(d), Status: o.status, Steps: o.steps, Evaluations: t.evaluations,
-		Objective: o.value * float64(t.fold), GradientNorm: o.gradientNorm,
+		Objective: o.value * float64(t.outputsPerColumn), GradientNorm: o.gradientNorm,
 	}
 }
 
-// head unfolds the parameters.
+// head returns the head that the parameters describe.
 func (t *trainee) head(d Data) *Head {
 	h := &Head{Dims: d.X.Dims, Classes: d.Classes, Scaling: d.Scaling}
-	outputs := len(t.cols) * t.fold
+	outputs := len(t.cols) * t.outputsPerColumn
 	h.W, h.B = make([]float64, h.Dims*outputs), make([]float64, outputs)
 	bias := t.biases(t.theta)
 	for k, c := range t.cols {
 		for j, w := range c.w {
-			if t.fold == 2 {
+			if t.outputsPerColumn == 2 {
 				h.W[2*j], h.W[2*j+1] = -w, w
 			} else {
 				h.W[j*outputs+k] = w
 			}
 		}
-		if bias != nil && t.fold == 2 {
+		if bias != nil && t.outputsPerColumn == 2 {
 			h.B[0], h.B[1] = -bias[0], bias[0]
 		} else if bias != nil {
 			h.B[k] = bias[k]

@@ -55,8 +55,8 @@ func furthest(a, b []float64) float64 {
 	return most
 }
 
-// The features of the reference are float64 and a feature matrix is float32, which moves optima by about 1e-8.
-func TestFitAgainstReference(t *testing.T) {
+// A feature matrix is float32 and the features of the reference are float64, which moves optima by about 1e-8.
+func TestFitMatchesReference(t *testing.T) {
 	var cases []struct {
 		Kind, Loss                string
 		Params                    map[string]float64
@@ -80,11 +80,11 @@ func TestFitAgainstReference(t *testing.T) {
 		f := fit(t, data, Options{}, job)[0]
 		weights := slices.Concat(c.Weights...)
 		if d := furthest(f.Head.W, weights); d > 1e-7 {
-			t.Errorf("case %d, %s %s: weights are off by %v", i, c.Kind, c.Loss, d)
+			t.Errorf("case %d, %s %s: weights differ by %v", i, c.Kind, c.Loss, d)
 		}
 		if c.Kind == "adam" {
 			if d := furthest(f.Head.B, c.Bias); d > 1e-7 || f.Status != Finished || f.Steps != c.Steps {
-				t.Errorf("case %d, %s: bias is off by %v, status %s after %d steps", i, c.Loss, d, f.Status, f.Steps)
+				t.Errorf("case %d, %s: bias differs by %v, status %s after %d steps", i, c.Loss, d, f.Status, f.Steps)
 			}
 			continue
 		}
@@ -93,7 +93,7 @@ func TestFitAgainstReference(t *testing.T) {
 		}
 		for k, b := range f.Head.B {
 			if d := math.Abs(b - f.Head.B[0] - c.BiasDifferences[k]); d > 1e-7 {
-				t.Errorf("case %d: bias difference %d is off by %v", i, k, d)
+				t.Errorf("case %d: bias difference %d is wrong by %v", i, k, d)
 			}
 		}
 		probs, err := Predict(context.Background(), data, []*Head{f.Head}, upTo(len(c.Probabilities)))
@@ -102,14 +102,14 @@ func TestFitAgainstReference(t *testing.T) {
 		}
 		for e, want := range c.Probabilities {
 			if d := furthest(probs[0][e], want); d > 1e-6 {
-				t.Errorf("case %d: prediction %d is off by %v", i, e, d)
+				t.Errorf("case %d: prediction %d differs by %v", i, e, d)
 			}
 		}
 	}
 }
 
-// Weighted examples, candidate groups, many classes and the confidence loss against SciPy.
-func TestFitAgainstSciPy(t *testing.T) {
+// The cases have weighted examples, candidate groups, several classes and the confidence loss.
+func TestFitMatchesSciPy(t *testing.T) {
 	var cases []struct {
 		Classes              int
 		Start                []int
@@ -135,13 +135,13 @@ func TestFitAgainstSciPy(t *testing.T) {
 		}
 		for e, want := range c.Probabilities {
 			if d := furthest(probs[0][e], want); d > 1e-6 {
-				t.Errorf("case %d: prediction %d is off by %v", i, e, d)
+				t.Errorf("case %d: prediction %d differs by %v", i, e, d)
 			}
 		}
 	}
 }
 
-// A problem is random data with labels that the features explain in part.
+// problem returns random data with labels that the features explain in part.
 func problem(seed uint64, examples, dims, classes int, rank bool) (Data, [][]float64) {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	data := Data{Classes: classes}
@@ -180,12 +180,12 @@ func problem(seed uint64, examples, dims, classes int, rank bool) (Data, [][]flo
 	return data, labels
 }
 
-// plain is a Multiplier without cleverness, in float32.
+// plain is a simple Multiplier in float32. It calls afterCalls, if set, after each product.
 type plain struct {
 	x          []float32
 	dims       int
 	t          *testing.T
-	calls      int
+	calls      int // number of products
 	afterCalls func(calls int)
 }
 
@@ -238,7 +238,7 @@ func fast(t *testing.T) Options {
 	}}
 }
 
-// manyJobs are jobs of all kinds on subsets of the examples.
+// manyJobs returns jobs with various losses, weights and optimisers on subsets of the examples.
 func manyJobs(t *testing.T, data Data, labels [][]float64) []Job {
 	rng := rand.New(rand.NewPCG(8, 9))
 	var jobs []Job
@@ -266,9 +266,8 @@ func manyJobs(t *testing.T, data Data, labels [][]float64) []Job {
 	return jobs
 }
 
-// Every head is bit for bit the same alone and beside others, with one thread and with many, and with its examples in
-// another order, in float64 and in float32.
-func TestHeadsDoNotDependOnTheirNeighbours(t *testing.T) {
+// The heads must be equal bit for bit, also with another number of threads and with the examples in another order.
+func TestHeadIsTheSameAloneAndBesideOthers(t *testing.T) {
 	for name, test := range map[string]struct {
 		examples, dims, classes int
 		rank                    bool
@@ -282,7 +281,7 @@ func TestHeadsDoNotDependOnTheirNeighbours(t *testing.T) {
 		"float32, candidates":  {450, 120, 0, true, fast(t)},
 	} {
 		data, labels := problem(1, test.examples, test.dims, test.classes, test.rank)
-		if name[:7] == "float32" && len(data.X.Data) <= exactLimit {
+		if name[:7] == "float32" && len(data.X.Data) <= float64Limit {
 			t.Fatalf("%s: too small for float32", name)
 		}
 		jobs := manyJobs(t, data, labels)
@@ -290,7 +289,7 @@ func TestHeadsDoNotDependOnTheirNeighbours(t *testing.T) {
 		for i, job := range jobs {
 			old := runtime.GOMAXPROCS(1 + i%4)
 			order := rand.New(rand.NewPCG(4, uint64(i))).Perm(len(job.Examples))
-			alone := fit(t, data, test.options, job.only(order))[0]
+			alone := fit(t, data, test.options, job.subset(order))[0]
 			runtime.GOMAXPROCS(old)
 			if !slices.Equal(alone.Head.W, together[i].Head.W) || !slices.Equal(alone.Head.B, together[i].Head.B) {
 				t.Errorf("%s: %s differs alone by up to %v", name, job.Name, furthest(alone.Head.W, together[i].Head.W))
@@ -303,31 +302,31 @@ func TestHeadsDoNotDependOnTheirNeighbours(t *testing.T) {
 	}
 }
 
-func TestWeightZeroIsAbsent(t *testing.T) {
+func TestWeightZeroLeavesExampleOut(t *testing.T) {
 	for _, options := range []Options{{}, fast(t)} {
 		data, labels := problem(2, 1100, 120, 2, false)
 		rng := rand.New(rand.NewPCG(10, 11))
 		for _, full := range manyJobs(t, data, labels) {
-			var places []int
+			var positive []int
 			full.Weights = make([]float64, len(full.Examples))
 			for i := range full.Examples {
 				if rng.IntN(3) > 0 {
 					full.Weights[i] = 0.5 + float64(rng.IntN(2))
-					places = append(places, i)
+					positive = append(positive, i)
 				}
 			}
 			if a, ok := full.Optimiser.(Adam); ok && a.Batch > 0 {
-				continue // drawn from another number of examples
+				continue // its batches depend on the number of examples
 			}
-			got := fit(t, data, options, full, full.only(places))
+			got := fit(t, data, options, full, full.subset(positive))
 			if !slices.Equal(got[0].Head.W, got[1].Head.W) {
-				t.Errorf("%s: weight 0 differs from absence by %v", full.Name, furthest(got[0].Head.W, got[1].Head.W))
+				t.Errorf("%s: weight 0 and leaving out differ by %v", full.Name, furthest(got[0].Head.W, got[1].Head.W))
 			}
 		}
 	}
 }
 
-func TestWeightsAreRepeats(t *testing.T) {
+func TestWeightEqualsRepetition(t *testing.T) {
 	data, labels := problem(3, 40, 5, 3, false)
 	weighted := Job{Examples: upTo(20), Labels: labels[:20], Loss: loss.XEnt{}, L2: 0.1, Weights: make([]float64, 20)}
 	repeated := Data{X: &feature.Matrix{Dims: 5}, Classes: 3}
@@ -343,12 +342,12 @@ func TestWeightsAreRepeats(t *testing.T) {
 	}
 	a, b := fit(t, data, Options{}, weighted)[0], fit(t, repeated, Options{}, job)[0]
 	if d := furthest(a.Head.W, b.Head.W); d > 1e-7 {
-		t.Errorf("weights differ from repeats by %v", d)
+		t.Errorf("weighted and repeated examples differ by %v", d)
 	}
 }
 
-// With float32 the optimum must be reached as nearly as promised, and the search must end by itself.
-func TestFloat32Converges(t *testing.T) {
+// The training must come as near to the optimum as Fit promises, and end before the step limit.
+func TestFitConvergesInFloat32(t *testing.T) {
 	for _, scale := range []float32{1, 30} {
 		data, labels := problem(4, 2500, 60, 3, false)
 		for i := range data.X.Data {
@@ -383,8 +382,9 @@ func TestFloat32Converges(t *testing.T) {
 	}
 }
 
-// A binary head trains one column; the same data as two of three classes trains three.
-func TestBinaryEqualsTwoColumns(t *testing.T) {
+// A binary head trains one column. Its objective must be the one of the full head, and with an unused third class, which
+// makes Fit train three columns, the optimum must not be better.
+func TestBinaryHeadEqualsFullHead(t *testing.T) {
 	data, labels := problem(5, 80, 6, 2, false)
 	var three [][]float64
 	for _, l := range labels {
@@ -392,7 +392,7 @@ func TestBinaryEqualsTwoColumns(t *testing.T) {
 	}
 	job := Job{Examples: upTo(80), Labels: labels, Loss: loss.XEnt{}, L2: 0.05}
 	one := fit(t, data, Options{}, job)[0]
-	// The penalty of the full head: both columns count.
+	// The penalty of the full head counts both columns.
 	logits := make([][]float64, 80)
 	penalty := 0.0
 	for e := range logits {
@@ -419,8 +419,8 @@ func TestBinaryEqualsTwoColumns(t *testing.T) {
 	}
 }
 
-// Mini-batches against a plain loop over two columns.
-func TestMiniBatches(t *testing.T) {
+// The test trains the same head with a simple loop over two columns.
+func TestMiniBatchesMatchSimpleLoop(t *testing.T) {
 	data, labels := problem(6, 23, 4, 2, false)
 	const size, epochs, seed, l2 = 5, 4, 77, 0.03
 	conf := loss.LogConf{Alpha: 0.5, Warmup: 0.3}
@@ -463,14 +463,14 @@ func TestMiniBatches(t *testing.T) {
 		}
 	}
 	if d := furthest(got.Head.W, w[:8]); d > 1e-9 || got.Steps != steps {
-		t.Errorf("weights are off by %v after %d steps", d, got.Steps)
+		t.Errorf("weights differ by %v after %d steps", d, got.Steps)
 	}
 	if d := furthest(got.Head.B, w[8:]); d > 1e-9 {
-		t.Errorf("bias is off by %v", d)
+		t.Errorf("bias differs by %v", d)
 	}
 	job.Seed++
 	if other := fit(t, data, Options{}, job)[0]; slices.Equal(other.Head.W, got.Head.W) {
-		t.Error("another seed gave the same head")
+		t.Error("another seed gives the same head")
 	}
 }
 
@@ -488,7 +488,7 @@ func TestFitStopsWhenCancelled(t *testing.T) {
 			t.Errorf("%s: error %v after %v", name, err, time.Since(start))
 		}
 	}
-	// No product is begun after the end of the context.
+	// No product is computed after the context has ended.
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &plain{x: data.X.Data, dims: data.X.Dims, t: t, afterCalls: func(calls int) {
 		if calls == 5 {
@@ -504,8 +504,8 @@ func TestFitStopsWhenCancelled(t *testing.T) {
 	}
 }
 
-// Jobs beyond what fits wait for their turn, and each is reported once.
-func TestFitReportsEachHead(t *testing.T) {
+// There are more jobs than Fit trains at the same time.
+func TestFitReportsEachHeadOnce(t *testing.T) {
 	data, labels := problem(8, 30, 3, 2, false)
 	var jobs []Job
 	for i := range 70 {
@@ -519,18 +519,18 @@ func TestFitReportsEachHead(t *testing.T) {
 	}
 	for i := 5; i < 70; i++ {
 		if maxAbs(fitted[i].Head.W) >= maxAbs(fitted[i-1].Head.W) {
-			t.Errorf("a penalty of %v leaves larger weights than one of %v: results are out of order", jobs[i].L2, jobs[i-1].L2)
+			t.Errorf("penalty %v gives larger weights than penalty %v: the results are out of order", jobs[i].L2, jobs[i-1].L2)
 		}
 	}
 }
 
-func TestFitReportsDivergence(t *testing.T) {
+func TestFitReportsMissingMinimum(t *testing.T) {
 	data, labels := problem(9, 30, 3, 2, false)
 	f := fit(t, data, Options{}, Job{Examples: upTo(30), Labels: labels, Loss: loss.XEnt{}, L2: 1, Optimiser: Adam{LearningRate: 1e300, Steps: 50}})[0]
 	if f.Status != Diverged {
 		t.Errorf("status %s, weights up to %v", f.Status, maxAbs(f.Head.W))
 	}
-	// Separable without a penalty: there is no minimum, and the result says so rather than claim one.
+	// Separable data without a penalty has no minimum, so the training must not claim to have converged.
 	data.X.Data = []float32{-1, 1}
 	data.X.Rows, data.X.Dims = 2, 1
 	f = fit(t, data, Options{}, Job{Examples: upTo(2), Labels: [][]float64{{1, 0}, {0, 1}}, Loss: loss.XEnt{}, Optimiser: LBFGS{MaxSteps: 5}})[0]
@@ -539,7 +539,7 @@ func TestFitReportsDivergence(t *testing.T) {
 	}
 }
 
-func TestFitRefuses(t *testing.T) {
+func TestFitRejectsBadInput(t *testing.T) {
 	data, labels := problem(10, 6, 3, 2, false)
 	good := Job{Examples: upTo(6), Labels: labels, Loss: loss.XEnt{}}
 	bad := func(change func(*Job)) Job {
@@ -554,10 +554,10 @@ func TestFitRefuses(t *testing.T) {
 		"no training examples":              bad(func(j *Job) { j.Examples, j.Labels = nil, nil }),
 		"5 labels for 6":                    bad(func(j *Job) { j.Labels = j.Labels[:5] }),
 		"2 weights for 6":                   bad(func(j *Job) { j.Weights = []float64{1, 1} }),
-		"weights are all 0":                 bad(func(j *Job) { j.Weights = make([]float64, 6) }),
+		"all weights are 0":                 bad(func(j *Job) { j.Weights = make([]float64, 6) }),
 		"weight NaN":                        bad(func(j *Job) { j.Weights = []float64{1, math.NaN(), 1, 1, 1, 1} }),
 		"example 6 is not in 0..5":          bad(func(j *Job) { j.Examples[2] = 6 }),
-		"example 1 is there twice":          bad(func(j *Job) { j.Examples[0] = 1 }),
+		"example 1 is given twice":          bad(func(j *Job) { j.Examples[0] = 1 }),
 		"label has 3 probabilities, want 2": bad(func(j *Job) { j.Labels[4] = []float64{0, 0, 1} }),
 		"sum to 0.5":                        bad(func(j *Job) { j.Labels[4] = []float64{0, 0.5} }),
 		"use Adam":                          bad(func(j *Job) { j.Loss, j.Optimiser = loss.LogConf{}, LBFGS{} }),
@@ -593,11 +593,11 @@ func TestFitRefuses(t *testing.T) {
 	_, err := Fit(context.Background(), large, []Job{{Examples: upTo(1100), Labels: labels, Loss: loss.XEnt{}}},
 		Options{Multiplier: func([]float32, int, int) (Multiplier, error) { return nil, broken }})
 	if !errors.Is(err, broken) {
-		t.Errorf("error %v, want that of the multiplier", err)
+		t.Errorf("error %v, want the multiplier's", err)
 	}
 }
 
-// readJSON reads reference values, which the Python script of the same name makes.
+// readJSON reads reference values, which a Python script of the same name made.
 func readJSON(t *testing.T, path string, into any) {
 	t.Helper()
 	data, err := os.ReadFile(path)
@@ -618,7 +618,7 @@ func mustLoss(t *testing.T, text string) loss.Loss {
 	return l
 }
 
-// referenceLoss makes the loss of a reference case, whose params hold settings of other losses too.
+// referenceLoss returns the loss of a reference case. params also has settings of other losses.
 func referenceLoss(t *testing.T, name string, params map[string]float64, warmup float64) loss.Loss {
 	t.Helper()
 	text := name

@@ -9,20 +9,19 @@ import (
 	"w2s/internal/prob"
 )
 
-// A Head is a trained linear layer: logits = scaled(x)·W + B.
+// A Head is a linear layer that computes logits = scaled(x)·W + B.
 type Head struct {
-	Dims int
-	// Classes is the number of classes, or 0 for a head that scores candidates.
-	Classes int
+	Dims    int
+	Classes int       // number of classes, or 0 for a head that scores candidates
 	W       []float64 // (Dims, Outputs) row-major
-	B       []float64 // length Outputs; 0 for candidates, whose softmax does not feel a bias
-	Scaling *Scaling  // applied to features first, nil for none
+	B       []float64 // length Outputs; 0 for candidates, because their softmax does not depend on it
+	Scaling *Scaling  // applied to features first; nil: none
 }
 
-// Outputs is the number of logits a row: the number of classes, or 1 score a candidate.
+// Outputs returns the number of logits for each row: the number of classes, or 1 for candidates.
 func (h *Head) Outputs() int { return max(1, h.Classes) }
 
-// check reports what keeps the head from being used on data.
+// check reports a contradiction between the sizes of the head's fields, or nil.
 func (h *Head) check() error {
 	switch n := h.Outputs(); {
 	case h.Dims < 1 || h.Classes < 0 || h.Classes == 1:
@@ -35,9 +34,9 @@ func (h *Head) check() error {
 	return nil
 }
 
-// Predict returns the probabilities that each head gives the classes or candidates of each of the examples, nil for
-// all: the result is indexed by head, place in examples, class or candidate. data.Scaling is not used, each head has
-// its own; data.Offset is. It computes in float64.
+// Predict returns the probabilities that heads give to the classes or candidates of some examples of the data, or of all if
+// examples is nil. The result is indexed by head, by position in examples, and by class or candidate. Predict computes in
+// float64. It uses data.Offset but not data.Scaling, because each head has its own scaling.
 func Predict(ctx context.Context, data Data, heads []*Head, examples []int) ([][][]float64, error) {
 	data.Scaling = nil
 	if err := data.check(); err != nil {
@@ -65,23 +64,23 @@ func Predict(ctx context.Context, data Data, heads []*Head, examples []int) ([][
 	}
 	layers := make([]layer, len(heads))
 	for i, h := range heads {
-		layers[i] = h.fold()
+		layers[i] = h.unscaled()
 	}
 	out := make([][][]float64, len(heads))
 	for i := range out {
 		out[i] = make([][]float64, len(examples))
 	}
-	const block = 256 // examples a task
+	const block = 256 // examples for each task
 	parallel((len(examples)+block-1)/block, func(t int) {
 		if ctx.Err() != nil {
 			return
 		}
 		x := make([]float64, data.X.Dims)
-		for place := t * block; place < min((t+1)*block, len(examples)); place++ {
-			e := examples[place]
+		for at := t * block; at < min((t+1)*block, len(examples)); at++ {
+			e := examples[at]
 			from, to := data.rows(e)
 			n := data.elements(e)
-			logits := make([]float64, len(layers)*n) // becomes the result
+			logits := make([]float64, len(layers)*n) // the result is made in place
 			for r := from; r < to; r++ {
 				for j, v := range data.X.Row(r) {
 					x[j] = float64(v)
@@ -96,7 +95,7 @@ func Predict(ctx context.Context, data Data, heads []*Head, examples []int) ([][
 				row := logits[i*n : (i+1)*n : (i+1)*n]
 				addTo(row, data.offsets(e))
 				prob.Softmax(row, row)
-				out[i][place] = row
+				out[i][at] = row
 			}
 		}
 	})
@@ -106,14 +105,14 @@ func Predict(ctx context.Context, data Data, heads []*Head, examples []int) ([][
 	return out, nil
 }
 
-// A layer is a head for raw features.
+// A layer is a head without its scaling.
 type layer struct {
-	columns [][]float64 // one an output
+	columns [][]float64 // [outputs][dims]
 	bias    []float64
 }
 
-// fold puts the scaling into the weights: x·W/sd + (b - mean·W/sd).
-func (h *Head) fold() layer {
+// unscaled returns the head with its scaling folded into the weights: x·(W/sd) + (b - mean·(W/sd)).
+func (h *Head) unscaled() layer {
 	n := h.Outputs()
 	l := layer{columns: make([][]float64, n), bias: append([]float64(nil), h.B...)}
 	for k := range n {

@@ -22,7 +22,7 @@ import (
 	"w2s/internal/shareddata"
 )
 
-func TestStandardise(t *testing.T) {
+func TestStandardiseUsesGivenRows(t *testing.T) {
 	x := matrix([][]float64{{1, 5, 1000}, {3, 5, 1000}, {100, 6, 1001}, {5, 5, 1000}})
 	s := Standardise(x, []int{0, 1, 3})
 	want := &Scaling{Mean: []float64{3, 5, 1000}, SD: []float64{math.Sqrt(8.0 / 3), 1, 1}}
@@ -35,8 +35,8 @@ func TestStandardise(t *testing.T) {
 	}
 }
 
-// A head of scaled features predicts from raw ones what a head of features that were scaled before predicts.
-func TestScalingIsPartOfTheHead(t *testing.T) {
+// A head with a scaling must predict from unscaled features what a head without one predicts from scaled features.
+func TestScalingIsPartOfHead(t *testing.T) {
 	data, labels := problem(30, 90, 6, 3, false)
 	for i := range data.X.Data {
 		data.X.Data[i] = data.X.Data[i]*float32(1+i%6) + 3
@@ -59,7 +59,7 @@ func TestScalingIsPartOfTheHead(t *testing.T) {
 		t.Fatal(err)
 	}
 	for e := range want[0] {
-		if d := furthest(want[0][e], got[0][e]); d > 1e-6 { // features before are rounded to float32
+		if d := furthest(want[0][e], got[0][e]); d > 1e-6 { // the scaled features are rounded to float32
 			t.Errorf("prediction %d differs by %v", e, d)
 		}
 	}
@@ -86,7 +86,7 @@ func TestPredict(t *testing.T) {
 				t.Errorf("candidate %d: %v, want %v", k, head[0][k], math.Exp(s)/sum)
 			}
 		}
-		if want := 1 / (1 + math.Exp(0.5)); math.Abs(head[1][0]-want) > 1e-15 { // scores -1.5 and -1
+		if want := 1 / (1 + math.Exp(0.5)); math.Abs(head[1][0]-want) > 1e-15 { // the scores are -1.5 and -1
 			t.Errorf("pair: %v, want %v", head[1][0], want)
 		}
 	}
@@ -106,7 +106,7 @@ func TestPredict(t *testing.T) {
 	}
 }
 
-// someHeads are heads of every kind.
+// someHeads returns features and heads for two classes, four classes and candidates, each without and with a scaling.
 func someHeads(t *testing.T) (*feature.Matrix, []*Head) {
 	rng := rand.New(rand.NewPCG(31, 1))
 	x := &feature.Matrix{Rows: 12, Dims: 5, Data: make([]float32, 60)}
@@ -135,7 +135,7 @@ func TestSaveAndLoad(t *testing.T) {
 	path := filepath.Join(dir, "a.safetensors")
 	metadata := map[string]string{"encoder": "ünï", "note": "a \"quoted\" line\n"}
 	for i, h := range heads {
-		if err := h.Save(path, metadata); err != nil { // over the one before
+		if err := h.Save(path, metadata); err != nil { // overwrites the previous one
 			t.Fatal(err)
 		}
 		got, meta, err := Load(path)
@@ -143,7 +143,7 @@ func TestSaveAndLoad(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !reflect.DeepEqual(got, h) || !reflect.DeepEqual(meta, metadata) {
-			t.Errorf("head %d comes back as %+v with %v", i, got, meta)
+			t.Errorf("head %d is read as %+v with %v", i, got, meta)
 		}
 	}
 	file, err := os.ReadFile(path)
@@ -155,16 +155,16 @@ func TestSaveAndLoad(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, _, err := Load(path); err == nil {
-			t.Fatalf("the first %d of %d bytes are read as a head", cut, len(file))
+			t.Fatalf("Load accepts the first %d of %d bytes", cut, len(file))
 		}
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil || len(entries) != 1 {
-		t.Errorf("%v is left behind, %v", entries, err)
+		t.Errorf("files left: %v, %v", entries, err)
 	}
 }
 
-func TestSaveRefuses(t *testing.T) {
+func TestSaveRejectsBadHeads(t *testing.T) {
 	dir := t.TempDir()
 	change := func(f func(*Head)) *Head {
 		_, heads := someHeads(t)
@@ -188,17 +188,17 @@ func TestSaveRefuses(t *testing.T) {
 	}
 	_, heads := someHeads(t)
 	if err := heads[0].Save(filepath.Join(dir, "x"), map[string]string{versionKey: "9"}); err == nil {
-		t.Error("metadata may overwrite the format's own")
+		t.Error("Save lets metadata overwrite the keys of the format")
 	}
 	if err := heads[0].Save(filepath.Join(dir, "no", "x"), nil); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("saving into a missing folder: %v", err)
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
-		t.Errorf("%v is left behind, %v", entries, err)
+		t.Errorf("files left: %v, %v", entries, err)
 	}
 	heads[0].W[3] = 1e300
 	if _, err := heads[0].ONNX(); err == nil || !strings.Contains(err.Error(), "too large") {
-		t.Errorf("a weight beyond float32 is exported: %v", err)
+		t.Errorf("exporting a weight that is too large for float32: %v", err)
 	}
 }
 
@@ -213,7 +213,7 @@ func writeTensors(tb testing.TB, path string, metadata map[string]string, tensor
 	}
 }
 
-func TestLoadRefuses(t *testing.T) {
+func TestLoadRejectsBadFiles(t *testing.T) {
 	zeros := func(name string, shape ...int64) safetensors.Tensor {
 		n := int64(1)
 		for _, d := range shape {
@@ -231,11 +231,11 @@ func TestLoadRefuses(t *testing.T) {
 		"does not hold a head":    {nil, []safetensors.Tensor{w, b}},
 		`format version "7"`:      {map[string]string{versionKey: "7"}, []safetensors.Tensor{w, b}},
 		"number of classes":       {map[string]string{versionKey: formatVersion}, []safetensors.Tensor{w, b}},
-		"for 3 outputs":           {map[string]string{versionKey: formatVersion, classesKey: "3"}, []safetensors.Tensor{w, b}},
+		"fit 3 outputs":           {map[string]string{versionKey: formatVersion, classesKey: "3"}, []safetensors.Tensor{w, b}},
 		"-1 classes":              {map[string]string{versionKey: formatVersion, classesKey: "-1"}, []safetensors.Tensor{zeros("weight", 5, 1), zeros("bias", 1)}},
 		"bias of shape []":        {meta, []safetensors.Tensor{w}},
 		"and 3 biases":            {meta, []safetensors.Tensor{w, zeros("bias", 3)}},
-		"only one of mean and sd": {meta, []safetensors.Tensor{w, b, zeros("mean", 5)}},
+		"only one of the tensors": {meta, []safetensors.Tensor{w, b, zeros("mean", 5)}},
 		"dimension 0 is 0":        {meta, []safetensors.Tensor{w, b, zeros("mean", 5), zeros("sd", 5)}},
 		"scaling is for 4":        {meta, []safetensors.Tensor{w, b, zeros("mean", 4), zeros("sd", 4)}},
 		"holds \"I64\"":           {meta, []safetensors.Tensor{w, safetensors.Int64Tensor("bias", []int64{2}, []int64{0, 0})}},
@@ -250,7 +250,7 @@ func TestLoadRefuses(t *testing.T) {
 	}
 }
 
-// Whatever is loaded can be saved and is then the same.
+// FuzzLoad checks that a head that Load accepts can be saved, and that Load then reads the same head.
 func FuzzLoad(f *testing.F) {
 	dir := f.TempDir()
 	path := filepath.Join(dir, "seed")
@@ -283,22 +283,22 @@ func FuzzLoad(f *testing.F) {
 		if err != nil {
 			return
 		}
-		var saved bytes.Buffer // not with Save, which waits for the disk
+		var saved bytes.Buffer // Save would wait for the disk
 		if err := h.write(&saved, meta); err != nil {
-			t.Fatalf("what was loaded cannot be saved: %v", err)
+			t.Fatalf("a head that was loaded cannot be saved: %v", err)
 		}
 		if err := os.WriteFile(path, saved.Bytes(), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		got, gotMeta, err := Load(path)
 		if err != nil || !reflect.DeepEqual(got, h) || len(gotMeta) != len(meta) {
-			t.Errorf("%+v comes back as %+v, %v", h, got, err)
+			t.Errorf("%+v is read as %+v, %v", h, got, err)
 		}
 	})
 }
 
-// Other programs read the files: safetensors' own library the weights, ONNX Runtime the exported model.
-func TestPythonReadsHeads(t *testing.T) {
+// The safetensors library reads the weights, and ONNX Runtime runs the exported model.
+func TestPythonReadsSavedAndExportedHeads(t *testing.T) {
 	python := shareddata.Python(t, "numpy, safetensors, onnx, onnxruntime")
 	x, heads := someHeads(t)
 	dir := t.TempDir()

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// minimise drives a stepper over a plain function.
+// minimise runs a stepper on f and returns the number of evaluations.
 func minimise(s stepper, theta []float64, f func(x, grad []float64) float64) (calls int) {
 	grad := make([]float64, len(theta))
 	for {
@@ -16,8 +16,8 @@ func minimise(s stepper, theta []float64, f func(x, grad []float64) float64) (ca
 	}
 }
 
-// Functions that stress the line search, each started at 0, with its minimum.
-func TestLBFGSOnHardFunctions(t *testing.T) {
+// The functions are difficult for the line search. want is the minimum, and the search starts at 0.
+func TestLBFGSFindsMinimaOfHardFunctions(t *testing.T) {
 	tests := map[string]struct {
 		f    func(x, g []float64) float64
 		want []float64
@@ -57,13 +57,13 @@ func TestLBFGSOnHardFunctions(t *testing.T) {
 		theta := make([]float64, len(test.want))
 		calls := minimise(s, theta, test.f)
 		if d := furthest(theta, test.want); d > 1e-6*max(1, maxAbs(test.want)) || s.outcome().status != Converged || calls > 200 {
-			t.Errorf("%s: off by %v, %s after %d evaluations", name, d, s.outcome().status, calls)
+			t.Errorf("%s: distance %v from the minimum, %s after %d evaluations", name, d, s.outcome().status, calls)
 		}
 	}
 }
 
-// With values that are rounded, as float32 products round them, the search gets as far as the gradient lets it and stops.
-func TestLBFGSInNoise(t *testing.T) {
+// The objective and its gradient are rounded as float32 products round them.
+func TestLBFGSStopsAtPrecisionOfRoundedObjective(t *testing.T) {
 	s := LBFGS{Tolerance: 1e-30}.start(1, 1e-8)
 	theta := make([]float64, 3)
 	calls := minimise(s, theta, func(x, g []float64) float64 {
@@ -77,11 +77,11 @@ func TestLBFGSInNoise(t *testing.T) {
 	})
 	o := s.outcome()
 	if d := furthest(theta, []float64{1, 2, 3}); d > 1e-5 || o.status != Precision || calls > 300 {
-		t.Errorf("off by %v, %s with gradient %v after %d evaluations", d, o.status, o.gradientNorm, calls)
+		t.Errorf("distance %v from the minimum, %s with gradient %v after %d evaluations", d, o.status, o.gradientNorm, calls)
 	}
 }
 
-func TestLBFGSStopsAtItsLimit(t *testing.T) {
+func TestLBFGSStopsAtStepLimit(t *testing.T) {
 	s := LBFGS{MaxSteps: 3}.start(1, 1e-14)
 	theta := make([]float64, 1)
 	minimise(s, theta, func(x, g []float64) float64 { g[0] = -math.Exp(-x[0]); return math.Exp(-x[0]) })

@@ -11,15 +11,16 @@ import (
 	"w2s/harness/loss"
 )
 
+// miniBatched reports whether a job uses only a part of its training set in each step.
 func miniBatched(job Job) bool {
 	a, ok := job.Optimiser.(Adam)
 	return ok && a.Batch > 0 && a.Batch < len(job.Examples)
 }
 
-// miniBatches trains the jobs that look at a few examples each step, each on its own: heads with different seeds
-// share no batch. It computes in float64.
+// miniBatches trains the jobs that use mini-batches, in float64. It trains each of them on its own, because heads with
+// different seeds have different batches.
 func (f *fitter) miniBatches(ctx context.Context) error {
-	var eng *exact
+	var eng *float64Engine
 	var g errgroup.Group
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	var mu sync.Mutex
@@ -28,7 +29,7 @@ func (f *fitter) miniBatches(ctx context.Context) error {
 			continue
 		}
 		if eng == nil {
-			eng = newExact(f.data.X)
+			eng = newFloat64Engine(f.data.X)
 		}
 		g.Go(func() error {
 			t, err := trainInBatches(ctx, f.data, eng, i, job)
@@ -44,7 +45,7 @@ func (f *fitter) miniBatches(ctx context.Context) error {
 	return g.Wait()
 }
 
-func trainInBatches(ctx context.Context, d Data, eng *exact, index int, job Job) (*trainee, error) {
+func trainInBatches(ctx context.Context, d Data, eng *float64Engine, index int, job Job) (*trainee, error) {
 	t := newTrainee(d, index, job, eng.noise())
 	whole, columns, offset := t.batch, t.cols, t.offset
 	size := job.Optimiser.(Adam).Batch
@@ -54,8 +55,8 @@ func trainInBatches(ctx context.Context, d Data, eng *exact, index int, job Job)
 			return nil, err
 		}
 		perEpoch := (whole.Len() + size - 1) / size
-		if at := step % perEpoch; t.step.progress() == 1 {
-			t.batch, t.cols, t.offset = whole, columns, offset // the last look is at all examples
+		if at := step % perEpoch; t.stepper.progress() == 1 {
+			t.batch, t.cols, t.offset = whole, columns, offset // the final objective is over all examples
 		} else {
 			if at == 0 {
 				order = rand.New(rand.NewPCG(job.Seed, uint64(step/perEpoch))).Perm(whole.Len())
@@ -66,24 +67,24 @@ func trainInBatches(ctx context.Context, d Data, eng *exact, index int, job Job)
 		for _, c := range t.cols {
 			eng.multiply(c, 0, len(c.rows))
 		}
-		t.judge()
+		t.evaluate()
 		for _, c := range t.cols {
 			eng.multiplyBack(c, 0, d.X.Dims)
 		}
-		t.move()
-		if !t.more {
+		t.update()
+		if t.finished {
 			return t, nil
 		}
 	}
 }
 
-// take makes the given examples of a whole training set the batch.
+// take makes some examples of the training set the batch. whole, columns and offset are those of the whole training set.
 func (t *trainee) take(whole *loss.Batch, columns []*column, offset []float64, examples []int) {
 	start := make([]int, 1, len(examples)+1)
 	t.offset = nil
 	var labels, weights []float64
 	var rows []int
-	width := len(columns) * t.fold // logits a row
+	width := len(columns) * t.outputsPerColumn // logits for each row
 	for _, e := range examples {
 		from, to := whole.Start[e], whole.Start[e+1]
 		labels = append(labels, whole.Labels[from:to]...)

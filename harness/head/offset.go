@@ -8,11 +8,8 @@ import (
 	"w2s/harness/feature"
 )
 
-// Data.Offset is how a layer that exists is fine-tuned with a penalty towards where it started: with W = W0 + D and
-// the logits x·W0 + b0 as the offset, heads are trained from D = 0, and their penalty is L2/2·‖W-W0‖². Logits makes the
-// offset of a layer, Plus the layer of the two.
-
-// Logits returns the head's logits of every row of x, (rows, outputs) row-major, in float64.
+// Logits returns the head's logits for every row of x as a row-major (rows, outputs) matrix, computed in float64. It can be
+// the Offset of Data.
 func (h *Head) Logits(x *feature.Matrix) ([]float64, error) {
 	if err := h.check(); err != nil {
 		return nil, fmt.Errorf("head: logits: %w", err)
@@ -20,9 +17,9 @@ func (h *Head) Logits(x *feature.Matrix) ([]float64, error) {
 	if h.Dims != x.Dims {
 		return nil, fmt.Errorf("head: logits: a head of %d dimensions and features of %d", h.Dims, x.Dims)
 	}
-	l, n := h.fold(), h.Outputs()
+	l, n := h.unscaled(), h.Outputs()
 	out := make([]float64, x.Rows*n)
-	const block = 256 // rows a task
+	const block = 256 // rows for each task
 	parallel((x.Rows+block-1)/block, func(t int) {
 		row := make([]float64, x.Dims)
 		for r := t * block; r < min((t+1)*block, x.Rows); r++ {
@@ -37,19 +34,19 @@ func (h *Head) Logits(x *feature.Matrix) ([]float64, error) {
 	return out, nil
 }
 
-// Plus returns one head for raw features whose logits are the sum of both heads'.
+// Plus returns a head for unscaled features whose logits are the sum of the logits of h and other.
 func (h *Head) Plus(other *Head) (*Head, error) {
-	for _, part := range []*Head{h, other} {
-		if err := part.check(); err != nil {
+	for _, summand := range []*Head{h, other} {
+		if err := summand.check(); err != nil {
 			return nil, fmt.Errorf("head: sum: %w", err)
 		}
 	}
 	if h.Dims != other.Dims || h.Classes != other.Classes {
-		return nil, fmt.Errorf("head: sum of a head of %d dimensions and %d classes and one of %d and %d", h.Dims, h.Classes, other.Dims, other.Classes)
+		return nil, fmt.Errorf("head: sum: one head has %d dimensions and %d classes, the other %d and %d", h.Dims, h.Classes, other.Dims, other.Classes)
 	}
 	n := h.Outputs()
 	sum := &Head{Dims: h.Dims, Classes: h.Classes, W: make([]float64, h.Dims*n), B: make([]float64, n)}
-	for _, l := range []layer{h.fold(), other.fold()} {
+	for _, l := range []layer{h.unscaled(), other.unscaled()} {
 		for k, column := range l.columns {
 			sum.B[k] += l.bias[k]
 			for j, w := range column {
@@ -60,13 +57,13 @@ func (h *Head) Plus(other *Head) (*Head, error) {
 	return sum, nil
 }
 
-// checkOffset reports what keeps the offset from being added to logits.
+// checkOffset reports why the offset cannot be added to logits, or nil.
 func (d Data) checkOffset() error {
 	if d.Offset == nil {
 		return nil
 	}
 	if want := d.X.Rows * max(1, d.Classes); len(d.Offset) != want {
-		return fmt.Errorf("head: %d offsets, want one for every logit of the %d rows: %d", len(d.Offset), d.X.Rows, want)
+		return fmt.Errorf("head: %d offsets for the %d rows, want one for each logit (%d)", len(d.Offset), d.X.Rows, want)
 	}
 	for i, v := range d.Offset {
 		if !finite(v) {
@@ -76,7 +73,7 @@ func (d Data) checkOffset() error {
 	return nil
 }
 
-// offsets are the fixed logits of example e, or nil.
+// offsets returns the fixed logits of example e, or nil if there are none.
 func (d Data) offsets(e int) []float64 {
 	if d.Offset == nil {
 		return nil
@@ -86,7 +83,7 @@ func (d Data) offsets(e int) []float64 {
 	return d.Offset[from*width : to*width]
 }
 
-// gatherOffsets are those of the given examples one after the other, as a batch has its logits.
+// gatherOffsets returns the fixed logits of examples in the layout of a batch's logits, or nil if there are none.
 func (d Data) gatherOffsets(examples []int) []float64 {
 	if d.Offset == nil {
 		return nil
@@ -98,7 +95,7 @@ func (d Data) gatherOffsets(examples []int) []float64 {
 	return out
 }
 
-// addTo adds offsets where there are any.
+// addTo adds offsets to logits. offsets may be nil.
 func addTo(logits, offsets []float64) {
 	if offsets != nil {
 		floats.Add(logits, offsets)

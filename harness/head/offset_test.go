@@ -10,15 +10,15 @@ import (
 	"w2s/harness/loss"
 )
 
-// offsetProblem is data with labels and a layer to start from.
+// offsetProblem returns data with labels, and a layer to fine-tune.
 func offsetProblem(classes int, rank bool) (Data, [][]float64, *Head) {
 	data, labels := problem(3, 60, 7, classes, rank)
 	rng := rand.New(rand.NewPCG(5, 6))
 	base := &Head{Dims: data.X.Dims, Classes: data.Classes}
 	base.W, base.B = make([]float64, base.Dims*base.Outputs()), make([]float64, base.Outputs())
-	for _, part := range [][]float64{base.W, base.B} {
-		for i := range part {
-			part[i] = rng.NormFloat64()
+	for _, params := range [][]float64{base.W, base.B} {
+		for i := range params {
+			params[i] = rng.NormFloat64()
 		}
 	}
 	if rank {
@@ -27,16 +27,16 @@ func offsetProblem(classes int, rank bool) (Data, [][]float64, *Head) {
 	return data, labels, base
 }
 
-// shapes are the kinds of data that an offset is for.
+// shapes are the kinds of data that can have an offset.
 var shapes = []struct {
 	name    string
 	classes int
 	rank    bool
 }{{"binary", 2, false}, {"classes", 4, false}, {"candidates", 0, true}}
 
-// The fine-tuned layer is where the gradient of the cross-entropy plus the penalty towards the start vanishes. Both are
-// written out here from the definition, and the gradient is taken by finite differences of W itself.
-func TestOffsetIsFineTuning(t *testing.T) {
+// At the fine-tuned layer, the gradient of the cross-entropy plus L2/2·‖W-W0‖² must vanish. The test computes this objective
+// from its definition and its gradient by finite differences.
+func TestOffsetFineTunesLayer(t *testing.T) {
 	for _, s := range shapes {
 		t.Run(s.name, func(t *testing.T) {
 			for _, bias := range []bool{true, false} {
@@ -89,33 +89,33 @@ func checkFineTuning(t *testing.T, classes int, rank, bias bool) {
 		return total
 	}
 	if got := objective(tuned.W, tuned.B); math.Abs(got-f.Objective) > 1e-9 {
-		t.Errorf("objective %v, by its definition %v", f.Objective, got)
+		t.Errorf("objective %v, want %v from its definition", f.Objective, got)
 	}
 	if start := objective(base.W, base.B); !(f.Objective < start-0.01) {
-		t.Fatalf("training went from %v to %v", start, f.Objective)
+		t.Fatalf("the objective went from %v to %v", start, f.Objective)
 	}
 	const step = 1e-5
-	parts := [][]float64{tuned.W, tuned.B}
+	trained := [][]float64{tuned.W, tuned.B}
 	if !bias {
-		parts = parts[:1]
+		trained = trained[:1]
 		if !slices.Equal(tuned.B, base.B) {
-			t.Errorf("bias %v, want that of the layer, %v", tuned.B, base.B)
+			t.Errorf("bias %v, want the layer's, %v", tuned.B, base.B)
 		}
 	}
-	for _, part := range parts {
-		for i := range part {
-			at := part[i]
-			part[i] = at + step
+	for _, params := range trained {
+		for i := range params {
+			at := params[i]
+			params[i] = at + step
 			up := objective(tuned.W, tuned.B)
-			part[i] = at - step
+			params[i] = at - step
 			slope := (up - objective(tuned.W, tuned.B)) / (2 * step)
-			part[i] = at
+			params[i] = at
 			if math.Abs(slope) > 1e-8 {
 				t.Errorf("parameter %d: slope %v at the result", i, slope)
 			}
 		}
 	}
-	// The head beside its offset answers like the sum without one.
+	// The head with the offset must predict what the sum of head and layer predicts without it.
 	with, err := Predict(context.Background(), data, []*Head{f.Head}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -133,8 +133,7 @@ func checkFineTuning(t *testing.T, classes int, rank, bias bool) {
 	}
 }
 
-// An offset of zeros gives the same head as none, bit for bit.
-func TestZeroOffsetIsNone(t *testing.T) {
+func TestZeroOffsetChangesNoBit(t *testing.T) {
 	for _, s := range shapes {
 		data, labels, _ := offsetProblem(s.classes, s.rank)
 		zeros := data
@@ -153,8 +152,8 @@ func TestZeroOffsetIsNone(t *testing.T) {
 	}
 }
 
-// A class that is in no label has no minimum for its bias; without one the training converges.
-func TestNoBiasConverges(t *testing.T) {
+// The bias of a class that is in no label has no minimum.
+func TestTrainingWithoutBiasConvergesWithUnusedClasses(t *testing.T) {
 	data, labels, _ := offsetProblem(4, false)
 	for _, l := range labels {
 		l[0], l[3] = l[0]+l[3], 0
@@ -165,8 +164,8 @@ func TestNoBiasConverges(t *testing.T) {
 	}
 }
 
-// Mini-batches must take the offsets of their own examples: training on all examples in batches comes near the optimum.
-func TestOffsetInMiniBatches(t *testing.T) {
+// If mini-batches use the offsets of their own examples, training comes near the optimum.
+func TestMiniBatchesUseOffsets(t *testing.T) {
 	data, labels, base := offsetProblem(4, false)
 	var err error
 	if data.Offset, err = base.Logits(data.X); err != nil {
@@ -180,7 +179,7 @@ func TestOffsetInMiniBatches(t *testing.T) {
 	}
 }
 
-func TestOffsetRefuses(t *testing.T) {
+func TestBadOffsetsAreRejected(t *testing.T) {
 	data, labels, base := offsetProblem(4, false)
 	job := Job{Examples: upTo(data.Examples()), Labels: labels, Loss: loss.XEnt{}}
 	for name, offset := range map[string][]float64{
@@ -194,9 +193,9 @@ func TestOffsetRefuses(t *testing.T) {
 	}
 	narrow := &Head{Dims: 1, Classes: 4, W: make([]float64, 4), B: make([]float64, 4)}
 	if _, err := base.Plus(narrow); err == nil {
-		t.Error("heads of different widths have a sum")
+		t.Error("Plus accepts heads of different dimensions")
 	}
 	if _, err := narrow.Logits(data.X); err == nil {
-		t.Error("a head has logits of features of another width")
+		t.Error("Logits accepts features of other dimensions")
 	}
 }

@@ -8,56 +8,60 @@ import (
 	"w2s/harness/loss"
 )
 
-// An Optimiser finds the weights of a head: LBFGS or Adam.
+// An Optimiser finds the weights of a head. It is an LBFGS or an Adam.
 type Optimiser interface {
 	fmt.Stringer
 	check(loss.Loss) error
-	// start returns the state for one head of n training examples; noise is the relative error of an objective.
+	// start returns a stepper for one head with n training examples. noise is the relative error of an objective.
 	start(n int, noise float64) stepper
 }
 
-// A stepper moves one head's parameters. Parameters start at 0.
+// A stepper is an optimiser at work on the parameters of one head, which start at 0.
 type stepper interface {
-	// next is told the objective and its gradient at theta and moves theta to the next point to look at. It returns
-	// false when there is none; theta is then the result.
+	// next takes the objective and its gradient at theta and changes theta to the next point to evaluate. It returns false
+	// if there is none, and theta is then the result.
 	next(theta []float64, value float64, grad []float64) (more bool)
-	// wantsValue reports whether next will look at the objective; where not, it may be given anything.
+	// wantsValue reports whether next will use the objective. If not, any value may be passed.
 	wantsValue() bool
-	// progress is the share of the steps that are done.
+	// progress returns the share of the steps that are done.
 	progress() float64
+	// outcome reports on the training after next has returned false.
 	outcome() outcome
 }
 
+// An outcome is the report of a stepper.
 type outcome struct {
 	status       Status
 	steps        int
-	value        float64 // at the result
-	gradientNorm float64 // largest absolute component
+	value        float64 // objective at the result
+	gradientNorm float64 // largest absolute component of its gradient
 }
 
-// Status says how a training ended.
+// A Status says how a training ended.
 type Status string
 
+// The ways in which a training can end.
 const (
-	// Converged: the gradient is within the tolerance.
+	// Converged means that the gradient is within the tolerance.
 	Converged Status = "converged"
-	// Precision: no step lowers the objective any more in the arithmetic used. The gradient says how near it is.
+	// Precision means that rounding hides any further descent of the objective. The gradient tells how near the minimum is.
 	Precision Status = "at the limit of precision"
-	// StepLimit: the optimiser ran out of steps before it converged.
+	// StepLimit means that the optimiser ran out of steps before it converged.
 	StepLimit Status = "step limit"
-	// Finished: Adam took all its steps.
+	// Finished means that Adam took all its steps.
 	Finished Status = "all steps done"
-	// Diverged: the objective is not finite any more. The head is not to be used.
+	// Diverged means that the objective is no longer finite. The head must not be used.
 	Diverged Status = "diverged"
 )
 
-// LBFGS minimises an objective with fixed targets. It is deterministic and has no learning rate.
+// LBFGS is the limited-memory BFGS method. It minimises an objective with fixed targets, is deterministic and needs no
+// learning rate.
 type LBFGS struct {
 	MaxSteps int // 0: 500
-	// Tolerance ends the search when no component of the gradient is larger in absolute value. 0: 1e-9 where the
-	// arithmetic is float64, 1e-5 where it is float32.
+	// Tolerance ends the search once no component of the gradient is larger in absolute value. 0: 1e-9 in float64, and
+	// 1e-5 with a float32 product.
 	Tolerance float64
-	Memory    int // corrections kept, 0: 10
+	Memory    int // number of corrections to keep; 0: 10
 }
 
 func (o LBFGS) String() string {
@@ -85,13 +89,14 @@ func (o LBFGS) check(l loss.Loss) error {
 	return errors.Join(faults...)
 }
 
-// Adam takes a fixed number of steps (Kingma & Ba 2015: beta 0.9 and 0.999, epsilon 1e-8, bias-corrected).
+// Adam takes a fixed number of bias-corrected steps (Kingma & Ba 2015, with beta 0.9 and 0.999 and epsilon 1e-8).
 type Adam struct {
 	LearningRate float64 // 0: 0.01
 	Cosine       bool    // the rate falls to 0 along half a cosine; otherwise it is constant
-	// Steps is the number of steps; Epochs, where it is set, gives it as passes over the training set. Both 0: 300 steps.
+	// Steps is the number of steps. Epochs states it as passes over the training set instead. Both 0: 300 steps.
 	Steps, Epochs int
-	// Batch is the number of examples a step, in an order drawn anew each epoch from the job's seed. 0: all of them.
+	// Batch is the number of examples in each step. The job's seed determines their order, a new one for each epoch. 0: all
+	// examples.
 	Batch int
 }
 
@@ -132,7 +137,7 @@ func (o Adam) rate() float64 {
 	return o.LearningRate
 }
 
-// steps is the number of steps for n training examples.
+// steps returns the number of steps for n training examples.
 func (o Adam) steps(n int) int {
 	switch {
 	case o.Epochs > 0 && o.Batch > 0:
@@ -147,6 +152,7 @@ func (o Adam) steps(n int) int {
 
 func (o Adam) start(n int, _ float64) stepper { return &adam{settings: o, total: o.steps(n)} }
 
+// adam is the stepper of Adam. It takes one call more than it has steps, to evaluate the result.
 type adam struct {
 	settings    Adam
 	step, total int
@@ -155,7 +161,7 @@ type adam struct {
 }
 
 func (a *adam) progress() float64 { return float64(a.step) / float64(a.total) }
-func (a *adam) wantsValue() bool  { return a.step == a.total } // for the report on the result
+func (a *adam) wantsValue() bool  { return a.step == a.total } // only the value at the result is reported
 func (a *adam) outcome() outcome  { return a.end }
 
 func (a *adam) next(theta []float64, value float64, grad []float64) bool {
@@ -165,7 +171,7 @@ func (a *adam) next(theta []float64, value float64, grad []float64) bool {
 		a.end.status = Diverged
 		return false
 	}
-	if a.step == a.total { // this was the look at the result
+	if a.step == a.total {
 		return false
 	}
 	if a.m == nil {
@@ -188,6 +194,7 @@ func (a *adam) next(theta []float64, value float64, grad []float64) bool {
 
 func finite(v float64) bool { return v-v == 0 }
 
+// maxAbs returns the largest absolute value, or NaN if there is one.
 func maxAbs(v []float64) float64 {
 	most := 0.0
 	for _, x := range v {

@@ -10,18 +10,18 @@ import (
 	"w2s/internal/safetensors"
 )
 
-// formatVersion is bumped when a saved head means something else than before.
+// formatVersion rises when the meaning of a saved head changes.
 const formatVersion = "1"
 
-// The metadata keys of the format.
+// Metadata keys of the format.
 const (
 	versionKey = "w2s.head"
 	classesKey = "w2s.classes"
 )
 
-// Save writes the head as a safetensors file, which any safetensors library reads: tensors weight (dims, outputs), bias
-// (outputs) and, where features are scaled, mean and sd (dims), all float64. metadata is kept with it. The file is
-// written aside and renamed. A head with a weight that is not finite is refused.
+// Save writes the head as a safetensors file, which any safetensors library can read. It has the tensors weight (dims,
+// outputs), bias (outputs) and, if features are scaled, mean and sd (dims), all float64, and the given metadata. Save writes
+// to a temporary file and renames it. It refuses a head with a weight that is not finite.
 func (h *Head) Save(path string, metadata map[string]string) error {
 	if err := h.save(path, metadata); err != nil {
 		return fmt.Errorf("head: saving %s: %w", path, err)
@@ -56,7 +56,7 @@ func (h *Head) write(w io.Writer, metadata map[string]string) error {
 	return safetensors.Write(w, all, tensors...)
 }
 
-// Load reads what Save wrote, and returns the metadata that was given to it. Weights may also be float32.
+// Load reads a head that Save wrote, and the metadata that Save was given. Weights may also be float32.
 func Load(path string) (*Head, map[string]string, error) {
 	f, err := safetensors.Open(path)
 	if err != nil {
@@ -75,7 +75,7 @@ func Load(path string) (*Head, map[string]string, error) {
 func read(f *safetensors.File) (*Head, error) {
 	switch v, ok := f.Metadata[versionKey]; {
 	case !ok:
-		return nil, fmt.Errorf("this safetensors file does not hold a head: no %s in its metadata", versionKey)
+		return nil, fmt.Errorf("this safetensors file does not hold a head (no %s in its metadata)", versionKey)
 	case v != formatVersion:
 		return nil, fmt.Errorf("format version %q, this program reads %q (train the head again)", v, formatVersion)
 	}
@@ -87,42 +87,43 @@ func read(f *safetensors.File) (*Head, error) {
 	w, _ := f.Lookup("weight")
 	b, _ := f.Lookup("bias")
 	if len(w.Shape) != 2 || len(b.Shape) != 1 || w.Shape[1] != int64(h.Outputs()) {
-		return nil, fmt.Errorf("weight of shape %v and bias of shape %v for %d outputs", w.Shape, b.Shape, h.Outputs())
+		return nil, fmt.Errorf("weight of shape %v and bias of shape %v do not fit %d outputs", w.Shape, b.Shape, h.Outputs())
 	}
 	h.Dims = int(w.Shape[0])
-	parts := map[string]*[]float64{"weight": &h.W, "bias": &h.B}
-	_, scaled := f.Lookup("mean")
-	if _, stretched := f.Lookup("sd"); scaled != stretched {
-		return nil, errors.New("only one of mean and sd")
+	tensors := map[string]*[]float64{"weight": &h.W, "bias": &h.B}
+	_, hasMean := f.Lookup("mean")
+	_, hasSD := f.Lookup("sd")
+	if hasMean != hasSD {
+		return nil, errors.New("it has only one of the tensors mean and sd")
 	}
-	if scaled {
+	if hasMean {
 		h.Scaling = &Scaling{}
-		parts["mean"], parts["sd"] = &h.Scaling.Mean, &h.Scaling.SD
+		tensors["mean"], tensors["sd"] = &h.Scaling.Mean, &h.Scaling.SD
 	}
-	for name, part := range parts {
-		if *part, err = f.Float64s(name); err != nil {
+	for name, values := range tensors {
+		if *values, err = f.Float64s(name); err != nil {
 			return nil, err
 		}
 	}
 	return h, h.usable()
 }
 
-// usable reports what keeps a head from being used: its shape, or weights that are not finite.
+// usable reports why the head cannot be saved or exported, or nil: its shapes, or a weight that is not finite.
 func (h *Head) usable() error {
 	if err := h.check(); err != nil {
 		return err
 	}
-	parts := [][]float64{h.W, h.B}
+	tensors := [][]float64{h.W, h.B}
 	if h.Scaling != nil {
-		parts = append(parts, h.Scaling.Mean, h.Scaling.SD)
+		tensors = append(tensors, h.Scaling.Mean, h.Scaling.SD)
 		for j, sd := range h.Scaling.SD {
 			if sd == 0 {
 				return fmt.Errorf("the standard deviation of dimension %d is 0", j)
 			}
 		}
 	}
-	for _, part := range parts {
-		for _, v := range part {
+	for _, tensor := range tensors {
+		for _, v := range tensor {
 			if !finite(v) {
 				return errors.New("a weight is not finite (did the training diverge?)")
 			}

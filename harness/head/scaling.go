@@ -6,14 +6,14 @@ import (
 	"w2s/harness/feature"
 )
 
-// A Scaling moves and stretches features so that each dimension has mean 0 and standard deviation 1 over the rows it
-// was made from. It sees features alone, never labels.
+// A Scaling maps a feature x to (x - Mean) / SD, so that each dimension has mean 0 and standard deviation 1 over the rows
+// that the scaling was computed from. No label affects it.
 type Scaling struct {
 	Mean, SD []float64 // length dims; an SD is never 0
 }
 
-// Standardise measures the mean and the standard deviation (the population's, as scikit-learn's StandardScaler) of
-// each dimension over the given rows of x, nil for all. A dimension that does not vary gets an SD of 1.
+// Standardise returns the mean and standard deviation of each dimension over some rows of x, or over all if rows is nil. It
+// divides by n, like scikit-learn's StandardScaler. A dimension that does not vary has an SD of 1.
 func Standardise(x *feature.Matrix, rows []int) *Scaling {
 	if rows == nil {
 		rows = make([]int, x.Rows)
@@ -39,7 +39,7 @@ func Standardise(x *feature.Matrix, rows []int) *Scaling {
 	}
 	for j := range s.SD {
 		s.SD[j] = math.Sqrt(s.SD[j] / n)
-		// A spread within the rounding of float32 is noise, not a feature.
+		// A deviation within the rounding of float32 is noise.
 		if s.SD[j] <= 1e-7*math.Abs(s.Mean[j]) || s.SD[j] == 0 {
 			s.SD[j] = 1
 		}
@@ -47,7 +47,7 @@ func Standardise(x *feature.Matrix, rows []int) *Scaling {
 	return s
 }
 
-// apply returns the scaled matrix, or x itself where there is no scaling.
+// apply returns the scaled matrix, or x itself if s is nil.
 func (s *Scaling) apply(x *feature.Matrix) *feature.Matrix {
 	if s == nil {
 		return x

@@ -1,82 +1,61 @@
 package head
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
-
-	"w2s/harness/loss"
-	"w2s/internal/prob"
 )
 
-// A Grid is what Select chooses from: every loss with every penalty.
+// A Grid is what Select chooses from, and how.
 type Grid struct {
-	L2     []float64
-	Losses []loss.Loss // nil: each job's own loss
-	// HeldOut is the share of a job's examples that are kept from training while settings are compared. 0: 0.2.
-	HeldOut float64
-	// Group, one a data example, keeps examples that belong together on one side of the cut. nil: each is its own.
+	L2      []float64 // penalties to try
+	HeldOut float64   // share of a job's examples to hold out while penalties are compared; 0: 0.2
+	// Group names the group of each example of the data. All examples of a group are held out or none. "" puts an example
+	// in a group of its own. nil: all examples are.
 	Group []string
-	// Agreement chooses by the share of held-out examples whose most probable class is that of their label, rather
-	// than by log loss. It suits losses that make the student more confident than its labels, which log loss punishes.
-	Agreement bool
 }
 
-// A Selection is a head trained on all examples of its job with the settings that held-out labels chose.
+// A Selection is a head that was trained on all examples of its job, with the penalty that did best on held-out labels.
 type Selection struct {
 	Fitted
 	L2      float64
-	Loss    loss.Loss
 	HeldOut int     // number of held-out examples
-	Scores  []Score // of all settings, in the order of the grid: losses outside, penalties inside
+	Scores  []Score // one for each penalty, in the order of the grid
 }
 
-// A Score is how one setting did on held-out examples, against labels of the same kind as it was trained on.
+// A Score tells how a head with one penalty did on the held-out examples, whose labels are of the same kind as its
+// training labels.
 type Score struct {
-	L2        float64
-	Loss      loss.Loss
-	LogLoss   float64 // weighted mean cross-entropy against the held-out labels
-	Agreement float64 // weighted share of examples with the same most probable class or candidate as the label
-	Status    Status  // of the training
+	L2      float64
+	LogLoss float64 // weighted mean cross-entropy against the held-out labels
+	Status  Status  // of the training
 }
 
-// Select chooses the penalty, and the loss where the grid has several, for each job by labels that the job holds out,
-// and then trains on all of its examples. It sees the labels of the job and no others: with weak labels, no gold can
-// reach the choice. All jobs and settings train together. The cut depends on the job's seed and on the examples, not
-// on their order. Of equal scores the larger penalty wins.
+// Select chooses a penalty for each job by labels that the job holds out, and then trains the job on all of its examples.
+// It sees the labels of the job and no others, so with weak labels no gold can reach the choice. All jobs and penalties are
+// trained together. What is held out depends on the job's seed and on its examples, but not on their order. Of two
+// penalties with the same score, the larger one wins.
 func Select(ctx context.Context, data Data, jobs []Job, grid Grid, options Options) ([]Selection, error) {
 	if err := grid.check(data); err != nil {
 		return nil, err
 	}
-	var faults []error
-	for i, job := range jobs {
-		if len(grid.Losses) > 0 {
-			job.Loss = grid.Losses[0]
-		}
-		if err := job.check(data); err != nil {
-			faults = append(faults, fmt.Errorf("head: job %d (%s): %w", i, job.Name, err))
-		}
-	}
-	if err := errors.Join(faults...); err != nil {
+	if err := checkJobs(data, jobs); err != nil {
 		return nil, err
 	}
-	var trials []Job // job by job, in the order of the grid
+	var trials []Job // len(grid.L2) for each job
 	held := make([]Job, len(jobs))
-	per := len(grid.L2) * max(1, len(grid.Losses))
 	for i, job := range jobs {
 		train, out, err := grid.Cut(job)
 		if err != nil {
 			return nil, fmt.Errorf("head: job %d (%s): %w", i, job.Name, err)
 		}
 		held[i] = out
-		for _, s := range grid.settings(job) {
-			trial := train
-			trial.L2, trial.Loss = s.L2, s.Loss
-			trials = append(trials, trial)
+		for _, l2 := range grid.L2 {
+			train.L2 = l2
+			trials = append(trials, train)
 		}
 	}
 	fitted, err := Fit(ctx, data, trials, options)
@@ -86,21 +65,17 @@ func Select(ctx context.Context, data Data, jobs []Job, grid Grid, options Optio
 	out := make([]Selection, len(jobs))
 	final := slices.Clone(jobs)
 	for i, job := range jobs {
-		scores := grid.settings(job)
-		heads := make([]*Head, per)
-		for k := range heads {
-			heads[k] = fitted[i*per+k].Head
-			scores[k].Status = fitted[i*per+k].Status
-		}
-		if err := score(ctx, data, heads, held[i], scores); err != nil {
+		n := len(grid.L2)
+		scores, err := heldOutScores(ctx, data, grid.L2, fitted[i*n:(i+1)*n], held[i])
+		if err != nil {
 			return nil, err
 		}
-		best, ok := grid.best(scores)
+		best, ok := bestScore(scores)
 		if !ok {
-			return nil, fmt.Errorf("head: job %d (%s): no setting of the grid trained to a finite head", i, job.Name)
+			return nil, fmt.Errorf("head: job %d (%s): no penalty of the grid gives a finite head", i, job.Name)
 		}
-		final[i].L2, final[i].Loss = best.L2, best.Loss
-		out[i] = Selection{L2: best.L2, Loss: best.Loss, HeldOut: len(held[i].Examples), Scores: scores}
+		final[i].L2 = best.L2
+		out[i] = Selection{L2: best.L2, HeldOut: len(held[i].Examples), Scores: scores}
 	}
 	if fitted, err = Fit(ctx, data, final, options); err != nil {
 		return nil, err
@@ -128,43 +103,22 @@ func (g Grid) check(d Data) error {
 	return errors.Join(faults...)
 }
 
-// settings are the points of the grid for a job, without scores.
-func (g Grid) settings(job Job) []Score {
-	losses := g.Losses
-	if losses == nil {
-		losses = []loss.Loss{job.Loss}
-	}
-	var out []Score
-	for _, l := range losses {
-		for _, l2 := range g.L2 {
-			out = append(out, Score{L2: l2, Loss: l})
-		}
-	}
-	return out
-}
-
 // Cut divides a job's examples of positive weight into those to train on and those to hold out, whole groups at a time.
-func (g Grid) Cut(job Job) (train, out Job, err error) {
+func (g Grid) Cut(job Job) (train, held Job, err error) {
 	share := g.HeldOut
 	if share == 0 {
 		share = 0.2
 	}
-	var order []int
-	for i := range job.Examples {
-		if job.Weights == nil || job.Weights[i] > 0 {
-			order = append(order, i)
-		}
-	}
-	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(job.Examples[a], job.Examples[b]) })
 	group := func(i int) string {
 		if g.Group != nil && g.Group[job.Examples[i]] != "" {
 			return "g" + g.Group[job.Examples[i]]
 		}
 		return fmt.Sprint(job.Examples[i])
 	}
+	positions := job.weighted()
 	var names []string
 	members := map[string][]int{}
-	for _, i := range order {
+	for _, i := range positions {
 		name := group(i)
 		if members[name] == nil {
 			names = append(names, name)
@@ -172,40 +126,32 @@ func (g Grid) Cut(job Job) (train, out Job, err error) {
 		members[name] = append(members[name], i)
 	}
 	rand.New(rand.NewPCG(job.Seed, 0x5e1ec7)).Shuffle(len(names), func(a, b int) { names[a], names[b] = names[b], names[a] })
-	want := int(math.Round(share * float64(len(order))))
-	var kept, held []int
+	want := int(math.Round(share * float64(len(positions))))
+	var kept, out []int
 	for _, name := range names {
-		if len(held) < max(1, want) {
-			held = append(held, members[name]...)
+		if len(out) < max(1, want) {
+			out = append(out, members[name]...)
 		} else {
 			kept = append(kept, members[name]...)
 		}
 	}
-	if len(kept) == 0 || len(held) == 0 {
-		return Job{}, Job{}, fmt.Errorf("%d examples in %d groups cannot be cut into a part to train on and one to hold out", len(order), len(names))
+	if len(kept) == 0 || len(out) == 0 {
+		return Job{}, Job{}, fmt.Errorf("%d examples in %d groups are too few to train on some and hold out others", len(positions), len(names))
 	}
-	return job.only(kept), job.only(held), nil
+	return job.subset(kept), job.subset(out), nil
 }
 
-// only is the job with the examples at the given places.
-func (j Job) only(places []int) Job {
-	out := j
-	out.Examples, out.Labels, out.Weights = nil, nil, nil
-	for _, i := range places {
-		out.Examples, out.Labels = append(out.Examples, j.Examples[i]), append(out.Labels, j.Labels[i])
-		if j.Weights != nil {
-			out.Weights = append(out.Weights, j.Weights[i])
-		}
+// heldOutScores returns the score of each head on the examples of held. Head k was trained with penalty l2[k].
+func heldOutScores(ctx context.Context, data Data, l2 []float64, fitted []Fitted, held Job) ([]Score, error) {
+	heads := make([]*Head, len(fitted))
+	for k, f := range fitted {
+		heads[k] = f.Head
 	}
-	return out
-}
-
-// score fills the scores of heads on the examples of held.
-func score(ctx context.Context, data Data, heads []*Head, held Job, scores []Score) error {
 	probs, err := Predict(ctx, data, heads, held.Examples)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	scores := make([]Score, len(fitted))
 	total := 0.0
 	for i := range held.Examples {
 		w := 1.0
@@ -216,33 +162,26 @@ func score(ctx context.Context, data Data, heads []*Head, held Job, scores []Sco
 		for k := range scores {
 			for c, label := range held.Labels[i] {
 				if label > 0 {
-					// A probability that rounds to 0 costs as much as the least one that does not.
+					// A probability that underflows to 0 costs as much as the smallest positive one.
 					scores[k].LogLoss -= w * label * math.Log(max(probs[k][i][c], math.SmallestNonzeroFloat64))
 				}
-			}
-			if prob.Argmax(probs[k][i]) == prob.Argmax(held.Labels[i]) {
-				scores[k].Agreement += w
 			}
 		}
 	}
 	for k := range scores {
+		scores[k].L2, scores[k].Status = l2[k], fitted[k].Status
 		scores[k].LogLoss /= total
-		scores[k].Agreement /= total
 	}
-	return nil
+	return scores, nil
 }
 
-// best is the best of the scores, and false if no training was sound.
-func (g Grid) best(scores []Score) (best Score, ok bool) {
+// bestScore returns the score with the smallest log loss. ok is false if no head is usable.
+func bestScore(scores []Score) (best Score, ok bool) {
 	for _, s := range scores {
 		if s.Status == Diverged || !finite(s.LogLoss) {
 			continue
 		}
-		better := s.LogLoss - best.LogLoss
-		if g.Agreement {
-			better = best.Agreement - s.Agreement
-		}
-		if !ok || better < 0 || better == 0 && s.L2 > best.L2 {
+		if !ok || s.LogLoss < best.LogLoss || s.LogLoss == best.LogLoss && s.L2 > best.L2 {
 			best, ok = s, true
 		}
 	}

@@ -12,38 +12,38 @@ import (
 	"w2s/harness/loss"
 )
 
-func TestSelect(t *testing.T) {
+func TestSelectTakesBestPenaltyOnHeldOutLabels(t *testing.T) {
 	data, labels := problem(20, 120, 30, 2, false)
 	jobs := []Job{
 		{Name: "all", Examples: upTo(120), Labels: labels, Loss: loss.XEnt{}, Seed: 1},
-		{Name: "half", Examples: upTo(60), Labels: labels[:60], Loss: loss.XEnt{}, Seed: 2, Weights: slices.Repeat([]float64{1, 2}, 30)},
+		{Name: "half", Examples: upTo(60), Labels: labels[:60], Loss: loss.LogConf{Alpha: 0.25}, Seed: 2, Weights: slices.Repeat([]float64{1, 2}, 30)},
 	}
-	grid := Grid{L2: []float64{1e-3, 1e-1, 10}, Losses: []loss.Loss{loss.XEnt{}, loss.LogConf{Alpha: 0.25}}}
+	grid := Grid{L2: []float64{1e-3, 1e-1, 10}}
 	got, err := Select(context.Background(), data, jobs, grid, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i, s := range got {
-		if len(s.Scores) != 6 || s.HeldOut != len(jobs[i].Examples)/5 {
+		if len(s.Scores) != 3 || s.HeldOut != len(jobs[i].Examples)/5 {
 			t.Fatalf("%s: %d scores on %d examples", jobs[i].Name, len(s.Scores), s.HeldOut)
 		}
 		best := slices.MinFunc(s.Scores, func(a, b Score) int { return int(math.Copysign(1, a.LogLoss-b.LogLoss)) })
-		if s.L2 != best.L2 || s.Loss != best.Loss {
-			t.Errorf("%s: chose %s with %v of %+v", jobs[i].Name, s.Loss, s.L2, s.Scores)
+		if s.L2 != best.L2 {
+			t.Errorf("%s: penalty %v from %+v", jobs[i].Name, s.L2, s.Scores)
 		}
-		// The same settings by hand, on the same cut.
+		// Every score must be the one of a head that is trained alone on what Cut leaves.
 		train, held, err := grid.Cut(jobs[i])
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, want := range s.Scores {
-			train.L2, train.Loss = want.L2, want.Loss
+			train.L2 = want.L2
 			f := fit(t, data, Options{}, train)[0]
 			probs, err := Predict(context.Background(), data, []*Head{f.Head}, held.Examples)
 			if err != nil {
 				t.Fatal(err)
 			}
-			logLoss, agree, total := 0.0, 0.0, 0.0
+			logLoss, total := 0.0, 0.0
 			for e, p := range probs[0] {
 				w, y := 1.0, held.Labels[e]
 				if held.Weights != nil {
@@ -51,39 +51,33 @@ func TestSelect(t *testing.T) {
 				}
 				total += w
 				logLoss -= w * (y[0]*math.Log(p[0]) + y[1]*math.Log(p[1]))
-				if (p[0] >= 0.5) == (y[0] >= 0.5) {
-					agree += w
-				}
 			}
-			if math.Abs(logLoss/total-want.LogLoss) > 1e-12 || math.Abs(agree/total-want.Agreement) > 1e-12 {
-				t.Errorf("%s, %s with %v: log loss %v and agreement %v, want %v and %v",
-					jobs[i].Name, want.Loss, want.L2, want.LogLoss, want.Agreement, logLoss/total, agree/total)
+			if math.Abs(logLoss/total-want.LogLoss) > 1e-12 {
+				t.Errorf("%s, penalty %v: log loss %v, want %v", jobs[i].Name, want.L2, want.LogLoss, logLoss/total)
 			}
 		}
-		// The result is trained on all examples.
 		final := jobs[i]
-		final.L2, final.Loss = s.L2, s.Loss
+		final.L2 = s.L2
 		if f := fit(t, data, Options{}, final)[0]; !slices.Equal(f.Head.W, s.Head.W) {
-			t.Errorf("%s: the head is not the one of the chosen settings on all examples", jobs[i].Name)
+			t.Errorf("%s: the head is not trained on all examples with the chosen penalty", jobs[i].Name)
 		}
 	}
-	// Alone, and in another order: the same.
+	// The result must be the same alone and with the examples in another order.
 	order := []int{}
 	for i := range 60 {
 		order = append(order, (i*7+3)%60)
 	}
-	alone, err := Select(context.Background(), data, []Job{jobs[1].only(order)}, grid, Options{})
+	alone, err := Select(context.Background(), data, []Job{jobs[1].subset(order)}, grid, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !reflect.DeepEqual(alone[0], got[1]) {
-		t.Errorf("alone, with examples in another order: %+v, want %+v", alone[0], got[1])
+		t.Errorf("alone and with the examples in another order: %+v, want %+v", alone[0], got[1])
 	}
 }
 
-// Labels outside a job, such as the gold that a harness keeps for scoring, cannot reach the choice: there is no way in.
-// What can be tested is that labels of examples that the job does not have make no difference, nor do scores of others.
-func TestSelectSeesItsOwnLabelsOnly(t *testing.T) {
+// The labels of another job, here a ceiling's, must not change the student.
+func TestSelectUsesOnlyTheLabelsOfTheJob(t *testing.T) {
 	data, weak := problem(21, 80, 10, 2, false)
 	_, gold := problem(22, 80, 10, 2, false)
 	grid := Grid{L2: []float64{1e-3, 1e-1, 10}}
@@ -98,11 +92,11 @@ func TestSelectSeesItsOwnLabelsOnly(t *testing.T) {
 		selections = append(selections, got[1])
 	}
 	if !reflect.DeepEqual(selections[0], selections[1]) {
-		t.Errorf("the student changed with labels that are not its own: %+v, %+v", selections[0], selections[1])
+		t.Errorf("the student depends on another job's labels: %+v, %+v", selections[0], selections[1])
 	}
 }
 
-func TestSelectKeepsGroupsTogether(t *testing.T) {
+func TestCutKeepsGroupsTogether(t *testing.T) {
 	_, labels := problem(23, 60, 3, 2, false)
 	group := make([]string, 60)
 	for e := range group {
@@ -123,10 +117,10 @@ func TestSelectKeepsGroupsTogether(t *testing.T) {
 			t.Errorf("seed %d: %d to train on and %d held out", seed, len(train.Examples), len(held.Examples))
 		}
 		side := map[string]int{}
-		for s, part := range [][]int{train.Examples, held.Examples} {
-			for _, e := range part {
+		for s, examples := range [][]int{train.Examples, held.Examples} {
+			for _, e := range examples {
 				if old, ok := side[group[e]]; ok && old != s && group[e] != "" {
-					t.Fatalf("seed %d: group %s is on both sides", seed, group[e])
+					t.Fatalf("seed %d: group %s is in both parts", seed, group[e])
 				}
 				side[group[e]] = s
 			}
@@ -137,27 +131,22 @@ func TestSelectKeepsGroupsTogether(t *testing.T) {
 		}
 	}
 	if len(sides) < 15 || len(seen) < 55 {
-		t.Errorf("20 seeds hold out %d different sets with %d of 60 examples in all", len(sides), len(seen))
+		t.Errorf("20 seeds hold out %d different sets, together %d of 60 examples", len(sides), len(seen))
 	}
 }
 
-func TestSelectByAgreementPrefersTheLargerPenalty(t *testing.T) {
-	g := Grid{Agreement: true}
-	scores := []Score{{L2: 1, Agreement: 0.8, LogLoss: 0.1}, {L2: 2, Agreement: 0.9, LogLoss: 0.5}, {L2: 3, Agreement: 0.9, LogLoss: 0.9},
-		{L2: 4, Agreement: 1, LogLoss: 0.1, Status: Diverged}}
-	if best, ok := g.best(scores); !ok || best.L2 != 3 {
-		t.Errorf("chose %+v", best)
+func TestBestScorePrefersLargerPenalty(t *testing.T) {
+	scores := []Score{{L2: 1, LogLoss: 0.5}, {L2: 3, LogLoss: 0.1}, {L2: 2, LogLoss: 0.1}, {L2: 4, LogLoss: 0.01, Status: Diverged},
+		{L2: 5, LogLoss: math.NaN()}}
+	if best, ok := bestScore(scores); !ok || best.L2 != 3 {
+		t.Errorf("best %+v", best)
 	}
-	g.Agreement = false
-	if best, ok := g.best(scores); !ok || best.L2 != 1 {
-		t.Errorf("by log loss chose %+v", best)
-	}
-	if _, ok := g.best(scores[3:]); ok {
-		t.Error("chose a diverged head")
+	if best, ok := bestScore(scores[3:]); ok {
+		t.Errorf("best %+v, want none", best)
 	}
 }
 
-func TestSelectRefuses(t *testing.T) {
+func TestSelectRejectsBadInput(t *testing.T) {
 	data, labels := problem(24, 6, 3, 2, false)
 	job := Job{Examples: upTo(6), Labels: labels, Loss: loss.XEnt{}}
 	one := Job{Examples: []int{2}, Labels: labels[:1], Loss: loss.XEnt{}}
@@ -168,9 +157,9 @@ func TestSelectRefuses(t *testing.T) {
 		"no penalty to choose from": {job, Grid{}},
 		"held-out share 1":          {job, Grid{L2: []float64{1}, HeldOut: 1}},
 		"2 groups for 6":            {job, Grid{L2: []float64{1}, Group: []string{"a", "b"}}},
-		"cannot be cut":             {one, Grid{L2: []float64{1}}},
+		"too few to train":          {one, Grid{L2: []float64{1}}},
 		"l2 -3":                     {job, Grid{L2: []float64{1, -3}}},
-		"use Adam":                  {Job{Examples: upTo(6), Labels: labels, Loss: loss.XEnt{}, Optimiser: LBFGS{}}, Grid{L2: []float64{1}, Losses: []loss.Loss{loss.XEnt{}, loss.LogConf{}}}},
+		"use Adam":                  {Job{Examples: upTo(6), Labels: labels, Loss: loss.LogConf{}, Optimiser: LBFGS{}}, Grid{L2: []float64{1}}},
 		"5 labels for 6":            {Job{Examples: upTo(6), Labels: labels[:5], Loss: loss.XEnt{}}, Grid{L2: []float64{1}}},
 	} {
 		_, err := Select(context.Background(), data, []Job{test.job}, test.grid, Options{})

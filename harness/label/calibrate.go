@@ -9,19 +9,20 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"w2s/harness/stats"
+	"w2s/internal/list"
 	"w2s/internal/prob"
 )
 
-// logFloor keeps the logarithm of a probability finite: float32 softmax gives exact zeros.
+// logFloor is the least probability of which a logarithm is taken. A softmax in float32 gives exact zeros.
 const logFloor = 1e-12
 
-// Temperature divides the supervisor's logits by one number, fitted by log loss on held-out gold (Guo et al. 2017). It
-// changes no answer. Works for classes and rankings.
+// Temperature divides the supervisor's logits by one number, which is fitted by log loss on held-out gold (Guo et al. 2017).
+// It changes no answer, and works for classes and for rankings.
 type Temperature struct{}
 
 func (Temperature) String() string { return "temperature" }
 
-// The fitted temperature is kept within these bounds; one at a bound gets a warning.
+// Bounds of the fitted temperature. A temperature at a bound causes a warning.
 const (
 	minTemperature = 0.01
 	maxTemperature = 100.0
@@ -32,17 +33,17 @@ func (Temperature) Apply(_ context.Context, l Labels, e Evidence) (Treated, erro
 	if err := checkHeld(l, e.Held); err != nil {
 		return Treated{}, fmt.Errorf("label: temperature: %w", err)
 	}
-	sharpness := fitSharpness(logits(e.Held.Soft), e.Held.Gold)
+	sharpness := fitSharpness(list.Map(e.Held.Soft, logits), e.Held.Gold)
 	scale := func(p []float64) []float64 {
-		z := logit(p)
+		z := logits(p)
 		for k := range z {
 			z[k] *= sharpness
 		}
 		prob.Softmax(z, z)
 		return z
 	}
-	t := all(l.each(scale))
-	note, err := heldNote(fmt.Sprintf("temperature %.4g", 1/sharpness), e.Held, scale)
+	t := keepAll(l.mapSoft(scale))
+	note, err := calibrationNote(fmt.Sprintf("temperature %.4g", 1/sharpness), e.Held, scale)
 	if err != nil {
 		return Treated{}, err
 	}
@@ -54,11 +55,11 @@ func (Temperature) Apply(_ context.Context, l Labels, e Evidence) (Treated, erro
 	return t, nil
 }
 
-// fitSharpness minimises the mean log loss of softmax(s·z) over s = 1/temperature. The loss is convex in s, so its
-// derivative, the mean of E_p[z] - E_gold[z], grows; Newton steps inside a shrinking bracket find its zero.
+// fitSharpness returns the s = 1/temperature that minimises the mean log loss of softmax(s·z). The loss is convex in s, so
+// its derivative, the mean of E_p[z] - E_gold[z], increases. Newton steps inside a shrinking bracket find its zero.
 func fitSharpness(z, gold [][]float64) float64 {
 	lo, hi := 1/maxTemperature, 1/minTemperature
-	slope := func(s float64) (first, second float64) {
+	derivatives := func(s float64) (first, second float64) {
 		scaled := []float64{}
 		for i, row := range z {
 			scaled = scaled[:0]
@@ -78,22 +79,22 @@ func fitSharpness(z, gold [][]float64) float64 {
 		}
 		return first, second
 	}
-	if d, _ := slope(lo); d >= 0 {
+	if d, _ := derivatives(lo); d >= 0 {
 		return lo
 	}
-	if d, _ := slope(hi); d <= 0 {
+	if d, _ := derivatives(hi); d <= 0 {
 		return hi
 	}
 	s := 1.0
 	for range 200 {
-		first, second := slope(s)
+		first, second := derivatives(s)
 		if first > 0 {
 			hi = s
 		} else {
 			lo = s
 		}
 		next := s - first/second
-		if !(next > lo && next < hi) { // also where second is 0
+		if !(next > lo && next < hi) { // also if second is 0
 			next = (lo + hi) / 2
 		}
 		if math.Abs(next-s) <= 1e-14*s {
@@ -104,40 +105,40 @@ func fitSharpness(z, gold [][]float64) float64 {
 	return s
 }
 
-// Platt fits a slope on the supervisor's logits and an offset for each class on held-out gold (Platt 1999), with his
-// targets (N+1)/(N+2) and 1/(N+2) in place of 1 and 0 so that a small held-out set is not believed too much; for K classes
-// (N+1)/(N+K) and 1/(N+K). Unlike temperature it can correct a supervisor that prefers one class. Rankings have no
-// classes to correct.
+// Platt maps the supervisor's logits with a slope and an offset for each class, which are fitted on held-out gold (Platt
+// 1999). So that a small held-out set does not make it overconfident, the targets are (N+1)/(N+2) and 1/(N+2) instead of 1
+// and 0, where N counts the examples of the class. For K classes they are (N+1)/(N+K) and 1/(N+K). Unlike Temperature,
+// Platt can correct a supervisor that prefers one class. It does not work for rankings, which have no classes.
 type Platt struct{}
 
 func (Platt) String() string { return "platt" }
 
-// Apply fits slope and offsets and maps every label.
+// Apply fits the slope and the offsets and maps every label.
 func (Platt) Apply(_ context.Context, l Labels, e Evidence) (Treated, error) {
 	if err := checkHeld(l, e.Held); err != nil {
 		return Treated{}, fmt.Errorf("label: platt: %w", err)
 	}
 	if l.Classes == 0 {
-		return Treated{}, errors.New("label: platt: candidates of a ranking are no classes (use temperature)")
+		return Treated{}, errors.New("label: platt: rankings have no classes (use temperature)")
 	}
-	theta, err := fitPlatt(logits(e.Held.Soft), plattTargets(e.Held.Gold))
+	theta, err := fitPlatt(list.Map(e.Held.Soft, logits), plattTargets(e.Held.Gold))
 	if err != nil {
 		return Treated{}, fmt.Errorf("label: platt: %w", err)
 	}
-	scale := func(p []float64) []float64 { return plattMap(theta, logit(p)) }
-	t := all(l.each(scale))
-	note, err := heldNote(fmt.Sprintf("slope %.4g, offsets %.4g", theta[0], theta[1:]), e.Held, scale)
+	scale := func(p []float64) []float64 { return plattMap(theta, logits(p)) }
+	t := keepAll(l.mapSoft(scale))
+	note, err := calibrationNote(fmt.Sprintf("slope %.4g, offsets %.4g", theta[0], theta[1:]), e.Held, scale)
 	if err != nil {
 		return Treated{}, err
 	}
 	t.Notes = append(t.Notes, note)
 	if theta[0] <= 0 {
-		t.Warnings = append(t.Warnings, "the fitted slope is not positive: on held-out gold the supervisor's confidence says nothing, or the opposite")
+		t.Warnings = append(t.Warnings, "the fitted slope is not positive: on held-out gold, the supervisor's confidence tells nothing or the opposite")
 	}
 	return t, nil
 }
 
-// plattMap is softmax(slope·z + offset), with theta = slope, offset of class 1, 2, …; class 0 has offset 0.
+// plattMap returns softmax(slope·z + offsets). theta holds the slope and the offsets of classes 1, 2, …; class 0 has offset 0.
 func plattMap(theta, z []float64) []float64 {
 	out := make([]float64, len(z))
 	for k, v := range z {
@@ -150,6 +151,7 @@ func plattMap(theta, z []float64) []float64 {
 	return out
 }
 
+// plattTargets returns the distributions that Platt is fitted to, with his targets instead of 1 and 0.
 func plattTargets(gold [][]float64) [][]float64 {
 	k := len(gold[0])
 	count := make([]float64, k)
@@ -168,8 +170,8 @@ func plattTargets(gold [][]float64) [][]float64 {
 	return targets
 }
 
-// plattStep is how one parameter moves one logit: the derivative of logit k with respect to parameter j.
-func plattStep(z []float64, k, j int) float64 {
+// plattJacobian returns the derivative of the mapped logit k with respect to parameter j.
+func plattJacobian(z []float64, k, j int) float64 {
 	switch {
 	case j == 0:
 		return z[k]
@@ -179,8 +181,8 @@ func plattStep(z []float64, k, j int) float64 {
 	return 0
 }
 
-// fitPlatt minimises the mean cross-entropy to the targets by Newton's method with backtracking. The loss is convex; its
-// minimum is finite because no target is 0 or 1.
+// fitPlatt returns the parameters that minimise the mean cross-entropy to the targets, by Newton's method with backtracking.
+// The loss is convex, and its minimum is finite because no target is 0 or 1.
 func fitPlatt(z, targets [][]float64) ([]float64, error) {
 	classes := len(z[0])
 	theta := make([]float64, classes)
@@ -192,7 +194,7 @@ func fitPlatt(z, targets [][]float64) ([]float64, error) {
 			return theta, nil
 		}
 		var factor mat.Cholesky
-		for ridge := 1e-14; !factor.Factorize(hess); ridge *= 10 { // flat where all logits are equal
+		for ridge := 1e-14; !factor.Factorize(hess); ridge *= 10 { // the loss is flat if all logits are equal
 			for j := range classes {
 				hess.SetSym(j, j, hess.At(j, j)+ridge)
 			}
@@ -212,7 +214,7 @@ func fitPlatt(z, targets [][]float64) ([]float64, error) {
 				break
 			}
 		}
-		if !moved { // nothing left but rounding
+		if !moved { // rounding hides any further descent
 			if g := mat.Norm(grad, math.Inf(1)); g > 1e-6 {
 				return nil, fmt.Errorf("the fit stopped at a gradient of %.2g", g)
 			}
@@ -222,6 +224,7 @@ func fitPlatt(z, targets [][]float64) ([]float64, error) {
 	return nil, errors.New("the fit did not converge in 200 steps")
 }
 
+// plattLoss returns the mean cross-entropy of the mapped labels to the targets.
 func plattLoss(theta []float64, z, targets [][]float64) float64 {
 	loss := 0.0
 	for i, row := range z {
@@ -233,7 +236,7 @@ func plattLoss(theta []float64, z, targets [][]float64) float64 {
 	return loss / float64(len(z))
 }
 
-// plattDerivatives is the gradient and the Hessian of plattLoss.
+// plattDerivatives returns the gradient and the Hessian of plattLoss.
 func plattDerivatives(theta []float64, z, targets [][]float64) (*mat.VecDense, *mat.SymDense) {
 	classes, n := len(theta), float64(len(z))
 	grad, hess := mat.NewVecDense(classes, nil), mat.NewSymDense(classes, nil)
@@ -242,15 +245,15 @@ func plattDerivatives(theta []float64, z, targets [][]float64) (*mat.VecDense, *
 		for a := range classes {
 			var slope, meanA float64
 			for k := range p {
-				slope += (p[k] - targets[i][k]) * plattStep(row, k, a)
-				meanA += p[k] * plattStep(row, k, a)
+				slope += (p[k] - targets[i][k]) * plattJacobian(row, k, a)
+				meanA += p[k] * plattJacobian(row, k, a)
 			}
 			grad.SetVec(a, grad.AtVec(a)+slope/n)
 			for b := a; b < classes; b++ {
 				var both, meanB float64
 				for k := range p {
-					both += p[k] * plattStep(row, k, a) * plattStep(row, k, b)
-					meanB += p[k] * plattStep(row, k, b)
+					both += p[k] * plattJacobian(row, k, a) * plattJacobian(row, k, b)
+					meanB += p[k] * plattJacobian(row, k, b)
 				}
 				hess.SetSym(a, b, hess.At(a, b)+(both-meanA*meanB)/n)
 			}
@@ -259,13 +262,13 @@ func plattDerivatives(theta []float64, z, targets [][]float64) (*mat.VecDense, *
 	return grad, hess
 }
 
-// checkHeld returns an error unless there is held-out gold that fits the labels.
+// checkHeld returns an error unless there is held-out gold over the classes of the labels.
 func checkHeld(l Labels, h *Held) error {
 	if err := l.Check(); err != nil {
 		return err
 	}
 	if h == nil || len(h.Soft) == 0 {
-		return errors.New("needs held-out gold of the supervisor's half, and there is none")
+		return errors.New("it needs held-out gold of the supervisor's half and there is none")
 	}
 	if err := stats.CheckPairs(h.Soft, h.Gold); err != nil {
 		return fmt.Errorf("held-out gold: %w", err)
@@ -278,17 +281,13 @@ func checkHeld(l Labels, h *Held) error {
 	return nil
 }
 
-// heldNote says what a calibration did to the held-out examples that it was fitted on.
-func heldNote(what string, h *Held, scale func([]float64) []float64) (string, error) {
-	scaled := make([][]float64, len(h.Soft))
-	for i, p := range h.Soft {
-		scaled[i] = scale(p)
-	}
+// calibrationNote describes the effect of a calibration on the held-out examples that it was fitted on.
+func calibrationNote(what string, h *Held, scale func([]float64) []float64) (string, error) {
 	before, err := stats.Measure(h.Soft, h.Gold)
 	if err != nil {
 		return "", err
 	}
-	after, err := stats.Measure(scaled, h.Gold)
+	after, err := stats.Measure(list.Map(h.Soft, scale), h.Gold)
 	if err != nil {
 		return "", err
 	}
@@ -296,19 +295,11 @@ func heldNote(what string, h *Held, scale func([]float64) []float64) (string, er
 		what, before.N, before.LogLoss, after.LogLoss, before.ECE, after.ECE), nil
 }
 
-// logit is the logits of a distribution, up to a constant.
-func logit(p []float64) []float64 {
+// logits returns the logits of a distribution, up to a constant.
+func logits(p []float64) []float64 {
 	z := make([]float64, len(p))
 	for k, v := range p {
 		z[k] = math.Log(max(v, logFloor))
 	}
 	return z
-}
-
-func logits(rows [][]float64) [][]float64 {
-	out := make([][]float64, len(rows))
-	for i, p := range rows {
-		out[i] = logit(p)
-	}
-	return out
 }

@@ -1,16 +1,16 @@
-// Package label holds weak labels and what may be done to them before a student learns from them.
+// Package label holds weak labels and the treatments that change them before a student learns from them.
 //
-// Labels are distributions by example id: a weak supervisor's opinion of the strong half of the training pool. A
-// [Treatment] makes other labels of them: hardened, smoothed, calibrated, filtered by confidence, or corrected by a probe
-// on the student's features. [Parse] reads treatments by name, [Treatments] lists them.
+// [Labels] are the labels that a weak supervisor gives to the strong half of the training pool: a distribution for each
+// example id. A [Treatment] makes other labels of them: hardened, smoothed, calibrated, filtered by confidence, or corrected
+// by a probe on the student's features. [Parse] reads treatments by name, and [Treatments] lists them.
 //
-// No type here can carry the gold labels of what the student learns from. The only gold that a treatment sees is
-// [Held]: gold of the supervisor's half that the supervisor was not trained on. Gold for measuring is read and written as
-// [Gold], which no treatment takes.
+// A treatment sees the labels and an [Evidence], which cannot hold gold labels of the examples that the student learns from.
+// The only gold that it sees is [Held]: labels of examples of the supervisor's half that the supervisor was not trained on.
+// [Gold] is for measuring labels and for simulated supervisors. No treatment takes it.
 //
-// Simulated supervisors ([Flip], [Systematic], [Random], [Majority]) are made from gold on purpose: they stand in the
-// place of a supervisor whose accuracy and kind of error are known.
+// Simulated supervisors ([Flip], [Systematic], [Random], [Majority]) make labels from gold with errors of a known number and
+// kind. They take the place of a weak supervisor.
 //
-// Strong-to-strong iterations (EleutherAI/w2s: the student relabels, and a new student learns from that) are no treatment:
-// they train students, and a chain in which a model follows itself does that.
+// Iterations from strong to strong, in which a student relabels the examples and a new student learns from them
+// (EleutherAI/w2s), are not treatments, because they train students. A chain in which a model follows itself does that.
 package label

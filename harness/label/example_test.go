@@ -34,7 +34,7 @@ func ExampleParse() {
 	// label: unknown treatment "temprature" (did you mean "temperature"? treatments: soft, hard, smooth, temperature, platt, top, relabel, filter)
 }
 
-// sharpen is a treatment of one's own.
+// sharpen is a custom treatment. It squares the probabilities and normalises them.
 type sharpen struct{}
 
 func (sharpen) String() string { return "sharpen" }

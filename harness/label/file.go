@@ -12,16 +12,16 @@ import (
 	"w2s/internal/prob"
 )
 
-// A Provenance says where labels come from.
+// A Provenance tells where labels come from.
 type Provenance struct {
 	Task       string `json:"task,omitempty"`
-	Supervisor string `json:"supervisor,omitempty"` // the head that made them
-	Encoder    string `json:"encoder,omitempty"`    // its encoder's key
+	Supervisor string `json:"supervisor,omitempty"` // ID of the head that made them
+	Encoder    string `json:"encoder,omitempty"`    // key of the supervisor's encoder
 	Treatment  string `json:"treatment,omitempty"`  // as Parse reads it
 	Seed       uint64 `json:"seed"`
 }
 
-// A file of labels or of gold is JSON lines: a head line, then one line for each example.
+// A file of labels or of gold has a JSON value on each line: a header, then one for each example.
 const (
 	fileVersion = 1
 	labelsKind  = "weak labels"
@@ -29,7 +29,7 @@ const (
 	maxLine     = 1 << 20
 )
 
-type fileHead struct {
+type fileHeader struct {
 	Kind       string      `json:"w2s"`
 	Version    int         `json:"version"`
 	Classes    int         `json:"classes"` // 0: rankings
@@ -48,28 +48,28 @@ type goldLine struct {
 	Gold []float64 `json:"gold"`
 }
 
-// Write writes labels as JSON lines, which [Read] reads back exactly. There is no place for gold in them: see [WriteGold].
+// Write writes labels as JSON lines, which [Read] reads back exactly. The file has no place for gold; see [WriteGold].
 func Write(w io.Writer, l Labels, p Provenance) error {
 	if err := l.Check(); err != nil {
 		return err
 	}
-	head := fileHead{Kind: labelsKind, Version: fileVersion, Classes: l.Classes, N: len(l.IDs), Provenance: &p}
-	return writeLines(w, head, len(l.IDs), func(i int) any {
+	header := fileHeader{Kind: labelsKind, Version: fileVersion, Classes: l.Classes, N: len(l.IDs), Provenance: &p}
+	return writeLines(w, header, len(l.IDs), func(i int) any {
 		return labelLine{ID: l.IDs[i], Soft: l.Soft[i], Hard: prob.Argmax(l.Soft[i])}
 	})
 }
 
-// Read reads what Write wrote. Faults name the line; a file that was cut short, or that has other fields such as gold, is
-// one.
+// Read reads labels that Write wrote. An error names the line. A file that was cut short or has other fields, such as gold,
+// is an error.
 func Read(r io.Reader) (Labels, Provenance, error) {
 	var l Labels
-	head, err := readLines(r, labelsKind, func(data []byte) error {
+	header, err := readLines(r, labelsKind, func(data []byte) error {
 		var line labelLine
-		if err := strict(data, &line); err != nil {
+		if err := decodeStrictly(data, &line); err != nil {
 			return err
 		}
 		if want := prob.Argmax(line.Soft); line.Hard != want {
-			return fmt.Errorf("hard label %d beside soft labels %v (want %d)", line.Hard, line.Soft, want)
+			return fmt.Errorf("hard label %d contradicts soft labels %v (want %d)", line.Hard, line.Soft, want)
 		}
 		l.IDs, l.Soft = append(l.IDs, line.ID), append(l.Soft, line.Soft)
 		return nil
@@ -77,28 +77,28 @@ func Read(r io.Reader) (Labels, Provenance, error) {
 	if err != nil {
 		return Labels{}, Provenance{}, fmt.Errorf("label: weak labels: %w", err)
 	}
-	l.Classes = head.Classes
+	l.Classes = header.Classes
 	if err := l.Check(); err != nil {
 		return Labels{}, Provenance{}, err
 	}
 	var p Provenance
-	if head.Provenance != nil {
-		p = *head.Provenance
+	if header.Provenance != nil {
+		p = *header.Provenance
 	}
 	return l, p, nil
 }
 
-// Gold is the truth by example id, for measuring labels and for simulated supervisors. No treatment takes it.
+// Gold holds gold labels by example id, for measuring labels and for simulated supervisors. No treatment takes it.
 type Gold struct {
-	Classes int // 0: rankings
+	Classes int // see Labels
 	IDs     []string
-	Gold    [][]float64
+	Gold    [][]float64 // Gold[i] is the distribution of example IDs[i]
 }
 
-// asLabels is gold in the clothes of labels, to be checked and joined.
+// asLabels returns gold as Labels, so that it can be checked like them.
 func (g Gold) asLabels() Labels { return Labels{Classes: g.Classes, IDs: g.IDs, Soft: g.Gold} }
 
-// Measure compares labels with gold of at least the same examples.
+// Measure compares labels with gold. g must have the gold of every labelled example and may have more.
 func (g Gold) Measure(l Labels) (stats.Quality, error) {
 	if err := errors.Join(g.asLabels().Check(), l.Check()); err != nil {
 		return stats.Quality{}, err
@@ -118,21 +118,21 @@ func (g Gold) Measure(l Labels) (stats.Quality, error) {
 	return stats.Measure(l.Soft, gold)
 }
 
-// WriteGold writes gold as JSON lines, to a file of its own.
+// WriteGold writes gold as JSON lines, which [ReadGold] reads back exactly.
 func WriteGold(w io.Writer, g Gold) error {
 	if err := g.asLabels().Check(); err != nil {
 		return err
 	}
-	head := fileHead{Kind: goldKind, Version: fileVersion, Classes: g.Classes, N: len(g.IDs)}
-	return writeLines(w, head, len(g.IDs), func(i int) any { return goldLine{ID: g.IDs[i], Gold: g.Gold[i]} })
+	header := fileHeader{Kind: goldKind, Version: fileVersion, Classes: g.Classes, N: len(g.IDs)}
+	return writeLines(w, header, len(g.IDs), func(i int) any { return goldLine{ID: g.IDs[i], Gold: g.Gold[i]} })
 }
 
-// ReadGold reads what WriteGold wrote.
+// ReadGold reads gold that WriteGold wrote. Its errors are those of Read.
 func ReadGold(r io.Reader) (Gold, error) {
 	var g Gold
-	head, err := readLines(r, goldKind, func(data []byte) error {
+	header, err := readLines(r, goldKind, func(data []byte) error {
 		var line goldLine
-		if err := strict(data, &line); err != nil {
+		if err := decodeStrictly(data, &line); err != nil {
 			return err
 		}
 		g.IDs, g.Gold = append(g.IDs, line.ID), append(g.Gold, line.Gold)
@@ -141,14 +141,15 @@ func ReadGold(r io.Reader) (Gold, error) {
 	if err != nil {
 		return Gold{}, fmt.Errorf("label: gold: %w", err)
 	}
-	g.Classes = head.Classes
+	g.Classes = header.Classes
 	return g, g.asLabels().Check()
 }
 
-func writeLines(w io.Writer, head fileHead, n int, line func(i int) any) error {
+// writeLines writes a header and n lines.
+func writeLines(w io.Writer, header fileHeader, n int, line func(i int) any) error {
 	out := bufio.NewWriter(w)
 	enc := json.NewEncoder(out)
-	err := enc.Encode(head)
+	err := enc.Encode(header)
 	for i := 0; i < n && err == nil; i++ {
 		err = enc.Encode(line(i))
 	}
@@ -156,54 +157,55 @@ func writeLines(w io.Writer, head fileHead, n int, line func(i int) any) error {
 		err = out.Flush()
 	}
 	if err != nil {
-		return fmt.Errorf("label: write %s: %w", head.Kind, err)
+		return fmt.Errorf("label: write %s: %w", header.Kind, err)
 	}
 	return nil
 }
 
-func readLines(r io.Reader, kind string, line func(data []byte) error) (fileHead, error) {
+// readLines reads a header and passes the lines after it to line.
+func readLines(r io.Reader, kind string, line func(data []byte) error) (fileHeader, error) {
 	in := bufio.NewScanner(r)
 	in.Buffer(nil, maxLine)
-	var head fileHead
-	n := -1 // lines after the head
+	var header fileHeader
+	n := -1 // number of lines after the header
 	for in.Scan() {
 		var err error
 		if n++; n == 0 {
-			err = checkHead(in.Bytes(), kind, &head)
+			err = checkHeader(in.Bytes(), kind, &header)
 		} else {
 			err = line(in.Bytes())
 		}
 		if err != nil {
-			return head, fmt.Errorf("line %d: %w", n+1, err)
+			return header, fmt.Errorf("line %d: %w", n+1, err)
 		}
 	}
 	if err := in.Err(); err != nil {
-		return head, fmt.Errorf("line %d: %w", n+2, err)
+		return header, fmt.Errorf("line %d: %w", n+2, err)
 	}
 	if n < 0 {
-		return head, errors.New("the file is empty")
+		return header, errors.New("the file is empty")
 	}
-	if n != head.N {
-		return head, fmt.Errorf("%d examples where the head line says %d (the file is not complete: make it again)", n, head.N)
+	if n != header.N {
+		return header, fmt.Errorf("%d examples, but the header states %d (the file is not complete: make it again)", n, header.N)
 	}
-	return head, nil
+	return header, nil
 }
 
-func checkHead(data []byte, kind string, head *fileHead) error {
-	if err := strict(data, head); err != nil {
-		return fmt.Errorf("not the head line of a file of %s: %w", kind, err)
+func checkHeader(data []byte, kind string, header *fileHeader) error {
+	if err := decodeStrictly(data, header); err != nil {
+		return fmt.Errorf("not the header of a file of %s: %w", kind, err)
 	}
 	switch {
-	case head.Kind != kind:
-		return fmt.Errorf("this is a file of %q, not of %q", head.Kind, kind)
-	case head.Version != fileVersion:
-		return fmt.Errorf("version %d, this program reads version %d", head.Version, fileVersion)
+	case header.Kind != kind:
+		return fmt.Errorf("this is a file of %q, not of %q", header.Kind, kind)
+	case header.Version != fileVersion:
+		return fmt.Errorf("version %d, this program reads version %d", header.Version, fileVersion)
 	}
 	return nil
 }
 
-// strict decodes one JSON value and refuses unknown fields and anything after it.
-func strict(data []byte, into any) error {
+// decodeStrictly decodes a single JSON value and rejects unknown fields and further values.
+func decodeStrictly(data []byte, into any) error {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(into); err != nil {

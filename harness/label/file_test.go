@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestFilesReadBackExactly(t *testing.T) {
+func TestFilesAreReadBackExactly(t *testing.T) {
 	l := Labels{Classes: 3, IDs: []string{"b", "a \"quoted\"\n", "c"}, Soft: [][]float64{{0.1, 0.2, 0.7}, {1. / 3, 1. / 3, 1 - 2./3}, {0, 0, 1}}}
 	p := Provenance{Task: "movies", Supervisor: "movies/supervisor/x/seed=1", Encoder: "key", Treatment: "soft", Seed: 1 << 63}
 	var file bytes.Buffer
@@ -21,7 +21,7 @@ func TestFilesReadBackExactly(t *testing.T) {
 		t.Errorf("%+v, %+v, %v", got, prov, err)
 	}
 	if strings.Contains(text, "gold") {
-		t.Error("the file speaks of gold")
+		t.Error("the file contains the word gold")
 	}
 	ranking := Labels{IDs: []string{"x", "y"}, Soft: [][]float64{{0.5, 0.5}, {0.2, 0.3, 0.5}}}
 	if err := Write(&file, ranking, Provenance{}); err != nil {
@@ -38,7 +38,7 @@ func TestFilesReadBackExactly(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	if err := Write(&file, Labels{Classes: 2, IDs: []string{"a"}, Soft: [][]float64{{math.NaN(), 1}}}, p); err == nil {
-		t.Error("writing NaN: no error")
+		t.Error("Write accepts NaN")
 	}
 }
 
@@ -47,16 +47,16 @@ const goodFile = `{"w2s":"weak labels","version":1,"classes":2,"n":2,"provenance
 {"id":"b","soft":[0.5,0.5],"hard":0}
 `
 
-func TestReadFaults(t *testing.T) {
+func TestReadNamesFaults(t *testing.T) {
 	if _, _, err := Read(strings.NewReader(goodFile)); err != nil {
 		t.Fatal(err)
 	}
 	swap := func(old, now string) string { return strings.Replace(goodFile, old, now, 1) }
 	for name, c := range map[string]struct{ file, want string }{
 		"empty":      {"", "empty"},
-		"cut short":  {goodFile[:strings.LastIndex(goodFile, `{"id"`)], "1 examples where the head line says 2"},
+		"cut short":  {goodFile[:strings.LastIndex(goodFile, `{"id"`)], "1 examples, but the header states 2"},
 		"torn line":  {goodFile[:len(goodFile)-9], "line 3"},
-		"not JSON":   {"hello\n", "line 1: not the head line"},
+		"not JSON":   {"hello\n", "line 1: not the header"},
 		"gold field": {swap(`"hard":1`, `"hard":1,"gold":[0,1]`), `line 2: json: unknown field "gold"`},
 		"hard":       {swap(`"hard":1`, `"hard":0`), "line 2: hard label 0"},
 		"version":    {swap(`"version":1`, `"version":2`), "version 2"},
@@ -75,11 +75,11 @@ func TestReadFaults(t *testing.T) {
 		}
 	}
 	if _, err := ReadGold(strings.NewReader(goodFile)); err == nil || !strings.Contains(err.Error(), "weak labels") {
-		t.Errorf("weak labels as gold: %v", err)
+		t.Errorf("reading weak labels as gold: %v", err)
 	}
 }
 
-func TestJoin(t *testing.T) {
+func TestJoinOrdersByIDsAndReportsFaults(t *testing.T) {
 	l := Labels{Classes: 2, IDs: []string{"a", "b", "c"}, Soft: [][]float64{{1, 0}, {0, 1}, {0.5, 0.5}}}
 	got, err := l.Join([]string{"c", "a", "b"})
 	want := Labels{Classes: 2, IDs: []string{"c", "a", "b"}, Soft: [][]float64{{0.5, 0.5}, {1, 0}, {0, 1}}}
@@ -92,7 +92,7 @@ func TestJoin(t *testing.T) {
 	}{
 		{[]string{"a", "b"}, "1 labels without an example, the first is c"},
 		{[]string{"a", "b", "c", "d"}, "1 examples without a label, the first is d"},
-		{[]string{"a", "b", "c", "c"}, "1 examples that are there twice, the first is c"},
+		{[]string{"a", "b", "c", "c"}, "1 examples that are given twice, the first is c"},
 		{[]string{"x", "y", "c"}, "2 labels without an example, the first is a"},
 		{nil, "3 labels without an example"},
 	} {
@@ -110,15 +110,15 @@ func FuzzRead(f *testing.F) {
 		if l, p, err := Read(strings.NewReader(text)); err == nil {
 			var file bytes.Buffer
 			if err := Write(&file, l, p); err != nil {
-				t.Fatalf("read but not written: %v", err)
+				t.Fatalf("labels that were read cannot be written: %v", err)
 			}
 			if again, q, err := Read(&file); err != nil || !reflect.DeepEqual(again, l) || q != p {
-				t.Fatalf("%+v came back as %+v, %v", l, again, err)
+				t.Fatalf("%+v is read back as %+v, %v", l, again, err)
 			}
 		}
 		if g, err := ReadGold(strings.NewReader(text)); err == nil {
 			if err := WriteGold(&bytes.Buffer{}, g); err != nil {
-				t.Fatalf("gold read but not written: %v", err)
+				t.Fatalf("gold that was read cannot be written: %v", err)
 			}
 		}
 	})

@@ -5,17 +5,18 @@ import (
 	"fmt"
 
 	"w2s/harness/stats"
+	"w2s/internal/list"
 )
 
-// Labels are what a student is to learn from: a distribution for every example, by id.
+// Labels are what a student learns from: a distribution for each example, by id.
 type Labels struct {
-	// Classes is the number of classes; 0 says that every example ranks its own candidates.
+	// Classes is the number of classes, or 0 if every example ranks candidates of its own.
 	Classes int
 	IDs     []string
 	Soft    [][]float64 // Soft[i] is a distribution over the classes or candidates of example IDs[i]
 }
 
-// Check returns an error unless there is one distribution of the right length for each of one or more distinct ids.
+// Check returns an error unless there is at least one id, ids are distinct, and each has a distribution of the right length.
 func (l Labels) Check() error {
 	if l.Classes < 0 || l.Classes == 1 {
 		return fmt.Errorf("label: %d classes (want 2 or more, or 0 for rankings)", l.Classes)
@@ -41,8 +42,8 @@ func (l Labels) Check() error {
 	return nil
 }
 
-// Join returns the labels in the order of ids. Every id must have a label and every label must be asked for: labels of
-// other data, or of another split, are an error and not a shorter training set.
+// Join returns the labels in the order of ids. It returns an error unless every id has a label and every label is asked for,
+// so labels of other data or of another split never make a smaller training set unnoticed.
 func (l Labels) Join(ids []string) (Labels, error) {
 	if err := l.Check(); err != nil {
 		return Labels{}, err
@@ -52,7 +53,7 @@ func (l Labels) Join(ids []string) (Labels, error) {
 		at[id] = i
 	}
 	out := Labels{Classes: l.Classes, IDs: ids, Soft: make([][]float64, len(ids))}
-	var missing, twice []string
+	var missing, repeated []string
 	taken := make(map[string]bool, len(ids))
 	for k, id := range ids {
 		i, ok := at[id]
@@ -61,7 +62,7 @@ func (l Labels) Join(ids []string) (Labels, error) {
 			continue
 		}
 		if taken[id] {
-			twice = append(twice, id)
+			repeated = append(repeated, id)
 		}
 		taken[id] = true
 		out.Soft[k] = l.Soft[i]
@@ -76,7 +77,7 @@ func (l Labels) Join(ids []string) (Labels, error) {
 	for _, f := range []struct {
 		what string
 		ids  []string
-	}{{"examples without a label", missing}, {"labels without an example", extra}, {"examples that are there twice", twice}} {
+	}{{"examples without a label", missing}, {"labels without an example", extra}, {"examples that are given twice", repeated}} {
 		if len(f.ids) > 0 {
 			faults = append(faults, fmt.Errorf("label: %d %s, the first is %s", len(f.ids), f.what, f.ids[0]))
 		}
@@ -87,26 +88,22 @@ func (l Labels) Join(ids []string) (Labels, error) {
 	return out, nil
 }
 
-// choose returns the labels with the given positions.
-func (l Labels) choose(keep []int) Labels {
+// subset returns the labels at the given positions.
+func (l Labels) subset(positions []int) Labels {
 	out := Labels{Classes: l.Classes}
-	for _, i := range keep {
+	for _, i := range positions {
 		out.IDs = append(out.IDs, l.IDs[i])
 		out.Soft = append(out.Soft, l.Soft[i])
 	}
 	return out
 }
 
-// each makes new labels row by row; of must not change its argument.
-func (l Labels) each(of func(p []float64) []float64) Labels {
-	out := Labels{Classes: l.Classes, IDs: l.IDs, Soft: make([][]float64, len(l.Soft))}
-	for i, p := range l.Soft {
-		out.Soft[i] = of(p)
-	}
-	return out
+// mapSoft returns labels with f applied to every distribution. f must not change its argument.
+func (l Labels) mapSoft(f func(p []float64) []float64) Labels {
+	return Labels{Classes: l.Classes, IDs: l.IDs, Soft: list.Map(l.Soft, f)}
 }
 
-// oneHot is the hard label: all on one answer.
+// oneHot returns the hard label that puts all probability on one of n answers.
 func oneHot(answer, n int) []float64 {
 	p := make([]float64, n)
 	p[answer] = 1

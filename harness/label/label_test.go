@@ -3,6 +3,7 @@ package label
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -14,10 +15,11 @@ import (
 
 	"w2s/harness/feature"
 	"w2s/harness/head"
+	"w2s/internal/list"
 	"w2s/internal/prob"
 )
 
-// reference holds what testdata/reference.py got from scipy and scikit-learn.
+// reference holds the values that testdata/reference.py computed with SciPy and scikit-learn.
 type reference struct {
 	Calibrated []struct {
 		Name               string
@@ -75,6 +77,7 @@ func nearRows(t *testing.T, what string, got, want [][]float64, tol float64) {
 	}
 }
 
+// labelsOf returns labels with distinct ids that are not in the order of the labels.
 func labelsOf(classes int, soft [][]float64) Labels {
 	l := Labels{Classes: classes, Soft: soft}
 	for i := range soft {
@@ -83,6 +86,7 @@ func labelsOf(classes int, soft [][]float64) Labels {
 	return l
 }
 
+// apply applies a treatment and checks the result's consistency with its input.
 func apply(t *testing.T, tr Treatment, l Labels, e Evidence) Treated {
 	t.Helper()
 	out, err := tr.Apply(context.Background(), l, e)
@@ -93,26 +97,26 @@ func apply(t *testing.T, tr Treatment, l Labels, e Evidence) Treated {
 		t.Fatalf("%s: %v", tr, err)
 	}
 	if len(out.Keep) != len(out.IDs) || !slices.IsSorted(out.Keep) {
-		t.Fatalf("%s: keep %v for %d labels", tr, out.Keep, len(out.IDs))
+		t.Fatalf("%s: Keep is %v for %d labels", tr, out.Keep, len(out.IDs))
 	}
 	for k, i := range out.Keep {
 		if out.IDs[k] != l.IDs[i] {
-			t.Fatalf("%s: label %d is of %s, keep says %s", tr, k, out.IDs[k], l.IDs[i])
+			t.Fatalf("%s: label %d belongs to %s, Keep says %s", tr, k, out.IDs[k], l.IDs[i])
 		}
 	}
 	return out
 }
 
-func TestCalibrationAgainstScipy(t *testing.T) {
+func TestCalibrationMatchesSciPy(t *testing.T) {
 	ref := loadReference(t)
 	for _, c := range ref.Calibrated {
 		t.Run(c.Name, func(t *testing.T) {
 			l := labelsOf(len(c.Labels[0]), c.Labels)
 			e := Evidence{Held: &Held{c.Held, c.Gold}}
-			sharpness := fitSharpness(logits(c.Held), c.Gold)
+			sharpness := fitSharpness(list.Map(c.Held, logits), c.Gold)
 			near(t, "temperature", 1/sharpness, c.Temperature, 1e-6*c.Temperature)
 			nearRows(t, "by temperature", apply(t, Temperature{}, l, e).Soft, c.ByTemperature, 1e-6)
-			theta, err := fitPlatt(logits(c.Held), plattTargets(c.Gold))
+			theta, err := fitPlatt(list.Map(c.Held, logits), plattTargets(c.Gold))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -133,7 +137,7 @@ func TestCalibrationAgainstScipy(t *testing.T) {
 		})
 	}
 	r := ref.Ranking
-	near(t, "temperature of a ranking", 1/fitSharpness(logits(r.Held), r.Gold), r.Temperature, 1e-6*r.Temperature)
+	near(t, "temperature of a ranking", 1/fitSharpness(list.Map(r.Held, logits), r.Gold), r.Temperature, 1e-6*r.Temperature)
 	out := apply(t, Temperature{}, labelsOf(0, r.Held), Evidence{Held: &Held{r.Held, r.Gold}})
 	for i := range r.Held {
 		if prob.Argmax(out.Soft[i]) != prob.Argmax(r.Held[i]) {
@@ -141,22 +145,22 @@ func TestCalibrationAgainstScipy(t *testing.T) {
 		}
 	}
 	if _, err := (Platt{}).Apply(t.Context(), labelsOf(0, r.Held), Evidence{Held: &Held{r.Held, r.Gold}}); err == nil {
-		t.Error("Platt on a ranking: no error")
+		t.Error("Platt accepts a ranking")
 	}
 }
 
-func TestCalibrationAtItsEdges(t *testing.T) {
+func TestCalibrationOfExtremeSupervisors(t *testing.T) {
 	l := labelsOf(2, [][]float64{{0.3, 0.7}, {0.5, 0.5}, {0, 1}, {1, 0}})
 	gold := [][]float64{{0, 1}, {1, 0}, {0, 1}, {1, 0}}
-	always := &Held{Soft: [][]float64{{0.1, 0.9}, {0.9, 0.1}, {0.2, 0.8}, {0.7, 0.3}}, Gold: gold}
-	never := &Held{Soft: [][]float64{{0.9, 0.1}, {0.1, 0.9}, {0.8, 0.2}, {0.3, 0.7}}, Gold: gold}
-	blank := &Held{Soft: [][]float64{{0.5, 0.5}, {0.5, 0.5}, {0.5, 0.5}, {0.5, 0.5}}, Gold: gold}
+	alwaysRight := &Held{Soft: [][]float64{{0.1, 0.9}, {0.9, 0.1}, {0.2, 0.8}, {0.7, 0.3}}, Gold: gold}
+	alwaysWrong := &Held{Soft: [][]float64{{0.9, 0.1}, {0.1, 0.9}, {0.8, 0.2}, {0.3, 0.7}}, Gold: gold}
+	uniform := &Held{Soft: [][]float64{{0.5, 0.5}, {0.5, 0.5}, {0.5, 0.5}, {0.5, 0.5}}, Gold: gold}
 	zeros := &Held{Soft: [][]float64{{0, 1}, {1, 0}, {1, 0}, {1, 0}}, Gold: gold}
 	for name, c := range map[string]struct {
 		held *Held
 		warn bool
-	}{"always right": {always, true}, "always wrong": {never, true}, "knows nothing": {blank, true}, "exact zeros": {zeros, false}} {
-		out := apply(t, Temperature{}, l, Evidence{Held: c.held}) // apply checks that no number is wild
+	}{"always right": {alwaysRight, true}, "always wrong": {alwaysWrong, true}, "uniform": {uniform, true}, "exact zeros": {zeros, false}} {
+		out := apply(t, Temperature{}, l, Evidence{Held: c.held})
 		if (len(out.Warnings) > 0) != c.warn {
 			t.Errorf("%s: temperature warns %q", name, out.Warnings)
 		}
@@ -167,14 +171,14 @@ func TestCalibrationAtItsEdges(t *testing.T) {
 		}
 		out = apply(t, Platt{}, l, Evidence{Held: c.held})
 		if name == "always wrong" && (len(out.Warnings) == 0 || prob.Argmax(out.Soft[2]) != 0) {
-			t.Errorf("a supervisor that is always wrong: %q, %v", out.Warnings, out.Soft)
+			t.Errorf("always wrong: Platt warns %q and gives %v", out.Warnings, out.Soft)
 		}
 	}
 	for name, held := range map[string]*Held{
 		"none":          nil,
 		"empty":         {},
 		"other classes": {[][]float64{{0.2, 0.3, 0.5}}, [][]float64{{0, 0, 1}}},
-		"no gold":       {always.Soft, nil},
+		"no gold":       {alwaysRight.Soft, nil},
 		"NaN":           {[][]float64{{math.NaN(), 1}}, [][]float64{{0, 1}}},
 	} {
 		for _, tr := range []Treatment{Temperature{}, Platt{}} {
@@ -185,7 +189,7 @@ func TestCalibrationAtItsEdges(t *testing.T) {
 	}
 }
 
-func TestSoftHardSmooth(t *testing.T) {
+func TestSoftHardAndSmooth(t *testing.T) {
 	l := labelsOf(3, [][]float64{{0.2, 0.4, 0.4}, {0.1, 0.1, 0.8}})
 	nearRows(t, "soft", apply(t, Soft{}, l, Evidence{}).Soft, l.Soft, 0)
 	nearRows(t, "hard", apply(t, Hard{}, l, Evidence{}).Soft, [][]float64{{0, 1, 0}, {0, 0, 1}}, 0)
@@ -194,7 +198,7 @@ func TestSoftHardSmooth(t *testing.T) {
 	nearRows(t, "input", l.Soft, [][]float64{{0.2, 0.4, 0.4}, {0.1, 0.1, 0.8}}, 0)
 }
 
-func TestTop(t *testing.T) {
+func TestTopKeepsMostConfident(t *testing.T) {
 	soft := [][]float64{{0.9, 0.1}, {0.4, 0.6}, {0.8, 0.2}, {0.45, 0.55}, {0.95, 0.05}, {0.7, 0.3}, {0.5, 0.5}, {0.2, 0.8}}
 	l := labelsOf(2, soft)
 	for _, c := range []struct {
@@ -205,21 +209,21 @@ func TestTop(t *testing.T) {
 		{Top{0.5, true}, []int{0, 1, 4, 7}},
 		{Top{Share: 1}, []int{0, 1, 2, 3, 4, 5, 6, 7}},
 		{Top{Share: 0.01}, []int{4}},
-		{Top{1, true}, []int{0, 1, 2, 3, 4, 5, 7}}, // five of class 0 where four are its part: one goes
+		{Top{1, true}, []int{0, 1, 2, 3, 4, 5, 7}}, // five of class 0, whose half is four: one is dropped
 	} {
 		if got := apply(t, c.top, l, Evidence{}).Keep; !slices.Equal(got, c.keep) {
 			t.Errorf("%s keeps %v, want %v", c.top, got, c.keep)
 		}
 	}
 	if out := apply(t, Top{Share: 0.25}, l, Evidence{}); len(out.Warnings) != 1 {
-		t.Errorf("one class left: warnings %q", out.Warnings)
+		t.Errorf("with one class left, warnings %q", out.Warnings)
 	}
 	if _, err := (Top{0.5, true}).Apply(t.Context(), labelsOf(0, soft), Evidence{}); err == nil {
-		t.Error("balanced on a ranking: no error")
+		t.Error("balanced accepts a ranking")
 	}
 }
 
-// data makes a feature matrix of rows.
+// data returns rows as the features of examples.
 func data(classes int, rows [][]float32) head.Data {
 	m := &feature.Matrix{Rows: len(rows), Dims: len(rows[0])}
 	for _, r := range rows {
@@ -236,7 +240,7 @@ func upTo(n int) []int {
 	return out
 }
 
-func TestProbesAgainstScikitLearn(t *testing.T) {
+func TestProbesMatchScikitLearn(t *testing.T) {
 	ref := loadReference(t).Probes
 	l := labelsOf(2, ref.Soft)
 	e := Evidence{Features: data(2, ref.X), Examples: upTo(len(ref.X))}
@@ -251,7 +255,7 @@ func TestProbesAgainstScikitLearn(t *testing.T) {
 			near(t, fmt.Sprintf("%s %d", c.probe, i), out.Soft[i][1], want, c.tol)
 			distance[i] = math.Abs(want - ref.Soft[i][1])
 		}
-		// A tenth: twelve labels. Those of the largest |prediction - label|, as EleutherAI/w2s has it.
+		// A tenth is twelve labels, those with the largest |prediction - label|, as in EleutherAI/w2s.
 		worst := upTo(len(distance))
 		slices.SortFunc(worst, func(a, b int) int {
 			if distance[a] > distance[b] {
@@ -279,11 +283,11 @@ func TestProbesAgainstScikitLearn(t *testing.T) {
 	}
 }
 
-// TestTreatmentsDoNotDependOnOrder gives the same examples in another order, and expects the same labels bit for bit.
+// Every treatment of the table must give the same labels bit for bit when the examples come in another order.
 func TestTreatmentsDoNotDependOnOrder(t *testing.T) {
 	ref := loadReference(t).Probes
 	n := len(ref.X)
-	for i := range 30 { // equal texts and equal confidences, so that there are ties
+	for i := range 30 { // equal features and equal confidences make ties
 		ref.X[n-1-i], ref.Soft[n-1-i] = ref.X[i], ref.Soft[i%3]
 	}
 	l := labelsOf(2, ref.Soft)
@@ -304,8 +308,14 @@ func TestTreatmentsDoNotDependOnOrder(t *testing.T) {
 		}
 		return m
 	}
-	for _, text := range []string{"hard", "smooth:0.2", "temperature", "platt", "top:0.3", "top:0.5:balanced", "relabel:knn:k=5", "relabel:logreg",
-		"filter:knn:0.25", "filter:logreg:0.3", "temperature+top:0.4+filter:knn:0.2:k=3"} {
+	texts := []string{"soft", "hard", "smooth:0.2", "temperature", "platt", "top:0.3", "top:0.5:balanced", "relabel:knn:k=5", "relabel:logreg",
+		"filter:knn:0.25", "filter:logreg:0.3", "temperature+top:0.4+filter:knn:0.2:k=3"}
+	for _, n := range Treatments() {
+		if !slices.ContainsFunc(texts, func(text string) bool { return strings.HasPrefix(text, n.Name) }) {
+			t.Errorf("no case for the treatment %s", n.Name)
+		}
+	}
+	for _, text := range texts {
 		tr, err := Parse(text)
 		if err != nil {
 			t.Fatal(err)
@@ -321,7 +331,7 @@ func TestTreatmentsDoNotDependOnOrder(t *testing.T) {
 	}
 }
 
-func TestProbeErrors(t *testing.T) {
+func TestProbesRejectBadInput(t *testing.T) {
 	soft := [][]float64{{0.2, 0.8}, {0.6, 0.4}, {0.1, 0.9}}
 	rows := [][]float32{{1, 2}, {2, 3}, {3, 5}}
 	l := labelsOf(2, soft)
@@ -347,8 +357,38 @@ func TestProbeErrors(t *testing.T) {
 	}
 }
 
-// TestProbesDoNotSeeTheLabelTheyJudge turns one label round: the probe's opinion of that example must stay, bit for bit.
-func TestProbesDoNotSeeTheLabelTheyJudge(t *testing.T) {
+// With more than 131,072 features, the probe must train with the multiplier of Evidence.Training.
+func TestLogRegTrainsWithGivenOptions(t *testing.T) {
+	const n, dims = 1100, 120
+	rng := rand.New(rand.NewPCG(9, 1))
+	rows, soft := make([][]float32, n), make([][]float64, n)
+	for i := range rows {
+		rows[i] = make([]float32, dims)
+		for j := range rows[i] {
+			rows[i][j] = float32(rng.NormFloat64())
+		}
+		soft[i] = []float64{0.25, 0.75}
+	}
+	used := errors.New("the multiplier is used")
+	e := Evidence{Features: data(2, rows), Examples: upTo(n),
+		Training: head.Options{Multiplier: func([]float32, int, int) (head.Multiplier, error) { return nil, used }}}
+	l := Labels{Classes: 2, Soft: soft}
+	for i := range n {
+		l.IDs = append(l.IDs, fmt.Sprint(i))
+	}
+	for _, text := range []string{"relabel:logreg", "filter:logreg:l2=0.1"} {
+		tr, err := Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tr.Apply(t.Context(), l, e); !errors.Is(err, used) {
+			t.Errorf("%s: error %v, want the multiplier's", text, err)
+		}
+	}
+}
+
+// The test reverses one label. The prediction for that example must stay the same bit for bit, and others must change.
+func TestProbesDoNotSeeTheLabelTheyPredict(t *testing.T) {
 	ref := loadReference(t).Probes
 	e := Evidence{Features: data(2, ref.X), Examples: upTo(len(ref.X))}
 	for _, probe := range []Probe{KNN{40}, LogReg{L2: 0.1}, LogReg{}} {
@@ -357,24 +397,24 @@ func TestProbesDoNotSeeTheLabelTheyJudge(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, i := range []int{0, 17, 118} {
-			turned := slices.Clone(ref.Soft)
-			turned[i] = []float64{ref.Soft[i][1], ref.Soft[i][0]}
-			after, err := probe.Predict(t.Context(), labelsOf(2, turned), e)
+			reversed := slices.Clone(ref.Soft)
+			reversed[i] = []float64{ref.Soft[i][1], ref.Soft[i][0]}
+			after, err := probe.Predict(t.Context(), labelsOf(2, reversed), e)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if !slices.Equal(before[i], after[i]) {
-				t.Errorf("%s: opinion of example %d moved from %v to %v", probe, i, before[i], after[i])
+				t.Errorf("%s: the prediction for example %d changed from %v to %v with its label", probe, i, before[i], after[i])
 			}
 			if reflect.DeepEqual(before, after) {
-				t.Errorf("%s: nothing moved when label %d was turned round", probe, i)
+				t.Errorf("%s: no prediction changed with label %d", probe, i)
 			}
 		}
 	}
 }
 
-// TestLogRegOnRankings: two candidates each; the feature says which is right, one label disputes it.
-func TestLogRegOnRankings(t *testing.T) {
+// Each example has two candidates. The feature shows which one is right, and one label says otherwise.
+func TestLogRegFindsWrongLabelOfRanking(t *testing.T) {
 	var rows [][]float32
 	var soft [][]float64
 	start := []int{0}
@@ -393,7 +433,7 @@ func TestLogRegOnRankings(t *testing.T) {
 	}
 }
 
-func TestParse(t *testing.T) {
+func TestParseReadsTreatmentsAndReportsFaults(t *testing.T) {
 	for text, want := range map[string]Treatment{
 		"soft":                                Soft{},
 		"hard":                                Hard{},
@@ -424,7 +464,7 @@ func TestParse(t *testing.T) {
 		}
 		again, err := Parse(got.String())
 		if err != nil || !reflect.DeepEqual(again, want) {
-			t.Errorf("%s: as %q it reads back as %#v, %v", text, got, again, err)
+			t.Errorf("%s is written as %q, which reads as %#v, %v", text, got, again, err)
 		}
 	}
 	for text, want := range map[string]string{
@@ -467,7 +507,7 @@ func FuzzParse(f *testing.F) {
 		}
 		again, err := Parse(tr.String())
 		if err != nil || again.String() != tr.String() {
-			t.Errorf("%q reads as %q, and that as %v, %v", text, tr, again, err)
+			t.Errorf("%q reads as %q, which reads as %v, %v", text, tr, again, err)
 		}
 	})
 }

@@ -11,21 +11,22 @@ import (
 	"w2s/harness/head"
 	"w2s/harness/loss"
 	"w2s/harness/stats"
+	"w2s/internal/list"
 	"w2s/internal/prob"
 )
 
-// A Probe is a simple model of the weak labels on the student's features. Where it disputes a label, the label may be
-// wrong: supervisors err at random places, features know better what belongs together.
+// A Probe is a simple model of the weak labels on the student's features. A label that it disputes may be wrong, because
+// examples with similar features tend to have the same gold label, and supervisors tend to err on single examples.
 type Probe interface {
-	// String is the probe as [Parse] reads it.
+	// String returns the probe as [Parse] reads it.
 	String() string
-	// Predict gives a distribution for every label, in their order. It must not depend on that order.
+	// Predict returns a distribution for each label, in the order of the labels. The order must not change the distributions.
 	Predict(ctx context.Context, l Labels, e Evidence) ([][]float64, error)
 }
 
-// KNN is the mean label of the K nearest other examples, by Euclidean distance of the features (scaled where
-// Evidence.Features is). EleutherAI/w2s counts the example itself among its neighbours; here it is left out, since its
-// own label is what is in question.
+// KNN predicts the mean label of the K nearest other examples, by Euclidean distance of the features, which are scaled if
+// Evidence.Features has a scaling. EleutherAI/w2s counts the example itself among its neighbours. KNN leaves it out, because
+// its label is the one in question.
 type KNN struct{ K int } // 0: DefaultNeighbours
 
 // DefaultNeighbours is the K of EleutherAI/w2s.
@@ -38,19 +39,21 @@ func (k KNN) String() string {
 	return fmt.Sprintf("knn:k=%d", k.K)
 }
 
-// LogReg is a linear head that learns the weak labels: every example is judged by a head that was trained on the others,
-// in five parts. Its penalty is chosen on held-out weak labels. For rankings it is the head that scores candidates.
+// LogReg predicts with linear heads that learn the weak labels. The examples are cut into five folds, and the head that
+// predicts for a fold is trained on the other four. Penalties are chosen on held-out weak labels. For rankings, the heads
+// score candidates.
 //
-// EleutherAI/w2s judges with one head that has seen the label in question, at a fixed penalty on features as they are:
-// logreg:l2=0.004:in-sample (its 1e-3·‖w‖² of the difference of two logits is L2/2 times the squares of both columns of
-// package head). On standardised features that penalty is so small that the head repeats the labels, errors included.
+// EleutherAI/w2s uses a single head, which has seen the label in question, with a fixed penalty on unscaled features. That
+// is logreg:l2=0.004:in-sample: its 1e-3·‖w‖², where w gives the difference of two logits, equals L2/2 times the squares of
+// both columns in package head. On standardised features, the penalty is so small that the head repeats the labels with
+// their errors.
 type LogReg struct {
-	L2       float64 // see head.Job; 0: chosen
-	InSample bool
+	L2       float64 // see head.Job; 0: chosen on held-out labels
+	InSample bool    // one head that is trained on all examples predicts for all of them
 }
 
-// folds is in how many parts the examples are cut for a probe that is not to see the labels it judges.
-const folds = 5
+// numFolds is the number of folds of a probe that must not see the labels it predicts.
+const numFolds = 5
 
 func (p LogReg) String() string {
 	s := "logreg"
@@ -63,16 +66,16 @@ func (p LogReg) String() string {
 	return s
 }
 
-// Predict trains the heads and asks them.
+// Predict trains the heads and returns their predictions.
 func (p LogReg) Predict(ctx context.Context, l Labels, e Evidence) ([][]float64, error) {
-	parts := cut(l.IDs, p.InSample)
-	jobs := make([]head.Job, len(parts))
-	for k, part := range parts {
-		jobs[k] = head.Job{Name: fmt.Sprintf("probe, part %d", k), Loss: loss.XEnt{}, L2: p.L2}
-		for _, i := range part.train {
+	folds := makeFolds(l.IDs, p.InSample)
+	jobs := make([]head.Job, len(folds))
+	for k, f := range folds {
+		jobs[k] = head.Job{Name: fmt.Sprintf("probe, fold %d", k), Loss: loss.XEnt{}, L2: p.L2}
+		for _, i := range f.train {
 			jobs[k].Examples, jobs[k].Labels = append(jobs[k].Examples, e.Examples[i]), append(jobs[k].Labels, l.Soft[i])
 		}
-		if len(jobs[k].Examples) == 0 || len(part.judge) == 0 {
+		if len(f.train) == 0 || len(f.predict) == 0 {
 			return nil, fmt.Errorf("%d examples are too few for a probe", len(l.IDs))
 		}
 	}
@@ -81,23 +84,20 @@ func (p LogReg) Predict(ctx context.Context, l Labels, e Evidence) ([][]float64,
 		return nil, err
 	}
 	out := make([][]float64, len(l.IDs))
-	for k, part := range parts {
-		examples := make([]int, len(part.judge))
-		for j, i := range part.judge {
-			examples[j] = e.Examples[i]
-		}
+	for k, f := range folds {
+		examples := list.Map(f.predict, func(i int) int { return e.Examples[i] })
 		predicted, err := head.Predict(ctx, e.Features, heads[k:k+1], examples)
 		if err != nil {
 			return nil, err
 		}
-		for j, i := range part.judge {
+		for j, i := range f.predict {
 			out[i] = predicted[0][j]
 		}
 	}
 	return out, nil
 }
 
-// fit trains the probe's heads.
+// fit trains the heads of all folds.
 func (p LogReg) fit(ctx context.Context, e Evidence, jobs []head.Job) ([]*head.Head, error) {
 	var fitted []head.Fitted
 	if p.L2 != 0 {
@@ -118,80 +118,79 @@ func (p LogReg) fit(ctx context.Context, e Evidence, jobs []head.Job) ([]*head.H
 	heads := make([]*head.Head, len(fitted))
 	for k, f := range fitted {
 		if f.Status != head.Converged && f.Status != head.Precision {
-			return nil, fmt.Errorf("the probe's training ended with %q (gradient %.2g; give it a larger l2)", f.Status, f.GradientNorm)
+			return nil, fmt.Errorf("the probe's training ended with %q at a gradient of %.2g (give it a larger l2)", f.Status, f.GradientNorm)
 		}
 		heads[k] = f.Head
 	}
 	return heads, nil
 }
 
-// A part says which labels a head learns and which it judges.
-type part struct{ train, judge []int }
+// A fold is a head's share of the work, as positions of labels: those to train on and those to predict.
+type fold struct{ train, predict []int }
 
-// cut makes five parts by a hash of the ids, or one that learns and judges everything.
-func cut(ids []string, inSample bool) []part {
+// makeFolds cuts the labels into folds by a hash of their ids. In-sample, there is one fold with all labels on both sides.
+func makeFolds(ids []string, inSample bool) []fold {
 	if inSample {
-		p := part{make([]int, len(ids)), make([]int, len(ids))}
+		f := fold{make([]int, len(ids)), make([]int, len(ids))}
 		for i := range ids {
-			p.train[i], p.judge[i] = i, i
+			f.train[i], f.predict[i] = i, i
 		}
-		return []part{p}
+		return []fold{f}
 	}
-	parts := make([]part, folds)
+	folds := make([]fold, numFolds)
 	for i, id := range ids {
-		at := int(newDraw(0, id).Float64() * folds)
-		for k := range parts {
+		at := int(newDraw(0, id).Float64() * numFolds)
+		for k := range folds {
 			if k == at {
-				parts[k].judge = append(parts[k].judge, i)
+				folds[k].predict = append(folds[k].predict, i)
 			} else {
-				parts[k].train = append(parts[k].train, i)
+				folds[k].train = append(folds[k].train, i)
 			}
 		}
 	}
-	return parts
+	return folds
 }
 
-// Predict averages over neighbours.
+// Predict returns the mean labels of the nearest neighbours.
 func (k KNN) Predict(ctx context.Context, l Labels, e Evidence) ([][]float64, error) {
 	if k.K == 0 {
 		k.K = DefaultNeighbours
 	}
 	switch {
 	case l.Classes == 0:
-		return nil, errors.New("candidates of a ranking have no neighbours with labels of their own (use logreg)")
+		return nil, errors.New("the candidates of a ranking have no labels of their own for neighbours to share (use logreg)")
 	case k.K < 1:
-		return nil, fmt.Errorf("%d neighbours", k.K)
+		return nil, fmt.Errorf("%d neighbours, want 1 or more", k.K)
 	case len(l.IDs) <= k.K:
 		return nil, fmt.Errorf("%d examples are too few for %d neighbours each", len(l.IDs), k.K)
 	}
-	// By id, so that sums and ties do not depend on the order in which examples came.
+	// The rows are ordered by id, so that sums and ties do not depend on the order of the examples.
 	order := make([]int, len(l.IDs))
 	for i := range order {
 		order[i] = i
 	}
 	slices.SortFunc(order, func(a, b int) int { return strings.Compare(l.IDs[a], l.IDs[b]) })
-	points := newPoints(e, order)
 	out := make([][]float64, len(order))
-	err := points.neighbours(ctx, k.K, func(at int, near []int) {
+	err := newScaledRows(e, order).neighbours(ctx, k.K, func(row int, nearest []int) {
 		p := make([]float64, l.Classes)
-		for _, n := range near {
+		for _, n := range nearest {
 			for c, v := range l.Soft[order[n]] {
 				p[c] += v / float64(k.K)
 			}
 		}
-		out[order[at]] = p
+		out[order[row]] = p
 	})
 	return out, err
 }
 
-// disputes runs a probe and says how far it is from each label: the total variation distance, which for two classes is
-// the |difference of probabilities| of EleutherAI/w2s.
+// disputes returns a probe's predictions and their total variation distances from the labels. For two classes the distance is
+// the absolute difference of probabilities that EleutherAI/w2s uses.
 func disputes(ctx context.Context, p Probe, l Labels, e Evidence) (predicted [][]float64, distance []float64, err error) {
 	if err := l.Check(); err != nil {
 		return nil, nil, err
 	}
 	if e.Features.X == nil {
-		return nil, nil, errors.New("a probe needs the student's features, and there are none")
+		return nil, nil, errors.New("a probe needs the student's features and there are none")
 	}
 	if len(e.Examples) != len(l.IDs) {
 		return nil, nil, fmt.Errorf("%d labels with features of %d examples", len(l.IDs), len(e.Examples))
@@ -216,14 +215,14 @@ func disputes(ctx context.Context, p Probe, l Labels, e Evidence) (predicted [][
 	return predicted, distance, nil
 }
 
-// Relabel replaces labels by the probe's predictions: those of the Share of examples that the probe disputes most, or
-// all labels when Share is 1 (EleutherAI/w2s --probe_relabel).
+// Relabel replaces the labels that the probe disputes most, a Share of all, with the probe's predictions. With a Share of 1 it
+// replaces all labels, as EleutherAI/w2s does (--probe_relabel).
 type Relabel struct {
 	Probe Probe
 	Share float64 // above 0, at most 1
 }
 
-func (r Relabel) String() string { return probeName("relabel", r.Probe, r.Share, r.Share == 1) }
+func (r Relabel) String() string { return probeName("relabel", r.Probe, r.Share, r.Share != 1) }
 
 func (r Relabel) check() error {
 	switch {
@@ -235,7 +234,7 @@ func (r Relabel) check() error {
 	return nil
 }
 
-// Apply asks the probe and replaces.
+// Apply runs the probe and replaces labels.
 func (r Relabel) Apply(ctx context.Context, l Labels, e Evidence) (Treated, error) {
 	fail := func(err error) (Treated, error) { return Treated{}, fmt.Errorf("label: %s: %w", r, err) }
 	if err := r.check(); err != nil {
@@ -246,7 +245,7 @@ func (r Relabel) Apply(ctx context.Context, l Labels, e Evidence) (Treated, erro
 		return fail(err)
 	}
 	out := Labels{Classes: l.Classes, IDs: l.IDs, Soft: slices.Clone(l.Soft)}
-	worst := byValue(distance, l.IDs)[:wholeShare(r.Share, len(distance))]
+	worst := descending(distance, l.IDs)[:floorShare(r.Share, len(distance))]
 	changed := 0
 	for _, i := range worst {
 		if prob.Argmax(predicted[i]) != prob.Argmax(l.Soft[i]) {
@@ -254,19 +253,19 @@ func (r Relabel) Apply(ctx context.Context, l Labels, e Evidence) (Treated, erro
 		}
 		out.Soft[i] = predicted[i]
 	}
-	t := all(out)
+	t := keepAll(out)
 	t.Notes = append(t.Notes, fmt.Sprintf("%d of %d labels replaced, %d with another answer", len(worst), len(l.IDs), changed))
 	return t, nil
 }
 
-// Filter drops the Share of examples whose labels the probe disputes most: the contamination of EleutherAI/w2s
-// (--probe_filter), 0.1 there.
+// Filter drops the examples whose labels the probe disputes most, a Share of all. EleutherAI/w2s calls the share
+// contamination and uses 0.1 (--probe_filter).
 type Filter struct {
 	Probe Probe
 	Share float64 // 0 to below 1
 }
 
-func (f Filter) String() string { return probeName("filter", f.Probe, f.Share, false) }
+func (f Filter) String() string { return probeName("filter", f.Probe, f.Share, true) }
 
 func (f Filter) check() error {
 	switch {
@@ -278,7 +277,7 @@ func (f Filter) check() error {
 	return nil
 }
 
-// Apply asks the probe and drops.
+// Apply runs the probe and drops examples.
 func (f Filter) Apply(ctx context.Context, l Labels, e Evidence) (Treated, error) {
 	fail := func(err error) (Treated, error) { return Treated{}, fmt.Errorf("label: %s: %w", f, err) }
 	if err := f.check(); err != nil {
@@ -288,24 +287,26 @@ func (f Filter) Apply(ctx context.Context, l Labels, e Evidence) (Treated, error
 	if err != nil {
 		return fail(err)
 	}
-	return kept(l, byValue(distance, l.IDs)[wholeShare(f.Share, len(distance)):]), nil
+	return keepSome(l, descending(distance, l.IDs)[floorShare(f.Share, len(distance)):]), nil
 }
 
-// wholeShare is a share of n examples, rounded down as in EleutherAI/w2s.
-func wholeShare(share float64, n int) int { return int(share*float64(n) + 1e-9) }
+// floorShare returns a share of n examples, rounded down as in EleutherAI/w2s. The small number makes up for rounding, as in
+// 0.29·100.
+func floorShare(share float64, n int) int { return int(share*float64(n) + 1e-9) }
 
-// probeName is a treatment with a probe as Parse reads it: relabel:knn:0.1:k=50.
-func probeName(name string, p Probe, share float64, omit bool) string {
+// probeName returns a treatment with a probe as Parse reads it: "relabel:knn:0.1:k=50". The share comes between the probe's
+// name and its settings, unless showShare is false.
+func probeName(name string, p Probe, share float64, showShare bool) string {
 	if p == nil {
 		return name
 	}
-	probe, setting, _ := strings.Cut(p.String(), ":")
-	parts := []string{name, probe}
-	if !omit {
-		parts = append(parts, number(share))
+	probe, settings, _ := strings.Cut(p.String(), ":")
+	fields := []string{name, probe}
+	if showShare {
+		fields = append(fields, number(share))
 	}
-	if setting != "" {
-		parts = append(parts, setting)
+	if settings != "" {
+		fields = append(fields, settings)
 	}
-	return strings.Join(parts, ":")
+	return strings.Join(fields, ":")
 }

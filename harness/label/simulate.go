@@ -14,9 +14,9 @@ import (
 	"w2s/internal/prob"
 )
 
-// Flip simulates a supervisor that is right on the given share of examples and errs at random: which examples it gets
-// wrong, and with which wrong answer, follows from a hash of seed and example id. Its soft labels are calibrated: accuracy
-// on the answer, the rest spread over the others. Accuracy must be above that of guessing.
+// Flip simulates a supervisor with random errors that is right on the given share of examples. A hash of seed and example id
+// determines which examples it gets wrong and which wrong answer it gives. Its soft labels are calibrated: the answer has the
+// probability accuracy, and the other answers share the rest. accuracy must be above the accuracy of guessing.
 func Flip(gold Gold, accuracy float64, seed uint64) (Labels, error) {
 	return simulate(gold, accuracy, func(i int, wrong []int) (int, float64) {
 		draw := newDraw(seed, gold.IDs[i])
@@ -24,29 +24,30 @@ func Flip(gold Gold, accuracy float64, seed uint64) (Labels, error) {
 	})
 }
 
-// Systematic simulates a supervisor that is right on the given share of examples and errs where a direction in feature
-// space misleads it, as a supervisor with a bias does: a student can learn its errors as well as its answers. There is a
-// random direction for each class (for rankings one for all candidates); the examples on which a wrong class beats the
-// right one by most, along them, are answered with that class. Features are the student's or anyone's; gold example i
-// is example examples[i] of them.
+// Systematic simulates a biased supervisor, whose errors follow directions in feature space, so that a student can learn them
+// like its right answers. It is right on the given share of examples. Each class has a random direction; for rankings
+// all candidates share one. An example scores for a class by its projection on the direction. The supervisor errs where a
+// wrong answer's score exceeds the right one's most, and gives that answer. Example i of gold is example examples[i] of
+// features, which can be the features of any model. The soft labels are calibrated as in Flip.
 func Systematic(gold Gold, accuracy float64, features head.Data, examples []int, seed uint64) (Labels, error) {
 	if len(examples) != len(gold.IDs) || features.X == nil {
-		return Labels{}, fmt.Errorf("label: systematic errors: features of %d examples for %d", len(examples), len(gold.IDs))
+		return Labels{}, fmt.Errorf("label: systematic errors: features of %d examples for %d labels", len(examples), len(gold.IDs))
 	}
 	for i, e := range examples {
 		if e < 0 || e >= features.Examples() {
 			return Labels{}, fmt.Errorf("label: systematic errors: example %d is not among the %d with features", e, features.Examples())
 		}
 		if gold.Classes == 0 && (features.Start == nil || features.Start[e+1]-features.Start[e] != len(gold.Gold[i])) {
-			return Labels{}, fmt.Errorf("label: systematic errors: example %s has %d candidates, its features have others", gold.IDs[i], len(gold.Gold[i]))
+			return Labels{}, fmt.Errorf("label: systematic errors: example %s has %d candidates, its features have another number", gold.IDs[i], len(gold.Gold[i]))
 		}
 	}
 	if gold.Classes != features.Classes {
-		return Labels{}, fmt.Errorf("label: systematic errors: %d classes with features for %d", gold.Classes, features.Classes)
+		return Labels{}, fmt.Errorf("label: systematic errors: labels over %d classes and features for %d", gold.Classes, features.Classes)
 	}
 	scaling := features.Scaling
 	if scaling == nil {
-		scaling = head.Standardise(features.X, nil) // else the direction is that of the dimension with the largest values
+		// Otherwise the dimension with the largest values would determine the projection alone.
+		scaling = head.Standardise(features.X, nil)
 	}
 	directions := make([][]float64, max(1, gold.Classes))
 	for k := range directions {
@@ -64,7 +65,7 @@ func Systematic(gold Gold, accuracy float64, features head.Data, examples []int,
 		return sum
 	}
 	return simulate(gold, accuracy, func(i int, wrong []int) (int, float64) {
-		pull := func(k int) float64 {
+		along := func(k int) float64 {
 			if gold.Classes > 0 {
 				return project(examples[i], directions[k])
 			}
@@ -72,16 +73,16 @@ func Systematic(gold Gold, accuracy float64, features head.Data, examples []int,
 		}
 		best, most := wrong[0], math.Inf(-1)
 		for _, k := range wrong {
-			if p := pull(k); p > most {
+			if p := along(k); p > most {
 				best, most = k, p
 			}
 		}
-		return best, most - pull(prob.Argmax(gold.Gold[i]))
+		return best, most - along(prob.Argmax(gold.Gold[i]))
 	})
 }
 
-// simulate gets wrong those examples that tempt most, as many as the accuracy says. tempt returns the wrong answer to an
-// example and how tempting it is.
+// simulate makes the labels of a supervisor that errs on the most tempting examples, as many as the accuracy demands. tempt
+// returns the wrong answer that it may give to example i, one of wrong, and how tempting that is.
 func simulate(gold Gold, accuracy float64, tempt func(i int, wrong []int) (answer int, temptation float64)) (Labels, error) {
 	if err := gold.asLabels().Check(); err != nil {
 		return Labels{}, err
@@ -90,7 +91,7 @@ func simulate(gold Gold, accuracy float64, tempt func(i int, wrong []int) (answe
 	answers, temptation := make([]int, n), make([]float64, n)
 	for i, g := range gold.Gold {
 		if !(accuracy > 1/float64(len(g)) && accuracy <= 1) {
-			return Labels{}, fmt.Errorf("label: simulated supervisor: accuracy %v is not above guessing among %d and at most 1", accuracy, len(g))
+			return Labels{}, fmt.Errorf("label: simulated supervisor: accuracy %v is not above guessing among %d answers and at most 1", accuracy, len(g))
 		}
 		var wrong []int
 		for k := range g {
@@ -103,8 +104,8 @@ func simulate(gold Gold, accuracy float64, tempt func(i int, wrong []int) (answe
 		}
 		answers[i], temptation[i] = tempt(i, wrong)
 	}
-	errorsWanted := int((1-accuracy)*float64(n) + 0.5)
-	for _, i := range byValue(temptation, gold.IDs)[errorsWanted:] {
+	numErrors := int((1-accuracy)*float64(n) + 0.5)
+	for _, i := range descending(temptation, gold.IDs)[numErrors:] {
 		answers[i] = prob.Argmax(gold.Gold[i])
 	}
 	out := Labels{Classes: gold.Classes, IDs: gold.IDs, Soft: make([][]float64, n)}
@@ -119,8 +120,9 @@ func simulate(gold Gold, accuracy float64, tempt func(i int, wrong []int) (answe
 	return out, nil
 }
 
-// Random is the supervisor that knows nothing: a hard answer by a hash of seed and example id. size(i) is the number of
-// classes or candidates of example i. What a student scores with it is what the task gives away for nothing.
+// Random simulates a supervisor that guesses. A hash of seed and example id determines its answers, which are hard labels.
+// size(i) returns the number of classes or candidates of example i. The score of a student that learns these labels is what
+// the task gives away without supervision.
 func Random(classes int, ids []string, size func(i int) int, seed uint64) (Labels, error) {
 	out := Labels{Classes: classes, IDs: ids}
 	for i, id := range ids {
@@ -133,8 +135,8 @@ func Random(classes int, ids []string, size func(i int) int, seed uint64) (Label
 	return out, out.Check()
 }
 
-// Majority is the supervisor that always gives the most frequent answer among labels that it may see, such as gold of its
-// own half, with the shares of the answers as probabilities. Rankings have no frequent answer.
+// Majority simulates a supervisor that gives the same label to all examples: the mean of the labels that it may see, such as
+// the gold of its own half. Its answer is thus the most frequent one. Rankings have no most frequent answer.
 func Majority(ids []string, seen [][]float64) (Labels, error) {
 	if err := stats.Check(seen); err != nil {
 		return Labels{}, fmt.Errorf("label: majority supervisor: %w", err)
@@ -142,7 +144,7 @@ func Majority(ids []string, seen [][]float64) (Labels, error) {
 	shares := make([]float64, len(seen[0]))
 	for _, g := range seen {
 		if len(g) != len(shares) {
-			return Labels{}, errors.New("label: majority supervisor: examples of different sizes; rankings have no most frequent answer")
+			return Labels{}, errors.New("label: majority supervisor: rankings have no most frequent answer")
 		}
 		for k, v := range g {
 			shares[k] += v / float64(len(seen))
@@ -155,7 +157,7 @@ func Majority(ids []string, seen [][]float64) (Labels, error) {
 	return out, out.Check()
 }
 
-// newDraw is a stream of random numbers that belongs to a seed and an id alone.
+// newDraw returns a random number generator whose stream depends on the seed and the id alone.
 func newDraw(seed uint64, id string) *rand.Rand {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d/%s", seed, id))
 	return rand.New(rand.NewPCG(binary.LittleEndian.Uint64(sum[:8]), binary.LittleEndian.Uint64(sum[8:16])))

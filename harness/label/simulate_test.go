@@ -14,6 +14,7 @@ import (
 	"w2s/internal/prob"
 )
 
+// someGold returns n gold labels, equally many of each class.
 func someGold(n, classes int) Gold {
 	g := Gold{Classes: classes}
 	for i := range n {
@@ -32,7 +33,7 @@ func accuracyOf(t *testing.T, l Labels, g Gold) float64 {
 	return q.Accuracy
 }
 
-func TestFlip(t *testing.T) {
+func TestFlipHasAccuracyAndCalibration(t *testing.T) {
 	for _, classes := range []int{2, 5} {
 		g := someGold(1000, classes)
 		l, err := Flip(g, 0.7, 1)
@@ -53,19 +54,19 @@ func TestFlip(t *testing.T) {
 		}
 		for k, n := range wrong {
 			if math.Abs(float64(n)-300/float64(classes)) > 40 {
-				t.Errorf("%d classes: class %d is the wrong answer %d times of 300", classes, k, n)
+				t.Errorf("%d classes: class %d has %d of 300 wrong answers", classes, k, n)
 			}
 		}
 		again, _ := Flip(g, 0.7, 1)
 		other, _ := Flip(g, 0.7, 2)
 		if !reflect.DeepEqual(l, again) || reflect.DeepEqual(l, other) {
-			t.Error("the labels do not follow from the seed")
+			t.Error("the same seed gives other labels, or another seed the same")
 		}
 	}
 }
 
-// TestFlipDependsOnTheIDAlone: rows in another order get the same labels; without one row at most one label changes.
-func TestFlipDependsOnTheIDAlone(t *testing.T) {
+// In another order, examples must get the same labels, and without one example at most one label may change.
+func TestFlipDependsOnIDsAlone(t *testing.T) {
 	g := someGold(300, 2)
 	l, err := Flip(g, 0.75, 7)
 	if err != nil {
@@ -94,8 +95,8 @@ func TestFlipDependsOnTheIDAlone(t *testing.T) {
 	}
 }
 
-// TestSystematicErrorsCanBeLearned: at the same accuracy, a head trained on systematic errors repeats them on the same
-// examples, one trained on random flips does not.
+// At the same accuracy, a head that is trained on systematic errors must repeat them, and a head that is trained on random
+// errors must not.
 func TestSystematicErrorsCanBeLearned(t *testing.T) {
 	const n, dims = 600, 10
 	rng := rand.New(rand.NewPCG(5, 6))
@@ -107,7 +108,7 @@ func TestSystematicErrorsCanBeLearned(t *testing.T) {
 			rows[i][j] = float32(rng.NormFloat64())
 		}
 		rows[i][0] += float32(2 * prob.Argmax(g.Gold[i]))
-		rows[i][1] *= 1000 // no direction may be that of the largest dimension
+		rows[i][1] *= 1000 // must not determine every projection
 	}
 	d := data(2, rows)
 	systematic, err := Systematic(g, 0.75, d, upTo(n), 1)
@@ -141,14 +142,14 @@ func TestSystematicErrorsCanBeLearned(t *testing.T) {
 	}
 	s, r := repeated(systematic), repeated(random)
 	if s < 0.7 || r > 0.35 {
-		t.Errorf("students repeat %.2f of the systematic and %.2f of the random errors", s, r)
+		t.Errorf("heads repeat %.2f of the systematic errors and %.2f of the random ones", s, r)
 	}
 	if other, _ := Systematic(g, 0.75, d, upTo(n), 2); reflect.DeepEqual(other, systematic) {
 		t.Error("another seed gives the same errors")
 	}
 }
 
-func TestSystematicOnRankings(t *testing.T) {
+func TestSystematicErrsOnRankings(t *testing.T) {
 	g := Gold{}
 	var rows [][]float32
 	start := []int{0}
@@ -169,11 +170,11 @@ func TestSystematicOnRankings(t *testing.T) {
 	}
 	near(t, "accuracy", accuracyOf(t, l, g), 0.8, 1e-12)
 	if _, err := Systematic(g, 0.8, d, append(upTo(99), 1), 1); err == nil {
-		t.Error("features of another example with other candidates: no error")
+		t.Error("Systematic accepts features with another number of candidates")
 	}
 }
 
-func TestRandomAndMajority(t *testing.T) {
+func TestRandomGuessesAndMajorityRepeats(t *testing.T) {
 	g := someGold(2000, 2)
 	l, err := Random(2, g.IDs, func(int) int { return 2 }, 1)
 	if err != nil {
@@ -189,33 +190,33 @@ func TestRandomAndMajority(t *testing.T) {
 		t.Errorf("%v, %v", l, err)
 	}
 	if _, err := Majority([]string{"x"}, [][]float64{{0, 1}, {1, 0, 0}}); err == nil {
-		t.Error("majority of rankings: no error")
+		t.Error("Majority accepts rankings")
 	}
 	if _, err := Random(2, []string{"x"}, func(int) int { return 1 }, 1); err == nil {
-		t.Error("one answer: no error")
+		t.Error("Random accepts examples with one answer")
 	}
 }
 
-func TestSimulationErrors(t *testing.T) {
+func TestSimulatedSupervisorsRejectBadInput(t *testing.T) {
 	g := someGold(10, 2)
 	for _, a := range []float64{0, 0.5, 1.01, math.NaN()} {
 		if _, err := Flip(g, a, 1); err == nil {
-			t.Errorf("accuracy %v: no error", a)
+			t.Errorf("Flip accepts accuracy %v", a)
 		}
 	}
 	if l, err := Flip(g, 1, 1); err != nil || accuracyOf(t, l, g) != 1 {
 		t.Errorf("accuracy 1: %v", err)
 	}
 	if _, err := Flip(Gold{Classes: 2, IDs: []string{"a"}, Gold: [][]float64{{0.5, 0.5}}}, 0.8, 1); err == nil {
-		t.Error("every answer right: no error")
+		t.Error("Flip accepts an example whose answers are all right")
 	}
 	d := data(2, [][]float32{{1}, {2}})
-	for name, examples := range map[string][]int{"few": {0}, "out of range": {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}} {
+	for name, examples := range map[string][]int{"too few": {0}, "out of range": {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}} {
 		if _, err := Systematic(g, 0.8, d, examples, 1); err == nil {
-			t.Errorf("%s features: no error", name)
+			t.Errorf("Systematic accepts features that are %s", name)
 		}
 	}
 	if _, err := g.Measure(Labels{Classes: 2, IDs: []string{"zz"}, Soft: [][]float64{{0, 1}}}); err == nil {
-		t.Error("measuring without gold: no error")
+		t.Error("Measure accepts a label without gold")
 	}
 }

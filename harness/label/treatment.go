@@ -4,44 +4,48 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 
 	"w2s/harness/head"
 	"w2s/internal/prob"
 )
 
-// A Treatment makes the labels that a student learns from out of those that its supervisor gave.
+// A Treatment makes the labels that a student learns from out of the labels that its supervisor gave.
 type Treatment interface {
-	// String is the treatment as [Parse] reads it.
+	// String returns the treatment as [Parse] reads it.
 	String() string
-	// Apply does not change its input. It is deterministic and does not depend on the order of examples.
+	// Apply returns the treated labels and does not change its input. It is deterministic, and the order of the examples
+	// does not matter.
 	Apply(ctx context.Context, labels Labels, evidence Evidence) (Treated, error)
 }
 
-// Evidence is what a treatment may look at beside the labels. Gold of the labelled examples is not among it.
+// Evidence is what a treatment may look at besides the labels. It has no place for gold labels of the labelled examples.
 type Evidence struct {
-	Held *Held // for calibration; nil where there is none
-	// Features are the student's. Example Examples[i] of it is the one that label i belongs to. For probes; X may be nil
-	// where no treatment needs it.
+	Held *Held // what calibrations are fitted on; nil: there is nothing
+	// Features are the student's features, for probes. Label i belongs to example Examples[i] of them. Features.X may be nil
+	// if no treatment needs it.
 	Features head.Data
 	Examples []int
-	Training head.Options // how probes are trained; the zero value is exact and slow
+	Training head.Options // how probes are trained; the zero value is exact and slower
 }
 
-// Held is what the supervisor says of examples of its own half that it was not trained on, with their gold.
+// Held holds a supervisor's labels of examples of its own half that it was not trained on, and their gold labels.
 type Held struct {
 	Soft, Gold [][]float64
 }
 
-// Treated is what a treatment made.
+// Treated is the result of a treatment.
 type Treated struct {
 	Labels
-	Keep     []int    // which of the labels that went in these are, ascending: Labels.IDs[k] was IDs[Keep[k]]
-	Notes    []string // what was fitted or dropped: "temperature 1.73"
+	Keep     []int    // ascending positions of these labels among the treatment's input: Labels.IDs[k] was IDs[Keep[k]]
+	Notes    []string // what was fitted or dropped, such as "temperature 1.73"
 	Warnings []string // what a reader of the result must know
 }
 
-// all is what a treatment returns that keeps every example.
-func all(l Labels) Treated {
+// keepAll returns labels that a treatment made of all its input.
+func keepAll(l Labels) Treated {
 	t := Treated{Labels: l, Keep: make([]int, len(l.IDs))}
 	for i := range t.Keep {
 		t.Keep[i] = i
@@ -49,7 +53,88 @@ func all(l Labels) Treated {
 	return t
 }
 
-// Soft leaves the labels as the supervisor gave them.
+// keepSome returns the labels at the given positions, with a note on how many those are.
+func keepSome(l Labels, positions []int) Treated {
+	keep := slices.Sorted(slices.Values(positions))
+	t := Treated{Labels: l.subset(keep), Keep: keep}
+	note := fmt.Sprintf("%d of %d examples kept", len(keep), len(l.IDs))
+	if l.Classes > 0 && len(keep) < len(l.IDs) {
+		count := answerCounts(t.Labels)
+		note += fmt.Sprintf(", by the supervisor's answer %v", count)
+		if slices.Contains(count, 0) {
+			t.Warnings = append(t.Warnings, fmt.Sprintf("only some classes are left among %d of %d examples", len(keep), len(l.IDs)))
+		}
+	}
+	t.Notes = append(t.Notes, note)
+	return t
+}
+
+// answerCounts returns how often each class is the supervisor's answer.
+func answerCounts(l Labels) []int {
+	n := make([]int, l.Classes)
+	for _, p := range l.Soft {
+		n[prob.Argmax(p)]++
+	}
+	return n
+}
+
+// descending returns the positions of values from the largest to the smallest. Ties are ordered by id, so the order of the
+// examples does not matter.
+func descending(values []float64, ids []string) []int {
+	order := make([]int, len(values))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int {
+		switch {
+		case values[a] > values[b]:
+			return -1
+		case values[a] < values[b]:
+			return 1
+		}
+		return strings.Compare(ids[a], ids[b])
+	})
+	return order
+}
+
+// number returns a setting in the shortest form that Parse reads back.
+func number(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+
+// Steps are treatments that are applied one after the other.
+type Steps []Treatment
+
+func (s Steps) String() string {
+	names := make([]string, len(s))
+	for i, t := range s {
+		names[i] = t.String()
+	}
+	return strings.Join(names, "+")
+}
+
+// Apply applies each treatment to the labels that the one before it made.
+func (s Steps) Apply(ctx context.Context, l Labels, e Evidence) (Treated, error) {
+	out := keepAll(l)
+	for _, t := range s {
+		next, err := t.Apply(ctx, out.Labels, e)
+		if err != nil {
+			return Treated{}, err
+		}
+		examples := e.Examples
+		e.Examples = nil
+		for k, i := range next.Keep {
+			if len(examples) == len(out.IDs) {
+				e.Examples = append(e.Examples, examples[i])
+			}
+			next.Keep[k] = out.Keep[i]
+		}
+		next.Notes = append(out.Notes, next.Notes...)
+		next.Warnings = append(out.Warnings, next.Warnings...)
+		out = next
+	}
+	return out, nil
+}
+
+// Soft leaves the labels unchanged.
 type Soft struct{}
 
 func (Soft) String() string { return "soft" }
@@ -59,10 +144,10 @@ func (Soft) Apply(_ context.Context, l Labels, _ Evidence) (Treated, error) {
 	if err := l.Check(); err != nil {
 		return Treated{}, err
 	}
-	return all(l), nil
+	return keepAll(l), nil
 }
 
-// Hard puts everything on the supervisor's answer, the first of the most probable ones.
+// Hard puts all probability on the supervisor's answer, the first of the most probable ones.
 type Hard struct{}
 
 func (Hard) String() string { return "hard" }
@@ -72,11 +157,11 @@ func (Hard) Apply(_ context.Context, l Labels, _ Evidence) (Treated, error) {
 	if err := l.Check(); err != nil {
 		return Treated{}, err
 	}
-	return all(l.each(func(p []float64) []float64 { return oneHot(prob.Argmax(p), len(p)) })), nil
+	return keepAll(l.mapSoft(func(p []float64) []float64 { return oneHot(prob.Argmax(p), len(p)) })), nil
 }
 
-// Smooth mixes the label with the uniform distribution: (1-Epsilon)·p + Epsilon/K (Szegedy et al. 2016). On hard labels
-// (hard+smooth:0.1) it is label smoothing in the usual sense.
+// Smooth mixes a label p over K answers with the uniform distribution: (1-Epsilon)·p + Epsilon/K (Szegedy et al. 2016). On
+// hard labels (hard+smooth:0.1) it is label smoothing in the usual sense.
 type Smooth struct{ Epsilon float64 }
 
 func (s Smooth) String() string { return "smooth:" + number(s.Epsilon) }
@@ -93,7 +178,7 @@ func (s Smooth) Apply(_ context.Context, l Labels, _ Evidence) (Treated, error) 
 	if err := errors.Join(s.check(), l.Check()); err != nil {
 		return Treated{}, fmt.Errorf("label: %s: %w", s, err)
 	}
-	return all(l.each(func(p []float64) []float64 {
+	return keepAll(l.mapSoft(func(p []float64) []float64 {
 		out := make([]float64, len(p))
 		for k, v := range p {
 			out[k] = (1-s.Epsilon)*v + s.Epsilon/float64(len(p))

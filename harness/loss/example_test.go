@@ -13,7 +13,7 @@ func ExampleParse() {
 	fmt.Println(err)
 	// Output:
 	// logconf:alpha=0.75:warmup=0.1:jump <nil>
-	// loss: unknown loss "logcnf", did you mean "logconf"? (losses: xent, kl, confidence, logconf, entropy, product, window)
+	// loss: unknown loss "logcnf" (did you mean "logconf"? losses: xent, kl, confidence, logconf, entropy, product, window)
 }
 
 // The gradient of the cross-entropy is the student's prediction minus the label.

@@ -14,7 +14,7 @@ import (
 	"w2s/internal/shareddata"
 )
 
-// readJSON reads reference values, which the Python file of the same name beside them makes.
+// readJSON reads reference values, which a Python script of the same name made.
 func readJSON(t *testing.T, path string, into any) {
 	t.Helper()
 	data, err := os.ReadFile(path)
@@ -35,7 +35,7 @@ func parse(t *testing.T, text string) Loss {
 	return loss
 }
 
-// referenceLoss builds the loss of a reference case, which states settings for all losses.
+// referenceLoss returns the loss of a reference case. params also has settings of other losses.
 func referenceLoss(t *testing.T, name string, params map[string]float64, warmup float64) Loss {
 	t.Helper()
 	settings := map[string][]string{"confidence": {"alpha"}, "logconf": {"alpha"}, "entropy": {"alpha"},
@@ -50,44 +50,51 @@ func referenceLoss(t *testing.T, name string, params map[string]float64, warmup 
 	return parse(t, text)
 }
 
-func compareLoss(t *testing.T, name string, loss Loss, logits, labels [][]float64, progress, wantValue float64, wantGrad [][]float64) {
+// A batchCase is a batch with the loss and the gradient that it should have.
+type batchCase struct {
+	Logits, Labels [][]float64
+	Progress       float64
+	Value          float64
+	Gradient       [][]float64
+}
+
+func (c batchCase) check(t *testing.T, name string, loss Loss) {
 	t.Helper()
-	value, grad, err := Evaluate(loss, len(logits[0]), logits, labels, progress)
+	value, grad, err := Evaluate(loss, len(c.Logits[0]), c.Logits, c.Labels, c.Progress)
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
-	if !(math.Abs(value-wantValue) <= 1e-12*max(1, math.Abs(wantValue))) {
-		t.Errorf("%s: value %v, want %v", name, value, wantValue)
+	if !(math.Abs(value-c.Value) <= 1e-12*max(1, math.Abs(c.Value))) {
+		t.Errorf("%s: value %v, want %v", name, value, c.Value)
 	}
 	for r := range grad {
 		for k := range grad[r] {
-			if !(math.Abs(grad[r][k]-wantGrad[r][k]) <= 1e-12) {
-				t.Errorf("%s: gradient[%d][%d] %v, want %v", name, r, k, grad[r][k], wantGrad[r][k])
+			if !(math.Abs(grad[r][k]-c.Gradient[r][k]) <= 1e-12) {
+				t.Errorf("%s: gradient[%d][%d] %v, want %v", name, r, k, grad[r][k], c.Gradient[r][k])
 			}
 		}
 	}
 }
 
-func TestLossesAgainstReference(t *testing.T) {
+func TestLossesMatchReference(t *testing.T) {
 	var cases []struct {
-		Loss           string
-		Params         map[string]float64
-		Logits, Labels [][]float64
-		Value          float64
-		Gradient       [][]float64
+		batchCase
+		Loss   string
+		Params map[string]float64
 	}
 	readJSON(t, shareddata.Path(t, "reference", "losses.json"), &cases)
 	seen := map[string]bool{}
 	for i, c := range cases {
-		progress, warmup := 1.0, 0.1
+		c.Progress = 1
+		warmup := 0.1
 		if v, ok := c.Params["progress"]; ok {
-			progress = v
+			c.Progress = v
 		}
 		if v, ok := c.Params["warmup"]; ok {
 			warmup = v
 		}
 		loss := referenceLoss(t, c.Loss, c.Params, warmup)
-		compareLoss(t, fmt.Sprintf("case %d, %s at %v", i, loss, progress), loss, c.Logits, c.Labels, progress, c.Value, c.Gradient)
+		c.check(t, fmt.Sprintf("case %d, %s at %v", i, loss, c.Progress), loss)
 		seen[c.Loss] = true
 	}
 	if len(seen) != 7 {
@@ -95,22 +102,19 @@ func TestLossesAgainstReference(t *testing.T) {
 	}
 }
 
-func TestLossesAtTheCorners(t *testing.T) {
+// The cases have ties, extreme logits, single examples and the ends of a warm-up.
+func TestLossesMatchPyTorchInEdgeCases(t *testing.T) {
 	var cases []struct {
-		Loss           string
-		Progress       float64
-		Logits, Labels [][]float64
-		Value          float64
-		Gradient       [][]float64
+		batchCase
+		Loss string
 	}
 	readJSON(t, "testdata/edges.json", &cases)
 	for i, c := range cases {
-		name := fmt.Sprintf("case %d, %s at %v", i, c.Loss, c.Progress)
-		compareLoss(t, name, parse(t, c.Loss), c.Logits, c.Labels, c.Progress, c.Value, c.Gradient)
+		c.check(t, fmt.Sprintf("case %d, %s at %v", i, c.Loss, c.Progress), parse(t, c.Loss))
 	}
 }
 
-// randomBatch makes rows of logits and label distributions; size gives the length of each.
+// randomBatch returns rows of logits and of label distributions. size returns the length of the next row.
 func randomBatch(rng *rand.Rand, rows int, size func() int) (logits, labels [][]float64) {
 	for range rows {
 		n := size()
@@ -124,8 +128,9 @@ func randomBatch(rng *rand.Rand, rows int, size func() int) (logits, labels [][]
 	return logits, labels
 }
 
-// frozen is the value of a loss written down anew, with targets from the logits at and predictions from the logits z.
-func frozen(loss Loss, at, z, labels [][]float64, progress float64) float64 {
+// valueWithFixedTargets computes a loss from its definition, independently of the package's code. Targets that follow the
+// student are taken at the logits at, and predictions at the logits z.
+func valueWithFixedTargets(loss Loss, at, z, labels [][]float64, progress float64) float64 {
 	probs := func(z []float64) []float64 {
 		p, sum := make([]float64, len(z)), 0.0
 		for k := range z {
@@ -156,7 +161,7 @@ func frozen(loss Loss, at, z, labels [][]float64, progress float64) float64 {
 			for k := range target {
 				target[k] *= 1 - c
 			}
-			if len(label) != 2 { // groups in this test have three candidates or more
+			if len(label) != 2 { // the test has groups of three candidates or more
 				target[slices.Index(own, slices.Max(own))] += c
 				break
 			}
@@ -193,7 +198,7 @@ func frozen(loss Loss, at, z, labels [][]float64, progress float64) float64 {
 				keep = 0
 			}
 		default:
-			panic("no reference for this loss")
+			panic("no definition of this loss")
 		}
 		for k := range p {
 			total -= keep * target[k] * math.Log(p[k]) / float64(len(z))
@@ -202,8 +207,8 @@ func frozen(loss Loss, at, z, labels [][]float64, progress float64) float64 {
 	return total
 }
 
-// TestGradients compares values with the losses written down anew, and gradients with central differences of them.
-func TestGradients(t *testing.T) {
+// Values must match the definitions of the losses, and gradients their central differences.
+func TestGradientsMatchFiniteDifferences(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	sizes := map[string]struct {
 		classes int
@@ -224,7 +229,7 @@ func TestGradients(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if want := frozen(loss, logits, logits, labels, progress); math.Abs(value-want) > 1e-12 {
+			if want := valueWithFixedTargets(loss, logits, logits, labels, progress); math.Abs(value-want) > 1e-12 {
 				t.Errorf("%s, %s: value %v, want %v", name, loss, value, want)
 			}
 			for i := range logits {
@@ -232,11 +237,11 @@ func TestGradients(t *testing.T) {
 					moved := slices.Clone(logits)
 					moved[i] = slices.Clone(logits[i])
 					moved[i][k] += h
-					above := frozen(loss, logits, moved, labels, progress)
+					above := valueWithFixedTargets(loss, logits, moved, labels, progress)
 					moved[i][k] -= 2 * h
-					below := frozen(loss, logits, moved, labels, progress)
+					below := valueWithFixedTargets(loss, logits, moved, labels, progress)
 					if want := (above - below) / (2 * h); math.Abs(grad[i][k]-want) > 1e-9 {
-						t.Errorf("%s, %s: gradient[%d][%d] %v, by differences %v", name, loss, i, k, grad[i][k], want)
+						t.Errorf("%s, %s: gradient[%d][%d] %v, finite difference %v", name, loss, i, k, grad[i][k], want)
 					}
 				}
 			}
@@ -244,8 +249,8 @@ func TestGradients(t *testing.T) {
 	}
 }
 
-// Two candidates are not two classes: there is no class balance to keep between them.
-func TestLogConfOnPairsIsArgmax(t *testing.T) {
+// Two candidates are not two classes, so the hardened prediction keeps no class balance.
+func TestLogConfHardensPairsByArgmax(t *testing.T) {
 	logits := [][]float64{{2, 0}, {1, 0}, {0.5, 0}}
 	labels := [][]float64{{0, 1}, {0, 1}, {0, 1}}
 	loss := LogConf{Alpha: 1}
@@ -259,22 +264,22 @@ func TestLogConfOnPairsIsArgmax(t *testing.T) {
 	}
 	for i := range logits {
 		if pairs[i][0] >= 0 {
-			t.Errorf("pair %d: gradient %v pushes the student off its own choice", i, pairs[i])
+			t.Errorf("pair %d: gradient %v moves the student away from its own prediction", i, pairs[i])
 		}
 	}
-	if classes[1][0] <= 0 || classes[2][0] <= 0 { // the labels say class 1 everywhere, and so does the threshold
+	if classes[1][0] <= 0 || classes[2][0] <= 0 { // all labels are class 1, so the threshold hardens every prediction to class 1
 		t.Errorf("classes: gradients %v ignore the class balance of the labels", classes)
 	}
 }
 
-func TestBalancedLabelsHaveNoFavourite(t *testing.T) {
+func TestBalancedLabelsFavourNoClass(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	for _, classes := range []int{2, 4} {
 		_, labels := randomBatch(rng, 50, func() int { return classes })
 		var flat []float64
 		start := []int{0}
 		for _, l := range labels {
-			l[0] = (l[0] + 4) / 5 // class 0 is favoured
+			l[0] = (l[0] + 4) / 5 // favours class 0
 			for k := 1; k < classes; k++ {
 				l[k] /= 5
 			}
@@ -294,7 +299,7 @@ func TestBalancedLabelsHaveNoFavourite(t *testing.T) {
 	}
 }
 
-func TestQuantile(t *testing.T) {
+func TestQuantileInterpolates(t *testing.T) {
 	tests := []struct {
 		values, weights []float64
 		q, want         float64
@@ -320,6 +325,9 @@ func TestQuantile(t *testing.T) {
 			t.Errorf("quantile %v of %v with weights %v: %v, want %v", test.q, test.values, test.weights, got, test.want)
 		}
 	}
+}
+
+func TestSelectNthPartitions(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	for range 300 {
 		values := make([]float64, 1+rng.IntN(40))
@@ -330,17 +338,17 @@ func TestQuantile(t *testing.T) {
 		sorted := slices.Clone(values)
 		slices.Sort(sorted)
 		if got := selectNth(values, n); got != sorted[n] {
-			t.Fatalf("place %d of %v: %v, want %v", n, sorted, got, sorted[n])
+			t.Fatalf("element %d of %v: %v, want %v", n, sorted, got, sorted[n])
 		}
 		for i, v := range values {
 			if i < n && v > values[n] || i > n && v < values[n] {
-				t.Fatalf("%v is not parted at %d", values, n)
+				t.Fatalf("%v is not partitioned at %d", values, n)
 			}
 		}
 	}
 }
 
-func TestParse(t *testing.T) {
+func TestParseReadsSettingsAndReportsFaults(t *testing.T) {
 	tests := []struct {
 		text string
 		want Loss
@@ -394,7 +402,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestLossesTableIsComplete(t *testing.T) {
+func TestEveryLossReadsBackAndIsDescribed(t *testing.T) {
 	for _, l := range All() {
 		loss := parse(t, l.Name)
 		if again := parse(t, loss.String()); again != loss {
@@ -425,7 +433,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-func TestEvaluateRefuses(t *testing.T) {
+func TestEvaluateRejectsBadInput(t *testing.T) {
 	row := [][]float64{{1, 0}}
 	for name, test := range map[string]struct {
 		loss           Loss
@@ -451,7 +459,7 @@ func TestEvaluateRefuses(t *testing.T) {
 	}
 }
 
-func TestShort(t *testing.T) {
+func TestShortLeavesDefaultsOut(t *testing.T) {
 	for text, want := range map[string]string{
 		"xent":                                "xent",
 		"logconf:alpha=0.5:warmup=0.1":        "logconf",
@@ -474,7 +482,7 @@ func TestShort(t *testing.T) {
 	}
 }
 
-func TestCutAlpha(t *testing.T) {
+func TestCutAlphaSplitsAlphaOff(t *testing.T) {
 	for _, c := range []struct {
 		text, rest string
 		alpha      float64

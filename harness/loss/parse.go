@@ -77,7 +77,7 @@ func Parse(text string) (Loss, error) {
 		}
 		names = append(names, l.Name)
 	}
-	return nil, fmt.Errorf("loss: unknown loss %q%s (losses: %s)", name, didYouMean(name, names), strings.Join(names, ", "))
+	return nil, fmt.Errorf("loss: unknown loss %q (%s)", name, suggest.Hint(name, "losses", names))
 }
 
 func (n Named) parse(text string) (Loss, error) {
@@ -95,7 +95,7 @@ func (n Named) parse(text string) (Loss, error) {
 		case !known && len(names) == 0:
 			v.fault("%s has no settings, got %q", n.Name, part)
 		case !known:
-			v.fault("unknown setting %q%s (settings: %s)", key, didYouMean(key, names), strings.Join(names, ", "))
+			v.fault("unknown setting %q (%s)", key, suggest.Hint(key, "settings", names))
 		case seen[key]:
 			v.fault("%s is given twice", key)
 		case old == "" && !valued:
@@ -162,13 +162,4 @@ func render(name string, pairs ...any) string {
 		}
 	}
 	return b.String()
-}
-
-// didYouMean returns a question with the name that is nearest, or "" if none is near.
-func didYouMean(name string, names []string) string {
-	best := suggest.Nearest(name, names)
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf(", did you mean %q?", best)
 }

@@ -1,6 +1,8 @@
-// Package metric is the table of metrics: what a test score can be a score of.
+// Package metric is the table of metrics, which turn the predictions of a head into a score.
 //
-// A new metric needs a line in All and nothing else.
+// [Lookup] finds a [Metric] by name, and [Metric.Score] computes it for the predictions of a [result.Head] on the test
+// examples of its [result.Task]. A metric may mean something else, or nothing, for tasks of another form. To add a metric,
+// add a line to [All].
 package metric
 
 import (
@@ -16,50 +18,50 @@ import (
 	"w2s/tasks"
 )
 
-// A Metric turns the predictions of one head for the test examples of its task into a score.
+// A Metric turns the predictions of a head for the test examples of its task into a score.
 type Metric struct {
-	Name  tasks.Metric
-	About string // completes "Name: ..." in help
-	forms []form
+	Name     tasks.Metric
+	About    string // a phrase for help texts
+	variants []variant
 }
 
-// A form is what a metric means for tasks of one form.
-type form struct {
-	of   tasks.Form
-	name tasks.Metric // what tables call it there
-	// perExample returns one value for each test example, whose mean is the score. It is nil for a metric that is not a
-	// mean over examples, which has score instead.
+// A variant is a metric for tasks of one form.
+type variant struct {
+	form tasks.Form
+	name tasks.Metric // what tables call it
+	// perExample returns one value for each test example, and the score is their mean. For a metric that is not a mean over
+	// examples, perExample is nil and score is set.
 	perExample func(t *result.Task, h *result.Head) ([]float64, error)
 	score      func(t *result.Task, h *result.Head) (stats.Score, error)
 }
 
 // Names of the metrics.
 const (
-	Accuracy      tasks.Metric = "accuracy"
-	AUROC         tasks.Metric = "auroc"
+	Accuracy                   = tasks.Accuracy
+	AUROC                      = tasks.AUROC
 	TokenAccuracy tasks.Metric = "token-accuracy"
-	ExactMatch    tasks.Metric = "exact-match" // what Accuracy is called for free answers
+	ExactMatch                 = tasks.ExactMatch // what Accuracy is called for free answers
 )
 
 // All returns the table of metrics, the default one first.
 func All() []Metric {
 	correct := func(t *result.Task, h *result.Head) ([]float64, error) { return stats.Correct(h.Test, t.TestGold) }
 	return []Metric{
-		{Accuracy, "the share of test examples that are answered right; of free answers, the share of exact matches", []form{
-			{of: tasks.Classify, name: Accuracy, perExample: correct},
-			{of: tasks.Rank, name: Accuracy, perExample: correct},
-			{of: tasks.Generate, name: ExactMatch, perExample: correct},
+		{Accuracy, "the share of test examples that are answered right; of free answers, the share of exact matches", []variant{
+			{form: tasks.Classify, name: Accuracy, perExample: correct},
+			{form: tasks.Rank, name: Accuracy, perExample: correct},
+			{form: tasks.Generate, name: ExactMatch, perExample: correct},
 		}},
-		{AUROC, "the area under the ROC curve: mean over classes, or over the rankings of candidates", []form{
-			{of: tasks.Classify, name: AUROC, score: func(t *result.Task, h *result.Head) (stats.Score, error) {
+		{AUROC, "the area under the ROC curve: mean over classes, or over the rankings of candidates", []variant{
+			{form: tasks.Classify, name: AUROC, score: func(t *result.Task, h *result.Head) (stats.Score, error) {
 				return stats.AUROCScore(h.Test, t.TestGold)
 			}},
-			{of: tasks.Rank, name: AUROC, perExample: func(t *result.Task, h *result.Head) ([]float64, error) {
+			{form: tasks.Rank, name: AUROC, perExample: func(t *result.Task, h *result.Head) ([]float64, error) {
 				return stats.RankAUROC(h.Test, t.TestGold)
 			}},
 		}},
-		{TokenAccuracy, "of free answers, the share of the right answer's tokens that are found most likely, each given the right ones before it", []form{
-			{of: tasks.Generate, name: TokenAccuracy, perExample: func(_ *result.Task, h *result.Head) ([]float64, error) {
+		{TokenAccuracy, "of free answers, the share of the right answer's tokens that are found most likely, each given the right ones before it", []variant{
+			{form: tasks.Generate, name: TokenAccuracy, perExample: func(_ *result.Task, h *result.Head) ([]float64, error) {
 				if h.TokenAccuracy == nil {
 					return nil, errors.New("it has no token accuracy")
 				}
@@ -72,7 +74,7 @@ func All() []Metric {
 // Names returns the names of all metrics.
 func Names() []string { return list.Map(All(), func(m Metric) string { return string(m.Name) }) }
 
-// Lookup returns the metric with a name. "" means the first of All.
+// Lookup returns the metric with a name. The empty name stands for the first metric of All.
 func Lookup(name tasks.Metric) (Metric, error) {
 	all := All()
 	if name == "" {
@@ -82,33 +84,36 @@ func Lookup(name tasks.Metric) (Metric, error) {
 	if at >= 0 {
 		return all[at], nil
 	}
-	hint := ""
-	if near := suggest.Nearest(string(name), Names()); near != "" {
-		hint = fmt.Sprintf("did you mean %q? ", near)
-	}
-	return Metric{}, fmt.Errorf("unknown metric %q (%shave: %s)", name, hint, strings.Join(Names(), ", "))
+	return Metric{}, fmt.Errorf("unknown metric %q (%s)", name, suggest.Hint(string(name), "have", Names()))
 }
 
 // Has reports whether the metric is defined for tasks of a form.
 func (m Metric) Has(f tasks.Form) bool {
-	return slices.ContainsFunc(m.forms, func(own form) bool { return own.of == f })
+	return m.variant(f) != nil
 }
 
 // NameFor returns what tables call the metric for tasks of a form.
 func (m Metric) NameFor(f tasks.Form) tasks.Metric {
-	for _, own := range m.forms {
-		if own.of == f {
-			return own.name
-		}
+	if v := m.variant(f); v != nil {
+		return v.name
 	}
 	return m.Name
 }
 
-// Score computes the score of head h of task t. perExample holds one value for each test example if the score is their
-// mean, and is nil otherwise.
-func (m Metric) Score(t *result.Task, h *result.Head) (score stats.Score, perExample []float64, err error) {
-	at := slices.IndexFunc(m.forms, func(own form) bool { return own.of == t.Form })
+// variant returns the metric for tasks of a form, or nil if it is not defined for them.
+func (m Metric) variant(f tasks.Form) *variant {
+	at := slices.IndexFunc(m.variants, func(v variant) bool { return v.form == f })
 	if at < 0 {
+		return nil
+	}
+	return &m.variants[at]
+}
+
+// Score computes the score of head h of task t. If the score is a mean over the test examples, perExample has the value of
+// each, and otherwise it is nil.
+func (m Metric) Score(t *result.Task, h *result.Head) (score stats.Score, perExample []float64, err error) {
+	v := m.variant(t.Form)
+	if v == nil {
 		var have []string
 		for _, other := range All() {
 			if other.Has(t.Form) {
@@ -117,12 +122,11 @@ func (m Metric) Score(t *result.Task, h *result.Head) (score stats.Score, perExa
 		}
 		return nil, nil, fmt.Errorf("a %s task has no %s (have: %s)", t.Form, m.Name, strings.Join(have, ", "))
 	}
-	if own := m.forms[at]; own.perExample != nil {
-		if perExample, err = own.perExample(t, h); err == nil {
-			score = stats.MeanScore(perExample)
-		}
+	if v.perExample != nil {
+		perExample, err = v.perExample(t, h)
+		score = stats.MeanScore(perExample)
 	} else {
-		score, err = own.score(t, h)
+		score, err = v.score(t, h)
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("head %s: %w", h.ID, err)

@@ -3,6 +3,7 @@ package result
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -11,37 +12,50 @@ import (
 	"w2s/tasks"
 )
 
-func TestDamagedResults(t *testing.T) {
+func TestReadRejectsDamagedResults(t *testing.T) {
 	for name, text := range map[string]string{
-		"no JSON":      "{",
-		"two results":  `{"schema":"w2s.result/2"}{"schema":"w2s.result/2"}`,
-		"a bit more":   `{"schema":"w2s.result/2"}}`,
-		"other schema": `{"schema":"w2s.result/99"}`,
-		"unknown task": `{"schema":"w2s.result/2","heads":[{"id":"a","task":"x","test":[]}]}`,
-		"short":        `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[1]}],"heads":[{"id":"a","task":"x","test":[]}]}`,
+		"no JSON":             "{",
+		"two results":         `{"schema":"w2s.result/2"}{"schema":"w2s.result/2"}`,
+		"a brace too many":    `{"schema":"w2s.result/2"}}`,
+		"other schema":        `{"schema":"w2s.result/99"}`,
+		"unknown task":        `{"schema":"w2s.result/2","heads":[{"id":"a","task":"x","test":[]}]}`,
+		"too few predictions": `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[1]}],"heads":[{"id":"a","task":"x","test":[]}]}`,
 		"no supervisor": `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[1]}],
 			"heads":[{"id":"a","task":"x","role":"student","supervisor":"b","test":[0.5]}]}`,
-		"no probability": `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[1.5]}]}`,
-		"null":           `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[null]}]}`,
+		"gold above 1":   `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[1.5]}]}`,
+		"null gold":      `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[null]}]}`,
 		"null in a list": `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[[1,null,0]]}]}`,
 		"sum of 1.2":     `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[[0.6,0.6,0]]}]}`,
-		"a negative one": `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[[-0.5,1,0.5]]}]}`,
+		"negative entry": `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[[-0.5,1,0.5]]}]}`,
 		"texts missing":  `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1","2"],"test_gold":[1,0],"test_texts":["a"]}]}`,
 		"gold missing":   `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1","2"],"test_gold":[1]}],"heads":[{"id":"a","task":"x","test":[1,1]}]}`,
-		"foreign supervisor": `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[1]},{"name":"y","test_ids":["1"],"test_gold":[1]}],
+		"supervisor of another task": `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[1]},{"name":"y","test_ids":["1"],"test_gold":[1]}],
 			"heads":[{"id":"b","task":"y","role":"supervisor","test":[0.5]},{"id":"a","task":"x","role":"student","supervisor":"b","test":[0.5]}]}`,
 		"chain without steps": `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[1]}],
 			"heads":[{"id":"a","task":"x","test":[0.5]}],"chains":[{"task":"x","steps":[],"jump":"a","ceiling":"a"}]}`,
-		"chain on no task": `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[1]}],
+		"chain on unknown task": `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[1]}],
 			"heads":[{"id":"a","task":"x","test":[0.5]}],"chains":[{"task":"z","steps":["a","a"],"jump":"a","ceiling":"a"}]}`,
+		"wrong answer counted as right": fmt.Sprintf(free, `["south"]`, `[1]`, `[0.5]`),
+		"right answer counted as wrong": fmt.Sprintf(free, `[" up\n"]`, `[0]`, `[0.5]`),
+		"answers missing":               fmt.Sprintf(free, `[]`, `[1]`, `[0.5]`),
+		"token accuracy missing":        fmt.Sprintf(free, `["up"]`, `[1]`, `[]`),
 	} {
 		if _, err := Read(strings.NewReader(text)); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}
+	for _, answer := range []string{"north", "up", ` up\n`} {
+		if _, err := Read(strings.NewReader(fmt.Sprintf(free, `["`+answer+`"]`, `[1]`, `[0.5]`))); err != nil {
+			t.Errorf("answer %q: %v", answer, err)
+		}
+	}
 }
 
-// first is a result of the first schema with a head of every kind that it told apart by strings.
+// free is a result of a task with free answers and one head. It lacks the head's answer, prediction and token accuracy.
+const free = `{"schema":"w2s.result/2","tasks":[{"name":"x","form":"generate","test_ids":["1"],"test_gold":[1],"test_answers":[["north","up"]]}],
+	"heads":[{"id":"a","task":"x","answers":%s,"test":%s,"token_accuracy":%s}]}`
+
+// first is a result of the first schema with heads that this schema told apart by strings. It takes more heads, and chains.
 const first = `{"schema":"w2s.result/1","program":"w2s devel","created":"2026-11-25T10:00:00Z",
 "config":{"pairs":[{"weak":"a","strong":"b"}],"losses":["xent"],"treatments":["soft"],"simulated":["flip:0.7"],"seeds":[0],"train":0,"test":0,"sizes":[100],"l2":[1],"held":0.2},
 "models":[{"name":"a","key":"ka","dims":2},{"name":"b","key":"kb","dims":3}],
@@ -53,7 +67,7 @@ const first = `{"schema":"w2s.result/1","program":"w2s devel","created":"2026-11
 {"id":"x/baseline/flip:0.7/for b/seed=0","task":"x","role":"baseline","model":"b","loss":"flip:0.7","seed":0,"train":0,"l2":0,"test":[1,0]}%s],
 "chains":[%s]}`
 
-func TestFirstSchema(t *testing.T) {
+func TestReadUpgradesFirstSchema(t *testing.T) {
 	read := func(heads, chains string) *Result {
 		t.Helper()
 		text := strings.Replace(strings.Replace(first, "%s", heads, 1), "%s", chains, 1)
@@ -73,7 +87,7 @@ func TestFirstSchema(t *testing.T) {
 	if h := r.Heads[2]; h.Simulated != "flip:0.7" || h.Loss != "" || h.Source() != "flip:0.7" {
 		t.Errorf("baseline %+v", h)
 	}
-	// The fields of the second schema give the IDs that the first one had.
+	// The upgraded fields must give the IDs that the heads have.
 	for _, h := range r.Heads {
 		if got := HeadID(h); got != h.ID {
 			t.Errorf("ID %q, want %q", got, h.ID)
@@ -94,12 +108,11 @@ func TestFirstSchema(t *testing.T) {
 		}
 	}
 	if _, err := Read(strings.NewReader(strings.Replace(strings.Replace(first, "%s", "", 1), "train=100\",", "train=many\",", 1))); err == nil {
-		t.Error("a size that is not a number is accepted")
+		t.Error("Read accepts a size that is not a number")
 	}
 }
 
-// What Save writes, Load reads back.
-func TestSaveAndLoad(t *testing.T) {
+func TestLoadReadsWhatSaveWrites(t *testing.T) {
 	r := New(Settings{Kind: Chained, Chain: []string{"a", "b", "b"}, Disjoint: true, Losses: []string{"xent"}, Seeds: []uint64{1 << 63}, L2: []float64{0.1}, Held: 0.2},
 		[]Model{{Name: "a", Key: "k", Dims: 3, Description: map[string]string{"pooling": "mean"}}})
 	r.Tasks = []Task{{Name: "x <&> y", Category: tasks.NLP, Form: tasks.Classify, TestIDs: []string{"1", "2"}, TestGold: Distributions{{0, 1}, {0.25, 0.5, 0.25}},
@@ -118,7 +131,7 @@ func TestSaveAndLoad(t *testing.T) {
 	}
 }
 
-func TestHeadID(t *testing.T) {
+func TestHeadIDNamesWhatAHeadIsTrainedOn(t *testing.T) {
 	for want, h := range map[string]Head{
 		"x/supervisor/a/seed=3":                                      {Task: "x", Role: Supervisor, Model: "a", Loss: "xent", Seed: 3},
 		"x/ceiling/a/train=100/seed=0":                               {Task: "x", Role: Ceiling, Model: "a", Loss: "xent", Size: 100},
@@ -130,6 +143,63 @@ func TestHeadID(t *testing.T) {
 	} {
 		if got := HeadID(h); got != want {
 			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// resumable returns an experiment and its result with two finished tasks.
+func resumable() (Settings, []Model, *Result) {
+	config, models := Settings{Kind: Pairs, Losses: []string{"xent"}, L2: []float64{1}}, []Model{{Name: "a", Key: "k"}}
+	r := New(config, models)
+	for _, name := range []string{"x", "y"} {
+		r.Add(Work{Task: Task{Name: name, Digest: "d", Version: 1, TestIDs: []string{"1"}}, Heads: []Head{{ID: name, Task: name}}, Chains: []Chain{{Task: name}}})
+	}
+	return config, models, r
+}
+
+func TestFinishedTakesOverUnchangedTasks(t *testing.T) {
+	config, models, r := resumable()
+	same := Task{Name: "y", Digest: "d", Version: 1, TestIDs: []string{"1"}}
+	w, ok := r.Finished(config, models, same)
+	if !ok || w.Task.Name != "y" || len(w.Heads) != 1 || w.Heads[0].ID != "y" || len(w.Chains) != 1 || w.Chains[0].Task != "y" {
+		t.Errorf("%+v, %v", w, ok)
+	}
+	other := config
+	other.Losses = []string{"kl"}
+	for name, c := range map[string]struct {
+		config Settings
+		models []Model
+		task   Task
+	}{
+		"other settings":      {other, models, same},
+		"other model":         {config, []Model{{Name: "a", Key: "other"}}, same},
+		"unknown task":        {config, models, Task{Name: "z", Digest: "d", Version: 1, TestIDs: []string{"1"}}},
+		"other data":          {config, models, Task{Name: "y", Digest: "e", Version: 1, TestIDs: []string{"1"}}},
+		"other version":       {config, models, Task{Name: "y", Digest: "d", Version: 2, TestIDs: []string{"1"}}},
+		"other test examples": {config, models, Task{Name: "y", Digest: "d", Version: 1, TestIDs: []string{"2"}}},
+		"texts to keep":       {config, models, Task{Name: "y", Digest: "d", Version: 1, TestIDs: []string{"1"}, Texts: []string{"t"}}},
+	} {
+		if _, ok := r.Finished(c.config, c.models, c.task); ok {
+			t.Errorf("%s: taken over", name)
+		}
+	}
+	if _, ok := (*Result)(nil).Finished(config, models, same); ok {
+		t.Error("a nil result has a finished task")
+	}
+}
+
+func TestWithAddsTasksOfPreviousResult(t *testing.T) {
+	config, models, previous := resumable()
+	r := New(config, models)
+	r.Add(Work{Task: Task{Name: "w"}})
+	whole := r.With(previous, []string{"y", "z"}) // z is in neither
+	if len(whole.Tasks) != 2 || whole.Tasks[1].Name != "y" || len(whole.Heads) != 1 || len(whole.Chains) != 1 || len(r.Tasks) != 1 {
+		t.Errorf("%+v, and %d tasks in the result itself", whole, len(r.Tasks))
+	}
+	previous.Config.Losses = []string{"kl"}
+	for _, previous := range []*Result{nil, previous} {
+		if whole := r.With(previous, []string{"y"}); whole != r {
+			t.Errorf("%+v, want the result alone", whole)
 		}
 	}
 }

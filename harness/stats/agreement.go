@@ -9,12 +9,12 @@ import (
 	"w2s/internal/prob"
 )
 
-// An Agreement says for every example whether student and supervisor give the same answer, beside whether the supervisor
-// is wrong. Entries are 0 or 1, or shares of seeds after [MeanAgreement].
+// An Agreement records for each example whether student and supervisor give the same answer and whether the supervisor is
+// wrong. Entries are 0 or 1, or shares of the seeds after [MeanAgreement].
 type Agreement struct {
-	Same      []float64 // same answer
+	Same      []float64 // they give the same answer
 	Wrong     []float64 // the supervisor is wrong
-	SameWrong []float64 // the supervisor is wrong and the student gives the same wrong answer
+	SameWrong []float64 // they give the same wrong answer
 }
 
 // Agree compares the answers of a student and its supervisor.
@@ -37,7 +37,7 @@ func Agree(student, supervisor, gold [][]float64) (Agreement, error) {
 	return a, nil
 }
 
-// MeanAgreement averages over seeds, example by example.
+// MeanAgreement returns the mean over seeds for each example.
 func MeanAgreement(bySeed []Agreement) (Agreement, error) {
 	var same, wrong, sameWrong [][]float64
 	for _, a := range bySeed {
@@ -54,15 +54,15 @@ func MeanAgreement(bySeed []Agreement) (Agreement, error) {
 	return out, nil
 }
 
-// Imitation is how far a student copies its supervisor. Set OnErrors beside the same figure of the strong ceiling, which
-// never saw the supervisor: what exceeds it is imitation, the rest are examples that are hard for both.
+// Imitation tells how often a student gives the same answer as its supervisor. The strong ceiling never saw the supervisor's
+// labels, so its OnErrors counts examples that mislead both. Only what the student's OnErrors has above it is imitation.
 type Imitation struct {
-	All       Share `json:"all"`        // supervisor agreement: same answer
-	OnErrors  Share `json:"on_errors"`  // same answer where the supervisor is wrong
-	OnCorrect Share `json:"on_correct"` // same answer where it is right
+	All       Share `json:"all"`        // of all examples (supervisor agreement)
+	OnErrors  Share `json:"on_errors"`  // of the examples that the supervisor gets wrong
+	OnCorrect Share `json:"on_correct"` // of the examples that the supervisor gets right
 }
 
-// Imitation sums up an agreement, with bootstrap intervals over examples. b.N is set from the agreement.
+// Imitation summarises an agreement, with bootstrap intervals over examples. It sets b.N.
 func (a Agreement) Imitation(b Bootstrap) (Imitation, error) {
 	b.N = len(a.Same)
 	right, sameRight, ones := make([]float64, b.N), make([]float64, b.N), make([]float64, b.N)
@@ -71,18 +71,18 @@ func (a Agreement) Imitation(b Bootstrap) (Imitation, error) {
 		right[i] = 1 - a.Wrong[i]
 		sameRight[i] = a.Same[i] - a.SameWrong[i]
 	}
-	parts := [3]struct{ num, den []float64 }{{a.Same, ones}, {a.SameWrong, a.Wrong}, {sameRight, right}}
+	ratios := [3]struct{ num, den []float64 }{{a.Same, ones}, {a.SameWrong, a.Wrong}, {sameRight, right}}
 	var scores []Score
-	for _, p := range parts {
-		scores = append(scores, RatioScore(p.num, p.den))
+	for _, r := range ratios {
+		scores = append(scores, RatioScore(r.num, r.den))
 	}
 	samples, err := b.Samples(scores...)
 	if err != nil {
 		return Imitation{}, err
 	}
 	var shares [3]Share
-	for k, p := range parts {
-		shares[k] = Share{Value: scores[k](nil), N: mean(p.den) * float64(b.N)}
+	for k, r := range ratios {
+		shares[k] = Share{Value: scores[k](nil), N: mean(r.den) * float64(b.N)}
 		if v, err := percentiles(samples[k], b.level()); err == nil {
 			shares[k].Interval = v
 		}
@@ -90,7 +90,8 @@ func (a Agreement) Imitation(b Bootstrap) (Imitation, error) {
 	return Imitation{All: shares[0], OnErrors: shares[1], OnCorrect: shares[2]}, nil
 }
 
-// RatioScore is Σ num / Σ den as a Score: a share among those examples that den marks. It is NaN where den sums to 0.
+// RatioScore returns Σ num / Σ den as a Score. With den of 0 and 1 it is a share of the examples with a den of 1. It is NaN if
+// den sums to 0.
 func RatioScore(num, den []float64) Score {
 	return func(weight []float64) float64 {
 		var n, d float64
@@ -109,15 +110,15 @@ func RatioScore(num, den []float64) Score {
 	}
 }
 
-// A Share is a share of N examples (a mean over seeds, so not always whole). With N 0 it does not exist: Value is NaN in
-// Go and null in JSON. Interval is not known where so few examples count that some resamples have none.
+// A Share is a share of N examples. N is a mean over seeds and need not be whole. If N is 0 the share is undefined, and Value
+// is NaN in Go and null in JSON.
 type Share struct {
 	Value    float64
-	Interval Interval
+	Interval Interval // unknown if some resamples have none of the N examples
 	N        float64
 }
 
-// Defined says whether there is anything to take a share of.
+// Defined reports whether the share is defined.
 func (s Share) Defined() bool { return s.N > 0 }
 
 type jsonShare struct {
@@ -126,7 +127,7 @@ type jsonShare struct {
 	N        float64  `json:"n"`
 }
 
-// MarshalJSON writes a share of nothing as null.
+// MarshalJSON writes the value of an undefined share as null.
 func (s Share) MarshalJSON() ([]byte, error) {
 	j := jsonShare{Interval: s.Interval, N: s.N}
 	if s.Defined() {
@@ -135,7 +136,7 @@ func (s Share) MarshalJSON() ([]byte, error) {
 	return json.Marshal(j)
 }
 
-// UnmarshalJSON reads what MarshalJSON writes.
+// UnmarshalJSON reads the form that MarshalJSON writes.
 func (s *Share) UnmarshalJSON(data []byte) error {
 	var j jsonShare
 	if err := json.Unmarshal(data, &j); err != nil {
@@ -143,7 +144,7 @@ func (s *Share) UnmarshalJSON(data []byte) error {
 	}
 	*s = Share{Value: math.NaN(), Interval: j.Interval, N: j.N}
 	if (j.Value != nil) != s.Defined() {
-		return fmt.Errorf("stats: share: a value goes with n > 0 and only with that")
+		return errors.New("stats: share: there must be a value if n > 0 and only then")
 	}
 	if j.Value != nil {
 		s.Value = *j.Value

@@ -6,14 +6,14 @@ import (
 	"slices"
 )
 
-// ErrOneClass says that a ranking measure has nothing to rank: all examples are of one class.
+// ErrOneClass means that an AUROC is undefined, because a class has no example or all of them.
 var ErrOneClass = errors.New("stats: AUROC needs right and wrong examples of every class")
 
-// AUROC is the area under the receiver operating characteristic: the chance that a random positive example scores above
-// a random negative one, ties counting one half.
+// AUROC returns the area under the receiver operating characteristic, which is the probability that a random positive example
+// scores higher than a random negative one. A tie counts one half.
 //
-// Two classes: class 1 against class 0. More classes: the mean of one class against the rest over all classes (as
-// scikit-learn's roc_auc_score with multi_class="ovr"). All rows must have the same length; for ranking questions use
+// With two classes, class 1 is positive. With more classes, AUROC is the mean over the classes of one class against the rest,
+// like scikit-learn's roc_auc_score with multi_class="ovr". All rows must have the same length. For ranking questions use
 // [RankAUROC].
 func AUROC(pred, gold [][]float64) (float64, error) {
 	score, err := AUROCScore(pred, gold)
@@ -23,10 +23,10 @@ func AUROC(pred, gold [][]float64) (float64, error) {
 	return score(nil), nil
 }
 
-// RankAUROC returns for every ranking question the chance that a right candidate scores above a wrong one of the same
-// question, ties counting one half. Scores of different questions are never compared: a softmax over candidates says
-// nothing across questions. The mean over questions is the AUROC of a ranking task; for pairs it is the accuracy with
-// ties counted one half. A question in which every candidate is right is an error.
+// RankAUROC returns, for each ranking question, the probability that a right candidate scores higher than a wrong one of the
+// same question. A tie counts one half. Scores of different questions are never compared, because a softmax over candidates
+// has no meaning across questions. The mean over the questions is the AUROC of a ranking task. For pairs it is the accuracy,
+// except that a tie counts one half. A question whose candidates are all right is an error.
 func RankAUROC(pred, gold [][]float64) ([]float64, error) {
 	if err := CheckPairs(pred, gold); err != nil {
 		return nil, err
@@ -46,11 +46,11 @@ func RankAUROC(pred, gold [][]float64) ([]float64, error) {
 	return out, nil
 }
 
-// A ranking is a set of scored examples in ascending order of score, cut into runs of equal scores.
+// A ranking holds scored examples in ascending order of their scores, cut into runs of equal scores.
 type ranking struct {
-	order    []int // example numbers, by score
+	order    []int // indices of the examples by score
 	positive []bool
-	runs     []int // end of each run of ties in order
+	runs     []int // end of each run of equal scores in order
 }
 
 func newRanking(scores []float64, positive []bool) (*ranking, error) {
@@ -84,9 +84,10 @@ func newRanking(scores []float64, positive []bool) (*ranking, error) {
 	return r, nil
 }
 
-// area is the AUROC when example i counts weight[i] times (nil: once). It is NaN when one side has no weight.
+// area returns the AUROC if example i counts weight[i] times (nil: once each). It is NaN if there is no positive or no
+// negative weight.
 func (r *ranking) area(weight []float64) float64 {
-	var area, below, pos float64 // below: weight of negatives with a smaller score
+	var area, below, pos float64 // below is the weight of the negatives with a smaller score
 	start := 0
 	for _, end := range r.runs {
 		var runPos, runNeg float64

@@ -1,23 +1,24 @@
 package stats
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
 )
 
-// A Bootstrap resamples test examples with replacement. The same Bootstrap always makes the same resamples, so figures
-// that are computed in different calls from the same examples are still paired.
+// A Bootstrap resamples test examples with replacement. Equal Bootstraps make the same resamples, so figures of the same
+// examples are paired even if they are computed in different calls.
 type Bootstrap struct {
 	N         int     // number of examples
-	Groups    []int   // Groups[i] is the group (0, 1, …) of example i; groups are drawn whole. nil: every example alone
-	Resamples int     // 0 means DefaultResamples
-	Level     float64 // 0 means Level
+	Groups    []int   // group (0, 1, …) of each example; groups are drawn whole. nil: examples are drawn one by one
+	Resamples int     // 0: DefaultResamples
+	Level     float64 // 0: Level
 	Seed      uint64
 }
 
-// DefaultResamples puts some 50 resamples beyond each end of a 95 % interval.
+// DefaultResamples leaves about 50 resamples beyond each end of a 95 % interval.
 const DefaultResamples = 2000
 
 func (b Bootstrap) resamples() int {
@@ -48,11 +49,10 @@ func (b Bootstrap) check() error {
 			return fmt.Errorf("stats: example %d is in group %d (want 0 to %d)", i, g, b.N-1)
 		}
 	}
-	return errLevel(b.level())
+	return checkLevel(b.level())
 }
 
-// Samples returns the scores under every resample: out[k][r] is score k under resample r. Each score sees the same
-// weights.
+// Samples returns all scores for all resamples: out[k][r] is score k on resample r, which is the same for every score.
 func (b Bootstrap) Samples(scores ...Score) ([][]float64, error) {
 	if err := b.check(); err != nil {
 		return nil, err
@@ -61,7 +61,7 @@ func (b Bootstrap) Samples(scores ...Score) ([][]float64, error) {
 	for k := range out {
 		out[k] = make([]float64, b.resamples())
 	}
-	// PCG's output is fixed by the language's compatibility promise; rand.IntN's use of it is not.
+	// Go promises never to change the output of a PCG. It does not promise that for rand.IntN.
 	rng := rand.NewPCG(b.Seed, uint64(b.N))
 
 	groups := 0
@@ -85,12 +85,12 @@ func (b Bootstrap) Samples(scores ...Score) ([][]float64, error) {
 	return out, nil
 }
 
-// drawInto draws len(count) times from len(count) things and counts what it drew.
+// drawInto draws len(count) times with replacement from len(count) items and counts how often it draws each.
 func drawInto(count []float64, rng *rand.PCG) {
 	clear(count)
 	n := uint64(len(count))
 	for i := 0; i < len(count); i += 2 {
-		// Two draws from one number. The bias of multiply-and-shift is below n/2³², far below what resamples can show.
+		// One number makes two draws. The bias of multiply-and-shift is below n/2³², which no number of resamples shows.
 		bits := rng.Uint64()
 		count[(bits>>32)*n>>32]++
 		if i+1 < len(count) {
@@ -99,7 +99,7 @@ func drawInto(count []float64, rng *rand.PCG) {
 	}
 }
 
-// Interval is the percentile interval of one score.
+// Interval returns the percentile interval of a score.
 func (b Bootstrap) Interval(score Score) (Interval, error) {
 	samples, err := b.Samples(score)
 	if err != nil {
@@ -108,12 +108,12 @@ func (b Bootstrap) Interval(score Score) (Interval, error) {
 	return percentiles(samples[0], b.level())
 }
 
-// percentiles is the middle share of samples, with linear interpolation between order statistics (numpy's default). It
-// sorts its argument.
+// percentiles returns the interval that holds the middle share of the samples, with linear interpolation between order
+// statistics (numpy's default). It sorts samples.
 func percentiles(samples []float64, level float64) (Interval, error) {
 	for _, v := range samples {
 		if math.IsNaN(v) {
-			return Interval{}, fmt.Errorf("stats: the figure does not exist for some resamples (too few examples, or hardly any of one class)")
+			return Interval{}, errors.New("stats: the figure is undefined for some resamples (too few examples, or too few of one class)")
 		}
 	}
 	slices.Sort(samples)
@@ -122,7 +122,7 @@ func percentiles(samples []float64, level float64) (Interval, error) {
 		lo := int(pos)
 		hi := min(lo+1, len(samples)-1)
 		if samples[lo] == samples[hi] {
-			return samples[lo] // also where both are infinite
+			return samples[lo] // also if both are infinite
 		}
 		return samples[lo] + (pos-float64(lo))*(samples[hi]-samples[lo])
 	}

@@ -7,18 +7,18 @@ import (
 	"w2s/internal/prob"
 )
 
-// DefaultBins is the number of bins of Guo et al. 2017.
+// DefaultBins is the number of bins in Guo et al. 2017.
 const DefaultBins = 15
 
-// A Calibration compares what predictions claim with how often they are right.
+// A Calibration compares the confidence of predictions with their accuracy.
 type Calibration struct {
-	ECE  float64          `json:"ece"` // expected calibration error: mean |accuracy - confidence| over bins, weighted by N
-	MCE  float64          `json:"mce"` // largest |accuracy - confidence| of a bin
+	ECE  float64          `json:"ece"` // expected calibration error: mean of |accuracy - confidence| over the bins, weighted by N
+	MCE  float64          `json:"mce"` // maximum calibration error: largest |accuracy - confidence| of a bin
 	N    int              `json:"n"`
-	Bins []CalibrationBin `json:"bins"` // the bins that hold examples, by confidence
+	Bins []CalibrationBin `json:"bins"` // bins that have examples, by confidence
 }
 
-// A CalibrationBin holds the predictions with Lo < confidence <= Hi.
+// A CalibrationBin describes the predictions with Lo < confidence <= Hi.
 type CalibrationBin struct {
 	Lo         float64 `json:"lo"`
 	Hi         float64 `json:"hi"`
@@ -27,9 +27,9 @@ type CalibrationBin struct {
 	Accuracy   float64 `json:"accuracy"`
 }
 
-// Calibrate puts predictions into bins of equal width over (0, 1] by the probability of the answer (Guo et al. 2017, "On
-// Calibration of Modern Neural Networks"). With K classes that probability is at least 1/K, so with two classes the
-// lower half of the bins is always empty: 15 bins give 8 in use. The figure depends on the number of bins; state it.
+// Calibrate sorts predictions into bins of equal width over (0, 1] by the probability of the answer (Guo et al. 2017, "On
+// Calibration of Modern Neural Networks"). With K classes that probability is at least 1/K. With two classes the lower half
+// of the bins is thus empty, and 8 of 15 bins are in use. ECE and MCE depend on the number of bins, so state it with them.
 func Calibrate(pred, gold [][]float64, bins int) (Calibration, error) {
 	if bins < 1 {
 		return Calibration{}, fmt.Errorf("stats: calibration over %d bins (want 1 or more; %d is usual)", bins, DefaultBins)

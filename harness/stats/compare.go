@@ -16,27 +16,27 @@ const (
 	TestSignFlip = "sign-flip permutation"
 )
 
-// permutations is how many sign flips SignFlip draws; the smallest p-value it can give is 1e-4.
+// permutations is the number of random sign flips in SignFlip, whose smallest p-value is thus 1e-4.
 const permutations = 9999
 
 // A Difference is the mean of a - b over the same test examples.
 type Difference struct {
 	Diff     float64  `json:"diff"`
 	Interval Interval `json:"interval"` // paired bootstrap
-	P        float64  `json:"p"`        // two-sided; of one comparison: see Holm for many
+	P        float64  `json:"p"`        // two-sided p-value of this comparison alone; see Holm for several
 	Test     string   `json:"test"`
 	Better   int      `json:"better"` // examples on which a is better
 	Worse    int      `json:"worse"`
 	N        int      `json:"n"`
 }
 
-// Compare sets two students beside each other: a and b are their correctness on the same examples, 0 or 1 or averages over
-// seeds. With 0 and 1 and single examples as units the p-value is that of the exact McNemar test; otherwise of a
-// sign-flip permutation test over examples (or groups). b.N is set from the input.
+// Compare compares two students. a and b hold their correctness on the same examples, 0 or 1 or means over seeds. If all
+// values are 0 or 1 and boot has no groups, the p-value comes from the exact McNemar test. Otherwise it comes from a sign-flip
+// permutation test over examples or groups. Compare sets boot.N.
 func Compare(a, b []float64, boot Bootstrap) (Difference, error) {
 	boot.N = len(a)
 	if len(b) != len(a) {
-		return Difference{}, fmt.Errorf("stats: comparing %d examples with %d", len(a), len(b))
+		return Difference{}, fmt.Errorf("stats: comparison of %d examples with %d", len(a), len(b))
 	}
 	if err := errors.Join(checkFinite("example", a), checkFinite("example", b), boot.check()); err != nil {
 		return Difference{}, err
@@ -71,6 +71,7 @@ func Compare(a, b []float64, boot Bootstrap) (Difference, error) {
 	return d, err
 }
 
+// sumByGroup returns the sum of the values of each group, or the values themselves without groups.
 func sumByGroup(values []float64, groups []int) []float64 {
 	if groups == nil {
 		return values
@@ -82,11 +83,11 @@ func sumByGroup(values []float64, groups []int) []float64 {
 	return sums
 }
 
-// McNemar is the exact two-sided p-value of McNemar's test: the binomial test of one half among the examples on which
-// exactly one of two is right.
+// McNemar returns the exact two-sided p-value of McNemar's test, which is the binomial test of one half. better and worse count
+// the examples on which only the first or only the second of two students is right.
 func McNemar(better, worse int) (float64, error) {
 	if better < 0 || worse < 0 {
-		return 0, fmt.Errorf("stats: McNemar of %d and %d examples", better, worse)
+		return 0, fmt.Errorf("stats: McNemar's test of %d and %d examples", better, worse)
 	}
 	n := better + worse
 	if n == 0 {
@@ -95,8 +96,8 @@ func McNemar(better, worse int) (float64, error) {
 	return min(1, 2*distuv.Binomial{N: float64(n), P: 0.5}.CDF(float64(min(better, worse)))), nil
 }
 
-// SignFlip is the two-sided p-value of a mean of zero, by random flips of the signs of the differences. It is
-// (1 + flips at least as far from zero) / (1 + flips), so never 0.
+// SignFlip returns the two-sided p-value of the hypothesis that the mean of diff is zero, by random flips of the signs. It is
+// (1 + number of flips with a mean at least as far from zero) / (1 + number of flips), and thus never 0.
 func SignFlip(diff []float64, seed uint64) (float64, error) {
 	if err := checkFinite("difference", diff); err != nil {
 		return 0, err
@@ -110,7 +111,7 @@ func SignFlip(diff []float64, seed uint64) (float64, error) {
 			scale += math.Abs(d)
 		}
 	}
-	// Flips that only differ by the order of summation must count as equal.
+	// A flip whose sum differs from |sum| only by rounding must count.
 	reach := math.Abs(sum) - 1e-12*scale
 	rng := rand.NewPCG(seed, uint64(len(diff)))
 	hits := 1
@@ -133,8 +134,9 @@ func SignFlip(diff []float64, seed uint64) (float64, error) {
 	return float64(hits) / (permutations + 1), nil
 }
 
-// Holm adjusts p-values for their number (Holm 1979): a comparison whose adjusted value is below 0.05 stands although
-// len(p) comparisons were made, whatever depends on what. The order of p is kept.
+// Holm adjusts p-values for the number of comparisons (Holm 1979). A comparison with an adjusted p-value below 0.05 is
+// significant at that level among all len(p) comparisons, whether or not they are independent. The result is in the order
+// of p.
 func Holm(p []float64) ([]float64, error) {
 	order := make([]int, len(p))
 	for i, v := range p {

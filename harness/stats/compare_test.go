@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestTestsAgainstScipy(t *testing.T) {
+func TestPValuesAndIntervalsMatchSciPy(t *testing.T) {
 	ref := loadReference(t)
 	for _, c := range ref.McNemar {
 		near(t, fmt.Sprintf("McNemar(%d, %d)", c.Better, c.Worse), must(McNemar(c.Better, c.Worse))(t), c.P, 1e-10)
@@ -41,19 +41,9 @@ func TestTestsAgainstScipy(t *testing.T) {
 			t.Errorf("median of %d: level %v", n, v.Level)
 		}
 	}
-	for _, c := range ref.Wilson {
-		v := must(Wilson(c.Hits, c.N, 0.95))(t)
-		near(t, fmt.Sprintf("Wilson low of %d/%d", c.Hits, c.N), v.Lo, c.Lo, 1e-10)
-		near(t, fmt.Sprintf("Wilson high of %d/%d", c.Hits, c.N), v.Hi, c.Hi, 1e-10)
-	}
-	for _, c := range [][2]int{{-1, 3}, {4, 3}, {0, 0}} {
-		if _, err := Wilson(c[0], c[1], 0.95); err == nil {
-			t.Errorf("Wilson of %v: no error", c)
-		}
-	}
 }
 
-func TestMedianIntervalOfFewTasks(t *testing.T) {
+func TestMedianIntervalOfFewValuesIsTheirRange(t *testing.T) {
 	for _, c := range []struct {
 		values []float64
 		median float64
@@ -69,6 +59,9 @@ func TestMedianIntervalOfFewTasks(t *testing.T) {
 			t.Errorf("%v: %v %+v %v, want %v %+v", c.values, m, v, err, c.median, c.want)
 		}
 	}
+}
+
+func TestPoolCountsUndefinedPGRs(t *testing.T) {
 	p := must(Pool([]PGR{{Value: 0.3, Defined: true}, {Reason: ReasonNoise}, {Value: 0.5, Defined: true}}))(t)
 	if p.N != 2 || p.Undefined != 1 || p.Median != 0.4 {
 		t.Errorf("%+v", p)
@@ -78,7 +71,7 @@ func TestMedianIntervalOfFewTasks(t *testing.T) {
 	}
 }
 
-func TestCompare(t *testing.T) {
+func TestCompareChoosesTestAndFindsDifference(t *testing.T) {
 	const n = 400
 	a, b := make([]float64, n), make([]float64, n)
 	for i := range n {
@@ -86,7 +79,7 @@ func TestCompare(t *testing.T) {
 	}
 	d := must(Compare(a, b, Bootstrap{}))(t)
 	if d.Diff != 0 || d.P != 1 || d.Test != TestMcNemar || d.Interval.Lo != 0 || d.Interval.Hi != 0 {
-		t.Errorf("the same student: %+v", d)
+		t.Errorf("a student compared with itself: %+v", d)
 	}
 	for i := range 40 {
 		a[i] = 1
@@ -108,11 +101,11 @@ func TestCompare(t *testing.T) {
 	near(t, "mirrored difference", mirror.Diff, -d.Diff, 1e-15)
 	near(t, "mirrored p", mirror.P, d.P, 1e-15)
 
-	a[0] = 1. / 3 // averaged over seeds
+	a[0] = 1. / 3 // a mean over seeds
 	if d = must(Compare(a, b, Bootstrap{}))(t); d.Test != TestSignFlip || d.P > 0.001 {
 		t.Errorf("%+v", d)
 	}
-	// All examples in two groups: nothing can be significant.
+	// With two groups, no difference can be significant.
 	groups := make([]int, n)
 	for i := range groups {
 		groups[i] = i % 2
@@ -122,26 +115,27 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-func TestImitation(t *testing.T) {
-	one := func(k int) []float64 { v := make([]float64, 3); v[k] = 1; return v }
-	rows := func(ks ...int) (out [][]float64) {
-		for _, k := range ks {
-			out = append(out, one(k))
+func TestImitationCountsRepeatedAnswers(t *testing.T) {
+	rows := func(answers ...int) (out [][]float64) {
+		for _, k := range answers {
+			row := make([]float64, 3)
+			row[k] = 1
+			out = append(out, row)
 		}
-		return
+		return out
 	}
 	gold := rows(0, 0, 1, 1, 2, 2, 0, 1)
-	weak := rows(0, 1, 1, 2, 2, 0, 1, 1) // wrong on 1, 3, 5, 6
+	weak := rows(0, 1, 1, 2, 2, 0, 1, 1) // wrong on examples 1, 3, 5 and 6
 	student := rows(0, 1, 1, 0, 0, 2, 1, 1)
 	a := must(Agree(student, weak, gold))(t)
 	im := must(a.Imitation(Bootstrap{}))(t)
 	near(t, "all", im.All.Value, 5./8, 1e-15)
-	near(t, "on errors", im.OnErrors.Value, 2./4, 1e-15) // 3: another wrong answer is no imitation
+	near(t, "on errors", im.OnErrors.Value, 2./4, 1e-15) // the wrong answers to examples 3 and 5 are other ones
 	near(t, "on correct", im.OnCorrect.Value, 3./4, 1e-15)
 	if im.All.N != 8 || im.OnErrors.N != 4 || im.OnCorrect.N != 4 || !im.All.Interval.Contains(im.All.Value) {
 		t.Errorf("%+v", im)
 	}
-	// A second seed that always agrees: shares are of all pairs of example and seed.
+	// With a second seed that always agrees, shares count all pairs of an example and a seed.
 	same := must(Agree(weak, weak, gold))(t)
 	im = must(must(MeanAgreement([]Agreement{a, same}))(t).Imitation(Bootstrap{}))(t)
 	near(t, "all, two seeds", im.All.Value, 13./16, 1e-15)
@@ -149,6 +143,6 @@ func TestImitation(t *testing.T) {
 
 	perfect := must(must(Agree(gold, gold, gold))(t).Imitation(Bootstrap{}))(t)
 	if perfect.OnErrors.Defined() || !math.IsNaN(perfect.OnErrors.Value) || perfect.OnErrors.Interval.Known() || perfect.OnCorrect.Value != 1 {
-		t.Errorf("a supervisor without errors: %+v", perfect)
+		t.Errorf("with a supervisor that makes no errors: %+v", perfect)
 	}
 }

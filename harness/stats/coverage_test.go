@@ -5,13 +5,13 @@ import (
 	"testing"
 )
 
-// TestIntervalsCoverTheTruth draws test sets from a world whose PGR is known, and counts how often the 95 % interval holds
-// it. The rates are chosen so that the three are right on the same examples as often as real models are.
-func TestIntervalsCoverTheTruth(t *testing.T) {
-	const worlds, n, want = 400, 500, 0.6
+// The test draws test sets from a distribution with a known PGR and gap and counts how often the 95 % intervals contain them.
+// The three models tend to be right on the same examples, as real models do.
+func TestIntervalsCoverTrueValues(t *testing.T) {
+	const sets, n, want = 400, 500, 0.6
 	rng := rand.New(rand.NewPCG(1, 2))
 	var pgr, gap, defined int
-	for w := range worlds {
+	for set := range sets {
 		weak, student, ceiling := make([]float64, n), make([]float64, n), make([]float64, n)
 		right := func(rate float64) float64 {
 			if rng.Float64() < rate {
@@ -21,13 +21,13 @@ func TestIntervalsCoverTheTruth(t *testing.T) {
 		}
 		for i := range n {
 			weak[i] = right(0.70)
-			if weak[i] == 1 { // student 0.82, ceiling 0.90
+			if weak[i] == 1 { // the student's accuracy is 0.82 and the ceiling's 0.90
 				student[i], ceiling[i] = right(0.92), right(0.95)
 			} else {
 				student[i], ceiling[i] = right((0.82-0.7*0.92)/0.3), right((0.90-0.7*0.95)/0.3)
 			}
 		}
-		p := must(AccuracyPGR(weak, student, ceiling, Bootstrap{Resamples: 600, Seed: uint64(w)}))(t)
+		p := must(AccuracyPGR(weak, student, ceiling, Bootstrap{Resamples: 600, Seed: uint64(set)}))(t)
 		if p.Defined {
 			defined++
 			if p.Interval.Contains(want) {
@@ -38,24 +38,24 @@ func TestIntervalsCoverTheTruth(t *testing.T) {
 			gap++
 		}
 	}
-	// 4 standard errors of a share of 400 at 95 % are 4.4 points; percentile intervals are a little narrow.
+	// Four standard errors of a share of 95 % of 400 are 4.4 points, and percentile intervals are slightly too narrow.
 	for what, n := range map[string]int{"PGR": pgr, "gap": gap} {
-		if share := float64(n) / worlds; share < 0.90 || share > 0.99 {
-			t.Errorf("%s: %.3f of the intervals hold the truth", what, share)
+		if share := float64(n) / sets; share < 0.90 || share > 0.99 {
+			t.Errorf("%s: %.3f of the intervals contain the true value", what, share)
 		}
-		t.Logf("%s: %d of %d intervals hold the truth", what, n, worlds)
+		t.Logf("%s: %d of %d intervals contain the true value", what, n, sets)
 	}
-	if defined != worlds {
-		t.Errorf("PGR defined in %d of %d", defined, worlds)
+	if defined != sets {
+		t.Errorf("the PGR is defined for %d of %d test sets", defined, sets)
 	}
 }
 
-// TestNoGapIsSeldomTakenForOne: without a gap the PGR must be refused, but for the share that the level allows.
-func TestNoGapIsSeldomTakenForOne(t *testing.T) {
-	const worlds, n = 400, 300
+// Without a gap, the PGR must be undefined except for the share of test sets that the confidence level allows.
+func TestPGRIsRarelyDefinedWithoutGap(t *testing.T) {
+	const sets, n = 400, 300
 	rng := rand.New(rand.NewPCG(3, 4))
 	defined := 0
-	for w := range worlds {
+	for set := range sets {
 		weak, student, ceiling := make([]float64, n), make([]float64, n), make([]float64, n)
 		for i := range n {
 			for _, v := range [][]float64{weak, student, ceiling} {
@@ -64,12 +64,12 @@ func TestNoGapIsSeldomTakenForOne(t *testing.T) {
 				}
 			}
 		}
-		if must(AccuracyPGR(weak, student, ceiling, Bootstrap{Resamples: 600, Seed: uint64(w)}))(t).Defined {
+		if must(AccuracyPGR(weak, student, ceiling, Bootstrap{Resamples: 600, Seed: uint64(set)}))(t).Defined {
 			defined++
 		}
 	}
-	if share := float64(defined) / worlds; share > 0.06 { // 2.5 % expected
-		t.Errorf("PGR defined in %.3f of worlds without a gap", share)
+	if share := float64(defined) / sets; share > 0.06 { // 2.5 % expected
+		t.Errorf("the PGR is defined for %.3f of the test sets", share)
 	}
-	t.Logf("PGR defined in %d of %d worlds without a gap", defined, worlds)
+	t.Logf("the PGR is defined for %d of %d test sets", defined, sets)
 }

@@ -8,22 +8,23 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// Level is the usual confidence level of every interval here.
+// Level is the default confidence level.
 const Level = 0.95
 
-// An Interval is where a figure lies with confidence Level. The zero Interval means "not known"; it is null in JSON.
+// An Interval is a confidence interval. The zero Interval is unknown; it is null in JSON.
 type Interval struct {
 	Lo, Hi float64
-	Level  float64
+	Level  float64 // confidence level, 0 if the interval is unknown
 }
 
-// Known says whether the interval holds anything.
+// Known reports whether the interval is known.
 func (v Interval) Known() bool { return v.Level > 0 }
 
-// Contains says whether x is inside, ends included. An unknown interval contains everything: nothing is ruled out.
+// Contains reports whether x is in the interval, ends included. An unknown interval contains everything, because it rules
+// nothing out.
 func (v Interval) Contains(x float64) bool { return !v.Known() || v.Lo <= x && x <= v.Hi }
 
-// String gives "[0.61, 0.79]", or "[?]" when unknown.
+// String returns the interval as "[0.61, 0.79]", or "[?]" if it is unknown.
 func (v Interval) String() string {
 	if !v.Known() {
 		return "[?]"
@@ -37,7 +38,7 @@ type jsonInterval struct {
 	Level float64 `json:"level"`
 }
 
-// MarshalJSON writes {"lo":…,"hi":…,"level":…} or null.
+// MarshalJSON writes {"lo":…,"hi":…,"level":…}, or null if the interval is unknown.
 func (v Interval) MarshalJSON() ([]byte, error) {
 	if !v.Known() {
 		return []byte("null"), nil
@@ -45,7 +46,7 @@ func (v Interval) MarshalJSON() ([]byte, error) {
 	return json.Marshal(jsonInterval(v))
 }
 
-// UnmarshalJSON reads what MarshalJSON writes.
+// UnmarshalJSON reads the form that MarshalJSON writes.
 func (v *Interval) UnmarshalJSON(data []byte) error {
 	var j *jsonInterval
 	if err := json.Unmarshal(data, &j); err != nil {
@@ -54,18 +55,18 @@ func (v *Interval) UnmarshalJSON(data []byte) error {
 	*v = Interval{}
 	if j != nil {
 		if !(j.Level > 0 && j.Level < 1) || !(j.Lo <= j.Hi) {
-			return fmt.Errorf("stats: interval: lo %v, hi %v, level %v do not make one", j.Lo, j.Hi, j.Level)
+			return fmt.Errorf("stats: lo %v, hi %v and level %v make no interval", j.Lo, j.Hi, j.Level)
 		}
 		*v = Interval(*j)
 	}
 	return nil
 }
 
-// TInterval is the mean of a few values (one a seed) and its Student-t interval: mean ± t·s/√n with n-1 degrees of
-// freedom. It says how much seeds differ, not how much another test set would. One value has no interval; the result
-// is then unknown.
+// TInterval returns the mean of a few values, such as one for each seed, and its Student-t interval, mean ± t·s/√n with n-1
+// degrees of freedom. It shows the variation between seeds and not the variation between test sets. The interval of a single
+// value is unknown.
 func TInterval(values []float64, level float64) (float64, Interval, error) {
-	if err := errLevel(level); err != nil {
+	if err := checkLevel(level); err != nil {
 		return 0, Interval{}, err
 	}
 	if err := checkFinite("value", values); err != nil {
@@ -84,22 +85,7 @@ func TInterval(values []float64, level float64) (float64, Interval, error) {
 	return m, Interval{Lo: m - half, Hi: m + half, Level: level}, nil
 }
 
-// Wilson is the score interval (Wilson 1927) of a share of hits among n independent examples.
-func Wilson(hits, n int, level float64) (Interval, error) {
-	if err := errLevel(level); err != nil {
-		return Interval{}, err
-	}
-	if n < 1 || hits < 0 || hits > n {
-		return Interval{}, fmt.Errorf("stats: %d hits among %d", hits, n)
-	}
-	z := distuv.UnitNormal.Quantile(0.5 + level/2)
-	p, nf := float64(hits)/float64(n), float64(n)
-	mid := (p + z*z/(2*nf)) / (1 + z*z/nf)
-	half := z / (1 + z*z/nf) * math.Sqrt(p*(1-p)/nf+z*z/(4*nf*nf))
-	return Interval{Lo: max(0, mid-half), Hi: min(1, mid+half), Level: level}, nil
-}
-
-func errLevel(level float64) error {
+func checkLevel(level float64) error {
 	if !(level > 0 && level < 1) {
 		return fmt.Errorf("stats: confidence level %v is not between 0 and 1", level)
 	}

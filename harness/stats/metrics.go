@@ -2,10 +2,10 @@ package stats
 
 import "math"
 
-// probFloor bounds probabilities away from 0 in logarithms, as scikit-learn's log_loss does for float64.
+// probFloor is the least probability of which a logarithm is taken, as in scikit-learn's log_loss for float64.
 const probFloor = 2.220446049250313e-16
 
-// Accuracy is the share of examples whose most probable answer is right.
+// Accuracy returns the share of the examples whose answer is right.
 func Accuracy(pred, gold [][]float64) (float64, error) {
 	correct, err := Correct(pred, gold)
 	if err != nil {
@@ -14,8 +14,8 @@ func Accuracy(pred, gold [][]float64) (float64, error) {
 	return mean(correct), nil
 }
 
-// LogLoss is the mean cross-entropy -Σ gold·ln(pred), in nats. Probabilities below 2.2e-16 count as that, as in
-// scikit-learn, so a confident miss costs 36 nats and not infinity.
+// LogLoss returns the mean cross-entropy -Σ gold·ln(pred), in nats. Smaller probabilities than 2.2e-16 count as 2.2e-16, as in
+// scikit-learn, so a wrong answer costs at most 36 nats.
 func LogLoss(pred, gold [][]float64) (float64, error) {
 	return meanOver(pred, gold, func(p, g []float64) float64 {
 		loss := 0.0
@@ -28,8 +28,8 @@ func LogLoss(pred, gold [][]float64) (float64, error) {
 	})
 }
 
-// Brier is the mean of half the squared distance between prediction and gold, from 0 to 1. For two classes that is the
-// usual (p - y)²; scikit-learn gives the same for any number with brier_score_loss(..., scale_by_half=True).
+// Brier returns half the mean squared distance between prediction and gold, from 0 to 1. For two classes it is the usual
+// mean of (p - y)². It equals scikit-learn's brier_score_loss(..., scale_by_half=True) for any number of classes.
 func Brier(pred, gold [][]float64) (float64, error) {
 	return meanOver(pred, gold, func(p, g []float64) float64 {
 		sum := 0.0
@@ -40,13 +40,14 @@ func Brier(pred, gold [][]float64) (float64, error) {
 	})
 }
 
-func meanOver(pred, gold [][]float64, of func(p, g []float64) float64) (float64, error) {
+// meanOver returns the mean of f over all examples.
+func meanOver(pred, gold [][]float64, f func(p, g []float64) float64) (float64, error) {
 	if err := CheckPairs(pred, gold); err != nil {
 		return 0, err
 	}
 	sum := 0.0
 	for i := range pred {
-		sum += of(pred[i], gold[i])
+		sum += f(pred[i], gold[i])
 	}
 	return sum / float64(len(pred)), nil
 }

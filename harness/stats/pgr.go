@@ -7,7 +7,7 @@ import (
 	"math"
 )
 
-// Why a PGR is undefined.
+// Reasons why a PGR is undefined.
 const (
 	ReasonNoGap    = "gap not positive: PGR undefined"
 	ReasonNoise    = "gap below noise: PGR undefined"
@@ -15,23 +15,23 @@ const (
 	ReasonUnscored = "not computed"
 )
 
-// A PGR is the performance gap recovered of Burns et al. 2023: (student - weak) / (ceiling - weak), with weak the weak
-// floor, student the transfer score and ceiling the strong ceiling. 0 is a student no better than its supervisor, 1 one
-// as good as if trained on gold; below 0 and above 1 happen.
+// A PGR is the performance gap recovered (Burns et al. 2023), (student - weak) / (ceiling - weak), where weak is the weak
+// floor, student the transfer score and ceiling the strong ceiling. It is 0 for a student that is no better than its
+// supervisor and 1 for a student that is as good as if it was trained on gold. It can be below 0 and above 1.
 //
-// It is undefined when the gap is not positive, or when the gap's interval holds 0 so that the ratio is noise over
-// noise. Value is then NaN in Go and null in JSON, and Reason says why.
+// It is undefined if the gap is not positive, or if the gap's interval contains 0, because the ratio is then noise divided by
+// noise. Value is then NaN in Go and null in JSON.
 type PGR struct {
 	Value       float64
-	Interval    Interval // over test examples; not known for a PGR made of bare scores
+	Interval    Interval // over test examples; unknown for a PGR of bare scores
 	Gap         float64  // ceiling - weak
 	GapInterval Interval
 	Defined     bool
-	Reason      string // "" when defined
-	N           int    // test examples; 0 for a PGR made of bare scores
+	Reason      string // why the PGR is undefined; "" if it is defined
+	N           int    // number of test examples; 0 for a PGR of bare scores
 }
 
-// PGROf is the PGR of three bare scores, as printed in a paper. Without examples there is no interval, so it is defined
+// PGROf returns the PGR of three bare scores, such as those in a paper. Without examples there is no interval, so it is defined
 // for every positive gap.
 func PGROf(weak, student, ceiling float64) (PGR, error) {
 	if err := checkFinite("score", []float64{weak, student, ceiling}); err != nil {
@@ -44,10 +44,10 @@ func PGROf(weak, student, ceiling float64) (PGR, error) {
 	return p, nil
 }
 
-// NewPGR is the PGR of three scores over the same test examples, with percentile intervals from the paired bootstrap.
+// NewPGR returns the PGR of three scores on the same test examples, with percentile intervals from a paired bootstrap.
 //
-// In a resample whose gap is not positive the ratio counts as infinite with the sign of its numerator, so such resamples
-// widen the interval and never narrow it. Should they reach an end of the interval, the PGR is undefined.
+// If a resample has no positive gap, its ratio counts as infinite with the sign of the numerator, so the resample can only
+// widen the interval. If an end of the interval is infinite, the PGR is undefined.
 func NewPGR(weak, student, ceiling Score, b Bootstrap) (PGR, error) {
 	samples, err := b.Samples(weak, student, ceiling)
 	if err != nil {
@@ -67,7 +67,7 @@ func NewPGR(weak, student, ceiling Score, b Bootstrap) (PGR, error) {
 			ratios[r] = gain / gaps[r]
 		case gain == 0:
 			ratios[r] = 0
-		default: // NaN stays NaN and is refused below
+		default: // NaN remains NaN, which percentiles rejects
 			ratios[r] = gain * math.Inf(1)
 		}
 	}
@@ -90,8 +90,8 @@ func NewPGR(weak, student, ceiling Score, b Bootstrap) (PGR, error) {
 	return p, nil
 }
 
-// AccuracyPGR is [NewPGR] of accuracies: weak, student and ceiling are correctness vectors over the same examples, each
-// averaged over seeds where there are several ([SeedMean]).
+// AccuracyPGR returns the PGR of three accuracies; see [NewPGR]. weak, student and ceiling hold the correctness on the same
+// examples, 0 or 1 or means over seeds ([SeedMean]). AccuracyPGR sets b.N.
 func AccuracyPGR(weak, student, ceiling []float64, b Bootstrap) (PGR, error) {
 	b.N = len(weak)
 	if len(student) != b.N || len(ceiling) != b.N {
@@ -104,11 +104,12 @@ func AccuracyPGR(weak, student, ceiling []float64, b Bootstrap) (PGR, error) {
 	return NewPGR(MeanScore(weak), MeanScore(student), MeanScore(ceiling), b)
 }
 
+// undefine makes the PGR undefined for a reason.
 func (p *PGR) undefine(reason string) {
 	p.Value, p.Interval, p.Defined, p.Reason = math.NaN(), Interval{}, false, reason
 }
 
-// String gives "0.70", or "undefined".
+// String returns the value as "0.70", or "undefined".
 func (p PGR) String() string {
 	if !p.Defined {
 		return "undefined"
@@ -125,7 +126,7 @@ type jsonPGR struct {
 	N           int      `json:"n,omitempty"`
 }
 
-// MarshalJSON writes an undefined value as null beside its reason.
+// MarshalJSON writes an undefined value as null, with its reason.
 func (p PGR) MarshalJSON() ([]byte, error) { return json.Marshal(p.json()) }
 
 func (p PGR) json() jsonPGR {
@@ -138,7 +139,7 @@ func (p PGR) json() jsonPGR {
 	return j
 }
 
-// UnmarshalJSON reads what MarshalJSON writes.
+// UnmarshalJSON reads the form that MarshalJSON writes.
 func (p *PGR) UnmarshalJSON(data []byte) error {
 	var j jsonPGR
 	if err := json.Unmarshal(data, &j); err != nil {
@@ -156,15 +157,15 @@ func (p *PGR) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// A SeedPGR is the mean of the PGR of single seeds. Its intervals are Student-t intervals over seeds, N is the number of
-// seeds. It says how much seeds differ; the embedded type's own documentation speaks of test examples.
+// A SeedPGR is the mean of the PGRs of several seeds. Unlike in a plain PGR, the intervals are Student-t intervals over the
+// seeds and N is the number of seeds. It shows the variation between seeds.
 type SeedPGR struct {
 	PGR
-	BySeed []float64 // the PGR of each seed; nil when undefined
+	BySeed []float64 // the PGR of each seed; nil if the mean is undefined
 }
 
-// PGROverSeeds makes a SeedPGR of the scores of each seed. With one seed the intervals are not known. It is undefined when
-// the gap of any seed is not positive.
+// PGROverSeeds returns the SeedPGR of the scores of each seed. It is undefined if the gap of any seed is not positive. The
+// intervals of a single seed are unknown.
 func PGROverSeeds(weak, student, ceiling []float64, level float64) (SeedPGR, error) {
 	n := len(weak)
 	if len(student) != n || len(ceiling) != n {
@@ -199,12 +200,12 @@ type jsonSeedPGR struct {
 	BySeed []float64 `json:"by_seed,omitempty"`
 }
 
-// MarshalJSON writes the embedded PGR's fields and by_seed.
+// MarshalJSON writes the fields of the embedded PGR and by_seed.
 func (p SeedPGR) MarshalJSON() ([]byte, error) {
 	return json.Marshal(jsonSeedPGR{p.PGR.json(), p.BySeed})
 }
 
-// UnmarshalJSON reads what MarshalJSON writes.
+// UnmarshalJSON reads the form that MarshalJSON writes.
 func (p *SeedPGR) UnmarshalJSON(data []byte) error {
 	var j jsonSeedPGR
 	if err := json.Unmarshal(data, &j); err != nil {

@@ -14,6 +14,7 @@ func TestPGROfPublishedScores(t *testing.T) {
 		shown                        string
 	}{
 		{72, 88, 95, 16. / 23, "0.70"},
+		{0.72, 0.88, 0.95, 16. / 23, "0.70"},
 		{0.70, 0.80, 0.90, 0.50, "0.50"},
 		{56.6, 61.9, 64.5, 0.671, "0.67"}, // AlexNet to ResNet50, openai/weak-to-strong vision/README.md
 		{56.6, 66.6, 74.0, 0.575, "0.57"}, // AlexNet to DINO ViT-B/8
@@ -26,10 +27,10 @@ func TestPGROfPublishedScores(t *testing.T) {
 		}
 		near(t, "PGR", p.Value, c.want, 5e-4)
 		if p.String() != c.shown {
-			t.Errorf("%v shown as %s, want %s", c.want, p, c.shown)
+			t.Errorf("%v is written as %s, want %s", c.want, p, c.shown)
 		}
 		if p.Interval.Known() {
-			t.Errorf("bare scores gave an interval %v", p.Interval)
+			t.Errorf("the PGR of bare scores has the interval %v", p.Interval)
 		}
 	}
 	for _, ceiling := range []float64{0.7, 0.6} {
@@ -40,7 +41,7 @@ func TestPGROfPublishedScores(t *testing.T) {
 	}
 }
 
-// TestPGRFromExamples is the worked example 72/95/88 with 1000 examples.
+// The scores of the worked example in README.md come from 1000 test examples.
 func TestPGRFromExamples(t *testing.T) {
 	first := func(n int) []float64 {
 		v := make([]float64, 1000)
@@ -57,12 +58,12 @@ func TestPGRFromExamples(t *testing.T) {
 	}
 }
 
-func TestPairedBootstrapAgainstScipy(t *testing.T) {
+func TestPairedBootstrapMatchesSciPy(t *testing.T) {
 	for _, c := range loadReference(t).Paired {
 		p := must(AccuracyPGR(c.Weak, c.Student, c.Ceiling, Bootstrap{Resamples: 20000, Seed: 3}))(t)
 		near(t, "PGR", p.Value, c.PGR, 1e-12)
 		near(t, "gap", p.Gap, c.Gap, 1e-12)
-		// The ends of an interval of width w from R resamples have a standard error near 0.7·w/√R: 0.005 w here.
+		// An end of an interval of width w from R resamples has a standard error of about 0.7·w/√R, which is 0.005 w here.
 		wp, wg := c.PGRInterval[1]-c.PGRInterval[0], c.GapInterval[1]-c.GapInterval[0]
 		near(t, "PGR low", p.Interval.Lo, c.PGRInterval[0], 0.03*wp)
 		near(t, "PGR high", p.Interval.Hi, c.PGRInterval[1], 0.03*wp)
@@ -71,7 +72,7 @@ func TestPairedBootstrapAgainstScipy(t *testing.T) {
 	}
 }
 
-func TestAUROCIntervalAgainstScikitLearn(t *testing.T) {
+func TestAUROCIntervalMatchesScikitLearn(t *testing.T) {
 	c := loadReference(t).AUROCInterval
 	score := must(AUROCScore(c.Pred, c.Gold))(t)
 	v := must(Bootstrap{N: len(c.Pred), Resamples: 4000, Seed: 5}.Interval(score))(t)
@@ -80,9 +81,9 @@ func TestAUROCIntervalAgainstScikitLearn(t *testing.T) {
 	near(t, "high", v.Hi, c.Interval[1], 0.06*w)
 }
 
-// TestPGRIsPaired has a student that beats its supervisor on exactly one example in ten and a ceiling that adds one more:
-// with the same resample for all three the intervals stay narrow though the accuracies themselves vary.
-func TestPGRIsPaired(t *testing.T) {
+// The student is right on one example in twenty more than its supervisor, and the ceiling on another one in twenty. As all three
+// are scored on the same resample, the gap's interval must be narrow although the accuracies vary.
+func TestPGRUsesPairedResamples(t *testing.T) {
 	const n = 2000
 	w, s, c := make([]float64, n), make([]float64, n), make([]float64, n)
 	for i := range n {
@@ -98,12 +99,12 @@ func TestPGRIsPaired(t *testing.T) {
 	p := must(AccuracyPGR(w, s, c, Bootstrap{}))(t)
 	near(t, "PGR", p.Value, 0.5, 1e-12)
 	paired := p.GapInterval.Hi - p.GapInterval.Lo
-	// sd of the difference is √(0.1·0.9/n); unpaired it would be √2·√(0.25/n), 2.4 times as much.
+	// The difference has the standard deviation √(0.1·0.9/n). Without pairing it would be √2·√(0.25/n), 2.4 times as much.
 	near(t, "width of the gap interval", paired, 2*1.96*math.Sqrt(0.09/n), 0.003)
 }
 
-func TestPGRUndefined(t *testing.T) {
-	noise := func(n, flipped int) (w, s, c []float64) {
+func TestPGRIsUndefinedWithoutClearGap(t *testing.T) {
+	scores := func(n, flipped int) (w, s, c []float64) {
 		w, s, c = make([]float64, n), make([]float64, n), make([]float64, n)
 		for i := range n {
 			w[i], s[i], c[i] = float64(i%2), float64(i%2), float64(i%2)
@@ -111,16 +112,16 @@ func TestPGRUndefined(t *testing.T) {
 		for i := range flipped {
 			c[2*i] = 1
 		}
-		return
+		return w, s, c
 	}
-	w, s, c := noise(200, 2)
+	w, s, c := scores(200, 2)
 	p := must(AccuracyPGR(w, s, c, Bootstrap{}))(t)
 	if p.Defined || p.Reason != ReasonNoise || !math.IsNaN(p.Value) || p.Interval.Known() || !p.GapInterval.Contains(0) {
 		t.Errorf("gap of 2 examples in 200: %+v", p)
 	}
 	near(t, "gap", p.Gap, 0.01, 1e-12)
 
-	w, s, c = noise(200, 40)
+	w, s, c = scores(200, 40)
 	if p = must(AccuracyPGR(w, s, c, Bootstrap{}))(t); !p.Defined {
 		t.Errorf("gap of 40 examples in 200: %+v", p)
 	}
@@ -132,7 +133,7 @@ func TestPGRUndefined(t *testing.T) {
 	}
 }
 
-func TestBootstrapIsDeterministicAndPairedAcrossCalls(t *testing.T) {
+func TestBootstrapMakesTheSameResamplesInEveryCall(t *testing.T) {
 	values := make([]float64, 300)
 	for i := range values {
 		values[i] = float64(i % 7)
@@ -149,7 +150,7 @@ func TestBootstrapIsDeterministicAndPairedAcrossCalls(t *testing.T) {
 	if other := must(b.Samples(MeanScore(values)))(t)[0]; other[0] == one[0] && other[1] == one[1] && other[2] == one[2] {
 		t.Error("another seed gives the same resamples")
 	}
-	// Our own output, pinned on purpose: with another generator or another use of it, stored results could not be had again.
+	// These are the package's own results. Another use of the generator would change the intervals of stored results.
 	for r, want := range map[int]float64{0: 856, 1: 886, 1999: 889} {
 		near(t, "sum of a resample", one[r]*300, want, 1e-9)
 	}
@@ -160,8 +161,8 @@ func TestBootstrapIsDeterministicAndPairedAcrossCalls(t *testing.T) {
 	}
 }
 
-// TestBootstrapGroups: ten copies of every example in one group are no more evidence than one.
-func TestBootstrapGroups(t *testing.T) {
+// Ten copies of an example in one group must not be more evidence than the example alone.
+func TestBootstrapDrawsWholeGroups(t *testing.T) {
 	const n, copies = 100, 10
 	single := make([]float64, n)
 	var many []float64
@@ -179,6 +180,9 @@ func TestBootstrapGroups(t *testing.T) {
 	near(t, "grouped / alone", grouped/alone, 1, 0.06)
 	near(t, "ignored / alone", ignored/alone, 1/math.Sqrt(copies), 0.04)
 
+}
+
+func TestBootstrapRejectsBadSettings(t *testing.T) {
 	for name, b := range map[string]Bootstrap{
 		"short":    {N: 3, Groups: []int{0, 1}},
 		"negative": {N: 2, Groups: []int{0, -1}},
@@ -193,25 +197,25 @@ func TestBootstrapGroups(t *testing.T) {
 	}
 }
 
-// TestBootstrapRefusesMissingFigures: with one positive among three, many resamples have no AUROC.
-func TestBootstrapRefusesMissingFigures(t *testing.T) {
+// With one positive example of three, many resamples have no AUROC.
+func TestBootstrapRejectsUndefinedFigures(t *testing.T) {
 	score := must(AUROCScore([][]float64{{0.5, 0.5}, {0.2, 0.8}, {0.7, 0.3}}, [][]float64{{1, 0}, {0, 1}, {1, 0}}))(t)
 	if v, err := (Bootstrap{N: 3}).Interval(score); err == nil {
-		t.Errorf("got %v", v)
+		t.Errorf("interval %v, want an error", v)
 	}
 }
 
-func TestPGROverSeeds(t *testing.T) {
+func TestPGROverSeedsIsMeanOfSeeds(t *testing.T) {
 	p := must(PGROverSeeds([]float64{0.7, 0.7, 0.7}, []float64{0.8, 0.78, 0.82}, []float64{0.9, 0.9, 0.9}, Level))(t)
 	if len(p.BySeed) != 3 || !p.Defined || p.N != 3 {
 		t.Fatalf("%+v", p)
 	}
 	near(t, "mean", p.Value, 0.5, 1e-12)
-	near(t, "low", p.Interval.Lo, 0.5-4.302652729911275*0.1/math.Sqrt(3), 1e-9) // t(2 degrees, 0.975)
+	near(t, "low", p.Interval.Lo, 0.5-4.302652729911275*0.1/math.Sqrt(3), 1e-9) // Student's t with 2 degrees of freedom at 0.975
 	data, err := json.Marshal(p)
 	var back SeedPGR
 	if err != nil || json.Unmarshal(data, &back) != nil || !reflect.DeepEqual(back, p) {
-		t.Errorf("%+v came back as %+v by %s (%v)", p, back, data, err)
+		t.Errorf("%+v is written as %s and read as %+v (%v)", p, data, back, err)
 	}
 	p = must(PGROverSeeds([]float64{0.7}, []float64{0.8}, []float64{0.9}, Level))(t)
 	if !p.Defined || p.Interval.Known() || len(p.BySeed) != 1 {
@@ -219,14 +223,14 @@ func TestPGROverSeeds(t *testing.T) {
 	}
 	p = must(PGROverSeeds([]float64{0.7, 0.9}, []float64{0.8, 0.8}, []float64{0.9, 0.9}, Level))(t)
 	if p.Defined || p.Reason != ReasonSeedGap || p.BySeed != nil {
-		t.Errorf("no gap in one seed: %+v", p)
+		t.Errorf("one seed without a gap: %+v", p)
 	}
 	if _, err := PGROverSeeds(nil, nil, nil, Level); err == nil {
-		t.Error("no seeds: no error")
+		t.Error("PGROverSeeds accepts no seeds")
 	}
 }
 
-func TestJSONRoundTrip(t *testing.T) {
+func TestJSONIsReadBack(t *testing.T) {
 	defined := PGR{Value: 0.5, Interval: Interval{0.4, 0.6, 0.95}, Gap: 0.2, GapInterval: Interval{0.1, 0.3, 0.95}, Defined: true, N: 10}
 	undefined := PGR{Value: math.NaN(), Gap: 0.01, GapInterval: Interval{-0.1, 0.1, 0.95}, Reason: ReasonNoise, N: 10}
 	for _, p := range []PGR{defined, undefined} {
@@ -235,7 +239,7 @@ func TestJSONRoundTrip(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !p.Defined && !strings.Contains(string(data), `"value":null`) {
-			t.Errorf("undefined PGR written as %s", data)
+			t.Errorf("the undefined PGR is written as %s", data)
 		}
 		var back PGR
 		if err := json.Unmarshal(data, &back); err != nil {
@@ -243,7 +247,7 @@ func TestJSONRoundTrip(t *testing.T) {
 		}
 		if back.Defined != p.Defined || back.Reason != p.Reason || back.Gap != p.Gap || back.Interval != p.Interval ||
 			back.GapInterval != p.GapInterval || back.N != p.N || (p.Defined && back.Value != p.Value) || math.IsNaN(back.Value) == p.Defined {
-			t.Errorf("%+v came back as %+v", p, back)
+			t.Errorf("%+v is read as %+v", p, back)
 		}
 	}
 	for _, bad := range []string{`{"value":null,"gap":1}`, `{"value":"x"}`, `[]`} {
@@ -260,14 +264,14 @@ func TestJSONRoundTrip(t *testing.T) {
 		data, err := json.Marshal(s)
 		var back Share
 		if err != nil || json.Unmarshal(data, &back) != nil || back.N != s.N || back.Interval != s.Interval || (s.N > 0 && back.Value != s.Value) {
-			t.Errorf("%+v came back as %+v by %s (%v)", s, back, data, err)
+			t.Errorf("%+v is written as %s and read as %+v (%v)", s, data, back, err)
 		}
 	}
 	for _, p := range []Pooled{{Median: math.NaN(), Undefined: 2}, {Median: 0.5, N: 7, Interval: Interval{0.1, 0.7, 0.98}}} {
 		data, err := json.Marshal(p)
 		var back Pooled
 		if err != nil || json.Unmarshal(data, &back) != nil || back.N != p.N || back.Undefined != p.Undefined || back.Interval != p.Interval {
-			t.Errorf("%+v came back as %+v by %s (%v)", p, back, data, err)
+			t.Errorf("%+v is written as %s and read as %+v (%v)", p, data, back, err)
 		}
 	}
 }

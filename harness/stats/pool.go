@@ -10,12 +10,12 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// A Pooled is the median of a figure over tasks.
+// A Pooled is the median of a figure over several tasks.
 type Pooled struct {
-	Median    float64 // NaN in Go and null in JSON when N is 0
-	Interval  Interval
-	N         int // tasks that have the figure
-	Undefined int // tasks that do not
+	Median    float64  // NaN in Go and null in JSON if N is 0
+	Interval  Interval // see MedianInterval
+	N         int      // number of tasks that have the figure
+	Undefined int      // number of tasks whose figure is undefined
 }
 
 type jsonPooled struct {
@@ -25,7 +25,7 @@ type jsonPooled struct {
 	Undefined int      `json:"undefined"`
 }
 
-// MarshalJSON writes the median of nothing as null.
+// MarshalJSON writes the median of no tasks as null.
 func (p Pooled) MarshalJSON() ([]byte, error) {
 	j := jsonPooled{Interval: p.Interval, N: p.N, Undefined: p.Undefined}
 	if p.N > 0 {
@@ -34,7 +34,7 @@ func (p Pooled) MarshalJSON() ([]byte, error) {
 	return json.Marshal(j)
 }
 
-// UnmarshalJSON reads what MarshalJSON writes.
+// UnmarshalJSON reads the form that MarshalJSON writes.
 func (p *Pooled) UnmarshalJSON(data []byte) error {
 	var j jsonPooled
 	if err := json.Unmarshal(data, &j); err != nil {
@@ -42,7 +42,7 @@ func (p *Pooled) UnmarshalJSON(data []byte) error {
 	}
 	*p = Pooled{Median: math.NaN(), Interval: j.Interval, N: j.N, Undefined: j.Undefined}
 	if (j.Median != nil) != (j.N > 0) {
-		return errors.New("stats: pooled: a median goes with n > 0 and only with that")
+		return errors.New("stats: pooled: there must be a median if n > 0 and only then")
 	}
 	if j.Median != nil {
 		p.Median = *j.Median
@@ -50,7 +50,7 @@ func (p *Pooled) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// Pool is the median PGR over tasks. Tasks whose PGR is undefined are counted and left out.
+// Pool returns the median PGR over tasks. It counts tasks with an undefined PGR and leaves them out.
 func Pool(values []PGR) (Pooled, error) {
 	var defined []float64
 	for _, p := range values {
@@ -67,12 +67,12 @@ func Pool(values []PGR) (Pooled, error) {
 	return out, err
 }
 
-// MedianInterval is the median and its distribution-free interval: the innermost pair of order statistics, equally far
-// from both ends, that holds the median of the tasks' distribution with at least the level asked for. Its own Level is
-// what it reaches. Fewer than six values cannot reach 95 %: the interval is then the range, with the level that has
-// (5 values 94 %, 3 values 75 %). One value has no interval.
+// MedianInterval returns the median of values and a distribution-free interval of the median of the distribution they come
+// from. The interval lies between the innermost two order statistics, equally far from both ends, whose confidence level is
+// at least the given one. Its Level is the level of these two. Fewer than six values cannot reach 95 %, and the interval is
+// then their range with its own level (5 values 94 %, 3 values 75 %). The interval of a single value is unknown.
 func MedianInterval(values []float64, level float64) (float64, Interval, error) {
-	if err := errLevel(level); err != nil {
+	if err := checkLevel(level); err != nil {
 		return 0, Interval{}, err
 	}
 	if err := checkFinite("value", values); err != nil {
@@ -86,7 +86,7 @@ func MedianInterval(values []float64, level float64) (float64, Interval, error) 
 		return median, Interval{}, nil
 	}
 	below := distuv.Binomial{N: float64(n), P: 0.5}
-	reach := func(k int) float64 { return 1 - 2*below.CDF(float64(k)) } // between value k and value n-1-k, from 0
+	reach := func(k int) float64 { return 1 - 2*below.CDF(float64(k)) } // level of sorted[k] to sorted[n-1-k]
 	k := 0
 	for k+1 < n-2-k && reach(k+1) >= level {
 		k++

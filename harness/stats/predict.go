@@ -8,20 +8,20 @@ import (
 	"w2s/internal/prob"
 )
 
-// sumSlack is how far a distribution's sum may be from 1: float32 softmax and labels printed with a few digits stay
-// well inside, a row of logits does not.
+// sumSlack is the largest difference between the sum of a distribution and 1. It allows for a softmax in float32 and for
+// labels that were printed with a few digits, but not for logits.
 const sumSlack = 1e-3
 
-// ErrEmpty says that there is nothing to measure.
+// ErrEmpty means that there are no examples.
 var ErrEmpty = errors.New("stats: no examples")
 
-// Right says whether answer is a right one under gold: no entry of gold is larger.
+// Right reports whether an answer is right, which means that no entry of gold is larger than the answer's.
 func Right(answer int, gold []float64) bool {
 	return gold[answer] > 0 && gold[answer] == gold[prob.Argmax(gold)]
 }
 
-// Correct returns 1 for every example whose most probable answer is right and 0 for the others. pred[i] and gold[i] are
-// distributions of the same length.
+// Correct returns 1 for each example whose answer is right and 0 for the others. pred[i] and gold[i] are distributions of the
+// same length.
 func Correct(pred, gold [][]float64) ([]float64, error) {
 	if err := CheckPairs(pred, gold); err != nil {
 		return nil, err
@@ -35,7 +35,7 @@ func Correct(pred, gold [][]float64) ([]float64, error) {
 	return correct, nil
 }
 
-// Check returns an error unless every row is a distribution: two or more finite values in [0, 1] that sum to 1.
+// Check returns an error unless there is a row and every row is a distribution, two or more values in [0, 1] that sum to 1.
 func Check(rows [][]float64) error {
 	if len(rows) == 0 {
 		return ErrEmpty
@@ -51,14 +51,14 @@ func Check(rows [][]float64) error {
 // CheckPairs returns an error unless a and b hold distributions of the same lengths for the same number of examples.
 func CheckPairs(a, b [][]float64) error {
 	if len(a) != len(b) {
-		return fmt.Errorf("stats: %d examples beside %d", len(a), len(b))
+		return fmt.Errorf("stats: %d examples and %d", len(a), len(b))
 	}
 	if err := errors.Join(Check(a), Check(b)); err != nil {
 		return err
 	}
 	for i := range a {
 		if len(a[i]) != len(b[i]) {
-			return fmt.Errorf("stats: example %d: %d entries beside %d", i, len(a[i]), len(b[i]))
+			return fmt.Errorf("stats: example %d: %d entries and %d", i, len(a[i]), len(b[i]))
 		}
 	}
 	return nil
@@ -70,7 +70,7 @@ func checkRow(row []float64) error {
 	}
 	sum := 0.0
 	for k, v := range row {
-		// The negated form is also true for NaN.
+		// The negation also catches NaN.
 		if !(v >= 0 && v <= 1+sumSlack) {
 			return fmt.Errorf("entry %d is %v, not a probability", k, v)
 		}
@@ -82,7 +82,7 @@ func checkRow(row []float64) error {
 	return nil
 }
 
-// checkFinite returns an error for empty input and for NaN and infinities.
+// checkFinite returns an error if there are no values or one of them is NaN or infinite.
 func checkFinite(what string, values []float64) error {
 	if len(values) == 0 {
 		return ErrEmpty
@@ -103,8 +103,8 @@ func mean(values []float64) float64 {
 	return sum / float64(len(values))
 }
 
-// SeedMean averages correctness (or any per-example value) over seeds: bySeed[s][i] is example i under seed s. The
-// result is what the bootstrap takes, so that examples stay its unit however many seeds there are.
+// SeedMean returns the mean over seeds for each example, where bySeed[s][i] is the correctness (or another value) of example i
+// under seed s. With these means, examples are the unit of a bootstrap for any number of seeds.
 func SeedMean(bySeed [][]float64) ([]float64, error) {
 	if len(bySeed) == 0 {
 		return nil, ErrEmpty

@@ -1,7 +1,7 @@
 package stats
 
-// Quality compares training labels with gold. It belongs to the analysis: only code that has gold for a student's
-// training examples can measure it, and the student never sees it.
+// A Quality compares training labels with gold. It takes gold of the student's training examples, so it is for the analysis
+// only and must not reach the student.
 type Quality struct {
 	N        int     `json:"n"`
 	Accuracy float64 `json:"accuracy"`
@@ -10,7 +10,7 @@ type Quality struct {
 	ECE      float64 `json:"ece"` // with DefaultBins bins
 }
 
-// Measure compares labels with gold. Row i of both is a distribution over the answers of example i.
+// Measure compares labels with gold. Row i of either is a distribution over the answers to example i.
 func Measure(labels, gold [][]float64) (Quality, error) {
 	q := Quality{N: len(labels)}
 	var err error

@@ -6,12 +6,12 @@ import (
 	"gonum.org/v1/gonum/floats"
 )
 
-// A Score is one figure of one set of predictions, in a form that can be computed again for any resample: weight[i] is
-// how often example i counts, nil means once each. A resample for which the figure does not exist gives NaN.
+// A Score computes a figure of a set of predictions for a resample in which example i occurs weight[i] times. A nil weight is
+// once each. It returns NaN if the figure is undefined for the resample.
 type Score func(weight []float64) float64
 
-// MeanScore is the mean of a per-example value; of a correctness vector it is the accuracy. Where seeds are averaged,
-// pass the result of [SeedMean].
+// MeanScore returns the Score that is the mean of values, one for each example. The mean of correctness is the accuracy. For
+// several seeds, pass the result of [SeedMean].
 func MeanScore(values []float64) Score {
 	return func(weight []float64) float64 {
 		if weight == nil {
@@ -21,7 +21,7 @@ func MeanScore(values []float64) Score {
 	}
 }
 
-// AUROCScore is [AUROC] as a Score. It returns [ErrOneClass] where a class has no example or all of them.
+// AUROCScore returns [AUROC] as a Score. It returns [ErrOneClass] if a class has no example or all of them.
 func AUROCScore(pred, gold [][]float64) (Score, error) {
 	if err := CheckPairs(pred, gold); err != nil {
 		return nil, err
@@ -35,7 +35,7 @@ func AUROCScore(pred, gold [][]float64) (Score, error) {
 	}
 	first := 0
 	if classes == 2 {
-		first = 1 // class 0 against the rest is the same curve
+		first = 1 // the curve of class 0 has the same area
 	}
 	var curves []*ranking
 	for k := first; k < classes; k++ {
@@ -58,8 +58,8 @@ func AUROCScore(pred, gold [][]float64) (Score, error) {
 	}, nil
 }
 
-// AverageScore is the mean of several scores on the same examples: one score a seed, for figures such as the AUROC that
-// are not a mean over examples.
+// AverageScore returns the mean of several scores on the same examples, such as one for each seed. It is for figures like the
+// AUROC that are not means over examples.
 func AverageScore(scores ...Score) Score {
 	return func(weight []float64) float64 {
 		sum := 0.0

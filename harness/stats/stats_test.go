@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// reference holds what testdata/reference.py got from scikit-learn and scipy.
+// reference holds the values that testdata/reference.py computed with scikit-learn and SciPy.
 type reference struct {
 	Classification []struct {
 		Name            string
@@ -50,10 +50,6 @@ type reference struct {
 		Values         []float64
 		Median, Lo, Hi float64
 	} `json:"median_interval"`
-	Wilson []struct {
-		Hits, N int
-		Lo, Hi  float64
-	}
 }
 
 func loadReference(t *testing.T) reference {
@@ -76,6 +72,7 @@ func near(t *testing.T, what string, got, want, tol float64) {
 	}
 }
 
+// must returns a function that fails the test if err is not nil, and otherwise returns v.
 func must[T any](v T, err error) func(*testing.T) T {
 	return func(t *testing.T) T {
 		t.Helper()
@@ -86,7 +83,7 @@ func must[T any](v T, err error) func(*testing.T) T {
 	}
 }
 
-func TestMetricsAgainstScikitLearn(t *testing.T) {
+func TestMetricsMatchScikitLearn(t *testing.T) {
 	for _, c := range loadReference(t).Classification {
 		t.Run(c.Name, func(t *testing.T) {
 			near(t, "accuracy", must(Accuracy(c.Pred, c.Gold))(t), c.Accuracy, 1e-12)
@@ -104,14 +101,14 @@ func TestMetricsAgainstScikitLearn(t *testing.T) {
 					count += b.N
 				}
 				if count != len(c.Pred) {
-					t.Errorf("bins hold %d of %d examples", count, len(c.Pred))
+					t.Errorf("the bins have %d of %d examples", count, len(c.Pred))
 				}
 			}
 		})
 	}
 }
 
-func TestRankingAgainstScikitLearn(t *testing.T) {
+func TestRankingMetricsMatchScikitLearn(t *testing.T) {
 	r := loadReference(t).Ranking
 	auroc := must(RankAUROC(r.Pred, r.Gold))(t)
 	correct := must(Correct(r.Pred, r.Gold))(t)
@@ -121,7 +118,7 @@ func TestRankingAgainstScikitLearn(t *testing.T) {
 	}
 }
 
-func TestRight(t *testing.T) {
+func TestRightAcceptsEveryMaximum(t *testing.T) {
 	for _, c := range []struct {
 		answer int
 		gold   []float64
@@ -136,7 +133,7 @@ func TestRight(t *testing.T) {
 	}
 }
 
-func TestBadInputIsAnError(t *testing.T) {
+func TestBadInputIsRejected(t *testing.T) {
 	good := [][]float64{{0.3, 0.7}, {0.6, 0.4}}
 	nan, inf := math.NaN(), math.Inf(1)
 	bad := map[string][][]float64{
@@ -215,7 +212,7 @@ func TestBadInputIsAnError(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
-func TestSeedMean(t *testing.T) {
+func TestSeedMeanAveragesEachExample(t *testing.T) {
 	got := must(SeedMean([][]float64{{1, 0, 1}, {1, 1, 0}, {1, 0, 0}}))(t)
 	for i, want := range []float64{1, 1. / 3, 1. / 3} {
 		near(t, fmt.Sprint(i), got[i], want, 1e-15)

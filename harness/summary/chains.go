@@ -12,7 +12,7 @@ import (
 	"w2s/tasks"
 )
 
-// A ChainRow is one chain over all seeds: the score after every step, beside the jump and the ceiling.
+// A ChainRow is one chain over all seeds: the scores of all steps, of the jump and of the ceiling.
 type ChainRow struct {
 	Task     string            `json:"task"`
 	Category tasks.Category    `json:"category"`
@@ -28,7 +28,7 @@ type ChainRow struct {
 	Ceiling  Figure            `json:"ceiling"`        // the last model trained on gold
 	PGR      stats.PGR         `json:"pgr"`            // of the end of the chain
 	JumpPGR  stats.PGR         `json:"jump_pgr"`       // of the jump
-	Gain     *stats.Difference `json:"gain,omitempty"` // end of the chain minus jump; nil if the metric is no mean over examples
+	Gain     *stats.Difference `json:"gain,omitempty"` // end of the chain minus jump; nil if the metric is not a mean over examples
 	Warnings []string          `json:"warnings,omitempty"`
 }
 
@@ -87,7 +87,7 @@ func (x *index) chainRow(chains []result.Chain, m metric.Metric, opt Options) (C
 		}
 		faults = append(faults, jump.add(m, t, x.heads[c.Jump]), ceiling.add(m, t, x.heads[c.Ceiling]))
 	}
-	if err := cmp.Or(faults...); err != nil { // the first one says enough, they tend to be the same
+	if err := cmp.Or(faults...); err != nil { // the heads tend to have the same fault, so the first one is enough
 		return row, err
 	}
 	boot := opt.bootstrap(row.N)

@@ -1,8 +1,8 @@
-// Package summary makes rows of a result: scores, intervals and PGR over all seeds.
+// Package summary computes the rows of tables from a result: scores, intervals and PGR over all seeds.
 //
-// [Rows] makes one row for each task, pair of models, loss and treatment. [Chains] and [Transfers] do the same for chains
-// and transfer matrices. [Categories] and [Pairs] pool rows, and [Losses] compares the losses of rows. Tables, plots and
-// the report lay out what this package computes.
+// [Rows] makes a [Row] for each task, pair of models, loss and treatment of a [result.Result]. [Chains] and [Transfers] do the
+// same for chains and transfer matrices. Rows can then be pooled by [Categories] and [Pairs], and [Losses] compares losses
+// that were tried under equal conditions. Tables, plots and the report lay out what this package computes.
 package summary
 
 import (
@@ -60,7 +60,7 @@ type Row struct {
 	Warnings  []string            `json:"warnings,omitempty"`
 
 	conditions string    // see conditionsOf; "" for an imported row
-	perExample []float64 // score of the student for each test example, mean over seeds; nil if the metric is no mean
+	perExample []float64 // student's score on each test example, mean over seeds; nil if the metric is not a mean over examples
 }
 
 // Pair returns "WEAK → STRONG".
@@ -92,12 +92,12 @@ type Imitation struct {
 
 // Options say how scores and intervals are computed.
 type Options struct {
-	Metric    tasks.Metric // "" is accuracy
-	Resamples int          // bootstrap resamples; 0 is stats.DefaultResamples
-	Level     float64      // confidence level of intervals; 0 is stats.Level
+	Metric    tasks.Metric // "": accuracy
+	Resamples int          // bootstrap resamples; 0: stats.DefaultResamples
+	Level     float64      // confidence level of intervals; 0: stats.Level
 }
 
-// bootstrap returns how intervals over n test examples are computed.
+// bootstrap returns the bootstrap for intervals over n test examples.
 func (o Options) bootstrap(n int) stats.Bootstrap {
 	if o.Level == 0 {
 		o.Level = stats.Level
@@ -157,7 +157,7 @@ type groupKey struct {
 	size                                         int
 }
 
-// An index finds heads and tasks of a result.
+// An index finds the heads and tasks of a result.
 type index struct {
 	result    *result.Result
 	tasks     map[string]*result.Task
@@ -202,18 +202,18 @@ func (x *index) row(k groupKey, students []*result.Head, m metric.Metric, opt Op
 		Simulated: x.heads[students[0].Supervisor].Role == result.Baseline}
 	row.warn(t.Warnings...)
 	var floor, transfer, ceiling, control seedScores
-	var imitates imitation
+	var agreement agreements
 	for _, s := range students {
 		weak := x.heads[s.Supervisor]
 		reference := func(role result.Role) *result.Head {
 			return x.reference[referenceKey{role, k.task, k.strong, k.trained, k.size, s.Seed}]
 		}
-		top := reference(result.Ceiling)
-		if top == nil {
+		ceilingHead := reference(result.Ceiling)
+		if ceilingHead == nil {
 			return row, fmt.Errorf("no ceiling of %s for seed %d", k.strong, s.Seed)
 		}
-		err := cmp.Or( // the first one says enough, they tend to be the same
-			floor.add(m, t, weak), transfer.add(m, t, s), ceiling.add(m, t, top), imitates.add(t, weak, s, top))
+		err := cmp.Or( // the heads tend to have the same fault, so the first one is enough
+			floor.add(m, t, weak), transfer.add(m, t, s), ceiling.add(m, t, ceilingHead), agreement.add(t, weak, s, ceilingHead))
 		if c := reference(result.Control); err == nil && c != nil {
 			err = control.add(m, t, c)
 		}
@@ -226,11 +226,11 @@ func (x *index) row(k groupKey, students []*result.Head, m metric.Metric, opt Op
 		}
 		row.warn(weak.Warnings...)
 		row.warn(s.Warnings...)
-		row.warn(top.Warnings...)
+		row.warn(ceilingHead.Warnings...)
 	}
 	boot := opt.bootstrap(row.N)
 	var err error
-	if row.Imitation, err = imitates.mean(boot); err != nil {
+	if row.Imitation, err = agreement.imitation(boot); err != nil {
 		return row, err
 	}
 	for _, f := range []struct {
@@ -261,9 +261,9 @@ func (x *index) row(k groupKey, students []*result.Head, m metric.Metric, opt Op
 	return row, nil
 }
 
-// conditionsOf is a digest of all that two rows must have in common for their students' scores to be comparable example by
-// example: the test examples, the models' keys, and the settings by which halves were drawn and penalties chosen. The loss
-// is not part of it.
+// conditionsOf returns a digest of all that two rows must have in common so that their students can be compared on each test
+// example: the test examples, the models' keys, and the settings by which halves were drawn and penalties chosen. The loss is
+// not part of it.
 func (x *index) conditionsOf(r Row, t *result.Task) string {
 	keys := map[string]string{}
 	for _, m := range x.result.Models {

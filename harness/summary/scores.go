@@ -10,12 +10,13 @@ import (
 	"w2s/tasks"
 )
 
-// seedScores are the scores of heads that differ in the seed, on the same test examples.
+// seedScores are the scores of heads that differ only in the seed, on the same test examples.
 type seedScores struct {
 	scores   []stats.Score
 	examples [][]float64 // by seed and example; empty if the metric is not a mean over examples
 }
 
+// add computes the score of the head of another seed.
 func (s *seedScores) add(m metric.Metric, t *result.Task, h *result.Head) error {
 	score, perExample, err := m.Score(t, h)
 	if err != nil {
@@ -59,32 +60,35 @@ func (s *seedScores) values() []float64 {
 	return out
 }
 
+// figure returns the mean score over the seeds with its interval.
 func (s *seedScores) figure(b stats.Bootstrap) (Figure, error) {
 	score := s.mean()
 	v, err := b.Interval(score)
 	return Figure{Value: score(nil), Interval: v}, err
 }
 
-// imitation collects how far students and ceilings agree with the supervisor, one entry for each seed.
-type imitation struct{ student, ceiling []stats.Agreement }
+// agreements compares students and ceilings with their supervisors, with an entry for each seed.
+type agreements struct{ student, ceiling []stats.Agreement }
 
-func (m *imitation) add(t *result.Task, weak, student, ceiling *result.Head) error {
+// add compares the heads of another seed.
+func (a *agreements) add(t *result.Task, weak, student, ceiling *result.Head) error {
 	if t.Form == tasks.Generate {
-		m.student, m.ceiling = append(m.student, agreeInText(t, student, weak)), append(m.ceiling, agreeInText(t, ceiling, weak))
+		a.student, a.ceiling = append(a.student, agreeInText(t, student, weak)), append(a.ceiling, agreeInText(t, ceiling, weak))
 		return nil
 	}
 	s, errStudent := stats.Agree(student.Test, weak.Test, t.TestGold)
 	c, errCeiling := stats.Agree(ceiling.Test, weak.Test, t.TestGold)
-	m.student, m.ceiling = append(m.student, s), append(m.ceiling, c)
+	a.student, a.ceiling = append(a.student, s), append(a.ceiling, c)
 	return errors.Join(errStudent, errCeiling)
 }
 
-func (m *imitation) mean(b stats.Bootstrap) (Imitation, error) {
+// imitation returns the mean over the seeds.
+func (a *agreements) imitation(b stats.Bootstrap) (Imitation, error) {
 	var out Imitation
 	for _, side := range []struct {
 		to   *stats.Imitation
 		from []stats.Agreement
-	}{{&out.Student, m.student}, {&out.Ceiling, m.ceiling}} {
+	}{{&out.Student, a.student}, {&out.Ceiling, a.ceiling}} {
 		mean, err := stats.MeanAgreement(side.from)
 		if err != nil {
 			return out, err

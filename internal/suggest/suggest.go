@@ -1,7 +1,20 @@
 // Package suggest finds the known name that a user probably meant by an unknown one.
 package suggest
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
+
+// Hint completes an error about an unknown name: `did you mean "soft"? treatments: soft, hard`. It leaves the question out if
+// no name is near. kind says what the names are.
+func Hint(given, kind string, names []string) string {
+	have := kind + ": " + strings.Join(names, ", ")
+	if near := Nearest(given, names); near != "" {
+		return fmt.Sprintf("did you mean %q? %s", near, have)
+	}
+	return have
+}
 
 // Nearest returns the name that is the fewest edits away from given, ignoring case. In a tie it returns the first one. If
 // every name is at least half of given's length away, it returns the first name that contains given, if given has at least

@@ -23,6 +23,17 @@ func TestNearest(t *testing.T) {
 	}
 }
 
+func TestHint(t *testing.T) {
+	for given, want := range map[string]string{
+		"hart": `did you mean "hard"? treatments: soft, hard`,
+		"zzzz": "treatments: soft, hard",
+	} {
+		if got := Hint(given, "treatments", []string{"soft", "hard"}); got != want {
+			t.Errorf("Hint(%q) = %q, want %q", given, got, want)
+		}
+	}
+}
+
 func TestDistance(t *testing.T) {
 	for _, c := range []struct {
 		a, b string

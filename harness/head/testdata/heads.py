@@ -1,10 +1,11 @@
-"""Reference heads that SciPy finds: weighted examples, candidate groups, many classes.
+"""Reference heads for harness/head, trained by SciPy: weighted examples, candidate groups and several classes.
 
-Run: python3 heads.py > heads.json   (needs numpy, scipy)
+    python3 heads.py > heads.json
 
-Features are multiples of 1/64, so that float32 holds them exactly. Each case: start (rows of example e are
-start[e]:start[e+1]) or classes, features, labels, weights, loss (confidence with alpha, 0 for cross-entropy), l2; and the
-minimum of sum(weights * loss) / sum(weights) + l2/2 * sum(W^2): objective, probabilities of all examples.
+Needs numpy and scipy. Features are multiples of 1/64, which float32 represents exactly. A case states classes, or start if
+an example is a group of candidates (example e has rows start[e]:start[e+1]), features, labels, weights, alpha (of the
+confidence loss, 0 for the cross-entropy) and l2. Its objective and probabilities, one list for each example, belong to the
+minimum of sum(weights * loss) / sum(weights) + l2/2 * sum(W^2).
 """
 import json
 

@@ -1,8 +1,8 @@
-"""Reference values for harness/label from scipy and scikit-learn.
+"""Reference values for harness/label, computed by SciPy and scikit-learn.
 
     python3 harness/label/testdata/reference.py
 
-writes reference.json beside this file. Needs numpy, scipy and scikit-learn.
+writes reference.json beside this file. It needs numpy, scipy and scikit-learn.
 """
 
 import json
@@ -20,7 +20,7 @@ def softmax(z):
 
 
 def supervisor(n, k, sharpness, bias=0.0):
-    """An overconfident (sharpness > 1) supervisor that leans to class 0 by bias."""
+    """A supervisor that is overconfident if sharpness > 1 and favours class 0 by bias."""
     y = rng.integers(0, k, n)
     z = rng.normal(size=(n, k))
     z[np.arange(n), y] += 1.2
@@ -58,7 +58,7 @@ def calibrated(name, k, sharpness, bias):
     out = {"name": name, "held": held.tolist(), "gold": gold.tolist(), "labels": labels.tolist(),
            "temperature": t, "held_log_loss": loss, "by_temperature": softmax(z / t).tolist(),
            "platt": theta, "by_platt": softmax(theta[0] * z + np.r_[0, theta[1:]]).tolist()}
-    if k == 2:  # Platt's own case is in scikit-learn: probability of class 1 = expit(-(a·f + b))
+    if k == 2:  # scikit-learn has Platt's own case, where the probability of class 1 is expit(-(a·f + b))
         f = np.log(held[:, 1] / held[:, 0])
         cal = calibration._SigmoidCalibration().fit(f, y)
         assert np.allclose([-cal.a_, -cal.b_], theta, atol=2e-4), (cal.a_, cal.b_, theta)
@@ -87,7 +87,7 @@ def probes():
     near = neighbors.NearestNeighbors(n_neighbors=k + 1, algorithm="brute").fit(x64).kneighbors(x64, return_distance=False)
     assert (near[:, 0] == np.arange(n)).all()
     knn = p1[near[:, 1:]].mean(1)  # without the example itself
-    # Soft labels as two weighted copies. 1/(2C) |w|² over the sum is L2/4 |w|² over the mean: C = 2/(n L2).
+    # Soft labels become two weighted copies. The penalty 1/(2C)·|w|² on the sum of losses is L2/4·|w|² on their mean, so C = 2/(n·L2).
     fit = linear_model.LogisticRegression(C=2 / (n * l2), tol=1e-12, max_iter=10000)
     fit.fit(np.r_[x64, x64], np.r_[np.ones(n), np.zeros(n)], sample_weight=np.r_[p1, 1 - p1])
     return {"x": x.tolist(), "soft": np.c_[1 - p1, p1].tolist(), "k": k, "knn": knn.tolist(), "l2": l2,

@@ -1,10 +1,10 @@
-"""Reference values for the corners of the losses, with PyTorch autograd in float64.
+"""Reference values for edge cases of the losses in harness/loss, computed by PyTorch autograd in float64.
 
-Run: python3 edges.py > edges.json   (needs torch)
+    python3 edges.py > edges.json
 
-The formulas are written down again here from the two published programs: openai/weak-to-strong
-(weak_to_strong/loss.py: the warm-up that jumps) and EleutherAI/w2s (w2s/loss.py: balanced labels; w2s/sft.py: midweak).
-Case fields: loss (as head.Parse reads it), progress, logits, labels, value, gradient.
+Needs torch. The formulas are written again here from two published programs: openai/weak-to-strong (weak_to_strong/loss.py,
+the warm-up with a jump) and EleutherAI/w2s (w2s/loss.py, balanced labels; w2s/sft.py, midweak). A case has the loss as
+loss.Parse reads it, progress, logits, labels, value and gradient.
 """
 import json
 
@@ -92,7 +92,7 @@ def cases():
     yield "entropy:alpha=0.4:warmup=0.2:balance", mixed(0.4, 0.2, harden=False, balance=True), 0.1, logits(8), labels(8)
     yield "entropy:alpha=0.4:warmup=0", mixed(0.4, 0, harden=False), 0.0, logits(8), labels(8)
 
-    # ties in the student's predictions, at the threshold and elsewhere; thresholds at both ends; one example
+    # Ties in the student's predictions, at the threshold and elsewhere. Thresholds at both ends. A single example.
     tied = torch.tensor([[0, 0], [0, 0], [1, 0], [1, 0], [1, 0], [0, 1], [0, 2]], dtype=torch.float64)
     for ones in range(8):
         y = one_hot([1] * ones + [0] * (7 - ones))
@@ -102,7 +102,7 @@ def cases():
     yield "logconf:alpha=0.5:warmup=0", mixed(0.5, 0), 1.0, logits(1), labels(1)
     yield "logconf:alpha=0.5:warmup=0", mixed(0.5, 0), 1.0, logits(2), labels(2)
 
-    # extreme logits: probabilities that round to 0 and 1
+    # Extreme logits, with probabilities that round to 0 and 1.
     far = torch.tensor([[800, 0], [0, 800], [-900, 900], [1e5, 1e5 - 1], [-50, 30], [0, 1e-9], [1e300, 0], [3, 5]], dtype=torch.float64)
     hard = one_hot([0, 1, 0, 1, 0, 1, 0, 1])
     soft = labels(8)
@@ -124,8 +124,8 @@ def cases():
     yield "product:alpha=1:beta=0", product(1, 0), 1.0, logits(6, 30.0), labels(6)
     yield "product:alpha=0.5:beta=0.25", product(0.5, 0.25), 1.0, logits(6, 20.0, 5), labels(6, 5)
 
-    yield "window:radius=0", window(0.0), 1.0, logits(6), labels(6)  # nobody is unsure
-    yield "window:radius=0.5", window(0.5), 1.0, torch.tensor([[0, 0], [900.0, 0], [0, 4]]), labels(3)  # but a sure 1 is left out
+    yield "window:radius=0", window(0.0), 1.0, logits(6), labels(6)  # the student is sure of every example
+    yield "window:radius=0.5", window(0.5), 1.0, torch.tensor([[0, 0], [900.0, 0], [0, 4]]), labels(3)  # only a probability of exactly 1 is left out
     yield "window:radius=0.51", window(0.51), 1.0, logits(6), labels(6)
     yield "window:radius=0.25", window(0.25), 1.0, torch.tensor([[0, 0], [3, 0], [0, 1]]).log1p(), labels(3)
     for rows in (1, 6, 7):

@@ -1,8 +1,8 @@
-"""Reference values for harness/stats from scikit-learn, scipy and numpy.
+"""Reference values for harness/stats, computed by scikit-learn, SciPy and NumPy.
 
     python3 harness/stats/testdata/reference.py
 
-writes reference.json beside this file. Needs numpy, scipy >= 1.13 and scikit-learn >= 1.7.
+writes reference.json beside this file. It needs numpy, scipy >= 1.13 and scikit-learn >= 1.7.
 """
 
 import json
@@ -24,7 +24,7 @@ def softmax(z):
 
 
 def ece(pred, correct, bins):
-    """Guo et al. 2017 through sklearn's reliability curve, which drops empty bins."""
+    """The calibration errors of Guo et al. 2017, from scikit-learn's reliability curve, which drops empty bins."""
     conf = pred.max(1)
     acc, mid = calibration_curve(correct, conf, n_bins=bins, strategy="uniform")
     edges = np.linspace(0, 1, bins + 1)
@@ -37,10 +37,10 @@ def classification(name, n, k, ties, soft):
     y = rng.integers(0, k, n)
     z = rng.normal(size=(n, k)) * 1.5
     z[np.arange(n), y] += 1
-    if ties:  # few distinct scores
+    if ties:  # leaves few distinct scores
         z = np.round(z)
     pred = softmax(z)
-    if ties and k == 2:  # a few exact zeros and ones too
+    if ties and k == 2:  # adds exact zeros and ones
         pred[:3] = [1, 0]
         pred[3:6] = [0, 1]
     hard = np.eye(k)[y]
@@ -70,7 +70,7 @@ def ranking(n):
         k = int(rng.integers(2, 6))
         p = softmax(np.round(rng.normal(size=k), 1))
         g = np.zeros(k)
-        right = rng.choice(k, size=int(rng.integers(1, k)), replace=False)  # several right answers are possible
+        right = rng.choice(k, size=int(rng.integers(1, k)), replace=False)  # there may be several right answers
         g[right] = 1 / len(right)
         pred.append(p.tolist())
         gold.append(g.tolist())
@@ -80,7 +80,7 @@ def ranking(n):
 
 
 def paired(n, weak, student, ceiling):
-    """Correctness vectors with a common difficulty, and scipy's percentile intervals of gap and PGR."""
+    """Correctness of three models on examples of varying difficulty, with SciPy's percentile intervals of gap and PGR."""
     hard = rng.normal(size=n)
 
     def draw(accuracy):
@@ -135,11 +135,6 @@ def median_interval(x):
     return {"values": list(x), "median": float(np.median(x)), "lo": ci.low, "hi": ci.high}
 
 
-def wilson(hits, n):
-    ci = stats.binomtest(hits, n).proportion_ci(0.95, method="wilson")
-    return {"hits": hits, "n": n, "lo": ci.low, "hi": ci.high}
-
-
 p_values = [0.01, 0.04, 0.03, 0.005, 0.04, 0.9]
 reference = {
     "versions": {"numpy": np.__version__, "scipy": scipy.__version__, "sklearn": sklearn.__version__},
@@ -159,7 +154,6 @@ reference = {
     "holm": {"p": p_values, "adjusted": holm(p_values)},
     "t_interval": [t_interval(x) for x in ([0.61, 0.70, 0.66], [0.1, 0.9], [0.5, 0.52, 0.49, 0.55, 0.51, 0.5, 0.53, 0.47])],
     "median_interval": [median_interval(rng.normal(0.5, 0.2, n).round(3).tolist()) for n in (6, 7, 9, 10, 17, 30)],
-    "wilson": [wilson(h, n) for h, n in [(0, 10), (10, 10), (7, 10), (611, 872)]],
 }
 out = Path(__file__).with_name("reference.json")
 out.write_text(json.dumps(reference) + "\n")

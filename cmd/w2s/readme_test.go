@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"w2s/harness/experiment"
 	"w2s/harness/label"
 	"w2s/harness/loss"
 	"w2s/harness/metric"
@@ -68,18 +67,6 @@ func TestListsOfNames(t *testing.T) {
 		if row := "(?m)^\\|.*`" + c.CommandPath() + "`.*\\|"; !c.IsAdditionalHelpTopicCommand() && !regexp.MustCompile(row).MatchString(readme) {
 			t.Errorf("README.md has no row for %s", c.CommandPath())
 		}
-	}
-}
-
-// The help of --simulate lists the forms that are read, and they are the ones that the error for others names.
-func TestSimulatedForms(t *testing.T) {
-	for _, form := range strings.Split(simulatedForms, ", ") {
-		if _, err := experiment.ParseSimulated(strings.Replace(form, "ACCURACY", "0.75", 1)); err != nil {
-			t.Error(err)
-		}
-	}
-	if _, err := experiment.ParseSimulated("other"); err == nil || !strings.Contains(err.Error(), simulatedForms) {
-		t.Errorf("%v, want a list of %s", err, simulatedForms)
 	}
 }
 

@@ -33,9 +33,6 @@ func newStudyCommand(a *app) *cobra.Command {
 	return c
 }
 
-// simulatedForms lists the simulated supervisors as experiment.ParseSimulated reads them.
-const simulatedForms = "flip:ACCURACY, systematic:ACCURACY, random, majority"
-
 func newStudy(a *app, s study.Study) *cobra.Command {
 	var f experimentFlags
 	var pair pairFlags
@@ -54,7 +51,7 @@ func newStudy(a *app, s study.Study) *cobra.Command {
 	} else {
 		pair.register(fs, defaultWeak)
 	}
-	fs.StringSliceVar(&simulated, "simulate", nil, "simulated `supervisors`, separated by commas: "+simulatedForms)
+	fs.StringSliceVar(&simulated, "simulate", nil, "simulated `supervisors`, separated by commas: "+strings.Join(experiment.SimulatedForms(), ", "))
 	fs.IntSliceVar(&sizes, "sizes", nil, "`sizes` of smaller training pools to try as well, separated by commas")
 	if s.Charts != nil {
 		fs.StringVar(&plots, "plots", "", "write the study's charts to this `folder`, as SVG and PNG")

@@ -155,3 +155,26 @@ func TestEmptyEnvWorksForTasksWithoutFiles(t *testing.T) {
 		t.Errorf("a task that needs files: error %v, want one with Env.Source", err)
 	}
 }
+
+func TestParseSimulated(t *testing.T) {
+	for _, form := range experiment.SimulatedForms() {
+		text := strings.Replace(form, "ACCURACY", "0.75", 1)
+		if s, err := experiment.ParseSimulated(text); err != nil || s.String() != text {
+			t.Errorf("%q reads as %q, %v", text, s, err)
+		}
+	}
+	for text, want := range map[string]string{
+		"flop:0.5":     `did you mean "flip"?`,
+		"flip":         "want flip:ACCURACY",
+		"flip:0":       "want flip:ACCURACY",
+		"flip:1.5":     "want flip:ACCURACY",
+		"flip:NaN":     "want flip:ACCURACY",
+		"random:0.5":   "takes no setting",
+		"":             "have: flip:ACCURACY, systematic:ACCURACY, random, majority",
+		"majority:all": "takes no setting",
+	} {
+		if _, err := experiment.ParseSimulated(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: error %v, want %q in it", text, err, want)
+		}
+	}
+}

@@ -4,11 +4,14 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"w2s/harness/label"
 	"w2s/harness/result"
+	"w2s/internal/list"
+	"w2s/internal/suggest"
 	"w2s/tasks"
 )
 
@@ -29,25 +32,73 @@ func (s Simulated) String() string {
 	return s.Kind + ":" + strconv.FormatFloat(s.Accuracy, 'g', -1, 64)
 }
 
-// ParseSimulated reads flip:ACCURACY, systematic:ACCURACY, random or majority.
+// SimulatedForms returns how simulated supervisors are written: flip:ACCURACY, systematic:ACCURACY, random, majority.
+func SimulatedForms() []string {
+	return list.Map(simulators, func(s simulator) string {
+		if s.accurate {
+			return s.kind + ":ACCURACY"
+		}
+		return s.kind
+	})
+}
+
+// A simulator makes the labels of one kind of simulated supervisor.
+type simulator struct {
+	kind     string
+	accurate bool // it has an accuracy
+	labels   func(w *workbench, g label.Gold, a simulation) (label.Labels, error)
+}
+
+// A simulation is what labels are simulated for.
+type simulation struct {
+	accuracy float64
+	halves   halves
+	model    string // of the student
+	examples []int  // examples[i] is the example of g.IDs[i]
+}
+
+// simulators is the table of simulated supervisors.
+var simulators = []simulator{
+	{"flip", true, func(_ *workbench, g label.Gold, a simulation) (label.Labels, error) {
+		return label.Flip(g, a.accuracy, a.halves.seed)
+	}},
+	{"systematic", true, func(w *workbench, g label.Gold, a simulation) (label.Labels, error) {
+		return label.Systematic(g, a.accuracy, w.data[a.model], a.examples, a.halves.seed)
+	}},
+	{"random", false, func(_ *workbench, g label.Gold, a simulation) (label.Labels, error) {
+		return label.Random(g.Classes, g.IDs, func(i int) int { return len(g.Gold[i]) }, a.halves.seed)
+	}},
+	{"majority", false, func(w *workbench, g label.Gold, a simulation) (label.Labels, error) {
+		if w.info.Form == tasks.Rank {
+			return label.Labels{}, errors.New("candidates have no most frequent answer")
+		}
+		return label.Majority(g.IDs, a.halves.weakGold)
+	}},
+}
+
+// ParseSimulated reads a simulated supervisor in one of SimulatedForms.
 func ParseSimulated(text string) (Simulated, error) {
 	kind, rest, given := strings.Cut(text, ":")
 	s := Simulated{Kind: kind}
-	switch kind {
-	case "flip", "systematic":
-		accuracy, err := strconv.ParseFloat(rest, 64)
-		if err != nil || !(accuracy > 0 && accuracy <= 1) {
-			return s, fmt.Errorf("simulated supervisor %q: want %s:ACCURACY, such as %s:0.75", text, kind, kind)
+	at := slices.IndexFunc(simulators, func(known simulator) bool { return known.kind == kind })
+	switch {
+	case at < 0:
+		hint := ""
+		if near := suggest.Nearest(kind, list.Map(simulators, func(s simulator) string { return s.kind })); near != "" {
+			hint = fmt.Sprintf("did you mean %q? ", near)
 		}
-		s.Accuracy = accuracy
-		return s, nil
-	case "random", "majority":
-		if given {
-			return s, fmt.Errorf("simulated supervisor %q: %s takes no setting", text, kind)
-		}
+		return s, fmt.Errorf("unknown simulated supervisor %q (%shave: %s)", text, hint, strings.Join(SimulatedForms(), ", "))
+	case !simulators[at].accurate && given:
+		return s, fmt.Errorf("simulated supervisor %q: %s takes no setting", text, kind)
+	case !simulators[at].accurate:
 		return s, nil
 	}
-	return s, fmt.Errorf("unknown simulated supervisor %q (have: flip:ACCURACY, systematic:ACCURACY, random, majority)", text)
+	accuracy, err := strconv.ParseFloat(rest, 64)
+	if err != nil || !(accuracy > 0 && accuracy <= 1) {
+		return s, fmt.Errorf("simulated supervisor %q: want %s:ACCURACY, such as %s:0.75", text, kind, kind)
+	}
+	s.Accuracy = accuracy
+	return s, nil
 }
 
 // simulate makes the offers of all simulated supervisors for one student's model. Systematic errors follow a direction of
@@ -81,17 +132,6 @@ func (w *workbench) simulate(model string) ([]offer, error) {
 // simulatedLabels makes one supervisor's labels of some examples.
 func (w *workbench) simulatedLabels(s Simulated, h halves, model string, examples []int, gold [][]float64) (label.Labels, error) {
 	l := w.labels(examples, gold)
-	g := label.Gold{Classes: l.Classes, IDs: l.IDs, Gold: gold}
-	switch s.Kind {
-	case "flip":
-		return label.Flip(g, s.Accuracy, h.seed)
-	case "systematic":
-		return label.Systematic(g, s.Accuracy, w.data[model], examples, h.seed)
-	case "majority":
-		if w.info.Form == tasks.Rank {
-			return label.Labels{}, errors.New("candidates have no most frequent answer")
-		}
-		return label.Majority(g.IDs, h.weakGold)
-	}
-	return label.Random(g.Classes, g.IDs, func(i int) int { return len(gold[i]) }, h.seed)
+	kind := simulators[slices.IndexFunc(simulators, func(known simulator) bool { return known.kind == s.Kind })]
+	return kind.labels(w, label.Gold{Classes: l.Classes, IDs: l.IDs, Gold: gold}, simulation{s.Accuracy, h, model, examples})
 }

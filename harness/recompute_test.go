@@ -38,7 +38,7 @@ func recompute(t *testing.T, r *harness.Result) []recomputed {
 	t.Helper()
 	python := cmp.Or(os.Getenv("W2S_PYTHON"), "python3")
 	if out, err := exec.Command(python, "-c", "import sys; assert sys.version_info >= (3, 8)").CombinedOutput(); err != nil {
-		t.Skipf("needs Python 3.8 or later (set W2S_PYTHON): %v %s", err, out)
+		shareddata.Missing(t, "needs Python 3.8 or later: set W2S_PYTHON to the interpreter: %v %s", err, out)
 	}
 	path := filepath.Join(t.TempDir(), "result.json")
 	if err := r.Save(path); err != nil {

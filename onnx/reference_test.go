@@ -42,7 +42,7 @@ func readReference(tb testing.TB, dir string) reference {
 // TestExports compares every checkpoint that docs/scripts/families.py or export_known.py made with PyTorch.
 func TestExports(t *testing.T) {
 	var found []string
-	for _, root := range filepath.SplitList(os.Getenv("W2S_CHECKPOINTS")) {
+	for _, root := range checkpointFolders(t) {
 		dirs, err := filepath.Glob(filepath.Join(root, "*", "reference.json"))
 		if err != nil {
 			t.Fatal(err)
@@ -50,7 +50,7 @@ func TestExports(t *testing.T) {
 		found = append(found, dirs...)
 	}
 	if len(found) == 0 {
-		t.Skip("needs a folder of W2S_CHECKPOINTS with checkpoints that have a reference.json (docs/scripts/families.py)")
+		t.Skip("optional: needs a folder of W2S_CHECKPOINTS with checkpoints that have a reference.json (docs/scripts/families.py)")
 	}
 	for _, path := range found {
 		dir := filepath.Dir(path)

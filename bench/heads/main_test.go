@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"w2s/harness/head"
+	"w2s/internal/shareddata"
 )
 
 // writeProblem writes a problem as bench.py does, large enough for the float32 product.
@@ -74,10 +75,7 @@ func train(t *testing.T, dir string, args ...string) (lines []line, weights []fl
 
 // With ONNX Runtime's product a head is the same to the last bit alone and beside others, and near the one in float64.
 func TestHeadsWithONNXRuntime(t *testing.T) {
-	library := os.Getenv("W2S_ONNXRUNTIME")
-	if library == "" {
-		t.Skip("needs ONNX Runtime: set W2S_ONNXRUNTIME to the path of libonnxruntime")
-	}
+	library := shareddata.Runtime(t)
 	const rows, dims, heads = 3000, 50, 70
 	dir := writeProblem(t, rows, dims, heads)
 	for _, optimiser := range []string{"lbfgs", "adam"} {

@@ -19,10 +19,7 @@ import (
 // commander runs the command offline on a cache of its own, and skips without the ONNX Runtime library.
 func commander(t *testing.T) (models string, command func(args ...string) (out, errOut string, code int)) {
 	t.Helper()
-	lib := library()
-	if lib == "" {
-		t.Skip("needs ONNX Runtime: run w2s doctor --fix once, or set W2S_ONNXRUNTIME")
-	}
+	lib := needLibrary(t)
 	cache := filepath.Join(t.TempDir(), "cache")
 	return filepath.Join(shareddata.Root(), "fixtures", "models"), func(args ...string) (string, string, int) {
 		var out, errOut bytes.Buffer

@@ -72,10 +72,7 @@ func TestOptions(t *testing.T) {
 
 // The table and JSON say what computed: a model in float16 has nothing for the tile unit.
 func TestBenchSaysKernels(t *testing.T) {
-	lib := library()
-	if lib == "" {
-		t.Skip("needs ONNX Runtime: run w2s doctor --fix once, or set W2S_ONNXRUNTIME")
-	}
+	lib := needLibrary(t)
 	dir := t.TempDir()
 	file := filepath.Join(dir, "lines.txt")
 	if err := os.WriteFile(file, []byte("one short line\nand another line\n"), 0o666); err != nil {

@@ -62,10 +62,7 @@ type faultBench struct {
 
 func newFaultBench(t *testing.T) *faultBench {
 	t.Helper()
-	lib := library()
-	if lib == "" {
-		t.Skip("needs ONNX Runtime: run w2s doctor --fix once, or set W2S_ONNXRUNTIME")
-	}
+	lib := needLibrary(t)
 	binary(t)
 	dir, err := os.MkdirTemp("", "w2s-faults") // t.TempDir's parents may be closed to other users
 	if err != nil {
@@ -118,7 +115,7 @@ func (b *faultBench) finish(cmd *exec.Cmd) (out, errOut string, code int) {
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
 		if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EINVAL) {
-			b.Skipf("cannot do this here: %v", err)
+			shareddata.Missing(b.T, "needs to run as root with all rights, or as a user that is not root: %v", err)
 		}
 		b.Fatal(err)
 	}
@@ -414,7 +411,7 @@ func figures(table string) string {
 // The same on a file system that is full.
 func TestFullFileSystem(t *testing.T) {
 	if os.Getuid() != 0 {
-		t.Skip("needs root to mount a small file system")
+		t.Skip("optional: needs root to mount a small file system")
 	}
 	b := newFaultBench(t)
 	want := b.undisturbed()
@@ -422,7 +419,7 @@ func TestFullFileSystem(t *testing.T) {
 		t.Fatal(err)
 	}
 	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", b.cache).CombinedOutput(); err != nil {
-		t.Skipf("cannot mount here: %v %s", err, out)
+		t.Skipf("optional: needs the right to mount a small file system: %v %s", err, out)
 	}
 	defer func() { _ = exec.Command("umount", b.cache).Run() }()
 	encode := append(b.encode(), "--quiet")
@@ -605,7 +602,7 @@ func TestDamagedKeptFiles(t *testing.T) {
 		}
 	}
 	if name == "" {
-		t.Skip("no checkpoint is part of the program")
+		t.Fatal("no checkpoint is part of the program")
 	}
 	encode := []string{"encode", "--task", "reviews.jsonl", "--model", name, "--all-texts"}
 	b.encoded(encode...)

@@ -37,7 +37,7 @@ func TestRunRecoversPartOfAPlantedGap(t *testing.T) {
 		if !r.PGR.Defined || r.N != 200 || r.Seeds != 2 || r.Train != 200 {
 			t.Errorf("%s: %+v", r.Loss, r)
 		}
-		if want := (r.Transfer.Value - r.Floor.Value) / (r.Top.Value - r.Floor.Value); math.Abs(r.PGR.Value-want) > 1e-12 {
+		if want := (r.Transfer.Value - r.Floor.Value) / (r.Top.Value - r.Floor.Value); !(math.Abs(r.PGR.Value-want) <= 1e-12) {
 			t.Errorf("%s: PGR %v, want %v", r.Loss, r.PGR.Value, want)
 		}
 	}
@@ -88,6 +88,9 @@ func TestResultFileRoundTrip(t *testing.T) {
 			t.Fatal(err)
 		}
 		a, b := summarize(t, r), summarize(t, back)
+		if len(a) != 2 || len(b) != 2 {
+			t.Fatalf("rank %v: %d rows, and %d after reading, want one a loss", rank, len(a), len(b))
+		}
 		for i := range a {
 			if a[i].PGR != b[i].PGR || a[i].Transfer != b[i].Transfer {
 				t.Errorf("rank %v: %+v after reading, %+v before", rank, b[i].PGR, a[i].PGR)
@@ -97,6 +100,12 @@ func TestResultFileRoundTrip(t *testing.T) {
 }
 
 func TestDamagedResults(t *testing.T) {
+	says := map[string]string{
+		"no JSON": "not a result", "two results": "damaged", "a bit more": "damaged", "other schema": "w2s.result/99", "unknown task": `unknown task "x"`,
+		"short": "0 predictions for 1", "no supervisor": `"b" is missing`, "no probability": "1.5", "null": "null", "null in a list": "null",
+		"sum of 1.2": "sums to 1.2", "a negative one": "-0.5", "texts missing": "2 test ids and 1 texts", "gold missing": "2 test ids and 1 gold",
+		"foreign supervisor": `"b" is of task "y"`, "chain without steps": "0 steps", "chain on no task": `chain on "z": unknown task`,
+	}
 	for name, text := range map[string]string{
 		"no JSON":      "{",
 		"two results":  `{"schema":"w2s.result/1"}{"schema":"w2s.result/1"}`,
@@ -120,8 +129,8 @@ func TestDamagedResults(t *testing.T) {
 		"chain on no task": `{"schema":"w2s.result/1","tasks":[{"name":"x","test_ids":["1"],"test_gold":[1]}],
 			"heads":[{"id":"a","task":"x","test":[0.5]}],"chains":[{"task":"z","steps":["a","a"],"jump":"a","ceiling":"a"}]}`,
 	} {
-		if _, err := harness.ReadResult(strings.NewReader(text)); err == nil {
-			t.Errorf("%s: accepted", name)
+		if _, err := harness.ReadResult(strings.NewReader(text)); err == nil || says[name] == "" || !strings.Contains(err.Error(), says[name]) {
+			t.Errorf("%s: error %v, want one with %q", name, err, says[name])
 		}
 	}
 }
@@ -140,7 +149,7 @@ func TestLossesCompared(t *testing.T) {
 		}
 		for i, c := range compared {
 			first, second := rows[2*i], rows[2*i+1]
-			if want := second.Transfer.Value - first.Transfer.Value; c.Task != first.Task || c.Against != "xent" || math.Abs(c.Diff-want) > 1e-12 {
+			if want := second.Transfer.Value - first.Transfer.Value; c.Task != first.Task || c.Against != "xent" || !(math.Abs(c.Diff-want) <= 1e-12) {
 				t.Errorf("%s, %s against %s: %v, want %v", c.Task, c.Loss, c.Against, c.Diff, want)
 			}
 			if c.Interval.Level != level || c.Adjusted < c.P || c.N != first.N {
@@ -158,7 +167,11 @@ func TestNoGapNoPGR(t *testing.T) {
 	cfg := experiment(planted{name: "planted", n: 700})
 	cfg.Models[1].Encoder = numbers{dims: 5}
 	cfg.Models[1].Name = "strong"
-	for _, r := range summarize(t, run(t, cfg)) {
+	rows := summarize(t, run(t, cfg))
+	if len(rows) != 2 {
+		t.Fatalf("%d rows, want one a loss", len(rows))
+	}
+	for _, r := range rows {
 		if r.PGR.Defined || len(r.Warnings) == 0 {
 			t.Errorf("%s: gap %.3f gives PGR %v without a warning", r.Loss, r.PGR.Gap, r.PGR)
 		}

@@ -76,7 +76,12 @@ func FuzzPlace(f *testing.F) {
 				t.Fatalf("%q reads as %+v (%v)", p.text(), got, err)
 			}
 		}
-		parsePlace(prompt) // whatever it is, no panic
+		// Whatever reads as a place reads so again when it is written.
+		if p, err := parsePlace(prompt); err == nil {
+			if got, err := parsePlace(p.text()); err != nil || !reflect.DeepEqual(got, p) {
+				t.Fatalf("%q reads as %+v, and that as %+v (%v)", prompt, p, got, err)
+			}
+		}
 	})
 }
 

@@ -240,6 +240,8 @@ func TestOtherRightAnswersCount(t *testing.T) {
 	if !reflect.DeepEqual(summarize(t, result), summarize(t, back)) {
 		t.Error("a result reads otherwise than it was written")
 	}
+	says := map[string]string{"wrong counted as right": "do not agree", "right counted as wrong": "do not agree",
+		"answers missing": "99 answers", "no token accuracy": "0 token accuracies"}
 	for name, damage := range map[string]func(h *harness.HeadRecord){
 		"wrong counted as right": func(h *harness.HeadRecord) { h.Answers[at], h.Test[at] = "down", []float64{0, 1} },
 		"right counted as wrong": func(h *harness.HeadRecord) { h.Test[at] = []float64{1, 0} },
@@ -254,8 +256,8 @@ func TestOtherRightAnswersCount(t *testing.T) {
 		if err := copied.Save(path + "2"); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := harness.LoadResult(path + "2"); err == nil {
-			t.Errorf("%s: accepted", name)
+		if _, err := harness.LoadResult(path + "2"); err == nil || says[name] == "" || !strings.Contains(err.Error(), says[name]) {
+			t.Errorf("%s: error %v, want one with %q", name, err, says[name])
 		}
 	}
 }
@@ -403,7 +405,11 @@ func TestEveryLossWrites(t *testing.T) {
 		}
 		cfg.Losses = append(cfg.Losses, loss)
 	}
-	for _, r := range summarize(t, run(t, cfg)) {
+	rows := summarize(t, run(t, cfg))
+	if len(rows) != len(head.Losses()) {
+		t.Fatalf("%d rows of %d losses", len(rows), len(head.Losses()))
+	}
+	for _, r := range rows {
 		if r.Transfer.Value < 0.3 {
 			t.Errorf("%s: exact match %.3f", r.Loss, r.Transfer.Value)
 		}

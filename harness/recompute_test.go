@@ -179,7 +179,7 @@ func check(t *testing.T, row harness.Row, p recomputed) {
 		t.Errorf("%s: over seeds %v ±%v in Python, %+v here", name, p.OverSeeds, p.OverSeedsHalf, row.SeedPGR)
 	} else if row.SeedPGR.Defined {
 		same("over seeds", *p.OverSeeds, row.SeedPGR.Value)
-		if half := (row.SeedPGR.Interval.Hi - row.SeedPGR.Interval.Lo) / 2; p.OverSeedsHalf != nil && math.Abs(*p.OverSeedsHalf-half) > 1e-4*half {
+		if half := (row.SeedPGR.Interval.Hi - row.SeedPGR.Interval.Lo) / 2; p.OverSeedsHalf != nil && !(math.Abs(*p.OverSeedsHalf-half) <= 1e-4*half) {
 			t.Errorf("%s: ±%v over seeds in Python, ±%v here", name, *p.OverSeedsHalf, half) // the script's quantile is a rough integral
 		}
 	}
@@ -189,7 +189,7 @@ func check(t *testing.T, row harness.Row, p recomputed) {
 	alike("gap", p.GapInterval, row.PGR.GapInterval.Lo, row.PGR.GapInterval.Hi)
 	if row.PGR.Defined != (p.PGR != nil) {
 		// Two sets of resamples may judge a gap otherwise that is at the edge of noise, and no other.
-		if edge := row.PGR.GapInterval.Lo; math.Abs(edge) > 0.01 {
+		if edge := row.PGR.GapInterval.Lo; !(math.Abs(edge) <= 0.01) {
 			t.Errorf("%s: PGR %v in Python, %v here, with a gap in %v", name, p.PGR, row.PGR, row.PGR.GapInterval)
 		}
 		return

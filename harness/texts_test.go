@@ -124,7 +124,7 @@ func TestTaskTextsNamesTheTask(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	cfg.Seeds = nil
-	if _, err := harness.TaskTexts(context.Background(), cfg, nil, cfg.Tasks[0]); err == nil {
-		t.Error("no seed is no fault")
+	if _, err := harness.TaskTexts(context.Background(), cfg, nil, cfg.Tasks[0]); err == nil || !strings.Contains(err.Error(), "no seed") {
+		t.Errorf("no seed: %v", err)
 	}
 }

@@ -119,7 +119,7 @@ func TestTransferMatrix(t *testing.T) {
 			t.Fatalf("%d rows, and %d read back", len(a), len(b))
 		}
 		for i := range a {
-			if math.Abs(a[i].Transfer.Value-b[i].Transfer.Value) > 1e-12 || a[i].Trained != b[i].Trained {
+			if !(math.Abs(a[i].Transfer.Value-b[i].Transfer.Value) <= 1e-12) || a[i].Trained != b[i].Trained {
 				t.Errorf("%+v reads as %+v", a[i], b[i])
 			}
 		}
@@ -201,8 +201,8 @@ func TestTransferFaults(t *testing.T) {
 			t.Errorf("error %v, want %q in it", err, want)
 		}
 	}
-	if _, err := harness.Transfers(run(t, experiment(one, planted{name: "other", n: 700, noise: 1})), harness.SummaryOptions{}); err == nil {
-		t.Error("a plain run has a transfer matrix")
+	if _, err := harness.Transfers(run(t, experiment(one, planted{name: "other", n: 700, noise: 1})), harness.SummaryOptions{}); err == nil || !strings.Contains(err.Error(), "not the result of a transfer") {
+		t.Errorf("the transfer matrix of a plain run: %v", err)
 	}
 }
 

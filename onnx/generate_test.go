@@ -73,7 +73,7 @@ func TestGeneration(t *testing.T) {
 					t.Errorf("%q: answer %v, likeliest %v; want %v, %v", c.Prompt, a.Tokens, a.Likeliest, c.AnswerIDs, c.Likeliest)
 				}
 				for i, want := range c.LogProbs {
-					if math.Abs(a.LogProbs[i]-want) > 1e-5 {
+					if !(math.Abs(a.LogProbs[i]-want) <= 1e-5) {
 						t.Errorf("%q: token %d has log probability %v, want %v", c.Prompt, i, a.LogProbs[i], want)
 					}
 				}
@@ -108,7 +108,7 @@ func TestUnembedding(t *testing.T) {
 				}
 				logits[j] = float32(sum)
 			}
-			if got := float64(logits[answer.Tokens[i]]) - logSumExp(logits); math.Abs(got-answer.LogProbs[i]) > 1e-4 || largest(logits) != answer.Likeliest[i] {
+			if got := float64(logits[answer.Tokens[i]]) - logSumExp(logits); !(math.Abs(got-answer.LogProbs[i]) <= 1e-4) || largest(logits) != answer.Likeliest[i] {
 				t.Errorf("%s: place %d: log probability %v of rows times hidden state, %v of the model", name, i, got, answer.LogProbs[i])
 			}
 		}
@@ -213,7 +213,7 @@ func TestStates(t *testing.T) {
 		}
 		for i, want := range whole.Hidden {
 			for j := range want {
-				if math.Abs(float64(states[i][j]-want[j])) > 1e-5 {
+				if !(math.Abs(float64(states[i][j]-want[j])) <= 1e-5) {
 					t.Fatalf("%s: state %d differs at %d: %v, step by step %v", name, i, j, states[i][j], want[j])
 				}
 			}

@@ -61,12 +61,12 @@ func TestMatMul(t *testing.T) {
 			}
 		}
 		for i := range z {
-			if math.Abs(float64(z[i])-wantZ[i]) > 1e-6*float64(shape.dims+10) {
+			if !(math.Abs(float64(z[i])-wantZ[i]) <= 1e-6*float64(shape.dims+10)) {
 				t.Fatalf("%+v: forward element %d is %v, want %v", shape, i, z[i], wantZ[i])
 			}
 		}
 		for i := range d {
-			if math.Abs(float64(d[i])-wantD[i]) > 1e-6*float64(shape.rows+10) {
+			if !(math.Abs(float64(d[i])-wantD[i]) <= 1e-6*float64(shape.rows+10)) {
 				t.Fatalf("%+v: backward element %d is %v, want %v", shape, i, d[i], wantD[i])
 			}
 		}

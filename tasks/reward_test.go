@@ -136,7 +136,7 @@ func TestPreference(t *testing.T) {
 		{count(1, 2, 3), count(2), 0.5},
 		{count(1, 2), count(0, 1, 3), (1 + 0.5 + 0 + 1 + 1 + 0) / 6},
 	} {
-		if got := preference(c.a, c.b); math.Abs(got-c.want) > 1e-12 || math.Abs(preference(c.b, c.a)-(1-c.want)) > 1e-12 {
+		if got := preference(c.a, c.b); !(math.Abs(got-c.want) <= 1e-12) || !(math.Abs(preference(c.b, c.a)-(1-c.want)) <= 1e-12) {
 			t.Errorf("%v against %v: %v, want %v", c.a.counts, c.b.counts, got, c.want)
 		}
 	}

@@ -3,6 +3,7 @@ package feature
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -62,8 +63,8 @@ func TestNilCacheStoresNothing(t *testing.T) {
 	if n, err := c.Missing(enc, []string{"a", "a"}); n != 1 || err != nil {
 		t.Errorf("missing %d, %v", n, err)
 	}
-	if _, err := c.Fill(context.Background(), enc, []string{"a"}, nil); err == nil {
-		t.Error("filling no cache: no error")
+	if _, err := c.Fill(context.Background(), enc, []string{"a"}, nil); err == nil || !strings.Contains(err.Error(), "no cache to fill") {
+		t.Errorf("filling no cache: %v", err)
 	}
 }
 
@@ -188,9 +189,9 @@ func TestBadEncoders(t *testing.T) {
 			}
 		})
 	}
-	for _, enc := range []*fake{{dims: 3}, {key: "k"}, {key: "k", dims: -1}, {key: "k", dims: 1 << 30}} {
-		if _, _, err := (*Cache)(nil).Features(context.Background(), enc, nil, nil); err == nil {
-			t.Errorf("encoder with key %q and %d dimensions: no error", enc.key, enc.dims)
+	for want, enc := range map[string]*fake{"no key": {dims: 3}, "0 dimensions": {key: "k"}, "-1 dimensions": {key: "k", dims: -1}, "1073741824 dimensions": {key: "k", dims: 1 << 30}} {
+		if _, _, err := (*Cache)(nil).Features(context.Background(), enc, nil, nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("encoder with key %q and %d dimensions: %v", enc.key, enc.dims, err)
 		}
 	}
 }
@@ -282,8 +283,8 @@ func TestShardsMerge(t *testing.T) {
 		t.Errorf("after the merge: %+v", sum)
 	}
 	for _, bad := range [][2]int{{-1, 3}, {3, 3}, {0, 0}} {
-		if _, err := Shard(texts, bad[0], bad[1]); err == nil {
-			t.Errorf("shard %v: no error", bad)
+		if _, err := Shard(texts, bad[0], bad[1]); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("shard %d of %d", bad[0], bad[1])) {
+			t.Errorf("shard %v: %v", bad, err)
 		}
 	}
 }
@@ -341,11 +342,12 @@ func TestListVerifyCompactRemove(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"fake-2", "..", ".locks", ""} {
-		if err := c.Remove(name); err == nil {
-			t.Errorf("removing %q: no error", name)
+		want := fmt.Sprintf("no folder %q", name)
+		if err := c.Remove(name); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("removing %q: %v", name, err)
 		}
-		if _, err := c.Verify(name); err == nil {
-			t.Errorf("verifying %q: no error", name)
+		if _, err := c.Verify(name); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("verifying %q: %v", name, err)
 		}
 	}
 	if err := c.Remove("fake-1"); err != nil {
@@ -361,9 +363,9 @@ func TestOpenRefusesAFile(t *testing.T) {
 	if err := os.WriteFile(path, nil, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	for _, dir := range []string{path, ""} {
-		if _, err := Open(dir); err == nil {
-			t.Errorf("Open(%q): no error", dir)
+	for dir, want := range map[string]string{path: "is not a folder", "": "no folder given"} {
+		if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Open(%q): %v", dir, err)
 		}
 	}
 }

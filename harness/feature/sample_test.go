@@ -46,8 +46,8 @@ func TestSample(t *testing.T) {
 			t.Errorf("%s: %+v, %v, want %+v", c.name, got, err, c.want)
 		}
 	}
-	if _, err := openCache(t, t.TempDir()).Sample("absent", 5); err == nil {
-		t.Error("a sample of nothing: no error")
+	if _, err := openCache(t, t.TempDir()).Sample("absent", 5); err == nil || !strings.Contains(err.Error(), `no folder "absent"`) {
+		t.Errorf("a sample of nothing: %v", err)
 	}
 }
 

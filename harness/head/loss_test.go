@@ -89,8 +89,8 @@ func TestLossesAgainstReference(t *testing.T) {
 		compareLoss(t, fmt.Sprintf("case %d, %s at %v", i, loss, progress), loss, c.Logits, c.Labels, progress, c.Value, c.Gradient)
 		seen[c.Loss] = true
 	}
-	if len(seen) != 7 {
-		t.Errorf("%d losses have reference values, want 7", len(seen))
+	if len(seen) != 7 || len(cases) < 30 {
+		t.Errorf("%d losses have %d reference values, want 7 losses", len(seen), len(cases))
 	}
 }
 
@@ -103,6 +103,9 @@ func TestLossesAtTheCorners(t *testing.T) {
 		Gradient       [][]float64
 	}
 	readJSON(t, "testdata/edges.json", &cases)
+	if len(cases) < 70 {
+		t.Errorf("%d reference values", len(cases))
+	}
 	for i, c := range cases {
 		name := fmt.Sprintf("case %d, %s at %v", i, c.Loss, c.Progress)
 		compareLoss(t, name, parse(t, c.Loss), c.Logits, c.Labels, c.Progress, c.Value, c.Gradient)
@@ -223,7 +226,7 @@ func TestGradients(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if want := frozen(loss, logits, logits, labels, progress); math.Abs(value-want) > 1e-12 {
+			if want := frozen(loss, logits, logits, labels, progress); !(math.Abs(value-want) <= 1e-12) {
 				t.Errorf("%s, %s: value %v, want %v", name, loss, value, want)
 			}
 			for i := range logits {
@@ -234,7 +237,7 @@ func TestGradients(t *testing.T) {
 					above := frozen(loss, logits, moved, labels, progress)
 					moved[i][k] -= 2 * h
 					below := frozen(loss, logits, moved, labels, progress)
-					if want := (above - below) / (2 * h); math.Abs(grad[i][k]-want) > 1e-9 {
+					if want := (above - below) / (2 * h); !(math.Abs(grad[i][k]-want) <= 1e-9) {
 						t.Errorf("%s, %s: gradient[%d][%d] %v, by differences %v", name, loss, i, k, grad[i][k], want)
 					}
 				}
@@ -286,7 +289,7 @@ func TestBalancedLabelsHaveNoFavourite(t *testing.T) {
 			mean[i%classes] += math.Log(p) / 50
 		}
 		for k := range mean {
-			if math.Abs(mean[k]-mean[0]) > 1e-12 {
+			if !(math.Abs(mean[k]-mean[0]) <= 1e-12) {
 				t.Errorf("%d classes: mean log probabilities %v differ", classes, mean)
 			}
 		}
@@ -315,7 +318,7 @@ func TestQuantile(t *testing.T) {
 		start := make([]int, len(test.values)+1)
 		b := newBatch(0, start, nil, test.weights)
 		got := b.quantile(test.q, func(i int) float64 { return test.values[i] })
-		if math.Abs(got-test.want) > 1e-15 {
+		if !(math.Abs(got-test.want) <= 1e-15) {
 			t.Errorf("quantile %v of %v with weights %v: %v, want %v", test.q, test.values, test.weights, got, test.want)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -86,7 +87,7 @@ func checkFineTuning(t *testing.T, classes int, rank, bias bool) {
 		}
 		return total
 	}
-	if got := objective(tuned.W, tuned.B); math.Abs(got-f.Objective) > 1e-9 {
+	if got := objective(tuned.W, tuned.B); !(math.Abs(got-f.Objective) <= 1e-9) {
 		t.Errorf("objective %v, by its definition %v", f.Objective, got)
 	}
 	if start := objective(base.W, base.B); !(f.Objective < start-0.01) {
@@ -108,7 +109,7 @@ func checkFineTuning(t *testing.T, classes int, rank, bias bool) {
 			part[i] = at - step
 			slope := (up - objective(tuned.W, tuned.B)) / (2 * step)
 			part[i] = at
-			if math.Abs(slope) > 1e-8 {
+			if !(math.Abs(slope) <= 1e-8) {
 				t.Errorf("parameter %d: slope %v at the result", i, slope)
 			}
 		}
@@ -181,20 +182,20 @@ func TestOffsetInMiniBatches(t *testing.T) {
 func TestOffsetRefuses(t *testing.T) {
 	data, labels, base := offsetProblem(4, false)
 	job := Job{Examples: upTo(data.Examples()), Labels: labels, Loss: XEnt{}}
-	for name, offset := range map[string][]float64{
-		"short":      make([]float64, 3),
-		"not finite": slices.Repeat([]float64{math.NaN()}, data.X.Rows*4),
+	for want, offset := range map[string][]float64{
+		"3 offsets":                make([]float64, 3),
+		"offset 0 of row 0 is NaN": slices.Repeat([]float64{math.NaN()}, data.X.Rows*4),
 	} {
 		data.Offset = offset
-		if _, err := Fit(context.Background(), data, []Job{job}, Options{}); err == nil {
-			t.Errorf("%s: accepted", name)
+		if _, err := Fit(context.Background(), data, []Job{job}, Options{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one with %q", err, want)
 		}
 	}
 	narrow := &Head{Dims: 1, Classes: 4, W: make([]float64, 4), B: make([]float64, 4)}
-	if _, err := base.Plus(narrow); err == nil {
-		t.Error("heads of different widths have a sum")
+	if _, err := base.Plus(narrow); err == nil || !strings.Contains(err.Error(), "7 dimensions") {
+		t.Errorf("the sum of heads of different widths: %v", err)
 	}
-	if _, err := narrow.Logits(data.X); err == nil {
-		t.Error("a head has logits of features of another width")
+	if _, err := narrow.Logits(data.X); err == nil || !strings.Contains(err.Error(), "features of 7") {
+		t.Errorf("logits of features of another width: %v", err)
 	}
 }

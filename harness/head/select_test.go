@@ -53,7 +53,7 @@ func TestSelect(t *testing.T) {
 					agree += w
 				}
 			}
-			if math.Abs(logLoss/total-want.LogLoss) > 1e-12 || math.Abs(agree/total-want.Agreement) > 1e-12 {
+			if !(math.Abs(logLoss/total-want.LogLoss) <= 1e-12) || !(math.Abs(agree/total-want.Agreement) <= 1e-12) {
 				t.Errorf("%s, %s with %v: log loss %v and agreement %v, want %v and %v",
 					jobs[i].Name, want.Loss, want.L2, want.LogLoss, want.Agreement, logLoss/total, agree/total)
 			}

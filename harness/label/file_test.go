@@ -37,8 +37,8 @@ func TestFilesReadBackExactly(t *testing.T) {
 	if got, err := ReadGold(&file); err != nil || !reflect.DeepEqual(got, gold) {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if err := Write(&file, Labels{Classes: 2, IDs: []string{"a"}, Soft: [][]float64{{math.NaN(), 1}}}, p); err == nil {
-		t.Error("writing NaN: no error")
+	if err := Write(&file, Labels{Classes: 2, IDs: []string{"a"}, Soft: [][]float64{{math.NaN(), 1}}}, p); err == nil || !strings.Contains(err.Error(), "NaN") {
+		t.Errorf("writing NaN: %v", err)
 	}
 }
 
@@ -117,8 +117,12 @@ func FuzzRead(f *testing.F) {
 			}
 		}
 		if g, err := ReadGold(strings.NewReader(text)); err == nil {
-			if err := WriteGold(&bytes.Buffer{}, g); err != nil {
+			var file bytes.Buffer
+			if err := WriteGold(&file, g); err != nil {
 				t.Fatalf("gold read but not written: %v", err)
+			}
+			if again, err := ReadGold(&file); err != nil || !reflect.DeepEqual(again, g) {
+				t.Fatalf("%+v came back as %+v, %v", g, again, err)
 			}
 		}
 	})

@@ -126,8 +126,8 @@ func TestBars(t *testing.T) {
 	}
 	other := rows()
 	other[1].Weak = "tiny"
-	if _, err := Bars(other); err == nil {
-		t.Error("two pairs in one chart of bars")
+	if _, err := Bars(other); err == nil || !strings.Contains(err.Error(), "tiny") {
+		t.Errorf("two pairs in one chart of bars: %v", err)
 	}
 }
 
@@ -146,8 +146,8 @@ func TestLosses(t *testing.T) {
 	}
 	other := l
 	other.Against = "logconf:alpha=0.25"
-	if _, err := Losses([]harness.LossRow{l, other}); err == nil {
-		t.Error("two reference losses in one chart")
+	if _, err := Losses([]harness.LossRow{l, other}); err == nil || !strings.Contains(err.Error(), other.Against) {
+		t.Errorf("two reference losses in one chart: %v", err)
 	}
 }
 
@@ -243,8 +243,8 @@ func TestChain(t *testing.T) {
 	}
 	other := chainRow("xent")
 	other.Data = "disjoint"
-	if _, err := Chain([]harness.ChainRow{chainRow("xent"), other}); err == nil {
-		t.Error("shared and disjoint data in one chart")
+	if _, err := Chain([]harness.ChainRow{chainRow("xent"), other}); err == nil || !strings.Contains(err.Error(), "disjoint") {
+		t.Errorf("shared and disjoint data in one chart: %v", err)
 	}
 }
 
@@ -396,20 +396,26 @@ func TestLargeGrid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	seen := 0
 	for _, s := range sets {
 		if len(s.Charts) > most {
 			t.Errorf("%d charts of %s", len(s.Charts), s.Name)
 		}
 		switch s.Name {
 		case "gap":
+			seen++
 			if len(s.Charts) != 1 || s.Charts[0].entries != len(many) {
 				t.Errorf("the gap chart has %d of %d rows", s.Charts[0].entries, len(many))
 			}
 		case "bars":
+			seen++
 			if !strings.Contains(s.Omits, "8 charts of 24") {
 				t.Errorf("bars: %q", s.Omits)
 			}
 		}
+	}
+	if seen != 2 {
+		t.Errorf("the sets %+v lack the gaps or the bars", sets)
 	}
 }
 
@@ -426,8 +432,8 @@ func TestSave(t *testing.T) {
 	if files, _ := os.ReadDir(dir); len(files) != 2 || files[0].Name() != "gap.png" || files[1].Name() != "gap.svg" {
 		t.Errorf("the folder holds %v", files)
 	}
-	if _, err := c.Save(paths[0]); err == nil {
-		t.Error("saved into a file")
+	if _, err := c.Save(paths[0]); err == nil || !strings.Contains(err.Error(), "choose another folder") {
+		t.Errorf("saved into a file: %v", err)
 	}
 }
 

@@ -399,8 +399,8 @@ func TestSeveralFiles(t *testing.T) {
 }
 
 func TestNoResult(t *testing.T) {
-	if _, err := New(nil, Options{}); err == nil {
-		t.Error("a report of nothing")
+	if _, err := New(nil, Options{}); err == nil || !strings.Contains(err.Error(), "no result") {
+		t.Errorf("a report of nothing: %v", err)
 	}
 	if _, err := Load(filepath.Join(t.TempDir(), "missing.json")); err == nil || !strings.Contains(err.Error(), "missing.json") {
 		t.Errorf("%v", err)

@@ -3,6 +3,7 @@ package stats
 import (
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 )
 
@@ -16,6 +17,9 @@ func TestTestsAgainstScipy(t *testing.T) {
 		near(t, fmt.Sprintf("SignFlip %d", i), p, c.P, 4*math.Sqrt(c.P*(1-c.P)/permutations)+2e-4)
 	}
 	adjusted := must(Holm(ref.Holm.P))(t)
+	if len(adjusted) != len(ref.Holm.Adjusted) {
+		t.Fatalf("Holm adjusts %d values, want %d", len(adjusted), len(ref.Holm.Adjusted))
+	}
 	for i, want := range ref.Holm.Adjusted {
 		near(t, fmt.Sprintf("Holm %d", i), adjusted[i], want, 1e-12)
 	}
@@ -47,8 +51,8 @@ func TestTestsAgainstScipy(t *testing.T) {
 		near(t, fmt.Sprintf("Wilson high of %d/%d", c.Hits, c.N), v.Hi, c.Hi, 1e-10)
 	}
 	for _, c := range [][2]int{{-1, 3}, {4, 3}, {0, 0}} {
-		if _, err := Wilson(c[0], c[1], 0.95); err == nil {
-			t.Errorf("Wilson of %v: no error", c)
+		if _, err := Wilson(c[0], c[1], 0.95); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("%d hits among %d", c[0], c[1])) {
+			t.Errorf("Wilson of %v: %v", c, err)
 		}
 	}
 }

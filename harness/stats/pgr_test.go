@@ -2,6 +2,7 @@ package stats
 
 import (
 	"encoding/json"
+	"errors"
 	"math"
 	"reflect"
 	"strings"
@@ -179,16 +180,16 @@ func TestBootstrapGroups(t *testing.T) {
 	near(t, "grouped / alone", grouped/alone, 1, 0.06)
 	near(t, "ignored / alone", ignored/alone, 1/math.Sqrt(copies), 0.04)
 
-	for name, b := range map[string]Bootstrap{
-		"short":    {N: 3, Groups: []int{0, 1}},
-		"negative": {N: 2, Groups: []int{0, -1}},
-		"large":    {N: 2, Groups: []int{0, 2}},
-		"level":    {N: 2, Level: 1},
-		"count":    {N: 2, Resamples: -1},
-		"empty":    {},
+	for want, b := range map[string]Bootstrap{
+		"groups for 2 of 3 examples": {N: 3, Groups: []int{0, 1}},
+		"example 1 is in group -1":   {N: 2, Groups: []int{0, -1}},
+		"example 1 is in group 2":    {N: 2, Groups: []int{0, 2}},
+		"level 1 ":                   {N: 2, Level: 1},
+		"-1 resamples":               {N: 2, Resamples: -1},
+		"no examples":                {},
 	} {
-		if _, err := b.Interval(MeanScore(make([]float64, b.N))); err == nil {
-			t.Errorf("%s: no error", name)
+		if _, err := b.Interval(MeanScore(make([]float64, b.N))); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one with %q", err, want)
 		}
 	}
 }
@@ -196,8 +197,8 @@ func TestBootstrapGroups(t *testing.T) {
 // TestBootstrapRefusesMissingFigures: with one positive among three, many resamples have no AUROC.
 func TestBootstrapRefusesMissingFigures(t *testing.T) {
 	score := must(AUROCScore([][]float64{{0.5, 0.5}, {0.2, 0.8}, {0.7, 0.3}}, [][]float64{{1, 0}, {0, 1}, {1, 0}}))(t)
-	if v, err := (Bootstrap{N: 3}).Interval(score); err == nil {
-		t.Errorf("got %v", v)
+	if v, err := (Bootstrap{N: 3}).Interval(score); err == nil || !strings.Contains(err.Error(), "some resamples") {
+		t.Errorf("got %v, %v", v, err)
 	}
 }
 
@@ -221,8 +222,8 @@ func TestPGROverSeeds(t *testing.T) {
 	if p.Defined || p.Reason != ReasonSeedGap || p.BySeed != nil {
 		t.Errorf("no gap in one seed: %+v", p)
 	}
-	if _, err := PGROverSeeds(nil, nil, nil, Level); err == nil {
-		t.Error("no seeds: no error")
+	if _, err := PGROverSeeds(nil, nil, nil, Level); !errors.Is(err, ErrEmpty) {
+		t.Errorf("no seeds: %v", err)
 	}
 }
 
@@ -246,14 +247,14 @@ func TestJSONRoundTrip(t *testing.T) {
 			t.Errorf("%+v came back as %+v", p, back)
 		}
 	}
-	for _, bad := range []string{`{"value":null,"gap":1}`, `{"value":"x"}`, `[]`} {
-		if err := json.Unmarshal([]byte(bad), new(PGR)); err == nil {
-			t.Errorf("PGR from %s: no error", bad)
+	for bad, want := range map[string]string{`{"value":null,"gap":1}`: "no value and no reason", `{"value":"x"}`: "cannot unmarshal string", `[]`: "cannot unmarshal array"} {
+		if err := json.Unmarshal([]byte(bad), new(PGR)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("PGR from %s: error %v, want one with %q", bad, err, want)
 		}
 	}
-	for _, bad := range []string{`{"lo":2,"hi":1,"level":0.95}`, `{"lo":0,"hi":1,"level":0}`, `3`} {
-		if err := json.Unmarshal([]byte(bad), new(Interval)); err == nil {
-			t.Errorf("interval from %s: no error", bad)
+	for bad, want := range map[string]string{`{"lo":2,"hi":1,"level":0.95}`: "lo 2, hi 1", `{"lo":0,"hi":1,"level":0}`: "level 0", `3`: "cannot unmarshal number"} {
+		if err := json.Unmarshal([]byte(bad), new(Interval)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("interval from %s: error %v, want one with %q", bad, err, want)
 		}
 	}
 	for _, s := range []Share{{Value: math.NaN()}, {Value: 0.25, N: 8, Interval: Interval{0, 0.5, 0.95}}} {

@@ -120,8 +120,8 @@ func TestMatMulColumnsAreIndependent(t *testing.T) {
 func TestMatMulRefuses(t *testing.T) {
 	testRuntime(t)
 	m := newMatMul(t, 1)
-	if _, err := m.Over(make([]float32, 5), 2, 3); err == nil {
-		t.Error("5 values are taken for a 2 by 3 matrix")
+	if _, err := m.Over(make([]float32, 5), 2, 3); err == nil || !strings.Contains(err.Error(), "5 values are not a matrix") {
+		t.Errorf("5 values for a 2 by 3 matrix: %v", err)
 	}
 	p, err := m.Over(make([]float32, 6), 2, 3)
 	if err != nil {

@@ -29,7 +29,7 @@ func TestRegexTime(t *testing.T) {
 		c := newCall(t.Context())
 		c.regexes = 200 * time.Millisecond
 		_, took, err := count(t, source, text, c)
-		if took > 2*time.Second {
+		if took > 5*time.Second {
 			t.Errorf("%s took %v", source, took)
 		}
 		if err == nil {
@@ -45,17 +45,18 @@ func TestRegexTime(t *testing.T) {
 	}
 }
 
-// TestRegexCancel: a search that would take seconds is given up at once.
+// TestRegexCancel: a search that would go on until its time limit, ten seconds, is given up at once.
 func TestRegexCancel(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(100*time.Millisecond, cancel)
 	_, took, err := count(t, `(?:\w+\s?)*[!?]`, strings.Repeat("word ", 3000), newCall(ctx))
-	if !errors.Is(err, context.Canceled) || took > time.Second {
+	if !errors.Is(err, context.Canceled) || took > 5*time.Second {
 		t.Errorf("after %v: %v", took, err)
 	}
 }
 
-// TestRegexNeeds: a text without a rune that every match holds is not searched; with it nothing changes.
+// TestRegexNeeds: a text without a rune that every match holds is not searched; with it nothing changes. A search of the
+// first text would end in the error that it takes too long.
 func TestRegexNeeds(t *testing.T) {
 	words := strings.Repeat("word ", 3000)
 	for _, c := range []struct {
@@ -77,9 +78,9 @@ func TestRegexNeeds(t *testing.T) {
 		{`x{2}y{,3}`, "xx xxyy", 2},
 		{`x{3}yx`, "xxxyx xyx", 1},
 	} {
-		got, took, err := count(t, c.source, c.text, newCall(t.Context()))
-		if err != nil || got != c.want || took > time.Second {
-			t.Errorf("%s on %.20q: %d matches in %v, %v, want %d", c.source, c.text, got, took, err, c.want)
+		got, _, err := count(t, c.source, c.text, newCall(t.Context()))
+		if err != nil || got != c.want {
+			t.Errorf("%s on %.20q: %d matches, %v, want %d", c.source, c.text, got, err, c.want)
 		}
 	}
 }

@@ -42,8 +42,17 @@ func FuzzLastReply(f *testing.F) {
 		if !ok {
 			return
 		}
-		if !strings.HasSuffix(prompt, "Assistant:") || !strings.Contains(a, replyA) || !strings.Contains(b, replyB) {
-			t.Errorf("%q, %q, %q", prompt, replyA, replyB)
+		if !strings.HasSuffix(prompt, "Assistant:") {
+			t.Errorf("prompt %q", prompt)
+		}
+		// Each dialogue is the prompt, space and its reply, and no further turn of the assistant begins in both.
+		restA, okA := strings.CutPrefix(strings.TrimSpace(a), prompt)
+		restB, okB := strings.CutPrefix(strings.TrimSpace(b), prompt)
+		if !okA || !okB || strings.TrimSpace(restA) != replyA || strings.TrimSpace(restB) != replyB {
+			t.Errorf("%q and %q: prompt %q, replies %q and %q", a, b, prompt, replyA, replyB)
+		}
+		if at := strings.Index(restA, "\n\nAssistant:"); at >= 0 && strings.HasPrefix(restB, restA[:at+len("\n\nAssistant:")]) {
+			t.Errorf("%q and %q go on alike after the prompt %q", a, b, prompt)
 		}
 	})
 }
@@ -146,6 +155,9 @@ func TestPreference(t *testing.T) {
 func TestRatingPairs(t *testing.T) {
 	for _, name := range []string{"movies-pairs", "amazon-pairs"} {
 		d := loadNamed(t, name, Local(hubFixtures(), nil))
+		if len(d.Pool) < 10 {
+			t.Fatalf("%s: %d pairs", name, len(d.Pool))
+		}
 		seen := map[string]bool{}
 		for _, e := range d.Pool {
 			for _, text := range e.Texts {

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"w2s/harness/feature"
 	"w2s/internal/shareddata"
@@ -182,20 +181,16 @@ func TestSharingIsCancelled(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	var stopped time.Time
 	calls := 0
 	err := e.Encode(ctx, texts, func(feature.Vector) error {
 		if calls++; calls == 1 {
-			stopped = time.Now()
 			cancel()
 		}
 		return nil
 	})
-	if took := time.Since(stopped); !errors.Is(err, context.Canceled) || took > 500*time.Millisecond {
-		t.Errorf("error %v, %v after the end of the context", err, took)
-	}
-	if calls >= len(texts) {
-		t.Error("all texts were encoded before the context ended: the test shows nothing")
+	// The batch that was running when the context ended may be handed out, and no other.
+	if !errors.Is(err, context.Canceled) || calls > len(texts)/10 {
+		t.Errorf("error %v after %d of %d texts", err, calls, len(texts))
 	}
 }
 

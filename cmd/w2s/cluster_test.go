@@ -100,8 +100,8 @@ func TestSlurmScript(t *testing.T) {
 			}
 		})
 	}
-	if err := writeSlurmScript(new(bytes.Buffer), "w2s", "/a\n#SBATCH --account=x", &clusterFlags{slurm: 1}, nil, nil); err == nil {
-		t.Error("a folder's name with a line break is taken")
+	if err := writeSlurmScript(new(bytes.Buffer), "w2s", "/a\n#SBATCH --account=x", &clusterFlags{slurm: 1}, nil, nil); err == nil || !strings.Contains(err.Error(), "job script") {
+		t.Errorf("a folder's name with a line break: %v", err)
 	}
 }
 

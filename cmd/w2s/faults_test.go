@@ -337,7 +337,7 @@ func TestInterrupted(t *testing.T) {
 		}
 		<-done
 		took := time.Since(start)
-		if took > 1200*time.Millisecond {
+		if took > 3*time.Second { // it takes under half a second, but other tests may keep the processors busy
 			t.Errorf("%s: stopped after %s", what, took)
 		}
 		if code := cmd.ProcessState.ExitCode(); code != exitFailed || !strings.Contains(errOut.String(), "goes on from there") {

@@ -59,13 +59,14 @@ func TestRestoreRefuses(t *testing.T) {
 	if _, err := openCache(t, dir).Restore("fake-1"); err == nil || !strings.Contains(err.Error(), "whose vectors") {
 		t.Errorf("no rows file with a whole header: %v", err)
 	}
+	flipBit(t, rowsPath(t, dir, "fake-1"), 8*9) // back: now only the folder's name is wrong
 	if err := os.Rename(filepath.Join(dir, "fake-1"), filepath.Join(dir, "fake-2")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := openCache(t, dir).Restore("fake-2"); err == nil {
-		t.Error("another key's rows are taken")
+	if _, err := openCache(t, dir).Restore("fake-2"); err == nil || !strings.Contains(err.Error(), "whose vectors") || len(readFile(t, filepath.Join(dir, "fake-2", headerFile))) > 0 {
+		t.Errorf("rows of another key: %v", err)
 	}
-	if _, err := openCache(t, dir).Restore("nothing"); err == nil {
-		t.Error("a folder that is not there")
+	if _, err := openCache(t, dir).Restore("nothing"); err == nil || !strings.Contains(err.Error(), `no folder "nothing"`) {
+		t.Errorf("a folder that is not there: %v", err)
 	}
 }

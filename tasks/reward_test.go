@@ -37,6 +37,7 @@ func TestLastReply(t *testing.T) {
 func FuzzLastReply(f *testing.F) {
 	f.Add("\n\nHuman: a\n\nAssistant: b", "\n\nHuman: a\n\nAssistant: c")
 	f.Add("", "\n\nAssistant:")
+	f.Add("\n\nHuman: a\n\nAssistant: b\n\nHuman: c\n\nAssistant: d", "\n\nHuman: a\n\nAssistant: b\n\nHuman: c\n\nAssistant: e")
 	f.Fuzz(func(t *testing.T, a, b string) {
 		prompt, replyA, replyB, ok := lastReply(a, b)
 		if !ok {

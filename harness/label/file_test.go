@@ -105,6 +105,7 @@ func TestJoin(t *testing.T) {
 func FuzzRead(f *testing.F) {
 	f.Add(goodFile)
 	f.Add(`{"w2s":"gold","version":1,"classes":0,"n":1}` + "\n" + `{"id":"a","gold":[0,1,0]}`)
+	f.Add(`{"w2s":"gold","version":1,"classes":2,"n":2}` + "\n" + `{"id":"a","gold":[0,1]}` + "\n" + `{"id":"b","gold":[0.5,0.5]}`)
 	f.Add("\n\n{}")
 	f.Fuzz(func(t *testing.T, text string) {
 		if l, p, err := Read(strings.NewReader(text)); err == nil {

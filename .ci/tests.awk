@@ -1,10 +1,11 @@
-# Shortens the output of go test -v: one line a package, the log of a package that fails, and at the end the tests that
-# were skipped, by reason. The log of a package is in one piece, and its last line begins with ok, FAIL or ?.
+# Shortens the output of go test -v: one line for each package, the log of a package that fails, and at the end the tests
+# that were skipped, by reason. go test writes the log of a package in one piece, between its first === and a last line that
+# begins with ok, FAIL or ?.
 
 /^=== (RUN|NAME|CONT) / { test = $3 }
-/^=== / { next }
+/^=== / { running = 1; next }
 
-# The message of a test is indented and begins with a place, such as x_test.go:7: needs Slurm.
+# The message of a test is indented and begins with a place: "    x_test.go:7: needs Slurm".
 /^ +[^ ]+\.go:[0-9]+: / {
 	why[test] = $0
 	sub(/^ +[^ ]+\.go:[0-9]+: /, "", why[test])
@@ -17,32 +18,33 @@
 	names[reason] = names[reason] " " $3
 	skipped++
 }
-/^(ok|\?) .*[[:space:]]/ {
+/^ *--- (PASS|SKIP): / { next }
+
+/^(ok|\?)  +\t/ {
 	print
 	forget()
 	next
 }
 /^FAIL\t/ {
 	for (i = 1; i <= lines; i++) {
-		print log_[i]
+		print kept[i]
 	}
 	print
 	forget()
 	failed++
 	next
 }
-!/^ *--- (PASS|SKIP): / { log_[++lines] = $0 }
+!running && $0 != "FAIL" { print } # go itself has something to say, such as why a package does not build
+running { kept[++lines] = $0 }
 
 function forget() {
-	lines = 0
-	delete log_
+	fflush() # what a reader waits for is not held back
+	lines = running = 0
+	delete kept
 	delete why
 }
 
 END {
-	for (i = 1; i <= lines; i++) { # what belongs to no package: go itself has something to say
-		if (log_[i] != "FAIL") print log_[i]
-	}
 	printf "\n%d packages failed, %d tests were skipped\n", failed, skipped
 	for (i = 1; i <= reasons; i++) {
 		printf "  %s:\n    %s\n", order[i], substr(names[order[i]], 2)

@@ -112,7 +112,7 @@ func TestProjectionOfExports(t *testing.T) {
 			for j, w := range rows[i] {
 				sum += float64(w) * hidden[j]
 			}
-			if d := p.Logit(sum) - logits[token]; !(d >= -1e-5 && d <= 1e-5) {
+			if d := p.Logit(sum) - logits[token]; d > 1e-5 || d < -1e-5 {
 				t.Errorf("%s: logit of token %d is off by %g", name, token, d)
 			}
 		}

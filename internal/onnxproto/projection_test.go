@@ -1,7 +1,6 @@
 package onnxproto
 
 import (
-	"fmt"
 	"math"
 	"reflect"
 	"strings"
@@ -92,8 +91,8 @@ func TestProjection(t *testing.T) {
 			t.Errorf("%s: rows %v, bias %v, %v", test.name, rows, bias, err)
 		}
 		for _, token := range []int{-1, 3} {
-			if _, _, err := got.Read(f, []int{token}); err == nil || !strings.Contains(err.Error(), fmt.Sprint("token ", token)) {
-				t.Errorf("%s: reading token %d: %v", test.name, token, err)
+			if _, _, err := got.Read(f, []int{token}); err == nil {
+				t.Errorf("%s: token %d was read", test.name, token)
 			}
 		}
 	}
@@ -105,7 +104,7 @@ func TestProjection(t *testing.T) {
 		t.Errorf("scale: got %v, want 6", got)
 	}
 	f := open(t, write(t, projections()[0].model))
-	if _, err := f.Projection("nothing"); err == nil || !strings.Contains(err.Error(), `no operator makes "nothing"`) {
-		t.Errorf("an output that is not there: %v", err)
+	if _, err := f.Projection("nothing"); err == nil {
+		t.Error("an output that is not there has a projection")
 	}
 }

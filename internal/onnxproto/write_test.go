@@ -118,8 +118,8 @@ func TestRoundTrip(t *testing.T) {
 	if _, _, err := f.Floats("axis"); err == nil || !strings.Contains(err.Error(), "int64, not floating-point") {
 		t.Errorf("axis: %v", err)
 	}
-	if _, _, err := f.Floats("nothing"); err == nil || !strings.Contains(err.Error(), `"nothing": there is none`) {
-		t.Errorf("a constant that is not there: %v", err)
+	if _, _, err := f.Floats("nothing"); err == nil {
+		t.Error("a constant that is not there was read")
 	}
 }
 

@@ -1,6 +1,6 @@
-# Shortens the output of go test -v: one line for each package, the log of a package that fails, and at the end the tests
-# that were skipped, by reason. go test writes the log of a package in one piece, between its first === and a last line that
-# begins with ok, FAIL or ?.
+# Shortens the output of go test -v: one line for each package, what the failing tests of a package logged, and at the end
+# the tests that were skipped, by reason. go test writes the log of a package in one piece, between its first === and a last
+# line that begins with ok, FAIL or ?.
 
 /^=== (RUN|NAME|CONT) / { test = $3 }
 /^=== / { running = 1; next }
@@ -12,13 +12,17 @@
 }
 /^ *--- SKIP: / {
 	reason = why[$3] == "" ? "no reason given" : why[$3]
-	if (!(reason in names)) {
+	if (!(reason in count)) {
 		order[++reasons] = reason
 	}
-	names[reason] = names[reason] " " $3
+	if (++count[reason] <= 4) {
+		names[reason] = names[reason] " " $3
+	}
 	skipped++
 }
 /^ *--- (PASS|SKIP): / { next }
+/^ *--- FAIL: / { bad[$3] = 1; test = $3 }
+/^(panic|fatal error): / { crashed = 1 } # what follows belongs to no test
 
 /^(ok|\?)  +\t/ {
 	print
@@ -26,8 +30,14 @@
 	next
 }
 /^FAIL\t/ {
+	any = 0
+	for (name in bad) {
+		any = 1
+	}
 	for (i = 1; i <= lines; i++) {
-		print kept[i]
+		if (!any || owner[i] == "" || owner[i] in bad) {
+			print kept[i]
+		}
 	}
 	print
 	forget()
@@ -35,18 +45,25 @@
 	next
 }
 !running && $0 != "FAIL" { print } # go itself has something to say, such as why a package does not build
-running { kept[++lines] = $0 }
+running {
+	kept[++lines] = $0
+	owner[lines] = crashed ? "" : test
+}
 
 function forget() {
 	fflush() # what a reader waits for is not held back
-	lines = running = 0
+	lines = running = crashed = 0
+	test = ""
 	delete kept
+	delete owner
+	delete bad
 	delete why
 }
 
 END {
 	printf "\n%d packages failed, %d tests were skipped\n", failed, skipped
 	for (i = 1; i <= reasons; i++) {
-		printf "  %s:\n    %s\n", order[i], substr(names[order[i]], 2)
+		more = count[order[i]] > 4 ? sprintf(" and %d more", count[order[i]] - 4) : ""
+		printf "  %s:\n    %s%s\n", order[i], substr(names[order[i]], 2), more
 	}
 }

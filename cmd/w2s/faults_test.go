@@ -717,14 +717,42 @@ func TestEncodeMemory(t *testing.T) {
 	peak := func(n int) int64 {
 		b.write("many.jsonl", reviews(n))
 		cmd := b.command("encode", "--task", "many.jsonl", "--model", b.model("bert-tiny"), "--all-texts", "--quiet")
-		if _, errOut, code := b.finish(cmd); code != exitGood {
-			t.Fatal(errOut)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
 		}
-		return cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss
+		done := make(chan error, 1)
+		go func() { done <- cmd.Wait() }()
+		for most := int64(0); ; {
+			select {
+			case err := <-done:
+				if err != nil {
+					t.Fatal(err)
+				}
+				return most
+			case <-time.After(2 * time.Millisecond):
+				most = max(most, peakMemory(cmd.Process.Pid))
+			}
+		}
 	}
 	small, large := peak(2000), peak(20000)
 	t.Logf("peak memory: %d kB for 2,000 texts, %d kB for 20,000", small, large)
-	if grown := large - small; grown > 60<<10 {
+	if small == 0 || large == 0 {
+		t.Skip("optional: needs /proc to see the memory of another process")
+	}
+	if grown := large - small; grown > 40<<10 {
 		t.Errorf("18,000 texts more take %d kB more", grown)
 	}
+}
+
+// peakMemory is the most memory, in kB, that a process has used so far, or 0 where that cannot be seen. The figure that the
+// system gives when a process ends counts the memory of the process that began it too, which is this test's.
+func peakMemory(pid int) int64 {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
+	}
+	_, after, _ := strings.Cut(string(status), "VmHWM:")
+	var n int64
+	fmt.Sscanf(after, "%d kB", &n)
+	return n
 }

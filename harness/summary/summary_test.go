@@ -311,6 +311,15 @@ func TestLossesComparesStudentsUnderEqualConditions(t *testing.T) {
 		kl.Test != stats.TestMcNemar || kl.Task != "t" || kl.Weak != "small" || kl.Strong != "large" || kl.Treatment != "soft" || kl.Metric != tasks.Accuracy {
 		t.Errorf("%+v", kl)
 	}
+	wider, err := Losses(rows(t, r, Options{}), Options{Resamples: 300, Level: 0.95})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, c := range wider {
+		if narrow := compared[i].Interval; !(c.Interval.Hi-c.Interval.Lo > narrow.Hi-narrow.Lo) {
+			t.Errorf("%s: interval %v, at level 0.8 %v", c.Loss, c.Interval, narrow)
+		}
+	}
 }
 
 func TestLossesComparesNothingUnderOtherConditions(t *testing.T) {
@@ -458,9 +467,12 @@ func TestTransfersRejectsIncompleteMatrix(t *testing.T) {
 	stranger := transfers()
 	stranger.Tasks = stranger.Tasks[1:]
 	stranger.Heads = slices.DeleteFunc(stranger.Heads, func(h result.Head) bool { return h.Task == "a" })
+	pairs := transfers()
+	pairs.Heads = slices.DeleteFunc(pairs.Heads, func(h result.Head) bool { return h.Trained != "" })
 	for want, r := range map[string]*result.Result{
-		"no heads of b were tested on a":                   missing,
-		"heads trained on a, which is not among the tasks": stranger,
+		"no heads of b were tested on a: not the result of a transfer": missing,
+		"no heads of a were tested on b: not the result of a transfer": pairs,
+		"heads trained on a, which is not among the tasks":             stranger,
 	} {
 		if _, err := Transfers(r, Options{Resamples: 300}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one with %q", err, want)

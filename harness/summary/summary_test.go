@@ -107,7 +107,7 @@ func TestRowAveragesSeeds(t *testing.T) {
 	near(t, "PGR over seeds", r.SeedPGR.Value, (0.25/0.5+0.1/0.3)/2)
 	near(t, "PGR of seed 1", r.SeedPGR.BySeed[1], 1./3)
 	// Student's t with 1 degree of freedom is 12.706, and the standard error of two values is half their distance.
-	if half := (r.SeedPGR.Interval.Hi - r.SeedPGR.Interval.Lo) / 2; math.Abs(half-12.706204736*(0.5-1./3)/2) > 1e-6 {
+	if half := (r.SeedPGR.Interval.Hi - r.SeedPGR.Interval.Lo) / 2; !(math.Abs(half-12.706204736*(0.5-1./3)/2) <= 1e-6) {
 		t.Errorf("PGR over seeds ±%v", half)
 	}
 	for what, v := range map[string]stats.Interval{"floor": r.Floor.Interval, "transfer": r.Transfer.Interval, "ceiling": r.Ceiling.Interval, "PGR": r.PGR.Interval} {

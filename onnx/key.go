@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"w2s/internal/atomicfile"
+	"w2s/internal/inputfile"
 )
 
 // keyScheme must change whenever this package begins to compute different vectors from the same files.
@@ -115,7 +116,7 @@ func (d *digests) sum(ctx context.Context, path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	f, err := os.Open(path)
+	f, err := inputfile.Open(path)
 	if err != nil {
 		return "", err
 	}

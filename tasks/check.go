@@ -18,15 +18,15 @@ type CheckReport struct {
 	Faults   *Faults        // nil if the file has no faults; the other fields then describe its examples
 }
 
-// Check reads a data file or a YAML task file as a run would. It reports every fault with its line, and the warnings
-// that a run would give. It returns an error only if the file cannot be read at all.
-func Check(ctx context.Context, path string) (*CheckReport, error) {
+// Check reads a data file or a YAML task file as a run would, within limits. It reports every fault with its line, and the
+// warnings that a run would give. It returns an error only if the file cannot be read at all.
+func Check(ctx context.Context, path string, limits Limits) (*CheckReport, error) {
 	report := &CheckReport{}
 	task, err := OpenFile(path)
 	if err == nil {
 		report.Info = task.Info()
 		var data *Data
-		if data, err = task.Load(ctx, nil); err == nil {
+		if data, err = task.Load(ctx, WithLimits(nil, limits)); err == nil {
 			report.Pool, report.Test, report.Warnings = len(data.Pool), len(data.Test), data.Warnings
 			if report.Info.Form == Classify {
 				report.PerClass = make(map[string]int, len(report.Info.Classes))

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/corentings/chess/v2"
+
+	"w2s/internal/visible"
 )
 
 // A chessTask asks for the right move in chess positions.
@@ -77,8 +79,9 @@ func hubChessTask(info Info, kind, repo, file string, limit int) chessTask {
 
 // fileChessTask returns a chess task on the user's own file.
 func fileChessTask(path, kind string) chessTask {
-	base, _, _ := strings.Cut(filepath.Base(path), ".")
-	info := chessInfo(base, "find the move, among the legal moves", filepath.Base(path), "not stated")
+	name := visible.Name(filepath.Base(path))
+	base, _, _ := strings.Cut(name, ".")
+	info := chessInfo(base, "find the move, among the legal moves", name, "not stated")
 	return chessTask{info: info, notation: ladderNotation, form: Rank, source: problemSource{
 		name: base, file: problemFile{path: path, kind: kind},
 	}}
@@ -122,7 +125,7 @@ func (t chessTask) variant(suffix string) (Task, bool) {
 }
 
 func (t chessTask) Load(ctx context.Context, src Source) (*Data, error) {
-	c := newCollector(t.info)
+	c := newCollector(t.info).within(src)
 	emit := func(p problem) { t.add(c, p) }
 	var err error
 	if t.source.mate > 0 {

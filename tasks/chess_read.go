@@ -3,14 +3,13 @@ package tasks
 import (
 	"bytes"
 	"cmp"
-	"compress/gzip"
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/corentings/chess/v2"
@@ -294,19 +293,28 @@ func (p *pgnParser) word(line int, word string) bool {
 
 // readBIGBench reads the examples of a BIG-bench task file. The line of a row is the number of the example, from 1.
 func readBIGBench(in io.Reader, faults *Faults, f rowFile, emit func(*row) bool) error {
-	var task struct {
-		Examples []json.RawMessage `json:"examples"`
-	}
-	if err := json.NewDecoder(in).Decode(&task); err != nil {
-		return fmt.Errorf("not a BIG-bench task: %w", err)
-	}
-	for i, raw := range task.Examples {
-		columns, fault := decodeObject(raw)
-		if fault != "" {
-			faults.add(f.name, i+1, "%s", fault)
-		} else if !emit(&row{line: i + 1, columns: columns}) {
-			return nil
+	j := newJSONReader(in)
+	j.byNumber = true
+	found := false
+	err := j.fields(func(key string) (more bool, err error) {
+		c, err := j.peek()
+		switch {
+		case err != nil:
+			return false, err
+		case key != "examples" || c != '[':
+			return true, j.read(false)
+		case found:
+			return false, errors.New("the key \"examples\" is there twice")
 		}
+		found = true
+		j.next()
+		return j.list(faults, f, emit)
+	})
+	if err == nil && !found {
+		err = errors.New("no list \"examples\"")
+	}
+	if err != nil {
+		return fmt.Errorf("not a BIG-bench task: %w", err)
 	}
 	return nil
 }
@@ -321,27 +329,19 @@ func chessKind(path string) string {
 	case ".fen", ".epd":
 		return "fen"
 	case ".csv", ".parquet":
-		kind := ""
-		_, err := rowFile{path: path, limit: 1}.read(context.Background(), &Faults{}, func(r *row) {
-			if r.has("FEN") && r.has("Moves") {
-				kind = "lichess"
-			}
-		})
-		if err != nil {
-			return ""
+		columns, _, err := firstColumns(path)
+		if err == nil && slices.Contains(columns, "FEN") && slices.Contains(columns, "Moves") {
+			return "lichess"
 		}
-		return kind
 	case ".json":
-		file, err := os.Open(path)
+		file, err := openFile(path)
 		if err != nil {
 			return ""
 		}
 		defer file.Close()
-		var in io.Reader = file
-		if strings.HasSuffix(strings.ToLower(path), ".gz") {
-			if in, err = gzip.NewReader(file); err != nil {
-				return ""
-			}
+		in, err := plainText(file, &budget{})
+		if err != nil {
+			return ""
 		}
 		head, err := io.ReadAll(io.LimitReader(in, 1<<16))
 		if err == nil && bytes.Contains(head, []byte(`"examples"`)) && bytes.Contains(head, []byte(`"target_scores"`)) {

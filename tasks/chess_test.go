@@ -385,11 +385,11 @@ func TestChessFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := Check(context.Background(), filepath.Join(dir, "san.yaml"))
+	report, err := Check(context.Background(), filepath.Join(dir, "san.yaml"), Limits{})
 	if err != nil || report.Faults == nil || !contains(report.Faults.Error(), `p.csv:2: the notation "san" writes the moves of the game`) {
 		t.Errorf("report %+v, %v", report, err)
 	}
-	report, err = Check(context.Background(), write(t, dir, "bad.csv", lichessHeader+"1,8/8/8/8/8/8/8/8 w - - 0 1,e2e4 e7e5,,,,,,,\n2,6k1/5ppp/8/8/8/8/5PPP/3R2K1 b - - 0 1,g8g1 d1d8,,,,,,,\n3,6k1/5ppp/8/8/8/8/5PPP/3R2K1 b - - 0 1,g8f8,,,,,,,\n"))
+	report, err = Check(context.Background(), write(t, dir, "bad.csv", lichessHeader+"1,8/8/8/8/8/8/8/8 w - - 0 1,e2e4 e7e5,,,,,,,\n2,6k1/5ppp/8/8/8/8/5PPP/3R2K1 b - - 0 1,g8g1 d1d8,,,,,,,\n3,6k1/5ppp/8/8/8/8/5PPP/3R2K1 b - - 0 1,g8f8,,,,,,,\n"), Limits{})
 	if err != nil || report.Faults == nil {
 		t.Fatalf("report %+v, %v", report, err)
 	}
@@ -433,7 +433,7 @@ func TestPGN(t *testing.T) {
 		"1. e4 ) e5 1-0\n":              `without "("`,
 		"[FEN \"x\"]\n\n1. e4 e5 1-0\n": "is not a FEN",
 	} {
-		report, err := Check(context.Background(), write(t, dir, "g.pgn", text))
+		report, err := Check(context.Background(), write(t, dir, "g.pgn", text), Limits{})
 		if err != nil || report.Faults == nil || !contains(report.Faults.Error(), want) {
 			t.Errorf("%q: report %+v, %v, want %q", text, report, err, want)
 		}

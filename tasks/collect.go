@@ -26,6 +26,7 @@ type collector struct {
 	skipped    map[string]int    // number of rows left out, by reason
 	duplicates int
 	digests    []string
+	budget     *budget // nil for data that is made of other data
 }
 
 // An entry is an example and what its copies add to it.
@@ -38,6 +39,12 @@ type entry struct {
 
 func newCollector(info Info) *collector {
 	return &collector{info: info, pool: map[string]*entry{}, test: map[string]*entry{}, skipped: map[string]int{}}
+}
+
+// within sets the limits of what the collector reads and keeps to those of a source.
+func (c *collector) within(src Source) *collector {
+	c.budget = &budget{limits: limitsOf(src)}
+	return c
 }
 
 // read makes examples of the rows of a file and adds them to the pool or the test part.
@@ -53,6 +60,7 @@ func (c *collector) read(ctx context.Context, f rowFile, test bool, example exam
 
 // readRows calls do for every row of a file, and notes the digest of the file.
 func (c *collector) readRows(ctx context.Context, f rowFile, do func(*row)) error {
+	f.budget = c.budget
 	digest, err := f.read(ctx, &c.faults, do)
 	c.digests = append(c.digests, digest)
 	return err
@@ -91,6 +99,10 @@ func (c *collector) add(file string, line int, test bool, e Example) {
 	}
 	old, ok := part[e.ID]
 	if !ok {
+		if c.budget != nil {
+			e = e.detached()
+			c.budget.keep(e)
+		}
 		part[e.ID] = &entry{Example: e, goldSum: slices.Clone(e.Gold), copies: 1}
 		return
 	}

@@ -30,7 +30,7 @@ func TestAddATask(t *testing.T) {
 			write(t, dir, name, text)
 		}
 	}
-	report, err := Check(context.Background(), filepath.Join(dir, "reviews.yaml"))
+	report, err := Check(context.Background(), filepath.Join(dir, "reviews.yaml"), Limits{})
 	if err != nil || report.Faults != nil {
 		t.Fatalf("the task of the page: error %v, faults %v", err, report.Faults)
 	}
@@ -42,7 +42,7 @@ func TestAddATask(t *testing.T) {
 		t.Errorf("the sizes of the page: %v", err)
 	}
 	bad := strings.Replace(blocks["reviews.yaml"], "reviews.csv", "bad.csv", 1)
-	report, err = Check(context.Background(), write(t, dir, "bad.yaml", bad))
+	report, err = Check(context.Background(), write(t, dir, "bad.yaml", bad), Limits{})
 	if err != nil || report.Faults == nil {
 		t.Fatalf("the faulty file: report %+v, error %v", report, err)
 	}

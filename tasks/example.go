@@ -24,6 +24,24 @@ func (e Example) groupedBy(text string) Example {
 	return e
 }
 
+// detached returns the example with texts of their own. Texts that are parts of a longer one, such as the cells of a line,
+// would keep all of it in memory.
+func (e Example) detached() Example {
+	clone := func(texts []string) []string {
+		if texts == nil {
+			return nil
+		}
+		own := make([]string, len(texts))
+		for i, t := range texts {
+			own[i] = strings.Clone(t)
+		}
+		return own
+	}
+	e.Texts, e.Control, e.Also = clone(e.Texts), clone(e.Control), clone(e.Also)
+	e.Group, e.Answer = strings.Clone(e.Group), strings.Clone(e.Answer)
+	return e
+}
+
 // oneHot returns a distribution over n values with all weight on one of them, or nil if there is no value of that index.
 func oneHot(n, index int) []float64 {
 	if index < 0 || index >= n {
@@ -106,16 +124,24 @@ func checkGold(gold []float64, n int) string {
 	return ""
 }
 
+// leftOut says where the rows of a file went that gave too few examples, or returns "".
+func leftOut(warnings []string) string {
+	if len(warnings) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(warnings, "; ") + ")"
+}
+
 // checkSize returns a fault if the data is too small for an experiment: too few examples, an empty part, or a class
 // without examples.
 func checkSize(info Info, d *Data, faults *Faults) error {
 	name := info.Name
 	if n := len(d.Pool) + len(d.Test); n < minExamples {
-		faults.add(name, 0, "%d examples, want at least %d", n, minExamples)
+		faults.add(name, 0, "%d examples, want at least %d%s", n, minExamples, leftOut(d.Warnings))
 		return faults.err()
 	}
 	if len(d.Pool) == 0 || d.Test != nil && len(d.Test) == 0 {
-		faults.add(name, 0, "%d examples to train on and %d to test on: a part is empty", len(d.Pool), len(d.Test))
+		faults.add(name, 0, "%d examples to train on and %d to test on: a part is empty%s", len(d.Pool), len(d.Test), leftOut(d.Warnings))
 	}
 	if info.Form == Classify {
 		checkClasses := func(where string, part []Example) {

@@ -98,7 +98,7 @@ func ExampleOpen() {
 func ExampleCheck() {
 	path := tempFile("reviews.csv", reviews()+"no label\ngood,2\n,1\n")
 	defer os.RemoveAll(filepath.Dir(path))
-	report, err := tasks.Check(context.Background(), path)
+	report, err := tasks.Check(context.Background(), path, tasks.Limits{})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"w2s/internal/visible"
 )
 
 // A Fault is one thing that is wrong with a data file or task file.
@@ -31,6 +33,9 @@ type Faults struct {
 // maxFaults bounds the list, since a wrong column makes every row of a file faulty.
 const maxFaults = 20
 
+// maxFaultText is the number of characters of a fault that are shown. A value or a key in it can have any length.
+const maxFaultText = 600
+
 // Error returns one line for each fault.
 func (f *Faults) Error() string {
 	lines := make([]string, 0, len(f.List)+1)
@@ -48,7 +53,7 @@ func (f *Faults) add(file string, line int, format string, args ...any) {
 		f.More++
 		return
 	}
-	f.List = append(f.List, Fault{File: file, Line: line, Text: fmt.Sprintf(format, args...)})
+	f.List = append(f.List, Fault{File: file, Line: line, Text: visible.Cut(fmt.Sprintf(format, args...), maxFaultText)})
 }
 
 // err returns f as an error, or nil if it holds no faults.

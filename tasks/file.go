@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"w2s/internal/inputfile"
 )
 
 // A fileTask is a task on the user's own files.
@@ -21,6 +22,12 @@ type fileTask struct {
 // 1), chosen and rejected with an optional prompt, prompt with choices and answer, or prompt with answer. Other common
 // names, such as sentence, question or options, are recognised too.
 func OpenFile(path string) (Task, error) {
+	if path == "-" {
+		return nil, errStdin
+	}
+	if err := inputfile.Check(path); err != nil {
+		return nil, fmt.Errorf("tasks: %w", err)
+	}
 	if isTaskFile(path) {
 		spec, err := readSpec(path)
 		if err != nil {
@@ -37,6 +44,10 @@ func OpenFile(path string) (Task, error) {
 	}
 	return fileTask{spec: spec, dir: filepath.Dir(path)}, nil
 }
+
+// errStdin explains why a task cannot be read from standard input.
+var errStdin = errors.New("tasks: -: a task is not read from standard input, because its data is read more than once, and its format " +
+	"is told by the extension (write the data to a file, and name that)")
 
 // FromSpec returns the task that a Spec describes. Relative file names start at dir.
 func FromSpec(spec Spec, dir string) (Task, error) {
@@ -61,9 +72,11 @@ func (s Spec) task(dir string) (Task, error) {
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(dir, path)
 	}
-	if _, err := os.Stat(path); err != nil {
-		return nil, fmt.Errorf("tasks: %s: %w", s.Name, err)
+	file, err := openFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("%w (task %s)", err, s.Name)
 	}
+	file.Close()
 	kind := chessKind(path)
 	if kind == "" {
 		return nil, fmt.Errorf("tasks: %s: %s is not a chess file (want PGN, FEN, lichess CSV or BIG-bench JSON)", s.Name, s.Train[0])
@@ -96,18 +109,18 @@ func (t fileTask) Info() Info {
 	return info
 }
 
-// Load reads the files. It does not use the source.
-func (t fileTask) Load(ctx context.Context, _ Source) (*Data, error) {
-	c, err := t.collect(ctx)
+// Load reads the files. It asks the source only for limits.
+func (t fileTask) Load(ctx context.Context, src Source) (*Data, error) {
+	c, err := t.collect(ctx, src)
 	if err != nil {
 		return nil, err
 	}
 	return c.finish()
 }
 
-func (t fileTask) collect(ctx context.Context) (*collector, error) {
+func (t fileTask) collect(ctx context.Context, src Source) (*collector, error) {
 	s := t.spec
-	c := newCollector(t.Info())
+	c := newCollector(t.Info()).within(src)
 	var errs []error
 	for _, part := range []struct {
 		files []string
@@ -140,7 +153,8 @@ func (t fileTask) readFile(ctx context.Context, c *collector, f rowFile, test bo
 			if line, ok := lines[id]; ok {
 				r.fail("id %q is already at line %d", shortened(id), line)
 			} else {
-				lines[id] = r.line
+				lines[strings.Clone(id)] = r.line // a part of the text of a line would keep the whole line
+				c.budget.keepBytes(len(id) + 100)
 			}
 		}
 		inTest := test

@@ -70,6 +70,13 @@ func (s *Spec) ranking(r *row) Example {
 // gold reads the label of a classification.
 func (s *Spec) gold(r *row) []float64 {
 	if s.Soft {
+		if v, ok := r.value(s.Label); ok && isList(v) {
+			return r.distribution(s.Label, len(s.Classes))
+		}
+		if len(s.Classes) != 2 {
+			r.fail("soft label %q: want a list with a probability for each of the %d classes", s.Label, len(s.Classes))
+			return nil
+		}
 		p := r.probability(s.Label)
 		return []float64{1 - p, p}
 	}

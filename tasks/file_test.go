@@ -134,7 +134,7 @@ func TestFileFaults(t *testing.T) {
 			"pairs.jsonl:21: empty candidate", `pairs.jsonl:22: missing "rejected"`}},
 		{"what.jsonl", "{\"a\":1}\n", []string{`what.jsonl:1: missing column (columns: "a"; want text and label`}},
 	} {
-		report, err := Check(context.Background(), write(t, t.TempDir(), c.name, c.text))
+		report, err := Check(context.Background(), write(t, t.TempDir(), c.name, c.text), Limits{})
 		if err != nil || report.Faults == nil {
 			t.Errorf("%s: report %+v, error %v", c.name, report, err)
 			continue
@@ -185,7 +185,7 @@ func TestLabelFaults(t *testing.T) {
 		if c.text != "" {
 			write(t, dir, c.file, c.text)
 		}
-		report, err := Check(context.Background(), filepath.Join(dir, c.file))
+		report, err := Check(context.Background(), filepath.Join(dir, c.file), Limits{})
 		if err != nil || report.Faults == nil || report.Faults.Error() != c.want {
 			t.Errorf("%s: error %v, faults\n%v\nwant\n%s", c.file, err, report.Faults, c.want)
 		}
@@ -196,7 +196,7 @@ func TestLabelFaults(t *testing.T) {
 	}
 	// If the list of faults is already full, rows with faulty labels are only counted.
 	full := lines("text\tlabel\nfirst\t1\n", "row %d\tx\t%d\n", maxFaults) + numbered(7)
-	report, err := Check(context.Background(), write(t, dir, "full.tsv", full))
+	report, err := Check(context.Background(), write(t, dir, "full.tsv", full), Limits{})
 	if err != nil || len(report.Faults.List) != maxFaults || report.Faults.More != 7 {
 		t.Errorf("full list: error %v, %d faults and %d more, want %d and 7", err, len(report.Faults.List), report.Faults.More, maxFaults)
 	}
@@ -227,7 +227,7 @@ func TestLoneSurrogate(t *testing.T) {
 }
 
 func TestFaultsAreBounded(t *testing.T) {
-	report, err := Check(context.Background(), write(t, t.TempDir(), "a.tsv", lines("text\tlabel\ngood\t1\n", "row %d\tx\t%d\n", 500)))
+	report, err := Check(context.Background(), write(t, t.TempDir(), "a.tsv", lines("text\tlabel\ngood\t1\n", "row %d\tx\t%d\n", 500)), Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -248,7 +248,7 @@ func TestFileErrors(t *testing.T) {
 		{dir + "/x/", "unknown file type"},
 		{write(t, dir, "long.tsv", "text\tlabel\n"+strings.Repeat("x", maxRowBytes+1)), "longer than 16 MiB"},
 	} {
-		_, err := Check(context.Background(), c.path)
+		_, err := Check(context.Background(), c.path, Limits{})
 		if err == nil || !contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want %q", c.path, err, c.want)
 		}
@@ -258,7 +258,7 @@ func TestFileErrors(t *testing.T) {
 		}
 	}
 	os.Mkdir(filepath.Join(dir, "folder.tsv"), 0o700)
-	if _, err := Check(context.Background(), filepath.Join(dir, "folder.tsv")); err == nil || !contains(err.Error(), "folder") {
+	if _, err := Check(context.Background(), filepath.Join(dir, "folder.tsv"), Limits{}); err == nil || !contains(err.Error(), "folder") {
 		t.Errorf("folder: %v", err)
 	}
 }

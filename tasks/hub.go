@@ -35,7 +35,7 @@ func splits(config string, names ...string) []string {
 func (t hubTask) Info() Info { return t.info }
 
 func (t hubTask) Load(ctx context.Context, src Source) (*Data, error) {
-	c := newCollector(t.info)
+	c := newCollector(t.info).within(src)
 	for _, part := range []struct {
 		name  string
 		files []string

@@ -33,7 +33,7 @@ func (t ratings) Load(ctx context.Context, src Source) (*Data, error) {
 	if err != nil {
 		return nil, fmt.Errorf("tasks: %s: %w", t.name, err)
 	}
-	c := newCollector(t.Info())
+	c := newCollector(t.Info()).within(src)
 	err = c.read(ctx, rowFile{path: path, format: "tsv", columns: ratingColumns}, false, t.example)
 	if err != nil {
 		return nil, err

@@ -46,7 +46,7 @@ func (a *ratedText) merge(b ratedText) {
 }
 
 func (t ratingPairs) Load(ctx context.Context, src Source) (*Data, error) {
-	c := newCollector(t.Info())
+	c := newCollector(t.Info()).within(src)
 	texts, err := t.ratedTexts(ctx, src, c)
 	if err != nil {
 		return nil, err

@@ -106,7 +106,7 @@ func Open(nameOrPath string) (Task, error) {
 // looksLikeFile reports whether ref is a path and not a name: it contains a separator, has the extension of a data or
 // task file, or is the path of an existing file and not the name of a task.
 func looksLikeFile(ref string) bool {
-	if strings.ContainsAny(ref, `/\`) || isTaskFile(ref) {
+	if ref == "-" || strings.ContainsAny(ref, `/\`) || isTaskFile(ref) {
 		return true
 	}
 	if _, err := formatOf(ref); err == nil {
@@ -116,5 +116,5 @@ func looksLikeFile(ref string) bool {
 		return false
 	}
 	info, err := os.Stat(ref)
-	return err == nil && !info.IsDir()
+	return err == nil && !info.IsDir() // pipes and devices too: opening them says what they are
 }

@@ -7,7 +7,9 @@ import (
 	"sort"
 	"strconv"
 	"strings"
-	"unicode/utf8"
+
+	"w2s/internal/parquetfile"
+	"w2s/internal/visible"
 )
 
 // A row is one record of a file of any format. Its accessors store the first fault instead of returning an error, so a
@@ -15,7 +17,8 @@ import (
 type row struct {
 	file    string
 	line    int
-	columns map[string]any // string, json.Number, bool, nil, []any or map[string]any
+	columns map[string]any // string, json.Number, bool, nil, []any, map[string]any, or parquetfile.Binary for bytes that are no text
+	filled  int            // bytes of the texts that templates made
 
 	fault   string  // why the row is wrong, or ""
 	label   *string // the label, if it is what is wrong with the row
@@ -40,13 +43,7 @@ func (r *row) failLabel(label, fault string) {
 }
 
 // shortened cuts a value for a message. A column of long texts would fill the screen.
-func shortened(value string) string {
-	const most = 60
-	if utf8.RuneCountInString(value) <= most {
-		return value
-	}
-	return string([]rune(value)[:most]) + "…"
-}
+func shortened(value string) string { return visible.Cut(value, 60) }
 
 // skip records that the row makes no example. A warning counts the skipped rows by reason.
 func (r *row) skip(reason string) {
@@ -78,15 +75,24 @@ func (r *row) failMissing(name string) {
 		r.fail("%q is empty", name)
 		return
 	}
+	r.fail("missing %q (columns: %s)", shortened(name), strings.Join(r.columnNames(), ", "))
+}
+
+// columnNames returns the sorted names of the columns for a message: the first ones, shortened.
+func (r *row) columnNames() []string {
+	const most = 12
 	have := make([]string, 0, len(r.columns))
 	for c := range r.columns {
 		have = append(have, c)
 	}
 	sort.Strings(have)
-	if len(have) > 12 {
-		have = append(have[:12], "…")
+	for i := range have[:min(most, len(have))] {
+		have[i] = shortened(have[i])
 	}
-	r.fail("missing %q (columns: %s)", name, strings.Join(have, ", "))
+	if len(have) > most {
+		have = append(have[:most], "…")
+	}
+	return have
 }
 
 // scalarText returns a string, number or boolean as text, and false for any other value.
@@ -151,6 +157,41 @@ func (r *row) probability(name string) float64 {
 		r.fail("%s %v is not between 0 and 1", name, p)
 	}
 	return p
+}
+
+// distribution reads a list of n probabilities that sum to 1. A sum that is off by the rounding of float32 is corrected.
+func (r *row) distribution(name string, n int) []float64 {
+	items := r.list(name)
+	if r.fault == "" && len(items) != n {
+		r.fail("%s has %d probabilities, want one for each of the %d classes", name, len(items), n)
+	}
+	if r.fault != "" {
+		return nil
+	}
+	gold, sum := make([]float64, n), 0.0
+	for i, item := range items {
+		p, err := strconv.ParseFloat(item, 64)
+		if err != nil || !(p >= 0 && p <= 1) {
+			r.fail("%s: %q is not a probability", name, shortened(item))
+			return nil
+		}
+		gold[i] = p
+		sum += p
+	}
+	if math.Abs(sum-1) > 1e-3 {
+		r.fail("%s sums to %v, want 1", name, sum)
+		return nil
+	}
+	for i := range gold {
+		gold[i] /= sum
+	}
+	return gold
+}
+
+// isList reports whether a value is a list.
+func isList(v any) bool {
+	_, ok := v.([]any)
+	return ok
 }
 
 // yes reads a binary label: 0, 1, true or false. The test parts of GLUE write -1 for rows without a label.
@@ -222,10 +263,16 @@ func speaker(role string) string {
 	return role
 }
 
-// fill replaces each {column} of a template by the row's text. {{ and }} are literal braces.
+// fill replaces each {column} of a template by the row's text. {{ and }} are literal braces. The texts of a row together may
+// not be longer than a row: a template can name a long text a thousand times, and a list can have a million candidates.
 func (r *row) fill(template string) string {
 	var b strings.Builder
-	for i := 0; i < len(template); {
+	defer func() { r.filled += b.Len() }()
+	for i := 0; i < len(template) && r.fault == ""; {
+		if r.filled+b.Len() > maxRowBytes {
+			r.fail("the texts of the example are longer than %d MiB together", maxRowBytes>>20)
+			return ""
+		}
 		switch rest := template[i:]; {
 		case strings.HasPrefix(rest, "{{"), strings.HasPrefix(rest, "}}"):
 			b.WriteByte(rest[0])
@@ -233,7 +280,7 @@ func (r *row) fill(template string) string {
 		case rest[0] == '{':
 			end := strings.IndexByte(rest, '}')
 			if end < 0 {
-				r.fail("template: no } after %q", rest)
+				r.fail("template: no } after %q", shortened(rest))
 				return ""
 			}
 			b.WriteString(r.text(rest[1:end]))
@@ -249,6 +296,8 @@ func (r *row) fill(template string) string {
 // kindOf names the type of a value for messages.
 func kindOf(v any) string {
 	switch v.(type) {
+	case parquetfile.Binary:
+		return "value of bytes that are not UTF-8"
 	case nil:
 		return "null"
 	case []any:

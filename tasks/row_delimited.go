@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -20,17 +21,18 @@ func readTSV(r io.Reader, faults *Faults, f rowFile, emit func(*row) bool) error
 			return true
 		}
 		if !utf8.Valid(text) {
-			faults.add(f.name, line, "not UTF-8 (save the file as UTF-8)")
+			faults.add(f.name, line, notUTF8Fault)
 			return true
+		}
+		if n := bytes.Count(text, []byte("\t")) + 1; n > maxRowColumns || columns != nil && n != len(columns) {
+			faults.add(f.name, line, "%s, want %s (if a text contains a tab or a line break, use .csv or .jsonl)%s",
+				columnCount(n), wantedColumns(columns), mixedBreaks(text))
+			return columns != nil // without a header, no row can be read
 		}
 		cells := strings.Split(string(text), "\t")
 		if columns == nil {
 			columns = cells
-			return true
-		}
-		if len(cells) != len(columns) {
-			faults.add(f.name, line, "%s, want %d (if a text contains a tab or a line break, use .csv or .jsonl)", columnCount(len(cells)), len(columns))
-			return true
+			return checkHeader(columns, faults, f.name, line)
 		}
 		return emit(&row{line: line, columns: rowColumns(columns, cells)})
 	})
@@ -45,28 +47,36 @@ func readLines(r io.Reader, faults *Faults, f rowFile, comment string, emit func
 			return true
 		}
 		if !utf8.Valid(text) {
-			faults.add(f.name, line, "not UTF-8 (save the file as UTF-8)")
+			faults.add(f.name, line, notUTF8Fault)
 			return true
 		}
 		return emit(&row{line: line, columns: map[string]any{f.columns[0]: string(text)}})
 	})
 }
 
+// notUTF8Fault says what is wrong with bytes that are not UTF-8.
+const notUTF8Fault = "not UTF-8 (save the file as UTF-8, or convert it: iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW)"
+
 // readCSV reads comma-separated records with quoting as in RFC 4180. A quoted text may contain line breaks.
 func readCSV(r io.Reader, faults *Faults, f rowFile, emit func(*row) bool) error {
-	in := bufio.NewReader(r)
+	record := &recordReader{r: r}
+	record.next()
+	in := bufio.NewReader(record)
 	if mark, _ := in.Peek(len(byteOrderMark)); string(mark) == byteOrderMark {
 		in.Discard(len(byteOrderMark))
 	}
 	records := csv.NewReader(in)
 	records.FieldsPerRecord = -1 // the loop below counts them, so that it can name the line and go on
 	columns := f.columns
-	for {
+	for last := 0; ; {
+		record.next()
 		cells, err := records.Read()
 		var syntax *csv.ParseError
 		switch {
 		case err == io.EOF:
 			return nil
+		case errors.Is(err, errLongRecord):
+			return fmt.Errorf("the record after line %d: %w (is the quotation mark at the end of a text missing?)", last, errLongRecord)
 		case errors.As(err, &syntax):
 			// After a stray quotation mark the boundaries of all later records are unknown.
 			faults.add(f.name, syntax.Line, "%v (record starts at line %d)", syntax.Err, syntax.StartLine)
@@ -75,22 +85,67 @@ func readCSV(r io.Reader, faults *Faults, f rowFile, emit func(*row) bool) error
 			return err
 		}
 		line, _ := records.FieldPos(0)
-		if columns == nil {
-			columns = cells
-			continue
-		}
-		if len(cells) != len(columns) {
-			faults.add(f.name, line, "%s, want %d", columnCount(len(cells)), len(columns))
-			continue
-		}
+		last, _ = records.FieldPos(len(cells) - 1)
 		if at := invalidCell(cells); at >= 0 {
-			faults.add(f.name, line, "%q is not UTF-8 (save the file as UTF-8)", columns[at])
+			name := fmt.Sprintf("column %d", at+1)
+			if at < len(columns) {
+				name = strconv.Quote(shortened(columns[at]))
+			}
+			faults.add(f.name, line, "%s is %s", name, notUTF8Fault)
+			if columns == nil {
+				return nil
+			}
+			continue
+		}
+		if len(cells) > maxRowColumns || columns != nil && len(cells) != len(columns) {
+			faults.add(f.name, line, "%s, want %s%s", columnCount(len(cells)), wantedColumns(columns), mixedBreaks([]byte(strings.Join(cells, ","))))
+			if columns == nil {
+				return nil
+			}
+			continue
+		}
+		if columns == nil {
+			if columns = cells; !checkHeader(columns, faults, f.name, line) {
+				return nil
+			}
 			continue
 		}
 		if !emit(&row{line: line, columns: rowColumns(columns, cells)}) {
 			return nil
 		}
 	}
+}
+
+// checkHeader reports two columns of the same name. The reader removes white space around names; columns without a name
+// cannot be asked for, so there may be several.
+func checkHeader(columns []string, faults *Faults, file string, line int) bool {
+	first := make(map[string]int, len(columns))
+	for i, c := range columns {
+		name := strings.TrimSpace(c)
+		at, ok := first[name]
+		if ok && name != "" {
+			faults.add(file, line, "columns %d and %d are both named %q (rename one of them)", at+1, i+1, shortened(name))
+			return false
+		}
+		first[name] = i
+	}
+	return true
+}
+
+// mixedBreaks explains a record with a carriage return, or returns "".
+func mixedBreaks(text []byte) string {
+	if bytes.IndexByte(text, '\r') < 0 {
+		return ""
+	}
+	return " (the record contains a carriage return; if it should end a line: tr '\\r' '\\n' < FILE > NEW)"
+}
+
+// wantedColumns is the number of columns that a row must have, for messages.
+func wantedColumns(columns []string) string {
+	if columns == nil {
+		return fmt.Sprintf("at most %d", maxRowColumns)
+	}
+	return strconv.Itoa(len(columns))
 }
 
 // invalidCell returns the index of the first cell that is not UTF-8, or -1.
@@ -114,7 +169,9 @@ func columnCount(n int) string {
 func rowColumns(columns, cells []string) map[string]any {
 	m := make(map[string]any, len(columns))
 	for i, c := range columns {
-		m[strings.TrimSpace(c)] = cells[i]
+		if name := strings.TrimSpace(c); name != "" {
+			m[name] = cells[i]
+		}
 	}
 	return m
 }

@@ -3,8 +3,6 @@ package tasks
 import (
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -12,7 +10,9 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"w2s/internal/inputfile"
 	"w2s/internal/suggest"
+	"w2s/internal/visible"
 )
 
 // A Spec describes a task on your own files. A YAML task file holds one; docs/add-a-task.md explains every key. Zero
@@ -41,7 +41,7 @@ type Spec struct {
 	Label    string            `yaml:"label"`    // classify: column with the label
 	Labels   map[string]string `yaml:"labels"`   // classify: maps a value of the label column to the name or number of a class
 	Classes  []string          `yaml:"classes"`  // classify: default "0", "1"
-	Soft     bool              `yaml:"soft"`     // the label is a probability: of the second class, or that chosen is better
+	Soft     bool              `yaml:"soft"`     // the label is a probability (of the second class, or that chosen is better), or a list with one for each class
 	Chosen   string            `yaml:"chosen"`   // rank: column with the better one of two candidates
 	Rejected string            `yaml:"rejected"` // rank: column with the worse one
 	Choices  string            `yaml:"choices"`  // rank: column with the list of candidates
@@ -85,21 +85,13 @@ const maxSpecBytes = 1 << 20
 
 // readSpec reads and checks a task file. It reports all faults together.
 func readSpec(path string) (Spec, error) {
-	file, err := os.Open(path)
+	data, err := inputfile.Read(path, maxSpecBytes)
 	if err != nil {
-		return Spec{}, fmt.Errorf("tasks: %w", err)
-	}
-	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, maxSpecBytes+1))
-	if err != nil {
-		return Spec{}, fmt.Errorf("tasks: %s: %w", path, err)
-	}
-	if len(data) > maxSpecBytes {
-		return Spec{}, fmt.Errorf("tasks: %s: task file has more than %d MiB", path, maxSpecBytes>>20)
+		return Spec{}, fmt.Errorf("tasks: task file: %w", err)
 	}
 	spec, faults := parseSpec(data, filepath.Base(path))
 	if spec.Name == "" {
-		spec.Name = strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
+		spec.Name = visible.Name(strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)))
 	}
 	return spec, faults.err()
 }

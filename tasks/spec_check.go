@@ -90,6 +90,11 @@ func (s *Spec) checkFiles(fault specFault) {
 	if (s.Header == nil || *s.Header) && len(s.Columns) > 0 {
 		fault("columns", "\"columns\" is for files without a header line: add \"header: false\" or remove \"columns\"")
 	}
+	for i, c := range s.Columns {
+		if first := slices.Index(s.Columns, c); first < i && c != "" {
+			fault("columns", "columns %d and %d are both named %q (rename one of them)", first+1, i+1, shortened(c))
+		}
+	}
 	if s.Split != nil && (s.Split.Column == "" || len(s.Split.Test) == 0) {
 		fault("split", "\"split\" needs a column and the values that mark the test rows (split: {column: fold, test: [dev]})")
 	}
@@ -150,9 +155,6 @@ func (s *Spec) checkClassify(fault specFault) {
 		if _, ok := s.class(to); !ok {
 			fault("labels", "label %q is mapped to %q, which is neither the name nor the number of a class", from, to)
 		}
-	}
-	if s.Soft && len(s.Classes) != 2 {
-		fault("soft", "a soft label needs 2 classes, not %d", len(s.Classes))
 	}
 }
 

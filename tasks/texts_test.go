@@ -35,7 +35,7 @@ func TestReadTexts(t *testing.T) {
 		"mark.gz":     packed(t, byteOrderMark+plain),
 		"unnamed.txt": packed(t, plain), // recognised by its bytes, not by its name
 	} {
-		got, err := ReadTexts(context.Background(), write(t, t.TempDir(), name, text))
+		got, err := ReadTexts(context.Background(), write(t, t.TempDir(), name, text), Limits{})
 		if err != nil || !slices.Equal(got, want) {
 			t.Errorf("%s: %q, error %v, want %q", name, got, err, want)
 		}
@@ -45,12 +45,12 @@ func TestReadTexts(t *testing.T) {
 func TestReadTextsFaults(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"long.txt":  {"short\n" + strings.Repeat("x", maxRowBytes+1), "long.txt: line 2: longer than 16 MiB"},
-		"bytes.txt": {"good\ncaf\xe9\nzero\x00\n", "tasks: bytes.txt:2: not UTF-8 (save the file as UTF-8)\ntasks: bytes.txt:3: text contains a zero byte"},
+		"bytes.txt": {"good\ncaf\xe9\nzero\x00\n", "tasks: bytes.txt:2: " + notUTF8Fault + "\ntasks: bytes.txt:3: text contains a zero byte"},
 		"empty.txt": {byteOrderMark + "\n \n", "tasks: empty.txt: holds no text"},
 		"torn.gz":   {packed(t, "a film\n")[:12], "torn.gz: line 1: unexpected EOF"},
 		"lfs.txt":   {"version https://git-lfs.github.com/spec/v1\n", "Git LFS pointer"},
 	} {
-		texts, err := ReadTexts(context.Background(), write(t, t.TempDir(), name, c.text))
+		texts, err := ReadTexts(context.Background(), write(t, t.TempDir(), name, c.text), Limits{})
 		if err == nil || !contains(err.Error(), c.want) || texts != nil {
 			t.Errorf("%s: %d texts, error %v, want %q", name, len(texts), err, c.want)
 		}

@@ -37,6 +37,7 @@ type app struct {
 	runtimeOnly bool
 	local       []string
 	data        []string
+	maxUnpacked byteSize
 	offline     bool
 	quiet       bool
 
@@ -57,6 +58,9 @@ func (a *app) globalFlags(f *pflag.FlagSet) {
 	f.StringArrayVar(&a.local, "local", nil, "`folder` with package archives that were downloaded by hand (repeatable)")
 	f.StringArrayVar(&a.data, "data", nil,
 		"`folder` with data sets to use instead of downloads: sst2-train.tsv, ORG/NAME/FILE.parquet (repeatable)")
+	a.maxUnpacked = tasks.DefaultUnpacked
+	f.Var(&a.maxUnpacked, "max-unpacked", "`size` that the files of one task may have together after decompression; "+
+		"their examples may take a quarter of it in memory")
 	f.BoolVar(&a.offline, "offline", false, "download nothing, use only what the cache holds")
 	f.BoolVar(&a.quiet, "quiet", false, "print results and errors only, no progress")
 }
@@ -82,6 +86,9 @@ func (a *app) catalog() (*catalog.Catalog, error) {
 	return c, err
 }
 
+// limits returns what reading the files of a task may take.
+func (a *app) limits() tasks.Limits { return tasks.Limits{Unpacked: int64(a.maxUnpacked)} }
+
 // source returns where tasks read their data from: the folders of --data in their order, then the catalog.
 func (a *app) source() (tasks.Source, error) {
 	c, err := a.catalog()
@@ -95,7 +102,7 @@ func (a *app) source() (tasks.Source, error) {
 		}
 		source = tasks.Local(a.data[i], source)
 	}
-	return source, nil
+	return tasks.WithLimits(source, a.limits()), nil
 }
 
 // openRuntime opens the ONNX Runtime library, once. It fetches the library if this machine has none.

@@ -110,7 +110,7 @@ tile unit (AMX), or ONNX Runtime's own kernels, as with --runtime-only.`,
 // benchTexts returns the lines of a file, or the distinct texts of a task if file is empty.
 func (a *app) benchTexts(ctx context.Context, task, file string) ([]string, error) {
 	if file != "" {
-		return tasks.ReadTexts(ctx, file)
+		return tasks.ReadTexts(ctx, file, a.limits())
 	}
 	list, err := openTasks([]string{task})
 	if err != nil {

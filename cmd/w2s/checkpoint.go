@@ -11,6 +11,7 @@ import (
 	"w2s/harness/experiment"
 	"w2s/harness/feature"
 	"w2s/internal/catalog"
+	"w2s/internal/visible"
 	"w2s/onnx"
 	"w2s/onnx/tokenizer"
 )
@@ -47,7 +48,7 @@ func (a *app) model(ctx context.Context, name string) (experiment.Model, error) 
 	}
 	a.closers = append(a.closers, enc.Close)
 	return experiment.Model{
-		Name: ck.Name, Encoder: enc, Writer: a.openWriter(rt, enc.Key(), ck.Dir, o),
+		Name: visible.Name(ck.Name), Encoder: enc, Writer: a.openWriter(rt, enc.Key(), ck.Dir, o),
 		Parameters: enc.Checkpoint().Params, Description: facts(enc.Checkpoint(), rt),
 	}, nil
 }
@@ -86,7 +87,7 @@ func facts(c *onnx.Checkpoint, rt *onnx.Runtime) map[string]string {
 		f["left out"] = strings.Join(c.LeftOut, ", ") + " of modules.json"
 	}
 	for file, sum := range c.Digests {
-		f["sha256 "+file] = sum
+		f["sha256 "+visible.Name(file)] = sum
 	}
 	for k, v := range f {
 		if v == "" {

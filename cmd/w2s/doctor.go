@@ -11,6 +11,7 @@ import (
 	"w2s/harness/feature"
 	"w2s/internal/amx"
 	"w2s/internal/catalog"
+	"w2s/internal/visible"
 	"w2s/onnx"
 )
 
@@ -125,7 +126,7 @@ func (r *findings) fault(what, state, todo string) {
 }
 
 func (r *findings) line(mark, what, state, todo string) {
-	fmt.Fprintf(r.out, "%s %s: %s\n", mark, what, state)
+	fmt.Fprintf(r.out, "%s %s: %s\n", mark, visible.Line(what), visible.Text(visible.Cut(state, maxErrorLine)))
 	if todo != "" {
 		fmt.Fprintf(r.out, "    %s\n", todo)
 	}

@@ -18,6 +18,7 @@ import (
 	"w2s/harness/summary"
 	"w2s/harness/table"
 	"w2s/internal/list"
+	"w2s/internal/visible"
 	"w2s/tasks"
 )
 
@@ -208,6 +209,6 @@ func (a *app) printJSON(v any) error {
 // note prints a line that is neither a result nor an error, unless --quiet is given.
 func (a *app) note(format string, args ...any) {
 	if !a.quiet {
-		fmt.Fprintf(a.errOut, format+"\n", args...)
+		fmt.Fprintln(a.errOut, visible.Text(fmt.Sprintf(format, args...)))
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"w2s/harness/experiment"
 	"w2s/internal/fetch"
 	"w2s/internal/suggest"
+	"w2s/internal/visible"
 )
 
 // Exit codes.
@@ -68,10 +69,14 @@ func run(ctx context.Context, out, errOut io.Writer, args []string) int {
 	}
 }
 
-// printError prints every line of a joined error, each after the program's name.
+// maxErrorLine is the number of characters of an error's line that are shown. An error may quote a whole file by accident.
+const maxErrorLine = 2000
+
+// printError prints every line of a joined error, each after the program's name. An error may quote what files contain, so
+// it is cut, and characters that would steer the terminal are shown as escapes.
 func printError(w io.Writer, err error) {
 	for _, line := range strings.Split(err.Error(), "\n") {
-		fmt.Fprintf(w, "w2s: %s\n", line)
+		fmt.Fprintf(w, "w2s: %s\n", visible.Text(visible.Cut(line, maxErrorLine)))
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"w2s/harness/table"
 	"w2s/internal/progress"
+	"w2s/internal/visible"
 	"w2s/onnx"
 )
 
@@ -82,7 +83,7 @@ func newModelsPull(a *app) *cobra.Command {
 					faults = append(faults, err)
 					continue
 				}
-				fmt.Fprintf(a.out, "%s\t%s\n", ck.Name, ck.Dir)
+				fmt.Fprintf(a.out, "%s\t%s\n", visible.Line(ck.Name), visible.Line(ck.Dir))
 			}
 			return errors.Join(faults...)
 		}),

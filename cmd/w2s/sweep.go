@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +16,7 @@ import (
 	"w2s/harness/experiment"
 	"w2s/harness/result"
 	"w2s/harness/table"
+	"w2s/internal/inputfile"
 )
 
 func newSweepCommand(a *app) *cobra.Command {
@@ -114,9 +114,26 @@ func ladderPairs(ladder, named []string) ([]result.Pair, error) {
 	return pairs, nil
 }
 
+// maxPlanBytes bounds the size of a plan.
+const maxPlanBytes = 1 << 20
+
+// planFile returns the content of a plan, which may come from standard input.
+func planFile(path string) ([]byte, error) {
+	f, err := inputfile.OpenStream(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := inputfile.ReadAll(f, 0, maxPlanBytes)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return data, nil
+}
+
 // readPlan sets flags from a YAML file. Flags on the command line take precedence.
 func readPlan(path string, flags *pflag.FlagSet) error {
-	data, err := os.ReadFile(path)
+	data, err := planFile(path)
 	if err != nil {
 		return usageError{fmt.Errorf("--plan: %w", err)}
 	}

@@ -12,6 +12,7 @@ import (
 	"w2s/harness/table"
 	"w2s/internal/list"
 	"w2s/internal/prob"
+	"w2s/internal/visible"
 	"w2s/onnx"
 	"w2s/tasks"
 )
@@ -90,7 +91,7 @@ func newTasksPull(a *app) *cobra.Command {
 					faults = append(faults, err)
 					continue
 				}
-				fmt.Fprintf(a.out, "%s\t%d examples\n", task.Info().Name, len(data.Pool)+len(data.Test))
+				fmt.Fprintf(a.out, "%s\t%d examples\n", visible.Line(task.Info().Name), len(data.Pool)+len(data.Test))
 			}
 			return errors.Join(faults...)
 		}),
@@ -133,7 +134,7 @@ func newTasksShow(a *app) *cobra.Command {
 // describe prints what is known about a task and its data.
 func (a *app) describe(i tasks.Info, data *tasks.Data) {
 	fmt.Fprintf(a.out, "%s: %s\ncategory  %s\nform      %s\nsource    %s\nlicence   %s\nexamples  %d to train on",
-		i.Name, i.Title, i.Category, i.Form, i.Source, i.Licence, len(data.Pool))
+		visible.Line(i.Name), visible.Line(i.Title), i.Category, i.Form, visible.Line(i.Source), visible.Line(i.Licence), len(data.Pool))
 	if data.Test != nil {
 		fmt.Fprintf(a.out, ", %d to test on", len(data.Test))
 	}
@@ -144,14 +145,15 @@ func (a *app) describe(i tasks.Info, data *tasks.Data) {
 			count[prob.Argmax(e.Gold)]++
 		}
 		for k, name := range i.Classes {
-			fmt.Fprintf(a.out, "class %d   %d × %s\n", k, count[k], name)
+			fmt.Fprintf(a.out, "class %d   %d × %s\n", k, count[k], visible.Line(name))
 		}
 	}
 	for _, w := range data.Warnings {
-		fmt.Fprintf(a.out, "note      %s\n", w)
+		fmt.Fprintf(a.out, "note      %s\n", visible.Line(w))
 	}
 }
 
+// showExample prints the texts of an example. Characters that would steer the terminal are shown as escapes.
 func showExample(a *app, i tasks.Info, e tasks.Example) {
 	for k, text := range e.Texts {
 		label := ""
@@ -162,15 +164,15 @@ func showExample(a *app, i tasks.Info, e tasks.Example) {
 			var parts []string
 			for c, g := range e.Gold {
 				if g > 0 {
-					parts = append(parts, fmt.Sprintf("%s %.2f", i.Classes[c], g))
+					parts = append(parts, fmt.Sprintf("%s %.2f", visible.Line(i.Classes[c]), g))
 				}
 			}
 			label = "[gold " + strings.Join(parts, ", ") + "] "
 		}
-		fmt.Fprintf(a.out, "%s%s\n", label, text)
+		fmt.Fprintf(a.out, "%s%s\n", label, visible.Text(text))
 	}
 	if e.Answer != "" {
-		fmt.Fprintf(a.out, "[answer] %s\n", e.Answer)
+		fmt.Fprintf(a.out, "[answer] %s\n", visible.Text(e.Answer))
 	}
 }
 
@@ -233,19 +235,20 @@ func newTasksCheck(a *app) *cobra.Command {
 		RunE: a.runE(func(ctx context.Context, paths []string) error {
 			var faults []error
 			for _, path := range paths {
-				report, err := tasks.Check(ctx, path)
+				report, err := tasks.Check(ctx, path, a.limits())
 				switch {
 				case err != nil:
 					faults = append(faults, err)
 				case report.Faults != nil:
 					faults = append(faults, report.Faults)
 				default:
+					path = visible.Line(path)
 					fmt.Fprintf(a.out, "%s: good: %d examples to train on, %d to test on\n", path, report.Pool, report.Test)
 					for _, class := range report.Info.Classes {
 						fmt.Fprintf(a.out, "%s: class %q: %d\n", path, class, report.PerClass[class])
 					}
 					for _, w := range report.Warnings {
-						fmt.Fprintf(a.out, "%s: note: %s\n", path, w)
+						fmt.Fprintf(a.out, "%s: note: %s\n", path, visible.Line(w))
 					}
 				}
 			}

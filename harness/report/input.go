@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"w2s/harness/result"
@@ -21,9 +20,9 @@ type Input struct {
 
 // Load reads a result file.
 func Load(path string) (Input, error) {
-	data, err := os.ReadFile(path)
+	data, err := result.Content(path)
 	if err != nil {
-		return Input{}, fmt.Errorf("report: result file: %w", err)
+		return Input{}, fmt.Errorf("report: %w", err)
 	}
 	r, err := result.Read(bytes.NewReader(data))
 	if err != nil {

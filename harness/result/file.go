@@ -1,6 +1,8 @@
 package result
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +13,7 @@ import (
 	"strings"
 
 	"w2s/internal/atomicfile"
+	"w2s/internal/inputfile"
 )
 
 // Save writes the result to path. A reader never sees half a file.
@@ -29,24 +32,53 @@ func (r *Result) Save(path string) error {
 	return nil
 }
 
-// Load reads a result file; see [Read].
+// MaxBytes bounds the size of a result file. A head with 800 test examples takes about 10 kB.
+const MaxBytes = 1 << 30
+
+// Load reads a result file; see [Read]. The file may be a pipe that the process inherited, such as standard input.
 func Load(path string) (*Result, error) {
-	f, err := os.Open(path)
+	data, err := Content(path)
 	if err != nil {
-		return nil, fmt.Errorf("result file: %w", err)
+		return nil, err
 	}
-	defer f.Close()
-	r, err := Read(f)
+	r, err := Read(bytes.NewReader(data))
 	if err != nil {
 		return nil, fmt.Errorf("result file %s: %w", path, err)
 	}
 	return r, nil
 }
 
+// Content returns the bytes of a result file. It refuses files that cannot be one: pipes that nobody may ever write to, devices,
+// files of more than [MaxBytes], and what does not begin like a JSON object.
+func Content(path string) ([]byte, error) {
+	f, err := inputfile.OpenStream(path)
+	if err != nil {
+		return nil, fmt.Errorf("result file: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("result file: %w", err)
+	}
+	in := bufio.NewReader(f)
+	head, err := in.Peek(64)
+	if err != nil && err != io.EOF {
+		return nil, fmt.Errorf("result file %s: %w", path, err)
+	}
+	if start := bytes.TrimLeft(head, " \t\r\n"); len(start) > 0 && start[0] != '{' {
+		return nil, fmt.Errorf("result file %s: not a result: it begins with %q, not with a JSON object", path, start[:min(8, len(start))])
+	}
+	data, err := inputfile.ReadAll(in, info.Size(), MaxBytes)
+	if err != nil {
+		return nil, fmt.Errorf("result file %s: %w", path, err)
+	}
+	return data, nil
+}
+
 // Read reads a result of this schema or an earlier one and checks that it is whole: every head names a known task and
 // has one prediction for each test example, and every supervisor and every step of a chain is there, on the same task.
 func Read(in io.Reader) (*Result, error) {
-	data, err := io.ReadAll(in)
+	data, err := inputfile.ReadAll(in, 0, MaxBytes)
 	if err != nil {
 		return nil, err
 	}

@@ -143,7 +143,7 @@ func TestOpenFolder(t *testing.T) {
 		{"the described model is outside", map[string]string{"model.onnx": model, "w2s.json": `{"format":1,"model":"../a.onnx"}`}, "", "not a path below"},
 		{"a description of another format", map[string]string{"model.onnx": model, "w2s.json": `{"format":2}`}, "", "format 2 is unknown"},
 		{"a description that is not JSON", map[string]string{"model.onnx": model, "w2s.json": `{`}, "", "w2s.json: unexpected end of JSON"},
-		{"a huge description", map[string]string{"model.onnx": model, "w2s.json": strings.Repeat(" ", maxDescription+1)}, "", "it is not a description of a checkpoint"},
+		{"a huge description", map[string]string{"model.onnx": model, "w2s.json": strings.Repeat(" ", maxDescription+1)}, "", "w2s.json: has more than 1 MiB"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "a [folder] with * signs")

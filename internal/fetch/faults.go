@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 
+	"w2s/internal/inputfile"
 	"w2s/internal/progress"
 )
 
@@ -95,7 +96,7 @@ func looksLike(head []byte) string {
 
 // ReadHead returns the first bytes of a file, at most 512, which are enough to see what the file is.
 func ReadHead(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := inputfile.Open(path)
 	if err != nil {
 		return nil, err
 	}

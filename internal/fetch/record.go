@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 
 	"w2s/internal/atomicfile"
+	"w2s/internal/inputfile"
 	"w2s/internal/progress"
 )
 
@@ -123,7 +124,7 @@ func verifyFile(ctx context.Context, path string, want, known fileRecord, full b
 
 // hashFile returns the hex sha256 of a file and reports the bytes read to t.
 func hashFile(ctx context.Context, path string, t progress.Task) (string, error) {
-	f, err := os.Open(path)
+	f, err := inputfile.Open(path)
 	if err != nil {
 		return "", err
 	}

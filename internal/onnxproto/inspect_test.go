@@ -99,7 +99,7 @@ func TestReadRefuses(t *testing.T) {
 	if _, err := readBytes(nested(maxSubgraph)); err != nil {
 		t.Errorf("nested as deep as is allowed: %v", err)
 	}
-	if _, err := Open(t.TempDir()); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+	if _, err := Open(t.TempDir()); err == nil || !strings.Contains(err.Error(), "is a folder, not a file") {
 		t.Errorf("opening a folder: %v", err)
 	}
 }

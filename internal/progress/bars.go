@@ -11,6 +11,8 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
+
+	"w2s/internal/visible"
 )
 
 // Bars returns a reporter that draws a bar on the terminal w. There is one line for all tasks. It shows the running task
@@ -30,14 +32,14 @@ func (b *bars) Print(line string) {
 	if top != nil {
 		top.bar.Clear()
 	}
-	fmt.Fprintln(b.w, strings.TrimRight(line, "\n"))
+	fmt.Fprintln(b.w, visible.Text(strings.TrimRight(line, "\n")))
 	if top != nil {
 		top.newBar()
 	}
 }
 
 func (b *bars) Start(label string, total int64, unit Unit) Task {
-	t := &barTask{bars: b, meter: meter{label: label, unit: unit, total: total, start: time.Now()}}
+	t := &barTask{bars: b, meter: meter{label: visible.Line(label), unit: unit, total: total, start: time.Now()}}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if top := b.top(); top != nil {

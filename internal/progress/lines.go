@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"w2s/internal/visible"
 )
 
 // Lines returns a reporter for log files and pipes. It writes a line for each running task at most once an interval, when
@@ -28,12 +30,12 @@ type lines struct {
 func (l *lines) Print(line string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	fmt.Fprintln(l.w, strings.TrimRight(line, "\n"))
+	fmt.Fprintln(l.w, visible.Text(strings.TrimRight(line, "\n")))
 }
 
 func (l *lines) Start(label string, total int64, unit Unit) Task {
 	now := l.now()
-	return &lineTask{lines: l, meter: meter{label: label, unit: unit, total: total, start: now}, last: now}
+	return &lineTask{lines: l, meter: meter{label: visible.Line(label), unit: unit, total: total, start: now}, last: now}
 }
 
 type lineTask struct {

@@ -5,16 +5,20 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 
 	sugarme "github.com/sugarme/tokenizer"
+
+	"w2s/internal/inputfile"
 )
 
 // maxDepth bounds the nesting of Sequences, and of groups and classes of regular expressions. Real files have two levels.
 const maxDepth = 16
+
+// maxFile is the size in bytes of the largest tokenizer.json that is read. The largest vocabularies take about 40 MB.
+const maxFile = 128 << 20
 
 // A model appends the ids of one word to dst. It stops if the call is cancelled.
 type model interface {
@@ -28,7 +32,7 @@ type cutter interface {
 
 // Load reads a tokenizer.json.
 func Load(path string) (*Tokenizer, error) {
-	data, err := os.ReadFile(path)
+	data, err := inputfile.Read(path, maxFile)
 	if err != nil {
 		return nil, fmt.Errorf("tokenizer: %w", err)
 	}

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"w2s/internal/visible"
 )
 
 // A pattern calls emit for every match in s, from left to right and without overlaps. It stops if the call is cancelled.
@@ -71,7 +73,7 @@ func (l *loader) pattern(kind string, raw json.RawMessage) (pattern, error) {
 	}
 	p, err := compileRegex(*c.Regex)
 	if err != nil {
-		return nil, fmt.Errorf("%s: regular expression %q: %w", kind, *c.Regex, err)
+		return nil, fmt.Errorf("%s: regular expression %q: %w", kind, visible.Cut(*c.Regex, 80), err)
 	}
 	return p, nil
 }

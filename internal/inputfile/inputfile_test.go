@@ -1,0 +1,66 @@
+package inputfile
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestOpen(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a.txt")
+	if err := os.WriteFile(path, []byte("abc"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if f, err := Open(path); err != nil {
+		t.Error(err)
+	} else {
+		f.Close()
+	}
+	if _, err := Open(filepath.Join(dir, "absent")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("absent file: %v", err)
+	}
+	if err := Check(filepath.Join(dir, "absent")); err != nil {
+		t.Errorf("Check of an absent file: %v", err)
+	}
+	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "is a folder, not a file") {
+		t.Errorf("folder: %v", err)
+	}
+}
+
+func TestRead(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a.txt")
+	content := strings.Repeat("abc", 1000)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if data, err := Read(path, 3000); err != nil || string(data) != content {
+		t.Errorf("%d bytes, %v", len(data), err)
+	}
+	if _, err := Read(path, 2999); err == nil || !strings.Contains(err.Error(), "a.txt: has more than 2.929 KiB") {
+		t.Errorf("one byte too many: %v", err)
+	}
+	// The size of a sparse file is known before a byte of it is read.
+	sparse := filepath.Join(dir, "sparse")
+	if err := os.WriteFile(sparse, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(sparse, 1<<40); err != nil {
+		t.Skip(err)
+	}
+	if _, err := Read(sparse, 1<<30); err == nil || !strings.Contains(err.Error(), "more than 1 GiB") {
+		t.Errorf("sparse file: %v", err)
+	}
+}
+
+func TestBytes(t *testing.T) {
+	for n, want := range map[int64]string{0: "0 bytes", 1023: "1023 bytes", 1024: "1 KiB", 1536: "1.5 KiB", 4 << 30: "4 GiB", 1 << 62: "4096 PiB"} {
+		if got := Bytes(n); got != want {
+			t.Errorf("Bytes(%d) = %q, want %q", n, got, want)
+		}
+	}
+}

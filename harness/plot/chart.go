@@ -19,6 +19,7 @@ import (
 	"gonum.org/v1/plot/vg/vgsvg"
 
 	"w2s/internal/atomicfile"
+	"w2s/internal/visible"
 )
 
 // ErrNothing is wrapped by the error of a function that has no row to draw.
@@ -233,19 +234,8 @@ func (c *Chart) Save(dir string) ([]string, error) {
 	return paths, nil
 }
 
-// clean makes a name from a user's file fit for a line of a drawing. Line breaks become spaces, and characters that XML
-// forbids become U+FFFD.
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\r' || r == '\t':
-			return ' '
-		case r < ' ' || r >= 0x7f && r < 0xa0 || r == 0xfffe || r == 0xffff:
-			return '\uFFFD'
-		}
-		return r
-	}, strings.ToValidUTF8(s, "\uFFFD"))
-}
+// clean makes a name from a user's file fit for a line of a drawing.
+func clean(s string) string { return visible.Line(s) }
 
 // short cuts a name to limit characters. A longer one would squeeze the plot.
 func short(s string, limit int) string {

@@ -13,6 +13,7 @@ import (
 	"w2s/harness/stats"
 	"w2s/harness/summary"
 	"w2s/internal/prob"
+	"w2s/internal/visible"
 	"w2s/tasks"
 )
 
@@ -271,7 +272,7 @@ func cells(r *result.Result) []cell {
 func describe(t *result.Task, test int) example {
 	e := example{Text: "example " + t.TestIDs[test]}
 	if test < len(t.Texts) {
-		e.Text = visible(t.Texts[test], longest)
+		e.Text = shown(t.Texts[test], longest)
 	}
 	gold := t.TestGold[test]
 	var best []string
@@ -281,7 +282,7 @@ func describe(t *result.Task, test int) example {
 		case t.Form == tasks.Rank:
 			name = fmt.Sprintf("candidate %d", k+1)
 		case k < len(t.Classes):
-			name = visible(t.Classes[k], 60)
+			name = shown(t.Classes[k], 60)
 		}
 		e.Answers = append(e.Answers, name)
 		e.Right = append(e.Right, stats.Right(k, gold))
@@ -296,30 +297,11 @@ func describe(t *result.Task, test int) example {
 	return e
 }
 
-// visible replaces control characters by visible ones and cuts texts of more than most characters.
-func visible(s string, most int) string {
-	s = visibleControls(strings.ReplaceAll(s, "\r\n", "\n"))
-	runes := []rune(s)
+// shown shows hidden characters (see package visible) and cuts texts of more than most characters.
+func shown(s string, most int) string {
+	runes := []rune(visible.Text(strings.ReplaceAll(s, "\r\n", "\n")))
 	if len(runes) <= most {
-		return s
+		return string(runes)
 	}
 	return string(runes[:most]) + fmt.Sprintf("… (%d more characters)", len(runes)-most)
-}
-
-// visibleControls replaces control characters by their symbols, and characters that change the direction of text by U+FFFD.
-// The whole page passes through it as well, because names occur in many places.
-func visibleControls(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t':
-			return r
-		case r < ' ':
-			return 0x2400 + r
-		case r == 0x7f:
-			return 0x2421
-		case r >= 0x80 && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069:
-			return '\uFFFD'
-		}
-		return r
-	}, s)
 }

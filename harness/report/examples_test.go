@@ -138,19 +138,19 @@ func TestWithoutTexts(t *testing.T) {
 	}
 }
 
-func TestVisible(t *testing.T) {
+func TestShown(t *testing.T) {
 	for in, want := range map[string]string{
 		"plain":           "plain",
 		"two\r\nlines\tx": "two\nlines\tx",
-		"\x00\x1b\x7f":    "\u2400\u241b\u2421",
-		"a\u202eb\u2066c": "a\uFFFDb\uFFFDc",
+		"\x00\x1b\x7f":    "[U+0000][U+001B][U+007F]",
+		"a\u202eb\u2066c": "a[U+202E]b[U+2066]c",
 		"日本語":             "日本語",
 	} {
-		if got := visible(in, 100); got != want {
+		if got := shown(in, 100); got != want {
 			t.Errorf("%q became %q, want %q", in, got, want)
 		}
 	}
-	if got := visible(strings.Repeat("é", 1000), 10); got != strings.Repeat("é", 10)+"… (990 more characters)" {
+	if got := shown(strings.Repeat("é", 1000), 10); got != strings.Repeat("é", 10)+"… (990 more characters)" {
 		t.Errorf("%q", got)
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"w2s/harness/result"
 	"w2s/harness/summary"
+	"w2s/internal/visible"
 )
 
 var quick = summary.Options{Resamples: 200}
@@ -185,6 +186,9 @@ func TestPageLoadsNothing(t *testing.T) {
 func TestHostileTextIsText(t *testing.T) {
 	r := chained(sample(60, 2))
 	page := pageOf(t, Options{Title: hostile}, r)
+	if shown := visible.Text(page); shown != page {
+		t.Error("hidden characters are in the page")
+	}
 	scripts, images := 0, 0
 	found := map[string]bool{}
 	for _, n := range nodes(t, page) {
@@ -216,7 +220,7 @@ func TestHostileTextIsText(t *testing.T) {
 		if strings.ContainsAny(e.Text, "\x00\x07\x1b\u202e") {
 			t.Errorf("control characters in %q", e.Text)
 		}
-		if strings.Contains(e.Text, "</script><script>window.hacked=1</script>") && strings.Contains(e.Text, "\u2400\u2407\u241b[31m") {
+		if strings.Contains(e.Text, "</script><script>window.hacked=1</script>") && strings.Contains(e.Text, "[U+0000][U+0007][U+001B][31m") {
 			shown++
 		}
 	}
@@ -283,7 +287,7 @@ func TestPageHasTheFiguresOfRows(t *testing.T) {
 		if s := short[loss]; s != "" {
 			loss = s
 		}
-		cells := got[visible(row.Task, 200)+"|"+loss]
+		cells := got[shown(row.Task, 200)+"|"+loss]
 		if cells == nil {
 			t.Errorf("no row for %q, %s", row.Task, row.Loss)
 			continue

@@ -62,7 +62,7 @@ func view(t *table.Table) *tableView {
 func viewCells(columns []table.Column, row []string, head int) []cellView {
 	out := make([]cellView, len(row))
 	for i, text := range row {
-		out[i] = cellView{Text: visible(text, 200), Numeric: columns[i].Numeric, Head: i == head}
+		out[i] = cellView{Text: shown(text, 200), Numeric: columns[i].Numeric, Head: i == head}
 	}
 	return out
 }
@@ -92,20 +92,20 @@ func pgrView(rows []summary.Row) *tableView {
 			letters := strings.Fields(row.Cells[at].Text) // one for each warning, in the same order
 			for k := range min(len(letters), len(r.Warnings)) {
 				texts[letters[k]] = r.Warnings[k]
-				row.Cells[at].Marks = append(row.Cells[at].Marks, mark{letters[k], visible(r.Warnings[k], 400)})
+				row.Cells[at].Marks = append(row.Cells[at].Marks, mark{letters[k], shown(r.Warnings[k], 400)})
 			}
 		}
 		if !r.PGR.Defined {
 			row.Class = "undefined"
 		}
-		v.add(string(r.Category), visible(strings.Join(head, ": "), 300), row)
+		v.add(string(r.Category), shown(strings.Join(head, ": "), 300), row)
 	}
 	for _, line := range t.Notes {
 		letter, text, _ := strings.Cut(line, ": ")
 		if known, ok := texts[letter]; ok && known == text {
-			v.Notes = append(v.Notes, note{letter, visible(text, 400)})
+			v.Notes = append(v.Notes, note{letter, shown(text, 400)})
 		} else {
-			v.Notes = append(v.Notes, note{Text: visible(line, 600)})
+			v.Notes = append(v.Notes, note{Text: shown(line, 600)})
 		}
 	}
 	v.sortByCategory()
@@ -235,5 +235,5 @@ func shell(args []string) string {
 			out[i] = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
 		}
 	}
-	return visible(strings.Join(out, " "), 4000)
+	return shown(strings.Join(out, " "), 4000)
 }

@@ -9,15 +9,20 @@
 package table
 
 import (
+	"bytes"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"html"
 	"io"
+	"regexp"
+	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/rivo/uniseg"
+
+	"w2s/internal/list"
+	"w2s/internal/visible"
 )
 
 // A Table is a grid of cells with a caption and notes. Every row has one cell for each column.
@@ -46,15 +51,15 @@ func (t *Table) Add(cells ...string) {
 // Formats lists the formats that Write knows.
 var Formats = []string{"text", "markdown", "csv", "latex", "json", "html"}
 
-// Write writes tables one after the other in one of Formats. Names in tables may come from users' files, so cells are
-// escaped as the format requires, and control characters do not reach a terminal.
+// Write writes tables one after the other in one of Formats. Names in tables may come from users' files, so every text is
+// escaped as the format requires, and no character reaches a terminal that it obeys or hides (see package visible).
 func Write(w io.Writer, format string, tables ...*Table) error {
 	write, ok := map[string]func(io.Writer, []*Table) error{
-		"text":     each((*Table).text),
-		"markdown": each((*Table).markdown),
-		"csv":      each((*Table).csv),
-		"latex":    each((*Table).latex),
-		"html":     each((*Table).html),
+		"text":     each(visible.Line, (*Table).text),
+		"markdown": each(visible.Line, (*Table).markdown),
+		"csv":      each(visible.Text, (*Table).csv),
+		"latex":    each(visible.Line, (*Table).latex),
+		"html":     each(visible.Line, (*Table).html),
 		"json":     writeJSON,
 	}[format]
 	if !ok {
@@ -63,8 +68,8 @@ func Write(w io.Writer, format string, tables ...*Table) error {
 	return write(w, tables)
 }
 
-// each returns a function that writes tables separated by empty lines.
-func each(write func(*Table, io.Writer) error) func(io.Writer, []*Table) error {
+// each returns a function that writes tables separated by empty lines, with every text of a table passed through show.
+func each(show func(string) string, write func(*Table, io.Writer) error) func(io.Writer, []*Table) error {
 	return func(w io.Writer, tables []*Table) error {
 		for i, t := range tables {
 			if i > 0 {
@@ -72,11 +77,20 @@ func each(write func(*Table, io.Writer) error) func(io.Writer, []*Table) error {
 					return err
 				}
 			}
-			if err := write(t, w); err != nil {
+			if err := write(t.mapped(show), w); err != nil {
 				return err
 			}
 		}
 		return nil
+	}
+}
+
+// mapped returns a copy of the table with every text passed through show.
+func (t *Table) mapped(show func(string) string) *Table {
+	return &Table{
+		Name: t.Name, Caption: show(t.Caption), Notes: list.Map(t.Notes, show),
+		Columns: list.Map(t.Columns, func(c Column) Column { return Column{show(c.Name), c.Numeric} }),
+		Rows:    list.Map(t.Rows, func(row []string) []string { return list.Map(row, show) }),
 	}
 }
 
@@ -85,7 +99,7 @@ func (t *Table) text(w io.Writer) error {
 	for i, c := range t.Columns {
 		width[i] = uniseg.StringWidth(c.Name)
 		for _, row := range t.Rows {
-			width[i] = max(width[i], uniseg.StringWidth(plain(row[i])))
+			width[i] = max(width[i], uniseg.StringWidth(row[i]))
 		}
 	}
 	var b strings.Builder
@@ -98,7 +112,7 @@ func (t *Table) text(w io.Writer) error {
 			if i > 0 {
 				l.WriteString("  ")
 			}
-			text := plain(cell(i))
+			text := cell(i)
 			pad := strings.Repeat(" ", width[i]-uniseg.StringWidth(text))
 			if c.Numeric {
 				l.WriteString(pad + text)
@@ -117,7 +131,7 @@ func (t *Table) text(w io.Writer) error {
 		b.WriteString("\n")
 	}
 	for _, n := range t.Notes {
-		b.WriteString(plain(n) + "\n")
+		b.WriteString(n + "\n")
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -150,7 +164,7 @@ func (t *Table) markdown(w io.Writer) error {
 		b.WriteString("\n")
 	}
 	for _, n := range t.Notes {
-		b.WriteString("- " + markdownEscape(n) + "\n")
+		b.WriteString("- " + markdownStart.ReplaceAllString(markdownEscape(n), `$1\$2`) + "\n")
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -158,16 +172,12 @@ func (t *Table) markdown(w io.Writer) error {
 
 func (t *Table) csv(w io.Writer) error {
 	c := csv.NewWriter(w)
-	header := make([]string, len(t.Columns))
-	for i, col := range t.Columns {
-		header[i] = col.Name
-	}
-	c.Write(header)
+	c.Write(list.Map(t.Columns, func(col Column) string { return csvSafe(col.Name) }))
 	for _, row := range t.Rows {
 		safe := make([]string, len(row))
 		for i, cell := range row {
 			safe[i] = cell
-			if !t.Columns[i].Numeric {
+			if !t.Columns[i].Numeric || !looksNumeric(cell) {
 				safe[i] = csvSafe(cell)
 			}
 		}
@@ -247,7 +257,8 @@ func (t *Table) html(w io.Writer) error {
 	return err
 }
 
-// writeJSON writes the tables as one list. Every row is an object with the column names as keys.
+// writeJSON writes the tables as one list. Every row is an object with the column names as keys. The second column of a
+// name has the key "NAME 2".
 func writeJSON(w io.Writer, tables []*Table) error {
 	type out struct {
 		Name    string              `json:"name"`
@@ -260,50 +271,73 @@ func writeJSON(w io.Writer, tables []*Table) error {
 	for _, t := range tables {
 		o := out{Name: t.Name, Caption: t.Caption, Rows: []map[string]string{}, Notes: append([]string{}, t.Notes...)}
 		for _, c := range t.Columns {
-			o.Columns = append(o.Columns, c.Name)
+			name := c.Name
+			for n := 2; slices.Contains(o.Columns, name); n++ {
+				name = fmt.Sprintf("%s %d", c.Name, n)
+			}
+			o.Columns = append(o.Columns, name)
 		}
 		for _, row := range t.Rows {
 			m := make(map[string]string, len(row))
 			for i, cell := range row {
-				m[t.Columns[i].Name] = cell
+				m[o.Columns[i]] = cell
 			}
 			o.Rows = append(o.Rows, m)
 		}
 		list = append(list, o)
 	}
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	return enc.Encode(list)
+	return WriteJSON(w, list)
 }
 
-// plain replaces control characters, which could change a terminal.
-func plain(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 || r == utf8.RuneError:
-			return '\uFFFD'
-		default:
-			return r
-		}
-	}, s)
+// WriteJSON writes a value as indented JSON, with escapes for hidden characters (see package visible).
+func WriteJSON(w io.Writer, v any) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	_, err := w.Write(visible.JSON(b.Bytes()))
+	return err
 }
 
 // csvSafe quotes a cell that a spreadsheet would read as a formula.
 func csvSafe(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
+	if strings.IndexAny(s, "=+-@\t\r\n＝＋－＠") == 0 {
 		return "'" + s
 	}
 	return s
 }
 
-var markdownReplacer = strings.NewReplacer(
-	"\\", "\\\\", "|", "\\|", "*", "\\*", "_", "\\_", "`", "\\`", "<", "&lt;", "[", "\\[", "]", "\\]", "\n", " ", "\r", " ")
+// looksNumeric reports whether a cell has nothing but numbers, signs and what is written between numbers.
+func looksNumeric(s string) bool { return strings.Trim(s, "0123456789+-.,±→/[] %–") == "" }
 
-func markdownEscape(s string) string { return markdownReplacer.Replace(s) }
+var (
+	markdownReplacer = strings.NewReplacer("\\", "\\\\", "|", "\\|", "*", "\\*", "_", "\\_", "`", "\\`", "<", "&lt;",
+		"[", "\\[", "]", "\\]", "~", "\\~", "$", "\\$", "\n", " ", "\r", " ")
+	markdownEntity = regexp.MustCompile(`&(#?[0-9A-Za-z]+;)`)
+	markdownStart  = regexp.MustCompile(`^(\d*)([-+#>.)=])`) // what would begin a list, heading or quotation inside a list item
+)
 
+func markdownEscape(s string) string {
+	return markdownReplacer.Replace(markdownEntity.ReplaceAllString(s, "&amp;$1"))
+}
+
+// latexReplacer escapes what is special in LaTeX, what the encoding OT1 prints as another character (< > | "), and [ and *,
+// which would be an argument of the end of the row before them.
 var latexReplacer = strings.NewReplacer(
 	"\\", "\\textbackslash{}", "&", "\\&", "%", "\\%", "$", "\\$", "#", "\\#", "_", "\\_", "{", "\\{", "}", "\\}",
-	"~", "\\textasciitilde{}", "^", "\\textasciicircum{}", "±", "$\\pm$", "→", "$\\rightarrow$", "−", "$-$", "≤", "$\\le$", "≥", "$\\ge$", "\n", " ")
+	"~", "\\textasciitilde{}", "^", "\\textasciicircum{}", "<", "\\textless{}", ">", "\\textgreater{}", "|", "\\textbar{}",
+	"`", "\\textasciigrave{}", "\"", "\\char`\\\"{}", "[", "{[}", "]", "{]}", "*", "{*}",
+	"±", "$\\pm$", "→", "$\\rightarrow$", "−", "$-$", "≤", "$\\le$", "≥", "$\\ge$", "\n", " ", "\r", " ")
 
-func latexEscape(s string) string { return latexReplacer.Replace(s) }
+func latexEscape(s string) string {
+	s = latexReplacer.Replace(s)
+	for _, c := range []string{"-", ",", "'"} { // two of them are a ligature
+		for strings.Contains(s, c+c) {
+			s = strings.ReplaceAll(s, c+c, c+"{}"+c)
+		}
+	}
+	return s
+}

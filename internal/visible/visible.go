@@ -1,107 +1,94 @@
-// Package visible makes text that comes from files fit to be shown: it cannot steer a terminal, reorder what stands beside
-// it, or fill the screen.
+// Package visible shows characters that a terminal, a browser or a typesetter obeys or hides: escape sequences, controls of
+// the direction of text, line separators, and characters without a glyph. Texts from users' files pass through it before
+// they reach a terminal or a table.
+//
+// A hidden character is written as its code point, as in [U+202E]. This notation is plain text in every format that tables
+// are written in, and inside strings of JSON and JavaScript.
 package visible
 
 import (
 	"fmt"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
-// Text returns s with control characters and invisible characters that change how other text is shown written as escapes,
-// such as \x1b and \u202e, and bytes that are not UTF-8 as \xff. Line feeds and tabs stay.
-func Text(s string) string {
-	return escape(s, func(r rune) bool { return r == '\n' || r == '\t' })
+// Text returns s with hidden characters as code points. It keeps line feeds, carriage returns before them, and tabs. Bytes
+// that are not UTF-8 become U+FFFD.
+func Text(s string) string { return rewrite(s, notation) }
+
+// Line returns s on one line: as [Text] does, with a space for every tab and line break.
+func Line(s string) string { return Text(toSpaces.Replace(s)) }
+
+var toSpaces = strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ", "\t", " ")
+
+// JSON returns JSON text with escapes such as \u202e for hidden characters, which does not change the values in it.
+func JSON(data []byte) []byte {
+	return []byte(rewrite(string(data), func(r rune) string {
+		if high, low := utf16.EncodeRune(r); high != utf8.RuneError {
+			return fmt.Sprintf(`\u%04x\u%04x`, high, low)
+		}
+		return fmt.Sprintf(`\u%04x`, r)
+	}))
 }
 
-// Line is like Text for a text that must stay on one line: line feeds and tabs become escapes too.
-func Line(s string) string {
-	return escape(s, func(rune) bool { return false })
-}
+func notation(r rune) string { return fmt.Sprintf("[U+%04X]", r) }
 
-func escape(s string, keep func(rune) bool) string {
-	if strings.IndexFunc(s, func(r rune) bool { return hidden(r) && !keep(r) || r == utf8.RuneError }) < 0 {
+// rewrite replaces hidden characters by what show returns for them.
+func rewrite(s string, show func(rune) string) string {
+	var b strings.Builder
+	kept, before := 0, rune(-1)
+	for i := 0; i < len(s); {
+		r, size := utf8.DecodeRuneInString(s[i:])
+		after, _ := utf8.DecodeRuneInString(s[i+size:])
+		invalid := r == utf8.RuneError && size == 1
+		if invalid || hidden(before, r, after) {
+			b.WriteString(s[kept:i])
+			kept = i + size
+			if invalid {
+				b.WriteRune(utf8.RuneError)
+			} else {
+				b.WriteString(show(r))
+			}
+		}
+		before = r
+		i += size
+	}
+	if kept == 0 {
 		return s
 	}
-	var b strings.Builder
-	for len(s) > 0 {
-		r, n := utf8.DecodeRuneInString(s)
-		switch {
-		case r == utf8.RuneError && n == 1:
-			fmt.Fprintf(&b, `\x%02x`, s[0])
-		case !hidden(r) || keep(r):
-			b.WriteString(s[:n])
-		case r == '\n':
-			b.WriteString(`\n`)
-		case r == '\r':
-			b.WriteString(`\r`)
-		case r == '\t':
-			b.WriteString(`\t`)
-		case r < 0x80:
-			fmt.Fprintf(&b, `\x%02x`, r)
-		case r <= 0xffff:
-			fmt.Fprintf(&b, `\u%04x`, r)
-		default:
-			fmt.Fprintf(&b, `\U%08x`, r)
-		}
-		s = s[n:]
-	}
+	b.WriteString(s[kept:])
 	return b.String()
 }
 
-// hidden reports whether a character controls a terminal or the direction and place of other characters. The joiners of
-// emoji and of several scripts are not hidden; neither are combining marks.
-func hidden(r rune) bool {
+const (
+	nonJoiner = '\u200c'
+	joiner    = '\u200d'
+)
+
+// hidden reports whether r, between two other characters, is not shown as a glyph or as white space.
+func hidden(before, r, after rune) bool {
 	switch {
-	case unicode.Is(unicode.Cc, r), r == '\u2028', r == '\u2029':
-		return true
-	case r == '\u200c' || r == '\u200d':
+	case r == '\n' || r == '\t':
 		return false
+	case r == '\r':
+		return after != '\n'
+	case r < 0x7f:
+		return r < ' '
+	case r == nonJoiner || r == joiner:
+		// Some scripts and emoji need them.
+		return !joins(before) || !joins(after)
+	case unicode.Is(unicode.Variation_Selector, r):
+		// One may follow the character that it varies. Longer sequences can carry a hidden text.
+		return before <= ' ' || unicode.Is(unicode.Variation_Selector, before)
 	}
-	// Format characters: bidirectional controls, zero-width characters, tags and the like.
-	return unicode.Is(unicode.Cf, r) && !visibleFormat(r)
+	return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point, unicode.Noncharacter_Code_Point) ||
+		unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Prepended_Concatenation_Mark, r)
 }
 
-// visibleFormat reports whether a format character has a shape of its own, such as the Arabic number sign.
-func visibleFormat(r rune) bool {
-	return unicode.Is(unicode.Prepended_Concatenation_Mark, r)
-}
-
-// Name returns the name of a file with every byte that is not UTF-8 written as its number, such as %FF, so that a JSON file
-// can hold it.
-func Name(name string) string {
-	if utf8.ValidString(name) {
-		return name
-	}
-	var b strings.Builder
-	for len(name) > 0 {
-		r, n := utf8.DecodeRuneInString(name)
-		if r == utf8.RuneError && n == 1 {
-			fmt.Fprintf(&b, "%%%02X", name[0])
-		} else {
-			b.WriteString(name[:n])
-		}
-		name = name[n:]
-	}
-	return b.String()
-}
-
-// Cut shortens a text to about most characters. It keeps the beginning and, of texts that are long enough, the end, and says
-// how many characters are left out.
-func Cut(s string, most int) string {
-	if len(s) <= most {
-		return s
-	}
-	n := utf8.RuneCountInString(s)
-	if n <= most {
-		return s
-	}
-	const least = 200 // shorter texts have no room for a note on what is left out
-	runes := []rune(s)
-	if most < least {
-		return string(runes[:most]) + "…"
-	}
-	tail := most / 4
-	return fmt.Sprintf("%s … (%d characters left out) … %s", string(runes[:most-tail]), n-most, string(runes[n-tail:]))
+// joins reports whether a joiner beside r can have an effect.
+func joins(r rune) bool {
+	return r > 0x7f && (unicode.IsLetter(r) || unicode.IsMark(r) || unicode.IsSymbol(r)) &&
+		!unicode.In(r, unicode.Latin, unicode.Greek, unicode.Cyrillic)
 }

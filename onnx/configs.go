@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"math"
@@ -15,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"w2s/internal/regular"
 	"w2s/internal/suggest"
 )
 
@@ -122,20 +122,12 @@ func (c *configs) checkDescription() error {
 
 // readConfig reads a JSON file that may be absent.
 func readConfig(path string, into any) error {
-	f, err := os.Open(path)
+	data, err := regular.Read(path, maxConfig)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
-	if err != nil {
-		return err
-	}
-	if len(data) > maxConfig {
-		return fmt.Errorf("%s: more than %d bytes", path, maxConfig)
 	}
 	if err := json.Unmarshal(data, into); err != nil {
 		return fmt.Errorf("%s: %w", path, err)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"w2s/internal/atomicfile"
+	"w2s/internal/regular"
 )
 
 // keyScheme must change whenever this package begins to compute different vectors from the same files.
@@ -88,8 +89,8 @@ func (d *digests) read() {
 	if d.path == "" {
 		return
 	}
-	data, err := os.ReadFile(d.path)
-	if err != nil || len(data) > maxConfig || json.Unmarshal(data, &d.entries) != nil || d.entries == nil {
+	data, err := regular.Read(d.path, maxConfig)
+	if err != nil || json.Unmarshal(data, &d.entries) != nil || d.entries == nil {
 		d.entries = map[string]digestEntry{}
 	}
 }
@@ -115,7 +116,7 @@ func (d *digests) sum(ctx context.Context, path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	f, err := os.Open(path)
+	f, err := regular.Open(path)
 	if err != nil {
 		return "", err
 	}

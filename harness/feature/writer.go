@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"w2s/internal/regular"
 )
 
 // syncEvery bounds how much a power failure can lose. If a process is killed, nothing that was written is lost.
@@ -85,7 +87,7 @@ func (w *writer) open(ctx context.Context, locks, folder string) error {
 
 // take opens a file to append to. The file then has a header and complete rows only.
 func (w *writer) take(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o666)
+	f, err := regular.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o666)
 	if err != nil {
 		return err
 	}

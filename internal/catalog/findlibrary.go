@@ -10,6 +10,7 @@ import (
 	"runtime"
 
 	"w2s/internal/fetch"
+	"w2s/internal/regular"
 )
 
 // A Runtime is an ONNX Runtime library on this machine.
@@ -93,7 +94,7 @@ func givenRuntime(path, source string) (Runtime, error) {
 	if err != nil {
 		return Runtime{}, fmt.Errorf("catalog: ONNX Runtime library given by %s: %s: %w", source, path, err)
 	}
-	f, err := os.Open(path)
+	f, err := regular.Open(path)
 	if err != nil {
 		return Runtime{}, fmt.Errorf("catalog: ONNX Runtime library given by %s: %w", source, err)
 	}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,6 +11,7 @@ import (
 	"strings"
 
 	"w2s/internal/fetch"
+	"w2s/internal/regular"
 )
 
 // maxDescription is the size in bytes of the largest w2s.json that is read, far more than one needs.
@@ -20,20 +20,12 @@ const maxDescription = 1 << 20
 // readDescription reads a folder's w2s.json. It returns the zero Description if there is none.
 func readDescription(dir string) (Description, error) {
 	path := filepath.Join(dir, DescriptionFile)
-	f, err := os.Open(path)
+	data, err := regular.Read(path, maxDescription)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Description{}, nil
 	}
 	if err != nil {
-		return Description{}, fmt.Errorf("catalog: %w", err)
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxDescription+1))
-	if err != nil {
-		return Description{}, fmt.Errorf("catalog: %w", err)
-	}
-	if len(data) > maxDescription {
-		return Description{}, fmt.Errorf("catalog: %s has more than %d bytes: it is not a description of a checkpoint", path, maxDescription)
+		return Description{}, fmt.Errorf("catalog: %w (it is not a description of a checkpoint: correct it, or remove it)", err)
 	}
 	var d Description
 	if err := json.Unmarshal(data, &d); err != nil {
@@ -217,15 +209,11 @@ func isText(head []byte) bool {
 // findTokenizer returns the path of tokenizer.json in the folder or beside the model.
 func findTokenizer(dir, model string) (string, error) {
 	for _, path := range []string{filepath.Join(dir, "tokenizer.json"), filepath.Join(filepath.Dir(model), "tokenizer.json")} {
-		info, err := os.Stat(path)
-		if errors.Is(err, fs.ErrNotExist) {
+		switch err := regular.Check(path); {
+		case errors.Is(err, fs.ErrNotExist):
 			continue
-		}
-		if err != nil {
+		case err != nil:
 			return "", fmt.Errorf("catalog: %w", err)
-		}
-		if !info.Mode().IsRegular() {
-			return "", fmt.Errorf("catalog: %s is not a regular file", path)
 		}
 		return path, checkTokenizer(path)
 	}

@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"w2s/internal/progress"
+	"w2s/internal/regular"
 )
 
 // explained marks an error that already says what to do.
@@ -95,7 +96,7 @@ func looksLike(head []byte) string {
 
 // ReadHead returns the first bytes of a file, at most 512, which are enough to see what the file is.
 func ReadHead(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := regular.Open(path)
 	if err != nil {
 		return nil, err
 	}

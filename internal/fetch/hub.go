@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"w2s/internal/progress"
+	"w2s/internal/regular"
 )
 
 // A Hub is a client of the Hugging Face hub's protocol: one address lists a repository's files at a revision, another
@@ -68,7 +69,7 @@ func HubFromEnv(getenv func(string) string) *Hub {
 	}
 	if h.Token == "" && !isSet(getenv("HF_HUB_DISABLE_IMPLICIT_TOKEN")) {
 		file := first(getenv("HF_TOKEN_PATH"), filepath.Join(home, "token"))
-		if data, err := os.ReadFile(file); err == nil {
+		if data, err := regular.Read(file, maxRecord); err == nil {
 			h.Token, h.tokenFrom = strings.TrimSpace(string(data)), file
 		}
 	}

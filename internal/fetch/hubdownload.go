@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"w2s/internal/progress"
+	"w2s/internal/regular"
 )
 
 // A hubDownload downloads one file of a repository. It appends to a file that stays when the download ends early, so that
@@ -112,7 +113,7 @@ func (d *hubDownload) transfer(ctx context.Context) error {
 		head, _ := io.ReadAll(io.LimitReader(response.Body, 512))
 		return d.wrongLength(offset+length, head)
 	}
-	out, err := os.OpenFile(d.part, flags, 0o644)
+	out, err := regular.OpenFile(d.part, flags, 0o644)
 	if err != nil {
 		return err
 	}
@@ -232,7 +233,7 @@ func (d *hubDownload) verify(ctx context.Context) (hubFile, error) {
 
 // hashBlob returns a file's sha256 and its id as a git blob, both in hex.
 func hashBlob(ctx context.Context, path string) (sum, git string, err error) {
-	f, err := os.Open(path)
+	f, err := regular.Open(path)
 	if err != nil {
 		return "", "", err
 	}

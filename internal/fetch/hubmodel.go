@@ -5,13 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"w2s/internal/onnxproto"
+	"w2s/internal/regular"
 )
 
 // HubModel brings a checkpoint from the hub into the cache and returns its folder. The folder has one ONNX file and the
@@ -194,7 +194,7 @@ func pickModules(l hubListing, picked []stagedFile) []pickedFile {
 		return nil
 	}
 	var modules []struct{ Path, Type string }
-	data, err := os.ReadFile(picked[i].at)
+	data, err := regular.Read(picked[i].at, maxRecord)
 	if err != nil || json.Unmarshal(data, &modules) != nil {
 		return nil
 	}

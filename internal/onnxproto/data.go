@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"w2s/internal/half"
+	"w2s/internal/regular"
 )
 
 // Floats returns the elements of a floating-point constant as float32, row-major, and its shape.
@@ -108,14 +109,11 @@ func (f *File) openData(name string) (*Data, error) {
 
 // openExternal opens a file of external data. It returns the number of bytes in it that belong to the constant.
 func openExternal(path string, offset, length int64) (*os.File, int64, error) {
-	file, err := os.Open(path)
+	file, err := regular.Open(path)
 	if err != nil {
 		return nil, 0, fmt.Errorf("external data: %w", err)
 	}
 	st, err := file.Stat()
-	if err == nil && !st.Mode().IsRegular() {
-		err = fmt.Errorf("%s is not a regular file", path)
-	}
 	if err == nil && length == 0 {
 		length = st.Size() - offset
 	}

@@ -11,6 +11,8 @@ import (
 	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"w2s/internal/regular"
 )
 
 // Bounds on what a file may hold. Real exports stay far below them: the largest models have some 10,000 nodes.
@@ -89,7 +91,7 @@ type File struct {
 
 // Open reads the model at path. The caller closes it.
 func Open(path string) (*File, error) {
-	r, err := os.Open(path)
+	r, err := regular.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("onnxproto: %w", err)
 	}
@@ -104,9 +106,6 @@ func Open(path string) (*File, error) {
 
 func openFile(r *os.File, path string) (*File, error) {
 	st, err := r.Stat()
-	if err == nil && !st.Mode().IsRegular() {
-		err = errors.New("not a regular file")
-	}
 	if err != nil {
 		return nil, fmt.Errorf("onnxproto: %s: %w", path, err)
 	}

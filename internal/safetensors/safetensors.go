@@ -14,9 +14,10 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"slices"
 	"strings"
+
+	"w2s/internal/regular"
 )
 
 // maxHeader bounds the length of the header. The header of a model of 1,000 layers takes about 1 MB.
@@ -51,14 +52,11 @@ type File struct {
 
 // Open reads the header of the file at path. The caller closes it.
 func Open(path string) (*File, error) {
-	r, err := os.Open(path)
+	r, err := regular.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("safetensors: %w", err)
 	}
 	st, err := r.Stat()
-	if err == nil && !st.Mode().IsRegular() {
-		err = errors.New("not a regular file")
-	}
 	f := &File{path: path, r: r, c: r}
 	if err == nil {
 		err = f.read(st.Size())

@@ -5,12 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 
 	sugarme "github.com/sugarme/tokenizer"
+
+	"w2s/internal/regular"
 )
 
 // maxDepth bounds the nesting of Sequences, and of groups and classes of regular expressions. Real files have two levels.
@@ -26,9 +27,12 @@ type cutter interface {
 	cut(word string) int
 }
 
+// maxFile bounds the size of a tokenizer.json in bytes. The largest real ones have some 30 MB.
+const maxFile = 128 << 20
+
 // Load reads a tokenizer.json.
 func Load(path string) (*Tokenizer, error) {
-	data, err := os.ReadFile(path)
+	data, err := regular.Read(path, maxFile)
 	if err != nil {
 		return nil, fmt.Errorf("tokenizer: %w", err)
 	}

@@ -391,7 +391,7 @@ func TestHubModel(t *testing.T) {
 				test.set(f)
 			}
 			h := f.client(test.env)
-			h.stall = 200 * time.Millisecond
+			h.limits.silence = 200 * time.Millisecond
 			dir, err := pull(c, h, test.ref, false)
 			if err != nil {
 				t.Fatal(err)

@@ -757,6 +757,31 @@ func TestHubCancel(t *testing.T) {
 	}
 }
 
+// TestHubCacheRemoved removes the cache folder while a file is downloaded.
+func TestHubCacheRemoved(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the system does not let anybody remove a file that is open")
+	}
+	f, c := newFakeHub(t), testCache(t)
+	removed := false
+	f.onRequest = func(path string) {
+		if path == "/onnx/model.onnx" && !removed {
+			removed = true
+			if err := os.RemoveAll(c.Dir); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if _, err := pull(c, f.client(nil), "hf:org/name", false); err == nil || !strings.Contains(err.Error(), c.Dir+" was removed or moved") {
+		t.Errorf("got %v", err)
+	}
+	if dir, err := pull(c, f.client(nil), "hf:org/name", false); err != nil {
+		t.Error(err)
+	} else {
+		f.checkModel(t, dir, "onnx/model.onnx")
+	}
+}
+
 func TestRedirectPolicy(t *testing.T) {
 	request := func(address string) *http.Request {
 		r := httptest.NewRequest(http.MethodGet, address, nil)

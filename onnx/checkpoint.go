@@ -12,6 +12,7 @@ import (
 	"golang.org/x/text/cases"
 	"golang.org/x/text/language"
 
+	"w2s/internal/inputfile"
 	"w2s/internal/onnxgraph"
 	"w2s/internal/onnxproto"
 	"w2s/onnx/tokenizer"
@@ -115,7 +116,12 @@ func readCheckpoint(dir string, o Options) (*Checkpoint, error) {
 	c.plan.startAt(files.model.firstPosition())
 	c.Quantised = c.plan.single
 	for _, name := range f.ExternalFiles() {
-		c.External = append(c.External, filepath.Join(filepath.Dir(model), filepath.FromSlash(name)))
+		path := filepath.Join(filepath.Dir(model), filepath.FromSlash(name))
+		// ONNX Runtime opens these files itself, and would wait at a pipe.
+		if err := inputfile.Check(path); err != nil {
+			return nil, fmt.Errorf("%s keeps weights in another file: %w", filepath.Base(model), err)
+		}
+		c.External = append(c.External, path)
 	}
 	if err := c.complete(f, files, o); err != nil {
 		return nil, err

@@ -89,8 +89,8 @@ func (d *digests) read() {
 	if d.path == "" {
 		return
 	}
-	data, err := os.ReadFile(d.path)
-	if err != nil || len(data) > maxConfig || json.Unmarshal(data, &d.entries) != nil || d.entries == nil {
+	data, err := inputfile.Read(d.path, maxConfig)
+	if err != nil || json.Unmarshal(data, &d.entries) != nil || d.entries == nil {
 		d.entries = map[string]digestEntry{}
 	}
 }

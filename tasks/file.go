@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -25,7 +26,7 @@ func OpenFile(path string) (Task, error) {
 	if path == "-" {
 		return nil, errStdin
 	}
-	if err := inputfile.Check(path); err != nil {
+	if err := inputfile.Check(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("tasks: %w", err)
 	}
 	if isTaskFile(path) {

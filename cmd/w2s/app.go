@@ -186,6 +186,12 @@ func (a *app) env(ctx context.Context) (experiment.Env, error) {
 	if err != nil {
 		return experiment.Env{}, err
 	}
+	a.closers = append(a.closers, func() error {
+		if err := features.Check(); err != nil { // the results do not depend on the cache any more
+			a.progress().Print("note: " + err.Error())
+		}
+		return nil
+	})
 	product, err := onnx.NewMatMul(a.threads)
 	if err != nil {
 		return experiment.Env{}, err

@@ -211,6 +211,7 @@ func (e *encoding) run(ctx context.Context, list []tasks.Task) error {
 			faults = append(faults, err)
 		}
 	}
+	faults = append(faults, cache.Check())
 	if e.flags.json {
 		return errors.Join(append(faults, e.printJSON(rows))...)
 	}

@@ -1,11 +1,14 @@
 package feature
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 )
 
@@ -36,9 +39,11 @@ type space struct {
 	dir      string
 	layout   layout
 	encoding chan struct{} // full while a goroutine encodes; the next one waits and then finds the rows
-	mu       sync.Mutex    // guards index
+	mu       sync.Mutex    // guards the fields below
 	index    *index
-	warned   int // number of damages that were reported
+	written  []writtenFile // files that this process has written to
+	stored   int           // least number of texts that must be stored because of that
+	warned   int           // number of damages that were reported
 }
 
 // Open returns the cache in a folder. The folder is made when there is something to store.
@@ -191,6 +196,57 @@ func (s *space) split(ids []textID, wanted []int) (stored []wish, missing []int,
 		look(u)
 	}
 	return stored, missing, nil
+}
+
+// texts returns the number of texts that the index has.
+func (s *space) texts() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.index.places)
+}
+
+// wrote remembers that so many texts are stored, and in which files they were written.
+func (s *space) wrote(stored int, files []writtenFile) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stored = max(s.stored, stored)
+	s.written = append(s.written, files...)
+}
+
+// check returns an error if texts that were stored are not there any more.
+func (s *space) check() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !slices.ContainsFunc(s.written, writtenFile.changed) {
+		return nil
+	}
+	// Another process may have compacted the folder.
+	x := newIndex(s.dir, s.layout)
+	if err := x.refresh(); err != nil {
+		return err
+	}
+	if lost := s.stored - len(x.places); lost > 0 {
+		return fmt.Errorf("feature: cache: %s: %d vectors or more are gone that were stored before (leave the cache folder alone while w2s runs; "+
+			"the same command encodes them again)", s.dir, lost)
+	}
+	return nil
+}
+
+// Check returns an error if vectors that this process has stored are not there any more, because the folder was removed, moved
+// or replaced.
+func (c *Cache) Check() error {
+	if c == nil {
+		return nil
+	}
+	c.mu.Lock()
+	spaces := slices.Collect(maps.Values(c.spaces))
+	c.mu.Unlock()
+	slices.SortFunc(spaces, func(a, b *space) int { return cmp.Compare(a.dir, b.dir) })
+	var faults []error
+	for _, s := range spaces {
+		faults = append(faults, s.check())
+	}
+	return errors.Join(faults...)
 }
 
 // read reads stored rows; see index.read.

@@ -7,17 +7,20 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"regexp"
 
 	"w2s/internal/atomicfile"
+	"w2s/internal/inputfile"
 )
 
 // cacheFormat rises when older programs can no longer read the files of a cache.
 const cacheFormat = 1
 
-const headerFile = "header.json"
+const (
+	headerFile = "header.json"
+	maxHeader  = 1 << 20 // bytes, far more than a header has
+)
 
 // A header names the encoder of a folder. Rows files also identify it, so a lost header can be written again.
 type header struct {
@@ -40,7 +43,7 @@ func folderName(key string) string {
 // readHeader reads the header of a folder. The error is fs.ErrNotExist if there is none or it is damaged.
 func readHeader(folder string) (header, error) {
 	var h header
-	data, err := os.ReadFile(filepath.Join(folder, headerFile))
+	data, err := inputfile.Read(filepath.Join(folder, headerFile), maxHeader)
 	if err != nil {
 		return h, err
 	}

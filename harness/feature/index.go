@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"w2s/internal/inputfile"
 )
 
 // readBlock is the approximate number of bytes that are read from a rows file at a time.
@@ -156,7 +158,7 @@ func (x *index) sample(at int32, n int64) error {
 func (x *index) open(at int32, read func(file *os.File, whole int64) error) error {
 	f := x.files[at]
 	fail := func(err error) error { return fmt.Errorf("feature: cache: %s: %w", filepath.Join(x.dir, f.name), err) }
-	file, err := os.Open(filepath.Join(x.dir, f.name))
+	file, err := inputfile.Open(filepath.Join(x.dir, f.name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return errChanged
 	}
@@ -249,7 +251,7 @@ func (x *index) read(wishes []wish, got func(w wish, row []byte)) error {
 
 // readFile reads rows of one file. A single read covers rows that are near each other.
 func (x *index) readFile(name string, wishes []wish, got func(w wish, row []byte)) error {
-	file, err := os.Open(filepath.Join(x.dir, name))
+	file, err := inputfile.Open(filepath.Join(x.dir, name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return errChanged
 	}

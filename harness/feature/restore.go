@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"w2s/internal/inputfile"
 )
 
 // Restore writes the header of a part again if it is lost, damaged or another part's, and reports whether it did. It takes the
@@ -64,7 +66,7 @@ func provenDims(dir, key string) (int, error) {
 
 // readStart reads the first bytes of a file, up to the size of a header.
 func readStart(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := inputfile.Open(path)
 	if err != nil {
 		return nil, err
 	}

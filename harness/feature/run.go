@@ -51,6 +51,7 @@ type run struct {
 	space     *space  // nil without a cache
 	writer    *writer // nil if nothing is stored
 	truncated []bool  // by distinct text
+	before    int     // number of texts that were stored at first
 	total     int     // number of distinct texts that were missing at first
 	done      int     // number of those that are done
 	sum       Summary
@@ -74,6 +75,9 @@ func (r *run) do() error {
 	}
 	if len(missing) == 0 {
 		return r.ctx.Err()
+	}
+	if r.space != nil {
+		r.before = r.space.texts()
 	}
 	err := r.encodeAll(missing)
 	if w, ok := r.enc.(Warner); ok {
@@ -108,7 +112,7 @@ func (r *run) takeStored(wanted []int) (missing []int, err error) {
 	return nil, err
 }
 
-func (r *run) encodeAll(missing []int) error {
+func (r *run) encodeAll(missing []int) (err error) {
 	if r.space != nil {
 		select {
 		case r.space.encoding <- struct{}{}:
@@ -119,7 +123,11 @@ func (r *run) encodeAll(missing []int) error {
 		if err := r.openWriter(); err != nil {
 			return err
 		}
-		defer r.closeWriter()
+		defer func() {
+			if closed := r.closeWriter(); err == nil {
+				err = closed
+			}
+		}()
 	}
 	r.total = len(missing)
 	// Sorting by length puts texts of similar length into a chunk. Long ones come first, so that estimates of the remaining time
@@ -134,7 +142,6 @@ func (r *run) encodeAll(missing []int) error {
 		if r.writer != nil {
 			// Another process, or the goroutine that encoded before this one, may have stored some by now.
 			before := len(part)
-			var err error
 			if part, err = r.takeStored(part); err != nil {
 				return err
 			}
@@ -185,7 +192,8 @@ func (r *run) take(u int, v vector) error {
 			if err := r.degrade(err); err != nil {
 				return err
 			}
-			r.closeWriter()
+			_ = r.writer.close() // the warning has the first error
+			r.writer = nil
 		}
 	}
 	if r.matrix != nil {
@@ -229,25 +237,40 @@ func (r *run) openWriter() error {
 
 // degrade handles an error of storing a vector. If there is a matrix to fill, the run continues without storing.
 func (r *run) degrade(err error) error {
-	const advice = "make room or give another cache folder"
-	if !notStorable(err) {
+	lost := errors.Is(err, errLost)
+	advice := "make room or give another cache folder"
+	if lost {
+		advice = "leave the cache folder alone while w2s runs, or give another one"
+	}
+	switch {
+	case !notStorable(err):
 		return err
+	case r.matrix != nil:
+		r.sum.Warnings = append(r.sum.Warnings, fmt.Sprintf("%v: vectors are not stored and will be encoded again next time (%s)", err, advice))
+		return nil
+	case lost:
+		return fmt.Errorf("%w (%s; the same command encodes again what is lost)", err, advice)
 	}
-	if r.matrix == nil {
-		return fmt.Errorf("%w (%s; what was stored so far is kept)", err, advice)
-	}
-	r.sum.Warnings = append(r.sum.Warnings, fmt.Sprintf("%v: vectors are not stored and will be encoded again next time (%s)", err, advice))
-	return nil
+	return fmt.Errorf("%w (%s; what was stored so far is kept)", err, advice)
 }
 
-func (r *run) closeWriter() {
+// closeWriter closes the writer. If the vectors were only to be stored, it is an error that they were not.
+func (r *run) closeWriter() error {
 	if r.writer == nil {
-		return
+		return nil
 	}
-	if err := r.writer.close(); err != nil {
-		r.sum.Warnings = append(r.sum.Warnings, err.Error())
-	}
+	w := r.writer
+	err := w.close()
 	r.writer = nil
+	if err == nil {
+		r.space.wrote(r.before+r.sum.Encoded, w.written)
+		return nil
+	}
+	if notStorable(err) || r.matrix == nil {
+		return r.degrade(err)
+	}
+	r.sum.Warnings = append(r.sum.Warnings, err.Error())
+	return nil
 }
 
 func (v vector) check(dims int) error {

@@ -25,7 +25,7 @@ func readDescription(dir string) (Description, error) {
 		return Description{}, nil
 	}
 	if err != nil {
-		return Description{}, fmt.Errorf("catalog: %w", err)
+		return Description{}, fmt.Errorf("catalog: %w (it is not a description of a checkpoint: correct it, or remove it)", err)
 	}
 	var d Description
 	if err := json.Unmarshal(data, &d); err != nil {
@@ -209,15 +209,11 @@ func isText(head []byte) bool {
 // findTokenizer returns the path of tokenizer.json in the folder or beside the model.
 func findTokenizer(dir, model string) (string, error) {
 	for _, path := range []string{filepath.Join(dir, "tokenizer.json"), filepath.Join(filepath.Dir(model), "tokenizer.json")} {
-		info, err := os.Stat(path)
-		if errors.Is(err, fs.ErrNotExist) {
+		switch err := inputfile.Check(path); {
+		case errors.Is(err, fs.ErrNotExist):
 			continue
-		}
-		if err != nil {
+		case err != nil:
 			return "", fmt.Errorf("catalog: %w", err)
-		}
-		if !info.Mode().IsRegular() {
-			return "", fmt.Errorf("catalog: %s is not a regular file", path)
 		}
 		return path, checkTokenizer(path)
 	}

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"w2s/internal/fetch"
+	"w2s/internal/inputfile"
 )
 
 // Resolve finds the checkpoint that a user names, and fetches it if it is not here and fetching is allowed. The name is one
@@ -42,8 +43,10 @@ func (c *Catalog) Resolve(ctx context.Context, name string) (Checkpoint, error) 
 		return OpenFolder(name)
 	case err == nil && strings.HasSuffix(name, ".onnx"):
 		return openFile(name)
-	case err == nil:
+	case err == nil && info.Mode().IsRegular():
 		return Checkpoint{}, fmt.Errorf("catalog: %s is a file, not the folder of a checkpoint", name)
+	case err == nil:
+		return Checkpoint{}, fmt.Errorf("catalog: %w (want the folder of a checkpoint)", inputfile.Check(name))
 	case isFolder(dir) && variant != "":
 		return openVariant(dir, variant)
 	case strings.ContainsAny(name, `/\`):

@@ -43,7 +43,7 @@ func Open(dir string, report progress.Reporter) (*Cache, error) {
 	if report == nil {
 		report = progress.Silent()
 	}
-	return &Cache{Dir: dir, Report: report}, nil
+	return &Cache{Dir: dir, Report: report, clients: clients{usualClientLimits}}, nil
 }
 
 // DefaultDir returns the value of W2S_CACHE, or the folder w2s in the user's cache folder.

@@ -1,7 +1,6 @@
 package fetch
 
 import (
-	"bytes"
 	"context"
 	_ "embed"
 	"errors"
@@ -17,24 +16,65 @@ import (
 )
 
 // clients runs the package clients of this machine. They use the user's own mirrors, proxies, credentials and caches.
-type clients struct{}
+type clients struct{ limits clientLimits }
 
 // download runs the client of the package's registry. It returns the path of the archive, which the client puts into dir.
-func (clients) download(ctx context.Context, p Package, dir string, report progress.Reporter) (string, error) {
-	command, err := clientCommand(ctx, p, dir)
+// A client that made no progress is run again.
+func (c clients) download(ctx context.Context, p Package, dir string, report progress.Reporter) (string, error) {
+	for n := 1; ; n++ {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return "", err
+		}
+		archive, err := c.try(ctx, p, dir, report)
+		if err == nil || ctx.Err() != nil || !errors.As(err, new(stalledError)) {
+			return archive, err
+		}
+		if n == c.limits.tries {
+			return "", fmt.Errorf("%w\n(the hosts are those of %s: check them, and the network)", err, p.Registry.settings())
+		}
+		report.Print(err.Error() + "; trying again")
+		if err := os.RemoveAll(dir); err != nil {
+			return "", err
+		}
+	}
+}
+
+// settings says where a client's user sets the hosts that it asks.
+func (r Registry) settings() string {
+	switch r {
+	case Maven:
+		return "the mirrors and repositories in mvn's settings.xml"
+	case PyPI:
+		return "pip's index-url (pip config list, PIP_INDEX_URL)"
+	}
+	return "npm's registry (npm config get registry)"
+}
+
+// try runs the client once.
+func (c clients) try(ctx context.Context, p Package, dir string, report progress.Reporter) (string, error) {
+	inner, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	command, err := clientCommand(inner, p, dir)
 	if err != nil {
 		return "", fmt.Errorf("fetch: %s: %w", p, err)
 	}
 	task := report.Start(string(p.Registry)+" "+p.Archive, expected(p), progress.Bytes)
 	defer task.Done()
-	stop := watchSize(dir, expected(p), task)
-	output, err := run(command)
-	stop()
+	output := new(tailBuffer)
+	w := clientWatch{limits: c.limits, p: p, dir: dir, cmd: command, output: output, cancel: cancel, task: task}
+	err = run(command, output, w.watch)
 	if ctx.Err() != nil {
 		return "", fmt.Errorf("fetch: %s: %w", p, ctx.Err())
 	}
+	said := ""
+	if lines := tail(output.String(), 12); len(lines) > 0 {
+		said = "\n" + indent(lines)
+	}
+	if stalled := stalledError(""); errors.As(context.Cause(inner), &stalled) {
+		return "", fmt.Errorf("fetch: %s: %w%s", p, stalled, said)
+	}
 	if err != nil {
-		return "", fmt.Errorf("fetch: %s: %s failed: %w\n%s", p, filepath.Base(command.Path), err, indent(tail(output, 12)))
+		return "", fmt.Errorf("fetch: %s: %s failed: %w%s", p, filepath.Base(command.Path), err, said)
 	}
 	archive := filepath.Join(dir, p.Archive)
 	if _, err := os.Stat(archive); err != nil {
@@ -129,7 +169,11 @@ func findPip(ctx context.Context) ([]string, error) {
 			continue
 		}
 		words[0] = path
-		if _, err := run(command(ctx, "", append(words, "--version"))); err == nil {
+		// One that waits for something is no pip.
+		probe, cancel := context.WithTimeout(ctx, time.Minute)
+		err = run(command(probe, "", append(words, "--version")), new(tailBuffer), nil)
+		cancel()
+		if err == nil {
 			return words, nil
 		}
 		if ctx.Err() != nil {
@@ -158,35 +202,23 @@ func command(ctx context.Context, dir string, words []string, env ...string) *ex
 	return cmd
 }
 
-// run runs a client and returns its output.
-func run(cmd *exec.Cmd) (string, error) {
-	var output bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &output, &output
-	err := cmd.Run()
-	return output.String(), err
-}
-
-// watchSize reports the growth of the files below dir until stop is called. It reports at most limit bytes, because
-// clients copy what they downloaded. With a limit of 0 it only keeps the display alive.
-func watchSize(dir string, limit int64, task progress.Task) (stop func()) {
+// run runs a client, and watch with it, which may be nil. watch must return when its argument is closed.
+func run(cmd *exec.Cmd, output *tailBuffer, watch func(done <-chan struct{})) error {
+	cmd.Stdout, cmd.Stderr = output, output
+	if err := cmd.Start(); err != nil {
+		return err
+	}
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
-		tick := time.NewTicker(200 * time.Millisecond)
-		defer tick.Stop()
-		var seen int64
-		for {
-			select {
-			case <-done:
-				return
-			case <-tick.C:
-				size := max(seen, min(treeSize(dir), limit))
-				task.Add(size - seen)
-				seen = size
-			}
+		if watch != nil {
+			watch(done)
 		}
 	}()
-	return func() { close(done); <-ended }
+	err := cmd.Wait()
+	close(done)
+	<-ended
+	return err
 }
 
 func treeSize(dir string) (size int64) {

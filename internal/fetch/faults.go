@@ -20,8 +20,8 @@ type explained struct{ error }
 
 func (e explained) Unwrap() error { return e.error }
 
-// explain adds advice to the common errors of the cache folder dir: a full disk, and a folder that cannot be written. It
-// returns other errors as they are.
+// explain adds advice to the common errors of writing to the cache folder dir: a full disk, a folder that cannot be written, and
+// one that is gone. It returns other errors as they are.
 func explain(err error, dir string) error {
 	var done explained
 	switch {
@@ -31,6 +31,8 @@ func explain(err error, dir string) error {
 		return explained{fmt.Errorf("fetch: the disk that holds %s is full: %w (free some space, or choose another folder with --cache or W2S_CACHE)", dir, err)}
 	case isBelow(err, dir) && (errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission)):
 		return explained{fmt.Errorf("fetch: cannot write to %s: %w (make it writable, or choose another folder with --cache or W2S_CACHE)", dir, err)}
+	case isBelow(err, dir) && errors.Is(err, fs.ErrNotExist):
+		return explained{fmt.Errorf("fetch: %s was removed or moved while files were fetched into it: %w (leave it alone, and give the same command again)", dir, err)}
 	}
 	return err
 }

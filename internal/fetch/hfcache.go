@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"w2s/internal/inputfile"
 )
 
 // The cache folder of Hugging Face's own library has a folder for each repository. In it, refs/REV is a file with the
@@ -25,7 +27,7 @@ func (h *Hub) cachedListing(ref HubRef) (hubListing, bool) {
 	repo := h.cachedRepo(ref)
 	commit := ref.Revision
 	if !isCommit(commit) {
-		data, err := os.ReadFile(filepath.Join(repo, "refs", filepath.FromSlash(ref.Revision)))
+		data, err := inputfile.Read(filepath.Join(repo, "refs", filepath.FromSlash(ref.Revision)), maxRecord)
 		if err != nil {
 			return hubListing{}, false
 		}
@@ -75,7 +77,7 @@ func sumOfBlob(path string) (sha256, git string) {
 // not there or wrong. The returned file has the size and the sha256 of the copy.
 func (h *Hub) takeCached(ctx context.Context, ref HubRef, commit string, f hubFile, target string) (hubFile, error) {
 	source := filepath.Join(h.cachedRepo(ref), "snapshots", commit, filepath.FromSlash(f.Path))
-	in, err := os.Open(source)
+	in, err := inputfile.Open(source)
 	if err != nil {
 		return f, fmt.Errorf("fetch: %s: %w", ref, err)
 	}

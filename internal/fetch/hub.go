@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"w2s/internal/inputfile"
 	"w2s/internal/progress"
 )
 
@@ -31,7 +32,7 @@ type Hub struct {
 
 	client *http.Client
 	pause  func(ctx context.Context, d time.Duration) error // waits between tries
-	stall  time.Duration                                    // a download that gets no byte for this long is tried again
+	limits limits                                           // on each exchange; one that exceeds them is tried again
 }
 
 const (
@@ -59,7 +60,7 @@ func HubFromEnv(getenv func(string) string) *Hub {
 		Offline:  isSet(getenv("HF_HUB_OFFLINE")),
 		Report:   progress.Silent(),
 		pause:    sleep,
-		stall:    30 * time.Second,
+		limits:   usualLimits,
 	}
 	for _, name := range []string{"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"} {
 		if token := strings.TrimSpace(getenv(name)); token != "" && h.Token == "" {
@@ -68,12 +69,11 @@ func HubFromEnv(getenv func(string) string) *Hub {
 	}
 	if h.Token == "" && !isSet(getenv("HF_HUB_DISABLE_IMPLICIT_TOKEN")) {
 		file := first(getenv("HF_TOKEN_PATH"), filepath.Join(home, "token"))
-		if data, err := os.ReadFile(file); err == nil {
+		if data, err := inputfile.Read(file, maxRecord); err == nil {
 			h.Token, h.tokenFrom = strings.TrimSpace(string(data)), file
 		}
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.ResponseHeaderTimeout = time.Minute
 	transport.DisableCompression = true // the hub's sizes and checksums are of the uncompressed bytes
 	h.client = &http.Client{Transport: transport, CheckRedirect: checkRedirect}
 	return h
@@ -154,12 +154,13 @@ func endpointFault(address string) string {
 	return ""
 }
 
-// get sends a request for the content of an address from offset on.
+// get sends a request for the content of an address from offset on. It fails, and so does reading the answer, if the
+// exchange exceeds the limits.
 func (h *Hub) get(ctx context.Context, address string, offset int64) (*http.Response, error) {
 	if err := h.checkSettings(); err != nil {
 		return nil, err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	request, err := http.NewRequest(http.MethodGet, address, nil)
 	if err != nil {
 		return nil, fmt.Errorf("fetch: %w (see HF_ENDPOINT)", err)
 	}
@@ -170,7 +171,7 @@ func (h *Hub) get(ctx context.Context, address string, offset int64) (*http.Resp
 	if offset > 0 {
 		request.Header.Set("Range", fmt.Sprintf("bytes=%d-", offset))
 	}
-	response, err := h.client.Do(request)
+	response, err := newWatchdog(ctx, h.limits).do(h.client, request)
 	if unknown := (*net.DNSError)(nil); errors.As(err, &unknown) && unknown.IsNotFound {
 		return nil, fmt.Errorf("fetch: the hub cannot be reached: %w (is there a network? HTTPS_PROXY names a proxy, HF_ENDPOINT another hub)", errNoNetwork{err})
 	}

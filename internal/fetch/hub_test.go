@@ -391,7 +391,7 @@ func TestHubModel(t *testing.T) {
 				test.set(f)
 			}
 			h := f.client(test.env)
-			h.stall = 200 * time.Millisecond
+			h.limits.silence = 200 * time.Millisecond
 			dir, err := pull(c, h, test.ref, false)
 			if err != nil {
 				t.Fatal(err)
@@ -749,6 +749,31 @@ func TestHubCancel(t *testing.T) {
 	_, err = c.HubModel(ctx, f.client(nil), ref, false, describeTest)
 	if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) > 2*time.Second {
 		t.Errorf("after %v: %v", time.Since(start), err)
+	}
+	if dir, err := pull(c, f.client(nil), "hf:org/name", false); err != nil {
+		t.Error(err)
+	} else {
+		f.checkModel(t, dir, "onnx/model.onnx")
+	}
+}
+
+// TestHubCacheRemoved removes the cache folder while a file is downloaded.
+func TestHubCacheRemoved(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the system does not let anybody remove a file that is open")
+	}
+	f, c := newFakeHub(t), testCache(t)
+	removed := false
+	f.onRequest = func(path string) {
+		if path == "/onnx/model.onnx" && !removed {
+			removed = true
+			if err := os.RemoveAll(c.Dir); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if _, err := pull(c, f.client(nil), "hf:org/name", false); err == nil || !strings.Contains(err.Error(), c.Dir+" was removed or moved") {
+		t.Errorf("got %v", err)
 	}
 	if dir, err := pull(c, f.client(nil), "hf:org/name", false); err != nil {
 		t.Error(err)

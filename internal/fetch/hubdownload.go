@@ -14,8 +14,8 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"time"
 
+	"w2s/internal/inputfile"
 	"w2s/internal/progress"
 )
 
@@ -29,6 +29,9 @@ type hubDownload struct {
 	part   string // path of the unfinished file
 	task   progress.Task
 }
+
+// maxUnsized bounds the bytes of a file whose size neither the listing nor the answer gives.
+const maxUnsized = 64 << 20
 
 // errContent is about a download that is complete but wrong.
 var errContent = errors.New("wrong content")
@@ -55,10 +58,10 @@ func (d *hubDownload) run(ctx context.Context) (hubFile, error) {
 }
 
 func (d *hubDownload) attempt(ctx context.Context) (hubFile, error) {
-	err := d.hub.try(ctx, d.ref.String()+": "+d.file.Path, func() (bool, error) {
+	err := d.hub.try(ctx, d.ref.String()+": "+d.file.Path, func() (int64, error) {
 		before := size(d.part)
 		err := d.transfer(ctx)
-		return size(d.part) > before, err
+		return size(d.part) - before, err
 	})
 	if err != nil {
 		return hubFile{}, err
@@ -78,13 +81,12 @@ func (d *hubDownload) transfer(ctx context.Context) error {
 	if d.file.Size == offset && (offset > 0 || exists(d.part)) {
 		return nil
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	response, err := d.hub.get(ctx, d.address(), offset)
 	if err != nil {
 		return err
 	}
 	defer response.Body.Close()
+	host := response.Request.URL.Host
 	flags := os.O_CREATE | os.O_WRONLY
 	switch response.StatusCode {
 	case http.StatusOK:
@@ -112,33 +114,32 @@ func (d *hubDownload) transfer(ctx context.Context) error {
 		head, _ := io.ReadAll(io.LimitReader(response.Body, 512))
 		return d.wrongLength(offset+length, head)
 	}
-	out, err := os.OpenFile(d.part, flags, 0o644)
+	out, err := inputfile.OpenFile(d.part, flags, 0o644)
 	if err != nil {
 		return err
 	}
 	d.task.SetTotal(d.file.Size)
-	watched := newWatchedReader(response.Body, d.hub.stall, func() {
-		cancel(fmt.Errorf("nothing was received for %s", d.hub.stall))
-	})
-	defer watched.stop()
-	limit := int64(1) << 62
+	whole := int64(maxUnsized)
 	if d.file.Size >= 0 {
-		limit = d.file.Size - offset + 1 // one byte more, to notice that there is too much
+		whole = d.file.Size
 	}
-	n, copyErr := io.Copy(markedWriter{out}, progress.Reader(io.LimitReader(watched, limit), d.task))
+	limit := max(0, whole-offset) + 1 // one byte more, to notice that there is too much
+	n, copyErr := io.Copy(markedWriter{out}, progress.Reader(io.LimitReader(response.Body, limit), d.task))
 	if err := errors.Join(out.Sync(), out.Close()); err != nil {
 		return err
 	}
 	switch {
 	case copyErr != nil && isWriteError(copyErr):
 		return copyErr
-	case copyErr != nil:
-		if cause := context.Cause(ctx); cause != nil {
-			copyErr = cause
-		}
+	case copyErr != nil && !errors.Is(copyErr, io.ErrUnexpectedEOF):
 		return transientError{err: copyErr}
+	case d.file.Size < 0 && offset+n > maxUnsized:
+		return fmt.Errorf("fetch: %s: %s sends more than %d bytes of %s and does not say how large it is: refused (see HF_ENDPOINT)",
+			d.ref, host, maxUnsized, d.file.Path)
+	case d.file.Size < 0 && copyErr != nil:
+		return transientError{err: fmt.Errorf("%s: the connection ended after byte %d", host, offset+n)}
 	case d.file.Size >= 0 && offset+n < d.file.Size:
-		return transientError{err: fmt.Errorf("the connection ended at byte %d of %d", offset+n, d.file.Size)}
+		return transientError{err: fmt.Errorf("%s: the connection ended at byte %d of %d", host, offset+n, d.file.Size)}
 	}
 	return nil
 }
@@ -232,7 +233,7 @@ func (d *hubDownload) verify(ctx context.Context) (hubFile, error) {
 
 // hashBlob returns a file's sha256 and its id as a git blob, both in hex.
 func hashBlob(ctx context.Context, path string) (sum, git string, err error) {
-	f, err := os.Open(path)
+	f, err := inputfile.Open(path)
 	if err != nil {
 		return "", "", err
 	}
@@ -291,22 +292,3 @@ func size(path string) int64 {
 	}
 	return info.Size()
 }
-
-// A watchedReader calls a function if no read ends within a time limit.
-type watchedReader struct {
-	r     io.Reader
-	limit time.Duration
-	timer *time.Timer
-}
-
-func newWatchedReader(r io.Reader, limit time.Duration, stalled func()) *watchedReader {
-	return &watchedReader{r, limit, time.AfterFunc(limit, stalled)}
-}
-
-func (w *watchedReader) Read(p []byte) (int, error) {
-	n, err := w.r.Read(p)
-	w.timer.Reset(w.limit)
-	return n, err
-}
-
-func (w *watchedReader) stop() { w.timer.Stop() }

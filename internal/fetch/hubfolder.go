@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"w2s/internal/atomicfile"
+	"w2s/internal/inputfile"
 	"w2s/internal/progress"
 )
 
@@ -235,7 +236,7 @@ func (f hubFetch) fetch(ctx context.Context, file pickedFile) (stagedFile, error
 // rememberedCommits returns the commits of branches and tags when they were last looked up.
 func (c *Cache) rememberedCommits(ref HubRef) map[string]string {
 	commits := map[string]string{}
-	if data, err := os.ReadFile(c.commitsPath(ref)); err == nil {
+	if data, err := inputfile.Read(c.commitsPath(ref), maxRecord); err == nil {
 		json.Unmarshal(data, &commits) // a damaged file only means that they are looked up again
 	}
 	return commits

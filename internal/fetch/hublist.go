@@ -57,23 +57,23 @@ func (l hubListing) names(which func(hubFile) bool) string {
 func (h *Hub) list(ctx context.Context, ref HubRef) (hubListing, error) {
 	address := fmt.Sprintf("%s/api/%s/%s/revision/%s?blobs=true", h.Endpoint, ref.kind(), ref.Repo, url.PathEscape(ref.Revision))
 	var body []byte
-	err := h.try(ctx, ref.String(), func() (bool, error) {
+	err := h.try(ctx, ref.String(), func() (int64, error) {
 		response, err := h.get(ctx, address, 0)
 		if err != nil {
-			return false, err
+			return 0, err
 		}
 		defer response.Body.Close()
 		if response.StatusCode != http.StatusOK {
-			return false, h.statusError(response, ref, "")
+			return 0, h.statusError(response, ref, "")
 		}
 		body, err = io.ReadAll(io.LimitReader(response.Body, maxListing+1))
 		if err != nil {
-			return false, transientError{err: err}
+			return 0, transientError{err: err} // a listing is not resumed, so what was received is no progress
 		}
 		if len(body) > maxListing {
-			return false, fmt.Errorf("fetch: %s: the hub's list of files has more than %d bytes", ref, maxListing)
+			return 0, fmt.Errorf("fetch: %s: the hub's list of files has more than %d bytes", ref, maxListing)
 		}
-		return false, nil
+		return 0, nil
 	})
 	if err != nil {
 		return hubListing{}, err

@@ -5,12 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"w2s/internal/inputfile"
 	"w2s/internal/onnxproto"
 )
 
@@ -194,7 +194,7 @@ func pickModules(l hubListing, picked []stagedFile) []pickedFile {
 		return nil
 	}
 	var modules []struct{ Path, Type string }
-	data, err := os.ReadFile(picked[i].at)
+	data, err := inputfile.Read(picked[i].at, maxRecord)
 	if err != nil || json.Unmarshal(data, &modules) != nil {
 		return nil
 	}

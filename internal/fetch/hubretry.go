@@ -41,10 +41,13 @@ func isPermanent(err error) bool {
 		errors.Is(err, http.ErrSchemeMismatch)
 }
 
-// try calls f until it succeeds, fails for good, or fails hubTries times in a row without progress. It pauses in between.
-func (h *Hub) try(ctx context.Context, what string, f func() (progress bool, err error)) error {
+// try calls f until it succeeds, fails for good, or fails hubTries times in a row without progress. It pauses in between. f
+// returns how many bytes it got that need not be got again. They count as progress if they are more than the least rate
+// gives in the time of the try and the pause before it.
+func (h *Hub) try(ctx context.Context, what string, f func() (kept int64, err error)) error {
+	start := time.Now()
 	for n := 1; ; n++ {
-		progressed, err := f()
+		kept, err := f()
 		var transient transientError
 		if err == nil || !errors.As(err, &transient) {
 			return err
@@ -52,11 +55,13 @@ func (h *Hub) try(ctx context.Context, what string, f func() (progress bool, err
 		if ctx.Err() != nil {
 			return fmt.Errorf("fetch: %s: %w", what, ctx.Err())
 		}
-		if progressed {
+		now := time.Now()
+		if kept > 0 && float64(kept) >= float64(h.limits.rate)*now.Sub(start).Seconds() {
 			n = 1
 		}
+		start = now
 		if n == hubTries {
-			return fmt.Errorf("fetch: %s: gave up after %d tries: %w (try again later: finished parts are kept; without a network use --offline)", what, n, err)
+			return fmt.Errorf("fetch: %s: gave up after %d tries: %w (try again later: finished parts are kept; HF_ENDPOINT names another hub, HTTPS_PROXY a proxy; without a network use --offline)", what, n, err)
 		}
 		pause := transient.after
 		if pause == 0 {

@@ -37,13 +37,16 @@ type fileRecord struct {
 	Modified int64  `json:"modified"` // nanoseconds since 1970
 }
 
-const recordFormat = 1
+const (
+	recordFormat = 1
+	maxRecord    = 16 << 20 // bytes of a record, and of the other small files that are read whole
+)
 
 // readRecord returns the record of a folder. It returns an empty record if there is none or it cannot be read, which only
 // costs reading the files again.
 func readRecord(dir string) record {
 	empty := record{Format: recordFormat, Files: map[string]fileRecord{}}
-	data, err := os.ReadFile(filepath.Join(dir, recordName))
+	data, err := inputfile.Read(filepath.Join(dir, recordName), maxRecord)
 	if err != nil {
 		return empty
 	}
@@ -97,14 +100,15 @@ func (r record) verify(ctx context.Context, dir string, want Member, full bool, 
 // verifyFile checks a file against the sha256 and the size in want. A file that is still as in known is not read, unless
 // full is set.
 func verifyFile(ctx context.Context, path string, want, known fileRecord, full bool, t progress.Task) (fileRecord, error) {
+	if err := inputfile.Check(path); errors.Is(err, fs.ErrNotExist) {
+		return fileRecord{}, fmt.Errorf("%s %w", path, errAbsent)
+	} else if err != nil {
+		return fileRecord{}, err
+	}
 	info, err := os.Stat(path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return fileRecord{}, fmt.Errorf("%s %w", path, errAbsent)
 	case err != nil:
 		return fileRecord{}, err
-	case !info.Mode().IsRegular():
-		return fileRecord{}, fmt.Errorf("%s is not a regular file", path)
 	case info.Size() != want.Size:
 		return fileRecord{}, fmt.Errorf("%s has %d bytes, want %d", path, info.Size(), want.Size)
 	}

@@ -65,9 +65,6 @@ func (c *Cache) getPackage(ctx context.Context, a Artifact, p Package, out strin
 		return err
 	}
 	download := out + "-download"
-	if err := os.MkdirAll(download, 0o755); err != nil {
-		return explain(err, c.Dir)
-	}
 	defer os.RemoveAll(download)
 	archive, err := c.clients.download(ctx, p, download, c.Report)
 	if err != nil {

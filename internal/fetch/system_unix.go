@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os/exec"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,8 +25,16 @@ func isDiskFull(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
+// termGrace is how long a client may take to end by itself. It is shorter than the time that an interrupted command takes to
+// end, so that no client outlives the command.
+const termGrace = 200 * time.Millisecond
+
 // ownGroup puts a client into a process group of its own, so that cancelling it also ends its children.
 func ownGroup(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	cmd.Cancel = func() error {
+		group := -cmd.Process.Pid
+		time.AfterFunc(termGrace, func() { syscall.Kill(group, syscall.SIGKILL) }) // fails if all have ended
+		return syscall.Kill(group, syscall.SIGTERM)
+	}
 }

@@ -12,31 +12,43 @@ import (
 	"strings"
 )
 
-// Open opens a regular file for reading. It refuses anything else by its kind, without waiting for another program.
+// ErrKind is wrapped by errors about what is not a regular file.
+var ErrKind = errors.New("not a file")
+
+// Open opens a regular file for reading. It refuses anything else by its kind, without waiting for another program. The error
+// wraps [ErrKind] in this case, and fs.ErrNotExist if there is nothing at path.
 func Open(path string) (*os.File, error) {
-	return open(path, false)
+	return open(path, os.O_RDONLY, 0, false)
+}
+
+// OpenFile is like os.OpenFile for what must be a regular file, or is made as one.
+func OpenFile(path string, flag int, perm fs.FileMode) (*os.File, error) {
+	return open(path, flag, perm, false)
 }
 
 // OpenStream is like Open, but also opens a pipe that this process inherited: standard input (/dev/stdin) and what a shell
 // puts in the place of <(command). The other end of such a pipe is open already, unlike that of a named pipe.
 func OpenStream(path string) (*os.File, error) {
-	return open(path, inherited(path))
+	return open(path, os.O_RDONLY, 0, inherited(path))
 }
 
-func open(path string, pipe bool) (*os.File, error) {
+func open(path string, flag int, perm fs.FileMode, pipe bool) (*os.File, error) {
 	info, err := os.Stat(path) // opening a pipe waits for a writer, so its kind must be known before
 	if err == nil {
 		err = check(info, path, pipe)
 	}
-	if err != nil {
+	if err != nil && !(flag&os.O_CREATE != 0 && errors.Is(err, fs.ErrNotExist)) {
 		return nil, err
 	}
-	f, err := os.Open(path)
+	if !pipe {
+		flag |= nonblocking // a pipe may take the place of the file after the check
+	}
+	f, err := os.OpenFile(path, flag, perm)
 	if err != nil {
 		return nil, err
 	}
 	if info, err = f.Stat(); err == nil {
-		err = check(info, path, pipe) // another file may have taken its place
+		err = check(info, path, pipe)
 	}
 	if err != nil {
 		f.Close()
@@ -45,12 +57,9 @@ func open(path string, pipe bool) (*os.File, error) {
 	return f, nil
 }
 
-// Check reports why a path cannot be opened by [Open]. A path that does not exist is no fault here.
+// Check returns the error that [Open] would return for the kind of what is at path, without opening it.
 func Check(path string) error {
 	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
 	if err != nil {
 		return err
 	}
@@ -59,24 +68,22 @@ func Check(path string) error {
 
 // check returns an error unless the file is regular, or a pipe and pipes are allowed.
 func check(info fs.FileInfo, path string, pipe bool) error {
-	what := ""
+	what, hint := "a special file", ""
 	switch mode := info.Mode(); {
 	case mode.IsRegular(), pipe && mode&fs.ModeNamedPipe != 0:
 		return nil
 	case mode.IsDir():
 		what = "a folder"
 	case mode&fs.ModeNamedPipe != 0 && inherited(path):
-		return &fs.PathError{Op: "open", Path: path, Err: errors.New("is a pipe, not a file, and it is read more than once (write the data to a file, and name that)")}
+		what, hint = "a pipe", ", and it is read more than once (write the data to a file, and name that)"
 	case mode&fs.ModeNamedPipe != 0:
-		return &fs.PathError{Op: "open", Path: path, Err: errors.New("is a pipe, not a file (write the data to a file, and name that)")}
+		what, hint = "a pipe", " (write the data to a file, and name that)"
 	case mode&fs.ModeSocket != 0:
 		what = "a socket"
 	case mode&fs.ModeDevice != 0:
 		what = "a device"
-	default:
-		return &fs.PathError{Op: "open", Path: path, Err: errors.New("is not a regular file")}
 	}
-	return &fs.PathError{Op: "open", Path: path, Err: fmt.Errorf("is %s, not a file", what)}
+	return &fs.PathError{Op: "open", Path: path, Err: fmt.Errorf("is %s, %w%s", what, ErrKind, hint)}
 }
 
 // inherited reports whether a path names a descriptor of this process.

@@ -23,7 +23,7 @@ func TestOpen(t *testing.T) {
 	if _, err := Open(filepath.Join(dir, "absent")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("absent file: %v", err)
 	}
-	if err := Check(filepath.Join(dir, "absent")); err != nil {
+	if err := Check(filepath.Join(dir, "absent")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("Check of an absent file: %v", err)
 	}
 	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "is a folder, not a file") {

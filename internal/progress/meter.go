@@ -47,9 +47,18 @@ func (t *meter) state(now time.Time, percent bool) string {
 		fmt.Fprintf(&b, ", %.3g/s", rate)
 	}
 	if left := t.total - done; left > 0 {
-		fmt.Fprintf(&b, ", %s left", round(time.Duration(float64(left)/rate*float64(time.Second))))
+		b.WriteString(", " + remaining(float64(left)/rate) + " left")
 	}
 	return b.String()
+}
+
+// remaining formats an estimate of a number of seconds. Beyond a day an estimate says nothing, and far beyond it a
+// time.Duration overflows.
+func remaining(seconds float64) string {
+	if seconds > (24 * time.Hour).Seconds() {
+		return "more than a day"
+	}
+	return round(time.Duration(seconds * float64(time.Second))).String()
 }
 
 func round(d time.Duration) time.Duration {

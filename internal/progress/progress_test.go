@@ -3,6 +3,7 @@ package progress
 import (
 	"bytes"
 	"io"
+	"math"
 	"os"
 	"regexp"
 	"strings"
@@ -67,6 +68,22 @@ a note
 `
 	if out.String() != want {
 		t.Errorf("got\n%swant\n%s", out.String(), want)
+	}
+}
+
+// TestRemaining shows no remaining time beyond a day, however slow the work is.
+func TestRemaining(t *testing.T) {
+	for seconds, want := range map[float64]string{
+		1.26: "1.3s", 3661: "1h1m1s", 86400: "24h0m0s", 86401: "more than a day", 1e12: "more than a day", math.Inf(1): "more than a day",
+	} {
+		if got := remaining(seconds); got != want {
+			t.Errorf("remaining(%g) = %s, want %s", seconds, got, want)
+		}
+	}
+	m := meter{label: "model", total: 1 << 62, start: time.Unix(0, 0)}
+	m.worked = 1
+	if got := m.state(time.Unix(10, 0), false); !strings.HasSuffix(got, ", more than a day left") {
+		t.Errorf("a hopeless task shows %q", got)
 	}
 }
 

@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -42,6 +43,7 @@ func newAddedVocabulary(entries []sugarme.TokenConfig, modelVocab map[string]int
 		}
 	}
 	next := int32(modelSize)
+	size, steps := 0, 0 // of the normalized forms
 	for _, e := range entries {
 		e.Id = 0
 		if e.Content == "" || seen[e] {
@@ -57,9 +59,13 @@ func newAddedVocabulary(entries []sugarme.TokenConfig, modelVocab map[string]int
 		next = max(next, id+1)
 		text := e.Content
 		if e.Normalized && normalize != nil {
+			c := newCall(context.Background(), text)
 			var err error
-			if text, _, err = normalize.normalize(newCall(context.Background()), text, -1); err != nil {
-				return nil, err
+			if text, _, err = normalize.normalize(c, text, -1); err != nil {
+				return nil, fmt.Errorf("the added token %.40q: %w", e.Content, err)
+			}
+			if size, steps = size+len(text), steps+c.steps; size > maxTrie || steps > freeSteps {
+				return nil, fmt.Errorf("normalizing the added tokens takes more than %d steps or makes more than %d bytes", freeSteps, maxTrie)
 			}
 			if text == "" {
 				return nil, unsupported("the added token %q, which the normalizer turns into nothing (the library then cuts texts at every "+
@@ -82,21 +88,27 @@ func newAddedVocabulary(entries []sugarme.TokenConfig, modelVocab map[string]int
 			into[key] = id
 		}
 	}
-	a.raw, a.normalized = newMatcher(raw), newMatcher(normalized)
-	return a, nil
+	var errs [2]error
+	a.raw, errs[0] = newMatcher(raw)
+	a.normalized, errs[1] = newMatcher(normalized)
+	return a, errors.Join(errs[:]...)
 }
 
-func newMatcher(ids map[string]int32) matcher {
+func newMatcher(ids map[string]int32) (matcher, error) {
 	m := matcher{words: tables().word}
 	for key := range ids {
 		if key != "" {
 			m.starts[key[0]] = true
 		}
 	}
-	if len(ids) > 0 {
-		m.trie = newTrie(ids)
+	if len(ids) == 0 {
+		return m, nil
 	}
-	return m
+	var err error
+	if m.trie, err = newTrie(ids); err != nil {
+		return m, fmt.Errorf("added_tokens: %w", err)
+	}
+	return m, nil
 }
 
 // split appends the added tokens in a piece and the text between them to dst. It fails like the library at a token that takes
@@ -106,17 +118,15 @@ func (a *addedVocabulary) split(c *call, dst []piece, m *matcher, p piece, skipS
 	if m.trie == nil {
 		return append(dst, p), nil
 	}
-	found := 0
 	for i := 0; i < len(s); {
 		if !m.starts[s[i]] {
 			i++
 			continue
 		}
-		found++
-		if err := c.cancelled(found); err != nil {
+		id, length, seen := m.trie.longest(s[i:])
+		if err := c.spend(seen); err != nil {
 			return nil, err
 		}
-		id, length := m.trie.longest(s[i:])
 		if length == 0 {
 			i++
 			continue
@@ -128,10 +138,11 @@ func (a *addedVocabulary) split(c *call, dst []piece, m *matcher, p piece, skipS
 			continue
 		}
 		if token.Lstrip {
-			start = max(done, len(strings.TrimRightFunc(s[:start], isSpace)))
+			start = max(done, done+len(strings.TrimRightFunc(s[done:max(done, start)], isSpace)))
 		}
 		if token.Rstrip {
-			end = len(s) - len(strings.TrimLeftFunc(s[end:], isSpace))
+			// What lies before done is white space that the token before has taken.
+			end = len(s) - len(strings.TrimLeftFunc(s[max(done, end):], isSpace))
 		}
 		if done < start {
 			dst = append(dst, p.part(done, start))

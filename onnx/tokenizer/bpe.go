@@ -82,6 +82,11 @@ func (l *loader) bpe(raw json.RawMessage) (*bpe, error) {
 	if c.Dropout != nil && *c.Dropout != 0 {
 		return nil, unsupported("BPE dropout %v (which makes ids random)", *c.Dropout)
 	}
+	for _, affix := range []string{deref(c.ContinuingSubwordPrefix), deref(c.EndOfWordSuffix)} {
+		if len(affix) > maxAffix {
+			return nil, unsupported("a BPE prefix or suffix of %d bytes (the limit is %d)", len(affix), maxAffix)
+		}
+	}
 	m := &bpe{vocab: c.Vocab, merges: make(map[uint64]merge, len(c.Merges)), unknown: unknownDropped, fuseUnknown: c.FuseUnk,
 		ignoreMerges: c.IgnoreMerges, prefix: deref(c.ContinuingSubwordPrefix), suffix: deref(c.EndOfWordSuffix)}
 	m.scratch.New = func() any { return new(bpeScratch) }
@@ -109,6 +114,9 @@ func (l *loader) bpe(raw json.RawMessage) (*bpe, error) {
 	m.wordMark = wordMark(c)
 	return m, nil
 }
+
+// maxAffix bounds the length of the prefix and the suffix that a model adds to every rune. Real ones have 2 to 4 bytes.
+const maxAffix = 64
 
 func deref(s *string) string {
 	if s == nil {
@@ -158,6 +166,9 @@ func (m *bpe) encode(c *call, dst []int32, word string) ([]int32, error) {
 	defer m.scratch.Put(s)
 	if !m.symbols(s, word) {
 		return nil, errNoUnknown
+	}
+	if len(s.symbols) > c.most() {
+		return nil, errTokens
 	}
 	if err := m.mergeAll(c, s); err != nil {
 		return nil, err
@@ -266,8 +277,8 @@ func (m *bpe) mergeAll(c *call, s *bpeScratch) error {
 			s.push(candidate{found.rank, int32(i), left, right})
 		}
 	}
-	for n := 1; len(s.queue) > 0; n++ {
-		if err := c.cancelled(n); err != nil {
+	for len(s.queue) > 0 {
+		if err := c.spend(1); err != nil {
 			return err
 		}
 		pair := s.pop()

@@ -11,6 +11,7 @@ import (
 const (
 	maxCachedWords = 1 << 16
 	maxCachedBytes = 128 // length of a word
+	maxCachedIDs   = 512 // of a word
 )
 
 // A wordCache remembers the ids of words. Few words make up most of a corpus.
@@ -31,7 +32,7 @@ func (c *wordCache) get(word string) ([]int32, bool) {
 }
 
 func (c *wordCache) put(word string, ids []int32) {
-	if len(word) > maxCachedBytes || c.full.Load() {
+	if len(word) > maxCachedBytes || len(ids) > maxCachedIDs || c.full.Load() {
 		return
 	}
 	c.mu.Lock()

@@ -37,22 +37,30 @@ func newCharsmap(data []byte) (*charsmap, error) {
 }
 
 // normalize looks up short grapheme clusters as a whole, and other clusters rune by rune, as the library does.
-func (m *charsmap) normalize(s string, leading int) (string, int) {
+func (m *charsmap) normalize(c *call, s string, leading int) (string, int, error) {
 	var b strings.Builder
 	b.Grow(len(s))
 	count := newLeadingCount(s, leading)
-	for state := -1; len(s) > 0; {
-		var cluster string
-		cluster, s, _, state = uniseg.FirstGraphemeClusterInString(s, state)
-		for newMark(s) && !endsInControl(cluster) {
-			var mark string
-			mark, s, _, state = uniseg.FirstGraphemeClusterInString(s, state)
-			cluster += mark
+	replace := func(old, by string) error {
+		if b.Len()+len(by) > c.most() {
+			return errGrown
 		}
+		b.WriteString(by)
+		count.replaced(old, by)
+		return c.spend(1 + len(by))
+	}
+	for state := -1; len(s) > 0; {
+		cluster, rest, _, next := uniseg.FirstGraphemeClusterInString(s, state)
+		for newMark(rest) && !endsInControl(cluster) {
+			_, rest, _, next = uniseg.FirstGraphemeClusterInString(rest, next)
+			cluster = s[:len(s)-len(rest)]
+		}
+		s, state = rest, next
 		if len(cluster) < 6 {
 			if to, ok := m.lookup(cluster); ok {
-				b.WriteString(to)
-				count.replaced(cluster, to)
+				if err := replace(cluster, to); err != nil {
+					return "", 0, err
+				}
 				continue
 			}
 		}
@@ -62,12 +70,13 @@ func (m *charsmap) normalize(s string, leading int) (string, int) {
 			if !ok {
 				to = cluster[:size]
 			}
-			b.WriteString(to)
-			count.replaced(cluster[:size], to)
+			if err := replace(cluster[:size], to); err != nil {
+				return "", 0, err
+			}
 			cluster = cluster[size:]
 		}
 	}
-	return b.String(), count.total()
+	return b.String(), count.total(), nil
 }
 
 // newMark reports whether s starts with a combining mark that is in the library's Unicode version, but not in that of Go and

@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -10,34 +11,84 @@ import (
 	sugarme "github.com/sugarme/tokenizer/decoder"
 )
 
-// A decoder rewrites the tokens of a text. The text is their concatenation in the end. Where sugarme's decoders are correct, they
-// are used.
+// A decoder rewrites the tokens of a text. The text is their concatenation in the end. A decoder that makes more than most bytes
+// may stop with errGrown.
 type decoder interface {
-	DecodeChain(tokens []string) []string
+	decode(tokens []string, most int) ([]string, error)
+}
+
+// A chain is one of sugarme's decoders, which are used where they are correct.
+type chain struct {
+	sugarme interface {
+		DecodeChain(tokens []string) []string
+	}
+}
+
+func (d chain) decode(tokens []string, _ int) ([]string, error) {
+	return d.sugarme.DecodeChain(tokens), nil
 }
 
 type decoderFunc func(tokens []string) []string
 
-func (f decoderFunc) DecodeChain(tokens []string) []string { return f(tokens) }
+func (f decoderFunc) decode(tokens []string, _ int) ([]string, error) { return f(tokens), nil }
 
 // tokenDecoder rewrites every token separately.
 type tokenDecoder func(token string) string
 
-func (f tokenDecoder) DecodeChain(tokens []string) []string {
-	out := make([]string, len(tokens))
+func (f tokenDecoder) decode(tokens []string, most int) ([]string, error) {
+	out, size := make([]string, len(tokens)), 0
 	for i, token := range tokens {
 		out[i] = f(token)
+		if size += len(out[i]); size > most {
+			return nil, errGrown
+		}
 	}
-	return out
+	return out, nil
 }
 
 type decoders []decoder
 
-func (list decoders) DecodeChain(tokens []string) []string {
+func (list decoders) decode(tokens []string, most int) ([]string, error) {
+	var err error
 	for _, d := range list {
-		tokens = d.DecodeChain(tokens)
+		if tokens, err = d.decode(tokens, most); err != nil {
+			return nil, err
+		}
 	}
-	return tokens
+	return tokens, nil
+}
+
+// A boundedDecoder keeps a decoder within the bounds. Its errors name the decoder.
+type boundedDecoder struct {
+	decoder
+	name string
+}
+
+func (d boundedDecoder) decode(tokens []string, most int) ([]string, error) {
+	tokens, err := d.decoder.decode(tokens, most)
+	if err == nil && sizeOf(tokens) > most {
+		err = errGrown
+	}
+	if err != nil {
+		return nil, partError{d.name, err}
+	}
+	return tokens, nil
+}
+
+// A partError is the error of a part of the file.
+type partError struct {
+	name string
+	err  error
+}
+
+func (e partError) Error() string { return e.name + ": " + e.err.Error() }
+func (e partError) Unwrap() error { return e.err }
+
+func sizeOf(tokens []string) (size int) {
+	for _, t := range tokens {
+		size += len(t)
+	}
+	return size
 }
 
 // Decode returns the text of ids. skipSpecials leaves out special tokens. Like the library it leaves out ids outside the
@@ -54,7 +105,15 @@ func (t *Tokenizer) Decode(ids []int64, skipSpecials bool) (string, error) {
 	if t.decoder == nil {
 		return strings.Join(tokens, " "), nil
 	}
-	return strings.Join(t.decoder.DecodeChain(tokens), ""), nil
+	size := sizeOf(tokens)
+	decoded, err := t.decoder.decode(tokens, growthLimit(size))
+	if part, grown := (partError{}), grownError(""); errors.As(err, &part) && errors.As(err, &grown) {
+		err = grown.of(part.name, "the tokens that begin with", strings.Join(tokens[:min(3, len(tokens))], " "), size)
+	}
+	if err != nil {
+		return "", fmt.Errorf("tokenizer: %w", err)
+	}
+	return strings.Join(decoded, ""), nil
 }
 
 func (l *loader) decoder(raw json.RawMessage, depth int) (decoder, error) {
@@ -62,6 +121,18 @@ func (l *loader) decoder(raw json.RawMessage, depth int) (decoder, error) {
 	if kind == "" || err != nil {
 		return nil, err
 	}
+	name, err := l.name("decoder", kind)
+	if err != nil {
+		return nil, err
+	}
+	d, err := l.plainDecoder(kind, raw, depth)
+	if _, several := d.(decoders); several || err != nil {
+		return d, err
+	}
+	return boundedDecoder{d, name}, nil
+}
+
+func (l *loader) plainDecoder(kind string, raw json.RawMessage, depth int) (decoder, error) {
 	noOptions := func() error { return l.decode(kind, raw, &struct{ Type string }{}) }
 	switch kind {
 	case "Sequence":
@@ -81,13 +152,13 @@ func (l *loader) decoder(raw json.RawMessage, depth int) (decoder, error) {
 			Cleanup bool
 		}{Prefix: "##", Cleanup: true}
 		err := l.decode(kind, raw, &c)
-		return sugarme.NewWordPieceDecoder(c.Prefix, c.Cleanup), err
+		return chain{sugarme.NewWordPieceDecoder(c.Prefix, c.Cleanup)}, err
 	case "BPEDecoder":
 		c := struct{ Type, Suffix string }{Suffix: "</w>"}
 		err := l.decode(kind, raw, &c)
-		return sugarme.NewBpeDecoder(c.Suffix), err
+		return chain{sugarme.NewBpeDecoder(c.Suffix)}, err
 	case "Fuse":
-		return sugarme.NewFuse(), noOptions()
+		return chain{sugarme.NewFuse()}, noOptions()
 	case "ByteLevel":
 		return decoderFunc(decodeByteLevel), l.decode(kind, raw, &byteLevelConfig{})
 	case "ByteFallback":
@@ -119,12 +190,25 @@ func (l *loader) replaceDecoder(raw json.RawMessage) (decoder, error) {
 	if p.String == nil {
 		return nil, errors.New("Replace decoder: the pattern has no String")
 	}
-	return tokenDecoder(func(token string) string {
-		if *p.String == "" {
-			return token
+	return replaceDecoder{*p.String, c.Content}, nil
+}
+
+// A replaceDecoder replaces a string, which may be empty, in every token.
+type replaceDecoder struct{ old, content string }
+
+func (d replaceDecoder) decode(tokens []string, most int) ([]string, error) {
+	if d.old == "" {
+		return tokens, nil
+	}
+	out, size := make([]string, len(tokens)), 0
+	for i, token := range tokens {
+		// Counted first, because one token may become too long.
+		if size += len(token) + strings.Count(token, d.old)*(len(d.content)-len(d.old)); size > most {
+			return nil, errGrown
 		}
-		return strings.ReplaceAll(token, *p.String, c.Content)
-	}), nil
+		out[i] = strings.ReplaceAll(token, d.old, d.content)
+	}
+	return out, nil
 }
 
 func (l *loader) stripDecoder(raw json.RawMessage) (decoder, error) {

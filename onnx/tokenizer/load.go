@@ -105,7 +105,27 @@ func parse(data []byte) (*Tokenizer, error) {
 
 // A loader makes the parts of a tokenizer from their JSON.
 type loader struct {
-	trackLeading bool // whether some part needs piece.leading
+	trackLeading bool           // whether some part needs piece.leading
+	parts        map[string]int // number of parts and of Sequences by section
+	regexSize    int            // length of all translated regular expressions
+}
+
+// maxParts bounds the number of parts of a section, and with it the time that a text takes. Real files have some ten.
+const maxParts = 1000
+
+// name returns what errors call a part: the section, the number of the part in it, and its kind.
+func (l *loader) name(section, kind string) (string, error) {
+	if l.parts == nil {
+		l.parts = map[string]int{}
+	}
+	of := section
+	if kind == "Sequence" { // the members are numbered, but not the Sequences
+		of += " " + kind
+	}
+	if l.parts[of]++; l.parts[of] > maxParts {
+		return "", fmt.Errorf("%s: more than %d parts", section, maxParts)
+	}
+	return fmt.Sprintf("%s %d, %s", section, l.parts[section], kind), nil
 }
 
 // kind returns the type of the object in a section, or "" if it is null or absent.
@@ -220,7 +240,9 @@ func (l *loader) model(t *Tokenizer, raw json.RawMessage) error {
 		if id < 0 {
 			return fmt.Errorf("%s: token %q has the negative id %d", kind, token, id)
 		}
-		t.tokens[id] = token
+		if other, ok := t.tokens[id]; !ok || token < other { // so that decoding does not depend on the order of a map
+			t.tokens[id] = token
+		}
 	}
 	return nil
 }
@@ -289,6 +311,9 @@ func (c *truncationConfig) read() (*Truncation, error) {
 	return t, err
 }
 
+// maxPadding bounds the width that texts are padded to.
+const maxPadding = 1 << 24
+
 type paddingConfig struct {
 	Strategy  any // "BatchLongest" or {"Fixed": width}
 	Direction string
@@ -308,7 +333,9 @@ func (c *paddingConfig) read() (*Padding, error) {
 	}
 	p := &Padding{ID: int64(c.ID), TypeID: int64(c.TypeID), Side: side}
 	if c.Multiple != nil {
-		p.Multiple = *c.Multiple
+		if p.Multiple = *c.Multiple; p.Multiple < 0 || p.Multiple > maxPadding {
+			return nil, fmt.Errorf("padding: pad_to_multiple_of %d is not a width", p.Multiple)
+		}
 	}
 	switch s := c.Strategy.(type) {
 	case nil:
@@ -318,7 +345,7 @@ func (c *paddingConfig) read() (*Padding, error) {
 		}
 	case map[string]any:
 		width, ok := s["Fixed"].(float64)
-		if !ok || len(s) != 1 || width < 0 || width > 1<<24 || width != float64(int(width)) {
+		if !ok || len(s) != 1 || width < 0 || width > maxPadding || width != float64(int(width)) {
 			return nil, unsupported("padding strategy %v", s)
 		}
 		p.Width = int(width)

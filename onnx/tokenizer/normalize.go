@@ -10,7 +10,7 @@ import (
 
 // A normalizer rewrites a text before it is split. leading is the number of leading bytes of s that stand for the first rune of
 // the input (see piece), and normalize also returns that number for the new text. A negative number means that it is not
-// needed. An error means that the call was cancelled, or that a regular expression of the file takes too long.
+// needed. An error means that the call was cancelled, or that the normalizer exceeds the bounds of the call.
 type normalizer interface {
 	normalize(c *call, s string, leading int) (string, int, error)
 }
@@ -44,6 +44,26 @@ func (list normalizers) normalize(c *call, s string, leading int) (string, int, 
 	return s, leading, nil
 }
 
+// A boundedNormalizer keeps a normalizer within the bounds of the call. Its errors name the normalizer.
+type boundedNormalizer struct {
+	normalizer
+	name string
+}
+
+func (n boundedNormalizer) normalize(c *call, s string, leading int) (string, int, error) {
+	err := c.spend(len(s))
+	if err == nil {
+		s, leading, err = n.normalizer.normalize(c, s, leading)
+	}
+	if err == nil && len(s) > c.most() {
+		err = errGrown
+	}
+	if err != nil {
+		return "", 0, c.fault(n.name, err)
+	}
+	return s, leading, nil
+}
+
 // simpleNormalizers are the normalizers without options.
 var simpleNormalizers = map[string]normalizer{
 	"NFC": normalizerFunc(nfc.normalize), "NFD": normalizerFunc(nfd.normalize), "NFKC": normalizerFunc(nfkc.normalize),
@@ -56,6 +76,18 @@ func (l *loader) normalizer(raw json.RawMessage, depth int) (normalizer, error) 
 	if kind == "" || err != nil {
 		return nil, err
 	}
+	name, err := l.name("normalizer", kind)
+	if err != nil {
+		return nil, err
+	}
+	n, err := l.plainNormalizer(kind, raw, depth)
+	if _, several := n.(normalizers); several || err != nil {
+		return n, err
+	}
+	return boundedNormalizer{n, name}, nil
+}
+
+func (l *loader) plainNormalizer(kind string, raw json.RawMessage, depth int) (normalizer, error) {
 	if n, ok := simpleNormalizers[kind]; ok {
 		return n, l.decode(kind, raw, &struct{ Type string }{})
 	}
@@ -98,7 +130,7 @@ func (l *loader) normalizer(raw json.RawMessage, depth int) (normalizer, error) 
 		if err != nil {
 			return nil, err
 		}
-		return normalizerFunc(m.normalize), nil
+		return m, nil
 	}
 	return nil, unsupported("normalizer %q", kind)
 }
@@ -173,7 +205,11 @@ func (r replacer) normalize(c *call, s string, leading int) (string, int, error)
 		newLeading += max(0, min(leading, end)-last)
 	}
 	lost := false // whether content was inserted before the text
+	grown := false
 	err := r.pattern.find(c, s, func(start, end int) {
+		if grown = grown || b.Len()+len(r.content) > c.most(); grown {
+			return
+		}
 		keep(start)
 		b.WriteString(r.content)
 		lost = lost || end == 0 && r.content != ""
@@ -182,11 +218,14 @@ func (r replacer) normalize(c *call, s string, leading int) (string, int, error)
 		}
 		last = end
 	})
+	if grown && err == nil {
+		err = errGrown
+	}
 	if err != nil || b.Len() == 0 && last == 0 {
 		return s, leading, err
 	}
 	if lost { // the library has nothing to attribute it to, and later panics or doubles the text
-		return "", 0, fmt.Errorf("Replace inserts %q before the text, where the library fails (use Prepend)", r.content)
+		return "", 0, fmt.Errorf("%.40q is inserted before the text, where the library fails (use Prepend)", r.content)
 	}
 	keep(len(s))
 	return b.String(), newLeading, nil

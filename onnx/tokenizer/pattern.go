@@ -23,8 +23,8 @@ func (f patternFunc) find(c *call, s string, emit func(start, end int)) error { 
 // runePattern returns a pattern that matches every single rune for which is returns true.
 func runePattern(is func(r rune) bool) pattern {
 	return patternFunc(func(c *call, s string, emit func(start, end int)) error {
-		for i, n := 0, 1; i < len(s); n++ {
-			if err := c.cancelled(n); err != nil {
+		for i := 0; i < len(s); {
+			if err := c.spend(1); err != nil {
 				return err
 			}
 			r, size := cutRune(s[i:])
@@ -41,8 +41,8 @@ func runePattern(is func(r rune) bool) pattern {
 type literal string
 
 func (l literal) find(c *call, s string, emit func(start, end int)) error {
-	for at, n := 0, 1; ; n++ {
-		if err := c.cancelled(n); err != nil {
+	for at := 0; ; {
+		if err := c.spend(1); err != nil {
 			return err
 		}
 		i := strings.Index(s[at:], string(l))
@@ -74,6 +74,9 @@ func (l *loader) pattern(kind string, raw json.RawMessage) (pattern, error) {
 	p, err := compileRegex(*c.Regex)
 	if err != nil {
 		return nil, fmt.Errorf("%s: regular expression %q: %w", kind, visible.Cut(*c.Regex, 80), err)
+	}
+	if l.regexSize += p.size; l.regexSize > maxTranslatedAll {
+		return nil, unsupported("%s: a file with this many large regular expressions", kind)
 	}
 	return p, nil
 }
@@ -186,8 +189,8 @@ func (k *runeKinds) spaces(s string, i int) int {
 func gpt2Pattern() pattern {
 	k := newRuneKinds()
 	return patternFunc(func(c *call, s string, emit func(start, end int)) error {
-		for i, n := 0, 1; i < len(s); n++ {
-			if err := c.cancelled(n); err != nil {
+		for i := 0; i < len(s); {
+			if err := c.spend(1); err != nil {
 				return err
 			}
 			end := i + contraction(s[i:], false)
@@ -246,8 +249,8 @@ func cl100kPattern(digits int) pattern {
 		return k.spaces(s, i)
 	}
 	return patternFunc(func(c *call, s string, emit func(start, end int)) error {
-		for i, n := 0, 1; i < len(s); n++ {
-			if err := c.cancelled(n); err != nil {
+		for i := 0; i < len(s); {
+			if err := c.spend(1); err != nil {
 				return err
 			}
 			end := match(s, i)

@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,21 +38,47 @@ func (list preTokenizers) split(c *call, dst []piece, p piece) ([]piece, error) 
 	parts := []piece{p}
 	for _, preTokenizer := range list {
 		var next []piece
-		for i, part := range parts {
+		size := 0
+		for _, part := range parts {
 			if part.text == "" {
 				continue
 			}
-			if err := c.cancelled(i); err != nil {
+			if err := c.spend(1); err != nil {
 				return nil, err
 			}
+			base := len(next)
 			var err error
 			if next, err = preTokenizer.split(c, next, part); err != nil {
 				return nil, err
+			}
+			for _, made := range next[base:] {
+				size += len(made.text)
+			}
+			if size > c.most() {
+				named, _ := preTokenizer.(namedPreTokenizer)
+				return nil, c.fault(cmp.Or(named.name, "pre_tokenizer"), errGrown)
 			}
 		}
 		parts = next
 	}
 	return append(dst, parts...), nil
+}
+
+// A namedPreTokenizer adds its name to errors.
+type namedPreTokenizer struct {
+	preTokenizer
+	name string
+}
+
+func (n namedPreTokenizer) split(c *call, dst []piece, p piece) ([]piece, error) {
+	err := c.spend(len(p.text))
+	if err == nil {
+		dst, err = n.preTokenizer.split(c, dst, p)
+	}
+	if err != nil {
+		return nil, c.fault(n.name, err)
+	}
+	return dst, nil
 }
 
 // part returns the piece with the text from start to end.
@@ -137,6 +164,18 @@ func (l *loader) preTokenizer(raw json.RawMessage, depth int) (preTokenizer, err
 	if kind == "" || err != nil {
 		return nil, err
 	}
+	name, err := l.name("pre_tokenizer", kind)
+	if err != nil {
+		return nil, err
+	}
+	p, err := l.plainPreTokenizer(kind, raw, depth)
+	if _, several := p.(preTokenizers); several || err != nil {
+		return p, err
+	}
+	return namedPreTokenizer{p, name}, nil
+}
+
+func (l *loader) plainPreTokenizer(kind string, raw json.RawMessage, depth int) (preTokenizer, error) {
 	noOptions := func() error { return l.decode(kind, raw, &struct{ Type string }{}) }
 	t := tables()
 	switch kind {
@@ -259,8 +298,11 @@ func bertPreTokenizer(t *unicodeTables) preTokenizer {
 func words(t *unicodeTables) pattern {
 	const space, word, other = 0, 1, 2
 	return patternFunc(func(c *call, s string, emit func(start, end int)) error {
-		kind, start, n := space, 0, 0
+		kind, start := space, 0
 		for i, r := range s {
+			if err := c.spend(1); err != nil {
+				return err
+			}
 			now := other
 			if t.word.has(r) {
 				now = word
@@ -268,11 +310,8 @@ func words(t *unicodeTables) pattern {
 				now = space
 			}
 			if now != kind {
-				if n++; kind != space {
+				if kind != space {
 					emit(start, i)
-				}
-				if err := c.cancelled(n); err != nil {
-					return err
 				}
 				kind, start = now, i
 			}

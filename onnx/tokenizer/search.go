@@ -1,7 +1,6 @@
 package tokenizer
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -19,26 +18,8 @@ const (
 	regexStack        = 1 << 22
 	maxRegexSize      = 1 << 16
 	maxTranslated     = 1 << 20 // length with classes written as ranges
+	maxTranslatedAll  = 2 << 20 // the same for all expressions of a file together
 )
-
-// A call is the state of the encoding of one text.
-type call struct {
-	ctx         context.Context
-	regexBudget time.Duration // time that regular expressions may still take
-}
-
-// checkEvery is the number of steps of an inner loop between two checks of the context.
-const checkEvery = 1 << 10
-
-func newCall(ctx context.Context) *call { return &call{ctx, regexTimeout} }
-
-// cancelled returns an error if the context is done. In a loop with counter n it checks only every checkEvery steps.
-func (c *call) cancelled(n int) error {
-	if n%checkEvery == 0 {
-		return c.ctx.Err()
-	}
-	return nil
-}
 
 // A regex is a pattern of Oniguruma, which the library uses with Ruby's syntax. regexp2 runs it.
 type regex struct {
@@ -46,10 +27,11 @@ type regex struct {
 	quick    *regexp2.Regexp                 // gives up after quickRegexTimeout
 	slow     func() (*regexp2.Regexp, error) // the same expression, which gives up after regexTimeout; few texts need it
 	required string                          // text that is in every match, or ""
+	size     int                             // length in the syntax of regexp2
 }
 
 // compileRegex translates and compiles an expression of Oniguruma.
-func compileRegex(source string) (pattern, error) {
+func compileRegex(source string) (*regex, error) {
 	if len(source) > maxRegexSize {
 		return nil, fmt.Errorf("longer than %d bytes", maxRegexSize)
 	}
@@ -68,7 +50,7 @@ func compileRegex(source string) (pattern, error) {
 		}
 		return re, err
 	}
-	r := &regex{source: source}
+	r := &regex{source: source, size: len(translated)}
 	if !t.hasAlternatives {
 		r.required = t.required
 	}

@@ -27,7 +27,7 @@ func TestRegexTime(t *testing.T) {
 		`(?:\w+\s?)*[!?]`:  strings.Repeat("word ", 3000), // one search that does not end
 		`a.*?e|(?:ab)+?|b`: strings.Repeat("ab", 100_000), // many searches, each to the end of the text
 	} {
-		c := newCall(t.Context())
+		c := newCall(t.Context(), "")
 		c.regexBudget = 200 * time.Millisecond
 		_, took, err := count(t, source, text, c)
 		if took > 5*time.Second {
@@ -50,7 +50,7 @@ func TestRegexTime(t *testing.T) {
 func TestRegexCancel(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(100*time.Millisecond, cancel)
-	_, took, err := count(t, `(?:\w+\s?)*[!?]`, strings.Repeat("word ", 3000), newCall(ctx))
+	_, took, err := count(t, `(?:\w+\s?)*[!?]`, strings.Repeat("word ", 3000), newCall(ctx, ""))
 	if !errors.Is(err, context.Canceled) || took > 5*time.Second {
 		t.Errorf("after %v: %v", took, err)
 	}
@@ -79,7 +79,7 @@ func TestRegexRequired(t *testing.T) {
 		{`x{2}y{,3}`, "xx xxyy", 2},
 		{`x{3}yx`, "xxxyx xyx", 1},
 	} {
-		got, _, err := count(t, c.source, c.text, newCall(t.Context()))
+		got, _, err := count(t, c.source, c.text, newCall(t.Context(), ""))
 		if err != nil || got != c.want {
 			t.Errorf("%s on %.20q: %d matches, %v, want %d", c.source, c.text, got, err, c.want)
 		}
@@ -96,7 +96,7 @@ func FuzzRegex(f *testing.F) {
 		if err != nil || !utf8.ValidString(text) {
 			return
 		}
-		c := newCall(t.Context())
+		c := newCall(t.Context(), "")
 		c.regexBudget = 100 * time.Millisecond
 		last := 0
 		if err := p.find(c, text, func(start, end int) {

@@ -24,6 +24,34 @@ func countSpecials(parts []templatePart) int {
 	return n
 }
 
+// Bounds on what a template adds to a text. Real ones repeat no text and add up to four tokens.
+const (
+	maxSpecials = 1000 // special tokens
+	maxRepeats  = 16   // occurrences of one text
+)
+
+// check refuses a template that exceeds the bounds.
+func (t *template) check() error {
+	for name, parts := range map[string][]templatePart{"single": t.single, "pair": t.pair} {
+		if n := countSpecials(parts); n > maxSpecials {
+			return fmt.Errorf("post_processor: %s adds %d special tokens, more than %d", name, n, maxSpecials)
+		}
+		if len(parts) > maxSpecials {
+			return fmt.Errorf("post_processor: %s has %d parts, more than %d", name, len(parts), maxSpecials)
+		}
+		repeats := [2]int{}
+		for _, p := range parts {
+			if p.text < 0 {
+				continue
+			}
+			if repeats[p.text]++; repeats[p.text] > maxRepeats {
+				return fmt.Errorf("post_processor: %s repeats a text more than %d times", name, maxRepeats)
+			}
+		}
+	}
+	return nil
+}
+
 func plainTemplate() *template {
 	return &template{single: []templatePart{{text: 0}}, pair: []templatePart{{text: 0}, {text: 1, typeID: 1}}}
 }
@@ -31,6 +59,9 @@ func plainTemplate() *template {
 func (l *loader) template(raw json.RawMessage, depth int) (*template, error) {
 	kind, err := l.kind("post_processor", raw, depth)
 	if kind == "" || err != nil {
+		return nil, err
+	}
+	if _, err := l.name("post_processor", kind); err != nil {
 		return nil, err
 	}
 	switch kind {
@@ -159,6 +190,8 @@ func (l *loader) templateProcessing(raw json.RawMessage) (*template, error) {
 	if t.single, err = layout("single", c.Single); err != nil {
 		return nil, err
 	}
-	t.pair, err = layout("pair", c.Pair)
-	return &t, err
+	if t.pair, err = layout("pair", c.Pair); err != nil {
+		return nil, err
+	}
+	return &t, t.check()
 }

@@ -5,6 +5,10 @@
 // with an error that names it. No text and no file makes the package panic. Time is linear in the length of a text, and n log n
 // within an unbroken word of a BPE model.
 //
+// A file can describe parts that lengthen a text without end, or that take endless time. No part may make more than 32 bytes
+// of each byte of a text, and 64 KiB in addition, and a text may not take more than 500 steps for each of its bytes. The
+// error about a text that exceeds these bounds names the part of the file.
+//
 // A Go string may hold bytes that are not UTF-8, which a Python string cannot. The package reads every maximal invalid
 // sequence as U+FFFD, like Python's bytes.decode("utf-8", "replace").
 package tokenizer
@@ -92,7 +96,8 @@ type Tokenizer struct {
 }
 
 // Encode returns the ids of one text. It fails if the text has a token outside the vocabulary and the model has no unknown
-// token, if MaxTokens leaves no room for the special tokens, and if the regular expressions of the file take too long.
+// token, if MaxTokens leaves no room for the special tokens, and if a part of the file exceeds the bounds (see the package
+// comment) or its regular expressions take too long.
 func (t *Tokenizer) Encode(text string, o Options) (Encoding, error) {
 	return t.EncodeContext(context.Background(), text, o)
 }
@@ -120,7 +125,7 @@ func (t *Tokenizer) encode(ctx context.Context, texts []string, layout []templat
 	ids := make([][]int32, len(texts))
 	for i, text := range texts {
 		var err error
-		if ids[i], err = t.textIDs(newCall(ctx), text, o.SpecialsAsText); err != nil {
+		if ids[i], err = t.textIDs(newCall(ctx, text), text, o.SpecialsAsText); err != nil {
 			return Encoding{}, err
 		}
 	}
@@ -173,6 +178,7 @@ func (t *Tokenizer) textIDs(c *call, text string, specialsAsText bool) ([]int32,
 		_, first = utf8.DecodeRuneInString(text)
 	}
 	ids := make([]int32, 0, len(text)/3+1)
+	size := 0 // of all normalized pieces
 	var normalized, parts []piece
 	raw, err := t.added.split(c, nil, &t.added.raw, piece{text: text, token: -1, leading: first}, specialsAsText)
 	if err != nil {
@@ -186,6 +192,9 @@ func (t *Tokenizer) textIDs(c *call, text string, specialsAsText bool) ([]int32,
 		p, err := t.normalize(c, p)
 		if err != nil {
 			return nil, err
+		}
+		if size += len(p.text); size > c.most() {
+			return nil, c.fault("the normalizer", errGrown)
 		}
 		if normalized, err = t.added.split(c, normalized[:0], &t.added.normalized, p, specialsAsText); err != nil {
 			return nil, err
@@ -204,12 +213,12 @@ func (t *Tokenizer) textIDs(c *call, text string, specialsAsText bool) ([]int32,
 			} else if parts, err = t.preTokenizer.split(c, parts, p); err != nil {
 				return nil, err
 			}
-			for i, part := range parts {
-				if err := c.cancelled(i); err != nil {
-					return nil, err
-				}
+			for _, part := range parts {
 				if ids, err = t.wordIDs(c, ids, part.text); err != nil {
 					return nil, err
+				}
+				if len(ids) > c.most() {
+					return nil, c.fault("the model", errTokens)
 				}
 			}
 		}
@@ -234,8 +243,8 @@ func (t *Tokenizer) normalize(c *call, p piece) (piece, error) {
 // wordIDs appends the ids of one word to dst. Words that have been encoded before come from the cache.
 func (t *Tokenizer) wordIDs(c *call, dst []int32, word string) ([]int32, error) {
 	cutter, cuts := t.model.(cutter)
-	for n := 1; len(word) > 0; n++ {
-		if err := c.cancelled(n); err != nil {
+	for len(word) > 0 {
+		if err := c.spend(1); err != nil {
 			return nil, err
 		}
 		part := word
@@ -251,6 +260,9 @@ func (t *Tokenizer) wordIDs(c *call, dst []int32, word string) ([]int32, error) 
 		base := len(dst)
 		var err error
 		if dst, err = t.model.encode(c, dst, part); err != nil {
+			if errors.As(err, new(grownError)) {
+				err = c.fault("the model", err)
+			}
 			return nil, err
 		}
 		t.words.put(part, dst[base:])

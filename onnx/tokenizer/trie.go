@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 )
 
@@ -18,10 +19,16 @@ type trieNode struct {
 	value int32 // of the key that ends here, -1 for none
 }
 
+// maxTrie bounds the bytes of all keys of a trie. The largest vocabulary has some 10 MB.
+const maxTrie = 32 << 20
+
 // newTrie makes a trie from keys and their values. It leaves out an empty key.
-func newTrie(values map[string]int32) *trie {
-	keys := make([]string, 0, len(values))
+func newTrie(values map[string]int32) (*trie, error) {
+	keys, size := make([]string, 0, len(values)), 0
 	for key := range values {
+		if size += len(key); size > maxTrie {
+			return nil, fmt.Errorf("the tokens have more than %d bytes together", maxTrie)
+		}
 		if key != "" {
 			keys = append(keys, key)
 		}
@@ -33,29 +40,31 @@ func newTrie(values map[string]int32) *trie {
 		from, to int // keys below the node
 		depth    int
 	}
-	for queue := []span{{0, 0, len(keys), 0}}; len(queue) > 0; queue = queue[1:] {
-		s := queue[0]
-		if s.from < s.to && len(keys[s.from]) == s.depth {
-			t.nodes[s.node].value = values[keys[s.from]]
-			s.from++
-		}
-		t.nodes[s.node].first = int32(len(t.nodes))
-		for from := s.from; from < s.to; {
-			label, to := keys[from][s.depth], from+1
-			for to < s.to && keys[to][s.depth] == label {
-				to++
+	var next []span
+	for level := []span{{0, 0, len(keys), 0}}; len(level) > 0; level, next = next, level[:0] {
+		for _, s := range level {
+			if s.from < s.to && len(keys[s.from]) == s.depth {
+				t.nodes[s.node].value = values[keys[s.from]]
+				s.from++
 			}
-			child := int32(len(t.nodes))
-			if s.node == 0 {
-				t.root[label] = child
+			t.nodes[s.node].first = int32(len(t.nodes))
+			for from := s.from; from < s.to; {
+				label, to := keys[from][s.depth], from+1
+				for to < s.to && keys[to][s.depth] == label {
+					to++
+				}
+				child := int32(len(t.nodes))
+				if s.node == 0 {
+					t.root[label] = child
+				}
+				t.nodes = append(t.nodes, trieNode{label: label, value: -1})
+				t.nodes[s.node].count++
+				next = append(next, span{child, from, to, s.depth + 1})
+				from = to
 			}
-			t.nodes = append(t.nodes, trieNode{label: label, value: -1})
-			t.nodes[s.node].count++
-			queue = append(queue, span{child, from, to, s.depth + 1})
-			from = to
 		}
 	}
-	return t
+	return t, nil
 }
 
 // next returns the child of a node for a byte, or 0 if there is none.
@@ -79,10 +88,12 @@ func (t *trie) next(node int32, b byte) int32 {
 	return 0
 }
 
-// longest returns the value and the length of the longest key that text starts with, or the length 0 if there is none.
-func (t *trie) longest(text string) (value int32, length int) {
+// longest returns the value and the length of the longest key that text starts with, or the length 0 if there is none. seen is
+// the number of bytes that it looked at.
+func (t *trie) longest(text string) (value int32, length, seen int) {
 	node := int32(0)
 	for i := 0; i < len(text); i++ {
+		seen++
 		if node = t.next(node, text[i]); node == 0 {
 			break
 		}
@@ -90,5 +101,5 @@ func (t *trie) longest(text string) (value int32, length int) {
 			value, length = v, i+1
 		}
 	}
-	return value, length
+	return value, length, seen
 }

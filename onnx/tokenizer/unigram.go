@@ -66,7 +66,10 @@ func (l *loader) unigram(raw json.RawMessage) (*unigram, []string, error) {
 		lowest = min(lowest, entry.score)
 	}
 	m.unknownScore = lowest - unknownPenalty
-	m.trie = newTrie(m.ids)
+	var err error
+	if m.trie, err = newTrie(m.ids); err != nil {
+		return nil, nil, fmt.Errorf("Unigram: %w", err)
+	}
 	if c.ByteFallback {
 		m.bytes = byteTokens(m.ids)
 	}
@@ -90,10 +93,7 @@ func (m *unigram) encode(c *call, dst []int32, word string) ([]int32, error) {
 			*s = step{score, int32(from), id}
 		}
 	}
-	for i, n := 0, 1; i < len(word); n++ {
-		if err := c.cancelled(n); err != nil {
-			return nil, err
-		}
+	for i := 0; i < len(word); {
 		_, size := cutRune(word[i:])
 		score, single := best[i].score, false
 		for node, j := int32(0), i; j < len(word); {
@@ -105,6 +105,12 @@ func (m *unigram) encode(c *call, dst []int32, word string) ([]int32, error) {
 				reach(i, j, id, score+m.scores[id])
 				single = single || j == i+size
 			}
+			if err := c.spend(1); err != nil {
+				return nil, err
+			}
+		}
+		if err := c.spend(1); err != nil {
+			return nil, err
 		}
 		if !single {
 			if m.unknown < 0 {

@@ -52,7 +52,7 @@ func (l *loader) wordPiece(raw json.RawMessage) (*wordPiece, error) {
 	return m, nil
 }
 
-func (m *wordPiece) encode(_ *call, dst []int32, word string) ([]int32, error) {
+func (m *wordPiece) encode(c *call, dst []int32, word string) ([]int32, error) {
 	base := len(dst)
 	if len(word) > m.maxRunes && utf8.RuneCountInString(word) > m.maxRunes {
 		return m.appendUnknown(dst)
@@ -70,6 +70,10 @@ func (m *wordPiece) encode(_ *call, dst []int32, word string) ([]int32, error) {
 			if id, ok := vocab[word[start:end]]; ok {
 				dst = append(dst, id)
 				break
+			}
+			// Looking a token up takes time that grows with its length.
+			if err := c.spend(1 + (end-start)/16); err != nil {
+				return nil, err
 			}
 			end--
 		}

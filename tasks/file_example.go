@@ -36,8 +36,11 @@ func (s *Spec) ranking(r *row) Example {
 	var e Example
 	var candidates []string
 	if s.Choices != "" {
-		candidates = r.list(s.Choices)
-		e.Gold = oneHot(len(candidates), s.rightChoice(r, candidates))
+		choices := r.choices(s.Choices)
+		for _, c := range choices {
+			candidates = append(candidates, c.text)
+		}
+		e.Gold = oneHot(len(candidates), r.rightChoice(s.Answer, choices))
 	} else {
 		candidates = []string{r.dialogue(s.Chosen), r.dialogue(s.Rejected)}
 		e.Gold = []float64{1, 0}
@@ -105,29 +108,4 @@ func (s *Spec) gold(r *row) []float64 {
 	}
 	r.failLabel(value, fmt.Sprintf("is neither the name nor the number of a class (%s)", strings.Join(s.Classes, ", ")))
 	return nil
-}
-
-// rightChoice returns the index of the right candidate. The answer is its number from 0, its letter or its text.
-func (s *Spec) rightChoice(r *row, candidates []string) int {
-	value := strings.TrimSpace(r.text(s.Answer))
-	if r.fault != "" {
-		return -1
-	}
-	if i, err := strconv.Atoi(value); err == nil && !slices.Contains(candidates, value) {
-		if i < 0 || i >= len(candidates) {
-			r.fail("answer %d is not one of the %d candidates (the first is 0)", i, len(candidates))
-			return -1
-		}
-		return i
-	}
-	if i := slices.Index(candidates, value); i >= 0 {
-		return i
-	}
-	if len(value) == 1 {
-		if i := int(strings.ToUpper(value)[0]) - 'A'; i >= 0 && i < len(candidates) {
-			return i
-		}
-	}
-	r.fail("answer %q is neither a candidate nor the number or letter of one", shortened(value))
-	return -1
 }

@@ -20,6 +20,7 @@ type row struct {
 	fault   string  // why the row is wrong, or ""
 	label   *string // the label, if it is what is wrong with the row
 	skipped string  // why a correct row makes no example, or ""
+	digits  digits  // how the row's answer was read if it is a quoted number; "" if it can only mean one thing
 }
 
 // An exampleFunc turns a row into an example without ID. It records faults and reasons to skip the row in the row.

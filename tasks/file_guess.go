@@ -10,7 +10,7 @@ import (
 
 // The names that the columns of a data file without a task file may have. The first one that the file has is used.
 var (
-	textColumns   = []string{"text", "sentence", "content"}
+	textColumns   = []string{"text", "sentence", "content", "messages"}
 	labelColumns  = []string{"label", "labels", "hard_label", "gold"}
 	promptColumns = []string{"prompt", "question", "query", "instruction"}
 	choiceColumns = []string{"choices", "options", "candidates"}
@@ -43,6 +43,9 @@ func guessSpec(path string) (Spec, error) {
 		spec.Form, spec.Category, spec.Choices, spec.Answer = Rank, Generative, choices, answer
 	case text != "" && label != "":
 		spec.Form, spec.Template, spec.Label = Classify, "{"+text+"}", label
+	case prompt != "" && answer == "completion" && label == "label":
+		// This is trl's form of unpaired preferences: the label says whether the reply is a good one.
+		spec.Form, spec.Category, spec.Template, spec.Label = Classify, Reward, "{"+prompt+"}\n\n{"+answer+"}", label
 	case prompt != "" && answer != "":
 		spec.Form, spec.Template, spec.Answer = Generate, "{"+prompt+"}", answer
 	default:

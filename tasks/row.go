@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -191,39 +192,7 @@ func (r *row) list(name string) []string {
 	return out
 }
 
-// dialogue reads a text, or a list of messages with role and content, which is how chat data sets store a dialogue.
-func (r *row) dialogue(name string) string {
-	v, ok := r.value(name)
-	list, isList := v.([]any)
-	if !ok || !isList {
-		return r.text(name)
-	}
-	var turns []string
-	for i, item := range list {
-		message, _ := item.(map[string]any)
-		role, _ := message["role"].(string)
-		content, ok := message["content"].(string)
-		if !ok {
-			r.fail("%q: message %d has no text under \"content\"", name, i+1)
-			return ""
-		}
-		turns = append(turns, speaker(role)+": "+content)
-	}
-	return strings.Join(turns, "\n\n")
-}
-
-// speaker returns what the HH dialogues call the role of a chat message.
-func speaker(role string) string {
-	switch role {
-	case "user", "human", "":
-		return "Human"
-	case "assistant", "gpt":
-		return "Assistant"
-	}
-	return role
-}
-
-// fill replaces each {column} of a template by the row's text. {{ and }} are literal braces.
+// fill replaces each {column} of a template by the row's text, or by its messages as a dialogue. {{ and }} are literal braces.
 func (r *row) fill(template string) string {
 	var b strings.Builder
 	for i := 0; i < len(template); {
@@ -237,7 +206,11 @@ func (r *row) fill(template string) string {
 				r.fail("template: no } after %q", rest)
 				return ""
 			}
-			b.WriteString(r.text(rest[1:end]))
+			if list, ok := r.messages(rest[1:end]); ok {
+				b.WriteString(dialogue(list))
+			} else {
+				b.WriteString(r.text(rest[1:end]))
+			}
 			i += end + 1
 		default:
 			b.WriteByte(rest[0])
@@ -245,6 +218,23 @@ func (r *row) fill(template string) string {
 		}
 	}
 	return b.String()
+}
+
+// templateColumns returns the names of the columns of a template, each once.
+func templateColumns(template string) []string {
+	var columns []string
+	template = strings.NewReplacer("{{", "", "}}", "").Replace(template)
+	for {
+		_, rest, ok := strings.Cut(template, "{")
+		name, after, closed := strings.Cut(rest, "}")
+		if !ok || !closed {
+			return columns
+		}
+		if !slices.Contains(columns, name) {
+			columns = append(columns, name)
+		}
+		template = after
+	}
 }
 
 // kindOf names the type of a value for messages.

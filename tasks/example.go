@@ -111,7 +111,11 @@ func checkGold(gold []float64, n int) string {
 func checkSize(info Info, d *Data, faults *Faults) error {
 	name := info.Name
 	if n := len(d.Pool) + len(d.Test); n < minExamples {
-		faults.add(name, 0, "%d examples, want at least %d", n, minExamples)
+		because := ""
+		if len(d.Warnings) > 0 {
+			because = " (" + strings.Join(d.Warnings, "; ") + ")"
+		}
+		faults.add(name, 0, "%d examples, want at least %d%s", n, minExamples, because)
 		return faults.err()
 	}
 	if len(d.Pool) == 0 || d.Test != nil && len(d.Test) == 0 {

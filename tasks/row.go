@@ -21,6 +21,8 @@ type row struct {
 	fault   string  // why the row is wrong, or ""
 	label   *string // the label, if it is what is wrong with the row
 	skipped string  // why a correct row makes no example, or ""
+	unit    string  // what the row is called if it is skipped; "" means row
+	detail  string  // what exactly is in the way, for the first row that is skipped for this reason
 	digits  digits  // how the row's answer was read if it is a quoted number; "" if it can only mean one thing
 }
 
@@ -54,6 +56,13 @@ func shortened(value string) string {
 func (r *row) skip(reason string) {
 	if r.skipped == "" {
 		r.skipped = reason
+	}
+}
+
+// skipAt is skip for a reason that differs in its details from row to row.
+func (r *row) skipAt(reason, detail string) {
+	if r.skipped == "" {
+		r.skipped, r.detail = reason, detail
 	}
 }
 

@@ -222,7 +222,7 @@ func (t chessTask) add(c *collector, p problem) {
 		reason = "every legal move is right"
 	}
 	if reason != "" {
-		c.skipped[reason]++
+		c.leaveOut(reason)
 		return
 	}
 	var e Example

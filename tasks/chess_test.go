@@ -206,7 +206,7 @@ func TestParseSANRefusesIllegalMoves(t *testing.T) {
 	// There is no knight on b1, so Nbd2 must not be parsed as a move of the knight on f3.
 	pos := position(t, "rnbqkbnr/pppppppp/8/8/8/5N2/PPP1PPPP/R1BQKB1R w KQkq - 0 1")
 	for bad, want := range map[string]string{"Nbd2": "not legal", "e5x": "not a move", "": "not a move", "O-O": "not legal", "Ke1": "not legal",
-		"e9": "not a move", "Qd9": "not a move", "N3d2+extra": "not a move", "a8=Q": "not legal"} {
+		"e9": "not a move", "Qd9": "not a move", "N3d2+extra": "not a move", "a8=Q": "not legal", "fxg4": "not", "Pe3e4": "not"} {
 		if m, err := parseSAN(pos, bad); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q parses as %s, %v, want an error with %q", bad, uci(m), err, want)
 		}
@@ -427,16 +427,147 @@ func TestPGN(t *testing.T) {
 	if !found {
 		t.Errorf("the fool's mate is not among the examples: %q", d.Pool[0].Texts)
 	}
-	for text, want := range map[string]string{
-		"1. e4 e9\n":                    "g.pgn:1: game: after 1 plies",
-		"[A \"b\"]\n1. e4 {open\n":      "inside a comment",
-		"1. e4 ) e5 1-0\n":              `without "("`,
-		"[FEN \"x\"]\n\n1. e4 e5 1-0\n": "is not a FEN",
+}
+
+// mates writes games that end in mate, each in another position. The format takes the moves before the mate.
+func mates(n int, format string) string {
+	var b strings.Builder
+	for i := range n {
+		pawns := []string{"a3", "b3", "c3", "h3", "a4", "b4", "c4", "Nc3"}[i%8] + " " + []string{"a6", "b6", "c6", "d6", "h6"}[i/8%5]
+		fmt.Fprintf(&b, format+"\n\n", "1. f3 e5 2. "+pawns+" 3. g4")
+	}
+	return b.String()
+}
+
+// Games are read with all that annotators write into them.
+func TestPGNHabits(t *testing.T) {
+	for _, format := range []string{
+		"%s Qh4# 0-1", "%s Qh4#", "%s Qh4 mate 0-1", "%s 3... Qh4# 0-1", "%s 3... Qh4# 0–1", "%s ... Qh4++ *", "%s 3… Qd8-h4# 1/2-1/2", "%s Qh4 ½-½", "%s Qh4 \xbd-\xbd",
+		"%s Qh4#!? $1 $142 +- 0-1", "%s +- Qh4$4 0-1", "%s ± -+ +/- = ∞ Qh4# 0-1", "%s {best} (3... Nf6 4. -- $2 (4. h3)) Qh4# {over} 0-1", "%s N Qh4# D 0-1",
+		"%% escaped (\n%s ; a comment { with a brace\nQh4#\n%% a line } for others\n0-1", "%s {a ; b ( c\n[Event \"no tag\"]\n} Qh4# 0-1", "%s ) Qh4# 0-1", "%s +0.35/12 Qh4# 0-1",
+		"[Event \"x\"] [Site \"y\"]\n [Variant \"standard\"]\n%s Qh4# 0-1", "[FEN \"rnbqkbnr/pppppppp/8/8/8/8/PPPPPPPP/RNBQKBNR w KQkq - 0 1\"]\n[Variant \"From Position\"]\n%s Qh4#",
 	} {
-		report, err := Check(context.Background(), write(t, dir, "g.pgn", text), Limits{})
-		if err != nil || report.Faults == nil || !contains(report.Faults.Error(), want) {
-			t.Errorf("%q: report %+v, %v, want %q", text, report, err, want)
+		d := load(t, write(t, t.TempDir(), "g.pgn", mates(20, format)))
+		if len(d.Pool) != 20 || len(d.Warnings) != 0 {
+			t.Errorf("%q: %d examples, warnings %q", format, len(d.Pool), d.Warnings)
 		}
+	}
+	castle := strings.Repeat("1. Nf3 d5 2. g3 e5 3. Bg2 e4 4. %s exd3 e.p. 5. 0-0 dxe2 6. Qd2 exf1=Q+ 7. Kxf1 *\n", 1)
+	good := mates(12, "%s Qh4#")
+	for _, move := range []string{"d4", "d2-d4", "d2d4", "Pd4"} {
+		d := load(t, write(t, t.TempDir(), "g.pgn", good+fmt.Sprintf(castle, move)))
+		if len(d.Warnings) != 0 {
+			t.Errorf("%s: %q", move, d.Warnings)
+		}
+	}
+	for _, promotion := range []string{"a8=Q", "a8Q", "a8(Q)", "a8/Q", "a8=Q+ !", "a7-a8=Q"} {
+		d := load(t, write(t, t.TempDir(), "g.pgn", good+"[FEN \"8/P3k3/8/8/8/8/8/4K3 w - - 0 1\"]\n\n1. "+promotion+" Kf7 *\n"))
+		if len(d.Warnings) != 0 {
+			t.Errorf("%s: %q", promotion, d.Warnings)
+		}
+	}
+}
+
+// Games that cannot be played by the rules are left out and counted, and do not take others with them.
+func TestPGNLeavesOutAndCounts(t *testing.T) {
+	good := mates(12, "%s Qh4# 0-1")
+	for text, want := range map[string]string{
+		"1. e4 e9\n": `1 game left out: a move cannot be read or is not legal (the first: g.pgn:1: after 1 plies: "e9" is not a move)`,
+		"1. f3 e5 2. g4 Qh4# 3. Kf2 0-1\n\n1. Sf3 *\n": `2 games left out: a move cannot be read or is not legal (the first: g.pgn:1: after 4 plies: move "Kf2" is not legal)`,
+		"[Event \"a\"]\n1. e4 {open\n\n":               "1 game left out: a comment or variation has no end",
+		"[Event \"a\"]\n1. e4 (1. d4 {x}\n\n":          "1 game left out: a comment or variation has no end",
+		"1. e4 -- 2. d4 *\n":                           "1 game left out: a side does not move (null move)",
+		"1. e4 Z0 2. d4 *\n":                           "1 game left out: a side does not move (null move)",
+		"[FEN \"x\"]\n\n1. e4 e5 1-0\n":                `1 game left out: the starting position is not possible (the first: g.pgn:1: "x" is not a FEN: 1 fields, want 6)`,
+		"[Variant \"Atomic\"]\n\n1. e4 e5 1-0\n\n[variant \"Atomic\"]\n\n1. d4 d5 1-0\n[Event \"?\"]\n [ Variant  \"Chess960\" ]\n1. e4 *": "2 games left out: variant Atomic;1 game left out: variant Chess960",
+		"[Variant \"Crazyhouse\"]\n1. e4 d5 2. exd5 Qxd5 3. P@e4 *\n":                                                                      "1 game left out: variant Crazyhouse",
+		"[Variant \"Atomic\"]\n\n*\n":                                       "",
+		"1. " + strings.Repeat("Nf3 Nf6 Ng1 Ng8 ", maxGamePlies/4) + "e4 *": "1 game left out: more than 12000 plies",
+	} {
+		end := "\n[Event \"next\"]\n\n"
+		d := load(t, write(t, t.TempDir(), "g.pgn", text+end+good))
+		if got := strings.Join(d.Warnings, ";"); got != want || len(d.Pool) != 12 {
+			t.Errorf("%.80q: %d examples, warnings %q, want %q", text, len(d.Pool), got, want)
+		}
+	}
+	// Without a single good game the reason is part of the fault.
+	report, err := Check(context.Background(), write(t, t.TempDir(), "v.pgn", mates(20, "[Variant \"Atomic\"]\n\n%s Qh4# 0-1")), Limits{})
+	if err != nil || report.Faults == nil || report.Faults.Error() != "tasks: v: 0 examples, want at least 12 (20 games left out: variant Atomic)" {
+		t.Errorf("report %+v, %v", report, err)
+	}
+}
+
+// A starting position without moves is a problem too.
+func TestPGNOfPositions(t *testing.T) {
+	var b strings.Builder
+	for _, m := range must(embeddedMates(1))[:20] {
+		fmt.Fprintf(&b, "[Event \"problem\"]\n[FEN %q]\n\n*\n\n", m.FEN)
+	}
+	if d := load(t, write(t, t.TempDir(), "p.pgn", b.String())); len(d.Pool) != 20 {
+		t.Errorf("%d examples, want 20", len(d.Pool))
+	}
+}
+
+// Castling rights, en passant squares and counters that cannot be are mended; impossible positions are refused.
+func TestParseFENMends(t *testing.T) {
+	for fen, want := range map[string]string{
+		"6k1/5ppp/8/8/8/8/R7/4K3 w KQkq - 0 1":          "6k1/5ppp/8/8/8/8/R7/4K3 w - - 0 1",
+		"r3k2r/8/8/8/8/8/8/R3K1R1 w KQkq - 0 1":         "r3k2r/8/8/8/8/8/8/R3K1R1 w Qkq - 0 1",
+		"r3k2r/8/8/8/8/8/8/R2K3R b KQkq - 0 1":          "r3k2r/8/8/8/8/8/8/R2K3R b kq - 0 1",
+		"r3k2r/8/8/8/8/8/8/R3K2R w qkQK - 0 1":          "r3k2r/8/8/8/8/8/8/R3K2R w KQkq - 0 1",
+		"r3k2r/8/8/8/8/8/8/R3K2R w HAha - 0 1":          "r3k2r/8/8/8/8/8/8/R3K2R w KQkq - 0 1",
+		"4k3/8/8/8/8/8/8/R3K2R w BG - 0 1":              "4k3/8/8/8/8/8/8/R3K2R w - - 0 1",
+		"4k2R/8/8/8/8/8/8/4K3 w k - 0 1":                "", // in check, but not to move
+		"4k3/8/8/3pP3/8/8/8/4K3 w - d6 0 2":             "4k3/8/8/3pP3/8/8/8/4K3 w - d6 0 2",
+		"4k3/3n4/8/3pP3/8/8/8/4K3 w - d6 0 2":           "4k3/3n4/8/3pP3/8/8/8/4K3 w - - 0 2",
+		"4k3/8/8/4P3/8/8/8/4K3 w - d6 0 2":              "4k3/8/8/4P3/8/8/8/4K3 w - - 0 2",
+		"4k3/8/8/3PP3/8/8/8/4K3 w - d6 0 2":             "4k3/8/8/3PP3/8/8/8/4K3 w - - 0 2",
+		"4k3/8/8/3pP3/8/8/8/4K3 w - d5 0 2":             "4k3/8/8/3pP3/8/8/8/4K3 w - - 0 2",
+		"4k3/8/8/3pP3/8/8/8/4K3 b - d6 0 2":             "4k3/8/8/3pP3/8/8/8/4K3 b - - 0 2",
+		"4k3/8/8/3pP3/8/8/8/4K3 w - d9 0 2":             "",
+		"4k3/8/8/8/8/8/8/R3K3 w - - 5 0":                "4k3/8/8/8/8/8/8/R3K3 w - - 5 1",
+		"4k3/8/8/8/8/8/8/R3K3 w - -":                    "4k3/8/8/8/8/8/8/R3K3 w - - 0 1",
+		"4k3/8/8/8/8/8/8/R3K3 w - - bm Ra8+; id \"x\";": "4k3/8/8/8/8/8/8/R3K3 w - - 0 1",
+		"4k3/8/8/8/8/8/8/R3K3 w - - 3 9 extra":          "4k3/8/8/8/8/8/8/R3K3 w - - 3 9",
+		"4k3/8/8/8/8/8/8/R3K3 w - - -1 1":               "",
+		"4k3/8/8/8/8/8/8/R3K3 w - - 1 99999999999":      "",
+		"4k3/8/8/8/8/8/8/R3K3 w xyz - 0 1":              "",
+		"4k3/8/8/8/8/4r3/8/r3K2r w - - 0 1":             "", // three checks
+		"4k3/8/8/8/8/8/8/r3K2r w - - 0 1":               "", // two checks along one line
+		"4k3/8/8/8/1b6/8/8/4K2r w - - 0 1":              "4k3/8/8/8/1b6/8/8/4K2r w - - 0 1",
+		"4k3/4R3/8/8/8/8/8/4K3 w - - 0 1":               "",
+		"4k3/4n3/8/8/8/8/4r3/4K3 w - - 0 1":             "4k3/4n3/8/8/8/8/4r3/4K3 w - - 0 1",
+		"4k3/pppppppp/p7/8/8/8/8/4K3 w - - 0 1":         "",
+	} {
+		pos, err := parseFEN(fen)
+		switch {
+		case want == "" && err == nil:
+			t.Errorf("%s: read as %s, want an error", fen, pos)
+		case want != "" && err != nil:
+			t.Errorf("%s: %v", fen, err)
+		case want != "" && pos.String() != want:
+			t.Errorf("%s: read as %s, want %s", fen, pos, want)
+		}
+	}
+}
+
+// The candidates of the shared file with castling rights for rooks that are not there are all legal.
+func TestCastlingCase(t *testing.T) {
+	d := load(t, shareddata.Path(t, "cases", "fen-castling", "c.fen"))
+	for _, e := range d.Pool {
+		for _, move := range e.Control {
+			if move == "e1 -g1" || move == "e1 -c1" {
+				t.Errorf("%s is a candidate of %q", move, e.Texts[0])
+			}
+		}
+	}
+}
+
+// The shared file of atomic games has no position of ordinary chess.
+func TestAtomicCase(t *testing.T) {
+	report, err := Check(context.Background(), shareddata.Path(t, "cases", "pgn-atomic", "v.pgn"), Limits{})
+	if err != nil || report.Faults == nil || !contains(report.Faults.Error(), "games left out: variant Atomic") {
+		t.Errorf("report %+v, %v", report, err)
 	}
 }
 

@@ -5,9 +5,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
-	"sort"
 
 	"w2s/internal/prob"
 )
@@ -21,9 +21,9 @@ const minExamples = 12
 type collector struct {
 	info       Info
 	faults     Faults
-	pool, test map[string]*entry // by id
-	hasTest    bool              // the data has its own test part
-	skipped    map[string]int    // number of rows left out, by reason
+	pool, test map[string]*entry   // by id
+	hasTest    bool                // the data has its own test part
+	skipped    map[string]*leftOut // by reason
 	duplicates int
 	digests    []string
 	budget     *budget // nil for data that is made of other data
@@ -37,8 +37,32 @@ type entry struct {
 	conflict bool // the copies disagree on the right answer
 }
 
+// A leftOut counts what is left out for one reason.
+type leftOut struct {
+	count int
+	unit  string // "row", or "game" of a PGN file
+	first string // place and detail of the first one, or ""
+}
+
+// leaveOut counts a row that makes no example.
+func (c *collector) leaveOut(reason string) *leftOut {
+	if c.skipped[reason] == nil {
+		c.skipped[reason] = &leftOut{unit: "row"}
+	}
+	c.skipped[reason].count++
+	return c.skipped[reason]
+}
+
+// String returns, for example, "1 row" or "3 games".
+func (l leftOut) String() string {
+	if l.count == 1 {
+		return "1 " + l.unit
+	}
+	return fmt.Sprintf("%d %ss", l.count, l.unit)
+}
+
 func newCollector(info Info) *collector {
-	return &collector{info: info, pool: map[string]*entry{}, test: map[string]*entry{}, skipped: map[string]int{}}
+	return &collector{info: info, pool: map[string]*entry{}, test: map[string]*entry{}, skipped: map[string]*leftOut{}}
 }
 
 // within sets the limits of what the collector reads and keeps to those of a source.
@@ -72,7 +96,10 @@ func (c *collector) rejected(r *row) bool {
 	case r.fault != "":
 		c.faults.add(r.file, r.line, "%s", r.fault)
 	case r.skipped != "":
-		c.skipped[r.skipped]++
+		l := c.leaveOut(r.skipped)
+		if l.unit = cmp.Or(r.unit, l.unit); r.detail != "" && l.first == "" {
+			l.first = fmt.Sprintf("%s:%d: %s", r.file, r.line, r.detail)
+		}
 	default:
 		return false
 	}
@@ -88,7 +115,7 @@ func (c *collector) add(file string, line int, test bool, e Example) {
 	if c.info.Form == Rank {
 		var same bool
 		if e, same = sortCandidates(e); same {
-			c.skipped["two candidates are the same text"]++
+			c.leaveOut("two candidates are the same text")
 			return
 		}
 	}
@@ -210,13 +237,13 @@ func (c *collector) data() (*Data, error) {
 	if conflicts > 0 {
 		warn("%d texts left out: their copies have different labels", conflicts)
 	}
-	reasons := make([]string, 0, len(c.skipped))
-	for reason := range c.skipped {
-		reasons = append(reasons, reason)
-	}
-	sort.Strings(reasons)
-	for _, reason := range reasons {
-		warn("%d rows left out: %s", c.skipped[reason], reason)
+	for _, reason := range slices.Sorted(maps.Keys(c.skipped)) {
+		l := c.skipped[reason]
+		text := fmt.Sprintf("%v left out: %s", l, reason)
+		if l.first != "" {
+			text += fmt.Sprintf(" (the first: %s)", l.first)
+		}
+		warn("%s", text)
 	}
 	d.Digest = fmt.Sprintf("%x", digestOf(c.digests...))
 	return d, nil

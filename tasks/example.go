@@ -124,8 +124,8 @@ func checkGold(gold []float64, n int) string {
 	return ""
 }
 
-// leftOut says where the rows of a file went that gave too few examples, or returns "".
-func leftOut(warnings []string) string {
+// because says where the rows of a file went that gave too few examples, or returns "".
+func because(warnings []string) string {
 	if len(warnings) == 0 {
 		return ""
 	}
@@ -137,11 +137,11 @@ func leftOut(warnings []string) string {
 func checkSize(info Info, d *Data, faults *Faults) error {
 	name := info.Name
 	if n := len(d.Pool) + len(d.Test); n < minExamples {
-		faults.add(name, 0, "%d examples, want at least %d%s", n, minExamples, leftOut(d.Warnings))
+		faults.add(name, 0, "%d examples, want at least %d%s", n, minExamples, because(d.Warnings))
 		return faults.err()
 	}
 	if len(d.Pool) == 0 || d.Test != nil && len(d.Test) == 0 {
-		faults.add(name, 0, "%d examples to train on and %d to test on: a part is empty%s", len(d.Pool), len(d.Test), leftOut(d.Warnings))
+		faults.add(name, 0, "%d examples to train on and %d to test on: a part is empty%s", len(d.Pool), len(d.Test), because(d.Warnings))
 	}
 	if info.Form == Classify {
 		checkClasses := func(where string, part []Example) {

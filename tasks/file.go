@@ -146,6 +146,7 @@ func (t fileTask) collect(ctx context.Context, src Source) (*collector, error) {
 func (t fileTask) readFile(ctx context.Context, c *collector, f rowFile, test bool) error {
 	lines := map[string]int{} // line of each value of the id column
 	var labels labelFaults
+	answers := map[digits]int{} // the first line where a quoted number had each meaning
 	c.hasTest = c.hasTest || test || t.spec.Split != nil
 	err := c.readRows(ctx, f, func(r *row) {
 		e := t.spec.example(r)
@@ -156,6 +157,17 @@ func (t fileTask) readFile(ctx context.Context, c *collector, f rowFile, test bo
 			} else {
 				lines[strings.Clone(id)] = r.line // a part of the text of a line would keep the whole line
 				c.budget.keepBytes(len(id) + 100)
+			}
+		}
+		if r.digits != "" {
+			if answers[r.digits] == 0 {
+				answers[r.digits] = r.line
+			}
+			for other, line := range answers {
+				if other != r.digits {
+					r.fail("a quoted number in %q is %s here and %s at line %d (write the numbers of candidates without quotation marks, or write texts only)",
+						t.spec.Answer, r.digits, other, line)
+				}
 			}
 		}
 		inTest := test

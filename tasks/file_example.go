@@ -16,12 +16,36 @@ func (s *Spec) example(r *row) Example {
 	case Rank:
 		e = s.ranking(r)
 	case Generate:
-		e = Example{Texts: s.texts(r, s.Template), Answer: strings.TrimSpace(r.text(s.Answer)), Control: s.texts(r, s.Control)}
+		e = Example{Texts: s.texts(r, s.Template), Answer: s.written(r), Control: s.texts(r, s.Control)}
+		if s.opensTurn(r) {
+			e.Texts[0] += assistantTurn
+		}
 	}
 	if s.Group != "" {
 		e.Group = s.Name + " " + r.text(s.Group)
 	}
 	return e
+}
+
+// written returns the answer to write: a text, or the last message of a dialogue.
+func (s *Spec) written(r *row) string {
+	answer := ""
+	if messages, ok := r.messages(s.Answer); !ok {
+		answer = r.text(s.Answer)
+	} else if len(messages) > 0 {
+		answer = messages[len(messages)-1].content
+	}
+	return strings.TrimSpace(answer)
+}
+
+// opensTurn reports whether the text of an example is a prompt in messages, which the assistant answers.
+func (s *Spec) opensTurn(r *row) bool {
+	columns := templateColumns(s.Template)
+	if len(columns) != 1 || s.Template != "{"+columns[0]+"}" {
+		return false
+	}
+	prompt, ok := r.messages(columns[0])
+	return ok && len(prompt) > 0 && prompt[len(prompt)-1].speaker != assistant
 }
 
 // texts returns the filled template as a list of one, or nil if there is no template.
@@ -34,37 +58,78 @@ func (s *Spec) texts(r *row, template string) []string {
 
 func (s *Spec) ranking(r *row) Example {
 	var e Example
-	var candidates []string
+	var replies []reply
+	asked := s.promptColumn()
 	if s.Choices != "" {
-		candidates = r.list(s.Choices)
-		e.Gold = oneHot(len(candidates), s.rightChoice(r, candidates))
+		choices := r.choices(s.Choices)
+		for _, c := range choices {
+			replies = append(replies, reply{answer: c.text})
+		}
+		e.Gold = oneHot(len(replies), r.rightChoice(s.Answer, choices))
 	} else {
-		candidates = []string{r.dialogue(s.Chosen), r.dialogue(s.Rejected)}
+		replies = r.replies(asked, s.Chosen, s.Rejected)
 		e.Gold = []float64{1, 0}
 		if s.Soft {
 			p := r.probability(s.Label)
 			e.Gold = []float64{p, 1 - p}
 		}
 	}
-	// Questions with the same prompt form a group. The prompt is the template without the candidate or, if that is empty,
-	// the common beginning of two dialogues.
-	r.columns["candidate"] = ""
-	if prompt := r.fill(s.Template); strings.TrimSpace(prompt) != "" {
-		e.Group = promptGroup(prompt)
-	} else if len(candidates) == 2 {
-		if prompt, _, _, ok := lastReply(candidates[0], candidates[1]); ok {
-			e.Group = promptGroup(prompt)
+	e.Group = s.rankingGroup(r, replies)
+	for _, c := range replies {
+		if s.Choices == "" && asked != "" {
+			r.columns[asked] = c.prompt
 		}
-	}
-	for _, candidate := range candidates {
-		r.columns["candidate"] = candidate
-		e.Texts = append(e.Texts, s.texts(r, s.Template)...)
+		r.columns["candidate"] = c.answer
+		text := s.texts(r, s.Template)
+		if c.whole != "" && s.joinsPrompt() {
+			text = []string{strings.TrimSpace(c.whole)}
+		}
+		e.Texts = append(e.Texts, text...)
 		e.Control = append(e.Control, s.texts(r, s.Control)...)
-		if strings.TrimSpace(candidate) == "" {
+		if strings.TrimSpace(c.answer) == "" {
 			r.fail("empty candidate")
 		}
 	}
 	return e
+}
+
+// rankingGroup returns the group of questions with the same prompt. The prompt is the one before the messages, the template
+// without the candidate or, if that is empty, the common beginning of two dialogues.
+func (s *Spec) rankingGroup(r *row, replies []reply) string {
+	if len(replies) > 0 && replies[0].before != "" {
+		return promptGroup(replies[0].before)
+	}
+	r.columns["candidate"] = ""
+	if prompt := r.fill(s.Template); strings.TrimSpace(prompt) != "" {
+		return promptGroup(prompt)
+	}
+	if len(replies) == 2 {
+		if prompt, _, _, ok := lastReply(replies[0].answer, replies[1].answer); ok {
+			return promptGroup(prompt)
+		}
+	}
+	return ""
+}
+
+// promptColumn returns the column of a ranking's template that holds the prompt: the only one beside the candidate, or else
+// the first with a usual name. It returns "" if there is none.
+func (s *Spec) promptColumn() string {
+	columns := templateColumns(s.Template)
+	columns = slices.DeleteFunc(columns, func(c string) bool { return c == "candidate" })
+	if len(columns) == 1 {
+		return columns[0]
+	}
+	if i := slices.IndexFunc(columns, func(c string) bool { return slices.Contains(promptColumns, c) }); i >= 0 {
+		return columns[i]
+	}
+	return ""
+}
+
+// joinsPrompt reports whether the template is the prompt and the candidate with white space between them.
+func (s *Spec) joinsPrompt() bool {
+	between, ok := strings.CutPrefix(s.Template, "{"+s.promptColumn()+"}")
+	between, alsoOK := strings.CutSuffix(between, "{candidate}")
+	return ok && alsoOK && strings.TrimSpace(between) == ""
 }
 
 // gold reads the label of a classification.
@@ -112,29 +177,4 @@ func (s *Spec) gold(r *row) []float64 {
 	}
 	r.failLabel(value, fmt.Sprintf("is neither the name nor the number of a class (%s)", strings.Join(s.Classes, ", ")))
 	return nil
-}
-
-// rightChoice returns the index of the right candidate. The answer is its number from 0, its letter or its text.
-func (s *Spec) rightChoice(r *row, candidates []string) int {
-	value := strings.TrimSpace(r.text(s.Answer))
-	if r.fault != "" {
-		return -1
-	}
-	if i, err := strconv.Atoi(value); err == nil && !slices.Contains(candidates, value) {
-		if i < 0 || i >= len(candidates) {
-			r.fail("answer %d is not one of the %d candidates (the first is 0)", i, len(candidates))
-			return -1
-		}
-		return i
-	}
-	if i := slices.Index(candidates, value); i >= 0 {
-		return i
-	}
-	if len(value) == 1 {
-		if i := int(strings.ToUpper(value)[0]) - 'A'; i >= 0 && i < len(candidates) {
-			return i
-		}
-	}
-	r.fail("answer %q is neither a candidate nor the number or letter of one", shortened(value))
-	return -1
 }

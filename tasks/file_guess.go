@@ -15,7 +15,7 @@ import (
 // weak labels of openai/weak-to-strong, hard_label is the weak model's answer and gt_label the gold one. Its soft_label is
 // gold in some files and a model's opinion in others, so only a task file can name it.
 var (
-	textColumns   = []string{"text", "sentence", "content", "txt"}
+	textColumns   = []string{"text", "sentence", "content", "txt", "messages"}
 	labelColumns  = []string{"label", "labels", "gt_label", "hard_label", "gold"}
 	promptColumns = []string{"prompt", "question", "query", "instruction"}
 	choiceColumns = []string{"choices", "options", "candidates"}
@@ -48,6 +48,9 @@ func guessSpec(path string) (Spec, error) {
 		spec.Form, spec.Category, spec.Choices, spec.Answer = Rank, Generative, choices, answer
 	case text != "" && label != "":
 		spec.Form, spec.Template, spec.Label = Classify, "{"+text+"}", label
+	case prompt != "" && answer == "completion" && label == "label":
+		// This is trl's form of unpaired preferences: the label says whether the reply is a good one.
+		spec.Form, spec.Category, spec.Template, spec.Label = Classify, Reward, "{"+prompt+"}\n\n{"+answer+"}", label
 	case prompt != "" && answer != "":
 		spec.Form, spec.Template, spec.Answer = Generate, "{"+prompt+"}", answer
 	default:

@@ -40,8 +40,6 @@ func hhPair(r *row) Example {
 // promptGroup is the group of all examples with the same prompt.
 func promptGroup(prompt string) string { return "prompt " + fold(prompt) }
 
-const assistantTurn = "\n\nAssistant:"
-
 // lastReply splits two dialogues into their common prompt and their replies. The prompt ends at the last "Assistant:" of
 // the common beginning, so a reply may contain further turns. To look for the last turn of each dialogue instead would
 // give two different prompts in 14 of the 4,666 pairs of the base test sets.

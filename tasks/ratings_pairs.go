@@ -65,7 +65,7 @@ func (t ratingPairs) Load(ctx context.Context, src Source) (*Data, error) {
 		i++ // each text is in one pair
 		p := preference(a, b)
 		if p > 0.5-dividedBand && p < 0.5+dividedBand {
-			c.skipped["raters are divided"]++
+			c.leaveOut("raters are divided")
 			continue
 		}
 		e := Example{Texts: []string{a.text, b.text}, Gold: []float64{p, 1 - p}}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -23,6 +24,9 @@ type row struct {
 	fault   string  // why the row is wrong, or ""
 	label   *string // the label, if it is what is wrong with the row
 	skipped string  // why a correct row makes no example, or ""
+	unit    string  // what the row is called if it is skipped; "" means row
+	detail  string  // what exactly is in the way, for the first row that is skipped for this reason
+	digits  digits  // how the row's answer was read if it is a quoted number; "" if it can only mean one thing
 }
 
 // An exampleFunc turns a row into an example without ID. It records faults and reasons to skip the row in the row.
@@ -49,6 +53,13 @@ func shortened(value string) string { return visible.Cut(value, 60) }
 func (r *row) skip(reason string) {
 	if r.skipped == "" {
 		r.skipped = reason
+	}
+}
+
+// skipAt is skip for a reason that differs in its details from row to row.
+func (r *row) skipAt(reason, detail string) {
+	if r.skipped == "" {
+		r.skipped, r.detail = reason, detail
 	}
 }
 
@@ -231,40 +242,7 @@ func (r *row) list(name string) []string {
 	return out
 }
 
-// dialogue reads a text, or a list of messages with role and content, which is how chat data sets store a dialogue.
-func (r *row) dialogue(name string) string {
-	v, ok := r.value(name)
-	list, isList := v.([]any)
-	if !ok || !isList {
-		return r.text(name)
-	}
-	var turns []string
-	for i, item := range list {
-		message, _ := item.(map[string]any)
-		role, _ := message["role"].(string)
-		content, ok := message["content"].(string)
-		if !ok {
-			r.fail("%q: message %d has no text under \"content\"", name, i+1)
-			return ""
-		}
-		turns = append(turns, speaker(role)+": "+content)
-	}
-	return strings.Join(turns, "\n\n")
-}
-
-// speaker returns what the HH dialogues call the role of a chat message.
-func speaker(role string) string {
-	switch role {
-	case "user", "human", "":
-		return "Human"
-	case "assistant", "gpt":
-		return "Assistant"
-	}
-	return role
-}
-
-// fill replaces each {column} of a template by the row's text. {{ and }} are literal braces. The texts of a row together may
-// not be longer than a row: a template can name a long text a thousand times, and a list can have a million candidates.
+// fill replaces each {column} of a template by the row's text, or by its messages as a dialogue. {{ and }} are literal braces.
 func (r *row) fill(template string) string {
 	var b strings.Builder
 	defer func() { r.filled += b.Len() }()
@@ -283,7 +261,11 @@ func (r *row) fill(template string) string {
 				r.fail("template: no } after %q", shortened(rest))
 				return ""
 			}
-			b.WriteString(r.text(rest[1:end]))
+			if list, ok := r.messages(rest[1:end]); ok {
+				b.WriteString(dialogue(list))
+			} else {
+				b.WriteString(r.text(rest[1:end]))
+			}
 			i += end + 1
 		default:
 			b.WriteByte(rest[0])
@@ -291,6 +273,23 @@ func (r *row) fill(template string) string {
 		}
 	}
 	return b.String()
+}
+
+// templateColumns returns the names of the columns of a template, each once.
+func templateColumns(template string) []string {
+	var columns []string
+	template = strings.NewReplacer("{{", "", "}}", "").Replace(template)
+	for {
+		_, rest, ok := strings.Cut(template, "{")
+		name, after, closed := strings.Cut(rest, "}")
+		if !ok || !closed {
+			return columns
+		}
+		if !slices.Contains(columns, name) {
+			columns = append(columns, name)
+		}
+		template = after
+	}
 }
 
 // kindOf names the type of a value for messages.

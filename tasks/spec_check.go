@@ -179,10 +179,14 @@ func classesOf(labels map[string]string) []string {
 	return classes
 }
 
-// class returns the index of the class with the given name or number.
+// class returns the index of the class with the given name or number. If a class is named by a number, values are names
+// only: with the classes 1 to 5, the value 1 would otherwise be a name and 0 an index, both of the same class.
 func (s *Spec) class(value string) (int, bool) {
 	if i := slices.Index(s.Classes, value); i >= 0 {
 		return i, true
+	}
+	if slices.ContainsFunc(s.Classes, func(name string) bool { _, err := strconv.Atoi(name); return err == nil }) {
+		return 0, false
 	}
 	if i, err := strconv.Atoi(value); err == nil && i >= 0 && i < len(s.Classes) {
 		return i, true

@@ -2,7 +2,6 @@ package onnx
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -44,8 +43,8 @@ type Description struct {
 type Checkpoint struct {
 	Description
 	Dir       string
-	Model     string            // path of the ONNX file
-	External  []string          // paths of the files that hold its weights, if any
+	Model     string            // path of the ONNX file, or of the safetensors file or its index
+	External  []string          // paths of further files that hold its weights, if any
 	Tokenizer string            // path of tokenizer.json
 	Width     int               // length of the output's vectors; 0 if no file tells it
 	Digests   map[string]string // SHA-256 of these files by base name, set when the checkpoint is opened
@@ -53,6 +52,7 @@ type Checkpoint struct {
 	LeftOut   []string          // modules of sentence-transformers that are not computed, such as Normalize
 	Quantised bool              // whether the model computes 8-bit scales over a whole batch, so that texts are run one at a time
 
+	source source
 	plan   *plan
 	pad    padding
 	shares bool // whether SharedUntil has an effect
@@ -85,13 +85,14 @@ func readCheckpoint(dir string, o Options) (*Checkpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	model, err := findModel(dir, cmp.Or(o.Model, files.w2s.File))
+	from, err := findSource(dir, cmp.Or(o.Model, files.w2s.File))
 	if err != nil {
 		return nil, err
 	}
-	c := &Checkpoint{Dir: dir, Model: model, Tokenizer: filepath.Join(dir, "tokenizer.json"), Description: files.w2s}
+	c := &Checkpoint{Dir: dir, Model: from.path, source: from, Tokenizer: filepath.Join(dir, "tokenizer.json"), Description: files.w2s}
+	files.made = from.made
 	// Some exports put the other files into the folder of the model.
-	beside := filepath.Dir(model)
+	beside := filepath.Dir(c.Model)
 	if err := files.complete(dir, beside); err != nil {
 		return nil, err
 	}
@@ -101,7 +102,7 @@ func readCheckpoint(dir string, o Options) (*Checkpoint, error) {
 			return nil, fmt.Errorf("no tokenizer.json (save it with the tokenizer's save_pretrained): %w", err)
 		}
 	}
-	f, err := onnxproto.Open(model)
+	f, err := from.openAll(files.w2s.SharedUntil != "" && !from.byLength())
 	if err != nil {
 		return nil, err
 	}
@@ -110,13 +111,11 @@ func readCheckpoint(dir string, o Options) (*Checkpoint, error) {
 		c.Output = o.Output
 	}
 	if c.plan, err = planModel(f, c.Output, files.causal()); err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Base(model), err)
+		return nil, fmt.Errorf("%s: %w", filepath.Base(c.Model), err)
 	}
 	c.plan.startAt(files.model.firstPosition())
 	c.Quantised = c.plan.single
-	for _, name := range f.ExternalFiles() {
-		c.External = append(c.External, filepath.Join(filepath.Dir(model), filepath.FromSlash(name)))
-	}
+	c.External = from.files(f)
 	if err := c.complete(f, files, o); err != nil {
 		return nil, err
 	}
@@ -147,7 +146,7 @@ func findModel(dir, name string) (string, error) {
 	}
 	switch found := modelFiles(dir); len(found) {
 	case 0:
-		return "", errors.New("the folder has no model.onnx (export one, for example: optimum-cli export onnx --model NAME FOLDER)")
+		return "", errNoModel
 	case 1:
 		return filepath.Join(dir, filepath.FromSlash(found[0])), nil
 	default:

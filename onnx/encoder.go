@@ -145,7 +145,7 @@ func (l *loading) run(c *Checkpoint, o Options) {
 		return
 	}
 	_, threads := o.workers()
-	l.session, l.err = newSession(c.Model, c.plan, sessionOptions{threads: threads, provider: o.Provider, settings: o.Settings, unit: o.tileUnit()})
+	l.session, l.err = newSession(c.source, c.plan, sessionOptions{threads: threads, provider: o.Provider, settings: o.Settings, unit: o.tileUnit()})
 }
 
 // Encode calls emit once for every text, from the calling goroutine and in any order, with the index of the text, its vector,

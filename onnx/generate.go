@@ -14,7 +14,6 @@ import (
 	"unicode/utf8"
 
 	"w2s/internal/onnxgraph"
-	"w2s/internal/onnxproto"
 	"w2s/onnx/tokenizer"
 )
 
@@ -46,7 +45,7 @@ func OpenGenerator(ctx context.Context, rt *Runtime, dir string, o Options) (*Ge
 }
 
 func (g *Generator) open(o Options) error {
-	f, err := onnxproto.Open(g.checkpoint.Model)
+	f, err := g.checkpoint.source.openAll(true)
 	if err != nil {
 		return err
 	}
@@ -66,7 +65,7 @@ func (g *Generator) open(o Options) error {
 		return err
 	}
 	// A text is continued one token at a time, so all threads work on the same step.
-	g.session, err = newSession(g.checkpoint.Model, p, sessionOptions{threads: o.Threads, provider: provider, settings: o.Settings})
+	g.session, err = newSession(g.checkpoint.source, p, sessionOptions{threads: o.Threads, provider: provider, settings: o.Settings})
 	return err
 }
 
@@ -123,7 +122,7 @@ func (g *Generator) Vocab() int { return int(g.session.plan.more[0].Dims[2].Size
 // logit of tokens[i] is rows[i]·hidden + bias[i], before a soft cap if the model has one. Unembedding fails if the weights of
 // the layer are quantised.
 func (g *Generator) Unembedding(tokens []int) (rows [][]float32, bias []float32, err error) {
-	f, err := onnxproto.Open(g.checkpoint.Model)
+	f, err := g.checkpoint.source.openAll(false)
 	if err != nil {
 		return nil, nil, fmt.Errorf("onnx: %w", err)
 	}

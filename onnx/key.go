@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"w2s/internal/atomicfile"
+	"w2s/onnx/families"
 )
 
 // keyScheme must change whenever this package begins to compute different vectors from the same files.
@@ -42,6 +43,9 @@ func (c *Checkpoint) key(ctx context.Context, version, provider string, settings
 	// of all existing keys and must not change.
 	parts := append(sums, keyScheme, c.Family, c.Output, string(c.Pooling), strconv.Itoa(c.MaxTokens), c.Prefix,
 		strconv.FormatBool(c.Normalize), c.Cut, fmt.Sprint(c.pad), version, provider, fmt.Sprintf("%q", settings))
+	if c.source.made != nil {
+		parts = append(parts, "made from safetensors", strconv.Itoa(families.Version))
+	}
 	if c.LowerCase {
 		parts = append(parts, "lower case")
 	}

@@ -340,7 +340,7 @@ func runAttention(t *testing.T, unit tileUnit, test attentionTest, in [][]float3
 		}
 		defer values[i].Destroy()
 	}
-	s, err := build(f, path, e, inputs, []string{"y"}, options)
+	s, err := source{path: path}.session(f, e, inputs, []string{"y"}, options)
 	if err != nil {
 		t.Fatal(err)
 	}

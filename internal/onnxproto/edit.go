@@ -202,12 +202,7 @@ func (w *editor) reference(f *field) ([]byte, bool, error) {
 		return nil, false, err
 	}
 	small := Tensor{Name: t.Name, Type: t.Type, Dims: t.Dims}
-	b := small.header()
-	for _, e := range []MetadataEntry{{"location", filepath.Base(w.file.path)}, {"offset", fmt.Sprint(t.data.start)},
-		{"length", fmt.Sprint(t.data.size)}} {
-		b = appendBytes(b, 13, e.marshal())
-	}
-	return appendBytes(nil, 5, appendInt(b, 14, 1)), true, nil
+	return appendBytes(nil, 5, appendExternal(small.header(), filepath.Base(w.file.path), t.data.start, t.data.size)), true, nil
 }
 
 // dropped reports whether a field of the graph is left out.

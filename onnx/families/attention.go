@@ -17,6 +17,7 @@ type attention struct {
 
 	qNorm, kNorm norm
 	wide         bool    // the norms of queries and keys are over all heads together
+	each         bool    // every head has a norm of its own, with a number after its name
 	clip         float64 // queries, keys and values are limited to -clip to clip; 0 is no limit
 
 	rope          *rope // nil is none
@@ -88,7 +89,17 @@ func (b *builder) normalizeHeads(x string, n norm, a attention, heads int) strin
 	case a.wide:
 		return b.normalize(x, n, heads*a.dim)
 	}
-	return b.reshape(b.normalize(b.reshape(x, -1, int64(heads), int64(a.dim)), n, a.dim), -1, int64(heads*a.dim))
+	apart := b.reshape(x, -1, int64(heads), int64(a.dim))
+	if !a.each {
+		return b.reshape(b.normalize(apart, n, a.dim), -1, int64(heads*a.dim))
+	}
+	y := b.normalize(apart, norm{bare: true, eps: n.eps}, a.dim)
+	factors := make([]string, heads)
+	for i := range factors {
+		factors[i] = b.weight(fmt.Sprintf("%s.%d.weight", n.name, i), a.dim)
+	}
+	all := b.reshape(b.op("Concat", factors, onnxproto.Int("axis", 0)), int64(heads), int64(a.dim))
+	return b.reshape(b.mul(y, all), -1, int64(heads*a.dim))
 }
 
 // groupQuery computes attention with the operator GroupQueryAttention.

@@ -60,7 +60,7 @@ func (b *builder) nodeOf(domain, kind string, inputs []string, outputs int, attr
 		n.Outputs = append(n.Outputs, name)
 	}
 	b.nodes = append(b.nodes, n)
-	return n.Outputs
+	return slices.Clone(n.Outputs) // callers change it
 }
 
 // once returns the value that make returned when the key was first used.
@@ -340,7 +340,8 @@ func (c *config) activation(def string, names ...string) string {
 			known = append(known, n)
 		}
 		slices.Sort(known)
-		c.fault("%s: %q is not supported (have: %s)", names[0], name, strings.Join(known, ", "))
+		from, _ := c.raw(names)
+		c.fault("%s: %q is not supported (have: %s)", from, name, strings.Join(known, ", "))
 		return "relu"
 	}
 	return name

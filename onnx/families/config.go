@@ -187,6 +187,11 @@ var harmless = []string{"architectures", "model_type", "torch_dtype", "dtype", "
 // common checks settings that any configuration can have and that would change the result.
 func (c *config) common() {
 	c.ignore(harmless...)
+	for _, name := range telling {
+		if !c.read[name] {
+			c.without(name)
+		}
+	}
 	c.without("quantization_config", "pruned_heads", "is_decoder_only_cross_attention", "add_cross_attention", "compression_config")
 }
 
@@ -200,6 +205,16 @@ func (c *config) unknown() []string {
 	}
 	return names
 }
+
+// telling are settings that change the hidden states of models that have them. If a family does not read such a setting and it
+// is not off, the model is not what the family computes.
+var telling = []string{"alibi", "attention_bias", "attention_multiplier", "attn_logit_softcapping", "clip_qkv", "cross_attention_freq",
+	"embedding_multiplier", "final_logit_softcapping", "first_k_dense_replace", "hidden_act", "hidden_activation", "hidden_size_per_layer_input", "kv_lora_rank",
+	"layer_types", "logit_scale", "logits_scaling", "mlp_bias", "moe_intermediate_size", "mrope_section", "multi_query", "n_inner", "no_rope_layers", "num_experts",
+	"num_key_value_heads", "num_kv_shared_layers", "num_local_experts", "n_routed_experts", "parallel_attn", "parallel_residual", "partial_rotary_factor",
+	"q_lora_rank", "qk_layernorm", "qk_norm", "query_pre_attn_scalar", "residual_multiplier", "rope_interleaved", "rope_local_base_freq", "rope_parameters",
+	"rope_scaling", "rope_theta", "rotary_dim", "rotary_emb_base", "rotary_pct", "sliding_window", "sliding_window_pattern", "use_bidirectional_attention",
+	"use_conv_bias", "use_mamba_kernels", "use_mrope", "use_parallel_residual", "use_qk_norm", "use_qkv_bias", "use_sliding_window", "word_embed_proj_dim"}
 
 // err returns all faults.
 func (c *config) err() error {

@@ -38,7 +38,11 @@ type model interface {
 }
 
 // all is the table of families.
-var all = []family{gpt2Family, llamaFamily, mistralFamily, qwen2Family, qwen3Family}
+var all = []family{
+	llamaFamily, mistralFamily, qwen2Family, qwen3Family, smollm3Family, graniteFamily, stablelmFamily, olmoFamily, olmo2Family,
+	gemmaFamily, gemma2Family, gemma3Family, gemma3TextFamily, phiFamily, phi3Family, gptNeoXFamily, gpt2Family, optFamily, bloomFamily,
+	bertFamily,
+}
 
 // Types returns the values of model_type that are known, in alphabetical order.
 func Types() []string {
@@ -58,7 +62,8 @@ type Facts struct {
 	Layers    int
 	Width     int // length of a hidden state
 	Vocab     int // rows of the embedding
-	Positions int // longest input that the model was made for; 0 if the model does not limit it
+	Positions int // longest input that the model was made for
+	Table     int // rows of a table of positions, beyond which the model cannot read; 0 if it has none
 }
 
 // A Checkpoint is a folder with config.json and safetensors files.

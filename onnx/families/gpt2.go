@@ -15,7 +15,7 @@ var gpt2Family = family{types: []string{"gpt2"}, describe: func(c *config, w *We
 		return nil, err
 	}
 	normal := func(name string) norm { return norm{name: name, eps: eps, bias: true} }
-	t := &transformer{Facts: Facts{Causal: true, Layers: layers, Width: width, Vocab: vocab, Positions: positions},
+	t := &transformer{Facts: Facts{Causal: true, Layers: layers, Width: width, Vocab: vocab, Positions: positions, Table: positions},
 		embedding: embedding{tokens: "wte.weight", positions: "wpe.weight", rows: positions}, final: normal("ln_f"),
 		head: c.head(w, true, "lm_head")}
 	for i := range layers {

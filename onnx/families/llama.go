@@ -1,10 +1,13 @@
 package families
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 // llamaFamily is transformers' LlamaModel, which Llama 1 to 3, SmolLM2, TinyLlama, Yi and many others are.
 var llamaFamily = family{types: []string{"llama"}, describe: func(c *config, w *Weights) (model, error) {
-	s := c.llamaSizes(0)
+	s := c.llamaSizes(llamaSizes{})
 	c.only(1, "pretraining_tp")
 	rope := c.rope(s.head, s.positions, ropeDefaults{theta: 10000, partial: 1})
 	bias, networkBias := c.bool(false, "attention_bias"), c.bool(false, "mlp_bias")
@@ -24,13 +27,15 @@ type llamaSizes struct {
 	act string
 }
 
-// llamaSizes reads the sizes. head is the dimension of a head if config.json does not give it; 0 is width/heads.
-func (c *config) llamaSizes(head int) llamaSizes {
-	s := llamaSizes{width: c.size(0, "hidden_size"), layers: c.size(0, "num_hidden_layers"), heads: c.size(0, "num_attention_heads"),
-		network: c.size(0, "intermediate_size"), vocab: c.size(0, "vocab_size"), positions: c.size(2048, "max_position_embeddings"),
-		eps: c.float(1e-6, "rms_norm_eps"), act: c.activation("silu", "hidden_act")}
-	s.kv = c.size(s.heads, "num_key_value_heads")
-	s.head = c.headSize(head, s.width, s.heads)
+// llamaSizes reads the sizes. def holds the defaults of settings that config.json can lack; those of kv and head are computed
+// if they are 0.
+func (c *config) llamaSizes(def llamaSizes) llamaSizes {
+	s := llamaSizes{width: c.size(def.width, "hidden_size"), layers: c.size(def.layers, "num_hidden_layers"),
+		heads: c.size(def.heads, "num_attention_heads"), network: c.size(def.network, "intermediate_size"), vocab: c.size(def.vocab, "vocab_size"),
+		positions: c.size(cmp.Or(def.positions, 2048), "max_position_embeddings"), eps: c.float(cmp.Or(def.eps, 1e-6), "rms_norm_eps", "layer_norm_eps")}
+	s.act = c.activation(cmp.Or(def.act, "silu"), "hidden_activation", "hidden_act")
+	s.kv = c.size(cmp.Or(def.kv, s.heads), "num_key_value_heads")
+	s.head = c.headSize(def.head, s.width, s.heads)
 	c.groups(s.heads, s.kv)
 	return s
 }
@@ -89,7 +94,7 @@ type llamaSettings struct {
 
 // llamaLike describes a whole model with Llama's names.
 func (c *config) llamaLike(w *Weights, s llamaSizes, set llamaSettings) (*transformer, error) {
-	if err := w.choosePrefix("embed_tokens.weight", "model.", ""); err != nil {
+	if err := w.choosePrefix("embed_tokens.weight", "model.", "", "model.language_model.", "language_model.model."); err != nil {
 		return nil, err
 	}
 	t := &transformer{Facts: Facts{Causal: true, Layers: s.layers, Width: s.width, Vocab: s.vocab, Positions: s.positions},

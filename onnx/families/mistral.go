@@ -2,7 +2,7 @@ package families
 
 // mistralFamily is transformers' MistralModel, of which all layers have the same window.
 var mistralFamily = family{types: []string{"mistral"}, describe: func(c *config, w *Weights) (model, error) {
-	s := c.llamaSizes(0)
+	s := c.llamaSizes(llamaSizes{positions: 4096 * 32, kv: c.nullable("num_key_value_heads", 8)})
 	rope := c.rope(s.head, s.positions, ropeDefaults{theta: 10000, partial: 1})
 	window := c.window("sliding_window", 4096)
 	return c.llamaLike(w, s, llamaSettings{layer: func(i int) layer {
@@ -12,9 +12,17 @@ var mistralFamily = family{types: []string{"mistral"}, describe: func(c *config,
 	}})
 }}
 
+// nullable returns the default of a setting for which null stands for 0 and not for the default.
+func (c *config) nullable(name string, def int) int {
+	if _, there := c.fields[name]; there && !c.has(name) {
+		return 0
+	}
+	return def
+}
+
 // window reads the size of a sliding window. null, which transformers writes for none, gives 0.
 func (c *config) window(name string, def int) int {
-	if _, there := c.fields[name]; there && !c.has(name) {
+	if def = c.nullable(name, def); def == 0 && !c.has(name) {
 		return 0
 	}
 	return c.size(def, name)

@@ -2,7 +2,7 @@ package families
 
 // qwen2Family is transformers' Qwen2Model, with biases of queries, keys and values.
 var qwen2Family = family{types: []string{"qwen2"}, describe: func(c *config, w *Weights) (model, error) {
-	s := c.llamaSizes(0)
+	s := c.llamaSizes(llamaSizes{positions: 32768})
 	rope := c.rope(s.head, s.positions, ropeDefaults{theta: 10000, partial: 1})
 	windows := c.qwenWindows(s.layers)
 	return c.llamaLike(w, s, llamaSettings{layer: func(i int) layer {
@@ -15,7 +15,7 @@ var qwen2Family = family{types: []string{"qwen2"}, describe: func(c *config, w *
 
 // qwen3Family is transformers' Qwen3Model, which normalises the heads of queries and keys.
 var qwen3Family = family{types: []string{"qwen3"}, describe: func(c *config, w *Weights) (model, error) {
-	s := c.llamaSizes(128)
+	s := c.llamaSizes(llamaSizes{positions: 32768, head: 128})
 	rope := c.rope(s.head, s.positions, ropeDefaults{theta: 10000, partial: 1})
 	windows, bias := c.qwenWindows(s.layers), c.bool(false, "attention_bias")
 	return c.llamaLike(w, s, llamaSettings{layer: func(i int) layer {

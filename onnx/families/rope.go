@@ -1,6 +1,7 @@
 package families
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -97,6 +98,9 @@ func (b *builder) frequencies(r *rope) string {
 type ropeDefaults struct {
 	theta   float64
 	partial float64 // the share of a head that is rotated
+
+	original  int  // original_max_position_embeddings of longrope; 0 is max_position_embeddings
+	yarnIsOld bool // yarn is an old name of longrope
 }
 
 // rope reads the settings of rotary embeddings, in the form of transformers 4 (rope_theta, rope_scaling) or 5
@@ -106,18 +110,23 @@ func (c *config) rope(head, positions int, d ropeDefaults) *rope {
 	partial := c.float(d.partial, "partial_rotary_factor", "rotary_pct")
 	s := c.nested("rope_scaling", "rope_parameters")
 	theta, partial = s.float(theta, "rope_theta"), s.float(partial, "partial_rotary_factor")
-	return c.scaledRope(s, theta, partial, head, positions)
+	d.theta, d.partial = theta, partial
+	return c.scaledRope(s, d, head, positions)
 }
 
 // scaledRope makes a rope from the settings of rope_scaling. Its faults are noted in c.
-func (c *config) scaledRope(s *config, theta, partial float64, head, positions int) *rope {
+func (c *config) scaledRope(s *config, d ropeDefaults, head, positions int) *rope {
 	defer c.merge(s)
+	theta, partial := d.theta, d.partial
 	r := &rope{dim: int(float64(head) * partial), scale: 1}
 	if theta <= 0 || r.dim < 2 || r.dim > head || r.dim%2 != 0 {
 		s.fault("a head of %d dimensions with rope_theta %v and a rotated share of %v is not supported", head, theta, partial)
 		return nil
 	}
 	kind := s.string("default", "rope_type", "type")
+	if kind == "su" || kind == "yarn" && d.yarnIsOld {
+		kind = "longrope"
+	}
 	wavelengths := powers(theta, r.dim)
 	r.frequencies = inverse(wavelengths)
 	original := func(required bool) int {
@@ -153,8 +162,8 @@ func (c *config) scaledRope(s *config, theta, partial float64, head, positions i
 		r.llama3(factor(), s.float(0, "low_freq_factor"), s.float(0, "high_freq_factor"), float64(original(true)), s)
 	case "yarn":
 		r.yarn(theta, wavelengths, factor(), float64(original(false)), s)
-	case "longrope", "su":
-		r.longrope(wavelengths, positions, c, s)
+	case "longrope":
+		r.longrope(wavelengths, positions, d.original, c, s)
 	default:
 		s.fault("rope_type: %q is not supported (have: default, linear, dynamic, yarn, llama3, longrope)", kind)
 	}
@@ -222,7 +231,7 @@ func (r *rope) yarn(theta float64, wavelengths []float32, factor, original float
 
 // longrope has a factor for each wavelength, others in texts of more than the original length
 // (https://arxiv.org/abs/2402.13753).
-func (r *rope) longrope(wavelengths []float32, positions int, c, s *config) {
+func (r *rope) longrope(wavelengths []float32, positions, original int, c, s *config) {
 	factors := func(name string) []float32 {
 		v := value(s, []float64(nil), name)
 		if len(v) != len(wavelengths) || slices.ContainsFunc(v, func(x float64) bool { return !(x > 0) }) {
@@ -239,8 +248,9 @@ func (r *rope) longrope(wavelengths []float32, positions int, c, s *config) {
 	factor := s.float(1, "factor")
 	// transformers 4 reads the original length beside rope_scaling only, transformers 5 in rope_parameters.
 	r.after = positions
-	if c.has("original_max_position_embeddings") || s.has("original_max_position_embeddings") {
-		r.after = c.size(s.size(positions, "original_max_position_embeddings"), "original_max_position_embeddings")
+	if original > 0 || c.has("original_max_position_embeddings") || s.has("original_max_position_embeddings") {
+		original = s.size(cmp.Or(original, positions), "original_max_position_embeddings")
+		r.after = c.size(original, "original_max_position_embeddings")
 		factor = float64(positions) / float64(r.after)
 	}
 	switch {

@@ -168,6 +168,11 @@ func (w *Weights) find(name string, full bool) (string, tensor, error) {
 	}
 	t, ok := w.tensors[name]
 	if !ok {
+		// Checkpoints that were converted from TensorFlow have the names gamma and beta.
+		old := strings.TrimSuffix(strings.TrimSuffix(name, "weight"), "bias") + map[bool]string{true: "gamma", false: "beta"}[strings.HasSuffix(name, "weight")]
+		if t, ok := w.tensors[old]; ok {
+			return old, t, nil
+		}
 		return name, t, fmt.Errorf("the weights have no tensor %q%s", name, w.alike(name))
 	}
 	return name, t, nil

@@ -53,6 +53,7 @@ type Checkpoint struct {
 	Quantised bool              // whether the model computes 8-bit scales over a whole batch, so that texts are run one at a time
 
 	source source
+	faults []string // of the weights
 	plan   *plan
 	pad    padding
 	shares bool // whether SharedUntil has an effect
@@ -214,7 +215,11 @@ func (c *Checkpoint) complete(f *onnxproto.File, files *configs, o Options) erro
 	if err := c.completeTexts(files, o); err != nil {
 		return err
 	}
-	if err := c.completeLength(onnxgraph.New(f).Positions(), files, o); err != nil {
+	positions := onnxgraph.New(f).Positions()
+	if c.source.made != nil {
+		positions = c.source.made.Table
+	}
+	if err := c.completeLength(positions, files, o); err != nil {
 		return err
 	}
 	if c.Cut == "" {

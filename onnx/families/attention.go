@@ -162,18 +162,23 @@ func (b *builder) plainAttention(q, k, v string, a attention, layer int, want Wa
 		}
 		q, k = turn(q, a.heads), turn(k, a.kv)
 	}
-	// byHead gives [batch, heads, tokens, dim].
-	byHead := func(x string, heads int) string {
-		return b.op("Transpose", []string{b.perText(x, int64(heads), int64(a.dim))}, onnxproto.Ints("perm", 0, 2, 1, 3))
+	byHead := func(x string, heads int, perm ...int64) string {
+		return b.op("Transpose", []string{b.perText(x, int64(heads), int64(a.dim))}, onnxproto.Ints("perm", perm...))
 	}
-	q, k, v = byHead(q, a.heads), byHead(k, a.kv), byHead(v, a.kv)
-	if want.Cache {
-		k, v = b.withPast(k, layer, "key", a), b.withPast(v, layer, "value", a)
+	q, v = byHead(q, a.heads, 0, 2, 1, 3), byHead(v, a.kv, 0, 2, 1, 3) // [batch, heads, tokens, dim]
+	if !want.Cache && a.kv == a.heads {
+		k = byHead(k, a.kv, 0, 2, 3, 1) // [batch, heads, dim, tokens]
+	} else {
+		k = byHead(k, a.kv, 0, 2, 1, 3)
+		if want.Cache {
+			k, v = b.withPast(k, layer, "key", a), b.withPast(v, layer, "value", a)
+		}
+		if a.kv < a.heads {
+			k, v = b.repeated(k, a), b.repeated(v, a)
+		}
+		k = b.op("Transpose", []string{k}, onnxproto.Ints("perm", 0, 1, 3, 2))
 	}
-	if a.kv < a.heads {
-		k, v = b.repeated(k, a), b.repeated(v, a)
-	}
-	scores := b.op("MatMul", []string{q, b.op("Transpose", []string{k}, onnxproto.Ints("perm", 0, 1, 3, 2))})
+	scores := b.op("MatMul", []string{q, k})
 	scores = b.capped(b.scaled(scores, a.scale), a.softcap)
 	if a.alibi {
 		scores = b.add(scores, b.slopes(a.heads))

@@ -34,7 +34,7 @@ func (s source) open(outputs []string, cached bool) (*onnxproto.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return onnxproto.Read(bytes.NewReader(data), int64(len(data)), s.path)
+	return onnxproto.Read(bytes.NewReader(data), int64(len(data)), filepath.Join(s.made.Weights.Base(), filepath.Base(s.path)))
 }
 
 // openAll opens the model with all its outputs.
@@ -51,7 +51,15 @@ const referSize = 64 << 10
 
 // session makes a session of the model, which is open as f, after an edit.
 func (s source) session(f *onnxproto.File, e onnxproto.Edit, inputs, outputs []string, options *ort.SessionOptions) (*ort.DynamicAdvancedSession, error) {
-	if s.made == nil {
+	// The runtime needs the folder of the external data, because it gets the model from memory.
+	base := filepath.Dir(s.path)
+	if s.made != nil {
+		base = s.made.Weights.Base()
+	} else {
+		var err error
+		if base, e.Locations, err = locations(s.path, f.ExternalFiles()); err != nil {
+			return nil, err
+		}
 		if e.Empty() {
 			return ort.NewDynamicAdvancedSession(s.path, inputs, outputs, options)
 		}
@@ -61,11 +69,25 @@ func (s source) session(f *onnxproto.File, e onnxproto.Edit, inputs, outputs []s
 	if err != nil {
 		return nil, err
 	}
-	// The runtime needs the folder of the external data, because it gets the model from memory.
-	if err := options.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", filepath.Dir(s.path)); err != nil {
+	if err := options.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", base); err != nil {
 		return nil, err
 	}
 	return ort.NewDynamicAdvancedSessionWithONNXData(data, inputs, outputs, options)
+}
+
+// locations returns the folder of a model's external data and, if links lead out of it, a folder above and the paths relative to
+// that.
+func locations(model string, external []string) (base string, moved map[string]string, err error) {
+	base, all, err := onnxproto.Locate(filepath.Dir(model), append(external, filepath.Base(model)))
+	if err != nil {
+		return "", nil, err
+	}
+	for from, to := range all {
+		if from != to {
+			return base, all, nil
+		}
+	}
+	return filepath.Dir(model), nil, nil
 }
 
 // files returns the paths of the files that the model consists of, besides the first. f is the model.
@@ -74,7 +96,11 @@ func (s source) files(f *onnxproto.File) []string {
 	if s.made != nil {
 		paths = append(paths, filepath.Join(filepath.Dir(s.path), "config.json"))
 	}
-	for _, name := range f.ExternalFiles() {
+	names := f.ExternalFiles()
+	if s.made != nil {
+		names = s.made.Weights.Files()
+	}
+	for _, name := range names {
 		if path := filepath.Join(filepath.Dir(s.path), filepath.FromSlash(name)); path != s.path {
 			paths = append(paths, path)
 		}

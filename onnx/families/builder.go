@@ -118,7 +118,7 @@ func (b *builder) stored(s source) (value string, t onnxproto.DataType) {
 		return b.float(0), onnxproto.Float32
 	}
 	value = b.once("stored "+name, func() string {
-		b.constants = append(b.constants, onnxproto.Tensor{Name: name, Type: t, Dims: found.Shape, External: found.file, Offset: found.Offset()})
+		b.constants = append(b.constants, onnxproto.Tensor{Name: name, Type: t, Dims: found.Shape, External: b.weights.locations[found.file], Offset: found.Offset()})
 		return name
 	})
 	return value, t

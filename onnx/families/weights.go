@@ -18,10 +18,12 @@ import (
 
 // Weights are the tensors of a checkpoint, in one safetensors file or in several.
 type Weights struct {
-	name    string   // of the file, or of the index
-	files   []string // paths relative to the checkpoint's folder
-	tensors map[string]tensor
-	prefix  string // what the names of the base model's tensors begin with, such as "model."
+	name      string   // of the file, or of the index
+	files     []string // paths relative to the checkpoint's folder
+	tensors   map[string]tensor
+	base      string            // a folder that has all files below it, when links are followed
+	locations map[string]string // of the files, relative to base
+	prefix    string            // what the names of the base model's tensors begin with, such as "model."
 }
 
 // A tensor is where a tensor lies.
@@ -40,7 +42,7 @@ const (
 func OpenWeights(dir string) (*Weights, error) {
 	w := &Weights{name: singleFile, tensors: map[string]tensor{}}
 	if _, err := os.Stat(filepath.Join(dir, singleFile)); err == nil {
-		return w, w.add(dir, singleFile, nil)
+		return w, errors.Join(w.add(dir, singleFile, nil), w.locate(dir))
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -56,8 +58,19 @@ func OpenWeights(dir string) (*Weights, error) {
 	for _, file := range slices.Sorted(maps.Keys(byFile)) {
 		faults = append(faults, w.add(dir, file, byFile[file]))
 	}
-	return w, errors.Join(faults...)
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	return w, w.locate(dir)
 }
+
+func (w *Weights) locate(dir string) (err error) {
+	w.base, w.locations, err = onnxproto.Locate(dir, w.files)
+	return err
+}
+
+// Base returns the folder that the external data of a graph is relative to.
+func (w *Weights) Base() string { return w.base }
 
 // noWeights says what the folder has in place of safetensors files.
 func noWeights(dir string) error {

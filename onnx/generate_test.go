@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -57,6 +58,9 @@ func TestGeneration(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g := openGenerator(t, fixtureDir(name), Options{})
 			g.ends = nil // the reference does not stop at an end token
+			if len(cases) == 0 {
+				t.Fatal("no reference")
+			}
 			for _, c := range cases {
 				out, err := g.Greedy(t.Context(), c.Prompt, GreedyOptions{MaxTokens: len(c.Greedy)})
 				if err != nil {
@@ -72,8 +76,11 @@ func TestGeneration(t *testing.T) {
 				if !slices.Equal(a.Tokens, c.AnswerIDs) || !slices.Equal(a.Likeliest, c.Likeliest) {
 					t.Errorf("%q: answer %v, likeliest %v; want %v, %v", c.Prompt, a.Tokens, a.Likeliest, c.AnswerIDs, c.Likeliest)
 				}
+				if len(a.LogProbs) != len(c.LogProbs) || len(c.LogProbs) == 0 {
+					t.Fatalf("%q: %d log probabilities, want %d", c.Prompt, len(a.LogProbs), len(c.LogProbs))
+				}
 				for i, want := range c.LogProbs {
-					if math.Abs(a.LogProbs[i]-want) > 1e-5 {
+					if !(math.Abs(a.LogProbs[i]-want) <= 1e-5) {
 						t.Errorf("%q: token %d has log probability %v, want %v", c.Prompt, i, a.LogProbs[i], want)
 					}
 				}
@@ -99,6 +106,9 @@ func TestUnembedding(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if n := len(answer.Tokens); n == 0 || len(answer.Hidden) != n || len(answer.LogProbs) != n {
+			t.Fatalf("%s: %d tokens, %d states, %d log probabilities", name, n, len(answer.Hidden), len(answer.LogProbs))
+		}
 		for i, hidden := range answer.Hidden {
 			logits := make([]float32, len(rows))
 			for j, row := range rows {
@@ -108,12 +118,12 @@ func TestUnembedding(t *testing.T) {
 				}
 				logits[j] = float32(sum)
 			}
-			if got := float64(logits[answer.Tokens[i]]) - logSumExp(logits); math.Abs(got-answer.LogProbs[i]) > 1e-4 || argmax(logits) != answer.Likeliest[i] {
+			if got := float64(logits[answer.Tokens[i]]) - logSumExp(logits); !(math.Abs(got-answer.LogProbs[i]) <= 1e-4) || argmax(logits) != answer.Likeliest[i] {
 				t.Errorf("%s: place %d: log probability %v of rows times hidden state, %v of the model", name, i, got, answer.LogProbs[i])
 			}
 		}
-		if _, _, err := g.Unembedding([]int{g.Vocab()}); err == nil {
-			t.Errorf("%s: Unembedding accepted a token outside the vocabulary", name)
+		if _, _, err := g.Unembedding([]int{g.Vocab()}); err == nil || !strings.Contains(err.Error(), fmt.Sprint("token ", g.Vocab())) {
+			t.Errorf("%s: Unembedding of a token outside the vocabulary: %v", name, err)
 		}
 	}
 }
@@ -159,9 +169,10 @@ func TestGreedy(t *testing.T) {
 	if out, err = g.Greedy(t.Context(), long, GreedyOptions{MaxTokens: 4}); err != nil || !out.Truncated {
 		t.Errorf("long prompt: truncated %v, %v", out.Truncated, err)
 	}
-	for name, o := range map[string]GreedyOptions{"none": {}, "too many": {MaxTokens: 64}, "bad pick": {MaxTokens: 1, Pick: func([]float32, []float32) int64 { return -1 }}} {
-		if _, err := g.Greedy(t.Context(), "x", o); err == nil || !strings.HasPrefix(err.Error(), "onnx: ") {
-			t.Errorf("%s: %v", name, err)
+	for want, o := range map[string]GreedyOptions{"limited to 0 tokens": {}, "no room for a prompt": {MaxTokens: 64},
+		"token -1 was picked": {MaxTokens: 1, Pick: func([]float32, []float32) int64 { return -1 }}} {
+		if _, err := g.Greedy(t.Context(), "x", o); err == nil || !strings.HasPrefix(err.Error(), "onnx: ") || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one with %q", err, want)
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -211,9 +222,12 @@ func TestStates(t *testing.T) {
 		if err != nil || cut || fed <= room || len(states) != room {
 			t.Fatalf("%s: %d states of %d tokens, %v", name, len(states), fed, err)
 		}
+		if len(whole.Hidden) != room {
+			t.Fatalf("%s: %d states step by step, want %d", name, len(whole.Hidden), room)
+		}
 		for i, want := range whole.Hidden {
 			for j := range want {
-				if math.Abs(float64(states[i][j]-want[j])) > 1e-5 {
+				if !(math.Abs(float64(states[i][j]-want[j])) <= 1e-5) {
 					t.Fatalf("%s: state %d differs at %d: %v, step by step %v", name, i, j, states[i][j], want[j])
 				}
 			}
@@ -222,11 +236,11 @@ func TestStates(t *testing.T) {
 		if _, _, cut, err := g.States(t.Context(), long, nil, room); err != nil || !cut {
 			t.Errorf("%s: long prompt: truncated %v, %v", name, cut, err)
 		}
-		if _, _, _, err := g.States(t.Context(), prompt, whole.Tokens, room-1); err == nil {
-			t.Errorf("%s: States accepted an answer longer than its room", name)
+		if _, _, _, err := g.States(t.Context(), prompt, whole.Tokens, room-1); err == nil || !strings.Contains(err.Error(), "6 tokens are more than the room") {
+			t.Errorf("%s: States of an answer longer than its room: %v", name, err)
 		}
-		if _, err := g.Greedy(t.Context(), prompt, GreedyOptions{MaxTokens: 2, Start: whole.Tokens[:2]}); err == nil {
-			t.Errorf("%s: Greedy accepted a Start as long as MaxTokens", name)
+		if _, err := g.Greedy(t.Context(), prompt, GreedyOptions{MaxTokens: 2, Start: whole.Tokens[:2]}); err == nil || !strings.Contains(err.Error(), "starts with 2 tokens") {
+			t.Errorf("%s: Greedy with a Start as long as MaxTokens: %v", name, err)
 		}
 	}
 }

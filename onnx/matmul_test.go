@@ -61,12 +61,12 @@ func TestMatMul(t *testing.T) {
 			}
 		}
 		for i := range z {
-			if math.Abs(float64(z[i])-wantZ[i]) > 1e-6*float64(shape.dims+10) {
+			if !(math.Abs(float64(z[i])-wantZ[i]) <= 1e-6*float64(shape.dims+10)) {
 				t.Fatalf("%+v: forward element %d is %v, want %v", shape, i, z[i], wantZ[i])
 			}
 		}
 		for i := range d {
-			if math.Abs(float64(d[i])-wantD[i]) > 1e-6*float64(shape.rows+10) {
+			if !(math.Abs(float64(d[i])-wantD[i]) <= 1e-6*float64(shape.rows+10)) {
 				t.Fatalf("%+v: backward element %d is %v, want %v", shape, i, d[i], wantD[i])
 			}
 		}
@@ -121,8 +121,8 @@ func TestMatMulColumnsAreIndependent(t *testing.T) {
 func TestMatMulRefuses(t *testing.T) {
 	testRuntime(t)
 	m := newMatMul(t, 1)
-	if _, err := m.Over(make([]float32, 5), 2, 3); err == nil {
-		t.Error("5 values are accepted as a matrix of 2 x 3")
+	if _, err := m.Over(make([]float32, 5), 2, 3); err == nil || !strings.Contains(err.Error(), "5 values are not a matrix") {
+		t.Errorf("5 values as a matrix of 2 x 3: %v", err)
 	}
 	p, err := m.Over(make([]float32, 6), 2, 3)
 	if err != nil {

@@ -4,22 +4,16 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"testing"
+
+	"w2s/internal/shareddata"
 )
 
-// testRuntime opens ONNX Runtime, or skips the test where there is none.
+// testRuntime opens ONNX Runtime and closes it when the test ends.
 func testRuntime(tb testing.TB) *Runtime {
 	tb.Helper()
-	path := os.Getenv("W2S_ONNXRUNTIME")
-	if path == "" {
-		path = cachedRuntime()
-	}
-	if path == "" {
-		tb.Skip("needs ONNX Runtime: set W2S_ONNXRUNTIME to the path of libonnxruntime, or run w2s doctor --fix")
-	}
-	rt, err := OpenRuntime(path)
+	rt, err := OpenRuntime(shareddata.Runtime(tb))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -31,46 +25,29 @@ func testRuntime(tb testing.TB) *Runtime {
 	return rt
 }
 
-// cachedRuntime finds the newest library that w2s has fetched into its cache folder.
-func cachedRuntime() string {
-	name := map[string]string{"darwin": "libonnxruntime*.dylib", "windows": "onnxruntime.dll"}[runtime.GOOS]
-	if name == "" {
-		name = "libonnxruntime.so*"
-	}
-	cache := os.Getenv("W2S_CACHE")
-	if cache == "" {
-		user, err := os.UserCacheDir()
-		if err != nil {
-			return ""
+// checkpointFolders returns the folders of checkpoints that are too large to commit. W2S_CHECKPOINTS lists them as PATH does. Tests
+// that need them are optional, but a listed folder must exist.
+func checkpointFolders(tb testing.TB) []string {
+	tb.Helper()
+	folders := filepath.SplitList(os.Getenv("W2S_CHECKPOINTS"))
+	for _, dir := range folders {
+		if _, err := os.Stat(dir); err != nil {
+			tb.Fatalf("W2S_CHECKPOINTS: %v", err)
 		}
-		cache = filepath.Join(user, "w2s")
 	}
-	var found []string
-	filepath.WalkDir(cache, func(path string, e os.DirEntry, err error) error {
-		if err == nil && e.Type().IsRegular() {
-			if ok, _ := filepath.Match(name, e.Name()); ok {
-				found = append(found, path)
-			}
-		}
-		return nil
-	})
-	if len(found) == 0 {
-		return ""
-	}
-	return slices.Max(found)
+	return folders
 }
 
-// testCheckpoint finds a checkpoint of some size that is not committed in the folders of W2S_CHECKPOINTS (separated as
-// in PATH), or skips the test.
+// testCheckpoint finds a checkpoint in the folders of W2S_CHECKPOINTS, or skips the test.
 func testCheckpoint(tb testing.TB, name string) string {
 	tb.Helper()
-	for _, root := range filepath.SplitList(os.Getenv("W2S_CHECKPOINTS")) {
+	for _, root := range checkpointFolders(tb) {
 		dir := filepath.Join(root, name)
 		if _, err := os.Stat(dir); err == nil {
 			return dir
 		}
 	}
-	tb.Skipf("needs the checkpoint %s in a folder of W2S_CHECKPOINTS", name)
+	tb.Skipf("optional: needs the checkpoint %s in a folder of W2S_CHECKPOINTS", name)
 	return ""
 }
 

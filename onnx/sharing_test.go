@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"w2s/internal/shareddata"
 	"w2s/onnx/tokenizer"
@@ -181,20 +180,16 @@ func TestSharingIsCancelled(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	var stopped time.Time
 	calls := 0
 	err := e.Encode(ctx, texts, func(int, []float32, int, bool) error {
 		if calls++; calls == 1 {
-			stopped = time.Now()
 			cancel()
 		}
 		return nil
 	})
-	if took := time.Since(stopped); !errors.Is(err, context.Canceled) || took > 500*time.Millisecond {
-		t.Errorf("error %v, %v after the context ended", err, took)
-	}
-	if calls >= len(texts) {
-		t.Error("all texts were encoded before the context ended: the test shows nothing")
+	// Only the batch that was running when the context ended may still be emitted.
+	if !errors.Is(err, context.Canceled) || calls > len(texts)/10 {
+		t.Errorf("error %v after %d of %d texts", err, calls, len(texts))
 	}
 }
 

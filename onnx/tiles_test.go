@@ -72,7 +72,7 @@ func testTiles(t *testing.T, unit tileUnit) {
 		}
 		for i := range want {
 			for j, x := range want[i].Values {
-				if d := math.Abs(float64(got[i].Values[j] - x)); d > 4e-6*math.Max(1, math.Abs(float64(x))) {
+				if d := math.Abs(float64(got[i].Values[j] - x)); !(d <= 4e-6*math.Max(1, math.Abs(float64(x)))) {
 					t.Fatalf("%s: text %d, dimension %d: %g, without the tile unit %g", dir, i, j, got[i].Values[j], x)
 				}
 			}

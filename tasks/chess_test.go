@@ -205,28 +205,30 @@ func TestBIGBench(t *testing.T) {
 func TestParseSANRefusesIllegalMoves(t *testing.T) {
 	// There is no knight on b1, so Nbd2 must not be parsed as a move of the knight on f3.
 	pos := position(t, "rnbqkbnr/pppppppp/8/8/8/5N2/PPP1PPPP/R1BQKB1R w KQkq - 0 1")
-	for _, bad := range []string{"Nbd2", "e5x", "", "O-O", "Ke1", "e9", "Qd9", "N3d2+extra", "a8=Q"} {
-		if m, err := parseSAN(pos, bad); err == nil {
-			t.Errorf("%q parses as %s", bad, uci(m))
+	for bad, want := range map[string]string{"Nbd2": "not legal", "e5x": "not a move", "": "not a move", "O-O": "not legal", "Ke1": "not legal",
+		"e9": "not a move", "Qd9": "not a move", "N3d2+extra": "not a move", "a8=Q": "not legal"} {
+		if m, err := parseSAN(pos, bad); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q parses as %s, %v, want an error with %q", bad, uci(m), err, want)
 		}
 	}
 	two := position(t, "4k3/8/8/8/8/8/8/R3K2R w KQ - 0 1")
 	if _, err := parseSAN(two, "Rf1"); err != nil {
 		t.Errorf("Rf1: %v", err)
 	}
-	if _, err := parseSAN(position(t, "4k3/8/8/8/8/4K3/8/R6R w - - 0 1"), "Re1"); err == nil {
-		t.Error("an ambiguous move parses")
+	if _, err := parseSAN(position(t, "4k3/8/8/8/8/4K3/8/R6R w - - 0 1"), "Re1"); err == nil || !strings.Contains(err.Error(), "2 pieces") {
+		t.Errorf("an ambiguous move: %v", err)
 	}
 }
 
 func TestParseFENRefusesImpossiblePositions(t *testing.T) {
-	for _, bad := range []string{
-		"", "8/8/8/8/8/8/8/8 w - - 0 1", "k7/8/8/8/8/8/8/8 w - - 0 1", "kk6/8/8/8/8/8/8/K7 w - - 0 1", "k6P/8/8/8/8/8/8/K7 w - - 0 1",
-		"k7/8/8/8/8/8/8/K6R/8 w - - 0 1", "k7/9/8/8/8/8/8/K7 w - - 0 1", "k7/8/8/8/8/8/8/K7 x - - 0 1", "k6R/8/8/8/8/8/8/K7 w - - 0 1",
-		"k7/8/QQQQQQQQ/QQQQQQQQ/8/8/8/K7 b - - 0 1", "k7/8/8/8/8/8/8/K7 w",
+	for bad, want := range map[string]string{
+		"": "0 fields", "8/8/8/8/8/8/8/8 w - - 0 1": "0 kings", "k7/8/8/8/8/8/8/8 w - - 0 1": "White has 0 kings", "kk6/8/8/8/8/8/8/K7 w - - 0 1": "Black has 2 kings",
+		"k6P/8/8/8/8/8/8/K7 w - - 0 1": "pawn on h8", "k7/8/8/8/8/8/8/K6R/8 w - - 0 1": "board", "k7/9/8/8/8/8/8/K7 w - - 0 1": "piece",
+		"k7/8/8/8/8/8/8/K7 x - - 0 1": "turn", "k6R/8/8/8/8/8/8/K7 w - - 0 1": "in check", "k7/8/QQQQQQQQ/QQQQQQQQ/8/8/8/K7 b - - 0 1": "White has 17 pieces",
+		"k7/8/8/8/8/8/8/K7 w": "2 fields",
 	} {
-		if _, err := parseFEN(bad); err == nil {
-			t.Errorf("%q parses", bad)
+		if _, err := parseFEN(bad); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: error %v, want one with %q", bad, err, want)
 		}
 	}
 }
@@ -306,8 +308,8 @@ func TestChessVariants(t *testing.T) {
 		t.Errorf("%d examples, want 50; or the seed changes nothing", len(small.Pool))
 	}
 	for _, bad := range []string{"chess-mate1-san", "chess-mate1-uci", "chess-mate1-n3", "chess-mate1-nx", "chess-mate3", "chess-mate1-single-few", "chess-mate1-seed-1", "movies-single"} {
-		if _, err := Lookup(bad); err == nil {
-			t.Errorf("%s: accepted", bad)
+		if _, err := Lookup(bad); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("unknown task %q", bad)) {
+			t.Errorf("%s: %v", bad, err)
 		}
 	}
 }
@@ -468,8 +470,15 @@ func FuzzChess(f *testing.F) {
 			if err != nil || c.faults.err() != nil {
 				continue
 			}
-			if _, err := c.data(); err != nil {
+			d, err := c.data()
+			if err != nil {
 				t.Error(err)
+				continue
+			}
+			for _, e := range d.Pool {
+				if fault := checkExample(task.info, e); fault != "" {
+					t.Errorf("%s: example %+v: %s", n, e, fault)
+				}
 			}
 		}
 	})

@@ -38,13 +38,23 @@ func TestLastReply(t *testing.T) {
 func FuzzLastReply(f *testing.F) {
 	f.Add("\n\nHuman: a\n\nAssistant: b", "\n\nHuman: a\n\nAssistant: c")
 	f.Add("", "\n\nAssistant:")
+	f.Add("\n\nHuman: a\n\nAssistant: b\n\nHuman: c\n\nAssistant: d", "\n\nHuman: a\n\nAssistant: b\n\nHuman: c\n\nAssistant: e")
 	f.Fuzz(func(t *testing.T, a, b string) {
 		prompt, replyA, replyB, ok := lastReply(a, b)
 		if !ok {
 			return
 		}
-		if !strings.HasSuffix(prompt, "Assistant:") || !strings.Contains(a, replyA) || !strings.Contains(b, replyB) {
-			t.Errorf("%q, %q, %q", prompt, replyA, replyB)
+		if !strings.HasSuffix(prompt, "Assistant:") {
+			t.Errorf("prompt %q", prompt)
+		}
+		// Each dialogue is the prompt, white space and its reply, and the two share no later turn of the assistant.
+		restA, okA := strings.CutPrefix(strings.TrimSpace(a), prompt)
+		restB, okB := strings.CutPrefix(strings.TrimSpace(b), prompt)
+		if !okA || !okB || strings.TrimSpace(restA) != replyA || strings.TrimSpace(restB) != replyB {
+			t.Errorf("%q and %q: prompt %q, replies %q and %q", a, b, prompt, replyA, replyB)
+		}
+		if at := strings.Index(restA, "\n\nAssistant:"); at >= 0 && strings.HasPrefix(restB, restA[:at+len("\n\nAssistant:")]) {
+			t.Errorf("%q and %q go on alike after the prompt %q", a, b, prompt)
 		}
 	})
 }
@@ -137,7 +147,7 @@ func TestPreference(t *testing.T) {
 		{count(1, 2, 3), count(2), 0.5},
 		{count(1, 2), count(0, 1, 3), (1 + 0.5 + 0 + 1 + 1 + 0) / 6},
 	} {
-		if got := preference(c.a, c.b); math.Abs(got-c.want) > 1e-12 || math.Abs(preference(c.b, c.a)-(1-c.want)) > 1e-12 {
+		if got := preference(c.a, c.b); !(math.Abs(got-c.want) <= 1e-12) || !(math.Abs(preference(c.b, c.a)-(1-c.want)) <= 1e-12) {
 			t.Errorf("%v against %v: %v, want %v", c.a.counts, c.b.counts, got, c.want)
 		}
 	}
@@ -147,6 +157,9 @@ func TestPreference(t *testing.T) {
 func TestRatingPairs(t *testing.T) {
 	for _, name := range []string{"movies-pairs", "amazon-pairs"} {
 		d := loadNamed(t, name, Local(hubFixtures(), nil))
+		if len(d.Pool) < 10 {
+			t.Fatalf("%s: %d pairs", name, len(d.Pool))
+		}
 		seen := map[string]bool{}
 		for _, e := range d.Pool {
 			for _, text := range e.Texts {

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"w2s/harness/head"
+	"w2s/internal/shareddata"
 )
 
 // writeProblem writes a problem in the form of bench.py.
@@ -75,10 +76,7 @@ func train(t *testing.T, dir string, args ...string) (lines []line, weights []fl
 // With the product of ONNX Runtime, a head is bit for bit the same alone and together with others, and close to the head that
 // is trained in float64.
 func TestHeadsWithONNXRuntime(t *testing.T) {
-	library := os.Getenv("W2S_ONNXRUNTIME")
-	if library == "" {
-		t.Skip("needs ONNX Runtime: set W2S_ONNXRUNTIME to the path of libonnxruntime")
-	}
+	library := shareddata.Runtime(t)
 	const rows, dims, heads = 3000, 50, 70
 	dir := writeProblem(t, rows, dims, heads)
 	for _, optimiser := range []string{"lbfgs", "adam"} {
@@ -93,8 +91,9 @@ func TestHeadsWithONNXRuntime(t *testing.T) {
 		for i, w := range together {
 			worst = max(worst, math.Abs(w-exact[i]))
 		}
-		if worst > 1e-3 || worst == 0 {
-			t.Errorf("%s: weights differ from the float64 weights by up to %v, want more than 0 and at most 1e-3", optimiser, worst)
+		if !(worst > 0 && worst <= 1e-3) || len(together) != len(exact) || len(exact) != heads*(dims+1) {
+			t.Errorf("%s: %d weights differ from the %d float64 weights by up to %v, want %d that differ by more than 0 and at most 1e-3",
+				optimiser, len(together), len(exact), worst, heads*(dims+1))
 		}
 		for _, n := range []int{1, 33} {
 			_, fewer := train(t, dir, append(args, strconv.Itoa(n))...)

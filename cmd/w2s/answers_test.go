@@ -17,13 +17,10 @@ import (
 )
 
 // commander returns the folder of the committed models, and a function that runs a command line offline with a new cache. It
-// skips the test if there is no ONNX Runtime library.
+// needs the ONNX Runtime library.
 func commander(t *testing.T) (models string, command func(args ...string) (out, errOut string, code int)) {
 	t.Helper()
-	lib := library()
-	if lib == "" {
-		t.Skip("needs ONNX Runtime: run w2s doctor --fix once, or set W2S_ONNXRUNTIME")
-	}
+	lib := needLibrary(t)
 	cache := filepath.Join(t.TempDir(), "cache")
 	return filepath.Join(shareddata.Root(), "fixtures", "models"), func(args ...string) (string, string, int) {
 		var out, errOut bytes.Buffer
@@ -108,7 +105,7 @@ func TestAnswers(t *testing.T) {
 				}
 			}
 		}
-		if known < 20 {
+		if known < 120 { // 170 when this was written
 			t.Errorf("%d of %d answers are colours", known, 30*len(r.Heads))
 		}
 		if table, _, code := command("table", path); code != exitGood || table != first {

@@ -72,10 +72,7 @@ func TestOptions(t *testing.T) {
 
 // The table and the JSON form name the kernels that computed. A float16 model does not use the tile unit.
 func TestBenchSaysKernels(t *testing.T) {
-	lib := library()
-	if lib == "" {
-		t.Skip("needs ONNX Runtime: run w2s doctor --fix once, or set W2S_ONNXRUNTIME")
-	}
+	lib := needLibrary(t)
 	dir := t.TempDir()
 	file := filepath.Join(dir, "lines.txt")
 	if err := os.WriteFile(file, []byte("one short line\nand another line\n"), 0o666); err != nil {

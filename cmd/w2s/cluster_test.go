@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"gopkg.in/yaml.v3"
+
+	"w2s/internal/shareddata"
 )
 
 // hostile lists arguments that a shell, Slurm or Kubernetes would misread if they were not quoted.
@@ -48,7 +50,7 @@ func words(t *testing.T, dir, name string) []string {
 func TestSlurmScript(t *testing.T) {
 	bash, err := exec.LookPath("bash")
 	if err != nil {
-		t.Skip("needs bash")
+		shareddata.Missing(t, "needs bash on the PATH")
 	}
 	for _, c := range []struct {
 		name, then, restarts string
@@ -100,8 +102,8 @@ func TestSlurmScript(t *testing.T) {
 			}
 		})
 	}
-	if err := writeSlurmScript(new(bytes.Buffer), "w2s", "/a\n#SBATCH --account=x", &clusterFlags{slurm: 1}, nil, nil); err == nil {
-		t.Error("a folder's name with a line break is taken")
+	if err := writeSlurmScript(new(bytes.Buffer), "w2s", "/a\n#SBATCH --account=x", &clusterFlags{slurm: 1}, nil, nil); err == nil || !strings.Contains(err.Error(), "job script") {
+		t.Errorf("a folder's name with a line break: %v", err)
 	}
 }
 
@@ -120,7 +122,7 @@ func expand(s string) string {
 
 func TestKubernetesJob(t *testing.T) {
 	if _, err := os.Stat("/bin/sh"); err != nil {
-		t.Skip("needs /bin/sh")
+		shareddata.Missing(t, "needs /bin/sh")
 	}
 	dir := t.TempDir()
 	var out bytes.Buffer
@@ -163,12 +165,12 @@ func TestKubernetesJob(t *testing.T) {
 // docs/scripts/slurm_single_node.sh sets up a Slurm for it.
 func TestSlurm(t *testing.T) {
 	if _, err := exec.LookPath("sbatch"); err != nil {
-		t.Skip("needs Slurm: docs/scripts/slurm_single_node.sh sets it up on a scratch machine")
+		t.Skip("optional: needs Slurm; docs/scripts/slurm_single_node.sh sets it up on a scratch machine")
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second) // sinfo waits long for a controller that is not there
 	defer cancel()
 	if out, err := exec.CommandContext(ctx, "sinfo", "--noheader", "--format=%t").CombinedOutput(); err != nil || !regexp.MustCompile(`^(idle|mix|alloc)`).Match(out) {
-		t.Skipf("Slurm is installed but takes no jobs: %v %s", err, out)
+		t.Skipf("optional: needs a Slurm that takes jobs: %v %s", err, out)
 	}
 	if testing.Short() {
 		t.Skip("takes a minute")

@@ -64,10 +64,7 @@ type faultBench struct {
 
 func newFaultBench(t *testing.T) *faultBench {
 	t.Helper()
-	lib := library()
-	if lib == "" {
-		t.Skip("needs ONNX Runtime: run w2s doctor --fix once, or set W2S_ONNXRUNTIME")
-	}
+	lib := needLibrary(t)
 	binary(t)
 	dir, err := os.MkdirTemp("", "w2s-faults") // other users may not have access to t.TempDir
 	if err != nil {
@@ -121,7 +118,7 @@ func (b *faultBench) finish(cmd *exec.Cmd) (out, errOut string, code int) {
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
 		if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EINVAL) {
-			b.Skipf("cannot do this here: %v", err)
+			shareddata.Missing(b.T, "needs to run as root with all rights, or as a user that is not root: %v", err)
 		}
 		b.Fatal(err)
 	}
@@ -402,7 +399,7 @@ func TestInterrupted(t *testing.T) {
 		}
 		<-done
 		took := time.Since(start)
-		if took > 1200*time.Millisecond {
+		if took > 3*time.Second { // it takes under 0.5 s, but other tests may keep the processors busy
 			t.Errorf("%s: stopped after %s", what, took)
 		}
 		if code := cmd.ProcessState.ExitCode(); code != exitFailed || !strings.Contains(errOut.String(), "continues from there") {
@@ -476,7 +473,7 @@ func figures(table string) string {
 // vectors.
 func TestFullFileSystem(t *testing.T) {
 	if os.Getuid() != 0 {
-		t.Skip("needs root to mount a small file system")
+		t.Skip("optional: needs root to mount a small file system")
 	}
 	b := newFaultBench(t)
 	want := b.undisturbed()
@@ -484,7 +481,7 @@ func TestFullFileSystem(t *testing.T) {
 		t.Fatal(err)
 	}
 	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", b.cache).CombinedOutput(); err != nil {
-		t.Skipf("cannot mount here: %v %s", err, out)
+		t.Skipf("optional: needs the right to mount a small file system: %v %s", err, out)
 	}
 	defer func() { _ = exec.Command("umount", b.cache).Run() }()
 	encode := append(b.encode(), "--quiet")
@@ -667,7 +664,7 @@ func TestDamagedKeptFiles(t *testing.T) {
 		}
 	}
 	if name == "" {
-		t.Skip("no checkpoint is part of the program")
+		t.Fatal("no checkpoint is part of the program")
 	}
 	encode := []string{"encode", "--task", "reviews.jsonl", "--model", name, "--all-texts"}
 	b.encoded(encode...)
@@ -781,14 +778,42 @@ func TestEncodeMemory(t *testing.T) {
 	peak := func(n int) int64 {
 		b.write("many.jsonl", reviews(n))
 		cmd := b.command("encode", "--task", "many.jsonl", "--model", b.model("bert-tiny"), "--all-texts", "--quiet")
-		if _, errOut, code := b.finish(cmd); code != exitGood {
-			t.Fatal(errOut)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
 		}
-		return cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss
+		done := make(chan error, 1)
+		go func() { done <- cmd.Wait() }()
+		for most := int64(0); ; {
+			select {
+			case err := <-done:
+				if err != nil {
+					t.Fatal(err)
+				}
+				return most
+			case <-time.After(2 * time.Millisecond):
+				most = max(most, peakMemory(cmd.Process.Pid))
+			}
+		}
 	}
 	small, large := peak(2000), peak(20000)
 	t.Logf("peak memory: %d kB for 2,000 texts, %d kB for 20,000", small, large)
-	if grown := large - small; grown > 60<<10 {
+	if small == 0 || large == 0 {
+		t.Skip("optional: needs /proc to see the memory of another process")
+	}
+	if grown := large - small; grown > 40<<10 {
 		t.Errorf("18,000 more texts take %d kB more", grown)
 	}
+}
+
+// peakMemory returns the most memory that a process has used so far, in kB, or 0 if it is unknown. The system's figure for an ended
+// process (Maxrss) includes the memory of the process that started it, which is this test.
+func peakMemory(pid int) int64 {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
+	}
+	_, after, _ := strings.Cut(string(status), "VmHWM:")
+	var n int64
+	fmt.Sscanf(after, "%d kB", &n)
+	return n
 }

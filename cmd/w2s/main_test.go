@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -37,6 +38,16 @@ func library() string {
 	return found.Path
 }
 
+// needLibrary returns the path of the ONNX Runtime library. Without one it skips the test, or fails it if W2S_CI is set.
+func needLibrary(t *testing.T) string {
+	t.Helper()
+	lib := library()
+	if lib == "" {
+		shareddata.Missing(t, "needs the ONNX Runtime library: run w2s doctor --fix once, or set W2S_ONNXRUNTIME to the path of libonnxruntime")
+	}
+	return lib
+}
+
 // TestScripts runs the command on the committed models and on texts made here. Scripts in testdata are command lines,
 // files and what must come out. Those that encode need the ONNX Runtime library and are skipped without it.
 func TestScripts(t *testing.T) {
@@ -54,6 +65,9 @@ func TestScripts(t *testing.T) {
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond == "library" {
+				if lib == "" && shareddata.Required() {
+					return false, errors.New("W2S_CI is set, but there is no ONNX Runtime library")
+				}
 				return lib != "", nil
 			}
 			return false, fmt.Errorf("unknown condition %s", cond)
@@ -83,10 +97,7 @@ func reviews(n int) []byte {
 
 // w2s run stores a result file that w2s table prints as the same table, and writes every head with --heads.
 func TestRunOnFixtures(t *testing.T) {
-	lib := library()
-	if lib == "" {
-		t.Skip("needs ONNX Runtime: run w2s doctor --fix once, or set W2S_ONNXRUNTIME")
-	}
+	lib := needLibrary(t)
 	dir := t.TempDir()
 	file := filepath.Join(dir, "reviews.jsonl")
 	if err := os.WriteFile(file, reviews(240), 0o666); err != nil {

@@ -34,6 +34,9 @@ func TestChainOfModelThatFollowsItself(t *testing.T) {
 		t.Fatalf("%d chains, want 4", len(r.Chains))
 	}
 	for _, c := range r.Chains {
+		if len(c.Steps) != len(cfg.Chain) {
+			t.Fatalf("%d steps, want one for each of %d models", len(c.Steps), len(cfg.Chain))
+		}
 		if c.Steps[1] != c.Jump {
 			t.Errorf("the first step %s is not the jump %s", c.Steps[1], c.Jump)
 		}

@@ -38,7 +38,7 @@ func TestRunRecoversPartOfPlantedGap(t *testing.T) {
 		if !r.PGR.Defined || r.N != 200 || r.Seeds != 2 || r.Train != 200 {
 			t.Errorf("%s: %+v", r.Loss, r)
 		}
-		if want := (r.Transfer.Value - r.Floor.Value) / (r.Ceiling.Value - r.Floor.Value); math.Abs(r.PGR.Value-want) > 1e-12 {
+		if want := (r.Transfer.Value - r.Floor.Value) / (r.Ceiling.Value - r.Floor.Value); !(math.Abs(r.PGR.Value-want) <= 1e-12) {
 			t.Errorf("%s: PGR %v, want %v", r.Loss, r.PGR.Value, want)
 		}
 	}
@@ -89,6 +89,9 @@ func TestResultFileGivesTheSameRows(t *testing.T) {
 			t.Fatal(err)
 		}
 		a, b := summarize(t, r), summarize(t, back)
+		if len(a) != 2 || len(b) != 2 {
+			t.Fatalf("rank %v: %d rows, from the file %d, want one for each loss", rank, len(a), len(b))
+		}
 		for i := range a {
 			if a[i].PGR != b[i].PGR || a[i].Transfer != b[i].Transfer {
 				t.Errorf("rank %v: PGR %+v, from the file %+v", rank, a[i].PGR, b[i].PGR)
@@ -101,7 +104,11 @@ func TestResultFileGivesTheSameRows(t *testing.T) {
 func TestEqualModelsHaveNoPGR(t *testing.T) {
 	cfg := smallConfig(planted{name: "planted", n: 700})
 	cfg.Models[1].Encoder = numbers{dims: 5}
-	for _, r := range summarize(t, run(t, cfg)) {
+	rows := summarize(t, run(t, cfg))
+	if len(rows) != 2 {
+		t.Fatalf("%d rows, want one for each loss", len(rows))
+	}
+	for _, r := range rows {
 		if r.PGR.Defined || len(r.Warnings) == 0 {
 			t.Errorf("%s: gap %.3f, PGR %v, warnings %q", r.Loss, r.PGR.Gap, r.PGR, r.Warnings)
 		}

@@ -381,8 +381,12 @@ func TestEveryLossTrainsWriters(t *testing.T) {
 		}
 		cfg.Losses = append(cfg.Losses, loss)
 	}
-	for _, r := range summarize(t, run(t, cfg)) {
-		if r.Transfer.Value < 0.3 {
+	rows := summarize(t, run(t, cfg))
+	if len(rows) != len(loss.All()) {
+		t.Fatalf("%d rows, want one for each of %d losses", len(rows), len(loss.All()))
+	}
+	for _, r := range rows {
+		if !(r.Transfer.Value >= 0.3) {
 			t.Errorf("%s: exact match %.3f", r.Loss, r.Transfer.Value)
 		}
 	}

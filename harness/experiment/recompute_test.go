@@ -40,7 +40,7 @@ func recompute(t *testing.T, r *result.Result) []recomputed {
 	t.Helper()
 	python := cmp.Or(os.Getenv("W2S_PYTHON"), "python3")
 	if out, err := exec.Command(python, "-c", "import sys; assert sys.version_info >= (3, 8)").CombinedOutput(); err != nil {
-		t.Skipf("needs Python 3.8 or later (set W2S_PYTHON): %v %s", err, out)
+		shareddata.Missing(t, "needs Python 3.8 or later: set W2S_PYTHON to the interpreter: %v %s", err, out)
 	}
 	path := filepath.Join(t.TempDir(), "result.json")
 	if err := r.Save(path); err != nil {
@@ -181,7 +181,7 @@ func checkRow(t *testing.T, row summary.Row, p recomputed) {
 		t.Errorf("%s: over seeds %v ±%v in Python, %+v here", name, p.OverSeeds, p.OverSeedsHalf, row.SeedPGR)
 	} else if row.SeedPGR.Defined {
 		same("over seeds", *p.OverSeeds, row.SeedPGR.Value)
-		if half := (row.SeedPGR.Interval.Hi - row.SeedPGR.Interval.Lo) / 2; p.OverSeedsHalf != nil && math.Abs(*p.OverSeedsHalf-half) > 1e-4*half {
+		if half := (row.SeedPGR.Interval.Hi - row.SeedPGR.Interval.Lo) / 2; p.OverSeedsHalf != nil && !(math.Abs(*p.OverSeedsHalf-half) <= 1e-4*half) {
 			t.Errorf("%s: ±%v over seeds in Python, ±%v here", name, *p.OverSeedsHalf, half) // the script integrates Student's t roughly
 		}
 	}
@@ -191,7 +191,7 @@ func checkRow(t *testing.T, row summary.Row, p recomputed) {
 	nearlySame("gap", p.GapInterval, row.PGR.GapInterval.Lo, row.PGR.GapInterval.Hi)
 	if row.PGR.Defined != (p.PGR != nil) {
 		// Two sets of resamples may disagree only on a gap whose interval ends near 0.
-		if edge := row.PGR.GapInterval.Lo; math.Abs(edge) > 0.01 {
+		if edge := row.PGR.GapInterval.Lo; !(math.Abs(edge) <= 0.01) {
 			t.Errorf("%s: PGR %v in Python, %v here, where the gap's interval is %v", name, p.PGR, row.PGR, row.PGR.GapInterval)
 		}
 		return

@@ -122,7 +122,7 @@ func TestTaskTextsNamesFaultyTask(t *testing.T) {
 		t.Errorf("error %v, want one with the task", err)
 	}
 	cfg.Seeds = nil
-	if _, err := experiment.TaskTexts(context.Background(), cfg, nil, cfg.Tasks[0]); err == nil {
-		t.Error("TaskTexts accepts a configuration without seeds")
+	if _, err := experiment.TaskTexts(context.Background(), cfg, nil, cfg.Tasks[0]); err == nil || !strings.Contains(err.Error(), "no seed") {
+		t.Errorf("TaskTexts of a configuration without seeds: %v", err)
 	}
 }

@@ -122,7 +122,7 @@ func TestTransferMatrixHasEveryPairOfTasks(t *testing.T) {
 			t.Fatalf("%d rows, and %d from the file, want 18", len(a), len(b))
 		}
 		for i := range a {
-			if math.Abs(a[i].Transfer.Value-b[i].Transfer.Value) > 1e-12 || a[i].Trained != b[i].Trained {
+			if !(math.Abs(a[i].Transfer.Value-b[i].Transfer.Value) <= 1e-12) || a[i].Trained != b[i].Trained {
 				t.Errorf("row %+v, from the file %+v", a[i], b[i])
 			}
 		}

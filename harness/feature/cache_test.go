@@ -3,6 +3,7 @@ package feature
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -62,8 +63,8 @@ func TestNilCacheStoresNothing(t *testing.T) {
 	if n, err := c.Missing(enc, []string{"a", "a"}); n != 1 || err != nil {
 		t.Errorf("missing %d, %v", n, err)
 	}
-	if _, err := c.Fill(context.Background(), enc, []string{"a"}, nil); err == nil {
-		t.Error("Fill accepts a nil cache")
+	if _, err := c.Fill(context.Background(), enc, []string{"a"}, nil); err == nil || !strings.Contains(err.Error(), "no cache to fill") {
+		t.Errorf("Fill of a nil cache: %v", err)
 	}
 }
 
@@ -198,9 +199,11 @@ func TestFeaturesRejectsBadVectors(t *testing.T) {
 }
 
 func TestFeaturesRejectsBadEncoders(t *testing.T) {
-	for _, enc := range []*fake{{dims: 3}, {key: "k"}, {key: "k", dims: -1}, {key: "k", dims: 1 << 30}} {
-		if _, _, err := (*Cache)(nil).Features(context.Background(), enc, nil, nil); err == nil {
-			t.Errorf("an encoder with key %q and %d dimensions is accepted", enc.key, enc.dims)
+	for want, enc := range map[string]*fake{
+		"no key": {dims: 3}, "0 dimensions": {key: "k"}, "-1 dimensions": {key: "k", dims: -1}, "1073741824 dimensions": {key: "k", dims: 1 << 30},
+	} {
+		if _, _, err := (*Cache)(nil).Features(context.Background(), enc, nil, nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("an encoder with key %q and %d dimensions: error %v, want one with %q", enc.key, enc.dims, err, want)
 		}
 	}
 }
@@ -292,8 +295,8 @@ func TestCopiedRowsFilesOfShardsAreUsed(t *testing.T) {
 		t.Errorf("after copying: %+v", sum)
 	}
 	for _, bad := range [][2]int{{-1, 3}, {3, 3}, {0, 0}} {
-		if _, err := Shard(texts, bad[0], bad[1]); err == nil {
-			t.Errorf("Shard accepts %v", bad)
+		if _, err := Shard(texts, bad[0], bad[1]); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("shard %d of %d", bad[0], bad[1])) {
+			t.Errorf("Shard of %v: %v", bad, err)
 		}
 	}
 }
@@ -351,11 +354,12 @@ func TestListVerifyCompactAndRemove(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"fake-2", "..", ".locks", ""} {
-		if err := c.Remove(name); err == nil {
-			t.Errorf("Remove accepts %q", name)
+		want := fmt.Sprintf("no folder %q", name)
+		if err := c.Remove(name); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Remove of %q: %v", name, err)
 		}
-		if _, err := c.Verify(name); err == nil {
-			t.Errorf("Verify accepts %q", name)
+		if _, err := c.Verify(name); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Verify of %q: %v", name, err)
 		}
 	}
 	if err := c.Remove("fake-1"); err != nil {
@@ -371,9 +375,9 @@ func TestOpenRejectsFiles(t *testing.T) {
 	if err := os.WriteFile(path, nil, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	for _, dir := range []string{path, ""} {
-		if _, err := Open(dir); err == nil {
-			t.Errorf("Open accepts %q", dir)
+	for dir, want := range map[string]string{path: "is not a folder", "": "no folder given"} {
+		if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Open of %q: error %v, want one with %q", dir, err, want)
 		}
 	}
 }

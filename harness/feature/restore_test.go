@@ -22,8 +22,8 @@ func TestRestoreWritesHeaderAgain(t *testing.T) {
 				}
 			}
 			c := openCache(t, dir)
-			if _, err := c.Verify("fake-1"); err == nil {
-				t.Error("Verify accepts the header")
+			if _, err := c.Verify("fake-1"); err == nil || !strings.Contains(err.Error(), headerFile) && !strings.Contains(err.Error(), "its header") && !strings.Contains(err.Error(), "dimensions") {
+				t.Errorf("Verify does not name the header: %v", err)
 			}
 			if done, err := c.Restore("fake-1"); err != nil || !done {
 				t.Fatalf("%v, %v", done, err)
@@ -59,13 +59,14 @@ func TestRestoreRejectsUnknownEncoders(t *testing.T) {
 	if _, err := openCache(t, dir).Restore("fake-1"); err == nil || !strings.Contains(err.Error(), "which encoder") {
 		t.Errorf("no rows file with an intact header: %v", err)
 	}
+	flipBit(t, rowsPath(t, dir, "fake-1"), 8*9) // undo, so that only the folder's name is wrong
 	if err := os.Rename(filepath.Join(dir, "fake-1"), filepath.Join(dir, "fake-2")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := openCache(t, dir).Restore("fake-2"); err == nil {
-		t.Error("Restore accepts rows of another key")
+	if _, err := openCache(t, dir).Restore("fake-2"); err == nil || !strings.Contains(err.Error(), "which encoder") || len(readFile(t, filepath.Join(dir, "fake-2", headerFile))) > 0 {
+		t.Errorf("Restore of rows of another key: %v", err)
 	}
-	if _, err := openCache(t, dir).Restore("nothing"); err == nil {
-		t.Error("Restore accepts a folder that does not exist")
+	if _, err := openCache(t, dir).Restore("nothing"); err == nil || !strings.Contains(err.Error(), `no folder "nothing"`) {
+		t.Errorf("Restore of a folder that does not exist: %v", err)
 	}
 }

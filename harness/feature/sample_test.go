@@ -46,8 +46,8 @@ func TestSampleFindsDamageOfWhatItReads(t *testing.T) {
 			t.Errorf("%s: %+v, %v, want %+v", c.name, got, err, c.want)
 		}
 	}
-	if _, err := openCache(t, t.TempDir()).Sample("absent", 5); err == nil {
-		t.Error("Sample accepts a folder that does not exist")
+	if _, err := openCache(t, t.TempDir()).Sample("absent", 5); err == nil || !strings.Contains(err.Error(), `no folder "absent"`) {
+		t.Errorf("Sample of a folder that does not exist: %v", err)
 	}
 }
 

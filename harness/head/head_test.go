@@ -30,7 +30,7 @@ func TestStandardiseUsesGivenRows(t *testing.T) {
 		t.Errorf("got %+v, want %+v", s, want)
 	}
 	all := Standardise(x, nil)
-	if math.Abs(all.Mean[0]-27.25) > 1e-12 || math.Abs(all.SD[2]-math.Sqrt(3.0/16)) > 1e-12 {
+	if !(math.Abs(all.Mean[0]-27.25) <= 1e-12) || !(math.Abs(all.SD[2]-math.Sqrt(3.0/16)) <= 1e-12) {
 		t.Errorf("over all rows: %+v", all)
 	}
 }
@@ -82,11 +82,11 @@ func TestPredict(t *testing.T) {
 			t.Fatalf("shapes of %v", head)
 		}
 		for k, s := range scores {
-			if math.Abs(head[0][k]-math.Exp(s)/sum) > 1e-15 {
+			if !(math.Abs(head[0][k]-math.Exp(s)/sum) <= 1e-15) {
 				t.Errorf("candidate %d: %v, want %v", k, head[0][k], math.Exp(s)/sum)
 			}
 		}
-		if want := 1 / (1 + math.Exp(0.5)); math.Abs(head[1][0]-want) > 1e-15 { // the scores are -1.5 and -1
+		if want := 1 / (1 + math.Exp(0.5)); !(math.Abs(head[1][0]-want) <= 1e-15) { // the scores are -1.5 and -1
 			t.Errorf("pair: %v, want %v", head[1][0], want)
 		}
 	}
@@ -187,8 +187,8 @@ func TestSaveRejectsBadHeads(t *testing.T) {
 		}
 	}
 	_, heads := someHeads(t)
-	if err := heads[0].Save(filepath.Join(dir, "x"), map[string]string{versionKey: "9"}); err == nil {
-		t.Error("Save lets metadata overwrite the keys of the format")
+	if err := heads[0].Save(filepath.Join(dir, "x"), map[string]string{versionKey: "9"}); err == nil || !strings.Contains(err.Error(), versionKey) {
+		t.Errorf("Save of metadata that overwrites the keys of the format: %v", err)
 	}
 	if err := heads[0].Save(filepath.Join(dir, "no", "x"), nil); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("saving into a missing folder: %v", err)
@@ -291,8 +291,8 @@ func FuzzLoad(f *testing.F) {
 			t.Fatal(err)
 		}
 		got, gotMeta, err := Load(path)
-		if err != nil || !reflect.DeepEqual(got, h) || len(gotMeta) != len(meta) {
-			t.Errorf("%+v is read as %+v, %v", h, got, err)
+		if err != nil || !reflect.DeepEqual(got, h) || !reflect.DeepEqual(gotMeta, meta) {
+			t.Errorf("%+v with %q is read as %+v with %q, %v", h, meta, got, gotMeta, err)
 		}
 	})
 }

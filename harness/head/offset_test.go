@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"w2s/harness/loss"
@@ -88,7 +89,7 @@ func checkFineTuning(t *testing.T, classes int, rank, bias bool) {
 		}
 		return total
 	}
-	if got := objective(tuned.W, tuned.B); math.Abs(got-f.Objective) > 1e-9 {
+	if got := objective(tuned.W, tuned.B); !(math.Abs(got-f.Objective) <= 1e-9) {
 		t.Errorf("objective %v, want %v from its definition", f.Objective, got)
 	}
 	if start := objective(base.W, base.B); !(f.Objective < start-0.01) {
@@ -110,7 +111,7 @@ func checkFineTuning(t *testing.T, classes int, rank, bias bool) {
 			params[i] = at - step
 			slope := (up - objective(tuned.W, tuned.B)) / (2 * step)
 			params[i] = at
-			if math.Abs(slope) > 1e-8 {
+			if !(math.Abs(slope) <= 1e-8) {
 				t.Errorf("parameter %d: slope %v at the result", i, slope)
 			}
 		}
@@ -182,20 +183,20 @@ func TestMiniBatchesUseOffsets(t *testing.T) {
 func TestBadOffsetsAreRejected(t *testing.T) {
 	data, labels, base := offsetProblem(4, false)
 	job := Job{Examples: upTo(data.Examples()), Labels: labels, Loss: loss.XEnt{}}
-	for name, offset := range map[string][]float64{
-		"short":      make([]float64, 3),
-		"not finite": slices.Repeat([]float64{math.NaN()}, data.X.Rows*4),
+	for want, offset := range map[string][]float64{
+		"3 offsets":                make([]float64, 3),
+		"offset 0 of row 0 is NaN": slices.Repeat([]float64{math.NaN()}, data.X.Rows*4),
 	} {
 		data.Offset = offset
-		if _, err := Fit(context.Background(), data, []Job{job}, Options{}); err == nil {
-			t.Errorf("%s: accepted", name)
+		if _, err := Fit(context.Background(), data, []Job{job}, Options{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one with %q", err, want)
 		}
 	}
 	narrow := &Head{Dims: 1, Classes: 4, W: make([]float64, 4), B: make([]float64, 4)}
-	if _, err := base.Plus(narrow); err == nil {
-		t.Error("Plus accepts heads of different dimensions")
+	if _, err := base.Plus(narrow); err == nil || !strings.Contains(err.Error(), "7 dimensions") {
+		t.Errorf("Plus of heads of different dimensions: %v", err)
 	}
-	if _, err := narrow.Logits(data.X); err == nil {
-		t.Error("Logits accepts features of other dimensions")
+	if _, err := narrow.Logits(data.X); err == nil || !strings.Contains(err.Error(), "features of 7") {
+		t.Errorf("Logits of features of other dimensions: %v", err)
 	}
 }

@@ -52,7 +52,7 @@ func TestSelectTakesBestPenaltyOnHeldOutLabels(t *testing.T) {
 				total += w
 				logLoss -= w * (y[0]*math.Log(p[0]) + y[1]*math.Log(p[1]))
 			}
-			if math.Abs(logLoss/total-want.LogLoss) > 1e-12 {
+			if !(math.Abs(logLoss/total-want.LogLoss) <= 1e-12) {
 				t.Errorf("%s, penalty %v: log loss %v, want %v", jobs[i].Name, want.L2, want.LogLoss, logLoss/total)
 			}
 		}

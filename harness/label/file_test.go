@@ -37,8 +37,8 @@ func TestFilesAreReadBackExactly(t *testing.T) {
 	if got, err := ReadGold(&file); err != nil || !reflect.DeepEqual(got, gold) {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if err := Write(&file, Labels{Classes: 2, IDs: []string{"a"}, Soft: [][]float64{{math.NaN(), 1}}}, p); err == nil {
-		t.Error("Write accepts NaN")
+	if err := Write(&file, Labels{Classes: 2, IDs: []string{"a"}, Soft: [][]float64{{math.NaN(), 1}}}, p); err == nil || !strings.Contains(err.Error(), "NaN") {
+		t.Errorf("Write of NaN: %v", err)
 	}
 }
 
@@ -105,6 +105,7 @@ func TestJoinOrdersByIDsAndReportsFaults(t *testing.T) {
 func FuzzRead(f *testing.F) {
 	f.Add(goodFile)
 	f.Add(`{"w2s":"gold","version":1,"classes":0,"n":1}` + "\n" + `{"id":"a","gold":[0,1,0]}`)
+	f.Add(`{"w2s":"gold","version":1,"classes":2,"n":2}` + "\n" + `{"id":"a","gold":[0,1]}` + "\n" + `{"id":"b","gold":[0.5,0.5]}`)
 	f.Add("\n\n{}")
 	f.Fuzz(func(t *testing.T, text string) {
 		if l, p, err := Read(strings.NewReader(text)); err == nil {
@@ -117,8 +118,12 @@ func FuzzRead(f *testing.F) {
 			}
 		}
 		if g, err := ReadGold(strings.NewReader(text)); err == nil {
-			if err := WriteGold(&bytes.Buffer{}, g); err != nil {
+			var file bytes.Buffer
+			if err := WriteGold(&file, g); err != nil {
 				t.Fatalf("gold that was read cannot be written: %v", err)
+			}
+			if again, err := ReadGold(&file); err != nil || !reflect.DeepEqual(again, g) {
+				t.Fatalf("%+v came back as %+v, %v", g, again, err)
 			}
 		}
 	})

@@ -55,6 +55,9 @@ func loadReference(t *testing.T) reference {
 	if err := json.Unmarshal(data, &ref); err != nil {
 		t.Fatal(err)
 	}
+	if len(ref.Calibrated) < 4 || len(ref.Ranking.Held) == 0 || len(ref.Probes.KNN) == 0 || len(ref.Probes.LogReg) == 0 {
+		t.Fatal("reference values are missing")
+	}
 	return ref
 }
 
@@ -71,6 +74,9 @@ func nearRows(t *testing.T, what string, got, want [][]float64, tol float64) {
 		t.Fatalf("%s: %d rows, want %d", what, len(got), len(want))
 	}
 	for i := range got {
+		if len(got[i]) != len(want[i]) {
+			t.Fatalf("%s, row %d: %d entries, want %d", what, i, len(got[i]), len(want[i]))
+		}
 		for k := range got[i] {
 			near(t, fmt.Sprintf("%s, row %d, entry %d", what, i, k), got[i][k], want[i][k], tol)
 		}
@@ -144,8 +150,8 @@ func TestCalibrationMatchesSciPy(t *testing.T) {
 			t.Errorf("temperature changed answer %d", i)
 		}
 	}
-	if _, err := (Platt{}).Apply(t.Context(), labelsOf(0, r.Held), Evidence{Held: &Held{r.Held, r.Gold}}); err == nil {
-		t.Error("Platt accepts a ranking")
+	if _, err := (Platt{}).Apply(t.Context(), labelsOf(0, r.Held), Evidence{Held: &Held{r.Held, r.Gold}}); err == nil || !strings.Contains(err.Error(), "use temperature") {
+		t.Errorf("Platt on a ranking: %v", err)
 	}
 }
 
@@ -174,16 +180,19 @@ func TestCalibrationOfExtremeSupervisors(t *testing.T) {
 			t.Errorf("always wrong: Platt warns %q and gives %v", out.Warnings, out.Soft)
 		}
 	}
-	for name, held := range map[string]*Held{
-		"none":          nil,
-		"empty":         {},
-		"other classes": {[][]float64{{0.2, 0.3, 0.5}}, [][]float64{{0, 0, 1}}},
-		"no gold":       {alwaysRight.Soft, nil},
-		"NaN":           {[][]float64{{math.NaN(), 1}}, [][]float64{{0, 1}}},
+	for name, c := range map[string]struct {
+		held *Held
+		want string
+	}{
+		"none":          {nil, "needs held-out gold"},
+		"empty":         {&Held{}, "needs held-out gold"},
+		"other classes": {&Held{[][]float64{{0.2, 0.3, 0.5}}, [][]float64{{0, 0, 1}}}, "3 classes (want 2)"},
+		"no gold":       {&Held{alwaysRight.Soft, nil}, "4 examples and 0"},
+		"NaN":           {&Held{[][]float64{{math.NaN(), 1}}, [][]float64{{0, 1}}}, "NaN"},
 	} {
 		for _, tr := range []Treatment{Temperature{}, Platt{}} {
-			if _, err := tr.Apply(t.Context(), l, Evidence{Held: held}); err == nil {
-				t.Errorf("%s with %s: no error", tr, name)
+			if _, err := tr.Apply(t.Context(), l, Evidence{Held: c.held}); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%s with %s: error %v, want one with %q", tr, name, err, c.want)
 			}
 		}
 	}
@@ -218,8 +227,8 @@ func TestTopKeepsMostConfident(t *testing.T) {
 	if out := apply(t, Top{Share: 0.25}, l, Evidence{}); len(out.Warnings) != 1 {
 		t.Errorf("with one class left, warnings %q", out.Warnings)
 	}
-	if _, err := (Top{0.5, true}).Apply(t.Context(), labelsOf(0, soft), Evidence{}); err == nil {
-		t.Error("balanced accepts a ranking")
+	if _, err := (Top{0.5, true}).Apply(t.Context(), labelsOf(0, soft), Evidence{}); err == nil || !strings.Contains(err.Error(), "balance") {
+		t.Errorf("balanced on a ranking: %v", err)
 	}
 }
 
@@ -337,22 +346,23 @@ func TestProbesRejectBadInput(t *testing.T) {
 	l := labelsOf(2, soft)
 	good := Evidence{Features: data(2, rows), Examples: upTo(3)}
 	for name, c := range map[string]struct {
-		t Treatment
-		l Labels
-		e Evidence
+		t    Treatment
+		l    Labels
+		e    Evidence
+		want string
 	}{
-		"no features":    {Relabel{KNN{1}, 1}, l, Evidence{}},
-		"few examples":   {Relabel{KNN{3}, 1}, l, good},
-		"fewer features": {Filter{LogReg{}, 0.5}, l, Evidence{Features: good.Features, Examples: upTo(2)}},
-		"out of range":   {Filter{LogReg{}, 0.5}, l, Evidence{Features: good.Features, Examples: []int{0, 1, 3}}},
-		"ranking":        {Filter{KNN{1}, 0.5}, labelsOf(0, soft), good},
-		"share":          {Relabel{KNN{1}, 0}, l, good},
-		"share of all":   {Filter{KNN{1}, 1}, l, good},
-		"no probe":       {Filter{nil, 0.5}, l, good},
-		"NaN label":      {Relabel{KNN{1}, 1}, labelsOf(2, [][]float64{{math.NaN(), 1}}), good},
+		"no features":    {Relabel{KNN{1}, 1}, l, Evidence{}, "student's features"},
+		"few examples":   {Relabel{KNN{3}, 1}, l, good, "3 examples are too few for 3 neighbours"},
+		"fewer features": {Filter{LogReg{}, 0.5}, l, Evidence{Features: good.Features, Examples: upTo(2)}, "features of 2 examples"},
+		"out of range":   {Filter{LogReg{}, 0.5}, l, Evidence{Features: good.Features, Examples: []int{0, 1, 3}}, "example 3 is not among the 3"},
+		"ranking":        {Filter{KNN{1}, 0.5}, labelsOf(0, soft), good, "use logreg"},
+		"share":          {Relabel{KNN{1}, 0}, l, good, "share 0"},
+		"share of all":   {Filter{KNN{1}, 1}, l, good, "share 1"},
+		"no probe":       {Filter{nil, 0.5}, l, good, "no probe"},
+		"NaN label":      {Relabel{KNN{1}, 1}, labelsOf(2, [][]float64{{math.NaN(), 1}}), good, "NaN"},
 	} {
-		if out, err := c.t.Apply(t.Context(), c.l, c.e); err == nil {
-			t.Errorf("%s: no error but %v", name, out)
+		if out, err := c.t.Apply(t.Context(), c.l, c.e); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, error %v, want one with %q", name, out, err, c.want)
 		}
 	}
 }
@@ -506,8 +516,8 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		again, err := Parse(tr.String())
-		if err != nil || again.String() != tr.String() {
-			t.Errorf("%q reads as %q, which reads as %v, %v", text, tr, again, err)
+		if err != nil || !reflect.DeepEqual(again, tr) {
+			t.Errorf("%q reads as %#v, which reads as %#v, %v", text, tr, again, err)
 		}
 	})
 }

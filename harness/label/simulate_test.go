@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"w2s/harness/head"
@@ -169,8 +170,8 @@ func TestSystematicErrsOnRankings(t *testing.T) {
 		t.Fatal(err)
 	}
 	near(t, "accuracy", accuracyOf(t, l, g), 0.8, 1e-12)
-	if _, err := Systematic(g, 0.8, d, append(upTo(99), 1), 1); err == nil {
-		t.Error("Systematic accepts features with another number of candidates")
+	if _, err := Systematic(g, 0.8, d, append(upTo(99), 1), 1); err == nil || !strings.Contains(err.Error(), "candidates") {
+		t.Errorf("Systematic with features of another number of candidates: %v", err)
 	}
 }
 
@@ -189,34 +190,34 @@ func TestRandomGuessesAndMajorityRepeats(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(l.Soft, [][]float64{{0.25, 0.75}, {0.25, 0.75}}) {
 		t.Errorf("%v, %v", l, err)
 	}
-	if _, err := Majority([]string{"x"}, [][]float64{{0, 1}, {1, 0, 0}}); err == nil {
-		t.Error("Majority accepts rankings")
+	if _, err := Majority([]string{"x"}, [][]float64{{0, 1}, {1, 0, 0}}); err == nil || !strings.Contains(err.Error(), "rankings") {
+		t.Errorf("Majority of rankings: %v", err)
 	}
-	if _, err := Random(2, []string{"x"}, func(int) int { return 1 }, 1); err == nil {
-		t.Error("Random accepts examples with one answer")
+	if _, err := Random(2, []string{"x"}, func(int) int { return 1 }, 1); err == nil || !strings.Contains(err.Error(), "x has 1 answers") {
+		t.Errorf("Random with examples of one answer: %v", err)
 	}
 }
 
 func TestSimulatedSupervisorsRejectBadInput(t *testing.T) {
 	g := someGold(10, 2)
 	for _, a := range []float64{0, 0.5, 1.01, math.NaN()} {
-		if _, err := Flip(g, a, 1); err == nil {
-			t.Errorf("Flip accepts accuracy %v", a)
+		if _, err := Flip(g, a, 1); err == nil || !strings.Contains(err.Error(), fmt.Sprint("accuracy ", a)) {
+			t.Errorf("Flip with accuracy %v: %v", a, err)
 		}
 	}
 	if l, err := Flip(g, 1, 1); err != nil || accuracyOf(t, l, g) != 1 {
 		t.Errorf("accuracy 1: %v", err)
 	}
-	if _, err := Flip(Gold{Classes: 2, IDs: []string{"a"}, Gold: [][]float64{{0.5, 0.5}}}, 0.8, 1); err == nil {
-		t.Error("Flip accepts an example whose answers are all right")
+	if _, err := Flip(Gold{Classes: 2, IDs: []string{"a"}, Gold: [][]float64{{0.5, 0.5}}}, 0.8, 1); err == nil || !strings.Contains(err.Error(), "every answer") {
+		t.Errorf("Flip of an example whose answers are all right: %v", err)
 	}
 	d := data(2, [][]float32{{1}, {2}})
-	for name, examples := range map[string][]int{"too few": {0}, "out of range": {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}} {
-		if _, err := Systematic(g, 0.8, d, examples, 1); err == nil {
-			t.Errorf("Systematic accepts features that are %s", name)
+	for want, examples := range map[string][]int{"features of 1 examples for 10": {0}, "example 2 is not among the 2": {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}} {
+		if _, err := Systematic(g, 0.8, d, examples, 1); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Systematic: error %v, want one with %q", err, want)
 		}
 	}
-	if _, err := g.Measure(Labels{Classes: 2, IDs: []string{"zz"}, Soft: [][]float64{{0, 1}}}); err == nil {
-		t.Error("Measure accepts a label without gold")
+	if _, err := g.Measure(Labels{Classes: 2, IDs: []string{"zz"}, Soft: [][]float64{{0, 1}}}); err == nil || !strings.Contains(err.Error(), "zz has no gold") {
+		t.Errorf("Measure of a label without gold: %v", err)
 	}
 }

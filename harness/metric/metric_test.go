@@ -112,7 +112,7 @@ func TestScoresMatchScikitLearn(t *testing.T) {
 			t.Errorf("%s: %v", c.name, err)
 			continue
 		}
-		if got := score(nil); math.Abs(got-c.want) > 1e-12 {
+		if got := score(nil); !(math.Abs(got-c.want) <= 1e-12) {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
 		if !slices.Equal(perExample, c.perExample) {

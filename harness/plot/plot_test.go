@@ -128,8 +128,8 @@ func TestBars(t *testing.T) {
 	}
 	other := rows()
 	other[1].Weak = "tiny"
-	if _, err := Bars(other); err == nil {
-		t.Error("two pairs share a chart of bars")
+	if _, err := Bars(other); err == nil || !strings.Contains(err.Error(), "tiny") {
+		t.Errorf("Bars of two pairs: %v", err)
 	}
 }
 
@@ -148,8 +148,8 @@ func TestLosses(t *testing.T) {
 	}
 	other := l
 	other.Against = "logconf:alpha=0.25"
-	if _, err := Losses([]summary.LossRow{l, other}); err == nil {
-		t.Error("comparisons with two losses share a chart")
+	if _, err := Losses([]summary.LossRow{l, other}); err == nil || !strings.Contains(err.Error(), other.Against) {
+		t.Errorf("Losses compared with two losses: %v", err)
 	}
 }
 
@@ -246,8 +246,8 @@ func TestChain(t *testing.T) {
 	}
 	other := chainRow("xent")
 	other.Data = "disjoint"
-	if _, err := Chain([]summary.ChainRow{chainRow("xent"), other}); err == nil {
-		t.Error("shared and disjoint data share a chart")
+	if _, err := Chain([]summary.ChainRow{chainRow("xent"), other}); err == nil || !strings.Contains(err.Error(), "disjoint") {
+		t.Errorf("Chain of shared and disjoint data: %v", err)
 	}
 }
 
@@ -399,20 +399,26 @@ func TestLargeGrid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	seen := 0
 	for _, s := range sets {
 		if len(s.Charts) > maxCharts {
 			t.Errorf("%d charts of %s", len(s.Charts), s.Name)
 		}
 		switch s.Name {
 		case "gap":
+			seen++
 			if len(s.Charts) != 1 || s.Charts[0].points != len(many) {
 				t.Errorf("the chart of gaps has %d of %d rows", s.Charts[0].points, len(many))
 			}
 		case "bars":
+			seen++
 			if !strings.Contains(s.Omits, "8 of 24 charts") {
 				t.Errorf("bars: %q", s.Omits)
 			}
 		}
+	}
+	if seen != 2 {
+		t.Errorf("the sets %+v lack the gaps or the bars", sets)
 	}
 }
 
@@ -429,8 +435,8 @@ func TestSave(t *testing.T) {
 	if files, _ := os.ReadDir(dir); len(files) != 2 || files[0].Name() != "gap.png" || files[1].Name() != "gap.svg" {
 		t.Errorf("the folder holds %v", files)
 	}
-	if _, err := c.Save(paths[0]); err == nil {
-		t.Error("a chart is saved into a file as if it were a folder")
+	if _, err := c.Save(paths[0]); err == nil || !strings.Contains(err.Error(), "choose another folder") {
+		t.Errorf("Save into a file as if it were a folder: %v", err)
 	}
 }
 

@@ -20,13 +20,21 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// chromium returns the path of a browser, or "" if there is none.
-func chromium() string {
-	for _, name := range []string{os.Getenv("W2S_CHROMIUM"), "chromium", "chromium-browser", "google-chrome"} {
-		if path, err := exec.LookPath(name); name != "" && err == nil {
+// chromium returns the path of a browser, or skips the test if there is none. A browser that W2S_CHROMIUM names must be there.
+func chromium(t *testing.T) string {
+	t.Helper()
+	names := []string{"chromium", "chromium-browser", "google-chrome"}
+	if named := os.Getenv("W2S_CHROMIUM"); named != "" {
+		names = []string{named}
+	}
+	for _, name := range names {
+		if path, err := exec.LookPath(name); err == nil {
 			return path
+		} else if len(names) == 1 {
+			t.Fatalf("W2S_CHROMIUM: %v", err)
 		}
 	}
+	t.Skip("optional: needs Chromium on the PATH, or named in W2S_CHROMIUM")
 	return ""
 }
 
@@ -43,10 +51,7 @@ func openTab(t *testing.T) *tab {
 	if testing.Short() {
 		t.Skip("starts a browser")
 	}
-	path := chromium()
-	if path == "" {
-		t.Skip("needs Chromium: install it, or name it in W2S_CHROMIUM")
-	}
+	path := chromium(t)
 	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.UserDataDir(t.TempDir()))
 	ctx, cancel := chromedp.NewExecAllocator(context.Background(), opts...)

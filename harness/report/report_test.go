@@ -401,8 +401,8 @@ func TestSeveralFiles(t *testing.T) {
 }
 
 func TestNoResult(t *testing.T) {
-	if _, err := New(nil, Options{}); err == nil {
-		t.Error("New makes a report of no result")
+	if _, err := New(nil, Options{}); err == nil || !strings.Contains(err.Error(), "no result") {
+		t.Errorf("New of no result: %v", err)
 	}
 	if _, err := Load(filepath.Join(t.TempDir(), "missing.json")); err == nil || !strings.Contains(err.Error(), "missing.json") {
 		t.Errorf("%v", err)

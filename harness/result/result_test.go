@@ -13,35 +13,35 @@ import (
 )
 
 func TestReadRejectsDamagedResults(t *testing.T) {
-	for name, text := range map[string]string{
-		"no JSON":             "{",
-		"two results":         `{"schema":"w2s.result/2"}{"schema":"w2s.result/2"}`,
-		"a brace too many":    `{"schema":"w2s.result/2"}}`,
-		"other schema":        `{"schema":"w2s.result/99"}`,
-		"unknown task":        `{"schema":"w2s.result/2","heads":[{"id":"a","task":"x","test":[]}]}`,
-		"too few predictions": `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[1]}],"heads":[{"id":"a","task":"x","test":[]}]}`,
-		"no supervisor": `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[1]}],
-			"heads":[{"id":"a","task":"x","role":"student","supervisor":"b","test":[0.5]}]}`,
-		"gold above 1":   `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[1.5]}]}`,
-		"null gold":      `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[null]}]}`,
-		"null in a list": `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[[1,null,0]]}]}`,
-		"sum of 1.2":     `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[[0.6,0.6,0]]}]}`,
-		"negative entry": `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[[-0.5,1,0.5]]}]}`,
-		"texts missing":  `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1","2"],"test_gold":[1,0],"test_texts":["a"]}]}`,
-		"gold missing":   `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1","2"],"test_gold":[1]}],"heads":[{"id":"a","task":"x","test":[1,1]}]}`,
-		"supervisor of another task": `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[1]},{"name":"y","test_ids":["1"],"test_gold":[1]}],
-			"heads":[{"id":"b","task":"y","role":"supervisor","test":[0.5]},{"id":"a","task":"x","role":"student","supervisor":"b","test":[0.5]}]}`,
-		"chain without steps": `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[1]}],
-			"heads":[{"id":"a","task":"x","test":[0.5]}],"chains":[{"task":"x","steps":[],"jump":"a","ceiling":"a"}]}`,
-		"chain on unknown task": `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[1]}],
-			"heads":[{"id":"a","task":"x","test":[0.5]}],"chains":[{"task":"z","steps":["a","a"],"jump":"a","ceiling":"a"}]}`,
-		"wrong answer counted as right": fmt.Sprintf(free, `["south"]`, `[1]`, `[0.5]`),
-		"right answer counted as wrong": fmt.Sprintf(free, `[" up\n"]`, `[0]`, `[0.5]`),
-		"answers missing":               fmt.Sprintf(free, `[]`, `[1]`, `[0.5]`),
-		"token accuracy missing":        fmt.Sprintf(free, `["up"]`, `[1]`, `[]`),
+	for name, c := range map[string]struct{ want, text string }{
+		"no JSON":             {"not a result", "{"},
+		"two results":         {"damaged", `{"schema":"w2s.result/2"}{"schema":"w2s.result/2"}`},
+		"a brace too many":    {"damaged", `{"schema":"w2s.result/2"}}`},
+		"other schema":        {"w2s.result/99", `{"schema":"w2s.result/99"}`},
+		"unknown task":        {`unknown task "x"`, `{"schema":"w2s.result/2","heads":[{"id":"a","task":"x","test":[]}]}`},
+		"too few predictions": {"0 predictions for 1", `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[1]}],"heads":[{"id":"a","task":"x","test":[]}]}`},
+		"no supervisor": {`"b" is missing`, `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[1]}],
+			"heads":[{"id":"a","task":"x","role":"student","supervisor":"b","test":[0.5]}]}`},
+		"gold above 1":   {"1.5", `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[1.5]}]}`},
+		"null gold":      {"null", `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[null]}]}`},
+		"null in a list": {"null", `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[[1,null,0]]}]}`},
+		"sum of 1.2":     {"sums to 1.2", `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[[0.6,0.6,0]]}]}`},
+		"negative entry": {"-0.5", `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[[-0.5,1,0.5]]}]}`},
+		"texts missing":  {"2 test ids and 1 texts", `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1","2"],"test_gold":[1,0],"test_texts":["a"]}]}`},
+		"gold missing":   {"2 test ids and 1 gold", `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1","2"],"test_gold":[1]}],"heads":[{"id":"a","task":"x","test":[1,1]}]}`},
+		"supervisor of another task": {`"b" belongs to task "y"`, `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[1]},{"name":"y","test_ids":["1"],"test_gold":[1]}],
+			"heads":[{"id":"b","task":"y","role":"supervisor","test":[0.5]},{"id":"a","task":"x","role":"student","supervisor":"b","test":[0.5]}]}`},
+		"chain without steps": {"0 steps", `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[1]}],
+			"heads":[{"id":"a","task":"x","test":[0.5]}],"chains":[{"task":"x","steps":[],"jump":"a","ceiling":"a"}]}`},
+		"chain on unknown task": {`chain on "z": unknown task`, `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[1]}],
+			"heads":[{"id":"a","task":"x","test":[0.5]}],"chains":[{"task":"z","steps":["a","a"],"jump":"a","ceiling":"a"}]}`},
+		"wrong answer counted as right": {"contradicts itself", fmt.Sprintf(free, `["south"]`, `[1]`, `[0.5]`)},
+		"right answer counted as wrong": {"contradicts itself", fmt.Sprintf(free, `[" up\n"]`, `[0]`, `[0.5]`)},
+		"answers missing":               {"0 answers", fmt.Sprintf(free, `[]`, `[1]`, `[0.5]`)},
+		"token accuracy missing":        {"0 token accuracies", fmt.Sprintf(free, `["up"]`, `[1]`, `[]`)},
 	} {
-		if _, err := Read(strings.NewReader(text)); err == nil {
-			t.Errorf("%s: accepted", name)
+		if _, err := Read(strings.NewReader(c.text)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want one with %q", name, err, c.want)
 		}
 	}
 	for _, answer := range []string{"north", "up", ` up\n`} {
@@ -107,8 +107,9 @@ func TestReadUpgradesFirstSchema(t *testing.T) {
 			t.Errorf("%s: %+v, %+v", data, r.Config, r.Chains[0])
 		}
 	}
-	if _, err := Read(strings.NewReader(strings.Replace(strings.Replace(first, "%s", "", 1), "train=100\",", "train=many\",", 1))); err == nil {
-		t.Error("Read accepts a size that is not a number")
+	many := strings.NewReplacer("%s", "", `"train=100"`, `"train=many"`).Replace(first)
+	if _, err := Read(strings.NewReader(many)); err == nil || !strings.Contains(err.Error(), `variant "train=many"`) {
+		t.Errorf("a size that is not a number: %v", err)
 	}
 }
 

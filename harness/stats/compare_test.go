@@ -16,6 +16,9 @@ func TestPValuesAndIntervalsMatchSciPy(t *testing.T) {
 		near(t, fmt.Sprintf("SignFlip %d", i), p, c.P, 4*math.Sqrt(c.P*(1-c.P)/permutations)+2e-4)
 	}
 	adjusted := must(Holm(ref.Holm.P))(t)
+	if len(adjusted) != len(ref.Holm.Adjusted) {
+		t.Fatalf("Holm adjusts %d values, want %d", len(adjusted), len(ref.Holm.Adjusted))
+	}
 	for i, want := range ref.Holm.Adjusted {
 		near(t, fmt.Sprintf("Holm %d", i), adjusted[i], want, 1e-12)
 	}

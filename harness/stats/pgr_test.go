@@ -2,6 +2,7 @@ package stats
 
 import (
 	"encoding/json"
+	"errors"
 	"math"
 	"reflect"
 	"strings"
@@ -183,16 +184,16 @@ func TestBootstrapDrawsWholeGroups(t *testing.T) {
 }
 
 func TestBootstrapRejectsBadSettings(t *testing.T) {
-	for name, b := range map[string]Bootstrap{
-		"short":    {N: 3, Groups: []int{0, 1}},
-		"negative": {N: 2, Groups: []int{0, -1}},
-		"large":    {N: 2, Groups: []int{0, 2}},
-		"level":    {N: 2, Level: 1},
-		"count":    {N: 2, Resamples: -1},
-		"empty":    {},
+	for want, b := range map[string]Bootstrap{
+		"groups for 2 of 3 examples": {N: 3, Groups: []int{0, 1}},
+		"example 1 is in group -1":   {N: 2, Groups: []int{0, -1}},
+		"example 1 is in group 2":    {N: 2, Groups: []int{0, 2}},
+		"level 1 ":                   {N: 2, Level: 1},
+		"-1 resamples":               {N: 2, Resamples: -1},
+		"no examples":                {},
 	} {
-		if _, err := b.Interval(MeanScore(make([]float64, b.N))); err == nil {
-			t.Errorf("%s: no error", name)
+		if _, err := b.Interval(MeanScore(make([]float64, b.N))); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one with %q", err, want)
 		}
 	}
 }
@@ -200,8 +201,8 @@ func TestBootstrapRejectsBadSettings(t *testing.T) {
 // With one positive example of three, many resamples have no AUROC.
 func TestBootstrapRejectsUndefinedFigures(t *testing.T) {
 	score := must(AUROCScore([][]float64{{0.5, 0.5}, {0.2, 0.8}, {0.7, 0.3}}, [][]float64{{1, 0}, {0, 1}, {1, 0}}))(t)
-	if v, err := (Bootstrap{N: 3}).Interval(score); err == nil {
-		t.Errorf("interval %v, want an error", v)
+	if v, err := (Bootstrap{N: 3}).Interval(score); err == nil || !strings.Contains(err.Error(), "some resamples") {
+		t.Errorf("interval %v, error %v, want an error on some resamples", v, err)
 	}
 }
 
@@ -225,8 +226,8 @@ func TestPGROverSeedsIsMeanOfSeeds(t *testing.T) {
 	if p.Defined || p.Reason != ReasonSeedGap || p.BySeed != nil {
 		t.Errorf("one seed without a gap: %+v", p)
 	}
-	if _, err := PGROverSeeds(nil, nil, nil, Level); err == nil {
-		t.Error("PGROverSeeds accepts no seeds")
+	if _, err := PGROverSeeds(nil, nil, nil, Level); !errors.Is(err, ErrEmpty) {
+		t.Errorf("PGROverSeeds of no seeds: %v, want ErrEmpty", err)
 	}
 }
 
@@ -250,14 +251,14 @@ func TestJSONIsReadBack(t *testing.T) {
 			t.Errorf("%+v is read as %+v", p, back)
 		}
 	}
-	for _, bad := range []string{`{"value":null,"gap":1}`, `{"value":"x"}`, `[]`} {
-		if err := json.Unmarshal([]byte(bad), new(PGR)); err == nil {
-			t.Errorf("PGR from %s: no error", bad)
+	for bad, want := range map[string]string{`{"value":null,"gap":1}`: "no value and no reason", `{"value":"x"}`: "cannot unmarshal string", `[]`: "cannot unmarshal array"} {
+		if err := json.Unmarshal([]byte(bad), new(PGR)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("PGR from %s: error %v, want one with %q", bad, err, want)
 		}
 	}
-	for _, bad := range []string{`{"lo":2,"hi":1,"level":0.95}`, `{"lo":0,"hi":1,"level":0}`, `3`} {
-		if err := json.Unmarshal([]byte(bad), new(Interval)); err == nil {
-			t.Errorf("interval from %s: no error", bad)
+	for bad, want := range map[string]string{`{"lo":2,"hi":1,"level":0.95}`: "lo 2, hi 1", `{"lo":0,"hi":1,"level":0}`: "level 0", `3`: "cannot unmarshal number"} {
+		if err := json.Unmarshal([]byte(bad), new(Interval)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("interval from %s: error %v, want one with %q", bad, err, want)
 		}
 	}
 	for _, s := range []Share{{Value: math.NaN()}, {Value: 0.25, N: 8, Interval: Interval{0, 0.5, 0.95}}} {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"strings"
 	"testing"
 )
 
@@ -62,6 +63,15 @@ func loadReference(t *testing.T) reference {
 	if err := json.Unmarshal(data, &ref); err != nil {
 		t.Fatal(err)
 	}
+	for name, n := range map[string]int{
+		"classification": len(ref.Classification), "ranking": len(ref.Ranking.AUROC), "paired": len(ref.Paired), "auroc_interval": len(ref.AUROCInterval.Pred),
+		"sign_flip": len(ref.SignFlip), "mcnemar": len(ref.McNemar), "holm": len(ref.Holm.Adjusted), "t_interval": len(ref.TInterval),
+		"median_interval": len(ref.MedianInterval), "ECE": len(ref.Classification[0].ECE),
+	} {
+		if n == 0 {
+			t.Fatalf("there are no reference values of %s", name)
+		}
+	}
 	return ref
 }
 
@@ -112,6 +122,9 @@ func TestRankingMetricsMatchScikitLearn(t *testing.T) {
 	r := loadReference(t).Ranking
 	auroc := must(RankAUROC(r.Pred, r.Gold))(t)
 	correct := must(Correct(r.Pred, r.Gold))(t)
+	if len(auroc) != len(r.AUROC) || len(correct) != len(r.Correct) {
+		t.Fatalf("%d and %d questions, want %d", len(auroc), len(correct), len(r.AUROC))
+	}
 	for i := range auroc {
 		near(t, fmt.Sprintf("question %d: AUROC", i), auroc[i], r.AUROC[i], 1e-12)
 		near(t, fmt.Sprintf("question %d: correct", i), correct[i], r.Correct[i], 0)
@@ -136,21 +149,25 @@ func TestRightAcceptsEveryMaximum(t *testing.T) {
 func TestBadInputIsRejected(t *testing.T) {
 	good := [][]float64{{0.3, 0.7}, {0.6, 0.4}}
 	nan, inf := math.NaN(), math.Inf(1)
-	bad := map[string][][]float64{
-		"none":         {},
-		"NaN":          {{0.3, 0.7}, {nan, 0.4}},
-		"infinite":     {{0.3, 0.7}, {inf, 0.4}},
-		"negative":     {{0.3, 0.7}, {1.2, -0.2}},
-		"logits":       {{0.3, 0.7}, {0.9, 0.9}},
-		"one class":    {{0.3, 0.7}, {1}},
-		"ragged":       {{0.3, 0.7}, {0.3, 0.3, 0.4}},
-		"other length": {{0.3, 0.7}},
+	bad := map[string]struct {
+		rows [][]float64
+		want string
+	}{
+		"none":         {nil, "examples and"},
+		"NaN":          {[][]float64{{0.3, 0.7}, {nan, 0.4}}, "example 1: entry 0 is NaN"},
+		"infinite":     {[][]float64{{0.3, 0.7}, {0.6, inf}}, "example 1: entry 1 is +Inf"},
+		"negative":     {[][]float64{{0.3, 0.7}, {-0.2, 1.2}}, "example 1: entry 0 is -0.2"},
+		"above one":    {[][]float64{{0.3, 0.7}, {1.2, -0.2}}, "example 1: entry 0 is 1.2"},
+		"logits":       {[][]float64{{0.3, 0.7}, {0.9, 0.9}}, "example 1: probabilities sum to 1.8"},
+		"one class":    {[][]float64{{0.3, 0.7}, {1}}, "entries"},
+		"ragged":       {[][]float64{{0.3, 0.7}, {0.3, 0.3, 0.4}}, "entries and"},
+		"other length": {[][]float64{{0.3, 0.7}}, "examples and"},
 	}
-	for name, rows := range bad {
-		for side, pair := range map[string][2][][]float64{"pred": {rows, good}, "gold": {good, rows}} {
+	for name, c := range bad {
+		for side, pair := range map[string][2][][]float64{"pred": {c.rows, good}, "gold": {good, c.rows}} {
 			fail := func(what string, err error) {
-				if err == nil {
-					t.Errorf("%s with %s in %s: no error", what, name, side)
+				if err == nil || !strings.Contains(err.Error(), c.want) {
+					t.Errorf("%s with %s in %s: error %v, want one with %q", what, name, side, err, c.want)
 				}
 			}
 			_, err := Accuracy(pair[0], pair[1])
@@ -172,11 +189,11 @@ func TestBadInputIsRejected(t *testing.T) {
 	if _, err := AUROC(good, [][]float64{{0, 1}, {0, 1}}); !errors.Is(err, ErrOneClass) {
 		t.Errorf("AUROC of one class: %v, want ErrOneClass", err)
 	}
-	if _, err := RankAUROC(good[:1], [][]float64{{0.5, 0.5}}); err == nil {
-		t.Error("RankAUROC of a question in which every candidate is right: no error")
+	if _, err := RankAUROC(good[:1], [][]float64{{0.5, 0.5}}); err == nil || !strings.Contains(err.Error(), "every candidate is right") {
+		t.Errorf("RankAUROC of a question in which every candidate is right: %v", err)
 	}
-	if _, err := Calibrate(good, good, 0); err == nil {
-		t.Error("0 bins: no error")
+	if _, err := Calibrate(good, good, 0); err == nil || !strings.Contains(err.Error(), "0 bins") {
+		t.Errorf("0 bins: %v", err)
 	}
 	for _, v := range []float64{nan, inf} {
 		x := []float64{0, v, 1}
@@ -191,22 +208,22 @@ func TestBadInputIsRejected(t *testing.T) {
 			"Holm":                second(Holm(x)),
 			"SeedMean":            second(SeedMean([][]float64{ok, x})),
 		} {
-			if err == nil {
-				t.Errorf("%s with %v: no error", what, v)
+			if err == nil || !strings.Contains(err.Error(), fmt.Sprint(v)) {
+				t.Errorf("%s with %v: error %v does not say so", what, v, err)
 			}
 		}
-		if _, _, err := TInterval(x, Level); err == nil {
-			t.Errorf("TInterval with %v: no error", v)
+		if _, _, err := TInterval(x, Level); err == nil || !strings.Contains(err.Error(), fmt.Sprint(v)) {
+			t.Errorf("TInterval with %v: %v", v, err)
 		}
-		if _, _, err := MedianInterval(x, Level); err == nil {
-			t.Errorf("MedianInterval with %v: no error", v)
+		if _, _, err := MedianInterval(x, Level); err == nil || !strings.Contains(err.Error(), fmt.Sprint(v)) {
+			t.Errorf("MedianInterval with %v: %v", v, err)
 		}
 	}
-	if _, err := AccuracyPGR([]float64{1}, []float64{1, 0}, []float64{1}, Bootstrap{}); err == nil {
-		t.Error("PGR of vectors of different lengths: no error")
+	if _, err := AccuracyPGR([]float64{1}, []float64{1, 0}, []float64{1}, Bootstrap{}); err == nil || !strings.Contains(err.Error(), "1 weak, 2 student and 1 ceiling") {
+		t.Errorf("PGR of vectors of different lengths: %v", err)
 	}
-	if _, err := SeedMean([][]float64{{1}, {1, 0}}); err == nil {
-		t.Error("SeedMean of vectors of different lengths: no error")
+	if _, err := SeedMean([][]float64{{1}, {1, 0}}); err == nil || !strings.Contains(err.Error(), "seed 1 has 2 examples") {
+		t.Errorf("SeedMean of vectors of different lengths: %v", err)
 	}
 }
 

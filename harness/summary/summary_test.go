@@ -107,7 +107,7 @@ func TestRowAveragesSeeds(t *testing.T) {
 	near(t, "PGR over seeds", r.SeedPGR.Value, (0.25/0.5+0.1/0.3)/2)
 	near(t, "PGR of seed 1", r.SeedPGR.BySeed[1], 1./3)
 	// Student's t with 1 degree of freedom is 12.706, and the standard error of two values is half their distance.
-	if half := (r.SeedPGR.Interval.Hi - r.SeedPGR.Interval.Lo) / 2; math.Abs(half-12.706204736*(0.5-1./3)/2) > 1e-6 {
+	if half := (r.SeedPGR.Interval.Hi - r.SeedPGR.Interval.Lo) / 2; !(math.Abs(half-12.706204736*(0.5-1./3)/2) <= 1e-6) {
 		t.Errorf("PGR over seeds ±%v", half)
 	}
 	for what, v := range map[string]stats.Interval{"floor": r.Floor.Interval, "transfer": r.Transfer.Interval, "ceiling": r.Ceiling.Interval, "PGR": r.PGR.Interval} {
@@ -311,6 +311,15 @@ func TestLossesComparesStudentsUnderEqualConditions(t *testing.T) {
 		kl.Test != stats.TestMcNemar || kl.Task != "t" || kl.Weak != "small" || kl.Strong != "large" || kl.Treatment != "soft" || kl.Metric != tasks.Accuracy {
 		t.Errorf("%+v", kl)
 	}
+	wider, err := Losses(rows(t, r, Options{}), Options{Resamples: 300, Level: 0.95})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, c := range wider {
+		if narrow := compared[i].Interval; !(c.Interval.Hi-c.Interval.Lo > narrow.Hi-narrow.Lo) {
+			t.Errorf("%s: interval %v, at level 0.8 %v", c.Loss, c.Interval, narrow)
+		}
+	}
 }
 
 func TestLossesComparesNothingUnderOtherConditions(t *testing.T) {
@@ -458,9 +467,12 @@ func TestTransfersRejectsIncompleteMatrix(t *testing.T) {
 	stranger := transfers()
 	stranger.Tasks = stranger.Tasks[1:]
 	stranger.Heads = slices.DeleteFunc(stranger.Heads, func(h result.Head) bool { return h.Task == "a" })
+	pairs := transfers()
+	pairs.Heads = slices.DeleteFunc(pairs.Heads, func(h result.Head) bool { return h.Trained != "" })
 	for want, r := range map[string]*result.Result{
-		"no heads of b were tested on a":                   missing,
-		"heads trained on a, which is not among the tasks": stranger,
+		"no heads of b were tested on a: not the result of a transfer": missing,
+		"no heads of a were tested on b: not the result of a transfer": pairs,
+		"heads trained on a, which is not among the tasks":             stranger,
 	} {
 		if _, err := Transfers(r, Options{Resamples: 300}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one with %q", err, want)

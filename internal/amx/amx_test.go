@@ -201,7 +201,7 @@ func testGELU(t *testing.T, u *Unit) {
 	y := multiply(t, u, Layer{In: 1, Out: 1, Weight: []float32{1}, GELU: true}, x)
 	for i, v := range x {
 		z := float64(v)
-		if want := z * math.Erfc(-z/math.Sqrt2) / 2; math.Abs(float64(y[i])-want) > 1.1e-7*math.Abs(z) {
+		if want := z * math.Erfc(-z/math.Sqrt2) / 2; !(math.Abs(float64(y[i])-want) <= 1.1e-7*math.Abs(z)) {
 			t.Fatalf("GELU(%g) is %g, want %g", v, y[i], want)
 		}
 	}

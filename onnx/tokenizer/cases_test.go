@@ -27,6 +27,9 @@ func TestCases(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if len(c.Texts) == 0 {
+			t.Errorf("%.1000s: no texts", change)
+		}
 		for name, section := range plain {
 			if _, ok := c.Change[name]; !ok {
 				c.Change[name] = section

@@ -30,6 +30,9 @@ func TestDifferential(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if len(found) == 0 && (len(files) == 0 || shareddata.Required()) {
+			t.Errorf("no tokenizer is %s", pattern)
+		}
 		files = append(files, found...)
 	}
 	var texts []string

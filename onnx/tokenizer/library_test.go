@@ -110,6 +110,9 @@ func checkLibrary(t *testing.T, file string, texts []string, want libraryResult)
 	if err != nil {
 		t.Fatal(err)
 	}
+	if len(want.Texts) != len(texts) || len(want.Pairs) != len(texts)-1 || len(texts) == 0 {
+		t.Fatalf("results for %d texts and %d pairs of %d texts", len(want.Texts), len(want.Pairs), len(texts))
+	}
 	side, other := tokenizer.Right, tokenizer.Left
 	if cut, ok := tk.Truncation(); ok && cut.Side == tokenizer.Left {
 		side, other = other, side

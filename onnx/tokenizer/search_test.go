@@ -30,7 +30,7 @@ func TestRegexTime(t *testing.T) {
 		c := newCall(t.Context())
 		c.regexBudget = 200 * time.Millisecond
 		_, took, err := count(t, source, text, c)
-		if took > 2*time.Second {
+		if took > 5*time.Second {
 			t.Errorf("%s took %v", source, took)
 		}
 		if err == nil {
@@ -46,18 +46,18 @@ func TestRegexTime(t *testing.T) {
 	}
 }
 
-// TestRegexCancel cancels a search that would take seconds.
+// TestRegexCancel cancels a search that would run until its time limit of ten seconds.
 func TestRegexCancel(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(100*time.Millisecond, cancel)
 	_, took, err := count(t, `(?:\w+\s?)*[!?]`, strings.Repeat("word ", 3000), newCall(ctx))
-	if !errors.Is(err, context.Canceled) || took > time.Second {
+	if !errors.Is(err, context.Canceled) || took > 5*time.Second {
 		t.Errorf("after %v: %v", took, err)
 	}
 }
 
 // TestRegexRequired checks that a text without the text that every match contains is not searched, and that this does not change
-// the matches of other texts.
+// the matches of other texts. A search of the first text would fail because it takes too long.
 func TestRegexRequired(t *testing.T) {
 	words := strings.Repeat("word ", 3000)
 	for _, c := range []struct {
@@ -79,9 +79,9 @@ func TestRegexRequired(t *testing.T) {
 		{`x{2}y{,3}`, "xx xxyy", 2},
 		{`x{3}yx`, "xxxyx xyx", 1},
 	} {
-		got, took, err := count(t, c.source, c.text, newCall(t.Context()))
-		if err != nil || got != c.want || took > time.Second {
-			t.Errorf("%s on %.20q: %d matches in %v, %v, want %d", c.source, c.text, got, took, err, c.want)
+		got, _, err := count(t, c.source, c.text, newCall(t.Context()))
+		if err != nil || got != c.want {
+			t.Errorf("%s on %.20q: %d matches, %v, want %d", c.source, c.text, got, err, c.want)
 		}
 	}
 }

@@ -216,6 +216,9 @@ type grid struct {
 	ids, mask, typ []int64
 	// past is the key-value cache of the tokens before these, or nil. The mask covers those tokens too.
 	past *cache
+	// logits is the number of tokens at the end of each text that need logits. A model without an input for it computes them
+	// for all tokens.
+	logits int
 }
 
 // own returns the part of the mask that covers the tokens of a row, without those in the cache.

@@ -26,7 +26,7 @@ func (s source) open(outputs []string, cached bool) (*onnxproto.File, error) {
 	if s.made == nil {
 		return onnxproto.Open(s.path)
 	}
-	graph, err := s.made.Graph(families.Want{Outputs: outputs, Cache: cached})
+	graph, err := s.made.Graph(families.Want{Outputs: outputs, Cache: cached, LastLogits: cached && slices.Contains(outputs, "logits")})
 	if err != nil {
 		return nil, err
 	}

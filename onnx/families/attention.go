@@ -124,9 +124,8 @@ func (b *builder) groupQuery(q, k, v string, a attention, layer int, want Want) 
 		}
 	}
 	lengths := b.once("lengths", func() string { // of each text, less one
-		batch := b.op("Gather", []string{b.batchTokens(), b.ints(0)}, onnxproto.Int("axis", 0))
 		last := b.cast(b.op("Sub", []string{b.total(), b.ints(1)}), onnxproto.Int32)
-		return b.op("Expand", []string{last, batch})
+		return b.op("Expand", []string{last, b.batch()})
 	})
 	total := b.once("total as scalar", func() string { return b.op("Squeeze", []string{b.cast(b.total(), onnxproto.Int32), b.ints(0)}) })
 	pastKey, pastValue := "", ""
@@ -196,8 +195,7 @@ func (b *builder) repeated(x string, a attention) string {
 	apart := b.op("Unsqueeze", []string{x, b.ints(2)})
 	apart = b.op("Expand", []string{apart, b.ints(1, 1, int64(n), 1, 1)})
 	shape := b.once(fmt.Sprint("by head ", a.heads, a.dim), func() string {
-		batch := b.op("Gather", []string{b.batchTokens(), b.ints(0)}, onnxproto.Int("axis", 0))
-		return b.op("Concat", []string{batch, b.ints(int64(a.heads)), b.total(), b.ints(int64(a.dim))}, onnxproto.Int("axis", 0))
+		return b.op("Concat", []string{b.batch(), b.ints(int64(a.heads)), b.total(), b.ints(int64(a.dim))}, onnxproto.Int("axis", 0))
 	})
 	return b.op("Reshape", []string{apart, shape})
 }

@@ -2,6 +2,7 @@ package families
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -187,6 +188,11 @@ func (b *builder) perText(value string, dims ...int64) string {
 	return b.op("Reshape", []string{value, shape})
 }
 
+// batch is the number of texts, as a list of one.
+func (b *builder) batch() string {
+	return b.once("batch", func() string { return b.op("Gather", []string{b.batchTokens(), b.ints(0)}, onnxproto.Int("axis", 0)) })
+}
+
 // tokens is the number of tokens that are not in the cache of each text, as a list of one.
 func (b *builder) tokens() string {
 	return b.once("tokens", func() string { return b.op("Gather", []string{b.batchTokens(), b.ints(1)}, onnxproto.Int("axis", 0)) })
@@ -347,11 +353,21 @@ func (c *config) activation(def string, names ...string) string {
 	return name
 }
 
-// output makes a value of shape [batch·tokens, width] an output of shape [batch, tokens, width].
+// lastTokens returns the states of the last tokens of each text, [batch·tokens, width]. Their number is an input.
+func (b *builder) lastTokens(x string, width int) string {
+	b.inputs = append(b.inputs, onnxproto.Value{Name: LogitsToKeep, Type: onnxproto.Int64})
+	from := b.op("Sub", []string{b.tokens(), LogitsToKeep})
+	x = b.op("Slice", []string{b.perText(x, int64(width)), from, b.ints(math.MaxInt64), b.ints(1)})
+	return b.reshape(x, -1, int64(width))
+}
+
+// output makes a value of shape [batch·tokens, width] an output of shape [batch, tokens, width]. The number of tokens is that of the
+// value, which can be less than that of the texts.
 func (b *builder) output(name, value string, width int) {
-	b.nodes = append(b.nodes, onnxproto.Node{Op: "Reshape", Inputs: []string{value, b.once(fmt.Sprint("per text ", []int64{int64(width)}), func() string {
-		return b.op("Concat", []string{b.batchTokens(), b.ints(int64(width))}, onnxproto.Int("axis", 0))
-	})}, Outputs: []string{name}})
+	shape := b.once(fmt.Sprint("output ", width), func() string {
+		return b.op("Concat", []string{b.batch(), b.ints(-1), b.ints(int64(width))}, onnxproto.Int("axis", 0))
+	})
+	b.nodes = append(b.nodes, onnxproto.Node{Op: "Reshape", Inputs: []string{value, shape}, Outputs: []string{name}})
 	b.outputs = append(b.outputs, onnxproto.Value{Name: name, Type: onnxproto.Float32,
 		Dims: []onnxproto.Dim{{Name: "batch"}, {Name: "tokens"}, {Size: int64(width)}}})
 }

@@ -83,7 +83,13 @@ type Want struct {
 	// Outputs are names of outputs (see [Checkpoint.Outputs]). Layers that none of them needs are neither loaded nor run.
 	Outputs []string
 	Cache   bool // whether the graph has inputs past_key_values.* and outputs present.*; for causal models
+	// LastLogits gives the graph the input num_logits_to_keep, as many exports have it: logits are computed for that many tokens
+	// at the end of each text only.
+	LastLogits bool
 }
+
+// LogitsToKeep is the name of the input with the number of logits.
+const LogitsToKeep = "num_logits_to_keep"
 
 // Outputs returns the names of the outputs that a graph can have, as in transformers: last_hidden_state; logits, if the checkpoint
 // has the layer for them; and hidden_states.0 (what the first layer reads) to hidden_states.N (the same as last_hidden_state).

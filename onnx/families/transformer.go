@@ -111,6 +111,9 @@ func (t *transformer) build(b *builder, want Want) {
 	output(stateName(last), x, width)
 	output(LastHidden, x, width)
 	if slices.Contains(want.Outputs, logits) {
+		if want.LastLogits {
+			x = b.lastTokens(x, width)
+		}
 		b.output(logits, t.logits(b, x, width), t.Vocab)
 	}
 }

@@ -37,6 +37,9 @@ type Description struct {
 	// before its moves or a question before its answers. A causal model with a key-value cache runs such a beginning once
 	// for all of them. This is faster, but vectors differ in the last bits from those of texts that are run whole.
 	SharedUntil string `json:"shared_until,omitempty"`
+
+	// Note is a sentence that results made with the checkpoint repeat, such as that a file of it is not a pinned one.
+	Note string `json:"note,omitempty"`
 }
 
 // A Checkpoint is a folder that holds a model and its tokenizer.
@@ -53,7 +56,7 @@ type Checkpoint struct {
 	Quantised bool              // whether the model computes 8-bit scales over a whole batch, so that texts are run one at a time
 
 	source source
-	faults []string // of the weights
+	notes  []string // what a reader of results made with the checkpoint must know
 	plan   *plan
 	pad    padding
 	shares bool // whether SharedUntil has an effect
@@ -187,6 +190,12 @@ func (c *Checkpoint) complete(f *onnxproto.File, files *configs, o Options) erro
 	if c.Params == 0 {
 		c.Params = f.Params
 	}
+	if c.Note != "" {
+		c.notes = append(c.notes, c.Note)
+	}
+	if c.source.made != nil && len(c.source.made.Unknown) > 0 {
+		c.notes = append(c.notes, fmt.Sprintf("unknown settings of config.json are taken to have no effect: %s", strings.Join(c.source.made.Unknown, ", ")))
+	}
 	c.Output = c.plan.output.Name
 	c.Width = c.plan.width()
 	if c.Width == 0 && c.plan.output.Name != "logits" {
@@ -198,6 +207,9 @@ func (c *Checkpoint) complete(f *onnxproto.File, files *configs, o Options) erro
 	if !chosen {
 		if c.Pooling, err = files.poolingOf(c.plan); err != nil {
 			return err
+		}
+		if len(files.sentence.poolings()) == 0 && c.Pooling != PoolNone {
+			c.notes = append(c.notes, fmt.Sprintf("%s pooling, because no file of the checkpoint names one", c.Pooling))
 		}
 	}
 	if err := c.checkPooling(o.Pooling); err != nil {

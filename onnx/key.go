@@ -42,7 +42,7 @@ func (c *Checkpoint) key(ctx context.Context, version, provider string, settings
 				return "", err
 			}
 			for _, name := range names {
-				c.faults = append(c.faults, fmt.Sprintf("tensor %q of %s has numbers that are not finite", name, filepath.Base(path)))
+				c.notes = append(c.notes, fmt.Sprintf("tensor %q of %s has numbers that are not finite", name, filepath.Base(path)))
 			}
 		}
 		c.Digests[filepath.Base(path)] = sum

@@ -30,7 +30,7 @@ type tileUnit interface {
 // has different kernels for. Whoever needs the same bits everywhere sets Options.RuntimeOnly, which has a key of its own and
 // never uses the tile unit.
 func (e *Encoder) Warnings() []string {
-	warnings := slices.Clone(e.checkpoint.faults)
+	warnings := slices.Clone(e.checkpoint.notes)
 	e.mu.Lock()
 	l := e.loading
 	e.mu.Unlock()

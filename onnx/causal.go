@@ -90,7 +90,7 @@ func (p *plan) pasts() []input {
 // A step is what a causal model computes for the tokens that it is fed.
 type step struct {
 	hidden []float32 // [tokens, width]
-	logits []float32 // [tokens, vocabulary]
+	logits []float32 // of the last tokens, [n, vocabulary]; n is what the run was asked for
 	cache  *cache    // nil if the model has none
 }
 
@@ -101,15 +101,15 @@ type stepper struct {
 	hidden, logits buffer
 }
 
-// run feeds ids after the tokens in past, which it does not change. hidden and logits of the step are valid until the next
+// run feeds ids after the tokens in past, which it does not change, and computes logits for the last tokens. hidden and logits of the step are valid until the next
 // run. The caller closes its cache.
-func (st *stepper) run(ctx context.Context, ids []int64, past *cache) (step, error) {
+func (st *stepper) run(ctx context.Context, ids []int64, past *cache, logits int) (step, error) {
 	p := st.s.plan
 	n := len(ids)
 	if n == 0 {
 		return step{}, errNoTokens
 	}
-	g := grid{rows: 1, cols: n, ids: ids, typ: make([]int64, n), mask: make([]int64, past.length()+n), past: past}
+	g := grid{rows: 1, cols: n, ids: ids, typ: make([]int64, n), mask: make([]int64, past.length()+n), past: past, logits: logits}
 	for i := range g.mask {
 		g.mask[i] = 1
 	}
@@ -118,7 +118,11 @@ func (st *stepper) run(ctx context.Context, ids []int64, past *cache) (step, err
 	if err != nil {
 		return step{}, err
 	}
-	outputs, err := st.outputs(n, past.length()+n)
+	rows := n // of logits
+	if p.has(logitsToKeep) {
+		rows = max(1, logits)
+	}
+	outputs, err := st.outputs(n, rows, past.length()+n)
 	if err != nil {
 		destroy(outputs)
 		return step{}, err
@@ -129,6 +133,7 @@ func (st *stepper) run(ctx context.Context, ids []int64, past *cache) (step, err
 	}
 	destroy(outputs[:2]) // their memory belongs to the buffers
 	out := step{hidden: st.hidden.result(p.output.Type), logits: st.logits.result(p.more[0].Type)}
+	out.logits = out.logits[len(out.logits)-logits*int(p.more[0].Dims[2].Size):]
 	if pasts := p.pasts(); len(pasts) > 0 {
 		out.cache = &cache{tokens: past.length() + n, values: make(map[string]ort.Value, len(pasts))}
 		for i, in := range pasts {
@@ -138,8 +143,8 @@ func (st *stepper) run(ctx context.Context, ids []int64, past *cache) (step, err
 	return out, nil
 }
 
-// outputs makes the tensors for a step of n tokens, after which the text has total tokens.
-func (st *stepper) outputs(n, total int) ([]ort.Value, error) {
+// outputs makes the tensors for a step of n tokens with logits for the last of them, after which the text has total tokens.
+func (st *stepper) outputs(n, logitRows, total int) ([]ort.Value, error) {
 	p := st.s.plan
 	var values []ort.Value
 	hidden, err := st.hidden.output(p.output.Type, ort.NewShape(1, int64(n), int64(p.width())))
@@ -147,7 +152,7 @@ func (st *stepper) outputs(n, total int) ([]ort.Value, error) {
 		return values, err
 	}
 	values = append(values, hidden)
-	logits, err := st.logits.output(p.more[0].Type, ort.NewShape(1, int64(n), p.more[0].Dims[2].Size))
+	logits, err := st.logits.output(p.more[0].Type, ort.NewShape(1, int64(logitRows), p.more[0].Dims[2].Size))
 	if err != nil {
 		return values, err
 	}

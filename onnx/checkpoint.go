@@ -2,7 +2,6 @@ package onnx
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -39,14 +38,17 @@ type Description struct {
 	// before its moves or a question before its answers. A causal model with a key-value cache runs such a beginning once
 	// for all of them. This is faster, but vectors differ in the last bits from those of texts that are run whole.
 	SharedUntil string `json:"shared_until,omitempty"`
+
+	// Note is a sentence that results made with the checkpoint repeat, such as that a file of it is not a pinned one.
+	Note string `json:"note,omitempty"`
 }
 
 // A Checkpoint is a folder that holds a model and its tokenizer.
 type Checkpoint struct {
 	Description
 	Dir       string
-	Model     string            // path of the ONNX file
-	External  []string          // paths of the files that hold its weights, if any
+	Model     string            // path of the ONNX file, or of the safetensors file or its index
+	External  []string          // paths of further files that hold its weights, if any
 	Tokenizer string            // path of tokenizer.json
 	Width     int               // length of the output's vectors; 0 if no file tells it
 	Digests   map[string]string // SHA-256 of these files by base name, set when the checkpoint is opened
@@ -54,6 +56,8 @@ type Checkpoint struct {
 	LeftOut   []string          // modules of sentence-transformers that are not computed, such as Normalize
 	Quantised bool              // whether the model computes 8-bit scales over a whole batch, so that texts are run one at a time
 
+	source source
+	notes  []string // what a reader of results made with the checkpoint must know
 	plan   *plan
 	pad    padding
 	shares bool // whether SharedUntil has an effect
@@ -86,13 +90,14 @@ func readCheckpoint(dir string, o Options) (*Checkpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	model, err := findModel(dir, cmp.Or(o.Model, files.w2s.File))
+	from, err := findSource(dir, cmp.Or(o.Model, files.w2s.File))
 	if err != nil {
 		return nil, err
 	}
-	c := &Checkpoint{Dir: dir, Model: model, Tokenizer: filepath.Join(dir, "tokenizer.json"), Description: files.w2s}
+	c := &Checkpoint{Dir: dir, Model: from.path, source: from, Tokenizer: filepath.Join(dir, "tokenizer.json"), Description: files.w2s}
+	files.made = from.made
 	// Some exports put the other files into the folder of the model.
-	beside := filepath.Dir(model)
+	beside := filepath.Dir(c.Model)
 	if err := files.complete(dir, beside); err != nil {
 		return nil, err
 	}
@@ -102,7 +107,7 @@ func readCheckpoint(dir string, o Options) (*Checkpoint, error) {
 			return nil, fmt.Errorf("no tokenizer.json (save it with the tokenizer's save_pretrained): %w", err)
 		}
 	}
-	f, err := onnxproto.Open(model)
+	f, err := from.openAll(files.w2s.SharedUntil != "" && !from.byLength())
 	if err != nil {
 		return nil, err
 	}
@@ -111,17 +116,16 @@ func readCheckpoint(dir string, o Options) (*Checkpoint, error) {
 		c.Output = o.Output
 	}
 	if c.plan, err = planModel(f, c.Output, files.causal()); err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Base(model), err)
+		return nil, fmt.Errorf("%s: %w", filepath.Base(c.Model), err)
 	}
 	c.plan.startAt(files.model.firstPosition())
 	c.Quantised = c.plan.single
-	for _, name := range f.ExternalFiles() {
-		path := filepath.Join(filepath.Dir(model), filepath.FromSlash(name))
+	c.External = from.files(f)
+	for _, path := range c.External {
 		// ONNX Runtime opens these files itself, and would wait at a pipe.
 		if err := inputfile.Check(path); err != nil {
-			return nil, fmt.Errorf("%s keeps weights in another file: %w", filepath.Base(model), err)
+			return nil, fmt.Errorf("%s keeps weights in another file: %w", filepath.Base(from.path), err)
 		}
-		c.External = append(c.External, path)
 	}
 	if err := c.complete(f, files, o); err != nil {
 		return nil, err
@@ -153,7 +157,7 @@ func findModel(dir, name string) (string, error) {
 	}
 	switch found := modelFiles(dir); len(found) {
 	case 0:
-		return "", errors.New("the folder has no model.onnx (export one, for example: optimum-cli export onnx --model NAME FOLDER)")
+		return "", errNoModel
 	case 1:
 		return filepath.Join(dir, filepath.FromSlash(found[0])), nil
 	default:
@@ -193,6 +197,12 @@ func (c *Checkpoint) complete(f *onnxproto.File, files *configs, o Options) erro
 	if c.Params == 0 {
 		c.Params = f.Params
 	}
+	if c.Note != "" {
+		c.notes = append(c.notes, c.Note)
+	}
+	if c.source.made != nil && len(c.source.made.Unknown) > 0 {
+		c.notes = append(c.notes, fmt.Sprintf("unknown settings of config.json are taken to have no effect: %s", strings.Join(c.source.made.Unknown, ", ")))
+	}
 	c.Output = c.plan.output.Name
 	c.Width = c.plan.width()
 	if c.Width == 0 && c.plan.output.Name != "logits" {
@@ -204,6 +214,9 @@ func (c *Checkpoint) complete(f *onnxproto.File, files *configs, o Options) erro
 	if !chosen {
 		if c.Pooling, err = files.poolingOf(c.plan); err != nil {
 			return err
+		}
+		if len(files.sentence.poolings()) == 0 && c.Pooling != PoolNone {
+			c.notes = append(c.notes, fmt.Sprintf("pooling is %s, the default, because no file of the checkpoint names one", c.Pooling))
 		}
 	}
 	if err := c.checkPooling(o.Pooling); err != nil {
@@ -221,7 +234,11 @@ func (c *Checkpoint) complete(f *onnxproto.File, files *configs, o Options) erro
 	if err := c.completeTexts(files, o); err != nil {
 		return err
 	}
-	if err := c.completeLength(onnxgraph.New(f).Positions(), files, o); err != nil {
+	positions := onnxgraph.New(f).Positions()
+	if c.source.made != nil {
+		positions = c.source.made.Table
+	}
+	if err := c.completeLength(positions, files, o); err != nil {
 		return err
 	}
 	if c.Cut == "" {

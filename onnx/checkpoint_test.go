@@ -89,7 +89,7 @@ func TestCheckpointFaults(t *testing.T) {
 		want   string // part of the error
 	}{
 		{"no folder", func(t *testing.T, dir string) { remove(t, dir, ".") }, Options{}, "no such file"},
-		{"no model", func(t *testing.T, dir string) { remove(t, dir, "model.onnx") }, Options{}, "the folder has no model.onnx (export one"},
+		{"no model", func(t *testing.T, dir string) { remove(t, dir, "model.onnx") }, Options{}, "the folder has neither an ONNX file nor safetensors"},
 		{"two models", func(t *testing.T, dir string) {
 			os.Rename(filepath.Join(dir, "model.onnx"), filepath.Join(dir, "a.onnx"))
 			write(t, dir, "onnx/b.onnx", "")

@@ -16,6 +16,7 @@ import (
 
 	"w2s/internal/inputfile"
 	"w2s/internal/suggest"
+	"w2s/onnx/families"
 )
 
 // configs holds the JSON files of a checkpoint. Files that are absent are zero.
@@ -25,6 +26,7 @@ type configs struct {
 	model    modelConfig                // config.json
 	tokens   tokenizerConfig            // tokenizer_config.json
 	sentence sentenceConfigs
+	made     *families.Checkpoint // what safetensors and config.json say; nil for an ONNX file
 }
 
 type modelConfig struct {
@@ -143,6 +145,9 @@ var causalFamilies = []string{"gpt2", "gpt_neo", "gpt_neox", "gptj", "gpt_bigcod
 
 // causal reports whether the model is known to read from left to right, so that only its last token depends on the whole text.
 func (c *configs) causal() bool {
+	if c.made != nil {
+		return c.made.Causal
+	}
 	return slices.ContainsFunc(c.model.Architectures, func(a string) bool {
 		return strings.HasSuffix(a, "ForCausalLM") || strings.HasSuffix(a, "GPT2LMHeadModel")
 	}) || slices.Contains(causalFamilies, cmp.Or(c.w2s.Family, c.model.ModelType))

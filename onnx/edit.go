@@ -1,11 +1,8 @@
 package onnx
 
 import (
-	"path/filepath"
 	"slices"
 	"strings"
-
-	ort "github.com/yalue/onnxruntime_go"
 
 	"w2s/internal/onnxproto"
 )
@@ -41,26 +38,4 @@ func (p *plan) values() []string {
 		names[0] = p.hidden
 	}
 	return names
-}
-
-// referSize is the size in bytes from which constants stay in the model's file. The runtime maps the file into memory, so of a
-// large table with a vector for each token only the rows that are looked up are ever read.
-const referSize = 64 << 10
-
-// build makes a session of the model at path, which is open as f, after an edit.
-func build(f *onnxproto.File, path string, e onnxproto.Edit, inputs, outputs []string,
-	options *ort.SessionOptions) (*ort.DynamicAdvancedSession, error) {
-	if e.Empty() {
-		return ort.NewDynamicAdvancedSession(path, inputs, outputs, options)
-	}
-	e.Refer = referSize
-	data, err := f.Edited(e)
-	if err != nil {
-		return nil, err
-	}
-	// The runtime needs the folder of the external data, because it gets the model from memory.
-	if err := options.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", filepath.Dir(path)); err != nil {
-		return nil, err
-	}
-	return ort.NewDynamicAdvancedSessionWithONNXData(data, inputs, outputs, options)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"sync"
 
@@ -145,7 +146,7 @@ func (l *loading) run(c *Checkpoint, o Options) {
 		return
 	}
 	_, threads := o.workers()
-	l.session, l.err = newSession(c.Model, c.plan, sessionOptions{threads: threads, provider: o.Provider, settings: o.Settings, unit: o.tileUnit()})
+	l.session, l.err = newSession(c.source, c.plan, sessionOptions{threads: threads, provider: o.Provider, settings: o.Settings, unit: o.tileUnit()})
 }
 
 // Encode calls emit once for every text, from the calling goroutine and in any order, with the index of the text, its vector,
@@ -267,10 +268,27 @@ func (r *encoding) item(ctx context.Context, index int) (item, error) {
 	if err == nil && len(enc.IDs) == 0 && !c.zeroVector() {
 		err = errNoTokens
 	}
+	if err == nil {
+		err = c.checkVocab(r.m.tokenizer, enc.IDs)
+	}
 	if err != nil {
 		return item{}, fmt.Errorf("onnx: text %d of %d: %w", index+1, len(r.texts), err)
 	}
 	return item{text: index, Encoding: enc, shared: sharedLength(enc.IDs, r.m.until)}, nil
+}
+
+// checkVocab refuses tokens that the embedding has no row for. The tokenizer can have more tokens than the model, which many
+// checkpoints never use.
+func (c *Checkpoint) checkVocab(t *tokenizer.Tokenizer, ids []int64) error {
+	if c.source.made == nil || len(ids) == 0 {
+		return nil
+	}
+	if id := slices.Max(ids); id >= int64(c.source.made.Vocab) {
+		token, _ := t.Token(id)
+		return fmt.Errorf("token %d (%q) is not one of the %d of the model's embedding (does %s belong to it?)", id, token, c.source.made.Vocab,
+			filepath.Base(c.Tokenizer))
+	}
+	return nil
 }
 
 func (c *Checkpoint) tokenizerOptions() tokenizer.Options {

@@ -46,6 +46,12 @@ func (b *buffer) fill(i int, in input, g grid) (ort.Value, error) {
 			b.in[i][j] = int64(past + j)
 		}
 		return b.integers(i, in.Type, ort.NewShape(int64(g.cols)), b.in[i])
+	case logitsToKeep:
+		shape := ort.NewShape()
+		if len(in.Dims) > 0 {
+			shape = ort.NewShape(1)
+		}
+		return ort.NewTensor(shape, []int64{int64(max(1, g.logits))})
 	case useCacheBranch:
 		return ort.NewTensor(ort.NewShape(1), []bool{past > 0})
 	default:

@@ -14,7 +14,6 @@ import (
 	"unicode/utf8"
 
 	"w2s/internal/onnxgraph"
-	"w2s/internal/onnxproto"
 	"w2s/onnx/tokenizer"
 )
 
@@ -46,7 +45,7 @@ func OpenGenerator(ctx context.Context, rt *Runtime, dir string, o Options) (*Ge
 }
 
 func (g *Generator) open(o Options) error {
-	f, err := onnxproto.Open(g.checkpoint.Model)
+	f, err := g.checkpoint.source.openAll(true)
 	if err != nil {
 		return err
 	}
@@ -66,7 +65,7 @@ func (g *Generator) open(o Options) error {
 		return err
 	}
 	// A text is continued one token at a time, so all threads work on the same step.
-	g.session, err = newSession(g.checkpoint.Model, p, sessionOptions{threads: o.Threads, provider: provider, settings: o.Settings})
+	g.session, err = newSession(g.checkpoint.source, p, sessionOptions{threads: o.Threads, provider: provider, settings: o.Settings})
 	return err
 }
 
@@ -123,7 +122,7 @@ func (g *Generator) Vocab() int { return int(g.session.plan.more[0].Dims[2].Size
 // logit of tokens[i] is rows[i]·hidden + bias[i], before a soft cap if the model has one. Unembedding fails if the weights of
 // the layer are quantised.
 func (g *Generator) Unembedding(tokens []int) (rows [][]float32, bias []float32, err error) {
-	f, err := onnxproto.Open(g.checkpoint.Model)
+	f, err := g.checkpoint.source.openAll(false)
 	if err != nil {
 		return nil, nil, fmt.Errorf("onnx: %w", err)
 	}
@@ -194,13 +193,13 @@ func (g *Generator) greedy(ctx context.Context, prompt string, o GreedyOptions) 
 	defer func() { past.close() }()
 	next := ids
 	for len(o.Start)+len(out.Tokens) < o.MaxTokens && !out.Ended {
-		s, err := st.run(ctx, next, past)
+		s, err := st.run(ctx, next, past, 1)
 		if err != nil {
 			return out, err
 		}
 		past.close()
 		past = s.cache
-		hidden, logits := s.hidden[len(s.hidden)-g.Dims():], s.logits[len(s.logits)-g.Vocab():]
+		hidden, logits := s.hidden[len(s.hidden)-g.Dims():], s.logits
 		if !finite(hidden) || !finite(logits) {
 			return out, errors.New("the logits are not finite")
 		}
@@ -289,14 +288,14 @@ func (g *Generator) answer(ctx context.Context, prompt, answer string, end bool)
 		return out, err
 	}
 	out.Truncated = cut
-	s, err := g.atOnce(ctx, append(ids, out.Tokens[:len(out.Tokens)-1]...))
+	s, err := g.atOnce(ctx, append(ids, out.Tokens[:len(out.Tokens)-1]...), len(out.Tokens))
 	if err != nil {
 		return out, err
 	}
 	dims, vocab := g.Dims(), g.Vocab()
 	for i, token := range out.Tokens {
 		at := len(ids) - 1 + i
-		hidden, logits := s.hidden[at*dims:(at+1)*dims], s.logits[at*vocab:(at+1)*vocab]
+		hidden, logits := s.hidden[at*dims:(at+1)*dims], s.logits[i*vocab:(i+1)*vocab]
 		if token >= int64(vocab) || !finite(hidden) || !finite(logits) {
 			return out, fmt.Errorf("the logits for token %d of a vocabulary of %d are missing or not finite", token, vocab)
 		}
@@ -307,10 +306,10 @@ func (g *Generator) answer(ctx context.Context, prompt, answer string, end bool)
 	return out, nil
 }
 
-// atOnce runs the model on all tokens in one step.
-func (g *Generator) atOnce(ctx context.Context, ids []int64) (step, error) {
+// atOnce runs the model on all tokens in one step, and computes logits for the last ones.
+func (g *Generator) atOnce(ctx context.Context, ids []int64, logits int) (step, error) {
 	st := &stepper{s: g.session}
-	s, err := st.run(ctx, ids, nil)
+	s, err := st.run(ctx, ids, nil, logits)
 	s.cache.close()
 	return s, err
 }
@@ -328,7 +327,7 @@ func (g *Generator) States(ctx context.Context, prompt string, tokens []int64, r
 	if err != nil {
 		return nil, 0, false, g.fault(ctx, err)
 	}
-	s, err := g.atOnce(ctx, append(ids, tokens...))
+	s, err := g.atOnce(ctx, append(ids, tokens...), 0)
 	if err != nil {
 		return nil, 0, false, g.fault(ctx, err)
 	}

@@ -16,6 +16,8 @@ import (
 
 	"w2s/internal/atomicfile"
 	"w2s/internal/inputfile"
+	"w2s/internal/safetensors"
+	"w2s/onnx/families"
 )
 
 // keyScheme must change whenever this package begins to compute different vectors from the same files.
@@ -35,6 +37,15 @@ func (c *Checkpoint) key(ctx context.Context, version, provider string, settings
 			return "", err
 		}
 		sums[i] = sum
+		if filepath.Ext(path) == ".safetensors" {
+			names, err := d.notFinite(ctx, path)
+			if err != nil {
+				return "", err
+			}
+			for _, name := range names {
+				c.notes = append(c.notes, fmt.Sprintf("tensor %q of %s has numbers that are not finite", name, filepath.Base(path)))
+			}
+		}
 		c.Digests[filepath.Base(path)] = sum
 	}
 	d.write()
@@ -43,6 +54,9 @@ func (c *Checkpoint) key(ctx context.Context, version, provider string, settings
 	// of all existing keys and must not change.
 	parts := append(sums, keyScheme, c.Family, c.Output, string(c.Pooling), strconv.Itoa(c.MaxTokens), c.Prefix,
 		strconv.FormatBool(c.Normalize), c.Cut, fmt.Sprint(c.pad), version, provider, fmt.Sprintf("%q", settings))
+	if c.source.made != nil {
+		parts = append(parts, "made from safetensors", strconv.Itoa(families.Version))
+	}
 	if c.LowerCase {
 		parts = append(parts, "lower case")
 	}
@@ -78,6 +92,15 @@ type digestEntry struct {
 	Change int64  `json:"ctime,omitempty"` // nanoseconds
 	Inode  uint64 `json:"inode,omitempty"`
 	SHA256 string `json:"sha256"`
+
+	// NotFinite are the tensors of a safetensors file that have a number that is not finite, if the file was searched for them.
+	Searched  bool     `json:"searched,omitempty"`
+	NotFinite []string `json:"not_finite,omitempty"`
+}
+
+// same reports whether two entries are of the same file.
+func (e digestEntry) same(other digestEntry) bool {
+	return e.Size == other.Size && e.Time == other.Time && e.Change == other.Change && e.Inode == other.Inode
 }
 
 // settled is the age from which a file's digest is remembered. A file that changes twice within the resolution of its time
@@ -126,9 +149,9 @@ func (d *digests) sum(ctx context.Context, path string) (string, error) {
 		return "", err
 	}
 	known := d.entries[abs]
-	now := digestEntry{Size: st.Size(), Time: st.ModTime().UnixNano(), SHA256: known.SHA256}
+	now := digestEntry{Size: st.Size(), Time: st.ModTime().UnixNano()}
 	now.Change, now.Inode = changed(f)
-	if now == known && len(known.SHA256) == 2*sha256.Size {
+	if now.same(known) && len(known.SHA256) == 2*sha256.Size {
 		return known.SHA256, nil
 	}
 	h := sha256.New()
@@ -140,6 +163,30 @@ func (d *digests) sum(ctx context.Context, path string) (string, error) {
 		d.entries[abs], d.changed = now, true
 	}
 	return now.SHA256, nil
+}
+
+// notFinite returns the tensors of a safetensors file that have a number that is not finite. It reads the file only once, like sum,
+// which must have been called before.
+func (d *digests) notFinite(ctx context.Context, path string) ([]string, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	entry, known := d.entries[abs]
+	if known && entry.Searched {
+		return entry.NotFinite, nil
+	}
+	f, err := safetensors.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	names, err := f.NotFinite(ctx)
+	if err == nil && known {
+		entry.Searched, entry.NotFinite = true, names
+		d.entries[abs], d.changed = entry, true
+	}
+	return names, err
 }
 
 // A contextReader stops reading when the context is done.

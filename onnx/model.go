@@ -9,6 +9,7 @@ import (
 
 	"w2s/internal/onnxgraph"
 	"w2s/internal/onnxproto"
+	"w2s/onnx/families"
 )
 
 // A role is what an input of a model is fed with.
@@ -22,6 +23,7 @@ const (
 	cachePositions
 	pastState
 	useCacheBranch
+	logitsToKeep
 )
 
 // An input is one input of a model.
@@ -49,6 +51,8 @@ func classify(v onnxproto.Value) (input, error) {
 		in.role = cachePositions
 	case name == "use_cache_branch":
 		in.role = useCacheBranch
+	case name == families.LogitsToKeep:
+		in.role = logitsToKeep
 	case pastName.MatchString(name):
 		in.role = pastState
 	case strings.HasPrefix(name, "decoder_"), strings.HasPrefix(name, "encoder_"):
@@ -56,7 +60,7 @@ func classify(v onnxproto.Value) (input, error) {
 			"(export with optimum-cli export onnx --task text2text-generation and name the encoder: FOLDER#encoder_model)", name)
 	default:
 		return in, fmt.Errorf("input %q (%v%v) is not supported; supported are input_ids, attention_mask, token_type_ids, "+
-			"position_ids, cache_position, past_key_values and use_cache_branch (export only the text model)",
+			"position_ids, cache_position, past_key_values, use_cache_branch and num_logits_to_keep (export only the text model)",
 			name, v.Type, v.Dims)
 	}
 	return in, in.check()
@@ -74,6 +78,8 @@ func (in input) check() error {
 		types, rank = []onnxproto.DataType{onnxproto.Bool}, len(in.Dims)
 	case cachePositions:
 		rank = 1
+	case logitsToKeep:
+		types, rank = []onnxproto.DataType{onnxproto.Int64}, len(in.Dims)
 	}
 	if !slices.Contains(types, in.Type) {
 		return fmt.Errorf("input %q has elements of type %v, want one of %v", in.Name, in.Type, types)

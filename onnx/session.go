@@ -25,7 +25,7 @@ type sessionOptions struct {
 // A fault of the tile unit never fails a run: the model is loaded again for the runtime's own kernels, which repeat the batch
 // that failed and run all others from then on.
 type session struct {
-	path    string
+	source  source
 	plan    *plan
 	options sessionOptions
 
@@ -46,14 +46,14 @@ type instance struct {
 
 func newInstance() *instance { return &instance{loaded: make(chan struct{})} }
 
-// newSession loads the model at path. It takes seconds for large models and cannot be interrupted.
-func newSession(path string, p *plan, o sessionOptions) (*session, error) {
+// newSession loads a model. It takes seconds for large models and cannot be interrupted.
+func newSession(from source, p *plan, o sessionOptions) (*session, error) {
 	if p.bitSensitive {
 		o.unit = nil
 	}
 	m := newInstance()
 	defer close(m.loaded)
-	s := &session{path: path, plan: p, options: o, model: m}
+	s := &session{source: from, plan: p, options: o, model: m}
 	m.run, m.ops, m.err = s.load(o.unit)
 	if fault := m.err; fault != nil && o.unit != nil {
 		m.run, m.ops, m.err = s.load(nil)
@@ -82,7 +82,7 @@ func (s *session) load(unit tileUnit) (run *ort.DynamicAdvancedSession, ops *amx
 	if err := s.options.apply(options); err != nil {
 		return nil, nil, err
 	}
-	f, err := onnxproto.Open(s.path)
+	f, err := s.source.open(s.plan.outputs(), s.plan.has(pastState))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -97,7 +97,7 @@ func (s *session) load(unit tileUnit) (run *ort.DynamicAdvancedSession, ops *amx
 	for i, in := range s.plan.inputs {
 		inputs[i] = in.Name
 	}
-	run, err = build(f, s.path, edit, inputs, s.plan.outputs(), options)
+	run, err = s.source.session(f, edit, inputs, s.plan.outputs(), options)
 	return run, ops, err
 }
 
@@ -216,6 +216,9 @@ type grid struct {
 	ids, mask, typ []int64
 	// past is the key-value cache of the tokens before these, or nil. The mask covers those tokens too.
 	past *cache
+	// logits is the number of tokens at the end of each text that need logits. A model without an input for it computes them
+	// for all tokens.
+	logits int
 }
 
 // own returns the part of the mask that covers the tokens of a row, without those in the cache.

@@ -309,7 +309,7 @@ func TestGeneratorHasNoTiles(t *testing.T) {
 	}
 	e := openTest(t, rt, dir, Options{unit: unit})
 	encodeAll(t, e, []string{"one two"})
-	if w := append(e.Warnings(), g.session.warnings()...); len(w) > 0 {
+	if w := append(runWarnings(e), g.session.warnings()...); len(w) > 0 {
 		t.Errorf("warnings %q", w)
 	}
 }

@@ -3,6 +3,7 @@ package onnx
 import (
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"unsafe"
 
@@ -20,25 +21,27 @@ type tileUnit interface {
 	NewOps(library string, options unsafe.Pointer, matrices []*amx.Matrix) (*amx.Ops, error)
 }
 
-// Warnings returns what a reader of results made with the encoder must know: that the tile unit failed, and that ONNX Runtime's
-// own kernels took its place. An encoder has at most one warning, however many batches and goroutines met the fault.
+// Warnings returns what a reader of results made with the encoder must know: weights that are not finite, and that the tile unit
+// failed and ONNX Runtime's own kernels took its place. There is at most one warning of the latter, however many batches and
+// goroutines met the fault.
 //
-// Key does not change then. It does not tell vectors computed on the tile unit from vectors computed without it, because hosts
-// with and without one share a cache. These differ in their last bits only, as they do between processors that ONNX Runtime
+// Key does not change if the tile unit fails. It does not tell vectors computed on the tile unit from vectors computed without it,
+// because hosts with and without one share a cache. These differ in their last bits only, as they do between processors that ONNX Runtime
 // has different kernels for. Whoever needs the same bits everywhere sets Options.RuntimeOnly, which has a key of its own and
 // never uses the tile unit.
 func (e *Encoder) Warnings() []string {
+	warnings := slices.Clone(e.checkpoint.notes)
 	e.mu.Lock()
 	l := e.loading
 	e.mu.Unlock()
 	if l == nil {
-		return nil
+		return warnings
 	}
 	<-l.done
 	if l.session == nil {
-		return nil
+		return warnings
 	}
-	return l.session.warnings()
+	return append(warnings, l.session.warnings()...)
 }
 
 // addTiles plans to replace the model's layers and attention by operators of a tile unit, adds these to the options, and leaves

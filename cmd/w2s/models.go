@@ -19,13 +19,13 @@ import (
 func newModelsCommand(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "models",
-		Short: "List, download and inspect checkpoints",
+		Short: "List, download, inspect and check checkpoints",
 		Example: `  w2s models list
   w2s models pull e5-small-v2
   w2s models pull hf:sentence-transformers/all-MiniLM-L12-v2
   w2s models inspect ./my-checkpoint`,
 	}
-	c.AddCommand(newModelsList(a), newModelsPull(a), newModelsInspect(a))
+	c.AddCommand(newModelsList(a), newModelsPull(a), newModelsInspect(a), newModelsCheck(a))
 	return c
 }
 

@@ -227,7 +227,7 @@ func (w *workbench) features(ctx context.Context, m Model, textsOf func(tasks.Ex
 		return head.Data{}, err
 	}
 	for _, text := range summary.Warnings {
-		w.warn("%s", text)
+		w.warn("%s: %s", m.Name, text)
 	}
 	if summary.Truncated > 0 {
 		w.warn("%s: %d of %d texts truncated", m.Name, summary.Truncated, len(texts))

@@ -22,8 +22,9 @@ type Encoder interface {
 	Encode(ctx context.Context, texts []string, emit func(index int, vector []float32, tokens int, truncated bool) error) error
 }
 
-// A Warner is an Encoder that may have warnings about the vectors it made, for the reader of a result. Warnings returns all of
-// them so far. The Summary of every call that encoded texts repeats them; vectors from the cache carry none.
+// A Warner is an Encoder that may have warnings about its vectors, for the reader of a result. Warnings returns all of them so far.
+// The Summary of every call repeats them. Vectors that an earlier process cached carry only those that Warnings returns before
+// anything is encoded.
 type Warner interface {
 	Warnings() []string
 }

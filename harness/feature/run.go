@@ -73,17 +73,16 @@ func (r *run) do() error {
 			return err
 		}
 	}
+	if w, ok := r.enc.(Warner); ok {
+		defer func() { r.sum.Warnings = append(r.sum.Warnings, w.Warnings()...) }()
+	}
 	if len(missing) == 0 {
 		return r.ctx.Err()
 	}
 	if r.space != nil {
 		r.before = r.space.texts()
 	}
-	err := r.encodeAll(missing)
-	if w, ok := r.enc.(Warner); ok {
-		r.sum.Warnings = append(r.sum.Warnings, w.Warnings()...)
-	}
-	return err
+	return r.encodeAll(missing)
 }
 
 // takeStored reads the stored vectors of the wanted distinct texts (nil: of all) and returns the texts that are missing.

@@ -117,6 +117,7 @@ func TestPins(t *testing.T) {
 }
 
 func TestOpenFolder(t *testing.T) {
+	const weights = "\x02\x00\x00\x00\x00\x00\x00\x00{}"
 	const model, pointer = "\x08\x07\x12\x07pytorch", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 90387606\n"
 	for _, test := range []struct {
 		name  string
@@ -130,8 +131,12 @@ func TestOpenFolder(t *testing.T) {
 		{"the only one below onnx", map[string]string{"onnx/q.onnx": model, "onnx/tokenizer.json": "{}"}, "onnx/q.onnx", ""},
 		{"described", map[string]string{"a.onnx": model, "model.onnx": model, "tokenizer.json": "{}", "w2s.json": `{"format":1,"model":"a.onnx","later":true}`}, "a.onnx", ""},
 		{"several", map[string]string{"a.onnx": model, "b.onnx": model, "tokenizer.json": "{}"}, "", "2 ONNX files (a, b): choose one"},
-		{"none", map[string]string{"tokenizer.json": "{}", "model.safetensors": "x"}, "", "no ONNX file (export one: optimum-cli"},
-		{"none, but other weights", map[string]string{"model.safetensors": "x"}, "", "model.safetensors is not read"},
+		{"none", map[string]string{"tokenizer.json": "{}"}, "", "no ONNX file, and there is no model.safetensors"},
+		{"safetensors", map[string]string{"model.safetensors": weights, "config.json": "{}", "tokenizer.json": "{}"}, "model.safetensors", ""},
+		{"safetensors that are damaged", map[string]string{"model.safetensors": "x"}, "", "1 bytes are too few for a safetensors file"},
+		{"safetensors of which one is missing", map[string]string{"model.safetensors.index.json": `{"weight_map": {"a": "b.safetensors"}}`}, "", "b.safetensors is missing"},
+		{"a pickle", map[string]string{"pytorch_model.bin": "x"}, "", "pytorch_model.bin is a pickle, which can run any program"},
+		{"GGUF", map[string]string{"q4.gguf": "GGUF"}, "", "q4.gguf is a GGUF file"},
 		{"a text as model", map[string]string{"model.onnx": "hello, I am a model\n", "tokenizer.json": "{}"}, "", `is a text file, not an ONNX model (it begins "hello`},
 		{"a pointer as model", map[string]string{"model.onnx": pointer, "tokenizer.json": "{}"}, "", "Git LFS pointer, not the model (run git lfs pull"},
 		{"an empty model", map[string]string{"model.onnx": "", "tokenizer.json": "{}"}, "", "model.onnx is empty"},

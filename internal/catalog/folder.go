@@ -12,6 +12,7 @@ import (
 
 	"w2s/internal/fetch"
 	"w2s/internal/inputfile"
+	"w2s/onnx/families"
 )
 
 // maxDescription is the size in bytes of the largest w2s.json that is read, far more than one needs.
@@ -40,8 +41,8 @@ func readDescription(dir string) (Description, error) {
 	return d, nil
 }
 
-// OpenFolder opens a checkpoint's folder, which must have an ONNX file and tokenizer.json. The ONNX file is the one that
-// w2s.json names, model.onnx, onnx/model.onnx, or the only one in the folder or its subfolder onnx.
+// OpenFolder opens a checkpoint's folder, which must have tokenizer.json and a model. The model is the file that w2s.json names,
+// model.onnx, onnx/model.onnx, the only ONNX file in the folder or its subfolder onnx, or else config.json with safetensors.
 func OpenFolder(dir string) (Checkpoint, error) {
 	d, err := readDescription(dir)
 	if err != nil {
@@ -54,8 +55,12 @@ func OpenFolder(dir string) (Checkpoint, error) {
 	return openModel(dir, model, d, "")
 }
 
-// openVariant is like OpenFolder with the ONNX file that variant names. The name may leave out ".onnx" and the folder onnx.
+// openVariant is like OpenFolder with the ONNX file that variant names, or with the safetensors if it is "safetensors" or their
+// file. The name may leave out ".onnx" and the folder onnx.
 func openVariant(dir, variant string) (Checkpoint, error) {
+	if strings.Contains(variant, "safetensors") {
+		return openWeights(dir, variant)
+	}
 	for _, path := range []string{filepath.Join(dir, variant), filepath.Join(dir, "onnx", variant)} {
 		if filepath.Ext(path) != ".onnx" {
 			path += ".onnx"
@@ -69,6 +74,30 @@ func openVariant(dir, variant string) (Checkpoint, error) {
 		return Checkpoint{}, err
 	}
 	return Checkpoint{}, fmt.Errorf("catalog: %s has no ONNX file %q%s", dir, variant, unknown(strings.TrimSuffix(variant, ".onnx"), bases(found)))
+}
+
+// openWeights is like OpenFolder with the safetensors. The variant is part of the checkpoint's name if the folder has an ONNX
+// file too.
+func openWeights(dir, variant string) (Checkpoint, error) {
+	d, err := readDescription(dir)
+	if err != nil {
+		return Checkpoint{}, err
+	}
+	w, err := families.OpenWeights(dir)
+	if err != nil {
+		return Checkpoint{}, fmt.Errorf("catalog: %s: %w", dir, err)
+	}
+	if variant != "safetensors" && variant != w.Name() {
+		return Checkpoint{}, fmt.Errorf("catalog: %s has no file %s, but %s", dir, variant, w.Name())
+	}
+	found, err := onnxFiles(dir)
+	if err != nil {
+		return Checkpoint{}, err
+	}
+	if len(found) == 0 {
+		variant = ""
+	}
+	return openModel(dir, filepath.Join(dir, w.Name()), d, variant)
 }
 
 // openFile is like OpenFolder with the ONNX file at path. If the file is in a folder onnx and the folder above has a
@@ -137,7 +166,11 @@ func findModel(dir string, d Description) (string, error) {
 		return "", fmt.Errorf("catalog: %s has %d ONNX files (%s): choose one, such as %s#%s, or name it in %s as \"model\"",
 			dir, len(found), strings.Join(bases(found), ", "), dir, example, DescriptionFile)
 	}
-	return "", fmt.Errorf("catalog: %s has no ONNX file (export one: optimum-cli export onnx --model MODEL %s)%s", dir, dir, otherWeights(dir))
+	w, err := families.OpenWeights(dir)
+	if err != nil {
+		return "", fmt.Errorf("catalog: %s has no ONNX file, and %w", dir, err)
+	}
+	return filepath.Join(dir, w.Name()), nil
 }
 
 // onnxFiles returns the paths of the ONNX files in a folder and in its subfolder onnx.
@@ -151,16 +184,6 @@ func onnxFiles(dir string) ([]string, error) {
 		found = append(found, paths...)
 	}
 	return found, nil
-}
-
-// otherWeights ends an error about a missing ONNX file. It names weights in another format, which must be exported first.
-func otherWeights(dir string) string {
-	for _, pattern := range []string{"*.safetensors", "*.bin", "*.gguf", "*.pt"} {
-		if paths, _ := filepath.Glob(filepath.Join(escapeGlob(dir), pattern)); len(paths) > 0 {
-			return ": " + filepath.Base(paths[0]) + " is not read"
-		}
-	}
-	return ""
 }
 
 // escapeGlob escapes the characters of a folder's name that filepath.Glob would take for a pattern.
@@ -179,7 +202,11 @@ func bases(paths []string) []string {
 }
 
 // checkModel refuses files that cannot be ONNX files, by their first bytes. ONNX Runtime would only say that parsing failed.
+// Safetensors are checked when they are opened.
 func checkModel(path string) error {
+	if strings.Contains(filepath.Base(path), ".safetensors") {
+		return nil
+	}
 	head, err := fetch.ReadHead(path)
 	if err != nil {
 		return fmt.Errorf("catalog: %w", err)

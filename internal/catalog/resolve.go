@@ -17,7 +17,7 @@ import (
 )
 
 // Resolve finds the checkpoint that a user names, and fetches it if it is not here and fetching is allowed. The name is one
-// of the catalog, a hub reference ("hf:ORG/NAME[@REV][#VARIANT]"), a folder with an ONNX file and tokenizer.json
+// of the catalog, a hub reference ("hf:ORG/NAME[@REV][#VARIANT]"), a folder with a model and tokenizer.json
 // ("FOLDER[#VARIANT]"), or the path of an ONNX file in such a folder.
 func (c *Catalog) Resolve(ctx context.Context, name string) (Checkpoint, error) {
 	if fetch.IsHubRef(name) {
@@ -152,7 +152,7 @@ func (c *Catalog) buildStatic(ctx context.Context, k known) (string, error) {
 // other fields.
 func (k known) describeBuilt(out string) error {
 	path := filepath.Join(out, DescriptionFile)
-	data, err := os.ReadFile(path)
+	data, err := inputfile.Read(path, maxDescription)
 	if err != nil {
 		return err
 	}

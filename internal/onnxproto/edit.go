@@ -20,11 +20,14 @@ type Edit struct {
 	// Refer is the size in bytes from which constants stay in the old file. The new model refers to them as to external
 	// data. If it is 0, all constants are copied.
 	Refer int64
+	// Locations are new paths of files that hold external data, by their old ones, and of the model file itself, by its name
+	// (see [Locate]). A constant of a subgraph keeps its path.
+	Locations map[string]string
 }
 
 // Empty reports whether the edit changes nothing.
 func (e *Edit) Empty() bool {
-	return len(e.DropOutputs)+len(e.DropConstants)+len(e.Replace)+len(e.Nodes)+len(e.Outputs) == 0
+	return len(e.DropOutputs)+len(e.DropConstants)+len(e.Replace)+len(e.Nodes)+len(e.Outputs)+len(e.Locations) == 0
 }
 
 // Edited returns the bytes of the model after an edit. Apart from these, only a small window of the file is in memory at a
@@ -191,23 +194,34 @@ func (w *editor) graph(f *field) (pieces, error) {
 	return kept, err
 }
 
-// reference returns the field of an initializer whose data stays in the old file. It reports false for all other fields.
+// reference returns the field of an initializer whose data stays in the old file, or lies in a file with a new path. It reports
+// false for all other fields.
 func (w *editor) reference(f *field) ([]byte, bool, error) {
 	const initializer = 5
-	if size := f.body.end - f.body.pos; f.num != initializer || w.edit.Refer == 0 || size < w.edit.Refer {
+	large := w.edit.Refer > 0 && f.body.end-f.body.pos >= w.edit.Refer
+	if f.num != initializer || !large && len(w.edit.Locations) == 0 {
 		return nil, false, nil
 	}
 	t, err := tensor(f)
-	if err != nil || t.External != "" || !t.data.raw || t.data.size < w.edit.Refer {
+	if err != nil {
 		return nil, false, err
 	}
 	small := Tensor{Name: t.Name, Type: t.Type, Dims: t.Dims}
-	b := small.header()
-	for _, e := range []MetadataEntry{{"location", filepath.Base(w.file.path)}, {"offset", fmt.Sprint(t.data.start)},
-		{"length", fmt.Sprint(t.data.size)}} {
-		b = appendBytes(b, 13, e.marshal())
+	if to := w.edit.Locations[t.External]; t.External != "" && to != "" {
+		length := t.Length
+		if length == 0 {
+			length = t.Elements() * int64(t.Type.Size())
+		}
+		return appendBytes(nil, 5, appendExternal(small.header(), to, t.Offset, length)), true, nil
 	}
-	return appendBytes(nil, 5, appendInt(b, 14, 1)), true, nil
+	model := filepath.Base(w.file.path)
+	if to := w.edit.Locations[model]; to != "" {
+		model = to
+	}
+	if !large || t.External != "" || !t.data.raw || t.data.size < w.edit.Refer {
+		return nil, false, nil
+	}
+	return appendBytes(nil, 5, appendExternal(small.header(), model, t.data.start, t.data.size)), true, nil
 }
 
 // dropped reports whether a field of the graph is left out.

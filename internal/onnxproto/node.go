@@ -7,7 +7,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// A Node is one operator of a graph. An input named "" is an optional input that is left out.
+// A Node is one operator of a graph. An input or output named "" is optional and left out.
 type Node struct {
 	Op      string // such as "MatMul"
 	Domain  string // "" is the default operator set

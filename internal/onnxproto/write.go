@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -41,6 +42,10 @@ type Tensor struct {
 	Type DataType
 	Dims []int64
 	Data []byte // the elements, row-major and little-endian, as in raw_data
+	// External is the file that holds the elements, relative to the folder of the model. Data is then nil. Offset is
+	// their position in the file; their number of bytes follows from Type and Dims.
+	External string
+	Offset   int64
 }
 
 // Float32Tensor makes a float32 constant.
@@ -49,7 +54,7 @@ func Float32Tensor(name string, dims []int64, v []float32) Tensor {
 	for _, x := range v {
 		data = binary.LittleEndian.AppendUint32(data, math.Float32bits(x))
 	}
-	return Tensor{name, Float32, dims, data}
+	return Tensor{Name: name, Type: Float32, Dims: dims, Data: data}
 }
 
 // Int64Tensor makes an int64 constant.
@@ -58,7 +63,7 @@ func Int64Tensor(name string, dims []int64, v []int64) Tensor {
 	for _, x := range v {
 		data = binary.LittleEndian.AppendUint64(data, uint64(x))
 	}
-	return Tensor{name, Int64, dims, data}
+	return Tensor{Name: name, Type: Int64, Dims: dims, Data: data}
 }
 
 // Marshal returns the bytes of the model file. It refuses what a runtime would refuse: a value that is used before a node
@@ -136,12 +141,20 @@ func (m *Model) check() error {
 	}
 	for _, t := range m.Initializers {
 		define(t.Name)
-		if n, ok := elements(t.Dims); !ok || t.Type.Size() == 0 || n > maxModel || n*int64(t.Type.Size()) != int64(len(t.Data)) {
+		n, ok := elements(t.Dims)
+		switch {
+		case !ok || t.Type.Size() == 0 || n > math.MaxInt64/8:
+			fault("initializer %q: impossible type %v or shape %v", t.Name, t.Type, t.Dims)
+		case t.External != "":
+			if t.Data != nil || t.Offset < 0 {
+				fault("initializer %q: it is in %s, so it takes no data but an offset of 0 or more", t.Name, t.External)
+			}
+		case n > maxModel || n*int64(t.Type.Size()) != int64(len(t.Data)):
 			fault("initializer %q: %d bytes are not %v of shape %v", t.Name, len(t.Data), t.Type, t.Dims)
 		}
 	}
 	for _, n := range m.Nodes {
-		if n.Op == "" || len(n.Outputs) == 0 {
+		if n.Op == "" || strings.Join(n.Outputs, "") == "" {
 			fault("node %q has no operator or no output", n.Name)
 		}
 		for _, in := range n.Inputs {
@@ -150,7 +163,9 @@ func (m *Model) check() error {
 			}
 		}
 		for _, out := range n.Outputs {
-			define(out)
+			if out != "" { // an optional output that is left out
+				define(out)
+			}
 		}
 	}
 	for _, v := range m.Outputs {
@@ -208,11 +223,27 @@ func (t *Tensor) header() []byte {
 }
 
 func (t *Tensor) size() int {
+	if t.External != "" {
+		return len(t.append(nil))
+	}
 	return len(t.header()) + protowire.SizeTag(9) + protowire.SizeBytes(len(t.Data))
 }
 
 func (t *Tensor) append(b []byte) []byte {
-	return appendBytes(append(b, t.header()...), 9, t.Data)
+	b = append(b, t.header()...)
+	if t.External == "" {
+		return appendBytes(b, 9, t.Data)
+	}
+	n, _ := elements(t.Dims) // Marshal has checked them
+	return appendExternal(b, t.External, t.Offset, n*int64(t.Type.Size()))
+}
+
+// appendExternal appends the fields of a tensor whose data lies in another file.
+func appendExternal(b []byte, file string, offset, length int64) []byte {
+	for _, e := range []MetadataEntry{{"location", file}, {"offset", fmt.Sprint(offset)}, {"length", fmt.Sprint(length)}} {
+		b = appendBytes(b, 13, e.marshal())
+	}
+	return appendInt(b, 14, 1)
 }
 
 func (v *Value) marshal() []byte {

@@ -13,7 +13,7 @@ import (
 // example returns a model with every type of attribute, an optional input, constants of three types and a symbolic
 // dimension.
 func example() Model {
-	half := Tensor{"offset", Float16, []int64{2}, []byte{0x00, 0x3c, 0x00, 0xc0}} // 1, -2
+	half := Tensor{Name: "offset", Type: Float16, Dims: []int64{2}, Data: []byte{0x00, 0x3c, 0x00, 0xc0}} // 1, -2
 	return Model{
 		Name:   "example",
 		Inputs: []Value{{Name: "ids", Type: Int64, Dims: []Dim{{Name: "batch"}, {Size: 3}}}},

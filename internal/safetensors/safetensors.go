@@ -41,6 +41,12 @@ type Info struct {
 	count int64 // elements
 }
 
+// Offset returns where the data of the tensor begins in its file, in bytes.
+func (t Info) Offset() int64 { return t.start }
+
+// Size returns the number of bytes of the tensor's data.
+func (t Info) Size() int64 { return t.size }
+
 // A File is an open file.
 type File struct {
 	Tensors  []Info            // in the order of their data

@@ -1,7 +1,9 @@
 package safetensors
 
 import (
+	"context"
 	"encoding/binary"
+	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -72,4 +74,45 @@ func (f *File) Int64s(name string) ([]int64, error) {
 		}
 	}
 	return v, nil
+}
+
+// NotFinite reads all tensors of type F64, F32, F16 and BF16, and returns the names of those that have an element that is NaN or
+// infinite, in the order of their data.
+func (f *File) NotFinite(ctx context.Context) ([]string, error) {
+	var names []string
+	buf := make([]byte, 1<<20)
+	for _, t := range f.Tensors {
+		width := int(sizes[t.DType])
+		exponent := exponents[t.DType]
+		if exponent == nil {
+			continue
+		}
+		for at := int64(0); at < t.size; at += int64(len(buf)) {
+			if err := context.Cause(ctx); err != nil {
+				return nil, err
+			}
+			b := buf[:min(int64(len(buf)), t.size-at)]
+			if _, err := f.r.ReadAt(b, t.start+at); err != nil {
+				return nil, fmt.Errorf("safetensors: %s: tensor %q: %w", f.path, t.Name, err)
+			}
+			if hasOnes(b, width, exponent) {
+				names = append(names, t.Name)
+				break
+			}
+		}
+	}
+	return names, nil
+}
+
+// exponents masks the bits of the exponent in the last bytes of an element. They are all 1 in NaN and infinity alone.
+var exponents = map[string][]byte{"F64": {0xf0, 0x7f}, "F32": {0x80, 0x7f}, "BF16": {0x80, 0x7f}, "F16": {0x00, 0x7c}}
+
+// hasOnes reports whether an element of b has all bits of the mask set in its last two bytes.
+func hasOnes(b []byte, width int, mask []byte) bool {
+	for i := width - 2; i < len(b); i += width {
+		if b[i+1]&mask[1] == mask[1] && b[i]&mask[0] == mask[0] {
+			return true
+		}
+	}
+	return false
 }

@@ -1,0 +1,206 @@
+package onnx
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"slices"
+	"w2s/internal/inputfile"
+)
+
+// A Reference is what another program computed for a checkpoint, such as torch (docs/scripts/reference.py). Only Texts and
+// Features are needed.
+type Reference struct {
+	Texts     []string                           `json:"texts"`
+	TokenIDs  [][]int64                          `json:"token_ids"`  // of every text with the prefix
+	Prefix    *string                            `json:"prefix"`     // text before every text
+	MaxTokens int                                `json:"max_tokens"` // length at which texts are cut
+	Features  map[string]map[Pooling][][]float32 `json:"features"`   // a vector for each text by output and pooling; nil for a text without tokens
+}
+
+// maxReference bounds the size of a reference file in bytes.
+const maxReference = 1 << 30
+
+// ReadReference reads a reference from a JSON file.
+func ReadReference(path string) (*Reference, error) {
+	f, err := inputfile.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("onnx: %w", err)
+	}
+	defer f.Close()
+	var r Reference
+	limited := &io.LimitedReader{R: f, N: maxReference}
+	if err := json.NewDecoder(limited).Decode(&r); err != nil {
+		if limited.N == 0 {
+			err = fmt.Errorf("it has more than %d bytes", maxReference)
+		}
+		return nil, fmt.Errorf("onnx: reference %s: %w", path, err)
+	}
+	if err := r.check(); err != nil {
+		return nil, fmt.Errorf("onnx: reference %s: %w", path, err)
+	}
+	return &r, nil
+}
+
+func (r *Reference) check() error {
+	if len(r.Texts) == 0 {
+		return errors.New("it has no texts")
+	}
+	if len(r.Features) == 0 && r.TokenIDs == nil {
+		return errors.New("it has neither features nor token_ids")
+	}
+	var faults []error
+	if n := len(r.TokenIDs); r.TokenIDs != nil && n != len(r.Texts) {
+		faults = append(faults, fmt.Errorf("token_ids has %d lists for %d texts", n, len(r.Texts)))
+	}
+	for output, poolings := range r.Features {
+		for pooling, vectors := range poolings {
+			where := fmt.Sprintf("features, %s, %s", output, pooling)
+			faults = append(faults, pooling.check())
+			if len(vectors) != len(r.Texts) {
+				faults = append(faults, fmt.Errorf("%s: %d vectors for %d texts", where, len(vectors), len(r.Texts)))
+			}
+			width := 0
+			for i, v := range vectors {
+				if v != nil && width == 0 {
+					width = len(v)
+				}
+				if v != nil && (len(v) != width || width == 0) {
+					faults = append(faults, fmt.Errorf("%s: the vector of text %d has %d numbers, the first has %d", where, i+1, len(v), width))
+					break
+				}
+			}
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// A Comparison says how far the vectors of a checkpoint are from those of a reference, for one output and pooling.
+type Comparison struct {
+	Output  string  `json:"output"`
+	Pooling Pooling `json:"pooling"`
+	Texts   int     `json:"texts"` // that have a vector in the reference
+	// Largest is the largest difference of a number, divided by the largest absolute number of the reference. It is infinite
+	// if the vectors have other lengths, or if a text has a vector on one side only.
+	Largest float64 `json:"-"`
+	Text    int     `json:"text"`            // index of the text with the largest difference
+	Fault   string  `json:"fault,omitempty"` // why there is no difference
+}
+
+// A TokenDifference is a text whose tokens differ from those of a reference.
+type TokenDifference struct {
+	Text int     `json:"text"` // index of the text
+	Want []int64 `json:"want"`
+	Got  []int64 `json:"got"`
+}
+
+// CheckTokens compares the token ids of a checkpoint with those of a reference, and returns the texts that differ.
+func (r *Reference) CheckTokens(c *Checkpoint) ([]TokenDifference, error) {
+	t, err := c.loadTokenizer()
+	if err != nil {
+		return nil, fmt.Errorf("onnx: checkpoint %s: %w", c.Dir, err)
+	}
+	var differ []TokenDifference
+	for i, want := range r.TokenIDs {
+		e, err := t.Encode(c.Text(r.Texts[i]), c.tokenizerOptions())
+		if err != nil {
+			return nil, fmt.Errorf("onnx: text %d of %d: %w", i+1, len(r.Texts), err)
+		}
+		if !slices.Equal(e.IDs, want) {
+			differ = append(differ, TokenDifference{i, want, e.IDs})
+		}
+	}
+	return differ, nil
+}
+
+// Options returns o with the prefix and the longest input of the reference.
+func (r *Reference) Options(o Options) Options {
+	if r.Prefix != nil {
+		o.Prefix = r.Prefix
+	}
+	if r.MaxTokens > 0 {
+		o.MaxTokens = r.MaxTokens
+	}
+	return o
+}
+
+// Compare encodes the texts with the checkpoint in dir and compares the vectors with every output and pooling of the reference. o
+// should come from [Reference.Options]. Vectors are compared before they are scaled to length 1.
+func (r *Reference) Compare(ctx context.Context, rt *Runtime, dir string, o Options) ([]Comparison, error) {
+	unscaled := false
+	o.Normalize = &unscaled
+	var list []Comparison
+	for _, output := range slices.Sorted(maps.Keys(r.Features)) {
+		for _, pooling := range slices.Sorted(maps.Keys(r.Features[output])) {
+			o.Output, o.Pooling = output, pooling
+			c, err := r.compare(ctx, rt, dir, o)
+			if err != nil {
+				return list, err
+			}
+			list = append(list, c)
+		}
+	}
+	return list, nil
+}
+
+func (r *Reference) compare(ctx context.Context, rt *Runtime, dir string, o Options) (Comparison, error) {
+	out := Comparison{Output: o.Output, Pooling: o.Pooling, Largest: math.Inf(1)}
+	want := r.Features[o.Output][o.Pooling]
+	e, err := Open(ctx, rt, dir, o)
+	if err != nil {
+		if ctx.Err() != nil {
+			return out, err
+		}
+		out.Fault = err.Error()
+		return out, nil
+	}
+	defer e.Close()
+	var texts []string
+	var index []int
+	var size float64
+	for i, v := range want {
+		if v == nil {
+			continue
+		}
+		texts, index = append(texts, r.Texts[i]), append(index, i)
+		for _, x := range v {
+			size = max(size, math.Abs(float64(x)))
+		}
+	}
+	out.Texts = len(texts)
+	if size == 0 {
+		out.Fault = "all numbers of the reference are 0"
+		return out, nil
+	}
+	var worst float64
+	err = e.Encode(ctx, texts, func(i int, v []float32, _ int, _ bool) error {
+		at := index[i]
+		if len(v) != len(want[at]) {
+			return fmt.Errorf("the vectors have %d numbers, those of the reference %d", len(v), len(want[at]))
+		}
+		for j, x := range v {
+			d := math.Abs(float64(x) - float64(want[at][j]))
+			if math.IsNaN(d) {
+				return fmt.Errorf("text %d: number %d is %v, in the reference %v", at+1, j+1, x, want[at][j])
+			}
+			if cmp.Less(worst, d) {
+				worst, out.Text = d, at
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		if ctx.Err() != nil {
+			return out, err
+		}
+		out.Fault = err.Error()
+		return out, nil
+	}
+	out.Largest = worst / size
+	return out, nil
+}

@@ -1,0 +1,373 @@
+package families
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"w2s/internal/onnxproto"
+)
+
+// A builder collects the nodes of a graph.
+//
+// States of all texts are kept as one matrix [batch·tokens, width], which is what matrix products take.
+type builder struct {
+	weights   *Weights
+	inputs    []onnxproto.Value
+	outputs   []onnxproto.Value
+	nodes     []onnxproto.Node
+	constants []onnxproto.Tensor
+	cached    bool              // the graph has a cache of earlier tokens
+	named     map[string]string // the value that stands for a weight or constant, by its key
+	faults    []error
+}
+
+func newBuilder(w *Weights) *builder {
+	b := &builder{weights: w, named: map[string]string{}}
+	b.inputs = []onnxproto.Value{{Name: "input_ids", Type: onnxproto.Int64, Dims: []onnxproto.Dim{{Name: "batch"}, {Name: "tokens"}}}}
+	return b
+}
+
+// opset is the version of the operator set, which ONNX Runtime knows since 1.17.
+const opset, irVersion = 20, 9
+
+func (b *builder) model(name string) *onnxproto.Model {
+	return &onnxproto.Model{Name: name, Opset: opset, IRVersion: irVersion, Inputs: b.inputs, Outputs: b.outputs, Nodes: b.nodes, Initializers: b.constants}
+}
+
+func (b *builder) fault(format string, args ...any) {
+	b.faults = append(b.faults, fmt.Errorf(format, args...))
+}
+
+// op adds a node of the default operator set with one output, and returns the output.
+func (b *builder) op(kind string, inputs []string, attrs ...onnxproto.Attr) string {
+	return b.nodeOf("", kind, inputs, 1, attrs)[0]
+}
+
+// microsoft adds a node of ONNX Runtime's own operator set with one output, and returns the output.
+func (b *builder) microsoft(kind string, inputs []string, attrs ...onnxproto.Attr) string {
+	return b.nodeOf("com.microsoft", kind, inputs, 1, attrs)[0]
+}
+
+// nodeOf adds a node and returns its outputs.
+func (b *builder) nodeOf(domain, kind string, inputs []string, outputs int, attrs []onnxproto.Attr) []string {
+	n := onnxproto.Node{Op: kind, Domain: domain, Inputs: inputs, Attrs: attrs}
+	for i := range outputs {
+		name := fmt.Sprintf("%s_%d", kind, len(b.nodes))
+		if outputs > 1 {
+			name = fmt.Sprintf("%s_%d", name, i)
+		}
+		n.Outputs = append(n.Outputs, name)
+	}
+	b.nodes = append(b.nodes, n)
+	return slices.Clone(n.Outputs) // callers change it
+}
+
+// once returns the value that make returned when the key was first used.
+func (b *builder) once(key string, make func() string) string {
+	if v, ok := b.named[key]; ok {
+		return v
+	}
+	v := make()
+	b.named[key] = v
+	return v
+}
+
+// ints makes a constant list of integers.
+func (b *builder) ints(v ...int64) string {
+	return b.once(fmt.Sprint("ints ", v), func() string {
+		name := fmt.Sprintf("ints_%d", len(b.constants))
+		b.constants = append(b.constants, onnxproto.Int64Tensor(name, []int64{int64(len(v))}, v))
+		return name
+	})
+}
+
+// float makes a constant number.
+func (b *builder) float(v float64) string { return b.floats(nil, float32(v)) }
+
+// floats makes a constant of the given shape; nil is a scalar.
+func (b *builder) floats(dims []int64, v ...float32) string {
+	return b.once(fmt.Sprint("floats ", dims, v), func() string {
+		name := fmt.Sprintf("floats_%d", len(b.constants))
+		b.constants = append(b.constants, onnxproto.Float32Tensor(name, dims, v))
+		return name
+	})
+}
+
+// A source is a tensor of the weights and the shape that it must have.
+type source struct {
+	name string
+	full bool // the name is that of the whole model, not of the base model
+	dims []int64
+}
+
+// stored makes a constant that refers to a tensor in a safetensors file, in the type of the file.
+func (b *builder) stored(s source) (value string, t onnxproto.DataType) {
+	name, found, err := b.weights.find(s.name, s.full)
+	if err != nil {
+		b.faults = append(b.faults, err)
+		return b.float(0), onnxproto.Float32
+	}
+	t, ok := dataTypes[found.DType]
+	if !ok {
+		b.fault("tensor %q has elements of type %s, which are not read (F32, F16, BF16 and F64 are)", name, found.DType)
+		return b.float(0), onnxproto.Float32
+	}
+	if !slices.Equal(found.Shape, s.dims) {
+		b.fault("tensor %q has shape %v, but config.json asks for %v", name, found.Shape, s.dims)
+		return b.float(0), onnxproto.Float32
+	}
+	value = b.once("stored "+name, func() string {
+		b.constants = append(b.constants, onnxproto.Tensor{Name: name, Type: t, Dims: found.Shape, External: b.weights.locations[found.file], Offset: found.Offset()})
+		return name
+	})
+	return value, t
+}
+
+// weight returns a tensor of the base model as float32.
+func (b *builder) weight(name string, dims ...int) string {
+	return b.tensor(source{name: name, dims: sizes(dims)})
+}
+
+// tensor returns a tensor as float32. The runtime converts a half tensor once, when it loads the graph.
+func (b *builder) tensor(s source) string {
+	value, t := b.stored(s)
+	return b.asFloat(value, t)
+}
+
+func (b *builder) asFloat(value string, t onnxproto.DataType) string {
+	if t == onnxproto.Float32 {
+		return value
+	}
+	return b.once("float "+value, func() string { return b.cast(value, onnxproto.Float32) })
+}
+
+func sizes(dims []int) []int64 {
+	out := make([]int64, len(dims))
+	for i, d := range dims {
+		out[i] = int64(d)
+	}
+	return out
+}
+
+func (b *builder) cast(value string, t onnxproto.DataType) string {
+	return b.op("Cast", []string{value}, onnxproto.Int("to", int64(t)))
+}
+
+// lookUp gathers the rows of a table of the base model, [len(indices), width]. Only these rows are converted if the table is half.
+func (b *builder) lookUp(name string, rows, width int, indices string) string {
+	value, t := b.stored(source{name: name, dims: sizes([]int{rows, width})})
+	out := b.op("Gather", []string{value, indices}, onnxproto.Int("axis", 0))
+	if t == onnxproto.Float32 {
+		return out
+	}
+	return b.cast(out, onnxproto.Float32)
+}
+
+// reshape gives a value another shape. A size of -1 follows from the others, and 0 keeps that of the input.
+func (b *builder) reshape(value string, dims ...int64) string {
+	return b.op("Reshape", []string{value, b.ints(dims...)})
+}
+
+// flatIDs are the tokens of all texts in one list.
+func (b *builder) flatIDs() string {
+	return b.once("flat ids", func() string { return b.reshape("input_ids", -1) })
+}
+
+// batchTokens is the shape of input_ids.
+func (b *builder) batchTokens() string {
+	return b.once("batch tokens", func() string { return b.op("Shape", []string{"input_ids"}) })
+}
+
+// perText reshapes [batch·tokens, ...] to [batch, tokens, dims...].
+func (b *builder) perText(value string, dims ...int64) string {
+	shape := b.once(fmt.Sprint("per text ", dims), func() string {
+		return b.op("Concat", []string{b.batchTokens(), b.ints(dims...)}, onnxproto.Int("axis", 0))
+	})
+	return b.op("Reshape", []string{value, shape})
+}
+
+// batch is the number of texts, as a list of one.
+func (b *builder) batch() string {
+	return b.once("batch", func() string { return b.op("Gather", []string{b.batchTokens(), b.ints(0)}, onnxproto.Int("axis", 0)) })
+}
+
+// tokens is the number of tokens that are not in the cache of each text, as a list of one.
+func (b *builder) tokens() string {
+	return b.once("tokens", func() string { return b.op("Gather", []string{b.batchTokens(), b.ints(1)}, onnxproto.Int("axis", 0)) })
+}
+
+// add, mul and the like compute with two values.
+func (b *builder) add(x, y string) string { return b.op("Add", []string{x, y}) }
+func (b *builder) mul(x, y string) string { return b.op("Mul", []string{x, y}) }
+
+// scaled multiplies by a constant, unless it is 1.
+func (b *builder) scaled(x string, factor float64) string {
+	if factor == 1 {
+		return x
+	}
+	return b.mul(x, b.float(factor))
+}
+
+// A linear is a layer y = x·Wᵀ + b.
+type linear struct {
+	name       string // of the weight and the bias, without ".weight" and ".bias"
+	bias       bool
+	transposed bool // the weight is stored as [in, out], as in GPT-2
+	full       bool // see source
+}
+
+func (b *builder) linear(x string, l linear, in, out int) string {
+	dims, flag := []int{out, in}, int64(1)
+	if l.transposed {
+		dims, flag = []int{in, out}, 0
+	}
+	inputs := []string{x, b.tensor(source{l.name + ".weight", l.full, sizes(dims)})}
+	if l.bias {
+		inputs = append(inputs, b.tensor(source{l.name + ".bias", l.full, sizes([]int{out})}))
+	}
+	return b.op("Gemm", inputs, onnxproto.Int("transB", flag))
+}
+
+// split cuts the columns of a matrix.
+func (b *builder) split(x string, widths ...int) []string {
+	return b.nodeOf("", "Split", []string{x, b.ints(sizes(widths)...)}, len(widths), []onnxproto.Attr{onnxproto.Int("axis", 1)})
+}
+
+// A normKind is a kind of normalisation.
+type normKind int
+
+const (
+	layerNorm   normKind = iota // (x - mean)/sd, times weight, plus bias
+	rmsNorm                     // x/rms, times weight
+	rmsPlusOne                  // x/rms, times 1 + weight, as in Gemma
+	rmsNoWeight                 // x/rms
+)
+
+// A norm is a normalisation of the last dimension. The zero value has no name and stands for none.
+type norm struct {
+	name string // of its weight and bias, without ".weight" and ".bias"
+	kind normKind
+	eps  float64
+	bias bool // of layerNorm
+	bare bool // of layerNorm: no weight either, as in OLMo
+}
+
+func (n norm) there() bool { return n.name != "" || n.bare || n.kind == rmsNoWeight }
+
+// gamma returns the factors of a norm.
+func (b *builder) gamma(n norm, width int) string {
+	if n.bare || n.kind == rmsNoWeight {
+		ones := make([]float32, width)
+		for i := range ones {
+			ones[i] = 1
+		}
+		return b.floats([]int64{int64(width)}, ones...)
+	}
+	w := b.weight(n.name+".weight", width)
+	if n.kind != rmsPlusOne {
+		return w
+	}
+	return b.once("one plus "+w, func() string { return b.add(w, b.float(1)) })
+}
+
+// normalize normalises rows of the given width.
+func (b *builder) normalize(x string, n norm, width int) string {
+	if !n.there() {
+		return x
+	}
+	attrs := []onnxproto.Attr{onnxproto.Int("axis", -1), onnxproto.Float("epsilon", float32(n.eps))}
+	if n.kind != layerNorm {
+		return b.op("SimplifiedLayerNormalization", []string{x, b.gamma(n, width)}, append(attrs, onnxproto.Int("stash_type", 1))...)
+	}
+	inputs := []string{x, b.gamma(n, width)}
+	if n.bias {
+		inputs = append(inputs, b.weight(n.name+".bias", width))
+	}
+	return b.op("LayerNormalization", inputs, attrs...)
+}
+
+// addNormalize returns x + y and its normalisation.
+func (b *builder) addNormalize(x, y string, n norm, width int) (sum, normalized string) {
+	if n.kind == layerNorm || !n.there() {
+		sum = b.add(x, y)
+		return sum, b.normalize(sum, n, width)
+	}
+	// The unused outputs are the mean and the inverse deviation.
+	node := onnxproto.Node{Op: "SkipSimplifiedLayerNormalization", Domain: "com.microsoft", Inputs: []string{x, y, b.gamma(n, width)},
+		Attrs: []onnxproto.Attr{onnxproto.Float("epsilon", float32(n.eps))}}
+	name := fmt.Sprintf("SkipNorm_%d", len(b.nodes))
+	node.Outputs = []string{name, "", "", name + "_sum"}
+	b.nodes = append(b.nodes, node)
+	return name + "_sum", name
+}
+
+// activations are the functions that hidden_act and its like can name.
+var activations = map[string]func(b *builder, x string) string{
+	"gelu":              gelu("none"),
+	"gelu_new":          gelu("tanh"),
+	"gelu_pytorch_tanh": gelu("tanh"),
+	"gelu_fast":         gelu("tanh"),
+	"silu": func(b *builder, x string) string {
+		return b.microsoft("QuickGelu", []string{x}, onnxproto.Float("alpha", 1))
+	},
+	"swish": func(b *builder, x string) string {
+		return b.microsoft("QuickGelu", []string{x}, onnxproto.Float("alpha", 1))
+	},
+	"quick_gelu": func(b *builder, x string) string {
+		return b.microsoft("QuickGelu", []string{x}, onnxproto.Float("alpha", 1.702))
+	},
+	"relu":    unary("Relu"),
+	"tanh":    unary("Tanh"),
+	"sigmoid": unary("Sigmoid"),
+	"relu2": func(b *builder, x string) string {
+		y := b.op("Relu", []string{x})
+		return b.mul(y, y)
+	},
+}
+
+func gelu(approximate string) func(b *builder, x string) string {
+	return func(b *builder, x string) string {
+		return b.op("Gelu", []string{x}, onnxproto.Str("approximate", approximate))
+	}
+}
+
+func unary(kind string) func(b *builder, x string) string {
+	return func(b *builder, x string) string { return b.op(kind, []string{x}) }
+}
+
+// activation reads the name of an activation.
+func (c *config) activation(def string, names ...string) string {
+	name := c.string(def, names...)
+	if activations[name] == nil {
+		var known []string
+		for n := range activations {
+			known = append(known, n)
+		}
+		slices.Sort(known)
+		from, _ := c.raw(names)
+		c.fault("%s: %q is not supported (have: %s)", from, name, strings.Join(known, ", "))
+		return "relu"
+	}
+	return name
+}
+
+// lastTokens returns the states of the last tokens of each text, [batch·tokens, width]. Their number is an input.
+func (b *builder) lastTokens(x string, width int) string {
+	b.inputs = append(b.inputs, onnxproto.Value{Name: LogitsToKeep, Type: onnxproto.Int64})
+	from := b.op("Sub", []string{b.tokens(), LogitsToKeep})
+	x = b.op("Slice", []string{b.perText(x, int64(width)), from, b.ints(math.MaxInt64), b.ints(1)})
+	return b.reshape(x, -1, int64(width))
+}
+
+// output makes a value of shape [batch·tokens, width] an output of shape [batch, tokens, width]. The number of tokens is that of the
+// value, which can be less than that of the texts.
+func (b *builder) output(name, value string, width int) {
+	shape := b.once(fmt.Sprint("output ", width), func() string {
+		return b.op("Concat", []string{b.batch(), b.ints(-1), b.ints(int64(width))}, onnxproto.Int("axis", 0))
+	})
+	b.nodes = append(b.nodes, onnxproto.Node{Op: "Reshape", Inputs: []string{value, shape}, Outputs: []string{name}})
+	b.outputs = append(b.outputs, onnxproto.Value{Name: name, Type: onnxproto.Float32,
+		Dims: []onnxproto.Dim{{Name: "batch"}, {Name: "tokens"}, {Size: int64(width)}}})
+}

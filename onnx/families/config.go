@@ -1,0 +1,225 @@
+package families
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+)
+
+// A config is the config.json of a checkpoint. A family reads its settings with the methods below, which note every fault and
+// which settings were read.
+type config struct {
+	fields map[string]json.RawMessage
+	read   map[string]bool
+	faults []error
+
+	name          string // of the setting, if the configuration is nested
+	nestedUnknown []string
+}
+
+func parseConfig(data []byte) (*config, error) {
+	c := &config{read: map[string]bool{}}
+	if err := json.Unmarshal(data, &c.fields); err != nil {
+		return nil, err
+	}
+	if c.fields == nil {
+		return nil, errors.New("it is not a JSON object")
+	}
+	return c, nil
+}
+
+func (c *config) fault(format string, args ...any) {
+	c.faults = append(c.faults, fmt.Errorf(format, args...))
+}
+
+// raw returns the first of the named settings that is there and not null.
+func (c *config) raw(names []string) (string, json.RawMessage) {
+	for _, n := range names {
+		c.read[n] = true
+	}
+	for _, n := range names {
+		if v, ok := c.fields[n]; ok && !bytes.Equal(bytes.TrimSpace(v), []byte("null")) {
+			return n, v
+		}
+	}
+	return names[0], nil
+}
+
+// has reports whether one of the named settings is there and not null.
+func (c *config) has(names ...string) bool {
+	_, v := c.raw(names)
+	return v != nil
+}
+
+// value reads a setting into v, which holds the default. names are the setting and its other names.
+func value[T any](c *config, v T, names ...string) T {
+	name, raw := c.raw(names)
+	if raw == nil {
+		return v
+	}
+	if err := json.Unmarshal(raw, &v); err != nil {
+		c.fault("%s: %s is not a %T", name, brief(raw), v)
+	}
+	return v
+}
+
+// brief cuts the text of a setting.
+func brief(raw json.RawMessage) string {
+	if len(raw) > 60 {
+		return string(raw[:60]) + "..."
+	}
+	return string(raw)
+}
+
+func (c *config) float(def float64, names ...string) float64 {
+	v := value(c, def, names...)
+	if math.IsNaN(v) || math.IsInf(v, 0) || math.Abs(v) > math.MaxFloat32 {
+		c.fault("%s: %v is not a finite number", names[0], v)
+	}
+	return v
+}
+
+func (c *config) bool(def bool, names ...string) bool       { return value(c, def, names...) }
+func (c *config) string(def string, names ...string) string { return value(c, def, names...) }
+
+// maxSize bounds every size in a configuration. The largest real vocabularies and widths stay far below.
+const maxSize = 1 << 24
+
+// size reads a size, which must be above 0.
+func (c *config) size(def int, names ...string) int {
+	v := value(c, def, names...)
+	if v < 1 || v > maxSize {
+		if _, raw := c.raw(names); raw == nil && def == 0 {
+			c.fault("%s is missing", names[0])
+		} else {
+			c.fault("%s: %d is not a size from 1 to %d", names[0], v, maxSize)
+		}
+		return 1
+	}
+	return v
+}
+
+// nested returns a setting that is an object as a configuration of its own, which is empty if the setting is absent. The caller
+// passes it to merge when it has read it.
+func (c *config) nested(names ...string) *config {
+	n := &config{read: map[string]bool{}}
+	n.name, _ = c.raw(names)
+	n.fields = value(c, map[string]json.RawMessage{}, names...)
+	return n
+}
+
+// merge notes the faults of a nested configuration, and its settings that nothing has read.
+func (c *config) merge(n *config) {
+	for _, err := range n.faults {
+		c.fault("%s.%w", n.name, err)
+	}
+	for _, name := range n.unknown() {
+		c.nestedUnknown = append(c.nestedUnknown, n.name+"."+name)
+	}
+}
+
+// only notes a fault if a setting has another value than the one that the family computes.
+func (c *config) only(want any, name string) {
+	_, raw := c.raw([]string{name})
+	if raw == nil {
+		return
+	}
+	var got any
+	if err := json.Unmarshal(raw, &got); err != nil {
+		c.fault("%s: %w", name, err)
+		return
+	}
+	text, err := json.Marshal(want)
+	var same any
+	if err == nil {
+		err = json.Unmarshal(text, &same)
+	}
+	if err != nil || !equalJSON(got, same) {
+		c.fault("%s: %s is not supported (only %s)", name, brief(raw), text)
+	}
+}
+
+func equalJSON(a, b any) bool {
+	x, _ := json.Marshal(a)
+	y, _ := json.Marshal(b)
+	return bytes.Equal(x, y)
+}
+
+// without notes that the family does not compute a setting unless it is off: absent, null, false, 0, "" or empty.
+func (c *config) without(names ...string) {
+	for _, name := range names {
+		_, raw := c.raw([]string{name})
+		switch strings.TrimSpace(string(raw)) {
+		case "", "false", "0", "0.0", `""`, "[]", "{}", `"none"`:
+		default:
+			c.fault("%s: %s is not supported", name, brief(raw))
+		}
+	}
+}
+
+// ignore marks settings that do not change hidden states, such as the rates of dropout.
+func (c *config) ignore(names ...string) {
+	for _, n := range names {
+		c.read[n] = true
+	}
+}
+
+// harmless are settings of any family that do not change the hidden states of a model that only encodes.
+var harmless = []string{"architectures", "model_type", "torch_dtype", "dtype", "transformers_version", "_name_or_path", "_commit_hash", "use_cache",
+	"bos_token_id", "eos_token_id", "pad_token_id", "sep_token_id", "cls_token_id", "mask_token_id", "decoder_start_token_id", "forced_eos_token_id",
+	"forced_bos_token_id", "unk_token_id", "initializer_range", "initializer_factor", "attention_dropout", "hidden_dropout", "resid_dropout",
+	"embd_dropout", "dropout", "activation_dropout", "attention_probs_dropout_prob", "hidden_dropout_prob", "classifier_dropout", "embd_pdrop",
+	"attn_pdrop", "resid_pdrop", "summary_activation", "summary_first_dropout", "summary_proj_to_labels", "summary_type", "summary_use_proj",
+	"layerdrop", "id2label", "label2id", "num_labels", "problem_type", "finetuning_task", "task_specific_params", "gradient_checkpointing",
+	"output_attentions", "output_hidden_states", "return_dict", "_attn_implementation", "_attn_implementation_autoset", "attn_implementation",
+	"tie_word_embeddings", "tokenizer_class", "prefix", "auto_map", "pretraining_tp", "max_length", "min_length", "do_sample", "temperature", "top_k",
+	"top_p", "num_beams", "repetition_penalty", "length_penalty", "early_stopping", "num_return_sequences", "no_repeat_ngram_size", "typical_p",
+	"chunk_size_feed_forward", "torchscript", "use_bfloat16", "tf_legacy_loss", "remove_invalid_values", "is_encoder_decoder", "language",
+	"model_name", "unsloth_version", "unsloth_fixed", "transformers.js_config", "_flash_attn_2_enabled", "use_return_dict", "vocab_size",
+	"bad_words_ids", "begin_suppress_tokens", "suppress_tokens", "exponential_decay_length_penalty", "diversity_penalty", "num_beam_groups",
+	"encoder_no_repeat_ngram_size", "output_scores", "return_dict_in_generate", "sentence_transformers"}
+
+// common checks settings that any configuration can have and that would change the result.
+func (c *config) common() {
+	c.ignore(harmless...)
+	for _, name := range telling {
+		if !c.read[name] {
+			c.without(name)
+		}
+	}
+	c.without("quantization_config", "pruned_heads", "is_decoder_only_cross_attention", "add_cross_attention", "compression_config")
+}
+
+// unknown returns the settings that nothing has read.
+func (c *config) unknown() []string {
+	names := slices.Clone(c.nestedUnknown)
+	for _, n := range slices.Sorted(maps.Keys(c.fields)) {
+		if !c.read[n] && string(bytes.TrimSpace(c.fields[n])) != "null" {
+			names = append(names, n)
+		}
+	}
+	return names
+}
+
+// telling are settings that change the hidden states of models that have them. If a family does not read such a setting and it
+// is not off, the model is not what the family computes.
+var telling = []string{"alibi", "attention_bias", "attention_multiplier", "attn_logit_softcapping", "clip_qkv", "cross_attention_freq",
+	"embedding_multiplier", "final_logit_softcapping", "first_k_dense_replace", "hidden_act", "hidden_activation", "hidden_size_per_layer_input", "kv_lora_rank",
+	"layer_types", "logit_scale", "logits_scaling", "mlp_bias", "moe_intermediate_size", "mrope_section", "multi_query", "n_inner", "no_rope_layers", "num_experts",
+	"num_key_value_heads", "num_kv_shared_layers", "num_local_experts", "n_routed_experts", "parallel_attn", "parallel_residual", "partial_rotary_factor",
+	"q_lora_rank", "qk_layernorm", "qk_norm", "query_pre_attn_scalar", "residual_multiplier", "rope_interleaved", "rope_local_base_freq", "rope_parameters",
+	"rope_scaling", "rope_theta", "rotary_dim", "rotary_emb_base", "rotary_pct", "sliding_window", "sliding_window_pattern", "use_bidirectional_attention",
+	"use_conv_bias", "use_mamba_kernels", "use_mrope", "use_parallel_residual", "use_qk_norm", "use_qkv_bias", "use_sliding_window", "word_embed_proj_dim"}
+
+// err returns all faults.
+func (c *config) err() error {
+	for i, err := range c.faults {
+		c.faults[i] = fmt.Errorf("config.json: %w", err)
+	}
+	return errors.Join(c.faults...)
+}

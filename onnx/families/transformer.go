@@ -1,0 +1,255 @@
+package families
+
+import (
+	"slices"
+
+	"w2s/internal/onnxproto"
+)
+
+// A transformer describes a model as a list of layers. Each has attention and a feed-forward network, and adds what they
+// compute to what they read.
+type transformer struct {
+	Facts
+	embedding embedding
+	layers    []layer
+	final     norm    // after the last layer
+	project   *linear // after final: to a vector of the size of the embedding, as in OPT-350m
+	head      *head   // nil if the checkpoint has none
+}
+
+func (t *transformer) facts() Facts {
+	f := t.Facts
+	f.Logits = t.head != nil
+	f.ByLength = slices.ContainsFunc(t.layers, func(l layer) bool { return l.attention.rope.byLength() })
+	return f
+}
+
+// An embedding is what the first layer reads.
+type embedding struct {
+	tokens    string // the table with a row for each token
+	width     int    // of a row; 0 is that of the model
+	project   linear // from the width of a row to that of the model, if they differ
+	scale     float64
+	positions string // the table of positions, or ""
+	offset    int    // the row of the first position
+	rows      int    // of the table of positions
+	types     string // the table of segments, or ""
+	segments  int    // rows of the table of segments
+	norm      norm
+}
+
+// A layer is one layer of a transformer.
+type layer struct {
+	attention attention
+	network   network
+	// around are the normalisations around attention and around the network.
+	aroundAttention, aroundNetwork around
+	// parallel means that the network reads what attention reads, and not its sum with what attention computes. The network has
+	// a normalisation of its own, or else reads attention's.
+	parallel bool
+	// fromNorm means that a sum's first term is the normalised state, as in BLOOM's apply_residual_connection_post_layernorm.
+	fromNorm bool
+	factor   float64 // by which what attention and the network compute is multiplied; 0 is 1
+}
+
+// An around lists the normalisations of a block. Most models have only one.
+type around struct {
+	input  norm // of what the block reads
+	output norm // of what the block computes
+	sum    norm // of the sum of both
+}
+
+// A network is a feed-forward network: down(act(up(x))), or down(act(gate(x)) · up(x)) if it has a gate.
+type network struct {
+	gate, up, down linear
+	fused          bool // gate and up are one layer, up, whose outputs are the gate's first
+	act            string
+	width          int
+}
+
+// A head computes logits.
+type head struct {
+	linear
+	tied    bool // to the table of tokens
+	divide  float64
+	softcap float64
+}
+
+func (t *transformer) build(b *builder, want Want) {
+	last := 0 // the number of layers to run
+	for i := range t.Layers + 1 {
+		if slices.Contains(want.Outputs, stateName(i)) {
+			last = i
+		}
+	}
+	if want.Cache || slices.Contains(want.Outputs, LastHidden) || slices.Contains(want.Outputs, logits) {
+		last = t.Layers
+	}
+	if want.Cache {
+		b.addCache(t.layers)
+	}
+	output := func(name, value string, width int) {
+		if slices.Contains(want.Outputs, name) {
+			b.output(name, value, width)
+		}
+	}
+	s := stream{b: b, width: t.Width, x: t.embed(b)}
+	for i, l := range t.layers[:last] {
+		if name := stateName(i); slices.Contains(want.Outputs, name) {
+			b.output(name, s.sum(), t.Width)
+		}
+		l.build(&s, i, want)
+	}
+	if last < t.Layers {
+		output(stateName(last), s.sum(), t.Width)
+		return
+	}
+	x, width := s.normalized(t.final), t.outWidth()
+	if t.project != nil {
+		x = b.linear(x, *t.project, t.Width, width)
+	}
+	output(stateName(last), x, width)
+	output(LastHidden, x, width)
+	if slices.Contains(want.Outputs, logits) {
+		if want.LastLogits {
+			x = b.lastTokens(x, width)
+		}
+		b.output(logits, t.logits(b, x, width), t.Vocab)
+	}
+}
+
+// outWidth is the width of the last hidden state.
+func (t *transformer) outWidth() int {
+	if t.project != nil && t.embedding.width > 0 {
+		return t.embedding.width
+	}
+	return t.Width
+}
+
+// embed returns what the first layer reads, [batch·tokens, width].
+func (t *transformer) embed(b *builder) string {
+	e, width := t.embedding, t.Width
+	if e.width > 0 {
+		width = e.width
+	}
+	x := b.lookUp(e.tokens, t.Vocab, width, b.flatIDs())
+	if e.project.name != "" {
+		x = b.linear(x, e.project, width, t.Width)
+	}
+	if e.scale != 0 {
+		x = b.scaled(x, e.scale)
+	}
+	if e.types != "" {
+		b.inputs = append(b.inputs, onnxproto.Value{Name: "token_type_ids", Type: onnxproto.Int64, Dims: []onnxproto.Dim{{Name: "batch"}, {Name: "tokens"}}})
+		x = b.add(x, b.lookUp(e.types, e.segments, t.Width, b.reshape("token_type_ids", -1)))
+	}
+	if e.positions != "" {
+		at := b.newPositions()
+		if e.offset != 0 {
+			at = b.add(at, b.ints(int64(e.offset)))
+		}
+		all := b.reshape(b.op("Expand", []string{at, b.batchTokens()}), -1)
+		x = b.add(x, b.lookUp(e.positions, e.rows, t.Width, all))
+	}
+	return b.normalize(x, e.norm, t.Width)
+}
+
+func (t *transformer) logits(b *builder, x string, width int) string {
+	h := *t.head
+	l := h.linear
+	if h.tied {
+		l = linear{name: t.embedding.tokens[:len(t.embedding.tokens)-len(".weight")]}
+	}
+	logits := b.linear(x, l, width, t.Vocab)
+	if h.divide != 0 {
+		logits = b.scaled(logits, 1/h.divide)
+	}
+	return b.capped(logits, h.softcap)
+}
+
+// capped returns c·tanh(x/c), or x if c is 0.
+func (b *builder) capped(x string, c float64) string {
+	if c == 0 {
+		return x
+	}
+	return b.mul(b.op("Tanh", []string{b.op("Div", []string{x, b.float(c)})}), b.float(c))
+}
+
+// A stream is the state that the layers add to, [batch·tokens, width]. It is x + y, or x if y is "". The sum is left open until
+// something reads it, because one operator can add and normalise.
+type stream struct {
+	b     *builder
+	width int
+	x, y  string
+}
+
+func (s *stream) sum() string {
+	if s.y != "" {
+		s.x, s.y = s.b.add(s.x, s.y), ""
+	}
+	return s.x
+}
+
+func (s *stream) add(y string) {
+	s.sum()
+	s.y = y
+}
+
+func (s *stream) normalized(n norm) string {
+	if s.y == "" {
+		return s.b.normalize(s.x, n, s.width)
+	}
+	sum, normalized := s.b.addNormalize(s.x, s.y, n, s.width)
+	s.x, s.y = sum, ""
+	return normalized
+}
+
+func (l layer) build(s *stream, index int, want Want) {
+	read := s.normalized(l.aroundAttention.input)
+	attended := l.finish(s, s.b.attend(read, l.attention, index, s.width, want), l.aroundAttention)
+	if l.parallel {
+		if n := l.aroundNetwork.input; n.there() {
+			read = s.normalized(n)
+		}
+		s.add(s.b.add(attended, l.finish(s, s.b.network(read, l.network, s.width), l.aroundNetwork)))
+		return
+	}
+	l.join(s, read, attended, l.aroundAttention)
+	read = s.normalized(l.aroundNetwork.input)
+	l.join(s, read, l.finish(s, s.b.network(read, l.network, s.width), l.aroundNetwork), l.aroundNetwork)
+}
+
+// finish normalises and scales what a block computed.
+func (l layer) finish(s *stream, y string, a around) string {
+	y = s.b.normalize(y, a.output, s.width)
+	if l.factor != 0 {
+		y = s.b.scaled(y, l.factor)
+	}
+	return y
+}
+
+// join adds what a block computed to the stream.
+func (l layer) join(s *stream, read, y string, a around) {
+	if l.fromNorm {
+		s.x = read
+	}
+	s.add(y)
+	if a.sum.there() {
+		s.x = s.normalized(a.sum)
+	}
+}
+
+// network computes a feed-forward network of [batch·tokens, width].
+func (b *builder) network(x string, n network, width int) string {
+	act := activations[n.act]
+	switch {
+	case n.fused:
+		both := b.split(b.linear(x, n.up, width, 2*n.width), n.width, n.width)
+		x = b.mul(act(b, both[0]), both[1])
+	case n.gate.name != "":
+		x = b.mul(act(b, b.linear(x, n.gate, width, n.width)), b.linear(x, n.up, width, n.width))
+	default:
+		x = act(b, b.linear(x, n.up, width, n.width))
+	}
+	return b.linear(x, n.down, n.width, width)
+}

@@ -1,0 +1,230 @@
+package families
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"w2s/internal/inputfile"
+	"w2s/internal/onnxproto"
+	"w2s/internal/safetensors"
+	"w2s/internal/suggest"
+)
+
+// Weights are the tensors of a checkpoint, in one safetensors file or in several.
+type Weights struct {
+	name      string   // of the file, or of the index
+	files     []string // paths relative to the checkpoint's folder
+	tensors   map[string]tensor
+	base      string            // a folder that has all files below it, when links are followed
+	locations map[string]string // of the files, relative to base
+	prefix    string            // what the names of the base model's tensors begin with, such as "model."
+}
+
+// A tensor is where a tensor lies.
+type tensor struct {
+	safetensors.Info
+	file string // relative to the checkpoint's folder
+}
+
+const (
+	singleFile = "model.safetensors"
+	indexFile  = "model.safetensors.index.json"
+	maxIndex   = 64 << 20 // bytes; the index of a model with 100,000 tensors has some 10 MB
+)
+
+// OpenWeights reads the headers of a checkpoint's safetensors files.
+func OpenWeights(dir string) (*Weights, error) {
+	w := &Weights{name: singleFile, tensors: map[string]tensor{}}
+	if _, err := os.Stat(filepath.Join(dir, singleFile)); err == nil {
+		return w, errors.Join(w.add(dir, singleFile, nil), w.locate(dir))
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	byFile, err := readIndex(filepath.Join(dir, indexFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, noWeights(dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	w.name = indexFile
+	var faults []error
+	for _, file := range slices.Sorted(maps.Keys(byFile)) {
+		faults = append(faults, w.add(dir, file, byFile[file]))
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	return w, w.locate(dir)
+}
+
+func (w *Weights) locate(dir string) (err error) {
+	w.base, w.locations, err = onnxproto.Locate(dir, w.files)
+	return err
+}
+
+// Base returns the folder that the external data of a graph is relative to.
+func (w *Weights) Base() string { return w.base }
+
+// noWeights says what the folder has in place of safetensors files.
+func noWeights(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		switch name := e.Name(); {
+		case strings.HasSuffix(name, ".gguf"):
+			return fmt.Errorf("%s is a GGUF file, whose quantised weights are not read (use the checkpoint that it was made from)", name)
+		case strings.HasPrefix(name, "pytorch_model") && strings.HasSuffix(name, ".bin"):
+			return fmt.Errorf("%s is a pickle, which can run any program when it is read (convert it: "+
+				"AutoModelForCausalLM.from_pretrained(FOLDER).save_pretrained(FOLDER, safe_serialization=True))", name)
+		case strings.HasSuffix(name, ".safetensors"):
+			return fmt.Errorf("there is no %s and no %s, but %s (rename it)", singleFile, indexFile, name)
+		}
+	}
+	return fmt.Errorf("there is no %s", singleFile)
+}
+
+// readIndex reads which tensors the index says are in which file.
+func readIndex(path string) (map[string][]string, error) {
+	data, err := inputfile.Read(path, maxIndex)
+	if err != nil {
+		return nil, err
+	}
+	var index struct {
+		Map map[string]string `json:"weight_map"`
+	}
+	if err := json.Unmarshal(data, &index); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if len(index.Map) == 0 {
+		return nil, fmt.Errorf("%s: weight_map names no tensors", path)
+	}
+	byFile := map[string][]string{}
+	for name, file := range index.Map {
+		if !filepath.IsLocal(filepath.FromSlash(file)) || filepath.Base(file) != file {
+			return nil, fmt.Errorf("%s: %q is not a file of the folder", path, file)
+		}
+		byFile[file] = append(byFile[file], name)
+	}
+	return byFile, nil
+}
+
+// add reads the header of one file. wanted are the tensors that the index says it has, or nil.
+func (w *Weights) add(dir, file string, wanted []string) error {
+	f, err := safetensors.Open(filepath.Join(dir, file))
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s is missing, which %s names (download the whole checkpoint)", file, indexFile)
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	w.files = append(w.files, file)
+	for _, t := range f.Tensors {
+		if other, ok := w.tensors[t.Name]; ok {
+			return fmt.Errorf("tensor %q is in %s and in %s", t.Name, other.file, file)
+		}
+		w.tensors[t.Name] = tensor{t, file}
+	}
+	slices.Sort(wanted)
+	for _, name := range wanted {
+		if _, ok := w.tensors[name]; !ok {
+			return fmt.Errorf("%s has no tensor %q, which %s says is in it", file, name, indexFile)
+		}
+	}
+	return nil
+}
+
+// Name returns the name of the safetensors file, or of the index of several.
+func (w *Weights) Name() string { return w.name }
+
+// Files returns the paths of the safetensors files, relative to the checkpoint's folder.
+func (w *Weights) Files() []string { return w.files }
+
+// Has reports whether the base model has a tensor.
+func (w *Weights) has(name string) bool {
+	_, ok := w.tensors[w.prefix+name]
+	return ok
+}
+
+// choosePrefix finds what the names of the base model's tensors begin with. probe is a tensor that every checkpoint of the family
+// has; candidates are tried in their order.
+func (w *Weights) choosePrefix(probe string, candidates ...string) error {
+	for _, p := range candidates {
+		if _, ok := w.tensors[p+probe]; ok {
+			w.prefix = p
+			return nil
+		}
+	}
+	return fmt.Errorf("the weights have no tensor %q%s", probe, w.alike(probe))
+}
+
+// find returns a tensor of the base model, or one of the whole model if full is set.
+func (w *Weights) find(name string, full bool) (string, tensor, error) {
+	if !full {
+		name = w.prefix + name
+	}
+	t, ok := w.tensors[name]
+	if !ok {
+		// Checkpoints that were converted from TensorFlow have the names gamma and beta.
+		old := strings.TrimSuffix(strings.TrimSuffix(name, "weight"), "bias") + map[bool]string{true: "gamma", false: "beta"}[strings.HasSuffix(name, "weight")]
+		if t, ok := w.tensors[old]; ok {
+			return old, t, nil
+		}
+		return name, t, fmt.Errorf("the weights have no tensor %q%s", name, w.alike(name))
+	}
+	return name, t, nil
+}
+
+// alike names the tensors that are most like a missing one.
+func (w *Weights) alike(name string) string {
+	names := slices.Sorted(maps.Keys(w.tensors))
+	var same []string // with the same end
+	for _, n := range names {
+		if last := name[strings.LastIndexByte(name, '.')+1:]; strings.HasSuffix(n, "."+last) {
+			same = append(same, n)
+		}
+	}
+	if near := suggest.Nearest(name, names); near != "" {
+		same = append([]string{near}, slices.DeleteFunc(same, func(n string) bool { return n == near })...)
+	}
+	switch {
+	case len(same) > 0:
+		return fmt.Sprintf(" (there are %s)", shortened(same))
+	case len(names) > 0:
+		return fmt.Sprintf(" (there are %s)", shortened(names))
+	}
+	return " (there are none)"
+}
+
+// shortened joins names and cuts a long list.
+func shortened(names []string) string {
+	const most = 5
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+}
+
+// dataTypes are the element types that weights can have.
+var dataTypes = map[string]onnxproto.DataType{"F32": onnxproto.Float32, "F16": onnxproto.Float16, "BF16": onnxproto.BFloat16, "F64": onnxproto.Float64}
+
+// Params returns the number of weights.
+func (w *Weights) Params() int64 {
+	var n int64
+	for _, t := range w.tensors {
+		if size := int64(dataTypes[t.DType].Size()); size > 0 {
+			n += t.Size() / size
+		}
+	}
+	return n
+}

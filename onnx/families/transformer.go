@@ -14,6 +14,7 @@ type transformer struct {
 	layers    []layer
 	conv      *convolution // after the first layer; nil is none
 	final     norm         // after the last layer
+	rawLast   bool         // the last of hidden_states is what final reads, unlike last_hidden_state
 	project   *linear      // after final: to a vector of the size of the embedding, as in OPT-350m
 	head      *head        // nil if the checkpoint has none
 }

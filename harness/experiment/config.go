@@ -261,7 +261,7 @@ func (c Config) inPairs(side func(result.Pair) string) []string {
 	return names
 }
 
-// needsHeldOut reports whether there is a treatment other than Soft, which may be fitted on held-out labels.
+// needsHeldOut reports whether a treatment looks at held-out labels.
 func (c Config) needsHeldOut() bool {
-	return slices.ContainsFunc(c.Treatments, func(t label.Treatment) bool { return t != label.Treatment(label.Soft{}) })
+	return slices.ContainsFunc(c.Treatments, label.NeedsHeld)
 }

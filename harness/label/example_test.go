@@ -62,5 +62,5 @@ func ExampleTreatment() {
 	weak := label.Labels{Classes: 2, IDs: []string{"a", "b"}, Soft: [][]float64{{0.75, 0.25}, {0.5, 0.5}}}
 	out, err := t.Apply(context.Background(), weak, label.Evidence{})
 	fmt.Println(t, out.IDs, out.Soft, err)
-	// Output: sharpen+top:0.5 [a] [[0.9 0.1]] <nil>
+	// Output: square+top:0.5 [a] [[0.9 0.1]] <nil>
 }

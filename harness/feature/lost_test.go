@@ -150,7 +150,7 @@ func TestCheck(t *testing.T) {
 			if lost := c.lost && name != "replaced"; lost != (err != nil) {
 				t.Errorf("got error %v", err)
 			}
-			if err != nil && !strings.Contains(err.Error(), "1000 vectors or more are gone") {
+			if err != nil && !strings.Contains(err.Error(), "at least 1000 stored vectors are gone") {
 				t.Errorf("got error %v", err)
 			}
 		})

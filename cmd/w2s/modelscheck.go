@@ -44,8 +44,7 @@ func newModelsCheck(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "check NAME|FOLDER",
 		Short: "Compare a checkpoint's features with those that another program computed",
-		Long: `Compare a checkpoint's token ids and features with a reference: a JSON file
-with the keys texts, token_ids and features, as docs/scripts/reference.py writes
+		Long: `Compares a checkpoint's token ids and features with a reference: a JSON file with the keys texts, token_ids and features, as docs/scripts/reference.py writes
 it with torch. The features are {output: {pooling: [vector of each text]}}. The
 keys prefix and max_tokens may be there too.
 

@@ -160,7 +160,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// TestWritersWithoutLocks lets two writers have the same file, as where locks do not work. No row may get lost.
+// TestWritersWithoutLocks gives two writers the same file, which can happen where locks do not work. No row may get lost.
 func TestWritersWithoutLocks(t *testing.T) {
 	skipWithoutOpenFiles(t)
 	dir, ctx, l := t.TempDir(), context.Background(), newLayout("fake-1", 3)

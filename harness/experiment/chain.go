@@ -92,8 +92,8 @@ func (c ChainConfig) Validate() error {
 }
 
 // RunChain carries out a chain on every task for every loss and seed, together with the jump from the first model to the last
-// one. The last step, the jump and the ceiling are trained on the same examples. It treats failing tasks, env.Previous and
-// the end of ctx as [Run] does.
+// one. The last step, the jump and the ceiling are trained on the same examples. RunChain treats failing tasks, env.Previous
+// and the end of ctx as [Run] does.
 func RunChain(ctx context.Context, cfg ChainConfig, env Env) (*result.Result, error) {
 	cfg, env = cfg.withDefaults(), env.withDefaults()
 	if err := cfg.Validate(); err != nil {

@@ -1,4 +1,5 @@
-// The instructions that the kernels use, in plain C. Each function has the name of the intrinsic that it replaces and does what Intel's manual says about the instruction.
+// The instructions that the kernels use, in plain C. Each function has the name of the intrinsic that it replaces and does what
+// Intel's manual says about the instruction.
 #ifndef W2S_EMULATED_H
 #define W2S_EMULATED_H
 

@@ -27,7 +27,7 @@ func Treatments() []Named {
 	return []Named{
 		{Name: "soft", Form: "soft", About: "labels as the supervisor gave them",
 			make: func(*arguments) Treatment { return Soft{} }},
-		{Name: "hard", Form: "hard", About: "all on the supervisor's answer",
+		{Name: "hard", Form: "hard", About: "all probability on the supervisor's answer",
 			make: func(*arguments) Treatment { return Hard{} }},
 		{Name: "smooth", Form: "smooth:EPSILON", About: "mixed with the uniform distribution",
 			make: func(a *arguments) Treatment { return Smooth{a.number("epsilon", 0.1)} }},
@@ -35,7 +35,7 @@ func Treatments() []Named {
 			fitted: true, make: func(*arguments) Treatment { return Temperature{} }},
 		{Name: "platt", Form: "platt", About: "calibrated by a slope and class offsets, fitted on held-out gold of the supervisor's half",
 			fitted: true, make: func(*arguments) Treatment { return Platt{} }},
-		{Name: "top", Form: "top:SHARE[:balanced]", About: "only the share that the supervisor is most confident of",
+		{Name: "top", Form: "top:SHARE[:balanced]", About: "only the share of labels that the supervisor is most confident of",
 			make: func(a *arguments) Treatment {
 				balanced := a.flag("balanced")
 				return Top{a.number("share", 0.5), balanced}

@@ -22,10 +22,10 @@ var modelSettings = []string{"layer"}
 // parseModelName reads a model name. A file or folder whose name looks like it has settings is taken as it is.
 func parseModelName(text string) (modelName, error) {
 	m := modelName{checkpoint: text}
-	if _, err := os.Stat(text); err == nil {
-		return m, nil
-	}
 	for {
+		if _, err := os.Stat(m.checkpoint); err == nil {
+			return m, nil
+		}
 		at := strings.LastIndexByte(m.checkpoint, '@')
 		if at < 0 {
 			return m, nil

@@ -638,7 +638,7 @@ func (r *run) test(name string, v value, a arguments) (bool, error) {
 		return false, nil
 	case "callable":
 		_, ok := v.(function)
-		return ok, nil
+		return ok || isUndefined, nil // the class of undefined values has the method __call__
 	case "odd", "even":
 		if !isWhole {
 			return false, fmt.Errorf("the test %s of %s is not supported", name, typeName(v))

@@ -530,9 +530,12 @@ func round(_ *run, v value, a arguments) (value, error) {
 	if len(a.positional)+len(a.named) > 0 {
 		return nil, errors.New("arguments are not supported")
 	}
-	_, f, _, ok := number(v)
-	if !ok {
+	n, f, isWhole, ok := number(v)
+	switch {
+	case !ok:
 		return nil, fmt.Errorf("%s is not a number", typeName(v))
+	case isWhole:
+		return n, nil
 	}
 	return math.RoundToEven(f), nil
 }
@@ -545,6 +548,9 @@ func toWhole(_ *run, v value, a arguments) (value, error) {
 	otherwise, ok := p["default"]
 	if !ok {
 		otherwise = int64(0)
+	}
+	if _, ok := v.(undefined); ok {
+		return nil, errors.New(typeName(v))
 	}
 	n, f, isWhole, isNumber := number(v)
 	if s, ok := v.(string); ok {
@@ -569,6 +575,9 @@ func toReal(_ *run, v value, a arguments) (value, error) {
 	p, err := a.take("default?")
 	if err != nil {
 		return nil, err
+	}
+	if _, ok := v.(undefined); ok {
+		return nil, errors.New(typeName(v))
 	}
 	_, f, _, ok := number(v)
 	if s, isText := v.(string); isText {

@@ -231,7 +231,7 @@ func (p *parser) ifStatement() (statement, error) {
 	for {
 		var b branch
 		var err error
-		if b.condition, err = p.tuple(); err != nil {
+		if b.condition, err = p.tupleOf((*parser).or); err != nil {
 			return nil, err
 		}
 		var end string
@@ -633,7 +633,10 @@ func (p *parser) expression() (expression, error) {
 		return nil, err
 	}
 	e, err := p.or()
-	for err == nil && p.skipName("if") {
+	for n := 0; err == nil && p.skipName("if"); n++ {
+		if n > maxDepth {
+			return nil, fmt.Errorf("an expression with more than %d conditions", maxDepth)
+		}
 		var condition, otherwise expression
 		if condition, err = p.or(); err != nil {
 			return nil, err
@@ -781,7 +784,10 @@ func (p *parser) power() (expression, error) {
 
 func (p *parser) binary(operand func(*parser) (expression, error), ops ...string) (expression, error) {
 	left, err := operand(p)
-	for err == nil && p.is(opToken, ops...) {
+	for n := 0; err == nil && p.is(opToken, ops...); n++ {
+		if n > maxDepth {
+			return nil, fmt.Errorf("an expression of more than %d operators", maxDepth)
+		}
 		op := p.next().text
 		var right expression
 		if right, err = operand(p); err != nil {
@@ -799,12 +805,6 @@ func (p *parser) binary(operand func(*parser) (expression, error), ops ...string
 			}
 			return r.arithmetic(op, x, y)
 		}
-		// Each operator nests the function one deeper.
-		p.depth++
-		if p.depth > 10*maxDepth {
-			err = fmt.Errorf("an expression of more than %d operators", 10*maxDepth)
-		}
-		defer func() { p.depth-- }()
 	}
 	return left, err
 }
@@ -1213,11 +1213,7 @@ func (p *parser) test(operand expression) (expression, error) {
 	switch {
 	case p.is(opToken, "("):
 		parsed, err = p.arguments()
-	case t.kind == nameToken && slices.Contains([]string{"else", "or", "and", "if", "not", "in"}, t.text):
-		// "is defined if", "is defined and": no argument. Jinja would read "if", "not" and "in" as names and fail.
-		if t.text != "else" && t.text != "or" && t.text != "and" && t.text != "if" {
-			err = fmt.Errorf("unexpected %v after a test", t)
-		}
+	case t.kind == nameToken && slices.Contains([]string{"else", "or", "and"}, t.text): // no argument
 	case t.kind == nameToken && t.text == "is":
 		err = errors.New("several tests with is in a row")
 	case t.kind == nameToken, t.kind == stringToken, t.kind == intToken, t.kind == floatToken, p.is(opToken, "[", "{"):

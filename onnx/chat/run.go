@@ -44,6 +44,9 @@ func (r *run) step(n int) error {
 	return nil
 }
 
+// runeSize is the number of bytes that a character takes when a text is split into characters.
+const runeSize = 4
+
 // charge counts n bytes of texts, before they are made or searched.
 func (r *run) charge(n int) error {
 	if n > maxWork || r.work+n > maxWork {
@@ -195,12 +198,10 @@ func (r *run) selected(v value, names []string, filter expression) ([]value, err
 	return kept, nil
 }
 
-// loop runs the body of a for loop for each item.
+// loop runs the body of a for loop for each item. As in Jinja, the else block runs if no iteration reached the end of the body.
 func (r *run) loop(items []value, names []string, body, otherwise block) error {
-	if len(items) == 0 {
-		return r.scoped(nil, otherwise)
-	}
 	state := &loop{items: items}
+	completed := false
 	for i, item := range items {
 		state.index = i
 		vars := map[string]value{"loop": state}
@@ -217,8 +218,12 @@ func (r *run) loop(items []value, names []string, body, otherwise block) error {
 		if err != nil && err != errContinue {
 			return err
 		}
+		completed = completed || err == nil
 	}
-	return nil
+	if completed {
+		return nil
+	}
+	return r.scoped(nil, otherwise)
 }
 
 // macro returns the function that a macro defines.
@@ -371,7 +376,7 @@ func (r *run) element(object, key value) (value, error) {
 		}
 		items = o.items
 	case string:
-		if err := r.charge(len(o)); err != nil {
+		if err := r.charge(runeSize * len(o)); err != nil {
 			return nil, err
 		}
 		chars := []rune(o)
@@ -418,7 +423,7 @@ func (r *run) slice(object value, at [3]value) (value, error) {
 		items := sliced([]value(o), bounds)
 		return tuple(items), r.weigh(tuple(items))
 	case string:
-		if err := r.charge(len(o)); err != nil {
+		if err := r.charge(runeSize * len(o)); err != nil {
 			return nil, err
 		}
 		return string(sliced([]rune(o), bounds)), nil

@@ -255,11 +255,11 @@ func BenchmarkRender(b *testing.B) {
 	}
 }
 
-// TestRandomTemplatesAgreeWithTransformers renders random templates (testdata/random.py, or the file W2S_RANDOM_TEMPLATES with
+// TestRandomTemplatesAgreeWithTransformers renders random templates (testdata/arbitrary.py, or the file W2S_TEMPLATES with
 // the output of another run). What transformers renders may be refused, but not rendered in another way.
 func TestRandomTemplatesAgreeWithTransformers(t *testing.T) {
-	path := "testdata/random.json"
-	if other := os.Getenv("W2S_RANDOM_TEMPLATES"); other != "" {
+	path := "testdata/arbitrary.json"
+	if other := os.Getenv("W2S_TEMPLATES"); other != "" {
 		path = other
 	}
 	data, err := os.ReadFile(path)

@@ -1,6 +1,6 @@
 """What transformers makes of random templates: blocks, signs for white space, and expressions over all kinds of values.
 
-    python3 onnx/chat/testdata/random.py [SEED [NUMBER]] > onnx/chat/testdata/random.json
+    python3 onnx/chat/testdata/arbitrary.py [SEED [NUMBER]] > onnx/chat/testdata/arbitrary.json
 
 Most of the templates fail in Jinja, which the reader must do as well. Needs transformers (4.57.6 made the committed file) and
 jinja2, but not torch.

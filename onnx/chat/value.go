@@ -264,6 +264,10 @@ func contains(container, element value) (bool, error) {
 		}
 		return strings.Contains(c, part), nil
 	case *dict:
+		switch element.(type) {
+		case list, tuple, *dict:
+			return false, fmt.Errorf("%s cannot be a key of a dictionary", typeName(element))
+		}
 		key, ok := element.(string)
 		_, has := c.values[key]
 		return ok && has, nil

@@ -219,6 +219,12 @@ func (r *Report) Write(w io.Writer) error {
 	return err
 }
 
+// IsPage reports whether the content of a file begins like a page that Write wrote.
+func IsPage(r io.Reader) bool {
+	head, err := io.ReadAll(io.LimitReader(r, 512))
+	return err == nil && bytes.HasPrefix(head, []byte("<!DOCTYPE html>")) && bytes.Contains(head, []byte(`<meta name="generator" content="w2s report">`))
+}
+
 // Save writes the page to a file and makes the file's folder. A reader never sees half a page.
 func (r *Report) Save(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {

@@ -35,6 +35,7 @@ type experimentFlags struct {
 
 	flags *pflag.FlagSet
 	file  resultFile
+	keys  map[string]string // keys of the models by name
 }
 
 // register registers the flags. out is the default result file.
@@ -145,6 +146,10 @@ func (f *experimentFlags) config(ctx context.Context, a *app, models []string, p
 	fault(err)
 	if len(faults) > 0 {
 		return c, errors.Join(faults...)
+	}
+	f.keys = map[string]string{}
+	for _, m := range c.Models {
+		f.keys[m.Name] = m.Encoder.Key()
 	}
 	// Pairs have the names that the user gave. The experiment has shorter ones.
 	short := func(name string) string { return c.Models[slices.Index(models, name)].Name }

@@ -25,8 +25,8 @@ func newReportCommand(a *app) *cobra.Command {
 		Short: "Make one HTML page from stored results: tables, charts, an example browser",
 		Long: `Writes results as one HTML file. It opens from disk, prints well, and loads
 nothing from a network. Computes every figure from the predictions in the result
-files. Several files make one page; rows that are in two files are taken from
-the first one.
+files. Several files make one page; a row is left out if an earlier file has it
+with the same predictions.
 
 The example browser shows the texts in the result files (w2s run --texts).`,
 		Example: `  w2s report w2s-results/sweep.json

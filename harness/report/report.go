@@ -121,7 +121,7 @@ func New(inputs []Input, opt Options) (*Report, error) {
 		most = DefaultExamples
 	}
 	if most > 0 {
-		p.Browser = browse(inputs, most)
+		p.Browser = browse(inputs, s.parts, most)
 	}
 	return r, nil
 }

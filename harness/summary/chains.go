@@ -22,14 +22,17 @@ type ChainRow struct {
 	N        int               `json:"n"` // test examples
 	Seeds    int               `json:"seeds"`
 	Models   []string          `json:"models"`
-	Steps    []Figure          `json:"steps"`          // score of every model of the chain; the first one is the weak floor
-	Labels   []float64         `json:"labels"`         // accuracy of the labels that every step after the first was trained on
-	Jump     Figure            `json:"jump"`           // the last model trained by the first
-	Ceiling  Figure            `json:"ceiling"`        // the last model trained on gold
-	PGR      stats.PGR         `json:"pgr"`            // of the end of the chain
-	JumpPGR  stats.PGR         `json:"jump_pgr"`       // of the jump
-	Gain     *stats.Difference `json:"gain,omitempty"` // end of the chain minus jump; nil if the metric is not a mean over examples
+	Steps    []Figure          `json:"steps"`           // score of every model of the chain; the first one is the weak floor
+	Labels   []float64         `json:"labels"`          // accuracy of the labels that every step after the first was trained on
+	Jump     Figure            `json:"jump"`            // the last model trained by the first
+	Ceiling  Figure            `json:"ceiling"`         // the last model trained on gold
+	PGR      stats.PGR         `json:"pgr"`             // of the end of the chain
+	JumpPGR  stats.PGR         `json:"jump_pgr"`        // of the jump
+	Gain     *stats.Difference `json:"gain,omitempty"`  // end of the chain minus jump; nil if the metric is not a mean over examples
+	Setup    string            `json:"setup,omitempty"` // settings in which results of one table differ; see Together
 	Warnings []string          `json:"warnings,omitempty"`
+
+	identity
 }
 
 // Chains makes a row of every group of chains that differ in the seed alone, in the order of the result.
@@ -71,12 +74,14 @@ func (x *index) chainRow(chains []result.Chain, m metric.Metric, opt Options) (C
 	var jump, ceiling seedScores
 	row.Warnings = list.AppendNew(nil, t.Warnings...)
 	var faults []error
+	var heads []*result.Head
 	for _, c := range chains {
 		if len(c.Steps) != len(steps) {
 			return row, fmt.Errorf("%d steps for seed %d, %d for seed %d", len(c.Steps), c.Seed, len(steps), first.Seed)
 		}
 		for _, id := range append(slices.Clone(c.Steps), c.Jump, c.Ceiling) {
 			row.Warnings = list.AppendNew(row.Warnings, x.heads[id].Warnings...)
+			heads = append(heads, x.heads[id])
 		}
 		for i, id := range c.Steps {
 			h := x.heads[id]
@@ -117,6 +122,7 @@ func (x *index) chainRow(chains []result.Chain, m metric.Metric, opt Options) (C
 		}
 		row.Gain = &gain
 	}
+	row.identity = x.identify(t, heads, row.Models...)
 	if !row.PGR.Defined {
 		row.Warnings = list.AppendNew(row.Warnings, row.PGR.Reason)
 	}

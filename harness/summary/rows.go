@@ -44,6 +44,7 @@ type Row struct {
 	Size      int            `json:"size,omitempty"`       // size of the training pool, if it is smaller than the experiment's
 	Trained   string         `json:"trained_on,omitempty"` // task that all heads were trained on, if that is not Task
 	Other     string         `json:"other,omitempty"`      // imported: settings that tell the row from others
+	Setup     string         `json:"setup,omitempty"`      // settings in which results of one table differ; see Together
 	Metric    tasks.Metric   `json:"metric"`
 	N         int            `json:"n"`     // test examples; 0 if an imported result does not say
 	Train     int            `json:"train"` // training examples of the student, of the first seed
@@ -59,6 +60,7 @@ type Row struct {
 	Control   *Figure             `json:"control,omitempty"`
 	Warnings  []string            `json:"warnings,omitempty"`
 
+	identity
 	conditions string    // see conditionsOf; "" for an imported row
 	perExample []float64 // student's score on each test example, mean over seeds; nil if the metric is not a mean over examples
 }
@@ -78,6 +80,9 @@ func (r Row) Variant() string {
 	}
 	if r.Other != "" {
 		parts = append(parts, r.Other)
+	}
+	if r.Setup != "" {
+		parts = append(parts, r.Setup)
 	}
 	return strings.Join(parts, ", ")
 }
@@ -164,6 +169,7 @@ type index struct {
 	heads     map[string]*result.Head
 	reference map[referenceKey]*result.Head // ceilings and controls
 	chained   map[string]bool               // students that are steps of a chain, or its jump
+	settings  []setting                     // that change rows
 }
 
 type referenceKey struct {
@@ -175,7 +181,7 @@ type referenceKey struct {
 
 func newIndex(r *result.Result) *index {
 	x := &index{result: r, tasks: map[string]*result.Task{}, heads: map[string]*result.Head{},
-		reference: map[referenceKey]*result.Head{}, chained: map[string]bool{}}
+		reference: map[referenceKey]*result.Head{}, chained: map[string]bool{}, settings: settingsOf(r.Config)}
 	for _, c := range r.Chains {
 		for _, id := range append(slices.Clone(c.Steps), c.Jump) {
 			x.chained[id] = true
@@ -203,6 +209,7 @@ func (x *index) row(k groupKey, students []*result.Head, m metric.Metric, opt Op
 	row.warn(t.Warnings...)
 	var floor, transfer, ceiling, control seedScores
 	var agreement agreements
+	var heads []*result.Head
 	for _, s := range students {
 		weak := x.heads[s.Supervisor]
 		reference := func(role result.Role) *result.Head {
@@ -214,7 +221,9 @@ func (x *index) row(k groupKey, students []*result.Head, m metric.Metric, opt Op
 		}
 		err := cmp.Or( // the heads tend to have the same fault, so the first one is enough
 			floor.add(m, t, weak), transfer.add(m, t, s), ceiling.add(m, t, ceilingHead), agreement.add(t, weak, s, ceilingHead))
+		heads = append(heads, weak, s, ceilingHead)
 		if c := reference(result.Control); err == nil && c != nil {
+			heads = append(heads, c)
 			err = control.add(m, t, c)
 		}
 		if err != nil {
@@ -258,6 +267,7 @@ func (x *index) row(k groupKey, students []*result.Head, m metric.Metric, opt Op
 		row.warn(row.PGR.Reason)
 	}
 	row.conditions, row.perExample = x.conditionsOf(row, t), transfer.perExample()
+	row.identity = x.identify(t, heads, row.Weak, row.Strong)
 	return row, nil
 }
 

@@ -265,6 +265,8 @@ func (x *index) row(k groupKey, students []*result.Head, m metric.Metric, opt Op
 	}
 	if !row.PGR.Defined {
 		row.warn(row.PGR.Reason)
+	} else if s := row.SeedPGR; s.LeftOut > 0 {
+		row.warn(fmt.Sprintf("gap not positive for %d of %d seeds: left out of the PGR over seeds", s.LeftOut, row.Seeds))
 	}
 	row.conditions, row.perExample = x.conditionsOf(row, t), transfer.perExample()
 	row.identity = x.identify(t, heads, row.Weak, row.Strong)

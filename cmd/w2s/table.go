@@ -44,7 +44,7 @@ func views() []view {
 		}},
 		{"loss", "comparisons of losses", func(rows []summary.Row, opt summary.Options) (*table.Table, error) {
 			l, err := summary.Losses(rows, opt)
-			return table.Losses(l), err
+			return table.Losses(l, summary.NotCompared(rows)), err
 		}},
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"w2s/harness/loss"
 	"w2s/harness/summary"
+	"w2s/tasks"
 )
 
 // Chain draws the score after every step of bootstrapping chains, of the single jump and of the ceiling. There is one
@@ -21,6 +22,7 @@ func Chain(rows []summary.ChainRow) (*Chart, error) {
 	if err := agree(rows, chainKey); err != nil {
 		return nil, err
 	}
+	c.plot.X.Label.Text = scoreOf(rows, func(r summary.ChainRow) tasks.Metric { return r.Metric }) + ", %"
 	last := len(first.Models) - 1
 	var labels []string
 	for i, m := range first.Models {

@@ -174,7 +174,7 @@ func (p *page) tables(s Summaries) error {
 		}
 	}
 	if len(s.Losses) > 0 {
-		p.Losses = view(table.Losses(s.Losses))
+		p.Losses = view(table.Losses(s.Losses, summary.NotCompared(s.Rows)))
 	}
 	if len(s.Chains) > 0 {
 		p.Chained = view(table.Chains(s.Chains))

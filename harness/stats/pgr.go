@@ -200,6 +200,14 @@ func PGROverSeeds(weak, student, ceiling []float64, level float64) (SeedPGR, err
 	return out, err
 }
 
+// Note says how many seeds are left out, or returns "" if none is.
+func (p SeedPGR) Note() string {
+	if p.LeftOut == 0 {
+		return ""
+	}
+	return fmt.Sprintf("gap not positive for %d of %d seeds: left out of the PGR over seeds", p.LeftOut, p.N+p.LeftOut)
+}
+
 type jsonSeedPGR struct {
 	jsonPGR
 	BySeed  []*float64 `json:"by_seed,omitempty"`

@@ -37,8 +37,7 @@ type ChainRow struct {
 
 // Chains makes a row of every group of chains that differ in the seed alone, in the order of the result.
 func Chains(r *result.Result, opt Options) ([]ChainRow, error) {
-	m, err := metric.Lookup(opt.Metric)
-	if err != nil {
+	if _, err := metric.Lookup(opt.Metric); err != nil {
 		return nil, fmt.Errorf("summary: %w", err)
 	}
 	x := newIndex(r)
@@ -56,7 +55,7 @@ func Chains(r *result.Result, opt Options) ([]ChainRow, error) {
 	}
 	var rows []ChainRow
 	for _, k := range order {
-		row, err := x.chainRow(groups[k], m, opt)
+		row, err := x.chainRow(groups[k], opt)
 		if err != nil {
 			return nil, fmt.Errorf("summary: chain on %s: %w", k.task, err)
 		}
@@ -65,9 +64,13 @@ func Chains(r *result.Result, opt Options) ([]ChainRow, error) {
 	return rows, nil
 }
 
-func (x *index) chainRow(chains []result.Chain, m metric.Metric, opt Options) (ChainRow, error) {
+func (x *index) chainRow(chains []result.Chain, opt Options) (ChainRow, error) {
 	first := chains[0]
 	t := x.tasks[first.Task]
+	m, err := opt.metricOf(t)
+	if err != nil {
+		return ChainRow{}, err
+	}
 	row := ChainRow{Task: first.Task, Category: t.Category, Metric: m.NameFor(t.Form), Data: first.Data(), Loss: first.Loss, N: len(t.TestIDs), Seeds: len(chains),
 		Models: list.Map(first.Steps, func(id string) string { return x.heads[id].Model }), Labels: make([]float64, len(first.Steps)-1)}
 	steps := make([]seedScores, len(first.Steps))
@@ -96,7 +99,6 @@ func (x *index) chainRow(chains []result.Chain, m metric.Metric, opt Options) (C
 		return row, err
 	}
 	boot := opt.bootstrap(row.N)
-	var err error
 	figure := func(s seedScores) (f Figure) {
 		if err == nil {
 			f, err = s.figure(boot)

@@ -97,7 +97,7 @@ type Imitation struct {
 
 // Options say how scores and intervals are computed.
 type Options struct {
-	Metric    tasks.Metric // "": accuracy
+	Metric    tasks.Metric // "": each task's own
 	Resamples int          // bootstrap resamples; 0: stats.DefaultResamples
 	Level     float64      // confidence level of intervals; 0: stats.Level
 }
@@ -110,11 +110,19 @@ func (o Options) bootstrap(n int) stats.Bootstrap {
 	return stats.Bootstrap{N: n, Resamples: o.Resamples, Level: o.Level}
 }
 
+// metricOf returns the metric of a task's scores.
+func (o Options) metricOf(t *result.Task) (metric.Metric, error) {
+	m, err := metric.Lookup(cmp.Or(o.Metric, t.Metric))
+	if err != nil {
+		err = fmt.Errorf("task %s: %w", t.Name, err)
+	}
+	return m, err
+}
+
 // Rows makes a row of every group of students that differ in the seed alone. Steps of chains are left to [Chains]. Rows
 // are in the order of the result's tasks, then of its heads.
 func Rows(r *result.Result, opt Options) ([]Row, error) {
-	m, err := metric.Lookup(opt.Metric)
-	if err != nil {
+	if _, err := metric.Lookup(opt.Metric); err != nil {
 		return nil, fmt.Errorf("summary: %w", err)
 	}
 	x := newIndex(r)
@@ -145,7 +153,7 @@ func Rows(r *result.Result, opt Options) ([]Row, error) {
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i, k := range order {
 		group.Go(func() (err error) {
-			if rows[i], err = x.row(k, groups[k], m, opt); err != nil {
+			if rows[i], err = x.row(k, groups[k], opt); err != nil {
 				return fmt.Errorf("summary: %s, %s -> %s, %s: %w", k.task, k.weak, k.strong, k.loss, err)
 			}
 			return nil
@@ -201,8 +209,12 @@ func newIndex(r *result.Result) *index {
 }
 
 // row makes the row of one group of students.
-func (x *index) row(k groupKey, students []*result.Head, m metric.Metric, opt Options) (Row, error) {
+func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, error) {
 	t := x.tasks[k.task]
+	m, err := opt.metricOf(t)
+	if err != nil {
+		return Row{}, err
+	}
 	row := Row{Task: k.task, Category: t.Category, Weak: k.weak, Strong: k.strong, Loss: k.loss, Treatment: k.treatment, Size: k.size,
 		Trained: k.trained, Metric: m.NameFor(t.Form), N: len(t.TestIDs), Train: students[0].Train, Seeds: len(students),
 		Simulated: x.heads[students[0].Supervisor].Role == result.Baseline}
@@ -238,7 +250,6 @@ func (x *index) row(k groupKey, students []*result.Head, m metric.Metric, opt Op
 		row.warn(ceilingHead.Warnings...)
 	}
 	boot := opt.bootstrap(row.N)
-	var err error
 	if row.Imitation, err = agreement.imitation(boot); err != nil {
 		return row, err
 	}
@@ -266,7 +277,7 @@ func (x *index) row(k groupKey, students []*result.Head, m metric.Metric, opt Op
 	if !row.PGR.Defined {
 		row.warn(row.PGR.Reason)
 	} else if s := row.SeedPGR; s.LeftOut > 0 {
-		row.warn(fmt.Sprintf("gap not positive for %d of %d seeds: left out of the PGR over seeds", s.LeftOut, row.Seeds))
+		row.warn(s.Note())
 	}
 	row.conditions, row.perExample = x.conditionsOf(row, t), transfer.perExample()
 	row.identity = x.identify(t, heads, row.Weak, row.Strong)

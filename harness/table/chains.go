@@ -10,6 +10,7 @@ import (
 	"w2s/harness/stats"
 	"w2s/harness/summary"
 	"w2s/internal/list"
+	"w2s/tasks"
 )
 
 // A chainLine is one line of the table of chains: a step, the jump or the ceiling.
@@ -22,10 +23,7 @@ type chainLine struct {
 
 // Chains lays out bootstrapping chains, one line for each step.
 func Chains(rows []summary.ChainRow) *Table {
-	metric := "scores"
-	if len(rows) > 0 {
-		metric = string(rows[0].Metric)
-	}
+	metric := func(r summary.ChainRow) tasks.Metric { return r.Metric }
 	var lines []chainLine
 	var notes []string
 	for _, r := range rows {
@@ -62,6 +60,7 @@ func Chains(rows []summary.ChainRow) *Table {
 	if slices.ContainsFunc(rows, func(r summary.ChainRow) bool { return r.Setup != "" }) {
 		columns = append(columns, text("variant", "", func(l chainLine) string { return l.Setup }))
 	}
+	columns = append(columns, metricColumn(lines, func(l chainLine) tasks.Metric { return l.Metric })...)
 	columns = append(columns,
 		text("data", "whether the steps share their training examples or have disjoint ones.", func(l chainLine) string { return l.Data }),
 		text("loss", "", func(l chainLine) string { return loss.Short(l.Loss) }),
@@ -77,7 +76,7 @@ func Chains(rows []summary.ChainRow) *Table {
 			return pgr(l, func(p stats.PGR) string { return known(p.Interval) })
 		}),
 	)
-	t := layOut("chains", fmt.Sprintf("bootstrapping chains step by step, and the single jump: %s in per cent", metric), lines, columns...)
+	t := layOut("chains", fmt.Sprintf("bootstrapping chains step by step, and the single jump: %s in per cent", scoreOf(rows, metric)), lines, columns...)
 	t.Notes = append(t.Notes, notes...)
 	return t
 }

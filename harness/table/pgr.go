@@ -19,9 +19,7 @@ func PGR(rows []summary.Row) *Table {
 	}
 	caption := []string{inPerCent(rows)}
 	columns := []column[summary.Row]{text("category", "", func(r summary.Row) string { return string(r.Category) }), taskColumn}
-	if metric := text("metric", "", func(r summary.Row) string { return string(r.Metric) }); varies(metric) {
-		columns = append(columns, metric)
-	}
+	columns = append(columns, metricColumn(rows, metricOf)...)
 	for _, c := range []struct {
 		column  column[summary.Row]
 		caption string

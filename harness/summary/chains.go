@@ -98,6 +98,11 @@ func (x *index) chainRow(chains []result.Chain, opt Options) (ChainRow, error) {
 	if err := cmp.Or(faults...); err != nil { // the heads tend to have the same fault, so the first one is enough
 		return row, err
 	}
+	for i := range first.Steps {
+		row.Warnings = list.AppendNew(row.Warnings, degenerate("step "+fmt.Sprint(i+1), t, x.headsOf(chains, func(c result.Chain) string { return c.Steps[i] }))...)
+	}
+	row.Warnings = list.AppendNew(row.Warnings, degenerate("the jump", t, x.headsOf(chains, func(c result.Chain) string { return c.Jump }))...)
+	row.Warnings = list.AppendNew(row.Warnings, degenerate("the ceiling", t, x.headsOf(chains, func(c result.Chain) string { return c.Ceiling }))...)
 	boot := opt.bootstrap(row.N)
 	figure := func(s seedScores) (f Figure) {
 		if err == nil {
@@ -127,6 +132,14 @@ func (x *index) chainRow(chains []result.Chain, opt Options) (ChainRow, error) {
 	row.identity = x.identify(t, heads, row.Models...)
 	if !row.PGR.Defined {
 		row.Warnings = list.AppendNew(row.Warnings, row.PGR.Reason)
+		if note := x.reversed(row.Models[0], row.Models[len(row.Models)-1], row.PGR); note != "" {
+			row.Warnings = list.AppendNew(row.Warnings, note)
+		}
 	}
 	return row, nil
+}
+
+// headsOf returns a head of each chain.
+func (x *index) headsOf(chains []result.Chain, id func(result.Chain) string) []*result.Head {
+	return list.Map(chains, func(c result.Chain) *result.Head { return x.heads[id(c)] })
 }

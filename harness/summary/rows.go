@@ -59,6 +59,7 @@ type Row struct {
 	Labels    result.LabelQuality `json:"labels"`    // of the student's labels, mean over seeds; N counts all seeds together
 	Control   *Figure             `json:"control,omitempty"`
 	Warnings  []string            `json:"warnings,omitempty"`
+	Doubts    []string            `json:"-"` // the warnings that say why the scores or the PGR may mean nothing
 
 	identity
 	conditions string    // see conditionsOf; "" for an imported row
@@ -221,7 +222,7 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 	row.warn(t.Warnings...)
 	var floor, transfer, ceiling, control seedScores
 	var agreement agreements
-	var heads []*result.Head
+	var heads, weaks, ceilings []*result.Head
 	for _, s := range students {
 		weak := x.heads[s.Supervisor]
 		reference := func(role result.Role) *result.Head {
@@ -233,7 +234,7 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 		}
 		err := cmp.Or( // the heads tend to have the same fault, so the first one is enough
 			floor.add(m, t, weak), transfer.add(m, t, s), ceiling.add(m, t, ceilingHead), agreement.add(t, weak, s, ceilingHead))
-		heads = append(heads, weak, s, ceilingHead)
+		heads, weaks, ceilings = append(heads, weak, s, ceilingHead), append(weaks, weak), append(ceilings, ceilingHead)
 		if c := reference(result.Control); err == nil && c != nil {
 			heads = append(heads, c)
 			err = control.add(m, t, c)
@@ -249,6 +250,7 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 		row.warn(s.Warnings...)
 		row.warn(ceilingHead.Warnings...)
 	}
+	row.Doubts = slices.Concat(degenerate("the supervisor", t, weaks), degenerate("the student", t, students), degenerate("the ceiling", t, ceilings))
 	boot := opt.bootstrap(row.N)
 	if row.Imitation, err = agreement.imitation(boot); err != nil {
 		return row, err
@@ -279,6 +281,13 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 	} else if s := row.SeedPGR; s.LeftOut > 0 {
 		row.warn(s.Note())
 	}
+	if note := sameScores(&transfer, &floor, &ceiling); row.PGR.Defined && note != "" {
+		row.Doubts = append(row.Doubts, note)
+	}
+	if note := x.reversed(row.Weak, row.Strong, row.PGR); !row.Simulated && note != "" {
+		row.Doubts = append(row.Doubts, note)
+	}
+	row.warn(row.Doubts...)
 	row.conditions, row.perExample = x.conditionsOf(row, t), transfer.perExample()
 	row.identity = x.identify(t, heads, row.Weak, row.Strong)
 	return row, nil

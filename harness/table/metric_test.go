@@ -94,3 +94,15 @@ func TestPGROverSeedsShowsHowManySeedsCount(t *testing.T) {
 		t.Errorf("notes:\n%s", notes)
 	}
 }
+
+// Tables of studies have notes if a row's PGR may mean nothing.
+func TestStudiesNoteDoubts(t *testing.T) {
+	plain, doubtful := row("a", "xent", 0.5, 0.7, 0.9), row("b", "xent", 0.5, 0.7, 0.9)
+	plain.Warnings = []string{"1 duplicate removed"}
+	doubtful.Doubts = []string{"x", "y"}
+	check(t, Gap([]summary.Row{plain, doubtful}), "loss|gap|PGR|interval|task|pair|n|seeds|notes", []string{
+		"xent|40.0 ±3.0|0.50|[0.30, 0.70]|a|small → large|800|3|",
+		"xent|40.0 ±3.0|0.50|[0.30, 0.70]|b|small → large|800|3|a b",
+	}, "a: x\nb: y")
+	check(t, Gap([]summary.Row{plain}), "loss|gap|PGR|interval|task|pair|n|seeds", []string{"xent|40.0 ±3.0|0.50|[0.30, 0.70]|a|small → large|800|3"})
+}

@@ -12,11 +12,16 @@ import (
 	"w2s/tasks"
 )
 
-// study lays out the rows of a study. Rows of several metrics get a column with the metric after the first.
+// study lays out the rows of a study. Rows of several metrics get a column with the metric after the first. If there are
+// doubts, a column refers to notes about them.
 func study(name, caption string, rows []summary.Row, columns ...column[summary.Row]) *Table {
 	columns = slices.Insert(columns, 1, metricColumn(rows, metricOf)...)
+	doubts := &letters{}
+	if slices.ContainsFunc(rows, func(r summary.Row) bool { return len(r.Doubts) > 0 }) {
+		columns = append(columns, text("notes", "", func(r summary.Row) string { return doubts.of(r.Doubts) }))
+	}
 	t := layOut(name, caption+"; "+inPerCent(rows), rows, columns...)
-	t.Notes = append(t.Notes, intervalsNote(rows))
+	t.Notes = append(append(t.Notes, intervalsNote(rows)), doubts.lines()...)
 	return t
 }
 

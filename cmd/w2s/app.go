@@ -42,6 +42,8 @@ type app struct {
 	offline     bool
 	quiet       bool
 
+	inputs []input // see reads
+
 	// Opened on first use.
 	reporter progress.Reporter
 	opened   *catalog.Catalog

@@ -40,6 +40,7 @@ func (a *app) model(ctx context.Context, name string) (experiment.Model, error) 
 	if err != nil {
 		return experiment.Model{}, resolveFault(ctx, c, named.checkpoint, err)
 	}
+	a.reads("checkpoint", ck.Dir)
 	rt, err := a.openRuntime(ctx)
 	if err != nil {
 		return experiment.Model{}, err

@@ -119,7 +119,7 @@ func (c *collector) add(file string, line int, test bool, e Example) {
 			return
 		}
 	}
-	e.ID = ContentID(c.info.Form, e.Texts)
+	e.ID, e.key = ContentID(c.info.Form, e.Texts), ""
 	part := c.pool
 	if test {
 		part = c.test
@@ -201,10 +201,8 @@ func (c *collector) finish() (*Data, error) {
 func derive(info Info, from *Data, example func(Example) Example) (*Data, error) {
 	c := newCollector(info)
 	c.hasTest = from.Test != nil
-	for test, part := range map[bool][]Example{false: from.Pool, true: from.Test} {
-		for _, e := range part {
-			c.add(info.Name, 0, test, example(e))
-		}
+	for i, e := range grouped(slices.Concat(from.Pool, from.Test)) {
+		c.add(info.Name, 0, i >= len(from.Pool), example(e))
 	}
 	d, err := c.finish()
 	if err != nil {
@@ -228,11 +226,14 @@ func (c *collector) data() (*Data, error) {
 		d.Test, inTest = examplesOf(c.test)
 		conflicts += inTest
 		if d.Pool, shared = withoutTest(d.Pool, d.Test); shared > 0 {
-			warn("%d examples of the training part left out: they, or others of their group, are in the test part", shared)
+			warn("%d examples of the training part left out: they, near copies of them, or others of their group are in the test part", shared)
 		}
 	}
 	if c.duplicates > 0 {
 		warn("%d duplicates removed", c.duplicates)
+	}
+	if n := nearCopies(d.Pool); n > 0 {
+		warn("%d examples differ from others only in case, punctuation or repeated characters: near copies stay together in the split", n)
 	}
 	if conflicts > 0 {
 		warn("%d texts left out: their copies have different labels", conflicts)
@@ -261,6 +262,7 @@ func examplesOf(part map[string]*entry) (examples []Example, conflicts int) {
 			// The order of the summands shows in the last bits of the sum; rounding removes it.
 			e.Gold[i] = math.Round(sum/float64(e.copies)*1e9) / 1e9
 		}
+		e.key = textKey(e.Example)
 		examples = append(examples, e.Example)
 	}
 	slices.SortFunc(examples, byID)
@@ -269,14 +271,15 @@ func examplesOf(part map[string]*entry) (examples []Example, conflicts int) {
 
 func byID(a, b Example) int { return cmp.Compare(a.ID, b.ID) }
 
-// withoutTest removes examples from the pool that share a group or a text with the test part.
+// withoutTest removes examples from the pool that belong to a unit with examples of the test part.
 func withoutTest(pool, test []Example) (kept []Example, removed int) {
-	units := make(map[string]bool, len(test))
-	for _, e := range test {
-		units[unitKey(e)] = true
+	numbers := unitNumbers(slices.Concat(test, pool))
+	tested := make(map[int]bool, len(test))
+	for _, n := range numbers[:len(test)] {
+		tested[n] = true
 	}
-	for _, e := range pool {
-		if units[unitKey(e)] {
+	for i, e := range pool {
+		if tested[numbers[len(test)+i]] {
 			removed++
 			continue
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"w2s/harness/head"
 	"w2s/harness/result"
@@ -214,10 +213,10 @@ func removeLeaks(benches []*workbench, failed map[string]error) (kept []*workben
 	return kept
 }
 
-// marks returns what an example must not share with a training example of another task: its texts up to case and white
-// space, and its group.
+// marks returns what an example must not share with a training example of another task: the normal form of each text, and
+// its group.
 func marks(e tasks.Example) []string {
-	out := list.Map(e.Texts, func(text string) string { return "text " + strings.Join(strings.Fields(strings.ToLower(text)), " ") })
+	out := list.Map(e.Texts, func(text string) string { return "text " + tasks.NormalForm(text) })
 	if e.Group != "" {
 		out = append(out, "group "+e.Group)
 	}

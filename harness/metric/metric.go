@@ -37,10 +37,11 @@ type variant struct {
 
 // Names of the metrics.
 const (
-	Accuracy                   = tasks.Accuracy
-	AUROC                      = tasks.AUROC
-	TokenAccuracy tasks.Metric = "token-accuracy"
-	ExactMatch                 = tasks.ExactMatch // what Accuracy is called for free answers
+	Accuracy                      = tasks.Accuracy
+	AUROC                         = tasks.AUROC
+	BalancedAccuracy tasks.Metric = "balanced-accuracy"
+	TokenAccuracy    tasks.Metric = "token-accuracy"
+	ExactMatch                    = tasks.ExactMatch // what Accuracy is called for free answers
 )
 
 // All returns the table of metrics, the default one first.
@@ -58,6 +59,11 @@ func All() []Metric {
 			}},
 			{form: tasks.Rank, name: AUROC, perExample: func(t *result.Task, h *result.Head) ([]float64, error) {
 				return stats.RankAUROC(h.Test, t.TestGold)
+			}},
+		}},
+		{BalancedAccuracy, "of classifications, the mean over the classes of the share of their test examples that are answered right", []variant{
+			{form: tasks.Classify, name: BalancedAccuracy, score: func(t *result.Task, h *result.Head) (stats.Score, error) {
+				return stats.BalancedAccuracyScore(h.Test, t.TestGold)
 			}},
 		}},
 		{TokenAccuracy, "of free answers, the share of the right answer's tokens that are found most likely, each given the right ones before it", []variant{

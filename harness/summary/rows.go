@@ -57,6 +57,7 @@ type Row struct {
 	Imitation Imitation           `json:"imitation"` // how far the student repeats its supervisor
 	Labels    result.LabelQuality `json:"labels"`    // of the student's labels, mean over seeds; N counts all seeds together
 	Control   *Figure             `json:"control,omitempty"`
+	Uneven    *Uneven             `json:"uneven_classes,omitempty"` // if the classes of the test examples differ in size
 	Warnings  []string            `json:"warnings,omitempty"`
 
 	conditions string    // see conditionsOf; "" for an imported row
@@ -230,6 +231,9 @@ func (x *index) row(k groupKey, students []*result.Head, m metric.Metric, opt Op
 	}
 	boot := opt.bootstrap(row.N)
 	var err error
+	if row.Uneven, err = x.uneven(k, t, students, m); err != nil {
+		return row, err
+	}
 	if row.Imitation, err = agreement.imitation(boot); err != nil {
 		return row, err
 	}

@@ -54,11 +54,14 @@ func (c *collector) leaveOut(reason string) *leftOut {
 }
 
 // String returns, for example, "1 row" or "3 games".
-func (l leftOut) String() string {
-	if l.count == 1 {
-		return "1 " + l.unit
+func (l leftOut) String() string { return counted(l.count, l.unit) }
+
+// counted returns a number of things, such as "1 row" or "3 rows".
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
 	}
-	return fmt.Sprintf("%d %ss", l.count, l.unit)
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 func newCollector(info Info) *collector {
@@ -226,17 +229,17 @@ func (c *collector) data() (*Data, error) {
 		d.Test, inTest = examplesOf(c.test)
 		conflicts += inTest
 		if d.Pool, shared = withoutTest(d.Pool, d.Test); shared > 0 {
-			warn("%d examples of the training part left out: they, near copies of them, or others of their group are in the test part", shared)
+			warn("%s of the training part left out, because a copy, a near copy or others of the same group are in the test part", counted(shared, "example"))
 		}
 	}
 	if c.duplicates > 0 {
-		warn("%d duplicates removed", c.duplicates)
+		warn("%s removed", counted(c.duplicates, "duplicate"))
 	}
 	if n := nearCopies(d.Pool); n > 0 {
 		warn("%d examples differ from others only in case, punctuation or repeated characters: near copies stay together in the split", n)
 	}
 	if conflicts > 0 {
-		warn("%d texts left out: their copies have different labels", conflicts)
+		warn("%s left out, because copies have different labels", counted(conflicts, "text"))
 	}
 	for _, reason := range slices.Sorted(maps.Keys(c.skipped)) {
 		l := c.skipped[reason]

@@ -269,7 +269,7 @@ func TestDuplicatesAndConflicts(t *testing.T) {
 	if len(d.Pool) != 19 {
 		t.Errorf("%d examples, want 19: row 0 once and row 1 not at all", len(d.Pool))
 	}
-	want := []string{"3 duplicates removed", "1 texts left out: their copies have different labels"}
+	want := []string{"3 duplicates removed", "1 text left out, because copies have different labels"}
 	if !slices.Equal(d.Warnings, want) {
 		t.Errorf("warnings %q, want %q", d.Warnings, want)
 	}
@@ -302,7 +302,7 @@ func TestTrainingExamplesInTheTestPart(t *testing.T) {
 	write(t, dir, "test.tsv", "text\tlabel\tpage\nROW - 3!\t1\tx\nother\t0\tp7\nnew\t1\ty\n")
 	for spec, want := range map[string]int{"": 1, "group: page\n": 2} {
 		d := load(t, write(t, dir, "t.yaml", "train: train.tsv\ntest: test.tsv\n"+spec))
-		if len(d.Pool) != 20-want || len(d.Test) != 3 || len(d.Warnings) != 1 || !contains(d.Warnings[0], fmt.Sprintf("%d examples of the training part left out", want)) {
+		if len(d.Pool) != 20-want || len(d.Test) != 3 || len(d.Warnings) != 1 || !contains(d.Warnings[0], counted(want, "example")+" of the training part left out") {
 			t.Errorf("%q: %d and %d examples, warnings %q", spec, len(d.Pool), len(d.Test), d.Warnings)
 		}
 		for _, e := range d.Pool {

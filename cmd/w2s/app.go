@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -109,6 +110,10 @@ func (a *app) source() (tasks.Source, error) {
 func (a *app) openRuntime(ctx context.Context) (*onnx.Runtime, error) {
 	if a.runtime != nil {
 		return a.runtime, nil
+	}
+	if have := runtime.NumCPU(); a.threads > have {
+		a.note("note: --threads %d: %d threads encode, one for each processor", a.threads, have)
+		a.threads = have
 	}
 	c, err := a.catalog()
 	if err != nil {

@@ -61,7 +61,14 @@ func TestScripts(t *testing.T) {
 			if err := os.Symlink(filepath.Join(shareddata.Root(), "fixtures", "models"), filepath.Join(e.WorkDir, "models")); err != nil {
 				return err
 			}
-			return os.WriteFile(filepath.Join(e.WorkDir, "reviews.jsonl"), reviews(240), 0o666)
+			for name, data := range map[string][]byte{
+				"reviews.jsonl": reviews(240), "uneven.jsonl": classes(400, 100), "five.jsonl": classes(150, 80, 60, 9, 1),
+			} {
+				if err := os.WriteFile(filepath.Join(e.WorkDir, name), data, 0o666); err != nil {
+					return err
+				}
+			}
+			return nil
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond == "library" {
@@ -91,6 +98,18 @@ func reviews(n int) []byte {
 			panic(err)
 		}
 		b.Write(append(line, '\n'))
+	}
+	return b.Bytes()
+}
+
+// classes returns short texts of several classes as JSON lines. Count k is the number of texts with the label k.
+func classes(counts ...int) []byte {
+	words := []string{"dull", "lovely", "noisy", "honest", "bitter"}
+	var b bytes.Buffer
+	for k, n := range counts {
+		for i := range n {
+			fmt.Fprintf(&b, "{\"text\":\"thing number %d was %s\",\"label\":%d}\n", 10*i+k, words[k], k)
+		}
 	}
 	return b.Bytes()
 }

@@ -81,8 +81,8 @@ type Model struct {
 
 // settings returns what the result file says of the configuration, which has its defaults filled in.
 func (c Config) settings() result.Settings {
-	return result.Settings{Kind: result.Pairs, Pairs: c.Pairs, Seeds: c.Seeds, Train: c.Train, Test: c.Test, Balance: c.Balance, Sizes: c.Sizes, L2: c.L2, Held: c.Held,
-		Losses: names(c.Losses), Treatments: names(c.Treatments), Simulated: names(c.Simulated)}
+	return result.Settings{Kind: result.Pairs, Pairs: c.Pairs, Seeds: c.Seeds, Train: c.Train, Test: c.Test, Balance: c.Balance, Sizes: c.Sizes,
+		L2: c.L2, Held: c.Held, Losses: names(c.Losses), Treatments: names(c.Treatments), Simulated: names(c.Simulated)}
 }
 
 // names returns the String of every value, or nil if there are none.
@@ -210,13 +210,13 @@ func (c Config) checkData(faults *faultList) {
 			faults.add("a training pool of %d is too small (want %d or more)", n, minTrain)
 		}
 		if whole := cmp.Or(c.Train, DefaultTrain); n >= whole {
-			faults.add("the smaller training pool of %d is not smaller than the whole one of %d", n, whole)
+			faults.add("the smaller training pool of %d is not smaller than the whole one of %d (leave it out, or make the whole one larger)", n, whole)
 		}
 	}
 	switch c.Balance {
 	case tasks.AutoBalance, tasks.AlwaysBalance, tasks.NeverBalance:
 	default:
-		faults.add("unknown balance %q (have: %s, %s)", c.Balance, tasks.AlwaysBalance, tasks.NeverBalance)
+		faults.add("unknown balance %q (have: %q, %q, or \"\" for the default)", c.Balance, tasks.AlwaysBalance, tasks.NeverBalance)
 	}
 	if c.Train != 0 && c.Train < minTrain { // 0 is the default
 		faults.add("a training pool of %d is too small (want %d or more)", c.Train, minTrain)

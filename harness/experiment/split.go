@@ -38,36 +38,32 @@ func splitWhole(cfg Config, data *tasks.Data) (tasks.SplitConfig, *tasks.Split, 
 }
 
 // splitSize returns the sizes that were asked for. Otherwise it returns the defaults or, if the data is too small for them, a
-// quarter of the data for the test and the rest for training.
+// quarter of the data for the test, but no fewer than minTest, and the rest for training.
 func splitSize(cfg Config, data *tasks.Data) (tasks.SplitConfig, error) {
 	size := tasks.SplitConfig{Train: cfg.Train, Test: cfg.Test, Balance: cfg.Balance}
-	usable := cfg.Balance.Usable
+	pool := cfg.Balance.Usable(data.Pool)
 	if size.Test == 0 {
-		if size.Test = DefaultTest; data.Test == nil {
-			size.Test = min(size.Test, usable(data.Pool)/4)
-		} else {
-			size.Test = min(size.Test, usable(data.Test))
-		}
-	}
-	if size.Train == 0 {
-		size.Train = DefaultTrain
-		have := usable(data.Pool)
 		if data.Test == nil {
-			have -= size.Test
-		}
-		if have < size.Train {
-			size.Train = 0 // all there are
+			size.Test = min(DefaultTest, max(pool/4, minTest))
+		} else {
+			size.Test = min(DefaultTest, cfg.Balance.Usable(data.Test))
 		}
 	}
-	if size.Test < minTest && data.Test != nil {
-		return size, fmt.Errorf("a test part of %d examples is too small (want %d or more)", size.Test, minTest)
+	of, help := "examples", "add some"
+	if cfg.Balance.Balances(len(tasks.ClassCounts(data.Pool))) {
+		of, help = "examples of balanced classes", "add some of the rarest class, or use --balance=false"
 	}
 	if size.Test < minTest {
-		what := "examples"
-		if cfg.Balance.Balances(len(tasks.ClassCounts(data.Pool))) {
-			what = "examples of balanced classes"
+		return size, fmt.Errorf("a test part of %d %s is too small (want %d or more: %s)", size.Test, of, minTest, help)
+	}
+	if data.Test == nil {
+		if pool < size.Test+minTrain {
+			return size, fmt.Errorf("%d %s are too few (want %d to test on and %d or more to train on: %s)", pool, of, size.Test, minTrain, help)
 		}
-		return size, fmt.Errorf("%d %s are too few for a test part of %d (add examples)", usable(data.Pool), what, minTest)
+		pool -= size.Test
+	}
+	if size.Train == 0 && pool >= DefaultTrain {
+		size.Train = DefaultTrain // otherwise all there are
 	}
 	return size, nil
 }
@@ -213,9 +209,9 @@ func Inspect(ctx context.Context, cfg Config, src tasks.Source, task tasks.Task)
 	if len(cfg.Seeds) == 0 {
 		cfg.Seeds = []uint64{0}
 	}
+	cfg.Models, cfg.Treatments, cfg.Simulated = nil, nil, nil
 	var faults faultList
 	cfg.checkData(&faults)
-	cfg.Models, cfg.Treatments, cfg.Simulated = nil, nil, nil
 	cfg.checkTask(task.Info(), &faults)
 	if err := faults.err(); err != nil {
 		return nil, err

@@ -9,13 +9,27 @@ import (
 	"w2s/harness/loss"
 	"w2s/harness/stats"
 	"w2s/harness/summary"
+	"w2s/internal/list"
 )
 
-// study lays out the rows of a study.
+// study lays out the rows of a study. Their warnings follow the legend.
 func study(name, caption string, rows []summary.Row, columns ...column[summary.Row]) *Table {
 	t := layOut(name, caption+"; "+inPerCent(rows), rows, columns...)
-	t.Notes = append(t.Notes, intervalsNote(rows))
+	t.Notes = append(append(t.Notes, intervalsNote(rows)), rowWarnings(rows)...)
 	return t
+}
+
+// rowWarnings returns a line for each warning of each task. Why a PGR is undefined differs from row to row, so it is not among
+// them.
+func rowWarnings(rows []summary.Row) (lines []string) {
+	for _, r := range rows {
+		for _, w := range r.Warnings {
+			if w != r.PGR.Reason {
+				lines = list.AppendNew(lines, r.Task+": "+w)
+			}
+		}
+	}
+	return lines
 }
 
 // byTask compares rows by task, then by pair of models.

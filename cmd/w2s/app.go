@@ -36,6 +36,7 @@ type app struct {
 	provider    string
 	threads     int
 	runtimeOnly bool
+	truncate    string
 	local       []string
 	data        []string
 	maxUnpacked byteSize
@@ -56,6 +57,8 @@ func (a *app) globalFlags(f *pflag.FlagSet) {
 	f.StringVar(&a.provider, "provider", string(onnx.CPU), "execution `provider`: "+strings.Join(onnx.Providers(), ", "))
 	f.IntVar(&a.threads, "threads", 0, "`number` of threads that encode, 0 for all processors")
 	f.BoolVar(&a.runtimeOnly, "runtime-only", false, "use only ONNX Runtime's own kernels, not the processor's tile unit (AMX)")
+	f.StringVar(&a.truncate, "truncate", "", "end at which texts are cut that are longer than a model's longest input: `left` or right "+
+		"(default: the checkpoint's, which mostly is right)")
 	f.StringArrayVar(&a.local, "local", nil, "`folder` with package archives that were downloaded by hand (repeatable)")
 	f.StringArrayVar(&a.data, "data", nil,
 		"`folder` with data sets to use instead of downloads: sst2-train.tsv, ORG/NAME/FILE.parquet (repeatable)")

@@ -62,7 +62,7 @@ func TestScripts(t *testing.T) {
 				return err
 			}
 			for name, data := range map[string][]byte{
-				"reviews.jsonl": reviews(240), "uneven.jsonl": classes(400, 100), "five.jsonl": classes(150, 80, 60, 9, 1),
+				"reviews.jsonl": reviews(240), "uneven.jsonl": classes(400, 100), "five.jsonl": classes(150, 80, 60, 9, 1), "long.jsonl": longPairs(60),
 			} {
 				if err := os.WriteFile(filepath.Join(e.WorkDir, name), data, 0o666); err != nil {
 					return err
@@ -110,6 +110,16 @@ func classes(counts ...int) []byte {
 		for i := range n {
 			fmt.Fprintf(&b, "{\"text\":\"thing number %d was %s\",\"label\":%d}\n", 10*i+k, words[k], k)
 		}
+	}
+	return b.Bytes()
+}
+
+// longPairs returns pairs of replies behind prompts that are longer than the longest input of the committed models.
+func longPairs(n int) []byte {
+	var b bytes.Buffer
+	for i := range n {
+		prompt := fmt.Sprintf("question %d %s", i, strings.Repeat("river stone garden ", 40))
+		fmt.Fprintf(&b, "{\"prompt\":%q,\"chosen\":\"a lovely answer\",\"rejected\":\"a dull answer\"}\n", prompt)
 	}
 	return b.Bytes()
 }

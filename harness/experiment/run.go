@@ -143,7 +143,7 @@ func (w *workbench) heldOut(ctx context.Context, s trained, h halves) (*label.He
 	if err != nil {
 		return nil, err
 	}
-	soft, err := head.Predict(ctx, data, []*head.Head{fitted[0].Head}, rest.Examples)
+	soft, err := w.predictWith(ctx, data, []*head.Head{fitted[0].Head}, rest.Examples)
 	if err != nil {
 		return nil, err
 	}

@@ -137,7 +137,7 @@ func (w *workbench) crossTask(ctx context.Context, heads []trained) ([]result.He
 		if t.Role == result.Control {
 			continue
 		}
-		test, err := head.Predict(ctx, w.data[t.Model], []*head.Head{t.head}, w.test)
+		test, err := w.predictWith(ctx, w.data[t.Model], []*head.Head{t.head}, w.test)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", t.ID, err)
 		}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"w2s/harness/feature"
 	"w2s/harness/head"
 	"w2s/harness/result"
 	"w2s/internal/list"
@@ -27,6 +28,7 @@ type workbench struct {
 	halves   []halves
 	data     map[string]head.Data // by model
 	controls map[string]head.Data // by model, for tasks with controls
+	twins    map[*feature.Matrix]twins
 }
 
 // halves are the two halves of the training pool for one seed and size. Gold of the strong half is for ceilings and for the
@@ -47,7 +49,7 @@ func open(ctx context.Context, cfg Config, env Env, task tasks.Task) (*workbench
 	if err != nil {
 		return nil, err
 	}
-	w := &workbench{cfg: cfg, env: env, info: info, data: map[string]head.Data{}, controls: map[string]head.Data{}}
+	w := &workbench{cfg: cfg, env: env, info: info, data: map[string]head.Data{}, controls: map[string]head.Data{}, twins: map[*feature.Matrix]twins{}}
 	w.record = result.Task{Name: info.Name, Title: info.Title, Category: info.Category, Form: info.Form, Classes: info.Classes,
 		Source: info.Source, Licence: info.Licence, Version: info.Version, Digest: data.Digest, Warnings: slices.Clone(data.Warnings)}
 	return w, w.cut(data)
@@ -191,6 +193,8 @@ func (w *workbench) features(ctx context.Context, m Model, textsOf func(tasks.Ex
 	data := head.Data{X: x}
 	if w.info.Form == tasks.Rank {
 		data.Start = start
+		w.twins[x] = findTwins(x, start)
+		w.describeTwins(m.Name, w.twins[x], summary.Truncated > 0)
 	} else {
 		data.Classes = len(w.record.TestGold[0])
 	}

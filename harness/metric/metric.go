@@ -47,10 +47,13 @@ const (
 // All returns the table of metrics, the default one first.
 func All() []Metric {
 	correct := func(t *result.Task, h *result.Head) ([]float64, error) { return stats.Correct(h.Test, t.TestGold) }
+	ofTied := func(t *result.Task, h *result.Head) ([]float64, error) {
+		return stats.CorrectOfTied(h.Test, t.TestGold)
+	}
 	return []Metric{
 		{Accuracy, "the share of test examples that are answered right; of free answers, the share of exact matches", []variant{
 			{form: tasks.Classify, name: Accuracy, perExample: correct},
-			{form: tasks.Rank, name: Accuracy, perExample: correct},
+			{form: tasks.Rank, name: Accuracy, perExample: ofTied},
 			{form: tasks.Generate, name: ExactMatch, perExample: correct},
 		}},
 		{AUROC, "the area under the ROC curve: mean over classes, or over the rankings of candidates", []variant{

@@ -100,7 +100,7 @@ func TestScoresMatchScikitLearn(t *testing.T) {
 	}{
 		{"accuracy, two classes", Accuracy, binary, result.Head{Test: binaryTest}, 0.6, []float64{1, 1, 0, 1, 0}},
 		{"accuracy, three classes", Accuracy, threeClasses, result.Head{Test: threeClassesTest}, 0.5, []float64{1, 1, 0, 0}},
-		{"accuracy, ranking", Accuracy, ranking, result.Head{Test: rankingTest}, 2. / 3, []float64{1, 0, 1}},
+		{"accuracy, ranking with a tie", Accuracy, ranking, result.Head{Test: rankingTest}, 0.5, []float64{1, 0, 0.5}},
 		{"exact match", Accuracy, free, result.Head{Test: freeTest}, 0.5, []float64{1, 0, 0, 1}},
 		{"AUROC, two classes", AUROC, binary, result.Head{Test: binaryTest}, 0.75, nil},
 		{"AUROC, three classes", AUROC, threeClasses, result.Head{Test: threeClassesTest}, 0.7222222222222223, nil},

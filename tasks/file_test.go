@@ -353,3 +353,31 @@ func TestFilesWithoutTaskFile(t *testing.T) {
 		t.Errorf("example %+v", e)
 	}
 }
+
+// A column that names the document of a row is its group, also in a file without a task file. Numbers and texts are names, and
+// an empty cell or null names none.
+func TestDocumentColumn(t *testing.T) {
+	var lines, other strings.Builder
+	for i := range 30 {
+		document := []string{fmt.Sprint(i / 6), fmt.Sprintf("%q", fmt.Sprint(i/6)), "null", `""`}[i%4]
+		fmt.Fprintf(&lines, `{"text":"row %d","label":%d,"document":%s}`+"\n", i, i%2, document)
+		fmt.Fprintf(&other, `{"text":"row %d","label":%d,"group":"g"}`+"\n", i, i%2)
+	}
+	dir := t.TempDir()
+	write(t, dir, "rows.jsonl", lines.String())
+	for _, path := range []string{filepath.Join(dir, "rows.jsonl"), write(t, dir, "t.yaml", "name: rows\ntrain: rows.jsonl\ngroup: document\n")} {
+		groups := map[string]int{}
+		for _, e := range load(t, path).Pool {
+			groups[e.Group]++
+		}
+		if len(groups) != 6 || groups[""] != 14 || groups["rows 0"] != 4 {
+			t.Errorf("%s: groups %v", path, groups)
+		}
+	}
+	// A column "group" may be anything, such as a group of people.
+	for _, e := range load(t, write(t, dir, "other.jsonl", other.String())).Pool {
+		if e.Group != "" {
+			t.Fatalf("group %q", e.Group)
+		}
+	}
+}

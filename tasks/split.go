@@ -29,6 +29,9 @@ type Split struct {
 	// to the strong ceiling.
 	StrongTrain []Example
 	Test        []Example // with gold labels
+	// Dropped is the number of examples that no part can have, because others of their unit are in one, and a part has as many
+	// of their class as it needs.
+	Dropped int
 
 	ceiling []Example // StrongTrain with gold labels and answers
 }
@@ -85,17 +88,22 @@ func (d *Data) Split(cfg SplitConfig) (*Split, error) {
 		if cfg.Test == 0 {
 			return nil, errors.New("tasks: split: the data has no test part of its own; say how many examples to test on")
 		}
-		s.Test, rest, err = take(quota{part: "test", n: cfg.Test, balanced: balanced, least: 1, reserve: 2}, rest, classes)
+		s.Test, rest, s.Dropped, err = take(quota{part: "test", n: cfg.Test, balanced: balanced, least: 1, reserve: 2}, rest, classes)
 	} else {
-		s.Test, _, err = take(quota{part: "test", n: cfg.Test, balanced: balanced, least: 1}, ordered(unitsOf(d.Test), "split test"), classes)
+		s.Test, _, s.Dropped, err = take(quota{part: "test", n: cfg.Test, balanced: balanced, least: 1}, ordered(unitsOf(d.Test), "split test"), classes)
 	}
 	if err != nil {
 		return nil, d.nameClass(err)
 	}
-	pool, _, err := take(quota{part: "train", n: cfg.Train, balanced: balanced, least: 2}, rest, classes)
+	if len(rest) == 0 {
+		return nil, fmt.Errorf("tasks: split: the test part of %d examples leaves nothing to train on, since every group has an example in it "+
+			"(ask for fewer test examples, or use smaller groups)", len(s.Test))
+	}
+	pool, _, dropped, err := take(quota{part: "train", n: cfg.Train, balanced: balanced, least: 2}, rest, classes)
 	if err != nil {
 		return nil, d.nameClass(err)
 	}
+	s.Dropped += dropped
 	s.WeakTrain, s.ceiling = halve(pool, classes, cfg.Seed)
 	if len(s.WeakTrain) == 0 || len(s.ceiling) == 0 {
 		return nil, fmt.Errorf("tasks: split: %d training examples cannot be halved: they are in one group", len(pool))
@@ -160,8 +168,8 @@ func classOf(e Example, classes int) int {
 
 // take fills a part with examples of the first units. It leaves a unit for later parts if no example of the unit is of a class
 // that the part still needs. If it takes a unit, it drops the examples that exceed the share of their class, so that they
-// cannot appear in another part.
-func take(q quota, units []unit, classes int) (taken []Example, rest []unit, err error) {
+// cannot appear in another part, and counts them.
+func take(q quota, units []unit, classes int) (taken []Example, rest []unit, dropped int, err error) {
 	have := make([]int, classes)
 	for _, u := range units {
 		for _, e := range u.examples {
@@ -170,7 +178,7 @@ func take(q quota, units []unit, classes int) (taken []Example, rest []unit, err
 	}
 	want, err := q.shares(have)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, 0, err
 	}
 	for _, u := range units {
 		useful := false
@@ -185,10 +193,12 @@ func take(q quota, units []unit, classes int) (taken []Example, rest []unit, err
 			if c := classOf(e, classes); want[c] > 0 {
 				want[c]--
 				taken = append(taken, e)
+			} else {
+				dropped++
 			}
 		}
 	}
-	return taken, rest, nil
+	return taken, rest, dropped, nil
 }
 
 // halve divides the pool into halves. The seed decides the order of the units, and each unit goes to the half that has

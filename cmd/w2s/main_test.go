@@ -62,7 +62,7 @@ func TestScripts(t *testing.T) {
 				return err
 			}
 			for name, data := range map[string][]byte{
-				"reviews.jsonl": reviews(240), "uneven.jsonl": classes(400, 100), "five.jsonl": classes(150, 80, 60, 9, 1), "long.jsonl": longPairs(60),
+				"reviews.jsonl": reviews(240), "uneven.jsonl": classes(400, 100), "five.jsonl": classes(150, 80, 60, 9, 1), "long.jsonl": longPairs(60), "documents.jsonl": documents(200),
 			} {
 				if err := os.WriteFile(filepath.Join(e.WorkDir, name), data, 0o666); err != nil {
 					return err
@@ -110,6 +110,15 @@ func classes(counts ...int) []byte {
 		for i := range n {
 			fmt.Fprintf(&b, "{\"text\":\"thing number %d was %s\",\"label\":%d}\n", 10*i+k, words[k], k)
 		}
+	}
+	return b.Bytes()
+}
+
+// documents returns n texts of documents with ten texts each.
+func documents(n int) []byte {
+	var b bytes.Buffer
+	for i := range n {
+		fmt.Fprintf(&b, "{\"text\":\"sentence number %d\",\"label\":%d,\"document\":%d}\n", i, i%2, i/10)
 	}
 	return b.Bytes()
 }

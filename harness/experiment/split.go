@@ -93,8 +93,14 @@ func (w *workbench) checkHeldOut() error {
 // classes that is up to 55 %.
 const commonShare = 1.1
 
-// describeSplit adds what a reader must know about classes and groups to the task's record.
-func (w *workbench) describeSplit(data *tasks.Data, whole *tasks.Split) {
+// describeSplit adds what a reader must know about classes and groups to the task's record. size is what the split was asked for.
+func (w *workbench) describeSplit(data *tasks.Data, size tasks.SplitConfig, whole *tasks.Split) {
+	if whole.Dropped > 0 && size.Train == 0 {
+		w.warn("%d examples are left out, because others of their groups or near copies are in a part that needs no more of their class", whole.Dropped)
+	}
+	if n := distinct(w.groups[w.pool:]); 2*n <= len(w.test) {
+		w.warn("the %d test examples are of %d groups: intervals over test examples are too narrow, since they take examples as independent", len(w.test), n)
+	}
 	all := slices.Concat(data.Pool, data.Test)
 	counts := tasks.ClassCounts(all)
 	if counts == nil {
@@ -104,8 +110,11 @@ func (w *workbench) describeSplit(data *tasks.Data, whole *tasks.Split) {
 		w.describeProportions(whole)
 		return
 	}
-	common, used, natural := slices.Max(counts), w.pool+len(whole.Test), w.naturalSize(data)
-	switch {
+	common, used := slices.Max(counts), w.pool+len(whole.Test)
+	if float64(common*len(counts)) <= balancedShare*float64(len(all)) {
+		return
+	}
+	switch natural := w.naturalSize(data); {
 	case used < natural:
 		w.warn("classes are balanced: %d of %d examples are used, since the data has %s (--balance=false uses %d)", used, len(all), w.classList(counts), natural)
 	case float64(common*len(counts)) > commonShare*float64(len(all)):
@@ -113,6 +122,9 @@ func (w *workbench) describeSplit(data *tasks.Data, whole *tasks.Split) {
 			100*float64(common)/float64(len(all)), w.className(slices.Index(counts, common)))
 	}
 }
+
+// balancedShare is commonShare for data whose classes count as balanced already: balancing then takes next to nothing.
+const balancedShare = 1.01
 
 // naturalSize returns how many examples a split without balancing would use, or 0 if there is none.
 func (w *workbench) naturalSize(data *tasks.Data) int {

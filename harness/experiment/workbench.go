@@ -120,7 +120,7 @@ func (w *workbench) cut(data *tasks.Data) error {
 			w.halves = append(w.halves, h)
 		}
 	}
-	w.describeSplit(data, whole)
+	w.describeSplit(data, size, whole)
 	return w.checkHeldOut()
 }
 

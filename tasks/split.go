@@ -61,7 +61,7 @@ func (e *TooFewError) Error() string {
 	if e.Class == "" {
 		return fmt.Sprintf("tasks: split: %s: want %d examples, have %d (ask for fewer)", e.Part, e.Want, e.Have)
 	}
-	return fmt.Sprintf("tasks: split: %s: want %d examples of class %q, have %d (ask for fewer, since every class gets the same number, or keep the proportions of the classes)", e.Part, e.Want, e.Class, e.Have)
+	return fmt.Sprintf("tasks: split: %s: want %d examples of class %q, have %d (ask for fewer, since every class gets the same number, or keep the proportions of the classes: --balance=false)", e.Part, e.Want, e.Class, e.Have)
 }
 
 // Split splits the data into the parts of an experiment. The error is a [*TooFewError] if the data has too few examples.

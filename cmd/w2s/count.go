@@ -10,10 +10,11 @@ import (
 	"w2s/tasks"
 )
 
-// A count is the value of a flag that takes a whole number of 1 or more. If 0 is its default, that means "not given", and a user
+// A count is the value of a flag that takes a whole number of at least 1. If 0 is its default, that means "not given", and a user
 // who writes 0 does not mean it. checkCounts reports numbers out of range, together with other faults.
 type count struct {
 	value *int
+	least int    // smallest number; 0: 1
 	most  int    // largest number; 0: no limit
 	unset string // what happens without the flag, for the error about 0; "": nothing to say
 }
@@ -36,12 +37,13 @@ func checkCounts(fs *pflag.FlagSet) error {
 }
 
 func (c count) check(name string) error {
-	want := "1 or more"
+	least := max(c.least, 1)
+	want := fmt.Sprintf("%d or more", least)
 	if c.most > 0 {
 		want += fmt.Sprintf(", up to %d", c.most)
 	}
 	switch n := *c.value; {
-	case n >= 1 && (c.most == 0 || n <= c.most):
+	case n >= least && (c.most == 0 || n <= c.most):
 		return nil
 	case n == 0 && c.unset != "":
 		return usagef("--%s 0: want %s (leave the flag out for the default: %s)", name, want, c.unset)

@@ -39,7 +39,11 @@ The example browser shows the texts in the result files (w2s run --texts).`,
 			if examples == 0 {
 				opt.Examples = -1
 			}
-			if err := errors.Join(s.checkSummary(), checkResults(paths), checkPage(out, paths)); err != nil {
+			var negative error
+			if examples < 0 {
+				negative = usagef("--examples %d: want 0 or more", examples)
+			}
+			if err := errors.Join(negative, s.checkSummary(), checkResults(paths), checkPage(out, paths)); err != nil {
 				return err
 			}
 			return a.report(paths, out, plots, opt)

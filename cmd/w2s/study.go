@@ -60,6 +60,9 @@ func newStudy(a *app, s study.Study) *cobra.Command {
 	f.register(fs, "w2s-results/study-"+s.Name+".json")
 	setDefaults(fs, s.Defaults)
 	c.RunE = a.runE(func(ctx context.Context, _ []string) error {
+		if fs.Changed("simulate") && len(simulated) == 0 {
+			return usagef("--simulate: name a supervisor (%s), or leave the flag out", strings.Join(experiment.SimulatedForms(), ", "))
+		}
 		var cfg experiment.Config
 		var err error
 		if s.Ladder {

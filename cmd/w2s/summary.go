@@ -23,13 +23,17 @@ type summaryFlags struct {
 	flags *pflag.FlagSet
 }
 
-// maxResamples bounds --resamples, so that a typing error does not compute for days.
-const maxResamples = 1_000_000
+// --resamples is bounded above so that a typing error does not compute for days, and below since an interval goes from the 2.5th
+// to the 97.5th percentile.
+const (
+	minResamples = 100
+	maxResamples = 10_000_000
+)
 
 func (s *summaryFlags) register(fs *pflag.FlagSet) {
 	s.flags, s.level = fs, stats.Level
 	fs.StringVar(&s.metric, "metric", metric.Names()[0], "`metric` of scores: "+strings.Join(metric.Names(), ", ")+"; see w2s help metrics")
-	countVar(fs, count{value: &s.resamples, most: maxResamples}, "resamples", stats.DefaultResamples, "`number` of bootstrap resamples")
+	countVar(fs, count{value: &s.resamples, least: minResamples, most: maxResamples}, "resamples", stats.DefaultResamples, "`number` of bootstrap resamples")
 }
 
 // registerLevel registers --level, which only commands that read result files have.

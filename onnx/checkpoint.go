@@ -247,7 +247,7 @@ func (c *Checkpoint) complete(f *onnxproto.File, files *configs, o Options) erro
 	if err := c.completeLength(positions, files, o); err != nil {
 		return err
 	}
-	if c.Cut == "" {
+	if c.Cut = cmp.Or(o.Cut, c.Cut); c.Cut == "" {
 		c.Cut = files.tokens.TruncationSide
 	}
 	if c.Cut != "" && c.Cut != "left" && c.Cut != "right" {

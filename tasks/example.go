@@ -20,7 +20,7 @@ func yesNo(text string, yes bool) Example {
 
 // groupedBy sets the group of the example, so that examples that share a text stay together.
 func (e Example) groupedBy(text string) Example {
-	e.Group = "shared " + fold(text)
+	e.Group = "shared " + NormalForm(text)
 	return e
 }
 

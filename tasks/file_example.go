@@ -21,10 +21,18 @@ func (s *Spec) example(r *row) Example {
 			e.Texts[0] += assistantTurn
 		}
 	}
-	if s.Group != "" {
-		e.Group = s.Name + " " + r.text(s.Group)
+	if group := s.group(r); group != "" {
+		e.Group = s.Name + " " + group
 	}
 	return e
+}
+
+// group returns the value of the group column, or "" if there is none. An empty cell or null means that the row is of no group.
+func (s *Spec) group(r *row) string {
+	if v, ok := r.columns[s.Group]; s.Group == "" || ok && v == nil || !ok && s.guessed {
+		return ""
+	}
+	return strings.TrimSpace(r.text(s.Group))
 }
 
 // written returns the answer to write: a text, or the last message of a dialogue.

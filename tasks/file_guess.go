@@ -20,6 +20,9 @@ var (
 	promptColumns = []string{"prompt", "question", "query", "instruction"}
 	choiceColumns = []string{"choices", "options", "candidates"}
 	answerColumns = []string{"answer", "target", "completion"}
+
+	// documentColumns name the document that a row is a part of, which is then its group.
+	documentColumns = []string{"document", "document_id", "doc_id", "docid"}
 )
 
 // guessSpec describes a data file by its columns.
@@ -37,7 +40,7 @@ func guessSpec(path string) (Spec, error) {
 		return ""
 	}
 	base, _, _ := strings.Cut(visible.Name(name), ".")
-	spec := Spec{Name: base, Title: "examples of " + visible.Name(name), Source: visible.Name(name), Train: Strings{name}}
+	spec := Spec{Name: base, Title: "examples of " + visible.Name(name), Source: visible.Name(name), Train: Strings{name}, guessed: true}
 	text, label, prompt := find(textColumns), find(labelColumns), find(promptColumns)
 	choices, answer := find(choiceColumns), find(answerColumns)
 	faults := &Faults{}
@@ -77,6 +80,9 @@ func guessSpec(path string) (Spec, error) {
 	}
 	if has("id") {
 		spec.ID = "id"
+	}
+	if spec.Group = find(documentColumns); spec.Group != "" && spec.uses(spec.Group) {
+		spec.Group = ""
 	}
 	for _, used := range []string{text, label, prompt, choices, answer, "chosen", "rejected"} {
 		if twin := twinOf(used, columns); twin != "" && has(used) && spec.uses(used) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,6 +37,7 @@ type app struct {
 	threads     int
 	runtimeOnly bool
 	layer       layerFlag
+	truncate    string
 	local       []string
 	data        []string
 	maxUnpacked byteSize
@@ -60,6 +62,8 @@ func (a *app) globalFlags(f *pflag.FlagSet) {
 	f.BoolVar(&a.runtimeOnly, "runtime-only", false, "use only ONNX Runtime's own kernels, not the processor's tile unit (AMX)")
 	f.Var(&a.layer, "layer", "`number` of the layer whose states are used, for models without @layer: 0 is the embedding, -1 the last layer"+
 		" (default: the checkpoint's own output)")
+	f.StringVar(&a.truncate, "truncate", "", "end at which texts are cut that are longer than a model's longest input: `left` or right "+
+		"(default: the checkpoint's, which mostly is right)")
 	f.StringArrayVar(&a.local, "local", nil, "`folder` with package archives that were downloaded by hand (repeatable)")
 	f.StringArrayVar(&a.data, "data", nil,
 		"`folder` with data sets to use instead of downloads: sst2-train.tsv, ORG/NAME/FILE.parquet (repeatable)")
@@ -114,6 +118,10 @@ func (a *app) source() (tasks.Source, error) {
 func (a *app) openRuntime(ctx context.Context) (*onnx.Runtime, error) {
 	if a.runtime != nil {
 		return a.runtime, nil
+	}
+	if have := runtime.NumCPU(); a.threads > have {
+		a.note("note: --threads %d: %d threads encode, one for each processor", a.threads, have)
+		a.threads = have
 	}
 	c, err := a.catalog()
 	if err != nil {

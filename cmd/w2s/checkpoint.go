@@ -29,6 +29,9 @@ func (a *app) model(ctx context.Context, name string) (experiment.Model, error) 
 	if a.threads < 0 {
 		return experiment.Model{}, usagef("--threads %d: want 1 or more, or 0 for all", a.threads)
 	}
+	if !slices.Contains([]string{"", "left", "right"}, a.truncate) {
+		return experiment.Model{}, usagef("--truncate %q: want left or right", a.truncate)
+	}
 	named, err := parseModelName(name)
 	if err != nil {
 		return experiment.Model{}, err
@@ -67,7 +70,7 @@ func (a *app) model(ctx context.Context, name string) (experiment.Model, error) 
 // options returns what the global flags say about a model file of a checkpoint. cache is the cache folder.
 func (a *app) options(file, cache string) onnx.Options {
 	return onnx.Options{
-		Model: file, Provider: a.provider, Threads: a.threads, RuntimeOnly: a.runtimeOnly, DigestFile: filepath.Join(cache, "digests.json"),
+		Model: file, Provider: a.provider, Threads: a.threads, RuntimeOnly: a.runtimeOnly, Cut: a.truncate, DigestFile: filepath.Join(cache, "digests.json"),
 	}
 }
 
@@ -93,6 +96,9 @@ func facts(c *onnx.Checkpoint, rt *onnx.Runtime) map[string]string {
 	}
 	if c.LowerCase {
 		f["lower case"] = "true"
+	}
+	if c.Cut == "left" {
+		f["truncation"] = c.Cut
 	}
 	if len(c.LeftOut) > 0 {
 		f["left out"] = strings.Join(c.LeftOut, ", ") + " of modules.json"

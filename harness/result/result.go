@@ -49,19 +49,20 @@ const (
 // Settings is the configuration of an experiment. Losses, treatments and simulated supervisors are given as their parsers
 // read them.
 type Settings struct {
-	Kind       Kind      `json:"kind"`
-	Pairs      []Pair    `json:"pairs"`
-	Chain      []string  `json:"chain,omitempty"`    // models of a chain, weakest first
-	Disjoint   bool      `json:"disjoint,omitempty"` // every step of a chain has examples of its own
-	Losses     []string  `json:"losses"`
-	Treatments []string  `json:"treatments"`
-	Simulated  []string  `json:"simulated,omitempty"`
-	Seeds      []uint64  `json:"seeds"`
-	Train      int       `json:"train"` // training examples asked for, both halves together; 0: the default
-	Test       int       `json:"test"`  // test examples asked for; 0: the default
-	Sizes      []int     `json:"sizes,omitempty"`
-	L2         []float64 `json:"l2"`
-	Held       float64   `json:"held"`
+	Kind       Kind          `json:"kind"`
+	Pairs      []Pair        `json:"pairs"`
+	Chain      []string      `json:"chain,omitempty"`    // models of a chain, weakest first
+	Disjoint   bool          `json:"disjoint,omitempty"` // every step of a chain has examples of its own
+	Losses     []string      `json:"losses"`
+	Treatments []string      `json:"treatments"`
+	Simulated  []string      `json:"simulated,omitempty"`
+	Seeds      []uint64      `json:"seeds"`
+	Train      int           `json:"train"`             // training examples asked for, both halves together; 0: the default
+	Test       int           `json:"test"`              // test examples asked for; 0: the default
+	Balance    tasks.Balance `json:"balance,omitempty"` // whether classes are balanced, if that was asked for
+	Sizes      []int         `json:"sizes,omitempty"`
+	L2         []float64     `json:"l2"`
+	Held       float64       `json:"held"`
 }
 
 // A Pair names the models of a weak supervisor and a strong student. They may be the same.

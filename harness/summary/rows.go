@@ -58,6 +58,7 @@ type Row struct {
 	Imitation Imitation           `json:"imitation"` // how far the student repeats its supervisor
 	Labels    result.LabelQuality `json:"labels"`    // of the student's labels, mean over seeds; N counts all seeds together
 	Control   *Figure             `json:"control,omitempty"`
+	Uneven    *Uneven             `json:"uneven_classes,omitempty"` // if the classes of the test examples differ in size
 	Warnings  []string            `json:"warnings,omitempty"`
 	Doubts    []string            `json:"-"` // the warnings that say why the scores or the PGR may mean nothing
 
@@ -252,6 +253,9 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 	}
 	row.Doubts = slices.Concat(degenerate("the supervisor", t, weaks), degenerate("the student", t, students), degenerate("the ceiling", t, ceilings))
 	boot := opt.bootstrap(row.N)
+	if row.Uneven, err = x.uneven(k, t, students, m); err != nil {
+		return row, err
+	}
 	if row.Imitation, err = agreement.imitation(boot); err != nil {
 		return row, err
 	}

@@ -49,10 +49,22 @@ func (c *Catalog) Resolve(ctx context.Context, name string) (Checkpoint, error) 
 		return Checkpoint{}, fmt.Errorf("catalog: %w (want the folder of a checkpoint)", inputfile.Check(name))
 	case isFolder(dir) && variant != "":
 		return openVariant(dir, variant)
+	case fetch.LooksLikeHubRef(name):
+		return Checkpoint{}, fmt.Errorf("catalog: there is no folder %s (for the model of the hub give hf:%s%s)", name, name, c.sameModel(name))
 	case strings.ContainsAny(name, `/\`):
 		return Checkpoint{}, fmt.Errorf("catalog: there is no folder %s (a model of the hub is written hf:ORG/NAME)", name)
 	}
 	return Checkpoint{}, fmt.Errorf("catalog: unknown checkpoint %q%s", name, unknown(name, c.names()))
+}
+
+// sameModel says which name of the catalog stands for a repository of the hub, or returns "".
+func (c *Catalog) sameModel(repo string) string {
+	for _, k := range checkpoints() {
+		if strings.EqualFold(k.Source, repo) {
+			return ", or " + k.Name + ", which w2s knows"
+		}
+	}
+	return ""
 }
 
 func isFolder(path string) bool {

@@ -19,6 +19,7 @@ import (
 	"w2s/harness/head"
 	"w2s/harness/loss"
 	"w2s/internal/catalog"
+	"w2s/internal/fetch"
 	"w2s/internal/progress"
 	"w2s/onnx"
 	"w2s/tasks"
@@ -36,6 +37,7 @@ type app struct {
 	threads     int
 	runtimeOnly bool
 	local       []string
+	prefer      string
 	data        []string
 	maxUnpacked byteSize
 	offline     bool
@@ -56,6 +58,8 @@ func (a *app) globalFlags(f *pflag.FlagSet) {
 	f.IntVar(&a.threads, "threads", 0, "`number` of threads that encode, 0 for all processors")
 	f.BoolVar(&a.runtimeOnly, "runtime-only", false, "use only ONNX Runtime's own kernels, not the processor's tile unit (AMX)")
 	f.StringArrayVar(&a.local, "local", nil, "`folder` with package archives that were downloaded by hand (repeatable)")
+	f.StringVar(&a.prefer, "prefer", "", "`form` to take of a hub repository that has both: onnx or safetensors "+
+		"(default: the one in the cache, or else an ONNX export that gives vectors of texts)")
 	f.StringArrayVar(&a.data, "data", nil,
 		"`folder` with data sets to use instead of downloads: sst2-train.tsv, ORG/NAME/FILE.parquet (repeatable)")
 	a.maxUnpacked = tasks.DefaultUnpacked
@@ -78,9 +82,13 @@ func (a *app) catalog() (*catalog.Catalog, error) {
 	if a.opened != nil {
 		return a.opened, nil
 	}
+	prefer := fetch.Form(a.prefer)
+	if prefer != "" && prefer != fetch.ONNX && prefer != fetch.Safetensors {
+		return nil, usagef("--prefer %q: want %s or %s", a.prefer, fetch.ONNX, fetch.Safetensors)
+	}
 	c, err := catalog.Open(catalog.Options{
 		CacheDir: a.cache, Offline: a.offline, Local: a.local, Report: a.progress(), Static: onnx.BuildStatic,
-		Embedded: fixtures.Checkpoints(),
+		Embedded: fixtures.Checkpoints(), Prefer: prefer, CheckONNX: onnx.CheckModel,
 	})
 	a.opened = c
 	return c, err

@@ -14,6 +14,7 @@ import (
 
 	"w2s/internal/fetch"
 	"w2s/internal/inputfile"
+	"w2s/onnx/families"
 )
 
 // Resolve finds the checkpoint that a user names, and fetches it if it is not here and fetching is allowed. The name is one
@@ -185,10 +186,12 @@ func (c *Catalog) resolveHub(ctx context.Context, name string, refresh bool) (Ch
 	if err != nil {
 		return Checkpoint{}, err
 	}
-	dir, err := c.cache.HubModel(ctx, c.hub, ref, refresh, func(commit, model string) fetch.Text {
-		pinned := ref
-		pinned.Revision = commit
-		return Description{Name: pinned.String(), Model: model, Prefix: hubPrefix(ref.Repo), Source: ref.Repo + " " + commit}.text()
+	dir, err := c.cache.HubModel(ctx, c.hub, fetch.ModelRequest{
+		Ref: ref, Refresh: refresh, Prefer: c.prefer,
+		Describe: func(pinned fetch.HubRef, model string) fetch.Text {
+			return Description{Name: pinned.String(), Model: model, Prefix: hubPrefix(ref.Repo), Source: ref.Repo + " " + pinned.Revision}.text()
+		},
+		CheckONNX: c.checkONNX, CheckConfig: families.CheckConfig,
 	})
 	if err != nil {
 		return Checkpoint{}, err

@@ -27,7 +27,7 @@ type HubRef struct {
 	Repo     string // "ORG/NAME", for some old models "NAME"
 	Revision string // a branch, tag or commit; "main" if none was given
 	File     string // data sets: path of the file
-	Variant  string // models: which of the ONNX files; "" for model.onnx
+	Variant  string // models: which of the ONNX files, or "safetensors"; "" leaves the choice open
 }
 
 // What the hub allows as the name of a user or a repository, and as a revision.

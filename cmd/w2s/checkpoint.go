@@ -10,6 +10,7 @@ import (
 
 	"w2s/harness/experiment"
 	"w2s/harness/feature"
+	"w2s/harness/result"
 	"w2s/internal/catalog"
 	"w2s/internal/visible"
 	"w2s/onnx"
@@ -47,9 +48,13 @@ func (a *app) model(ctx context.Context, name string) (experiment.Model, error) 
 		return experiment.Model{}, err
 	}
 	a.closers = append(a.closers, enc.Close)
+	description := facts(enc.Checkpoint(), rt)
+	if ck.From != "" {
+		description[result.FetchedFrom] = visible.Line(ck.From)
+	}
 	return experiment.Model{
 		Name: visible.Name(ck.Name), Encoder: enc, Writer: a.openWriter(rt, enc.Key(), ck.Dir, o),
-		Parameters: enc.Checkpoint().Params, Description: facts(enc.Checkpoint(), rt),
+		Parameters: enc.Checkpoint().Params, Description: description,
 	}, nil
 }
 

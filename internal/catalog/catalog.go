@@ -74,6 +74,7 @@ func Open(o Options) (*Catalog, error) {
 	cache.Local = append(cache.Local, filepath.SplitList(getenv("W2S_LOCAL"))...)
 	hub := fetch.HubFromEnv(getenv)
 	hub.Report = cache.Report
+	cache.Hub = hub
 	return &Catalog{cache: cache, hub: hub, static: o.Static, embedded: o.Embedded, getenv: getenv, prefer: o.Prefer, checkONNX: o.CheckONNX}, nil
 }
 

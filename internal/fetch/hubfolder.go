@@ -188,7 +188,11 @@ func (c *Cache) hubList(ctx context.Context, h *Hub, ref HubRef) (l hubListing, 
 		}
 		return cached, true, nil
 	}
-	l, err = h.list(ctx, ref)
+	if h.optional {
+		l, err = h.quickListing(ctx, ref)
+	} else {
+		l, err = h.list(ctx, ref)
+	}
 	var down transientError
 	var unknown errNoNetwork
 	if found && ctx.Err() == nil && (errors.As(err, &down) || errors.As(err, &unknown)) {

@@ -25,7 +25,10 @@ const (
 
 // A ModelRequest says which model HubModel is to bring.
 type ModelRequest struct {
-	Ref     HubRef
+	Ref HubRef
+	// Folder is the slash path below the cache folder of the folder that gets a folder for each commit. "" means one for all who ask for
+	// the repository.
+	Folder  string
 	Refresh bool // move a reference without a commit to the commit that is newest now
 	// Prefer is the form to take if the repository has both. With "", a copy in the cache decides, or else it is ONNX.
 	Prefer Form
@@ -72,7 +75,11 @@ func (r ModelRequest) folder(variant string) func(commit string) string {
 	if variant != "" {
 		suffix = "-" + flat(variant)
 	}
-	return func(commit string) string { return "checkpoints/" + r.Ref.folder() + "/" + commit[:12] + suffix }
+	top := r.Folder
+	if top == "" {
+		top = "checkpoints/" + r.Ref.folder()
+	}
+	return func(commit string) string { return top + "/" + commit[:12] + suffix }
 }
 
 // describe makes the file that says which file the model is.

@@ -59,6 +59,9 @@ func readRecord(dir string) record {
 	return r
 }
 
+// HasRecord reports whether this package has put files into a folder.
+func HasRecord(dir string) bool { return len(readRecord(dir).Files) > 0 }
+
 func (r record) write(dir string) error {
 	data, err := json.MarshalIndent(r, "", "\t")
 	if err != nil {

@@ -20,10 +20,11 @@ type attention struct {
 	each         bool    // every head has a norm of its own, with a number after its name
 	clip         float64 // queries, keys and values are limited to -clip to clip; 0 is no limit
 
-	rope          *rope // nil is none
-	window        int   // a token sees this many tokens, itself included; 0 is no limit
-	alibi         bool  // scores grow with the position of the key
-	bidirectional bool  // tokens see later ones
+	rope          *rope         // nil is none
+	window        int           // a token sees this many tokens, itself included; 0 is no limit
+	distance      *distanceBias // added to the scores; nil is none
+	alibi         bool          // scores grow with the position of the key
+	bidirectional bool          // tokens see later ones
 	scale         float64
 	softcap       float64 // of scores; 0 is none
 }
@@ -40,7 +41,7 @@ const (
 // byRuntime reports whether the runtime's GroupQueryAttention computes this attention. It takes heads of a multiple of 8 and
 // reads from left to right. Of the rotation it takes a multiple of 16 dimensions.
 func (a attention) byRuntime() bool {
-	return a.dim%8 == 0 && !a.alibi && !a.bidirectional
+	return a.dim%8 == 0 && !a.alibi && !a.bidirectional && a.distance == nil
 }
 
 // attend computes attention of [batch·tokens, width].
@@ -181,6 +182,9 @@ func (b *builder) plainAttention(q, k, v string, a attention, layer int, want Wa
 	scores = b.capped(b.scaled(scores, a.scale), a.softcap)
 	if a.alibi {
 		scores = b.add(scores, b.slopes(a.heads))
+	}
+	if a.distance != nil {
+		scores = b.add(scores, b.distances(*a.distance, a.heads))
 	}
 	if mask := b.mask(a); mask != "" {
 		scores = b.add(scores, mask)

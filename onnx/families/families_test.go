@@ -1,8 +1,11 @@
 package families
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -22,5 +25,24 @@ func TestCheckConfig(t *testing.T) {
 		if err := CheckConfig(path); (err == nil) != (fault == "") || err != nil && !strings.Contains(err.Error(), fault) {
 			t.Errorf("%s: got %v, want %q", config, err, fault)
 		}
+	}
+}
+
+// TestDistanceBuckets compares with MPNetEncoder.relative_position_bucket of transformers 4.57.6: some distances, and the digest of all.
+func TestDistanceBuckets(t *testing.T) {
+	d := distanceBias{buckets: 32, farthest: 128}
+	for distance, want := range map[int]int{-600: 15, -128: 15, -91: 15, -90: 14, -64: 14, -33: 12, -16: 10, -12: 9, -8: 8, -7: 7, -1: 1, 0: 0,
+		1: 17, 7: 23, 8: 24, 11: 24, 12: 25, 23: 27, 46: 29, 64: 30, 90: 30, 91: 31, 128: 31, 500: 31} {
+		if got := d.bucket(distance); got != want {
+			t.Errorf("distance %d is in bucket %d, want %d", distance, got, want)
+		}
+	}
+	var all []string
+	for distance := -511; distance < 512; distance++ {
+		all = append(all, strconv.Itoa(d.bucket(distance)))
+	}
+	sum := sha256.Sum256([]byte(strings.Join(all, ",")))
+	if got := hex.EncodeToString(sum[:]); got != "b349d3459e6ee526bfa1139b1c95ffc3f8d4081e3de3e3073368460055a5bbdb" {
+		t.Errorf("the buckets are %v", all)
 	}
 }

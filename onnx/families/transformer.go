@@ -32,6 +32,7 @@ type embedding struct {
 	scale     float64
 	positions string // the table of positions, or ""
 	offset    int    // the row of the first position
+	padding   int    // positions are counted from here over tokens with other ids, and these have this position, as in RoBERTa; 0 is none
 	rows      int    // of the table of positions
 	types     string // the table of segments, or ""
 	segments  int    // rows of the table of segments
@@ -143,7 +144,14 @@ func (t *transformer) embed(b *builder) string {
 		b.inputs = append(b.inputs, onnxproto.Value{Name: "token_type_ids", Type: onnxproto.Int64, Dims: []onnxproto.Dim{{Name: "batch"}, {Name: "tokens"}}})
 		x = b.add(x, b.lookUp(e.types, e.segments, t.Width, b.reshape("token_type_ids", -1)))
 	}
-	if e.positions != "" {
+	switch {
+	case e.padding > 0:
+		pad := b.ints(int64(e.padding))
+		counted := b.cast(b.op("Not", []string{b.op("Equal", []string{"input_ids", pad})}), onnxproto.Int64)
+		one := b.once("scalar one", func() string { return b.op("Squeeze", []string{b.ints(1), b.ints(0)}) })
+		at := b.add(b.mul(b.op("CumSum", []string{counted, one}), counted), pad)
+		x = b.add(x, b.lookUp(e.positions, e.rows, t.Width, b.reshape(at, -1)))
+	case e.positions != "":
 		at := b.newPositions()
 		if e.offset != 0 {
 			at = b.add(at, b.ints(int64(e.offset)))

@@ -28,21 +28,21 @@ func TestCheckConfig(t *testing.T) {
 	}
 }
 
-// TestDistanceBuckets compares with MPNetEncoder.relative_position_bucket of transformers 4.57.6: some distances, and the digest of all.
-func TestDistanceBuckets(t *testing.T) {
-	d := distanceBias{buckets: 32, farthest: 128}
-	for distance, want := range map[int]int{-600: 15, -128: 15, -91: 15, -90: 14, -64: 14, -33: 12, -16: 10, -12: 9, -8: 8, -7: 7, -1: 1, 0: 0,
+// TestMPNetDistances compares with MPNetEncoder.relative_position_bucket of transformers 4.57.6: some distances, and the digest of all.
+func TestMPNetDistances(t *testing.T) {
+	groups := mpnetDistances(512)
+	for distance, want := range map[int]int64{-500: 15, -128: 15, -91: 15, -90: 14, -64: 14, -33: 12, -16: 10, -12: 9, -8: 8, -7: 7, -1: 1, 0: 0,
 		1: 17, 7: 23, 8: 24, 11: 24, 12: 25, 23: 27, 46: 29, 64: 30, 90: 30, 91: 31, 128: 31, 500: 31} {
-		if got := d.bucket(distance); got != want {
-			t.Errorf("distance %d is in bucket %d, want %d", distance, got, want)
+		if got := groups[distance+511]; got != want {
+			t.Errorf("distance %d is in group %d, want %d", distance, got, want)
 		}
 	}
 	var all []string
-	for distance := -511; distance < 512; distance++ {
-		all = append(all, strconv.Itoa(d.bucket(distance)))
+	for _, g := range groups {
+		all = append(all, strconv.FormatInt(g, 10))
 	}
 	sum := sha256.Sum256([]byte(strings.Join(all, ",")))
 	if got := hex.EncodeToString(sum[:]); got != "b349d3459e6ee526bfa1139b1c95ffc3f8d4081e3de3e3073368460055a5bbdb" {
-		t.Errorf("the buckets are %v", all)
+		t.Errorf("the groups are %v", all)
 	}
 }

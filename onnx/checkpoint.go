@@ -139,6 +139,24 @@ func readCheckpoint(dir string, o Options) (*Checkpoint, error) {
 	return c, nil
 }
 
+// CheckModel returns why an ONNX file gives no vectors of texts, or nil. The files that it keeps weights in need not be there. config
+// is the path of the checkpoint's config.json, or "" if it has none.
+func CheckModel(model, config string) error {
+	files := &configs{}
+	if config != "" {
+		if err := readConfig(config, &files.model); err != nil {
+			return err
+		}
+	}
+	f, err := onnxproto.Open(model)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = planModel(f, "", files.causal())
+	return err
+}
+
 // findModel finds the ONNX file of a folder: the named one, or else model.onnx, onnx/model.onnx, or the only one.
 func findModel(dir, name string) (string, error) {
 	if name != "" {

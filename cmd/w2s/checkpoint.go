@@ -10,6 +10,7 @@ import (
 
 	"w2s/harness/experiment"
 	"w2s/harness/feature"
+	"w2s/harness/result"
 	"w2s/internal/catalog"
 	"w2s/internal/visible"
 	"w2s/onnx"
@@ -61,6 +62,9 @@ func (a *app) model(ctx context.Context, name string) (experiment.Model, error) 
 	a.closers = append(a.closers, enc.Close)
 	m := experiment.Model{Name: visible.Name(ck.Name) + named.settings(), Encoder: enc,
 		Parameters: enc.Checkpoint().Params, Description: facts(enc.Checkpoint(), rt)}
+	if ck.From != "" {
+		m.Description[result.FetchedFrom] = visible.Line(ck.From)
+	}
 	if named.layer == nil { // answers are written from the last layer
 		m.Writer = a.openWriter(rt, enc.Key(), ck.Dir, o)
 	}

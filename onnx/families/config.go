@@ -192,8 +192,11 @@ func (c *config) common() {
 			c.without(name)
 		}
 	}
-	c.without("quantization_config", "pruned_heads", "is_decoder_only_cross_attention", "add_cross_attention", "compression_config")
+	c.without("pruned_heads", "is_decoder_only_cross_attention", "add_cross_attention")
+	c.withoutQuantisation()
 }
+
+func (c *config) withoutQuantisation() { c.without("quantization_config", "compression_config") }
 
 // unknown returns the settings that nothing has read.
 func (c *config) unknown() []string {

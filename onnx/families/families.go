@@ -127,14 +127,9 @@ const maxConfig = 16 << 20
 
 // Open reads the configuration and the headers of the weights of the checkpoint in dir.
 func Open(dir string) (*Checkpoint, error) {
-	path := filepath.Join(dir, "config.json")
-	data, err := inputfile.Read(path, maxConfig)
+	c, err := readConfig(filepath.Join(dir, "config.json"))
 	if err != nil {
 		return nil, err
-	}
-	c, err := parseConfig(data)
-	if err != nil {
-		return nil, fmt.Errorf("config.json: %w", err)
 	}
 	w, err := OpenWeights(dir)
 	if err != nil {
@@ -143,7 +138,32 @@ func Open(dir string) (*Checkpoint, error) {
 	return open(c, w)
 }
 
-func open(c *config, w *Weights) (*Checkpoint, error) {
+// CheckConfig returns why the safetensors of a checkpoint with the config.json at path cannot be used, as far as that file alone
+// tells: the family is not known, or the weights are quantised.
+func CheckConfig(path string) error {
+	c, err := readConfig(path)
+	if err != nil {
+		return err
+	}
+	_, err = familyOf(c)
+	c.withoutQuantisation()
+	return errors.Join(err, c.err())
+}
+
+func readConfig(path string) (*config, error) {
+	data, err := inputfile.Read(path, maxConfig)
+	if err != nil {
+		return nil, err
+	}
+	c, err := parseConfig(data)
+	if err != nil {
+		return nil, fmt.Errorf("config.json: %w", err)
+	}
+	return c, nil
+}
+
+// familyOf returns the family that model_type names.
+func familyOf(c *config) (*family, error) {
 	kind := c.string("", "model_type")
 	if kind == "" {
 		return nil, errors.New("config.json names no model_type")
@@ -157,12 +177,20 @@ func open(c *config, w *Weights) (*Checkpoint, error) {
 		return nil, fmt.Errorf("config.json: model_type %q is not one that is made from safetensors (%shave: %s; docs/export.md says how to export others)",
 			kind, hint, strings.Join(Types(), ", "))
 	}
-	m, err := all[at].describe(c, w)
+	return &all[at], nil
+}
+
+func open(c *config, w *Weights) (*Checkpoint, error) {
+	f, err := familyOf(c)
+	if err != nil {
+		return nil, err
+	}
+	m, err := f.describe(c, w)
 	c.common()
 	if err := errors.Join(c.err(), err); err != nil {
 		return nil, err
 	}
-	return &Checkpoint{Type: kind, Facts: m.facts(), Weights: w, Unknown: c.unknown(), model: m}, nil
+	return &Checkpoint{Type: c.string("", "model_type"), Facts: m.facts(), Weights: w, Unknown: c.unknown(), model: m}, nil
 }
 
 // Graph writes the graph. It has the input input_ids and, for models with segments, token_type_ids. All texts of a batch must

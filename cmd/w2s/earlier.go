@@ -47,7 +47,7 @@ func (f *experimentFlags) open(a *app, x configuration, lock bool) (r *result.Re
 		}
 		return nil, nil, nil
 	}
-	// An experiment may take days: what keeps its result from being stored is said before.
+	// An experiment may take days, so whatever would keep its result from being stored is reported first.
 	if err := a.checkOutput("--out", f.out); err != nil {
 		return nil, nil, err
 	}
@@ -61,7 +61,7 @@ func (f *experimentFlags) open(a *app, x configuration, lock bool) (r *result.Re
 		return nil, nil, nil
 	}
 	if r, err = result.Load(f.out); err != nil {
-		return nil, nil, fmt.Errorf("%w; --again writes over it, --out names another file", err)
+		return nil, nil, fmt.Errorf("%w (overwrite it with --again, or name another file with --out)", err)
 	}
 	return r, x.Differences(r), nil
 }

@@ -88,7 +88,7 @@ func (p pageFile) check() error {
 		return fmt.Errorf("--out: %w", err)
 	}
 	if !written.IsZero() && p.named {
-		return usagef("--out %s: it holds something else than a page of w2s report: name another file, or delete it", p.path)
+		return usagef("--out %s: it is not a page of w2s report (name another file, or delete it)", p.path)
 	}
 	return nil
 }
@@ -99,7 +99,7 @@ func (a *app) checkPage(page pageFile, paths []string) error {
 	case page.path == stdout:
 		return nil
 	case strings.EqualFold(filepath.Ext(page.path), ".json"):
-		return usagef("--out %s: want a name for an HTML page, and .json is a result's", page.path)
+		return usagef("--out %s: want the name of an HTML page (.json is for results)", page.path)
 	}
 	a.reads("result", paths...)
 	if err := a.checkOutput("--out", page.path); err != nil {

@@ -81,7 +81,7 @@ func (a *app) globalFlags(f *pflag.FlagSet) {
 // progress returns the reporter of long work.
 func (a *app) progress() progress.Reporter {
 	if a.reporter == nil {
-		a.reporter = progress.New(a.errOut, a.quiet)
+		a.reporter = plainReporter{progress.New(a.errOut, a.quiet)}
 	}
 	return a.reporter
 }

@@ -39,7 +39,8 @@ def table(size):
     bert = few | dict(intermediate_size=size.width * 3 // 2, max_position_embeddings=size.longest)
     llama = plain | bert | dict(num_key_value_heads=size.heads // 2)
     neox = plain | bert
-    gemma = llama | dict(head_dim=dim, sliding_window=window, num_hidden_layers=4)
+    gemma1 = llama | dict(head_dim=dim)
+    gemma = gemma1 | dict(sliding_window=window, num_hidden_layers=4)
     gpt2 = plain | dict(n_embd=size.width, n_head=size.heads, n_layer=size.layers, n_positions=size.longest)
     opt = plain | few | dict(ffn_dim=size.width * 3 // 2, word_embed_proj_dim=size.width, max_position_embeddings=size.longest)
     bloom = plain | dict(hidden_size=size.width, n_head=size.heads, n_layer=size.layers)
@@ -109,8 +110,8 @@ def table(size):
         "olmo2": Case("olmo2", llama | dict(num_key_value_heads=1)),
         "olmo2-bias": Case("olmo2", llama | dict(
             attention_bias=True, tie_word_embeddings=True, num_key_value_heads=size.heads, rope_theta=500000.0), modern=True),
-        "gemma": Case("gemma", gemma),
-        "gemma-bias": Case("gemma", gemma | dict(
+        "gemma": Case("gemma", gemma1),
+        "gemma-bias": Case("gemma", gemma1 | dict(
             attention_bias=True, num_key_value_heads=1, head_dim=36, tie_word_embeddings=False, hidden_act="relu"), modern=True),
         "gemma2": Case("gemma2", gemma | dict(query_pre_attn_scalar=20, attn_logit_softcapping=5.0, final_logit_softcapping=3.0)),
         "gemma2-uncapped": Case("gemma2", gemma | dict(

@@ -306,6 +306,8 @@ func (b *builder) addNormalize(x, y string, n norm, width int) (sum, normalized 
 // activations are the functions that hidden_act and its like can name.
 var activations = map[string]func(b *builder, x string) string{
 	"gelu":              gelu("none"),
+	"gelu_python":       gelu("none"),
+	"gelu_python_tanh":  gelu("tanh"),
 	"gelu_new":          gelu("tanh"),
 	"gelu_pytorch_tanh": gelu("tanh"),
 	"gelu_fast":         gelu("tanh"),

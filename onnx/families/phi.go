@@ -2,7 +2,7 @@ package families
 
 // phiFamily is transformers' PhiModel (Phi-1 and Phi-2), whose attention and network read the same.
 var phiFamily = family{types: []string{"phi"}, describe: func(c *config, w *Weights) (model, error) {
-	s := c.llamaSizes(llamaSizes{eps: 1e-5, act: "gelu_new"})
+	s := c.llamaSizes(llamaSizes{eps: 1e-5, epsKey: "layer_norm_eps", act: "gelu_new"})
 	rope := c.rope(s.head, s.positions, ropeDefaults{theta: 10000, partial: 0.5})
 	normal := func(name string) norm { return norm{name: name, eps: s.eps, bias: true} }
 	normalHeads := c.bool(false, "qk_layernorm")

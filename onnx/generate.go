@@ -135,11 +135,15 @@ func (g *Generator) Unembedding(tokens []int) (rows [][]float32, bias []float32,
 	if rows, bias, err = graph.Weights(p, tokens); err != nil {
 		return nil, nil, fmt.Errorf("onnx: %w", err)
 	}
+	factor := p.Scale
+	if p.SoftCap != 0 {
+		factor *= p.SoftCap // logits are SoftCap·tanh(logit/SoftCap)
+	}
 	for i, row := range rows {
 		for j := range row {
-			row[j] *= p.Scale
+			row[j] *= factor
 		}
-		bias[i] *= p.Scale
+		bias[i] *= factor
 	}
 	return rows, bias, nil
 }
@@ -213,11 +217,20 @@ func (g *Generator) greedy(ctx context.Context, prompt string, o GreedyOptions) 
 			return out, err
 		}
 		ids = append(ids, token)
-		if next = ids; past != nil {
+		if next = ids; past != nil && !g.renews(len(ids)) {
 			next = ids[len(ids)-1:]
+		} else {
+			past.close()
+			past = nil
 		}
 	}
 	return out, nil
+}
+
+// renews reports whether the cache of all tokens but the last is made anew.
+func (g *Generator) renews(tokens int) bool {
+	made := g.checkpoint.source.made
+	return made != nil && made.Renew > 0 && tokens == made.Renew+1
 }
 
 // text sets Text and Ended from the tokens so far.

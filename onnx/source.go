@@ -21,12 +21,19 @@ type source struct {
 	made *families.Checkpoint // makes the graph from safetensors; nil for an ONNX file
 }
 
-// open opens the model. A graph that is made has the given outputs only, and the key-value cache if cached is set.
+// open opens the model. A graph that is made has the given outputs only, and the key-value cache if cached is set. outputs can
+// name outputs of the cache.
 func (s source) open(outputs []string, cached bool) (*onnxproto.File, error) {
 	if s.made == nil {
 		return onnxproto.Open(s.path)
 	}
-	graph, err := s.made.Graph(families.Want{Outputs: outputs, Cache: cached, LastLogits: cached && slices.Contains(outputs, "logits")})
+	want := families.Want{Cache: cached, LastLogits: cached && slices.Contains(outputs, "logits")}
+	for _, name := range outputs {
+		if !cached || !strings.HasPrefix(name, "present.") {
+			want.Outputs = append(want.Outputs, name)
+		}
+	}
+	graph, err := s.made.Graph(want)
 	if err != nil {
 		return nil, err
 	}

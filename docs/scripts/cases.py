@@ -172,10 +172,6 @@ def table(size):
     return cases
 
 
-# Prompts are continued with torch's generate() in these cases.
-GENERATING = ["llama", "llama-dynamic", "gpt2", "bloom", "gemma3_text", "phi3-longrope"]
-
-
 def modernize(config):
     """Change a config.json in place to the form of transformers 5."""
     rope = config.pop("rope_scaling", None) or {"rope_type": "default"}

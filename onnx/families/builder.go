@@ -214,8 +214,9 @@ func (b *builder) scaled(x string, factor float64) string {
 type linear struct {
 	name       string // of the weight and the bias, without ".weight" and ".bias"
 	bias       bool
-	transposed bool // the weight is stored as [in, out], as in GPT-2
-	full       bool // see source
+	transposed bool   // the weight is stored as [in, out], as in GPT-2
+	full       bool   // see source
+	weight     string // a tensor of the base model that is the weight; "" is name+".weight"
 }
 
 func (b *builder) linear(x string, l linear, in, out int) string {
@@ -223,7 +224,11 @@ func (b *builder) linear(x string, l linear, in, out int) string {
 	if l.transposed {
 		dims, flag = []int{in, out}, 0
 	}
-	inputs := []string{x, b.tensor(source{l.name + ".weight", l.full, sizes(dims)})}
+	weight := source{l.name + ".weight", l.full, sizes(dims)}
+	if l.weight != "" {
+		weight = source{name: l.weight, dims: weight.dims}
+	}
+	inputs := []string{x, b.tensor(weight)}
 	if l.bias {
 		inputs = append(inputs, b.tensor(source{l.name + ".bias", l.full, sizes([]int{out})}))
 	}

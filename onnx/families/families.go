@@ -64,7 +64,9 @@ type Facts struct {
 	Width     int // length of a hidden state
 	Vocab     int // rows of the embedding
 	Positions int // longest input that the model was made for
-	Table     int // rows of a table of positions, beyond which the model cannot read; 0 if it has none
+	// Renew is the length beyond which a key-value cache is made anew, if it was made by a text of at most this length; 0 is never.
+	Renew int
+	Table int // rows of a table of positions, beyond which the model cannot read; 0 if it has none
 }
 
 // A Checkpoint is a folder with config.json and safetensors files.

@@ -33,7 +33,7 @@ var gemma2Family = family{types: []string{"gemma2"}, describe: func(c *config, w
 
 // gemma3TextFamily is transformers' Gemma3TextModel: layers with a window have a rotation of their own, heads of queries and keys
 // are normalised, and embedding models read in both directions.
-var gemma3TextFamily = family{types: []string{"gemma3_text"}, describe: gemma3}
+var gemma3TextFamily = family{types: []string{"gemma3_text"}, describe: func(c *config, w *Weights) (model, error) { return gemma3(c, w) }}
 
 // gemma3Family is the text model in Gemma3Model, which also reads pictures.
 var gemma3Family = family{types: []string{"gemma3"}, describe: func(c *config, w *Weights) (model, error) {
@@ -42,10 +42,11 @@ var gemma3Family = family{types: []string{"gemma3"}, describe: func(c *config, w
 	text := c.nested("text_config")
 	defer c.merge(text)
 	defer text.common() // which must not see settings that gemma3 is yet to read
-	return gemma3(text, w)
+	t, err := gemma3(text, w)
+	return t.capped(0), err // Gemma3ForConditionalGeneration does not use final_logit_softcapping
 }}
 
-func gemma3(c *config, w *Weights) (model, error) {
+func gemma3(c *config, w *Weights) (*transformer, error) {
 	s := c.llamaSizes(llamaSizes{width: 2304, network: 9216, layers: 26, heads: 8, kv: 4, head: 256, vocab: 262208, positions: 131072,
 		act: "gelu_pytorch_tanh", actKey: "hidden_activation"})
 	everywhere, nearby := c.gemma3Ropes(s)

@@ -114,11 +114,9 @@ func (c *config) llamaLike(w *Weights, s llamaSizes, set llamaSettings) (*transf
 // head describes the layer that computes logits, or returns nil if the checkpoint has none. tied is the default of
 // tie_word_embeddings.
 func (c *config) head(w *Weights, tied bool, name string) *head {
-	if c.bool(tied, "tie_word_embeddings") {
-		return &head{tied: true}
-	}
-	if _, ok := w.tensors[name+".weight"]; ok {
-		return &head{linear: linear{name: name, full: true}}
+	h := &head{linear: linear{name: name, full: true}, tied: c.bool(tied, "tie_word_embeddings")}
+	if _, ok := w.tensors[name+".weight"]; ok || h.tied {
+		return h
 	}
 	return nil
 }

@@ -158,7 +158,7 @@ func (t *transformer) logits(b *builder, x string, width int) string {
 	h := *t.head
 	l := h.linear
 	if h.tied {
-		l = linear{name: t.embedding.tokens[:len(t.embedding.tokens)-len(".weight")]}
+		l.weight = t.embedding.tokens
 	}
 	logits := b.linear(x, l, width, t.Vocab)
 	if h.divide != 0 {

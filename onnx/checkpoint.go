@@ -17,8 +17,8 @@ import (
 	"w2s/onnx/tokenizer"
 )
 
-// A Description describes a checkpoint. It is read from w2s.json if there is one. What that leaves out comes from the files
-// that Hugging Face and sentence-transformers write.
+// A Description describes a checkpoint. It is read from w2s.json if the folder has one. Fields that are not set there come
+// from the files that Hugging Face and sentence-transformers write.
 type Description struct {
 	Format    int     `json:"format"` // version of the format of w2s.json: 1
 	Name      string  `json:"name"`
@@ -122,7 +122,7 @@ func readCheckpoint(dir string, o Options) (*Checkpoint, error) {
 	c.Quantised = c.plan.single
 	c.External = from.files(f)
 	for _, path := range c.External {
-		// ONNX Runtime opens these files itself, and would wait at a pipe.
+		// ONNX Runtime opens these files itself, and would wait for the writer of a pipe.
 		if err := inputfile.Check(path); err != nil {
 			return nil, fmt.Errorf("%s keeps weights in another file: %w", filepath.Base(from.path), err)
 		}

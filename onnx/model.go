@@ -126,7 +126,7 @@ var batchScalingOps = []string{"DynamicQuantizeLinear", "com.microsoft:DynamicQu
 var stateRoundingOps = []string{"QuantizeLinear", "com.microsoft:QuantizeLinear", "com.microsoft:MatMulNBits"}
 
 // planModel plans how to feed a model and which output to take. output names an output of the model or the last hidden state;
-// if it is "", planModel chooses. causal tells that the model is known to read from left to right.
+// if it is "", planModel chooses. causal tells whether the model is known to read from left to right.
 func planModel(f *onnxproto.File, output string, causal bool) (*plan, error) {
 	p := &plan{}
 	for _, v := range f.Inputs {

@@ -86,7 +86,7 @@ func (a *app) catalog() (*catalog.Catalog, error) {
 	return c, err
 }
 
-// limits returns what reading the files of a task may take.
+// limits returns the limits on reading the files of a task.
 func (a *app) limits() tasks.Limits { return tasks.Limits{Unpacked: int64(a.maxUnpacked)} }
 
 // source returns where tasks read their data from: the folders of --data in their order, then the catalog.
@@ -169,7 +169,7 @@ func shorten(models []experiment.Model) {
 	}
 }
 
-// env returns what an experiment needs of this machine.
+// env returns what an experiment needs from this machine.
 func (a *app) env(ctx context.Context) (experiment.Env, error) {
 	c, err := a.catalog()
 	if err != nil {

@@ -97,8 +97,8 @@ func facts(c *onnx.Checkpoint, rt *onnx.Runtime) map[string]string {
 	return f
 }
 
-// countTokens returns the number of tokens that a checkpoint's tokenizer makes of each text and the checkpoint's prefix,
-// before truncation.
+// countTokens returns the number of tokens that a checkpoint's tokenizer makes from each text with the checkpoint's
+// prefix, before truncation.
 func countTokens(c *onnx.Checkpoint, texts []string) ([]int, error) {
 	t, err := tokenizer.Load(c.Tokenizer)
 	if err != nil {

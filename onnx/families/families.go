@@ -14,7 +14,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"w2s/internal/inputfile"
@@ -77,6 +79,9 @@ type Checkpoint struct {
 	// Unknown are settings of config.json that the family does not know. transformers ignores settings that it does not
 	// know, so they are likely to have no effect.
 	Unknown []string
+	// Unused are tensors of the base model that the family does not read and that are not known to be of no effect, such as biases
+	// that config.json turns off.
+	Unused []string
 
 	model model
 }
@@ -123,23 +128,29 @@ func IsCheckpoint(dir string) bool {
 	return exists("config.json") && (exists(singleFile) || exists(indexFile))
 }
 
+// adapterFile is the configuration of an adapter (LoRA), as package peft of Python writes it.
+const adapterFile = "adapter_config.json"
+
 // maxConfig bounds the size of config.json in bytes.
 const maxConfig = 16 << 20
 
 // Open reads the configuration and the headers of the weights of the checkpoint in dir.
 func Open(dir string) (*Checkpoint, error) {
-	path := filepath.Join(dir, "config.json")
-	data, err := inputfile.Read(path, maxConfig)
+	if _, err := os.Stat(filepath.Join(dir, adapterFile)); err == nil {
+		return nil, fmt.Errorf("%s belongs to an adapter, which is not applied to its base model (merge them: "+
+			"AutoPeftModelForCausalLM.from_pretrained(FOLDER).merge_and_unload().save_pretrained(MERGED))", adapterFile)
+	}
+	w, err := OpenWeights(dir)
+	if err != nil {
+		return nil, err
+	}
+	data, err := inputfile.Read(filepath.Join(dir, "config.json"), maxConfig)
 	if err != nil {
 		return nil, err
 	}
 	c, err := parseConfig(data)
 	if err != nil {
 		return nil, fmt.Errorf("config.json: %w", err)
-	}
-	w, err := OpenWeights(dir)
-	if err != nil {
-		return nil, err
 	}
 	return open(c, w)
 }
@@ -158,13 +169,34 @@ func open(c *config, w *Weights) (*Checkpoint, error) {
 		return nil, fmt.Errorf("config.json: model_type %q is not one that is made from safetensors (%shave: %s; docs/export.md says how to export others)",
 			kind, hint, strings.Join(Types(), ", "))
 	}
+	c.tensors = len(w.tensors)
 	m, err := all[at].describe(c, w)
 	c.common()
 	if err := errors.Join(c.err(), err); err != nil {
 		return nil, err
 	}
-	return &Checkpoint{Type: kind, Facts: m.facts(), Weights: w, Unknown: c.unknown(), model: m}, nil
+	out := &Checkpoint{Type: kind, Facts: m.facts(), Weights: w, Unknown: c.unknown(), model: m}
+	graph, err := out.Graph(Want{Outputs: out.Outputs()})
+	if err != nil {
+		return nil, err
+	}
+	used := map[string]bool{}
+	for _, t := range graph.Initializers {
+		used[t.Name] = true
+	}
+	out.Unused = w.unused(used)
+	for _, name := range out.Unused {
+		if layer := firstNumber.FindStringSubmatchIndex(name); layer != nil {
+			if n, _ := strconv.Atoi(name[layer[2]:layer[3]]); n >= out.Layers && w.isLayer(name[:layer[2]]) {
+				return nil, fmt.Errorf("config.json asks for %d layers, but the weights have more, such as in tensor %q", out.Layers, name)
+			}
+		}
+	}
+	return out, nil
 }
+
+// firstNumber matches the number of a layer in the name of a tensor.
+var firstNumber = regexp.MustCompile(`\.(\d+)\.`)
 
 // Graph writes the graph. It has the input input_ids and, for models with segments, token_type_ids. All texts of a batch must
 // have the same number of tokens.

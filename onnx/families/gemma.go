@@ -22,7 +22,7 @@ var gemma2Family = family{types: []string{"gemma2"}, describe: func(c *config, w
 	rope := c.rope(s.head, s.positions, ropeDefaults{theta: 10000, partial: 1})
 	windows := c.windows(s.layers, c.window("sliding_window", 4096), func(i int) bool { return i%2 == 0 })
 	c.ignore("hidden_act")
-	bias, scale, softcap := c.bool(false, "attention_bias"), c.float(256, "query_pre_attn_scalar"), c.cap("attn_logit_softcapping", 50)
+	bias, scale, softcap := c.bool(false, "attention_bias"), c.positive(256, "query_pre_attn_scalar"), c.cap("attn_logit_softcapping", 50)
 	t, err := c.gemma(w, s, func(i int) layer {
 		l := s.gemmaLayer(i, rope, bias, scale)
 		l.attention.window, l.attention.softcap = windows[i], softcap
@@ -57,7 +57,7 @@ func gemma3(c *config, w *Weights) (*transformer, error) {
 	}
 	pattern := c.size(6, "sliding_window_pattern", "_sliding_window_pattern")
 	windows := c.windows(s.layers, window, func(i int) bool { return (i+1)%pattern != 0 })
-	bias, scale := c.bool(false, "attention_bias"), c.float(256, "query_pre_attn_scalar")
+	bias, scale := c.bool(false, "attention_bias"), c.positive(256, "query_pre_attn_scalar")
 	c.ignore("attn_logit_softcapping", "hidden_act") // Gemma3Model does not use them
 	t, err := c.gemma(w, s, func(i int) layer {
 		rope := everywhere
@@ -91,6 +91,15 @@ func (c *config) gemma3Ropes(s llamaSizes) (everywhere, nearby *rope) {
 		return both.scaledRope(n, d, s.head, s.positions)
 	}
 	return read("full_attention", full), read("sliding_attention", local)
+}
+
+// positive reads a number above 0.
+func (c *config) positive(def float64, name string) float64 {
+	x := c.float(def, name)
+	if x <= 0 {
+		c.fault("%s: %v is not above 0", name, x)
+	}
+	return x
 }
 
 // cap reads a soft cap. null stands for none.

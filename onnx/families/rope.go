@@ -120,7 +120,7 @@ func (c *config) scaledRope(s *config, d ropeDefaults, head, positions int) *rop
 	theta, partial := d.theta, d.partial
 	r := &rope{dim: int(float64(head) * partial), scale: 1}
 	if theta <= 0 || r.dim < 2 || r.dim > head || r.dim%2 != 0 {
-		s.fault("a head of %d dimensions with rope_theta %v and a rotated share of %v is not supported", head, theta, partial)
+		c.fault("rope_theta %v with partial_rotary_factor %v of heads of %d dimensions is not supported", theta, partial, head)
 		return nil
 	}
 	kind := s.string("default", "rope_type", "type")

@@ -94,6 +94,9 @@ func (t *transformer) build(b *builder, want Want) {
 		}
 	}
 	s := stream{b: b, width: t.Width, x: t.embed(b)}
+	if len(b.faults) > 0 {
+		return // if the table of tokens has another width, so has everything
+	}
 	for i, l := range t.layers[:last] {
 		if name := stateName(i); slices.Contains(want.Outputs, name) {
 			b.output(name, s.sum(), t.Width)

@@ -316,6 +316,10 @@ var activations = map[string]func(b *builder, x string) string{
 	"gelu_new":          gelu("tanh"),
 	"gelu_pytorch_tanh": gelu("tanh"),
 	"gelu_fast":         gelu("tanh"),
+	"gelu_accurate":     gelu("tanh"),
+	"gelu_10": func(b *builder, x string) string {
+		return b.op("Clip", []string{gelu("none")(b, x), b.float(-10), b.float(10)})
+	},
 	"silu": func(b *builder, x string) string {
 		return b.microsoft("QuickGelu", []string{x}, onnxproto.Float("alpha", 1))
 	},
@@ -325,7 +329,15 @@ var activations = map[string]func(b *builder, x string) string{
 	"quick_gelu": func(b *builder, x string) string {
 		return b.microsoft("QuickGelu", []string{x}, onnxproto.Float("alpha", 1.702))
 	},
-	"relu":    unary("Relu"),
+	"linear": func(_ *builder, x string) string { return x },
+	"mish":   unary("Mish"),
+	"relu":   unary("Relu"),
+	"relu6": func(b *builder, x string) string {
+		return b.op("Clip", []string{x, b.float(0), b.float(6)})
+	},
+	"leaky_relu": func(b *builder, x string) string {
+		return b.op("LeakyRelu", []string{x}, onnxproto.Float("alpha", 0.01))
+	},
 	"tanh":    unary("Tanh"),
 	"sigmoid": unary("Sigmoid"),
 	"relu2": func(b *builder, x string) string {

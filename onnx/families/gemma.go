@@ -107,11 +107,10 @@ func (c *config) cap(name string, def float64) float64 {
 	if _, there := c.fields[name]; there && !c.has(name) {
 		return 0
 	}
-	x := c.float(def, name)
-	if x < 0 {
-		c.fault("%s: %v is below 0", name, x)
+	if !c.has(name) {
+		return def
 	}
-	return x
+	return c.positive(def, name)
 }
 
 // gemma describes a model whose embeddings are scaled.

@@ -258,6 +258,7 @@ func TestRefusedSettings(t *testing.T) {
 		{"stablelm", "alibi", true},
 		{"stablelm", "partial_rotary_factor", 2},
 		{"olmo", "clip_qkv", -1},
+		{"olmo", "clip_qkv", 0},
 		{"gemma2", "query_pre_attn_scalar", "a"},
 		{"gemma2", "query_pre_attn_scalar", 0},
 		{"gemma3_text", "num_kv_shared_layers", 2},

@@ -46,7 +46,7 @@ func readReference(tb testing.TB, dir string) reference {
 }
 
 // TestExports compares every checkpoint that docs/scripts/families.py or export_known.py made with PyTorch. Folders without an ONNX
-// file are compared as TestSafetensors does.
+// file are compared as checkLayers does.
 func TestExports(t *testing.T) {
 	var found []string
 	for _, root := range checkpointFolders(t) {

@@ -171,6 +171,9 @@ func open(c *config, w *Weights) (*Checkpoint, error) {
 	}
 	c.tensors = len(w.tensors)
 	m, err := all[at].describe(c, w)
+	if err == nil && len(c.faults) == 0 && m.facts().Causal {
+		c.ignore("is_decoder") // it always is
+	}
 	c.common()
 	if err := errors.Join(c.err(), err); err != nil {
 		return nil, err

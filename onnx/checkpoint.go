@@ -116,9 +116,15 @@ func readCheckpoint(dir string, o Options) (*Checkpoint, error) {
 	if o.Output != "" {
 		c.Output = o.Output
 	}
+	if o.Layer != nil {
+		if c.Output, err = layerOutput(f, *o.Layer); err != nil {
+			return nil, fmt.Errorf("%s: %w", filepath.Base(c.Model), err)
+		}
+	}
 	if c.plan, err = planModel(f, c.Output, files.causal()); err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Base(c.Model), err)
 	}
+	c.plan.ends = o.Layer != nil
 	c.plan.startAt(files.model.firstPosition())
 	c.Quantised = c.plan.single
 	c.External = from.files(f)

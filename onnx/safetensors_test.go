@@ -3,6 +3,7 @@ package onnx
 import (
 	"fmt"
 	"math"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"w2s/internal/drawn"
 	"w2s/internal/onnxproto"
+	"w2s/internal/safetensors"
 	"w2s/onnx/families"
 )
 
@@ -283,4 +285,86 @@ func (s *madeSession) run(t *testing.T, ids []int64, cache map[string]ort.Value)
 		v.Destroy()
 	}
 	return rows, next
+}
+
+// TestDrawnSharing encodes texts with a common beginning, which is run once, and compares them with the same texts run whole.
+func TestDrawnSharing(t *testing.T) {
+	rt := testRuntime(t)
+	begin := "the weak model says that it sees no more than one word :"
+	texts := []string{begin + " yes", begin + " not one , two", begin + " a strong model goes on", "weak : yes", "weak"}
+	for name, shares := range map[string]bool{"llama": true, "gemma3_text": true, "bloom": true, "opt": true, "gpt2": true, "mistral-odd": true,
+		"phi3-longrope": false, "llama-dynamic": false, "bert": false} {
+		t.Run(name, func(t *testing.T) {
+			dir := drawn.Read(t, name).Write(t)
+			o := Options{Pooling: PoolLast, MaxTokens: 40}
+			var whole [][]float32
+			for _, v := range encodeAll(t, openTest(t, rt, dir, o), texts) {
+				whole = append(whole, v.Values)
+			}
+			if err := os.WriteFile(filepath.Join(dir, "w2s.json"), []byte(`{"format":1,"shared_until":":"}`), 0o666); err != nil {
+				t.Fatal(err)
+			}
+			if name == "bert" {
+				if _, err := ReadCheckpoint(dir, o); err == nil || !strings.Contains(err.Error(), "shared_until") {
+					t.Fatalf("shared_until of an encoder: %v", err)
+				}
+				return
+			}
+			e := openTest(t, rt, dir, o)
+			if e.checkpoint.shares != shares {
+				t.Errorf("beginnings are shared: %v, want %v", e.checkpoint.shares, shares)
+			}
+			for i, v := range encodeAll(t, e, texts) {
+				compare(t, texts[i], v.Values, whole, i)
+			}
+		})
+	}
+}
+
+// TestNaN puts a NaN into the row of a token that no text has. It is a warning, and vectors of other texts are right.
+func TestNaN(t *testing.T) {
+	for _, name := range []string{"llama", "llama-f16", "llama-bf16"} {
+		t.Run(name, func(t *testing.T) {
+			dir := drawn.Read(t, name).Write(t)
+			c := mustRead(t, dir, Options{})
+			path := filepath.Join(dir, "model.safetensors")
+			if name == "llama-bf16" {
+				found, err := filepath.Glob(filepath.Join(dir, "model-*.safetensors"))
+				if err != nil || len(found) < 2 {
+					t.Fatal(found, err)
+				}
+				path = found[0] // has the embedding
+			}
+			f, err := safetensors.Open(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			info, ok := f.Lookup("model.embed_tokens.weight")
+			f.Close()
+			if !ok {
+				t.Fatalf("no embedding in %s", path)
+			}
+			const unused = 13 // "word"
+			file, err := os.OpenFile(path, os.O_WRONLY, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			row := info.Size() / int64(info.Shape[0])
+			if _, err := file.WriteAt([]byte{0xff, 0xff, 0xff, 0xff}, info.Offset()+unused*row); err != nil {
+				t.Fatal(err)
+			}
+			if err := file.Close(); err != nil {
+				t.Fatal(err)
+			}
+			e := openTest(t, testRuntime(t), c.Dir, Options{})
+			want := fmt.Sprintf("tensor %q of %s has numbers that are not finite", info.Name, filepath.Base(path))
+			if w := e.Warnings(); !slices.Contains(w, want) {
+				t.Errorf("warnings %q, want %q", w, want)
+			}
+			encodeAll(t, e, []string{"weak"})
+			if err := e.Encode(t.Context(), []string{"word"}, ignore); err == nil || !strings.Contains(err.Error(), "not finite") {
+				t.Errorf("a text with the token: %v", err)
+			}
+		})
+	}
 }

@@ -35,11 +35,14 @@ type app struct {
 	provider    string
 	threads     int
 	runtimeOnly bool
+	layer       layerFlag
 	local       []string
 	data        []string
 	maxUnpacked byteSize
 	offline     bool
 	quiet       bool
+
+	inputs []input // see reads
 
 	// Opened on first use.
 	reporter progress.Reporter
@@ -55,6 +58,8 @@ func (a *app) globalFlags(f *pflag.FlagSet) {
 	f.StringVar(&a.provider, "provider", string(onnx.CPU), "execution `provider`: "+strings.Join(onnx.Providers(), ", "))
 	f.IntVar(&a.threads, "threads", 0, "`number` of threads that encode, 0 for all processors")
 	f.BoolVar(&a.runtimeOnly, "runtime-only", false, "use only ONNX Runtime's own kernels, not the processor's tile unit (AMX)")
+	f.Var(&a.layer, "layer", "`number` of the layer whose states are used, for models without @layer: 0 is the embedding, -1 the last layer"+
+		" (default: the checkpoint's own output)")
 	f.StringArrayVar(&a.local, "local", nil, "`folder` with package archives that were downloaded by hand (repeatable)")
 	f.StringArrayVar(&a.data, "data", nil,
 		"`folder` with data sets to use instead of downloads: sst2-train.tsv, ORG/NAME/FILE.parquet (repeatable)")

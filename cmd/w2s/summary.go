@@ -23,7 +23,8 @@ type summaryFlags struct {
 
 func (s *summaryFlags) register(fs *pflag.FlagSet) {
 	s.level = stats.Level
-	fs.StringVar(&s.metric, "metric", metric.Names()[0], "`metric` of scores: "+strings.Join(metric.Names(), ", ")+"; see w2s help metrics")
+	fs.StringVar(&s.metric, "metric", "", "`metric` of scores: "+strings.Join(metric.Names(), ", ")+
+		"; see w2s help metrics (default: the task's own, which is accuracy if its file names none)")
 	fs.IntVar(&s.resamples, "resamples", stats.DefaultResamples, "`number` of bootstrap resamples")
 }
 

@@ -21,15 +21,17 @@ func (r *Result) Save(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return fmt.Errorf("result file: %w", err)
 	}
-	err := atomicfile.Write(path, func(w io.Writer) error {
-		enc := json.NewEncoder(w)
-		enc.SetEscapeHTML(false)
-		return enc.Encode(r)
-	})
-	if err != nil {
+	if err := atomicfile.Write(path, r.Write); err != nil {
 		return fmt.Errorf("result file: %w", err)
 	}
 	return nil
+}
+
+// Write writes the result as JSON on one line.
+func (r *Result) Write(w io.Writer) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(r)
 }
 
 // MaxBytes bounds the size of a result file. A head with 800 test examples takes about 10 kB.

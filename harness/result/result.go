@@ -91,6 +91,7 @@ type Task struct {
 	Classes  []string       `json:"classes,omitempty"`
 	Source   string         `json:"source,omitempty"`
 	Licence  string         `json:"licence,omitempty"`
+	Metric   tasks.Metric   `json:"metric,omitempty"` // the task's own metric; "" is accuracy
 	Version  int            `json:"version"`
 	Digest   string         `json:"digest"`   // sha256 of the data
 	Train    int            `json:"train"`    // examples in the training pool, both halves together

@@ -58,6 +58,7 @@ func (r *Result) Finished(config Settings, models []Model, task Task) (Work, boo
 		(old.Texts == nil) != (task.Texts == nil) {
 		return Work{}, false
 	}
+	w.Task.Metric = task.Metric // which changes no prediction
 	return w, true
 }
 

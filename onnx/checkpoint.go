@@ -108,7 +108,7 @@ func readCheckpoint(dir string, o Options) (*Checkpoint, error) {
 			return nil, fmt.Errorf("no tokenizer.json (save it with the tokenizer's save_pretrained): %w", err)
 		}
 	}
-	f, err := from.openAll(files.w2s.SharedUntil != "" && !from.byLength())
+	f, err := from.openAll(families.Want{Cache: files.w2s.SharedUntil != "" && !from.byLength()})
 	if err != nil {
 		return nil, err
 	}

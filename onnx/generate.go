@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"w2s/internal/onnxgraph"
+	"w2s/onnx/families"
 	"w2s/onnx/tokenizer"
 )
 
@@ -45,7 +46,7 @@ func OpenGenerator(ctx context.Context, rt *Runtime, dir string, o Options) (*Ge
 }
 
 func (g *Generator) open(o Options) error {
-	f, err := g.checkpoint.source.openAll(true)
+	f, err := g.checkpoint.source.openAll(families.Want{Cache: true, LastLogits: true})
 	if err != nil {
 		return err
 	}
@@ -122,7 +123,7 @@ func (g *Generator) Vocab() int { return int(g.session.plan.more[0].Dims[2].Size
 // logit of tokens[i] is rows[i]·hidden + bias[i], before a soft cap if the model has one. Unembedding fails if the weights of
 // the layer are quantised.
 func (g *Generator) Unembedding(tokens []int) (rows [][]float32, bias []float32, err error) {
-	f, err := g.checkpoint.source.openAll(false)
+	f, err := g.checkpoint.source.openAll(families.Want{})
 	if err != nil {
 		return nil, nil, fmt.Errorf("onnx: %w", err)
 	}

@@ -344,7 +344,7 @@ func TestNaN(t *testing.T) {
 			if !ok {
 				t.Fatalf("no embedding in %s", path)
 			}
-			const unused = 13 // "word"
+			const unused = 14 // "word"
 			file, err := os.OpenFile(path, os.O_WRONLY, 0)
 			if err != nil {
 				t.Fatal(err)

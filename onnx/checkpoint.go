@@ -14,6 +14,7 @@ import (
 	"w2s/internal/inputfile"
 	"w2s/internal/onnxgraph"
 	"w2s/internal/onnxproto"
+	"w2s/onnx/families"
 	"w2s/onnx/tokenizer"
 )
 
@@ -107,7 +108,7 @@ func readCheckpoint(dir string, o Options) (*Checkpoint, error) {
 			return nil, fmt.Errorf("no tokenizer.json (save it with the tokenizer's save_pretrained): %w", err)
 		}
 	}
-	f, err := from.openAll(files.w2s.SharedUntil != "" && !from.byLength())
+	f, err := from.openAll(families.Want{Cache: files.w2s.SharedUntil != "" && !from.byLength()})
 	if err != nil {
 		return nil, err
 	}
@@ -224,8 +225,13 @@ func (c *Checkpoint) complete(f *onnxproto.File, files *configs, o Options) erro
 	if c.Note != "" {
 		c.notes = append(c.notes, c.Note)
 	}
-	if c.source.made != nil && len(c.source.made.Unknown) > 0 {
-		c.notes = append(c.notes, fmt.Sprintf("unknown settings of config.json are taken to have no effect: %s", strings.Join(c.source.made.Unknown, ", ")))
+	if made := c.source.made; made != nil {
+		if len(made.Unknown) > 0 {
+			c.notes = append(c.notes, fmt.Sprintf("unknown settings of config.json are taken to have no effect: %s", strings.Join(made.Unknown, ", ")))
+		}
+		if n := len(made.Unused); n > 0 {
+			c.notes = append(c.notes, fmt.Sprintf("%d tensors are left out that config.json does not ask for: %s", n, families.Shortened(made.Unused)))
+		}
 	}
 	c.Output = c.plan.output.Name
 	c.Width = c.plan.width()

@@ -46,11 +46,11 @@ func (b *buffer) fill(i int, in input, g grid) (ort.Value, error) {
 		}
 		return b.integers(i, in.Type, ort.NewShape(int64(g.cols)), b.in[i])
 	case logitsToKeep:
-		shape := ort.NewShape()
-		if len(in.Dims) > 0 {
-			shape = ort.NewShape(1)
+		n := int64(max(1, g.logits))
+		if len(in.Dims) == 0 {
+			return ort.NewScalar(n)
 		}
-		return ort.NewTensor(shape, []int64{int64(max(1, g.logits))})
+		return ort.NewTensor(ort.NewShape(1), []int64{n})
 	case useCacheBranch:
 		return ort.NewTensor(ort.NewShape(1), []bool{past > 0})
 	default:

@@ -14,7 +14,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"w2s/internal/inputfile"
@@ -64,7 +66,9 @@ type Facts struct {
 	Width     int // length of a hidden state
 	Vocab     int // rows of the embedding
 	Positions int // longest input that the model was made for
-	Table     int // rows of a table of positions, beyond which the model cannot read; 0 if it has none
+	// Renew is the length beyond which a key-value cache is made anew, if it was made by a text of at most this length; 0 is never.
+	Renew int
+	Table int // rows of a table of positions, beyond which the model cannot read; 0 if it has none
 }
 
 // A Checkpoint is a folder with config.json and safetensors files.
@@ -75,6 +79,9 @@ type Checkpoint struct {
 	// Unknown are settings of config.json that the family does not know. transformers ignores settings that it does not
 	// know, so they are likely to have no effect.
 	Unknown []string
+	// Unused are tensors of the base model that the family does not read and that are not known to be of no effect, such as biases
+	// that config.json turns off.
+	Unused []string
 
 	model model
 }
@@ -122,16 +129,23 @@ func IsCheckpoint(dir string) bool {
 	return exists("config.json") && (exists(singleFile) || exists(indexFile))
 }
 
+// adapterFile is the configuration of an adapter (LoRA), as package peft of Python writes it.
+const adapterFile = "adapter_config.json"
+
 // maxConfig bounds the size of config.json in bytes.
 const maxConfig = 16 << 20
 
 // Open reads the configuration and the headers of the weights of the checkpoint in dir.
 func Open(dir string) (*Checkpoint, error) {
-	c, err := readConfig(filepath.Join(dir, "config.json"))
+	if _, err := os.Stat(filepath.Join(dir, adapterFile)); err == nil {
+		return nil, fmt.Errorf("%s belongs to an adapter, which is not applied to its base model (merge them: "+
+			"AutoPeftModelForCausalLM.from_pretrained(FOLDER).merge_and_unload().save_pretrained(MERGED))", adapterFile)
+	}
+	w, err := OpenWeights(dir)
 	if err != nil {
 		return nil, err
 	}
-	w, err := OpenWeights(dir)
+	c, err := readConfig(filepath.Join(dir, "config.json"))
 	if err != nil {
 		return nil, err
 	}
@@ -185,13 +199,37 @@ func open(c *config, w *Weights) (*Checkpoint, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.tensors = len(w.tensors)
 	m, err := f.describe(c, w)
+	if err == nil && len(c.faults) == 0 && m.facts().Causal {
+		c.ignore("is_decoder") // it always is
+	}
 	c.common()
 	if err := errors.Join(c.err(), err); err != nil {
 		return nil, err
 	}
-	return &Checkpoint{Type: c.string("", "model_type"), Facts: m.facts(), Weights: w, Unknown: c.unknown(), model: m}, nil
+	out := &Checkpoint{Type: c.string("", "model_type"), Facts: m.facts(), Weights: w, Unknown: c.unknown(), model: m}
+	graph, err := out.Graph(Want{Outputs: out.Outputs()})
+	if err != nil {
+		return nil, err
+	}
+	used := map[string]bool{}
+	for _, t := range graph.Initializers {
+		used[t.Name] = true
+	}
+	out.Unused = w.unused(used)
+	for _, name := range out.Unused {
+		if layer := firstNumber.FindStringSubmatchIndex(name); layer != nil {
+			if n, _ := strconv.Atoi(name[layer[2]:layer[3]]); n >= out.Layers && w.isLayer(name[:layer[2]]) {
+				return nil, fmt.Errorf("config.json asks for %d layers, but the weights have more, such as in tensor %q", out.Layers, name)
+			}
+		}
+	}
+	return out, nil
 }
+
+// firstNumber matches the number of a layer in the name of a tensor.
+var firstNumber = regexp.MustCompile(`\.(\d+)\.`)
 
 // Graph writes the graph. It has the input input_ids and, for models with segments, token_type_ids. All texts of a batch must
 // have the same number of tokens.

@@ -118,6 +118,9 @@ func (t *transformer) build(b *builder, want Want) {
 		}
 	}
 	embedded := t.embed(b)
+	if len(b.faults) > 0 {
+		return // if the table of tokens has another width, so has everything
+	}
 	s := stream{b: b, width: t.Width, x: embedded}
 	for i, l := range t.layers[:last] {
 		if name := stateName(i); slices.Contains(want.Outputs, name) {
@@ -219,7 +222,7 @@ func (t *transformer) logits(b *builder, x string, width int) string {
 	h := *t.head
 	l := h.linear
 	if h.tied {
-		l = linear{name: t.embedding.tokens[:len(t.embedding.tokens)-len(".weight")]}
+		l.weight = t.embedding.tokens
 	}
 	logits := b.linear(x, l, width, t.Vocab)
 	if h.divide != 0 {

@@ -42,7 +42,7 @@ type model interface {
 var all = []family{
 	llamaFamily, mistralFamily, qwen2Family, qwen3Family, smollm3Family, graniteFamily, stablelmFamily, olmoFamily, olmo2Family,
 	gemmaFamily, gemma2Family, gemma3Family, gemma3TextFamily, phiFamily, phi3Family, gptNeoXFamily, gpt2Family, optFamily, bloomFamily,
-	bertFamily,
+	bertFamily, starcoder2Family, cohereFamily,
 }
 
 // Types returns the values of model_type that are known, in alphabetical order.

@@ -31,7 +31,7 @@ func (f *experimentFlags) earlier(x configuration) (r *result.Result, differs []
 	if err != nil && !absent {
 		return nil, nil, usagef("--out: %w", err)
 	}
-	// An experiment may take days: what keeps its result from being stored is said before.
+	// An experiment may take days, so whatever would keep its result from being stored is reported first.
 	if err := checkOutput(f.out); err != nil {
 		return nil, nil, err
 	}
@@ -39,7 +39,7 @@ func (f *experimentFlags) earlier(x configuration) (r *result.Result, differs []
 		return nil, nil, nil
 	}
 	if r, err = result.Load(f.out); err != nil {
-		return nil, nil, fmt.Errorf("%w; --again writes over it, --out names another file", err)
+		return nil, nil, fmt.Errorf("%w (overwrite it with --again, or name another file with --out)", err)
 	}
 	return r, x.Differences(r), nil
 }

@@ -14,7 +14,8 @@ import (
 	"w2s/internal/atomicfile"
 )
 
-// env returns what an experiment needs of this machine. If --heads names a folder, the experiment writes its heads there.
+// env returns what an experiment needs from this machine. If --heads names a folder, the experiment writes its heads
+// there.
 func (f *experimentFlags) env(ctx context.Context, a *app) (experiment.Env, error) {
 	env, err := a.env(ctx)
 	if err != nil || f.heads == "" {

@@ -57,12 +57,12 @@ The example browser shows the texts in the result files (w2s run --texts).`,
 // checkPage reports why the page cannot be written, and keeps it from taking the place of a result.
 func checkPage(out string, paths []string) error {
 	if filepath.Ext(out) == ".json" {
-		return usagef("--out %s: want a name for an HTML page, and .json is a result's", out)
+		return usagef("--out %s: want the name of an HTML page (.json is for results)", out)
 	}
 	info, err := os.Stat(out)
 	for _, p := range paths {
 		if result, e := os.Stat(p); err == nil && e == nil && os.SameFile(info, result) {
-			return usagef("--out %s: it is a result that goes into the page: name another file", out)
+			return usagef("--out %s: this is one of the results (name another file)", out)
 		}
 	}
 	return checkOutput(out)

@@ -127,28 +127,32 @@ func marked(tb testing.TB, r *result.Result) *result.Result {
 }
 
 func TestRunTakesOverUnchangedTasks(t *testing.T) {
-	a, b := planted{name: "a", n: 600}, planted{name: "b", n: 600, noise: 1}
-	base, _ := ladder(a, b)
-	earlier := marked(t, run(t, base))
+	a, b := planted{name: "a", n: 300}, planted{name: "b", n: 300, noise: 1}
+	ladder := func() experiment.Config {
+		cfg, _ := ladder(a, b)
+		cfg.Train, cfg.Test = 150, 80
+		return cfg
+	}
+	earlier := marked(t, run(t, ladder()))
 	for _, c := range []struct {
 		name   string
 		change func(*experiment.Config)
 		kept   []string // tasks
 	}{
 		{"nothing", func(*experiment.Config) {}, []string{"a", "b"}},
-		{"another task", func(c *experiment.Config) { c.Tasks = append(c.Tasks, planted{name: "c", n: 600}) }, []string{"a", "b"}},
+		{"another task", func(c *experiment.Config) { c.Tasks = append(c.Tasks, planted{name: "c", n: 300}) }, []string{"a", "b"}},
 		{"data of one task", func(c *experiment.Config) { c.Tasks[1] = redated{b, "other data"} }, []string{"a"}},
-		{"other test examples", func(c *experiment.Config) { c.Tasks[0] = planted{name: "a", n: 601} }, []string{"b"}},
+		{"other test examples", func(c *experiment.Config) { c.Tasks[0] = planted{name: "a", n: 301} }, []string{"b"}},
 		{"a loss", func(c *experiment.Config) { c.Losses = c.Losses[:1] }, nil},
 		{"seeds", func(c *experiment.Config) { c.Seeds = []uint64{0, 2} }, nil},
 		{"penalties", func(c *experiment.Config) { c.L2 = []float64{0.01, 0.2} }, nil},
-		{"size", func(c *experiment.Config) { c.Train = 280 }, nil},
+		{"size", func(c *experiment.Config) { c.Train = 140 }, nil},
 		{"texts in the file", func(c *experiment.Config) { c.KeepTexts = true }, nil},
 		{"a model's files", func(c *experiment.Config) { c.Models[0].Encoder = numbers{dims: 5} }, nil},
 		{"a model's description", func(c *experiment.Config) { c.Models[0].Description = map[string]string{"pooling": "cls"} }, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			cfg, _ := ladder(a, b)
+			cfg := ladder()
 			c.change(&cfg)
 			e := env(t)
 			e.Previous = earlier

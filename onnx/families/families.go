@@ -5,8 +5,8 @@
 // hundred kilobytes. ONNX Runtime maps the weights from the files.
 //
 // Each family has a file. It translates the settings of config.json and the names of tensors into a description of the
-// model's layers, which decoder.go (models that read from left to right) and encoder.go turn into nodes. A setting that a family
-// does not compute is refused by name. docs/add-a-family.md says how to add a family.
+// model's layers, which transformer.go and attention.go turn into nodes. A setting that a family does not compute is refused by
+// name. docs/add-a-family.md says how to add a family.
 package families
 
 import (

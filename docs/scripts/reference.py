@@ -10,7 +10,7 @@ The tests of w2s compare its vectors with those that write() stores in reference
     truncated      whether the text was truncated, one value per text
     default        {"output": ..., "pooling": ...} that w2s must choose on its own from the files of the folder
     features       {output: {pooling: one vector per text}}; null for a text without tokens
-    model          inputs, outputs, operators and parameters of model.onnx, as package onnx reads them; not of other checkpoints
+    model          inputs, outputs, operators and parameters of model.onnx, as package onnx reads them; not of a folder without one
     versions       versions of the packages
 """
 import collections
@@ -120,7 +120,7 @@ def write(folder, states, *, max_tokens, default, texts=TEXTS, prefix="", model=
 
     states(ids) runs torch on one unpadded text, a tensor [1, tokens], and returns {output: array [tokens, dims]}.
     vectors(ids) is optional and returns {(output, pooling): array [dims]}. The pooling is "none" if the model pools the
-    output itself. model is the name of the model file, or None if there is none.
+    output itself. model is None for a folder without ONNX file.
     """
     tokenizer = tokenizers.Tokenizer.from_file(str(pathlib.Path(folder) / "tokenizer.json"))
     token_ids, truncated = [], []
@@ -152,10 +152,9 @@ def write(folder, states, *, max_tokens, default, texts=TEXTS, prefix="", model=
         "token_ids": token_ids,
         "truncated": truncated,
         "default": default,
+        **({"model": describe(pathlib.Path(folder) / model)} if model else {}),
         "features": features,
     }
-    if model is not None:
-        result["model"] = describe(pathlib.Path(folder) / model)
     path = pathlib.Path(folder) / "reference.json"
     with open(path, "w", encoding="utf-8") as f:
         json.dump(result, f, ensure_ascii=True, separators=(",", ":"))

@@ -5,8 +5,8 @@
 // hundred kilobytes. ONNX Runtime maps the weights from the files.
 //
 // Each family has a file. It translates the settings of config.json and the names of tensors into a description of the
-// model's layers, which decoder.go (models that read from left to right) and encoder.go turn into nodes. A setting that a family
-// does not compute is refused by name. docs/add-a-family.md says how to add a family.
+// model's layers, which transformer.go and attention.go turn into nodes. A setting that a family does not compute is refused by
+// name. docs/add-a-family.md says how to add a family.
 package families
 
 import (
@@ -44,6 +44,7 @@ type model interface {
 var all = []family{
 	llamaFamily, mistralFamily, qwen2Family, qwen3Family, smollm3Family, graniteFamily, stablelmFamily, olmoFamily, olmo2Family,
 	gemmaFamily, gemma2Family, gemma3Family, gemma3TextFamily, phiFamily, phi3Family, gptNeoXFamily, gpt2Family, optFamily, bloomFamily,
+	starcoder2Family, cohereFamily,
 	bertFamily, robertaFamily, distilbertFamily, mpnetFamily, electraFamily, albertFamily, debertaFamily, modernbertFamily,
 }
 

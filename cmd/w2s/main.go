@@ -72,10 +72,18 @@ func run(ctx context.Context, out, errOut io.Writer, args []string) int {
 // maxErrorLine is the number of characters of an error's line that are shown. An error may quote a whole file by accident.
 const maxErrorLine = 2000
 
+// maxErrorLines is the number of lines of an error that are shown. Every record of a damaged file may be an error.
+const maxErrorLines = 100
+
 // printError prints every line of a joined error, each after the program's name and without the names of packages. An error
 // may quote what files contain, so it is cut, and characters that would steer the terminal are shown as escapes.
 func printError(w io.Writer, err error) {
-	for _, line := range strings.Split(err.Error(), "\n") {
+	lines := strings.Split(err.Error(), "\n")
+	for i, line := range lines {
+		if i == maxErrorLines && len(lines) > maxErrorLines+1 {
+			fmt.Fprintf(w, "w2s: … and %d more lines\n", len(lines)-i)
+			return
+		}
 		fmt.Fprintf(w, "w2s: %s\n", visible.Text(visible.Cut(plain(line), maxErrorLine)))
 	}
 }

@@ -140,6 +140,24 @@ func readCheckpoint(dir string, o Options) (*Checkpoint, error) {
 	return c, nil
 }
 
+// CheckModel returns why an ONNX file gives no vectors of texts, or nil. The files that it keeps weights in need not be there. config
+// is the path of the checkpoint's config.json, or "" if it has none.
+func CheckModel(model, config string) error {
+	files := &configs{}
+	if config != "" {
+		if err := readConfig(config, &files.model); err != nil {
+			return err
+		}
+	}
+	f, err := onnxproto.Open(model)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = planModel(f, "", files.causal())
+	return err
+}
+
 // findModel finds the ONNX file of a folder: the named one, or else model.onnx, onnx/model.onnx, or the only one.
 func findModel(dir, name string) (string, error) {
 	if name != "" {
@@ -253,7 +271,7 @@ func (c *Checkpoint) complete(f *onnxproto.File, files *configs, o Options) erro
 	if err := c.completeLength(positions, files, o); err != nil {
 		return err
 	}
-	if c.Cut == "" {
+	if c.Cut = cmp.Or(o.Cut, c.Cut); c.Cut == "" {
 		c.Cut = files.tokens.TruncationSide
 	}
 	if c.Cut != "" && c.Cut != "left" && c.Cut != "right" {

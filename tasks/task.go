@@ -46,6 +46,8 @@ type Example struct {
 	Control []string  // the same texts without the information that the task is about (chess without the board), or nil
 	Answer  string    // Generate: the answer to write; "" for the other forms
 	Also    []string  // Generate: further answers that count as right, such as a second mate, or nil
+
+	key string // see textKey; "" if it is not known yet
 }
 
 // Info describes a task.

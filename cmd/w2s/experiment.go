@@ -1,8 +1,8 @@
 package main
 
 import (
+	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -72,48 +72,55 @@ func (f *experimentFlags) register(fs *pflag.FlagSet, out string) {
 // A dataFlags holds the flags that say which examples an experiment uses. run, sweep, chain, transfer, study and encode
 // share them.
 type dataFlags struct {
-	tasks       []string
-	numSeeds    int
-	train, test int
+	splitFlags
+	tasks []string
 }
 
 func (d *dataFlags) register(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&d.tasks, "task", defaultTasks, "`task`: "+taskForms+" (repeatable)")
-	fs.IntVar(&d.numSeeds, "seeds", 3, "`number` of seeds; each splits the training pool into other halves")
-	fs.IntVar(&d.train, "train", 0,
-		fmt.Sprintf("`number` of training examples, both halves together (default: %d, or all there are)", experiment.DefaultTrain))
-	fs.IntVar(&d.test, "test", 0,
-		fmt.Sprintf("`number` of test examples (default: %d, or a quarter of small data)", experiment.DefaultTest))
+	d.splitFlags.register(fs)
+}
+
+// A splitFlags holds the flags that say how a task is split. tasks check has them too.
+type splitFlags struct {
+	numSeeds    int
+	train, test int // 0: the default
+	balance     tasks.Balance
 }
 
 // maxSeeds bounds --seeds, so that a typing error does not fill the memory.
 const maxSeeds = 10000
 
-// seeds returns the seeds 0, 1, ... that --seeds asks for.
-func (d *dataFlags) seeds() ([]uint64, error) {
-	if d.numSeeds < 1 || d.numSeeds > maxSeeds {
-		return nil, usagef("--seeds %d: want 1 or more, up to %d", d.numSeeds, maxSeeds)
+func (d *splitFlags) register(fs *pflag.FlagSet) {
+	train, test := fmt.Sprintf("%d, or all there are", experiment.DefaultTrain), fmt.Sprintf("%d, or a quarter of small data", experiment.DefaultTest)
+	countVar(fs, count{value: &d.numSeeds, most: maxSeeds}, "seeds", 3, "`number` of seeds; each splits the training pool into other halves")
+	countVar(fs, count{value: &d.train, unset: train}, "train", 0, "`number` of training examples, both halves together (default: "+train+")")
+	countVar(fs, count{value: &d.test, unset: test}, "test", 0, "`number` of test examples (default: "+test+")")
+	fs.Var(balanceValue{&d.balance}, "balance", "whether every class has as many examples as the rarest one: "+
+		"`true`, false, or auto, which balances two classes and keeps the proportions of more")
+}
+
+// split returns a configuration that says how tasks are split, and nothing else. checkCounts reports what is wrong with it.
+func (d *splitFlags) split() experiment.Config {
+	c := experiment.Config{Train: d.train, Test: d.test, Balance: d.balance}
+	for i := range min(d.numSeeds, maxSeeds) {
+		c.Seeds = append(c.Seeds, uint64(i))
 	}
-	seeds := make([]uint64, d.numSeeds)
-	for i := range seeds {
-		seeds[i] = uint64(i)
-	}
-	return seeds, nil
+	return c
 }
 
 // config opens everything that the flags name, and reports all faults together. models are the names of checkpoints, each
 // once, and pairs uses the same names.
 func (f *experimentFlags) config(ctx context.Context, a *app, models []string, pairs []result.Pair) (experiment.Config, error) {
-	c := experiment.Config{Train: f.train, Test: f.test, L2: f.l2, Held: f.held, KeepTexts: f.texts}
 	var faults []error
 	fault := func(err error) {
 		if err != nil {
 			faults = append(faults, err)
 		}
 	}
+	c := f.split()
+	c.L2, c.Held, c.KeepTexts = f.l2, f.held, f.texts
 	var err error
-	c.Seeds, err = f.seeds()
-	fault(err)
 	if !(f.held > 0 && f.held < 1) {
 		fault(usagef("--held %v: want a share between 0 and 1", f.held))
 	}
@@ -194,7 +201,12 @@ func (a *app) experiment(ctx context.Context, f *experimentFlags, run func(exper
 	}
 	if f.out == stdout {
 		r.Program, r.Command = program(), append([]string{"w2s"}, a.args...)
-		return errors.Join(failed, r.Write(a.out))
+		var text bytes.Buffer
+		err := r.Write(&text)
+		if err == nil {
+			_, err = a.out.Write(visible.JSON(text.Bytes()))
+		}
+		return errors.Join(failed, err)
 	}
 	stored := a.store(f, r)
 	failed = errors.Join(failed, stored, f.file.conflict)
@@ -223,11 +235,7 @@ func (f *experimentFlags) pgr(r *result.Result) (any, *table.Table, error) {
 	return rows, table.PGR(rows), err
 }
 
-func (a *app) printJSON(v any) error {
-	enc := json.NewEncoder(a.out)
-	enc.SetIndent("", "  ")
-	return enc.Encode(v)
-}
+func (a *app) printJSON(v any) error { return table.WriteJSON(a.out, v) }
 
 // note prints a line that is neither a result nor an error, unless --quiet is given.
 func (a *app) note(format string, args ...any) {

@@ -68,9 +68,15 @@ func newModelsPull(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "pull NAME|hf:ORG/NAME[@REV]...",
 		Short: "Download checkpoints into the cache",
+		Long: `Downloads checkpoints into the cache and prints their folders. Of a repository
+of the hub it takes an ONNX export that gives vectors of texts, or else
+config.json and safetensors; with --prefer safetensors it is the other way
+round. A variant chooses one ONNX file, as in hf:ORG/NAME#quantized, or
+hf:ORG/NAME#safetensors.`,
 		Example: `  w2s models pull all-MiniLM-L6-v2 e5-small-v2
   w2s models pull hf:sentence-transformers/all-MiniLM-L12-v2
-  w2s models pull hf:ORG/NAME@main#quantized`,
+  w2s models pull hf:ORG/NAME@main#quantized
+  w2s models pull hf:ORG/NAME --prefer safetensors`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: a.runE(func(ctx context.Context, names []string) error {
 			c, err := a.catalog()

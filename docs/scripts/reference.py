@@ -58,9 +58,12 @@ def encode(tokenizer, text, max_tokens):
     return ids, len(ids) < whole
 
 
-def pool(hidden):
+POOLINGS = ("mean", "cls", "last")
+
+
+def pool(hidden, poolings=POOLINGS):
     """Vectors of one unpadded text by pooling. hidden is [tokens, dims]."""
-    return {"mean": hidden.mean(axis=0), "cls": hidden[0], "last": hidden[-1]}
+    return {p: hidden.mean(axis=0) if p == "mean" else hidden[{"cls": 0, "last": -1}[p]] for p in poolings}
 
 
 def numbers(vector):
@@ -112,7 +115,7 @@ def describe(path):
     }
 
 
-def write(folder, states, *, max_tokens, default, texts=TEXTS, prefix="", model="model.onnx", generator, vectors=None):
+def write(folder, states, *, max_tokens, default, texts=TEXTS, prefix="", model="model.onnx", generator, vectors=None, poolings=POOLINGS):
     """Write folder/reference.json.
 
     states(ids) runs torch on one unpadded text, a tensor [1, tokens], and returns {output: array [tokens, dims]}.
@@ -136,7 +139,7 @@ def write(folder, states, *, max_tokens, default, texts=TEXTS, prefix="", model=
         batch = torch.tensor([ids])
         with torch.no_grad():
             for output, hidden in (states(batch) if states else {}).items():
-                for pooling, vector in pool(np.asarray(hidden, dtype=np.float64)).items():
+                for pooling, vector in pool(np.asarray(hidden, dtype=np.float64), poolings).items():
                     put(output, pooling, index, vector)
             for (output, pooling), vector in (vectors(batch) if vectors else {}).items():
                 put(output, pooling, index, vector)

@@ -58,13 +58,18 @@ type Row struct {
 	Imitation Imitation           `json:"imitation"` // how far the student repeats its supervisor
 	Labels    result.LabelQuality `json:"labels"`    // of the student's labels, mean over seeds; N counts all seeds together
 	Control   *Figure             `json:"control,omitempty"`
+	Uneven    *Uneven             `json:"uneven_classes,omitempty"` // if the classes of the test examples differ in size
 	Warnings  []string            `json:"warnings,omitempty"`
 	Doubts    []string            `json:"-"` // the warnings that say why the scores or the PGR may mean nothing
 
 	identity
+	from       *result.Result
 	conditions string    // see conditionsOf; "" for an imported row
 	perExample []float64 // student's score on each test example, mean over seeds; nil if the metric is not a mean over examples
 }
+
+// Result returns the result that the row was made from, or nil for an imported row.
+func (r Row) Result() *result.Result { return r.from }
 
 // Pair returns "WEAK → STRONG".
 func (r Row) Pair() string { return r.Weak + " → " + r.Strong }
@@ -252,6 +257,9 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 	}
 	row.Doubts = slices.Concat(degenerate("the supervisor", t, weaks), degenerate("the student", t, students), degenerate("the ceiling", t, ceilings))
 	boot := opt.bootstrap(row.N)
+	if row.Uneven, err = x.uneven(k, t, students, m); err != nil {
+		return row, err
+	}
 	if row.Imitation, err = agreement.imitation(boot); err != nil {
 		return row, err
 	}
@@ -289,7 +297,7 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 	}
 	row.warn(row.Doubts...)
 	row.conditions, row.perExample = x.conditionsOf(row, t), transfer.perExample()
-	row.identity = x.identify(t, heads, row.Weak, row.Strong)
+	row.identity, row.from = x.identify(t, heads, row.Weak, row.Strong), x.result
 	return row, nil
 }
 

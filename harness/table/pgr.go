@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"w2s/harness/summary"
+	"w2s/internal/list"
+	"w2s/tasks"
 )
 
 // PGR lays out rows as the table of a weak-to-strong experiment, one line for each task, pair, treatment and loss. What is
@@ -56,6 +58,7 @@ func PGR(rows []summary.Row) *Table {
 				return points(*r.Control)
 			}))
 	}
+	columns = append(columns, unevenColumns(rows)...)
 	warnings := &letters{}
 	columns = append(columns, text("notes", "", func(r summary.Row) string { return warnings.of(r.Warnings) }))
 
@@ -76,4 +79,45 @@ func overSeeds(r summary.Row) string {
 		text += fmt.Sprintf(" (%d/%d)", r.SeedPGR.N, r.SeedPGR.N+r.SeedPGR.LeftOut)
 	}
 	return text
+}
+
+// unevenColumns returns the columns that stand beside the scores of tasks whose classes differ in size, or none.
+func unevenColumns(rows []summary.Row) []column[summary.Row] {
+	var metrics []tasks.Metric
+	uneven := false
+	for _, r := range rows {
+		if r.Uneven != nil {
+			uneven = true
+			metrics = list.AppendNew(metrics, list.Map(r.Uneven.Scores, func(s summary.Scores) tasks.Metric { return s.Metric })...)
+		}
+	}
+	if !uneven {
+		return nil
+	}
+	value := func(v *float64) string {
+		if v == nil {
+			return "–"
+		}
+		return fmt.Sprintf("%.1f", 100**v)
+	}
+	columns := []column[summary.Row]{number("majority", "accuracy of always answering with the most frequent class.", func(r summary.Row) string {
+		if r.Uneven == nil {
+			return ""
+		}
+		return value(&r.Uneven.Majority)
+	})}
+	for _, m := range metrics {
+		columns = append(columns, number(string(m), "of weak / student / ceiling.", func(r summary.Row) string {
+			if r.Uneven == nil {
+				return ""
+			}
+			at := slices.IndexFunc(r.Uneven.Scores, func(s summary.Scores) bool { return s.Metric == m })
+			if at < 0 {
+				return ""
+			}
+			s := r.Uneven.Scores[at]
+			return value(s.Weak) + " / " + value(s.Student) + " / " + value(s.Ceiling)
+		}))
+	}
+	return columns
 }

@@ -9,11 +9,12 @@ import (
 	"w2s/harness/loss"
 	"w2s/harness/stats"
 	"w2s/harness/summary"
+	"w2s/internal/list"
 	"w2s/tasks"
 )
 
 // study lays out the rows of a study. Rows of several metrics get a column with the metric after the first. If there are
-// doubts, a column refers to notes about them.
+// doubts, a column refers to notes about them. Other warnings follow the legend.
 func study(name, caption string, rows []summary.Row, columns ...column[summary.Row]) *Table {
 	columns = slices.Insert(columns, 1, metricColumn(rows, metricOf)...)
 	doubts := &letters{}
@@ -21,8 +22,21 @@ func study(name, caption string, rows []summary.Row, columns ...column[summary.R
 		columns = append(columns, text("notes", "", func(r summary.Row) string { return doubts.of(r.Doubts) }))
 	}
 	t := layOut(name, caption+"; "+inPerCent(rows), rows, columns...)
-	t.Notes = append(append(t.Notes, intervalsNote(rows)), doubts.lines()...)
+	t.Notes = slices.Concat(t.Notes, []string{intervalsNote(rows)}, doubts.lines(), rowWarnings(rows))
 	return t
+}
+
+// rowWarnings returns a line for each warning of each task. Doubts, and why a PGR is undefined, differ from row to row, so they are
+// not among them.
+func rowWarnings(rows []summary.Row) (lines []string) {
+	for _, r := range rows {
+		for _, w := range r.Warnings {
+			if w != r.PGR.Reason && !slices.Contains(r.Doubts, w) {
+				lines = list.AppendNew(lines, r.Task+": "+w)
+			}
+		}
+	}
+	return lines
 }
 
 // byTask compares rows by task, then by pair of models.

@@ -189,7 +189,7 @@ func (c *config) ignore(names ...string) {
 }
 
 // harmless are settings of any family that do not change the hidden states of a model that only encodes.
-var harmless = []string{"architectures", "model_type", "torch_dtype", "dtype", "transformers_version", "_name_or_path", "_commit_hash", "use_cache",
+var harmless = []string{"architectures", "model_type", "torch_dtype", "dtype", "transformers_version", "_name_or_path", "_model_name_or_path", "_commit_hash", "use_cache",
 	"bos_token_id", "eos_token_id", "pad_token_id", "sep_token_id", "cls_token_id", "mask_token_id", "decoder_start_token_id", "forced_eos_token_id",
 	"forced_bos_token_id", "unk_token_id", "initializer_range", "initializer_factor", "attention_dropout", "hidden_dropout", "resid_dropout",
 	"embd_dropout", "dropout", "activation_dropout", "attention_probs_dropout_prob", "hidden_dropout_prob", "classifier_dropout", "embd_pdrop",
@@ -211,8 +211,11 @@ func (c *config) common() {
 			c.without(name)
 		}
 	}
-	c.without("quantization_config", "pruned_heads", "is_decoder_only_cross_attention", "add_cross_attention", "compression_config")
+	c.without("pruned_heads", "is_decoder_only_cross_attention", "add_cross_attention")
+	c.withoutQuantisation()
 }
+
+func (c *config) withoutQuantisation() { c.without("quantization_config", "compression_config") }
 
 // unknown returns the settings that nothing has read.
 func (c *config) unknown() []string {

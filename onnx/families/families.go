@@ -5,8 +5,8 @@
 // hundred kilobytes. ONNX Runtime maps the weights from the files.
 //
 // Each family has a file. It translates the settings of config.json and the names of tensors into a description of the
-// model's layers, which decoder.go (models that read from left to right) and encoder.go turn into nodes. A setting that a family
-// does not compute is refused by name. docs/add-a-family.md says how to add a family.
+// model's layers, which transformer.go and attention.go turn into nodes. A setting that a family does not compute is refused by
+// name. docs/add-a-family.md says how to add a family.
 package families
 
 import (
@@ -44,6 +44,7 @@ type model interface {
 var all = []family{
 	llamaFamily, mistralFamily, qwen2Family, qwen3Family, smollm3Family, graniteFamily, stablelmFamily, olmoFamily, olmo2Family,
 	gemmaFamily, gemma2Family, gemma3Family, gemma3TextFamily, phiFamily, phi3Family, gptNeoXFamily, gpt2Family, optFamily, bloomFamily,
+	starcoder2Family, cohereFamily,
 	bertFamily, robertaFamily, distilbertFamily, mpnetFamily, electraFamily, albertFamily, debertaFamily, modernbertFamily,
 }
 
@@ -138,7 +139,27 @@ func Open(dir string) (*Checkpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, err := inputfile.Read(filepath.Join(dir, "config.json"), maxConfig)
+	c, err := readConfig(filepath.Join(dir, "config.json"))
+	if err != nil {
+		return nil, err
+	}
+	return open(c, w)
+}
+
+// CheckConfig returns why the safetensors of a checkpoint with the config.json at path cannot be used, as far as that file alone
+// tells: the family is not known, or the weights are quantised.
+func CheckConfig(path string) error {
+	c, err := readConfig(path)
+	if err != nil {
+		return err
+	}
+	_, err = familyOf(c)
+	c.withoutQuantisation()
+	return errors.Join(err, c.err())
+}
+
+func readConfig(path string) (*config, error) {
+	data, err := inputfile.Read(path, maxConfig)
 	if err != nil {
 		return nil, err
 	}
@@ -146,10 +167,11 @@ func Open(dir string) (*Checkpoint, error) {
 	if err != nil {
 		return nil, fmt.Errorf("config.json: %w", err)
 	}
-	return open(c, w)
+	return c, nil
 }
 
-func open(c *config, w *Weights) (*Checkpoint, error) {
+// familyOf returns the family that model_type names.
+func familyOf(c *config) (*family, error) {
 	kind := c.string("", "model_type")
 	if kind == "" {
 		return nil, errors.New("config.json names no model_type")
@@ -163,8 +185,16 @@ func open(c *config, w *Weights) (*Checkpoint, error) {
 		return nil, fmt.Errorf("config.json: model_type %q is not one that is made from safetensors (%shave: %s; docs/export.md says how to export others)",
 			kind, hint, strings.Join(Types(), ", "))
 	}
+	return &all[at], nil
+}
+
+func open(c *config, w *Weights) (*Checkpoint, error) {
+	f, err := familyOf(c)
+	if err != nil {
+		return nil, err
+	}
 	c.tensors = len(w.tensors)
-	m, err := all[at].describe(c, w)
+	m, err := f.describe(c, w)
 	if err == nil && len(c.faults) == 0 && m.facts().Causal {
 		c.ignore("is_decoder") // it always is
 	}
@@ -172,7 +202,7 @@ func open(c *config, w *Weights) (*Checkpoint, error) {
 	if err := errors.Join(c.err(), err); err != nil {
 		return nil, err
 	}
-	out := &Checkpoint{Type: kind, Facts: m.facts(), Weights: w, Unknown: c.unknown(), model: m}
+	out := &Checkpoint{Type: c.string("", "model_type"), Facts: m.facts(), Weights: w, Unknown: c.unknown(), model: m}
 	graph, err := out.Graph(Want{Outputs: out.Outputs()})
 	if err != nil {
 		return nil, err

@@ -16,6 +16,7 @@ type rope struct {
 	dim         int       // rotated dimensions of a head
 	frequencies []float32 // of the dim/2 pairs
 	scale       float64   // of cosines and sines
+	neighbours  bool      // pair i is dimensions 2i and 2i+1, and not i and dim/2+i
 	// long replaces frequencies in texts of more than after tokens, unless it is nil.
 	long  []float32
 	after int
@@ -31,6 +32,14 @@ type stretch struct {
 
 // byLength reports whether the frequencies depend on the length of the text.
 func (r *rope) byLength() bool { return r != nil && (r.long != nil || r.stretch != nil) }
+
+// interleaved returns the runtime's attribute for neighbours.
+func (r *rope) interleaved() int64 {
+	if r.neighbours {
+		return 1
+	}
+	return 0
+}
 
 // exponents returns 0/dim, 2/dim, ...
 func exponents(dim int) []float32 {

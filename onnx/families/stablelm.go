@@ -11,7 +11,7 @@ var stablelmFamily = family{types: []string{"stablelm"}, describe: func(c *confi
 		l.attention.biases(bias, false)
 		l.parallel = parallel
 		if normalHeads {
-			l.attention.each = true
+			l.attention.each = numbered
 			l.attention.qNorm, l.attention.kNorm = normal("self_attn.q_layernorm.norms"), normal("self_attn.k_layernorm.norms")
 		}
 		l.aroundAttention.input, l.aroundNetwork.input = normal("input_layernorm"), normal("post_attention_layernorm")

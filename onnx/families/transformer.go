@@ -94,8 +94,8 @@ type convolution struct {
 // A head computes logits.
 type head struct {
 	linear
-	tied    bool // to the table of tokens
-	divide  float64
+	tied    bool    // to the table of tokens
+	factor  float64 // by which logits are multiplied; 0 is 1
 	softcap float64
 }
 
@@ -225,8 +225,8 @@ func (t *transformer) logits(b *builder, x string, width int) string {
 		l.weight = t.embedding.tokens
 	}
 	logits := b.linear(x, l, width, t.Vocab)
-	if h.divide != 0 {
-		logits = b.scaled(logits, 1/h.divide)
+	if h.factor != 0 {
+		logits = b.scaled(logits, h.factor)
 	}
 	return b.capped(logits, h.softcap)
 }

@@ -35,14 +35,14 @@ for key, seeds in groups.items():
     per = [[mean(x) for x in zip(*side)] for side in hit]  # mean over seeds, [weak, student, ceiling][example]
     draws = [random.choices(range(len(gold)), k=len(gold)) for _ in range(resamples)]
     boot = [[mean([side[i] for i in d]) for side in per] for d in draws]
-    (w, s, c), own = map(mean, per), [ratio(*map(mean, seed)) for seed in zip(*hit)]
+    (w, s, c), own = map(mean, per), [ratio(*map(mean, seed)) for seed in zip(*hit) if mean(seed[2]) > mean(seed[0])]
     same = lambda side: [(a == b, ok) for x, y, z in zip(side, said[0], right[0]) for a, b, ok in zip(x, y, z)]
     gap, pgr = ends([b[2] - b[0] for b in boot]), ends([ratio(*b) for b in boot])
-    sure, every = c > w and gap[0] > 0 and all(map(math.isfinite, pgr)), all(mean(z) > mean(x) for x, _, z in zip(*hit))
-    half = student_t(0.975, len(own) - 1) * stdev(own) / math.sqrt(len(own)) if every and len(own) > 1 else None
+    sure = c > w and gap[0] > 0 and all(map(math.isfinite, pgr))
+    half = student_t(0.975, len(own) - 1) * stdev(own) / math.sqrt(len(own)) if len(own) > 1 else None
     print(json.dumps({**dict(zip(("task", "weak", "strong", "loss", "treatment", "variant"), key)),
         "n": len(gold), "seeds": len(seeds), "floor": w, "student": s, "ceiling": c, "gap": c - w, "gap_interval": gap,
         "intervals": [ends([b[k] for b in boot]) for k in range(3)], "pgr": ratio(w, s, c) if sure else None,
-        "pgr_interval": pgr if sure else None, "over_seeds": mean(own) if every else None, "over_seeds_half": half,
+        "pgr_interval": pgr if sure else None, "over_seeds": mean(own) if own else None, "over_seeds_half": half,
         "agreement": mean([a for a, _ in same(said[1])]),
         "on_errors": [mean([a for a, ok in same(x) if not ok] or [0]) for x in said[1:]]}))

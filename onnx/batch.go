@@ -69,7 +69,7 @@ func (p *plan) batchRows(length, budget int) int {
 	return max(1, budget/max(1, length))
 }
 
-// evenly divides items into as few pieces of at most most items as possible, all of nearly the same size.
+// evenly divides items into as few pieces as possible, each of at most most items and all of nearly the same size.
 func evenly(items []item, most int) [][]item {
 	n := (len(items) + most - 1) / most
 	pieces := make([][]item, n)

@@ -101,8 +101,8 @@ type stepper struct {
 	hidden, logits buffer
 }
 
-// run feeds ids after the tokens in past, which it does not change, and computes logits for the last tokens. hidden and logits of the step are valid until the next
-// run. The caller closes its cache.
+// run feeds ids after the tokens in past, which it does not change. It computes logits for that many of the last tokens.
+// hidden and logits of the step are valid until the next run. The caller closes its cache.
 func (st *stepper) run(ctx context.Context, ids []int64, past *cache, logits int) (step, error) {
 	p := st.s.plan
 	n := len(ids)

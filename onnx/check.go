@@ -18,7 +18,7 @@ import (
 type Reference struct {
 	Texts     []string                           `json:"texts"`
 	TokenIDs  [][]int64                          `json:"token_ids"`  // of every text with the prefix
-	Prefix    *string                            `json:"prefix"`     // text before every text
+	Prefix    *string                            `json:"prefix"`     // added before every text
 	MaxTokens int                                `json:"max_tokens"` // length at which texts are cut
 	Features  map[string]map[Pooling][][]float32 `json:"features"`   // a vector for each text by output and pooling; nil for a text without tokens
 }
@@ -89,7 +89,7 @@ type Comparison struct {
 	// if the vectors have other lengths, or if a text has a vector on one side only.
 	Largest float64 `json:"-"`
 	Text    int     `json:"text"`            // index of the text with the largest difference
-	Fault   string  `json:"fault,omitempty"` // why there is no difference
+	Fault   string  `json:"fault,omitempty"` // why no difference could be computed
 }
 
 // A TokenDifference is a text whose tokens differ from those of a reference.

@@ -17,8 +17,8 @@ import (
 	"w2s/onnx/tokenizer"
 )
 
-// A Description describes a checkpoint. It is read from w2s.json if there is one. What that leaves out comes from the files
-// that Hugging Face and sentence-transformers write.
+// A Description describes a checkpoint. It is read from w2s.json if the folder has one. Fields that are not set there come
+// from the files that Hugging Face and sentence-transformers write.
 type Description struct {
 	Format    int     `json:"format"` // version of the format of w2s.json: 1
 	Name      string  `json:"name"`
@@ -115,14 +115,20 @@ func readCheckpoint(dir string, o Options) (*Checkpoint, error) {
 	if o.Output != "" {
 		c.Output = o.Output
 	}
+	if o.Layer != nil {
+		if c.Output, err = layerOutput(f, *o.Layer); err != nil {
+			return nil, fmt.Errorf("%s: %w", filepath.Base(c.Model), err)
+		}
+	}
 	if c.plan, err = planModel(f, c.Output, files.causal()); err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Base(c.Model), err)
 	}
+	c.plan.ends = o.Layer != nil
 	c.plan.startAt(files.model.firstPosition())
 	c.Quantised = c.plan.single
 	c.External = from.files(f)
 	for _, path := range c.External {
-		// ONNX Runtime opens these files itself, and would wait at a pipe.
+		// ONNX Runtime opens these files itself, and would wait for the writer of a pipe.
 		if err := inputfile.Check(path); err != nil {
 			return nil, fmt.Errorf("%s keeps weights in another file: %w", filepath.Base(from.path), err)
 		}

@@ -8,10 +8,10 @@ import (
 )
 
 // edit returns the changes that the plan makes to the model before it is loaded. It removes outputs that are expensive and not
-// needed (the logits over a large vocabulary, the key-value cache), and makes a hidden state an output.
+// needed (the logits over a large vocabulary, the key-value cache; all others, if the model ends at a layer), and makes a hidden state an output.
 func (p *plan) edit() onnxproto.Edit {
 	e := onnxproto.Edit{DropOutputs: slices.DeleteFunc(slices.Clone(p.unused), func(name string) bool {
-		return name != "logits" && !strings.HasPrefix(name, "present")
+		return !p.ends && name != "logits" && !strings.HasPrefix(name, "present")
 	})}
 	if p.hidden != "" {
 		out := p.output // always float32

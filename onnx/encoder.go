@@ -277,8 +277,8 @@ func (r *encoding) item(ctx context.Context, index int) (item, error) {
 	return item{text: index, Encoding: enc, shared: sharedLength(enc.IDs, r.m.until)}, nil
 }
 
-// checkVocab refuses tokens that the embedding has no row for. The tokenizer can have more tokens than the model, which many
-// checkpoints never use.
+// checkVocab refuses tokens that the embedding has no row for. A tokenizer can have more tokens than the model. In many
+// checkpoints no text ever gives these.
 func (c *Checkpoint) checkVocab(t *tokenizer.Tokenizer, ids []int64) error {
 	if c.source.made == nil || len(ids) == 0 {
 		return nil
@@ -362,7 +362,7 @@ func (r *encoding) run(ctx context.Context, items []item, g grid, w *worker) err
 	}
 }
 
-// blameLongest adds to the error of a run the longest text of the batch. The runtime does not tell which text failed, and the
+// blameLongest adds the longest text of the batch to the error of a run. The runtime does not tell which text failed, and the
 // most likely reason is that no file tells the longest input of the model.
 func (r *encoding) blameLongest(ctx context.Context, items []item, fault error) error {
 	if ctx.Err() != nil {

@@ -57,6 +57,9 @@ func (c *Checkpoint) key(ctx context.Context, version, provider string, settings
 	if c.source.made != nil {
 		parts = append(parts, "made from safetensors", strconv.Itoa(families.Version))
 	}
+	if c.plan.ends && c.source.made == nil {
+		parts = append(parts, "ends at the output")
+	}
 	if c.LowerCase {
 		parts = append(parts, "lower case")
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // TestLinks encodes with a checkpoint whose files are links into another folder, as in the cache of Hugging Face's library, and
-// expects the same vectors. ONNX Runtime refuses external data that a link leads out of the folder for.
+// expects the same vectors. ONNX Runtime refuses external data if a link to it leads out of the folder.
 func TestLinks(t *testing.T) {
 	rt := testRuntime(t)
 	texts := []string{"A plain sentence.", "another one"}

@@ -106,6 +106,7 @@ type plan struct {
 	head   bool              // whether a head lies between hidden and the logits (see [onnxgraph.Hidden])
 	more   []onnxproto.Value // further outputs that are taken: the logits and the cache
 	unused []string          // outputs that are not taken
+	ends   bool              // whether nothing is computed that the output does not need
 	// rows and cols are the batch size and the width that the model fixes, or 0.
 	rows, cols int
 	// single means that every text must be run alone, because the model computes a scale over the whole batch.
@@ -126,7 +127,7 @@ var batchScalingOps = []string{"DynamicQuantizeLinear", "com.microsoft:DynamicQu
 var stateRoundingOps = []string{"QuantizeLinear", "com.microsoft:QuantizeLinear", "com.microsoft:MatMulNBits"}
 
 // planModel plans how to feed a model and which output to take. output names an output of the model or the last hidden state;
-// if it is "", planModel chooses. causal tells that the model is known to read from left to right.
+// if it is "", planModel chooses. causal tells whether the model is known to read from left to right.
 func planModel(f *onnxproto.File, output string, causal bool) (*plan, error) {
 	p := &plan{}
 	for _, v := range f.Inputs {

@@ -12,8 +12,11 @@ import (
 type Options struct {
 	// Model names the ONNX file, such as model_fp16.onnx. "" takes the one of w2s.json, or else model.onnx, onnx/model.onnx
 	// or the only one.
-	Model     string
-	Output    string  // output of the model; "" takes the one of w2s.json, or else the last hidden state or what is most like it
+	Model  string
+	Output string // output of the model; "" takes the one of w2s.json, or else the last hidden state or what is most like it
+	// Layer chooses the states after a layer as the output: 0 is what the first layer reads, 1 what it computes, and -1 the
+	// last layer's. Later layers are neither loaded nor run. nil takes Output.
+	Layer     *int
 	Pooling   Pooling // "" takes the checkpoint's
 	MaxTokens int     // longest input; 0 takes the checkpoint's
 	Prefix    *string // nil takes the checkpoint's

@@ -131,7 +131,7 @@ func (s *session) acquire(ctx context.Context) (*instance, error) {
 	return m, nil
 }
 
-// leaveTiles replaces a model on the tile unit, of which a run failed, by one that uses the runtime's own kernels. It returns at
+// leaveTiles replaces a model whose run on the tile unit failed by one that uses the runtime's own kernels. It returns at
 // once; acquire waits for the new model. The first of several goroutines whose runs failed starts it.
 func (s *session) leaveTiles(failed *instance, fault error) {
 	s.mu.Lock()

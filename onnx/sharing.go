@@ -18,8 +18,8 @@ import (
 // copy of its prefix's cache. Where a text is split depends on the text alone, and so does its vector, to the last bit: a text
 // whose prefix no other text has is run in two steps as well.
 
-// planSharing decides whether texts are run in two steps, and plans to take the cache if they are. Texts are run whole if their
-// vector is not that of the last token, or if the model's 8-bit scales depend on everything in the batch.
+// planSharing decides whether texts are run in two steps, and plans to take the cache if they are. Texts are run whole if the
+// pooling does not take the last token, or if the model's 8-bit scales depend on everything in the batch.
 func (c *Checkpoint) planSharing(f *onnxproto.File) error {
 	if c.SharedUntil == "" {
 		return nil

@@ -47,7 +47,7 @@ func BenchmarkSharing(b *testing.B) {
 	}
 }
 
-// cpuTime returns the processor time of this process, which depends less on other work of the machine than elapsed time.
+// cpuTime returns the processor time of this process, which depends less on other work on the machine than elapsed time.
 func cpuTime(tb testing.TB) time.Duration {
 	tb.Helper()
 	var u syscall.Rusage

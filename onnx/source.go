@@ -75,8 +75,8 @@ func (s source) session(f *onnxproto.File, e onnxproto.Edit, inputs, outputs []s
 	return ort.NewDynamicAdvancedSessionWithONNXData(data, inputs, outputs, options)
 }
 
-// locations returns the folder of a model's external data and, if links lead out of it, a folder above and the paths relative to
-// that.
+// locations returns the folder of a model's external data. If links lead out of it, locations returns a folder above instead,
+// and the paths of the files relative to that folder.
 func locations(model string, external []string) (base string, moved map[string]string, err error) {
 	base, all, err := onnxproto.Locate(filepath.Dir(model), append(external, filepath.Base(model)))
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"w2s/internal/inputfile"
 )
 
-// TestSpecialFiles puts a pipe, a device and a folder in the place of every file of a checkpoint. Each must be refused by
-// what it is: a pipe that is opened waits for a writer for ever, and a device may never end.
+// TestSpecialFiles puts a pipe, a device and a folder in the place of every file of a checkpoint. Each must be refused
+// with an error that says what it is. Opening a pipe would wait for a writer forever, and a device may never end.
 func TestSpecialFiles(t *testing.T) {
 	open := func(dir string) error {
 		c, err := ReadCheckpoint(dir, Options{})

@@ -330,7 +330,7 @@ func TestUnitInSpeed(t *testing.T) {
 	}
 }
 
-// TestNativeOptions checks that only the binding's session options as they are known are used.
+// TestNativeOptions checks that session options are used only if they have the layout that the binding is known to have.
 func TestNativeOptions(t *testing.T) {
 	type OrtSessionOptions struct{ _ int }
 	type embedded struct{ o *OrtSessionOptions }

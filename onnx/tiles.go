@@ -22,13 +22,13 @@ type tileUnit interface {
 }
 
 // Warnings returns what a reader of results made with the encoder must know: weights that are not finite, and that the tile unit
-// failed and ONNX Runtime's own kernels took its place. There is at most one warning of the latter, however many batches and
-// goroutines met the fault.
+// failed and ONNX Runtime's own kernels took its place. There is at most one warning about the tile unit, however many
+// batches and goroutines it failed in.
 //
 // Key does not change if the tile unit fails. It does not tell vectors computed on the tile unit from vectors computed without it,
 // because hosts with and without one share a cache. These differ in their last bits only, as they do between processors that ONNX Runtime
-// has different kernels for. Whoever needs the same bits everywhere sets Options.RuntimeOnly, which has a key of its own and
-// never uses the tile unit.
+// has different kernels for. Options.RuntimeOnly has a key of its own and never uses the tile unit, so it gives vectors of
+// the runtime's own kernels only.
 func (e *Encoder) Warnings() []string {
 	warnings := slices.Clone(e.checkpoint.notes)
 	e.mu.Lock()
@@ -129,7 +129,7 @@ func replaceAttentions(e *onnxproto.Edit, attentions []onnxgraph.Attention) {
 	}
 }
 
-// replace puts an operator in place of node at, and removes the nodes before it that it stands for as well.
+// replace replaces the node at position at by an operator. It removes the nodes in before, which the operator replaces too.
 func replace(e *onnxproto.Edit, at int64, before []int64, by onnxproto.Node) {
 	for _, i := range before {
 		e.Replace[i] = onnxproto.Node{}

@@ -238,7 +238,7 @@ func (t chessTask) add(c *collector, p problem) {
 	c.add(p.file, p.line, false, e)
 }
 
-// rankExample asks for the right ones among the legal moves.
+// rankExample asks for the right moves among the legal ones.
 func (t chessTask) rankExample(p problem, moves, right []chessMove) Example {
 	candidates := moves
 	if t.few {

@@ -109,8 +109,8 @@ func supportedRights(b *chess.Board, text string) (string, error) {
 	return rights.String(), nil
 }
 
-// passedSquare returns the square that a pawn has just passed, or NoSquare if the text names none or one that cannot be: it
-// must be empty, as must the square behind it, with a pawn of the other side before it.
+// passedSquare returns the square that a pawn has just passed, or NoSquare if the text names none or an impossible one. The
+// square and the one behind it must be empty, and a pawn of the other side must be in front of it.
 func passedSquare(pos *chess.Position, text string) (chess.Square, error) {
 	if text == "-" {
 		return chess.NoSquare, nil

@@ -156,8 +156,8 @@ func mayCastle(pos *chess.Position, color chess.Color, side chess.Side) bool {
 		pos.Board().Piece(rook) == chess.NewPiece(chess.Rook, color)
 }
 
-// enPassantFile returns the file of a legal capture en passant. The FEN is no guide: it names a square even if no pawn can
-// capture there.
+// enPassantFile returns the file of a legal capture en passant. The FEN does not tell: it names a square even if no pawn
+// can capture there.
 func enPassantFile(pos *chess.Position) (chess.File, bool) {
 	for _, m := range pos.ValidMoves() {
 		if m.HasTag(chess.EnPassant) {

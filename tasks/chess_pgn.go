@@ -11,7 +11,7 @@ import (
 	"github.com/corentings/chess/v2"
 )
 
-// maxGamePlies bounds the main line of a game in a file. The rules end every game before, by the 75-move rule.
+// maxGamePlies bounds the main line of a game in a file. By the 75-move rule, every game ends before that.
 const maxGamePlies = 12_000
 
 // standardRules reports whether the tag Variant names ordinary chess. Games of other variants have other rules.
@@ -24,7 +24,7 @@ func standardRules(variant string) bool {
 }
 
 // readGame emits every position of a game in which there is a mate in one. A game that cannot be played through by the rules
-// is left out whole: what its first moves mean is not certain either.
+// is left out as a whole, because it is not certain either what its first moves mean.
 func readGame(r *row, emit func(problem)) {
 	if variant := r.text("Variant"); !standardRules(variant) {
 		r.skip(fmt.Sprintf("variant %s", shortened(strings.TrimSpace(variant))))
@@ -176,7 +176,7 @@ func (p *pgnParser) word(line int, word string) bool {
 		p.depth++
 		return true
 	case word == ")":
-		p.depth = max(0, p.depth-1) // one too many harms nothing
+		p.depth = max(0, p.depth-1) // one too many does no harm
 		return true
 	case p.depth > 0:
 		return true // part of a variation

@@ -43,7 +43,7 @@ func parseUCI(pos *chess.Position, text string) (chess.Move, error) {
 	return chess.Move{}, fmt.Errorf("move %q is not legal", text)
 }
 
-// pieceLetter returns the letter of algebraic notation. A pawn has none, and neither has an empty square.
+// pieceLetter returns the letter of algebraic notation. A pawn has none, and an empty square has none either.
 func pieceLetter(t chess.PieceType) string {
 	switch t {
 	case chess.King:

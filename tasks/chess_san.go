@@ -9,8 +9,8 @@ import (
 	"github.com/corentings/chess/v2"
 )
 
-// sanMove matches a move in standard algebraic notation: piece, file, rank, target, promotion. It also matches the habits of
-// other times: P for a pawn, - or : between the squares, and a promotion as e8Q, e8(Q) or e8/Q.
+// sanMove matches a move in standard algebraic notation: piece, file, rank, target, promotion. It also matches older habits:
+// P for a pawn, - or : between the squares, and a promotion as e8Q, e8(Q) or e8/Q.
 var sanMove = regexp.MustCompile(`^([KQRBNP]?)([a-h]?)([1-8]?)[x:-]?([a-h][1-8])(?:[=/]?([QRBN])|\(([QRBN])\))?$`)
 
 // castling matches O-O and O-O-O, also with zeros and small letters.

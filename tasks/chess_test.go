@@ -468,7 +468,7 @@ func TestPGNHabits(t *testing.T) {
 	}
 }
 
-// Games that cannot be played by the rules are left out and counted, and do not take others with them.
+// Games that cannot be played by the rules are left out and counted. The games beside them are still read.
 func TestPGNLeavesOutAndCounts(t *testing.T) {
 	good := mates(12, "%s Qh4# 0-1")
 	for text, want := range map[string]string{
@@ -508,7 +508,7 @@ func TestPGNOfPositions(t *testing.T) {
 	}
 }
 
-// Castling rights, en passant squares and counters that cannot be are mended; impossible positions are refused.
+// Impossible castling rights, en passant squares and counters are corrected. Impossible positions are refused.
 func TestParseFENMends(t *testing.T) {
 	for fen, want := range map[string]string{
 		"6k1/5ppp/8/8/8/8/R7/4K3 w KQkq - 0 1":          "6k1/5ppp/8/8/8/8/R7/4K3 w - - 0 1",

@@ -108,7 +108,7 @@ func arithmetic(n int, write func(index int, text string) string) string {
 	return b.String()
 }
 
-// All golds of a file of arithmetic questions are right, whether it gives the index or the text.
+// All gold labels of a file of arithmetic questions are right, whether it gives the index or the text.
 func TestNumberIsIndexInArithmetic(t *testing.T) {
 	for name, how := range map[string]func(int, string) string{
 		"index": func(index int, _ string) string { return fmt.Sprint(index) },
@@ -153,7 +153,7 @@ func TestClassesNamedByNumbers(t *testing.T) {
 	}
 }
 
-// The shared file of arithmetic questions had 32 of 40 wrong golds when numbers were taken for texts.
+// The shared file of arithmetic questions had 32 wrong gold labels of 40 when numbers were taken for texts.
 func TestArithmeticCase(t *testing.T) {
 	path := shareddata.Path(t, "cases", "choice-index-number", "arith.jsonl")
 	right := map[string]string{}

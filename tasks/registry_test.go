@@ -44,7 +44,7 @@ func (s emptySource) Path(_ context.Context, artifact string) (string, error) {
 	return "", errors.New("nothing here")
 }
 
-// The catalog can parse every artifact that a task asks for. If the source fails, the error names the task.
+// The catalog can parse the name of every artifact that a task asks for. If the source fails, the error names the task.
 func TestArtifacts(t *testing.T) {
 	var all []string
 	for _, task := range All() {

@@ -59,7 +59,7 @@ type Info struct {
 	Title    string   // one line for people to read
 	Source   string   // publication, data set or file that the data comes from
 	Licence  string
-	Metric   Metric // the metric that published results report for the task
+	Metric   Metric // the metric of scores, unless a user asks for another one
 	Version  int    // increases when the same data starts to give other examples
 }
 

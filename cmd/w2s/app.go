@@ -36,12 +36,15 @@ type app struct {
 	provider    string
 	threads     int
 	runtimeOnly bool
+	layer       layerFlag
 	truncate    string
 	local       []string
 	data        []string
 	maxUnpacked byteSize
 	offline     bool
 	quiet       bool
+
+	inputs []input // see reads
 
 	// Opened on first use.
 	reporter progress.Reporter
@@ -57,6 +60,8 @@ func (a *app) globalFlags(f *pflag.FlagSet) {
 	f.StringVar(&a.provider, "provider", string(onnx.CPU), "execution `provider`: "+strings.Join(onnx.Providers(), ", "))
 	f.IntVar(&a.threads, "threads", 0, "`number` of threads that encode, 0 for all processors")
 	f.BoolVar(&a.runtimeOnly, "runtime-only", false, "use only ONNX Runtime's own kernels, not the processor's tile unit (AMX)")
+	f.Var(&a.layer, "layer", "`number` of the layer whose states are used, for models without @layer: 0 is the embedding, -1 the last layer"+
+		" (default: the checkpoint's own output)")
 	f.StringVar(&a.truncate, "truncate", "", "end at which texts are cut that are longer than a model's longest input: `left` or right "+
 		"(default: the checkpoint's, which mostly is right)")
 	f.StringArrayVar(&a.local, "local", nil, "`folder` with package archives that were downloaded by hand (repeatable)")
@@ -90,7 +95,7 @@ func (a *app) catalog() (*catalog.Catalog, error) {
 	return c, err
 }
 
-// limits returns what reading the files of a task may take.
+// limits returns the limits on reading the files of a task.
 func (a *app) limits() tasks.Limits { return tasks.Limits{Unpacked: int64(a.maxUnpacked)} }
 
 // source returns where tasks read their data from: the folders of --data in their order, then the catalog.
@@ -177,7 +182,7 @@ func shorten(models []experiment.Model) {
 	}
 }
 
-// env returns what an experiment needs of this machine.
+// env returns what an experiment needs from this machine.
 func (a *app) env(ctx context.Context) (experiment.Env, error) {
 	c, err := a.catalog()
 	if err != nil {

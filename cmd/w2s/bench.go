@@ -67,7 +67,7 @@ func newBenchEncode(a *app) *cobra.Command {
 		Short: "Measure texts and tokens per second, from text to vector, without the cache",
 		Long: `Encodes the same texts several times, tokenization included, and prints the
 median rate and its range. Neither reads nor writes the feature cache. Several
-checkpoints take turns, so that other work of the machine affects all of them.
+checkpoints take turns, so that other work on the machine affects all of them.
 
 The column kernels tells what computed layers and attention: the processor's
 tile unit (AMX), or ONNX Runtime's own kernels, as with --runtime-only.`,
@@ -125,7 +125,7 @@ func (a *app) benchTexts(ctx context.Context, task, file string) ([]string, erro
 	}
 	texts, err := experiment.AllTexts(ctx, source, list[0])
 	if err == nil && len(texts) == 0 {
-		err = usagef("--task %s: it has free answers, and so no texts to encode", task)
+		err = usagef("--task %s: it has free answers, so there are no texts to encode", task)
 	}
 	return texts, err
 }

@@ -32,10 +32,18 @@ func (a *app) model(ctx context.Context, name string) (experiment.Model, error) 
 	if !slices.Contains([]string{"", "left", "right"}, a.truncate) {
 		return experiment.Model{}, usagef("--truncate %q: want left or right", a.truncate)
 	}
-	ck, err := c.Resolve(ctx, name)
+	named, err := parseModelName(name)
 	if err != nil {
-		return experiment.Model{}, resolveFault(ctx, c, name, err)
+		return experiment.Model{}, err
 	}
+	if named.layer == nil {
+		named.layer = a.layer.layer
+	}
+	ck, err := c.Resolve(ctx, named.checkpoint)
+	if err != nil {
+		return experiment.Model{}, resolveFault(ctx, c, named.checkpoint, err)
+	}
+	a.reads("checkpoint", ck.Dir)
 	rt, err := a.openRuntime(ctx)
 	if err != nil {
 		return experiment.Model{}, err
@@ -45,15 +53,18 @@ func (a *app) model(ctx context.Context, name string) (experiment.Model, error) 
 		return experiment.Model{}, err
 	}
 	o := a.options(file, c.CacheDir())
+	o.Layer = named.layer
 	enc, err := onnx.Open(ctx, rt, ck.Dir, o)
 	if err != nil {
 		return experiment.Model{}, err
 	}
 	a.closers = append(a.closers, enc.Close)
-	return experiment.Model{
-		Name: visible.Name(ck.Name), Encoder: enc, Writer: a.openWriter(rt, enc.Key(), ck.Dir, o),
-		Parameters: enc.Checkpoint().Params, Description: facts(enc.Checkpoint(), rt),
-	}, nil
+	m := experiment.Model{Name: visible.Name(ck.Name) + named.settings(), Encoder: enc,
+		Parameters: enc.Checkpoint().Params, Description: facts(enc.Checkpoint(), rt)}
+	if named.layer == nil { // answers are written from the last layer
+		m.Writer = a.openWriter(rt, enc.Key(), ck.Dir, o)
+	}
+	return m, nil
 }
 
 // options returns what the global flags say about a model file of a checkpoint. cache is the cache folder.
@@ -103,8 +114,8 @@ func facts(c *onnx.Checkpoint, rt *onnx.Runtime) map[string]string {
 	return f
 }
 
-// countTokens returns the number of tokens that a checkpoint's tokenizer makes of each text and the checkpoint's prefix,
-// before truncation.
+// countTokens returns the number of tokens that a checkpoint's tokenizer makes from each text with the checkpoint's
+// prefix, before truncation.
 func countTokens(c *onnx.Checkpoint, texts []string) ([]int, error) {
 	t, err := tokenizer.Load(c.Tokenizer)
 	if err != nil {

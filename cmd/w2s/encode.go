@@ -93,7 +93,7 @@ func (a *app) encode(ctx context.Context, f *encodeFlags, flags *pflag.FlagSet) 
 		f.models = []string{chessWeak, chessStrong}
 	}
 	if f.cluster.kubernetes > 0 {
-		// Files and checkpoints are where the pods run. Only the names of tasks can be checked here.
+		// Files and checkpoints are on the machines that run the pods. Only the names of tasks can be checked here.
 		if _, err := openTasks(slices.DeleteFunc(slices.Clone(f.tasks), isFile)); err != nil {
 			return err
 		}
@@ -185,7 +185,7 @@ func (e *encoding) run(ctx context.Context, list []tasks.Task) error {
 	var faults []error
 	for _, task := range list {
 		if task.Info().Form == tasks.Generate {
-			e.progress().Print("note: task " + task.Info().Name + " has free answers, which a run writes itself: nothing to encode before it")
+			e.progress().Print("note: task " + task.Info().Name + " has free answers, which are written during a run, so there is nothing to encode")
 		}
 		texts, err := e.texts(ctx, task)
 		if err == nil {

@@ -34,7 +34,8 @@ type experimentFlags struct {
 	texts, json, again bool
 
 	flags *pflag.FlagSet
-	aside string // the name that an earlier result of another experiment will get; "": there is none to keep
+	file  resultFile
+	keys  map[string]string // keys of the models by name
 }
 
 // register registers the flags. out is the default result file.
@@ -59,7 +60,7 @@ func (f *experimentFlags) register(fs *pflag.FlagSet, out string) {
 		"`treatment` of the weak labels: "+strings.Join(treatments, ", ")+"; see w2s help treatments (repeatable)")
 	fs.Float64SliceVar(&f.l2, "l2", nil, "`penalties` to choose from on held-out labels (default: "+penalties+")")
 	fs.Float64Var(&f.held, "held", experiment.DefaultHeld, "`share` of a head's training examples on which its penalty is chosen")
-	fs.StringVar(&f.out, "out", out, "result `file`; a file that holds another experiment is not overwritten")
+	fs.StringVar(&f.out, "out", out, "result `file`, or - for standard output, which then has no table; a file that holds another experiment is not overwritten")
 	fs.BoolVar(&f.again, "again", false, "start from scratch and overwrite the result file, whatever it holds")
 	fs.StringVar(&f.heads, "heads", "",
 		"write every trained head to this `folder`, as .safetensors and as .onnx (encoder output to logits)")
@@ -127,6 +128,16 @@ func (f *experimentFlags) config(ctx context.Context, a *app, models []string, p
 	fault(checkFormat(f.format))
 	c.Tasks, err = openTasks(f.tasks)
 	fault(err)
+	a.reads("--task", f.tasks...)
+	for _, t := range c.Tasks {
+		a.reads("data of task "+t.Info().Name+",", tasks.Files(t)...)
+	}
+	a.reads("--data", a.data...)
+	a.reads("--local", a.local...)
+	a.reads("--onnxruntime", a.library)
+	if c, err := a.catalog(); err == nil {
+		a.reads("cache folder", c.CacheDir())
+	}
 	fault(f.checkMetric(c.Tasks))
 	c.Losses, err = parseLosses(f.losses, f.alphas)
 	fault(err)
@@ -142,6 +153,10 @@ func (f *experimentFlags) config(ctx context.Context, a *app, models []string, p
 	fault(err)
 	if len(faults) > 0 {
 		return c, errors.Join(faults...)
+	}
+	f.keys = map[string]string{}
+	for _, m := range c.Models {
+		f.keys[m.Name] = m.Encoder.Key()
 	}
 	// Pairs have the names that the user gave. The experiment has shorter ones.
 	short := func(name string) string { return c.Models[slices.Index(models, name)].Name }
@@ -159,7 +174,7 @@ func (f *experimentFlags) pairConfig(ctx context.Context, a *app, p result.Pair)
 // checkMetric reports the tasks for which the metric is not defined. It leaves unknown metrics to checkSummary.
 func (f *experimentFlags) checkMetric(list []tasks.Task) error {
 	m, err := metric.Lookup(tasks.Metric(f.metric))
-	if err != nil {
+	if err != nil || f.metric == "" { // a task's own metric is checked with the task
 		return nil
 	}
 	var faults []error
@@ -172,8 +187,8 @@ func (f *experimentFlags) checkMetric(list []tasks.Task) error {
 }
 
 // experiment calls run, stores the result and prints what show returns: rows as JSON with --json, otherwise a table. If a
-// task fails, the others are stored and printed, and its error is returned. The result of an interrupted experiment is
-// stored and not printed.
+// task fails, or the result cannot be stored, the others are printed, and the error is returned. The result of an interrupted
+// experiment is stored and not printed. With --out -, the result is printed instead of the table.
 func (a *app) experiment(ctx context.Context, f *experimentFlags, run func(experiment.Env) (*result.Result, error),
 	show func(*result.Result) (rows any, t *table.Table, err error)) error {
 	env, err := f.env(ctx, a)
@@ -184,8 +199,14 @@ func (a *app) experiment(ctx context.Context, f *experimentFlags, run func(exper
 	if r == nil || len(r.Tasks) == 0 {
 		return failed
 	}
-	if err := a.store(f, r); err != nil || ctx.Err() != nil {
-		return errors.Join(failed, err)
+	if f.out == stdout {
+		r.Program, r.Command = program(), append([]string{"w2s"}, a.args...)
+		return errors.Join(failed, r.Write(a.out))
+	}
+	stored := a.store(f, r)
+	failed = errors.Join(failed, stored, f.file.conflict)
+	if ctx.Err() != nil {
+		return failed
 	}
 	rows, t, err := show(r)
 	if err != nil {
@@ -197,7 +218,9 @@ func (a *app) experiment(ctx context.Context, f *experimentFlags, run func(exper
 	if err := table.Write(a.out, f.format, t); err != nil {
 		return errors.Join(failed, err)
 	}
-	a.note("result file: %s", f.out)
+	if stored == nil {
+		a.note("result file: %s", f.file.path)
+	}
 	return failed
 }
 

@@ -98,7 +98,7 @@ func writeKubernetesJob(w io.Writer, f *clusterFlags, threads int, args []string
 	job := kubeJob{APIVersion: "batch/v1", Kind: "Job", Metadata: kubeMeta{Name: "w2s-encode"}, Spec: kubeSpec{
 		CompletionMode: "Indexed", Completions: f.kubernetes, Parallelism: f.kubernetes,
 		BackoffLimit: 3 * f.kubernetes, // a new pod continues from what a killed one left in the cache
-		PodFailurePolicy: kubeFailurePolicy{Rules: []kubeRule{ // a usage error would only come again
+		PodFailurePolicy: kubeFailurePolicy{Rules: []kubeRule{ // a usage error would only happen again
 			{Action: "FailJob", OnExitCodes: kubeExitCodes{Operator: "In", Values: []int{exitUsage}}},
 		}},
 		Template: kubeTemplate{Spec: kubePod{

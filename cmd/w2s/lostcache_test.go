@@ -70,7 +70,7 @@ func (b *faultBench) during(cmd *exec.Cmd, change func(cache string) error) {
 	}
 	b.wait("rows", 30*time.Second, func() bool { return b.rows() >= 200 })
 	var err error
-	for range 100 { // removing fails if a file is made meanwhile
+	for range 100 { // removing fails if a file is made in the meantime
 		if err = change(b.cache); err == nil {
 			break
 		}

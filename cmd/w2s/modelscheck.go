@@ -44,14 +44,14 @@ func newModelsCheck(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "check NAME|FOLDER",
 		Short: "Compare a checkpoint's features with those that another program computed",
-		Long: `Compare a checkpoint's token ids and features with a reference: a JSON file
+		Long: `Compares a checkpoint's token ids and features with a reference: a JSON file
 with the keys texts, token_ids and features, as docs/scripts/reference.py writes
 it with torch. The features are {output: {pooling: [vector of each text]}}. The
-keys prefix and max_tokens may be there too.
+keys prefix and max_tokens are optional.
 
-The difference is the largest one of any number, divided by the largest number
-of the reference. The command fails if a difference is larger than the
-tolerance or if token ids differ.`,
+The difference is the largest difference between two numbers, divided by the
+largest absolute number of the reference. The command fails if a difference is
+larger than the tolerance or if token ids differ.`,
 		Example: `  w2s models check ./my-checkpoint
   w2s models check ./my-checkpoint --reference torch.json --tolerance 1e-5`,
 		Args: cobra.ExactArgs(1),

@@ -71,7 +71,7 @@ func writeSlurmScript(w io.Writer, program, dir string, f *clusterFlags, env, ar
 %[6]scode=0
 %[4]s %[5]s \
   --threads="${SLURM_CPUS_PER_TASK:-0}" --shard="$SLURM_ARRAY_TASK_ID/%[1]d" || code=$?
-# An exit code above 128 means that a signal killed w2s. A new start continues from the cache. Other faults would only come again.
+# An exit code above 128 means that a signal killed w2s. A new start continues from the cache. Other faults would only happen again.
 if [ "$code" -gt 128 ] && [ "${SLURM_RESTART_COUNT:-0}" -lt 3 ]; then
   echo "w2s was killed (exit code $code) and goes back to the queue"
   scontrol requeue "$SLURM_JOB_ID"

@@ -132,7 +132,10 @@ func setDefaults(fs *pflag.FlagSet, values map[string]string) {
 
 // study runs an experiment and prints the study's table. If plots names a folder, it writes the charts there.
 func (a *app) study(ctx context.Context, f *experimentFlags, cfg experiment.Config, s study.Study, plots string) error {
-	if _, err := f.previous(cfg); err != nil {
+	if err := checkFolder("--plots", plots); err != nil {
+		return err
+	}
+	if _, err := f.previous(a, cfg); err != nil {
 		return err
 	}
 	var plotted error // does not keep the table from being printed

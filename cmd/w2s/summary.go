@@ -32,7 +32,8 @@ const (
 
 func (s *summaryFlags) register(fs *pflag.FlagSet) {
 	s.flags, s.level = fs, stats.Level
-	fs.StringVar(&s.metric, "metric", metric.Names()[0], "`metric` of scores: "+strings.Join(metric.Names(), ", ")+"; see w2s help metrics")
+	fs.StringVar(&s.metric, "metric", "", "`metric` of scores: "+strings.Join(metric.Names(), ", ")+
+		"; see w2s help metrics (default: the task's own, which is accuracy if its file names none)")
 	countVar(fs, count{value: &s.resamples, least: minResamples, most: maxResamples}, "resamples", stats.DefaultResamples, "`number` of bootstrap resamples")
 }
 

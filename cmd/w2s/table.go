@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -15,6 +16,7 @@ import (
 	"w2s/harness/table"
 	"w2s/internal/importer"
 	"w2s/internal/list"
+	"w2s/internal/visible"
 )
 
 // A view is a table that w2s table --by can print.
@@ -42,7 +44,7 @@ func views() []view {
 		}},
 		{"loss", "comparisons of losses", func(rows []summary.Row, opt summary.Options) (*table.Table, error) {
 			l, err := summary.Losses(rows, opt)
-			return table.Losses(l), err
+			return table.Losses(l, summary.NotCompared(rows)), err
 		}},
 	}
 }
@@ -78,17 +80,27 @@ tells why.`,
 			if err := errors.Join(err, checkResults(files), s.checkSummary(), checkFormat(format), checkView(by)); err != nil {
 				return err
 			}
-			rows, chains, err := readResults(files, s.options())
+			parts, err := readResults(files, s.options())
 			if err != nil {
 				return err
 			}
 			var failed error // does not keep the other rows from being printed
 			if len(folders) > 0 {
-				var imported []summary.Row
-				imported, failed = importer.Read(ctx, folders, importer.Options{Metric: s.options().Metric, Level: s.level})
-				if rows = append(rows, imported...); len(rows)+len(chains) == 0 {
-					return failed
-				}
+				imported := summary.Part{Name: "imported"}
+				imported.Rows, failed = importer.Read(ctx, folders, importer.Options{Metric: s.options().Metric, Level: s.level})
+				parts = append(parts, imported)
+			}
+			parts, notes := summary.Together(parts)
+			for _, n := range notes {
+				a.note("note: %s", n)
+			}
+			var rows []summary.Row
+			var chains []summary.ChainRow
+			for _, p := range parts {
+				rows, chains = append(rows, p.Rows...), append(chains, p.Chains...)
+			}
+			if len(rows)+len(chains) == 0 && failed != nil {
+				return failed
 			}
 			tables, err := layOut(rows, chains, by, s.options())
 			if err != nil {
@@ -154,25 +166,23 @@ func checkResults(paths []string) error {
 	return errors.Join(faults...)
 }
 
-// readResults returns the rows of result files.
-func readResults(paths []string, opt summary.Options) (rows []summary.Row, chains []summary.ChainRow, err error) {
+// readResults returns the rows and chains of result files.
+func readResults(paths []string, opt summary.Options) (parts []summary.Part, err error) {
 	for _, path := range paths {
 		r, err := result.Load(path)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		more, err := summary.Rows(r, opt)
-		if err != nil {
-			return nil, nil, err
+		p := summary.Part{Name: visible.Name(filepath.Base(path))}
+		if p.Rows, err = summary.Rows(r, opt); err != nil {
+			return nil, err
 		}
-		rows = append(rows, more...)
-		c, err := summary.Chains(r, opt)
-		if err != nil {
-			return nil, nil, err
+		if p.Chains, err = summary.Chains(r, opt); err != nil {
+			return nil, err
 		}
-		chains = append(chains, c...)
+		parts = append(parts, p)
 	}
-	return rows, chains, nil
+	return parts, nil
 }
 
 // layOut returns the tables that --by asks for. If there are chains, it adds a table of them.

@@ -82,18 +82,18 @@ func (c ChainConfig) Validate() error {
 		}
 	}
 	if len(c.Sizes) > 0 {
-		faults.add("chain: it has one size of the training pool (study size tries several)")
+		faults.add("chain: a chain has one size of the training pool (w2s study size tries several)")
 	}
 	if len(c.Simulated) > 0 {
-		faults.add("chain: it has no simulated supervisors")
+		faults.add("chain: a chain has no simulated supervisors")
 	}
 	c.check(&faults)
 	return faults.err()
 }
 
 // RunChain carries out a chain on every task for every loss and seed, together with the jump from the first model to the last
-// one. The last step, the jump and the ceiling are trained on the same examples. Failing tasks, env.Previous and the
-// end of ctx are treated as by [Run].
+// one. The last step, the jump and the ceiling are trained on the same examples. RunChain treats failing tasks, env.Previous
+// and the end of ctx as [Run] does.
 func RunChain(ctx context.Context, cfg ChainConfig, env Env) (*result.Result, error) {
 	cfg, env = cfg.withDefaults(), env.withDefaults()
 	if err := cfg.Validate(); err != nil {

@@ -67,7 +67,8 @@ const (
 	minTest = 20
 )
 
-// DefaultL2 lists the penalties on the mean loss over standardised features that a head's own is chosen from.
+// DefaultL2 lists the penalties from which a head's own is chosen. They are relative to the mean loss over standardised
+// features.
 var DefaultL2 = []float64{0.01, 0.03, 0.1, 0.3, 1, 3, 10}
 
 // A Model is an encoder with the name that tables show.
@@ -262,7 +263,8 @@ func twice[T comparable](faults *faultList, what string, values []T) {
 	}
 }
 
-// strongs returns the models that are a student in some pair, weaks those that supervise, in the order of Models.
+// strongs returns the models that are the student of some pair, and weaks those that are the supervisor of one, in the order
+// of Models.
 func (c Config) strongs() []string { return c.inPairs(func(p result.Pair) string { return p.Strong }) }
 func (c Config) weaks() []string   { return c.inPairs(func(p result.Pair) string { return p.Weak }) }
 
@@ -276,7 +278,7 @@ func (c Config) inPairs(side func(result.Pair) string) []string {
 	return names
 }
 
-// needsHeldOut reports whether there is a treatment other than Soft, which may be fitted on held-out labels.
+// needsHeldOut reports whether a treatment looks at held-out labels.
 func (c Config) needsHeldOut() bool {
-	return slices.ContainsFunc(c.Treatments, func(t label.Treatment) bool { return t != label.Treatment(label.Soft{}) })
+	return slices.ContainsFunc(c.Treatments, label.NeedsHeld)
 }

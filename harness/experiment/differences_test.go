@@ -46,25 +46,25 @@ func TestDifferencesNamesEachChange(t *testing.T) {
 		{"nothing", func(*experiment.Config) {}, nil},
 		{"another task", func(c *experiment.Config) { c.Tasks = append(c.Tasks, planted{name: "c", n: 600}) }, nil},
 		{"other data", func(c *experiment.Config) { c.Tasks[1] = redated{b, "other data"} }, nil},
-		{"one task less", func(c *experiment.Config) { c.Tasks = c.Tasks[1:] }, []string{"task a: there, not here"}},
-		{"losses", func(c *experiment.Config) { c.Losses = c.Losses[:1] }, []string{"losses: there xent, logconf:alpha=0.5:warmup=0.1; here xent"}},
-		{"treatments", func(c *experiment.Config) { c.Treatments = []label.Treatment{label.Hard{}} }, []string{"treatments: there soft; here hard"}},
+		{"one task less", func(c *experiment.Config) { c.Tasks = c.Tasks[1:] }, []string{"task a: only in the file"}},
+		{"losses", func(c *experiment.Config) { c.Losses = c.Losses[:1] }, []string{"losses: in the file xent, logconf:alpha=0.5:warmup=0.1; now xent"}},
+		{"treatments", func(c *experiment.Config) { c.Treatments = []label.Treatment{label.Hard{}} }, []string{"treatments: in the file soft; now hard"}},
 		{"seeds and size", func(c *experiment.Config) {
 			c.Seeds, c.Train = []uint64{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, 280
-		}, []string{"seeds: there 0, 1; here 0, 1, 2, 3, 4, 5, 6, 7, 2 more", "train: there 300; here 280"}},
-		{"balance", func(c *experiment.Config) { c.Balance = tasks.NeverBalance }, []string{"balance: there none; here false"}},
-		{"sizes", func(c *experiment.Config) { c.Sizes = []int{100} }, []string{"sizes: there none; here 100"}},
-		{"texts", func(c *experiment.Config) { c.KeepTexts = true }, []string{"texts of a kept: there false; here true", "texts of b kept: there false; here true"}},
+		}, []string{"seeds: in the file 0, 1; now 0, 1, 2, 3, 4, 5, 6, 7, 2 more", "train: in the file 300; now 280"}},
+		{"balance", func(c *experiment.Config) { c.Balance = tasks.NeverBalance }, []string{"balance: in the file none; now false"}},
+		{"sizes", func(c *experiment.Config) { c.Sizes = []int{100} }, []string{"sizes: in the file none; now 100"}},
+		{"texts", func(c *experiment.Config) { c.KeepTexts = true }, []string{"texts of a kept: in the file false; now true", "texts of b kept: in the file false; now true"}},
 		{"pairs", func(c *experiment.Config) { c.Pairs = c.Pairs[:1] },
-			[]string{"pairs: there dims-4 -> dims-4, dims-4 -> dims-7, dims-7 -> dims-7, dims-4 -> dims-12, dims-7 -> dims-12, dims-12 -> dims-12; here dims-4 -> dims-4"}},
+			[]string{"pairs: in the file dims-4 -> dims-4, dims-4 -> dims-7, dims-7 -> dims-7, dims-4 -> dims-12, dims-7 -> dims-12, dims-12 -> dims-12; now dims-4 -> dims-4"}},
 		{"a model", func(c *experiment.Config) {
 			c.Models = append(c.Models, experiment.Model{Name: "x", Encoder: numbers{dims: 3}})
 		},
-			[]string{"models: there dims-4, dims-7, dims-12; here dims-4, dims-7, dims-12, x"}},
-		{"files of a model", func(c *experiment.Config) { c.Models[1].Encoder = numbers{dims: 6} }, []string{"model dims-7: key: there numbers-7; here numbers-6"}},
+			[]string{"models: in the file dims-4, dims-7, dims-12; now dims-4, dims-7, dims-12, x"}},
+		{"files of a model", func(c *experiment.Config) { c.Models[1].Encoder = numbers{dims: 6} }, []string{"model dims-7: key: in the file numbers-7; now numbers-6"}},
 		{"the runtime", func(c *experiment.Config) {
 			c.Models[0].Description = map[string]string{"pooling": "mean", "onnxruntime": "2.0", "prefix": "query:"}
-		}, []string{"model dims-4: onnxruntime: there 1.0; here 2.0", "model dims-4: prefix: there none; here query:"}},
+		}, []string{"model dims-4: onnxruntime: in the file 1.0; now 2.0", "model dims-4: prefix: in the file none; now query:"}},
 	} {
 		cfg := base()
 		c.change(&cfg)
@@ -105,12 +105,12 @@ func TestDifferencesTellsKindsApart(t *testing.T) {
 		{"plain", plain.Differences(ofPlain), nil},
 		{"transfer", transfer.Differences(ofTransfer), nil},
 		{"chain", chain.Differences(ofChain), nil},
-		{"plain over transfer", plain.Differences(ofTransfer), []string{"kind: there transfer; here pairs"}},
-		{"transfer over plain", transfer.Differences(ofPlain), []string{"kind: there pairs; here transfer"}},
-		{"plain over chain", asPlain.Differences(ofChain), []string{"kind: there chain; here pairs"}},
-		{"chain over plain", chain.Differences(ofPlain), []string{"kind: there pairs; here chain"}},
-		{"another chain", repeated.Differences(ofChain), []string{"chain: there dims-4, dims-7, dims-12; here dims-4, dims-7, dims-12, dims-12"}},
-		{"other data", steps(true, chain.Chain...).Differences(ofChain), []string{"disjoint: there false; here true"}},
+		{"plain over transfer", plain.Differences(ofTransfer), []string{"kind: in the file transfer; now pairs"}},
+		{"transfer over plain", transfer.Differences(ofPlain), []string{"kind: in the file pairs; now transfer"}},
+		{"plain over chain", asPlain.Differences(ofChain), []string{"kind: in the file chain; now pairs"}},
+		{"chain over plain", chain.Differences(ofPlain), []string{"kind: in the file pairs; now chain"}},
+		{"another chain", repeated.Differences(ofChain), []string{"chain: in the file dims-4, dims-7, dims-12; now dims-4, dims-7, dims-12, dims-12"}},
+		{"other data", steps(true, chain.Chain...).Differences(ofChain), []string{"disjoint: in the file false; now true"}},
 	} {
 		if !slices.Equal(c.got, c.want) {
 			t.Errorf("%s: %q, want %q", c.name, c.got, c.want)

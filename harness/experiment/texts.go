@@ -26,7 +26,7 @@ func TaskTexts(ctx context.Context, cfg Config, src tasks.Source, task tasks.Tas
 	return distinctTexts(w.examples), nil
 }
 
-// AllTexts returns the distinct texts of all of a task's examples, which hold those of every experiment with the task. A
+// AllTexts returns the distinct texts of all of a task's examples, which include those of every experiment with the task. A
 // task with free answers has none.
 func AllTexts(ctx context.Context, src tasks.Source, task tasks.Task) ([]string, error) {
 	data, err := task.Load(ctx, Env{Source: src}.withDefaults().Source)

@@ -46,10 +46,10 @@ func (c TransferConfig) Validate() error {
 		}
 	}
 	if len(c.Sizes) > 0 {
-		faults.add("transfer: it has one size of the training pool (study size tries several)")
+		faults.add("transfer: a transfer matrix has one size of the training pool (w2s study size tries several)")
 	}
 	if len(c.Simulated) > 0 {
-		faults.add("transfer: it has no simulated supervisors")
+		faults.add("transfer: a transfer matrix has no simulated supervisors")
 	}
 	c.check(&faults)
 	return faults.err()
@@ -146,8 +146,8 @@ func (w *workbench) crossTask(ctx context.Context, heads []trained) ([]result.He
 	return out, nil
 }
 
-// openAll opens the tasks and removes leaks from their test examples. By the names of the tasks, it returns the workbenches of
-// those that can take part and the reasons why the others cannot.
+// openAll opens the tasks and removes leaks from their test examples. It returns two maps by the name of a task: the
+// workbenches of the tasks that can take part, and the reasons why the others cannot.
 func openAll(ctx context.Context, cfg Config, env Env) (benches map[string]*workbench, failed map[string]error) {
 	benches, failed = map[string]*workbench{}, map[string]error{}
 	var opened []*workbench

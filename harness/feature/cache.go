@@ -18,10 +18,10 @@ import (
 //	DIR/KEY/rows-HOST-SLOT.bin  rows of one size with text id, vector and checksum; see rows.go
 //	DIR/.locks/                 locks of writing processes
 //
-// Each vector is written to a file before the encoder makes the next one. A process that is killed loses the vectors that its
-// encoder had not emitted yet and nothing else. Checksums reveal torn and damaged rows, which are reported and encoded again.
-// Any number of processes may use a folder, and processes that encode the same texts at the same time use each other's rows.
-// Rows files from other machines can be copied into the folder of their key.
+// Each vector is written to a file before the encoder makes the next one. A process that is killed loses only the vectors
+// that its encoder had not emitted yet. Checksums reveal torn and damaged rows, which are reported and encoded again. Any
+// number of processes may use a folder, and processes that encode the same texts at the same time use each other's rows. Rows
+// files from other machines can be copied into the folder of their key.
 //
 // A folder that cannot be written is still read. Missing texts are then encoded without being stored (Features, with a
 // warning), or are an error (Fill).
@@ -205,7 +205,7 @@ func (s *space) texts() int {
 	return len(s.index.places)
 }
 
-// wrote remembers that so many texts are stored, and in which files they were written.
+// wrote records how many texts are stored, and the files to which this process has written them.
 func (s *space) wrote(stored int, files []writtenFile) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -226,7 +226,7 @@ func (s *space) check() error {
 		return err
 	}
 	if lost := s.stored - len(x.places); lost > 0 {
-		return fmt.Errorf("feature: cache: %s: %d vectors or more are gone that were stored before (leave the cache folder alone while w2s runs; "+
+		return fmt.Errorf("feature: cache: %s: at least %d stored vectors are gone (leave the cache folder alone while w2s runs; "+
 			"the same command encodes them again)", s.dir, lost)
 	}
 	return nil

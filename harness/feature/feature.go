@@ -23,8 +23,8 @@ type Encoder interface {
 }
 
 // A Warner is an Encoder that may have warnings about its vectors, for the reader of a result. Warnings returns all of them so far.
-// The Summary of every call repeats them. Vectors that an earlier process cached carry only those that Warnings returns before
-// anything is encoded.
+// The Summary of every call repeats them. For vectors that an earlier process cached, the Summary has only the warnings that
+// Warnings returns before anything is encoded.
 type Warner interface {
 	Warnings() []string
 }

@@ -81,7 +81,7 @@ func rowsFiles(dir string) ([]string, error) {
 // appear while the process runs are read after the others.)
 func (x *index) refresh() error { return x.visit(x.scan) }
 
-// visit calls read for every file that exists now. It starts again if files change meanwhile.
+// visit calls read for every file that exists now. It starts again if files change in the meantime.
 func (x *index) visit(read func(at int32) error) error {
 	err := x.look(read)
 	for tries := 0; errors.Is(err, errChanged) && tries < 10; tries++ {

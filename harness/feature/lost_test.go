@@ -150,7 +150,7 @@ func TestCheck(t *testing.T) {
 			if lost := c.lost && name != "replaced"; lost != (err != nil) {
 				t.Errorf("got error %v", err)
 			}
-			if err != nil && !strings.Contains(err.Error(), "1000 vectors or more are gone") {
+			if err != nil && !strings.Contains(err.Error(), "at least 1000 stored vectors are gone") {
 				t.Errorf("got error %v", err)
 			}
 		})
@@ -160,7 +160,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// TestWritersWithoutLocks lets two writers have the same file, as where locks do not work. No row may get lost.
+// TestWritersWithoutLocks gives two writers the same file, which can happen where locks do not work. No row may get lost.
 func TestWritersWithoutLocks(t *testing.T) {
 	skipWithoutOpenFiles(t)
 	dir, ctx, l := t.TempDir(), context.Background(), newLayout("fake-1", 3)

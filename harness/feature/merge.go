@@ -12,12 +12,12 @@ import (
 type Merged struct {
 	Folder  string
 	Copied  int      // texts whose vectors were copied
-	Had     int      // texts whose vectors the cache had already
+	Had     int      // texts whose vectors the cache already had
 	Damaged []Damage // rows of the other cache that cannot be used
 }
 
-// Merge copies the intact rows of another cache whose texts this one does not have, each text once. It brings shards together
-// that were encoded in folders of their own, whatever the names of their files. A second Merge copies nothing. If Merge is
+// Merge copies the intact rows of another cache whose texts this one does not have, each text once. It brings together shards
+// that were encoded in separate folders, whatever the names of their files. A second Merge copies nothing. If Merge is
 // killed, nothing is lost, and the next one continues. The other cache may be in use. It is only read.
 //
 // If a part cannot be read, the error names it, and the other parts are merged.
@@ -49,7 +49,10 @@ func (c *Cache) mergePart(ctx context.Context, other *Cache, p Part) (Merged, er
 	m := Merged{Folder: p.Folder}
 	from, err := other.load(p.Folder)
 	if err != nil {
-		return m, fmt.Errorf("%w (compact the other cache first, which repairs it)", err)
+		if errors.Is(err, ErrHeader) {
+			err = fmt.Errorf("%w (compact the other cache first, which repairs it)", err)
+		}
+		return m, err
 	}
 	m.Damaged = from.damage
 	head := header{Format: cacheFormat, Key: p.Key, Dims: p.Dims}

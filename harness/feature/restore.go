@@ -12,8 +12,9 @@ import (
 	"w2s/internal/inputfile"
 )
 
-// Restore writes the header of a part again if it is lost, damaged or another part's, and reports whether it did. It takes the
-// length of the vectors from a rows file, which also has a digest of the key. The key must be the name of the folder.
+// Restore writes the header of a part again if it is lost or damaged or belongs to another part, and reports whether it did.
+// It takes the length of the vectors from a rows file, which also has a digest of the key. The key must be the name of the
+// folder.
 func (c *Cache) Restore(folder string) (bool, error) {
 	p, err := c.existing(folder)
 	if err != nil {
@@ -26,7 +27,7 @@ func (c *Cache) Restore(folder string) (bool, error) {
 		return false, p.Fault // the header of a newer program is not damaged
 	case p.Fault == nil:
 		return false, nil
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
+	case err != nil && !errors.Is(err, ErrHeader):
 		return false, p.Fault
 	}
 	dims, err := provenDims(dir, folder)

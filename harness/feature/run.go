@@ -87,7 +87,7 @@ func (r *run) do() error {
 
 // takeStored reads the stored vectors of the wanted distinct texts (nil: of all) and returns the texts that are missing.
 func (r *run) takeStored(wanted []int) (missing []int, err error) {
-	for range 10 { // another process may change the files meanwhile, but not for ever
+	for range 10 { // another process may change the files in the meantime, but not forever
 		var stored []wish
 		if stored, missing, err = r.space.split(r.ids, wanted); err != nil {
 			return nil, err

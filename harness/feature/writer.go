@@ -21,7 +21,7 @@ import (
 const (
 	// syncEvery bounds how much a power failure can lose. If a process is killed, nothing that was written is lost.
 	syncEvery = 5 * time.Second
-	// lookEvery is the time between two looks at whether the file is still where it was.
+	// lookEvery is the time between two checks that the file is still where it was.
 	lookEvery = time.Second
 )
 
@@ -32,8 +32,8 @@ var errLost = errors.New("the file was removed, moved or replaced while vectors 
 // file. The folder holds at most one file for each process that wrote at the same time. An incomplete last row can only come
 // from a writer that was stopped. Machines that share a folder do not depend on locks that work across a network.
 //
-// Nothing depends on locks that work at all, as they may not in some file systems or after the folder of the locks was removed:
-// a writer that finds rows of another process in its file goes on in a file with a random name.
+// Locks may not work at all in some file systems, or after the folder of the locks was removed. So a writer that finds rows
+// of another process in its file continues in a file with a random name.
 type writer struct {
 	layout layout
 	folder string

@@ -28,7 +28,7 @@ type Writer interface {
 	Ends() []int64
 	// Tokens returns the tokens of an answer that follows the prompt, without an end token.
 	Tokens(prompt, answer string) ([]int64, error)
-	// Text returns what the tokens of an answer say. End tokens say nothing.
+	// Text returns the text of the tokens of an answer. End tokens have no text.
 	Text(tokens []int64) (string, error)
 	// Unembedding returns the rows of the model's last layer for some tokens, [len(tokens)][Dims], and their biases. The
 	// model's logit of tokens[i] is rows[i]·state + bias[i].
@@ -48,7 +48,7 @@ type States struct {
 	Truncated bool // the beginning of the prompt was cut off
 }
 
-// A Task is what Run needs to know of a task with free answers. Examples are referred to by their position.
+// A Task is what Run needs to know about a task with free answers. Examples are referred to by their position.
 type Task struct {
 	Name    string
 	Prompts []string

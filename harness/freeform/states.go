@@ -25,8 +25,8 @@ func (p prefix) name() string {
 	return p.prompt + "\x00" + strings.Join(fields, " ")
 }
 
-// A stateEncoder offers the hidden states at prefixes as the vectors of their names, so that the feature cache keeps them
-// like any other feature.
+// A stateEncoder is a feature.Encoder whose texts are the names of prefixes and whose vectors are the hidden states there, so
+// that the feature cache can keep them.
 type stateEncoder struct {
 	Writer
 	prefixes map[string]prefix // by name

@@ -62,7 +62,7 @@ func (s *stateStore) put(p prefix, state []float32) error {
 	switch {
 	case n >= s.most:
 		if err := s.write(n, state); err != nil {
-			return fmt.Errorf("freeform: states of answers: %w (they take %d bytes so far; make room, or set TMPDIR to a folder with more)", err, 4*s.dims*(n+1))
+			return fmt.Errorf("freeform: states of answers: %w (they take %d bytes so far; free some space, or set TMPDIR to a folder with more)", err, 4*s.dims*(n+1))
 		}
 	case ok:
 		copy(s.memory[n], state)

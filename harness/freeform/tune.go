@@ -178,7 +178,7 @@ func (w *answerWriter) vocabulary(s Split, learned tokenExamples) ([]int64, erro
 		}
 	}
 	if len(known) > maxVocabulary {
-		return nil, fmt.Errorf("the answers are made of %d different tokens, a head has %d at most (answers should be short and made of few words)", len(known), maxVocabulary)
+		return nil, fmt.Errorf("the answers have %d different tokens, and a head can have at most %d (answers should be short and use few different words)", len(known), maxVocabulary)
 	}
 	var tokens []int64
 	for token := range known {

@@ -10,7 +10,8 @@ import (
 )
 
 // write lets a head answer the prompts of examples with the most likely token at each step. It does not run the model for
-// states that are known because another head began the same answer, or because the answer was read.
+// states that are known already, because another head began the same answer, or because they were read with the right
+// answers.
 func (w *answerWriter) write(ctx context.Context, t tuned, examples []int) ([]answer, error) {
 	bar := w.options.Progress.Start(fmt.Sprintf("write %s, %s", w.task.Name, w.name), int64(len(examples)), progress.Items)
 	defer bar.Done()

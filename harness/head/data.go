@@ -108,8 +108,8 @@ type Job struct {
 	Labels   [][]float64 // one distribution over the classes or candidates for each of Examples
 	Weights  []float64   // one weight of 0 or more for each of Examples; weight 0 leaves the example out. nil: all 1
 	Loss     loss.Loss
-	// L2 is the penalty. The objective is the weighted mean loss plus L2/2 times the sum of squares of W, which has one
-	// column for each class (one in all for candidates). The bias has no penalty.
+	// L2 is the penalty. The objective is the weighted mean loss plus L2/2 times the sum of squares of W, which has one column
+	// for each class (one in all for candidates). The bias has no penalty. [Select] sets L2 to each of those that it tries.
 	L2 float64
 	// Optimiser is an LBFGS or an Adam. nil is LBFGS{}, or Adam{} for a loss whose targets move.
 	Optimiser Optimiser

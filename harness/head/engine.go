@@ -21,12 +21,12 @@ type column struct {
 type engine interface {
 	forward(cols []*column) error
 	backward(cols []*column) error
-	noise() float64 // the relative error of an objective to expect from rounding
+	noise() float64 // the relative error of an objective that rounding is expected to cause
 	close() error
 }
 
 // float64Limit is the largest number of features (rows·dims) for which float64 is used even if there is a fast product.
-// These problems are quick anyway.
+// Problems of this size are quick anyway.
 const float64Limit = 1 << 17
 
 func newEngine(x *feature.Matrix, fast NewMultiplier) (engine, error) {

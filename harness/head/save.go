@@ -108,7 +108,8 @@ func read(f *safetensors.File) (*Head, error) {
 	return h, h.usable()
 }
 
-// usable reports why the head cannot be saved or exported, or nil: its shapes, or a weight that is not finite.
+// usable reports why the head cannot be saved or exported, or nil. Its shapes may contradict each other, or a weight may not
+// be finite.
 func (h *Head) usable() error {
 	if err := h.check(); err != nil {
 		return err

@@ -133,7 +133,7 @@ func (Platt) Apply(_ context.Context, l Labels, e Evidence) (Treated, error) {
 	}
 	t.Notes = append(t.Notes, note)
 	if theta[0] <= 0 {
-		t.Warnings = append(t.Warnings, "the fitted slope is not positive: on held-out gold, the supervisor's confidence tells nothing or the opposite")
+		t.Warnings = append(t.Warnings, "the fitted slope is not positive: on held-out gold, the supervisor's confidence is uninformative or misleading")
 	}
 	return t, nil
 }

@@ -1,8 +1,8 @@
 // Package label holds weak labels and the treatments that change them before a student learns from them.
 //
 // [Labels] are the labels that a weak supervisor gives to the strong half of the training pool: a distribution for each
-// example id. A [Treatment] makes other labels of them: hardened, smoothed, calibrated, filtered by confidence, or corrected
-// by a probe on the student's features. [Parse] reads treatments by name, and [Treatments] lists them.
+// example id. A [Treatment] turns them into other labels: hardened, smoothed, calibrated, filtered by confidence, or
+// corrected by a probe on the student's features. [Parse] reads treatments by name, and [Treatments] lists them.
 //
 // A treatment sees the labels and an [Evidence], which cannot hold gold labels of the examples that the student learns from.
 // The only gold that it sees is [Held]: labels of examples of the supervisor's half that the supervisor was not trained on.

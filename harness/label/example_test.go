@@ -3,6 +3,7 @@ package label_test
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"w2s/harness/label"
 )
@@ -27,19 +28,20 @@ func ExampleParse() {
 	fmt.Println(out.Notes)
 
 	_, err = label.Parse("temprature")
-	fmt.Println(err)
+	hint, _, _ := strings.Cut(err.Error(), "treatments:")
+	fmt.Println(hint)
 	// Output:
 	// [a c] [[1 0] [0 1]]
 	// [2 of 4 examples kept, by the supervisor's answer [1 1]]
-	// label: unknown treatment "temprature" (did you mean "temperature"? treatments: soft, hard, smooth, temperature, platt, top, relabel, filter)
+	// label: unknown treatment "temprature" (did you mean "temperature"?
 }
 
-// sharpen is a custom treatment. It squares the probabilities and normalises them.
-type sharpen struct{}
+// square is a custom treatment. It squares the probabilities and normalises them.
+type square struct{}
 
-func (sharpen) String() string { return "sharpen" }
+func (square) String() string { return "square" }
 
-func (sharpen) Apply(_ context.Context, l label.Labels, _ label.Evidence) (label.Treated, error) {
+func (square) Apply(_ context.Context, l label.Labels, _ label.Evidence) (label.Treated, error) {
 	out := label.Treated{Labels: label.Labels{Classes: l.Classes, IDs: l.IDs}}
 	for i, p := range l.Soft {
 		q, sum := make([]float64, len(p)), 0.0
@@ -56,9 +58,9 @@ func (sharpen) Apply(_ context.Context, l label.Labels, _ label.Evidence) (label
 }
 
 func ExampleTreatment() {
-	var t label.Treatment = label.Steps{sharpen{}, label.Top{Share: 0.5}}
+	var t label.Treatment = label.Steps{square{}, label.Top{Share: 0.5}}
 	weak := label.Labels{Classes: 2, IDs: []string{"a", "b"}, Soft: [][]float64{{0.75, 0.25}, {0.5, 0.5}}}
 	out, err := t.Apply(context.Background(), weak, label.Evidence{})
 	fmt.Println(t, out.IDs, out.Soft, err)
-	// Output: sharpen+top:0.5 [a] [[0.9 0.1]] <nil>
+	// Output: square+top:0.5 [a] [[0.9 0.1]] <nil>
 }

@@ -127,7 +127,7 @@ func WriteGold(w io.Writer, g Gold) error {
 	return writeLines(w, header, len(g.IDs), func(i int) any { return goldLine{ID: g.IDs[i], Gold: g.Gold[i]} })
 }
 
-// ReadGold reads gold that WriteGold wrote. Its errors are those of Read.
+// ReadGold reads gold that WriteGold wrote. It reports the same faults as Read.
 func ReadGold(r io.Reader) (Gold, error) {
 	var g Gold
 	header, err := readLines(r, goldKind, func(data []byte) error {

@@ -320,7 +320,9 @@ func TestTreatmentsDoNotDependOnOrder(t *testing.T) {
 	texts := []string{"soft", "hard", "smooth:0.2", "temperature", "platt", "top:0.3", "top:0.5:balanced", "relabel:knn:k=5", "relabel:logreg",
 		"filter:knn:0.25", "filter:logreg:0.3", "temperature+top:0.4+filter:knn:0.2:k=3"}
 	for _, n := range Treatments() {
-		if !slices.ContainsFunc(texts, func(text string) bool { return strings.HasPrefix(text, n.Name) }) {
+		if !slices.ContainsFunc(texts, func(text string) bool {
+			return slices.Contains(strings.FieldsFunc(text, func(r rune) bool { return r == ':' || r == '+' }), n.Name)
+		}) {
 			t.Errorf("no case for the treatment %s", n.Name)
 		}
 	}

@@ -16,9 +16,10 @@ type Named struct {
 	Name  string
 	Form  string // how it is written, with its settings
 	About string
-	// first says that the treatment must come before all others, because it is fitted on the supervisor's own labels.
-	first bool
-	make  func(a *arguments) Treatment
+	// fitted says that the treatment is fitted on Evidence.Held, which has the supervisor's own labels, so that it must come
+	// before all others.
+	fitted bool
+	make   func(a *arguments) Treatment
 }
 
 // Treatments returns the table of all treatments that have a name. A new treatment needs a line here.
@@ -26,25 +27,25 @@ func Treatments() []Named {
 	return []Named{
 		{Name: "soft", Form: "soft", About: "labels as the supervisor gave them",
 			make: func(*arguments) Treatment { return Soft{} }},
-		{Name: "hard", Form: "hard", About: "all on the supervisor's answer",
+		{Name: "hard", Form: "hard", About: "all probability on the supervisor's answer",
 			make: func(*arguments) Treatment { return Hard{} }},
 		{Name: "smooth", Form: "smooth:EPSILON", About: "mixed with the uniform distribution",
-			make: func(a *arguments) Treatment { return Smooth{a.share("epsilon", 0.1)} }},
+			make: func(a *arguments) Treatment { return Smooth{a.number("epsilon", 0.1)} }},
 		{Name: "temperature", Form: "temperature", About: "calibrated by one temperature, fitted on held-out gold of the supervisor's half",
-			first: true, make: func(*arguments) Treatment { return Temperature{} }},
+			fitted: true, make: func(*arguments) Treatment { return Temperature{} }},
 		{Name: "platt", Form: "platt", About: "calibrated by a slope and class offsets, fitted on held-out gold of the supervisor's half",
-			first: true, make: func(*arguments) Treatment { return Platt{} }},
-		{Name: "top", Form: "top:SHARE[:balanced]", About: "only the share that the supervisor is most confident of",
+			fitted: true, make: func(*arguments) Treatment { return Platt{} }},
+		{Name: "top", Form: "top:SHARE[:balanced]", About: "only the share of labels that the supervisor is most confident of",
 			make: func(a *arguments) Treatment {
 				balanced := a.flag("balanced")
-				return Top{a.share("share", 0.5), balanced}
+				return Top{a.number("share", 0.5), balanced}
 			}},
 		{Name: "relabel", Form: "relabel:knn|logreg[:SHARE][:k=N|l2=X][:in-sample]",
 			About: "the labels that a probe on the student's features disputes most (all by default), replaced by the probe's",
-			make:  func(a *arguments) Treatment { return Relabel{a.probe(), a.share("share", 1)} }},
+			make:  func(a *arguments) Treatment { return Relabel{a.probe(), a.number("share", 1)} }},
 		{Name: "filter", Form: "filter:knn|logreg[:SHARE][:k=N|l2=X][:in-sample]",
 			About: "without the labels that a probe on the student's features disputes most (a tenth by default)",
-			make:  func(a *arguments) Treatment { return Filter{a.probe(), a.share("share", 0.1)} }},
+			make:  func(a *arguments) Treatment { return Filter{a.probe(), a.number("share", 0.1)} }},
 	}
 }
 
@@ -55,21 +56,34 @@ func Treatments() []Named {
 //
 // Parse(t.String()) returns t for every treatment t that Parse returned.
 func Parse(text string) (Treatment, error) {
+	t, _, err := parse(text)
+	return t, err
+}
+
+// NeedsHeld reports whether a treatment looks at Evidence.Held. A treatment that is not made of those of the table may do so.
+func NeedsHeld(t Treatment) bool {
+	_, fitted, err := parse(t.String())
+	return err != nil || fitted
+}
+
+// parse reads a treatment and reports whether a step of it is fitted on held-out labels.
+func parse(text string) (t Treatment, fitted bool, err error) {
 	var steps Steps
 	for i, step := range strings.Split(text, "+") {
 		t, named, err := parseStep(strings.TrimSpace(step))
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
-		if named.first && i > 0 {
-			return nil, fmt.Errorf("label: treatment %q: %s must come first, because it is fitted on the supervisor's own labels", text, t)
+		fitted = fitted || named.fitted
+		if named.fitted && i > 0 {
+			return nil, false, fmt.Errorf("label: treatment %q: %s must come first, because it is fitted on the supervisor's own labels", text, t)
 		}
 		steps = append(steps, t)
 	}
 	if len(steps) == 1 {
-		return steps[0], nil
+		return steps[0], fitted, nil
 	}
-	return steps, nil
+	return steps, fitted, nil
 }
 
 // parseStep reads one treatment and returns it with its line of the table.
@@ -107,8 +121,8 @@ func (a *arguments) fault(format string, args ...any) {
 	a.faults = append(a.faults, fmt.Errorf(format, args...))
 }
 
-// share takes a number, with or without its name, from the front. It returns fallback if there is none.
-func (a *arguments) share(name string, fallback float64) float64 {
+// number takes a number, with or without its name, from the front. It returns fallback if there is none.
+func (a *arguments) number(name string, fallback float64) float64 {
 	if len(a.rest) == 0 || strings.Contains(a.rest[0], "=") && !strings.HasPrefix(a.rest[0], name+"=") {
 		return fallback
 	}

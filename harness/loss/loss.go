@@ -42,7 +42,7 @@ type Checker interface {
 // Check reports why l cannot be trained on data with the given number of classes (0 for candidates), or nil.
 func Check(l Loss, classes int) error {
 	if l == nil {
-		return fmt.Errorf("no loss given (Parse knows them by name)")
+		return fmt.Errorf("no loss given (Parse reads one by its name)")
 	}
 	if c, ok := l.(Checker); ok {
 		if err := c.Check(classes); err != nil {

@@ -175,8 +175,8 @@ func (l Product) Gradient(b *Batch, grad []float64) float64 {
 // every example (EleutherAI/w2s, w2s/loss.py).
 type Window struct {
 	Radius float64
-	// MidWeak sets the radius to the median distance of the labels' top probability from 0.5 over the training set. Of
-	// the middle two of an even number it takes the lower one, as torch.median does.
+	// MidWeak sets the radius to the median distance of the labels' top probability from 0.5 over the training set. If
+	// the number of labels is even, it takes the lower one of the middle two distances, as torch.median does.
 	MidWeak bool
 }
 

@@ -20,13 +20,13 @@ import (
 
 // A Metric turns the predictions of a head for the test examples of its task into a score.
 type Metric struct {
-	Name     tasks.Metric
-	About    string // a phrase for help texts
-	variants []variant
+	Name  tasks.Metric
+	About string // a phrase for help texts
+	forms []forForm
 }
 
-// A variant is a metric for tasks of one form.
-type variant struct {
+// A forForm is a metric for tasks of one form.
+type forForm struct {
 	form tasks.Form
 	name tasks.Metric // what tables call it
 	// perExample returns one value for each test example, and the score is their mean. For a metric that is not a mean over
@@ -51,12 +51,12 @@ func All() []Metric {
 		return stats.CorrectOfTied(h.Test, t.TestGold)
 	}
 	return []Metric{
-		{Accuracy, "the share of test examples that are answered right; of free answers, the share of exact matches", []variant{
+		{Accuracy, "the share of test examples that are answered right; of free answers, the share of exact matches", []forForm{
 			{form: tasks.Classify, name: Accuracy, perExample: correct},
 			{form: tasks.Rank, name: Accuracy, perExample: ofTied},
 			{form: tasks.Generate, name: ExactMatch, perExample: correct},
 		}},
-		{AUROC, "the area under the ROC curve: mean over classes, or over the rankings of candidates", []variant{
+		{AUROC, "the area under the ROC curve: mean over classes, or over the rankings of candidates", []forForm{
 			{form: tasks.Classify, name: AUROC, score: func(t *result.Task, h *result.Head) (stats.Score, error) {
 				return stats.AUROCScore(h.Test, t.TestGold)
 			}},
@@ -64,12 +64,12 @@ func All() []Metric {
 				return stats.RankAUROC(h.Test, t.TestGold)
 			}},
 		}},
-		{BalancedAccuracy, "of classifications, the mean over the classes of the share of their test examples that are answered right", []variant{
+		{BalancedAccuracy, "of classifications, the mean over the classes of the share of their test examples that are answered right", []forForm{
 			{form: tasks.Classify, name: BalancedAccuracy, score: func(t *result.Task, h *result.Head) (stats.Score, error) {
 				return stats.BalancedAccuracyScore(h.Test, t.TestGold)
 			}},
 		}},
-		{TokenAccuracy, "of free answers, the share of the right answer's tokens that are found most likely, each given the right ones before it", []variant{
+		{TokenAccuracy, "of free answers, the share of the right answer's tokens that are found most likely, each given the right ones before it", []forForm{
 			{form: tasks.Generate, name: TokenAccuracy, perExample: func(_ *result.Task, h *result.Head) ([]float64, error) {
 				if h.TokenAccuracy == nil {
 					return nil, errors.New("it has no token accuracy")
@@ -89,7 +89,9 @@ func Lookup(name tasks.Metric) (Metric, error) {
 	if name == "" {
 		return all[0], nil
 	}
-	at := slices.IndexFunc(all, func(m Metric) bool { return m.Name == name || name == ExactMatch && m.Name == Accuracy })
+	at := slices.IndexFunc(all, func(m Metric) bool {
+		return m.Name == name || slices.ContainsFunc(m.forms, func(f forForm) bool { return f.name == name })
+	})
 	if at >= 0 {
 		return all[at], nil
 	}
@@ -98,30 +100,30 @@ func Lookup(name tasks.Metric) (Metric, error) {
 
 // Has reports whether the metric is defined for tasks of a form.
 func (m Metric) Has(f tasks.Form) bool {
-	return m.variant(f) != nil
+	return m.of(f) != nil
 }
 
 // NameFor returns what tables call the metric for tasks of a form.
 func (m Metric) NameFor(f tasks.Form) tasks.Metric {
-	if v := m.variant(f); v != nil {
+	if v := m.of(f); v != nil {
 		return v.name
 	}
 	return m.Name
 }
 
-// variant returns the metric for tasks of a form, or nil if it is not defined for them.
-func (m Metric) variant(f tasks.Form) *variant {
-	at := slices.IndexFunc(m.variants, func(v variant) bool { return v.form == f })
+// of returns the metric for tasks of a form, or nil if it is not defined for them.
+func (m Metric) of(f tasks.Form) *forForm {
+	at := slices.IndexFunc(m.forms, func(v forForm) bool { return v.form == f })
 	if at < 0 {
 		return nil
 	}
-	return &m.variants[at]
+	return &m.forms[at]
 }
 
 // Score computes the score of head h of task t. If the score is a mean over the test examples, perExample has the value of
 // each, and otherwise it is nil.
 func (m Metric) Score(t *result.Task, h *result.Head) (score stats.Score, perExample []float64, err error) {
-	v := m.variant(t.Form)
+	v := m.of(t.Form)
 	if v == nil {
 		var have []string
 		for _, other := range All() {

@@ -19,7 +19,7 @@ func TestEveryMetricIsFoundByName(t *testing.T) {
 		if err != nil || got.Name != m.Name {
 			t.Errorf("Lookup(%q) = %q, %v", m.Name, got.Name, err)
 		}
-		if seen[string(m.Name)] || m.About == "" || len(m.variants) == 0 {
+		if seen[string(m.Name)] || m.About == "" || len(m.forms) == 0 {
 			t.Errorf("%q is not unique, has no description or is defined for no form", m.Name)
 		}
 		seen[string(m.Name)] = true

@@ -8,6 +8,7 @@ import (
 
 	"w2s/harness/loss"
 	"w2s/harness/summary"
+	"w2s/tasks"
 )
 
 // A group holds the items that share a key.
@@ -47,6 +48,17 @@ func agree[T any](items []T, what func(T) string) error {
 	}
 	return nil
 }
+
+// scoreOf returns the metric of the rows, or "score" if they have several or do not say.
+func scoreOf[R any](rows []R, metric func(R) tasks.Metric) string {
+	m := metric(rows[0])
+	if m == "" || slices.ContainsFunc(rows, func(r R) bool { return metric(r) != m }) {
+		return "score"
+	}
+	return string(m)
+}
+
+func metricOf(r summary.Row) tasks.Metric { return r.Metric }
 
 // Parts of a row by which rows are grouped and series named.
 func taskOf(r summary.Row) string      { return r.Task }

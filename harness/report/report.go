@@ -121,7 +121,7 @@ func New(inputs []Input, opt Options) (*Report, error) {
 		most = DefaultExamples
 	}
 	if most > 0 {
-		p.Browser = browse(inputs, most)
+		p.Browser = browse(inputs, s.parts, most)
 	}
 	return r, nil
 }
@@ -174,7 +174,7 @@ func (p *page) tables(s Summaries) error {
 		}
 	}
 	if len(s.Losses) > 0 {
-		p.Losses = view(table.Losses(s.Losses))
+		p.Losses = view(table.Losses(s.Losses, summary.NotCompared(s.Rows)))
 	}
 	if len(s.Chains) > 0 {
 		p.Chained = view(table.Chains(s.Chains))
@@ -217,6 +217,12 @@ func (r *Report) Write(w io.Writer) error {
 	// Names are in many places of the page, so the whole page passes through.
 	_, err = io.WriteString(w, visible.Text(b.String()))
 	return err
+}
+
+// IsPage reports whether the content of a file begins like a page that Write wrote.
+func IsPage(r io.Reader) bool {
+	head, err := io.ReadAll(io.LimitReader(r, 512))
+	return err == nil && bytes.HasPrefix(head, []byte("<!DOCTYPE html>")) && bytes.Contains(head, []byte(`<meta name="generator" content="w2s report">`))
 }
 
 // Save writes the page to a file and makes the file's folder. A reader never sees half a page.

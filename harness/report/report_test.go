@@ -397,7 +397,7 @@ func TestSeveralFiles(t *testing.T) {
 		}
 	}
 	warnings := strings.Join(s.Warnings, "\n")
-	for _, want := range []string{"2 of 4 rows of b are left out because an earlier file has them", "model large <b> is not the same in a and in b"} {
+	for _, want := range []string{"2 of 4 rows of b are left out because an earlier file has the same predictions", "model large <b> is not the same in a and in b"} {
 		if !strings.Contains(warnings, want) {
 			t.Errorf("warnings do not say %q:\n%s", want, warnings)
 		}

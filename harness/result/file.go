@@ -21,15 +21,17 @@ func (r *Result) Save(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return fmt.Errorf("result file: %w", err)
 	}
-	err := atomicfile.Write(path, func(w io.Writer) error {
-		enc := json.NewEncoder(w)
-		enc.SetEscapeHTML(false)
-		return enc.Encode(r)
-	})
-	if err != nil {
+	if err := atomicfile.Write(path, r.Write); err != nil {
 		return fmt.Errorf("result file: %w", err)
 	}
 	return nil
+}
+
+// Write writes the result as JSON on one line.
+func (r *Result) Write(w io.Writer) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(r)
 }
 
 // MaxBytes bounds the size of a result file. A head with 800 test examples takes about 10 kB.
@@ -49,7 +51,7 @@ func Load(path string) (*Result, error) {
 }
 
 // Content returns the bytes of a result file. It refuses files that cannot be one: pipes that nobody may ever write to, devices,
-// files of more than [MaxBytes], and what does not begin like a JSON object.
+// files of more than [MaxBytes], and files that do not begin like a JSON object.
 func Content(path string) ([]byte, error) {
 	f, err := inputfile.OpenStream(path)
 	if err != nil {
@@ -106,8 +108,8 @@ func damaged(err error) error {
 
 const firstSchema = "w2s.result/1"
 
-// upgrade completes a result of the first schema, which was read from data. There, one text field told variants of heads
-// and the data of chains apart, a baseline kept the simulated supervisor as its loss, and nothing named the kind of the
+// upgrade completes a result of the first schema, which was read from data. In that schema, one text field stated the variant
+// of a head or the data of its chain, the loss of a baseline was its simulated supervisor, and no field named the kind of the
 // experiment.
 func (r *Result) upgrade(data []byte) error {
 	var old struct {

@@ -1,8 +1,8 @@
 // Package result defines the result file of an experiment: what was used, what was trained, and every prediction for every
 // test example.
 //
-// A [Result] holds what was found and nothing that can be computed from it. Package summary makes rows, intervals and
-// PGR of it; package experiment makes it. docs/result-file.md describes its JSON form.
+// A [Result] holds what was found and nothing that can be computed from it. Package experiment makes a Result, and package
+// summary computes rows, intervals and PGR from it. docs/result-file.md describes its JSON form.
 package result
 
 import (
@@ -92,6 +92,7 @@ type Task struct {
 	Classes  []string       `json:"classes,omitempty"`
 	Source   string         `json:"source,omitempty"`
 	Licence  string         `json:"licence,omitempty"`
+	Metric   tasks.Metric   `json:"metric,omitempty"` // the task's own metric; "" is accuracy
 	Version  int            `json:"version"`
 	Digest   string         `json:"digest"`   // sha256 of the data
 	Train    int            `json:"train"`    // examples in the training pool, both halves together

@@ -10,7 +10,7 @@ import (
 	"w2s/internal/list"
 )
 
-// A Work is all that a result has of one task.
+// A Work is everything that a result holds about one task.
 type Work struct {
 	Task   Task
 	Heads  []Head
@@ -22,7 +22,7 @@ func (r *Result) Add(w Work) {
 	r.Tasks, r.Heads, r.Chains = append(r.Tasks, w.Task), append(r.Heads, w.Heads...), append(r.Chains, w.Chains...)
 }
 
-// Work returns what the result has of a task.
+// Work returns what the result holds about a task.
 func (r *Result) Work(task string) (w Work, ok bool) {
 	at := slices.IndexFunc(r.Tasks, func(t Task) bool { return t.Name == task })
 	if at < 0 {
@@ -47,8 +47,8 @@ func (r *Result) MadeBy(config Settings, models []Model) bool {
 	return r != nil && reflect.DeepEqual(r.Config, config) && reflect.DeepEqual(r.Models, models)
 }
 
-// Finished returns what the result has of a task, if it was made with these settings and models from the same data with
-// the same test examples. r may be nil.
+// Finished returns what the result holds about a task, if it was made with these settings and models from the same data
+// with the same test examples. r may be nil.
 func (r *Result) Finished(config Settings, models []Model, task Task) (Work, bool) {
 	if !r.MadeBy(config, models) {
 		return Work{}, false
@@ -58,6 +58,7 @@ func (r *Result) Finished(config Settings, models []Model, task Task) (Work, boo
 		(old.Texts == nil) != (task.Texts == nil) {
 		return Work{}, false
 	}
+	w.Task.Metric = task.Metric // which changes no prediction
 	return w, true
 }
 
@@ -88,7 +89,7 @@ type Experiment struct {
 
 // Differences reports, one line for each difference, why the result does not belong to the experiment: other settings or
 // models, or tasks that the experiment does not have. If there are none, the experiment can continue the result, and
-// overwriting it loses nothing but what was made of data that has changed since.
+// overwriting it loses only what was made from data that has changed since.
 func (r *Result) Differences(x Experiment) []string {
 	if r.Config.Kind != x.Config.Kind {
 		return []string{difference("kind", r.Config.Kind, x.Config.Kind)}
@@ -104,7 +105,7 @@ func (r *Result) Differences(x Experiment) []string {
 	lines = append(lines, modelDifferences(r.Models, x.Models)...)
 	for _, t := range r.Tasks {
 		if !slices.Contains(x.Tasks, t.Name) {
-			lines = append(lines, fmt.Sprintf("task %s: there, not here", t.Name))
+			lines = append(lines, fmt.Sprintf("task %s: only in the file", t.Name))
 		} else if kept := t.Texts != nil; kept != x.Texts {
 			lines = append(lines, difference("texts of "+t.Name+" kept", kept, x.Texts))
 		}
@@ -140,7 +141,7 @@ func modelDifferences(there, here []Model) []string {
 }
 
 func difference(what string, there, here any) string {
-	return fmt.Sprintf("%s: there %s; here %s", what, brief(there), brief(here))
+	return fmt.Sprintf("%s: in the file %s; now %s", what, brief(there), brief(here))
 }
 
 // brief writes a setting in few words. Lists are cut after eight items.

@@ -55,7 +55,8 @@ func MeanAgreement(bySeed []Agreement) (Agreement, error) {
 }
 
 // Imitation tells how often a student gives the same answer as its supervisor. The strong ceiling never saw the supervisor's
-// labels, so its OnErrors counts examples that mislead both. Only what the student's OnErrors has above it is imitation.
+// labels, so its OnErrors counts examples that mislead both. Only the part of the student's OnErrors above the ceiling's is
+// imitation.
 type Imitation struct {
 	All       Share `json:"all"`        // of all examples (supervisor agreement)
 	OnErrors  Share `json:"on_errors"`  // of the examples that the supervisor gets wrong

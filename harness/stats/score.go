@@ -6,8 +6,8 @@ import (
 	"gonum.org/v1/gonum/floats"
 )
 
-// A Score computes a figure of a set of predictions for a resample in which example i occurs weight[i] times. A nil weight is
-// once each. It returns NaN if the figure is undefined for the resample.
+// A Score computes a figure of a set of predictions for a resample in which example i occurs weight[i] times. A nil weight
+// counts each example once. It returns NaN if the figure is undefined for the resample.
 type Score func(weight []float64) float64
 
 // MeanScore returns the Score that is the mean of values, one for each example. The mean of correctness is the accuracy. For

@@ -3,6 +3,7 @@ package summary
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"w2s/harness/stats"
 	"w2s/internal/list"
@@ -16,6 +17,24 @@ type LossRow struct {
 	Metric                                 tasks.Metric
 	stats.Difference
 	Adjusted float64 // p-value, adjusted for all comparisons of the list (Holm 1979)
+}
+
+// NotCompared says which rows [Losses] cannot compare with any other, or returns "" if there are none.
+func NotCompared(rows []Row) string {
+	var reasons []string
+	for _, r := range rows {
+		switch {
+		case r.perExample != nil:
+		case r.conditions == "":
+			reasons = list.AppendNew(reasons, "imported rows have no predictions")
+		default:
+			reasons = list.AppendNew(reasons, fmt.Sprintf("%s is not a mean over test examples", r.Metric))
+		}
+	}
+	if len(reasons) == 0 {
+		return ""
+	}
+	return "Not compared: " + strings.Join(reasons, "; ") + "."
 }
 
 // Losses compares every row with the first row that has another loss and is otherwise made under the same conditions, from

@@ -4,7 +4,7 @@
 // is the remainder rounded, and x2 is the last remainder. Of the nine products of the parts of x and w, x1·w2, x2·w1 and x2·w2
 // are below the last bit of a float32 and are left out. The other six are exact, and the tile unit adds them up in float32.
 // (Henry, Tang, Heinecke: Leveraging the bfloat16 Artificial Intelligence Datatype For Higher-Precision Computations, 2019.)
-// The unit adds up 32 products by themselves before it adds them to the sum, which makes the result more accurate than a loop
+// The unit adds up 32 products before it adds them to the sum, which makes the result more accurate than a loop
 // of fused multiply-adds.
 #ifndef W2S_BFLOAT16_H
 #define W2S_BFLOAT16_H

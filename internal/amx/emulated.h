@@ -1,5 +1,5 @@
-// The instructions that the kernels use, in plain C: each function has the name of the intrinsic that it stands in for and does
-// what Intel's manual says of that instruction. Only what the kernels use is here.
+// The instructions that the kernels use, in plain C. Each function has the name of the intrinsic that it replaces and does what
+// Intel's manual says about the instruction.
 #ifndef W2S_EMULATED_H
 #define W2S_EMULATED_H
 

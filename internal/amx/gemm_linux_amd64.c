@@ -262,7 +262,7 @@ TILES static void multiply_chunk(const w2s_matrix *m, const float *x, int64_t ro
 				ADD_PRODUCTS(at->left[i * blocks + l], w + l * right_tiles);
 				move_rows(m, before, (side + blocks - 1) / blocks);
 				if (count > tall && j + 1 < m->nblocks) fetch(w + (m->kblocks + l) * right_tiles, i, count);
-				if (j == 0 && next < rows) // lay out the next rows of x meanwhile
+				if (j == 0 && next < rows) // in the meantime, lay out the next rows of x
 					left_tiles(at->left[(i + 1) * blocks + l], x + next * m->k + l * depth, m->k, rows - next, columns - l * depth, at->scale + next);
 			}
 			_tile_stored(0, now->sum[0], line);

@@ -33,8 +33,8 @@ type RefusedError struct {
 
 func (e *RefusedError) Error() string { return e.Path + " " + e.Reason }
 
-// Write replaces the file at path with what write writes, or makes it. The folder must exist. On any error, and when
-// write panics, the target stays as it was and the temporary file is removed. Every error names path.
+// Write replaces the file at path, or makes it, with the content that write writes. The folder must exist. On any error, and
+// when write panics, the target stays as it was and the temporary file is removed. Every error names path.
 func Write(path string, write func(io.Writer) error) error {
 	t, err := find(path)
 	if err != nil {
@@ -139,7 +139,7 @@ func find(path string) (target, error) {
 	}
 	t := target{path: path, real: real, old: old}
 	if old != nil {
-		// Links below /proc lead to open files, whose name may be gone or be another file's by now.
+		// Links below /proc lead to open files, whose name may be gone or belong to another file by now.
 		if at, err := os.Lstat(real); err != nil || !os.SameFile(old, at) {
 			return target{}, &RefusedError{path, fmt.Sprintf("stands for an open file, and %s is not that file: name the file itself", real)}
 		}
@@ -170,7 +170,7 @@ func refusal(mode fs.FileMode) string {
 	case !mode.IsRegular():
 		return "is not a regular file: name one"
 	case mode.Perm()&0o200 == 0:
-		// By its mode, because root may write to every file, and renaming does not ask for the file's permission.
+		// The mode decides, because root may write to every file, and renaming needs no permission to write to the file.
 		return "is read-only: make it writable (chmod u+w), or name another file"
 	}
 	return ""
@@ -258,7 +258,7 @@ func named(err error, path string) error {
 	return err
 }
 
-// syncFolder makes a renaming last through a power failure where the system can do that. The target is whole either way,
+// syncFolder makes a rename survive a power failure, if the system can do that. The target is whole either way,
 // so a failure is not reported.
 func syncFolder(dir string) {
 	if f, err := os.Open(dir); err == nil {

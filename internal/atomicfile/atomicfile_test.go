@@ -11,9 +11,10 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 )
 
-// put writes a file that a test finds there.
+// put writes a file for a test.
 func put(t *testing.T, path, content string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
@@ -121,7 +122,7 @@ func TestWriteInWorkingFolder(t *testing.T) {
 	wantNames(t, ".", "out")
 }
 
-// TestWriteFails has the write function end in every way but well: the target stays, and nothing is left beside it.
+// TestWriteFails makes the write function fail in every way. The target must stay, and nothing may be left beside it.
 func TestWriteFails(t *testing.T) {
 	fault := errors.New("the writer's own fault")
 	half := func(w io.Writer) { io.WriteString(w, strings.Repeat("half", 100_000)) }
@@ -188,7 +189,7 @@ func TestFolders(t *testing.T) {
 	if err := Check(below); err == nil || !strings.Contains(err.Error(), "file") {
 		t.Errorf("below a file: %v", err)
 	}
-	// A folder that is missing is the caller's to make: only Write needs it.
+	// The caller makes a missing folder before Write. Check does not need it.
 	missing := filepath.Join(dir, "a", "b", "out")
 	if err := Check(missing); err != nil {
 		t.Error(err)
@@ -283,7 +284,7 @@ func TestFollowEnds(t *testing.T) {
 	}
 }
 
-// TestHardLink holds the package to its documented limit.
+// TestHardLink checks the documented limit of the package.
 func TestHardLink(t *testing.T) {
 	dir := t.TempDir()
 	path, other := filepath.Join(dir, "a"), filepath.Join(dir, "b")
@@ -363,6 +364,12 @@ func TestHelper(t *testing.T) {
 				fmt.Println("half way")
 			}
 		}
+	case "lock":
+		if _, err := Lock(path); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Println("half way")
+		time.Sleep(time.Minute) // until it is killed
 	case "write once":
 		check, write := Check(path), WriteBytes(path, []byte("new"))
 		fmt.Printf("check: %v\nwrite: %v\n", check, write)

@@ -110,7 +110,7 @@ func TestModes(t *testing.T) {
 	}
 }
 
-// TestReadOnlyFiles holds for root too, who may write to such files: the mode decides.
+// TestReadOnlyFiles also runs as root, who may write to such files. The mode decides.
 func TestReadOnlyFiles(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "out")

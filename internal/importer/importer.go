@@ -8,7 +8,7 @@
 //
 // Both store predictions only in pickles and Arrow folders. These are not opened, because loading a pickle runs whatever
 // code it holds. So imported rows have scores and nothing for single examples: no bootstrap interval, no agreement with the
-// supervisor, and no test whether the gap is noise. Settings come from config.json, which is complete, and not from the
+// supervisor, and no test of whether the gap is noise. Settings come from config.json, which is complete, and not from the
 // names of folders.
 //
 // Two things differ from results of this program. A ceiling of openai/weak-to-strong is trained on the supervisor's half of

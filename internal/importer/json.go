@@ -129,8 +129,8 @@ func (o object) seed(key string) string {
 	return string(n)
 }
 
-// settings returns all fields with a text, a number or a truth value, as text, but those in skip. A field of an object
-// inside has the name "object.field".
+// settings returns, as text, all fields that hold a text, a number or a truth value, except those in skip. A field of a
+// nested object is named "object.field".
 func (o object) settings(skip ...string) map[string]string {
 	out := map[string]string{}
 	skipped := map[string]bool{}

@@ -105,7 +105,7 @@ func newRow(seeds []cell, opt Options) (summary.Row, error) {
 	}
 	row := summary.Row{Task: c.task, Category: category(c.task), Weak: c.weak, Strong: c.strong, Loss: c.loss, Treatment: c.treatment,
 		Metric: opt.Metric, N: c.n, Seeds: len(seeds),
-		Warnings: []string{fmt.Sprintf("imported from %s: without predictions for each example there is no interval over test examples and no test whether the gap is noise", c.program)}}
+		Warnings: []string{fmt.Sprintf("imported from %s: without predictions for each example there is no interval over test examples and no test of whether the gap is noise", c.program)}}
 	var floor, student, ceiling []float64
 	for _, s := range seeds {
 		floor, student, ceiling = append(floor, s.floor[opt.Metric]), append(student, s.student[opt.Metric]), append(ceiling, s.ceiling[opt.Metric])
@@ -123,6 +123,8 @@ func newRow(seeds []cell, opt Options) (summary.Row, error) {
 	row.SeedPGR, errSeeds = stats.PGROverSeeds(floor, student, ceiling, level)
 	if !row.PGR.Defined {
 		row.Warnings = append(row.Warnings, row.PGR.Reason)
+	} else if row.SeedPGR.LeftOut > 0 {
+		row.Warnings = append(row.Warnings, row.SeedPGR.Note())
 	}
 	return row, errors.Join(errPGR, errSeeds)
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // This file walks over encoded values and counts what they decode to, because the decoder allocates that much. Six bytes of a
-// run-length encoding can stand for two thousand million values. The encodings are described in the format's Encodings.md.
+// run-length encoding can stand for two billion values. The encodings are described in the format's Encodings.md.
 
 // slack is the number of values that an encoding may hold beyond those of its page, since some encodings fill up a block.
 const slack = 1024
@@ -50,8 +50,8 @@ func countRuns(data []byte, width int, most int64) error {
 	return nil
 }
 
-// countLevels decodes the definition levels of values values and returns how many of them are full, which means that the value
-// is there.
+// countLevels decodes definition levels, as many as values says, and returns how many of them equal full. Such a level means
+// that the value is present.
 func countLevels(data []byte, width int, values int64, full int) (present int64, err error) {
 	if err := countRuns(data, width, values); err != nil {
 		return 0, err

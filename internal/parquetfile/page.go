@@ -23,7 +23,7 @@ const maxPageHeader = 1 << 20
 const valueBytes = 16
 
 // checkChunk reads the pages of a column chunk and checks what the decoder trusts: sizes, and numbers of values. It returns
-// the memory that the decoder takes at most for one page and the dictionary.
+// the most memory that the decoder can take for one page and the dictionary.
 func (f *File) checkChunk(column *node, chunk *format.ColumnMetaData) (memory int64, err error) {
 	start := chunk.DataPageOffset
 	if chunk.DictionaryPageOffset != 0 {
@@ -262,7 +262,7 @@ func deltaCount(data []byte, most int64) error {
 	return nil
 }
 
-// leastWidth returns the number of bytes that a value of a column takes at least in a dictionary.
+// leastWidth returns the smallest number of bytes that a value of a column takes in a dictionary.
 func leastWidth(e *format.SchemaElement) int64 {
 	switch e.Type.V {
 	case format.Boolean:

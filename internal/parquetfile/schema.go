@@ -22,7 +22,7 @@ type node struct {
 	element  *format.SchemaElement
 	children []*node
 	path     string // names from the top, joined by dots
-	rep, def int    // levels at which a value repeats, and is there
+	rep, def int    // levels at which a value repeats and is present
 	leaf     int    // index among the leaves, or of the first leaf below
 	leaves   int    // number of leaves below; 1 for a leaf
 	convert  converter

@@ -13,7 +13,7 @@ const (
 	maxThriftElements = 500_000 // elements of all lists together; a column chunk has about ten
 )
 
-// errShort is the error for thrift data that goes on after the bytes at hand.
+// errShort is the error for thrift data that continues after the available bytes.
 var errShort = errors.New("thrift data is cut off")
 
 // A thriftScan walks over data in thrift's compact protocol without decoding it.

@@ -24,7 +24,7 @@ type Binary struct{}
 // bytes that are not UTF-8.
 type converter func(v parquet.Value) any
 
-// converterOf returns the converter of a column. The logical type decides where there is one: the physical type of a
+// converterOf returns the converter of a column. The logical type decides if there is one: the physical type of a
 // timestamp is a number, and that of a float16 is two bytes.
 func converterOf(e *format.SchemaElement) converter {
 	switch t := e.LogicalType.Value.(type) {

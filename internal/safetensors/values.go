@@ -104,7 +104,7 @@ func (f *File) NotFinite(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-// exponents masks the bits of the exponent in the last bytes of an element. They are all 1 in NaN and infinity alone.
+// exponents masks the bits of the exponent in the last bytes of an element. They are all 1 only in NaN and infinity.
 var exponents = map[string][]byte{"F64": {0xf0, 0x7f}, "F32": {0x80, 0x7f}, "BF16": {0x80, 0x7f}, "F16": {0x00, 0x7c}}
 
 // hasOnes reports whether an element of b has all bits of the mask set in its last two bytes.

@@ -3,7 +3,7 @@
 //
 // A test whose prerequisite is missing is skipped, so that go test works in a fresh checkout. With W2S_CI=1 in the
 // environment it fails instead, so that a broken set-up is not mistaken for success. W2S_CI counts as set unless it is
-// empty, "0" or "false". The script .ci/run sets it wherever the shared folder is present.
+// empty, "0" or "false". The script .ci/run sets it if the shared folder is present.
 //
 // Extras that a continuous integration machine may lack, such as a browser, Slurm or an AMX unit, do not belong here: their
 // tests call t.Skip whatever W2S_CI says.
@@ -29,7 +29,7 @@ func Required() bool {
 	return true
 }
 
-// Missing ends a test that lacks a prerequisite. It skips the test, or fails it where W2S_CI is set. The message says what
+// Missing ends a test that lacks a prerequisite. It skips the test, or fails it if W2S_CI is set. The message says what
 // is needed and how to get it.
 func Missing(tb testing.TB, format string, args ...any) {
 	tb.Helper()
@@ -39,7 +39,7 @@ func Missing(tb testing.TB, format string, args ...any) {
 	tb.Skipf(format, args...)
 }
 
-// Path returns the path of a file or folder below the shared folder. The prerequisite is Missing where nothing is there.
+// Path returns the path of a file or folder below the shared folder. It calls Missing if nothing is there.
 func Path(tb testing.TB, elem ...string) string {
 	tb.Helper()
 	path := filepath.Join(append([]string{sharedRoot()}, elem...)...)
@@ -62,8 +62,8 @@ func Root() string {
 	return filepath.Dir(filepath.Dir(filepath.Dir(file)))
 }
 
-// Python returns an interpreter that can import the modules ("numpy, onnx"): W2S_PYTHON, or python3 on the PATH. The
-// prerequisite is Missing where there is no such interpreter.
+// Python returns an interpreter that can import the modules ("numpy, onnx"): W2S_PYTHON, or python3 on the PATH. It calls
+// Missing if there is no such interpreter.
 func Python(tb testing.TB, modules string) string {
 	tb.Helper()
 	python := cmp.Or(os.Getenv("W2S_PYTHON"), "python3")
@@ -74,7 +74,7 @@ func Python(tb testing.TB, modules string) string {
 }
 
 // Runtime returns the path of an ONNX Runtime library: W2S_ONNXRUNTIME, or the newest one that w2s has fetched into its
-// cache folder. The prerequisite is Missing where there is none.
+// cache folder. It calls Missing if there is none.
 func Runtime(tb testing.TB) string {
 	tb.Helper()
 	path := cmp.Or(os.Getenv("W2S_ONNXRUNTIME"), cachedRuntime())

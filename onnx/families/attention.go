@@ -26,6 +26,9 @@ type attention struct {
 	bidirectional bool  // tokens see later ones
 	scale         float64
 	softcap       float64 // of scores; 0 is none
+
+	distances *distanceBias // what is added to scores; nil is nothing
+	apart     *disentangled // scores of positions; nil is none
 }
 
 // A fusion is how queries, keys and values lie in the outputs of one layer.
@@ -50,7 +53,7 @@ func (b *builder) attend(x string, a attention, layer, width int, want Want) str
 	if a.byRuntime() {
 		y = b.groupQuery(q, k, v, a, layer, want)
 	} else {
-		y = b.plainAttention(q, k, v, a, layer, want)
+		y = b.plainAttention(q, k, v, a, layer, width, want)
 	}
 	return b.linear(y, a.out, a.heads*a.dim, width)
 }
@@ -153,7 +156,7 @@ func (b *builder) rotate(x string, a attention, heads int, cos, sin string) stri
 }
 
 // plainAttention computes attention with operators of the default set.
-func (b *builder) plainAttention(q, k, v string, a attention, layer int, want Want) string {
+func (b *builder) plainAttention(q, k, v string, a attention, layer, width int, want Want) string {
 	if a.rope != nil {
 		cos, sin := b.turns(a.rope)
 		turn := func(x string, heads int) string {
@@ -165,6 +168,10 @@ func (b *builder) plainAttention(q, k, v string, a attention, layer int, want Wa
 		return b.op("Transpose", []string{b.perText(x, int64(heads), int64(a.dim))}, onnxproto.Ints("perm", perm...))
 	}
 	q, v = byHead(q, a.heads, 0, 2, 1, 3), byHead(v, a.kv, 0, 2, 1, 3) // [batch, heads, tokens, dim]
+	kRows := ""
+	if a.apart != nil {
+		kRows = byHead(k, a.kv, 0, 2, 1, 3)
+	}
 	if !want.Cache && a.kv == a.heads {
 		k = byHead(k, a.kv, 0, 2, 3, 1) // [batch, heads, dim, tokens]
 	} else {
@@ -181,6 +188,12 @@ func (b *builder) plainAttention(q, k, v string, a attention, layer int, want Wa
 	scores = b.capped(b.scaled(scores, a.scale), a.softcap)
 	if a.alibi {
 		scores = b.add(scores, b.slopes(a.heads))
+	}
+	if a.distances != nil {
+		scores = b.add(scores, b.distanceScores(a.distances, a.heads))
+	}
+	if a.apart != nil {
+		scores = b.add(scores, b.disentangledScores(q, kRows, a, width))
 	}
 	if mask := b.mask(a); mask != "" {
 		scores = b.add(scores, mask)

@@ -83,6 +83,15 @@ func (b *builder) ints(v ...int64) string {
 	})
 }
 
+// scalar makes a constant integer.
+func (b *builder) scalar(v int64) string {
+	return b.once(fmt.Sprint("scalar ", v), func() string {
+		name := fmt.Sprintf("ints_%d", len(b.constants))
+		b.constants = append(b.constants, onnxproto.Int64Tensor(name, nil, []int64{v}))
+		return name
+	})
+}
+
 // float makes a constant number.
 func (b *builder) float(v float64) string { return b.floats(nil, float32(v)) }
 

@@ -42,7 +42,7 @@ type model interface {
 var all = []family{
 	llamaFamily, mistralFamily, qwen2Family, qwen3Family, smollm3Family, graniteFamily, stablelmFamily, olmoFamily, olmo2Family,
 	gemmaFamily, gemma2Family, gemma3Family, gemma3TextFamily, phiFamily, phi3Family, gptNeoXFamily, gpt2Family, optFamily, bloomFamily,
-	bertFamily,
+	bertFamily, robertaFamily, distilbertFamily, mpnetFamily, electraFamily, albertFamily, debertaFamily, modernbertFamily,
 }
 
 // Types returns the values of model_type that are known, in alphabetical order.
@@ -93,7 +93,8 @@ type Want struct {
 const LogitsToKeep = "num_logits_to_keep"
 
 // Outputs returns the names of the outputs that a graph can have, as in transformers: last_hidden_state; logits, if the checkpoint
-// has the layer for them; and hidden_states.0 (what the first layer reads) to hidden_states.N (the same as last_hidden_state).
+// has the layer for them; and hidden_states.0 (what the first layer reads) to hidden_states.N. The last of these is the same as
+// last_hidden_state but for ModernBERT, where it is the state before the last normalisation.
 func (c *Checkpoint) Outputs() []string {
 	names := []string{LastHidden}
 	if c.Logits {

@@ -60,8 +60,10 @@ func (c *config) groups(heads, kv int) {
 
 // name returns the name of a tensor of a layer.
 func layerName(layers string, i int, part string) string {
-	return fmt.Sprintf("%s.%d.%s", layers, i, part)
+	return layerPrefix(layers, i) + "." + part
 }
+
+func layerPrefix(layers string, i int) string { return fmt.Sprintf("%s.%d", layers, i) }
 
 // layer describes a layer with Llama's names and settings. Families change what differs.
 func (s llamaSizes) layer(i int, r *rope) layer {

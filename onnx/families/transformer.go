@@ -12,9 +12,11 @@ type transformer struct {
 	Facts
 	embedding embedding
 	layers    []layer
-	final     norm    // after the last layer
-	project   *linear // after final: to a vector of the size of the embedding, as in OPT-350m
-	head      *head   // nil if the checkpoint has none
+	conv      *convolution // after the first layer; nil is none
+	final     norm         // after the last layer
+	rawLast   bool         // the last of hidden_states is what final reads, unlike last_hidden_state
+	project   *linear      // after final: to a vector of the size of the embedding, as in OPT-350m
+	head      *head        // nil if the checkpoint has none
 }
 
 func (t *transformer) facts() Facts {
@@ -32,10 +34,24 @@ type embedding struct {
 	scale     float64
 	positions string // the table of positions, or ""
 	offset    int    // the row of the first position
+	counted   bool   // offset is a padding token; positions count the other tokens, and a padding token has the row offset
 	rows      int    // of the table of positions
 	types     string // the table of segments, or ""
 	segments  int    // rows of the table of segments
 	norm      norm
+
+	oneSegment bool // all tokens are of the first segment
+	late       bool // the tables of positions and segments have the width of a row, and project reads the sum
+	normFirst  bool // norm comes before project
+}
+
+// narrow sets the width of the tables. If it is not that of the model, project leads to the model's width, which is 0 if there is
+// a projection in any case.
+func (e *embedding) narrow(width, model int, project linear) {
+	e.late, e.normFirst = true, true
+	if e.width = width; width != model {
+		e.project = project
+	}
 }
 
 // A layer is one layer of a transformer.
@@ -67,6 +83,14 @@ type network struct {
 	width          int
 }
 
+// A convolution over neighbouring tokens reads the embedding, and adds to what the first layer computes, as in DeBERTa v2.
+type convolution struct {
+	name         string
+	size, groups int
+	act          string
+	sum          norm // of the sum
+}
+
 // A head computes logits.
 type head struct {
 	linear
@@ -93,22 +117,31 @@ func (t *transformer) build(b *builder, want Want) {
 			b.output(name, value, width)
 		}
 	}
-	s := stream{b: b, width: t.Width, x: t.embed(b)}
+	embedded := t.embed(b)
+	s := stream{b: b, width: t.Width, x: embedded}
 	for i, l := range t.layers[:last] {
 		if name := stateName(i); slices.Contains(want.Outputs, name) {
 			b.output(name, s.sum(), t.Width)
 		}
 		l.build(&s, i, want)
+		if i == 0 && t.conv != nil {
+			s.x = b.convolve(embedded, s.sum(), *t.conv, t.Width)
+		}
 	}
 	if last < t.Layers {
 		output(stateName(last), s.sum(), t.Width)
 		return
 	}
+	if t.rawLast {
+		output(stateName(last), s.sum(), t.Width)
+	}
 	x, width := s.normalized(t.final), t.outWidth()
 	if t.project != nil {
 		x = b.linear(x, *t.project, t.Width, width)
 	}
-	output(stateName(last), x, width)
+	if !t.rawLast {
+		output(stateName(last), x, width)
+	}
 	output(LastHidden, x, width)
 	if slices.Contains(want.Outputs, logits) {
 		if want.LastLogits {
@@ -133,25 +166,53 @@ func (t *transformer) embed(b *builder) string {
 		width = e.width
 	}
 	x := b.lookUp(e.tokens, t.Vocab, width, b.flatIDs())
-	if e.project.name != "" {
-		x = b.linear(x, e.project, width, t.Width)
+	project := func() {
+		if e.project.name != "" {
+			x, width = b.linear(x, e.project, width, t.Width), t.Width
+		}
+	}
+	if !e.late {
+		project()
 	}
 	if e.scale != 0 {
 		x = b.scaled(x, e.scale)
 	}
-	if e.types != "" {
+	switch {
+	case e.types == "":
+	case e.oneSegment:
+		x = b.add(x, b.lookUp(e.types, e.segments, width, b.ints(0)))
+	default:
 		b.inputs = append(b.inputs, onnxproto.Value{Name: "token_type_ids", Type: onnxproto.Int64, Dims: []onnxproto.Dim{{Name: "batch"}, {Name: "tokens"}}})
-		x = b.add(x, b.lookUp(e.types, e.segments, t.Width, b.reshape("token_type_ids", -1)))
+		x = b.add(x, b.lookUp(e.types, e.segments, width, b.reshape("token_type_ids", -1)))
 	}
 	if e.positions != "" {
-		at := b.newPositions()
-		if e.offset != 0 {
-			at = b.add(at, b.ints(int64(e.offset)))
-		}
-		all := b.reshape(b.op("Expand", []string{at, b.batchTokens()}), -1)
-		x = b.add(x, b.lookUp(e.positions, e.rows, t.Width, all))
+		x = b.add(x, b.lookUp(e.positions, e.rows, width, b.rowsOfPositions(e)))
 	}
-	return b.normalize(x, e.norm, t.Width)
+	if e.normFirst {
+		x = b.normalize(x, e.norm, width)
+	}
+	if e.late {
+		project()
+	}
+	if !e.normFirst {
+		x = b.normalize(x, e.norm, t.Width)
+	}
+	return x
+}
+
+// rowsOfPositions returns the row of the table of positions for each token, [batch·tokens].
+func (b *builder) rowsOfPositions(e embedding) string {
+	if e.counted {
+		padding := b.ints(int64(e.offset))
+		other := b.cast(b.op("Not", []string{b.op("Equal", []string{"input_ids", padding})}), onnxproto.Int64)
+		count := b.mul(b.op("CumSum", []string{other, b.op("Squeeze", []string{b.ints(1), b.ints(0)})}), other)
+		return b.reshape(b.add(count, padding), -1)
+	}
+	at := b.newPositions()
+	if e.offset != 0 {
+		at = b.add(at, b.ints(int64(e.offset)))
+	}
+	return b.reshape(b.op("Expand", []string{at, b.batchTokens()}), -1)
 }
 
 func (t *transformer) logits(b *builder, x string, width int) string {
@@ -237,6 +298,17 @@ func (l layer) join(s *stream, read, y string, a around) {
 	if a.sum.there() {
 		s.x = s.normalized(a.sum)
 	}
+}
+
+// convolve returns the normalised sum of y and of the convolution of x, [batch·tokens, width].
+func (b *builder) convolve(x, y string, c convolution, width int) string {
+	turned := func(x string) string { return b.op("Transpose", []string{x}, onnxproto.Ints("perm", 0, 2, 1)) }
+	side := int64(c.size-1) / 2
+	out := b.op("Conv", []string{turned(b.perText(x, int64(width))), b.weight(c.name+".weight", width, width/c.groups, c.size), b.weight(c.name+".bias", width)},
+		onnxproto.Ints("pads", side, side), onnxproto.Int("group", int64(c.groups)))
+	out = b.reshape(turned(out), -1, int64(width))
+	_, normalized := b.addNormalize(y, activations[c.act](b, out), c.sum, width)
+	return normalized
 }
 
 // network computes a feed-forward network of [batch·tokens, width].

@@ -10,9 +10,9 @@ import (
 // Bounds on what a file can make of a text. Real files stay far below them: the largest factor of a Unicode normal form is 11.
 const (
 	maxGrowth = 32       // bytes that a part of the tokenizer may make of one byte of the text
-	freeBytes = 64 << 10 // and in addition, so that a short text may get a long prefix
+	freeBytes = 64 << 10 // further bytes, so that a short text may get a long prefix
 	maxSteps  = 500      // steps of the inner loops for one byte of the text
-	freeSteps = 1 << 27  // and in addition
+	freeSteps = 1 << 27  // further steps
 )
 
 // A call is the state of the encoding of one text. Its bounds do not depend on time, except for regular expressions.
@@ -68,9 +68,9 @@ const (
 	errTokens grownError = "tokens"
 )
 
-// of returns the error of a part that makes too much of a text, of which start is the beginning.
+// of returns the error about a part that makes too much of a text. start is the beginning of the text.
 func (e grownError) of(part, what, start string, size int) error {
-	return fmt.Errorf("%s makes more than %d %s of %s %.40q, which has %d bytes (the limit is %d times that and %d: "+
+	return fmt.Errorf("%s makes more than %d %s of %s %.40q, which has %d bytes (the limit is %d times that plus %d; "+
 		"correct the tokenizer.json)", part, growthLimit(size), string(e), what, start, size, maxGrowth, freeBytes)
 }
 

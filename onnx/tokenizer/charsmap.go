@@ -79,8 +79,8 @@ func (m *charsmap) normalize(c *call, s string, leading int) (string, int, error
 	return b.String(), count.total(), nil
 }
 
-// newMark reports whether s starts with a combining mark that is in the library's Unicode version, but not in that of Go and
-// uniseg.
+// newMark reports whether s starts with a combining mark that is in the library's Unicode version, but not in the versions of
+// Go and uniseg.
 func newMark(s string) bool {
 	r, size := utf8.DecodeRuneInString(s)
 	return size > 1 && !unicode.Is(unicode.M, r) && tables().mark.has(r)

@@ -4,8 +4,8 @@ import "unicode/utf8"
 
 // A leadingCount determines how many leading bytes of a new text stand for the first rune of the input (see piece). It follows
 // the library's account of which rune of the new text stands for which rune of the old one, until it is past these bytes. In
-// that account every new rune comes with a change: 1 if it has no old rune of its own and shares that of the rune before it, 0
-// if it stands for one old rune, and -n if it stands for n+1 old runes.
+// that account every new rune comes with a change: 0 if it stands for one old rune, -n if it stands for n+1 old runes, and 1
+// if it shares the old rune of the new rune before it.
 type leadingCount struct {
 	left  int // runes of the old text's leading bytes
 	used  int // runes of the old text that are accounted for

@@ -320,8 +320,8 @@ func (t *translator) group(depth int, flags regexFlags) (string, error) {
 	return open + inside + ")", nil
 }
 
-// escape reads an escape sequence. single tells that it stands for one rune. Some sequences mean different runes in a bracketed
-// class.
+// escape reads an escape sequence. single reports whether it stands for one rune. Some sequences mean different runes in a
+// bracketed class.
 func (t *translator) escape(bracketed bool) (set [][2]rune, single bool, err error) {
 	start := t.at
 	t.at++
@@ -495,7 +495,7 @@ func (t *translator) class(depth int) (set [][2]rune, not bool, err error) {
 	return set, not, nil
 }
 
-// classPart reads a rune or a set of runes in a class. single tells that it is a rune.
+// classPart reads a rune or a set of runes in a class. single reports whether it is a rune.
 func (t *translator) classPart(depth int) (set [][2]rune, single bool, err error) {
 	switch {
 	case t.has("[:"):

@@ -17,7 +17,7 @@ type unigram struct {
 	bytes        *[256]int32 // see bpe.bytes
 }
 
-// unknownPenalty is the difference between the score of the worst token and that of an unknown rune (SentencePiece's kUnkPenalty).
+// unknownPenalty is how far the score of an unknown rune is below the score of the worst token (SentencePiece's kUnkPenalty).
 const unknownPenalty = 10
 
 // A unigramEntry is written as ["token", score].

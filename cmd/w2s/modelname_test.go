@@ -1,0 +1,41 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestParseModelName(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "odd@layer=3")
+	if err := os.Mkdir(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]struct{ checkpoint, settings string }{
+		"all-minilm-l6-v2":                {"all-minilm-l6-v2", ""},
+		"all-minilm-l6-v2@layer=4":        {"all-minilm-l6-v2", "@layer=4"},
+		"hf:a/b@main":                     {"hf:a/b@main", ""},
+		"hf:a/b@main#onnx/x.onnx@layer=0": {"hf:a/b@main#onnx/x.onnx", "@layer=0"},
+		"./dir@layer=-04":                 {"./dir", "@layer=-4"},
+		dir:                               {dir, ""},
+		dir + "@layer=1":                  {dir, "@layer=1"},
+	} {
+		m, err := parseModelName(text)
+		if err != nil || m.checkpoint != want.checkpoint || m.settings() != want.settings {
+			t.Errorf("%s: %+v with %q, %v", text, m, m.settings(), err)
+		}
+	}
+	for text, want := range map[string]string{
+		"x@layer=":                    `layer "" is not a number`,
+		"x@layer=1.5":                 "is not a number",
+		"x@layer=1@layer=2":           "is there twice",
+		"x@lyaer=1":                   `unknown setting "lyaer" (did you mean "layer"?`,
+		"x@layer=1@lyer=1":            `unknown setting "lyer"`,
+		"x@layer=9999999999999999999": "is not a number",
+	} {
+		if _, err := parseModelName(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"os"
@@ -366,5 +367,38 @@ func TestNaN(t *testing.T) {
 				t.Errorf("a text with the token: %v", err)
 			}
 		})
+	}
+}
+
+// TestNotes opens a checkpoint with a setting and tensors that are left out.
+func TestNotes(t *testing.T) {
+	model := drawn.Read(t, "llama-bias")
+	model.Config = bytes.Replace(model.Config, []byte(`"attention_bias":true`), []byte(`"attention_bias":false,"made_up":1`), 1)
+	w := openTest(t, testRuntime(t), model.Write(t), Options{}).Warnings()
+	for _, want := range []string{"unknown settings of config.json are taken to have no effect: made_up",
+		"12 tensors are left out that config.json does not ask for: model.layers.0.self_attn.k_proj.bias, ", "pooling is last, the default"} {
+		if !slices.ContainsFunc(w, func(s string) bool { return strings.HasPrefix(s, want) }) {
+			t.Errorf("warnings %q, want %q", w, want)
+		}
+	}
+}
+
+// TestOtherWeights reads folders with weights of other formats. The error must name the file and say what to do.
+func TestOtherWeights(t *testing.T) {
+	for file, want := range map[string]string{"model-q4.gguf": "GGUF", "pytorch_model.bin": "convert it", "pytorch_model-00001-of-00002.bin": "convert it",
+		"consolidated.00.pth": "convert it", "tf_model.h5": "TensorFlow", "flax_model.msgpack": "Flax", "adapter_model.safetensors": "rename"} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, file), []byte("x"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ReadCheckpoint(dir, Options{}); err == nil || !strings.Contains(err.Error(), file) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want %q", file, err, want)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "adapter_config.json"), []byte("{}"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ReadCheckpoint(dir, Options{}); err == nil || !strings.Contains(err.Error(), "merge") {
+			t.Errorf("%s with adapter_config.json: error %v", file, err)
+		}
 	}
 }

@@ -150,7 +150,7 @@ func hasWeights(dir string) bool {
 	}
 	return slices.ContainsFunc(entries, func(e os.DirEntry) bool {
 		name := e.Name()
-		return slices.Contains([]string{".safetensors", ".gguf", ".bin", ".pt", ".pth"}, filepath.Ext(name)) || strings.HasSuffix(name, ".safetensors.index.json")
+		return slices.Contains([]string{".safetensors", ".gguf", ".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack"}, filepath.Ext(name)) || strings.HasSuffix(name, ".safetensors.index.json")
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -109,17 +110,22 @@ func newModelsInspect(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			var notes []string
 			if e, ok := m.Encoder.(*onnx.Encoder); ok {
 				if err := e.Checkpoint().CheckTokenizer(); err != nil {
 					return err
 				}
+				notes = e.Warnings()
 			}
 			facts := maps.Clone(m.Description)
 			facts["name"], facts["key"], facts["dimensions"] = m.Name, m.Encoder.Key(), strconv.Itoa(m.Encoder.Dims())
 			if asJSON {
+				if len(notes) > 0 {
+					facts["notes"] = strings.Join(notes, "; ")
+				}
 				return a.printJSON(facts)
 			}
-			t := &table.Table{Columns: []table.Column{{Name: "field"}, {Name: "value"}}}
+			t := &table.Table{Columns: []table.Column{{Name: "field"}, {Name: "value"}}, Notes: notes}
 			for _, k := range slices.Sorted(maps.Keys(facts)) {
 				if facts[k] != "" {
 					t.Add(k, facts[k])

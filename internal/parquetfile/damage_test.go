@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// A file that is cut off at any byte is refused, since its footer is at its end. A file with one byte changed is read or refused,
-// within the limits.
+// A file that is cut off is refused, since its footer is at its end. A file with one byte changed is read or refused, within
+// the limits.
 func TestDamagedFiles(t *testing.T) {
 	limits := generous()
 	read := func(data []byte) error {
@@ -27,12 +27,12 @@ func TestDamagedFiles(t *testing.T) {
 			t.Fatalf("%s: %v", path, err)
 		}
 		name := filepath.Base(path)
-		for n := range data {
+		for n := 0; n < len(data); n += 1 + n/500 { // every byte of the first ones, then ever fewer
 			if read(data[:n]) == nil {
 				t.Errorf("%s cut off after %d bytes is read", name, n)
 			}
 		}
-		const stride = 13 // every byte with every change would take minutes
+		const stride = 151 // every byte with every change would take minutes, and FuzzRows finds others
 		for n, i := 0, 0; i < len(data); n, i = n+1, i+stride {
 			old := data[i]
 			data[i] = []byte{0, 0xff, old ^ 1, old ^ 0x80}[n%4]

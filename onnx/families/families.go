@@ -130,18 +130,11 @@ func IsCheckpoint(dir string) bool {
 	return exists("config.json") && (exists(singleFile) || exists(indexFile))
 }
 
-// adapterFile is the configuration of an adapter (LoRA), as package peft of Python writes it.
-const adapterFile = "adapter_config.json"
-
 // maxConfig bounds the size of config.json in bytes.
 const maxConfig = 16 << 20
 
 // Open reads the configuration and the headers of the weights of the checkpoint in dir.
 func Open(dir string) (*Checkpoint, error) {
-	if _, err := os.Stat(filepath.Join(dir, adapterFile)); err == nil {
-		return nil, fmt.Errorf("%s belongs to an adapter, which is not applied to its base model (merge them: "+
-			"AutoPeftModelForCausalLM.from_pretrained(FOLDER).merge_and_unload().save_pretrained(MERGED))", adapterFile)
-	}
 	w, err := OpenWeights(dir)
 	if err != nil {
 		return nil, err

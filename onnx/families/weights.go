@@ -39,8 +39,15 @@ const (
 	maxIndex   = 64 << 20 // bytes; the index of a model with 100,000 tensors has some 10 MB
 )
 
+// adapterFile is the configuration of an adapter (LoRA), as package peft of Python writes it.
+const adapterFile = "adapter_config.json"
+
 // OpenWeights reads the headers of a checkpoint's safetensors files.
 func OpenWeights(dir string) (*Weights, error) {
+	if _, err := os.Stat(filepath.Join(dir, adapterFile)); err == nil {
+		return nil, fmt.Errorf("%s belongs to an adapter, which is not applied to its base model (merge them: "+
+			"AutoPeftModelForCausalLM.from_pretrained(FOLDER).merge_and_unload().save_pretrained(MERGED))", adapterFile)
+	}
 	w := &Weights{name: singleFile, tensors: map[string]tensor{}}
 	if _, err := os.Stat(filepath.Join(dir, singleFile)); err == nil {
 		return w, errors.Join(w.add(dir, singleFile, nil), w.locate(dir))
@@ -84,7 +91,7 @@ func noWeights(dir string) error {
 		case strings.HasSuffix(name, ".gguf"):
 			return fmt.Errorf("%s is a GGUF file, whose quantised weights are not read (use the checkpoint that it was made from)", name)
 		case slices.Contains([]string{".bin", ".pt", ".pth", ".ckpt"}, filepath.Ext(name)):
-			return fmt.Errorf("%s is a pickle, which can run any program when it is read, so it is not (convert it: "+
+			return fmt.Errorf("%s is a pickle, which can run any program when it is read (convert it: "+
 				"AutoModelForCausalLM.from_pretrained(FOLDER).save_pretrained(FOLDER, safe_serialization=True))", name)
 		case slices.Contains([]string{".h5", ".msgpack"}, filepath.Ext(name)):
 			return fmt.Errorf("%s has weights of TensorFlow or Flax, which are not read (load them with from_tf or from_flax and save_pretrained)", name)

@@ -108,7 +108,7 @@ func (c *config) size(def int, names ...string) int {
 	name, raw := c.raw(names)
 	switch {
 	case slices.Contains(layerCounts, name):
-		most = c.tensors // each layer has tensors of its own
+		most = max(c.tensors, 256) // layers have tensors of their own; ALBERT, which shares them, is small
 	case slices.Contains(headSizes, name):
 		most = maxHead
 	}

@@ -239,6 +239,9 @@ func (c *Checkpoint) Graph(want Want) (*onnxproto.Model, error) {
 	}
 	b := newBuilder(c.Weights)
 	c.model.build(b, want)
+	if b.gaveUp() {
+		b.fault("there may be more tensors that do not fit")
+	}
 	if err := errors.Join(b.faults...); err != nil {
 		return nil, err
 	}

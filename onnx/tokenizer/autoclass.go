@@ -13,7 +13,7 @@ type autoClass struct {
 	wrapped    string                                             // roles whose plain strings become tokens that strip nothing
 	asSpecial  bool                                               // these tokens are special and not normalized from the start
 	mask       *addedToken                                        // what a plain string of the role mask_token becomes, nil to leave it as it is
-	noDecoder  bool                // whether added_tokens_decoder is ignored
+	noDecoder  bool                                               // whether added_tokens_decoder is ignored
 	additional func(given []tokenValue, s *settings) []tokenValue // the other special tokens; given is nil if no setting names any
 	rule       classRule
 	prefix     prefixRule

@@ -121,7 +121,7 @@ func facts(c *onnx.Checkpoint, rt *onnx.Runtime) map[string]string {
 // countTokens returns the number of tokens that a checkpoint's tokenizer makes from each text with the checkpoint's
 // prefix, before truncation.
 func countTokens(c *onnx.Checkpoint, texts []string) ([]int, error) {
-	t, err := tokenizer.Load(c.Tokenizer)
+	t, err := c.OpenTokenizer()
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,9 @@ func Transfer(matrices []summary.TransferMatrix) *Table {
 	for j, name := range first.Tasks {
 		t.Columns = append(t.Columns, Column{Name: name, Numeric: true})
 		sizes = append(sizes, fmt.Sprintf("%s %d", name, first.Cells[0][j].N))
+		if severalMetrics(first.Cells[0], metricOf) {
+			sizes[j] += fmt.Sprintf(" (%s)", first.Cells[0][j].Metric)
+		}
 	}
 	t.Columns = append(t.Columns, Column{Name: "notes"})
 
@@ -66,7 +69,7 @@ func Transfer(matrices []summary.TransferMatrix) *Table {
 		})
 	}
 
-	caption := []string{fmt.Sprintf("%s in per cent", first.Cells[0][0].Metric)}
+	caption := []string{inPerCent(first.Cells[0])}
 	if !pairs {
 		caption = append(caption, pair(first))
 	}

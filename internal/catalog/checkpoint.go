@@ -20,6 +20,7 @@ type Description struct {
 	Licence   string `json:"license,omitempty"`
 	Source    string `json:"source"`           // where the model comes from
 	Params    int64  `json:"params,omitempty"` // number of weights
+	Note      string `json:"note,omitempty"`   // what a reader of results made with the checkpoint must know
 }
 
 // DescriptionFile is the name of the Description in a checkpoint's folder.
@@ -42,6 +43,7 @@ type Checkpoint struct {
 	Model       string // path of the ONNX file
 	Tokenizer   string // path of tokenizer.json
 	Description Description
+	From        string // the package or repository that the files of a named checkpoint came from; "" for others
 }
 
 // checkpointDir returns the slash path of a named checkpoint's folder below the cache folder.

@@ -21,6 +21,7 @@ type Cache struct {
 	Offline bool              // fetch nothing; local folders are still read
 	Local   []string          // folders with package archives or unpacked artifacts, searched before any client is run
 	Report  progress.Reporter // never nil after Open
+	Hub     *Hub              // is asked for the files of packages whose artifact names repositories; may be nil
 
 	clients clients
 }

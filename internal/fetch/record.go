@@ -27,8 +27,10 @@ type record struct {
 	From   string `json:"from"`          // what the files came from or were made of
 	Key    string `json:"key,omitempty"` // of a folder that was made: Made.Key
 	// Copied says that the list of the repository's files came from the hub's own cache folder, which may lack some.
-	Copied bool                  `json:"copied,omitempty"`
-	Files  map[string]fileRecord `json:"files"` // by slash path in the folder
+	Copied bool `json:"copied,omitempty"`
+	// Unfit are the files of the repository, by path, that were fetched and could not be used, and why. They are not fetched again.
+	Unfit map[string]string     `json:"unfit,omitempty"`
+	Files map[string]fileRecord `json:"files"` // by slash path in the folder
 }
 
 type fileRecord struct {
@@ -56,6 +58,9 @@ func readRecord(dir string) record {
 	}
 	return r
 }
+
+// HasRecord reports whether this package has put files into a folder.
+func HasRecord(dir string) bool { return len(readRecord(dir).Files) > 0 }
 
 func (r record) write(dir string) error {
 	data, err := json.MarshalIndent(r, "", "\t")

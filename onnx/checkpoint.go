@@ -14,6 +14,7 @@ import (
 	"w2s/internal/inputfile"
 	"w2s/internal/onnxgraph"
 	"w2s/internal/onnxproto"
+	"w2s/onnx/chat"
 	"w2s/onnx/families"
 	"w2s/onnx/tokenizer"
 )
@@ -55,6 +56,7 @@ type Checkpoint struct {
 	Digests   map[string]string // SHA-256 of these files by base name, set when the checkpoint is opened
 	LowerCase bool              // whether texts are converted to lower case before they are tokenized (do_lower_case)
 	LeftOut   []string          // modules of sentence-transformers that are not computed, such as Normalize
+	Chat      *chat.Template    // set if Options.Chat is
 	Quantised bool              // whether the model computes 8-bit scales over a whole batch, so that texts are run one at a time
 
 	source source
@@ -120,6 +122,11 @@ func readCheckpoint(dir string, o Options) (*Checkpoint, error) {
 	if o.Layer != nil {
 		if c.Output, err = layerOutput(f, *o.Layer); err != nil {
 			return nil, fmt.Errorf("%s: %w", filepath.Base(c.Model), err)
+		}
+	}
+	if o.Chat {
+		if c.Chat, err = chatTemplate(dir, beside); err != nil {
+			return nil, err
 		}
 	}
 	if c.plan, err = planModel(f, c.Output, files.causal()); err != nil {
@@ -292,6 +299,10 @@ func (c *Checkpoint) complete(f *onnxproto.File, files *configs, o Options) erro
 func (c *Checkpoint) completeTexts(files *configs, o Options) error {
 	_, given := files.w2sSet["prefix"]
 	switch {
+	case o.Chat && o.Prefix != nil && *o.Prefix != "":
+		return fmt.Errorf("a prefix %q and a chat template exclude each other", *o.Prefix)
+	case o.Chat:
+		c.Prefix = ""
 	case o.Prefix != nil:
 		c.Prefix = *o.Prefix
 	case !given:
@@ -354,7 +365,7 @@ func (c *Checkpoint) loadTokenizer() (*tokenizer.Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	empty, err := t.Encode(c.Text(""), tokenizer.Options{})
+	empty, err := t.Encode(c.Text(""), tokenizer.Options{WithoutSpecials: c.Chat != nil})
 	if err != nil {
 		return nil, err
 	}

@@ -305,7 +305,7 @@ func (c *Checkpoint) checkVocab(t *tokenizer.Tokenizer, ids []int64) error {
 }
 
 func (c *Checkpoint) tokenizerOptions() tokenizer.Options {
-	o := tokenizer.Options{MaxTokens: c.MaxTokens}
+	o := tokenizer.Options{MaxTokens: c.MaxTokens, WithoutSpecials: c.Chat != nil}
 	switch c.Cut {
 	case "left":
 		o.Side = tokenizer.Left

@@ -21,7 +21,10 @@ type Options struct {
 	MaxTokens int     // longest input; 0 takes the checkpoint's
 	Prefix    *string // nil takes the checkpoint's
 	Cut       string  // the end at which long texts are cut, "left" or "right"; "" takes the checkpoint's
-	Normalize *bool   // whether vectors are scaled to length 1; nil takes it from w2s.json, where it is false by default
+	// Chat reads the checkpoint's chat template. Texts are then conversations that [Checkpoint.Chat] has written: they get neither
+	// a prefix nor the special tokens that the tokenizer adds, because the template writes those.
+	Chat      bool
+	Normalize *bool // whether vectors are scaled to length 1; nil takes it from w2s.json, where it is false by default
 
 	Provider string            // execution provider (see Providers); "" is cpu
 	Settings map[string]string // settings of the provider

@@ -248,6 +248,7 @@ func (t chessTask) rankExample(p problem, moves, right []chessMove) Example {
 	var e Example
 	for _, m := range candidates {
 		e.Texts = append(e.Texts, t.text(p, m))
+		e.Replies = append(e.Replies, t.notation.move(p.board, m.Move))
 		e.Control = append(e.Control, t.notation.move(p.board, m.Move))
 		gold := 0.0
 		if containsMove(right, m.Move) {
@@ -270,6 +271,7 @@ func (t chessTask) singleExample(p problem, moves, right []chessMove) Example {
 	}
 	e := yesNo(t.text(p, m), yes)
 	e.Control = []string{t.notation.move(p.board, m.Move)}
+	e.Replies = slices.Clone(e.Control)
 	return e
 }
 

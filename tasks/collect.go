@@ -150,6 +150,9 @@ func (old *entry) merge(e Example) {
 	}
 	old.copies++
 	old.Group = min(old.Group, e.Group)
+	if slices.Compare(e.Replies, old.Replies) < 0 {
+		old.Replies = e.Replies
+	}
 	for _, also := range e.Also {
 		if !slices.Contains(old.Also, also) {
 			old.Also = append(old.Also, also)
@@ -169,7 +172,8 @@ func sortCandidates(e Example) (sorted Example, same bool) {
 	}
 	slices.SortFunc(order, func(a, b int) int { return slices.Compare(keys[a][:], keys[b][:]) })
 	sorted = e
-	sorted.Texts, sorted.Gold, sorted.Control = permute(e.Texts, order), permute(e.Gold, order), permute(e.Control, order)
+	sorted.Texts, sorted.Gold = permute(e.Texts, order), permute(e.Gold, order)
+	sorted.Control, sorted.Replies = permute(e.Control, order), permute(e.Replies, order)
 	for i := 1; i < len(sorted.Texts); i++ {
 		same = same || sorted.Texts[i] == sorted.Texts[i-1]
 	}

@@ -37,7 +37,7 @@ func (e Example) detached() Example {
 		}
 		return own
 	}
-	e.Texts, e.Control, e.Also = clone(e.Texts), clone(e.Control), clone(e.Also)
+	e.Texts, e.Control, e.Also, e.Replies = clone(e.Texts), clone(e.Control), clone(e.Also), clone(e.Replies)
 	e.Group, e.Answer = strings.Clone(e.Group), strings.Clone(e.Answer)
 	return e
 }
@@ -79,6 +79,9 @@ func checkExample(info Info, e Example) string {
 	}
 	if e.Control != nil && len(e.Control) != len(e.Texts) {
 		return fmt.Sprintf("%d control texts for %d texts", len(e.Control), len(e.Texts))
+	}
+	if e.Replies != nil && len(e.Replies) != len(e.Texts) {
+		return fmt.Sprintf("%d replies for %d texts", len(e.Replies), len(e.Texts))
 	}
 	switch info.Form {
 	case Classify:

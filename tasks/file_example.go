@@ -93,10 +93,14 @@ func (s *Spec) ranking(r *row) Example {
 			text = []string{strings.TrimSpace(c.whole)}
 		}
 		e.Texts = append(e.Texts, text...)
+		e.Replies = append(e.Replies, c.answer)
 		e.Control = append(e.Control, s.texts(r, s.Control)...)
 		if strings.TrimSpace(c.answer) == "" {
 			r.fail("empty candidate")
 		}
+	}
+	if !strings.HasSuffix(strings.TrimSpace(s.Template), "{candidate}") { // the candidate is part of a question
+		e.Replies = nil
 	}
 	return e
 }

@@ -33,6 +33,10 @@ func (q question) ranking(r *row) Example {
 	for _, a := range q.answers {
 		r.columns["candidate"] = a
 		e.Texts = append(e.Texts, r.fill(q.template))
+		e.Replies = append(e.Replies, a)
+	}
+	if !strings.HasSuffix(q.template, "{candidate}") { // the answer is part of a question
+		e.Replies = nil
 	}
 	if q.group != "" {
 		e = e.groupedBy(q.group)

@@ -107,7 +107,7 @@ func (b *budget) keep(e Example) {
 		return
 	}
 	n := entryBytes + len(e.Group) + len(e.Answer) + 8*len(e.Gold)
-	for _, texts := range [][]string{e.Texts, e.Control, e.Also} {
+	for _, texts := range [][]string{e.Texts, e.Control, e.Also, e.Replies} {
 		for _, t := range texts {
 			n += len(t) + 16
 		}

@@ -56,6 +56,9 @@ func singleExample(e Example, mayBeRight bool) Example {
 	}
 	one := Example{Texts: []string{e.Texts[shown]}, Gold: []float64{1 - e.Gold[shown], e.Gold[shown]}}
 	one.Group = cmp.Or(e.Group, nameOf(e))
+	if e.Replies != nil {
+		one.Replies = []string{e.Replies[shown]}
+	}
 	if e.Control != nil {
 		one.Control = []string{e.Control[shown]}
 	}

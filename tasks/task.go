@@ -44,6 +44,7 @@ type Example struct {
 	Gold    []float64 // distribution over the classes (Classify) or the candidates (Rank) that sums to 1; nil for Generate
 	Group   string    // the split keeps examples with the same group together; "" makes the example a group of its own
 	Control []string  // the same texts without the information that the task is about (chess without the board), or nil
+	Replies []string  // the reply, answer or move in which each text ends, or nil if they end in none; see [Example.Conversations]
 	Answer  string    // Generate: the answer to write; "" for the other forms
 	Also    []string  // Generate: further answers that count as right, such as a second mate, or nil
 

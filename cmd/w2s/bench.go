@@ -123,11 +123,29 @@ func (a *app) benchTexts(ctx context.Context, task, file string) ([]string, erro
 	if err != nil {
 		return nil, err
 	}
-	texts, err := experiment.AllTexts(ctx, source, list[0])
-	if err == nil && len(texts) == 0 {
-		err = usagef("--task %s: it has free answers, so there are no texts to encode", task)
+	byModel, err := experiment.AllTexts(ctx, source, list[0], []experiment.Model{{}})
+	if err != nil {
+		return nil, err
 	}
-	return texts, err
+	if len(byModel[0]) == 0 {
+		return nil, usagef("--task %s: it has free answers, so there are no texts to encode", task)
+	}
+	return byModel[0], nil
+}
+
+// asTurns returns texts as a model reads them: each as a turn of the user, if the model reads conversations.
+func asTurns(m experiment.Model, texts []string) ([]string, error) {
+	if m.Chat == nil {
+		return texts, nil
+	}
+	out := make([]string, len(texts))
+	for i, text := range texts {
+		var err error
+		if out[i], err = m.Chat([]tasks.Turn{{Role: tasks.RoleUser, Text: text}}); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 // spread returns n texts at even distances, so that the order of a file (by length, for example) does not matter.
@@ -153,7 +171,11 @@ func (a *app) measure(ctx context.Context, models []experiment.Model, texts []st
 			if !ok {
 				return nil, errors.New(m.Name + " is not an ONNX checkpoint")
 			}
-			s, err := onnx.MeasureSpeed(ctx, enc, texts)
+			read, err := asTurns(m, texts)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", m.Name, err)
+			}
+			s, err := onnx.MeasureSpeed(ctx, enc, read)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", m.Name, err)
 			}

@@ -14,7 +14,9 @@ import (
 	"w2s/internal/catalog"
 	"w2s/internal/visible"
 	"w2s/onnx"
+	"w2s/onnx/chat"
 	"w2s/onnx/tokenizer"
+	"w2s/tasks"
 )
 
 // model opens a checkpoint by name, hub reference or folder. Its ONNX Runtime session opens when the first text must be
@@ -54,7 +56,7 @@ func (a *app) model(ctx context.Context, name string) (experiment.Model, error) 
 		return experiment.Model{}, err
 	}
 	o := a.options(file, c.CacheDir())
-	o.Layer = named.layer
+	o.Layer, o.Chat = named.layer, named.chat
 	enc, err := onnx.Open(ctx, rt, ck.Dir, o)
 	if err != nil {
 		return experiment.Model{}, err
@@ -65,10 +67,24 @@ func (a *app) model(ctx context.Context, name string) (experiment.Model, error) 
 	if ck.From != "" {
 		m.Description[result.FetchedFrom] = visible.Line(ck.From)
 	}
-	if named.layer == nil { // answers are written from the last layer
+	if named.chat {
+		m.Chat = conversationWriter(enc.Checkpoint().Chat)
+	} else if named.layer == nil { // answers are written from the last layer
 		m.Writer = a.openWriter(rt, enc.Key(), ck.Dir, o)
 	}
 	return m, nil
+}
+
+// conversationWriter returns a function that writes a conversation with a checkpoint's chat template. If the last turn is not the
+// assistant's, the text ends with the beginning of a reply, where the model is about to answer.
+func conversationWriter(template *chat.Template) func([]tasks.Turn) (string, error) {
+	return func(turns []tasks.Turn) (string, error) {
+		messages := make([]chat.Message, len(turns))
+		for i, t := range turns {
+			messages[i] = chat.Message{Role: t.Role, Content: t.Text}
+		}
+		return template.Render(messages, turns[len(turns)-1].Role != tasks.RoleAssistant)
+	}
 }
 
 // options returns what the global flags say about a model file of a checkpoint. cache is the cache folder.
@@ -97,6 +113,9 @@ func facts(c *onnx.Checkpoint, rt *onnx.Runtime) map[string]string {
 		"family": c.Family, "output": c.Output, "pooling": string(c.Pooling), "prefix": c.Prefix,
 		"max_tokens": strconv.Itoa(c.MaxTokens), "normalize": strconv.FormatBool(c.Normalize), "licence": c.License,
 		"source": c.Source, "onnxruntime": rt.Version(), "batch-dependent 8-bit scales": strconv.FormatBool(c.Quantised),
+	}
+	if c.Chat != nil {
+		f["chat template"] = c.Chat.Digest()
 	}
 	if c.LowerCase {
 		f["lower case"] = "true"

@@ -159,16 +159,16 @@ type encoding struct {
 	noted  []string // warnings that were printed
 }
 
-// texts returns the texts of a task to encode, in all shards together.
-func (e *encoding) texts(ctx context.Context, task tasks.Task) ([]string, error) {
+// texts returns the texts of a task to encode under each model, in all shards together.
+func (e *encoding) texts(ctx context.Context, task tasks.Task) ([][]string, error) {
 	source, err := e.source()
 	if err != nil {
 		return nil, err
 	}
 	if e.flags.all {
-		return experiment.AllTexts(ctx, source, task)
+		return experiment.AllTexts(ctx, source, task, e.models)
 	}
-	return experiment.TaskTexts(ctx, e.flags.split(), source, task)
+	return experiment.TaskTexts(ctx, e.flags.split(), source, task, e.models)
 }
 
 // run encodes the texts of all tasks. If a task fails, the others are still encoded.
@@ -187,12 +187,13 @@ func (e *encoding) run(ctx context.Context, list []tasks.Task) error {
 		if task.Info().Form == tasks.Generate {
 			e.progress().Print("note: task " + task.Info().Name + " has free answers, which are written during a run, so there is nothing to encode")
 		}
-		texts, err := e.texts(ctx, task)
-		if err == nil {
-			texts, err = e.shard.texts(texts)
-		}
+		byModel, err := e.texts(ctx, task)
 		for i := 0; i < len(e.models) && err == nil; i++ {
+			var texts []string
 			var row encodeRow
+			if texts, err = e.shard.texts(byModel[i]); err != nil {
+				break
+			}
 			if row, err = e.fill(ctx, cache, task.Info().Name, e.models[i], texts); err == nil {
 				rows = append(rows, row)
 			}
@@ -246,16 +247,16 @@ func (e *encoding) forecast(ctx context.Context, list []tasks.Task) error {
 		return err
 	}
 	for _, task := range list {
-		texts, err := e.texts(ctx, task)
+		byModel, err := e.texts(ctx, task)
 		if err != nil {
 			return err
 		}
-		for _, m := range e.models {
-			missing, err := cache.Missing(m.Encoder, texts)
+		for i, m := range e.models {
+			missing, err := cache.Missing(m.Encoder, byModel[i])
 			if err != nil {
 				return err
 			}
-			e.progress().Print(fmt.Sprintf("%s, %s: %d of %d texts to encode", task.Info().Name, m.Name, missing, len(texts)))
+			e.progress().Print(fmt.Sprintf("%s, %s: %d of %d texts to encode", task.Info().Name, m.Name, missing, len(byModel[i])))
 		}
 	}
 	return nil

@@ -10,14 +10,15 @@ import (
 	"w2s/internal/suggest"
 )
 
-// A modelName is a model as users write it: a checkpoint, and settings after it, as in NAME@layer=12.
+// A modelName is a model as users write it: a checkpoint, and settings after it, as in NAME@layer=12 or NAME@chat.
 type modelName struct {
 	checkpoint string
 	layer      *int // nil is the checkpoint's own output
+	chat       bool // whether texts are wrapped as turns of a conversation
 }
 
 // modelSettings are the names of what can follow a checkpoint.
-var modelSettings = []string{"layer"}
+var modelSettings = []string{"chat", "layer"}
 
 // parseModelName reads a model name. A file or folder whose name looks like it has settings is taken as it is.
 func parseModelName(text string) (modelName, error) {
@@ -30,11 +31,17 @@ func parseModelName(text string) (modelName, error) {
 		if at < 0 {
 			return m, nil
 		}
-		key, value, isSetting := strings.Cut(m.checkpoint[at+1:], "=")
-		if !isSetting {
-			return m, nil // a revision of the hub
-		}
+		key, value, hasValue := strings.Cut(m.checkpoint[at+1:], "=")
 		switch {
+		case key == "chat" && hasValue:
+			return m, usagef("model %q: the setting chat takes no value", text)
+		case key == "chat" && m.chat:
+			return m, usagef("model %q: the setting chat is there twice", text)
+		case key == "chat":
+			m.chat, m.checkpoint = true, m.checkpoint[:at]
+			continue
+		case !hasValue:
+			return m, nil // a revision of the hub
 		case key != "layer":
 			return m, usagef("model %q: unknown setting %q (%s)", text, key, suggest.Hint(key, "settings", modelSettings))
 		case m.layer != nil:
@@ -58,10 +65,14 @@ func parseLayer(text string) (int, error) {
 
 // settings returns what follows the checkpoint's name.
 func (m modelName) settings() string {
-	if m.layer == nil {
-		return ""
+	text := ""
+	if m.layer != nil {
+		text = fmt.Sprintf("@layer=%d", *m.layer)
 	}
-	return fmt.Sprintf("@layer=%d", *m.layer)
+	if m.chat {
+		text += "@chat"
+	}
+	return text
 }
 
 // A layerFlag is a flag with the number of a layer, or nothing.

@@ -18,6 +18,9 @@ func TestParseModelName(t *testing.T) {
 		"hf:a/b@main":                     {"hf:a/b@main", ""},
 		"hf:a/b@main#onnx/x.onnx@layer=0": {"hf:a/b@main#onnx/x.onnx", "@layer=0"},
 		"./dir@layer=-04":                 {"./dir", "@layer=-4"},
+		"./dir@chat":                      {"./dir", "@chat"},
+		"./dir@chat@layer=2":              {"./dir", "@layer=2@chat"},
+		"hf:a/b@main@layer=2@chat":        {"hf:a/b@main", "@layer=2@chat"},
 		dir:                               {dir, ""},
 		dir + "@layer=1":                  {dir, "@layer=1"},
 	} {
@@ -31,6 +34,9 @@ func TestParseModelName(t *testing.T) {
 		"x@layer=1.5":                 "is not a number",
 		"x@layer=1@layer=2":           "is there twice",
 		"x@lyaer=1":                   `unknown setting "lyaer" (did you mean "layer"?`,
+		"x@chat=1":                    "the setting chat takes no value",
+		"x@chat@chat":                 "the setting chat is there twice",
+		"x@chta=1":                    `unknown setting "chta" (did you mean "chat"?`,
 		"x@layer=1@lyer=1":            `unknown setting "lyer"`,
 		"x@layer=9999999999999999999": "is not a number",
 	} {

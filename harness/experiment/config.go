@@ -73,8 +73,11 @@ var DefaultL2 = []float64{0.01, 0.03, 0.1, 0.3, 1, 3, 10}
 
 // A Model is an encoder with the name that tables show.
 type Model struct {
-	Name        string
-	Encoder     feature.Encoder
+	Name    string
+	Encoder feature.Encoder
+	// Chat writes a conversation as the text that the model reads, for models with a chat template. nil: the model reads the
+	// texts of a task as they are.
+	Chat        func([]tasks.Turn) (string, error)
 	Writer      func(context.Context) (freeform.Writer, error) // opens the model for tasks with free answers; nil: it cannot write
 	Parameters  int64                                          // 0: unknown
 	Description map[string]string                              // for the result file

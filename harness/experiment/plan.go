@@ -53,7 +53,11 @@ func MakePlan(ctx context.Context, cfg Config, env Env) (*Plan, error) {
 			if t.Finished || w.info.Form == tasks.Generate {
 				break
 			}
-			e, err := planEncoding(ctx, env, m, distinctTexts(w.examples))
+			texts, err := distinctTexts(w.examples, m)
+			var e EncodePlan
+			if err == nil {
+				e, err = planEncoding(ctx, env, m, texts)
+			}
 			if err != nil {
 				return nil, fmt.Errorf("task %s, %s: %w", w.info.Name, m.Name, err)
 			}

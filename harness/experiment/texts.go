@@ -9,10 +9,37 @@ import (
 	"w2s/tasks"
 )
 
-// TaskTexts returns the distinct texts of a task that [Run] encodes under every model: those of the training pool and of the
-// test part, with controls. It uses Train, Test, Balance, Sizes and Seeds of cfg. Run encodes nothing if the cache holds these. A
+// texts returns an example's texts as the model reads them.
+func (m Model) texts(e tasks.Example) ([]string, error) {
+	if m.Chat == nil {
+		return e.Texts, nil
+	}
+	return m.conversations(e.ID, e.Conversations())
+}
+
+// controls returns an example's control texts as the model reads them.
+func (m Model) controls(e tasks.Example) ([]string, error) {
+	if m.Chat == nil {
+		return e.Control, nil
+	}
+	return m.conversations(e.ID, e.ControlConversations())
+}
+
+func (m Model) conversations(id string, list [][]tasks.Turn) ([]string, error) {
+	texts := make([]string, len(list))
+	for i, turns := range list {
+		var err error
+		if texts[i], err = m.Chat(turns); err != nil {
+			return nil, fmt.Errorf("example %s: %w", id, err)
+		}
+	}
+	return texts, nil
+}
+
+// TaskTexts returns the distinct texts of a task that [Run] encodes under each model: those of the training pool and of the
+// test part, with controls. They are the same for all models without Chat. It uses Train, Test, Balance, Sizes and Seeds of cfg. Run encodes nothing if the cache holds these. A
 // task with free answers has none, because its texts are written during the run.
-func TaskTexts(ctx context.Context, cfg Config, src tasks.Source, task tasks.Task) ([]string, error) {
+func TaskTexts(ctx context.Context, cfg Config, src tasks.Source, task tasks.Task, models []Model) ([][]string, error) {
 	if len(cfg.Seeds) == 0 {
 		return nil, errors.New("no seed")
 	}
@@ -21,35 +48,63 @@ func TaskTexts(ctx context.Context, cfg Config, src tasks.Source, task tasks.Tas
 		return nil, fmt.Errorf("task %s: %w", task.Info().Name, err)
 	}
 	if w.info.Form == tasks.Generate {
-		return nil, nil
+		return make([][]string, len(models)), nil
 	}
-	return distinctTexts(w.examples), nil
+	return textsByModel(w.examples, models)
 }
 
-// AllTexts returns the distinct texts of all of a task's examples, which include those of every experiment with the task. A
+// AllTexts returns the distinct texts of all of a task's examples under each model, which include those of every experiment with the task. A
 // task with free answers has none.
-func AllTexts(ctx context.Context, src tasks.Source, task tasks.Task) ([]string, error) {
+func AllTexts(ctx context.Context, src tasks.Source, task tasks.Task, models []Model) ([][]string, error) {
 	data, err := task.Load(ctx, Env{Source: src}.withDefaults().Source)
 	if err != nil {
 		return nil, fmt.Errorf("task %s: %w", task.Info().Name, err)
 	}
 	if task.Info().Form == tasks.Generate {
-		return nil, nil
+		return make([][]string, len(models)), nil
 	}
-	return distinctTexts(slices.Concat(data.Pool, data.Test)), nil
+	return textsByModel(slices.Concat(data.Pool, data.Test), models)
 }
 
-// distinctTexts returns the texts and controls of examples, each once, in their order.
-func distinctTexts(examples []tasks.Example) []string {
+// textsByModel returns the distinct texts of examples under each model.
+func textsByModel(examples []tasks.Example, models []Model) ([][]string, error) {
+	out := make([][]string, len(models))
+	var plain []string // under the models without Chat
+	for i, m := range models {
+		if m.Chat == nil && plain != nil {
+			out[i] = plain
+			continue
+		}
+		var err error
+		if out[i], err = distinctTexts(examples, m); err != nil {
+			return nil, fmt.Errorf("%s: %w", m.Name, err)
+		}
+		if m.Chat == nil {
+			plain = out[i]
+		}
+	}
+	return out, nil
+}
+
+// distinctTexts returns the texts and controls of examples as a model reads them, each once, in their order.
+func distinctTexts(examples []tasks.Example, m Model) ([]string, error) {
 	seen := map[string]bool{}
 	var texts []string
 	for _, e := range examples {
-		for _, t := range slices.Concat(ownTexts(e), controlTexts(e)) {
+		own, err := m.texts(e)
+		if err != nil {
+			return nil, err
+		}
+		controls, err := m.controls(e)
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range slices.Concat(own, controls) {
 			if !seen[t] {
 				seen[t] = true
 				texts = append(texts, t)
 			}
 		}
 	}
-	return texts
+	return texts, nil
 }

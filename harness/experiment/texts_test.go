@@ -2,6 +2,7 @@ package experiment_test
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -56,14 +57,15 @@ func TestTaskTextsListsWhatRunEncodes(t *testing.T) {
 			if _, err := experiment.Run(context.Background(), cfg, experiment.Env{Progress: progress.Silent()}); err != nil {
 				t.Fatal(err)
 			}
-			texts, err := experiment.TaskTexts(context.Background(), cfg, nil, task)
+			texts, err := taskTexts(cfg, task)
 			if err != nil {
 				t.Fatal(err)
 			}
+			checkChat(t, cfg, task, texts)
 			if got, want := slices.Sorted(slices.Values(texts)), slices.Sorted(maps.Keys(heard)); !slices.Equal(got, want) {
 				t.Errorf("TaskTexts lists %d texts, Run encodes %d", len(got), len(want))
 			}
-			all, err := experiment.AllTexts(context.Background(), nil, task)
+			all, err := allTexts(task)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -80,6 +82,44 @@ func TestTaskTextsListsWhatRunEncodes(t *testing.T) {
 				t.Errorf("AllTexts lists %d texts, %d of them distinct, and TaskTexts %d", len(all), len(have), len(texts))
 			}
 		})
+	}
+}
+
+// checkChat checks that Run gives the texts of TaskTexts to a model that reads conversations, and that these are the plain texts
+// with marks around the turns.
+func checkChat(t *testing.T, cfg experiment.Config, task tasks.Task, plain []string) {
+	t.Helper()
+	heard := map[string]int{}
+	cfg.Models = slices.Clone(cfg.Models)
+	cfg.Models[0].Encoder = listening{numbers{dims: 5}, heard}
+	cfg.Models[0].Chat = func(turns []tasks.Turn) (string, error) {
+		var b strings.Builder
+		for _, turn := range turns {
+			b.WriteString(strings.TrimSpace(turn.Text) + " <" + turn.Role + "> ")
+		}
+		return b.String(), nil
+	}
+	if _, err := experiment.Run(context.Background(), cfg, experiment.Env{Progress: progress.Silent()}); err != nil {
+		t.Fatal(err)
+	}
+	byModel, err := experiment.TaskTexts(context.Background(), cfg, nil, task, []experiment.Model{{}, cfg.Models[0], {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(byModel[0], plain) || !slices.Equal(byModel[2], plain) {
+		t.Error("the texts of models without Chat depend on the other models")
+	}
+	if got, want := slices.Sorted(slices.Values(byModel[1])), slices.Sorted(maps.Keys(heard)); !slices.Equal(got, want) {
+		t.Errorf("with Chat, TaskTexts lists %d texts, Run encodes %d", len(got), len(want))
+	}
+	for i, text := range byModel[1] {
+		if want := plain[i] + " <user> "; text != want {
+			t.Fatalf("%q, want %q", text, want)
+		}
+	}
+	cfg.Models[0].Chat = func([]tasks.Turn) (string, error) { return "", errors.New("no such turns") }
+	if _, err := experiment.Run(context.Background(), cfg, experiment.Env{Progress: progress.Silent()}); err == nil || !strings.Contains(err.Error(), "no such turns") {
+		t.Errorf("a template that refuses: %v", err)
 	}
 }
 
@@ -106,23 +146,40 @@ func (w written) Load(ctx context.Context, src tasks.Source) (*tasks.Data, error
 
 func TestTasksWithFreeAnswersHaveNoTexts(t *testing.T) {
 	task := written{planted{name: "written", n: 700}}
-	texts, err := experiment.TaskTexts(context.Background(), smallConfig(task), nil, task)
+	texts, err := taskTexts(smallConfig(task), task)
 	if err != nil || len(texts) != 0 {
 		t.Errorf("TaskTexts: %d texts, %v", len(texts), err)
 	}
-	if texts, err = experiment.AllTexts(context.Background(), nil, task); err != nil || len(texts) != 0 {
+	if texts, err = allTexts(task); err != nil || len(texts) != 0 {
 		t.Errorf("AllTexts: %d texts, %v", len(texts), err)
 	}
 }
 
 func TestTaskTextsNamesFaultyTask(t *testing.T) {
 	cfg := smallConfig(planted{name: "tiny", n: 10})
-	_, err := experiment.TaskTexts(context.Background(), cfg, nil, cfg.Tasks[0])
+	_, err := taskTexts(cfg, cfg.Tasks[0])
 	if err == nil || !strings.Contains(err.Error(), "task tiny: ") {
 		t.Errorf("error %v, want one with the task", err)
 	}
 	cfg.Seeds = nil
-	if _, err := experiment.TaskTexts(context.Background(), cfg, nil, cfg.Tasks[0]); err == nil || !strings.Contains(err.Error(), "no seed") {
+	if _, err := taskTexts(cfg, cfg.Tasks[0]); err == nil || !strings.Contains(err.Error(), "no seed") {
 		t.Errorf("TaskTexts of a configuration without seeds: %v", err)
 	}
+}
+
+// taskTexts returns the texts of a task under a model that reads them as they are.
+func taskTexts(cfg experiment.Config, task tasks.Task) ([]string, error) {
+	texts, err := experiment.TaskTexts(context.Background(), cfg, nil, task, []experiment.Model{{}})
+	if err != nil {
+		return nil, err
+	}
+	return texts[0], nil
+}
+
+func allTexts(task tasks.Task) ([]string, error) {
+	texts, err := experiment.AllTexts(context.Background(), nil, task, []experiment.Model{{}})
+	if err != nil {
+		return nil, err
+	}
+	return texts[0], nil
 }

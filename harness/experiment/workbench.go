@@ -155,29 +155,30 @@ func (w *workbench) hasControls() bool {
 func (w *workbench) encode(ctx context.Context) error {
 	for _, m := range w.cfg.Models {
 		var err error
-		if w.data[m.Name], err = w.features(ctx, m, ownTexts); err != nil {
+		if w.data[m.Name], err = w.features(ctx, m, m.texts); err != nil {
 			return fmt.Errorf("%s: %w", m.Name, err)
 		}
 		if !w.hasControls() {
 			continue
 		}
-		if w.controls[m.Name], err = w.features(ctx, m, controlTexts); err != nil {
+		if w.controls[m.Name], err = w.features(ctx, m, m.controls); err != nil {
 			return fmt.Errorf("%s, control: %w", m.Name, err)
 		}
 	}
 	return nil
 }
 
-func ownTexts(e tasks.Example) []string     { return e.Texts }
-func controlTexts(e tasks.Example) []string { return e.Control }
-
 // features computes the features of every example's texts under one model. They are standardised over the texts of the
 // pool, without labels and without the test texts.
-func (w *workbench) features(ctx context.Context, m Model, textsOf func(tasks.Example) []string) (head.Data, error) {
+func (w *workbench) features(ctx context.Context, m Model, textsOf func(tasks.Example) ([]string, error)) (head.Data, error) {
 	var texts []string
 	start := []int{0}
 	for _, e := range w.examples {
-		texts = append(texts, textsOf(e)...)
+		own, err := textsOf(e)
+		if err != nil {
+			return head.Data{}, err
+		}
+		texts = append(texts, own...)
 		start = append(start, len(texts))
 	}
 	x, summary, err := w.env.features(ctx, m, w.info.Name, texts)

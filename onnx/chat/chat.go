@@ -3,8 +3,7 @@
 //
 // [Parse] reads a template, and [Template.Render] writes a conversation exactly as apply_chat_template of transformers does: with
 // trim_blocks and lstrip_blocks, with the tags break, continue and generation, with the filter tojson and the functions
-// raise_exception and strftime_now. [Load] finds the template of a checkpoint. testdata/reference.py compares both with
-// transformers.
+// raise_exception and strftime_now. testdata/reference.py and testdata/arbitrary.py compare it with transformers.
 //
 // The package implements the part of Jinja that chat templates use. What it does not know, it refuses by name, instead of writing
 // something else than transformers. Where Jinja ignores something and transformers writes a text, such as an undefined name in an
@@ -15,6 +14,8 @@
 package chat
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"time"
 )
@@ -30,7 +31,7 @@ const (
 	maxSource = 256 << 10 // bytes of a template
 	maxDepth  = 100       // nested expressions, blocks and calls of macros
 	maxSteps  = 100_000   // statements, calls and elements of lists
-	maxWork   = 256 << 20 // bytes of texts that are made or searched
+	maxWork   = 128 << 20 // bytes of texts that are made or searched
 	maxOutput = 16 << 20  // bytes of the result
 )
 
@@ -62,13 +63,20 @@ func Parse(source string, specialTokens map[string]string) (*Template, error) {
 	return &Template{source: source, tokens: specialTokens, body: body}, nil
 }
 
-// Source returns the text of the template.
-func (t *Template) Source() string { return t.source }
+// version must change whenever Render begins to write other texts.
+const version = "1"
+
+// Digest returns a digest of the template, its special tokens and the version of this package's rendering.
+func (t *Template) Digest() string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%q %q %q", version, t.source, t.tokens) // fmt sorts the keys of a map
+	return hex.EncodeToString(h.Sum(nil))
+}
 
 // Render writes a conversation. generation tells whether the text ends with the beginning of a reply (add_generation_prompt).
 // There are no tools and no documents.
 //
-// A template that takes more than 100,000 steps, makes or searches more than 256 MiB of text, or writes more than 16 MiB is
+// A template that takes more than 100,000 steps, makes or searches more than 128 MiB of text, or writes more than 16 MiB is
 // stopped, and the result is an error. An error of the template itself (raise_exception) is returned with its message.
 func (t *Template) Render(messages []Message, generation bool) (string, error) {
 	if len(messages) == 0 {

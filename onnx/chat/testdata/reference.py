@@ -224,6 +224,15 @@ def render(tokenizer, template, messages, generation, **more):
         return {"error": f"{type(e).__name__}: {e}"}
 
 
+def token_ids(template, messages, generation):
+    """The ids of a conversation under the tokenizer of a checkpoint that adds special tokens to other texts."""
+    folder = pathlib.Path(__file__).parents[3] / "fixtures" / "models" / "llama-tiny"
+    tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json"), bos_token="<s>", eos_token="</s>")
+    ids = tokenizer.apply_chat_template(messages, chat_template=template, tokenize=True, add_generation_prompt=generation)
+    assert tokenizer("x")["input_ids"][0] == tokenizer.bos_token_id, "the tokenizer adds no special tokens"
+    return ids
+
+
 def main():
     chat_template_utils.datetime = FixedDate
     inner = tokenizers.Tokenizer(tokenizers.models.WordLevel({"x": 0, **{t: i + 1 for i, t in enumerate(TOKENS.values())}}, unk_token="x"))
@@ -238,8 +247,15 @@ def main():
         cases.append({"template": path.stem, "conversation": "one turn", "generation": True, "bare": True,
                       **render(bare, template, CONVERSATIONS["one turn"], True)})
     snippets = [{"name": name, "template": text, **render(tokenizer, text, MESSAGES, True)} for name, text in SNIPPETS.items()]
+    ids = []
+    for name in "llama2", "llama3", "zephyr":
+        template = (pathlib.Path(__file__).parent / "templates" / f"{name}.jinja").read_text()
+        for conversation in "one turn", "system and reply", "markup":
+            messages = CONVERSATIONS[conversation]
+            generation = messages[-1]["role"] == "user"
+            ids.append({"template": name, "conversation": conversation, "ids": token_ids(template, messages, generation)})
     print(json.dumps({"versions": {"transformers": transformers.__version__, "jinja2": jinja2.__version__}, "tokens": TOKENS,
-                      "conversations": CONVERSATIONS, "messages": MESSAGES, "cases": cases, "snippets": snippets}, ensure_ascii=True, indent=1))
+                      "conversations": CONVERSATIONS, "messages": MESSAGES, "cases": cases, "snippets": snippets, "ids": ids}, ensure_ascii=True, indent=1))
 
 
 main()

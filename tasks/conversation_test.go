@@ -1,0 +1,92 @@
+package tasks
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func TestConversations(t *testing.T) {
+	u := func(text string) Turn { return Turn{RoleUser, text} }
+	a := func(text string) Turn { return Turn{RoleAssistant, text} }
+	for _, c := range []struct {
+		text, reply string // no reply is "-"
+		want        []Turn
+	}{
+		{"a film", "-", []Turn{u("a film")}},
+		{" a\n film ", "-", []Turn{u(" a\n film ")}},
+		{"What is it?\n\nA film.", "A film.", []Turn{u("What is it?"), a("A film.")}},
+		{"Q: What? A: film", " film", []Turn{u("Q: What? A:"), a("film")}},
+		{"Is the answer \"film\"?", "film", []Turn{u("Is the answer \"film\"?")}},
+		{"film", "film", []Turn{u("film")}},
+		{"a film", "", []Turn{u("a film")}},
+		{"Human: Hi\n\nAssistant: Hello", "-", []Turn{u("Hi"), a("Hello")}},
+		{"Human: Hi\n\nAssistant: Hello", "Hello", []Turn{u("Hi"), a("Hello")}},
+		{"Human: Hi\n\nAssistant: Hello\n\nHuman: x\n\nAssistant: y", "Hello\n\nHuman: x\n\nAssistant: y", []Turn{u("Hi"), a("Hello"), u("x"), a("y")}},
+		{"Human: Hi\n\nAssistant: Hello\n\nHuman: Why?\n\nAssistant:", "-", []Turn{u("Hi"), a("Hello"), u("Why?")}},
+		{"Human: Hi\n\nAssistant:\n\nHello", "Hello", []Turn{u("Hi"), a("Hello")}},
+		{"Human: Hi\n\nHello", "Hello", []Turn{u("Hi"), a("Hello")}},
+		{"system: Be brief.\n\nHuman: Hi\n\nAssistant: Hello", "Hello", []Turn{{RoleSystem, "Be brief."}, u("Hi"), a("Hello")}},
+		{"system: no dialogue", "-", []Turn{u("system: no dialogue")}},
+		{"He said: Human: Hi", "-", []Turn{u("He said: Human: Hi")}},
+	} {
+		e := Example{Texts: []string{c.text}}
+		if c.reply != "-" {
+			e.Replies = []string{c.reply}
+		}
+		if got := e.Conversations(); !reflect.DeepEqual(got, [][]Turn{c.want}) {
+			t.Errorf("%q with the reply %q: %q, want %q", c.text, c.reply, got, c.want)
+		}
+		e.Texts, e.Control = nil, e.Texts
+		if got := e.ControlConversations(); !reflect.DeepEqual(got, [][]Turn{c.want}) {
+			t.Errorf("control %q with the reply %q: %q, want %q", c.text, c.reply, got, c.want)
+		}
+	}
+	if got := (Example{Texts: []string{"a"}}).ControlConversations(); len(got) != 0 {
+		t.Errorf("without controls: %q", got)
+	}
+}
+
+// TestRankingsKnowTheirReplies loads files of pairs and of questions and looks at the roles of the last turns.
+func TestRankingsKnowTheirReplies(t *testing.T) {
+	for name, c := range map[string]struct {
+		row        string // with N for the number of the row
+		user, last string // first and last turn of a candidate
+	}{
+		"prompt and replies": {`{"prompt": "Is N even?", "chosen": "Good N.", "rejected": "Bad N."}`, "Is N even?", "d N."},
+		"messages": {`{"prompt": [{"role": "user", "content": "Is N even?"}], "chosen": [{"role": "assistant", "content": "Good N."}], ` +
+			`"rejected": [{"role": "assistant", "content": "Bad N."}]}`, "Is N even?", "d N."},
+		"dialogues": {`{"chosen": "\n\nHuman: Is N even?\n\nAssistant: Good N.", "rejected": "\n\nHuman: Is N even?\n\nAssistant: Bad N."}`, "Is N even?", "d N."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var rows strings.Builder
+			for i := range 40 {
+				rows.WriteString(strings.ReplaceAll(c.row, "N", strings.Repeat("x", i+1)) + "\n")
+			}
+			path := filepath.Join(t.TempDir(), "pairs.jsonl")
+			if err := os.WriteFile(path, []byte(rows.String()), 0o666); err != nil {
+				t.Fatal(err)
+			}
+			task, err := Open(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			data, err := task.Load(context.Background(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range data.Pool {
+				for i, turns := range e.Conversations() {
+					n := strings.Count(e.Texts[i], "x") / 2
+					fill := func(s string) string { return strings.ReplaceAll(s, "N", strings.Repeat("x", n)) }
+					if len(turns) != 2 || turns[0] != (Turn{RoleUser, fill(c.user)}) || turns[1].Role != RoleAssistant || !strings.HasSuffix(turns[1].Text, fill(c.last)) {
+						t.Fatalf("text %q: %q", e.Texts[i], turns)
+					}
+				}
+			}
+		})
+	}
+}

@@ -85,7 +85,9 @@ func TestChatTokensAgreeWithTransformers(t *testing.T) {
 
 // TestChatTemplateFiles tells where a template comes from, by what it renders.
 func TestChatTemplateFiles(t *testing.T) {
-	config := func(template string) string { return `{"bos_token": {"__type": "AddedToken", "content": "<s>"}, "eos_token": null, "chat_template": ` + template + `}` }
+	config := func(template string) string {
+		return `{"bos_token": {"__type": "AddedToken", "content": "<s>"}, "eos_token": null, "chat_template": ` + template + `}`
+	}
 	for name, c := range map[string]struct {
 		files map[string]string
 		want  string // rendered, or a part of the error

@@ -90,3 +90,28 @@ func TestRankingsKnowTheirReplies(t *testing.T) {
 		})
 	}
 }
+
+// TestTextsEndInTheirReplies loads the tasks that are part of the program.
+func TestTextsEndInTheirReplies(t *testing.T) {
+	found := 0
+	for _, task := range All() {
+		data, err := task.Load(context.Background(), Local(t.TempDir(), nil))
+		if err != nil {
+			continue // its files are not here
+		}
+		for _, e := range data.Pool[:min(len(data.Pool), 50)] {
+			if e.Replies == nil {
+				continue
+			}
+			found++
+			for i, turns := range e.Conversations() {
+				if n := len(turns); n < 2 || turns[n-1] != (Turn{RoleAssistant, e.Replies[i]}) || !strings.HasSuffix(e.Texts[i], e.Replies[i]) {
+					t.Fatalf("%s: %q with the reply %q: %q", task.Info().Name, e.Texts[i], e.Replies[i], turns)
+				}
+			}
+		}
+	}
+	if found < 100 {
+		t.Errorf("only %d examples with replies", found)
+	}
+}

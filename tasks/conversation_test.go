@@ -93,8 +93,8 @@ func TestRankingsKnowTheirReplies(t *testing.T) {
 
 // TestTextsEndInTheirReplies looks at tasks of each kind: moves, answers, and one answer.
 func TestTextsEndInTheirReplies(t *testing.T) {
-	hub := Local(filepath.Join("..", "fixtures", "tasks", "hub"), nil)
-	for _, name := range []string{"chess-mate1", "sciq", "sciq-choices"} {
+	hub := Local(hubFixtures(), nil)
+	for _, name := range []string{"chess-lichess", "sciq", "sciq-choices"} {
 		task, err := Lookup(name)
 		if err != nil {
 			t.Fatal(err)

@@ -60,8 +60,8 @@ func newTableCommand(a *app) *cobra.Command {
 		Use:   "table RESULT.json... [--import FOLDER]...",
 		Short: "Print tables from stored results (" + strings.Join(table.Formats, ", ") + ")",
 		Long: `Computes every figure from the predictions in result files. Several files make
-one table. A file that cannot be read is named and left out, and the exit code is
-1.
+one table. A file that cannot be read is named and left out, and the exit code
+is 1.
 
 --import adds the runs in a results folder of openai/weak-to-strong
 (train_simple.py, sweep.py, train_weak_to_strong.py) or EleutherAI/w2s (run.py).

@@ -261,6 +261,8 @@ func TestLimits(t *testing.T) {
 		"kept.tsv.gz":    {lines("text\tlabel\n", "row %d\t%d\n", 2_000), mib / 4, "its examples take more than 64 KiB of memory, a quarter of --max-unpacked"},
 		"kept.pgn.gz":    {repeat("[Event \"x\"]\n\n1. ", "Nf3 Nf6 Ng1 Ng8\n", mib/2), mib / 4, "too much data: more than 256 KiB"},
 		"game.pgn.gz":    {repeat("[Event \"x\"]\n\n1. ", "Nf3 Nf6 Ng1 Ng8\n", 2*mib), 64 * mib, "1 game left out: more than 12000 plies"},
+		"comment.pgn.gz": {repeat("1. e4 {", strings.Repeat("a ", 1000)+"\n", 17*mib), 64 * mib, "the game before it is longer than 16 MiB (is the end of a comment missing?)"},
+		"tags.pgn.gz":    {repeat("", "[Site \""+strings.Repeat("x", 4000)+"\"]\n", 17*mib), 64 * mib, "the game before it is longer than 16 MiB"},
 		"long.fen.gz":    {repeat("", "8/", 17*mib), 64 * mib, "line 1: longer than 16 MiB"},
 	} {
 		text := c.text

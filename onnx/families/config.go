@@ -40,7 +40,7 @@ func (c *config) fault(format string, args ...any) {
 	c.faults = append(c.faults, fmt.Errorf(format, args...))
 }
 
-// raw returns the first of the named settings that is there and not null.
+// raw returns the first of the named settings that is present and not null.
 func (c *config) raw(names []string) (string, json.RawMessage) {
 	for _, n := range names {
 		c.read[n] = true

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -109,15 +110,17 @@ func newModelsInspect(a *app) *cobra.Command {
 				}
 			}
 			facts := maps.Clone(m.Description)
+			if e, ok := m.Encoder.(*onnx.Encoder); ok {
+				facts["notes"] = strings.Join(e.Warnings(), "; ")
+			}
 			facts["name"], facts["key"], facts["dimensions"] = m.Name, m.Encoder.Key(), strconv.Itoa(m.Encoder.Dims())
+			maps.DeleteFunc(facts, func(_, v string) bool { return v == "" })
 			if asJSON {
 				return a.printJSON(facts)
 			}
 			t := &table.Table{Columns: []table.Column{{Name: "field"}, {Name: "value"}}}
 			for _, k := range slices.Sorted(maps.Keys(facts)) {
-				if facts[k] != "" {
-					t.Add(k, facts[k])
-				}
+				t.Add(k, facts[k])
 			}
 			return table.Write(a.out, "text", t)
 		}),

@@ -493,6 +493,23 @@ func (a *Assembly) compare(plain *tokenizerFile, converted bool) {
 	a.Overrides = strings.Join(parts, "\n")
 }
 
+// Changed names the parts that Overrides describes.
+func (a *Assembly) Changed() string {
+	var names []string
+	tokens := 0
+	for line := range strings.Lines(a.Overrides) {
+		if name, _, _ := strings.Cut(line, " "); name == "added_token" {
+			tokens++
+		} else {
+			names = append(names, name)
+		}
+	}
+	if tokens > 0 {
+		names = append(names, fmt.Sprintf("added_tokens (%d)", tokens))
+	}
+	return strings.Join(names, ", ")
+}
+
 // compareBackend notes where transformers 5 makes another tokenizer of the same files.
 func (a *Assembly) compareBackend(class autoClass, name string, s *settings, tokens roleTokens, plain *tokenizerFile) {
 	if class.rule == backendRule || class.rule == bertRule || class.rule == bertNoChinese {

@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -385,13 +386,17 @@ func TestKey(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		data[len(data)-2] ^= 1
+		at := len(data) - 2
+		if name == "tokenizer.json" {
+			at = bytes.Index(data, []byte("1.0")) // of its version, so that it stays a tokenizer.json
+		}
+		data[at] ^= 1
 		write(t, dir, name, string(data))
 		age(name)
 		if k := key(Options{}, "1"); k == first {
 			t.Errorf("a change of %s does not change the key", name)
 		}
-		data[len(data)-2] ^= 1
+		data[at] ^= 1
 		write(t, dir, name, string(data))
 		age(name)
 	}

@@ -293,12 +293,16 @@ func (r *encoding) item(ctx context.Context, index int) (item, error) {
 // checkVocab refuses tokens that the embedding has no row for. A tokenizer can have more tokens than the model. In many
 // checkpoints no text ever gives these.
 func (c *Checkpoint) checkVocab(t *tokenizer.Tokenizer, ids []int64) error {
-	if c.source.made == nil || len(ids) == 0 {
+	rows := c.rows
+	if c.source.made != nil {
+		rows = int64(c.source.made.Vocab)
+	}
+	if rows == 0 || len(ids) == 0 {
 		return nil
 	}
-	if id := slices.Max(ids); id >= int64(c.source.made.Vocab) {
+	if id := slices.Max(ids); id >= rows {
 		token, _ := t.Token(id)
-		return fmt.Errorf("token %d (%q) is not one of the %d of the model's embedding (does %s belong to it?)", id, token, c.source.made.Vocab,
+		return fmt.Errorf("token %d (%q) is not one of the %d of the model's embedding (does %s belong to it?)", id, token, rows,
 			filepath.Base(c.Tokenizer))
 	}
 	return nil

@@ -55,7 +55,7 @@ func (g *Generator) open(o Options) error {
 	if err != nil {
 		return err
 	}
-	if g.tokenizer, err = tokenizer.Load(g.checkpoint.Tokenizer); err != nil {
+	if g.tokenizer, err = g.checkpoint.openTokenizer(); err != nil {
 		return err
 	}
 	if g.ends, err = endTokens(g.checkpoint); err != nil {

@@ -402,3 +402,22 @@ func TestOtherWeights(t *testing.T) {
 		}
 	}
 }
+
+// TestDrawnBatches encodes texts of equal length in one batch and alone.
+func TestDrawnBatches(t *testing.T) {
+	rt := testRuntime(t)
+	texts := []string{"the weak model says : yes it sees", "a strong model says : no one goes", "one word and two with no more", "the the the the the the the the"}
+	for _, name := range []string{"llama", "llama-odd", "llama-longrope", "llama-dynamic", "bloom", "gemma3_text-both-odd", "gemma2-odd", "bert", "gpt2",
+		"opt-350m", "phi3", "stablelm-heads"} {
+		t.Run(name, func(t *testing.T) {
+			e := openTest(t, rt, drawn.Read(t, name).Write(t), Options{Pooling: PoolMean})
+			var alone [][]float32
+			for _, text := range texts {
+				alone = append(alone, encodeAll(t, e, []string{text})[0].Values)
+			}
+			for i, v := range encodeAll(t, e, texts) {
+				compare(t, texts[i], v.Values, alone, i)
+			}
+		})
+	}
+}

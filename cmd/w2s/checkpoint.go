@@ -95,7 +95,7 @@ func resolveFault(ctx context.Context, c *catalog.Catalog, name string, fault er
 func facts(c *onnx.Checkpoint, rt *onnx.Runtime) map[string]string {
 	f := map[string]string{
 		"family": c.Family, "output": c.Output, "pooling": string(c.Pooling), "prefix": c.Prefix,
-		"max_tokens": strconv.Itoa(c.MaxTokens), "normalize": strconv.FormatBool(c.Normalize), "licence": c.License,
+		"max_tokens": strconv.Itoa(c.MaxTokens), "normalize": strconv.FormatBool(c.Normalize), "licence": c.License, "tokenizer settings": c.TokenizerSettings,
 		"source": c.Source, "onnxruntime": rt.Version(), "batch-dependent 8-bit scales": strconv.FormatBool(c.Quantised),
 	}
 	if c.LowerCase {
@@ -121,7 +121,7 @@ func facts(c *onnx.Checkpoint, rt *onnx.Runtime) map[string]string {
 // countTokens returns the number of tokens that a checkpoint's tokenizer makes from each text with the checkpoint's
 // prefix, before truncation.
 func countTokens(c *onnx.Checkpoint, texts []string) ([]int, error) {
-	t, err := tokenizer.Load(c.Tokenizer)
+	t, err := c.OpenTokenizer()
 	if err != nil {
 		return nil, err
 	}

@@ -311,7 +311,7 @@ func (x *index) conditionsOf(r Row, t *result.Task) string {
 	}
 	c := x.result.Config
 	data, err := json.Marshal([]any{r.Task, t.Digest, t.TestIDs, t.Train, r.Weak, keys[r.Weak], r.Strong, keys[r.Strong], r.Treatment,
-		r.Size, r.Trained, r.Metric, c.Seeds, c.L2, c.Held})
+		r.Size, r.Trained, r.Metric, c.Seeds, c.Balance, c.L2, c.Held})
 	if err != nil {
 		panic(err) // strings and finite numbers have a JSON form
 	}
@@ -319,7 +319,7 @@ func (x *index) conditionsOf(r Row, t *result.Task) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// warn adds warnings that the row does not carry yet.
+// warn adds warnings that the row does not have yet.
 func (r *Row) warn(warnings ...string) { r.Warnings = list.AppendNew(r.Warnings, warnings...) }
 
 // addQuality adds one of n qualities to their mean.

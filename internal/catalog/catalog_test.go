@@ -152,7 +152,9 @@ func TestOpenFolder(t *testing.T) {
 		{"a pointer as model", map[string]string{"model.onnx": pointer, "tokenizer.json": "{}"}, "", "Git LFS pointer, not the model (run git lfs pull"},
 		{"an empty model", map[string]string{"model.onnx": "", "tokenizer.json": "{}"}, "", "model.onnx is empty"},
 		{"no tokenizer", map[string]string{"model.onnx": model}, "", "no tokenizer.json (make one in Python"},
-		{"only a vocabulary", map[string]string{"model.onnx": model, "vocab.txt": "[UNK]"}, "", "no tokenizer.json: vocab.txt alone is not read"},
+		{"only a vocabulary", map[string]string{"model.onnx": model, "vocab.json": "{}"}, "", "no tokenizer.json: vocab.json alone is not read"},
+		{"a vocabulary and merges", map[string]string{"model.onnx": model, "vocab.json": "{}", "merges.txt": ""}, "model.onnx", ""},
+		{"a vocabulary of words", map[string]string{"model.onnx": model, "vocab.txt": "[UNK]"}, "model.onnx", ""},
 		{"a pointer as tokenizer", map[string]string{"model.onnx": model, "tokenizer.json": pointer}, "", "Git LFS pointer, not the tokenizer"},
 		{"a text as tokenizer", map[string]string{"model.onnx": model, "tokenizer.json": "[UNK]\n"}, "", "is not a JSON object"},
 		{"the described model is missing", map[string]string{"model.onnx": model, "tokenizer.json": "{}", "w2s.json": `{"format":1,"model":"a.onnx"}`}, "", "a.onnx"},
@@ -174,7 +176,7 @@ func TestOpenFolder(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if ck.Model != filepath.Join(dir, filepath.FromSlash(test.model)) || filepath.Base(ck.Tokenizer) != "tokenizer.json" {
+			if ck.Model != filepath.Join(dir, filepath.FromSlash(test.model)) || !slices.Contains([]string{"tokenizer.json", "vocab.txt", "vocab.json"}, filepath.Base(ck.Tokenizer)) {
 				t.Errorf("%+v", ck)
 			}
 		})

@@ -227,7 +227,7 @@ func wantedOfModel(dir string, r record) []string {
 
 // companions are the files that belong to a model: its tokenizer, and how its vectors are to be read.
 var companions = []string{
-	configFile, tokenizerFile, "tokenizer_config.json", "special_tokens_map.json", "modules.json",
+	configFile, tokenizerFile, "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "modules.json",
 	"1_Pooling/config.json", "sentence_bert_config.json", "config_sentence_transformers.json", "generation_config.json",
 }
 

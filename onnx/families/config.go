@@ -40,7 +40,7 @@ func (c *config) fault(format string, args ...any) {
 	c.faults = append(c.faults, fmt.Errorf(format, args...))
 }
 
-// raw returns the first of the named settings that is there and not null.
+// raw returns the first of the named settings that is present and not null.
 func (c *config) raw(names []string) (string, json.RawMessage) {
 	for _, n := range names {
 		c.read[n] = true
@@ -108,7 +108,7 @@ func (c *config) size(def int, names ...string) int {
 	name, raw := c.raw(names)
 	switch {
 	case slices.Contains(layerCounts, name):
-		most = c.tensors // each layer has tensors of its own
+		most = max(c.tensors, 256) // layers have tensors of their own; ALBERT, which shares them, is small
 	case slices.Contains(headSizes, name):
 		most = maxHead
 	}

@@ -58,11 +58,11 @@ func Types() []string {
 	return types
 }
 
-// Facts say what a model is like.
+// Facts are properties of a model.
 type Facts struct {
 	Causal    bool // it reads from left to right
 	Logits    bool // it has a layer that computes logits
-	ByLength  bool // early states depend on the number of all tokens, also for texts that begin alike
+	ByLength  bool // the state of a token depends on the length of the whole text, even in a model that reads from left to right
 	Layers    int
 	Width     int // length of a hidden state
 	Vocab     int // rows of the embedding
@@ -239,6 +239,9 @@ func (c *Checkpoint) Graph(want Want) (*onnxproto.Model, error) {
 	}
 	b := newBuilder(c.Weights)
 	c.model.build(b, want)
+	if b.gaveUp() {
+		b.fault("there may be more tensors that do not fit")
+	}
 	if err := errors.Join(b.faults...); err != nil {
 		return nil, err
 	}

@@ -53,14 +53,14 @@ func (c *config) headSize(def, width, heads int) int {
 	return c.size(def, "head_dim")
 }
 
-// groups checks that every head of keys serves as many heads of queries.
+// groups checks that every head of keys serves the same number of heads of queries.
 func (c *config) groups(heads, kv int) {
 	if heads%kv != 0 {
 		c.fault("num_attention_heads: %d is not a multiple of num_key_value_heads, %d", heads, kv)
 	}
 }
 
-// name returns the name of a tensor of a layer.
+// layerName returns the name of a tensor of a layer.
 func layerName(layers string, i int, part string) string {
 	return layerPrefix(layers, i) + "." + part
 }

@@ -181,6 +181,7 @@ func TestBadCheckpoints(t *testing.T) {
 		{"other heads", "llama", set("num_key_value_heads", 4), []string{"model.layers.0.self_attn.k_proj.weight"}},
 		{"other positions", "gpt2", set("n_positions", 47), []string{"wpe.weight", "[48 64]", "[47 64]"}},
 		{"too many layers", "llama", set("num_hidden_layers", 4), []string{"model.layers.3."}},
+		{"far too many layers", "llama", set("num_hidden_layers", 200), []string{"model.layers.3.", "there may be more"}},
 		{"too few layers", "llama", set("num_hidden_layers", 2), []string{"2 layers", "model.layers.2."}},
 		{"too few layers of GPT-2", "gpt2", set("n_layer", 2), []string{"2 layers", "h.2."}},
 		{"a million layers", "llama", set("num_hidden_layers", 1000000), []string{"num_hidden_layers"}},

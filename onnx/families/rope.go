@@ -103,7 +103,7 @@ func (b *builder) frequencies(r *rope) string {
 	return short
 }
 
-// ropeDefaults are what a family's settings of rotary embeddings are when config.json does not give them.
+// ropeDefaults are the settings of rotary embeddings that a family has if config.json does not give them.
 type ropeDefaults struct {
 	theta   float64
 	partial float64 // the share of a head that is rotated
@@ -238,7 +238,7 @@ func (r *rope) yarn(theta float64, wavelengths []float32, factor, original float
 	}
 }
 
-// longrope has a factor for each wavelength, others in texts of more than the original length
+// longrope has one list of factors for wavelengths in texts up to the original length, and another one for longer texts
 // (https://arxiv.org/abs/2402.13753).
 func (r *rope) longrope(wavelengths []float32, positions, original int, c, s *config) {
 	factors := func(name string) []float32 {

@@ -123,6 +123,9 @@ func (t *transformer) build(b *builder, want Want) {
 	}
 	s := stream{b: b, width: t.Width, x: embedded}
 	for i, l := range t.layers[:last] {
+		if b.gaveUp() {
+			return
+		}
 		if name := stateName(i); slices.Contains(want.Outputs, name) {
 			b.output(name, s.sum(), t.Width)
 		}

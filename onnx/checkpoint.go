@@ -14,6 +14,7 @@ import (
 	"w2s/internal/inputfile"
 	"w2s/internal/onnxgraph"
 	"w2s/internal/onnxproto"
+	"w2s/onnx/families"
 	"w2s/onnx/tokenizer"
 )
 
@@ -49,7 +50,7 @@ type Checkpoint struct {
 	Dir       string
 	Model     string            // path of the ONNX file, or of the safetensors file or its index
 	External  []string          // paths of further files that hold its weights, if any
-	Tokenizer string            // path of tokenizer.json
+	Tokenizer string            // path of tokenizer.json, or of the vocab.txt or vocab.json that it is made from
 	Width     int               // length of the output's vectors; 0 if no file tells it
 	Digests   map[string]string // SHA-256 of these files by base name, set when the checkpoint is opened
 	LowerCase bool              // whether texts are converted to lower case before they are tokenized (do_lower_case)
@@ -61,6 +62,14 @@ type Checkpoint struct {
 	plan   *plan
 	pad    padding
 	shares bool // whether SharedUntil has an effect
+
+	// TokenizerSettings names the parts of the tokenizer that the files beside tokenizer.json change, "" if there are none.
+	TokenizerSettings string
+
+	rows          int64    // of the embedding of an ONNX file, 0 if they are not known
+	tokenizerDirs []string // folders that are searched for the settings of the tokenizer
+	merges        string   // path of merges.txt, if the tokenizer is made from it
+	overrides     string   // how the tokenizer differs from tokenizer.json
 }
 
 // A padding tells how texts are padded for a model that fixes the width of its input. It is part of the key, so its fields
@@ -94,20 +103,17 @@ func readCheckpoint(dir string, o Options) (*Checkpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Checkpoint{Dir: dir, Model: from.path, source: from, Tokenizer: filepath.Join(dir, "tokenizer.json"), Description: files.w2s}
+	c := &Checkpoint{Dir: dir, Model: from.path, source: from, Description: files.w2s}
 	files.made = from.made
 	// Some exports put the other files into the folder of the model.
 	beside := filepath.Dir(c.Model)
 	if err := files.complete(dir, beside); err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(c.Tokenizer); err != nil {
-		c.Tokenizer = filepath.Join(beside, "tokenizer.json")
-		if _, other := os.Stat(c.Tokenizer); other != nil {
-			return nil, fmt.Errorf("no tokenizer.json (save it with the tokenizer's save_pretrained): %w", err)
-		}
+	if err := c.findTokenizer(dir, beside); err != nil {
+		return nil, err
 	}
-	f, err := from.openAll(files.w2s.SharedUntil != "" && !from.byLength())
+	f, err := from.openAll(families.Want{Cache: files.w2s.SharedUntil != "" && !from.byLength()})
 	if err != nil {
 		return nil, err
 	}
@@ -137,6 +143,24 @@ func readCheckpoint(dir string, o Options) (*Checkpoint, error) {
 		return nil, err
 	}
 	return c, nil
+}
+
+// CheckModel returns why an ONNX file gives no vectors of texts, or nil. The files that it keeps weights in need not be there. config
+// is the path of the checkpoint's config.json, or "" if it has none.
+func CheckModel(model, config string) error {
+	files := &configs{}
+	if config != "" {
+		if err := readConfig(config, &files.model); err != nil {
+			return err
+		}
+	}
+	f, err := onnxproto.Open(model)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = planModel(f, "", files.causal())
+	return err
 }
 
 // findModel finds the ONNX file of a folder: the named one, or else model.onnx, onnx/model.onnx, or the only one.
@@ -206,8 +230,13 @@ func (c *Checkpoint) complete(f *onnxproto.File, files *configs, o Options) erro
 	if c.Note != "" {
 		c.notes = append(c.notes, c.Note)
 	}
-	if c.source.made != nil && len(c.source.made.Unknown) > 0 {
-		c.notes = append(c.notes, fmt.Sprintf("unknown settings of config.json are taken to have no effect: %s", strings.Join(c.source.made.Unknown, ", ")))
+	if made := c.source.made; made != nil {
+		if len(made.Unknown) > 0 {
+			c.notes = append(c.notes, fmt.Sprintf("unknown settings of config.json are taken to have no effect: %s", strings.Join(made.Unknown, ", ")))
+		}
+		if n := len(made.Unused); n > 0 {
+			c.notes = append(c.notes, fmt.Sprintf("%d tensors are left out that config.json does not ask for: %s", n, families.Shortened(made.Unused)))
+		}
 	}
 	c.Output = c.plan.output.Name
 	c.Width = c.plan.width()
@@ -240,7 +269,13 @@ func (c *Checkpoint) complete(f *onnxproto.File, files *configs, o Options) erro
 	if err := c.completeTexts(files, o); err != nil {
 		return err
 	}
-	positions := onnxgraph.New(f).Positions()
+	graph := onnxgraph.New(f)
+	positions := graph.Positions()
+	for _, in := range c.plan.inputs {
+		if in.role == inputIDs {
+			c.rows = graph.Embedding(in.Name)
+		}
+	}
 	if c.source.made != nil {
 		positions = c.source.made.Table
 	}
@@ -253,6 +288,12 @@ func (c *Checkpoint) complete(f *onnxproto.File, files *configs, o Options) erro
 	if c.Cut != "" && c.Cut != "left" && c.Cut != "right" {
 		return fmt.Errorf("truncation side %q is neither left nor right", c.Cut)
 	}
+	assembly, err := c.assembleTokenizer()
+	if err != nil {
+		return err
+	}
+	c.overrides, c.TokenizerSettings = assembly.Overrides, assembly.Changed()
+	c.notes = append(c.notes, assembly.Notes...)
 	c.pad = padding{id: files.model.padID(), left: files.tokens.PaddingSide == "left"}
 	return c.planSharing(f)
 }
@@ -319,7 +360,7 @@ func (c *Checkpoint) CheckTokenizer() error {
 }
 
 func (c *Checkpoint) loadTokenizer() (*tokenizer.Tokenizer, error) {
-	t, err := tokenizer.Load(c.Tokenizer)
+	t, err := c.openTokenizer()
 	if err != nil {
 		return nil, err
 	}

@@ -43,9 +43,10 @@ type modelConfig struct {
 }
 
 type tokenizerConfig struct {
-	ModelMaxLength float64 `json:"model_max_length"` // 1e30 if there is no limit
-	PaddingSide    string  `json:"padding_side"`
-	TruncationSide string  `json:"truncation_side"`
+	ModelMaxLength *float64 `json:"model_max_length"` // 1e30 if there is no limit
+	MaxLength      *float64 `json:"max_len"`          // the former name of ModelMaxLength, read if that is absent
+	PaddingSide    string   `json:"padding_side"`
+	TruncationSide string   `json:"truncation_side"`
 }
 
 func readConfigs(dir string) (*configs, error) {
@@ -182,14 +183,14 @@ func (c *configs) maxTokens(positions int, tokenizer string) (int, error) {
 	if n := c.sentence.bert.MaxSeqLength; n > 0 {
 		return min(longest, n), nil
 	}
-	if n := c.tokens.ModelMaxLength; n >= 1 && n < 1e9 {
-		longest = min(longest, int(n))
+	if n := cmp.Or(c.tokens.ModelMaxLength, c.tokens.MaxLength); n != nil && *n >= 1 && *n < 1e9 {
+		longest = min(longest, int(*n))
 	}
 	if n := c.model.positions(); n > 0 {
 		longest = min(longest, n)
 	}
-	if longest < math.MaxInt {
-		return longest, nil
+	if longest < math.MaxInt || filepath.Base(tokenizer) != "tokenizer.json" {
+		return longest % math.MaxInt, nil
 	}
 	var file struct {
 		Truncation *struct {

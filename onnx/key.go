@@ -29,6 +29,9 @@ func (c *Checkpoint) key(ctx context.Context, version, provider string, settings
 	d := &digests{path: digestFile}
 	d.read()
 	files := append([]string{c.Model, c.Tokenizer}, c.External...)
+	if c.merges != "" {
+		files = append(files, c.merges)
+	}
 	sums := make([]string, len(files))
 	c.Digests = map[string]string{}
 	for i, path := range files {
@@ -62,6 +65,9 @@ func (c *Checkpoint) key(ctx context.Context, version, provider string, settings
 	}
 	if c.LowerCase {
 		parts = append(parts, "lower case")
+	}
+	if c.overrides != "" {
+		parts = append(parts, "tokenizer settings", c.overrides)
 	}
 	if c.plan.head {
 		parts = append(parts, "behind the head", c.plan.hidden)

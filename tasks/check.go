@@ -2,7 +2,6 @@ package tasks
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"w2s/internal/prob"
@@ -39,10 +38,11 @@ func Check(ctx context.Context, path string, limits Limits) (*CheckReport, error
 			return report, nil
 		}
 	}
-	if errors.As(err, &report.Faults) {
+	if faults, ok := err.(*Faults); ok {
+		report.Faults = faults
 		return report, nil
 	}
-	return nil, err
+	return nil, err // it may hold faults too
 }
 
 // loaded is a task whose data is in memory.

@@ -143,8 +143,13 @@ func (s *Spec) joinsPrompt() bool {
 // gold reads the label of a classification.
 func (s *Spec) gold(r *row) []float64 {
 	if s.Soft {
-		if v, ok := r.value(s.Label); ok && isList(v) {
+		v, _ := r.value(s.Label)
+		if isList(v) {
 			return r.distribution(s.Label, len(s.Classes))
+		}
+		if hint := listHint(v); hint != "" {
+			r.fail("%q is a text, not a number or a list%s", s.Label, hint)
+			return nil
 		}
 		if len(s.Classes) != 2 {
 			r.fail("soft label %q: want a list with a probability for each of the %d classes", s.Label, len(s.Classes))
@@ -152,6 +157,9 @@ func (s *Spec) gold(r *row) []float64 {
 		}
 		p := r.probability(s.Label)
 		return []float64{1 - p, p}
+	}
+	if v, _ := r.value(s.Label); isList(v) {
+		r.fail("%q is a list, not a text (if it has a probability for each class, write \"soft: true\" in a task file)", s.Label)
 	}
 	value := strings.TrimSpace(r.text(s.Label))
 	if r.fault != "" {

@@ -127,12 +127,12 @@ func TestFileFaults(t *testing.T) {
 		// The columns are guessed from the first good row. Faults before it do not hide faults after it.
 		{"first.tsv", "text\tlabel\nx\n" + good + "y\n", []string{"tasks: first.tsv:2: 1 column", "tasks: first.tsv:23: 1 column"}},
 		{"second.tsv", "text\tlabel\ngood\t1\nx\n" + good + "y\n", []string{"tasks: second.tsv:3: 1 column", "tasks: second.tsv:24: 1 column"}},
-		{"quote.csv", lines("text,label\n", "row %d,%d\n", 20) + "\"open,1\n", []string{"quote.csv:22: extraneous or missing \" in quoted-field (record starts at line 22)"}},
+		{"quote.csv", lines("text,label\n", "row %d,%d\n", 20) + "\"open,1\n", []string{"quote.csv:22: a quotation mark inside a quoted text, or none at its end (write \"\" for each one inside) (the record starts at line 22)"}},
 		{"width.csv", lines("text,label\n", "row %d,%d\n", 20) + "a,b,1\n", []string{"width.csv:22: 3 columns, want 2"}},
 		{"enc.csv", lines("text,label\n", "row %d,%d\n", 20) + "caf\xe9,1\n", []string{`enc.csv:22: "text" is not UTF-8`}},
 		{"pairs.jsonl", lines("", "{\"chosen\":\"a %d\",\"rejected\":\"b %d\"}\n", 20) + "{\"chosen\":\"\",\"rejected\":\"b\"}\n{\"chosen\":\"b\"}\n", []string{
 			"pairs.jsonl:21: empty candidate", `pairs.jsonl:22: missing "rejected"`}},
-		{"what.jsonl", "{\"a\":1}\n", []string{`what.jsonl:1: missing column (columns: "a"; want text and label`}},
+		{"what.jsonl", "{\"a\":1}\n", []string{`what.jsonl:1: no column has a known name (columns: "a"; want text and label`}},
 	} {
 		report, err := Check(context.Background(), write(t, t.TempDir(), c.name, c.text), Limits{})
 		if err != nil || report.Faults == nil {

@@ -20,6 +20,7 @@ import (
 	"w2s/harness/head"
 	"w2s/harness/loss"
 	"w2s/internal/catalog"
+	"w2s/internal/fetch"
 	"w2s/internal/progress"
 	"w2s/onnx"
 	"w2s/tasks"
@@ -39,6 +40,7 @@ type app struct {
 	layer       layerFlag
 	truncate    string
 	local       []string
+	prefer      string
 	data        []string
 	maxUnpacked byteSize
 	offline     bool
@@ -65,6 +67,8 @@ func (a *app) globalFlags(f *pflag.FlagSet) {
 	f.StringVar(&a.truncate, "truncate", "", "end at which texts are cut that are longer than a model's longest input: `left` or right "+
 		"(default: the checkpoint's, which mostly is right)")
 	f.StringArrayVar(&a.local, "local", nil, "`folder` with package archives that were downloaded by hand (repeatable)")
+	f.StringVar(&a.prefer, "prefer", "", "`form` to take of a hub repository that has both: onnx or safetensors "+
+		"(default: the one in the cache, or else an ONNX export that gives vectors of texts)")
 	f.StringArrayVar(&a.data, "data", nil,
 		"`folder` with data sets to use instead of downloads: sst2-train.tsv, ORG/NAME/FILE.parquet (repeatable)")
 	a.maxUnpacked = tasks.DefaultUnpacked
@@ -77,7 +81,7 @@ func (a *app) globalFlags(f *pflag.FlagSet) {
 // progress returns the reporter of long work.
 func (a *app) progress() progress.Reporter {
 	if a.reporter == nil {
-		a.reporter = progress.New(a.errOut, a.quiet)
+		a.reporter = plainReporter{progress.New(a.errOut, a.quiet)}
 	}
 	return a.reporter
 }
@@ -87,9 +91,13 @@ func (a *app) catalog() (*catalog.Catalog, error) {
 	if a.opened != nil {
 		return a.opened, nil
 	}
+	prefer := fetch.Form(a.prefer)
+	if prefer != "" && prefer != fetch.ONNX && prefer != fetch.Safetensors {
+		return nil, usagef("--prefer %q: want %s or %s", a.prefer, fetch.ONNX, fetch.Safetensors)
+	}
 	c, err := catalog.Open(catalog.Options{
 		CacheDir: a.cache, Offline: a.offline, Local: a.local, Report: a.progress(), Static: onnx.BuildStatic,
-		Embedded: fixtures.Checkpoints(),
+		Embedded: fixtures.Checkpoints(), Prefer: prefer, CheckONNX: onnx.CheckModel,
 	})
 	a.opened = c
 	return c, err

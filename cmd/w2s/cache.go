@@ -144,8 +144,8 @@ func newCacheList(a *app) *cobra.Command {
 				row := cachePart{Key: p.Folder, Dims: p.Dims, Rows: p.Rows, Files: p.Files, Bytes: p.Bytes,
 					Modified: p.Modified.UTC().Format("2006-01-02 15:04")}
 				if p.Fault != nil {
-					row.Fault = p.Fault.Error()
-					t.Notes = append(t.Notes, withRemedy(p.Fault, p.Folder).Error())
+					row.Fault = plain(p.Fault.Error())
+					t.Notes = append(t.Notes, plain(withRemedy(p.Fault, p.Folder).Error()))
 				}
 				rows = append(rows, row)
 				t.Add(row.Key, fmt.Sprint(row.Dims), fmt.Sprint(row.Rows), fmt.Sprint(row.Files), size(row.Bytes), row.Modified)

@@ -10,6 +10,7 @@ import (
 
 	"w2s/harness/experiment"
 	"w2s/harness/feature"
+	"w2s/harness/result"
 	"w2s/internal/catalog"
 	"w2s/internal/visible"
 	"w2s/onnx"
@@ -61,6 +62,9 @@ func (a *app) model(ctx context.Context, name string) (experiment.Model, error) 
 	a.closers = append(a.closers, enc.Close)
 	m := experiment.Model{Name: visible.Name(ck.Name) + named.settings(), Encoder: enc,
 		Parameters: enc.Checkpoint().Params, Description: facts(enc.Checkpoint(), rt)}
+	if ck.From != "" {
+		m.Description[result.FetchedFrom] = visible.Line(ck.From)
+	}
 	if named.layer == nil { // answers are written from the last layer
 		m.Writer = a.openWriter(rt, enc.Key(), ck.Dir, o)
 	}
@@ -91,7 +95,7 @@ func resolveFault(ctx context.Context, c *catalog.Catalog, name string, fault er
 func facts(c *onnx.Checkpoint, rt *onnx.Runtime) map[string]string {
 	f := map[string]string{
 		"family": c.Family, "output": c.Output, "pooling": string(c.Pooling), "prefix": c.Prefix,
-		"max_tokens": strconv.Itoa(c.MaxTokens), "normalize": strconv.FormatBool(c.Normalize), "licence": c.License,
+		"max_tokens": strconv.Itoa(c.MaxTokens), "normalize": strconv.FormatBool(c.Normalize), "licence": c.License, "tokenizer settings": c.TokenizerSettings,
 		"source": c.Source, "onnxruntime": rt.Version(), "batch-dependent 8-bit scales": strconv.FormatBool(c.Quantised),
 	}
 	if c.LowerCase {
@@ -117,7 +121,7 @@ func facts(c *onnx.Checkpoint, rt *onnx.Runtime) map[string]string {
 // countTokens returns the number of tokens that a checkpoint's tokenizer makes from each text with the checkpoint's
 // prefix, before truncation.
 func countTokens(c *onnx.Checkpoint, texts []string) ([]int, error) {
-	t, err := tokenizer.Load(c.Tokenizer)
+	t, err := c.OpenTokenizer()
 	if err != nil {
 		return nil, err
 	}

@@ -152,3 +152,34 @@ func TestTwoProcessesWithoutLocks(t *testing.T) {
 		t.Errorf("stored: %q", have)
 	}
 }
+
+// A task file and a checkpoint whose names are not UTF-8 are the same ones at the next start.
+func TestNamesThatAreNotUTF8(t *testing.T) {
+	b := newFaultBench(t)
+	task, model := "caf\xe9.jsonl", "mod\xe9l"
+	if err := os.WriteFile(filepath.Join(b.dir, task), reviews(240), 0o666); err != nil {
+		t.Skipf("optional: this file system has UTF-8 names only: %v", err)
+	}
+	if out, err := exec.Command("cp", "-rL", b.model("bert-tiny"), filepath.Join(b.dir, model)).CombinedOutput(); err != nil {
+		t.Fatalf("%v %s", err, out)
+	}
+	for name, args := range map[string][]string{
+		"sweep": {"sweep", "--models", model + "," + b.model("mpnet-tiny"), "--out", "sweep\xe9.json"},
+		"run":   {"run", "--weak", model, "--strong", b.model("mpnet-tiny"), "--out", "run\xe9.json"},
+		"chain": {"chain", "--models", model + "," + b.model("distilbert-tiny") + "," + b.model("mpnet-tiny"), "--out", "chain\xe9.json"},
+	} {
+		args = append(args, "--task", task, "--train", "120", "--test", "60", "--seeds", "1", "--loss", "xent", "--resamples", "200", "--quiet")
+		first := b.must(args...)
+		if second := b.must(args...); second != first {
+			t.Errorf("%s: the second run prints\n%s\nthe first one\n%s", name, second, first)
+		}
+		if name == "sweep" {
+			if out := b.must(append(args, "--dry-run")...); !strings.Contains(out, "finished") {
+				t.Errorf("sweep: the finished task is not known again:\n%s", out)
+			}
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(b.dir, "*-2*.json")); len(left) > 0 {
+		t.Errorf("results were taken for others': %q", left)
+	}
+}

@@ -126,7 +126,7 @@ func (r *findings) fault(what, state, todo string) {
 }
 
 func (r *findings) line(mark, what, state, todo string) {
-	fmt.Fprintf(r.out, "%s %s: %s\n", mark, visible.Line(what), visible.Text(visible.Cut(state, maxErrorLine)))
+	fmt.Fprintf(r.out, "%s %s: %s\n", mark, visible.Line(what), visible.Text(visible.Cut(plain(state), maxErrorLine)))
 	if todo != "" {
 		fmt.Fprintf(r.out, "    %s\n", todo)
 	}

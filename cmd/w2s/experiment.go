@@ -1,8 +1,8 @@
 package main
 
 import (
+	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -201,7 +201,12 @@ func (a *app) experiment(ctx context.Context, f *experimentFlags, run func(exper
 	}
 	if f.out == stdout {
 		r.Program, r.Command = program(), append([]string{"w2s"}, a.args...)
-		return errors.Join(failed, r.Write(a.out))
+		var text bytes.Buffer
+		err := r.Write(&text)
+		if err == nil {
+			_, err = a.out.Write(visible.JSON(text.Bytes()))
+		}
+		return errors.Join(failed, err)
 	}
 	stored := a.store(f, r)
 	failed = errors.Join(failed, stored, f.file.conflict)
@@ -230,11 +235,7 @@ func (f *experimentFlags) pgr(r *result.Result) (any, *table.Table, error) {
 	return rows, table.PGR(rows), err
 }
 
-func (a *app) printJSON(v any) error {
-	enc := json.NewEncoder(a.out)
-	enc.SetIndent("", "  ")
-	return enc.Encode(v)
-}
+func (a *app) printJSON(v any) error { return table.WriteJSON(a.out, v) }
 
 // note prints a line that is neither a result nor an error, unless --quiet is given.
 func (a *app) note(format string, args ...any) {

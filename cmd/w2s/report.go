@@ -14,6 +14,7 @@ import (
 	"w2s/harness/plot"
 	"w2s/harness/report"
 	"w2s/internal/inputfile"
+	"w2s/internal/visible"
 )
 
 func newReportCommand(a *app) *cobra.Command {
@@ -26,7 +27,8 @@ func newReportCommand(a *app) *cobra.Command {
 		Long: `Writes results as one HTML file. It opens from disk, prints well, and loads
 nothing from a network. Computes every figure from the predictions in the result
 files. Several files make one page; a row is left out if an earlier file has it
-with the same predictions.
+with the same predictions. A file that cannot be read is named and left out, and
+the exit code is 1.
 
 The example browser shows the texts in the result files (w2s run --texts).`,
 		Example: `  w2s report w2s-results/sweep.json
@@ -44,7 +46,11 @@ The example browser shows the texts in the result files (w2s run --texts).`,
 			opt.Examples = -1
 		}
 		page := pageFile{path: out, named: c.Flags().Changed("out")}
-		if err := errors.Join(s.checkSummary(), checkResults(paths), a.checkPage(page, paths), checkFolder("--plots", plots)); err != nil {
+		var negative error
+		if examples < 0 {
+			negative = usagef("--examples %d: want 0 or more", examples)
+		}
+		if err := errors.Join(negative, s.checkSummary(), checkResults(paths), a.checkPage(page, paths), checkFolder("--plots", plots)); err != nil {
 			return err
 		}
 		return a.report(paths, page, plots, opt)
@@ -111,29 +117,36 @@ func (a *app) checkPage(page pageFile, paths []string) error {
 // report reads results and writes the page and its charts.
 func (a *app) report(paths []string, file pageFile, plots string, opt report.Options) error {
 	var inputs []report.Input
+	var faults []error
 	for _, path := range paths {
 		in, err := report.Load(path)
 		if err != nil {
-			return err
+			faults = append(faults, err)
+			opt.Absent = append(opt.Absent, visible.Name(filepath.Base(path)))
+			continue
 		}
 		inputs = append(inputs, in)
 	}
+	failed := errors.Join(faults...) // does not keep the other results from being on the page
+	if len(inputs) == 0 {
+		return failed
+	}
 	page, err := report.New(inputs, opt)
 	if err != nil {
-		return err
+		return errors.Join(failed, err)
 	}
 	if err := a.savePage(page, file); err != nil {
-		return err
+		return errors.Join(failed, err)
 	}
 	if plots == "" {
-		return nil
+		return failed
 	}
 	for _, set := range page.Sets {
 		if err := a.savePlots(plots, set.Charts); err != nil {
-			return err
+			return errors.Join(failed, err)
 		}
 	}
-	return nil
+	return failed
 }
 
 // savePage writes the page and prints its path. A file under the default name that is no page gets another name first.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -260,6 +261,12 @@ func (a *app) checkFile(ctx context.Context, path string, cfg experiment.Config)
 		return err
 	}
 	if report.Faults != nil {
+		// Faults name a file by the last element of its path, and a task by its name. Two of several files may share them.
+		for i, f := range report.Faults.List {
+			if f.File == filepath.Base(path) || f.File == report.Info.Name {
+				report.Faults.List[i].File = path
+			}
+		}
 		return report.Faults
 	}
 	path = visible.Line(path)

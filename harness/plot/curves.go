@@ -81,7 +81,7 @@ func Size(rows []summary.Row) (*Chart, error) {
 	c.plot.X.Min, c.plot.X.Max = float64(sizes[0])*0.95, float64(sizes[len(sizes)-1])*1.05
 	c.plot.Y.Label.Text = scoreOf(rows, metricOf) + ", %"
 	c.plot.Y.Tick.Marker = every(c.plot.Y.Min, c.plot.Y.Max, 8)
-	c.Title = clean(fmt.Sprintf("Scores by the size of the training set: %s, %s", first.Task, first.Pair()))
+	c.Title = clean(titled(fmt.Sprintf("Scores by the size of the training set: %s, %s", first.Task, first.Pair()), first))
 	c.basis(rows)
 	c.Alt = fmt.Sprintf("Curves of the %s of floor, students and ceiling against the size of the training set, for %d sizes.", scoreOf(rows, metricOf), len(sizes))
 	return c, nil

@@ -71,6 +71,19 @@ func lossWithoutAlpha(r summary.Row) string {
 	return loss.Short(name)
 }
 
+// setupOf returns the setup of the experiment of a row, which is the same for its smaller training pools.
+func setupOf(r summary.Row) string {
+	if rest, ok := strings.CutPrefix(r.Setup, "pool="); ok {
+		return "train=" + rest
+	}
+	return r.Setup
+}
+
+// titled appends the setup of a row to a title.
+func titled(title string, r summary.Row) string {
+	return strings.TrimSuffix(title+", "+setupOf(r), ", ")
+}
+
 // setting joins the treatment and the variant of a row.
 func setting(r summary.Row) string { return strings.TrimSpace(r.Treatment + " " + r.Variant()) }
 

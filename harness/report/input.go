@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -45,6 +46,7 @@ type Summaries struct {
 // Summarize computes every figure of the inputs.
 func Summarize(inputs []Input, opt summary.Options) (Summaries, error) {
 	var s Summaries
+	var faults []error
 	for _, in := range inputs {
 		p := summary.Part{Name: in.Name}
 		var err error
@@ -52,9 +54,12 @@ func Summarize(inputs []Input, opt summary.Options) (Summaries, error) {
 			p.Chains, err = summary.Chains(in.Result, opt)
 		}
 		if err != nil {
-			return s, fmt.Errorf("report: %s: %w", in.Name, err)
+			faults = append(faults, fmt.Errorf("report: %s: %w", in.Name, err))
 		}
 		s.parts = append(s.parts, p)
+	}
+	if len(faults) > 0 {
+		return s, errors.Join(faults...)
 	}
 	s.parts, s.Warnings = summary.Together(s.parts)
 	for _, p := range s.parts {

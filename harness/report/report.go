@@ -38,7 +38,8 @@ const DefaultExamples = 2000
 type Options struct {
 	Title    string // "" is "Weak-to-strong generalization"
 	Summary  summary.Options
-	Examples int // maximal number of test examples in the browser; 0 is DefaultExamples, less than 0 is none
+	Examples int      // maximal number of test examples in the browser; 0 is DefaultExamples, less than 0 is none
+	Absent   []string // results that could not be read; a warning on the page names them
 }
 
 // A Report is a page with its charts.
@@ -100,7 +101,10 @@ func New(inputs []Input, opt Options) (*Report, error) {
 	p.CSS, p.Script = template.CSS(plot.Style()+pageCSS), template.JS(pageJS)
 	sum := sha256.Sum256([]byte(pageJS))
 	p.Policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'"
-	p.Warnings = s.Warnings
+	for _, name := range opt.Absent {
+		p.Warnings = append(p.Warnings, name+": this result could not be read and is not on this page.")
+	}
+	p.Warnings = append(p.Warnings, s.Warnings...)
 	for _, in := range inputs {
 		f := viewFile(in)
 		p.Files = append(p.Files, f)
@@ -214,7 +218,7 @@ func (r *Report) Write(w io.Writer) error {
 	if err := t.Execute(&b, &r.page); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	// Names are in many places of the page, so the whole page passes through.
+	// Names occur in many places, so hidden characters are shown in the whole page at once.
 	_, err = io.WriteString(w, visible.Text(b.String()))
 	return err
 }

@@ -404,6 +404,18 @@ func TestSeveralFiles(t *testing.T) {
 	}
 }
 
+// The page says which results could not be read.
+func TestAbsentResult(t *testing.T) {
+	r, err := New([]Input{{Name: "a.json", Result: sample(60, 1, "xent")}}, Options{Summary: quick, Absent: []string{"<b>.json"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	if err := r.Write(&out); err != nil || !strings.Contains(out.String(), "&lt;b&gt;.json: this result could not be read and is not on this page.") {
+		t.Errorf("error %v, or no warning on the page", err)
+	}
+}
+
 func TestNoResult(t *testing.T) {
 	if _, err := New(nil, Options{}); err == nil || !strings.Contains(err.Error(), "no result") {
 		t.Errorf("New of no result: %v", err)

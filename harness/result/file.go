@@ -84,6 +84,9 @@ func Read(in io.Reader) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	if countObjects(data) > maxObjects {
+		return nil, fmt.Errorf("has more than %d JSON objects, the limit for a result", maxObjects)
+	}
 	var r Result
 	if err := json.Unmarshal(data, &r); err != nil {
 		return nil, damaged(err)
@@ -100,6 +103,26 @@ func Read(in io.Reader) (*Result, error) {
 		return nil, fmt.Errorf("schema %q is not one that this program reads (%s, %s)", r.Schema, firstSchema, Schema)
 	}
 	return &r, r.check()
+}
+
+// maxObjects bounds the JSON objects of a result file. An object of three bytes can take hundreds in memory. A result of [MaxBytes]
+// has about this many.
+const maxObjects = 1_000_000
+
+// countObjects returns the number of objects in JSON text.
+func countObjects(data []byte) (n int) {
+	quoted := false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case c == '"':
+			quoted = !quoted
+		case quoted && c == '\\':
+			i++
+		case !quoted && c == '{':
+			n++
+		}
+	}
+	return n
 }
 
 func damaged(err error) error {

@@ -83,6 +83,9 @@ type Model struct {
 	Description map[string]string `json:"description,omitempty"` // pooling, longest input, digests of the files, runtime version
 }
 
+// FetchedFrom is the fact of a model's Description that says which package or repository its files came from.
+const FetchedFrom = "fetched from"
+
 // A Task describes the data of one task and the test examples that every head of the task answers.
 type Task struct {
 	Name     string         `json:"name"`

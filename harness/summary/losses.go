@@ -38,7 +38,7 @@ func NotCompared(rows []Row) string {
 }
 
 // Losses compares every row with the first row that has another loss and is otherwise made under the same conditions, from
-// the same data. Rows without a value for every example are left out: imported ones, and those whose metric is not a mean
+// the same data. Rows of several results that [Together] had to tell apart are not compared with each other. Rows without a value for every example are left out: imported ones, and those whose metric is not a mean
 // over examples.
 func Losses(rows []Row, opt Options) ([]LossRow, error) {
 	var out []LossRow
@@ -46,7 +46,7 @@ func Losses(rows []Row, opt Options) ([]LossRow, error) {
 		if r.perExample == nil {
 			continue
 		}
-		first := slices.IndexFunc(rows, func(o Row) bool { return o.conditions == r.conditions })
+		first := slices.IndexFunc(rows, func(o Row) bool { return o.conditions == r.conditions && o.Setup == r.Setup })
 		if first == i || rows[first].Loss == r.Loss {
 			continue
 		}

@@ -63,9 +63,13 @@ type Row struct {
 	Doubts    []string            `json:"-"` // the warnings that say why the scores or the PGR may mean nothing
 
 	identity
+	from       *result.Result
 	conditions string    // see conditionsOf; "" for an imported row
 	perExample []float64 // student's score on each test example, mean over seeds; nil if the metric is not a mean over examples
 }
+
+// Result returns the result that the row was made from, or nil for an imported row.
+func (r Row) Result() *result.Result { return r.from }
 
 // Pair returns "WEAK → STRONG".
 func (r Row) Pair() string { return r.Weak + " → " + r.Strong }
@@ -293,7 +297,7 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 	}
 	row.warn(row.Doubts...)
 	row.conditions, row.perExample = x.conditionsOf(row, t), transfer.perExample()
-	row.identity = x.identify(t, heads, row.Weak, row.Strong)
+	row.identity, row.from = x.identify(t, heads, row.Weak, row.Strong), x.result
 	return row, nil
 }
 
@@ -307,7 +311,7 @@ func (x *index) conditionsOf(r Row, t *result.Task) string {
 	}
 	c := x.result.Config
 	data, err := json.Marshal([]any{r.Task, t.Digest, t.TestIDs, t.Train, r.Weak, keys[r.Weak], r.Strong, keys[r.Strong], r.Treatment,
-		r.Size, r.Trained, r.Metric, c.Seeds, c.L2, c.Held})
+		r.Size, r.Trained, r.Metric, c.Seeds, c.Balance, c.L2, c.Held})
 	if err != nil {
 		panic(err) // strings and finite numbers have a JSON form
 	}
@@ -315,7 +319,7 @@ func (x *index) conditionsOf(r Row, t *result.Task) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// warn adds warnings that the row does not carry yet.
+// warn adds warnings that the row does not have yet.
 func (r *Row) warn(warnings ...string) { r.Warnings = list.AppendNew(r.Warnings, warnings...) }
 
 // addQuality adds one of n qualities to their mean.

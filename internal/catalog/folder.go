@@ -105,7 +105,8 @@ func openWeights(dir, variant string) (Checkpoint, error) {
 func openFile(path string) (Checkpoint, error) {
 	dir := filepath.Dir(path)
 	if abs, err := filepath.Abs(dir); err == nil && filepath.Base(abs) == "onnx" {
-		if _, err := os.Stat(filepath.Join(filepath.Dir(abs), "tokenizer.json")); err == nil {
+		above, err := findTokenizer(filepath.Dir(abs), path)
+		if _, other := os.Stat(filepath.Join(filepath.Dir(abs), "tokenizer.json")); other == nil || err == nil && filepath.Dir(above) == filepath.Dir(abs) {
 			dir = filepath.Dir(abs)
 			path = filepath.Join(abs, filepath.Base(path))
 		}
@@ -233,7 +234,8 @@ func isText(head []byte) bool {
 	return true
 }
 
-// findTokenizer returns the path of tokenizer.json in the folder or beside the model.
+// findTokenizer returns the path of tokenizer.json in the folder or beside the model, or else of a vocab.txt, or a vocab.json that
+// has a merges.txt beside it.
 func findTokenizer(dir, model string) (string, error) {
 	for _, path := range []string{filepath.Join(dir, "tokenizer.json"), filepath.Join(filepath.Dir(model), "tokenizer.json")} {
 		switch err := inputfile.Check(path); {
@@ -244,8 +246,15 @@ func findTokenizer(dir, model string) (string, error) {
 		}
 		return path, checkTokenizer(path)
 	}
+	for _, beside := range []string{dir, filepath.Dir(model)} {
+		for _, names := range [][]string{{"vocab.txt"}, {"vocab.json", "merges.txt"}} {
+			if path := filepath.Join(beside, names[0]); inputfile.Check(path) == nil && inputfile.Check(filepath.Join(beside, names[len(names)-1])) == nil {
+				return path, nil
+			}
+		}
+	}
 	other := ""
-	for _, name := range []string{"vocab.txt", "vocab.json", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model"} {
+	for _, name := range []string{"vocab.json", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model"} {
 		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
 			other = ": " + name + " alone is not read"
 			break

@@ -27,54 +27,57 @@ type matcher struct {
 	words  *class    // word characters
 }
 
-// newAddedVocabulary assigns ids as the library does when it loads a file: a token of the model keeps its id, and any other
-// gets the next free id, whatever the file says. If two tokens have the same normalized form, the library picks one at random.
-// This package picks the first, with special tokens before others.
-func newAddedVocabulary(entries []sugarme.TokenConfig, modelVocab map[string]int32, modelSize int,
+// newAddedVocabulary adds the batches of tokens one after the other, as the library does with those of a file and with those
+// that are added later. A token of the model keeps its id, and any other gets the next free id, whatever the entry says. If two
+// tokens have the same normalized form, the library picks one at random. This package picks the first, with special tokens
+// before others.
+func newAddedVocabulary(batches [][]sugarme.TokenConfig, modelVocab map[string]int32, modelSize int,
 	normalize normalizer) (*addedVocabulary, error) {
 	a := &addedVocabulary{ids: map[string]int32{}, tokens: map[int32]sugarme.TokenConfig{},
 		texts: map[int32]string{}, special: map[string]bool{}}
 	var special, classic []sugarme.TokenConfig
-	seen := map[sugarme.TokenConfig]bool{}
-	for _, e := range entries {
-		if e.Special && e.Content != "" && !a.special[e.Content] {
-			special = append(special, e)
-			a.special[e.Content] = true
-		}
-	}
+	forms := map[string]string{} // the normalized forms of tokens by their content
 	next := int32(modelSize)
 	size, steps := 0, 0 // of the normalized forms
-	for _, e := range entries {
-		e.Id = 0
-		if e.Content == "" || seen[e] {
-			continue
-		}
-		seen[e] = true
-		id, ok := a.ids[e.Content]
-		if !ok {
-			if id, ok = modelVocab[e.Content]; !ok {
-				id = next
+	for _, batch := range batches {
+		for _, e := range batch {
+			if e.Special && e.Content != "" && !a.special[e.Content] {
+				special = append(special, e)
+				a.special[e.Content] = true
 			}
 		}
-		next = max(next, id+1)
-		text := e.Content
-		if e.Normalized && normalize != nil {
-			c := newCall(context.Background(), text)
-			var err error
-			if text, _, err = normalize.normalize(c, text, -1); err != nil {
-				return nil, fmt.Errorf("the added token %.40q: %w", e.Content, err)
+		for _, e := range batch {
+			e.Id = 0
+			id, ok := a.ids[e.Content]
+			if e.Content == "" || ok && a.tokens[id] == e {
+				continue
 			}
-			if size, steps = size+len(text), steps+c.steps; size > maxTrie || steps > freeSteps {
-				return nil, fmt.Errorf("normalizing the added tokens takes more than %d steps or makes more than %d bytes", freeSteps, maxTrie)
+			if !ok {
+				if id, ok = modelVocab[e.Content]; !ok {
+					id = next
+				}
 			}
-			if text == "" {
-				return nil, unsupported("the added token %q, which the normalizer turns into nothing (the library then cuts texts at every "+
-					"byte),", e.Content)
+			next = max(next, id+1)
+			text := e.Content
+			if e.Normalized && normalize != nil {
+				c := newCall(context.Background(), text)
+				var err error
+				if text, _, err = normalize.normalize(c, text, -1); err != nil {
+					return nil, fmt.Errorf("the added token %.40q: %w", e.Content, err)
+				}
+				if size, steps = size+len(text), steps+c.steps; size > maxTrie || steps > freeSteps {
+					return nil, fmt.Errorf("normalizing the added tokens takes more than %d steps or makes more than %d bytes", freeSteps, maxTrie)
+				}
+				if text == "" {
+					return nil, unsupported("the added token %q, which the normalizer turns into nothing (the library then cuts texts at every "+
+						"byte),", e.Content)
+				}
+				forms[e.Content] = text
 			}
-		}
-		a.ids[e.Content], a.tokens[id], a.texts[id] = id, e, text
-		if !a.special[e.Content] {
-			classic = append(classic, e)
+			a.ids[e.Content], a.tokens[id], a.texts[id] = id, e, text
+			if !a.special[e.Content] {
+				classic = append(classic, e)
+			}
 		}
 	}
 	raw, normalized := map[string]int32{}, map[string]int32{}
@@ -82,7 +85,10 @@ func newAddedVocabulary(entries []sugarme.TokenConfig, modelVocab map[string]int
 		id := a.ids[e.Content]
 		into, key := raw, e.Content
 		if e.Normalized {
-			into, key = normalized, a.texts[id]
+			into = normalized
+			if form, ok := forms[e.Content]; ok {
+				key = form
+			}
 		}
 		if _, ok := into[key]; !ok {
 			into[key] = id

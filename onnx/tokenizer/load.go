@@ -53,22 +53,38 @@ func Parse(data []byte) (*Tokenizer, error) {
 }
 
 func parse(data []byte) (*Tokenizer, error) {
-	var file struct {
-		AddedTokens   []sugarme.TokenConfig `json:"added_tokens"`
-		Normalizer    json.RawMessage
-		PreTokenizer  json.RawMessage `json:"pre_tokenizer"`
-		Model         json.RawMessage
-		PostProcessor json.RawMessage `json:"post_processor"`
-		Decoder       json.RawMessage
-		Truncation    *truncationConfig
-		Padding       *paddingConfig
+	file, err := readFile(data)
+	if err != nil {
+		return nil, err
 	}
-	if err := json.Unmarshal(data, &file); err != nil {
+	return file.build(nil)
+}
+
+// A tokenizerFile is a tokenizer.json.
+type tokenizerFile struct {
+	AddedTokens   []sugarme.TokenConfig `json:"added_tokens"`
+	Normalizer    json.RawMessage
+	PreTokenizer  json.RawMessage `json:"pre_tokenizer"`
+	Model         json.RawMessage
+	PostProcessor json.RawMessage `json:"post_processor"`
+	Decoder       json.RawMessage
+	Truncation    *truncationConfig
+	Padding       *paddingConfig
+}
+
+func readFile(data []byte) (*tokenizerFile, error) {
+	file := new(tokenizerFile)
+	if err := json.Unmarshal(data, file); err != nil {
 		if bytes.HasPrefix(data, []byte("version https://git-lfs")) {
 			return nil, errors.New("this is a Git LFS pointer, not the file (run: git lfs pull)")
 		}
 		return nil, fmt.Errorf("not a tokenizer.json: %w", err)
 	}
+	return file, nil
+}
+
+// build makes the tokenizer, and then adds more tokens to it.
+func (file *tokenizerFile) build(more []sugarme.TokenConfig) (*Tokenizer, error) {
 	l := new(loader)
 	t := new(Tokenizer)
 	var err error
@@ -90,7 +106,7 @@ func parse(data []byte) (*Tokenizer, error) {
 	if t.decoder, err = l.decoder(file.Decoder, 0); err != nil {
 		return nil, err
 	}
-	if t.added, err = newAddedVocabulary(file.AddedTokens, t.vocab, t.modelSize, t.normalizer); err != nil {
+	if t.added, err = newAddedVocabulary([][]sugarme.TokenConfig{file.AddedTokens, more}, t.vocab, t.modelSize, t.normalizer); err != nil {
 		return nil, err
 	}
 	t.trackLeading = l.trackLeading

@@ -93,6 +93,7 @@ type Tokenizer struct {
 	trackLeading bool // whether piece.leading is needed
 	truncation   *Truncation
 	padding      *Padding
+	specialText  bool // whether special tokens in a text are always encoded like other text
 }
 
 // Encode returns the ids of one text. It fails if the text has a token outside the vocabulary and the model has no unknown
@@ -125,7 +126,7 @@ func (t *Tokenizer) encode(ctx context.Context, texts []string, layout []templat
 	ids := make([][]int32, len(texts))
 	for i, text := range texts {
 		var err error
-		if ids[i], err = t.textIDs(newCall(ctx, text), text, o.SpecialsAsText); err != nil {
+		if ids[i], err = t.textIDs(newCall(ctx, text), text, o.SpecialsAsText || t.specialText); err != nil {
 			return Encoding{}, err
 		}
 	}

@@ -157,6 +157,14 @@ def table(size):
         "bloom": Case("bloom", bloom),
         "bloom-uneven": Case("bloom", bloom | dict(
             hidden_size=72, n_head=6, apply_residual_connection_post_layernorm=True, tie_word_embeddings=False)),
+        "starcoder2": Case("starcoder2", llama),
+        "starcoder2-plain": Case("starcoder2", llama | dict(
+            use_bias=False, sliding_window=window, tie_word_embeddings=False, hidden_act="gelu", norm_epsilon=1e-4)),
+        "starcoder2-5": Case("starcoder2", llama | ropes["yarn"], modern=True),
+        "cohere": Case("cohere", llama),
+        "cohere-heads": Case("cohere", llama | dict(
+            use_qk_norm=True, attention_bias=True, logit_scale=0.3, head_dim=24, tie_word_embeddings=False)),
+        "cohere-odd": Case("cohere", llama | dict(head_dim=12, num_key_value_heads=None) | ropes["llama3"], modern=True),
         "bert": Case("bert", bert),
         "bert-relu": Case("bert", bert | dict(
             hidden_act="relu", num_attention_heads=size.heads * 2, type_vocab_size=1, layer_norm_eps=1e-5), modern=True),

@@ -108,6 +108,8 @@ func (c Checkpoint) Write(tb testing.TB) string {
 	}
 	write("config.json", c.Config)
 	write("tokenizer.json", tokens)
+	// Without a class, AutoTokenizer would take that of the model type, which may add tokens of its own.
+	write("tokenizer_config.json", []byte(`{"tokenizer_class": "PreTrainedTokenizerFast"}`))
 	write("reference.json", c.Reference)
 	return dir
 }

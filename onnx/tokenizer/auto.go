@@ -517,12 +517,11 @@ func (a *Assembly) compareBackend(class autoClass, name string, s *settings, tok
 	}
 	if later := backendEnds(s, tokens); later != nil {
 		if a.ends == nil && later.differs(plain) || a.ends != nil && (a.ends.before != later.before || a.ends.after != later.after) {
-			a.note("transformers 5 puts %s around a text, because add_bos_token or add_eos_token is set; the token ids are those of transformers 4.57",
-				later)
+			a.note("transformers 5 adds %s, because add_bos_token or add_eos_token is set; the token ids are those of transformers 4.57", later)
 		}
 	} else if a.ends != nil && a.ends.differs(plain) {
 		a.note("transformers 5 takes the post-processor of tokenizer.json, because neither add_bos_token nor add_eos_token is set; the token "+
-			"ids are those of transformers 4.57, which puts %s around a text", a.ends)
+			"ids are those of transformers 4.57, which adds %s", a.ends)
 	}
 	if (name == "" || name == "PreTrainedTokenizerFast") && string(plain.PreTokenizer) != string(a.file.PreTokenizer) {
 		a.note("transformers 5 takes add_prefix_space from tokenizer.json; the token ids are those of transformers 4.57")
@@ -533,13 +532,13 @@ func (a *Assembly) compareBackend(class autoClass, name string, s *settings, tok
 func (e *ends) String() string {
 	switch {
 	case e.before == "" && e.after == "":
-		return "nothing"
+		return "no special tokens"
 	case e.after == "":
-		return fmt.Sprintf("%q", e.before)
+		return fmt.Sprintf("%q before a text", e.before)
 	case e.before == "":
-		return fmt.Sprintf("%q (at the end)", e.after)
+		return fmt.Sprintf("%q after a text", e.after)
 	}
-	return fmt.Sprintf("%q and %q", e.before, e.after)
+	return fmt.Sprintf("%q before and %q after a text", e.before, e.after)
 }
 
 // Tokenizer makes the tokenizer.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
@@ -302,8 +303,11 @@ func (c *Checkpoint) checkVocab(t *tokenizer.Tokenizer, ids []int64) error {
 	}
 	if id := slices.Max(ids); id >= rows {
 		token, _ := t.Token(id)
-		return fmt.Errorf("token %d (%q) is not one of the %d of the model's embedding (does %s belong to it?)", id, token, rows,
-			filepath.Base(c.Tokenizer))
+		hint := fmt.Sprintf("does %s belong to it?", filepath.Base(c.Tokenizer))
+		if _, err := os.Stat(filepath.Join(c.Dir, "tokenizer_config.json")); err != nil {
+			hint = "tokenizer_config.json is missing, and without it AutoTokenizer adds tokens as the model type has them: get it from where the checkpoint is from"
+		}
+		return fmt.Errorf("token %d (%q) is not one of the %d of the model's embedding (%s)", id, token, rows, hint)
 	}
 	return nil
 }

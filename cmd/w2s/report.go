@@ -174,6 +174,11 @@ func (a *app) savePage(page *report.Report, file pageFile) error {
 // savePlots writes charts to a folder and prints their paths.
 func (a *app) savePlots(dir string, charts []*plot.Chart) error {
 	for _, c := range charts {
+		for _, ext := range []string{".svg", ".png"} { // a link there may lead to a result
+			if err := a.checkOutput("--plots", filepath.Join(dir, c.Name+ext)); err != nil {
+				return err
+			}
+		}
 		paths, err := c.Save(dir)
 		if err != nil {
 			return err

@@ -87,6 +87,16 @@ func (c *config) float(def float64, names ...string) float64 {
 	return v
 }
 
+// epsilon reads what a normalisation adds to the variance, which is not below 0.
+func (c *config) epsilon(def float64, names ...string) float64 {
+	v := c.float(def, names...)
+	if v < 0 {
+		name, _ := c.raw(names)
+		c.fault("%s: %v is below 0", name, v)
+	}
+	return v
+}
+
 func (c *config) bool(def bool, names ...string) bool       { return value(c, def, names...) }
 func (c *config) string(def string, names ...string) string { return value(c, def, names...) }
 

@@ -34,7 +34,7 @@ type llamaSizes struct {
 func (c *config) llamaSizes(def llamaSizes) llamaSizes {
 	s := llamaSizes{width: c.size(def.width, "hidden_size"), layers: c.size(def.layers, "num_hidden_layers"),
 		heads: c.size(def.heads, "num_attention_heads"), network: c.size(def.network, "intermediate_size"), vocab: c.size(def.vocab, "vocab_size"),
-		positions: c.size(cmp.Or(def.positions, 2048), "max_position_embeddings"), eps: c.float(cmp.Or(def.eps, 1e-6), cmp.Or(def.epsKey, "rms_norm_eps"))}
+		positions: c.size(cmp.Or(def.positions, 2048), "max_position_embeddings"), eps: c.epsilon(cmp.Or(def.eps, 1e-6), cmp.Or(def.epsKey, "rms_norm_eps"))}
 	s.act = c.activation(cmp.Or(def.act, "silu"), cmp.Or(def.actKey, "hidden_act"))
 	s.kv = c.size(cmp.Or(def.kv, s.heads), "num_key_value_heads")
 	s.head = c.headSize(def.head, s.width, s.heads)

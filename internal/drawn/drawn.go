@@ -66,7 +66,7 @@ func Read(tb testing.TB, name string) Checkpoint {
 	return c
 }
 
-// Write writes a checkpoint to a temporary folder: config.json, tokenizer.json, reference.json and the weights. It returns the
+// Write writes a checkpoint to a temporary folder: config.json, the tokenizer, reference.json and the weights. It returns the
 // folder.
 func (c Checkpoint) Write(tb testing.TB) string {
 	tb.Helper()

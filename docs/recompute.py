@@ -6,6 +6,7 @@ from statistics import fmean as mean, quantiles, stdev
 result, resamples = json.load(open(sys.argv[1])), int((sys.argv + [2000])[2])
 full = lambda p: p if isinstance(p, list) else [1 - p, p]  # the file has only the second probability of two classes
 best = lambda p: p.index(max(p))  # the first of equals
+credit = lambda p, g: mean(0 < y == max(g) for x, y in zip(p, g) if x == max(p))  # equals share a point
 ratio = lambda w, s, c: (s - w) / (c - w) if c > w else 0 if s == w else math.copysign(math.inf, s - w)
 ends = lambda xs: quantiles(xs, n=40, method="inclusive")[::38]  # 2.5 and 97.5 %, linear between order statistics
 def student_t(q, df, n=1000, lo=0.0, hi=math.pi / 2):  # quantile; if x = sqrt(df) tan u, the density of u is cos(u)^(df-1)
@@ -27,19 +28,21 @@ for h in heads.values():
 for key, seeds in groups.items():
     gold = [full(g) for g in tasks[key[0]]["test_gold"]]
     chosen = [[[best(full(p)) for p in h["test"]] for h in side] for side in zip(*seeds)]  # [weak, student, ceiling][seed][example]
-    hit = [[[0 < g[a] == max(g) for a, g in zip(seed, gold)] for seed in side] for side in chosen]
+    right = [[[0 < g[a] == max(g) for a, g in zip(seed, gold)] for seed in side] for side in chosen]
+    ties = [[[credit(full(p), g) for p, g in zip(h["test"], gold)] for h in side] for side in zip(*seeds)]
+    hit = ties if tasks[key[0]]["form"] == "rank" else right
     said = [[[a.strip() for a in h["answers"]] if "answers" in h else c for h, c in zip(*x)] for x in zip(zip(*seeds), chosen)]
     per = [[mean(x) for x in zip(*side)] for side in hit]  # mean over seeds, [weak, student, ceiling][example]
     draws = [random.choices(range(len(gold)), k=len(gold)) for _ in range(resamples)]
     boot = [[mean([side[i] for i in d]) for side in per] for d in draws]
-    (w, s, c), own = map(mean, per), [ratio(*map(mean, seed)) for seed in zip(*hit)]
-    same = lambda side: [(a == b, ok) for x, y, z in zip(side, said[0], hit[0]) for a, b, ok in zip(x, y, z)]
+    (w, s, c), own = map(mean, per), [ratio(*map(mean, seed)) for seed in zip(*hit) if mean(seed[2]) > mean(seed[0])]
+    same = lambda side: [(a == b, ok) for x, y, z in zip(side, said[0], right[0]) for a, b, ok in zip(x, y, z)]
     gap, pgr = ends([b[2] - b[0] for b in boot]), ends([ratio(*b) for b in boot])
-    sure, every = c > w and gap[0] > 0 and all(map(math.isfinite, pgr)), all(mean(z) > mean(x) for x, _, z in zip(*hit))
-    half = student_t(0.975, len(own) - 1) * stdev(own) / math.sqrt(len(own)) if every and len(own) > 1 else None
+    sure = c > w and gap[0] > 0 and all(map(math.isfinite, pgr))
+    half = student_t(0.975, len(own) - 1) * stdev(own) / math.sqrt(len(own)) if len(own) > 1 else None
     print(json.dumps({**dict(zip(("task", "weak", "strong", "loss", "treatment", "variant"), key)),
         "n": len(gold), "seeds": len(seeds), "floor": w, "student": s, "ceiling": c, "gap": c - w, "gap_interval": gap,
         "intervals": [ends([b[k] for b in boot]) for k in range(3)], "pgr": ratio(w, s, c) if sure else None,
-        "pgr_interval": pgr if sure else None, "over_seeds": mean(own) if every else None, "over_seeds_half": half,
+        "pgr_interval": pgr if sure else None, "over_seeds": mean(own) if own else None, "over_seeds_half": half,
         "agreement": mean([a for a, _ in same(said[1])]),
         "on_errors": [mean([a for a, ok in same(x) if not ok] or [0]) for x in said[1:]]}))

@@ -3,8 +3,6 @@ package onnx
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 
 	ort "github.com/yalue/onnxruntime_go"
 
@@ -54,37 +52,6 @@ func planCausal(f *onnxproto.File) (*plan, error) {
 		return nil, fmt.Errorf("output %q: %w", p.output.Name, errNoShape)
 	}
 	return p, nil
-}
-
-// takeCache plans to take the outputs that feed the cache, in the order of the inputs.
-func (p *plan) takeCache(f *onnxproto.File) error {
-	for _, in := range p.pasts() {
-		v, ok := f.Output(presentName(in.Name))
-		if !ok {
-			return fmt.Errorf("input %q has no output %q that feeds it", in.Name, presentName(in.Name))
-		}
-		if _, err := pastShape(in, 1, 1); err != nil {
-			return fmt.Errorf("input %q: %w", in.Name, err)
-		}
-		p.take(v)
-	}
-	return nil
-}
-
-// take plans to take one more output.
-func (p *plan) take(v onnxproto.Value) {
-	p.more = append(p.more, v)
-	p.unused = slices.DeleteFunc(p.unused, func(name string) bool { return name == v.Name })
-}
-
-// presentName returns the name of the output that feeds an input of the cache in the next step.
-func presentName(past string) string {
-	return strings.Replace(strings.Replace(past, "past_key_values", "present", 1), "past", "present", 1)
-}
-
-// pasts returns the inputs that take the cache.
-func (p *plan) pasts() []input {
-	return slices.DeleteFunc(slices.Clone(p.inputs), func(in input) bool { return in.role != pastState })
 }
 
 // A step is what a causal model computes for the tokens that it is fed.

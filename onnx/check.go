@@ -1,7 +1,6 @@
 package onnx
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +9,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+
 	"w2s/internal/inputfile"
 )
 
@@ -136,71 +136,123 @@ func (r *Reference) Compare(ctx context.Context, rt *Runtime, dir string, o Opti
 	o.Normalize = &unscaled
 	var list []Comparison
 	for _, output := range slices.Sorted(maps.Keys(r.Features)) {
-		for _, pooling := range slices.Sorted(maps.Keys(r.Features[output])) {
-			o.Output, o.Pooling = output, pooling
-			c, err := r.compare(ctx, rt, dir, o)
-			if err != nil {
-				return list, err
-			}
-			list = append(list, c)
+		o.Output = output
+		compared, err := r.compare(ctx, rt, dir, o)
+		list = append(list, compared...)
+		if err != nil {
+			return list, err
 		}
 	}
 	return list, nil
 }
 
-func (r *Reference) compare(ctx context.Context, rt *Runtime, dir string, o Options) (Comparison, error) {
-	out := Comparison{Output: o.Output, Pooling: o.Pooling, Largest: math.Inf(1)}
-	want := r.Features[o.Output][o.Pooling]
-	e, err := Open(ctx, rt, dir, o)
-	if err != nil {
-		if ctx.Err() != nil {
-			return out, err
+// compare compares one output. The texts are encoded once for all poolings.
+func (r *Reference) compare(ctx context.Context, rt *Runtime, dir string, o Options) ([]Comparison, error) {
+	poolings := slices.Sorted(maps.Keys(r.Features[o.Output]))
+	list := make([]Comparison, len(poolings))
+	var e *Encoder
+	var comparers []*comparer
+	var fit []Pooling // poolings of the comparers
+	for i, p := range poolings {
+		list[i] = Comparison{Output: o.Output, Pooling: p, Largest: math.Inf(1)}
+		c := newComparer(r.Features[o.Output][p], &list[i])
+		var err error
+		if e == nil {
+			o.Pooling = p
+			if e, err = Open(ctx, rt, dir, o); err == nil {
+				defer e.Close()
+			}
+		} else {
+			checked := *e.checkpoint
+			checked.Pooling = p
+			err = checked.checkPooling(p)
 		}
-		out.Fault = err.Error()
-		return out, nil
+		switch {
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case err != nil:
+			list[i].Fault = err.Error()
+		case list[i].Fault == "":
+			comparers, fit = append(comparers, c), append(fit, p)
+		}
 	}
-	defer e.Close()
+	if len(fit) == 0 {
+		return list, nil
+	}
 	var texts []string
-	var index []int
-	var size float64
-	for i, v := range want {
-		if v == nil {
-			continue
-		}
-		texts, index = append(texts, r.Texts[i]), append(index, i)
-		for _, x := range v {
-			size = max(size, math.Abs(float64(x)))
+	var index []int // of a text in the reference
+	for i, text := range r.Texts {
+		if slices.ContainsFunc(comparers, func(c *comparer) bool { return c.want[i] != nil }) {
+			texts, index = append(texts, text), append(index, i)
 		}
 	}
-	out.Texts = len(texts)
-	if size == 0 {
-		out.Fault = "all numbers of the reference are 0"
-		return out, nil
-	}
-	var worst float64
-	err = e.Encode(ctx, texts, func(i int, v []float32, _ int, _ bool) error {
-		at := index[i]
-		if len(v) != len(want[at]) {
-			return fmt.Errorf("the vectors have %d numbers, those of the reference %d", len(v), len(want[at]))
-		}
-		for j, x := range v {
-			d := math.Abs(float64(x) - float64(want[at][j]))
-			if math.IsNaN(d) {
-				return fmt.Errorf("text %d: number %d is %v, in the reference %v", at+1, j+1, x, want[at][j])
-			}
-			if cmp.Less(worst, d) {
-				worst, out.Text = d, at
-			}
+	err := e.encode(ctx, texts, fit, func(i int, v []float32, _ int, _ bool) error {
+		for j, c := range comparers {
+			c.add(index[i], v[j*e.dims:(j+1)*e.dims])
 		}
 		return nil
 	})
-	if err != nil {
-		if ctx.Err() != nil {
-			return out, err
-		}
-		out.Fault = err.Error()
-		return out, nil
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
 	}
-	out.Largest = worst / size
-	return out, nil
+	for _, c := range comparers {
+		c.finish(err)
+	}
+	return list, nil
+}
+
+// A comparer compares the vectors of one pooling with those of the reference.
+type comparer struct {
+	want        [][]float32
+	size, worst float64 // the largest number of the reference, and the largest difference
+	out         *Comparison
+}
+
+func newComparer(want [][]float32, out *Comparison) *comparer {
+	c := &comparer{want: want, out: out}
+	for _, v := range want {
+		if v != nil {
+			out.Texts++
+		}
+		for _, x := range v {
+			c.size = max(c.size, math.Abs(float64(x)))
+		}
+	}
+	if c.size == 0 {
+		out.Fault = "all numbers of the reference are 0"
+	}
+	return c
+}
+
+// add compares the vector of a text.
+func (c *comparer) add(text int, v []float32) {
+	want := c.want[text]
+	switch {
+	case c.out.Fault != "" || want == nil:
+		return
+	case len(v) != len(want):
+		c.out.Fault = fmt.Sprintf("the vectors have %d numbers, those of the reference %d", len(v), len(want))
+		return
+	}
+	for j, x := range v {
+		d := math.Abs(float64(x) - float64(want[j]))
+		if math.IsNaN(d) {
+			c.out.Fault = fmt.Sprintf("text %d: number %d is %v, in the reference %v", text+1, j+1, x, want[j])
+			return
+		}
+		if c.worst < d {
+			c.worst, c.out.Text = d, text
+		}
+	}
+}
+
+// finish sets the result. err ended the encoding early, unless it is nil.
+func (c *comparer) finish(err error) {
+	switch {
+	case c.out.Fault != "":
+	case err != nil:
+		c.out.Fault = err.Error()
+	default:
+		c.out.Largest = c.worst / c.size
+	}
 }

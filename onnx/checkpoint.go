@@ -14,6 +14,7 @@ import (
 	"w2s/internal/inputfile"
 	"w2s/internal/onnxgraph"
 	"w2s/internal/onnxproto"
+	"w2s/onnx/families"
 	"w2s/onnx/tokenizer"
 )
 
@@ -112,7 +113,7 @@ func readCheckpoint(dir string, o Options) (*Checkpoint, error) {
 	if err := c.findTokenizer(dir, beside); err != nil {
 		return nil, err
 	}
-	f, err := from.openAll(files.w2s.SharedUntil != "" && !from.byLength())
+	f, err := from.openAll(families.Want{Cache: files.w2s.SharedUntil != "" && !from.byLength()})
 	if err != nil {
 		return nil, err
 	}
@@ -142,6 +143,24 @@ func readCheckpoint(dir string, o Options) (*Checkpoint, error) {
 		return nil, err
 	}
 	return c, nil
+}
+
+// CheckModel returns why an ONNX file gives no vectors of texts, or nil. The files that it keeps weights in need not be there. config
+// is the path of the checkpoint's config.json, or "" if it has none.
+func CheckModel(model, config string) error {
+	files := &configs{}
+	if config != "" {
+		if err := readConfig(config, &files.model); err != nil {
+			return err
+		}
+	}
+	f, err := onnxproto.Open(model)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = planModel(f, "", files.causal())
+	return err
 }
 
 // findModel finds the ONNX file of a folder: the named one, or else model.onnx, onnx/model.onnx, or the only one.
@@ -211,8 +230,13 @@ func (c *Checkpoint) complete(f *onnxproto.File, files *configs, o Options) erro
 	if c.Note != "" {
 		c.notes = append(c.notes, c.Note)
 	}
-	if c.source.made != nil && len(c.source.made.Unknown) > 0 {
-		c.notes = append(c.notes, fmt.Sprintf("unknown settings of config.json are taken to have no effect: %s", strings.Join(c.source.made.Unknown, ", ")))
+	if made := c.source.made; made != nil {
+		if len(made.Unknown) > 0 {
+			c.notes = append(c.notes, fmt.Sprintf("unknown settings of config.json are taken to have no effect: %s", strings.Join(made.Unknown, ", ")))
+		}
+		if n := len(made.Unused); n > 0 {
+			c.notes = append(c.notes, fmt.Sprintf("%d tensors are left out that config.json does not ask for: %s", n, families.Shortened(made.Unused)))
+		}
 	}
 	c.Output = c.plan.output.Name
 	c.Width = c.plan.width()
@@ -258,7 +282,7 @@ func (c *Checkpoint) complete(f *onnxproto.File, files *configs, o Options) erro
 	if err := c.completeLength(positions, files, o); err != nil {
 		return err
 	}
-	if c.Cut == "" {
+	if c.Cut = cmp.Or(o.Cut, c.Cut); c.Cut == "" {
 		c.Cut = files.tokens.TruncationSide
 	}
 	if c.Cut != "" && c.Cut != "left" && c.Cut != "right" {

@@ -629,3 +629,23 @@ func TestCausalFamily(t *testing.T) {
 		}
 	}
 }
+
+// TestCheckModel checks ONNX files alone, as they are when a download has brought nothing else.
+func TestCheckModel(t *testing.T) {
+	for name, dir := range map[string]string{"an encoder": fixtureDir("bert-tiny"), "a decoder with logits": fixtureDir("llama-tiny")} {
+		if err := CheckModel(filepath.Join(dir, "model.onnx"), filepath.Join(dir, "config.json")); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	dir := copyFixture(t, "bert-tiny")
+	model(t, dir, func(m *onnxproto.Model) {
+		m.Outputs[0].Name, m.Nodes[1].Outputs = "logits", []string{"logits"}
+		m.Outputs[0].Dims = []onnxproto.Dim{{Name: "batch"}, {Size: 2}}
+	})
+	if err := CheckModel(filepath.Join(dir, "model.onnx"), ""); err == nil || !strings.Contains(err.Error(), "only outputs scores of classes") {
+		t.Errorf("a classifier: %v", err)
+	}
+	if err := CheckModel(filepath.Join(dir, "config.json"), ""); err == nil {
+		t.Error("a file that is no model")
+	}
+}

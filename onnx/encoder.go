@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"sync"
 
@@ -145,6 +146,8 @@ func (l *loading) run(c *Checkpoint, o Options) {
 	if l.until, l.err = c.sharedUntil(l.tokenizer); l.err != nil {
 		return
 	}
+	// A tokenizer.json of 33 MB leaves some 100 MB of garbage, which would add to the peak of the weights.
+	debug.FreeOSMemory()
 	_, threads := o.workers()
 	l.session, l.err = newSession(c.source, c.plan, sessionOptions{threads: threads, provider: o.Provider, settings: o.Settings, unit: o.tileUnit()})
 }
@@ -155,6 +158,12 @@ func (l *loading) run(c *Checkpoint, o Options) {
 // Equal texts are encoded once. Encode stops at the first error of emit and returns it, and within some milliseconds after ctx
 // is done.
 func (e *Encoder) Encode(ctx context.Context, texts []string, emit func(index int, vector []float32, tokens int, truncated bool) error) error {
+	return e.encode(ctx, texts, []Pooling{e.checkpoint.Pooling}, emit)
+}
+
+// encode is Encode with several poolings, whose vectors follow each other in what emit gets. A model that outputs one vector for
+// each text has one pooling only.
+func (e *Encoder) encode(ctx context.Context, texts []string, poolings []Pooling, emit func(index int, vector []float32, tokens int, truncated bool) error) error {
 	if len(texts) == 0 {
 		return ctx.Err()
 	}
@@ -166,7 +175,7 @@ func (e *Encoder) Encode(ctx context.Context, texts []string, emit func(index in
 	}
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
-	r := &encoding{e: e, m: m, texts: texts, same: findDuplicates(texts), jobs: make(chan job), results: make(chan result)}
+	r := &encoding{e: e, m: m, texts: texts, poolings: poolings, same: findDuplicates(texts), jobs: make(chan job), results: make(chan result)}
 	worked := make(chan error, 1)
 	go func() { worked <- r.work(inner) }()
 	var emitted error
@@ -189,18 +198,22 @@ func (e *Encoder) Encode(ctx context.Context, texts []string, emit func(index in
 
 // An encoding is one call of Encode.
 type encoding struct {
-	e       *Encoder
-	m       *loading
-	texts   []string
-	same    duplicates
-	jobs    chan job
-	results chan result
+	e        *Encoder
+	m        *loading
+	texts    []string
+	poolings []Pooling
+	same     duplicates
+	jobs     chan job
+	results  chan result
 }
+
+// width is the number of numbers that emit gets for a text.
+func (r *encoding) width() int { return len(r.poolings) * r.e.dims }
 
 // A result is a batch with its vectors.
 type result struct {
 	items   []item
-	vectors []float32 // [len(items), dims]
+	vectors []float32 // [len(items), width]
 }
 
 // work tokenizes and runs all texts, and closes results.
@@ -377,22 +390,25 @@ func (r *encoding) blameLongest(ctx context.Context, items []item, fault error) 
 		it.text+1, len(r.texts), len(it.IDs), fault)
 }
 
-// vectors returns the vectors of a batch, [len(items), dims], from the output of the model.
+// vectors returns the vectors of a batch, [len(items), width], from the output of the model.
 func (r *encoding) vectors(items []item, g grid, out []float32, w *worker) ([]float32, error) {
 	c, dims := r.e.checkpoint, r.e.dims
-	vectors := make([]float32, len(items)*dims)
+	vectors := make([]float32, 0, len(items)*r.width())
 	for i, it := range items {
-		v := vectors[i*dims : (i+1)*dims]
-		if c.plan.pooled() {
-			copy(v, out[i*dims:])
-		} else if err := c.Pooling.pool(v, out[i*g.cols*dims:(i+1)*g.cols*dims], g.own(i), w.sums); err != nil {
-			return nil, r.e.fault(err)
-		}
-		if !finite(v) {
-			return nil, r.e.fault(fmt.Errorf("text %d of %d has a vector that is not finite", it.text+1, len(r.texts)))
-		}
-		if c.Normalize {
-			normalize(v)
+		for _, p := range r.poolings {
+			vectors = vectors[:len(vectors)+dims]
+			v := vectors[len(vectors)-dims:]
+			if c.plan.pooled() {
+				copy(v, out[i*dims:])
+			} else if err := p.pool(v, out[i*g.cols*dims:(i+1)*g.cols*dims], g.own(i), w.sums); err != nil {
+				return nil, r.e.fault(err)
+			}
+			if !finite(v) {
+				return nil, r.e.fault(fmt.Errorf("text %d of %d has a vector that is not finite", it.text+1, len(r.texts)))
+			}
+			if c.Normalize {
+				normalize(v)
+			}
 		}
 	}
 	return vectors, nil
@@ -400,9 +416,9 @@ func (r *encoding) vectors(items []item, g grid, out []float32, w *worker) ([]fl
 
 // emit calls emit for every text of a batch, and for the texts that are equal to one of them.
 func (r *encoding) emit(res result, emit func(index int, vector []float32, tokens int, truncated bool) error) error {
-	dims := r.e.dims
+	width := r.width()
 	for i, it := range res.items {
-		vector := res.vectors[i*dims : (i+1)*dims : (i+1)*dims]
+		vector := res.vectors[i*width : (i+1)*width : (i+1)*width]
 		for at := int32(it.text); at >= 0; at = r.same.next[at] {
 			if err := emit(int(at), vector, len(it.IDs), it.Truncated()); err != nil {
 				return err

@@ -3,7 +3,6 @@ package onnx
 import (
 	"encoding/binary"
 	"fmt"
-	"strings"
 
 	ort "github.com/yalue/onnxruntime_go"
 
@@ -47,11 +46,11 @@ func (b *buffer) fill(i int, in input, g grid) (ort.Value, error) {
 		}
 		return b.integers(i, in.Type, ort.NewShape(int64(g.cols)), b.in[i])
 	case logitsToKeep:
-		shape := ort.NewShape()
-		if len(in.Dims) > 0 {
-			shape = ort.NewShape(1)
+		n := int64(max(1, g.logits))
+		if len(in.Dims) == 0 {
+			return ort.NewScalar(n)
 		}
-		return ort.NewTensor(shape, []int64{int64(max(1, g.logits))})
+		return ort.NewTensor(ort.NewShape(1), []int64{n})
 	case useCacheBranch:
 		return ort.NewTensor(ort.NewShape(1), []bool{past > 0})
 	default:
@@ -114,46 +113,6 @@ func (b *buffer) integers(i int, t onnxproto.DataType, shape ort.Shape, v []int6
 	}
 	return nil, fmt.Errorf("elements of type %v are not supported", t)
 }
-
-// pastShape returns the shape of a key or value of the cache for that many texts (rows) and tokens.
-func pastShape(in input, rows, tokens int) (ort.Shape, error) {
-	shape, found := make(ort.Shape, len(in.Dims)), false
-	for i, d := range in.Dims {
-		switch name := strings.ToLower(d.Name); {
-		case d.Name == "" && d.Size > 0:
-			shape[i] = d.Size
-		case strings.Contains(name, "past"), strings.Contains(name, "seq"), name == "" && i == 2:
-			shape[i], found = int64(tokens), true
-		case strings.Contains(name, "batch") && !strings.ContainsAny(name, "*x+"), name == "" && i == 0:
-			shape[i] = int64(rows)
-		default:
-			return nil, fmt.Errorf("its shape %v has a dimension %q of unknown size (export with a fixed number and width of heads)", in.Dims, d)
-		}
-	}
-	if !found {
-		return nil, fmt.Errorf("its shape %v has no dimension for the number of tokens", in.Dims)
-	}
-	return shape, nil
-}
-
-// newPast makes a key or value of the cache, filled with zeros.
-func newPast(in input, rows, tokens int) (ort.Value, error) {
-	shape, err := pastShape(in, rows, tokens)
-	if err != nil {
-		return nil, err
-	}
-	n := shape.FlattenedSize()
-	if n > maxPast {
-		return nil, fmt.Errorf("its shape %v is larger than any cache of a real model", shape)
-	}
-	if in.Type == onnxproto.Float32 {
-		return ort.NewTensor(shape, make([]float32, n))
-	}
-	return ort.NewCustomDataTensor(shape, make([]byte, max(2, 2*n)), elementType(in.Type))
-}
-
-// maxPast bounds the number of elements of one key or value.
-const maxPast = 1 << 30
 
 // output makes the tensor that a run writes to, in memory of the buffer.
 func (b *buffer) output(t onnxproto.DataType, shape ort.Shape) (ort.Value, error) {

@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"w2s/internal/onnxgraph"
+	"w2s/onnx/families"
 	"w2s/onnx/tokenizer"
 )
 
@@ -45,7 +46,7 @@ func OpenGenerator(ctx context.Context, rt *Runtime, dir string, o Options) (*Ge
 }
 
 func (g *Generator) open(o Options) error {
-	f, err := g.checkpoint.source.openAll(true)
+	f, err := g.checkpoint.source.openAll(families.Want{Cache: true, LastLogits: true})
 	if err != nil {
 		return err
 	}
@@ -122,7 +123,7 @@ func (g *Generator) Vocab() int { return int(g.session.plan.more[0].Dims[2].Size
 // logit of tokens[i] is rows[i]·hidden + bias[i], before a soft cap if the model has one. Unembedding fails if the weights of
 // the layer are quantised.
 func (g *Generator) Unembedding(tokens []int) (rows [][]float32, bias []float32, err error) {
-	f, err := g.checkpoint.source.openAll(false)
+	f, err := g.checkpoint.source.openAll(families.Want{})
 	if err != nil {
 		return nil, nil, fmt.Errorf("onnx: %w", err)
 	}
@@ -135,11 +136,15 @@ func (g *Generator) Unembedding(tokens []int) (rows [][]float32, bias []float32,
 	if rows, bias, err = graph.Weights(p, tokens); err != nil {
 		return nil, nil, fmt.Errorf("onnx: %w", err)
 	}
+	factor := p.Scale
+	if p.SoftCap != 0 {
+		factor *= p.SoftCap // logits are SoftCap·tanh(logit/SoftCap)
+	}
 	for i, row := range rows {
 		for j := range row {
-			row[j] *= p.Scale
+			row[j] *= factor
 		}
-		bias[i] *= p.Scale
+		bias[i] *= factor
 	}
 	return rows, bias, nil
 }
@@ -213,11 +218,20 @@ func (g *Generator) greedy(ctx context.Context, prompt string, o GreedyOptions) 
 			return out, err
 		}
 		ids = append(ids, token)
-		if next = ids; past != nil {
+		if next = ids; past != nil && !g.renews(len(ids)) {
 			next = ids[len(ids)-1:]
+		} else {
+			past.close()
+			past = nil
 		}
 	}
 	return out, nil
+}
+
+// renews reports whether the cache of all tokens but the last is made anew.
+func (g *Generator) renews(tokens int) bool {
+	made := g.checkpoint.source.made
+	return made != nil && made.Renew > 0 && tokens == made.Renew+1
 }
 
 // text sets Text and Ended from the tokens so far.

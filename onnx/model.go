@@ -31,6 +31,8 @@ type input struct {
 	onnxproto.Value
 	role  role
 	first int64 // for role positions: the position of the first token of a text
+	// For role pastState: the dimensions that are the batch (-1 if it is fixed) and the tokens.
+	batch, tokens int
 }
 
 var pastName = regexp.MustCompile(`^past(_key_values?)?[._]?\d*([._](key|value|\d+))*$`)
@@ -143,6 +145,9 @@ func planModel(f *onnxproto.File, output string, causal bool) (*plan, error) {
 	}
 	if !slices.ContainsFunc(p.inputs, func(in input) bool { return in.role == inputIDs }) {
 		return nil, fmt.Errorf("the model has no input named input_ids (it is not a language model over token ids)")
+	}
+	if err := p.layOutPasts(); err != nil {
+		return nil, err
 	}
 	if p.rows > maxWidth || p.cols > maxWidth {
 		return nil, fmt.Errorf("the model fixes its input to %d x %d tokens, which is more than any real model takes", p.rows, p.cols)

@@ -20,6 +20,7 @@ type Options struct {
 	Pooling   Pooling // "" takes the checkpoint's
 	MaxTokens int     // longest input; 0 takes the checkpoint's
 	Prefix    *string // nil takes the checkpoint's
+	Cut       string  // the end at which long texts are cut, "left" or "right"; "" takes the checkpoint's
 	Normalize *bool   // whether vectors are scaled to length 1; nil takes it from w2s.json, where it is false by default
 
 	Provider string            // execution provider (see Providers); "" is cpu

@@ -10,6 +10,7 @@ import (
 
 	"w2s/internal/amx"
 	"w2s/internal/onnxproto"
+	"w2s/onnx/families"
 )
 
 // A sessionOptions says how a model is loaded.
@@ -82,7 +83,7 @@ func (s *session) load(unit tileUnit) (run *ort.DynamicAdvancedSession, ops *amx
 	if err := s.options.apply(options); err != nil {
 		return nil, nil, err
 	}
-	f, err := s.source.open(s.plan.outputs(), s.plan.has(pastState))
+	f, err := s.source.open(families.Want{Outputs: s.plan.outputs(), Cache: s.plan.has(pastState), LastLogits: s.plan.has(logitsToKeep)})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -21,12 +21,15 @@ type source struct {
 	made *families.Checkpoint // makes the graph from safetensors; nil for an ONNX file
 }
 
-// open opens the model. A graph that is made has the given outputs only, and the key-value cache if cached is set.
-func (s source) open(outputs []string, cached bool) (*onnxproto.File, error) {
+// open opens the model. A graph that is made computes what is wanted. The outputs can include those of the cache.
+func (s source) open(want families.Want) (*onnxproto.File, error) {
 	if s.made == nil {
 		return onnxproto.Open(s.path)
 	}
-	graph, err := s.made.Graph(families.Want{Outputs: outputs, Cache: cached, LastLogits: cached && slices.Contains(outputs, "logits")})
+	if want.Cache {
+		want.Outputs = slices.DeleteFunc(slices.Clone(want.Outputs), func(name string) bool { return strings.HasPrefix(name, "present.") })
+	}
+	graph, err := s.made.Graph(want)
 	if err != nil {
 		return nil, err
 	}
@@ -37,12 +40,13 @@ func (s source) open(outputs []string, cached bool) (*onnxproto.File, error) {
 	return onnxproto.Read(bytes.NewReader(data), int64(len(data)), filepath.Join(s.made.Weights.Base(), filepath.Base(s.path)))
 }
 
-// openAll opens the model with all its outputs.
-func (s source) openAll(cached bool) (*onnxproto.File, error) {
-	if s.made == nil {
-		return onnxproto.Open(s.path)
+// openAll opens the model with all its outputs, and with the cache only if it can have one.
+func (s source) openAll(want families.Want) (*onnxproto.File, error) {
+	if s.made != nil {
+		want.Outputs = s.made.Outputs()
+		want.Cache = want.Cache && s.made.Causal
 	}
-	return s.open(s.made.Outputs(), cached && s.made.Causal)
+	return s.open(want)
 }
 
 // referSize is the size in bytes from which constants stay in the model's file. The runtime maps the file into memory, so of a
@@ -146,7 +150,7 @@ func hasWeights(dir string) bool {
 	}
 	return slices.ContainsFunc(entries, func(e os.DirEntry) bool {
 		name := e.Name()
-		return slices.Contains([]string{".safetensors", ".gguf", ".bin", ".pt", ".pth"}, filepath.Ext(name)) || strings.HasSuffix(name, ".safetensors.index.json")
+		return slices.Contains([]string{".safetensors", ".gguf", ".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack"}, filepath.Ext(name)) || strings.HasSuffix(name, ".safetensors.index.json")
 	})
 }
 

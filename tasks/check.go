@@ -2,7 +2,6 @@ package tasks
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"w2s/internal/prob"
@@ -16,6 +15,7 @@ type CheckReport struct {
 	PerClass map[string]int // Classify: number of examples of each class, both parts together
 	Warnings []string       // see [Data]
 	Faults   *Faults        // nil if the file has no faults; the other fields then describe its examples
+	Loaded   Task           // the task with its examples, which Load returns without reading the file again
 }
 
 // Check reads a data file or a YAML task file as a run would, within limits. It reports every fault with its line, and the
@@ -27,6 +27,7 @@ func Check(ctx context.Context, path string, limits Limits) (*CheckReport, error
 		report.Info = task.Info()
 		var data *Data
 		if data, err = task.Load(ctx, WithLimits(nil, limits)); err == nil {
+			report.Loaded = loaded{task, data}
 			report.Pool, report.Test, report.Warnings = len(data.Pool), len(data.Test), data.Warnings
 			if report.Info.Form == Classify {
 				report.PerClass = make(map[string]int, len(report.Info.Classes))
@@ -37,8 +38,17 @@ func Check(ctx context.Context, path string, limits Limits) (*CheckReport, error
 			return report, nil
 		}
 	}
-	if errors.As(err, &report.Faults) {
+	if faults, ok := err.(*Faults); ok {
+		report.Faults = faults
 		return report, nil
 	}
-	return nil, err
+	return nil, err // it may hold faults too
 }
+
+// loaded is a task whose data is in memory.
+type loaded struct {
+	Task
+	data *Data
+}
+
+func (l loaded) Load(context.Context, Source) (*Data, error) { return l.data, nil }

@@ -83,6 +83,8 @@ type pgnParser struct {
 	comment bool // whether this place is inside a comment
 	blank   bool // whether the line before was empty
 	stopped bool // whether emit returned false
+	size    int  // bytes of the game so far
+	err     error
 }
 
 var (
@@ -100,6 +102,9 @@ func readPGN(in io.Reader, _ *Faults, _ rowFile, emit func(*row) bool) error {
 	p := pgnParser{emit: emit}
 	p.next()
 	err := eachLine(in, p.line)
+	if err == nil {
+		err = p.err
+	}
 	if err != nil || p.stopped {
 		return err
 	}
@@ -118,10 +123,15 @@ func (p *pgnParser) next() bool {
 		p.stopped = !p.emit(p.game)
 	}
 	p.game, p.moves, p.tags, p.depth, p.comment = &row{unit: "game", columns: map[string]any{"FEN": "", "Variant": ""}}, nil, false, 0, false
+	p.size = 0
 	return !p.stopped
 }
 
 func (p *pgnParser) line(number int, text []byte) bool {
+	if p.size += len(text) + 1; p.size > maxRowBytes {
+		p.err = fmt.Errorf("line %d: the game before it is %w (is the end of a comment missing?)", number, errLongRecord)
+		return false
+	}
 	line := string(bytes.TrimSpace(text))
 	blank := p.blank
 	p.blank = line == ""

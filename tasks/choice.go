@@ -39,7 +39,7 @@ func (r *row) choices(column string) []choice {
 func (r *row) choiceList(column string, value, names any) []choice {
 	items, ok := value.([]any)
 	if !ok {
-		r.fail("%q is a %s, not a list", column, kindOf(value))
+		r.fail("%q is a %s, not a list%s", column, kindOf(value), listHint(value))
 		return nil
 	}
 	list, ok := names.([]any)
@@ -68,6 +68,14 @@ func (r *row) choiceList(column string, value, names any) []choice {
 	return out
 }
 
+// listHint explains a text that looks like a list, or returns "". The cells of a CSV file are texts.
+func listHint(value any) string {
+	if text, ok := value.(string); ok && strings.HasPrefix(strings.TrimSpace(text), "[") {
+		return " (CSV and TSV have no lists: write the rows as JSONL or parquet)"
+	}
+	return ""
+}
+
 // A digits value says what a quoted number in the column with the right answer means. A file must not mix the two.
 type digits string
 
@@ -80,6 +88,9 @@ const (
 // name or its letter. An answer that could mean two candidates is a fault.
 func (r *row) rightChoice(column string, candidates []choice) int {
 	text := strings.TrimSpace(r.text(column))
+	if r.fault == "" && len(candidates) < 2 {
+		r.fail("%s", fewCandidates(len(candidates)))
+	}
 	if r.fault != "" {
 		return -1
 	}

@@ -54,11 +54,14 @@ func (c *collector) leaveOut(reason string) *leftOut {
 }
 
 // String returns, for example, "1 row" or "3 games".
-func (l leftOut) String() string {
-	if l.count == 1 {
-		return "1 " + l.unit
+func (l leftOut) String() string { return counted(l.count, l.unit) }
+
+// counted returns a number of things, such as "1 row" or "3 rows".
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
 	}
-	return fmt.Sprintf("%d %ss", l.count, l.unit)
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 func newCollector(info Info) *collector {
@@ -119,7 +122,7 @@ func (c *collector) add(file string, line int, test bool, e Example) {
 			return
 		}
 	}
-	e.ID = ContentID(c.info.Form, e.Texts)
+	e.ID, e.key = ContentID(c.info.Form, e.Texts), ""
 	part := c.pool
 	if test {
 		part = c.test
@@ -201,10 +204,8 @@ func (c *collector) finish() (*Data, error) {
 func derive(info Info, from *Data, example func(Example) Example) (*Data, error) {
 	c := newCollector(info)
 	c.hasTest = from.Test != nil
-	for test, part := range map[bool][]Example{false: from.Pool, true: from.Test} {
-		for _, e := range part {
-			c.add(info.Name, 0, test, example(e))
-		}
+	for i, e := range grouped(slices.Concat(from.Pool, from.Test)) {
+		c.add(info.Name, 0, i >= len(from.Pool), example(e))
 	}
 	d, err := c.finish()
 	if err != nil {
@@ -228,14 +229,17 @@ func (c *collector) data() (*Data, error) {
 		d.Test, inTest = examplesOf(c.test)
 		conflicts += inTest
 		if d.Pool, shared = withoutTest(d.Pool, d.Test); shared > 0 {
-			warn("%d examples of the training part left out: they, or others of their group, are in the test part", shared)
+			warn("%s of the training part left out, because a copy, a near copy or others of the same group are in the test part", counted(shared, "example"))
 		}
 	}
 	if c.duplicates > 0 {
-		warn("%d duplicates removed", c.duplicates)
+		warn("%s removed", counted(c.duplicates, "duplicate"))
+	}
+	if n := nearCopies(d.Pool); n > 0 {
+		warn("%d examples differ from others only in case, punctuation or repeated characters: near copies stay together in the split", n)
 	}
 	if conflicts > 0 {
-		warn("%d texts left out: their copies have different labels", conflicts)
+		warn("%s left out, because copies have different labels", counted(conflicts, "text"))
 	}
 	for _, reason := range slices.Sorted(maps.Keys(c.skipped)) {
 		l := c.skipped[reason]
@@ -258,9 +262,10 @@ func examplesOf(part map[string]*entry) (examples []Example, conflicts int) {
 			continue
 		}
 		for i, sum := range e.goldSum {
-			// The order of the summands shows in the last bits of the sum; rounding removes it.
+			// The order of the summands changes the last bits of the sum; rounding removes the difference.
 			e.Gold[i] = math.Round(sum/float64(e.copies)*1e9) / 1e9
 		}
+		e.key = textKey(e.Example)
 		examples = append(examples, e.Example)
 	}
 	slices.SortFunc(examples, byID)
@@ -269,14 +274,15 @@ func examplesOf(part map[string]*entry) (examples []Example, conflicts int) {
 
 func byID(a, b Example) int { return cmp.Compare(a.ID, b.ID) }
 
-// withoutTest removes examples from the pool that share a group or a text with the test part.
+// withoutTest removes examples from the pool that belong to a unit with examples of the test part.
 func withoutTest(pool, test []Example) (kept []Example, removed int) {
-	units := make(map[string]bool, len(test))
-	for _, e := range test {
-		units[unitKey(e)] = true
+	numbers := unitNumbers(slices.Concat(test, pool))
+	tested := make(map[int]bool, len(test))
+	for _, n := range numbers[:len(test)] {
+		tested[n] = true
 	}
-	for _, e := range pool {
-		if units[unitKey(e)] {
+	for i, e := range pool {
+		if tested[numbers[len(test)+i]] {
 			removed++
 			continue
 		}

@@ -20,7 +20,7 @@ func yesNo(text string, yes bool) Example {
 
 // groupedBy sets the group of the example, so that examples that share a text stay together.
 func (e Example) groupedBy(text string) Example {
-	e.Group = "shared " + fold(text)
+	e.Group = "shared " + NormalForm(text)
 	return e
 }
 
@@ -88,7 +88,7 @@ func checkExample(info Info, e Example) string {
 		return checkGold(e.Gold, len(info.Classes))
 	case Rank:
 		if len(e.Texts) < 2 {
-			return fmt.Sprintf("%d candidates, want 2 or more", len(e.Texts))
+			return fewCandidates(len(e.Texts))
 		}
 		return checkGold(e.Gold, len(e.Texts))
 	case Generate:
@@ -104,6 +104,14 @@ func checkExample(info Info, e Example) string {
 		return ""
 	}
 	return fmt.Sprintf("unknown form %q", info.Form)
+}
+
+// fewCandidates says that a question has too few candidates.
+func fewCandidates(n int) string {
+	if n == 1 {
+		return "1 candidate, want 2 or more"
+	}
+	return fmt.Sprintf("%d candidates, want 2 or more", n)
 }
 
 // checkGold returns why gold is not a distribution over n classes or candidates, or "".

@@ -3,7 +3,6 @@ package tasks
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -21,10 +20,18 @@ func (s *Spec) example(r *row) Example {
 			e.Texts[0] += assistantTurn
 		}
 	}
-	if s.Group != "" {
-		e.Group = s.Name + " " + r.text(s.Group)
+	if group := s.group(r); group != "" {
+		e.Group = s.Name + " " + group
 	}
 	return e
+}
+
+// group returns the value of the group column, or "" if there is none. An empty cell or null means that the row is of no group.
+func (s *Spec) group(r *row) string {
+	if v, ok := r.columns[s.Group]; s.Group == "" || ok && v == nil || !ok && s.guessed {
+		return ""
+	}
+	return strings.TrimSpace(r.text(s.Group))
 }
 
 // written returns the answer to write: a text, or the last message of a dialogue.
@@ -135,8 +142,13 @@ func (s *Spec) joinsPrompt() bool {
 // gold reads the label of a classification.
 func (s *Spec) gold(r *row) []float64 {
 	if s.Soft {
-		if v, ok := r.value(s.Label); ok && isList(v) {
+		v, _ := r.value(s.Label)
+		if isList(v) {
 			return r.distribution(s.Label, len(s.Classes))
+		}
+		if hint := listHint(v); hint != "" {
+			r.fail("%q is a text, not a number or a list%s", s.Label, hint)
+			return nil
 		}
 		if len(s.Classes) != 2 {
 			r.fail("soft label %q: want a list with a probability for each of the %d classes", s.Label, len(s.Classes))
@@ -144,6 +156,9 @@ func (s *Spec) gold(r *row) []float64 {
 		}
 		p := r.probability(s.Label)
 		return []float64{1 - p, p}
+	}
+	if v, _ := r.value(s.Label); isList(v) {
+		r.fail("%q is a list, not a text (if it has a probability for each class, write \"soft: true\" in a task file)", s.Label)
 	}
 	value := strings.TrimSpace(r.text(s.Label))
 	if r.fault != "" {
@@ -156,10 +171,9 @@ func (s *Spec) gold(r *row) []float64 {
 	case len(s.Labels) > 0:
 		keys := make([]string, 0, len(s.Labels))
 		for k := range s.Labels {
-			keys = append(keys, strconv.Quote(k))
+			keys = append(keys, k)
 		}
-		slices.Sort(keys)
-		r.failLabel(value, fmt.Sprintf("is not in the label map (%s)", strings.Join(keys, ", ")))
+		r.failLabel(value, fmt.Sprintf("is not in the label map (%s)", quotedNames(keys)))
 		return nil
 	}
 	if class, ok := s.class(value); ok {

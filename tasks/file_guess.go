@@ -2,12 +2,15 @@ package tasks
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
+	"w2s/internal/inputfile"
 	"w2s/internal/visible"
 )
 
@@ -20,15 +23,19 @@ var (
 	promptColumns = []string{"prompt", "question", "query", "instruction"}
 	choiceColumns = []string{"choices", "options", "candidates"}
 	answerColumns = []string{"answer", "target", "completion"}
+
+	// documentColumns name the document that a row is a part of, which is then its group.
+	documentColumns = []string{"document", "document_id", "doc_id", "docid"}
 )
 
 // guessSpec describes a data file by its columns.
 func guessSpec(path string) (Spec, error) {
 	name := filepath.Base(path)
-	columns, line, err := firstColumns(path)
+	columns, first, err := firstColumns(path)
 	if err != nil {
 		return Spec{}, err
 	}
+	line := first.line
 	has := func(column string) bool { return slices.Contains(columns, column) }
 	find := func(names []string) string {
 		if i := slices.IndexFunc(names, has); i >= 0 {
@@ -37,7 +44,7 @@ func guessSpec(path string) (Spec, error) {
 		return ""
 	}
 	base, _, _ := strings.Cut(visible.Name(name), ".")
-	spec := Spec{Name: base, Title: "examples of " + visible.Name(name), Source: visible.Name(name), Train: Strings{name}}
+	spec := Spec{Name: base, Title: "examples of " + visible.Name(name), Source: visible.Name(name), Train: Strings{name}, guessed: true}
 	text, label, prompt := find(textColumns), find(labelColumns), find(promptColumns)
 	choices, answer := find(choiceColumns), find(answerColumns)
 	faults := &Faults{}
@@ -54,7 +61,7 @@ func guessSpec(path string) (Spec, error) {
 	case prompt != "" && answer != "":
 		spec.Form, spec.Template, spec.Answer = Generate, "{"+prompt+"}", answer
 	default:
-		missing := "missing column"
+		missing := "no column has a known name"
 		switch {
 		case text != "":
 			missing = `missing column "label"`
@@ -69,7 +76,7 @@ func guessSpec(path string) (Spec, error) {
 			missing += ` (soft_label may be a model's opinion; if it is gold, write a task file with "label: soft_label" and "soft: true")`
 		}
 		faults.add(name, line, "%s (columns: %s; want text and label, or chosen and rejected, or prompt and answer with or without choices; "+
-			"to use other names write a task file: docs/add-a-task.md)", missing, quotedNames(columns))
+			"to use other names write a task file: docs/add-a-task.md)%s", missing, quotedNames(columns), guessHint(columns, first))
 		return Spec{}, faults
 	}
 	if spec.Form == Rank && prompt != "" {
@@ -78,9 +85,12 @@ func guessSpec(path string) (Spec, error) {
 	if has("id") {
 		spec.ID = "id"
 	}
+	if spec.Group = find(documentColumns); spec.Group != "" && spec.uses(spec.Group) {
+		spec.Group = ""
+	}
 	for _, used := range []string{text, label, prompt, choices, answer, "chosen", "rejected"} {
 		if twin := twinOf(used, columns); twin != "" && has(used) && spec.uses(used) {
-			faults.add(name, line, "columns %q and %q differ only in case or white space: rename one of them, or name the right one in a task file (docs/add-a-task.md)",
+			faults.add(name, line, "columns %q and %q differ only in case or what cannot be seen: rename one of them, or name the right one in a task file (docs/add-a-task.md)",
 				used, shortened(twin))
 		}
 	}
@@ -93,19 +103,30 @@ func (s *Spec) uses(column string) bool {
 	return slices.Contains([]string{s.Label, s.Chosen, s.Rejected, s.Choices, s.Answer}, column) || strings.Contains(s.Template, "{"+column+"}")
 }
 
-// twinOf returns a column whose name differs from the given one in case or white space only, or "".
+// twinOf returns a column whose name differs from the given one in case, white space or invisible characters only, or "".
 func twinOf(name string, columns []string) string {
 	for _, c := range columns {
-		if c != name && strings.EqualFold(strings.Join(strings.Fields(c), " "), name) {
+		if c != name && strings.EqualFold(strings.TrimSpace(strings.Map(seen, c)), name) {
 			return c
 		}
 	}
 	return ""
 }
 
+// seen removes invisible characters from a text, as the argument of strings.Map.
+func seen(r rune) rune {
+	if unicode.Is(unicode.Cf, r) {
+		return -1
+	}
+	return r
+}
+
 // quotedNames lists the names of columns for a message: the first ones, shortened.
 func quotedNames(columns []string) string {
 	const most = 30
+	if len(columns) == 0 {
+		return "none"
+	}
 	quoted := make([]string, 0, most+1)
 	for _, c := range slices.Sorted(slices.Values(columns)) {
 		if len(quoted) == most {
@@ -117,45 +138,88 @@ func quotedNames(columns []string) string {
 	return strings.Join(quoted, ", ")
 }
 
-// firstColumns returns the names of the columns of a data file and the line that has them: those of a parquet file's schema,
-// or else of the first row without faults. Faults of the rows before it are reported when the whole file is read.
-func firstColumns(path string) (columns []string, line int, err error) {
-	if format, err := formatOf(path); err == nil && format == "parquet" {
-		return parquetColumns(path)
+// guessHint explains why the columns of a file may not be what their author meant, or returns "". first is the first row.
+func guessHint(columns []string, first *row) string {
+	for _, names := range [][]string{textColumns, labelColumns, promptColumns, choiceColumns, answerColumns, {"chosen", "rejected"}} {
+		for _, name := range names {
+			if twin := twinOf(name, columns); twin != "" && !slices.Contains(columns, name) {
+				return fmt.Sprintf("; %q is not %q: write the name in this way", shortened(twin), name)
+			}
+		}
 	}
-	var first *row
+	if len(columns) == 1 && columns[0] != "" && strings.Contains("[{", columns[0][:1]) {
+		return "; the text looks like JSON: give the file the extension .json or .jsonl"
+	}
+	lists := 0
+	for _, c := range columns {
+		items, ok := first.columns[c].([]any)
+		if !ok || len(items) == 0 {
+			continue
+		}
+		if _, records := items[0].(map[string]any); records && len(columns) <= 5 {
+			return fmt.Sprintf("; if the rows are the list %q, write this list alone into the file", shortened(c))
+		}
+		lists++
+	}
+	if lists == len(columns) && lists > 1 {
+		return "; the file seems to have a list for each column: write an object for each row"
+	}
+	return ""
+}
+
+// maxBeforeRow bounds what is read to find the first row without faults.
+const maxBeforeRow = 64 << 20
+
+// firstColumns returns the names of the columns of a data file, and its first row without faults. The row of a parquet file has
+// no values, because the names are those of its schema. Faults of the rows before it are reported when the whole file is read.
+func firstColumns(path string) (columns []string, first *row, err error) {
+	if format, err := formatOf(path); err == nil && format == "parquet" {
+		columns, err = parquetColumns(path)
+		return columns, &row{}, err
+	}
+	var header []string
 	faults := &Faults{}
-	if _, err := (rowFile{path: path, limit: 1}).read(context.Background(), faults, func(r *row) { first = r }); err != nil {
-		return nil, 0, err
+	f := rowFile{path: path, limit: 1, budget: &budget{limits: Limits{Unpacked: maxBeforeRow}}, header: func(columns []string) { header = columns }}
+	_, err = f.read(context.Background(), faults, func(r *row) { first = r })
+	endless := errors.Is(err, errBudget)
+	if err != nil && !endless {
+		return nil, nil, errors.Join(err, faults.err())
 	}
 	if first == nil {
 		if err := faults.err(); err != nil {
-			return nil, 0, err
+			return nil, nil, err
 		}
-		faults.add(filepath.Base(path), 0, "no rows")
-		return nil, 0, faults
+		text := "no rows"
+		if endless {
+			text += " in its first " + inputfile.Bytes(maxBeforeRow)
+		}
+		if header != nil {
+			text += fmt.Sprintf(" after the header (columns: %s)", quotedNames(header))
+		}
+		faults.add(filepath.Base(path), 0, "%s", text)
+		return nil, nil, faults
 	}
 	for c := range first.columns {
 		columns = append(columns, c)
 	}
-	return columns, first.line, nil
+	return columns, first, nil
 }
 
 // parquetColumns returns the names of the columns of a parquet file. It reads no rows.
-func parquetColumns(path string) (columns []string, line int, err error) {
+func parquetColumns(path string) (columns []string, err error) {
 	file, err := openFile(path)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	defer file.Close()
 	p, err := openParquet(file, &budget{})
 	if err != nil {
-		return nil, 0, fmt.Errorf("tasks: %s: %w", path, err)
+		return nil, fmt.Errorf("tasks: %s: %w", path, err)
 	}
 	if p.Len() == 0 {
 		faults := &Faults{}
 		faults.add(filepath.Base(path), 0, "no rows")
-		return nil, 0, faults
+		return nil, faults
 	}
-	return p.Columns(), 0, nil
+	return p.Columns(), nil
 }

@@ -127,12 +127,12 @@ func TestFileFaults(t *testing.T) {
 		// The columns are guessed from the first good row. Faults before it do not hide faults after it.
 		{"first.tsv", "text\tlabel\nx\n" + good + "y\n", []string{"tasks: first.tsv:2: 1 column", "tasks: first.tsv:23: 1 column"}},
 		{"second.tsv", "text\tlabel\ngood\t1\nx\n" + good + "y\n", []string{"tasks: second.tsv:3: 1 column", "tasks: second.tsv:24: 1 column"}},
-		{"quote.csv", lines("text,label\n", "row %d,%d\n", 20) + "\"open,1\n", []string{"quote.csv:22: extraneous or missing \" in quoted-field (record starts at line 22)"}},
+		{"quote.csv", lines("text,label\n", "row %d,%d\n", 20) + "\"open,1\n", []string{"quote.csv:22: a quotation mark inside a quoted text, or none at its end (write \"\" for each one inside) (the record starts at line 22)"}},
 		{"width.csv", lines("text,label\n", "row %d,%d\n", 20) + "a,b,1\n", []string{"width.csv:22: 3 columns, want 2"}},
 		{"enc.csv", lines("text,label\n", "row %d,%d\n", 20) + "caf\xe9,1\n", []string{`enc.csv:22: "text" is not UTF-8`}},
 		{"pairs.jsonl", lines("", "{\"chosen\":\"a %d\",\"rejected\":\"b %d\"}\n", 20) + "{\"chosen\":\"\",\"rejected\":\"b\"}\n{\"chosen\":\"b\"}\n", []string{
 			"pairs.jsonl:21: empty candidate", `pairs.jsonl:22: missing "rejected"`}},
-		{"what.jsonl", "{\"a\":1}\n", []string{`what.jsonl:1: missing column (columns: "a"; want text and label`}},
+		{"what.jsonl", "{\"a\":1}\n", []string{`what.jsonl:1: no column has a known name (columns: "a"; want text and label`}},
 	} {
 		report, err := Check(context.Background(), write(t, t.TempDir(), c.name, c.text), Limits{})
 		if err != nil || report.Faults == nil {
@@ -269,7 +269,7 @@ func TestDuplicatesAndConflicts(t *testing.T) {
 	if len(d.Pool) != 19 {
 		t.Errorf("%d examples, want 19: row 0 once and row 1 not at all", len(d.Pool))
 	}
-	want := []string{"3 duplicates removed", "1 texts left out: their copies have different labels"}
+	want := []string{"3 duplicates removed", "1 text left out, because copies have different labels"}
 	if !slices.Equal(d.Warnings, want) {
 		t.Errorf("warnings %q, want %q", d.Warnings, want)
 	}
@@ -295,19 +295,19 @@ func TestCopiesMergeInAnyOrder(t *testing.T) {
 	}
 }
 
-// Training examples that are in the test part, or share a group with it, are removed.
+// Training examples that are in the test part, near copies of its texts, and those that share a group with it are removed.
 func TestTrainingExamplesInTheTestPart(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "train.tsv", lines("text\tlabel\tpage\n", "row %d\t%d\tp%[1]d\n", 20))
-	write(t, dir, "test.tsv", "text\tlabel\tpage\nROW  3\t1\tx\nother\t0\tp7\nnew\t1\ty\n")
-	for spec, want := range map[string]int{"": 19, "group: page\n": 19} {
+	write(t, dir, "test.tsv", "text\tlabel\tpage\nROW - 3!\t1\tx\nother\t0\tp7\nnew\t1\ty\n")
+	for spec, want := range map[string]int{"": 1, "group: page\n": 2} {
 		d := load(t, write(t, dir, "t.yaml", "train: train.tsv\ntest: test.tsv\n"+spec))
-		if len(d.Pool) != want || len(d.Test) != 3 || len(d.Warnings) != 1 || !contains(d.Warnings[0], "1 examples of the training part left out") {
+		if len(d.Pool) != 20-want || len(d.Test) != 3 || len(d.Warnings) != 1 || !contains(d.Warnings[0], counted(want, "example")+" of the training part left out") {
 			t.Errorf("%q: %d and %d examples, warnings %q", spec, len(d.Pool), len(d.Test), d.Warnings)
 		}
 		for _, e := range d.Pool {
-			if gone := map[string]string{"": "row 3", "group: page\n": "row 7"}[spec]; e.Texts[0] == gone {
-				t.Errorf("%q: %q is still there", spec, gone)
+			if e.Texts[0] == "row 3" || want == 2 && e.Texts[0] == "row 7" {
+				t.Errorf("%q: %q is still there", spec, e.Texts[0])
 			}
 		}
 	}
@@ -351,5 +351,33 @@ func TestFilesWithoutTaskFile(t *testing.T) {
 	free := load(t, write(t, dir, "free.jsonl", lines("", "{\"prompt\":\"p %d\",\"answer\":\"%d\"}\n", 20)))
 	if e := free.Pool[0]; e.Gold != nil || e.Answer == "" || !strings.HasPrefix(e.Texts[0], "p ") {
 		t.Errorf("example %+v", e)
+	}
+}
+
+// A column that names the document of a row is its group, also in a file without a task file. Numbers and texts are names, and
+// an empty cell or null names none.
+func TestDocumentColumn(t *testing.T) {
+	var lines, other strings.Builder
+	for i := range 30 {
+		document := []string{fmt.Sprint(i / 6), fmt.Sprintf("%q", fmt.Sprint(i/6)), "null", `""`}[i%4]
+		fmt.Fprintf(&lines, `{"text":"row %d","label":%d,"document":%s}`+"\n", i, i%2, document)
+		fmt.Fprintf(&other, `{"text":"row %d","label":%d,"group":"g"}`+"\n", i, i%2)
+	}
+	dir := t.TempDir()
+	write(t, dir, "rows.jsonl", lines.String())
+	for _, path := range []string{filepath.Join(dir, "rows.jsonl"), write(t, dir, "t.yaml", "name: rows\ntrain: rows.jsonl\ngroup: document\n")} {
+		groups := map[string]int{}
+		for _, e := range load(t, path).Pool {
+			groups[e.Group]++
+		}
+		if len(groups) != 6 || groups[""] != 14 || groups["rows 0"] != 4 {
+			t.Errorf("%s: groups %v", path, groups)
+		}
+	}
+	// A column "group" may be anything, such as a group of people.
+	for _, e := range load(t, write(t, dir, "other.jsonl", other.String())).Pool {
+		if e.Group != "" {
+			t.Fatalf("group %q", e.Group)
+		}
 	}
 }

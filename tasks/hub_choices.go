@@ -204,6 +204,7 @@ func sciqSupportQuestion(r *row) question {
 		template: "Name: Bob\n\nPassage 1:\n{support}\n\nQ1: \"{question}\" Is the answer \"{candidate}\"?",
 		prompt:   "Passage 1:\n{support}\n\nQ1: {question} A:",
 		answers:  sciqAnswers(r),
+		group:    r.text("support"),
 	}
 	if r.text("support") == "" {
 		r.skip("no support")

@@ -8,7 +8,7 @@ func hh(name, title string, folders ...string) hubTask {
 	t := hubTask{
 		info: Info{
 			Name: name, Category: Reward, Form: Rank, Title: title, Source: "Bai et al. 2022, Anthropic/hh-rlhf", Licence: "MIT",
-			Metric: Accuracy, Version: 1,
+			Metric: Accuracy, Version: 2,
 		},
 		repo: "Anthropic/hh-rlhf", rev: "main", format: "jsonl", example: hhPair,
 	}
@@ -37,8 +37,8 @@ func hhPair(r *row) Example {
 	}
 }
 
-// promptGroup is the group of all examples with the same prompt.
-func promptGroup(prompt string) string { return "prompt " + fold(prompt) }
+// promptGroup is the group of all examples with the same prompt, up to its normal form.
+func promptGroup(prompt string) string { return "prompt " + NormalForm(prompt) }
 
 // lastReply splits two dialogues into their common prompt and their replies. The prompt ends at the last "Assistant:" of
 // the common beginning, so a reply may contain further turns. To look for the last turn of each dialogue instead would

@@ -121,6 +121,6 @@ func nlpInfo(name, title, source, licence string, classes ...string) Info {
 	}
 	return Info{
 		Name: name, Category: NLP, Form: Classify, Classes: classes, Title: title, Source: source, Licence: licence,
-		Metric: Accuracy, Version: 1,
+		Metric: Accuracy, Version: 2,
 	}
 }

@@ -14,6 +14,7 @@ const neutralBand = 0.5
 type ratings struct {
 	name, title string
 	byReview    bool // ids have the form REVIEW_SENTENCE; the sentences of one review are a group
+	version     int  // see Info.Version
 }
 
 func (t ratings) Info() Info {
@@ -21,7 +22,7 @@ func (t ratings) Info() Info {
 		Name: t.name, Category: NLP, Form: Classify, Classes: []string{"negative", "positive"},
 		Title:  t.title + fmt.Sprintf(", sign of the mean rating, near-neutral ones (below %v) left out", neutralBand),
 		Source: "Hutto and Gilbert 2014 (ICWSM), in the source archive of PyPI vaderSentiment 2.5", Licence: "MIT",
-		Metric: Accuracy, Version: 1,
+		Metric: Accuracy, Version: t.version,
 	}
 }
 

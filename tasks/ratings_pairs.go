@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -122,7 +123,24 @@ func (t ratingPairs) ratedTexts(ctx context.Context, src Source, c *collector) (
 	if err != nil {
 		return nil, err
 	}
-	return texts, c.faults.err()
+	return t.withoutNearCopies(texts, c), c.faults.err()
+}
+
+// withoutNearCopies keeps one of the texts with the same normal form. Its near copies could be in pairs of another part of the
+// split, and their ratings cannot be merged, because raters weigh capitals and exclamation marks.
+func (t ratingPairs) withoutNearCopies(texts []ratedText, c *collector) []ratedText {
+	kept := map[string]ratedText{} // by normal form
+	for _, r := range texts {
+		form := NormalForm(r.text)
+		old, ok := kept[form]
+		if ok {
+			c.leaveOut("another text differs only in case, punctuation or repeated characters")
+		}
+		if !ok || r.text < old.text {
+			kept[form] = r
+		}
+	}
+	return slices.Collect(maps.Values(kept))
 }
 
 // parseScores reads the scores of all raters of a text, such as [1, 3, -2].

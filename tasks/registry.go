@@ -11,10 +11,10 @@ import (
 
 // All returns the built-in tasks in the order in which they are listed. Every call returns a new slice.
 func All() []Task {
-	tweets := ratings{name: "tweets", title: "tweet-like texts, human-rated sentiment"}
-	movies := ratings{name: "movies", title: "movie review snippets, human-rated sentiment"}
-	amazon := ratings{name: "amazon", title: "Amazon review snippets, human-rated sentiment", byReview: true}
-	editorials := ratings{name: "editorials", title: "newspaper editorial snippets, human-rated sentiment", byReview: true}
+	tweets := ratings{name: "tweets", title: "tweet-like texts, human-rated sentiment", version: 2}
+	movies := ratings{name: "movies", title: "movie review snippets, human-rated sentiment", version: 1}
+	amazon := ratings{name: "amazon", title: "Amazon review snippets, human-rated sentiment", byReview: true, version: 2}
+	editorials := ratings{name: "editorials", title: "newspaper editorial snippets, human-rated sentiment", byReview: true, version: 1}
 
 	helpful := hh("hh-helpful", "which of two replies is more helpful", "helpful-base")
 	harmless := hh("hh-harmless", "which of two replies is less harmful", "harmless-base")

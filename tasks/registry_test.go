@@ -88,16 +88,19 @@ func TestParseHub(t *testing.T) {
 }
 
 // The counts of the real GLUE files come from a Python script. It keeps texts with one label, and removes texts of the test
-// part from the training part.
+// part, up to their normal form, from the training part.
 func TestSharedGLUE(t *testing.T) {
 	src := Local(shareddata.Path(t, "data"), nil)
-	for name, want := range map[string]struct{ pool, positive, test int }{
-		"sst2": {66973, 37330, 872},
-		"cola": {8501, 5986, 510},
+	for name, want := range map[string]struct{ pool, positive, test, near int }{
+		"sst2": {66970, 37328, 872, 16369},
+		"cola": {8501, 5986, 510, 26},
 	} {
 		d := loadNamed(t, name, src)
 		if len(d.Pool) != want.pool || positives(d.Pool) != want.positive || len(d.Test) != want.test {
 			t.Errorf("%s: %d examples, %d positive, %d to test on: %q", name, len(d.Pool), positives(d.Pool), len(d.Test), d.Warnings)
+		}
+		if n := nearCopies(d.Pool); n != want.near {
+			t.Errorf("%s: %d near copies, want %d", name, n, want.near)
 		}
 	}
 }

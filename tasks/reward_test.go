@@ -80,7 +80,7 @@ func TestHH(t *testing.T) {
 			if prob.Argmax(e.Gold) == 0 {
 				first++
 			}
-			if !strings.HasPrefix(e.Group, "prompt human:") {
+			if !strings.HasPrefix(e.Group, "prompt human ") {
 				t.Fatalf("group %q", e.Group)
 			}
 		}

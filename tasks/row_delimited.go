@@ -24,15 +24,19 @@ func readTSV(r io.Reader, faults *Faults, f rowFile, emit func(*row) bool) error
 			faults.add(f.name, line, notUTF8Fault)
 			return true
 		}
-		if n := bytes.Count(text, []byte("\t")) + 1; n > maxRowColumns || columns != nil && n != len(columns) {
-			faults.add(f.name, line, "%s, want %s (if a text contains a tab or a line break, use .csv or .jsonl)%s",
-				columnCount(n), wantedColumns(columns), mixedBreaks(text))
-			return columns != nil // without a header, no row can be read
+		switch n := bytes.Count(text, []byte("\t")) + 1; {
+		case columns == nil && n > maxRowColumns:
+			faults.add(f.name, line, "%d columns, want at most %d", n, maxRowColumns)
+			return false
+		case columns != nil && n != len(columns):
+			faults.add(f.name, line, "%s, want %d (if a text contains a tab or a line break, use .csv or .jsonl)%s",
+				columnCount(n), len(columns), mixedBreaks(text))
+			return true
 		}
 		cells := strings.Split(string(text), "\t")
 		if columns == nil {
 			columns = cells
-			return checkHeader(columns, faults, f.name, line)
+			return checkHeader(columns, faults, f, line)
 		}
 		return emit(&row{line: line, columns: rowColumns(columns, cells)})
 	})
@@ -61,11 +65,7 @@ const notUTF8Fault = "not UTF-8 (save the file as UTF-8, or convert it: iconv -f
 func readCSV(r io.Reader, faults *Faults, f rowFile, emit func(*row) bool) error {
 	record := &recordReader{r: r}
 	record.next()
-	in := bufio.NewReader(record)
-	if mark, _ := in.Peek(len(byteOrderMark)); string(mark) == byteOrderMark {
-		in.Discard(len(byteOrderMark))
-	}
-	records := csv.NewReader(in)
+	records := csv.NewReader(bufio.NewReader(record))
 	records.FieldsPerRecord = -1 // the loop below counts them, so that it can name the line and go on
 	columns := f.columns
 	for last := 0; ; {
@@ -77,10 +77,14 @@ func readCSV(r io.Reader, faults *Faults, f rowFile, emit func(*row) bool) error
 			return nil
 		case errors.Is(err, errLongRecord):
 			return fmt.Errorf("the record after line %d: %w (is the quotation mark at the end of a text missing?)", last, errLongRecord)
+		case errors.Is(err, errManyColumns):
+			return fmt.Errorf("the record after line %d has %w", last, err)
 		case errors.As(err, &syntax):
 			// After a stray quotation mark the boundaries of all later records are unknown.
-			faults.add(f.name, syntax.Line, "%v (record starts at line %d)", syntax.Err, syntax.StartLine)
+			faults.add(f.name, syntax.Line, "%v (the record starts at line %d)%s", syntaxFault(syntax.Err), syntax.StartLine, record.bareReturns())
 			return nil
+		case err != nil && last > 0:
+			return fmt.Errorf("after line %d: %w", last, err)
 		case err != nil:
 			return err
 		}
@@ -97,15 +101,12 @@ func readCSV(r io.Reader, faults *Faults, f rowFile, emit func(*row) bool) error
 			}
 			continue
 		}
-		if len(cells) > maxRowColumns || columns != nil && len(cells) != len(columns) {
-			faults.add(f.name, line, "%s, want %s%s", columnCount(len(cells)), wantedColumns(columns), mixedBreaks([]byte(strings.Join(cells, ","))))
-			if columns == nil {
-				return nil
-			}
+		if columns != nil && len(cells) != len(columns) {
+			faults.add(f.name, line, "%s, want %d%s", columnCount(len(cells)), len(columns), mixedBreaks([]byte(strings.Join(cells, ","))))
 			continue
 		}
 		if columns == nil {
-			if columns = cells; !checkHeader(columns, faults, f.name, line) {
+			if columns = cells; !checkHeader(columns, faults, f, line) {
 				return nil
 			}
 			continue
@@ -116,15 +117,36 @@ func readCSV(r io.Reader, faults *Faults, f rowFile, emit func(*row) bool) error
 	}
 }
 
-// checkHeader reports two columns of the same name. The reader removes white space around names; columns without a name
-// cannot be asked for, so there may be several.
-func checkHeader(columns []string, faults *Faults, file string, line int) bool {
+// syntaxFault words an error of the reader of records.
+func syntaxFault(err error) error {
+	switch {
+	case errors.Is(err, csv.ErrBareQuote):
+		return errors.New(`a quotation mark inside a text that does not begin with one (write the text in quotation marks, and "" for each one inside)`)
+	case errors.Is(err, csv.ErrQuote):
+		return errors.New(`a quotation mark inside a quoted text, or none at its end (write "" for each one inside)`)
+	}
+	return err
+}
+
+// checkHeader hands the names of the columns to f.header and reports a separator other than that of the format, and two
+// columns of the same name. The reader removes white space around names; columns without a name cannot be asked for, so there
+// may be several.
+func checkHeader(columns []string, faults *Faults, f rowFile, line int) bool {
+	if f.header != nil {
+		f.header(columns)
+	}
+	if len(columns) == 1 {
+		if found, want := separatorOf(columns[0]), map[string]string{"csv": "commas", "tsv": "tabs"}[f.format]; found != "" && found != want {
+			faults.add(f.name, line, "its columns are separated by %s, want %s (a file with tabs is named .tsv, and one with commas .csv)", found, want)
+			return false
+		}
+	}
 	first := make(map[string]int, len(columns))
 	for i, c := range columns {
 		name := strings.TrimSpace(c)
 		at, ok := first[name]
 		if ok && name != "" {
-			faults.add(file, line, "columns %d and %d are both named %q (rename one of them)", at+1, i+1, shortened(name))
+			faults.add(f.name, line, "columns %d and %d are both named %q (rename one of them)", at+1, i+1, shortened(name))
 			return false
 		}
 		first[name] = i
@@ -132,21 +154,26 @@ func checkHeader(columns []string, faults *Faults, file string, line int) bool {
 	return true
 }
 
+// separatorOf returns what seems to separate the names in a header, such as "tabs", or "" if it is one name.
+func separatorOf(header string) string {
+	best, name := 0, ""
+	for _, s := range []struct{ sign, name string }{{"\t", "tabs"}, {";", "semicolons"}, {",", "commas"}, {"|", "vertical bars"}} {
+		if n := strings.Count(header, s.sign); n > best {
+			best, name = n, s.name
+		}
+	}
+	return name
+}
+
 // mixedBreaks explains a record with a carriage return, or returns "".
 func mixedBreaks(text []byte) string {
 	if bytes.IndexByte(text, '\r') < 0 {
 		return ""
 	}
-	return " (the record contains a carriage return; if it should end a line: tr '\\r' '\\n' < FILE > NEW)"
+	return returnsHint
 }
 
-// wantedColumns is the number of columns that a row must have, for messages.
-func wantedColumns(columns []string) string {
-	if columns == nil {
-		return fmt.Sprintf("at most %d", maxRowColumns)
-	}
-	return strconv.Itoa(len(columns))
-}
+const returnsHint = " (the record contains a carriage return; if it should end a line: tr '\\r' '\\n' < FILE > NEW)"
 
 // invalidCell returns the index of the first cell that is not UTF-8, or -1.
 func invalidCell(cells []string) int {

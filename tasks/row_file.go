@@ -22,6 +22,8 @@ type rowFile struct {
 	columns []string // column names of a TSV or CSV file without a header line; nil if the file has one
 	limit   int      // number of rows to read; 0 means all
 	budget  *budget  // what reading may take; nil means the default limits for this file alone
+
+	header func(columns []string) // is called with the header of a TSV or CSV file, unless it is nil
 }
 
 // formats lists the file extensions, in the order in which a local file is looked for.

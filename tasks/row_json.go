@@ -17,11 +17,16 @@ import (
 // readJSONL reads one JSON object per line and skips empty lines.
 func readJSONL(r io.Reader, faults *Faults, f rowFile, emit func(*row) bool) error {
 	return eachLine(r, func(line int, text []byte) bool {
+		text = bytes.TrimPrefix(text, []byte(byteOrderMark))           // two files may have been joined
 		text = bytes.TrimSpace(bytes.TrimPrefix(text, []byte("\x1e"))) // JSON text sequences (RFC 7464) begin records with it
 		if len(text) == 0 {
 			return true
 		}
 		columns, err := decodeObject(text)
+		if text[0] == '[' && errors.Is(err, errCutOff) {
+			faults.add(f.name, line, "not JSON lines: a list of several lines begins here (give a file with one JSON list the extension .json)")
+			return false
+		}
 		if err != nil {
 			faults.add(f.name, line, "%v", err)
 			return true
@@ -68,11 +73,7 @@ type jsonReader struct {
 }
 
 func newJSONReader(r io.Reader) *jsonReader {
-	in := bufio.NewReaderSize(r, headBytes)
-	if mark, _ := in.Peek(len(byteOrderMark)); string(mark) == byteOrderMark {
-		in.Discard(len(byteOrderMark))
-	}
-	return &jsonReader{in: in, line: 1}
+	return &jsonReader{in: bufio.NewReaderSize(r, headBytes), line: 1}
 }
 
 // peek skips white space and returns the next byte without reading it, or 0 at the end of the text.
@@ -264,7 +265,7 @@ func decodeObject(text []byte) (columns map[string]any, err error) {
 	in := json.NewDecoder(bytes.NewReader(text))
 	in.UseNumber()
 	if err := in.Decode(&columns); err != nil {
-		return nil, jsonFault(err)
+		return nil, jsonFault(text, err)
 	}
 	if rest := text[in.InputOffset():]; len(bytes.Trim(rest, " \t\r\n")) > 0 {
 		return nil, errors.New(restFault(rest))
@@ -286,6 +287,8 @@ func restFault(rest []byte) string {
 	const fault = "more than one JSON value on the line"
 	r, _ := utf8.DecodeRune(rest)
 	switch {
+	case len(bytes.Trim(rest, ", \t\r\n")) == 0:
+		return "a comma after the object (JSON lines have none: remove it, or write one JSON list into a .json file)"
 	case bytes.IndexByte(rest, '\r') >= 0:
 		return fault + ` (they are separated by a carriage return; end every object with a line feed: tr '\r' '\n' < FILE > NEW)`
 	case isSeparator(r):
@@ -410,14 +413,48 @@ func escapedUnit(text []byte) (unit rune, ok bool) {
 
 var errCutOff = errors.New("not JSON: the text ends too early")
 
-// jsonFault words an error of the decoder.
-func jsonFault(err error) error {
+// A jsonError is a syntax error with an explanation that says more than the decoder's.
+type jsonError struct {
+	text string
+	*json.SyntaxError
+}
+
+func (e jsonError) Error() string { return "not JSON: " + e.text }
+func (e jsonError) Unwrap() error { return e.SyntaxError }
+
+// jsonHabits lists what other notations have and JSON has not.
+var jsonHabits = []struct{ text, fault string }{
+	{"NaN", "NaN is no value of JSON (write null, or leave the row out)"},
+	{"Infinity", "Infinity is no value of JSON"},
+	{"'", "a text is not in double quotation marks (Python's notation is not JSON: write the rows with json.dumps)"},
+	{"None", "None is null in JSON (write the rows with json.dumps)"},
+	{"True", "True is true in JSON (write the rows with json.dumps)"},
+	{"False", "False is false in JSON (write the rows with json.dumps)"},
+}
+
+// jsonFault words an error of the decoder about text, which is to be an object.
+func jsonFault(text []byte, err error) error {
 	var mismatch *json.UnmarshalTypeError
+	var syntax *json.SyntaxError
 	switch {
 	case errors.As(err, &mismatch):
 		return fmt.Errorf("a JSON %s, want an object", mismatch.Value)
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return errCutOff
+	case !errors.As(err, &syntax):
+		return fmt.Errorf("not JSON: %w", err)
+	case text[0] != '{' && text[0] != '[':
+		return jsonError{fmt.Sprintf("%q, want an object in braces", shortened(string(text[:min(len(text), 200)]))), syntax}
+	}
+	rest := text[min(max(int(syntax.Offset)-1, 0), len(text)):] // from the byte that JSON does not have at this place
+	for _, habit := range jsonHabits {
+		if bytes.HasPrefix(rest, []byte(habit.text)) {
+			return jsonError{habit.fault, syntax}
+		}
+	}
+	before := bytes.TrimSpace(text[:len(text)-len(rest)])
+	if len(rest) > 0 && (rest[0] == '}' || rest[0] == ']') && bytes.HasSuffix(before, []byte(",")) {
+		return jsonError{fmt.Sprintf("a comma before %q", rest[0]), syntax}
 	}
 	return fmt.Errorf("not JSON: %w", err)
 }

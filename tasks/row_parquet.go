@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -15,11 +16,25 @@ func openParquet(file *os.File, b *budget) (*parquetfile.File, error) {
 		return nil, err
 	}
 	p, err := parquetfile.Open(file, info.Size(), parquetfile.Limits{Memory: b.limits.pages(), Row: maxRowBytes, Unpacked: b.unpack})
-	if err != nil {
-		return nil, fmt.Errorf("not a readable parquet file: %w", err)
+	if err == nil {
+		return p, nil
 	}
-	return p, nil
+	head := make([]byte, headBytes)
+	n, _ := file.ReadAt(head, 0)
+	switch head = head[:n]; {
+	case bytes.HasPrefix(head, []byte(parquetMagic)) || n < len(parquetMagic):
+	case bytes.HasPrefix(head, gzipMagic):
+		err = errors.New("it is compressed with gzip (unpack it: gunzip)")
+	case foreignFile(head) != "":
+		return nil, errors.New(foreignFile(head))
+	default:
+		err = fmt.Errorf("it does not begin with %s", parquetMagic)
+	}
+	return nil, fmt.Errorf("not a readable parquet file: %w", err)
 }
+
+// parquetMagic begins and ends a parquet file.
+const parquetMagic = "PAR1"
 
 // readParquet reads rows of any schema. The line of a row is its number, counted from 1.
 func readParquet(file *os.File, f rowFile, emit func(*row) bool) error {

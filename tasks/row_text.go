@@ -3,6 +3,7 @@ package tasks
 import (
 	"bufio"
 	"bytes"
+	"compress/flate"
 	"compress/gzip"
 	"encoding/binary"
 	"errors"
@@ -15,16 +16,16 @@ import (
 )
 
 // plainText returns the text of a stored file as UTF-8 with lines that end in "\n" or "\r\n": it decompresses gzip, decodes
-// UTF-16, and translates the line breaks of old Macintosh files. The text counts against the budget.
+// UTF-16, removes byte order marks, and translates the line breaks of old Macintosh files. The text counts against the budget.
 func plainText(stored io.Reader, b *budget) (io.Reader, error) {
 	in := bufio.NewReaderSize(stored, headBytes)
 	head, _ := in.Peek(headBytes) // an error shows when the text is read
 	if bytes.HasPrefix(head, gzipMagic) {
 		unzipped, err := gzip.NewReader(in)
 		if err != nil {
-			return nil, err
+			return nil, gzipFault(err)
 		}
-		in = bufio.NewReaderSize(&countedReader{r: unzipped, budget: b}, headBytes)
+		in = bufio.NewReaderSize(&countedReader{r: gzipReader{unzipped}, budget: b}, headBytes)
 		if head, _ = in.Peek(headBytes); bytes.HasPrefix(head, gzipMagic) {
 			return nil, errors.New("is compressed twice (unpack it once: gunzip)")
 		}
@@ -32,14 +33,8 @@ func plainText(stored io.Reader, b *budget) (io.Reader, error) {
 		in = bufio.NewReaderSize(&countedReader{r: in, budget: b}, headBytes)
 		head, _ = in.Peek(headBytes)
 	}
-	if packed := compressedBy(head); packed.name != "" {
-		return nil, fmt.Errorf("is compressed with %s, which is not read (unpack it: %s)", packed.name, packed.command)
-	}
-	switch {
-	case bytes.HasPrefix(head, []byte("PAR1")):
-		return nil, errors.New("is a parquet file (give it the extension .parquet, or write format: parquet in a task file)")
-	case bytes.HasPrefix(head, []byte("ARROW1")):
-		return nil, errors.New("is an Arrow file, which is not read (write it as parquet)")
+	if fault := foreignFile(head); fault != "" {
+		return nil, errors.New(fault)
 	}
 	order, err := utf16Order(head)
 	if err != nil {
@@ -48,6 +43,10 @@ func plainText(stored io.Reader, b *budget) (io.Reader, error) {
 	if order != nil {
 		in = bufio.NewReaderSize(&utf16Reader{in: in, order: order}, headBytes)
 		head, _ = in.Peek(headBytes)
+	}
+	for bytes.HasPrefix(head, []byte(byteOrderMark)) { // programs that add a mark may find one already
+		in.Discard(len(byteOrderMark))
+		head = head[len(byteOrderMark):]
 	}
 	if bytes.IndexByte(head, '\r') >= 0 && bytes.IndexByte(head, '\n') < 0 {
 		return &returnReader{r: in}, nil
@@ -73,14 +72,66 @@ var packers = []packer{
 	{"\x04\x22\x4d\x18", "lz4", "lz4", "lz4 -d FILE"},
 }
 
-// compressedBy returns the packer of a file that starts with head, or the zero packer.
-func compressedBy(head []byte) packer {
+// foreign lists kinds of files that are not text by their first bytes, and what to do about them.
+var foreign = []struct{ magic, fault string }{
+	{parquetMagic, "is a parquet file (give it the extension .parquet, or write format: parquet in a task file)"},
+	{"ARROW1", "is an Arrow file, which is not read (write it as parquet)"},
+	{"PK\x05\x06", "is an empty zip archive"},
+	{"Rar!\x1a\x07", "is a RAR archive, which is not read (unpack it)"},
+	{"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "is an Office document, which is not read (save it as CSV in UTF-8)"},
+	{"SQLite format 3\x00", "is a SQLite database, which is not read (export the rows as CSV)"},
+	{"\x89HDF\r\n\x1a\n", "is an HDF5 file, which is not read (write it as parquet)"},
+	{"\x93NUMPY", "is a NumPy array, which is not read (write the rows as JSONL or parquet)"},
+	{"\x80\x02", "is a Python pickle, which is not read (write the rows as JSONL or parquet)"},
+	{"\x80\x03", "is a Python pickle, which is not read (write the rows as JSONL or parquet)"},
+	{"\x80\x04\x95", "is a Python pickle, which is not read (write the rows as JSONL or parquet)"},
+	{"\x80\x05\x95", "is a Python pickle, which is not read (write the rows as JSONL or parquet)"},
+	{"%PDF-", "is a PDF document, not a data file"},
+	{"\x89PNG\r\n", "is a picture, not a data file"},
+	{"\xff\xd8\xff", "is a picture, not a data file"},
+	{"GIF8", "is a picture, not a data file"},
+	{"<!doctype html", "is an HTML page, not a data file (download the file itself, not the page that shows it)"},
+	{"<html", "is an HTML page, not a data file (download the file itself, not the page that shows it)"},
+}
+
+// foreignFile returns what is wrong with a file that starts with head and is not text, or "".
+func foreignFile(head []byte) string {
 	for _, p := range packers {
-		if bytes.HasPrefix(head, []byte(p.magic)) && (p.name != "bzip2" || bytes.HasPrefix(head[min(4, len(head)):], []byte("1AY&SY"))) {
-			return p
+		switch {
+		case !bytes.HasPrefix(head, []byte(p.magic)), p.name == "bzip2" && !bytes.HasPrefix(head[min(4, len(head)):], []byte("1AY&SY")):
+		case p.name == "zip" && bytes.Contains(head, []byte("[Content_Types].xml")):
+			return "is an Office document, which is not read (save it as CSV in UTF-8)"
+		default:
+			return fmt.Sprintf("is compressed with %s, which is not read (unpack it: %s)", p.name, p.command)
 		}
 	}
-	return packer{}
+	for _, f := range foreign {
+		if start := head[:min(len(f.magic), len(head))]; string(start) == f.magic || f.magic[0] == '<' && strings.EqualFold(string(start), f.magic) {
+			return f.fault
+		}
+	}
+	const tarMagic, tarPlace = "ustar", 257
+	if len(head) > tarPlace && bytes.HasPrefix(head[tarPlace:], []byte(tarMagic)) {
+		return "is a tar archive, which is not read (unpack it: tar -xf FILE)"
+	}
+	return ""
+}
+
+// A gzipReader words the errors of gzip.
+type gzipReader struct{ r io.Reader }
+
+func (g gzipReader) Read(p []byte) (int, error) {
+	n, err := g.r.Read(p)
+	return n, gzipFault(err)
+}
+
+// gzipFault words an error of gzip. Other errors stay as they are.
+func gzipFault(err error) error {
+	var corrupt flate.CorruptInputError
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, gzip.ErrChecksum) || errors.Is(err, gzip.ErrHeader) || errors.As(err, &corrupt) {
+		return fmt.Errorf("the gzip data is damaged or cut off (copy or download the file again): %w", err)
+	}
+	return err
 }
 
 // packerOf returns the packer that the extension of a path names, or the zero packer.
@@ -200,27 +251,59 @@ func (c *countedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// A recordReader fails if one record takes more than maxRowBytes. The reader of records calls next before each of them.
+// A recordReader fails if one record of CSV takes more than maxRowBytes or maxRowColumns. The reader of records calls next
+// before each of them.
 type recordReader struct {
-	r    io.Reader
-	left int
+	r      io.Reader
+	left   int
+	last   byte // the last byte that was read
+	bares  int  // carriage returns before anything but a line feed
+	quoted bool // whether the next byte is inside a quoted text
+	commas int  // separators in the record that is being read
 }
 
 // errLongRecord is the error for a record of more than maxRowBytes.
 var errLongRecord = fmt.Errorf("longer than %d MiB", maxRowBytes>>20)
 
+// errManyColumns is the error for a record of more than maxRowColumns.
+var errManyColumns = fmt.Errorf("more than %d columns", maxRowColumns)
+
 func (c *recordReader) next() { c.left = maxRowBytes + headBytes }
 
 func (c *recordReader) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
+	for _, b := range p[:n] {
+		if c.last == '\r' && b != '\n' {
+			c.bares++
+		}
+		c.last = b
+		switch {
+		case b == '"':
+			c.quoted = !c.quoted
+		case c.quoted:
+		case b == '\n':
+			c.commas = 0
+		case b == ',':
+			if c.commas++; c.commas >= maxRowColumns {
+				return 0, errManyColumns
+			}
+		}
+	}
 	if c.left -= n; c.left < 0 {
 		return 0, errLongRecord
 	}
 	return n, err
 }
 
-// eachLine calls do for every line until do returns false. It removes the line break ("\n" or "\r\n") and a byte order
-// mark at the start of the file.
+// bareReturns explains a fault in a text that seems to have two kinds of line breaks, or returns "".
+func (c *recordReader) bareReturns() string {
+	if c.bares == 0 {
+		return ""
+	}
+	return returnsHint
+}
+
+// eachLine calls do for every line until do returns false. It removes the line break ("\n" or "\r\n").
 func eachLine(r io.Reader, do func(line int, text []byte) bool) error {
 	in := bufio.NewReaderSize(r, headBytes)
 	var text []byte
@@ -245,9 +328,6 @@ func eachLine(r io.Reader, do func(line int, text []byte) bool) error {
 		}
 		record := bytes.TrimSuffix(text, []byte("\n"))
 		record = bytes.TrimSuffix(record, []byte("\r"))
-		if line == 1 {
-			record = bytes.TrimPrefix(record, []byte(byteOrderMark))
-		}
 		if !do(line, record) {
 			return nil
 		}

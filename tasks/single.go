@@ -55,7 +55,7 @@ func singleExample(e Example, mayBeRight bool) Example {
 		shown = wrong
 	}
 	one := Example{Texts: []string{e.Texts[shown]}, Gold: []float64{1 - e.Gold[shown], e.Gold[shown]}}
-	one.Group = cmp.Or(e.Group, unitKey(e))
+	one.Group = cmp.Or(e.Group, nameOf(e))
 	if e.Control != nil {
 		one.Control = []string{e.Control[shown]}
 	}

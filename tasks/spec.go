@@ -36,7 +36,7 @@ type Spec struct {
 
 	Template string            `yaml:"template"` // text of an example: "{title} {content}"; rank: with {candidate}
 	Control  string            `yaml:"control"`  // template of the control text
-	Group    string            `yaml:"group"`    // column with the group
+	Group    string            `yaml:"group"`    // column with the group, such as the document that a sentence is from; may be empty
 	ID       string            `yaml:"id"`       // column whose values must not repeat
 	Label    string            `yaml:"label"`    // classify: column with the label
 	Labels   map[string]string `yaml:"labels"`   // classify: maps a value of the label column to the name or number of a class
@@ -47,6 +47,8 @@ type Spec struct {
 	Choices  string            `yaml:"choices"`  // rank: column with the list of candidates
 	Answer   string            `yaml:"answer"`   // column with the answer (generate), or the number from 0, letter or text of the right candidate (rank)
 	Board    string            `yaml:"board"`    // chess files: notation of the board (ladder, fen, words, san or uci)
+
+	guessed bool // made from the columns of a file
 }
 
 // A ColumnSplit says which rows form the test part.

@@ -1,7 +1,6 @@
 package tasks
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -12,16 +11,17 @@ import (
 
 // A SplitConfig says how to split a data set into the parts of a weak-to-strong experiment.
 type SplitConfig struct {
-	Seed  uint64 // decides which half of the training pool trains the weak supervisor
-	Train int    // size of the training pool, both halves together; 0 takes all examples that can be balanced
-	Test  int    // number of test examples; 0 takes all of the data's own test part that can be balanced
+	Seed    uint64  // decides which half of the training pool trains the weak supervisor
+	Train   int     // size of the training pool, both halves together; 0 takes all examples that can be used
+	Test    int     // number of test examples; 0 takes all of the data's own test part that can be used
+	Balance Balance // whether the classes are balanced
 }
 
 // A Split holds the parts of one experiment, each sorted by ID.
 //
 // The test set and the training pool depend on the content of the examples alone, so every seed shares them and each
-// text is encoded only once. The seed decides how the pool is halved. Examples of the same group stay together, and
-// every part is balanced over the classes.
+// text is encoded only once. The seed decides how the pool is halved. Examples of one unit (see [Units]) stay together. Every
+// part is balanced over the classes or has their proportions, see [Balance].
 type Split struct {
 	WeakTrain []Example // the weak supervisor learns from these, with gold labels
 	// StrongTrain holds the examples that the strong student learns from with the weak supervisor's labels. Gold, Answer
@@ -29,6 +29,9 @@ type Split struct {
 	// to the strong ceiling.
 	StrongTrain []Example
 	Test        []Example // with gold labels
+	// Dropped is the number of examples that no part can have, because others of their unit are in one, and a part has as many
+	// of their class as it needs.
+	Dropped int
 
 	ceiling []Example // StrongTrain with gold labels and answers
 }
@@ -58,46 +61,7 @@ func (e *TooFewError) Error() string {
 	if e.Class == "" {
 		return fmt.Sprintf("tasks: split: %s: want %d examples, have %d (ask for fewer)", e.Part, e.Want, e.Have)
 	}
-	return fmt.Sprintf("tasks: split: %s: want %d examples of class %q, have %d (ask for fewer: every class gets the same number)", e.Part, e.Want, e.Class, e.Have)
-}
-
-// unitKey returns the key that examples share if the split must keep them together: the group, or the texts up to case
-// and white space.
-func unitKey(e Example) string {
-	if e.Group != "" {
-		return "group " + e.Group
-	}
-	return "text " + fold(e.Texts...)
-}
-
-// A unit is a set of examples that the split keeps together.
-type unit struct {
-	key      string
-	order    uint64
-	examples []Example
-}
-
-// unitsOf gathers examples into units and sorts the units by a hash of the salt and their key.
-func unitsOf(examples []Example, salt ...string) []unit {
-	index := map[string]int{}
-	var units []unit
-	for _, e := range examples {
-		key := unitKey(e)
-		i, ok := index[key]
-		if !ok {
-			i = len(units)
-			index[key] = i
-			units = append(units, unit{key: key, order: hash64(append(slices.Clone(salt), key)...)})
-		}
-		units[i].examples = append(units[i].examples, e)
-	}
-	for _, u := range units {
-		slices.SortFunc(u.examples, byID)
-	}
-	slices.SortFunc(units, func(a, b unit) int {
-		return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.key, b.key))
-	})
-	return units
+	return fmt.Sprintf("tasks: split: %s: want %d examples of class %q, have %d (ask for fewer, since every class gets the same number, or keep the proportions of the classes: --balance=false)", e.Part, e.Want, e.Class, e.Have)
 }
 
 // Split splits the data into the parts of an experiment. The error is a [*TooFewError] if the data has too few examples.
@@ -106,30 +70,40 @@ func (d *Data) Split(cfg SplitConfig) (*Split, error) {
 	if cfg.Train < 0 || cfg.Test < 0 {
 		return nil, fmt.Errorf("tasks: split: sizes must not be negative: %d and %d", cfg.Train, cfg.Test)
 	}
+	if err := cfg.Balance.check(); err != nil {
+		return nil, fmt.Errorf("tasks: split: %w", err)
+	}
 	classes, err := classCount(slices.Concat(d.Pool, d.Test))
 	if err != nil {
 		return nil, err
 	}
+	balanced := cfg.Balance.Balances(classes)
 	if err := errors.Join(checkIDs(d.Pool, "the training part"), checkIDs(d.Test, "the test part")); err != nil {
 		return nil, err
 	}
 	s := &Split{}
-	rest := unitsOf(d.Pool, "split pool")
+	d = d.keyed()
+	rest := ordered(unitsOf(d.Pool), "split pool")
 	if d.Test == nil {
 		if cfg.Test == 0 {
 			return nil, errors.New("tasks: split: the data has no test part of its own; say how many examples to test on")
 		}
-		s.Test, rest, err = take("test", rest, cfg.Test, classes)
+		s.Test, rest, s.Dropped, err = take(quota{part: "test", n: cfg.Test, balanced: balanced, least: 1, reserve: 2}, rest, classes)
 	} else {
-		s.Test, _, err = take("test", unitsOf(d.Test, "split test"), cfg.Test, classes)
+		s.Test, _, s.Dropped, err = take(quota{part: "test", n: cfg.Test, balanced: balanced, least: 1}, ordered(unitsOf(d.Test), "split test"), classes)
 	}
 	if err != nil {
 		return nil, d.nameClass(err)
 	}
-	pool, _, err := take("train", rest, cfg.Train, classes)
+	if len(rest) == 0 {
+		return nil, fmt.Errorf("tasks: split: the test part of %d examples leaves nothing to train on, since every group has an example in it "+
+			"(ask for fewer test examples, or use smaller groups)", len(s.Test))
+	}
+	pool, _, dropped, err := take(quota{part: "train", n: cfg.Train, balanced: balanced, least: 2}, rest, classes)
 	if err != nil {
 		return nil, d.nameClass(err)
 	}
+	s.Dropped += dropped
 	s.WeakTrain, s.ceiling = halve(pool, classes, cfg.Seed)
 	if len(s.WeakTrain) == 0 || len(s.ceiling) == 0 {
 		return nil, fmt.Errorf("tasks: split: %d training examples cannot be halved: they are in one group", len(pool))
@@ -142,6 +116,18 @@ func (d *Data) Split(cfg SplitConfig) (*Split, error) {
 		s.StrongTrain[i].Gold, s.StrongTrain[i].Answer, s.StrongTrain[i].Also = nil, "", nil
 	}
 	return s, s.checkLeaks()
+}
+
+// keyed returns the data with the keys of all examples computed.
+func (d *Data) keyed() *Data {
+	out := *d
+	out.Pool, out.Test = slices.Clone(d.Pool), slices.Clone(d.Test)
+	for _, part := range [][]Example{out.Pool, out.Test} {
+		for i := range part {
+			part[i].key = textKey(part[i])
+		}
+	}
+	return &out
 }
 
 // nameClass replaces the number of the class in a TooFewError by its name, if the data knows it.
@@ -180,32 +166,19 @@ func classOf(e Example, classes int) int {
 	return prob.Argmax(e.Gold)
 }
 
-// take fills a part with n examples from the first units, or with as many as can be balanced if n is 0. It leaves a unit
-// for later parts if no example of the unit is of a class that the part still needs. If it takes a unit, it drops the
-// examples that exceed the share of their class, so that they cannot appear in another part.
-func take(part string, units []unit, n, classes int) (taken []Example, rest []unit, err error) {
+// take fills a part with examples of the first units. It leaves a unit for later parts if no example of the unit is of a class
+// that the part still needs. If it takes a unit, it drops the examples that exceed the share of their class, so that they
+// cannot appear in another part, and counts them.
+func take(q quota, units []unit, classes int) (taken []Example, rest []unit, dropped int, err error) {
 	have := make([]int, classes)
 	for _, u := range units {
 		for _, e := range u.examples {
 			have[classOf(e, classes)]++
 		}
 	}
-	want := make([]int, classes)
-	for c := range want {
-		want[c] = n / classes
-		if c < n%classes {
-			want[c]++ // the remainder goes to the first classes
-		}
-		if n == 0 {
-			want[c] = slices.Min(have)
-		}
-		if have[c] < want[c] || want[c] == 0 {
-			short := &TooFewError{Part: part, Want: max(want[c], 1), Have: have[c]}
-			if classes > 1 {
-				short.Class = strconv.Itoa(c)
-			}
-			return nil, nil, short
-		}
+	want, err := q.shares(have)
+	if err != nil {
+		return nil, nil, 0, err
 	}
 	for _, u := range units {
 		useful := false
@@ -220,10 +193,12 @@ func take(part string, units []unit, n, classes int) (taken []Example, rest []un
 			if c := classOf(e, classes); want[c] > 0 {
 				want[c]--
 				taken = append(taken, e)
+			} else {
+				dropped++
 			}
 		}
 	}
-	return taken, rest, nil
+	return taken, rest, dropped, nil
 }
 
 // halve divides the pool into halves. The seed decides the order of the units, and each unit goes to the half that has
@@ -231,7 +206,7 @@ func take(part string, units []unit, n, classes int) (taken []Example, rest []un
 func halve(pool []Example, classes int, seed uint64) (weak, strong []Example) {
 	lead := make([]int, classes) // for each class, the number of examples in the weak half minus that in the strong half
 	total := 0                   // the sum of lead
-	for _, u := range unitsOf(pool, "split halves", strconv.FormatUint(seed, 10)) {
+	for _, u := range ordered(unitsOf(pool), "split halves", strconv.FormatUint(seed, 10)) {
 		counts := make([]int, classes)
 		for _, e := range u.examples {
 			counts[classOf(e, classes)]++
@@ -279,7 +254,7 @@ func (s *Split) checkLeaks() error {
 		examples []Example
 	}{{"weak-train", s.WeakTrain}, {"strong-train", s.ceiling}, {"test", s.Test}} {
 		for _, e := range part.examples {
-			for _, key := range []string{"id " + e.ID, unitKey(e)} {
+			for _, key := range append(unitKeys(e), "id "+e.ID) {
 				if other, ok := owner[key]; ok && other != part.name {
 					return fmt.Errorf("tasks: split: leak: example %s of %s shares its text or group with %s", e.ID, part.name, other)
 				}

@@ -143,11 +143,12 @@ func TestSplitKeepsGroupsAndNearDuplicatesTogether(t *testing.T) {
 	owner := map[string]int{}
 	for i, part := range [][]Example{s.WeakTrain, s.CeilingTrain(), s.Test} {
 		for _, e := range part {
-			key := unitKey(e)
-			if o, ok := owner[key]; ok && o != i {
-				t.Fatalf("%q is in the parts %d and %d", key, o, i)
+			for _, key := range unitKeys(e) {
+				if o, ok := owner[key]; ok && o != i {
+					t.Fatalf("%q is in the parts %d and %d", key, o, i)
+				}
+				owner[key] = i
 			}
-			owner[key] = i
 		}
 	}
 	if d := len(s.WeakTrain) - len(s.StrongTrain); d < -14 || d > 14 {
@@ -264,5 +265,25 @@ func TestSplitRanking(t *testing.T) {
 	s := mustSplit(t, d, SplitConfig{Train: 101, Test: 50})
 	if len(s.Test) != 50 || len(s.WeakTrain) != 51 || len(s.StrongTrain) != 50 {
 		t.Errorf("sizes %d, %d, %d, want 51, 50, 50", len(s.WeakTrain), len(s.StrongTrain), len(s.Test))
+	}
+}
+
+// Examples that no part can have are counted: of each group of three, one class has two.
+func TestSplitCountsWhatGroupsCost(t *testing.T) {
+	var pool []Example
+	for i := range 90 {
+		e := yesNo(fmt.Sprintf("text %d", i), i%3 == 0)
+		e.ID, e.Group = ContentID(Classify, e.Texts), fmt.Sprint(i/3)
+		pool = append(pool, e)
+	}
+	s := mustSplit(t, &Data{Pool: pool}, SplitConfig{Test: 20})
+	if used := len(s.WeakTrain) + len(s.ceiling) + len(s.Test); used != 60 || s.Dropped != 30 {
+		t.Errorf("%d examples used and %d dropped, want 60 and 30", used, s.Dropped)
+	}
+	for i := range pool {
+		pool[i].Group = "one"
+	}
+	if _, err := (&Data{Pool: pool}).Split(SplitConfig{Test: 20}); err == nil || !contains(err.Error(), "the test part of 20 examples leaves nothing to train on") {
+		t.Errorf("one group: error %v", err)
 	}
 }

@@ -46,6 +46,8 @@ type Example struct {
 	Control []string  // the same texts without the information that the task is about (chess without the board), or nil
 	Answer  string    // Generate: the answer to write; "" for the other forms
 	Also    []string  // Generate: further answers that count as right, such as a second mate, or nil
+
+	key string // see textKey; "" if it is not known yet
 }
 
 // Info describes a task.
@@ -57,7 +59,7 @@ type Info struct {
 	Title    string   // one line for people to read
 	Source   string   // publication, data set or file that the data comes from
 	Licence  string
-	Metric   Metric // the metric that published results report for the task
+	Metric   Metric // the metric of scores, unless a user asks for another one
 	Version  int    // increases when the same data starts to give other examples
 }
 
@@ -84,7 +86,7 @@ type Finder interface {
 	Find(part string) (path string, ok bool)
 }
 
-// Data is the examples of a task, as Load returns them.
+// Data holds the examples of a task, as Load returns them.
 type Data struct {
 	Pool     []Example // examples to train on, sorted by ID
 	Test     []Example // the data set's own test part, sorted by ID; nil if it has none and the split must take one from Pool

@@ -13,16 +13,53 @@ import numpy as np
 THREADS = int(os.environ.get("OMP_NUM_THREADS", os.cpu_count()))
 
 
-def ort_engine(args, same):
-    import onnxruntime
+def only_states(path, load):
+    """Loads a model without what it computes besides last_hidden_state: logits, and the key-value cache."""
+    import onnx
+
+    model = onnx.load(path, load_external_data=False)
+    if len(model.graph.output) == 1:
+        return load(path)
+    for output in [o for o in model.graph.output if o.name != "last_hidden_state"]:
+        model.graph.output.remove(output)
+    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".onnx") as f:  # next to its external data
+        f.write(model.SerializeToString())
+        f.flush()
+        del model
+        return load(f.name)
+
+
+def batches(ids, same):
+    """Lists of (index, ids): ours, of equal length and 512 tokens, or 32 texts each."""
+    order = sorted(range(len(ids)), key=lambda i: -len(ids[i]))
+    if not same:
+        return [[(i, ids[i]) for i in order[k:k + 32]] for k in range(0, len(order), 32)]
+    out = []
+    for i in order:
+        if out and len(out[-1][0][1]) == len(ids[i]) and (len(out[-1]) + 1) * len(ids[i]) <= 512:
+            out[-1].append((i, ids[i]))
+        else:
+            out.append([(i, ids[i])])
+    return out
+
+
+def load_tokenizer(args):
     import tokenizers
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1 if same else THREADS
-    session = onnxruntime.InferenceSession(f"{args.checkpoint}/model.onnx", options, providers=["CPUExecutionProvider"])
     tokenizer = tokenizers.Tokenizer.from_file(f"{args.checkpoint}/tokenizer.json")
     tokenizer.no_padding()
     tokenizer.enable_truncation(args.max_tokens)
+    return tokenizer
+
+
+def ort_engine(args, same):
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1 if same else THREADS
+    session = only_states(pathlib.Path(args.checkpoint) / "model.onnx",
+                          lambda path: onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"]))
+    tokenizer = load_tokenizer(args)
     inputs = {i.name: i for i in session.get_inputs()}
     wide = [i for i in inputs if i.startswith("past_key_values")]
 
@@ -44,22 +81,10 @@ def ort_engine(args, same):
         weights = mask[:, :, None].astype(np.float32)
         return (states * weights).sum(1) / weights.sum(1)
 
-    def batches(ids):
-        order = sorted(range(len(ids)), key=lambda i: -len(ids[i]))
-        if not same:
-            return [[(i, ids[i]) for i in order[k:k + 32]] for k in range(0, len(order), 32)]
-        out = []
-        for i in order:
-            if out and len(out[-1][0][1]) == len(ids[i]) and (len(out[-1]) + 1) * len(ids[i]) <= 512:
-                out[-1].append((i, ids[i]))
-            else:
-                out.append([(i, ids[i])])
-        return out
-
     def encode(texts):
         vectors = [None] * len(texts)
         todo = queue.SimpleQueue()
-        for b in batches([e.ids for e in tokenizer.encode_batch(texts)]):
+        for b in batches([e.ids for e in tokenizer.encode_batch(texts)], same):
             todo.put(b)
 
         def work():
@@ -76,6 +101,32 @@ def ort_engine(args, same):
             w.start()
         for w in workers:
             w.join()
+        return np.stack(vectors)
+
+    return encode
+
+
+def torch_engine(args):
+    """transformers on torch with our batches, one after the other on all threads."""
+    import torch
+    import transformers
+
+    torch.set_num_threads(THREADS)
+    # AutoModel would load nothing of a Gemma checkpoint that AutoModelForCausalLM has saved.
+    model, info = transformers.AutoModelForCausalLM.from_pretrained(args.checkpoint, dtype=torch.float32, output_loading_info=True)
+    if info["missing_keys"]:
+        raise SystemExit(f"weights are missing: {info['missing_keys'][:3]}")
+    model = model.eval()
+    model = getattr(model, model.base_model_prefix, None) or model.model  # Gemma 3 has another prefix
+    tokenizer = load_tokenizer(args)
+
+    def encode(texts):
+        vectors = [None] * len(texts)
+        with torch.inference_mode():
+            for batch in batches([e.ids for e in tokenizer.encode_batch(texts)], True):
+                states = model(torch.tensor([ids for _, ids in batch]), use_cache=False).last_hidden_state
+                for (i, _), v in zip(batch, states.mean(1).numpy()):
+                    vectors[i] = v
         return np.stack(vectors)
 
     return encode
@@ -116,7 +167,7 @@ def st_engine(args, onnx):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("engine", choices=["ort-32", "ort-same", "st-torch", "st-onnx"])
+    parser.add_argument("engine", choices=["ort-32", "ort-same", "torch-same", "st-torch", "st-onnx"])
     parser.add_argument("--checkpoint", required=True)
     parser.add_argument("--texts", required=True)
     parser.add_argument("--max-tokens", type=int, required=True)
@@ -125,7 +176,10 @@ def main():
         texts = [json.loads(line) for line in f]
     start = time.perf_counter()
     kind, variant = args.engine.split("-")
-    encode = ort_engine(args, variant == "same") if kind == "ort" else st_engine(args, variant == "onnx")
+    if kind == "torch":
+        encode = torch_engine(args)
+    else:
+        encode = ort_engine(args, variant == "same") if kind == "ort" else st_engine(args, variant == "onnx")
     encode(texts[:1])
     load = time.perf_counter() - start
     start = time.perf_counter()

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,6 +20,7 @@ import (
 	"w2s/harness/head"
 	"w2s/harness/loss"
 	"w2s/internal/catalog"
+	"w2s/internal/fetch"
 	"w2s/internal/progress"
 	"w2s/onnx"
 	"w2s/tasks"
@@ -36,11 +38,15 @@ type app struct {
 	threads     int
 	runtimeOnly bool
 	layer       layerFlag
+	truncate    string
 	local       []string
+	prefer      string
 	data        []string
 	maxUnpacked byteSize
 	offline     bool
 	quiet       bool
+
+	inputs []input // see reads
 
 	// Opened on first use.
 	reporter progress.Reporter
@@ -58,7 +64,11 @@ func (a *app) globalFlags(f *pflag.FlagSet) {
 	f.BoolVar(&a.runtimeOnly, "runtime-only", false, "use only ONNX Runtime's own kernels, not the processor's tile unit (AMX)")
 	f.Var(&a.layer, "layer", "`number` of the layer whose states are used, for models without @layer: 0 is the embedding, -1 the last layer"+
 		" (default: the checkpoint's own output)")
+	f.StringVar(&a.truncate, "truncate", "", "end at which texts are cut that are longer than a model's longest input: `left` or right "+
+		"(default: the checkpoint's, which mostly is right)")
 	f.StringArrayVar(&a.local, "local", nil, "`folder` with package archives that were downloaded by hand (repeatable)")
+	f.StringVar(&a.prefer, "prefer", "", "`form` to take of a hub repository that has both: onnx or safetensors "+
+		"(default: the one in the cache, or else an ONNX export that gives vectors of texts)")
 	f.StringArrayVar(&a.data, "data", nil,
 		"`folder` with data sets to use instead of downloads: sst2-train.tsv, ORG/NAME/FILE.parquet (repeatable)")
 	a.maxUnpacked = tasks.DefaultUnpacked
@@ -71,7 +81,7 @@ func (a *app) globalFlags(f *pflag.FlagSet) {
 // progress returns the reporter of long work.
 func (a *app) progress() progress.Reporter {
 	if a.reporter == nil {
-		a.reporter = progress.New(a.errOut, a.quiet)
+		a.reporter = plainReporter{progress.New(a.errOut, a.quiet)}
 	}
 	return a.reporter
 }
@@ -81,9 +91,13 @@ func (a *app) catalog() (*catalog.Catalog, error) {
 	if a.opened != nil {
 		return a.opened, nil
 	}
+	prefer := fetch.Form(a.prefer)
+	if prefer != "" && prefer != fetch.ONNX && prefer != fetch.Safetensors {
+		return nil, usagef("--prefer %q: want %s or %s", a.prefer, fetch.ONNX, fetch.Safetensors)
+	}
 	c, err := catalog.Open(catalog.Options{
 		CacheDir: a.cache, Offline: a.offline, Local: a.local, Report: a.progress(), Static: onnx.BuildStatic,
-		Embedded: fixtures.Checkpoints(),
+		Embedded: fixtures.Checkpoints(), Prefer: prefer, CheckONNX: onnx.CheckModel,
 	})
 	a.opened = c
 	return c, err
@@ -112,6 +126,10 @@ func (a *app) source() (tasks.Source, error) {
 func (a *app) openRuntime(ctx context.Context) (*onnx.Runtime, error) {
 	if a.runtime != nil {
 		return a.runtime, nil
+	}
+	if have := runtime.NumCPU(); a.threads > have {
+		a.note("note: --threads %d: %d threads encode, one for each processor", a.threads, have)
+		a.threads = have
 	}
 	c, err := a.catalog()
 	if err != nil {

@@ -75,37 +75,40 @@ tile unit (AMX), or ONNX Runtime's own kernels, as with --runtime-only.`,
   w2s bench encode --model ./my-checkpoint --file lines.txt --rounds 5
   w2s bench encode --runtime-only            # without the processor's tile unit
   w2s bench encode --model all-MiniLM-L6-v2 --model all-MiniLM-L6-v2-int8 --threads 1 --json`,
-		RunE: a.runE(func(ctx context.Context, _ []string) error {
-			if rounds < 1 || limit < 1 {
-				return usagef("--rounds %d, --limit %d: want 1 or more", rounds, limit)
-			}
-			texts, err := a.benchTexts(ctx, task, file)
-			if err != nil {
-				return err
-			}
-			opened, err := a.models(ctx, models)
-			if err != nil {
-				return err
-			}
-			rows, err := a.measure(ctx, opened, spread(texts, limit), rounds)
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return a.printJSON(rows)
-			}
-			return table.Write(a.out, "text", benchTable(rows))
-		}),
 	}
 	fs := c.Flags()
+	c.RunE = a.runE(func(ctx context.Context, _ []string) error {
+		if err := checkCounts(fs); err != nil {
+			return err
+		}
+		texts, err := a.benchTexts(ctx, task, file)
+		if err != nil {
+			return err
+		}
+		opened, err := a.models(ctx, models)
+		if err != nil {
+			return err
+		}
+		rows, err := a.measure(ctx, opened, spread(texts, limit), rounds)
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			return a.printJSON(rows)
+		}
+		return table.Write(a.out, "text", benchTable(rows))
+	})
 	fs.StringArrayVar(&models, "model", []string{defaultStrong}, "`checkpoint`: "+checkpointForms+" (repeatable)")
 	fs.StringVar(&task, "task", defaultTasks[0], "use the texts of this `task`")
 	fs.StringVar(&file, "file", "", "use the lines of this `file`, which may be compressed (.gz), instead of a task")
-	fs.IntVar(&limit, "limit", 1000, "`number` of texts, taken at even distances from all of them")
-	fs.IntVar(&rounds, "rounds", 3, "`number` of times to encode them")
+	countVar(fs, count{value: &limit}, "limit", 1000, "`number` of texts, taken at even distances from all of them")
+	countVar(fs, count{value: &rounds, most: maxRounds}, "rounds", 3, "`number` of times to encode them")
 	fs.BoolVar(&asJSON, "json", false, "print JSON")
 	return c
 }
+
+// maxRounds bounds --rounds, so that a typing error does not run for days.
+const maxRounds = 10_000
 
 // benchTexts returns the lines of a file, or the distinct texts of a task if file is empty.
 func (a *app) benchTexts(ctx context.Context, task, file string) ([]string, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -143,8 +144,8 @@ func newCacheList(a *app) *cobra.Command {
 				row := cachePart{Key: p.Folder, Dims: p.Dims, Rows: p.Rows, Files: p.Files, Bytes: p.Bytes,
 					Modified: p.Modified.UTC().Format("2006-01-02 15:04")}
 				if p.Fault != nil {
-					row.Fault = p.Fault.Error()
-					t.Notes = append(t.Notes, row.Fault)
+					row.Fault = plain(p.Fault.Error())
+					t.Notes = append(t.Notes, plain(withRemedy(p.Fault, p.Folder).Error()))
 				}
 				rows = append(rows, row)
 				t.Add(row.Key, fmt.Sprint(row.Dims), fmt.Sprint(row.Rows), fmt.Sprint(row.Files), size(row.Bytes), row.Modified)
@@ -177,7 +178,7 @@ again when they are needed.`,
 				health, err := cache.Verify(p.Folder)
 				switch {
 				case err != nil:
-					return fmt.Errorf("%w (w2s cache compact %s restores it from its rows)", err, p.Folder)
+					return withRemedy(err, p.Folder)
 				case !health.Sound():
 					faults := healthFaults(filepath.Join(cache.Dir(), p.Folder), health)
 					return errors.Join(append(faults, fmt.Errorf("%s: %s (w2s cache compact %s drops them; their texts are encoded again)",
@@ -190,6 +191,23 @@ again when they are needed.`,
 	}
 	choice.register(c.Flags())
 	return c
+}
+
+// remedy says what to do about a part of the cache that cannot be read.
+func remedy(err error, folder string) string {
+	switch {
+	case errors.Is(err, feature.ErrHeader):
+		return "w2s cache compact " + folder + " restores it from its rows"
+	case errors.Is(err, fs.ErrPermission):
+		return "give this user the right to read it, or use another cache folder (--cache)"
+	case errors.Is(err, feature.ErrInUse):
+		return "wait until it ends"
+	}
+	return "w2s cache remove " + folder + " deletes it; its texts are then encoded again"
+}
+
+func withRemedy(err error, folder string) error {
+	return fmt.Errorf("%w (%s)", err, remedy(err, folder))
 }
 
 // healthFaults names the damage of the part in folder dir, up to 20 damaged places.

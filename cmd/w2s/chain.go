@@ -49,7 +49,7 @@ result that is not complete. With --heads it trains every task again.`,
 		for _, m := range ladder {
 			chain.Chain = append(chain.Chain, cfg.Models[slices.Index(distinct, m)].Name)
 		}
-		previous, err := f.previous(chain)
+		previous, err := f.previous(a, chain)
 		if err != nil {
 			return err
 		}

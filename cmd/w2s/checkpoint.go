@@ -10,6 +10,7 @@ import (
 
 	"w2s/harness/experiment"
 	"w2s/harness/feature"
+	"w2s/harness/result"
 	"w2s/internal/catalog"
 	"w2s/internal/visible"
 	"w2s/onnx"
@@ -29,6 +30,9 @@ func (a *app) model(ctx context.Context, name string) (experiment.Model, error) 
 	if a.threads < 0 {
 		return experiment.Model{}, usagef("--threads %d: want 1 or more, or 0 for all", a.threads)
 	}
+	if !slices.Contains([]string{"", "left", "right"}, a.truncate) {
+		return experiment.Model{}, usagef("--truncate %q: want left or right", a.truncate)
+	}
 	named, err := parseModelName(name)
 	if err != nil {
 		return experiment.Model{}, err
@@ -40,6 +44,7 @@ func (a *app) model(ctx context.Context, name string) (experiment.Model, error) 
 	if err != nil {
 		return experiment.Model{}, resolveFault(ctx, c, named.checkpoint, err)
 	}
+	a.reads("checkpoint", ck.Dir)
 	rt, err := a.openRuntime(ctx)
 	if err != nil {
 		return experiment.Model{}, err
@@ -57,6 +62,9 @@ func (a *app) model(ctx context.Context, name string) (experiment.Model, error) 
 	a.closers = append(a.closers, enc.Close)
 	m := experiment.Model{Name: visible.Name(ck.Name) + named.settings(), Encoder: enc,
 		Parameters: enc.Checkpoint().Params, Description: facts(enc.Checkpoint(), rt)}
+	if ck.From != "" {
+		m.Description[result.FetchedFrom] = visible.Line(ck.From)
+	}
 	if named.layer == nil { // answers are written from the last layer
 		m.Writer = a.openWriter(rt, enc.Key(), ck.Dir, o)
 	}
@@ -66,7 +74,7 @@ func (a *app) model(ctx context.Context, name string) (experiment.Model, error) 
 // options returns what the global flags say about a model file of a checkpoint. cache is the cache folder.
 func (a *app) options(file, cache string) onnx.Options {
 	return onnx.Options{
-		Model: file, Provider: a.provider, Threads: a.threads, RuntimeOnly: a.runtimeOnly, DigestFile: filepath.Join(cache, "digests.json"),
+		Model: file, Provider: a.provider, Threads: a.threads, RuntimeOnly: a.runtimeOnly, Cut: a.truncate, DigestFile: filepath.Join(cache, "digests.json"),
 	}
 }
 
@@ -92,6 +100,9 @@ func facts(c *onnx.Checkpoint, rt *onnx.Runtime) map[string]string {
 	}
 	if c.LowerCase {
 		f["lower case"] = "true"
+	}
+	if c.Cut == "left" {
+		f["truncation"] = c.Cut
 	}
 	if len(c.LeftOut) > 0 {
 		f["left out"] = strings.Join(c.LeftOut, ", ") + " of modules.json"

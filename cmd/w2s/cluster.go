@@ -15,10 +15,10 @@ type clusterFlags struct {
 }
 
 func (f *clusterFlags) register(fs *pflag.FlagSet) {
-	fs.IntVar(&f.slurm, "slurm", 0, "print the script of a Slurm array job with `N` shards")
+	countVar(fs, count{value: &f.slurm, most: maxShards}, "slurm", 0, "print the script of a Slurm array job with `N` shards")
 	fs.BoolVar(&f.submit, "submit", false, "with --slurm: hand the script to sbatch instead of printing it")
 	fs.StringArrayVar(&f.sbatch, "sbatch", nil, "with --slurm: `option` to add to the job, such as --partition=long (repeatable)")
-	fs.IntVar(&f.kubernetes, "kubernetes", 0, "print the manifest of a Kubernetes Indexed Job with `N` shards")
+	countVar(fs, count{value: &f.kubernetes, most: maxShards}, "kubernetes", 0, "print the manifest of a Kubernetes Indexed Job with `N` shards")
 	fs.StringVar(&f.image, "image", "", "with --kubernetes: container `image` with w2s and ONNX Runtime")
 	fs.StringVar(&f.claim, "claim", "w2s-cache", "with --kubernetes: `name` of the persistent volume claim for the cache folder")
 }
@@ -31,8 +31,6 @@ const maxShards = 1000
 
 func (f *clusterFlags) check(shard string) error {
 	switch {
-	case f.slurm < 0 || f.slurm > maxShards || f.kubernetes < 0 || f.kubernetes > maxShards:
-		return usagef("--slurm and --kubernetes: want 1 to %d shards", maxShards)
 	case f.slurm > 0 && f.kubernetes > 0:
 		return usagef("--slurm and --kubernetes: give only one of them")
 	case (f.slurm > 0 || f.kubernetes > 0) && shard != "":

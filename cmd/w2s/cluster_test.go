@@ -19,6 +19,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"w2s/internal/shareddata"
+	"w2s/internal/visible"
 )
 
 // hostile lists arguments that a shell, Slurm or Kubernetes would misread if they were not quoted.
@@ -289,4 +290,22 @@ next:
 		}
 	}
 	return 0
+}
+
+// bash reads what shellQuote writes, and no terminal obeys it.
+func TestShellQuote(t *testing.T) {
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		shareddata.Missing(t, "needs bash")
+	}
+	for _, word := range []string{"", "a b", "it's", "\x1b[31mred\u202e's \\ $HOME `x`", "caf\xe9", "two\nlines\t", "日本語", "é'\u200b9f"} {
+		quoted := shellQuote(word)
+		if visible.Text(quoted) != quoted {
+			t.Errorf("%q is quoted as %q", word, quoted)
+		}
+		out, err := exec.Command(bash, "-c", "printf %s "+quoted).Output()
+		if err != nil || string(out) != word {
+			t.Errorf("%q is quoted as %s, which bash reads as %q (%v)", word, quoted, out, err)
+		}
+	}
 }

@@ -126,7 +126,7 @@ func (r *findings) fault(what, state, todo string) {
 }
 
 func (r *findings) line(mark, what, state, todo string) {
-	fmt.Fprintf(r.out, "%s %s: %s\n", mark, visible.Line(what), visible.Text(visible.Cut(state, maxErrorLine)))
+	fmt.Fprintf(r.out, "%s %s: %s\n", mark, visible.Line(what), visible.Text(visible.Cut(plain(state), maxErrorLine)))
 	if todo != "" {
 		fmt.Fprintf(r.out, "    %s\n", todo)
 	}
@@ -187,7 +187,7 @@ func (a *app) examineFeatures(c *catalog.Catalog, full bool, r *findings) error 
 		state := fmt.Sprintf("%d rows, %s (%s)", p.Rows, size(p.Bytes), read)
 		switch {
 		case err != nil:
-			r.fault("features "+p.Folder, err.Error(), "w2s cache compact "+p.Folder+" restores it from its rows")
+			r.fault("features "+p.Folder, err.Error(), remedy(err, p.Folder))
 		case !health.Sound():
 			r.missing("features "+p.Folder, featureFaults(health)+" in "+state,
 				"nothing to do: their texts are encoded again when needed (w2s cache verify names them, w2s cache compact drops them)")

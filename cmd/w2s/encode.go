@@ -83,11 +83,8 @@ func (a *app) encode(ctx context.Context, f *encodeFlags, flags *pflag.FlagSet) 
 	if err != nil {
 		return err
 	}
-	if _, err := f.seeds(); err != nil {
+	if err := checkCounts(flags); err != nil {
 		return err
-	}
-	if f.train < 0 || f.test < 0 {
-		return usagef("--train %d, --test %d: want 0 or more", f.train, f.test)
 	}
 	if err := f.cluster.check(f.shard); err != nil {
 		return err
@@ -171,11 +168,7 @@ func (e *encoding) texts(ctx context.Context, task tasks.Task) ([]string, error)
 	if e.flags.all {
 		return experiment.AllTexts(ctx, source, task)
 	}
-	cfg := experiment.Config{Train: e.flags.train, Test: e.flags.test}
-	if cfg.Seeds, err = e.flags.seeds(); err != nil {
-		return nil, err
-	}
-	return experiment.TaskTexts(ctx, cfg, source, task)
+	return experiment.TaskTexts(ctx, e.flags.split(), source, task)
 }
 
 // run encodes the texts of all tasks. If a task fails, the others are still encoded.

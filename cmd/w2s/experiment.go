@@ -1,8 +1,8 @@
 package main
 
 import (
+	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -34,7 +34,8 @@ type experimentFlags struct {
 	texts, json, again bool
 
 	flags *pflag.FlagSet
-	aside string // the name that an earlier result of another experiment will get; "": there is none to keep
+	file  resultFile
+	keys  map[string]string // keys of the models by name
 }
 
 // register registers the flags. out is the default result file.
@@ -59,7 +60,7 @@ func (f *experimentFlags) register(fs *pflag.FlagSet, out string) {
 		"`treatment` of the weak labels: "+strings.Join(treatments, ", ")+"; see w2s help treatments (repeatable)")
 	fs.Float64SliceVar(&f.l2, "l2", nil, "`penalties` to choose from on held-out labels (default: "+penalties+")")
 	fs.Float64Var(&f.held, "held", experiment.DefaultHeld, "`share` of a head's training examples on which its penalty is chosen")
-	fs.StringVar(&f.out, "out", out, "result `file`; a file that holds another experiment is not overwritten")
+	fs.StringVar(&f.out, "out", out, "result `file`, or - for standard output, which then has no table; a file that holds another experiment is not overwritten")
 	fs.BoolVar(&f.again, "again", false, "start from scratch and overwrite the result file, whatever it holds")
 	fs.StringVar(&f.heads, "heads", "",
 		"write every trained head to this `folder`, as .safetensors and as .onnx (encoder output to logits)")
@@ -71,48 +72,55 @@ func (f *experimentFlags) register(fs *pflag.FlagSet, out string) {
 // A dataFlags holds the flags that say which examples an experiment uses. run, sweep, chain, transfer, study and encode
 // share them.
 type dataFlags struct {
-	tasks       []string
-	numSeeds    int
-	train, test int
+	splitFlags
+	tasks []string
 }
 
 func (d *dataFlags) register(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&d.tasks, "task", defaultTasks, "`task`: "+taskForms+" (repeatable)")
-	fs.IntVar(&d.numSeeds, "seeds", 3, "`number` of seeds; each splits the training pool into other halves")
-	fs.IntVar(&d.train, "train", 0,
-		fmt.Sprintf("`number` of training examples, both halves together (default: %d, or all there are)", experiment.DefaultTrain))
-	fs.IntVar(&d.test, "test", 0,
-		fmt.Sprintf("`number` of test examples (default: %d, or a quarter of small data)", experiment.DefaultTest))
+	d.splitFlags.register(fs)
+}
+
+// A splitFlags holds the flags that say how a task is split. tasks check has them too.
+type splitFlags struct {
+	numSeeds    int
+	train, test int // 0: the default
+	balance     tasks.Balance
 }
 
 // maxSeeds bounds --seeds, so that a typing error does not fill the memory.
 const maxSeeds = 10000
 
-// seeds returns the seeds 0, 1, ... that --seeds asks for.
-func (d *dataFlags) seeds() ([]uint64, error) {
-	if d.numSeeds < 1 || d.numSeeds > maxSeeds {
-		return nil, usagef("--seeds %d: want 1 or more, up to %d", d.numSeeds, maxSeeds)
+func (d *splitFlags) register(fs *pflag.FlagSet) {
+	train, test := fmt.Sprintf("%d, or all there are", experiment.DefaultTrain), fmt.Sprintf("%d, or a quarter of small data", experiment.DefaultTest)
+	countVar(fs, count{value: &d.numSeeds, most: maxSeeds}, "seeds", 3, "`number` of seeds; each splits the training pool into other halves")
+	countVar(fs, count{value: &d.train, unset: train}, "train", 0, "`number` of training examples, both halves together (default: "+train+")")
+	countVar(fs, count{value: &d.test, unset: test}, "test", 0, "`number` of test examples (default: "+test+")")
+	fs.Var(balanceValue{&d.balance}, "balance", "whether every class has as many examples as the rarest one: "+
+		"`true`, false, or auto, which balances two classes and keeps the proportions of more")
+}
+
+// split returns a configuration that says how tasks are split, and nothing else. checkCounts reports what is wrong with it.
+func (d *splitFlags) split() experiment.Config {
+	c := experiment.Config{Train: d.train, Test: d.test, Balance: d.balance}
+	for i := range min(d.numSeeds, maxSeeds) {
+		c.Seeds = append(c.Seeds, uint64(i))
 	}
-	seeds := make([]uint64, d.numSeeds)
-	for i := range seeds {
-		seeds[i] = uint64(i)
-	}
-	return seeds, nil
+	return c
 }
 
 // config opens everything that the flags name, and reports all faults together. models are the names of checkpoints, each
 // once, and pairs uses the same names.
 func (f *experimentFlags) config(ctx context.Context, a *app, models []string, pairs []result.Pair) (experiment.Config, error) {
-	c := experiment.Config{Train: f.train, Test: f.test, L2: f.l2, Held: f.held, KeepTexts: f.texts}
 	var faults []error
 	fault := func(err error) {
 		if err != nil {
 			faults = append(faults, err)
 		}
 	}
+	c := f.split()
+	c.L2, c.Held, c.KeepTexts = f.l2, f.held, f.texts
 	var err error
-	c.Seeds, err = f.seeds()
-	fault(err)
 	if !(f.held > 0 && f.held < 1) {
 		fault(usagef("--held %v: want a share between 0 and 1", f.held))
 	}
@@ -120,6 +128,16 @@ func (f *experimentFlags) config(ctx context.Context, a *app, models []string, p
 	fault(checkFormat(f.format))
 	c.Tasks, err = openTasks(f.tasks)
 	fault(err)
+	a.reads("--task", f.tasks...)
+	for _, t := range c.Tasks {
+		a.reads("data of task "+t.Info().Name+",", tasks.Files(t)...)
+	}
+	a.reads("--data", a.data...)
+	a.reads("--local", a.local...)
+	a.reads("--onnxruntime", a.library)
+	if c, err := a.catalog(); err == nil {
+		a.reads("cache folder", c.CacheDir())
+	}
 	fault(f.checkMetric(c.Tasks))
 	c.Losses, err = parseLosses(f.losses, f.alphas)
 	fault(err)
@@ -135,6 +153,10 @@ func (f *experimentFlags) config(ctx context.Context, a *app, models []string, p
 	fault(err)
 	if len(faults) > 0 {
 		return c, errors.Join(faults...)
+	}
+	f.keys = map[string]string{}
+	for _, m := range c.Models {
+		f.keys[m.Name] = m.Encoder.Key()
 	}
 	// Pairs have the names that the user gave. The experiment has shorter ones.
 	short := func(name string) string { return c.Models[slices.Index(models, name)].Name }
@@ -152,7 +174,7 @@ func (f *experimentFlags) pairConfig(ctx context.Context, a *app, p result.Pair)
 // checkMetric reports the tasks for which the metric is not defined. It leaves unknown metrics to checkSummary.
 func (f *experimentFlags) checkMetric(list []tasks.Task) error {
 	m, err := metric.Lookup(tasks.Metric(f.metric))
-	if err != nil {
+	if err != nil || f.metric == "" { // a task's own metric is checked with the task
 		return nil
 	}
 	var faults []error
@@ -165,8 +187,8 @@ func (f *experimentFlags) checkMetric(list []tasks.Task) error {
 }
 
 // experiment calls run, stores the result and prints what show returns: rows as JSON with --json, otherwise a table. If a
-// task fails, the others are stored and printed, and its error is returned. The result of an interrupted experiment is
-// stored and not printed.
+// task fails, or the result cannot be stored, the others are printed, and the error is returned. The result of an interrupted
+// experiment is stored and not printed. With --out -, the result is printed instead of the table.
 func (a *app) experiment(ctx context.Context, f *experimentFlags, run func(experiment.Env) (*result.Result, error),
 	show func(*result.Result) (rows any, t *table.Table, err error)) error {
 	env, err := f.env(ctx, a)
@@ -177,8 +199,19 @@ func (a *app) experiment(ctx context.Context, f *experimentFlags, run func(exper
 	if r == nil || len(r.Tasks) == 0 {
 		return failed
 	}
-	if err := a.store(f, r); err != nil || ctx.Err() != nil {
+	if f.out == stdout {
+		r.Program, r.Command = program(), append([]string{"w2s"}, a.args...)
+		var text bytes.Buffer
+		err := r.Write(&text)
+		if err == nil {
+			_, err = a.out.Write(visible.JSON(text.Bytes()))
+		}
 		return errors.Join(failed, err)
+	}
+	stored := a.store(f, r)
+	failed = errors.Join(failed, stored, f.file.conflict)
+	if ctx.Err() != nil {
+		return failed
 	}
 	rows, t, err := show(r)
 	if err != nil {
@@ -190,7 +223,9 @@ func (a *app) experiment(ctx context.Context, f *experimentFlags, run func(exper
 	if err := table.Write(a.out, f.format, t); err != nil {
 		return errors.Join(failed, err)
 	}
-	a.note("result file: %s", f.out)
+	if stored == nil {
+		a.note("result file: %s", f.file.path)
+	}
 	return failed
 }
 
@@ -200,11 +235,7 @@ func (f *experimentFlags) pgr(r *result.Result) (any, *table.Table, error) {
 	return rows, table.PGR(rows), err
 }
 
-func (a *app) printJSON(v any) error {
-	enc := json.NewEncoder(a.out)
-	enc.SetIndent("", "  ")
-	return enc.Encode(v)
-}
+func (a *app) printJSON(v any) error { return table.WriteJSON(a.out, v) }
 
 // note prints a line that is neither a result nor an error, unless --quiet is given.
 func (a *app) note(format string, args ...any) {

@@ -376,11 +376,11 @@ func TestKilledTableAndReport(t *testing.T) {
 	}
 }
 
-// Ctrl-C stops a command within a second. The command says how to continue, and the same command continues.
+// Ctrl-C and SIGTERM stop a command within a second. The command says how to continue, and the same command continues.
 func TestInterrupted(t *testing.T) {
 	b := newFaultBench(t)
 	want := b.undisturbed()
-	interrupt := func(what string, args []string, reached func() bool) {
+	interrupt := func(what string, stop os.Signal, args []string, reached func() bool) {
 		cmd := b.command(args...)
 		var errOut bytes.Buffer
 		cmd.Stderr = &errOut
@@ -394,7 +394,7 @@ func TestInterrupted(t *testing.T) {
 			t.Fatalf("%s: it finished before it was interrupted: %s", what, errOut.String())
 		}
 		start := time.Now()
-		if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		if err := cmd.Process.Signal(stop); err != nil {
 			t.Fatal(err)
 		}
 		<-done
@@ -408,13 +408,13 @@ func TestInterrupted(t *testing.T) {
 		t.Logf("%s: stopped after %s", what, took)
 	}
 	encode := b.encode()
-	interrupt("encoding", encode, func() bool { return b.rows() > 100 })
+	interrupt("encoding", syscall.SIGTERM, encode, func() bool { return b.rows() > 100 })
 	if kept := b.health().Texts; b.encoded(encode...).Cached != kept {
 		t.Error("the interrupted encoding was not continued")
 	}
 	before := b.rows()
 	args := b.sweep("interrupted.json")
-	interrupt("sweep, encoding", args, func() bool { return b.rows() > before+20 })
+	interrupt("sweep, encoding", os.Interrupt, args, func() bool { return b.rows() > before+20 })
 	if got := b.must(args...); got != want {
 		t.Errorf("after Ctrl-C:\n%s\nundisturbed:\n%s", got, want)
 	}
@@ -423,9 +423,29 @@ func TestInterrupted(t *testing.T) {
 		ready := time.Now().Add(d)
 		return func() bool { return time.Now().After(ready) }
 	}
-	interrupt("sweep, training", long, after(time.Second))
+	interrupt("sweep, training", syscall.SIGTERM, long, after(time.Second))
 	// A computation that does not check its context.
-	interrupt("table", []string{"table", "interrupted.json", "--resamples", "5000000"}, after(time.Second))
+	interrupt("table", os.Interrupt, []string{"table", "interrupted.json", "--resamples", "5000000"}, after(time.Second))
+}
+
+// A command whose output nobody reads any more ends by SIGPIPE, as shell pipelines expect, and without a word.
+func TestBrokenPipe(t *testing.T) {
+	b := newFaultBench(t)
+	for _, args := range [][]string{{"tasks", "list"}, {"help", "losses"}, {"run", "--help"}} {
+		read, write, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		read.Close()
+		cmd := b.command(args...)
+		var errOut bytes.Buffer
+		cmd.Stdout, cmd.Stderr = write, &errOut
+		err = cmd.Run()
+		write.Close()
+		if s, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || !s.Signaled() || s.Signal() != syscall.SIGPIPE || errOut.Len() > 0 {
+			t.Errorf("%v: %v, %s", args, err, errOut.String())
+		}
+	}
 }
 
 // limited returns a command that runs the binary with a limit on the size of files, which looks like a full disk to it.

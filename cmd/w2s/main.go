@@ -72,11 +72,19 @@ func run(ctx context.Context, out, errOut io.Writer, args []string) int {
 // maxErrorLine is the number of characters of an error's line that are shown. An error may quote a whole file by accident.
 const maxErrorLine = 2000
 
-// printError prints every line of a joined error, each after the program's name. An error may quote what files contain, so
-// it is cut, and characters that would steer the terminal are shown as escapes.
+// maxErrorLines is the number of lines of an error that are shown. Every record of a damaged file may be an error.
+const maxErrorLines = 100
+
+// printError prints every line of a joined error, each after the program's name and without the names of packages. An error
+// may quote what files contain, so it is cut, and characters that would steer the terminal are shown as escapes.
 func printError(w io.Writer, err error) {
-	for _, line := range strings.Split(err.Error(), "\n") {
-		fmt.Fprintf(w, "w2s: %s\n", visible.Text(visible.Cut(line, maxErrorLine)))
+	lines := strings.Split(err.Error(), "\n")
+	for i, line := range lines {
+		if i == maxErrorLines && len(lines) > maxErrorLines+1 {
+			fmt.Fprintf(w, "w2s: … and %d more lines\n", len(lines)-i)
+			return
+		}
+		fmt.Fprintf(w, "w2s: %s\n", visible.Text(visible.Cut(plain(line), maxErrorLine)))
 	}
 }
 
@@ -134,15 +142,23 @@ the score of the large model trained on ground truth (the strong ceiling).`,
 	return root
 }
 
-// flagError makes a fault in flags a usage error, and suggests a flag if the name is unknown.
+// flagError makes a fault in flags a usage error, and suggests a flag if the name is unknown. The names of similar programs
+// come before names that are spelt alike.
 func flagError(c *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) {
 		return usageError{err}
 	}
+	name := unknown.GetSpecifiedName()
+	if given, _, _ := strings.Cut(unknown.GetSpecifiedShortnames(), "="); len(given) > 1 { // a long flag after one dash
+		name = given
+	}
+	if hint := neighbourHint(name, c.Flags()); hint != "" {
+		return usagef("%w (%s)", err, hint)
+	}
 	var names []string
 	c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-	if near := suggest.Nearest(unknown.GetSpecifiedName(), names); near != "" {
+	if near := suggest.Nearest(name, names); near != "" {
 		return usagef("%w (did you mean --%s?)", err, near)
 	}
 	return usageError{err}

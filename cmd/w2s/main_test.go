@@ -61,7 +61,14 @@ func TestScripts(t *testing.T) {
 			if err := os.Symlink(filepath.Join(shareddata.Root(), "fixtures", "models"), filepath.Join(e.WorkDir, "models")); err != nil {
 				return err
 			}
-			return os.WriteFile(filepath.Join(e.WorkDir, "reviews.jsonl"), reviews(240), 0o666)
+			for name, data := range map[string][]byte{
+				"reviews.jsonl": reviews(240), "uneven.jsonl": classes(400, 100), "five.jsonl": classes(150, 80, 60, 9, 1), "long.jsonl": longPairs(60), "documents.jsonl": documents(200),
+			} {
+				if err := os.WriteFile(filepath.Join(e.WorkDir, name), data, 0o666); err != nil {
+					return err
+				}
+			}
+			return nil
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond == "library" {
@@ -91,6 +98,37 @@ func reviews(n int) []byte {
 			panic(err)
 		}
 		b.Write(append(line, '\n'))
+	}
+	return b.Bytes()
+}
+
+// classes returns short texts of several classes as JSON lines. Count k is the number of texts with the label k.
+func classes(counts ...int) []byte {
+	words := []string{"dull", "lovely", "noisy", "honest", "bitter"}
+	var b bytes.Buffer
+	for k, n := range counts {
+		for i := range n {
+			fmt.Fprintf(&b, "{\"text\":\"thing number %d was %s\",\"label\":%d}\n", 10*i+k, words[k], k)
+		}
+	}
+	return b.Bytes()
+}
+
+// documents returns n texts of documents with ten texts each.
+func documents(n int) []byte {
+	var b bytes.Buffer
+	for i := range n {
+		fmt.Fprintf(&b, "{\"text\":\"sentence number %d\",\"label\":%d,\"document\":%d}\n", i, i%2, i/10)
+	}
+	return b.Bytes()
+}
+
+// longPairs returns pairs of replies behind prompts that are longer than the longest input of the committed models.
+func longPairs(n int) []byte {
+	var b bytes.Buffer
+	for i := range n {
+		prompt := fmt.Sprintf("question %d %s", i, strings.Repeat("river stone garden ", 40))
+		fmt.Fprintf(&b, "{\"prompt\":%q,\"chosen\":\"a lovely answer\",\"rejected\":\"a dull answer\"}\n", prompt)
 	}
 	return b.Bytes()
 }

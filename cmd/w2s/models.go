@@ -68,9 +68,15 @@ func newModelsPull(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "pull NAME|hf:ORG/NAME[@REV]...",
 		Short: "Download checkpoints into the cache",
+		Long: `Downloads checkpoints into the cache and prints their folders. Of a repository
+of the hub it takes an ONNX export that gives vectors of texts, or else
+config.json and safetensors; with --prefer safetensors it is the other way
+round. A variant chooses one ONNX file, as in hf:ORG/NAME#quantized, or
+hf:ORG/NAME#safetensors.`,
 		Example: `  w2s models pull all-MiniLM-L6-v2 e5-small-v2
   w2s models pull hf:sentence-transformers/all-MiniLM-L12-v2
-  w2s models pull hf:ORG/NAME@main#quantized`,
+  w2s models pull hf:ORG/NAME@main#quantized
+  w2s models pull hf:ORG/NAME --prefer safetensors`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: a.runE(func(ctx context.Context, names []string) error {
 			c, err := a.catalog()
@@ -104,10 +110,12 @@ func newModelsInspect(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			var notes []string
 			if e, ok := m.Encoder.(*onnx.Encoder); ok {
 				if err := e.Checkpoint().CheckTokenizer(); err != nil {
 					return err
 				}
+				notes = e.Warnings()
 			}
 			facts := maps.Clone(m.Description)
 			if e, ok := m.Encoder.(*onnx.Encoder); ok {
@@ -116,9 +124,12 @@ func newModelsInspect(a *app) *cobra.Command {
 			facts["name"], facts["key"], facts["dimensions"] = m.Name, m.Encoder.Key(), strconv.Itoa(m.Encoder.Dims())
 			maps.DeleteFunc(facts, func(_, v string) bool { return v == "" })
 			if asJSON {
+				if len(notes) > 0 {
+					facts["notes"] = strings.Join(notes, "; ")
+				}
 				return a.printJSON(facts)
 			}
-			t := &table.Table{Columns: []table.Column{{Name: "field"}, {Name: "value"}}}
+			t := &table.Table{Columns: []table.Column{{Name: "field"}, {Name: "value"}}, Notes: notes}
 			for _, k := range slices.Sorted(maps.Keys(facts)) {
 				t.Add(k, facts[k])
 			}

@@ -147,7 +147,7 @@ func relabelled(lines []string) (printed []string, ok bool) {
 		now = table.PGR([]summary.Row{row})
 		now.Caption = rows[0]
 	case strings.HasPrefix(header, "pair "):
-		now = table.Pairs(nil)
+		now = table.Pairs([]summary.PairRow{{Pool: summary.Pool{Metric: metric.Accuracy}}})
 	case strings.HasPrefix(header, "task ") && strings.Contains(header, " step "):
 		var chains []summary.ChainRow
 		for _, note := range notes {

@@ -4,13 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"io/fs"
 	"path/filepath"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"w2s/harness/plot"
 	"w2s/harness/report"
+	"w2s/internal/inputfile"
+	"w2s/internal/visible"
 )
 
 func newReportCommand(a *app) *cobra.Command {
@@ -22,8 +26,9 @@ func newReportCommand(a *app) *cobra.Command {
 		Short: "Make one HTML page from stored results: tables, charts, an example browser",
 		Long: `Writes results as one HTML file. It opens from disk, prints well, and loads
 nothing from a network. Computes every figure from the predictions in the result
-files. Several files make one page; rows that are in two files are taken from
-the first one.
+files. Several files make one page; a row is left out if an earlier file has it
+with the same predictions. A file that cannot be read is named and left out, and
+the exit code is 1.
 
 The example browser shows the texts in the result files (w2s run --texts).`,
 		Example: `  w2s report w2s-results/sweep.json
@@ -34,18 +39,23 @@ The example browser shows the texts in the result files (w2s run --texts).`,
 			}
 			return nil
 		},
-		RunE: a.runE(func(_ context.Context, paths []string) error {
-			opt := report.Options{Title: title, Examples: examples, Summary: s.options()}
-			if examples == 0 {
-				opt.Examples = -1
-			}
-			if err := errors.Join(s.checkSummary(), checkResults(paths), checkPage(out, paths)); err != nil {
-				return err
-			}
-			return a.report(paths, out, plots, opt)
-		}),
 	}
-	c.Flags().StringVarP(&out, "out", "o", "w2s-results/report.html", "HTML `file` to write")
+	c.RunE = a.runE(func(_ context.Context, paths []string) error {
+		opt := report.Options{Title: title, Examples: examples, Summary: s.options()}
+		if examples == 0 {
+			opt.Examples = -1
+		}
+		page := pageFile{path: out, named: c.Flags().Changed("out")}
+		var negative error
+		if examples < 0 {
+			negative = usagef("--examples %d: want 0 or more", examples)
+		}
+		if err := errors.Join(negative, s.checkSummary(), checkResults(paths), a.checkPage(page, paths), checkFolder("--plots", plots)); err != nil {
+			return err
+		}
+		return a.report(paths, page, plots, opt)
+	})
+	c.Flags().StringVarP(&out, "out", "o", "w2s-results/report.html", "HTML `file` to write, or - for standard output")
 	c.Flags().StringVar(&plots, "plots", "", "write the charts to this `folder` as well, as SVG and PNG")
 	c.Flags().StringVar(&title, "title", "", "`title` of the page")
 	c.Flags().IntVar(&examples, "examples", report.DefaultExamples, "largest `number` of test examples in the browser, 0 for none")
@@ -54,46 +64,110 @@ The example browser shows the texts in the result files (w2s run --texts).`,
 	return c
 }
 
-// checkPage reports why the page cannot be written, and keeps it from taking the place of a result.
-func checkPage(out string, paths []string) error {
-	if filepath.Ext(out) == ".json" {
-		return usagef("--out %s: want the name of an HTML page (.json is for results)", out)
+// A pageFile is the file of a page.
+type pageFile struct {
+	path  string
+	named bool // the user named it
+}
+
+// foreign returns the time when the file was written if it holds something else than a page, and the zero time otherwise.
+func (p pageFile) foreign() (written time.Time, err error) {
+	f, err := inputfile.Open(p.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return time.Time{}, nil
 	}
-	info, err := os.Stat(out)
-	for _, p := range paths {
-		if result, e := os.Stat(p); err == nil && e == nil && os.SameFile(info, result) {
-			return usagef("--out %s: this is one of the results (name another file)", out)
-		}
+	if err != nil {
+		return time.Time{}, err
 	}
-	return checkOutput(out)
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil || info.Size() == 0 || report.IsPage(f) {
+		return time.Time{}, err
+	}
+	return info.ModTime(), nil
+}
+
+// check returns an error if the user named a file that holds something else than a page.
+func (p pageFile) check() error {
+	written, err := p.foreign()
+	if err != nil {
+		return fmt.Errorf("--out: %w", err)
+	}
+	if !written.IsZero() && p.named {
+		return usagef("--out %s: it is not a page of w2s report (name another file, or delete it)", p.path)
+	}
+	return nil
+}
+
+// checkPage reports why the page cannot be written, and keeps it from replacing a result or another file of the user.
+func (a *app) checkPage(page pageFile, paths []string) error {
+	switch {
+	case page.path == stdout:
+		return nil
+	case strings.EqualFold(filepath.Ext(page.path), ".json"):
+		return usagef("--out %s: want the name of an HTML page (.json is for results)", page.path)
+	}
+	a.reads("result", paths...)
+	if err := a.checkOutput("--out", page.path); err != nil {
+		return err
+	}
+	return page.check()
 }
 
 // report reads results and writes the page and its charts.
-func (a *app) report(paths []string, out, plots string, opt report.Options) error {
+func (a *app) report(paths []string, file pageFile, plots string, opt report.Options) error {
 	var inputs []report.Input
+	var faults []error
 	for _, path := range paths {
 		in, err := report.Load(path)
 		if err != nil {
-			return err
+			faults = append(faults, err)
+			opt.Absent = append(opt.Absent, visible.Name(filepath.Base(path)))
+			continue
 		}
 		inputs = append(inputs, in)
 	}
+	failed := errors.Join(faults...) // does not keep the other results from being on the page
+	if len(inputs) == 0 {
+		return failed
+	}
 	page, err := report.New(inputs, opt)
 	if err != nil {
-		return err
+		return errors.Join(failed, err)
 	}
-	if err := page.Save(out); err != nil {
-		return fmt.Errorf("%w (choose another file with --out)", err)
+	if err := a.savePage(page, file); err != nil {
+		return errors.Join(failed, err)
 	}
-	fmt.Fprintln(a.out, out)
 	if plots == "" {
-		return nil
+		return failed
 	}
 	for _, set := range page.Sets {
 		if err := a.savePlots(plots, set.Charts); err != nil {
-			return err
+			return errors.Join(failed, err)
 		}
 	}
+	return failed
+}
+
+// savePage writes the page and prints its path. A file under the default name that is no page gets another name first.
+func (a *app) savePage(page *report.Report, file pageFile) error {
+	if file.path == stdout {
+		return page.Write(a.out)
+	}
+	if err := file.check(); err != nil { // it may have been written meanwhile
+		return err
+	}
+	if written, err := file.foreign(); err == nil && !written.IsZero() {
+		name, err := setAside(file.path, written)
+		if err != nil {
+			return fmt.Errorf("%w (choose another file with --out)", err)
+		}
+		a.note("what was in %s is now in %s", file.path, name)
+	}
+	if err := page.Save(file.path); err != nil {
+		return fmt.Errorf("%w (choose another file with --out)", err)
+	}
+	fmt.Fprintln(a.out, file.path)
 	return nil
 }
 

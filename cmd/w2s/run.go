@@ -33,7 +33,7 @@ every text once for each checkpoint; a second run reads the feature cache.`,
 		if err != nil {
 			return err
 		}
-		if _, err := f.previous(cfg); err != nil {
+		if _, err := f.previous(a, cfg); err != nil {
 			return err
 		}
 		return a.experiment(ctx, &f, func(env experiment.Env) (*result.Result, error) { return experiment.Run(ctx, cfg, env) }, f.pgr)

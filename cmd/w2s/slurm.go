@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"w2s/internal/visible"
 )
 
 // writeSlurm prints the script of an array job, or hands it to sbatch.
@@ -44,7 +46,7 @@ func (a *app) writeSlurm(ctx context.Context, f *clusterFlags, flags *pflag.Flag
 // writeSlurmScript writes the script of an array job, each task of which encodes one shard by running program with args in
 // dir. env lists environment variables as NAME=VALUE.
 func writeSlurmScript(w io.Writer, program, dir string, f *clusterFlags, env, args []string) error {
-	if strings.ContainsAny(dir, "\"\r\n%") {
+	if strings.ContainsAny(dir, "\"%") || visible.Line(dir) != dir {
 		return fmt.Errorf("--slurm: the name of folder %q cannot be written in a job script (change to another folder)", dir)
 	}
 	var quoted []string
@@ -81,8 +83,21 @@ exit "$code"
 	return err
 }
 
-// shellQuote quotes a word for a POSIX shell.
-func shellQuote(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }
+// shellQuote quotes a word for bash. Bytes of characters that a terminal hides or obeys are written as numbers.
+func shellQuote(word string) string {
+	if visible.Line(word) == word {
+		return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+	}
+	var b strings.Builder
+	for _, c := range []byte(word) {
+		if c < ' ' || c > '~' || c == '\'' || c == '\\' {
+			fmt.Fprintf(&b, `\x%02x`, c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return "$'" + b.String() + "'"
+}
 
 // slurmScript writes the script for the flags that the user gave. Shards work offline, because nodes of a cluster often
 // have no network; data and checkpoints are in the cache by then.

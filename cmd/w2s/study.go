@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -59,6 +60,9 @@ func newStudy(a *app, s study.Study) *cobra.Command {
 	f.register(fs, "w2s-results/study-"+s.Name+".json")
 	setDefaults(fs, s.Defaults)
 	c.RunE = a.runE(func(ctx context.Context, _ []string) error {
+		if fs.Changed("simulate") && len(simulated) == 0 {
+			return usagef("--simulate: name a supervisor (%s), or leave the flag out", strings.Join(experiment.SimulatedForms(), ", "))
+		}
 		var cfg experiment.Config
 		var err error
 		if s.Ladder {
@@ -69,7 +73,9 @@ func newStudy(a *app, s study.Study) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		cfg.Sizes = sizes
+		if cfg.Sizes, err = a.sizes(sizes, f.train, fs.Changed("sizes")); err != nil {
+			return err
+		}
 		for _, text := range simulated {
 			sim, err := experiment.ParseSimulated(text)
 			if err != nil {
@@ -80,6 +86,31 @@ func newStudy(a *app, s study.Study) *cobra.Command {
 		return a.study(ctx, &f, cfg, s, plots)
 	})
 	return c
+}
+
+// sizes returns the smaller training pools to try. Default sizes that are not smaller than the whole pool are left out. train is
+// the size of the whole pool, or 0 for the default.
+func (a *app) sizes(sizes []int, train int, named bool) ([]int, error) {
+	if named || train == 0 || len(sizes) == 0 {
+		return sizes, nil
+	}
+	var smaller, rest []int
+	for _, n := range sizes {
+		if n < train {
+			smaller = append(smaller, n)
+		} else {
+			rest = append(rest, n)
+		}
+	}
+	comma := func(sizes []int) string { return strings.Join(list.Map(sizes, strconv.Itoa), ",") }
+	if len(smaller) == 0 {
+		return nil, usagef("--train %d: no default size (%s) is smaller, so there is nothing to compare (name one, such as --sizes %d, or raise --train)",
+			train, comma(sizes), max(20, train/2))
+	}
+	if len(rest) > 0 {
+		a.note("note: the default sizes %s are left out, since the whole training pool is --train %d (--sizes names others)", comma(rest), train)
+	}
+	return smaller, nil
 }
 
 // setDefaults changes the defaults of flags, also in help.
@@ -101,7 +132,10 @@ func setDefaults(fs *pflag.FlagSet, values map[string]string) {
 
 // study runs an experiment and prints the study's table. If plots names a folder, it writes the charts there.
 func (a *app) study(ctx context.Context, f *experimentFlags, cfg experiment.Config, s study.Study, plots string) error {
-	if _, err := f.previous(cfg); err != nil {
+	if err := checkFolder("--plots", plots); err != nil {
+		return err
+	}
+	if _, err := f.previous(a, cfg); err != nil {
 		return err
 	}
 	var plotted error // does not keep the table from being printed

@@ -19,12 +19,22 @@ type summaryFlags struct {
 	metric    string
 	resamples int
 	level     float64
+
+	flags *pflag.FlagSet
 }
 
+// --resamples is bounded above so that a typing error does not compute for days, and below since an interval goes from the 2.5th
+// to the 97.5th percentile.
+const (
+	minResamples = 100
+	maxResamples = 10_000_000
+)
+
 func (s *summaryFlags) register(fs *pflag.FlagSet) {
-	s.level = stats.Level
-	fs.StringVar(&s.metric, "metric", metric.Names()[0], "`metric` of scores: "+strings.Join(metric.Names(), ", ")+"; see w2s help metrics")
-	fs.IntVar(&s.resamples, "resamples", stats.DefaultResamples, "`number` of bootstrap resamples")
+	s.flags, s.level = fs, stats.Level
+	fs.StringVar(&s.metric, "metric", "", "`metric` of scores: "+strings.Join(metric.Names(), ", ")+
+		"; see w2s help metrics (default: the task's own, which is accuracy if its file names none)")
+	countVar(fs, count{value: &s.resamples, least: minResamples, most: maxResamples}, "resamples", stats.DefaultResamples, "`number` of bootstrap resamples")
 }
 
 // registerLevel registers --level, which only commands that read result files have.
@@ -36,14 +46,11 @@ func (s *summaryFlags) options() summary.Options {
 	return summary.Options{Metric: tasks.Metric(s.metric), Resamples: s.resamples, Level: s.level}
 }
 
-// checkSummary reports what is wrong with --metric, --resamples and --level.
+// checkSummary reports what is wrong with --metric, --level and the counts of the command.
 func (s *summaryFlags) checkSummary() error {
-	var faults []error
+	faults := []error{checkCounts(s.flags)}
 	if _, err := metric.Lookup(tasks.Metric(s.metric)); err != nil {
 		faults = append(faults, usagef("--metric: %w", err))
-	}
-	if s.resamples < 0 {
-		faults = append(faults, usagef("--resamples %d: want 1 or more, or 0 for the default", s.resamples))
 	}
 	if !(s.level > 0 && s.level < 1) {
 		faults = append(faults, usagef("--level %v: want a share between 0 and 1, such as 0.95", s.level))

@@ -48,6 +48,7 @@ a result of other settings or models.`,
 	f.register(fs, "w2s-results/sweep.json")
 	c.RunE = a.runE(func(ctx context.Context, _ []string) error {
 		if plan != "" {
+			a.reads("--plan", plan)
 			if err := readPlan(plan, fs); err != nil {
 				return err
 			}
@@ -56,13 +57,14 @@ a result of other settings or models.`,
 		if err != nil {
 			return err
 		}
-		previous, differs, err := f.earlier(cfg)
+		previous, differs, err := f.open(a, cfg, !dryRun)
 		if err != nil {
 			return err
 		}
 		if len(differs) > 0 {
 			return f.refuse(differs)
 		}
+		f.file.earlier = previous
 		if dryRun {
 			return a.printPlan(ctx, &f, cfg, previous)
 		}

@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -15,6 +17,7 @@ import (
 	"w2s/harness/table"
 	"w2s/internal/importer"
 	"w2s/internal/list"
+	"w2s/internal/visible"
 )
 
 // A view is a table that w2s table --by can print.
@@ -42,7 +45,7 @@ func views() []view {
 		}},
 		{"loss", "comparisons of losses", func(rows []summary.Row, opt summary.Options) (*table.Table, error) {
 			l, err := summary.Losses(rows, opt)
-			return table.Losses(l), err
+			return table.Losses(l, summary.NotCompared(rows)), err
 		}},
 	}
 }
@@ -57,7 +60,8 @@ func newTableCommand(a *app) *cobra.Command {
 		Use:   "table RESULT.json... [--import FOLDER]...",
 		Short: "Print tables from stored results (" + strings.Join(table.Formats, ", ") + ")",
 		Long: `Computes every figure from the predictions in result files. Several files make
-one table.
+one table. A file that cannot be read is named and left out, and the exit code
+is 1.
 
 --import adds the runs in a results folder of openai/weak-to-strong
 (train_simple.py, sweep.py, train_weak_to_strong.py) or EleutherAI/w2s (run.py).
@@ -78,17 +82,24 @@ tells why.`,
 			if err := errors.Join(err, checkResults(files), s.checkSummary(), checkFormat(format), checkView(by)); err != nil {
 				return err
 			}
-			rows, chains, err := readResults(files, s.options())
-			if err != nil {
-				return err
-			}
-			var failed error // does not keep the other rows from being printed
+			parts, failed := readResults(files, s.options()) // an error does not keep the other rows from being printed
 			if len(folders) > 0 {
-				var imported []summary.Row
-				imported, failed = importer.Read(ctx, folders, importer.Options{Metric: s.options().Metric, Level: s.level})
-				if rows = append(rows, imported...); len(rows)+len(chains) == 0 {
-					return failed
-				}
+				imported := summary.Part{Name: "imported"}
+				var err error
+				imported.Rows, err = importer.Read(ctx, folders, importer.Options{Metric: s.options().Metric, Level: s.level})
+				parts, failed = append(parts, imported), errors.Join(failed, err)
+			}
+			parts, notes := summary.Together(parts)
+			for _, n := range notes {
+				a.note("note: %s", n)
+			}
+			var rows []summary.Row
+			var chains []summary.ChainRow
+			for _, p := range parts {
+				rows, chains = append(rows, p.Rows...), append(chains, p.Chains...)
+			}
+			if len(rows)+len(chains) == 0 && failed != nil {
+				return failed
 			}
 			tables, err := layOut(rows, chains, by, s.options())
 			if err != nil {
@@ -140,6 +151,8 @@ func checkResults(paths []string) error {
 	for _, p := range paths {
 		info, err := os.Stat(p)
 		switch {
+		case p == "-" && err != nil:
+			faults = append(faults, usagef("result file -: no such file (standard input is /dev/stdin)"))
 		case errors.Is(err, fs.ErrNotExist):
 			faults = append(faults, usagef("result file %s: no such file", p))
 		case err != nil: // reading the file reports it
@@ -154,25 +167,34 @@ func checkResults(paths []string) error {
 	return errors.Join(faults...)
 }
 
-// readResults returns the rows of result files.
-func readResults(paths []string, opt summary.Options) (rows []summary.Row, chains []summary.ChainRow, err error) {
+// readResults returns the rows and chains of result files. The error joins those of all files; the parts are of the others.
+func readResults(paths []string, opt summary.Options) ([]summary.Part, error) {
+	var parts []summary.Part
+	var faults []error
 	for _, path := range paths {
-		r, err := result.Load(path)
+		p, err := readResult(path, opt)
 		if err != nil {
-			return nil, nil, err
+			faults = append(faults, err)
+			continue
 		}
-		more, err := summary.Rows(r, opt)
-		if err != nil {
-			return nil, nil, err
-		}
-		rows = append(rows, more...)
-		c, err := summary.Chains(r, opt)
-		if err != nil {
-			return nil, nil, err
-		}
-		chains = append(chains, c...)
+		parts = append(parts, p)
 	}
-	return rows, chains, nil
+	return parts, errors.Join(faults...)
+}
+
+func readResult(path string, opt summary.Options) (summary.Part, error) {
+	p := summary.Part{Name: visible.Name(filepath.Base(path))}
+	r, err := result.Load(path)
+	if err != nil {
+		return p, err
+	}
+	if p.Rows, err = summary.Rows(r, opt); err == nil {
+		p.Chains, err = summary.Chains(r, opt)
+	}
+	if err != nil {
+		return p, fmt.Errorf("result file %s: %w", path, err)
+	}
+	return p, nil
 }
 
 // layOut returns the tables that --by asks for. If there are chains, it adds a table of them.

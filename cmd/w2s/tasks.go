@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"w2s/harness/experiment"
 	"w2s/harness/table"
 	"w2s/internal/list"
 	"w2s/internal/prob"
@@ -226,33 +228,75 @@ func histogram(lengths []int) *table.Table {
 }
 
 func newTasksCheck(a *app) *cobra.Command {
-	return &cobra.Command{
+	var f splitFlags
+	c := &cobra.Command{
 		Use:   "check FILE...",
-		Short: "Read files as a run does, and report every fault with its line",
+		Short: "Read files as a run does, and report every fault with its line and what a run would use",
+		Long: `Reads data files and task files as a run does, and reports every fault with its
+line. Splits each file as a run with the same flags does, and prints how many
+examples it would use, or why it would refuse the file. No model is needed.`,
 		Example: `  w2s tasks check reviews.jsonl
-  w2s tasks check train.csv task.yaml`,
+  w2s tasks check train.csv task.yaml
+  w2s tasks check rare.csv --balance=false --test 200`,
 		Args: cobra.MinimumNArgs(1),
-		RunE: a.runE(func(ctx context.Context, paths []string) error {
-			var faults []error
-			for _, path := range paths {
-				report, err := tasks.Check(ctx, path, a.limits())
-				switch {
-				case err != nil:
-					faults = append(faults, err)
-				case report.Faults != nil:
-					faults = append(faults, report.Faults)
-				default:
-					path = visible.Line(path)
-					fmt.Fprintf(a.out, "%s: good: %d examples to train on, %d to test on\n", path, report.Pool, report.Test)
-					for _, class := range report.Info.Classes {
-						fmt.Fprintf(a.out, "%s: class %q: %d\n", path, class, report.PerClass[class])
-					}
-					for _, w := range report.Warnings {
-						fmt.Fprintf(a.out, "%s: note: %s\n", path, visible.Line(w))
-					}
-				}
-			}
-			return errors.Join(faults...)
-		}),
 	}
+	f.register(c.Flags())
+	c.RunE = a.runE(func(ctx context.Context, paths []string) error {
+		if err := checkCounts(c.Flags()); err != nil {
+			return err
+		}
+		var faults []error
+		for _, path := range paths {
+			faults = append(faults, a.checkFile(ctx, path, f.split()))
+		}
+		return errors.Join(faults...)
+	})
+	return c
+}
+
+// checkFile reads one file, and prints what is in it and what a run with the split of cfg would use.
+func (a *app) checkFile(ctx context.Context, path string, cfg experiment.Config) error {
+	report, err := tasks.Check(ctx, path, a.limits())
+	if err != nil {
+		return err
+	}
+	if report.Faults != nil {
+		// Faults name a file by the last element of its path, and a task by its name. Two of several files may share them.
+		for i, f := range report.Faults.List {
+			if f.File == filepath.Base(path) || f.File == report.Info.Name {
+				report.Faults.List[i].File = path
+			}
+		}
+		return report.Faults
+	}
+	path = visible.Line(path)
+	say := func(format string, args ...any) { fmt.Fprintf(a.out, "%s: %s\n", path, fmt.Sprintf(format, args...)) }
+	used, refused := experiment.Inspect(ctx, cfg, nil, report.Loaded)
+	verdict, notes := "good", report.Warnings
+	if refused != nil {
+		verdict = "readable"
+	} else {
+		notes = used.Warnings
+	}
+	say("%s: %d examples to train on, %d to test on", verdict, report.Pool, report.Test)
+	for k, class := range report.Info.Classes {
+		if refused != nil {
+			say("class %q: %d", class, report.PerClass[class])
+			continue
+		}
+		say("class %q: %d, of which a run trains on %d and tests on %d", class, report.PerClass[class], used.TrainClasses[k], used.TestClasses[k])
+	}
+	if refused == nil {
+		say("a run trains on %d examples (%d weak-train, %d strong-train) and tests on %d", used.Train, used.Weak, used.Strong, used.Test)
+		if used.TrainUnits < used.Train || used.TestUnits < used.Test {
+			say("groups that stay together: %d to train on, %d to test on", used.TrainUnits, used.TestUnits)
+		}
+	}
+	for _, w := range notes {
+		say("note: %s", visible.Line(w))
+	}
+	if refused != nil {
+		return fmt.Errorf("%s: a run refuses it: %w", path, refused)
+	}
+	return nil
 }

@@ -1,13 +1,20 @@
-"""Exports a model of every family that optimum can export, with random weights and the width of real models.
+"""Makes models with random weights of every family, as ONNX exports or as ordinary checkpoints.
 
-    python3 docs/scripts/families.py FOLDER            # all, about 3 GB
+    python3 docs/scripts/families.py FOLDER            # exports of all, about 3 GB
     python3 docs/scripts/families.py FOLDER bert gpt2  # only the named ones
+    python3 docs/scripts/families.py FOLDER --safetensors              # checkpoints of all, about 3 GB
+    python3 docs/scripts/families.py FOLDER --safetensors llama gpt2   # only those whose names begin so
     W2S_CHECKPOINTS=FOLDER go test ./onnx -run TestExports -v
 
 FOLDER/NAME is an export with --task feature-extraction. Encoders have further exports: NAME-o2 and NAME-o3 with operators
 fused by ONNX Runtime's optimizer (o3 approximates GELU), and NAME-mlm with logits alone. Causal models have NAME-past with
 logits and a key-value cache. reference.json (see reference.py) has the vectors that torch, or for o3 Python's onnxruntime,
-computes with the same weights. Existing exports are kept. Needs the packages of fixtures/models/make.py.
+computes with the same weights.
+
+With --safetensors, FOLDER/NAME-tiny, NAME and NAME-wide are the cases of cases.py with states of 64, 256 and 768 numbers
+(the last for the first case of each family only). Their reference.json has torch's states of every layer.
+
+Existing folders are kept. Needs the packages of fixtures/models/make.py.
 """
 import pathlib
 import sys
@@ -20,7 +27,9 @@ import transformers
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "fixtures" / "models"))
 
+import cases  # noqa: E402
 import make  # noqa: E402
+import reference  # noqa: E402
 import tinytokenizers  # noqa: E402
 
 LONGEST = 256
@@ -140,8 +149,38 @@ def make_family(name, folder):
             make.write(out, states, "mean" if encoder else "last", max_tokens=LONGEST)
 
 
+SIZES = {
+    "-tiny": cases.Size(width=64, heads=4, layers=3, longest=64),
+    "": cases.Size(width=256, heads=4, layers=4, longest=LONGEST),
+    "-wide": cases.Size(width=768, heads=12, layers=3, longest=LONGEST),
+}
+
+
+def checkpoints(folder, begins):
+    """Makes the checkpoints of all cases, or of those whose names begin with one of begins."""
+    for suffix, size in SIZES.items():
+        for name, case in cases.table(size).items():
+            if suffix == "-wide" and name != case.kind or begins and not name.startswith(tuple(begins)):
+                continue
+            out = folder / (name + suffix)
+            if not (out / "reference.json").exists():
+                checkpoint(case, size, out)
+            print(out.name, flush=True)
+
+
+def checkpoint(case, size, out):
+    tokenizer = (tinytokenizers.bert if case.kind == "bert" else tinytokenizers.gpt2)(make.TEXTS)
+    model, _ = cases.save(case, out, tokenizer.get_vocab_size())
+    transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=size.longest).save_pretrained(out)
+    states, vectors = cases.computed(model)
+    reference.write(out, states, vectors=vectors, max_tokens=size.longest, default=cases.default(model), model=None,
+                    generator="docs/scripts/families.py")
+
+
 def main():
     folder, names = pathlib.Path(sys.argv[1]), sys.argv[2:]
+    if names[:1] == ["--safetensors"]:
+        return checkpoints(folder, names[1:])
     failed = []
     for name in names or ENCODERS | CAUSAL:
         try:

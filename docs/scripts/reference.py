@@ -10,7 +10,7 @@ The tests of w2s compare its vectors with those that write() stores in reference
     truncated      whether the text was truncated, one value per text
     default        {"output": ..., "pooling": ...} that w2s must choose on its own from the files of the folder
     features       {output: {pooling: one vector per text}}; null for a text without tokens
-    model          inputs, outputs, operators and parameters of model.onnx, as package onnx reads them
+    model          inputs, outputs, operators and parameters of model.onnx, as package onnx reads them; not of a folder without one
     versions       versions of the packages
 """
 import collections
@@ -58,9 +58,12 @@ def encode(tokenizer, text, max_tokens):
     return ids, len(ids) < whole
 
 
-def pool(hidden):
+POOLINGS = ("mean", "cls", "last")
+
+
+def pool(hidden, poolings=POOLINGS):
     """Vectors of one unpadded text by pooling. hidden is [tokens, dims]."""
-    return {"mean": hidden.mean(axis=0), "cls": hidden[0], "last": hidden[-1]}
+    return {p: hidden.mean(axis=0) if p == "mean" else hidden[{"cls": 0, "last": -1}[p]] for p in poolings}
 
 
 def numbers(vector):
@@ -112,12 +115,12 @@ def describe(path):
     }
 
 
-def write(folder, states, *, max_tokens, default, texts=TEXTS, prefix="", model="model.onnx", generator, vectors=None):
+def write(folder, states, *, max_tokens, default, texts=TEXTS, prefix="", model="model.onnx", generator, vectors=None, poolings=POOLINGS):
     """Write folder/reference.json.
 
     states(ids) runs torch on one unpadded text, a tensor [1, tokens], and returns {output: array [tokens, dims]}.
     vectors(ids) is optional and returns {(output, pooling): array [dims]}. The pooling is "none" if the model pools the
-    output itself.
+    output itself. model is None for a folder without ONNX file.
     """
     tokenizer = tokenizers.Tokenizer.from_file(str(pathlib.Path(folder) / "tokenizer.json"))
     token_ids, truncated = [], []
@@ -136,7 +139,7 @@ def write(folder, states, *, max_tokens, default, texts=TEXTS, prefix="", model=
         batch = torch.tensor([ids])
         with torch.no_grad():
             for output, hidden in (states(batch) if states else {}).items():
-                for pooling, vector in pool(np.asarray(hidden, dtype=np.float64)).items():
+                for pooling, vector in pool(np.asarray(hidden, dtype=np.float64), poolings).items():
                     put(output, pooling, index, vector)
             for (output, pooling), vector in (vectors(batch) if vectors else {}).items():
                 put(output, pooling, index, vector)
@@ -149,7 +152,7 @@ def write(folder, states, *, max_tokens, default, texts=TEXTS, prefix="", model=
         "token_ids": token_ids,
         "truncated": truncated,
         "default": default,
-        "model": describe(pathlib.Path(folder) / model),
+        **({"model": describe(pathlib.Path(folder) / model)} if model else {}),
         "features": features,
     }
     path = pathlib.Path(folder) / "reference.json"

@@ -215,7 +215,7 @@ func (w *workbench) strongShare(h halves, part share) (examples []int, gold [][]
 	}
 	for i, e := range h.strong {
 		hash := fnv.New64a()
-		hash.Write([]byte(w.unit(e)))
+		hash.Write([]byte(w.groups[e]))
 		if int(hash.Sum64()%uint64(part.of)) == part.step {
 			examples, gold = append(examples, e), append(gold, h.strongGold[i])
 		}

@@ -18,6 +18,7 @@
 package experiment
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,6 +46,7 @@ type Config struct {
 	Seeds      []uint64          // each seed cuts the training pool into two halves of its own
 	Train      int               // examples in the training pool, both halves together; 0: DefaultTrain, or all there are
 	Test       int               // test examples; 0: DefaultTest, or as many as small data can spare
+	Balance    tasks.Balance     // whether the classes are balanced; empty: two classes are, more keep their proportions
 	Sizes      []int             // smaller training pools to try as well, each one a part of the next larger one
 	L2         []float64         // penalties to choose from; empty: DefaultL2
 	Held       float64           // share of a head's training examples that its penalty is chosen on; 0: DefaultHeld
@@ -80,8 +82,8 @@ type Model struct {
 
 // settings returns what the result file says of the configuration, which has its defaults filled in.
 func (c Config) settings() result.Settings {
-	return result.Settings{Kind: result.Pairs, Pairs: c.Pairs, Seeds: c.Seeds, Train: c.Train, Test: c.Test, Sizes: c.Sizes, L2: c.L2, Held: c.Held,
-		Losses: names(c.Losses), Treatments: names(c.Treatments), Simulated: names(c.Simulated)}
+	return result.Settings{Kind: result.Pairs, Pairs: c.Pairs, Seeds: c.Seeds, Train: c.Train, Test: c.Test, Balance: c.Balance, Sizes: c.Sizes,
+		L2: c.L2, Held: c.Held, Losses: names(c.Losses), Treatments: names(c.Treatments), Simulated: names(c.Simulated)}
 }
 
 // names returns the String of every value, or nil if there are none.
@@ -188,17 +190,7 @@ func (c Config) check(faults *faultList) {
 			*faults = append(*faults, err)
 		}
 	}
-	for _, n := range c.Sizes {
-		if n < minTrain {
-			faults.add("a training pool of %d is too small (want %d or more)", n, minTrain)
-		}
-	}
-	if c.Train != 0 && c.Train < minTrain { // 0 is the default
-		faults.add("a training pool of %d is too small (want %d or more)", c.Train, minTrain)
-	}
-	if c.Test != 0 && c.Test < minTest {
-		faults.add("a test part of %d is too small (want %d or more)", c.Test, minTest)
-	}
+	c.checkData(faults)
 	if !(c.Held >= 0 && c.Held < 1) {
 		faults.add("held-out share %v is not between 0 and 1", c.Held)
 	}
@@ -209,6 +201,29 @@ func (c Config) check(faults *faultList) {
 	}
 	for _, t := range c.Tasks {
 		c.checkTask(t.Info(), faults)
+	}
+}
+
+// checkData reports faults of what concerns the data of a task.
+func (c Config) checkData(faults *faultList) {
+	for _, n := range c.Sizes {
+		if n < minTrain {
+			faults.add("a training pool of %d is too small (want %d or more)", n, minTrain)
+		}
+		if whole := cmp.Or(c.Train, DefaultTrain); n >= whole {
+			faults.add("the smaller training pool of %d is not smaller than the whole one of %d (leave it out, or make the whole one larger)", n, whole)
+		}
+	}
+	switch c.Balance {
+	case tasks.AutoBalance, tasks.AlwaysBalance, tasks.NeverBalance:
+	default:
+		faults.add("unknown balance %q (have: %q, %q, or \"\" for the default)", c.Balance, tasks.AlwaysBalance, tasks.NeverBalance)
+	}
+	if c.Train != 0 && c.Train < minTrain { // 0 is the default
+		faults.add("a training pool of %d is too small (want %d or more)", c.Train, minTrain)
+	}
+	if c.Test != 0 && c.Test < minTest {
+		faults.add("a test part of %d is too small (want %d or more)", c.Test, minTest)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"w2s/harness/experiment"
 	"w2s/harness/label"
 	"w2s/harness/result"
+	"w2s/tasks"
 )
 
 // stored saves a result and returns it as it is loaded again.
@@ -51,6 +52,7 @@ func TestDifferencesNamesEachChange(t *testing.T) {
 		{"seeds and size", func(c *experiment.Config) {
 			c.Seeds, c.Train = []uint64{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, 280
 		}, []string{"seeds: in the file 0, 1; now 0, 1, 2, 3, 4, 5, 6, 7, 2 more", "train: in the file 300; now 280"}},
+		{"balance", func(c *experiment.Config) { c.Balance = tasks.NeverBalance }, []string{"balance: in the file none; now false"}},
 		{"sizes", func(c *experiment.Config) { c.Sizes = []int{100} }, []string{"sizes: in the file none; now 100"}},
 		{"texts", func(c *experiment.Config) { c.KeepTexts = true }, []string{"texts of a kept: in the file false; now true", "texts of b kept: in the file false; now true"}},
 		{"pairs", func(c *experiment.Config) { c.Pairs = c.Pairs[:1] },
@@ -70,7 +72,7 @@ func TestDifferencesNamesEachChange(t *testing.T) {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}
-	if got := reflect.TypeOf(result.Settings{}).NumField(); got != 13 {
+	if got := reflect.TypeOf(result.Settings{}).NumField(); got != 14 {
 		t.Errorf("%d settings: add a case for the new one to this test", got)
 	}
 }

@@ -143,7 +143,7 @@ func (w *workbench) heldOut(ctx context.Context, s trained, h halves) (*label.He
 	if err != nil {
 		return nil, err
 	}
-	soft, err := head.Predict(ctx, data, []*head.Head{fitted[0].Head}, rest.Examples)
+	soft, err := w.predictWith(ctx, data, []*head.Head{fitted[0].Head}, rest.Examples)
 	if err != nil {
 		return nil, err
 	}
@@ -220,7 +220,7 @@ func (w *workbench) studentSpecs(ctx context.Context, o offer, model string) (sp
 func (w *workbench) freeAnswers(ctx context.Context) ([]result.Head, error) {
 	t := freeform.Task{Name: w.info.Name, Test: w.test, TestAnswers: w.record.TestAnswers}
 	for i, e := range w.examples {
-		t.Prompts, t.IDs, t.Units = append(t.Prompts, e.Texts[0]), append(t.IDs, e.ID), append(t.Units, w.unit(i))
+		t.Prompts, t.IDs, t.Units = append(t.Prompts, e.Texts[0]), append(t.IDs, e.ID), append(t.Units, w.groups[i])
 	}
 	for _, h := range w.halves {
 		t.Splits = append(t.Splits, freeform.Split{Seed: h.seed, Size: h.size,
@@ -238,12 +238,4 @@ func (w *workbench) freeAnswers(ctx context.Context) ([]result.Head, error) {
 		w.warn("%s", text)
 	}
 	return heads, err
-}
-
-// unit names what must stay together with an example when examples are split: its group, or the example alone.
-func (w *workbench) unit(example int) string {
-	if g := w.groups[example]; g != "" {
-		return g
-	}
-	return w.examples[example].ID
 }

@@ -10,13 +10,13 @@ import (
 )
 
 // TaskTexts returns the distinct texts of a task that [Run] encodes under every model: those of the training pool and of the
-// test part, with controls. It uses Train, Test, Sizes and Seeds of cfg. Run encodes nothing if the cache holds these. A
+// test part, with controls. It uses Train, Test, Balance, Sizes and Seeds of cfg. Run encodes nothing if the cache holds these. A
 // task with free answers has none, because its texts are written during the run.
 func TaskTexts(ctx context.Context, cfg Config, src tasks.Source, task tasks.Task) ([]string, error) {
 	if len(cfg.Seeds) == 0 {
 		return nil, errors.New("no seed")
 	}
-	w, err := open(ctx, cfg, Env{Source: src}.withDefaults(), task)
+	w, err := open(ctx, cfg.withDefaults(), Env{Source: src}.withDefaults(), task)
 	if err != nil {
 		return nil, fmt.Errorf("task %s: %w", task.Info().Name, err)
 	}

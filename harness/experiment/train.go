@@ -56,7 +56,7 @@ func (w *workbench) train(ctx context.Context, data head.Data, specs []trainSpec
 	if err != nil {
 		return nil, err
 	}
-	test, err := head.Predict(ctx, data, list.Map(chosen, func(c head.Selection) *head.Head { return c.Head }), w.test)
+	test, err := w.predictWith(ctx, data, list.Map(chosen, func(c head.Selection) *head.Head { return c.Head }), w.test)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +95,7 @@ func (w *workbench) trainAll(ctx context.Context, data map[string]head.Data, mod
 
 // predict returns a trained head's distributions for examples.
 func (w *workbench) predict(ctx context.Context, t trained, examples []int) ([][]float64, error) {
-	p, err := head.Predict(ctx, w.data[t.Model], []*head.Head{t.head}, examples)
+	p, err := w.predictWith(ctx, w.data[t.Model], []*head.Head{t.head}, examples)
 	if err != nil {
 		return nil, err
 	}

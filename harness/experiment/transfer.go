@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"w2s/harness/head"
 	"w2s/harness/result"
@@ -138,7 +137,7 @@ func (w *workbench) crossTask(ctx context.Context, heads []trained) ([]result.He
 		if t.Role == result.Control {
 			continue
 		}
-		test, err := head.Predict(ctx, w.data[t.Model], []*head.Head{t.head}, w.test)
+		test, err := w.predictWith(ctx, w.data[t.Model], []*head.Head{t.head}, w.test)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", t.ID, err)
 		}
@@ -214,10 +213,10 @@ func removeLeaks(benches []*workbench, failed map[string]error) (kept []*workben
 	return kept
 }
 
-// marks returns what an example must not share with a training example of another task: its texts up to case and white
-// space, and its group.
+// marks returns what an example must not share with a training example of another task: the normal form of each text, and
+// its group.
 func marks(e tasks.Example) []string {
-	out := list.Map(e.Texts, func(text string) string { return "text " + strings.Join(strings.Fields(strings.ToLower(text)), " ") })
+	out := list.Map(e.Texts, func(text string) string { return "text " + tasks.NormalForm(text) })
 	if e.Group != "" {
 		out = append(out, "group "+e.Group)
 	}

@@ -7,10 +7,10 @@ import (
 	"slices"
 	"strings"
 
+	"w2s/harness/feature"
 	"w2s/harness/head"
 	"w2s/harness/result"
 	"w2s/internal/list"
-	"w2s/internal/prob"
 	"w2s/tasks"
 )
 
@@ -22,12 +22,13 @@ type workbench struct {
 	info     tasks.Info
 	record   result.Task
 	examples []tasks.Example // without gold: the pool, then the test examples, each sorted by id
-	groups   []string        // group of each example
+	groups   []string        // unit of each example: what must stay together
 	pool     int             // number of examples of the pool
 	test     []int
 	halves   []halves
 	data     map[string]head.Data // by model
 	controls map[string]head.Data // by model, for tasks with controls
+	twins    map[*feature.Matrix]twins
 }
 
 // halves are the two halves of the training pool for one seed and size. Gold of the strong half is for ceilings and for the
@@ -48,8 +49,8 @@ func open(ctx context.Context, cfg Config, env Env, task tasks.Task) (*workbench
 	if err != nil {
 		return nil, err
 	}
-	w := &workbench{cfg: cfg, env: env, info: info, data: map[string]head.Data{}, controls: map[string]head.Data{}}
-	w.record = result.Task{Name: info.Name, Title: info.Title, Category: info.Category, Form: info.Form, Classes: info.Classes,
+	w := &workbench{cfg: cfg, env: env, info: info, data: map[string]head.Data{}, controls: map[string]head.Data{}, twins: map[*feature.Matrix]twins{}}
+	w.record = result.Task{Name: info.Name, Title: info.Title, Category: info.Category, Form: info.Form, Metric: info.Metric, Classes: info.Classes,
 		Source: info.Source, Licence: info.Licence, Version: info.Version, Digest: data.Digest, Warnings: slices.Clone(data.Warnings)}
 	return w, w.cut(data)
 }
@@ -61,19 +62,7 @@ func (w *workbench) warn(format string, args ...any) {
 
 // cut makes the halves. The pool and the test examples are the same for every seed.
 func (w *workbench) cut(data *tasks.Data) error {
-	size, err := splitSize(w.cfg, data)
-	if err != nil {
-		return err
-	}
-	split := func(seed uint64, train int) (*tasks.Split, error) {
-		size := size
-		size.Seed = seed
-		if train > 0 {
-			size.Train = train
-		}
-		return data.Split(size)
-	}
-	whole, err := split(w.cfg.Seeds[0], 0)
+	size, whole, err := splitWhole(w.cfg, data)
 	if err != nil {
 		return err
 	}
@@ -84,8 +73,9 @@ func (w *workbench) cut(data *tasks.Data) error {
 	for _, e := range slices.Concat(pool, whole.Test) {
 		position[e.ID] = len(w.examples)
 		e.Gold, e.Answer, e.Also = nil, "", nil
-		w.examples, w.groups = append(w.examples, e), append(w.groups, e.Group)
+		w.examples = append(w.examples, e)
 	}
+	w.groups = tasks.Units(w.examples)
 	w.pool = len(pool)
 	for i := range whole.Test {
 		w.test = append(w.test, w.pool+i)
@@ -94,8 +84,17 @@ func (w *workbench) cut(data *tasks.Data) error {
 	describeTest(&w.record, whole.Test, w.cfg.KeepTexts)
 
 	for _, n := range append([]int{0}, w.cfg.Sizes...) {
+		if n >= w.pool {
+			w.warn("the training pool of %d is left out: the whole pool has %d examples", n, w.pool)
+			continue
+		}
 		for _, seed := range w.cfg.Seeds {
-			s, err := split(seed, n)
+			smaller := size
+			smaller.Seed = seed
+			if n > 0 {
+				smaller.Train = n
+			}
+			s, err := data.Split(smaller)
 			if err != nil {
 				return err
 			}
@@ -121,7 +120,8 @@ func (w *workbench) cut(data *tasks.Data) error {
 			w.halves = append(w.halves, h)
 		}
 	}
-	return nil
+	w.describeSplit(data, size, whole)
+	return w.checkHeldOut()
 }
 
 // rightAnswers returns the right answers to examples with free answers; the first one of each is the one to learn.
@@ -144,48 +144,6 @@ func describeTest(t *result.Task, test []tasks.Example, texts bool) {
 			t.Texts = append(t.Texts, strings.Join(e.Texts, "\n"))
 		}
 	}
-}
-
-// splitSize returns the sizes that were asked for. Otherwise it returns the defaults or, if the data is too small for them, a
-// quarter of the data for the test and the rest for training.
-func splitSize(cfg Config, data *tasks.Data) (tasks.SplitConfig, error) {
-	size := tasks.SplitConfig{Train: cfg.Train, Test: cfg.Test}
-	if size.Test == 0 {
-		if size.Test = DefaultTest; data.Test == nil {
-			size.Test = min(size.Test, balanced(data.Pool)/4)
-		} else {
-			size.Test = min(size.Test, balanced(data.Test))
-		}
-	}
-	if size.Train == 0 {
-		size.Train = DefaultTrain
-		have := balanced(data.Pool)
-		if data.Test == nil {
-			have -= size.Test
-		}
-		if have < size.Train {
-			size.Train = 0 // all there are
-		}
-	}
-	if size.Test < minTest && data.Test != nil {
-		return size, fmt.Errorf("a test part of %d examples is too small (want %d or more)", size.Test, minTest)
-	}
-	if size.Test < minTest {
-		return size, fmt.Errorf("%d examples of balanced classes are too few for a test part of %d (add examples)", balanced(data.Pool), minTest)
-	}
-	return size, nil
-}
-
-// balanced returns how many examples remain when every class is cut to the size of the smallest one.
-func balanced(examples []tasks.Example) int {
-	if len(examples) == 0 || len(examples[0].Texts) != 1 || len(examples[0].Gold) < 2 {
-		return len(examples)
-	}
-	count := make([]int, len(examples[0].Gold))
-	for _, e := range examples {
-		count[prob.Argmax(e.Gold)]++
-	}
-	return len(count) * slices.Min(count)
 }
 
 // hasControls reports whether every example has texts that lack what the task is about.
@@ -235,6 +193,8 @@ func (w *workbench) features(ctx context.Context, m Model, textsOf func(tasks.Ex
 	data := head.Data{X: x}
 	if w.info.Form == tasks.Rank {
 		data.Start = start
+		w.twins[x] = findTwins(x, start)
+		w.describeTwins(m.Name, w.twins[x], summary.Truncated > 0)
 	} else {
 		data.Classes = len(w.record.TestGold[0])
 	}

@@ -40,15 +40,32 @@ func folderName(key string) string {
 	return "key-" + hex.EncodeToString(sum[:16])
 }
 
-// readHeader reads the header of a folder. The error is fs.ErrNotExist if there is none or it is damaged.
+// ErrHeader means that the header of a part is lost, damaged or another part's. [Cache.Restore] writes it again.
+var ErrHeader = errors.New("feature: cache: header lost")
+
+// A headerError says what is wrong with a header. It is an ErrHeader.
+type headerError struct{ text string }
+
+func (e headerError) Error() string        { return e.text }
+func (e headerError) Is(target error) bool { return target == ErrHeader }
+
+// readHeader reads the header of a folder. The error is an [ErrHeader] if there is none or it is damaged.
 func readHeader(folder string) (header, error) {
 	var h header
 	data, err := inputfile.Read(filepath.Join(folder, headerFile), maxHeader)
+	if errors.Is(err, fs.ErrNotExist) {
+		return h, headerError{headerFile + " is missing"}
+	}
 	if err != nil {
 		return h, err
 	}
-	if err := json.Unmarshal(data, &h); err != nil || h.Key == "" {
-		return header{}, fmt.Errorf("%s is damaged: %w", headerFile, fs.ErrNotExist)
+	switch err := json.Unmarshal(data, &h); {
+	case len(data) == 0:
+		return header{}, headerError{headerFile + " is damaged: it is empty"}
+	case err != nil:
+		return header{}, headerError{headerFile + " is damaged: " + err.Error()}
+	case h.Key == "":
+		return header{}, headerError{headerFile + " is damaged: it names no encoder"}
 	}
 	return h, nil
 }
@@ -57,7 +74,7 @@ func readHeader(folder string) (header, error) {
 func checkHeader(folder string, want header) error {
 	h, err := readHeader(folder)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, ErrHeader):
 		return nil
 	case err != nil:
 		return fmt.Errorf("feature: cache: %w", err)
@@ -80,7 +97,7 @@ func mismatch(folder, key string, have, want int) error {
 
 // writeHeader writes the header unless there is one that can be read.
 func writeHeader(folder string, h header) error {
-	if _, err := readHeader(folder); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := readHeader(folder); !errors.Is(err, ErrHeader) {
 		return err
 	}
 	data, err := json.Marshal(h)

@@ -47,25 +47,23 @@ func (c *Cache) List() ([]Part, error) {
 		if !e.IsDir() || e.Name() == filepath.Base(c.locks()) {
 			continue
 		}
-		p, err := c.part(e.Name())
-		if err != nil {
-			return nil, err
-		}
-		parts = append(parts, p)
+		parts = append(parts, c.part(e.Name()))
 	}
 	return parts, nil
 }
 
-func (c *Cache) part(folder string) (Part, error) {
+// part describes the part in a folder. What keeps it from being read is its Fault.
+func (c *Cache) part(folder string) Part {
 	p := Part{Folder: folder}
 	dir := filepath.Join(c.dir, folder)
 	names, err := rowsFiles(dir)
 	if err != nil {
-		return p, err
+		p.Fault = err
+		return p
 	}
 	h, err := readHeader(dir)
 	if err == nil && folderName(h.Key) != folder {
-		err = fmt.Errorf("its header belongs to folder %s", folderName(h.Key))
+		err = headerError{"its header belongs to folder " + folderName(h.Key)}
 	}
 	if err == nil && (h.Format != cacheFormat || h.Dims < 1) {
 		err = fmt.Errorf("this program does not know format %d with %d dimensions", h.Format, h.Dims)
@@ -76,8 +74,12 @@ func (c *Cache) part(folder string) (Part, error) {
 	p.Key, p.Dims = h.Key, h.Dims
 	for _, name := range names {
 		info, err := os.Stat(filepath.Join(dir, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // another process compacts the part
+		}
 		if err != nil {
-			return p, fmt.Errorf("feature: cache: %w", err)
+			p.Fault = fmt.Errorf("feature: cache: %w", err)
+			return p
 		}
 		p.Files++
 		p.Bytes += info.Size()
@@ -88,7 +90,7 @@ func (c *Cache) part(folder string) (Part, error) {
 			p.Modified = info.ModTime()
 		}
 	}
-	return p, nil
+	return p
 }
 
 // A Health is a report on the rows of a part.

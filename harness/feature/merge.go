@@ -49,7 +49,10 @@ func (c *Cache) mergePart(ctx context.Context, other *Cache, p Part) (Merged, er
 	m := Merged{Folder: p.Folder}
 	from, err := other.load(p.Folder)
 	if err != nil {
-		return m, fmt.Errorf("%w (compact the other cache first, which repairs it)", err)
+		if errors.Is(err, ErrHeader) {
+			err = fmt.Errorf("%w (compact the other cache first, which repairs it)", err)
+		}
+		return m, err
 	}
 	m.Damaged = from.damage
 	head := header{Format: cacheFormat, Key: p.Key, Dims: p.Dims}

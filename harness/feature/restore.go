@@ -27,7 +27,7 @@ func (c *Cache) Restore(folder string) (bool, error) {
 		return false, p.Fault // the header of a newer program is not damaged
 	case p.Fault == nil:
 		return false, nil
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
+	case err != nil && !errors.Is(err, ErrHeader):
 		return false, p.Fault
 	}
 	dims, err := provenDims(dir, folder)

@@ -245,7 +245,7 @@ func (r *run) degrade(err error) error {
 	case !notStorable(err):
 		return err
 	case r.matrix != nil:
-		r.sum.Warnings = append(r.sum.Warnings, fmt.Sprintf("%v: vectors are not stored and will be encoded again next time (%s)", err, advice))
+		r.sum.Warnings = append(r.sum.Warnings, fmt.Sprintf("%s: vectors are not stored and will be encoded again next time (%s)", warning(err), advice))
 		return nil
 	case lost:
 		return fmt.Errorf("%w (%s; the same command encodes again what is lost)", err, advice)
@@ -268,9 +268,12 @@ func (r *run) closeWriter() error {
 	if notStorable(err) || r.matrix == nil {
 		return r.degrade(err)
 	}
-	r.sum.Warnings = append(r.sum.Warnings, err.Error())
+	r.sum.Warnings = append(r.sum.Warnings, warning(err))
 	return nil
 }
+
+// warning returns the text of an error for readers of a result, without the name of the package.
+func warning(err error) string { return strings.TrimPrefix(err.Error(), "feature: ") }
 
 func (v vector) check(dims int) error {
 	if len(v.values) != dims {

@@ -37,19 +37,23 @@ type forForm struct {
 
 // Names of the metrics.
 const (
-	Accuracy                   = tasks.Accuracy
-	AUROC                      = tasks.AUROC
-	TokenAccuracy tasks.Metric = "token-accuracy"
-	ExactMatch                 = tasks.ExactMatch // what Accuracy is called for free answers
+	Accuracy                      = tasks.Accuracy
+	AUROC                         = tasks.AUROC
+	BalancedAccuracy tasks.Metric = "balanced-accuracy"
+	TokenAccuracy    tasks.Metric = "token-accuracy"
+	ExactMatch                    = tasks.ExactMatch // what Accuracy is called for free answers
 )
 
 // All returns the table of metrics, the default one first.
 func All() []Metric {
 	correct := func(t *result.Task, h *result.Head) ([]float64, error) { return stats.Correct(h.Test, t.TestGold) }
+	ofTied := func(t *result.Task, h *result.Head) ([]float64, error) {
+		return stats.CorrectOfTied(h.Test, t.TestGold)
+	}
 	return []Metric{
 		{Accuracy, "the share of test examples that are answered right; of free answers, the share of exact matches", []forForm{
 			{form: tasks.Classify, name: Accuracy, perExample: correct},
-			{form: tasks.Rank, name: Accuracy, perExample: correct},
+			{form: tasks.Rank, name: Accuracy, perExample: ofTied},
 			{form: tasks.Generate, name: ExactMatch, perExample: correct},
 		}},
 		{AUROC, "the area under the ROC curve: mean over classes, or over the rankings of candidates", []forForm{
@@ -58,6 +62,11 @@ func All() []Metric {
 			}},
 			{form: tasks.Rank, name: AUROC, perExample: func(t *result.Task, h *result.Head) ([]float64, error) {
 				return stats.RankAUROC(h.Test, t.TestGold)
+			}},
+		}},
+		{BalancedAccuracy, "of classifications, the mean over the classes of the share of their test examples that are answered right", []forForm{
+			{form: tasks.Classify, name: BalancedAccuracy, score: func(t *result.Task, h *result.Head) (stats.Score, error) {
+				return stats.BalancedAccuracyScore(h.Test, t.TestGold)
 			}},
 		}},
 		{TokenAccuracy, "of free answers, the share of the right answer's tokens that are found most likely, each given the right ones before it", []forForm{

@@ -33,7 +33,7 @@ func TestEveryMetricIsFoundByName(t *testing.T) {
 		}
 	}
 	_, err := Lookup("acuracy")
-	if err == nil || err.Error() != `unknown metric "acuracy" (did you mean "accuracy"? have: accuracy, auroc, token-accuracy)` {
+	if err == nil || err.Error() != `unknown metric "acuracy" (did you mean "accuracy"? have: accuracy, auroc, balanced-accuracy, token-accuracy)` {
 		t.Errorf("error %v", err)
 	}
 }
@@ -50,6 +50,8 @@ func TestMetricIsNamedByForm(t *testing.T) {
 		{Accuracy, tasks.Generate, true, ExactMatch},
 		{AUROC, tasks.Classify, true, AUROC},
 		{AUROC, tasks.Generate, false, AUROC},
+		{BalancedAccuracy, tasks.Classify, true, BalancedAccuracy},
+		{BalancedAccuracy, tasks.Rank, false, BalancedAccuracy},
 		{TokenAccuracy, tasks.Rank, false, TokenAccuracy},
 		{TokenAccuracy, tasks.Generate, true, TokenAccuracy},
 	} {
@@ -78,10 +80,12 @@ var (
 	freeTest = result.Distributions{{0, 1}, {1, 0}, {1, 0}, {0, 1}}
 )
 
-// The AUROCs come from scikit-learn:
+// The AUROCs and balanced accuracies come from scikit-learn:
 //
 //	roc_auc_score([0, 0, 1, 1, 1], [.1, .4, .35, .8, .4])
 //	roc_auc_score([0, 1, 2, 1], threeClassesTest, multi_class="ovr")
+//	balanced_accuracy_score([0, 0, 1, 1, 1], [0, 0, 0, 1, 0])
+//	balanced_accuracy_score([0, 1, 2, 1], [0, 1, 1, 0])
 //	roc_auc_score([0, 1, 0], [.2, .5, .3]), ([1, 0], [.4, .6]) and ([1, 1, 0, 0], [.4, .1, .4, .1])
 //
 // Accuracies are counted by hand.
@@ -96,10 +100,12 @@ func TestScoresMatchScikitLearn(t *testing.T) {
 	}{
 		{"accuracy, two classes", Accuracy, binary, result.Head{Test: binaryTest}, 0.6, []float64{1, 1, 0, 1, 0}},
 		{"accuracy, three classes", Accuracy, threeClasses, result.Head{Test: threeClassesTest}, 0.5, []float64{1, 1, 0, 0}},
-		{"accuracy, ranking", Accuracy, ranking, result.Head{Test: rankingTest}, 2. / 3, []float64{1, 0, 1}},
+		{"accuracy, ranking with a tie", Accuracy, ranking, result.Head{Test: rankingTest}, 0.5, []float64{1, 0, 0.5}},
 		{"exact match", Accuracy, free, result.Head{Test: freeTest}, 0.5, []float64{1, 0, 0, 1}},
 		{"AUROC, two classes", AUROC, binary, result.Head{Test: binaryTest}, 0.75, nil},
 		{"AUROC, three classes", AUROC, threeClasses, result.Head{Test: threeClassesTest}, 0.7222222222222223, nil},
+		{"balanced accuracy, two classes", BalancedAccuracy, binary, result.Head{Test: binaryTest}, 2. / 3, nil},
+		{"balanced accuracy, three classes", BalancedAccuracy, threeClasses, result.Head{Test: threeClassesTest}, 0.5, nil},
 		{"AUROC, ranking", AUROC, ranking, result.Head{Test: rankingTest}, 0.5, []float64{1, 0, 0.5}},
 		{"token accuracy", TokenAccuracy, free, result.Head{Test: freeTest, TokenAccuracy: []float64{1, 0.5, 0, 1}}, 0.625, []float64{1, 0.5, 0, 1}},
 	} {
@@ -129,7 +135,7 @@ func TestScoreReportsWhatIsMissing(t *testing.T) {
 		want   string
 	}{
 		{AUROC, free, result.Head{Test: freeTest}, "a generate task has no auroc (have: accuracy, token-accuracy)"},
-		{TokenAccuracy, binary, result.Head{Test: binaryTest}, "a classify task has no token-accuracy (have: accuracy, auroc)"},
+		{TokenAccuracy, binary, result.Head{Test: binaryTest}, "a classify task has no token-accuracy (have: accuracy, auroc, balanced-accuracy)"},
 		{TokenAccuracy, free, result.Head{ID: "h", Test: freeTest}, "head h: it has no token accuracy"},
 		{Accuracy, binary, result.Head{ID: "h", Test: binaryTest[:4]}, "head h: stats: 4 examples"},
 	} {

@@ -55,7 +55,7 @@ func Bars(rows []summary.Row) (*Chart, error) {
 		c.add(m)
 	}
 	c.Title = clean(fmt.Sprintf("Weak floor, student and strong ceiling: %s", first.Pair()))
-	c.plot.X.Label.Text = string(first.Metric) + ", %"
+	c.plot.X.Label.Text = scoreOf(rows, metricOf) + ", %"
 	c.plot.X.Min, c.plot.X.Max = 0, 100
 	c.plot.X.Tick.Marker = every(0, 100, 10)
 	c.nameLines(ticks)
@@ -66,6 +66,6 @@ func Bars(rows []summary.Row) (*Chart, error) {
 	}
 	c.basis(rows)
 	c.Alt = fmt.Sprintf("Bars for %d tasks: %s of the weak floor, of the students with %s, and of the strong ceiling. The PGR table has the numbers.",
-		len(ticks), first.Metric, listed(losses))
+		len(ticks), scoreOf(rows, metricOf), listed(losses))
 	return c, nil
 }

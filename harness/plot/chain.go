@@ -8,6 +8,7 @@ import (
 
 	"w2s/harness/loss"
 	"w2s/harness/summary"
+	"w2s/tasks"
 )
 
 // Chain draws the score after every step of bootstrapping chains, of the single jump and of the ceiling. There is one
@@ -21,6 +22,7 @@ func Chain(rows []summary.ChainRow) (*Chart, error) {
 	if err := agree(rows, chainKey); err != nil {
 		return nil, err
 	}
+	c.plot.X.Label.Text = scoreOf(rows, func(r summary.ChainRow) tasks.Metric { return r.Metric }) + ", %"
 	last := len(first.Models) - 1
 	var labels []string
 	for i, m := range first.Models {
@@ -55,14 +57,14 @@ func Chain(rows []summary.ChainRow) (*Chart, error) {
 	c.height = vg.Length(len(labels)*(20+4*len(rows)) + 50)
 	c.plot.X.Tick.Marker = every(c.plot.X.Min, c.plot.X.Max, 8)
 	c.plot.Add(guide("", c.plot.X.Min, -float64(last)-0.5, c.plot.X.Max, -float64(last)-0.5))
-	c.Title = clean(fmt.Sprintf("Bootstrapping step by step: %s, %s data", first.Task, first.Data))
+	c.Title = clean(strings.TrimSuffix(fmt.Sprintf("Bootstrapping step by step: %s, %s data, %s", first.Task, first.Data, first.Setup), ", "))
 	c.note("Each model learns from the one above it, and the first one from gold. jump: the last model trained by the first one. gold: the last model trained on gold.")
 	c.basisOf(n, seeds, level)
 	c.Alt = fmt.Sprintf("Scores of the steps of a chain of %d models on %s, of the jump and of the ceiling. The table of chains has the numbers.", last+1, clean(first.Task))
 	return c, nil
 }
 
-// chainKey joins what all chains of a chart have in common: task, data and models.
+// chainKey joins what all chains of a chart have in common: task, data, setup and models.
 func chainKey(r summary.ChainRow) string {
-	return strings.Join(append([]string{r.Task, r.Data}, r.Models...), ", ")
+	return strings.Join(append([]string{r.Task, r.Data, r.Setup}, r.Models...), ", ")
 }

@@ -12,6 +12,7 @@ import (
 	"w2s/harness/loss"
 	"w2s/harness/summary"
 	"w2s/internal/list"
+	"w2s/tasks"
 )
 
 // Alpha draws PGR against the weight of the confidence term, for losses with two or more weights.
@@ -78,11 +79,11 @@ func Size(rows []summary.Row) (*Chart, error) {
 	c.plot.X.Scale = plot.LogScale{}
 	c.plot.X.Tick.Marker = sizeTicks(sizes)
 	c.plot.X.Min, c.plot.X.Max = float64(sizes[0])*0.95, float64(sizes[len(sizes)-1])*1.05
-	c.plot.Y.Label.Text = string(first.Metric) + ", %"
+	c.plot.Y.Label.Text = scoreOf(rows, metricOf) + ", %"
 	c.plot.Y.Tick.Marker = every(c.plot.Y.Min, c.plot.Y.Max, 8)
-	c.Title = clean(fmt.Sprintf("Scores by the size of the training set: %s, %s", first.Task, first.Pair()))
+	c.Title = clean(titled(fmt.Sprintf("Scores by the size of the training set: %s, %s", first.Task, first.Pair()), first))
 	c.basis(rows)
-	c.Alt = fmt.Sprintf("Curves of the %s of floor, students and ceiling against the size of the training set, for %d sizes.", first.Metric, len(sizes))
+	c.Alt = fmt.Sprintf("Curves of the %s of floor, students and ceiling against the size of the training set, for %d sizes.", scoreOf(rows, metricOf), len(sizes))
 	return c, nil
 }
 
@@ -101,7 +102,7 @@ func sizeTicks(sizes []int) names {
 }
 
 // Noise draws the student's score against the accuracy of the labels of simulated supervisors, one series for each kind of
-// error. A student above the diagonal is better than its labels.
+// error. If the score is accuracy, a student above the diagonal is better than its labels.
 func Noise(rows []summary.Row) (*Chart, error) {
 	c := newChart("noise", "Students of simulated supervisors", "accuracy of the weak labels, %", "")
 	rows = where(rows, func(r summary.Row) bool { return r.Simulated })
@@ -116,10 +117,18 @@ func Noise(rows []summary.Row) (*Chart, error) {
 		m.join()
 		c.add(m)
 	}
-	lo, hi := min(c.plot.X.Min, c.plot.Y.Min, 100)-1, max(c.plot.X.Max, c.plot.Y.Max, 0)+1
-	c.square(lo, hi, 8, "as good as the labels")
-	c.plot.Y.Label.Text = fmt.Sprintf("student's %s, %%", rows[0].Metric)
+	score := scoreOf(rows, metricOf)
+	if score == string(tasks.Accuracy) { // another metric cannot be compared with the accuracy of the labels
+		lo, hi := min(c.plot.X.Min, c.plot.Y.Min, 100)-1, max(c.plot.X.Max, c.plot.Y.Max, 0)+1
+		c.square(lo, hi, 8, "as good as the labels")
+	} else {
+		for _, a := range []*plot.Axis{&c.plot.X, &c.plot.Y} {
+			a.Min, a.Max = a.Min-1, a.Max+1
+			a.Tick.Marker = every(a.Min, a.Max, 8)
+		}
+	}
+	c.plot.Y.Label.Text = fmt.Sprintf("student's %s, %%", score)
 	c.basis(rows)
-	c.Alt = fmt.Sprintf("%d students of simulated supervisors: their %s against the accuracy of the labels that they were trained on.", len(rows), rows[0].Metric)
+	c.Alt = fmt.Sprintf("%d students of simulated supervisors: their %s against the accuracy of the labels that they were trained on.", len(rows), score)
 	return c, nil
 }

@@ -5,10 +5,13 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"gonum.org/v1/plot"
 
 	"w2s/harness/summary"
+	"w2s/internal/list"
+	"w2s/tasks"
 )
 
 // pgrLow and pgrHigh bound PGR axes. A PGR itself has no bounds, and it is far off if the gap is hardly more than noise.
@@ -23,6 +26,10 @@ func (c *Chart) basis(rows []summary.Row) {
 		level = max(level, r.Floor.Interval.Level, r.PGR.GapInterval.Level)
 	}
 	c.basisOf(n, seeds, level)
+	if slices.ContainsFunc(rows, func(r summary.Row) bool { return r.Metric != tasks.Accuracy && r.Metric != "" }) {
+		metrics := list.AppendNew(nil, list.Map(rows, func(r summary.Row) string { return string(r.Metric) })...)
+		c.note("Scores: %s.", strings.Join(metrics, ", "))
+	}
 }
 
 // basisOf does the same as basis for other kinds of rows. level is 0 if there are no whiskers.

@@ -8,6 +8,7 @@ import (
 
 	"w2s/harness/loss"
 	"w2s/harness/summary"
+	"w2s/tasks"
 )
 
 // A group holds the items that share a key.
@@ -48,6 +49,17 @@ func agree[T any](items []T, what func(T) string) error {
 	return nil
 }
 
+// scoreOf returns the metric of the rows, or "score" if they have several or do not say.
+func scoreOf[R any](rows []R, metric func(R) tasks.Metric) string {
+	m := metric(rows[0])
+	if m == "" || slices.ContainsFunc(rows, func(r R) bool { return metric(r) != m }) {
+		return "score"
+	}
+	return string(m)
+}
+
+func metricOf(r summary.Row) tasks.Metric { return r.Metric }
+
 // Parts of a row by which rows are grouped and series named.
 func taskOf(r summary.Row) string      { return r.Task }
 func treatmentOf(r summary.Row) string { return r.Treatment }
@@ -57,6 +69,19 @@ func lossOf(r summary.Row) string      { return loss.Short(r.Loss) }
 func lossWithoutAlpha(r summary.Row) string {
 	name, _, _ := loss.CutAlpha(r.Loss)
 	return loss.Short(name)
+}
+
+// setupOf returns the setup of the experiment of a row, which is the same for its smaller training pools.
+func setupOf(r summary.Row) string {
+	if rest, ok := strings.CutPrefix(r.Setup, "pool="); ok {
+		return "train=" + rest
+	}
+	return r.Setup
+}
+
+// titled appends the setup of a row to a title.
+func titled(title string, r summary.Row) string {
+	return strings.TrimSuffix(title+", "+setupOf(r), ", ")
 }
 
 // setting joins the treatment and the variant of a row.

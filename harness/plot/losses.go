@@ -8,6 +8,7 @@ import (
 	"w2s/harness/loss"
 	"w2s/harness/summary"
 	"w2s/internal/list"
+	"w2s/tasks"
 )
 
 // Losses draws how much better losses are than another one on the same task and pair, with paired intervals. All rows
@@ -22,7 +23,8 @@ func Losses(rows []summary.LossRow) (*Chart, error) {
 	}
 	against := loss.Short(rows[0].Against)
 	c.Title = clean("Losses compared with " + against)
-	c.plot.X.Label.Text = clean(fmt.Sprintf("student's %s - %s with %s, points", rows[0].Metric, rows[0].Metric, short(against, 30)))
+	score := scoreOf(rows, func(r summary.LossRow) tasks.Metric { return r.Metric })
+	c.plot.X.Label.Text = clean(fmt.Sprintf("student's %s - %s with %s, points", score, score, short(against, 30)))
 
 	name := func(r summary.LossRow) string { return r.Task }
 	if len(groups(rows, name)) > MaxSeries { // too many to tell apart by colour

@@ -66,7 +66,7 @@ func Reliability(r *result.Result, rows []summary.Row) (*Chart, error) {
 	// The axes begin below the first point: with two classes, the probability of an answer is at least one half.
 	low := 10 * math.Floor(min(c.plot.X.Min, c.plot.Y.Min, 90)/10)
 	c.square(low, 100, 5, "calibrated")
-	c.Title = clean(fmt.Sprintf("Reliability: %s, %s", first.Task, first.Pair()))
+	c.Title = clean(titled(fmt.Sprintf("Reliability: %s, %s", first.Task, first.Pair()), first))
 	c.note("n = %d test examples times %s %s, in %d bins of equal width. Below the diagonal, a head is overconfident. ECE is computed with the same bins.",
 		first.N, span(seeds), plural(seeds[0], "seed", "seeds"), bins)
 	c.Alt = fmt.Sprintf("Share of right answers against predicted probability on %s, for the floor, %d students and the ceiling.", clean(first.Task), len(rows))

@@ -106,7 +106,7 @@ func ReliabilitySet(m Material) (Set, error) {
 	var parts []group[summary.Row]
 	omits := ""
 	for _, task := range groups(m.whole(), taskOf) {
-		alike := groups(task.items, joined(summary.Row.Pair, setting))
+		alike := groups(task.items, joined(summary.Row.Pair, setting, func(r summary.Row) string { return fmt.Sprintf("%p", r.Result()) }))
 		part := slices.MaxFunc(alike, func(a, b group[summary.Row]) int { return cmp.Compare(a.items[0].PGR.Gap, b.items[0].PGR.Gap) })
 		part.items = part.items[:min(len(part.items), MaxSeries)]
 		parts = append(parts, part)
@@ -115,6 +115,9 @@ func ReliabilitySet(m Material) (Set, error) {
 		}
 	}
 	s, err := newSet("reliability", "Reliability of predictions", parts, func(rows []summary.Row) (*Chart, error) {
+		if own := rows[0].Result(); own != nil {
+			return Reliability(own, rows)
+		}
 		for _, r := range m.Results { // the first one that has the rows' heads
 			if c, err := Reliability(r, rows); !errors.Is(err, ErrNothing) {
 				return c, err
@@ -130,11 +133,11 @@ func ReliabilitySet(m Material) (Set, error) {
 func SizeSet(m Material) (Set, error) {
 	rows := m.taughtByModels()
 	// Only what was tried with smaller training pools as well.
-	key := joined(taskOf, summary.Row.Pair, func(r summary.Row) string { return r.Loss }, treatmentOf)
+	key := joined(taskOf, summary.Row.Pair, func(r summary.Row) string { return r.Loss }, treatmentOf, setupOf)
 	sized := where(rows, func(r summary.Row) bool {
 		return slices.ContainsFunc(rows, func(o summary.Row) bool { return o.Size > 0 && key(o) == key(r) })
 	})
-	return newSet("size", "Size of the training set", groups(sized, joined(taskOf, summary.Row.Pair)), Size)
+	return newSet("size", "Size of the training set", groups(sized, joined(taskOf, summary.Row.Pair, setupOf)), Size)
 }
 
 // NoiseSet draws the students of simulated supervisors, one chart for each task.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -72,9 +73,12 @@ type cell struct {
 	Setting string `json:"setting"` // treatment and variant
 	Seed    uint64 `json:"seed"`
 
-	key   cellKey
-	order int // position of its seed among the seeds of its row
-	items []disagreement
+	key     cellKey
+	file    int    // index of its input
+	setup   string // see summary.Row
+	order   int    // position of its seed among the seeds of its row
+	answers [][][]float64
+	items   []disagreement
 }
 
 // A cellKey identifies a student.
@@ -117,12 +121,12 @@ const longest = 700
 // fewest is the number of examples per student below which only the first seeds are shown.
 const fewest = 10
 
-// browse collects at most most disagreements. If there are more, every cell contributes the same number, chosen by a hash of
+// browse collects at most most disagreements of the inputs, whose rows are in parts. If there are more, every cell contributes the same number, chosen by a hash of
 // the example, so cells show the same examples and the choice favours none of them. If that number is less than fewest,
 // only first seeds are shown.
-func browse(inputs []Input, most int) browser {
+func browse(inputs []Input, parts []summary.Part, most int) browser {
 	b := browser{Kinds: kindTexts}
-	cells := disagreements(inputs)
+	cells := disagreements(inputs, parts)
 	for _, c := range cells {
 		b.Found += len(c.items)
 	}
@@ -207,24 +211,50 @@ func (c *cell) sample(n int) {
 }
 
 // disagreements returns the students of all inputs with the examples that student, supervisor and ceiling do not all answer
-// alike. A student that two inputs have is taken from the first one.
-func disagreements(inputs []Input) []cell {
+// alike. A student that gives the same answers as one of the same name of an earlier input, with the same confidence, is left
+// out. Where the others have the same name, the name says in which settings or files they differ.
+func disagreements(inputs []Input, parts []summary.Part) []cell {
+	type place struct {
+		key  cellKey
+		file int
+	}
 	var out []cell
-	seen, seeds := map[cellKey]bool{}, map[cellKey]int{}
-	for _, in := range inputs {
+	seeds := map[place]int{}
+	byKey := map[cellKey][]cell{}
+	for i, in := range inputs {
+		setups := map[cellKey]string{}
+		if i < len(parts) {
+			for _, r := range parts[i].Rows {
+				setups[rowKey(r)] = r.Setup
+			}
+		}
 		for _, c := range cells(in.Result) {
-			if seen[c.key] {
+			if slices.ContainsFunc(byKey[c.key], func(o cell) bool { return o.file != i && reflect.DeepEqual(o.answers, c.answers) }) {
 				continue
 			}
-			seen[c.key] = true
+			c.file = i
+			byKey[c.key] = append(byKey[c.key], c)
 			row := c.key
 			row.seed = 0
-			c.order = seeds[row]
-			seeds[row]++
+			c.setup = setups[row]
+			c.order = seeds[place{row, i}]
+			seeds[place{row, i}]++
 			out = append(out, c)
 		}
 	}
+	for i, c := range out {
+		text := c.setup
+		if text == "" && slices.ContainsFunc(byKey[c.key], func(o cell) bool { return o.file != c.file }) {
+			text = "from " + inputs[c.file].Name
+		}
+		out[i].Setting = strings.TrimSpace(c.Setting + " " + text)
+	}
 	return out
+}
+
+// rowKey returns the key that the cells of a row have, without the seed.
+func rowKey(r summary.Row) cellKey {
+	return cellKey{trainKey{r.Task, r.Strong, r.Trained, r.Size, 0}, r.Weak, r.Loss, r.Treatment}
 }
 
 // cells returns the students of a result that have a supervisor and a ceiling. A step inside a chain has no ceiling.
@@ -252,6 +282,7 @@ func cells(r *result.Result) []cell {
 		variant := summary.Row{Size: h.Size, Trained: h.Trained}.Variant()
 		c := cell{Task: h.Task, Pair: weak.Source() + " → " + h.Model, Loss: loss.Short(h.Loss), Seed: h.Seed,
 			Setting: strings.TrimSpace(h.Treatment + " " + variant), key: cellKey{keyOf(h), weak.Source(), h.Loss, h.Treatment}}
+		c.answers = [][][]float64{weak.Test, h.Test, ceiling.Test}
 		t := tasks[h.Task]
 		for k, gold := range t.TestGold {
 			d := disagreement{task: t, test: k}

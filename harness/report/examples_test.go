@@ -52,7 +52,7 @@ func TestBrowserHasEveryDisagreement(t *testing.T) {
 			}
 		}
 	}
-	b := browse([]Input{{Result: r}}, 1e6)
+	b := browse([]Input{{Result: r}}, nil, 1e6)
 	got := map[string]int{}
 	for _, d := range b.Items {
 		got[fmt.Sprint(b.Cells[d.Cell].Task, "|", b.Cells[d.Cell].Seed, "|", d.test, "|", d.Answers[0], d.Answers[1], d.Answers[2])]++
@@ -84,7 +84,7 @@ func TestLargeResultIsCapped(t *testing.T) {
 	if len(r.Heads) != 1000 {
 		t.Fatalf("%d heads", len(r.Heads))
 	}
-	b := browse([]Input{{Result: r}}, DefaultExamples)
+	b := browse([]Input{{Result: r}}, nil, DefaultExamples)
 	if b.Found < 10*DefaultExamples || len(b.Items) > DefaultExamples || len(b.Items) < DefaultExamples/2 {
 		t.Errorf("%d of %d disagreements, want about %d of at least %d", len(b.Items), b.Found, DefaultExamples, 10*DefaultExamples)
 	}
@@ -108,7 +108,7 @@ func TestLargeResultIsCapped(t *testing.T) {
 
 // With fewer heads, every seed contributes the same number.
 func TestCapKeepsSeeds(t *testing.T) {
-	b := browse([]Input{{Result: sample(200, 3)}}, 400)
+	b := browse([]Input{{Result: sample(200, 3)}}, nil, 400)
 	perSeed := map[uint64]int{}
 	for _, d := range b.Items {
 		perSeed[b.Cells[d.Cell].Seed]++
@@ -121,7 +121,7 @@ func TestCapKeepsSeeds(t *testing.T) {
 func TestSmallCap(t *testing.T) {
 	r := sample(60, 2)
 	for _, most := range []int{1, 3, 7} {
-		if b := browse([]Input{{Result: r}}, most); len(b.Items) == 0 || len(b.Items) > most {
+		if b := browse([]Input{{Result: r}}, nil, most); len(b.Items) == 0 || len(b.Items) > most {
 			t.Errorf("%d items, want 1 to %d", len(b.Items), most)
 		}
 	}
@@ -132,7 +132,7 @@ func TestWithoutTexts(t *testing.T) {
 	for i := range r.Tasks {
 		r.Tasks[i].Texts = nil
 	}
-	b := browse([]Input{{Result: r}}, 100)
+	b := browse([]Input{{Result: r}}, nil, 100)
 	if !strings.Contains(b.Note, "--texts") || !strings.HasPrefix(b.Examples[0].Text, "example digest-1-") {
 		t.Errorf("note %q, first example %q", b.Note, b.Examples[0].Text)
 	}

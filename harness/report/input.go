@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -32,58 +33,44 @@ func Load(path string) (Input, error) {
 	return Input{Name: filepath.Base(path), SHA256: hex.EncodeToString(sum[:]), Result: r}, nil
 }
 
-// Summaries holds the figures of several results together. A row that two results share (same task, pair, loss, treatment
-// and variant) is taken from the first one. Losses are compared within a result only.
+// Summaries holds the figures of several results together; see [summary.Together]. Losses are compared within a result only.
 type Summaries struct {
 	Rows     []summary.Row
 	Losses   []summary.LossRow
 	Chains   []summary.ChainRow
 	Warnings []string // rows that are left out, and contradictions between the results
-}
 
-// A rowKey tells rows apart.
-type rowKey struct{ task, weak, strong, loss, treatment, variant string }
+	parts []summary.Part
+}
 
 // Summarize computes every figure of the inputs.
 func Summarize(inputs []Input, opt summary.Options) (Summaries, error) {
 	var s Summaries
-	seen := map[rowKey]bool{}
+	var faults []error
 	for _, in := range inputs {
-		if err := s.add(in, opt, seen); err != nil {
-			return s, fmt.Errorf("report: %s: %w", in.Name, err)
+		p := summary.Part{Name: in.Name}
+		var err error
+		if p.Rows, err = summary.Rows(in.Result, opt); err == nil {
+			p.Chains, err = summary.Chains(in.Result, opt)
 		}
+		if err != nil {
+			faults = append(faults, fmt.Errorf("report: %s: %w", in.Name, err))
+		}
+		s.parts = append(s.parts, p)
+	}
+	if len(faults) > 0 {
+		return s, errors.Join(faults...)
+	}
+	s.parts, s.Warnings = summary.Together(s.parts)
+	for _, p := range s.parts {
+		losses, err := summary.Losses(p.Rows, opt)
+		if err != nil {
+			return s, fmt.Errorf("report: %s: %w", p.Name, err)
+		}
+		s.Rows, s.Losses, s.Chains = append(s.Rows, p.Rows...), append(s.Losses, losses...), append(s.Chains, p.Chains...)
 	}
 	s.Warnings = append(s.Warnings, differences(inputs)...)
 	return s, nil
-}
-
-// add adds the figures of one input, without rows in seen, and adds its rows to seen.
-func (s *Summaries) add(in Input, opt summary.Options, seen map[rowKey]bool) error {
-	all, err := summary.Rows(in.Result, opt)
-	if err != nil {
-		return err
-	}
-	var rows []summary.Row
-	for _, r := range all {
-		if k := (rowKey{r.Task, r.Weak, r.Strong, r.Loss, r.Treatment, r.Variant()}); !seen[k] {
-			seen[k] = true
-			rows = append(rows, r)
-		}
-	}
-	if shared := len(all) - len(rows); shared > 0 {
-		s.Warnings = append(s.Warnings, fmt.Sprintf("%d of %d rows of %s are left out because an earlier file has them as well (same task, pair, loss, treatment and variant).",
-			shared, len(all), in.Name))
-	}
-	losses, err := summary.Losses(rows, opt)
-	if err != nil {
-		return err
-	}
-	chains, err := summary.Chains(in.Result, opt)
-	if err != nil {
-		return err
-	}
-	s.Rows, s.Losses, s.Chains = append(s.Rows, rows...), append(s.Losses, losses...), append(s.Chains, chains...)
-	return nil
 }
 
 // differences reports models and tasks that differ between inputs although they have the same name.

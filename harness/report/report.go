@@ -38,7 +38,8 @@ const DefaultExamples = 2000
 type Options struct {
 	Title    string // "" is "Weak-to-strong generalization"
 	Summary  summary.Options
-	Examples int // maximal number of test examples in the browser; 0 is DefaultExamples, less than 0 is none
+	Examples int      // maximal number of test examples in the browser; 0 is DefaultExamples, less than 0 is none
+	Absent   []string // results that could not be read; a warning on the page names them
 }
 
 // A Report is a page with its charts.
@@ -100,7 +101,10 @@ func New(inputs []Input, opt Options) (*Report, error) {
 	p.CSS, p.Script = template.CSS(plot.Style()+pageCSS), template.JS(pageJS)
 	sum := sha256.Sum256([]byte(pageJS))
 	p.Policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'"
-	p.Warnings = s.Warnings
+	for _, name := range opt.Absent {
+		p.Warnings = append(p.Warnings, name+": this result could not be read and is not on this page.")
+	}
+	p.Warnings = append(p.Warnings, s.Warnings...)
 	for _, in := range inputs {
 		f := viewFile(in)
 		p.Files = append(p.Files, f)
@@ -121,7 +125,7 @@ func New(inputs []Input, opt Options) (*Report, error) {
 		most = DefaultExamples
 	}
 	if most > 0 {
-		p.Browser = browse(inputs, most)
+		p.Browser = browse(inputs, s.parts, most)
 	}
 	return r, nil
 }
@@ -174,7 +178,7 @@ func (p *page) tables(s Summaries) error {
 		}
 	}
 	if len(s.Losses) > 0 {
-		p.Losses = view(table.Losses(s.Losses))
+		p.Losses = view(table.Losses(s.Losses, summary.NotCompared(s.Rows)))
 	}
 	if len(s.Chains) > 0 {
 		p.Chained = view(table.Chains(s.Chains))
@@ -214,9 +218,15 @@ func (r *Report) Write(w io.Writer) error {
 	if err := t.Execute(&b, &r.page); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	// Names are in many places of the page, so the whole page passes through.
+	// Names occur in many places, so hidden characters are shown in the whole page at once.
 	_, err = io.WriteString(w, visible.Text(b.String()))
 	return err
+}
+
+// IsPage reports whether the content of a file begins like a page that Write wrote.
+func IsPage(r io.Reader) bool {
+	head, err := io.ReadAll(io.LimitReader(r, 512))
+	return err == nil && bytes.HasPrefix(head, []byte("<!DOCTYPE html>")) && bytes.Contains(head, []byte(`<meta name="generator" content="w2s report">`))
 }
 
 // Save writes the page to a file and makes the file's folder. A reader never sees half a page.

@@ -397,10 +397,22 @@ func TestSeveralFiles(t *testing.T) {
 		}
 	}
 	warnings := strings.Join(s.Warnings, "\n")
-	for _, want := range []string{"2 of 4 rows of b are left out because an earlier file has them", "model large <b> is not the same in a and in b"} {
+	for _, want := range []string{"2 of 4 rows of b are left out because an earlier file has the same predictions", "model large <b> is not the same in a and in b"} {
 		if !strings.Contains(warnings, want) {
 			t.Errorf("warnings do not say %q:\n%s", want, warnings)
 		}
+	}
+}
+
+// The page says which results could not be read.
+func TestAbsentResult(t *testing.T) {
+	r, err := New([]Input{{Name: "a.json", Result: sample(60, 1, "xent")}}, Options{Summary: quick, Absent: []string{"<b>.json"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	if err := r.Write(&out); err != nil || !strings.Contains(out.String(), "&lt;b&gt;.json: this result could not be read and is not on this page.") {
+		t.Errorf("error %v, or no warning on the page", err)
 	}
 }
 

@@ -9,10 +9,29 @@ import (
 	"w2s/tasks"
 )
 
+// maxFaults bounds the faults of a result that are reported one by one.
+const maxFaults = 20
+
 // check reports all that is missing or contradictory.
 func (r *Result) check() error {
 	var faults []error
-	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	more := 0
+	add := func(err error) {
+		switch {
+		case err == nil:
+		case len(faults) < maxFaults:
+			faults = append(faults, err)
+		default:
+			more++
+		}
+	}
+	fault := func(format string, args ...any) {
+		if len(faults) < maxFaults {
+			add(fmt.Errorf(format, args...))
+		} else {
+			more++
+		}
+	}
 	byName := map[string]*Task{}
 	for i := range r.Tasks {
 		t := &r.Tasks[i]
@@ -53,7 +72,7 @@ func (r *Result) check() error {
 		if t := byName[h.Task]; t == nil {
 			fault("head %q: unknown task %q", h.ID, h.Task)
 		} else {
-			faults = append(faults, h.check(t))
+			add(h.check(t))
 		}
 		if why := absent(h.Supervisor, h.Task); h.Role == Student && why != "" {
 			fault("head %q: its supervisor %q %s", h.ID, h.Supervisor, why)
@@ -71,6 +90,9 @@ func (r *Result) check() error {
 				fault("chain on %q: head %q %s", c.Task, id, why)
 			}
 		}
+	}
+	if more > 0 {
+		faults = append(faults, fmt.Errorf("%d more faults", more))
 	}
 	return errors.Join(faults...)
 }

@@ -21,15 +21,17 @@ func (r *Result) Save(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return fmt.Errorf("result file: %w", err)
 	}
-	err := atomicfile.Write(path, func(w io.Writer) error {
-		enc := json.NewEncoder(w)
-		enc.SetEscapeHTML(false)
-		return enc.Encode(r)
-	})
-	if err != nil {
+	if err := atomicfile.Write(path, r.Write); err != nil {
 		return fmt.Errorf("result file: %w", err)
 	}
 	return nil
+}
+
+// Write writes the result as JSON on one line.
+func (r *Result) Write(w io.Writer) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(r)
 }
 
 // MaxBytes bounds the size of a result file. A head with 800 test examples takes about 10 kB.
@@ -82,6 +84,9 @@ func Read(in io.Reader) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	if countObjects(data) > maxObjects {
+		return nil, fmt.Errorf("has more than %d JSON objects, the limit for a result", maxObjects)
+	}
 	var r Result
 	if err := json.Unmarshal(data, &r); err != nil {
 		return nil, damaged(err)
@@ -98,6 +103,26 @@ func Read(in io.Reader) (*Result, error) {
 		return nil, fmt.Errorf("schema %q is not one that this program reads (%s, %s)", r.Schema, firstSchema, Schema)
 	}
 	return &r, r.check()
+}
+
+// maxObjects bounds the JSON objects of a result file. An object of three bytes can take hundreds in memory. A result of [MaxBytes]
+// has about this many.
+const maxObjects = 1_000_000
+
+// countObjects returns the number of objects in JSON text.
+func countObjects(data []byte) (n int) {
+	quoted := false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case c == '"':
+			quoted = !quoted
+		case quoted && c == '\\':
+			i++
+		case !quoted && c == '{':
+			n++
+		}
+	}
+	return n
 }
 
 func damaged(err error) error {

@@ -49,19 +49,20 @@ const (
 // Settings is the configuration of an experiment. Losses, treatments and simulated supervisors are given as their parsers
 // read them.
 type Settings struct {
-	Kind       Kind      `json:"kind"`
-	Pairs      []Pair    `json:"pairs"`
-	Chain      []string  `json:"chain,omitempty"`    // models of a chain, weakest first
-	Disjoint   bool      `json:"disjoint,omitempty"` // every step of a chain has examples of its own
-	Losses     []string  `json:"losses"`
-	Treatments []string  `json:"treatments"`
-	Simulated  []string  `json:"simulated,omitempty"`
-	Seeds      []uint64  `json:"seeds"`
-	Train      int       `json:"train"` // training examples asked for, both halves together; 0: the default
-	Test       int       `json:"test"`  // test examples asked for; 0: the default
-	Sizes      []int     `json:"sizes,omitempty"`
-	L2         []float64 `json:"l2"`
-	Held       float64   `json:"held"`
+	Kind       Kind          `json:"kind"`
+	Pairs      []Pair        `json:"pairs"`
+	Chain      []string      `json:"chain,omitempty"`    // models of a chain, weakest first
+	Disjoint   bool          `json:"disjoint,omitempty"` // every step of a chain has examples of its own
+	Losses     []string      `json:"losses"`
+	Treatments []string      `json:"treatments"`
+	Simulated  []string      `json:"simulated,omitempty"`
+	Seeds      []uint64      `json:"seeds"`
+	Train      int           `json:"train"`             // training examples asked for, both halves together; 0: the default
+	Test       int           `json:"test"`              // test examples asked for; 0: the default
+	Balance    tasks.Balance `json:"balance,omitempty"` // whether classes are balanced, if that was asked for
+	Sizes      []int         `json:"sizes,omitempty"`
+	L2         []float64     `json:"l2"`
+	Held       float64       `json:"held"`
 }
 
 // A Pair names the models of a weak supervisor and a strong student. They may be the same.
@@ -82,6 +83,9 @@ type Model struct {
 	Description map[string]string `json:"description,omitempty"` // pooling, longest input, digests of the files, runtime version
 }
 
+// FetchedFrom is the fact of a model's Description that says which package or repository its files came from.
+const FetchedFrom = "fetched from"
+
 // A Task describes the data of one task and the test examples that every head of the task answers.
 type Task struct {
 	Name     string         `json:"name"`
@@ -91,6 +95,7 @@ type Task struct {
 	Classes  []string       `json:"classes,omitempty"`
 	Source   string         `json:"source,omitempty"`
 	Licence  string         `json:"licence,omitempty"`
+	Metric   tasks.Metric   `json:"metric,omitempty"` // the task's own metric; "" is accuracy
 	Version  int            `json:"version"`
 	Digest   string         `json:"digest"`   // sha256 of the data
 	Train    int            `json:"train"`    // examples in the training pool, both halves together

@@ -51,6 +51,22 @@ func TestReadRejectsDamagedResults(t *testing.T) {
 	}
 }
 
+// A damaged file can have a fault in every record, and an object of a few bytes takes hundreds in memory.
+func TestReadIsBounded(t *testing.T) {
+	many := `{"schema":"w2s.result/2","tasks":[` + strings.Repeat("{},", 500) + `{}]}`
+	_, err := Read(strings.NewReader(many))
+	if err == nil || strings.Count(err.Error(), "appears twice") != maxFaults || !strings.HasSuffix(err.Error(), "\n480 more faults") {
+		t.Errorf("%v", err)
+	}
+	objects := `{"schema":"w2s.result/2","x":"{{{\"{","y":[` + strings.Repeat("{},", maxObjects-2)
+	if _, err := Read(strings.NewReader(objects + `{}]}`)); err != nil {
+		t.Errorf("as many objects as allowed: %v", err)
+	}
+	if _, err := Read(strings.NewReader(objects + `{},{}]}`)); err == nil || !strings.Contains(err.Error(), "more than 1000000 JSON objects") {
+		t.Errorf("one object too many: %v", err)
+	}
+}
+
 // free is a result of a task with free answers and one head. It lacks the head's answer, prediction and token accuracy.
 const free = `{"schema":"w2s.result/2","tasks":[{"name":"x","form":"generate","test_ids":["1"],"test_gold":[1],"test_answers":[["north","up"]]}],
 	"heads":[{"id":"a","task":"x","answers":%s,"test":%s,"token_accuracy":%s}]}`

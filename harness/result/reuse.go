@@ -44,7 +44,22 @@ func (r *Result) Work(task string) (w Work, ok bool) {
 
 // MadeBy reports whether the result comes from these settings and models. r may be nil.
 func (r *Result) MadeBy(config Settings, models []Model) bool {
-	return r != nil && reflect.DeepEqual(r.Config, config) && reflect.DeepEqual(r.Models, models)
+	return r != nil && reflect.DeepEqual(r.Config, config) && slices.EqualFunc(r.Models, models, sameModel)
+}
+
+// sameModel reports whether two models are the same, wherever their files came from.
+func sameModel(a, b Model) bool { return reflect.DeepEqual(a.withoutSource(), b.withoutSource()) }
+
+// withoutSource returns the model without the fact where its files came from. The digests tell whether they are the same files.
+func (m Model) withoutSource() Model {
+	facts := map[string]string{}
+	for k, v := range m.Description {
+		if k != FetchedFrom {
+			facts[k] = v
+		}
+	}
+	m.Description = facts
+	return m
 }
 
 // Finished returns what the result holds about a task, if it was made with these settings and models from the same data
@@ -58,6 +73,7 @@ func (r *Result) Finished(config Settings, models []Model, task Task) (Work, boo
 		(old.Texts == nil) != (task.Texts == nil) {
 		return Work{}, false
 	}
+	w.Task.Metric = task.Metric // which changes no prediction
 	return w, true
 }
 
@@ -118,8 +134,8 @@ func modelDifferences(there, here []Model) []string {
 		return []string{difference("models", a, b)}
 	}
 	var lines []string
-	for i, a := range there {
-		b := here[i]
+	for i := range there {
+		a, b := there[i].withoutSource(), here[i].withoutSource()
 		if reflect.DeepEqual(a, b) {
 			continue
 		}

@@ -11,7 +11,7 @@ import (
 const (
 	ReasonNoGap    = "gap not positive: PGR undefined"
 	ReasonNoise    = "gap below noise: PGR undefined"
-	ReasonSeedGap  = "gap not positive for some seeds: PGR over seeds undefined"
+	ReasonSeedGap  = "gap not positive for any seed: PGR over seeds undefined"
 	ReasonUnscored = "not computed"
 )
 
@@ -158,51 +158,73 @@ func (p *PGR) UnmarshalJSON(data []byte) error {
 }
 
 // A SeedPGR is the mean of the PGRs of several seeds. Unlike in a plain PGR, the intervals are Student-t intervals over the
-// seeds and N is the number of seeds. It shows the variation between seeds.
+// seeds and N is the number of seeds that the mean is over. It shows the variation between seeds.
+//
+// A seed whose gap is not positive has no PGR and is left out of the mean, but not out of Gap.
 type SeedPGR struct {
 	PGR
-	BySeed []float64 // the PGR of each seed; nil if the mean is undefined
+	BySeed  []float64 // the PGR of each seed, NaN in Go and null in JSON if it has none
+	LeftOut int       // number of seeds that have none
 }
 
-// PGROverSeeds returns the SeedPGR of the scores of each seed. It is undefined if the gap of any seed is not positive. The
-// intervals of a single seed are unknown.
+// PGROverSeeds returns the SeedPGR of the scores of each seed. It is undefined if no seed has a positive gap. The intervals of
+// a single seed are unknown.
 func PGROverSeeds(weak, student, ceiling []float64, level float64) (SeedPGR, error) {
 	n := len(weak)
 	if len(student) != n || len(ceiling) != n {
 		return SeedPGR{}, fmt.Errorf("stats: PGR over %d weak, %d student and %d ceiling seeds", n, len(student), len(ceiling))
 	}
-	gaps, values := make([]float64, n), make([]float64, n)
-	defined := true
+	gaps := make([]float64, n)
+	out := SeedPGR{PGR: PGR{Defined: true}, BySeed: make([]float64, n)}
+	var values []float64
 	for s := range n {
 		p, err := PGROf(weak[s], student[s], ceiling[s])
 		if err != nil {
 			return SeedPGR{}, fmt.Errorf("seed %d: %w", s, err)
 		}
-		gaps[s], values[s] = p.Gap, p.Value
-		defined = defined && p.Defined
+		gaps[s], out.BySeed[s] = p.Gap, p.Value
+		if p.Defined {
+			values = append(values, p.Value)
+		}
 	}
-	out := SeedPGR{PGR: PGR{N: n, Defined: true}}
+	out.N, out.LeftOut = len(values), n-len(values)
 	var err error
 	if out.Gap, out.GapInterval, err = TInterval(gaps, level); err != nil {
 		return SeedPGR{}, err
 	}
-	if !defined {
+	if out.N == 0 {
 		out.undefine(ReasonSeedGap)
 		return out, nil
 	}
-	out.BySeed = values
 	out.Value, out.Interval, err = TInterval(values, level)
 	return out, err
 }
 
-type jsonSeedPGR struct {
-	jsonPGR
-	BySeed []float64 `json:"by_seed,omitempty"`
+// Note says how many seeds are left out, or returns "" if none is.
+func (p SeedPGR) Note() string {
+	if p.LeftOut == 0 {
+		return ""
+	}
+	return fmt.Sprintf("gap not positive for %d of %d seeds: left out of the PGR over seeds", p.LeftOut, p.N+p.LeftOut)
 }
 
-// MarshalJSON writes the fields of the embedded PGR and by_seed.
+type jsonSeedPGR struct {
+	jsonPGR
+	BySeed  []*float64 `json:"by_seed,omitempty"`
+	LeftOut int        `json:"left_out,omitempty"`
+}
+
+// MarshalJSON writes the fields of the embedded PGR, by_seed and left_out.
 func (p SeedPGR) MarshalJSON() ([]byte, error) {
-	return json.Marshal(jsonSeedPGR{p.PGR.json(), p.BySeed})
+	j := jsonSeedPGR{jsonPGR: p.PGR.json(), LeftOut: p.LeftOut}
+	for i, v := range p.BySeed {
+		if math.IsNaN(v) {
+			j.BySeed = append(j.BySeed, nil)
+		} else {
+			j.BySeed = append(j.BySeed, &p.BySeed[i])
+		}
+	}
+	return json.Marshal(j)
 }
 
 // UnmarshalJSON reads the form that MarshalJSON writes.
@@ -211,6 +233,13 @@ func (p *SeedPGR) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &j); err != nil {
 		return fmt.Errorf("stats: PGR over seeds: %w", err)
 	}
-	p.BySeed = j.BySeed
+	p.BySeed, p.LeftOut = nil, j.LeftOut
+	for _, v := range j.BySeed {
+		if v == nil {
+			p.BySeed = append(p.BySeed, math.NaN())
+		} else {
+			p.BySeed = append(p.BySeed, *v)
+		}
+	}
 	return p.PGR.UnmarshalJSON(data)
 }

@@ -223,8 +223,23 @@ func TestPGROverSeedsIsMeanOfSeeds(t *testing.T) {
 		t.Errorf("one seed: %+v", p)
 	}
 	p = must(PGROverSeeds([]float64{0.7, 0.9}, []float64{0.8, 0.8}, []float64{0.9, 0.9}, Level))(t)
-	if p.Defined || p.Reason != ReasonSeedGap || p.BySeed != nil {
+	if !p.Defined || p.N != 1 || p.LeftOut != 1 || len(p.BySeed) != 2 || !math.IsNaN(p.BySeed[1]) || p.Interval.Known() || !p.GapInterval.Known() {
 		t.Errorf("one seed without a gap: %+v", p)
+	}
+	near(t, "mean of the seeds with a gap", p.Value, 0.5, 1e-12)
+	near(t, "gap of all seeds", p.Gap, 0.1, 1e-12)
+	p = must(PGROverSeeds([]float64{0.7, 0.7, 0.9, 0.6}, []float64{0.8, 0.75, 0.8, 0.75}, []float64{0.9, 0.9, 0.89, 0.9}, Level))(t)
+	if p.N != 3 || p.LeftOut != 1 || !p.Interval.Known() {
+		t.Errorf("one of four seeds without a gap: %+v", p)
+	}
+	near(t, "mean of three seeds", p.Value, (0.5+0.25+0.5)/3, 1e-12)
+	data, err = json.Marshal(p)
+	if err != nil || json.Unmarshal(data, &back) != nil || !math.IsNaN(back.BySeed[2]) || back.LeftOut != 1 || back.Value != p.Value || back.BySeed[3] != p.BySeed[3] {
+		t.Errorf("%+v is written as %s and read as %+v (%v)", p, data, back, err)
+	}
+	p = must(PGROverSeeds([]float64{0.9, 0.9}, []float64{0.8, 0.8}, []float64{0.9, 0.8}, Level))(t)
+	if p.Defined || p.Reason != ReasonSeedGap || p.N != 0 || p.LeftOut != 2 {
+		t.Errorf("no seed with a gap: %+v", p)
 	}
 	if _, err := PGROverSeeds(nil, nil, nil, Level); !errors.Is(err, ErrEmpty) {
 		t.Errorf("PGROverSeeds of no seeds: %v, want ErrEmpty", err)

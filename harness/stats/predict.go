@@ -35,6 +35,28 @@ func Correct(pred, gold [][]float64) ([]float64, error) {
 	return correct, nil
 }
 
+// CorrectOfTied is like [Correct], but an example with several answers of the same highest probability has the share of them that
+// is right: one half for two candidates that a model cannot tell apart.
+func CorrectOfTied(pred, gold [][]float64) ([]float64, error) {
+	if err := CheckPairs(pred, gold); err != nil {
+		return nil, err
+	}
+	correct := make([]float64, len(pred))
+	for i, p := range pred {
+		top, tied := p[prob.Argmax(p)], 0.0
+		for k, v := range p {
+			if v == top {
+				tied++
+				if Right(k, gold[i]) {
+					correct[i]++
+				}
+			}
+		}
+		correct[i] /= tied
+	}
+	return correct, nil
+}
+
 // Check returns an error unless there is a row and every row is a distribution, two or more values in [0, 1] that sum to 1.
 func Check(rows [][]float64) error {
 	if len(rows) == 0 {

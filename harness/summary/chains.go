@@ -22,20 +22,22 @@ type ChainRow struct {
 	N        int               `json:"n"` // test examples
 	Seeds    int               `json:"seeds"`
 	Models   []string          `json:"models"`
-	Steps    []Figure          `json:"steps"`          // score of every model of the chain; the first one is the weak floor
-	Labels   []float64         `json:"labels"`         // accuracy of the labels that every step after the first was trained on
-	Jump     Figure            `json:"jump"`           // the last model trained by the first
-	Ceiling  Figure            `json:"ceiling"`        // the last model trained on gold
-	PGR      stats.PGR         `json:"pgr"`            // of the end of the chain
-	JumpPGR  stats.PGR         `json:"jump_pgr"`       // of the jump
-	Gain     *stats.Difference `json:"gain,omitempty"` // end of the chain minus jump; nil if the metric is not a mean over examples
+	Steps    []Figure          `json:"steps"`           // score of every model of the chain; the first one is the weak floor
+	Labels   []float64         `json:"labels"`          // accuracy of the labels that every step after the first was trained on
+	Jump     Figure            `json:"jump"`            // the last model trained by the first
+	Ceiling  Figure            `json:"ceiling"`         // the last model trained on gold
+	PGR      stats.PGR         `json:"pgr"`             // of the end of the chain
+	JumpPGR  stats.PGR         `json:"jump_pgr"`        // of the jump
+	Gain     *stats.Difference `json:"gain,omitempty"`  // end of the chain minus jump; nil if the metric is not a mean over examples
+	Setup    string            `json:"setup,omitempty"` // settings in which results of one table differ; see Together
 	Warnings []string          `json:"warnings,omitempty"`
+
+	identity
 }
 
 // Chains makes a row of every group of chains that differ in the seed alone, in the order of the result.
 func Chains(r *result.Result, opt Options) ([]ChainRow, error) {
-	m, err := metric.Lookup(opt.Metric)
-	if err != nil {
+	if _, err := metric.Lookup(opt.Metric); err != nil {
 		return nil, fmt.Errorf("summary: %w", err)
 	}
 	x := newIndex(r)
@@ -53,7 +55,7 @@ func Chains(r *result.Result, opt Options) ([]ChainRow, error) {
 	}
 	var rows []ChainRow
 	for _, k := range order {
-		row, err := x.chainRow(groups[k], m, opt)
+		row, err := x.chainRow(groups[k], opt)
 		if err != nil {
 			return nil, fmt.Errorf("summary: chain on %s: %w", k.task, err)
 		}
@@ -62,21 +64,27 @@ func Chains(r *result.Result, opt Options) ([]ChainRow, error) {
 	return rows, nil
 }
 
-func (x *index) chainRow(chains []result.Chain, m metric.Metric, opt Options) (ChainRow, error) {
+func (x *index) chainRow(chains []result.Chain, opt Options) (ChainRow, error) {
 	first := chains[0]
 	t := x.tasks[first.Task]
+	m, err := opt.metricOf(t)
+	if err != nil {
+		return ChainRow{}, err
+	}
 	row := ChainRow{Task: first.Task, Category: t.Category, Metric: m.NameFor(t.Form), Data: first.Data(), Loss: first.Loss, N: len(t.TestIDs), Seeds: len(chains),
 		Models: list.Map(first.Steps, func(id string) string { return x.heads[id].Model }), Labels: make([]float64, len(first.Steps)-1)}
 	steps := make([]seedScores, len(first.Steps))
 	var jump, ceiling seedScores
 	row.Warnings = list.AppendNew(nil, t.Warnings...)
 	var faults []error
+	var heads []*result.Head
 	for _, c := range chains {
 		if len(c.Steps) != len(steps) {
 			return row, fmt.Errorf("%d steps for seed %d, %d for seed %d", len(c.Steps), c.Seed, len(steps), first.Seed)
 		}
 		for _, id := range append(slices.Clone(c.Steps), c.Jump, c.Ceiling) {
 			row.Warnings = list.AppendNew(row.Warnings, x.heads[id].Warnings...)
+			heads = append(heads, x.heads[id])
 		}
 		for i, id := range c.Steps {
 			h := x.heads[id]
@@ -90,8 +98,12 @@ func (x *index) chainRow(chains []result.Chain, m metric.Metric, opt Options) (C
 	if err := cmp.Or(faults...); err != nil { // the heads tend to have the same fault, so the first one is enough
 		return row, err
 	}
+	for i := range first.Steps {
+		row.Warnings = list.AppendNew(row.Warnings, degenerate("step "+fmt.Sprint(i+1), t, x.headsOf(chains, func(c result.Chain) string { return c.Steps[i] }))...)
+	}
+	row.Warnings = list.AppendNew(row.Warnings, degenerate("the jump", t, x.headsOf(chains, func(c result.Chain) string { return c.Jump }))...)
+	row.Warnings = list.AppendNew(row.Warnings, degenerate("the ceiling", t, x.headsOf(chains, func(c result.Chain) string { return c.Ceiling }))...)
 	boot := opt.bootstrap(row.N)
-	var err error
 	figure := func(s seedScores) (f Figure) {
 		if err == nil {
 			f, err = s.figure(boot)
@@ -117,8 +129,17 @@ func (x *index) chainRow(chains []result.Chain, m metric.Metric, opt Options) (C
 		}
 		row.Gain = &gain
 	}
+	row.identity = x.identify(t, heads, row.Models...)
 	if !row.PGR.Defined {
 		row.Warnings = list.AppendNew(row.Warnings, row.PGR.Reason)
+		if note := x.reversed(row.Models[0], row.Models[len(row.Models)-1], row.PGR); note != "" {
+			row.Warnings = list.AppendNew(row.Warnings, note)
+		}
 	}
 	return row, nil
+}
+
+// headsOf returns a head of each chain.
+func (x *index) headsOf(chains []result.Chain, id func(result.Chain) string) []*result.Head {
+	return list.Map(chains, func(c result.Chain) *result.Head { return x.heads[id(c)] })
 }

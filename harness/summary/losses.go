@@ -3,6 +3,7 @@ package summary
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"w2s/harness/stats"
 	"w2s/internal/list"
@@ -18,8 +19,26 @@ type LossRow struct {
 	Adjusted float64 // p-value, adjusted for all comparisons of the list (Holm 1979)
 }
 
+// NotCompared says which rows [Losses] cannot compare with any other, or returns "" if there are none.
+func NotCompared(rows []Row) string {
+	var reasons []string
+	for _, r := range rows {
+		switch {
+		case r.perExample != nil:
+		case r.conditions == "":
+			reasons = list.AppendNew(reasons, "imported rows have no predictions")
+		default:
+			reasons = list.AppendNew(reasons, fmt.Sprintf("%s is not a mean over test examples", r.Metric))
+		}
+	}
+	if len(reasons) == 0 {
+		return ""
+	}
+	return "Not compared: " + strings.Join(reasons, "; ") + "."
+}
+
 // Losses compares every row with the first row that has another loss and is otherwise made under the same conditions, from
-// the same data. Rows without a value for every example are left out: imported ones, and those whose metric is not a mean
+// the same data. Rows of several results that [Together] had to tell apart are not compared with each other. Rows without a value for every example are left out: imported ones, and those whose metric is not a mean
 // over examples.
 func Losses(rows []Row, opt Options) ([]LossRow, error) {
 	var out []LossRow
@@ -27,7 +46,7 @@ func Losses(rows []Row, opt Options) ([]LossRow, error) {
 		if r.perExample == nil {
 			continue
 		}
-		first := slices.IndexFunc(rows, func(o Row) bool { return o.conditions == r.conditions })
+		first := slices.IndexFunc(rows, func(o Row) bool { return o.conditions == r.conditions && o.Setup == r.Setup })
 		if first == i || rows[first].Loss == r.Loss {
 			continue
 		}

@@ -16,6 +16,7 @@ type Pool struct {
 	Loss      string
 	Treatment string
 	Variant   string       // see Row.Variant
+	Metric    tasks.Metric // exact match of free answers counts as accuracy; "" if the rows do not say
 	PGR       stats.Pooled // median over tasks; tasks without a defined PGR are counted separately
 }
 
@@ -36,7 +37,7 @@ type PairRow struct {
 // A Range is a range of PGR.
 type Range struct{ Low, High float64 }
 
-// Published returns the PGR range that is commonly quoted for a category from Burns et al. 2023 (arXiv 2312.09390), for
+// Published returns the range of the PGR of accuracy that is commonly quoted for a category from Burns et al. 2023 (arXiv 2312.09390), for
 // naive finetuning: NLP 0.2 to 0.7, chess about 0.5 (taken as 0.4 to 0.6), reward modeling 0.1 to 0.3. It returns nil for
 // generative tasks. The paper itself shows curves over the models' compute and states no such ranges, so a median outside
 // means that a setting differs from theirs, not that it is wrong.
@@ -56,7 +57,10 @@ func Published(c tasks.Category) *Range {
 func Categories(rows []Row) ([]CategoryRow, error) {
 	var out []CategoryRow
 	err := pool(rows, func(r Row) tasks.Category { return r.Category }, func(c tasks.Category, p Pool, _ []Row) error {
-		row := CategoryRow{Category: c, Pool: p, Published: Published(c)}
+		row := CategoryRow{Category: c, Pool: p}
+		if p.Metric == tasks.Accuracy || p.Metric == "" { // what the ranges are of
+			row.Published = Published(c)
+		}
 		if r := row.Published; r != nil && p.PGR.N > 0 {
 			row.Outside = p.PGR.Median < r.Low || p.PGR.Median > r.High
 		}
@@ -77,16 +81,20 @@ func Pairs(rows []Row) ([]PairRow, error) {
 	return out, err
 }
 
-// pool groups rows by category, pair, loss, treatment and variant and calls emit for each group, in order of first
+// pool groups rows by category, pair, loss, treatment, variant and metric and calls emit for each group, in order of first
 // appearance. A task that is in a group twice would count twice in a median over tasks, so it is an error.
 func pool(rows []Row, categoryOf func(Row) tasks.Category, emit func(tasks.Category, Pool, []Row) error) error {
 	type key struct {
 		category                               tasks.Category
 		weak, strong, loss, treatment, variant string
+		metric                                 tasks.Metric
 	}
 	members, order := map[key][]Row{}, []key(nil)
 	for _, r := range rows {
-		k := key{categoryOf(r), r.Weak, r.Strong, r.Loss, r.Treatment, r.Variant()}
+		k := key{categoryOf(r), r.Weak, r.Strong, r.Loss, r.Treatment, r.Variant(), r.Metric}
+		if k.metric == tasks.ExactMatch {
+			k.metric = tasks.Accuracy
+		}
 		if members[k] == nil {
 			order = append(order, k)
 		}
@@ -96,7 +104,7 @@ func pool(rows []Row, categoryOf func(Row) tasks.Category, emit func(tasks.Categ
 		members[k] = append(members[k], r)
 	}
 	for _, k := range order {
-		p := Pool{Weak: k.weak, Strong: k.strong, Loss: k.loss, Treatment: k.treatment, Variant: k.variant}
+		p := Pool{Weak: k.weak, Strong: k.strong, Loss: k.loss, Treatment: k.treatment, Variant: k.variant, Metric: k.metric}
 		var err error
 		if p.PGR, err = stats.Pool(list.Map(members[k], func(r Row) stats.PGR { return r.PGR })); err == nil {
 			err = emit(k.category, p, members[k])

@@ -44,6 +44,7 @@ type Row struct {
 	Size      int            `json:"size,omitempty"`       // size of the training pool, if it is smaller than the experiment's
 	Trained   string         `json:"trained_on,omitempty"` // task that all heads were trained on, if that is not Task
 	Other     string         `json:"other,omitempty"`      // imported: settings that tell the row from others
+	Setup     string         `json:"setup,omitempty"`      // settings in which results of one table differ; see Together
 	Metric    tasks.Metric   `json:"metric"`
 	N         int            `json:"n"`     // test examples; 0 if an imported result does not say
 	Train     int            `json:"train"` // training examples of the student, of the first seed
@@ -57,11 +58,18 @@ type Row struct {
 	Imitation Imitation           `json:"imitation"` // how far the student repeats its supervisor
 	Labels    result.LabelQuality `json:"labels"`    // of the student's labels, mean over seeds; N counts all seeds together
 	Control   *Figure             `json:"control,omitempty"`
+	Uneven    *Uneven             `json:"uneven_classes,omitempty"` // if the classes of the test examples differ in size
 	Warnings  []string            `json:"warnings,omitempty"`
+	Doubts    []string            `json:"-"` // the warnings that say why the scores or the PGR may mean nothing
 
+	identity
+	from       *result.Result
 	conditions string    // see conditionsOf; "" for an imported row
 	perExample []float64 // student's score on each test example, mean over seeds; nil if the metric is not a mean over examples
 }
+
+// Result returns the result that the row was made from, or nil for an imported row.
+func (r Row) Result() *result.Result { return r.from }
 
 // Pair returns "WEAK → STRONG".
 func (r Row) Pair() string { return r.Weak + " → " + r.Strong }
@@ -79,6 +87,9 @@ func (r Row) Variant() string {
 	if r.Other != "" {
 		parts = append(parts, r.Other)
 	}
+	if r.Setup != "" {
+		parts = append(parts, r.Setup)
+	}
 	return strings.Join(parts, ", ")
 }
 
@@ -92,7 +103,7 @@ type Imitation struct {
 
 // Options say how scores and intervals are computed.
 type Options struct {
-	Metric    tasks.Metric // "": accuracy
+	Metric    tasks.Metric // "": each task's own
 	Resamples int          // bootstrap resamples; 0: stats.DefaultResamples
 	Level     float64      // confidence level of intervals; 0: stats.Level
 }
@@ -105,11 +116,19 @@ func (o Options) bootstrap(n int) stats.Bootstrap {
 	return stats.Bootstrap{N: n, Resamples: o.Resamples, Level: o.Level}
 }
 
+// metricOf returns the metric of a task's scores.
+func (o Options) metricOf(t *result.Task) (metric.Metric, error) {
+	m, err := metric.Lookup(cmp.Or(o.Metric, t.Metric))
+	if err != nil {
+		err = fmt.Errorf("task %s: %w", t.Name, err)
+	}
+	return m, err
+}
+
 // Rows makes a row of every group of students that differ in the seed alone. Steps of chains are left to [Chains]. Rows
 // are in the order of the result's tasks, then of its heads.
 func Rows(r *result.Result, opt Options) ([]Row, error) {
-	m, err := metric.Lookup(opt.Metric)
-	if err != nil {
+	if _, err := metric.Lookup(opt.Metric); err != nil {
 		return nil, fmt.Errorf("summary: %w", err)
 	}
 	x := newIndex(r)
@@ -140,7 +159,7 @@ func Rows(r *result.Result, opt Options) ([]Row, error) {
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i, k := range order {
 		group.Go(func() (err error) {
-			if rows[i], err = x.row(k, groups[k], m, opt); err != nil {
+			if rows[i], err = x.row(k, groups[k], opt); err != nil {
 				return fmt.Errorf("summary: %s, %s -> %s, %s: %w", k.task, k.weak, k.strong, k.loss, err)
 			}
 			return nil
@@ -164,6 +183,7 @@ type index struct {
 	heads     map[string]*result.Head
 	reference map[referenceKey]*result.Head // ceilings and controls
 	chained   map[string]bool               // students that are steps of a chain, or its jump
+	settings  []setting                     // that change rows
 }
 
 type referenceKey struct {
@@ -175,7 +195,7 @@ type referenceKey struct {
 
 func newIndex(r *result.Result) *index {
 	x := &index{result: r, tasks: map[string]*result.Task{}, heads: map[string]*result.Head{},
-		reference: map[referenceKey]*result.Head{}, chained: map[string]bool{}}
+		reference: map[referenceKey]*result.Head{}, chained: map[string]bool{}, settings: settingsOf(r.Config)}
 	for _, c := range r.Chains {
 		for _, id := range append(slices.Clone(c.Steps), c.Jump) {
 			x.chained[id] = true
@@ -195,14 +215,19 @@ func newIndex(r *result.Result) *index {
 }
 
 // row makes the row of one group of students.
-func (x *index) row(k groupKey, students []*result.Head, m metric.Metric, opt Options) (Row, error) {
+func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, error) {
 	t := x.tasks[k.task]
+	m, err := opt.metricOf(t)
+	if err != nil {
+		return Row{}, err
+	}
 	row := Row{Task: k.task, Category: t.Category, Weak: k.weak, Strong: k.strong, Loss: k.loss, Treatment: k.treatment, Size: k.size,
 		Trained: k.trained, Metric: m.NameFor(t.Form), N: len(t.TestIDs), Train: students[0].Train, Seeds: len(students),
 		Simulated: x.heads[students[0].Supervisor].Role == result.Baseline}
 	row.warn(t.Warnings...)
 	var floor, transfer, ceiling, control seedScores
 	var agreement agreements
+	var heads, weaks, ceilings []*result.Head
 	for _, s := range students {
 		weak := x.heads[s.Supervisor]
 		reference := func(role result.Role) *result.Head {
@@ -214,7 +239,9 @@ func (x *index) row(k groupKey, students []*result.Head, m metric.Metric, opt Op
 		}
 		err := cmp.Or( // the heads tend to have the same fault, so the first one is enough
 			floor.add(m, t, weak), transfer.add(m, t, s), ceiling.add(m, t, ceilingHead), agreement.add(t, weak, s, ceilingHead))
+		heads, weaks, ceilings = append(heads, weak, s, ceilingHead), append(weaks, weak), append(ceilings, ceilingHead)
 		if c := reference(result.Control); err == nil && c != nil {
+			heads = append(heads, c)
 			err = control.add(m, t, c)
 		}
 		if err != nil {
@@ -228,8 +255,11 @@ func (x *index) row(k groupKey, students []*result.Head, m metric.Metric, opt Op
 		row.warn(s.Warnings...)
 		row.warn(ceilingHead.Warnings...)
 	}
+	row.Doubts = slices.Concat(degenerate("the supervisor", t, weaks), degenerate("the student", t, students), degenerate("the ceiling", t, ceilings))
 	boot := opt.bootstrap(row.N)
-	var err error
+	if row.Uneven, err = x.uneven(k, t, students, m); err != nil {
+		return row, err
+	}
 	if row.Imitation, err = agreement.imitation(boot); err != nil {
 		return row, err
 	}
@@ -256,8 +286,18 @@ func (x *index) row(k groupKey, students []*result.Head, m metric.Metric, opt Op
 	}
 	if !row.PGR.Defined {
 		row.warn(row.PGR.Reason)
+	} else if s := row.SeedPGR; s.LeftOut > 0 {
+		row.warn(s.Note())
 	}
+	if note := sameScores(&transfer, &floor, &ceiling); row.PGR.Defined && note != "" {
+		row.Doubts = append(row.Doubts, note)
+	}
+	if note := x.reversed(row.Weak, row.Strong, row.PGR); !row.Simulated && note != "" {
+		row.Doubts = append(row.Doubts, note)
+	}
+	row.warn(row.Doubts...)
 	row.conditions, row.perExample = x.conditionsOf(row, t), transfer.perExample()
+	row.identity, row.from = x.identify(t, heads, row.Weak, row.Strong), x.result
 	return row, nil
 }
 
@@ -271,7 +311,7 @@ func (x *index) conditionsOf(r Row, t *result.Task) string {
 	}
 	c := x.result.Config
 	data, err := json.Marshal([]any{r.Task, t.Digest, t.TestIDs, t.Train, r.Weak, keys[r.Weak], r.Strong, keys[r.Strong], r.Treatment,
-		r.Size, r.Trained, r.Metric, c.Seeds, c.L2, c.Held})
+		r.Size, r.Trained, r.Metric, c.Seeds, c.Balance, c.L2, c.Held})
 	if err != nil {
 		panic(err) // strings and finite numbers have a JSON form
 	}
@@ -279,7 +319,7 @@ func (x *index) conditionsOf(r Row, t *result.Task) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// warn adds warnings that the row does not carry yet.
+// warn adds warnings that the row does not have yet.
 func (r *Row) warn(warnings ...string) { r.Warnings = list.AppendNew(r.Warnings, warnings...) }
 
 // addQuality adds one of n qualities to their mean.

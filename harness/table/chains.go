@@ -2,12 +2,15 @@ package table
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 
 	"w2s/harness/loss"
 	"w2s/harness/stats"
 	"w2s/harness/summary"
 	"w2s/internal/list"
+	"w2s/tasks"
 )
 
 // A chainLine is one line of the table of chains: a step, the jump or the ceiling.
@@ -20,13 +23,11 @@ type chainLine struct {
 
 // Chains lays out bootstrapping chains, one line for each step.
 func Chains(rows []summary.ChainRow) *Table {
-	metric := "scores"
-	if len(rows) > 0 {
-		metric = string(rows[0].Metric)
-	}
+	metric := func(r summary.ChainRow) tasks.Metric { return r.Metric }
 	var lines []chainLine
 	var notes []string
 	for _, r := range rows {
+		name := strings.TrimSuffix(fmt.Sprintf("%s, %s, %s", r.Task, r.Data, r.Setup), ", ")
 		last := len(r.Steps) - 1
 		for i, f := range r.Steps {
 			line := chainLine{ChainRow: r, step: strconv.Itoa(i + 1), model: r.Models[i], score: f}
@@ -42,11 +43,11 @@ func Chains(rows []summary.ChainRow) *Table {
 			chainLine{ChainRow: r, step: "jump", model: r.Models[last], score: r.Jump, pgr: &r.JumpPGR},
 			chainLine{ChainRow: r, step: "gold", model: r.Models[last], score: r.Ceiling})
 		if g := r.Gain; g != nil {
-			notes = append(notes, fmt.Sprintf("%s, %s, %s: end of the chain - jump = %+.1f points %s, p %.3f (%s).",
-				r.Task, r.Data, loss.Short(r.Loss), 100*g.Diff, differenceInterval(g.Interval), g.P, g.Test))
+			notes = append(notes, fmt.Sprintf("%s, %s: end of the chain - jump = %+.1f points %s, p %.3f (%s).",
+				name, loss.Short(r.Loss), 100*g.Diff, differenceInterval(g.Interval), g.P, g.Test))
 		}
 		for _, w := range r.Warnings {
-			notes = list.AppendNew(notes, fmt.Sprintf("%s, %s: %s", r.Task, r.Data, w)) // chains on one task share warnings
+			notes = list.AppendNew(notes, name+": "+w) // chains on one task share warnings
 		}
 	}
 	pgr := func(l chainLine, cell func(stats.PGR) string) string {
@@ -55,8 +56,12 @@ func Chains(rows []summary.ChainRow) *Table {
 		}
 		return cell(*l.pgr)
 	}
-	t := layOut("chains", fmt.Sprintf("bootstrapping chains step by step, and the single jump: %s in per cent", metric), lines,
-		text("task", "", func(l chainLine) string { return l.Task }),
+	columns := []column[chainLine]{text("task", "", func(l chainLine) string { return l.Task })}
+	if slices.ContainsFunc(rows, func(r summary.ChainRow) bool { return r.Setup != "" }) {
+		columns = append(columns, text("variant", "", func(l chainLine) string { return l.Setup }))
+	}
+	columns = append(columns, metricColumn(lines, func(l chainLine) tasks.Metric { return l.Metric })...)
+	columns = append(columns,
 		text("data", "whether the steps share their training examples or have disjoint ones.", func(l chainLine) string { return l.Data }),
 		text("loss", "", func(l chainLine) string { return loss.Short(l.Loss) }),
 		number("step", "position in the chain; jump is the last model trained by the first one, gold the last model trained on gold.",
@@ -71,6 +76,7 @@ func Chains(rows []summary.ChainRow) *Table {
 			return pgr(l, func(p stats.PGR) string { return known(p.Interval) })
 		}),
 	)
+	t := layOut("chains", fmt.Sprintf("bootstrapping chains step by step, and the single jump: %s in per cent", scoreOf(rows, metric)), lines, columns...)
 	t.Notes = append(t.Notes, notes...)
 	return t
 }

@@ -12,6 +12,7 @@ import (
 	"w2s/harness/stats"
 	"w2s/harness/summary"
 	"w2s/internal/list"
+	"w2s/tasks"
 )
 
 // A column is a heading, the text of the cell in each row, and what the legend says about it.
@@ -31,7 +32,7 @@ func number[R any](name, legend string, cell func(R) string) column[R] {
 	return column[R]{Column{Name: name, Numeric: true}, legend, cell}
 }
 
-// within returns the columns for rows that contain what the columns show.
+// within turns columns of a part of a row into columns of the row.
 func within[R, P any](part func(R) P, columns ...column[P]) []column[R] {
 	return list.Map(columns, func(c column[P]) column[R] {
 		return column[R]{c.Column, c.legend, func(r R) string { return c.cell(part(r)) }}
@@ -103,10 +104,29 @@ func intervalsNote(rows []summary.Row) string {
 
 // inPerCent names the metric of the rows for a caption.
 func inPerCent(rows []summary.Row) string {
-	if len(rows) == 0 || rows[0].Metric == "" || slices.ContainsFunc(rows, func(r summary.Row) bool { return r.Metric != rows[0].Metric }) {
-		return "scores in per cent"
+	return scoreOf(rows, metricOf) + " in per cent"
+}
+
+func metricOf(r summary.Row) tasks.Metric { return r.Metric }
+
+// scoreOf returns the metric of the rows, or "scores" if they have several or do not say.
+func scoreOf[R any](rows []R, metric func(R) tasks.Metric) string {
+	if len(rows) == 0 || metric(rows[0]) == "" || severalMetrics(rows, metric) {
+		return "scores"
 	}
-	return string(rows[0].Metric) + " in per cent"
+	return string(metric(rows[0]))
+}
+
+func severalMetrics[R any](rows []R, metric func(R) tasks.Metric) bool {
+	return slices.ContainsFunc(rows, func(r R) bool { return metric(r) != metric(rows[0]) })
+}
+
+// metricColumn returns the column of the metric, or none if all rows have the same.
+func metricColumn[R any](rows []R, metric func(R) tasks.Metric) []column[R] {
+	if !severalMetrics(rows, metric) {
+		return nil
+	}
+	return []column[R]{text("metric", "", func(r R) string { return string(metric(r)) })}
 }
 
 // count writes a number of examples, or "?" for an imported result that does not state it.

@@ -7,13 +7,15 @@ import (
 
 	"w2s/harness/loss"
 	"w2s/harness/summary"
+	"w2s/internal/list"
+	"w2s/tasks"
 )
 
 // Categories lays out the PGR pooled over the tasks of each category, with the published range.
 func Categories(rows []summary.CategoryRow) *Table {
 	columns := []column[summary.CategoryRow]{text("category", "", func(r summary.CategoryRow) string { return string(r.Category) })}
 	columns = append(columns, pooled(rows, func(r summary.CategoryRow) summary.Pool { return r.Pool })...)
-	columns = append(columns, text("published", "range commonly quoted from Burns et al. 2023, for naive finetuning.", func(r summary.CategoryRow) string {
+	columns = append(columns, text("published", "range of the PGR of accuracy that is commonly quoted from Burns et al. 2023, for naive finetuning.", func(r summary.CategoryRow) string {
 		switch {
 		case r.Published == nil:
 			return "–"
@@ -23,7 +25,7 @@ func Categories(rows []summary.CategoryRow) *Table {
 			return fmt.Sprintf("%.1f to %.1f", r.Published.Low, r.Published.High)
 		}
 	}))
-	t := layOut("categories", "PGR by category: median over tasks", rows, columns...)
+	t := layOut("categories", pgrOf(rows, func(r summary.CategoryRow) tasks.Metric { return r.Metric })+" by category: median over tasks", rows, columns...)
 	if slices.ContainsFunc(rows, func(r summary.CategoryRow) bool { return r.Outside }) {
 		t.Notes = append(t.Notes, "(outside): the median is outside the published range.")
 	}
@@ -35,7 +37,12 @@ func Pairs(rows []summary.PairRow) *Table {
 	columns := pooled(rows, func(r summary.PairRow) summary.Pool { return r.Pool })
 	columns = append(columns, number("median gap", "median of ceiling - weak over all tasks, also those with an undefined PGR, in points.",
 		func(r summary.PairRow) string { return fmt.Sprintf("%.1f", 100*r.Gap) }))
-	return layOut("pairs", "PGR by pair: median over tasks", rows, columns...)
+	return layOut("pairs", pgrOf(rows, func(r summary.PairRow) tasks.Metric { return r.Metric })+" by pair: median over tasks", rows, columns...)
+}
+
+// pgrOf names what the rows pool.
+func pgrOf[R any](rows []R, metric func(R) tasks.Metric) string {
+	return "PGR of " + scoreOf(rows, metric)
 }
 
 // pooled returns the columns for the pools of rows. There is a column for variants only if some pool has one.
@@ -47,6 +54,7 @@ func pooled[R any](rows []R, pool func(R) summary.Pool) []column[R] {
 	if slices.ContainsFunc(rows, func(r R) bool { return pool(r).Variant != "" }) {
 		columns = append(columns, text("variant", "", func(p summary.Pool) string { return p.Variant }))
 	}
+	columns = append(columns, metricColumn(list.Map(rows, pool), func(p summary.Pool) tasks.Metric { return p.Metric })...)
 	columns = append(columns,
 		text("loss", "", func(p summary.Pool) string { return loss.Short(p.Loss) }),
 		number("tasks", "number of tasks with a defined PGR.", func(p summary.Pool) string { return strconv.Itoa(p.PGR.N) }),

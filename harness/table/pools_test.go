@@ -40,7 +40,7 @@ func TestLosses(t *testing.T) {
 		Difference: stats.Difference{Diff: 0.031, Interval: interval(-0.01, 0.05), P: 0.0123, Test: stats.TestSignFlip, N: 800}, Adjusted: 0.0246}
 	worse := l
 	worse.Diff, worse.Interval = -0.002, stats.Interval{}
-	table := Losses([]summary.LossRow{l, worse})
+	table := Losses([]summary.LossRow{l, worse}, "")
 	check(t, table, "task|pair|treatment|loss|against|n|difference|interval|p|p adjusted", []string{
 		"a|small → large|soft|logconf|xent|800|+3.1|[-1.0, +5.0]|0.0123|0.0246",
 		"a|small → large|soft|logconf|xent|800|-0.2||0.0123|0.0246",
@@ -49,11 +49,11 @@ func TestLosses(t *testing.T) {
 		t.Errorf("caption %q", table.Caption)
 	}
 	worse.Variant = "trained on b"
-	check(t, Losses([]summary.LossRow{l, worse}), "task|pair|treatment|variant|loss|against|n|difference|interval|p|p adjusted", []string{
+	check(t, Losses([]summary.LossRow{l, worse}, ""), "task|pair|treatment|variant|loss|against|n|difference|interval|p|p adjusted", []string{
 		"a|small → large|soft||logconf|xent|800|+3.1|[-1.0, +5.0]|0.0123|0.0246",
 		"a|small → large|soft|trained on b|logconf|xent|800|-0.2||0.0123|0.0246",
 	})
-	if empty := Losses(nil); len(empty.Rows) != 0 || len(empty.Notes) != 1 || !strings.Contains(empty.Notes[0], "nothing to compare") {
+	if empty := Losses(nil, ""); len(empty.Rows) != 0 || len(empty.Notes) != 1 || !strings.Contains(empty.Notes[0], "nothing to compare") {
 		t.Errorf("%+v", empty)
 	}
 }

@@ -9,13 +9,34 @@ import (
 	"w2s/harness/loss"
 	"w2s/harness/stats"
 	"w2s/harness/summary"
+	"w2s/internal/list"
+	"w2s/tasks"
 )
 
-// study lays out the rows of a study.
+// study lays out the rows of a study. Rows of several metrics get a column with the metric after the first. If there are
+// doubts, a column refers to notes about them. Other warnings follow the legend.
 func study(name, caption string, rows []summary.Row, columns ...column[summary.Row]) *Table {
+	columns = slices.Insert(columns, 1, metricColumn(rows, metricOf)...)
+	doubts := &letters{}
+	if slices.ContainsFunc(rows, func(r summary.Row) bool { return len(r.Doubts) > 0 }) {
+		columns = append(columns, text("notes", "", func(r summary.Row) string { return doubts.of(r.Doubts) }))
+	}
 	t := layOut(name, caption+"; "+inPerCent(rows), rows, columns...)
-	t.Notes = append(t.Notes, intervalsNote(rows))
+	t.Notes = slices.Concat(t.Notes, []string{intervalsNote(rows)}, doubts.lines(), rowWarnings(rows))
 	return t
+}
+
+// rowWarnings returns a line for each warning of each task. Doubts, and why a PGR is undefined, differ from row to row, so they are
+// not among them.
+func rowWarnings(rows []summary.Row) (lines []string) {
+	for _, r := range rows {
+		for _, w := range r.Warnings {
+			if w != r.PGR.Reason && !slices.Contains(r.Doubts, w) {
+				lines = list.AppendNew(lines, r.Task+": "+w)
+			}
+		}
+	}
+	return lines
 }
 
 // byTask compares rows by task, then by pair of models.
@@ -115,13 +136,21 @@ func Imitation(rows []summary.Row) *Table {
 
 // Noise lays out the students of simulated supervisors.
 func Noise(rows []summary.Row) *Table {
-	t := study("noise", "simulated supervisors", rows, taskColumn,
+	columns := []column[summary.Row]{taskColumn,
 		text("supervisor", "", func(r summary.Row) string { return r.Weak }),
 		text("student's model", "", func(r summary.Row) string { return r.Strong }),
-		lossColumn, nColumn, seedsColumn, labelsColumn, weakColumn, studentColumn,
-		number("above labels", "student - labels, in points.",
-			func(r summary.Row) string { return fmt.Sprintf("%+.1f", 100*(r.Transfer.Value-r.Labels.Accuracy)) }),
-		ceilingColumn, pgrColumn, intervalColumn)
+		lossColumn, nColumn, seedsColumn, labelsColumn, weakColumn, studentColumn}
+	// Another metric of the student cannot be compared with the accuracy of its labels.
+	accurate := func(r summary.Row) bool { return r.Metric == tasks.Accuracy }
+	if len(rows) == 0 || slices.ContainsFunc(rows, accurate) {
+		columns = append(columns, number("above labels", "student - labels, in points.", func(r summary.Row) string {
+			if !accurate(r) {
+				return "–"
+			}
+			return fmt.Sprintf("%+.1f", 100*(r.Transfer.Value-r.Labels.Accuracy))
+		}))
+	}
+	t := study("noise", "simulated supervisors", rows, append(columns, ceilingColumn, pgrColumn, intervalColumn)...)
 	t.Notes = append(t.Notes,
 		"flip: random errors. systematic: errors along a direction of the student's own features, which it can learn.",
 		"random, majority: labels that do not depend on the text.")

@@ -160,3 +160,14 @@ func TestMetricInCaption(t *testing.T) {
 		t.Errorf("caption of rows with two metrics: %q", got)
 	}
 }
+
+// Warnings of the data are below a study's table once for each task. The reason of an undefined PGR is not, since it belongs to one row.
+func TestStudiesShowWarnings(t *testing.T) {
+	a, b := row("a", "xent", 0.5, 0.7, 0.9), row("a", "logconf", 0.70, 0.71, 0.72)
+	a.Warnings = []string{"classes are balanced"}
+	b.Warnings = []string{"classes are balanced", b.PGR.Reason}
+	notes := Size([]summary.Row{a, b}).Notes
+	if got := notes[len(notes)-1]; got != "a: classes are balanced" || strings.Count(strings.Join(notes, "\n"), "a: ") != 1 {
+		t.Errorf("notes %q", notes)
+	}
+}

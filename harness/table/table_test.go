@@ -200,3 +200,21 @@ func TestPGRColumns(t *testing.T) {
 		t.Errorf("caption %q", table.Caption)
 	}
 }
+
+// If the classes of a task differ in size, other metrics and the share of the largest class stand beside its scores.
+func TestPGRTableOfUnevenClasses(t *testing.T) {
+	value := func(v float64) *float64 { return &v }
+	even, uneven := row("a", "xent", 0.5, 0.7, 0.9), row("b", "xent", 0.5, 0.7, 0.9)
+	uneven.Uneven = &summary.Uneven{Majority: 0.8, Scores: []summary.Scores{
+		{Metric: tasks.AUROC, Weak: value(0.55), Student: value(0.6)},
+		{Metric: "balanced-accuracy", Weak: value(0.51), Student: value(0.52), Ceiling: value(0.53)},
+	}}
+	table := PGR([]summary.Row{even, uneven})
+	start := "|800|50.0 ±2.0|xent|70.0 ±2.0|90.0 ±2.0|40.0 ±3.0|0.50|[0.30, 0.70]|–|–|– / –|"
+	check(t, table, "category|task|n|weak|loss|student|ceiling|gap|PGR|interval|over seeds|agreement|on errors|majority|auroc|balanced-accuracy|notes", []string{
+		"nlp|a" + start + "|||", "nlp|b" + start + "80.0|55.0 / 60.0 / –|51.0 / 52.0 / 53.0|",
+	}, "majority: accuracy of always answering with the most frequent class.", "auroc: of weak / student / ceiling.")
+	if table := PGR([]summary.Row{even}); len(table.Columns) != 14 {
+		t.Errorf("columns %v, want none for uneven classes", table.Columns)
+	}
+}

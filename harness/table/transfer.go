@@ -10,7 +10,7 @@ import (
 	"w2s/internal/list"
 )
 
-// Transfer lays out transfer matrices. Every figure has a line for each task that heads were trained on and a column for
+// Transfer lays out transfer matrices. Every figure has a row for each task that heads were trained on and a column for
 // each task that they were tested on. Weak floor and ceiling do not depend on the loss and appear once for each pair.
 func Transfer(matrices []summary.TransferMatrix) *Table {
 	if len(matrices) == 0 {
@@ -22,6 +22,9 @@ func Transfer(matrices []summary.TransferMatrix) *Table {
 	for j, name := range first.Tasks {
 		t.Columns = append(t.Columns, Column{Name: name, Numeric: true})
 		sizes = append(sizes, fmt.Sprintf("%s %d", name, first.Cells[0][j].N))
+		if severalMetrics(first.Cells[0], metricOf) {
+			sizes[j] += fmt.Sprintf(" (%s)", first.Cells[0][j].Metric)
+		}
 	}
 	t.Columns = append(t.Columns, Column{Name: "notes"})
 
@@ -66,7 +69,7 @@ func Transfer(matrices []summary.TransferMatrix) *Table {
 		})
 	}
 
-	caption := []string{fmt.Sprintf("%s in per cent", first.Cells[0][0].Metric)}
+	caption := []string{inPerCent(first.Cells[0])}
 	if !pairs {
 		caption = append(caption, pair(first))
 	}

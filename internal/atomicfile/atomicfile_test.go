@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 )
 
 // put writes a file for a test.
@@ -363,6 +364,12 @@ func TestHelper(t *testing.T) {
 				fmt.Println("half way")
 			}
 		}
+	case "lock":
+		if _, err := Lock(path); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Println("half way")
+		time.Sleep(time.Minute) // until it is killed
 	case "write once":
 		check, write := Check(path), WriteBytes(path, []byte("new"))
 		fmt.Printf("check: %v\nwrite: %v\n", check, write)

@@ -36,6 +36,11 @@ type Options struct {
 	Static   BuildStatic         // makes the checkpoints of static vectors; nil means that they are not available
 	Embedded fs.FS               // checkpoints that are part of the program, one folder each; may be nil
 	Getenv   func(string) string // nil means os.Getenv
+
+	// Prefer is the form to take of a hub repository that has both (see fetch.ModelRequest).
+	Prefer fetch.Form
+	// CheckONNX returns why an ONNX file gives no vectors of texts (see fetch.ModelRequest). It may be nil.
+	CheckONNX func(model, config string) error
 }
 
 // A Catalog finds and fetches checkpoints, data and the ONNX Runtime library. It implements tasks.Source.
@@ -45,6 +50,9 @@ type Catalog struct {
 	static   BuildStatic
 	embedded fs.FS
 	getenv   func(string) string
+
+	prefer    fetch.Form
+	checkONNX func(model, config string) error
 }
 
 // Open returns a catalog that uses a cache folder. It reads the environment and writes nothing.
@@ -66,7 +74,8 @@ func Open(o Options) (*Catalog, error) {
 	cache.Local = append(cache.Local, filepath.SplitList(getenv("W2S_LOCAL"))...)
 	hub := fetch.HubFromEnv(getenv)
 	hub.Report = cache.Report
-	return &Catalog{cache: cache, hub: hub, static: o.Static, embedded: o.Embedded, getenv: getenv}, nil
+	cache.Hub = hub
+	return &Catalog{cache: cache, hub: hub, static: o.Static, embedded: o.Embedded, getenv: getenv, prefer: o.Prefer, checkONNX: o.CheckONNX}, nil
 }
 
 // CacheDir returns the cache folder.

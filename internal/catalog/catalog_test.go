@@ -68,8 +68,8 @@ func TestPins(t *testing.T) {
 		}
 		names[strings.ToLower(k.Name)] = true
 		switch {
-		case k.pinned == nil && k.advice == "":
-			t.Errorf("%s has neither a package nor advice", k.Name)
+		case len(k.hub) == 0 || k.pinned == nil && k.advice == "":
+			t.Errorf("%s has no repository, or neither a package nor advice", k.Name)
 		case k.static > 0:
 			artifacts = append(artifacts, k.raw())
 		case k.pinned != nil:
@@ -93,7 +93,10 @@ func TestPins(t *testing.T) {
 		}
 	}
 	for _, a := range artifacts {
-		for _, p := range a.Packages {
+		for _, p := range slices.Concat(a.Packages, partsOf(a)) {
+			if p.Parts != nil {
+				continue
+			}
 			sums := map[string]int64{p.SHA256: p.Size}
 			for _, m := range p.Members {
 				sums[m.SHA256] = m.Size
@@ -114,6 +117,14 @@ func TestPins(t *testing.T) {
 			}
 		}
 	}
+}
+
+// partsOf returns the parts of an artifact's packages.
+func partsOf(a fetch.Artifact) (parts []fetch.Package) {
+	for _, p := range a.Packages {
+		parts = append(parts, p.Parts...)
+	}
+	return parts
 }
 
 func TestOpenFolder(t *testing.T) {
@@ -215,15 +226,19 @@ func TestResolveUnknown(t *testing.T) {
 		"zzzzzzzzzzzzzzzzz":           {`unknown checkpoint "zzzzzzzzzzzzzzzzz" (have: `},
 		"":                            {`unknown checkpoint ""`},
 		"./no/such/folder":            {"there is no folder ./no/such/folder", "hf:ORG/NAME"},
-		"intfloat/e5-small-v2":        {"no folder", "hf:ORG/NAME"},
+		"intfloat/e5-small-v2":        {"no folder", "give hf:intfloat/e5-small-v2, or e5-small-v2, which w2s knows"},
+		"org/model@v1#quantized":      {"no folder", "give hf:org/model@v1#quantized)"},
 		file:                          {"is a text file, not an ONNX model"},
 		file + "#x":                   {"no folder"},
 		filepath.Dir(file) + "#modle": {"has no ONNX file \"modle\" (did you mean \"model\"? have: model)"},
 		"hf:a/b/c":                    {"not ORG/NAME"},
-		"all-mpnet-base-v2":           {"export_known.py all-mpnet-base-v2", "docs/export.md"},
 	} {
 		_, err := c.Resolve(context.Background(), name)
 		wantFault(t, err, faults...)
+	}
+	for _, name := range []string{"all-mpnet-base-v2", "smollm2-135m-instruct"} {
+		_, err := open(t, Options{Offline: true}, nil).Resolve(context.Background(), name)
+		wantFault(t, err, "export_known.py "+name, "docs/export.md", "offline")
 	}
 	_, err := c.Path(context.Background(), "vader-twets")
 	wantFault(t, err, `unknown data "vader-twets" (did you mean "vader-tweets"?`, "vader-sentiment-2.5")

@@ -16,10 +16,11 @@ type Description struct {
 	Pooling   string `json:"pooling,omitempty"`    // "mean", "cls" or "last"; "" means that the other files decide
 	Output    string `json:"output,omitempty"`     // name of the model's output; "" means that the model decides
 	MaxTokens int    `json:"max_tokens,omitempty"` // longest input, including special tokens; 0 means that the other files decide
-	Prefix    string `json:"prefix,omitempty"`     // put before every text
+	Prefix    string `json:"prefix,omitempty"`     // added before every text
 	Licence   string `json:"license,omitempty"`
 	Source    string `json:"source"`           // where the model comes from
 	Params    int64  `json:"params,omitempty"` // number of weights
+	Note      string `json:"note,omitempty"`   // what a reader of results made with the checkpoint must know
 }
 
 // DescriptionFile is the name of the Description in a checkpoint's folder.
@@ -42,6 +43,7 @@ type Checkpoint struct {
 	Model       string // path of the ONNX file
 	Tokenizer   string // path of tokenizer.json
 	Description Description
+	From        string // the package or repository that the files of a named checkpoint came from; "" for others
 }
 
 // checkpointDir returns the slash path of a named checkpoint's folder below the cache folder.

@@ -14,6 +14,7 @@ import (
 
 	"w2s/internal/fetch"
 	"w2s/internal/inputfile"
+	"w2s/onnx/families"
 )
 
 // Resolve finds the checkpoint that a user names, and fetches it if it is not here and fetching is allowed. The name is one
@@ -49,10 +50,22 @@ func (c *Catalog) Resolve(ctx context.Context, name string) (Checkpoint, error) 
 		return Checkpoint{}, fmt.Errorf("catalog: %w (want the folder of a checkpoint)", inputfile.Check(name))
 	case isFolder(dir) && variant != "":
 		return openVariant(dir, variant)
+	case fetch.LooksLikeHubRef(name):
+		return Checkpoint{}, fmt.Errorf("catalog: there is no folder %s (for the model of the hub give hf:%s%s)", name, name, c.sameModel(name))
 	case strings.ContainsAny(name, `/\`):
 		return Checkpoint{}, fmt.Errorf("catalog: there is no folder %s (a model of the hub is written hf:ORG/NAME)", name)
 	}
 	return Checkpoint{}, fmt.Errorf("catalog: unknown checkpoint %q%s", name, unknown(name, c.names()))
+}
+
+// sameModel says which name of the catalog stands for a repository of the hub, or returns "".
+func (c *Catalog) sameModel(repo string) string {
+	for _, k := range checkpoints() {
+		if strings.EqualFold(k.Source, repo) {
+			return ", or " + k.Name + ", which w2s knows"
+		}
+	}
+	return ""
 }
 
 func isFolder(path string) bool {
@@ -79,40 +92,145 @@ func (c *Catalog) names() []string {
 
 // resolveKnown fetches, builds or finds a known checkpoint and opens it.
 func (c *Catalog) resolveKnown(ctx context.Context, k known) (Checkpoint, error) {
-	var dir string
-	var err error
-	switch {
-	case k.pinned == nil:
-		dir = filepath.Join(c.cache.Dir, filepath.FromSlash(checkpointDir(k.Name)))
-		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-			return Checkpoint{}, fmt.Errorf("catalog: no package has %s as an ONNX file: %s", k.Name, k.advice)
+	if k.static > 0 {
+		dir, err := c.buildStatic(ctx, k)
+		if err != nil {
+			return Checkpoint{}, err
 		}
+		return OpenFolder(dir)
+	}
+	if ck, err := c.cachedKnown(ctx, k); err == nil {
+		return ck, nil
+	}
+	var faults []error
+	if len(k.pinned) > 0 {
+		_, err := c.cache.Ensure(ctx, k.artifact())
+		if err == nil {
+			return c.cachedKnown(ctx, k)
+		}
+		if ctx.Err() != nil {
+			return Checkpoint{}, err
+		}
+		faults = append(faults, err)
+	}
+	// The faults of a hub that gives no answer are among those of the pinned files.
+	if len(k.hub) > 0 && (len(k.pinned) == 0 || c.hub.Silent() == nil) {
+		ck, err := c.unpinned(ctx, c.cache, c.hub.Optional(), k)
+		if err == nil || ctx.Err() != nil {
+			return ck, err
+		}
+		faults = append(faults, fmt.Errorf("catalog: cannot get %s from the hub, whatever its digests:\n%w", k.Name, err))
+	}
+	if k.advice != "" {
+		faults = append(faults, fmt.Errorf("(or %s)", k.advice))
+	}
+	return Checkpoint{}, errors.Join(faults...)
+}
+
+// cachedKnown finds a known checkpoint in the cache, wherever its files came from.
+func (c *Catalog) cachedKnown(ctx context.Context, k known) (Checkpoint, error) {
+	cache := *c.cache
+	cache.Offline, cache.Local, cache.Hub = true, nil, nil
+	a := k.artifact()
+	dir := filepath.Join(cache.Dir, filepath.FromSlash(a.Dir))
+	if k.advice != "" && isFolder(dir) && !fetch.HasRecord(dir) { // the user made it
 		ck, err := OpenFolder(dir)
 		if err == nil && ck.Description.Source == "" {
 			ck.Description = k.Description
 		}
 		ck.Name = k.Name
 		return ck, err
-	case k.static > 0:
-		dir, err = c.buildStatic(ctx, k)
-	default:
-		dir, err = c.cache.Ensure(ctx, k.artifact())
 	}
-	if err != nil {
-		return Checkpoint{}, err
+	if len(k.pinned) > 0 {
+		if _, err := cache.Ensure(ctx, a); err == nil {
+			status, err := cache.Status(ctx, a, false)
+			if err != nil {
+				return Checkpoint{}, err
+			}
+			ck, err := OpenFolder(dir)
+			ck.From = status.From
+			return ck, err
+		}
 	}
-	return OpenFolder(dir)
+	if !isFolder(filepath.Join(cache.Dir, filepath.FromSlash(k.unpinnedDir()))) {
+		return Checkpoint{}, fs.ErrNotExist
+	}
+	hub := *c.hub
+	hub.Offline, hub.Cache = true, ""
+	return c.unpinned(ctx, &cache, &hub, k)
 }
 
-// artifact returns the artifact of a checkpoint that a package has in its final form.
+// unpinnedDir returns the slash path, below the cache folder, of files of the hub whose digests are not pinned.
+func (k known) unpinnedDir() string { return "checkpoints/hub/" + k.Name }
+
+// unpinned takes a known checkpoint from the first of its repositories that has it, whatever the digests of its files are.
+func (c *Catalog) unpinned(ctx context.Context, cache *fetch.Cache, hub *fetch.Hub, k known) (Checkpoint, error) {
+	if len(k.hub) == 0 {
+		return Checkpoint{}, errors.New("catalog: no repository of the hub has it")
+	}
+	var faults []error
+	for _, repo := range k.hub {
+		ref, err := fetch.ParseHubRef("hf:" + repo)
+		if err != nil {
+			return Checkpoint{}, err
+		}
+		var from string
+		dir, err := cache.HubModel(ctx, hub, fetch.ModelRequest{
+			Ref: ref, Prefer: c.prefer, Folder: k.unpinnedDir() + "/" + strings.ReplaceAll(ref.Repo, "/", "--"),
+			Describe: func(pinned fetch.HubRef, model string) fetch.Text {
+				d := k.Description
+				d.Model, d.Note = model, fmt.Sprintf("files of %s, whose digests w2s does not know", pinned)
+				return d.text()
+			},
+			CheckONNX: c.checkONNX, CheckConfig: families.CheckConfig,
+		})
+		if err == nil {
+			ck, err := OpenFolder(dir)
+			from, _ = strings.CutPrefix(ck.Description.Note, "files of ")
+			ck.From, _, _ = strings.Cut(from, ",")
+			return ck, err
+		}
+		if ctx.Err() != nil {
+			return Checkpoint{}, err
+		}
+		faults = append(faults, err)
+		if hub.Silent() != nil {
+			break
+		}
+	}
+	return Checkpoint{}, errors.Join(faults...)
+}
+
+// artifact returns the artifact of a checkpoint that packages have in its final form.
 func (k known) artifact() fetch.Artifact {
-	return fetch.Artifact{Name: k.Name, Dir: checkpointDir(k.Name), Packages: k.pinned, Texts: []fetch.Text{k.text()}}
+	a := fetch.Artifact{Name: k.Name, Dir: checkpointDir(k.Name), Hub: k.repositories()}
+	for _, p := range k.pinned {
+		d := k.Description
+		for _, m := range p.Members {
+			if m.Name == "model.safetensors" {
+				d.Model = m.Name // the folder may have the ONNX file of another package too
+			}
+		}
+		p.Texts = []fetch.Text{d.text()}
+		a.Packages = append(a.Packages, p)
+	}
+	return a
+}
+
+// repositories returns the names of the repositories without variants.
+func (k known) repositories() []string {
+	var names []string
+	for _, repo := range k.hub {
+		name, _, _ := strings.Cut(repo, "#")
+		names = append(names, name)
+	}
+	return names
 }
 
 // raw returns the artifact that a checkpoint is built from. Checkpoints that are built from the same files share it.
 func (k known) raw() fetch.Artifact {
 	p := k.pinned[0]
-	return fetch.Artifact{Name: p.Name + "-" + p.Version, Dir: "raw/" + p.Name + "-" + p.Version, Packages: k.pinned}
+	return fetch.Artifact{Name: p.Name + "-" + p.Version, Dir: "raw/" + p.Name + "-" + p.Version, Packages: k.pinned, Hub: k.repositories()}
 }
 
 // buildVersion increases when the same raw files give another model.
@@ -173,10 +291,12 @@ func (c *Catalog) resolveHub(ctx context.Context, name string, refresh bool) (Ch
 	if err != nil {
 		return Checkpoint{}, err
 	}
-	dir, err := c.cache.HubModel(ctx, c.hub, ref, refresh, func(commit, model string) fetch.Text {
-		pinned := ref
-		pinned.Revision = commit
-		return Description{Name: pinned.String(), Model: model, Prefix: hubPrefix(ref.Repo), Source: ref.Repo + " " + commit}.text()
+	dir, err := c.cache.HubModel(ctx, c.hub, fetch.ModelRequest{
+		Ref: ref, Refresh: refresh, Prefer: c.prefer,
+		Describe: func(pinned fetch.HubRef, model string) fetch.Text {
+			return Description{Name: pinned.String(), Model: model, Prefix: hubPrefix(ref.Repo), Source: ref.Repo + " " + pinned.Revision}.text()
+		},
+		CheckONNX: c.checkONNX, CheckConfig: families.CheckConfig,
 	})
 	if err != nil {
 		return Checkpoint{}, err

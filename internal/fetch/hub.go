@@ -33,6 +33,10 @@ type Hub struct {
 	client *http.Client
 	pause  func(ctx context.Context, d time.Duration) error // waits between tries
 	limits limits                                           // on each exchange; one that exceeds them is tried again
+	tries  int                                              // number of tries without progress
+	quick  *quickAnswers                                    // what the hub answered where it need not be waited for
+	// optional says that what is fetched has other sources, so that the hub is not waited for.
+	optional bool
 }
 
 const (
@@ -61,6 +65,8 @@ func HubFromEnv(getenv func(string) string) *Hub {
 		Report:   progress.Silent(),
 		pause:    sleep,
 		limits:   usualLimits,
+		tries:    hubTries,
+		quick:    &quickAnswers{},
 	}
 	for _, name := range []string{"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"} {
 		if token := strings.TrimSpace(getenv(name)); token != "" && h.Token == "" {

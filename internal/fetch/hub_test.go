@@ -24,7 +24,7 @@ import (
 )
 
 // A fakeHub serves one repository by the hub's protocol, with the faults that a test asks for. It redirects requests for
-// large files (those with .onnx in their name) to a storage server at another address.
+// large files (ONNX and safetensors files) to a storage server at another address.
 type fakeHub struct {
 	t       *testing.T
 	hub     *httptest.Server
@@ -154,6 +154,11 @@ func (f *fakeHub) exactly(request string) (n int) {
 	return n
 }
 
+// isLarge reports whether the hub redirects requests for a file to the storage.
+func isLarge(name string) bool {
+	return strings.Contains(name, ".onnx") || strings.HasSuffix(name, ".safetensors")
+}
+
 func gitSum(content string) string {
 	sum := sha1.Sum([]byte(fmt.Sprintf("blob %d\x00%s", len(content), content)))
 	return hex.EncodeToString(sum[:])
@@ -208,7 +213,7 @@ func (f *fakeHub) serveHub(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case !ok:
 			fail(http.StatusNotFound, "EntryNotFound")
-		case strings.Contains(file, ".onnx"):
+		case isLarge(file):
 			sum := sha256.Sum256([]byte(content))
 			w.Header().Set("X-Linked-Etag", `"`+hex.EncodeToString(sum[:])+`"`)
 			w.Header().Set("X-Linked-Size", strconv.Itoa(len(content)))
@@ -231,7 +236,7 @@ func (f *fakeHub) list(w http.ResponseWriter) {
 		s := map[string]any{"rfilename": name}
 		if !f.silent {
 			s["size"], s["blobId"] = len(content), gitSum(content)
-			if strings.Contains(name, ".onnx") {
+			if isLarge(name) {
 				s["lfs"] = map[string]any{"sha256": hashText(content), "size": len(content), "pointerSize": 130}
 			}
 		}
@@ -316,8 +321,11 @@ func (f *fakeHub) client(env map[string]string) *Hub {
 	return h
 }
 
-func describeTest(commit, model string) Text {
-	return Text{"w2s.json", commit[:4] + " " + model}
+// testRequest returns a request that describes a model by the first digits of its commit and its path.
+func testRequest(ref HubRef, refresh bool) ModelRequest {
+	return ModelRequest{Ref: ref, Refresh: refresh, Describe: func(ref HubRef, model string) Text {
+		return Text{"w2s.json", ref.Revision[:4] + " " + model}
+	}}
 }
 
 // pull calls HubModel.
@@ -326,7 +334,7 @@ func pull(c *Cache, h *Hub, ref string, refresh bool) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return c.HubModel(context.Background(), h, r, refresh, describeTest)
+	return c.HubModel(context.Background(), h, testRequest(r, refresh))
 }
 
 // checkModel compares a model's folder with the fake's files.
@@ -438,10 +446,12 @@ func TestHubModelFails(t *testing.T) {
 					delete(f.files, name)
 				}
 			}
-		}, nil, []string{"no ONNX file", "model.safetensors", "optimum-cli export onnx --model org/name"}},
+			delete(f.files, "model.safetensors")
+		}, nil, []string{"no ONNX file", "no config.json with model.safetensors", "optimum-cli export onnx --model org/name"}},
 		{"two ONNX files", "hf:org/name", func(f *fakeHub) {
 			f.files["a.onnx"] = "a"
 			delete(f.files, "onnx/model.onnx")
+			delete(f.files, "model.safetensors")
 		}, nil, []string{"choose one of", "a.onnx", "as hf:org/name#NAME"}},
 		{"no tokenizer", "hf:org/name", func(f *fakeHub) { delete(f.files, "tokenizer.json") }, nil, []string{"no tokenizer.json", "save_pretrained"}},
 		{"wrong content", "hf:org/name", func(f *fakeHub) { f.wrong["onnx/model.onnx"] = wrong }, nil, []string{"onnx/model.onnx has sha256", "twice"}},
@@ -601,7 +611,7 @@ func (f *fakeHub) fillHubCache(t *testing.T, home string) {
 	mustWrite(t, filepath.Join(repo, "refs", "main"), f.commit)
 	for name, content := range f.files {
 		blob := gitSum(content)
-		if strings.Contains(name, ".onnx") {
+		if isLarge(name) {
 			blob = hashText(content)
 		}
 		mustWrite(t, filepath.Join(repo, "blobs", blob), content)
@@ -746,7 +756,7 @@ func TestHubCancel(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 	defer cancel()
 	start := time.Now()
-	_, err = c.HubModel(ctx, f.client(nil), ref, false, describeTest)
+	_, err = c.HubModel(ctx, f.client(nil), testRequest(ref, false))
 	if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) > 2*time.Second {
 		t.Errorf("after %v: %v", time.Since(start), err)
 	}
@@ -900,7 +910,7 @@ func TestHubKeepsFinishedWhenCancelled(t *testing.T) {
 			cancel()
 		}
 	}
-	if _, err := c.HubModel(ctx, f.client(nil), ref, false, describeTest); !errors.Is(err, context.Canceled) {
+	if _, err := c.HubModel(ctx, f.client(nil), testRequest(ref, false)); !errors.Is(err, context.Canceled) {
 		t.Fatalf("cancelled: %v", err)
 	}
 	f.onRequest = nil

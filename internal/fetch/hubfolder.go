@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"w2s/internal/atomicfile"
 	"w2s/internal/inputfile"
@@ -17,16 +19,34 @@ import (
 // A hubRequest says which files of a repository are wanted.
 type hubRequest struct {
 	ref     HubRef
-	refresh bool // look up the newest commit
+	refresh bool      // look up the newest commit
+	forms   []hubForm // the ways to have what is wanted, in the order in which they are tried
+	// strict says that the first form is the one that the user asked for. Another one in the cache is used only if the hub cannot be
+	// asked for the first.
+	strict bool
+}
+
+// A hubForm is one way to have what is wanted. Each form has its own folder.
+type hubForm struct {
 	// folder returns the slash path of the files' folder below the cache folder.
 	folder func(commit string) string
 	// wanted returns the names of the wanted files in the record of the folder dir, or none if some of them are missing.
 	wanted func(dir string, r record) []string
-	// pick chooses the files to fetch, and texts to write beside them.
+	// pick chooses the files to fetch, and texts to write beside them. Its error is a formFault if the repository does not have
+	// this form.
 	pick func(hubListing) ([]pickedFile, []Text, error)
-	// follow chooses more files once the picked ones are there. It may be nil.
+	// follow chooses more files once the picked ones are there. It may be nil. Its error is a formFault if the picked files show
+	// that this form cannot be used.
 	follow func(l hubListing, picked []stagedFile) ([]pickedFile, error)
 }
+
+// A formFault says why a repository does not have what is wanted in one form, and what to do about it.
+type formFault struct {
+	why, todo string
+	file      string // path of a file that was fetched and cannot be used, if that is why
+}
+
+func (f formFault) Error() string { return f.why + ": " + f.todo }
 
 // A pickedFile is a file of a repository and its place in the cache.
 type pickedFile struct {
@@ -57,15 +77,9 @@ func (c *Cache) hubFolder(ctx context.Context, h *Hub, q hubRequest) (string, er
 	if err != nil {
 		return "", err
 	}
-	folder := q.folder(listing.Commit)
-	dir := c.path(folder)
-	if fault := checkFolder(ctx, dir, q, !local); fault != nil {
-		if !errors.Is(fault, errAbsent) {
-			c.Report.Print("damaged, fetching it again: " + fault.Error())
-		}
-		if err := c.hubFetch(ctx, h, q, listing, folder, local); err != nil {
-			return "", explain(err, c.Dir)
-		}
+	dir, err := c.hubTake(ctx, h, q, listing, local)
+	if err != nil {
+		return "", err
 	}
 	return dir, explain(c.rememberCommit(q.ref, listing.Commit), c.Dir)
 }
@@ -78,15 +92,70 @@ func (c *Cache) hubCached(ctx context.Context, q hubRequest, online bool) (strin
 			return "", false
 		}
 	}
-	dir := c.path(q.folder(commit))
-	return dir, checkFolder(ctx, dir, q, online) == nil
+	for i, form := range q.forms {
+		if i > 0 && q.strict && online {
+			break
+		}
+		dir := c.path(form.folder(commit))
+		if checkFolder(ctx, dir, form, online) == nil {
+			return dir, true
+		}
+	}
+	return "", false
+}
+
+// hubTake returns the folder of the first form that the repository has, after fetching what is missing.
+func (c *Cache) hubTake(ctx context.Context, h *Hub, q hubRequest, l hubListing, local bool) (string, error) {
+	unfit := map[string]string{} // files that were fetched before and cannot be used
+	if len(q.forms) > 1 {
+		for _, form := range q.forms {
+			maps.Copy(unfit, readRecord(c.path(form.folder(l.Commit))).Unfit)
+		}
+	}
+	var faults []formFault
+	for i, form := range q.forms {
+		dir := c.path(form.folder(l.Commit))
+		fault := checkFolder(ctx, dir, form, !local)
+		if fault == nil {
+			return dir, nil
+		}
+		if !errors.Is(fault, errAbsent) {
+			c.Report.Print("damaged, fetching it again: " + fault.Error())
+		}
+		err := c.hubFetch(ctx, h, q.ref, form, l, local, unfit)
+		var missing formFault
+		if err == nil || !errors.As(err, &missing) {
+			return dir, explain(err, c.Dir)
+		}
+		faults = append(faults, missing)
+		if missing.file != "" {
+			unfit[missing.file] = missing.why
+		}
+		if last := i == len(q.forms)-1; !last && (q.strict || missing.file != "") {
+			c.Report.Print(fmt.Sprintf("%s: %s; looking for another form", q.ref, missing.why))
+		}
+	}
+	var why, todo []string
+	for _, f := range faults {
+		why, todo = append(why, f.why), append(todo, f.todo)
+	}
+	err := fmt.Errorf("fetch: %s: %s: %s", q.ref, strings.Join(why, "; "), strings.Join(slices.Compact(todo), "; or "))
+	if local {
+		return "", h.onlyCopy(err, q.ref)
+	}
+	return "", err
+}
+
+// onlyCopy adds to an error that only the hub's own cache folder was searched.
+func (h *Hub) onlyCopy(err error, ref HubRef) error {
+	return fmt.Errorf("%w (only the copy in %s was searched: run once without --offline and HF_HUB_OFFLINE)", err, h.cachedRepo(ref))
 }
 
 // checkFolder returns an error if a wanted file is missing or wrong. If the list of files came from the hub's own cache
 // folder, the repository may have more of them: errAbsent then says to ask the hub, if it can be asked.
-func checkFolder(ctx context.Context, dir string, q hubRequest, online bool) error {
+func checkFolder(ctx context.Context, dir string, form hubForm, online bool) error {
 	r := readRecord(dir)
-	names := q.wanted(dir, r)
+	names := form.wanted(dir, r)
 	if len(names) == 0 {
 		return errAbsent
 	}
@@ -119,7 +188,11 @@ func (c *Cache) hubList(ctx context.Context, h *Hub, ref HubRef) (l hubListing, 
 		}
 		return cached, true, nil
 	}
-	l, err = h.list(ctx, ref)
+	if h.optional {
+		l, err = h.quickListing(ctx, ref)
+	} else {
+		l, err = h.list(ctx, ref)
+	}
 	var down transientError
 	var unknown errNoNetwork
 	if found && ctx.Err() == nil && (errors.As(err, &down) || errors.As(err, &unknown)) {
@@ -129,51 +202,69 @@ func (c *Cache) hubList(ctx context.Context, h *Hub, ref HubRef) (l hubListing, 
 	return l, false, err
 }
 
-// hubFetch brings the wanted files into the folder. Finished files are kept if it ends early.
-func (c *Cache) hubFetch(ctx context.Context, h *Hub, q hubRequest, l hubListing, folder string, local bool) error {
-	files, texts, err := q.pick(l)
-	if err != nil && local {
-		return fmt.Errorf("%w (only the copy in %s was searched: run once without --offline and HF_HUB_OFFLINE)", err, h.cachedRepo(q.ref))
+// hubFetch brings the files of a form into its folder. Finished files are kept if it ends early. unfit goes into the folder's record.
+func (c *Cache) hubFetch(ctx context.Context, h *Hub, ref HubRef, form hubForm, l hubListing, local bool, unfit map[string]string) error {
+	files, texts, err := form.pick(l)
+	if err != nil && local && !errors.As(err, new(formFault)) {
+		return h.onlyCopy(err, ref)
 	}
 	if err != nil {
 		return err
 	}
-	f := hubFetch{Cache: c, hub: h, ref: q.ref, commit: l.Commit, local: local, stage: c.hubStage(q.ref, l.Commit, folder)}
+	for _, f := range files {
+		if why := unfit[f.Path]; why != "" {
+			return formFault{why: why, todo: fmt.Sprintf("choose another ONNX file as hf:%s#NAME", ref.Repo), file: f.Path}
+		}
+	}
+	f := hubFetch{Cache: c, hub: h, ref: ref, commit: l.Commit, local: local, stage: c.hubStage(ref, l.Commit, form.folder(l.Commit))}
 	staged, err := f.bring(ctx, files)
 	if err != nil {
 		return err
 	}
-	if q.follow != nil {
-		more, err := q.follow(l, staged)
-		if err != nil {
-			return err
-		}
-		for _, t := range texts {
-			if i := slices.IndexFunc(more, func(p pickedFile) bool { return p.As == t.Name }); i >= 0 {
-				return fmt.Errorf("fetch: %s: the model needs the repository's file %q, but w2s writes a file of that name itself (its owner must save it under another name)", q.ref, more[i].Path)
-			}
-		}
-		taken := map[string]bool{}
-		for _, s := range staged {
-			taken[s.As] = true
-		}
-		more = slices.DeleteFunc(more, func(p pickedFile) bool {
-			named := taken[p.As]
-			taken[p.As] = true
-			return named
-		})
-		followed, err := f.bring(ctx, more)
+	if form.follow != nil {
+		followed, err := f.follow(ctx, form, l, staged, texts)
 		if err != nil {
 			return err
 		}
 		staged = append(staged, followed...)
 	}
-	copied := local && q.follow != nil // a request without follow knows its files
+	copied := local && form.follow != nil // without follow, the request names all of its files
 	if copied {
 		c.Report.Print(fmt.Sprintf("%s: used the copy in %s. The repository may have more files that belong to the model, such as modules.json and 1_Pooling: run once online to be sure",
-			q.ref, h.cachedRepo(q.ref)))
+			ref, h.cachedRepo(ref)))
 	}
-	return f.stage.install(staged, texts, q.ref.String()+", commit "+l.Commit, copied)
+	return f.stage.install(staged, texts, record{From: ref.String() + ", commit " + l.Commit, Copied: copied, Unfit: unfit})
+}
+
+// follow brings the files that the staged ones lead to.
+func (f hubFetch) follow(ctx context.Context, form hubForm, l hubListing, staged []stagedFile, texts []Text) ([]stagedFile, error) {
+	more, err := form.follow(l, staged)
+	if missing := (formFault{}); errors.As(err, &missing) {
+		// The other files may be wanted in another form.
+		unfit := slices.DeleteFunc(slices.Clone(staged), func(s stagedFile) bool { return missing.file != "" && s.Path != missing.file })
+		if fault := f.stage.forget(unfit); fault != nil {
+			return nil, fault
+		}
+		return nil, err
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range texts {
+		if i := slices.IndexFunc(more, func(p pickedFile) bool { return p.As == t.Name }); i >= 0 {
+			return nil, fmt.Errorf("fetch: %s: the model needs the repository's file %q, but w2s writes a file of that name itself (its owner must save it under another name)", f.ref, more[i].Path)
+		}
+	}
+	taken := map[string]bool{}
+	for _, s := range staged {
+		taken[s.As] = true
+	}
+	more = slices.DeleteFunc(more, func(p pickedFile) bool {
+		named := taken[p.As]
+		taken[p.As] = true
+		return named
+	})
+	return f.bring(ctx, more)
 }
 
 // A hubFetch brings files of a repository at a commit into a stage.

@@ -14,13 +14,20 @@ const hubPrefix = "hf:"
 // IsHubRef reports whether a name is meant as a reference to the Hugging Face hub.
 func IsHubRef(name string) bool { return strings.HasPrefix(name, hubPrefix) }
 
+// LooksLikeHubRef reports whether a name would be a reference to a model of the hub, ORG/NAME with or without a revision and a
+// variant, if it began with "hf:".
+func LooksLikeHubRef(name string) bool {
+	ref, err := ParseHubRef(hubPrefix + name)
+	return err == nil && !ref.Dataset && strings.Contains(ref.Repo, "/")
+}
+
 // A HubRef names a model or a data set of the hub.
 type HubRef struct {
 	Dataset  bool
 	Repo     string // "ORG/NAME", for some old models "NAME"
 	Revision string // a branch, tag or commit; "main" if none was given
 	File     string // data sets: path of the file
-	Variant  string // models: which of the ONNX files; "" for model.onnx
+	Variant  string // models: which of the ONNX files, or "safetensors"; "" leaves the choice open
 }
 
 // What the hub allows as the name of a user or a repository, and as a revision.

@@ -17,7 +17,7 @@ type errNoNetwork struct{ error }
 
 func (e errNoNetwork) Unwrap() error { return e.error }
 
-// A transientError may be gone at the next try.
+// A transientError may not occur again at the next try.
 type transientError struct {
 	err   error
 	after time.Duration // the pause that the server asked for; 0 if it did not
@@ -41,7 +41,7 @@ func isPermanent(err error) bool {
 		errors.Is(err, http.ErrSchemeMismatch)
 }
 
-// try calls f until it succeeds, fails for good, or fails hubTries times in a row without progress. It pauses in between. f
+// try calls f until it succeeds, fails for good, or fails h.tries times in a row without progress. It pauses in between. f
 // returns how many bytes it got that need not be got again. They count as progress if they are more than the least rate
 // gives in the time of the try and the pause before it.
 func (h *Hub) try(ctx context.Context, what string, f func() (kept int64, err error)) error {
@@ -60,7 +60,10 @@ func (h *Hub) try(ctx context.Context, what string, f func() (kept int64, err er
 			n = 1
 		}
 		start = now
-		if n == hubTries {
+		if n == h.tries && n == 1 {
+			return fmt.Errorf("fetch: %s: %w", what, err)
+		}
+		if n == h.tries {
 			return fmt.Errorf("fetch: %s: gave up after %d tries: %w (try again later: finished parts are kept; HF_ENDPOINT names another hub, HTTPS_PROXY a proxy; without a network use --offline)", what, n, err)
 		}
 		pause := transient.after
@@ -77,6 +80,11 @@ func (h *Hub) try(ctx context.Context, what string, f func() (kept int64, err er
 		}
 	}
 }
+
+// An answerError is the hub's answer to a request, such as that there is no such repository.
+type answerError struct{ error }
+
+func (e answerError) Unwrap() error { return e.error }
 
 // statusError turns the hub's answer into an error that says what to do.
 func (h *Hub) statusError(response *http.Response, ref HubRef, file string) error {
@@ -95,20 +103,20 @@ func (h *Hub) statusError(response *http.Response, ref HubRef, file string) erro
 	}
 	switch s := response.StatusCode; {
 	case code == "GatedRepo", s == http.StatusForbidden:
-		return fmt.Errorf("fetch: %s: %s (gated, or not open to you: accept its conditions at %s, and set HF_TOKEN to a token that may read it)", what, status, page)
+		return answerError{fmt.Errorf("fetch: %s: %s (gated, or not open to you: accept its conditions at %s, and set HF_TOKEN to a token that may read it)", what, status, page)}
 	case s == http.StatusUnauthorized:
 		if h.Token == "" {
-			return fmt.Errorf("fetch: %s: %s (there is no such repository, or it is private or gated: check the name at %s, or set HF_TOKEN)", what, status, page)
+			return answerError{fmt.Errorf("fetch: %s: %s (there is no such repository, or it is private or gated: check the name at %s, or set HF_TOKEN)", what, status, page)}
 		}
-		return fmt.Errorf("fetch: %s: %s (the token was refused: set HF_TOKEN to a valid one, or check the name at %s)", what, status, page)
+		return answerError{fmt.Errorf("fetch: %s: %s (the token was refused: set HF_TOKEN to a valid one, or check the name at %s)", what, status, page)}
 	case code == "RevisionNotFound":
-		return fmt.Errorf("fetch: %s: %s (there is no revision %q: see %s)", what, status, ref.Revision, page)
+		return answerError{fmt.Errorf("fetch: %s: %s (there is no revision %q: see %s)", what, status, ref.Revision, page)}
 	case s == http.StatusNotFound:
-		return fmt.Errorf("fetch: %s: %s (looked for %s: check the name at %s)", what, status, response.Request.URL.Redacted(), page)
+		return answerError{fmt.Errorf("fetch: %s: %s (looked for %s: check the name at %s)", what, status, response.Request.URL.Redacted(), page)}
 	case s == http.StatusTooManyRequests, s >= 500, s == http.StatusRequestTimeout:
 		return transientError{fmt.Errorf("%s answered %s", response.Request.URL.Host, status), retryAfter(response, time.Now())}
 	}
-	return fmt.Errorf("fetch: %s: %s answered %s", what, response.Request.URL.Host, status)
+	return answerError{fmt.Errorf("fetch: %s: %s answered %s", what, response.Request.URL.Host, status)}
 }
 
 // retryAfter reads the header Retry-After, which gives seconds or a date. It returns 0 if there is none.

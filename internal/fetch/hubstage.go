@@ -91,8 +91,8 @@ func (s hubStage) keep(f pickedFile, done hubFile) (stagedFile, error) {
 }
 
 // install moves the files to their targets, writes the texts, and then writes the folder's record, which makes the files
-// count. Like Cache.install it replaces a link rather than follow it, so it does not use atomicfile.
-func (s hubStage) install(files []stagedFile, texts []Text, from string, copied bool) error {
+// count. The record says what about says, but for its files. Like Cache.install it replaces a link rather than follow it, so it does not use atomicfile.
+func (s hubStage) install(files []stagedFile, texts []Text, about record) error {
 	var members []Member
 	for _, f := range files {
 		target := s.target(f.pickedFile)
@@ -113,7 +113,7 @@ func (s hubStage) install(files []stagedFile, texts []Text, from string, copied 
 		members = append(members, t.member())
 	}
 	r := readRecord(s.dir) // it may have other files of the same commit
-	r.From, r.Copied = from, copied
+	r.From, r.Copied, r.Unfit = about.From, about.Copied, about.Unfit
 	if err := r.remember(s.dir, members); err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func (s hubStage) install(files []stagedFile, texts []Text, from string, copied 
 	return s.forget(files)
 }
 
-// forget removes what the stage has of installed files. Other files of the commit may stay in it.
+// forget removes installed files from the stage. Other files of the commit stay in it.
 func (s hubStage) forget(files []stagedFile) error {
 	r := readRecord(s.root)
 	for _, f := range files {

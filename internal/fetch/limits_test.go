@@ -144,7 +144,7 @@ func TestSlowServersAreCancelled(t *testing.T) {
 				ctx, cancel := context.WithCancel(context.Background())
 				var cancelled time.Time
 				time.AfterFunc(time.Second, func() { cancelled = time.Now(); cancel() })
-				_, err = c.HubModel(ctx, h, ref, false, describeTest)
+				_, err = c.HubModel(ctx, h, testRequest(ref, false))
 				if took := time.Since(cancelled); !errors.Is(err, context.Canceled) || took > time.Second {
 					t.Errorf("%v after the end: %v", took, err)
 				}

@@ -27,8 +27,10 @@ type record struct {
 	From   string `json:"from"`          // what the files came from or were made of
 	Key    string `json:"key,omitempty"` // of a folder that was made: Made.Key
 	// Copied says that the list of the repository's files came from the hub's own cache folder, which may lack some.
-	Copied bool                  `json:"copied,omitempty"`
-	Files  map[string]fileRecord `json:"files"` // by slash path in the folder
+	Copied bool `json:"copied,omitempty"`
+	// Unfit are the files of the repository, by path, that were fetched and could not be used, and why. They are not fetched again.
+	Unfit map[string]string     `json:"unfit,omitempty"`
+	Files map[string]fileRecord `json:"files"` // by slash path in the folder
 }
 
 type fileRecord struct {
@@ -57,6 +59,9 @@ func readRecord(dir string) record {
 	return r
 }
 
+// HasRecord reports whether this package has put files into a folder.
+func HasRecord(dir string) bool { return len(readRecord(dir).Files) > 0 }
+
 func (r record) write(dir string) error {
 	data, err := json.MarshalIndent(r, "", "\t")
 	if err != nil {
@@ -77,7 +82,7 @@ func (r record) remember(dir string, members []Member) error {
 	return nil
 }
 
-// knows reports whether the record has all of these files as they are.
+// knows reports whether the record has all of these files with their present sizes and times.
 func (r record) knows(files map[string]fileRecord) bool {
 	for name, f := range files {
 		if r.Files[name] != f {

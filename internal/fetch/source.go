@@ -4,66 +4,145 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"w2s/internal/progress"
 )
 
-// get fills the folder ready, below the staging folder, from the first package that can be had, and returns the package.
-func (c *Cache) get(ctx context.Context, a Artifact, staging, ready string) (*Package, error) {
+// get fills the folder ready, below the staging folder, from the first source that has a package's files: local folders, the hub,
+// the registries. It returns the package, and what its files came from.
+func (c *Cache) get(ctx context.Context, a Artifact, staging, ready string) (p *Package, from string, err error) {
 	var faults []error
-	for i := range a.Packages {
-		p := &a.Packages[i]
-		unpacked := filepath.Join(staging, fmt.Sprint("package-", i))
-		err := c.getPackage(ctx, a, *p, unpacked)
-		if err == nil {
-			return p, explain(os.Rename(unpacked, ready), c.Dir)
+	for _, source := range []func() (*Package, string, error){
+		func() (*Package, string, error) { return c.getEach(a, staging, c.getLocal(ctx, a)) },
+		func() (*Package, string, error) { return c.getHub(ctx, a, staging) },
+		func() (*Package, string, error) { return c.getEach(a, staging, c.getRegistry(ctx)) },
+	} {
+		p, from, err := source()
+		if err == nil && p != nil {
+			return p, from, explain(os.Rename(filepath.Join(staging, "got"), ready), c.Dir)
 		}
 		if ctx.Err() != nil {
-			return nil, fmt.Errorf("fetch: %s: %w", a.Name, ctx.Err())
+			return nil, "", fmt.Errorf("fetch: %s: %w", a.Name, ctx.Err())
 		}
-		faults = append(faults, err)
+		if err != nil {
+			faults = append(faults, err)
+		}
 		if isDiskFull(err) {
 			break
 		}
 	}
 	var advice string
 	if len(a.Packages) > 0 {
-		advice = fmt.Sprintf("\n(to provide it yourself, put %s into a folder named by --local or W2S_LOCAL)", a.Packages[0].Archive)
+		var archives []string
+		for _, p := range a.Packages {
+			archives = append(archives, p.archives()...)
+		}
+		advice = fmt.Sprintf("\n(to provide it yourself, put %s into a folder named by --local or W2S_LOCAL)", strings.Join(archives, " or "))
 	}
-	return nil, fmt.Errorf("fetch: cannot get %s:\n%w%s", a.Name, errors.Join(faults...), advice)
+	return nil, "", fmt.Errorf("fetch: cannot get %s:\n%w%s", a.Name, errors.Join(faults...), advice)
 }
 
-// getPackage fills the folder out with the package's members. It tries a local folder, a local archive and the registry.
-func (c *Cache) getPackage(ctx context.Context, a Artifact, p Package, out string) error {
-	if err := os.MkdirAll(out, 0o755); err != nil {
-		return explain(err, c.Dir)
+// archives returns the names of the archives that give the package, in words that continue a list of alternatives.
+func (p Package) archives() []string {
+	if p.Parts == nil {
+		return []string{p.Archive}
 	}
-	if dir := c.localFolder(a, p); dir != "" {
-		err := copyMembers(ctx, dir, p.Members, out)
-		if err == nil {
-			return nil
+	var names []string
+	for _, part := range p.Parts {
+		names = append(names, part.Archive)
+	}
+	return []string{strings.Join(names, ", ")}
+}
+
+// getEach tries a way to get a package with one package after the other. The way fills a folder. It returns errAbsent if it does not
+// apply, which is no fault.
+func (c *Cache) getEach(a Artifact, staging string, way func(p Package, out string) error) (*Package, string, error) {
+	var faults []error
+	for i := range a.Packages {
+		p := &a.Packages[i]
+		out, err := emptyFolder(staging)
+		if err != nil {
+			return nil, "", explain(err, c.Dir)
 		}
-		c.Report.Print(fmt.Sprintf("skipping %s: %v", dir, err))
+		if err = way(*p, out); err == nil {
+			return p, a.from(p), nil
+		}
+		if !errors.Is(err, errAbsent) {
+			faults = append(faults, err)
+		}
+		if isDiskFull(err) {
+			break
+		}
 	}
-	if archive := c.localArchive(p); archive != "" {
+	return nil, "", errors.Join(faults...)
+}
+
+// emptyFolder returns the folder got of the staging folder, after emptying it.
+func emptyFolder(staging string) (string, error) {
+	out := filepath.Join(staging, "got")
+	if err := os.RemoveAll(out); err != nil {
+		return "", err
+	}
+	return out, os.MkdirAll(out, 0o755)
+}
+
+// getLocal returns a way to get a package from the local folders, unpacked or as an archive.
+func (c *Cache) getLocal(ctx context.Context, a Artifact) func(p Package, out string) error {
+	return func(p Package, out string) error {
+		if dir := c.localFolder(a, p); dir != "" {
+			err := copyMembers(ctx, dir, p.Members, out)
+			if err == nil {
+				return nil
+			}
+			c.Report.Print(fmt.Sprintf("skipping %s: %v", dir, err))
+		}
+		if p.Parts != nil {
+			for _, part := range p.Parts {
+				if c.localArchive(part) == "" {
+					return errAbsent
+				}
+			}
+			return c.join(ctx, p, out, c.getArchive)
+		}
+		archive := c.localArchive(p)
+		if archive == "" {
+			return errAbsent
+		}
 		err := c.unpack(ctx, archive, p, out)
 		if err == nil || isDiskFull(err) {
 			return err
 		}
 		c.Report.Print(fmt.Sprintf("skipping %s: %v", archive, err))
+		return errAbsent
 	}
-	if c.Offline {
-		return fmt.Errorf("fetch: %s: %w, and %s is in no local folder", p, ErrOffline, p.Archive)
+}
+
+// getRegistry returns a way to get a package with the client of its registry.
+func (c *Cache) getRegistry(ctx context.Context) func(p Package, out string) error {
+	return func(p Package, out string) error {
+		if c.Offline {
+			return fmt.Errorf("fetch: %s: %w, and %s is in no local folder", p, ErrOffline, strings.Join(p.archives(), ""))
+		}
+		var unpacked int64
+		for _, m := range p.Members {
+			unpacked += m.Size
+		}
+		if err := c.needSpace(p.Size + unpacked); err != nil {
+			return err
+		}
+		if p.Parts != nil {
+			return c.join(ctx, p, out, c.getArchive)
+		}
+		return c.download(ctx, p, out)
 	}
-	var unpacked int64
-	for _, m := range p.Members {
-		unpacked += m.Size
-	}
-	if err := c.needSpace(p.Size + unpacked); err != nil {
-		return err
-	}
+}
+
+// download fills the folder out from the archive that the client of the package's registry brings.
+func (c *Cache) download(ctx context.Context, p Package, out string) error {
 	download := out + "-download"
 	defer os.RemoveAll(download)
 	archive, err := c.clients.download(ctx, p, download, c.Report)
@@ -71,6 +150,46 @@ func (c *Cache) getPackage(ctx context.Context, a Artifact, p Package, out strin
 		return explain(err, c.Dir)
 	}
 	return c.unpack(ctx, archive, p, out)
+}
+
+// getArchive fills the folder out from a local archive or from the package's registry.
+func (c *Cache) getArchive(ctx context.Context, p Package, out string) error {
+	if archive := c.localArchive(p); archive != "" {
+		return c.unpack(ctx, archive, p, out)
+	}
+	return c.download(ctx, p, out)
+}
+
+// join fills the folder out from an archive that is made of the members of the package's parts. get fills a folder from a part.
+func (c *Cache) join(ctx context.Context, p Package, out string, get func(ctx context.Context, part Package, out string) error) error {
+	folder := out + "-parts"
+	defer os.RemoveAll(folder)
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return explain(err, c.Dir)
+	}
+	whole, err := os.Create(filepath.Join(folder, "whole"))
+	if err != nil {
+		return explain(err, c.Dir)
+	}
+	defer whole.Close()
+	for _, part := range p.Parts {
+		if err := get(ctx, part, folder); err != nil {
+			return err
+		}
+		path := filepath.Join(folder, part.Members[0].Name)
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(whole, withContext(ctx, f))
+		if err = errors.Join(err, f.Close(), os.Remove(path)); err != nil {
+			return explain(err, c.Dir)
+		}
+	}
+	if err := whole.Close(); err != nil {
+		return explain(err, c.Dir)
+	}
+	return explain(extract(ctx, whole.Name(), p.Members, out), c.Dir)
 }
 
 // localFolder returns the first folder NAME in a local folder that has the package's files unpacked, or "". NAME is the

@@ -123,6 +123,8 @@ func newRow(seeds []cell, opt Options) (summary.Row, error) {
 	row.SeedPGR, errSeeds = stats.PGROverSeeds(floor, student, ceiling, level)
 	if !row.PGR.Defined {
 		row.Warnings = append(row.Warnings, row.PGR.Reason)
+	} else if row.SeedPGR.LeftOut > 0 {
+		row.Warnings = append(row.Warnings, row.SeedPGR.Note())
 	}
 	return row, errors.Join(errPGR, errSeeds)
 }

@@ -12,13 +12,13 @@ type attention struct {
 	heads, kv int // heads of queries, and of keys and values; each of the latter serves heads/kv of the former
 	dim       int // of a head
 	q, k, v   linear
-	fused     fusion // how q, k and v lie in one layer, which is then q
+	fused     fusion // how one layer, q, computes q, k and v together
 	out       linear
 
 	qNorm, kNorm norm
-	wide         bool    // the norms of queries and keys are over all heads together
-	each         bool    // every head has a norm of its own, with a number after its name
-	clip         float64 // queries, keys and values are limited to -clip to clip; 0 is no limit
+	wide         bool      // the norms of queries and keys are over all heads together
+	each         headNorms // whether every head has a norm of its own
+	clip         float64   // queries, keys and values are limited to -clip to clip; 0 is no limit
 
 	rope          *rope // nil is none
 	window        int   // a token sees this many tokens, itself included; 0 is no limit
@@ -38,6 +38,15 @@ const (
 	separate fusion = iota
 	thirds          // all queries, then all keys, then all values
 	perHead         // query, key and value of the first head, then of the second, and so on
+)
+
+// A headNorms is how the norms of the heads of queries or keys are stored.
+type headNorms int
+
+const (
+	shared   headNorms = iota // all heads have the same norm
+	numbered                  // every head has a norm, with a number after its name
+	stacked                   // every head has a norm, and the weights of all are one tensor
 )
 
 // byRuntime reports whether the runtime's GroupQueryAttention computes this attention. It takes heads of a multiple of 8 and
@@ -93,16 +102,23 @@ func (b *builder) normalizeHeads(x string, n norm, a attention, heads int) strin
 		return b.normalize(x, n, heads*a.dim)
 	}
 	apart := b.reshape(x, -1, int64(heads), int64(a.dim))
-	if !a.each {
+	if a.each == shared {
 		return b.reshape(b.normalize(apart, n, a.dim), -1, int64(heads*a.dim))
 	}
 	y := b.normalize(apart, norm{bare: true, eps: n.eps}, a.dim)
+	return b.reshape(b.mul(y, b.headFactors(n, a, heads)), -1, int64(heads*a.dim))
+}
+
+// headFactors returns the factors of the norms of all heads, [heads, dim].
+func (b *builder) headFactors(n norm, a attention, heads int) string {
+	if a.each == stacked {
+		return b.weight(n.name+".weight", heads, a.dim)
+	}
 	factors := make([]string, heads)
 	for i := range factors {
 		factors[i] = b.weight(fmt.Sprintf("%s.%d.weight", n.name, i), a.dim)
 	}
-	all := b.reshape(b.op("Concat", factors, onnxproto.Int("axis", 0)), int64(heads), int64(a.dim))
-	return b.reshape(b.mul(y, all), -1, int64(heads*a.dim))
+	return b.reshape(b.op("Concat", factors, onnxproto.Int("axis", 0)), int64(heads), int64(a.dim))
 }
 
 // groupQuery computes attention with the operator GroupQueryAttention.
@@ -120,13 +136,13 @@ func (b *builder) groupQuery(q, k, v string, a attention, layer int, want Want) 
 	if a.rope != nil {
 		cos, sin = b.turns(a.rope)
 		if a.rope.dim%16 == 0 {
-			attrs = append(attrs, onnxproto.Int("do_rotary", 1))
+			attrs = append(attrs, onnxproto.Int("do_rotary", 1), onnxproto.Int("rotary_interleaved", a.rope.interleaved()))
 		} else {
 			q, k = b.rotate(q, a, a.heads, cos, sin), b.rotate(k, a, a.kv, cos, sin)
 			cos, sin = "", ""
 		}
 	}
-	lengths := b.once("lengths", func() string { // of each text, less one
+	lengths := b.once("lengths", func() string { // number of tokens of each text, minus 1
 		last := b.cast(b.op("Sub", []string{b.total(), b.ints(1)}), onnxproto.Int32)
 		return b.op("Expand", []string{last, b.batch()})
 	})
@@ -148,7 +164,7 @@ func (b *builder) groupQuery(q, k, v string, a attention, layer int, want Want) 
 // rotate turns [batch, tokens, heads·dim] with the operator RotaryEmbedding.
 func (b *builder) rotate(x string, a attention, heads int, cos, sin string) string {
 	at := b.once("positions of all", func() string { return b.op("Expand", []string{b.newPositions(), b.batchTokens()}) })
-	attrs := []onnxproto.Attr{onnxproto.Int("num_heads", int64(heads))}
+	attrs := []onnxproto.Attr{onnxproto.Int("num_heads", int64(heads)), onnxproto.Int("interleaved", a.rope.interleaved())}
 	if a.rope.dim < a.dim {
 		attrs = append(attrs, onnxproto.Int("rotary_embedding_dim", int64(a.rope.dim)))
 	}

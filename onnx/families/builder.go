@@ -40,6 +40,9 @@ func (b *builder) fault(format string, args ...any) {
 	b.faults = append(b.faults, fmt.Errorf(format, args...))
 }
 
+// gaveUp reports whether so many tensors are wrong that no more need to be named.
+func (b *builder) gaveUp() bool { return len(b.faults) >= 20 }
+
 // op adds a node of the default operator set with one output, and returns the output.
 func (b *builder) op(kind string, inputs []string, attrs ...onnxproto.Attr) string {
 	return b.nodeOf("", kind, inputs, 1, attrs)[0]
@@ -107,12 +110,15 @@ func (b *builder) floats(dims []int64, v ...float32) string {
 // A source is a tensor of the weights and the shape that it must have.
 type source struct {
 	name string
-	full bool // the name is that of the whole model, not of the base model
+	full bool // name belongs to the whole model and has no prefix of the base model
 	dims []int64
 }
 
 // stored makes a constant that refers to a tensor in a safetensors file, in the type of the file.
 func (b *builder) stored(s source) (value string, t onnxproto.DataType) {
+	if b.gaveUp() {
+		return b.float(0), onnxproto.Float32
+	}
 	name, found, err := b.weights.find(s.name, s.full)
 	if err != nil {
 		b.faults = append(b.faults, err)
@@ -223,8 +229,9 @@ func (b *builder) scaled(x string, factor float64) string {
 type linear struct {
 	name       string // of the weight and the bias, without ".weight" and ".bias"
 	bias       bool
-	transposed bool // the weight is stored as [in, out], as in GPT-2
-	full       bool // see source
+	transposed bool   // the weight is stored as [in, out], as in GPT-2
+	full       bool   // see source
+	weight     string // a tensor of the base model that is the weight; "" is name+".weight"
 }
 
 func (b *builder) linear(x string, l linear, in, out int) string {
@@ -232,7 +239,11 @@ func (b *builder) linear(x string, l linear, in, out int) string {
 	if l.transposed {
 		dims, flag = []int{in, out}, 0
 	}
-	inputs := []string{x, b.tensor(source{l.name + ".weight", l.full, sizes(dims)})}
+	weight := source{l.name + ".weight", l.full, sizes(dims)}
+	if l.weight != "" {
+		weight = source{name: l.weight, dims: weight.dims}
+	}
+	inputs := []string{x, b.tensor(weight)}
 	if l.bias {
 		inputs = append(inputs, b.tensor(source{l.name + ".bias", l.full, sizes([]int{out})}))
 	}
@@ -315,9 +326,15 @@ func (b *builder) addNormalize(x, y string, n norm, width int) (sum, normalized 
 // activations are the functions that hidden_act and its like can name.
 var activations = map[string]func(b *builder, x string) string{
 	"gelu":              gelu("none"),
+	"gelu_python":       gelu("none"),
+	"gelu_python_tanh":  gelu("tanh"),
 	"gelu_new":          gelu("tanh"),
 	"gelu_pytorch_tanh": gelu("tanh"),
 	"gelu_fast":         gelu("tanh"),
+	"gelu_accurate":     gelu("tanh"),
+	"gelu_10": func(b *builder, x string) string {
+		return b.op("Clip", []string{gelu("none")(b, x), b.float(-10), b.float(10)})
+	},
 	"silu": func(b *builder, x string) string {
 		return b.microsoft("QuickGelu", []string{x}, onnxproto.Float("alpha", 1))
 	},
@@ -327,7 +344,15 @@ var activations = map[string]func(b *builder, x string) string{
 	"quick_gelu": func(b *builder, x string) string {
 		return b.microsoft("QuickGelu", []string{x}, onnxproto.Float("alpha", 1.702))
 	},
-	"relu":    unary("Relu"),
+	"linear": func(_ *builder, x string) string { return x },
+	"mish":   unary("Mish"),
+	"relu":   unary("Relu"),
+	"relu6": func(b *builder, x string) string {
+		return b.op("Clip", []string{x, b.float(0), b.float(6)})
+	},
+	"leaky_relu": func(b *builder, x string) string {
+		return b.op("LeakyRelu", []string{x}, onnxproto.Float("alpha", 0.01))
+	},
 	"tanh":    unary("Tanh"),
 	"sigmoid": unary("Sigmoid"),
 	"relu2": func(b *builder, x string) string {

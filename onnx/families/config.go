@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -17,6 +18,8 @@ type config struct {
 	fields map[string]json.RawMessage
 	read   map[string]bool
 	faults []error
+
+	tensors int // number of tensors of the weights
 
 	name          string // of the setting, if the configuration is nested
 	nestedUnknown []string
@@ -37,7 +40,7 @@ func (c *config) fault(format string, args ...any) {
 	c.faults = append(c.faults, fmt.Errorf(format, args...))
 }
 
-// raw returns the first of the named settings that is there and not null.
+// raw returns the first of the named settings that is present and not null.
 func (c *config) raw(names []string) (string, json.RawMessage) {
 	for _, n := range names {
 		c.read[n] = true
@@ -88,26 +91,42 @@ func (c *config) bool(def bool, names ...string) bool       { return value(c, de
 func (c *config) string(def string, names ...string) string { return value(c, def, names...) }
 
 // maxSize bounds every size in a configuration. The largest real vocabularies and widths stay far below.
-const maxSize = 1 << 24
+const (
+	maxSize = 1 << 24
+	maxHead = 1 << 14 // number and dimension of heads
+)
 
-// size reads a size, which must be above 0.
+// layerCounts and headSizes are names of settings with a lower bound.
+var (
+	layerCounts = []string{"num_hidden_layers", "num_layers", "n_layer", "n_layers"}
+	headSizes   = []string{"num_attention_heads", "num_key_value_heads", "n_head", "n_heads", "head_dim"}
+)
+
+// size reads a size, which must be above 0. Python's json also writes whole numbers as 64.0.
 func (c *config) size(def int, names ...string) int {
-	v := value(c, def, names...)
-	if v < 1 || v > maxSize {
-		if _, raw := c.raw(names); raw == nil && def == 0 {
+	v, most := value(c, float64(def), names...), maxSize
+	name, raw := c.raw(names)
+	switch {
+	case slices.Contains(layerCounts, name):
+		most = max(c.tensors, 256) // layers have tensors of their own; ALBERT, which shares them, is small
+	case slices.Contains(headSizes, name):
+		most = maxHead
+	}
+	if v < 1 || v > float64(most) || v != math.Trunc(v) {
+		if raw == nil && def == 0 {
 			c.fault("%s is missing", names[0])
 		} else {
-			c.fault("%s: %d is not a size from 1 to %d", names[0], v, maxSize)
+			c.fault("%s: %s is not a size from 1 to %d", name, strconv.FormatFloat(v, 'f', -1, 64), most)
 		}
 		return 1
 	}
-	return v
+	return int(v)
 }
 
 // nested returns a setting that is an object as a configuration of its own, which is empty if the setting is absent. The caller
 // passes it to merge when it has read it.
 func (c *config) nested(names ...string) *config {
-	n := &config{read: map[string]bool{}}
+	n := &config{read: map[string]bool{}, tensors: c.tensors}
 	n.name, _ = c.raw(names)
 	n.fields = value(c, map[string]json.RawMessage{}, names...)
 	return n
@@ -170,7 +189,7 @@ func (c *config) ignore(names ...string) {
 }
 
 // harmless are settings of any family that do not change the hidden states of a model that only encodes.
-var harmless = []string{"architectures", "model_type", "torch_dtype", "dtype", "transformers_version", "_name_or_path", "_commit_hash", "use_cache",
+var harmless = []string{"architectures", "model_type", "torch_dtype", "dtype", "transformers_version", "_name_or_path", "_model_name_or_path", "_commit_hash", "use_cache",
 	"bos_token_id", "eos_token_id", "pad_token_id", "sep_token_id", "cls_token_id", "mask_token_id", "decoder_start_token_id", "forced_eos_token_id",
 	"forced_bos_token_id", "unk_token_id", "initializer_range", "initializer_factor", "attention_dropout", "hidden_dropout", "resid_dropout",
 	"embd_dropout", "dropout", "activation_dropout", "attention_probs_dropout_prob", "hidden_dropout_prob", "classifier_dropout", "embd_pdrop",
@@ -192,8 +211,11 @@ func (c *config) common() {
 			c.without(name)
 		}
 	}
-	c.without("quantization_config", "pruned_heads", "is_decoder_only_cross_attention", "add_cross_attention", "compression_config")
+	c.without("pruned_heads", "is_decoder_only_cross_attention", "add_cross_attention")
+	c.withoutQuantisation()
 }
+
+func (c *config) withoutQuantisation() { c.without("quantization_config", "compression_config") }
 
 // unknown returns the settings that nothing has read.
 func (c *config) unknown() []string {

@@ -5,8 +5,8 @@
 // hundred kilobytes. ONNX Runtime maps the weights from the files.
 //
 // Each family has a file. It translates the settings of config.json and the names of tensors into a description of the
-// model's layers, which decoder.go (models that read from left to right) and encoder.go turn into nodes. A setting that a family
-// does not compute is refused by name. docs/add-a-family.md says how to add a family.
+// model's layers, which transformer.go and attention.go turn into nodes. A setting that a family does not compute is refused by
+// name. docs/add-a-family.md says how to add a family.
 package families
 
 import (
@@ -14,7 +14,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"w2s/internal/inputfile"
@@ -42,6 +44,7 @@ type model interface {
 var all = []family{
 	llamaFamily, mistralFamily, qwen2Family, qwen3Family, smollm3Family, graniteFamily, stablelmFamily, olmoFamily, olmo2Family,
 	gemmaFamily, gemma2Family, gemma3Family, gemma3TextFamily, phiFamily, phi3Family, gptNeoXFamily, gpt2Family, optFamily, bloomFamily,
+	starcoder2Family, cohereFamily,
 	bertFamily, robertaFamily, distilbertFamily, mpnetFamily, electraFamily, albertFamily, debertaFamily, modernbertFamily,
 }
 
@@ -55,16 +58,18 @@ func Types() []string {
 	return types
 }
 
-// Facts say what a model is like.
+// Facts are properties of a model.
 type Facts struct {
 	Causal    bool // it reads from left to right
 	Logits    bool // it has a layer that computes logits
-	ByLength  bool // early states depend on the number of all tokens, also for texts that begin alike
+	ByLength  bool // the state of a token depends on the length of the whole text, even in a model that reads from left to right
 	Layers    int
 	Width     int // length of a hidden state
 	Vocab     int // rows of the embedding
 	Positions int // longest input that the model was made for
-	Table     int // rows of a table of positions, beyond which the model cannot read; 0 if it has none
+	// Renew is the length beyond which a key-value cache is made anew, if it was made by a text of at most this length; 0 is never.
+	Renew int
+	Table int // rows of a table of positions, beyond which the model cannot read; 0 if it has none
 }
 
 // A Checkpoint is a folder with config.json and safetensors files.
@@ -75,6 +80,9 @@ type Checkpoint struct {
 	// Unknown are settings of config.json that the family does not know. transformers ignores settings that it does not
 	// know, so they are likely to have no effect.
 	Unknown []string
+	// Unused are tensors of the base model that the family does not read and that are not known to be of no effect, such as biases
+	// that config.json turns off.
+	Unused []string
 
 	model model
 }
@@ -127,7 +135,30 @@ const maxConfig = 16 << 20
 
 // Open reads the configuration and the headers of the weights of the checkpoint in dir.
 func Open(dir string) (*Checkpoint, error) {
-	path := filepath.Join(dir, "config.json")
+	w, err := OpenWeights(dir)
+	if err != nil {
+		return nil, err
+	}
+	c, err := readConfig(filepath.Join(dir, "config.json"))
+	if err != nil {
+		return nil, err
+	}
+	return open(c, w)
+}
+
+// CheckConfig returns why the safetensors of a checkpoint with the config.json at path cannot be used, as far as that file alone
+// tells: the family is not known, or the weights are quantised.
+func CheckConfig(path string) error {
+	c, err := readConfig(path)
+	if err != nil {
+		return err
+	}
+	_, err = familyOf(c)
+	c.withoutQuantisation()
+	return errors.Join(err, c.err())
+}
+
+func readConfig(path string) (*config, error) {
 	data, err := inputfile.Read(path, maxConfig)
 	if err != nil {
 		return nil, err
@@ -136,14 +167,11 @@ func Open(dir string) (*Checkpoint, error) {
 	if err != nil {
 		return nil, fmt.Errorf("config.json: %w", err)
 	}
-	w, err := OpenWeights(dir)
-	if err != nil {
-		return nil, err
-	}
-	return open(c, w)
+	return c, nil
 }
 
-func open(c *config, w *Weights) (*Checkpoint, error) {
+// familyOf returns the family that model_type names.
+func familyOf(c *config) (*family, error) {
 	kind := c.string("", "model_type")
 	if kind == "" {
 		return nil, errors.New("config.json names no model_type")
@@ -157,13 +185,45 @@ func open(c *config, w *Weights) (*Checkpoint, error) {
 		return nil, fmt.Errorf("config.json: model_type %q is not one that is made from safetensors (%shave: %s; docs/export.md says how to export others)",
 			kind, hint, strings.Join(Types(), ", "))
 	}
-	m, err := all[at].describe(c, w)
+	return &all[at], nil
+}
+
+func open(c *config, w *Weights) (*Checkpoint, error) {
+	f, err := familyOf(c)
+	if err != nil {
+		return nil, err
+	}
+	c.tensors = len(w.tensors)
+	m, err := f.describe(c, w)
+	if err == nil && len(c.faults) == 0 && m.facts().Causal {
+		c.ignore("is_decoder") // it always is
+	}
 	c.common()
 	if err := errors.Join(c.err(), err); err != nil {
 		return nil, err
 	}
-	return &Checkpoint{Type: kind, Facts: m.facts(), Weights: w, Unknown: c.unknown(), model: m}, nil
+	out := &Checkpoint{Type: c.string("", "model_type"), Facts: m.facts(), Weights: w, Unknown: c.unknown(), model: m}
+	graph, err := out.Graph(Want{Outputs: out.Outputs()})
+	if err != nil {
+		return nil, err
+	}
+	used := map[string]bool{}
+	for _, t := range graph.Initializers {
+		used[t.Name] = true
+	}
+	out.Unused = w.unused(used)
+	for _, name := range out.Unused {
+		if layer := firstNumber.FindStringSubmatchIndex(name); layer != nil {
+			if n, _ := strconv.Atoi(name[layer[2]:layer[3]]); n >= out.Layers && w.isLayer(name[:layer[2]]) {
+				return nil, fmt.Errorf("config.json asks for %d layers, but the weights have more, such as in tensor %q", out.Layers, name)
+			}
+		}
+	}
+	return out, nil
 }
+
+// firstNumber matches the number of a layer in the name of a tensor.
+var firstNumber = regexp.MustCompile(`\.(\d+)\.`)
 
 // Graph writes the graph. It has the input input_ids and, for models with segments, token_type_ids. All texts of a batch must
 // have the same number of tokens.
@@ -179,6 +239,9 @@ func (c *Checkpoint) Graph(want Want) (*onnxproto.Model, error) {
 	}
 	b := newBuilder(c.Weights)
 	c.model.build(b, want)
+	if b.gaveUp() {
+		b.fault("there may be more tensors that do not fit")
+	}
 	if err := errors.Join(b.faults...); err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ var gemmaFamily = family{types: []string{"gemma"}, describe: func(c *config, w *
 	s := c.llamaSizes(llamaSizes{head: 256, positions: 8192, act: "gelu_pytorch_tanh"})
 	rope := c.rope(s.head, s.positions, ropeDefaults{theta: 10000, partial: 1})
 	bias := c.bool(false, "attention_bias")
+	c.ignore("hidden_activation") // transformers 4.57 and 5 compute hidden_act, whatever this says
 	return c.gemma(w, s, func(i int) layer {
 		l := s.layer(i, rope)
 		l.attention.biases(bias, bias)
@@ -17,10 +18,11 @@ var gemmaFamily = family{types: []string{"gemma"}, describe: func(c *config, w *
 
 // gemma2Family is transformers' Gemma2Model: every other layer has a window, and scores have a soft cap.
 var gemma2Family = family{types: []string{"gemma2"}, describe: func(c *config, w *Weights) (model, error) {
-	s := c.llamaSizes(llamaSizes{head: 256, positions: 8192, act: "gelu_pytorch_tanh"})
+	s := c.llamaSizes(llamaSizes{head: 256, positions: 8192, act: "gelu_pytorch_tanh", actKey: "hidden_activation"})
 	rope := c.rope(s.head, s.positions, ropeDefaults{theta: 10000, partial: 1})
 	windows := c.windows(s.layers, c.window("sliding_window", 4096), func(i int) bool { return i%2 == 0 })
-	bias, scale, softcap := c.bool(false, "attention_bias"), c.float(256, "query_pre_attn_scalar"), c.cap("attn_logit_softcapping", 50)
+	c.ignore("hidden_act")
+	bias, scale, softcap := c.bool(false, "attention_bias"), c.positive(256, "query_pre_attn_scalar"), c.cap("attn_logit_softcapping", 50)
 	t, err := c.gemma(w, s, func(i int) layer {
 		l := s.gemmaLayer(i, rope, bias, scale)
 		l.attention.window, l.attention.softcap = windows[i], softcap
@@ -31,21 +33,22 @@ var gemma2Family = family{types: []string{"gemma2"}, describe: func(c *config, w
 
 // gemma3TextFamily is transformers' Gemma3TextModel: layers with a window have a rotation of their own, heads of queries and keys
 // are normalised, and embedding models read in both directions.
-var gemma3TextFamily = family{types: []string{"gemma3_text"}, describe: gemma3}
+var gemma3TextFamily = family{types: []string{"gemma3_text"}, describe: func(c *config, w *Weights) (model, error) { return gemma3(c, w) }}
 
 // gemma3Family is the text model in Gemma3Model, which also reads pictures.
 var gemma3Family = family{types: []string{"gemma3"}, describe: func(c *config, w *Weights) (model, error) {
 	c.ignore("vision_config", "mm_tokens_per_image", "boi_token_index", "eoi_token_index", "image_token_index", "boi_token_id", "eoi_token_id",
 		"image_token_id", "processor_class")
 	text := c.nested("text_config")
-	text.common()
 	defer c.merge(text)
-	return gemma3(text, w)
+	defer text.common() // which must not see settings that gemma3 is yet to read
+	t, err := gemma3(text, w)
+	return t.capped(0), err // Gemma3ForConditionalGeneration does not use final_logit_softcapping
 }}
 
-func gemma3(c *config, w *Weights) (model, error) {
+func gemma3(c *config, w *Weights) (*transformer, error) {
 	s := c.llamaSizes(llamaSizes{width: 2304, network: 9216, layers: 26, heads: 8, kv: 4, head: 256, vocab: 262208, positions: 131072,
-		act: "gelu_pytorch_tanh"})
+		act: "gelu_pytorch_tanh", actKey: "hidden_activation"})
 	everywhere, nearby := c.gemma3Ropes(s)
 	both := c.bool(false, "use_bidirectional_attention")
 	window := c.window("sliding_window", 4096)
@@ -54,8 +57,8 @@ func gemma3(c *config, w *Weights) (model, error) {
 	}
 	pattern := c.size(6, "sliding_window_pattern", "_sliding_window_pattern")
 	windows := c.windows(s.layers, window, func(i int) bool { return (i+1)%pattern != 0 })
-	bias, scale := c.bool(false, "attention_bias"), c.float(256, "query_pre_attn_scalar")
-	c.ignore("attn_logit_softcapping") // Gemma3Model has the setting, but does not use it
+	bias, scale := c.bool(false, "attention_bias"), c.positive(256, "query_pre_attn_scalar")
+	c.ignore("attn_logit_softcapping", "hidden_act") // Gemma3Model does not use them
 	t, err := c.gemma(w, s, func(i int) layer {
 		rope := everywhere
 		if windows[i] > 0 {
@@ -90,16 +93,24 @@ func (c *config) gemma3Ropes(s llamaSizes) (everywhere, nearby *rope) {
 	return read("full_attention", full), read("sliding_attention", local)
 }
 
+// positive reads a number above 0.
+func (c *config) positive(def float64, name string) float64 {
+	x := c.float(def, name)
+	if x <= 0 {
+		c.fault("%s: %v is not above 0", name, x)
+	}
+	return x
+}
+
 // cap reads a soft cap. null stands for none.
 func (c *config) cap(name string, def float64) float64 {
 	if _, there := c.fields[name]; there && !c.has(name) {
 		return 0
 	}
-	x := c.float(def, name)
-	if x < 0 {
-		c.fault("%s: %v is below 0", name, x)
+	if !c.has(name) {
+		return def
 	}
-	return x
+	return c.positive(def, name)
 }
 
 // gemma describes a model whose embeddings are scaled.

@@ -1,6 +1,6 @@
 package families
 
-// gpt2Family is transformers' GPT2Model. Its weights lie transposed.
+// gpt2Family is transformers' GPT2Model. Its weights are stored transposed.
 var gpt2Family = family{types: []string{"gpt2"}, describe: func(c *config, w *Weights) (model, error) {
 	width, layers, heads := c.size(0, "n_embd", "hidden_size"), c.size(0, "n_layer", "num_hidden_layers"), c.size(0, "n_head", "num_attention_heads")
 	positions, vocab := c.size(1024, "n_positions", "max_position_embeddings", "n_ctx"), c.size(0, "vocab_size")

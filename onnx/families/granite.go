@@ -17,7 +17,7 @@ var graniteFamily = family{types: []string{"granite"}, describe: func(c *config,
 		c.fault("logits_scaling: 0 is not a divisor")
 	}
 	if err == nil && t.head != nil {
-		t.head.divide = logits
+		t.head.factor = 1 / logits
 	}
 	return t, err
 }}

@@ -23,8 +23,10 @@ var llamaFamily = family{types: []string{"llama"}, describe: func(c *config, w *
 type llamaSizes struct {
 	width, layers, heads, kv, head, network, vocab, positions int
 
-	eps float64
-	act string
+	eps    float64
+	act    string
+	actKey string // the setting that names the activation; "" is hidden_act
+	epsKey string // the setting that gives eps; "" is rms_norm_eps
 }
 
 // llamaSizes reads the sizes. def holds the defaults of settings that config.json can lack; those of kv and head are computed
@@ -32,8 +34,8 @@ type llamaSizes struct {
 func (c *config) llamaSizes(def llamaSizes) llamaSizes {
 	s := llamaSizes{width: c.size(def.width, "hidden_size"), layers: c.size(def.layers, "num_hidden_layers"),
 		heads: c.size(def.heads, "num_attention_heads"), network: c.size(def.network, "intermediate_size"), vocab: c.size(def.vocab, "vocab_size"),
-		positions: c.size(cmp.Or(def.positions, 2048), "max_position_embeddings"), eps: c.float(cmp.Or(def.eps, 1e-6), "rms_norm_eps", "layer_norm_eps")}
-	s.act = c.activation(cmp.Or(def.act, "silu"), "hidden_activation", "hidden_act")
+		positions: c.size(cmp.Or(def.positions, 2048), "max_position_embeddings"), eps: c.float(cmp.Or(def.eps, 1e-6), cmp.Or(def.epsKey, "rms_norm_eps"))}
+	s.act = c.activation(cmp.Or(def.act, "silu"), cmp.Or(def.actKey, "hidden_act"))
 	s.kv = c.size(cmp.Or(def.kv, s.heads), "num_key_value_heads")
 	s.head = c.headSize(def.head, s.width, s.heads)
 	c.groups(s.heads, s.kv)
@@ -51,14 +53,14 @@ func (c *config) headSize(def, width, heads int) int {
 	return c.size(def, "head_dim")
 }
 
-// groups checks that every head of keys serves as many heads of queries.
+// groups checks that every head of keys serves the same number of heads of queries.
 func (c *config) groups(heads, kv int) {
 	if heads%kv != 0 {
 		c.fault("num_attention_heads: %d is not a multiple of num_key_value_heads, %d", heads, kv)
 	}
 }
 
-// name returns the name of a tensor of a layer.
+// layerName returns the name of a tensor of a layer.
 func layerName(layers string, i int, part string) string {
 	return layerPrefix(layers, i) + "." + part
 }
@@ -114,11 +116,9 @@ func (c *config) llamaLike(w *Weights, s llamaSizes, set llamaSettings) (*transf
 // head describes the layer that computes logits, or returns nil if the checkpoint has none. tied is the default of
 // tie_word_embeddings.
 func (c *config) head(w *Weights, tied bool, name string) *head {
-	if c.bool(tied, "tie_word_embeddings") {
-		return &head{tied: true}
-	}
-	if _, ok := w.tensors[name+".weight"]; ok {
-		return &head{linear: linear{name: name, full: true}}
+	h := &head{linear: linear{name: name, full: true}, tied: c.bool(tied, "tie_word_embeddings")}
+	if _, ok := w.tensors[name+".weight"]; ok || h.tied {
+		return h
 	}
 	return nil
 }

@@ -2,7 +2,7 @@ package families
 
 // phiFamily is transformers' PhiModel (Phi-1 and Phi-2), whose attention and network read the same.
 var phiFamily = family{types: []string{"phi"}, describe: func(c *config, w *Weights) (model, error) {
-	s := c.llamaSizes(llamaSizes{eps: 1e-5, act: "gelu_new"})
+	s := c.llamaSizes(llamaSizes{eps: 1e-5, epsKey: "layer_norm_eps", act: "gelu_new"})
 	rope := c.rope(s.head, s.positions, ropeDefaults{theta: 10000, partial: 0.5})
 	normal := func(name string) norm { return norm{name: name, eps: s.eps, bias: true} }
 	normalHeads := c.bool(false, "qk_layernorm")
@@ -32,7 +32,7 @@ var phi3Family = family{types: []string{"phi3"}, describe: func(c *config, w *We
 	c.ignore("original_max_position_embeddings")
 	window := c.window("sliding_window", 0)
 	c.without("attention_bias")
-	return c.llamaLike(w, s, llamaSettings{layer: func(i int) layer {
+	t, err := c.llamaLike(w, s, llamaSettings{layer: func(i int) layer {
 		l := s.layer(i, rope)
 		l.attention.fused, l.attention.q = thirds, linear{name: layerName("layers", i, "self_attn.qkv_proj")}
 		l.attention.window = window
@@ -40,4 +40,8 @@ var phi3Family = family{types: []string{"phi3"}, describe: func(c *config, w *We
 			down: linear{name: layerName("layers", i, "mlp.down_proj")}, act: s.act, width: s.network}
 		return l
 	}})
+	if err == nil && rope != nil && rope.long != nil {
+		t.Renew = rope.after // as Phi3ForCausalLM.prepare_inputs_for_generation does
+	}
+	return t, err
 }}

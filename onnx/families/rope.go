@@ -16,6 +16,7 @@ type rope struct {
 	dim         int       // rotated dimensions of a head
 	frequencies []float32 // of the dim/2 pairs
 	scale       float64   // of cosines and sines
+	neighbours  bool      // pair i is dimensions 2i and 2i+1, and not i and dim/2+i
 	// long replaces frequencies in texts of more than after tokens, unless it is nil.
 	long  []float32
 	after int
@@ -31,6 +32,14 @@ type stretch struct {
 
 // byLength reports whether the frequencies depend on the length of the text.
 func (r *rope) byLength() bool { return r != nil && (r.long != nil || r.stretch != nil) }
+
+// interleaved returns the runtime's attribute for neighbours.
+func (r *rope) interleaved() int64 {
+	if r.neighbours {
+		return 1
+	}
+	return 0
+}
 
 // exponents returns 0/dim, 2/dim, ...
 func exponents(dim int) []float32 {
@@ -94,7 +103,7 @@ func (b *builder) frequencies(r *rope) string {
 	return short
 }
 
-// ropeDefaults are what a family's settings of rotary embeddings are when config.json does not give them.
+// ropeDefaults are the settings of rotary embeddings that a family has if config.json does not give them.
 type ropeDefaults struct {
 	theta   float64
 	partial float64 // the share of a head that is rotated
@@ -120,7 +129,7 @@ func (c *config) scaledRope(s *config, d ropeDefaults, head, positions int) *rop
 	theta, partial := d.theta, d.partial
 	r := &rope{dim: int(float64(head) * partial), scale: 1}
 	if theta <= 0 || r.dim < 2 || r.dim > head || r.dim%2 != 0 {
-		s.fault("a head of %d dimensions with rope_theta %v and a rotated share of %v is not supported", head, theta, partial)
+		c.fault("rope_theta %v with partial_rotary_factor %v of heads of %d dimensions is not supported", theta, partial, head)
 		return nil
 	}
 	kind := s.string("default", "rope_type", "type")
@@ -229,7 +238,7 @@ func (r *rope) yarn(theta float64, wavelengths []float32, factor, original float
 	}
 }
 
-// longrope has a factor for each wavelength, others in texts of more than the original length
+// longrope has one list of factors for wavelengths in texts up to the original length, and another one for longer texts
 // (https://arxiv.org/abs/2402.13753).
 func (r *rope) longrope(wavelengths []float32, positions, original int, c, s *config) {
 	factors := func(name string) []float32 {
@@ -245,12 +254,18 @@ func (r *rope) longrope(wavelengths []float32, positions, original int, c, s *co
 		return out
 	}
 	r.frequencies, r.long = inverse(factors("short_factor")), inverse(factors("long_factor"))
+	if original > 0 || c.has("original_max_position_embeddings") {
+		original = c.size(original, "original_max_position_embeddings")
+	}
+	inner := s.has("original_max_position_embeddings")
+	given := s.has("factor")
 	factor := s.float(1, "factor")
-	// transformers 4 reads the original length beside rope_scaling only, transformers 5 in rope_parameters.
-	r.after = positions
-	if original > 0 || c.has("original_max_position_embeddings") || s.has("original_max_position_embeddings") {
-		original = s.size(cmp.Or(original, positions), "original_max_position_embeddings")
-		r.after = c.size(original, "original_max_position_embeddings")
+	// transformers 4, whose files have rope_scaling, ignores the inner original length, and the factor if there is an outer one.
+	if s.name == "rope_parameters" && original == 0 && inner {
+		original = s.size(0, "original_max_position_embeddings")
+	}
+	r.after = cmp.Or(original, positions)
+	if s.name == "rope_parameters" && !given || s.name != "rope_parameters" && original > 0 {
 		factor = float64(positions) / float64(r.after)
 	}
 	switch {

@@ -94,8 +94,8 @@ type convolution struct {
 // A head computes logits.
 type head struct {
 	linear
-	tied    bool // to the table of tokens
-	divide  float64
+	tied    bool    // to the table of tokens
+	factor  float64 // by which logits are multiplied; 0 is 1
 	softcap float64
 }
 
@@ -118,8 +118,14 @@ func (t *transformer) build(b *builder, want Want) {
 		}
 	}
 	embedded := t.embed(b)
+	if len(b.faults) > 0 {
+		return // if the table of tokens has another width, so has everything
+	}
 	s := stream{b: b, width: t.Width, x: embedded}
 	for i, l := range t.layers[:last] {
+		if b.gaveUp() {
+			return
+		}
 		if name := stateName(i); slices.Contains(want.Outputs, name) {
 			b.output(name, s.sum(), t.Width)
 		}
@@ -219,11 +225,11 @@ func (t *transformer) logits(b *builder, x string, width int) string {
 	h := *t.head
 	l := h.linear
 	if h.tied {
-		l = linear{name: t.embedding.tokens[:len(t.embedding.tokens)-len(".weight")]}
+		l.weight = t.embedding.tokens
 	}
 	logits := b.linear(x, l, width, t.Vocab)
-	if h.divide != 0 {
-		logits = b.scaled(logits, 1/h.divide)
+	if h.factor != 0 {
+		logits = b.scaled(logits, h.factor)
 	}
 	return b.capped(logits, h.softcap)
 }

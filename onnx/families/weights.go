@@ -1,6 +1,7 @@
 package families
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,7 +15,6 @@ import (
 	"w2s/internal/inputfile"
 	"w2s/internal/onnxproto"
 	"w2s/internal/safetensors"
-	"w2s/internal/suggest"
 )
 
 // Weights are the tensors of a checkpoint, in one safetensors file or in several.
@@ -27,7 +27,7 @@ type Weights struct {
 	prefix    string            // what the names of the base model's tensors begin with, such as "model."
 }
 
-// A tensor is where a tensor lies.
+// A tensor says where the data of a tensor is.
 type tensor struct {
 	safetensors.Info
 	file string // relative to the checkpoint's folder
@@ -39,8 +39,15 @@ const (
 	maxIndex   = 64 << 20 // bytes; the index of a model with 100,000 tensors has some 10 MB
 )
 
+// adapterFile is the configuration of an adapter (LoRA), as package peft of Python writes it.
+const adapterFile = "adapter_config.json"
+
 // OpenWeights reads the headers of a checkpoint's safetensors files.
 func OpenWeights(dir string) (*Weights, error) {
+	if _, err := os.Stat(filepath.Join(dir, adapterFile)); err == nil {
+		return nil, fmt.Errorf("%s belongs to an adapter, which is not applied to its base model (merge them: "+
+			"AutoPeftModelForCausalLM.from_pretrained(FOLDER).merge_and_unload().save_pretrained(MERGED))", adapterFile)
+	}
 	w := &Weights{name: singleFile, tensors: map[string]tensor{}}
 	if _, err := os.Stat(filepath.Join(dir, singleFile)); err == nil {
 		return w, errors.Join(w.add(dir, singleFile, nil), w.locate(dir))
@@ -83,9 +90,13 @@ func noWeights(dir string) error {
 		switch name := e.Name(); {
 		case strings.HasSuffix(name, ".gguf"):
 			return fmt.Errorf("%s is a GGUF file, whose quantised weights are not read (use the checkpoint that it was made from)", name)
-		case strings.HasPrefix(name, "pytorch_model") && strings.HasSuffix(name, ".bin"):
+		case slices.Contains([]string{".bin", ".pt", ".pth", ".ckpt"}, filepath.Ext(name)):
 			return fmt.Errorf("%s is a pickle, which can run any program when it is read (convert it: "+
 				"AutoModelForCausalLM.from_pretrained(FOLDER).save_pretrained(FOLDER, safe_serialization=True))", name)
+		case slices.Contains([]string{".h5", ".msgpack"}, filepath.Ext(name)):
+			return fmt.Errorf("%s has weights of TensorFlow or Flax, which are not read (load them with from_tf or from_flax and save_pretrained)", name)
+		case strings.HasSuffix(name, ".safetensors") && strings.Contains(name, "-of-"):
+			return fmt.Errorf("there is %s, but no %s, which says what the files hold (download the whole checkpoint)", name, indexFile)
 		case strings.HasSuffix(name, ".safetensors"):
 			return fmt.Errorf("there is no %s and no %s, but %s (rename it)", singleFile, indexFile, name)
 		}
@@ -100,7 +111,7 @@ func readIndex(path string) (map[string][]string, error) {
 		return nil, err
 	}
 	var index struct {
-		Map map[string]string `json:"weight_map"`
+		Map weightMap `json:"weight_map"`
 	}
 	if err := json.Unmarshal(data, &index); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
@@ -116,6 +127,35 @@ func readIndex(path string) (map[string][]string, error) {
 		byFile[file] = append(byFile[file], name)
 	}
 	return byFile, nil
+}
+
+// A weightMap says which file each tensor is in. Reading one fails if a tensor occurs twice.
+type weightMap map[string]string
+
+// UnmarshalJSON reads the JSON object.
+func (m *weightMap) UnmarshalJSON(data []byte) error {
+	var plain map[string]string
+	if err := json.Unmarshal(data, &plain); err != nil {
+		return err
+	}
+	*m = plain
+	seen := map[string]bool{}
+	d := json.NewDecoder(bytes.NewReader(data))
+	for key := true; ; key = !key {
+		t, err := d.Token()
+		if err != nil {
+			return nil // the end, because the object is correct
+		}
+		name, ok := t.(string)
+		if !ok {
+			key = false // a brace; a name follows
+			continue
+		}
+		if key && seen[name] {
+			return fmt.Errorf("weight_map names tensor %q twice", name)
+		}
+		seen[name] = seen[name] || key
+	}
 }
 
 // add reads the header of one file. wanted are the tensors that the index says it has, or nil.
@@ -150,7 +190,7 @@ func (w *Weights) Name() string { return w.name }
 // Files returns the paths of the safetensors files, relative to the checkpoint's folder.
 func (w *Weights) Files() []string { return w.files }
 
-// Has reports whether the base model has a tensor.
+// has reports whether the base model has a tensor.
 func (w *Weights) has(name string) bool {
 	_, ok := w.tensors[w.prefix+name]
 	return ok
@@ -185,29 +225,54 @@ func (w *Weights) find(name string, full bool) (string, tensor, error) {
 	return name, t, nil
 }
 
-// alike names the tensors that are most like a missing one.
-func (w *Weights) alike(name string) string {
-	names := slices.Sorted(maps.Keys(w.tensors))
-	var same []string // with the same end
-	for _, n := range names {
-		if last := name[strings.LastIndexByte(name, '.')+1:]; strings.HasSuffix(n, "."+last) {
-			same = append(same, n)
+// withoutEffect are parts of the names of tensors that older versions of transformers wrote and that have no effect: masks, frequencies
+// of rotations, and numbers of positions. poolers are above the hidden states.
+var withoutEffect = []string{".rotary_emb.", ".masked_bias", ".attn.bias", ".attention.bias", ".position_ids", "pooler."}
+
+// unused returns the tensors of the base model that are not in used.
+func (w *Weights) unused(used map[string]bool) []string {
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(w.tensors)) {
+		old := slices.ContainsFunc(withoutEffect, func(part string) bool { return strings.Contains("."+name, part) })
+		if base := w.prefix == "" || strings.HasPrefix(name, w.prefix); base && !used[name] && !old {
+			names = append(names, name)
 		}
 	}
-	if near := suggest.Nearest(name, names); near != "" {
-		same = append([]string{near}, slices.DeleteFunc(same, func(n string) bool { return n == near })...)
-	}
-	switch {
-	case len(same) > 0:
-		return fmt.Sprintf(" (there are %s)", shortened(same))
-	case len(names) > 0:
-		return fmt.Sprintf(" (there are %s)", shortened(names))
-	}
-	return " (there are none)"
+	return names
 }
 
-// shortened joins names and cuts a long list.
-func shortened(names []string) string {
+// isLayer reports whether there are tensors of a first layer with names that begin as given.
+func (w *Weights) isLayer(begin string) bool {
+	for name := range w.tensors {
+		if strings.HasPrefix(name, begin+"0.") {
+			return true
+		}
+	}
+	return false
+}
+
+// alike names the tensors whose names have the longest beginning and end in common with a missing one's.
+func (w *Weights) alike(name string) string {
+	common := func(other string) int {
+		n, begin, end := min(len(name), len(other)), 0, 0
+		for begin < n && name[begin] == other[begin] {
+			begin++
+		}
+		for end < n-begin && name[len(name)-1-end] == other[len(other)-1-end] {
+			end++
+		}
+		return begin + end
+	}
+	names := slices.Sorted(maps.Keys(w.tensors))
+	slices.SortStableFunc(names, func(a, b string) int { return common(b) - common(a) })
+	if len(names) == 0 {
+		return " (there are none)"
+	}
+	return fmt.Sprintf(" (there are %s)", Shortened(names))
+}
+
+// Shortened joins names and cuts a long list.
+func Shortened(names []string) string {
 	const most = 5
 	if len(names) <= most {
 		return strings.Join(names, ", ")

@@ -1,0 +1,90 @@
+package summary
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"w2s/harness/stats"
+	"w2s/tasks"
+)
+
+// A task's own metric is that of its rows, unless another one is asked for.
+func TestTaskHasItsOwnMetric(t *testing.T) {
+	r := twoSeeds()
+	r.Tasks[0].TestGold = slices.Clone(r.Tasks[0].TestGold) // AUROC needs both classes
+	for i := range n / 2 {
+		r.Tasks[0].TestGold[i] = []float64{1, 0}
+	}
+	for metric, want := range map[tasks.Metric]tasks.Metric{"": tasks.Accuracy, tasks.Accuracy: tasks.Accuracy, tasks.AUROC: tasks.AUROC, tasks.ExactMatch: tasks.Accuracy} {
+		r.Tasks[0].Metric = metric
+		if got := rows(t, r, Options{})[0].Metric; got != want {
+			t.Errorf("task with metric %q: %s", metric, got)
+		}
+		for _, asked := range []tasks.Metric{tasks.Accuracy, tasks.AUROC} {
+			if got := rows(t, r, Options{Metric: asked})[0].Metric; got != asked {
+				t.Errorf("task with metric %q, %s asked for: %s", metric, asked, got)
+			}
+		}
+	}
+	r.Tasks[0].Metric = "f1"
+	if _, err := Rows(r, Options{}); err == nil || !strings.Contains(err.Error(), `task t: unknown metric "f1"`) {
+		t.Errorf("unknown metric: %v", err)
+	}
+	c := chains()
+	c.Tasks[0].Metric = "f1"
+	if _, err := Chains(c, Options{}); err == nil || !strings.Contains(err.Error(), `unknown metric "f1"`) {
+		t.Errorf("chain with an unknown metric: %v", err)
+	}
+}
+
+// Published ranges are of accuracy, and rows of different metrics are not pooled.
+func TestPoolsAreOfOneMetric(t *testing.T) {
+	all := pgrs(tasks.NLP, "small", 0.9, 0.8, 0.1)
+	for i, m := range []tasks.Metric{tasks.AUROC, tasks.Accuracy, tasks.ExactMatch} {
+		all[i].Metric = m
+	}
+	got, err := Categories(all)
+	if err != nil || len(got) != 2 {
+		t.Fatalf("%d categories, %v", len(got), err)
+	}
+	if c := got[0]; c.Metric != tasks.AUROC || c.Published != nil || c.Outside || c.PGR.N != 1 {
+		t.Errorf("%+v", c)
+	}
+	if c := got[1]; c.Metric != tasks.Accuracy || c.Published == nil || c.PGR.N != 2 || c.PGR.Median != 0.45 {
+		t.Errorf("%+v", c)
+	}
+	if pairs, err := Pairs(all); err != nil || len(pairs) != 2 || pairs[0].Metric != tasks.AUROC {
+		t.Errorf("%+v, %v", pairs, err)
+	}
+}
+
+func TestNotCompared(t *testing.T) {
+	compared := Row{conditions: "x", perExample: []float64{1}}
+	if got := NotCompared([]Row{compared}); got != "" {
+		t.Errorf("%q", got)
+	}
+	auroc := Row{conditions: "x", Metric: tasks.AUROC}
+	if got, want := NotCompared([]Row{compared, auroc, auroc, {}}), "Not compared: auroc is not a mean over test examples; imported rows have no predictions."; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestRowNotesSeedsWithoutGap(t *testing.T) {
+	r := twoSeeds()
+	for i, h := range r.Heads {
+		if h.Role == "ceiling" && h.Seed == 1 {
+			r.Heads[i].Test = right(0, 24) // as the supervisor
+		}
+	}
+	row := rows(t, r, Options{})[0]
+	if s := row.SeedPGR; !s.Defined || s.N != 1 || s.LeftOut != 1 || s.Value != 0.5 {
+		t.Errorf("%+v", s)
+	}
+	if want := "gap not positive for 1 of 2 seeds: left out of the PGR over seeds"; !slices.Contains(row.Warnings, want) {
+		t.Errorf("warnings %q lack %q", row.Warnings, want)
+	}
+	if (stats.SeedPGR{}).Note() != "" {
+		t.Error("a note without a reason")
+	}
+}

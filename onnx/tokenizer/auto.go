@@ -32,7 +32,9 @@ type Assembly struct {
 
 	file        *tokenizerFile
 	more        []sugarme.TokenConfig // tokens that are added to those of the file
+	normalizer  json.RawMessage       // what the file's normalizer was when tokens were added
 	ends        *ends                 // the post-processor, nil for that of the file
+	listed      map[string]int64      // ids that the post-processor of a converted tokenizer takes from a list
 	specialText bool                  // whether special tokens in a text are encoded like other text
 }
 
@@ -84,7 +86,9 @@ func assemble(f Files) (*Assembly, error) {
 		if a.file, err = class.converted(f, s, name); err != nil {
 			return nil, err
 		}
-	} else if name == "" && f.Config == nil {
+	}
+	a.normalizer = a.file.Normalizer
+	if name == "" && f.Config == nil {
 		return a, nil // AutoTokenizer cannot load the folder
 	}
 	plain := *a.file
@@ -94,6 +98,10 @@ func assemble(f Files) (*Assembly, error) {
 	tokens := class.specialTokens(s, f.Tokenizer == nil)
 	if f.Tokenizer == nil {
 		a.ends = class.convertedEnds(s, tokens)
+		a.listed = map[string]int64{}
+		for _, n := range s.decoder {
+			a.listed[n.token.content] = n.id
+		}
 	}
 	if err := a.addTokens(s, tokens); err != nil {
 		return nil, err
@@ -103,6 +111,9 @@ func assemble(f Files) (*Assembly, error) {
 	a.specialText = s.on("split_special_tokens", false)
 	if s.on("fix_mistral_regex", false) {
 		a.note("fix_mistral_regex is not applied")
+	}
+	if name == "CodeGenTokenizerFast" && s.on("add_bos_token", false) {
+		a.note("add_bos_token is not applied, and transformers 4.57 refuses it")
 	}
 	if class.note != "" {
 		a.note("%s of transformers also %s, which is not done here", name, class.note)
@@ -229,9 +240,12 @@ func (a *Assembly) addTokens(s *settings, tokens roleTokens) error {
 			known[n.token.content] = true
 		}
 	}
-	decoded := adds
+	decoded := map[tokenKey]bool{}
+	for _, v := range adds {
+		decoded[v.key()] = true
+	}
 	for _, v := range list {
-		if v.plain && known[v.content] || !v.plain && slices.ContainsFunc(decoded, v.is) {
+		if v.plain && known[v.content] || !v.plain && decoded[v.key()] {
 			continue
 		}
 		adds = append(adds, v)
@@ -551,7 +565,7 @@ func (a *Assembly) Tokenizer() (*Tokenizer, error) {
 }
 
 func (a *Assembly) tokenizer() (*Tokenizer, error) {
-	t, err := a.file.build(a.more)
+	t, err := a.file.build(a.more, a.normalizer)
 	if err != nil {
 		return nil, err
 	}
@@ -564,6 +578,12 @@ func (a *Assembly) tokenizer() (*Tokenizer, error) {
 			return nil, fmt.Errorf("the post-processor adds %.60q, which is not in the vocabulary", token)
 		}
 	}
-	t.template = a.ends.template(func(token string) int64 { id, _ := t.ID(token); return id })
+	t.template = a.ends.template(func(token string) int64 {
+		if id, ok := a.listed[token]; ok {
+			return id
+		}
+		id, _ := t.ID(token)
+		return id
+	})
 	return t, nil
 }

@@ -65,6 +65,10 @@ type Checkpoint struct {
 	pad    padding
 	shares bool // whether SharedUntil has an effect
 
+	// TokenizerSettings names the parts of the tokenizer that the files beside tokenizer.json change, "" if there are none.
+	TokenizerSettings string
+
+	rows          int64    // of the embedding of an ONNX file, 0 if they are not known
 	tokenizerDirs []string // folders that are searched for the settings of the tokenizer
 	merges        string   // path of merges.txt, if the tokenizer is made from it
 	overrides     string   // how the tokenizer differs from tokenizer.json
@@ -272,7 +276,13 @@ func (c *Checkpoint) complete(f *onnxproto.File, files *configs, o Options) erro
 	if err := c.completeTexts(files, o); err != nil {
 		return err
 	}
-	positions := onnxgraph.New(f).Positions()
+	graph := onnxgraph.New(f)
+	positions := graph.Positions()
+	for _, in := range c.plan.inputs {
+		if in.role == inputIDs {
+			c.rows = graph.Embedding(in.Name)
+		}
+	}
 	if c.source.made != nil {
 		positions = c.source.made.Table
 	}
@@ -289,7 +299,7 @@ func (c *Checkpoint) complete(f *onnxproto.File, files *configs, o Options) erro
 	if err != nil {
 		return err
 	}
-	c.overrides = assembly.Overrides
+	c.overrides, c.TokenizerSettings = assembly.Overrides, assembly.Changed()
 	c.notes = append(c.notes, assembly.Notes...)
 	c.pad = padding{id: files.model.padID(), left: files.tokens.PaddingSide == "left"}
 	return c.planSharing(f)

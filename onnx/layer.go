@@ -23,8 +23,8 @@ func layerOutput(f *onnxproto.File, layer int) (string, error) {
 		}
 	}
 	if last < 0 {
-		return "", errors.New("the model has no outputs hidden_states.0, hidden_states.1, ..., of which a layer could be chosen (export it with " +
-			"output_hidden_states, or use its config.json and safetensors)")
+		return "", errors.New("the model has no outputs hidden_states.0, hidden_states.1, ..., of which a layer could be chosen (set the layer of " +
+			"the other model alone, as in NAME@layer=3; or export this one with output_hidden_states, or use its config.json and safetensors)")
 	}
 	n := layer
 	if layer < 0 {

@@ -83,6 +83,10 @@ type pgnParser struct {
 	comment bool // whether this place is inside a comment
 	blank   bool // whether the line before was empty
 	stopped bool // whether emit returned false
+	size    int  // bytes of the game so far
+	event   bool // whether the game's tag Event was read
+	apart   bool // whether an empty line follows the tags
+	err     error
 }
 
 var (
@@ -100,6 +104,9 @@ func readPGN(in io.Reader, _ *Faults, _ rowFile, emit func(*row) bool) error {
 	p := pgnParser{emit: emit}
 	p.next()
 	err := eachLine(in, p.line)
+	if err == nil {
+		err = p.err
+	}
 	if err != nil || p.stopped {
 		return err
 	}
@@ -118,13 +125,19 @@ func (p *pgnParser) next() bool {
 		p.stopped = !p.emit(p.game)
 	}
 	p.game, p.moves, p.tags, p.depth, p.comment = &row{unit: "game", columns: map[string]any{"FEN": "", "Variant": ""}}, nil, false, 0, false
+	p.size, p.event, p.apart = 0, false, false
 	return !p.stopped
 }
 
 func (p *pgnParser) line(number int, text []byte) bool {
+	if p.size += len(text) + 1; p.size > maxRowBytes {
+		p.err = fmt.Errorf("line %d: the game before it is %w (is the end of a comment missing?)", number, errLongRecord)
+		return false
+	}
 	line := string(bytes.TrimSpace(text))
 	blank := p.blank
 	p.blank = line == ""
+	p.apart = p.apart || p.blank && p.tags
 	inside := p.comment || p.depth > 0
 	switch {
 	case strings.HasPrefix(string(text), "%") && !p.comment:
@@ -150,8 +163,12 @@ func (p *pgnParser) tagLine(number int, line string) bool {
 		return false
 	}
 	for _, m := range pgnTags.FindAllStringSubmatch(line, -1) {
-		if strings.EqualFold(m[1], "Event") && p.tags && !p.next() { // the first tag of a game
-			return false
+		if strings.EqualFold(m[1], "Event") {
+			// Usually the first tag of a game. Others may come before it, but not with an empty line between.
+			if (p.event || p.apart) && !p.next() {
+				return false
+			}
+			p.event = true
 		}
 		for _, name := range []string{"FEN", "Variant"} {
 			if strings.EqualFold(m[1], name) {

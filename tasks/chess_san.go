@@ -48,7 +48,7 @@ func trimAnnotation(text string) string {
 }
 
 // moveMarks are the signs that may follow a move.
-const moveMarks = "+#!?=†‡‼⁇⁈⁉□±∓⩲⩱∞"
+const moveMarks = "+#!?=-/†‡‼⁇⁈⁉□±∓⩲⩱∞"
 
 // parseSAN returns the only legal move that the text can mean. The library's decoder is no alternative: if the named piece
 // cannot make the move, it accepts a move of another piece.

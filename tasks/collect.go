@@ -266,7 +266,7 @@ func examplesOf(part map[string]*entry) (examples []Example, conflicts int) {
 			continue
 		}
 		for i, sum := range e.goldSum {
-			// The order of the summands shows in the last bits of the sum; rounding removes it.
+			// The order of the summands changes the last bits of the sum; rounding removes the difference.
 			e.Gold[i] = math.Round(sum/float64(e.copies)*1e9) / 1e9
 		}
 		e.key = textKey(e.Example)

@@ -3,7 +3,6 @@ package tasks
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -176,10 +175,9 @@ func (s *Spec) gold(r *row) []float64 {
 	case len(s.Labels) > 0:
 		keys := make([]string, 0, len(s.Labels))
 		for k := range s.Labels {
-			keys = append(keys, strconv.Quote(k))
+			keys = append(keys, k)
 		}
-		slices.Sort(keys)
-		r.failLabel(value, fmt.Sprintf("is not in the label map (%s)", strings.Join(keys, ", ")))
+		r.failLabel(value, fmt.Sprintf("is not in the label map (%s)", quotedNames(keys)))
 		return nil
 	}
 	if class, ok := s.class(value); ok {

@@ -124,6 +124,9 @@ func seen(r rune) rune {
 // quotedNames lists the names of columns for a message: the first ones, shortened.
 func quotedNames(columns []string) string {
 	const most = 30
+	if len(columns) == 0 {
+		return "none"
+	}
 	quoted := make([]string, 0, most+1)
 	for _, c := range slices.Sorted(slices.Values(columns)) {
 		if len(quoted) == most {

@@ -10,7 +10,7 @@ import (
 // A message is one turn of a dialogue, as chat data sets store it.
 type message struct{ speaker, content string }
 
-// messages reads a dialogue from a column: a list of messages with role and content (or from and value), or one of them. ok
+// messages reads a dialogue from a column: a list of messages with role and content (or from and value), or a single message. ok
 // is false if the column holds something else, such as a text.
 func (r *row) messages(column string) (list []message, ok bool) {
 	value, _ := r.value(column)

@@ -18,14 +18,14 @@ import (
 type row struct {
 	file    string
 	line    int
-	columns map[string]any // string, json.Number, bool, nil, []any, map[string]any, or parquetfile.Binary for bytes that are no text
+	columns map[string]any // string, json.Number, bool, nil, []any, map[string]any, or parquetfile.Binary for bytes that are not text
 	filled  int            // bytes of the texts that templates made
 
 	fault   string  // why the row is wrong, or ""
 	label   *string // the label, if it is what is wrong with the row
 	skipped string  // why a correct row makes no example, or ""
 	unit    string  // what the row is called if it is skipped; "" means row
-	detail  string  // what exactly is in the way, for the first row that is skipped for this reason
+	detail  string  // the exact reason, for the first row that is skipped for this reason
 	digits  digits  // how the row's answer was read if it is a quoted number; "" if it can only mean one thing
 }
 

@@ -87,7 +87,7 @@ type Finder interface {
 	Find(part string) (path string, ok bool)
 }
 
-// Data is the examples of a task, as Load returns them.
+// Data holds the examples of a task, as Load returns them.
 type Data struct {
 	Pool     []Example // examples to train on, sorted by ID
 	Test     []Example // the data set's own test part, sorted by ID; nil if it has none and the split must take one from Pool

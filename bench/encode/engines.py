@@ -116,7 +116,8 @@ def torch_engine(args):
     model, info = transformers.AutoModelForCausalLM.from_pretrained(args.checkpoint, dtype=torch.float32, output_loading_info=True)
     if info["missing_keys"]:
         raise SystemExit(f"weights are missing: {info['missing_keys'][:3]}")
-    model = model.eval().base_model
+    model = model.eval()
+    model = getattr(model, model.base_model_prefix, None) or model.model  # Gemma 3 has another prefix
     tokenizer = load_tokenizer(args)
 
     def encode(texts):

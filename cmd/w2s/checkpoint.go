@@ -111,7 +111,7 @@ func resolveFault(ctx context.Context, c *catalog.Catalog, name string, fault er
 func facts(c *onnx.Checkpoint, rt *onnx.Runtime) map[string]string {
 	f := map[string]string{
 		"family": c.Family, "output": c.Output, "pooling": string(c.Pooling), "prefix": c.Prefix,
-		"max_tokens": strconv.Itoa(c.MaxTokens), "normalize": strconv.FormatBool(c.Normalize), "licence": c.License,
+		"max_tokens": strconv.Itoa(c.MaxTokens), "normalize": strconv.FormatBool(c.Normalize), "licence": c.License, "tokenizer settings": c.TokenizerSettings,
 		"source": c.Source, "onnxruntime": rt.Version(), "batch-dependent 8-bit scales": strconv.FormatBool(c.Quantised),
 	}
 	if c.Chat != nil {

@@ -118,7 +118,11 @@ func newModelsInspect(a *app) *cobra.Command {
 				notes = e.Warnings()
 			}
 			facts := maps.Clone(m.Description)
+			if e, ok := m.Encoder.(*onnx.Encoder); ok {
+				facts["notes"] = strings.Join(e.Warnings(), "; ")
+			}
 			facts["name"], facts["key"], facts["dimensions"] = m.Name, m.Encoder.Key(), strconv.Itoa(m.Encoder.Dims())
+			maps.DeleteFunc(facts, func(_, v string) bool { return v == "" })
 			if asJSON {
 				if len(notes) > 0 {
 					facts["notes"] = strings.Join(notes, "; ")
@@ -127,9 +131,7 @@ func newModelsInspect(a *app) *cobra.Command {
 			}
 			t := &table.Table{Columns: []table.Column{{Name: "field"}, {Name: "value"}}, Notes: notes}
 			for _, k := range slices.Sorted(maps.Keys(facts)) {
-				if facts[k] != "" {
-					t.Add(k, facts[k])
-				}
+				t.Add(k, facts[k])
 			}
 			return table.Write(a.out, "text", t)
 		}),

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os/exec"
 	"path"
 	"strings"
@@ -36,6 +37,27 @@ func TestPlain(t *testing.T) {
 	plainReporter{progress.New(&b, false)}.Print("note: feature: cache: three")
 	if got := b.String(); got != "w2s: one\nw2s: task a: two\nnote: cache: three\n" {
 		t.Errorf("%q", got)
+	}
+}
+
+// An error that quotes a file, or has a line for each of its records, does not fill the screen.
+func TestPrintErrorIsBounded(t *testing.T) {
+	var b bytes.Buffer
+	printError(&b, errors.Join(fmt.Errorf("bad pattern %q (use another)", strings.Repeat("(", 180_000)), errors.New("two")))
+	if got := b.String(); len(got) > 2*maxErrorLine || !strings.Contains(got, "characters left out") || !strings.HasSuffix(got, "(use another)\nw2s: two\n") {
+		t.Errorf("%d bytes: %.100s", len(got), got)
+	}
+	for n, last := range map[int]string{
+		maxErrorLines:     "w2s: x",
+		maxErrorLines + 1: "w2s: x",
+		5_000:             fmt.Sprintf("w2s: … and %d more lines", 5_000-maxErrorLines),
+	} {
+		b.Reset()
+		printError(&b, errors.New(strings.TrimSuffix(strings.Repeat("x\n", n), "\n")))
+		lines := strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
+		if len(lines) > maxErrorLines+1 || lines[len(lines)-1] != last {
+			t.Errorf("%d lines become %d, the last %q", n, len(lines), lines[len(lines)-1])
+		}
 	}
 }
 

@@ -46,7 +46,11 @@ The example browser shows the texts in the result files (w2s run --texts).`,
 			opt.Examples = -1
 		}
 		page := pageFile{path: out, named: c.Flags().Changed("out")}
-		if err := errors.Join(s.checkSummary(), checkResults(paths), a.checkPage(page, paths), checkFolder("--plots", plots)); err != nil {
+		var negative error
+		if examples < 0 {
+			negative = usagef("--examples %d: want 0 or more", examples)
+		}
+		if err := errors.Join(negative, s.checkSummary(), checkResults(paths), a.checkPage(page, paths), checkFolder("--plots", plots)); err != nil {
 			return err
 		}
 		return a.report(paths, page, plots, opt)
@@ -170,6 +174,11 @@ func (a *app) savePage(page *report.Report, file pageFile) error {
 // savePlots writes charts to a folder and prints their paths.
 func (a *app) savePlots(dir string, charts []*plot.Chart) error {
 	for _, c := range charts {
+		for _, ext := range []string{".svg", ".png"} { // a link there may lead to a result
+			if err := a.checkOutput("--plots", filepath.Join(dir, c.Name+ext)); err != nil {
+				return err
+			}
+		}
 		paths, err := c.Save(dir)
 		if err != nil {
 			return err

@@ -45,6 +45,12 @@ def table(size):
     opt = plain | few | dict(ffn_dim=size.width * 3 // 2, word_embed_proj_dim=size.width, max_position_embeddings=size.longest)
     bloom = plain | dict(hidden_size=size.width, n_head=size.heads, n_layer=size.layers)
 
+    roberta = bert | dict(pad_token_id=1, bos_token_id=0, eos_token_id=2, type_vocab_size=1, max_position_embeddings=size.longest + 8)
+    distilbert = dict(dim=size.width, n_layers=size.layers, n_heads=size.heads, hidden_dim=size.width * 3 // 2,
+                      max_position_embeddings=size.longest)
+    deberta = bert | dict(relative_attention=True, pos_att_type=["p2c", "c2p"], position_biased_input=False, type_vocab_size=0)
+    modernbert = plain | bert | dict(local_attention=window * 2, cls_token_id=1, sep_token_id=2)
+
     def scaled(kind, **settings):
         return {"rope_scaling": dict(rope_type=kind, **settings)}
 
@@ -157,9 +163,40 @@ def table(size):
         "bloom": Case("bloom", bloom),
         "bloom-uneven": Case("bloom", bloom | dict(
             hidden_size=72, n_head=6, apply_residual_connection_post_layernorm=True, tie_word_embeddings=False)),
+        "starcoder2": Case("starcoder2", llama),
+        "starcoder2-plain": Case("starcoder2", llama | dict(
+            use_bias=False, sliding_window=window, tie_word_embeddings=False, hidden_act="gelu", norm_epsilon=1e-4)),
+        "starcoder2-5": Case("starcoder2", llama | ropes["yarn"], modern=True),
+        "cohere": Case("cohere", llama),
+        "cohere-heads": Case("cohere", llama | dict(
+            use_qk_norm=True, attention_bias=True, logit_scale=0.3, head_dim=24, tie_word_embeddings=False)),
+        "cohere-odd": Case("cohere", llama | dict(head_dim=12, num_key_value_heads=None) | ropes["llama3"], modern=True),
         "bert": Case("bert", bert),
         "bert-relu": Case("bert", bert | dict(
             hidden_act="relu", num_attention_heads=size.heads * 2, type_vocab_size=1, layer_norm_eps=1e-5), modern=True),
+        "roberta": Case("roberta", roberta),
+        "roberta-segments": Case("roberta", roberta | dict(type_vocab_size=2, pad_token_id=5, hidden_act="gelu_new")),
+        "xlm-roberta": Case("xlm-roberta", roberta),
+        "camembert": Case("camembert", roberta),
+        "distilbert": Case("distilbert", distilbert),
+        "distilbert-relu": Case("distilbert", distilbert | dict(n_heads=size.heads * 2, activation="relu", sinusoidal_pos_embds=True)),
+        "mpnet": Case("mpnet", bert | dict(max_position_embeddings=size.longest + 2)),
+        "electra": Case("electra", bert | dict(embedding_size=size.width // 2)),
+        "electra-wide": Case("electra", bert | dict(embedding_size=size.width)),
+        "albert": Case("albert", bert | dict(embedding_size=size.width // 2)),
+        "albert-groups": Case("albert", bert | dict(embedding_size=size.width, num_hidden_groups=2, num_hidden_layers=5)),
+        "deberta-3": Case("deberta-v2", deberta | dict(position_buckets=8, norm_rel_ebd="layer_norm", share_att_key=True)),
+        "deberta-2": Case("deberta-v2", deberta | dict(
+            position_biased_input=True, type_vocab_size=2, pos_att_type="c2p|p2c", max_relative_positions=window * 4,
+            conv_kernel_size=3, conv_act="gelu")),
+        "deberta-c2p": Case("deberta-v2", deberta | dict(
+            pos_att_type=["c2p"], position_buckets=size.longest // 4, norm_rel_ebd="layer_norm", embedding_size=size.width // 2)),
+        "deberta-p2c": Case("deberta-v2", deberta | dict(pos_att_type=["p2c"], position_buckets=16)),
+        "deberta-plain": Case("deberta-v2", bert | dict(relative_attention=False, pos_att_type=["p2c"])),
+        "modernbert": Case("modernbert", modernbert, base=True),
+        "modernbert-biases": Case("modernbert", modernbert | dict(
+            local_attention=window, global_attn_every_n_layers=2, norm_bias=True, attention_bias=True, mlp_bias=True,
+            hidden_activation="silu", local_rope_theta=None), base=True),
     }
     # The first case of each family is also stored in other ways.
     kinds = {}
@@ -232,10 +269,13 @@ def redraw(folder):
     return [dict(zip(["file", "dtype", "scale", "center"], key), shapes=shapes) for key, shapes in groups.items()]
 
 
+ENCODERS = ["bert", "roberta", "xlm-roberta", "camembert", "distilbert", "mpnet", "electra", "albert", "deberta-v2", "modernbert"]
+
+
 def model_class(case):
     if case.base:
         return transformers.AutoModel
-    return transformers.AutoModelForMaskedLM if case.kind == "bert" else transformers.AutoModelForCausalLM
+    return transformers.AutoModelForMaskedLM if case.kind in ENCODERS else transformers.AutoModelForCausalLM
 
 
 def save(case, folder, vocabulary):
@@ -282,10 +322,11 @@ def computed(model):
     def states(ids):
         reset(model)
         out = model(ids, output_hidden_states=True)
-        if "logits" in out and model.config.model_type != "bert":
+        if "logits" in out and model.config.model_type not in ENCODERS:
             logits["logits", "last"] = out.logits[0, -1]
         layers = {f"hidden_states.{i}": h[0] for i, h in enumerate(out.hidden_states)}
-        return layers | {"last_hidden_state": out.hidden_states[-1][0]}
+        last = out.last_hidden_state if "last_hidden_state" in out else out.hidden_states[-1]  # differ in ModernBERT
+        return layers | {"last_hidden_state": last[0]}
 
     return states, lambda ids: dict(logits)
 
@@ -293,5 +334,5 @@ def computed(model):
 def default(model):
     """What w2s chooses on its own."""
     text = model.config.get_text_config()
-    both = model.config.model_type == "bert" or getattr(text, "use_bidirectional_attention", False)
+    both = model.config.model_type in ENCODERS or getattr(text, "use_bidirectional_attention", False)
     return {"output": "last_hidden_state", "pooling": "mean" if both else "last"}

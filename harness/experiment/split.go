@@ -99,7 +99,7 @@ func (w *workbench) describeSplit(data *tasks.Data, size tasks.SplitConfig, whol
 		w.warn("%d examples are left out, because others of their groups or near copies are in a part that needs no more of their class", whole.Dropped)
 	}
 	if n := distinct(w.groups[w.pool:]); 2*n <= len(w.test) {
-		w.warn("the %d test examples are of %d groups: intervals over test examples are too narrow, since they take examples as independent", len(w.test), n)
+		w.warn("the %d test examples are of %d groups: intervals over test examples may be too narrow, since they take examples as independent", len(w.test), n)
 	}
 	all := slices.Concat(data.Pool, data.Test)
 	counts := tasks.ClassCounts(all)

@@ -218,7 +218,7 @@ func (r *Report) Write(w io.Writer) error {
 	if err := t.Execute(&b, &r.page); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	// Names are in many places of the page, so the whole page passes through.
+	// Names occur in many places, so hidden characters are shown in the whole page at once.
 	_, err = io.WriteString(w, visible.Text(b.String()))
 	return err
 }

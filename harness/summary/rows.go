@@ -319,7 +319,7 @@ func (x *index) conditionsOf(r Row, t *result.Task) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// warn adds warnings that the row does not carry yet.
+// warn adds warnings that the row does not have yet.
 func (r *Row) warn(warnings ...string) { r.Warnings = list.AppendNew(r.Warnings, warnings...) }
 
 // addQuality adds one of n qualities to their mean.

@@ -32,7 +32,7 @@ func number[R any](name, legend string, cell func(R) string) column[R] {
 	return column[R]{Column{Name: name, Numeric: true}, legend, cell}
 }
 
-// within returns the columns for rows that contain what the columns show.
+// within turns columns of a part of a row into columns of the row.
 func within[R, P any](part func(R) P, columns ...column[P]) []column[R] {
 	return list.Map(columns, func(c column[P]) column[R] {
 		return column[R]{c.Column, c.legend, func(r R) string { return c.cell(part(r)) }}

@@ -52,7 +52,7 @@ func (t *Table) Add(cells ...string) {
 var Formats = []string{"text", "markdown", "csv", "latex", "json", "html"}
 
 // Write writes tables one after the other in one of Formats. Names in tables may come from users' files, so every text is
-// escaped as the format requires, and no character reaches a terminal that it obeys or hides (see package visible).
+// escaped as the format requires, and no character that a terminal obeys or hides reaches it (see package visible).
 func Write(w io.Writer, format string, tables ...*Table) error {
 	write, ok := map[string]func(io.Writer, []*Table) error{
 		"text":     each(visible.Line, (*Table).text),
@@ -334,7 +334,7 @@ var latexReplacer = strings.NewReplacer(
 
 func latexEscape(s string) string {
 	s = latexReplacer.Replace(s)
-	for _, c := range []string{"-", ",", "'"} { // two of them are a ligature
+	for _, c := range []string{"-", ",", "'"} { // LaTeX joins two of them into one character
 		for strings.Contains(s, c+c) {
 			s = strings.ReplaceAll(s, c+c, c+"{}"+c)
 		}

@@ -10,7 +10,7 @@ import (
 	"w2s/internal/list"
 )
 
-// Transfer lays out transfer matrices. Every figure has a line for each task that heads were trained on and a column for
+// Transfer lays out transfer matrices. Every figure has a row for each task that heads were trained on and a column for
 // each task that they were tested on. Weak floor and ceiling do not depend on the loss and appear once for each pair.
 func Transfer(matrices []summary.TransferMatrix) *Table {
 	if len(matrices) == 0 {

@@ -16,7 +16,7 @@ type Description struct {
 	Pooling   string `json:"pooling,omitempty"`    // "mean", "cls" or "last"; "" means that the other files decide
 	Output    string `json:"output,omitempty"`     // name of the model's output; "" means that the model decides
 	MaxTokens int    `json:"max_tokens,omitempty"` // longest input, including special tokens; 0 means that the other files decide
-	Prefix    string `json:"prefix,omitempty"`     // put before every text
+	Prefix    string `json:"prefix,omitempty"`     // added before every text
 	Licence   string `json:"license,omitempty"`
 	Source    string `json:"source"`           // where the model comes from
 	Params    int64  `json:"params,omitempty"` // number of weights

@@ -48,7 +48,7 @@ func (c *Catalog) embeddedMade(name string) (fetch.Made, error) {
 	return fetch.Made{
 		Name: name, Dir: checkpointDir(name), Files: embeddedFiles, Key: hex.EncodeToString(key.Sum(nil)),
 		Make: func(_ context.Context, out string) error {
-			// In place, because out is a staging folder.
+			// Files are written in place, because out is a staging folder.
 			for file, data := range contents {
 				if err := os.WriteFile(filepath.Join(out, file), data, 0o644); err != nil {
 					return err

@@ -24,7 +24,7 @@ type Runtime struct {
 var runtimeEnv = []string{"W2S_ONNXRUNTIME", "ONNXRUNTIME_LIB"}
 
 // Runtime finds the ONNX Runtime library. It looks at the path of the flag, the environment, the usual places of this
-// system and the cache, and fetches the pinned package if all of them have none. It never replaces a path that the user
+// system and the cache, and fetches the pinned package if none of them has one. It never replaces a path that the user
 // gave: it uses or refuses it.
 func (c *Catalog) Runtime(ctx context.Context, flag string) (Runtime, error) {
 	r, err := c.FindRuntime(ctx, flag)

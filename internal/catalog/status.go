@@ -22,7 +22,7 @@ type State struct {
 	Bytes    int64    // size of its files on this machine
 	Download int64    // bytes to fetch if it is not ready; 0 if it cannot be fetched
 	Source   string   // the package or repository that has it
-	Faults   []string // files that are there but wrong
+	Faults   []string // files that exist but differ from their pins
 	WayOut   string   // what to do if it is not ready
 }
 
@@ -109,7 +109,7 @@ func (c *Catalog) HubCheckpoints() ([]State, error) {
 	return all, nil
 }
 
-// fill takes over the status of an artifact that the command pull fetches.
+// fill sets s from the status of an artifact. pull is the command that fetches it.
 func (s *State) fill(status fetch.Status, a fetch.Artifact, pull string) {
 	s.Ready, s.Dir, s.Bytes, s.Faults = status.Complete, status.Dir, status.Bytes, status.Faults
 	s.Source = cmp.Or(status.From, a.Packages[0].String())

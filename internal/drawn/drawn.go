@@ -66,7 +66,7 @@ func Read(tb testing.TB, name string) Checkpoint {
 	return c
 }
 
-// Write writes a checkpoint to a temporary folder: config.json, tokenizer.json, reference.json and the weights. It returns the
+// Write writes a checkpoint to a temporary folder: config.json, the tokenizer, reference.json and the weights. It returns the
 // folder.
 func (c Checkpoint) Write(tb testing.TB) string {
 	tb.Helper()
@@ -108,6 +108,8 @@ func (c Checkpoint) Write(tb testing.TB) string {
 	}
 	write("config.json", c.Config)
 	write("tokenizer.json", tokens)
+	// Without a class, AutoTokenizer would take that of the model type, which may add tokens of its own.
+	write("tokenizer_config.json", []byte(`{"tokenizer_class": "PreTrainedTokenizerFast"}`))
 	write("reference.json", c.Reference)
 	return dir
 }

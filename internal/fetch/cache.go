@@ -75,7 +75,7 @@ func (c *Cache) path(slash ...string) string {
 func flat(slash string) string { return strings.ReplaceAll(slash, "/", "+") }
 
 // lock locks a folder of the cache, and waits while another process or goroutine has the lock. The system frees the lock
-// of a process that dies. The user is told about waiting in terms of what.
+// of a process that dies. what names the work of the other process in the message to the user.
 func (c *Cache) lock(ctx context.Context, dir, what string) (unlock func(), err error) {
 	path := c.path(".locks", flat(dir)+".lock")
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {

@@ -83,7 +83,7 @@ func (c clients) try(ctx context.Context, p Package, dir string, report progress
 	return archive, nil
 }
 
-// expected returns how many bytes the client will write to its folder little by little, or 0 if it writes them at the end.
+// expected returns how many bytes the client will write to its folder while it downloads, or 0 if it writes all of them at the end.
 func expected(p Package) int64 {
 	if p.Registry == PyPI {
 		return p.Size
@@ -121,7 +121,7 @@ func npmCommand(ctx context.Context, p Package, dir string) (*exec.Cmd, error) {
 		"--ignore-scripts", "--no-update-notifier", "--loglevel=error"}), nil
 }
 
-// pipBackend is a build backend that tells pip the metadata of a source archive. Without it pip would run the package's
+// pipBackend is a build backend that gives pip the metadata of a source archive. Without it pip would run the package's
 // setup.py even for a download, which needs build tools and runs code that nobody asked for.
 //
 //go:embed pipbackend.py
@@ -169,7 +169,7 @@ func findPip(ctx context.Context) ([]string, error) {
 			continue
 		}
 		words[0] = path
-		// One that waits for something is no pip.
+		// A program that does not answer within a minute is not pip.
 		probe, cancel := context.WithTimeout(ctx, time.Minute)
 		err = run(command(probe, "", append(words, "--version")), new(tailBuffer), nil)
 		cancel()

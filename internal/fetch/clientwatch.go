@@ -11,12 +11,12 @@ import (
 	"w2s/internal/progress"
 )
 
-// Limits bound how long a package client may make no progress. A client has time-outs of its own, but they do not end a
+// clientLimits bound how long a package client may make no progress. A client has time-outs of its own, but they do not end a
 // transfer that drips, and mvn waits half an hour for a silent server.
 type clientLimits struct {
-	window time.Duration // in each of which the client must write at least window × rate bytes
+	window time.Duration // the client must write at least window × rate bytes in every span of this length
 	rate   int64         // bytes per second
-	start  time.Duration // in all, besides the time that the package takes at the slowest rate
+	start  time.Duration // added to the time that the package takes at the slowest rate
 	slow   int64         // the slowest rate, in bytes per second
 	tries  int           // how often a client is run that made no progress
 }
@@ -62,7 +62,7 @@ func (w *clientWatch) watch(done <-chan struct{}) {
 		case <-tick.C:
 		}
 		size := treeSize(w.dir)
-		// Only limit bytes are shown, because clients copy what they downloaded. With a limit of 0 the display is kept alive.
+		// Only limit bytes are shown, because clients copy what they downloaded. With a limit of 0, nothing is added, but the display is refreshed.
 		show := max(seen, min(size, limit))
 		w.task.Add(show - seen)
 		seen = show

@@ -19,6 +19,6 @@
 // the cache folder of Hugging Face's library. hubstage.go keeps finished files until all are there. hub.go reads the
 // environment and sends requests. hubretry.go decides which errors are tried again.
 //
-// Both: cache.go has the folder with its locks and staging folders. record.go remembers which files were verified.
+// Both parts use cache.go, which has the folder with its locks and staging folders. record.go remembers which files were verified.
 // faults.go turns common errors into advice. system_unix.go and system_windows.go have what differs between systems.
 package fetch

@@ -167,7 +167,7 @@ func (c *Cache) inspect(ctx context.Context, a Artifact, full bool) (inspection,
 	return s, nil
 }
 
-// from says what the artifact is made of if p is its package.
+// from describes where the files of the artifact come from if p is its package.
 func (a Artifact) from(p *Package) string {
 	if len(a.Packages) == 0 {
 		return "w2s"

@@ -59,7 +59,7 @@ func isBelow(err error, dir string) bool {
 func (c *Cache) needSpace(n int64) error {
 	free, err := Free(c.Dir)
 	if err != nil || free >= n {
-		return nil // if the free space is unknown, writing will tell
+		return nil // if the free space is unknown, a failing write reports it
 	}
 	return fmt.Errorf("fetch: %s of space needed, %s free on the disk that holds %s (free some, or choose another folder with --cache or W2S_CACHE)",
 		progress.Size(n), progress.Size(free), c.Dir)

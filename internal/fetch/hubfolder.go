@@ -228,7 +228,7 @@ func (c *Cache) hubFetch(ctx context.Context, h *Hub, ref HubRef, form hubForm, 
 		}
 		staged = append(staged, followed...)
 	}
-	copied := local && form.follow != nil // a request without follow knows its files
+	copied := local && form.follow != nil // without follow, the request names all of its files
 	if copied {
 		c.Report.Print(fmt.Sprintf("%s: used the copy in %s. The repository may have more files that belong to the model, such as modules.json and 1_Pooling: run once online to be sure",
 			ref, h.cachedRepo(ref)))

@@ -35,12 +35,12 @@ func (l hubListing) find(path string) (hubFile, bool) {
 	return hubFile{}, false
 }
 
-// names lists up to 20 of the files for an error: those that which accepts, or any if which is nil.
-func (l hubListing) names(which func(hubFile) bool) string {
+// names lists up to 20 of the files for an error: those for which keep returns true, or any if keep is nil.
+func (l hubListing) names(keep func(hubFile) bool) string {
 	const most = 20
 	var names []string
 	for _, f := range l.Files {
-		if which == nil || which(f) {
+		if keep == nil || keep(f) {
 			names = append(names, f.Path)
 		}
 	}

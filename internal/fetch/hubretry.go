@@ -17,7 +17,7 @@ type errNoNetwork struct{ error }
 
 func (e errNoNetwork) Unwrap() error { return e.error }
 
-// A transientError may be gone at the next try.
+// A transientError may not occur again at the next try.
 type transientError struct {
 	err   error
 	after time.Duration // the pause that the server asked for; 0 if it did not

@@ -123,7 +123,7 @@ func (s hubStage) install(files []stagedFile, texts []Text, about record) error 
 	return s.forget(files)
 }
 
-// forget removes what the stage has of installed files. Other files of the commit may stay in it.
+// forget removes installed files from the stage. Other files of the commit stay in it.
 func (s hubStage) forget(files []stagedFile) error {
 	r := readRecord(s.root)
 	for _, f := range files {

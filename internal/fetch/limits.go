@@ -14,7 +14,7 @@ import (
 	"w2s/internal/progress"
 )
 
-// Limits bound how long an exchange with a server may make no progress. None of them ends a slow but steady transfer.
+// limits bound how long an exchange with a server may make no progress. None of them ends a slow but steady transfer.
 type limits struct {
 	answer  time.Duration // from the request to the headers of the answer, including redirects
 	silence time.Duration // without a byte of the content

@@ -82,7 +82,7 @@ func (r record) remember(dir string, members []Member) error {
 	return nil
 }
 
-// knows reports whether the record has all of these files as they are.
+// knows reports whether the record has all of these files with their present sizes and times.
 func (r record) knows(files map[string]fileRecord) bool {
 	for name, f := range files {
 		if r.Files[name] != f {

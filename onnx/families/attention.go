@@ -12,7 +12,7 @@ type attention struct {
 	heads, kv int // heads of queries, and of keys and values; each of the latter serves heads/kv of the former
 	dim       int // of a head
 	q, k, v   linear
-	fused     fusion // how q, k and v lie in one layer, which is then q
+	fused     fusion // how one layer, q, computes q, k and v together
 	out       linear
 
 	qNorm, kNorm norm
@@ -142,7 +142,7 @@ func (b *builder) groupQuery(q, k, v string, a attention, layer int, want Want) 
 			cos, sin = "", ""
 		}
 	}
-	lengths := b.once("lengths", func() string { // of each text, less one
+	lengths := b.once("lengths", func() string { // number of tokens of each text, minus 1
 		last := b.cast(b.op("Sub", []string{b.total(), b.ints(1)}), onnxproto.Int32)
 		return b.op("Expand", []string{last, b.batch()})
 	})

@@ -71,7 +71,7 @@ type bertSettings struct {
 func (c *config) bertSettings(d bertDefaults) bertSettings {
 	s := bertSettings{width: c.size(0, "hidden_size"), layers: c.size(0, "num_hidden_layers"), heads: c.size(0, "num_attention_heads"),
 		inner: c.size(0, "intermediate_size"), vocab: c.size(0, "vocab_size"), positions: c.size(d.positions, "max_position_embeddings"),
-		eps: c.float(1e-12, "layer_norm_eps"), act: c.activation(d.act, "hidden_act")}
+		eps: c.epsilon(1e-12, "layer_norm_eps"), act: c.activation(d.act, "hidden_act")}
 	if d.segments > 0 {
 		s.segments = c.size(d.segments, "type_vocab_size")
 	}

@@ -3,7 +3,7 @@ package families
 // bloomFamily is transformers' BloomModel, whose scores grow with the position of the key (ALiBi).
 var bloomFamily = family{types: []string{"bloom"}, describe: func(c *config, w *Weights) (model, error) {
 	width, layers, heads := c.size(0, "n_embed", "hidden_size"), c.size(0, "n_layer", "num_hidden_layers"), c.size(0, "n_head", "num_attention_heads")
-	vocab, eps := c.size(0, "vocab_size"), c.float(1e-5, "layer_norm_epsilon")
+	vocab, eps := c.size(0, "vocab_size"), c.epsilon(1e-5, "layer_norm_epsilon")
 	fromNorm := c.bool(false, "apply_residual_connection_post_layernorm")
 	c.ignore("slow_but_exact", "seq_length", "offset_alibi", "masked_softmax_fusion", "attention_softmax_in_fp32", "bias_dropout_fusion",
 		"skip_bias_add", "skip_bias_add_qkv", "unk_token_id")

@@ -110,7 +110,7 @@ func (b *builder) floats(dims []int64, v ...float32) string {
 // A source is a tensor of the weights and the shape that it must have.
 type source struct {
 	name string
-	full bool // the name is that of the whole model, not of the base model
+	full bool // name belongs to the whole model and has no prefix of the base model
 	dims []int64
 }
 

@@ -2,7 +2,7 @@ package families
 
 // cohereFamily is transformers' CohereModel (Command R and Aya 23), whose attention and network read the same.
 var cohereFamily = family{types: []string{"cohere"}, describe: func(c *config, w *Weights) (model, error) {
-	s := c.llamaSizes(llamaSizes{positions: 8192, eps: 1e-5})
+	s := c.llamaSizes(llamaSizes{positions: 8192, eps: 1e-5, epsKey: "layer_norm_eps"})
 	rope := c.rope(s.head, s.positions, ropeDefaults{theta: 10000, partial: 1})
 	if rope != nil {
 		rope.neighbours = true

@@ -40,7 +40,7 @@ func (c *config) fault(format string, args ...any) {
 	c.faults = append(c.faults, fmt.Errorf(format, args...))
 }
 
-// raw returns the first of the named settings that is there and not null.
+// raw returns the first of the named settings that is present and not null.
 func (c *config) raw(names []string) (string, json.RawMessage) {
 	for _, n := range names {
 		c.read[n] = true
@@ -83,6 +83,16 @@ func (c *config) float(def float64, names ...string) float64 {
 	v := value(c, def, names...)
 	if math.IsNaN(v) || math.IsInf(v, 0) || math.Abs(v) > math.MaxFloat32 {
 		c.fault("%s: %v is not a finite number", names[0], v)
+	}
+	return v
+}
+
+// epsilon reads what a normalisation adds to the variance, which is not below 0.
+func (c *config) epsilon(def float64, names ...string) float64 {
+	v := c.float(def, names...)
+	if v < 0 {
+		name, _ := c.raw(names)
+		c.fault("%s: %v is below 0", name, v)
 	}
 	return v
 }

@@ -11,7 +11,7 @@ import (
 var debertaFamily = family{types: []string{"deberta-v2"}, describe: func(c *config, w *Weights) (model, error) {
 	s := bertSettings{width: c.size(1536, "hidden_size"), layers: c.size(24, "num_hidden_layers"), heads: c.size(24, "num_attention_heads"),
 		inner: c.size(6144, "intermediate_size"), vocab: c.size(128100, "vocab_size"), positions: c.size(512, "max_position_embeddings"),
-		eps: c.float(1e-7, "layer_norm_eps"), act: c.activation("gelu", "hidden_act")}
+		eps: c.epsilon(1e-7, "layer_norm_eps"), act: c.activation("gelu", "hidden_act")}
 	s.check(c)
 	if value(c, 0, "type_vocab_size") != 0 {
 		s.segments = c.size(0, "type_vocab_size")

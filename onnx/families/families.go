@@ -58,11 +58,11 @@ func Types() []string {
 	return types
 }
 
-// Facts say what a model is like.
+// Facts are properties of a model.
 type Facts struct {
 	Causal    bool // it reads from left to right
 	Logits    bool // it has a layer that computes logits
-	ByLength  bool // early states depend on the number of all tokens, also for texts that begin alike
+	ByLength  bool // the state of a token depends on the length of the whole text, even in a model that reads from left to right
 	Layers    int
 	Width     int // length of a hidden state
 	Vocab     int // rows of the embedding

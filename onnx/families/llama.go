@@ -34,7 +34,7 @@ type llamaSizes struct {
 func (c *config) llamaSizes(def llamaSizes) llamaSizes {
 	s := llamaSizes{width: c.size(def.width, "hidden_size"), layers: c.size(def.layers, "num_hidden_layers"),
 		heads: c.size(def.heads, "num_attention_heads"), network: c.size(def.network, "intermediate_size"), vocab: c.size(def.vocab, "vocab_size"),
-		positions: c.size(cmp.Or(def.positions, 2048), "max_position_embeddings"), eps: c.float(cmp.Or(def.eps, 1e-6), cmp.Or(def.epsKey, "rms_norm_eps"))}
+		positions: c.size(cmp.Or(def.positions, 2048), "max_position_embeddings"), eps: c.epsilon(cmp.Or(def.eps, 1e-6), cmp.Or(def.epsKey, "rms_norm_eps"))}
 	s.act = c.activation(cmp.Or(def.act, "silu"), cmp.Or(def.actKey, "hidden_act"))
 	s.kv = c.size(cmp.Or(def.kv, s.heads), "num_key_value_heads")
 	s.head = c.headSize(def.head, s.width, s.heads)
@@ -53,14 +53,14 @@ func (c *config) headSize(def, width, heads int) int {
 	return c.size(def, "head_dim")
 }
 
-// groups checks that every head of keys serves as many heads of queries.
+// groups checks that every head of keys serves the same number of heads of queries.
 func (c *config) groups(heads, kv int) {
 	if heads%kv != 0 {
 		c.fault("num_attention_heads: %d is not a multiple of num_key_value_heads, %d", heads, kv)
 	}
 }
 
-// name returns the name of a tensor of a layer.
+// layerName returns the name of a tensor of a layer.
 func layerName(layers string, i int, part string) string {
 	return layerPrefix(layers, i) + "." + part
 }

@@ -1,6 +1,6 @@
 package families
 
-// mistralFamily is transformers' MistralModel, of which all layers have the same window.
+// mistralFamily is transformers' MistralModel, in which all layers have the same window.
 var mistralFamily = family{types: []string{"mistral"}, describe: func(c *config, w *Weights) (model, error) {
 	s := c.llamaSizes(llamaSizes{positions: 4096 * 32, kv: c.nullable("num_key_value_heads", 8)})
 	rope := c.rope(s.head, s.positions, ropeDefaults{theta: 10000, partial: 1})

@@ -4,7 +4,7 @@ package families
 var modernbertFamily = family{types: []string{"modernbert"}, describe: func(c *config, w *Weights) (model, error) {
 	width, layers, heads := c.size(768, "hidden_size"), c.size(22, "num_hidden_layers"), c.size(12, "num_attention_heads")
 	inner, vocab, positions := c.size(1152, "intermediate_size"), c.size(50368, "vocab_size"), c.size(8192, "max_position_embeddings")
-	eps, biasedNorm, act := c.float(1e-5, "norm_eps", "layer_norm_eps"), c.bool(false, "norm_bias"), c.activation("gelu", "hidden_activation", "hidden_act")
+	eps, biasedNorm, act := c.epsilon(1e-5, "norm_eps", "layer_norm_eps"), c.bool(false, "norm_bias"), c.activation("gelu", "hidden_activation", "hidden_act")
 	every, window := c.size(3, "global_attn_every_n_layers"), c.size(128, "local_attention")
 	biasedAttention, biasedNetwork := c.bool(false, "attention_bias"), c.bool(false, "mlp_bias")
 	c.only("absolute", "position_embedding_type")

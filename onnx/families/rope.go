@@ -103,23 +103,35 @@ func (b *builder) frequencies(r *rope) string {
 	return short
 }
 
-// ropeDefaults are what a family's settings of rotary embeddings are when config.json does not give them.
+// ropeDefaults are the settings of rotary embeddings that a family has if config.json does not give them.
 type ropeDefaults struct {
 	theta   float64
 	partial float64 // the share of a head that is rotated
 
-	original  int  // original_max_position_embeddings of longrope; 0 is max_position_embeddings
-	yarnIsOld bool // yarn is an old name of longrope
+	rotaryFirst bool // rotary_emb_base and rotary_pct count where rope_theta and partial_rotary_factor are there too
+	original    int  // original_max_position_embeddings of longrope; 0 is max_position_embeddings
+	yarnIsOld   bool // yarn is an old name of longrope
 }
 
 // rope reads the settings of rotary embeddings, in the form of transformers 4 (rope_theta, rope_scaling) or 5
 // (rope_parameters). head is the dimension of a head and positions the longest input.
 func (c *config) rope(head, positions int, d ropeDefaults) *rope {
-	theta := c.float(d.theta, "rope_theta", "rotary_emb_base")
-	partial := c.float(d.partial, "partial_rotary_factor", "rotary_pct")
+	thetas, partials := []string{"rope_theta", "rotary_emb_base"}, []string{"partial_rotary_factor", "rotary_pct"}
+	if d.rotaryFirst {
+		slices.Reverse(thetas)
+		slices.Reverse(partials)
+	}
 	s := c.nested("rope_scaling", "rope_parameters")
-	theta, partial = s.float(theta, "rope_theta"), s.float(partial, "partial_rotary_factor")
-	d.theta, d.partial = theta, partial
+	s.without("full_attention", "sliding_attention") // the family has one rotation
+	both := func(def float64, names []string) float64 {
+		outer := c.float(def, names...)
+		inner := s.float(outer, names[0], names[1])
+		if name, _ := c.raw(names); c.has(names...) && inner != outer {
+			c.fault("%s: %v differs from %v in %s (transformers 4 takes the former, transformers 5 the latter)", name, outer, inner, s.name)
+		}
+		return inner
+	}
+	d.theta, d.partial = both(d.theta, thetas), both(d.partial, partials)
 	return c.scaledRope(s, d, head, positions)
 }
 
@@ -155,6 +167,9 @@ func (c *config) scaledRope(s *config, d ropeDefaults, head, positions int) *rop
 	}
 	switch kind {
 	case "default":
+		if s.has("factor") && !s.has("rope_type", "type") {
+			s.fault("rope_type is missing, which says how factor is used")
+		}
 	case "linear":
 		f := float32(factor())
 		for i := range r.frequencies {
@@ -238,7 +253,7 @@ func (r *rope) yarn(theta float64, wavelengths []float32, factor, original float
 	}
 }
 
-// longrope has a factor for each wavelength, others in texts of more than the original length
+// longrope has one list of factors for wavelengths in texts up to the original length, and another one for longer texts
 // (https://arxiv.org/abs/2402.13753).
 func (r *rope) longrope(wavelengths []float32, positions, original int, c, s *config) {
 	factors := func(name string) []float32 {

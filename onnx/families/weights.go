@@ -27,7 +27,7 @@ type Weights struct {
 	prefix    string            // what the names of the base model's tensors begin with, such as "model."
 }
 
-// A tensor is where a tensor lies.
+// A tensor says where the data of a tensor is.
 type tensor struct {
 	safetensors.Info
 	file string // relative to the checkpoint's folder
@@ -190,7 +190,7 @@ func (w *Weights) Name() string { return w.name }
 // Files returns the paths of the safetensors files, relative to the checkpoint's folder.
 func (w *Weights) Files() []string { return w.files }
 
-// Has reports whether the base model has a tensor.
+// has reports whether the base model has a tensor.
 func (w *Weights) has(name string) bool {
 	_, ok := w.tensors[w.prefix+name]
 	return ok

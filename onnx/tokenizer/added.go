@@ -140,7 +140,7 @@ func (a *addedVocabulary) split(c *call, dst []piece, m *matcher, p piece, skipS
 		start, end := i, i+length
 		i = end
 		token := a.tokens[id]
-		if skipSpecial && token.Special || token.SingleWord && !m.alone(s, start, end) {
+		if skipSpecial && a.special[token.Content] || token.SingleWord && !m.alone(s, start, end) {
 			continue
 		}
 		if token.Lstrip {

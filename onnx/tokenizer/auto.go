@@ -32,7 +32,9 @@ type Assembly struct {
 
 	file        *tokenizerFile
 	more        []sugarme.TokenConfig // tokens that are added to those of the file
+	normalizer  json.RawMessage       // what the file's normalizer was when tokens were added
 	ends        *ends                 // the post-processor, nil for that of the file
+	listed      map[string]int64      // ids that the post-processor of a converted tokenizer takes from a list
 	specialText bool                  // whether special tokens in a text are encoded like other text
 }
 
@@ -84,7 +86,9 @@ func assemble(f Files) (*Assembly, error) {
 		if a.file, err = class.converted(f, s, name); err != nil {
 			return nil, err
 		}
-	} else if name == "" && f.Config == nil {
+	}
+	a.normalizer = a.file.Normalizer
+	if name == "" && f.Config == nil {
 		return a, nil // AutoTokenizer cannot load the folder
 	}
 	plain := *a.file
@@ -94,6 +98,10 @@ func assemble(f Files) (*Assembly, error) {
 	tokens := class.specialTokens(s, f.Tokenizer == nil)
 	if f.Tokenizer == nil {
 		a.ends = class.convertedEnds(s, tokens)
+		a.listed = map[string]int64{}
+		for _, n := range s.decoder {
+			a.listed[n.token.content] = n.id
+		}
 	}
 	if err := a.addTokens(s, tokens); err != nil {
 		return nil, err
@@ -103,6 +111,9 @@ func assemble(f Files) (*Assembly, error) {
 	a.specialText = s.on("split_special_tokens", false)
 	if s.on("fix_mistral_regex", false) {
 		a.note("fix_mistral_regex is not applied")
+	}
+	if name == "CodeGenTokenizerFast" && s.on("add_bos_token", false) {
+		a.note("add_bos_token is not applied, and transformers 4.57 refuses it")
 	}
 	if class.note != "" {
 		a.note("%s of transformers also %s, which is not done here", name, class.note)
@@ -229,9 +240,12 @@ func (a *Assembly) addTokens(s *settings, tokens roleTokens) error {
 			known[n.token.content] = true
 		}
 	}
-	decoded := adds
+	decoded := map[tokenKey]bool{}
+	for _, v := range adds {
+		decoded[v.key()] = true
+	}
 	for _, v := range list {
-		if v.plain && known[v.content] || !v.plain && slices.ContainsFunc(decoded, v.is) {
+		if v.plain && known[v.content] || !v.plain && decoded[v.key()] {
 			continue
 		}
 		adds = append(adds, v)
@@ -493,6 +507,23 @@ func (a *Assembly) compare(plain *tokenizerFile, converted bool) {
 	a.Overrides = strings.Join(parts, "\n")
 }
 
+// Changed names the parts that Overrides describes.
+func (a *Assembly) Changed() string {
+	var names []string
+	tokens := 0
+	for line := range strings.Lines(a.Overrides) {
+		if name, _, _ := strings.Cut(line, " "); name == "added_token" {
+			tokens++
+		} else {
+			names = append(names, name)
+		}
+	}
+	if tokens > 0 {
+		names = append(names, fmt.Sprintf("added_tokens (%d)", tokens))
+	}
+	return strings.Join(names, ", ")
+}
+
 // compareBackend notes where transformers 5 makes another tokenizer of the same files.
 func (a *Assembly) compareBackend(class autoClass, name string, s *settings, tokens roleTokens, plain *tokenizerFile) {
 	if class.rule == backendRule || class.rule == bertRule || class.rule == bertNoChinese {
@@ -500,12 +531,11 @@ func (a *Assembly) compareBackend(class autoClass, name string, s *settings, tok
 	}
 	if later := backendEnds(s, tokens); later != nil {
 		if a.ends == nil && later.differs(plain) || a.ends != nil && (a.ends.before != later.before || a.ends.after != later.after) {
-			a.note("transformers 5 puts %s around a text, because add_bos_token or add_eos_token is set; the token ids are those of transformers 4.57",
-				later)
+			a.note("transformers 5 adds %s, because add_bos_token or add_eos_token is set; the token ids are those of transformers 4.57", later)
 		}
 	} else if a.ends != nil && a.ends.differs(plain) {
 		a.note("transformers 5 takes the post-processor of tokenizer.json, because neither add_bos_token nor add_eos_token is set; the token "+
-			"ids are those of transformers 4.57, which puts %s around a text", a.ends)
+			"ids are those of transformers 4.57, which adds %s", a.ends)
 	}
 	if (name == "" || name == "PreTrainedTokenizerFast") && string(plain.PreTokenizer) != string(a.file.PreTokenizer) {
 		a.note("transformers 5 takes add_prefix_space from tokenizer.json; the token ids are those of transformers 4.57")
@@ -516,13 +546,13 @@ func (a *Assembly) compareBackend(class autoClass, name string, s *settings, tok
 func (e *ends) String() string {
 	switch {
 	case e.before == "" && e.after == "":
-		return "nothing"
+		return "no special tokens"
 	case e.after == "":
-		return fmt.Sprintf("%q", e.before)
+		return fmt.Sprintf("%q before a text", e.before)
 	case e.before == "":
-		return fmt.Sprintf("%q (at the end)", e.after)
+		return fmt.Sprintf("%q after a text", e.after)
 	}
-	return fmt.Sprintf("%q and %q", e.before, e.after)
+	return fmt.Sprintf("%q before and %q after a text", e.before, e.after)
 }
 
 // Tokenizer makes the tokenizer.
@@ -535,7 +565,7 @@ func (a *Assembly) Tokenizer() (*Tokenizer, error) {
 }
 
 func (a *Assembly) tokenizer() (*Tokenizer, error) {
-	t, err := a.file.build(a.more)
+	t, err := a.file.build(a.more, a.normalizer)
 	if err != nil {
 		return nil, err
 	}
@@ -548,6 +578,12 @@ func (a *Assembly) tokenizer() (*Tokenizer, error) {
 			return nil, fmt.Errorf("the post-processor adds %.60q, which is not in the vocabulary", token)
 		}
 	}
-	t.template = a.ends.template(func(token string) int64 { id, _ := t.ID(token); return id })
+	t.template = a.ends.template(func(token string) int64 {
+		if id, ok := a.listed[token]; ok {
+			return id
+		}
+		id, _ := t.ID(token)
+		return id
+	})
 	return t, nil
 }

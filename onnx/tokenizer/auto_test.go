@@ -166,3 +166,38 @@ func ExampleAssemble() {
 	fmt.Println(e.IDs, err)
 	// Output: [1 3 0 2] <nil>
 }
+
+// FuzzAssemble checks that no content of the files makes the package panic, and that what loads can encode. Without a base,
+// the vocabulary files are those of the second and the third argument.
+func FuzzAssemble(f *testing.F) {
+	all := readAuto(f)
+	for _, c := range all.Cases {
+		specials, added := c.Files["special_tokens_map.json"], c.Files["added_tokens.json"]
+		if c.Base == "" {
+			specials, added = c.Files["vocab.txt"]+c.Files["vocab.json"], c.Files["merges.txt"]
+		}
+		f.Add(c.Base, c.Files["tokenizer_config.json"], specials, added, c.Files["config.json"])
+	}
+	f.Fuzz(func(t *testing.T, base, config, specials, added, model string) {
+		data := func(text string) []byte {
+			if text == "" {
+				return nil
+			}
+			return []byte(text)
+		}
+		files := tokenizer.Files{Tokenizer: all.Tokenizers[base], Config: data(config), Model: data(model)}
+		if files.Tokenizer == nil {
+			files.Vocab, files.Merges = data(specials), data(added)
+		} else {
+			files.SpecialTokens, files.AddedTokens = data(specials), data(added)
+		}
+		_, tk, err := assembled(files)
+		if err != nil {
+			return
+		}
+		for _, text := range []string{"", "the <mask> Kettle<s>"} {
+			_, _ = tk.Encode(text, tokenizer.Options{})
+			_, _ = tk.EncodePair(text, text, tokenizer.Options{})
+		}
+	})
+}

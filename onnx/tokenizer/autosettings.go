@@ -31,12 +31,16 @@ func (t addedToken) config() sugarme.TokenConfig {
 type tokenValue struct {
 	addedToken
 	plain bool
+	late  bool // an object of tokenizer_config.json, which transformers reads after added_tokens.json
 }
 
-// is reports whether two values are equal for Python. A plain string is not equal to an object.
-func (v tokenValue) is(other tokenValue) bool {
-	return v.plain == other.plain && v.config() == other.config()
+// A tokenKey is equal for values that are equal for Python. A plain string is not equal to an object.
+type tokenKey struct {
+	plain bool
+	token sugarme.TokenConfig
 }
+
+func (v tokenValue) key() tokenKey { return tokenKey{v.plain, v.config()} }
 
 // readToken reads the object of an added token. Fields that are absent are false.
 func readToken(data json.RawMessage) (addedToken, error) {
@@ -78,6 +82,7 @@ type settings struct {
 	additional []tokenValue          // nil if no setting names any
 	extra      []tokenValue          // of extra_special_tokens
 	decoder    []numberedToken       // by id; of added_tokens_decoder, or else of added_tokens.json and tokenizer.json
+	places     map[int64]int         // of ids in decoder, until it is sorted
 	explicit   bool                  // whether there is an added_tokens_decoder
 	byContent  map[string]addedToken // the tokens that give a role its properties
 }
@@ -162,7 +167,7 @@ const (
 // readSettings reads the settings and tokens as transformers does: special_tokens_map.json and added_tokens.json count only
 // if there is no added_tokens_decoder. file is the tokenizer.json, nil if there is none.
 func readSettings(f Files, file *tokenizerFile) (*settings, error) {
-	s := &settings{tokens: map[string]tokenValue{}, byContent: map[string]addedToken{}}
+	s := &settings{tokens: map[string]tokenValue{}, byContent: map[string]addedToken{}, places: map[int64]int{}}
 	var maps [3]map[string]json.RawMessage
 	for i, from := range []struct {
 		name string
@@ -192,18 +197,22 @@ func readSettings(f Files, file *tokenizerFile) (*settings, error) {
 		}
 	}
 	s.readAdditional(configFile, s.values["additional_special_tokens"])
+	last := "None"
 	if raw, ok := specials["additional_special_tokens"]; ok {
 		s.readAdditional(specialsFile, raw)
+		last = lastOf(raw)
 	}
 	s.readExtra()
 	if s.explicit {
 		s.readDecoder(s.values["added_tokens_decoder"])
 	} else {
-		s.readAdded(f.AddedTokens)
+		s.readAdded(f.AddedTokens, last)
 		if file != nil {
 			for _, t := range file.AddedTokens {
 				normalized := t.Normalized
-				s.number(t.Id, addedToken{t.Content, t.SingleWord, t.Lstrip, t.Rstrip, t.Special, &normalized})
+				token := addedToken{t.Content, t.SingleWord, t.Lstrip, t.Rstrip, t.Special, &normalized}
+				s.number(t.Id, token)
+				s.byContent[t.Content] = token
 			}
 		}
 	}
@@ -236,13 +245,13 @@ func orNull(err error) error {
 
 // number puts a token into the decoder in the place of one with the same id.
 func (s *settings) number(id int64, t addedToken) {
-	at := slices.IndexFunc(s.decoder, func(n numberedToken) bool { return n.id == id })
-	if at < 0 {
-		s.decoder = append(s.decoder, numberedToken{id, t})
-	} else {
+	at, ok := s.places[id]
+	if ok {
 		s.decoder[at].token = t
+		return
 	}
-	s.byContent[t.content] = t
+	s.places[id] = len(s.decoder)
+	s.decoder = append(s.decoder, numberedToken{id, t})
 }
 
 func (s *settings) readRole(file, role string, raw json.RawMessage) {
@@ -279,7 +288,7 @@ func readValue(raw json.RawMessage, special bool) (*tokenValue, error) {
 		}
 		t, err := readToken(raw)
 		t.special = t.special || special
-		return &tokenValue{addedToken: t}, err
+		return &tokenValue{addedToken: t, late: !special}, err
 	}
 	return nil, fmt.Errorf("%.60s is neither a token nor null", raw)
 }
@@ -303,17 +312,33 @@ func (s *settings) readAdditional(file string, raw json.RawMessage) {
 	if s.additional == nil {
 		s.additional = []tokenValue{}
 	}
+	seen := map[tokenKey]bool{}
+	for _, v := range s.additional {
+		seen[v.key()] = true
+	}
 	for _, raw := range list {
 		v, err := readValue(raw, file == specialsFile)
 		if err != nil || v == nil {
 			s.fault("%s: additional_special_tokens has %.60s, which is not a token", file, raw)
 			continue
 		}
-		if file == specialsFile && slices.ContainsFunc(s.additional, v.is) {
+		if file == specialsFile && seen[v.key()] {
 			continue
 		}
+		seen[v.key()] = true
 		s.additional = append(s.additional, *v)
 	}
+}
+
+// lastOf returns the last token of a list of special_tokens_map.json.
+func lastOf(raw json.RawMessage) string {
+	var list []json.RawMessage
+	if json.Unmarshal(raw, &list) == nil && len(list) > 0 {
+		if v, err := readValue(list[len(list)-1], true); err == nil && v != nil {
+			return v.content
+		}
+	}
+	return "None"
 }
 
 // readExtra reads extra_special_tokens: roles of its own, or in folders of transformers 5 a list like the additional tokens.
@@ -388,22 +413,23 @@ func (s *settings) readDecoder(raw json.RawMessage) {
 			continue
 		}
 		s.number(id, t)
+		s.byContent[t.content] = t
 	}
 }
 
-// readAdded reads added_tokens.json, which maps tokens to ids. They do not give their properties to roles (transformers 4.57
-// means to, but looks them up by another name).
-func (s *settings) readAdded(data []byte) {
+// readAdded reads added_tokens.json, which maps tokens to ids. Only the last of them gives its properties to a role, and to
+// the one that names the text last, because transformers 4.57 looks them up by that.
+func (s *settings) readAdded(data []byte, last string) {
 	if data == nil {
 		return
 	}
 	isSpecial := func(text string) bool {
 		for _, v := range s.tokens {
-			if v.content == text {
+			if v.content == text && !v.late {
 				return true
 			}
 		}
-		return slices.ContainsFunc(s.additional, func(v tokenValue) bool { return v.content == text })
+		return slices.ContainsFunc(s.additional, func(v tokenValue) bool { return v.content == text && !v.late })
 	}
 	members, err := object(data)
 	if err != nil {
@@ -417,7 +443,8 @@ func (s *settings) readAdded(data []byte) {
 		}
 		special := isSpecial(m.name)
 		normalized := !special
-		s.number(id, addedToken{content: m.name, special: special, normalized: &normalized})
-		delete(s.byContent, m.name)
+		t := addedToken{content: m.name, special: special, normalized: &normalized}
+		s.number(id, t)
+		s.byContent[last] = t
 	}
 }

@@ -57,7 +57,7 @@ func parse(data []byte) (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return file.build(nil)
+	return file.build(nil, file.Normalizer)
 }
 
 // A tokenizerFile is a tokenizer.json.
@@ -83,11 +83,15 @@ func readFile(data []byte) (*tokenizerFile, error) {
 	return file, nil
 }
 
-// build makes the tokenizer, and then adds more tokens to it.
-func (file *tokenizerFile) build(more []sugarme.TokenConfig) (*Tokenizer, error) {
+// build makes the tokenizer, and then adds more tokens to it. Added tokens are matched in the form that another normalizer
+// gives them, the one that the tokenizer had when they were added.
+func (file *tokenizerFile) build(more []sugarme.TokenConfig, whenAdded json.RawMessage) (*Tokenizer, error) {
+	normalizer, err := new(loader).normalizer(whenAdded, 0)
+	if err != nil {
+		return nil, err
+	}
 	l := new(loader)
 	t := new(Tokenizer)
-	var err error
 	if t.normalizer, err = l.normalizer(file.Normalizer, 0); err != nil {
 		return nil, err
 	}
@@ -106,7 +110,7 @@ func (file *tokenizerFile) build(more []sugarme.TokenConfig) (*Tokenizer, error)
 	if t.decoder, err = l.decoder(file.Decoder, 0); err != nil {
 		return nil, err
 	}
-	if t.added, err = newAddedVocabulary([][]sugarme.TokenConfig{file.AddedTokens, more}, t.vocab, t.modelSize, t.normalizer); err != nil {
+	if t.added, err = newAddedVocabulary([][]sugarme.TokenConfig{file.AddedTokens, more}, t.vocab, t.modelSize, normalizer); err != nil {
 		return nil, err
 	}
 	t.trackLeading = l.trackLeading

@@ -2,8 +2,9 @@
 // for the same tokenizer.json. In this package, "the library" is that library.
 //
 // [Load] or [Parse] reads a file into a [Tokenizer]. They refuse a file that needs something this package does not implement,
-// with an error that names it. No text and no file makes the package panic. Time is linear in the length of a text, and n log n
-// within an unbroken word of a BPE model.
+// with an error that names it. [Assemble] combines the file with the settings of tokenizer_config.json and other files, as
+// AutoTokenizer of the Python package transformers does. No text and no file makes the package panic. Time is linear in the
+// length of a text, and n log n within an unbroken word of a BPE model.
 //
 // A file can describe parts that lengthen a text without end, or that take endless time. No part may make more than 32 bytes
 // of each byte of a text, and 64 KiB in addition, and a text may not take more than 500 steps for each of its bytes. The

@@ -239,6 +239,14 @@ case("added file clash", "llama", BASE, added={"<tool>": 5, "<extra>": 5, "kettl
 case("no class no model", "llama", BASE | {"tokenizer_class": None, "pad_token": "<pad>"}, {"model_type": "falcon"})
 case("split specials", "llama", {**BASE, "split_special_tokens": True})
 case("split specials bert", "bert", {"tokenizer_class": "BertTokenizer", "split_special_tokens": True})
+case("split specials re-added", "roberta", {"tokenizer_class": "GPT2Tokenizer", "split_special_tokens": True}, added={"<mask>": 300})
+case("normalized before lower", "bert-cased", {"tokenizer_class": "BertTokenizer", "do_lower_case": True,
+                                               "added_tokens_decoder": {"900": added("Good", normalized=True), "901": added("<tool>", normalized=True)}})
+case("normalized before cased", "bert", {"tokenizer_class": "BertTokenizer", "do_lower_case": False,
+                                         "added_tokens_decoder": {"900": added("Good", normalized=True), "901": added("<TOOL>", normalized=True)}})
+case("added file object", "llama", {**BASE, "sep_token": obj("<tool>", lstrip=True)}, added={"<tool>": 300})
+case("added file by last", "llama", {**BASE, "pad_token": "<extra>"}, map={"additional_special_tokens": ["<tool>", "<extra>"]}, added={"<TOOL>": 300, "good": 301})
+case("added file by none", "llama", {**BASE, "pad_token": "None"}, added={"<TOOL>": 300, "good": 301})
 case("plain object", "llama", {**BASE, "pad_token": {"content": "<pad>"}})
 case("number token", "llama", {**BASE, "pad_token": 3})
 case("bad id", "llama", {**BASE, "added_tokens_decoder": {"x": added("<tool>")}})
@@ -264,6 +272,7 @@ case("vocab.txt basic off", None, {"tokenizer_class": "BertTokenizer", "do_basic
 case("vocab.txt crlf", None, {"tokenizer_class": "BertTokenizer"}, vocab_txt=BERT_VOCAB.replace("\n", "\r\n"))
 case("vocab.txt no newline", None, {"tokenizer_class": "BertTokenizer"}, vocab_txt=BERT_VOCAB + "<tool>\ngood\nlast")
 case("vocab.txt added", None, {"tokenizer_class": "BertTokenizer"}, vocab_txt=BERT_VOCAB, added={"<tool>": 900}, map={"mask_token": "<mask>"})
+case("vocab.txt listed sep", None, {"tokenizer_class": "BertTokenizer", "sep_token": "<tool>"}, vocab_txt=BERT_VOCAB, added={"<tool>": 40})
 case("vocab.txt no cls", None, {"tokenizer_class": "BertTokenizer"}, vocab_txt="[UNK]\nthe\ngood\na\n")
 case("vocab.txt base class", None, {"tokenizer_class": "PreTrainedTokenizerFast"}, vocab_txt=BERT_VOCAB)
 for bos in (True, False):

@@ -284,7 +284,7 @@ func (c *Checkpoint) complete(f *onnxproto.File, files *configs, o Options) erro
 		}
 	}
 	if c.source.made != nil {
-		positions = c.source.made.Table
+		positions, c.rows = c.source.made.Table, int64(c.source.made.Vocab)
 	}
 	if err := c.completeLength(positions, files, o); err != nil {
 		return err

@@ -294,20 +294,16 @@ func (r *encoding) item(ctx context.Context, index int) (item, error) {
 // checkVocab refuses tokens that the embedding has no row for. A tokenizer can have more tokens than the model. In many
 // checkpoints no text ever gives these.
 func (c *Checkpoint) checkVocab(t *tokenizer.Tokenizer, ids []int64) error {
-	rows := c.rows
-	if c.source.made != nil {
-		rows = int64(c.source.made.Vocab)
-	}
-	if rows == 0 || len(ids) == 0 {
+	if c.rows == 0 || len(ids) == 0 {
 		return nil
 	}
-	if id := slices.Max(ids); id >= rows {
+	if id := slices.Max(ids); id >= c.rows {
 		token, _ := t.Token(id)
 		hint := fmt.Sprintf("does %s belong to it?", filepath.Base(c.Tokenizer))
 		if _, err := os.Stat(filepath.Join(c.Dir, "tokenizer_config.json")); err != nil {
 			hint = "tokenizer_config.json is missing, and without it AutoTokenizer adds tokens as the model type has them: get it from where the checkpoint is from"
 		}
-		return fmt.Errorf("token %d (%q) is not one of the %d of the model's embedding (%s)", id, token, rows, hint)
+		return fmt.Errorf("token %d (%q) is not one of the %d of the model's embedding (%s)", id, token, c.rows, hint)
 	}
 	return nil
 }

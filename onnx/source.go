@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -124,7 +123,7 @@ func findSource(dir, name string) (source, error) {
 	if err == nil {
 		return source{path: path}, nil
 	}
-	if name == "" && len(modelFiles(dir)) == 0 && hasWeights(dir) {
+	if name == "" && len(modelFiles(dir)) == 0 && families.HasWeights(dir) {
 		return openFamily(dir, "")
 	}
 	return source{}, err
@@ -140,18 +139,6 @@ func openFamily(dir, name string) (source, error) {
 		return source{}, fmt.Errorf("no model file %q (the folder has %s)", name, made.Weights.Name())
 	}
 	return source{path: filepath.Join(dir, made.Weights.Name()), made: made}, nil
-}
-
-// hasWeights reports whether a folder has files of weights, of any format.
-func hasWeights(dir string) bool {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return false
-	}
-	return slices.ContainsFunc(entries, func(e os.DirEntry) bool {
-		name := e.Name()
-		return slices.Contains([]string{".safetensors", ".gguf", ".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack"}, filepath.Ext(name)) || strings.HasSuffix(name, ".safetensors.index.json")
-	})
 }
 
 var errNoModel = errors.New("the folder has neither an ONNX file nor safetensors (docs/export.md says how to export a model)")

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+	"w2s/internal/inputfile"
 )
 
 // readJSONL reads one JSON object per line and skips empty lines.
@@ -276,7 +277,7 @@ func decodeObject(text []byte) (columns map[string]any, err error) {
 	if escape := loneSurrogate(text); escape != "" {
 		return nil, errors.New(escape + ` is half of a character (a surrogate without its partner; write the pair, such as \ud83d\ude00)`)
 	}
-	if countKeys(text) != keysOf(columns) {
+	if inputfile.CountJSON(text, ':') != keysOf(columns) {
 		return nil, fmt.Errorf("the key %q is there twice (rename one of them)", shortened(repeatedKey(text)))
 	}
 	return columns, nil
@@ -300,22 +301,6 @@ func restFault(rest []byte) string {
 // isSeparator reports whether some programs take a character for the end of a line. JSON does not.
 func isSeparator(r rune) bool {
 	return slices.Contains([]rune{'\v', '\f', 0x1c, 0x1d, 0x1e, 0x85, 0x2028, 0x2029}, r)
-}
-
-// countKeys returns the number of keys in valid JSON: every colon outside of a string belongs to one.
-func countKeys(text []byte) (n int) {
-	quoted := false
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case c == '"':
-			quoted = !quoted
-		case quoted && c == '\\':
-			i++
-		case !quoted && c == ':':
-			n++
-		}
-	}
-	return n
 }
 
 // keysOf returns the number of keys of a decoded value. The decoder keeps only the last of two equal keys of an object.

@@ -174,8 +174,8 @@ func (a *app) savePage(page *report.Report, file pageFile) error {
 // savePlots writes charts to a folder and prints their paths.
 func (a *app) savePlots(dir string, charts []*plot.Chart) error {
 	for _, c := range charts {
-		for _, ext := range []string{".svg", ".png"} { // a link there may lead to a result
-			if err := a.checkOutput("--plots", filepath.Join(dir, c.Name+ext)); err != nil {
+		for _, path := range c.Paths(dir) { // a link there may lead to a result
+			if err := a.checkOutput("--plots", path); err != nil {
 				return err
 			}
 		}

@@ -97,7 +97,7 @@ type offer struct {
 
 // weakLabels lets every supervisor label the strong half of its seed and size. The offers are in the order of supervisors.
 func (w *workbench) weakLabels(ctx context.Context, supervisors []trained) ([]offer, error) {
-	offers := make([]offer, len(supervisors))
+	offers, needsHeldOut := make([]offer, len(supervisors)), w.cfg.needsHeldOut()
 	for i, s := range supervisors {
 		h := w.halvesOf(s.Head)
 		soft, err := w.predict(ctx, s, h.strong)
@@ -105,7 +105,7 @@ func (w *workbench) weakLabels(ctx context.Context, supervisors []trained) ([]of
 			return nil, err
 		}
 		offers[i] = offer{supervisor: s.Head, halves: h, labels: w.labels(h.strong, soft)}
-		if !w.cfg.needsHeldOut() {
+		if !needsHeldOut {
 			continue
 		}
 		if offers[i].held, err = w.heldOut(ctx, s, h); err != nil {

@@ -220,18 +220,18 @@ func (c *Chart) Save(dir string) ([]string, error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, fmt.Errorf("plot: %w (choose another folder)", err)
 	}
-	var paths []string
-	for _, format := range []struct {
-		ext   string
-		write func(io.Writer) error
-	}{{".svg", c.SVG}, {".png", c.PNG}} {
-		path := filepath.Join(dir, c.Name+format.ext)
-		if err := atomicfile.Write(path, format.write); err != nil {
-			return paths, fmt.Errorf("plot: %w", err)
+	paths := c.Paths(dir)
+	for i, write := range []func(io.Writer) error{c.SVG, c.PNG} {
+		if err := atomicfile.Write(paths[i], write); err != nil {
+			return paths[:i], fmt.Errorf("plot: %w", err)
 		}
-		paths = append(paths, path)
 	}
 	return paths, nil
+}
+
+// Paths returns the paths of the files that Save writes into a folder.
+func (c *Chart) Paths(dir string) []string {
+	return []string{filepath.Join(dir, c.Name+".svg"), filepath.Join(dir, c.Name+".png")}
 }
 
 // clean makes a name from a user's file fit for a line of a drawing.

@@ -84,7 +84,7 @@ func Read(in io.Reader) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if countObjects(data) > maxObjects {
+	if inputfile.CountJSON(data, '{') > maxObjects {
 		return nil, fmt.Errorf("has more than %d JSON objects, the limit for a result", maxObjects)
 	}
 	var r Result
@@ -108,22 +108,6 @@ func Read(in io.Reader) (*Result, error) {
 // maxObjects bounds the JSON objects of a result file. An object of three bytes can take hundreds in memory. A result of [MaxBytes]
 // has about this many.
 const maxObjects = 1_000_000
-
-// countObjects returns the number of objects in JSON text.
-func countObjects(data []byte) (n int) {
-	quoted := false
-	for i := 0; i < len(data); i++ {
-		switch c := data[i]; {
-		case c == '"':
-			quoted = !quoted
-		case quoted && c == '\\':
-			i++
-		case !quoted && c == '{':
-			n++
-		}
-	}
-	return n
-}
 
 func damaged(err error) error {
 	return fmt.Errorf("damaged or not a result: %w (run the experiment again: cached features make it quick)", err)

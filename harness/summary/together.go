@@ -23,6 +23,10 @@ type Part struct {
 // and notes say how many are. All others stay, and the settings in which they differ are added to their variants: first
 // those of the experiments, the data and the models, then, where these are the same, the test examples or the file.
 func Together(parts []Part) (kept []Part, notes []string) {
+	if len(parts) < 2 {
+		return parts, nil
+	}
+	digests := digests{tests: map[*result.Task]string{}, heads: map[*result.Head]string{}}
 	seen := map[string]bool{}
 	names := map[string]int{}
 	for _, p := range parts {
@@ -32,8 +36,9 @@ func Together(parts []Part) (kept []Part, notes []string) {
 		all := Part{Name: p.Name}
 		dropped := 0
 		again := func(id identity, key string) bool {
-			key = id.predictions + key
-			repeated := id.predictions != "" && seen[key]
+			predictions := digests.predictions(id)
+			key = predictions + key
+			repeated := predictions != "" && seen[key]
 			if seen[key] = true; repeated {
 				dropped++
 			}
@@ -55,18 +60,15 @@ func Together(parts []Part) (kept []Part, notes []string) {
 		}
 		kept = append(kept, all)
 	}
-	if len(parts) < 2 {
-		return kept, notes
-	}
 	var rows, chains []entry
 	for i := range kept {
 		for j := range kept[i].Rows {
 			r := &kept[i].Rows[j]
-			rows = append(rows, entry{r.identity, kept[i].Name, func() string { return r.key() }, &r.Setup, r.Size > 0})
+			rows = append(rows, entry{r.settings, digests.test(r.identity), kept[i].Name, func() string { return r.key() }, &r.Setup, r.Size > 0})
 		}
 		for j := range kept[i].Chains {
 			c := &kept[i].Chains[j]
-			chains = append(chains, entry{c.identity, kept[i].Name, func() string { return c.key() }, &c.Setup, false})
+			chains = append(chains, entry{c.settings, digests.test(c.identity), kept[i].Name, func() string { return c.key() }, &c.Setup, false})
 		}
 	}
 	distinguish(rows)
@@ -84,11 +86,44 @@ func (r ChainRow) key() string {
 	return strings.Join(append([]string{"chain", r.Task, r.Data, r.Loss, r.Setup}, r.Models...), "\x00")
 }
 
-// An identity tells what a row or a chain was made with, and whether two of them are the same.
+// An identity tells what a row or a chain was made with.
 type identity struct {
-	settings    []setting
-	test        string // digest of the test examples
-	predictions string // digest of the test examples and of all predictions; "" for an imported row
+	settings []setting
+	task     *result.Task // nil for an imported row
+	heads    []*result.Head
+}
+
+// digests computes digests, each once. Rows share test examples, supervisors and ceilings.
+type digests struct {
+	tests map[*result.Task]string
+	heads map[*result.Head]string
+}
+
+// test returns a digest of the test examples, or "" for an imported row.
+func (d digests) test(id identity) string {
+	t := id.task
+	if t == nil {
+		return ""
+	}
+	if d.tests[t] == "" {
+		d.tests[t] = digestOf(t.TestIDs, t.TestGold, t.TestAnswers)
+	}
+	return d.tests[t]
+}
+
+// predictions returns a digest of the test examples and of all predictions, or "" for an imported row.
+func (d digests) predictions(id identity) string {
+	if id.task == nil {
+		return ""
+	}
+	all := []any{d.test(id)}
+	for _, h := range id.heads {
+		if d.heads[h] == "" {
+			d.heads[h] = digestOf(h.Role, h.Seed, h.Test, h.Answers, h.TokenAccuracy)
+		}
+		all = append(all, d.heads[h])
+	}
+	return digestOf(all...)
 }
 
 // A setting is a setting of an experiment, or a fact about its data or its models.
@@ -100,7 +135,7 @@ type setting struct {
 // identify returns the identity of a row or chain on task t that the given heads are all heads of. models are the names of
 // their models.
 func (x *index) identify(t *result.Task, heads []*result.Head, models ...string) identity {
-	id := identity{settings: slices.Clone(x.settings)}
+	id := identity{settings: slices.Clone(x.settings), task: t, heads: heads}
 	scope := "task " + t.Name
 	id.settings = append(id.settings, setting{scope, "data", shortDigest(t.Digest)}, setting{scope, "version", fmt.Sprint(t.Version)})
 	for _, m := range x.result.Models {
@@ -108,12 +143,6 @@ func (x *index) identify(t *result.Task, heads []*result.Head, models ...string)
 			id.settings = append(id.settings, setting{"model " + m.Name, "key of " + m.Name, shortDigest(m.Key)})
 		}
 	}
-	id.test = digestOf(t.TestIDs, t.TestGold, t.TestAnswers)
-	var predictions []any
-	for _, h := range heads {
-		predictions = append(predictions, h.Role, h.Seed, h.Test, h.Answers, h.TokenAccuracy)
-	}
-	id.predictions = digestOf(id.test, predictions)
 	return id
 }
 
@@ -188,11 +217,12 @@ func settingText(value json.RawMessage) string {
 
 // An entry is a row or chain among those of several results.
 type entry struct {
-	identity
-	file  string
-	key   func() string
-	setup *string
-	part  bool // of a smaller training pool
+	settings []setting
+	test     string // digest of the test examples; "" for an imported row
+	file     string
+	key      func() string
+	setup    *string
+	part     bool // of a smaller training pool
 }
 
 func (e entry) add(text string) {

@@ -125,6 +125,23 @@ func ReadAll(r io.Reader, size, most int64) ([]byte, error) {
 	return data.Bytes(), nil
 }
 
+// CountJSON returns how often a character of JSON's own stands in valid JSON text outside of strings: { for the number of
+// objects, : for that of keys.
+func CountJSON(text []byte, char byte) (n int) {
+	quoted := false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '"':
+			quoted = !quoted
+		case quoted && c == '\\':
+			i++
+		case !quoted && c == char:
+			n++
+		}
+	}
+	return n
+}
+
 // Bytes writes a number of bytes for people, such as "4 GiB" or "1.5 MiB".
 func Bytes(n int64) string {
 	units := []string{"bytes", "KiB", "MiB", "GiB", "TiB", "PiB"}

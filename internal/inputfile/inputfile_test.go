@@ -64,3 +64,16 @@ func TestBytes(t *testing.T) {
 		}
 	}
 }
+
+func TestCountJSON(t *testing.T) {
+	for text, want := range map[string]int{
+		`{}`: 1, `[{"a":{}},{}]`: 3, `"{"`: 0, `{"a{":"\"{","b":"\\"}`: 1, `["\\",{}]`: 1, ``: 0,
+	} {
+		if got := CountJSON([]byte(text), '{'); got != want {
+			t.Errorf("%s: %d objects, want %d", text, got, want)
+		}
+	}
+	if got := CountJSON([]byte(`{"a:b":[":",{"c":1}]}`), ':'); got != 2 {
+		t.Errorf("%d keys, want 2", got)
+	}
+}

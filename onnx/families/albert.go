@@ -15,12 +15,12 @@ var albertFamily = family{types: []string{"albert"}, describe: func(c *config, w
 		c.fault("num_hidden_groups: %d is more than num_hidden_layers, %d", groups, s.layers)
 		groups = s.layers
 	}
-	t := s.model("")
-	for i := range t.layers {
+	layer := func(i int) string {
 		group := int(float64(i) / (float64(s.layers) / float64(groups)))
-		t.layers[i] = s.layer(fmt.Sprintf("encoder.albert_layer_groups.%d.albert_layers.0", group), bertNames{q: "attention.query", k: "attention.key",
-			v: "attention.value", out: "attention.dense", attentionNorm: "attention.LayerNorm", up: "ffn", down: "ffn_output", networkNorm: "full_layer_layer_norm"})
+		return fmt.Sprintf("encoder.albert_layer_groups.%d.albert_layers.0", group)
 	}
+	t := s.model(layer, bertNames{q: "attention.query", k: "attention.key", v: "attention.value", out: "attention.dense",
+		attentionNorm: "attention.LayerNorm", up: "ffn", down: "ffn_output", networkNorm: "full_layer_layer_norm"})
 	t.embedding.narrow(narrow, 0, linear{name: "encoder.embedding_hidden_mapping_in", bias: true})
 	return t, nil
 }}

@@ -236,8 +236,7 @@ func (b *builder) mask(a attention) string {
 		return ""
 	}
 	return b.once(fmt.Sprint("mask ", a.bidirectional, a.window), func() string {
-		key := b.op("Unsqueeze", []string{b.allPositions(), b.ints(0)})
-		query := b.op("Unsqueeze", []string{b.newPositions(), b.ints(1)})
+		key, query := b.pairPositions()
 		var seen string
 		less := func(x, y string) string { return b.op("Less", []string{x, y}) }
 		if !a.bidirectional {
@@ -351,6 +350,13 @@ func (b *builder) newPositions() string {
 		return b.allPositions()
 	}
 	return b.once("new positions", func() string { return b.count(b.past(), b.total()) })
+}
+
+// pairPositions returns the positions of keys, [1, total], and of queries, [tokens, 1].
+func (b *builder) pairPositions() (key, query string) {
+	key = b.once("key positions", func() string { return b.op("Unsqueeze", []string{b.allPositions(), b.ints(0)}) })
+	query = b.once("query positions", func() string { return b.op("Unsqueeze", []string{b.newPositions(), b.ints(1)}) })
+	return key, query
 }
 
 // count returns from, from+1, ..., to-1. from and to are lists of one.

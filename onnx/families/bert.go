@@ -6,7 +6,7 @@ var bertFamily = family{types: []string{"bert"}, describe: func(c *config, w *We
 	if err := w.choosePrefix("embeddings.word_embeddings.weight", "bert.", ""); err != nil {
 		return nil, err
 	}
-	return s.model("encoder.layer"), nil
+	return s.model(encoderLayer, bertLayerNames), nil
 }}
 
 // electraFamily is ElectraModel: BERT with an embedding that may be narrower than the layers.
@@ -17,7 +17,7 @@ var electraFamily = family{types: []string{"electra"}, describe: func(c *config,
 	if err := w.choosePrefix("embeddings.word_embeddings.weight", "electra.", "discriminator.", ""); err != nil {
 		return nil, err
 	}
-	t := s.model("encoder.layer")
+	t := s.model(encoderLayer, bertLayerNames)
 	t.embedding.narrow(narrow, t.Width, linear{name: "embeddings_project", bias: true})
 	return t, nil
 }}
@@ -28,7 +28,7 @@ var robertaFamily = family{types: []string{"roberta", "xlm-roberta", "camembert"
 	if err := w.choosePrefix("embeddings.word_embeddings.weight", "roberta.", "camembert.", ""); err != nil {
 		return nil, err
 	}
-	t := s.model("encoder.layer")
+	t := s.model(encoderLayer, bertLayerNames)
 	t.embedding.oneSegment = true
 	t.countAfter(c, c.pad(1))
 	return t, nil
@@ -112,15 +112,18 @@ func (s bertSettings) layer(prefix string, n bertNames) layer {
 	}
 }
 
-// model describes a model with BERT's embedding and layers.
-func (s bertSettings) model(layers string) *transformer {
+// encoderLayer is what the names of a layer's parts begin with in most of these models.
+func encoderLayer(i int) string { return layerPrefix("encoder.layer", i) }
+
+// model describes a model with BERT's embedding, and with layers whose parts have the given names after prefix(i) and a dot.
+func (s bertSettings) model(prefix func(i int) string, names bertNames) *transformer {
 	t := &transformer{Facts: s.facts(), embedding: embedding{tokens: "embeddings.word_embeddings.weight",
 		positions: "embeddings.position_embeddings.weight", rows: s.positions, norm: s.norm("embeddings.LayerNorm")}}
 	if s.segments > 0 {
 		t.embedding.types, t.embedding.segments = "embeddings.token_type_embeddings.weight", s.segments
 	}
 	for i := range s.layers {
-		t.layers = append(t.layers, s.layer(layerPrefix(layers, i), bertLayerNames))
+		t.layers = append(t.layers, s.layer(prefix(i), names))
 	}
 	return t
 }

@@ -2,6 +2,7 @@ package families
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -375,13 +376,8 @@ func unary(kind string) func(b *builder, x string) string {
 func (c *config) activation(def string, names ...string) string {
 	name := c.string(def, names...)
 	if activations[name] == nil {
-		var known []string
-		for n := range activations {
-			known = append(known, n)
-		}
-		slices.Sort(known)
 		from, _ := c.raw(names)
-		c.fault("%s: %q is not supported (have: %s)", from, name, strings.Join(known, ", "))
+		c.fault("%s: %q is not supported (have: %s)", from, name, strings.Join(slices.Sorted(maps.Keys(activations)), ", "))
 		return "relu"
 	}
 	return name

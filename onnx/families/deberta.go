@@ -23,7 +23,9 @@ var debertaFamily = family{types: []string{"deberta-v2"}, describe: func(c *conf
 	if err := w.choosePrefix("embeddings.word_embeddings.weight", "deberta.", ""); err != nil {
 		return nil, err
 	}
-	t := s.model("encoder.layer")
+	names := bertLayerNames
+	names.q, names.k, names.v = "attention.self.query_proj", "attention.self.key_proj", "attention.self.value_proj"
+	t := s.model(encoderLayer, names)
 	t.embedding.narrow(narrow, s.width, linear{name: "embeddings.embed_proj"})
 	t.embedding.normFirst = false
 	if !c.bool(true, "position_biased_input") {
@@ -46,8 +48,7 @@ var debertaFamily = family{types: []string{"deberta-v2"}, describe: func(c *conf
 	for i := range t.layers {
 		dense := func(name string) linear { return linear{name: layerName("encoder.layer", i, name), bias: true} }
 		a := &t.layers[i].attention
-		a.dim, a.scale = head, 1/math.Sqrt(float64(head)*scale)
-		a.q, a.k, a.v = dense("attention.self.query_proj"), dense("attention.self.key_proj"), dense("attention.self.value_proj")
+		a.scale = 1 / math.Sqrt(float64(head)*scale)
 		if apart != nil && len(kinds) > 0 {
 			p := *apart
 			p.key, p.query = a.k, a.q

@@ -26,8 +26,7 @@ func (b *builder) distanceScores(d *distanceBias, heads int) string {
 func (b *builder) byDistance(buckets []int64) string {
 	return b.once(fmt.Sprint("by distance ", buckets), func() string {
 		n := int64(len(buckets) / 2)
-		key := b.op("Unsqueeze", []string{b.allPositions(), b.ints(0)})
-		query := b.op("Unsqueeze", []string{b.newPositions(), b.ints(1)})
+		key, query := b.pairPositions()
 		d := b.op("Clip", []string{b.op("Sub", []string{key, query}), b.scalar(-n), b.scalar(n)})
 		return b.op("Gather", []string{b.ints(buckets...), b.add(d, b.ints(n))}, onnxproto.Int("axis", 0))
 	})

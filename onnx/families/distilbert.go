@@ -10,10 +10,7 @@ var distilbertFamily = family{types: []string{"distilbert"}, describe: func(c *c
 	if err := w.choosePrefix("embeddings.word_embeddings.weight", "distilbert.", ""); err != nil {
 		return nil, err
 	}
-	t := s.model("transformer.layer")
-	for i := range t.layers {
-		t.layers[i] = s.layer(layerPrefix("transformer.layer", i), bertNames{q: "attention.q_lin", k: "attention.k_lin", v: "attention.v_lin",
-			out: "attention.out_lin", attentionNorm: "sa_layer_norm", up: "ffn.lin1", down: "ffn.lin2", networkNorm: "output_layer_norm"})
-	}
-	return t, nil
+	layer := func(i int) string { return layerPrefix("transformer.layer", i) }
+	return s.model(layer, bertNames{q: "attention.q_lin", k: "attention.k_lin", v: "attention.v_lin", out: "attention.out_lin",
+		attentionNorm: "sa_layer_norm", up: "ffn.lin1", down: "ffn.lin2", networkNorm: "output_layer_norm"}), nil
 }}

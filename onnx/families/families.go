@@ -12,7 +12,6 @@ package families
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -120,15 +119,6 @@ const logits = "logits"
 
 // LastHidden is the name of the output with the state after the last layer.
 const LastHidden = "last_hidden_state"
-
-// IsCheckpoint reports whether a folder has config.json and safetensors files.
-func IsCheckpoint(dir string) bool {
-	exists := func(name string) bool {
-		_, err := os.Stat(filepath.Join(dir, name))
-		return err == nil
-	}
-	return exists("config.json") && (exists(singleFile) || exists(indexFile))
-}
 
 // maxConfig bounds the size of config.json in bytes.
 const maxConfig = 16 << 20

@@ -78,9 +78,9 @@ func gemma3(c *config, w *Weights) (*transformer, error) {
 
 // gemma3Ropes reads the rotations of layers without and with a window.
 func (c *config) gemma3Ropes(s llamaSizes) (everywhere, nearby *rope) {
-	full, local := ropeDefaults{theta: 1e6, partial: 1}, ropeDefaults{theta: c.float(10000, "rope_local_base_freq"), partial: 1}
+	full, local := ropeDefaults{theta: 1e6, partial: 1}, c.float(10000, "rope_local_base_freq")
 	if !c.has("rope_parameters") {
-		return c.rope(s.head, s.positions, full), c.scaledRope(&config{read: map[string]bool{}}, local, s.head, s.positions)
+		return c.rope(s.head, s.positions, full), c.plainRope(local, s.head, s.positions)
 	}
 	// transformers 5 has the settings of both in one place.
 	both := c.nested("rope_parameters")
@@ -90,7 +90,7 @@ func (c *config) gemma3Ropes(s llamaSizes) (everywhere, nearby *rope) {
 		d.theta = n.float(d.theta, "rope_theta")
 		return both.scaledRope(n, d, s.head, s.positions)
 	}
-	return read("full_attention", full), read("sliding_attention", local)
+	return read("full_attention", full), read("sliding_attention", ropeDefaults{theta: local, partial: 1})
 }
 
 // positive reads a number above 0.

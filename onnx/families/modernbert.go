@@ -23,10 +23,7 @@ var modernbertFamily = family{types: []string{"modernbert"}, describe: func(c *c
 	if _, null := c.fields["local_rope_theta"]; !null || c.has("local_rope_theta") {
 		local = c.float(10000, "local_rope_theta")
 	}
-	plain := func(theta float64) *rope {
-		return c.scaledRope(&config{name: "rope", read: map[string]bool{}}, ropeDefaults{theta: theta, partial: 1}, width/heads, positions)
-	}
-	globalRope, localRope := plain(global), plain(local)
+	globalRope, localRope := c.plainRope(global, width/heads, positions), c.plainRope(local, width/heads, positions)
 	normal := func(name string) norm { return norm{name: name, eps: eps, bias: biasedNorm} }
 	t := &transformer{Facts: Facts{Layers: layers, Width: width, Vocab: vocab, Positions: positions},
 		embedding: embedding{tokens: "embeddings.tok_embeddings.weight", norm: normal("embeddings.norm")}, final: normal("final_norm"), rawLast: true}

@@ -10,11 +10,10 @@ var mpnetFamily = family{types: []string{"mpnet"}, describe: func(c *config, w *
 	if err := w.choosePrefix("embeddings.word_embeddings.weight", "mpnet.", ""); err != nil {
 		return nil, err
 	}
-	t := s.model("encoder.layer")
+	t := s.model(encoderLayer, bertNames{q: "attention.attn.q", k: "attention.attn.k", v: "attention.attn.v", out: "attention.attn.o",
+		attentionNorm: "attention.LayerNorm", up: "intermediate.dense", down: "output.dense", networkNorm: "output.LayerNorm"})
 	bias := &distanceBias{table: "encoder.relative_attention_bias.weight", rows: rows, buckets: mpnetDistances(s.positions)}
 	for i := range t.layers {
-		t.layers[i] = s.layer(layerPrefix("encoder.layer", i), bertNames{q: "attention.attn.q", k: "attention.attn.k", v: "attention.attn.v",
-			out: "attention.attn.o", attentionNorm: "attention.LayerNorm", up: "intermediate.dense", down: "output.dense", networkNorm: "output.LayerNorm"})
 		t.layers[i].attention.distances = bias
 	}
 	t.countAfter(c, 1) // whatever pad_token_id is

@@ -135,6 +135,11 @@ func (c *config) rope(head, positions int, d ropeDefaults) *rope {
 	return c.scaledRope(s, d, head, positions)
 }
 
+// plainRope makes a rope that turns whole heads and is not scaled.
+func (c *config) plainRope(theta float64, head, positions int) *rope {
+	return c.scaledRope(&config{name: "rope", read: map[string]bool{}}, ropeDefaults{theta: theta, partial: 1}, head, positions)
+}
+
 // scaledRope makes a rope from the settings of rope_scaling. Its faults are noted in c.
 func (c *config) scaledRope(s *config, d ropeDefaults, head, positions int) *rope {
 	defer c.merge(s)

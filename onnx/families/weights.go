@@ -80,6 +80,24 @@ func (w *Weights) locate(dir string) (err error) {
 // Base returns the folder that the external data of a graph is relative to.
 func (w *Weights) Base() string { return w.base }
 
+// Extensions of files with weights that are not read, besides GGUF.
+var (
+	pickleFiles = []string{".bin", ".pt", ".pth", ".ckpt"}
+	otherFiles  = []string{".h5", ".msgpack"} // of TensorFlow and Flax
+)
+
+// HasWeights reports whether a folder has files of weights, of any format.
+func HasWeights(dir string) bool {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return false
+	}
+	extensions := slices.Concat([]string{".safetensors", ".gguf"}, pickleFiles, otherFiles)
+	return slices.ContainsFunc(entries, func(e os.DirEntry) bool {
+		return slices.Contains(extensions, filepath.Ext(e.Name())) || strings.HasSuffix(e.Name(), ".safetensors.index.json")
+	})
+}
+
 // noWeights says what the folder has in place of safetensors files.
 func noWeights(dir string) error {
 	entries, err := os.ReadDir(dir)
@@ -90,10 +108,10 @@ func noWeights(dir string) error {
 		switch name := e.Name(); {
 		case strings.HasSuffix(name, ".gguf"):
 			return fmt.Errorf("%s is a GGUF file, whose quantised weights are not read (use the checkpoint that it was made from)", name)
-		case slices.Contains([]string{".bin", ".pt", ".pth", ".ckpt"}, filepath.Ext(name)):
+		case slices.Contains(pickleFiles, filepath.Ext(name)):
 			return fmt.Errorf("%s is a pickle, which can run any program when it is read (convert it: "+
 				"AutoModelForCausalLM.from_pretrained(FOLDER).save_pretrained(FOLDER, safe_serialization=True))", name)
-		case slices.Contains([]string{".h5", ".msgpack"}, filepath.Ext(name)):
+		case slices.Contains(otherFiles, filepath.Ext(name)):
 			return fmt.Errorf("%s has weights of TensorFlow or Flax, which are not read (load them with from_tf or from_flax and save_pretrained)", name)
 		case strings.HasSuffix(name, ".safetensors") && strings.Contains(name, "-of-"):
 			return fmt.Errorf("there is %s, but no %s, which says what the files hold (download the whole checkpoint)", name, indexFile)
@@ -189,12 +207,6 @@ func (w *Weights) Name() string { return w.name }
 
 // Files returns the paths of the safetensors files, relative to the checkpoint's folder.
 func (w *Weights) Files() []string { return w.files }
-
-// has reports whether the base model has a tensor.
-func (w *Weights) has(name string) bool {
-	_, ok := w.tensors[w.prefix+name]
-	return ok
-}
 
 // choosePrefix finds what the names of the base model's tensors begin with. probe is a tensor that every checkpoint of the family
 // has; candidates are tried in their order.

@@ -132,7 +132,7 @@ func readConfig(path string, into any) error {
 	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal(data, into); err != nil {
+	if err := inputfile.JSON(data, into); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil

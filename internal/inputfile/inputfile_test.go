@@ -77,3 +77,37 @@ func TestCountJSON(t *testing.T) {
 		t.Errorf("%d keys, want 2", got)
 	}
 }
+
+func TestJSON(t *testing.T) {
+	type file struct {
+		Name   string    `json:"name"`
+		Size   int       `json:"size"`
+		Shares []float64 `json:"shares"`
+		Inner  struct {
+			On *bool `json:"on"`
+		} `json:"inner"`
+	}
+	for text, want := range map[string]string{
+		`{"name":"a","size":3,"shares":[1],"inner":{"on":true}}`: "",
+		`{"size":null}`:        "",
+		`{"name":3}`:           "name: a number, want a string",
+		`{"size":"3"}`:         "size: a string, want a whole number",
+		`{"size":3.5}`:         "size: a number 3.5, want a whole number",
+		`{"shares":{}}`:        "shares: an object, want a list of numbers",
+		`{"inner":[]}`:         "inner: a list, want an object",
+		`{"inner":{"on":"a"}}`: "inner.on: a string, want true or false",
+		`[]`:                   "a list, want an object",
+		`{"name":}`:            "not JSON at byte 9: invalid character '}' looking for beginning of value",
+		`{"name":`:             "not JSON at byte 8: unexpected end of JSON input",
+		"\ufeff{}":             "it begins with a byte order mark, which JSON does not allow (save it as UTF-8 without one)",
+	} {
+		var f file
+		got := ""
+		if err := JSON([]byte(text), &f); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%s: got %q, want %q", text, got, want)
+		}
+	}
+}

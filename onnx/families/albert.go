@@ -12,7 +12,7 @@ var albertFamily = family{types: []string{"albert"}, describe: func(c *config, w
 		return nil, err
 	}
 	if groups > s.layers {
-		c.fault("num_hidden_groups: %d is more than num_hidden_layers, %d", groups, s.layers)
+		c.fault([]string{"num_hidden_groups", "num_hidden_layers"}, "num_hidden_groups: %d is more than num_hidden_layers, %d", groups, s.layers)
 		groups = s.layers
 	}
 	layer := func(i int) string {

@@ -40,7 +40,7 @@ func (t *transformer) countAfter(c *config, pad int) {
 	e.counted, e.offset = true, pad
 	t.Table = e.rows - pad - 1
 	if t.Positions = t.Table; t.Table < 1 {
-		c.fault("max_position_embeddings: a table of %d positions has none after padding, which is %d", e.rows, pad)
+		c.fault([]string{"max_position_embeddings", "pad_token_id"}, "max_position_embeddings: a table of %d positions has none after padding, which is %d", e.rows, pad)
 	}
 }
 
@@ -48,7 +48,7 @@ func (t *transformer) countAfter(c *config, pad int) {
 func (c *config) pad(def int) int {
 	v := value(c, def, "pad_token_id")
 	if v < 0 || v > maxSize {
-		c.fault("pad_token_id: %d is not a token", v)
+		c.faultOf("pad_token_id", "%d is not a token", v)
 		return def
 	}
 	return v
@@ -77,14 +77,8 @@ func (c *config) bertSettings(d bertDefaults) bertSettings {
 	}
 	c.only("absolute", "position_embedding_type")
 	c.without("is_decoder")
-	s.check(c)
+	c.divides(s.width, s.heads, "hidden_size", "num_attention_heads")
 	return s
-}
-
-func (s bertSettings) check(c *config) {
-	if s.width%s.heads != 0 {
-		c.fault("hidden_size: %d is not a multiple of the number of heads, %d", s.width, s.heads)
-	}
 }
 
 func (s bertSettings) norm(name string) norm { return norm{name: name, eps: s.eps, bias: true} }

@@ -7,12 +7,10 @@ var bloomFamily = family{types: []string{"bloom"}, describe: func(c *config, w *
 	fromNorm := c.bool(false, "apply_residual_connection_post_layernorm")
 	c.ignore("slow_but_exact", "seq_length", "offset_alibi", "masked_softmax_fusion", "attention_softmax_in_fp32", "bias_dropout_fusion",
 		"skip_bias_add", "skip_bias_add_qkv", "unk_token_id")
-	if value(c, 1, "pretraining_tp") > 1 {
+	if c.float(1, "pretraining_tp") > 1 {
 		c.without("slow_but_exact") // which leaves out biases
 	}
-	if width%heads != 0 {
-		c.fault("hidden_size: %d is not a multiple of n_head, %d", width, heads)
-	}
+	c.divides(width, heads, "hidden_size", "n_head")
 	if err := w.choosePrefix("word_embeddings.weight", "transformer.", ""); err != nil {
 		return nil, err
 	}

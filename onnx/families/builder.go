@@ -127,7 +127,7 @@ func (b *builder) stored(s source) (value string, t onnxproto.DataType) {
 	}
 	t, ok := dataTypes[found.DType]
 	if !ok {
-		b.fault("tensor %q has elements of type %s, which are not read (F32, F16, BF16 and F64 are)", name, found.DType)
+		b.fault("tensor %q has elements of type %s, which are not read (F32, F16, BF16 and F64 are); %s", name, found.DType, b.weights.wayToFloat(name))
 		return b.float(0), onnxproto.Float32
 	}
 	if !slices.Equal(found.Shape, s.dims) {
@@ -377,7 +377,7 @@ func (c *config) activation(def string, names ...string) string {
 	name := c.string(def, names...)
 	if activations[name] == nil {
 		from, _ := c.raw(names)
-		c.fault("%s: %q is not supported (have: %s)", from, name, strings.Join(slices.Sorted(maps.Keys(activations)), ", "))
+		c.faultOf(from, "%q is not supported (have: %s)", name, strings.Join(slices.Sorted(maps.Keys(activations)), ", "))
 		return "relu"
 	}
 	return name

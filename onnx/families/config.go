@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
+
+	"w2s/internal/inputfile"
 )
 
 // A config is the config.json of a checkpoint. A family reads its settings with the methods below, which note every fault and
@@ -18,6 +21,8 @@ type config struct {
 	fields map[string]json.RawMessage
 	read   map[string]bool
 	faults []error
+	faulty map[string]bool // settings that have a fault
+	absent map[string]bool // settings for which null stands for the default
 
 	tensors int // number of tensors of the weights
 
@@ -26,18 +31,38 @@ type config struct {
 }
 
 func parseConfig(data []byte) (*config, error) {
-	c := &config{read: map[string]bool{}}
-	if err := json.Unmarshal(data, &c.fields); err != nil {
+	c := newConfig(nil)
+	if err := inputfile.JSON(data, &c.fields); err != nil {
 		return nil, err
 	}
 	if c.fields == nil {
-		return nil, errors.New("it is not a JSON object")
+		return nil, errors.New("null, want an object")
 	}
 	return c, nil
 }
 
-func (c *config) fault(format string, args ...any) {
-	c.faults = append(c.faults, fmt.Errorf(format, args...))
+func newConfig(fields map[string]json.RawMessage) *config {
+	return &config{fields: fields, read: map[string]bool{}, faulty: map[string]bool{}, absent: map[string]bool{}}
+}
+
+// fault notes that settings do not fit together, unless one of them has a fault of its own, of which this may be a consequence.
+func (c *config) fault(names []string, format string, args ...any) {
+	err := fmt.Errorf(format, args...)
+	if c.anyFaulty(names...) || slices.ContainsFunc(c.faults, func(other error) bool { return other.Error() == err.Error() }) {
+		return
+	}
+	c.faults = append(c.faults, err)
+}
+
+// faultOf notes the fault of a setting, unless it has one already.
+func (c *config) faultOf(name, format string, args ...any) {
+	c.fault([]string{name}, "%s: %w", name, fmt.Errorf(format, args...))
+	c.faulty[name] = true
+}
+
+// anyFaulty reports whether one of the settings has a fault.
+func (c *config) anyFaulty(names ...string) bool {
+	return slices.ContainsFunc(names, func(n string) bool { return c.faulty[n] })
 }
 
 // raw returns the first of the named settings that is present and not null.
@@ -59,14 +84,48 @@ func (c *config) has(names ...string) bool {
 	return v != nil
 }
 
-// value reads a setting into v, which holds the default. names are the setting and its other names.
-func value[T any](c *config, v T, names ...string) T {
-	name, raw := c.raw(names)
-	if raw == nil {
-		return v
+// isNull reports whether the first of the named settings that is present is null.
+func (c *config) isNull(names ...string) (string, bool) {
+	for _, n := range names {
+		if v, ok := c.fields[n]; ok {
+			if null := bytes.Equal(bytes.TrimSpace(v), []byte("null")); !null || !c.absent[n] {
+				return n, null
+			}
+		}
 	}
+	return names[0], false
+}
+
+// orDefault says that null stands for the defaults of the named settings.
+func (c *config) orDefault(names ...string) {
+	for _, n := range names {
+		c.read[n], c.absent[n] = true, true
+	}
+}
+
+// value reads a setting. names are the setting and its other names. As in transformers, null is false, and an absent list or
+// object. It is a fault of other settings, for which it is neither a value nor the default.
+func value[T any](c *config, def T, names ...string) T {
+	name, raw := c.raw(names)
+	want := reflect.TypeFor[T]()
+	if name, null := c.isNull(names...); null {
+		switch want.Kind() {
+		case reflect.Bool:
+			var no T
+			return no
+		case reflect.Slice, reflect.Map:
+		default:
+			c.faultOf(name, "null is not %s", inputfile.JSONKind(want))
+			return def
+		}
+	}
+	if raw == nil {
+		return def
+	}
+	var v T
 	if err := json.Unmarshal(raw, &v); err != nil {
-		c.fault("%s: %s is not a %T", name, brief(raw), v)
+		c.faultOf(name, "%s is not %s", brief(raw), inputfile.JSONKind(want))
+		return def
 	}
 	return v
 }
@@ -82,7 +141,9 @@ func brief(raw json.RawMessage) string {
 func (c *config) float(def float64, names ...string) float64 {
 	v := value(c, def, names...)
 	if math.IsNaN(v) || math.IsInf(v, 0) || math.Abs(v) > math.MaxFloat32 {
-		c.fault("%s: %v is not a finite number", names[0], v)
+		name, _ := c.raw(names)
+		c.faultOf(name, "%v is not a finite number", v)
+		return def
 	}
 	return v
 }
@@ -92,7 +153,8 @@ func (c *config) epsilon(def float64, names ...string) float64 {
 	v := c.float(def, names...)
 	if v < 0 {
 		name, _ := c.raw(names)
-		c.fault("%s: %v is below 0", name, v)
+		c.faultOf(name, "%v is below 0", v)
+		return def
 	}
 	return v
 }
@@ -124,9 +186,10 @@ func (c *config) size(def int, names ...string) int {
 	}
 	if v < 1 || v > float64(most) || v != math.Trunc(v) {
 		if raw == nil && def == 0 {
-			c.fault("%s is missing", names[0])
+			c.fault(names, "%s is missing", names[0])
+			c.faulty[names[0]] = true
 		} else {
-			c.fault("%s: %s is not a size from 1 to %d", name, strconv.FormatFloat(v, 'f', -1, 64), most)
+			c.faultOf(name, "%s is not a size from 1 to %d", strconv.FormatFloat(v, 'f', -1, 64), most)
 		}
 		return 1
 	}
@@ -136,16 +199,16 @@ func (c *config) size(def int, names ...string) int {
 // nested returns a setting that is an object as a configuration of its own, which is empty if the setting is absent. The caller
 // passes it to merge when it has read it.
 func (c *config) nested(names ...string) *config {
-	n := &config{read: map[string]bool{}, tensors: c.tensors}
+	n := newConfig(value(c, map[string]json.RawMessage{}, names...))
 	n.name, _ = c.raw(names)
-	n.fields = value(c, map[string]json.RawMessage{}, names...)
+	n.tensors = c.tensors
 	return n
 }
 
 // merge notes the faults of a nested configuration, and its settings that nothing has read.
 func (c *config) merge(n *config) {
 	for _, err := range n.faults {
-		c.fault("%s.%w", n.name, err)
+		c.faults = append(c.faults, fmt.Errorf("%s.%w", n.name, err))
 	}
 	for _, name := range n.unknown() {
 		c.nestedUnknown = append(c.nestedUnknown, n.name+"."+name)
@@ -154,29 +217,23 @@ func (c *config) merge(n *config) {
 
 // only notes a fault if a setting has another value than the one that the family computes.
 func (c *config) only(want any, name string) {
-	_, raw := c.raw([]string{name})
-	if raw == nil {
-		return
-	}
-	var got any
-	if err := json.Unmarshal(raw, &got); err != nil {
-		c.fault("%s: %w", name, err)
+	c.read[name] = true
+	raw, there := c.fields[name]
+	if _, null := c.isNull(name); !there || !null && string(raw) == "null" {
 		return
 	}
 	text, err := json.Marshal(want)
-	var same any
+	var got any
 	if err == nil {
-		err = json.Unmarshal(text, &same)
+		err = json.Unmarshal(raw, &got)
 	}
-	if err != nil || !equalJSON(got, same) {
-		c.fault("%s: %s is not supported (only %s)", name, brief(raw), text)
+	var canonical []byte // such as 1 for 1.0
+	if err == nil {
+		canonical, err = json.Marshal(got)
 	}
-}
-
-func equalJSON(a, b any) bool {
-	x, _ := json.Marshal(a)
-	y, _ := json.Marshal(b)
-	return bytes.Equal(x, y)
+	if err != nil || !bytes.Equal(canonical, text) {
+		c.faultOf(name, "%s is not supported (only %s)", brief(raw), text)
+	}
 }
 
 // without notes that the family does not compute a setting unless it is off: absent, null, false, 0, "" or empty.
@@ -186,8 +243,15 @@ func (c *config) without(names ...string) {
 		switch strings.TrimSpace(string(raw)) {
 		case "", "false", "0", "0.0", `""`, "[]", "{}", `"none"`:
 		default:
-			c.fault("%s: %s is not supported", name, brief(raw))
+			c.faultOf(name, "%s is not supported", brief(raw))
 		}
+	}
+}
+
+// divides checks that the width is a multiple of the number of heads.
+func (c *config) divides(width, heads int, widthName, headsName string) {
+	if width%heads != 0 {
+		c.fault([]string{widthName, headsName}, "%s: %d is not a multiple of %s, %d", widthName, width, headsName, heads)
 	}
 }
 
@@ -222,10 +286,36 @@ func (c *config) common() {
 		}
 	}
 	c.without("pruned_heads", "is_decoder_only_cross_attention", "add_cross_attention")
+	for _, name := range parts {
+		if !c.read[name] && c.has(name) {
+			c.faultOf(name, "a model of this model_type has no such part (use the config.json of the part itself, if that is what the weights are)")
+		}
+	}
 	c.withoutQuantisation()
 }
 
-func (c *config) withoutQuantisation() { c.without("quantization_config", "compression_config") }
+// withoutQuantisation refuses weights that are stored with scales of their own.
+func (c *config) withoutQuantisation() {
+	for _, name := range []string{"quantization_config", "compression_config"} {
+		if !c.has(name) {
+			continue
+		}
+		q := c.nested(name)
+		method, advice := value(q, "", "quant_method"), useOriginal
+		if method == "bitsandbytes" {
+			advice += ", or convert them: AutoModelForCausalLM.from_pretrained(FOLDER).dequantize().save_pretrained(NEW)"
+		}
+		c.faultOf(name, "quantised weights%s are not read; %s", of(method), advice)
+	}
+}
+
+// of returns " of kind X", or "" if the kind is not known.
+func of(method string) string {
+	if method == "" {
+		return ""
+	}
+	return fmt.Sprintf(" of kind %q", method)
+}
 
 // unknown returns the settings that nothing has read.
 func (c *config) unknown() []string {
@@ -237,6 +327,9 @@ func (c *config) unknown() []string {
 	}
 	return names
 }
+
+// parts are settings with the configurations of parts of a larger model. transformers takes the model to be the part if one is there.
+var parts = []string{"text_config", "decoder", "generator"}
 
 // telling are settings that change the hidden states of models that have them. If a family does not read such a setting and it
 // is not off, the model is not what the family computes.

@@ -12,13 +12,15 @@ var debertaFamily = family{types: []string{"deberta-v2"}, describe: func(c *conf
 	s := bertSettings{width: c.size(1536, "hidden_size"), layers: c.size(24, "num_hidden_layers"), heads: c.size(24, "num_attention_heads"),
 		inner: c.size(6144, "intermediate_size"), vocab: c.size(128100, "vocab_size"), positions: c.size(512, "max_position_embeddings"),
 		eps: c.epsilon(1e-7, "layer_norm_eps"), act: c.activation("gelu", "hidden_act")}
-	s.check(c)
+	c.divides(s.width, s.heads, "hidden_size", "num_attention_heads")
 	if value(c, 0, "type_vocab_size") != 0 {
 		s.segments = c.size(0, "type_vocab_size")
 	}
 	narrow := c.size(s.width, "embedding_size")
 	head := s.width / s.heads
-	c.only(head, "attention_head_size") // transformers cannot compute others
+	if !c.anyFaulty("hidden_size", "num_attention_heads") {
+		c.only(head, "attention_head_size") // transformers cannot compute others
+	}
 	c.ignore("pooler_dropout", "pooler_hidden_act", "pooler_hidden_size", "legacy", "padding_idx", "cls_dropout")
 	if err := w.choosePrefix("embeddings.word_embeddings.weight", "deberta.", ""); err != nil {
 		return nil, err
@@ -34,7 +36,7 @@ var debertaFamily = family{types: []string{"deberta-v2"}, describe: func(c *conf
 	kinds := c.words("pos_att_type")
 	for _, k := range kinds {
 		if k != "c2p" && k != "p2c" {
-			c.fault("pos_att_type: %q is not supported (have: c2p, p2c)", k)
+			c.faultOf("pos_att_type", "%q is not supported (have: c2p, p2c)", k)
 		}
 	}
 	apart := c.disentangled(s, kinds)
@@ -62,7 +64,7 @@ var debertaFamily = family{types: []string{"deberta-v2"}, describe: func(c *conf
 		t.conv = &convolution{name: "encoder.conv.conv", size: size, groups: c.size(1, "conv_groups"), act: c.activation("tanh", "conv_act"),
 			sum: s.norm("encoder.conv.LayerNorm")}
 		if size%2 == 0 || size > 1000 || s.width%t.conv.groups != 0 {
-			c.fault("conv_kernel_size: %d with conv_groups: %d is not supported (want an odd size, and groups that divide hidden_size)", size, t.conv.groups)
+			c.fault([]string{"conv_kernel_size", "conv_groups", "hidden_size"}, "conv_kernel_size: %d with conv_groups: %d is not supported (want an odd size, and groups that divide hidden_size)", size, t.conv.groups)
 			t.conv = nil
 		}
 	} else {
@@ -82,12 +84,15 @@ func (c *config) disentangled(s bertSettings, kinds []string) *disentangled {
 	if !on {
 		return nil
 	}
+	if _, null := c.isNull("norm_rel_ebd"); null {
+		c.faultOf("norm_rel_ebd", "null is not supported")
+	}
 	span := furthest
 	if buckets > 0 {
 		span = buckets
 	}
 	if furthest > maxSize || span > maxSize || buckets > 0 && (buckets < 4 || furthest <= buckets/2+1) {
-		c.fault("position_buckets: %d with max_relative_positions: %d is not supported", buckets, furthest)
+		c.fault([]string{"position_buckets", "max_relative_positions", "max_position_embeddings"}, "position_buckets: %d with max_relative_positions: %d is not supported", buckets, furthest)
 		return nil
 	}
 	d := &disentangled{table: "encoder.rel_embeddings.weight", span: span, c2p: slices.Contains(kinds, "c2p"), p2c: slices.Contains(kinds, "p2c")}

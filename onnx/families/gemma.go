@@ -20,7 +20,7 @@ var gemmaFamily = family{types: []string{"gemma"}, describe: func(c *config, w *
 var gemma2Family = family{types: []string{"gemma2"}, describe: func(c *config, w *Weights) (model, error) {
 	s := c.llamaSizes(llamaSizes{head: 256, positions: 8192, act: "gelu_pytorch_tanh", actKey: "hidden_activation"})
 	rope := c.rope(s.head, s.positions, ropeDefaults{theta: 10000, partial: 1})
-	windows := c.windows(s.layers, c.window("sliding_window", 4096), func(i int) bool { return i%2 == 0 })
+	windows := c.windows(s.layers, c.size(4096, "sliding_window"), func(i int) bool { return i%2 == 0 })
 	c.ignore("hidden_act")
 	bias, scale, softcap := c.bool(false, "attention_bias"), c.positive(256, "query_pre_attn_scalar"), c.cap("attn_logit_softcapping", 50)
 	t, err := c.gemma(w, s, func(i int) layer {
@@ -51,11 +51,15 @@ func gemma3(c *config, w *Weights) (*transformer, error) {
 		act: "gelu_pytorch_tanh", actKey: "hidden_activation"})
 	everywhere, nearby := c.gemma3Ropes(s)
 	both := c.bool(false, "use_bidirectional_attention")
-	window := c.window("sliding_window", 4096)
-	if both && window > 0 {
+	window := c.size(4096, "sliding_window")
+	if both {
 		window = window/2 + 1 // as transformers does, whose bounds are exclusive
 	}
-	pattern := c.size(6, "sliding_window_pattern", "_sliding_window_pattern")
+	pattern := 6
+	if !c.has("layer_types") {
+		pattern = c.size(pattern, "sliding_window_pattern", "_sliding_window_pattern")
+	}
+	c.ignore("sliding_window_pattern", "_sliding_window_pattern")
 	windows := c.windows(s.layers, window, func(i int) bool { return (i+1)%pattern != 0 })
 	bias, scale := c.bool(false, "attention_bias"), c.positive(256, "query_pre_attn_scalar")
 	c.ignore("attn_logit_softcapping", "hidden_act") // Gemma3Model does not use them
@@ -78,7 +82,7 @@ func gemma3(c *config, w *Weights) (*transformer, error) {
 
 // gemma3Ropes reads the rotations of layers without and with a window.
 func (c *config) gemma3Ropes(s llamaSizes) (everywhere, nearby *rope) {
-	full, local := ropeDefaults{theta: 1e6, partial: 1}, c.float(10000, "rope_local_base_freq")
+	full, local := ropeDefaults{theta: 1e6, partial: 1}, c.positive(10000, "rope_local_base_freq")
 	if !c.has("rope_parameters") {
 		return c.rope(s.head, s.positions, full), c.plainRope(local, s.head, s.positions)
 	}
@@ -87,17 +91,19 @@ func (c *config) gemma3Ropes(s llamaSizes) (everywhere, nearby *rope) {
 	defer c.merge(both)
 	read := func(name string, d ropeDefaults) *rope {
 		n := both.nested(name)
-		d.theta = n.float(d.theta, "rope_theta")
+		d.theta = n.positive(d.theta, "rope_theta")
 		return both.scaledRope(n, d, s.head, s.positions)
 	}
 	return read("full_attention", full), read("sliding_attention", ropeDefaults{theta: local, partial: 1})
 }
 
 // positive reads a number above 0.
-func (c *config) positive(def float64, name string) float64 {
-	x := c.float(def, name)
+func (c *config) positive(def float64, names ...string) float64 {
+	x := c.float(def, names...)
 	if x <= 0 {
-		c.fault("%s: %v is not above 0", name, x)
+		name, _ := c.raw(names)
+		c.faultOf(name, "%v is not above 0", x)
+		return def
 	}
 	return x
 }

@@ -4,13 +4,12 @@ package families
 var gpt2Family = family{types: []string{"gpt2"}, describe: func(c *config, w *Weights) (model, error) {
 	width, layers, heads := c.size(0, "n_embd", "hidden_size"), c.size(0, "n_layer", "num_hidden_layers"), c.size(0, "n_head", "num_attention_heads")
 	positions, vocab := c.size(1024, "n_positions", "max_position_embeddings", "n_ctx"), c.size(0, "vocab_size")
+	c.orDefault("n_inner")
 	inner, eps := c.size(4*width, "n_inner"), c.epsilon(1e-5, "layer_norm_epsilon")
 	act := c.activation("gelu_new", "activation_function")
 	scaled, byLayer := c.bool(true, "scale_attn_weights"), c.bool(false, "scale_attn_by_inverse_layer_idx")
 	c.ignore("reorder_and_upcast_attn", "n_ctx") // the former is about overflows of half precision
-	if width%heads != 0 {
-		c.fault("n_embd: %d is not a multiple of n_head, %d", width, heads)
-	}
+	c.divides(width, heads, "n_embd", "n_head")
 	if err := w.choosePrefix("wte.weight", "transformer.", ""); err != nil {
 		return nil, err
 	}

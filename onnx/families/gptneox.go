@@ -2,13 +2,12 @@ package families
 
 // gptNeoXFamily is transformers' GPTNeoXModel, which Pythia is.
 var gptNeoXFamily = family{types: []string{"gpt_neox"}, describe: func(c *config, w *Weights) (model, error) {
+	c.orDefault("max_position_embeddings") // which only some kinds of rope_scaling need
 	width, layers, heads := c.size(0, "hidden_size"), c.size(0, "num_hidden_layers"), c.size(0, "num_attention_heads")
 	inner, vocab, positions := c.size(0, "intermediate_size"), c.size(0, "vocab_size"), c.size(2048, "max_position_embeddings")
 	eps, act := c.epsilon(1e-5, "layer_norm_eps"), c.activation("gelu", "hidden_act")
 	parallel, bias := c.bool(true, "use_parallel_residual"), c.bool(true, "attention_bias")
-	if width%heads != 0 {
-		c.fault("hidden_size: %d is not a multiple of num_attention_heads, %d", width, heads)
-	}
+	c.divides(width, heads, "hidden_size", "num_attention_heads")
 	rope := c.rope(width/heads, positions, ropeDefaults{theta: 10000, partial: 0.25, rotaryFirst: true})
 	if err := w.choosePrefix("embed_in.weight", "gpt_neox.", ""); err != nil {
 		return nil, err

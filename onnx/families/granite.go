@@ -14,7 +14,7 @@ var graniteFamily = family{types: []string{"granite"}, describe: func(c *config,
 		return l
 	}})
 	if logits == 0 {
-		c.fault("logits_scaling: 0 is not a divisor")
+		c.faultOf("logits_scaling", "0 is not a divisor")
 	}
 	if err == nil && t.head != nil {
 		t.head.factor = 1 / logits

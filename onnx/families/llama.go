@@ -8,6 +8,7 @@ import (
 // llamaFamily is transformers' LlamaModel, which Llama 1 to 3, SmolLM2, TinyLlama, Yi and many others are.
 var llamaFamily = family{types: []string{"llama"}, describe: func(c *config, w *Weights) (model, error) {
 	s := c.llamaSizes(llamaSizes{})
+	c.orDefault("pretraining_tp")
 	c.only(1, "pretraining_tp")
 	rope := c.rope(s.head, s.positions, ropeDefaults{theta: 10000, partial: 1})
 	bias, networkBias := c.bool(false, "attention_bias"), c.bool(false, "mlp_bias")
@@ -32,6 +33,13 @@ type llamaSizes struct {
 // llamaSizes reads the sizes. def holds the defaults of settings that config.json can lack; those of kv and head are computed
 // if they are 0.
 func (c *config) llamaSizes(def llamaSizes) llamaSizes {
+	c.orDefault("max_position_embeddings") // which only some kinds of rope_scaling need
+	if def.kv == 0 {
+		c.orDefault("num_key_value_heads")
+	}
+	if def.head == 0 {
+		c.orDefault("head_dim")
+	}
 	s := llamaSizes{width: c.size(def.width, "hidden_size"), layers: c.size(def.layers, "num_hidden_layers"),
 		heads: c.size(def.heads, "num_attention_heads"), network: c.size(def.network, "intermediate_size"), vocab: c.size(def.vocab, "vocab_size"),
 		positions: c.size(cmp.Or(def.positions, 2048), "max_position_embeddings"), eps: c.epsilon(cmp.Or(def.eps, 1e-6), cmp.Or(def.epsKey, "rms_norm_eps"))}
@@ -45,7 +53,7 @@ func (c *config) llamaSizes(def llamaSizes) llamaSizes {
 // headSize reads the dimension of a head. def is the default; 0 is width/heads.
 func (c *config) headSize(def, width, heads int) int {
 	if def == 0 && !c.has("head_dim") && width%heads != 0 {
-		c.fault("hidden_size: %d is not a multiple of the %d heads", width, heads)
+		c.fault([]string{"hidden_size", "num_attention_heads"}, "hidden_size: %d is not a multiple of the %d heads", width, heads)
 	}
 	if def == 0 {
 		def = max(1, width/heads)
@@ -56,7 +64,7 @@ func (c *config) headSize(def, width, heads int) int {
 // groups checks that every head of keys serves the same number of heads of queries.
 func (c *config) groups(heads, kv int) {
 	if heads%kv != 0 {
-		c.fault("num_attention_heads: %d is not a multiple of num_key_value_heads, %d", heads, kv)
+		c.fault([]string{"num_attention_heads", "num_key_value_heads"}, "num_attention_heads: %d is not a multiple of num_key_value_heads, %d", heads, kv)
 	}
 }
 

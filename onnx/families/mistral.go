@@ -33,7 +33,7 @@ func (c *config) windows(layers, window int, sliding func(i int) bool) []int {
 	out := make([]int, layers)
 	types := value(c, []string(nil), "layer_types")
 	if types != nil && len(types) != layers {
-		c.fault("layer_types has %d elements, but the model has %d layers", len(types), layers)
+		c.fault([]string{"layer_types", "num_hidden_layers"}, "layer_types has %d elements, but the model has %d layers", len(types), layers)
 		return out
 	}
 	for i := range out {
@@ -44,7 +44,7 @@ func (c *config) windows(layers, window int, sliding func(i int) bool) []int {
 				slides = true
 			case "full_attention":
 			default:
-				c.fault("layer_types: %q is not supported (have: full_attention, sliding_attention)", types[i])
+				c.faultOf("layer_types", "%q is not supported (have: full_attention, sliding_attention)", types[i])
 			}
 		}
 		if slides {

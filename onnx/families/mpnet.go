@@ -5,7 +5,7 @@ var mpnetFamily = family{types: []string{"mpnet"}, describe: func(c *config, w *
 	s := c.bertSettings(bertDefaults{act: "gelu", positions: 512})
 	rows := c.size(32, "relative_attention_num_buckets")
 	if rows < mpnetBuckets {
-		c.fault("relative_attention_num_buckets: %d is below %d, the number that the model uses", rows, mpnetBuckets)
+		c.faultOf("relative_attention_num_buckets", "%d is below %d, the number that the model uses", rows, mpnetBuckets)
 	}
 	if err := w.choosePrefix("embeddings.word_embeddings.weight", "mpnet.", ""); err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package families_test
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"os"
@@ -120,7 +121,7 @@ func TestBadCheckpoints(t *testing.T) {
 		{"no config.json", "llama", rename("config.json", ""), []string{"config.json"}},
 		{"config.json is a list", "llama", func(tb testing.TB, dir string) { write(tb, filepath.Join(dir, "config.json"), []byte("[]")) }, []string{"config.json"}},
 		{"config.json is cut", "llama", func(tb testing.TB, dir string) { write(tb, filepath.Join(dir, "config.json"), []byte(`{"a":1`)) }, []string{"config.json"}},
-		{"config.json is null", "llama", func(tb testing.TB, dir string) { write(tb, filepath.Join(dir, "config.json"), []byte(`null`)) }, []string{"not a JSON object"}},
+		{"config.json is null", "llama", func(tb testing.TB, dir string) { write(tb, filepath.Join(dir, "config.json"), []byte(`null`)) }, []string{"null, want an object"}},
 		{"no model_type", "llama", set("model_type", nil), []string{"model_type"}},
 		{"misspelled model_type", "llama", set("model_type", "lama"), []string{`did you mean "llama"?`}},
 		{"unknown model_type", "llama", set("model_type", "mamba2"), []string{`"mamba2"`, "gpt_neox", "docs/export.md"}},
@@ -172,6 +173,26 @@ func TestBadCheckpoints(t *testing.T) {
 			[]string{`no tensor "model.layers.1.mlp.up_proj.weight"`, "model.layers.1.mlp.up_prj.weight"}},
 		{"no embedding", "llama", header(one, func(m map[string]any) { moved(m, "model.embed_tokens.weight", "model.embed.weight") }), []string{`"embed_tokens.weight"`, "model.embed.weight"}},
 		{"another element type", "llama", header(one, func(m map[string]any) { m["model.norm.weight"].(map[string]any)["dtype"] = "I32" }), []string{"model.norm.weight", "I32"}},
+		{"float8", "llama", header(one, func(m map[string]any) {
+			norm := m["model.norm.weight"].(map[string]any)
+			norm["dtype"], norm["shape"] = "F8_E4M3", []int{256}
+		}), []string{"model.norm.weight", "F8_E4M3", `convert it: AutoModelForCausalLM.from_pretrained(FOLDER).bfloat16()`}},
+		{"float8 with scales", "llama", header(one, func(m map[string]any) {
+			norm := m["model.norm.weight"].(map[string]any)
+			norm["dtype"], norm["shape"] = "F8_E5M2", []int{256}
+			m["model.norm.weight_scale_inv"] = map[string]any{"dtype": "F32", "shape": []int{0}, "data_offsets": []int{0, 0}}
+		}), []string{"model.norm.weight", "F8_E5M2", "scaled by", "use the checkpoint"}},
+		{"4 bits of bitsandbytes", "llama", header(one, func(m map[string]any) {
+			norm := m["model.norm.weight"].(map[string]any)
+			norm["dtype"], norm["shape"] = "U8", []int{256, 1}
+		}), []string{"model.norm.weight", "U8", "use the checkpoint"}},
+		{"GPTQ without quantization_config", "llama", header(one, func(m map[string]any) {
+			moved(m, "model.layers.1.mlp.up_proj.weight", "model.layers.1.mlp.up_proj.qweight")
+		}), []string{`no tensor "model.layers.1.mlp.up_proj.weight", but "model.layers.1.mlp.up_proj.qweight", which is quantised`, "use the checkpoint"}},
+		{"GPTQ", "llama", set("quantization_config", map[string]any{"quant_method": "gptq", "bits": 4}), []string{`kind "gptq"`, "use the checkpoint"}},
+		{"AWQ", "llama", set("quantization_config", map[string]any{"quant_method": "awq", "bits": 4}), []string{`kind "awq"`, "use the checkpoint"}},
+		{"bitsandbytes", "llama", set("quantization_config", map[string]any{"quant_method": "bitsandbytes"}), []string{`kind "bitsandbytes"`, "dequantize()"}},
+		{"quantised somehow", "llama", set("quantization_config", map[string]any{}), []string{"quantization_config", "use the checkpoint"}},
 		{"another shape", "llama", header(one, func(m map[string]any) { m["model.norm.weight"].(map[string]any)["shape"] = []int{8, 8} }), []string{"model.norm.weight", "[8 8]", "[64]"}},
 
 		{"vocabulary larger than the embedding", "llama", set("vocab_size", 27), []string{"model.embed_tokens.weight", "[26 64]", "[27 64]"}},
@@ -285,8 +306,152 @@ func TestRefusedSettings(t *testing.T) {
 			if err == nil {
 				t.Fatalf("no error for %v", test.value)
 			}
-			if !strings.Contains(err.Error(), "config.json: "+test.name) && !strings.Contains(err.Error(), "with "+test.name) {
+			if !strings.Contains(err.Error(), "config.json: "+test.name) {
 				t.Errorf("error %q does not name %s", err, test.name)
+			}
+		})
+	}
+}
+
+// TestNull sets settings to null. What is to come of them was found by trying each with transformers 4.57.6.
+func TestNull(t *testing.T) {
+	null := json.RawMessage("null")
+	graph := func(t *testing.T, model string, pairs ...any) ([]byte, error) {
+		dir := drawn.Read(t, model).Write(t)
+		set(pairs...)(t, dir)
+		c, err := families.Open(dir)
+		if err != nil {
+			return nil, err
+		}
+		g, err := c.Graph(families.Want{Outputs: c.Outputs()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := g.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data, nil
+	}
+	for _, test := range []struct {
+		model, name string
+		like        any // the value that has the same effect; nil removes the setting
+	}{
+		{"gpt_neox", "use_parallel_residual", false},
+		{"gpt2", "scale_attn_weights", false},
+		{"llama", "attention_bias", false},
+		{"llama", "mlp_bias", false},
+		{"llama", "rope_scaling", nil},
+		{"llama", "max_position_embeddings", nil},
+		{"llama", "pretraining_tp", 1},
+		{"llama", "head_dim", 16},
+		{"llama", "attention_dropout", nil},
+		{"llama", "text_config", nil},
+		{"mistral", "sliding_window", 1000},
+		{"gemma2", "attn_logit_softcapping", 1e9},
+		{"gemma2", "layer_types", nil},
+		{"gpt2", "n_inner", nil},
+		{"gpt_neox", "rope_theta", nil},
+		{"llama-yarn", "rope_scaling", nil},
+		{"modernbert", "position_embedding_type", nil},
+		{"modernbert", "local_rope_theta", 160000},
+		{"opt", "word_embed_proj_dim", nil},
+		{"opt", "_remove_final_layer_norm", false},
+		{"qwen2", "max_window_layers", nil},
+		{"smollm3-windows", "no_rope_layer_interval", nil},
+	} {
+		t.Run(test.model+" "+test.name, func(t *testing.T) {
+			got, err := graph(t, test.model, test.name, null)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, err := graph(t, test.model, test.name, test.like)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(got, want) && test.name != "sliding_window" && test.name != "attn_logit_softcapping" {
+				t.Errorf("null is not like %v", test.like)
+			}
+		})
+	}
+	for model, names := range map[string][]string{
+		"albert": {"inner_group_num", "num_hidden_groups", "type_vocab_size", "position_embedding_type"},
+		"bert": {"hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "vocab_size", "layer_norm_eps", "hidden_act",
+			"max_position_embeddings", "position_embedding_type"},
+		"bloom":         {"layer_norm_epsilon", "pretraining_tp"},
+		"deberta-3":     {"max_relative_positions", "norm_rel_ebd", "type_vocab_size"},
+		"distilbert":    {"activation", "dim"},
+		"gemma2":        {"query_pre_attn_scalar", "sliding_window", "head_dim", "hidden_activation"},
+		"gemma3_text":   {"rope_local_base_freq", "sliding_window"},
+		"gpt2":          {"activation_function", "n_positions"},
+		"gpt_neox":      {"rotary_emb_base", "rotary_pct"},
+		"granite":       {"attention_multiplier", "embedding_multiplier", "residual_multiplier"},
+		"llama":         {"hidden_act", "rms_norm_eps", "rope_theta"},
+		"llama-yarn":    {"max_position_embeddings"},
+		"modernbert":    {"global_attn_every_n_layers", "global_rope_theta", "local_attention", "norm_eps"},
+		"mpnet":         {"relative_attention_num_buckets"},
+		"phi":           {"partial_rotary_factor"},
+		"phi3-longrope": {"max_position_embeddings", "original_max_position_embeddings"},
+		"qwen2-windows": {"max_window_layers"},
+		"qwen3":         {"head_dim"},
+		"roberta":       {"pad_token_id"},
+		"smollm3":       {"no_rope_layer_interval"},
+		"starcoder2":    {"num_key_value_heads", "norm_epsilon"},
+	} {
+		for _, name := range names {
+			t.Run(model+" "+name, func(t *testing.T) {
+				if _, err := graph(t, model, name, null); err == nil || !strings.Contains(err.Error(), name+": null") {
+					t.Errorf("got %v", err)
+				}
+			})
+		}
+	}
+}
+
+// TestOneFault gives settings faults that others depend on. The error must say these only, and in JSON's terms.
+func TestOneFault(t *testing.T) {
+	for _, test := range []struct {
+		model string
+		edit  func(tb testing.TB, dir string)
+		want  string
+	}{
+		{"llama", set("hidden_size", "64"), `hidden_size: "64" is not a number`},
+		{"llama", set("hidden_size", nil), "hidden_size is missing"},
+		{"llama", set("num_attention_heads", []int{4}, "head_dim", nil), "num_attention_heads: [4] is not a number"},
+		{"llama", set("head_dim", 0), "head_dim: 0 is not a size from 1 to 16384"},
+		{"llama", set("num_key_value_heads", "two"), `num_key_value_heads: "two" is not a number`},
+		{"llama", set("rope_theta", -1), "rope_theta: -1 is not above 0"},
+		{"llama", set("rope_theta", "a"), `rope_theta: "a" is not a number`},
+		{"llama", set("rms_norm_eps", -1e-6), "rms_norm_eps: -1e-06 is below 0"},
+		{"llama", set("attention_bias", 1), "attention_bias: 1 is not true or false"},
+		{"llama", set("hidden_act", 3), "hidden_act: 3 is not a string"},
+		{"llama", set("rope_scaling", []int{1}), "rope_scaling: [1] is not an object"},
+		{"llama", set("rope_scaling", map[string]any{"rope_type": "linear", "factor": "2"}), `rope_scaling.factor: "2" is not a number`},
+		{"llama-longrope", set("hidden_size", nil, "head_dim", nil), "hidden_size is missing"},
+		{"llama-longrope", set("rope_scaling", map[string]any{"rope_type": "linear", "factor": 0}), "rope_scaling.factor: 0 is not above 0"},
+		{"qwen2-types", set("num_hidden_layers", 0), "num_hidden_layers: 0 is not a size from 1 to 256"},
+		{"qwen2-types", set("layer_types", []int{1, 2}), "layer_types: [1,2] is not a list of strings"},
+		{"smollm3", set("num_hidden_layers", "3"), `num_hidden_layers: "3" is not a number`},
+		{"smollm3", set("no_rope_layers", "1"), `no_rope_layers: "1" is not a list of whole numbers`},
+		{"bert", set("num_attention_heads", 0), "num_attention_heads: 0 is not a size from 1 to 16384"},
+		{"deberta-3", set("hidden_size", true, "attention_head_size", 16), "hidden_size: true is not a number"},
+		{"roberta", set("pad_token_id", "a"), `pad_token_id: "a" is not a whole number`},
+		{"llama", set("text_config", map[string]any{"hidden_size": 64}), "text_config: a model of this model_type has no such part"},
+		{"llama", func(tb testing.TB, dir string) {
+			data, err := os.ReadFile(filepath.Join(dir, "config.json"))
+			if err != nil {
+				tb.Fatal(err)
+			}
+			write(tb, filepath.Join(dir, "config.json"), append([]byte("\ufeff"), data...)) // transformers refuses it too
+		}, "it begins with a byte order mark"},
+		{"llama", func(tb testing.TB, dir string) { write(tb, filepath.Join(dir, "config.json"), []byte("[]")) }, "a list, want an object"},
+	} {
+		t.Run(test.want, func(t *testing.T) {
+			dir := drawn.Read(t, test.model).Write(t)
+			test.edit(t, dir)
+			_, err := families.Open(dir)
+			if err == nil || !strings.HasPrefix(err.Error(), "config.json: "+test.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("got %v, want only %s", err, test.want)
 			}
 		})
 	}

@@ -4,14 +4,13 @@ package families
 var optFamily = family{types: []string{"opt"}, describe: func(c *config, w *Weights) (model, error) {
 	width, layers, heads := c.size(0, "hidden_size"), c.size(0, "num_hidden_layers"), c.size(0, "num_attention_heads")
 	inner, vocab, positions := c.size(0, "ffn_dim"), c.size(0, "vocab_size"), c.size(2048, "max_position_embeddings")
+	c.orDefault("word_embed_proj_dim")
 	row := c.size(width, "word_embed_proj_dim")
 	before, bias, affine := c.bool(true, "do_layer_norm_before"), c.bool(true, "enable_bias"), c.bool(true, "layer_norm_elementwise_affine")
 	without := c.bool(false, "_remove_final_layer_norm")
 	act := c.activation("relu", "activation_function")
 	c.ignore("init_std")
-	if width%heads != 0 {
-		c.fault("hidden_size: %d is not a multiple of num_attention_heads, %d", width, heads)
-	}
+	c.divides(width, heads, "hidden_size", "num_attention_heads")
 	if err := w.choosePrefix("embed_tokens.weight", "model.decoder.", "decoder.", ""); err != nil {
 		return nil, err
 	}

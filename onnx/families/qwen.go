@@ -30,9 +30,10 @@ var qwen3Family = family{types: []string{"qwen3"}, describe: func(c *config, w *
 
 // qwenWindows reads the windows of the layers. Layers from max_window_layers on have one if use_sliding_window is set.
 func (c *config) qwenWindows(layers int) []int {
-	window, from := c.window("sliding_window", 4096), value(c, 28, "max_window_layers")
-	if !c.bool(false, "use_sliding_window") {
-		window = 0
+	window, from := 0, 0
+	if c.bool(false, "use_sliding_window") {
+		window, from = c.window("sliding_window", 4096), value(c, 28, "max_window_layers")
 	}
+	c.ignore("sliding_window", "max_window_layers")
 	return c.windows(layers, window, func(i int) bool { return i >= from })
 }

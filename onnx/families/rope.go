@@ -124,10 +124,10 @@ func (c *config) rope(head, positions int, d ropeDefaults) *rope {
 	s := c.nested("rope_scaling", "rope_parameters")
 	s.without("full_attention", "sliding_attention") // the family has one rotation
 	both := func(def float64, names []string) float64 {
-		outer := c.float(def, names...)
-		inner := s.float(outer, names[0], names[1])
+		outer := c.positive(def, names...)
+		inner := s.positive(outer, names...)
 		if name, _ := c.raw(names); c.has(names...) && inner != outer {
-			c.fault("%s: %v differs from %v in %s (transformers 4 takes the former, transformers 5 the latter)", name, outer, inner, s.name)
+			c.faultOf(name, "%v differs from %v in %s (transformers 4 takes the former, transformers 5 the latter)", outer, inner, s.name)
 		}
 		return inner
 	}
@@ -137,21 +137,30 @@ func (c *config) rope(head, positions int, d ropeDefaults) *rope {
 
 // plainRope makes a rope that turns whole heads and is not scaled.
 func (c *config) plainRope(theta float64, head, positions int) *rope {
-	return c.scaledRope(&config{name: "rope", read: map[string]bool{}}, ropeDefaults{theta: theta, partial: 1}, head, positions)
+	return c.scaledRope(newConfig(nil), ropeDefaults{theta: theta, partial: 1}, head, positions)
 }
+
+// headSettings are the settings that give the number of rotated dimensions.
+var headSettings = []string{"partial_rotary_factor", "rotary_pct", "head_dim", "hidden_size", "num_attention_heads"}
 
 // scaledRope makes a rope from the settings of rope_scaling. Its faults are noted in c.
 func (c *config) scaledRope(s *config, d ropeDefaults, head, positions int) *rope {
 	defer c.merge(s)
 	theta, partial := d.theta, d.partial
 	r := &rope{dim: int(float64(head) * partial), scale: 1}
-	if theta <= 0 || r.dim < 2 || r.dim > head || r.dim%2 != 0 {
-		c.fault("rope_theta %v with partial_rotary_factor %v of heads of %d dimensions is not supported", theta, partial, head)
+	if r.dim < 2 || r.dim > head || r.dim%2 != 0 {
+		c.fault(headSettings, "partial_rotary_factor: %v of heads of %d dimensions is not an even number of them",
+			partial, head)
 		return nil
 	}
+	s.orDefault("rope_type") // so that type counts
 	kind := s.string("default", "rope_type", "type")
 	if kind == "su" || kind == "yarn" && d.yarnIsOld {
 		kind = "longrope"
+	}
+	if raw, there := c.fields["max_position_embeddings"]; there && string(raw) == "null" &&
+		slices.Contains([]string{"dynamic", "longrope", "yarn"}, kind) {
+		c.faultOf("max_position_embeddings", "null is not a number, which rope_type %q needs", kind)
 	}
 	wavelengths := powers(theta, r.dim)
 	r.frequencies = inverse(wavelengths)
@@ -159,21 +168,22 @@ func (c *config) scaledRope(s *config, d ropeDefaults, head, positions int) *rop
 		def := positions
 		if required {
 			def = 0
+		} else {
+			s.orDefault("original_max_position_embeddings")
 		}
 		return s.size(def, "original_max_position_embeddings")
 	}
 	factor := func() float64 {
-		f := s.float(0, "factor")
-		if f <= 0 {
-			s.fault("factor: %v is not above 0", f)
+		if _, there := s.fields["factor"]; !there {
+			s.faultOf("rope_type", "%q needs a factor, which is missing", kind)
 			return 1
 		}
-		return f
+		return s.positive(1, "factor")
 	}
 	switch kind {
 	case "default":
 		if s.has("factor") && !s.has("rope_type", "type") {
-			s.fault("rope_type is missing, which says how factor is used")
+			s.fault([]string{"rope_type"}, "rope_type is missing, which says how factor is used")
 		}
 	case "linear":
 		f := float32(factor())
@@ -182,7 +192,7 @@ func (c *config) scaledRope(s *config, d ropeDefaults, head, positions int) *rop
 		}
 	case "dynamic":
 		if r.dim < 4 {
-			s.fault("a rotation of %d dimensions cannot be stretched", r.dim)
+			s.fault([]string{"rope_type"}, "a rotation of %d dimensions cannot be stretched", r.dim)
 			return nil
 		}
 		s.ignore("original_max_position_embeddings") // transformers does not use it here
@@ -194,7 +204,7 @@ func (c *config) scaledRope(s *config, d ropeDefaults, head, positions int) *rop
 	case "longrope":
 		r.longrope(wavelengths, positions, d.original, c, s)
 	default:
-		s.fault("rope_type: %q is not supported (have: default, linear, dynamic, yarn, llama3, longrope)", kind)
+		s.faultOf("rope_type", "%q is not supported (have: default, linear, dynamic, yarn, llama3, longrope)", kind)
 	}
 	return r
 }
@@ -202,7 +212,7 @@ func (c *config) scaledRope(s *config, d ropeDefaults, head, positions int) *rop
 // llama3 stretches long wavelengths by factor, keeps short ones, and interpolates between them.
 func (r *rope) llama3(factor, low, high, original float64, s *config) {
 	if low <= 0 || high <= low {
-		s.fault("low_freq_factor: %v and high_freq_factor: %v are not 0 < low < high", low, high)
+		s.fault([]string{"low_freq_factor", "high_freq_factor"}, "low_freq_factor: %v and high_freq_factor: %v are not 0 < low < high", low, high)
 		return
 	}
 	f, longest, shortest := float32(factor), float32(original/low), float32(original/high)
@@ -226,6 +236,7 @@ func (r *rope) yarn(theta float64, wavelengths []float32, factor, original float
 		}
 		return 0.1*m*math.Log(scale) + 1
 	}
+	s.orDefault("mscale", "mscale_all_dim", "beta_fast", "beta_slow")
 	one, all := s.float(0, "mscale"), s.float(0, "mscale_all_dim")
 	switch {
 	case s.has("attention_factor"):
@@ -238,9 +249,9 @@ func (r *rope) yarn(theta float64, wavelengths []float32, factor, original float
 	correction := func(rotations float64) float64 {
 		return float64(r.dim) * math.Log(original/(rotations*2*math.Pi)) / (2 * math.Log(theta))
 	}
-	fast, slow := s.float(32, "beta_fast"), s.float(1, "beta_slow")
+	fast, slow := cmp.Or(s.float(32, "beta_fast"), 32), cmp.Or(s.float(1, "beta_slow"), 1)
 	if fast <= 0 || slow <= 0 || theta <= 1 {
-		s.fault("beta_fast: %v, beta_slow: %v and rope_theta: %v are not supported", fast, slow, theta)
+		s.fault([]string{"beta_fast", "beta_slow"}, "beta_fast: %v, beta_slow: %v and rope_theta: %v are not supported", fast, slow, theta)
 		return
 	}
 	low, high := correction(fast), correction(slow)
@@ -263,8 +274,11 @@ func (r *rope) yarn(theta float64, wavelengths []float32, factor, original float
 func (r *rope) longrope(wavelengths []float32, positions, original int, c, s *config) {
 	factors := func(name string) []float32 {
 		v := value(s, []float64(nil), name)
+		if c.anyFaulty(headSettings...) {
+			return wavelengths // their number is not known
+		}
 		if len(v) != len(wavelengths) || slices.ContainsFunc(v, func(x float64) bool { return !(x > 0) }) {
-			s.fault("%s has %d numbers, not %d above 0", name, len(v), len(wavelengths))
+			s.fault([]string{name}, "%s has %d numbers, not %d above 0", name, len(v), len(wavelengths))
 			return wavelengths
 		}
 		out := make([]float32, len(v))

@@ -5,15 +5,16 @@ var smollm3Family = family{types: []string{"smollm3"}, describe: func(c *config,
 	s := c.llamaSizes(llamaSizes{positions: 32768, kv: c.nullable("num_key_value_heads", 4)})
 	rope := c.rope(s.head, s.positions, ropeDefaults{theta: 2e6, partial: 1})
 	bias, networkBias := c.bool(false, "attention_bias"), c.bool(false, "mlp_bias")
-	interval := c.size(4, "no_rope_layer_interval")
 	rotated := value(c, []int(nil), "no_rope_layers") // despite its name, 1 stands for a rotation
 	if rotated == nil {
+		interval := c.size(4, "no_rope_layer_interval")
 		for i := range s.layers {
 			rotated = append(rotated, min(1, (i+1)%interval))
 		}
 	}
+	c.ignore("no_rope_layer_interval")
 	if len(rotated) != s.layers {
-		c.fault("no_rope_layers has %d elements, but the model has %d layers", len(rotated), s.layers)
+		c.fault([]string{"no_rope_layers", "num_hidden_layers"}, "no_rope_layers has %d elements, but the model has %d layers", len(rotated), s.layers)
 		return nil, nil
 	}
 	slides := c.bool(false, "use_sliding_window")

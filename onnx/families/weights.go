@@ -131,7 +131,7 @@ func readIndex(path string) (map[string][]string, error) {
 	var index struct {
 		Map weightMap `json:"weight_map"`
 	}
-	if err := json.Unmarshal(data, &index); err != nil {
+	if err := inputfile.JSON(data, &index); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if len(index.Map) == 0 {
@@ -232,9 +232,40 @@ func (w *Weights) find(name string, full bool) (string, tensor, error) {
 		if t, ok := w.tensors[old]; ok {
 			return old, t, nil
 		}
+		if q := w.quantised(name); q != "" {
+			return name, t, fmt.Errorf("the weights have no tensor %q, but %q, which is quantised; %s", name, q, useOriginal)
+		}
 		return name, t, fmt.Errorf("the weights have no tensor %q%s", name, w.alike(name))
 	}
 	return name, t, nil
+}
+
+// useOriginal is what to do about quantised weights.
+const useOriginal = "use the checkpoint that the weights were made from"
+
+// quantised returns the tensor that GPTQ and AWQ (qweight), compressed-tensors (weight_packed) or HQQ (W_q) store in place of a
+// weight, or "" if there is none.
+func (w *Weights) quantised(name string) string {
+	base, isWeight := strings.CutSuffix(name, ".weight")
+	for _, other := range []string{".qweight", ".weight_packed", ".W_q"} {
+		if _, ok := w.tensors[base+other]; ok && isWeight {
+			return base + other
+		}
+	}
+	return ""
+}
+
+// wayToFloat says what to do about a tensor whose type is not read.
+func (w *Weights) wayToFloat(name string) string {
+	for _, scale := range []string{"_scale", "_scale_inv"} {
+		if _, ok := w.tensors[name+scale]; ok {
+			return fmt.Sprintf("it is scaled by %q: %s", name+scale, useOriginal)
+		}
+	}
+	if strings.HasPrefix(w.tensors[name].DType, "F8_") {
+		return `convert it: AutoModelForCausalLM.from_pretrained(FOLDER).bfloat16().save_pretrained(NEW)`
+	}
+	return "if it is quantised, " + useOriginal
 }
 
 // withoutEffect are parts of the names of tensors that older versions of transformers wrote and that have no effect: masks, frequencies

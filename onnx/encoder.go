@@ -367,7 +367,7 @@ func (r *encoding) run(ctx context.Context, items []item, g grid, w *worker) err
 	if err != nil {
 		return r.e.fault(r.blameLongest(ctx, items, err))
 	}
-	vectors, err := r.vectors(items, g, out, w)
+	vectors, err := r.vectors(ctx, items, g, out, w)
 	if err != nil {
 		return err
 	}
@@ -391,7 +391,7 @@ func (r *encoding) blameLongest(ctx context.Context, items []item, fault error) 
 }
 
 // vectors returns the vectors of a batch, [len(items), width], from the output of the model.
-func (r *encoding) vectors(items []item, g grid, out []float32, w *worker) ([]float32, error) {
+func (r *encoding) vectors(ctx context.Context, items []item, g grid, out []float32, w *worker) ([]float32, error) {
 	c, dims := r.e.checkpoint, r.e.dims
 	vectors := make([]float32, 0, len(items)*r.width())
 	for i, it := range items {
@@ -404,7 +404,7 @@ func (r *encoding) vectors(items []item, g grid, out []float32, w *worker) ([]fl
 				return nil, r.e.fault(err)
 			}
 			if !finite(v) {
-				return nil, r.e.fault(fmt.Errorf("text %d of %d has a vector that is not finite", it.text+1, len(r.texts)))
+				return nil, r.e.fault(c.notFinite(ctx, fmt.Sprintf("the vector of text %d of %d", it.text+1, len(r.texts))))
 			}
 			if c.Normalize {
 				normalize(v)

@@ -206,7 +206,7 @@ func (g *Generator) greedy(ctx context.Context, prompt string, o GreedyOptions) 
 		past = s.cache
 		hidden, logits := s.hidden[len(s.hidden)-g.Dims():], s.logits
 		if !finite(hidden) || !finite(logits) {
-			return out, errors.New("the logits are not finite")
+			return out, g.checkpoint.notFinite(ctx, "what the model computes")
 		}
 		token := pick(hidden, logits)
 		if token < 0 || token >= int64(g.Vocab()) {
@@ -310,8 +310,11 @@ func (g *Generator) answer(ctx context.Context, prompt, answer string, end bool)
 	for i, token := range out.Tokens {
 		at := len(ids) - 1 + i
 		hidden, logits := s.hidden[at*dims:(at+1)*dims], s.logits[i*vocab:(i+1)*vocab]
-		if token >= int64(vocab) || !finite(hidden) || !finite(logits) {
-			return out, fmt.Errorf("the logits for token %d of a vocabulary of %d are missing or not finite", token, vocab)
+		if token >= int64(vocab) {
+			return out, fmt.Errorf("token %d is not in the model's vocabulary of %d", token, vocab)
+		}
+		if !finite(hidden) || !finite(logits) {
+			return out, g.checkpoint.notFinite(ctx, "what the model computes")
 		}
 		out.Hidden = append(out.Hidden, slices.Clone(hidden))
 		out.LogProbs = append(out.LogProbs, float64(logits[token])-logSumExp(logits))
@@ -349,7 +352,7 @@ func (g *Generator) States(ctx context.Context, prompt string, tokens []int64, r
 	for at := len(ids) - 1; at < len(ids)+len(tokens); at++ {
 		state := s.hidden[at*dims : (at+1)*dims]
 		if !finite(state) {
-			return nil, 0, false, g.fault(ctx, fmt.Errorf("hidden state %d is not finite", at))
+			return nil, 0, false, g.fault(ctx, g.checkpoint.notFinite(ctx, fmt.Sprintf("hidden state %d", at)))
 		}
 		hidden = append(hidden, slices.Clone(state))
 	}

@@ -20,6 +20,30 @@ import (
 	"w2s/onnx/families"
 )
 
+func notFiniteNote(path, tensor string) string {
+	return fmt.Sprintf("tensor %q of %s has numbers that are not finite", tensor, filepath.Base(path))
+}
+
+// notFinite returns the error that what the model computes is not finite. It searches the safetensors files for the reason.
+func (c *Checkpoint) notFinite(ctx context.Context, what string) error {
+	err := fmt.Errorf("%s is not finite", what)
+	for _, path := range append([]string{c.Model}, c.External...) {
+		if filepath.Ext(path) != ".safetensors" {
+			continue
+		}
+		f, opened := safetensors.Open(path)
+		if opened != nil {
+			continue // it could be opened before, and the error to tell is err
+		}
+		names, searched := f.NotFinite(ctx)
+		f.Close()
+		if searched == nil && len(names) > 0 {
+			return fmt.Errorf("%w: %s (fetch the file again, or use another checkpoint)", err, notFiniteNote(path, names[0]))
+		}
+	}
+	return err
+}
+
 // keyScheme must change whenever this package begins to compute different vectors from the same files.
 const keyScheme = "w2s-onnx-3"
 
@@ -46,7 +70,7 @@ func (c *Checkpoint) key(ctx context.Context, version, provider string, settings
 				return "", err
 			}
 			for _, name := range names {
-				c.notes = append(c.notes, fmt.Sprintf("tensor %q of %s has numbers that are not finite", name, filepath.Base(path)))
+				c.notes = append(c.notes, notFiniteNote(path, name))
 			}
 		}
 		c.Digests[filepath.Base(path)] = sum

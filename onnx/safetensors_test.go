@@ -363,8 +363,12 @@ func TestNaN(t *testing.T) {
 				t.Errorf("warnings %q, want %q", w, want)
 			}
 			encodeAll(t, e, []string{"weak"})
-			if err := e.Encode(t.Context(), []string{"word"}, ignore); err == nil || !strings.Contains(err.Error(), "not finite") {
+			if err := e.Encode(t.Context(), []string{"word"}, ignore); err == nil || !strings.Contains(err.Error(), "text 1 of 1 is not finite: "+want) {
 				t.Errorf("a text with the token: %v", err)
+			}
+			g := openGenerator(t, c.Dir, Options{})
+			if _, _, _, err := g.States(t.Context(), "word", nil, 4); err == nil || !strings.Contains(err.Error(), "not finite: "+want) {
+				t.Errorf("states after the token: %v", err)
 			}
 		})
 	}

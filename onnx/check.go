@@ -9,6 +9,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"w2s/internal/inputfile"
 )
@@ -127,6 +128,24 @@ func (r *Reference) Options(o Options) Options {
 		o.MaxTokens = r.MaxTokens
 	}
 	return o
+}
+
+// Only returns the reference without the features of other outputs than the given one. hidden_states.1 and hidden_states_1 are the
+// same output.
+func (r *Reference) Only(output string) (*Reference, error) {
+	same := func(a, b string) bool {
+		x, y := stateOutput.FindStringSubmatch(a), stateOutput.FindStringSubmatch(b)
+		return a == b || x != nil && y != nil && x[1] == y[1]
+	}
+	for name, poolings := range r.Features {
+		if same(name, output) {
+			only := *r
+			only.Features = map[string]map[Pooling][][]float32{output: poolings}
+			return &only, nil
+		}
+	}
+	return nil, fmt.Errorf("onnx: the reference has no features of output %s (have: %s)", output,
+		strings.Join(slices.Sorted(maps.Keys(r.Features)), ", "))
 }
 
 // Compare encodes the texts with the checkpoint in dir and compares the vectors with every output and pooling of the reference. o

@@ -42,7 +42,7 @@ type Options struct {
 	Threads     int // number of threads that compute; 0 means one for each core
 	BatchTokens int // largest number of tokens in one batch; 0 means DefaultBatchTokens
 
-	unit tileUnit // in tests, instead of the processor's tile unit
+	unit tileUnit // set by tests of this package only, in place of the processor's tile unit
 }
 
 // DefaultBatchTokens is the default of Options.BatchTokens. It is small because a batch is fastest if its activations fit

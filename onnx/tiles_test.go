@@ -15,6 +15,7 @@ import (
 
 	"w2s/internal/amx"
 	"w2s/internal/onnxproto"
+	"w2s/internal/shareddata"
 )
 
 // emulated returns the emulated tile unit.
@@ -498,4 +499,24 @@ func (o operatorTest) run(t *testing.T, unit tileUnit) ([]int64, error) {
 // runWarnings returns the warnings of an encoder but for notes on its files.
 func runWarnings(e *Encoder) []string {
 	return slices.DeleteFunc(e.Warnings(), func(w string) bool { return slices.Contains(e.checkpoint.notes, w) })
+}
+
+// TestEmulatedInTestsOnly finds no use of the emulated tile unit outside of tests. No option or environment variable chooses it, so that
+// a run of a user cannot have it.
+func TestEmulatedInTestsOnly(t *testing.T) {
+	found := 0
+	err := filepath.WalkDir(shareddata.Root(), func(path string, d os.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		found++
+		data, err := os.ReadFile(path)
+		if strings.Contains(string(data), "amx.Emulated") {
+			t.Errorf("%s uses the emulated tile unit", path)
+		}
+		return err
+	})
+	if err != nil || found < 200 {
+		t.Errorf("read %d files: %v", found, err)
+	}
 }

@@ -47,12 +47,14 @@ func newModelsCheck(a *app) *cobra.Command {
 		Long: `Compares a checkpoint's token ids and features with a reference: a JSON file
 with the keys texts, token_ids and features, as docs/scripts/reference.py writes
 it with torch. The features are {output: {pooling: [vector of each text]}}. The
-keys prefix and max_tokens are optional.
+keys prefix and max_tokens are optional. NAME@layer=3 compares only the features
+of that layer, hidden_states.3.
 
 The difference is the largest difference between two numbers, divided by the
 largest absolute number of the reference. The command fails if a difference is
 larger than the tolerance or if token ids differ.`,
 		Example: `  w2s models check ./my-checkpoint
+  w2s models check ./my-checkpoint@layer=3
   w2s models check ./my-checkpoint --reference torch.json --tolerance 1e-5`,
 		Args: cobra.ExactArgs(1),
 		RunE: a.runE(func(ctx context.Context, args []string) error {
@@ -83,6 +85,13 @@ larger than the tolerance or if token ids differ.`,
 // check compares a checkpoint with a reference file. "" is reference.json in its folder.
 func (a *app) check(ctx context.Context, name, path string, tolerance float64) (modelCheck, error) {
 	var out modelCheck
+	named, err := parseModelName(name)
+	if err != nil {
+		return out, err
+	}
+	if named.chat {
+		return out, usagef("model %q: a reference has texts and no conversations (leave @chat out)", name)
+	}
 	m, err := a.model(ctx, name)
 	if err != nil {
 		return out, err
@@ -95,6 +104,11 @@ func (a *app) check(ctx context.Context, name, path string, tolerance float64) (
 	ref, err := onnx.ReadReference(path)
 	if err != nil {
 		return out, err
+	}
+	if named.layer != nil || a.layer.layer != nil {
+		if ref, err = ref.Only(ck.Output); err != nil {
+			return out, fmt.Errorf("%s: %w", path, err)
+		}
 	}
 	cat, err := a.catalog()
 	if err != nil {

@@ -72,6 +72,7 @@ type Checkpoint struct {
 	tokenizerDirs []string // folders that are searched for the settings of the tokenizer
 	merges        string   // path of merges.txt, if the tokenizer is made from it
 	overrides     string   // how the tokenizer differs from tokenizer.json
+	assembled     *assembled
 }
 
 // A padding tells how texts are padded for a model that fixes the width of its input. It is part of the key, so its fields
@@ -299,6 +300,7 @@ func (c *Checkpoint) complete(f *onnxproto.File, files *configs, o Options) erro
 	if err != nil {
 		return err
 	}
+	c.assembled = &assembled{assembly: assembly}
 	c.overrides, c.TokenizerSettings = assembly.Overrides, assembly.Changed()
 	c.notes = append(c.notes, assembly.Notes...)
 	c.pad = padding{id: files.model.padID(), left: files.tokens.PaddingSide == "left"}

@@ -98,6 +98,7 @@ func (e *Encoder) Close() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.closed = true
+	e.checkpoint.assembled.take()
 	if e.loading == nil {
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"w2s/internal/inputfile"
 	"w2s/onnx/tokenizer"
@@ -34,6 +35,22 @@ func (c *Checkpoint) findTokenizer(dirs ...string) error {
 
 // hasTokenizerJSON reports whether the tokenizer is not converted from vocabulary files.
 func (c *Checkpoint) hasTokenizerJSON() bool { return filepath.Base(c.Tokenizer) == "tokenizer.json" }
+
+// An assembled holds the assembly of a tokenizer between the reading of a checkpoint, whose key it is part of, and the loading of the
+// tokenizer. Assembling takes up to half a second. An assembly is as large as its files, so it is not kept longer.
+type assembled struct {
+	mu       sync.Mutex
+	assembly *tokenizer.Assembly
+}
+
+// take returns the assembly, or nil if it has been taken before.
+func (a *assembled) take() *tokenizer.Assembly {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	taken := a.assembly
+	a.assembly = nil
+	return taken
+}
 
 // assembleTokenizer combines the tokenizer with the settings of the files beside it.
 func (c *Checkpoint) assembleTokenizer() (*tokenizer.Assembly, error) {
@@ -81,9 +98,12 @@ func (c *Checkpoint) OpenTokenizer() (*tokenizer.Tokenizer, error) {
 }
 
 func (c *Checkpoint) openTokenizer() (*tokenizer.Tokenizer, error) {
-	a, err := c.assembleTokenizer()
-	if err != nil {
-		return nil, err
+	a := c.assembled.take()
+	if a == nil {
+		var err error
+		if a, err = c.assembleTokenizer(); err != nil {
+			return nil, err
+		}
 	}
 	t, err := a.Tokenizer()
 	if err != nil {

@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -149,5 +150,22 @@ func TestTokenBeyondEmbedding(t *testing.T) {
 	err := e.Encode(context.Background(), []string{"the kettle boils"}, ignore)
 	if err == nil || !strings.Contains(err.Error(), `"kettle"`) || !strings.Contains(err.Error(), "embedding") {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestTokenizerReadOnce removes the files of a tokenizer once a checkpoint is open: the model is loaded without reading them again.
+func TestTokenizerReadOnce(t *testing.T) {
+	rt := testRuntime(t)
+	want := encodeAll(t, openTest(t, rt, fixtureDir("bert-tiny"), Options{}), []string{"a word"})[0].Values
+	dir := copyFixture(t, "bert-tiny")
+	e := openTest(t, rt, dir, Options{})
+	if err := os.Remove(filepath.Join(dir, "tokenizer.json")); err != nil {
+		t.Fatal(err)
+	}
+	if got := encodeAll(t, e, []string{"a word"})[0].Values; !slices.Equal(got, want) {
+		t.Errorf("the vector is %v, want %v", got, want)
+	}
+	if _, err := e.Checkpoint().OpenTokenizer(); err == nil {
+		t.Error("the assembly is kept after its use")
 	}
 }

@@ -46,6 +46,13 @@ func OpenGenerator(ctx context.Context, rt *Runtime, dir string, o Options) (*Ge
 }
 
 func (g *Generator) open(o Options) error {
+	switch made := g.checkpoint.source.made; {
+	case made == nil:
+	case !made.Causal:
+		return fmt.Errorf("a model of type %s reads in both directions and writes no text", made.Type)
+	case !made.Logits:
+		return errors.New("the weights have no layer for logits (use a checkpoint with it, as AutoModelForCausalLM saves it)")
+	}
 	f, err := g.checkpoint.source.openAll(families.Want{Cache: true, LastLogits: true})
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"w2s/internal/drawn"
 	"w2s/internal/shareddata"
 	"w2s/onnx/tokenizer"
 )
@@ -267,6 +268,19 @@ func TestAnswerTokens(t *testing.T) {
 		}
 		if ends := g.Ends(); len(ends) != 1 {
 			t.Errorf("%s: end tokens are %v, want one", name, ends)
+		}
+	}
+}
+
+// TestNotGenerating opens safetensors that write no text.
+func TestNotGenerating(t *testing.T) {
+	for name, want := range map[string]string{
+		"llama-bare": "no layer for logits",
+		"bert":       "type bert reads in both directions",
+	} {
+		dir := drawn.Read(t, name).Write(t)
+		if _, err := OpenGenerator(t.Context(), testRuntime(t), dir, Options{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", name, err, want)
 		}
 	}
 }

@@ -293,35 +293,23 @@ func (b *builder) gamma(n norm, width int) string {
 	return b.once("one plus "+w, func() string { return b.add(w, b.float(1)) })
 }
 
-// normalize normalises rows of the given width.
+// normalize normalises rows of the given width. The root mean square is computed in float64: the runtime adds up the squares one
+// after the other, and in float32 that is the largest part of the rounding of a whole model (docs/safetensors.md).
 func (b *builder) normalize(x string, n norm, width int) string {
 	if !n.there() {
 		return x
 	}
 	attrs := []onnxproto.Attr{onnxproto.Int("axis", -1), onnxproto.Float("epsilon", float32(n.eps))}
 	if n.kind != layerNorm {
-		return b.op("SimplifiedLayerNormalization", []string{x, b.gamma(n, width)}, append(attrs, onnxproto.Int("stash_type", 1))...)
+		gamma := b.gamma(n, width)
+		inputs := []string{b.cast(x, onnxproto.Float64), b.once("double "+gamma, func() string { return b.cast(gamma, onnxproto.Float64) })}
+		return b.cast(b.op("SimplifiedLayerNormalization", inputs, append(attrs, onnxproto.Int("stash_type", 1))...), onnxproto.Float32)
 	}
 	inputs := []string{x, b.gamma(n, width)}
 	if n.bias {
 		inputs = append(inputs, b.weight(n.name+".bias", width))
 	}
 	return b.op("LayerNormalization", inputs, attrs...)
-}
-
-// addNormalize returns x + y and its normalisation.
-func (b *builder) addNormalize(x, y string, n norm, width int) (sum, normalized string) {
-	if n.kind == layerNorm || !n.there() {
-		sum = b.add(x, y)
-		return sum, b.normalize(sum, n, width)
-	}
-	// The unused outputs are the mean and the inverse deviation.
-	node := onnxproto.Node{Op: "SkipSimplifiedLayerNormalization", Domain: "com.microsoft", Inputs: []string{x, y, b.gamma(n, width)},
-		Attrs: []onnxproto.Attr{onnxproto.Float("epsilon", float32(n.eps))}}
-	name := fmt.Sprintf("SkipNorm_%d", len(b.nodes))
-	node.Outputs = []string{name, "", "", name + "_sum"}
-	b.nodes = append(b.nodes, node)
-	return name + "_sum", name
 }
 
 // activations are the functions that hidden_act and its like can name.

@@ -24,7 +24,7 @@ import (
 )
 
 // Version changes whenever a graph that is made from the same files computes other numbers.
-const Version = 1
+const Version = 2
 
 // A family describes the models of one or more values of model_type.
 type family struct {

@@ -127,19 +127,19 @@ func (t *transformer) build(b *builder, want Want) {
 			return
 		}
 		if name := stateName(i); slices.Contains(want.Outputs, name) {
-			b.output(name, s.sum(), t.Width)
+			b.output(name, s.x, t.Width)
 		}
 		l.build(&s, i, want)
 		if i == 0 && t.conv != nil {
-			s.x = b.convolve(embedded, s.sum(), *t.conv, t.Width)
+			s.x = b.convolve(embedded, s.x, *t.conv, t.Width)
 		}
 	}
 	if last < t.Layers {
-		output(stateName(last), s.sum(), t.Width)
+		output(stateName(last), s.x, t.Width)
 		return
 	}
 	if t.rawLast {
-		output(stateName(last), s.sum(), t.Width)
+		output(stateName(last), s.x, t.Width)
 	}
 	x, width := s.normalized(t.final), t.outWidth()
 	if t.project != nil {
@@ -242,34 +242,16 @@ func (b *builder) capped(x string, c float64) string {
 	return b.mul(b.op("Tanh", []string{b.op("Div", []string{x, b.float(c)})}), b.float(c))
 }
 
-// A stream is the state that the layers add to, [batch·tokens, width]. It is x + y, or x if y is "". The sum is left open until
-// something reads it, because one operator can add and normalise.
+// A stream is the state x that the layers add to, [batch·tokens, width].
 type stream struct {
 	b     *builder
 	width int
-	x, y  string
+	x     string
 }
 
-func (s *stream) sum() string {
-	if s.y != "" {
-		s.x, s.y = s.b.add(s.x, s.y), ""
-	}
-	return s.x
-}
+func (s *stream) add(y string) { s.x = s.b.add(s.x, y) }
 
-func (s *stream) add(y string) {
-	s.sum()
-	s.y = y
-}
-
-func (s *stream) normalized(n norm) string {
-	if s.y == "" {
-		return s.b.normalize(s.x, n, s.width)
-	}
-	sum, normalized := s.b.addNormalize(s.x, s.y, n, s.width)
-	s.x, s.y = sum, ""
-	return normalized
-}
+func (s *stream) normalized(n norm) string { return s.b.normalize(s.x, n, s.width) }
 
 func (l layer) build(s *stream, index int, want Want) {
 	read := s.normalized(l.aroundAttention.input)
@@ -313,8 +295,7 @@ func (b *builder) convolve(x, y string, c convolution, width int) string {
 	out := b.op("Conv", []string{turned(b.perText(x, int64(width))), b.weight(c.name+".weight", width, width/c.groups, c.size), b.weight(c.name+".bias", width)},
 		onnxproto.Ints("pads", side, side), onnxproto.Int("group", int64(c.groups)))
 	out = b.reshape(turned(out), -1, int64(width))
-	_, normalized := b.addNormalize(y, activations[c.act](b, out), c.sum, width)
-	return normalized
+	return b.normalize(b.add(y, activations[c.act](b, out)), c.sum, width)
 }
 
 // network computes a feed-forward network of [batch·tokens, width].

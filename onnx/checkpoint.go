@@ -68,6 +68,7 @@ type Checkpoint struct {
 	// TokenizerSettings names the parts of the tokenizer that the files beside tokenizer.json change, "" if there are none.
 	TokenizerSettings string
 
+	lastLayer     int      // that Options.Layer can choose, -1 if it can choose none
 	rows          int64    // of the embedding of an ONNX file, 0 if they are not known
 	tokenizerDirs []string // folders that are searched for the settings of the tokenizer
 	merges        string   // path of merges.txt, if the tokenizer is made from it
@@ -123,6 +124,7 @@ func readCheckpoint(dir string, o Options) (*Checkpoint, error) {
 	if o.Output != "" {
 		c.Output = o.Output
 	}
+	_, c.lastLayer = stateOutputs(f)
 	if o.Layer != nil {
 		if c.Output, err = layerOutput(f, *o.Layer); err != nil {
 			return nil, fmt.Errorf("%s: %w", filepath.Base(c.Model), err)

@@ -22,6 +22,7 @@ type Encoder struct {
 	options    Options
 	key        string
 	dims       int
+	layers     []int // lengths of the vectors of plan.layers
 
 	use     sync.RWMutex // read-locked while the model is in use
 	mu      sync.Mutex   // guards loading and closed
@@ -208,8 +209,17 @@ type encoding struct {
 	results  chan result
 }
 
+// widths returns the lengths of the vectors of all outputs.
+func (e *Encoder) widths() []int { return append([]int{e.dims}, e.layers...) }
+
 // width is the number of numbers that emit gets for a text.
-func (r *encoding) width() int { return len(r.poolings) * r.e.dims }
+func (r *encoding) width() int {
+	n := 0
+	for _, w := range r.e.widths() {
+		n += w * len(r.poolings)
+	}
+	return n
+}
 
 // A result is a batch with its vectors.
 type result struct {
@@ -324,7 +334,7 @@ func (c *Checkpoint) zeroVector() bool { return c.Family == "static" && c.plan.p
 
 // runJobs runs jobs until there are no more.
 func (r *encoding) runJobs(ctx context.Context) error {
-	w := worker{sums: make([]float64, r.e.dims)}
+	w := worker{sums: make([]float64, slices.Max(r.e.widths()))}
 	for {
 		select {
 		case j, ok := <-r.jobs:
@@ -363,7 +373,7 @@ type worker struct {
 
 // run encodes one batch and sends the result. g holds the tokens that are not in the cache yet.
 func (r *encoding) run(ctx context.Context, items []item, g grid, w *worker) error {
-	out, err := r.m.session.run(ctx, g, r.e.dims, &w.buffer, &w.shared.after)
+	out, err := r.m.session.run(ctx, g, r.e.widths(), &w.buffer, &w.shared.after)
 	if err != nil {
 		return r.e.fault(r.blameLongest(ctx, items, err))
 	}
@@ -390,28 +400,40 @@ func (r *encoding) blameLongest(ctx context.Context, items []item, fault error) 
 		it.text+1, len(r.texts), len(it.IDs), fault)
 }
 
-// vectors returns the vectors of a batch, [len(items), width], from the output of the model.
-func (r *encoding) vectors(items []item, g grid, out []float32, w *worker) ([]float32, error) {
-	c, dims := r.e.checkpoint, r.e.dims
-	vectors := make([]float32, 0, len(items)*r.width())
+// vectors returns the vectors of a batch, [len(items), width], from the outputs of the model.
+func (r *encoding) vectors(items []item, g grid, outputs [][]float32, w *worker) ([]float32, error) {
+	width, widths := r.width(), r.e.widths()
+	vectors := make([]float32, len(items)*width)
 	for i, it := range items {
-		for _, p := range r.poolings {
-			vectors = vectors[:len(vectors)+dims]
-			v := vectors[len(vectors)-dims:]
-			if c.plan.pooled() {
-				copy(v, out[i*dims:])
-			} else if err := p.pool(v, out[i*g.cols*dims:(i+1)*g.cols*dims], g.own(i), w.sums); err != nil {
-				return nil, r.e.fault(err)
-			}
-			if !finite(v) {
-				return nil, r.e.fault(fmt.Errorf("text %d of %d has a vector that is not finite", it.text+1, len(r.texts)))
-			}
-			if c.Normalize {
-				normalize(v)
+		rest := vectors[i*width:]
+		for k, out := range outputs {
+			dims := widths[k]
+			for _, p := range r.poolings {
+				if err := r.vector(rest[:dims], out, i, p, g, w); err != nil {
+					return nil, r.e.fault(fmt.Errorf("text %d of %d: %w", it.text+1, len(r.texts), err))
+				}
+				rest = rest[dims:]
 			}
 		}
 	}
 	return vectors, nil
+}
+
+// vector computes the vector v of row i of a batch from an output of the model.
+func (r *encoding) vector(v, out []float32, i int, p Pooling, g grid, w *worker) error {
+	c, dims := r.e.checkpoint, len(v)
+	if c.plan.pooled() {
+		copy(v, out[i*dims:])
+	} else if err := p.pool(v, out[i*g.cols*dims:(i+1)*g.cols*dims], g.own(i), w.sums[:dims]); err != nil {
+		return err
+	}
+	if !finite(v) {
+		return errors.New("its vector is not finite")
+	}
+	if c.Normalize {
+		normalize(v)
+	}
+	return nil
 }
 
 // emit calls emit for every text of a batch, and for the texts that are equal to one of them.

@@ -309,7 +309,7 @@ func TestNotFinite(t *testing.T) {
 	})
 	e := openTest(t, testRuntime(t), dir, Options{})
 	err := e.Encode(t.Context(), []string{"one"}, ignore)
-	if err == nil || !strings.Contains(err.Error(), "text 1 of 1 has a vector that is not finite") {
+	if err == nil || !strings.Contains(err.Error(), "text 1 of 1: its vector is not finite") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -112,9 +112,9 @@ func (t *transformer) build(b *builder, want Want) {
 	if want.Cache {
 		b.addCache(t.layers)
 	}
-	output := func(name, value string, width int) {
+	output := func(name string, value func() string, width int) {
 		if slices.Contains(want.Outputs, name) {
-			b.output(name, value, width)
+			b.output(name, value(), width)
 		}
 	}
 	embedded := t.embed(b)
@@ -126,29 +126,28 @@ func (t *transformer) build(b *builder, want Want) {
 		if b.gaveUp() {
 			return
 		}
-		if name := stateName(i); slices.Contains(want.Outputs, name) {
-			b.output(name, s.sum(), t.Width)
-		}
+		output(stateName(i), s.read, t.Width)
 		l.build(&s, i, want)
 		if i == 0 && t.conv != nil {
 			s.x = b.convolve(embedded, s.sum(), *t.conv, t.Width)
 		}
 	}
 	if last < t.Layers {
-		output(stateName(last), s.sum(), t.Width)
+		output(stateName(last), s.read, t.Width)
 		return
 	}
 	if t.rawLast {
-		output(stateName(last), s.sum(), t.Width)
+		output(stateName(last), s.read, t.Width)
 	}
 	x, width := s.normalized(t.final), t.outWidth()
 	if t.project != nil {
 		x = b.linear(x, *t.project, t.Width, width)
 	}
+	final := func() string { return x }
 	if !t.rawLast {
-		output(stateName(last), x, width)
+		output(stateName(last), final, width)
 	}
-	output(LastHidden, x, width)
+	output(LastHidden, final, width)
 	if slices.Contains(want.Outputs, logits) {
 		if want.LastLogits {
 			x = b.lastTokens(x, width)
@@ -248,6 +247,15 @@ type stream struct {
 	b     *builder
 	width int
 	x, y  string
+}
+
+// read returns the sum and leaves it open, so that the rest of the graph does not depend on whether the sum is read. The runtime
+// computes one sum only.
+func (s *stream) read() string {
+	if s.y == "" {
+		return s.x
+	}
+	return s.b.add(s.x, s.y)
 }
 
 func (s *stream) sum() string {

@@ -174,6 +174,7 @@ func (a *app) models(ctx context.Context, names []string) ([]experiment.Model, e
 		models = append(models, m)
 	}
 	shorten(models)
+	a.joinLayers(models)
 	return models, errors.Join(faults...)
 }
 
@@ -186,6 +187,9 @@ func shorten(models []experiment.Model) {
 	for i, m := range models {
 		if base := filepath.Base(m.Name); count[base] == 1 && !strings.HasPrefix(m.Name, "hf:") {
 			models[i].Name = base
+			if m.Layer != nil {
+				m.Layer.Of = filepath.Base(m.Layer.Of)
+			}
 		}
 	}
 }

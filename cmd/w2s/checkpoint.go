@@ -64,6 +64,11 @@ func (a *app) model(ctx context.Context, name string) (experiment.Model, error) 
 	a.closers = append(a.closers, enc.Close)
 	m := experiment.Model{Name: visible.Name(ck.Name) + named.settings(), Encoder: enc,
 		Parameters: enc.Checkpoint().Params, Description: facts(enc.Checkpoint(), rt)}
+	if layer, ok := enc.Checkpoint().Layer(); ok {
+		whole := named
+		whole.layer = nil
+		m.Layer = &result.Layer{Of: visible.Name(ck.Name) + whole.settings(), Number: layer}
+	}
 	if ck.From != "" {
 		m.Description[result.FetchedFrom] = visible.Line(ck.From)
 	}

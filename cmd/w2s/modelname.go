@@ -75,6 +75,9 @@ func (m modelName) settings() string {
 	return text
 }
 
+// String returns the name as parseModelName reads it.
+func (m modelName) String() string { return m.checkpoint + m.settings() }
+
 // A layerFlag is a flag with the number of a layer, or nothing.
 type layerFlag struct{ layer *int }
 

@@ -102,7 +102,7 @@ func readCheckpoint(dir string, o Options) (*Checkpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	from, err := findSource(dir, cmp.Or(o.Model, files.w2s.File))
+	from, err := findSource(dir, cmp.Or(o.Model, files.w2s.File), o.Adapter)
 	if err != nil {
 		return nil, err
 	}
@@ -246,6 +246,9 @@ func (c *Checkpoint) complete(f *onnxproto.File, files *configs, o Options) erro
 		if n := len(made.Unused); n > 0 {
 			c.notes = append(c.notes, fmt.Sprintf("%d tensors are left out that config.json does not ask for: %s", n, families.Shortened(made.Unused)))
 		}
+	}
+	if a := c.source.adapter(); a != nil {
+		c.notes = append(c.notes, adapterNotes(a, c.Dir)...)
 	}
 	c.Output = c.plan.output.Name
 	c.Width = c.plan.width()

@@ -201,7 +201,7 @@ func TestBadCheckpoints(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			dir := drawn.Read(t, test.model).Write(t)
 			test.edit(t, dir)
-			_, err := families.Open(dir)
+			_, err := families.Open(dir, "")
 			if err == nil {
 				t.Fatal("no error")
 			}
@@ -281,7 +281,7 @@ func TestRefusedSettings(t *testing.T) {
 		t.Run(test.model+" "+test.name, func(t *testing.T) {
 			dir := drawn.Read(t, test.model).Write(t)
 			set(test.name, test.value)(t, dir)
-			_, err := families.Open(dir)
+			_, err := families.Open(dir, "")
 			if err == nil {
 				t.Fatalf("no error for %v", test.value)
 			}
@@ -307,7 +307,7 @@ func TestHarmlessSettings(t *testing.T) {
 	} {
 		dir := drawn.Read(t, test.model).Write(t)
 		test.edit(t, dir)
-		c, err := families.Open(dir)
+		c, err := families.Open(dir, "")
 		if err != nil {
 			t.Error(err)
 		} else if len(c.Unknown)+len(c.Unused) > 0 {
@@ -320,7 +320,7 @@ func TestHarmlessSettings(t *testing.T) {
 func TestUnused(t *testing.T) {
 	dir := drawn.Read(t, "llama-bias").Write(t)
 	set("attention_bias", false, "made_up", 3, "made_up_null", nil)(t, dir)
-	c, err := families.Open(dir)
+	c, err := families.Open(dir, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -335,7 +335,7 @@ func TestUnused(t *testing.T) {
 	header(one, func(m map[string]any) {
 		m["model.layers.0.self_attn.rotary_emb.inv_freq"] = map[string]any{"dtype": "F32", "shape": []int{0}, "data_offsets": []int{0, 0}}
 	})(t, dir)
-	if c, err = families.Open(dir); err != nil || len(c.Unused) > 0 {
+	if c, err = families.Open(dir, ""); err != nil || len(c.Unused) > 0 {
 		t.Errorf("%v, unused %q", err, c.Unused)
 	}
 }
@@ -375,7 +375,7 @@ func FuzzOpen(f *testing.F) {
 		if err := os.Truncate(path, 8+int64(len(header))+size); err != nil {
 			t.Fatal(err)
 		}
-		c, err := families.Open(dir)
+		c, err := families.Open(dir, "")
 		if err != nil {
 			return
 		}

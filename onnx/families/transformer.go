@@ -26,6 +26,18 @@ func (t *transformer) facts() Facts {
 	return f
 }
 
+// untie removes a head that is tied to the table of tokens if an adapter changes one of both, because they differ then.
+func (t *transformer) untie(w *Weights) {
+	if t.head == nil || !t.head.tied {
+		return
+	}
+	head := t.head.name + ".weight"
+	_, saved := w.adapter.saved[head]
+	if w.adapter.changes(w.prefix+t.embedding.tokens) || saved || w.adapter.modules[t.head.name] != nil {
+		t.head = nil
+	}
+}
+
 // An embedding is what the first layer reads.
 type embedding struct {
 	tokens    string // the table with a row for each token

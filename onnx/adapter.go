@@ -9,6 +9,14 @@ import (
 	"w2s/onnx/families"
 )
 
+// Adapter returns the folder of the adapter that is merged into the checkpoint's weights, or "".
+func (c *Checkpoint) Adapter() string {
+	if a := c.source.adapter(); a != nil {
+		return a.Dir
+	}
+	return ""
+}
+
 // adapterNotes returns what a reader of results made with an adapter on the checkpoint in dir must know.
 func adapterNotes(a *families.Adapter, dir string) []string {
 	var notes []string

@@ -252,3 +252,32 @@ func TestAdapterFiles(t *testing.T) {
 	}
 	fault(base, adapter, "tensors have numbers that are not finite: base_model.model.model.layers.")
 }
+
+// TestAdapterGenerates writes answers with adapters: the first token is the one with the largest of torch's logits.
+func TestAdapterGenerates(t *testing.T) {
+	rt := testRuntime(t)
+	for name, want := range map[string]string{"llama": "", "llama-saved": "", "qwen2": "", "llama-head": "not a constant"} {
+		t.Run(name, func(t *testing.T) {
+			base, adapter := adapted(t, name, nil)
+			g, err := OpenGenerator(t.Context(), rt, base, Options{Adapter: adapter})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer g.Close()
+			r := readReference(t, adapter)
+			for i, text := range r.Texts {
+				logits := r.Features["logits"][PoolLast][i]
+				_, err := g.Greedy(t.Context(), text, GreedyOptions{MaxTokens: 1, Pick: func(_, got []float32) int64 {
+					compare(t, text, got, r.Features["logits"][PoolLast], i)
+					return int64(slices.Index(logits, slices.Max(logits)))
+				}})
+				if err != nil {
+					t.Error(err)
+				}
+			}
+			if _, _, err := g.Unembedding([]int{1, 2}); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+				t.Errorf("the last layer: %v, want %q", err, want)
+			}
+		})
+	}
+}

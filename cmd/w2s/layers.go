@@ -174,7 +174,9 @@ func (a *app) lastLayer(ctx context.Context, named modelName) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	read, err := onnx.ReadCheckpoint(ck.Dir, a.options(file, c.CacheDir()))
+	o := a.options(file, c.CacheDir())
+	o.Chat, o.Adapter = named.chat, named.adapter
+	read, err := onnx.ReadCheckpoint(ck.Dir, o)
 	if err != nil {
 		return 0, err
 	}

@@ -132,7 +132,7 @@ func TestBadCheckpoints(t *testing.T) {
 		{"TensorFlow", "llama", rename(one, "tf_model.h5"), []string{"tf_model.h5", "TensorFlow"}},
 		{"another name", "llama", rename(one, "weights.safetensors"), []string{"weights.safetensors", "rename"}},
 		{"shards without index", "llama-bf16", rename(index, ""), []string{"model-00001-of-00004.safetensors", index}},
-		{"adapter", "llama", rename(one, "adapter_model.safetensors", "config.json", "adapter_config.json"), []string{"adapter", "merge"}},
+		{"adapter", "llama", rename(one, "adapter_model.safetensors", "config.json", "adapter_config.json"), []string{"adapter", "BASE@adapter="}},
 		{"adapter beside weights", "llama", func(tb testing.TB, dir string) { write(tb, filepath.Join(dir, "adapter_config.json"), []byte("{}")) }, []string{"adapter"}},
 		{"no weights", "llama", rename(one, ""), []string{"no model.safetensors"}},
 

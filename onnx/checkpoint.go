@@ -68,6 +68,7 @@ type Checkpoint struct {
 	// TokenizerSettings names the parts of the tokenizer that the files beside tokenizer.json change, "" if there are none.
 	TokenizerSettings string
 
+	lastLayer     int      // that Options.Layer can choose, -1 if it can choose none
 	rows          int64    // of the embedding of an ONNX file, 0 if they are not known
 	tokenizerDirs []string // folders that are searched for the settings of the tokenizer
 	merges        string   // path of merges.txt, if the tokenizer is made from it
@@ -102,7 +103,7 @@ func readCheckpoint(dir string, o Options) (*Checkpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	from, err := findSource(dir, cmp.Or(o.Model, files.w2s.File))
+	from, err := findSource(dir, cmp.Or(o.Model, files.w2s.File), o.Adapter)
 	if err != nil {
 		return nil, err
 	}
@@ -124,6 +125,7 @@ func readCheckpoint(dir string, o Options) (*Checkpoint, error) {
 	if o.Output != "" {
 		c.Output = o.Output
 	}
+	_, c.lastLayer = stateOutputs(f)
 	if o.Layer != nil {
 		if c.Output, err = layerOutput(f, *o.Layer); err != nil {
 			return nil, fmt.Errorf("%s: %w", filepath.Base(c.Model), err)
@@ -245,6 +247,9 @@ func (c *Checkpoint) complete(f *onnxproto.File, files *configs, o Options) erro
 		if n := len(made.Unused); n > 0 {
 			c.notes = append(c.notes, fmt.Sprintf("%d tensors are left out that config.json does not ask for: %s", n, families.Shortened(made.Unused)))
 		}
+	}
+	if a := c.source.adapter(); a != nil {
+		c.notes = append(c.notes, adapterNotes(a, c.Dir)...)
 	}
 	c.Output = c.plan.output.Name
 	c.Width = c.plan.width()

@@ -25,7 +25,7 @@ func (p *plan) edit() onnxproto.Edit {
 // outputs returns the names of the outputs that the plan takes.
 func (p *plan) outputs() []string {
 	names := []string{p.output.Name}
-	for _, v := range p.more {
+	for _, v := range slices.Concat(p.layers, p.more) {
 		names = append(names, v.Name)
 	}
 	return names

@@ -22,6 +22,7 @@ type Encoder struct {
 	options    Options
 	key        string
 	dims       int
+	layers     []int // lengths of the vectors of plan.layers
 
 	use     sync.RWMutex // read-locked while the model is in use
 	mu      sync.Mutex   // guards loading and closed
@@ -209,8 +210,17 @@ type encoding struct {
 	results  chan result
 }
 
+// widths returns the lengths of the vectors of all outputs.
+func (e *Encoder) widths() []int { return append([]int{e.dims}, e.layers...) }
+
 // width is the number of numbers that emit gets for a text.
-func (r *encoding) width() int { return len(r.poolings) * r.e.dims }
+func (r *encoding) width() int {
+	n := 0
+	for _, w := range r.e.widths() {
+		n += w * len(r.poolings)
+	}
+	return n
+}
 
 // A result is a batch with its vectors.
 type result struct {
@@ -325,7 +335,7 @@ func (c *Checkpoint) zeroVector() bool { return c.Family == "static" && c.plan.p
 
 // runJobs runs jobs until there are no more.
 func (r *encoding) runJobs(ctx context.Context) error {
-	w := worker{sums: make([]float64, r.e.dims)}
+	w := worker{sums: make([]float64, slices.Max(r.e.widths()))}
 	for {
 		select {
 		case j, ok := <-r.jobs:
@@ -364,7 +374,7 @@ type worker struct {
 
 // run encodes one batch and sends the result. g holds the tokens that are not in the cache yet.
 func (r *encoding) run(ctx context.Context, items []item, g grid, w *worker) error {
-	out, err := r.m.session.run(ctx, g, r.e.dims, &w.buffer, &w.shared.after)
+	out, err := r.m.session.run(ctx, g, r.e.widths(), &w.buffer, &w.shared.after)
 	if err != nil {
 		return r.e.fault(r.blameLongest(ctx, items, err))
 	}
@@ -391,28 +401,40 @@ func (r *encoding) blameLongest(ctx context.Context, items []item, fault error) 
 		it.text+1, len(r.texts), len(it.IDs), fault)
 }
 
-// vectors returns the vectors of a batch, [len(items), width], from the output of the model.
-func (r *encoding) vectors(ctx context.Context, items []item, g grid, out []float32, w *worker) ([]float32, error) {
-	c, dims := r.e.checkpoint, r.e.dims
-	vectors := make([]float32, 0, len(items)*r.width())
+// vectors returns the vectors of a batch, [len(items), width], from the outputs of the model.
+func (r *encoding) vectors(ctx context.Context, items []item, g grid, outputs [][]float32, w *worker) ([]float32, error) {
+	width, widths := r.width(), r.e.widths()
+	vectors := make([]float32, len(items)*width)
 	for i, it := range items {
-		for _, p := range r.poolings {
-			vectors = vectors[:len(vectors)+dims]
-			v := vectors[len(vectors)-dims:]
-			if c.plan.pooled() {
-				copy(v, out[i*dims:])
-			} else if err := p.pool(v, out[i*g.cols*dims:(i+1)*g.cols*dims], g.own(i), w.sums); err != nil {
-				return nil, r.e.fault(err)
-			}
-			if !finite(v) {
-				return nil, r.e.fault(c.notFinite(ctx, fmt.Sprintf("the vector of text %d of %d", it.text+1, len(r.texts))))
-			}
-			if c.Normalize {
-				normalize(v)
+		rest := vectors[i*width:]
+		for k, out := range outputs {
+			dims := widths[k]
+			for _, p := range r.poolings {
+				v := rest[:dims]
+				if err := r.vector(v, out, i, p, g, w); err != nil {
+					return nil, r.e.fault(err)
+				}
+				if !finite(v) {
+					return nil, r.e.fault(r.e.checkpoint.notFinite(ctx, fmt.Sprintf("the vector of text %d of %d", it.text+1, len(r.texts))))
+				}
+				if r.e.checkpoint.Normalize {
+					normalize(v)
+				}
+				rest = rest[dims:]
 			}
 		}
 	}
 	return vectors, nil
+}
+
+// vector pools the vector v of row i of a batch from an output of the model.
+func (r *encoding) vector(v, out []float32, i int, p Pooling, g grid, w *worker) error {
+	dims := len(v)
+	if r.e.checkpoint.plan.pooled() {
+		copy(v, out[i*dims:])
+		return nil
+	}
+	return p.pool(v, out[i*g.cols*dims:(i+1)*g.cols*dims], g.own(i), w.sums[:dims])
 }
 
 // emit calls emit for every text of a batch, and for the texts that are equal to one of them.

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -56,6 +57,10 @@ func (c *Checkpoint) key(ctx context.Context, version, provider string, settings
 	if c.merges != "" {
 		files = append(files, c.merges)
 	}
+	adapter := c.source.adapter()
+	if adapter != nil {
+		files = append(files, adapter.Files()...)
+	}
 	sums := make([]string, len(files))
 	c.Digests = map[string]string{}
 	for i, path := range files {
@@ -68,6 +73,9 @@ func (c *Checkpoint) key(ctx context.Context, version, provider string, settings
 			names, err := d.notFinite(ctx, path)
 			if err != nil {
 				return "", err
+			}
+			if adapter != nil && len(names) > 0 && slices.Contains(adapter.Files(), path) {
+				return "", fmt.Errorf("adapter %s: tensors have numbers that are not finite: %s", adapter.Dir, families.Shortened(names))
 			}
 			for _, name := range names {
 				c.notes = append(c.notes, notFiniteNote(path, name))
@@ -86,6 +94,9 @@ func (c *Checkpoint) key(ctx context.Context, version, provider string, settings
 	}
 	if c.plan.ends && c.source.made == nil {
 		parts = append(parts, "ends at the output")
+	}
+	if adapter != nil {
+		parts = append(parts, "adapter")
 	}
 	if c.Chat != nil {
 		parts = append(parts, "chat", c.Chat.Digest())

@@ -106,6 +106,7 @@ type plan struct {
 	output onnxproto.Value   // the output that gives vectors
 	hidden string            // the value inside the graph that must first be made that output, or ""
 	head   bool              // whether a head lies between hidden and the logits (see [onnxgraph.Hidden])
+	layers []onnxproto.Value // further outputs that give vectors, each [batch, tokens, width]
 	more   []onnxproto.Value // further outputs that are taken: the logits and the cache
 	unused []string          // outputs that are not taken
 	ends   bool              // whether nothing is computed that the output does not need
@@ -323,6 +324,9 @@ func (p *plan) startAt(first int64) {
 
 // pooled reports whether the output already has one vector for each text.
 func (p *plan) pooled() bool { return len(p.output.Dims) == 2 }
+
+// vectors returns the outputs that give vectors.
+func (p *plan) vectors() []onnxproto.Value { return append([]onnxproto.Value{p.output}, p.layers...) }
 
 // width returns the length of the output's vectors, or 0 if the model does not tell it.
 func (p *plan) width() int {

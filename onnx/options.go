@@ -16,7 +16,10 @@ type Options struct {
 	Output string // output of the model; "" takes the one of w2s.json, or else the last hidden state or what is most like it
 	// Layer chooses the states after a layer as the output: 0 is what the first layer reads, 1 what it computes, and -1 the
 	// last layer's. Later layers are neither loaded nor run. nil takes Output.
-	Layer     *int
+	Layer *int
+	// Adapter is the folder of a LoRA adapter for a checkpoint of safetensors, as package peft of Python writes it. Its matrices are
+	// merged into the weights in float32. "" is none.
+	Adapter   string
 	Pooling   Pooling // "" takes the checkpoint's
 	MaxTokens int     // longest input; 0 takes the checkpoint's
 	Prefix    *string // nil takes the checkpoint's

@@ -401,7 +401,7 @@ func TestOtherWeights(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "adapter_config.json"), []byte("{}"), 0o666); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := ReadCheckpoint(dir, Options{}); err == nil || !strings.Contains(err.Error(), "merge") {
+		if _, err := ReadCheckpoint(dir, Options{}); err == nil || !strings.Contains(err.Error(), "BASE@adapter=") {
 			t.Errorf("%s with adapter_config.json: error %v", file, err)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	ort "github.com/yalue/onnxruntime_go"
@@ -209,6 +210,16 @@ type buffer struct {
 	out []float32
 	f64 []float64
 	raw []byte
+
+	layers []buffer // for the outputs of plan.layers
+}
+
+// vectors returns the buffer of output i of those that give vectors.
+func (b *buffer) vectors(i int) *buffer {
+	if i == 0 {
+		return b
+	}
+	return &b.layers[i-1]
 }
 
 // A grid is a batch in the layout of the model's input: rows texts, each cols tokens wide, row-major.
@@ -228,14 +239,14 @@ func (g grid) own(row int) []int64 {
 	return g.mask[end-g.cols : end]
 }
 
-// run runs one batch and returns the output as float32, row-major: [rows, cols, width], or [rows, width] if the model pools.
-// The result is valid until the buffer's next run. If the plan takes the key-value cache, it is written to after. The end of
-// ctx ends a run within milliseconds.
-func (s *session) run(ctx context.Context, g grid, width int, b *buffer, after *cacheMemory) ([]float32, error) {
+// run runs one batch and returns the outputs that give vectors as float32, row-major: [rows, cols, width], or [rows, width] if the
+// model pools. widths are those of the outputs. The result is valid until the buffer's next run. If the plan takes the key-value
+// cache, it is written to after. The end of ctx ends a run within milliseconds.
+func (s *session) run(ctx context.Context, g grid, widths []int, b *buffer, after *cacheMemory) ([][]float32, error) {
 	if g.rows < 1 || g.cols < 1 {
 		return nil, fmt.Errorf("a batch of %d texts of %d tokens has nothing in it", g.rows, g.cols)
 	}
-	if width < 1 {
+	if slices.Min(widths) < 1 {
 		return nil, errNoShape
 	}
 	inputs, err := s.feed(g, b)
@@ -243,28 +254,35 @@ func (s *session) run(ctx context.Context, g grid, width int, b *buffer, after *
 	if err != nil {
 		return nil, err
 	}
-	shape := ort.NewShape(int64(g.rows), int64(g.cols), int64(width))
-	if s.plan.pooled() {
-		shape = ort.NewShape(int64(g.rows), int64(width))
-	}
-	output, err := b.output(s.plan.output.Type, shape)
-	if err != nil {
-		return nil, err
-	}
-	defer output.Destroy()
-	outputs := []ort.Value{output}
-	if len(s.plan.more) > 0 {
-		present, err := after.tensors(s.plan.pasts(), g.rows, g.past.length()+g.cols)
-		defer destroy(present)
+	var outputs []ort.Value
+	defer func() { destroy(outputs) }()
+	b.layers = resized(b.layers, len(s.plan.layers))
+	for i, v := range s.plan.vectors() {
+		shape := ort.NewShape(int64(g.rows), int64(g.cols), int64(widths[i]))
+		if s.plan.pooled() {
+			shape = ort.NewShape(int64(g.rows), int64(widths[i]))
+		}
+		output, err := b.vectors(i).output(v.Type, shape)
 		if err != nil {
 			return nil, err
 		}
+		outputs = append(outputs, output)
+	}
+	if len(s.plan.more) > 0 {
+		present, err := after.tensors(s.plan.pasts(), g.rows, g.past.length()+g.cols)
 		outputs = append(outputs, present...)
+		if err != nil {
+			return nil, err
+		}
 	}
 	if err := s.runOnce(ctx, inputs, outputs); err != nil {
 		return nil, err
 	}
-	return b.result(s.plan.output.Type), nil
+	results := make([][]float32, len(widths))
+	for i, v := range s.plan.vectors() {
+		results[i] = b.vectors(i).result(v.Type)
+	}
+	return results, nil
 }
 
 // runOnce runs the model once. If the tile unit fails, it runs the model again without it. The end of ctx ends it.

@@ -127,7 +127,7 @@ func (r *encoding) runShared(ctx context.Context, j job, w *worker) error {
 		}
 	}
 	g := grid{rows: len(j.prefixes), cols: past, ids: m.ids, typ: m.typ, mask: m.ones(len(m.ids))}
-	if _, err := s.run(ctx, g, r.e.dims, &w.buffer, &m.first); err != nil {
+	if _, err := s.run(ctx, g, r.e.widths(), &w.buffer, &m.first); err != nil {
 		return r.e.fault(err)
 	}
 	m.held = m.held[:0]

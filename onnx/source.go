@@ -111,27 +111,40 @@ func (s source) files(f *onnxproto.File) []string {
 	return paths
 }
 
+// adapter returns the adapter of the model, or nil.
+func (s source) adapter() *families.Adapter {
+	if s.made == nil {
+		return nil
+	}
+	return s.made.Adapter
+}
+
 // byLength reports whether states depend on the number of all tokens, so that no beginning of a text can be run on its own.
 func (s source) byLength() bool { return s.made != nil && s.made.ByLength }
 
 // findSource finds the model of a folder: the named file, or else the ONNX file, or else config.json with safetensors.
-func findSource(dir, name string) (source, error) {
+// adapter is the folder of an adapter, or "".
+func findSource(dir, name, adapter string) (source, error) {
 	if strings.Contains(name, ".safetensors") {
-		return openFamily(dir, name)
+		return openFamily(dir, name, adapter)
 	}
 	path, err := findModel(dir, name)
+	if err == nil && adapter != "" {
+		return source{}, fmt.Errorf("an adapter changes the weights of safetensors, but the model is %s (take FOLDER#safetensors or, for a repository of the hub, "+
+			"--prefer safetensors)", filepath.Base(path))
+	}
 	if err == nil {
 		return source{path: path}, nil
 	}
 	if name == "" && len(modelFiles(dir)) == 0 && families.HasWeights(dir) {
-		return openFamily(dir, "")
+		return openFamily(dir, "", adapter)
 	}
 	return source{}, err
 }
 
 // openFamily reads config.json and the headers of the safetensors files. name is the file's or the index's, if it was given.
-func openFamily(dir, name string) (source, error) {
-	made, err := families.Open(dir)
+func openFamily(dir, name, adapter string) (source, error) {
+	made, err := families.Open(dir, adapter)
 	if err != nil {
 		return source{}, err
 	}

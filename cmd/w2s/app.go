@@ -174,20 +174,36 @@ func (a *app) models(ctx context.Context, names []string) ([]experiment.Model, e
 		models = append(models, m)
 	}
 	shorten(models)
+	a.joinLayers(models)
 	return models, errors.Join(faults...)
 }
 
-// shorten replaces the path of a checkpoint folder by its last element, if no other checkpoint ends in the same one.
+// shorten replaces the paths of a checkpoint folder and of an adapter by their last elements, if no other model then has the same name.
 func shorten(models []experiment.Model) {
 	count := map[string]int{}
 	for _, m := range models {
-		count[filepath.Base(m.Name)]++
+		count[shortName(m.Name)]++
 	}
 	for i, m := range models {
-		if base := filepath.Base(m.Name); count[base] == 1 && !strings.HasPrefix(m.Name, "hf:") {
-			models[i].Name = base
+		if short := shortName(m.Name); count[short] == 1 {
+			models[i].Name = short
+			if m.Layer != nil {
+				m.Layer.Of = shortName(m.Layer.Of)
+			}
 		}
 	}
+}
+
+// shortName returns a model's name with the last elements of its paths.
+func shortName(name string) string {
+	checkpoint, adapter, adapted := strings.Cut(name, "@adapter=")
+	if !strings.HasPrefix(checkpoint, "hf:") {
+		checkpoint = filepath.Base(checkpoint)
+	}
+	if adapted {
+		checkpoint += "@adapter=" + filepath.Base(adapter)
+	}
+	return checkpoint
 }
 
 // env returns what an experiment needs from this machine.

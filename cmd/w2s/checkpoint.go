@@ -47,6 +47,9 @@ func (a *app) model(ctx context.Context, name string) (experiment.Model, error) 
 		return experiment.Model{}, resolveFault(ctx, c, named.checkpoint, err)
 	}
 	a.reads("checkpoint", ck.Dir)
+	if named.adapter != "" {
+		a.reads("adapter", named.adapter)
+	}
 	rt, err := a.openRuntime(ctx)
 	if err != nil {
 		return experiment.Model{}, err
@@ -56,14 +59,19 @@ func (a *app) model(ctx context.Context, name string) (experiment.Model, error) 
 		return experiment.Model{}, err
 	}
 	o := a.options(file, c.CacheDir())
-	o.Layer, o.Chat = named.layer, named.chat
+	o.Layer, o.Chat, o.Adapter = named.layer, named.chat, named.adapter
 	enc, err := onnx.Open(ctx, rt, ck.Dir, o)
 	if err != nil {
 		return experiment.Model{}, err
 	}
 	a.closers = append(a.closers, enc.Close)
-	m := experiment.Model{Name: visible.Name(ck.Name) + named.settings(), Encoder: enc,
+	m := experiment.Model{Name: visible.Name(ck.Name) + visible.Name(named.settings()), Encoder: enc,
 		Parameters: enc.Checkpoint().Params, Description: facts(enc.Checkpoint(), rt)}
+	if layer, ok := enc.Checkpoint().Layer(); ok {
+		whole := named
+		whole.layer = nil
+		m.Layer = &result.Layer{Of: visible.Name(ck.Name) + visible.Name(whole.settings()), Number: layer}
+	}
 	if ck.From != "" {
 		m.Description[result.FetchedFrom] = visible.Line(ck.From)
 	}
@@ -116,6 +124,9 @@ func facts(c *onnx.Checkpoint, rt *onnx.Runtime) map[string]string {
 	}
 	if c.Chat != nil {
 		f["chat template"] = c.Chat.Digest()
+	}
+	if a := c.Adapter(); a != "" {
+		f["adapter"] = visible.Name(filepath.Base(a))
 	}
 	if c.LowerCase {
 		f["lower case"] = "true"

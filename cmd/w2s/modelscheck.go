@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -76,13 +77,13 @@ larger than the tolerance or if token ids differ.`,
 			return err
 		}),
 	}
-	c.Flags().StringVar(&reference, "reference", "", "file with the reference (default: reference.json in the checkpoint's folder)")
+	c.Flags().StringVar(&reference, "reference", "", "file with the reference (default: reference.json in the checkpoint's folder, or in its adapter's)")
 	c.Flags().Float64Var(&tolerance, "tolerance", 1e-4, "largest difference, relative to the largest number of the reference")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c
 }
 
-// check compares a checkpoint with a reference file. "" is reference.json in its folder.
+// check compares a checkpoint with a reference file. "" is reference.json in its folder, or in its adapter's.
 func (a *app) check(ctx context.Context, name, path string, tolerance float64) (modelCheck, error) {
 	var out modelCheck
 	named, err := parseModelName(name)
@@ -98,7 +99,7 @@ func (a *app) check(ctx context.Context, name, path string, tolerance float64) (
 	}
 	ck := m.Encoder.(*onnx.Encoder).Checkpoint()
 	if path == "" {
-		path = filepath.Join(ck.Dir, "reference.json")
+		path = filepath.Join(cmp.Or(ck.Adapter(), ck.Dir), "reference.json")
 	}
 	out = modelCheck{Checkpoint: m.Name, Reference: path, Tolerance: tolerance, Agrees: true, Features: []featureComparison{}}
 	ref, err := onnx.ReadReference(path)
@@ -119,6 +120,7 @@ func (a *app) check(ctx context.Context, name, path string, tolerance float64) (
 		return out, err
 	}
 	o := ref.Options(a.options(file, cat.CacheDir()))
+	o.Adapter = ck.Adapter()
 	if ref.TokenIDs != nil {
 		checked, err := onnx.ReadCheckpoint(ck.Dir, o)
 		if err != nil {

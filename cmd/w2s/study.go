@@ -41,6 +41,7 @@ func newStudy(a *app, s study.Study) *cobra.Command {
 	var plots string
 	var simulated []string
 	var sizes []int
+	var layers layersFlags
 	example := "  w2s study " + s.Name + "\n  w2s study " + s.Name + " --task tweets --seeds 5"
 	if s.Charts != nil {
 		example += " --plots figures"
@@ -51,6 +52,10 @@ func newStudy(a *app, s study.Study) *cobra.Command {
 		ladder.register(fs, "`checkpoints` of the ladder, weakest first, separated by commas")
 	} else {
 		pair.register(fs, defaultWeak)
+	}
+	if s.Layers {
+		layers.register(fs)
+		c.Long = layersHelp
 	}
 	fs.StringSliceVar(&simulated, "simulate", nil, "simulated `supervisors`, separated by commas: "+strings.Join(experiment.SimulatedForms(), ", "))
 	fs.IntSliceVar(&sizes, "sizes", nil, "`sizes` of smaller training pools to try as well, separated by commas")
@@ -65,9 +70,12 @@ func newStudy(a *app, s study.Study) *cobra.Command {
 		}
 		var cfg experiment.Config
 		var err error
-		if s.Ladder {
+		switch {
+		case s.Ladder:
 			cfg, err = f.ladderConfig(ctx, a, ladder.ladder(f.tasks), nil)
-		} else {
+		case s.Layers:
+			cfg, err = f.layersConfig(ctx, a, pair.pair(f.tasks), layers)
+		default:
 			cfg, err = f.pairConfig(ctx, a, pair.pair(f.tasks))
 		}
 		if err != nil {

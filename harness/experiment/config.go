@@ -75,11 +75,15 @@ var DefaultL2 = []float64{0.01, 0.03, 0.1, 0.3, 1, 3, 10}
 type Model struct {
 	Name    string
 	Encoder feature.Encoder
+	// Pass encodes texts under Encoder and under those of the other models with the same Pass, which all read the same texts. nil:
+	// the model is encoded by itself.
+	Pass feature.Pass
 	// Chat writes a conversation as the text that the model reads, for models with a chat template. nil: the model reads the
 	// texts of a task as they are.
 	Chat        func([]tasks.Turn) (string, error)
 	Writer      func(context.Context) (freeform.Writer, error) // opens the model for tasks with free answers; nil: it cannot write
 	Parameters  int64                                          // 0: unknown
+	Layer       *result.Layer                                  // whose states are the features; nil: the model's own output
 	Description map[string]string                              // for the result file
 }
 
@@ -100,7 +104,8 @@ func names[T fmt.Stringer](values []T) []string {
 // models returns what the result file says of the models.
 func (c Config) models() []result.Model {
 	return list.Map(c.Models, func(m Model) result.Model {
-		return result.Model{Name: m.Name, Key: m.Encoder.Key(), Dims: m.Encoder.Dims(), Parameters: m.Parameters, Description: m.Description}
+		return result.Model{Name: m.Name, Key: m.Encoder.Key(), Dims: m.Encoder.Dims(), Parameters: m.Parameters,
+			Layer: m.Layer, Description: m.Description}
 	})
 }
 

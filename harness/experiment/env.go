@@ -7,6 +7,7 @@ import (
 	"w2s/harness/feature"
 	"w2s/harness/head"
 	"w2s/harness/result"
+	"w2s/internal/list"
 	"w2s/internal/progress"
 	"w2s/tasks"
 )
@@ -48,9 +49,23 @@ func (noSource) Path(_ context.Context, artifact string) (string, error) {
 	return "", fmt.Errorf("there is no source of data for %s (set Env.Source)", artifact)
 }
 
-// features encodes texts, or takes them from the cache, under a progress bar.
-func (e Env) features(ctx context.Context, m Model, task string, texts []string) (*feature.Matrix, feature.Summary, error) {
-	report, end := progress.Late(e.Progress, fmt.Sprintf("encode %s, %s", task, m.Name))
+// features encodes texts under one model, or under several with the same Pass, or takes the vectors from the cache, under a progress bar.
+func (e Env) features(ctx context.Context, models []Model, task string, texts []string) ([]*feature.Matrix, []feature.Summary, error) {
+	report, end := progress.Late(e.Progress, fmt.Sprintf("encode %s, %s", task, together(models)))
 	defer end()
-	return e.Features.Features(ctx, m.Encoder, texts, func(done, total, _ int) { report(done, total) })
+	count := func(done, total, _ int) { report(done, total) }
+	if len(models) > 1 {
+		encoders := list.Map(models, func(m Model) feature.Encoder { return m.Encoder })
+		return e.Features.FeaturesOfPass(ctx, models[0].Pass, encoders, texts, count)
+	}
+	x, sum, err := e.Features.Features(ctx, models[0].Encoder, texts, count)
+	return []*feature.Matrix{x}, []feature.Summary{sum}, err
+}
+
+// together names models that are encoded together.
+func together(models []Model) string {
+	if n := len(models) - 1; n > 0 {
+		return fmt.Sprintf("%s and %d more", models[0].Name, n)
+	}
+	return models[0].Name
 }

@@ -151,58 +151,89 @@ func (w *workbench) hasControls() bool {
 	return !slices.ContainsFunc(w.examples, func(e tasks.Example) bool { return e.Control == nil })
 }
 
-// encode computes the features of all texts under every model.
+// encode computes the features of all texts under every model. Models with the same Pass are encoded together.
 func (w *workbench) encode(ctx context.Context) error {
-	for _, m := range w.cfg.Models {
-		var err error
-		if w.data[m.Name], err = w.features(ctx, m, m.texts); err != nil {
-			return fmt.Errorf("%s: %w", m.Name, err)
+	for _, models := range passes(w.cfg.Models) {
+		if err := w.features(ctx, models, w.data, Model.texts); err != nil {
+			return fmt.Errorf("%s: %w", together(models), err)
 		}
 		if !w.hasControls() {
 			continue
 		}
-		if w.controls[m.Name], err = w.features(ctx, m, m.controls); err != nil {
-			return fmt.Errorf("%s, control: %w", m.Name, err)
+		if err := w.features(ctx, models, w.controls, Model.controls); err != nil {
+			return fmt.Errorf("%s, control: %w", together(models), err)
 		}
 	}
 	return nil
 }
 
-// features computes the features of every example's texts under one model. They are standardised over the texts of the
-// pool, without labels and without the test texts.
-func (w *workbench) features(ctx context.Context, m Model, textsOf func(tasks.Example) ([]string, error)) (head.Data, error) {
+// passes groups models by Pass, in the order of the first of each.
+func passes(models []Model) [][]Model {
+	var groups [][]Model
+	for _, m := range models {
+		at := slices.IndexFunc(groups, func(g []Model) bool { return m.Pass != nil && g[0].Pass == m.Pass })
+		if at < 0 {
+			groups = append(groups, []Model{m})
+			continue
+		}
+		groups[at] = append(groups[at], m)
+	}
+	return groups
+}
+
+// features computes the features of every example's texts under models that are encoded together. They are standardised over the
+// texts of the pool, without labels and without the test texts.
+func (w *workbench) features(ctx context.Context, models []Model, into map[string]head.Data, textsOf func(Model, tasks.Example) ([]string, error)) error {
 	var texts []string
 	start := []int{0}
 	for _, e := range w.examples {
-		own, err := textsOf(e)
+		own, err := textsOf(models[0], e)
 		if err != nil {
-			return head.Data{}, err
+			return err
 		}
 		texts = append(texts, own...)
 		start = append(start, len(texts))
 	}
-	x, summary, err := w.env.features(ctx, m, w.info.Name, texts)
+	matrices, summaries, err := w.env.features(ctx, models, w.info.Name, texts)
 	if err != nil {
-		return head.Data{}, err
+		return err
 	}
-	for _, text := range summary.Warnings {
-		w.warn("%s: %s", m.Name, text)
-	}
-	if summary.Truncated > 0 {
-		w.warn("%s: %d of %d texts truncated", m.Name, summary.Truncated, len(texts))
-	}
-	data := head.Data{X: x}
-	if w.info.Form == tasks.Rank {
-		data.Start = start
-		w.twins[x] = findTwins(x, start)
-		w.describeTwins(m.Name, w.twins[x], summary.Truncated > 0)
-	} else {
-		data.Classes = len(w.record.TestGold[0])
-	}
+	w.warnOfFeatures(models, summaries)
 	rows := make([]int, start[w.pool])
 	for i := range rows {
 		rows[i] = i
 	}
-	data.Scaling = head.Standardise(x, rows)
-	return data, nil
+	for i, m := range models {
+		x := matrices[i]
+		data := head.Data{X: x}
+		if w.info.Form == tasks.Rank {
+			data.Start = start
+			w.twins[x] = findTwins(x, start)
+			w.describeTwins(m.Name, w.twins[x], summaries[i].Truncated > 0)
+		} else {
+			data.Classes = len(w.record.TestGold[0])
+		}
+		data.Scaling = head.Standardise(x, rows)
+		into[m.Name] = data
+	}
+	return nil
+}
+
+// warnOfFeatures adds the warnings about the features of models that are encoded together. What is the same for all is one warning.
+func (w *workbench) warnOfFeatures(models []Model, summaries []feature.Summary) {
+	about := map[string][]Model{} // by warning
+	var order []string
+	for i, m := range models {
+		warnings := slices.Clone(summaries[i].Warnings)
+		if n := summaries[i].Truncated; n > 0 {
+			warnings = append(warnings, fmt.Sprintf("%d of %d texts truncated", n, summaries[i].Texts))
+		}
+		for _, text := range list.AppendNew(nil, warnings...) {
+			order = list.AppendNew(order, text)
+			about[text] = append(about[text], m)
+		}
+	}
+	for _, text := range order {
+		w.warn("%s: %s", together(about[text]), text)
+	}
 }

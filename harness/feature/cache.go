@@ -86,19 +86,12 @@ func (c *Cache) Features(ctx context.Context, enc Encoder, texts []string, repor
 	if err := checkEncoder(enc); err != nil {
 		return nil, Summary{}, err
 	}
-	ask := newRequest(texts)
-	m := &Matrix{Rows: len(texts), Dims: enc.Dims(), Data: make([]float32, len(texts)*enc.Dims())}
-	ask.matrix = m
-	sum, err := c.run(ctx, enc, ask, report)
+	r := c.run(ctx, enc, newRequest(texts).forMatrix(enc.Dims()), report)
+	err := r.do()
 	if err != nil {
-		return nil, sum, err
+		return nil, r.sum, err
 	}
-	for i, u := range ask.unique {
-		if first := ask.first[u]; first != i {
-			copy(m.Row(i), m.Row(first))
-		}
-	}
-	return m, sum, nil
+	return r.features(), r.sum, nil
 }
 
 // Fill encodes and stores texts like Features but does not return the vectors, so memory does not grow with their length. If
@@ -110,7 +103,9 @@ func (c *Cache) Fill(ctx context.Context, enc Encoder, texts []string, report Re
 	if err := checkEncoder(enc); err != nil {
 		return Summary{}, err
 	}
-	return c.run(ctx, enc, newRequest(texts), report)
+	r := c.run(ctx, enc, newRequest(texts), report)
+	err := r.do()
+	return r.sum, err
 }
 
 // Missing returns the number of distinct texts that the cache does not have.
@@ -140,16 +135,10 @@ func checkEncoder(enc Encoder) error {
 	return nil
 }
 
-func (c *Cache) run(ctx context.Context, enc Encoder, ask *request, report Report) (Summary, error) {
-	r := &run{ctx: ctx, cache: c, enc: enc, request: ask, report: report}
+func (c *Cache) run(ctx context.Context, enc Encoder, ask *request, report Report) *run {
+	r := &run{ctx: ctx, cache: c, enc: enc, request: ask, report: report, truncated: make([]bool, len(ask.ids))}
 	r.sum = Summary{Texts: len(ask.unique), Duplicates: len(ask.unique) - len(ask.ids)}
-	err := r.do()
-	for _, u := range ask.unique {
-		if r.truncated[u] {
-			r.sum.Truncated++
-		}
-	}
-	return r.sum, err
+	return r
 }
 
 // space returns the part of the cache that belongs to an encoder, after checking its header.

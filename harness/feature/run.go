@@ -41,6 +41,23 @@ func newRequest(texts []string) *request {
 
 func (r *request) text(u int) string { return r.texts[r.first[u]] }
 
+// forMatrix returns the request with a matrix for vectors of length dims.
+func (r *request) forMatrix(dims int) *request {
+	with := *r
+	with.matrix = &Matrix{Rows: len(r.texts), Dims: dims, Data: make([]float32, len(r.texts)*dims)}
+	return &with
+}
+
+// features returns the matrix when all distinct texts have their vectors.
+func (r *request) features() *Matrix {
+	for i, u := range r.unique {
+		if first := r.first[u]; first != i {
+			copy(r.matrix.Row(i), r.matrix.Row(first))
+		}
+	}
+	return r.matrix
+}
+
 // A run carries out one request.
 type run struct {
 	*request
@@ -58,31 +75,51 @@ type run struct {
 }
 
 func (r *run) do() error {
-	r.truncated = make([]bool, len(r.ids))
-	missing := make([]int, len(r.ids))
-	for u := range missing {
-		missing[u] = u
-	}
-	if r.cache != nil {
-		var err error
-		if r.space, err = r.cache.space(r.enc); err != nil {
-			return err
-		}
-		defer func() { r.sum.Warnings = append(r.sum.Warnings, r.space.warnings()...) }()
-		if missing, err = r.takeStored(nil); err != nil {
-			return err
-		}
-	}
-	if w, ok := r.enc.(Warner); ok {
-		defer func() { r.sum.Warnings = append(r.sum.Warnings, w.Warnings()...) }()
+	defer r.end()
+	missing, err := r.begin()
+	if err != nil {
+		return err
 	}
 	if len(missing) == 0 {
 		return r.ctx.Err()
 	}
-	if r.space != nil {
+	return r.encodeAll(missing)
+}
+
+// begin takes the stored vectors, and returns the distinct texts that are missing.
+func (r *run) begin() (missing []int, err error) {
+	missing = make([]int, len(r.ids))
+	for u := range missing {
+		missing[u] = u
+	}
+	if r.cache == nil {
+		return missing, nil
+	}
+	if r.space, err = r.cache.space(r.enc); err != nil {
+		return nil, err
+	}
+	if missing, err = r.takeStored(nil); err != nil {
+		return nil, err
+	}
+	if len(missing) > 0 {
 		r.before = r.space.texts()
 	}
-	return r.encodeAll(missing)
+	return missing, nil
+}
+
+// end completes the summary.
+func (r *run) end() {
+	if w, ok := r.enc.(Warner); ok {
+		r.sum.Warnings = append(r.sum.Warnings, w.Warnings()...)
+	}
+	if r.space != nil {
+		r.sum.Warnings = append(r.sum.Warnings, r.space.warnings()...)
+	}
+	for _, u := range r.unique {
+		if r.truncated[u] {
+			r.sum.Truncated++
+		}
+	}
 }
 
 // takeStored reads the stored vectors of the wanted distinct texts (nil: of all) and returns the texts that are missing.
@@ -112,32 +149,16 @@ func (r *run) takeStored(wanted []int) (missing []int, err error) {
 }
 
 func (r *run) encodeAll(missing []int) (err error) {
-	if r.space != nil {
-		select {
-		case r.space.encoding <- struct{}{}:
-			defer func() { <-r.space.encoding }()
-		case <-r.ctx.Done():
-			return r.ctx.Err()
-		}
-		if err := r.openWriter(); err != nil {
-			return err
-		}
-		defer func() {
-			if closed := r.closeWriter(); err == nil {
-				err = closed
-			}
-		}()
+	if err := r.acquire(); err != nil {
+		return err
 	}
+	defer func() {
+		if closed := r.release(); err == nil {
+			err = closed
+		}
+	}()
 	r.total = len(missing)
-	// Sorting by length puts texts of similar length into a chunk. Long ones come first, so that estimates of the remaining time
-	// are not too optimistic.
-	slices.SortStableFunc(missing, func(a, b int) int { return cmp.Compare(len(r.text(b)), len(r.text(a))) })
-	chunks := slices.Collect(slices.Chunk(missing, chunk))
-	if r.writer != nil && r.writer.slot > 0 {
-		// Other processes encode too. Another order keeps this one from encoding the same chunks at the same time.
-		rand.New(rand.NewPCG(uint64(r.writer.slot), 0)).Shuffle(len(chunks), func(i, j int) { chunks[i], chunks[j] = chunks[j], chunks[i] })
-	}
-	for _, part := range chunks {
+	for _, part := range r.chunks(missing) {
 		if r.writer != nil {
 			// Another process, or the goroutine that encoded before this one, may have stored some by now.
 			before := len(part)
@@ -154,6 +175,45 @@ func (r *run) encodeAll(missing []int) (err error) {
 		}
 	}
 	return nil
+}
+
+// acquire waits until no other goroutine encodes for the encoder, and opens the writer.
+func (r *run) acquire() error {
+	if r.space == nil {
+		return nil
+	}
+	select {
+	case r.space.encoding <- struct{}{}:
+	case <-r.ctx.Done():
+		return r.ctx.Err()
+	}
+	if err := r.openWriter(); err != nil {
+		<-r.space.encoding
+		return err
+	}
+	return nil
+}
+
+// release closes the writer and lets the next goroutine encode.
+func (r *run) release() error {
+	if r.space == nil {
+		return nil
+	}
+	defer func() { <-r.space.encoding }()
+	return r.closeWriter()
+}
+
+// chunks divides missing texts into what is passed to the encoder at a time.
+func (r *run) chunks(missing []int) [][]int {
+	// Sorting by length puts texts of similar length into a chunk. Long ones come first, so that estimates of the remaining time
+	// are not too optimistic.
+	slices.SortStableFunc(missing, func(a, b int) int { return cmp.Compare(len(r.text(b)), len(r.text(a))) })
+	chunks := slices.Collect(slices.Chunk(missing, chunk))
+	if r.writer != nil && r.writer.slot > 0 {
+		// Other processes encode too. Another order keeps this one from encoding the same chunks at the same time.
+		rand.New(rand.NewPCG(uint64(r.writer.slot), 0)).Shuffle(len(chunks), func(i, j int) { chunks[i], chunks[j] = chunks[j], chunks[i] })
+	}
+	return chunks
 }
 
 // encode encodes a chunk of distinct texts.

@@ -101,6 +101,94 @@ func sizeTicks(sizes []int) names {
 	return ticks
 }
 
+// LayerScores draws floor, students and ceiling of one task, supervisor and strong model against the layer of the strong model.
+func LayerScores(rows []summary.Row) (*Chart, error) {
+	c := newChart("layers", "Scores by layer", layerAxis, "")
+	first, err := oneModel(rows)
+	if err != nil {
+		return nil, err
+	}
+	curve := func(m *marks, rows []summary.Row, of func(summary.Row) summary.Figure) {
+		m.points = list.Map(rows, func(r summary.Row) point { return pointAt(float64(r.StrongLayer.Number), of(r)) })
+		m.join()
+		m.points = slices.CompactFunc(m.points, func(a, b point) bool { return a.x == b.x })
+		c.add(m)
+	}
+	curve(floorMarks("weak floor: "+first.Weak), rows, func(r summary.Row) summary.Figure { return r.Floor })
+	for i, g := range groups(rows, lossOf) {
+		curve(series(i, "student, "+g.key), g.items, func(r summary.Row) summary.Figure { return r.Transfer })
+	}
+	curve(ceilingMarks("strong ceiling: "+first.StrongLayer.Of), rows, func(r summary.Row) summary.Figure { return r.Ceiling })
+	c.layerAxis(rows)
+	c.plot.Y.Label.Text = scoreOf(rows, metricOf) + ", %"
+	c.plot.Y.Tick.Marker = every(c.plot.Y.Min, c.plot.Y.Max, 8)
+	c.Title = clean(titled(fmt.Sprintf("Scores by layer: %s, %s → %s", first.Task, first.Weak, first.StrongLayer.Of), first))
+	c.basis(rows)
+	c.Alt = fmt.Sprintf("Curves of the %s of floor, students and ceiling against the layer of %s, for %d layers.", scoreOf(rows, metricOf), first.StrongLayer.Of,
+		len(c.plot.X.Tick.Marker.(names)))
+	return c, nil
+}
+
+// LayerPGR draws PGR of one task, supervisor and strong model against the layer of the strong model, one series for each loss.
+func LayerPGR(rows []summary.Row) (*Chart, error) {
+	c := newChart("layers", "PGR by layer", layerAxis, "PGR")
+	first, err := oneModel(rows)
+	if err != nil {
+		return nil, err
+	}
+	drawn, err := c.defined(rows)
+	if err != nil {
+		return nil, err
+	}
+	var all []*marks
+	for i, g := range groups(drawn, lossOf) {
+		m := series(i, g.key)
+		m.points = list.Map(g.items, func(r summary.Row) point { return pgrPoint(float64(r.StrongLayer.Number), r) })
+		m.join()
+		all = append(all, m)
+	}
+	c.addApart(all)
+	c.layerAxis(rows)
+	c.pgrAxis(drawn)
+	c.Title = clean(titled(fmt.Sprintf("PGR by layer: %s, %s → %s", first.Task, first.Weak, first.StrongLayer.Of), first))
+	c.basis(drawn)
+	c.Alt = fmt.Sprintf("%d curves of PGR against the layer of %s with %d points. The PGR table has the numbers.", len(all), first.StrongLayer.Of, c.points)
+	return c, nil
+}
+
+const layerAxis = "layer of the strong model whose states are the features"
+
+// oneModel returns the first of the rows, which must have the same task, supervisor and strong model, with layers.
+func oneModel(rows []summary.Row) (summary.Row, error) {
+	first := rows[0]
+	return first, agree(rows, func(r summary.Row) string {
+		if r.StrongLayer == nil {
+			return "the own output of " + r.Strong
+		}
+		return r.Task + ", " + r.Weak + " → " + r.StrongLayer.Of
+	})
+}
+
+// layerAxis sets the x axis. Each layer has a tick. If there are many, a label that would cover the previous one is left out.
+func (c *Chart) layerAxis(rows []summary.Row) {
+	layers := list.Map(rows, func(r summary.Row) int { return r.StrongLayer.Number })
+	slices.Sort(layers)
+	layers = slices.Compact(layers)
+	low, high := layers[0], layers[len(layers)-1]
+	room := float64(high-low) * 0.04
+	var ticks names
+	last := low - 1 - high
+	for _, n := range layers {
+		label := ""
+		if float64(n-last) >= room {
+			label, last = strconv.Itoa(n), n
+		}
+		ticks = append(ticks, plot.Tick{Value: float64(n), Label: label})
+	}
+	c.plot.X.Min, c.plot.X.Max = float64(low)-room-0.1, float64(high)+room+0.1
+	c.plot.X.Tick.Marker = ticks
+}
+
 // Noise draws the student's score against the accuracy of the labels of simulated supervisors, one series for each kind of
 // error. If the score is accuracy, a student above the diagonal is better than its labels.
 func Noise(rows []summary.Row) (*Chart, error) {

@@ -46,7 +46,7 @@ func (m Material) whole() []summary.Row {
 func Sets(m Material) ([]Set, error) {
 	var sets []Set
 	for _, draw := range []func(Material) (Set, error){
-		GapSet, BarSet, LossSet, ImitationSet, ChainSet, AlphaSet, CalibrationSet, ReliabilitySet, SizeSet, NoiseSet,
+		GapSet, BarSet, LossSet, ImitationSet, ChainSet, AlphaSet, CalibrationSet, ReliabilitySet, SizeSet, LayerSet, NoiseSet,
 	} {
 		s, err := draw(m)
 		if errors.Is(err, ErrNothing) {
@@ -138,6 +138,23 @@ func SizeSet(m Material) (Set, error) {
 		return slices.ContainsFunc(rows, func(o summary.Row) bool { return o.Size > 0 && key(o) == key(r) })
 	})
 	return newSet("size", "Size of the training set", groups(sized, joined(taskOf, summary.Row.Pair, setupOf)), Size)
+}
+
+// LayerSet draws scores and PGR against the layer of the strong model: two charts for each task, supervisor and strong model with two or
+// more layers.
+func LayerSet(m Material) (Set, error) {
+	var charts []group[func() (*Chart, error)]
+	layered := where(m.whole(), func(r summary.Row) bool { return r.StrongLayer != nil })
+	key := joined(taskOf, func(r summary.Row) string { return r.Weak }, func(r summary.Row) string { return r.StrongLayer.Of }, setting)
+	for _, g := range groups(layered, key) {
+		if len(groups(g.items, func(r summary.Row) string { return r.Strong })) < 2 {
+			continue
+		}
+		for _, draw := range []func([]summary.Row) (*Chart, error){LayerScores, LayerPGR} {
+			charts = append(charts, group[func() (*Chart, error)]{items: []func() (*Chart, error){func() (*Chart, error) { return draw(g.items) }}})
+		}
+	}
+	return newSet("layers", "Layers of the strong model", charts, func(draw []func() (*Chart, error)) (*Chart, error) { return draw[0]() })
 }
 
 // NoiseSet draws the students of simulated supervisors, one chart for each task.

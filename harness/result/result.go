@@ -80,7 +80,14 @@ type Model struct {
 	Key         string            `json:"key"` // digest of all that changes a feature
 	Dims        int               `json:"dims"`
 	Parameters  int64             `json:"parameters,omitempty"`
+	Layer       *Layer            `json:"layer,omitempty"`       // whose states are the features; nil: the model's own output
 	Description map[string]string `json:"description,omitempty"` // pooling, longest input, digests of the files, runtime version
+}
+
+// A Layer is a layer of a model whose states are features.
+type Layer struct {
+	Of     string `json:"of"`     // name of the model without its layer
+	Number int    `json:"number"` // 0 is what the first layer reads, 1 what it computes
 }
 
 // FetchedFrom is the fact of a model's Description that says which package or repository its files came from.

@@ -39,16 +39,20 @@ type Row struct {
 	Weak      string         `json:"weak"`                // model of the supervisor, or a simulated supervisor
 	Simulated bool           `json:"simulated,omitempty"` // Weak is a simulated supervisor
 	Strong    string         `json:"strong"`              // model of student and ceiling
-	Loss      string         `json:"loss"`
-	Treatment string         `json:"treatment,omitempty"`
-	Size      int            `json:"size,omitempty"`       // size of the training pool, if it is smaller than the experiment's
-	Trained   string         `json:"trained_on,omitempty"` // task that all heads were trained on, if that is not Task
-	Other     string         `json:"other,omitempty"`      // imported: settings that tell the row from others
-	Setup     string         `json:"setup,omitempty"`      // settings in which results of one table differ; see Together
-	Metric    tasks.Metric   `json:"metric"`
-	N         int            `json:"n"`     // test examples; 0 if an imported result does not say
-	Train     int            `json:"train"` // training examples of the student, of the first seed
-	Seeds     int            `json:"seeds"`
+
+	WeakLayer   *result.Layer `json:"weak_layer,omitempty"`   // of Weak; nil: the model's own output
+	StrongLayer *result.Layer `json:"strong_layer,omitempty"` // of Strong
+
+	Loss      string       `json:"loss"`
+	Treatment string       `json:"treatment,omitempty"`
+	Size      int          `json:"size,omitempty"`       // size of the training pool, if it is smaller than the experiment's
+	Trained   string       `json:"trained_on,omitempty"` // task that all heads were trained on, if that is not Task
+	Other     string       `json:"other,omitempty"`      // imported: settings that tell the row from others
+	Setup     string       `json:"setup,omitempty"`      // settings in which results of one table differ; see Together
+	Metric    tasks.Metric `json:"metric"`
+	N         int          `json:"n"`     // test examples; 0 if an imported result does not say
+	Train     int          `json:"train"` // training examples of the student, of the first seed
+	Seeds     int          `json:"seeds"`
 
 	Floor     Figure              `json:"floor"`     // score of the weak supervisor
 	Transfer  Figure              `json:"transfer"`  // score of the student
@@ -184,6 +188,7 @@ type index struct {
 	reference map[referenceKey]*result.Head // ceilings and controls
 	chained   map[string]bool               // students that are steps of a chain, or its jump
 	settings  []setting                     // that change rows
+	layers    map[string]*result.Layer      // by model
 }
 
 type referenceKey struct {
@@ -195,7 +200,10 @@ type referenceKey struct {
 
 func newIndex(r *result.Result) *index {
 	x := &index{result: r, tasks: map[string]*result.Task{}, heads: map[string]*result.Head{},
-		reference: map[referenceKey]*result.Head{}, chained: map[string]bool{}, settings: settingsOf(r.Config)}
+		reference: map[referenceKey]*result.Head{}, chained: map[string]bool{}, settings: settingsOf(r.Config), layers: map[string]*result.Layer{}}
+	for _, m := range r.Models {
+		x.layers[m.Name] = m.Layer
+	}
 	for _, c := range r.Chains {
 		for _, id := range append(slices.Clone(c.Steps), c.Jump) {
 			x.chained[id] = true
@@ -224,6 +232,7 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 	row := Row{Task: k.task, Category: t.Category, Weak: k.weak, Strong: k.strong, Loss: k.loss, Treatment: k.treatment, Size: k.size,
 		Trained: k.trained, Metric: m.NameFor(t.Form), N: len(t.TestIDs), Train: students[0].Train, Seeds: len(students),
 		Simulated: x.heads[students[0].Supervisor].Role == result.Baseline}
+	row.WeakLayer, row.StrongLayer = x.layers[k.weak], x.layers[k.strong]
 	row.warn(t.Warnings...)
 	var floor, transfer, ceiling, control seedScores
 	var agreement agreements

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"w2s/harness/loss"
+	"w2s/harness/result"
 	"w2s/harness/stats"
 	"w2s/harness/summary"
 	"w2s/internal/list"
@@ -155,6 +156,41 @@ func Noise(rows []summary.Row) *Table {
 		"flip: random errors. systematic: errors along a direction of the student's own features, which it can learn.",
 		"random, majority: labels that do not depend on the text.")
 	return t
+}
+
+// Layers lays out rows by the layer of the strong model whose states are the features.
+func Layers(rows []summary.Row) *Table {
+	sorted := slices.SortedStableFunc(slices.Values(rows), func(a, b summary.Row) int {
+		return cmp.Or(cmp.Compare(a.Task, b.Task), cmp.Compare(modelOf(a.Weak, a.WeakLayer), modelOf(b.Weak, b.WeakLayer)),
+			cmp.Compare(layerNumber(a.WeakLayer), layerNumber(b.WeakLayer)), cmp.Compare(modelOf(a.Strong, a.StrongLayer), modelOf(b.Strong, b.StrongLayer)),
+			cmp.Compare(a.Loss, b.Loss), cmp.Compare(layerNumber(a.StrongLayer), layerNumber(b.StrongLayer)))
+	})
+	return study("layers", "scores and PGR by layer of the strong model", sorted, taskColumn,
+		text("pair", "weak supervisor → strong student.", func(r summary.Row) string { return r.Weak + " → " + modelOf(r.Strong, r.StrongLayer) }),
+		lossColumn,
+		number("layer", "layer of the strong model whose states are the features; 0 is the embedding.", func(r summary.Row) string {
+			if r.StrongLayer == nil {
+				return "–"
+			}
+			return strconv.Itoa(r.StrongLayer.Number)
+		}),
+		nColumn, seedsColumn, weakColumn, studentColumn, ceilingColumn, gapColumn, pgrColumn, intervalColumn)
+}
+
+// modelOf returns the name of a model without its layer.
+func modelOf(name string, layer *result.Layer) string {
+	if layer == nil {
+		return name
+	}
+	return layer.Of
+}
+
+// layerNumber returns the number of a layer, or -1 for a model's own output.
+func layerNumber(layer *result.Layer) int {
+	if layer == nil {
+		return -1
+	}
+	return layer.Number
 }
 
 // Size lays out rows by the size of the training set.

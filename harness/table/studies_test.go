@@ -3,6 +3,7 @@ package table
 import (
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -140,9 +141,31 @@ func TestSize(t *testing.T) {
 		}, "train: number of training examples of each head.")
 }
 
+func TestLayers(t *testing.T) {
+	at := func(weak, strong int, floor, student, ceiling float64) summary.Row {
+		r := row("a", "xent", floor, student, ceiling)
+		if weak >= 0 {
+			r.Weak, r.WeakLayer = "small@layer="+strconv.Itoa(weak), &result.Layer{Of: "small", Number: weak}
+		}
+		if strong >= 0 {
+			r.Strong, r.StrongLayer = "large@layer="+strconv.Itoa(strong)+"@chat", &result.Layer{Of: "large@chat", Number: strong}
+		}
+		return r
+	}
+	check(t, Layers([]summary.Row{at(-1, 10, 0.5, 0.7, 0.9), at(-1, 2, 0.5, 0.6, 0.9), at(-1, -1, 0.5, 0.7, 0.9),
+		at(10, 2, 0.5, 0.8, 0.9), at(4, 2, 0.5, 0.55, 0.52)}),
+		"task|pair|loss|layer|n|seeds|weak|student|ceiling|gap|PGR|interval", []string{
+			"a|small → large|xent|–|800|3|50.0 ±2.0|70.0 ±2.0|90.0 ±2.0|40.0 ±3.0|0.50|[0.30, 0.70]",
+			"a|small → large@chat|xent|2|800|3|50.0 ±2.0|60.0 ±2.0|90.0 ±2.0|40.0 ±3.0|0.25|[0.05, 0.45]",
+			"a|small → large@chat|xent|10|800|3|50.0 ±2.0|70.0 ±2.0|90.0 ±2.0|40.0 ±3.0|0.50|[0.30, 0.70]",
+			"a|small@layer=4 → large@chat|xent|2|800|3|50.0 ±2.0|55.0 ±2.0|52.0 ±2.0|2.0 ±3.0|undefined|",
+			"a|small@layer=10 → large@chat|xent|2|800|3|50.0 ±2.0|80.0 ±2.0|90.0 ±2.0|40.0 ±3.0|0.75|[0.55, 0.95]",
+		}, "layer: layer of the strong model whose states are the features; 0 is the embedding.")
+}
+
 // The tables of studies sort a copy: the rows of the caller keep their order.
 func TestStudiesKeepTheRows(t *testing.T) {
-	for _, study := range []func([]summary.Row) *Table{Gap, Alpha, Calibration, Imitation, Noise, Size} {
+	for _, study := range []func([]summary.Row) *Table{Gap, Alpha, Calibration, Imitation, Noise, Size, Layers} {
 		rows := []summary.Row{row("b", "xent", 0.5, 0.7, 0.9), row("a", "kl", 0.6, 0.7, 0.8)}
 		if table := study(rows); rows[0].Task != "b" || rows[1].Task != "a" {
 			t.Errorf("%s changes the order of its rows", table.Name)

@@ -10,11 +10,22 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
+	"w2s/internal/list"
 	"w2s/internal/safetensors"
 	"w2s/internal/shareddata"
 )
+
+// An Adapter is a file of fixtures/families/adapters; adapters.py describes it.
+type Adapter struct {
+	Base    string
+	Config  json.RawMessage
+	Weights []Group
+	// Reference is what torch computes with the base and the adapter.
+	Reference json.RawMessage
+}
 
 // A Checkpoint is a file of fixtures/families; make.py there describes it.
 type Checkpoint struct {
@@ -75,31 +86,13 @@ func (c Checkpoint) Write(tb testing.TB) string {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	files, index := map[string][]safetensors.Tensor{}, map[string]string{}
-	for _, g := range c.Weights {
-		for _, name := range slices.Sorted(maps.Keys(g.Shapes)) {
-			files[g.File] = append(files[g.File], g.tensor(name, g.Shapes[name]))
-			index[name] = g.File
-		}
-	}
-	for name, tensors := range files {
-		f, err := os.Create(filepath.Join(dir, name))
-		if err == nil {
-			err = safetensors.Write(f, map[string]string{"format": "pt"}, tensors...)
-		}
-		if err == nil {
-			err = f.Close()
-		}
-		if err != nil {
-			tb.Fatal(err)
-		}
-	}
+	index := writeWeights(tb, dir, c.Weights)
 	write := func(name string, data []byte) {
 		if err := os.WriteFile(filepath.Join(dir, name), data, 0o666); err != nil {
 			tb.Fatal(err)
 		}
 	}
-	if len(files) > 1 {
+	if files := slices.Compact(slices.Sorted(maps.Values(index))); len(files) > 1 {
 		data, err := json.Marshal(map[string]any{"metadata": map[string]any{}, "weight_map": index})
 		if err != nil {
 			tb.Fatal(err)
@@ -111,6 +104,68 @@ func (c Checkpoint) Write(tb testing.TB) string {
 	// Without a class, AutoTokenizer would take that of the model type, which may add tokens of its own.
 	write("tokenizer_config.json", []byte(`{"tokenizer_class": "PreTrainedTokenizerFast"}`))
 	write("reference.json", c.Reference)
+	return dir
+}
+
+// writeWeights draws tensors and writes their files. It returns the file of each tensor.
+func writeWeights(tb testing.TB, dir string, groups []Group) map[string]string {
+	tb.Helper()
+	tensors, index := map[string][]safetensors.Tensor{}, map[string]string{}
+	for _, g := range groups {
+		for _, name := range slices.Sorted(maps.Keys(g.Shapes)) {
+			tensors[g.File] = append(tensors[g.File], g.tensor(name, g.Shapes[name]))
+			index[name] = g.File
+		}
+	}
+	for name, list := range tensors {
+		f, err := os.Create(filepath.Join(dir, name))
+		if err == nil {
+			err = safetensors.Write(f, map[string]string{"format": "pt"}, list...)
+		}
+		if err == nil {
+			err = f.Close()
+		}
+		if err != nil {
+			tb.Fatal(err)
+		}
+	}
+	return index
+}
+
+// Adapters returns the names of all adapters in alphabetical order.
+func Adapters(tb testing.TB) []string {
+	tb.Helper()
+	paths, err := filepath.Glob(filepath.Join(root(), "adapters", "*.json"))
+	if err != nil || len(paths) < 17 {
+		tb.Fatalf("fixtures/families/adapters has only %d adapters, %v", len(paths), err)
+	}
+	return list.Map(paths, func(path string) string { return strings.TrimSuffix(filepath.Base(path), ".json") })
+}
+
+// ReadAdapter reads an adapter of fixtures/families/adapters.
+func ReadAdapter(tb testing.TB, name string) Adapter {
+	tb.Helper()
+	data, err := os.ReadFile(filepath.Join(root(), "adapters", name+".json"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var a Adapter
+	if err := json.Unmarshal(data, &a); err != nil {
+		tb.Fatal(err)
+	}
+	return a
+}
+
+// Write writes the adapter's files and the reference to a temporary folder, which it returns.
+func (a Adapter) Write(tb testing.TB) string {
+	tb.Helper()
+	dir := tb.TempDir()
+	writeWeights(tb, dir, a.Weights)
+	for name, data := range map[string][]byte{"adapter_config.json": a.Config, "reference.json": a.Reference} {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o666); err != nil {
+			tb.Fatal(err)
+		}
+	}
 	return dir
 }
 

@@ -21,6 +21,7 @@ type Study struct {
 	// values of a flag are separated by commas.
 	Defaults map[string]string
 	Ladder   bool // the study compares the pairs of a ladder of models instead of looking at one pair
+	Layers   bool // the study compares layers of a pair's models
 }
 
 // All returns the studies in the order of help.
@@ -42,5 +43,7 @@ func All() []Study {
 				"simulate": "flip:0.6,systematic:0.6,flip:0.7,systematic:0.7,flip:0.8,systematic:0.8,flip:0.9,systematic:0.9,random,majority"}},
 		{Name: "size", About: "how floor, student and ceiling grow with the training pool",
 			Table: table.Size, Charts: plot.SizeSet, Defaults: map[string]string{"loss": "xent", "sizes": "100,200,500,1000"}},
+		{Name: "layers", About: "how floor, student, ceiling and PGR depend on the layer whose states are the strong model's features",
+			Table: table.Layers, Charts: plot.LayerSet, Layers: true, Defaults: map[string]string{"loss": "xent", "strong": "all-mpnet-base-v2"}},
 	}
 }

@@ -2,16 +2,19 @@ package study
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"w2s/harness/plot"
+	"w2s/harness/result"
 	"w2s/harness/stats"
 	"w2s/harness/summary"
+	"w2s/internal/list"
 	"w2s/tasks"
 )
 
 // rows returns rows in which every study finds what it compares: two losses, two alphas, two treatments, two sizes of the
-// training pool, and a simulated supervisor.
+// training pool, a simulated supervisor, and two layers.
 func rows() []summary.Row {
 	base := summary.Row{Task: "movies", Category: tasks.NLP, Weak: "small", Strong: "large", Loss: "xent", Treatment: "soft",
 		Metric: tasks.Accuracy, N: 800, Train: 1000, Seeds: 3,
@@ -29,6 +32,8 @@ func rows() []summary.Row {
 	add(func(r *summary.Row) { r.Treatment = "platt" })
 	add(func(r *summary.Row) { r.Size, r.Train = 500, 250 })
 	add(func(r *summary.Row) { r.Weak, r.Simulated = "flip:0.6", true })
+	add(func(r *summary.Row) { r.Strong, r.StrongLayer = "large@layer=4", &result.Layer{Of: "large", Number: 4} })
+	add(func(r *summary.Row) { r.Strong, r.StrongLayer = "large@layer=8", &result.Layer{Of: "large", Number: 8} })
 	return out
 }
 
@@ -56,8 +61,12 @@ func TestStudies(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if set.Name != s.Name || len(set.Charts) != 1 || set.Charts[0].Name != s.Name {
-				t.Errorf("set %q with %d charts, want %q with one of the same name", set.Name, len(set.Charts), s.Name)
+			want := []string{s.Name}
+			if s.Layers {
+				want = []string{"layers-1", "layers-2"} // scores and PGR
+			}
+			if names := list.Map(set.Charts, func(c *plot.Chart) string { return c.Name }); set.Name != s.Name || !slices.Equal(names, want) {
+				t.Errorf("set %q with the charts %q, want %q", set.Name, names, want)
 			}
 			if _, err := s.Charts(plot.Material{}); !errors.Is(err, plot.ErrNothing) {
 				t.Errorf("charts of no rows: error %v, want ErrNothing", err)

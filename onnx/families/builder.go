@@ -21,6 +21,7 @@ type builder struct {
 	constants []onnxproto.Tensor
 	cached    bool              // the graph has a cache of earlier tokens
 	named     map[string]string // the value that stands for a weight or constant, by its key
+	linears   []string          // names of the weights of linear layers
 	faults    []error
 }
 
@@ -125,17 +126,23 @@ func (b *builder) stored(s source) (value string, t onnxproto.DataType) {
 		b.faults = append(b.faults, err)
 		return b.float(0), onnxproto.Float32
 	}
+	location := b.weights.locations[found.file]
+	if a := b.weights.adapter; a != nil {
+		if whole, ok := a.whole[name]; ok {
+			found.Info, location = whole, a.location
+		}
+	}
 	t, ok := dataTypes[found.DType]
 	if !ok {
-		b.fault("tensor %q has elements of type %s, which are not read (F32, F16, BF16 and F64 are); %s", name, found.DType, b.weights.wayToFloat(name))
+		b.fault("tensor %q has elements of type %s, which are not read (F32, F16, BF16 and F64 are); %s", found.Name, found.DType, b.weights.wayToFloat(found.Name))
 		return b.float(0), onnxproto.Float32
 	}
 	if !slices.Equal(found.Shape, s.dims) {
-		b.fault("tensor %q has shape %v, but config.json asks for %v", name, found.Shape, s.dims)
+		b.fault("tensor %q has shape %v, but config.json asks for %v", found.Name, found.Shape, s.dims)
 		return b.float(0), onnxproto.Float32
 	}
 	value = b.once("stored "+name, func() string {
-		b.constants = append(b.constants, onnxproto.Tensor{Name: name, Type: t, Dims: found.Shape, External: b.weights.locations[found.file], Offset: found.Offset()})
+		b.constants = append(b.constants, onnxproto.Tensor{Name: name, Type: t, Dims: found.Shape, External: location, Offset: found.Offset()})
 		return name
 	})
 	return value, t
@@ -173,12 +180,13 @@ func (b *builder) cast(value string, t onnxproto.DataType) string {
 
 // lookUp gathers the rows of a table of the base model, [len(indices), width]. Only these rows are converted if the table is half.
 func (b *builder) lookUp(name string, rows, width int, indices string) string {
-	value, t := b.stored(source{name: name, dims: sizes([]int{rows, width})})
+	table := source{name: name, dims: sizes([]int{rows, width})}
+	value, t := b.stored(table)
 	out := b.op("Gather", []string{value, indices}, onnxproto.Int("axis", 0))
-	if t == onnxproto.Float32 {
-		return out
+	if t != onnxproto.Float32 {
+		out = b.cast(out, onnxproto.Float32)
 	}
-	return b.cast(out, onnxproto.Float32)
+	return b.mergedRows(out, table, rows, width, indices)
 }
 
 // reshape gives a value another shape. A size of -1 follows from the others, and 0 keeps that of the input.
@@ -244,7 +252,10 @@ func (b *builder) linear(x string, l linear, in, out int) string {
 	if l.weight != "" {
 		weight = source{name: l.weight, dims: weight.dims}
 	}
-	inputs := []string{x, b.tensor(weight)}
+	if name, _, err := b.weights.find(weight.name, weight.full); err == nil {
+		b.linears = append(b.linears, name)
+	}
+	inputs := []string{x, b.merged(b.tensor(weight), weight, in, out, l.transposed)}
 	if l.bias {
 		inputs = append(inputs, b.tensor(source{l.name + ".bias", l.full, sizes([]int{out})}))
 	}

@@ -2,6 +2,7 @@ package families
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,7 +25,8 @@ type config struct {
 	faulty map[string]bool // settings that have a fault
 	absent map[string]bool // settings for which null stands for the default
 
-	tensors int // number of tensors of the weights
+	file    string // "" is config.json
+	tensors int    // number of tensors of the weights
 
 	name          string // of the setting, if the configuration is nested
 	nestedUnknown []string
@@ -344,7 +346,7 @@ var telling = []string{"alibi", "attention_bias", "attention_multiplier", "attn_
 // err returns all faults.
 func (c *config) err() error {
 	for i, err := range c.faults {
-		c.faults[i] = fmt.Errorf("config.json: %w", err)
+		c.faults[i] = fmt.Errorf("%s: %w", cmp.Or(c.file, "config.json"), err)
 	}
 	return errors.Join(c.faults...)
 }

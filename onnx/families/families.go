@@ -36,6 +36,7 @@ type family struct {
 // A model is a description that can be turned into nodes.
 type model interface {
 	facts() Facts
+	untie(w *Weights)
 	build(b *builder, want Want)
 }
 
@@ -76,6 +77,7 @@ type Checkpoint struct {
 	Type string // model_type of config.json
 	Facts
 	Weights *Weights
+	Adapter *Adapter // nil is none
 	// Unknown are settings of config.json that the family does not know. transformers ignores settings that it does not
 	// know, so they are likely to have no effect.
 	Unknown []string
@@ -123,8 +125,9 @@ const LastHidden = "last_hidden_state"
 // maxConfig bounds the size of config.json in bytes.
 const maxConfig = 16 << 20
 
-// Open reads the configuration and the headers of the weights of the checkpoint in dir.
-func Open(dir string) (*Checkpoint, error) {
+// Open reads the configuration and the headers of the weights of the checkpoint in dir, and those of the adapter in another folder,
+// unless adapter is "".
+func Open(dir, adapter string) (*Checkpoint, error) {
 	w, err := OpenWeights(dir)
 	if err != nil {
 		return nil, err
@@ -132,6 +135,15 @@ func Open(dir string) (*Checkpoint, error) {
 	c, err := readConfig(filepath.Join(dir, "config.json"))
 	if err != nil {
 		return nil, err
+	}
+	if adapter != "" {
+		a, err := openAdapter(adapter)
+		if err == nil {
+			err = w.addAdapter(dir, a)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("adapter %s: %w", adapter, err)
+		}
 	}
 	return open(c, w)
 }
@@ -192,14 +204,23 @@ func open(c *config, w *Weights) (*Checkpoint, error) {
 	if err := errors.Join(c.err(), err); err != nil {
 		return nil, err
 	}
-	out := &Checkpoint{Type: c.string("", "model_type"), Facts: m.facts(), Weights: w, Unknown: c.unknown(), model: m}
-	graph, err := out.Graph(Want{Outputs: out.Outputs()})
+	if w.adapter != nil {
+		w.adapt()
+		m.untie(w)
+	}
+	out := &Checkpoint{Type: c.string("", "model_type"), Facts: m.facts(), Weights: w, Adapter: w.adapter, Unknown: c.unknown(), model: m}
+	b, err := out.build(Want{Outputs: out.Outputs()})
 	if err != nil {
 		return nil, err
 	}
 	used := map[string]bool{}
-	for _, t := range graph.Initializers {
+	for _, t := range b.constants {
 		used[t.Name] = true
+	}
+	if w.adapter != nil {
+		if err := w.adapter.check(used, b.linears, w.prefix); err != nil {
+			return nil, err
+		}
 	}
 	out.Unused = w.unused(used)
 	for _, name := range out.Unused {
@@ -218,6 +239,14 @@ var firstNumber = regexp.MustCompile(`\.(\d+)\.`)
 // Graph writes the graph. It has the input input_ids and, for models with segments, token_type_ids. All texts of a batch must
 // have the same number of tokens.
 func (c *Checkpoint) Graph(want Want) (*onnxproto.Model, error) {
+	b, err := c.build(want)
+	if err != nil {
+		return nil, err
+	}
+	return b.model(c.Type), nil
+}
+
+func (c *Checkpoint) build(want Want) (*builder, error) {
 	known := c.Outputs()
 	for _, name := range want.Outputs {
 		if !slices.Contains(known, name) {
@@ -235,5 +264,5 @@ func (c *Checkpoint) Graph(want Want) (*onnxproto.Model, error) {
 	if err := errors.Join(b.faults...); err != nil {
 		return nil, err
 	}
-	return b.model(c.Type), nil
+	return b, nil
 }

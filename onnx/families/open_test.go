@@ -133,7 +133,7 @@ func TestBadCheckpoints(t *testing.T) {
 		{"TensorFlow", "llama", rename(one, "tf_model.h5"), []string{"tf_model.h5", "TensorFlow"}},
 		{"another name", "llama", rename(one, "weights.safetensors"), []string{"weights.safetensors", "rename"}},
 		{"shards without index", "llama-bf16", rename(index, ""), []string{"model-00001-of-00004.safetensors", index}},
-		{"adapter", "llama", rename(one, "adapter_model.safetensors", "config.json", "adapter_config.json"), []string{"adapter", "merge"}},
+		{"adapter", "llama", rename(one, "adapter_model.safetensors", "config.json", "adapter_config.json"), []string{"adapter", "BASE@adapter="}},
 		{"adapter beside weights", "llama", func(tb testing.TB, dir string) { write(tb, filepath.Join(dir, "adapter_config.json"), []byte("{}")) }, []string{"adapter"}},
 		{"no weights", "llama", rename(one, ""), []string{"no model.safetensors"}},
 
@@ -222,7 +222,7 @@ func TestBadCheckpoints(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			dir := drawn.Read(t, test.model).Write(t)
 			test.edit(t, dir)
-			_, err := families.Open(dir)
+			_, err := families.Open(dir, "")
 			if err == nil {
 				t.Fatal("no error")
 			}
@@ -302,7 +302,7 @@ func TestRefusedSettings(t *testing.T) {
 		t.Run(test.model+" "+test.name, func(t *testing.T) {
 			dir := drawn.Read(t, test.model).Write(t)
 			set(test.name, test.value)(t, dir)
-			_, err := families.Open(dir)
+			_, err := families.Open(dir, "")
 			if err == nil {
 				t.Fatalf("no error for %v", test.value)
 			}
@@ -319,7 +319,7 @@ func TestNull(t *testing.T) {
 	graph := func(t *testing.T, model string, pairs ...any) ([]byte, error) {
 		dir := drawn.Read(t, model).Write(t)
 		set(pairs...)(t, dir)
-		c, err := families.Open(dir)
+		c, err := families.Open(dir, "")
 		if err != nil {
 			return nil, err
 		}
@@ -449,7 +449,7 @@ func TestOneFault(t *testing.T) {
 		t.Run(test.want, func(t *testing.T) {
 			dir := drawn.Read(t, test.model).Write(t)
 			test.edit(t, dir)
-			_, err := families.Open(dir)
+			_, err := families.Open(dir, "")
 			if err == nil || !strings.HasPrefix(err.Error(), "config.json: "+test.want) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("got %v, want only %s", err, test.want)
 			}
@@ -472,7 +472,7 @@ func TestHarmlessSettings(t *testing.T) {
 	} {
 		dir := drawn.Read(t, test.model).Write(t)
 		test.edit(t, dir)
-		c, err := families.Open(dir)
+		c, err := families.Open(dir, "")
 		if err != nil {
 			t.Error(err)
 		} else if len(c.Unknown)+len(c.Unused) > 0 {
@@ -485,7 +485,7 @@ func TestHarmlessSettings(t *testing.T) {
 func TestUnused(t *testing.T) {
 	dir := drawn.Read(t, "llama-bias").Write(t)
 	set("attention_bias", false, "made_up", 3, "made_up_null", nil)(t, dir)
-	c, err := families.Open(dir)
+	c, err := families.Open(dir, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -500,7 +500,7 @@ func TestUnused(t *testing.T) {
 	header(one, func(m map[string]any) {
 		m["model.layers.0.self_attn.rotary_emb.inv_freq"] = map[string]any{"dtype": "F32", "shape": []int{0}, "data_offsets": []int{0, 0}}
 	})(t, dir)
-	if c, err = families.Open(dir); err != nil || len(c.Unused) > 0 {
+	if c, err = families.Open(dir, ""); err != nil || len(c.Unused) > 0 {
 		t.Errorf("%v, unused %q", err, c.Unused)
 	}
 }
@@ -540,7 +540,7 @@ func FuzzOpen(f *testing.F) {
 		if err := os.Truncate(path, 8+int64(len(header))+size); err != nil {
 			t.Fatal(err)
 		}
-		c, err := families.Open(dir)
+		c, err := families.Open(dir, "")
 		if err != nil {
 			return
 		}

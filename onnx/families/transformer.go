@@ -26,6 +26,18 @@ func (t *transformer) facts() Facts {
 	return f
 }
 
+// untie removes a head that is tied to the table of tokens if an adapter changes one of both, because they differ then.
+func (t *transformer) untie(w *Weights) {
+	if t.head == nil || !t.head.tied {
+		return
+	}
+	head := t.head.name + ".weight"
+	_, saved := w.adapter.saved[head]
+	if w.adapter.changes(w.prefix+t.embedding.tokens) || saved || w.adapter.modules[t.head.name] != nil {
+		t.head = nil
+	}
+}
+
 // An embedding is what the first layer reads.
 type embedding struct {
 	tokens    string // the table with a row for each token
@@ -126,9 +138,7 @@ func (t *transformer) build(b *builder, want Want) {
 		if b.gaveUp() {
 			return
 		}
-		if name := stateName(i); slices.Contains(want.Outputs, name) {
-			b.output(name, s.x, t.Width)
-		}
+		output(stateName(i), s.x, t.Width)
 		l.build(&s, i, want)
 		if i == 0 && t.conv != nil {
 			s.x = b.convolve(embedded, s.x, *t.conv, t.Width)

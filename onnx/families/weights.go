@@ -25,6 +25,8 @@ type Weights struct {
 	base      string            // a folder that has all files below it, when links are followed
 	locations map[string]string // of the files, relative to base
 	prefix    string            // what the names of the base model's tensors begin with, such as "model."
+	prefixes  []string          // what they begin with in other classes
+	adapter   *Adapter          // nil is none
 }
 
 // A tensor says where the data of a tensor is.
@@ -39,14 +41,10 @@ const (
 	maxIndex   = 64 << 20 // bytes; the index of a model with 100,000 tensors has some 10 MB
 )
 
-// adapterFile is the configuration of an adapter (LoRA), as package peft of Python writes it.
-const adapterFile = "adapter_config.json"
-
 // OpenWeights reads the headers of a checkpoint's safetensors files.
 func OpenWeights(dir string) (*Weights, error) {
 	if _, err := os.Stat(filepath.Join(dir, adapterFile)); err == nil {
-		return nil, fmt.Errorf("%s belongs to an adapter, which is not applied to its base model (merge them: "+
-			"AutoPeftModelForCausalLM.from_pretrained(FOLDER).merge_and_unload().save_pretrained(MERGED))", adapterFile)
+		return nil, fmt.Errorf("%s belongs to an adapter (name its base model and the adapter: BASE@adapter=%s)", adapterFile, dir)
 	}
 	w := &Weights{name: singleFile, tensors: map[string]tensor{}}
 	if _, err := os.Stat(filepath.Join(dir, singleFile)); err == nil {
@@ -75,6 +73,30 @@ func OpenWeights(dir string) (*Weights, error) {
 func (w *Weights) locate(dir string) (err error) {
 	w.base, w.locations, err = onnxproto.Locate(dir, w.files)
 	return err
+}
+
+// addAdapter makes the tensors of an adapter part of the weights of the checkpoint in dir.
+func (w *Weights) addAdapter(dir string, a *Adapter) (err error) {
+	if dir, err = filepath.EvalSymlinks(dir); err != nil {
+		return err
+	}
+	if dir, err = filepath.Abs(dir); err != nil {
+		return err
+	}
+	file, err := filepath.Abs(filepath.Join(a.Dir, adapterWeights))
+	if err != nil {
+		return err
+	}
+	name, err := filepath.Rel(dir, file)
+	if err != nil {
+		return err
+	}
+	name = filepath.ToSlash(name)
+	if w.base, w.locations, err = onnxproto.Locate(dir, append(slices.Clone(w.files), name)); err != nil {
+		return err
+	}
+	a.location, w.adapter = w.locations[name], a
+	return nil
 }
 
 // Base returns the folder that the external data of a graph is relative to.
@@ -211,6 +233,7 @@ func (w *Weights) Files() []string { return w.files }
 // choosePrefix finds what the names of the base model's tensors begin with. probe is a tensor that every checkpoint of the family
 // has; candidates are tried in their order.
 func (w *Weights) choosePrefix(probe string, candidates ...string) error {
+	w.prefixes = candidates
 	for _, p := range candidates {
 		if _, ok := w.tensors[p+probe]; ok {
 			w.prefix = p

@@ -63,6 +63,9 @@ func (c *Checkpoint) key(ctx context.Context, version, provider string, settings
 	if c.plan.ends && c.source.made == nil {
 		parts = append(parts, "ends at the output")
 	}
+	if c.Head != nil {
+		parts = append(parts, "classification head")
+	}
 	if c.Chat != nil {
 		parts = append(parts, "chat", c.Chat.Digest())
 	}

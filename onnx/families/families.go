@@ -83,7 +83,8 @@ type Checkpoint struct {
 	// that config.json turns off.
 	Unused []string
 
-	model model
+	config *config
+	model  model
 }
 
 // Want says what a graph computes.
@@ -94,6 +95,11 @@ type Want struct {
 	// LastLogits gives the graph the input num_logits_to_keep, as many exports have it: logits are computed for that many tokens
 	// at the end of each text only.
 	LastLogits bool
+	// Scores is the number of labels of the checkpoint's classification head. If it is not 0, the only output is logits, of shape
+	// [batch, labels], the scores that the head gives the labels of each text.
+	Scores int
+
+	classifier *classifier
 }
 
 // LogitsToKeep is the name of the input with the number of logits.
@@ -192,7 +198,7 @@ func open(c *config, w *Weights) (*Checkpoint, error) {
 	if err := errors.Join(c.err(), err); err != nil {
 		return nil, err
 	}
-	out := &Checkpoint{Type: c.string("", "model_type"), Facts: m.facts(), Weights: w, Unknown: c.unknown(), model: m}
+	out := &Checkpoint{Type: c.string("", "model_type"), Facts: m.facts(), Weights: w, Unknown: c.unknown(), config: c, model: m}
 	graph, err := out.Graph(Want{Outputs: out.Outputs()})
 	if err != nil {
 		return nil, err
@@ -226,6 +232,12 @@ func (c *Checkpoint) Graph(want Want) (*onnxproto.Model, error) {
 	}
 	if want.Cache && !c.Causal {
 		return nil, errors.New("a model that reads in both directions has no key-value cache")
+	}
+	if want.Scores > 0 {
+		var err error
+		if want.classifier, err = c.classifier(want.Scores); err != nil {
+			return nil, err
+		}
 	}
 	b := newBuilder(c.Weights)
 	c.model.build(b, want)

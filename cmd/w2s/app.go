@@ -21,6 +21,7 @@ import (
 	"w2s/harness/loss"
 	"w2s/internal/catalog"
 	"w2s/internal/fetch"
+	"w2s/internal/list"
 	"w2s/internal/progress"
 	"w2s/onnx"
 	"w2s/tasks"
@@ -173,21 +174,34 @@ func (a *app) models(ctx context.Context, names []string) ([]experiment.Model, e
 		}
 		models = append(models, m)
 	}
-	shorten(models)
+	short := shorten(list.Map(models, func(m experiment.Model) string { return m.Name }))
+	for i := range models {
+		models[i].Name = short[i]
+	}
 	return models, errors.Join(faults...)
 }
 
-// shorten replaces the path of a checkpoint folder by its last element, if no other checkpoint ends in the same one.
-func shorten(models []experiment.Model) {
-	count := map[string]int{}
-	for _, m := range models {
-		count[filepath.Base(m.Name)]++
-	}
-	for i, m := range models {
-		if base := filepath.Base(m.Name); count[base] == 1 && !strings.HasPrefix(m.Name, "hf:") {
-			models[i].Name = base
+// shorten replaces the path of a checkpoint folder in each name by its last element, if no other name ends in the same one. What
+// says the kind of a supervisor stays.
+func shorten(names []string) []string {
+	base := func(name string) string {
+		kind, path := cutSupervisor(name)
+		if kind == nil {
+			return filepath.Base(path)
 		}
+		return kind.name + ":" + filepath.Base(path)
 	}
+	count := map[string]int{}
+	for _, name := range names {
+		count[base(name)]++
+	}
+	return list.Map(names, func(name string) string {
+		_, path := cutSupervisor(name)
+		if short := base(name); count[short] == 1 && !strings.HasPrefix(path, "hf:") {
+			return short
+		}
+		return name
+	})
 }
 
 // env returns what an experiment needs from this machine.

@@ -22,18 +22,8 @@ import (
 // model opens a checkpoint by name, hub reference or folder. Its ONNX Runtime session opens when the first text must be
 // encoded.
 func (a *app) model(ctx context.Context, name string) (experiment.Model, error) {
-	c, err := a.catalog()
-	if err != nil {
-		return experiment.Model{}, err
-	}
-	if names := onnx.Providers(); !slices.Contains(names, a.provider) {
-		return experiment.Model{}, usagef("--provider %q: want one of %s", a.provider, strings.Join(names, ", "))
-	}
-	if a.threads < 0 {
-		return experiment.Model{}, usagef("--threads %d: want 1 or more, or 0 for all", a.threads)
-	}
-	if !slices.Contains([]string{"", "left", "right"}, a.truncate) {
-		return experiment.Model{}, usagef("--truncate %q: want left or right", a.truncate)
+	if kind, _ := cutSupervisor(name); kind != nil {
+		return experiment.Model{}, usagef("%s is a supervisor and no model: it can only be the weak one of a pair, or the first of a chain", name)
 	}
 	named, err := parseModelName(name)
 	if err != nil {
@@ -42,24 +32,44 @@ func (a *app) model(ctx context.Context, name string) (experiment.Model, error) 
 	if named.layer == nil {
 		named.layer = a.layer.layer
 	}
+	m, _, err := a.openModel(ctx, named, false)
+	return m, err
+}
+
+// openModel opens a checkpoint, and its encoder of features or, with head, of the scores of its classification head.
+func (a *app) openModel(ctx context.Context, named modelName, head bool) (experiment.Model, *onnx.Encoder, error) {
+	fail := func(err error) (experiment.Model, *onnx.Encoder, error) { return experiment.Model{}, nil, err }
+	c, err := a.catalog()
+	if err != nil {
+		return fail(err)
+	}
+	if names := onnx.Providers(); !slices.Contains(names, a.provider) {
+		return fail(usagef("--provider %q: want one of %s", a.provider, strings.Join(names, ", ")))
+	}
+	if a.threads < 0 {
+		return fail(usagef("--threads %d: want 1 or more, or 0 for all", a.threads))
+	}
+	if !slices.Contains([]string{"", "left", "right"}, a.truncate) {
+		return fail(usagef("--truncate %q: want left or right", a.truncate))
+	}
 	ck, err := c.Resolve(ctx, named.checkpoint)
 	if err != nil {
-		return experiment.Model{}, resolveFault(ctx, c, named.checkpoint, err)
+		return fail(resolveFault(ctx, c, named.checkpoint, err))
 	}
 	a.reads("checkpoint", ck.Dir)
 	rt, err := a.openRuntime(ctx)
 	if err != nil {
-		return experiment.Model{}, err
+		return fail(err)
 	}
 	file, err := filepath.Rel(ck.Dir, ck.Model)
 	if err != nil {
-		return experiment.Model{}, err
+		return fail(err)
 	}
 	o := a.options(file, c.CacheDir())
-	o.Layer, o.Chat = named.layer, named.chat
+	o.Layer, o.Chat, o.Head = named.layer, named.chat, head
 	enc, err := onnx.Open(ctx, rt, ck.Dir, o)
 	if err != nil {
-		return experiment.Model{}, err
+		return fail(err)
 	}
 	a.closers = append(a.closers, enc.Close)
 	m := experiment.Model{Name: visible.Name(ck.Name) + named.settings(), Encoder: enc,
@@ -69,10 +79,10 @@ func (a *app) model(ctx context.Context, name string) (experiment.Model, error) 
 	}
 	if named.chat {
 		m.Chat = conversationWriter(enc.Checkpoint().Chat)
-	} else if named.layer == nil { // answers are written from the last layer
+	} else if named.layer == nil && !head { // answers are written from the last layer
 		m.Writer = a.openWriter(rt, enc.Key(), ck.Dir, o)
 	}
-	return m, nil
+	return m, enc, nil
 }
 
 // conversationWriter returns a function that writes a conversation with a checkpoint's chat template. If the last turn is not the

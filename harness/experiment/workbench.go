@@ -29,6 +29,7 @@ type workbench struct {
 	data     map[string]head.Data // by model
 	controls map[string]head.Data // by model, for tasks with controls
 	twins    map[*feature.Matrix]twins
+	labelled map[string][][]float64 // the labels of supervisors that are not trained, by name and example
 }
 
 // halves are the two halves of the training pool for one seed and size. Gold of the strong half is for ceilings and for the
@@ -49,7 +50,8 @@ func open(ctx context.Context, cfg Config, env Env, task tasks.Task) (*workbench
 	if err != nil {
 		return nil, err
 	}
-	w := &workbench{cfg: cfg, env: env, info: info, data: map[string]head.Data{}, controls: map[string]head.Data{}, twins: map[*feature.Matrix]twins{}}
+	w := &workbench{cfg: cfg, env: env, info: info, data: map[string]head.Data{}, controls: map[string]head.Data{}, twins: map[*feature.Matrix]twins{},
+		labelled: map[string][][]float64{}}
 	w.record = result.Task{Name: info.Name, Title: info.Title, Category: info.Category, Form: info.Form, Metric: info.Metric, Classes: info.Classes,
 		Source: info.Source, Licence: info.Licence, Version: info.Version, Digest: data.Digest, Warnings: slices.Clone(data.Warnings)}
 	return w, w.cut(data)
@@ -151,11 +153,11 @@ func (w *workbench) hasControls() bool {
 	return !slices.ContainsFunc(w.examples, func(e tasks.Example) bool { return e.Control == nil })
 }
 
-// encode computes the features of all texts under every model.
+// encode computes the features of all texts under every model, and the labels of supervisors that are not trained.
 func (w *workbench) encode(ctx context.Context) error {
 	for _, m := range w.cfg.Models {
 		var err error
-		if w.data[m.Name], err = w.features(ctx, m, m.texts); err != nil {
+		if w.data[m.Name], err = w.features(ctx, m, m.Texts); err != nil {
 			return fmt.Errorf("%s: %w", m.Name, err)
 		}
 		if !w.hasControls() {
@@ -165,37 +167,27 @@ func (w *workbench) encode(ctx context.Context) error {
 			return fmt.Errorf("%s, control: %w", m.Name, err)
 		}
 	}
+	for _, s := range w.cfg.Supervisors {
+		var err error
+		if w.labelled[s.Name], err = w.label(ctx, s); err != nil {
+			return fmt.Errorf("%s: %w", s.Name, err)
+		}
+	}
 	return nil
 }
 
 // features computes the features of every example's texts under one model. They are standardised over the texts of the
 // pool, without labels and without the test texts.
 func (w *workbench) features(ctx context.Context, m Model, textsOf func(tasks.Example) ([]string, error)) (head.Data, error) {
-	var texts []string
-	start := []int{0}
-	for _, e := range w.examples {
-		own, err := textsOf(e)
-		if err != nil {
-			return head.Data{}, err
-		}
-		texts = append(texts, own...)
-		start = append(start, len(texts))
-	}
-	x, summary, err := w.env.features(ctx, m, w.info.Name, texts)
+	x, start, truncated, err := w.vectors(ctx, m, textsOf)
 	if err != nil {
 		return head.Data{}, err
-	}
-	for _, text := range summary.Warnings {
-		w.warn("%s: %s", m.Name, text)
-	}
-	if summary.Truncated > 0 {
-		w.warn("%s: %d of %d texts truncated", m.Name, summary.Truncated, len(texts))
 	}
 	data := head.Data{X: x}
 	if w.info.Form == tasks.Rank {
 		data.Start = start
 		w.twins[x] = findTwins(x, start)
-		w.describeTwins(m.Name, w.twins[x], summary.Truncated > 0)
+		w.describeTwins(m.Name, w.twins[x], truncated)
 	} else {
 		data.Classes = len(w.record.TestGold[0])
 	}
@@ -205,4 +197,31 @@ func (w *workbench) features(ctx context.Context, m Model, textsOf func(tasks.Ex
 	}
 	data.Scaling = head.Standardise(x, rows)
 	return data, nil
+}
+
+// vectors encodes every example's texts under one model. The rows of example i are start[i] to start[i+1]-1. truncated tells whether
+// a text was cut.
+func (w *workbench) vectors(ctx context.Context, m Model, textsOf func(tasks.Example) ([]string, error)) (x *feature.Matrix, start []int,
+	truncated bool, err error) {
+	var texts []string
+	start = []int{0}
+	for _, e := range w.examples {
+		own, err := textsOf(e)
+		if err != nil {
+			return nil, nil, false, err
+		}
+		texts = append(texts, own...)
+		start = append(start, len(texts))
+	}
+	x, summary, err := w.env.features(ctx, m, w.info.Name, texts)
+	if err != nil {
+		return nil, nil, false, err
+	}
+	for _, text := range summary.Warnings {
+		w.warn("%s: %s", m.Name, text)
+	}
+	if summary.Truncated > 0 {
+		w.warn("%s: %d of %d texts truncated", m.Name, summary.Truncated, len(texts))
+	}
+	return x, start, summary.Truncated > 0, nil
 }

@@ -65,6 +65,7 @@ type Checkpoint struct {
 	plan   *plan
 	pad    padding
 	shares bool // whether SharedUntil has an effect
+	causal bool // whether the model is known to read from left to right
 
 	// TokenizerSettings names the parts of the tokenizer that the files beside tokenizer.json change, "" if there are none.
 	TokenizerSettings string
@@ -146,6 +147,7 @@ func readCheckpoint(dir string, o Options) (*Checkpoint, error) {
 	if c.plan, err = planModel(f, c.Output, files.causal()); err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Base(c.Model), err)
 	}
+	c.causal = files.causal() || c.plan.has(pastState)
 	c.plan.ends = o.Layer != nil
 	if c.Head != nil {
 		if err := c.Head.fit(c.plan); err != nil {

@@ -36,51 +36,73 @@ func (a *app) model(ctx context.Context, name string) (experiment.Model, error) 
 	return m, err
 }
 
-// openModel opens a checkpoint, and its encoder of features or, with head, of the scores of its classification head.
-func (a *app) openModel(ctx context.Context, named modelName, head bool) (experiment.Model, *onnx.Encoder, error) {
-	fail := func(err error) (experiment.Model, *onnx.Encoder, error) { return experiment.Model{}, nil, err }
+// A found checkpoint is one whose files are on this machine.
+type found struct {
+	catalog.Checkpoint
+	name    string // with settings, for tables
+	runtime *onnx.Runtime
+	options onnx.Options
+}
+
+// find finds a checkpoint, which is downloaded if this machine lacks it.
+func (a *app) find(ctx context.Context, named modelName) (*found, error) {
 	c, err := a.catalog()
 	if err != nil {
-		return fail(err)
+		return nil, err
 	}
 	if names := onnx.Providers(); !slices.Contains(names, a.provider) {
-		return fail(usagef("--provider %q: want one of %s", a.provider, strings.Join(names, ", ")))
+		return nil, usagef("--provider %q: want one of %s", a.provider, strings.Join(names, ", "))
 	}
 	if a.threads < 0 {
-		return fail(usagef("--threads %d: want 1 or more, or 0 for all", a.threads))
+		return nil, usagef("--threads %d: want 1 or more, or 0 for all", a.threads)
 	}
 	if !slices.Contains([]string{"", "left", "right"}, a.truncate) {
-		return fail(usagef("--truncate %q: want left or right", a.truncate))
+		return nil, usagef("--truncate %q: want left or right", a.truncate)
 	}
 	ck, err := c.Resolve(ctx, named.checkpoint)
 	if err != nil {
-		return fail(resolveFault(ctx, c, named.checkpoint, err))
+		return nil, resolveFault(ctx, c, named.checkpoint, err)
 	}
 	a.reads("checkpoint", ck.Dir)
-	rt, err := a.openRuntime(ctx)
-	if err != nil {
-		return fail(err)
+	f := &found{Checkpoint: ck, name: visible.Name(ck.Name) + named.settings()}
+	if f.runtime, err = a.openRuntime(ctx); err != nil {
+		return nil, err
 	}
 	file, err := filepath.Rel(ck.Dir, ck.Model)
 	if err != nil {
-		return fail(err)
+		return nil, err
 	}
-	o := a.options(file, c.CacheDir())
-	o.Layer, o.Chat, o.Head = named.layer, named.chat, head
-	enc, err := onnx.Open(ctx, rt, ck.Dir, o)
+	f.options = a.options(file, c.CacheDir())
+	f.options.Layer, f.options.Chat = named.layer, named.chat
+	return f, nil
+}
+
+// facts describes the checkpoint for a result file.
+func (f *found) facts(c *onnx.Checkpoint) map[string]string {
+	facts := facts(c, f.runtime)
+	if f.From != "" {
+		facts[result.FetchedFrom] = visible.Line(f.From)
+	}
+	return facts
+}
+
+// openModel opens a checkpoint, and its encoder of features or, with head, of the scores of its classification head.
+func (a *app) openModel(ctx context.Context, named modelName, head bool) (experiment.Model, *onnx.Encoder, error) {
+	f, err := a.find(ctx, named)
 	if err != nil {
-		return fail(err)
+		return experiment.Model{}, nil, err
+	}
+	f.options.Head = head
+	enc, err := onnx.Open(ctx, f.runtime, f.Dir, f.options)
+	if err != nil {
+		return experiment.Model{}, nil, err
 	}
 	a.closers = append(a.closers, enc.Close)
-	m := experiment.Model{Name: visible.Name(ck.Name) + named.settings(), Encoder: enc,
-		Parameters: enc.Checkpoint().Params, Description: facts(enc.Checkpoint(), rt)}
-	if ck.From != "" {
-		m.Description[result.FetchedFrom] = visible.Line(ck.From)
-	}
+	m := experiment.Model{Name: f.name, Encoder: enc, Parameters: enc.Checkpoint().Params, Description: f.facts(enc.Checkpoint())}
 	if named.chat {
 		m.Chat = conversationWriter(enc.Checkpoint().Chat)
 	} else if named.layer == nil && !head { // answers are written from the last layer
-		m.Writer = a.openWriter(rt, enc.Key(), ck.Dir, o)
+		m.Writer = a.openWriter(f.runtime, enc.Key(), f.Dir, f.options)
 	}
 	return m, enc, nil
 }

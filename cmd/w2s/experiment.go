@@ -28,6 +28,7 @@ type experimentFlags struct {
 	summaryFlags
 	losses, treatments []string
 	classMap           []string
+	prompt             string
 	heads              string
 	alphas, l2         []float64
 	held               float64
@@ -65,6 +66,8 @@ func (f *experimentFlags) register(fs *pflag.FlagSet, out string) {
 	fs.StringSliceVar(&f.classMap, "class-map", nil,
 		"`pairs` LABEL=CLASS, separated by commas: which class each label of --weak head:CHECKPOINT means; LABEL= leaves a label out "+
 			"(default: the class of the same name)")
+	fs.StringVar(&f.prompt, "prompt", "", "what --weak words:CHECKPOINT reads of a text to classify: a `text` with {text} and {classes} "+
+		"(default: see docs/supervisors.md)")
 	fs.Float64SliceVar(&f.l2, "l2", nil, "`penalties` to choose from on held-out labels (default: "+penalties+")")
 	fs.Float64Var(&f.held, "held", experiment.DefaultHeld, "`share` of a head's training examples on which its penalty is chosen")
 	fs.StringVar(&f.out, "out", out, "result `file`, or - for standard output, which then has no table; a file that holds another experiment is not overwritten")
@@ -161,7 +164,7 @@ func (f *experimentFlags) config(ctx context.Context, a *app, models []string, p
 	models = slices.DeleteFunc(slices.Clone(models), isSupervisor)
 	c.Models, err = a.models(ctx, models)
 	fault(err)
-	c.Supervisors, err = a.supervisors(ctx, supervisors, f.classMap)
+	c.Supervisors, err = a.supervisors(ctx, supervisors, f.classMap, f.prompt)
 	fault(err)
 	if len(faults) > 0 {
 		return c, errors.Join(faults...)

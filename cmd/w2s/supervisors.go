@@ -16,6 +16,7 @@ import (
 	"w2s/internal/list"
 	"w2s/internal/suggest"
 	"w2s/internal/visible"
+	"w2s/onnx"
 )
 
 // A supervisorKind is a kind of supervisors that are not trained. Users write KIND:NAME in place of the weak model.
@@ -27,16 +28,20 @@ type supervisorKind struct {
 
 // supervisorKinds is the table of supervisors that are not trained.
 var supervisorKinds = []supervisorKind{
-	{"head", "head:CHECKPOINT is the classification head that a checkpoint brings, not trained here (docs/supervisors.md)", openHead},
+	{"head", "head:CHECKPOINT is the classification head that a checkpoint brings", openHead},
+	{"words", "words:CHECKPOINT is a causal model's own opinion in words", openWords},
 }
 
 // supervisorForms says how supervisors that are not trained are written, for help.
 func supervisorForms() string {
-	return strings.Join(list.Map(supervisorKinds, func(k supervisorKind) string { return k.about }), "; ")
+	return strings.Join(list.Map(supervisorKinds, func(k supervisorKind) string { return k.about }), "; ") + "; neither is trained here (docs/supervisors.md)"
 }
 
 // supervisorOptions are what flags say about supervisors that are not trained.
-type supervisorOptions struct{ classes supervisor.ClassMap }
+type supervisorOptions struct {
+	classes supervisor.ClassMap
+	prompt  supervisor.Prompt
+}
 
 // A namedSupervisor is a supervisor, and the labels that --class-map can name.
 type namedSupervisor struct {
@@ -58,10 +63,15 @@ func cutSupervisor(text string) (kind *supervisorKind, name string) {
 	return &supervisorKinds[at], name
 }
 
-// supervisors opens supervisors that are not trained, and reports all faults together. classMap is the value of --class-map.
-func (a *app) supervisors(ctx context.Context, names, classMap []string) ([]experiment.Supervisor, error) {
-	var o supervisorOptions
+// supervisors opens supervisors that are not trained, and reports all faults together. classMap and prompt are the values of flags.
+func (a *app) supervisors(ctx context.Context, names, classMap []string, prompt string) ([]experiment.Supervisor, error) {
+	o := supervisorOptions{prompt: supervisor.Prompt(prompt)}
 	var faults []error
+	if err := o.prompt.Check(); err != nil {
+		faults = append(faults, usagef("--%w", err))
+	} else if prompt != "" && !slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(name, "words:") }) {
+		faults = append(faults, usagef("--prompt: no supervisor reads it (it belongs to --weak words:CHECKPOINT)"))
+	}
 	var err error
 	if o.classes, err = supervisor.ParseClassMap(classMap); err != nil {
 		faults = append(faults, usagef("--class-map: %w", err))
@@ -128,6 +138,39 @@ func openHead(ctx context.Context, a *app, name string, o supervisorOptions) (na
 	s := experiment.Supervisor{Name: "head:" + m.Name, Key: digest("head", m.Encoder.Key(), h.Classes.String(), h.Problem, strings.Join(h.Labels, "\n")),
 		About: "the classification head of " + visible.Name(c.Name), Parameters: m.Parameters, Description: m.Description, Open: h.Open}
 	return namedSupervisor{s, h.Labels}, nil
+}
+
+// openWords opens a causal model that finds names of classes, or candidates, more or less probable.
+func openWords(ctx context.Context, a *app, name string, o supervisorOptions) (namedSupervisor, error) {
+	named, err := parseModelName(name)
+	if err != nil {
+		return namedSupervisor{}, err
+	}
+	if named.layer != nil {
+		return namedSupervisor{}, usagef("words come from the last layer (leave @layer out)")
+	}
+	f, err := a.find(ctx, named)
+	if err != nil {
+		return namedSupervisor{}, err
+	}
+	l, err := onnx.OpenLikelihood(ctx, f.runtime, f.Dir, f.options)
+	if err != nil {
+		return namedSupervisor{}, err
+	}
+	a.closers = append(a.closers, l.Close)
+	c := l.Checkpoint()
+	w := supervisor.Words{Model: l, Prompt: o.prompt}
+	if named.chat {
+		w.Chat = conversationWriter(c.Chat)
+	}
+	facts := f.facts(c)
+	facts["supervisor"], facts["prompt"] = "probabilities of words, not trained here", "default"
+	if o.prompt != "" {
+		facts["prompt"] = visible.Line(string(o.prompt))
+	}
+	s := experiment.Supervisor{Name: "words:" + f.name, Key: digest("words", l.Key(), string(o.prompt)), About: "the opinion of " + visible.Name(c.Name) + " in words",
+		Parameters: c.Params, Description: facts, Open: w.Open}
+	return namedSupervisor{Supervisor: s}, nil
 }
 
 // digest returns a digest of texts.

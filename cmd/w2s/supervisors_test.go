@@ -142,3 +142,61 @@ func TestClassificationHeadAsSupervisor(t *testing.T) {
 		}
 	}
 }
+
+// TestWordsAsSupervisor runs experiments whose weak supervisor is the opinion of a causal model in words.
+func TestWordsAsSupervisor(t *testing.T) {
+	models, command := commander(t)
+	strong, writer := filepath.Join(models, "bert-tiny"), filepath.Join(models, "llama-tiny")
+	made := drawn.Read(t, "gpt2").Write(t)
+	task, dir := opinions(t, 200), t.TempDir()
+	file := func(name, form string) string {
+		var rows strings.Builder
+		for i := range 100 {
+			fmt.Fprintf(&rows, form+"\n", i, i, i*3)
+		}
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(rows.String()), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	pairs := file("pairs.jsonl", `{"prompt": "is it %d, or not?", "chosen": "yes %d", "rejected": "no %d"}`)
+	bare := file("bare.jsonl", `{"chosen": "it is %d, yes %d", "rejected": "no %d"}`)
+	base := []string{"run", "--strong", strong, "--seeds", "1", "--loss", "xent", "--out", filepath.Join(dir, "words.json")}
+	for _, c := range []struct {
+		args []string
+		want map[string]string // facts of the supervisor
+	}{
+		{[]string{"--weak", "words:" + writer, "--task", task}, map[string]string{"prompt": "default", "family": "llama", "output": "logits"}},
+		{[]string{"--weak", "words:" + made, "--task", task, "--prompt", "{text} : {classes}"}, map[string]string{"prompt": "{text} : {classes}", "family": "gpt2"}},
+		{[]string{"--weak", "words:" + made, "--task", pairs}, map[string]string{"supervisor": "probabilities of words, not trained here"}},
+	} {
+		out, errOut, code := command(append(append([]string{}, base...), append(c.args, "--again")...)...)
+		name := filepath.Base(strings.TrimPrefix(c.args[1], "words:"))
+		if code != exitGood || !strings.Contains(out, "words:"+name+" is the opinion of "+name+" in words, not trained here") {
+			t.Errorf("%q: %d, %s%s", c.args, code, out, errOut)
+			continue
+		}
+		m := loaded(t, filepath.Join(dir, "words.json")).Models[1]
+		for fact, want := range c.want {
+			if m.Description[fact] != want {
+				t.Errorf("%q: %s is %q, want %q", c.args, fact, m.Description[fact], want)
+			}
+		}
+	}
+	for _, c := range []struct {
+		want string
+		args []string
+	}{
+		{"continues texts", []string{"--weak", "words:" + strong, "--task", task}},
+		{"do not end in a reply", []string{"--weak", "words:" + made, "--task", bare}},
+		{`prompt "no text" has {text} 0 times`, []string{"--weak", "words:" + made, "--task", task, "--prompt", "no text"}},
+		{"no supervisor reads it", []string{"--weak", writer, "--task", task, "--prompt", "{text}"}},
+		{"leave @layer out", []string{"--weak", "words:" + made + "@layer=1", "--task", task}},
+		{"writes no answers", []string{"--weak", "words:" + made, "--task", "sciq-free"}},
+	} {
+		if out, errOut, code := command(append(append([]string{}, base...), append(c.args, "--again")...)...); code == exitGood || !strings.Contains(errOut, c.want) {
+			t.Errorf("%q: %d, %s%s, want %q", c.args, code, out, errOut, c.want)
+		}
+	}
+}

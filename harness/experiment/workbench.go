@@ -155,6 +155,12 @@ func (w *workbench) hasControls() bool {
 
 // encode computes the features of all texts under every model, and the labels of supervisors that are not trained.
 func (w *workbench) encode(ctx context.Context) error {
+	for _, s := range w.cfg.Supervisors {
+		var err error
+		if w.labelled[s.Name], err = w.label(ctx, s); err != nil {
+			return fmt.Errorf("%s: %w", s.Name, err)
+		}
+	}
 	for _, m := range w.cfg.Models {
 		var err error
 		if w.data[m.Name], err = w.features(ctx, m, m.Texts); err != nil {
@@ -165,12 +171,6 @@ func (w *workbench) encode(ctx context.Context) error {
 		}
 		if w.controls[m.Name], err = w.features(ctx, m, m.controls); err != nil {
 			return fmt.Errorf("%s, control: %w", m.Name, err)
-		}
-	}
-	for _, s := range w.cfg.Supervisors {
-		var err error
-		if w.labelled[s.Name], err = w.label(ctx, s); err != nil {
-			return fmt.Errorf("%s: %w", s.Name, err)
 		}
 	}
 	return nil

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
 	"w2s/harness/result"
 	"w2s/internal/drawn"
+	"w2s/onnx/families"
 )
 
 // opinions writes a task with n texts and the classes negative and positive, and returns the path of its file.
@@ -108,6 +110,39 @@ func TestClassificationHeadAsSupervisor(t *testing.T) {
 	}
 	if n := len(loaded(t, filepath.Join(dir, "sweep.json")).Config.Pairs); n != 2 {
 		t.Errorf("%d pairs, want the head with the model, and the model with itself", n)
+	}
+
+	// An ONNX export of the head gives the same labels.
+	export := t.TempDir()
+	made, err := families.Open(head)
+	if err != nil {
+		t.Fatal(err)
+	}
+	graph, err := made.Graph(families.Want{Scores: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	model, err := graph.Marshal()
+	if err == nil {
+		err = os.CopyFS(export, os.DirFS(head))
+	}
+	if err == nil {
+		err = os.WriteFile(filepath.Join(export, "model.onnx"), model, 0o666)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	run("export.json", "--weak", "head:"+export)
+	floor := func(name string) result.Distributions {
+		for _, h := range loaded(t, filepath.Join(dir, name)).Heads {
+			if h.Role == result.Supervisor {
+				return h.Test
+			}
+		}
+		return nil
+	}
+	if got, want := floor("export.json"), floor("head.json"); len(got) == 0 || !reflect.DeepEqual(got, want) {
+		t.Errorf("the export labels %v, want %v", got, want)
 	}
 
 	for _, c := range []struct {

@@ -213,14 +213,13 @@ def table(size):
 
 def heads(size):
     """The cases with a classification head, by name."""
-    first, table_ = {}, table(size)
-    for name, c in table_.items():
+    first, known = {}, table(size)
+    for c in known.values():
         first.setdefault(c.kind, c)
-    layers = {"num_hidden_layers": 2, "n_layer": 2, "n_layers": 2}
 
     def case(kind, labels=("negative", "positive"), edit={}, dtype="float32", **settings):
         old = first[kind]
-        few = {k: v if k in old.settings else old.settings.get(k) for k, v in layers.items() if k in old.settings}
+        few = {k: 2 for k in ["num_hidden_layers", "n_layer", "n_layers"] if k in old.settings}
         return old._replace(base=False, labels=tuple(labels), edit=edit, dtype=dtype, settings=old.settings | few | settings)
 
     decoders = ["llama", "mistral", "qwen2", "qwen3", "smollm3", "stablelm", "gemma2", "phi", "phi3", "gpt_neox", "gpt2", "opt",
@@ -231,9 +230,10 @@ def heads(size):
         "llama-reward": case("llama", ["score"], pad_token_id=None),
         "gemma": case("gemma", edit={"pad_token_id": None}),  # the default is 0
         "gemma3_text": case("gemma3_text", ["LABEL_0", "LABEL_1"], layer_types=["sliding_attention", "full_attention"]),
-        "opt-350m": table_["opt-350m"]._replace(labels=("a", "b", "c")),
+        "opt-350m": known["opt-350m"]._replace(labels=("a", "b", "c")),
         "bert-f16": case("bert", ["1 star", "2 stars", "3 stars", "4 stars", "5 stars"], dtype="float16"),
-        "deberta-2": table_["deberta-2"]._replace(labels=("a", "b", "c"), settings=table_["deberta-2"].settings | dict(pooler_hidden_act="tanh")),
+        "deberta-2": known["deberta-2"]._replace(
+            labels=("a", "b", "c"), settings=known["deberta-2"].settings | dict(pooler_hidden_act="tanh")),
         "modernbert": case("modernbert", ["entailment", "neutral", "contradiction"]),
         "modernbert-mean": case("modernbert", classifier_pooling="mean", classifier_bias=True, norm_bias=True, classifier_activation="relu"),
     }

@@ -1,7 +1,8 @@
 // Package supervisor makes supervisors that are not trained here from what checkpoints bring.
 //
-// A [Head] is the classification head of a checkpoint. Its Open method, like those of other supervisors, makes the
-// [experiment.Labeller] of a task, or says why the supervisor does not fit the task.
+// A [Head] is the classification head of a checkpoint, and [Words] the opinion of a causal language model in words. Their Open
+// methods make the [experiment.Labeller] of a task, or say why the supervisor does not fit the task. docs/supervisors.md describes
+// them for users.
 package supervisor
 
 import (

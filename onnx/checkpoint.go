@@ -57,6 +57,7 @@ type Checkpoint struct {
 	LowerCase bool              // whether texts are converted to lower case before they are tokenized (do_lower_case)
 	LeftOut   []string          // modules of sentence-transformers that are not computed, such as Normalize
 	Chat      *chat.Template    // set if Options.Chat is
+	Head      *Head             // set if Options.Head is
 	Quantised bool              // whether the model computes 8-bit scales over a whole batch, so that texts are run one at a time
 
 	source source
@@ -64,6 +65,7 @@ type Checkpoint struct {
 	plan   *plan
 	pad    padding
 	shares bool // whether SharedUntil has an effect
+	causal bool // whether the model is known to read from left to right
 
 	// TokenizerSettings names the parts of the tokenizer that the files beside tokenizer.json change, "" if there are none.
 	TokenizerSettings string
@@ -117,7 +119,16 @@ func readCheckpoint(dir string, o Options) (*Checkpoint, error) {
 	if err := c.findTokenizer(dir, beside); err != nil {
 		return nil, err
 	}
-	f, err := from.openAll(families.Want{Cache: files.w2s.SharedUntil != "" && !from.byLength()})
+	want := families.Want{Cache: files.w2s.SharedUntil != "" && !from.byLength()}
+	if o.Head {
+		if c.Head, err = files.model.head(); err != nil {
+			return nil, err
+		}
+		want = c.wantScores()
+		o.Output, o.Layer, o.Pooling, o.Normalize = headOutput, nil, "", new(bool)
+		c.Pooling, c.SharedUntil = "", ""
+	}
+	f, err := from.openAll(want)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +150,13 @@ func readCheckpoint(dir string, o Options) (*Checkpoint, error) {
 	if c.plan, err = planModel(f, c.Output, files.causal()); err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Base(c.Model), err)
 	}
+	c.causal = files.causal() || c.plan.has(pastState)
 	c.plan.ends = o.Layer != nil
+	if c.Head != nil {
+		if err := c.Head.fit(c.plan); err != nil {
+			return nil, fmt.Errorf("%s: %w", filepath.Base(c.Model), err)
+		}
+	}
 	c.plan.startAt(files.model.firstPosition())
 	c.Quantised = c.plan.single
 	c.External = from.files(f)

@@ -40,6 +40,7 @@ type modelConfig struct {
 	NPositions    int             `json:"n_positions"`
 	MaxSeqLen     int             `json:"max_seq_len"`  // of MPT
 	PadTokenID    json.RawMessage `json:"pad_token_id"` // a number, a list or null
+	headConfig
 }
 
 type tokenizerConfig struct {

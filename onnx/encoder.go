@@ -76,7 +76,13 @@ func (e *Encoder) measure(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if e.dims, err = m.session.probe(ctx); err != nil {
+	if e.dims, err = m.session.probe(ctx); err == nil && e.checkpoint.Head != nil {
+		err = e.checkpoint.Head.fit(m.session.plan)
+	}
+	if err == nil && e.checkpoint.Head != nil && e.dims != len(e.checkpoint.Head.Labels) {
+		err = e.checkpoint.Head.mismatch(e.dims)
+	}
+	if err != nil {
 		return e.fault(err)
 	}
 	return nil

@@ -98,6 +98,9 @@ func (c *Checkpoint) key(ctx context.Context, version, provider string, settings
 	if adapter != nil {
 		parts = append(parts, "adapter")
 	}
+	if c.Head != nil {
+		parts = append(parts, "classification head")
+	}
 	if c.Chat != nil {
 		parts = append(parts, "chat", c.Chat.Digest())
 	}

@@ -110,6 +110,7 @@ type plan struct {
 	more   []onnxproto.Value // further outputs that are taken: the logits and the cache
 	unused []string          // outputs that are not taken
 	ends   bool              // whether nothing is computed that the output does not need
+	scores int               // the number of labels if the output is the scores of a classification head, or 0
 	// rows and cols are the batch size and the width that the model fixes, or 0.
 	rows, cols int
 	// single means that every text must be run alone, because the model computes a scale over the whole batch.

@@ -26,7 +26,10 @@ type Options struct {
 	Cut       string  // the end at which long texts are cut, "left" or "right"; "" takes the checkpoint's
 	// Chat reads the checkpoint's chat template. Texts are then conversations that [Checkpoint.Chat] has written: they get neither
 	// a prefix nor the special tokens that the tokenizer adds, because the template writes those.
-	Chat      bool
+	Chat bool
+	// Head takes the scores of the checkpoint's classification head (AutoModelForSequenceClassification of transformers) as the
+	// vector of a text, one number for each of [Checkpoint.Head].Labels. Output, Layer, Pooling and Normalize then have no effect.
+	Head      bool
 	Normalize *bool // whether vectors are scaled to length 1; nil takes it from w2s.json, where it is false by default
 
 	Provider string            // execution provider (see Providers); "" is cpu

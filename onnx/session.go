@@ -84,7 +84,7 @@ func (s *session) load(unit tileUnit) (run *ort.DynamicAdvancedSession, ops *amx
 	if err := s.options.apply(options); err != nil {
 		return nil, nil, err
 	}
-	f, err := s.source.open(families.Want{Outputs: s.plan.outputs(), Cache: s.plan.has(pastState), LastLogits: s.plan.has(logitsToKeep)})
+	f, err := s.source.open(families.Want{Outputs: s.plan.outputs(), Cache: s.plan.has(pastState), LastLogits: s.plan.has(logitsToKeep), Scores: s.plan.scores})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -25,6 +25,9 @@ func (s source) open(want families.Want) (*onnxproto.File, error) {
 	if s.made == nil {
 		return onnxproto.Open(s.path)
 	}
+	if want.Scores > 0 {
+		want.Outputs = nil // there is one only
+	}
 	if want.Cache {
 		want.Outputs = slices.DeleteFunc(slices.Clone(want.Outputs), func(name string) bool { return strings.HasPrefix(name, "present.") })
 	}
@@ -41,7 +44,7 @@ func (s source) open(want families.Want) (*onnxproto.File, error) {
 
 // openAll opens the model with all its outputs, and with the cache only if it can have one.
 func (s source) openAll(want families.Want) (*onnxproto.File, error) {
-	if s.made != nil {
+	if s.made != nil && want.Scores == 0 {
 		want.Outputs = s.made.Outputs()
 		want.Cache = want.Cache && s.made.Causal
 	}

@@ -1,6 +1,9 @@
 package tasks
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+)
 
 // A Turn is one message of a conversation.
 type Turn struct {
@@ -74,4 +77,20 @@ func turns(text string) []Turn {
 		list = list[:len(list)-1]
 	}
 	return list
+}
+
+// Endings splits each of the example's texts into a prompt and the reply in which it ends (see Replies), or the last turn of the
+// assistant in a dialogue. prompts[i] followed by endings[i] is text i without white space at its end, and the white space between
+// prompt and reply belongs to the ending. Both are nil if a text does not end in a reply.
+func (e Example) Endings() (prompts, endings []string) {
+	for i, turns := range e.Conversations() {
+		last := turns[len(turns)-1]
+		text := strings.TrimRightFunc(e.Texts[i], unicode.IsSpace)
+		prompt := strings.TrimRightFunc(strings.TrimSuffix(text, last.Text), unicode.IsSpace)
+		if last.Role != RoleAssistant || last.Text == "" || !strings.HasSuffix(text, last.Text) || prompt == "" {
+			return nil, nil
+		}
+		prompts, endings = append(prompts, prompt), append(endings, text[len(prompt):])
+	}
+	return prompts, endings
 }

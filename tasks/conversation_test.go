@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -117,6 +118,24 @@ func TestTextsEndInTheirReplies(t *testing.T) {
 		}
 		if found == 0 {
 			t.Errorf("%s: no example with replies", name)
+		}
+	}
+}
+
+func TestEndings(t *testing.T) {
+	for _, c := range []struct {
+		example          Example
+		prompts, endings []string
+	}{
+		{Example{Texts: []string{"why?\n\nyes ", "why? no"}, Replies: []string{"yes", " no"}}, []string{"why?", "why?"}, []string{"\n\nyes", " no"}},
+		{Example{Texts: []string{"\n\nHuman: hi\n\nAssistant: hello", "\n\nHuman: hi\n\nAssistant: go\n"}}, []string{"\n\nHuman: hi\n\nAssistant:", "\n\nHuman: hi\n\nAssistant:"},
+			[]string{" hello", " go"}},
+		{Example{Texts: []string{"a text", "another"}}, nil, nil},
+		{Example{Texts: []string{"why? yes", "another"}, Replies: []string{"yes", "no"}}, nil, nil},
+		{Example{Texts: []string{"\n\nHuman: hi\n\nAssistant:", "\n\nHuman: hi\n\nAssistant: go"}}, nil, nil},
+	} {
+		if prompts, endings := c.example.Endings(); !slices.Equal(prompts, c.prompts) || !slices.Equal(endings, c.endings) {
+			t.Errorf("%q: %q and %q, want %q and %q", c.example.Texts, prompts, endings, c.prompts, c.endings)
 		}
 	}
 }

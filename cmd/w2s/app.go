@@ -21,6 +21,7 @@ import (
 	"w2s/harness/loss"
 	"w2s/internal/catalog"
 	"w2s/internal/fetch"
+	"w2s/internal/list"
 	"w2s/internal/progress"
 	"w2s/onnx"
 	"w2s/tasks"
@@ -173,25 +174,38 @@ func (a *app) models(ctx context.Context, names []string) ([]experiment.Model, e
 		}
 		models = append(models, m)
 	}
-	shorten(models)
-	a.joinLayers(models)
-	return models, errors.Join(faults...)
-}
-
-// shorten replaces the paths of a checkpoint folder and of an adapter by their last elements, if no other model then has the same name.
-func shorten(models []experiment.Model) {
-	count := map[string]int{}
-	for _, m := range models {
-		count[shortName(m.Name)]++
-	}
-	for i, m := range models {
-		if short := shortName(m.Name); count[short] == 1 {
-			models[i].Name = short
+	for i, short := range shorten(list.Map(models, func(m experiment.Model) string { return m.Name })) {
+		if m := &models[i]; short != m.Name {
+			m.Name = short
 			if m.Layer != nil {
 				m.Layer.Of = shortName(m.Layer.Of)
 			}
 		}
 	}
+	a.joinLayers(models)
+	return models, errors.Join(faults...)
+}
+
+// shorten replaces the paths of a checkpoint folder and of an adapter in each name by their last elements, if no other name then is
+// the same. What says the kind of a supervisor stays.
+func shorten(names []string) []string {
+	base := func(name string) string {
+		kind, path := cutSupervisor(name)
+		if kind == nil {
+			return shortName(path)
+		}
+		return kind.name + ":" + shortName(path)
+	}
+	count := map[string]int{}
+	for _, name := range names {
+		count[base(name)]++
+	}
+	return list.Map(names, func(name string) string {
+		if short := base(name); count[short] == 1 {
+			return short
+		}
+		return name
+	})
 }
 
 // shortName returns a model's name with the last elements of its paths.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -47,7 +46,7 @@ result that is not complete. With --heads it trains every task again.`,
 		}
 		chain := experiment.ChainConfig{Config: cfg, Disjoint: disjoint}
 		for _, m := range ladder {
-			chain.Chain = append(chain.Chain, cfg.Models[slices.Index(distinct, m)].Name)
+			chain.Chain = append(chain.Chain, f.short[m])
 		}
 		previous, err := f.previous(a, chain)
 		if err != nil {

@@ -22,18 +22,8 @@ import (
 // model opens a checkpoint by name, hub reference or folder. Its ONNX Runtime session opens when the first text must be
 // encoded.
 func (a *app) model(ctx context.Context, name string) (experiment.Model, error) {
-	c, err := a.catalog()
-	if err != nil {
-		return experiment.Model{}, err
-	}
-	if names := onnx.Providers(); !slices.Contains(names, a.provider) {
-		return experiment.Model{}, usagef("--provider %q: want one of %s", a.provider, strings.Join(names, ", "))
-	}
-	if a.threads < 0 {
-		return experiment.Model{}, usagef("--threads %d: want 1 or more, or 0 for all", a.threads)
-	}
-	if !slices.Contains([]string{"", "left", "right"}, a.truncate) {
-		return experiment.Model{}, usagef("--truncate %q: want left or right", a.truncate)
+	if kind, _ := cutSupervisor(name); kind != nil {
+		return experiment.Model{}, usagef("%s is a supervisor and no model: it can only be the weak one of a pair, or the first of a chain", name)
 	}
 	named, err := parseModelName(name)
 	if err != nil {
@@ -42,45 +32,87 @@ func (a *app) model(ctx context.Context, name string) (experiment.Model, error) 
 	if named.layer == nil {
 		named.layer = a.layer.layer
 	}
+	m, _, err := a.openModel(ctx, named, false)
+	return m, err
+}
+
+// A found checkpoint is one whose files are on this machine.
+type found struct {
+	catalog.Checkpoint
+	name    string // with settings, for tables
+	runtime *onnx.Runtime
+	options onnx.Options
+}
+
+// find finds a checkpoint, which is downloaded if this machine lacks it.
+func (a *app) find(ctx context.Context, named modelName) (*found, error) {
+	c, err := a.catalog()
+	if err != nil {
+		return nil, err
+	}
+	if names := onnx.Providers(); !slices.Contains(names, a.provider) {
+		return nil, usagef("--provider %q: want one of %s", a.provider, strings.Join(names, ", "))
+	}
+	if a.threads < 0 {
+		return nil, usagef("--threads %d: want 1 or more, or 0 for all", a.threads)
+	}
+	if !slices.Contains([]string{"", "left", "right"}, a.truncate) {
+		return nil, usagef("--truncate %q: want left or right", a.truncate)
+	}
 	ck, err := c.Resolve(ctx, named.checkpoint)
 	if err != nil {
-		return experiment.Model{}, resolveFault(ctx, c, named.checkpoint, err)
+		return nil, resolveFault(ctx, c, named.checkpoint, err)
 	}
 	a.reads("checkpoint", ck.Dir)
 	if named.adapter != "" {
 		a.reads("adapter", named.adapter)
 	}
-	rt, err := a.openRuntime(ctx)
-	if err != nil {
-		return experiment.Model{}, err
+	f := &found{Checkpoint: ck, name: visible.Name(ck.Name) + visible.Name(named.settings())}
+	if f.runtime, err = a.openRuntime(ctx); err != nil {
+		return nil, err
 	}
 	file, err := filepath.Rel(ck.Dir, ck.Model)
 	if err != nil {
-		return experiment.Model{}, err
+		return nil, err
 	}
-	o := a.options(file, c.CacheDir())
-	o.Layer, o.Chat, o.Adapter = named.layer, named.chat, named.adapter
-	enc, err := onnx.Open(ctx, rt, ck.Dir, o)
+	f.options = a.options(file, c.CacheDir())
+	f.options.Layer, f.options.Chat, f.options.Adapter = named.layer, named.chat, named.adapter
+	return f, nil
+}
+
+// facts describes the checkpoint for a result file.
+func (f *found) facts(c *onnx.Checkpoint) map[string]string {
+	facts := facts(c, f.runtime)
+	if f.From != "" {
+		facts[result.FetchedFrom] = visible.Line(f.From)
+	}
+	return facts
+}
+
+// openModel opens a checkpoint, and its encoder of features or, with head, of the scores of its classification head.
+func (a *app) openModel(ctx context.Context, named modelName, head bool) (experiment.Model, *onnx.Encoder, error) {
+	f, err := a.find(ctx, named)
 	if err != nil {
-		return experiment.Model{}, err
+		return experiment.Model{}, nil, err
+	}
+	f.options.Head = head
+	enc, err := onnx.Open(ctx, f.runtime, f.Dir, f.options)
+	if err != nil {
+		return experiment.Model{}, nil, err
 	}
 	a.closers = append(a.closers, enc.Close)
-	m := experiment.Model{Name: visible.Name(ck.Name) + visible.Name(named.settings()), Encoder: enc,
-		Parameters: enc.Checkpoint().Params, Description: facts(enc.Checkpoint(), rt)}
+	m := experiment.Model{Name: f.name, Encoder: enc, Parameters: enc.Checkpoint().Params, Description: f.facts(enc.Checkpoint())}
 	if layer, ok := enc.Checkpoint().Layer(); ok {
 		whole := named
 		whole.layer = nil
-		m.Layer = &result.Layer{Of: visible.Name(ck.Name) + visible.Name(whole.settings()), Number: layer}
-	}
-	if ck.From != "" {
-		m.Description[result.FetchedFrom] = visible.Line(ck.From)
+		m.Layer = &result.Layer{Of: visible.Name(f.Name) + visible.Name(whole.settings()), Number: layer}
 	}
 	if named.chat {
 		m.Chat = conversationWriter(enc.Checkpoint().Chat)
-	} else if named.layer == nil { // answers are written from the last layer
-		m.Writer = a.openWriter(rt, enc.Key(), ck.Dir, o)
+	} else if named.layer == nil && !head { // answers are written from the last layer
+		m.Writer = a.openWriter(f.runtime, enc.Key(), f.Dir, f.options)
 	}
-	return m, nil
+	return m, enc, nil
 }
 
 // conversationWriter returns a function that writes a conversation with a checkpoint's chat template. If the last turn is not the

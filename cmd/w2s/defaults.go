@@ -43,7 +43,7 @@ type pairFlags struct {
 
 func (p *pairFlags) register(fs *pflag.FlagSet, weak string) {
 	p.flags = fs
-	fs.StringVar(&p.weak, "weak", weak, "`checkpoint` of the weak supervisor: "+checkpointForms)
+	fs.StringVar(&p.weak, "weak", weak, "`checkpoint` of the weak supervisor: "+checkpointForms+"; "+supervisorForms())
 	fs.StringVar(&p.strong, "strong", defaultStrong, "`checkpoint` of the strong student")
 }
 

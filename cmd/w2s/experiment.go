@@ -27,6 +27,8 @@ type experimentFlags struct {
 	dataFlags
 	summaryFlags
 	losses, treatments []string
+	classMap           []string
+	prompt             string
 	heads              string
 	alphas, l2         []float64
 	held               float64
@@ -36,6 +38,9 @@ type experimentFlags struct {
 	flags *pflag.FlagSet
 	file  resultFile
 	keys  map[string]string // keys of the models by name
+	short map[string]string // names of the models and supervisors in the experiment, by the names that the user gave
+
+	untrained []string // keys of the supervisors that are not trained
 }
 
 // register registers the flags. out is the default result file.
@@ -58,6 +63,11 @@ func (f *experimentFlags) register(fs *pflag.FlagSet, out string) {
 		"`values` to try as the alpha of every loss that has one and does not set it (default: the loss's own)")
 	fs.StringArrayVar(&f.treatments, "treatment", []string{label.Soft{}.String()},
 		"`treatment` of the weak labels: "+strings.Join(treatments, ", ")+"; see w2s help treatments (repeatable)")
+	fs.StringSliceVar(&f.classMap, "class-map", nil,
+		"`pairs` LABEL=CLASS, separated by commas: which class each label of --weak head:CHECKPOINT means; LABEL= leaves a label out "+
+			"(default: the class of the same name)")
+	fs.StringVar(&f.prompt, "prompt", "", "what --weak words:CHECKPOINT reads of a text to classify: a `text` with {text} and {classes} "+
+		"(default: see docs/supervisors.md)")
 	fs.Float64SliceVar(&f.l2, "l2", nil, "`penalties` to choose from on held-out labels (default: "+penalties+")")
 	fs.Float64Var(&f.held, "held", experiment.DefaultHeld, "`share` of a head's training examples on which its penalty is chosen")
 	fs.StringVar(&f.out, "out", out, "result `file`, or - for standard output, which then has no table; a file that holds another experiment is not overwritten")
@@ -149,19 +159,26 @@ func (f *experimentFlags) config(ctx context.Context, a *app, models []string, p
 		}
 		c.Treatments = append(c.Treatments, t)
 	}
+	isSupervisor := func(name string) bool { kind, _ := cutSupervisor(name); return kind != nil }
+	supervisors := slices.DeleteFunc(slices.Clone(models), func(name string) bool { return !isSupervisor(name) })
+	models = slices.DeleteFunc(slices.Clone(models), isSupervisor)
 	c.Models, err = a.models(ctx, models)
+	fault(err)
+	c.Supervisors, err = a.supervisors(ctx, supervisors, f.classMap, f.prompt)
 	fault(err)
 	if len(faults) > 0 {
 		return c, errors.Join(faults...)
 	}
-	f.keys = map[string]string{}
-	for _, m := range c.Models {
-		f.keys[m.Name] = m.Encoder.Key()
+	f.keys, f.short = map[string]string{}, map[string]string{}
+	for i, m := range c.Models {
+		f.keys[m.Name], f.short[models[i]] = m.Encoder.Key(), m.Name
 	}
-	// Pairs have the names that the user gave. The experiment has shorter ones.
-	short := func(name string) string { return c.Models[slices.Index(models, name)].Name }
+	for i, s := range c.Supervisors {
+		f.short[supervisors[i]] = s.Name
+		f.untrained = append(f.untrained, s.Key)
+	}
 	for _, p := range pairs {
-		c.Pairs = append(c.Pairs, result.Pair{Weak: short(p.Weak), Strong: short(p.Strong)})
+		c.Pairs = append(c.Pairs, result.Pair{Weak: f.short[p.Weak], Strong: f.short[p.Strong]})
 	}
 	return c, nil
 }

@@ -28,7 +28,11 @@ func (f *experimentFlags) env(ctx context.Context, a *app) (experiment.Env, erro
 	if err := os.MkdirAll(f.heads, 0o777); err != nil {
 		return env, fmt.Errorf("--heads: %w", err)
 	}
-	folder := headFolder{dir: f.heads, settings: []any{f.train, f.test, f.balance, f.l2, f.held}, models: f.keys, digests: map[string]string{}}
+	settings := []any{f.train, f.test, f.balance, f.l2, f.held}
+	if len(f.untrained) > 0 { // they have no heads here, of which the digests of their students could have a part
+		settings = append(settings, f.untrained)
+	}
+	folder := headFolder{dir: f.heads, settings: settings, models: f.keys, digests: map[string]string{}}
 	env.Trained = folder.save
 	return env, nil
 }

@@ -6,9 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"w2s/harness/experiment"
-	"w2s/harness/result"
 )
 
 func TestParseModelName(t *testing.T) {
@@ -63,26 +60,12 @@ func TestParseModelName(t *testing.T) {
 }
 
 func TestShorten(t *testing.T) {
-	names := func(names ...string) (short []string) {
-		var models []experiment.Model
-		for _, n := range names {
-			models = append(models, experiment.Model{Name: n, Layer: &result.Layer{Of: n}})
-		}
-		shorten(models)
-		for _, m := range models {
-			if m.Layer.Of != m.Name {
-				t.Errorf("%s is a layer of %s", m.Name, m.Layer.Of)
-			}
-			short = append(short, m.Name)
-		}
-		return short
-	}
 	for _, c := range [][]string{
 		{"/m/a", "/m/a@adapter=/l/b", "hf:o/a@adapter=/l/b@layer=2@chat", "=", "a", "a@adapter=b", "hf:o/a@adapter=b@layer=2@chat"},
 		{"/m/a@adapter=/l/1/b", "/m/a@adapter=/l/2/b", "/n/c", "=", "/m/a@adapter=/l/1/b", "/m/a@adapter=/l/2/b", "c"},
 	} {
 		at := slices.Index(c, "=")
-		if got := names(c[:at]...); !slices.Equal(got, c[at+1:]) {
+		if got := shorten(c[:at]); !slices.Equal(got, c[at+1:]) {
 			t.Errorf("%q, want %q", got, c[at+1:])
 		}
 	}

@@ -110,6 +110,9 @@ func ladderPairs(ladder, named []string) ([]result.Pair, error) {
 	}
 	for i, weak := range ladder {
 		for _, strong := range ladder[i:] {
+			if kind, _ := cutSupervisor(strong); kind != nil {
+				continue // it cannot be a student
+			}
 			pairs = append(pairs, result.Pair{Weak: weak, Strong: strong})
 		}
 	}

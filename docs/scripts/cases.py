@@ -23,7 +23,9 @@ transformers.logging.disable_progress_bar()
 #   shards   the weights are split into several files
 #   modern   config.json has the form of transformers 5, which transformers 4 cannot read (see modernize)
 #   edit     changes to config.json of things that save_pretrained always writes; None deletes a setting
-Case = collections.namedtuple("Case", "kind settings dtype base shards modern edit", defaults=("float32", False, False, False, {}))
+#   labels   names of the labels of a classification head, which the model then has in place of its layer for logits
+Case = collections.namedtuple("Case", "kind settings dtype base shards modern edit labels",
+                              defaults=("float32", False, False, False, {}, ()))
 Size = collections.namedtuple("Size", "width heads layers longest")
 
 
@@ -209,6 +211,34 @@ def table(size):
     return cases
 
 
+def heads(size):
+    """The cases with a classification head, by name."""
+    first, known = {}, table(size)
+    for c in known.values():
+        first.setdefault(c.kind, c)
+
+    def case(kind, labels=("negative", "positive"), edit={}, dtype="float32", **settings):
+        old = first[kind]
+        few = {k: 2 for k in ["num_hidden_layers", "n_layer", "n_layers"] if k in old.settings}
+        return old._replace(base=False, labels=tuple(labels), edit=edit, dtype=dtype, settings=old.settings | few | settings)
+
+    decoders = ["llama", "mistral", "qwen2", "qwen3", "smollm3", "stablelm", "gemma2", "phi", "phi3", "gpt_neox", "gpt2", "opt",
+                "bloom", "starcoder2"]
+    encoders = [k for k in ENCODERS if k != "modernbert"]
+    return {
+        **{kind: case(kind) for kind in decoders + encoders},
+        "llama-reward": case("llama", ["score"], pad_token_id=None),
+        "gemma": case("gemma", edit={"pad_token_id": None}),  # the default is 0
+        "gemma3_text": case("gemma3_text", ["LABEL_0", "LABEL_1"], layer_types=["sliding_attention", "full_attention"]),
+        "opt-350m": known["opt-350m"]._replace(labels=("a", "b", "c")),
+        "bert-f16": case("bert", ["1 star", "2 stars", "3 stars", "4 stars", "5 stars"], dtype="float16"),
+        "deberta-2": known["deberta-2"]._replace(
+            labels=("a", "b", "c"), settings=known["deberta-2"].settings | dict(pooler_hidden_act="tanh")),
+        "modernbert": case("modernbert", ["entailment", "neutral", "contradiction"]),
+        "modernbert-mean": case("modernbert", classifier_pooling="mean", classifier_bias=True, norm_bias=True, classifier_activation="relu"),
+    }
+
+
 def modernize(config):
     """Change a config.json in place to the form of transformers 5."""
     rope = config.pop("rope_scaling", None) or {"rope_type": "default"}
@@ -273,6 +303,8 @@ ENCODERS = ["bert", "roberta", "xlm-roberta", "camembert", "distilbert", "mpnet"
 
 
 def model_class(case):
+    if case.labels:
+        return transformers.AutoModelForSequenceClassification
     if case.base:
         return transformers.AutoModel
     return transformers.AutoModelForMaskedLM if case.kind in ENCODERS else transformers.AutoModelForCausalLM
@@ -284,6 +316,8 @@ def save(case, folder, vocabulary):
     text = settings.get("text_config", settings)
     text["vocab_size"] = vocabulary
     config = transformers.AutoConfig.for_model(case.kind, **settings)
+    if case.labels:
+        config.id2label, config.label2id = dict(enumerate(case.labels)), {label: i for i, label in enumerate(case.labels)}
     # Some models cannot be initialised (OPT without elementwise affine, StableLM with qk_layernorm). The weights are drawn anyway.
     transformers.modeling_utils._init_weights = False
     model = model_class(case).from_config(config, attn_implementation="eager").to(getattr(torch, case.dtype))

@@ -66,9 +66,13 @@ func (c ChainConfig) Validate() error {
 			faults.add("chain: model %s is its own supervisor (put another one first)", name)
 		}
 	}
-	for _, name := range c.Chain {
-		if !slices.ContainsFunc(c.Models, func(m Model) bool { return m.Name == name }) {
+	for i, name := range c.Chain {
+		switch {
+		case slices.ContainsFunc(c.Models, func(m Model) bool { return m.Name == name }):
+		case c.supervisor(name) == nil:
 			faults.add("chain: no model is named %q", name)
+		case i > 0:
+			faults.add("chain: %s is not trained, so it can only be the first supervisor", name)
 		}
 	}
 	for _, t := range c.Tasks {

@@ -43,14 +43,16 @@ type Config struct {
 	Losses     []loss.Loss       // of the student; supervisors and ceilings learn by cross-entropy
 	Treatments []label.Treatment // of the weak labels; empty: none, the labels stay soft
 	Simulated  []Simulated       // simulated supervisors, in addition to those of Pairs
-	Seeds      []uint64          // each seed cuts the training pool into two halves of its own
-	Train      int               // examples in the training pool, both halves together; 0: DefaultTrain, or all there are
-	Test       int               // test examples; 0: DefaultTest, or as many as small data can spare
-	Balance    tasks.Balance     // whether the classes are balanced; empty: two classes are, more keep their proportions
-	Sizes      []int             // smaller training pools to try as well, each one a part of the next larger one
-	L2         []float64         // penalties to choose from; empty: DefaultL2
-	Held       float64           // share of a head's training examples that its penalty is chosen on; 0: DefaultHeld
-	KeepTexts  bool              // keep the test texts in the result, for the report's example browser
+	// Supervisors are supervisors that are not trained. A pair can have one in place of its weak model.
+	Supervisors []Supervisor
+	Seeds       []uint64      // each seed cuts the training pool into two halves of its own
+	Train       int           // examples in the training pool, both halves together; 0: DefaultTrain, or all there are
+	Test        int           // test examples; 0: DefaultTest, or as many as small data can spare
+	Balance     tasks.Balance // whether the classes are balanced; empty: two classes are, more keep their proportions
+	Sizes       []int         // smaller training pools to try as well, each one a part of the next larger one
+	L2          []float64     // penalties to choose from; empty: DefaultL2
+	Held        float64       // share of a head's training examples that its penalty is chosen on; 0: DefaultHeld
+	KeepTexts   bool          // keep the test texts in the result, for the report's example browser
 }
 
 // Defaults of a Config.
@@ -101,12 +103,16 @@ func names[T fmt.Stringer](values []T) []string {
 	return list.Map(values, func(v T) string { return v.String() })
 }
 
-// models returns what the result file says of the models.
+// models returns what the result file says of the models, and of the supervisors that are not trained.
 func (c Config) models() []result.Model {
-	return list.Map(c.Models, func(m Model) result.Model {
+	models := list.Map(c.Models, func(m Model) result.Model {
 		return result.Model{Name: m.Name, Key: m.Encoder.Key(), Dims: m.Encoder.Dims(), Parameters: m.Parameters,
 			Layer: m.Layer, Description: m.Description}
 	})
+	for _, s := range c.Supervisors {
+		models = append(models, result.Model{Name: s.Name, Key: s.Key, Parameters: s.Parameters, Description: s.Description})
+	}
+	return models
 }
 
 // Differences reports, one line for each difference, why r is not a result of this configuration; see
@@ -171,11 +177,20 @@ func (c Config) check(faults *faultList) {
 			faults.add("model %q has no encoder", m.Name)
 		}
 	}
+	for _, s := range c.Supervisors {
+		if known[s.Name] {
+			faults.add("supervisor %q is given twice", s.Name)
+		}
+		known[s.Name] = true
+	}
 	for _, p := range c.Pairs {
 		for _, n := range []string{p.Weak, p.Strong} {
 			if !known[n] {
 				faults.add("pair %s: no model is named %q", p, n)
 			}
+		}
+		if c.supervisor(p.Strong) != nil {
+			faults.add("pair %s: %s is a supervisor that is not trained, so it cannot be the student", p, p.Strong)
 		}
 	}
 	for _, l := range []struct {
@@ -242,6 +257,7 @@ func (c Config) checkTask(t tasks.Info, faults *faultList) {
 	} else if !m.Has(t.Form) {
 		faults.add("task %s: a %s task has no %s", t.Name, t.Form, m.Name)
 	}
+	c.checkSupervisors(t, faults)
 	if t.Form != tasks.Generate {
 		return
 	}

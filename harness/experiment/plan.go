@@ -53,7 +53,7 @@ func MakePlan(ctx context.Context, cfg Config, env Env) (*Plan, error) {
 			if t.Finished || w.info.Form == tasks.Generate {
 				break
 			}
-			texts, err := distinctTexts(w.examples, m)
+			texts, err := distinctTexts(w.examples, m.allTexts)
 			var e EncodePlan
 			if err == nil {
 				e, err = planEncoding(ctx, env, m, texts)
@@ -62,6 +62,18 @@ func MakePlan(ctx context.Context, cfg Config, env Env) (*Plan, error) {
 				return nil, fmt.Errorf("task %s, %s: %w", w.info.Name, m.Name, err)
 			}
 			t.Models = append(t.Models, e)
+		}
+		for _, s := range cfg.Supervisors {
+			if t.Finished {
+				break
+			}
+			e, err := w.planLabels(ctx, s)
+			if err != nil {
+				return nil, fmt.Errorf("task %s, %s: %w", w.info.Name, s.Name, err)
+			}
+			if e.Texts > 0 {
+				t.Models = append(t.Models, e)
+			}
 		}
 		plan.Tasks = append(plan.Tasks, t)
 	}
@@ -77,6 +89,19 @@ func trainings(w *workbench) int {
 		heads += len(c.strongs())
 	}
 	return heads * len(w.halves) * (len(c.L2) + 1)
+}
+
+// planLabels says what a supervisor that is not trained has to encode. The plan has no texts if it reads none.
+func (w *workbench) planLabels(ctx context.Context, s Supervisor) (EncodePlan, error) {
+	l, err := s.Open(w.info)
+	if err != nil || l.Encoder() == nil {
+		return EncodePlan{}, err
+	}
+	texts, err := distinctTexts(w.examples, l.Texts)
+	if err != nil {
+		return EncodePlan{}, err
+	}
+	return planEncoding(ctx, w.env, Model{Name: s.Name, Encoder: l.Encoder()}, texts)
 }
 
 // discard takes a vector that nobody needs.

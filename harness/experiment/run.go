@@ -58,14 +58,16 @@ func (w *workbench) allHeads(ctx context.Context) ([]trained, error) {
 	return slices.Concat(supervisors, students, ceilings), err
 }
 
-// supervisors trains a head of every weak model on the gold labels of weak-train, for every seed and size.
+// supervisors trains a head of every weak model on the gold labels of weak-train, for every seed and size. The supervisors that are
+// not trained follow.
 func (w *workbench) supervisors(ctx context.Context) ([]trained, error) {
-	return w.trainAll(ctx, w.data, w.cfg.weaks(), func(model string) []trainSpec {
+	heads, err := w.trainAll(ctx, w.data, w.cfg.weaks(), func(model string) []trainSpec {
 		return list.Map(w.halves, func(h halves) trainSpec {
 			return trainSpec{head: result.Head{Role: result.Supervisor, Model: model, Seed: h.seed, Size: h.size},
 				examples: h.weak, labels: h.weakGold, loss: loss.XEnt{}}
 		})
 	})
+	return append(heads, w.untrainedSupervisors()...), err
 }
 
 // ceilings trains a head of every strong model on the gold labels of strong-train, for every seed and size. If the task has
@@ -131,8 +133,11 @@ func (w *workbench) labels(examples []int, soft [][]float64) label.Labels {
 
 // heldOut returns what calibrations are fitted on. It trains a supervisor on a part of weak-train, with the penalty of the
 // real one, and returns its labels of the rest with their gold. The real supervisor was trained on all of weak-train, so it
-// is overconfident there.
+// is overconfident there. A supervisor that is not trained has seen none of weak-train, so all of it is held out.
 func (w *workbench) heldOut(ctx context.Context, s trained, h halves) (*label.Held, error) {
+	if s.labels != nil {
+		return &label.Held{Soft: ofExamples(s.labels, h.weak), Gold: h.weakGold}, nil
+	}
 	data := w.data[s.Model]
 	job := head.Job{Name: s.ID, Examples: h.weak, Labels: h.weakGold, Loss: loss.XEnt{}, L2: s.L2, Seed: s.Seed}
 	train, rest, err := head.Grid{L2: []float64{s.L2}, HeldOut: w.cfg.Held, Group: w.groups}.Cut(job)

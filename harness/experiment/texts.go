@@ -9,8 +9,8 @@ import (
 	"w2s/tasks"
 )
 
-// texts returns an example's texts as the model reads them.
-func (m Model) texts(e tasks.Example) ([]string, error) {
+// Texts returns an example's texts as the model reads them.
+func (m Model) Texts(e tasks.Example) ([]string, error) {
 	if m.Chat == nil {
 		return e.Texts, nil
 	}
@@ -76,7 +76,7 @@ func textsByModel(examples []tasks.Example, models []Model) ([][]string, error) 
 			continue
 		}
 		var err error
-		if out[i], err = distinctTexts(examples, m); err != nil {
+		if out[i], err = distinctTexts(examples, m.allTexts); err != nil {
 			return nil, fmt.Errorf("%s: %w", m.Name, err)
 		}
 		if m.Chat == nil {
@@ -86,20 +86,26 @@ func textsByModel(examples []tasks.Example, models []Model) ([][]string, error) 
 	return out, nil
 }
 
-// distinctTexts returns the texts and controls of examples as a model reads them, each once, in their order.
-func distinctTexts(examples []tasks.Example, m Model) ([]string, error) {
+// allTexts returns an example's texts and controls as the model reads them.
+func (m Model) allTexts(e tasks.Example) ([]string, error) {
+	texts, err := m.Texts(e)
+	if err != nil {
+		return nil, err
+	}
+	controls, err := m.controls(e)
+	return slices.Concat(texts, controls), err
+}
+
+// distinctTexts returns the texts of examples, each once, in their order.
+func distinctTexts(examples []tasks.Example, textsOf func(tasks.Example) ([]string, error)) ([]string, error) {
 	seen := map[string]bool{}
 	var texts []string
 	for _, e := range examples {
-		own, err := m.texts(e)
+		own, err := textsOf(e)
 		if err != nil {
 			return nil, err
 		}
-		controls, err := m.controls(e)
-		if err != nil {
-			return nil, err
-		}
-		for _, t := range slices.Concat(own, controls) {
+		for _, t := range own {
 			if !seen[t] {
 				seen[t] = true
 				texts = append(texts, t)

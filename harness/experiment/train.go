@@ -26,7 +26,9 @@ type trainSpec struct {
 // A trained is a head and its record.
 type trained struct {
 	result.Head
-	head *head.Head // nil for a baseline
+	head *head.Head // nil for a baseline, and for a supervisor that is not trained
+	// labels are those that a supervisor that is not trained gives all examples; nil for other heads.
+	labels [][]float64
 }
 
 // records returns the records of heads.
@@ -93,8 +95,11 @@ func (w *workbench) trainAll(ctx context.Context, data map[string]head.Data, mod
 	return slices.Concat(byModel...), nil
 }
 
-// predict returns a trained head's distributions for examples.
+// predict returns the distributions of a trained head, or of a supervisor that is not trained, for examples.
 func (w *workbench) predict(ctx context.Context, t trained, examples []int) ([][]float64, error) {
+	if t.labels != nil {
+		return ofExamples(t.labels, examples), nil
+	}
 	p, err := w.predictWith(ctx, w.data[t.Model], []*head.Head{t.head}, examples)
 	if err != nil {
 		return nil, err

@@ -137,6 +137,10 @@ func (w *workbench) crossTask(ctx context.Context, heads []trained) ([]result.He
 		if t.Role == result.Control {
 			continue
 		}
+		if labels := w.labelled[t.Model]; t.labels != nil { // it labels every task itself
+			out = append(out, t.Head.TestedOn(w.info.Name, ofExamples(labels, w.test)))
+			continue
+		}
 		test, err := w.predictWith(ctx, w.data[t.Model], []*head.Head{t.head}, w.test)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", t.ID, err)

@@ -29,6 +29,7 @@ type workbench struct {
 	data     map[string]head.Data // by model
 	controls map[string]head.Data // by model, for tasks with controls
 	twins    map[*feature.Matrix]twins
+	labelled map[string][][]float64 // the labels of supervisors that are not trained, by name and example
 }
 
 // halves are the two halves of the training pool for one seed and size. Gold of the strong half is for ceilings and for the
@@ -49,7 +50,8 @@ func open(ctx context.Context, cfg Config, env Env, task tasks.Task) (*workbench
 	if err != nil {
 		return nil, err
 	}
-	w := &workbench{cfg: cfg, env: env, info: info, data: map[string]head.Data{}, controls: map[string]head.Data{}, twins: map[*feature.Matrix]twins{}}
+	w := &workbench{cfg: cfg, env: env, info: info, data: map[string]head.Data{}, controls: map[string]head.Data{}, twins: map[*feature.Matrix]twins{},
+		labelled: map[string][][]float64{}}
 	w.record = result.Task{Name: info.Name, Title: info.Title, Category: info.Category, Form: info.Form, Metric: info.Metric, Classes: info.Classes,
 		Source: info.Source, Licence: info.Licence, Version: info.Version, Digest: data.Digest, Warnings: slices.Clone(data.Warnings)}
 	return w, w.cut(data)
@@ -151,10 +153,17 @@ func (w *workbench) hasControls() bool {
 	return !slices.ContainsFunc(w.examples, func(e tasks.Example) bool { return e.Control == nil })
 }
 
-// encode computes the features of all texts under every model. Models with the same Pass are encoded together.
+// encode computes the features of all texts under every model, and the labels of supervisors that are not trained. Models with the
+// same Pass are encoded together.
 func (w *workbench) encode(ctx context.Context) error {
+	for _, s := range w.cfg.Supervisors {
+		var err error
+		if w.labelled[s.Name], err = w.label(ctx, s); err != nil {
+			return fmt.Errorf("%s: %w", s.Name, err)
+		}
+	}
 	for _, models := range passes(w.cfg.Models) {
-		if err := w.features(ctx, models, w.data, Model.texts); err != nil {
+		if err := w.features(ctx, models, w.data, Model.Texts); err != nil {
 			return fmt.Errorf("%s: %w", together(models), err)
 		}
 		if !w.hasControls() {
@@ -184,21 +193,10 @@ func passes(models []Model) [][]Model {
 // features computes the features of every example's texts under models that are encoded together. They are standardised over the
 // texts of the pool, without labels and without the test texts.
 func (w *workbench) features(ctx context.Context, models []Model, into map[string]head.Data, textsOf func(Model, tasks.Example) ([]string, error)) error {
-	var texts []string
-	start := []int{0}
-	for _, e := range w.examples {
-		own, err := textsOf(models[0], e)
-		if err != nil {
-			return err
-		}
-		texts = append(texts, own...)
-		start = append(start, len(texts))
-	}
-	matrices, summaries, err := w.env.features(ctx, models, w.info.Name, texts)
+	matrices, start, summaries, err := w.vectors(ctx, models, textsOf)
 	if err != nil {
 		return err
 	}
-	w.warnOfFeatures(models, summaries)
 	rows := make([]int, start[w.pool])
 	for i := range rows {
 		rows[i] = i
@@ -217,6 +215,26 @@ func (w *workbench) features(ctx context.Context, models []Model, into map[strin
 		into[m.Name] = data
 	}
 	return nil
+}
+
+// vectors encodes every example's texts under models that are encoded together. The rows of example i are start[i] to start[i+1]-1.
+func (w *workbench) vectors(ctx context.Context, models []Model, textsOf func(Model, tasks.Example) ([]string, error)) (matrices []*feature.Matrix, start []int,
+	summaries []feature.Summary, err error) {
+	var texts []string
+	start = []int{0}
+	for _, e := range w.examples {
+		own, err := textsOf(models[0], e)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		texts = append(texts, own...)
+		start = append(start, len(texts))
+	}
+	if matrices, summaries, err = w.env.features(ctx, models, w.info.Name, texts); err != nil {
+		return nil, nil, nil, err
+	}
+	w.warnOfFeatures(models, summaries)
+	return matrices, start, summaries, nil
 }
 
 // warnOfFeatures adds the warnings about the features of models that are encoded together. What is the same for all is one warning.

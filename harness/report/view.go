@@ -179,7 +179,10 @@ func viewFile(in Input) fileView {
 		term{"share held out for the choice of the penalty", fmt.Sprint(c.Held)},
 	)
 	for _, m := range r.Models {
-		v := modelView{Name: m.Name, Key: m.Key, Terms: kept(term{"dimensions", fmt.Sprint(m.Dims)})}
+		v := modelView{Name: m.Name, Key: m.Key, Terms: []term{}}
+		if m.Dims > 0 {
+			v.Terms = append(v.Terms, term{"dimensions", fmt.Sprint(m.Dims)})
+		}
 		if m.Parameters > 0 {
 			v.Terms = append(v.Terms, term{"parameters", thousands(m.Parameters)})
 		}

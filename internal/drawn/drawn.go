@@ -63,6 +63,23 @@ func Names(tb testing.TB) []string {
 	return names
 }
 
+// Heads returns the names of the checkpoints with classification heads in alphabetical order.
+func Heads(tb testing.TB) []string {
+	tb.Helper()
+	paths, err := filepath.Glob(filepath.Join(root(), "heads", "*.json"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var names []string
+	for _, p := range paths {
+		names = append(names, "heads/"+strings.TrimSuffix(filepath.Base(p), ".json"))
+	}
+	if len(names) < 30 {
+		tb.Fatalf("fixtures/families/heads has only %d checkpoints", len(names))
+	}
+	return names
+}
+
 // Read reads a checkpoint of fixtures/families.
 func Read(tb testing.TB, name string) Checkpoint {
 	tb.Helper()

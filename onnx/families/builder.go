@@ -284,6 +284,7 @@ type norm struct {
 	eps  float64
 	bias bool // of layerNorm
 	bare bool // of layerNorm: no weight either, as in OLMo
+	full bool // see source
 }
 
 func (n norm) there() bool { return n.name != "" || n.bare || n.kind == rmsNoWeight }
@@ -297,7 +298,7 @@ func (b *builder) gamma(n norm, width int) string {
 		}
 		return b.floats([]int64{int64(width)}, ones...)
 	}
-	w := b.weight(n.name+".weight", width)
+	w := b.tensor(source{n.name + ".weight", n.full, sizes([]int{width})})
 	if n.kind != rmsPlusOne {
 		return w
 	}
@@ -318,7 +319,7 @@ func (b *builder) normalize(x string, n norm, width int) string {
 	}
 	inputs := []string{x, b.gamma(n, width)}
 	if n.bias {
-		inputs = append(inputs, b.weight(n.name+".bias", width))
+		inputs = append(inputs, b.tensor(source{n.name + ".bias", n.full, sizes([]int{width})}))
 	}
 	return b.op("LayerNormalization", inputs, attrs...)
 }

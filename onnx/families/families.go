@@ -85,7 +85,8 @@ type Checkpoint struct {
 	// that config.json turns off.
 	Unused []string
 
-	model model
+	config *config
+	model  model
 }
 
 // Want says what a graph computes.
@@ -96,6 +97,11 @@ type Want struct {
 	// LastLogits gives the graph the input num_logits_to_keep, as many exports have it: logits are computed for that many tokens
 	// at the end of each text only.
 	LastLogits bool
+	// Scores is the number of labels of the checkpoint's classification head. If it is not 0, the only output is logits, of shape
+	// [batch, labels], the scores that the head gives the labels of each text.
+	Scores int
+
+	classifier *classifier
 }
 
 // LogitsToKeep is the name of the input with the number of logits.
@@ -208,7 +214,7 @@ func open(c *config, w *Weights) (*Checkpoint, error) {
 		w.adapt()
 		m.untie(w)
 	}
-	out := &Checkpoint{Type: c.string("", "model_type"), Facts: m.facts(), Weights: w, Adapter: w.adapter, Unknown: c.unknown(), model: m}
+	out := &Checkpoint{Type: c.string("", "model_type"), Facts: m.facts(), Weights: w, Adapter: w.adapter, Unknown: c.unknown(), config: c, model: m}
 	b, err := out.build(Want{Outputs: out.Outputs()})
 	if err != nil {
 		return nil, err
@@ -255,6 +261,12 @@ func (c *Checkpoint) build(want Want) (*builder, error) {
 	}
 	if want.Cache && !c.Causal {
 		return nil, errors.New("a model that reads in both directions has no key-value cache")
+	}
+	if want.Scores > 0 {
+		var err error
+		if want.classifier, err = c.classifier(want.Scores); err != nil {
+			return nil, err
+		}
 	}
 	b := newBuilder(c.Weights)
 	c.model.build(b, want)

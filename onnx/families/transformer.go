@@ -118,7 +118,7 @@ func (t *transformer) build(b *builder, want Want) {
 			last = i
 		}
 	}
-	if want.Cache || slices.Contains(want.Outputs, LastHidden) || slices.Contains(want.Outputs, logits) {
+	if want.Cache || want.Scores > 0 || slices.Contains(want.Outputs, LastHidden) || slices.Contains(want.Outputs, logits) {
 		last = t.Layers
 	}
 	if want.Cache {
@@ -164,6 +164,9 @@ func (t *transformer) build(b *builder, want Want) {
 			x = b.lastTokens(x, width)
 		}
 		b.output(logits, t.logits(b, x, width), t.Vocab)
+	}
+	if want.Scores > 0 {
+		b.classify(x, width, want.Scores, *want.classifier)
 	}
 }
 

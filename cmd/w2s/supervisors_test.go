@@ -1,0 +1,237 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"w2s/harness/result"
+	"w2s/internal/drawn"
+	"w2s/onnx/families"
+)
+
+// opinions writes a task with n texts and the classes negative and positive, and returns the path of its file.
+func opinions(t *testing.T, n int) string {
+	t.Helper()
+	var b strings.Builder
+	for i := range n {
+		label := "negative"
+		word := "weak"
+		if i%3 == 0 {
+			label, word = "positive", "strong"
+		}
+		fmt.Fprintf(&b, `{"text": "the %s model says %d : %s", "label": %q}`+"\n", word, i, strings.Repeat("word and ", i%7+1), label)
+	}
+	dir := t.TempDir()
+	for name, data := range map[string]string{"opinions.jsonl": b.String(), "opinions.yaml": "train: opinions.jsonl\nclasses: [negative, positive]\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(data), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return filepath.Join(dir, "opinions.yaml")
+}
+
+// loaded returns the result in a file.
+func loaded(t *testing.T, path string) *result.Result {
+	t.Helper()
+	r, err := result.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// TestClassificationHeadAsSupervisor runs experiments whose weak supervisor is the head that a checkpoint brings.
+func TestClassificationHeadAsSupervisor(t *testing.T) {
+	models, command := commander(t)
+	strong := filepath.Join(models, "bert-tiny")
+	task := opinions(t, 300)
+	head := drawn.Read(t, "heads/bert").Write(t)
+	three := drawn.Read(t, "heads/modernbert").Write(t)
+	reward := drawn.Read(t, "heads/llama-reward").Write(t)
+	dir := t.TempDir()
+	base := []string{"--task", task, "--strong", strong, "--seeds", "2", "--loss", "xent"}
+	run := func(name string, args ...string) string {
+		t.Helper()
+		out, errOut, code := command(append(append([]string{"run", "--out", filepath.Join(dir, name)}, base...), args...)...)
+		if code != exitGood {
+			t.Fatalf("%q: %d, %s%s", args, code, out, errOut)
+		}
+		return out
+	}
+
+	out := run("head.json", "--weak", "head:"+head, "--treatment", "soft", "--treatment", "platt")
+	short := "head:" + filepath.Base(head)
+	if want := short + " is the classification head of " + filepath.Base(head) + ", not trained here"; !strings.Contains(out, want) || !strings.Contains(out, short+" → bert-tiny") {
+		t.Errorf("the table lacks %q:\n%s", want, out)
+	}
+	r := loaded(t, filepath.Join(dir, "head.json"))
+	if m := r.Models[1]; m.Name != short || m.Description["labels"] != "negative, positive" || m.Description["supervisor"] == "" || m.Description["family"] != "bert" {
+		t.Errorf("the result has %+v", m)
+	}
+	// The same command again reads the scores from the cache and makes the same heads.
+	run("again.json", "--weak", "head:"+head, "--treatment", "soft", "--treatment", "platt")
+	heads := func(name string) string {
+		data, err := json.Marshal(loaded(t, filepath.Join(dir, name)).Heads)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data)
+	}
+	if heads("head.json") != heads("again.json") {
+		t.Error("the heads differ")
+	}
+
+	run("three.json", "--weak", "head:"+three, "--class-map", "entailment=positive,contradiction=negative,neutral=")
+	if m := loaded(t, filepath.Join(dir, "three.json")).Models[1]; m.Description["class map"] != "contradiction=negative,entailment=positive,neutral=" {
+		t.Errorf("the result has %+v", m)
+	}
+	out, errOut, code := command(append([]string{"run", "--out", filepath.Join(dir, "three.json"), "--weak", "head:" + three, "--class-map",
+		"entailment=positive,contradiction=negative,neutral=negative"}, base...)...)
+	if code != exitUsage || !strings.Contains(errOut, "class map") {
+		t.Errorf("another map continues the result: %d, %s%s", code, out, errOut)
+	}
+
+	var rows strings.Builder
+	for i := range 120 {
+		fmt.Fprintf(&rows, `{"prompt": "is it %d, or not?", "chosen": "yes %d", "rejected": "no %d"}`+"\n", i, i, i*3)
+	}
+	pairs := filepath.Join(dir, "pairs.jsonl")
+	if err := os.WriteFile(pairs, []byte(rows.String()), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if out, errOut, code := command("sweep", "--task", pairs, "--models", "head:"+reward+","+strong, "--seeds", "1", "--loss", "xent", "--out",
+		filepath.Join(dir, "sweep.json")); code != exitGood || !strings.Contains(out, "head:"+filepath.Base(reward)) {
+		t.Errorf("%d, %s%s", code, out, errOut)
+	}
+	if n := len(loaded(t, filepath.Join(dir, "sweep.json")).Config.Pairs); n != 2 {
+		t.Errorf("%d pairs, want the head with the model, and the model with itself", n)
+	}
+
+	// An ONNX export of the head gives the same labels.
+	export := t.TempDir()
+	made, err := families.Open(head, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	graph, err := made.Graph(families.Want{Scores: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	model, err := graph.Marshal()
+	if err == nil {
+		err = os.CopyFS(export, os.DirFS(head))
+	}
+	if err == nil {
+		err = os.WriteFile(filepath.Join(export, "model.onnx"), model, 0o666)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	run("export.json", "--weak", "head:"+export)
+	floor := func(name string) result.Distributions {
+		for _, h := range loaded(t, filepath.Join(dir, name)).Heads {
+			if h.Role == result.Supervisor {
+				return h.Test
+			}
+		}
+		return nil
+	}
+	if got, want := floor("export.json"), floor("head.json"); len(got) == 0 || !reflect.DeepEqual(got, want) {
+		t.Errorf("the export labels %v, want %v", got, want)
+	}
+
+	for _, c := range []struct {
+		want []string
+		args []string
+	}{
+		{[]string{"no class for", `"entailment", "neutral", "contradiction"`, `"negative", "positive"`}, []string{"run", "--weak", "head:" + three}},
+		{[]string{`label "neutral" is mapped to "good"`}, []string{"run", "--weak", "head:" + three, "--class-map", "neutral=good,entailment=positive,contradiction=negative"}},
+		{[]string{`no head has a label "entialment" (did you mean "entailment"?`}, []string{"run", "--weak", "head:" + three, "--class-map", "entialment=positive"}},
+		{[]string{`--class-map: "entailment": want LABEL=CLASS`, "scores of tokens, not of texts"}, []string{"run", "--weak", "head:" + filepath.Join(models, "llama-tiny"), "--class-map", "entailment"}},
+		{[]string{"no supervisor has labels"}, []string{"run", "--weak", strong, "--class-map", "a=b"}},
+		{[]string{"one score", "reward models"}, []string{"run", "--weak", "head:" + reward}},
+		{[]string{"leave @layer out"}, []string{"run", "--weak", "head:" + head + "@layer=1"}},
+		{[]string{"no chat template"}, []string{"run", "--weak", "head:" + head + "@chat"}},
+		{[]string{"it cannot be the student"}, []string{"run", "--weak", strong, "--strong", "head:" + head}},
+		{[]string{"writes no answers"}, []string{"run", "--weak", "head:" + head, "--task", "sciq-free"}},
+		{[]string{"is a supervisor and no model"}, []string{"encode", "--model", "head:" + head}},
+		{[]string{"it can only be the first supervisor"}, []string{"chain", "--models", strong + ",head:" + head + "," + filepath.Join(models, "mpnet-tiny")}},
+	} {
+		args := append(c.args, "--task", task)
+		if c.args[0] == "run" {
+			args = append(append([]string{"run"}, base...), c.args[1:]...)
+		}
+		out, errOut, code := command(append(args, "--out", filepath.Join(dir, "fault.json"))...)
+		if c.args[0] == "encode" {
+			out, errOut, code = command(args...)
+		}
+		for _, want := range c.want {
+			if code == exitGood || !strings.Contains(errOut, want) {
+				t.Errorf("%q: %d, %s%s, want %q", c.args, code, out, errOut, want)
+			}
+		}
+	}
+}
+
+// TestWordsAsSupervisor runs experiments whose weak supervisor is the opinion of a causal model in words.
+func TestWordsAsSupervisor(t *testing.T) {
+	models, command := commander(t)
+	strong, writer := filepath.Join(models, "bert-tiny"), filepath.Join(models, "llama-tiny")
+	made := drawn.Read(t, "gpt2").Write(t)
+	task, dir := opinions(t, 200), t.TempDir()
+	file := func(name, form string) string {
+		var rows strings.Builder
+		for i := range 100 {
+			fmt.Fprintf(&rows, form+"\n", i, i, i*3)
+		}
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(rows.String()), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	pairs := file("pairs.jsonl", `{"prompt": "is it %d, or not?", "chosen": "yes %d", "rejected": "no %d"}`)
+	bare := file("bare.jsonl", `{"chosen": "it is %d, yes %d", "rejected": "no %d"}`)
+	base := []string{"run", "--strong", strong, "--seeds", "1", "--loss", "xent", "--out", filepath.Join(dir, "words.json")}
+	for _, c := range []struct {
+		args []string
+		want map[string]string // facts of the supervisor
+	}{
+		{[]string{"--weak", "words:" + writer, "--task", task}, map[string]string{"prompt": "default", "family": "llama", "output": "logits"}},
+		{[]string{"--weak", "words:" + made, "--task", task, "--prompt", "{text} : {classes}"}, map[string]string{"prompt": "{text} : {classes}", "family": "gpt2"}},
+		{[]string{"--weak", "words:" + made, "--task", pairs}, map[string]string{"supervisor": "probabilities of words, not trained here"}},
+	} {
+		out, errOut, code := command(append(append([]string{}, base...), append(c.args, "--again")...)...)
+		name := filepath.Base(strings.TrimPrefix(c.args[1], "words:"))
+		if code != exitGood || !strings.Contains(out, "words:"+name+" is the opinion of "+name+" in words, not trained here") {
+			t.Errorf("%q: %d, %s%s", c.args, code, out, errOut)
+			continue
+		}
+		m := loaded(t, filepath.Join(dir, "words.json")).Models[1]
+		for fact, want := range c.want {
+			if m.Description[fact] != want {
+				t.Errorf("%q: %s is %q, want %q", c.args, fact, m.Description[fact], want)
+			}
+		}
+	}
+	for _, c := range []struct {
+		want string
+		args []string
+	}{
+		{"continues texts", []string{"--weak", "words:" + strong, "--task", task}},
+		{"do not end in a reply", []string{"--weak", "words:" + made, "--task", bare}},
+		{`prompt "no text" has {text} 0 times`, []string{"--weak", "words:" + made, "--task", task, "--prompt", "no text"}},
+		{"no supervisor reads it", []string{"--weak", writer, "--task", task, "--prompt", "{text}"}},
+		{"leave @layer out", []string{"--weak", "words:" + made + "@layer=1", "--task", task}},
+		{"writes no answers", []string{"--weak", "words:" + made, "--task", "sciq-free"}},
+	} {
+		if out, errOut, code := command(append(append([]string{}, base...), append(c.args, "--again")...)...); code == exitGood || !strings.Contains(errOut, c.want) {
+			t.Errorf("%q: %d, %s%s, want %q", c.args, code, out, errOut, c.want)
+		}
+	}
+}

@@ -31,6 +31,7 @@ type experimentFlags struct {
 	alphas, l2         []float64
 	held               float64
 	out, format        string
+	plots              string // folder of the charts of a study
 	texts, json, again bool
 
 	flags *pflag.FlagSet

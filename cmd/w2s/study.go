@@ -38,7 +38,6 @@ func newStudy(a *app, s study.Study) *cobra.Command {
 	var f experimentFlags
 	var pair pairFlags
 	var ladder ladderFlags
-	var plots string
 	var simulated []string
 	var sizes []int
 	example := "  w2s study " + s.Name + "\n  w2s study " + s.Name + " --task tweets --seeds 5"
@@ -55,7 +54,7 @@ func newStudy(a *app, s study.Study) *cobra.Command {
 	fs.StringSliceVar(&simulated, "simulate", nil, "simulated `supervisors`, separated by commas: "+strings.Join(experiment.SimulatedForms(), ", "))
 	fs.IntSliceVar(&sizes, "sizes", nil, "`sizes` of smaller training pools to try as well, separated by commas")
 	if s.Charts != nil {
-		fs.StringVar(&plots, "plots", "", "write the study's charts to this `folder`, as SVG and PNG")
+		fs.StringVar(&f.plots, "plots", "", "write the study's charts to this `folder`, as SVG and PNG")
 	}
 	f.register(fs, "w2s-results/study-"+s.Name+".json")
 	setDefaults(fs, s.Defaults)
@@ -83,7 +82,7 @@ func newStudy(a *app, s study.Study) *cobra.Command {
 			}
 			cfg.Simulated = append(cfg.Simulated, sim)
 		}
-		return a.study(ctx, &f, cfg, s, plots)
+		return a.study(ctx, &f, cfg, s)
 	})
 	return c
 }
@@ -130,11 +129,8 @@ func setDefaults(fs *pflag.FlagSet, values map[string]string) {
 	}
 }
 
-// study runs an experiment and prints the study's table. If plots names a folder, it writes the charts there.
-func (a *app) study(ctx context.Context, f *experimentFlags, cfg experiment.Config, s study.Study, plots string) error {
-	if err := checkFolder("--plots", plots); err != nil {
-		return err
-	}
+// study runs an experiment, prints the study's table, and writes the charts to the folder of --plots.
+func (a *app) study(ctx context.Context, f *experimentFlags, cfg experiment.Config, s study.Study) error {
 	if _, err := f.previous(a, cfg); err != nil {
 		return err
 	}
@@ -145,8 +141,8 @@ func (a *app) study(ctx context.Context, f *experimentFlags, cfg experiment.Conf
 		if err != nil {
 			return nil, nil, err
 		}
-		if plots != "" {
-			plotted = a.studyPlots(plots, s, rows, r)
+		if f.plots != "" {
+			plotted = a.studyPlots(f.plots, s, rows, r)
 		}
 		return rows, s.Table(rows), nil
 	})

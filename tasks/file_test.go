@@ -381,3 +381,24 @@ func TestDocumentColumn(t *testing.T) {
 		}
 	}
 }
+
+// A file with several columns that could have a role has a note that says which one is used.
+func TestNoteOnColumns(t *testing.T) {
+	for file, want := range map[string][]string{
+		lines("text,label,doc_id,document\n", "text number %d,%d,a,b\n", 40):                               {`the column "document" groups the examples, not "doc_id" (a task file can name another)`},
+		lines("text,label,docid\n", "text number %d,%d,a\n", 40):                                           nil,
+		lines("text,label,gold,sentence,doc_id,docid\n", "text number %d,%d,0,x,a,b\n", 40):                {`"text" is the text, not "sentence"`, `"label" is the label, not "gold"`, `"doc_id" groups the examples, not "docid"`},
+		lines("prompt,question,answer,target,completion\n", "what is number %d,x,the number %d,a,b\n", 40): {`"prompt" is the prompt, not "question"`, `"answer" is the answer, not "completion", "target"`},
+	} {
+		d := load(t, write(t, t.TempDir(), "notes.csv", file))
+		if len(d.Warnings) != len(want) {
+			t.Errorf("%q: warnings %q", file[:40], d.Warnings)
+			continue
+		}
+		for i, w := range want {
+			if !strings.Contains(d.Warnings[i], w) {
+				t.Errorf("%q: warning %q, want %q", file[:40], d.Warnings[i], w)
+			}
+		}
+	}
+}

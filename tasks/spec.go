@@ -48,7 +48,8 @@ type Spec struct {
 	Answer   string            `yaml:"answer"`   // column with the answer (generate), or the number from 0, letter or text of the right candidate (rank)
 	Board    string            `yaml:"board"`    // chess files: notation of the board (ladder, fen, words, san or uci)
 
-	guessed bool // made from the columns of a file
+	guessed bool     // made from the columns of a file
+	notes   []string // of a guessed Spec: what a reader of a result must know about the columns
 }
 
 // A ColumnSplit says which rows form the test part.

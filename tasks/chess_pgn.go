@@ -79,6 +79,7 @@ type pgnParser struct {
 	game    *row
 	tags    bool // whether the game has tags
 	moves   []string
+	null    bool // whether a null move follows the moves
 	depth   int  // nesting of variations at this place
 	comment bool // whether this place is inside a comment
 	blank   bool // whether the line before was empty
@@ -125,7 +126,7 @@ func (p *pgnParser) next() bool {
 		p.stopped = !p.emit(p.game)
 	}
 	p.game, p.moves, p.tags, p.depth, p.comment = &row{unit: "game", columns: map[string]any{"FEN": "", "Variant": ""}}, nil, false, 0, false
-	p.size, p.event, p.apart = 0, false, false
+	p.size, p.event, p.apart, p.null = 0, false, false, false
 	return !p.stopped
 }
 
@@ -206,8 +207,11 @@ func (p *pgnParser) word(line int, word string) bool {
 	case aResult:
 		return p.next()
 	case aNullMove:
-		p.game.skip("a side does not move (null move)")
+		p.null = true // at the end of a game it says that the side to move gives up or that time is up
 	case aMove:
+		if p.null {
+			p.game.skip("a side does not move (null move)")
+		}
 		p.game.line = cmp.Or(p.game.line, line)
 		if len(p.moves) <= maxGamePlies {
 			p.moves = append(p.moves, bare)

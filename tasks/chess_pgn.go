@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/corentings/chess/v2"
+
+	"w2s/internal/visible"
 )
 
 // maxGamePlies bounds the main line of a game in a file. By the 75-move rule, every game ends before that.
@@ -57,7 +59,7 @@ func readGame(r *row, emit func(problem)) {
 		note()
 		m, err := parseSAN(pos, word)
 		if err != nil {
-			r.skipAt("a move cannot be read or is not legal", fmt.Sprintf("after %d plies: %v", ply, err))
+			r.skipAt("a move cannot be read or is not legal", fmt.Sprintf("after %s: %v", visible.Count(ply, "ply"), err))
 			return
 		}
 		if game != nil {

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"w2s/internal/prob"
+	"w2s/internal/visible"
 )
 
 func contains(s, part string) bool { return strings.Contains(s, part) }
@@ -302,7 +303,7 @@ func TestTrainingExamplesInTheTestPart(t *testing.T) {
 	write(t, dir, "test.tsv", "text\tlabel\tpage\nROW - 3!\t1\tx\nother\t0\tp7\nnew\t1\ty\n")
 	for spec, want := range map[string]int{"": 1, "group: page\n": 2} {
 		d := load(t, write(t, dir, "t.yaml", "train: train.tsv\ntest: test.tsv\n"+spec))
-		if len(d.Pool) != 20-want || len(d.Test) != 3 || len(d.Warnings) != 1 || !contains(d.Warnings[0], counted(want, "example")+" of the training part left out") {
+		if len(d.Pool) != 20-want || len(d.Test) != 3 || len(d.Warnings) != 1 || !contains(d.Warnings[0], visible.Count(want, "example")+" of the training part left out") {
 			t.Errorf("%q: %d and %d examples, warnings %q", spec, len(d.Pool), len(d.Test), d.Warnings)
 		}
 		for _, e := range d.Pool {

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"w2s/internal/visible"
 )
 
 // readTSV reads tab-separated lines. As in the GLUE files, a quotation mark is an ordinary character, so a text can
@@ -26,11 +28,11 @@ func readTSV(r io.Reader, faults *Faults, f rowFile, emit func(*row) bool) error
 		}
 		switch n := bytes.Count(text, []byte("\t")) + 1; {
 		case columns == nil && n > maxRowColumns:
-			faults.add(f.name, line, "%d columns, want at most %d", n, maxRowColumns)
+			faults.add(f.name, line, "%s, want at most %d", visible.Count(n, "column"), maxRowColumns)
 			return false
 		case columns != nil && n != len(columns):
 			faults.add(f.name, line, "%s, want %d (if a text contains a tab or a line break, use .csv or .jsonl)%s",
-				columnCount(n), len(columns), mixedBreaks(text))
+				visible.Count(n, "column"), len(columns), mixedBreaks(text))
 			return true
 		}
 		cells := strings.Split(string(text), "\t")
@@ -102,7 +104,7 @@ func readCSV(r io.Reader, faults *Faults, f rowFile, emit func(*row) bool) error
 			continue
 		}
 		if columns != nil && len(cells) != len(columns) {
-			faults.add(f.name, line, "%s, want %d%s", columnCount(len(cells)), len(columns), mixedBreaks([]byte(strings.Join(cells, ","))))
+			faults.add(f.name, line, "%s, want %d%s", visible.Count(len(cells), "column"), len(columns), mixedBreaks([]byte(strings.Join(cells, ","))))
 			continue
 		}
 		if columns == nil {
@@ -183,13 +185,6 @@ func invalidCell(cells []string) int {
 		}
 	}
 	return -1
-}
-
-func columnCount(n int) string {
-	if n == 1 {
-		return "1 column"
-	}
-	return fmt.Sprintf("%d columns", n)
 }
 
 // rowColumns maps the names of the columns to the cells of a row.

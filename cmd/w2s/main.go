@@ -81,7 +81,7 @@ func printError(w io.Writer, err error) {
 	lines := strings.Split(err.Error(), "\n")
 	for i, line := range lines {
 		if i == maxErrorLines && len(lines) > maxErrorLines+1 {
-			fmt.Fprintf(w, "w2s: … and %d more lines\n", len(lines)-i)
+			fmt.Fprintf(w, "w2s: … and %s\n", visible.Count(len(lines)-i, "more line"))
 			return
 		}
 		fmt.Fprintf(w, "w2s: %s\n", visible.Text(visible.Cut(plain(line), maxErrorLine)))

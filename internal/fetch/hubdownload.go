@@ -17,6 +17,7 @@ import (
 
 	"w2s/internal/inputfile"
 	"w2s/internal/progress"
+	"w2s/internal/visible"
 )
 
 // A hubDownload downloads one file of a repository. It appends to a file that stays when the download ends early, so that
@@ -99,7 +100,7 @@ func (d *hubDownload) transfer(ctx context.Context) error {
 		flags |= os.O_APPEND
 	case http.StatusRequestedRangeNotSatisfiable:
 		if d.file.Size >= 0 {
-			return fmt.Errorf("fetch: %s: %w: %s ends after %d bytes, want %d", d.ref, errContent, d.file.Path, offset, d.file.Size)
+			return fmt.Errorf("fetch: %s: %w: %s ends after %s, want %d", d.ref, errContent, d.file.Path, visible.Count(offset, "byte"), d.file.Size)
 		}
 		// The listing gave no size, and the part is as long as the file or longer: start over.
 		if err := os.Truncate(d.part, 0); err != nil {
@@ -147,7 +148,7 @@ func (d *hubDownload) transfer(ctx context.Context) error {
 // wrongLength returns the error about an answer that announces another total size than the listing. Resuming would not
 // help. head is the first bytes of the answer.
 func (d *hubDownload) wrongLength(length int64, head []byte) error {
-	what := fmt.Sprintf("%d bytes", length)
+	what := fmt.Sprintf("%s", visible.Count(length, "byte"))
 	if kind := looksLike(head); kind != "" {
 		what += ", " + kind
 	}
@@ -206,7 +207,7 @@ func (d *hubDownload) verify(ctx context.Context) (hubFile, error) {
 	f := d.file
 	got := size(d.part)
 	if f.Size >= 0 && got != f.Size {
-		return f, fmt.Errorf("fetch: %s: %s has at least %d bytes, want %d: %w", d.ref, f.Path, got, f.Size, errContent)
+		return f, fmt.Errorf("fetch: %s: %s has at least %s, want %d: %w", d.ref, f.Path, visible.Count(got, "byte"), f.Size, errContent)
 	}
 	sum, gitSum, err := hashBlob(ctx, d.part)
 	if err != nil {

@@ -261,7 +261,7 @@ func (j *jsonReader) list(faults *Faults, f rowFile, emit func(*row) bool) (whol
 // decodeObject decodes one JSON object.
 func decodeObject(text []byte) (columns map[string]any, err error) {
 	if !utf8.Valid(text) {
-		return nil, errors.New(notUTF8Fault)
+		return nil, errors.New(notUTF8Fault(string(text)))
 	}
 	in := json.NewDecoder(bytes.NewReader(text))
 	in.UseNumber()

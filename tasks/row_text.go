@@ -36,6 +36,11 @@ func plainText(stored io.Reader, b *budget) (io.Reader, error) {
 	if fault := foreignFile(head); fault != "" {
 		return nil, errors.New(fault)
 	}
+	for _, escape := range []string{"\x1b$B", "\x1b$@"} {
+		if bytes.Contains(head, []byte(escape)) {
+			return nil, errors.New("is ISO-2022-JP, which is not read (convert it: iconv -f ISO-2022-JP -t UTF-8 FILE > NEW)")
+		}
+	}
 	order, err := utf16Order(head)
 	if err != nil {
 		return nil, err

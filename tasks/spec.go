@@ -1,12 +1,14 @@
 package tasks
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 
@@ -103,6 +105,10 @@ func readSpec(path string) (Spec, error) {
 func parseSpec(data []byte, name string) (Spec, *Faults) {
 	faults := &Faults{}
 	var spec Spec
+	if bad := invalidLine(data); bad > 0 {
+		faults.add(name, bad, "%s", notUTF8Fault(strings.Split(string(data), "\n")[bad-1]))
+		return spec, faults
+	}
 	var doc yaml.Node
 	if err := yaml.Unmarshal(data, &doc); err != nil {
 		yamlFault(faults, name, err.Error())
@@ -139,6 +145,14 @@ func parseSpec(data []byte, name string) (Spec, *Faults) {
 	}
 	spec.check(func(key, format string, args ...any) { faults.add(name, lines[key], format, args...) })
 	return spec, faults
+}
+
+// invalidLine returns the number of the first line of a text that is not UTF-8, or 0. YAML may be UTF-16 with a byte order mark.
+func invalidLine(data []byte) int {
+	if bytes.HasPrefix(data, []byte{0xff, 0xfe}) || bytes.HasPrefix(data, []byte{0xfe, 0xff}) {
+		return 0
+	}
+	return 1 + slices.IndexFunc(bytes.Split(data, []byte("\n")), func(line []byte) bool { return !utf8.Valid(line) })
 }
 
 // yamlFault adds a message of the YAML library as a fault. The library writes the line number into its message.

@@ -134,7 +134,7 @@ func (p *pgnParser) next() bool {
 
 func (p *pgnParser) line(number int, text []byte) bool {
 	if p.size += len(text) + 1; p.size > maxRowBytes {
-		p.err = fmt.Errorf("line %d: the game before it is %w (is the end of a comment missing?)", number, errLongRecord)
+		p.err = fmt.Errorf("the game before line %d is %w (is the end of a comment missing?)", number, errLongRecord)
 		return false
 	}
 	line := string(bytes.TrimSpace(text))

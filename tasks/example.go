@@ -66,7 +66,7 @@ func checkText(t string) string {
 	case strings.ContainsRune(t, 0):
 		return "text contains a zero byte"
 	case len(t) > maxTextBytes:
-		return fmt.Sprintf("text of %d bytes, want at most %d", len(t), maxTextBytes)
+		return fmt.Sprintf("text of %d bytes, want at most %d (shorten it, or make several rows of it)", len(t), maxTextBytes)
 	}
 	return ""
 }

@@ -28,7 +28,7 @@ func readTSV(r io.Reader, faults *Faults, f rowFile, emit func(*row) bool) error
 		}
 		switch n := bytes.Count(text, []byte("\t")) + 1; {
 		case columns == nil && n > maxRowColumns:
-			faults.add(f.name, line, "%s, want at most %d", visible.Count(n, "column"), maxRowColumns)
+			faults.add(f.name, line, "%v", errManyColumns)
 			return false
 		case columns != nil && n != len(columns):
 			faults.add(f.name, line, "%s, want %d (if a text contains a tab or a line break, use .csv or .jsonl)%s",
@@ -93,17 +93,15 @@ func readCSV(r io.Reader, faults *Faults, f rowFile, emit func(*row) bool) error
 			checkRows(rows, columns, faults, f)
 			return nil
 		case errors.Is(err, errLongRecord):
-			return fmt.Errorf("the record after line %d: %w (is the quotation mark at the end of a text missing?)", last, errLongRecord)
+			return fmt.Errorf("%s is %w (is the quotation mark at the end of a text missing?)", recordAfter(last), errLongRecord)
 		case errors.Is(err, errManyColumns):
-			return fmt.Errorf("the record after line %d has %w", last, err)
+			return fmt.Errorf("%s has %w", recordAfter(last), errManyColumns)
 		case errors.As(err, &syntax):
 			// After a stray quotation mark the boundaries of all later records are unknown.
 			faults.add(f.name, syntax.Line, "%v (the record starts at line %d)%s", syntaxFault(syntax.Err), syntax.StartLine, record.bareReturns())
 			return nil
-		case err != nil && last > 0:
-			return fmt.Errorf("after line %d: %w", last, err)
 		case err != nil:
-			return err
+			return after(last, err)
 		}
 		line, _ := records.FieldPos(0)
 		last, _ = records.FieldPos(len(cells) - 1)
@@ -133,6 +131,14 @@ func readCSV(r io.Reader, faults *Faults, f rowFile, emit func(*row) bool) error
 			return nil
 		}
 	}
+}
+
+// recordAfter names the record after a line for a message.
+func recordAfter(line int) string {
+	if line == 0 {
+		return "the first record"
+	}
+	return fmt.Sprintf("the record after line %d", line)
 }
 
 // syntaxFault words an error of the reader of records.

@@ -145,6 +145,11 @@ the score of the large model trained on ground truth (the strong ceiling).`,
 // flagError makes a fault in flags a usage error, and suggests a flag if the name is unknown. The names of similar programs
 // come before names that are spelt alike.
 func flagError(c *cobra.Command, err error) error {
+	var invalid *pflag.InvalidValueError
+	if errors.As(err, &invalid) {
+		flag := invalid.GetFlag()
+		return usagef("--%s %q: %w", flag.Name, invalid.GetValue(), flagFault(flag, invalid.GetValue(), invalid.Unwrap()))
+	}
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) {
 		return usageError{err}

@@ -83,6 +83,11 @@ func (x *index) reversed(weak, strong string, p stats.PGR) string {
 	if larger := parameters(strong) > 0 && parameters(weak) > parameters(strong); !larger && !(p.GapInterval.Hi < 0) {
 		return ""
 	}
+	return WrongWayRound(weak, strong)
+}
+
+// WrongWayRound returns the note on a pair of models whose gap is negative.
+func WrongWayRound(weak, strong string) string {
 	return fmt.Sprintf("%s scores higher than %s trained on gold: weak and strong may be the wrong way round", weak, strong)
 }
 

@@ -17,6 +17,7 @@ import (
 	"w2s/harness/table"
 	"w2s/internal/list"
 	"w2s/internal/study"
+	"w2s/internal/visible"
 )
 
 func newStudyCommand(a *app) *cobra.Command {
@@ -153,7 +154,7 @@ func (a *app) study(ctx context.Context, f *experimentFlags, cfg experiment.Conf
 func (a *app) studyPlots(dir string, s study.Study, rows []summary.Row, r *result.Result) error {
 	set, err := s.Charts(plot.Material{Rows: rows, Results: []*result.Result{r}})
 	if errors.Is(err, plot.ErrNothing) {
-		fmt.Fprintf(a.errOut, "w2s: no plot: %v\n", err)
+		fmt.Fprintf(a.errOut, "w2s: no plot: %s\n", visible.Text(err.Error()))
 		return nil
 	}
 	if err != nil {

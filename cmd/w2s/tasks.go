@@ -200,7 +200,7 @@ func (a *app) lengths(ctx context.Context, checkpoint string, examples []tasks.E
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.out, "\ntokens of %s (longest input: %d)\n", ck.Name, described.MaxTokens)
+	fmt.Fprintf(a.out, "\ntokens of %s (longest input: %d)\n", visible.Line(ck.Name), described.MaxTokens)
 	return table.Write(a.out, "text", histogram(count))
 }
 

@@ -26,7 +26,7 @@ func readDescription(dir string) (Description, error) {
 		return Description{}, nil
 	}
 	if errors.Is(err, inputfile.ErrKind) {
-		return Description{}, fmt.Errorf("catalog: %s is not a file (remove it: it would describe the checkpoint, and most need no description)", path)
+		return Description{}, fmt.Errorf("catalog: %w; remove it, since a checkpoint needs no %s", err, DescriptionFile)
 	}
 	if err != nil {
 		return Description{}, fmt.Errorf("catalog: %w (it is not a description of a checkpoint: correct it, or remove it)", err)

@@ -189,11 +189,7 @@ func (s *Spec) gold(r *row) []float64 {
 	case mapped:
 		value = to
 	case len(s.Labels) > 0:
-		keys := make([]string, 0, len(s.Labels))
-		for k := range s.Labels {
-			keys = append(keys, k)
-		}
-		r.failLabel(value, fmt.Sprintf("is not in the label map (%s)", quotedNames(keys)))
+		r.failLabel(value, fmt.Sprintf("is not in the label map (%s)", s.mapped))
 		return nil
 	}
 	if class, ok := s.class(value); ok {

@@ -221,7 +221,7 @@ func (r *row) replies(prompt string, candidates ...string) []reply {
 		return r.unprompted(candidates)
 	}
 	asked, askedInMessages := r.messages(prompt)
-	if last := len(asked) - 1; last > 0 && asked[last].speaker == assistant && r.anyIs(asked, candidates) {
+	if last := len(asked) - 1; last > 0 && asked[last].speaker == assistant && r.anyEnds(asked, candidates) {
 		asked = asked[:last] // the column holds the whole conversation with one of the replies
 	}
 	question := ""
@@ -279,11 +279,15 @@ func (r *row) unprompted(candidates []string) []reply {
 	return out
 }
 
-// anyIs reports whether one of the columns is the dialogue.
-func (r *row) anyIs(dialogue []message, columns []string) bool {
+// anyEnds reports whether a dialogue ends with what one of the columns holds: a reply or the whole dialogue.
+func (r *row) anyEnds(dialogue []message, columns []string) bool {
 	return slices.ContainsFunc(columns, func(c string) bool {
-		said, _ := r.messages(c)
-		return len(said) == len(dialogue) && commonMessages(said, dialogue) == len(dialogue)
+		said, ok := r.messages(c)
+		if !ok {
+			said = []message{{assistant, r.text(c)}}
+		}
+		before := len(dialogue) - len(said)
+		return len(said) > 0 && before >= 0 && commonMessages(said, dialogue[before:]) == len(said)
 	})
 }
 

@@ -48,6 +48,8 @@ func TestPromptIsUsedOnce(t *testing.T) {
 		"ShareGPT":                              {`{"conversations":[{"from":"human","value":%[1]q}],"chosen":{"from":"gpt","value":%[2]q},"rejected":{"from":"gpt","value":%[3]q}}`, dialogues},
 		"messages and replies":                  {`{"messages":%[6]s,"chosen":%[7]s,"rejected":%[8]s}`, dialogues},
 		"messages with one reply":               {`{"messages":%[4]s,"chosen":%[4]s,"rejected":%[5]s}`, dialogues},
+		"a conversation with one reply":        {`{"conversations":%[4]s,"chosen":%[7]s,"rejected":%[8]s}`, dialogues},
+		"a conversation with a reply as text":  {`{"conversations":%[4]s,"chosen":%[2]q,"rejected":%[3]q}`, dialogues},
 		"spaces in the prompt":                  {`{"prompt":" How  are %[12]d\r\neggs boiled?\n","chosen":%[4]s,"rejected":%[5]s}`, dialogues},
 		"line ends in the dialogues":            {`{"chosen":"Human: %[1]s\r\n\r\nAssistant: %[2]s","rejected":"Human: %[1]s\r\n\r\nAssistant: %[3]s"}`, "Human: How are %d eggs boiled?\r\n\r\nAssistant: %s"},
 		"line ends in a dialogue, plain prompt": {`{"prompt":%[1]q,"chosen":"Human: %[1]s\r\n\r\nAssistant: %[2]s","rejected":"Human: %[1]s\r\n\r\nAssistant: %[3]s"}`, "Human: How are %d eggs boiled?\r\n\r\nAssistant: %s"},

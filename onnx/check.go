@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"w2s/internal/inputfile"
+	"w2s/internal/visible"
 )
 
 // A Reference is what another program computed for a checkpoint, such as torch (docs/scripts/reference.py). Only Texts and
@@ -57,14 +58,14 @@ func (r *Reference) check() error {
 	}
 	var faults []error
 	if n := len(r.TokenIDs); r.TokenIDs != nil && n != len(r.Texts) {
-		faults = append(faults, fmt.Errorf("token_ids has %d lists for %d texts", n, len(r.Texts)))
+		faults = append(faults, fmt.Errorf("token_ids has %d lists for %s", n, visible.Count(len(r.Texts), "text")))
 	}
 	for output, poolings := range r.Features {
 		for pooling, vectors := range poolings {
 			where := fmt.Sprintf("features, %s, %s", output, pooling)
 			faults = append(faults, pooling.check())
 			if len(vectors) != len(r.Texts) {
-				faults = append(faults, fmt.Errorf("%s: %d vectors for %d texts", where, len(vectors), len(r.Texts)))
+				faults = append(faults, fmt.Errorf("%s: %s for %s", where, visible.Count(len(vectors), "vector"), visible.Count(len(r.Texts), "text")))
 			}
 			width := 0
 			for i, v := range vectors {

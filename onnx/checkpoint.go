@@ -14,6 +14,7 @@ import (
 	"w2s/internal/inputfile"
 	"w2s/internal/onnxgraph"
 	"w2s/internal/onnxproto"
+	"w2s/internal/visible"
 	"w2s/onnx/chat"
 	"w2s/onnx/families"
 	"w2s/onnx/tokenizer"
@@ -372,7 +373,7 @@ func (c *Checkpoint) completeLength(positions int, files *configs, o Options) er
 	case c.MaxTokens < 0:
 		return fmt.Errorf("the longest input of %d tokens is negative", c.MaxTokens)
 	case positions > 0 && c.MaxTokens > positions:
-		return fmt.Errorf("the longest input is set to %d tokens, but the model has only %d positions", c.MaxTokens, positions)
+		return fmt.Errorf("the longest input is set to %s, but the model has only %s", visible.Count(c.MaxTokens, "token"), visible.Count(positions, "position"))
 	case c.MaxTokens == 0 && positions == 0 && !given:
 		c.MaxTokens = defaultMaxTokens
 	case c.MaxTokens == 0:

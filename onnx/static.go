@@ -9,6 +9,7 @@ import (
 
 	"w2s/internal/atomicfile"
 	"w2s/internal/onnxproto"
+	"w2s/internal/visible"
 )
 
 // BuildStatic makes a checkpoint from static token vectors. It turns the weights and the tokenizer.json of rawDir into a small
@@ -48,7 +49,7 @@ func (s *staticSource) build(ctx context.Context, outDir string, dims int) error
 		return err
 	}
 	if highest >= table.rows {
-		return fmt.Errorf("the tokenizer has a token %d, but there are vectors for only %d tokens", highest, table.rows)
+		return fmt.Errorf("the tokenizer has a token %d, but there are vectors for only %s", highest, visible.Count(table.rows, "token"))
 	}
 	graph := staticGraph(table, s.unknown, s.normalize)
 	model, err := graph.Marshal()

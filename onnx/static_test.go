@@ -115,7 +115,7 @@ func TestStaticRefuses(t *testing.T) {
 		{name: "another tensor", tensors: []safetensors.Tensor{renamed("x", vectors(2))}, tokenizer: plain, want: "must hold either embedding.weight or embeddings"},
 		{name: "too many dimensions", tensors: []safetensors.Tensor{vectors(2)}, tokenizer: plain, dims: 3, want: "3 dimensions are requested"},
 		{name: "negative dimensions", tensors: []safetensors.Tensor{vectors(2)}, tokenizer: plain, dims: -1, want: "-1 dimensions are requested"},
-		{name: "too few vectors", tensors: []safetensors.Tensor{vectors(1)}, tokenizer: plain, want: "vectors for only 1 tokens"},
+		{name: "too few vectors", tensors: []safetensors.Tensor{vectors(1)}, tokenizer: plain, want: "vectors for only 1 token"},
 		{name: "added token without vector", tensors: []safetensors.Tensor{vectors(2)}, tokenizer: `{"added_tokens":[{"id":7}],` + plain[1:], want: "token 7"},
 		{name: "one-dimensional vectors", tensors: []safetensors.Tensor{safetensors.Float32Tensor("embedding.weight", []int64{2}, []float32{1, 2})}, tokenizer: plain, want: "has shape [2]"},
 		{name: "broken tokenizer", tensors: []safetensors.Tensor{vectors(2)}, tokenizer: `{"model":`, want: "tokenizer.json"},

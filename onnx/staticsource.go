@@ -10,6 +10,7 @@ import (
 
 	"w2s/internal/onnxproto"
 	"w2s/internal/safetensors"
+	"w2s/internal/visible"
 )
 
 // A staticSource is a folder of static vectors in the layout of one of the Python packages.
@@ -35,7 +36,7 @@ func findStatic(dir string) (*staticSource, error) {
 		return nil, err
 	}
 	if len(files) != 1 {
-		return nil, fmt.Errorf("the folder has %d files named *.safetensors, want one", len(files))
+		return nil, fmt.Errorf("the folder has %s named *.safetensors, want one", visible.Count(len(files), "file"))
 	}
 	s.weights = files[0]
 	if s.tokenizer, err = findTokenizer(dir); err != nil {
@@ -74,7 +75,7 @@ func findTokenizer(dir string) (string, error) {
 	}
 	files = slices.DeleteFunc(files, func(p string) bool { return filepath.Base(p) == "tokenizer_config.json" })
 	if len(files) != 1 {
-		return "", fmt.Errorf("the folder has no tokenizer.json, and %d files named *tokenizer*.json", len(files))
+		return "", fmt.Errorf("the folder has no tokenizer.json, and %s named *tokenizer*.json", visible.Count(len(files), "file"))
 	}
 	return files[0], nil
 }
@@ -151,7 +152,7 @@ func (s *staticSource) table(dims int) (vectorTable, error) {
 		dims = all
 	}
 	if dims < 0 || dims > all {
-		return vectorTable{}, fmt.Errorf("%d dimensions are requested, but the vectors have %d", dims, all)
+		return vectorTable{}, fmt.Errorf("%s are requested, but the vectors have %d", visible.Count(dims, "dimension"), all)
 	}
 	_, mapped := w.Lookup("mapping")
 	_, weighted := w.Lookup("weights")
@@ -215,7 +216,7 @@ func scaleRows(w *safetensors.File, values []float32, rows, dims int) error {
 		return err
 	}
 	if len(weights) != rows {
-		return fmt.Errorf("there are %d weights for %d tokens", len(weights), rows)
+		return fmt.Errorf("there are %d weights for %s", len(weights), visible.Count(rows, "token"))
 	}
 	for i := range values {
 		values[i] = float32(float64(values[i]) * weights[i/dims])

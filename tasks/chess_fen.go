@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/corentings/chess/v2"
+
+	"w2s/internal/visible"
 )
 
 // parseFEN reads a position. Four fields are enough, as in EPD, whose operations are ignored. It drops castling rights
@@ -16,7 +18,7 @@ import (
 func parseFEN(fen string) (*chess.Position, error) {
 	fields := strings.Fields(fen)
 	if len(fields) < 4 {
-		return nil, fmt.Errorf("%q is not a FEN: %d fields, want 6", shortened(fen), len(fields))
+		return nil, fmt.Errorf("%q is not a FEN: %s, want 6", shortened(fen), visible.Count(len(fields), "field"))
 	}
 	clock, number, err := counters(fields[4:])
 	if err != nil {
@@ -153,11 +155,11 @@ func impossible(pos *chess.Position, passed chess.Square) string {
 	for _, color := range []chess.Color{chess.White, chess.Black} {
 		switch {
 		case len(kings[color]) != 1:
-			return fmt.Sprintf("%s has %d kings", color.Name(), len(kings[color]))
+			return fmt.Sprintf("%s has %s", color.Name(), visible.Count(len(kings[color]), "king"))
 		case pawns[color] > 8:
-			return fmt.Sprintf("%s has %d pawns", color.Name(), pawns[color])
+			return fmt.Sprintf("%s has %s", color.Name(), visible.Count(pawns[color], "pawn"))
 		case pieces[color] > 16:
-			return fmt.Sprintf("%s has %d pieces", color.Name(), pieces[color])
+			return fmt.Sprintf("%s has %s", color.Name(), visible.Count(pieces[color], "piece"))
 		}
 	}
 	mover := pos.Turn()
@@ -173,7 +175,7 @@ func impossibleCheck(b *chess.Board, mover chess.Color, king, passed chess.Squar
 	const none = "no move can have given this check"
 	switch {
 	case len(checks) > 2:
-		return fmt.Sprintf("%d pieces give check at once", len(checks))
+		return fmt.Sprintf("%s give check at once", visible.Count(len(checks), "piece"))
 	case len(checks) == 0:
 		return ""
 	case passed != chess.NoSquare:

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/corentings/chess/v2"
+
+	"w2s/internal/visible"
 )
 
 // maxGamePlies bounds the main line of a game in a file. By the 75-move rule, every game ends before that.
@@ -57,7 +59,7 @@ func readGame(r *row, emit func(problem)) {
 		note()
 		m, err := parseSAN(pos, word)
 		if err != nil {
-			r.skipAt("a move cannot be read or is not legal", fmt.Sprintf("after %d plies: %v", ply, err))
+			r.skipAt("a move cannot be read or is not legal", fmt.Sprintf("after %s: %v", visible.Count(ply, "ply"), err))
 			return
 		}
 		if game != nil {
@@ -79,6 +81,7 @@ type pgnParser struct {
 	game    *row
 	tags    bool // whether the game has tags
 	moves   []string
+	null    bool // whether a null move follows the moves
 	depth   int  // nesting of variations at this place
 	comment bool // whether this place is inside a comment
 	blank   bool // whether the line before was empty
@@ -125,13 +128,13 @@ func (p *pgnParser) next() bool {
 		p.stopped = !p.emit(p.game)
 	}
 	p.game, p.moves, p.tags, p.depth, p.comment = &row{unit: "game", columns: map[string]any{"FEN": "", "Variant": ""}}, nil, false, 0, false
-	p.size, p.event, p.apart = 0, false, false
+	p.size, p.event, p.apart, p.null = 0, false, false, false
 	return !p.stopped
 }
 
 func (p *pgnParser) line(number int, text []byte) bool {
 	if p.size += len(text) + 1; p.size > maxRowBytes {
-		p.err = fmt.Errorf("line %d: the game before it is %w (is the end of a comment missing?)", number, errLongRecord)
+		p.err = fmt.Errorf("the game before line %d is %w (is the end of a comment missing?)", number, errLongRecord)
 		return false
 	}
 	line := string(bytes.TrimSpace(text))
@@ -206,8 +209,11 @@ func (p *pgnParser) word(line int, word string) bool {
 	case aResult:
 		return p.next()
 	case aNullMove:
-		p.game.skip("a side does not move (null move)")
+		p.null = true // at the end of a game it says that the side to move gives up or that time is up
 	case aMove:
+		if p.null {
+			p.game.skip("a side does not move (null move)")
+		}
 		p.game.line = cmp.Or(p.game.line, line)
 		if len(p.moves) <= maxGamePlies {
 			p.moves = append(p.moves, bare)

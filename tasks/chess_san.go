@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/corentings/chess/v2"
+
+	"w2s/internal/visible"
 )
 
 // sanMove matches a move in standard algebraic notation: piece, file, rank, target, promotion. It also matches older habits:
@@ -74,7 +76,7 @@ func parseSAN(pos *chess.Position, text string) (chess.Move, error) {
 	case 1:
 		return found[0], nil
 	}
-	return chess.Move{}, fmt.Errorf("move %q is ambiguous: %d pieces can make it", shortened(text), len(found))
+	return chess.Move{}, fmt.Errorf("move %q is ambiguous: %s can make it", shortened(text), visible.Count(len(found), "piece"))
 }
 
 var (
@@ -139,7 +141,7 @@ func playSAN(text string) (game []chess.Move, pos *chess.Position, err error) {
 		}
 		m, err := parseSAN(pos, word)
 		if err != nil {
-			return nil, nil, fmt.Errorf("after %d plies: %w", len(game), err)
+			return nil, nil, fmt.Errorf("after %s: %w", visible.Count(len(game), "ply"), err)
 		}
 		game = append(game, m)
 		pos = pos.Update(&m)

@@ -444,7 +444,7 @@ func TestPGNHabits(t *testing.T) {
 	for _, format := range []string{
 		"%s Qh4# 0-1", "%s Qh4#", "%s Qh4 mate 0-1", "%s 3... Qh4# 0-1", "%s 3... Qh4# 0–1", "%s ... Qh4++ *", "%s 3… Qd8-h4# 1/2-1/2", "%s Qh4 ½-½", "%s Qh4 \xbd-\xbd",
 		"%s Qh4#!? $1 $142 +- 0-1", "%s +- Qh4$4 0-1", "%s ± -+ +/- = ∞ Qh4# 0-1", "%s {best} (3... Nf6 4. -- $2 (4. h3)) Qh4# {over} 0-1", "%s N Qh4# D 0-1",
-		"%% escaped (\n%s ; a comment { with a brace\nQh4#\n%% a line } for others\n0-1", "%s {a ; b ( c\n[Event \"no tag\"]\n} Qh4# 0-1", "%s ) Qh4# 0-1", "%s +0.35/12 Qh4# 0-1", "%s Qh4#+- 0-1", "%s Qh4-+ 0-1", "%s Qh4+/- 0-1", "%s Qh4!-/+ 0-1",
+		"%% escaped (\n%s ; a comment { with a brace\nQh4#\n%% a line } for others\n0-1", "%s {a ; b ( c\n[Event \"no tag\"]\n} Qh4# 0-1", "%s ) Qh4# 0-1", "%s +0.35/12 Qh4# 0-1", "%s -- 0-1", "%s --", "%s 3... -- $2 {lost on time} 0-1", "%s Z0 4. -- *", "%s Qh4# 4. -- 0-1", "%s Qh4#+- 0-1", "%s Qh4-+ 0-1", "%s Qh4+/- 0-1", "%s Qh4!-/+ 0-1",
 		"[Site \"?\"]\n[Variant \"Standard\"]\n[Event \"late\"]\n\n%s Qh4# 0-1",
 		"[Event \"x\"] [Site \"y\"]\n [Variant \"standard\"]\n%s Qh4# 0-1", "[FEN \"rnbqkbnr/pppppppp/8/8/8/8/PPPPPPPP/RNBQKBNR w KQkq - 0 1\"]\n[Variant \"From Position\"]\n%s Qh4#",
 	} {
@@ -473,16 +473,17 @@ func TestPGNHabits(t *testing.T) {
 func TestPGNLeavesOutAndCounts(t *testing.T) {
 	good := mates(12, "%s Qh4# 0-1")
 	for text, want := range map[string]string{
-		"1. e4 e9\n": `1 game left out: a move cannot be read or is not legal (the first: g.pgn:1: after 1 plies: "e9" is not a move)`,
+		"1. e4 e9\n": `1 game left out: a move cannot be read or is not legal (the first: g.pgn:1: after 1 ply: "e9" is not a move)`,
 		"1. f3 e5 2. g4 Qh4# 3. Kf2 0-1\n\n1. Sf3 *\n": `2 games left out: a move cannot be read or is not legal (the first: g.pgn:1: after 4 plies: move "Kf2" is not legal)`,
 		"[Event \"a\"]\n1. e4 {open\n\n":               "1 game left out: a comment or variation has no end",
 		"[Event \"a\"]\n1. e4 (1. d4 {x}\n\n":          "1 game left out: a comment or variation has no end",
 		"1. e4 -- 2. d4 *\n":                           "1 game left out: a side does not move (null move)",
+		"1. -- e5 2. d4 *\n":                           "1 game left out: a side does not move (null move)",
 		"1. e4 Z0 2. d4 *\n":                           "1 game left out: a side does not move (null move)",
-		"[FEN \"x\"]\n\n1. e4 e5 1-0\n":                `1 game left out: the starting position is not possible (the first: g.pgn:1: "x" is not a FEN: 1 fields, want 6)`,
+		"[FEN \"x\"]\n\n1. e4 e5 1-0\n":                `1 game left out: the starting position is not possible (the first: g.pgn:1: "x" is not a FEN: 1 field, want 6)`,
 		"[Variant \"Atomic\"]\n\n1. e4 e5 1-0\n\n[variant \"Atomic\"]\n\n1. d4 d5 1-0\n[Event \"?\"]\n [ Variant  \"Chess960\" ]\n1. e4 *": "2 games left out: variant Atomic;1 game left out: variant Chess960",
 		"[Variant \"Crazyhouse\"]\n1. e4 d5 2. exd5 Qxd5 3. P@e4 *\n":                                                                      "1 game left out: variant Crazyhouse",
-		"[Variant \"Horde\"]\n[Site \"?\"]\n[Event \"x\"]\n\n1. e4 e5 1-0\n[FEN \"x\"]\n[Event \"y\"]\n\n1. e4 *\n":                        `1 game left out: the starting position is not possible (the first: g.pgn:6: "x" is not a FEN: 1 fields, want 6);1 game left out: variant Horde`,
+		"[Variant \"Horde\"]\n[Site \"?\"]\n[Event \"x\"]\n\n1. e4 e5 1-0\n[FEN \"x\"]\n[Event \"y\"]\n\n1. e4 *\n":                        `1 game left out: the starting position is not possible (the first: g.pgn:6: "x" is not a FEN: 1 field, want 6);1 game left out: variant Horde`,
 		"[Variant \"Atomic\"]\n\n*\n":                                       "",
 		"1. " + strings.Repeat("Nf3 Nf6 Ng1 Ng8 ", maxGamePlies/4) + "e4 *": "1 game left out: more than 12000 plies",
 	} {

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"w2s/internal/prob"
+	"w2s/internal/visible"
 )
 
 // minExamples is the smallest number of examples of a task: two of each of two classes in each of the three parts of a
@@ -54,15 +55,7 @@ func (c *collector) leaveOut(reason string) *leftOut {
 }
 
 // String returns, for example, "1 row" or "3 games".
-func (l leftOut) String() string { return counted(l.count, l.unit) }
-
-// counted returns a number of things, such as "1 row" or "3 rows".
-func counted(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
-}
+func (l leftOut) String() string { return visible.Count(l.count, l.unit) }
 
 func newCollector(info Info) *collector {
 	return &collector{info: info, pool: map[string]*entry{}, test: map[string]*entry{}, skipped: map[string]*leftOut{}}
@@ -233,17 +226,21 @@ func (c *collector) data() (*Data, error) {
 		d.Test, inTest = examplesOf(c.test)
 		conflicts += inTest
 		if d.Pool, shared = withoutTest(d.Pool, d.Test); shared > 0 {
-			warn("%s of the training part left out, because a copy, a near copy or others of the same group are in the test part", counted(shared, "example"))
+			warn("%s of the training part left out, because a copy, a near copy or others of the same group are in the test part", visible.Count(shared, "example"))
 		}
 	}
 	if c.duplicates > 0 {
-		warn("%s removed", counted(c.duplicates, "duplicate"))
+		warn("%s removed", visible.Count(c.duplicates, "duplicate"))
 	}
 	if n := nearCopies(d.Pool); n > 0 {
-		warn("%d examples differ from others only in case, punctuation or repeated characters: near copies stay together in the split", n)
+		differ := "differ"
+		if n == 1 {
+			differ = "differs"
+		}
+		warn("%s %s from others only in case, punctuation or repeated characters: near copies stay together in the split", visible.Count(n, "example"), differ)
 	}
 	if conflicts > 0 {
-		warn("%s left out, because copies have different labels", counted(conflicts, "text"))
+		warn("%s left out, because copies have different labels", visible.Count(conflicts, "text"))
 	}
 	for _, reason := range slices.Sorted(maps.Keys(c.skipped)) {
 		l := c.skipped[reason]

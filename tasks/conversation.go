@@ -59,6 +59,7 @@ func turns(text string) []Turn {
 	var list []Turn
 	// dialogue writes a system turn in front of a dialogue.
 	const mark = RoleSystem + ": "
+	text = unixLines(text)
 	rest := text
 	if strings.HasPrefix(text, mark) {
 		if at := strings.Index(text, humanTurn); at >= 0 {

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"w2s/internal/prob"
+	"w2s/internal/visible"
 )
 
 // yesNo returns an example of two classes. The second class means yes.
@@ -65,7 +66,7 @@ func checkText(t string) string {
 	case strings.ContainsRune(t, 0):
 		return "text contains a zero byte"
 	case len(t) > maxTextBytes:
-		return fmt.Sprintf("text of %d bytes, want at most %d", len(t), maxTextBytes)
+		return fmt.Sprintf("text of %d bytes, want at most %d (shorten it, or make several rows of it)", len(t), maxTextBytes)
 	}
 	return ""
 }
@@ -78,15 +79,15 @@ func checkExample(info Info, e Example) string {
 		}
 	}
 	if e.Control != nil && len(e.Control) != len(e.Texts) {
-		return fmt.Sprintf("%d control texts for %d texts", len(e.Control), len(e.Texts))
+		return fmt.Sprintf("%s for %s", visible.Count(len(e.Control), "control text"), visible.Count(len(e.Texts), "text"))
 	}
 	if e.Replies != nil && len(e.Replies) != len(e.Texts) {
-		return fmt.Sprintf("%d replies for %d texts", len(e.Replies), len(e.Texts))
+		return fmt.Sprintf("%s for %s", visible.Count(len(e.Replies), "reply"), visible.Count(len(e.Texts), "text"))
 	}
 	switch info.Form {
 	case Classify:
 		if len(e.Texts) != 1 {
-			return fmt.Sprintf("%d texts, want 1", len(e.Texts))
+			return fmt.Sprintf("%s, want 1", visible.Count(len(e.Texts), "text"))
 		}
 		return checkGold(e.Gold, len(info.Classes))
 	case Rank:
@@ -96,7 +97,7 @@ func checkExample(info Info, e Example) string {
 		return checkGold(e.Gold, len(e.Texts))
 	case Generate:
 		if len(e.Texts) != 1 {
-			return fmt.Sprintf("%d prompts, want 1", len(e.Texts))
+			return fmt.Sprintf("%s, want 1", visible.Count(len(e.Texts), "prompt"))
 		}
 		if strings.TrimSpace(e.Answer) == "" {
 			return "empty answer"
@@ -110,17 +111,12 @@ func checkExample(info Info, e Example) string {
 }
 
 // fewCandidates says that a question has too few candidates.
-func fewCandidates(n int) string {
-	if n == 1 {
-		return "1 candidate, want 2 or more"
-	}
-	return fmt.Sprintf("%d candidates, want 2 or more", n)
-}
+func fewCandidates(n int) string { return visible.Count(n, "candidate") + ", want 2 or more" }
 
 // checkGold returns why gold is not a distribution over n classes or candidates, or "".
 func checkGold(gold []float64, n int) string {
 	if len(gold) != n {
-		return fmt.Sprintf("gold label has %d values, want %d", len(gold), n)
+		return fmt.Sprintf("gold label has %s, want %d", visible.Count(len(gold), "value"), n)
 	}
 	sum := 0.0
 	for _, g := range gold {
@@ -148,11 +144,11 @@ func because(warnings []string) string {
 func checkSize(info Info, d *Data, faults *Faults) error {
 	name := info.Name
 	if n := len(d.Pool) + len(d.Test); n < minExamples {
-		faults.add(name, 0, "%d examples, want at least %d%s", n, minExamples, because(d.Warnings))
+		faults.add(name, 0, "%s, want at least %d%s", visible.Count(n, "example"), minExamples, because(d.Warnings))
 		return faults.err()
 	}
 	if len(d.Pool) == 0 || d.Test != nil && len(d.Test) == 0 {
-		faults.add(name, 0, "%d examples to train on and %d to test on: a part is empty%s", len(d.Pool), len(d.Test), because(d.Warnings))
+		faults.add(name, 0, "%s to train on and %d to test on: a part is empty%s", visible.Count(len(d.Pool), "example"), len(d.Test), because(d.Warnings))
 	}
 	if info.Form == Classify {
 		checkClasses := func(where string, part []Example) {

@@ -43,7 +43,7 @@ func (f *Faults) Error() string {
 		lines = append(lines, "tasks: "+fault.String())
 	}
 	if f.More > 0 {
-		lines = append(lines, fmt.Sprintf("tasks: %d more faults", f.More))
+		lines = append(lines, fmt.Sprintf("tasks: %s", visible.Count(f.More, "more fault")))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -102,5 +102,5 @@ func (l *labelFaults) finish(faults *Faults) {
 	if len(quoted) > maxLabels {
 		quoted[maxLabels] = "…"
 	}
-	faults.List[l.first].Text += fmt.Sprintf("; %d rows of the file have such labels: %s", l.rows, strings.Join(quoted, ", "))
+	faults.List[l.first].Text += fmt.Sprintf("; %s of the file have such labels: %s", visible.Count(l.rows, "row"), strings.Join(quoted, ", "))
 }

@@ -116,7 +116,12 @@ func (t fileTask) Load(ctx context.Context, src Source) (*Data, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.finish()
+	d, err := c.finish()
+	if err != nil {
+		return nil, err
+	}
+	d.Warnings = slices.Concat(t.spec.notes, d.Warnings)
+	return d, nil
 }
 
 func (t fileTask) collect(ctx context.Context, src Source) (*collector, error) {

@@ -12,6 +12,9 @@ func (s *Spec) example(r *row) Example {
 	switch s.Form {
 	case Classify:
 		e = Example{Texts: s.texts(r, s.Template), Control: s.texts(r, s.Control), Gold: s.gold(r)}
+		if text := s.unpaired(r); text != "" {
+			e.Texts = []string{text}
+		}
 	case Rank:
 		e = s.ranking(r)
 	case Generate:
@@ -24,6 +27,19 @@ func (s *Spec) example(r *row) Example {
 		e.Group = s.Name + " " + group
 	}
 	return e
+}
+
+// unpaired returns the text of a guessed unpaired preference whose reply is in messages, which may repeat the prompt. It returns
+// "" for other rows.
+func (s *Spec) unpaired(r *row) string {
+	columns := templateColumns(s.Template)
+	if !s.guessed || s.Category != Reward || len(columns) != 2 {
+		return ""
+	}
+	if _, ok := r.messages(columns[1]); !ok {
+		return ""
+	}
+	return r.replies(columns[0], columns[1])[0].whole
 }
 
 // group returns the value of the group column, or "" if there is none. An empty cell or null means that the row is of no group.
@@ -115,7 +131,7 @@ func (s *Spec) rankingGroup(r *row, replies []reply) string {
 		return promptGroup(prompt)
 	}
 	if len(replies) == 2 {
-		if prompt, _, _, ok := lastReply(replies[0].answer, replies[1].answer); ok {
+		if prompt, _, _, ok := lastReply(unixLines(replies[0].answer), unixLines(replies[1].answer)); ok {
 			return promptGroup(prompt)
 		}
 	}
@@ -173,11 +189,7 @@ func (s *Spec) gold(r *row) []float64 {
 	case mapped:
 		value = to
 	case len(s.Labels) > 0:
-		keys := make([]string, 0, len(s.Labels))
-		for k := range s.Labels {
-			keys = append(keys, k)
-		}
-		r.failLabel(value, fmt.Sprintf("is not in the label map (%s)", quotedNames(keys)))
+		r.failLabel(value, fmt.Sprintf("is not in the label map (%s)", s.mapped))
 		return nil
 	}
 	if class, ok := s.class(value); ok {

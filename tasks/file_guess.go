@@ -18,11 +18,13 @@ import (
 // weak labels of openai/weak-to-strong, hard_label is the weak model's answer and gt_label the gold one. Its soft_label is
 // gold in some files and a model's opinion in others, so only a task file can name it.
 var (
-	textColumns   = []string{"text", "sentence", "content", "txt", "messages"}
+	textColumns   = []string{"text", "sentence", "content", "txt", "messages", "conversations"}
 	labelColumns  = []string{"label", "labels", "gt_label", "hard_label", "gold"}
 	promptColumns = []string{"prompt", "question", "query", "instruction"}
-	choiceColumns = []string{"choices", "options", "candidates"}
-	answerColumns = []string{"answer", "target", "completion"}
+	// conversationColumns hold the prompt of a preference pair as messages, if there is no column for a prompt.
+	conversationColumns = []string{"conversations", "conversation", "messages"}
+	choiceColumns       = []string{"choices", "options", "candidates"}
+	answerColumns       = []string{"answer", "target", "completion"}
 
 	// documentColumns name the document that a row is a part of, which is then its group.
 	documentColumns = []string{"document", "document_id", "doc_id", "docid"}
@@ -51,6 +53,9 @@ func guessSpec(path string) (Spec, error) {
 	switch {
 	case has("chosen") && has("rejected"):
 		spec.Form, spec.Chosen, spec.Rejected = Rank, "chosen", "rejected"
+		if prompt == "" {
+			prompt = find(conversationColumns)
+		}
 	case choices != "" && answer != "":
 		spec.Form, spec.Category, spec.Choices, spec.Answer = Rank, Generative, choices, answer
 	case text != "" && label != "":
@@ -92,6 +97,21 @@ func guessSpec(path string) (Spec, error) {
 		if twin := twinOf(used, columns); twin != "" && has(used) && spec.uses(used) {
 			faults.add(name, line, "columns %q and %q differ only in case or what cannot be seen: rename one of them, or name the right one in a task file (docs/add-a-task.md)",
 				used, shortened(twin))
+		}
+	}
+	for _, role := range []struct {
+		names      []string
+		used, what string
+	}{
+		{textColumns, text, "is the text"}, {labelColumns, label, "is the label"}, {promptColumns, prompt, "is the prompt"},
+		{choiceColumns, choices, "has the choices"}, {answerColumns, answer, "is the answer"}, {documentColumns, spec.Group, "groups the examples"},
+	} {
+		if role.used == "" || role.used != spec.Group && !spec.uses(role.used) {
+			continue
+		}
+		others := slices.DeleteFunc(slices.Clone(role.names), func(c string) bool { return !has(c) || c == spec.Group || spec.uses(c) })
+		if len(others) > 0 {
+			spec.notes = append(spec.notes, fmt.Sprintf("the column %q %s, not %s (a task file can name another)", role.used, role.what, quotedNames(others)))
 		}
 	}
 	spec.check(func(_, format string, args ...any) { faults.add(name, 0, format, args...) })

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"w2s/internal/prob"
+	"w2s/internal/visible"
 )
 
 func contains(s, part string) bool { return strings.Contains(s, part) }
@@ -302,7 +303,7 @@ func TestTrainingExamplesInTheTestPart(t *testing.T) {
 	write(t, dir, "test.tsv", "text\tlabel\tpage\nROW - 3!\t1\tx\nother\t0\tp7\nnew\t1\ty\n")
 	for spec, want := range map[string]int{"": 1, "group: page\n": 2} {
 		d := load(t, write(t, dir, "t.yaml", "train: train.tsv\ntest: test.tsv\n"+spec))
-		if len(d.Pool) != 20-want || len(d.Test) != 3 || len(d.Warnings) != 1 || !contains(d.Warnings[0], counted(want, "example")+" of the training part left out") {
+		if len(d.Pool) != 20-want || len(d.Test) != 3 || len(d.Warnings) != 1 || !contains(d.Warnings[0], visible.Count(want, "example")+" of the training part left out") {
 			t.Errorf("%q: %d and %d examples, warnings %q", spec, len(d.Pool), len(d.Test), d.Warnings)
 		}
 		for _, e := range d.Pool {
@@ -378,6 +379,27 @@ func TestDocumentColumn(t *testing.T) {
 	for _, e := range load(t, write(t, dir, "other.jsonl", other.String())).Pool {
 		if e.Group != "" {
 			t.Fatalf("group %q", e.Group)
+		}
+	}
+}
+
+// A file with several columns that could have a role has a note that says which one is used.
+func TestNoteOnColumns(t *testing.T) {
+	for file, want := range map[string][]string{
+		lines("text,label,doc_id,document\n", "text number %d,%d,a,b\n", 40):                               {`the column "document" groups the examples, not "doc_id" (a task file can name another)`},
+		lines("text,label,docid\n", "text number %d,%d,a\n", 40):                                           nil,
+		lines("text,label,gold,sentence,doc_id,docid\n", "text number %d,%d,0,x,a,b\n", 40):                {`"text" is the text, not "sentence"`, `"label" is the label, not "gold"`, `"doc_id" groups the examples, not "docid"`},
+		lines("prompt,question,answer,target,completion\n", "what is number %d,x,the number %d,a,b\n", 40): {`"prompt" is the prompt, not "question"`, `"answer" is the answer, not "completion", "target"`},
+	} {
+		d := load(t, write(t, t.TempDir(), "notes.csv", file))
+		if len(d.Warnings) != len(want) {
+			t.Errorf("%q: warnings %q", file[:40], d.Warnings)
+			continue
+		}
+		for i, w := range want {
+			if !strings.Contains(d.Warnings[i], w) {
+				t.Errorf("%q: warning %q, want %q", file[:40], d.Warnings[i], w)
+			}
 		}
 	}
 }

@@ -1,6 +1,9 @@
 package tasks
 
 import (
+	"encoding/json"
+	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -10,10 +13,17 @@ import (
 // A message is one turn of a dialogue, as chat data sets store it.
 type message struct{ speaker, content string }
 
-// messages reads a dialogue from a column: a list of messages with role and content (or from and value), or a single message. ok
-// is false if the column holds something else, such as a text.
+// messages reads a dialogue from a column: a list of messages with role and content (or from and value), a single message, or
+// either as JSON text, as in a CSV file. ok is false if the column holds something else, such as another text.
 func (r *row) messages(column string) (list []message, ok bool) {
 	value, _ := r.value(column)
+	if text, isText := value.(string); isText && messageText.MatchString(text) {
+		var fault string
+		if value, fault = decodeMessages(text); fault != "" {
+			r.fail("%q: %s", column, fault)
+			return nil, true
+		}
+	}
 	items, ok := value.([]any)
 	if one, isRecord := value.(map[string]any); isRecord && firstOf(one, "content", "value") != nil {
 		items, ok = []any{one}, true
@@ -26,7 +36,7 @@ func (r *row) messages(column string) (list []message, ok bool) {
 		if !isRecord && i == 0 {
 			return nil, false
 		}
-		content, ok := messageText(record)
+		content, ok := content(record)
 		if !ok {
 			r.fail("%q: message %d has no text under \"content\"", column, i+1)
 			return nil, true
@@ -37,13 +47,51 @@ func (r *row) messages(column string) (list []message, ok bool) {
 	return list, true
 }
 
-// messageText returns the content of a message: a text, or a list of parts with texts.
-func messageText(record map[string]any) (text string, ok bool) {
-	content := firstOf(record, "content", "value")
-	if text, ok := content.(string); ok {
+// messageText matches a text that looks like messages in JSON or in Python's notation.
+var messageText = regexp.MustCompile(`^\s*(\[\s*)?\{\s*(["'])(?:role|content|from|value)["']\s*:`)
+
+// roles are the roles that a message in JSON text may have. Other JSON text is no message.
+var roles = []string{"user", "human", "prompter", "assistant", "gpt", "model", "bot", "system", "developer", "tool", "function",
+	"function_call", "observation"}
+
+// decodeMessages returns the value that a text stands for if the text is messages in JSON, and otherwise the text. fault is not
+// empty if the text is a damaged list of messages.
+func decodeMessages(text string) (value any, fault string) {
+	err := json.Unmarshal([]byte(text), &value)
+	if err != nil {
+		has := func(key string) bool {
+			return strings.Contains(text, `"`+key+`"`) || strings.Contains(text, "'"+key+"'")
+		}
+		begin := messageText.FindStringSubmatch(text)
+		switch list, quote := begin[1], begin[2]; {
+		case list == "" || !(has("role") && has("content") || has("from") && has("value")):
+			return text, ""
+		case quote == "'":
+			return nil, "a list of messages in Python's notation, which is not JSON (write it with json.dumps, or the rows as JSONL or parquet)"
+		}
+		return nil, fmt.Sprintf("a list of messages that is not whole JSON (%v)", err)
+	}
+	items, ok := value.([]any)
+	if !ok {
+		items = []any{value}
+	}
+	for _, item := range items {
+		record, _ := item.(map[string]any)
+		role, _ := firstOf(record, "role", "from").(string)
+		if _, ok := content(record); !ok || !slices.Contains(roles, strings.ToLower(role)) {
+			return text, ""
+		}
+	}
+	return value, ""
+}
+
+// content returns the content of a message: a text, or a list of parts with texts.
+func content(record map[string]any) (text string, ok bool) {
+	value := firstOf(record, "content", "value")
+	if text, ok := value.(string); ok {
 		return text, true
 	}
-	parts, ok := content.([]any)
+	parts, ok := value.([]any)
 	var texts []string
 	for _, p := range parts {
 		part, _ := p.(map[string]any)
@@ -100,8 +148,10 @@ func spoken(list []message) string {
 	return dialogue(list)
 }
 
-// parseDialogue splits a text such as "\n\nHuman: …\n\nAssistant: …" into its messages. It returns nil for other texts.
+// parseDialogue splits a text such as "\n\nHuman: …\n\nAssistant: …" into its messages. It returns nil for other texts. Lines
+// may end in "\r\n".
 func parseDialogue(text string) []message {
+	text = unixLines(text)
 	rest, ok := strings.CutPrefix("\n\n"+strings.TrimSpace(text), humanTurn)
 	if !ok {
 		return nil
@@ -129,9 +179,32 @@ const (
 	assistantTurn = "\n\n" + assistant + ":"
 )
 
-// same reports whether two messages say the same, white space around it aside.
+// unixLines returns a text with lines that end in "\n".
+func unixLines(text string) string { return strings.ReplaceAll(text, "\r\n", "\n") }
+
+// same reports whether two messages say the same, but for white space.
 func (m message) same(o message) bool {
-	return m.speaker == o.speaker && strings.TrimSpace(m.content) == strings.TrimSpace(o.content)
+	rest, ok := cutSpaced(m.content, o.content)
+	return ok && rest == "" && m.speaker == o.speaker
+}
+
+// cutSpaced is strings.CutPrefix for texts in which all white space counts as equal, such as "\n" and "\r\n". White space at the
+// ends of both texts, and at the ends of their lines, does not count.
+func cutSpaced(text, prefix string) (rest string, ok bool) {
+	text, prefix = strings.TrimSpace(text), strings.TrimSpace(prefix)
+	for prefix != "" {
+		t, n := utf8.DecodeRuneInString(text)
+		p, m := utf8.DecodeRuneInString(prefix)
+		switch {
+		case unicode.IsSpace(t) && unicode.IsSpace(p):
+			text, prefix = strings.TrimLeftFunc(text, unicode.IsSpace), strings.TrimLeftFunc(prefix, unicode.IsSpace)
+		case n == 0 || text[:n] != prefix[:m]:
+			return "", false
+		default:
+			text, prefix = text[n:], prefix[m:]
+		}
+	}
+	return text, true
 }
 
 // A reply is a candidate of a preference pair, split into the prompt that it answers and the answer.
@@ -148,6 +221,9 @@ func (r *row) replies(prompt string, candidates ...string) []reply {
 		return r.unprompted(candidates)
 	}
 	asked, askedInMessages := r.messages(prompt)
+	if last := len(asked) - 1; last > 0 && asked[last].speaker == assistant && r.anyEnds(asked, candidates) {
+		asked = asked[:last] // the column holds the whole conversation with one of the replies
+	}
 	question := ""
 	if !askedInMessages {
 		question = r.text(prompt)
@@ -203,6 +279,18 @@ func (r *row) unprompted(candidates []string) []reply {
 	return out
 }
 
+// anyEnds reports whether a dialogue ends with what one of the columns holds: a reply or the whole dialogue.
+func (r *row) anyEnds(dialogue []message, columns []string) bool {
+	return slices.ContainsFunc(columns, func(c string) bool {
+		said, ok := r.messages(c)
+		if !ok {
+			said = []message{{assistant, r.text(c)}}
+		}
+		before := len(dialogue) - len(said)
+		return len(said) > 0 && before >= 0 && commonMessages(said, dialogue[before:]) == len(said)
+	})
+}
+
 // commonMessages returns the number of messages that two dialogues start with.
 func commonMessages(a, b []message) int {
 	n := 0
@@ -252,7 +340,7 @@ func askedBy(list []message, prompt string) int {
 
 // afterDialogue returns the answer in a text that may repeat the prompt, as a dialogue, before it.
 func afterDialogue(text string, prompt []message) string {
-	rest, ok := strings.CutPrefix(strings.TrimSpace(text), dialogue(prompt))
+	rest, ok := cutSpaced(text, dialogue(prompt))
 	if !ok {
 		return text
 	}
@@ -269,7 +357,7 @@ func replyInText(prompt, text string) (out reply, repeated bool) {
 	out = reply{prompt: prompt, answer: text}
 	asked, whole := strings.TrimSpace(prompt), strings.TrimSpace(text)
 	isDialogue := parseDialogue(asked) != nil
-	if rest, ok := strings.CutPrefix(whole, asked); ok && asked != "" && (isDialogue || len(strings.Fields(asked)) >= minPromptWords) &&
+	if rest, ok := cutSpaced(whole, asked); ok && asked != "" && (isDialogue || len(strings.Fields(asked)) >= minPromptWords) &&
 		!insideWord(asked, rest) {
 		return reply{prompt: prompt, answer: strings.TrimSpace(rest), whole: whole}, true
 	}

@@ -30,24 +30,38 @@ func TestPromptIsUsedOnce(t *testing.T) {
 		row  string // with the number, the question, the good and the bad answer
 		want string // the text of a candidate
 	}{
-		"prompt as text, whole messages":       {`{"prompt":%[1]q,"chosen":%[4]s,"rejected":%[5]s}`, dialogues},
-		"prompt as messages, replies":          {`{"prompt":%[6]s,"chosen":%[7]s,"rejected":%[8]s}`, dialogues},
-		"prompt as messages, whole messages":   {`{"prompt":%[6]s,"chosen":%[4]s,"rejected":%[5]s}`, dialogues},
-		"prompt as text, replies in messages":  {`{"prompt":%[1]q,"chosen":%[7]s,"rejected":%[8]s}`, dialogues},
-		"prompt as messages, replies as texts": {`{"prompt":%[6]s,"chosen":%[2]q,"rejected":%[3]q}`, dialogues},
-		"no prompt, whole messages":            {`{"chosen":%[4]s,"rejected":%[5]s}`, dialogues},
-		"prompt as one message":                {`{"prompt":{"role":"user","content":%[1]q},"chosen":{"role":"assistant","content":%[2]q},"rejected":{"role":"assistant","content":%[3]q}}`, dialogues},
-		"HH texts that repeat a plain prompt":  {`{"prompt":%[1]q,"chosen":"\n\nHuman: %[1]s\n\nAssistant: %[2]s","rejected":"\n\nHuman: %[1]s\n\nAssistant: %[3]s"}`, dialogues},
-		"HH texts that repeat an HH prompt":    {`{"prompt":"\n\nHuman: %[1]s\n\nAssistant:","chosen":"\n\nHuman: %[1]s\n\nAssistant: %[2]s","rejected":"\n\nHuman: %[1]s\n\nAssistant: %[3]s"}`, dialogues},
-		"messages that repeat an HH prompt":    {`{"prompt":"\n\nHuman: %[1]s\n\nAssistant:","chosen":%[4]s,"rejected":%[5]s}`, dialogues},
-		"texts that repeat the prompt":         {`{"prompt":%[1]q,"chosen":"%[1]s %[2]s","rejected":"%[1]s %[3]s"}`, "How are %d eggs boiled? %s"},
-		"plain texts":                          {`{"prompt":%[1]q,"chosen":%[2]q,"rejected":%[3]q}`, "How are %d eggs boiled?\n\n%s"},
+		"prompt as text, whole messages":        {`{"prompt":%[1]q,"chosen":%[4]s,"rejected":%[5]s}`, dialogues},
+		"prompt as messages, replies":           {`{"prompt":%[6]s,"chosen":%[7]s,"rejected":%[8]s}`, dialogues},
+		"prompt as messages, whole messages":    {`{"prompt":%[6]s,"chosen":%[4]s,"rejected":%[5]s}`, dialogues},
+		"prompt as text, replies in messages":   {`{"prompt":%[1]q,"chosen":%[7]s,"rejected":%[8]s}`, dialogues},
+		"prompt as messages, replies as texts":  {`{"prompt":%[6]s,"chosen":%[2]q,"rejected":%[3]q}`, dialogues},
+		"no prompt, whole messages":             {`{"chosen":%[4]s,"rejected":%[5]s}`, dialogues},
+		"prompt as one message":                 {`{"prompt":{"role":"user","content":%[1]q},"chosen":{"role":"assistant","content":%[2]q},"rejected":{"role":"assistant","content":%[3]q}}`, dialogues},
+		"HH texts that repeat a plain prompt":   {`{"prompt":%[1]q,"chosen":"\n\nHuman: %[1]s\n\nAssistant: %[2]s","rejected":"\n\nHuman: %[1]s\n\nAssistant: %[3]s"}`, dialogues},
+		"HH texts that repeat an HH prompt":     {`{"prompt":"\n\nHuman: %[1]s\n\nAssistant:","chosen":"\n\nHuman: %[1]s\n\nAssistant: %[2]s","rejected":"\n\nHuman: %[1]s\n\nAssistant: %[3]s"}`, dialogues},
+		"messages that repeat an HH prompt":     {`{"prompt":"\n\nHuman: %[1]s\n\nAssistant:","chosen":%[4]s,"rejected":%[5]s}`, dialogues},
+		"texts that repeat the prompt":          {`{"prompt":%[1]q,"chosen":"%[1]s %[2]s","rejected":"%[1]s %[3]s"}`, "How are %d eggs boiled? %s"},
+		"plain texts":                           {`{"prompt":%[1]q,"chosen":%[2]q,"rejected":%[3]q}`, "How are %d eggs boiled?\n\n%s"},
+		"whole messages as JSON text":           {`{"prompt":%[1]q,"chosen":%[9]q,"rejected":%[10]q}`, dialogues},
+		"no prompt, messages as JSON text":      {`{"chosen":%[9]q,"rejected":%[10]q}`, dialogues},
+		"prompt and messages as JSON text":      {`{"prompt":%[11]q,"chosen":%[9]q,"rejected":%[10]q}`, dialogues},
+		"ShareGPT":                              {`{"conversations":[{"from":"human","value":%[1]q}],"chosen":{"from":"gpt","value":%[2]q},"rejected":{"from":"gpt","value":%[3]q}}`, dialogues},
+		"messages and replies":                  {`{"messages":%[6]s,"chosen":%[7]s,"rejected":%[8]s}`, dialogues},
+		"messages with one reply":               {`{"messages":%[4]s,"chosen":%[4]s,"rejected":%[5]s}`, dialogues},
+		"a conversation with one reply":         {`{"conversations":%[4]s,"chosen":%[7]s,"rejected":%[8]s}`, dialogues},
+		"a conversation with a reply as text":   {`{"conversations":%[4]s,"chosen":%[2]q,"rejected":%[3]q}`, dialogues},
+		"spaces in the prompt":                  {`{"prompt":" How  are %[12]d\r\neggs boiled?\n","chosen":%[4]s,"rejected":%[5]s}`, dialogues},
+		"line ends in the dialogues":            {`{"chosen":"Human: %[1]s\r\n\r\nAssistant: %[2]s","rejected":"Human: %[1]s\r\n\r\nAssistant: %[3]s"}`, "Human: How are %d eggs boiled?\r\n\r\nAssistant: %s"},
+		"line ends in a dialogue, plain prompt": {`{"prompt":%[1]q,"chosen":"Human: %[1]s\r\n\r\nAssistant: %[2]s","rejected":"Human: %[1]s\r\n\r\nAssistant: %[3]s"}`, "Human: How are %d eggs boiled?\r\n\r\nAssistant: %s"},
+		"spaces in texts":                       {`{"prompt":"How  are %[12]d eggs\r\nboiled? ","chosen":"%[1]s %[2]s","rejected":"%[1]s %[3]s"}`, "How are %d eggs boiled? %s"},
 	} {
 		var b strings.Builder
 		for i := range 20 {
 			q, good, bad := fmt.Sprintf("How are %d eggs boiled?", i), "For six minutes.", fmt.Sprintf("Egg %d cannot be boiled.", i)
-			fmt.Fprintf(&b, c.row+"%.0[1]s%.0[2]s%.0[3]s%.0[4]s%.0[5]s%.0[6]s%.0[7]s%.0[8]s\n", q, good, bad, say(q, good), say(q, bad), say(q), answer(good), answer(bad))
-			fmt.Fprintf(&b, c.row+"%.0[1]s%.0[2]s%.0[3]s%.0[4]s%.0[5]s%.0[6]s%.0[7]s%.0[8]s\n", q, good, "No!", say(q, good), say(q, "No!"), say(q), answer(good), answer("No!"))
+			for _, bad := range []string{bad, "No!"} {
+				args := []any{q, good, bad, say(q, good), say(q, bad), say(q), answer(good), answer(bad), say(q, good), say(q, bad), say(q), i}
+				b.WriteString(fmt.Sprintf(c.row, args...) + "\n")
+			}
 		}
 		d := load(t, write(t, t.TempDir(), "p.jsonl", b.String()))
 		if len(d.Pool) != 40 {
@@ -167,6 +181,14 @@ func TestMessagesInOtherForms(t *testing.T) {
 	if text := d.Pool[0].Texts[0]; !strings.HasPrefix(text, "Human: What is ") || !strings.HasSuffix(text, "?\n\nAssistant: A number.") || positives(d.Pool) != 10 {
 		t.Errorf("unpaired preferences: %q, %d positive", text, positives(d.Pool))
 	}
+	d = load(t, write(t, dir, "whole.jsonl", lines("", `{"prompt":[{"role":"user","content":"What is %[1]d?"}],"completion":[{"role":"user","content":"What is %[1]d?"},{"role":"assistant","content":"A number."}],"label":%[2]d}`+"\n", 20)))
+	if text := d.Pool[0].Texts[0]; strings.Count(text, "What is ") != 1 || !strings.HasSuffix(text, "?\n\nAssistant: A number.") {
+		t.Errorf("unpaired preferences that repeat the prompt: %q", text)
+	}
+	d = load(t, write(t, dir, "text.jsonl", lines("", `{"text":"[{\"role\": \"planet\", \"content\": \"number %d\"}]","label":%d}`+"\n", 20)))
+	if text := d.Pool[0].Texts[0]; !strings.HasPrefix(text, `[{"role"`) {
+		t.Errorf("JSON text that is no messages: %q", text)
+	}
 	d = load(t, write(t, dir, "f.jsonl", repeated(20, `{"prompt":[{"role":"user","content":"What is #?"}],"completion":[{"role":"assistant","content":"A number. "}]}`)))
 	if e := d.Pool[0]; !strings.HasSuffix(e.Texts[0], "?\n\nAssistant:") || e.Answer != "A number." {
 		t.Errorf("free answer: %q, %q", e.Texts, e.Answer)
@@ -180,6 +202,8 @@ func TestMessageFaults(t *testing.T) {
 		`{"chosen":{"a":1},"rejected":"x"}`:                                                          `"chosen" is a record, not a text`,
 		`{"prompt":"How are you?","chosen":` + say("How are you?") + `,"rejected":` + say("x") + `}`: "empty candidate",
 		`{"prompt":"How are you?","chosen":[],"rejected":` + answer("x") + `}`:                       "empty candidate",
+		`{"chosen":"[{'role': 'user', 'content': 'x'}]","rejected":"x"}`:                             "Python's notation",
+		`{"chosen":"[{\"role\": \"user\", \"content\": \"x","rejected":"x"}`:                         "not whole JSON",
 		`{"chosen":[{"role":"user","content":[{"type":"image"}]}],"rejected":"x"}`:                   "message 1 has no text",
 	} {
 		report, err := Check(t.Context(), write(t, t.TempDir(), "p.jsonl", row+"\n"), Limits{})

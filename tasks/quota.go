@@ -89,7 +89,7 @@ func (q quota) shares(have []int) ([]int, error) {
 	case n > total || total == 0:
 		return nil, &TooFewError{Part: q.part, Want: max(n, 1), Have: total}
 	case n < required:
-		return nil, fmt.Errorf("tasks: split: %s: %d examples are too few for %d classes (ask for %d or more)", q.part, n, len(have), required)
+		return nil, fmt.Errorf("tasks: split: %s: too few examples for %d classes: %d (ask for %d or more)", q.part, len(have), n, required)
 	}
 	return proportional(n, most, least), nil
 }

@@ -131,7 +131,7 @@ func TestRareClasses(t *testing.T) {
 		t.Errorf("weak half %v", got)
 	}
 	many := &Data{Pool: ofClasses(slices.Repeat([]int{10}, 100)...)}
-	if _, err := many.Split(SplitConfig{Train: 100, Test: 100}); err == nil || !contains(err.Error(), "train: 100 examples are too few for 100 classes (ask for 200 or more)") {
+	if _, err := many.Split(SplitConfig{Train: 100, Test: 100}); err == nil || !contains(err.Error(), "train: too few examples for 100 classes: 100 (ask for 200 or more)") {
 		t.Errorf("error %v", err)
 	}
 	if _, err := many.Split(SplitConfig{Train: 5000, Test: 100}); err == nil || !contains(err.Error(), "want 5000 examples, have 900") {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 
@@ -92,16 +91,17 @@ func (r *row) failMissing(name string) {
 // columnNames returns the sorted names of the columns for a message: the first ones, shortened.
 func (r *row) columnNames() []string {
 	const most = 12
-	have := make([]string, 0, len(r.columns))
+	have := make([]string, 0, most+1) // sorting all of them for every row would take long
 	for c := range r.columns {
-		have = append(have, c)
+		if at, _ := slices.BinarySearch(have, c); at < most {
+			have = slices.Insert(have, at, c)[:min(most, len(have)+1)]
+		}
 	}
-	sort.Strings(have)
-	for i := range have[:min(most, len(have))] {
+	for i := range have {
 		have[i] = shortened(have[i])
 	}
-	if len(have) > most {
-		have = append(have[:most], "…")
+	if len(r.columns) > most {
+		have = append(have, "…")
 	}
 	return have
 }

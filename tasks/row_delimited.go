@@ -10,27 +10,29 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"w2s/internal/visible"
 )
 
 // readTSV reads tab-separated lines. As in the GLUE files, a quotation mark is an ordinary character, so a text can
 // contain neither a tab nor a line break.
 func readTSV(r io.Reader, faults *Faults, f rowFile, emit func(*row) bool) error {
-	columns := f.columns
-	return eachLine(r, func(line int, text []byte) bool {
+	columns, rows := f.columns, false
+	err := eachLine(r, func(line int, text []byte) bool {
 		if len(bytes.TrimSpace(text)) == 0 {
 			return true
 		}
 		if !utf8.Valid(text) {
-			faults.add(f.name, line, notUTF8Fault)
-			return true
+			faults.add(f.name, line, "%s", notUTF8Fault(string(text)))
+			return columns != nil // the next line is not the header
 		}
 		switch n := bytes.Count(text, []byte("\t")) + 1; {
 		case columns == nil && n > maxRowColumns:
-			faults.add(f.name, line, "%d columns, want at most %d", n, maxRowColumns)
+			faults.add(f.name, line, "%v", errManyColumns)
 			return false
 		case columns != nil && n != len(columns):
 			faults.add(f.name, line, "%s, want %d (if a text contains a tab or a line break, use .csv or .jsonl)%s",
-				columnCount(n), len(columns), mixedBreaks(text))
+				visible.Count(n, "column"), len(columns), breakHint(string(text)))
 			return true
 		}
 		cells := strings.Split(string(text), "\t")
@@ -38,8 +40,11 @@ func readTSV(r io.Reader, faults *Faults, f rowFile, emit func(*row) bool) error
 			columns = cells
 			return checkHeader(columns, faults, f, line)
 		}
+		rows = true
 		return emit(&row{line: line, columns: rowColumns(columns, cells)})
 	})
+	checkRows(rows, columns, faults, f)
+	return err
 }
 
 // readLines makes a row with one column of every line. It skips empty lines and, if comment is not "", lines that start
@@ -51,15 +56,26 @@ func readLines(r io.Reader, faults *Faults, f rowFile, comment string, emit func
 			return true
 		}
 		if !utf8.Valid(text) {
-			faults.add(f.name, line, notUTF8Fault)
+			faults.add(f.name, line, "%s", notUTF8Fault(string(text)))
 			return true
 		}
 		return emit(&row{line: line, columns: map[string]any{f.columns[0]: string(text)}})
 	})
 }
 
-// notUTF8Fault says what is wrong with bytes that are not UTF-8.
-const notUTF8Fault = "not UTF-8 (save the file as UTF-8, or convert it: iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW)"
+// notUTF8Fault says where bytes are not UTF-8, and what to do.
+func notUTF8Fault(text string) string {
+	at, size := 0, 0
+	for at < len(text) {
+		var r rune
+		if r, size = utf8.DecodeRuneInString(text[at:]); r == utf8.RuneError && size == 1 {
+			break
+		}
+		at += size
+	}
+	return fmt.Sprintf("not UTF-8: byte 0x%02X at character %d (convert the file: iconv -f ENCODING -t UTF-8 FILE > NEW, where ENCODING is what the "+
+		"file has, such as WINDOWS-1252, SHIFT_JIS or GB18030)", text[at], utf8.RuneCountInString(text[:at])+1)
+}
 
 // readCSV reads comma-separated records with quoting as in RFC 4180. A quoted text may contain line breaks.
 func readCSV(r io.Reader, faults *Faults, f rowFile, emit func(*row) bool) error {
@@ -67,26 +83,25 @@ func readCSV(r io.Reader, faults *Faults, f rowFile, emit func(*row) bool) error
 	record.next()
 	records := csv.NewReader(bufio.NewReader(record))
 	records.FieldsPerRecord = -1 // the loop below counts them, so that it can name the line and go on
-	columns := f.columns
+	columns, rows := f.columns, false
 	for last := 0; ; {
 		record.next()
 		cells, err := records.Read()
 		var syntax *csv.ParseError
 		switch {
 		case err == io.EOF:
+			checkRows(rows, columns, faults, f)
 			return nil
 		case errors.Is(err, errLongRecord):
-			return fmt.Errorf("the record after line %d: %w (is the quotation mark at the end of a text missing?)", last, errLongRecord)
+			return fmt.Errorf("%s is %w (is the quotation mark at the end of a text missing?)", recordAfter(last), errLongRecord)
 		case errors.Is(err, errManyColumns):
-			return fmt.Errorf("the record after line %d has %w", last, err)
+			return fmt.Errorf("%s has %w", recordAfter(last), errManyColumns)
 		case errors.As(err, &syntax):
 			// After a stray quotation mark the boundaries of all later records are unknown.
 			faults.add(f.name, syntax.Line, "%v (the record starts at line %d)%s", syntaxFault(syntax.Err), syntax.StartLine, record.bareReturns())
 			return nil
-		case err != nil && last > 0:
-			return fmt.Errorf("after line %d: %w", last, err)
 		case err != nil:
-			return err
+			return after(last, err)
 		}
 		line, _ := records.FieldPos(0)
 		last, _ = records.FieldPos(len(cells) - 1)
@@ -95,14 +110,14 @@ func readCSV(r io.Reader, faults *Faults, f rowFile, emit func(*row) bool) error
 			if at < len(columns) {
 				name = strconv.Quote(shortened(columns[at]))
 			}
-			faults.add(f.name, line, "%s is %s", name, notUTF8Fault)
+			faults.add(f.name, line, "%s is %s", name, notUTF8Fault(cells[at]))
 			if columns == nil {
 				return nil
 			}
 			continue
 		}
 		if columns != nil && len(cells) != len(columns) {
-			faults.add(f.name, line, "%s, want %d%s", columnCount(len(cells)), len(columns), mixedBreaks([]byte(strings.Join(cells, ","))))
+			faults.add(f.name, line, "%s, want %d%s", visible.Count(len(cells), "column"), len(columns), breakHint(strings.Join(cells, ",")))
 			continue
 		}
 		if columns == nil {
@@ -111,10 +126,19 @@ func readCSV(r io.Reader, faults *Faults, f rowFile, emit func(*row) bool) error
 			}
 			continue
 		}
+		rows = true
 		if !emit(&row{line: line, columns: rowColumns(columns, cells)}) {
 			return nil
 		}
 	}
+}
+
+// recordAfter names the record after a line for a message.
+func recordAfter(line int) string {
+	if line == 0 {
+		return "the first record"
+	}
+	return fmt.Sprintf("the record after line %d", line)
 }
 
 // syntaxFault words an error of the reader of records.
@@ -146,7 +170,7 @@ func checkHeader(columns []string, faults *Faults, f rowFile, line int) bool {
 		name := strings.TrimSpace(c)
 		at, ok := first[name]
 		if ok && name != "" {
-			faults.add(f.name, line, "columns %d and %d are both named %q (rename one of them)", at+1, i+1, shortened(name))
+			faults.add(f.name, line, "columns %d and %d are both named %q (rename one of them)%s", at+1, i+1, shortened(name), breakHint(strings.Join(columns, ",")))
 			return false
 		}
 		first[name] = i
@@ -165,15 +189,27 @@ func separatorOf(header string) string {
 	return name
 }
 
-// mixedBreaks explains a record with a carriage return, or returns "".
-func mixedBreaks(text []byte) string {
-	if bytes.IndexByte(text, '\r') < 0 {
+// breakHint explains a record with a character that may be meant to end a line, or returns "".
+func breakHint(record string) string {
+	at := strings.IndexFunc(record, func(r rune) bool { return r == '\r' || isSeparator(r) })
+	if at < 0 {
 		return ""
 	}
-	return returnsHint
+	r, _ := utf8.DecodeRuneInString(record[at:])
+	if r == '\r' {
+		return returnsHint
+	}
+	return fmt.Sprintf(" (the record contains %U, which ends no line; if it should, write a line feed instead)", r)
 }
 
 const returnsHint = " (the record contains a carriage return; if it should end a line: tr '\\r' '\\n' < FILE > NEW)"
+
+// checkRows reports a file without rows whose header seems to hold them.
+func checkRows(rows bool, columns []string, faults *Faults, f rowFile) {
+	if hint := breakHint(strings.Join(columns, ",")); !rows && f.columns == nil && hint != "" {
+		faults.add(f.name, 1, "no rows after the header%s", hint)
+	}
+}
 
 // invalidCell returns the index of the first cell that is not UTF-8, or -1.
 func invalidCell(cells []string) int {
@@ -183,13 +219,6 @@ func invalidCell(cells []string) int {
 		}
 	}
 	return -1
-}
-
-func columnCount(n int) string {
-	if n == 1 {
-		return "1 column"
-	}
-	return fmt.Sprintf("%d columns", n)
 }
 
 // rowColumns maps the names of the columns to the cells of a row.

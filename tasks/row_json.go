@@ -85,7 +85,7 @@ func (j *jsonReader) peek() (byte, error) {
 			return 0, nil
 		}
 		if err != nil {
-			return 0, fmt.Errorf("line %d: %w", j.line, err)
+			return 0, after(j.line-1, err)
 		}
 		switch head[0] {
 		case ' ', '\t', '\r', '\n':
@@ -116,7 +116,7 @@ func (j *jsonReader) read(keep bool) error {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("line %d: %w", j.line, err)
+			return after(j.line-1, err)
 		}
 		if !quoted && depth == 0 && len(j.value) > 0 && strings.IndexByte(" \t\r\n,:[]{}\"", c) >= 0 {
 			return j.in.UnreadByte() // the end of a number or word
@@ -128,7 +128,7 @@ func (j *jsonReader) read(keep bool) error {
 			j.value = append(j.value, c)
 		}
 		if len(j.value) > maxRowBytes {
-			return fmt.Errorf("line %d: %w", start, errLongRecord)
+			return fmt.Errorf("the value at line %d is %w (is a quotation mark or a bracket missing?)", start, errLongRecord)
 		}
 		switch {
 		case escaped:
@@ -261,7 +261,7 @@ func (j *jsonReader) list(faults *Faults, f rowFile, emit func(*row) bool) (whol
 // decodeObject decodes one JSON object.
 func decodeObject(text []byte) (columns map[string]any, err error) {
 	if !utf8.Valid(text) {
-		return nil, errors.New(notUTF8Fault)
+		return nil, errors.New(notUTF8Fault(string(text)))
 	}
 	in := json.NewDecoder(bytes.NewReader(text))
 	in.UseNumber()
@@ -426,6 +426,8 @@ func jsonFault(text []byte, err error) error {
 		return fmt.Errorf("a JSON %s, want an object", mismatch.Value)
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return errCutOff
+	case errors.As(err, &syntax) && strings.Contains(syntax.Error(), "max depth"):
+		return jsonError{"lists and objects are nested more than 10,000 deep", syntax}
 	case !errors.As(err, &syntax):
 		return fmt.Errorf("not JSON: %w", err)
 	case text[0] != '{' && text[0] != '[':

@@ -50,7 +50,7 @@ func readParquet(file *os.File, f rowFile, emit func(*row) bool) error {
 	switch {
 	case errors.Is(err, parquetfile.ErrMemory):
 		return fmt.Errorf("%w (an eighth of --max-unpacked; raise it, or write the file with smaller row groups)", err)
-	case err != nil && !errors.Is(err, errBudget):
+	case err != nil && line > 0 && !errors.Is(err, errBudget):
 		return fmt.Errorf("after row %d: %w", line, err)
 	}
 	return err

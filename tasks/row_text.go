@@ -13,6 +13,8 @@ import (
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"w2s/internal/inputfile"
 )
 
 // plainText returns the text of a stored file as UTF-8 with lines that end in "\n" or "\r\n": it decompresses gzip, decodes
@@ -35,6 +37,11 @@ func plainText(stored io.Reader, b *budget) (io.Reader, error) {
 	}
 	if fault := foreignFile(head); fault != "" {
 		return nil, errors.New(fault)
+	}
+	for _, escape := range []string{"\x1b$B", "\x1b$@"} {
+		if bytes.Contains(head, []byte(escape)) {
+			return nil, errors.New("is ISO-2022-JP, which is not read (convert it: iconv -f ISO-2022-JP -t UTF-8 FILE > NEW)")
+		}
 	}
 	order, err := utf16Order(head)
 	if err != nil {
@@ -263,10 +270,19 @@ type recordReader struct {
 }
 
 // errLongRecord is the error for a record of more than maxRowBytes.
-var errLongRecord = fmt.Errorf("longer than %d MiB", maxRowBytes>>20)
+var errLongRecord = fmt.Errorf("longer than %s, the limit for a line or a record", inputfile.Bytes(maxRowBytes))
 
 // errManyColumns is the error for a record of more than maxRowColumns.
-var errManyColumns = fmt.Errorf("more than %d columns", maxRowColumns)
+var errManyColumns = fmt.Errorf("more than %d columns, the limit (keep those that the task uses)", maxRowColumns)
+
+// after returns an error of reading with the number of lines before the place where it occurred. A limit on the whole file has
+// no place.
+func after(lines int, err error) error {
+	if lines < 1 || errors.Is(err, errBudget) {
+		return err
+	}
+	return fmt.Errorf("after line %d: %w", lines, err)
+}
 
 func (c *recordReader) next() { c.left = maxRowBytes + headBytes }
 
@@ -313,13 +329,13 @@ func eachLine(r io.Reader, do func(line int, text []byte) bool) error {
 			part, err := in.ReadSlice('\n')
 			text = append(text, part...)
 			if len(text) > maxRowBytes {
-				return fmt.Errorf("line %d: %w", line, errLongRecord)
+				return fmt.Errorf("line %d is %w (does the name of the file end in its format?)", line, errLongRecord)
 			}
 			if err == bufio.ErrBufferFull {
 				continue
 			}
 			if err != nil && err != io.EOF {
-				return fmt.Errorf("line %d: %w", line, err)
+				return after(line-1, err)
 			}
 			if err == io.EOF && len(text) == 0 {
 				return nil

@@ -1,12 +1,14 @@
 package tasks
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 
@@ -34,21 +36,25 @@ type Spec struct {
 	Columns []string     `yaml:"columns"` // TSV and CSV without a header line: the names of the columns
 	Split   *ColumnSplit `yaml:"split"`   // takes the test part from rows of Train instead of files of its own
 
-	Template string            `yaml:"template"` // text of an example: "{title} {content}"; rank: with {candidate}
-	Control  string            `yaml:"control"`  // template of the control text
-	Group    string            `yaml:"group"`    // column with the group, such as the document that a sentence is from; may be empty
-	ID       string            `yaml:"id"`       // column whose values must not repeat
-	Label    string            `yaml:"label"`    // classify: column with the label
-	Labels   map[string]string `yaml:"labels"`   // classify: maps a value of the label column to the name or number of a class
-	Classes  []string          `yaml:"classes"`  // classify: default "0", "1"
-	Soft     bool              `yaml:"soft"`     // the label is a probability (of the second class, or that chosen is better), or a list with one for each class
-	Chosen   string            `yaml:"chosen"`   // rank: column with the better one of two candidates
-	Rejected string            `yaml:"rejected"` // rank: column with the worse one
-	Choices  string            `yaml:"choices"`  // rank: column with the list of candidates
-	Answer   string            `yaml:"answer"`   // column with the answer (generate), or the number from 0, letter or text of the right candidate (rank)
-	Board    string            `yaml:"board"`    // chess files: notation of the board (ladder, fen, words, san or uci)
+	Template string   `yaml:"template"` // text of an example: "{title} {content}"; rank: with {candidate}
+	Control  string   `yaml:"control"`  // template of the control text
+	Group    string   `yaml:"group"`    // column with the group, such as the document that a sentence is from; may be empty
+	ID       string   `yaml:"id"`       // column whose values must not repeat
+	Label    string   `yaml:"label"`    // classify: column with the label
+	Labels   LabelMap `yaml:"labels"`   // classify: maps a value of the label column to the name or number of a class
+	Classes  []string `yaml:"classes"`  // classify: default "0", "1"
+	Soft     bool     `yaml:"soft"`     // the label is a probability (of the second class, or that chosen is better), or a list with one for each class
+	Chosen   string   `yaml:"chosen"`   // rank: column with the better one of two candidates
+	Rejected string   `yaml:"rejected"` // rank: column with the worse one
+	Choices  string   `yaml:"choices"`  // rank: column with the list of candidates
+	Answer   string   `yaml:"answer"`   // column with the answer (generate), or the number from 0, letter or text of the right candidate (rank)
+	Board    string   `yaml:"board"`    // chess files: notation of the board (ladder, fen, words, san or uci)
 
-	guessed bool // made from the columns of a file
+	classIndex map[string]int // see class; check sets it
+	mapped     string         // the values of Labels for messages; check sets it
+
+	guessed bool     // made from the columns of a file
+	notes   []string // of a guessed Spec: what a reader of a result must know about the columns
 }
 
 // A ColumnSplit says which rows form the test part.
@@ -67,6 +73,33 @@ func (s *Strings) UnmarshalYAML(node *yaml.Node) error {
 		return nil
 	}
 	return node.Decode((*[]string)(s))
+}
+
+// A LabelMap maps values of the label column to the names or numbers of classes.
+type LabelMap map[string]string
+
+// UnmarshalYAML decodes a map. The YAML library compares every key of a map with every other one, which takes minutes for a map
+// of many labels.
+func (m *LabelMap) UnmarshalYAML(node *yaml.Node) error {
+	if node.Kind == yaml.AliasNode {
+		node = node.Alias
+	}
+	if node.Kind != yaml.MappingNode {
+		return node.Decode((*map[string]string)(m)) // says what is wrong
+	}
+	*m = make(LabelMap, len(node.Content)/2)
+	lines := make(map[string]int, len(node.Content)/2)
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		var key, value string
+		if err := errors.Join(node.Content[i].Decode(&key), node.Content[i+1].Decode(&value)); err != nil {
+			return err
+		}
+		if line, ok := lines[key]; ok {
+			return fmt.Errorf("line %d: the label %q is already at line %d", node.Content[i].Line, shortened(key), line)
+		}
+		lines[key], (*m)[key] = node.Content[i].Line, value
+	}
+	return nil
 }
 
 // specKeys lists the keys of a task file.
@@ -102,6 +135,10 @@ func readSpec(path string) (Spec, error) {
 func parseSpec(data []byte, name string) (Spec, *Faults) {
 	faults := &Faults{}
 	var spec Spec
+	if bad := invalidLine(data); bad > 0 {
+		faults.add(name, bad, "%s", notUTF8Fault(strings.Split(string(data), "\n")[bad-1]))
+		return spec, faults
+	}
 	var doc yaml.Node
 	if err := yaml.Unmarshal(data, &doc); err != nil {
 		yamlFault(faults, name, err.Error())
@@ -138,6 +175,14 @@ func parseSpec(data []byte, name string) (Spec, *Faults) {
 	}
 	spec.check(func(key, format string, args ...any) { faults.add(name, lines[key], format, args...) })
 	return spec, faults
+}
+
+// invalidLine returns the number of the first line of a text that is not UTF-8, or 0. YAML may be UTF-16 with a byte order mark.
+func invalidLine(data []byte) int {
+	if bytes.HasPrefix(data, []byte{0xff, 0xfe}) || bytes.HasPrefix(data, []byte{0xfe, 0xff}) {
+		return 0
+	}
+	return 1 + slices.IndexFunc(bytes.Split(data, []byte("\n")), func(line []byte) bool { return !utf8.Valid(line) })
 }
 
 // yamlFault adds a message of the YAML library as a fault. The library writes the line number into its message.

@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -90,9 +91,12 @@ func (s *Spec) checkFiles(fault specFault) {
 	if (s.Header == nil || *s.Header) && len(s.Columns) > 0 {
 		fault("columns", "\"columns\" is for files without a header line: add \"header: false\" or remove \"columns\"")
 	}
+	first := make(map[string]int, len(s.Columns))
 	for i, c := range s.Columns {
-		if first := slices.Index(s.Columns, c); first < i && c != "" {
-			fault("columns", "columns %d and %d are both named %q (rename one of them)", first+1, i+1, shortened(c))
+		if at, ok := first[c]; !ok {
+			first[c] = i
+		} else if c != "" {
+			fault("columns", "columns %d and %d are both named %q (rename one of them)", at+1, i+1, shortened(c))
 		}
 	}
 	if s.Split != nil && (s.Split.Column == "" || len(s.Split.Test) == 0) {
@@ -144,13 +148,20 @@ func (s *Spec) checkClassify(fault specFault) {
 	if len(s.Classes) < 2 {
 		fault("classes", "%d class, want 2 or more", len(s.Classes))
 	}
-	seen := map[string]bool{}
-	for _, c := range s.Classes {
-		if seen[c] {
+	s.classIndex = make(map[string]int, len(s.Classes))
+	for i, c := range s.Classes {
+		if _, ok := s.classIndex[c]; ok {
 			fault("classes", "class %q is named twice", c)
+		} else {
+			s.classIndex[c] = i
 		}
-		seen[c] = true
 	}
+	if !slices.ContainsFunc(s.Classes, func(name string) bool { _, err := strconv.Atoi(name); return err == nil }) {
+		for i := range s.Classes {
+			s.classIndex[strconv.Itoa(i)] = i
+		}
+	}
+	s.mapped = quotedNames(slices.Collect(maps.Keys(s.Labels)))
 	for from, to := range s.Labels {
 		if _, ok := s.class(to); !ok {
 			fault("labels", "label %q is mapped to %q, which is neither the name nor the number of a class", from, to)
@@ -161,16 +172,13 @@ func (s *Spec) checkClassify(fault specFault) {
 // classesOf returns the classes that a label map implies: 0, 1, … if it maps to numbers, else the names that it maps to in
 // alphabetical order.
 func classesOf(labels map[string]string) []string {
-	var classes []string
-	numbers := true
+	distinct, numbers := map[string]bool{}, true
 	for _, to := range labels {
-		if !slices.Contains(classes, to) {
-			classes = append(classes, to)
-		}
+		distinct[to] = true
 		_, err := strconv.Atoi(to)
 		numbers = numbers && err == nil
 	}
-	slices.Sort(classes)
+	classes := slices.Sorted(maps.Keys(distinct))
 	if numbers {
 		for i := range classes {
 			classes[i] = strconv.Itoa(i)
@@ -182,14 +190,13 @@ func classesOf(labels map[string]string) []string {
 // class returns the index of the class with the given name or number. If a class is named by a number, values are names
 // only: with the classes 1 to 5, the value 1 would otherwise be a name and 0 an index, both of the same class.
 func (s *Spec) class(value string) (int, bool) {
-	if i := slices.Index(s.Classes, value); i >= 0 {
+	if i, ok := s.classIndex[value]; ok {
 		return i, true
 	}
-	if slices.ContainsFunc(s.Classes, func(name string) bool { _, err := strconv.Atoi(name); return err == nil }) {
+	i, err := strconv.Atoi(value) // a number may be written as 01 or +1
+	if err != nil {
 		return 0, false
 	}
-	if i, err := strconv.Atoi(value); err == nil && i >= 0 && i < len(s.Classes) {
-		return i, true
-	}
-	return 0, false
+	i, ok := s.classIndex[strconv.Itoa(i)]
+	return i, ok && s.Classes[i] != strconv.Itoa(i)
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"w2s/internal/prob"
 )
@@ -228,4 +229,60 @@ func FuzzRows(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A map of many labels is read in time that grows with the number of labels, not with its square, and so are its faults.
+func TestManyLabels(t *testing.T) {
+	read := func(n int) (*Spec, time.Duration) {
+		var b strings.Builder
+		b.WriteString("train: a.csv\nlabels:\n")
+		for i := range n {
+			fmt.Fprintf(&b, "  label%d: class%d\n", i, i)
+		}
+		start := time.Now()
+		spec, faults := parseSpec([]byte(b.String()), "t.yaml")
+		for i := range n {
+			r := &row{columns: map[string]any{"text": "a", "label": fmt.Sprint("other", i)}}
+			if spec.gold(r); r.label == nil {
+				t.Fatalf("row %d: %+v", i, r)
+			}
+		}
+		if faults.err() != nil || len(spec.Labels) != n || len(spec.Classes) != n {
+			t.Fatalf("%d labels, %d classes, %v", len(spec.Labels), len(spec.Classes), faults)
+		}
+		return &spec, time.Since(start)
+	}
+	_, few := read(1000)
+	spec, many := read(16_000)
+	if many > 60*few+2*time.Second { // with the square it would be 256 times
+		t.Errorf("%v for 1,000 labels, %v for 16,000", few, many)
+	}
+	if i, ok := spec.class("class9"); !ok || spec.Classes[i] != "class9" {
+		t.Errorf("class9: %d, %v", i, ok)
+	}
+	for value, want := range map[string]int{"15999": 15_999, "01": 1, "16000": -1, "x": -1} {
+		if i, ok := spec.class(value); ok != (want >= 0) || ok && i != want {
+			t.Errorf("%s: %d, %v, want %d", value, i, ok, want)
+		}
+	}
+	if _, faults := parseSpec([]byte("train: a\nlabels:\n  a: 0\n  b: 1\n  a: 1\n"), "t.yaml"); !contains(faults.Error(), `t.yaml:5: the label "a" is already at line 3`) {
+		t.Errorf("%v", faults)
+	}
+	if _, faults := parseSpec([]byte("train: a\nlabels: [a]\n"), "t.yaml"); !contains(faults.Error(), "t.yaml:2: cannot unmarshal") {
+		t.Errorf("%v", faults)
+	}
+}
+
+func TestColumnNames(t *testing.T) {
+	r := &row{columns: map[string]any{}}
+	for i := range 100 {
+		r.columns[fmt.Sprintf("c%02d", i)] = ""
+	}
+	if got := strings.Join(r.columnNames(), ","); got != "c00,c01,c02,c03,c04,c05,c06,c07,c08,c09,c10,c11,…" {
+		t.Error(got)
+	}
+	r.columns = map[string]any{"b": "", "a": ""}
+	if got := strings.Join(r.columnNames(), ","); got != "a,b" {
+		t.Error(got)
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"w2s/internal/prob"
+	"w2s/internal/visible"
 )
 
 // A SplitConfig says how to split a data set into the parts of a weak-to-strong experiment.
@@ -59,9 +60,9 @@ type TooFewError struct {
 // Error names the part and the class, and gives both numbers.
 func (e *TooFewError) Error() string {
 	if e.Class == "" {
-		return fmt.Sprintf("tasks: split: %s: want %d examples, have %d (ask for fewer)", e.Part, e.Want, e.Have)
+		return fmt.Sprintf("tasks: split: %s: want %s, have %d (ask for fewer)", e.Part, visible.Count(e.Want, "example"), e.Have)
 	}
-	return fmt.Sprintf("tasks: split: %s: want %d examples of class %q, have %d (ask for fewer, since every class gets the same number, or keep the proportions of the classes: --balance=false)", e.Part, e.Want, e.Class, e.Have)
+	return fmt.Sprintf("tasks: split: %s: want %s of class %q, have %d (ask for fewer, since every class gets the same number, or keep the proportions of the classes: --balance=false)", e.Part, visible.Count(e.Want, "example"), e.Class, e.Have)
 }
 
 // Split splits the data into the parts of an experiment. The error is a [*TooFewError] if the data has too few examples.
@@ -106,7 +107,7 @@ func (d *Data) Split(cfg SplitConfig) (*Split, error) {
 	s.Dropped += dropped
 	s.WeakTrain, s.ceiling = halve(pool, classes, cfg.Seed)
 	if len(s.WeakTrain) == 0 || len(s.ceiling) == 0 {
-		return nil, fmt.Errorf("tasks: split: %d training examples cannot be halved: they are in one group", len(pool))
+		return nil, fmt.Errorf("tasks: split: %s in one group cannot be halved", visible.Count(len(pool), "training example"))
 	}
 	for _, part := range [][]Example{s.WeakTrain, s.ceiling, s.Test} {
 		slices.SortFunc(part, byID)
@@ -153,7 +154,7 @@ func classCount(examples []Example) (int, error) {
 	}
 	for _, e := range examples {
 		if n > 1 && len(e.Gold) != n {
-			return 0, fmt.Errorf("tasks: split: example %s has %d classes, others have %d", e.ID, len(e.Gold), n)
+			return 0, fmt.Errorf("tasks: split: example %s has %s, others have %d", e.ID, visible.Count(len(e.Gold), "class"), n)
 		}
 	}
 	return n, nil

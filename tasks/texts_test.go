@@ -44,10 +44,10 @@ func TestReadTexts(t *testing.T) {
 
 func TestReadTextsFaults(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
-		"long.txt":  {"short\n" + strings.Repeat("x", maxRowBytes+1), "long.txt: line 2: longer than 16 MiB"},
-		"bytes.txt": {"good\ncaf\xe9\nzero\x00\n", "tasks: bytes.txt:2: " + notUTF8Fault + "\ntasks: bytes.txt:3: text contains a zero byte"},
+		"long.txt":  {"short\n" + strings.Repeat("x", maxRowBytes+1), "long.txt: line 2 is longer than 16 MiB"},
+		"bytes.txt": {"good\ncaf\xe9\nzero\x00\n", "tasks: bytes.txt:2: " + notUTF8Fault("caf\xe9") + "\ntasks: bytes.txt:3: text contains a zero byte"},
 		"empty.txt": {byteOrderMark + "\n \n", "tasks: empty.txt: holds no text"},
-		"torn.gz":   {packed(t, "a film\n")[:12], "torn.gz: line 1: the gzip data is damaged or cut off"},
+		"torn.gz":   {packed(t, "a film\n")[:12], "torn.gz: the gzip data is damaged or cut off"},
 		"lfs.txt":   {"version https://git-lfs.github.com/spec/v1\n", "Git LFS pointer"},
 	} {
 		texts, err := ReadTexts(context.Background(), write(t, t.TempDir(), name, c.text), Limits{})

@@ -46,7 +46,7 @@ func TestBenchTexts(t *testing.T) {
 	if err := os.WriteFile(long, []byte("short\n"+strings.Repeat("word ", 4<<20)), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.benchTexts(t.Context(), "", long); err == nil || !strings.Contains(err.Error(), "line 2: longer than 16 MiB") {
+	if _, err := a.benchTexts(t.Context(), "", long); err == nil || !strings.Contains(err.Error(), "line 2 is longer than 16 MiB") {
 		t.Errorf("a line of 20 MiB: %v", err)
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"w2s/harness/feature"
 	"w2s/harness/table"
+	"w2s/internal/visible"
 )
 
 // featuresFolder is the folder of the feature cache in the cache folder.
@@ -153,7 +154,7 @@ func newCacheList(a *app) *cobra.Command {
 			if asJSON {
 				return a.printJSON(rows)
 			}
-			t.Notes = append(t.Notes, fmt.Sprintf("%d encoders in %s", len(parts), cache.Dir()))
+			t.Notes = append(t.Notes, fmt.Sprintf("%s in %s", visible.Count(len(parts), "encoder"), cache.Dir()))
 			return table.Write(a.out, "text", t)
 		}),
 	}
@@ -184,7 +185,7 @@ again when they are needed.`,
 					return errors.Join(append(faults, fmt.Errorf("%s: %s (w2s cache compact %s drops them; their texts are encoded again)",
 						p.Folder, featureFaults(health), p.Folder))...)
 				}
-				fmt.Fprintf(a.out, "%s: good: %d texts, %d repeated rows\n", p.Folder, health.Texts, health.Repeated)
+				fmt.Fprintf(a.out, "%s: good: %s, %s\n", p.Folder, visible.Count(health.Texts, "text"), visible.Count(health.Repeated, "repeated row"))
 				return nil
 			})
 		}),
@@ -248,7 +249,7 @@ part.`,
 				if restored {
 					fmt.Fprintf(a.out, "%s: header restored\n", p.Folder)
 				}
-				fmt.Fprintf(a.out, "%s: %d texts; dropped: %d repeated rows, %s\n", p.Folder, health.Texts, health.Repeated, featureFaults(health))
+				fmt.Fprintf(a.out, "%s: %s; dropped: %s, %s\n", p.Folder, visible.Count(health.Texts, "text"), visible.Count(health.Repeated, "repeated row"), featureFaults(health))
 				return nil
 			})
 		}),
@@ -288,8 +289,8 @@ and the same command continues a merge that was killed.`,
 					return ctx.Err()
 				}
 				for _, m := range merged {
-					fmt.Fprintf(a.out, "%s: %s: %d texts copied, %d already there, %d damaged rows not copied\n",
-						dir, m.Folder, m.Copied, m.Had, len(m.Damaged))
+					fmt.Fprintf(a.out, "%s: %s: %s copied, %d already there, %s not copied\n",
+						dir, m.Folder, visible.Count(m.Copied, "text"), m.Had, visible.Count(len(m.Damaged), "damaged row"))
 				}
 				if err != nil {
 					faults = append(faults, err)
@@ -336,7 +337,7 @@ func newCacheRemove(a *app) *cobra.Command {
 				if err := cache.Remove(p.Folder); err != nil {
 					return err
 				}
-				fmt.Fprintf(a.out, "%s: removed, %d rows, %s\n", p.Folder, p.Rows, size(p.Bytes))
+				fmt.Fprintf(a.out, "%s: removed, %s, %s\n", p.Folder, visible.Count(p.Rows, "row"), size(p.Bytes))
 				return nil
 			})
 		}),

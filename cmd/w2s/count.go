@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/pflag"
 
+	"w2s/internal/visible"
 	"w2s/tasks"
 )
 
@@ -63,15 +65,43 @@ func (c count) String() string {
 // Set implements pflag.Value.
 func (c count) Set(text string) error {
 	n, err := strconv.ParseInt(text, 0, 0)
-	if err != nil {
-		return errors.New("want a whole number")
-	}
 	*c.value = int(n)
-	return nil
+	return err // see flagFault
 }
 
 // Type implements pflag.Value. It is the word of help for a flag without a word of its own.
 func (c count) Type() string { return "int" }
+
+// flagFault words an error about the value of a flag that is a number, a list of numbers or a boolean. Other errors stay as they
+// are.
+func flagFault(flag *pflag.Flag, value string, err error) error {
+	var number *strconv.NumError // of one value of a list
+	if errors.As(err, &number) {
+		value = number.Num
+	}
+	want := ""
+	switch kind := flag.Value.Type(); {
+	case kind == "bool":
+		return errors.New("want true or false")
+	case strings.HasPrefix(kind, "float"):
+		want = "a number"
+		_, err = strconv.ParseFloat(value, 64)
+	case strings.HasPrefix(kind, "int"):
+		want = "a whole number"
+		_, err = strconv.ParseInt(value, 0, 0)
+	default:
+		return err
+	}
+	switch isList := strings.HasSuffix(flag.Value.Type(), "Slice"); {
+	case errors.Is(err, strconv.ErrRange) && isList:
+		return fmt.Errorf("%q is too large", visible.Cut(value, 60))
+	case errors.Is(err, strconv.ErrRange):
+		return errors.New("the number is too large")
+	case isList:
+		return fmt.Errorf("want numbers separated by commas, and %q is not %s", visible.Cut(value, 60), want)
+	}
+	return fmt.Errorf("want %s", want)
+}
 
 // A balanceValue is the value of --balance.
 type balanceValue struct{ value *tasks.Balance }
@@ -105,4 +135,4 @@ func (b balanceValue) Set(text string) error {
 }
 
 // Type implements pflag.Value.
-func (b balanceValue) Type() string { return "bool" }
+func (b balanceValue) Type() string { return "balance" }

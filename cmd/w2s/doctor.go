@@ -97,7 +97,7 @@ func (a *app) examine(ctx context.Context, c *catalog.Catalog, full bool) error 
 		return err
 	}
 	if r.faults > 0 {
-		return fmt.Errorf("%d faults, see above", r.faults)
+		return fmt.Errorf("%s, see above", visible.Count(r.faults, "fault"))
 	}
 	return nil
 }
@@ -184,7 +184,7 @@ func (a *app) examineFeatures(c *catalog.Catalog, full bool, r *findings) error 
 			health, err = cache.Sample(p.Folder, sampledRows)
 			read = fmt.Sprintf("%d read in each file, --full reads all", sampledRows)
 		}
-		state := fmt.Sprintf("%d rows, %s (%s)", p.Rows, size(p.Bytes), read)
+		state := fmt.Sprintf("%s, %s (%s)", visible.Count(p.Rows, "row"), size(p.Bytes), read)
 		switch {
 		case err != nil:
 			r.fault("features "+p.Folder, err.Error(), remedy(err, p.Folder))
@@ -199,5 +199,5 @@ func (a *app) examineFeatures(c *catalog.Catalog, full bool, r *findings) error 
 }
 
 func featureFaults(h feature.Health) string {
-	return fmt.Sprintf("%d damaged rows, %d torn files", len(h.Damaged), len(h.Torn))
+	return fmt.Sprintf("%s, %s", visible.Count(len(h.Damaged), "damaged row"), visible.Count(len(h.Torn), "torn file"))
 }

@@ -38,7 +38,8 @@ func (f *experimentFlags) open(a *app, x configuration, lock bool) (r *result.Re
 		return nil, nil, err
 	}
 	f.file = resultFile{path: f.out}
-	if err := checkFolder("--heads", f.heads); err != nil {
+	if err := errors.Join(checkFolder("--heads", f.heads), checkFolder("--plots", f.plots),
+		a.checkClash(output{flag: "--out", path: f.out}, headsFolder(f.heads), plotFolder(f.plots))); err != nil {
 		return nil, nil, err
 	}
 	if f.out == stdout {

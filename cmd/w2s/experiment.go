@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -33,6 +34,7 @@ type experimentFlags struct {
 	alphas, l2         []float64
 	held               float64
 	out, format        string
+	plots              string // folder of the charts of a study
 	texts, json, again bool
 
 	flags *pflag.FlagSet
@@ -133,6 +135,11 @@ func (f *experimentFlags) config(ctx context.Context, a *app, models []string, p
 	var err error
 	if !(f.held > 0 && f.held < 1) {
 		fault(usagef("--held %v: want a share between 0 and 1", f.held))
+	}
+	for _, penalty := range f.l2 {
+		if !(penalty >= 0) || math.IsInf(penalty, 1) {
+			fault(usagef("--l2 %v: want finite numbers of 0 or more", penalty))
+		}
 	}
 	fault(f.checkSummary())
 	fault(checkFormat(f.format))

@@ -81,7 +81,7 @@ func printError(w io.Writer, err error) {
 	lines := strings.Split(err.Error(), "\n")
 	for i, line := range lines {
 		if i == maxErrorLines && len(lines) > maxErrorLines+1 {
-			fmt.Fprintf(w, "w2s: … and %d more lines\n", len(lines)-i)
+			fmt.Fprintf(w, "w2s: … and %s\n", visible.Count(len(lines)-i, "more line"))
 			return
 		}
 		fmt.Fprintf(w, "w2s: %s\n", visible.Text(visible.Cut(plain(line), maxErrorLine)))
@@ -145,6 +145,11 @@ the score of the large model trained on ground truth (the strong ceiling).`,
 // flagError makes a fault in flags a usage error, and suggests a flag if the name is unknown. The names of similar programs
 // come before names that are spelt alike.
 func flagError(c *cobra.Command, err error) error {
+	var invalid *pflag.InvalidValueError
+	if errors.As(err, &invalid) {
+		flag := invalid.GetFlag()
+		return usagef("--%s %q: %w", flag.Name, invalid.GetValue(), flagFault(flag, invalid.GetValue(), invalid.Unwrap()))
+	}
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) {
 		return usageError{err}

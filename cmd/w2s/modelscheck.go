@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"w2s/harness/table"
+	"w2s/internal/visible"
 	"w2s/onnx"
 )
 
@@ -153,7 +154,7 @@ func (m modelCheck) print(a *app) error {
 		{Name: "at text", Numeric: true}, {Name: "agrees"}}}
 	yes := map[bool]string{true: "yes", false: "no"}
 	if m.Tokens != nil {
-		t.Add("token ids", "", fmt.Sprint(m.Tokens.Texts), fmt.Sprintf("%d texts", m.Tokens.Differ), "", yes[m.Tokens.Differ == 0])
+		t.Add("token ids", "", fmt.Sprint(m.Tokens.Texts), visible.Count(m.Tokens.Differ, "text"), "", yes[m.Tokens.Differ == 0])
 		for _, d := range m.Tokens.Details {
 			t.Notes = append(t.Notes, fmt.Sprintf("Text %d has the tokens %s here and %s in the reference.", d.Text+1, first(d.Got), first(d.Want)))
 		}

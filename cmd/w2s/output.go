@@ -3,14 +3,17 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"w2s/harness/result"
 	"w2s/internal/atomicfile"
+	"w2s/internal/inputfile"
 )
 
 // stdout is the name of standard output as an output file.
@@ -31,7 +34,7 @@ func (a *app) checkOutput(flag, path string) error {
 	err := atomicfile.Check(path)
 	var refused *atomicfile.RefusedError
 	switch {
-	case errors.As(err, &refused) && isDescriptor(path):
+	case errors.As(err, &refused) && inputfile.IsDescriptor(path):
 		return usagef("%s: %w, or - for standard output", flag, err)
 	case errors.As(err, &refused):
 		return usagef("%s: %w", flag, err)
@@ -42,11 +45,6 @@ func (a *app) checkOutput(flag, path string) error {
 		return usagef("%s %s: the command reads this file (%s %s): name another file", flag, path, in.flag, in.path)
 	}
 	return nil
-}
-
-// isDescriptor reports whether path names an open file of this process, such as standard output.
-func isDescriptor(path string) bool {
-	return strings.HasPrefix(path, "/dev/std") || strings.HasPrefix(path, "/dev/fd/") || strings.HasPrefix(path, "/proc/self/fd/")
 }
 
 // sameInput returns the input that is the file at path, by the same or another name, or nil. Results in input folders, such as
@@ -146,6 +144,120 @@ func freeName(path string, made time.Time) string {
 			return free
 		}
 		free = fmt.Sprintf("%s-%d%s", name, n, ext)
+	}
+}
+
+// A document is a file that w2s makes anew each time: a page or a chart.
+type document struct {
+	kind  string // for messages about a file that the user named, such as "a page of w2s report"
+	path  string
+	named bool                 // the user named the file
+	own   func(io.Reader) bool // reports whether w2s wrote the content of such a file
+}
+
+// foreign returns the time when the file was written if it holds what w2s did not write, and the zero time otherwise.
+func (d document) foreign() (written time.Time, err error) {
+	f, err := inputfile.Open(d.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return time.Time{}, nil
+	}
+	if err != nil {
+		return time.Time{}, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil || info.Size() == 0 || d.own(f) {
+		return time.Time{}, err
+	}
+	return info.ModTime(), nil
+}
+
+// check returns an error if the user named a file that holds what w2s did not write.
+func (d document) check(flag string) error {
+	written, err := d.foreign()
+	if err != nil {
+		return fmt.Errorf("%s: %w", flag, err)
+	}
+	if !written.IsZero() && d.named {
+		return usagef("%s %s: it is not %s (name another file, or delete it)", flag, d.path, d.kind)
+	}
+	return nil
+}
+
+// makeWay prepares the writing of a document. It gives a file that w2s did not write another name, if w2s chose the name of the
+// document, and refuses one that the user named, which may have been written since the first check.
+func (a *app) makeWay(flag string, d document) error {
+	if err := d.check(flag); err != nil {
+		return err
+	}
+	written, err := d.foreign()
+	if err != nil || written.IsZero() {
+		return err
+	}
+	name, err := setAside(d.path, written)
+	if err != nil {
+		return fmt.Errorf("%w (choose another place with %s)", err, flag)
+	}
+	a.note("what was in %s is now in %s", d.path, name)
+	return nil
+}
+
+// An output is a file that a command writes, or a folder that it writes files to.
+type output struct {
+	flag, path string   // path is "" if the command does not write it
+	folder     bool     // whether path is a folder
+	extensions []string // of the files that the command writes to a folder
+}
+
+func plotFolder(dir string) output { return output{"--plots", dir, true, []string{".svg", ".png"}} }
+func headsFolder(dir string) output {
+	return output{"--heads", dir, true, []string{".safetensors", ".onnx"}}
+}
+
+// checkClash reports outputs of a command that are in the way of each other or of the cache folder.
+func (a *app) checkClash(outputs ...output) error {
+	if c, err := a.catalog(); err == nil {
+		outputs = append(outputs, output{flag: "the cache folder", path: c.CacheDir(), folder: true})
+	}
+	var faults []error
+	for _, file := range outputs {
+		if file.folder || file.path == "" || file.path == stdout {
+			continue
+		}
+		path := settled(file.path)
+		for _, o := range outputs {
+			if !o.folder || o.path == "" {
+				continue
+			}
+			folder := settled(o.path)
+			switch {
+			case path == folder:
+				faults = append(faults, usagef("%s %s: %s %s has the same path: name another file", file.flag, file.path, o.flag, o.path))
+			case strings.HasPrefix(folder, path+string(filepath.Separator)):
+				faults = append(faults, usagef("%s %s: %s %s needs a folder there: name another file", file.flag, file.path, o.flag, o.path))
+			case filepath.Dir(path) == folder && slices.Contains(o.extensions, strings.ToLower(filepath.Ext(path))):
+				faults = append(faults, usagef("%s %s: %s %s writes files with this extension there: name another file", file.flag, file.path, o.flag, o.path))
+			}
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// settled returns the absolute path of a file or folder, which need not exist, with links followed as far as it exists.
+func settled(path string) string {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return path
+	}
+	rest := ""
+	for at := path; ; at = filepath.Dir(at) {
+		if real, err := filepath.EvalSymlinks(at); err == nil {
+			return filepath.Join(real, rest)
+		}
+		if at == filepath.Dir(at) {
+			return path
+		}
+		rest = filepath.Join(filepath.Base(at), rest)
 	}
 }
 

@@ -4,16 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"w2s/harness/plot"
 	"w2s/harness/report"
-	"w2s/internal/inputfile"
 	"w2s/internal/visible"
 )
 
@@ -45,12 +42,13 @@ The example browser shows the texts in the result files (w2s run --texts).`,
 		if examples == 0 {
 			opt.Examples = -1
 		}
-		page := pageFile{path: out, named: c.Flags().Changed("out")}
+		page := document{kind: "a page of w2s report", path: out, named: c.Flags().Changed("out"), own: report.IsPage}
 		var negative error
 		if examples < 0 {
 			negative = usagef("--examples %d: want 0 or more", examples)
 		}
-		if err := errors.Join(negative, s.checkSummary(), checkResults(paths), a.checkPage(page, paths), checkFolder("--plots", plots)); err != nil {
+		if err := errors.Join(negative, s.checkSummary(), checkResults(paths), a.checkPage(page, paths), checkFolder("--plots", plots),
+			a.checkClash(output{flag: "--out", path: out}, plotFolder(plots))); err != nil {
 			return err
 		}
 		return a.report(paths, page, plots, opt)
@@ -64,43 +62,8 @@ The example browser shows the texts in the result files (w2s run --texts).`,
 	return c
 }
 
-// A pageFile is the file of a page.
-type pageFile struct {
-	path  string
-	named bool // the user named it
-}
-
-// foreign returns the time when the file was written if it holds something else than a page, and the zero time otherwise.
-func (p pageFile) foreign() (written time.Time, err error) {
-	f, err := inputfile.Open(p.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return time.Time{}, nil
-	}
-	if err != nil {
-		return time.Time{}, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil || info.Size() == 0 || report.IsPage(f) {
-		return time.Time{}, err
-	}
-	return info.ModTime(), nil
-}
-
-// check returns an error if the user named a file that holds something else than a page.
-func (p pageFile) check() error {
-	written, err := p.foreign()
-	if err != nil {
-		return fmt.Errorf("--out: %w", err)
-	}
-	if !written.IsZero() && p.named {
-		return usagef("--out %s: it is not a page of w2s report (name another file, or delete it)", p.path)
-	}
-	return nil
-}
-
 // checkPage reports why the page cannot be written, and keeps it from replacing a result or another file of the user.
-func (a *app) checkPage(page pageFile, paths []string) error {
+func (a *app) checkPage(page document, paths []string) error {
 	switch {
 	case page.path == stdout:
 		return nil
@@ -111,11 +74,11 @@ func (a *app) checkPage(page pageFile, paths []string) error {
 	if err := a.checkOutput("--out", page.path); err != nil {
 		return err
 	}
-	return page.check()
+	return page.check("--out")
 }
 
 // report reads results and writes the page and its charts.
-func (a *app) report(paths []string, file pageFile, plots string, opt report.Options) error {
+func (a *app) report(paths []string, file document, plots string, opt report.Options) error {
 	var inputs []report.Input
 	var faults []error
 	for _, path := range paths {
@@ -149,20 +112,13 @@ func (a *app) report(paths []string, file pageFile, plots string, opt report.Opt
 	return failed
 }
 
-// savePage writes the page and prints its path. A file under the default name that is no page gets another name first.
-func (a *app) savePage(page *report.Report, file pageFile) error {
+// savePage writes the page and prints its path.
+func (a *app) savePage(page *report.Report, file document) error {
 	if file.path == stdout {
 		return page.Write(a.out)
 	}
-	if err := file.check(); err != nil { // it may have been written meanwhile
+	if err := a.makeWay("--out", file); err != nil {
 		return err
-	}
-	if written, err := file.foreign(); err == nil && !written.IsZero() {
-		name, err := setAside(file.path, written)
-		if err != nil {
-			return fmt.Errorf("%w (choose another file with --out)", err)
-		}
-		a.note("what was in %s is now in %s", file.path, name)
 	}
 	if err := page.Save(file.path); err != nil {
 		return fmt.Errorf("%w (choose another file with --out)", err)
@@ -176,6 +132,9 @@ func (a *app) savePlots(dir string, charts []*plot.Chart) error {
 	for _, c := range charts {
 		for _, path := range c.Paths(dir) { // a link there may lead to a result
 			if err := a.checkOutput("--plots", path); err != nil {
+				return err
+			}
+			if err := a.makeWay("--plots", document{path: path, own: plot.IsChart}); err != nil {
 				return err
 			}
 		}

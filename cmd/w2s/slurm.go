@@ -39,7 +39,7 @@ func (a *app) writeSlurm(ctx context.Context, f *clusterFlags, flags *pflag.Flag
 	}
 	// sbatch --parsable prints ID, or ID;CLUSTER.
 	job, _, _ := strings.Cut(strings.TrimSpace(string(id)), ";")
-	_, err = fmt.Fprintf(a.out, "submitted batch job %s: %d shards, logs in w2s-encode-%s_*.log\n", job, f.slurm, job)
+	_, err = fmt.Fprintf(a.out, "submitted batch job %s: %s, logs in w2s-encode-%s_*.log\n", job, visible.Count(f.slurm, "shard"), job)
 	return err
 }
 

@@ -17,6 +17,7 @@ import (
 	"w2s/harness/table"
 	"w2s/internal/list"
 	"w2s/internal/study"
+	"w2s/internal/visible"
 )
 
 func newStudyCommand(a *app) *cobra.Command {
@@ -38,7 +39,6 @@ func newStudy(a *app, s study.Study) *cobra.Command {
 	var f experimentFlags
 	var pair pairFlags
 	var ladder ladderFlags
-	var plots string
 	var simulated []string
 	var sizes []int
 	var layers layersFlags
@@ -60,7 +60,7 @@ func newStudy(a *app, s study.Study) *cobra.Command {
 	fs.StringSliceVar(&simulated, "simulate", nil, "simulated `supervisors`, separated by commas: "+strings.Join(experiment.SimulatedForms(), ", "))
 	fs.IntSliceVar(&sizes, "sizes", nil, "`sizes` of smaller training pools to try as well, separated by commas")
 	if s.Charts != nil {
-		fs.StringVar(&plots, "plots", "", "write the study's charts to this `folder`, as SVG and PNG")
+		fs.StringVar(&f.plots, "plots", "", "write the study's charts to this `folder`, as SVG and PNG")
 	}
 	f.register(fs, "w2s-results/study-"+s.Name+".json")
 	setDefaults(fs, s.Defaults)
@@ -91,7 +91,7 @@ func newStudy(a *app, s study.Study) *cobra.Command {
 			}
 			cfg.Simulated = append(cfg.Simulated, sim)
 		}
-		return a.study(ctx, &f, cfg, s, plots)
+		return a.study(ctx, &f, cfg, s)
 	})
 	return c
 }
@@ -138,11 +138,8 @@ func setDefaults(fs *pflag.FlagSet, values map[string]string) {
 	}
 }
 
-// study runs an experiment and prints the study's table. If plots names a folder, it writes the charts there.
-func (a *app) study(ctx context.Context, f *experimentFlags, cfg experiment.Config, s study.Study, plots string) error {
-	if err := checkFolder("--plots", plots); err != nil {
-		return err
-	}
+// study runs an experiment, prints the study's table, and writes the charts to the folder of --plots.
+func (a *app) study(ctx context.Context, f *experimentFlags, cfg experiment.Config, s study.Study) error {
 	if _, err := f.previous(a, cfg); err != nil {
 		return err
 	}
@@ -153,8 +150,8 @@ func (a *app) study(ctx context.Context, f *experimentFlags, cfg experiment.Conf
 		if err != nil {
 			return nil, nil, err
 		}
-		if plots != "" {
-			plotted = a.studyPlots(plots, s, rows, r)
+		if f.plots != "" {
+			plotted = a.studyPlots(f.plots, s, rows, r)
 		}
 		return rows, s.Table(rows), nil
 	})
@@ -165,7 +162,7 @@ func (a *app) study(ctx context.Context, f *experimentFlags, cfg experiment.Conf
 func (a *app) studyPlots(dir string, s study.Study, rows []summary.Row, r *result.Result) error {
 	set, err := s.Charts(plot.Material{Rows: rows, Results: []*result.Result{r}})
 	if errors.Is(err, plot.ErrNothing) {
-		fmt.Fprintf(a.errOut, "w2s: no plot: %v\n", err)
+		fmt.Fprintf(a.errOut, "w2s: no plot: %s\n", visible.Text(err.Error()))
 		return nil
 	}
 	if err != nil {

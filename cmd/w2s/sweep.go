@@ -186,10 +186,13 @@ func setFlag(flag *pflag.Flag, node yaml.Node) error {
 		}
 		err = list.Replace(values)
 	default:
-		err = errors.New("want a single value")
+		return errors.New("want a single value")
 	}
 	flag.Changed = true
-	return err
+	if err != nil {
+		return flagFault(flag, node.Value, err)
+	}
+	return nil
 }
 
 // printPlan prints what a sweep would do.

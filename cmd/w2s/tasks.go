@@ -93,7 +93,7 @@ func newTasksPull(a *app) *cobra.Command {
 					faults = append(faults, err)
 					continue
 				}
-				fmt.Fprintf(a.out, "%s\t%d examples\n", visible.Line(task.Info().Name), len(data.Pool)+len(data.Test))
+				fmt.Fprintf(a.out, "%s\t%s\n", visible.Line(task.Info().Name), visible.Count(len(data.Pool)+len(data.Test), "example"))
 			}
 			return errors.Join(faults...)
 		}),
@@ -200,7 +200,7 @@ func (a *app) lengths(ctx context.Context, checkpoint string, examples []tasks.E
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.out, "\ntokens of %s (longest input: %d)\n", ck.Name, described.MaxTokens)
+	fmt.Fprintf(a.out, "\ntokens of %s (longest input: %d)\n", visible.Line(ck.Name), described.MaxTokens)
 	return table.Write(a.out, "text", histogram(count))
 }
 
@@ -278,7 +278,7 @@ func (a *app) checkFile(ctx context.Context, path string, cfg experiment.Config)
 	} else {
 		notes = used.Warnings
 	}
-	say("%s: %d examples to train on, %d to test on", verdict, report.Pool, report.Test)
+	say("%s: %s to train on, %d to test on", verdict, visible.Count(report.Pool, "example"), report.Test)
 	for k, class := range report.Info.Classes {
 		if refused != nil {
 			say("class %q: %d", class, report.PerClass[class])
@@ -287,7 +287,7 @@ func (a *app) checkFile(ctx context.Context, path string, cfg experiment.Config)
 		say("class %q: %d, of which a run trains on %d and tests on %d", class, report.PerClass[class], used.TrainClasses[k], used.TestClasses[k])
 	}
 	if refused == nil {
-		say("a run trains on %d examples (%d weak-train, %d strong-train) and tests on %d", used.Train, used.Weak, used.Strong, used.Test)
+		say("a run trains on %s (%d weak-train, %d strong-train) and tests on %d", visible.Count(used.Train, "example"), used.Weak, used.Strong, used.Test)
 		if used.TrainUnits < used.Train || used.TestUnits < used.Test {
 			say("groups that stay together: %d to train on, %d to test on", used.TrainUnits, used.TestUnits)
 		}

@@ -11,6 +11,7 @@ import (
 	"w2s/harness/result"
 	"w2s/harness/stats"
 	"w2s/internal/list"
+	"w2s/internal/visible"
 	"w2s/tasks"
 )
 
@@ -52,7 +53,7 @@ func (c ChainConfig) Validate() error {
 	c = c.withDefaults()
 	var faults faultList
 	if len(c.Chain) < 3 {
-		faults.add("chain: %d models, want three or more (for a pair, use run)", len(c.Chain))
+		faults.add("chain: %s, want three or more (for a pair, use run)", visible.Count(len(c.Chain), "model"))
 	}
 	for i, name := range c.Chain {
 		before := slices.Index(c.Chain[:i], name)

@@ -231,7 +231,7 @@ func (c Config) check(faults *faultList) {
 func (c Config) checkData(faults *faultList) {
 	for _, n := range c.Sizes {
 		if n < minTrain {
-			faults.add("a training pool of %d is too small (want %d or more)", n, minTrain)
+			faults.add("a training pool of %d is too small (want %d or more: --sizes)", n, minTrain)
 		}
 		if whole := cmp.Or(c.Train, DefaultTrain); n >= whole {
 			faults.add("the smaller training pool of %d is not smaller than the whole one of %d (leave it out, or make the whole one larger)", n, whole)
@@ -243,10 +243,10 @@ func (c Config) checkData(faults *faultList) {
 		faults.add("unknown balance %q (have: %q, %q, or \"\" for the default)", c.Balance, tasks.AlwaysBalance, tasks.NeverBalance)
 	}
 	if c.Train != 0 && c.Train < minTrain { // 0 is the default
-		faults.add("a training pool of %d is too small (want %d or more)", c.Train, minTrain)
+		faults.add("a training pool of %d is too small (want %d or more: --train)", c.Train, minTrain)
 	}
 	if c.Test != 0 && c.Test < minTest {
-		faults.add("a test part of %d is too small (want %d or more)", c.Test, minTest)
+		faults.add("a test part of %d is too small (want %d or more: --test)", c.Test, minTest)
 	}
 }
 

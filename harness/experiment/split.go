@@ -11,6 +11,7 @@ import (
 	"w2s/harness/head"
 	"w2s/harness/loss"
 	"w2s/internal/prob"
+	"w2s/internal/visible"
 	"w2s/tasks"
 )
 
@@ -32,7 +33,7 @@ func splitWhole(cfg Config, data *tasks.Data) (tasks.SplitConfig, *tasks.Split, 
 		return size, nil, err
 	}
 	if n := len(whole.WeakTrain) + len(whole.StrongTrain); n < minTrain {
-		return size, nil, fmt.Errorf("%d training examples are too few (want %d or more)", n, minTrain)
+		return size, nil, fmt.Errorf("too few training examples: %d (want %d or more)", n, minTrain)
 	}
 	return size, whole, nil
 }
@@ -58,7 +59,7 @@ func splitSize(cfg Config, data *tasks.Data) (tasks.SplitConfig, error) {
 	}
 	if data.Test == nil {
 		if pool < size.Test+minTrain {
-			return size, fmt.Errorf("%d %s are too few (want %d to test on and %d or more to train on: %s)", pool, of, size.Test, minTrain, help)
+			return size, fmt.Errorf("too few %s: %d (want %d to test on and %d or more to train on: %s)", of, pool, size.Test, minTrain, help)
 		}
 		pool -= size.Test
 	}
@@ -96,10 +97,11 @@ const commonShare = 1.1
 // describeSplit adds what a reader must know about classes and groups to the task's record. size is what the split was asked for.
 func (w *workbench) describeSplit(data *tasks.Data, size tasks.SplitConfig, whole *tasks.Split) {
 	if whole.Dropped > 0 && size.Train == 0 {
-		w.warn("%d examples are left out, because others of their groups or near copies are in a part that needs no more of their class", whole.Dropped)
+		w.warn("%s left out, because others of their groups or near copies are in a part that needs no more of their class", visible.Count(whole.Dropped, "example"))
 	}
 	if n := distinct(w.groups[w.pool:]); 2*n <= len(w.test) {
-		w.warn("the %d test examples are of %d groups: intervals over test examples may be too narrow, since they take examples as independent", len(w.test), n)
+		w.warn("the %s are of %s: intervals over test examples may be too narrow, since they take examples as independent",
+			visible.Count(len(w.test), "test example"), visible.Count(n, "group"))
 	}
 	all := slices.Concat(data.Pool, data.Test)
 	counts := tasks.ClassCounts(all)

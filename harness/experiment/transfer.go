@@ -9,6 +9,7 @@ import (
 	"w2s/harness/head"
 	"w2s/harness/result"
 	"w2s/internal/list"
+	"w2s/internal/visible"
 	"w2s/tasks"
 )
 
@@ -32,7 +33,7 @@ func (c TransferConfig) Differences(r *result.Result) []string {
 func (c TransferConfig) Validate() error {
 	var faults faultList
 	if len(c.Tasks) < 2 {
-		faults.add("transfer: %d tasks, want two or more", len(c.Tasks))
+		faults.add("transfer: %s, want two or more", visible.Count(len(c.Tasks), "task"))
 	}
 	for _, t := range c.Tasks {
 		info, first := t.Info(), c.Tasks[0].Info()
@@ -42,7 +43,7 @@ func (c TransferConfig) Validate() error {
 		case info.Form != first.Form:
 			faults.add("transfer: task %s is a %s task and %s a %s task: their heads do not fit each other", info.Name, info.Form, first.Name, first.Form)
 		case len(info.Classes) != len(first.Classes):
-			faults.add("transfer: task %s has %d classes and %s has %d: their heads do not fit each other", info.Name, len(info.Classes), first.Name, len(first.Classes))
+			faults.add("transfer: task %s has %s and %s has %d: their heads do not fit each other", info.Name, visible.Count(len(info.Classes), "class"), first.Name, len(first.Classes))
 		}
 	}
 	if len(c.Sizes) > 0 {
@@ -159,7 +160,7 @@ func openAll(ctx context.Context, cfg Config, env Env) (benches map[string]*work
 		w, err := open(ctx, cfg, env, task)
 		if err == nil && w.info.Form == tasks.Classify && len(opened) > 0 {
 			if got, want := len(w.record.TestGold[0]), len(opened[0].record.TestGold[0]); got != want {
-				err = fmt.Errorf("it has %d classes and %s has %d: their heads do not fit each other", got, opened[0].info.Name, want)
+				err = fmt.Errorf("it has %s and %s has %d: their heads do not fit each other", visible.Count(got, "class"), opened[0].info.Name, want)
 			}
 		}
 		if err != nil {
@@ -210,7 +211,7 @@ func removeLeaks(benches []*workbench, failed map[string]error) (kept []*workben
 			before := len(w.test)
 			w.keepTest(func(e tasks.Example) bool { return !leaks(e, other) })
 			if n := before - len(w.test); n > 0 {
-				w.warn("%d test examples of %s left out: they share a text or a group with the training pool of %s", n, w.info.Name, other.info.Name)
+				w.warn("%s of %s left out: they share a text or a group with the training pool of %s", visible.Count(n, "test example"), w.info.Name, other.info.Name)
 			}
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"w2s/harness/head"
 	"w2s/harness/result"
 	"w2s/internal/list"
+	"w2s/internal/visible"
 	"w2s/tasks"
 )
 
@@ -87,7 +88,7 @@ func (w *workbench) cut(data *tasks.Data) error {
 
 	for _, n := range append([]int{0}, w.cfg.Sizes...) {
 		if n >= w.pool {
-			w.warn("the training pool of %d is left out: the whole pool has %d examples", n, w.pool)
+			w.warn("the training pool of %d is left out: the whole pool has %s", n, visible.Count(w.pool, "example"))
 			continue
 		}
 		for _, seed := range w.cfg.Seeds {

@@ -15,6 +15,7 @@ import (
 	"w2s/harness/result"
 	"w2s/internal/list"
 	"w2s/internal/progress"
+	"w2s/internal/visible"
 )
 
 // maxVocabulary bounds the number of tokens that answers are made of, because a head has a column for each.
@@ -82,10 +83,10 @@ func (w *answerWriter) readTest(ctx context.Context) error {
 		}
 	}
 	if tooLong > 0 {
-		w.warn("%s: %d of %d test answers are longer than the %d tokens it may write and count as wrong", w.name, tooLong, len(w.task.Test), w.writer.Limit())
+		w.warn("%s: %d of %d test answers are longer than the %s it may write and count as wrong", w.name, tooLong, len(w.task.Test), visible.Count(w.writer.Limit(), "token"))
 	}
 	if len(prefixes) == 0 {
-		return fmt.Errorf("all test answers are longer than the %d tokens the model may write", w.writer.Limit())
+		return fmt.Errorf("all test answers are longer than the %s the model may write", visible.Count(w.writer.Limit(), "token"))
 	}
 	_, summary, err := w.read(ctx, prefixes)
 	if err != nil {
@@ -151,7 +152,7 @@ func (w *answerWriter) tokenExamples(spec trainSpec) (tokenExamples, error) {
 		}
 	}
 	if len(l.tokens) == 0 {
-		return l, fmt.Errorf("none of %d answers can be learned: %d are longer than the %d tokens the model may write", len(spec.answers), l.tooLong, w.writer.Limit())
+		return l, fmt.Errorf("none of %d answers can be learned: %d are longer than the %s the model may write", len(spec.answers), l.tooLong, visible.Count(w.writer.Limit(), "token"))
 	}
 	return l, nil
 }
@@ -178,7 +179,7 @@ func (w *answerWriter) vocabulary(s Split, learned tokenExamples) ([]int64, erro
 		}
 	}
 	if len(known) > maxVocabulary {
-		return nil, fmt.Errorf("the answers have %d different tokens, and a head can have at most %d (answers should be short and use few different words)", len(known), maxVocabulary)
+		return nil, fmt.Errorf("the answers have %s, and a head can have at most %d (answers should be short and use few different words)", visible.Count(len(known), "different token"), maxVocabulary)
 	}
 	var tokens []int64
 	for token := range known {
@@ -254,7 +255,7 @@ func (w *answerWriter) tune(ctx context.Context, s Split, spec trainSpec) ([]tun
 		r.L2, r.Status, r.Steps = c.L2, string(c.Status), c.Steps
 		r.Warnings = append(slices.Clone(r.Warnings), c.Warnings()...)
 		if learned.tooLong > 0 {
-			r.Warnings = append(r.Warnings, fmt.Sprintf("%s: %d of %d answers left out, longer than the %d tokens it may write", w.name, learned.tooLong, len(spec.answers), w.writer.Limit()))
+			r.Warnings = append(r.Warnings, fmt.Sprintf("%s: %d of %d answers left out, longer than the %s it may write", w.name, learned.tooLong, len(spec.answers), visible.Count(w.writer.Limit(), "token")))
 		}
 		if summary.Truncated > 0 {
 			r.Warnings = append(r.Warnings, fmt.Sprintf("%s: prompts truncated at %d of %d prefixes of answers", w.name, summary.Truncated, len(rows)))
@@ -276,7 +277,7 @@ func (w *answerWriter) base(vocabulary []int64) (*head.Head, error) {
 	}
 	k, dims := len(vocabulary), w.writer.Dims()
 	if len(rows) != k || len(bias) != k {
-		return nil, fmt.Errorf("the model has %d rows and %d biases for %d tokens", len(rows), len(bias), k)
+		return nil, fmt.Errorf("the model has %s and %d biases for %s", visible.Count(len(rows), "row"), len(bias), visible.Count(k, "token"))
 	}
 	h := &head.Head{Dims: dims, Classes: k, W: make([]float64, dims*k), B: make([]float64, k)}
 	for c, row := range rows {

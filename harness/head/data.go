@@ -9,6 +9,7 @@ import (
 
 	"w2s/harness/feature"
 	"w2s/harness/loss"
+	"w2s/internal/visible"
 )
 
 // Data is a feature matrix together with the meaning of its rows. Exactly one of Classes and Start is set.
@@ -75,7 +76,7 @@ func (d Data) check() error {
 		}
 	}
 	if s := d.Scaling; s != nil && (len(s.Mean) != d.X.Dims || len(s.SD) != d.X.Dims) {
-		return fmt.Errorf("head: scaling is for %d dimensions, the features have %d", len(s.Mean), d.X.Dims)
+		return fmt.Errorf("head: scaling is for %s, the features have %d", visible.Count(len(s.Mean), "dimension"), d.X.Dims)
 	}
 	if err := d.checkOffset(); err != nil {
 		return err
@@ -86,7 +87,7 @@ func (d Data) check() error {
 	case d.Classes == 0 && len(d.Start) < 2:
 		return errors.New("head: data has neither classes nor candidate groups (set Classes or Start)")
 	case d.Start == nil && d.Classes < 2:
-		return fmt.Errorf("head: %d classes, want 2 or more", d.Classes)
+		return fmt.Errorf("head: %s, want 2 or more", visible.Count(d.Classes, "class"))
 	case d.Start == nil:
 		return nil
 	}
@@ -95,7 +96,7 @@ func (d Data) check() error {
 	}
 	for e := range d.Examples() {
 		if d.Start[e+1]-d.Start[e] < 2 {
-			return fmt.Errorf("head: example %d has %d candidates, want 2 or more", e, d.Start[e+1]-d.Start[e])
+			return fmt.Errorf("head: example %d has %s, want 2 or more", e, visible.Count(d.Start[e+1]-d.Start[e], "candidate"))
 		}
 	}
 	return nil
@@ -135,11 +136,11 @@ func (j Job) check(d Data) error {
 		fault("no training examples")
 	}
 	if len(j.Labels) != len(j.Examples) {
-		fault("%d labels for %d training examples", len(j.Labels), len(j.Examples))
+		fault("%s for %s", visible.Count(len(j.Labels), "label"), visible.Count(len(j.Examples), "training example"))
 		return errors.Join(faults...)
 	}
 	if j.Weights != nil && len(j.Weights) != len(j.Examples) {
-		fault("%d weights for %d training examples", len(j.Weights), len(j.Examples))
+		fault("%d weights for %s", len(j.Weights), visible.Count(len(j.Examples), "training example"))
 		return errors.Join(faults...)
 	}
 	seen := make([]bool, d.Examples())

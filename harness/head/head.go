@@ -7,6 +7,7 @@ import (
 	"gonum.org/v1/gonum/floats"
 
 	"w2s/internal/prob"
+	"w2s/internal/visible"
 )
 
 // A Head is a linear layer that computes logits = scaled(x)·W + B.
@@ -25,11 +26,11 @@ func (h *Head) Outputs() int { return max(1, h.Classes) }
 func (h *Head) check() error {
 	switch n := h.Outputs(); {
 	case h.Dims < 1 || h.Classes < 0 || h.Classes == 1:
-		return fmt.Errorf("a head of %d dimensions and %d classes", h.Dims, h.Classes)
+		return fmt.Errorf("a head of %d dimensions and %s", h.Dims, visible.Count(h.Classes, "class"))
 	case len(h.W) != h.Dims*n || len(h.B) != n:
 		return fmt.Errorf("%d weights and %d biases, want %d and %d", len(h.W), len(h.B), h.Dims*n, n)
 	case h.Scaling != nil && (len(h.Scaling.Mean) != h.Dims || len(h.Scaling.SD) != h.Dims):
-		return fmt.Errorf("scaling is for %d dimensions, the head has %d", len(h.Scaling.Mean), h.Dims)
+		return fmt.Errorf("scaling is for %s, the head has %d", visible.Count(len(h.Scaling.Mean), "dimension"), h.Dims)
 	}
 	return nil
 }
@@ -47,8 +48,8 @@ func Predict(ctx context.Context, data Data, heads []*Head, examples []int) ([][
 			return nil, fmt.Errorf("head: head %d: %w", i, err)
 		}
 		if h.Dims != data.X.Dims || h.Classes != data.Classes {
-			return nil, fmt.Errorf("head: head %d is for %d dimensions and %d classes, the data has %d and %d (0 classes: candidates)",
-				i, h.Dims, h.Classes, data.X.Dims, data.Classes)
+			return nil, fmt.Errorf("head: head %d is for %s and %s, the data has %d and %d (0 classes: candidates)",
+				i, visible.Count(h.Dims, "dimension"), visible.Count(h.Classes, "class"), data.X.Dims, data.Classes)
 		}
 	}
 	if examples == nil {

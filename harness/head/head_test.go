@@ -177,7 +177,7 @@ func TestSaveRejectsBadHeads(t *testing.T) {
 		"of dimension 2 is 0":    change(func(h *Head) { h.Scaling.SD[2] = 0 }),
 		"9 weights and 2 biases": change(func(h *Head) { h.W = h.W[:9] }),
 		"scaling is for 4":       change(func(h *Head) { h.Scaling.Mean = h.Scaling.Mean[:4] }),
-		"1 classes":              change(func(h *Head) { h.Classes = 1 }),
+		"1 class":                change(func(h *Head) { h.Classes = 1 }),
 	} {
 		if err := h.Save(filepath.Join(dir, "x"), nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("saving: error %v, want one with %q", err, want)

@@ -6,6 +6,7 @@ import (
 	"gonum.org/v1/gonum/floats"
 
 	"w2s/harness/feature"
+	"w2s/internal/visible"
 )
 
 // Logits returns the head's logits for every row of x as a row-major (rows, outputs) matrix, computed in float64. It can be
@@ -42,7 +43,7 @@ func (h *Head) Plus(other *Head) (*Head, error) {
 		}
 	}
 	if h.Dims != other.Dims || h.Classes != other.Classes {
-		return nil, fmt.Errorf("head: sum: one head has %d dimensions and %d classes, the other %d and %d", h.Dims, h.Classes, other.Dims, other.Classes)
+		return nil, fmt.Errorf("head: sum: one head has %s and %s, the other %d and %d", visible.Count(h.Dims, "dimension"), visible.Count(h.Classes, "class"), other.Dims, other.Classes)
 	}
 	n := h.Outputs()
 	sum := &Head{Dims: h.Dims, Classes: h.Classes, W: make([]float64, h.Dims*n), B: make([]float64, n)}
@@ -63,7 +64,7 @@ func (d Data) checkOffset() error {
 		return nil
 	}
 	if want := d.X.Rows * max(1, d.Classes); len(d.Offset) != want {
-		return fmt.Errorf("head: %d offsets for the %d rows, want one for each logit (%d)", len(d.Offset), d.X.Rows, want)
+		return fmt.Errorf("head: %d offsets for the %s, want one for each logit (%d)", len(d.Offset), visible.Count(d.X.Rows, "row"), want)
 	}
 	for i, v := range d.Offset {
 		if !finite(v) {

@@ -7,6 +7,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+
+	"w2s/internal/visible"
 )
 
 // A Grid is what Select chooses from, and how.
@@ -98,7 +100,7 @@ func (g Grid) check(d Data) error {
 		faults = append(faults, fmt.Errorf("head: grid: held-out share %v is not in 0..1", g.HeldOut))
 	}
 	if g.Group != nil && len(g.Group) != d.Examples() {
-		faults = append(faults, fmt.Errorf("head: grid: %d groups for %d examples", len(g.Group), d.Examples()))
+		faults = append(faults, fmt.Errorf("head: grid: %s for %s", visible.Count(len(g.Group), "group"), visible.Count(d.Examples(), "example")))
 	}
 	return errors.Join(faults...)
 }
@@ -136,7 +138,7 @@ func (g Grid) Cut(job Job) (train, held Job, err error) {
 		}
 	}
 	if len(kept) == 0 || len(out) == 0 {
-		return Job{}, Job{}, fmt.Errorf("%d examples in %d groups are too few to train on some and hold out others", len(positions), len(names))
+		return Job{}, Job{}, fmt.Errorf("too few to train on some and hold out others: %s in %s", visible.Count(len(positions), "example"), visible.Count(len(names), "group"))
 	}
 	return job.subset(kept), job.subset(out), nil
 }

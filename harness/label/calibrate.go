@@ -11,6 +11,7 @@ import (
 	"w2s/harness/stats"
 	"w2s/internal/list"
 	"w2s/internal/prob"
+	"w2s/internal/visible"
 )
 
 // logFloor is the least probability of which a logarithm is taken. A softmax in float32 gives exact zeros.
@@ -49,8 +50,8 @@ func (Temperature) Apply(_ context.Context, l Labels, e Evidence) (Treated, erro
 	}
 	t.Notes = append(t.Notes, note)
 	if sharpness <= 1/maxTemperature || sharpness >= 1/minTemperature {
-		t.Warnings = append(t.Warnings, fmt.Sprintf("temperature %.4g is at its bound: %d held-out examples do not determine it",
-			1/sharpness, len(e.Held.Soft)))
+		t.Warnings = append(t.Warnings, fmt.Sprintf("temperature %.4g is at its bound: %s do not determine it",
+			1/sharpness, visible.Count(len(e.Held.Soft), "held-out example")))
 	}
 	return t, nil
 }
@@ -275,7 +276,7 @@ func checkHeld(l Labels, h *Held) error {
 	}
 	for i, p := range h.Soft {
 		if l.Classes > 0 && len(p) != l.Classes {
-			return fmt.Errorf("held-out gold: example %d has %d classes (want %d)", i, len(p), l.Classes)
+			return fmt.Errorf("held-out gold: example %d has %s (want %d)", i, visible.Count(len(p), "class"), l.Classes)
 		}
 	}
 	return nil
@@ -291,8 +292,8 @@ func calibrationNote(what string, h *Held, scale func([]float64) []float64) (str
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%s, fitted on %d held-out examples (log loss %.3f to %.3f, ECE %.3f to %.3f)",
-		what, before.N, before.LogLoss, after.LogLoss, before.ECE, after.ECE), nil
+	return fmt.Sprintf("%s, fitted on %s (log loss %.3f to %.3f, ECE %.3f to %.3f)",
+		what, visible.Count(before.N, "held-out example"), before.LogLoss, after.LogLoss, before.ECE, after.ECE), nil
 }
 
 // logits returns the logits of a distribution, up to a constant.

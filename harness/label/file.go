@@ -10,6 +10,7 @@ import (
 
 	"w2s/harness/stats"
 	"w2s/internal/prob"
+	"w2s/internal/visible"
 )
 
 // A Provenance tells where labels come from.
@@ -186,7 +187,7 @@ func readLines(r io.Reader, kind string, line func(data []byte) error) (fileHead
 		return header, errors.New("the file is empty")
 	}
 	if n != header.N {
-		return header, fmt.Errorf("%d examples, but the header states %d (the file is not complete: make it again)", n, header.N)
+		return header, fmt.Errorf("%s, but the header states %d (the file is not complete: make it again)", visible.Count(n, "example"), header.N)
 	}
 	return header, nil
 }

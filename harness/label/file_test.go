@@ -54,7 +54,7 @@ func TestReadNamesFaults(t *testing.T) {
 	swap := func(old, now string) string { return strings.Replace(goodFile, old, now, 1) }
 	for name, c := range map[string]struct{ file, want string }{
 		"empty":      {"", "empty"},
-		"cut short":  {goodFile[:strings.LastIndex(goodFile, `{"id"`)], "1 examples, but the header states 2"},
+		"cut short":  {goodFile[:strings.LastIndex(goodFile, `{"id"`)], "1 example, but the header states 2"},
 		"torn line":  {goodFile[:len(goodFile)-9], "line 3"},
 		"not JSON":   {"hello\n", "line 1: not the header"},
 		"gold field": {swap(`"hard":1`, `"hard":1,"gold":[0,1]`), `line 2: json: unknown field "gold"`},
@@ -63,7 +63,7 @@ func TestReadNamesFaults(t *testing.T) {
 		"kind":       {swap("weak labels", "gold"), `a file of "gold"`},
 		"sum":        {swap("0.25", "0.5"), "sum to 1.25"},
 		"classes":    {swap(`"classes":2`, `"classes":3`), "2 classes (want 3)"},
-		"one class":  {swap(`"classes":2`, `"classes":1`), "1 classes"},
+		"one class":  {swap(`"classes":2`, `"classes":1`), "1 class"},
 		"same id":    {swap(`"b"`, `"a"`), "two labels"},
 		"no id":      {swap(`"id":"b",`, ``), "no example id"},
 		"null":       {swap(`[0.25,0.75]`, `null`), "line 2: hard label 1"},
@@ -90,9 +90,9 @@ func TestJoinOrdersByIDsAndReportsFaults(t *testing.T) {
 		ids  []string
 		want string
 	}{
-		{[]string{"a", "b"}, "1 labels without an example, the first is c"},
-		{[]string{"a", "b", "c", "d"}, "1 examples without a label, the first is d"},
-		{[]string{"a", "b", "c", "c"}, "1 examples that are given twice, the first is c"},
+		{[]string{"a", "b"}, "1 label without an example, the first is c"},
+		{[]string{"a", "b", "c", "d"}, "1 example without a label, the first is d"},
+		{[]string{"a", "b", "c", "c"}, "1 example given twice, the first is c"},
 		{[]string{"x", "y", "c"}, "2 labels without an example, the first is a"},
 		{nil, "3 labels without an example"},
 	} {

@@ -6,6 +6,7 @@ import (
 
 	"w2s/harness/stats"
 	"w2s/internal/list"
+	"w2s/internal/visible"
 )
 
 // Labels are what a student learns from: a distribution for each example, by id.
@@ -19,10 +20,10 @@ type Labels struct {
 // Check returns an error unless there is at least one id, ids are distinct, and each has a distribution of the right length.
 func (l Labels) Check() error {
 	if l.Classes < 0 || l.Classes == 1 {
-		return fmt.Errorf("label: %d classes (want 2 or more, or 0 for rankings)", l.Classes)
+		return fmt.Errorf("label: %s (want 2 or more, or 0 for rankings)", visible.Count(l.Classes, "class"))
 	}
 	if len(l.IDs) != len(l.Soft) {
-		return fmt.Errorf("label: %d ids and %d labels", len(l.IDs), len(l.Soft))
+		return fmt.Errorf("label: %s and %s", visible.Count(len(l.IDs), "id"), visible.Count(len(l.Soft), "label"))
 	}
 	if err := stats.Check(l.Soft); err != nil {
 		return fmt.Errorf("label: %w", err)
@@ -35,7 +36,7 @@ func (l Labels) Check() error {
 		case seen[id]:
 			return fmt.Errorf("label: example %s has two labels", id)
 		case l.Classes > 0 && len(l.Soft[i]) != l.Classes:
-			return fmt.Errorf("label: example %s has a label over %d classes (want %d)", id, len(l.Soft[i]), l.Classes)
+			return fmt.Errorf("label: example %s has a label over %s (want %d)", id, visible.Count(len(l.Soft[i]), "class"), l.Classes)
 		}
 		seen[id] = true
 	}
@@ -75,11 +76,11 @@ func (l Labels) Join(ids []string) (Labels, error) {
 	}
 	var faults []error
 	for _, f := range []struct {
-		what string
-		ids  []string
-	}{{"examples without a label", missing}, {"labels without an example", extra}, {"examples that are given twice", repeated}} {
+		what, is string
+		ids      []string
+	}{{"example", "without a label", missing}, {"label", "without an example", extra}, {"example", "given twice", repeated}} {
 		if len(f.ids) > 0 {
-			faults = append(faults, fmt.Errorf("label: %d %s, the first is %s", len(f.ids), f.what, f.ids[0]))
+			faults = append(faults, fmt.Errorf("label: %s %s, the first is %s", visible.Count(len(f.ids), f.what), f.is, f.ids[0]))
 		}
 	}
 	if len(faults) > 0 {

@@ -354,7 +354,7 @@ func TestProbesRejectBadInput(t *testing.T) {
 		want string
 	}{
 		"no features":    {Relabel{KNN{1}, 1}, l, Evidence{}, "student's features"},
-		"few examples":   {Relabel{KNN{3}, 1}, l, good, "3 examples are too few for 3 neighbours"},
+		"few examples":   {Relabel{KNN{3}, 1}, l, good, "too few examples for 3 neighbours each: 3"},
 		"fewer features": {Filter{LogReg{}, 0.5}, l, Evidence{Features: good.Features, Examples: upTo(2)}, "features of 2 examples"},
 		"out of range":   {Filter{LogReg{}, 0.5}, l, Evidence{Features: good.Features, Examples: []int{0, 1, 3}}, "example 3 is not among the 3"},
 		"ranking":        {Filter{KNN{1}, 0.5}, labelsOf(0, soft), good, "use logreg"},

@@ -13,6 +13,7 @@ import (
 	"w2s/harness/stats"
 	"w2s/internal/list"
 	"w2s/internal/prob"
+	"w2s/internal/visible"
 )
 
 // A Probe is a simple model of the weak labels on the student's features. A label that it disputes may be wrong, because
@@ -76,7 +77,7 @@ func (p LogReg) Predict(ctx context.Context, l Labels, e Evidence) ([][]float64,
 			jobs[k].Examples, jobs[k].Labels = append(jobs[k].Examples, e.Examples[i]), append(jobs[k].Labels, l.Soft[i])
 		}
 		if len(f.train) == 0 || len(f.predict) == 0 {
-			return nil, fmt.Errorf("%d examples are too few for a probe", len(l.IDs))
+			return nil, fmt.Errorf("too few examples for a probe: %d", len(l.IDs))
 		}
 	}
 	heads, err := p.fit(ctx, e, jobs)
@@ -162,7 +163,7 @@ func (k KNN) Predict(ctx context.Context, l Labels, e Evidence) ([][]float64, er
 	case k.K < 1:
 		return nil, fmt.Errorf("%d neighbours, want 1 or more", k.K)
 	case len(l.IDs) <= k.K:
-		return nil, fmt.Errorf("%d examples are too few for %d neighbours each", len(l.IDs), k.K)
+		return nil, fmt.Errorf("too few examples for %s each: %d", visible.Count(k.K, "neighbour"), len(l.IDs))
 	}
 	// The rows are ordered by id, so that sums and ties do not depend on the order of the examples.
 	order := make([]int, len(l.IDs))
@@ -193,7 +194,7 @@ func disputes(ctx context.Context, p Probe, l Labels, e Evidence) (predicted [][
 		return nil, nil, errors.New("a probe needs the student's features and there are none")
 	}
 	if len(e.Examples) != len(l.IDs) {
-		return nil, nil, fmt.Errorf("%d labels with features of %d examples", len(l.IDs), len(e.Examples))
+		return nil, nil, fmt.Errorf("%s with features of %d examples", visible.Count(len(l.IDs), "label"), len(e.Examples))
 	}
 	for _, x := range e.Examples {
 		if x < 0 || x >= e.Features.Examples() {

@@ -12,6 +12,7 @@ import (
 	"w2s/harness/head"
 	"w2s/harness/stats"
 	"w2s/internal/prob"
+	"w2s/internal/visible"
 )
 
 // Flip simulates a supervisor with random errors that is right on the given share of examples. A hash of seed and example id
@@ -31,18 +32,18 @@ func Flip(gold Gold, accuracy float64, seed uint64) (Labels, error) {
 // features, which can be the features of any model. The soft labels are calibrated as in Flip.
 func Systematic(gold Gold, accuracy float64, features head.Data, examples []int, seed uint64) (Labels, error) {
 	if len(examples) != len(gold.IDs) || features.X == nil {
-		return Labels{}, fmt.Errorf("label: systematic errors: features of %d examples for %d labels", len(examples), len(gold.IDs))
+		return Labels{}, fmt.Errorf("label: systematic errors: features of %s for %s", visible.Count(len(examples), "example"), visible.Count(len(gold.IDs), "label"))
 	}
 	for i, e := range examples {
 		if e < 0 || e >= features.Examples() {
 			return Labels{}, fmt.Errorf("label: systematic errors: example %d is not among the %d with features", e, features.Examples())
 		}
 		if gold.Classes == 0 && (features.Start == nil || features.Start[e+1]-features.Start[e] != len(gold.Gold[i])) {
-			return Labels{}, fmt.Errorf("label: systematic errors: example %s has %d candidates, its features have another number", gold.IDs[i], len(gold.Gold[i]))
+			return Labels{}, fmt.Errorf("label: systematic errors: example %s has %s, its features have another number", gold.IDs[i], visible.Count(len(gold.Gold[i]), "candidate"))
 		}
 	}
 	if gold.Classes != features.Classes {
-		return Labels{}, fmt.Errorf("label: systematic errors: labels over %d classes and features for %d", gold.Classes, features.Classes)
+		return Labels{}, fmt.Errorf("label: systematic errors: labels over %s and features for %d", visible.Count(gold.Classes, "class"), features.Classes)
 	}
 	scaling := features.Scaling
 	if scaling == nil {
@@ -91,7 +92,7 @@ func simulate(gold Gold, accuracy float64, tempt func(i int, wrong []int) (answe
 	answers, temptation := make([]int, n), make([]float64, n)
 	for i, g := range gold.Gold {
 		if !(accuracy > 1/float64(len(g)) && accuracy <= 1) {
-			return Labels{}, fmt.Errorf("label: simulated supervisor: accuracy %v is not above guessing among %d answers and at most 1", accuracy, len(g))
+			return Labels{}, fmt.Errorf("label: simulated supervisor: accuracy %v is not above guessing among %s and at most 1", accuracy, visible.Count(len(g), "answer"))
 		}
 		var wrong []int
 		for k := range g {
@@ -128,7 +129,7 @@ func Random(classes int, ids []string, size func(i int) int, seed uint64) (Label
 	for i, id := range ids {
 		k := size(i)
 		if k < 2 {
-			return Labels{}, fmt.Errorf("label: random supervisor: example %s has %d answers", id, k)
+			return Labels{}, fmt.Errorf("label: random supervisor: example %s has %s", id, visible.Count(k, "answer"))
 		}
 		out.Soft = append(out.Soft, oneHot(int(newDraw(seed, id).Float64()*float64(k)), k))
 	}

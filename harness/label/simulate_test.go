@@ -193,7 +193,7 @@ func TestRandomGuessesAndMajorityRepeats(t *testing.T) {
 	if _, err := Majority([]string{"x"}, [][]float64{{0, 1}, {1, 0, 0}}); err == nil || !strings.Contains(err.Error(), "rankings") {
 		t.Errorf("Majority of rankings: %v", err)
 	}
-	if _, err := Random(2, []string{"x"}, func(int) int { return 1 }, 1); err == nil || !strings.Contains(err.Error(), "x has 1 answers") {
+	if _, err := Random(2, []string{"x"}, func(int) int { return 1 }, 1); err == nil || !strings.Contains(err.Error(), "x has 1 answer") {
 		t.Errorf("Random with examples of one answer: %v", err)
 	}
 }
@@ -212,7 +212,7 @@ func TestSimulatedSupervisorsRejectBadInput(t *testing.T) {
 		t.Errorf("Flip of an example whose answers are all right: %v", err)
 	}
 	d := data(2, [][]float32{{1}, {2}})
-	for want, examples := range map[string][]int{"features of 1 examples for 10": {0}, "example 2 is not among the 2": {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}} {
+	for want, examples := range map[string][]int{"features of 1 example for 10": {0}, "example 2 is not among the 2": {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}} {
 		if _, err := Systematic(g, 0.8, d, examples, 1); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Systematic: error %v, want one with %q", err, want)
 		}

@@ -7,6 +7,8 @@ package loss
 import (
 	"fmt"
 	"math"
+
+	"w2s/internal/visible"
 )
 
 // A Loss scores a student's logits against the labels of a batch.
@@ -56,7 +58,7 @@ func Check(l Loss, classes int) error {
 // of classes, or 0 for candidates.
 func CheckLabel(label []float64, classes, elements int) error {
 	if len(label) != elements || classes > 0 && len(label) != classes || len(label) == 0 {
-		return fmt.Errorf("label has %d probabilities, want %d", len(label), max(classes, elements))
+		return fmt.Errorf("label has %s, want %d", visible.Count(len(label), "probability"), max(classes, elements))
 	}
 	sum := 0.0
 	for _, p := range label {
@@ -77,7 +79,7 @@ func CheckLabel(label []float64, classes, elements int) error {
 // the share of training that is done, 0 to 1.
 func Evaluate(l Loss, classes int, logits, labels [][]float64, progress float64) (float64, [][]float64, error) {
 	if len(logits) == 0 || len(logits) != len(labels) {
-		return 0, nil, fmt.Errorf("loss: %d rows of logits and %d rows of labels: want the same number, at least one", len(logits), len(labels))
+		return 0, nil, fmt.Errorf("loss: %s of logits and %s of labels: want the same number, at least one", visible.Count(len(logits), "row"), visible.Count(len(labels), "row"))
 	}
 	start := make([]int, 1, len(logits)+1)
 	var flatLogits, flatLabels []float64

@@ -6,6 +6,7 @@ import (
 	"gonum.org/v1/plot/vg"
 
 	"w2s/harness/summary"
+	"w2s/internal/visible"
 )
 
 // Bars draws, for every task, the weak floor, a student for every loss, and the strong ceiling. All rows must have the
@@ -65,7 +66,7 @@ func Bars(rows []summary.Row) (*Chart, error) {
 		c.note("Weak labels: %s.", s)
 	}
 	c.basis(rows)
-	c.Alt = fmt.Sprintf("Bars for %d tasks: %s of the weak floor, of the students with %s, and of the strong ceiling. The PGR table has the numbers.",
-		len(ticks), scoreOf(rows, metricOf), listed(losses))
+	c.Alt = fmt.Sprintf("Bars for %s: %s of the weak floor, of the students with %s, and of the strong ceiling. The PGR table has the numbers.",
+		visible.Count(len(ticks), "task"), scoreOf(rows, metricOf), listed(losses))
 	return c, nil
 }

@@ -12,6 +12,7 @@ import (
 	"w2s/harness/loss"
 	"w2s/harness/summary"
 	"w2s/internal/list"
+	"w2s/internal/visible"
 	"w2s/tasks"
 )
 
@@ -48,7 +49,7 @@ func Alpha(rows []summary.Row) (*Chart, error) {
 	c.plot.X.Tick.Marker = every(0, 1, 5)
 	c.pgrAxis(drawn)
 	c.basis(drawn)
-	c.Alt = fmt.Sprintf("%d curves of PGR against alpha with %d points. The PGR table has the numbers.", len(c.legend), c.points)
+	c.Alt = fmt.Sprintf("%d curves of PGR against alpha with %s. The PGR table has the numbers.", len(c.legend), visible.Count(c.points, "point"))
 	return c, nil
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"w2s/harness/summary"
 	"w2s/internal/list"
+	"w2s/internal/visible"
 	"w2s/tasks"
 )
 
@@ -34,7 +35,7 @@ func (c *Chart) basis(rows []summary.Row) {
 
 // basisOf does the same as basis for other kinds of rows. level is 0 if there are no whiskers.
 func (c *Chart) basisOf(n, seeds []int, level float64) {
-	text := fmt.Sprintf("n = %s test examples for each task, %s %s.", span(n), span(seeds), plural(slices.Max(seeds), "seed", "seeds"))
+	text := fmt.Sprintf("n = %s test examples for each task, %s %s.", span(n), span(seeds), visible.Plural(slices.Max(seeds), "seed"))
 	if level > 0 {
 		text += fmt.Sprintf(" Whiskers: %.0f %% intervals over test examples (paired bootstrap).", 100*level)
 	}
@@ -76,7 +77,7 @@ func (c *Chart) pgrAxis(rows []summary.Row) {
 		c.plot.Add(guide("", c.plot.X.Min, y, c.plot.X.Max, y))
 	}
 	if outside > 0 {
-		c.note("Outside the frame: %d %s with a PGR below %g or above %g.", outside, plural(outside, "point", "points"), pgrLow, pgrHigh)
+		c.note("Outside the frame: %d %s with a PGR below %g or above %g.", outside, visible.Plural(outside, "point"), pgrLow, pgrHigh)
 	}
 }
 

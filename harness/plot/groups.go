@@ -153,10 +153,3 @@ func span(values []int) string {
 	}
 	return fmt.Sprintf("%d to %d", lo, hi)
 }
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return one
-	}
-	return many
-}

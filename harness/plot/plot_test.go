@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"image"
 	"image/color"
 	"image/png"
 	"io"
@@ -305,6 +306,18 @@ func TestNothing(t *testing.T) {
 	}
 }
 
+func TestIsChart(t *testing.T) {
+	var other bytes.Buffer
+	if err := png.Encode(&other, image.NewGray(image.Rect(0, 0, 9, 9))); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"", "PK", "<svg></svg>", "<?xml version=\"1.0\"?>\n<svg></svg>", other.String(), other.String()[:20]} {
+		if IsChart(strings.NewReader(text)) {
+			t.Errorf("%q is taken for a chart", text)
+		}
+	}
+}
+
 func second[T any](_ T, err error) error { return err }
 
 // render draws a chart in all formats and returns the SVG file.
@@ -321,6 +334,9 @@ func render(t *testing.T, c *Chart) string {
 		} else if err != nil {
 			t.Fatalf("%s: the SVG is not well-formed: %v", c.Name, err)
 		}
+	}
+	if !IsChart(bytes.NewReader(svg.Bytes())) || !IsChart(bytes.NewReader(picture.Bytes())) {
+		t.Errorf("%s: a chart is not recognized", c.Name)
 	}
 	w, h := c.size(true)
 	img, err := png.Decode(&picture)

@@ -8,6 +8,7 @@ import (
 	"w2s/harness/result"
 	"w2s/harness/stats"
 	"w2s/harness/summary"
+	"w2s/internal/visible"
 )
 
 // bins is the number of bins of a reliability diagram. It is smaller than for ECE so that each bin holds enough examples.
@@ -67,8 +68,8 @@ func Reliability(r *result.Result, rows []summary.Row) (*Chart, error) {
 	low := 10 * math.Floor(min(c.plot.X.Min, c.plot.Y.Min, 90)/10)
 	c.square(low, 100, 5, "calibrated")
 	c.Title = clean(titled(fmt.Sprintf("Reliability: %s, %s", first.Task, first.Pair()), first))
-	c.note("n = %d test examples times %s %s, in %d bins of equal width. Below the diagonal, a head is overconfident. ECE is computed with the same bins.",
-		first.N, span(seeds), plural(seeds[0], "seed", "seeds"), bins)
+	c.note("n = %s times %s %s, in %d bins of equal width. Below the diagonal, a head is overconfident. ECE is computed with the same bins.",
+		visible.Count(first.N, "test example"), span(seeds), visible.Plural(seeds[0], "seed"), bins)
 	c.Alt = fmt.Sprintf("Share of right answers against predicted probability on %s, for the floor, %d students and the ceiling.", clean(first.Task), len(rows))
 	return c, nil
 }

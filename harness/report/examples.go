@@ -334,5 +334,5 @@ func shown(s string, most int) string {
 	if len(runes) <= most {
 		return string(runes)
 	}
-	return string(runes[:most]) + fmt.Sprintf("… (%d more characters)", len(runes)-most)
+	return string(runes[:most]) + fmt.Sprintf("… (%s)", visible.Count(len(runes)-most, "more character"))
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"w2s/internal/visible"
 	"w2s/tasks"
 )
 
@@ -40,13 +41,13 @@ func (r *Result) check() error {
 		}
 		byName[t.Name] = t
 		if len(t.TestIDs) != len(t.TestGold) {
-			fault("task %q has %d test ids and %d gold labels", t.Name, len(t.TestIDs), len(t.TestGold))
+			fault("task %q has %s and %s", t.Name, visible.Count(len(t.TestIDs), "test id"), visible.Count(len(t.TestGold), "gold label"))
 		}
 		if t.Texts != nil && len(t.Texts) != len(t.TestIDs) {
-			fault("task %q has %d test ids and %d texts", t.Name, len(t.TestIDs), len(t.Texts))
+			fault("task %q has %s and %s", t.Name, visible.Count(len(t.TestIDs), "test id"), visible.Count(len(t.Texts), "text"))
 		}
 		if t.Form == tasks.Generate && len(t.TestAnswers) != len(t.TestIDs) {
-			fault("task %q has %d test ids and answers to %d", t.Name, len(t.TestIDs), len(t.TestAnswers))
+			fault("task %q has %s and answers to %d", t.Name, visible.Count(len(t.TestIDs), "test id"), len(t.TestAnswers))
 		}
 	}
 	byID := map[string]*Head{}
@@ -83,7 +84,7 @@ func (r *Result) check() error {
 			fault("chain on %q: unknown task", c.Task)
 		}
 		if len(c.Steps) < 2 {
-			fault("chain on %q has %d steps", c.Task, len(c.Steps))
+			fault("chain on %q has %s", c.Task, visible.Count(len(c.Steps), "step"))
 		}
 		for _, id := range append(slices.Clone(c.Steps), c.Jump, c.Ceiling) {
 			if why := absent(id, c.Task); why != "" {
@@ -92,7 +93,7 @@ func (r *Result) check() error {
 		}
 	}
 	if more > 0 {
-		faults = append(faults, fmt.Errorf("%d more faults", more))
+		faults = append(faults, fmt.Errorf("%s", visible.Count(more, "more fault")))
 	}
 	return errors.Join(faults...)
 }
@@ -100,21 +101,21 @@ func (r *Result) check() error {
 // check reports what is wrong with the predictions of a head of task t.
 func (h *Head) check(t *Task) error {
 	if len(h.Test) != len(t.TestIDs) {
-		return fmt.Errorf("head %q has %d predictions for %d test examples", h.ID, len(h.Test), len(t.TestIDs))
+		return fmt.Errorf("head %q has %d predictions for %s", h.ID, len(h.Test), visible.Count(len(t.TestIDs), "test example"))
 	}
 	for i, p := range h.Test {
 		if i >= len(t.TestGold) { // reported for the task
 			break
 		}
 		if len(p) != len(t.TestGold[i]) {
-			return fmt.Errorf("head %q, test example %s: %d probabilities for %d answers", h.ID, t.TestIDs[i], len(p), len(t.TestGold[i]))
+			return fmt.Errorf("head %q, test example %s: %s for %s", h.ID, t.TestIDs[i], visible.Count(len(p), "probability"), visible.Count(len(t.TestGold[i]), "answer"))
 		}
 	}
 	if t.Form != tasks.Generate || len(t.TestAnswers) != len(t.TestIDs) {
 		return nil
 	}
 	if len(h.Answers) != len(t.TestIDs) || len(h.TokenAccuracy) != len(t.TestIDs) {
-		return fmt.Errorf("head %q has %d answers and %d token accuracies for %d test examples", h.ID, len(h.Answers), len(h.TokenAccuracy), len(t.TestIDs))
+		return fmt.Errorf("head %q has %s and %d token accuracies for %s", h.ID, visible.Count(len(h.Answers), "answer"), len(h.TokenAccuracy), visible.Count(len(t.TestIDs), "test example"))
 	}
 	for i, text := range h.Answers {
 		if len(h.Test[i]) == 2 && (h.Test[i][1] == 1) != Matches(text, t.TestAnswers[i]) {

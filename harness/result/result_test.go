@@ -27,7 +27,7 @@ func TestReadRejectsDamagedResults(t *testing.T) {
 		"null in a list": {"null", `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[[1,null,0]]}]}`},
 		"sum of 1.2":     {"sums to 1.2", `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[[0.6,0.6,0]]}]}`},
 		"negative entry": {"-0.5", `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[[-0.5,1,0.5]]}]}`},
-		"texts missing":  {"2 test ids and 1 texts", `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1","2"],"test_gold":[1,0],"test_texts":["a"]}]}`},
+		"texts missing":  {"2 test ids and 1 text", `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1","2"],"test_gold":[1,0],"test_texts":["a"]}]}`},
 		"gold missing":   {"2 test ids and 1 gold", `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1","2"],"test_gold":[1]}],"heads":[{"id":"a","task":"x","test":[1,1]}]}`},
 		"supervisor of another task": {`"b" belongs to task "y"`, `{"schema":"w2s.result/2","tasks":[{"name":"x","test_ids":["1"],"test_gold":[1]},{"name":"y","test_ids":["1"],"test_gold":[1]}],
 			"heads":[{"id":"b","task":"y","role":"supervisor","test":[0.5]},{"id":"a","task":"x","role":"student","supervisor":"b","test":[0.5]}]}`},

@@ -9,6 +9,7 @@ import (
 	"w2s/harness/result"
 	"w2s/harness/stats"
 	"w2s/internal/list"
+	"w2s/internal/visible"
 	"w2s/tasks"
 )
 
@@ -80,7 +81,7 @@ func (x *index) chainRow(chains []result.Chain, opt Options) (ChainRow, error) {
 	var heads []*result.Head
 	for _, c := range chains {
 		if len(c.Steps) != len(steps) {
-			return row, fmt.Errorf("%d steps for seed %d, %d for seed %d", len(c.Steps), c.Seed, len(steps), first.Seed)
+			return row, fmt.Errorf("%s for seed %d, %d for seed %d", visible.Count(len(c.Steps), "step"), c.Seed, len(steps), first.Seed)
 		}
 		for _, id := range append(slices.Clone(c.Steps), c.Jump, c.Ceiling) {
 			row.Warnings = list.AppendNew(row.Warnings, x.heads[id].Warnings...)

@@ -9,6 +9,7 @@ import (
 	"w2s/harness/stats"
 	"w2s/internal/list"
 	"w2s/internal/prob"
+	"w2s/internal/visible"
 	"w2s/tasks"
 )
 
@@ -55,7 +56,7 @@ func degenerate(who string, t *result.Task, heads []*result.Head) []string {
 	if most < n {
 		all = fmt.Sprintf("%d of %d", most, n)
 	}
-	note(noneRight, "%s gives no right answer to any of the %d test examples", who, n)
+	note(noneRight, "%s gives no right answer to any of the %s", who, visible.Count(n, "test example"))
 	if t.Form == tasks.Rank {
 		note(constant, "%s chooses the candidate in the same place for %s test examples", who, all)
 	} else {
@@ -82,6 +83,11 @@ func (x *index) reversed(weak, strong string, p stats.PGR) string {
 	if larger := parameters(strong) > 0 && parameters(weak) > parameters(strong); !larger && !(p.GapInterval.Hi < 0) {
 		return ""
 	}
+	return WrongWayRound(weak, strong)
+}
+
+// WrongWayRound returns the note on a pair of models whose gap is negative.
+func WrongWayRound(weak, strong string) string {
 	return fmt.Sprintf("%s scores higher than %s trained on gold: weak and strong may be the wrong way round", weak, strong)
 }
 

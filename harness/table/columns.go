@@ -137,14 +137,6 @@ func count(n int) string {
 	return strconv.Itoa(n)
 }
 
-// seedCount writes a number of seeds with its noun.
-func seedCount(n int) string {
-	if n == 1 {
-		return "1 seed"
-	}
-	return fmt.Sprintf("%d seeds", n)
-}
-
 // points writes a figure in per cent with half of its interval.
 func points(f summary.Figure) string {
 	if !f.Interval.Known() {

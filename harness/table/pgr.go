@@ -7,6 +7,7 @@ import (
 
 	"w2s/harness/summary"
 	"w2s/internal/list"
+	"w2s/internal/visible"
 	"w2s/tasks"
 )
 
@@ -29,7 +30,7 @@ func PGR(rows []summary.Row) *Table {
 		{pairColumn, "%s"},
 		{treatmentColumn, "%s labels"},
 		{text("variant", "", summary.Row.Variant), "%s"},
-		{text("seeds", "", func(r summary.Row) string { return seedCount(r.Seeds) }), "%s"},
+		{text("seeds", "", func(r summary.Row) string { return visible.Count(r.Seeds, "seed") }), "%s"},
 	} {
 		if varies(c.column) {
 			columns = append(columns, c.column)

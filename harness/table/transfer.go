@@ -8,6 +8,7 @@ import (
 	"w2s/harness/loss"
 	"w2s/harness/summary"
 	"w2s/internal/list"
+	"w2s/internal/visible"
 )
 
 // Transfer lays out transfer matrices. Every figure has a row for each task that heads were trained on and a column for
@@ -76,7 +77,7 @@ func Transfer(matrices []summary.TransferMatrix) *Table {
 	if !treatments {
 		caption = append(caption, labels(first))
 	}
-	caption = append(caption, seedCount(first.Cells[0][0].Seeds), "test examples: "+strings.Join(sizes, ", "))
+	caption = append(caption, visible.Count(first.Cells[0][0].Seeds, "seed"), "test examples: "+strings.Join(sizes, ", "))
 	t.Caption = "transfer: each line is a training task, each column a test task; " + strings.Join(caption, ", ")
 	t.Notes = append([]string{
 		"PGR: (student - weak) / (ceiling - weak), with its interval over test examples.",

@@ -144,7 +144,7 @@ func TestOpenFolder(t *testing.T) {
 		{"several", map[string]string{"a.onnx": model, "b.onnx": model, "tokenizer.json": "{}"}, "", "2 ONNX files (a, b): choose one"},
 		{"none", map[string]string{"tokenizer.json": "{}"}, "", "no ONNX file, and there is no model.safetensors"},
 		{"safetensors", map[string]string{"model.safetensors": weights, "config.json": "{}", "tokenizer.json": "{}"}, "model.safetensors", ""},
-		{"safetensors that are damaged", map[string]string{"model.safetensors": "x"}, "", "1 bytes are too few for a safetensors file"},
+		{"safetensors that are damaged", map[string]string{"model.safetensors": "x"}, "", "the file has 1 byte, too few for safetensors"},
 		{"safetensors of which one is missing", map[string]string{"model.safetensors.index.json": `{"weight_map": {"a": "b.safetensors"}}`}, "", "b.safetensors is missing"},
 		{"a pickle", map[string]string{"pytorch_model.bin": "x"}, "", "pytorch_model.bin is a pickle, which can run any program"},
 		{"GGUF", map[string]string{"q4.gguf": "GGUF"}, "", "q4.gguf is a GGUF file"},

@@ -25,6 +25,9 @@ func readDescription(dir string) (Description, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return Description{}, nil
 	}
+	if errors.Is(err, inputfile.ErrKind) {
+		return Description{}, fmt.Errorf("catalog: %w; remove it, since a checkpoint needs no %s", err, DescriptionFile)
+	}
 	if err != nil {
 		return Description{}, fmt.Errorf("catalog: %w (it is not a description of a checkpoint: correct it, or remove it)", err)
 	}

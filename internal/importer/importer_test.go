@@ -218,6 +218,32 @@ func TestPairsOfOpenAI(t *testing.T) {
 	}
 }
 
+// A note says that weak and strong are the wrong way round if the gap is negative on every seed.
+func TestWrongWayRound(t *testing.T) {
+	for name, c := range map[string]struct {
+		ceilings []float64
+		strong   string
+		want     bool
+	}{
+		"one seed": {[]float64{0.5}, "gpt2-xl", true}, "positive": {[]float64{0.8}, "gpt2-xl", false}, "every seed": {[]float64{0.5, 0.54}, "gpt2-xl", true},
+		"one of two seeds": {[]float64{0.5, 0.8}, "gpt2-xl", false}, "the same model": {[]float64{0.5}, "gpt2", false}, "no gap": {[]float64{0.6}, "gpt2-xl", false},
+	} {
+		var cells []cell
+		for seed, ceiling := range c.ceilings {
+			cells = append(cells, cell{program: openAI, task: "boolq", weak: "gpt2", strong: c.strong, seed: fmt.Sprint(seed),
+				floor: accuracy(0.6), student: accuracy(0.7), ceiling: accuracy(ceiling)})
+		}
+		made, faults := rows(cells, Options{Metric: tasks.Accuracy})
+		if len(made) != 1 || len(faults) != 0 {
+			t.Fatalf("%s: %+v, %v", name, made, faults)
+		}
+		got := slices.Contains(made[0].Warnings, "gpt2 scores higher than "+c.strong+" trained on gold: weak and strong may be the wrong way round")
+		if got != c.want || got != (len(made[0].Doubts) == 1) {
+			t.Errorf("%s: warnings %q, doubts %q", name, made[0].Warnings, made[0].Doubts)
+		}
+	}
+}
+
 // stageOf returns a configuration of EleutherAI/w2s.
 func stageOf(model string, transfer bool) fields {
 	return fields{
@@ -315,9 +341,9 @@ func TestFaults(t *testing.T) {
 		"two places":   {func(tr tree) { tr.remove(floor); tr.write("results/first/boolq/w2s/results.json", "{}") }, []string{"weak floor is missing", `no number in "eval_accuracy"`}},
 		"two floors":   {func(tr tree) { tr.run("again", weak, acc(0.1)); tr.move(student, "elsewhere/run") }, []string{"could be its weak floor"}},
 		"the same run": {func(tr tree) { tr.copy(student, "default/copy") }, []string{"is the same run as"}},
-		"huge":         {func(tr tree) { tr.write(student+"/config.json", strings.Repeat(" ", maxFile+1)) }, []string{"too many for a result"}},
+		"huge":         {func(tr tree) { tr.write(student+"/config.json", strings.Repeat(" ", maxFile+1)) }, []string{"the limit for such a file", "move it away"}},
 		"deep":         {func(tr tree) { tr.write(student+"/config.json", strings.Repeat(`{"a":`, 500_000)) }, []string{"not a JSON object"}},
-		"a folder":     {func(tr tree) { tr.remove(student + "/config.json"); tr.write(student+"/config.json/x", "") }, []string{"is not a regular file"}},
+		"a folder":     {func(tr tree) { tr.remove(student + "/config.json"); tr.write(student+"/config.json/x", "") }, []string{"is a folder, not a file", "move it away"}},
 		"other pair":   {func(tr tree) { tr.stage("results/shared/boolq/weak", stageOf("other", false), scored(0.6, 0.6)) }, []string{"is of other, not of " + qwen}},
 		"no ceiling":   {func(tr tree) { tr.remove("results/shared/boolq/strong") }, []string{"strong ceiling", "shared/boolq/strong", "give the results folder"}},
 		"outside": {func(tr tree) {

@@ -5,10 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
+	"io/fs"
 	"strconv"
 
+	"w2s/internal/inputfile"
 	"w2s/tasks"
 )
 
@@ -30,23 +30,12 @@ func (o object) fault(format string, args ...any) {
 
 // load reads a file that contains one JSON object.
 func load(path string) (object, error) {
-	info, err := os.Stat(path)
+	data, err := inputfile.Read(path, maxFile)
 	switch {
-	case err != nil:
+	case errors.Is(err, fs.ErrNotExist):
 		return object{}, fmt.Errorf("importer: %w (the run is not complete: repeat it, or move its folder away)", err)
-	case !info.Mode().IsRegular():
-		return object{}, fmt.Errorf("importer: %s is not a regular file (move it away)", path) // reading a pipe could take forever
-	case info.Size() > maxFile:
-		return object{}, fmt.Errorf("importer: %s: %d bytes are too many for a result, which has at most %d (move the file away if another program wrote it)", path, info.Size(), maxFile)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return object{}, fmt.Errorf("importer: %w", err)
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile))
-	if err != nil {
-		return object{}, fmt.Errorf("importer: %w", err)
+	case err != nil:
+		return object{}, fmt.Errorf("importer: %w (if no run wrote it, move it away)", err)
 	}
 	return parse(path, data)
 }

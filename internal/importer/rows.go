@@ -126,6 +126,11 @@ func newRow(seeds []cell, opt Options) (summary.Row, error) {
 	} else if row.SeedPGR.LeftOut > 0 {
 		row.Warnings = append(row.Warnings, row.SeedPGR.Note())
 	}
+	negative := func(s cell) bool { return s.ceiling[opt.Metric] < s.floor[opt.Metric] }
+	if row.Weak != row.Strong && !slices.ContainsFunc(seeds, func(s cell) bool { return !negative(s) }) {
+		row.Doubts = []string{summary.WrongWayRound(row.Weak, row.Strong)}
+		row.Warnings = append(row.Warnings, row.Doubts...)
+	}
 	return row, errors.Join(errPGR, errSeeds)
 }
 

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -29,7 +30,7 @@ func OpenFile(path string, flag int, perm fs.FileMode) (*os.File, error) {
 // OpenStream is like Open, but also opens a pipe that this process inherited: standard input (/dev/stdin) and what a shell
 // puts in the place of <(command). The other end of such a pipe is open already, unlike that of a named pipe.
 func OpenStream(path string) (*os.File, error) {
-	return open(path, os.O_RDONLY, 0, inherited(path))
+	return open(path, os.O_RDONLY, 0, IsDescriptor(path))
 }
 
 func open(path string, flag int, perm fs.FileMode, pipe bool) (*os.File, error) {
@@ -74,7 +75,7 @@ func check(info fs.FileInfo, path string, pipe bool) error {
 		return nil
 	case mode.IsDir():
 		what = "a folder"
-	case mode&fs.ModeNamedPipe != 0 && inherited(path):
+	case mode&fs.ModeNamedPipe != 0 && IsDescriptor(path):
 		what, hint = "a pipe", ", and it is read more than once (write the data to a file, and name that)"
 	case mode&fs.ModeNamedPipe != 0:
 		what, hint = "a pipe", " (write the data to a file, and name that)"
@@ -86,9 +87,9 @@ func check(info fs.FileInfo, path string, pipe bool) error {
 	return &fs.PathError{Op: "open", Path: path, Err: fmt.Errorf("is %s, %w%s", what, ErrKind, hint)}
 }
 
-// inherited reports whether a path names a descriptor of this process.
-func inherited(path string) bool {
-	return path == "/dev/stdin" || strings.HasPrefix(path, "/dev/fd/") || strings.HasPrefix(path, "/proc/self/fd/")
+// IsDescriptor reports whether a path names an open file of this process, such as its standard input or output.
+func IsDescriptor(path string) bool {
+	return slices.Contains([]string{"/dev/stdin", "/dev/stdout", "/dev/stderr"}, path) || strings.HasPrefix(path, "/dev/fd/") || strings.HasPrefix(path, "/proc/self/fd/")
 }
 
 // Read returns the content of a regular file of at most most bytes.

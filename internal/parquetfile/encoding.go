@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+
+	"w2s/internal/visible"
 )
 
 // This file walks over encoded values and counts what they decode to, because the decoder allocates that much. Six bytes of a
@@ -104,13 +106,13 @@ func countTexts(data []byte, want int64) error {
 
 func wantValues(got, want int64) error {
 	if got != want {
-		return fmt.Errorf("it holds %d values, and its header says %d", got, want)
+		return fmt.Errorf("it holds %s, and its header says %d", visible.Count(got, "value"), want)
 	}
 	return nil
 }
 
 func errTooMany(most int64) error {
-	return fmt.Errorf("its encoding has more than the %d values it states", most)
+	return fmt.Errorf("its encoding has more than the %s it states", visible.Count(most, "value"))
 }
 
 // deltas decodes the binary packed delta encoding of count lengths. It returns their sum and the data after them.
@@ -133,7 +135,7 @@ func deltas(data []byte, count int64) (sum int64, rest []byte, err error) {
 		return 0, data, err
 	}
 	if head[0] == 0 || head[0] > 1<<20 || head[1] == 0 || head[1] > head[0] || head[0]%head[1] != 0 || head[0]/head[1]%32 != 0 {
-		return 0, nil, fmt.Errorf("delta blocks of %d values in %d parts", head[0], head[1])
+		return 0, nil, fmt.Errorf("delta blocks of %d values in %s", head[0], visible.Count(head[1], "part"))
 	}
 	parts, perPart := int(head[1]), int(head[0]/head[1])
 	add := func(v int64) {

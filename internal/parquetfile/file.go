@@ -15,6 +15,7 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 
 	"w2s/internal/inputfile"
+	"w2s/internal/visible"
 )
 
 // maxFooter bounds the description at the end of a file. Its size grows with the number of columns and row groups.
@@ -64,7 +65,7 @@ func recovered(err *error) {
 func (f *File) readFooter() error {
 	const tail = 8 // length of the footer, and PAR1
 	if f.size < 4+tail {
-		return fmt.Errorf("%d bytes are too few for a parquet file", f.size)
+		return fmt.Errorf("it has %s, too few for a parquet file", visible.Count(f.size, "byte"))
 	}
 	var end [tail]byte
 	if _, err := f.r.ReadAt(end[:], f.size-tail); err != nil {
@@ -78,7 +79,7 @@ func (f *File) readFooter() error {
 	}
 	length := int64(binary.LittleEndian.Uint32(end[:4]))
 	if length > f.size-4-tail || length > maxFooter {
-		return fmt.Errorf("its footer would have %d bytes in a file of %d, and at most %s are read", length, f.size, inputfile.Bytes(maxFooter))
+		return fmt.Errorf("its footer would have %s in a file of %d, and at most %s are read", visible.Count(length, "byte"), f.size, inputfile.Bytes(maxFooter))
 	}
 	data := make([]byte, length)
 	if _, err := f.r.ReadAt(data, f.size-tail-length); err != nil {
@@ -100,16 +101,16 @@ func (f *File) readFooter() error {
 // checkFooter checks the row groups against the schema and the size of the file; end is where the footer begins.
 func (f *File) checkFooter(end int64) error {
 	if len(f.meta.RowGroups)*len(f.leaves) > maxChunks {
-		return fmt.Errorf("it has %d row groups of %d columns, more than %d column chunks", len(f.meta.RowGroups), len(f.leaves), maxChunks)
+		return fmt.Errorf("it has %s of %d columns, more than %d column chunks", visible.Count(len(f.meta.RowGroups), "row group"), len(f.leaves), maxChunks)
 	}
 	rows := int64(0)
 	for i := range f.meta.RowGroups {
 		group := &f.meta.RowGroups[i]
 		if len(group.Columns) != len(f.leaves) {
-			return fmt.Errorf("row group %d has %d columns, and the schema has %d", i, len(group.Columns), len(f.leaves))
+			return fmt.Errorf("row group %d has %s, and the schema has %d", i, visible.Count(len(group.Columns), "column"), len(f.leaves))
 		}
 		if group.NumRows < 0 || rows+group.NumRows < rows {
-			return fmt.Errorf("row group %d has %d rows", i, group.NumRows)
+			return fmt.Errorf("row group %d has %s", i, visible.Count(group.NumRows, "row"))
 		}
 		rows += group.NumRows
 		for j := range group.Columns {
@@ -122,17 +123,17 @@ func (f *File) checkFooter(end int64) error {
 			case group.Columns[j].FilePath != "":
 				return fmt.Errorf("the data of column %q is in another file", cut(f.leaves[j].path))
 			case start < 4 || chunk.TotalCompressedSize < 0 || start > end || chunk.TotalCompressedSize > end-start:
-				return fmt.Errorf("column %q: row group %d would have %d bytes from byte %d on, and the data ends at byte %d",
-					cut(f.leaves[j].path), i, chunk.TotalCompressedSize, start, end)
+				return fmt.Errorf("column %q: row group %d would have %s from byte %d on, and the data ends at byte %d",
+					cut(f.leaves[j].path), i, visible.Count(chunk.TotalCompressedSize, "byte"), start, end)
 			case chunk.NumValues < 0:
-				return fmt.Errorf("column %q: row group %d has %d values", cut(f.leaves[j].path), i, chunk.NumValues)
+				return fmt.Errorf("column %q: row group %d has %s", cut(f.leaves[j].path), i, visible.Count(chunk.NumValues, "value"))
 			case f.leaves[j].rep == 0 && chunk.NumValues != group.NumRows:
-				return fmt.Errorf("column %q: row group %d has %d values for %d rows", cut(f.leaves[j].path), i, chunk.NumValues, group.NumRows)
+				return fmt.Errorf("column %q: row group %d has %s for %s", cut(f.leaves[j].path), i, visible.Count(chunk.NumValues, "value"), visible.Count(group.NumRows, "row"))
 			}
 		}
 	}
 	if rows != f.meta.NumRows {
-		return fmt.Errorf("its row groups have %d rows, and its footer says %d", rows, f.meta.NumRows)
+		return fmt.Errorf("its row groups have %s, and its footer says %d", visible.Count(rows, "row"), f.meta.NumRows)
 	}
 	return nil
 }
@@ -155,7 +156,7 @@ func (f *File) Rows(do func(row map[string]any) bool) (err error) {
 	defer recovered(&err)
 	groups := f.decode.RowGroups()
 	if len(groups) != len(f.meta.RowGroups) {
-		return fmt.Errorf("%d row groups, and the decoder finds %d", len(f.meta.RowGroups), len(groups))
+		return fmt.Errorf("%s, and the decoder finds %d", visible.Count(len(f.meta.RowGroups), "row group"), len(groups))
 	}
 	for i, group := range groups {
 		if more, err := f.group(i, group, do); err != nil || !more {

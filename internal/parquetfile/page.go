@@ -14,6 +14,8 @@ import (
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
 	"github.com/pierrec/lz4/v4"
+
+	"w2s/internal/visible"
 )
 
 // maxPageHeader bounds the header of a page. It can hold the least and the greatest value of the page.
@@ -61,7 +63,7 @@ func (f *File) checkChunk(column *node, chunk *format.ColumnMetaData) (memory in
 		}
 	}
 	if values != chunk.NumValues {
-		return 0, fmt.Errorf("its pages have %d values, and the footer says %d", values, chunk.NumValues)
+		return 0, fmt.Errorf("its pages have %s, and the footer says %d", visible.Count(values, "value"), chunk.NumValues)
 	}
 	return page + dictionary, nil
 }
@@ -106,9 +108,9 @@ func pageValues(h *format.PageHeader) (int64, error) {
 func (f *File) checkPageSize(h *format.PageHeader, left, values int64) error {
 	switch {
 	case h.CompressedPageSize < 0 || int64(h.CompressedPageSize) > left:
-		return fmt.Errorf("it has %d bytes, and its chunk ends after %d", h.CompressedPageSize, left)
+		return fmt.Errorf("it has %s, and its chunk ends after %d", visible.Count(h.CompressedPageSize, "byte"), left)
 	case h.UncompressedPageSize < 0 || values < 0:
-		return fmt.Errorf("it has %d values in %d bytes", values, h.UncompressedPageSize)
+		return fmt.Errorf("it has %s in %s", visible.Count(values, "value"), visible.Count(h.UncompressedPageSize, "byte"))
 	}
 	if takes := int64(h.CompressedPageSize) + 2*int64(h.UncompressedPageSize) + valueBytes*values; takes > f.limits.Memory {
 		return f.memoryError(takes)
@@ -128,7 +130,7 @@ func (f *File) checkPage(column *node, codec format.CompressionCodec, h *format.
 	}
 	if h.Type == format.DictionaryPage {
 		if width := leastWidth(column.element); values*width > int64(len(body)) {
-			return fmt.Errorf("its dictionary has %d bytes, too few for %d values", len(body), values)
+			return fmt.Errorf("its dictionary has %s, too few for %s", visible.Count(len(body), "byte"), visible.Count(values, "value"))
 		}
 		return nil
 	}
@@ -328,7 +330,7 @@ func (f *File) unpack(codec format.CompressionCodec, data []byte, size int64) ([
 }
 
 func errUnpacked(size int64) error {
-	return fmt.Errorf("it unpacks to more than the %d bytes that its header states", size)
+	return fmt.Errorf("it unpacks to more than the %s that its header states", visible.Count(size, "byte"))
 }
 
 // readMost reads at most one byte more than size.

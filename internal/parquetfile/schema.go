@@ -7,6 +7,8 @@ import (
 
 	"github.com/parquet-go/parquet-go/deprecated"
 	"github.com/parquet-go/parquet-go/format"
+
+	"w2s/internal/visible"
 )
 
 // Limits on the schema of a file.
@@ -57,7 +59,7 @@ func readSchema(elements []format.SchemaElement) (root *node, leaves []*node, er
 	case len(elements) == 0:
 		return nil, nil, errors.New("it has no schema")
 	case len(elements) > maxColumns:
-		return nil, nil, fmt.Errorf("it has %d columns, more than %d", len(elements), maxColumns)
+		return nil, nil, fmt.Errorf("it has %s, more than %d", visible.Count(len(elements), "column"), maxColumns)
 	}
 	s := schemaReader{elements: elements}
 	root, err = s.node(nil, 0)
@@ -65,7 +67,7 @@ func readSchema(elements []format.SchemaElement) (root *node, leaves []*node, er
 		err = errors.New("the root of its schema is a column")
 	}
 	if err == nil && s.next < len(elements) {
-		err = fmt.Errorf("%d elements of its schema belong to no column", len(elements)-s.next)
+		err = fmt.Errorf("its schema has %s of no column", visible.Count(len(elements)-s.next, "element"))
 	}
 	return root, s.leaves, err
 }
@@ -103,7 +105,7 @@ func (s *schemaReader) node(parent *node, depth int) (*node, error) {
 	}
 	count := int(n.element.NumChildren.V)
 	if count < 0 || count > len(s.elements)-s.next {
-		return nil, fmt.Errorf("column %q has %d parts, but the schema has only %d more elements", cut(n.path), count, len(s.elements)-s.next)
+		return nil, fmt.Errorf("column %q has %s, but the schema has only %s", cut(n.path), visible.Count(count, "part"), visible.Count(len(s.elements)-s.next, "more element"))
 	}
 	places := make(map[string]int, count)
 	for i := range count {

@@ -18,6 +18,7 @@ import (
 	"strings"
 
 	"w2s/internal/inputfile"
+	"w2s/internal/visible"
 )
 
 // maxHeader bounds the length of the header. The header of a model of 1,000 layers takes about 1 MB.
@@ -90,7 +91,7 @@ func (f *File) Lookup(name string) (Info, bool) {
 func (f *File) read(size int64) error {
 	var length [8]byte
 	if size < int64(len(length)) {
-		return fmt.Errorf("%d bytes are too few for a safetensors file", size)
+		return fmt.Errorf("the file has %s, too few for safetensors", visible.Count(size, "byte"))
 	}
 	if _, err := f.r.ReadAt(length[:], 0); err != nil {
 		return fmt.Errorf("reading the header's length: %w", err)
@@ -100,7 +101,7 @@ func (f *File) read(size int64) error {
 	}
 	n := binary.LittleEndian.Uint64(length[:])
 	if n > maxHeader || int64(n) > size-int64(len(length)) {
-		return fmt.Errorf("the header would have %d bytes in a file of %d (not a safetensors file, or a truncated one)", n, size)
+		return fmt.Errorf("the header would have %s in a file of %d (not a safetensors file, or a truncated one)", visible.Count(n, "byte"), size)
 	}
 	header := make([]byte, n)
 	if _, err := f.r.ReadAt(header, int64(len(length))); err != nil {
@@ -175,7 +176,7 @@ func (f *File) checkLayout(begin, size int64) error {
 		}
 		end += t.size
 		if end > size-begin {
-			return fmt.Errorf("tensor %q ends at %d, but the file has only %d bytes of data (truncated file?)", t.Name, end, size-begin)
+			return fmt.Errorf("tensor %q ends at %d, but the file has only %s of data (truncated file?)", t.Name, end, visible.Count(size-begin, "byte"))
 		}
 		var ok bool
 		if t.count, ok = elements(t.Shape); !ok {
@@ -183,12 +184,12 @@ func (f *File) checkLayout(begin, size int64) error {
 		}
 		// A tensor of an unknown type is accepted, but cannot be read.
 		if width, known := sizes[t.DType]; known && (t.count > t.size/width || t.count*width != t.size) {
-			return fmt.Errorf("tensor %q: %d bytes of data are not %s of shape %v", t.Name, t.size, t.DType, t.Shape)
+			return fmt.Errorf("tensor %q: %s of data for %s of shape %v", t.Name, visible.Count(t.size, "byte"), t.DType, t.Shape)
 		}
 		t.start += begin
 	}
 	if end != size-begin {
-		return fmt.Errorf("%d bytes of data belong to no tensor", size-begin-end)
+		return fmt.Errorf("the file has %s of data that no tensor covers", visible.Count(size-begin-end, "byte"))
 	}
 	return nil
 }

@@ -153,13 +153,13 @@ func TestReadRefuses(t *testing.T) {
 		{"data after the object", file(`{} {}`, 0), "follows the JSON object"},
 		{"two tensors of one name", file(`{"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}`, 0), `named "a"`},
 		{"truncated", file(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, 7), "truncated"},
-		{"data without a tensor", file(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 5), "belong to no tensor"},
+		{"data without a tensor", file(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 5), "that no tensor covers"},
 		{"gap", file(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}`, 8), "begins at 4"},
 		{"overlap", file(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}`, 8), "begins at 4"},
-		{"shape", file(`{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}`, 8), "are not F32 of shape [3]"},
+		{"shape", file(`{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}`, 8), "for F32 of shape [3]"},
 		{"negative shape", file(`{"a":{"dtype":"F32","shape":[-1,-2],"data_offsets":[0,8]}}`, 8), "impossible shape"},
 		{"huge shape", file(`{"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,8]}}`, 8), "impossible shape"},
-		{"overflowing shape", file(`{"a":{"dtype":"F32","shape":[4611686018427387905],"data_offsets":[0,4]}}`, 4), "are not F32"},
+		{"overflowing shape", file(`{"a":{"dtype":"F32","shape":[4611686018427387905],"data_offsets":[0,4]}}`, 4), "for F32"},
 		{"offsets backwards", file(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,0]}}`, 4), "data_offsets"},
 		{"negative offsets", file(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[-4,0]}}`, 4), "data_offsets"},
 		{"one offset", file(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0]}}`, 4), "data_offsets"},
@@ -204,9 +204,9 @@ func TestWriteRefuses(t *testing.T) {
 	}{
 		{"two tensors of one name", []Tensor{x, x}, `"x" is used twice`},
 		{"reserved name", []Tensor{{"__metadata__", "F32", []int64{0}, nil}}, "reserved"},
-		{"too little data", []Tensor{{"y", "F32", []int64{2}, make([]byte, 4)}}, "not F32 of shape [2]"},
-		{"unknown type", []Tensor{{"y", "float32", []int64{1}, make([]byte, 4)}}, "not float32"},
-		{"overflow", []Tensor{{"y", "F64", []int64{1 << 61}, nil}}, "not F64"},
+		{"too little data", []Tensor{{"y", "F32", []int64{2}, make([]byte, 4)}}, "for F32 of shape [2]"},
+		{"unknown type", []Tensor{{"y", "float32", []int64{1}, make([]byte, 4)}}, "for float32"},
+		{"overflow", []Tensor{{"y", "F64", []int64{1 << 61}, nil}}, "for F64"},
 	}
 	for _, test := range tests {
 		if err := Write(&bytes.Buffer{}, nil, test.list...); err == nil || !strings.Contains(err.Error(), test.want) {

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+
+	"w2s/internal/visible"
 )
 
 // A Tensor is a tensor to be written. Data is little-endian and row-major.
@@ -71,7 +73,7 @@ func Write(w io.Writer, metadata map[string]string, tensors ...Tensor) error {
 		seen[t.Name] = true
 		n, ok := elements(t.Shape)
 		if width := sizes[t.DType]; !ok || width == 0 || int64(len(t.Data))/width != n || n*width != int64(len(t.Data)) {
-			errs = append(errs, fmt.Errorf("tensor %q: %d bytes of data are not %s of shape %v", t.Name, len(t.Data), t.DType, t.Shape))
+			errs = append(errs, fmt.Errorf("tensor %q: %s of data for %s of shape %v", t.Name, visible.Count(len(t.Data), "byte"), t.DType, t.Shape))
 		}
 		shape := t.Shape
 		if shape == nil {

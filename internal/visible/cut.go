@@ -41,5 +41,5 @@ func Cut(s string, most int) string {
 		return string(runes[:most]) + "…"
 	}
 	tail := most / 4
-	return fmt.Sprintf("%s … (%d characters left out) … %s", string(runes[:most-tail]), n-most, string(runes[n-tail:]))
+	return fmt.Sprintf("%s … (%s left out) … %s", string(runes[:most-tail]), Count(n-most, "character"), string(runes[n-tail:]))
 }

@@ -86,6 +86,7 @@ type splitFlags struct {
 	numSeeds    int
 	train, test int // 0: the default
 	balance     tasks.Balance
+	shared      bool // all seeds have one training pool
 }
 
 // maxSeeds bounds --seeds, so that a typing error does not fill the memory.
@@ -93,16 +94,17 @@ const maxSeeds = 10000
 
 func (d *splitFlags) register(fs *pflag.FlagSet) {
 	train, test := fmt.Sprintf("%d, or all there are", experiment.DefaultTrain), fmt.Sprintf("%d, or a quarter of small data", experiment.DefaultTest)
-	countVar(fs, count{value: &d.numSeeds, most: maxSeeds}, "seeds", 3, "`number` of seeds; each splits the training pool into other halves")
+	countVar(fs, count{value: &d.numSeeds, most: maxSeeds}, "seeds", 3, "`number` of seeds; each draws a training pool and its halves")
 	countVar(fs, count{value: &d.train, unset: train}, "train", 0, "`number` of training examples, both halves together (default: "+train+")")
 	countVar(fs, count{value: &d.test, unset: test}, "test", 0, "`number` of test examples (default: "+test+")")
+	fs.BoolVar(&d.shared, "shared-pool", false, "all seeds halve one training pool: fewer texts to encode, but intervals leave out what another pool would change")
 	fs.Var(balanceValue{&d.balance}, "balance", "whether every class has as many examples as the rarest one: "+
 		"`true`, false, or auto, which balances two classes and keeps the proportions of more")
 }
 
 // split returns a configuration that says how tasks are split, and nothing else. checkCounts reports what is wrong with it.
 func (d *splitFlags) split() experiment.Config {
-	c := experiment.Config{Train: d.train, Test: d.test, Balance: d.balance}
+	c := experiment.Config{Train: d.train, Test: d.test, Balance: d.balance, SharedPool: d.shared}
 	for i := range min(d.numSeeds, maxSeeds) {
 		c.Seeds = append(c.Seeds, uint64(i))
 	}

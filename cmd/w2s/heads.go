@@ -28,7 +28,7 @@ func (f *experimentFlags) env(ctx context.Context, a *app) (experiment.Env, erro
 	if err := os.MkdirAll(f.heads, 0o777); err != nil {
 		return env, fmt.Errorf("--heads: %w", err)
 	}
-	folder := headFolder{dir: f.heads, settings: []any{f.train, f.test, f.balance, f.l2, f.held}, models: f.keys, digests: map[string]string{}}
+	folder := headFolder{dir: f.heads, settings: []any{f.train, f.test, f.balance, f.shared, f.l2, f.held}, models: f.keys, digests: map[string]string{}}
 	env.Trained = folder.save
 	return env, nil
 }

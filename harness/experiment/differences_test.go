@@ -57,6 +57,7 @@ func TestDifferencesNamesEachChange(t *testing.T) {
 		{"texts", func(c *experiment.Config) { c.KeepTexts = true }, []string{"texts of a kept: in the file false; now true", "texts of b kept: in the file false; now true"}},
 		{"pairs", func(c *experiment.Config) { c.Pairs = c.Pairs[:1] },
 			[]string{"pairs: in the file dims-4 -> dims-4, dims-4 -> dims-7, dims-7 -> dims-7, dims-4 -> dims-12, dims-7 -> dims-12, dims-12 -> dims-12; now dims-4 -> dims-4"}},
+		{"the pools", func(c *experiment.Config) { c.SharedPool = true }, []string{"pools: in the file own; now shared"}},
 		{"a model", func(c *experiment.Config) {
 			c.Models = append(c.Models, experiment.Model{Name: "x", Encoder: numbers{dims: 3}})
 		},
@@ -72,7 +73,7 @@ func TestDifferencesNamesEachChange(t *testing.T) {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}
-	if got := reflect.TypeOf(result.Settings{}).NumField(); got != 14 {
+	if got := reflect.TypeOf(result.Settings{}).NumField(); got != 15 {
 		t.Errorf("%d settings: add a case for the new one to this test", got)
 	}
 }

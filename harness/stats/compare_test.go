@@ -80,7 +80,7 @@ func TestCompareChoosesTestAndFindsDifference(t *testing.T) {
 	for i := range n {
 		a[i], b[i] = float64(i%4/1&1), float64(i%4&1)
 	}
-	d := must(Compare(a, b, Bootstrap{}))(t)
+	d := must(Compare([][]float64{a}, [][]float64{b}, Bootstrap{}))(t)
 	if d.Diff != 0 || d.P != 1 || d.Test != TestMcNemar || d.Interval.Lo != 0 || d.Interval.Hi != 0 {
 		t.Errorf("a student compared with itself: %+v", d)
 	}
@@ -91,7 +91,7 @@ func TestCompareChoosesTestAndFindsDifference(t *testing.T) {
 	for i := 40; i < 50; i++ {
 		a[i], b[i] = 0, 1
 	}
-	d = must(Compare(a, b, Bootstrap{}))(t)
+	d = must(Compare([][]float64{a}, [][]float64{b}, Bootstrap{}))(t)
 	if d.Better != 40 || d.Worse != 10 || d.N != n {
 		t.Errorf("%+v", d)
 	}
@@ -100,12 +100,12 @@ func TestCompareChoosesTestAndFindsDifference(t *testing.T) {
 	if d.Interval.Contains(0) || !d.Interval.Contains(d.Diff) {
 		t.Errorf("%+v", d)
 	}
-	mirror := must(Compare(b, a, Bootstrap{}))(t)
+	mirror := must(Compare([][]float64{b}, [][]float64{a}, Bootstrap{}))(t)
 	near(t, "mirrored difference", mirror.Diff, -d.Diff, 1e-15)
 	near(t, "mirrored p", mirror.P, d.P, 1e-15)
 
 	a[0] = 1. / 3 // a mean over seeds
-	if d = must(Compare(a, b, Bootstrap{}))(t); d.Test != TestSignFlip || d.P > 0.001 {
+	if d = must(Compare([][]float64{a}, [][]float64{b}, Bootstrap{}))(t); d.Test != TestSignFlip || d.P > 0.001 {
 		t.Errorf("%+v", d)
 	}
 	// With two groups, no difference can be significant.
@@ -113,7 +113,7 @@ func TestCompareChoosesTestAndFindsDifference(t *testing.T) {
 	for i := range groups {
 		groups[i] = i % 2
 	}
-	if d = must(Compare(a, b, Bootstrap{Groups: groups}))(t); d.Test != TestSignFlip || d.P < 0.4 {
+	if d = must(Compare([][]float64{a}, [][]float64{b}, Bootstrap{Groups: groups}))(t); d.Test != TestSignFlip || d.P < 0.4 {
 		t.Errorf("two groups: %+v", d)
 	}
 }

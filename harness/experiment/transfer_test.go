@@ -231,7 +231,7 @@ func TestTransferKeepsTasksThatDoNotFail(t *testing.T) {
 		{"overlap", "task cribbed: 0 of its test examples share nothing", []tasks.Task{a, cribbed{a.planted}, b}, ""},
 		{"encoding", "task bad: strong: ", []tasks.Task{a, bad, b}, text(t, bad)},
 	} {
-		cfg := smallConfig(c.list...)
+		cfg := fiveSeeds(c.list...)
 		strong := &cfg.Models[len(cfg.Models)-1]
 		strong.Encoder = breaking{strong.Encoder.(numbers), c.broken}
 		r, err := experiment.RunTransfer(t.Context(), experiment.TransferConfig{Config: cfg}, env(t))

@@ -30,7 +30,8 @@ type experimentFlags struct {
 	heads              string
 	alphas, l2         []float64
 	held               float64
-	out, format        string
+	out                string
+	table              tableFlags
 	texts, json, again bool
 
 	flags *pflag.FlagSet
@@ -65,7 +66,7 @@ func (f *experimentFlags) register(fs *pflag.FlagSet, out string) {
 	fs.StringVar(&f.heads, "heads", "",
 		"write every trained head to this `folder`, as .safetensors and as .onnx (encoder output to logits)")
 	fs.BoolVar(&f.texts, "texts", true, "keep the test texts in the result file, for the report")
-	registerFormat(fs, &f.format)
+	f.table.register(fs)
 	fs.BoolVar(&f.json, "json", false, "print the rows of the table as JSON")
 }
 
@@ -127,7 +128,7 @@ func (f *experimentFlags) config(ctx context.Context, a *app, models []string, p
 		fault(usagef("--held %v: want a share between 0 and 1", f.held))
 	}
 	fault(f.checkSummary())
-	fault(checkFormat(f.format))
+	fault(f.table.check())
 	c.Tasks, err = openTasks(f.tasks)
 	fault(err)
 	a.reads("--task", f.tasks...)
@@ -222,7 +223,7 @@ func (a *app) experiment(ctx context.Context, f *experimentFlags, run func(exper
 	if f.json {
 		return errors.Join(failed, a.printJSON(rows))
 	}
-	if err := table.Write(a.out, f.format, t); err != nil {
+	if err := table.Write(a.out, f.table.format, t); err != nil {
 		return errors.Join(failed, err)
 	}
 	if stored == nil {
@@ -234,7 +235,7 @@ func (a *app) experiment(ctx context.Context, f *experimentFlags, run func(exper
 // pgr returns the rows of a result and their table.
 func (f *experimentFlags) pgr(r *result.Result) (any, *table.Table, error) {
 	rows, err := summary.Rows(r, f.options())
-	return rows, table.PGR(rows), err
+	return rows, table.PGR(rows, f.table.wide), err
 }
 
 func (a *app) printJSON(v any) error { return table.WriteJSON(a.out, v) }

@@ -52,7 +52,7 @@ func open(ctx context.Context, cfg Config, env Env, task tasks.Task) (*workbench
 	}
 	w := &workbench{cfg: cfg, env: env, info: info, data: map[string]features{}, controls: map[string]features{}, twins: map[*feature.Matrix]twins{}}
 	w.record = result.Task{Name: info.Name, Title: info.Title, Category: info.Category, Form: info.Form, Metric: info.Metric, Classes: info.Classes,
-		Source: info.Source, Licence: info.Licence, Version: info.Version, Digest: data.Digest, Warnings: slices.Clone(data.Warnings)}
+		Source: info.Source, Corpus: info.Corpus, Licence: info.Licence, Version: info.Version, Digest: data.Digest, Warnings: slices.Clone(data.Warnings)}
 	return w, w.cut(data)
 }
 

@@ -36,7 +36,7 @@ func (c *Chart) basis(rows []summary.Row) {
 func (c *Chart) basisOf(n, seeds []int, level float64) {
 	text := fmt.Sprintf("n = %s test examples for each task, %s %s.", span(n), span(seeds), plural(slices.Max(seeds), "seed", "seeds"))
 	if level > 0 {
-		text += fmt.Sprintf(" Whiskers: %.0f %% intervals over test examples (paired bootstrap).", 100*level)
+		text += fmt.Sprintf(" Whiskers: %.0f %% intervals over seeds and test examples.", 100*level)
 	}
 	c.note("%s", text)
 }

@@ -101,6 +101,7 @@ type Task struct {
 	Form     tasks.Form     `json:"form"`
 	Classes  []string       `json:"classes,omitempty"`
 	Source   string         `json:"source,omitempty"`
+	Corpus   string         `json:"corpus,omitempty"` // data set that the texts come from, if other tasks have it as well; see tasks.Info
 	Licence  string         `json:"licence,omitempty"`
 	Metric   tasks.Metric   `json:"metric,omitempty"` // the task's own metric; "" is accuracy
 	Version  int            `json:"version"`

@@ -131,6 +131,9 @@ func (x *index) chainRow(chains []result.Chain, opt Options) (ChainRow, error) {
 		}
 		row.Gain = &gain
 	}
+	if row.Seeds == 1 {
+		row.Warnings = list.AppendNew(row.Warnings, oneSeed)
+	}
 	row.identity = x.identify(t, heads, row.Models...)
 	if !row.PGR.Defined {
 		row.Warnings = list.AppendNew(row.Warnings, row.PGR.Reason)

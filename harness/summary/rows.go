@@ -64,6 +64,7 @@ type Row struct {
 	Doubts    []string            `json:"-"` // the warnings that say why the scores or the PGR may mean nothing
 
 	identity
+	corpus     string // data set that the texts come from; "": Task
 	from       *result.Result
 	task       *result.Task // of from
 	conditions string       // see conditionsOf; "" for an imported row
@@ -271,6 +272,9 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 	if row.SeedPGR, err = stats.PGROverSeeds(floor.values(), transfer.values(), ceiling.values(), boot.Level); err != nil {
 		return row, err
 	}
+	if row.Seeds == 1 {
+		row.warn(oneSeed)
+	}
 	if !row.PGR.Defined {
 		row.warn(row.PGR.Reason)
 	} else if s := row.SeedPGR; s.LeftOut > 0 {
@@ -283,7 +287,7 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 		row.Doubts = append(row.Doubts, note)
 	}
 	row.warn(row.Doubts...)
-	row.task, row.conditions, row.bySeed = t, x.conditionsOf(row, t), transfer.examples
+	row.corpus, row.task, row.conditions, row.bySeed = t.Corpus, t, x.conditionsOf(row, t), transfer.examples
 	row.identity, row.from = x.identify(t, heads, row.Weak, row.Strong), x.result
 	return row, nil
 }
@@ -308,6 +312,9 @@ func (r *Row) score(boot stats.Bootstrap, floor, transfer, ceiling, control seed
 	r.PGR.N = boot.N
 	return err
 }
+
+// oneSeed is the warning of rows whose intervals cannot cover seeds.
+const oneSeed = "one seed: intervals leave out what another draw of the training data would change"
 
 // conditionsOf returns a digest of all that two rows must have in common so that their students can be compared on each test
 // example: the test examples, the models' keys, and the settings by which halves were drawn and penalties chosen. The loss is

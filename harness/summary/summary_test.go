@@ -228,7 +228,7 @@ func TestRowWithoutGapHasNoPGR(t *testing.T) {
 		add(r, result.Head{Task: "t", Role: result.Student, Model: "large", Supervisor: supervisor, Test: right(0, 20)})
 		add(r, result.Head{Task: "t", Role: result.Ceiling, Model: "large", Test: right(0, ceiling)})
 		row := rows(t, r, Options{})[0]
-		if row.PGR.Defined || row.PGR.Reason != reason || !slices.Equal(row.Warnings, []string{reason}) {
+		if row.PGR.Defined || row.PGR.Reason != reason || !slices.Equal(row.Warnings, []string{oneSeed, reason}) {
 			t.Errorf("%d of %d examples of gap: %+v, warnings %q", ceiling-20, n, row.PGR, row.Warnings)
 		}
 	}
@@ -497,7 +497,11 @@ func pgrs(category tasks.Category, weak string, values ...float64) []Row {
 		if math.IsNaN(v) {
 			p.Defined, p.Reason = false, stats.ReasonNoise
 		}
-		out = append(out, Row{Task: fmt.Sprintf("%s-%d", category, i), Category: category, Weak: weak, Strong: "large", Loss: "xent", Treatment: "soft", PGR: p})
+		row := Row{Task: fmt.Sprintf("%s-%d", category, i), Category: category, Weak: weak, Strong: "large", Loss: "xent", Treatment: "soft", PGR: p}
+		if p.Defined {
+			row.Transfer.Value = v * p.Gap
+		}
+		out = append(out, row)
 	}
 	return out
 }
@@ -511,18 +515,18 @@ func TestCategoriesPoolTasksAndCompareWithPublishedRange(t *testing.T) {
 	}
 	var text []string
 	for _, c := range got {
-		line := fmt.Sprintf("%s %s %.3g n=%d undefined=%d outside=%v", c.Category, c.Weak, c.PGR.Median, c.PGR.N, c.PGR.Undefined, c.Outside)
+		line := fmt.Sprintf("%s %s %s median %.3g n=%d undefined=%d outside=%v", c.Category, c.Weak, c.PGR.Ratio, c.PGR.Median, c.PGR.N, c.PGR.Undefined, c.Outside)
 		if c.Published != nil {
 			line += fmt.Sprintf(" [%g, %g]", c.Published.Low, c.Published.High)
 		}
 		text = append(text, line)
 	}
 	want := []string{
-		"chess small 0.3 n=3 undefined=1 outside=true [0.4, 0.6]",
-		"nlp small 0.4 n=2 undefined=0 outside=false [0.2, 0.7]",
-		"nlp tiny 0.75 n=1 undefined=0 outside=true [0.2, 0.7]",
-		"generative small 3 n=1 undefined=0 outside=false",
-		"reward small NaN n=0 undefined=1 outside=false [0.1, 0.3]",
+		"chess small 0.21 median 0.3 n=3 undefined=1 outside=true [0.4, 0.6]",
+		"nlp small undefined median 0.4 n=2 undefined=0 outside=false [0.2, 0.7]",
+		"nlp tiny 0.75 median 0.75 n=1 undefined=0 outside=true [0.2, 0.7]",
+		"generative small 3.00 median 3 n=1 undefined=0 outside=false",
+		"reward small undefined median NaN n=0 undefined=1 outside=false [0.1, 0.3]",
 	}
 	if !slices.Equal(text, want) {
 		t.Errorf("categories\n%s\nwant\n%s", strings.Join(text, "\n"), strings.Join(want, "\n"))

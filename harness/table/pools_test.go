@@ -10,7 +10,7 @@ import (
 )
 
 func TestPools(t *testing.T) {
-	pool := summary.Pool{Weak: "small", Strong: "large", Loss: "logconf:alpha=0.5:warmup=0.1", Treatment: "soft",
+	pool := summary.Pool{Weak: "small", Strong: "large", Loss: "logconf:alpha=0.5:warmup=0.2", Treatment: "soft",
 		PGR: stats.Pooled{Ratio: stats.PGR{Value: 0.72, Interval: interval(0.5, 0.9), Defined: true}, Median: 0.75, Interval: stats.Interval{Lo: 0.5, Hi: 1, Level: 0.75}, N: 3, Undefined: 1}}
 	none := summary.Pool{Weak: "small", Strong: "large", Loss: "xent", Treatment: "soft", PGR: stats.Pooled{Undefined: 2}}
 	sized := none
@@ -36,7 +36,7 @@ func TestPools(t *testing.T) {
 
 func TestLosses(t *testing.T) {
 	l := summary.LossRow{Task: "a", Weak: "small", Strong: "large", Treatment: "soft", Metric: tasks.ExactMatch,
-		Loss: "logconf:alpha=0.5:warmup=0.1", Against: "xent",
+		Loss: "logconf:alpha=0.5:warmup=0.2", Against: "xent",
 		Difference: stats.Difference{Diff: 0.031, Interval: interval(-0.01, 0.05), P: 0.0123, Test: stats.TestSignFlip, N: 800}, Adjusted: 0.0246}
 	worse := l
 	worse.Diff, worse.Interval = -0.002, stats.Interval{}

@@ -172,7 +172,7 @@ func TestPGRTable(t *testing.T) {
 // What all rows share is in the caption; what varies has a column.
 func TestPGRColumns(t *testing.T) {
 	share := func(v float64) stats.Share { return stats.Share{Value: v, N: 100} }
-	first := row("a", "logconf:alpha=0.5:warmup=0.1", 0.5, 0.7, 0.9)
+	first := row("a", "logconf:alpha=0.5:warmup=0.2", 0.5, 0.7, 0.9)
 	first.PGR.Examples = interval(0.35, 0.65)
 	first.SeedPGR = stats.SeedPGR{PGR: stats.PGR{Value: 0.52, Interval: interval(0.42, 0.62), Defined: true}}
 	first.Imitation = summary.Imitation{

@@ -57,6 +57,7 @@ func newTableCommand(a *app) *cobra.Command {
 	var layout tableFlags
 	var by string
 	var imports []string
+	var asJSON bool
 	c := &cobra.Command{
 		Use:   "table RESULT.json... [--import FOLDER]...",
 		Short: "Print tables from stored results (" + strings.Join(table.Formats, ", ") + ")",
@@ -71,6 +72,7 @@ read. So the rows of these runs have no interval over test examples, and a note
 tells why.`,
 		Example: `  w2s table w2s-results/run.json
   w2s table --by category --format latex w2s-results/sweep.json
+  w2s table --json w2s-results/sweep.json > rows.json
   w2s table --import /tmp/results/default w2s-results/sweep.json`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 && len(imports) == 0 {
@@ -102,6 +104,12 @@ tells why.`,
 			if len(rows)+len(chains) == 0 && failed != nil {
 				return failed
 			}
+			if asJSON {
+				return errors.Join(failed, a.printJSON(struct {
+					Rows   []summary.Row      `json:"rows"`
+					Chains []summary.ChainRow `json:"chains,omitempty"`
+				}{rows, chains}))
+			}
 			tables, err := layOut(rows, chains, views(layout.wide), by, s.options())
 			if err != nil {
 				return errors.Join(failed, err)
@@ -110,6 +118,7 @@ tells why.`,
 		}),
 	}
 	layout.register(c.Flags())
+	c.Flags().BoolVar(&asJSON, "json", false, "print all rows, with the parts of their intervals, as JSON")
 	about := list.Map(views(false), func(v view) string { return v.name + " (" + v.about + ")" })
 	c.Flags().StringVar(&by, "by", views(false)[0].name, "`view` of the rows: "+strings.Join(about, ", ")+", or "+allViews)
 	c.Flags().StringArrayVar(&imports, "import", nil, "results `folder` of openai/weak-to-strong or EleutherAI/w2s (repeatable)")

@@ -26,7 +26,7 @@ type CategoryRow struct {
 	Category tasks.Category
 	Pool
 	Published *Range // nil if no range was published
-	Outside   bool   // the pooled PGR is outside the published range
+	Outside   bool   // the pooled PGR with its interval is outside the published range
 }
 
 // A PairRow pools all tasks.
@@ -63,7 +63,11 @@ func Categories(rows []Row) ([]CategoryRow, error) {
 			row.Published = Published(c)
 		}
 		if r, pooled := row.Published, p.PGR.Ratio; r != nil && pooled.Defined {
-			row.Outside = pooled.Value < r.Low || pooled.Value > r.High
+			lo, hi := pooled.Value, pooled.Value
+			if pooled.Interval.Known() {
+				lo, hi = pooled.Interval.Lo, pooled.Interval.Hi
+			}
+			row.Outside = hi < r.Low || lo > r.High
 		}
 		out = append(out, row)
 		return nil
@@ -108,7 +112,7 @@ func pool(rows []Row, categoryOf func(Row) tasks.Category, emit func(tasks.Categ
 		p := Pool{Weak: k.weak, Strong: k.strong, Loss: k.loss, Treatment: k.treatment, Variant: k.variant, Metric: k.metric}
 		var err error
 		if p.PGR, err = stats.Pool(list.Map(members[k], func(r Row) stats.TaskPGR {
-			return stats.TaskPGR{Corpus: cmp.Or(r.corpus, r.Task), Gain: r.Transfer.Value - r.Floor.Value, PGR: r.PGR}
+			return stats.TaskPGR{Corpus: cmp.Or(r.Corpus, r.Task), Gain: r.Transfer.Value - r.Floor.Value, PGR: r.PGR}
 		})); err == nil {
 			err = emit(k.category, p, members[k])
 		}

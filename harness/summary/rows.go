@@ -36,6 +36,7 @@ type Figure struct {
 // [stats.Crossed].
 type Row struct {
 	Task      string         `json:"task"`
+	Corpus    string         `json:"corpus,omitempty"` // data set that the texts come from, if other tasks have it as well
 	Category  tasks.Category `json:"category"`
 	Weak      string         `json:"weak"`                // model of the supervisor, or a simulated supervisor
 	Simulated bool           `json:"simulated,omitempty"` // Weak is a simulated supervisor
@@ -64,7 +65,6 @@ type Row struct {
 	Doubts    []string            `json:"-"` // the warnings that say why the scores or the PGR may mean nothing
 
 	identity
-	corpus     string // data set that the texts come from; "": Task
 	from       *result.Result
 	task       *result.Task // of from
 	conditions string       // see conditionsOf; "" for an imported row
@@ -287,7 +287,7 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 		row.Doubts = append(row.Doubts, note)
 	}
 	row.warn(row.Doubts...)
-	row.corpus, row.task, row.conditions, row.bySeed = t.Corpus, t, x.conditionsOf(row, t), transfer.examples
+	row.Corpus, row.task, row.conditions, row.bySeed = t.Corpus, t, x.conditionsOf(row, t), transfer.examples
 	row.identity, row.from = x.identify(t, heads, row.Weak, row.Strong), x.result
 	return row, nil
 }

@@ -522,7 +522,7 @@ func TestCategoriesPoolTasksAndCompareWithPublishedRange(t *testing.T) {
 		text = append(text, line)
 	}
 	want := []string{
-		"chess small 0.21 median 0.3 n=3 undefined=1 outside=true [0.4, 0.6]",
+		"chess small 0.21 median 0.3 n=3 undefined=1 outside=false [0.4, 0.6]",
 		"nlp small undefined median 0.4 n=2 undefined=0 outside=false [0.2, 0.7]",
 		"nlp tiny 0.75 median 0.75 n=1 undefined=0 outside=true [0.2, 0.7]",
 		"generative small 3.00 median 3 n=1 undefined=0 outside=false",

@@ -27,7 +27,7 @@ func Categories(rows []summary.CategoryRow) *Table {
 	}))
 	t := layOut("categories", pgrOf(rows, func(r summary.CategoryRow) tasks.Metric { return r.Metric })+" by category", rows, columns...)
 	if slices.ContainsFunc(rows, func(r summary.CategoryRow) bool { return r.Outside }) {
-		t.Notes = append(t.Notes, "(outside): PGR is outside the published range.")
+		t.Notes = append(t.Notes, "(outside): PGR and its interval are outside the published range.")
 	}
 	return t
 }

@@ -22,7 +22,7 @@ func TestPools(t *testing.T) {
 	}), "category|pair|treatment|loss|tasks|undefined|PGR|interval|median|its interval|published", []string{
 		"nlp|small → large|soft|logconf|3|1|0.72|[0.50, 0.90]|0.75|[0.50, 1.00] (75 %)|0.2 to 0.7 (outside)",
 		"generative|small → large|soft|xent|0|2|–||–||–",
-	}, "tasks: number of tasks with a defined PGR.", "(outside): PGR is outside the published range.")
+	}, "tasks: number of tasks with a defined PGR.", "(outside): PGR and its interval are outside the published range.")
 
 	check(t, Pairs([]summary.PairRow{{Pool: pool, Gap: 0.123}, {Pool: sized, Gap: -0.01}}),
 		"pair|treatment|variant|loss|tasks|undefined|PGR|interval|median|its interval|median gap", []string{

@@ -2,18 +2,41 @@
 """Compute every figure of the table of w2s (accuracy) from a result file alone: recompute.py RESULT.json [RESAMPLES]
 Needs only Python 3. Prints one JSON object per row. Intervals are of the same kind as those of w2s, from other random numbers."""
 import collections, json, math, random, sys
-from statistics import fmean as mean, quantiles, stdev
+from statistics import covariance, fmean as mean, quantiles, stdev
 result, resamples = json.load(open(sys.argv[1])), int((sys.argv + [2000])[2])
 full = lambda p: p if isinstance(p, list) else [1 - p, p]  # the file has only the second probability of two classes
 best = lambda p: p.index(max(p))  # the first of equals
 credit = lambda p, g: mean(0 < y == max(g) for x, y in zip(p, g) if x == max(p))  # equals share a point
-ratio = lambda w, s, c: (s - w) / (c - w) if c > w else 0 if s == w else math.copysign(math.inf, s - w)
-ends = lambda xs: quantiles(xs, n=40, method="inclusive")[::38]  # 2.5 and 97.5 %, linear between order statistics
+def ratio(gain, gap): return gain / gap if gap > 0 else 0 if gain == 0 else math.copysign(math.inf, gain)
+def ends(xs): return quantiles(xs, n=40, method="inclusive")[::38]  # 2.5 and 97.5 %, linear between order statistics
 def student_t(q, df, n=1000, lo=0.0, hi=math.pi / 2):  # quantile; if x = sqrt(df) tan u, the density of u is cos(u)^(df-1)
     area = lambda b: b * sum(math.cos(b * (k + 0.5) / n) ** (df - 1) for k in range(n))
     for whole in [area(hi)] * 50:  # bisection
         lo, hi = ((lo + hi) / 2, hi) if area((lo + hi) / 2) / whole < 2 * q - 1 else (lo, (lo + hi) / 2)
     return math.sqrt(df) * math.tan(lo)
+
+# A figure is (by seed, by seed and resample). docs/method.md has the formulas of the intervals over seeds and examples.
+def minus(x, y, k=1): return [a - k * b for a, b in zip(x[0], y[0])], [[a - k * b for a, b in zip(*r)] for r in zip(x[1], y[1])]
+def resampled(x): return [mean(r) for r in zip(*x[1])]  # mean over seeds
+def parts(x, y):  # covariance of the means: the part between seeds, the part that seeds share
+    n, of_mean = len(x[0]), covariance(resampled(x), resampled(y))
+    return (covariance(x[0], y[0]) / n, (n * of_mean - mean(map(covariance, x[1], y[1]))) / (n - 1)) if n > 1 else (0, of_mean)
+def quantile(x, units):  # Student's t with Satterthwaite's degrees of freedom
+    seeds, shared = parts(x, x)
+    shared = max(0, shared)
+    return student_t(0.975, (seeds + shared) ** 2 / (seeds ** 2 / (len(x[0]) - 1) + shared ** 2 / (units - 1))) if seeds + shared else 0
+def hull(a, b): return [min(a[0], b[0]), max(a[1], b[1])]
+def interval(x, units):
+    seeds, shared = parts(x, x)
+    half = quantile(x, units) * math.sqrt(seeds + max(0, shared)) if len(x[0]) > 1 else 0
+    return hull(ends(resampled(x)), [mean(x[0]) - half, mean(x[0]) + half]) if half else ends(resampled(x))
+def fieller(gain, gap, units):
+    g, d = mean(gain[0]), mean(gap[0])
+    rest = minus(gain, gap, g / d)
+    t, use = quantile(rest, units), parts(rest, rest)[1] > 0
+    gg, gd, dd = (t * t * (p[0] + use * p[1]) for p in (parts(gain, gain), parts(gain, gap), parts(gap, gap)))
+    root = math.sqrt(max(0, (g * d - gd) ** 2 - (d * d - dd) * (g * g - gg)))
+    return [(g * d - gd - root) / (d * d - dd), (g * d - gd + root) / (d * d - dd)] if d * d > dd else [-math.inf, math.inf]
 
 tasks, heads = {t["name"]: t for t in result["tasks"]}, {h["id"]: h for h in result["heads"]}
 variant = lambda h: ", ".join(f"{words}{h[field]}" for field, words in (("size", "train="), ("trained_on", "trained on ")) if field in h)
@@ -32,17 +55,25 @@ for key, seeds in groups.items():
     ties = [[[credit(full(p), g) for p, g in zip(h["test"], gold)] for h in side] for side in zip(*seeds)]
     hit = ties if tasks[key[0]]["form"] == "rank" else right
     said = [[[a.strip() for a in h["answers"]] if "answers" in h else c for h, c in zip(*x)] for x in zip(zip(*seeds), chosen)]
-    per = [[mean(x) for x in zip(*side)] for side in hit]  # mean over seeds, [weak, student, ceiling][example]
-    draws = [random.choices(range(len(gold)), k=len(gold)) for _ in range(resamples)]
-    boot = [[mean([side[i] for i in d]) for side in per] for d in draws]
-    (w, s, c), own = map(mean, per), [ratio(*map(mean, seed)) for seed in zip(*hit) if mean(seed[2]) > mean(seed[0])]
+    members = collections.defaultdict(list)  # test examples by group
+    for i, g in enumerate(tasks[key[0]].get("test_groups") or range(len(gold))):
+        members[g].append(i)
+    units = list(members.values())
+    draws = [[i for u in random.choices(units, k=len(units)) for i in u] for _ in range(resamples)]
+    figures = [([mean(seed) for seed in side], [[mean([seed[i] for i in d]) for d in draws] for seed in side]) for side in hit]
+    (w, s, c), n = (mean(x[0]) for x in figures), len(units)
+    own = [(y - x) / (z - x) for x, y, z in zip(*(f[0] for f in figures)) if z > x]
     same = lambda side: [(a == b, ok) for x, y, z in zip(side, said[0], right[0]) for a, b, ok in zip(x, y, z)]
-    gap, pgr = ends([b[2] - b[0] for b in boot]), ends([ratio(*b) for b in boot])
-    sure = c > w and gap[0] > 0 and all(map(math.isfinite, pgr))
+    gain, gap = minus(figures[1], figures[0]), minus(figures[2], figures[0])
+    over, pgr = interval(gap, n), [math.inf] * 2
+    if c > w and over[0] > 0:
+        pgr = ends([ratio(*x) for x in zip(resampled(gain), resampled(gap))])
+        pgr = hull(pgr, fieller(gain, gap, n)) if len(seeds) > 1 else pgr
+    sure = all(map(math.isfinite, pgr))
     half = student_t(0.975, len(own) - 1) * stdev(own) / math.sqrt(len(own)) if len(own) > 1 else None
     print(json.dumps({**dict(zip(("task", "weak", "strong", "loss", "treatment", "variant"), key)),
-        "n": len(gold), "seeds": len(seeds), "floor": w, "student": s, "ceiling": c, "gap": c - w, "gap_interval": gap,
-        "intervals": [ends([b[k] for b in boot]) for k in range(3)], "pgr": ratio(w, s, c) if sure else None,
+        "n": len(gold), "seeds": len(seeds), "floor": w, "student": s, "ceiling": c, "gap": c - w, "gap_interval": over,
+        "intervals": [interval(x, n) for x in figures], "pgr": ratio(s - w, c - w) if sure else None,
         "pgr_interval": pgr if sure else None, "over_seeds": mean(own) if own else None, "over_seeds_half": half,
         "agreement": mean([a for a, _ in same(said[1])]),
         "on_errors": [mean([a for a, ok in same(x) if not ok] or [0]) for x in said[1:]]}))

@@ -93,6 +93,7 @@ func (t chessTask) Info() Info { return t.info }
 // notations, few, single and free, and for generated positions nCOUNT and seedNUMBER.
 func (t chessTask) variant(suffix string) (Task, bool) {
 	v := t
+	v.info.Corpus = cmp.Or(v.info.Corpus, v.info.Name)
 	v.info.Name += "-" + suffix
 	generated := t.source.mate > 0
 	switch {

@@ -17,6 +17,7 @@ type free struct{ classification Task }
 
 func (f free) Info() Info {
 	info := f.classification.Info()
+	info.Corpus = cmp.Or(info.Corpus, info.Name)
 	info.Name += "-free"
 	info.Title += " (write the class)"
 	info.Category, info.Form, info.Classes, info.Metric = Generative, Generate, nil, ExactMatch

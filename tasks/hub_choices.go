@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -85,6 +86,7 @@ func (s choiceSet) rankTask() hubTask {
 func (s choiceSet) freeTask() hubTask {
 	t := s.hubTask
 	t.localName = t.info.Name
+	t.info.Corpus = cmp.Or(t.info.Corpus, t.info.Name)
 	t.info.Name += "-free"
 	t.info.Title += " (write the answer)"
 	t.info.Category, t.info.Form, t.info.Classes, t.info.Metric = Generative, Generate, nil, ExactMatch

@@ -24,6 +24,7 @@ const (
 
 func (t ratingPairs) Info() Info {
 	info := t.ratings.Info()
+	info.Corpus = cmp.Or(info.Corpus, info.Name)
 	info.Name += "-pairs"
 	info.Category, info.Form, info.Classes = Reward, Rank, nil
 	info.Title = t.ratings.title + fmt.Sprintf(": pairs, gold is the share of raters that prefer a text, divided pairs (within %v of 1/2) left out", dividedBand)

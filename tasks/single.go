@@ -21,6 +21,7 @@ type single struct {
 
 func (s single) Info() Info {
 	info := s.ranking.Info()
+	info.Corpus = cmp.Or(info.Corpus, info.Name)
 	info.Form, info.Classes = Classify, []string{"no", "yes"}
 	if info.Category == Reward {
 		info.Classes = []string{"rejected", "chosen"}

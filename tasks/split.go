@@ -12,7 +12,8 @@ import (
 
 // A SplitConfig says how to split a data set into the parts of a weak-to-strong experiment.
 type SplitConfig struct {
-	Seed    uint64  // decides which half of the training pool trains the weak supervisor
+	Seed    uint64  // decides which examples are in the training pool, and which half of it trains the weak supervisor
+	Shared  bool    // all seeds share one training pool, and Seed decides only how it is halved
 	Train   int     // size of the training pool, both halves together; 0 takes all examples that can be used
 	Test    int     // number of test examples; 0 takes all of the data's own test part that can be used
 	Balance Balance // whether the classes are balanced
@@ -20,9 +21,10 @@ type SplitConfig struct {
 
 // A Split holds the parts of one experiment, each sorted by ID.
 //
-// The test set and the training pool depend on the content of the examples alone, so every seed shares them and each
-// text is encoded only once. The seed decides how the pool is halved. Examples of one unit (see [Units]) stay together. Every
-// part is balanced over the classes or has their proportions, see [Balance].
+// The test set depends on the content of the examples alone, so every seed has the same one. The seed draws the training pool
+// from the rest and decides how it is halved. Another seed is then another draw of the training data, as far as the data is
+// larger than the pool. Examples of one unit (see [Units]) stay together. Every part is balanced over the classes or has their
+// proportions, see [Balance].
 type Split struct {
 	WeakTrain []Example // the weak supervisor learns from these, with gold labels
 	// StrongTrain holds the examples that the strong student learns from with the weak supervisor's labels. Gold, Answer
@@ -99,6 +101,9 @@ func (d *Data) Split(cfg SplitConfig) (*Split, error) {
 	if len(rest) == 0 {
 		return nil, fmt.Errorf("tasks: split: the test part of %d examples leaves nothing to train on, since every group has an example in it "+
 			"(ask for fewer test examples, or use smaller groups)", len(s.Test))
+	}
+	if seed := strconv.FormatUint(cfg.Seed, 10); !cfg.Shared {
+		rest = ordered(rest, "split pool", seed)
 	}
 	pool, _, dropped, err := take(quota{part: "train", n: cfg.Train, balanced: balanced, least: 2}, rest, classes)
 	if err != nil {

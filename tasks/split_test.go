@@ -80,25 +80,36 @@ func TestSplitSizesAndBalance(t *testing.T) {
 	}
 }
 
-func TestSplitSeedsShareTestAndPool(t *testing.T) {
+func TestSeedsShareTestSetAndDrawPools(t *testing.T) {
 	d := &Data{Pool: classified(800, 0.5, 1)}
-	a := mustSplit(t, d, SplitConfig{Seed: 1, Train: 300, Test: 100})
-	b := mustSplit(t, d, SplitConfig{Seed: 2, Train: 300, Test: 100})
-	if !slices.Equal(ids(a.Test), ids(b.Test)) {
-		t.Error("seeds have different test sets")
-	}
-	if !slices.Equal(ids(a.WeakTrain, a.StrongTrain), ids(b.WeakTrain, b.StrongTrain)) {
-		t.Error("seeds have different pools")
-	}
-	common := 0
-	for _, id := range ids(a.WeakTrain) {
-		if slices.Contains(ids(b.WeakTrain), id) {
-			common++
+	for _, c := range []struct {
+		shared                 bool
+		inPool, inHalf, spread int
+	}{
+		// Two independent halves of 300 examples share 75 ± 4.3 examples, two draws of 300 of 700 share 128.6 ± 6.5, and their
+		// halves 32 ± 4.5 (hypergeometric distribution).
+		{true, 300, 75, 0},
+		{false, 129, 32, 30},
+	} {
+		a := mustSplit(t, d, SplitConfig{Seed: 1, Shared: c.shared, Train: 300, Test: 100})
+		b := mustSplit(t, d, SplitConfig{Seed: 2, Shared: c.shared, Train: 300, Test: 100})
+		if !slices.Equal(ids(a.Test), ids(b.Test)) {
+			t.Error("seeds have different test sets")
 		}
-	}
-	// Two independent halves of 300 examples share 75 ± 4.3 examples (hypergeometric distribution).
-	if common < 55 || common > 95 {
-		t.Errorf("weak halves of two seeds share %d of 150, want about 75", common)
+		common := func(a, b []string) (n int) {
+			for _, id := range a {
+				if slices.Contains(b, id) {
+					n++
+				}
+			}
+			return n
+		}
+		if n := common(ids(a.WeakTrain, a.StrongTrain), ids(b.WeakTrain, b.StrongTrain)); n < c.inPool-c.spread || n > c.inPool+c.spread {
+			t.Errorf("shared %v: pools of two seeds share %d of 300, want about %d", c.shared, n, c.inPool)
+		}
+		if n := common(ids(a.WeakTrain), ids(b.WeakTrain)); n < c.inHalf-20 || n > c.inHalf+20 {
+			t.Errorf("shared %v: weak halves of two seeds share %d of 150, want about %d", c.shared, n, c.inHalf)
+		}
 	}
 }
 

@@ -61,7 +61,10 @@ type Info struct {
 	Source   string   // publication, data set or file that the data comes from
 	Licence  string
 	Metric   Metric // the metric of scores, unless a user asks for another one
-	Version  int    // increases when the same data starts to give other examples
+	// Corpus names the data set that the texts come from, if another task has it as well: "movies" for movies-pairs. Figures of
+	// tasks of one corpus are not independent. Empty: Name.
+	Corpus  string
+	Version int // increases when the same data starts to give other examples
 }
 
 // A Task is a data set and a rule that turns its rows into examples.

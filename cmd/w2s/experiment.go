@@ -33,7 +33,8 @@ type experimentFlags struct {
 	heads              string
 	alphas, l2         []float64
 	held               float64
-	out, format        string
+	out                string
+	table              tableFlags
 	plots              string // folder of the charts of a study
 	texts, json, again bool
 
@@ -77,7 +78,7 @@ func (f *experimentFlags) register(fs *pflag.FlagSet, out string) {
 	fs.StringVar(&f.heads, "heads", "",
 		"write every trained head to this `folder`, as .safetensors and as .onnx (encoder output to logits)")
 	fs.BoolVar(&f.texts, "texts", true, "keep the test texts in the result file, for the report")
-	registerFormat(fs, &f.format)
+	f.table.register(fs)
 	fs.BoolVar(&f.json, "json", false, "print the rows of the table as JSON")
 }
 
@@ -98,6 +99,7 @@ type splitFlags struct {
 	numSeeds    int
 	train, test int // 0: the default
 	balance     tasks.Balance
+	shared      bool // all seeds have one training pool
 }
 
 // maxSeeds bounds --seeds, so that a typing error does not fill the memory.
@@ -105,16 +107,17 @@ const maxSeeds = 10000
 
 func (d *splitFlags) register(fs *pflag.FlagSet) {
 	train, test := fmt.Sprintf("%d, or all there are", experiment.DefaultTrain), fmt.Sprintf("%d, or a quarter of small data", experiment.DefaultTest)
-	countVar(fs, count{value: &d.numSeeds, most: maxSeeds}, "seeds", 3, "`number` of seeds; each splits the training pool into other halves")
+	countVar(fs, count{value: &d.numSeeds, most: maxSeeds}, "seeds", 3, "`number` of seeds; each draws a training pool and its halves")
 	countVar(fs, count{value: &d.train, unset: train}, "train", 0, "`number` of training examples, both halves together (default: "+train+")")
 	countVar(fs, count{value: &d.test, unset: test}, "test", 0, "`number` of test examples (default: "+test+")")
+	fs.BoolVar(&d.shared, "shared-pool", false, "all seeds halve one training pool: fewer texts to encode, but intervals leave out what another pool would change")
 	fs.Var(balanceValue{&d.balance}, "balance", "whether every class has as many examples as the rarest one: "+
 		"`true`, false, or auto, which balances two classes and keeps the proportions of more")
 }
 
 // split returns a configuration that says how tasks are split, and nothing else. checkCounts reports what is wrong with it.
 func (d *splitFlags) split() experiment.Config {
-	c := experiment.Config{Train: d.train, Test: d.test, Balance: d.balance}
+	c := experiment.Config{Train: d.train, Test: d.test, Balance: d.balance, SharedPool: d.shared}
 	for i := range min(d.numSeeds, maxSeeds) {
 		c.Seeds = append(c.Seeds, uint64(i))
 	}
@@ -142,7 +145,7 @@ func (f *experimentFlags) config(ctx context.Context, a *app, models []string, p
 		}
 	}
 	fault(f.checkSummary())
-	fault(checkFormat(f.format))
+	fault(f.table.check())
 	c.Tasks, err = openTasks(f.tasks)
 	fault(err)
 	a.reads("--task", f.tasks...)
@@ -244,7 +247,7 @@ func (a *app) experiment(ctx context.Context, f *experimentFlags, run func(exper
 	if f.json {
 		return errors.Join(failed, a.printJSON(rows))
 	}
-	if err := table.Write(a.out, f.format, t); err != nil {
+	if err := table.Write(a.out, f.table.format, t); err != nil {
 		return errors.Join(failed, err)
 	}
 	if stored == nil {
@@ -256,7 +259,7 @@ func (a *app) experiment(ctx context.Context, f *experimentFlags, run func(exper
 // pgr returns the rows of a result and their table.
 func (f *experimentFlags) pgr(r *result.Result) (any, *table.Table, error) {
 	rows, err := summary.Rows(r, f.options())
-	return rows, table.PGR(rows), err
+	return rows, table.PGR(rows, f.table.wide), err
 }
 
 func (a *app) printJSON(v any) error { return table.WriteJSON(a.out, v) }

@@ -144,7 +144,7 @@ func relabelled(lines []string) (printed []string, ok bool) {
 				row.Warnings = append(row.Warnings, text)
 			}
 		}
-		now = table.PGR([]summary.Row{row})
+		now = table.PGR([]summary.Row{row}, strings.Contains(header, " over examples "))
 		now.Caption = rows[0]
 	case strings.HasPrefix(header, "pair "):
 		now = table.Pairs([]summary.PairRow{{Pool: summary.Pool{Metric: metric.Accuracy}}})

@@ -58,14 +58,21 @@ func (s *summaryFlags) checkSummary() error {
 	return errors.Join(faults...)
 }
 
-func registerFormat(fs *pflag.FlagSet, format *string) {
-	fs.StringVar(format, "format", table.Formats[0], "`format` of the table: "+strings.Join(table.Formats, ", "))
+// A tableFlags holds the flags that say how a table looks.
+type tableFlags struct {
+	format string
+	wide   bool
 }
 
-// checkFormat reports an unknown --format.
-func checkFormat(format string) error {
-	if !slices.Contains(table.Formats, format) {
-		return usagef("--format %q: want one of %s", format, strings.Join(table.Formats, ", "))
+func (t *tableFlags) register(fs *pflag.FlagSet) {
+	fs.StringVar(&t.format, "format", table.Formats[0], "`format` of the table: "+strings.Join(table.Formats, ", "))
+	fs.BoolVar(&t.wide, "wide", false, "show the parts of the interval of PGR as well: over test examples alone and over seeds alone")
+}
+
+// check reports an unknown --format.
+func (t *tableFlags) check() error {
+	if !slices.Contains(table.Formats, t.format) {
+		return usagef("--format %q: want one of %s", t.format, strings.Join(table.Formats, ", "))
 	}
 	return nil
 }

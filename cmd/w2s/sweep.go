@@ -209,7 +209,7 @@ func (a *app) printPlan(ctx context.Context, f *experimentFlags, cfg experiment.
 	if f.json {
 		return a.printJSON(p)
 	}
-	return table.Write(a.out, f.format, planTable(p))
+	return table.Write(a.out, f.table.format, planTable(p))
 }
 
 func planTable(p *experiment.Plan) *table.Table {

@@ -30,10 +30,10 @@ type view struct {
 const allViews = "all"
 
 // views returns the views in the order in which --by all prints them.
-func views() []view {
+func views(wide bool) []view {
 	return []view{
 		{"task", "a line for each task", func(rows []summary.Row, _ summary.Options) (*table.Table, error) {
-			return table.PGR(rows), nil
+			return table.PGR(rows, wide), nil
 		}},
 		{"category", "medians over the tasks of a category", func(rows []summary.Row, _ summary.Options) (*table.Table, error) {
 			c, err := summary.Categories(rows)
@@ -50,12 +50,14 @@ func views() []view {
 	}
 }
 
-func viewNames() []string { return list.Map(views(), func(v view) string { return v.name }) }
+func viewNames() []string { return list.Map(views(false), func(v view) string { return v.name }) }
 
 func newTableCommand(a *app) *cobra.Command {
 	var s summaryFlags
-	var format, by string
+	var layout tableFlags
+	var by string
 	var imports []string
+	var asJSON bool
 	c := &cobra.Command{
 		Use:   "table RESULT.json... [--import FOLDER]...",
 		Short: "Print tables from stored results (" + strings.Join(table.Formats, ", ") + ")",
@@ -70,6 +72,7 @@ read. So the rows of these runs have no interval over test examples, and a note
 tells why.`,
 		Example: `  w2s table w2s-results/run.json
   w2s table --by category --format latex w2s-results/sweep.json
+  w2s table --json w2s-results/sweep.json > rows.json
   w2s table --import /tmp/results/default w2s-results/sweep.json`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 && len(imports) == 0 {
@@ -79,7 +82,7 @@ tells why.`,
 		},
 		RunE: a.runE(func(ctx context.Context, paths []string) error {
 			files, folders, err := sortPaths(paths, imports)
-			if err := errors.Join(err, checkResults(files), s.checkSummary(), checkFormat(format), checkView(by)); err != nil {
+			if err := errors.Join(err, checkResults(files), s.checkSummary(), layout.check(), checkView(by)); err != nil {
 				return err
 			}
 			parts, failed := readResults(files, s.options()) // an error does not keep the other rows from being printed
@@ -101,16 +104,23 @@ tells why.`,
 			if len(rows)+len(chains) == 0 && failed != nil {
 				return failed
 			}
-			tables, err := layOut(rows, chains, by, s.options())
+			if asJSON {
+				return errors.Join(failed, a.printJSON(struct {
+					Rows   []summary.Row      `json:"rows"`
+					Chains []summary.ChainRow `json:"chains,omitempty"`
+				}{rows, chains}))
+			}
+			tables, err := layOut(rows, chains, views(layout.wide), by, s.options())
 			if err != nil {
 				return errors.Join(failed, err)
 			}
-			return errors.Join(failed, table.Write(a.out, format, tables...))
+			return errors.Join(failed, table.Write(a.out, layout.format, tables...))
 		}),
 	}
-	registerFormat(c.Flags(), &format)
-	about := list.Map(views(), func(v view) string { return v.name + " (" + v.about + ")" })
-	c.Flags().StringVar(&by, "by", views()[0].name, "`view` of the rows: "+strings.Join(about, ", ")+", or "+allViews)
+	layout.register(c.Flags())
+	c.Flags().BoolVar(&asJSON, "json", false, "print all rows, with the parts of their intervals, as JSON")
+	about := list.Map(views(false), func(v view) string { return v.name + " (" + v.about + ")" })
+	c.Flags().StringVar(&by, "by", views(false)[0].name, "`view` of the rows: "+strings.Join(about, ", ")+", or "+allViews)
 	c.Flags().StringArrayVar(&imports, "import", nil, "results `folder` of openai/weak-to-strong or EleutherAI/w2s (repeatable)")
 	s.register(c.Flags())
 	s.registerLevel(c.Flags())
@@ -198,9 +208,9 @@ func readResult(path string, opt summary.Options) (summary.Part, error) {
 }
 
 // layOut returns the tables that --by asks for. If there are chains, it adds a table of them.
-func layOut(rows []summary.Row, chains []summary.ChainRow, by string, opt summary.Options) ([]*table.Table, error) {
+func layOut(rows []summary.Row, chains []summary.ChainRow, views []view, by string, opt summary.Options) ([]*table.Table, error) {
 	var tables []*table.Table
-	for _, v := range views() {
+	for _, v := range views {
 		if by != allViews && by != v.name || len(rows) == 0 && len(chains) > 0 {
 			continue
 		}

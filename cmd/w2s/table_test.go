@@ -45,7 +45,7 @@ func stored(t *testing.T, taskNames ...string) string {
 		add(result.Supervisor, "small", "xent", 16)
 		add(result.Ceiling, "large", "xent", 36)
 		add(result.Student, "large", "xent", 26)
-		add(result.Student, "large", "logconf:alpha=0.5:warmup=0.1", 31)
+		add(result.Student, "large", "logconf:alpha=0.5:warmup=0.2", 31)
 	}
 	path := filepath.Join(t.TempDir(), "result.json")
 	if err := r.Save(path); err != nil {

@@ -45,7 +45,8 @@ type Config struct {
 	Simulated  []Simulated       // simulated supervisors, in addition to those of Pairs
 	// Supervisors are supervisors that are not trained. A pair can have one in place of its weak model.
 	Supervisors []Supervisor
-	Seeds       []uint64      // each seed cuts the training pool into two halves of its own
+	Seeds       []uint64      // each seed draws a training pool and cuts it into two halves
+	SharedPool  bool          // all seeds cut the same training pool: fewer texts to encode
 	Train       int           // examples in the training pool, both halves together; 0: DefaultTrain, or all there are
 	Test        int           // test examples; 0: DefaultTest, or as many as small data can spare
 	Balance     tasks.Balance // whether the classes are balanced; empty: two classes are, more keep their proportions
@@ -91,8 +92,15 @@ type Model struct {
 
 // settings returns what the result file says of the configuration, which has its defaults filled in.
 func (c Config) settings() result.Settings {
-	return result.Settings{Kind: result.Pairs, Pairs: c.Pairs, Seeds: c.Seeds, Train: c.Train, Test: c.Test, Balance: c.Balance, Sizes: c.Sizes,
+	return result.Settings{Kind: result.Pairs, Pairs: c.Pairs, Seeds: c.Seeds, Pools: c.pools(), Train: c.Train, Test: c.Test, Balance: c.Balance, Sizes: c.Sizes,
 		L2: c.L2, Held: c.Held, Losses: names(c.Losses), Treatments: names(c.Treatments), Simulated: names(c.Simulated)}
+}
+
+func (c Config) pools() string {
+	if c.SharedPool {
+		return result.SharedPool
+	}
+	return result.OwnPools
 }
 
 // names returns the String of every value, or nil if there are none.

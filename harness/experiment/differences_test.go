@@ -47,7 +47,7 @@ func TestDifferencesNamesEachChange(t *testing.T) {
 		{"another task", func(c *experiment.Config) { c.Tasks = append(c.Tasks, planted{name: "c", n: 600}) }, nil},
 		{"other data", func(c *experiment.Config) { c.Tasks[1] = redated{b, "other data"} }, nil},
 		{"one task less", func(c *experiment.Config) { c.Tasks = c.Tasks[1:] }, []string{"task a: only in the file"}},
-		{"losses", func(c *experiment.Config) { c.Losses = c.Losses[:1] }, []string{"losses: in the file xent, logconf:alpha=0.5:warmup=0.1; now xent"}},
+		{"losses", func(c *experiment.Config) { c.Losses = c.Losses[:1] }, []string{"losses: in the file xent, logconf:alpha=0.5:warmup=0.2; now xent"}},
 		{"treatments", func(c *experiment.Config) { c.Treatments = []label.Treatment{label.Hard{}} }, []string{"treatments: in the file soft; now hard"}},
 		{"seeds and size", func(c *experiment.Config) {
 			c.Seeds, c.Train = []uint64{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, 280
@@ -57,6 +57,7 @@ func TestDifferencesNamesEachChange(t *testing.T) {
 		{"texts", func(c *experiment.Config) { c.KeepTexts = true }, []string{"texts of a kept: in the file false; now true", "texts of b kept: in the file false; now true"}},
 		{"pairs", func(c *experiment.Config) { c.Pairs = c.Pairs[:1] },
 			[]string{"pairs: in the file dims-4 -> dims-4, dims-4 -> dims-7, dims-7 -> dims-7, dims-4 -> dims-12, dims-7 -> dims-12, dims-12 -> dims-12; now dims-4 -> dims-4"}},
+		{"the pools", func(c *experiment.Config) { c.SharedPool = true }, []string{"pools: in the file own; now shared"}},
 		{"a model", func(c *experiment.Config) {
 			c.Models = append(c.Models, experiment.Model{Name: "x", Encoder: numbers{dims: 3}})
 		},
@@ -72,7 +73,7 @@ func TestDifferencesNamesEachChange(t *testing.T) {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}
-	if got := reflect.TypeOf(result.Settings{}).NumField(); got != 14 {
+	if got := reflect.TypeOf(result.Settings{}).NumField(); got != 15 {
 		t.Errorf("%d settings: add a case for the new one to this test", got)
 	}
 }

@@ -138,17 +138,18 @@ func (w *workbench) heldOut(ctx context.Context, s trained, h halves) (*label.He
 	if s.labels != nil {
 		return &label.Held{Soft: ofExamples(s.labels, h.weak), Gold: h.weakGold}, nil
 	}
-	data := w.data[s.Model]
-	job := head.Job{Name: s.ID, Examples: h.weak, Labels: h.weakGold, Loss: loss.XEnt{}, L2: s.L2, Seed: s.Seed}
-	train, rest, err := head.Grid{L2: []float64{s.L2}, HeldOut: w.cfg.Held, Group: w.groups}.Cut(job)
+	own := w.part(w.data[s.Model], s.Seed, h.weak)
+	job := head.Job{Name: s.ID, Examples: own.numbers(h.weak), Labels: h.weakGold, Loss: loss.XEnt{}, L2: s.L2, Seed: s.Seed}
+	train, rest, err := head.Grid{L2: []float64{s.L2}, HeldOut: w.cfg.Held, Group: own.groups}.Cut(job)
 	if err != nil {
 		return nil, err
 	}
-	fitted, err := head.Fit(ctx, data, []head.Job{train}, head.Options{Multiplier: w.env.Multiplier})
+	fitted, err := head.Fit(ctx, own.data, []head.Job{train}, head.Options{Multiplier: w.env.Multiplier})
 	if err != nil {
 		return nil, err
 	}
-	soft, err := w.predictWith(ctx, data, []*head.Head{fitted[0].Head}, rest.Examples)
+	held := list.Map(rest.Examples, func(i int) int { return h.weak[i] })
+	soft, err := w.predictWith(ctx, w.data[s.Model].raw, []*head.Head{fitted[0].Head}, held)
 	if err != nil {
 		return nil, err
 	}
@@ -198,7 +199,7 @@ func (w *workbench) studentSpecs(ctx context.Context, o offer, model string) (sp
 		return nil, err
 	}
 	for _, treatment := range w.cfg.Treatments {
-		treated, err := treatment.Apply(ctx, o.labels, label.Evidence{Held: o.held, Features: w.data[model], Examples: o.halves.strong,
+		treated, err := treatment.Apply(ctx, o.labels, label.Evidence{Held: o.held, Features: w.data[model].of(o.halves.seed), Examples: o.halves.strong,
 			Training: head.Options{Multiplier: w.env.Multiplier}})
 		if err != nil {
 			return nil, fmt.Errorf("labels of %s, %s: %w", o.supervisor.ID, treatment, err)

@@ -63,7 +63,7 @@ var simulators = []simulator{
 		return label.Flip(g, a.accuracy, a.halves.seed)
 	}},
 	{"systematic", true, func(w *workbench, g label.Gold, a simulation) (label.Labels, error) {
-		return label.Systematic(g, a.accuracy, w.data[a.model], a.examples, a.halves.seed)
+		return label.Systematic(g, a.accuracy, w.data[a.model].of(a.halves.seed), a.examples, a.halves.seed)
 	}},
 	{"random", false, func(_ *workbench, g label.Gold, a simulation) (label.Labels, error) {
 		return label.Random(g.Classes, g.IDs, func(i int) int { return len(g.Gold[i]) }, a.halves.seed)

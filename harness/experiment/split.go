@@ -10,6 +10,7 @@ import (
 
 	"w2s/harness/head"
 	"w2s/harness/loss"
+	"w2s/internal/list"
 	"w2s/internal/prob"
 	"w2s/internal/visible"
 	"w2s/tasks"
@@ -22,13 +23,7 @@ func splitWhole(cfg Config, data *tasks.Data) (tasks.SplitConfig, *tasks.Split, 
 		return size, nil, err
 	}
 	size.Seed = cfg.Seeds[0]
-	whole, err := data.Split(size)
-	// Groups can leave fewer training examples than there seem to be. The default takes all of them.
-	var short *tasks.TooFewError
-	if errors.As(err, &short) && short.Part == "train" && cfg.Train == 0 && size.Train != 0 {
-		size.Train = 0
-		whole, err = data.Split(size)
-	}
+	whole, err := splitPool(cfg, data, size)
 	if err != nil {
 		return size, nil, err
 	}
@@ -38,10 +33,22 @@ func splitWhole(cfg Config, data *tasks.Data) (tasks.SplitConfig, *tasks.Split, 
 	return size, whole, nil
 }
 
+// splitPool splits data at the given sizes. Groups can leave fewer training examples than there seem to be. If the
+// configuration does not say how many it wants, splitPool then takes all of them.
+func splitPool(cfg Config, data *tasks.Data, size tasks.SplitConfig) (*tasks.Split, error) {
+	whole, err := data.Split(size)
+	var short *tasks.TooFewError
+	if errors.As(err, &short) && short.Part == "train" && cfg.Train == 0 && size.Train == DefaultTrain {
+		size.Train = 0
+		whole, err = data.Split(size)
+	}
+	return whole, err
+}
+
 // splitSize returns the sizes that were asked for. Otherwise it returns the defaults or, if the data is too small for them, a
 // quarter of the data for the test, but no fewer than minTest, and the rest for training.
 func splitSize(cfg Config, data *tasks.Data) (tasks.SplitConfig, error) {
-	size := tasks.SplitConfig{Train: cfg.Train, Test: cfg.Test, Balance: cfg.Balance}
+	size := tasks.SplitConfig{Shared: cfg.SharedPool, Train: cfg.Train, Test: cfg.Test, Balance: cfg.Balance}
 	pool := cfg.Balance.Usable(data.Pool)
 	if size.Test == 0 {
 		if data.Test == nil {
@@ -99,9 +106,18 @@ func (w *workbench) describeSplit(data *tasks.Data, size tasks.SplitConfig, whol
 	if whole.Dropped > 0 && size.Train == 0 {
 		w.warn("%s left out, because others of their groups or near copies are in a part that needs no more of their class", visible.Count(whole.Dropped, "example"))
 	}
-	if n := distinct(w.groups[w.pool:]); 2*n <= len(w.test) {
-		w.warn("the %s are of %s: intervals over test examples may be too narrow, since they take examples as independent",
-			visible.Count(len(w.test), "test example"), visible.Count(n, "group"))
+	if n := distinct(w.groups[w.pooled:]); 2*n <= len(w.test) {
+		w.warn("the %s are of %s, which intervals resample whole", visible.Count(len(w.test), "test example"), visible.Count(n, "group"))
+	}
+	switch n := len(w.cfg.Seeds); {
+	case n == 1:
+	case w.cfg.SharedPool:
+		w.warn("all seeds halve one training pool: intervals leave out what another pool would change")
+	case w.pooled == w.record.Train:
+		w.warn("all seeds halve the same %d training examples, since there are no others: intervals leave out what other training data would change", w.pooled)
+	case w.pooled < 2*w.record.Train:
+		w.warn("the training pools of the %d seeds overlap (%d examples, of which each takes %d): intervals leave out a part of what other training data would change",
+			n, w.pooled, w.record.Train)
 	}
 	all := slices.Concat(data.Pool, data.Test)
 	counts := tasks.ClassCounts(all)
@@ -112,7 +128,7 @@ func (w *workbench) describeSplit(data *tasks.Data, size tasks.SplitConfig, whol
 		w.describeProportions(whole)
 		return
 	}
-	common, used := slices.Max(counts), w.pool+len(whole.Test)
+	common, used := slices.Max(counts), w.record.Train+len(whole.Test)
 	if float64(common*len(counts)) <= balancedShare*float64(len(all)) {
 		return
 	}
@@ -234,8 +250,9 @@ func Inspect(ctx context.Context, cfg Config, src tasks.Source, task tasks.Task)
 	if err != nil {
 		return nil, fmt.Errorf("task %s: %w", task.Info().Name, err)
 	}
-	u := &Usage{Train: w.pool, Weak: len(w.halves[0].weak), Strong: len(w.halves[0].strong), Test: len(w.test), Warnings: w.record.Warnings}
-	u.TrainUnits, u.TestUnits = distinct(w.groups[:w.pool]), distinct(w.groups[w.pool:])
+	u := &Usage{Train: w.record.Train, Weak: len(w.halves[0].weak), Strong: len(w.halves[0].strong), Test: len(w.test), Warnings: w.record.Warnings}
+	pool := slices.Concat(w.halves[0].weak, w.halves[0].strong)
+	u.TrainUnits, u.TestUnits = distinct(list.Map(pool, func(e int) string { return w.groups[e] })), distinct(w.groups[w.pooled:])
 	if w.info.Form == tasks.Classify {
 		u.TrainClasses = classCounts(slices.Concat(w.halves[0].weakGold, w.halves[0].strongGold))
 		u.TestClasses = classCounts(w.record.TestGold)

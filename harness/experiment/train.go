@@ -36,38 +36,60 @@ func records(heads []trained) []result.Head {
 	return list.Map(heads, func(t trained) result.Head { return t.Head })
 }
 
-// train trains heads on one model's features, all together. The penalty of each head is chosen on a part of its own labels,
-// then the head is trained on all of them and predicts the test examples.
-func (w *workbench) train(ctx context.Context, data head.Data, specs []trainSpec) ([]trained, error) {
+// train trains heads on one model's features. Heads of the same half are trained together. The penalty of each head is chosen on
+// a part of its own labels, then the head is trained on all of them and predicts the test examples.
+func (w *workbench) train(ctx context.Context, data features, specs []trainSpec) ([]trained, error) {
 	if len(specs) == 0 {
 		return nil, nil
 	}
-	out, jobs := make([]trained, len(specs)), make([]head.Job, len(specs))
+	type half struct {
+		seed uint64
+		size int
+		weak bool
+	}
+	out, members, order := make([]trained, len(specs)), map[half][]int{}, []half(nil)
 	for i, s := range specs {
 		r := s.head
 		r.Task, r.Loss, r.Train = w.info.Name, s.loss.String(), len(s.examples)
 		r.ID = result.HeadID(r)
 		out[i].Head = r
-		jobs[i] = head.Job{Name: r.ID, Examples: s.examples, Labels: s.labels, Loss: s.loss, Seed: r.Seed}
+		k := half{r.Seed, r.Size, r.Role == result.Supervisor}
+		if members[k] == nil {
+			order = append(order, k)
+		}
+		members[k] = append(members[k], i)
 	}
 	bar := w.env.Progress.Start(fmt.Sprintf("train %s, %s", w.info.Name, specs[0].head.Model),
-		int64(len(jobs)*(len(w.cfg.L2)+1)), progress.Items)
+		int64(len(specs)*(len(w.cfg.L2)+1)), progress.Items)
 	defer bar.Done()
-	grid := head.Grid{L2: w.cfg.L2, HeldOut: w.cfg.Held, Group: w.groups}
-	chosen, err := head.Select(ctx, data, jobs, grid, head.Options{Multiplier: w.env.Multiplier, Done: func(int) { bar.Add(1) }})
-	if err != nil {
-		return nil, err
+	options := head.Options{Multiplier: w.env.Multiplier, Done: func(int) { bar.Add(1) }}
+	for _, k := range order {
+		h := w.halvesOf(out[members[k][0]].Head)
+		examples := h.strong
+		if k.weak {
+			examples = h.weak
+		}
+		own := w.part(data, k.seed, examples)
+		jobs := list.Map(members[k], func(i int) head.Job {
+			return head.Job{Name: out[i].ID, Examples: own.numbers(specs[i].examples), Labels: specs[i].labels, Loss: specs[i].loss, Seed: k.seed}
+		})
+		chosen, err := head.Select(ctx, own.data, jobs, head.Grid{L2: w.cfg.L2, HeldOut: w.cfg.Held, Group: own.groups}, options)
+		if err != nil {
+			return nil, err
+		}
+		test, err := w.predictWith(ctx, data.raw, list.Map(chosen, func(c head.Selection) *head.Head { return c.Head }), w.test)
+		if err != nil {
+			return nil, err
+		}
+		for j, c := range chosen {
+			t := &out[members[k][j]]
+			t.head = c.Head
+			t.L2, t.Status, t.Steps, t.Test = c.L2, string(c.Status), c.Steps, test[j]
+			t.Warnings = append(slices.Clone(t.Warnings), c.Warnings()...)
+		}
 	}
-	test, err := w.predictWith(ctx, data, list.Map(chosen, func(c head.Selection) *head.Head { return c.Head }), w.test)
-	if err != nil {
-		return nil, err
-	}
-	for i, c := range chosen {
-		t := &out[i]
-		t.head = c.Head
-		t.L2, t.Status, t.Steps, t.Test = c.L2, string(c.Status), c.Steps, test[i]
-		t.Warnings = append(slices.Clone(t.Warnings), c.Warnings()...)
-		if w.env.Trained != nil {
+	if w.env.Trained != nil {
+		for _, t := range out {
 			if err := w.env.Trained(t.Head, t.head); err != nil {
 				return nil, err
 			}
@@ -77,7 +99,7 @@ func (w *workbench) train(ctx context.Context, data head.Data, specs []trainSpec
 }
 
 // trainAll calls train for several models side by side, each with its own specs. If one fails, it stops the others.
-func (w *workbench) trainAll(ctx context.Context, data map[string]head.Data, models []string, specsOf func(model string) []trainSpec) ([]trained, error) {
+func (w *workbench) trainAll(ctx context.Context, data map[string]features, models []string, specsOf func(model string) []trainSpec) ([]trained, error) {
 	// A single training leaves processors idle between its matrix products.
 	byModel := make([][]trained, len(models))
 	g, ctx := errgroup.WithContext(ctx)
@@ -100,7 +122,7 @@ func (w *workbench) predict(ctx context.Context, t trained, examples []int) ([][
 	if t.labels != nil {
 		return ofExamples(t.labels, examples), nil
 	}
-	p, err := w.predictWith(ctx, w.data[t.Model], []*head.Head{t.head}, examples)
+	p, err := w.predictWith(ctx, w.data[t.Model].raw, []*head.Head{t.head}, examples)
 	if err != nil {
 		return nil, err
 	}

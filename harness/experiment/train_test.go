@@ -16,7 +16,7 @@ import (
 	"w2s/harness/result"
 )
 
-const largeRows = 1100 // with 120 dimensions, enough features for a multiplier to be used
+const largeRows = 2200 // half of them have, with 120 dimensions, enough features for a multiplier to be used
 
 // largeData returns random features of two classes.
 func largeData(dims int) head.Data {
@@ -53,7 +53,7 @@ func (m slowMultiplier) wait() error {
 func TestFailingModelStopsTrainingOfOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		broken, products := errors.New("broken"), 0
-		data := map[string]head.Data{"failing": largeData(121), "slow": largeData(120)}
+		data := map[string]features{"failing": {raw: largeData(121)}, "slow": {raw: largeData(120)}}
 		multiplier := func(_ []float32, _, dims int) (head.Multiplier, error) {
 			if dims == 121 {
 				time.Sleep(10 * time.Millisecond)
@@ -63,6 +63,7 @@ func TestFailingModelStopsTrainingOfOthers(t *testing.T) {
 		}
 		w := &workbench{cfg: Config{L2: []float64{1}}.withDefaults(), env: Env{Multiplier: multiplier}.withDefaults(), test: []int{0}}
 		examples, labels := firstHalf()
+		w.halves, w.groups = []halves{{weak: examples, weakGold: labels}}, make([]string, data["slow"].raw.Examples())
 		_, err := w.trainAll(t.Context(), data, []string{"slow", "failing"}, func(model string) []trainSpec {
 			return []trainSpec{{head: result.Head{Role: result.Supervisor, Model: model}, examples: examples, labels: labels, loss: loss.LogConf{Alpha: 0.5}}}
 		})
@@ -88,7 +89,7 @@ func TestProbesTrainWithMultiplierOfEnv(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w := &workbench{cfg: Config{Treatments: []label.Treatment{treatment}}, env: env, data: map[string]head.Data{"strong": largeData(120)}}
+		w := &workbench{cfg: Config{Treatments: []label.Treatment{treatment}}, env: env, data: map[string]features{"strong": {raw: largeData(120)}}}
 		if _, err := w.studentSpecs(t.Context(), o, "strong"); !errors.Is(err, used) {
 			t.Errorf("%s: error %v, want the multiplier's", text, err)
 		}

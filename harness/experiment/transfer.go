@@ -142,7 +142,7 @@ func (w *workbench) crossTask(ctx context.Context, heads []trained) ([]result.He
 			out = append(out, t.Head.TestedOn(w.info.Name, ofExamples(labels, w.test)))
 			continue
 		}
-		test, err := w.predictWith(ctx, w.data[t.Model], []*head.Head{t.head}, w.test)
+		test, err := w.predictWith(ctx, w.data[t.Model].raw, []*head.Head{t.head}, w.test)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", t.ID, err)
 		}
@@ -181,7 +181,7 @@ func removeLeaks(benches []*workbench, failed map[string]error) (kept []*workben
 	pools := map[*workbench]map[string]bool{}
 	for _, w := range benches {
 		pools[w] = map[string]bool{}
-		for _, e := range w.examples[:w.pool] {
+		for _, e := range w.examples[:w.pooled] {
 			for _, mark := range marks(e) {
 				pools[w][mark] = true
 			}
@@ -243,5 +243,6 @@ func (w *workbench) keepTest(keep func(tasks.Example) bool) {
 			r.Texts = append(r.Texts, w.record.Texts[i])
 		}
 	}
+	r.TestGroups = groupNumbers(list.Map(test, func(e int) string { return w.groups[e] }))
 	w.test, w.record = test, r
 }

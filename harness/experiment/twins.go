@@ -59,7 +59,7 @@ func (w *workbench) describeTwins(model string, found twins, cut bool) {
 	}
 	inTest := 0
 	for e := range found {
-		if e >= w.pool {
+		if e >= w.pooled {
 			inTest++
 		}
 	}

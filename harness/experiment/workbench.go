@@ -4,11 +4,11 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"w2s/harness/feature"
-	"w2s/harness/head"
 	"w2s/harness/result"
 	"w2s/internal/list"
 	"w2s/internal/visible"
@@ -22,13 +22,13 @@ type workbench struct {
 	env      Env
 	info     tasks.Info
 	record   result.Task
-	examples []tasks.Example // without gold: the pool, then the test examples, each sorted by id
+	examples []tasks.Example // without gold: those of all pools, then the test examples, each sorted by id
 	groups   []string        // unit of each example: what must stay together
-	pool     int             // number of examples of the pool
+	pooled   int             // number of examples of all pools
 	test     []int
 	halves   []halves
-	data     map[string]head.Data // by model
-	controls map[string]head.Data // by model, for tasks with controls
+	data     map[string]features // by model
+	controls map[string]features // by model, for tasks with controls
 	twins    map[*feature.Matrix]twins
 	labelled map[string][][]float64 // the labels of supervisors that are not trained, by name and example
 }
@@ -51,10 +51,10 @@ func open(ctx context.Context, cfg Config, env Env, task tasks.Task) (*workbench
 	if err != nil {
 		return nil, err
 	}
-	w := &workbench{cfg: cfg, env: env, info: info, data: map[string]head.Data{}, controls: map[string]head.Data{}, twins: map[*feature.Matrix]twins{},
+	w := &workbench{cfg: cfg, env: env, info: info, data: map[string]features{}, controls: map[string]features{}, twins: map[*feature.Matrix]twins{},
 		labelled: map[string][][]float64{}}
 	w.record = result.Task{Name: info.Name, Title: info.Title, Category: info.Category, Form: info.Form, Metric: info.Metric, Classes: info.Classes,
-		Source: info.Source, Licence: info.Licence, Version: info.Version, Digest: data.Digest, Warnings: slices.Clone(data.Warnings)}
+		Source: info.Source, Corpus: info.Corpus, Licence: info.Licence, Version: info.Version, Digest: data.Digest, Warnings: slices.Clone(data.Warnings)}
 	return w, w.cut(data)
 }
 
@@ -63,68 +63,96 @@ func (w *workbench) warn(format string, args ...any) {
 	w.record.Warnings = list.AppendNew(w.record.Warnings, fmt.Sprintf(format, args...))
 }
 
-// cut makes the halves. The pool and the test examples are the same for every seed.
+// cut draws the training pool of every seed and size and halves it. The test examples are the same for all.
 func (w *workbench) cut(data *tasks.Data) error {
 	size, whole, err := splitWhole(w.cfg, data)
 	if err != nil {
 		return err
 	}
-	// Sorting by id makes the rounding of sums in a training independent of the first seed.
-	pool := slices.Concat(whole.WeakTrain, whole.StrongTrain)
-	slices.SortFunc(pool, func(a, b tasks.Example) int { return cmp.Compare(a.ID, b.ID) })
+	w.record.Train = len(whole.WeakTrain) + len(whole.StrongTrain)
+	type cut struct {
+		seed  uint64
+		size  int
+		split *tasks.Split
+	}
+	var cuts []cut
+	pool := map[string]tasks.Example{} // of all seeds, by id
+	for _, n := range append([]int{0}, w.cfg.Sizes...) {
+		if n >= w.record.Train {
+			w.warn("the training pool of %d is left out: the whole pool has %s", n, visible.Count(w.record.Train, "example"))
+			continue
+		}
+		for _, seed := range w.cfg.Seeds {
+			own := size
+			own.Seed = seed
+			if n > 0 {
+				own.Train = n
+			}
+			s, err := splitPool(w.cfg, data, own)
+			if err != nil {
+				return fmt.Errorf("seed %d: %w", seed, err)
+			}
+			cuts = append(cuts, cut{seed, n, s})
+			for _, e := range slices.Concat(s.WeakTrain, s.StrongTrain) {
+				pool[e.ID] = e
+			}
+		}
+	}
+	byID := func(a, b tasks.Example) int { return cmp.Compare(a.ID, b.ID) }
+	examples := slices.SortedFunc(maps.Values(pool), byID)
+	w.pooled = len(examples)
 	position := map[string]int{} // by id
-	for _, e := range slices.Concat(pool, whole.Test) {
+	for _, e := range slices.Concat(examples, whole.Test) {
 		position[e.ID] = len(w.examples)
 		e.Gold, e.Answer, e.Also = nil, "", nil
 		w.examples = append(w.examples, e)
 	}
 	w.groups = tasks.Units(w.examples)
-	w.pool = len(pool)
 	for i := range whole.Test {
-		w.test = append(w.test, w.pool+i)
+		w.test = append(w.test, w.pooled+i)
 	}
-	w.record.Train = w.pool
 	describeTest(&w.record, whole.Test, w.cfg.KeepTexts)
-
-	for _, n := range append([]int{0}, w.cfg.Sizes...) {
-		if n >= w.pool {
-			w.warn("the training pool of %d is left out: the whole pool has %s", n, visible.Count(w.pool, "example"))
-			continue
-		}
-		for _, seed := range w.cfg.Seeds {
-			smaller := size
-			smaller.Seed = seed
-			if n > 0 {
-				smaller.Train = n
-			}
-			s, err := data.Split(smaller)
-			if err != nil {
-				return err
-			}
-			h := halves{seed: seed, size: n, strongGold: s.CeilingGold()}
-			for _, half := range []struct {
-				to   *[]int
-				from []tasks.Example
-			}{{&h.weak, s.WeakTrain}, {&h.strong, s.StrongTrain}} {
-				for _, e := range half.from {
-					p, ok := position[e.ID]
-					if !ok {
-						return fmt.Errorf("example %s of a smaller pool is not in the larger one (use sizes up to %d)", e.ID, w.pool)
-					}
-					*half.to = append(*half.to, p)
-				}
-			}
-			for _, e := range s.WeakTrain {
-				h.weakGold = append(h.weakGold, e.Gold)
-			}
-			if w.info.Form == tasks.Generate {
-				h.weakAnswers, h.strongAnswers = rightAnswers(s.WeakTrain), rightAnswers(s.CeilingTrain())
-			}
-			w.halves = append(w.halves, h)
-		}
+	w.record.TestGroups = groupNumbers(w.groups[w.pooled:])
+	positions := func(examples []tasks.Example) []int {
+		return list.Map(examples, func(e tasks.Example) int { return position[e.ID] })
 	}
+	for _, c := range cuts {
+		h := halves{seed: c.seed, size: c.size, weak: positions(c.split.WeakTrain), strong: positions(c.split.StrongTrain),
+			weakGold: list.Map(c.split.WeakTrain, func(e tasks.Example) []float64 { return e.Gold }), strongGold: c.split.CeilingGold()}
+		if w.info.Form == tasks.Generate {
+			h.weakAnswers, h.strongAnswers = rightAnswers(c.split.WeakTrain), rightAnswers(c.split.CeilingTrain())
+		}
+		w.halves = append(w.halves, h)
+		w.record.Halves = append(w.record.Halves, result.Halves{Seed: h.seed, Size: h.size, Weak: bits(h.weak, w.pooled), Strong: bits(h.strong, w.pooled)})
+	}
+	w.record.PoolIDs = list.Map(examples, func(e tasks.Example) string { return e.ID })
 	w.describeSplit(data, size, whole)
 	return w.checkHeldOut()
+}
+
+// bits returns a bit for each of n examples, lowest first, that says whether it is among members.
+func bits(members []int, n int) []byte {
+	out := make([]byte, (n+7)/8)
+	for _, e := range members {
+		out[e/8] |= 1 << (e % 8)
+	}
+	return out
+}
+
+// groupNumbers numbers groups in the order of their first example. It returns nil if no two examples have the same group.
+func groupNumbers(groups []string) []int {
+	number := map[string]int{}
+	out := make([]int, len(groups))
+	for i, g := range groups {
+		if _, ok := number[g]; !ok {
+			number[g] = len(number)
+		}
+		out[i] = number[g]
+	}
+	if len(number) == len(groups) {
+		return nil
+	}
+	return out
 }
 
 // rightAnswers returns the right answers to examples with free answers; the first one of each is the one to learn.
@@ -175,84 +203,4 @@ func (w *workbench) encode(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// passes groups models by Pass, in the order of the first of each.
-func passes(models []Model) [][]Model {
-	var groups [][]Model
-	for _, m := range models {
-		at := slices.IndexFunc(groups, func(g []Model) bool { return m.Pass != nil && g[0].Pass == m.Pass })
-		if at < 0 {
-			groups = append(groups, []Model{m})
-			continue
-		}
-		groups[at] = append(groups[at], m)
-	}
-	return groups
-}
-
-// features computes the features of every example's texts under models that are encoded together. They are standardised over the
-// texts of the pool, without labels and without the test texts.
-func (w *workbench) features(ctx context.Context, models []Model, into map[string]head.Data, textsOf func(Model, tasks.Example) ([]string, error)) error {
-	matrices, start, summaries, err := w.vectors(ctx, models, textsOf)
-	if err != nil {
-		return err
-	}
-	rows := make([]int, start[w.pool])
-	for i := range rows {
-		rows[i] = i
-	}
-	for i, m := range models {
-		x := matrices[i]
-		data := head.Data{X: x}
-		if w.info.Form == tasks.Rank {
-			data.Start = start
-			w.twins[x] = findTwins(x, start)
-			w.describeTwins(m.Name, w.twins[x], summaries[i].Truncated > 0)
-		} else {
-			data.Classes = len(w.record.TestGold[0])
-		}
-		data.Scaling = head.Standardise(x, rows)
-		into[m.Name] = data
-	}
-	return nil
-}
-
-// vectors encodes every example's texts under models that are encoded together. The rows of example i are start[i] to start[i+1]-1.
-func (w *workbench) vectors(ctx context.Context, models []Model, textsOf func(Model, tasks.Example) ([]string, error)) (matrices []*feature.Matrix, start []int,
-	summaries []feature.Summary, err error) {
-	var texts []string
-	start = []int{0}
-	for _, e := range w.examples {
-		own, err := textsOf(models[0], e)
-		if err != nil {
-			return nil, nil, nil, err
-		}
-		texts = append(texts, own...)
-		start = append(start, len(texts))
-	}
-	if matrices, summaries, err = w.env.features(ctx, models, w.info.Name, texts); err != nil {
-		return nil, nil, nil, err
-	}
-	w.warnOfFeatures(models, summaries)
-	return matrices, start, summaries, nil
-}
-
-// warnOfFeatures adds the warnings about the features of models that are encoded together. What is the same for all is one warning.
-func (w *workbench) warnOfFeatures(models []Model, summaries []feature.Summary) {
-	about := map[string][]Model{} // by warning
-	var order []string
-	for i, m := range models {
-		warnings := slices.Clone(summaries[i].Warnings)
-		if n := summaries[i].Truncated; n > 0 {
-			warnings = append(warnings, fmt.Sprintf("%d of %d texts truncated", n, summaries[i].Texts))
-		}
-		for _, text := range list.AppendNew(nil, warnings...) {
-			order = list.AppendNew(order, text)
-			about[text] = append(about[text], m)
-		}
-	}
-	for _, text := range order {
-		w.warn("%s: %s", together(about[text]), text)
-	}
 }

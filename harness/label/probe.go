@@ -31,7 +31,7 @@ type Probe interface {
 type KNN struct{ K int } // 0: DefaultNeighbours
 
 // DefaultNeighbours is the K of EleutherAI/w2s.
-const DefaultNeighbours = 20
+const DefaultNeighbours = 50
 
 func (k KNN) String() string {
 	if k.K == 0 || k.K == DefaultNeighbours {

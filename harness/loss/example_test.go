@@ -14,7 +14,7 @@ func ExampleParse() {
 	hint, _, _ := strings.Cut(err.Error(), "losses:")
 	fmt.Println(hint)
 	// Output:
-	// logconf:alpha=0.75:warmup=0.1:jump <nil>
+	// logconf:alpha=0.75:warmup=0.2:jump <nil>
 	// loss: unknown loss "logcnf" (did you mean "logconf"?
 }
 

@@ -360,11 +360,11 @@ func TestParseReadsSettingsAndReportsFaults(t *testing.T) {
 		{"kl", KL{}},
 		{"confidence", Confidence{0.5}},
 		{"confidence:alpha=0", Confidence{0}},
-		{"logconf", LogConf{Alpha: 0.5, Warmup: 0.1}},
-		{"logconf:warmup=0.2:alpha=0.75", LogConf{Alpha: 0.75, Warmup: 0.2}},
-		{"logconf:jump", LogConf{Alpha: 0.5, Warmup: 0.1, Jump: true}},
-		{"logconf:jump=false:balance=true", LogConf{Alpha: 0.5, Warmup: 0.1, Balance: true}},
-		{"entropy:balance", Entropy{Alpha: 0.5, Warmup: 0.1, Balance: true}},
+		{"logconf", LogConf{Alpha: 0.5, Warmup: 0.2}},
+		{"logconf:warmup=0.1:alpha=0.75", LogConf{Alpha: 0.75, Warmup: 0.1}},
+		{"logconf:jump", LogConf{Alpha: 0.5, Warmup: 0.2, Jump: true}},
+		{"logconf:jump=false:balance=true", LogConf{Alpha: 0.5, Warmup: 0.2, Balance: true}},
+		{"entropy:balance", Entropy{Alpha: 0.5, Warmup: 0.2, Balance: true}},
 		{"product:beta=2", Product{1, 2}},
 		{"window", Window{Radius: 0.15}},
 		{"window:radius=midweak", Window{MidWeak: true}},
@@ -465,9 +465,9 @@ func TestEvaluateRejectsBadInput(t *testing.T) {
 func TestShortLeavesDefaultsOut(t *testing.T) {
 	for text, want := range map[string]string{
 		"xent":                                "xent",
-		"logconf:alpha=0.5:warmup=0.1":        "logconf",
-		"logconf:alpha=0.50:warmup=1e-1":      "logconf",
-		"logconf:alpha=0.75:warmup=0.1":       "logconf:alpha=0.75",
+		"logconf:alpha=0.5:warmup=0.2":        "logconf",
+		"logconf:alpha=0.50:warmup=2e-1":      "logconf",
+		"logconf:alpha=0.75:warmup=0.2":       "logconf:alpha=0.75",
 		"logconf:warmup=1e-3":                 "logconf:warmup=0.001",
 		"logconf:jump:alpha=0.5":              "logconf:jump",
 		"logconf:jump=false":                  "logconf",
@@ -477,7 +477,7 @@ func TestShortLeavesDefaultsOut(t *testing.T) {
 		"logconf:aux=1":                       "logconf:aux=1",
 		"product:alpha=1:beta=2":              "product:beta=2",
 		"confidence:alpha=0.25":               "confidence:alpha=0.25",
-		"entropy:balance:alpha=0.5:warmup=.1": "entropy:balance",
+		"entropy:balance:alpha=0.5:warmup=.2": "entropy:balance",
 	} {
 		if got := Short(text); got != want {
 			t.Errorf("Short(%q) = %q, want %q", text, got, want)
@@ -492,7 +492,7 @@ func TestCutAlphaSplitsAlphaOff(t *testing.T) {
 		found      bool
 	}{
 		{"xent", "xent", 0, false},
-		{"logconf:alpha=0.75:warmup=0.1", "logconf:warmup=0.1", 0.75, true},
+		{"logconf:alpha=0.75:warmup=0.2", "logconf:warmup=0.2", 0.75, true},
 		{"confidence:alpha=0", "confidence", 0, true},
 		{"other:alpha=x", "other:alpha=x", 0, false},
 	} {

@@ -27,7 +27,7 @@ type Named struct {
 // All returns the table of all losses that have a name. A new loss needs a line here.
 func All() []Named {
 	alpha := Setting{"alpha", "0.5", "weight of the student's own prediction, 0 to 1"}
-	warmup := Setting{"warmup", "0.1", "share of the steps over which alpha rises from 0"}
+	warmup := Setting{"warmup", "0.2", "share of the steps over which alpha rises from 0"}
 	balance := Setting{"balance", "", "subtract the mean log odds from the labels first"}
 	return []Named{
 		{"xent", "cross-entropy against the labels", nil,
@@ -38,7 +38,7 @@ func All() []Named {
 			[]Setting{{"alpha", "0.5", "weight of the entropy, not negative"}},
 			func(v *values) Loss { return Confidence{v.number("alpha", 0, math.MaxFloat64)} }},
 		{"logconf", "cross-entropy against labels mixed with the student's own hardened prediction (Burns et al. 2023)",
-			[]Setting{alpha, warmup, {"jump", "", "the warm-up of openai/weak-to-strong, which jumps at its end"}, balance},
+			[]Setting{alpha, warmup, {"jump", "", "the warm-up of openai/weak-to-strong, which jumps at its end; there warmup is 0.1"}, balance},
 			func(v *values) Loss {
 				return LogConf{v.number("alpha", 0, 1), v.number("warmup", 0, 1), v.on("jump"), v.on("balance")}
 			}},

@@ -37,7 +37,7 @@ func (c *Chart) basis(rows []summary.Row) {
 func (c *Chart) basisOf(n, seeds []int, level float64) {
 	text := fmt.Sprintf("n = %s test examples for each task, %s %s.", span(n), span(seeds), visible.Plural(slices.Max(seeds), "seed"))
 	if level > 0 {
-		text += fmt.Sprintf(" Whiskers: %.0f %% intervals over test examples (paired bootstrap).", 100*level)
+		text += fmt.Sprintf(" Whiskers: %.0f %% intervals over seeds and test examples.", 100*level)
 	}
 	c.note("%s", text)
 }

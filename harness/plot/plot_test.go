@@ -51,9 +51,9 @@ const evil = "a<b>&\"'\x00\x1b\n\xff]]>"
 func rows() []summary.Row {
 	return []summary.Row{
 		row("movies", "small", "xent", 0.6, 0.7, 0.9),
-		row("movies", "small", "logconf:alpha=0.5:warmup=0.1", 0.6, 0.8, 0.9),
+		row("movies", "small", "logconf:alpha=0.5:warmup=0.2", 0.6, 0.8, 0.9),
 		row(evil, "small", "xent", 0.7, 0.69, 0.71), // no defined PGR
-		row(evil, "small", "logconf:alpha=0.5:warmup=0.1", 0.7, 0.69, 0.71),
+		row(evil, "small", "logconf:alpha=0.5:warmup=0.2", 0.7, 0.69, 0.71),
 	}
 }
 
@@ -135,7 +135,7 @@ func TestBars(t *testing.T) {
 }
 
 func TestLosses(t *testing.T) {
-	l := summary.LossRow{Task: "movies", Weak: "small", Strong: "large", Loss: "logconf:alpha=0.5:warmup=0.1", Against: "xent",
+	l := summary.LossRow{Task: "movies", Weak: "small", Strong: "large", Loss: "logconf:alpha=0.5:warmup=0.2", Against: "xent",
 		Difference: stats.Difference{Diff: 0.031, Interval: interval(0.01, 0.05), P: 0.001, N: 800}, Adjusted: 0.01}
 	c, err := Losses([]summary.LossRow{l})
 	if err != nil {
@@ -157,7 +157,7 @@ func TestLosses(t *testing.T) {
 func TestAlpha(t *testing.T) {
 	var swept []summary.Row
 	for _, alpha := range []float64{0.75, 0.25, 0.5} { // out of order
-		swept = append(swept, row("movies", "small", fmt.Sprintf("logconf:alpha=%g:warmup=0.1", alpha), 0.6, 0.6+alpha*0.3, 0.9))
+		swept = append(swept, row("movies", "small", fmt.Sprintf("logconf:alpha=%g:warmup=0.2", alpha), 0.6, 0.6+alpha*0.3, 0.9))
 	}
 	c, err := Alpha(append(swept, row("movies", "small", "xent", 0.6, 0.7, 0.9)))
 	if err != nil {
@@ -361,7 +361,7 @@ func render(t *testing.T, c *Chart) string {
 }
 
 func material() Material {
-	m := Material{Rows: rows(), Chains: []summary.ChainRow{chainRow("xent"), chainRow("logconf:alpha=0.5:warmup=0.1")}}
+	m := Material{Rows: rows(), Chains: []summary.ChainRow{chainRow("xent"), chainRow("logconf:alpha=0.5:warmup=0.2")}}
 	for _, r := range rows() {
 		m.Losses = append(m.Losses, summary.LossRow{Task: r.Task, Weak: r.Weak, Strong: r.Strong, Loss: "hard", Against: "xent",
 			Difference: stats.Difference{Diff: 0.01, Interval: interval(-0.01, 0.03), P: 0.2, N: 800}, Adjusted: 1})

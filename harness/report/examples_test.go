@@ -78,7 +78,7 @@ func TestBrowserHasEveryDisagreement(t *testing.T) {
 func TestLargeResultIsCapped(t *testing.T) {
 	var losses []string
 	for i := range 48 {
-		losses = append(losses, fmt.Sprintf("logconf:alpha=%g:warmup=0.1", float64(i)/64))
+		losses = append(losses, fmt.Sprintf("logconf:alpha=%g:warmup=0.2", float64(i)/64))
 	}
 	r := sample(200, 10, losses...)
 	if len(r.Heads) != 1000 {

@@ -247,7 +247,7 @@ func browserData(t *testing.T, page string) browser {
 
 // The table of the page has the figures of summary.Rows in the columns that name them.
 func TestPageHasTheFiguresOfRows(t *testing.T) {
-	r := sample(80, 3, "xent", "confidence:alpha=0.5", "logconf:alpha=0.5:warmup=0.1")
+	r := sample(80, 3, "xent", "confidence:alpha=0.5", "logconf:alpha=0.5:warmup=0.2")
 	rows, err := summary.Rows(r, quick)
 	if err != nil {
 		t.Fatal(err)
@@ -281,7 +281,7 @@ func TestPageHasTheFiguresOfRows(t *testing.T) {
 	if len(got) != len(rows) {
 		t.Fatalf("%d rows on the page, want the %d of summary.Rows", len(got), len(rows))
 	}
-	short := map[string]string{"confidence:alpha=0.5": "confidence", "logconf:alpha=0.5:warmup=0.1": "logconf"}
+	short := map[string]string{"confidence:alpha=0.5": "confidence", "logconf:alpha=0.5:warmup=0.2": "logconf"}
 	for _, row := range rows {
 		loss := row.Loss
 		if s := short[loss]; s != "" {
@@ -382,7 +382,7 @@ func TestSameResultSameBytes(t *testing.T) {
 
 // Rows that two files share are shown once, and the page says so. Losses are not compared across files.
 func TestSeveralFiles(t *testing.T) {
-	a, b := sample(60, 2, "xent", "confidence:alpha=0.5"), sample(60, 2, "xent", "logconf:alpha=0.5:warmup=0.1")
+	a, b := sample(60, 2, "xent", "confidence:alpha=0.5"), sample(60, 2, "xent", "logconf:alpha=0.5:warmup=0.2")
 	b.Models[1].Key = "another"
 	s, err := Summarize([]Input{{Name: "a", Result: a}, {Name: "b", Result: b}}, quick)
 	if err != nil {
@@ -392,7 +392,7 @@ func TestSeveralFiles(t *testing.T) {
 		t.Errorf("%d rows, want 4 of the first file and 2 of the second", len(s.Rows))
 	}
 	for _, l := range s.Losses {
-		if l.Loss == "logconf:alpha=0.5:warmup=0.1" {
+		if l.Loss == "logconf:alpha=0.5:warmup=0.2" {
 			t.Errorf("logconf is compared with %s of another file", l.Against)
 		}
 	}

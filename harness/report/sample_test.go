@@ -47,7 +47,7 @@ func prediction(accuracy float64, gold []float64, of ...any) []float64 {
 // sample returns a result with two tasks of different forms, one pair, and two losses unless others are given.
 func sample(tests int, seeds int, losses ...string) *result.Result {
 	if len(losses) == 0 {
-		losses = []string{"xent", "logconf:alpha=0.5:warmup=0.1"}
+		losses = []string{"xent", "logconf:alpha=0.5:warmup=0.2"}
 	}
 	r := &result.Result{Schema: result.Schema, Program: "w2s test", Created: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 		Command: []string{"w2s", "run", "--task", "it's; rm -rf /"}, Warnings: []string{"a warning " + hostile},

@@ -70,7 +70,7 @@ func viewCells(columns []table.Column, row []string, head int) []cellView {
 // pgrView converts the PGR table. Category and pair become headings of groups of rows instead of columns, notes become
 // links, and rows without a defined PGR are marked.
 func pgrView(rows []summary.Row) *tableView {
-	t := table.PGR(rows)
+	t := table.PGR(rows, true)
 	v := &tableView{ID: t.Name, Caption: t.Caption}
 	if len(rows) == 0 {
 		return v

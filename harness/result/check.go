@@ -46,6 +46,16 @@ func (r *Result) check() error {
 		if t.Texts != nil && len(t.Texts) != len(t.TestIDs) {
 			fault("task %q has %s and %s", t.Name, visible.Count(len(t.TestIDs), "test id"), visible.Count(len(t.Texts), "text"))
 		}
+		for _, h := range t.Halves {
+			if want := (len(t.PoolIDs) + 7) / 8; len(h.Weak) != want || len(h.Strong) != want {
+				fault("task %q, halves of seed %d: %d and %d bytes for %d training examples (want %d)", t.Name, h.Seed, len(h.Weak), len(h.Strong), len(t.PoolIDs), want)
+			}
+		}
+		if t.TestGroups != nil && len(t.TestGroups) != len(t.TestIDs) {
+			fault("task %q has %d test ids and groups of %d", t.Name, len(t.TestIDs), len(t.TestGroups))
+		} else if at := slices.IndexFunc(t.TestGroups, func(g int) bool { return g < 0 || g >= len(t.TestIDs) }); at >= 0 {
+			fault("task %q, test example %s: group %d (want 0 to %d)", t.Name, t.TestIDs[at], t.TestGroups[at], len(t.TestIDs)-1)
+		}
 		if t.Form == tasks.Generate && len(t.TestAnswers) != len(t.TestIDs) {
 			fault("task %q has %s and answers to %d", t.Name, visible.Count(len(t.TestIDs), "test id"), len(t.TestAnswers))
 		}

@@ -57,6 +57,7 @@ type Settings struct {
 	Treatments []string      `json:"treatments"`
 	Simulated  []string      `json:"simulated,omitempty"`
 	Seeds      []uint64      `json:"seeds"`
+	Pools      string        `json:"pools,omitempty"`   // OwnPools or SharedPool; "" in files of versions that had no other
 	Train      int           `json:"train"`             // training examples asked for, both halves together; 0: the default
 	Test       int           `json:"test"`              // test examples asked for; 0: the default
 	Balance    tasks.Balance `json:"balance,omitempty"` // whether classes are balanced, if that was asked for
@@ -64,6 +65,12 @@ type Settings struct {
 	L2         []float64     `json:"l2"`
 	Held       float64       `json:"held"`
 }
+
+// Values of Settings.Pools.
+const (
+	OwnPools   = "own"    // each seed draws its training pool from the data
+	SharedPool = "shared" // all seeds halve one training pool
+)
 
 // A Pair names the models of a weak supervisor and a strong student. They may be the same.
 type Pair struct {
@@ -101,18 +108,32 @@ type Task struct {
 	Form     tasks.Form     `json:"form"`
 	Classes  []string       `json:"classes,omitempty"`
 	Source   string         `json:"source,omitempty"`
+	Corpus   string         `json:"corpus,omitempty"` // data set that the texts come from, if other tasks have it as well; see tasks.Info
 	Licence  string         `json:"licence,omitempty"`
 	Metric   tasks.Metric   `json:"metric,omitempty"` // the task's own metric; "" is accuracy
 	Version  int            `json:"version"`
-	Digest   string         `json:"digest"`   // sha256 of the data
-	Train    int            `json:"train"`    // examples in the training pool, both halves together
+	Digest   string         `json:"digest"`             // sha256 of the data
+	Train    int            `json:"train"`              // examples in the training pool, both halves together
+	PoolIDs  []string       `json:"pool_ids,omitempty"` // content ids of the training examples of all seeds, sorted
+	Halves   []Halves       `json:"halves,omitempty"`
 	TestIDs  []string       `json:"test_ids"` // content ids
 	TestGold Distributions  `json:"test_gold"`
+	// TestGroups numbers the group of each test example, from 0 in order of appearance: sentences of one document, pairs of one
+	// prompt. Nil: no two examples belong together.
+	TestGroups []int `json:"test_groups,omitempty"`
 	// TestAnswers holds the right answers to each example of a task with free answers. TestGold then says "right" for
 	// every example.
 	TestAnswers [][]string `json:"test_answers,omitempty"`
 	Texts       []string   `json:"test_texts,omitempty"` // texts of the test examples, if the user wants them kept
 	Warnings    []string   `json:"warnings,omitempty"`
+}
+
+// Halves says which training examples a seed and size has. Bit i%8 of byte i/8 stands for example i of Task.PoolIDs.
+type Halves struct {
+	Seed   uint64 `json:"seed"`
+	Size   int    `json:"size,omitempty"` // size of the training pool, if it is smaller than the experiment's
+	Weak   []byte `json:"weak"`
+	Strong []byte `json:"strong"`
 }
 
 // A Role says what a head was trained on.

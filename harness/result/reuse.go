@@ -70,6 +70,7 @@ func (r *Result) Finished(config Settings, models []Model, task Task) (Work, boo
 	}
 	w, ok := r.Work(task.Name)
 	if old := w.Task; !ok || old.Digest != task.Digest || old.Version != task.Version || !slices.Equal(old.TestIDs, task.TestIDs) ||
+		!slices.Equal(old.TestGroups, task.TestGroups) ||
 		(old.Texts == nil) != (task.Texts == nil) {
 		return Work{}, false
 	}

@@ -52,6 +52,14 @@ func (b Bootstrap) check() error {
 	return checkLevel(b.level())
 }
 
+// units returns how many things are drawn: groups, or examples.
+func (b Bootstrap) units() int {
+	if b.Groups == nil {
+		return b.N
+	}
+	return slices.Max(b.Groups) + 1
+}
+
 // Samples returns all scores for all resamples: out[k][r] is score k on resample r, which is the same for every score.
 func (b Bootstrap) Samples(scores ...Score) ([][]float64, error) {
 	if err := b.check(); err != nil {
@@ -64,11 +72,7 @@ func (b Bootstrap) Samples(scores ...Score) ([][]float64, error) {
 	// Go promises never to change the output of a PCG. It does not promise that for rand.IntN.
 	rng := rand.NewPCG(b.Seed, uint64(b.N))
 
-	groups := 0
-	for _, g := range b.Groups {
-		groups = max(groups, g+1)
-	}
-	weight, drawn := make([]float64, b.N), make([]float64, groups)
+	weight, drawn := make([]float64, b.N), make([]float64, b.units())
 	for r := range b.resamples() {
 		if b.Groups == nil {
 			drawInto(weight, rng)

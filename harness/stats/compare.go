@@ -14,61 +14,87 @@ import (
 const (
 	TestMcNemar  = "mcnemar exact"
 	TestSignFlip = "sign-flip permutation"
+	TestT        = "t over seeds and test examples"
 )
 
 // permutations is the number of random sign flips in SignFlip, whose smallest p-value is thus 1e-4.
 const permutations = 9999
 
-// A Difference is the mean of a - b over the same test examples.
+// A Difference is the mean of a - b over the same seeds and test examples.
 type Difference struct {
 	Diff     float64  `json:"diff"`
-	Interval Interval `json:"interval"` // paired bootstrap
-	P        float64  `json:"p"`        // two-sided p-value of this comparison alone; see Holm for several
+	Interval Interval `json:"interval"`          // over seeds and test examples, or over test examples if there is one seed
+	Examples Interval `json:"interval_examples"` // over test examples alone (paired bootstrap)
+	P        float64  `json:"p"`                 // two-sided p-value of this comparison alone; see Holm for several
 	Test     string   `json:"test"`
-	Better   int      `json:"better"` // examples on which a is better
+	Better   int      `json:"better"` // examples on which a is better, by its mean over seeds
 	Worse    int      `json:"worse"`
 	N        int      `json:"n"`
+	Seeds    int      `json:"seeds"`
 }
 
-// Compare compares two students. a and b hold their correctness on the same examples, 0 or 1 or means over seeds. If all
-// values are 0 or 1 and boot has no groups, the p-value comes from the exact McNemar test. Otherwise it comes from a sign-flip
-// permutation test over examples or groups. Compare sets boot.N.
-func Compare(a, b []float64, boot Bootstrap) (Difference, error) {
-	boot.N = len(a)
-	if len(b) != len(a) {
-		return Difference{}, fmt.Errorf("stats: comparison of %d examples with %d", len(a), len(b))
+// Compare compares two students. a and b hold their correctness by seed and example, for the same seeds and examples. Compare
+// sets boot.N.
+//
+// The p-value of a single seed comes from the exact McNemar test if all values are 0 or 1 and boot has no groups, and otherwise
+// from a sign-flip permutation test over examples or groups. It then says nothing about other training draws. The p-value of
+// several seeds is the larger one of a t-test of the variance in [Crossed] and the sign-flip test of the means over seeds.
+func Compare(a, b [][]float64, boot Bootstrap) (Difference, error) {
+	if len(a) == 0 || len(a) != len(b) {
+		return Difference{}, fmt.Errorf("stats: comparison of %d seeds with %d", len(a), len(b))
 	}
-	if err := errors.Join(checkFinite("example", a), checkFinite("example", b), boot.check()); err != nil {
-		return Difference{}, err
+	boot.N = len(a[0])
+	d := Difference{N: boot.N, Seeds: len(a), Test: TestMcNemar}
+	diff := make([]float64, boot.N) // mean over seeds
+	bySeed := make([]Score, len(a))
+	for s := range a {
+		if len(a[s]) != boot.N || len(b[s]) != boot.N {
+			return Difference{}, fmt.Errorf("stats: comparison of %d examples with %d (want %d)", len(a[s]), len(b[s]), boot.N)
+		}
+		if err := errors.Join(checkFinite("example", a[s]), checkFinite("example", b[s])); err != nil {
+			return Difference{}, err
+		}
+		own := make([]float64, boot.N)
+		for i := range own {
+			own[i] = a[s][i] - b[s][i]
+			diff[i] += own[i] / float64(len(a))
+		}
+		bySeed[s] = MeanScore(own)
 	}
-	d := Difference{N: len(a), Test: TestMcNemar}
-	diff := make([]float64, len(a))
-	for i := range a {
-		diff[i] = a[i] - b[i]
+	for _, v := range diff {
 		switch {
-		case diff[i] > 0:
+		case v > 0:
 			d.Better++
-		case diff[i] < 0:
+		case v < 0:
 			d.Worse++
 		}
-		if diff[i] != math.Trunc(diff[i]) {
+		if v != math.Trunc(v) {
 			d.Test = TestSignFlip
 		}
 	}
-	if boot.Groups != nil {
+	if boot.Groups != nil || d.Seeds > 1 {
 		d.Test = TestSignFlip
 	}
-	d.Diff = mean(diff)
-	var err error
-	if d.Interval, err = boot.Interval(MeanScore(diff)); err != nil {
+	crossed, err := boot.Cross(bySeed)
+	if err != nil {
 		return Difference{}, err
 	}
+	var spread Spread
+	if d.Diff, spread, err = crossed.Mean(0); err != nil {
+		return Difference{}, err
+	}
+	d.Interval, d.Examples = spread.Interval, spread.Examples
 	if d.Test == TestMcNemar {
 		d.P, err = McNemar(d.Better, d.Worse)
-	} else {
-		d.P, err = SignFlip(sumByGroup(diff, boot.Groups), boot.Seed)
+		return d, err
 	}
-	return d, err
+	if d.P, err = SignFlip(sumByGroup(diff, boot.Groups), boot.Seed); err != nil {
+		return d, err
+	}
+	if p := crossed.pValue(0); d.Seeds > 1 && p >= d.P {
+		d.P, d.Test = p, TestT
+	}
+	return d, nil
 }
 
 // sumByGroup returns the sum of the values of each group, or the values themselves without groups.

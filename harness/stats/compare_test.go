@@ -3,6 +3,7 @@ package stats
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"testing"
 )
 
@@ -65,12 +66,70 @@ func TestMedianIntervalOfFewValuesIsTheirRange(t *testing.T) {
 }
 
 func TestPoolCountsUndefinedPGRs(t *testing.T) {
-	p := must(Pool([]PGR{{Value: 0.3, Defined: true}, {Reason: ReasonNoise}, {Value: 0.5, Defined: true}}))(t)
-	if p.N != 2 || p.Undefined != 1 || p.Median != 0.4 {
+	task := func(corpus string, gain float64, p PGR) TaskPGR { return TaskPGR{Corpus: corpus, Gain: gain, PGR: p} }
+	p := must(Pool([]TaskPGR{task("a", 0.03, PGR{Value: 0.3, Gap: 0.1, Defined: true}), task("b", 0, PGR{Gap: 0.01, Reason: ReasonNoise}),
+		task("c", 0.05, PGR{Value: 0.5, Gap: 0.1, Defined: true})}))(t)
+	if p.N != 2 || p.Undefined != 1 || p.Median != 0.4 || p.Ratio.N != 3 {
 		t.Errorf("%+v", p)
 	}
-	if p = must(Pool([]PGR{{Reason: ReasonNoise}}))(t); p.N != 0 || !math.IsNaN(p.Median) {
+	alone := PGR{Value: 0.3, Gap: 0.1, Defined: true, Interval: Interval{0.1, 0.5, 0.95}, N: 800}
+	if p = must(Pool([]TaskPGR{task("a", 0.03, alone)}))(t); p.Ratio.Value != 0.3 || p.Ratio.Interval != alone.Interval || p.Ratio.N != 1 {
+		t.Errorf("a single task: %+v", p)
+	}
+	if p = must(Pool([]TaskPGR{task("a", 0.03, alone), task("a", 0.03, alone)}))(t); p.Ratio.Defined || p.Ratio.Reason != ReasonOneCorpus || p.Median != 0.3 {
+		t.Errorf("two tasks of one corpus: %+v", p)
+	}
+	if p = must(Pool([]TaskPGR{task("a", 0, PGR{Gap: -0.1, Reason: ReasonNoGap})}))(t); p.N != 0 || !math.IsNaN(p.Median) || p.Ratio.Defined {
 		t.Errorf("%+v", p)
+	}
+	if _, err := Pool(nil); err == nil {
+		t.Error("no error for no tasks")
+	}
+}
+
+// The interval is what scipy.optimize.brentq finds for |mean(gain - ρ·gap)| = t·sd/√4, with the two tasks of corpus a averaged.
+func TestPoolOverCorpora(t *testing.T) {
+	var tasks []TaskPGR
+	for _, v := range []TaskPGR{{"a", 0.05, PGR{Gap: 0.1}}, {"b", 0.02, PGR{Gap: 0.09}}, {"a", 0.03, PGR{Gap: 0.06}}, {"c", 0.08, PGR{Gap: 0.12}}, {"d", 0.03, PGR{Gap: 0.07}}} {
+		v.PGR.Value, v.PGR.Defined = v.Gain/v.PGR.Gap, true
+		tasks = append(tasks, v)
+	}
+	p := must(Pool(tasks))(t).Ratio
+	near(t, "PGR", p.Value, 0.47222222222222227, 1e-12)
+	near(t, "lower end", p.Interval.Lo, 0.010540341998974741, 1e-9)
+	near(t, "upper end", p.Interval.Hi, 0.7536255230029858, 1e-9)
+}
+
+// Tasks with a small gap have a PGR only if chance makes the gap large. Their median is then too low, and the pooled PGR is not.
+func TestPooledPGRIsNotPulledDownBySmallGaps(t *testing.T) {
+	const want, gap, noise = 0.9, 0.03, 0.015
+	rng := rand.New(rand.NewPCG(9, 9))
+	var pooled, median float64
+	covered, defined := 0, 0
+	const rounds = 300
+	for range rounds {
+		var tasks []TaskPGR
+		for i := range 12 {
+			weak, student, ceiling := noise*rng.NormFloat64(), want*gap+noise*rng.NormFloat64(), gap+noise*rng.NormFloat64()
+			v := TaskPGR{fmt.Sprint(i), student - weak, PGR{Gap: ceiling - weak, Reason: ReasonNoise}}
+			if v.PGR.Gap > 1.96*math.Sqrt2*noise {
+				v.PGR.Value, v.PGR.Defined = v.Gain/v.PGR.Gap, true
+			}
+			tasks = append(tasks, v)
+		}
+		p := must(Pool(tasks))(t)
+		if !p.Ratio.Defined || p.N == 0 {
+			continue
+		}
+		defined++
+		pooled, median = pooled+p.Ratio.Value, median+p.Median
+		if p.Ratio.Interval.Contains(want) {
+			covered++
+		}
+	}
+	n := float64(defined)
+	if defined < rounds*9/10 || math.Abs(pooled/n-want) > 0.05 || median/n > 0.8 || float64(covered)/n < 0.92 || float64(covered)/n > 0.98 {
+		t.Errorf("pooled %.3f, median %.3f, want %.1f; %d of %d intervals contain it", pooled/n, median/n, want, covered, defined)
 	}
 }
 
@@ -80,7 +139,7 @@ func TestCompareChoosesTestAndFindsDifference(t *testing.T) {
 	for i := range n {
 		a[i], b[i] = float64(i%4/1&1), float64(i%4&1)
 	}
-	d := must(Compare(a, b, Bootstrap{}))(t)
+	d := must(Compare([][]float64{a}, [][]float64{b}, Bootstrap{}))(t)
 	if d.Diff != 0 || d.P != 1 || d.Test != TestMcNemar || d.Interval.Lo != 0 || d.Interval.Hi != 0 {
 		t.Errorf("a student compared with itself: %+v", d)
 	}
@@ -91,7 +150,7 @@ func TestCompareChoosesTestAndFindsDifference(t *testing.T) {
 	for i := 40; i < 50; i++ {
 		a[i], b[i] = 0, 1
 	}
-	d = must(Compare(a, b, Bootstrap{}))(t)
+	d = must(Compare([][]float64{a}, [][]float64{b}, Bootstrap{}))(t)
 	if d.Better != 40 || d.Worse != 10 || d.N != n {
 		t.Errorf("%+v", d)
 	}
@@ -100,12 +159,12 @@ func TestCompareChoosesTestAndFindsDifference(t *testing.T) {
 	if d.Interval.Contains(0) || !d.Interval.Contains(d.Diff) {
 		t.Errorf("%+v", d)
 	}
-	mirror := must(Compare(b, a, Bootstrap{}))(t)
+	mirror := must(Compare([][]float64{b}, [][]float64{a}, Bootstrap{}))(t)
 	near(t, "mirrored difference", mirror.Diff, -d.Diff, 1e-15)
 	near(t, "mirrored p", mirror.P, d.P, 1e-15)
 
 	a[0] = 1. / 3 // a mean over seeds
-	if d = must(Compare(a, b, Bootstrap{}))(t); d.Test != TestSignFlip || d.P > 0.001 {
+	if d = must(Compare([][]float64{a}, [][]float64{b}, Bootstrap{}))(t); d.Test != TestSignFlip || d.P > 0.001 {
 		t.Errorf("%+v", d)
 	}
 	// With two groups, no difference can be significant.
@@ -113,7 +172,7 @@ func TestCompareChoosesTestAndFindsDifference(t *testing.T) {
 	for i := range groups {
 		groups[i] = i % 2
 	}
-	if d = must(Compare(a, b, Bootstrap{Groups: groups}))(t); d.Test != TestSignFlip || d.P < 0.4 {
+	if d = must(Compare([][]float64{a}, [][]float64{b}, Bootstrap{Groups: groups}))(t); d.Test != TestSignFlip || d.P < 0.4 {
 		t.Errorf("two groups: %+v", d)
 	}
 }

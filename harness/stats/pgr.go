@@ -23,12 +23,15 @@ const (
 // noise. Value is then NaN in Go and null in JSON.
 type PGR struct {
 	Value       float64
-	Interval    Interval // over test examples; unknown for a PGR of bare scores
+	Interval    Interval // over seeds and test examples, or over test examples if there is one seed; unknown for bare scores
+	Examples    Interval // over test examples alone
 	Gap         float64  // ceiling - weak
-	GapInterval Interval
+	GapInterval Interval // as Interval
+	GapExamples Interval // as Examples
 	Defined     bool
 	Reason      string // why the PGR is undefined; "" if it is defined
 	N           int    // number of test examples; 0 for a PGR of bare scores
+	Seeds       int    // number of seeds that the scores are means over; 0 for a PGR of bare scores
 }
 
 // PGROf returns the PGR of three bare scores, such as those in a paper. Without examples there is no interval, so it is defined
@@ -44,54 +47,20 @@ func PGROf(weak, student, ceiling float64) (PGR, error) {
 	return p, nil
 }
 
-// NewPGR returns the PGR of three scores on the same test examples, with percentile intervals from a paired bootstrap.
-//
-// If a resample has no positive gap, its ratio counts as infinite with the sign of the numerator, so the resample can only
-// widen the interval. If an end of the interval is infinite, the PGR is undefined.
-func NewPGR(weak, student, ceiling Score, b Bootstrap) (PGR, error) {
-	samples, err := b.Samples(weak, student, ceiling)
+// NewPGR returns the PGR of the scores of weak supervisors, students and ceilings, one of each for every seed, on the same test
+// examples. See [Crossed.PGR] for its intervals.
+func NewPGR(weak, student, ceiling []Score, b Bootstrap) (PGR, error) {
+	c, err := b.Cross(weak, student, ceiling)
 	if err != nil {
 		return PGR{}, err
 	}
-	p, err := PGROf(weak(nil), student(nil), ceiling(nil))
-	if err != nil {
-		return PGR{}, err
-	}
+	p, err := c.PGR(0, 1, 2)
 	p.N = b.N
-	gaps, ratios := make([]float64, b.resamples()), make([]float64, b.resamples())
-	for r := range gaps {
-		gain := samples[1][r] - samples[0][r]
-		gaps[r] = samples[2][r] - samples[0][r]
-		switch {
-		case gaps[r] > 0:
-			ratios[r] = gain / gaps[r]
-		case gain == 0:
-			ratios[r] = 0
-		default: // NaN remains NaN, which percentiles rejects
-			ratios[r] = gain * math.Inf(1)
-		}
-	}
-	if p.GapInterval, err = percentiles(gaps, b.level()); err != nil {
-		return PGR{}, err
-	}
-	if !p.Defined {
-		return p, nil
-	}
-	if p.GapInterval.Contains(0) {
-		p.undefine(ReasonNoise)
-		return p, nil
-	}
-	if p.Interval, err = percentiles(ratios, b.level()); err != nil {
-		return PGR{}, err
-	}
-	if math.IsInf(p.Interval.Lo, 0) || math.IsInf(p.Interval.Hi, 0) {
-		p.undefine(ReasonNoise)
-	}
-	return p, nil
+	return p, err
 }
 
-// AccuracyPGR returns the PGR of three accuracies; see [NewPGR]. weak, student and ceiling hold the correctness on the same
-// examples, 0 or 1 or means over seeds ([SeedMean]). AccuracyPGR sets b.N.
+// AccuracyPGR returns the PGR of three accuracies of one seed; see [NewPGR]. weak, student and ceiling hold the correctness on
+// the same examples. AccuracyPGR sets b.N.
 func AccuracyPGR(weak, student, ceiling []float64, b Bootstrap) (PGR, error) {
 	b.N = len(weak)
 	if len(student) != b.N || len(ceiling) != b.N {
@@ -101,12 +70,12 @@ func AccuracyPGR(weak, student, ceiling []float64, b Bootstrap) (PGR, error) {
 	if err != nil {
 		return PGR{}, err
 	}
-	return NewPGR(MeanScore(weak), MeanScore(student), MeanScore(ceiling), b)
+	return NewPGR([]Score{MeanScore(weak)}, []Score{MeanScore(student)}, []Score{MeanScore(ceiling)}, b)
 }
 
 // undefine makes the PGR undefined for a reason.
 func (p *PGR) undefine(reason string) {
-	p.Value, p.Interval, p.Defined, p.Reason = math.NaN(), Interval{}, false, reason
+	p.Value, p.Interval, p.Examples, p.Defined, p.Reason = math.NaN(), Interval{}, Interval{}, false, reason
 }
 
 // String returns the value as "0.70", or "undefined".
@@ -120,17 +89,21 @@ func (p PGR) String() string {
 type jsonPGR struct {
 	Value       *float64 `json:"value"`
 	Interval    Interval `json:"interval"`
+	Examples    Interval `json:"interval_examples"`
 	Gap         float64  `json:"gap"`
 	GapInterval Interval `json:"gap_interval"`
+	GapExamples Interval `json:"gap_interval_examples"`
 	Reason      string   `json:"reason,omitempty"`
 	N           int      `json:"n,omitempty"`
+	Seeds       int      `json:"seeds,omitempty"`
 }
 
 // MarshalJSON writes an undefined value as null, with its reason.
 func (p PGR) MarshalJSON() ([]byte, error) { return json.Marshal(p.json()) }
 
 func (p PGR) json() jsonPGR {
-	j := jsonPGR{Interval: p.Interval, Gap: p.Gap, GapInterval: p.GapInterval, Reason: p.Reason, N: p.N}
+	j := jsonPGR{Interval: p.Interval, Examples: p.Examples, Gap: p.Gap, GapInterval: p.GapInterval, GapExamples: p.GapExamples,
+		Reason: p.Reason, N: p.N, Seeds: p.Seeds}
 	if p.Defined {
 		j.Value = &p.Value
 	} else if j.Reason == "" {
@@ -145,7 +118,8 @@ func (p *PGR) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &j); err != nil {
 		return fmt.Errorf("stats: PGR: %w", err)
 	}
-	*p = PGR{Interval: j.Interval, Gap: j.Gap, GapInterval: j.GapInterval, Reason: j.Reason, N: j.N}
+	*p = PGR{Interval: j.Interval, Examples: j.Examples, Gap: j.Gap, GapInterval: j.GapInterval, GapExamples: j.GapExamples,
+		Reason: j.Reason, N: j.N, Seeds: j.Seeds}
 	if j.Value == nil {
 		if j.Reason == "" {
 			return errors.New("stats: PGR: no value and no reason")

@@ -203,7 +203,7 @@ func TestBadInputIsRejected(t *testing.T) {
 			"AccuracyPGR student": second(AccuracyPGR(ok, x, ok, Bootstrap{})),
 			"AccuracyPGR ceiling": second(AccuracyPGR(ok, ok, x, Bootstrap{})),
 			"PGROf":               second(PGROf(0.1, v, 0.3)),
-			"Compare":             second(Compare(x, ok, Bootstrap{})),
+			"Compare":             second(Compare([][]float64{x}, [][]float64{ok}, Bootstrap{})),
 			"SignFlip":            second(SignFlip(x, 1)),
 			"Holm":                second(Holm(x)),
 			"SeedMean":            second(SeedMean([][]float64{ok, x})),

@@ -104,31 +104,36 @@ func (x *index) chainRow(chains []result.Chain, opt Options) (ChainRow, error) {
 	}
 	row.Warnings = list.AppendNew(row.Warnings, degenerate("the jump", t, x.headsOf(chains, func(c result.Chain) string { return c.Jump }))...)
 	row.Warnings = list.AppendNew(row.Warnings, degenerate("the ceiling", t, x.headsOf(chains, func(c result.Chain) string { return c.Ceiling }))...)
-	boot := opt.bootstrap(row.N)
-	figure := func(s seedScores) (f Figure) {
-		if err == nil {
-			f, err = s.figure(boot)
-		}
-		return f
-	}
-	row.Steps = list.Map(steps, figure)
-	row.Jump, row.Ceiling = figure(jump), figure(ceiling)
+	boot := opt.bootstrap(t)
+	kinds := append(list.Map(steps, func(s seedScores) []stats.Score { return s.scores }), jump.scores, ceiling.scores)
+	last, jumped, top := len(steps)-1, len(steps), len(steps)+1
+	crossed, err := boot.Cross(kinds...)
 	if err != nil {
 		return row, err
 	}
-	end := steps[len(steps)-1]
-	if row.PGR, err = stats.NewPGR(steps[0].mean(), end.mean(), ceiling.mean(), boot); err != nil {
+	figures := make([]Figure, len(kinds))
+	for k := range kinds {
+		if figures[k], err = figureOf(crossed, k); err != nil {
+			return row, err
+		}
+	}
+	row.Steps, row.Jump, row.Ceiling = figures[:len(steps)], figures[jumped], figures[top]
+	if row.PGR, err = crossed.PGR(0, last, top); err != nil {
 		return row, err
 	}
-	if row.JumpPGR, err = stats.NewPGR(steps[0].mean(), jump.mean(), ceiling.mean(), boot); err != nil {
+	if row.JumpPGR, err = crossed.PGR(0, jumped, top); err != nil {
 		return row, err
 	}
-	if per := end.perExample(); per != nil {
-		gain, err := stats.Compare(per, jump.perExample(), boot)
+	row.PGR.N, row.JumpPGR.N = row.N, row.N
+	if steps[last].examples != nil {
+		gain, err := stats.Compare(steps[last].examples, jump.examples, boot)
 		if err != nil {
 			return row, err
 		}
 		row.Gain = &gain
+	}
+	if row.Seeds == 1 {
+		row.Warnings = list.AppendNew(row.Warnings, oneSeed)
 	}
 	row.identity = x.identify(t, heads, row.Models...)
 	if !row.PGR.Defined {

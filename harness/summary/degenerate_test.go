@@ -72,7 +72,7 @@ func TestDegenerateHeadsAreNoted(t *testing.T) {
 		"student as ceiling": {tasks.Classify, half, gold, gold, []string{"student and ceiling have the same score on every test example, so the interval of PGR has no width"}},
 	} {
 		r := rows(t, graded(c.form, c.weak, c.student, c.strong), Options{})[0]
-		if !slices.Equal(r.Warnings, c.want) {
+		if c.want = append([]string{oneSeed}, c.want...); !slices.Equal(r.Warnings, c.want) {
 			t.Errorf("%s: warnings\n%s\nwant\n%s", name, strings.Join(r.Warnings, "\n"), strings.Join(c.want, "\n"))
 		}
 	}

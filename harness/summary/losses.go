@@ -24,7 +24,7 @@ func NotCompared(rows []Row) string {
 	var reasons []string
 	for _, r := range rows {
 		switch {
-		case r.perExample != nil:
+		case r.bySeed != nil:
 		case r.conditions == "":
 			reasons = list.AppendNew(reasons, "imported rows have no predictions")
 		default:
@@ -38,19 +38,19 @@ func NotCompared(rows []Row) string {
 }
 
 // Losses compares every row with the first row that has another loss and is otherwise made under the same conditions, from
-// the same data. Rows of several results that [Together] had to tell apart are not compared with each other. Rows without a value for every example are left out: imported ones, and those whose metric is not a mean
-// over examples.
+// the same data. Rows of several results that [Together] had to tell apart are not compared with each other. Rows without a
+// value for every example are left out: imported ones, and those whose metric is not a mean over examples.
 func Losses(rows []Row, opt Options) ([]LossRow, error) {
 	var out []LossRow
 	for i, r := range rows {
-		if r.perExample == nil {
+		if r.bySeed == nil {
 			continue
 		}
 		first := slices.IndexFunc(rows, func(o Row) bool { return o.conditions == r.conditions && o.Setup == r.Setup })
 		if first == i || rows[first].Loss == r.Loss {
 			continue
 		}
-		d, err := stats.Compare(r.perExample, rows[first].perExample, opt.bootstrap(r.N))
+		d, err := stats.Compare(r.bySeed, rows[first].bySeed, opt.bootstrap(r.task))
 		if err != nil {
 			return nil, fmt.Errorf("summary: %s, %s against %s: %w", r.Task, r.Loss, rows[first].Loss, err)
 		}

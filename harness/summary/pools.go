@@ -1,6 +1,7 @@
 package summary
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -17,7 +18,7 @@ type Pool struct {
 	Treatment string
 	Variant   string       // see Row.Variant
 	Metric    tasks.Metric // exact match of free answers counts as accuracy; "" if the rows do not say
-	PGR       stats.Pooled // median over tasks; tasks without a defined PGR are counted separately
+	PGR       stats.Pooled
 }
 
 // A CategoryRow pools the tasks of one category.
@@ -25,7 +26,7 @@ type CategoryRow struct {
 	Category tasks.Category
 	Pool
 	Published *Range // nil if no range was published
-	Outside   bool   // the median is outside the published range
+	Outside   bool   // the pooled PGR with its interval is outside the published range
 }
 
 // A PairRow pools all tasks.
@@ -39,7 +40,7 @@ type Range struct{ Low, High float64 }
 
 // Published returns the range of the PGR of accuracy that is commonly quoted for a category from Burns et al. 2023 (arXiv 2312.09390), for
 // naive finetuning: NLP 0.2 to 0.7, chess about 0.5 (taken as 0.4 to 0.6), reward modeling 0.1 to 0.3. It returns nil for
-// generative tasks. The paper itself shows curves over the models' compute and states no such ranges, so a median outside
+// generative tasks. The paper itself shows curves over the models' compute and states no such ranges, so a figure outside
 // means that a setting differs from theirs, not that it is wrong.
 func Published(c tasks.Category) *Range {
 	switch c {
@@ -61,8 +62,12 @@ func Categories(rows []Row) ([]CategoryRow, error) {
 		if p.Metric == tasks.Accuracy || p.Metric == "" { // what the ranges are of
 			row.Published = Published(c)
 		}
-		if r := row.Published; r != nil && p.PGR.N > 0 {
-			row.Outside = p.PGR.Median < r.Low || p.PGR.Median > r.High
+		if r, pooled := row.Published, p.PGR.Ratio; r != nil && pooled.Defined {
+			lo, hi := pooled.Value, pooled.Value
+			if pooled.Interval.Known() {
+				lo, hi = pooled.Interval.Lo, pooled.Interval.Hi
+			}
+			row.Outside = hi < r.Low || lo > r.High
 		}
 		out = append(out, row)
 		return nil
@@ -106,7 +111,9 @@ func pool(rows []Row, categoryOf func(Row) tasks.Category, emit func(tasks.Categ
 	for _, k := range order {
 		p := Pool{Weak: k.weak, Strong: k.strong, Loss: k.loss, Treatment: k.treatment, Variant: k.variant, Metric: k.metric}
 		var err error
-		if p.PGR, err = stats.Pool(list.Map(members[k], func(r Row) stats.PGR { return r.PGR })); err == nil {
+		if p.PGR, err = stats.Pool(list.Map(members[k], func(r Row) stats.TaskPGR {
+			return stats.TaskPGR{Corpus: cmp.Or(r.Corpus, r.Task), Gain: r.Transfer.Value - r.Floor.Value, PGR: r.PGR}
+		})); err == nil {
 			err = emit(k.category, p, members[k])
 		}
 		if err != nil {

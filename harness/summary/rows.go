@@ -24,17 +24,19 @@ import (
 	"w2s/tasks"
 )
 
-// A Figure is a number with its interval over test examples.
+// A Figure is a mean score over seeds with its intervals.
 type Figure struct {
 	Value    float64        `json:"value"`
-	Interval stats.Interval `json:"interval"`
+	Interval stats.Interval `json:"interval"`          // over seeds and test examples, or over test examples if there is one seed
+	Examples stats.Interval `json:"interval_examples"` // over test examples alone
 }
 
 // A Row is one line of a PGR table: one task, one pair of models, one loss and one treatment of the weak labels, over all
-// seeds. Scores are means over the seeds. Their intervals come from resampling the test examples, with the same resample
-// for floor, transfer score and ceiling.
+// seeds. Scores are means over the seeds. Their intervals cover how scores vary between seeds and between test examples; see
+// [stats.Crossed].
 type Row struct {
 	Task      string         `json:"task"`
+	Corpus    string         `json:"corpus,omitempty"` // data set that the texts come from, if other tasks have it as well
 	Category  tasks.Category `json:"category"`
 	Weak      string         `json:"weak"`                // model of the supervisor, or a simulated supervisor
 	Simulated bool           `json:"simulated,omitempty"` // Weak is a simulated supervisor
@@ -54,11 +56,11 @@ type Row struct {
 	Train     int          `json:"train"` // training examples of the student, of the first seed
 	Seeds     int          `json:"seeds"`
 
-	Floor     Figure              `json:"floor"`     // score of the weak supervisor
-	Transfer  Figure              `json:"transfer"`  // score of the student
-	Ceiling   Figure              `json:"ceiling"`   // score of the strong model trained on gold
-	PGR       stats.PGR           `json:"pgr"`       // with its interval over test examples
-	SeedPGR   stats.SeedPGR       `json:"seed_pgr"`  // with its interval over seeds
+	Floor     Figure              `json:"floor"`    // score of the weak supervisor
+	Transfer  Figure              `json:"transfer"` // score of the student
+	Ceiling   Figure              `json:"ceiling"`  // score of the strong model trained on gold
+	PGR       stats.PGR           `json:"pgr"`
+	SeedPGR   stats.SeedPGR       `json:"seed_pgr"`  // mean PGR of the seeds, with its interval over seeds alone
 	Imitation Imitation           `json:"imitation"` // how far the student repeats its supervisor
 	Labels    result.LabelQuality `json:"labels"`    // of the student's labels, mean over seeds; N counts all seeds together
 	Control   *Figure             `json:"control,omitempty"`
@@ -68,8 +70,9 @@ type Row struct {
 
 	identity
 	from       *result.Result
-	conditions string    // see conditionsOf; "" for an imported row
-	perExample []float64 // student's score on each test example, mean over seeds; nil if the metric is not a mean over examples
+	task       *result.Task // of from
+	conditions string       // see conditionsOf; "" for an imported row
+	bySeed     [][]float64  // student's score by seed and test example; nil if the metric is not a mean over examples
 }
 
 // Result returns the result that the row was made from, or nil for an imported row.
@@ -112,12 +115,12 @@ type Options struct {
 	Level     float64      // confidence level of intervals; 0: stats.Level
 }
 
-// bootstrap returns the bootstrap for intervals over n test examples.
-func (o Options) bootstrap(n int) stats.Bootstrap {
+// bootstrap returns the bootstrap of a task's test examples. It draws the examples of a group together.
+func (o Options) bootstrap(t *result.Task) stats.Bootstrap {
 	if o.Level == 0 {
 		o.Level = stats.Level
 	}
-	return stats.Bootstrap{N: n, Resamples: o.Resamples, Level: o.Level}
+	return stats.Bootstrap{N: len(t.TestIDs), Groups: t.TestGroups, Resamples: o.Resamples, Level: o.Level}
 }
 
 // metricOf returns the metric of a task's scores.
@@ -265,33 +268,21 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 		row.warn(ceilingHead.Warnings...)
 	}
 	row.Doubts = slices.Concat(degenerate("the supervisor", t, weaks), degenerate("the student", t, students), degenerate("the ceiling", t, ceilings))
-	boot := opt.bootstrap(row.N)
+	boot := opt.bootstrap(t)
 	if row.Uneven, err = x.uneven(k, t, students, m); err != nil {
 		return row, err
 	}
 	if row.Imitation, err = agreement.imitation(boot); err != nil {
 		return row, err
 	}
-	for _, f := range []struct {
-		to   *Figure
-		from seedScores
-	}{{&row.Floor, floor}, {&row.Transfer, transfer}, {&row.Ceiling, ceiling}} {
-		if *f.to, err = f.from.figure(boot); err != nil {
-			return row, err
-		}
-	}
-	if len(control.scores) > 0 {
-		c, err := control.figure(boot)
-		if err != nil {
-			return row, err
-		}
-		row.Control = &c
-	}
-	if row.PGR, err = stats.NewPGR(floor.mean(), transfer.mean(), ceiling.mean(), boot); err != nil {
+	if err := row.score(boot, floor, transfer, ceiling, control); err != nil {
 		return row, err
 	}
 	if row.SeedPGR, err = stats.PGROverSeeds(floor.values(), transfer.values(), ceiling.values(), boot.Level); err != nil {
 		return row, err
+	}
+	if row.Seeds == 1 {
+		row.warn(oneSeed)
 	}
 	if !row.PGR.Defined {
 		row.warn(row.PGR.Reason)
@@ -305,10 +296,34 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 		row.Doubts = append(row.Doubts, note)
 	}
 	row.warn(row.Doubts...)
-	row.conditions, row.perExample = x.conditionsOf(row, t), transfer.perExample()
+	row.Corpus, row.task, row.conditions, row.bySeed = t.Corpus, t, x.conditionsOf(row, t), transfer.examples
 	row.identity, row.from = x.identify(t, heads, row.Weak, row.Strong), x.result
 	return row, nil
 }
+
+// score computes the figures and the PGR of a row. control may be empty.
+func (r *Row) score(boot stats.Bootstrap, floor, transfer, ceiling, control seedScores) error {
+	kinds, figures := [][]stats.Score{floor.scores, transfer.scores, ceiling.scores}, []*Figure{&r.Floor, &r.Transfer, &r.Ceiling}
+	if len(control.scores) > 0 {
+		r.Control = &Figure{}
+		kinds, figures = append(kinds, control.scores), append(figures, r.Control)
+	}
+	crossed, err := boot.Cross(kinds...)
+	if err != nil {
+		return err
+	}
+	for k, f := range figures {
+		if *f, err = figureOf(crossed, k); err != nil {
+			return err
+		}
+	}
+	r.PGR, err = crossed.PGR(0, 1, 2)
+	r.PGR.N = boot.N
+	return err
+}
+
+// oneSeed is the warning of rows whose intervals cannot cover seeds.
+const oneSeed = "one seed: intervals leave out what another draw of the training data would change"
 
 // conditionsOf returns a digest of all that two rows must have in common so that their students can be compared on each test
 // example: the test examples, the models' keys, and the settings by which halves were drawn and penalties chosen. The loss is

@@ -29,28 +29,6 @@ func (s *seedScores) add(m metric.Metric, t *result.Task, h *result.Head) error 
 	return nil
 }
 
-// perExample returns the mean over the seeds for each example, or nil if the metric is not a mean over examples.
-func (s *seedScores) perExample() []float64 {
-	if s.examples == nil {
-		return nil
-	}
-	mean := make([]float64, len(s.examples[0]))
-	for _, c := range s.examples {
-		for i, v := range c {
-			mean[i] += v / float64(len(s.examples))
-		}
-	}
-	return mean
-}
-
-// mean returns the mean score over the seeds.
-func (s *seedScores) mean() stats.Score {
-	if per := s.perExample(); per != nil {
-		return stats.MeanScore(per) // one pass for each resample instead of one for each seed
-	}
-	return stats.AverageScore(s.scores...)
-}
-
 // values returns the score of each seed on the test examples themselves.
 func (s *seedScores) values() []float64 {
 	out := make([]float64, len(s.scores))
@@ -60,11 +38,10 @@ func (s *seedScores) values() []float64 {
 	return out
 }
 
-// figure returns the mean score over the seeds with its interval.
-func (s *seedScores) figure(b stats.Bootstrap) (Figure, error) {
-	score := s.mean()
-	v, err := b.Interval(score)
-	return Figure{Value: score(nil), Interval: v}, err
+// figureOf returns the mean score of a kind over the seeds with its intervals.
+func figureOf(c *stats.Crossed, kind int) (Figure, error) {
+	v, spread, err := c.Mean(kind)
+	return Figure{Value: v, Interval: spread.Interval, Examples: spread.Examples}, err
 }
 
 // agreements compares students and ceilings with their supervisors, with an entry for each seed.

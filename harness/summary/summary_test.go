@@ -58,18 +58,22 @@ func newResult(list ...result.Task) *result.Result {
 
 // twoSeeds returns a result with one student for each of two seeds. On seed 0, supervisor, student and ceiling are right on
 // 20, 30 and 40 of 40 examples. On seed 1 they are right on 24, 28 and 36.
-func twoSeeds() *result.Result {
+func twoSeeds() *result.Result { return seedsLike(2) }
+
+// seedsLike returns twoSeeds with as many seeds, which are alternately like seed 0 and seed 1.
+func seedsLike(n int) *result.Result {
 	r := newResult(task("t", tasks.NLP))
 	r.Tasks[0].Warnings = []string{"of the task"}
-	for seed, c := range [][3]int{{20, 30, 40}, {24, 28, 36}} {
+	for seed := range n {
+		c := [][3]int{{20, 30, 40}, {24, 28, 36}}[seed%2]
 		head := func(role result.Role, model string, correct int) result.Head {
 			return result.Head{Task: "t", Role: role, Model: model, Seed: uint64(seed), Test: right(0, correct), Train: 100}
 		}
 		supervisor := add(r, head(result.Supervisor, "small", c[0]))
 		student := head(result.Student, "large", c[1])
 		student.Supervisor, student.Warnings = supervisor, []string{"of the student", "of the task"}
-		student.Labels = &result.LabelQuality{Quality: stats.Quality{N: 100, Accuracy: 0.7 + 0.1*float64(seed), ECE: 0.1},
-			Raw: stats.Quality{N: 110, Accuracy: 0.6, LogLoss: 0.4 * float64(seed)}}
+		student.Labels = &result.LabelQuality{Quality: stats.Quality{N: 100, Accuracy: 0.7 + 0.1*float64(seed%2), ECE: 0.1},
+			Raw: stats.Quality{N: 110, Accuracy: 0.6, LogLoss: 0.4 * float64(seed%2)}}
 		add(r, student)
 		add(r, head(result.Ceiling, "large", c[2]))
 	}
@@ -103,23 +107,28 @@ func TestRowAveragesSeeds(t *testing.T) {
 	near(t, "transfer score", r.Transfer.Value, (0.75+0.7)/2)
 	near(t, "ceiling", r.Ceiling.Value, (1+0.9)/2)
 	near(t, "gap", r.PGR.Gap, 0.4)
-	near(t, "PGR", r.PGR.Value, 0.175/0.4)
+	// Two seeds whose gaps differ as much say little.
+	if r.PGR.Defined || r.PGR.Reason != stats.ReasonNoise || !r.PGR.GapInterval.Contains(0) || r.PGR.GapExamples.Contains(0) {
+		t.Errorf("PGR of two seeds: %+v", r.PGR)
+	}
+	near(t, "PGR of eight seeds", rows(t, seedsLike(8), Options{})[0].PGR.Value, 0.175/0.4)
 	near(t, "PGR over seeds", r.SeedPGR.Value, (0.25/0.5+0.1/0.3)/2)
 	near(t, "PGR of seed 1", r.SeedPGR.BySeed[1], 1./3)
 	// Student's t with 1 degree of freedom is 12.706, and the standard error of two values is half their distance.
 	if half := (r.SeedPGR.Interval.Hi - r.SeedPGR.Interval.Lo) / 2; !(math.Abs(half-12.706204736*(0.5-1./3)/2) <= 1e-6) {
 		t.Errorf("PGR over seeds ±%v", half)
 	}
-	for what, v := range map[string]stats.Interval{"floor": r.Floor.Interval, "transfer": r.Transfer.Interval, "ceiling": r.Ceiling.Interval, "PGR": r.PGR.Interval} {
+	for what, v := range map[string]stats.Interval{"floor": r.Floor.Interval, "transfer": r.Transfer.Interval, "ceiling": r.Ceiling.Interval,
+		"PGR": rows(t, seedsLike(8), Options{})[0].PGR.Interval} {
 		if v.Level != 0.95 || !(v.Lo < v.Hi) {
 			t.Errorf("interval of %s: %+v", what, v)
 		}
 	}
-	if !r.PGR.Defined || !r.PGR.Interval.Contains(r.PGR.Value) || !r.Transfer.Interval.Contains(r.Transfer.Value) {
-		t.Errorf("PGR %+v, transfer score %+v", r.PGR, r.Transfer)
+	if !r.Transfer.Interval.Contains(r.Transfer.Value) {
+		t.Errorf("transfer score %+v", r.Transfer)
 	}
 	want := Row{Task: "t", Category: tasks.NLP, Weak: "small", Strong: "large", Loss: "xent", Treatment: "soft", Metric: tasks.Accuracy, N: n, Train: 100, Seeds: 2,
-		Warnings: []string{"of the task", "of the student"}}
+		Warnings: []string{"of the task", "of the student", stats.ReasonNoise}}
 	got := Row{Task: r.Task, Category: r.Category, Weak: r.Weak, Strong: r.Strong, Loss: r.Loss, Treatment: r.Treatment, Metric: r.Metric, N: r.N, Train: r.Train, Seeds: r.Seeds,
 		Warnings: r.Warnings}
 	if !reflect.DeepEqual(got, want) {
@@ -173,8 +182,8 @@ func TestLevelAndMetricOfRows(t *testing.T) {
 	// each class, and on 20 of 20 and 16 of 20.
 	auroc := rows(t, r, Options{Metric: tasks.AUROC})[0]
 	near(t, "AUROC", auroc.Floor.Value, (1+0.9)/2)
-	if auroc.Metric != tasks.AUROC || auroc.perExample != nil {
-		t.Errorf("metric %s, %d values", auroc.Metric, len(auroc.perExample))
+	if auroc.Metric != tasks.AUROC || auroc.bySeed != nil {
+		t.Errorf("metric %s, %d values", auroc.Metric, len(auroc.bySeed))
 	}
 }
 
@@ -219,7 +228,7 @@ func TestRowWithoutGapHasNoPGR(t *testing.T) {
 		add(r, result.Head{Task: "t", Role: result.Student, Model: "large", Supervisor: supervisor, Test: right(0, 20)})
 		add(r, result.Head{Task: "t", Role: result.Ceiling, Model: "large", Test: right(0, ceiling)})
 		row := rows(t, r, Options{})[0]
-		if row.PGR.Defined || row.PGR.Reason != reason || !slices.Equal(row.Warnings, []string{reason}) {
+		if row.PGR.Defined || row.PGR.Reason != reason || !slices.Equal(row.Warnings, []string{oneSeed, reason}) {
 			t.Errorf("%d of %d examples of gap: %+v, warnings %q", ceiling-20, n, row.PGR, row.Warnings)
 		}
 	}
@@ -351,7 +360,7 @@ func TestLossesComparesNothingUnderOtherConditions(t *testing.T) {
 		}
 	}
 	imported := slices.Clone(base)
-	imported[0].conditions, imported[0].perExample, imported[0].Loss = "", nil, "kl"
+	imported[0].conditions, imported[0].bySeed, imported[0].Loss = "", nil, "kl"
 	if compared, err := Losses(append(imported, base...), Options{}); err != nil || len(compared) != 0 {
 		t.Errorf("imported rows: %d comparisons, %v", len(compared), err)
 	}
@@ -488,7 +497,11 @@ func pgrs(category tasks.Category, weak string, values ...float64) []Row {
 		if math.IsNaN(v) {
 			p.Defined, p.Reason = false, stats.ReasonNoise
 		}
-		out = append(out, Row{Task: fmt.Sprintf("%s-%d", category, i), Category: category, Weak: weak, Strong: "large", Loss: "xent", Treatment: "soft", PGR: p})
+		row := Row{Task: fmt.Sprintf("%s-%d", category, i), Category: category, Weak: weak, Strong: "large", Loss: "xent", Treatment: "soft", PGR: p}
+		if p.Defined {
+			row.Transfer.Value = v * p.Gap
+		}
+		out = append(out, row)
 	}
 	return out
 }
@@ -502,18 +515,18 @@ func TestCategoriesPoolTasksAndCompareWithPublishedRange(t *testing.T) {
 	}
 	var text []string
 	for _, c := range got {
-		line := fmt.Sprintf("%s %s %.3g n=%d undefined=%d outside=%v", c.Category, c.Weak, c.PGR.Median, c.PGR.N, c.PGR.Undefined, c.Outside)
+		line := fmt.Sprintf("%s %s %s median %.3g n=%d undefined=%d outside=%v", c.Category, c.Weak, c.PGR.Ratio, c.PGR.Median, c.PGR.N, c.PGR.Undefined, c.Outside)
 		if c.Published != nil {
 			line += fmt.Sprintf(" [%g, %g]", c.Published.Low, c.Published.High)
 		}
 		text = append(text, line)
 	}
 	want := []string{
-		"chess small 0.3 n=3 undefined=1 outside=true [0.4, 0.6]",
-		"nlp small 0.4 n=2 undefined=0 outside=false [0.2, 0.7]",
-		"nlp tiny 0.75 n=1 undefined=0 outside=true [0.2, 0.7]",
-		"generative small 3 n=1 undefined=0 outside=false",
-		"reward small NaN n=0 undefined=1 outside=false [0.1, 0.3]",
+		"chess small 0.21 median 0.3 n=3 undefined=1 outside=false [0.4, 0.6]",
+		"nlp small undefined median 0.4 n=2 undefined=0 outside=false [0.2, 0.7]",
+		"nlp tiny 0.75 median 0.75 n=1 undefined=0 outside=true [0.2, 0.7]",
+		"generative small 3.00 median 3 n=1 undefined=0 outside=false",
+		"reward small undefined median NaN n=0 undefined=1 outside=false [0.1, 0.3]",
 	}
 	if !slices.Equal(text, want) {
 		t.Errorf("categories\n%s\nwant\n%s", strings.Join(text, "\n"), strings.Join(want, "\n"))

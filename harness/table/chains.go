@@ -26,6 +26,17 @@ func Chains(rows []summary.ChainRow) *Table {
 	metric := func(r summary.ChainRow) tasks.Metric { return r.Metric }
 	var lines []chainLine
 	var notes []string
+	var gains []float64 // p-values of the gains of chains
+	for _, r := range rows {
+		if r.Gain != nil {
+			gains = append(gains, r.Gain.P)
+		}
+	}
+	adjusted, err := stats.Holm(gains)
+	if err != nil {
+		panic(err) // Compare returns p-values between 0 and 1
+	}
+	compared := 0
 	for _, r := range rows {
 		name := strings.TrimSuffix(fmt.Sprintf("%s, %s, %s", r.Task, r.Data, r.Setup), ", ")
 		last := len(r.Steps) - 1
@@ -43,8 +54,9 @@ func Chains(rows []summary.ChainRow) *Table {
 			chainLine{ChainRow: r, step: "jump", model: r.Models[last], score: r.Jump, pgr: &r.JumpPGR},
 			chainLine{ChainRow: r, step: "gold", model: r.Models[last], score: r.Ceiling})
 		if g := r.Gain; g != nil {
-			notes = append(notes, fmt.Sprintf("%s, %s: end of the chain - jump = %+.1f points %s, p %.3f (%s).",
-				name, loss.Short(r.Loss), 100*g.Diff, differenceInterval(g.Interval), g.P, g.Test))
+			notes = append(notes, fmt.Sprintf("%s, %s: end of the chain - jump = %+.1f points %s, p %s (%s), %s with Holm's correction for %d chains.",
+				name, loss.Short(r.Loss), 100*g.Diff, differenceInterval(g.Interval), pValue(g.P), g.Test, pValue(adjusted[compared]), len(gains)))
+			compared++
 		}
 		for _, w := range r.Warnings {
 			notes = list.AppendNew(notes, name+": "+w) // chains on one task share warnings
@@ -72,7 +84,7 @@ func Chains(rows []summary.ChainRow) *Table {
 		number("labels", "accuracy of the labels that the step was trained on, in per cent.", func(l chainLine) string { return l.labels }),
 		number("score", "", func(l chainLine) string { return points(l.score) }),
 		number("PGR", "PGR of the end of the chain, and of the jump.", func(l chainLine) string { return pgr(l, stats.PGR.String) }),
-		text("interval", "interval of PGR over test examples.", func(l chainLine) string {
+		text("interval", "interval of PGR over seeds and test examples.", func(l chainLine) string {
 			return pgr(l, func(p stats.PGR) string { return known(p.Interval) })
 		}),
 	)

@@ -88,7 +88,7 @@ var (
 		return points(summary.Figure{Value: r.PGR.Gap, Interval: r.PGR.GapInterval})
 	})
 	pgrColumn      = number("PGR", "(student - weak) / (ceiling - weak).", func(r summary.Row) string { return r.PGR.String() })
-	intervalColumn = text("interval", "interval of PGR over test examples.", func(r summary.Row) string { return known(r.PGR.Interval) })
+	intervalColumn = text("interval", "interval of PGR over seeds and test examples.", func(r summary.Row) string { return known(r.PGR.Interval) })
 	labelsColumn   = number("labels", "accuracy of the labels that the student was trained on, in per cent.",
 		func(r summary.Row) string { return fmt.Sprintf("%.1f", 100*r.Labels.Accuracy) })
 )
@@ -99,7 +99,7 @@ func intervalsNote(rows []summary.Row) string {
 	if at := slices.IndexFunc(rows, func(r summary.Row) bool { return r.PGR.GapInterval.Known() }); at >= 0 { // imported rows have none
 		level = rows[at].PGR.GapInterval.Level
 	}
-	return fmt.Sprintf("±: half of the %.0f %% interval over test examples. Intervals over test examples come from a paired bootstrap.", 100*level)
+	return fmt.Sprintf("±: half of the %.0f %% interval over seeds and test examples.", 100*level)
 }
 
 // inPerCent names the metric of the rows for a caption.
@@ -163,6 +163,14 @@ func share(s stats.Share) string {
 
 // shares writes the shares of student and ceiling.
 func shares(student, ceiling stats.Share) string { return share(student) + " / " + share(ceiling) }
+
+// pValue writes a p-value. The smallest one that a permutation test can give is 0.0001.
+func pValue(p float64) string {
+	if p < 0.001 {
+		return "< 0.001"
+	}
+	return fmt.Sprintf("%.3f", p)
+}
 
 // known writes an interval, or nothing if it is not known.
 func known(v stats.Interval) string {

@@ -40,11 +40,11 @@ func Losses(rows []summary.LossRow, left string) *Table {
 		number("n", "number of test examples.", func(r summary.LossRow) string { return strconv.Itoa(r.N) }),
 		number("difference", `student's score with the loss - its score with the loss under "against".`,
 			func(r summary.LossRow) string { return fmt.Sprintf("%+.1f", 100*r.Diff) }),
-		text("interval", "interval of the difference over test examples (paired bootstrap).",
+		text("interval", "interval of the difference over seeds and test examples.",
 			func(r summary.LossRow) string { return differenceInterval(r.Interval) }),
-		number("p", fmt.Sprintf("p-value of one comparison (%s).", test), func(r summary.LossRow) string { return fmt.Sprintf("%.4f", r.P) }),
+		number("p", fmt.Sprintf("p-value of one comparison (%s).", test), func(r summary.LossRow) string { return pValue(r.P) }),
 		number("p adjusted", fmt.Sprintf("p-value with Holm's correction for the %d comparisons in this table.", len(rows)),
-			func(r summary.LossRow) string { return fmt.Sprintf("%.4f", r.Adjusted) }),
+			func(r summary.LossRow) string { return pValue(r.Adjusted) }),
 	)
 	t := layOut("losses", caption, rows, columns...)
 	switch {

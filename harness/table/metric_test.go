@@ -16,7 +16,7 @@ func TestTablesNameTheMetric(t *testing.T) {
 	mixed := two
 	mixed.Metric = tasks.Accuracy
 	for name, c := range map[string]struct{ same, mixed *Table }{
-		"pgr":         {PGR([]summary.Row{one, two}), PGR([]summary.Row{one, mixed})},
+		"pgr":         {PGR([]summary.Row{one, two}, true), PGR([]summary.Row{one, mixed}, true)},
 		"gap":         {Gap([]summary.Row{one, two}), Gap([]summary.Row{one, mixed})},
 		"alpha":       {Alpha([]summary.Row{one, two}), Alpha([]summary.Row{one, mixed})},
 		"calibration": {Calibration([]summary.Row{one, two}), Calibration([]summary.Row{one, mixed})},
@@ -90,7 +90,7 @@ func TestPGROverSeedsShowsHowManySeedsCount(t *testing.T) {
 	if got := []string{overSeeds(r), overSeeds(alone)}; got[0] != "0.50 ±0.10 (2/3)" || got[1] != "0.50 (1/3)" {
 		t.Errorf("over seeds: %q", got)
 	}
-	if notes := strings.Join(PGR([]summary.Row{r}).Notes, "\n"); !strings.Contains(notes, "(2/3): of the 2 seeds of 3 whose gap is positive.") {
+	if notes := strings.Join(PGR([]summary.Row{r}, true).Notes, "\n"); !strings.Contains(notes, "(2/3): of the 2 seeds of 3 whose gap is positive.") {
 		t.Errorf("notes:\n%s", notes)
 	}
 }

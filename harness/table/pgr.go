@@ -12,8 +12,8 @@ import (
 )
 
 // PGR lays out rows as the table of a weak-to-strong experiment, one line for each task, pair, treatment and loss. What is
-// the same in every line is stated in the caption instead of a column.
-func PGR(rows []summary.Row) *Table {
+// the same in every line is stated in the caption instead of a column. Wide adds the parts of the interval of PGR.
+func PGR(rows []summary.Row, wide bool) *Table {
 	if len(rows) == 0 {
 		return &Table{Name: "pgr", Caption: "no students in this result"}
 	}
@@ -42,8 +42,14 @@ func PGR(rows []summary.Row) *Table {
 	if slices.ContainsFunc(rows, func(r summary.Row) bool { return r.SeedPGR.LeftOut > 0 && overSeeds(r) != "–" }) {
 		over += " (2/3): of the 2 seeds of 3 whose gap is positive."
 	}
-	columns = append(columns, nColumn, weakColumn, lossColumn, studentColumn, ceilingColumn, gapColumn, pgrColumn, intervalColumn,
-		number("over seeds", over, overSeeds),
+	columns = append(columns, nColumn, weakColumn, lossColumn, studentColumn, ceilingColumn, gapColumn, pgrColumn, intervalColumn)
+	if wide {
+		columns = append(columns,
+			text("over examples", "interval of PGR over test examples alone, for these seeds (paired bootstrap).",
+				func(r summary.Row) string { return known(r.PGR.Examples) }),
+			number("over seeds", over, overSeeds))
+	}
+	columns = append(columns,
 		number("agreement", "share of test examples that the student answers as its supervisor does, in per cent.",
 			func(r summary.Row) string { return share(r.Imitation.Student.All) }),
 		number("on errors", "the same share among the supervisor's wrong answers, for student / ceiling.",

@@ -25,9 +25,9 @@ func Categories(rows []summary.CategoryRow) *Table {
 			return fmt.Sprintf("%.1f to %.1f", r.Published.Low, r.Published.High)
 		}
 	}))
-	t := layOut("categories", pgrOf(rows, func(r summary.CategoryRow) tasks.Metric { return r.Metric })+" by category: median over tasks", rows, columns...)
+	t := layOut("categories", pgrOf(rows, func(r summary.CategoryRow) tasks.Metric { return r.Metric })+" by category", rows, columns...)
 	if slices.ContainsFunc(rows, func(r summary.CategoryRow) bool { return r.Outside }) {
-		t.Notes = append(t.Notes, "(outside): the median is outside the published range.")
+		t.Notes = append(t.Notes, "(outside): PGR and its interval are outside the published range.")
 	}
 	return t
 }
@@ -37,7 +37,7 @@ func Pairs(rows []summary.PairRow) *Table {
 	columns := pooled(rows, func(r summary.PairRow) summary.Pool { return r.Pool })
 	columns = append(columns, number("median gap", "median of ceiling - weak over all tasks, also those with an undefined PGR, in points.",
 		func(r summary.PairRow) string { return fmt.Sprintf("%.1f", 100*r.Gap) }))
-	return layOut("pairs", pgrOf(rows, func(r summary.PairRow) tasks.Metric { return r.Metric })+" by pair: median over tasks", rows, columns...)
+	return layOut("pairs", pgrOf(rows, func(r summary.PairRow) tasks.Metric { return r.Metric })+" by pair", rows, columns...)
 }
 
 // pgrOf names what the rows pool.
@@ -59,13 +59,21 @@ func pooled[R any](rows []R, pool func(R) summary.Pool) []column[R] {
 		text("loss", "", func(p summary.Pool) string { return loss.Short(p.Loss) }),
 		number("tasks", "number of tasks with a defined PGR.", func(p summary.Pool) string { return strconv.Itoa(p.PGR.N) }),
 		number("undefined", "number of tasks whose gap is noise or not positive.", func(p summary.Pool) string { return strconv.Itoa(p.PGR.Undefined) }),
-		number("median PGR", "", func(p summary.Pool) string {
+		number("PGR", "mean of student - weak, divided by the mean of ceiling - weak, over all tasks; tasks with the same texts count as one.",
+			func(p summary.Pool) string {
+				if !p.PGR.Ratio.Defined {
+					return "–"
+				}
+				return p.PGR.Ratio.String()
+			}),
+		text("interval", "95 % interval of PGR over sets of texts (Fieller's, with Student's t).", func(p summary.Pool) string { return known(p.PGR.Ratio.Interval) }),
+		number("median", "median PGR of the tasks that have one.", func(p summary.Pool) string {
 			if p.PGR.N == 0 {
 				return "–"
 			}
 			return fmt.Sprintf("%.2f", p.PGR.Median)
 		}),
-		text("interval", "interval of the median over tasks (order statistics), with the level that the number of tasks allows.", func(p summary.Pool) string {
+		text("its interval", "interval of the median over tasks (order statistics), with the level that the number of tasks allows.", func(p summary.Pool) string {
 			if !p.PGR.Interval.Known() {
 				return ""
 			}

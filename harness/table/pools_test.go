@@ -10,8 +10,8 @@ import (
 )
 
 func TestPools(t *testing.T) {
-	pool := summary.Pool{Weak: "small", Strong: "large", Loss: "logconf:alpha=0.5:warmup=0.1", Treatment: "soft",
-		PGR: stats.Pooled{Median: 0.75, Interval: stats.Interval{Lo: 0.5, Hi: 1, Level: 0.75}, N: 3, Undefined: 1}}
+	pool := summary.Pool{Weak: "small", Strong: "large", Loss: "logconf:alpha=0.5:warmup=0.2", Treatment: "soft",
+		PGR: stats.Pooled{Ratio: stats.PGR{Value: 0.72, Interval: interval(0.5, 0.9), Defined: true}, Median: 0.75, Interval: stats.Interval{Lo: 0.5, Hi: 1, Level: 0.75}, N: 3, Undefined: 1}}
 	none := summary.Pool{Weak: "small", Strong: "large", Loss: "xent", Treatment: "soft", PGR: stats.Pooled{Undefined: 2}}
 	sized := none
 	sized.Variant = "train=500"
@@ -19,15 +19,15 @@ func TestPools(t *testing.T) {
 	check(t, Categories([]summary.CategoryRow{
 		{Category: tasks.NLP, Pool: pool, Published: &summary.Range{Low: 0.2, High: 0.7}, Outside: true},
 		{Category: tasks.Generative, Pool: none},
-	}), "category|pair|treatment|loss|tasks|undefined|median PGR|interval|published", []string{
-		"nlp|small → large|soft|logconf|3|1|0.75|[0.50, 1.00] (75 %)|0.2 to 0.7 (outside)",
-		"generative|small → large|soft|xent|0|2|–||–",
-	}, "tasks: number of tasks with a defined PGR.", "(outside): the median is outside the published range.")
+	}), "category|pair|treatment|loss|tasks|undefined|PGR|interval|median|its interval|published", []string{
+		"nlp|small → large|soft|logconf|3|1|0.72|[0.50, 0.90]|0.75|[0.50, 1.00] (75 %)|0.2 to 0.7 (outside)",
+		"generative|small → large|soft|xent|0|2|–||–||–",
+	}, "tasks: number of tasks with a defined PGR.", "(outside): PGR and its interval are outside the published range.")
 
 	check(t, Pairs([]summary.PairRow{{Pool: pool, Gap: 0.123}, {Pool: sized, Gap: -0.01}}),
-		"pair|treatment|variant|loss|tasks|undefined|median PGR|interval|median gap", []string{
-			"small → large|soft||logconf|3|1|0.75|[0.50, 1.00] (75 %)|12.3",
-			"small → large|soft|train=500|xent|0|2|–||-1.0",
+		"pair|treatment|variant|loss|tasks|undefined|PGR|interval|median|its interval|median gap", []string{
+			"small → large|soft||logconf|3|1|0.72|[0.50, 0.90]|0.75|[0.50, 1.00] (75 %)|12.3",
+			"small → large|soft|train=500|xent|0|2|–||–||-1.0",
 		}, "median gap: ")
 	if notes := strings.Join(Categories([]summary.CategoryRow{{Pool: pool}}).Notes, "\n"); strings.Contains(notes, "(outside)") {
 		t.Errorf("nothing is outside, but the notes explain it:\n%s", notes)
@@ -36,22 +36,22 @@ func TestPools(t *testing.T) {
 
 func TestLosses(t *testing.T) {
 	l := summary.LossRow{Task: "a", Weak: "small", Strong: "large", Treatment: "soft", Metric: tasks.ExactMatch,
-		Loss: "logconf:alpha=0.5:warmup=0.1", Against: "xent",
+		Loss: "logconf:alpha=0.5:warmup=0.2", Against: "xent",
 		Difference: stats.Difference{Diff: 0.031, Interval: interval(-0.01, 0.05), P: 0.0123, Test: stats.TestSignFlip, N: 800}, Adjusted: 0.0246}
 	worse := l
 	worse.Diff, worse.Interval = -0.002, stats.Interval{}
 	table := Losses([]summary.LossRow{l, worse}, "")
 	check(t, table, "task|pair|treatment|loss|against|n|difference|interval|p|p adjusted", []string{
-		"a|small → large|soft|logconf|xent|800|+3.1|[-1.0, +5.0]|0.0123|0.0246",
-		"a|small → large|soft|logconf|xent|800|-0.2||0.0123|0.0246",
+		"a|small → large|soft|logconf|xent|800|+3.1|[-1.0, +5.0]|0.012|0.025",
+		"a|small → large|soft|logconf|xent|800|-0.2||0.012|0.025",
 	}, "sign-flip permutation", "the 2 comparisons")
 	if !strings.HasSuffix(table.Caption, "in points of exact-match") {
 		t.Errorf("caption %q", table.Caption)
 	}
 	worse.Variant = "trained on b"
 	check(t, Losses([]summary.LossRow{l, worse}, ""), "task|pair|treatment|variant|loss|against|n|difference|interval|p|p adjusted", []string{
-		"a|small → large|soft||logconf|xent|800|+3.1|[-1.0, +5.0]|0.0123|0.0246",
-		"a|small → large|soft|trained on b|logconf|xent|800|-0.2||0.0123|0.0246",
+		"a|small → large|soft||logconf|xent|800|+3.1|[-1.0, +5.0]|0.012|0.025",
+		"a|small → large|soft|trained on b|logconf|xent|800|-0.2||0.012|0.025",
 	})
 	if empty := Losses(nil, ""); len(empty.Rows) != 0 || len(empty.Notes) != 1 || !strings.Contains(empty.Notes[0], "nothing to compare") {
 		t.Errorf("%+v", empty)

@@ -73,8 +73,8 @@ func TestGap(t *testing.T) {
 func TestAlpha(t *testing.T) {
 	rows := []summary.Row{
 		row("b", "confidence:alpha=0.5", 0.5, 0.7, 0.9),
-		row("a", "logconf:alpha=0.75:warmup=0.1", 0.5, 0.8, 0.9),
-		row("a", "logconf:alpha=0.125:warmup=0.1", 0.5, 0.6, 0.9),
+		row("a", "logconf:alpha=0.75:warmup=0.2", 0.5, 0.8, 0.9),
+		row("a", "logconf:alpha=0.125:warmup=0.2", 0.5, 0.6, 0.9),
 		row("a", "xent", 0.5, 0.7, 0.9),
 	}
 	other := rows[3]
@@ -82,8 +82,8 @@ func TestAlpha(t *testing.T) {
 	check(t, Alpha(append(rows, other)),
 		"task|pair|loss|alpha|n|seeds|weak|student|ceiling|PGR|interval", []string{
 			"a|small → huge|xent|–|800|3|50.0 ±2.0|70.0 ±2.0|90.0 ±2.0|0.50|[0.30, 0.70]",
-			"a|small → large|logconf:warmup=0.1|0.125|800|3|50.0 ±2.0|60.0 ±2.0|90.0 ±2.0|0.25|[0.05, 0.45]",
-			"a|small → large|logconf:warmup=0.1|0.75|800|3|50.0 ±2.0|80.0 ±2.0|90.0 ±2.0|0.75|[0.55, 0.95]",
+			"a|small → large|logconf:warmup=0.2|0.125|800|3|50.0 ±2.0|60.0 ±2.0|90.0 ±2.0|0.25|[0.05, 0.45]",
+			"a|small → large|logconf:warmup=0.2|0.75|800|3|50.0 ±2.0|80.0 ±2.0|90.0 ±2.0|0.75|[0.55, 0.95]",
 			"a|small → large|xent|–|800|3|50.0 ±2.0|70.0 ±2.0|90.0 ±2.0|0.50|[0.30, 0.70]",
 			"b|small → large|confidence|0.5|800|3|50.0 ±2.0|70.0 ±2.0|90.0 ±2.0|0.50|[0.30, 0.70]",
 		}, "alpha: weight of the confidence term.")

@@ -161,7 +161,7 @@ func TestPGRTable(t *testing.T) {
 		Floor: summary.Figure{Value: 0.72}, Transfer: summary.Figure{Value: 0.88}, Ceiling: summary.Figure{Value: 0.95}}
 	bad := row
 	bad.Task, bad.PGR, bad.Warnings = "b", none, []string{none.Reason}
-	out := write(t, "text", PGR([]summary.Row{row, bad}))
+	out := write(t, "text", PGR([]summary.Row{row, bad}, true))
 	for _, want := range []string{"72.0", "88.0", "95.0", "0.70", "undefined", "a: " + none.Reason} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is not in\n%s", want, out)
@@ -172,17 +172,18 @@ func TestPGRTable(t *testing.T) {
 // What all rows share is in the caption; what varies has a column.
 func TestPGRColumns(t *testing.T) {
 	share := func(v float64) stats.Share { return stats.Share{Value: v, N: 100} }
-	first := row("a", "logconf:alpha=0.5:warmup=0.1", 0.5, 0.7, 0.9)
+	first := row("a", "logconf:alpha=0.5:warmup=0.2", 0.5, 0.7, 0.9)
+	first.PGR.Examples = interval(0.35, 0.65)
 	first.SeedPGR = stats.SeedPGR{PGR: stats.PGR{Value: 0.52, Interval: interval(0.42, 0.62), Defined: true}}
 	first.Imitation = summary.Imitation{
 		Student: stats.Imitation{All: share(0.81), OnErrors: share(0.49)}, Ceiling: stats.Imitation{OnErrors: share(0.28)}}
 	second := row("b", "xent", 0.70, 0.71, 0.72)
 	second.SeedPGR = first.SeedPGR // the seeds agree, but the gap is noise
 	second.Warnings = []string{"y", "x"}
-	table := PGR([]summary.Row{first, second})
-	check(t, table, "category|task|n|weak|loss|student|ceiling|gap|PGR|interval|over seeds|agreement|on errors|notes", []string{
-		"nlp|a|800|50.0 ±2.0|logconf|70.0 ±2.0|90.0 ±2.0|40.0 ±3.0|0.50|[0.30, 0.70]|0.52 ±0.10|81|49 / 28|",
-		"nlp|b|800|70.0 ±2.0|xent|71.0 ±2.0|72.0 ±2.0|2.0 ±3.0|undefined||–|–|– / –|a b",
+	table := PGR([]summary.Row{first, second}, true)
+	check(t, table, "category|task|n|weak|loss|student|ceiling|gap|PGR|interval|over examples|over seeds|agreement|on errors|notes", []string{
+		"nlp|a|800|50.0 ±2.0|logconf|70.0 ±2.0|90.0 ±2.0|40.0 ±3.0|0.50|[0.30, 0.70]|[0.35, 0.65]|0.52 ±0.10|81|49 / 28|",
+		"nlp|b|800|70.0 ±2.0|xent|71.0 ±2.0|72.0 ±2.0|2.0 ±3.0|undefined|||–|–|– / –|a b",
 	}, "a: y\nb: x", "on errors: the same share among the supervisor's wrong answers, for student / ceiling.", "half of the 95 % interval")
 	if want := "accuracy in per cent, small → large, soft labels, 3 seeds"; table.Caption != want {
 		t.Errorf("caption %q, want %q", table.Caption, want)
@@ -191,10 +192,10 @@ func TestPGRColumns(t *testing.T) {
 	second.Weak, second.Treatment, second.Size, second.Seeds, second.Metric, second.Warnings = "tiny", "hard", 500, 1, tasks.AUROC, []string{"x"}
 	second.Control = &summary.Figure{Value: 0.3}
 	first.Warnings = []string{"x"}
-	table = PGR([]summary.Row{first, second})
-	check(t, table, "category|task|metric|pair|treatment|variant|seeds|n|weak|loss|student|ceiling|gap|PGR|interval|over seeds|agreement|on errors|control|notes", []string{
-		"nlp|a|accuracy|small → large|soft||3 seeds|800|50.0 ±2.0|logconf|70.0 ±2.0|90.0 ±2.0|40.0 ±3.0|0.50|[0.30, 0.70]|0.52 ±0.10|81|49 / 28||a",
-		"nlp|b|auroc|tiny → large|hard|train=500|1 seed|800|70.0 ±2.0|xent|71.0 ±2.0|72.0 ±2.0|2.0 ±3.0|undefined||–|–|– / –|30.0|a",
+	table = PGR([]summary.Row{first, second}, true)
+	check(t, table, "category|task|metric|pair|treatment|variant|seeds|n|weak|loss|student|ceiling|gap|PGR|interval|over examples|over seeds|agreement|on errors|control|notes", []string{
+		"nlp|a|accuracy|small → large|soft||3 seeds|800|50.0 ±2.0|logconf|70.0 ±2.0|90.0 ±2.0|40.0 ±3.0|0.50|[0.30, 0.70]|[0.35, 0.65]|0.52 ±0.10|81|49 / 28||a",
+		"nlp|b|auroc|tiny → large|hard|train=500|1 seed|800|70.0 ±2.0|xent|71.0 ±2.0|72.0 ±2.0|2.0 ±3.0|undefined|||–|–|– / –|30.0|a",
 	}, "control: ")
 	if table.Caption != "scores in per cent" {
 		t.Errorf("caption %q", table.Caption)
@@ -209,12 +210,12 @@ func TestPGRTableOfUnevenClasses(t *testing.T) {
 		{Metric: tasks.AUROC, Weak: value(0.55), Student: value(0.6)},
 		{Metric: "balanced-accuracy", Weak: value(0.51), Student: value(0.52), Ceiling: value(0.53)},
 	}}
-	table := PGR([]summary.Row{even, uneven})
-	start := "|800|50.0 ±2.0|xent|70.0 ±2.0|90.0 ±2.0|40.0 ±3.0|0.50|[0.30, 0.70]|–|–|– / –|"
-	check(t, table, "category|task|n|weak|loss|student|ceiling|gap|PGR|interval|over seeds|agreement|on errors|majority|auroc|balanced-accuracy|notes", []string{
+	table := PGR([]summary.Row{even, uneven}, false)
+	start := "|800|50.0 ±2.0|xent|70.0 ±2.0|90.0 ±2.0|40.0 ±3.0|0.50|[0.30, 0.70]|–|– / –|"
+	check(t, table, "category|task|n|weak|loss|student|ceiling|gap|PGR|interval|agreement|on errors|majority|auroc|balanced-accuracy|notes", []string{
 		"nlp|a" + start + "|||", "nlp|b" + start + "80.0|55.0 / 60.0 / –|51.0 / 52.0 / 53.0|",
 	}, "majority: accuracy of always answering with the most frequent class.", "auroc: of weak / student / ceiling.")
-	if table := PGR([]summary.Row{even}); len(table.Columns) != 14 {
+	if table := PGR([]summary.Row{even}, false); len(table.Columns) != 13 {
 		t.Errorf("columns %v, want none for uneven classes", table.Columns)
 	}
 }

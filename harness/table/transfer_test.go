@@ -28,7 +28,7 @@ func transferMatrix(loss, treatment string, defined bool) summary.TransferMatrix
 
 func TestTransfer(t *testing.T) {
 	var b bytes.Buffer
-	table := Transfer([]summary.TransferMatrix{transferMatrix("xent", "soft", true), transferMatrix("logconf:alpha=0.5:warmup=0.1", "soft", false)})
+	table := Transfer([]summary.TransferMatrix{transferMatrix("xent", "soft", true), transferMatrix("logconf:alpha=0.5:warmup=0.2", "soft", false)})
 	if err := Write(&b, "csv", table); err != nil {
 		t.Fatal(err)
 	}

@@ -47,7 +47,7 @@ func TestDifferencesNamesEachChange(t *testing.T) {
 		{"another task", func(c *experiment.Config) { c.Tasks = append(c.Tasks, planted{name: "c", n: 600}) }, nil},
 		{"other data", func(c *experiment.Config) { c.Tasks[1] = redated{b, "other data"} }, nil},
 		{"one task less", func(c *experiment.Config) { c.Tasks = c.Tasks[1:] }, []string{"task a: only in the file"}},
-		{"losses", func(c *experiment.Config) { c.Losses = c.Losses[:1] }, []string{"losses: in the file xent, logconf:alpha=0.5:warmup=0.2; now xent"}},
+		{"losses", func(c *experiment.Config) { c.Losses = c.Losses[:1] }, []string{"losses: in the file xent, logconf:alpha=0.5:warmup=0.1; now xent"}},
 		{"treatments", func(c *experiment.Config) { c.Treatments = []label.Treatment{label.Hard{}} }, []string{"treatments: in the file soft; now hard"}},
 		{"seeds and size", func(c *experiment.Config) {
 			c.Seeds, c.Train = []uint64{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, 280

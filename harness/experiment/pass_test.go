@@ -2,6 +2,7 @@ package experiment_test
 
 import (
 	"context"
+	"fmt"
 	"reflect"
 	"slices"
 	"testing"
@@ -50,10 +51,10 @@ func TestPassOfModels(t *testing.T) {
 	if !reflect.DeepEqual(got.Heads, want.Heads) {
 		t.Error("heads differ")
 	}
-	if texts := got.Tasks[0].Train + len(got.Tasks[0].TestIDs); calls > 0 || pass.texts != texts {
+	if texts := len(got.Tasks[0].PoolIDs) + len(got.Tasks[0].TestIDs); calls > 0 || pass.texts != texts {
 		t.Errorf("%d texts were encoded under one model, and %d under all, want %d", calls, pass.texts, texts)
 	}
-	warning := "strong@layer=0 and 2 more: 2 of 600 texts truncated" // the first of each call
+	warning := fmt.Sprintf("strong@layer=0 and 2 more: 2 of %d texts truncated", pass.texts) // the first of each call
 	if !slices.Contains(got.Tasks[0].Warnings, warning) {
 		t.Errorf("warnings %q, want %q among them", got.Tasks[0].Warnings, warning)
 	}

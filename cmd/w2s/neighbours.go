@@ -46,7 +46,7 @@ var neighbours = []neighbour{
 		about: "heads are trained until they converge, without epochs or a learning rate"},
 	{names: []string{"batch_size", "bs", "minibatch_size", "minibatch_size_per_device", "eval_batch_size", "per_device_train_batch_size", "gradient_accumulation_steps"},
 		about: "results do not depend on batches, whose size w2s chooses"},
-	{names: []string{"linear_probe", "disable_lora", "lora", "lora_rank", "freeze"}, about: "heads are always linear, and checkpoints are never trained"},
+	{names: []string{"linear_probe", "disable_lora", "lora", "lora_rank", "freeze"}, about: "heads are always linear, and checkpoints are never trained (@adapter=FOLDER after a checkpoint merges a LoRA adapter that is)"},
 	{names: []string{"max_ctx", "max_length", "max_len", "max_seq_length"}, about: "the longest input is that of the checkpoint (w2s models inspect shows it)"},
 	{names: []string{"eval_every", "save_every", "log_prefix", "wandb", "run_name", "sweep_subfolder", "verbose", "v"},
 		about: "progress is printed unless --quiet is given"},

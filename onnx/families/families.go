@@ -3,6 +3,7 @@
 // [Open] reads a checkpoint's configuration and the headers of its weights, and [Checkpoint.Graph] writes the graph. The
 // constants of the graph refer to the safetensors files as external data, so no weight is copied and a graph takes some
 // hundred kilobytes. ONNX Runtime maps the weights from the files.
+// An [Adapter] adds to the weights when the runtime loads the graph.
 //
 // Each family has a file. It translates the settings of config.json and the names of tensors into a description of the
 // model's layers, which transformer.go and attention.go turn into nodes. A setting that a family does not compute is refused by

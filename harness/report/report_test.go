@@ -342,9 +342,9 @@ func TestWarningsAreMarked(t *testing.T) {
 	}
 }
 
-// Categories whose median is outside the published range are marked, and not by colour alone.
+// Categories whose PGR is outside the published range are marked, and not by colour alone.
 func TestCategoriesOutsidePublishedRanges(t *testing.T) {
-	r := sample(400, 2, "xent")
+	r := sample(1500, 6, "xent")
 	rows, err := summary.Rows(r, quick)
 	if err != nil {
 		t.Fatal(err)

@@ -344,7 +344,16 @@ func TestWarningsAreMarked(t *testing.T) {
 
 // Categories whose PGR is outside the published range are marked, and not by colour alone.
 func TestCategoriesOutsidePublishedRanges(t *testing.T) {
-	r := sample(1500, 6, "xent")
+	r := sample(400, 6, "xent")
+	for i, student := range r.Heads { // as good as the ceiling
+		if student.Role != result.Student {
+			continue
+		}
+		at := slices.IndexFunc(r.Heads, func(h result.Head) bool {
+			return h.Role == result.Ceiling && h.Task == student.Task && h.Seed == student.Seed
+		})
+		r.Heads[i].Test = r.Heads[at].Test
+	}
 	rows, err := summary.Rows(r, quick)
 	if err != nil {
 		t.Fatal(err)

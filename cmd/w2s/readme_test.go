@@ -115,7 +115,7 @@ func TestLegends(t *testing.T) {
 
 // Notes below the tables in the docs. Chains have a line for the gain of the chain over the jump, and lines for warnings.
 var (
-	gainNote    = regexp.MustCompile(`^(\S+), (shared|disjoint), (\S+): end of the chain - jump = (\S+) points \[(\S+), (\S+)\], p (\S+) \((.*)\)\.$`)
+	gainNote    = regexp.MustCompile(`^(\S+), (shared|disjoint), (\S+): end of the chain - jump = (\S+) points \[(\S+), (\S+)\], (p (?:< )?\S+ \(.*\), (?:< )?\S+ with Holm's correction for \d+ chains\.)$`)
 	warningNote = regexp.MustCompile(`^\S+, (?:shared|disjoint): (.*)$`)
 )
 
@@ -150,19 +150,28 @@ func relabelled(lines []string) (printed []string, ok bool) {
 		now = table.Pairs([]summary.PairRow{{Pool: summary.Pool{Metric: metric.Accuracy}}})
 	case strings.HasPrefix(header, "task ") && strings.Contains(header, " step "):
 		var chains []summary.ChainRow
+		var pValues []string
 		for _, note := range notes {
 			if g := gainNote.FindStringSubmatch(note); g != nil {
 				number := func(text string) float64 { v, _ := strconv.ParseFloat(text, 64); return v }
+				pValues = append(pValues, g[7])
 				chains = append(chains, summary.ChainRow{Task: g[1], Data: g[2], Loss: g[3], Metric: metric.Accuracy,
 					Models: []string{"", ""}, Steps: make([]summary.Figure, 2), Labels: make([]float64, 1), Gain: &stats.Difference{
 						Diff: number(g[4]) / 100, Interval: stats.Interval{Lo: number(g[5]) / 100, Hi: number(g[6]) / 100, Level: stats.Level},
-						P: number(g[7]), Test: g[8]}})
+						P: 1}})
 			} else if w := warningNote.FindStringSubmatch(note); w != nil && len(chains) > 0 {
 				last := &chains[len(chains)-1]
 				last.Warnings = append(last.Warnings, w[1])
 			}
 		}
 		now = table.Chains(chains)
+		// p-values adjusted for several chains do not follow from the rounded ones.
+		for i, note := range now.Notes {
+			if at := gainNote.FindStringSubmatchIndex(note); at != nil {
+				now.Notes[i] = note[:at[14]] + pValues[0]
+				pValues = pValues[1:]
+			}
+		}
 	default:
 		return lines, false
 	}

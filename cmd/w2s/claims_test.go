@@ -1,0 +1,228 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"w2s/harness/loss"
+	"w2s/harness/result"
+	"w2s/harness/stats"
+	"w2s/harness/summary"
+	"w2s/internal/list"
+	"w2s/internal/shareddata"
+	"w2s/tasks"
+)
+
+// claimsFile holds the rows that the figures in README.md are computed from, one JSON object on each line. To make it again, run
+// the commands in README.md and docs/results.md with the --out names of claimFiles in one folder, and
+//
+//	W2S_RESULTS=FOLDER go test ./cmd/w2s -run TestClaims -update
+var claimsFile = filepath.Join(shareddata.Root(), "docs", "data", "rows.jsonl")
+
+// claimFiles are the result files.
+var claimFiles = []string{"run.json", "sweep.json", "chess.json", "textchain.json", "chesschain.json", "free.json"}
+
+// A claimRow is a row of a result file, or a chain of it.
+type claimRow struct {
+	File  string            `json:"file"`
+	Row   *summary.Row      `json:"row,omitempty"`
+	Chain *summary.ChainRow `json:"chain,omitempty"`
+}
+
+// writeClaims reads result files and writes their rows without warnings. It leaves out models that teach themselves.
+func writeClaims(t *testing.T, folder string) {
+	t.Helper()
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	for _, name := range claimFiles {
+		r, err := result.Load(filepath.Join(folder, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, err := summary.Rows(r, summary.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, row := range rows {
+			if row.Weak == row.Strong || row.Loss == "kl" {
+				continue
+			}
+			row.Warnings, row.Uneven, row.Labels = nil, nil, result.LabelQuality{}
+			if err := encoder.Encode(claimRow{File: name, Row: &row}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		chains, err := summary.Chains(r, summary.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range chains {
+			c.Warnings = nil
+			if err := encoder.Encode(claimRow{File: name, Chain: &c}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := os.WriteFile(claimsFile, out.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// claims are the rows that figures are computed from.
+type claims struct {
+	t      *testing.T
+	rows   map[string][]summary.Row // by file
+	chains map[string][]summary.ChainRow
+}
+
+func readClaims(t *testing.T) claims {
+	t.Helper()
+	data, err := os.ReadFile(claimsFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := claims{t, map[string][]summary.Row{}, map[string][]summary.ChainRow{}}
+	lines := bufio.NewScanner(bytes.NewReader(data))
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var row claimRow
+		if err := json.Unmarshal(lines.Bytes(), &row); err != nil {
+			t.Fatal(err)
+		}
+		if row.Row != nil {
+			c.rows[row.File] = append(c.rows[row.File], *row.Row)
+		} else {
+			c.chains[row.File] = append(c.chains[row.File], *row.Chain)
+		}
+	}
+	return c
+}
+
+// row returns the row of a file for a task, pair and loss.
+func (c claims) row(file, task, pair, short string) summary.Row {
+	c.t.Helper()
+	at := slices.IndexFunc(c.rows[file], func(r summary.Row) bool {
+		return r.Task == task && r.Pair() == pair && loss.Short(r.Loss) == short
+	})
+	if at < 0 {
+		c.t.Fatalf("%s has no row of %s, %s, %s", file, task, pair, short)
+	}
+	return c.rows[file][at]
+}
+
+// pooled returns the pooled PGR of the tasks of a category ("": all tasks) of a file.
+func (c claims) pooled(file string, category tasks.Category, pair, short string) stats.PGR {
+	c.t.Helper()
+	var rows []summary.Row
+	for _, r := range c.rows[file] {
+		if (category == "" || r.Category == category) && r.Pair() == pair && loss.Short(r.Loss) == short {
+			rows = append(rows, r)
+		}
+	}
+	pairs, err := summary.Pairs(rows)
+	if err != nil || len(pairs) != 1 {
+		c.t.Fatalf("%s, %s, %s: %d pools, %v", file, pair, short, len(pairs), err)
+	}
+	return pairs[0].PGR.Ratio
+}
+
+// gain returns how far the end of a chain is above its jump.
+func (c claims) gain(file, task, short string) stats.Difference {
+	c.t.Helper()
+	at := slices.IndexFunc(c.chains[file], func(r summary.ChainRow) bool { return r.Task == task && loss.Short(r.Loss) == short })
+	if at < 0 {
+		c.t.Fatalf("%s has no chain on %s with %s", file, task, short)
+	}
+	return *c.chains[file][at].Gain
+}
+
+func figure(p stats.PGR) string { return p.String() + " " + p.Interval.String() }
+
+func inPoints(d stats.Difference) string {
+	return fmt.Sprintf("%.1f points [%.1f, %.1f]", 100*d.Diff, 100*d.Interval.Lo, 100*d.Interval.Hi)
+}
+
+func percent(s stats.Share) string {
+	return fmt.Sprintf("%.0f %% [%.0f, %.0f]", 100*s.Value, 100*s.Interval.Lo, 100*s.Interval.Hi)
+}
+
+// Every figure in the section on results of README.md is computed from committed rows.
+func TestClaims(t *testing.T) {
+	if folder := os.Getenv("W2S_RESULTS"); folder != "" && *update {
+		writeClaims(t, folder)
+	}
+	c := readClaims(t)
+	const e5, miniLM = "e5-small-v2", "all-MiniLM-L6-v2"
+	toE5 := []string{"wordllama-64 → " + e5, "wordllama-256 → " + e5, miniLM + " → " + e5}
+	toMiniLM := []string{"wordllama-64 → " + miniLM, "wordllama-256 → " + miniLM}
+	losses := []string{"xent", "confidence", "logconf"}
+	var want []string
+	claim := func(format string, args ...any) { want = append(want, fmt.Sprintf(format, args...)) }
+
+	for _, pair := range slices.Concat(toE5, toMiniLM) {
+		p := list.Map(losses, func(l string) string { return figure(c.pooled("sweep.json", "", pair, l)) })
+		claim("| %s | %.1f | %s |", pair, 100*c.pooled("sweep.json", "", pair, "xent").Gap, strings.Join(p, " | "))
+	}
+	ladder := func(pair string) []string {
+		return list.Map(losses, func(l string) string { return figure(c.row("chess.json", "chess-mate1", pair, l).PGR) })
+	}
+	neighbours := []string{"chess-0.03m → chess-0.1m", "chess-0.1m → chess-0.4m", "chess-0.4m → chess-1.5m"}
+	const whole = "chess-0.03m → chess-1.5m"
+	for _, pair := range append(slices.Clone(neighbours), "chess-0.1m → chess-1.5m", whole) {
+		claim("| %s | %.1f | %s |", pair, 100*c.row("chess.json", "chess-mate1", pair, "xent").PGR.Gap, strings.Join(ladder(pair), " | "))
+	}
+	nlp := list.Map(toE5, func(pair string) string { return figure(c.pooled("sweep.json", tasks.NLP, pair, "xent")) })
+	claim("four sentiment sets is %s, %s and %s", nlp[0], nlp[1], nlp[2])
+	claim("%s with logconf and %s with xent", figure(c.row("chess.json", "chess-mate1", whole, "logconf").PGR), figure(c.row("chess.json", "chess-mate1", whole, "xent").PGR))
+	chess := list.Map(neighbours, func(pair string) string { return figure(c.row("chess.json", "chess-mate1", pair, "xent").PGR) })
+	claim("it is %s, %s and %s", chess[0], chess[1], chess[2])
+	gains := list.Map(losses, func(l string) string { return inPoints(c.gain("chesschain.json", "chess-mate1", l)) })
+	claim("%s above the single jump with xent, %s with confidence and %s with logconf", gains[0], gains[1], gains[2])
+
+	chains := c.chains["textchain.json"]
+	adjusted, err := stats.Holm(list.Map(chains, func(r summary.ChainRow) float64 { return r.Gain.P }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	above, below := 0, 0
+	var worst summary.ChainRow
+	for i, r := range chains {
+		switch {
+		case adjusted[i] < 0.05 && r.Gain.Diff > 0:
+			above++
+		case adjusted[i] < 0.05:
+			below++
+			worst = r
+		}
+	}
+	if above != 0 || below != 1 {
+		t.Errorf("%d chains end above their jump and %d below, the text says 0 and 1", above, below)
+	} else {
+		claim("none of the %d chains ends above its jump, and one ends below it (%s with %s, %s)", len(chains), worst.Task, loss.Short(worst.Loss), inPoints(*worst.Gain))
+	}
+	xent := c.row("run.json", "movies", miniLM+" → "+e5, "xent").Imitation
+	claim("with xent, students repeat %s of its errors, and the ceiling, which never saw its labels, %s", percent(xent.Student.OnErrors), percent(xent.Ceiling.OnErrors))
+	claim("with logconf %s", percent(c.row("run.json", "movies", miniLM+" → "+e5, "logconf").Imitation.Student.OnErrors))
+	free := list.Map(losses[:2], func(l string) string {
+		return figure(c.row("free.json", "chess-mate1-free", "chess-0.1m → chess-1.5m", l).PGR)
+	})
+	claim("PGR is %s with xent and %s with confidence", free[0], free[1])
+
+	data, err := os.ReadFile(filepath.Join(shareddata.Root(), "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Join(strings.Fields(string(data)), " ")
+	for _, w := range want {
+		if !strings.Contains(text, w) {
+			t.Errorf("README.md lacks:\n%s", w)
+		}
+	}
+}

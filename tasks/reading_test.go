@@ -15,6 +15,7 @@ import (
 	"time"
 	"unicode/utf16"
 
+	"w2s/internal/race"
 	"w2s/internal/shareddata"
 )
 
@@ -254,6 +255,7 @@ func peak(f func()) (most uint64) {
 
 // Data beyond the limits is refused with the flag that raises them, and long before it could fill the memory.
 func TestLimits(t *testing.T) {
+	race.SkipSequential(t)
 	const mib = 1 << 20
 	dir := t.TempDir()
 	repeat := func(head, text string, bytes int) string { return head + strings.Repeat(text, bytes/len(text)) }

@@ -17,6 +17,7 @@ import (
 	"w2s/harness/feature"
 	"w2s/harness/loss"
 	"w2s/internal/prob"
+	"w2s/internal/race"
 	"w2s/internal/shareddata"
 )
 
@@ -309,7 +310,7 @@ func TestHeadIsTheSameAloneAndBesideOthers(t *testing.T) {
 		jobs := manyJobs(t, data, labels)
 		together := fit(t, data, test.options, jobs...)
 		for i, job := range jobs {
-			if raceDetector && i%3 > 0 {
+			if race.Enabled && i%3 > 0 {
 				continue // the detector makes this test ten times slower
 			}
 			old := runtime.GOMAXPROCS(1 + i%4)
@@ -340,7 +341,7 @@ func TestWeightZeroLeavesExampleOut(t *testing.T) {
 					positive = append(positive, e)
 				}
 			}
-			if raceDetector && i%3 > 0 {
+			if race.Enabled && i%3 > 0 {
 				continue
 			}
 			if a, ok := full.Optimiser.(Adam); ok && a.Batch > 0 {

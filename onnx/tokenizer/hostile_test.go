@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"w2s/internal/race"
 	"w2s/internal/shareddata"
 	"w2s/onnx/tokenizer"
 )
@@ -153,6 +154,7 @@ func bytesOfPrefix() string {
 // TestHostile checks that hostile files are refused, when they are loaded or when they are used, in little time and memory, and
 // that the errors name the part.
 func TestHostile(t *testing.T) {
+	race.SkipSequential(t)
 	for _, h := range hostileFiles(1 << 18) {
 		t.Run(h.name, func(t *testing.T) {
 			file := withParts(h.parts)

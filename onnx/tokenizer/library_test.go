@@ -12,6 +12,7 @@ import (
 	"slices"
 	"testing"
 
+	"w2s/internal/race"
 	"w2s/onnx/tokenizer"
 )
 
@@ -60,6 +61,7 @@ const libraryCut = 8 // the limit of the truncation in these results
 
 // TestLibrary compares this package with the results of the library for the tokenizers of testdata/make.py.
 func TestLibrary(t *testing.T) {
+	race.SkipSequential(t)
 	texts := readJSON[[]string](t, filepath.Join("testdata", "texts.json"))
 	results := readResults(t, filepath.Join("testdata", "expected.jsonl.gz"))
 	if len(results) < 100 {

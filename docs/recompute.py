@@ -136,7 +136,7 @@ for key, seeds in groups.items() if again else ():
         continue
     here, file = ([mean(mean(points(h, test(h))) for h in side) for side in zip(*seeds)] for test in (tested, lambda h: h["test"]))
     print(json.dumps({**dict(zip(("task", "weak", "strong", "loss", "treatment", "variant"), key)), "seeds": len(seeds),
-        **{name: dict(floor=w, student=s, ceiling=c, pgr=ratio(s - w, c - w)) for name, (w, s, c) in (("here", here), ("file", file))},
+        **{name: dict(floor=w, student=s, ceiling=c, pgr=(s - w) / (c - w) if c > w else None) for name, (w, s, c) in (("here", here), ("file", file))},
         "points": dict(zip(("floor", "student", "ceiling"), [100 * (a - b) for a, b in zip(here, file)]))}))
 
 for key, seeds in () if again else groups.items():

@@ -45,26 +45,28 @@ func newFeaturesExport(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "export",
 		Short: "Write the vectors of a task's texts under one checkpoint, with ids and gold",
-		Long: `Writes the pooled vectors of the texts that run needs for the same task, model and
-sizes, before any standardisation. Takes them from the cache and encodes those
-that it lacks. Examples are in the order of the pool_ids and then the test_ids of
-a result file. Texts without the board or prompt (controls) are left out.
+		Long: `Writes the pooled vectors of the texts that run needs for the same task, model
+and sizes, before they are standardised. Takes them from the cache, and encodes
+those that it lacks. Examples are in the order of pool_ids and then test_ids in
+the result file. Controls, such as positions without the board, are left out.
 
 FILE.safetensors has the tensors
-  features  float32 [rows, dims]  a row for each text
-  start     int64 [examples+1]    example i has the rows start[i] to start[i+1]-1:
-                                  one, or one for each candidate of a ranking
-  gold      float64               the gold distributions: [examples, classes], or
-                                  [rows] for rankings
-and the metadata ids (content ids of the examples, a line for each), task, model,
-key (digest of all that changes a vector) and pooling.
 
-FILE.npy has the features alone. FILE.ids.txt beside it has a line for each row:
-the id of the example and its gold, or the gold of the candidate, separated by
-tabs. The first line is a comment.
+  features  float32  [rows, dims]: a row for each text
+  start     int64    [examples+1]: example i has the rows start[i] to
+                     start[i+1]-1: one, or one for each candidate of a ranking
+  gold      float64  the gold distributions: [examples, classes], or [rows] for
+                     a ranking
 
-The file contains gold labels of all examples, also of those that students learn
-from weak labels. docs/recompute.py --train shows how to train on the halves of a
+and the metadata ids (content ids of the examples, a line for each), task,
+model, key (digest of all that changes a vector) and pooling.
+
+FILE.npy has the features alone. FILE.ids.txt beside it has a comment and then a
+line for each row: the id of the example and its gold, or the gold of the
+candidate, separated by tabs.
+
+The file holds the gold labels of all examples, also of those that students
+learn from weak labels. docs/recompute.py --train trains on the halves of a
 result file with it.`,
 		Example: `  w2s features export --task movies --model e5-small-v2 -o movies-e5.safetensors
   w2s features export --task movies --model e5-small-v2 --seeds 5 --train 4000 -o movies-e5.safetensors

@@ -148,16 +148,7 @@ func (f *experimentFlags) config(ctx context.Context, a *app, models []string, p
 	fault(f.table.check())
 	c.Tasks, err = openTasks(f.tasks)
 	fault(err)
-	a.reads("--task", f.tasks...)
-	for _, t := range c.Tasks {
-		a.reads("data of task "+t.Info().Name+",", tasks.Files(t)...)
-	}
-	a.reads("--data", a.data...)
-	a.reads("--local", a.local...)
-	a.reads("--onnxruntime", a.library)
-	if c, err := a.catalog(); err == nil {
-		a.reads("cache folder", c.CacheDir())
-	}
+	a.readsData(f.tasks, c.Tasks)
 	fault(f.checkMetric(c.Tasks))
 	c.Losses, err = parseLosses(f.losses, f.alphas)
 	fault(err)
@@ -191,6 +182,20 @@ func (f *experimentFlags) config(ctx context.Context, a *app, models []string, p
 		c.Pairs = append(c.Pairs, result.Pair{Weak: f.short[p.Weak], Strong: f.short[p.Strong]})
 	}
 	return c, nil
+}
+
+// readsData notes the files of tasks, which have the given names, and those that global flags name, as inputs.
+func (a *app) readsData(names []string, list []tasks.Task) {
+	a.reads("--task", names...)
+	for _, t := range list {
+		a.reads("data of task "+t.Info().Name+",", tasks.Files(t)...)
+	}
+	a.reads("--data", a.data...)
+	a.reads("--local", a.local...)
+	a.reads("--onnxruntime", a.library)
+	if c, err := a.catalog(); err == nil {
+		a.reads("cache folder", c.CacheDir())
+	}
 }
 
 // pairConfig is config for one pair of models.

@@ -56,14 +56,52 @@ func TaskTexts(ctx context.Context, cfg Config, src tasks.Source, task tasks.Tas
 // AllTexts returns the distinct texts of all of a task's examples under each model, which include those of every experiment with the task. A
 // task with free answers has none.
 func AllTexts(ctx context.Context, src tasks.Source, task tasks.Task, models []Model) ([][]string, error) {
-	data, err := task.Load(ctx, Env{Source: src}.withDefaults().Source)
+	examples, err := AllExamples(ctx, src, task)
 	if err != nil {
-		return nil, fmt.Errorf("task %s: %w", task.Info().Name, err)
+		return nil, err
 	}
 	if task.Info().Form == tasks.Generate {
 		return make([][]string, len(models)), nil
 	}
-	return textsByModel(slices.Concat(data.Pool, data.Test), models)
+	return textsByModel(examples, models)
+}
+
+// TaskExamples returns the examples of a task that [Run] uses, with gold: those of the training pools of all seeds, sorted by id, and
+// then the test examples, in the order of the result. It uses Train, Test, Balance, Sizes and Seeds of cfg. A task with free
+// answers is an error.
+func TaskExamples(ctx context.Context, cfg Config, src tasks.Source, task tasks.Task) ([]tasks.Example, error) {
+	if len(cfg.Seeds) == 0 {
+		return nil, errors.New("no seed")
+	}
+	if task.Info().Form == tasks.Generate {
+		return nil, fmt.Errorf("task %s: it has free answers", task.Info().Name)
+	}
+	w, err := open(ctx, cfg.withDefaults(), Env{Source: src}.withDefaults(), task)
+	if err != nil {
+		return nil, fmt.Errorf("task %s: %w", task.Info().Name, err)
+	}
+	examples := slices.Clone(w.examples)
+	for _, h := range w.halves {
+		for i, e := range h.weak {
+			examples[e].Gold = h.weakGold[i]
+		}
+		for i, e := range h.strong {
+			examples[e].Gold = h.strongGold[i]
+		}
+	}
+	for i, e := range w.test {
+		examples[e].Gold = w.record.TestGold[i]
+	}
+	return examples, nil
+}
+
+// AllExamples returns all of a task's examples: those to train on and then its own test part, each sorted by id.
+func AllExamples(ctx context.Context, src tasks.Source, task tasks.Task) ([]tasks.Example, error) {
+	data, err := task.Load(ctx, Env{Source: src}.withDefaults().Source)
+	if err != nil {
+		return nil, fmt.Errorf("task %s: %w", task.Info().Name, err)
+	}
+	return slices.Concat(data.Pool, data.Test), nil
 }
 
 // textsByModel returns the distinct texts of examples under each model.

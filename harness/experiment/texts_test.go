@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"w2s/harness/experiment"
+	"w2s/internal/list"
 	"w2s/internal/progress"
 	"w2s/tasks"
 )
@@ -80,6 +81,41 @@ func TestTaskTextsListsWhatRunEncodes(t *testing.T) {
 			}
 			if len(all) <= len(texts) || len(have) != len(all) {
 				t.Errorf("AllTexts lists %d texts, %d of them distinct, and TaskTexts %d", len(all), len(have), len(texts))
+			}
+		})
+	}
+}
+
+// TaskExamples returns the examples of the result in its order, with the gold that Load gives them.
+func TestTaskExamplesListsWhatRunUses(t *testing.T) {
+	for name, task := range map[string]planted{
+		"classify": {name: "planted", n: 700},
+		"rank":     {name: "planted", n: 700, rank: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := smallConfig(task)
+			cfg.Sizes, cfg.Seeds, cfg.Train = []int{100}, []uint64{0, 1}, 200
+			used := run(t, cfg).Tasks[0]
+			examples, err := experiment.TaskExamples(t.Context(), cfg, nil, task)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ids := list.Map(examples, func(e tasks.Example) string { return e.ID })
+			if want := slices.Concat(used.PoolIDs, used.TestIDs); !slices.Equal(ids, want) {
+				t.Errorf("%d ids, want the %d of the result in its order", len(ids), len(want))
+			}
+			all, err := experiment.AllExamples(t.Context(), nil, task)
+			if err != nil || len(all) != task.n {
+				t.Fatalf("%d of %d examples, %v", len(all), task.n, err)
+			}
+			gold := map[string][]float64{}
+			for _, e := range all {
+				gold[e.ID] = e.Gold
+			}
+			for _, e := range examples {
+				if e.Gold == nil || !slices.Equal(e.Gold, gold[e.ID]) {
+					t.Fatalf("example %s: gold %v, want %v", e.ID, e.Gold, gold[e.ID])
+				}
 			}
 		})
 	}

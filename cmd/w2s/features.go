@@ -1,0 +1,310 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"w2s/harness/experiment"
+	"w2s/harness/feature"
+	"w2s/internal/atomicfile"
+	"w2s/internal/inputfile"
+	"w2s/internal/progress"
+	"w2s/internal/safetensors"
+	"w2s/internal/visible"
+	"w2s/tasks"
+)
+
+// An exportFlags holds the flags of w2s features export.
+type exportFlags struct {
+	splitFlags
+	task, model, out string
+	all              bool
+}
+
+func newFeaturesCommand(a *app) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "features",
+		Short: "Write feature vectors to a file for other programs",
+		Example: `  w2s features export --task movies --model e5-small-v2 -o movies-e5.safetensors
+  w2s features export --task my.jsonl --model ./my-checkpoint --all-texts -o my.npy`,
+	}
+	c.AddCommand(newFeaturesExport(a))
+	return c
+}
+
+func newFeaturesExport(a *app) *cobra.Command {
+	var f exportFlags
+	c := &cobra.Command{
+		Use:   "export",
+		Short: "Write the vectors of a task's texts under one checkpoint, with ids and gold",
+		Long: `Writes the pooled vectors of the texts that run needs for the same task, model
+and sizes, before they are standardised. Takes them from the cache, and encodes
+those that it lacks. Examples are in the order of pool_ids and then test_ids in
+the result file. Controls, such as positions without the board, are left out.
+
+FILE.safetensors has the tensors
+
+  features  float32  [rows, dims]: a row for each text
+  start     int64    [examples+1]: example i has the rows start[i] to
+                     start[i+1]-1: one, or one for each candidate of a ranking
+  gold      float64  the gold distributions: [examples, classes], or [rows] for
+                     a ranking
+
+and the metadata ids (content ids of the examples, a line for each), task,
+model, key (digest of all that changes a vector) and pooling.
+
+FILE.npy has the features alone. FILE.ids.txt beside it has a comment and then a
+line for each row: the id of the example and its gold, or the gold of the
+candidate, separated by tabs.
+
+The file holds the gold labels of all examples, also of those that students
+learn from weak labels. docs/recompute.py --train trains on the halves of a
+result file with it.`,
+		Example: `  w2s features export --task movies --model e5-small-v2 -o movies-e5.safetensors
+  w2s features export --task movies --model e5-small-v2 --seeds 5 --train 4000 -o movies-e5.safetensors
+  w2s features export --task my.jsonl --model ./my-checkpoint --all-texts -o my.npy`,
+	}
+	fs := c.Flags()
+	fs.StringVar(&f.task, "task", "", "`task`: "+taskForms)
+	fs.StringVar(&f.model, "model", "", "`checkpoint`: "+checkpointForms)
+	fs.StringVarP(&f.out, "out", "o", "", "`file` to write, FILE.safetensors or FILE.npy; a file that holds something else is not overwritten")
+	f.splitFlags.register(fs)
+	fs.BoolVar(&f.all, "all-texts", false, "export all examples of the task, whatever sizes a run uses")
+	c.RunE = a.runE(func(ctx context.Context, _ []string) error { return a.exportFeatures(ctx, &f, fs) })
+	return c
+}
+
+// exportFeatures checks the flags of w2s features export and does what they say.
+func (a *app) exportFeatures(ctx context.Context, f *exportFlags, flags *pflag.FlagSet) error {
+	var absent []error
+	for _, flag := range []struct{ name, value string }{{"--task", f.task}, {"--model", f.model}, {"--out", f.out}} {
+		if flag.value == "" {
+			absent = append(absent, usagef("%s is missing", flag.name))
+		}
+	}
+	files, err := exportFiles(f.out)
+	if err := errors.Join(append(absent, err, checkCounts(flags))...); err != nil {
+		return err
+	}
+	list, err := openTasks([]string{f.task})
+	if err != nil {
+		return err
+	}
+	task := list[0]
+	models, err := a.models(ctx, []string{f.model})
+	if err != nil {
+		return err
+	}
+	a.readsData([]string{f.task}, list)
+	for _, d := range files {
+		if err := errors.Join(a.checkOutput("--out", d.path), d.check("--out"), a.checkClash(output{flag: "--out", path: d.path})); err != nil {
+			return err
+		}
+	}
+	e, err := a.export(ctx, f, task, models[0])
+	if err != nil {
+		return err
+	}
+	if err := a.lock("--out", f.out); err != nil {
+		return err
+	}
+	for _, d := range files {
+		if err := a.makeWay("--out", d.document); err != nil {
+			return err
+		}
+		if err := atomicfile.Write(d.path, func(w io.Writer) error { return d.write(e, w) }); err != nil {
+			return fmt.Errorf("%w (choose another file with --out)", err)
+		}
+		fmt.Fprintln(a.out, d.path)
+	}
+	return nil
+}
+
+// An export holds the features of the examples of one task under one model.
+type export struct {
+	task     tasks.Info
+	model    experiment.Model
+	examples []tasks.Example
+	start    []int64 // example i has the rows start[i]:start[i+1] of x
+	x        *feature.Matrix
+}
+
+// export computes the features of the examples that f asks for, or takes them from the cache.
+func (a *app) export(ctx context.Context, f *exportFlags, task tasks.Task, m experiment.Model) (*export, error) {
+	e := &export{task: task.Info(), model: m, start: []int64{0}}
+	if e.task.Form == tasks.Generate {
+		return nil, usagef("--task %s: it has free answers, which are written during a run, so there are no features to export", f.task)
+	}
+	source, err := a.source()
+	if err != nil {
+		return nil, err
+	}
+	if f.all {
+		e.examples, err = experiment.AllExamples(ctx, source, task)
+	} else {
+		e.examples, err = experiment.TaskExamples(ctx, f.split(), source, task)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var texts []string
+	for _, example := range e.examples {
+		own, err := m.Texts(example)
+		if err != nil {
+			return nil, fmt.Errorf("task %s, %s: %w", e.task.Name, m.Name, err)
+		}
+		texts = append(texts, own...)
+		e.start = append(e.start, int64(len(texts)))
+	}
+	c, err := a.catalog()
+	if err != nil {
+		return nil, err
+	}
+	cache, err := openFeatures(c)
+	if err != nil {
+		return nil, err
+	}
+	report, end := progress.Late(a.progress(), fmt.Sprintf("encode %s, %s", e.task.Name, m.Name))
+	x, sum, err := cache.Features(ctx, m.Encoder, texts, func(done, total, _ int) { report(done, total) })
+	end()
+	if err != nil {
+		return nil, fmt.Errorf("task %s, %s: %w", e.task.Name, m.Name, err)
+	}
+	e.x = x
+	for _, w := range sum.Warnings {
+		a.note("note: %s", w)
+	}
+	if sum.Truncated > 0 {
+		a.note("note: %d of %s truncated", sum.Truncated, visible.Count(sum.Texts, "text"))
+	}
+	return e, cache.Check()
+}
+
+// An exportFile is one file of an export.
+type exportFile struct {
+	document
+	write func(*export, io.Writer) error
+}
+
+// Marks of the files of an export, by which it replaces its own files and no others.
+const (
+	exportKey  = "w2s.features" // in the metadata of safetensors
+	exportLine = "# w2s features of "
+)
+
+// exportFiles returns the files that an export to path consists of.
+func exportFiles(path string) ([]exportFile, error) {
+	if path == "" {
+		return nil, nil
+	}
+	stem, ext := strings.TrimSuffix(path, filepath.Ext(path)), filepath.Ext(path)
+	of := func(path string, own func(io.Reader) bool, write func(*export, io.Writer) error) exportFile {
+		return exportFile{document{kind: "an export of w2s features", path: path, named: true, own: own}, write}
+	}
+	switch strings.ToLower(ext) {
+	case ".safetensors":
+		return []exportFile{of(path, func(io.Reader) bool { return isExport(path) }, (*export).safetensors)}, nil
+	case ".npy":
+		ids := stem + ".ids.txt"
+		return []exportFile{
+			// An array has no place for a mark. The ids beside it say whose it is, so they are written last.
+			of(path, func(r io.Reader) bool { return startsWith(r, npyMagic) && isIDs(ids) }, (*export).npy),
+			of(ids, func(r io.Reader) bool { return startsWith(r, exportLine) }, (*export).ids),
+		}, nil
+	}
+	return nil, usagef("--out %s: want FILE.safetensors or FILE.npy", path)
+}
+
+func isExport(path string) bool {
+	f, err := safetensors.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	_, ok := f.Metadata[exportKey]
+	return ok
+}
+
+func isIDs(path string) bool {
+	f, err := inputfile.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return startsWith(f, exportLine)
+}
+
+// startsWith reports whether r begins with text.
+func startsWith(r io.Reader, text string) bool {
+	start := make([]byte, len(text))
+	_, err := io.ReadFull(r, start)
+	return err == nil && string(start) == text
+}
+
+// pooling returns how the model makes one vector of the states of all tokens.
+func (e *export) pooling() string { return e.model.Description["pooling"] }
+
+// safetensors writes the export as [newFeaturesExport] describes it.
+func (e *export) safetensors(w io.Writer) error {
+	ids := make([]string, len(e.examples))
+	var gold []float64
+	for i, example := range e.examples {
+		ids[i] = example.ID
+		gold = append(gold, example.Gold...)
+	}
+	n := int64(len(ids))
+	shape := []int64{int64(len(gold))}
+	if e.task.Form == tasks.Classify {
+		shape = []int64{n, int64(len(gold)) / n}
+	}
+	return safetensors.Write(w, map[string]string{
+		exportKey: "1", "ids": strings.Join(ids, "\n"), "task": e.task.Name, "model": e.model.Name, "key": e.model.Encoder.Key(), "pooling": e.pooling(),
+	},
+		safetensors.Int64Tensor("start", []int64{n + 1}, e.start),
+		safetensors.Float64Tensor("gold", shape, gold),
+		safetensors.Float32Tensor("features", []int64{int64(e.x.Rows), int64(e.x.Dims)}, e.x.Data))
+}
+
+// npyMagic begins every file of NumPy's format, version 1.0.
+const npyMagic = "\x93NUMPY\x01\x00"
+
+// npy writes the features as an array of NumPy (numpy.lib.format).
+func (e *export) npy(w io.Writer) error {
+	header := fmt.Sprintf("{'descr': '<f4', 'fortran_order': False, 'shape': (%d, %d), }", e.x.Rows, e.x.Dims)
+	const align = 64 // of the data, newline included
+	header += strings.Repeat(" ", align-(len(npyMagic)+2+len(header)+1)%align) + "\n"
+	length := string([]byte{byte(len(header)), byte(len(header) >> 8)})
+	if _, err := io.WriteString(w, npyMagic+length+header); err != nil {
+		return err
+	}
+	_, err := w.Write(safetensors.Float32Tensor("features", nil, e.x.Data).Data)
+	return err
+}
+
+// ids writes the ids and gold of all rows.
+func (e *export) ids(w io.Writer) error {
+	b := bufio.NewWriter(w)
+	fmt.Fprintf(b, "%s%s by %s (key %s, pooling %s): id of each row, gold\n", exportLine, e.task.Name, e.model.Name, e.model.Encoder.Key(), e.pooling())
+	for _, example := range e.examples {
+		if e.task.Form == tasks.Rank {
+			for _, p := range example.Gold {
+				fmt.Fprintf(b, "%s\t%v\n", example.ID, p)
+			}
+			continue
+		}
+		fmt.Fprint(b, example.ID)
+		for _, p := range example.Gold {
+			fmt.Fprintf(b, "\t%v", p)
+		}
+		fmt.Fprintln(b)
+	}
+	return b.Flush()
+}

@@ -54,7 +54,7 @@ func TestStudyLayers(t *testing.T) {
 	}
 	encoded := func(model string) (row encodeRow) {
 		t.Helper()
-		out, errOut, code := command("encode", "--task", task, "--model", model, "--json")
+		out, errOut, code := command("encode", "--task", task, "--model", model, "--seeds", "1", "--json")
 		var list []encodeRow
 		if err := json.Unmarshal([]byte(out), &list); code != exitGood || err != nil || len(list) != 1 {
 			t.Fatalf("%d, %v, %s%s", code, err, out, errOut)

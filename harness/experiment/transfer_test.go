@@ -71,7 +71,7 @@ func fiveSeeds(list ...tasks.Task) experiment.Config {
 // transfer runs the transfer of a small configuration over tasks.
 func transfer(tb testing.TB, list ...tasks.Task) (*result.Result, error) {
 	tb.Helper()
-	return experiment.RunTransfer(tb.Context(), experiment.TransferConfig{Config: fiveSeeds(list...)}, env(tb))
+	return experiment.RunTransfer(tb.Context(), experiment.TransferConfig{Config: smallConfig(list...)}, env(tb))
 }
 
 func TestTransferMatrixHasEveryPairOfTasks(t *testing.T) {
@@ -79,7 +79,8 @@ func TestTransferMatrixHasEveryPairOfTasks(t *testing.T) {
 		variant := func(name string, reversed int) domain {
 			return domain{planted: planted{name: name, n: 700, rank: rank}, reversed: reversed}
 		}
-		r, err := transfer(t, variant("home", 0), variant("near", 1), variant("opposite", fullDims))
+		cfg := fiveSeeds(variant("home", 0), variant("near", 1), variant("opposite", fullDims))
+		r, err := experiment.RunTransfer(t.Context(), experiment.TransferConfig{Config: cfg}, env(t))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -231,7 +232,7 @@ func TestTransferKeepsTasksThatDoNotFail(t *testing.T) {
 		{"overlap", "task cribbed: 0 of its test examples share nothing", []tasks.Task{a, cribbed{a.planted}, b}, ""},
 		{"encoding", "task bad: strong: ", []tasks.Task{a, bad, b}, text(t, bad)},
 	} {
-		cfg := fiveSeeds(c.list...)
+		cfg := smallConfig(c.list...)
 		strong := &cfg.Models[len(cfg.Models)-1]
 		strong.Encoder = breaking{strong.Encoder.(numbers), c.broken}
 		r, err := experiment.RunTransfer(t.Context(), experiment.TransferConfig{Config: cfg}, env(t))
@@ -272,7 +273,7 @@ func TestStoppedTransferKeepsFinishedTasks(t *testing.T) {
 		}
 		return nil
 	}
-	r, err := experiment.RunTransfer(ctx, experiment.TransferConfig{Config: fiveSeeds(list...)}, e)
+	r, err := experiment.RunTransfer(ctx, experiment.TransferConfig{Config: smallConfig(list...)}, e)
 	if !errors.Is(err, context.Canceled) || r == nil || asJSON(t, r.Heads) != asJSON(t, want.Heads) {
 		t.Errorf("error %v, or other heads than those of the finished tasks", err)
 	}

@@ -63,18 +63,22 @@ func (c headConfig) head() (*Head, error) {
 	if n >= 0 && n != len(byID) {
 		return nil, fmt.Errorf("config.json: num_labels is %d, but id2label has %d labels (one of them is wrong)", n, len(byID))
 	}
+	if len(byID) > maxLabels {
+		return nil, fmt.Errorf("config.json: id2label has %d labels, want at most %d", len(byID), maxLabels)
+	}
 	h.Labels = make([]string, len(byID))
 	seen := make([]bool, len(byID))
+	names := make(map[string]bool, len(byID))
 	for _, id := range slices.Sorted(maps.Keys(byID)) {
 		label := byID[id]
 		i, err := strconv.Atoi(id)
 		if err != nil || i < 0 || i >= len(byID) || seen[i] {
 			return nil, fmt.Errorf("config.json: id2label has %d labels, so their numbers should be 0 to %d, but there is %q", len(byID), len(byID)-1, id)
 		}
-		if slices.Contains(h.Labels, label) && label != "" {
+		if names[label] && label != "" {
 			return nil, fmt.Errorf("config.json: id2label has the label %q twice", label)
 		}
-		h.Labels[i], seen[i] = label, true
+		h.Labels[i], seen[i], names[label] = label, true, true
 	}
 	if len(h.Labels) == 0 || slices.Contains(h.Labels, "") {
 		return nil, errors.New("config.json: id2label has no labels, or one without a name")

@@ -55,6 +55,10 @@ func TestHeads(t *testing.T) {
 
 // TestHeadFaults opens classification heads that do not fit their config.json.
 func TestHeadFaults(t *testing.T) {
+	var many strings.Builder
+	for i := range maxLabels + 1 {
+		fmt.Fprintf(&many, `"%d": "label %[1]d",`, i)
+	}
 	for _, c := range []struct{ model, config, want string }{
 		{"heads/bert", `"id2label": {"0": "a", "1": "b", "2": "c"}`, "has 2 scores, but config.json has 3 labels"},
 		{"heads/bert", `"id2label": {"0": "a", "2": "b"}`, `their numbers should be 0 to 1, but there is "2"`},
@@ -63,6 +67,7 @@ func TestHeadFaults(t *testing.T) {
 		{"heads/bert", `"id2label": {"0": "a", "1": ""}`, "one without a name"},
 		{"heads/bert", `"id2label": {}`, "no labels"},
 		{"heads/bert", `"id2label": ["a", "b"]`, "id2label"},
+		{"heads/bert", `"id2label": {` + strings.TrimSuffix(many.String(), ",") + `}`, "id2label has 65537 labels, want at most 65536"},
 		{"heads/bert", `"num_labels": 3`, "num_labels is 3, but id2label has 2 labels"},
 		{"heads/bert", `"id2label": null, "num_labels": 3`, "has 2 scores, but config.json has 3 labels"},
 		{"heads/bert", `"num_labels": 1e9`, "num_labels"},

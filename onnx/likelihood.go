@@ -102,6 +102,9 @@ func (l *Likelihood) load() error {
 		if l.lead, l.fault = leading(l.tokenizer, l.checkpoint); l.fault != nil {
 			return
 		}
+		if l.fault = l.checkpoint.checkVocab(l.tokenizer, l.lead); l.fault != nil {
+			return
+		}
 		_, threads := l.options.workers()
 		l.session, l.fault = newSession(l.checkpoint.source, l.checkpoint.plan,
 			sessionOptions{threads: threads, provider: l.options.Provider, settings: l.options.Settings})

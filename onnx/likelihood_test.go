@@ -185,6 +185,19 @@ func TestLikelihoodCutsPrompts(t *testing.T) {
 	}
 }
 
+// A token that the tokenizer puts in front of every text is checked like those of the text. In this checkpoint, as in some that lack
+// files, AutoTokenizer adds a token that the model has no row for.
+func TestLikelihoodRefusesLeadBeyondEmbedding(t *testing.T) {
+	dir := drawn.Read(t, "llama").Write(t)
+	if err := os.Remove(filepath.Join(dir, "tokenizer_config.json")); err != nil {
+		t.Fatal(err)
+	}
+	err := openLikelihood(t, dir, Options{}).LogProbs(t.Context(), []string{"the weak model"}, [][]string{{" yes", " no"}}, nil)
+	if err == nil || !strings.Contains(err.Error(), "of the model's embedding (tokenizer_config.json is missing") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // runs feeds the beginning of another ending only once.
 func TestLikelihoodSharesBeginnings(t *testing.T) {
 	q := func() *query {

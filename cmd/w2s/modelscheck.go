@@ -3,7 +3,9 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"path/filepath"
 	"slices"
@@ -104,6 +106,9 @@ func (a *app) check(ctx context.Context, name, path string, tolerance float64) (
 	}
 	out = modelCheck{Checkpoint: m.Name, Reference: path, Tolerance: tolerance, Agrees: true, Features: []featureComparison{}}
 	ref, err := onnx.ReadReference(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return out, fmt.Errorf("there is no reference %s to compare with (docs/scripts/reference.py writes one with torch; --reference names another file)", path)
+	}
 	if err != nil {
 		return out, err
 	}

@@ -37,6 +37,10 @@ func TestModelsCheck(t *testing.T) {
 	}
 
 	// A wrong number in one layer is found in that layer only, and a layer that the reference has not is no agreement.
+	if _, errOut, code := command("models", "check", dir, "--reference", filepath.Join(dir, "missing.json")); code != exitFailed ||
+		!strings.Contains(errOut, "missing.json to compare with (docs/scripts/reference.py writes one") {
+		t.Errorf("without a reference: %d, %s", code, errOut)
+	}
 	path := filepath.Join(dir, "reference.json")
 	data, err := os.ReadFile(path)
 	if err != nil {

@@ -10,9 +10,8 @@ import (
 	"sync"
 	"unicode"
 
-	"golang.org/x/sync/errgroup"
-
 	ort "github.com/yalue/onnxruntime_go"
+	"golang.org/x/sync/errgroup"
 
 	"w2s/onnx/families"
 	"w2s/onnx/tokenizer"

@@ -53,7 +53,7 @@ type retrained struct {
 	Task, Weak, Strong, Loss string
 	Seeds                    int
 	Here, File               struct{ Floor, Student, Ceiling float64 }
-	Points map[string]float64
+	Points                   map[string]float64
 }
 
 // retrain runs docs/recompute.py --train and returns its rows by task.

@@ -268,11 +268,8 @@ func of(s sample, rng *rand.Rand, seed uint64) (out [3]stats.Interval, err error
 	// Intervals over examples alone, with the rule that w2s had before: undefined if the gap's interval contains 0.
 	var means [3][]float64
 	for k, of := range s {
-		means[k] = make([]float64, b.N)
-		for _, right := range of {
-			for i, v := range right {
-				means[k][i] += v / float64(len(of))
-			}
+		if means[k], err = stats.SeedMean(of); err != nil {
+			return out, err
 		}
 	}
 	single, err := stats.AccuracyPGR(means[0], means[1], means[2], b)

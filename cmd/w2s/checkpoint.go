@@ -59,25 +59,34 @@ func (a *app) find(ctx context.Context, named modelName) (*found, error) {
 	if !slices.Contains([]string{"", "left", "right"}, a.truncate) {
 		return nil, usagef("--truncate %q: want left or right", a.truncate)
 	}
-	ck, err := c.Resolve(ctx, named.checkpoint)
+	ck, o, err := a.locate(ctx, c, named)
 	if err != nil {
-		return nil, resolveFault(ctx, c, named.checkpoint, err)
+		return nil, err
 	}
 	a.reads("checkpoint", ck.Dir)
 	if named.adapter != "" {
 		a.reads("adapter", named.adapter)
 	}
-	f := &found{Checkpoint: ck, name: visible.Name(ck.Name) + visible.Name(named.settings())}
+	f := &found{Checkpoint: ck, name: visible.Name(ck.Name) + visible.Name(named.settings()), options: o}
 	if f.runtime, err = a.openRuntime(ctx); err != nil {
 		return nil, err
 	}
+	return f, nil
+}
+
+// locate returns the files of a checkpoint, which are downloaded if this machine lacks them, and how to read them.
+func (a *app) locate(ctx context.Context, c *catalog.Catalog, named modelName) (catalog.Checkpoint, onnx.Options, error) {
+	ck, err := c.Resolve(ctx, named.checkpoint)
+	if err != nil {
+		return ck, onnx.Options{}, resolveFault(ctx, c, named.checkpoint, err)
+	}
 	file, err := filepath.Rel(ck.Dir, ck.Model)
 	if err != nil {
-		return nil, err
+		return ck, onnx.Options{}, err
 	}
-	f.options = a.options(file, c.CacheDir())
-	f.options.Layer, f.options.Chat, f.options.Adapter = named.layer, named.chat, named.adapter
-	return f, nil
+	o := a.options(file, c.CacheDir())
+	o.Layer, o.Chat, o.Adapter = named.layer, named.chat, named.adapter
+	return ck, o, nil
 }
 
 // facts describes the checkpoint for a result file.

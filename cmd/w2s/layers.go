@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -166,16 +165,10 @@ func (a *app) lastLayer(ctx context.Context, named modelName) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	ck, err := c.Resolve(ctx, named.checkpoint)
-	if err != nil {
-		return 0, resolveFault(ctx, c, named.checkpoint, err)
-	}
-	file, err := filepath.Rel(ck.Dir, ck.Model)
+	ck, o, err := a.locate(ctx, c, named)
 	if err != nil {
 		return 0, err
 	}
-	o := a.options(file, c.CacheDir())
-	o.Chat, o.Adapter = named.chat, named.adapter
 	read, err := onnx.ReadCheckpoint(ck.Dir, o)
 	if err != nil {
 		return 0, err

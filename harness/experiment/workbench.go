@@ -83,14 +83,15 @@ func (w *workbench) cut(data *tasks.Data) error {
 			continue
 		}
 		for _, seed := range w.cfg.Seeds {
-			own := size
+			own, s := size, whole
 			own.Seed = seed
 			if n > 0 {
 				own.Train = n
 			}
-			s, err := splitPool(w.cfg, data, own)
-			if err != nil {
-				return fmt.Errorf("seed %d: %w", seed, err)
+			if own != size { // whole is the pool of the first seed
+				if s, err = splitPool(w.cfg, data, own); err != nil {
+					return fmt.Errorf("seed %d: %w", seed, err)
+				}
 			}
 			cuts = append(cuts, cut{seed, n, s})
 			for _, e := range slices.Concat(s.WeakTrain, s.StrongTrain) {

@@ -144,41 +144,39 @@ func covary(x, y combination) covariance {
 	return covariance{seeds: stat.Covariance(x.values, y.values, nil) / n, shared: (n*ofMean - single) / (n - 1)}
 }
 
-func (c *Crossed) variance(x combination) float64 { return covary(x, x).total() }
-
-// student returns Student's t distribution with Satterthwaite's degrees of freedom for the mean of x. ok is false for a single seed
-// and for scores that do not vary.
-func (c *Crossed) student(x combination) (t distuv.StudentsT, ok bool) {
-	seeds, v := float64(len(x.values)), covary(x, x)
-	total := v.total()
+// student returns the variance of the mean of x, and Student's t distribution with Satterthwaite's degrees of freedom for it. ok is
+// false for a single seed and for scores that do not vary.
+func (c *Crossed) student(x combination) (v covariance, t distuv.StudentsT, ok bool) {
+	v = covary(x, x)
+	seeds, total := float64(len(x.values)), v.total()
 	if seeds < 2 || !(total > 0) {
-		return t, false
+		return v, t, false
 	}
 	parts := v.seeds * v.seeds / (seeds - 1)
 	if v.shared > 0 {
 		parts += v.shared * v.shared / float64(max(1, c.units-1))
 	}
-	return distuv.StudentsT{Sigma: 1, Nu: total * total / parts}, true
+	return v, distuv.StudentsT{Sigma: 1, Nu: total * total / parts}, true
 }
 
 // halfWidth returns half of the width of the t interval of the mean of x, or 0 if there is none.
 func (c *Crossed) halfWidth(x combination) float64 {
-	t, ok := c.student(x)
+	v, t, ok := c.student(x)
 	if !ok {
 		return 0
 	}
-	return t.Quantile(0.5+c.level/2) * math.Sqrt(covary(x, x).total())
+	return t.Quantile(0.5+c.level/2) * math.Sqrt(v.total())
 }
 
 // pValue returns the two-sided p-value of the hypothesis that the mean score of a kind is 0: 1 for a single seed and for scores
 // that are 0 throughout.
 func (c *Crossed) pValue(kind int) float64 {
 	x := c.weigh(map[int]float64{kind: 1})
-	t, ok := c.student(x)
+	v, t, ok := c.student(x)
 	if !ok {
 		return 1
 	}
-	return min(1, 2*t.CDF(-math.Abs(mean(x.values))/math.Sqrt(covary(x, x).total())))
+	return min(1, 2*t.CDF(-math.Abs(mean(x.values))/math.Sqrt(v.total())))
 }
 
 // PGR returns the PGR of the mean scores of three kinds.
@@ -244,12 +242,12 @@ func (c *Crossed) fieller(gain, gap combination) Interval {
 			rest.samples[s][r] = gain.samples[s][r] - g/d*gap.samples[s][r]
 		}
 	}
-	t, ok := c.student(rest)
+	ofRest, t, ok := c.student(rest)
 	if !ok {
 		return Interval{Lo: g / d, Hi: g / d, Level: c.level}
 	}
 	withShared := 1.0
-	if covary(rest, rest).shared < 0 {
+	if ofRest.shared < 0 {
 		withShared = 0
 	}
 	quantile := t.Quantile(0.5 + c.level/2)

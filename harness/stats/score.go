@@ -57,15 +57,3 @@ func AUROCScore(pred, gold [][]float64) (Score, error) {
 		return sum / float64(len(curves))
 	}, nil
 }
-
-// AverageScore returns the mean of several scores on the same examples, such as one for each seed. It is for figures like the
-// AUROC that are not means over examples.
-func AverageScore(scores ...Score) Score {
-	return func(weight []float64) float64 {
-		sum := 0.0
-		for _, s := range scores {
-			sum += s(weight)
-		}
-		return sum / float64(len(scores))
-	}
-}

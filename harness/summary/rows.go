@@ -70,9 +70,8 @@ type Row struct {
 
 	identity
 	from       *result.Result
-	task       *result.Task // of from
-	conditions string       // see conditionsOf; "" for an imported row
-	bySeed     [][]float64  // student's score by seed and test example; nil if the metric is not a mean over examples
+	conditions string      // see conditionsOf; "" for an imported row
+	bySeed     [][]float64 // student's score by seed and test example; nil if the metric is not a mean over examples
 }
 
 // Result returns the result that the row was made from, or nil for an imported row.
@@ -296,7 +295,7 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 		row.Doubts = append(row.Doubts, note)
 	}
 	row.warn(row.Doubts...)
-	row.Corpus, row.task, row.conditions, row.bySeed = t.Corpus, t, x.conditionsOf(row, t), transfer.examples
+	row.Corpus, row.conditions, row.bySeed = t.Corpus, x.conditionsOf(row, t), transfer.examples
 	row.identity, row.from = x.identify(t, heads, row.Weak, row.Strong), x.result
 	return row, nil
 }

@@ -252,19 +252,23 @@ func dictSort(_ *run, v value, a arguments) (value, error) {
 	return list(items), nil
 }
 
+// itemsOf returns the elements of v, or an attribute of each. attribute is its name, or nil.
+func (r *run) itemsOf(v, attribute value) ([]value, error) {
+	items, err := elements(v)
+	if err != nil || attribute == nil {
+		return items, err
+	}
+	return r.attributes(items, attribute)
+}
+
 func joinFilter(r *run, v value, a arguments) (value, error) {
 	p, err := a.take("d?", "attribute?")
 	if err != nil {
 		return nil, err
 	}
-	items, err := elements(v)
+	items, err := r.itemsOf(v, p["attribute"])
 	if err != nil {
 		return nil, err
-	}
-	if p["attribute"] != nil {
-		if items, err = r.attributes(items, p["attribute"]); err != nil {
-			return nil, err
-		}
 	}
 	separator := ""
 	if d, ok := p["d"]; ok {
@@ -491,14 +495,9 @@ func sum(r *run, v value, a arguments) (value, error) {
 	if err != nil {
 		return nil, err
 	}
-	items, err := elements(v)
+	items, err := r.itemsOf(v, p["attribute"])
 	if err != nil {
 		return nil, err
-	}
-	if p["attribute"] != nil {
-		if items, err = r.attributes(items, p["attribute"]); err != nil {
-			return nil, err
-		}
 	}
 	var total value = int64(0)
 	if start, ok := p["start"]; ok {

@@ -85,8 +85,7 @@ func newTasksSuites(a *app) *cobra.Command {
 		Use:   "suites [NAME]",
 		Short: "List the suites, or print one as a plan to copy and change",
 		Example: `  w2s tasks suites
-  w2s tasks suites default > mine.yaml
-  w2s run --plan mine.yaml`,
+  w2s tasks suites default > mine.yaml   # change it, then: w2s run --plan mine.yaml`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: a.runE(func(_ context.Context, names []string) error {
 			if len(names) == 1 {

@@ -84,8 +84,10 @@ func newTasksSuites(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "suites [NAME]",
 		Short: "List the suites, or print one as a plan to copy and change",
+		Long: `Lists the suites, which are plans with a name, or prints one as YAML. A changed
+copy is run with w2s run --plan FILE or w2s sweep --plan FILE.`,
 		Example: `  w2s tasks suites
-  w2s tasks suites default > mine.yaml   # change it, then: w2s run --plan mine.yaml`,
+  w2s tasks suites default > mine.yaml`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: a.runE(func(_ context.Context, names []string) error {
 			if len(names) == 1 {

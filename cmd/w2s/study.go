@@ -145,7 +145,7 @@ func (a *app) study(ctx context.Context, f *experimentFlags, cfg experiment.Conf
 	}
 	var plotted error // does not keep the table from being printed
 	run := func(env experiment.Env) (*result.Result, error) { return experiment.Run(ctx, cfg, env) }
-	err := a.experiment(ctx, f, run, func(r *result.Result) (any, *table.Table, error) {
+	err := a.experiment(ctx, f, run, func(r *result.Result) (any, []*table.Table, error) {
 		rows, err := summary.Rows(r, f.options())
 		if err != nil {
 			return nil, nil, err
@@ -153,7 +153,7 @@ func (a *app) study(ctx context.Context, f *experimentFlags, cfg experiment.Conf
 		if f.plots != "" {
 			plotted = a.studyPlots(f.plots, s, rows, r)
 		}
-		return rows, s.Table(rows), nil
+		return rows, []*table.Table{s.Table(rows)}, nil
 	})
 	return errors.Join(err, plotted)
 }

@@ -24,7 +24,7 @@ func newSweepCommand(a *app) *cobra.Command {
 	var models ladderFlags
 	var pairs []string
 	var plan string
-	var dryRun bool
+	var dryRun, noBaselines bool
 	c := &cobra.Command{
 		Use:   "sweep",
 		Short: "Run a grid: pairs of a model ladder × tasks × losses × alphas × treatments × seeds",
@@ -44,6 +44,7 @@ a result of other settings or models.`,
 	models.register(fs, "`checkpoints` of the ladder, weakest first, separated by commas")
 	fs.StringArrayVar(&pairs, "pair", nil, "one `WEAK:STRONG` pair of the ladder instead of all (repeatable)")
 	fs.StringVar(&plan, "plan", "", "read flags from a YAML `file` whose keys are names of flags")
+	registerNoBaselines(fs, &noBaselines)
 	fs.BoolVar(&dryRun, "dry-run", false, "print the plan, what is cached and what the rest would cost, and stop")
 	f.register(fs, "w2s-results/sweep.json")
 	c.RunE = a.runE(func(ctx context.Context, _ []string) error {
@@ -57,6 +58,7 @@ a result of other settings or models.`,
 		if err != nil {
 			return err
 		}
+		cfg.Baselines = !noBaselines
 		previous, differs, err := f.open(a, cfg, !dryRun)
 		if err != nil {
 			return err

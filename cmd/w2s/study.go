@@ -81,6 +81,7 @@ func newStudy(a *app, s study.Study) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		cfg.Baselines = s.Baselines
 		if cfg.Sizes, err = a.sizes(sizes, f.train, fs.Changed("sizes")); err != nil {
 			return err
 		}

@@ -47,6 +47,13 @@ func views(wide bool) []view {
 			l, err := summary.Losses(rows, opt)
 			return []*table.Table{table.Losses(l, summary.NotCompared(rows))}, err
 		}},
+		{"supervision", "students beside what they get without a supervisor; see w2s study supervision", func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
+			have := slices.DeleteFunc(slices.Clone(rows), func(r summary.Row) bool { return len(r.Baselines) == 0 })
+			if len(have) == 0 {
+				return nil, nil
+			}
+			return []*table.Table{table.Supervision(have)}, nil
+		}},
 	}
 }
 

@@ -80,6 +80,11 @@ func ImitationSet(m Material) (Set, error) {
 	return newSet("imitation", "Imitation of the supervisor's errors", together(m.whole()), Imitation)
 }
 
+// SupervisionSet draws students beside what they get without a supervisor.
+func SupervisionSet(m Material) (Set, error) {
+	return newSet("supervision", "What students get from their supervisor", byPair(m.whole()), Supervision)
+}
+
 // ChainSet draws bootstrapping chains.
 func ChainSet(m Material) (Set, error) {
 	return newSet("chain", "Bootstrapping chains", groups(m.Chains, chainKey), Chain)

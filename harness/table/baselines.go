@@ -20,7 +20,9 @@ type baselineLine struct {
 
 // baselineLines returns the baselines of rows, each once, in the order of the rows' tasks and pairs.
 func baselineLines(rows []summary.Row) []baselineLine {
-	pair := func(r summary.Row) string { return strings.Join([]string{r.Task, r.Weak, r.Strong, r.Variant()}, "\x00") }
+	pair := func(r summary.Row) string {
+		return strings.Join([]string{r.Task, r.Weak, r.Strong, r.Variant()}, "\x00")
+	}
 	pairs := list.AppendNew(nil, list.Map(rows, pair)...)
 	var lines []baselineLine
 	seen := map[string]bool{}

@@ -17,6 +17,8 @@ import (
 	"w2s/harness/result"
 	"w2s/harness/table"
 	"w2s/internal/inputfile"
+	"w2s/internal/visible"
+	"w2s/tasks"
 )
 
 func newSweepCommand(a *app) *cobra.Command {
@@ -67,6 +69,9 @@ a result of other settings or models.`,
 			return f.refuse(differs)
 		}
 		f.file.earlier = previous
+		if n := withoutBaselines(previous); cfg.Baselines && n > 0 && !dryRun {
+			a.note("note: %s of %s kept without baselines (--again trains all again)", visible.Count(n, "finished task"), f.out)
+		}
 		if dryRun {
 			return a.printPlan(ctx, &f, cfg, previous)
 		}
@@ -76,6 +81,21 @@ a result of other settings or models.`,
 		}, f.pgr)
 	})
 	return c
+}
+
+// withoutBaselines returns the number of tasks of a result, which may be nil, that could have baselines and have none.
+func withoutBaselines(r *result.Result) int {
+	if r == nil {
+		return 0
+	}
+	n := 0
+	for _, t := range r.Tasks {
+		has := slices.ContainsFunc(r.Heads, func(h result.Head) bool { return h.Task == t.Name && h.Role == result.Comparison })
+		if !has && t.Form != tasks.Generate {
+			n++
+		}
+	}
+	return n
 }
 
 // ladderConfig is config for the named pairs of a ladder, or for all of them.

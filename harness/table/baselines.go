@@ -75,8 +75,7 @@ func Baselines(rows []summary.Row) *Table {
 	}
 	columns = append(columns, within(rowOf, nColumn, weakColumn)...)
 	columns = append(columns,
-		text("baseline", "shuffled labels: a student of permuted weak labels. main axis, random direction: of the features, signed by the weak labels. "+
-			"gold: the strong model trained on gold labels of weak-train.", func(l baselineLine) string { return l.baseline.Name() }),
+		text("baseline", "", func(l baselineLine) string { return l.baseline.Name() }),
 		text("loss", "", ofShuffled(func(r summary.Row) string { return loss.Short(r.Loss) })))
 	if slices.ContainsFunc(rows, func(r summary.Row) bool { return r.Treatment != rows[0].Treatment }) {
 		columns = append(columns, text("treatment", "", ofShuffled(func(r summary.Row) string { return r.Treatment })))
@@ -94,7 +93,9 @@ func Baselines(rows []summary.Row) *Table {
 		text("interval", "interval of it over seeds and test examples.", func(l baselineLine) string { return known(l.baseline.PGR.Interval) }),
 		text("notes", "", func(l baselineLine) string { return notes.of(l.baseline.Warnings) }))
 	t := layOut("baselines", strings.Join(caption, ", "), lines, columns...)
-	t.Notes = append(t.Notes, notes.lines()[above:]...)
+	t.Notes = slices.Concat(t.Notes, fillLines([]string{"shuffled labels: a student of permuted weak labels.",
+		"main axis, random direction: of the features, signed by the weak labels.", "gold: the strong model trained on gold labels of weak-train."}),
+		notes.lines()[above:])
 	return t
 }
 

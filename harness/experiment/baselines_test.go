@@ -13,6 +13,7 @@ import (
 	"w2s/harness/experiment"
 	"w2s/harness/feature"
 	"w2s/harness/head"
+	"w2s/harness/label"
 	"w2s/harness/loss"
 	"w2s/harness/result"
 	"w2s/internal/list"
@@ -176,9 +177,9 @@ func (l ladderOfClasses) Load(ctx context.Context, src tasks.Source) (*tasks.Dat
 // A direction tells no more than two classes apart, and 8 examples are too few for five classes.
 func TestBaselinesOfManyClasses(t *testing.T) {
 	cfg := smallConfig(ladderOfClasses{planted{name: "five", n: 900}, 5})
-	cfg.Losses, cfg.Sizes = cfg.Losses[:1], []int{100}
+	cfg.Losses, cfg.Sizes, cfg.Treatments = cfg.Losses[:1], []int{100}, []label.Treatment{label.Soft{}, label.Hard{}}
 	r, byID := withBaselines(t, cfg)
-	want := map[string]int{"gold:32": 4, "gold:128": 2, "gold": 4, "shuffled": 4} // two seeds; the smaller pool has halves of 50
+	want := map[string]int{"gold:32": 4, "gold:128": 2, "gold": 4, "shuffled": 8} // two seeds and two treatments; the smaller pool has halves of 50
 	if got := kindsOf(r); !reflect.DeepEqual(got, want) {
 		t.Errorf("comparisons %v, want %v", got, want)
 	}

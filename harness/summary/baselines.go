@@ -158,7 +158,9 @@ func (x *index) baselines(pair groupKey, students []*result.Head, opt Options) f
 			for _, h := range members[i] {
 				b.Warnings = list.AppendNew(b.Warnings, h.Warnings...)
 			}
-			b.Warnings = list.AppendNew(b.Warnings, degenerate("the baseline "+b.Name(), t, members[i])...)
+			if b.Kind != result.OfShuffled { // which often gives the same answer to all examples, rightly so
+				b.Warnings = list.AppendNew(b.Warnings, degenerate("the baseline "+b.Name(), t, members[i])...)
+			}
 		}
 		slices.SortStableFunc(out, func(a, b Baseline) int { return cmp.Compare(rankOf(a), rankOf(b)) })
 		return out, nil

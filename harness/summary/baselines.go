@@ -109,8 +109,11 @@ func (x *index) baselines(pair groupKey, students []*result.Head, opt Options) f
 		for _, k := range x.comparisonOrder {
 			own := k.groupKey
 			own.weak, own.loss, own.treatment = cmp.Or(own.weak, pair.weak), "", ""
+			if own != pair {
+				continue
+			}
 			heads := sameSeeds(x.comparisons[k], students)
-			if own != pair || heads == nil {
+			if heads == nil {
 				continue
 			}
 			out = append(out, Baseline{Kind: k.kind, Train: heads[0].Train, Seeds: len(heads), loss: k.loss, treatment: k.treatment})

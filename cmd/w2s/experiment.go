@@ -82,6 +82,11 @@ func (f *experimentFlags) register(fs *pflag.FlagSet, out string) {
 	fs.BoolVar(&f.json, "json", false, "print the rows of the table as JSON")
 }
 
+// registerNoBaselines registers --no-baselines, which run and sweep have.
+func registerNoBaselines(fs *pflag.FlagSet, value *bool) {
+	fs.BoolVar(value, "no-baselines", false, "leave out what students are compared with: heads of few gold labels and of shuffled labels, the main axis, a random direction")
+}
+
 // A dataFlags holds the flags that say which examples an experiment uses. run, sweep, chain, transfer, study and encode
 // share them.
 type dataFlags struct {
@@ -247,21 +252,21 @@ func (a *app) perform(ctx context.Context, f *experimentFlags, run func(experime
 	return r, fault == nil, failed
 }
 
-// experiment carries out an experiment and prints what show returns: rows as JSON with --json, otherwise a table.
+// experiment carries out an experiment and prints what show returns: rows as JSON with --json, otherwise tables.
 func (a *app) experiment(ctx context.Context, f *experimentFlags, run func(experiment.Env) (*result.Result, error),
-	show func(*result.Result) (rows any, t *table.Table, err error)) error {
+	show func(*result.Result) (rows any, t []*table.Table, err error)) error {
 	r, stored, failed := a.perform(ctx, f, run)
 	if r == nil {
 		return failed
 	}
-	rows, t, err := show(r)
+	rows, tables, err := show(r)
 	if err != nil {
 		return errors.Join(failed, err)
 	}
 	if f.json {
 		return errors.Join(failed, a.printJSON(rows))
 	}
-	if err := table.Write(a.out, f.table.format, t); err != nil {
+	if err := table.Write(a.out, f.table.format, tables...); err != nil {
 		return errors.Join(failed, err)
 	}
 	if stored {
@@ -270,10 +275,19 @@ func (a *app) experiment(ctx context.Context, f *experimentFlags, run func(exper
 	return failed
 }
 
-// pgr returns the rows of a result and their table.
-func (f *experimentFlags) pgr(r *result.Result) (any, *table.Table, error) {
+// pgr returns the rows of a result and their tables.
+func (f *experimentFlags) pgr(r *result.Result) (any, []*table.Table, error) {
 	rows, err := summary.Rows(r, f.options())
-	return rows, table.PGR(rows, f.table.wide), err
+	return rows, pgrTables(rows, f.table.wide), err
+}
+
+// pgrTables returns the table of PGR and, if rows have baselines, theirs.
+func pgrTables(rows []summary.Row, wide bool) []*table.Table {
+	tables := []*table.Table{table.PGR(rows, wide)}
+	if b := table.Baselines(rows); b != nil {
+		tables = append(tables, b)
+	}
+	return tables
 }
 
 func (a *app) printJSON(v any) error { return table.WriteJSON(a.out, v) }

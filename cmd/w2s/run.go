@@ -21,6 +21,9 @@ lets it label the other half. Trains the head of the strong model on these weak
 labels with every loss, and compares it on test examples with the strong model
 trained on gold labels.
 
+Trains baselines as well, which tell what a student gets without its supervisor
+and what gold labels would give it (docs/baselines.md).
+
 Downloads what is missing (the ONNX Runtime library, checkpoints, data). Encodes
 every text once for each checkpoint; a second run reads the feature cache.
 
@@ -50,12 +53,14 @@ student.`,
 // A runPair runs one pair of models.
 type runPair struct {
 	experimentFlags
-	models pairFlags
-	ladder []string // of a group of a plan; its ends are the pair
+	models      pairFlags
+	noBaselines bool
+	ladder      []string // of a group of a plan; its ends are the pair
 }
 
 func (r *runPair) register(fs *pflag.FlagSet) {
 	r.models.register(fs, defaultWeak)
+	registerNoBaselines(fs, &r.noBaselines)
 	r.experimentFlags.register(fs, "w2s-results/run.json")
 }
 
@@ -83,7 +88,9 @@ func (r *runPair) config(ctx context.Context, a *app) (experiment.Config, error)
 			p.Strong = strings.TrimSpace(r.ladder[len(r.ladder)-1])
 		}
 	}
-	return r.pairConfig(ctx, a, p)
+	cfg, err := r.pairConfig(ctx, a, p)
+	cfg.Baselines = !r.noBaselines
+	return cfg, err
 }
 
 func (r *runPair) prepare(a *app, cfg experiment.Config) error {

@@ -260,12 +260,13 @@ func (a *app) groups(ctx context.Context, f *experimentFlags, members []*member)
 	if err != nil {
 		return errors.Join(append(failed, err)...)
 	}
-	byTask := table.PGR(rows, f.table.wide)
+	tables := pgrTables(rows, f.table.wide)
+	byTask := tables[0]
 	byTask.Notes = append(byTask.Notes, notes...)
 	for _, err := range missing {
 		byTask.Notes = append(byTask.Notes, "not run: "+visible.Line(visible.Cut(plain(err.Error()), maxErrorLine)))
 	}
-	if err := table.Write(a.out, f.table.format, byTask, table.Categories(categories)); err != nil {
+	if err := table.Write(a.out, f.table.format, append(tables, table.Categories(categories))...); err != nil {
 		return errors.Join(append(failed, err)...)
 	}
 	if len(paths) > 0 {

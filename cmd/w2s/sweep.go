@@ -13,6 +13,8 @@ import (
 	"w2s/harness/experiment"
 	"w2s/harness/result"
 	"w2s/harness/table"
+	"w2s/internal/visible"
+	"w2s/tasks"
 )
 
 func newSweepCommand(a *app) *cobra.Command {
@@ -46,15 +48,17 @@ result file of its own. A suite is a plan that has a name.`,
 // A sweep runs all pairs of a ladder, or the ones that are named.
 type sweep struct {
 	experimentFlags
-	ladder   ladderFlags
-	pairs    []string
-	dryRun   bool
-	previous *result.Result
+	ladder      ladderFlags
+	pairs       []string
+	noBaselines bool
+	dryRun      bool
+	previous    *result.Result
 }
 
 func (s *sweep) register(fs *pflag.FlagSet) {
 	s.ladder.register(fs, "`checkpoints` of the ladder, weakest first, separated by commas")
 	fs.StringArrayVar(&s.pairs, "pair", nil, "one `WEAK:STRONG` pair of the ladder instead of all (repeatable)")
+	registerNoBaselines(fs, &s.noBaselines)
 	fs.BoolVar(&s.dryRun, "dry-run", false, "print the plan, what is cached and what the rest would cost, and stop")
 	s.experimentFlags.register(fs, "w2s-results/sweep.json")
 }
@@ -72,7 +76,9 @@ func (s *sweep) copy(fs *pflag.FlagSet) gridCommand {
 }
 
 func (s *sweep) config(ctx context.Context, a *app) (experiment.Config, error) {
-	return s.ladderConfig(ctx, a, s.ladder.ladder(s.tasks), s.pairs)
+	cfg, err := s.ladderConfig(ctx, a, s.ladder.ladder(s.tasks), s.pairs)
+	cfg.Baselines = !s.noBaselines
+	return cfg, err
 }
 
 func (s *sweep) prepare(a *app, cfg experiment.Config) error {
@@ -84,6 +90,9 @@ func (s *sweep) prepare(a *app, cfg experiment.Config) error {
 		return s.refuse(differs)
 	}
 	s.file.earlier, s.previous = previous, previous
+	if n := withoutBaselines(previous); cfg.Baselines && n > 0 && !s.dryRun {
+		a.note("note: %s of %s kept without baselines (--again trains all again)", visible.Count(n, "finished task"), s.out)
+	}
 	return nil
 }
 
@@ -99,6 +108,21 @@ func (s *sweep) plan(ctx context.Context, a *app, cfg experiment.Config) (*exper
 	}
 	s.resume(a, &env, s.previous)
 	return experiment.MakePlan(ctx, cfg, env)
+}
+
+// withoutBaselines returns the number of tasks of a result, which may be nil, that could have baselines and have none.
+func withoutBaselines(r *result.Result) int {
+	if r == nil {
+		return 0
+	}
+	n := 0
+	for _, t := range r.Tasks {
+		has := slices.ContainsFunc(r.Heads, func(h result.Head) bool { return h.Task == t.Name && h.Role == result.Comparison })
+		if !has && t.Form != tasks.Generate {
+			n++
+		}
+	}
+	return n
 }
 
 // ladderConfig is config for the named pairs of a ladder, or for all of them.

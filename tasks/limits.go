@@ -61,9 +61,9 @@ func (l limited) Path(ctx context.Context, artifact string) (string, error) {
 }
 
 // Find implements [Finder].
-func (l limited) Find(part string) (string, bool) {
+func (l limited) Find(name string) (string, bool) {
 	if f, ok := l.Source.(Finder); ok {
-		return f.Find(part)
+		return f.Find(name)
 	}
 	return "", false
 }
@@ -107,7 +107,7 @@ func (b *budget) keep(e Example) {
 		return
 	}
 	n := entryBytes + len(e.Group) + len(e.Answer) + 8*len(e.Gold)
-	for _, texts := range [][]string{e.Texts, e.Control, e.Also, e.Replies} {
+	for _, texts := range [][]string{e.Texts, e.Control, e.Also, e.Replies, e.links} {
 		for _, t := range texts {
 			n += len(t) + 16
 		}

@@ -84,7 +84,7 @@ func (c *collector) readSource(ctx context.Context, f sourcedFile) error {
 	c.hasTest = c.hasTest || f.test
 	return c.readRows(ctx, f.rowFile, func(r *row) {
 		rows := []*row{r}
-		if f.rows != nil && r.fault == "" {
+		if f.rows != nil && r.fault == "" && r.skipped == "" {
 			rows = f.rows(r)
 		}
 		if len(rows) > 0 {

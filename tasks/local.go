@@ -3,10 +3,13 @@ package tasks
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 )
 
 // Local returns a source that looks for a file in a folder before it asks next, which may be nil. It is a [Finder] and
@@ -18,11 +21,20 @@ import (
 //   - files of public repositories, also with .gz: "ethics/virtue/virtue_train.csv" is dir/ethics/virtue/virtue_train.csv,
 //     dir/virtue/virtue_train.csv, or virtue/virtue_train.csv in the archive dir/ethics.tar.gz;
 //   - artifacts of the catalog: "vader-tweets" is dir/vader-tweets, or the same with .tsv or .txt.
-func Local(dir string, next Source) Source { return local{dir: dir, next: next} }
+func Local(dir string, next Source) Source {
+	return local{dir: dir, next: next, archives: &archives{members: map[string][]string{}}}
+}
 
 type local struct {
-	dir  string
-	next Source
+	dir      string
+	next     Source
+	archives *archives
+}
+
+// archives remembers what is in the archives of a folder.
+type archives struct {
+	mu      sync.Mutex
+	members map[string][]string // by the path of the archive
 }
 
 // Find implements [Finder].
@@ -63,19 +75,33 @@ func (l local) artifact(name string) (string, bool) {
 		return "", false
 	}
 	archive := filepath.Join(l.dir, set+strings.TrimSuffix(archiveMark, "!"))
-	return archive + "!" + member, isFile(archive) && hasMember(archive, member)
+	return archive + "!" + member, isFile(archive) && l.archives.hold(archive, member)
 }
 
-// hasMember reports whether an archive has a file.
-func hasMember(archive, member string) bool {
-	file, err := openFile(archive)
-	if err != nil {
-		return false
+// hold reports whether an archive has a file. It is false for an archive that cannot be read.
+func (a *archives) hold(archive, member string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	members, ok := a.members[archive]
+	if !ok {
+		if file, err := openFile(archive); err == nil {
+			defer file.Close()
+			b := &budget{}
+			err = eachMember(file, b, func(name string, _ io.Reader) bool {
+				members = append(members, name)
+				return len(members) < maxMembers
+			})
+			if err != nil {
+				members = nil
+			}
+		}
+		a.members[archive] = members
 	}
-	defer file.Close()
-	_, err = openMember(file, member, nil)
-	return err == nil
+	return slices.Contains(members, member)
 }
+
+// maxMembers bounds the files of an archive that are looked at.
+const maxMembers = 10_000
 
 // paths returns the paths at which an artifact may be in the folder.
 func (l local) paths(artifact string) []string {

@@ -22,6 +22,7 @@ type publicFile struct {
 	test    bool     // of the test part
 	half    half     // the half of the training pool that it is published as
 	format  string   // default: by the extension of name
+	ragged  bool     // see rowFile
 	columns []string // columns of a TSV or CSV file without a header line
 	labels  string   // artifact with the column "label", one value a line; "" if the file has its labels
 	// rows returns rows with the columns that the task's rule reads; nil if the file has them.
@@ -88,11 +89,20 @@ func (t hubTask) sets() []fileSet {
 	for _, p := range t.public {
 		set := fileSet{from: p.repo, files: func(locate locator) ([]sourcedFile, error) { return t.publicFiles(p, locate) }}
 		for _, f := range p.files {
-			set.names = append(set.names, path.Base(f.name))
+			set.names = append(set.names, inSet(f.name))
 		}
 		sets = append(sets, set)
 	}
 	return sets
+}
+
+// inSet returns the name of an artifact without that of its set.
+func inSet(artifact string) string {
+	_, name, ok := strings.Cut(artifact, "/")
+	if !ok {
+		return artifact
+	}
+	return name
 }
 
 // publicFiles returns the files of a public source.
@@ -103,7 +113,7 @@ func (t hubTask) publicFiles(p publicSource, locate locator) ([]sourcedFile, err
 		if err != nil {
 			return nil, err
 		}
-		s := sourcedFile{rowFile: rowFile{path: at, name: path.Base(f.name), format: f.format, columns: f.columns, limit: t.limit},
+		s := sourcedFile{rowFile: rowFile{path: at, name: path.Base(f.name), format: f.format, columns: f.columns, ragged: f.ragged, limit: t.limit},
 			test: f.test, half: f.half, rows: f.rows, example: f.example}
 		if s.example == nil {
 			s.example = t.example

@@ -137,6 +137,12 @@ func readCSV(r io.Reader, faults *Faults, f rowFile, emit func(*row) bool) error
 			}
 			continue
 		}
+		if columns != nil && len(cells) != len(columns) && f.ragged {
+			if !emit(&row{line: line, columns: map[string]any{}, skipped: "too few or too many columns"}) {
+				return nil
+			}
+			continue
+		}
 		if columns != nil && len(cells) != len(columns) {
 			faults.add(f.name, line, "%s, want %d%s", visible.Count(len(cells), "column"), len(columns), breakHint(strings.Join(cells, ",")))
 			continue

@@ -22,6 +22,7 @@ type rowFile struct {
 	path    string
 	name    string   // name of the file in messages; "" means the last element of path
 	format  string   // one of formats, or "lines", "texts", "labelled", "pgn" or "bigbench"; "" means by the extension of path
+	ragged  bool     // leave out records of CSV with too few or too many columns instead of reporting them
 	columns []string // column names of a TSV or CSV file without a header line; nil if the file has one
 	limit   int      // number of rows to read; 0 means all
 	labels  string   // path of a file whose lines are the column "label" of the rows at the same lines; "" if there is none
@@ -157,21 +158,36 @@ func cutMember(path string) (archive, member string) {
 }
 
 // openMember finds a file in a gzipped tar archive.
-func openMember(archive io.Reader, member string, b *budget) (io.Reader, error) {
+func openMember(archive io.Reader, member string, b *budget) (found io.Reader, err error) {
+	err = eachMember(archive, b, func(name string, content io.Reader) bool {
+		if name == member {
+			found = content
+		}
+		return found == nil
+	})
+	if err == nil && found == nil {
+		err = fmt.Errorf("has no file %s", member)
+	}
+	return found, err
+}
+
+// eachMember calls do for every file of a gzipped tar archive until do returns false.
+func eachMember(archive io.Reader, b *budget, do func(name string, content io.Reader) bool) error {
 	unzipped, err := gzip.NewReader(archive)
 	if err != nil {
-		return nil, gzipFault(err)
+		return gzipFault(err)
 	}
 	files := tar.NewReader(&countedReader{r: gzipReader{unzipped}, budget: b})
 	for {
 		h, err := files.Next()
-		switch {
-		case err == io.EOF:
-			return nil, fmt.Errorf("has no file %s", member)
-		case err != nil:
-			return nil, err
-		case h.Typeflag == tar.TypeReg && path.Clean(h.Name) == member:
-			return files, nil
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if h.Typeflag == tar.TypeReg && !do(path.Clean(h.Name), files) {
+			return nil
 		}
 	}
 }

@@ -183,7 +183,7 @@ func chessKind(path string) string {
 	case ".fen", ".epd":
 		return "fen"
 	case ".csv", ".parquet":
-		columns, _, err := firstColumns(path)
+		columns, _, err := firstColumns(path, nil)
 		if err == nil && slices.Contains(columns, "FEN") && slices.Contains(columns, "Moves") {
 			return "lichess"
 		}

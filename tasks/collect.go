@@ -28,7 +28,8 @@ type collector struct {
 	duplicates int
 	rows       int // of a task's files that were read
 	digests    []string
-	budget     *budget // nil for data that is made of other data
+	cut        []string // files of which a limit on rows left a rest unread
+	budget     *budget  // nil for data that is made of other data
 }
 
 // An entry is an example and what its copies add to it.
@@ -190,7 +191,7 @@ func sortCandidates(e Example) (sorted Example, same bool) {
 	}
 	slices.SortFunc(order, func(a, b int) int { return slices.Compare(keys[a][:], keys[b][:]) })
 	sorted = e
-	sorted.Texts, sorted.Gold = permute(e.Texts, order), permute(e.Gold, order)
+	sorted.Texts, sorted.Gold, sorted.Weak = permute(e.Texts, order), permute(e.Gold, order), permute(e.Weak, order)
 	sorted.Control, sorted.Replies = permute(e.Control, order), permute(e.Replies, order)
 	for i := 1; i < len(sorted.Texts); i++ {
 		same = same || sorted.Texts[i] == sorted.Texts[i-1]

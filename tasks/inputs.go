@@ -1,6 +1,9 @@
 package tasks
 
-import "path/filepath"
+import (
+	"path/filepath"
+	"strings"
+)
 
 // Files returns the paths of the data files that a task reads by itself, without a [Source]: those of a task on the user's own
 // files. A YAML task file is not among them.
@@ -10,6 +13,9 @@ func Files(t Task) []string {
 		var paths []string
 		for _, files := range [][]string{t.spec.Train, t.spec.Test} {
 			for _, name := range files {
+				if strings.HasPrefix(name, hubPrefix) {
+					continue
+				}
 				if !filepath.IsAbs(name) {
 					name = filepath.Join(t.dir, name)
 				}

@@ -70,7 +70,9 @@ func loadTask(t *testing.T, task Task, src Source) *Data {
 // A task reads what is on this machine, else what the hub has, else what a public repository has.
 func TestOrderOfSources(t *testing.T) {
 	const hub, public = "hf:datasets/google/boolq@refs%2Fconvert%2Fparquet/default/", "boolq_dev.jsonl"
-	hubFile := func(artifact string) (string, error) { return Local(hubFixtures(), nil).Path(context.Background(), artifact) }
+	hubFile := func(artifact string) (string, error) {
+		return Local(hubFixtures(), nil).Path(context.Background(), artifact)
+	}
 	publicFile := func(artifact string) (string, error) { return filepath.Join(publicFixtures(), artifact), nil }
 	missing := func(string) (string, error) { return "", errors.New("no network") }
 	for _, c := range []struct {

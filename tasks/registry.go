@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"slices"
@@ -103,11 +104,28 @@ func lookup(name string) (Task, bool) {
 
 // Open returns the built-in task with the given name, or a task on the file with the given path. See [Lookup] and
 // [OpenFile].
-func Open(nameOrPath string) (Task, error) {
-	if !looksLikeFile(nameOrPath) {
-		return Lookup(nameOrPath)
+func Open(nameOrPath string) (Task, error) { return OpenFrom(context.Background(), nil, nameOrPath) }
+
+// OpenFrom is Open for data sets on the hub too: "hf:ORG/NAME" with or without "@REV", whose first file it fetches from src, which
+// must be a [Lister]. Settings may follow the path of a data file or the name of such a data set:
+//
+//	reviews.csv:text=body:label=stars:classes=bad,good    hf:ORG/NAME:config=plain:chosen=better:rejected=worse
+func OpenFrom(ctx context.Context, src Source, ref string) (Task, error) {
+	base, given, err := cutSettings(ref)
+	switch {
+	case err != nil:
+		return nil, err
+	case strings.HasPrefix(base, hubRef):
+		return openHub(ctx, src, base, given)
+	case given == nil && !looksLikeFile(ref):
+		return Lookup(ref)
+	case given != nil && !looksLikeFile(base):
+		if _, known := lookup(base); known {
+			return nil, noSettings(base, "a built-in task")
+		}
+		return Lookup(base)
 	}
-	return OpenFile(nameOrPath)
+	return openFileWith(base, given)
 }
 
 // looksLikeFile reports whether ref is a path and not a name: it contains a separator, has the extension of a data or

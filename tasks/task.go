@@ -46,6 +46,7 @@ type Example struct {
 	Control []string  // the same texts without the information that the task is about (chess without the board), or nil
 	Replies []string  // the reply, answer or move in which each text ends, or nil if they end in none; see [Example.Conversations]
 	Answer  string    // Generate: the answer to write; "" for the other forms
+	Weak    []float64 // what a weak supervisor says, as a distribution like Gold; nil if the data does not have it
 	Also    []string  // Generate: further answers that count as right, such as a second mate, or nil
 
 	key   string   // see textKey; "" if it is not known yet

@@ -28,10 +28,6 @@ const defaultHubRows = 100_000
 // openHub returns a task on a data set of the hub, "hf:ORG/NAME" or "hf:ORG/NAME@REV". Without a revision, the files are those of the
 // hub's own conversion to parquet. It fetches the first file, whose columns decide what the task is.
 func openHub(ctx context.Context, src Source, ref string, given settings) (Task, error) {
-	lister, ok := src.(Lister)
-	if !ok {
-		return nil, fmt.Errorf("tasks: %s: there is no source of data sets on the hub", ref)
-	}
 	repo, rev, hasRev := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(ref, hubRef), "datasets/"), "@")
 	if org, name, ok := strings.Cut(repo, "/"); !ok || org == "" || name == "" || strings.Contains(name, "/") || hasRev && rev == "" {
 		return nil, fmt.Errorf("tasks: %s: want hf:ORG/NAME or hf:ORG/NAME@REV", ref)
@@ -41,7 +37,7 @@ func openHub(ctx context.Context, src Source, ref string, given settings) (Task,
 		rev = parquetBranch
 	}
 	dataset := hubPrefix + repo + "@" + rev
-	files, err := lister.List(ctx, dataset)
+	files, err := listOf(ctx, src, dataset)
 	if err != nil {
 		return nil, fmt.Errorf("tasks: %s: %w", ref, err)
 	}

@@ -68,6 +68,19 @@ func (l limited) Find(name string) (string, bool) {
 	return "", false
 }
 
+// List implements [Lister].
+func (l limited) List(ctx context.Context, dataset string) ([]string, error) {
+	return listOf(ctx, l.Source, dataset)
+}
+
+// listOf asks a source for the files of a data set on the hub.
+func listOf(ctx context.Context, src Source, dataset string) ([]string, error) {
+	if lister, ok := src.(Lister); ok {
+		return lister.List(ctx, dataset)
+	}
+	return nil, fmt.Errorf("there is no source of data sets on the hub")
+}
+
 // limitsOf returns the limits that a source sets, or the defaults.
 func limitsOf(src Source) Limits {
 	if l, ok := src.(Limiter); ok {

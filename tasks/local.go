@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -102,6 +103,28 @@ func (a *archives) hold(archive, member string) bool {
 
 // maxMembers bounds the files of an archive that are looked at.
 const maxMembers = 10_000
+
+// List implements [Lister]: the files of a data set that is a folder ORG/NAME or NAME.
+func (l local) List(ctx context.Context, dataset string) ([]string, error) {
+	org, name, _, _, ok := parseHub(dataset + "/any")
+	for _, dir := range []string{filepath.Join(l.dir, org, name), filepath.Join(l.dir, name)} {
+		if info, err := os.Stat(dir); !ok || err != nil || !info.IsDir() {
+			continue
+		}
+		var files []string
+		err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			if relative, err := filepath.Rel(dir, path); err == nil && !e.IsDir() {
+				files = append(files, filepath.ToSlash(relative))
+			}
+			return ctx.Err()
+		})
+		return files, err
+	}
+	return listOf(ctx, l.next, dataset)
+}
 
 // paths returns the paths at which an artifact may be in the folder.
 func (l local) paths(artifact string) []string {

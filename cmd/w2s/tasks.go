@@ -71,7 +71,7 @@ func (a *app) load(ctx context.Context, name string) (tasks.Task, *tasks.Data, e
 	if err != nil {
 		return nil, nil, err
 	}
-	opened, err := openTasks([]string{name})
+	opened, err := a.openTasks(ctx, []string{name})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -256,7 +256,11 @@ examples it would use, or why it would refuse the file. No model is needed.`,
 
 // checkFile reads one file, and prints what is in it and what a run with the split of cfg would use.
 func (a *app) checkFile(ctx context.Context, path string, cfg experiment.Config) error {
-	report, err := tasks.Check(ctx, path, a.limits())
+	source, err := a.source()
+	if err != nil {
+		return err
+	}
+	report, err := tasks.CheckFrom(ctx, source, path)
 	if err != nil {
 		return err
 	}

@@ -119,6 +119,15 @@ func (c *Catalog) Path(ctx context.Context, artifact string) (string, error) {
 	return "", fmt.Errorf("catalog: unknown data %q%s", artifact, unknown(artifact, names))
 }
 
+// List implements tasks.Lister. It returns the files of a data set on the hub, "hf:datasets/ORG/NAME@REV".
+func (c *Catalog) List(ctx context.Context, dataset string) ([]string, error) {
+	ref, err := fetch.ParseHubRef(dataset + "/any")
+	if err != nil {
+		return nil, err
+	}
+	return c.cache.HubFiles(ctx, c.hub, ref)
+}
+
 // Find implements tasks.Finder. It returns the path of a file that Path would return without fetching anything.
 func (c *Catalog) Find(artifact string) (string, bool) {
 	cache, hub := *c.cache, *c.hub

@@ -102,9 +102,9 @@ func guessSpec(g guess) (Spec, error) {
 			missing = `missing column "label"`
 		case label != "":
 			missing = `missing column "text"`
-		case has("chosen"):
+		case chosen != "":
 			missing = `missing column "rejected"`
-		case has("rejected"):
+		case rejected != "":
 			missing = `missing column "chosen"`
 		}
 		if has("soft_label") {

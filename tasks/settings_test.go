@@ -116,7 +116,7 @@ func TestSettingsNameColumns(t *testing.T) {
 		}
 	}
 	for given, want := range map[string]string{
-		"text=aa:label=f":               `text=aa: there is no column "aa" (did you mean "a"? columns: "a", "b"`,
+		"text=aa:label=f":               `text=aa: there is no column "aa" (columns: "a", "b"`,
 		"text=a":                        `missing column "label"`,
 		"chosen=b":                      `missing column "rejected"`,
 		"text=a:label=f:soft=maybe":     "soft=maybe: want true or false",
@@ -155,6 +155,9 @@ func TestAdviceIsATaskFile(t *testing.T) {
 	_, err := Open(file)
 	if err == nil || !contains(err.Error(), `(columns: "id no", "mark", "words said"`) || !contains(err.Error(), file+":text=words said:label=") {
 		t.Fatalf("%v", err)
+	}
+	if _, err := Open(file + ":text=words sad:label=mark"); err == nil || !contains(err.Error(), `there is no column "words sad" (did you mean "words said"?`) {
+		t.Errorf("%v", err)
 	}
 	_, yaml, ok := strings.Cut(err.Error(), "(docs/add-a-task.md):\n")
 	if !ok {
@@ -253,7 +256,7 @@ func TestAnyHubDataSet(t *testing.T) {
 	}
 	for ref, want := range map[string]string{
 		"hf:aps/super_glue":                                    "choose one of 3: add :config=NAME (multirc, rte, wic)",
-		"hf:aps/super_glue:config=rtee":                          `config=rtee: there is none (did you mean "rte"?`,
+		"hf:aps/super_glue:config=rtee":                        `config=rtee: there is none (did you mean "rte"?`,
 		"hf:aps/super_glue:config=rte:test=tests":              "test=tests: there is no such part (parts: train, validation)",
 		"hf:stanfordnlp/sst2:train=validation:test=validation": "test=validation is a training part too",
 		"hf:allenai/cosmos_qa":                                 "\ttrain: hf:datasets/allenai/cosmos_qa@refs%2Fconvert%2Fparquet/default/train/0000.parquet\n",

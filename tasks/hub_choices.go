@@ -189,7 +189,7 @@ func choiceSets() []choiceSet {
 		},
 		{
 			hubTask: hubTask{
-				info: nlpInfo("openbookqa", "elementary science questions", "Mihaylov et al. 2018", "not stated"),
+				info: nlpInfo("openbookqa", "elementary science questions", "Mihaylov et al. 2018", "Apache-2.0"),
 				repo: "allenai/openbookqa", train: splits("main", "train"), test: splits("main", "test"),
 				public: []publicSource{
 					{adaptersRepo, eachFile(openbookAdapterRows, trainTest("openbookqa_train.json", "openbookqa_test.json"))},
@@ -225,7 +225,7 @@ func choiceSets() []choiceSet {
 		},
 		{
 			hubTask: hubTask{
-				info: nlpInfo("social_i_qa", "questions on social situations", "Sap et al. 2019", "not stated"),
+				info: nlpInfo("social_i_qa", "questions on social situations", "Sap et al. 2019", "CC-BY-4.0"),
 				repo: "allenai/social_i_qa", train: splits("default", "train"), test: splits("default", "validation"),
 				public: []publicSource{{adaptersRepo, eachFile(socialAdapterRows, trainFiles("social_i_qa_test.json"))}},
 			},

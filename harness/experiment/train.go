@@ -53,7 +53,7 @@ func (w *workbench) train(ctx context.Context, data features, specs []trainSpec)
 		r.Task, r.Loss, r.Train = w.info.Name, s.loss.String(), len(s.examples)
 		r.ID = result.HeadID(r)
 		out[i].Head = r
-		k := half{r.Seed, r.Size, r.Role == result.Supervisor}
+		k := half{r.Seed, r.Size, r.Role == result.Supervisor || result.LearnsGold(r.Baseline)}
 		if members[k] == nil {
 			order = append(order, k)
 		}
@@ -88,14 +88,20 @@ func (w *workbench) train(ctx context.Context, data features, specs []trainSpec)
 			t.Warnings = append(slices.Clone(t.Warnings), c.Warnings()...)
 		}
 	}
-	if w.env.Trained != nil {
-		for _, t := range out {
-			if err := w.env.Trained(t.Head, t.head); err != nil {
-				return nil, err
-			}
+	return out, w.reportTrained(out)
+}
+
+// reportTrained calls Env.Trained with heads.
+func (w *workbench) reportTrained(heads []trained) error {
+	if w.env.Trained == nil {
+		return nil
+	}
+	for _, t := range heads {
+		if err := w.env.Trained(t.Head, t.head); err != nil {
+			return err
 		}
 	}
-	return out, nil
+	return nil
 }
 
 // trainAll calls train for several models side by side, each with its own specs. If one fails, it stops the others.

@@ -83,7 +83,7 @@ func TestDataSetsOfTheHub(t *testing.T) {
 			"default/train/0000.parquet": string(shard), "default/train/0001.parquet": string(validation),
 			"other/train/0000.parquet": string(shard), "README.md": "x",
 		},
-		"org/reviews@v2": {"README.md": "x", "data/train-00000-of-00002.jsonl": reviews(0), "data/train-00001-of-00002.jsonl": reviews(1), "data/dev.jsonl": reviews(2)},
+		"org/reviews@v2":                 {"README.md": "x", "data/train-00000-of-00002.jsonl": reviews(0), "data/train-00001-of-00002.jsonl": reviews(1), "data/dev.jsonl": reviews(2)},
 		"org/empty@refs/convert/parquet": {"README.md": "x"},
 	}}
 	server := httptest.NewServer(hub)

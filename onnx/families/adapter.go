@@ -32,15 +32,14 @@ type Adapter struct {
 	Dir     string
 	Base    string   // base_model_name_or_path of adapter_config.json
 	Unknown []string // settings of adapter_config.json that are not known
-	LeftOut []string // tensors of heads, which features do not need
 
 	settings loraSettings
 	modules  map[string]*lowRank         // by the name of the module that they belong to, as peft writes it
 	saved    map[string]safetensors.Info // whole tensors, by name as peft writes it
-	location string                      // of the file, relative to Weights.base
+	file     string                      // with the weights, relative to the checkpoint's folder
 	prefix   string                      // what names of the base model begin with in the class that was trained
 
-	// By names of the checkpoint.
+	// By names of the checkpoint. Heads can be whole tensors that the checkpoint lacks.
 	layers map[string]*lowRank
 	whole  map[string]safetensors.Info
 }
@@ -107,13 +106,15 @@ func openAdapter(dir string) (*Adapter, error) {
 	for _, t := range f.Tensors {
 		faults = append(faults, a.add(t))
 	}
-	for _, name := range slices.Sorted(maps.Keys(a.modules)) {
-		faults = append(faults, a.modules[name].complete(a.settings))
+	if errors.Join(faults...) == nil { // a tensor with a wrong name leaves a matrix without its partner
+		for _, name := range slices.Sorted(maps.Keys(a.modules)) {
+			faults = append(faults, a.modules[name].complete(a.settings))
+		}
 	}
 	if len(f.Tensors) == 0 {
 		faults = append(faults, errors.New("there are no tensors"))
 	}
-	if err := errors.Join(faults...); err != nil {
+	if err := firstFew(faults); err != nil {
 		return nil, fmt.Errorf("%s: %w", adapterWeights, err)
 	}
 	return a, nil
@@ -325,8 +326,8 @@ func isHead(name string) bool {
 	return slices.ContainsFunc(strings.Split(name, "."), func(part string) bool { return slices.Contains(headParts, part) })
 }
 
-// adapt finds the tensors of the checkpoint that the adapter changes. The model class that was trained can have another prefix than the
-// checkpoint.
+// adapt finds the tensors of the checkpoint that the adapter changes, and those of heads that it adds. The model class that was trained
+// can have another prefix than the checkpoint.
 func (w *Weights) adapt() {
 	a := w.adapter
 	a.layers, a.whole = map[string]*lowRank{}, map[string]safetensors.Info{}
@@ -342,8 +343,20 @@ func (w *Weights) adapt() {
 	for name, t := range a.saved {
 		if own, _, ok := w.own(name); ok {
 			a.whole[own] = t
+		} else if isHead(name) {
+			a.whole[w.added(name)] = t
 		}
 	}
+}
+
+// added returns the name of a tensor that the checkpoint would have if it had the head of the class that was trained.
+func (w *Weights) added(name string) string {
+	for _, p := range w.prefixes {
+		if rest, ok := strings.CutPrefix(name, p); ok && p != "" {
+			return w.prefix + rest
+		}
+	}
+	return name
 }
 
 // own returns the name in the checkpoint of a tensor whose name has the prefix of another class, and this prefix.
@@ -374,9 +387,7 @@ func (a *Adapter) check(used map[string]bool, linears []string, prefix string) e
 	for _, module := range slices.Sorted(maps.Keys(a.modules)) {
 		m := a.modules[module]
 		switch {
-		case used[m.a.Name]:
-		case isHead(module):
-			a.LeftOut = append(a.LeftOut, m.a.Name, m.b.Name)
+		case used[m.a.Name], isHead(module):
 		default:
 			faults = append(faults, fmt.Errorf("module %q is not a layer of the base model (does the adapter belong to another one?)", module))
 		}
@@ -388,9 +399,7 @@ func (a *Adapter) check(used map[string]bool, linears []string, prefix string) e
 	for _, name := range slices.Sorted(maps.Keys(a.saved)) {
 		t := a.saved[name]
 		switch {
-		case taken[t.Name]:
-		case isHead(name):
-			a.LeftOut = append(a.LeftOut, t.Name)
+		case taken[t.Name], isHead(name):
 		default:
 			faults = append(faults, fmt.Errorf("tensor %q is not one that the base model needs (does the adapter belong to another one?)", t.Name))
 		}
@@ -398,13 +407,41 @@ func (a *Adapter) check(used map[string]bool, linears []string, prefix string) e
 	if len(faults) == 0 {
 		faults = a.missing(linears, prefix)
 	}
-	if n := len(faults); n > 5 {
-		faults = append(faults[:5], fmt.Errorf("there are %d more", n-5))
-	}
-	if err := errors.Join(faults...); err != nil {
+	if err := firstFew(faults); err != nil {
 		return a.fault(err)
 	}
 	return nil
+}
+
+// LeftOut returns the names of the adapter's tensors that a graph does not use. They belong to heads. used are the names of the
+// graph's constants.
+func (a *Adapter) LeftOut(used map[string]bool) []string {
+	var names []string
+	for _, m := range a.modules {
+		if !used[m.a.Name] {
+			names = append(names, m.a.Name, m.b.Name)
+		}
+	}
+	taken := map[string]bool{}
+	for name, t := range a.whole {
+		taken[t.Name] = used[name]
+	}
+	for _, t := range a.saved {
+		if !taken[t.Name] {
+			names = append(names, t.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// firstFew joins the first of many errors, and counts the others. Errors that are nil do not count.
+func firstFew(faults []error) error {
+	faults = slices.DeleteFunc(faults, func(err error) bool { return err == nil })
+	if n := len(faults); n > mostFaults {
+		faults = append(faults[:mostFaults], fmt.Errorf("there are %d more", n-mostFaults))
+	}
+	return errors.Join(faults...)
 }
 
 // missing returns an error for each linear layer that the settings name and that has no matrices. prefix is the checkpoint's.
@@ -440,6 +477,9 @@ func (w *Weights) lowRank(s source) *lowRank {
 
 // adapterTensor makes a constant that refers to a tensor of the adapter, as float32.
 func (b *builder) adapterTensor(t safetensors.Info, dims ...int) string {
+	if b.gaveUp() {
+		return b.float(0)
+	}
 	kind, ok := dataTypes[t.DType]
 	if !ok || !slices.Equal(t.Shape, sizes(dims)) {
 		b.faults = append(b.faults, b.weights.adapter.fault(fmt.Errorf("tensor %q has type %s and shape %v, but the base model and the rank ask for numbers of shape %v",
@@ -447,7 +487,7 @@ func (b *builder) adapterTensor(t safetensors.Info, dims ...int) string {
 		return b.float(0)
 	}
 	value := b.once("stored "+t.Name, func() string {
-		b.constants = append(b.constants, onnxproto.Tensor{Name: t.Name, Type: kind, Dims: t.Shape, External: b.weights.adapter.location, Offset: t.Offset()})
+		b.constants = append(b.constants, onnxproto.Tensor{Name: t.Name, Type: kind, Dims: t.Shape, External: b.weights.adapterLocation(), Offset: t.Offset()})
 		return t.Name
 	})
 	return b.asFloat(value, kind)

@@ -42,8 +42,11 @@ func (b *builder) fault(format string, args ...any) {
 	b.faults = append(b.faults, fmt.Errorf(format, args...))
 }
 
+// mostFaults is the number of wrong tensors that an error names.
+const mostFaults = 5
+
 // gaveUp reports whether so many tensors are wrong that no more need to be named.
-func (b *builder) gaveUp() bool { return len(b.faults) >= 20 }
+func (b *builder) gaveUp() bool { return len(b.faults) >= mostFaults }
 
 // op adds a node of the default operator set with one output, and returns the output.
 func (b *builder) op(kind string, inputs []string, attrs ...onnxproto.Attr) string {
@@ -126,12 +129,6 @@ func (b *builder) stored(s source) (value string, t onnxproto.DataType) {
 		b.faults = append(b.faults, err)
 		return b.float(0), onnxproto.Float32
 	}
-	location := b.weights.locations[found.file]
-	if a := b.weights.adapter; a != nil {
-		if whole, ok := a.whole[name]; ok {
-			found.Info, location = whole, a.location
-		}
-	}
 	t, ok := dataTypes[found.DType]
 	if !ok {
 		b.fault("tensor %q has elements of type %s, which are not read (F32, F16, BF16 and F64 are); %s", found.Name, found.DType, b.weights.wayToFloat(found.Name))
@@ -142,7 +139,7 @@ func (b *builder) stored(s source) (value string, t onnxproto.DataType) {
 		return b.float(0), onnxproto.Float32
 	}
 	value = b.once("stored "+name, func() string {
-		b.constants = append(b.constants, onnxproto.Tensor{Name: name, Type: t, Dims: found.Shape, External: location, Offset: found.Offset()})
+		b.constants = append(b.constants, onnxproto.Tensor{Name: name, Type: t, Dims: found.Shape, External: b.weights.locations[found.file], Offset: found.Offset()})
 		return name
 	})
 	return value, t

@@ -93,7 +93,7 @@ func TestAdapterNotes(t *testing.T) {
 	rt := testRuntime(t)
 	for name, want := range map[string]string{
 		"llama": "the adapter was made for org/llama, and its base here is the checkpoint",
-		"bert":  "2 tensors of the adapter belong to heads, which are left out: base_model.model.classifier.bias, base_model.model.classifier.weight",
+		"bert":  "2 tensors of the adapter belong to parts that are left out, such as heads: base_model.model.classifier.bias, base_model.model.classifier.weight",
 	} {
 		base, adapter := adapted(t, name, nil)
 		if w := openTest(t, rt, base, Options{Adapter: adapter}).Warnings(); !slices.ContainsFunc(w, func(s string) bool { return strings.HasPrefix(s, want) }) {
@@ -191,6 +191,30 @@ func TestManyAdapterFaults(t *testing.T) {
 		if last := lines[len(lines)-1]; len(lines) > 7 || !strings.Contains(last, " more") || strings.Contains(err.Error(), "only one of") {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestAdapterOfPictures leaves out what an adapter changes in the part for pictures of a model.
+func TestAdapterOfPictures(t *testing.T) {
+	base, adapter := adapted(t, "llama", func(a *drawn.Adapter) {
+		retitled("model.layers.1.", "model.vision_tower.encoder.layers.1.")(a)
+		set("layers_to_transform", "[0, 2]")(a)
+	})
+	c := mustRead(t, base, Options{Adapter: adapter})
+	if notes := strings.Join(c.notes, "\n"); !strings.Contains(notes, "4 tensors of the adapter belong to parts that are left out") {
+		t.Errorf("notes %q", notes)
+	}
+}
+
+// TestAdapterOfTiedTable checks why a model has no logits whose table of tokens and layer for logits differ with the adapter.
+func TestAdapterOfTiedTable(t *testing.T) {
+	base, adapter := adapted(t, "gpt2-embedding", nil)
+	const want = "the adapter changes the table of tokens or the layer for logits"
+	if _, err := OpenLikelihood(t.Context(), testRuntime(t), base, Options{Adapter: adapter}); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v, want %q", err, want)
+	}
+	if _, err := OpenGenerator(t.Context(), testRuntime(t), base, Options{Adapter: adapter}); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v, want %q", err, want)
 	}
 }
 

@@ -92,10 +92,12 @@ func (c *Checkpoint) planLikelihood() error {
 	if p, err := planModel(f, lastHidden, true); err == nil && p.head {
 		return errors.New("a layer lies between its last hidden state and its logits, as in fill-mask models, which do not continue texts")
 	}
+	if made := c.source.made; made != nil && !made.Logits {
+		return errors.New(made.WithoutLogits())
+	}
 	logits, ok := f.Output("logits")
 	if !ok || len(logits.Dims) != 3 || logits.Dims[2].Size < 1 {
-		return errors.New("it has no output logits of shape [batch, tokens, vocabulary] (of an ONNX file: export it for text-generation; of safetensors: " +
-			"they have no lm_head)")
+		return errors.New("it has no output logits of shape [batch, tokens, vocabulary] (export it for text-generation)")
 	}
 	if c.plan, err = planModel(f, "logits", true); err != nil {
 		return err

@@ -264,7 +264,7 @@ func TestLikelihoodFaults(t *testing.T) {
 		fixture("static-model2vec-tiny"):     "names no model_type",
 		fixture("gpt2-tiny"):                 "no output logits",
 		drawn.Read(t, "bert").Write(t):       "not known to read from left to right",
-		drawn.Read(t, "llama-bare").Write(t): "no output logits",
+		drawn.Read(t, "llama-bare").Write(t): "the weights have no layer for logits",
 	} {
 		if _, err := OpenLikelihood(t.Context(), rt, model, Options{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", model, err, want)

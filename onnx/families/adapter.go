@@ -37,6 +37,7 @@ type Adapter struct {
 	modules  map[string]*lowRank         // by the name of the module that they belong to, as peft writes it
 	saved    map[string]safetensors.Info // whole tensors, by name as peft writes it
 	file     string                      // with the weights, relative to the checkpoint's folder
+	untied   bool                        // a layer for logits that is tied to the table of tokens is not, with the adapter
 	prefix   string                      // what names of the base model begin with in the class that was trained
 
 	// By names of the checkpoint. Heads can be whole tensors that the checkpoint lacks.
@@ -318,9 +319,10 @@ func (s loraSettings) targeted(module string) (targeted, known bool) {
 	return named(s.targets), true
 }
 
-// headParts are parts of the names of modules above the hidden states.
+// headParts are parts of the names of modules that hidden states do not depend on: those above them, and those for pictures.
 var headParts = []string{"lm_head", "embed_out", "score", "classifier", "classification_head", "qa_outputs", "cls", "pooler", "pre_classifier",
-	"vocab_transform", "vocab_projector", "vocab_layer_norm", "generator_predictions", "generator_lm_head", "discriminator_predictions", "head", "predictions"}
+	"vocab_transform", "vocab_projector", "vocab_layer_norm", "generator_predictions", "generator_lm_head", "discriminator_predictions", "head", "predictions",
+	"vision_tower", "multi_modal_projector"}
 
 func isHead(name string) bool {
 	return slices.ContainsFunc(strings.Split(name, "."), func(part string) bool { return slices.Contains(headParts, part) })
@@ -413,7 +415,7 @@ func (a *Adapter) check(used map[string]bool, linears []string, prefix string) e
 	return nil
 }
 
-// LeftOut returns the names of the adapter's tensors that a graph does not use. They belong to heads. used are the names of the
+// LeftOut returns the names of the adapter's tensors that a graph does not use. They belong to heads and the like. used are the names of the
 // graph's constants.
 func (a *Adapter) LeftOut(used map[string]bool) []string {
 	var names []string
@@ -434,6 +436,9 @@ func (a *Adapter) LeftOut(used map[string]bool) []string {
 	slices.Sort(names)
 	return names
 }
+
+// mostFaults is the number of faults that an error about an adapter names.
+const mostFaults = 5
 
 // firstFew joins the first of many errors, and counts the others. Errors that are nil do not count.
 func firstFew(faults []error) error {
@@ -477,13 +482,10 @@ func (w *Weights) lowRank(s source) *lowRank {
 
 // adapterTensor makes a constant that refers to a tensor of the adapter, as float32.
 func (b *builder) adapterTensor(t safetensors.Info, dims ...int) string {
-	if b.gaveUp() {
-		return b.float(0)
-	}
 	kind, ok := dataTypes[t.DType]
 	if !ok || !slices.Equal(t.Shape, sizes(dims)) {
-		b.faults = append(b.faults, b.weights.adapter.fault(fmt.Errorf("tensor %q has type %s and shape %v, but the base model and the rank ask for numbers of shape %v",
-			t.Name, t.DType, t.Shape, dims)))
+		b.adapterFaults = append(b.adapterFaults, fmt.Errorf("tensor %q has type %s and shape %v, but the base model and the rank ask for numbers of shape %v",
+			t.Name, t.DType, t.Shape, dims))
 		return b.float(0)
 	}
 	value := b.once("stored "+t.Name, func() string {
@@ -500,7 +502,7 @@ func (b *builder) merged(weight string, s source, in, out int, transposed bool) 
 		return weight
 	}
 	if m.embedding {
-		b.faults = append(b.faults, b.weights.adapter.fault(fmt.Errorf("module %q is a linear layer of the base model, not an embedding", m.module)))
+		b.adapterFaults = append(b.adapterFaults, fmt.Errorf("module %q is a linear layer of the base model, not an embedding", m.module))
 		return weight
 	}
 	return b.once("merged "+weight, func() string {
@@ -530,7 +532,7 @@ func (b *builder) mergedRows(looked string, s source, rows, width int, indices s
 		return looked
 	}
 	if !m.embedding {
-		b.faults = append(b.faults, b.weights.adapter.fault(fmt.Errorf("module %q is an embedding of the base model, not a linear layer", m.module)))
+		b.adapterFaults = append(b.adapterFaults, fmt.Errorf("module %q is an embedding of the base model, not a linear layer", m.module))
 		return looked
 	}
 	columns := b.op("Gather", []string{b.adapterTensor(*m.a, m.rank, rows), indices}, onnxproto.Int("axis", 1))

@@ -23,6 +23,8 @@ type builder struct {
 	named     map[string]string // the value that stands for a weight or constant, by its key
 	linears   []string          // names of the weights of linear layers
 	faults    []error
+
+	adapterFaults []error // about what an adapter changes
 }
 
 func newBuilder(w *Weights) *builder {
@@ -42,11 +44,8 @@ func (b *builder) fault(format string, args ...any) {
 	b.faults = append(b.faults, fmt.Errorf(format, args...))
 }
 
-// mostFaults is the number of wrong tensors that an error names.
-const mostFaults = 5
-
 // gaveUp reports whether so many tensors are wrong that no more need to be named.
-func (b *builder) gaveUp() bool { return len(b.faults) >= mostFaults }
+func (b *builder) gaveUp() bool { return len(b.faults) >= 20 }
 
 // op adds a node of the default operator set with one output, and returns the output.
 func (b *builder) op(kind string, inputs []string, attrs ...onnxproto.Attr) string {

@@ -264,7 +264,7 @@ func TestAdapterFaults(t *testing.T) {
 		change func(*drawn.Adapter)
 		want   string
 	}{
-		{"another method", set("peft_type", `"IA3"`), `peft_type "IA3" is not supported (only LORA)`},
+		{"another method", set("peft_type", `"IA3"`), `peft_type "IA3" is not supported (only LORA; of other methods`},
 		{"no method", set("peft_type", `null`), `peft_type "" is not supported`},
 		{"another rank", set("r", "8"), "A has shape [4 64] and B [64 4], but the rank of adapter_config.json is 8"},
 		{"rank 0", set("r", "0"), "the rank of adapter_config.json is 0"},

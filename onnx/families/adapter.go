@@ -134,7 +134,7 @@ func noAdapterWeights(dir string) error {
 func (a *Adapter) readSettings(c *config) error {
 	s := &a.settings
 	if kind := c.string("", "peft_type"); !strings.EqualFold(kind, "LORA") {
-		return fmt.Errorf("%s: peft_type %q is not supported (only LORA)", adapterFile, kind)
+		return fmt.Errorf("%s: peft_type %q is not supported (only LORA; of other methods, use the checkpoint that merge_and_unload and save_pretrained make)", adapterFile, kind)
 	}
 	s.rank, s.alpha = value(c, 8, "r"), c.float(8, "lora_alpha")
 	s.stabilised, s.dora = c.bool(false, "use_rslora"), c.bool(false, "use_dora")

@@ -34,7 +34,7 @@ func adapterNotes(a *families.Adapter, dir string, f *onnxproto.File) []string {
 		used[t.Name] = true
 	}
 	if out := a.LeftOut(used); len(out) > 0 {
-		notes = append(notes, fmt.Sprintf("%d tensors of the adapter belong to parts that are left out, such as heads: %s", len(out), families.Shortened(out)))
+		notes = append(notes, fmt.Sprintf("tensors of the adapter are left out that belong to heads or the like: %s", families.Shortened(out)))
 	}
 	return notes
 }

@@ -93,7 +93,7 @@ func TestAdapterNotes(t *testing.T) {
 	rt := testRuntime(t)
 	for name, want := range map[string]string{
 		"llama": "the adapter was made for org/llama, and its base here is the checkpoint",
-		"bert":  "2 tensors of the adapter belong to parts that are left out, such as heads: base_model.model.classifier.bias, base_model.model.classifier.weight",
+		"bert":  "tensors of the adapter are left out that belong to heads or the like: base_model.model.classifier.bias, base_model.model.classifier.weight",
 	} {
 		base, adapter := adapted(t, name, nil)
 		if w := openTest(t, rt, base, Options{Adapter: adapter}).Warnings(); !slices.ContainsFunc(w, func(s string) bool { return strings.HasPrefix(s, want) }) {
@@ -201,7 +201,7 @@ func TestAdapterOfPictures(t *testing.T) {
 		set("layers_to_transform", "[0, 2]")(a)
 	})
 	c := mustRead(t, base, Options{Adapter: adapter})
-	if notes := strings.Join(c.notes, "\n"); !strings.Contains(notes, "4 tensors of the adapter belong to parts that are left out") {
+	if notes := strings.Join(c.notes, "\n"); !strings.Contains(notes, "tensors of the adapter are left out that belong to heads or the like: base_model.model.model.vision_tower") {
 		t.Errorf("notes %q", notes)
 	}
 }

@@ -122,11 +122,11 @@ func TestValidateReportsAllFaultsTogether(t *testing.T) {
 	err := experiment.Config{
 		Models: []experiment.Model{{Name: "c"}},
 		Pairs:  []result.Pair{pair, pair},
-		Seeds:  []uint64{1, 1}, Held: 2, L2: []float64{-1, math.Inf(1)}, Train: 4, Test: 3,
+		Seeds:  []uint64{1, 1}, Folds: 21, Held: 2, L2: []float64{-1, math.Inf(1)}, Train: 4, Test: 3,
 		Simulated: []experiment.Simulated{{Kind: "oracle"}},
 	}.Validate()
 	for _, want := range []string{`no model is named "a"`, `no model is named "b"`, `model "c" has no encoder`, "no task", "no loss",
-		"seed 1 is given twice", "pair a -> b is given twice", "share 2", "penalty -1", "penalty +Inf", "pool of 4", "part of 3", `"oracle"`} {
+		"seed 1 is given twice", "pair a -> b is given twice", "21 folds", "share 2", "penalty -1", "penalty +Inf", "pool of 4", "part of 3", `"oracle"`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one with %q", err, want)
 		}

@@ -88,7 +88,7 @@ func trainings(w *workbench) int {
 	if w.hasControls() {
 		heads += len(c.strongs())
 	}
-	return heads * len(w.halves) * (len(c.L2) + 1)
+	return heads * len(w.halves) * c.grid(nil).Trainings()
 }
 
 // planLabels says what a supervisor that is not trained has to encode. The plan has no texts if it reads none.

@@ -198,7 +198,10 @@ func writeKinds(out io.Writer, ways []*way) error {
 				if err != nil {
 					return err
 				}
-				difference, lowest = fmt.Sprintf("%+.2f [%.2f, %.2f]", mean, interval.Lo, interval.Hi), fmt.Sprintf("%+.1f", worst)
+				difference, lowest = fmt.Sprintf("%+.2f", mean), fmt.Sprintf("%+.1f", worst)
+				if interval.Known() { // of several tasks
+					difference += fmt.Sprintf(" [%.2f, %.2f]", interval.Lo, interval.Hi)
+				}
 			}
 			pgr := ""
 			if sum[2] > sum[0] {

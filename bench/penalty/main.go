@@ -156,49 +156,54 @@ func (w *way) kinds() []string {
 	})
 }
 
+// all is the kind of all heads.
+const all = "all"
+
 // of returns the cells of a kind of heads, sorted by task.
 func (w *way) of(kind string) []cell {
 	return slices.SortedFunc(func(yield func(cell) bool) {
 		for c := range w.cells {
-			if c.kind == kind && !yield(c) {
+			if (c.kind == kind || kind == all) && !yield(c) {
 				return
 			}
 		}
 	}, func(a, b cell) int {
-		return cmp.Or(cmp.Compare(a.task, b.task), cmp.Compare(a.weak, b.weak), cmp.Compare(a.strong, b.strong))
+		return cmp.Or(cmp.Compare(a.task, b.task), cmp.Compare(a.kind, b.kind), cmp.Compare(a.weak, b.weak), cmp.Compare(a.strong, b.strong))
 	})
 }
 
 // writeKinds writes, for each kind of heads and each way, means over all cells. The interval is Student's t over tasks.
 func writeKinds(out io.Writer, ways []*way) error {
-	fmt.Fprintln(out, "| head | penalty | accuracy | difference | worst seed | ± over seeds | penalties | PGR |")
+	fmt.Fprintln(out, "| head | penalty | accuracy | difference | of one head | ± over seeds | penalties | PGR |")
 	fmt.Fprintln(out, "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |")
 	first := ways[0]
-	for _, kind := range first.kinds() {
+	for _, kind := range append(first.kinds(), all) {
 		cells := first.of(kind)
 		for _, w := range ways {
-			byTask := map[string][]float64{} // differences of the cells' means
-			worst := math.Inf(1)             // difference of one head
-			var accuracies, spreads, penalties []float64
+			byTask := map[string][]float64{}                     // differences of the cells' means
+			var accuracies, spreads, penalties, single []float64 // single: differences of single heads
 			var sum [3]float64
 			for _, c := range cells {
 				s, base := w.cells[c], first.cells[c]
 				byTask[c.task] = append(byTask[c.task], stat.Mean(s.accuracy, nil)-stat.Mean(base.accuracy, nil))
 				for i, a := range s.accuracy {
-					worst = min(worst, a-base.accuracy[i])
+					single = append(single, a-base.accuracy[i])
 				}
 				accuracies, spreads, penalties = append(accuracies, stat.Mean(s.accuracy, nil)), append(spreads, stat.StdDev(s.accuracy, nil)), append(penalties, stat.StdDev(s.penalty, nil))
-				for k, v := range w.pgr[c] {
-					sum[k] += v
+				if kind != all {
+					for k, v := range w.pgr[c] {
+						sum[k] += v
+					}
 				}
 			}
-			difference, lowest := "", ""
+			difference, ofOne := "", ""
 			if w != first {
 				mean, interval, err := stats.TInterval(list.Map(slices.Sorted(maps.Keys(byTask)), func(t string) float64 { return stat.Mean(byTask[t], nil) }), stats.Level)
 				if err != nil {
 					return err
 				}
-				difference, lowest = fmt.Sprintf("%+.2f", mean), fmt.Sprintf("%+.1f", worst)
+				difference = fmt.Sprintf("%+.2f", mean)
+				ofOne = fmt.Sprintf("±%.1f (%+.1f to %+.1f)", rootMeanSquare(single), slices.Min(single), slices.Max(single))
 				if interval.Known() { // of several tasks
 					difference += fmt.Sprintf(" [%.2f, %.2f]", interval.Lo, interval.Hi)
 				}
@@ -207,7 +212,7 @@ func writeKinds(out io.Writer, ways []*way) error {
 			if sum[2] > sum[0] {
 				pgr = fmt.Sprintf("%.3f", (sum[1]-sum[0])/(sum[2]-sum[0]))
 			}
-			fmt.Fprintf(out, "| %s | %s | %.2f | %s | %s | %.2f | %.2f | %s |\n", kind, w.name, stat.Mean(accuracies, nil), difference, lowest,
+			fmt.Fprintf(out, "| %s | %s | %.2f | %s | %s | %.2f | %.2f | %s |\n", kind, w.name, stat.Mean(accuracies, nil), difference, ofOne,
 				rootMeanSquare(spreads), rootMeanSquare(penalties), pgr)
 		}
 	}

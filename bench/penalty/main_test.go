@@ -62,7 +62,8 @@ func TestTablesOfTwoWays(t *testing.T) {
 	// The student is right on 70 % and 75 %. The standard deviation of 60 and 80 is 14.14, that of -1 and 1 is 1.41.
 	for _, want := range []string{
 		"| student, xent | one cut | 70.00 |  |  | 14.14 | 1.41 | 0.500 |",
-		"| student, xent | 5 folds | 75.00 | +5.00 | +0.0 | 7.07 | 0.00 | 0.625 |",
+		"| student, xent | 5 folds | 75.00 | +5.00 | ±7.1 (+0.0 to +10.0) | 7.07 | 0.00 | 0.625 |",
+		"| all | 5 folds | 71.67 | +1.67 | ±4.1 (+0.0 to +10.0) | 4.08 | 0.00 |  |",
 		"| task | supervisor | ceiling | student, xent |",
 		"| t | 50.0 / 50.0 | 90.0 / 90.0 | 70.0 / 75.0 |",
 	} {

@@ -64,7 +64,7 @@ type Config struct {
 const (
 	DefaultTrain = 2000
 	DefaultTest  = 800
-	DefaultFolds = 1
+	DefaultFolds = 3
 	DefaultHeld  = 0.2
 )
 

@@ -86,6 +86,11 @@ func (f *experimentFlags) register(fs *pflag.FlagSet, out string) {
 	fs.BoolVar(&f.json, "json", false, "print the rows of the table as JSON")
 }
 
+// registerNoBaselines registers --no-baselines, which run and sweep have.
+func registerNoBaselines(fs *pflag.FlagSet, value *bool) {
+	fs.BoolVar(value, "no-baselines", false, "leave out what students are compared with: heads of few gold labels and of shuffled labels, the main axis, a random direction")
+}
+
 // A dataFlags holds the flags that say which examples an experiment uses. run, sweep, chain, transfer, study and encode
 // share them.
 type dataFlags struct {
@@ -222,18 +227,17 @@ func (f *experimentFlags) checkMetric(list []tasks.Task) error {
 	return errors.Join(faults...)
 }
 
-// experiment calls run, stores the result and prints what show returns: rows as JSON with --json, otherwise a table. If a
-// task fails, or the result cannot be stored, the others are printed, and the error is returned. The result of an interrupted
-// experiment is stored and not printed. With --out -, the result is printed instead of the table.
-func (a *app) experiment(ctx context.Context, f *experimentFlags, run func(experiment.Env) (*result.Result, error),
-	show func(*result.Result) (rows any, t *table.Table, err error)) error {
+// perform calls run and stores the result. If a task fails, or the result cannot be stored, the result has the others, and the
+// error is returned. r is nil if there is nothing to show: no task was finished, the experiment was interrupted, or the result was
+// printed, with --out -.
+func (a *app) perform(ctx context.Context, f *experimentFlags, run func(experiment.Env) (*result.Result, error)) (r *result.Result, stored bool, err error) {
 	env, err := f.env(ctx, a)
 	if err != nil {
-		return err
+		return nil, false, err
 	}
 	r, failed := run(env)
 	if r == nil || len(r.Tasks) == 0 {
-		return failed
+		return nil, false, failed
 	}
 	if f.out == stdout {
 		r.Program, r.Command = program(), append([]string{"w2s"}, a.args...)
@@ -242,33 +246,52 @@ func (a *app) experiment(ctx context.Context, f *experimentFlags, run func(exper
 		if err == nil {
 			_, err = a.out.Write(visible.JSON(text.Bytes()))
 		}
-		return errors.Join(failed, err)
+		return nil, false, errors.Join(failed, err)
 	}
-	stored := a.store(f, r)
-	failed = errors.Join(failed, stored, f.file.conflict)
+	fault := a.store(f, r)
+	failed = errors.Join(failed, fault, f.file.conflict)
 	if ctx.Err() != nil {
+		return nil, fault == nil, failed
+	}
+	return r, fault == nil, failed
+}
+
+// experiment carries out an experiment and prints what show returns: rows as JSON with --json, otherwise tables.
+func (a *app) experiment(ctx context.Context, f *experimentFlags, run func(experiment.Env) (*result.Result, error),
+	show func(*result.Result) (rows any, t []*table.Table, err error)) error {
+	r, stored, failed := a.perform(ctx, f, run)
+	if r == nil {
 		return failed
 	}
-	rows, t, err := show(r)
+	rows, tables, err := show(r)
 	if err != nil {
 		return errors.Join(failed, err)
 	}
 	if f.json {
 		return errors.Join(failed, a.printJSON(rows))
 	}
-	if err := table.Write(a.out, f.table.format, t); err != nil {
+	if err := table.Write(a.out, f.table.format, tables...); err != nil {
 		return errors.Join(failed, err)
 	}
-	if stored == nil {
+	if stored {
 		a.note("result file: %s", f.file.path)
 	}
 	return failed
 }
 
-// pgr returns the rows of a result and their table.
-func (f *experimentFlags) pgr(r *result.Result) (any, *table.Table, error) {
+// pgr returns the rows of a result and their tables.
+func (f *experimentFlags) pgr(r *result.Result) (any, []*table.Table, error) {
 	rows, err := summary.Rows(r, f.options())
-	return rows, table.PGR(rows, f.table.wide), err
+	return rows, pgrTables(rows, f.table.wide), err
+}
+
+// pgrTables returns the table of PGR and, if rows have baselines, theirs.
+func pgrTables(rows []summary.Row, wide bool) []*table.Table {
+	tables := []*table.Table{table.PGR(rows, wide)}
+	if b := table.Baselines(rows); b != nil {
+		tables = append(tables, b)
+	}
+	return tables
 }
 
 func (a *app) printJSON(v any) error { return table.WriteJSON(a.out, v) }

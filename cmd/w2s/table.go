@@ -23,7 +23,7 @@ import (
 // A view is a table that w2s table --by can print.
 type view struct {
 	name, about string
-	table       func(rows []summary.Row, opt summary.Options) (*table.Table, error)
+	tables      func(rows []summary.Row, opt summary.Options) ([]*table.Table, error)
 }
 
 // allViews is the name that stands for all views.
@@ -32,20 +32,27 @@ const allViews = "all"
 // views returns the views in the order in which --by all prints them.
 func views(wide bool) []view {
 	return []view{
-		{"task", "a line for each task", func(rows []summary.Row, _ summary.Options) (*table.Table, error) {
-			return table.PGR(rows, wide), nil
+		{"task", "a line for each task", func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
+			return pgrTables(rows, wide), nil
 		}},
-		{"category", "medians over the tasks of a category", func(rows []summary.Row, _ summary.Options) (*table.Table, error) {
+		{"category", "medians over the tasks of a category", func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
 			c, err := summary.Categories(rows)
-			return table.Categories(c), err
+			return []*table.Table{table.Categories(c)}, err
 		}},
-		{"pair", "medians over tasks for each pair of models", func(rows []summary.Row, _ summary.Options) (*table.Table, error) {
+		{"pair", "medians over tasks for each pair of models", func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
 			p, err := summary.Pairs(rows)
-			return table.Pairs(p), err
+			return []*table.Table{table.Pairs(p)}, err
 		}},
-		{"loss", "comparisons of losses", func(rows []summary.Row, opt summary.Options) (*table.Table, error) {
+		{"loss", "comparisons of losses", func(rows []summary.Row, opt summary.Options) ([]*table.Table, error) {
 			l, err := summary.Losses(rows, opt)
-			return table.Losses(l, summary.NotCompared(rows)), err
+			return []*table.Table{table.Losses(l, summary.NotCompared(rows))}, err
+		}},
+		{"supervision", "students beside what they get without a supervisor; see w2s study supervision", func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
+			have := slices.DeleteFunc(slices.Clone(rows), func(r summary.Row) bool { return len(r.Baselines) == 0 })
+			if len(have) == 0 {
+				return nil, nil
+			}
+			return []*table.Table{table.Supervision(have)}, nil
 		}},
 	}
 }
@@ -59,18 +66,19 @@ func newTableCommand(a *app) *cobra.Command {
 	var imports []string
 	var asJSON bool
 	c := &cobra.Command{
-		Use:   "table RESULT.json... [--import FOLDER]...",
+		Use:   "table RESULT.json|FOLDER... [--import FOLDER]...",
 		Short: "Print tables from stored results (" + strings.Join(table.Formats, ", ") + ")",
 		Long: `Computes every figure from the predictions in result files. Several files make
-one table. A file that cannot be read is named and left out, and the exit code
-is 1.
+one table; a folder stands for the .json files in it. A file that cannot be read
+is named and left out, and the exit code is 1.
 
 --import adds the runs in a results folder of openai/weak-to-strong
 (train_simple.py, sweep.py, train_weak_to_strong.py) or EleutherAI/w2s (run.py).
 These programs store scores, and predictions only in pickles, which w2s does not
 read. So the rows of these runs have no interval over test examples, and a note
 tells why.`,
-		Example: `  w2s table w2s-results/run.json
+		Example: `  w2s table w2s-results/default
+  w2s table w2s-results/run.json
   w2s table --by category --format latex w2s-results/sweep.json
   w2s table --json w2s-results/sweep.json > rows.json
   w2s table --import /tmp/results/default w2s-results/sweep.json`,
@@ -135,7 +143,26 @@ func checkView(by string) error {
 	return nil
 }
 
-// sortPaths separates result files from folders. With --import, arguments may be folders too, because a shell expands
+// resultsIn returns the paths of the .json files in a folder, by name. A plan with groups writes such folders. A folder of
+// openai/weak-to-strong has none that count.
+func resultsIn(folder string) []string {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return nil
+	}
+	var paths []string
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".results_summary.json") {
+			return nil
+		}
+		if !e.IsDir() && strings.EqualFold(filepath.Ext(e.Name()), ".json") {
+			paths = append(paths, filepath.Join(folder, e.Name()))
+		}
+	}
+	return paths
+}
+
+// sortPaths separates result files, also those in folders, from folders of imports. With --import, arguments may be folders too, because a shell expands
 // --import results/* to one value and further arguments.
 func sortPaths(paths, imports []string) (files, folders []string, err error) {
 	folders = slices.Clone(imports)
@@ -147,7 +174,11 @@ func sortPaths(paths, imports []string) (files, folders []string, err error) {
 		case len(imports) > 0:
 			folders = append(folders, p)
 		default:
-			return nil, nil, usagef("%s is a folder: give a result file, or --import %s if openai/weak-to-strong or EleutherAI/w2s wrote it", p, p)
+			inside := resultsIn(p)
+			if len(inside) == 0 {
+				return nil, nil, usagef("%s is a folder without results: give a result file, or --import %s if openai/weak-to-strong or EleutherAI/w2s wrote it", p, p)
+			}
+			files = append(files, inside...)
 		}
 	}
 	return files, folders, nil
@@ -214,11 +245,11 @@ func layOut(rows []summary.Row, chains []summary.ChainRow, views []view, by stri
 		if by != allViews && by != v.name || len(rows) == 0 && len(chains) > 0 {
 			continue
 		}
-		t, err := v.table(rows, opt)
+		t, err := v.tables(rows, opt)
 		if err != nil {
 			return nil, err
 		}
-		tables = append(tables, t)
+		tables = append(tables, t...)
 	}
 	if len(chains) > 0 {
 		tables = append(tables, table.Chains(chains))

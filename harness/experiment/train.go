@@ -36,8 +36,9 @@ func records(heads []trained) []result.Head {
 	return list.Map(heads, func(t trained) result.Head { return t.Head })
 }
 
-// train trains heads on one model's features. Heads of the same half are trained together. The penalty of each head is chosen on
-// held-out parts of its own labels, then the head is trained on all of them and predicts the test examples.
+// train trains heads on one model's features. Heads of the same half are trained together, those of few gold labels on these
+// alone. The penalty of each head is chosen on held-out parts of its own labels, then the head is trained on all of them and
+// predicts the test examples.
 func (w *workbench) train(ctx context.Context, data features, specs []trainSpec) ([]trained, error) {
 	if len(specs) == 0 {
 		return nil, nil
@@ -46,6 +47,7 @@ func (w *workbench) train(ctx context.Context, data features, specs []trainSpec)
 		seed uint64
 		size int
 		weak bool
+		few  string // kind of comparison
 	}
 	out, members, order := make([]trained, len(specs)), map[half][]int{}, []half(nil)
 	for i, s := range specs {
@@ -53,7 +55,10 @@ func (w *workbench) train(ctx context.Context, data features, specs []trainSpec)
 		r.Task, r.Loss, r.Train = w.info.Name, s.loss.String(), len(s.examples)
 		r.ID = result.HeadID(r)
 		out[i].Head = r
-		k := half{r.Seed, r.Size, r.Role == result.Supervisor}
+		k := half{seed: r.Seed, size: r.Size, weak: r.Role == result.Supervisor || r.Baseline == result.OfGold}
+		if !k.weak && result.LearnsGold(r.Baseline) {
+			k.few = r.Baseline
+		}
 		if members[k] == nil {
 			order = append(order, k)
 		}
@@ -66,8 +71,11 @@ func (w *workbench) train(ctx context.Context, data features, specs []trainSpec)
 	for _, k := range order {
 		h := w.halvesOf(out[members[k][0]].Head)
 		examples := h.strong
-		if k.weak {
+		switch {
+		case k.weak:
 			examples = h.weak
+		case k.few != "": // a product with all of weak-train would take as long as for a head that learns all
+			examples = specs[members[k][0]].examples
 		}
 		own := w.part(data, k.seed, examples)
 		jobs := list.Map(members[k], func(i int) head.Job {
@@ -88,14 +96,20 @@ func (w *workbench) train(ctx context.Context, data features, specs []trainSpec)
 			t.Warnings = append(slices.Clone(t.Warnings), c.Warnings()...)
 		}
 	}
-	if w.env.Trained != nil {
-		for _, t := range out {
-			if err := w.env.Trained(t.Head, t.head); err != nil {
-				return nil, err
-			}
+	return out, w.reportTrained(out)
+}
+
+// reportTrained calls Env.Trained with heads.
+func (w *workbench) reportTrained(heads []trained) error {
+	if w.env.Trained == nil {
+		return nil
+	}
+	for _, t := range heads {
+		if err := w.env.Trained(t.Head, t.head); err != nil {
+			return err
 		}
 	}
-	return out, nil
+	return nil
 }
 
 // trainAll calls train for several models side by side, each with its own specs. If one fails, it stops the others.

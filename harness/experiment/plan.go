@@ -95,7 +95,7 @@ func trainings(w *workbench) int {
 	if len(c.strongs()) > 0 {
 		heads += len(c.strongs()) * len(w.goldSpecs(c.strongs()[0]))
 	}
-	return heads * (len(c.L2) + 1)
+	return heads * c.grid(nil).Trainings()
 }
 
 // planLabels says what a supervisor that is not trained has to encode. The plan has no texts if it reads none.

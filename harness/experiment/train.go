@@ -36,8 +36,9 @@ func records(heads []trained) []result.Head {
 	return list.Map(heads, func(t trained) result.Head { return t.Head })
 }
 
-// train trains heads on one model's features. Heads of the same half are trained together, those of few gold labels on these alone. The penalty of each head is chosen on
-// a part of its own labels, then the head is trained on all of them and predicts the test examples.
+// train trains heads on one model's features. Heads of the same half are trained together, those of few gold labels on these
+// alone. The penalty of each head is chosen on held-out parts of its own labels, then the head is trained on all of them and
+// predicts the test examples.
 func (w *workbench) train(ctx context.Context, data features, specs []trainSpec) ([]trained, error) {
 	if len(specs) == 0 {
 		return nil, nil
@@ -64,7 +65,7 @@ func (w *workbench) train(ctx context.Context, data features, specs []trainSpec)
 		members[k] = append(members[k], i)
 	}
 	bar := w.env.Progress.Start(fmt.Sprintf("train %s, %s", w.info.Name, specs[0].head.Model),
-		int64(len(specs)*(len(w.cfg.L2)+1)), progress.Items)
+		int64(len(specs)*w.cfg.grid(nil).Trainings()), progress.Items)
 	defer bar.Done()
 	options := head.Options{Multiplier: w.env.Multiplier, Done: func(int) { bar.Add(1) }}
 	for _, k := range order {
@@ -80,7 +81,7 @@ func (w *workbench) train(ctx context.Context, data features, specs []trainSpec)
 		jobs := list.Map(members[k], func(i int) head.Job {
 			return head.Job{Name: out[i].ID, Examples: own.numbers(specs[i].examples), Labels: specs[i].labels, Loss: specs[i].loss, Seed: k.seed}
 		})
-		chosen, err := head.Select(ctx, own.data, jobs, head.Grid{L2: w.cfg.L2, HeldOut: w.cfg.Held, Group: own.groups}, options)
+		chosen, err := head.Select(ctx, own.data, jobs, w.cfg.grid(own.groups), options)
 		if err != nil {
 			return nil, err
 		}

@@ -241,9 +241,9 @@ func (w *answerWriter) tune(ctx context.Context, s Split, spec trainSpec) ([]tun
 		jobs[i] = head.Job{Name: records[i].ID, Examples: rows, Labels: labels, Loss: l, Seed: s.Seed}
 	}
 	o := w.options
-	bar := o.Progress.Start(fmt.Sprintf("train %s, %s", w.task.Name, w.name), int64(len(jobs)*(len(o.L2)+1)), progress.Items)
+	grid := head.Grid{L2: o.L2, Folds: o.Folds, HeldOut: o.HeldOut, Group: learned.units}
+	bar := o.Progress.Start(fmt.Sprintf("train %s, %s", w.task.Name, w.name), int64(len(jobs)*grid.Trainings()), progress.Items)
 	defer bar.Done()
-	grid := head.Grid{L2: o.L2, HeldOut: o.HeldOut, Group: learned.units}
 	chosen, err := head.Select(ctx, data, jobs, grid, head.Options{Multiplier: o.Multiplier, Done: func(int) { bar.Add(1) }})
 	if err != nil {
 		return nil, err

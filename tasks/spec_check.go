@@ -161,6 +161,9 @@ func (s *Spec) checkClassify(fault specFault) {
 		} else {
 			s.classIndex[c] = i
 		}
+		if strings.TrimSpace(c) == "" {
+			fault("classes", "class %d has no name", i)
+		}
 	}
 	if !slices.ContainsFunc(s.Classes, func(name string) bool { _, err := strconv.Atoi(name); return err == nil }) {
 		for i := range s.Classes {

@@ -151,7 +151,7 @@ func (f *experimentFlags) config(ctx context.Context, a *app, models []string, p
 	}
 	fault(f.checkSummary())
 	fault(f.table.check())
-	c.Tasks, err = openTasks(f.tasks)
+	c.Tasks, err = a.openTasks(ctx, f.tasks)
 	fault(err)
 	a.readsData(f.tasks, c.Tasks)
 	fault(f.checkMetric(c.Tasks))

@@ -94,7 +94,7 @@ func (a *app) exportFeatures(ctx context.Context, f *exportFlags, flags *pflag.F
 	if err := errors.Join(append(absent, err, checkCounts(flags))...); err != nil {
 		return err
 	}
-	list, err := openTasks([]string{f.task})
+	list, err := a.openTasks(ctx, []string{f.task})
 	if err != nil {
 		return err
 	}

@@ -93,6 +93,9 @@ type gridCommand interface {
 // use makes the copy of flags refer to the set that its own flags are registered in.
 func (f *experimentFlags) use(fs *pflag.FlagSet) { f.flags, f.summaryFlags.flags = fs, fs }
 
+// maxMissing is the number of characters of the reason that are shown for what could not be done.
+const maxMissing = 250
+
 // A member is one experiment of a command.
 type member struct {
 	name    string // of its group; "" if the plan has no groups
@@ -271,7 +274,7 @@ func (a *app) groups(ctx context.Context, f *experimentFlags, members []*member)
 	byTask := tables[0]
 	byTask.Notes = append(byTask.Notes, notes...)
 	for _, err := range missing {
-		byTask.Notes = append(byTask.Notes, "not run: "+visible.Line(visible.Cut(plain(err.Error()), maxErrorLine)))
+		byTask.Notes = append(byTask.Notes, "not run: "+visible.Line(visible.Cut(plain(err.Error()), maxMissing)))
 	}
 	if err := table.Write(a.out, f.table.format, append(tables, table.Categories(categories))...); err != nil {
 		return errors.Join(append(failed, err)...)

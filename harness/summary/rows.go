@@ -266,7 +266,8 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 		row.warn(s.Warnings...)
 		row.warn(ceilingHead.Warnings...)
 	}
-	row.Doubts = slices.Concat(degenerate("the supervisor", t, weaks), degenerate("the student", t, students), degenerate("the ceiling", t, ceilings))
+	row.Doubts = slices.Concat(degenerate("the supervisor", t, weaks), degenerate("the student", t, students), degenerate("the ceiling", t, ceilings),
+		contrary(t, weaks, students))
 	boot := opt.bootstrap(t)
 	if row.Uneven, err = x.uneven(k, t, students, m); err != nil {
 		return row, err

@@ -59,8 +59,11 @@ func (w *workbench) train(ctx context.Context, data features, specs []trainSpec)
 		}
 		members[k] = append(members[k], i)
 	}
-	bar := w.env.Progress.Start(fmt.Sprintf("train %s, %s", w.info.Name, specs[0].head.Model),
-		int64(len(specs)*(len(w.cfg.L2)+1)), progress.Items)
+	trainings := 0
+	for _, s := range specs {
+		trainings += head.Trainings(s.loss, len(w.cfg.L2))
+	}
+	bar := w.env.Progress.Start(fmt.Sprintf("train %s, %s", w.info.Name, specs[0].head.Model), int64(trainings), progress.Items)
 	defer bar.Done()
 	options := head.Options{Multiplier: w.env.Multiplier, Done: func(int) { bar.Add(1) }}
 	for _, k := range order {
@@ -85,6 +88,7 @@ func (w *workbench) train(ctx context.Context, data features, specs []trainSpec)
 			t := &out[members[k][j]]
 			t.head = c.Head
 			t.L2, t.Status, t.Steps, t.Test = c.L2, string(c.Status), c.Steps, test[j]
+			t.Guard = guardOf(c)
 			t.Warnings = append(slices.Clone(t.Warnings), c.Warnings()...)
 		}
 	}
@@ -96,6 +100,14 @@ func (w *workbench) train(ctx context.Context, data features, specs []trainSpec)
 		}
 	}
 	return out, nil
+}
+
+// guardOf returns the record of a guard, or nil if the loss has none.
+func guardOf(s head.Selection) *result.Guard {
+	if s.Guard == nil {
+		return nil
+	}
+	return &result.Guard{Correlation: s.Guard.Correlation, Kept: s.Guard.Kept}
 }
 
 // trainAll calls train for several models side by side, each with its own specs. If one fails, it stops the others.

@@ -4,11 +4,15 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
+	"gonum.org/v1/gonum/stat"
+
+	"w2s/harness/feature"
 	"w2s/harness/loss"
 )
 
@@ -138,11 +142,11 @@ func TestCutKeepsGroupsTogether(t *testing.T) {
 func TestBestScorePrefersLargerPenalty(t *testing.T) {
 	scores := []Score{{L2: 1, LogLoss: 0.5}, {L2: 3, LogLoss: 0.1}, {L2: 2, LogLoss: 0.1}, {L2: 4, LogLoss: 0.01, Status: Diverged},
 		{L2: 5, LogLoss: math.NaN()}}
-	if best, ok := bestScore(scores); !ok || best.L2 != 3 {
-		t.Errorf("best %+v", best)
+	if best := bestScore(scores); best != 1 {
+		t.Errorf("best %d, want 1", best)
 	}
-	if best, ok := bestScore(scores[3:]); ok {
-		t.Errorf("best %+v, want none", best)
+	if best := bestScore(scores[3:]); best != -1 {
+		t.Errorf("best %d, want none", best)
 	}
 }
 
@@ -165,6 +169,95 @@ func TestSelectRejectsBadInput(t *testing.T) {
 		_, err := Select(context.Background(), data, []Job{test.job}, test.grid, Options{})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one with %q", err, want)
+		}
+	}
+}
+
+// axes returns n examples of two classes in 20 dimensions. The first has a standard deviation of 4, the others one of 1. Labels
+// are soft and lean towards the sign of a dimension.
+func axes(n, dimension int) (Data, [][]float64) {
+	rng := rand.New(rand.NewPCG(31, uint64(n)))
+	x := &feature.Matrix{Rows: n, Dims: 20, Data: make([]float32, n*20)}
+	var labels [][]float64
+	for i := range n {
+		row := x.Row(i)
+		for d := range row {
+			row[d] = float32(rng.NormFloat64())
+		}
+		row[0] *= 4
+		p := 0.5 + math.Copysign(0.05, float64(row[dimension]))
+		labels = append(labels, []float64{1 - p, p})
+	}
+	return Data{X: x, Classes: 2}, labels
+}
+
+// With labels as flat as these, the confidence loss finds the main axis of the features. The guard must let that pass where the
+// labels mean this axis, and keep cross-entropy where they mean another one.
+func TestGuardKeepsCrossEntropyUnlessHeadsAgree(t *testing.T) {
+	grid := Grid{L2: []float64{0.3, 0.03}}
+	for dimension, kept := range []bool{true, false} {
+		data, labels := axes(120, dimension)
+		job := Job{Examples: upTo(120), Labels: labels, Loss: loss.GuardConf{Alpha: 0.5, Least: 0.9}, Seed: 3}
+		plain := job
+		plain.Loss = loss.XEnt{}
+		heads := 0
+		got, err := Select(t.Context(), data, []Job{plain, job}, grid, Options{Done: func(int) { heads++ }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := Trainings(plain.Loss, 2) + Trainings(job.Loss, 2); heads != want {
+			t.Errorf("axis %d: progress of %d heads, want %d", dimension, heads, want)
+		}
+		xent, guarded := got[0], got[1]
+		if xent.Guard != nil || guarded.Guard == nil || guarded.Guard.Kept != kept || (guarded.Guard.Correlation >= 0.9) != kept {
+			t.Fatalf("axis %d: guards %+v and %+v", dimension, xent.Guard, guarded.Guard)
+		}
+		want := plain
+		want.L2 = xent.L2
+		if kept {
+			want.Loss, want.L2 = loss.LogConf{Alpha: 0.5}, 0.3
+		}
+		if f := fit(t, data, Options{}, want)[0]; !slices.Equal(f.Head.W, guarded.Head.W) || guarded.L2 != want.L2 {
+			t.Errorf("axis %d: penalty %v and weights %v, want %v and %v", dimension, guarded.L2, guarded.Head.W, want.L2, f.Head.W)
+		}
+		if alone, err := Select(t.Context(), data, []Job{job}, grid, Options{}); err != nil || !reflect.DeepEqual(alone[0], guarded) {
+			t.Errorf("axis %d: alone %+v, %v", dimension, alone, err)
+		}
+		// The correlation must be the one of heads that are trained alone.
+		train, held, err := grid.Cut(plain)
+		if err != nil {
+			t.Fatal(err)
+		}
+		train.L2 = xent.L2
+		confident := train
+		confident.Loss, confident.L2 = loss.LogConf{Alpha: 0.5}, 0.3
+		pair := fit(t, data, Options{}, train, confident)
+		odds := make([][]float64, 2)
+		for k, f := range pair {
+			probs, err := Predict(t.Context(), data, []*Head{f.Head}, held.Examples)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range probs[0] {
+				odds[k] = append(odds[k], math.Log(p[1]/p[0]))
+			}
+		}
+		if c := stat.Correlation(odds[0], odds[1], nil); !(math.Abs(c-guarded.Guard.Correlation) <= 1e-9) {
+			t.Errorf("axis %d: correlation %v, want %v", dimension, guarded.Guard.Correlation, c)
+		}
+	}
+}
+
+func TestGuardOfRankings(t *testing.T) {
+	data, labels := problem(27, 60, 8, 0, true)
+	for least, kept := range map[float64]bool{-1: true, 1: false} {
+		job := Job{Examples: upTo(60), Labels: labels, Loss: loss.GuardConf{Alpha: 0.5, Spread: 0.6, Least: least}, Seed: 3}
+		got, err := Select(t.Context(), data, []Job{job}, Grid{L2: []float64{0.1}}, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got[0].Guard.Kept != kept || got[0].L2 != 0.1 {
+			t.Errorf("least %v: %+v with penalty %v", least, got[0].Guard, got[0].L2)
 		}
 	}
 }

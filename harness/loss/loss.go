@@ -41,6 +41,14 @@ type Checker interface {
 	Check(classes int) error
 }
 
+// A Guarded is a Loss that can lead a student away from its labels. Package head chooses the penalty with the fallback, and trains
+// heads with both losses on a part of the labels. If the logits of the two heads correlate by less than least on the rest, the
+// student learns from the fallback instead. Trained with a given penalty, the loss is not guarded.
+type Guarded interface {
+	Loss
+	Guard() (fallback Loss, least float64)
+}
+
 // Check reports why l cannot be trained on data with the given number of classes (0 for candidates), or nil.
 func Check(l Loss, classes int) error {
 	if l == nil {

@@ -167,6 +167,7 @@ type Head struct {
 	L2     float64       `json:"l2"`               // penalty that was chosen
 	Status string        `json:"status,omitempty"` // how the optimiser ended
 	Steps  int           `json:"steps,omitempty"`
+	Guard  *Guard        `json:"guard,omitempty"`  // of a guarded loss
 	Labels *LabelQuality `json:"labels,omitempty"` // student: how good its labels were
 	Test   Distributions `json:"test"`
 
@@ -177,6 +178,12 @@ type Head struct {
 	Vocabulary    int       `json:"vocabulary,omitempty"`
 
 	Warnings []string `json:"warnings,omitempty"`
+}
+
+// A Guard tells whether a head learned from the loss that it is named after, or from the loss that this one falls back on.
+type Guard struct {
+	Correlation float64 `json:"correlation"` // of the logits that the two losses give held-out examples
+	Kept        bool    `json:"kept"`        // false: the head is the one of the fallback
 }
 
 // Source returns what labelled examples for a student: the model of a supervisor, or a simulated supervisor.

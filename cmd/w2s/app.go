@@ -128,10 +128,7 @@ func (a *app) openRuntime(ctx context.Context) (*onnx.Runtime, error) {
 	if a.runtime != nil {
 		return a.runtime, nil
 	}
-	if have := runtime.NumCPU(); a.threads > have {
-		a.note("note: --threads %d: %d threads encode, one for each processor", a.threads, have)
-		a.threads = have
-	}
+	a.limitThreads()
 	c, err := a.catalog()
 	if err != nil {
 		return nil, err
@@ -145,6 +142,14 @@ func (a *app) openRuntime(ctx context.Context) (*onnx.Runtime, error) {
 	}
 	a.closers = append(a.closers, a.runtime.Close)
 	return a.runtime, nil
+}
+
+// limitThreads lowers --threads to the number of processors.
+func (a *app) limitThreads() {
+	if have := runtime.NumCPU(); a.threads > have {
+		a.note("note: --threads %d: %d threads encode, one for each processor", a.threads, have)
+		a.threads = have
+	}
 }
 
 // close closes what was opened, in reverse order.

@@ -56,9 +56,9 @@ result that is not complete. With --heads it trains every task again.`,
 			f.resume(a, &env, previous)
 			return experiment.RunChain(ctx, chain, env)
 		}
-		return a.experiment(ctx, &f, run, func(r *result.Result) (any, *table.Table, error) {
+		return a.experiment(ctx, &f, run, func(r *result.Result) (any, []*table.Table, error) {
 			rows, err := summary.Chains(r, f.options())
-			return rows, table.Chains(rows), err
+			return rows, []*table.Table{table.Chains(rows)}, err
 		})
 	})
 	return c

@@ -84,6 +84,7 @@ func (a *app) locate(ctx context.Context, c *catalog.Catalog, named modelName) (
 	if err != nil {
 		return ck, onnx.Options{}, err
 	}
+	a.limitThreads()
 	o := a.options(file, c.CacheDir())
 	o.Layer, o.Chat, o.Adapter = named.layer, named.chat, named.adapter
 	return ck, o, nil

@@ -21,13 +21,14 @@ import (
 )
 
 // claimsFile holds the rows that the figures in README.md are computed from, one JSON object on each line. To make it again, run
-// the commands in README.md and docs/results.md with the --out names of claimFiles in one folder, and
+// the commands in README.md, docs/results.md and docs/baselines.md with the --out names of claimFiles in one folder, and
 //
 //	W2S_RESULTS=FOLDER go test ./cmd/w2s -run TestClaims -update
 var claimsFile = filepath.Join(shareddata.Root(), "docs", "data", "rows.jsonl")
 
 // claimFiles are the result files.
-var claimFiles = []string{"run.json", "sweep.json", "chess.json", "textchain.json", "chesschain.json", "free.json"}
+var claimFiles = []string{"run.json", "sweep.json", "chess.json", "textchain.json", "chesschain.json", "free.json", "supervision.json",
+	"chess-supervision.json"}
 
 // A claimRow is a row of a result file, or a chain of it.
 type claimRow struct {
@@ -36,7 +37,8 @@ type claimRow struct {
 	Chain *summary.ChainRow `json:"chain,omitempty"`
 }
 
-// writeClaims reads result files and writes their rows without warnings. It leaves out models that teach themselves.
+// writeClaims reads result files and writes their rows without warnings. It leaves out models that teach themselves, and baselines and
+// rows about supervision of which README.md says nothing.
 func writeClaims(t *testing.T, folder string) {
 	t.Helper()
 	var out bytes.Buffer
@@ -53,6 +55,15 @@ func writeClaims(t *testing.T, folder string) {
 		for _, row := range rows {
 			if row.Weak == row.Strong || row.Loss == "kl" {
 				continue
+			}
+			switch name {
+			case "supervision.json":
+				if row.Weak != "wordllama-64" || row.Task != "movies" && row.Task != "deontology" {
+					continue
+				}
+			case "chess-supervision.json":
+			default:
+				row.Baselines, row.Cosines, row.CeilingAxis = nil, nil, nil
 			}
 			row.Warnings, row.Uneven, row.Labels = nil, nil, result.LabelQuality{}
 			if err := encoder.Encode(claimRow{File: name, Row: &row}); err != nil {
@@ -149,6 +160,11 @@ func inPoints(d stats.Difference) string {
 	return fmt.Sprintf("%.1f points [%.1f, %.1f]", 100*d.Diff, 100*d.Interval.Lo, 100*d.Interval.Hi)
 }
 
+// scored writes a score with half of its interval.
+func scored(f summary.Figure) string {
+	return fmt.Sprintf("%.1f ±%.1f", 100*f.Value, 50*(f.Interval.Hi-f.Interval.Lo))
+}
+
 func percent(s stats.Share) string {
 	return fmt.Sprintf("%.0f %% [%.0f, %.0f]", 100*s.Value, 100*s.Interval.Lo, 100*s.Interval.Hi)
 }
@@ -210,6 +226,22 @@ func TestClaims(t *testing.T) {
 	xent := c.row("run.json", "movies", miniLM+" → "+e5, "xent").Imitation
 	claim("with xent, students repeat %s of its errors, and the ceiling, which never saw its labels, %s", percent(xent.Student.OnErrors), percent(xent.Ceiling.OnErrors))
 	claim("with logconf %s", percent(c.row("run.json", "movies", miniLM+" → "+e5, "logconf").Imitation.Student.OnErrors))
+	const weakest = "wordllama-64 → " + e5
+	supervised := func(task, loss string) summary.Row { return c.row("supervision.json", task, weakest, loss) }
+	logconf, plain, excuses := supervised("movies", "logconf"), supervised("movies", "xent"), supervised("deontology", "logconf")
+	claim("student of wordllama-64 scores %s on movies", scored(logconf.Transfer))
+	claim("scores %s, and the cosine between the two is %.2f", scored(logconf.Baseline(result.OfAxis).Score), logconf.Cosines.Axis.Value)
+	claim("the student scores %s and has a cosine of %.2f; with shuffled labels it scores %s", scored(plain.Transfer), plain.Cosines.Axis.Value,
+		scored(plain.Baseline(result.OfShuffled).Score))
+	claim("on excuses (deontology) it scores %s, the axis %s and xent %s", scored(excuses.Transfer), scored(excuses.Baseline(result.OfAxis).Score),
+		scored(supervised("deontology", "xent").Transfer))
+	mates := c.row("chess-supervision.json", "chess-mate1", whole, "logconf")
+	claim("8 gold labels give %s, and the best student of chess-0.03m %s", scored(mates.Baseline(result.FewGold(8)).Score), scored(mates.Transfer))
+	for _, l := range losses {
+		if c.row("chess-supervision.json", "chess-mate1", whole, l).Transfer.Value > mates.Transfer.Value {
+			t.Errorf("logconf is not the best student of chess, %s is", l)
+		}
+	}
 	free := list.Map(losses[:2], func(l string) string {
 		return figure(c.row("free.json", "chess-mate1-free", "chess-0.1m → chess-1.5m", l).PGR)
 	})

@@ -82,6 +82,11 @@ func (f *experimentFlags) register(fs *pflag.FlagSet, out string) {
 	fs.BoolVar(&f.json, "json", false, "print the rows of the table as JSON")
 }
 
+// registerNoBaselines registers --no-baselines, which run and sweep have.
+func registerNoBaselines(fs *pflag.FlagSet, value *bool) {
+	fs.BoolVar(value, "no-baselines", false, "leave out what students are compared with: heads of few gold labels and of shuffled labels, the main axis, a random direction")
+}
+
 // A dataFlags holds the flags that say which examples an experiment uses. run, sweep, chain, transfer, study and encode
 // share them.
 type dataFlags struct {
@@ -218,11 +223,11 @@ func (f *experimentFlags) checkMetric(list []tasks.Task) error {
 	return errors.Join(faults...)
 }
 
-// experiment calls run, stores the result and prints what show returns: rows as JSON with --json, otherwise a table. If a
+// experiment calls run, stores the result and prints what show returns: rows as JSON with --json, otherwise tables. If a
 // task fails, or the result cannot be stored, the others are printed, and the error is returned. The result of an interrupted
 // experiment is stored and not printed. With --out -, the result is printed instead of the table.
 func (a *app) experiment(ctx context.Context, f *experimentFlags, run func(experiment.Env) (*result.Result, error),
-	show func(*result.Result) (rows any, t *table.Table, err error)) error {
+	show func(*result.Result) (rows any, t []*table.Table, err error)) error {
 	env, err := f.env(ctx, a)
 	if err != nil {
 		return err
@@ -245,14 +250,14 @@ func (a *app) experiment(ctx context.Context, f *experimentFlags, run func(exper
 	if ctx.Err() != nil {
 		return failed
 	}
-	rows, t, err := show(r)
+	rows, tables, err := show(r)
 	if err != nil {
 		return errors.Join(failed, err)
 	}
 	if f.json {
 		return errors.Join(failed, a.printJSON(rows))
 	}
-	if err := table.Write(a.out, f.table.format, t); err != nil {
+	if err := table.Write(a.out, f.table.format, tables...); err != nil {
 		return errors.Join(failed, err)
 	}
 	if stored == nil {
@@ -261,10 +266,19 @@ func (a *app) experiment(ctx context.Context, f *experimentFlags, run func(exper
 	return failed
 }
 
-// pgr returns the rows of a result and their table.
-func (f *experimentFlags) pgr(r *result.Result) (any, *table.Table, error) {
+// pgr returns the rows of a result and their tables.
+func (f *experimentFlags) pgr(r *result.Result) (any, []*table.Table, error) {
 	rows, err := summary.Rows(r, f.options())
-	return rows, table.PGR(rows, f.table.wide), err
+	return rows, pgrTables(rows, f.table.wide), err
+}
+
+// pgrTables returns the table of PGR and, if rows have baselines, theirs.
+func pgrTables(rows []summary.Row, wide bool) []*table.Table {
+	tables := []*table.Table{table.PGR(rows, wide)}
+	if b := table.Baselines(rows); b != nil {
+		tables = append(tables, b)
+	}
+	return tables
 }
 
 func (a *app) printJSON(v any) error { return table.WriteJSON(a.out, v) }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"w2s/harness/label"
 	"w2s/harness/loss"
 	"w2s/harness/metric"
+	"w2s/harness/result"
 	"w2s/harness/stats"
 	"w2s/harness/summary"
 	"w2s/harness/table"
@@ -72,7 +74,7 @@ func TestListsOfNames(t *testing.T) {
 
 // Captions and legends of tables in the docs are those that the program prints. -update rewrites them.
 func TestLegends(t *testing.T) {
-	for _, name := range []string{"README.md", "docs/results.md"} {
+	for _, name := range []string{"README.md", "docs/results.md", "docs/baselines.md"} {
 		old := readPage(t, name)
 		var lines, block []string
 		tables, fenced, plain := 0, false, false
@@ -115,8 +117,10 @@ func TestLegends(t *testing.T) {
 
 // Notes below the tables in the docs. Chains have a line for the gain of the chain over the jump, and lines for warnings.
 var (
-	gainNote    = regexp.MustCompile(`^(\S+), (shared|disjoint), (\S+): end of the chain - jump = (\S+) points \[(\S+), (\S+)\], (p (?:< )?\S+ \(.*\), (?:< )?\S+ with Holm's correction for \d+ chains\.)$`)
-	warningNote = regexp.MustCompile(`^\S+, (?:shared|disjoint): (.*)$`)
+	gainNote = regexp.MustCompile(`^(\S+), (shared|disjoint), (\S+): end of the chain - jump = (\S+) points \[(\S+), (\S+)\], (p (?:< )?\S+ \(.*\), (?:< )?\S+ with Holm's correction for \d+ chains\.)$`)
+	// Notes of a study on the data of a task. The name of a task is no name of a column.
+	warningOfTask = regexp.MustCompile(`^(?:movies|tweets|movies-pairs|pleasant|deontology|justice|chess-mate1): `)
+	warningNote   = regexp.MustCompile(`^\S+, (?:shared|disjoint): (.*)$`)
 )
 
 // relabelled returns the lines of a printed table with the notes that the program prints now, and, unless it depends on the
@@ -145,6 +149,29 @@ func relabelled(lines []string) (printed []string, ok bool) {
 			}
 		}
 		now = table.PGR([]summary.Row{row}, strings.Contains(header, " over examples "))
+		now.Caption = rows[0]
+	case strings.HasPrefix(header, "task ") && strings.Contains(header, " baseline "):
+		var row summary.Row
+		own := summary.Baseline{Kind: result.OfAxis}
+		from := slices.IndexFunc(notes, func(note string) bool { return strings.HasPrefix(note, "gold: ") }) + 1
+		for i, note := range notes[from:] {
+			letter, text, _ := strings.Cut(note, ": ")
+			for i == 0 && len(letter) == 1 && len(row.Warnings) < int(letter[0]-'a') { // notes of the table above
+				row.Warnings = append(row.Warnings, fmt.Sprint(len(row.Warnings)))
+			}
+			own.Warnings = append(own.Warnings, text)
+		}
+		row.Baselines = []summary.Baseline{own}
+		now = table.Baselines([]summary.Row{row})
+		now.Caption = rows[0]
+	case strings.HasPrefix(header, "task ") && strings.Contains(header, " main axis "):
+		now = table.Supervision([]summary.Row{{Baselines: []summary.Baseline{{Kind: result.FewGold(8), Train: 8}},
+			PGR: stats.PGR{GapInterval: stats.Interval{Level: stats.Level}}}})
+		for _, note := range notes {
+			if warningOfTask.MatchString(note) {
+				now.Notes = append(now.Notes[:len(now.Notes)-1], note, now.Notes[len(now.Notes)-1])
+			}
+		}
 		now.Caption = rows[0]
 	case strings.HasPrefix(header, "pair "):
 		now = table.Pairs([]summary.PairRow{{Pool: summary.Pool{Metric: metric.Accuracy}}})

@@ -12,6 +12,7 @@ import (
 func newRunCommand(a *app) *cobra.Command {
 	var f experimentFlags
 	var models pairFlags
+	var noBaselines bool
 	c := &cobra.Command{
 		Use:   "run",
 		Short: "Run one pair of models: weak floor, a student for every loss, strong ceiling, PGR",
@@ -19,6 +20,9 @@ func newRunCommand(a *app) *cobra.Command {
 lets it label the other half. Trains the head of the strong model on these weak
 labels with every loss, and compares it on test examples with the strong model
 trained on gold labels.
+
+Trains baselines as well, which tell what a student gets without its supervisor
+and what gold labels would give it (docs/baselines.md).
 
 Downloads what is missing (the ONNX Runtime library, checkpoints, data). Encodes
 every text once for each checkpoint; a second run reads the feature cache.`,
@@ -33,12 +37,14 @@ every text once for each checkpoint; a second run reads the feature cache.`,
 		if err != nil {
 			return err
 		}
+		cfg.Baselines = !noBaselines
 		if _, err := f.previous(a, cfg); err != nil {
 			return err
 		}
 		return a.experiment(ctx, &f, func(env experiment.Env) (*result.Result, error) { return experiment.Run(ctx, cfg, env) }, f.pgr)
 	})
 	models.register(c.Flags(), defaultWeak)
+	registerNoBaselines(c.Flags(), &noBaselines)
 	f.register(c.Flags(), "w2s-results/run.json")
 	return c
 }

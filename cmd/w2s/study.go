@@ -81,6 +81,7 @@ func newStudy(a *app, s study.Study) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		cfg.Baselines = s.Baselines
 		if cfg.Sizes, err = a.sizes(sizes, f.train, fs.Changed("sizes")); err != nil {
 			return err
 		}
@@ -145,7 +146,7 @@ func (a *app) study(ctx context.Context, f *experimentFlags, cfg experiment.Conf
 	}
 	var plotted error // does not keep the table from being printed
 	run := func(env experiment.Env) (*result.Result, error) { return experiment.Run(ctx, cfg, env) }
-	err := a.experiment(ctx, f, run, func(r *result.Result) (any, *table.Table, error) {
+	err := a.experiment(ctx, f, run, func(r *result.Result) (any, []*table.Table, error) {
 		rows, err := summary.Rows(r, f.options())
 		if err != nil {
 			return nil, nil, err
@@ -153,7 +154,7 @@ func (a *app) study(ctx context.Context, f *experimentFlags, cfg experiment.Conf
 		if f.plots != "" {
 			plotted = a.studyPlots(f.plots, s, rows, r)
 		}
-		return rows, s.Table(rows), nil
+		return rows, []*table.Table{s.Table(rows)}, nil
 	})
 	return errors.Join(err, plotted)
 }

@@ -17,6 +17,8 @@ import (
 	"w2s/harness/result"
 	"w2s/harness/table"
 	"w2s/internal/inputfile"
+	"w2s/internal/visible"
+	"w2s/tasks"
 )
 
 func newSweepCommand(a *app) *cobra.Command {
@@ -24,7 +26,7 @@ func newSweepCommand(a *app) *cobra.Command {
 	var models ladderFlags
 	var pairs []string
 	var plan string
-	var dryRun bool
+	var dryRun, noBaselines bool
 	c := &cobra.Command{
 		Use:   "sweep",
 		Short: "Run a grid: pairs of a model ladder × tasks × losses × alphas × treatments × seeds",
@@ -44,6 +46,7 @@ a result of other settings or models.`,
 	models.register(fs, "`checkpoints` of the ladder, weakest first, separated by commas")
 	fs.StringArrayVar(&pairs, "pair", nil, "one `WEAK:STRONG` pair of the ladder instead of all (repeatable)")
 	fs.StringVar(&plan, "plan", "", "read flags from a YAML `file` whose keys are names of flags")
+	registerNoBaselines(fs, &noBaselines)
 	fs.BoolVar(&dryRun, "dry-run", false, "print the plan, what is cached and what the rest would cost, and stop")
 	f.register(fs, "w2s-results/sweep.json")
 	c.RunE = a.runE(func(ctx context.Context, _ []string) error {
@@ -57,6 +60,7 @@ a result of other settings or models.`,
 		if err != nil {
 			return err
 		}
+		cfg.Baselines = !noBaselines
 		previous, differs, err := f.open(a, cfg, !dryRun)
 		if err != nil {
 			return err
@@ -65,6 +69,9 @@ a result of other settings or models.`,
 			return f.refuse(differs)
 		}
 		f.file.earlier = previous
+		if n := withoutBaselines(previous); cfg.Baselines && n > 0 && !dryRun {
+			a.note("note: %s of %s kept without baselines (--again trains all again)", visible.Count(n, "finished task"), f.out)
+		}
 		if dryRun {
 			return a.printPlan(ctx, &f, cfg, previous)
 		}
@@ -74,6 +81,21 @@ a result of other settings or models.`,
 		}, f.pgr)
 	})
 	return c
+}
+
+// withoutBaselines returns the number of tasks of a result, which may be nil, that could have baselines and have none.
+func withoutBaselines(r *result.Result) int {
+	if r == nil {
+		return 0
+	}
+	n := 0
+	for _, t := range r.Tasks {
+		has := slices.ContainsFunc(r.Heads, func(h result.Head) bool { return h.Task == t.Name && h.Role == result.Comparison })
+		if !has && t.Form != tasks.Generate {
+			n++
+		}
+	}
+	return n
 }
 
 // ladderConfig is config for the named pairs of a ladder, or for all of them.

@@ -23,7 +23,7 @@ import (
 // A view is a table that w2s table --by can print.
 type view struct {
 	name, about string
-	table       func(rows []summary.Row, opt summary.Options) (*table.Table, error)
+	tables      func(rows []summary.Row, opt summary.Options) ([]*table.Table, error)
 }
 
 // allViews is the name that stands for all views.
@@ -32,20 +32,27 @@ const allViews = "all"
 // views returns the views in the order in which --by all prints them.
 func views(wide bool) []view {
 	return []view{
-		{"task", "a line for each task", func(rows []summary.Row, _ summary.Options) (*table.Table, error) {
-			return table.PGR(rows, wide), nil
+		{"task", "a line for each task", func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
+			return pgrTables(rows, wide), nil
 		}},
-		{"category", "medians over the tasks of a category", func(rows []summary.Row, _ summary.Options) (*table.Table, error) {
+		{"category", "medians over the tasks of a category", func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
 			c, err := summary.Categories(rows)
-			return table.Categories(c), err
+			return []*table.Table{table.Categories(c)}, err
 		}},
-		{"pair", "medians over tasks for each pair of models", func(rows []summary.Row, _ summary.Options) (*table.Table, error) {
+		{"pair", "medians over tasks for each pair of models", func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
 			p, err := summary.Pairs(rows)
-			return table.Pairs(p), err
+			return []*table.Table{table.Pairs(p)}, err
 		}},
-		{"loss", "comparisons of losses", func(rows []summary.Row, opt summary.Options) (*table.Table, error) {
+		{"loss", "comparisons of losses", func(rows []summary.Row, opt summary.Options) ([]*table.Table, error) {
 			l, err := summary.Losses(rows, opt)
-			return table.Losses(l, summary.NotCompared(rows)), err
+			return []*table.Table{table.Losses(l, summary.NotCompared(rows))}, err
+		}},
+		{"supervision", "students beside what they get without a supervisor; see w2s study supervision", func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
+			have := slices.DeleteFunc(slices.Clone(rows), func(r summary.Row) bool { return len(r.Baselines) == 0 })
+			if len(have) == 0 {
+				return nil, nil
+			}
+			return []*table.Table{table.Supervision(have)}, nil
 		}},
 	}
 }
@@ -214,11 +221,11 @@ func layOut(rows []summary.Row, chains []summary.ChainRow, views []view, by stri
 		if by != allViews && by != v.name || len(rows) == 0 && len(chains) > 0 {
 			continue
 		}
-		t, err := v.table(rows, opt)
+		t, err := v.tables(rows, opt)
 		if err != nil {
 			return nil, err
 		}
-		tables = append(tables, t)
+		tables = append(tables, t...)
 	}
 	if len(chains) > 0 {
 		tables = append(tables, table.Chains(chains))

@@ -36,9 +36,9 @@ a warning.`,
 			return err
 		}
 		run := func(env experiment.Env) (*result.Result, error) { return experiment.RunTransfer(ctx, cfg, env) }
-		return a.experiment(ctx, &f, run, func(r *result.Result) (any, *table.Table, error) {
+		return a.experiment(ctx, &f, run, func(r *result.Result) (any, []*table.Table, error) {
 			matrices, err := summary.Transfers(r, f.options())
-			return matrices, table.Transfer(matrices), err
+			return matrices, []*table.Table{table.Transfer(matrices)}, err
 		})
 	})
 	models.register(c.Flags(), "wordllama-64")

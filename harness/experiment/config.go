@@ -53,6 +53,7 @@ type Config struct {
 	Sizes       []int         // smaller training pools to try as well, each one a part of the next larger one
 	L2          []float64     // penalties to choose from; empty: DefaultL2
 	Held        float64       // share of a head's training examples that its penalty is chosen on; 0: DefaultHeld
+	Baselines   bool          // train what students are compared with as well; see baselines.go
 	KeepTexts   bool          // keep the test texts in the result, for the report's example browser
 }
 

@@ -56,6 +56,7 @@ func TestStudentNeverSeesGold(t *testing.T) {
 			}
 			cfg.Treatments = append(cfg.Treatments, treatment)
 		}
+		cfg.Baselines = true
 		experiment.CheckStudentNeverSeesGold(t, cfg, env(t))
 	}
 }

@@ -88,7 +88,14 @@ func trainings(w *workbench) int {
 	if w.hasControls() {
 		heads += len(c.strongs())
 	}
-	return heads * len(w.halves) * (len(c.L2) + 1)
+	if w.hasBaselines() {
+		heads += len(c.Pairs) * len(c.Losses) * len(c.Treatments) // shuffled
+	}
+	heads *= len(w.halves)
+	if len(c.strongs()) > 0 {
+		heads += len(c.strongs()) * len(w.goldSpecs(c.strongs()[0]))
+	}
+	return heads * (len(c.L2) + 1)
 }
 
 // planLabels says what a supervisor that is not trained has to encode. The plan has no texts if it reads none.

@@ -55,7 +55,11 @@ func (w *workbench) allHeads(ctx context.Context) ([]trained, error) {
 		return nil, err
 	}
 	ceilings, err := w.ceilings(ctx)
-	return slices.Concat(supervisors, students, ceilings), err
+	heads := slices.Concat(supervisors, students, ceilings)
+	if err != nil || !w.hasBaselines() {
+		return heads, err
+	}
+	return w.addDirections(ctx, heads, offers)
 }
 
 // supervisors trains a head of every weak model on the gold labels of weak-train, for every seed and size. The supervisors that are
@@ -71,7 +75,7 @@ func (w *workbench) supervisors(ctx context.Context) ([]trained, error) {
 }
 
 // ceilings trains a head of every strong model on the gold labels of strong-train, for every seed and size. If the task has
-// controls, it trains another one on these texts, which lack what the task is about.
+// controls, it trains another one on these texts, which lack what the task is about. The baselines that learn gold follow the ceilings.
 func (w *workbench) ceilings(ctx context.Context) ([]trained, error) {
 	specs := func(role result.Role) func(model string) []trainSpec {
 		return func(model string) []trainSpec {
@@ -81,7 +85,9 @@ func (w *workbench) ceilings(ctx context.Context) ([]trained, error) {
 			})
 		}
 	}
-	ceilings, err := w.trainAll(ctx, w.data, w.cfg.strongs(), specs(result.Ceiling))
+	ceilings, err := w.trainAll(ctx, w.data, w.cfg.strongs(), func(model string) []trainSpec {
+		return append(specs(result.Ceiling)(model), w.goldSpecs(model)...)
+	})
 	if err != nil || len(w.controls) == 0 {
 		return ceilings, err
 	}
@@ -192,7 +198,8 @@ func (w *workbench) students(ctx context.Context, offers []offer) ([]trained, er
 	return append(baselines, students...), err
 }
 
-// studentSpecs applies every treatment to an offer and returns a spec of a student for every treatment and loss.
+// studentSpecs applies every treatment to an offer and returns a spec of a student for every treatment and loss. With baselines, a
+// student of shuffled labels follows each student of a supervisor that is not simulated.
 func (w *workbench) studentSpecs(ctx context.Context, o offer, model string) (specs []trainSpec, err error) {
 	raw, err := stats.Measure(o.labels.Soft, o.halves.strongGold)
 	if err != nil {
@@ -217,6 +224,9 @@ func (w *workbench) studentSpecs(ctx context.Context, o offer, model string) (sp
 					Seed: o.halves.seed, Size: o.halves.size, Labels: quality, Warnings: treated.Warnings},
 				examples: examples, labels: treated.Soft, loss: l,
 			})
+			if w.hasBaselines() && o.supervisor.Role == result.Supervisor {
+				specs = append(specs, w.shuffledSpec(specs[len(specs)-1]))
+			}
 		}
 	}
 	return specs, nil

@@ -48,7 +48,7 @@ func (f firstNumber) Label(e tasks.Example, vectors [][]float32) ([]float64, err
 // untrainedConfig is smallConfig with a supervisor that is not trained. calls counts the texts that it encodes.
 func untrainedConfig(rank bool, calls *int, list ...tasks.Task) experiment.Config {
 	cfg := smallConfig(list...)
-	cfg.Models = cfg.Models[1:]
+	cfg.Models, cfg.Losses = cfg.Models[1:], convexLosses()
 	cfg.Supervisors = []experiment.Supervisor{{Name: "head:x", Key: "key", About: "the classification head of x", Description: map[string]string{"labels": "no, yes"},
 		Open: func(t tasks.Info) (experiment.Labeller, error) {
 			if (t.Form == tasks.Rank) != rank {

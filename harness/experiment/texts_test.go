@@ -52,7 +52,7 @@ func TestTaskTextsListsWhatRunEncodes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := smallConfig(task)
-			cfg.Sizes = []int{100}
+			cfg.Sizes, cfg.Losses = []int{100}, convexLosses()
 			heard := map[string]int{}
 			cfg.Models[0].Encoder = listening{numbers{dims: 5}, heard}
 			if _, err := experiment.Run(context.Background(), cfg, experiment.Env{Progress: progress.Silent()}); err != nil {

@@ -53,17 +53,14 @@ func (w *workbench) train(ctx context.Context, data features, specs []trainSpec)
 		r.Task, r.Loss, r.Train = w.info.Name, s.loss.String(), len(s.examples)
 		r.ID = result.HeadID(r)
 		out[i].Head = r
-		k := half{r.Seed, r.Size, r.Role == result.Supervisor}
+		k := half{r.Seed, r.Size, r.Role == result.Supervisor || result.LearnsGold(r.Baseline)}
 		if members[k] == nil {
 			order = append(order, k)
 		}
 		members[k] = append(members[k], i)
 	}
-	trainings := 0
-	for _, s := range specs {
-		trainings += head.Trainings(s.loss, len(w.cfg.L2))
-	}
-	bar := w.env.Progress.Start(fmt.Sprintf("train %s, %s", w.info.Name, specs[0].head.Model), int64(trainings), progress.Items)
+	bar := w.env.Progress.Start(fmt.Sprintf("train %s, %s", w.info.Name, specs[0].head.Model),
+		int64(len(specs)*(len(w.cfg.L2)+1)), progress.Items)
 	defer bar.Done()
 	options := head.Options{Multiplier: w.env.Multiplier, Done: func(int) { bar.Add(1) }}
 	for _, k := range order {
@@ -92,14 +89,20 @@ func (w *workbench) train(ctx context.Context, data features, specs []trainSpec)
 			t.Warnings = append(slices.Clone(t.Warnings), c.Warnings()...)
 		}
 	}
-	if w.env.Trained != nil {
-		for _, t := range out {
-			if err := w.env.Trained(t.Head, t.head); err != nil {
-				return nil, err
-			}
+	return out, w.reportTrained(out)
+}
+
+// reportTrained calls Env.Trained with heads.
+func (w *workbench) reportTrained(heads []trained) error {
+	if w.env.Trained == nil {
+		return nil
+	}
+	for _, t := range heads {
+		if err := w.env.Trained(t.Head, t.head); err != nil {
+			return err
 		}
 	}
-	return out, nil
+	return nil
 }
 
 // guardOf returns the record of a guard, or nil if the loss has none.

@@ -61,10 +61,10 @@ func matrices(tb testing.TB, r *result.Result) []summary.TransferMatrix {
 	return m
 }
 
-// fiveSeeds returns a small configuration with as many seeds as a PGR needs.
+// fiveSeeds returns a small configuration with as many seeds as a PGR needs, and fast losses.
 func fiveSeeds(list ...tasks.Task) experiment.Config {
 	cfg := smallConfig(list...)
-	cfg.Seeds = []uint64{0, 1, 2, 3, 4}
+	cfg.Seeds, cfg.Losses = []uint64{0, 1, 2, 3, 4}, convexLosses()
 	return cfg
 }
 

@@ -42,8 +42,8 @@ type Score struct {
 
 // A Guard tells what became of a [loss.Guarded].
 type Guard struct {
-	// Correlation is the correlation of its logits with those of the head of its fallback, on the held-out examples
-	// ([stats.Correlation]). It is 0 if its training diverged.
+	// Correlation is the correlation of the main axis of the features ([MainAxis], [Along]) with the logits of the fallback's head,
+	// on the held-out examples. It is 0 if there is no such axis, as with more than two classes.
 	Correlation float64
 	Kept        bool // false: the selection is the head of the fallback
 }
@@ -53,8 +53,9 @@ type Guard struct {
 // trained together, and a head that several jobs need is trained once. What is held out depends on the job's seed and on its
 // examples, but not on their order. Of two penalties with the same score, the larger one wins.
 //
-// A [loss.Guarded] has no penalty of its own. Select chooses one for its fallback, takes the next larger one of the grid if there
-// is one, and compares the heads of the two losses on the held-out examples. Then it trains the one that the guard keeps.
+// A [loss.Guarded] has no penalty of its own. Select chooses one for its fallback and compares the head of the fallback with the main
+// axis of the features on the held-out examples. If the two correlate enough, it trains the guarded loss with that penalty, and
+// otherwise the fallback.
 func Select(ctx context.Context, data Data, jobs []Job, grid Grid, options Options) ([]Selection, error) {
 	if err := grid.check(data); err != nil {
 		return nil, err
@@ -84,7 +85,6 @@ func Select(ctx context.Context, data Data, jobs []Job, grid Grid, options Optio
 	}
 	out := make([]Selection, len(jobs))
 	final := make([]Job, len(jobs))
-	var guards []guarded
 	for i, job := range jobs {
 		n := len(grid.L2)
 		scores, err := heldOutScores(ctx, data, grid.L2, fitted[i*n:(i+1)*n], held[i])
@@ -99,11 +99,13 @@ func Select(ctx context.Context, data Data, jobs []Job, grid Grid, options Optio
 		final[i] = job
 		final[i].Loss, final[i].L2 = trials[i*n].Loss, grid.L2[best]
 		if g, ok := job.Loss.(loss.Guarded); ok {
-			guards = append(guards, newGuarded(i, g, trials[i*n+best], fitted[i*n+best], grid))
+			if out[i].Guard, err = guard(ctx, data, g, trials[i*n], fitted[i*n+best].Head, held[i]); err != nil {
+				return nil, err
+			}
+			if out[i].Guard.Kept {
+				final[i].Loss = g
+			}
 		}
-	}
-	if err := settle(ctx, data, guards, held, out, final, options); err != nil {
-		return nil, err
 	}
 	if fitted, err = fitDistinct(ctx, data, final, options); err != nil {
 		return nil, err
@@ -114,62 +116,28 @@ func Select(ctx context.Context, data Data, jobs []Job, grid Grid, options Optio
 	return out, nil
 }
 
-// Trainings returns the number of heads for which Select reports progress, for a job of loss l and a number of penalties.
-func Trainings(l loss.Loss, penalties int) int {
-	if _, ok := l.(loss.Guarded); ok {
-		return penalties + 2
+// guard compares the head of a fallback, which is trained on the examples of train, with the main axis of their features.
+func guard(ctx context.Context, data Data, l loss.Guarded, train Job, fallback *Head, held Job) (*Guard, error) {
+	out := &Guard{}
+	if data.Classes > 2 {
+		return out, nil
 	}
-	return penalties + 1
-}
-
-// A guarded is a job with a guarded loss before its guard decides.
-type guarded struct {
-	job      int
-	trial    Job // of the guarded loss, on the examples that are not held out
-	fallback *Head
-	least    float64
-}
-
-// newGuarded returns a guarded job. fallback is the best of its trials, fitted the head of that trial.
-func newGuarded(job int, l loss.Guarded, fallback Job, fitted Fitted, grid Grid) guarded {
-	g := guarded{job: job, trial: fallback, fallback: fitted.Head}
-	g.trial.Loss = l
-	_, g.least = l.Guard()
-	for _, l2 := range slices.Sorted(slices.Values(grid.L2)) {
-		if l2 > fallback.L2 {
-			g.trial.L2 = l2
-			break
-		}
+	axis, err := MainAxis(data, train.Examples)
+	if err != nil || axis == nil {
+		return out, err
 	}
-	return g
-}
-
-// settle lets the guards decide. It changes the final jobs of those that keep the guarded loss.
-func settle(ctx context.Context, data Data, guards []guarded, held []Job, out []Selection, final []Job, options Options) error {
-	if len(guards) == 0 {
-		return nil
-	}
-	fitted, err := fitDistinct(ctx, data, list.Map(guards, func(g guarded) Job { return g.trial }), options)
+	along, _, err := Along(axis, data, train.Examples, train.Labels)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for k, g := range guards {
-		verdict := &Guard{}
-		if fitted[k].Status != Diverged {
-			probs, err := Predict(ctx, data, []*Head{fitted[k].Head, g.fallback}, held[g.job].Examples)
-			if err != nil {
-				return err
-			}
-			verdict.Correlation = stats.Correlation(logits(probs[0]), logits(probs[1]), data.Classes > 0)
-			verdict.Kept = verdict.Correlation >= g.least
-		}
-		out[g.job].Guard = verdict
-		if verdict.Kept {
-			final[g.job].Loss, final[g.job].L2 = g.trial.Loss, g.trial.L2
-			out[g.job].L2 = g.trial.L2
-		}
+	probs, err := Predict(ctx, data, []*Head{along, fallback}, held.Examples)
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	_, least := l.Guard()
+	out.Correlation = stats.Correlation(logits(probs[0]), logits(probs[1]), data.Classes > 0)
+	out.Kept = out.Correlation >= least
+	return out, nil
 }
 
 // logits returns the logarithms of probabilities, which are logits up to a constant for each example. A probability that

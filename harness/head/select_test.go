@@ -191,73 +191,80 @@ func axes(n, dimension int) (Data, [][]float64) {
 	return Data{X: x, Classes: 2}, labels
 }
 
-// With labels as flat as these, the confidence loss finds the main axis of the features. The guard must let that pass where the
-// labels mean this axis, and keep cross-entropy where they mean another one.
-func TestGuardKeepsCrossEntropyUnlessHeadsAgree(t *testing.T) {
+// The guard lets the confidence loss pass where the labels mean the main axis of the features, and keeps the fallback where they mean
+// another one.
+func TestGuardComparesMainAxisWithFallback(t *testing.T) {
 	grid := Grid{L2: []float64{0.3, 0.03}}
+	logConf := loss.LogConf{Alpha: 0.5}
 	for dimension, kept := range []bool{true, false} {
 		data, labels := axes(120, dimension)
-		job := Job{Examples: upTo(120), Labels: labels, Loss: loss.GuardConf{Alpha: 0.5, Least: 0.9}, Seed: 3}
+		job := Job{Examples: upTo(120), Labels: labels, Loss: loss.GuardConf{LogConf: logConf, Least: 0.6}, Seed: 3}
 		plain := job
-		plain.Loss = loss.XEnt{}
+		plain.Loss = loss.Confidence{Alpha: 0.5}
 		heads := 0
 		got, err := Select(t.Context(), data, []Job{plain, job}, grid, Options{Done: func(int) { heads++ }})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := Trainings(plain.Loss, 2) + Trainings(job.Loss, 2); heads != want {
-			t.Errorf("axis %d: progress of %d heads, want %d", dimension, heads, want)
+		if heads != 6 {
+			t.Errorf("axis %d: progress of %d heads, want 6", dimension, heads)
 		}
-		xent, guarded := got[0], got[1]
-		if xent.Guard != nil || guarded.Guard == nil || guarded.Guard.Kept != kept || (guarded.Guard.Correlation >= 0.9) != kept {
-			t.Fatalf("axis %d: guards %+v and %+v", dimension, xent.Guard, guarded.Guard)
+		fallback, guarded := got[0], got[1]
+		if fallback.Guard != nil || guarded.Guard == nil || guarded.Guard.Kept != kept || guarded.L2 != fallback.L2 {
+			t.Fatalf("axis %d: guards %+v and %+v, penalties %v and %v", dimension, fallback.Guard, guarded.Guard, fallback.L2, guarded.L2)
 		}
 		want := plain
-		want.L2 = xent.L2
+		want.L2 = fallback.L2
 		if kept {
-			want.Loss, want.L2 = loss.LogConf{Alpha: 0.5}, 0.3
+			want.Loss = logConf
 		}
-		if f := fit(t, data, Options{}, want)[0]; !slices.Equal(f.Head.W, guarded.Head.W) || guarded.L2 != want.L2 {
-			t.Errorf("axis %d: penalty %v and weights %v, want %v and %v", dimension, guarded.L2, guarded.Head.W, want.L2, f.Head.W)
+		if f := fit(t, data, Options{}, want)[0]; !slices.Equal(f.Head.W, guarded.Head.W) {
+			t.Errorf("axis %d: weights %v, want %v", dimension, guarded.Head.W, f.Head.W)
 		}
 		if alone, err := Select(t.Context(), data, []Job{job}, grid, Options{}); err != nil || !reflect.DeepEqual(alone[0], guarded) {
 			t.Errorf("axis %d: alone %+v, %v", dimension, alone, err)
 		}
-		// The correlation must be the one of heads that are trained alone.
+		// The main axis is all but the first dimension, whose sign the labels give.
 		train, held, err := grid.Cut(plain)
 		if err != nil {
 			t.Fatal(err)
 		}
-		train.L2 = xent.L2
-		confident := train
-		confident.Loss, confident.L2 = loss.LogConf{Alpha: 0.5}, 0.3
-		pair := fit(t, data, Options{}, train, confident)
-		odds := make([][]float64, 2)
-		for k, f := range pair {
-			probs, err := Predict(t.Context(), data, []*Head{f.Head}, held.Examples)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, p := range probs[0] {
-				odds[k] = append(odds[k], math.Log(p[1]/p[0]))
-			}
+		train.L2 = fallback.L2
+		probs, err := Predict(t.Context(), data, []*Head{fit(t, data, Options{}, train)[0].Head}, held.Examples)
+		if err != nil {
+			t.Fatal(err)
 		}
-		if c := stat.Correlation(odds[0], odds[1], nil); !(math.Abs(c-guarded.Guard.Correlation) <= 1e-9) {
-			t.Errorf("axis %d: correlation %v, want %v", dimension, guarded.Guard.Correlation, c)
+		var odds, first []float64
+		for i, e := range held.Examples {
+			p := probs[0][i]
+			odds, first = append(odds, math.Log(p[1]/p[0])), append(first, float64(data.X.Row(e)[0]))
+		}
+		if c := math.Abs(stat.Correlation(odds, first, nil)); !(math.Abs(c-math.Abs(guarded.Guard.Correlation)) <= 0.15) {
+			t.Errorf("axis %d: correlation %v, want about %v", dimension, guarded.Guard.Correlation, c)
 		}
 	}
 }
 
-func TestGuardOfRankings(t *testing.T) {
-	data, labels := problem(27, 60, 8, 0, true)
-	for least, kept := range map[float64]bool{-1: true, 1: false} {
-		job := Job{Examples: upTo(60), Labels: labels, Loss: loss.GuardConf{Alpha: 0.5, Spread: 0.6, Least: least}, Seed: 3}
+func TestGuardOfRankingsAndOfManyClasses(t *testing.T) {
+	guarded := func(least float64) loss.Loss { return loss.GuardConf{LogConf: loss.LogConf{Alpha: 0.5}, Least: least} }
+	for name, c := range map[string]struct {
+		classes int
+		rank    bool
+		least   float64
+		kept    bool
+	}{
+		"a ranking, least -1": {0, true, -1, true},
+		"a ranking, least 1":  {0, true, 1, false},
+		"three classes":       {3, false, -1, false}, // which have no axis
+	} {
+		data, labels := problem(27, 60, 8, c.classes, c.rank)
+		job := Job{Examples: upTo(60), Labels: labels, Loss: guarded(c.least), Seed: 3}
 		got, err := Select(t.Context(), data, []Job{job}, Grid{L2: []float64{0.1}}, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got[0].Guard.Kept != kept || got[0].L2 != 0.1 {
-			t.Errorf("least %v: %+v with penalty %v", least, got[0].Guard, got[0].L2)
+		if got[0].Guard.Kept != c.kept || got[0].Guard.Correlation > 1 {
+			t.Errorf("%s: %+v", name, got[0].Guard)
 		}
 	}
 }

@@ -41,9 +41,9 @@ type Checker interface {
 	Check(classes int) error
 }
 
-// A Guarded is a Loss that can lead a student away from its labels. Package head chooses the penalty with the fallback, and trains
-// heads with both losses on a part of the labels. If the logits of the two heads correlate by less than least on the rest, the
-// student learns from the fallback instead. Trained with a given penalty, the loss is not guarded.
+// A Guarded is a Loss that can lead a student away from its labels, towards the main axis of the features. When package head chooses
+// a penalty, it chooses the one of the fallback. The loss replaces the fallback only if the main axis and the head of the fallback
+// correlate by least or more on held-out examples. Trained with a given penalty, the loss is not guarded.
 type Guarded interface {
 	Loss
 	Guard() (fallback Loss, least float64)

@@ -60,22 +60,16 @@ type batchCase struct {
 
 func (c batchCase) check(t *testing.T, name string, loss Loss) {
 	t.Helper()
-	c.checkClasses(t, name, loss, len(c.Logits[0]), 1e-12)
-}
-
-// checkClasses is check for a number of classes, which is 0 for candidates, and a tolerance.
-func (c batchCase) checkClasses(t *testing.T, name string, loss Loss, classes int, tolerance float64) {
-	t.Helper()
-	value, grad, err := Evaluate(loss, classes, c.Logits, c.Labels, c.Progress)
+	value, grad, err := Evaluate(loss, len(c.Logits[0]), c.Logits, c.Labels, c.Progress)
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
-	if !(math.Abs(value-c.Value) <= tolerance*max(1, math.Abs(c.Value))) {
+	if !(math.Abs(value-c.Value) <= 1e-12*max(1, math.Abs(c.Value))) {
 		t.Errorf("%s: value %v, want %v", name, value, c.Value)
 	}
 	for r := range grad {
 		for k := range grad[r] {
-			if !(math.Abs(grad[r][k]-c.Gradient[r][k]) <= tolerance) {
+			if !(math.Abs(grad[r][k]-c.Gradient[r][k]) <= 1e-12) {
 				t.Errorf("%s: gradient[%d][%d] %v, want %v", name, r, k, grad[r][k], c.Gradient[r][k])
 			}
 		}
@@ -151,8 +145,8 @@ func valueWithFixedTargets(loss Loss, at, z, labels [][]float64, progress float6
 		}
 		return p
 	}
-	if g, ok := loss.(GuardConf); ok && g.Spread == 0 { // labels are left alone
-		loss = LogConf{Alpha: g.Alpha, Warmup: g.Warmup}
+	if g, ok := loss.(GuardConf); ok {
+		loss = g.LogConf
 	}
 	total := 0.0
 	for i := range z {
@@ -231,7 +225,7 @@ func TestGradientsMatchFiniteDifferences(t *testing.T) {
 		"7 classes":  {7, func() int { return 7 }},
 		"candidates": {0, func() int { return 3 + rng.IntN(5) }},
 	}
-	losses := []Loss{XEnt{}, KL{}, Confidence{0.4}, LogConf{Alpha: 0.6, Warmup: 0.5}, GuardConf{Alpha: 0.6, Warmup: 0.5}, Entropy{Alpha: 0.6, Warmup: 0.5},
+	losses := []Loss{XEnt{}, KL{}, Confidence{0.4}, LogConf{Alpha: 0.6, Warmup: 0.5}, GuardConf{LogConf: LogConf{Alpha: 0.6, Warmup: 0.5}}, Entropy{Alpha: 0.6, Warmup: 0.5},
 		Product{1, 1}, Product{0.5, 2}, Window{Radius: 0.2}, Window{Radius: -0.1}}
 	for name, s := range sizes {
 		for _, loss := range losses {
@@ -373,8 +367,8 @@ func TestParseReadsSettingsAndReportsFaults(t *testing.T) {
 		{"logconf:warmup=0.1:alpha=0.75", LogConf{Alpha: 0.75, Warmup: 0.1}},
 		{"logconf:jump", LogConf{Alpha: 0.5, Warmup: 0.2, Jump: true}},
 		{"logconf:jump=false:balance=true", LogConf{Alpha: 0.5, Warmup: 0.2, Balance: true}},
-		{"guardconf", GuardConf{Alpha: 0.5, Warmup: 0.2, Spread: 0.6, Least: 0.8}},
-		{"guardconf:least=-1:spread=0", GuardConf{Alpha: 0.5, Warmup: 0.2, Least: -1}},
+		{"guardconf", GuardConf{LogConf{Alpha: 0.5, Warmup: 0.2}, 0.6}},
+		{"guardconf:least=-1:alpha=0.25", GuardConf{LogConf{Alpha: 0.25, Warmup: 0.2}, -1}},
 		{"entropy:balance", Entropy{Alpha: 0.5, Warmup: 0.2, Balance: true}},
 		{"product:beta=2", Product{1, 2}},
 		{"window", Window{Radius: 0.15}},

@@ -86,23 +86,12 @@ func (LogConf) Moving() bool { return true }
 func (l LogConf) Check(classes int) error { return checkBalance(l.Balance, classes) }
 
 func (l LogConf) Gradient(b *Batch, grad []float64) float64 {
+	labels, prior := b.Labels, 0.5
 	if l.Balance {
-		return l.gradient(b, balanced(b), 0.5, grad)
+		labels = balanced(b)
+	} else if b.Classes == 2 {
+		prior = b.Mean(func(i int) float64 { return b.Labels[2*i+1] })
 	}
-	return l.gradient(b, b.Labels, secondClass(b, b.Labels), grad)
-}
-
-// secondClass returns the mean probability that labels give the second of two classes, and 0 for other data.
-func secondClass(b *Batch, labels []float64) float64 {
-	if b.Classes != 2 {
-		return 0
-	}
-	return b.Mean(func(i int) float64 { return labels[2*i+1] })
-}
-
-// gradient is Gradient for labels that need not be those of the batch. Of two classes, the hardened prediction gives the second
-// one the share prior of the examples.
-func (l LogConf) gradient(b *Batch, labels []float64, prior float64, grad []float64) float64 {
 	c := warmed(l.Alpha, l.Warmup, b.Progress, l.Jump)
 	targets := b.Targets()
 	for k := range targets {

@@ -42,11 +42,10 @@ func All() []Named {
 			func(v *values) Loss {
 				return LogConf{v.number("alpha", 0, 1), v.number("warmup", 0, 1), v.on("jump"), v.on("balance")}
 			}},
-		{"guardconf", "logconf that cannot leave its supervisor: sharpened labels, a penalty chosen by xent, and xent if heads differ",
-			[]Setting{alpha, warmup, {"spread", "0.6", "sharpen labels to this share of the variation of hard ones, 0 to 0.99"},
-				{"least", "0.8", "least correlation with the head of xent on held-out examples, -1 to 1"}},
+		{"guardconf", "logconf where the main axis of the features is what the supervisor teaches, else confidence",
+			[]Setting{alpha, warmup, {"least", "0.6", "least correlation of the main axis with the head of confidence, -1 to 1"}},
 			func(v *values) Loss {
-				return GuardConf{v.number("alpha", 0, 1), v.number("warmup", 0, 1), v.number("spread", 0, 0.99), v.number("least", -1, 1)}
+				return GuardConf{LogConf{Alpha: v.number("alpha", 0, 1), Warmup: v.number("warmup", 0, 1)}, v.number("least", -1, 1)}
 			}},
 		{"entropy", "cross-entropy against labels mixed with the student's own soft prediction (EleutherAI/w2s)",
 			[]Setting{alpha, warmup, balance},

@@ -134,6 +134,31 @@ func TestBars(t *testing.T) {
 	}
 }
 
+func TestSupervision(t *testing.T) {
+	all := rows()
+	for i := range all {
+		all[i].Baselines = []summary.Baseline{{Kind: result.OfShuffled, Score: figure(0.5)}, {Kind: result.OfAxis, Score: figure(0.85)}}
+	}
+	c, err := Supervision(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[float64]bool{}
+	for name, want := range map[string][]float64{"student": {70, 80, 69, 69}, "shuffled labels": {50, 50, 50, 50}, "main axis": {85, 85, 85, 85},
+		"weak floor: small": {60, 60, 70, 70}, "strong ceiling: large": {90, 90, 71, 71}} {
+		for i, p := range c.series(t, name).points {
+			if !near(p.x, want[i]) || !near(p.xRange.Lo, want[i]-2) || seen[p.y] {
+				t.Errorf("%s, row %d: %+v, want %v ± 2 at a height of its own", name, i, p, want[i])
+			}
+			seen[p.y] = true
+		}
+	}
+	if len(c.legend) != 5 {
+		t.Errorf("%d series, want none for baselines that no row has", len(c.legend))
+	}
+	render(t, c)
+}
+
 func TestLosses(t *testing.T) {
 	l := summary.LossRow{Task: "movies", Weak: "small", Strong: "large", Loss: "logconf:alpha=0.5:warmup=0.2", Against: "xent",
 		Difference: stats.Difference{Diff: 0.031, Interval: interval(0.01, 0.05), P: 0.001, N: 800}, Adjusted: 0.01}
@@ -291,7 +316,7 @@ func TestReliability(t *testing.T) {
 func TestNothing(t *testing.T) {
 	for name, err := range map[string]error{
 		"gap": second(Gap(nil)), "bars": second(Bars(nil)), "losses": second(Losses(nil)), "alpha": second(Alpha(nil)), "calibration": second(Calibration(nil)),
-		"imitation": second(Imitation(nil)), "size": second(Size(nil)), "noise": second(Noise(nil)), "chain": second(Chain(nil)),
+		"imitation": second(Imitation(nil)), "supervision": second(Supervision(nil)), "no baselines": second(Supervision(rows())), "size": second(Size(nil)), "noise": second(Noise(nil)), "chain": second(Chain(nil)),
 		"reliability": second(Reliability(&result.Result{}, nil)), "gap without PGR": second(Gap(rows()[2:])),
 	} {
 		if !errors.Is(err, ErrNothing) {

@@ -46,7 +46,7 @@ func (m Material) whole() []summary.Row {
 func Sets(m Material) ([]Set, error) {
 	var sets []Set
 	for _, draw := range []func(Material) (Set, error){
-		GapSet, BarSet, LossSet, ImitationSet, ChainSet, AlphaSet, CalibrationSet, ReliabilitySet, SizeSet, LayerSet, NoiseSet,
+		GapSet, BarSet, LossSet, ImitationSet, SupervisionSet, ChainSet, AlphaSet, CalibrationSet, ReliabilitySet, SizeSet, LayerSet, NoiseSet,
 	} {
 		s, err := draw(m)
 		if errors.Is(err, ErrNothing) {
@@ -78,6 +78,11 @@ func LossSet(m Material) (Set, error) {
 // ImitationSet draws how far students repeat the errors of their supervisors.
 func ImitationSet(m Material) (Set, error) {
 	return newSet("imitation", "Imitation of the supervisor's errors", together(m.whole()), Imitation)
+}
+
+// SupervisionSet draws students beside what they get without a supervisor.
+func SupervisionSet(m Material) (Set, error) {
+	return newSet("supervision", "What students get from their supervisor", byPair(m.whole()), Supervision)
 }
 
 // ChainSet draws bootstrapping chains.

@@ -57,6 +57,7 @@ type page struct {
 	Overview                         []term
 	Warnings                         []string
 	PGR, Categories, Losses, Chained *tableView
+	Baselines                        *tableView          // nil: the rows have none
 	Charts                           map[string]chartSet // sets that the template places, by name
 	More                             []chartSet          // other sets, each in a section of its own
 	Browser                          browser
@@ -166,6 +167,9 @@ func overview(inputs []Input, s Summaries) []term {
 func (p *page) tables(s Summaries) error {
 	if len(s.Rows) > 0 {
 		p.PGR = pgrView(s.Rows)
+		if b := table.Baselines(s.Rows); b != nil {
+			p.Baselines = view(b)
+		}
 		categories, err := summary.Categories(s.Rows)
 		if err != nil {
 			return fmt.Errorf("report: %w", err)

@@ -146,7 +146,25 @@ const (
 	Ceiling    Role = "ceiling"    // gold labels of strong-train
 	Baseline   Role = "baseline"   // nothing: a simulated supervisor
 	Control    Role = "control"    // gold labels of strong-train, with texts that lack what the task is about
+	Comparison Role = "comparison" // see Head.Baseline
 )
+
+// Kinds of comparisons.
+const (
+	OfGold     = "gold"     // of the strong model, trained on gold labels of weak-train; see FewGold
+	OfShuffled = "shuffled" // a student whose weak labels were permuted: what it gets without a supervisor
+	OfAxis     = "axis"     // the first principal component of the features of strong-train, signed by the weak labels
+	OfRandom   = "random"   // a random direction, signed by the weak labels
+)
+
+// FewGold returns the kind of a comparison that is trained on n gold labels of weak-train: "gold:32".
+func FewGold(n int) string { return fmt.Sprintf("%s:%d", OfGold, n) }
+
+// LearnsGold reports whether a kind of comparison is trained on gold labels of weak-train.
+func LearnsGold(kind string) bool {
+	name, _, _ := strings.Cut(kind, ":")
+	return name == OfGold
+}
 
 // A Head is one trained head (or baseline) with its predictions for the test examples.
 type Head struct {
@@ -154,9 +172,10 @@ type Head struct {
 	Task       string `json:"task"`
 	Role       Role   `json:"role"`
 	Model      string `json:"model,omitempty"`
-	Supervisor string `json:"supervisor,omitempty"` // student: ID of the head that made its labels
+	Supervisor string `json:"supervisor,omitempty"` // student, comparison with weak labels: ID of the head that made its labels
+	Baseline   string `json:"baseline,omitempty"`   // comparison: its kind, such as OfAxis
 	Simulated  string `json:"simulated,omitempty"`  // baseline: the simulated supervisor, such as "flip:0.75"
-	Loss       string `json:"loss"`                 // "" for a baseline
+	Loss       string `json:"loss"`                 // "" for a baseline and a direction
 	Treatment  string `json:"treatment,omitempty"`  // student: what was done to the weak labels
 	Size       int    `json:"size,omitempty"`       // size of the training pool, if it is smaller than the experiment's
 	Share      string `json:"share,omitempty"`      // part of strong-train that a step of a chain was trained on: "2/3"
@@ -169,7 +188,9 @@ type Head struct {
 	Steps  int           `json:"steps,omitempty"`
 	Guard  *Guard        `json:"guard,omitempty"`  // of a guarded loss
 	Labels *LabelQuality `json:"labels,omitempty"` // student: how good its labels were
-	Test   Distributions `json:"test"`
+	// Cosines compares the head with the main axis of its features and with the ceiling. nil: it was not computed.
+	Cosines *Cosines      `json:"cosines,omitempty"`
+	Test    Distributions `json:"test"`
 
 	// Heads that write free answers have these as well: the answer to each test prompt (Test says whether it is right),
 	// the share of each right answer's tokens that the head finds most likely, and the number of tokens it can write.
@@ -182,8 +203,15 @@ type Head struct {
 
 // A Guard tells whether a head learned from the loss that it is named after, or from the loss that this one falls back on.
 type Guard struct {
-	Correlation float64 `json:"correlation"` // of the logits that the two losses give held-out examples
+	Correlation float64 `json:"correlation"` // of the main axis with the head of the fallback, on held-out examples
 	Kept        bool    `json:"kept"`        // false: the head is the one of the fallback
+}
+
+// Cosines are cosines of angles between weight vectors in the space of standardised features. With more than two classes, they are means
+// over the classes, of each class's weights less the mean of all classes.
+type Cosines struct {
+	Axis    float64 `json:"axis"`              // of the main axis, without sign
+	Ceiling float64 `json:"ceiling,omitempty"` // of the ceiling of the same model, size and seed; negative if it has learned the opposite. 0 for the ceiling itself
 }
 
 // Source returns what labelled examples for a student: the model of a supervisor, or a simulated supervisor.
@@ -197,9 +225,14 @@ func (h *Head) Source() string {
 // HeadID names a head by the fields of h that say what it is trained on, so the same head has the same ID in every result.
 func HeadID(h Head) string {
 	parts := []string{h.Task, string(h.Role)}
+	if h.Baseline != "" {
+		parts = append(parts, h.Baseline)
+	}
 	switch {
 	case h.Role == Baseline:
 		parts = append(parts, h.Simulated, "for "+h.Model)
+	case h.Supervisor != "" && h.Loss == "": // a direction with a sign
+		parts = append(parts, h.Model, "from "+nested(h.Supervisor, h.Task))
 	case h.Supervisor != "":
 		parts = append(parts, h.Model, h.Loss, "from "+nested(h.Supervisor, h.Task), h.Treatment)
 	default:

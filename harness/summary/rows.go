@@ -56,17 +56,20 @@ type Row struct {
 	Train     int          `json:"train"` // training examples of the student, of the first seed
 	Seeds     int          `json:"seeds"`
 
-	Floor     Figure              `json:"floor"`    // score of the weak supervisor
-	Transfer  Figure              `json:"transfer"` // score of the student
-	Ceiling   Figure              `json:"ceiling"`  // score of the strong model trained on gold
-	PGR       stats.PGR           `json:"pgr"`
-	SeedPGR   stats.SeedPGR       `json:"seed_pgr"`  // mean PGR of the seeds, with its interval over seeds alone
-	Imitation Imitation           `json:"imitation"` // how far the student repeats its supervisor
-	Labels    result.LabelQuality `json:"labels"`    // of the student's labels, mean over seeds; N counts all seeds together
-	Control   *Figure             `json:"control,omitempty"`
-	Uneven    *Uneven             `json:"uneven_classes,omitempty"` // if the classes of the test examples differ in size
-	Warnings  []string            `json:"warnings,omitempty"`
-	Doubts    []string            `json:"-"` // the warnings that say why the scores or the PGR may mean nothing
+	Floor       Figure              `json:"floor"`    // score of the weak supervisor
+	Transfer    Figure              `json:"transfer"` // score of the student
+	Ceiling     Figure              `json:"ceiling"`  // score of the strong model trained on gold
+	PGR         stats.PGR           `json:"pgr"`
+	SeedPGR     stats.SeedPGR       `json:"seed_pgr"`  // mean PGR of the seeds, with its interval over seeds alone
+	Imitation   Imitation           `json:"imitation"` // how far the student repeats its supervisor
+	Labels      result.LabelQuality `json:"labels"`    // of the student's labels, mean over seeds; N counts all seeds together
+	Control     *Figure             `json:"control,omitempty"`
+	Baselines   []Baseline          `json:"baselines,omitempty"`      // in the order of how much they know
+	Cosines     *Cosines            `json:"cosines,omitempty"`        // of the student with the main axis and the ceiling
+	CeilingAxis *Cosine             `json:"ceiling_axis,omitempty"`   // of the ceiling with the main axis
+	Uneven      *Uneven             `json:"uneven_classes,omitempty"` // if the classes of the test examples differ in size
+	Warnings    []string            `json:"warnings,omitempty"`
+	Doubts      []string            `json:"-"` // the warnings that say why the scores or the PGR may mean nothing
 
 	identity
 	from       *result.Result
@@ -154,6 +157,12 @@ func Rows(r *result.Result, opt Options) ([]Row, error) {
 		}
 		groups[k] = append(groups[k], h)
 	}
+	baselines := map[groupKey]func() ([]Baseline, error){} // by pair
+	for _, k := range order {
+		if pair := k.ofPair(); baselines[pair] == nil {
+			baselines[pair] = x.baselines(pair, groups[k], opt)
+		}
+	}
 	rank := map[string]int{}
 	for i, t := range r.Tasks {
 		rank[t.Name] = i
@@ -165,9 +174,14 @@ func Rows(r *result.Result, opt Options) ([]Row, error) {
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i, k := range order {
 		group.Go(func() (err error) {
-			if rows[i], err = x.row(k, groups[k], opt); err != nil {
+			var shared []Baseline
+			if rows[i], err = x.row(k, groups[k], opt); err == nil {
+				shared, err = baselines[k.ofPair()]()
+			}
+			if err != nil {
 				return fmt.Errorf("summary: %s, %s -> %s, %s: %w", k.task, k.weak, k.strong, k.loss, err)
 			}
+			rows[i].addBaselines(shared)
 			return nil
 		})
 	}
@@ -182,6 +196,12 @@ type groupKey struct {
 	size                                         int
 }
 
+// ofPair returns the key of the pair, size and task alone.
+func (k groupKey) ofPair() groupKey {
+	k.loss, k.treatment = "", ""
+	return k
+}
+
 // An index finds the heads and tasks of a result.
 type index struct {
 	result    *result.Result
@@ -191,6 +211,9 @@ type index struct {
 	chained   map[string]bool               // students that are steps of a chain, or its jump
 	settings  []setting                     // that change rows
 	layers    map[string]*result.Layer      // by model
+
+	comparisons     map[comparisonKey][]*result.Head
+	comparisonOrder []comparisonKey // of their first heads
 }
 
 type referenceKey struct {
@@ -202,7 +225,8 @@ type referenceKey struct {
 
 func newIndex(r *result.Result) *index {
 	x := &index{result: r, tasks: map[string]*result.Task{}, heads: map[string]*result.Head{},
-		reference: map[referenceKey]*result.Head{}, chained: map[string]bool{}, settings: settingsOf(r.Config), layers: map[string]*result.Layer{}}
+		reference: map[referenceKey]*result.Head{}, chained: map[string]bool{}, settings: settingsOf(r.Config), layers: map[string]*result.Layer{},
+		comparisons: map[comparisonKey][]*result.Head{}}
 	for _, m := range r.Models {
 		x.layers[m.Name] = m.Layer
 	}
@@ -219,6 +243,11 @@ func newIndex(r *result.Result) *index {
 		x.heads[h.ID] = h
 		if h.Role == result.Ceiling || h.Role == result.Control {
 			x.reference[referenceKey{h.Role, h.Task, h.Model, h.Trained, h.Size, h.Seed}] = h
+		}
+	}
+	for i := range r.Heads {
+		if h := &r.Heads[i]; h.Role == result.Comparison {
+			x.addComparison(h)
 		}
 	}
 	return x
@@ -280,6 +309,14 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 	}
 	if row.SeedPGR, err = stats.PGROverSeeds(floor.values(), transfer.values(), ceiling.values(), boot.Level); err != nil {
 		return row, err
+	}
+	if row.Cosines, err = cosinesOf(students, boot.Level); err != nil {
+		return row, err
+	}
+	if aligned, err := cosinesOf(ceilings, boot.Level); err != nil {
+		return row, err
+	} else if aligned != nil {
+		row.CeilingAxis = &aligned.Axis
 	}
 	if row.Seeds == 1 {
 		row.warn(oneSeed)

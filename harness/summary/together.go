@@ -27,7 +27,14 @@ func Together(parts []Part) (kept []Part, notes []string) {
 		return parts, nil
 	}
 	digests := digests{tests: map[*result.Task]string{}, heads: map[*result.Head]string{}}
-	seen := map[string]bool{}
+	seen, baselines := map[string]bool{}, map[string][]Baseline{}
+	for _, p := range parts {
+		for _, r := range p.Rows {
+			if len(r.Baselines) > 0 {
+				baselines[digests.predictions(r.identity)+r.key()] = r.Baselines
+			}
+		}
+	}
 	names := map[string]int{}
 	for _, p := range parts {
 		if names[p.Name]++; names[p.Name] > 1 {
@@ -46,6 +53,9 @@ func Together(parts []Part) (kept []Part, notes []string) {
 		}
 		for _, r := range p.Rows {
 			if !again(r.identity, r.key()) {
+				if len(r.Baselines) == 0 { // a later file may have trained them
+					r.Baselines = baselines[digests.predictions(r.identity)+r.key()]
+				}
 				all.Rows = append(all.Rows, r)
 			}
 		}

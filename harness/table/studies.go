@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"w2s/harness/loss"
 	"w2s/harness/result"
@@ -201,4 +202,56 @@ func Size(rows []summary.Row) *Table {
 	return study("size", "scores and PGR by size of the training set", sorted, taskColumn, pairColumn, lossColumn,
 		number("train", "number of training examples of each head.", func(r summary.Row) string { return strconv.Itoa(r.Train) }),
 		nColumn, seedsColumn, weakColumn, studentColumn, ceilingColumn, gapColumn, pgrColumn, intervalColumn)
+}
+
+// Supervision lays out students beside what they get without a supervisor, and what a few gold labels would give.
+func Supervision(rows []summary.Row) *Table {
+	baseline := func(kind string) func(summary.Row) string {
+		return func(r summary.Row) string {
+			if b := r.Baseline(kind); b != nil {
+				return points(b.Score)
+			}
+			return "–"
+		}
+	}
+	columns := []column[summary.Row]{taskColumn, pairColumn, lossColumn, nColumn, seedsColumn, weakColumn, studentColumn,
+		number("shuffled", "score of a student of permuted weak labels.", baseline(result.OfShuffled)),
+		number("main axis", "score of the first principal component of the features, signed by the weak labels.", baseline(result.OfAxis)),
+		number("random", "score of a random direction, signed likewise.", baseline(result.OfRandom))}
+	var few []string // kinds
+	for _, r := range rows {
+		for _, b := range r.Baselines {
+			if result.LearnsGold(b.Kind) && b.Kind != result.OfGold {
+				few = list.AppendNew(few, b.Kind)
+			}
+		}
+	}
+	legend := "score of the strong model trained on this many gold labels of weak-train."
+	for _, kind := range few {
+		columns = append(columns, number(strings.TrimPrefix(kind, result.OfGold+":")+" gold", legend, baseline(kind)))
+		legend = ""
+	}
+	along := func(c *summary.Cosines) *summary.Cosine {
+		if c == nil {
+			return nil
+		}
+		return &c.Axis
+	}
+	columns = append(columns, ceilingColumn,
+		number("|cos| axis", "of the angle to the main axis, for student / shuffled / ceiling.", func(r summary.Row) string {
+			var shuffled *summary.Cosines
+			if b := r.Baseline(result.OfShuffled); b != nil {
+				shuffled = b.Cosines
+			}
+			return cosine(along(r.Cosines)) + " / " + cosine(along(shuffled)) + " / " + cosine(r.CeilingAxis)
+		}),
+		number("cos ceiling", "of the angle between student and ceiling.", func(r summary.Row) string {
+			if r.Cosines == nil {
+				return "–"
+			}
+			return cosine(r.Cosines.Ceiling)
+		}))
+	t := study("supervision", "students and what they get without a supervisor", rows, columns...)
+	t.Notes = append(t.Notes, "Cosines are of weights over standardised features, means over seeds. Two directions drawn at random in d dimensions have about 0.8 / √d.")
+	return t
 }

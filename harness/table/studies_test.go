@@ -165,7 +165,7 @@ func TestLayers(t *testing.T) {
 
 // The tables of studies sort a copy: the rows of the caller keep their order.
 func TestStudiesKeepTheRows(t *testing.T) {
-	for _, study := range []func([]summary.Row) *Table{Gap, Alpha, Calibration, Imitation, Noise, Size, Layers} {
+	for _, study := range []func([]summary.Row) *Table{Gap, Alpha, Calibration, Imitation, Supervision, Noise, Size, Layers} {
 		rows := []summary.Row{row("b", "xent", 0.5, 0.7, 0.9), row("a", "kl", 0.6, 0.7, 0.8)}
 		if table := study(rows); rows[0].Task != "b" || rows[1].Task != "a" {
 			t.Errorf("%s changes the order of its rows", table.Name)

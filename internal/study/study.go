@@ -19,9 +19,10 @@ type Study struct {
 	Charts func(plot.Material) (plot.Set, error) // nil for a study without charts
 	// Defaults holds the values of flags of w2s study that differ from those of w2s run, by name of the flag. Several
 	// values of a flag are separated by commas.
-	Defaults map[string]string
-	Ladder   bool // the study compares the pairs of a ladder of models instead of looking at one pair
-	Layers   bool // the study compares layers of a pair's models
+	Defaults  map[string]string
+	Baselines bool // the study needs baselines
+	Ladder    bool // the study compares the pairs of a ladder of models instead of looking at one pair
+	Layers    bool // the study compares layers of a pair's models
 }
 
 // All returns the studies in the order of help.
@@ -37,6 +38,8 @@ func All() []Study {
 			Defaults: map[string]string{"treatment": "soft,temperature,platt,hard", "loss": "xent"}},
 		{Name: "imitation", About: "how far students repeat their supervisor's errors, and how far a ceiling makes the same errors by itself",
 			Table: table.Imitation, Charts: plot.ImitationSet},
+		{Name: "supervision", About: "whether students learn from their supervisor or find what their model knew: shuffled labels, the main axis of the features, few gold labels",
+			Table: table.Supervision, Charts: plot.SupervisionSet, Baselines: true},
 		{Name: "noise", About: "simulated supervisors with random or systematic errors at the same accuracy, and without any knowledge",
 			Table: table.Noise, Charts: plot.NoiseSet,
 			Defaults: map[string]string{"loss": "xent",

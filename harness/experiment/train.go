@@ -59,8 +59,11 @@ func (w *workbench) train(ctx context.Context, data features, specs []trainSpec)
 		}
 		members[k] = append(members[k], i)
 	}
-	bar := w.env.Progress.Start(fmt.Sprintf("train %s, %s", w.info.Name, specs[0].head.Model),
-		int64(len(specs)*(len(w.cfg.L2)+1)), progress.Items)
+	trainings := 0
+	for _, s := range specs {
+		trainings += head.Trainings(s.loss, len(w.cfg.L2))
+	}
+	bar := w.env.Progress.Start(fmt.Sprintf("train %s, %s", w.info.Name, specs[0].head.Model), int64(trainings), progress.Items)
 	defer bar.Done()
 	options := head.Options{Multiplier: w.env.Multiplier, Done: func(int) { bar.Add(1) }}
 	for _, k := range order {

@@ -28,7 +28,7 @@ type Selection struct {
 	Fitted
 	L2      float64
 	HeldOut int     // number of held-out examples
-	Scores  []Score // one for each penalty, in the order of the grid; of the fallback if the loss is guarded
+	Scores  []Score // one for each penalty, in the order of the grid; of its fallback if the job's loss is guarded
 	Guard   *Guard  // nil unless the job's loss is guarded
 }
 
@@ -42,7 +42,7 @@ type Score struct {
 
 // A Guard tells what became of a [loss.Guarded].
 type Guard struct {
-	// Correlation is the correlation of the main axis of the features ([MainAxis], [Along]) with the logits of the fallback's head,
+	// Correlation is the correlation of the main axis of the features ([MainAxis], [Along]) with the logits of the reference's head,
 	// on the held-out examples. It is 0 if there is no such axis, as with more than two classes.
 	Correlation float64
 	Kept        bool // false: the selection is the head of the fallback
@@ -53,9 +53,9 @@ type Guard struct {
 // trained together, and a head that several jobs need is trained once. What is held out depends on the job's seed and on its
 // examples, but not on their order. Of two penalties with the same score, the larger one wins.
 //
-// A [loss.Guarded] has no penalty of its own. Select chooses one for its fallback and compares the head of the fallback with the main
-// axis of the features on the held-out examples. If the two correlate enough, it trains the guarded loss with that penalty, and
-// otherwise the fallback.
+// For a [loss.Guarded], Select chooses a penalty for its fallback, and one for its reference. It compares the head of the reference
+// with the main axis of the features on the held-out examples. If the two correlate enough, it trains the guarded loss with the next
+// larger penalty of the grid after the one of the reference, and otherwise the fallback.
 func Select(ctx context.Context, data Data, jobs []Job, grid Grid, options Options) ([]Selection, error) {
 	if err := grid.check(data); err != nil {
 		return nil, err
@@ -63,7 +63,7 @@ func Select(ctx context.Context, data Data, jobs []Job, grid Grid, options Optio
 	if err := checkJobs(data, jobs); err != nil {
 		return nil, err
 	}
-	var trials []Job // len(grid.L2) for each job
+	var trials []Job // for each job len(grid.L2), and as many more for the reference of a guarded loss
 	held := make([]Job, len(jobs))
 	for i, job := range jobs {
 		train, out, err := grid.Cut(job)
@@ -71,12 +71,11 @@ func Select(ctx context.Context, data Data, jobs []Job, grid Grid, options Optio
 			return nil, fmt.Errorf("head: job %d (%s): %w", i, job.Name, err)
 		}
 		held[i] = out
-		if g, ok := job.Loss.(loss.Guarded); ok {
-			train.Loss, _ = g.Guard()
-		}
-		for _, l2 := range grid.L2 {
-			train.L2 = l2
-			trials = append(trials, train)
+		for _, l := range tried(job.Loss) {
+			for _, l2 := range grid.L2 {
+				train.Loss, train.L2 = l, l2
+				trials = append(trials, train)
+			}
 		}
 	}
 	fitted, err := fitDistinct(ctx, data, trials, options)
@@ -84,28 +83,37 @@ func Select(ctx context.Context, data Data, jobs []Job, grid Grid, options Optio
 		return nil, err
 	}
 	out := make([]Selection, len(jobs))
-	final := make([]Job, len(jobs))
+	final := slices.Clone(jobs)
 	for i, job := range jobs {
-		n := len(grid.L2)
-		scores, err := heldOutScores(ctx, data, grid.L2, fitted[i*n:(i+1)*n], held[i])
-		if err != nil {
-			return nil, err
+		var best []int // of each loss that was tried, counted from the first trial that is left
+		for k := range tried(job.Loss) {
+			from := k * len(grid.L2)
+			scores, err := heldOutScores(ctx, data, grid.L2, fitted[from:from+len(grid.L2)], held[i])
+			if err != nil {
+				return nil, err
+			}
+			at := bestScore(scores)
+			if at < 0 {
+				return nil, fmt.Errorf("head: job %d (%s): no penalty of the grid gives a finite head", i, job.Name)
+			}
+			best = append(best, from+at)
+			if k == 0 {
+				out[i] = Selection{L2: grid.L2[at], HeldOut: len(held[i].Examples), Scores: scores}
+			}
 		}
-		best := bestScore(scores)
-		if best < 0 {
-			return nil, fmt.Errorf("head: job %d (%s): no penalty of the grid gives a finite head", i, job.Name)
-		}
-		out[i] = Selection{L2: grid.L2[best], HeldOut: len(held[i].Examples), Scores: scores}
-		final[i] = job
-		final[i].Loss, final[i].L2 = trials[i*n].Loss, grid.L2[best]
+		final[i].Loss, final[i].L2 = trials[best[0]].Loss, out[i].L2
 		if g, ok := job.Loss.(loss.Guarded); ok {
-			if out[i].Guard, err = guard(ctx, data, g, trials[i*n], fitted[i*n+best].Head, held[i]); err != nil {
+			reference := best[1]
+			if out[i].Guard, err = guard(ctx, data, g, trials[reference], fitted[reference].Head, held[i]); err != nil {
 				return nil, err
 			}
 			if out[i].Guard.Kept {
-				final[i].Loss = g
+				final[i].Loss, final[i].L2 = g, grid.next(trials[reference].L2)
+				out[i].L2 = final[i].L2
 			}
 		}
+		n := len(best) * len(grid.L2)
+		trials, fitted = trials[n:], fitted[n:]
 	}
 	if fitted, err = fitDistinct(ctx, data, final, options); err != nil {
 		return nil, err
@@ -116,8 +124,30 @@ func Select(ctx context.Context, data Data, jobs []Job, grid Grid, options Optio
 	return out, nil
 }
 
-// guard compares the head of a fallback, which is trained on the examples of train, with the main axis of their features.
-func guard(ctx context.Context, data Data, l loss.Guarded, train Job, fallback *Head, held Job) (*Guard, error) {
+// tried returns the losses for which Select tries every penalty: the loss itself, or the fallback and the reference of a guarded loss.
+func tried(l loss.Loss) []loss.Loss {
+	if g, ok := l.(loss.Guarded); ok {
+		fallback, reference, _ := g.Guard()
+		return []loss.Loss{fallback, reference}
+	}
+	return []loss.Loss{l}
+}
+
+// Trainings returns the number of heads for which Select reports progress, for a job of loss l and a number of penalties.
+func Trainings(l loss.Loss, penalties int) int { return len(tried(l))*penalties + 1 }
+
+// next returns the next larger penalty of the grid, or l2 if there is none.
+func (g Grid) next(l2 float64) float64 {
+	for _, larger := range slices.Sorted(slices.Values(g.L2)) {
+		if larger > l2 {
+			return larger
+		}
+	}
+	return l2
+}
+
+// guard compares the head of a reference, which is trained on the examples of train, with the main axis of their features.
+func guard(ctx context.Context, data Data, l loss.Guarded, train Job, reference *Head, held Job) (*Guard, error) {
 	out := &Guard{}
 	if data.Classes > 2 {
 		return out, nil
@@ -130,11 +160,11 @@ func guard(ctx context.Context, data Data, l loss.Guarded, train Job, fallback *
 	if err != nil {
 		return nil, err
 	}
-	probs, err := Predict(ctx, data, []*Head{along, fallback}, held.Examples)
+	probs, err := Predict(ctx, data, []*Head{along, reference}, held.Examples)
 	if err != nil {
 		return nil, err
 	}
-	_, least := l.Guard()
+	_, _, least := l.Guard()
 	out.Correlation = stats.Correlation(logits(probs[0]), logits(probs[1]), data.Classes > 0)
 	out.Kept = out.Correlation >= least
 	return out, nil

@@ -193,43 +193,43 @@ func axes(n, dimension int) (Data, [][]float64) {
 
 // The guard lets the confidence loss pass where the labels mean the main axis of the features, and keeps the fallback where they mean
 // another one.
-func TestGuardComparesMainAxisWithFallback(t *testing.T) {
-	grid := Grid{L2: []float64{0.3, 0.03}}
+func TestGuardComparesMainAxisWithCrossEntropy(t *testing.T) {
+	grid := Grid{L2: []float64{0.3, 3, 0.03}}
 	logConf := loss.LogConf{Alpha: 0.5}
 	for dimension, kept := range []bool{true, false} {
 		data, labels := axes(120, dimension)
 		job := Job{Examples: upTo(120), Labels: labels, Loss: loss.GuardConf{LogConf: logConf, Least: 0.6}, Seed: 3}
-		plain := job
-		plain.Loss = loss.Confidence{Alpha: 0.5}
+		confidence, xent := job, job
+		confidence.Loss, xent.Loss = loss.Confidence{Alpha: 0.5}, loss.XEnt{}
 		heads := 0
-		got, err := Select(t.Context(), data, []Job{plain, job}, grid, Options{Done: func(int) { heads++ }})
+		got, err := Select(t.Context(), data, []Job{xent, confidence, job}, grid, Options{Done: func(int) { heads++ }})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if heads != 6 {
-			t.Errorf("axis %d: progress of %d heads, want 6", dimension, heads)
+		if want := 4 + 4 + 7; heads != want || Trainings(xent.Loss, 3)+Trainings(confidence.Loss, 3)+Trainings(job.Loss, 3) != want {
+			t.Errorf("axis %d: progress of %d heads, want %d", dimension, heads, want)
 		}
-		fallback, guarded := got[0], got[1]
-		if fallback.Guard != nil || guarded.Guard == nil || guarded.Guard.Kept != kept || guarded.L2 != fallback.L2 {
-			t.Fatalf("axis %d: guards %+v and %+v, penalties %v and %v", dimension, fallback.Guard, guarded.Guard, fallback.L2, guarded.L2)
+		reference, fallback, guarded := got[0], got[1], got[2]
+		if fallback.Guard != nil || guarded.Guard == nil || guarded.Guard.Kept != kept {
+			t.Fatalf("axis %d: guards %+v and %+v", dimension, fallback.Guard, guarded.Guard)
 		}
-		want := plain
+		want := confidence
 		want.L2 = fallback.L2
 		if kept {
-			want.Loss = logConf
+			want.Loss, want.L2 = logConf, map[float64]float64{0.03: 0.3, 0.3: 3, 3: 3}[reference.L2]
 		}
-		if f := fit(t, data, Options{}, want)[0]; !slices.Equal(f.Head.W, guarded.Head.W) {
-			t.Errorf("axis %d: weights %v, want %v", dimension, guarded.Head.W, f.Head.W)
+		if f := fit(t, data, Options{}, want)[0]; !slices.Equal(f.Head.W, guarded.Head.W) || guarded.L2 != want.L2 {
+			t.Errorf("axis %d: penalty %v and weights %v, want %v and %v", dimension, guarded.L2, guarded.Head.W, want.L2, f.Head.W)
 		}
 		if alone, err := Select(t.Context(), data, []Job{job}, grid, Options{}); err != nil || !reflect.DeepEqual(alone[0], guarded) {
 			t.Errorf("axis %d: alone %+v, %v", dimension, alone, err)
 		}
 		// The main axis is all but the first dimension, whose sign the labels give.
-		train, held, err := grid.Cut(plain)
+		train, held, err := grid.Cut(xent)
 		if err != nil {
 			t.Fatal(err)
 		}
-		train.L2 = fallback.L2
+		train.L2 = reference.L2
 		probs, err := Predict(t.Context(), data, []*Head{fit(t, data, Options{}, train)[0].Head}, held.Examples)
 		if err != nil {
 			t.Fatal(err)

@@ -5,9 +5,9 @@ package loss
 // Training on one's own hardened predictions is a power iteration: it turns the student towards the main axis of its features, the more
 // so the larger the penalty and the flatter the labels. That is a gain where the main axis is what the supervisor teaches, as on
 // sentiment, and else the student unlearns what it was taught. The entropy of Confidence does not do that, because its gradient is 0
-// where the student is undecided. So the penalty is the one that Confidence chooses by held-out weak labels, and the student is the
-// one of Confidence unless the main axis and the head of Confidence correlate by Least or more on held-out examples. Package head does
-// both ([Guarded]). Neither sees gold.
+// where the student is undecided. So the student is the one of Confidence, unless the main axis and the head of cross-entropy correlate
+// by Least or more on held-out examples. Then it is the one of LogConf, with a penalty that its own overconfidence does not choose: the
+// next larger one after that of cross-entropy. Package head does this ([Guarded]). It sees weak labels and no gold.
 //
 // The guard judges the axis, not the student: it cannot know which of two heads is right. There is no such axis for more than two
 // classes, and the student is then the one of Confidence.
@@ -20,5 +20,7 @@ func (l GuardConf) String() string {
 	return render("guardconf", "alpha", l.Alpha, "warmup", l.Warmup, "least", l.Least)
 }
 
-// Guard returns Confidence with the same weight, and Least.
-func (l GuardConf) Guard() (fallback Loss, least float64) { return Confidence{l.Alpha}, l.Least }
+// Guard returns Confidence with the same weight, cross-entropy, and Least.
+func (l GuardConf) Guard() (fallback, reference Loss, least float64) {
+	return Confidence{l.Alpha}, XEnt{}, l.Least
+}

@@ -11,6 +11,7 @@ import (
 
 	"w2s/harness/experiment"
 	"w2s/harness/label"
+	"w2s/harness/loss"
 	"w2s/harness/result"
 	"w2s/harness/summary"
 	"w2s/tasks"
@@ -56,6 +57,8 @@ func TestStudentNeverSeesGold(t *testing.T) {
 			}
 			cfg.Treatments = append(cfg.Treatments, treatment)
 		}
+		logConf := loss.LogConf{Alpha: 0.5, Warmup: 0.1}
+		cfg.Losses = append(cfg.Losses, loss.GuardConf{LogConf: logConf, Least: -1}, loss.GuardConf{LogConf: logConf, Least: 1})
 		cfg.Baselines = true
 		experiment.CheckStudentNeverSeesGold(t, cfg, env(t))
 	}
@@ -64,10 +67,13 @@ func TestStudentNeverSeesGold(t *testing.T) {
 func TestHeadsDependOnSeedAndExamplesAlone(t *testing.T) {
 	task := planted{name: "planted", n: 700}
 	cfg := smallConfig(task)
+	guarded := loss.GuardConf{LogConf: loss.LogConf{Alpha: 0.5, Warmup: 0.1}, Least: 0.6}
+	cfg.Losses = append(cfg.Losses, guarded)
 	want := run(t, cfg)
 	shuffled := task
 	shuffled.order = 99
 	one := smallConfig(shuffled)
+	one.Losses = []loss.Loss{guarded}
 	one.Seeds = []uint64{1}
 	byID := map[string]result.Head{}
 	for _, h := range want.Heads {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"w2s/harness/loss"
 	"w2s/harness/result"
 	"w2s/harness/stats"
 	"w2s/internal/prob"
@@ -54,6 +55,20 @@ func contrary(t *result.Task, weaks, students []*result.Head) []string {
 	note(below, "the student scores %.1f points below chance", -100*least)
 	note(flat, "the supervisor's labels hardly differ: on average by %.3f from their mean (less than %v)", narrowest, hardlyDiffer)
 	return notes
+}
+
+// fallbacks returns a note if a guard kept the fallback of the students' loss, or "".
+func fallbacks(students []*result.Head) string {
+	kept := 0
+	for _, s := range students {
+		if s.Guard != nil && !s.Guard.Kept {
+			kept++
+		}
+	}
+	if kept == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s: the guard kept the fallback%s", loss.Short(students[0].Loss), ofSeeds(kept, len(students)))
 }
 
 // byChance returns the share of right answers of a head, the share that the same answers would have if they were given to the

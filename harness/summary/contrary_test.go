@@ -69,3 +69,19 @@ func TestContraryStudentsAreNoted(t *testing.T) {
 		t.Errorf("hard labels: notes %q, want two", got)
 	}
 }
+
+func TestNoteOnFallbacksOfAGuard(t *testing.T) {
+	student := func(g *result.Guard) *result.Head {
+		return &result.Head{Loss: "guardconf:alpha=0.5:warmup=0.2:least=0.6", Guard: g}
+	}
+	passed, stopped := student(&result.Guard{Correlation: 0.7, Kept: true}), student(&result.Guard{Correlation: 0.2})
+	for want, students := range map[string][]*result.Head{
+		"":                                       {passed, student(nil)},
+		"guardconf: the guard kept the fallback": {stopped, stopped},
+		"guardconf: the guard kept the fallback (1 of 2 seeds)": {passed, stopped},
+	} {
+		if got := fallbacks(students); got != want {
+			t.Errorf("note %q, want %q", got, want)
+		}
+	}
+}

@@ -295,6 +295,9 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 		row.warn(s.Warnings...)
 		row.warn(ceilingHead.Warnings...)
 	}
+	if note := fallbacks(students); note != "" {
+		row.warn(note)
+	}
 	row.Doubts = slices.Concat(degenerate("the supervisor", t, weaks), degenerate("the student", t, students), degenerate("the ceiling", t, ceilings),
 		contrary(t, weaks, students))
 	boot := opt.bootstrap(t)

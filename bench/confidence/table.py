@@ -44,7 +44,7 @@ def accuracy(task, head):
 
 def short(loss):
     name, *settings = loss.split(":")
-    return ":".join([name] + [s for s in settings if s not in ("alpha=0.5", "warmup=0.2", "least=0.6")])
+    return ":".join([name] + [s for s in settings if s not in ("alpha=0.5", "warmup=0.2", "least=0.65")])
 
 
 cells = collections.defaultdict(lambda: collections.defaultdict(list))  # by task and pair, then by loss and treatment

@@ -88,7 +88,9 @@ func (w *workbench) train(ctx context.Context, data features, specs []trainSpec)
 			t := &out[members[k][j]]
 			t.head = c.Head
 			t.L2, t.Status, t.Steps, t.Test = c.L2, string(c.Status), c.Steps, test[j]
-			t.Guard = guardOf(c)
+			if g := c.Guard; g != nil {
+				t.Guard = &result.Guard{Correlation: g.Correlation, Kept: g.Kept}
+			}
 			t.Warnings = append(slices.Clone(t.Warnings), c.Warnings()...)
 		}
 	}
@@ -106,14 +108,6 @@ func (w *workbench) reportTrained(heads []trained) error {
 		}
 	}
 	return nil
-}
-
-// guardOf returns the record of a guard, or nil if the loss has none.
-func guardOf(s head.Selection) *result.Guard {
-	if s.Guard == nil {
-		return nil
-	}
-	return &result.Guard{Correlation: s.Guard.Correlation, Kept: s.Guard.Kept}
 }
 
 // trainAll calls train for several models side by side, each with its own specs. If one fails, it stops the others.

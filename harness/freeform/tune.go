@@ -236,12 +236,13 @@ func (w *answerWriter) tune(ctx context.Context, s Split, spec trainSpec) ([]tun
 		r.ID = result.HeadID(r)
 		return r
 	})
-	jobs := make([]head.Job, len(spec.losses))
+	jobs, trainings := make([]head.Job, len(spec.losses)), 0
 	for i, l := range spec.losses {
+		trainings += head.Trainings(l, len(w.options.L2))
 		jobs[i] = head.Job{Name: records[i].ID, Examples: rows, Labels: labels, Loss: l, Seed: s.Seed}
 	}
 	o := w.options
-	bar := o.Progress.Start(fmt.Sprintf("train %s, %s", w.task.Name, w.name), int64(len(jobs)*(len(o.L2)+1)), progress.Items)
+	bar := o.Progress.Start(fmt.Sprintf("train %s, %s", w.task.Name, w.name), int64(trainings), progress.Items)
 	defer bar.Done()
 	grid := head.Grid{L2: o.L2, HeldOut: o.HeldOut, Group: learned.units}
 	chosen, err := head.Select(ctx, data, jobs, grid, head.Options{Multiplier: o.Multiplier, Done: func(int) { bar.Add(1) }})
@@ -253,6 +254,9 @@ func (w *answerWriter) tune(ctx context.Context, s Split, spec trainSpec) ([]tun
 		r := records[i]
 		r.Train, r.Vocabulary = len(spec.examples)-learned.tooLong, len(vocabulary)
 		r.L2, r.Status, r.Steps = c.L2, string(c.Status), c.Steps
+		if g := c.Guard; g != nil {
+			r.Guard = &result.Guard{Correlation: g.Correlation, Kept: g.Kept}
+		}
 		r.Warnings = append(slices.Clone(r.Warnings), c.Warnings()...)
 		if learned.tooLong > 0 {
 			r.Warnings = append(r.Warnings, fmt.Sprintf("%s: %d of %d answers left out, longer than the %s it may write", w.name, learned.tooLong, len(spec.answers), visible.Count(w.writer.Limit(), "token")))

@@ -367,7 +367,7 @@ func TestParseReadsSettingsAndReportsFaults(t *testing.T) {
 		{"logconf:warmup=0.1:alpha=0.75", LogConf{Alpha: 0.75, Warmup: 0.1}},
 		{"logconf:jump", LogConf{Alpha: 0.5, Warmup: 0.2, Jump: true}},
 		{"logconf:jump=false:balance=true", LogConf{Alpha: 0.5, Warmup: 0.2, Balance: true}},
-		{"guardconf", GuardConf{LogConf{Alpha: 0.5, Warmup: 0.2}, 0.6}},
+		{"guardconf", GuardConf{LogConf{Alpha: 0.5, Warmup: 0.2}, 0.65}},
 		{"guardconf:least=-1:alpha=0.25", GuardConf{LogConf{Alpha: 0.25, Warmup: 0.2}, -1}},
 		{"entropy:balance", Entropy{Alpha: 0.5, Warmup: 0.2, Balance: true}},
 		{"product:beta=2", Product{1, 2}},

@@ -77,7 +77,7 @@ func TestAnswers(t *testing.T) {
 			t.Fatalf("exit code %d: %s%s", code, out, errOut)
 		}
 		r := loadResult(t, filepath.Join(dir, "sciq-choices.json"))
-		if task := r.Tasks[0]; task.Form != tasks.Rank || len(task.TestIDs) != 30 || len(task.TestGold[0]) != 4 || len(r.Heads) != 2*4 {
+		if task := r.Tasks[0]; task.Form != tasks.Rank || len(task.TestIDs) != 30 || len(task.TestGold[0]) != 4 || len(r.Heads) != 2*(4+7) { // with baselines
 			t.Errorf("%s, %d test examples over %d candidates, %d heads", task.Form, len(task.TestIDs), len(task.TestGold[0]), len(r.Heads))
 		}
 	})

@@ -27,11 +27,11 @@ func countVar(fs *pflag.FlagSet, c count, name string, value int, usage string) 
 	fs.Var(c, name, usage)
 }
 
-// checkCounts reports the numbers of the command line that are out of range.
+// checkCounts reports the numbers of the command line and of a plan that are out of range.
 func checkCounts(fs *pflag.FlagSet) error {
 	var faults []error
-	fs.Visit(func(f *pflag.Flag) {
-		if c, ok := f.Value.(count); ok {
+	fs.VisitAll(func(f *pflag.Flag) {
+		if c, ok := f.Value.(count); ok && f.Changed {
 			faults = append(faults, c.check(f.Name))
 		}
 	})

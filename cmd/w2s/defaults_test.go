@@ -43,7 +43,11 @@ func TestChessModels(t *testing.T) {
 				t.Fatal(err)
 			}
 			if c.plan != "" {
-				if err := readPlan(c.plan, fs); err != nil {
+				p, err := readPlan(c.plan)
+				if err == nil {
+					err = p.set(fs)
+				}
+				if err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -223,18 +223,17 @@ func (f *experimentFlags) checkMetric(list []tasks.Task) error {
 	return errors.Join(faults...)
 }
 
-// experiment calls run, stores the result and prints what show returns: rows as JSON with --json, otherwise tables. If a
-// task fails, or the result cannot be stored, the others are printed, and the error is returned. The result of an interrupted
-// experiment is stored and not printed. With --out -, the result is printed instead of the table.
-func (a *app) experiment(ctx context.Context, f *experimentFlags, run func(experiment.Env) (*result.Result, error),
-	show func(*result.Result) (rows any, t []*table.Table, err error)) error {
+// perform calls run and stores the result. If a task fails, or the result cannot be stored, the result has the others, and the
+// error is returned. r is nil if there is nothing to show: no task was finished, the experiment was interrupted, or the result was
+// printed, with --out -.
+func (a *app) perform(ctx context.Context, f *experimentFlags, run func(experiment.Env) (*result.Result, error)) (r *result.Result, stored bool, err error) {
 	env, err := f.env(ctx, a)
 	if err != nil {
-		return err
+		return nil, false, err
 	}
 	r, failed := run(env)
 	if r == nil || len(r.Tasks) == 0 {
-		return failed
+		return nil, false, failed
 	}
 	if f.out == stdout {
 		r.Program, r.Command = program(), append([]string{"w2s"}, a.args...)
@@ -243,11 +242,21 @@ func (a *app) experiment(ctx context.Context, f *experimentFlags, run func(exper
 		if err == nil {
 			_, err = a.out.Write(visible.JSON(text.Bytes()))
 		}
-		return errors.Join(failed, err)
+		return nil, false, errors.Join(failed, err)
 	}
-	stored := a.store(f, r)
-	failed = errors.Join(failed, stored, f.file.conflict)
+	fault := a.store(f, r)
+	failed = errors.Join(failed, fault, f.file.conflict)
 	if ctx.Err() != nil {
+		return nil, fault == nil, failed
+	}
+	return r, fault == nil, failed
+}
+
+// experiment carries out an experiment and prints what show returns: rows as JSON with --json, otherwise tables.
+func (a *app) experiment(ctx context.Context, f *experimentFlags, run func(experiment.Env) (*result.Result, error),
+	show func(*result.Result) (rows any, t []*table.Table, err error)) error {
+	r, stored, failed := a.perform(ctx, f, run)
+	if r == nil {
 		return failed
 	}
 	rows, tables, err := show(r)
@@ -260,7 +269,7 @@ func (a *app) experiment(ctx context.Context, f *experimentFlags, run func(exper
 	if err := table.Write(a.out, f.table.format, tables...); err != nil {
 		return errors.Join(failed, err)
 	}
-	if stored == nil {
+	if stored {
 		a.note("result file: %s", f.file.path)
 	}
 	return failed

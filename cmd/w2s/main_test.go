@@ -159,8 +159,9 @@ func TestRunOnFixtures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Each of 2 seeds has a supervisor, a ceiling, and students with 3 losses.
-	if len(r.Heads) != 2*5 || len(r.Tasks) != 1 || len(r.Tasks[0].TestIDs) != 60 {
+	// Each of 2 seeds has a supervisor, a ceiling, students with 3 losses, and as many of shuffled labels, two directions, and heads of 8,
+	// 32 and all gold labels of weak-train.
+	if len(r.Heads) != 2*13 || len(r.Tasks) != 1 || len(r.Tasks[0].TestIDs) != 60 {
 		t.Errorf("%d heads, %d tasks", len(r.Heads), len(r.Tasks))
 	}
 	for _, m := range r.Models {

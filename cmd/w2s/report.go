@@ -19,16 +19,17 @@ func newReportCommand(a *app) *cobra.Command {
 	var out, plots, title string
 	var examples int
 	c := &cobra.Command{
-		Use:   "report RESULT.json...",
+		Use:   "report RESULT.json|FOLDER...",
 		Short: "Make one HTML page from stored results: tables, charts, an example browser",
 		Long: `Writes results as one HTML file. It opens from disk, prints well, and loads
 nothing from a network. Computes every figure from the predictions in the result
-files. Several files make one page; a row is left out if an earlier file has it
-with the same predictions. A file that cannot be read is named and left out, and
-the exit code is 1.
+files. Several files make one page, and a folder stands for the .json files in
+it; a row is left out if an earlier file has it with the same predictions. A
+file that cannot be read is named and left out, and the exit code is 1.
 
 The example browser shows the texts in the result files (w2s run --texts).`,
-		Example: `  w2s report w2s-results/sweep.json
+		Example: `  w2s report w2s-results/default
+  w2s report w2s-results/sweep.json
   w2s report w2s-results/sweep.json w2s-results/chain.json -o report.html --plots figures`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -37,7 +38,8 @@ The example browser shows the texts in the result files (w2s run --texts).`,
 			return nil
 		},
 	}
-	c.RunE = a.runE(func(_ context.Context, paths []string) error {
+	c.RunE = a.runE(func(_ context.Context, args []string) error {
+		paths, _, folders := sortPaths(args, nil)
 		opt := report.Options{Title: title, Examples: examples, Summary: s.options()}
 		if examples == 0 {
 			opt.Examples = -1
@@ -47,7 +49,7 @@ The example browser shows the texts in the result files (w2s run --texts).`,
 		if examples < 0 {
 			negative = usagef("--examples %d: want 0 or more", examples)
 		}
-		if err := errors.Join(negative, s.checkSummary(), checkResults(paths), a.checkPage(page, paths), checkFolder("--plots", plots),
+		if err := errors.Join(negative, s.checkSummary(), folders, checkResults(paths), a.checkPage(page, paths), checkFolder("--plots", plots),
 			a.checkClash(output{flag: "--out", path: out}, plotFolder(plots))); err != nil {
 			return err
 		}

@@ -2,17 +2,17 @@ package main
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"w2s/harness/experiment"
 	"w2s/harness/result"
 )
 
 func newRunCommand(a *app) *cobra.Command {
-	var f experimentFlags
-	var models pairFlags
-	var noBaselines bool
 	c := &cobra.Command{
 		Use:   "run",
 		Short: "Run one pair of models: weak floor, a student for every loss, strong ceiling, PGR",
@@ -25,26 +25,83 @@ Trains baselines as well, which tell what a student gets without its supervisor
 and what gold labels would give it (docs/baselines.md).
 
 Downloads what is missing (the ONNX Runtime library, checkpoints, data). Encodes
-every text once for each checkpoint; a second run reads the feature cache.`,
+every text once for each checkpoint; a second run reads the feature cache.
+
+Without --task, --weak, --strong and --plan, runs the default suite: tasks of
+four categories, each with models that can do them (w2s tasks suites). Of the
+ladder of each group, the first model is the supervisor and the last one the
+student.`,
 		Example: `  w2s run
+  w2s run --suite chess
   w2s run --weak wordllama-64 --strong e5-small-v2 --task movies --task amazon
   w2s run --weak ./my-small --strong ./my-large --task reviews.jsonl --loss xent --loss logconf:alpha=0.75
   w2s run --task chess-mate1                      # the program contains models and positions
   w2s run --json --quiet > rows.json`,
 	}
+	r := &runPair{}
+	r.register(c.Flags())
+	source := registerPlan(c.Flags())
 	c.RunE = a.runE(func(ctx context.Context, _ []string) error {
-		cfg, err := f.pairConfig(ctx, a, models.pair(f.tasks))
-		if err != nil {
-			return err
+		if !slices.ContainsFunc([]string{"task", "weak", "strong", "plan", "suite"}, c.Flags().Changed) {
+			source.suite = defaultSuite
 		}
-		cfg.Baselines = !noBaselines
-		if _, err := f.previous(a, cfg); err != nil {
-			return err
-		}
-		return a.experiment(ctx, &f, func(env experiment.Env) (*result.Result, error) { return experiment.Run(ctx, cfg, env) }, f.pgr)
+		return a.grid(ctx, r, source, c.Flags())
 	})
-	models.register(c.Flags(), defaultWeak)
-	registerNoBaselines(c.Flags(), &noBaselines)
-	f.register(c.Flags(), "w2s-results/run.json")
 	return c
+}
+
+// A runPair runs one pair of models.
+type runPair struct {
+	experimentFlags
+	models      pairFlags
+	noBaselines bool
+	ladder      []string // of a group of a plan; its ends are the pair
+}
+
+func (r *runPair) register(fs *pflag.FlagSet) {
+	r.models.register(fs, defaultWeak)
+	registerNoBaselines(fs, &r.noBaselines)
+	r.experimentFlags.register(fs, "w2s-results/run.json")
+}
+
+func (r *runPair) shared() *experimentFlags { return &r.experimentFlags }
+func (r *runPair) planned() bool            { return false }
+
+func (r *runPair) copy(fs *pflag.FlagSet) gridCommand {
+	c := &runPair{}
+	c.register(fs)
+	*c = *r
+	fs.StringSliceVar(&c.ladder, "models", nil, "checkpoints of a ladder, whose ends are the pair")
+	fs.StringArray("pair", nil, "for sweep")
+	c.use(fs)
+	c.models.flags = fs
+	return c
+}
+
+func (r *runPair) config(ctx context.Context, a *app) (experiment.Config, error) {
+	p := r.models.pair(r.tasks)
+	if len(r.ladder) > 0 {
+		if !r.models.flags.Changed("weak") {
+			p.Weak = strings.TrimSpace(r.ladder[0])
+		}
+		if !r.models.flags.Changed("strong") {
+			p.Strong = strings.TrimSpace(r.ladder[len(r.ladder)-1])
+		}
+	}
+	cfg, err := r.pairConfig(ctx, a, p)
+	cfg.Baselines = !r.noBaselines
+	return cfg, err
+}
+
+func (r *runPair) prepare(a *app, cfg experiment.Config) error {
+	_, err := r.previous(a, cfg)
+	return err
+}
+
+func (r *runPair) run(ctx context.Context, _ *app, cfg experiment.Config, env experiment.Env) (*result.Result, error) {
+	return experiment.Run(ctx, cfg, env)
+}
+
+func (r *runPair) plan(context.Context, *app, experiment.Config) (*experiment.Plan, error) {
+	return nil, nil
 }

@@ -2,31 +2,22 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"gopkg.in/yaml.v3"
 
 	"w2s/harness/experiment"
 	"w2s/harness/result"
 	"w2s/harness/table"
-	"w2s/internal/inputfile"
 	"w2s/internal/visible"
 	"w2s/tasks"
 )
 
 func newSweepCommand(a *app) *cobra.Command {
-	var f experimentFlags
-	var models ladderFlags
-	var pairs []string
-	var plan string
-	var dryRun, noBaselines bool
 	c := &cobra.Command{
 		Use:   "sweep",
 		Short: "Run a grid: pairs of a model ladder × tasks × losses × alphas × treatments × seeds",
@@ -37,50 +28,86 @@ trains all heads on the same features together.
 
 Stores the result after every task. The same command continues a result that is
 not complete, and keeps tasks whose data has not changed. It does not overwrite
-a result of other settings or models.`,
+a result of other settings or models.
+
+A plan is a YAML file whose keys are names of flags. With the key groups, it is
+a list of such groups, each with tasks and a ladder of its own, and each has a
+result file of its own. A suite is a plan that has a name.`,
 		Example: `  w2s sweep --models wordllama-64,all-MiniLM-L6-v2,e5-small-v2 --task movies --task tweets
   w2s sweep --plan grid.yaml --dry-run
+  w2s sweep --suite default
   w2s sweep --models ./a,./b --loss logconf --alpha 0.25,0.5,0.75`,
 	}
-	fs := c.Flags()
-	models.register(fs, "`checkpoints` of the ladder, weakest first, separated by commas")
-	fs.StringArrayVar(&pairs, "pair", nil, "one `WEAK:STRONG` pair of the ladder instead of all (repeatable)")
-	fs.StringVar(&plan, "plan", "", "read flags from a YAML `file` whose keys are names of flags")
-	registerNoBaselines(fs, &noBaselines)
-	fs.BoolVar(&dryRun, "dry-run", false, "print the plan, what is cached and what the rest would cost, and stop")
-	f.register(fs, "w2s-results/sweep.json")
-	c.RunE = a.runE(func(ctx context.Context, _ []string) error {
-		if plan != "" {
-			a.reads("--plan", plan)
-			if err := readPlan(plan, fs); err != nil {
-				return err
-			}
-		}
-		cfg, err := f.ladderConfig(ctx, a, models.ladder(f.tasks), pairs)
-		if err != nil {
-			return err
-		}
-		cfg.Baselines = !noBaselines
-		previous, differs, err := f.open(a, cfg, !dryRun)
-		if err != nil {
-			return err
-		}
-		if len(differs) > 0 {
-			return f.refuse(differs)
-		}
-		f.file.earlier = previous
-		if n := withoutBaselines(previous); cfg.Baselines && n > 0 && !dryRun {
-			a.note("note: %s of %s kept without baselines (--again trains all again)", visible.Count(n, "finished task"), f.out)
-		}
-		if dryRun {
-			return a.printPlan(ctx, &f, cfg, previous)
-		}
-		return a.experiment(ctx, &f, func(env experiment.Env) (*result.Result, error) {
-			f.resume(a, &env, previous)
-			return experiment.Run(ctx, cfg, env)
-		}, f.pgr)
-	})
+	s := &sweep{}
+	s.register(c.Flags())
+	source := registerPlan(c.Flags())
+	c.RunE = a.runE(func(ctx context.Context, _ []string) error { return a.grid(ctx, s, source, c.Flags()) })
 	return c
+}
+
+// A sweep runs all pairs of a ladder, or the ones that are named.
+type sweep struct {
+	experimentFlags
+	ladder      ladderFlags
+	pairs       []string
+	noBaselines bool
+	dryRun      bool
+	previous    *result.Result
+}
+
+func (s *sweep) register(fs *pflag.FlagSet) {
+	s.ladder.register(fs, "`checkpoints` of the ladder, weakest first, separated by commas")
+	fs.StringArrayVar(&s.pairs, "pair", nil, "one `WEAK:STRONG` pair of the ladder instead of all (repeatable)")
+	registerNoBaselines(fs, &s.noBaselines)
+	fs.BoolVar(&s.dryRun, "dry-run", false, "print the plan, what is cached and what the rest would cost, and stop")
+	s.experimentFlags.register(fs, "w2s-results/sweep.json")
+}
+
+func (s *sweep) shared() *experimentFlags { return &s.experimentFlags }
+func (s *sweep) planned() bool            { return s.dryRun }
+
+func (s *sweep) copy(fs *pflag.FlagSet) gridCommand {
+	c := &sweep{}
+	c.register(fs)
+	*c = *s
+	c.use(fs)
+	c.ladder.flags = fs
+	return c
+}
+
+func (s *sweep) config(ctx context.Context, a *app) (experiment.Config, error) {
+	cfg, err := s.ladderConfig(ctx, a, s.ladder.ladder(s.tasks), s.pairs)
+	cfg.Baselines = !s.noBaselines
+	return cfg, err
+}
+
+func (s *sweep) prepare(a *app, cfg experiment.Config) error {
+	previous, differs, err := s.open(a, cfg, !s.dryRun)
+	if err != nil {
+		return err
+	}
+	if len(differs) > 0 {
+		return s.refuse(differs)
+	}
+	s.file.earlier, s.previous = previous, previous
+	if n := withoutBaselines(previous); cfg.Baselines && n > 0 && !s.dryRun {
+		a.note("note: %s of %s kept without baselines (--again trains all again)", visible.Count(n, "finished task"), s.out)
+	}
+	return nil
+}
+
+func (s *sweep) run(ctx context.Context, a *app, cfg experiment.Config, env experiment.Env) (*result.Result, error) {
+	s.resume(a, &env, s.previous)
+	return experiment.Run(ctx, cfg, env)
+}
+
+func (s *sweep) plan(ctx context.Context, a *app, cfg experiment.Config) (*experiment.Plan, error) {
+	env, err := a.env(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.resume(a, &env, s.previous)
+	return experiment.MakePlan(ctx, cfg, env)
 }
 
 // withoutBaselines returns the number of tasks of a result, which may be nil, that could have baselines and have none.
@@ -139,99 +166,6 @@ func ladderPairs(ladder, named []string) ([]result.Pair, error) {
 		}
 	}
 	return pairs, nil
-}
-
-// maxPlanBytes bounds the size of a plan.
-const maxPlanBytes = 1 << 20
-
-// planFile returns the content of a plan, which may come from standard input.
-func planFile(path string) ([]byte, error) {
-	f, err := inputfile.OpenStream(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := inputfile.ReadAll(f, 0, maxPlanBytes)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return data, nil
-}
-
-// readPlan sets flags from a YAML file. Flags on the command line take precedence.
-func readPlan(path string, flags *pflag.FlagSet) error {
-	data, err := planFile(path)
-	if err != nil {
-		return usageError{fmt.Errorf("--plan: %w", err)}
-	}
-	var plan map[string]yaml.Node
-	if err := yaml.Unmarshal(data, &plan); err != nil {
-		return usageError{fmt.Errorf("--plan %s: %w", path, err)}
-	}
-	var faults []error
-	set := map[string]string{} // the key that sets a flag, by the flag's name
-	for _, key := range slices.Sorted(maps.Keys(plan)) {
-		node, flag := plan[key], flags.Lookup(key)
-		if flag == nil || key == "plan" {
-			faults = append(faults, usagef("%s:%d: no flag is named %q (see w2s sweep --help)", path, node.Line, key))
-			continue
-		}
-		if other, ok := set[flag.Name]; ok {
-			faults = append(faults, usagef("%s:%d: %s and %s are the same flag", path, node.Line, key, other))
-			continue
-		}
-		if flag.Changed {
-			continue
-		}
-		set[flag.Name] = key
-		if err := setFlag(flag, node); err != nil {
-			faults = append(faults, usagef("%s:%d: %s: %w", path, node.Line, key, err))
-		}
-	}
-	return errors.Join(faults...)
-}
-
-// setFlag sets a flag to the value or the list of values of a YAML node.
-func setFlag(flag *pflag.Flag, node yaml.Node) error {
-	list, isList := flag.Value.(pflag.SliceValue)
-	var err error
-	switch {
-	case node.Kind == yaml.ScalarNode:
-		err = flag.Value.Set(node.Value)
-	case node.Kind == yaml.SequenceNode && isList:
-		var values []string
-		for _, item := range node.Content {
-			if item.Kind != yaml.ScalarNode {
-				return fmt.Errorf("line %d is not a single value", item.Line)
-			}
-			values = append(values, item.Value)
-		}
-		err = list.Replace(values)
-	default:
-		return errors.New("want a single value")
-	}
-	flag.Changed = true
-	if err != nil {
-		return flagFault(flag, node.Value, err)
-	}
-	return nil
-}
-
-// printPlan prints what a sweep would do.
-func (a *app) printPlan(ctx context.Context, f *experimentFlags, cfg experiment.Config, previous *result.Result) error {
-	env, err := a.env(ctx)
-	if err != nil {
-		return err
-	}
-	f.resume(a, &env, previous)
-	p, err := experiment.MakePlan(ctx, cfg, env)
-	if err != nil {
-		return err
-	}
-	if f.json {
-		return a.printJSON(p)
-	}
-	return table.Write(a.out, f.table.format, planTable(p))
 }
 
 func planTable(p *experiment.Plan) *table.Table {

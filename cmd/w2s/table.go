@@ -66,18 +66,19 @@ func newTableCommand(a *app) *cobra.Command {
 	var imports []string
 	var asJSON bool
 	c := &cobra.Command{
-		Use:   "table RESULT.json... [--import FOLDER]...",
+		Use:   "table RESULT.json|FOLDER... [--import FOLDER]...",
 		Short: "Print tables from stored results (" + strings.Join(table.Formats, ", ") + ")",
 		Long: `Computes every figure from the predictions in result files. Several files make
-one table. A file that cannot be read is named and left out, and the exit code
-is 1.
+one table; a folder stands for the .json files in it. A file that cannot be read
+is named and left out, and the exit code is 1.
 
 --import adds the runs in a results folder of openai/weak-to-strong
 (train_simple.py, sweep.py, train_weak_to_strong.py) or EleutherAI/w2s (run.py).
 These programs store scores, and predictions only in pickles, which w2s does not
 read. So the rows of these runs have no interval over test examples, and a note
 tells why.`,
-		Example: `  w2s table w2s-results/run.json
+		Example: `  w2s table w2s-results/default
+  w2s table w2s-results/run.json
   w2s table --by category --format latex w2s-results/sweep.json
   w2s table --json w2s-results/sweep.json > rows.json
   w2s table --import /tmp/results/default w2s-results/sweep.json`,
@@ -142,7 +143,26 @@ func checkView(by string) error {
 	return nil
 }
 
-// sortPaths separates result files from folders. With --import, arguments may be folders too, because a shell expands
+// resultsIn returns the paths of the .json files in a folder, by name. A plan with groups writes such folders. A folder of
+// openai/weak-to-strong has none that count.
+func resultsIn(folder string) []string {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return nil
+	}
+	var paths []string
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".results_summary.json") {
+			return nil
+		}
+		if !e.IsDir() && strings.EqualFold(filepath.Ext(e.Name()), ".json") {
+			paths = append(paths, filepath.Join(folder, e.Name()))
+		}
+	}
+	return paths
+}
+
+// sortPaths separates result files, also those in folders, from folders of imports. With --import, arguments may be folders too, because a shell expands
 // --import results/* to one value and further arguments.
 func sortPaths(paths, imports []string) (files, folders []string, err error) {
 	folders = slices.Clone(imports)
@@ -154,7 +174,11 @@ func sortPaths(paths, imports []string) (files, folders []string, err error) {
 		case len(imports) > 0:
 			folders = append(folders, p)
 		default:
-			return nil, nil, usagef("%s is a folder: give a result file, or --import %s if openai/weak-to-strong or EleutherAI/w2s wrote it", p, p)
+			inside := resultsIn(p)
+			if len(inside) == 0 {
+				return nil, nil, usagef("%s is a folder without results: give a result file, or --import %s if openai/weak-to-strong or EleutherAI/w2s wrote it", p, p)
+			}
+			files = append(files, inside...)
 		}
 	}
 	return files, folders, nil

@@ -170,7 +170,7 @@ func TestTableFaults(t *testing.T) {
 	}{
 		{nil, exitUsage, "--import", 0},
 		{[]string{folder}, exitUsage, "--import " + folder, 0},
-		{[]string{good, "--by", "colour"}, exitUsage, "task, category, pair, loss or all", 0},
+		{[]string{good, "--by", "colour"}, exitUsage, "task, category, pair, loss, supervision or all", 0},
 		{[]string{"--import", folder, good + ".missing"}, exitUsage, "no such file", 0},
 		{[]string{"--import", t.TempDir()}, exitFailed, "no new run", 0},
 		{[]string{"--import", folder, t.TempDir()}, exitFailed, "no new run", 1}, // the second folder is a value of --import too, and the first one's rows are printed

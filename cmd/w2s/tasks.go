@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"gopkg.in/yaml.v3"
 
 	"w2s/harness/experiment"
 	"w2s/harness/table"
@@ -27,7 +28,7 @@ func newTasksCommand(a *app) *cobra.Command {
   w2s tasks show movies -n 5 --checkpoint e5-small-v2
   w2s tasks check reviews.jsonl`,
 	}
-	c.AddCommand(newTasksList(a), newTasksPull(a), newTasksShow(a), newTasksCheck(a))
+	c.AddCommand(newTasksList(a), newTasksPull(a), newTasksShow(a), newTasksCheck(a), newTasksSuites(a))
 	return c
 }
 
@@ -77,6 +78,48 @@ func (a *app) load(ctx context.Context, name string) (tasks.Task, *tasks.Data, e
 	}
 	data, err := opened[0].Load(ctx, source)
 	return opened[0], data, err
+}
+
+func newTasksSuites(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "suites [NAME]",
+		Short: "List the suites, or print one as a plan to copy and change",
+		Long: `Lists the suites, which are plans with a name, or prints one as YAML. A changed
+copy is run with w2s run --plan FILE or w2s sweep --plan FILE.`,
+		Example: `  w2s tasks suites
+  w2s tasks suites default > mine.yaml`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: a.runE(func(_ context.Context, names []string) error {
+			if len(names) == 1 {
+				text, err := suiteText(names[0])
+				if err != nil {
+					return err
+				}
+				_, err = a.out.Write(text)
+				return err
+			}
+			t := &table.Table{Columns: []table.Column{{Name: "suite"}, {Name: "group"}, {Name: "tasks"}, {Name: "models"}}}
+			for _, name := range suiteNames() {
+				text, err := suiteText(name)
+				if err != nil {
+					return err
+				}
+				p, err := parsePlan(name, text)
+				if err != nil {
+					return err
+				}
+				for _, g := range p.groups {
+					values := func(key string) string {
+						node := g.flags[key]
+						return strings.Join(list.Map(node.Content, func(n *yaml.Node) string { return n.Value }), ", ")
+					}
+					t.Add(name, g.name, values("task"), values("models"))
+				}
+			}
+			t.Notes = []string{"w2s run takes the ends of each ladder, w2s sweep all its pairs: w2s run --suite " + defaultSuite + "."}
+			return table.Write(a.out, "text", t)
+		}),
+	}
 }
 
 func newTasksPull(a *app) *cobra.Command {

@@ -79,8 +79,11 @@ func (w *workbench) goldSample(h halves, n int) []int {
 			return nil
 		}
 	}
-	trial := head.Job{Examples: sample, Labels: list.Map(sample, func(i int) []float64 { return h.weakGold[i] }), Seed: h.seed}
-	units := list.Map(h.weak, func(e int) string { return w.groups[e] })
+	trial := head.Job{Labels: list.Map(sample, func(i int) []float64 { return h.weakGold[i] }), Seed: h.seed}
+	var units []string
+	for k, i := range sample {
+		trial.Examples, units = append(trial.Examples, k), append(units, w.groups[h.weak[i]])
+	}
 	if _, _, err := (head.Grid{HeldOut: w.cfg.Held, Group: units}).Cut(trial); err != nil {
 		return nil
 	}

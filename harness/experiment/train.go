@@ -36,7 +36,7 @@ func records(heads []trained) []result.Head {
 	return list.Map(heads, func(t trained) result.Head { return t.Head })
 }
 
-// train trains heads on one model's features. Heads of the same half are trained together. The penalty of each head is chosen on
+// train trains heads on one model's features. Heads of the same half are trained together, those of few gold labels on these alone. The penalty of each head is chosen on
 // a part of its own labels, then the head is trained on all of them and predicts the test examples.
 func (w *workbench) train(ctx context.Context, data features, specs []trainSpec) ([]trained, error) {
 	if len(specs) == 0 {
@@ -46,6 +46,7 @@ func (w *workbench) train(ctx context.Context, data features, specs []trainSpec)
 		seed uint64
 		size int
 		weak bool
+		few  string // kind of comparison
 	}
 	out, members, order := make([]trained, len(specs)), map[half][]int{}, []half(nil)
 	for i, s := range specs {
@@ -53,7 +54,10 @@ func (w *workbench) train(ctx context.Context, data features, specs []trainSpec)
 		r.Task, r.Loss, r.Train = w.info.Name, s.loss.String(), len(s.examples)
 		r.ID = result.HeadID(r)
 		out[i].Head = r
-		k := half{r.Seed, r.Size, r.Role == result.Supervisor || result.LearnsGold(r.Baseline)}
+		k := half{seed: r.Seed, size: r.Size, weak: r.Role == result.Supervisor || r.Baseline == result.OfGold}
+		if !k.weak && result.LearnsGold(r.Baseline) {
+			k.few = r.Baseline
+		}
 		if members[k] == nil {
 			order = append(order, k)
 		}
@@ -69,8 +73,11 @@ func (w *workbench) train(ctx context.Context, data features, specs []trainSpec)
 	for _, k := range order {
 		h := w.halvesOf(out[members[k][0]].Head)
 		examples := h.strong
-		if k.weak {
+		switch {
+		case k.weak:
 			examples = h.weak
+		case k.few != "": // a product with all of weak-train would take as long as for a head that learns all
+			examples = specs[members[k][0]].examples
 		}
 		own := w.part(data, k.seed, examples)
 		jobs := list.Map(members[k], func(i int) head.Job {

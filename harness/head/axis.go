@@ -1,6 +1,7 @@
 package head
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -16,44 +17,42 @@ import (
 // differences. Of the two opposite directions, it returns the one whose largest component is positive. It returns nil if the
 // features do not vary.
 func MainAxis(data Data, examples []int) ([]float64, error) {
-	x, err := centred(data, examples)
+	x, err := newCentred(data, examples)
 	if err != nil {
 		return nil, err
 	}
-	rows, dims := x.Dims()
-	// Lanczos' method finds the largest eigenvector of xᵀx in a few dozen products, where a whole decomposition takes seconds.
-	// All vectors are kept orthogonal, so the method is exact after dims steps.
-	var basis []*mat.VecDense
+	dims := data.X.Dims
+	// Lanczos' method finds the largest eigenvector of the covariance in a few dozen products, where a whole decomposition takes
+	// seconds. All vectors are kept orthogonal, so the method is exact after dims steps.
+	var basis [][]float64
 	var diagonal, beside []float64
-	next := mat.NewVecDense(dims, RandomDirection(dims, 0))
-	xv := mat.NewVecDense(rows, nil)
+	next := RandomDirection(dims, 0)
 	for {
 		v := next
 		basis = append(basis, v)
-		next = mat.NewVecDense(dims, nil)
-		xv.MulVec(x, v)
-		next.MulVec(x.T(), xv)
-		diagonal = append(diagonal, mat.Dot(v, next))
+		projection, _ := x.project(v)
+		next = x.sum(projection)
+		diagonal = append(diagonal, floats.Dot(v, next))
 		for range 2 { // once leaves rounding errors
 			for _, b := range basis {
-				next.AddScaledVec(next, -mat.Dot(b, next), b)
+				floats.AddScaled(next, -floats.Dot(b, next), b)
 			}
 		}
-		norm := mat.Norm(next, 2)
+		norm := floats.Norm(next, 2)
 		size := len(basis)
-		last := size == min(dims, maxLanczos) || norm <= 1e-12*diagonal[0] || norm == 0
+		last := size == min(dims, maxLanczos) || norm <= 1e-12*diagonal[0]
 		if last || size%lanczosCheck == 0 {
 			value, vector, err := largestEigen(diagonal, beside)
 			if err != nil {
 				return nil, err
 			}
-			if value <= 0 {
+			if value <= 1e-12*float64(len(projection)) { // features of unit size have a sum of squares of one for each row
 				return nil, nil
 			}
 			if last || norm*math.Abs(vector[size-1]) <= 1e-10*value {
 				axis := make([]float64, dims)
 				for k, b := range basis {
-					floats.AddScaled(axis, vector[k], b.RawVector().Data)
+					floats.AddScaled(axis, vector[k], b)
 				}
 				floats.Scale(1/floats.Norm(axis, 2), axis)
 				if largest := floats.MaxIdx(absolute(axis)); axis[largest] < 0 {
@@ -63,7 +62,7 @@ func MainAxis(data Data, examples []int) ([]float64, error) {
 			}
 		}
 		beside = append(beside, norm)
-		next.ScaleVec(1/norm, next)
+		floats.Scale(1/norm, next)
 	}
 }
 
@@ -118,18 +117,17 @@ func Along(direction []float64, data Data, examples []int, labels [][]float64) (
 	if data.Classes > 2 {
 		return nil, false, fmt.Errorf("head: a direction cannot tell %s apart", visible.Count(data.Classes, "class"))
 	}
-	x, err := centred(data, examples)
+	x, err := newCentred(data, examples)
 	if err != nil {
 		return nil, false, err
 	}
-	rows, dims := x.Dims()
+	dims := data.X.Dims
 	if len(direction) != dims || len(labels) != len(examples) {
 		return nil, false, fmt.Errorf("head: a direction of %s for %d and %s for %s", visible.Count(len(direction), "dimension"), dims,
 			visible.Count(len(labels), "label"), visible.Count(len(examples), "example"))
 	}
-	projection := mat.NewVecDense(rows, nil)
-	projection.MulVec(x, mat.NewVecDense(dims, direction))
-	p := projection.RawVector().Data
+	p, middle := x.project(direction)
+	rows := len(p)
 	var targets []float64 // of the rows
 	for _, l := range labels {
 		if data.Classes > 0 {
@@ -156,7 +154,6 @@ func Along(direction []float64, data Data, examples []int, labels [][]float64) (
 		floats.ScaleTo(h.W, scale, direction)
 		return h, settled, nil
 	}
-	middle := floats.Dot(direction, meanRow(data, examples))
 	for j, d := range direction {
 		h.W[2*j], h.W[2*j+1] = -scale*d/2, scale*d/2
 	}
@@ -164,59 +161,80 @@ func Along(direction []float64, data Data, examples []int, labels [][]float64) (
 	return h, settled, nil
 }
 
-// meanRow returns the mean of the scaled rows of examples.
-func meanRow(data Data, examples []int) []float64 {
-	mean := make([]float64, data.X.Dims)
-	n := 0
-	for _, e := range examples {
-		from, to := data.rows(e)
-		for r := from; r < to; r++ {
-			for j, v := range data.X.Row(r) {
-				mean[j] += data.Scaling.of(j, v)
-			}
-			n++
-		}
-	}
-	floats.Scale(1/float64(n), mean)
-	return mean
+// A centred holds the scaled rows of some examples without their mean, or without the mean of each example's candidates. It makes no
+// copy of them.
+type centred struct {
+	data     Data
+	examples []int
+	inverse  []float64 // 1/SD of each dimension
+	shift    []float64 // Mean/SD of each dimension
 }
 
-// centred returns the scaled rows of examples without their mean, or without the mean of each example's candidates.
-func centred(data Data, examples []int) (*mat.Dense, error) {
+func newCentred(data Data, examples []int) (*centred, error) {
 	if err := data.check(); err != nil {
 		return nil, err
 	}
 	if len(examples) == 0 {
-		return nil, fmt.Errorf("head: no examples")
+		return nil, errors.New("head: no examples")
 	}
-	var mean []float64
-	if data.Classes > 0 {
-		mean = meanRow(data, examples)
-	}
-	var values []float64
 	for _, e := range examples {
 		if e < 0 || e >= data.Examples() {
 			return nil, fmt.Errorf("head: example %d is not in 0..%d", e, data.Examples()-1)
 		}
-		if data.Classes == 0 {
-			mean = meanRow(data, []int{e})
-		}
-		from, to := data.rows(e)
-		for r := from; r < to; r++ {
-			for j, v := range data.X.Row(r) {
-				values = append(values, data.Scaling.of(j, v)-mean[j])
-			}
+	}
+	c := &centred{data, examples, make([]float64, data.X.Dims), make([]float64, data.X.Dims)}
+	for j := range c.inverse {
+		c.inverse[j] = 1
+		if s := data.Scaling; s != nil {
+			c.inverse[j], c.shift[j] = 1/s.SD[j], s.Mean[j]/s.SD[j]
 		}
 	}
-	return mat.NewDense(len(values)/data.X.Dims, data.X.Dims, values), nil
+	return c, nil
 }
 
-// of returns the scaled value of dimension j.
-func (s *Scaling) of(j int, v float32) float64 {
-	if s == nil {
-		return float64(v)
+// project returns the dot products of all rows with a direction, and the mean that was subtracted from them, which is 0 for
+// candidates.
+func (c *centred) project(direction []float64) (projection []float64, middle float64) {
+	w := make([]float64, len(direction))
+	floats.MulTo(w, direction, c.inverse)
+	for _, e := range c.examples {
+		from, to := c.data.rows(e)
+		start := len(projection)
+		for r := from; r < to; r++ {
+			sum := 0.0
+			for j, v := range c.data.X.Row(r) {
+				sum += float64(v) * w[j]
+			}
+			projection = append(projection, sum)
+		}
+		if c.data.Classes == 0 {
+			own := projection[start:]
+			floats.AddConst(-floats.Sum(own)/float64(len(own)), own)
+		}
 	}
-	return (float64(v) - s.Mean[j]) / s.SD[j]
+	if c.data.Classes > 0 {
+		middle = floats.Sum(projection) / float64(len(projection))
+		floats.AddConst(-middle, projection)
+		middle -= floats.Dot(c.shift, direction)
+	}
+	return projection, middle
+}
+
+// sum returns the sum of all rows, each times its weight. The weights add up to 0, as projections do, so that means cancel.
+func (c *centred) sum(weights []float64) []float64 {
+	out := make([]float64, c.data.X.Dims)
+	at := 0
+	for _, e := range c.examples {
+		from, to := c.data.rows(e)
+		for r := from; r < to; r++ {
+			for j, v := range c.data.X.Row(r) {
+				out[j] += weights[at] * float64(v)
+			}
+			at++
+		}
+	}
+	floats.Mul(out, c.inverse)
+	return out
 }
 
 // Cosine returns the cosine of the angle between the weights of two heads in the space of scaled features, the mean over the classes.

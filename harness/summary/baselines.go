@@ -109,8 +109,11 @@ func (x *index) baselines(pair groupKey, students []*result.Head, opt Options) f
 		for _, k := range x.comparisonOrder {
 			own := k.groupKey
 			own.weak, own.loss, own.treatment = cmp.Or(own.weak, pair.weak), "", ""
+			if own != pair {
+				continue
+			}
 			heads := sameSeeds(x.comparisons[k], students)
-			if own != pair || heads == nil {
+			if heads == nil {
 				continue
 			}
 			out = append(out, Baseline{Kind: k.kind, Train: heads[0].Train, Seeds: len(heads), loss: k.loss, treatment: k.treatment})
@@ -158,7 +161,9 @@ func (x *index) baselines(pair groupKey, students []*result.Head, opt Options) f
 			for _, h := range members[i] {
 				b.Warnings = list.AppendNew(b.Warnings, h.Warnings...)
 			}
-			b.Warnings = list.AppendNew(b.Warnings, degenerate("the baseline "+b.Name(), t, members[i])...)
+			if b.Kind != result.OfShuffled { // which often gives the same answer to all examples, rightly so
+				b.Warnings = list.AppendNew(b.Warnings, degenerate("the baseline "+b.Name(), t, members[i])...)
+			}
 		}
 		slices.SortStableFunc(out, func(a, b Baseline) int { return cmp.Compare(rankOf(a), rankOf(b)) })
 		return out, nil

@@ -20,7 +20,6 @@ import (
 	"w2s/harness/metric"
 	"w2s/harness/result"
 	"w2s/harness/stats"
-	"w2s/internal/list"
 	"w2s/tasks"
 )
 
@@ -268,6 +267,7 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 	var floor, transfer, ceiling, control seedScores
 	var agreement agreements
 	var heads, weaks, ceilings []*result.Head
+	var warnings []string
 	for _, s := range students {
 		weak := x.heads[s.Supervisor]
 		reference := func(role result.Role) *result.Head {
@@ -291,10 +291,9 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 			addQuality(&row.Labels.Quality, s.Labels.Quality, len(students))
 			addQuality(&row.Labels.Raw, s.Labels.Raw, len(students))
 		}
-		row.warn(weak.Warnings...)
-		row.warn(s.Warnings...)
-		row.warn(ceilingHead.Warnings...)
+		warnings = append(warnings, slices.Concat(weak.Warnings, s.Warnings, ceilingHead.Warnings)...)
 	}
+	row.warn(merge(warnings)...)
 	if note := fallbacks(students); note != "" {
 		row.warn(note)
 	}
@@ -382,9 +381,6 @@ func (x *index) conditionsOf(r Row, t *result.Task) string {
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:])
 }
-
-// warn adds warnings that the row does not have yet.
-func (r *Row) warn(warnings ...string) { r.Warnings = list.AppendNew(r.Warnings, warnings...) }
 
 // addQuality adds one of n qualities to their mean.
 func addQuality(mean *stats.Quality, q stats.Quality, n int) {

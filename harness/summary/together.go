@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"w2s/harness/result"
+	"w2s/internal/list"
 )
 
 // A Part is what one result contributes to tables of several results.
@@ -21,7 +22,8 @@ type Part struct {
 
 // Together prepares the parts for common tables. A row or chain whose predictions an earlier part has as well is left out,
 // and notes say how many are. All others stay, and the settings in which they differ are added to their variants: first
-// those of the experiments, the data and the models, then, where these are the same, the test examples or the file.
+// those of the experiments, the data and the models, then, where these are the same, the test examples or the file. If no task
+// is in two parts, notes list the settings instead.
 func Together(parts []Part) (kept []Part, notes []string) {
 	if len(parts) < 2 {
 		return parts, nil
@@ -74,15 +76,16 @@ func Together(parts []Part) (kept []Part, notes []string) {
 	for i := range kept {
 		for j := range kept[i].Rows {
 			r := &kept[i].Rows[j]
-			rows = append(rows, entry{r.settings, digests.test(r.identity), kept[i].Name, func() string { return r.key() }, &r.Setup, r.Size > 0})
+			rows = append(rows, entry{r.Task, r.settings, digests.test(r.identity), kept[i].Name, func() string { return r.key() }, &r.Setup, r.Size > 0})
 		}
 		for j := range kept[i].Chains {
 			c := &kept[i].Chains[j]
-			chains = append(chains, entry{c.settings, digests.test(c.identity), kept[i].Name, func() string { return c.key() }, &c.Setup, false})
+			chains = append(chains, entry{c.Task, c.settings, digests.test(c.identity), kept[i].Name, func() string { return c.key() }, &c.Setup, false})
 		}
 	}
-	distinguish(rows)
-	distinguish(chains)
+	for _, n := range append(distinguish(rows), distinguish(chains)...) {
+		notes = list.AppendNew(notes, n)
+	}
 	return kept, notes
 }
 
@@ -227,6 +230,7 @@ func settingText(value json.RawMessage) string {
 
 // An entry is a row or chain among those of several results.
 type entry struct {
+	task     string
 	settings []setting
 	test     string // digest of the test examples; "" for an imported row
 	file     string
@@ -242,8 +246,9 @@ func (e entry) add(text string) {
 	*e.setup += text
 }
 
-// distinguish writes the settings in which entries differ to their setups.
-func distinguish(entries []entry) {
+// distinguish writes the settings in which entries differ to their setups. If no task is in two files, it returns a note on each
+// file instead.
+func distinguish(entries []entry) (notes []string) {
 	type fact struct{ scope, name string }
 	values, members, have := map[fact][]string{}, map[string]int{}, map[fact]int{}
 	for _, e := range entries {
@@ -260,10 +265,18 @@ func distinguish(entries []entry) {
 			members[s]++
 		}
 	}
+	apart := tasksApart(entries)
 	for _, e := range entries {
+		var differ []string
 		for _, s := range e.settings {
 			f := fact{s.scope, s.name}
 			if len(values[f]) < 2 && have[f] == members[s.scope] {
+				continue
+			}
+			if apart {
+				if s.scope == "" {
+					differ = append(differ, s.name+"="+s.value)
+				}
 				continue
 			}
 			name := s.name
@@ -272,6 +285,12 @@ func distinguish(entries []entry) {
 			}
 			e.add(name + "=" + s.value)
 		}
+		if len(differ) > 0 {
+			notes = list.AppendNew(notes, "settings of "+e.file+": "+strings.Join(differ, ", "))
+		}
+	}
+	if apart {
+		return notes
 	}
 	for _, e := range ambiguous(entries, func(e entry) string { return e.test }) {
 		e.add("test examples=" + shortDigest(e.test))
@@ -279,6 +298,19 @@ func distinguish(entries []entry) {
 	for _, e := range ambiguous(entries, func(e entry) string { return e.file }) {
 		e.add("from " + e.file)
 	}
+	return nil
+}
+
+// tasksApart reports whether every task is in one file only.
+func tasksApart(entries []entry) bool {
+	file := map[string]string{}
+	for _, e := range entries {
+		if first, ok := file[e.task]; ok && first != e.file {
+			return false
+		}
+		file[e.task] = e.file
+	}
+	return true
 }
 
 // ambiguous returns the entries that have the same key as another one and differ from it in what.

@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"w2s/harness/loss"
 	"w2s/harness/summary"
 	"w2s/internal/list"
+	"w2s/internal/visible"
 	"w2s/tasks"
 )
 
@@ -29,6 +31,7 @@ func Categories(rows []summary.CategoryRow) *Table {
 	if slices.ContainsFunc(rows, func(r summary.CategoryRow) bool { return r.Outside }) {
 		t.Notes = append(t.Notes, "(outside): PGR and its interval are outside the published range.")
 	}
+	t.Notes = append(t.Notes, inWords(rows)...)
 	return t
 }
 
@@ -81,4 +84,44 @@ func pooled[R any](rows []R, pool func(R) summary.Pool) []column[R] {
 		}),
 	)
 	return within(pool, columns...)
+}
+
+// inWords says for each category, in a sentence, how much of the gap the students recover.
+func inWords(rows []summary.CategoryRow) []string {
+	var lines []string
+	for _, category := range list.AppendNew(nil, list.Map(rows, func(r summary.CategoryRow) tasks.Category { return r.Category })...) {
+		own := slices.DeleteFunc(slices.Clone(rows), func(r summary.CategoryRow) bool { return r.Category != category })
+		if slices.ContainsFunc(own, func(r summary.CategoryRow) bool { return r.Weak != own[0].Weak || r.Strong != own[0].Strong }) {
+			continue // a sentence for each pair says no more than the table
+		}
+		var recovered []string
+		for _, r := range own {
+			name := loss.Short(r.Loss)
+			if slices.ContainsFunc(own, func(o summary.CategoryRow) bool { return o.Treatment != r.Treatment }) {
+				name += " (" + r.Treatment + ")"
+			}
+			if r.Variant != "" {
+				name += " (" + r.Variant + ")"
+			}
+			switch p := r.PGR; {
+			case p.Ratio.Defined && p.Ratio.Interval.Known():
+				recovered = append(recovered, fmt.Sprintf("%s %s with %s", p.Ratio, p.Ratio.Interval, name))
+			case p.N > 0:
+				recovered = append(recovered, fmt.Sprintf("%.2f with %s (median of %s)", p.Median, name, visible.Count(p.N, "task")))
+			}
+		}
+		line := fmt.Sprintf("%s: the gap between %s and %s is noise or not positive, so PGR is undefined.", category, own[0].Weak, own[0].Strong)
+		if n := len(recovered); n > 0 {
+			all := recovered[n-1]
+			if n > 1 {
+				all = strings.Join(recovered[:n-1], ", ") + " and " + all
+			}
+			line = fmt.Sprintf("%s: of the gap between %s and %s, the student recovers %s.", category, own[0].Weak, own[0].Strong, all)
+		}
+		if p := own[0].Published; p != nil {
+			line += fmt.Sprintf(" Published: %.1f to %.1f.", p.Low, p.High)
+		}
+		lines = append(lines, line)
+	}
+	return lines
 }

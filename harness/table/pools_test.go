@@ -22,7 +22,9 @@ func TestPools(t *testing.T) {
 	}), "category|pair|treatment|loss|tasks|undefined|PGR|interval|median|its interval|published", []string{
 		"nlp|small → large|soft|logconf|3|1|0.72|[0.50, 0.90]|0.75|[0.50, 1.00] (75 %)|0.2 to 0.7 (outside)",
 		"generative|small → large|soft|xent|0|2|–||–||–",
-	}, "tasks: number of tasks with a defined PGR.", "(outside): PGR and its interval are outside the published range.")
+	}, "tasks: number of tasks with a defined PGR.", "(outside): PGR and its interval are outside the published range.",
+		"nlp: of the gap between small and large, the student recovers 0.72 [0.50, 0.90] with logconf. Published: 0.2 to 0.7.",
+		"generative: the gap between small and large is noise or not positive, so PGR is undefined.")
 
 	check(t, Pairs([]summary.PairRow{{Pool: pool, Gap: 0.123}, {Pool: sized, Gap: -0.01}}),
 		"pair|treatment|variant|loss|tasks|undefined|PGR|interval|median|its interval|median gap", []string{
@@ -31,6 +33,24 @@ func TestPools(t *testing.T) {
 		}, "median gap: ")
 	if notes := strings.Join(Categories([]summary.CategoryRow{{Pool: pool}}).Notes, "\n"); strings.Contains(notes, "(outside)") {
 		t.Errorf("nothing is outside, but the notes explain it:\n%s", notes)
+	}
+}
+
+func TestCategoriesInWords(t *testing.T) {
+	row := func(loss string, p stats.Pooled) summary.CategoryRow {
+		return summary.CategoryRow{Category: tasks.Chess, Published: &summary.Range{Low: 0.4, High: 0.6},
+			Pool: summary.Pool{Weak: "small", Strong: "large", Loss: loss, Treatment: "soft", PGR: p}}
+	}
+	clear := stats.Pooled{Ratio: stats.PGR{Value: 0.5, Interval: interval(0.4, 0.6), Defined: true}, Median: 0.5, N: 1}
+	rows := []summary.CategoryRow{row("xent", clear), row("kl", stats.Pooled{Median: 0.75, N: 2}), row("confidence:alpha=0.5", clear)}
+	want := "chess: of the gap between small and large, the student recovers 0.50 [0.40, 0.60] with xent, 0.75 with kl (median of 2 tasks) " +
+		"and 0.50 [0.40, 0.60] with confidence. Published: 0.4 to 0.6."
+	if got := inWords(rows); len(got) != 1 || got[0] != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	rows[2].Weak = "other"
+	if got := inWords(rows); got != nil {
+		t.Errorf("%q for two pairs", got)
 	}
 }
 

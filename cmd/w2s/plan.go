@@ -1,0 +1,177 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+
+	"github.com/spf13/pflag"
+	"gopkg.in/yaml.v3"
+
+	"w2s/internal/inputfile"
+	"w2s/internal/suggest"
+)
+
+// A plan is a YAML file whose keys are names of flags. Its groups are tasks with a ladder of models of their own.
+type plan struct {
+	name   string // of the file or the suite, for faults
+	flags  map[string]yaml.Node
+	groups []group
+}
+
+// A group is a part of a plan. Its flags take precedence over those of the plan.
+type group struct {
+	name  string
+	line  int
+	flags map[string]yaml.Node
+}
+
+// maxPlanBytes bounds the size of a plan.
+const maxPlanBytes = 1 << 20
+
+// readPlan reads a plan from a file, or from standard input.
+func readPlan(path string) (*plan, error) {
+	f, err := inputfile.OpenStream(path)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--plan: %w", err)}
+	}
+	defer f.Close()
+	data, err := inputfile.ReadAll(f, 0, maxPlanBytes)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--plan: %s: %w", path, err)}
+	}
+	p, err := parsePlan(path, data)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--plan %w", err)}
+	}
+	return p, nil
+}
+
+// groupNames are names that can be part of a file name on every system.
+var groupNames = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`)
+
+// parsePlan reads a plan. Whether its keys are flags is not checked yet.
+func parsePlan(name string, data []byte) (*plan, error) {
+	p := &plan{name: name}
+	if err := yaml.Unmarshal(data, &p.flags); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	node, ok := p.flags["groups"]
+	if !ok {
+		return p, nil
+	}
+	delete(p.flags, "groups")
+	if node.Kind != yaml.SequenceNode || len(node.Content) == 0 {
+		return nil, fmt.Errorf("%s:%d: groups: want a list of groups, each with task and models", name, node.Line)
+	}
+	var faults []error
+	seen := map[string]int{} // line of a group's name
+	for i, item := range node.Content {
+		g := group{name: fmt.Sprintf("group-%d", i+1), line: item.Line}
+		if err := item.Decode(&g.flags); err != nil || len(g.flags) == 0 {
+			faults = append(faults, fmt.Errorf("%s:%d: group %d: want keys such as name, task and models", name, item.Line, i+1))
+			continue
+		}
+		if n, ok := g.flags["name"]; ok {
+			g.name = n.Value
+			delete(g.flags, "name")
+			if n.Kind != yaml.ScalarNode || !groupNames.MatchString(g.name) {
+				faults = append(faults, fmt.Errorf("%s:%d: name %q: want up to 40 small letters, digits and hyphens, because the result file of the group has this name",
+					name, n.Line, g.name))
+				continue
+			}
+		}
+		if first, ok := seen[g.name]; ok {
+			faults = append(faults, fmt.Errorf("%s:%d: the group of line %d is named %s too", name, item.Line, first, g.name))
+			continue
+		}
+		seen[g.name] = item.Line
+		p.groups = append(p.groups, g)
+	}
+	return p, errors.Join(faults...)
+}
+
+// ofWhole are the flags that cannot be keys of a group: they concern all groups together.
+var ofWhole = []string{"again", "dry-run", "format", "heads", "help", "json", "metric", "out", "plan", "resamples", "suite", "texts", "wide"}
+
+// set sets the flags of a group.
+func (g group) set(p *plan, fs *pflag.FlagSet) error {
+	var faults []error
+	own := maps.Clone(g.flags)
+	for _, key := range ofWhole {
+		if node, ok := own[key]; ok {
+			faults = append(faults, usagef("%s:%d: %s concerns all groups: set it outside of them, or on the command line", p.name, node.Line, key))
+			delete(own, key)
+		}
+	}
+	if _, ok := own["task"]; !ok {
+		faults = append(faults, usagef("%s:%d: group %s has no key task", p.name, g.line, g.name))
+	}
+	return errors.Join(append(faults, setFlags(p.name, own, fs))...)
+}
+
+// set sets the flags of the plan itself.
+func (p *plan) set(fs *pflag.FlagSet) error { return setFlags(p.name, p.flags, fs) }
+
+// setFlags sets flags to the values of a YAML file. Flags that are set already take precedence.
+func setFlags(path string, values map[string]yaml.Node, flags *pflag.FlagSet) error {
+	var faults []error
+	set := map[string]string{} // the key that sets a flag, by the flag's name
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		node, flag := values[key], flags.Lookup(key)
+		if flag == nil || key == "plan" || key == "suite" {
+			faults = append(faults, usagef("%s:%d: no flag is named %q%s (see w2s sweep --help)", path, node.Line, key, meant(key, flags)))
+			continue
+		}
+		if other, ok := set[flag.Name]; ok {
+			faults = append(faults, usagef("%s:%d: %s and %s are the same flag", path, node.Line, key, other))
+			continue
+		}
+		if flag.Changed {
+			continue
+		}
+		set[flag.Name] = key
+		if err := setFlag(flag, node); err != nil {
+			faults = append(faults, usagef("%s:%d: %s: %w", path, node.Line, key, err))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// meant returns a question about the flag that an unknown key probably means, or "".
+func meant(key string, flags *pflag.FlagSet) string {
+	var names []string
+	flags.VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	if near := suggest.Nearest(key, names); near != "" {
+		return fmt.Sprintf(", did you mean %q?", near)
+	}
+	return ""
+}
+
+// setFlag sets a flag to the value or the list of values of a YAML node.
+func setFlag(flag *pflag.Flag, node yaml.Node) error {
+	list, isList := flag.Value.(pflag.SliceValue)
+	var err error
+	switch {
+	case node.Kind == yaml.ScalarNode:
+		err = flag.Value.Set(node.Value)
+	case node.Kind == yaml.SequenceNode && isList:
+		var values []string
+		for _, item := range node.Content {
+			if item.Kind != yaml.ScalarNode {
+				return fmt.Errorf("line %d is not a single value", item.Line)
+			}
+			values = append(values, item.Value)
+		}
+		err = list.Replace(values)
+	default:
+		return errors.New("want a single value")
+	}
+	flag.Changed = true
+	if err != nil {
+		return flagFault(flag, node.Value, err)
+	}
+	return nil
+}

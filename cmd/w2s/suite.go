@@ -1,0 +1,312 @@
+package main
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"w2s/harness/experiment"
+	"w2s/harness/result"
+	"w2s/harness/summary"
+	"w2s/harness/table"
+	"w2s/internal/list"
+	"w2s/internal/suggest"
+	"w2s/internal/visible"
+)
+
+// defaultSuite is the suite that w2s run carries out if nothing is named.
+const defaultSuite = "default"
+
+//go:embed suites
+var suiteFiles embed.FS
+
+// suiteNames returns the names of the suites, the default one first.
+func suiteNames() []string {
+	entries, err := fs.ReadDir(suiteFiles, "suites")
+	if err != nil {
+		panic(err) // the folder is part of the program
+	}
+	names := []string{defaultSuite}
+	for _, e := range entries {
+		names = list.AppendNew(names, strings.TrimSuffix(e.Name(), ".yaml"))
+	}
+	return names
+}
+
+// suiteText returns the YAML file of a suite.
+func suiteText(name string) ([]byte, error) {
+	if !slices.Contains(suiteNames(), name) {
+		return nil, usagef("no suite is named %q (%s)", name, suggest.Hint(name, "suites", suiteNames()))
+	}
+	return suiteFiles.ReadFile("suites/" + name + ".yaml")
+}
+
+// A planSource holds the flags that name a plan.
+type planSource struct{ file, suite string }
+
+func registerPlan(fs *pflag.FlagSet) *planSource {
+	var s planSource
+	fs.StringVar(&s.file, "plan", "", "read flags from a YAML `file` whose keys are names of flags; groups are tasks with a ladder of their own")
+	fs.StringVar(&s.suite, "suite", "", "run the plan of this `name`: "+strings.Join(suiteNames(), ", ")+"; see w2s tasks suites")
+	return &s
+}
+
+// read returns the plan, or nil if none is named.
+func (s *planSource) read(a *app) (*plan, error) {
+	switch {
+	case s.file != "" && s.suite != "":
+		return nil, usagef("--plan %s, --suite %s: give one of them (w2s tasks suites %s prints the suite as a plan, to be changed)", s.file, s.suite, s.suite)
+	case s.file != "":
+		a.reads("--plan", s.file)
+		return readPlan(s.file)
+	case s.suite != "":
+		text, err := suiteText(s.suite)
+		if err != nil {
+			return nil, err
+		}
+		return parsePlan(s.suite, text)
+	}
+	return nil, nil
+}
+
+// A gridCommand is a command that carries out the experiments of a plan: run or sweep.
+type gridCommand interface {
+	shared() *experimentFlags
+	// copy returns a command with the same settings, whose flags are registered in fs.
+	copy(fs *pflag.FlagSet) gridCommand
+	config(ctx context.Context, a *app) (experiment.Config, error)
+	// prepare checks and locks the result file.
+	prepare(a *app, cfg experiment.Config) error
+	run(ctx context.Context, a *app, cfg experiment.Config, env experiment.Env) (*result.Result, error)
+	// planned reports whether only the plan is printed.
+	planned() bool
+	plan(ctx context.Context, a *app, cfg experiment.Config) (*experiment.Plan, error)
+}
+
+// use makes the copy of flags refer to the set that its own flags are registered in.
+func (f *experimentFlags) use(fs *pflag.FlagSet) { f.flags, f.summaryFlags.flags = fs, fs }
+
+// A member is one experiment of a command.
+type member struct {
+	name    string // of its group; "" if the plan has no groups
+	command gridCommand
+	cfg     experiment.Config
+	fault   error // why the experiment cannot be carried out, which does not keep the others from it
+}
+
+// grid carries out a command: one experiment, or one for each group of its plan.
+func (a *app) grid(ctx context.Context, c gridCommand, source *planSource, flags *pflag.FlagSet) error {
+	p, err := source.read(a)
+	if err != nil {
+		return err
+	}
+	given := map[string]bool{} // on the command line
+	flags.VisitAll(func(f *pflag.Flag) { given[f.Name] = f.Changed })
+	members := []*member{{command: c}}
+	if p != nil {
+		if err := p.set(flags); err != nil {
+			return err
+		}
+		if len(p.groups) > 0 {
+			if members, err = groupMembers(c, p, source, given); err != nil {
+				return err
+			}
+		}
+	}
+	var faults memberFaults
+	for _, m := range members {
+		if m.cfg, err = m.command.config(ctx, a); err == nil {
+			err = m.command.prepare(a, m.cfg)
+		}
+		if ctx.Err() != nil {
+			return err
+		}
+		var usage usageError
+		var invalid experiment.ConfigError
+		switch {
+		case err == nil:
+		case m.name == "" || errors.As(err, &usage) || errors.As(err, &invalid):
+			faults.add(m.name, err)
+		default:
+			m.fault = fmt.Errorf("group %s: %w", m.name, err)
+		}
+	}
+	if len(faults) > 0 {
+		return faults.join(len(members))
+	}
+	if c.planned() {
+		return a.printPlan(ctx, c.shared(), members)
+	}
+	if members[0].name == "" {
+		f := c.shared()
+		return a.experiment(ctx, f, func(env experiment.Env) (*result.Result, error) { return c.run(ctx, a, members[0].cfg, env) }, f.pgr)
+	}
+	return a.groups(ctx, c.shared(), members)
+}
+
+// memberFaults are the faults of the members of a command.
+type memberFaults []memberFault
+
+type memberFault struct {
+	group string
+	err   error
+}
+
+func (f *memberFaults) add(group string, err error) {
+	for _, e := range eachOf(err) {
+		*f = append(*f, memberFault{group, e})
+	}
+}
+
+// join returns all faults, each with the name of its group. A fault that all members have, such as that of a flag on the command
+// line, is returned once.
+func (f memberFaults) join(members int) error {
+	count := map[string]int{}
+	for _, m := range f {
+		count[m.err.Error()]++
+	}
+	var all []error
+	shown := map[string]bool{}
+	for _, m := range f {
+		text := m.err.Error()
+		switch {
+		case shown[text]:
+		case count[text] >= members:
+			all, shown[text] = append(all, m.err), true
+		default:
+			all = append(all, fmt.Errorf("group %s: %w", m.group, m.err))
+		}
+	}
+	return errors.Join(all...)
+}
+
+// groupMembers returns a command for every group of a plan. given are the flags of the command line, which take precedence.
+func groupMembers(c gridCommand, p *plan, source *planSource, given map[string]bool) ([]*member, error) {
+	f := c.shared()
+	folder := f.out
+	switch {
+	case f.out == stdout:
+		return nil, usagef("--out -: a plan with groups writes a result file for each group: name a folder")
+	case !given["out"] && p.flags["out"].Value == "":
+		name := source.suite
+		if name == "" {
+			name = strings.TrimSuffix(filepath.Base(source.file), filepath.Ext(source.file))
+		}
+		folder = filepath.Join("w2s-results", name)
+	case strings.HasSuffix(f.out, ".json"):
+		return nil, usagef("--out %s: a plan with groups writes a result file for each group: name a folder", f.out)
+	}
+	var members []*member
+	var faults []error
+	for _, g := range p.groups {
+		flags := pflag.NewFlagSet(g.name, pflag.ContinueOnError)
+		m := &member{name: g.name, command: c.copy(flags)}
+		flags.VisitAll(func(f *pflag.Flag) { f.Changed = given[f.Name] })
+		faults = append(faults, g.set(p, flags))
+		m.command.shared().out = filepath.Join(folder, g.name+".json")
+		members = append(members, m)
+	}
+	return members, errors.Join(faults...)
+}
+
+// groups carries out the experiments of all groups, and prints one table of their tasks and one of their categories. What could not
+// be done is named under the first table.
+func (a *app) groups(ctx context.Context, f *experimentFlags, members []*member) error {
+	var failed, missing []error
+	var parts []summary.Part
+	var paths []string
+	for i, m := range members {
+		err := m.fault
+		if err == nil {
+			own := m.command.shared()
+			a.progress().Print(fmt.Sprintf("group %s (%d of %d): %s", m.name, i+1, len(members), visible.Count(len(m.cfg.Tasks), "task")))
+			var r *result.Result
+			var stored bool
+			r, stored, err = a.perform(ctx, own, func(env experiment.Env) (*result.Result, error) { return m.command.run(ctx, a, m.cfg, env) })
+			if stored {
+				paths = append(paths, own.file.path)
+			}
+			if r != nil {
+				rows, fault := summary.Rows(r, f.options())
+				parts, err = append(parts, summary.Part{Name: m.name, Rows: rows}), errors.Join(err, fault)
+			}
+		}
+		if ctx.Err() != nil {
+			return errors.Join(append(failed, err)...)
+		}
+		if err != nil {
+			failed, missing = append(failed, err), append(missing, eachOf(err)...)
+		}
+	}
+	parts, notes := summary.Together(parts)
+	var rows []summary.Row
+	for _, p := range parts {
+		rows = append(rows, p.Rows...)
+	}
+	if len(rows) == 0 {
+		return errors.Join(failed...)
+	}
+	if f.json {
+		return errors.Join(append(failed, a.printJSON(rows))...)
+	}
+	categories, err := summary.Categories(rows)
+	if err != nil {
+		return errors.Join(append(failed, err)...)
+	}
+	tables := pgrTables(rows, f.table.wide)
+	byTask := tables[0]
+	byTask.Notes = append(byTask.Notes, notes...)
+	for _, err := range missing {
+		byTask.Notes = append(byTask.Notes, "not run: "+visible.Line(visible.Cut(plain(err.Error()), maxErrorLine)))
+	}
+	if err := table.Write(a.out, f.table.format, append(tables, table.Categories(categories))...); err != nil {
+		return errors.Join(append(failed, err)...)
+	}
+	if len(paths) > 0 {
+		a.note("result files: %s", strings.Join(paths, " "))
+	}
+	return errors.Join(failed...)
+}
+
+// eachOf returns the errors that err joins, or err alone.
+func eachOf(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	var all []error
+	for _, e := range joined.Unwrap() {
+		all = append(all, eachOf(e)...)
+	}
+	return all
+}
+
+// printPlan prints what a command would do.
+func (a *app) printPlan(ctx context.Context, f *experimentFlags, members []*member) error {
+	var all experiment.Plan
+	var faults []error
+	for _, m := range members {
+		err := m.fault
+		if err == nil {
+			var p *experiment.Plan
+			if p, err = m.command.plan(ctx, a, m.cfg); err == nil {
+				all.Tasks = append(all.Tasks, p.Tasks...)
+			}
+		}
+		if ctx.Err() != nil || err != nil && m.name == "" {
+			return err
+		}
+		faults = append(faults, err)
+	}
+	if f.json {
+		return errors.Join(append(faults, a.printJSON(&all))...)
+	}
+	return errors.Join(append(faults, table.Write(a.out, f.table.format, planTable(&all)))...)
+}

@@ -72,7 +72,7 @@ func TestContraryStudentsAreNoted(t *testing.T) {
 
 func TestNoteOnFallbacksOfAGuard(t *testing.T) {
 	student := func(g *result.Guard) *result.Head {
-		return &result.Head{Loss: "guardconf:alpha=0.5:warmup=0.2:least=0.6", Guard: g}
+		return &result.Head{Loss: "guardconf:alpha=0.5:warmup=0.2:least=0.65", Guard: g}
 	}
 	passed, stopped := student(&result.Guard{Correlation: 0.7, Kept: true}), student(&result.Guard{Correlation: 0.2})
 	for want, students := range map[string][]*result.Head{

@@ -96,7 +96,7 @@ func (w *workbench) train(ctx context.Context, data features, specs []trainSpec)
 			t.head = c.Head
 			t.L2, t.Status, t.Steps, t.Test = c.L2, string(c.Status), c.Steps, test[j]
 			if g := c.Guard; g != nil {
-				t.Guard = &result.Guard{Correlation: g.Correlation, Kept: g.Kept}
+				t.Guard = &result.Guard{Correlation: g.Correlation, Excess: g.Excess, Kept: g.Kept}
 			}
 			t.Warnings = append(slices.Clone(t.Warnings), c.Warnings()...)
 		}

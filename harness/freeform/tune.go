@@ -255,7 +255,7 @@ func (w *answerWriter) tune(ctx context.Context, s Split, spec trainSpec) ([]tun
 		r.Train, r.Vocabulary = len(spec.examples)-learned.tooLong, len(vocabulary)
 		r.L2, r.Status, r.Steps = c.L2, string(c.Status), c.Steps
 		if g := c.Guard; g != nil {
-			r.Guard = &result.Guard{Correlation: g.Correlation, Kept: g.Kept}
+			r.Guard = &result.Guard{Correlation: g.Correlation, Excess: g.Excess, Kept: g.Kept}
 		}
 		r.Warnings = append(slices.Clone(r.Warnings), c.Warnings()...)
 		if learned.tooLong > 0 {

@@ -45,7 +45,10 @@ type Guard struct {
 	// Correlation is the correlation of the main axis of the features ([MainAxis], [Along]) with the logits of the reference's head,
 	// on the held-out examples. It is 0 if there is no such axis, as with more than two classes.
 	Correlation float64
-	Kept        bool // false: the selection is the head of the fallback
+	// Excess is the correlation of the main axis with the labels, as a multiple of what the labels' own sureness ([stats.Sureness])
+	// lets expect if the axis were the class.
+	Excess float64
+	Kept   bool // false: the selection is the head of the fallback
 }
 
 // Select chooses a penalty for each job by labels that the job holds out, and then trains the job on all of its examples.
@@ -54,7 +57,8 @@ type Guard struct {
 // examples, but not on their order. Of two penalties with the same score, the larger one wins.
 //
 // For a [loss.Guarded], Select chooses a penalty for its fallback, and one for its reference. It compares the head of the reference
-// with the main axis of the features on the held-out examples. If the two correlate enough, it trains the guarded loss with the next
+// with the main axis of the features on the held-out examples. If the two correlate enough, and the axis does not
+// tell the labels better than the class could, it trains the guarded loss with the next
 // larger penalty of the grid after the one of the reference, and otherwise the fallback.
 func Select(ctx context.Context, data Data, jobs []Job, grid Grid, options Options) ([]Selection, error) {
 	if err := grid.check(data); err != nil {
@@ -146,6 +150,9 @@ func (g Grid) next(l2 float64) float64 {
 	return l2
 }
 
+// maxExcess is the largest Excess that a guard lets pass. Labels that are less sure than they could be, and noise, take it above 1.
+const maxExcess = 1.75
+
 // guard compares the head of a reference, which is trained on the examples of train, with the main axis of their features.
 func guard(ctx context.Context, data Data, l loss.Guarded, train Job, reference *Head, held Job) (*Guard, error) {
 	out := &Guard{}
@@ -160,13 +167,21 @@ func guard(ctx context.Context, data Data, l loss.Guarded, train Job, reference 
 	if err != nil {
 		return nil, err
 	}
-	probs, err := Predict(ctx, data, []*Head{along, reference}, held.Examples)
+	heldOut, err := Predict(ctx, data, []*Head{along, reference}, held.Examples)
 	if err != nil {
 		return nil, err
 	}
+	trained, err := Predict(ctx, data, []*Head{along}, train.Examples)
+	if err != nil {
+		return nil, err
+	}
+	classes := data.Classes > 0
+	out.Correlation = stats.Correlation(logits(heldOut[0]), logits(heldOut[1]), classes)
+	if sure := stats.Sureness(train.Labels, classes); sure > 0 {
+		out.Excess = stats.Correlation(logits(trained[0]), train.Labels, classes) / sure
+	}
 	_, _, least := l.Guard()
-	out.Correlation = stats.Correlation(logits(probs[0]), logits(probs[1]), data.Classes > 0)
-	out.Kept = out.Correlation >= least
+	out.Kept = out.Correlation >= least && out.Excess <= maxExcess
 	return out, nil
 }
 

@@ -174,8 +174,8 @@ func TestSelectRejectsBadInput(t *testing.T) {
 }
 
 // axes returns n examples of two classes in 20 dimensions. The first has a standard deviation of 4, the others one of 1. Labels
-// are soft and lean towards the sign of a dimension.
-func axes(n, dimension int) (Data, [][]float64) {
+// lean towards the sign of a dimension, by sure.
+func axes(n, dimension int, sure float64) (Data, [][]float64) {
 	rng := rand.New(rand.NewPCG(31, uint64(n)))
 	x := &feature.Matrix{Rows: n, Dims: 20, Data: make([]float32, n*20)}
 	var labels [][]float64
@@ -185,19 +185,24 @@ func axes(n, dimension int) (Data, [][]float64) {
 			row[d] = float32(rng.NormFloat64())
 		}
 		row[0] *= 4
-		p := 0.5 + math.Copysign(0.05, float64(row[dimension]))
+		p := 0.5 + math.Copysign(sure, float64(row[dimension]))
 		labels = append(labels, []float64{1 - p, p})
 	}
 	return Data{X: x, Classes: 2}, labels
 }
 
-// The guard lets the confidence loss pass where the labels mean the main axis of the features, and keeps the fallback where they mean
-// another one.
+// The guard lets the confidence loss pass where the labels mean the main axis of the features. It keeps the fallback where they mean
+// another one, and where they follow the main axis more closely than labels as unsure as these can follow the class.
 func TestGuardComparesMainAxisWithCrossEntropy(t *testing.T) {
 	grid := Grid{L2: []float64{0.3, 3, 0.03}}
 	logConf := loss.LogConf{Alpha: 0.5}
-	for dimension, kept := range []bool{true, false} {
-		data, labels := axes(120, dimension)
+	for _, c := range []struct {
+		dimension int
+		sure      float64
+		kept      bool
+	}{{0, 0.4, true}, {1, 0.4, false}, {0, 0.05, false}} {
+		dimension, kept := c.dimension, c.kept
+		data, labels := axes(120, dimension, c.sure)
 		job := Job{Examples: upTo(120), Labels: labels, Loss: loss.GuardConf{LogConf: logConf, Least: 0.6}, Seed: 3}
 		confidence, xent := job, job
 		confidence.Loss, xent.Loss = loss.Confidence{Alpha: 0.5}, loss.XEnt{}
@@ -212,6 +217,9 @@ func TestGuardComparesMainAxisWithCrossEntropy(t *testing.T) {
 		reference, fallback, guarded := got[0], got[1], got[2]
 		if fallback.Guard != nil || guarded.Guard == nil || guarded.Guard.Kept != kept {
 			t.Fatalf("axis %d: guards %+v and %+v", dimension, fallback.Guard, guarded.Guard)
+		}
+		if e := guarded.Guard.Excess; c.sure < 0.1 && !(e > 7) || c.sure > 0.1 && !(e < 1.3) {
+			t.Errorf("axis %d, labels sure by %v: excess %v", dimension, c.sure, e)
 		}
 		want := confidence
 		want.L2 = fallback.L2

@@ -204,6 +204,7 @@ type Head struct {
 // A Guard tells whether a head learned from the loss that it is named after, or from the loss that this one falls back on.
 type Guard struct {
 	Correlation float64 `json:"correlation"` // of the main axis with the head of cross-entropy, on held-out examples
+	Excess      float64 `json:"excess"`      // of the main axis's correlation with the labels, relative to how sure these are
 	Kept        bool    `json:"kept"`        // false: the head is the one of the fallback
 }
 

@@ -1,6 +1,10 @@
 package stats
 
-import "math"
+import (
+	"math"
+
+	"w2s/internal/prob"
+)
 
 // Correlation returns the correlation of two lists of scores: one list for each example, one score for each class or
 // candidate. A score counts as its distance from the mean of its example, so that logits can be compared as well as
@@ -35,6 +39,30 @@ func Variation(p [][]float64, classes bool) float64 {
 		}
 	}
 	return sum / max(1, float64(len(p)))
+}
+
+// Sureness returns how sure labels are: the root mean square of their deviations, as a share of what the same labels have when all
+// probability is on their answers. Of labels that are calibrated, it is about the correlation with gold. It is 1 for hard labels, and
+// 0 if all are alike.
+func Sureness(labels [][]float64, classes bool) float64 {
+	hard := make([][]float64, len(labels))
+	for i, p := range labels {
+		hard[i] = make([]float64, len(p))
+		hard[i][prob.Argmax(p)] = 1
+	}
+	squares := func(rows [][]float64) (sum float64) {
+		for _, row := range deviations(rows, classes) {
+			for _, d := range row {
+				sum += d * d
+			}
+		}
+		return sum
+	}
+	most := squares(hard)
+	if most == 0 {
+		return 0
+	}
+	return math.Sqrt(squares(labels) / most)
 }
 
 // deviations returns the distances of scores from the mean of their example and, if classes is true, of their class.

@@ -24,6 +24,10 @@ func TestCorrelationAndVariationMatchNumPy(t *testing.T) {
 		"constant":              {Correlation(a, [][]float64{{.2, .3, .5}, {.2, .3, .5}, {.2, .3, .5}, {.2, .3, .5}}, true), 0},
 		"variation, classes":    {Variation(a, true), 0.24375},
 		"variation, candidates": {Variation(a, false), 0.24375 - 0.25/120},
+		"sureness, classes":     {Sureness(a, true), 0.4449719092257398},
+		"sureness, candidates":  {Sureness(a, false), 0.4358898943540673},
+		"sureness, hard":        {Sureness([][]float64{{1, 0}, {0, 1}, {0, 1}}, true), 1},
+		"sureness, all alike":   {Sureness([][]float64{{.9, .1}, {.9, .1}}, true), 0},
 		"no variation":          {Variation([][]float64{{.9, .1}, {.9, .1}}, true), 0},
 		"nothing":               {Variation(nil, true), 0},
 	} {

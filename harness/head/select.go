@@ -151,7 +151,7 @@ func (g Grid) next(l2 float64) float64 {
 }
 
 // maxExcess is the largest Excess that a guard lets pass. Labels that are less sure than they could be, and noise, take it above 1.
-const maxExcess = 1.75
+const maxExcess = 1.6
 
 // guard compares the head of a reference, which is trained on the examples of train, with the main axis of their features.
 func guard(ctx context.Context, data Data, l loss.Guarded, train Job, reference *Head, held Job) (*Guard, error) {

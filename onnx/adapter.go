@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"w2s/internal/onnxproto"
 	"w2s/onnx/families"
 )
 
@@ -17,8 +18,8 @@ func (c *Checkpoint) Adapter() string {
 	return ""
 }
 
-// adapterNotes returns what a reader of results made with an adapter on the checkpoint in dir must know.
-func adapterNotes(a *families.Adapter, dir string) []string {
+// adapterNotes returns what a reader of results made with an adapter on the checkpoint in dir must know. f is the graph.
+func adapterNotes(a *families.Adapter, dir string, f *onnxproto.File) []string {
 	var notes []string
 	base := filepath.Base(filepath.ToSlash(a.Base))
 	if abs, err := filepath.Abs(dir); err == nil && a.Base != "" &&
@@ -28,8 +29,12 @@ func adapterNotes(a *families.Adapter, dir string) []string {
 	if len(a.Unknown) > 0 {
 		notes = append(notes, fmt.Sprintf("unknown settings of adapter_config.json are taken to have no effect: %s", strings.Join(a.Unknown, ", ")))
 	}
-	if n := len(a.LeftOut); n > 0 {
-		notes = append(notes, fmt.Sprintf("%d tensors of the adapter belong to heads, which are left out: %s", n, families.Shortened(a.LeftOut)))
+	used := map[string]bool{}
+	for _, t := range f.Initializers {
+		used[t.Name] = true
+	}
+	if out := a.LeftOut(used); len(out) > 0 {
+		notes = append(notes, fmt.Sprintf("tensors of the adapter are left out that belong to heads or the like: %s", families.Shortened(out)))
 	}
 	return notes
 }

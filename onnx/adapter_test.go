@@ -3,6 +3,7 @@ package onnx
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -92,7 +93,7 @@ func TestAdapterNotes(t *testing.T) {
 	rt := testRuntime(t)
 	for name, want := range map[string]string{
 		"llama": "the adapter was made for org/llama, and its base here is the checkpoint",
-		"bert":  "2 tensors of the adapter belong to heads, which are left out: base_model.model.classifier.bias, base_model.model.classifier.weight",
+		"bert":  "tensors of the adapter are left out that belong to heads or the like: base_model.model.classifier.bias, base_model.model.classifier.weight",
 	} {
 		base, adapter := adapted(t, name, nil)
 		if w := openTest(t, rt, base, Options{Adapter: adapter}).Warnings(); !slices.ContainsFunc(w, func(s string) bool { return strings.HasPrefix(s, want) }) {
@@ -109,6 +110,111 @@ func TestAdapterNotes(t *testing.T) {
 	w := openTest(t, rt, named, Options{Adapter: adapter}).Warnings()
 	if len(w) != 2 || !strings.Contains(strings.Join(w, "\n"), "unknown settings of adapter_config.json are taken to have no effect: made_up") {
 		t.Errorf("warnings %q", w) // the other one is about pooling
+	}
+}
+
+// TestAdapterHeads compares the scores of classification heads that adapters bring for bases without one, as peft saves them for the
+// task type SEQ_CLS, with those of torch.
+func TestAdapterHeads(t *testing.T) {
+	rt := testRuntime(t)
+	heads := 0
+	for _, name := range drawn.Adapters(t) {
+		a := drawn.ReadAdapter(t, name)
+		if a.Scores == nil {
+			continue
+		}
+		heads++
+		base, adapter := adapted(t, name, nil)
+		r := readReference(t, adapter)
+		e := openTest(t, rt, base, Options{Head: true, Adapter: adapter, MaxTokens: r.MaxTokens})
+		if h := e.Checkpoint().Head; len(h.Labels) != len(a.Scores[0]) || h.Labels[0] != "LABEL_0" {
+			t.Errorf("%s: labels %q, want %d", name, h.Labels, len(a.Scores[0]))
+		}
+		for i, v := range encodeAll(t, e, r.Texts) {
+			compare(t, fmt.Sprintf("%s, text %d", name, i), v.Values, a.Scores, i)
+		}
+		features := openTest(t, rt, base, Options{Adapter: adapter})
+		for e, want := range map[*Encoder]bool{e: false, features: true} {
+			if w := e.Warnings(); slices.ContainsFunc(w, func(s string) bool { return strings.Contains(s, "left out") }) != want {
+				t.Errorf("%s, output %s: warnings %q", name, e.Checkpoint().Output, w)
+			}
+		}
+	}
+	if heads < 5 {
+		t.Errorf("only %d adapters have heads", heads)
+	}
+	for _, c := range []struct {
+		name, config string
+		change       func(*drawn.Adapter)
+		want         string
+	}{
+		{"llama-score", `"num_labels": 2`, nil, "has 3 scores, but config.json has 2 labels"},
+		{"llama-score", `"id2label": {"0": "a", "1": "b"}`, nil, "has 3 scores, but config.json has 2 labels"},
+		{"llama-score", "", tensors(func(name string, shape []int64) (string, []int64) {
+			if strings.Contains(name, "score") {
+				shape = []int64{1 << 17, 0}
+			}
+			return name, shape
+		}), "the classification head of the adapter has 131072 scores"},
+		{"llama", "", nil, `neither the checkpoint nor the adapter has a classification head: there is no tensor "score.weight"`},
+		{"distilbert", "", retitled("pre_classifier", ""), `needs the tensor "pre_classifier.weight", which neither`},
+	} {
+		base, adapter := adapted(t, c.name, c.change)
+		setConfig(t, base, c.config)
+		if _, err := ReadCheckpoint(base, Options{Head: true, Adapter: adapter}); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", c.name, err, c.want)
+		}
+	}
+}
+
+// TestManyAdapterFaults checks that an error about many layers names a few of them and no consequences.
+func TestManyAdapterFaults(t *testing.T) {
+	for name, change := range map[string]func(*drawn.Adapter){
+		"ranks":                     set("r", "3"),
+		"names":                     retitled("base_model.model.", "x."),
+		"other names of one matrix": retitled("lora_A.weight", "lora_C.weight"),
+		"widths": tensors(func(name string, shape []int64) (string, []int64) {
+			if strings.Contains(name, "lora_A") {
+				shape = []int64{shape[0], 2 * shape[1]}
+			}
+			return name, shape
+		}),
+		"no layers": retitled("layers.", "blocks."),
+		"targets":   set("target_modules", `["q_proj", "v_proj", "o_proj", "k_proj", "up_proj"]`),
+	} {
+		base, adapter := adapted(t, "llama", change)
+		_, err := ReadCheckpoint(base, Options{Adapter: adapter})
+		if err == nil {
+			t.Fatalf("%s: no error", name)
+		}
+		lines := strings.Split(err.Error(), "\n")
+		if last := lines[len(lines)-1]; len(lines) > 7 || !strings.Contains(last, " more") || strings.Contains(err.Error(), "only one of") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestAdapterOfPictures leaves out what an adapter changes in the part for pictures of a model.
+func TestAdapterOfPictures(t *testing.T) {
+	base, adapter := adapted(t, "llama", func(a *drawn.Adapter) {
+		retitled("model.layers.1.", "model.vision_tower.encoder.layers.1.")(a)
+		set("layers_to_transform", "[0, 2]")(a)
+	})
+	c := mustRead(t, base, Options{Adapter: adapter})
+	if notes := strings.Join(c.notes, "\n"); !strings.Contains(notes, "tensors of the adapter are left out that belong to heads or the like: base_model.model.model.vision_tower") {
+		t.Errorf("notes %q", notes)
+	}
+}
+
+// TestAdapterOfTiedTable checks why a model has no logits whose table of tokens and layer for logits differ with the adapter.
+func TestAdapterOfTiedTable(t *testing.T) {
+	base, adapter := adapted(t, "gpt2-embedding", nil)
+	const want = "the adapter changes the table of tokens or the layer for logits"
+	if _, err := OpenLikelihood(t.Context(), testRuntime(t), base, Options{Adapter: adapter}); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v, want %q", err, want)
+	}
+	if _, err := OpenGenerator(t.Context(), testRuntime(t), base, Options{Adapter: adapter}); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v, want %q", err, want)
 	}
 }
 
@@ -158,7 +264,7 @@ func TestAdapterFaults(t *testing.T) {
 		change func(*drawn.Adapter)
 		want   string
 	}{
-		{"another method", set("peft_type", `"IA3"`), `peft_type "IA3" is not supported (only LORA)`},
+		{"another method", set("peft_type", `"IA3"`), `peft_type "IA3" is not supported (only LORA; of other methods`},
 		{"no method", set("peft_type", `null`), `peft_type "" is not supported`},
 		{"another rank", set("r", "8"), "A has shape [4 64] and B [64 4], but the rank of adapter_config.json is 8"},
 		{"rank 0", set("r", "0"), "the rank of adapter_config.json is 0"},

@@ -83,8 +83,7 @@ func chatTemplate(dirs ...string) (*chat.Template, error) {
 		}
 		t, err := chat.Parse(string(source), config.byName())
 		if err == nil {
-			// A template that cannot be rendered at all is found before any text is encoded.
-			_, err = t.Render([]chat.Message{{Role: "user", Content: "text"}}, true)
+			err = try(t)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
@@ -93,6 +92,22 @@ func chatTemplate(dirs ...string) (*chat.Template, error) {
 	}
 	return nil, fmt.Errorf("the checkpoint has no chat template, neither %s nor chat_template in tokenizer_config.json (leave @chat out, or save the "+
 		"template of the model beside tokenizer.json)", chatFile)
+}
+
+// try renders short conversations, so that a template that cannot be rendered at all, or that leaves out what the user says, is found
+// before any text is encoded.
+func try(t *chat.Template) error {
+	var texts [2]string
+	for i, content := range []string{"text", "another text"} {
+		var err error
+		if texts[i], err = t.Render([]chat.Message{{Role: "user", Content: content}}, true); err != nil {
+			return err
+		}
+	}
+	if texts[0] == texts[1] {
+		return fmt.Errorf("the chat template writes %.40q, whatever the user says", texts[0])
+	}
+	return nil
 }
 
 // templateSource returns the template of tokenizer_config.json: a text, or a list of templates with names. It is nil if there is

@@ -83,6 +83,9 @@ func TestChatTokensAgreeWithTransformers(t *testing.T) {
 	}
 }
 
+// says is a template that writes what the user says.
+const says = "{{ messages[0].content }}"
+
 // TestChatTemplateFiles tells where a template comes from, by what it renders.
 func TestChatTemplateFiles(t *testing.T) {
 	config := func(template string) string {
@@ -92,10 +95,10 @@ func TestChatTemplateFiles(t *testing.T) {
 		files map[string]string
 		want  string // rendered, or a part of the error
 	}{
-		"text":             {map[string]string{"tokenizer_config.json": config(`"{{ bos_token }}one"`)}, "<s>one"},
-		"list":             {map[string]string{"tokenizer_config.json": config(`[{"name": "tools", "template": "x"}, {"name": "default", "template": "two"}]`)}, "two"},
-		"file first":       {map[string]string{"tokenizer_config.json": config(`"one"`), chatFile: "{{ bos_token }}three"}, "<s>three"},
-		"tokens elsewhere": {map[string]string{"tokenizer_config.json": config(`"{{ eos_token }}"`), "special_tokens_map.json": `{"eos_token": "</s>"}`}, "</s>"},
+		"text":             {map[string]string{"tokenizer_config.json": config(`"{{ bos_token }}one ` + says + `"`)}, "<s>one x"},
+		"list":             {map[string]string{"tokenizer_config.json": config(`[{"name": "tools", "template": "x"}, {"name": "default", "template": "two ` + says + `"}]`)}, "two x"},
+		"file first":       {map[string]string{"tokenizer_config.json": config(`"one"`), chatFile: "{{ bos_token }}three " + says}, "<s>three x"},
+		"tokens elsewhere": {map[string]string{"tokenizer_config.json": config(`"{{ eos_token }}` + says + `"`), "special_tokens_map.json": `{"eos_token": "</s>"}`}, "</s>x"},
 		"none":             {nil, "the checkpoint has no chat template"},
 		"null":             {map[string]string{"tokenizer_config.json": config("null")}, "the checkpoint has no chat template"},
 		"no default":       {map[string]string{"tokenizer_config.json": config(`[{"name": "tools", "template": "x"}]`)}, "none of the 1 templates of chat_template is named default"},
@@ -103,6 +106,8 @@ func TestChatTemplateFiles(t *testing.T) {
 		"bad":              {map[string]string{chatFile: "{% include 'x' %}"}, "chat_template.jinja: chat template: line 1: {% include %} reads another file"},
 		"never renders":    {map[string]string{chatFile: "{{ missing.x }}"}, "chat_template.jinja: chat template: line 1: missing is undefined"},
 		"endless":          {map[string]string{chatFile: "{% for a in range(99999) %}{% for a in range(99999) %}{% endfor %}{% endfor %}"}, "stopped after 100000 steps"},
+		"leaves all out":   {map[string]string{chatFile: "Hello."}, `chat_template.jinja: the chat template writes "Hello.", whatever the user says`},
+		"refuses":          {map[string]string{chatFile: "{{ raise_exception('no users') }}"}, "the template refuses the conversation: no users"},
 		"bad token":        {map[string]string{"tokenizer_config.json": `{"bos_token": 3}`}, "neither the text of a special token nor a record"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -119,7 +124,7 @@ func TestChatTemplateFiles(t *testing.T) {
 		})
 	}
 	prefix := "query: "
-	dir := chatCheckpoint(t, map[string]string{chatFile: "x"})
+	dir := chatCheckpoint(t, map[string]string{chatFile: says})
 	if _, err := ReadCheckpoint(dir, Options{Chat: true, Prefix: &prefix}); err == nil || !strings.Contains(err.Error(), "exclude each other") {
 		t.Errorf("with a prefix: %v", err)
 	}
@@ -133,10 +138,10 @@ func TestChatKey(t *testing.T) {
 		return e.Key()
 	}
 	plain := key(Options{}, nil)
-	if got := key(Options{}, map[string]string{chatFile: "one"}); got != plain {
+	if got := key(Options{}, map[string]string{chatFile: "one " + says}); got != plain {
 		t.Error("a template that is not applied changes the key")
 	}
-	keys := []string{plain, key(Options{Chat: true}, map[string]string{chatFile: "one"}), key(Options{Chat: true}, map[string]string{chatFile: "two"})}
+	keys := []string{plain, key(Options{Chat: true}, map[string]string{chatFile: "one " + says}), key(Options{Chat: true}, map[string]string{chatFile: "two " + says})}
 	if slices.Sort(keys); len(slices.Compact(keys)) != 3 {
 		t.Errorf("keys %q are not different", keys)
 	}

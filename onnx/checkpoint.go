@@ -122,7 +122,7 @@ func readCheckpoint(dir string, o Options) (*Checkpoint, error) {
 	}
 	want := families.Want{Cache: files.w2s.SharedUntil != "" && !from.byLength()}
 	if o.Head {
-		if c.Head, err = files.model.head(); err != nil {
+		if c.Head, err = files.model.head(from.adapterLabels()); err != nil {
 			return nil, err
 		}
 		want = c.wantScores()
@@ -267,7 +267,7 @@ func (c *Checkpoint) complete(f *onnxproto.File, files *configs, o Options) erro
 		}
 	}
 	if a := c.source.adapter(); a != nil {
-		c.notes = append(c.notes, adapterNotes(a, c.Dir)...)
+		c.notes = append(c.notes, adapterNotes(a, c.Dir, f)...)
 	}
 	c.Output = c.plan.output.Name
 	c.Width = c.plan.width()

@@ -51,7 +51,7 @@ func (g *Generator) open(o Options) error {
 	case !made.Causal:
 		return fmt.Errorf("a model of type %s reads in both directions and writes no text", made.Type)
 	case !made.Logits:
-		return errors.New("the weights have no layer for logits (use a checkpoint with it, as AutoModelForCausalLM saves it)")
+		return errors.New(made.WithoutLogits())
 	}
 	f, err := g.checkpoint.source.openAll(families.Want{Cache: true, LastLogits: true})
 	if err != nil {

@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,8 +33,9 @@ const headOutput = "logits"
 // maxLabels bounds the number of labels of a head.
 const maxLabels = 1 << 16
 
-// head reads the labels. Without id2label and num_labels there are two, as in transformers.
-func (c headConfig) head() (*Head, error) {
+// head reads the labels. Without id2label and num_labels their number is that of an adapter's head or, if that is 0, two, as in
+// transformers.
+func (c headConfig) head(adapter int) (*Head, error) {
 	set := func(raw json.RawMessage) bool { return len(raw) > 0 && string(raw) != "null" }
 	h := &Head{}
 	if set(c.Problem) {
@@ -49,7 +51,10 @@ func (c headConfig) head() (*Head, error) {
 	}
 	if !set(c.ID2Label) {
 		if n < 0 {
-			n = 2
+			n = cmp.Or(adapter, 2)
+		}
+		if n > maxLabels {
+			return nil, fmt.Errorf("the classification head of the adapter has %d scores, want at most %d", n, maxLabels)
 		}
 		for i := range n {
 			h.Labels = append(h.Labels, fmt.Sprintf("LABEL_%d", i))

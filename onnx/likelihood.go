@@ -23,11 +23,34 @@ type Likelihood struct {
 	options    Options
 	key        string
 
-	once      sync.Once // loads the model
+	once      sync.Once // loads the tokenizer
 	fault     error
-	session   *session
 	tokenizer *tokenizer.Tokenizer
 	lead      []int64 // the special tokens that precede every text
+
+	whole, shared likelihoodModel
+}
+
+// A likelihoodModel is a model that is loaded when it is first needed.
+type likelihoodModel struct {
+	plan *plan // nil: there is none
+	once sync.Once
+
+	session *session
+	fault   error
+}
+
+// load loads the model when it is first called.
+func (m *likelihoodModel) load(from source, o sessionOptions) error {
+	m.once.Do(func() { m.session, m.fault = newSession(from, m.plan, o) })
+	return m.fault
+}
+
+func (m *likelihoodModel) close() error {
+	if m.session == nil {
+		return nil
+	}
+	return m.session.close()
 }
 
 // OpenLikelihood opens the causal model in dir, which must output logits. The first call of LogProbs loads the model. Options.Output,
@@ -43,8 +66,15 @@ func OpenLikelihood(ctx context.Context, rt *Runtime, dir string, o Options) (*L
 	if err := c.planLikelihood(); err != nil {
 		return nil, fmt.Errorf("onnx: %s: %w", c.Model, err)
 	}
+	l.whole.plan = c.plan
+	if l.shared.plan, err = c.planSharedLikelihood(); err != nil {
+		return nil, fmt.Errorf("onnx: %s: %w", c.Model, err)
+	}
 	if l.key, err = c.key(ctx, rt.Version(), l.options.Provider, o.Settings, o.DigestFile); err != nil {
 		return nil, fmt.Errorf("onnx: checkpoint %s: %w", dir, err)
+	}
+	if l.shared.plan != nil {
+		l.key += " shared" // the last bits of numbers differ from those of former versions
 	}
 	return l, nil
 }
@@ -62,10 +92,12 @@ func (c *Checkpoint) planLikelihood() error {
 	if p, err := planModel(f, lastHidden, true); err == nil && p.head {
 		return errors.New("a layer lies between its last hidden state and its logits, as in fill-mask models, which do not continue texts")
 	}
+	if made := c.source.made; made != nil && !made.Logits {
+		return errors.New(made.WithoutLogits())
+	}
 	logits, ok := f.Output("logits")
 	if !ok || len(logits.Dims) != 3 || logits.Dims[2].Size < 1 {
-		return errors.New("it has no output logits of shape [batch, tokens, vocabulary] (of an ONNX file: export it for text-generation; of safetensors: " +
-			"they have no lm_head)")
+		return errors.New("it has no output logits of shape [batch, tokens, vocabulary] (export it for text-generation)")
 	}
 	if c.plan, err = planModel(f, "logits", true); err != nil {
 		return err
@@ -78,6 +110,27 @@ func (c *Checkpoint) planLikelihood() error {
 	return nil
 }
 
+// planSharedLikelihood plans to take the logits and the key-value cache, with which a prompt is run once for many endings. It returns nil
+// if the model has no cache, or none that can be copied.
+func (c *Checkpoint) planSharedLikelihood() (*plan, error) {
+	if c.source.byLength() || c.plan.single {
+		return nil, nil
+	}
+	f, err := c.source.openAll(families.Want{LastLogits: true, Cache: true})
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	p, err := planModel(f, "logits", true)
+	if err != nil || !p.has(pastState) || p.rows > 0 || p.cols > 0 || p.takeCache(f) != nil {
+		return nil, nil
+	}
+	if slices.ContainsFunc(p.pasts(), func(in input) bool { return in.batch != 0 }) {
+		return nil, nil
+	}
+	return p, nil
+}
+
 // Key returns a digest of everything that changes a probability: see [Encoder.Key].
 func (l *Likelihood) Key() string { return l.key }
 
@@ -85,14 +138,9 @@ func (l *Likelihood) Key() string { return l.key }
 func (l *Likelihood) Checkpoint() *Checkpoint { return l.checkpoint }
 
 // Close frees the model. No method may be running.
-func (l *Likelihood) Close() error {
-	if l.session == nil {
-		return nil
-	}
-	return l.session.close()
-}
+func (l *Likelihood) Close() error { return errors.Join(l.whole.close(), l.shared.close()) }
 
-// load loads the model when it is first called.
+// load loads the tokenizer when it is first called.
 func (l *Likelihood) load() error {
 	l.once.Do(func() {
 		if l.tokenizer, l.fault = l.checkpoint.openTokenizer(); l.fault != nil {
@@ -101,14 +149,16 @@ func (l *Likelihood) load() error {
 		if l.lead, l.fault = leading(l.tokenizer, l.checkpoint); l.fault != nil {
 			return
 		}
-		if l.fault = l.checkpoint.checkVocab(l.tokenizer, l.lead); l.fault != nil {
-			return
-		}
-		_, threads := l.options.workers()
-		l.session, l.fault = newSession(l.checkpoint.source, l.checkpoint.plan,
-			sessionOptions{threads: threads, provider: l.options.Provider, settings: l.options.Settings})
+		l.fault = l.checkpoint.checkVocab(l.tokenizer, l.lead)
 	})
 	return l.fault
+}
+
+// model returns one of the models, which is loaded when it is first needed.
+func (l *Likelihood) model(m *likelihoodModel) (*session, error) {
+	_, threads := l.options.workers()
+	err := m.load(l.checkpoint.source, sessionOptions{threads: threads, provider: l.options.Provider, settings: l.options.Settings})
+	return m.session, err
 }
 
 // leading returns the special tokens that the tokenizer puts in front of a text. A chat template writes its own.
@@ -150,29 +200,61 @@ func (l *Likelihood) LogProbs(ctx context.Context, prompts []string, endings [][
 	if err := l.load(); err != nil {
 		return l.wrap(ctx, err)
 	}
-	queries := make([]*query, len(prompts))
-	var runs []*likelihoodRun
-	for i, p := range prompts {
-		if err := ctx.Err(); err != nil {
+	for start := 0; start < len(prompts); {
+		var jobs []likelihoodJob
+		var runs []*likelihoodRun
+		for tokens := 0; start < len(prompts) && tokens < likelihoodWindow; start++ {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			q, err := l.query(ctx, prompts[start], endings[start])
+			if err != nil {
+				return l.wrap(ctx, fmt.Errorf("text %d of %d: %w", start+1, len(prompts), err))
+			}
+			q.index = start
+			for _, u := range q.units {
+				tokens += len(u.ids)
+			}
+			own := q.runs(l.checkpoint.source.byLength())
+			if shared := l.sharedTokens(own); shared > 0 {
+				q.tokens -= (len(own) - 1) * shared
+				jobs = append(jobs, likelihoodJob{own, shared})
+			} else {
+				runs = append(runs, own...)
+			}
+		}
+		for _, b := range l.batches(runs) {
+			jobs = append(jobs, likelihoodJob{b, 0})
+		}
+		if err := l.work(ctx, jobs, emit); err != nil {
 			return err
 		}
-		q, err := l.query(ctx, p, endings[i])
-		if err != nil {
-			return l.wrap(ctx, fmt.Errorf("text %d of %d: %w", i+1, len(prompts), err))
-		}
-		q.index, queries[i] = i, q
-		runs = append(runs, q.runs(l.checkpoint.source.byLength())...)
 	}
+	return nil
+}
+
+// likelihoodWindow is the number of tokens that are prepared before they are run. It is large enough that most texts find others of
+// the same length, and bounded so that memory does not grow with the number of prompts and endings.
+const likelihoodWindow = 4 << 20
+
+// A likelihoodJob is a batch of runs of equal length, or all runs of a query, whose first tokens are shared and run once.
+type likelihoodJob struct {
+	runs   []*likelihoodRun
+	shared int // number of tokens
+}
+
+// work runs jobs and emits their queries.
+func (l *Likelihood) work(ctx context.Context, list []likelihoodJob, emit func(int, []float64, int, bool) error) error {
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
 	group, inner := errgroup.WithContext(inner)
 	done := make(chan *query)
-	batches := make(chan []*likelihoodRun)
+	jobs := make(chan likelihoodJob)
 	group.Go(func() error {
-		defer close(batches)
-		for _, b := range l.batches(runs) {
+		defer close(jobs)
+		for _, j := range list {
 			select {
-			case batches <- b:
+			case jobs <- j:
 			case <-inner.Done():
 				return inner.Err()
 			}
@@ -182,12 +264,12 @@ func (l *Likelihood) LogProbs(ctx context.Context, prompts []string, endings [][
 	workers, _ := l.options.workers()
 	for range workers {
 		group.Go(func() error {
-			var in, out buffer
-			for b := range batches {
-				if err := l.run(inner, b, &in, &out); err != nil {
+			var w likelihoodWorker
+			for j := range jobs {
+				if err := l.run(inner, j, &w); err != nil {
 					return err
 				}
-				for _, r := range b {
+				for _, r := range j.runs {
 					if r.query.finished() {
 						select {
 						case done <- r.query:
@@ -332,6 +414,32 @@ func (q *query) runs(byLength bool) []*likelihoodRun {
 	return all
 }
 
+// sharedSavings is the number of tokens that sharing must save. Below it, running whole texts in large batches is faster.
+const sharedSavings = 1024
+
+// sharedTokens returns the number of tokens at the beginning of the runs of a query that are run once for all of them, or 0 if each is
+// run whole. It depends on the query alone, and so do the last bits of its probabilities. The tokens' own logits are not needed.
+func (l *Likelihood) sharedTokens(runs []*likelihoodRun) int {
+	if l.shared.plan == nil {
+		return 0
+	}
+	first := runs[0].ids
+	n := len(first)
+	for _, r := range runs {
+		n = min(n, len(r.ids)-r.keep)
+		for i := range n {
+			if r.ids[i] != first[i] {
+				n = i
+				break
+			}
+		}
+	}
+	if n*(len(runs)-1) < sharedSavings {
+		return 0
+	}
+	return n
+}
+
 // finished notes that a run of the query is done, and reports whether it was the last.
 func (q *query) finished() bool {
 	q.mu.Lock()
@@ -345,10 +453,8 @@ const maxLogits = 16 << 20
 
 // batches divides runs into batches of equal length, the longest first.
 func (l *Likelihood) batches(runs []*likelihoodRun) [][]*likelihoodRun {
-	p := l.checkpoint.plan
-	slices.SortStableFunc(runs, func(a, b *likelihoodRun) int {
-		return cmp.Or(cmp.Compare(len(b.ids), len(a.ids)), cmp.Compare(b.keep, a.keep))
-	})
+	p := l.whole.plan
+	sortRuns(runs)
 	var all [][]*likelihoodRun
 	for start := 0; start < len(runs); {
 		length, logits := len(runs[start].ids), len(runs[start].ids)
@@ -356,53 +462,127 @@ func (l *Likelihood) batches(runs []*likelihoodRun) [][]*likelihoodRun {
 			logits = runs[start].keep
 		}
 		rows := max(1, min(p.batchRows(length, l.options.batchTokens()), maxLogits/(logits*p.width())))
-		end := start + 1
-		for end < len(runs) && end-start < rows && len(runs[end].ids) == length {
-			end++
-		}
+		end := equalRuns(runs, start, rows)
 		all = append(all, runs[start:end])
 		start = end
 	}
 	return all
 }
 
-// run runs a batch and adds up the logarithms of the probabilities.
-func (l *Likelihood) run(ctx context.Context, batch []*likelihoodRun, in, out *buffer) error {
-	s, p := l.session, l.checkpoint.plan
-	cols, keep, vocab := len(batch[0].ids), batch[0].keep, p.width()
-	n := len(batch) * cols
-	g := grid{rows: len(batch), cols: cols, typ: make([]int64, n), mask: make([]int64, n), logits: keep}
-	for i := range g.mask {
-		g.mask[i] = 1
+// sortRuns sorts runs by length, and by the number of logits of those of equal length.
+func sortRuns(runs []*likelihoodRun) {
+	slices.SortStableFunc(runs, func(a, b *likelihoodRun) int {
+		return cmp.Or(cmp.Compare(len(b.ids), len(a.ids)), cmp.Compare(b.keep, a.keep))
+	})
+}
+
+// equalRuns returns the end of a batch of at most rows runs, which begins at start and has runs of equal length.
+func equalRuns(runs []*likelihoodRun, start, rows int) int {
+	end := start + 1
+	for end < len(runs) && end-start < rows && len(runs[end].ids) == len(runs[start].ids) {
+		end++
 	}
+	return end
+}
+
+// A likelihoodWorker is the memory of one worker.
+type likelihoodWorker struct {
+	in, out buffer
+	shared  sharedMemory
+}
+
+// maxLikelihoodCopies bounds the bytes of cache that the runs of a batch have together. A single run may have more.
+const maxLikelihoodCopies = 64 << 20
+
+// run runs a job.
+func (l *Likelihood) run(ctx context.Context, j likelihoodJob, w *likelihoodWorker) error {
+	if j.shared == 0 {
+		s, err := l.model(&l.whole)
+		if err != nil {
+			return err
+		}
+		logits, rows, err := w.logits(ctx, s, j.runs, 0, nil, nil)
+		if err != nil {
+			return err
+		}
+		return addUp(j.runs, logits, rows, s.plan.width())
+	}
+	s, err := l.model(&l.shared)
+	if err != nil {
+		return err
+	}
+	m := &w.shared
+	if _, _, err := w.logits(ctx, s, []*likelihoodRun{{ids: j.runs[0].ids[:j.shared], keep: 1}}, 0, nil, &m.first); err != nil {
+		return err
+	}
+	m.held = m.held[:0]
+	sortRuns(j.runs)
+	for start := 0; start < len(j.runs); {
+		end := equalRuns(j.runs, start, s.plan.cachedRows(maxLikelihoodCopies/m.first.rowBytes(), len(j.runs[start].ids)-j.shared))
+		batch := j.runs[start:end]
+		past, err := m.copy(s.plan.pasts(), make([]item, len(batch)), j.shared)
+		if err != nil {
+			return err
+		}
+		logits, rows, err := w.logits(ctx, s, batch, j.shared, past, &m.after)
+		past.close()
+		if err == nil {
+			err = addUp(batch, logits, rows, s.plan.width())
+		}
+		if err != nil {
+			return err
+		}
+		start = end
+	}
+	return nil
+}
+
+// logits runs a batch after the tokens of a cache, and returns the logits of the last rows tokens of each of its runs. skip is the number
+// of tokens in the cache. If the model has a cache, it is written to after.
+func (w *likelihoodWorker) logits(ctx context.Context, s *session, batch []*likelihoodRun, skip int, past *cache, after *cacheMemory) (values []float32,
+	rows int, err error) {
+	p := s.plan
+	g := grid{rows: len(batch), cols: len(batch[0].ids) - skip, logits: batch[0].keep, past: past}
 	for _, r := range batch {
-		g.ids = append(g.ids, r.ids...)
+		g.ids = append(g.ids, r.ids[skip:]...)
 	}
-	inputs, err := s.feed(g, in)
+	g.typ, g.mask = make([]int64, len(g.ids)), w.shared.ones(g.rows*(skip+g.cols))
+	inputs, err := s.feed(g, &w.in)
 	defer destroy(inputs)
 	if err != nil {
-		return err
+		return nil, 0, err
 	}
-	rows := cols // with logits, of each text
-	if p.has(logitsToKeep) {
-		rows = keep
+	if rows = g.cols; p.has(logitsToKeep) {
+		rows = g.logits
 	}
-	output, err := out.output(p.output.Type, ort.NewShape(int64(len(batch)), int64(rows), int64(vocab)))
+	output, err := w.out.output(p.output.Type, ort.NewShape(int64(g.rows), int64(rows), int64(p.width())))
 	if err != nil {
-		return err
+		return nil, 0, err
 	}
-	defer output.Destroy()
-	if err := s.runOnce(ctx, inputs, []ort.Value{output}); err != nil {
-		return err
+	outputs := []ort.Value{output}
+	defer func() { destroy(outputs) }()
+	if len(p.more) > 0 {
+		present, err := after.tensors(p.pasts(), g.rows, skip+g.cols)
+		outputs = append(outputs, present...)
+		if err != nil {
+			return nil, 0, err
+		}
 	}
-	logits := out.result(p.output.Type)
+	if err := s.runOnce(ctx, inputs, outputs); err != nil {
+		return nil, 0, err
+	}
+	return w.out.result(p.output.Type), rows, nil
+}
+
+// addUp adds up the logarithms of the probabilities of the endings of a batch. logits has those of the last rows tokens of each run.
+func addUp(batch []*likelihoodRun, logits []float32, rows, vocab int) error {
 	for b, r := range batch {
 		sums := map[int]float64{} // the normalisers of the rows that were read
 		for _, i := range r.units {
 			u := r.query.units[i]
 			total := 0.0
 			for at := len(u.ids) - u.n; at < len(u.ids); at++ {
-				row := at - 1 - (cols - rows)
+				row := at - 1 - (len(r.ids) - rows)
 				values := logits[(b*rows+row)*vocab : (b*rows+row+1)*vocab]
 				sum, known := sums[row]
 				if !known {

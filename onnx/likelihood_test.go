@@ -222,6 +222,40 @@ func TestLikelihoodSharesBeginnings(t *testing.T) {
 	}
 }
 
+// TestLikelihoodRunsPromptOnce compares many endings after one prompt, which is run once, with each ending alone.
+func TestLikelihoodRunsPromptOnce(t *testing.T) {
+	words := strings.Fields("the a weak strong model says that it sees no more than one word and goes on with")
+	prompt := strings.Join(append(slices.Clone(words), words[:15]...), " ")
+	var endings []string
+	for i, first := range words {
+		for j := range 3 {
+			endings = append(endings, " "+first+" "+words[(i+5*j+1)%len(words)]+strings.Repeat(" of", j%2)+" yes")
+		}
+	}
+	dirs := map[string]bool{fixture("llama-tiny"): true, fixture("gpt2-logits-tiny"): true}
+	for _, name := range []string{"llama", "gpt2", "gemma3_text", "phi3", "bloom", "mistral-odd"} {
+		dirs[drawn.Read(t, name).Write(t)] = true
+	}
+	dirs[drawn.Read(t, "llama-dynamic").Write(t)] = false // states depend on the length
+	for dir, shares := range dirs {
+		l := openLikelihood(t, dir, Options{})
+		got := logProbs(t, l, []string{prompt, prompt + " yes"}, [][]string{endings, endings[:2]})
+		if shared := l.shared.session != nil; shared != shares {
+			t.Errorf("%s: the prompt is run once: %v", l.checkpoint.Model, shared)
+		}
+		whole := openLikelihood(t, dir, Options{})
+		whole.shared.plan = nil
+		for i, want := range logProbs(t, whole, []string{prompt}, [][]string{endings})[0] {
+			if !closeTo(got[0][i:i+1], []float64{want}) {
+				t.Errorf("%s: %q has %v, want %v", l.checkpoint.Model, endings[i], got[0][i], want)
+			}
+		}
+		if again := logProbs(t, l, []string{"the weak model", prompt}, [][]string{endings, endings})[1]; !slices.Equal(again, got[0]) {
+			t.Errorf("%s: beside another prompt: %v, want %v", l.checkpoint.Model, again, got[0])
+		}
+	}
+}
+
 func TestLikelihoodFaults(t *testing.T) {
 	rt := testRuntime(t)
 	for model, want := range map[string]string{
@@ -230,7 +264,7 @@ func TestLikelihoodFaults(t *testing.T) {
 		fixture("static-model2vec-tiny"):     "names no model_type",
 		fixture("gpt2-tiny"):                 "no output logits",
 		drawn.Read(t, "bert").Write(t):       "not known to read from left to right",
-		drawn.Read(t, "llama-bare").Write(t): "no output logits",
+		drawn.Read(t, "llama-bare").Write(t): "the weights have no layer for logits",
 	} {
 		if _, err := OpenLikelihood(t.Context(), rt, model, Options{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", model, err, want)

@@ -115,10 +115,21 @@ type plan struct {
 	rows, cols int
 	// single means that every text must be run alone, because the model computes a scale over the whole batch.
 	single bool
+	// alone means that texts with a key-value cache must be run one by one if they go on with more than one token, as the operator
+	// GroupQueryAttention demands.
+	alone bool
 	// bitSensitive means that rounding in one layer can grow to a relative error above 1e-5 in the final vector. This is so
 	// for models that round their states to 8 bits, and for models that read from left to right, whose states can grow to
 	// values in the hundreds. ONNX Runtime's own kernels compute all layers of such models.
 	bitSensitive bool
+}
+
+// cachedRows returns the largest number of texts with a cache that are run together, at most rows, if each goes on with that many tokens.
+func (p *plan) cachedRows(rows, tokens int) int {
+	if p.alone && tokens > 1 {
+		return 1
+	}
+	return max(1, rows)
 }
 
 // maxWidth bounds the length of vectors. No language model comes near it.
@@ -156,6 +167,7 @@ func planModel(f *onnxproto.File, output string, causal bool) (*plan, error) {
 	}
 	has := func(op string) bool { return f.Ops[op] > 0 }
 	p.single = slices.ContainsFunc(batchScalingOps, has)
+	p.alone = has("com.microsoft:GroupQueryAttention")
 	causal = causal || p.has(pastState)
 	p.bitSensitive = causal || p.single || slices.ContainsFunc(stateRoundingOps, has)
 	if err := p.choose(f, output, causal); err != nil {

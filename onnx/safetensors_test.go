@@ -292,7 +292,7 @@ func (s *madeSession) run(t *testing.T, ids []int64, cache map[string]ort.Value)
 func TestDrawnSharing(t *testing.T) {
 	rt := testRuntime(t)
 	begin := "the weak model says that it sees no more than one word :"
-	texts := []string{begin + " yes", begin + " not one , two", begin + " a strong model goes on", "weak : yes", "weak"}
+	texts := []string{begin + " yes", begin + " not", begin + " not one , two", begin + " it sees no more", begin + " a strong model goes on", "weak : yes", "weak"}
 	for name, shares := range map[string]bool{"llama": true, "gemma3_text": true, "bloom": true, "opt": true, "gpt2": true, "mistral-odd": true,
 		"phi3-longrope": false, "llama-dynamic": false, "bert": false} {
 		t.Run(name, func(t *testing.T) {

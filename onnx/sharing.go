@@ -131,7 +131,7 @@ func (r *encoding) runShared(ctx context.Context, j job, w *worker) error {
 		return r.e.fault(err)
 	}
 	m.held = m.held[:0]
-	for _, batch := range shareBatches(j.items, r.e.options.batchTokens(), maxCopies/m.first.rowBytes()) {
+	for _, batch := range s.plan.shareBatches(j.items, r.e.options.batchTokens(), maxCopies/m.first.rowBytes()) {
 		m.ids, m.typ = m.ids[:0], m.typ[:0]
 		for _, it := range batch {
 			m.ids, m.typ = append(m.ids, it.IDs[past:]...), append(m.typ, it.TypeIDs[past:]...)
@@ -153,7 +153,7 @@ func (r *encoding) runShared(ctx context.Context, j job, w *worker) error {
 
 // shareBatches cuts the texts of a job into batches of equal length after the prefix, and of at most rows texts. Within a batch
 // the texts stay in the order of their prefixes.
-func shareBatches(items []item, budget, rows int) [][]item {
+func (p *plan) shareBatches(items []item, budget, rows int) [][]item {
 	rest := func(it item) int { return len(it.IDs) - it.shared }
 	slices.SortStableFunc(items, func(a, b item) int { return cmp.Compare(rest(b), rest(a)) })
 	var all [][]item
@@ -162,7 +162,7 @@ func shareBatches(items []item, budget, rows int) [][]item {
 		for end < len(items) && rest(items[end]) == rest(items[start]) {
 			end++
 		}
-		all = append(all, evenly(items[start:end], max(1, min(rows, budget/rest(items[start]))))...)
+		all = append(all, evenly(items[start:end], p.cachedRows(min(rows, budget/rest(items[start])), rest(items[start])))...)
 		start = end
 	}
 	return all

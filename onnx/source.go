@@ -122,6 +122,14 @@ func (s source) adapter() *families.Adapter {
 	return s.made.Adapter
 }
 
+// adapterLabels returns the number of labels of a classification head that an adapter brings, or 0.
+func (s source) adapterLabels() int {
+	if s.made == nil {
+		return 0
+	}
+	return s.made.AdapterLabels()
+}
+
 // byLength reports whether states depend on the number of all tokens, so that no beginning of a text can be run on its own.
 func (s source) byLength() bool { return s.made != nil && s.made.ByLength }
 

@@ -21,12 +21,17 @@ type CheckReport struct {
 // Check reads a data file or a YAML task file as a run would, within limits. It reports every fault with its line, and the
 // warnings that a run would give. It returns an error only if the file cannot be read at all.
 func Check(ctx context.Context, path string, limits Limits) (*CheckReport, error) {
+	return CheckFrom(ctx, WithLimits(nil, limits), path)
+}
+
+// CheckFrom is Check for files with settings and for data sets on the hub too, see [OpenFrom].
+func CheckFrom(ctx context.Context, src Source, ref string) (*CheckReport, error) {
 	report := &CheckReport{}
-	task, err := OpenFile(path)
+	task, err := openData(ctx, src, ref)
 	if err == nil {
 		report.Info = task.Info()
 		var data *Data
-		if data, err = task.Load(ctx, WithLimits(nil, limits)); err == nil {
+		if data, err = task.Load(ctx, src); err == nil {
 			report.Loaded = loaded{task, data}
 			report.Pool, report.Test, report.Warnings = len(data.Pool), len(data.Test), data.Warnings
 			if report.Info.Form == Classify {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -29,6 +30,7 @@ type chessTask struct {
 	notation notation
 	source   problemSource
 	form     Form
+	band     band // the ratings of the puzzles to keep
 	few      bool // Rank: at most fewMoves candidates (more only if more moves are right) instead of all legal moves
 	count    int  // generated tasks: number of positions
 	seed     uint64
@@ -39,10 +41,9 @@ const fewMoves = 8
 
 // A problemSource says where the positions of a chess task come from.
 type problemSource struct {
-	name     string // name of the task without suffixes
-	mate     int    // 1 or 2: generated positions with a mate in 1 or 2; 0: positions from a file
-	file     problemFile
-	artifact string // name of the file for a Source; "" if file.path is the user's own file
+	mate int         // 1 or 2: generated positions with a mate in 1 or 2; 0: positions from a file
+	file problemFile // the user's own file, or only its kind
+	data hubTask     // the files of a built-in task
 }
 
 const (
@@ -69,12 +70,10 @@ func mateTask(n, count int) chessTask {
 	}
 }
 
-// hubChessTask returns a chess task on a file of the hub.
-func hubChessTask(info Info, kind, repo, file string, limit int) chessTask {
-	artifact := "hf:datasets/" + repo + "@" + parquetBranch + "/" + file
-	return chessTask{info: info, notation: ladderNotation, form: Rank, source: problemSource{
-		name: info.Name, artifact: artifact, file: problemFile{name: repo + "/" + file, kind: kind, limit: limit},
-	}}
+// hubChessTask returns a chess task on a file of the hub or, if there are any, on public sources.
+func hubChessTask(info Info, kind, repo, file string, limit int, public ...publicSource) chessTask {
+	data := hubTask{info: info, repo: repo, train: []string{file}, limit: limit, public: public}
+	return chessTask{info: info, notation: ladderNotation, form: Rank, source: problemSource{file: problemFile{kind: kind}, data: data}}
 }
 
 // fileChessTask returns a chess task on the user's own file.
@@ -82,21 +81,50 @@ func fileChessTask(path, kind string) chessTask {
 	name := visible.Name(filepath.Base(path))
 	base, _, _ := strings.Cut(name, ".")
 	info := chessInfo(base, "find the move, among the legal moves", name, "not stated")
-	return chessTask{info: info, notation: ladderNotation, form: Rank, source: problemSource{
-		name: base, file: problemFile{path: path, kind: kind},
-	}}
+	return chessTask{info: info, notation: ladderNotation, form: Rank, source: problemSource{file: problemFile{path: path, kind: kind}}}
 }
 
 func (t chessTask) Info() Info { return t.info }
 
+// A band holds ratings from low to below high. The zero value holds all puzzles, also those without a rating.
+type band struct{ low, high int }
+
+// parseBand reads a band such as 1200to1600.
+func parseBand(text string) (band, bool) {
+	low, high, ok := strings.Cut(text, "to")
+	var b band
+	var lowErr, highErr error
+	b.low, lowErr = strconv.Atoi(low)
+	b.high, highErr = strconv.Atoi(high)
+	return b, ok && lowErr == nil && highErr == nil && b.low >= 0 && b.low < b.high
+}
+
+// holds reports whether the rating of a problem is in the band. It counts those that are not.
+func (b band) holds(c *collector, p problem) bool {
+	switch {
+	case b == band{}, p.rating >= b.low && p.rating < b.high:
+		return true
+	case p.rating == 0:
+		c.faults.add(p.file, p.line, "the puzzle has no rating (column Rating)")
+	default:
+		c.leaveOut("the rating of the puzzle is outside the band")
+	}
+	return false
+}
+
 // variant returns the task that the name of t with a suffix means, and whether there is one. The suffixes are the
-// notations, few, single and free, and for generated positions nCOUNT and seedNUMBER.
+// notations, few, single and free, for lichess puzzles ratedLOWtoHIGH, and for generated positions nCOUNT and seedNUMBER.
 func (t chessTask) variant(suffix string) (Task, bool) {
 	v := t
 	v.info.Corpus = cmp.Or(v.info.Corpus, v.info.Name)
 	v.info.Name += "-" + suffix
 	generated := t.source.mate > 0
 	switch {
+	case strings.HasPrefix(suffix, "rated") && t.source.file.kind == "lichess":
+		var ok bool
+		v.band, ok = parseBand(strings.TrimPrefix(suffix, "rated"))
+		v.info.Title += fmt.Sprintf(", puzzles rated from %d to %d", v.band.low, v.band.high-1)
+		return v, ok
 	case slices.Contains(notations, notation(suffix)):
 		v.notation = notation(suffix)
 		v.info.Title += ", board as " + suffix
@@ -127,39 +155,46 @@ func (t chessTask) variant(suffix string) (Task, bool) {
 
 func (t chessTask) Load(ctx context.Context, src Source) (*Data, error) {
 	c := newCollector(t.info).within(src)
-	emit := func(p problem) { t.add(c, p) }
-	var err error
-	if t.source.mate > 0 {
-		err = t.generate(ctx, c, emit)
-	} else {
-		file := t.source.file
-		if t.source.artifact != "" {
-			if file, err = t.locate(ctx, src); err != nil {
-				return nil, err
-			}
+	emit := func(p problem) {
+		if t.band.holds(c, p) {
+			t.add(c, p)
 		}
-		err = file.read(ctx, c, emit)
+	}
+	var files []problemFile
+	var set fileSet
+	var err error
+	switch {
+	case t.source.mate > 0:
+		err = t.generate(ctx, c, emit)
+	case t.source.file.path != "":
+		files = []problemFile{t.source.file}
+	default:
+		files, set, err = t.source.find(ctx, src)
+	}
+	for _, f := range files {
+		err = errors.Join(err, f.read(ctx, c, emit))
 	}
 	if err != nil {
 		return nil, err
 	}
-	return c.finish()
+	d, err := c.finish()
+	if err == nil && t.source.data.public != nil && set.from != "" {
+		d.Warnings = slices.Insert(d.Warnings, 0, set.describe(c.rows))
+	}
+	return d, err
 }
 
-// locate returns the file of a built-in task: a local file named after the task without suffixes, or the file on the hub.
-func (t chessTask) locate(ctx context.Context, src Source) (problemFile, error) {
-	file := t.source.file
-	if finder, ok := src.(Finder); ok {
-		if path, ok := finder.Find(t.source.name + "-train"); ok {
-			file.path, file.name = path, ""
-			return file, nil
-		}
+// find returns the files of a built-in task.
+func (s problemSource) find(ctx context.Context, src Source) ([]problemFile, fileSet, error) {
+	found, set, err := s.data.locate(ctx, src)
+	if err != nil {
+		return nil, set, err
 	}
-	var err error
-	if file.path, err = src.Path(ctx, t.source.artifact); err != nil {
-		return file, fmt.Errorf("tasks: %s: %w", t.info.Name, err)
+	var files []problemFile
+	for _, f := range found {
+		files = append(files, problemFile{path: f.path, name: f.name, kind: s.file.kind, columns: f.columns, limit: f.limit})
 	}
-	return file, nil
+	return files, set, nil
 }
 
 // generate emits generated positions. It takes them from the embedded files if these have enough of the seed.

@@ -19,20 +19,22 @@ type problem struct {
 	board
 	file      string // where the problem was read
 	line      int
+	rating    int          // how hard the puzzle is; 0 if the file does not say
 	mate      int          // 1 or 2: the moves that force mate in 1 or 2 are right; 0: solutions and all mates in one are right
 	solutions []chess.Move // the solutions that the file states; nil if the rules of chess decide
 }
 
 // A problemFile is a file of problems.
 type problemFile struct {
-	path, name string // see rowFile
-	kind       string // "lichess", "bigbench", "pgn" or "fen"
-	limit      int    // number of rows to read; 0 means all
+	path, name string   // see rowFile
+	kind       string   // "lichess", "bigbench", "pgn" or "fen"
+	limit      int      // number of rows to read; 0 means all
+	columns    []string // of a CSV file without a header line
 }
 
 // read calls emit for every problem of the file. Faulty rows go to the collector.
 func (f problemFile) read(ctx context.Context, c *collector, emit func(problem)) error {
-	rf := rowFile{path: f.path, name: f.name, limit: f.limit}
+	rf := rowFile{path: f.path, name: f.name, limit: f.limit, columns: f.columns}
 	var parse func(*row) problem
 	switch f.kind {
 	case "lichess", "bigbench":
@@ -60,6 +62,7 @@ func (f problemFile) read(ctx context.Context, c *collector, emit func(problem))
 		return fmt.Errorf("tasks: %s: unknown kind of chess file %q", f.path, f.kind)
 	}
 	return c.readRows(ctx, rf, func(r *row) {
+		c.rows++
 		p := parse(r)
 		if !c.rejected(r) {
 			p.file, p.line = r.file, r.line
@@ -105,7 +108,11 @@ func lichessProblem(r *row) problem {
 			pos = pos.Update(&m)
 		}
 	}
-	return problem{board: board{pos: pos}, solutions: line[1:]}
+	rating := 0
+	if r.has("Rating") {
+		rating = r.int("Rating")
+	}
+	return problem{board: board{pos: pos}, solutions: line[1:], rating: rating}
 }
 
 // bigbenchProblem reads an example of checkmate_in_one of BIG-bench: the game so far in algebraic notation, and the mate. The
@@ -176,7 +183,7 @@ func chessKind(path string) string {
 	case ".fen", ".epd":
 		return "fen"
 	case ".csv", ".parquet":
-		columns, _, err := firstColumns(path)
+		columns, _, err := firstColumns(path, nil)
 		if err == nil && slices.Contains(columns, "FEN") && slices.Contains(columns, "Moves") {
 			return "lichess"
 		}

@@ -26,8 +26,10 @@ type collector struct {
 	hasTest    bool                // the data has its own test part
 	skipped    map[string]*leftOut // by reason
 	duplicates int
+	rows       int // of a task's files that were read
 	digests    []string
-	budget     *budget // nil for data that is made of other data
+	cut        []string // files of which a limit on rows left a rest unread
+	budget     *budget  // nil for data that is made of other data
 }
 
 // An entry is an example and what its copies add to it.
@@ -74,6 +76,29 @@ func (c *collector) read(ctx context.Context, f rowFile, test bool, example exam
 		e := example(r)
 		if !c.rejected(r) {
 			c.add(r.file, r.line, test, e)
+		}
+	})
+}
+
+// readSource makes examples of the rows of a task's file.
+func (c *collector) readSource(ctx context.Context, f sourcedFile) error {
+	c.hasTest = c.hasTest || f.test
+	return c.readRows(ctx, f.rowFile, func(r *row) {
+		rows := []*row{r}
+		if f.rows != nil && r.fault == "" && r.skipped == "" {
+			rows = f.rows(r)
+		}
+		if len(rows) > 0 {
+			c.rows++
+		}
+		for _, one := range rows {
+			var e Example
+			if one.fault == "" && one.skipped == "" {
+				e = f.example(one)
+			}
+			if e.half = f.half; !c.rejected(one) {
+				c.add(one.file, one.line, f.test, e)
+			}
 		}
 	})
 }
@@ -142,6 +167,7 @@ func (old *entry) merge(e Example) {
 		old.goldSum[i] += e.Gold[i]
 	}
 	old.copies++
+	old.half = min(old.half, e.half)
 	old.Group = min(old.Group, e.Group)
 	if slices.Compare(e.Replies, old.Replies) < 0 {
 		old.Replies = e.Replies
@@ -165,7 +191,7 @@ func sortCandidates(e Example) (sorted Example, same bool) {
 	}
 	slices.SortFunc(order, func(a, b int) int { return slices.Compare(keys[a][:], keys[b][:]) })
 	sorted = e
-	sorted.Texts, sorted.Gold = permute(e.Texts, order), permute(e.Gold, order)
+	sorted.Texts, sorted.Gold, sorted.Weak = permute(e.Texts, order), permute(e.Gold, order), permute(e.Weak, order)
 	sorted.Control, sorted.Replies = permute(e.Control, order), permute(e.Replies, order)
 	for i := 1; i < len(sorted.Texts); i++ {
 		same = same || sorted.Texts[i] == sorted.Texts[i-1]

@@ -2,6 +2,7 @@ package tasks
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -40,6 +41,15 @@ func TestAddATask(t *testing.T) {
 	d := load(t, filepath.Join(dir, "reviews.yaml"))
 	if _, err := d.Split(SplitConfig{Train: 8, Test: 4}); err != nil {
 		t.Errorf("the sizes of the page: %v", err)
+	}
+	var toots strings.Builder
+	for i := range 12 {
+		toots.WriteString(strings.ReplaceAll(blocks["toot.jsonl"], `"text": "`, fmt.Sprintf(`"text": "%d `, i)))
+	}
+	write(t, dir, "toot.jsonl", toots.String())
+	report, err = Check(context.Background(), filepath.Join(dir, "toot.yaml"), Limits{})
+	if err != nil || report.PerClass["sad"] != 12 || report.PerClass["happy"] != 12 {
+		t.Errorf("labels with names: %+v, %v", report, err)
 	}
 	bad := strings.Replace(blocks["reviews.yaml"], "reviews.csv", "bad.csv", 1)
 	report, err = Check(context.Background(), write(t, dir, "bad.yaml", bad), Limits{})

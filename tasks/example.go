@@ -39,6 +39,7 @@ func (e Example) detached() Example {
 		return own
 	}
 	e.Texts, e.Control, e.Also, e.Replies = clone(e.Texts), clone(e.Control), clone(e.Also), clone(e.Replies)
+	e.links = clone(e.links)
 	e.Group, e.Answer = strings.Clone(e.Group), strings.Clone(e.Answer)
 	return e
 }

@@ -28,6 +28,8 @@ func (f Fault) String() string {
 type Faults struct {
 	List []Fault // the first ones, at most maxFaults
 	More int     // number of further faults, which are counted only
+	// Advice says in a few lines what to do about the faults; "" if they say it themselves.
+	Advice string
 }
 
 // maxFaults bounds the list, since a wrong column makes every row of a file faulty.
@@ -36,7 +38,7 @@ const maxFaults = 20
 // maxFaultText is the number of characters of a fault that are shown. A value or a key in it can have any length.
 const maxFaultText = 600
 
-// Error returns one line for each fault.
+// Error returns one line for each fault, and then the advice.
 func (f *Faults) Error() string {
 	lines := make([]string, 0, len(f.List)+1)
 	for _, fault := range f.List {
@@ -44,6 +46,9 @@ func (f *Faults) Error() string {
 	}
 	if f.More > 0 {
 		lines = append(lines, fmt.Sprintf("tasks: %s", visible.Count(f.More, "more fault")))
+	}
+	if f.Advice != "" {
+		lines = append(lines, f.Advice)
 	}
 	return strings.Join(lines, "\n")
 }

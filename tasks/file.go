@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"w2s/internal/inputfile"
+	"w2s/internal/visible"
 )
 
 // A fileTask is a task on the user's own files.
@@ -22,12 +23,18 @@ type fileTask struct {
 // CSV or parquet, BIG-bench JSON) or a YAML task file. The columns of a data file decide what it is: text and label (0 or
 // 1), chosen and rejected with an optional prompt, prompt with choices and answer, or prompt with answer. Other common
 // names, such as sentence, question or options, are recognised too.
-func OpenFile(path string) (Task, error) {
+func OpenFile(path string) (Task, error) { return openFileWith(path, nil) }
+
+// openFileWith opens a file with settings that a user gave.
+func openFileWith(path string, given settings) (Task, error) {
 	if path == "-" {
 		return nil, errStdin
 	}
 	if err := inputfile.Check(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("tasks: %w", err)
+	}
+	if given != nil && isTaskFile(path) {
+		return nil, noSettings(path, "a YAML task file")
 	}
 	if isTaskFile(path) {
 		spec, err := readSpec(path)
@@ -36,14 +43,36 @@ func OpenFile(path string) (Task, error) {
 		}
 		return spec.task(filepath.Dir(path))
 	}
-	if kind := chessKind(path); kind != "" {
+	if kind := chessKind(path); kind != "" && given == nil {
 		return fileChessTask(path, kind), nil
 	}
-	spec, err := guessSpec(path)
+	if err := given.hubOnly(); err != nil {
+		return nil, fmt.Errorf("tasks: %s: %w", path, err)
+	}
+	base := filepath.Base(path)
+	name, _, _ := strings.Cut(visible.Name(base), ".")
+	spec, err := guessSpec(guess{path: path, file: base, name: name, ref: path, given: given})
 	if err != nil {
 		return nil, err
 	}
+	if test, ok := given["test"]; ok {
+		if spec.Test, err = absolute(given.list("test")); err != nil {
+			return nil, fmt.Errorf("tasks: test=%s: %w", test, err)
+		}
+	}
 	return fileTask{spec: spec, dir: filepath.Dir(path)}, nil
+}
+
+// absolute returns paths that do not depend on the folder of a task file.
+func absolute(paths []string) ([]string, error) {
+	out := make([]string, len(paths))
+	for i, p := range paths {
+		var err error
+		if out[i], err = filepath.Abs(p); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 // errStdin explains why a task cannot be read from standard input.
@@ -110,7 +139,7 @@ func (t fileTask) Info() Info {
 	return info
 }
 
-// Load reads the files. It asks the source only for limits.
+// Load reads the files. It asks the source only for limits and for files on the hub.
 func (t fileTask) Load(ctx context.Context, src Source) (*Data, error) {
 	c, err := t.collect(ctx, src)
 	if err != nil {
@@ -121,6 +150,9 @@ func (t fileTask) Load(ctx context.Context, src Source) (*Data, error) {
 		return nil, err
 	}
 	d.Warnings = slices.Concat(t.spec.notes, d.Warnings)
+	if len(c.cut) > 0 {
+		d.Warnings = append(d.Warnings, fmt.Sprintf("at most %d rows of each part are read (rows=0 reads all)", t.spec.Rows))
+	}
 	return d, nil
 }
 
@@ -132,13 +164,29 @@ func (t fileTask) collect(ctx context.Context, src Source) (*collector, error) {
 		files []string
 		test  bool
 	}{{s.Train, false}, {s.Test, true}} {
+		left := s.Rows
 		for _, name := range part.files {
-			f := rowFile{path: name, name: name, format: s.Format, columns: s.Columns}
-			if !filepath.IsAbs(name) {
+			f := rowFile{path: name, name: name, format: s.Format, columns: s.Columns, limit: left}
+			if strings.HasPrefix(name, hubPrefix) {
+				var err error
+				if f.path, err = fetched(ctx, src, name); err != nil {
+					errs = append(errs, fmt.Errorf("tasks: %s: %w", s.Name, err))
+					continue
+				}
+				f.name = strings.TrimPrefix(name, hubPrefix)
+			} else if !filepath.IsAbs(name) {
 				f.path = filepath.Join(t.dir, name)
 			}
-			if err := t.readFile(ctx, c, f, part.test); err != nil {
+			read, err := t.readFile(ctx, c, f, part.test)
+			if err != nil {
 				errs = append(errs, err)
+			}
+			if s.Rows == 0 {
+				continue
+			}
+			if left -= read; left <= 0 {
+				c.cut = append(c.cut, f.name)
+				break
 			}
 		}
 	}
@@ -148,12 +196,22 @@ func (t fileTask) collect(ctx context.Context, src Source) (*collector, error) {
 	return c, nil
 }
 
-func (t fileTask) readFile(ctx context.Context, c *collector, f rowFile, test bool) error {
+// fetched returns the local path of a file on the hub.
+func fetched(ctx context.Context, src Source, artifact string) (string, error) {
+	if src == nil {
+		return "", errNotHere
+	}
+	return src.Path(ctx, artifact)
+}
+
+// readFile reads a file and returns the number of its rows.
+func (t fileTask) readFile(ctx context.Context, c *collector, f rowFile, test bool) (rows int, err error) {
 	lines := map[string]int{} // line of each value of the id column
 	var labels labelFaults
 	answers := map[digits]int{} // the first line where a quoted number had each meaning
 	c.hasTest = c.hasTest || test || t.spec.Split != nil
-	err := c.readRows(ctx, f, func(r *row) {
+	err = c.readRows(ctx, f, func(r *row) {
+		rows++
 		e := t.spec.example(r)
 		if t.spec.ID != "" {
 			id := r.text(t.spec.ID)
@@ -187,5 +245,5 @@ func (t fileTask) readFile(ctx context.Context, c *collector, f rowFile, test bo
 		}
 	})
 	labels.finish(&c.faults)
-	return err
+	return rows, err
 }

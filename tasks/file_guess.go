@@ -1,10 +1,14 @@
 package tasks
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"math"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,41 +34,67 @@ var (
 	documentColumns = []string{"document", "document_id", "doc_id", "docid"}
 )
 
-// guessSpec describes a data file by its columns.
-func guessSpec(path string) (Spec, error) {
-	name := filepath.Base(path)
-	columns, first, err := firstColumns(path)
+// A guess says which data file to describe, and what is known about it.
+type guess struct {
+	path  string // on this machine
+	file  string // its name for messages and task files
+	name  string // of the task
+	ref   string // what the user gave, without settings
+	given settings
+	hub   string // the data set on the hub that the file is of, or ""
+}
+
+// guessSpec describes a data file by its columns and by the settings of the user.
+func guessSpec(g guess) (Spec, error) {
+	spec, err := g.given.spec()
+	if err == nil && spec.Rows > 0 && g.hub == "" {
+		err = errors.New("rows= is for data sets on the hub")
+	}
+	if err != nil {
+		return Spec{}, fmt.Errorf("tasks: %s: %w", g.ref, err)
+	}
+	columns, first, err := firstColumns(g.path, spec.Columns)
 	if err != nil {
 		return Spec{}, err
 	}
+	if err := g.given.checkColumns(columns); err != nil {
+		return Spec{}, fmt.Errorf("tasks: %s: %w", g.ref, err)
+	}
 	line := first.line
 	has := func(column string) bool { return slices.Contains(columns, column) }
-	find := func(names []string) string {
+	find := func(setting string, names []string) string {
+		if column, ok := g.given[setting]; ok {
+			return column
+		}
 		if i := slices.IndexFunc(names, has); i >= 0 {
 			return names[i]
 		}
 		return ""
 	}
-	base, _, _ := strings.Cut(visible.Name(name), ".")
-	spec := Spec{Name: base, Title: "examples of " + visible.Name(name), Source: visible.Name(name), Train: Strings{name}, guessed: true}
-	text, label, prompt := find(textColumns), find(labelColumns), find(promptColumns)
-	choices, answer := find(choiceColumns), find(answerColumns)
+	file := visible.Name(filepath.Base(g.file))
+	spec.Name, spec.guessed = cmp.Or(spec.Name, g.name), true
+	spec.Title, spec.Source, spec.Train = "examples of "+file, file, Strings{filepath.Base(g.file)}
+	text, label, prompt := find("text", textColumns), find("label", labelColumns), find("prompt", promptColumns)
+	choices, answer := find("choices", choiceColumns), find("answer", answerColumns)
+	chosen, rejected := find("chosen", []string{"chosen"}), find("rejected", []string{"rejected"})
 	faults := &Faults{}
-	switch {
-	case has("chosen") && has("rejected"):
-		spec.Form, spec.Chosen, spec.Rejected = Rank, "chosen", "rejected"
+	switch form := g.given.form(); {
+	case chosen != "" && rejected != "" && (form == "" || form == "pair"):
+		spec.Form, spec.Chosen, spec.Rejected = Rank, chosen, rejected
 		if prompt == "" {
-			prompt = find(conversationColumns)
+			prompt = find("prompt", conversationColumns)
 		}
-	case choices != "" && answer != "":
-		spec.Form, spec.Category, spec.Choices, spec.Answer = Rank, Generative, choices, answer
-	case text != "" && label != "":
-		spec.Form, spec.Template, spec.Label = Classify, "{"+text+"}", label
-	case prompt != "" && answer == "completion" && label == "label":
+	case choices != "" && answer != "" && (form == "" || form == "choices" || form == "answer"):
+		spec.Form, spec.Choices, spec.Answer = Rank, choices, answer
+	case (text != "" || spec.Template != "") && label != "" && (form == "" || form == "label"):
+		spec.Form, spec.Label = Classify, label
+		spec.Template = cmp.Or(spec.Template, "{"+text+"}")
+	case form == "" && prompt != "" && answer == "completion" && label == "label":
 		// This is trl's form of unpaired preferences: the label says whether the reply is a good one.
 		spec.Form, spec.Category, spec.Template, spec.Label = Classify, Reward, "{"+prompt+"}\n\n{"+answer+"}", label
-	case prompt != "" && answer != "":
-		spec.Form, spec.Template, spec.Answer = Generate, "{"+prompt+"}", answer
+	case (prompt != "" || spec.Template != "") && answer != "" && (form == "" || form == "answer"):
+		spec.Form, spec.Answer = Generate, answer
+		spec.Template = cmp.Or(spec.Template, "{"+prompt+"}")
 	default:
 		missing := "no column has a known name"
 		switch {
@@ -72,40 +102,51 @@ func guessSpec(path string) (Spec, error) {
 			missing = `missing column "label"`
 		case label != "":
 			missing = `missing column "text"`
-		case has("chosen"):
+		case chosen != "":
 			missing = `missing column "rejected"`
-		case has("rejected"):
+		case rejected != "":
 			missing = `missing column "chosen"`
 		}
 		if has("soft_label") {
 			missing += ` (soft_label may be a model's opinion; if it is gold, write a task file with "label: soft_label" and "soft: true")`
 		}
-		faults.add(name, line, "%s (columns: %s; want text and label, or chosen and rejected, or prompt and answer with or without choices; "+
-			"to use other names write a task file: docs/add-a-task.md)%s", missing, quotedNames(columns), guessHint(columns, first))
+		faults.add(file, line, "%s (columns: %s; want text and label, or chosen and rejected, or prompt and answer with or without choices)%s",
+			missing, quotedNames(columns), guessHint(columns, first))
+		faults.Advice = g.advice(columns, first)
 		return Spec{}, faults
 	}
-	if spec.Form == Rank && prompt != "" {
+	if spec.Form == Rank && prompt != "" && spec.Template == "" {
 		spec.Template = "{" + prompt + "}\n\n{candidate}"
 	}
-	if has("id") {
+	if has("id") && spec.ID == "" && g.hub == "" {
 		spec.ID = "id"
 	}
-	if spec.Group = find(documentColumns); spec.Group != "" && spec.uses(spec.Group) {
-		spec.Group = ""
+	if spec.Group == "" {
+		if spec.Group = find("group", documentColumns); spec.Group != "" && spec.uses(spec.Group) {
+			spec.Group = ""
+		}
 	}
-	for _, used := range []string{text, label, prompt, choices, answer, "chosen", "rejected"} {
+	for setting, used := range map[string]string{"text": text, "label": label, "prompt": prompt, "choices": choices, "answer": answer, "chosen": chosen, "rejected": rejected} {
+		if _, named := g.given[setting]; named {
+			continue
+		}
 		if twin := twinOf(used, columns); twin != "" && has(used) && spec.uses(used) {
-			faults.add(name, line, "columns %q and %q differ only in case or what cannot be seen: rename one of them, or name the right one in a task file (docs/add-a-task.md)",
+			faults.add(file, line, "columns %q and %q differ only in case or what cannot be seen: rename one of them, or name the right one in a task file (docs/add-a-task.md)",
 				used, shortened(twin))
 		}
 	}
 	for _, role := range []struct {
+		setting    string
 		names      []string
 		used, what string
 	}{
-		{textColumns, text, "is the text"}, {labelColumns, label, "is the label"}, {promptColumns, prompt, "is the prompt"},
-		{choiceColumns, choices, "has the choices"}, {answerColumns, answer, "is the answer"}, {documentColumns, spec.Group, "groups the examples"},
+		{"text", textColumns, text, "is the text"}, {"label", labelColumns, label, "is the label"}, {"prompt", promptColumns, prompt, "is the prompt"},
+		{"choices", choiceColumns, choices, "has the choices"}, {"answer", answerColumns, answer, "is the answer"},
+		{"group", documentColumns, spec.Group, "groups the examples"},
 	} {
+		if _, named := g.given[role.setting]; named {
+			continue
+		}
 		if role.used == "" || role.used != spec.Group && !spec.uses(role.used) {
 			continue
 		}
@@ -114,8 +155,194 @@ func guessSpec(path string) (Spec, error) {
 			spec.notes = append(spec.notes, fmt.Sprintf("the column %q %s, not %s (a task file can name another)", role.used, role.what, quotedNames(others)))
 		}
 	}
-	spec.check(func(_, format string, args ...any) { faults.add(name, 0, format, args...) })
+	if spec.Form == Classify && spec.Category != Reward && !spec.Soft && spec.Labels == nil {
+		spec.guessClasses(g.path)
+	}
+	spec.check(func(_, format string, args ...any) { faults.add(file, 0, format, args...) })
 	return spec, faults.err()
+}
+
+// form returns the form that the settings ask for: "pair", "choices", "label" or "answer", or "" if they leave it open.
+func (g settings) form() string {
+	for _, form := range []struct {
+		name     string
+		settings []string
+	}{
+		{"pair", []string{"chosen", "rejected"}}, {"choices", []string{"choices"}}, {"label", []string{"text", "label", "classes", "labels"}},
+		{"answer", []string{"answer"}},
+	} {
+		for _, s := range form.settings {
+			if _, ok := g[s]; ok {
+				return form.name
+			}
+		}
+	}
+	return ""
+}
+
+// advice says how to name the columns of a file: as settings and as a task file, in which the likely ones are filled in.
+func (g guess) advice(columns []string, first *row) string {
+	if len(first.columns) == 0 { // of a parquet file, only the schema was read
+		f := rowFile{path: g.path, limit: 1}
+		_, _ = f.read(context.Background(), &Faults{}, func(r *row) { first = r })
+	}
+	text, label := "COLUMN", "COLUMN"
+	shortest, longest := -1, -1
+	for _, c := range slices.Sorted(slices.Values(columns)) {
+		value, ok := scalarText(first.columns[c])
+		if !ok || c == "" {
+			continue
+		}
+		if n := len(value); n > longest {
+			text, longest = c, n
+		}
+		if n := len(value); shortest < 0 || n < shortest {
+			label, shortest = c, n
+		}
+	}
+	if text == label {
+		label = "COLUMN"
+	}
+	file := filepath.Base(g.file)
+	if g.hub != "" {
+		file = g.hub + "/" + g.file
+	}
+	return fmt.Sprintf(`name the columns after colons: %s:text=%s:label=%s (or chosen=, rejected=, prompt=, choices=, answer=)
+or in a task file %s.yaml (docs/add-a-task.md):
+	train: %s
+	template: "{%s}"  # the text
+	label: %s
+	classes: [no, yes]  # the names of the labels, in the order of the classes`, g.ref, text, label, visible.Name(g.name), quotedIfNeeded(file), text, quotedIfNeeded(label))
+}
+
+// quotedIfNeeded returns a text as a YAML value.
+func quotedIfNeeded(text string) string {
+	if yamlWord.MatchString(text) {
+		return text
+	}
+	return strconv.Quote(text)
+}
+
+var yamlWord = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_./@%-]*(:[A-Za-z0-9_./@%-]+)*$`)
+
+const (
+	// maxGuessedClasses is the largest number of labels that make a classification without a task file.
+	maxGuessedClasses = 20
+	// maxGuessedRows is the number of rows whose labels are looked at.
+	maxGuessedRows = 200_000
+)
+
+// guessClasses sets the classes of a classification whose labels are a handful of words or whole numbers other than 0 and 1. If the user
+// names as many classes as there are labels, they are those of the labels in ascending order. It leaves other labels to the reading
+// of the file, which reports them.
+func (s *Spec) guessClasses(path string) {
+	values := labelCounts(path, s.Label, s.Columns)
+	maps.DeleteFunc(values, func(v string, n int) bool { return n < 2 }) // a typing error makes no class
+	if len(values) < 2 || len(values) > maxGuessedClasses {
+		return
+	}
+	numbers, plain := 0, true
+	for v := range values {
+		number, isNumber := wholeNumber(v)
+		if isNumber {
+			numbers++
+		}
+		switch {
+		case v == "":
+			return
+		case isNumber && number != 0 && number != 1, !isNumber && !strings.EqualFold(v, "true") && !strings.EqualFold(v, "false"):
+			plain = false
+		}
+		if _, err := strconv.ParseFloat(v, 64); err == nil && !isNumber {
+			return // a measurement, not a class
+		}
+	}
+	if plain && s.Classes == nil || numbers > 0 && numbers < len(values) {
+		return
+	}
+	sorted := sortedKeys(values)
+	if numbers > 0 {
+		slices.SortFunc(sorted, func(a, b string) int {
+			x, _ := wholeNumber(a)
+			y, _ := wholeNumber(b)
+			return cmp.Compare(x, y)
+		})
+	}
+	if s.Classes == nil {
+		for _, v := range sorted {
+			name := v
+			if number, ok := wholeNumber(v); ok {
+				name = strconv.Itoa(number)
+			}
+			if slices.Contains(s.Classes, name) {
+				s.Classes = nil // such as 1 and 01
+				return
+			}
+			s.Classes = append(s.Classes, name)
+			if name != v {
+				if s.Labels == nil {
+					s.Labels = LabelMap{}
+				}
+				s.Labels[v] = name
+			}
+		}
+		if s.Labels != nil {
+			for _, v := range sorted {
+				s.Labels[v] = cmp.Or(s.Labels[v], v)
+			}
+		}
+		s.notes = append(s.notes, fmt.Sprintf("the labels are %d classes: %s (labels= merges some, such as labels=%s=low,%s=low)", len(sorted),
+			strings.Join(s.Classes, ", "), s.Classes[0], s.Classes[1]))
+		return
+	}
+	if len(s.Classes) != len(sorted) || slices.Equal(s.Classes, sorted) {
+		return
+	}
+	for i, v := range sorted {
+		if number, ok := wholeNumber(v); slices.Contains(s.Classes, v) || ok && number == i && i == 0 {
+			return // names or numbers from 0, as a task file has them
+		}
+	}
+	s.Labels = LabelMap{}
+	var pairs []string
+	for i, v := range sorted {
+		s.Labels[v] = s.Classes[i]
+		pairs = append(pairs, fmt.Sprintf("%s is %s", shortened(v), s.Classes[i]))
+	}
+	s.notes = append(s.notes, "the labels in ascending order are the classes in theirs: "+strings.Join(pairs, ", "))
+}
+
+// wholeNumber reads a number such as 5 or 5.0.
+func wholeNumber(text string) (int, bool) {
+	f, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+	if err != nil || f != math.Trunc(f) || math.Abs(f) > 1<<31 {
+		return 0, false
+	}
+	return int(f), true
+}
+
+// labelCounts counts the labels of a file by their text. It stops when there are more than maxGuessedClasses. Faults are left to
+// those who read the file.
+func labelCounts(path, column string, columns []string) map[string]int {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	counts := map[string]int{}
+	f := rowFile{path: path, columns: columns, limit: maxGuessedRows}
+	_, _ = f.read(ctx, &Faults{}, func(r *row) {
+		v, ok := r.value(column)
+		text, scalar := scalarText(v)
+		if !ok || !scalar {
+			return
+		}
+		text = strings.TrimSpace(text)
+		if counts[text] == 0 {
+			text = strings.Clone(text) // a part of a line would keep the whole line
+		}
+		if counts[text]++; len(counts) > maxGuessedClasses {
+			cancel()
+		}
+	})
+	return counts
 }
 
 // uses reports whether the examples of a guessed Spec depend on a column.
@@ -192,14 +419,14 @@ const maxBeforeRow = 64 << 20
 
 // firstColumns returns the names of the columns of a data file, and its first row without faults. The row of a parquet file has
 // no values, because the names are those of its schema. Faults of the rows before it are reported when the whole file is read.
-func firstColumns(path string) (columns []string, first *row, err error) {
+func firstColumns(path string, named []string) (columns []string, first *row, err error) {
 	if format, err := formatOf(path); err == nil && format == "parquet" {
 		columns, err = parquetColumns(path)
 		return columns, &row{}, err
 	}
 	var header []string
 	faults := &Faults{}
-	f := rowFile{path: path, limit: 1, budget: &budget{limits: Limits{Unpacked: maxBeforeRow}}, header: func(columns []string) { header = columns }}
+	f := rowFile{path: path, columns: named, limit: 1, budget: &budget{limits: Limits{Unpacked: maxBeforeRow}}, header: func(columns []string) { header = columns }}
 	_, err = f.read(context.Background(), faults, func(r *row) { first = r })
 	endless := errors.Is(err, errBudget)
 	if err != nil && !endless {

@@ -65,13 +65,23 @@ func (s choiceSet) singleTask() hubTask {
 	return t
 }
 
-// rankTask ranks all answers of a question.
-func (s choiceSet) rankTask() hubTask {
+// wholeQuestions returns the task of the set without the public sources that show one answer of each question.
+func (s choiceSet) wholeQuestions() hubTask {
 	t := s.hubTask
 	t.localName = t.info.Name
+	t.public = slices.DeleteFunc(slices.Clone(t.public), func(p publicSource) bool {
+		return slices.ContainsFunc(p.files, func(f publicFile) bool { return f.example != nil })
+	})
+	return t
+}
+
+// rankTask ranks all answers of a question.
+func (s choiceSet) rankTask() hubTask {
+	t := s.wholeQuestions()
+	t.info.Corpus = cmp.Or(t.info.Corpus, t.info.Name)
 	t.info.Name += "-choices"
 	t.info.Title += " (rank the answers)"
-	t.info.Category, t.info.Form, t.info.Classes = Generative, Rank, nil
+	t.info.Form, t.info.Classes = Rank, nil
 	t.example = func(r *row) Example {
 		q := s.question(r)
 		if q.rightIsNone {
@@ -84,8 +94,7 @@ func (s choiceSet) rankTask() hubTask {
 
 // freeTask asks for the answer in writing.
 func (s choiceSet) freeTask() hubTask {
-	t := s.hubTask
-	t.localName = t.info.Name
+	t := s.wholeQuestions()
 	t.info.Corpus = cmp.Or(t.info.Corpus, t.info.Name)
 	t.info.Name += "-free"
 	t.info.Title += " (write the answer)"
@@ -125,6 +134,14 @@ func choiceSets() []choiceSet {
 			hubTask: hubTask{
 				info: nlpInfo("sciq", "science exam questions", "Welbl et al. 2017", "CC-BY-NC-3.0"),
 				repo: "allenai/sciq", train: splits("default", "train", "validation"), test: splits("default", "test"),
+				public: []publicSource{
+					{sciqRepo, []publicFile{
+						{name: "sciq_w2s_train_naive_weak1.8b.json", example: shownAnswer("label")},
+						{name: "sciq_w2s_test.jsonl", example: shownAnswer("hard_label"), test: true},
+					}},
+					{sciqRepo, []publicFile{{name: "sciq_w2s_train_naive_weak1.8b.json", example: shownAnswer("label")}}},
+					{sciqRepo, trainFiles("sciq_w2s_test.jsonl")},
+				},
 			},
 			question: sciqQuestion, free: true,
 		},
@@ -132,6 +149,7 @@ func choiceSets() []choiceSet {
 			hubTask: hubTask{
 				info: nlpInfo("sciq_with_support", "science exam questions with a passage", "Welbl et al. 2017", "CC-BY-NC-3.0"),
 				repo: "allenai/sciq", train: splits("default", "train", "validation"), test: splits("default", "test"),
+				public: []publicSource{{sciqRepo, trainFiles("sciq_w2s_test.jsonl")}},
 			},
 			question: sciqSupportQuestion, free: true,
 		},
@@ -139,6 +157,7 @@ func choiceSets() []choiceSet {
 			hubTask: hubTask{
 				info: nlpInfo("cosmos_qa", "questions on everyday stories", "Huang et al. 2019", "CC-BY-4.0"),
 				repo: "allenai/cosmos_qa", train: splits("default", "train"), test: splits("default", "validation"),
+				public: []publicSource{{"wilburOne/cosmosqa", trainFiles("cosmosqa_valid.csv")}},
 			},
 			question: cosmosQuestion,
 		},
@@ -153,6 +172,10 @@ func choiceSets() []choiceSet {
 			hubTask: hubTask{
 				info: nlpInfo("ethics-utilitarianism", "which of two events is more pleasant", "Hendrycks et al. 2021 (ETHICS)", "MIT"),
 				repo: "hendrycks/ethics", train: splits("utilitarianism", "train"), test: splits("utilitarianism", "test"),
+				public: []publicSource{{ethicsRepo, []publicFile{
+					{name: "ethics/utilitarianism/util_train.csv", columns: []string{"baseline", "less_pleasant"}},
+					{name: "ethics/utilitarianism/util_test.csv", columns: []string{"baseline", "less_pleasant"}, test: true},
+				}}},
 			},
 			question: utilitarianismQuestion,
 		},
@@ -160,13 +183,18 @@ func choiceSets() []choiceSet {
 			hubTask: hubTask{
 				info: nlpInfo("hellaswag", "which ending continues a text", "Zellers et al. 2019", "MIT"),
 				repo: "Rowan/hellaswag", train: splits("default", "train"), test: splits("default", "validation"),
+				public: []publicSource{{"RubriksCube/rubriks_cube", trainFiles("hellaswag_val_sample1000.jsonl")}},
 			},
 			question: hellaswagQuestion,
 		},
 		{
 			hubTask: hubTask{
-				info: nlpInfo("openbookqa", "elementary science questions", "Mihaylov et al. 2018", "not stated"),
+				info: nlpInfo("openbookqa", "elementary science questions", "Mihaylov et al. 2018", "Apache-2.0"),
 				repo: "allenai/openbookqa", train: splits("main", "train"), test: splits("main", "test"),
+				public: []publicSource{
+					{adaptersRepo, eachFile(openbookAdapterRows, trainTest("openbookqa_train.json", "openbookqa_test.json"))},
+					{"imagination-research/EEP", eachFile(openbookTableRows, trainFiles("openbookqa_dev.tsv"))},
+				},
 			},
 			question: openbookQuestion, free: true,
 		},
@@ -174,6 +202,10 @@ func choiceSets() []choiceSet {
 			hubTask: hubTask{
 				info: nlpInfo("piqa", "how to reach a goal in the physical world", "Bisk et al. 2020", "AFL-3.0"),
 				repo: "ybisk/piqa", train: splits("plain_text", "train"), test: splits("plain_text", "validation"),
+				public: []publicSource{
+					{"ybisk/ybisk.github.io", []publicFile{{name: "piqa_valid.jsonl", labels: "piqa_valid_labels.lst"}}},
+					{adaptersRepo, eachFile(piqaAdapterRows, trainFiles("piqa_test.json"))},
+				},
 			},
 			question: piqaQuestion,
 		},
@@ -193,10 +225,29 @@ func choiceSets() []choiceSet {
 		},
 		{
 			hubTask: hubTask{
-				info: nlpInfo("social_i_qa", "questions on social situations", "Sap et al. 2019", "not stated"),
+				info: nlpInfo("social_i_qa", "questions on social situations", "Sap et al. 2019", "CC-BY-4.0"),
 				repo: "allenai/social_i_qa", train: splits("default", "train"), test: splits("default", "validation"),
+				public: []publicSource{{adaptersRepo, eachFile(socialAdapterRows, trainFiles("social_i_qa_test.json"))}},
 			},
 			question: socialQuestion, free: true,
+		},
+		arcSet("arc-easy", "science exam questions, easy ones", "ARC-Easy"),
+		arcSet("arc-challenge", "science exam questions, hard ones", "ARC-Challenge"),
+		{
+			hubTask: hubTask{
+				info: nlpInfo("commonsenseqa", "questions on everyday knowledge", "Talmor et al. 2019", "MIT"),
+				repo: "tau/commonsense_qa", train: splits("default", "train"), test: splits("default", "validation"),
+				public: []publicSource{{"kojima-takeshi188/zero_shot_cot", eachFile(commonsenseRows, trainTest("commonsenseqa_train.jsonl", "commonsenseqa_dev.jsonl"))}},
+			},
+			question: labelledQuestion, free: true,
+		},
+		{
+			hubTask: hubTask{
+				info: nlpInfo("winogrande", "which of two names a gap in a sentence stands for", "Sakaguchi et al. 2020", "Apache-2.0"),
+				repo: "allenai/winogrande", train: splits("winogrande_xl", "train"), test: splits("winogrande_xl", "validation"),
+				public: []publicSource{{adaptersRepo, eachFile(winograndeAdapterRows, trainFiles("winogrande_test.json"))}},
+			},
+			question: winograndeQuestion,
 		},
 	}
 }
@@ -296,4 +347,70 @@ func socialQuestion(r *row) question {
 	head := "Context:\n{context}\n\nQuestion: \"{question}\"\n\nChoices:\n{answerA}\n{answerB}\n{answerC}\n\n"
 	return question{template: head + "Is the answer \"{candidate}\"?", prompt: head + "Answer:",
 		answers: []string{r.text("answerA"), r.text("answerB"), r.text("answerC")}, right: r.int("label") - 1, group: r.text("context")}
+}
+
+// arcSet returns one of the two sets of the AI2 Reasoning Challenge. config is its name on the hub.
+func arcSet(name, title, config string) choiceSet {
+	stem := strings.ReplaceAll(name, "-", "_")
+	return choiceSet{
+		hubTask: hubTask{
+			info: nlpInfo(name, title, "Clark et al. 2018 (ARC)", "CC-BY-SA-4.0"),
+			repo: "allenai/ai2_arc", train: splits(config, "train", "validation"), test: splits(config, "test"),
+			public: []publicSource{{adaptersRepo, eachFile(arcAdapterRows, trainTest(stem+"_train.json", stem+"_test.json"))}},
+		},
+		question: labelledQuestion, free: true,
+	}
+}
+
+// labelledQuestion reads a question whose choices have names, such as A to E, one of which is the answerKey.
+func labelledQuestion(r *row) question {
+	return question{template: "Q: {question} A: {candidate}", prompt: "Q: {question} A:",
+		answers: r.list("choices.text"), right: slices.Index(r.list("choices.label"), r.text("answerKey"))}
+}
+
+// winograndeQuestion fills the gap of a sentence. Sentences with the same two names are mostly twins that differ in one word.
+func winograndeQuestion(r *row) question {
+	before, after, ok := strings.Cut(r.text("sentence"), "_")
+	if !ok {
+		r.fail("the sentence has no gap: %q", shortened(r.text("sentence")))
+	}
+	if r.text("answer") == "" {
+		r.skip("no label")
+		return question{}
+	}
+	r.columns["before"], r.columns["after"] = before, after
+	return question{template: "{before}{candidate}{after}", answers: []string{r.text("option1"), r.text("option2")}, right: r.int("answer") - 1,
+		group: sortedPair(r.text("option1"), r.text("option2"))}
+}
+
+// sciqRepo holds answers of SciQ with the labels of a model of 1.8B parameters. Its test part is an Arrow file, which is not
+// fetched: --data can give it as JSON lines.
+const sciqRepo = "ADaM-BJTU/W2SG"
+
+// shownAnswer returns the rule for rows that show one answer of a question and say whether it is right.
+func shownAnswer(label string) exampleFunc {
+	return func(r *row) Example {
+		text := r.text("txt")
+		if at := strings.LastIndex(text, " A: "); at > 0 {
+			return yesNo(text, r.yes(label)).groupedBy(text[:at])
+		}
+		return yesNo(text, r.yes(label))
+	}
+}
+
+// mathTask asks for the number that answers a school question.
+func mathTask() hubTask {
+	return hubTask{
+		info: Info{Name: "gsm8k", Category: Generative, Form: Generate, Title: "school questions (write the number)", Source: "Cobbe et al. 2021 (GSM8K)",
+			Licence: "MIT", Metric: ExactMatch, Version: 1},
+		repo: "openai/gsm8k", train: splits("main", "train"), test: splits("main", "test"),
+		public: []publicSource{{"openai/grade-school-math", trainFiles("gsm8k_test.jsonl")}},
+		example: func(r *row) Example {
+			_, number, ok := cutLast(r.text("answer"), "####")
+			if !ok {
+				r.fail("the answer has no number after ####")
+			}
+			return Example{Texts: []string{r.fill("Q: {question}\n\nA:")}, Answer: strings.ReplaceAll(strings.TrimSpace(number), ",", "")}
+		},
+	}
 }

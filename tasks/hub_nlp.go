@@ -4,7 +4,7 @@ import "strings"
 
 // hubTasks returns the data sets of openai/weak-to-strong and EleutherAI/w2s, with the wording of those projects: every
 // example is a question that is answered with yes or no. If a question has several answers, one of them is shown, and it
-// is right for half of the questions (see [SingleCandidate]).
+// is right for half of the questions (see [SingleCandidate]). Other classifications follow them (moreNLP).
 //
 // One task differs on purpose. For openbookqa, EleutherAI/w2s shows the letter of a right answer and the text of a wrong
 // one, which gives the label away. Here it is the text in both cases.
@@ -40,6 +40,7 @@ func hubTasks() []Task {
 		hubTask{
 			info: nlpInfo("boolq", "yes-no questions on a passage", "Clark et al. 2019", "CC-BY-SA-3.0"),
 			repo: "google/boolq", train: splits("default", "train"), test: splits("default", "validation"),
+			public: []publicSource{{"d-eremeev/BoolQ-Question-Answering", trainFiles("boolq_dev.jsonl")}},
 			example: func(r *row) Example {
 				return yesNo(r.fill("Passage: {passage}\nQuestion: {question}"), r.yes("answer")).groupedBy(r.text("passage"))
 			},
@@ -55,6 +56,9 @@ func hubTasks() []Task {
 		hubTask{
 			info: nlpInfo("ethics-deontology", "is an excuse valid", "Hendrycks et al. 2021 (ETHICS)", "MIT"),
 			repo: "hendrycks/ethics", train: splits("deontology", "train"), test: splits("deontology", "test"),
+			public: []publicSource{{ethicsRepo, []publicFile{
+				{name: "ethics/deontology/deontology_train.csv"}, {name: "ethics/deontology/deontology_test.csv", test: true, ragged: true},
+			}}},
 			example: func(r *row) Example {
 				text := r.fill("Q: Is the following a morally valid excuse?\n\n{scenario}\n\n{excuse}\n\nA:")
 				return yesNo(text, r.yes("label")).groupedBy(r.text("scenario"))
@@ -63,6 +67,8 @@ func hubTasks() []Task {
 		hubTask{
 			info: nlpInfo("ethics-justice", "does a statement exemplify justice", "Hendrycks et al. 2021 (ETHICS)", "MIT"),
 			repo: "hendrycks/ethics", train: splits("justice", "train"), test: splits("justice", "test"),
+			public: []publicSource{{ethicsRepo, trainTest("ethics/justice/justise_translation/justice_train_english.csv",
+				"ethics/justice/justise_translation/justice_test_english.csv")}},
 			example: func(r *row) Example {
 				return yesNo(r.fill("Q: Does this statement exemplify justice?\n\n{scenario}\n\nA:"), r.yes("label"))
 			},
@@ -70,6 +76,7 @@ func hubTasks() []Task {
 		hubTask{
 			info: nlpInfo("ethics-virtue", "does a behavior match an adjective", "Hendrycks et al. 2021 (ETHICS)", "MIT"),
 			repo: "hendrycks/ethics", train: splits("virtue", "train"), test: splits("virtue", "test"),
+			public: []publicSource{{ethicsRepo, trainTest("ethics/virtue/virtue_train.csv", "ethics/virtue/virtue_test.csv")}},
 			example: func(r *row) Example {
 				behavior, _, _ := strings.Cut(r.text("scenario"), "[SEP]")
 				text := r.fill("Q: Does this behavior match the adjective that follows?\n\n{scenario}\n\nA:")
@@ -87,6 +94,7 @@ func hubTasks() []Task {
 		hubTask{
 			info: nlpInfo("multirc", "is an answer to a question on a passage right", "Khashabi et al. 2018 (SuperGLUE)", research),
 			repo: "aps/super_glue", train: splits("multirc", "train"), test: splits("multirc", "validation"),
+			public: []publicSource{{superGLUERepo, eachFile(multircRows, trainTest("superglue_multirc_train.jsonl", "superglue_multirc_val.jsonl"))}},
 			example: func(r *row) Example {
 				text := r.fill("Passage:\n\n{paragraph}\n\nQ: \"{question}\" Is the answer \"{answer}\"?")
 				return yesNo(text, r.yes("label")).groupedBy(r.text("paragraph"))
@@ -102,12 +110,14 @@ func hubTasks() []Task {
 		hubTask{
 			info: nlpInfo("wic", "does a word mean the same in two sentences", "Pilehvar and Camacho-Collados 2019 (SuperGLUE)", "CC-BY-NC-4.0"),
 			repo: "aps/super_glue", train: splits("wic", "train"), test: splits("wic", "validation"),
+			public: []publicSource{{superGLUERepo, trainTest("superglue_wic_train.jsonl", "superglue_wic_val.jsonl")}},
 			example: func(r *row) Example {
 				text := r.fill("Sentence 1:\n{sentence1}\n\nSentence 2:\n{sentence2}\n\nQ: Does \"{word}\" have the same meaning in the above sentences?")
 				return yesNo(text, r.yes("label"))
 			},
 		},
 	}
+	tasks = append(tasks, moreNLP()...)
 	for _, set := range choiceSets() {
 		tasks = append(tasks, set.singleTask())
 	}

@@ -7,6 +7,26 @@ import (
 	"testing"
 )
 
+func TestOrigins(t *testing.T) {
+	for name, want := range map[string][]string{
+		"movies": {"package"}, "movies-pairs-single": {"package"}, "sst2-free": {"hub"}, "boolq": {"hub", "GitHub"}, "llmbar": {"GitHub"},
+		"chess-mate1-few": {"program"}, "chess-lichess": {"hub", "GitHub"}, "chess-bigbench": {"hub"}, "arc-easy-choices": {"hub", "GitHub"},
+	} {
+		task, err := Lookup(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := Origins(task); !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	for _, task := range All() {
+		if Origins(task) == nil {
+			t.Errorf("%s comes from nowhere", task.Info().Name)
+		}
+	}
+}
+
 func TestFiles(t *testing.T) {
 	dir := t.TempDir()
 	in := func(name string) string { return filepath.Join(dir, name) }

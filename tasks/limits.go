@@ -61,11 +61,24 @@ func (l limited) Path(ctx context.Context, artifact string) (string, error) {
 }
 
 // Find implements [Finder].
-func (l limited) Find(part string) (string, bool) {
+func (l limited) Find(name string) (string, bool) {
 	if f, ok := l.Source.(Finder); ok {
-		return f.Find(part)
+		return f.Find(name)
 	}
 	return "", false
+}
+
+// List implements [Lister].
+func (l limited) List(ctx context.Context, dataset string) ([]string, error) {
+	return listOf(ctx, l.Source, dataset)
+}
+
+// listOf asks a source for the files of a data set on the hub.
+func listOf(ctx context.Context, src Source, dataset string) ([]string, error) {
+	if lister, ok := src.(Lister); ok {
+		return lister.List(ctx, dataset)
+	}
+	return nil, fmt.Errorf("there is no source of data sets on the hub")
 }
 
 // limitsOf returns the limits that a source sets, or the defaults.
@@ -107,7 +120,7 @@ func (b *budget) keep(e Example) {
 		return
 	}
 	n := entryBytes + len(e.Group) + len(e.Answer) + 8*len(e.Gold)
-	for _, texts := range [][]string{e.Texts, e.Control, e.Also, e.Replies} {
+	for _, texts := range [][]string{e.Texts, e.Control, e.Also, e.Replies, e.links} {
 		for _, t := range texts {
 			n += len(t) + 16
 		}

@@ -3,10 +3,14 @@ package tasks
 import (
 	"context"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 )
 
 // Local returns a source that looks for a file in a folder before it asks next, which may be nil. It is a [Finder] and
@@ -15,18 +19,34 @@ import (
 //   - parts of tasks: "sst2-train" is dir/sst2-train.parquet, .jsonl, .json, .csv or .tsv, all but parquet also with .gz;
 //     the test part of a task may also be named "-dev" or "-validation";
 //   - files on the hub: "hf:datasets/ORG/NAME@REV/a/b.parquet" is dir/ORG/NAME/a/b.parquet or dir/NAME/a/b.parquet;
+//   - files of public repositories, also with .gz: "ethics/virtue/virtue_train.csv" is dir/ethics/virtue/virtue_train.csv,
+//     dir/virtue/virtue_train.csv, or virtue/virtue_train.csv in the archive dir/ethics.tar.gz;
 //   - artifacts of the catalog: "vader-tweets" is dir/vader-tweets, or the same with .tsv or .txt.
-func Local(dir string, next Source) Source { return local{dir: dir, next: next} }
+func Local(dir string, next Source) Source {
+	return local{dir: dir, next: next, archives: &archives{members: map[string][]string{}}}
+}
 
 type local struct {
-	dir  string
-	next Source
+	dir      string
+	next     Source
+	archives *archives
+}
+
+// archives remembers what is in the archives of a folder.
+type archives struct {
+	mu      sync.Mutex
+	members map[string][]string // by the path of the archive
 }
 
 // Find implements [Finder].
-func (l local) Find(part string) (string, bool) {
-	names := []string{part}
-	if base, ok := strings.CutSuffix(part, "-test"); ok {
+func (l local) Find(name string) (string, bool) {
+	if strings.ContainsAny(name, "/.") { // an artifact, not a part of a task
+		if path, ok := l.artifact(name); ok {
+			return path, true
+		}
+	}
+	names := []string{name}
+	if base, ok := strings.CutSuffix(name, "-test"); ok {
 		names = append(names, base+"-dev", base+"-validation")
 	}
 	for _, name := range names {
@@ -39,30 +59,111 @@ func (l local) Find(part string) (string, bool) {
 		}
 	}
 	if f, ok := l.next.(Finder); ok {
-		return f.Find(part)
+		return f.Find(name)
 	}
 	return "", false
 }
 
-// Path implements [Source].
-func (l local) Path(ctx context.Context, artifact string) (string, error) {
-	var paths []string
-	if org, name, _, file, ok := parseHub(artifact); ok {
-		paths = []string{filepath.Join(l.dir, org, name, filepath.FromSlash(file)), filepath.Join(l.dir, name, filepath.FromSlash(file))}
-	} else {
-		for _, ext := range []string{"", ".tsv", ".txt"} {
-			paths = append(paths, filepath.Join(l.dir, artifact+ext))
+// artifact returns the path of an artifact in the folder.
+func (l local) artifact(name string) (string, bool) {
+	for _, p := range l.paths(name) {
+		if isFile(p) {
+			return p, true
 		}
 	}
-	for _, p := range paths {
-		if isFile(p) {
-			return p, nil
+	set, member, ok := strings.Cut(name, "/")
+	if !ok || strings.Contains(set, ":") {
+		return "", false
+	}
+	archive := filepath.Join(l.dir, set+strings.TrimSuffix(archiveMark, "!"))
+	return archive + "!" + member, isFile(archive) && l.archives.hold(archive, member)
+}
+
+// hold reports whether an archive has a file. It is false for an archive that cannot be read.
+func (a *archives) hold(archive, member string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	members, ok := a.members[archive]
+	if !ok {
+		if file, err := openFile(archive); err == nil {
+			defer file.Close()
+			b := &budget{}
+			err = eachMember(file, b, func(name string, _ io.Reader) bool {
+				members = append(members, name)
+				return len(members) < maxMembers
+			})
+			if err != nil {
+				members = nil
+			}
 		}
+		a.members[archive] = members
+	}
+	return slices.Contains(members, member)
+}
+
+// maxMembers bounds the files of an archive that are looked at.
+const maxMembers = 10_000
+
+// List implements [Lister]: the files of a data set that is a folder ORG/NAME or NAME.
+func (l local) List(ctx context.Context, dataset string) ([]string, error) {
+	org, name, _, _, ok := parseHub(dataset + "/any")
+	for _, dir := range []string{filepath.Join(l.dir, org, name), filepath.Join(l.dir, name)} {
+		if info, err := os.Stat(dir); !ok || err != nil || !info.IsDir() {
+			continue
+		}
+		var files []string
+		err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			if relative, err := filepath.Rel(dir, path); err == nil && !e.IsDir() {
+				files = append(files, filepath.ToSlash(relative))
+			}
+			return ctx.Err()
+		})
+		return files, err
+	}
+	return listOf(ctx, l.next, dataset)
+}
+
+// paths returns the paths at which an artifact may be in the folder.
+func (l local) paths(artifact string) []string {
+	if org, name, _, file, ok := parseHub(artifact); ok {
+		return []string{filepath.Join(l.dir, org, name, filepath.FromSlash(file)), filepath.Join(l.dir, name, filepath.FromSlash(file))}
+	}
+	if !filepath.IsLocal(filepath.FromSlash(artifact)) || strings.HasPrefix(artifact, "hf:") {
+		return nil
+	}
+	names := []string{artifact}
+	if _, member, ok := strings.Cut(artifact, "/"); ok {
+		names = append(names, member)
+	}
+	extensions := []string{"", ".gz"}
+	if !strings.ContainsAny(artifact, "/.") {
+		extensions = []string{"", ".tsv", ".txt"}
+	}
+	var paths []string
+	for _, name := range names {
+		for _, ext := range extensions {
+			paths = append(paths, filepath.Join(l.dir, filepath.FromSlash(name)+ext))
+		}
+	}
+	return paths
+}
+
+// Path implements [Source].
+func (l local) Path(ctx context.Context, artifact string) (string, error) {
+	artifact, optional := strings.CutPrefix(artifact, "?")
+	if p, ok := l.artifact(artifact); ok {
+		return p, nil
+	}
+	if optional {
+		artifact = "?" + artifact
 	}
 	if l.next != nil {
 		return l.next.Path(ctx, artifact)
 	}
-	return "", fmt.Errorf("%s is not in %s (looked for %s)", artifact, l.dir, strings.Join(paths, ", "))
+	return "", fmt.Errorf("%s is not in %s (looked for %s)", artifact, l.dir, strings.Join(l.paths(strings.TrimPrefix(artifact, "?")), ", "))
 }
 
 func isFile(p string) bool {

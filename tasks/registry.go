@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"slices"
@@ -28,13 +29,19 @@ func All() []Task {
 			ratingPairs{tweets}, ratingPairs{movies}, ratingPairs{amazon}, ratingPairs{editorials},
 			helpful, harmless, online, allHH,
 			single{ranking: allHH, name: "anthropic_hh"},
+		},
+		rewardTasks(),
+		[]Task{
 			mateTask(1, mate1Count), mateTask(2, mate2Count),
 			hubChessTask(chessInfo("chess-bigbench", "find the move that mates in 1 after a game", "BIG-bench checkmate_in_one (Srivastava et al. 2022)", "Apache-2.0"),
 				"bigbench", "tasksource/bigbench", "checkmate_in_one/train/0000.parquet", 0),
 			hubChessTask(chessInfo("chess-lichess", "find the best move in a puzzle of lichess.org", "lichess.org open database", "CC0-1.0"),
-				"lichess", "Lichess/chess-puzzles", "default/train/0000.parquet", 20_000),
+				"lichess", "Lichess/chess-puzzles", "default/train/0000.parquet", 20_000,
+				publicSource{"jorgenwh/alpha-nonzero", []publicFile{{name: "lichess_10k_rated.csv", columns: []string{"FEN", "Moves", "Rating"}}}},
+				publicSource{"kagisearch/llm-chess-puzzles", trainFiles("lichess_kagi_1000.csv")}),
 		},
 		choiceTasks(),
+		[]Task{mathTask()},
 	)
 }
 
@@ -53,6 +60,7 @@ func Names() []string {
 //   - "-free" on a classification asks for the name of the class in writing ([FreeAnswer]);
 //   - on a chess task, "-fen", "-words", "-san", "-uci" and "-ladder" choose the notation of the board, "-few" reduces the
 //     candidates to 8 and "-free" asks for the move in writing;
+//   - on the puzzles of lichess, "-rated1200to1600" keeps those with a rating from 1200 to 1599;
 //   - on a chess task with generated positions, "-n5000" sets their number and "-seed7" their seed.
 //
 // Suffixes can be combined. The error for an unknown name suggests the nearest name.
@@ -96,11 +104,33 @@ func lookup(name string) (Task, bool) {
 
 // Open returns the built-in task with the given name, or a task on the file with the given path. See [Lookup] and
 // [OpenFile].
-func Open(nameOrPath string) (Task, error) {
-	if !looksLikeFile(nameOrPath) {
-		return Lookup(nameOrPath)
+func Open(nameOrPath string) (Task, error) { return OpenFrom(context.Background(), nil, nameOrPath) }
+
+// OpenFrom is Open for data sets on the hub too: "hf:ORG/NAME" with or without "@REV", whose first file it fetches from src, which
+// must be a [Lister]. Settings may follow the path of a data file or the name of such a data set:
+//
+//	reviews.csv:text=body:label=stars:classes=bad,good    hf:ORG/NAME:config=plain:chosen=better:rejected=worse
+func OpenFrom(ctx context.Context, src Source, ref string) (Task, error) {
+	base, given, err := cutSettings(ref)
+	if err == nil && !strings.HasPrefix(base, hubRef) && !looksLikeFile(base) {
+		if _, known := lookup(base); known && given != nil {
+			return nil, noSettings(base, "a built-in task")
+		}
+		return Lookup(base)
 	}
-	return OpenFile(nameOrPath)
+	return openData(ctx, src, ref)
+}
+
+// openData opens a file or a data set on the hub, with settings.
+func openData(ctx context.Context, src Source, ref string) (Task, error) {
+	base, given, err := cutSettings(ref)
+	switch {
+	case err != nil:
+		return nil, err
+	case strings.HasPrefix(base, hubRef):
+		return openHub(ctx, src, base, given)
+	}
+	return openFileWith(base, given)
 }
 
 // looksLikeFile reports whether ref is a path and not a name: it contains a separator, has the extension of a data or

@@ -44,7 +44,7 @@ func (s emptySource) Path(_ context.Context, artifact string) (string, error) {
 	return "", errors.New("nothing here")
 }
 
-// The catalog can parse the name of every artifact that a task asks for. If the source fails, the error names the task.
+// The catalog can parse the name of every file of the hub that a task asks for. If the source fails, the error names the task.
 func TestArtifacts(t *testing.T) {
 	var all []string
 	for _, task := range All() {
@@ -58,9 +58,11 @@ func TestArtifacts(t *testing.T) {
 		}
 	}
 	for _, artifact := range all {
-		if strings.HasPrefix(artifact, "vader-") {
+		artifact, ok := strings.CutPrefix(strings.TrimPrefix(artifact, "?"), "hf:")
+		if !ok {
 			continue
 		}
+		artifact = "hf:" + artifact
 		ref, err := fetch.ParseHubRef(artifact)
 		if err != nil || !ref.Dataset || ref.File == "" {
 			t.Errorf("%s: %+v, %v", artifact, ref, err)

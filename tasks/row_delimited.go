@@ -11,6 +11,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"golang.org/x/text/encoding/charmap"
+
 	"w2s/internal/visible"
 )
 
@@ -63,6 +65,25 @@ func readLines(r io.Reader, faults *Faults, f rowFile, comment string, emit func
 	})
 }
 
+// readLabelled makes a row with the columns label and text of every line, which begins with the label and a space. Lines that are
+// not UTF-8 are Windows-1252, as in the text files of older data sets.
+func readLabelled(r io.Reader, faults *Faults, f rowFile, emit func(*row) bool) error {
+	return eachLine(r, func(line int, text []byte) bool {
+		if !utf8.Valid(text) {
+			text, _ = charmap.Windows1252.NewDecoder().Bytes(text) // it has no invalid bytes
+		}
+		label, rest, ok := strings.Cut(strings.TrimSpace(string(text)), " ")
+		if label == "" {
+			return true
+		}
+		if !ok {
+			faults.add(f.name, line, "want a label, a space and a text")
+			return true
+		}
+		return emit(&row{line: line, columns: map[string]any{"label": label, "text": rest}})
+	})
+}
+
 // notUTF8Fault says where bytes are not UTF-8, and what to do.
 func notUTF8Fault(text string) string {
 	at, size := 0, 0
@@ -112,6 +133,12 @@ func readCSV(r io.Reader, faults *Faults, f rowFile, emit func(*row) bool) error
 			}
 			faults.add(f.name, line, "%s is %s", name, notUTF8Fault(cells[at]))
 			if columns == nil {
+				return nil
+			}
+			continue
+		}
+		if columns != nil && len(cells) != len(columns) && f.ragged {
+			if !emit(&row{line: line, columns: map[string]any{}, skipped: "too few or too many columns"}) {
 				return nil
 			}
 			continue

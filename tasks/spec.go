@@ -47,6 +47,8 @@ type Spec struct {
 	Chosen   string   `yaml:"chosen"`   // rank: column with the better one of two candidates
 	Rejected string   `yaml:"rejected"` // rank: column with the worse one
 	Choices  string   `yaml:"choices"`  // rank: column with the list of candidates
+	Weak     string   `yaml:"weak"`     // column with the opinion of a weak supervisor, see Example.Weak
+	Rows     int      `yaml:"rows"`     // number of rows to read of each part; 0 means all
 	Answer   string   `yaml:"answer"`   // column with the answer (generate), or the number from 0, letter or text of the right candidate (rank)
 	Board    string   `yaml:"board"`    // chess files: notation of the board (ladder, fen, words, san or uci)
 
@@ -106,7 +108,7 @@ func (m *LabelMap) UnmarshalYAML(node *yaml.Node) error {
 var specKeys = []string{
 	"name", "category", "form", "title", "source", "licence", "metric", "version", "train", "test", "format", "header",
 	"columns", "split", "template", "control", "group", "id", "label", "labels", "classes", "soft", "chosen", "rejected",
-	"choices", "answer", "board",
+	"choices", "answer", "board", "weak", "rows",
 }
 
 // isTaskFile reports whether a path has the extension of a YAML task file.

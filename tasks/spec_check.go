@@ -48,6 +48,9 @@ func (s *Spec) checkInfo(fault specFault) {
 	}
 	if s.Category == "" {
 		s.Category = map[Form]Category{Classify: NLP, Rank: Reward, Generate: Generative}[s.Form]
+		if s.Form == Rank && s.Choices != "" { // a question with given answers is no preference
+			s.Category = NLP
+		}
 	}
 	switch s.Category {
 	case NLP, Reward, Chess, Generative:
@@ -59,6 +62,9 @@ func (s *Spec) checkInfo(fault specFault) {
 		if s.Form == Generate {
 			s.Metric = ExactMatch
 		}
+	}
+	if s.Rows < 0 {
+		fault("rows", "%d rows, want 0 (all) or more", s.Rows)
 	}
 	if s.Licence == "" {
 		s.Licence = "not stated"
@@ -154,6 +160,9 @@ func (s *Spec) checkClassify(fault specFault) {
 			fault("classes", "class %q is named twice", c)
 		} else {
 			s.classIndex[c] = i
+		}
+		if strings.TrimSpace(c) == "" {
+			fault("classes", "class %d has no name", i)
 		}
 	}
 	if !slices.ContainsFunc(s.Classes, func(name string) bool { _, err := strconv.Atoi(name); return err == nil }) {

@@ -113,6 +113,8 @@ func TestSpecFaults(t *testing.T) {
 		{"train: a\ncolumns: [a]\n", []string{"t.yaml:2: \"columns\" is for files without a header line"}},
 		{"train: a\nclasses: [x]\n", []string{"t.yaml:2: 1 class, want 2 or more"}},
 		{"train: a\nclasses: [x, x]\n", []string{`t.yaml:2: class "x" is named twice`}},
+		{"train: a\nclasses: [x, \"\"]\n", []string{"t.yaml:2: class 1 has no name"}},
+		{"train: a\nlabels: {1: \" \", 2: x}\n", []string{"t.yaml: class 0 has no name"}},
 		{"train: a\nclasses: [x, y]\nlabels: {a: x, b: z}\n", []string{`t.yaml:3: label "b" is mapped to "z"`}},
 		{"train: a\nform: rank\ntemplate: x\n", []string{"t.yaml:3: the template of a ranking must contain {candidate}"}},
 		{"train: a\nform: rank\nchosen: x\nchoices: y\n", []string{"t.yaml:4: \"choices\" cannot be combined with \"chosen\"", "t.yaml:2: a pair needs both"}},

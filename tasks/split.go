@@ -105,14 +105,13 @@ func (d *Data) Split(cfg SplitConfig) (*Split, error) {
 	if seed := strconv.FormatUint(cfg.Seed, 10); !cfg.Shared {
 		rest = ordered(rest, "split pool", seed)
 	}
-	pool, _, dropped, err := take(quota{part: "train", n: cfg.Train, balanced: balanced, least: 2}, rest, classes)
+	if slices.ContainsFunc(d.Pool, func(e Example) bool { return e.half != anyHalf }) {
+		err = s.takeHalves(cfg.Train, balanced, rest, classes)
+	} else {
+		err = s.takePool(cfg, balanced, rest, classes)
+	}
 	if err != nil {
 		return nil, d.nameClass(err)
-	}
-	s.Dropped += dropped
-	s.WeakTrain, s.ceiling = halve(pool, classes, cfg.Seed)
-	if len(s.WeakTrain) == 0 || len(s.ceiling) == 0 {
-		return nil, fmt.Errorf("tasks: split: %s in one group cannot be halved", visible.Count(len(pool), "training example"))
 	}
 	for _, part := range [][]Example{s.WeakTrain, s.ceiling, s.Test} {
 		slices.SortFunc(part, byID)
@@ -122,6 +121,57 @@ func (d *Data) Split(cfg SplitConfig) (*Split, error) {
 		s.StrongTrain[i].Gold, s.StrongTrain[i].Answer, s.StrongTrain[i].Also = nil, "", nil
 	}
 	return s, s.checkLeaks()
+}
+
+// takePool draws the training pool and cuts it into halves.
+func (s *Split) takePool(cfg SplitConfig, balanced bool, units []unit, classes int) error {
+	pool, _, dropped, err := take(quota{part: "train", n: cfg.Train, balanced: balanced, least: 2}, units, classes)
+	if err != nil {
+		return err
+	}
+	s.Dropped += dropped
+	s.WeakTrain, s.ceiling = halve(pool, classes, cfg.Seed)
+	if len(s.WeakTrain) == 0 || len(s.ceiling) == 0 {
+		return fmt.Errorf("tasks: split: %s in one group cannot be halved", visible.Count(len(pool), "training example"))
+	}
+	return nil
+}
+
+// takeHalves draws the halves of the training pool from the parts that the data set's authors made for them. n is the size of
+// the pool, or 0 for all.
+func (s *Split) takeHalves(n int, balanced bool, units []unit, classes int) error {
+	weak, strong, dropped := publishedHalves(units)
+	s.Dropped += dropped
+	q := quota{part: "train", n: n - n/2, balanced: balanced, least: 1}
+	for _, h := range []struct {
+		units []unit
+		n     int
+		into  *[]Example
+	}{{weak, n - n/2, &s.WeakTrain}, {strong, n / 2, &s.ceiling}} {
+		q.n = h.n
+		taken, _, dropped, err := take(q, h.units, classes)
+		if err != nil {
+			return err
+		}
+		*h.into, s.Dropped = taken, s.Dropped+dropped
+	}
+	return nil
+}
+
+// publishedHalves divides units by the half of their examples. Of a unit with examples of both halves, it keeps those of the
+// weak half.
+func publishedHalves(units []unit) (weak, strong []unit, dropped int) {
+	for _, u := range units {
+		own := slices.DeleteFunc(slices.Clone(u.examples), func(e Example) bool { return e.half == strongHalf })
+		if len(own) == 0 {
+			strong = append(strong, u)
+			continue
+		}
+		dropped += len(u.examples) - len(own)
+		u.examples = own
+		weak = append(weak, u)
+	}
+	return weak, strong, dropped
 }
 
 // keyed returns the data with the keys of all examples computed.

@@ -5,8 +5,8 @@ import "context"
 // A Category is the group under which result tables list a task.
 type Category string
 
-// NLP, Reward and Chess are the categories of Burns et al. 2023. Generative holds the tasks whose answer is written or
-// chosen from a list.
+// NLP, Reward and Chess are the categories of Burns et al. 2023. Reward holds preferences and judgements of answers, Generative
+// the tasks whose answer is written.
 const (
 	NLP        Category = "nlp"
 	Reward     Category = "reward"
@@ -46,9 +46,12 @@ type Example struct {
 	Control []string  // the same texts without the information that the task is about (chess without the board), or nil
 	Replies []string  // the reply, answer or move in which each text ends, or nil if they end in none; see [Example.Conversations]
 	Answer  string    // Generate: the answer to write; "" for the other forms
+	Weak    []float64 // what a weak supervisor says, as a distribution like Gold; nil if the data does not have it
 	Also    []string  // Generate: further answers that count as right, such as a second mate, or nil
 
-	key string // see textKey; "" if it is not known yet
+	key   string   // see textKey; "" if it is not known yet
+	links []string // like Group: examples with a link in common stay together
+	half  half     // the half of the training pool that the data set's authors put it into
 }
 
 // Info describes a task.
@@ -78,17 +81,28 @@ type Task interface {
 // A Source finds the files that tasks need, and may download them.
 type Source interface {
 	// Path returns the local path of an artifact. The name of an artifact is a name in the catalog, such as
-	// "vader-tweets", or a file on the Hugging Face hub: "hf:datasets/ORG/NAME@REV/file.parquet", where a slash in REV
-	// is written %2F.
+	// "vader-tweets" or "ethics/virtue/virtue_train.csv", or a file on the Hugging Face hub:
+	// "hf:datasets/ORG/NAME@REV/file.parquet", where a slash in REV is written %2F. A question mark before the latter says
+	// that the task has another source, so that a hub that is silent need not be waited for.
 	Path(ctx context.Context, artifact string) (string, error)
 }
 
-// A Finder is a Source that also looks up files by the name of a task and its part, such as "sst2-train". Tasks that
-// read from the hub ask a Finder before they call Path, so that a local file can replace a download. See [Local].
+// A Finder is a Source that also looks up what is on this machine. Tasks ask a Finder before they call Path, so that a local
+// file can replace a download, and a task with several sources reads one that is here already. See [Local].
 type Finder interface {
-	// Find returns the path of the local file for the part, and whether there is one.
-	Find(part string) (path string, ok bool)
+	// Find returns the path of the local file for an artifact, or for the name of a task and its part, such as "sst2-train",
+	// and whether there is one.
+	Find(name string) (path string, ok bool)
 }
+
+// A half says which half of the training pool an example is published as.
+type half int
+
+const (
+	anyHalf    half = iota
+	weakHalf        // trains the weak supervisor
+	strongHalf      // trains the strong student
+)
 
 // Data holds the examples of a task, as Load returns them.
 type Data struct {

@@ -42,6 +42,9 @@ func unitKeys(e Example) []string {
 	if e.Group != "" {
 		keys = append(keys, "group "+e.Group)
 	}
+	for _, l := range e.links {
+		keys = append(keys, "link "+l)
+	}
 	return keys
 }
 

@@ -263,12 +263,19 @@ func (a *app) env(ctx context.Context) (experiment.Env, error) {
 	}, nil
 }
 
-// openTasks opens built-in tasks and task files, and reports all faults together.
-func openTasks(names []string) ([]tasks.Task, error) {
+// openTasks opens built-in tasks, files and data sets on the hub, and reports all faults together.
+func (a *app) openTasks(ctx context.Context, names []string) ([]tasks.Task, error) {
 	var list []tasks.Task
 	var faults []error
+	var source tasks.Source // of data sets on the hub
 	for _, n := range names {
-		t, err := tasks.Open(n)
+		if strings.HasPrefix(n, "hf:") && source == nil {
+			var err error
+			if source, err = a.source(); err != nil {
+				return nil, err
+			}
+		}
+		t, err := tasks.OpenFrom(ctx, source, n)
 		if err != nil {
 			faults = append(faults, valueFault("task", n, err))
 			continue

@@ -115,7 +115,7 @@ func (a *app) benchTexts(ctx context.Context, task, file string) ([]string, erro
 	if file != "" {
 		return tasks.ReadTexts(ctx, file, a.limits())
 	}
-	list, err := openTasks([]string{task})
+	list, err := a.openTasks(ctx, []string{task})
 	if err != nil {
 		return nil, err
 	}

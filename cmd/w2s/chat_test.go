@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -52,6 +53,27 @@ func TestChat(t *testing.T) {
 	}
 	if out, errOut, code := command("models", "inspect", checkpoint+"@chat"); code != exitGood || !strings.Contains(out, "chat template") {
 		t.Errorf("%d, %s%s", code, out, errOut)
+	}
+	// A template that refuses a conversation.
+	picky := filepath.Join(dir, "picky")
+	if err := os.CopyFS(picky, os.DirFS(checkpoint)); err != nil {
+		t.Fatal(err)
+	}
+	template += "{% if ' 77,' in messages[0].content %}{{ raise_exception('no such number') }}{% endif %}"
+	if err := os.WriteFile(filepath.Join(picky, "chat_template.jinja"), []byte(template), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	refusal := regexp.MustCompile(`example [0-9a-f]+: chat template: line 1: the template refuses the conversation: no such number`)
+	out := filepath.Join(dir, "picky.json")
+	for _, args := range [][]string{
+		{"run", "--task", pairs, "--weak", checkpoint, "--strong", picky + "@chat", "--seeds", "1", "--out", out},
+		{"run", "--task", pairs, "--weak", "words:" + picky + "@chat", "--strong", checkpoint, "--seeds", "1", "--out", out},
+		{"encode", "--task", pairs, "--model", picky + "@chat"},
+		{"features", "export", "--task", pairs, "--model", picky + "@chat", "--out", filepath.Join(dir, "picky.safetensors")},
+	} {
+		if out, errOut, code := command(args...); code == exitGood || strings.Count(errOut, "example ") != 1 || !refusal.MatchString(errOut) {
+			t.Errorf("%q: %d, %s%s", args, code, out, errOut)
+		}
 	}
 	for _, c := range []struct {
 		want string

@@ -22,7 +22,7 @@ import (
 // model opens a checkpoint by name, hub reference or folder. Its ONNX Runtime session opens when the first text must be
 // encoded.
 func (a *app) model(ctx context.Context, name string) (experiment.Model, error) {
-	if kind, _ := cutSupervisor(name); kind != nil {
+	if isSupervisor(name) {
 		return experiment.Model{}, usagef("%s is a supervisor and no model: it can only be the weak one of a pair, or the first of a chain", name)
 	}
 	named, err := parseModelName(name)

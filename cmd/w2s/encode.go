@@ -94,12 +94,12 @@ func (a *app) encode(ctx context.Context, f *encodeFlags, flags *pflag.FlagSet) 
 	}
 	if f.cluster.kubernetes > 0 {
 		// Files and checkpoints are on the machines that run the pods. Only the names of tasks can be checked here.
-		if _, err := openTasks(slices.DeleteFunc(slices.Clone(f.tasks), isFile)); err != nil {
+		if _, err := a.openTasks(ctx, slices.DeleteFunc(slices.Clone(f.tasks), isFile)); err != nil {
 			return err
 		}
 		return a.writeKubernetes(&f.cluster, flags)
 	}
-	list, err := openTasks(f.tasks)
+	list, err := a.openTasks(ctx, f.tasks)
 	if err != nil {
 		return err
 	}

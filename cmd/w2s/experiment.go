@@ -151,7 +151,7 @@ func (f *experimentFlags) config(ctx context.Context, a *app, models []string, p
 	}
 	fault(f.checkSummary())
 	fault(f.table.check())
-	c.Tasks, err = openTasks(f.tasks)
+	c.Tasks, err = a.openTasks(ctx, f.tasks)
 	fault(err)
 	a.readsData(f.tasks, c.Tasks)
 	fault(f.checkMetric(c.Tasks))
@@ -165,7 +165,6 @@ func (f *experimentFlags) config(ctx context.Context, a *app, models []string, p
 		}
 		c.Treatments = append(c.Treatments, t)
 	}
-	isSupervisor := func(name string) bool { kind, _ := cutSupervisor(name); return kind != nil }
 	supervisors := slices.DeleteFunc(slices.Clone(models), func(name string) bool { return !isSupervisor(name) })
 	models = slices.DeleteFunc(slices.Clone(models), isSupervisor)
 	c.Models, err = a.models(ctx, models)

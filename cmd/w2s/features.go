@@ -94,7 +94,7 @@ func (a *app) exportFeatures(ctx context.Context, f *exportFlags, flags *pflag.F
 	if err := errors.Join(append(absent, err, checkCounts(flags))...); err != nil {
 		return err
 	}
-	list, err := openTasks([]string{f.task})
+	list, err := a.openTasks(ctx, []string{f.task})
 	if err != nil {
 		return err
 	}
@@ -159,7 +159,7 @@ func (a *app) export(ctx context.Context, f *exportFlags, task tasks.Task, m exp
 	for _, example := range e.examples {
 		own, err := m.Texts(example)
 		if err != nil {
-			return nil, fmt.Errorf("task %s, %s: %w", e.task.Name, m.Name, err)
+			return nil, fmt.Errorf("task %s, %s: example %s: %w", e.task.Name, m.Name, example.ID, err)
 		}
 		texts = append(texts, own...)
 		e.start = append(e.start, int64(len(texts)))

@@ -103,6 +103,9 @@ const (
 
 // layers returns the names of layers of a checkpoint, which text lists. flag is the name of the flag for errors.
 func (a *app) layers(ctx context.Context, flag, name, text string) ([]string, error) {
+	if isSupervisor(name) {
+		return nil, usagef("%s: %s is a supervisor that is not trained, and has no layers to choose from (it can be the weak one, without --weak-layers)", flag, name)
+	}
 	named, err := parseModelName(name)
 	if err != nil {
 		return nil, err

@@ -63,6 +63,12 @@ func cutSupervisor(text string) (kind *supervisorKind, name string) {
 	return &supervisorKinds[at], name
 }
 
+// isSupervisor reports whether a name is that of a supervisor that is not trained.
+func isSupervisor(name string) bool {
+	kind, _ := cutSupervisor(name)
+	return kind != nil
+}
+
 // supervisors opens supervisors that are not trained, and reports all faults together. classMap and prompt are the values of flags.
 func (a *app) supervisors(ctx context.Context, names, classMap []string, prompt string) ([]experiment.Supervisor, error) {
 	o := supervisorOptions{prompt: supervisor.Prompt(prompt)}

@@ -160,6 +160,13 @@ func TestClassificationHeadAsSupervisor(t *testing.T) {
 		{[]string{"it cannot be the student"}, []string{"run", "--weak", strong, "--strong", "head:" + head}},
 		{[]string{"writes no answers"}, []string{"run", "--weak", "head:" + head, "--task", "sciq-free"}},
 		{[]string{"is a supervisor and no model"}, []string{"encode", "--model", "head:" + head}},
+		{[]string{"--layers: head:" + head + " is a supervisor that is not trained"}, []string{"study", "layers", "--weak", strong, "--strong", "head:" + head}},
+		{[]string{"--weak-layers: head:" + head + " is a supervisor that is not trained"},
+			[]string{"study", "layers", "--weak", "head:" + head, "--weak-layers", "all", "--strong", strong}},
+		{[]string{"head:" + head + " is a supervisor that is not trained, and there is no model after it", "words:" + head + " is a"},
+			[]string{"sweep", "--models", "words:" + head + ",head:" + head}},
+		{[]string{"head:" + head + " is a supervisor that is not trained, and there is no model after it"},
+			[]string{"study", "gap", "--models", strong + ",head:" + head}},
 		{[]string{"it can only be the first supervisor"}, []string{"chain", "--models", strong + ",head:" + head + "," + filepath.Join(models, "mpnet-tiny")}},
 	} {
 		args := append(c.args, "--task", task)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -157,15 +158,17 @@ func ladderPairs(ladder, named []string) ([]result.Pair, error) {
 	if len(named) > 0 {
 		return pairs, nil
 	}
+	var faults []error
 	for i, weak := range ladder {
-		for _, strong := range ladder[i:] {
-			if kind, _ := cutSupervisor(strong); kind != nil {
-				continue // it cannot be a student
-			}
+		students := slices.DeleteFunc(slices.Clone(ladder[i:]), isSupervisor) // which cannot be students
+		if len(students) == 0 {
+			faults = append(faults, usagef("--models: %s is a supervisor that is not trained, and there is no model after it to supervise", weak))
+		}
+		for _, strong := range students {
 			pairs = append(pairs, result.Pair{Weak: weak, Strong: strong})
 		}
 	}
-	return pairs, nil
+	return pairs, errors.Join(faults...)
 }
 
 func planTable(p *experiment.Plan) *table.Table {

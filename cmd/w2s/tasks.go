@@ -40,16 +40,16 @@ func newTasksList(a *app) *cobra.Command {
 		Example: `  w2s tasks list
   w2s tasks list --category chess`,
 		RunE: a.runE(func(context.Context, []string) error {
-			t := &table.Table{Columns: []table.Column{{Name: "name"}, {Name: "category"}, {Name: "form"}, {Name: "what"}, {Name: "licence"}}}
+			t := &table.Table{Columns: []table.Column{{Name: "name"}, {Name: "category"}, {Name: "form"}, {Name: "from"}, {Name: "what"}, {Name: "licence"}}}
 			for _, task := range tasks.All() {
 				if i := task.Info(); category == "" || category == string(i.Category) {
-					t.Add(i.Name, string(i.Category), string(i.Form), i.Title, i.Licence)
+					t.Add(i.Name, string(i.Category), string(i.Form), strings.Join(tasks.Origins(task), ", "), i.Title, i.Licence)
 				}
 			}
 			if len(t.Rows) == 0 {
 				return usagef("--category %q: want one of %s", category, strings.Join(categories(), ", "))
 			}
-			t.Notes = []string{"Every --task takes " + taskForms + "."}
+			t.Notes = []string{"Every --task takes " + taskForms + ".", "from: where the data is fetched from, in the order of preference (docs/tasks.md)."}
 			return table.Write(a.out, "text", t)
 		}),
 	}
@@ -72,7 +72,7 @@ func (a *app) load(ctx context.Context, name string) (tasks.Task, *tasks.Data, e
 	if err != nil {
 		return nil, nil, err
 	}
-	opened, err := openTasks([]string{name})
+	opened, err := a.openTasks(ctx, []string{name})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -147,7 +147,7 @@ func newTasksShow(a *app) *cobra.Command {
 	var n int
 	var checkpoint string
 	c := &cobra.Command{
-		Use:   "show NAME|FILE",
+		Use:   "show NAME|FILE|hf:ORG/NAME",
 		Short: "Show examples of a task, its size and balance, and the lengths of its texts",
 		Example: `  w2s tasks show movies -n 5
   w2s tasks show reviews.jsonl --checkpoint e5-small-v2`,
@@ -280,6 +280,8 @@ line. Splits each file as a run with the same flags does, and prints how many
 examples it would use, or why it would refuse the file. No model is needed.`,
 		Example: `  w2s tasks check reviews.jsonl
   w2s tasks check train.csv task.yaml
+  w2s tasks check reviews.csv:text=body:label=stars:classes=bad,good
+  w2s tasks check hf:ORG/NAME:config=plain_text:text=premise
   w2s tasks check rare.csv --balance=false --test 200`,
 		Args: cobra.MinimumNArgs(1),
 	}
@@ -299,7 +301,11 @@ examples it would use, or why it would refuse the file. No model is needed.`,
 
 // checkFile reads one file, and prints what is in it and what a run with the split of cfg would use.
 func (a *app) checkFile(ctx context.Context, path string, cfg experiment.Config) error {
-	report, err := tasks.Check(ctx, path, a.limits())
+	source, err := a.source()
+	if err != nil {
+		return err
+	}
+	report, err := tasks.CheckFrom(ctx, source, path)
 	if err != nil {
 		return err
 	}

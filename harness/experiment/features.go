@@ -78,9 +78,12 @@ func (w *workbench) vectors(ctx context.Context, models []Model, textsOf func(Mo
 	var texts []string
 	start = []int{0}
 	for _, e := range w.examples {
+		if err := ctx.Err(); err != nil {
+			return nil, nil, nil, err
+		}
 		own, err := textsOf(models[0], e)
 		if err != nil {
-			return nil, nil, nil, err
+			return nil, nil, nil, fmt.Errorf("example %s: %w", e.ID, err)
 		}
 		texts = append(texts, own...)
 		start = append(start, len(texts))

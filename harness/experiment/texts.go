@@ -14,7 +14,7 @@ func (m Model) Texts(e tasks.Example) ([]string, error) {
 	if m.Chat == nil {
 		return e.Texts, nil
 	}
-	return m.conversations(e.ID, e.Conversations())
+	return m.conversations(e.Conversations())
 }
 
 // controls returns an example's control texts as the model reads them.
@@ -22,15 +22,15 @@ func (m Model) controls(e tasks.Example) ([]string, error) {
 	if m.Chat == nil {
 		return e.Control, nil
 	}
-	return m.conversations(e.ID, e.ControlConversations())
+	return m.conversations(e.ControlConversations())
 }
 
-func (m Model) conversations(id string, list [][]tasks.Turn) ([]string, error) {
+func (m Model) conversations(list [][]tasks.Turn) ([]string, error) {
 	texts := make([]string, len(list))
 	for i, turns := range list {
 		var err error
 		if texts[i], err = m.Chat(turns); err != nil {
-			return nil, fmt.Errorf("example %s: %w", id, err)
+			return nil, err
 		}
 	}
 	return texts, nil
@@ -141,7 +141,7 @@ func distinctTexts(examples []tasks.Example, textsOf func(tasks.Example) ([]stri
 	for _, e := range examples {
 		own, err := textsOf(e)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("example %s: %w", e.ID, err)
 		}
 		for _, t := range own {
 			if !seen[t] {

@@ -176,7 +176,8 @@ func (c *Chart) layerAxis(rows []summary.Row) {
 	slices.Sort(layers)
 	layers = slices.Compact(layers)
 	low, high := layers[0], layers[len(layers)-1]
-	room := float64(high-low) * 0.04
+	digits := max(2, len(strconv.Itoa(high)))
+	room := float64(high-low) * (0.015 + 0.0125*float64(digits)) // what a label takes
 	var ticks names
 	last := low - 1 - high
 	for _, n := range layers {

@@ -161,6 +161,7 @@ func (x *index) baselines(pair groupKey, students []*result.Head, opt Options) f
 			for _, h := range members[i] {
 				b.Warnings = list.AppendNew(b.Warnings, h.Warnings...)
 			}
+			b.Warnings = merge(b.Warnings)
 			if b.Kind != result.OfShuffled { // which often gives the same answer to all examples, rightly so
 				b.Warnings = list.AppendNew(b.Warnings, degenerate("the baseline "+b.Name(), t, members[i])...)
 			}

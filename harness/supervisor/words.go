@@ -88,6 +88,9 @@ func (w Words) Open(task tasks.Info) (experiment.Labeller, error) {
 	if err := w.Prompt.Check(); err != nil {
 		return nil, err
 	}
+	if k := slices.IndexFunc(task.Classes, func(name string) bool { return strings.TrimSpace(name) == "" }); k >= 0 {
+		return nil, fmt.Errorf("class %d of the task has no name that a model could find probable", k)
+	}
 	prompt := w.Prompt.orDefault(task.Classes)
 	// A space separates the prompt from the name, unless the prompt ends in white space or in what begins a reply.
 	gap := " "

@@ -136,3 +136,11 @@ func TestPromptFaults(t *testing.T) {
 		}
 	}
 }
+
+func TestClassWithoutName(t *testing.T) {
+	for _, name := range []string{"", " \n"} {
+		if _, err := (supervisor.Words{}).Open(classify("a", name)); err == nil || !strings.Contains(err.Error(), "class 1 of the task has no name") {
+			t.Errorf("%q: got %v", name, err)
+		}
+	}
+}

@@ -2,7 +2,7 @@
 // with package fetch.
 //
 // The pins are literals: library.go has the ONNX Runtime library, known.go the checkpoints that can be named, and data.go
-// the data that tasks read. embedded.go adds the checkpoints that are part of the program.
+// the data that tasks read, public.go that of public repositories. embedded.go adds the checkpoints that are part of the program.
 //
 // resolve.go turns a name, a hub reference or a path into a checkpoint. folder.go opens a checkpoint's folder, and
 // checkpoint.go describes one. findlibrary.go looks for the ONNX Runtime library. status.go says what is on this machine,
@@ -75,6 +75,8 @@ func Open(o Options) (*Catalog, error) {
 	hub := fetch.HubFromEnv(getenv)
 	hub.Report = cache.Report
 	cache.Hub = hub
+	cache.GitHub = fetch.GitHubFromEnv(getenv)
+	cache.GitHub.Report = cache.Report
 	return &Catalog{cache: cache, hub: hub, static: o.Static, embedded: o.Embedded, getenv: getenv, prefer: o.Prefer, checkONNX: o.CheckONNX}, nil
 }
 
@@ -82,14 +84,19 @@ func Open(o Options) (*Catalog, error) {
 func (c *Catalog) CacheDir() string { return c.cache.Dir }
 
 // Path implements tasks.Source. It returns the local folder of a pinned data set, the local path of one of its files, or the
-// local path of a hub reference ("hf:datasets/ORG/NAME@REV/file"). It fetches what is not here.
+// local path of a hub reference ("hf:datasets/ORG/NAME@REV/file"). It fetches what is not here. A question mark before a hub
+// reference says that the caller has another source, so that a hub that is silent is given up soon.
 func (c *Catalog) Path(ctx context.Context, artifact string) (string, error) {
+	hub := c.hub
+	if rest, ok := strings.CutPrefix(artifact, "?"); ok {
+		artifact, hub = rest, c.hub.Optional()
+	}
 	if fetch.IsHubRef(artifact) {
 		ref, err := fetch.ParseHubRef(artifact)
 		if err != nil {
 			return "", err
 		}
-		return c.cache.HubFile(ctx, c.hub, ref)
+		return c.cache.HubFile(ctx, hub, ref)
 	}
 	var names []string
 	for _, d := range datasets() {
@@ -110,6 +117,24 @@ func (c *Catalog) Path(ctx context.Context, artifact string) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("catalog: unknown data %q%s", artifact, unknown(artifact, names))
+}
+
+// List implements tasks.Lister. It returns the files of a data set on the hub, "hf:datasets/ORG/NAME@REV".
+func (c *Catalog) List(ctx context.Context, dataset string) ([]string, error) {
+	ref, err := fetch.ParseHubRef(dataset + "/any")
+	if err != nil {
+		return nil, err
+	}
+	return c.cache.HubFiles(ctx, c.hub, ref)
+}
+
+// Find implements tasks.Finder. It returns the path of a file that Path would return without fetching anything.
+func (c *Catalog) Find(artifact string) (string, bool) {
+	cache, hub := *c.cache, *c.hub
+	cache.Offline, cache.Local, cache.Hub, hub.Cache = true, nil, nil, ""
+	there := Catalog{cache: &cache, hub: &hub}
+	path, err := there.Path(context.Background(), artifact)
+	return path, err == nil
 }
 
 func isTrue(value string) bool {

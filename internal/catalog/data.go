@@ -11,11 +11,12 @@ type dataset struct {
 	title    string
 	licence  string
 	files    map[string]string // file names in the artifact by the name that tasks give to Catalog.Path
+	public   bool              // from a public repository; there are many of these
 }
 
 // datasets returns all pinned data.
 func datasets() []dataset {
-	return []dataset{{
+	all := []dataset{{
 		title:   "tweets, movie and product review snippets and editorial snippets, each rated by 20 people",
 		licence: "MIT",
 		files: map[string]string{
@@ -49,6 +50,10 @@ func datasets() []dataset {
 			}},
 		},
 	}}
+	for _, s := range publicSets() {
+		all = append(all, s.dataset())
+	}
+	return all
 }
 
 // vader pins a file of the archive inside the package vaderSentiment.

@@ -22,6 +22,7 @@ type State struct {
 	Bytes    int64    // size of its files on this machine
 	Download int64    // bytes to fetch if it is not ready; 0 if it cannot be fetched
 	Source   string   // the package or repository that has it
+	Public   bool     // data of a public repository
 	Faults   []string // files that exist but differ from their pins
 	WayOut   string   // what to do if it is not ready
 }
@@ -126,7 +127,7 @@ func (c *Catalog) Data(ctx context.Context, full bool) ([]State, error) {
 		if err != nil {
 			return nil, err
 		}
-		s := State{Name: d.artifact.Name, Title: d.title, Licence: d.licence}
+		s := State{Name: d.artifact.Name, Title: d.title, Licence: d.licence, Public: d.public}
 		s.fill(status, d.artifact, "w2s tasks pull, or the first use of a task that reads it")
 		all = append(all, s)
 	}

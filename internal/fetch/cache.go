@@ -22,6 +22,7 @@ type Cache struct {
 	Local   []string          // folders with package archives or unpacked artifacts, searched before any client is run
 	Report  progress.Reporter // never nil after Open
 	Hub     *Hub              // is asked for the files of packages whose artifact names repositories; may be nil
+	GitHub  *Hub              // serves the files of packages of GitHub; nil means that there is no access to them
 
 	clients clients
 }

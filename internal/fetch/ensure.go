@@ -188,6 +188,6 @@ func (c *Cache) offlineError(a Artifact, s inspection) error {
 	if len(s.Faults) > 0 {
 		return fmt.Errorf("fetch: %s: damaged, and offline: %s (run once without --offline)", a.Name, strings.Join(s.Faults, "; "))
 	}
-	return fmt.Errorf("fetch: %s: %w: %s is incomplete (run once without --offline, or set W2S_LOCAL to a folder with %s)",
-		a.Name, ErrOffline, s.Dir, strings.Join(a.Packages[0].archives(), ""))
+	return fmt.Errorf("fetch: %s: %w: %s is incomplete (run once without --offline, or name a folder with %s by %s)",
+		a.Name, ErrOffline, s.Dir, strings.Join(a.Packages[0].archives(), ""), a.Packages[0].folderFlag())
 }

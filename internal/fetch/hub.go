@@ -30,6 +30,8 @@ type Hub struct {
 
 	tokenFrom string // the variable or file that gave the token
 
+	github bool // serves the files of GitHub's repositories instead, see GitHubFromEnv
+
 	client *http.Client
 	pause  func(ctx context.Context, d time.Duration) error // waits between tries
 	limits limits                                           // on each exchange; one that exceeds them is tried again
@@ -79,10 +81,14 @@ func HubFromEnv(getenv func(string) string) *Hub {
 			h.Token, h.tokenFrom = strings.TrimSpace(string(data)), file
 		}
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.DisableCompression = true // the hub's sizes and checksums are of the uncompressed bytes
-	h.client = &http.Client{Transport: transport, CheckRedirect: checkRedirect}
+	h.client = newClient()
 	return h
+}
+
+func newClient() *http.Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.DisableCompression = true // sizes and checksums are of the uncompressed bytes
+	return &http.Client{Transport: transport, CheckRedirect: checkRedirect}
 }
 
 // first returns the first value that is not empty.
@@ -119,7 +125,7 @@ func (e SettingError) Unwrap() error { return e.error }
 // checkSettings checks what the environment says about the hub, before any request is sent.
 func (h *Hub) checkSettings() error {
 	if fault := endpointFault(h.Endpoint); fault != "" {
-		return SettingError{fmt.Errorf("fetch: HF_ENDPOINT %s: want the address of a hub, such as %s or http://localhost:8080", fault, defaultEndpoint)}
+		return SettingError{fmt.Errorf("fetch: %s %s: want an address such as %s or http://localhost:8080", h.setting(), fault, h.usual())}
 	}
 	// No message shows the token itself.
 	if strings.ContainsFunc(h.Token, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
@@ -168,7 +174,7 @@ func (h *Hub) get(ctx context.Context, address string, offset int64) (*http.Resp
 	}
 	request, err := http.NewRequest(http.MethodGet, address, nil)
 	if err != nil {
-		return nil, fmt.Errorf("fetch: %w (see HF_ENDPOINT)", err)
+		return nil, fmt.Errorf("fetch: %w (see %s)", err, h.setting())
 	}
 	request.Header.Set("User-Agent", "w2s ("+runtime.GOOS+"; Go)")
 	if h.Token != "" {
@@ -179,10 +185,10 @@ func (h *Hub) get(ctx context.Context, address string, offset int64) (*http.Resp
 	}
 	response, err := newWatchdog(ctx, h.limits).do(h.client, request)
 	if unknown := (*net.DNSError)(nil); errors.As(err, &unknown) && unknown.IsNotFound {
-		return nil, fmt.Errorf("fetch: the hub cannot be reached: %w (is there a network? HTTPS_PROXY names a proxy, HF_ENDPOINT another hub)", errNoNetwork{err})
+		return nil, fmt.Errorf("fetch: %s cannot be reached: %w (is there a network? HTTPS_PROXY names a proxy, %s another host)", h.called(), errNoNetwork{err}, h.setting())
 	}
 	if err != nil && isPermanent(err) {
-		return nil, fmt.Errorf("fetch: %w (see HF_ENDPOINT and HTTPS_PROXY)", err)
+		return nil, fmt.Errorf("fetch: %w (see %s and HTTPS_PROXY)", err, h.setting())
 	}
 	if err != nil {
 		return nil, transientError{err: err}

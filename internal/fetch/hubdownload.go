@@ -52,7 +52,7 @@ func (d *hubDownload) run(ctx context.Context) (hubFile, error) {
 			if resumed {
 				return hubFile{}, fmt.Errorf("%w, twice, the second time after starting over", err)
 			}
-			return hubFile{}, fmt.Errorf("%w, twice (is there a proxy or mirror in between? see HF_ENDPOINT)", err)
+			return hubFile{}, fmt.Errorf("%w, twice (is there a proxy or mirror in between? see %s)", err, d.hub.setting())
 		}
 	}
 	return verified, err
@@ -135,8 +135,8 @@ func (d *hubDownload) transfer(ctx context.Context) error {
 	case copyErr != nil && !errors.Is(copyErr, io.ErrUnexpectedEOF):
 		return transientError{err: copyErr}
 	case d.file.Size < 0 && offset+n > maxUnsized:
-		return fmt.Errorf("fetch: %s: %s sends more than %d bytes of %s and does not say how large it is: refused (see HF_ENDPOINT)",
-			d.ref, host, maxUnsized, d.file.label())
+		return fmt.Errorf("fetch: %s: %s sends more than %d bytes of %s and does not say how large it is: refused (see %s)",
+			d.ref, host, maxUnsized, d.file.label(), d.hub.setting())
 	case d.file.Size < 0 && copyErr != nil:
 		return transientError{err: fmt.Errorf("%s: the connection ended after byte %d", host, offset+n)}
 	case d.file.Size >= 0 && offset+n < d.file.Size:
@@ -253,7 +253,10 @@ func hashBlob(ctx context.Context, path string) (sum, git string, err error) {
 
 // address returns the URL of the file.
 func (d *hubDownload) address() string {
-	repo := d.ref.Repo
+	repo, resolve := d.ref.Repo, "/resolve"
+	if d.ref.GitHub {
+		resolve = ""
+	}
 	if d.ref.Dataset {
 		repo = "datasets/" + repo
 	}
@@ -261,7 +264,7 @@ func (d *hubDownload) address() string {
 	for i, e := range elements {
 		elements[i] = url.PathEscape(e)
 	}
-	return fmt.Sprintf("%s/%s/resolve/%s/%s", d.hub.Endpoint, repo, d.commit, strings.Join(elements, "/"))
+	return fmt.Sprintf("%s/%s%s/%s/%s", d.hub.Endpoint, repo, resolve, d.commit, strings.Join(elements, "/"))
 }
 
 // rangeStart returns the first byte of a Content-Range header.

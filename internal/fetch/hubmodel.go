@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/url"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"w2s/internal/atomicfile"
 	"w2s/internal/inputfile"
 	"w2s/internal/onnxproto"
 )
@@ -159,6 +162,33 @@ func stagedAt(files []stagedFile, as string) string {
 		}
 	}
 	return ""
+}
+
+// HubFiles returns the paths of the files of a data set at the reference's revision; the reference's file does not matter. It asks the
+// hub, and remembers the answer for times when the hub cannot be asked.
+func (c *Cache) HubFiles(ctx context.Context, h *Hub, ref HubRef) ([]string, error) {
+	if !ref.Dataset {
+		return nil, fmt.Errorf("fetch: %s is not a data set", ref)
+	}
+	ref.File = ""
+	known := c.path(".lists", ref.kind()+"+"+flat(ref.folder())+"+"+flat(url.PathEscape(ref.Revision))+".json")
+	listing, _, err := c.hubList(ctx, h, ref)
+	if err != nil {
+		var names []string
+		if data, rerr := inputfile.Read(known, maxListing); rerr == nil && json.Unmarshal(data, &names) == nil && ctx.Err() == nil {
+			c.Report.Print(fmt.Sprintf("%s: the list of its files is that of an earlier run", ref))
+			return names, nil
+		}
+		return nil, err
+	}
+	names := make([]string, 0, len(listing.Files))
+	for _, f := range listing.Files {
+		names = append(names, f.Path)
+	}
+	if data, err := json.Marshal(names); err == nil && os.MkdirAll(filepath.Dir(known), 0o755) == nil {
+		_ = atomicfile.WriteBytes(known, data) // it only saves a later run without a network from failing
+	}
+	return names, nil
 }
 
 // HubFile brings one file of a data set from the hub into the cache and returns its path.

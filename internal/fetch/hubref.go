@@ -28,6 +28,7 @@ type HubRef struct {
 	Revision string // a branch, tag or commit; "main" if none was given
 	File     string // data sets: path of the file
 	Variant  string // models: which of the ONNX files, or "safetensors"; "" leaves the choice open
+	GitHub   bool   // a repository of GitHub and not of the hub
 }
 
 // What the hub allows as the name of a user or a repository, and as a revision.
@@ -87,6 +88,9 @@ func ParseHubRef(s string) (HubRef, error) {
 // String returns the reference in the form that ParseHubRef parses.
 func (r HubRef) String() string {
 	s := hubPrefix
+	if r.GitHub {
+		s = "github:"
+	}
 	if r.Dataset {
 		s += "datasets/"
 	}

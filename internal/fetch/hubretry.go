@@ -64,7 +64,7 @@ func (h *Hub) try(ctx context.Context, what string, f func() (kept int64, err er
 			return fmt.Errorf("fetch: %s: %w", what, err)
 		}
 		if n == h.tries {
-			return fmt.Errorf("fetch: %s: gave up after %d tries: %w (try again later: finished parts are kept; HF_ENDPOINT names another hub, HTTPS_PROXY a proxy; without a network use --offline)", what, n, err)
+			return fmt.Errorf("fetch: %s: gave up after %d tries: %w (try again later: finished parts are kept; %s names another host, HTTPS_PROXY a proxy; without a network use --offline)", what, n, err, h.setting())
 		}
 		pause := transient.after
 		if pause == 0 {
@@ -96,6 +96,9 @@ func (h *Hub) statusError(response *http.Response, ref HubRef, file string) erro
 	status := response.Status
 	if detail != "" {
 		status += ": " + detail
+	}
+	if h.github && response.StatusCode < 500 && response.StatusCode != http.StatusTooManyRequests && response.StatusCode != http.StatusRequestTimeout {
+		return answerError{fmt.Errorf("fetch: %s: %s (looked for %s)", what, status, response.Request.URL.Redacted())}
 	}
 	page := h.Endpoint + "/" + ref.Repo
 	if ref.Dataset {

@@ -42,21 +42,39 @@ func (c *Cache) get(ctx context.Context, a Artifact, staging, ready string) (p *
 		for _, p := range a.Packages {
 			archives = append(archives, p.archives()...)
 		}
-		advice = fmt.Sprintf("\n(to provide it yourself, put %s into a folder named by --local or W2S_LOCAL)", strings.Join(archives, " or "))
+		advice = fmt.Sprintf("\n(to provide it yourself, put %s into a folder named by %s)", strings.Join(archives, " or "), a.Packages[0].folderFlag())
 	}
 	return nil, "", fmt.Errorf("fetch: cannot get %s:\n%w%s", a.Name, errors.Join(faults...), advice)
 }
 
 // archives returns the names of the archives that give the package, in words that continue a list of alternatives.
 func (p Package) archives() []string {
+	const most = 3
+	var names []string
+	if p.Registry == GitHub {
+		for _, m := range p.Members[:min(most, len(p.Members))] {
+			names = append(names, m.Name)
+		}
+		if more := len(p.Members) - most; more > 0 {
+			names = append(names, fmt.Sprintf("%d more files", more))
+		}
+		return []string{strings.Join(names, ", ")}
+	}
 	if p.Parts == nil {
 		return []string{p.Archive}
 	}
-	var names []string
 	for _, part := range p.Parts {
 		names = append(names, part.Archive)
 	}
 	return []string{strings.Join(names, ", ")}
+}
+
+// folderFlag says how a user names the folder with archives or files of the package.
+func (p Package) folderFlag() string {
+	if p.Registry == GitHub {
+		return "--data"
+	}
+	return "--local or W2S_LOCAL"
 }
 
 // getEach tries a way to get a package with one package after the other. The way fills a folder. It returns errAbsent if it does not
@@ -110,7 +128,7 @@ func (c *Cache) getLocal(ctx context.Context, a Artifact) func(p Package, out st
 			return c.join(ctx, p, out, c.getArchive)
 		}
 		archive := c.localArchive(p)
-		if archive == "" {
+		if archive == "" || p.Registry == GitHub {
 			return errAbsent
 		}
 		err := c.unpack(ctx, archive, p, out)
@@ -135,7 +153,10 @@ func (c *Cache) getRegistry(ctx context.Context) func(p Package, out string) err
 		if err := c.needSpace(p.Size + unpacked); err != nil {
 			return err
 		}
-		if p.Parts != nil {
+		switch {
+		case p.Registry == GitHub:
+			return c.getFiles(ctx, p, out)
+		case p.Parts != nil:
 			return c.join(ctx, p, out, c.getArchive)
 		}
 		return c.download(ctx, p, out)

@@ -35,6 +35,16 @@ const (
 	maxOutput = 16 << 20  // bytes of the result
 )
 
+// mostOutput bounds a result further, because the results of a task's thousands of texts are in memory together. A real template writes
+// each turn once, and some words of its own.
+func mostOutput(source string, messages []Message) int {
+	n := 8<<10 + len(source)
+	for _, m := range messages {
+		n += len(m.Role) + len(m.Content)
+	}
+	return min(8*n, maxOutput)
+}
+
 // today is what strftime_now writes. A template that writes the date would otherwise give other vectors each day. It is the date
 // that the templates of Llama 3 write if strftime_now does not exist.
 var today = time.Date(2024, 7, 26, 0, 0, 0, 0, time.UTC)
@@ -76,8 +86,8 @@ func (t *Template) Digest() string {
 // Render writes a conversation. generation tells whether the text ends with the beginning of a reply (add_generation_prompt).
 // There are no tools and no documents.
 //
-// A template that takes more than 100,000 steps, makes or searches more than 128 MiB of text, or writes more than 16 MiB is
-// stopped, and the result is an error. An error of the template itself (raise_exception) is returned with its message.
+// A template that takes more than 100,000 steps, makes or searches more than 128 MiB of text, or writes much more than the turns and
+// its own text is stopped, and the result is an error. An error of the template itself (raise_exception) is returned with its message.
 func (t *Template) Render(messages []Message, generation bool) (string, error) {
 	if len(messages) == 0 {
 		return "", fmt.Errorf("chat template: a conversation without turns")
@@ -93,7 +103,7 @@ func (t *Template) Render(messages []Message, generation bool) (string, error) {
 	for name, token := range t.tokens {
 		top.vars[name] = token
 	}
-	r := &run{frame: top}
+	r := &run{frame: top, most: mostOutput(t.source, messages)}
 	if err := t.body.exec(r); err != nil {
 		return "", fmt.Errorf("chat template: %w", err)
 	}

@@ -13,6 +13,7 @@ import (
 type run struct {
 	frame *frame
 	out   strings.Builder
+	most  int // bytes of the result
 	steps int
 	work  int // bytes of texts that were made or searched
 	calls int // macros that are running
@@ -84,8 +85,8 @@ func (r *run) weigh(v value) error {
 }
 
 func (r *run) write(s string) error {
-	if r.out.Len()+len(s) > maxOutput {
-		return fmt.Errorf("stopped: the text is longer than %d MiB", maxOutput>>20)
+	if r.out.Len()+len(s) > r.most {
+		return fmt.Errorf("stopped: the text is longer than %d bytes, eight times as long as the turns and the template", r.most)
 	}
 	if err := r.charge(len(s)); err != nil {
 		return err

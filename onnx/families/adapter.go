@@ -32,15 +32,15 @@ type Adapter struct {
 	Dir     string
 	Base    string   // base_model_name_or_path of adapter_config.json
 	Unknown []string // settings of adapter_config.json that are not known
-	LeftOut []string // tensors of heads, which features do not need
 
 	settings loraSettings
 	modules  map[string]*lowRank         // by the name of the module that they belong to, as peft writes it
 	saved    map[string]safetensors.Info // whole tensors, by name as peft writes it
-	location string                      // of the file, relative to Weights.base
+	file     string                      // with the weights, relative to the checkpoint's folder
+	untied   bool                        // a layer for logits that is tied to the table of tokens is not, with the adapter
 	prefix   string                      // what names of the base model begin with in the class that was trained
 
-	// By names of the checkpoint.
+	// By names of the checkpoint. Heads can be whole tensors that the checkpoint lacks.
 	layers map[string]*lowRank
 	whole  map[string]safetensors.Info
 }
@@ -107,13 +107,15 @@ func openAdapter(dir string) (*Adapter, error) {
 	for _, t := range f.Tensors {
 		faults = append(faults, a.add(t))
 	}
-	for _, name := range slices.Sorted(maps.Keys(a.modules)) {
-		faults = append(faults, a.modules[name].complete(a.settings))
+	if errors.Join(faults...) == nil { // a tensor with a wrong name leaves a matrix without its partner
+		for _, name := range slices.Sorted(maps.Keys(a.modules)) {
+			faults = append(faults, a.modules[name].complete(a.settings))
+		}
 	}
 	if len(f.Tensors) == 0 {
 		faults = append(faults, errors.New("there are no tensors"))
 	}
-	if err := errors.Join(faults...); err != nil {
+	if err := firstFew(faults); err != nil {
 		return nil, fmt.Errorf("%s: %w", adapterWeights, err)
 	}
 	return a, nil
@@ -132,7 +134,7 @@ func noAdapterWeights(dir string) error {
 func (a *Adapter) readSettings(c *config) error {
 	s := &a.settings
 	if kind := c.string("", "peft_type"); !strings.EqualFold(kind, "LORA") {
-		return fmt.Errorf("%s: peft_type %q is not supported (only LORA)", adapterFile, kind)
+		return fmt.Errorf("%s: peft_type %q is not supported (only LORA; of other methods, use the checkpoint that merge_and_unload and save_pretrained make)", adapterFile, kind)
 	}
 	s.rank, s.alpha = value(c, 8, "r"), c.float(8, "lora_alpha")
 	s.stabilised, s.dora = c.bool(false, "use_rslora"), c.bool(false, "use_dora")
@@ -317,16 +319,17 @@ func (s loraSettings) targeted(module string) (targeted, known bool) {
 	return named(s.targets), true
 }
 
-// headParts are parts of the names of modules above the hidden states.
+// headParts are parts of the names of modules that hidden states do not depend on: those above them, and those for pictures.
 var headParts = []string{"lm_head", "embed_out", "score", "classifier", "classification_head", "qa_outputs", "cls", "pooler", "pre_classifier",
-	"vocab_transform", "vocab_projector", "vocab_layer_norm", "generator_predictions", "generator_lm_head", "discriminator_predictions", "head", "predictions"}
+	"vocab_transform", "vocab_projector", "vocab_layer_norm", "generator_predictions", "generator_lm_head", "discriminator_predictions", "head", "predictions",
+	"vision_tower", "multi_modal_projector"}
 
 func isHead(name string) bool {
 	return slices.ContainsFunc(strings.Split(name, "."), func(part string) bool { return slices.Contains(headParts, part) })
 }
 
-// adapt finds the tensors of the checkpoint that the adapter changes. The model class that was trained can have another prefix than the
-// checkpoint.
+// adapt finds the tensors of the checkpoint that the adapter changes, and those of heads that it adds. The model class that was trained
+// can have another prefix than the checkpoint.
 func (w *Weights) adapt() {
 	a := w.adapter
 	a.layers, a.whole = map[string]*lowRank{}, map[string]safetensors.Info{}
@@ -342,8 +345,20 @@ func (w *Weights) adapt() {
 	for name, t := range a.saved {
 		if own, _, ok := w.own(name); ok {
 			a.whole[own] = t
+		} else if isHead(name) {
+			a.whole[w.added(name)] = t
 		}
 	}
+}
+
+// added returns the name of a tensor that the checkpoint would have if it had the head of the class that was trained.
+func (w *Weights) added(name string) string {
+	for _, p := range w.prefixes {
+		if rest, ok := strings.CutPrefix(name, p); ok && p != "" {
+			return w.prefix + rest
+		}
+	}
+	return name
 }
 
 // own returns the name in the checkpoint of a tensor whose name has the prefix of another class, and this prefix.
@@ -374,9 +389,7 @@ func (a *Adapter) check(used map[string]bool, linears []string, prefix string) e
 	for _, module := range slices.Sorted(maps.Keys(a.modules)) {
 		m := a.modules[module]
 		switch {
-		case used[m.a.Name]:
-		case isHead(module):
-			a.LeftOut = append(a.LeftOut, m.a.Name, m.b.Name)
+		case used[m.a.Name], isHead(module):
 		default:
 			faults = append(faults, fmt.Errorf("module %q is not a layer of the base model (does the adapter belong to another one?)", module))
 		}
@@ -388,9 +401,7 @@ func (a *Adapter) check(used map[string]bool, linears []string, prefix string) e
 	for _, name := range slices.Sorted(maps.Keys(a.saved)) {
 		t := a.saved[name]
 		switch {
-		case taken[t.Name]:
-		case isHead(name):
-			a.LeftOut = append(a.LeftOut, t.Name)
+		case taken[t.Name], isHead(name):
 		default:
 			faults = append(faults, fmt.Errorf("tensor %q is not one that the base model needs (does the adapter belong to another one?)", t.Name))
 		}
@@ -398,13 +409,44 @@ func (a *Adapter) check(used map[string]bool, linears []string, prefix string) e
 	if len(faults) == 0 {
 		faults = a.missing(linears, prefix)
 	}
-	if n := len(faults); n > 5 {
-		faults = append(faults[:5], fmt.Errorf("there are %d more", n-5))
-	}
-	if err := errors.Join(faults...); err != nil {
+	if err := firstFew(faults); err != nil {
 		return a.fault(err)
 	}
 	return nil
+}
+
+// LeftOut returns the names of the adapter's tensors that a graph does not use. They belong to heads and the like. used are the names of the
+// graph's constants.
+func (a *Adapter) LeftOut(used map[string]bool) []string {
+	var names []string
+	for _, m := range a.modules {
+		if !used[m.a.Name] {
+			names = append(names, m.a.Name, m.b.Name)
+		}
+	}
+	taken := map[string]bool{}
+	for name, t := range a.whole {
+		taken[t.Name] = used[name]
+	}
+	for _, t := range a.saved {
+		if !taken[t.Name] {
+			names = append(names, t.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// mostFaults is the number of faults that an error about an adapter names.
+const mostFaults = 5
+
+// firstFew joins the first of many errors, and counts the others. Errors that are nil do not count.
+func firstFew(faults []error) error {
+	faults = slices.DeleteFunc(faults, func(err error) bool { return err == nil })
+	if n := len(faults); n > mostFaults {
+		faults = append(faults[:mostFaults], fmt.Errorf("there are %d more", n-mostFaults))
+	}
+	return errors.Join(faults...)
 }
 
 // missing returns an error for each linear layer that the settings name and that has no matrices. prefix is the checkpoint's.
@@ -442,12 +484,12 @@ func (w *Weights) lowRank(s source) *lowRank {
 func (b *builder) adapterTensor(t safetensors.Info, dims ...int) string {
 	kind, ok := dataTypes[t.DType]
 	if !ok || !slices.Equal(t.Shape, sizes(dims)) {
-		b.faults = append(b.faults, b.weights.adapter.fault(fmt.Errorf("tensor %q has type %s and shape %v, but the base model and the rank ask for numbers of shape %v",
-			t.Name, t.DType, t.Shape, dims)))
+		b.adapterFaults = append(b.adapterFaults, fmt.Errorf("tensor %q has type %s and shape %v, but the base model and the rank ask for numbers of shape %v",
+			t.Name, t.DType, t.Shape, dims))
 		return b.float(0)
 	}
 	value := b.once("stored "+t.Name, func() string {
-		b.constants = append(b.constants, onnxproto.Tensor{Name: t.Name, Type: kind, Dims: t.Shape, External: b.weights.adapter.location, Offset: t.Offset()})
+		b.constants = append(b.constants, onnxproto.Tensor{Name: t.Name, Type: kind, Dims: t.Shape, External: b.weights.adapterLocation(), Offset: t.Offset()})
 		return t.Name
 	})
 	return b.asFloat(value, kind)
@@ -460,7 +502,7 @@ func (b *builder) merged(weight string, s source, in, out int, transposed bool) 
 		return weight
 	}
 	if m.embedding {
-		b.faults = append(b.faults, b.weights.adapter.fault(fmt.Errorf("module %q is a linear layer of the base model, not an embedding", m.module)))
+		b.adapterFaults = append(b.adapterFaults, fmt.Errorf("module %q is a linear layer of the base model, not an embedding", m.module))
 		return weight
 	}
 	return b.once("merged "+weight, func() string {
@@ -490,7 +532,7 @@ func (b *builder) mergedRows(looked string, s source, rows, width int, indices s
 		return looked
 	}
 	if !m.embedding {
-		b.faults = append(b.faults, b.weights.adapter.fault(fmt.Errorf("module %q is an embedding of the base model, not a linear layer", m.module)))
+		b.adapterFaults = append(b.adapterFaults, fmt.Errorf("module %q is an embedding of the base model, not a linear layer", m.module))
 		return looked
 	}
 	columns := b.op("Gather", []string{b.adapterTensor(*m.a, m.rank, rows), indices}, onnxproto.Int("axis", 1))

@@ -23,6 +23,8 @@ type builder struct {
 	named     map[string]string // the value that stands for a weight or constant, by its key
 	linears   []string          // names of the weights of linear layers
 	faults    []error
+
+	adapterFaults []error // about what an adapter changes
 }
 
 func newBuilder(w *Weights) *builder {
@@ -126,12 +128,6 @@ func (b *builder) stored(s source) (value string, t onnxproto.DataType) {
 		b.faults = append(b.faults, err)
 		return b.float(0), onnxproto.Float32
 	}
-	location := b.weights.locations[found.file]
-	if a := b.weights.adapter; a != nil {
-		if whole, ok := a.whole[name]; ok {
-			found.Info, location = whole, a.location
-		}
-	}
 	t, ok := dataTypes[found.DType]
 	if !ok {
 		b.fault("tensor %q has elements of type %s, which are not read (F32, F16, BF16 and F64 are); %s", found.Name, found.DType, b.weights.wayToFloat(found.Name))
@@ -142,7 +138,7 @@ func (b *builder) stored(s source) (value string, t onnxproto.DataType) {
 		return b.float(0), onnxproto.Float32
 	}
 	value = b.once("stored "+name, func() string {
-		b.constants = append(b.constants, onnxproto.Tensor{Name: name, Type: t, Dims: found.Shape, External: location, Offset: found.Offset()})
+		b.constants = append(b.constants, onnxproto.Tensor{Name: name, Type: t, Dims: found.Shape, External: b.weights.locations[found.file], Offset: found.Offset()})
 		return name
 	})
 	return value, t

@@ -96,16 +96,38 @@ func (c *Checkpoint) classifier(labels int) (*classifier, error) {
 	if err := c.config.err(); err != nil {
 		return nil, err
 	}
-	out, ok := c.Weights.tensors[h.out.name+".weight"]
-	if !ok {
+	name, out, err := c.Weights.find(h.out.name+".weight", true)
+	switch {
+	case err != nil && c.Adapter != nil:
+		return nil, fmt.Errorf("neither the checkpoint nor the adapter has a classification head: there is no tensor %q (peft saves one with the task type "+
+			"SEQ_CLS)", name)
+	case err != nil:
 		return nil, fmt.Errorf("the checkpoint has no classification head: its weights have no tensor %q (AutoModelForSequenceClassification of "+
-			"transformers saves one)", h.out.name+".weight")
-	}
-	if len(out.Shape) == 2 && out.Shape[0] != int64(labels) {
+			"transformers saves one)", name)
+	case len(out.Shape) == 2 && out.Shape[0] != int64(labels):
 		return nil, fmt.Errorf("the classification head, tensor %q, has %d scores, but config.json has %d labels (id2label or num_labels)",
-			h.out.name+".weight", out.Shape[0], labels)
+			out.Name, out.Shape[0], labels)
+	}
+	if h.dense.name != "" && c.Adapter != nil {
+		if name, _, err := c.Weights.find(h.dense.name+".weight", h.dense.full); err != nil {
+			return nil, fmt.Errorf("the adapter's classification head needs the tensor %q, which neither the checkpoint nor the adapter has (name its module "+
+				"in modules_to_save when you train it)", name)
+		}
 	}
 	return &h, nil
+}
+
+// AdapterLabels returns the number of labels of the classification head that the adapter has whole, or 0 if it has none.
+func (c *Checkpoint) AdapterLabels() int {
+	describe := classifiers[c.Type]
+	if c.Adapter == nil || describe == nil {
+		return 0
+	}
+	out, ok := c.Adapter.whole[describe(c.config).out.name+".weight"]
+	if !ok || len(out.Shape) != 2 {
+		return 0
+	}
+	return int(out.Shape[0])
 }
 
 // classify computes the scores of labels from the last states, [batch·tokens, width], and makes them the output.

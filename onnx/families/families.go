@@ -155,6 +155,15 @@ func Open(dir, adapter string) (*Checkpoint, error) {
 	return open(c, w)
 }
 
+// WithoutLogits says why a causal model has no logits.
+func (c *Checkpoint) WithoutLogits() string {
+	if c.Adapter != nil && c.Adapter.untied {
+		return "the adapter changes the table of tokens or the layer for logits, which are one in the base model, so it is not clear what its logits " +
+			"are (train the adapter on a base with tie_word_embeddings false)"
+	}
+	return "the weights have no layer for logits (use a checkpoint with it, as AutoModelForCausalLM saves it)"
+}
+
 // CheckConfig returns why the safetensors of a checkpoint with the config.json at path cannot be used, as far as that file alone
 // tells: the family is not known, or the weights are quantised.
 func CheckConfig(path string) error {
@@ -273,6 +282,9 @@ func (c *Checkpoint) build(want Want) (*builder, error) {
 	c.model.build(b, want)
 	if b.gaveUp() {
 		b.fault("there may be more tensors that do not fit")
+	}
+	if err := firstFew(b.adapterFaults); err != nil {
+		b.faults = append(b.faults, c.Adapter.fault(err))
 	}
 	if err := errors.Join(b.faults...); err != nil {
 		return nil, err

@@ -34,7 +34,7 @@ func (t *transformer) untie(w *Weights) {
 	head := t.head.name + ".weight"
 	_, saved := w.adapter.saved[head]
 	if w.adapter.changes(w.prefix+t.embedding.tokens) || saved || w.adapter.modules[t.head.name] != nil {
-		t.head = nil
+		t.head, w.adapter.untied = nil, true
 	}
 }
 

@@ -95,9 +95,12 @@ func (w *Weights) addAdapter(dir string, a *Adapter) (err error) {
 	if w.base, w.locations, err = onnxproto.Locate(dir, append(slices.Clone(w.files), name)); err != nil {
 		return err
 	}
-	a.location, w.adapter = w.locations[name], a
+	a.file, w.adapter = name, a
 	return nil
 }
+
+// adapterLocation is the path of the adapter's file, relative to Base.
+func (w *Weights) adapterLocation() string { return w.locations[w.adapter.file] }
 
 // Base returns the folder that the external data of a graph is relative to.
 func (w *Weights) Base() string { return w.base }
@@ -243,10 +246,15 @@ func (w *Weights) choosePrefix(probe string, candidates ...string) error {
 	return fmt.Errorf("the weights have no tensor %q%s", probe, w.alike(probe))
 }
 
-// find returns a tensor of the base model, or one of the whole model if full is set.
+// find returns a tensor of the base model, or one of the whole model if full is set. It can be one that the adapter has whole.
 func (w *Weights) find(name string, full bool) (string, tensor, error) {
 	if !full {
 		name = w.prefix + name
+	}
+	if w.adapter != nil {
+		if t, ok := w.adapter.whole[name]; ok {
+			return name, tensor{t, w.adapter.file}, nil
+		}
 	}
 	t, ok := w.tensors[name]
 	if !ok {

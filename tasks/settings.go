@@ -1,0 +1,156 @@
+package tasks
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"w2s/internal/suggest"
+)
+
+// settings are what a user writes after the name of a data file or of a data set on the hub, by name:
+// reviews.csv:text=body:label=stars.
+type settings map[string]string
+
+// settingNames lists the settings. The first ones are for data sets on the hub only.
+var settingNames = []string{
+	"config", "train", "test", "rows", "text", "label", "classes", "labels", "soft", "chosen", "rejected", "prompt", "choices", "answer",
+	"weak", "group", "id", "template", "control", "columns", "name", "category",
+}
+
+// columnSettings lists the settings that name a column.
+var columnSettings = []string{"text", "label", "chosen", "rejected", "prompt", "choices", "answer", "weak", "group", "id"}
+
+var settingStart = regexp.MustCompile(`:(soft(?::|$)|[A-Za-z_-]+=)`)
+
+// cutSettings splits what a user gives for a task into a path or name and settings. A file whose name looks like settings is a file.
+func cutSettings(ref string) (base string, given settings, err error) {
+	if _, err := os.Stat(ref); err == nil {
+		return ref, nil, nil
+	}
+	at := settingStart.FindStringIndex(ref)
+	if at == nil {
+		return ref, nil, nil
+	}
+	base, given = ref[:at[0]], settings{}
+	var faults []error
+	for rest := ref[at[0]:]; rest != ""; {
+		rest = rest[1:] // the colon
+		text := rest
+		rest = ""
+		if next := settingStart.FindStringIndex(text); next != nil {
+			text, rest = text[:next[0]], text[next[0]:]
+		}
+		name, value, ok := strings.Cut(text, "=")
+		if !ok && name == "soft" {
+			value = "true"
+		}
+		_, twice := given[name]
+		switch {
+		case !slices.Contains(settingNames, name):
+			faults = append(faults, fmt.Errorf("unknown setting %q (%s)", name, suggest.Hint(name, "settings", settingNames)))
+		case twice:
+			faults = append(faults, fmt.Errorf("%s= is given twice", name))
+		case value == "":
+			faults = append(faults, fmt.Errorf("%s= has no value", name))
+		}
+		given[name] = value
+	}
+	if faults != nil {
+		return base, nil, fmt.Errorf("tasks: %s: %w", base, errors.Join(faults...))
+	}
+	return base, given, nil
+}
+
+// spec returns the part of a Spec that the settings give directly.
+func (g settings) spec() (Spec, error) {
+	s := Spec{
+		Name: g["name"], Category: Category(g["category"]), Template: g["template"], Control: g["control"], Label: g["label"], Group: g["group"], ID: g["id"],
+		Chosen: g["chosen"], Rejected: g["rejected"], Choices: g["choices"], Answer: g["answer"], Weak: g["weak"], Classes: g.list("classes"),
+	}
+	var faults []error
+	if text := g["soft"]; text != "" {
+		var err error
+		if s.Soft, err = strconv.ParseBool(text); err != nil {
+			faults = append(faults, fmt.Errorf("soft=%s: want true or false", text))
+		}
+	}
+	if text, ok := g["rows"]; ok {
+		var err error
+		if s.Rows, err = strconv.Atoi(text); err != nil || s.Rows < 0 {
+			faults = append(faults, fmt.Errorf("rows=%s: want a number, or 0 for all", shortened(text)))
+		}
+	}
+	for _, pair := range g.list("labels") {
+		value, class, ok := cutLast(pair, "=")
+		if !ok || value == "" || class == "" {
+			faults = append(faults, fmt.Errorf("labels=%s: want VALUE=CLASS, such as labels=1=bad,2=bad,5=good", shortened(pair)))
+			continue
+		}
+		if s.Labels == nil {
+			s.Labels = LabelMap{}
+		}
+		s.Labels[value] = class
+	}
+	if columns := g.list("columns"); columns != nil {
+		header := false
+		s.Header, s.Columns = &header, columns
+	}
+	return s, errors.Join(faults...)
+}
+
+// list returns a value that is a list, separated by commas.
+func (g settings) list(name string) []string {
+	value, ok := g[name]
+	if !ok {
+		return nil
+	}
+	items := strings.Split(value, ",")
+	for i := range items {
+		items[i] = strings.TrimSpace(items[i])
+	}
+	return items
+}
+
+// checkColumns reports settings that name columns which there are not.
+func (g settings) checkColumns(columns []string) error {
+	var faults []error
+	for _, name := range columnSettings {
+		column, ok := g[name]
+		if !ok || slices.Contains(columns, column) {
+			continue
+		}
+		if record, _, nested := strings.Cut(column, "."); nested && slices.Contains(columns, record) {
+			continue
+		}
+		near := ""
+		if n := suggest.Nearest(column, columns); n != "" {
+			near = fmt.Sprintf("did you mean %q? ", n)
+		}
+		faults = append(faults, fmt.Errorf("%s=%s: there is no column %q (%scolumns: %s)", name, shortened(column), shortened(column), near, quotedNames(columns)))
+	}
+	return errors.Join(faults...)
+}
+
+// hubOnly reports settings that only a data set on the hub has.
+func (g settings) hubOnly() error {
+	for _, name := range []string{"config", "train"} {
+		if _, ok := g[name]; ok {
+			return fmt.Errorf("%s= is for data sets on the hub (hf:ORG/NAME:%s=...)", name, name)
+		}
+	}
+	return nil
+}
+
+// noSettings explains settings on something that takes none.
+func noSettings(base, what string) error {
+	return fmt.Errorf("tasks: %s: %s takes no settings after a colon (they are for data files and for hf:ORG/NAME)", base, what)
+}
+
+// isAbsent reports whether an error is about a file that does not exist.
+func isAbsent(err error) bool { return errors.Is(err, fs.ErrNotExist) }

@@ -41,7 +41,7 @@ func openHub(ctx context.Context, src Source, ref string, given settings) (Task,
 	if err != nil {
 		return nil, fmt.Errorf("tasks: %s: %w", ref, err)
 	}
-	chosen, err := chooseParts(files, given)
+	chosen, err := chooseParts(files, given, "")
 	if err != nil {
 		return nil, fmt.Errorf("tasks: %s: %w", ref, err)
 	}
@@ -56,6 +56,12 @@ func openHub(ctx context.Context, src Source, ref string, given settings) (Task,
 	spec, err := guessSpec(guess{path: first, file: chosen.train[0], name: name, ref: ref, given: given, hub: dataset})
 	if err != nil {
 		return nil, err
+	}
+	if hidden := hiddenLabels(ctx, src, dataset, chosen, spec); hidden && given["test"] == "" {
+		spec.notes = append(spec.notes, fmt.Sprintf("the labels of part %s are hidden (-1)", chosen.testName))
+		if chosen, err = chooseParts(files, given, chosen.testName); err != nil {
+			return nil, fmt.Errorf("tasks: %s: %w", ref, err)
+		}
 	}
 	spec.Train, spec.Test = nil, nil
 	for _, f := range chosen.train {
@@ -76,6 +82,19 @@ func openHub(ctx context.Context, src Source, ref string, given settings) (Task,
 	return fileTask{spec: spec}, nil
 }
 
+// hiddenLabels reports whether all labels of the test part are -1, as in benchmarks with a leaderboard.
+func hiddenLabels(ctx context.Context, src Source, dataset string, chosen chosenParts, spec Spec) bool {
+	if len(chosen.test) == 0 || spec.Form != Classify {
+		return false
+	}
+	path, err := src.Path(ctx, dataset+"/"+chosen.test[0])
+	if err != nil {
+		return false // Load reports it
+	}
+	counts := labelCounts(path, spec.Label, spec.Columns)
+	return len(counts) == 1 && counts["-1"] > 0
+}
+
 // chosenParts are the files of a data set that a task reads.
 type chosenParts struct {
 	config              string
@@ -89,8 +108,8 @@ const defaultConfig = "default"
 // usualTests lists the names of test parts, in the order in which they are looked for.
 var usualTests = []string{"test", "validation", "valid", "val", "dev"}
 
-// chooseParts chooses the configuration and the parts of a data set by its files.
-func chooseParts(files []string, given settings) (chosenParts, error) {
+// chooseParts chooses the configuration and the parts of a data set by its files. The part named without is not for testing.
+func chooseParts(files []string, given settings, without string) (chosenParts, error) {
 	parts := map[string]map[string][]string{} // by configuration and split
 	for _, f := range files {
 		config, split, ok := partOf(f)
@@ -129,7 +148,9 @@ func chooseParts(files []string, given settings) (chosenParts, error) {
 	c.trainName = strings.Join(wanted, ", ")
 	c.testName = given["test"]
 	if c.testName == "" {
-		at := slices.IndexFunc(usualTests, func(name string) bool { return parts[c.config][name] != nil && !slices.Contains(wanted, name) })
+		at := slices.IndexFunc(usualTests, func(name string) bool {
+			return name != without && parts[c.config][name] != nil && !slices.Contains(wanted, name)
+		})
 		if at < 0 {
 			c.testName = "taken from it"
 			return c, nil

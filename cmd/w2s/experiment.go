@@ -32,6 +32,7 @@ type experimentFlags struct {
 	prompt             string
 	heads              string
 	alphas, l2         []float64
+	folds              int
 	held               float64
 	out                string
 	table              tableFlags
@@ -72,7 +73,10 @@ func (f *experimentFlags) register(fs *pflag.FlagSet, out string) {
 	fs.StringVar(&f.prompt, "prompt", "", "what --weak words:CHECKPOINT reads of a text to classify: a `text` with {text} and {classes} "+
 		"(default: see docs/supervisors.md)")
 	fs.Float64SliceVar(&f.l2, "l2", nil, "`penalties` to choose from on held-out labels (default: "+penalties+")")
-	fs.Float64Var(&f.held, "held", experiment.DefaultHeld, "`share` of a head's training examples on which its penalty is chosen")
+	countVar(fs, count{value: &f.folds, most: experiment.MaxFolds}, "folds", experiment.DefaultFolds, "`number` of parts of a head's training examples, "+
+		"each held out once while penalties are compared; with 1, one part is held out, which --held sizes")
+	fs.Float64Var(&f.held, "held", experiment.DefaultHeld, "`share` of a head's training examples that is held out: to choose its penalty on with --folds 1, "+
+		"and to fit the treatments temperature and platt on")
 	fs.StringVar(&f.out, "out", out, "result `file`, or - for standard output, which then has no table; a file that holds another experiment is not overwritten")
 	fs.BoolVar(&f.again, "again", false, "start from scratch and overwrite the result file, whatever it holds")
 	fs.StringVar(&f.heads, "heads", "",
@@ -139,7 +143,7 @@ func (f *experimentFlags) config(ctx context.Context, a *app, models []string, p
 		}
 	}
 	c := f.split()
-	c.L2, c.Held, c.KeepTexts = f.l2, f.held, f.texts
+	c.L2, c.Folds, c.Held, c.KeepTexts = f.l2, f.folds, f.held, f.texts
 	var err error
 	if !(f.held > 0 && f.held < 1) {
 		fault(usagef("--held %v: want a share between 0 and 1", f.held))

@@ -28,7 +28,7 @@ func (f *experimentFlags) env(ctx context.Context, a *app) (experiment.Env, erro
 	if err := os.MkdirAll(f.heads, 0o777); err != nil {
 		return env, fmt.Errorf("--heads: %w", err)
 	}
-	settings := []any{f.train, f.test, f.balance, f.shared, f.l2, f.held}
+	settings := []any{f.train, f.test, f.balance, f.shared, f.l2, f.folds, f.held}
 	if len(f.untrained) > 0 { // they have no heads here, of which the digests of their students could have a part
 		settings = append(settings, f.untrained)
 	}

@@ -23,9 +23,10 @@ type plan struct {
 
 // A group is a part of a plan. Its flags take precedence over those of the plan.
 type group struct {
-	name  string
-	line  int
-	flags map[string]yaml.Node
+	name     string
+	line     int
+	flags    map[string]yaml.Node
+	optional []string // tasks that are carried out too, if their data can be had
 }
 
 // maxPlanBytes bounds the size of a plan.
@@ -81,6 +82,12 @@ func parsePlan(name string, data []byte) (*plan, error) {
 				faults = append(faults, fmt.Errorf("%s:%d: name %q: want up to 40 small letters, digits and hyphens, because the result file of the group has this name",
 					name, n.Line, g.name))
 				continue
+			}
+		}
+		if n, ok := g.flags["optional"]; ok {
+			delete(g.flags, "optional")
+			if err := n.Decode(&g.optional); err != nil {
+				faults = append(faults, fmt.Errorf("%s:%d: optional: want a list of tasks", name, n.Line))
 			}
 		}
 		if first, ok := seen[g.name]; ok {

@@ -99,6 +99,8 @@ type member struct {
 	command gridCommand
 	cfg     experiment.Config
 	fault   error // why the experiment cannot be carried out, which does not keep the others from it
+
+	optional []string // tasks whose failure is only noted
 }
 
 // grid carries out a command: one experiment, or one for each group of its plan.
@@ -210,6 +212,8 @@ func groupMembers(c gridCommand, p *plan, source *planSource, given map[string]b
 		m := &member{name: g.name, command: c.copy(flags)}
 		flags.VisitAll(func(f *pflag.Flag) { f.Changed = given[f.Name] })
 		faults = append(faults, g.set(p, flags))
+		m.optional = g.optional
+		m.command.shared().tasks = append(slices.Clone(m.command.shared().tasks), g.optional...)
 		m.command.shared().out = filepath.Join(folder, g.name+".json")
 		members = append(members, m)
 	}
@@ -241,8 +245,11 @@ func (a *app) groups(ctx context.Context, f *experimentFlags, members []*member)
 		if ctx.Err() != nil {
 			return errors.Join(append(failed, err)...)
 		}
-		if err != nil {
-			failed, missing = append(failed, err), append(missing, eachOf(err)...)
+		for _, e := range eachOf(err) {
+			missing = append(missing, e)
+			if t, ok := e.(*experiment.TaskError); !ok || !slices.Contains(m.optional, t.Task) {
+				failed = append(failed, e)
+			}
 		}
 	}
 	parts, notes := summary.Together(parts)
@@ -275,8 +282,11 @@ func (a *app) groups(ctx context.Context, f *experimentFlags, members []*member)
 	return errors.Join(failed...)
 }
 
-// eachOf returns the errors that err joins, or err alone.
+// eachOf returns the errors that err joins, or err alone. nil joins none.
 func eachOf(err error) []error {
+	if err == nil {
+		return nil
+	}
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return []error{err}

@@ -113,7 +113,11 @@ copy is run with w2s run --plan FILE or w2s sweep --plan FILE.`,
 						node := g.flags[key]
 						return strings.Join(list.Map(node.Content, func(n *yaml.Node) string { return n.Value }), ", ")
 					}
-					t.Add(name, g.name, values("task"), values("models"))
+					all := values("task")
+					if len(g.optional) > 0 {
+						all += ", if it can be had: " + strings.Join(g.optional, ", ")
+					}
+					t.Add(name, g.name, all, values("models"))
 				}
 			}
 			t.Notes = []string{"w2s run takes the ends of each ladder, w2s sweep all its pairs: w2s run --suite " + defaultSuite + "."}

@@ -84,7 +84,7 @@ func (w *workbench) goldSample(h halves, n int) []int {
 	for k, i := range sample {
 		trial.Examples, units = append(trial.Examples, k), append(units, w.groups[h.weak[i]])
 	}
-	if _, _, err := (head.Grid{HeldOut: w.cfg.Held, Group: units}).Cut(trial); err != nil {
+	if _, err := w.cfg.grid(units).Cuts(trial); err != nil {
 		return nil
 	}
 	return sample

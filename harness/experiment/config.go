@@ -27,6 +27,7 @@ import (
 
 	"w2s/harness/feature"
 	"w2s/harness/freeform"
+	"w2s/harness/head"
 	"w2s/harness/label"
 	"w2s/harness/loss"
 	"w2s/harness/metric"
@@ -52,17 +53,24 @@ type Config struct {
 	Balance     tasks.Balance // whether the classes are balanced; empty: two classes are, more keep their proportions
 	Sizes       []int         // smaller training pools to try as well, each one a part of the next larger one
 	L2          []float64     // penalties to choose from; empty: DefaultL2
-	Held        float64       // share of a head's training examples that its penalty is chosen on; 0: DefaultHeld
-	Baselines   bool          // train what students are compared with as well; see baselines.go
-	KeepTexts   bool          // keep the test texts in the result, for the report's example browser
+	Folds       int           // parts of a head's training examples for the choice of its penalty by cross-validation; 1: Held; 0: DefaultFolds
+	// Held is the share of a head's training examples that is held out to choose its penalty on if Folds is 1, and to fit the calibration
+	// of weak labels on. 0: DefaultHeld.
+	Held      float64
+	Baselines bool // train what students are compared with as well; see baselines.go
+	KeepTexts bool // keep the test texts in the result, for the report's example browser
 }
 
 // Defaults of a Config.
 const (
 	DefaultTrain = 2000
 	DefaultTest  = 800
+	DefaultFolds = 3
 	DefaultHeld  = 0.2
 )
+
+// MaxFolds is the largest value of Config.Folds. Penalties are compared with that many heads each.
+const MaxFolds = 20
 
 const (
 	// minTrain is the smallest training pool. Each half then has examples to learn from and examples to choose on.
@@ -94,7 +102,7 @@ type Model struct {
 // settings returns what the result file says of the configuration, which has its defaults filled in.
 func (c Config) settings() result.Settings {
 	return result.Settings{Kind: result.Pairs, Pairs: c.Pairs, Seeds: c.Seeds, Pools: c.pools(), Train: c.Train, Test: c.Test, Balance: c.Balance, Sizes: c.Sizes,
-		L2: c.L2, Held: c.Held, Losses: names(c.Losses), Treatments: names(c.Treatments), Simulated: names(c.Simulated)}
+		L2: c.L2, Folds: c.Folds, Held: c.Held, Losses: names(c.Losses), Treatments: names(c.Treatments), Simulated: names(c.Simulated)}
 }
 
 func (c Config) pools() string {
@@ -142,6 +150,9 @@ func (c Config) withDefaults() Config {
 	}
 	if len(c.L2) == 0 {
 		c.L2 = DefaultL2
+	}
+	if c.Folds == 0 {
+		c.Folds = DefaultFolds
 	}
 	if c.Held == 0 {
 		c.Held = DefaultHeld
@@ -223,6 +234,9 @@ func (c Config) check(faults *faultList) {
 		}
 	}
 	c.checkData(faults)
+	if c.Folds < 0 || c.Folds > MaxFolds {
+		faults.add("%d folds are not in 1..%d", c.Folds, MaxFolds)
+	}
 	if !(c.Held >= 0 && c.Held < 1) {
 		faults.add("held-out share %v is not between 0 and 1", c.Held)
 	}
@@ -309,6 +323,11 @@ func (c Config) inPairs(side func(result.Pair) string) []string {
 		}
 	}
 	return names
+}
+
+// grid returns how the penalty of a head is chosen. groups are those of the examples of its data.
+func (c Config) grid(groups []string) head.Grid {
+	return head.Grid{L2: c.L2, Folds: c.Folds, HeldOut: c.Held, Group: groups}
 }
 
 // needsHeldOut reports whether a treatment looks at held-out labels.

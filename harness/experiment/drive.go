@@ -3,12 +3,22 @@ package experiment
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"w2s/harness/result"
 	"w2s/internal/list"
 	"w2s/tasks"
 )
+
+// A TaskError says why a task could not be carried out. The other tasks were.
+type TaskError struct {
+	Task string
+	Err  error
+}
+
+func (e *TaskError) Error() string { return "task " + e.Task + ": " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *TaskError) Unwrap() error { return e.Err }
 
 // A driver carries out an experiment, one task after the other.
 type driver struct {
@@ -32,7 +42,7 @@ func (d driver) run(ctx context.Context) (*result.Result, error) {
 		}
 		rest = rest[1:]
 		if err != nil {
-			failed = append(failed, fmt.Errorf("task %s: %w", task.Info().Name, err))
+			failed = append(failed, &TaskError{Task: task.Info().Name, Err: err})
 			continue
 		}
 		found.Add(work)

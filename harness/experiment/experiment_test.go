@@ -48,8 +48,9 @@ func TestRunRecoversPartOfPlantedGap(t *testing.T) {
 }
 
 func TestStudentNeverSeesGold(t *testing.T) {
-	for _, rank := range []bool{false, true} {
+	for rank, folds := range map[bool]int{false: 3, true: 1} {
 		cfg := smallConfig(planted{name: "planted", n: 700, rank: rank})
+		cfg.Folds = folds
 		for _, text := range []string{"soft", "hard", "temperature", "top:0.5"} {
 			treatment, err := label.Parse(text)
 			if err != nil {
@@ -65,23 +66,24 @@ func TestStudentNeverSeesGold(t *testing.T) {
 }
 
 func TestHeadsDependOnSeedAndExamplesAlone(t *testing.T) {
-	task := planted{name: "planted", n: 700}
-	cfg := smallConfig(task)
-	guarded := loss.GuardConf{LogConf: loss.LogConf{Alpha: 0.5, Warmup: 0.1}, Least: 0.6}
-	cfg.Losses = append(cfg.Losses, guarded)
-	want := run(t, cfg)
-	shuffled := task
-	shuffled.order = 99
-	one := smallConfig(shuffled)
-	one.Losses = []loss.Loss{guarded}
-	one.Seeds = []uint64{1}
-	byID := map[string]result.Head{}
-	for _, h := range want.Heads {
-		byID[h.ID] = h
-	}
-	for _, h := range run(t, one).Heads {
-		if !reflect.DeepEqual(h, byID[h.ID]) {
-			t.Errorf("%s depends on the order of the examples or on other seeds", h.ID)
+	for _, folds := range []int{1, 3} {
+		task := planted{name: "planted", n: 700}
+		cfg := smallConfig(task)
+		cfg.Folds = folds
+		guarded := loss.GuardConf{LogConf: loss.LogConf{Alpha: 0.5, Warmup: 0.1}, Least: 0.6}
+		cfg.Losses = append(cfg.Losses, guarded)
+		want := run(t, cfg)
+		task.order = 99
+		one := smallConfig(task)
+		one.Folds, one.Seeds, one.Losses = folds, []uint64{1}, []loss.Loss{guarded}
+		byID := map[string]result.Head{}
+		for _, h := range want.Heads {
+			byID[h.ID] = h
+		}
+		for _, h := range run(t, one).Heads {
+			if !reflect.DeepEqual(h, byID[h.ID]) {
+				t.Errorf("%d folds: %s depends on the order of the examples or on other seeds", folds, h.ID)
+			}
 		}
 	}
 }
@@ -129,11 +131,11 @@ func TestValidateReportsAllFaultsTogether(t *testing.T) {
 	err := experiment.Config{
 		Models: []experiment.Model{{Name: "c"}},
 		Pairs:  []result.Pair{pair, pair},
-		Seeds:  []uint64{1, 1}, Held: 2, L2: []float64{-1, math.Inf(1)}, Train: 4, Test: 3,
+		Seeds:  []uint64{1, 1}, Folds: 21, Held: 2, L2: []float64{-1, math.Inf(1)}, Train: 4, Test: 3,
 		Simulated: []experiment.Simulated{{Kind: "oracle"}},
 	}.Validate()
 	for _, want := range []string{`no model is named "a"`, `no model is named "b"`, `model "c" has no encoder`, "no task", "no loss",
-		"seed 1 is given twice", "pair a -> b is given twice", "share 2", "penalty -1", "penalty +Inf", "pool of 4", "part of 3", `"oracle"`} {
+		"seed 1 is given twice", "pair a -> b is given twice", "21 folds", "share 2", "penalty -1", "penalty +Inf", "pool of 4", "part of 3", `"oracle"`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one with %q", err, want)
 		}

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"w2s/harness/head"
+	"w2s/harness/loss"
 	"w2s/tasks"
 )
 
@@ -88,9 +88,9 @@ func trainings(w *workbench) int {
 	if w.hasBaselines() {
 		offers += len(c.Pairs) // shuffled
 	}
-	students := 0
+	students, grid := 0, c.grid(nil)
 	for _, l := range c.Losses {
-		students += offers * len(c.Treatments) * head.Trainings(l, len(c.L2))
+		students += offers * len(c.Treatments) * grid.Trainings(l)
 	}
 	heads := len(c.weaks()) + len(c.strongs())
 	if w.hasControls() {
@@ -100,7 +100,7 @@ func trainings(w *workbench) int {
 	if len(c.strongs()) > 0 {
 		heads += len(c.strongs()) * len(w.goldSpecs(c.strongs()[0]))
 	}
-	return heads*(len(c.L2)+1) + students*len(w.halves)
+	return heads*grid.Trainings(loss.XEnt{}) + students*len(w.halves)
 }
 
 // planLabels says what a supervisor that is not trained has to encode. The plan has no texts if it reads none.

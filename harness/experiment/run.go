@@ -146,10 +146,11 @@ func (w *workbench) heldOut(ctx context.Context, s trained, h halves) (*label.He
 	}
 	own := w.part(w.data[s.Model], s.Seed, h.weak)
 	job := head.Job{Name: s.ID, Examples: own.numbers(h.weak), Labels: h.weakGold, Loss: loss.XEnt{}, L2: s.L2, Seed: s.Seed}
-	train, rest, err := head.Grid{L2: []float64{s.L2}, HeldOut: w.cfg.Held, Group: own.groups}.Cut(job)
+	cuts, err := head.Grid{HeldOut: w.cfg.Held, Group: own.groups}.Cuts(job)
 	if err != nil {
 		return nil, err
 	}
+	train, rest := cuts[0].Train, cuts[0].Held
 	fitted, err := head.Fit(ctx, own.data, []head.Job{train}, head.Options{Multiplier: w.env.Multiplier})
 	if err != nil {
 		return nil, err
@@ -247,7 +248,7 @@ func (w *workbench) freeAnswers(ctx context.Context) ([]result.Head, error) {
 		Open: func(ctx context.Context, model string) (freeform.Writer, error) {
 			return w.cfg.Models[slices.IndexFunc(w.cfg.Models, func(m Model) bool { return m.Name == model })].Writer(ctx)
 		},
-		Pairs: w.cfg.Pairs, Losses: w.cfg.Losses, L2: w.cfg.L2, HeldOut: w.cfg.Held,
+		Pairs: w.cfg.Pairs, Losses: w.cfg.Losses, L2: w.cfg.L2, Folds: w.cfg.Folds, HeldOut: w.cfg.Held,
 		Features: w.env.Features, Multiplier: w.env.Multiplier, Progress: w.env.Progress, StateBytes: w.env.stateBytes,
 	})
 	for _, text := range warnings {

@@ -82,14 +82,14 @@ func (w *workbench) checkHeldOut() error {
 	if w.info.Form == tasks.Generate {
 		return nil
 	}
-	grid := head.Grid{L2: w.cfg.L2, HeldOut: w.cfg.Held, Group: w.groups}
+	grid := w.cfg.grid(w.groups)
 	for _, h := range w.halves {
 		for _, half := range []struct {
 			name     string
 			examples []int
 		}{{"weak-train", h.weak}, {"strong-train", h.strong}} {
 			job := head.Job{Examples: half.examples, Labels: make([][]float64, len(half.examples)), Loss: loss.XEnt{}, Seed: h.seed}
-			if _, _, err := grid.Cut(job); err != nil {
+			if _, err := grid.Cuts(job); err != nil {
 				return fmt.Errorf("%s of seed %d: %w", half.name, h.seed, err)
 			}
 		}

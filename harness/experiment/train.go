@@ -36,8 +36,9 @@ func records(heads []trained) []result.Head {
 	return list.Map(heads, func(t trained) result.Head { return t.Head })
 }
 
-// train trains heads on one model's features. Heads of the same half are trained together, those of few gold labels on these alone. The penalty of each head is chosen on
-// a part of its own labels, then the head is trained on all of them and predicts the test examples.
+// train trains heads on one model's features. Heads of the same half are trained together, those of few gold labels on these
+// alone. The penalty of each head is chosen on held-out parts of its own labels, then the head is trained on all of them and
+// predicts the test examples.
 func (w *workbench) train(ctx context.Context, data features, specs []trainSpec) ([]trained, error) {
 	if len(specs) == 0 {
 		return nil, nil
@@ -63,9 +64,9 @@ func (w *workbench) train(ctx context.Context, data features, specs []trainSpec)
 		}
 		members[k] = append(members[k], i)
 	}
-	trainings := 0
+	trainings, grid := 0, w.cfg.grid(nil)
 	for _, s := range specs {
-		trainings += head.Trainings(s.loss, len(w.cfg.L2))
+		trainings += grid.Trainings(s.loss)
 	}
 	bar := w.env.Progress.Start(fmt.Sprintf("train %s, %s", w.info.Name, specs[0].head.Model), int64(trainings), progress.Items)
 	defer bar.Done()
@@ -83,7 +84,7 @@ func (w *workbench) train(ctx context.Context, data features, specs []trainSpec)
 		jobs := list.Map(members[k], func(i int) head.Job {
 			return head.Job{Name: out[i].ID, Examples: own.numbers(specs[i].examples), Labels: specs[i].labels, Loss: specs[i].loss, Seed: k.seed}
 		})
-		chosen, err := head.Select(ctx, own.data, jobs, head.Grid{L2: w.cfg.L2, HeldOut: w.cfg.Held, Group: own.groups}, options)
+		chosen, err := head.Select(ctx, own.data, jobs, w.cfg.grid(own.groups), options)
 		if err != nil {
 			return nil, err
 		}

@@ -85,7 +85,8 @@ type Options struct {
 	Pairs      []result.Pair
 	Losses     []loss.Loss
 	L2         []float64 // penalties to choose from
-	HeldOut    float64   // share of a head's answers that its penalty is chosen on
+	Folds      int       // parts of a head's answers for the choice of its penalty by cross-validation; 1: HeldOut
+	HeldOut    float64   // share of a head's answers that its penalty is chosen on without cross-validation
 	Features   *feature.Cache
 	Multiplier head.NewMultiplier
 	Progress   progress.Reporter

@@ -236,15 +236,18 @@ func (w *answerWriter) tune(ctx context.Context, s Split, spec trainSpec) ([]tun
 		r.ID = result.HeadID(r)
 		return r
 	})
-	jobs, trainings := make([]head.Job, len(spec.losses)), 0
+	jobs := make([]head.Job, len(spec.losses))
 	for i, l := range spec.losses {
-		trainings += head.Trainings(l, len(w.options.L2))
 		jobs[i] = head.Job{Name: records[i].ID, Examples: rows, Labels: labels, Loss: l, Seed: s.Seed}
 	}
 	o := w.options
+	grid := head.Grid{L2: o.L2, Folds: o.Folds, HeldOut: o.HeldOut, Group: learned.units}
+	trainings := 0
+	for _, l := range spec.losses {
+		trainings += grid.Trainings(l)
+	}
 	bar := o.Progress.Start(fmt.Sprintf("train %s, %s", w.task.Name, w.name), int64(trainings), progress.Items)
 	defer bar.Done()
-	grid := head.Grid{L2: o.L2, HeldOut: o.HeldOut, Group: learned.units}
 	chosen, err := head.Select(ctx, data, jobs, grid, head.Options{Multiplier: o.Multiplier, Done: func(int) { bar.Add(1) }})
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package head
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,8 +17,11 @@ import (
 
 // A Grid is what Select chooses from, and how.
 type Grid struct {
-	L2      []float64 // penalties to try
-	HeldOut float64   // share of a job's examples to hold out while penalties are compared; 0: 0.2
+	L2 []float64 // penalties to try
+	// Folds is the number of parts for cross-validation: each part is held out once, while a head is trained on the others. A job
+	// of fewer groups has one part for each. 0 or 1: one part is held out, whose size HeldOut says.
+	Folds   int
+	HeldOut float64 // share of a job's examples to hold out without cross-validation; 0: 0.2
 	// Group names the group of each example of the data. All examples of a group are held out or none. "" puts an example
 	// in a group of its own. nil: all examples are.
 	Group []string
@@ -27,7 +31,7 @@ type Grid struct {
 type Selection struct {
 	Fitted
 	L2      float64
-	HeldOut int     // number of held-out examples
+	HeldOut int     // number of examples that were held out: all of them with cross-validation
 	Scores  []Score // one for each penalty, in the order of the grid; of its fallback if the job's loss is guarded
 	Guard   *Guard  // nil unless the job's loss is guarded
 }
@@ -36,8 +40,8 @@ type Selection struct {
 // training labels.
 type Score struct {
 	L2      float64
-	LogLoss float64 // weighted mean cross-entropy against the held-out labels
-	Status  Status  // of the training
+	LogLoss float64 // weighted mean cross-entropy against the held-out labels of all folds
+	Status  Status  // of the training; Diverged if that of any fold diverged
 }
 
 // A Guard tells what became of a [loss.Guarded].
@@ -52,14 +56,14 @@ type Guard struct {
 }
 
 // Select chooses a penalty for each job by labels that the job holds out, and then trains the job on all of its examples.
-// It sees the labels of the job and no others, so with weak labels no gold can reach the choice. All jobs and penalties are
-// trained together, and a head that several jobs need is trained once. What is held out depends on the job's seed and on its
-// examples, but not on their order. Of two penalties with the same score, the larger one wins.
+// It sees the labels of the job and no others, so with weak labels no gold can reach the choice. All jobs, folds and penalties
+// are trained together. What is held out depends on the job's seed and on its examples, but not on their order. Of two
+// penalties with the same score, the larger one wins. A head that several jobs need is trained once.
 //
 // For a [loss.Guarded], Select chooses a penalty for its fallback, and one for its reference. It compares the head of the reference
-// with the main axis of the features on the held-out examples. If the two correlate enough, and the axis does not
-// tell the labels better than the class could, it trains the guarded loss with the next
-// larger penalty of the grid after the one of the reference, and otherwise the fallback.
+// with the main axis of the features on the examples that the first fold holds out. If the two correlate enough, and the axis does not
+// tell the labels better than the class could, it trains the guarded loss with the next larger penalty of the grid after the one of the
+// reference, and otherwise the fallback.
 func Select(ctx context.Context, data Data, jobs []Job, grid Grid, options Options) ([]Selection, error) {
 	if err := grid.check(data); err != nil {
 		return nil, err
@@ -67,18 +71,19 @@ func Select(ctx context.Context, data Data, jobs []Job, grid Grid, options Optio
 	if err := checkJobs(data, jobs); err != nil {
 		return nil, err
 	}
-	var trials []Job // for each job len(grid.L2), and as many more for the reference of a guarded loss
-	held := make([]Job, len(jobs))
+	var trials []Job // for each job, and each loss that is tried, len(grid.L2) for each cut
+	cuts := make([][]Cut, len(jobs))
 	for i, job := range jobs {
-		train, out, err := grid.Cut(job)
-		if err != nil {
+		var err error
+		if cuts[i], err = grid.Cuts(job); err != nil {
 			return nil, fmt.Errorf("head: job %d (%s): %w", i, job.Name, err)
 		}
-		held[i] = out
 		for _, l := range tried(job.Loss) {
-			for _, l2 := range grid.L2 {
-				train.Loss, train.L2 = l, l2
-				trials = append(trials, train)
+			for _, c := range cuts[i] {
+				for _, l2 := range grid.L2 {
+					c.Train.Loss, c.Train.L2 = l, l2
+					trials = append(trials, c.Train)
+				}
 			}
 		}
 	}
@@ -89,35 +94,35 @@ func Select(ctx context.Context, data Data, jobs []Job, grid Grid, options Optio
 	out := make([]Selection, len(jobs))
 	final := slices.Clone(jobs)
 	for i, job := range jobs {
-		var best []int // of each loss that was tried, counted from the first trial that is left
-		for k := range tried(job.Loss) {
-			from := k * len(grid.L2)
-			scores, err := heldOutScores(ctx, data, grid.L2, fitted[from:from+len(grid.L2)], held[i])
+		n := len(cuts[i]) * len(grid.L2)
+		for k, l := range tried(job.Loss) {
+			scores, err := heldOutScores(ctx, data, grid.L2, fitted[:n], cuts[i])
 			if err != nil {
 				return nil, err
 			}
-			at := bestScore(scores)
-			if at < 0 {
+			best, ok := bestScore(scores)
+			if !ok {
 				return nil, fmt.Errorf("head: job %d (%s): no penalty of the grid gives a finite head", i, job.Name)
 			}
-			best = append(best, from+at)
 			if k == 0 {
-				out[i] = Selection{L2: grid.L2[at], HeldOut: len(held[i].Examples), Scores: scores}
+				final[i].Loss, final[i].L2 = l, best.L2
+				out[i] = Selection{L2: best.L2, Scores: scores}
+			} else {
+				g := job.Loss.(loss.Guarded)
+				reference := fitted[slices.Index(grid.L2, best.L2)].Head
+				if out[i].Guard, err = guard(ctx, data, g, cuts[i][0].Train, reference, cuts[i][0].Held); err != nil {
+					return nil, err
+				}
+				if out[i].Guard.Kept {
+					final[i].Loss, final[i].L2 = g, grid.next(best.L2)
+					out[i].L2 = final[i].L2
+				}
 			}
+			fitted = fitted[n:]
 		}
-		final[i].Loss, final[i].L2 = trials[best[0]].Loss, out[i].L2
-		if g, ok := job.Loss.(loss.Guarded); ok {
-			reference := best[1]
-			if out[i].Guard, err = guard(ctx, data, g, trials[reference], fitted[reference].Head, held[i]); err != nil {
-				return nil, err
-			}
-			if out[i].Guard.Kept {
-				final[i].Loss, final[i].L2 = g, grid.next(trials[reference].L2)
-				out[i].L2 = final[i].L2
-			}
+		for _, c := range cuts[i] {
+			out[i].HeldOut += len(c.Held.Examples)
 		}
-		n := len(best) * len(grid.L2)
-		trials, fitted = trials[n:], fitted[n:]
 	}
 	if fitted, err = fitDistinct(ctx, data, final, options); err != nil {
 		return nil, err
@@ -137,8 +142,8 @@ func tried(l loss.Loss) []loss.Loss {
 	return []loss.Loss{l}
 }
 
-// Trainings returns the number of heads for which Select reports progress, for a job of loss l and a number of penalties.
-func Trainings(l loss.Loss, penalties int) int { return len(tried(l))*penalties + 1 }
+// Trainings returns the number of heads for which Select reports progress, for a job of loss l.
+func (g Grid) Trainings(l loss.Loss) int { return len(tried(l))*max(1, g.Folds)*len(g.L2) + 1 }
 
 // next returns the next larger penalty of the grid, or l2 if there is none.
 func (g Grid) next(l2 float64) float64 {
@@ -221,6 +226,9 @@ func (g Grid) check(d Data) error {
 	if len(g.L2) == 0 {
 		faults = append(faults, errors.New("head: grid: no penalty to choose from"))
 	}
+	if g.Folds < 0 {
+		faults = append(faults, fmt.Errorf("head: grid: %d folds", g.Folds))
+	}
 	if !(g.HeldOut >= 0 && g.HeldOut < 1) {
 		faults = append(faults, fmt.Errorf("head: grid: held-out share %v is not in 0..1", g.HeldOut))
 	}
@@ -230,84 +238,135 @@ func (g Grid) check(d Data) error {
 	return errors.Join(faults...)
 }
 
-// Cut divides a job's examples of positive weight into those to train on and those to hold out, whole groups at a time.
-func (g Grid) Cut(job Job) (train, held Job, err error) {
-	share := g.HeldOut
-	if share == 0 {
-		share = 0.2
+// A Cut divides a job's examples into those to train on and those to hold out.
+type Cut struct{ Train, Held Job }
+
+// Cuts returns the cuts that penalties are compared on: one for each fold, or a single one. They divide the examples of
+// positive weight, whole groups at a time.
+func (g Grid) Cuts(job Job) ([]Cut, error) {
+	groups, n := g.shuffled(job)
+	var parts [][]int // positions of the examples to hold out
+	if g.Folds > 1 {
+		parts = folds(groups, g.Folds)
+	} else {
+		parts = [][]int{firstShare(groups, cmp.Or(g.HeldOut, 0.2), n)}
 	}
-	group := func(i int) string {
-		if g.Group != nil && g.Group[job.Examples[i]] != "" {
-			return "g" + g.Group[job.Examples[i]]
+	cuts := make([]Cut, len(parts))
+	for k, held := range parts {
+		out := map[int]bool{}
+		for _, i := range held {
+			out[i] = true
 		}
-		return fmt.Sprint(job.Examples[i])
-	}
-	positions := job.weighted()
-	var names []string
-	members := map[string][]int{}
-	for _, i := range positions {
-		name := group(i)
-		if members[name] == nil {
-			names = append(names, name)
+		var kept []int
+		for _, i := range slices.Concat(groups...) {
+			if !out[i] {
+				kept = append(kept, i)
+			}
 		}
-		members[name] = append(members[name], i)
-	}
-	rand.New(rand.NewPCG(job.Seed, 0x5e1ec7)).Shuffle(len(names), func(a, b int) { names[a], names[b] = names[b], names[a] })
-	want := int(math.Round(share * float64(len(positions))))
-	var kept, out []int
-	for _, name := range names {
-		if len(out) < max(1, want) {
-			out = append(out, members[name]...)
-		} else {
-			kept = append(kept, members[name]...)
+		if len(kept) == 0 || len(held) == 0 {
+			return nil, fmt.Errorf("too few to train on some and hold out others: %s in %s", visible.Count(n, "example"), visible.Count(len(groups), "group"))
 		}
+		cuts[k] = Cut{job.subset(kept), job.subset(held)}
 	}
-	if len(kept) == 0 || len(out) == 0 {
-		return Job{}, Job{}, fmt.Errorf("too few to train on some and hold out others: %s in %s", visible.Count(len(positions), "example"), visible.Count(len(names), "group"))
-	}
-	return job.subset(kept), job.subset(out), nil
+	return cuts, nil
 }
 
-// heldOutScores returns the score of each head on the examples of held. Head k was trained with penalty l2[k].
-func heldOutScores(ctx context.Context, data Data, l2 []float64, fitted []Fitted, held Job) ([]Score, error) {
-	probs, err := Predict(ctx, data, list.Map(fitted, func(f Fitted) *Head { return f.Head }), held.Examples)
-	if err != nil {
-		return nil, err
-	}
-	scores := make([]Score, len(fitted))
-	total := 0.0
-	for i := range held.Examples {
-		w := 1.0
-		if held.Weights != nil {
-			w = held.Weights[i]
+// shuffled returns the groups of a job's examples of positive weight in an order that the job's seed determines, each as
+// positions in job.Examples, and the number of these examples.
+func (g Grid) shuffled(job Job) (groups [][]int, n int) {
+	positions := job.weighted()
+	number := map[string]int{}
+	for _, i := range positions {
+		name := fmt.Sprint(job.Examples[i])
+		if g.Group != nil && g.Group[job.Examples[i]] != "" {
+			name = "g" + g.Group[job.Examples[i]]
 		}
-		total += w
-		for k := range scores {
-			for c, label := range held.Labels[i] {
-				if label > 0 {
-					// A probability that underflows to 0 costs as much as the smallest positive one.
-					scores[k].LogLoss -= w * label * math.Log(max(probs[k][i][c], math.SmallestNonzeroFloat64))
+		at, ok := number[name]
+		if !ok {
+			at = len(groups)
+			number[name], groups = at, append(groups, nil)
+		}
+		groups[at] = append(groups[at], i)
+	}
+	rand.New(rand.NewPCG(job.Seed, 0x5e1ec7)).Shuffle(len(groups), func(a, b int) { groups[a], groups[b] = groups[b], groups[a] })
+	return groups, len(positions)
+}
+
+// firstShare returns the examples of the first groups that have a share of n examples, and at least one.
+func firstShare(groups [][]int, share float64, n int) (held []int) {
+	want := max(1, int(math.Round(share*float64(n))))
+	for _, members := range groups {
+		if len(held) < want {
+			held = append(held, members...)
+		}
+	}
+	return held
+}
+
+// folds puts each group into the fold that has the fewest examples so far. There are no more folds than groups.
+func folds(groups [][]int, n int) [][]int {
+	out := make([][]int, min(n, len(groups)))
+	for _, members := range groups {
+		least := 0
+		for k := range out {
+			if len(out[k]) < len(out[least]) {
+				least = k
+			}
+		}
+		out[least] = append(out[least], members...)
+	}
+	return out
+}
+
+// heldOutScores returns the score of each penalty. Head c*len(l2)+k was trained with penalty l2[k] on the training part of cut c.
+func heldOutScores(ctx context.Context, data Data, l2 []float64, fitted []Fitted, cuts []Cut) ([]Score, error) {
+	scores := make([]Score, len(l2))
+	total := 0.0
+	for c, cut := range cuts {
+		ofCut := fitted[c*len(l2) : (c+1)*len(l2)]
+		heads := make([]*Head, len(ofCut))
+		for k, f := range ofCut {
+			heads[k] = f.Head
+			if c == 0 || f.Status == Diverged {
+				scores[k].L2, scores[k].Status = l2[k], f.Status
+			}
+		}
+		held := cut.Held
+		probs, err := Predict(ctx, data, heads, held.Examples)
+		if err != nil {
+			return nil, err
+		}
+		for i := range held.Examples {
+			w := 1.0
+			if held.Weights != nil {
+				w = held.Weights[i]
+			}
+			total += w
+			for k := range scores {
+				for class, label := range held.Labels[i] {
+					if label > 0 {
+						// A probability that underflows to 0 costs as much as the smallest positive one.
+						scores[k].LogLoss -= w * label * math.Log(max(probs[k][i][class], math.SmallestNonzeroFloat64))
+					}
 				}
 			}
 		}
 	}
 	for k := range scores {
-		scores[k].L2, scores[k].Status = l2[k], fitted[k].Status
 		scores[k].LogLoss /= total
 	}
 	return scores, nil
 }
 
-// bestScore returns the position of the score with the smallest log loss, or -1 if no head is usable.
-func bestScore(scores []Score) int {
-	best := -1
-	for k, s := range scores {
+// bestScore returns the score with the smallest log loss. ok is false if no head is usable.
+func bestScore(scores []Score) (best Score, ok bool) {
+	for _, s := range scores {
 		if s.Status == Diverged || !finite(s.LogLoss) {
 			continue
 		}
-		if best < 0 || s.LogLoss < scores[best].LogLoss || s.LogLoss == scores[best].LogLoss && s.L2 > scores[best].L2 {
-			best = k
+		if !ok || s.LogLoss < best.LogLoss || s.LogLoss == best.LogLoss && s.L2 > best.L2 {
+			best, ok = s, true
 		}
 	}
-	return best
+	return best, ok
 }

@@ -22,39 +22,56 @@ func TestSelectTakesBestPenaltyOnHeldOutLabels(t *testing.T) {
 		{Name: "all", Examples: upTo(120), Labels: labels, Loss: loss.XEnt{}, Seed: 1},
 		{Name: "half", Examples: upTo(60), Labels: labels[:60], Loss: loss.LogConf{Alpha: 0.25}, Seed: 2, Weights: slices.Repeat([]float64{1, 2}, 30)},
 	}
-	grid := Grid{L2: []float64{1e-3, 1e-1, 10}}
-	got, err := Select(context.Background(), data, jobs, grid, Options{})
+	for _, folds := range []int{0, 1, 3, 5} {
+		t.Run(fmt.Sprint(folds, " folds"), func(t *testing.T) {
+			testSelect(t, data, jobs, Grid{L2: []float64{1e-3, 1e-1, 10}, Folds: folds})
+		})
+	}
+}
+
+func testSelect(t *testing.T, data Data, jobs []Job, grid Grid) {
+	trained := 0
+	got, err := Select(context.Background(), data, jobs, grid, Options{Done: func(int) { trained++ }})
 	if err != nil {
 		t.Fatal(err)
 	}
+	if want := len(jobs) * grid.Trainings(); trained != want || want != len(jobs)*(3*max(1, grid.Folds)+1) {
+		t.Errorf("%d trainings, announced %d", trained, want)
+	}
 	for i, s := range got {
-		if len(s.Scores) != 3 || s.HeldOut != len(jobs[i].Examples)/5 {
+		heldOut := len(jobs[i].Examples)
+		if grid.Folds < 2 {
+			heldOut /= 5
+		}
+		if len(s.Scores) != 3 || s.HeldOut != heldOut {
 			t.Fatalf("%s: %d scores on %d examples", jobs[i].Name, len(s.Scores), s.HeldOut)
 		}
 		best := slices.MinFunc(s.Scores, func(a, b Score) int { return int(math.Copysign(1, a.LogLoss-b.LogLoss)) })
 		if s.L2 != best.L2 {
 			t.Errorf("%s: penalty %v from %+v", jobs[i].Name, s.L2, s.Scores)
 		}
-		// Every score must be the one of a head that is trained alone on what Cut leaves.
-		train, held, err := grid.Cut(jobs[i])
-		if err != nil {
-			t.Fatal(err)
+		// Every score must be the one of heads that are trained alone on what Cuts leaves.
+		cuts, err := grid.Cuts(jobs[i])
+		if err != nil || len(cuts) != max(1, grid.Folds) {
+			t.Fatalf("%d cuts, %v", len(cuts), err)
 		}
 		for _, want := range s.Scores {
-			train.L2 = want.L2
-			f := fit(t, data, Options{}, train)[0]
-			probs, err := Predict(context.Background(), data, []*Head{f.Head}, held.Examples)
-			if err != nil {
-				t.Fatal(err)
-			}
 			logLoss, total := 0.0, 0.0
-			for e, p := range probs[0] {
-				w, y := 1.0, held.Labels[e]
-				if held.Weights != nil {
-					w = held.Weights[e]
+			for _, c := range cuts {
+				c.Train.L2 = want.L2
+				f := fit(t, data, Options{}, c.Train)[0]
+				probs, err := Predict(context.Background(), data, []*Head{f.Head}, c.Held.Examples)
+				if err != nil {
+					t.Fatal(err)
 				}
-				total += w
-				logLoss -= w * (y[0]*math.Log(p[0]) + y[1]*math.Log(p[1]))
+				for e, p := range probs[0] {
+					w, y := 1.0, c.Held.Labels[e]
+					if c.Held.Weights != nil {
+						w = c.Held.Weights[e]
+					}
+					total += w
+					logLoss -= w * (y[0]*math.Log(p[0]) + y[1]*math.Log(p[1]))
+				}
 			}
 			if !(math.Abs(logLoss/total-want.LogLoss) <= 1e-12) {
 				t.Errorf("%s, penalty %v: log loss %v, want %v", jobs[i].Name, want.L2, want.LogLoss, logLoss/total)
@@ -113,10 +130,11 @@ func TestCutKeepsGroupsTogether(t *testing.T) {
 	seen := map[string]bool{}
 	for seed := range uint64(20) {
 		job.Seed = seed
-		train, held, err := Grid{L2: []float64{1}, Group: group, HeldOut: 0.3}.Cut(job)
-		if err != nil {
-			t.Fatal(err)
+		cuts, err := Grid{L2: []float64{1}, Group: group, HeldOut: 0.3}.Cuts(job)
+		if err != nil || len(cuts) != 1 {
+			t.Fatalf("%d cuts, %v", len(cuts), err)
 		}
+		train, held := cuts[0].Train, cuts[0].Held
 		if len(train.Examples)+len(held.Examples) != 60 || len(held.Examples) < 18 || len(held.Examples) > 27 {
 			t.Errorf("seed %d: %d to train on and %d held out", seed, len(train.Examples), len(held.Examples))
 		}
@@ -136,6 +154,122 @@ func TestCutKeepsGroupsTogether(t *testing.T) {
 	}
 	if len(sides) < 15 || len(seen) < 55 {
 		t.Errorf("20 seeds hold out %d different sets, together %d of 60 examples", len(sides), len(seen))
+	}
+}
+
+// Every example is held out once, beside its group. Folds of single examples differ by one example at most.
+func TestFoldsKeepGroupsTogether(t *testing.T) {
+	_, labels := problem(23, 60, 3, 2, false)
+	pairs, single := make([]string, 60), make([]string, 60)
+	for e := range pairs {
+		pairs[e] = fmt.Sprint(e / 2 % 20) // some pairs share a group
+	}
+	for name, c := range map[string]struct {
+		group       []string
+		folds, want int
+		most        int // examples of a fold
+	}{
+		"single": {nil, 7, 7, 9}, "unnamed": {single, 4, 4, 15}, "groups": {pairs, 3, 3, 24}, "few": {pairs[:8], 5, 4, 2},
+	} {
+		n := 60
+		if c.group != nil {
+			n = len(c.group)
+		}
+		grid := Grid{L2: []float64{1}, Group: c.group, Folds: c.folds}
+		drawn := map[string]bool{}
+		for seed := range uint64(5) {
+			cuts, err := grid.Cuts(Job{Examples: upTo(n), Labels: labels[:n], Loss: loss.XEnt{}, Seed: seed})
+			if err != nil || len(cuts) != c.want {
+				t.Fatalf("%s: %d cuts, %v", name, len(cuts), err)
+			}
+			held := map[int]int{}
+			for k, cut := range cuts {
+				if len(cut.Train.Examples)+len(cut.Held.Examples) != n || len(cut.Held.Examples) > c.most {
+					t.Errorf("%s: fold %d: %d to train on and %d held out", name, k, len(cut.Train.Examples), len(cut.Held.Examples))
+				}
+				in := map[string]bool{}
+				for _, e := range cut.Held.Examples {
+					held[e]++
+					if c.group != nil {
+						in[c.group[e]] = c.group[e] != ""
+					}
+				}
+				for i, e := range cut.Train.Examples {
+					if c.group != nil && in[c.group[e]] {
+						t.Fatalf("%s: fold %d divides group %s", name, k, c.group[e])
+					}
+					if !slices.Equal(cut.Train.Labels[i], labels[e]) {
+						t.Fatalf("%s: fold %d: the label of example %d is another one's", name, k, e)
+					}
+				}
+			}
+			for e := range n {
+				if held[e] != 1 {
+					t.Errorf("%s: example %d is held out %d times", name, e, held[e])
+				}
+			}
+			drawn[fmt.Sprint(cuts[0].Held.Examples)] = true
+		}
+		if len(drawn) < 2 {
+			t.Errorf("%s: all seeds have the same folds", name)
+		}
+	}
+	one := Job{Examples: upTo(60), Labels: labels, Loss: loss.XEnt{}}
+	if _, err := (Grid{L2: []float64{1}, Group: slices.Repeat([]string{"a"}, 60), Folds: 5}).Cuts(one); err == nil || !strings.Contains(err.Error(), "60 examples in 1 group") {
+		t.Errorf("one group: %v", err)
+	}
+}
+
+// Each group is a fold, so that the folds do not depend on the draw.
+func TestSelectMatchesScikitLearn(t *testing.T) {
+	var cases []struct {
+		Classes  int
+		Features [][]float64
+		Labels   []int
+		Groups   []string
+		L2       []float64
+		LogLoss  []float64 `json:"log_loss"` // by penalty, over all folds
+		Best     float64
+		// Probabilities are those of a head that is trained on all examples with the best penalty.
+		Probabilities [][]float64
+	}
+	readJSON(t, "testdata/folds.json", &cases)
+	if len(cases) < 3 {
+		t.Errorf("%d cases", len(cases))
+	}
+	for i, c := range cases {
+		data := Data{X: matrix(c.Features), Classes: c.Classes}
+		labels := make([][]float64, len(c.Labels))
+		for e, class := range c.Labels {
+			labels[e] = make([]float64, c.Classes)
+			labels[e][class] = 1
+		}
+		folds := map[string]bool{}
+		for _, g := range c.Groups {
+			folds[g] = true
+		}
+		job := Job{Examples: upTo(data.Examples()), Labels: labels, Loss: loss.XEnt{}}
+		got, err := Select(context.Background(), data, []Job{job}, Grid{L2: c.L2, Folds: len(folds), Group: c.Groups}, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k, s := range got[0].Scores {
+			if !(math.Abs(s.LogLoss-c.LogLoss[k]) <= 1e-6) {
+				t.Errorf("case %d, penalty %v: log loss %v, want %v", i, s.L2, s.LogLoss, c.LogLoss[k])
+			}
+		}
+		if got[0].L2 != c.Best {
+			t.Errorf("case %d: penalty %v, want %v", i, got[0].L2, c.Best)
+		}
+		probs, err := Predict(context.Background(), data, []*Head{got[0].Head}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for e, want := range c.Probabilities {
+			if d := furthest(probs[0][e], want); d > 1e-5 {
+				t.Errorf("case %d: prediction %d differs by %v", i, e, d)
+			}
+		}
 	}
 }
 
@@ -160,6 +294,7 @@ func TestSelectRejectsBadInput(t *testing.T) {
 	}{
 		"no penalty to choose from": {job, Grid{}},
 		"held-out share 1":          {job, Grid{L2: []float64{1}, HeldOut: 1}},
+		"-1 folds":                  {job, Grid{L2: []float64{1}, Folds: -1}},
 		"2 groups for 6":            {job, Grid{L2: []float64{1}, Group: []string{"a", "b"}}},
 		"too few to train":          {one, Grid{L2: []float64{1}}},
 		"l2 -3":                     {job, Grid{L2: []float64{1, -3}}},
@@ -211,7 +346,7 @@ func TestGuardComparesMainAxisWithCrossEntropy(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := 4 + 4 + 7; heads != want || Trainings(xent.Loss, 3)+Trainings(confidence.Loss, 3)+Trainings(job.Loss, 3) != want {
+		if want := 4 + 4 + 7; heads != want || grid.Trainings(xent.Loss)+grid.Trainings(confidence.Loss)+grid.Trainings(job.Loss) != want {
 			t.Errorf("axis %d: progress of %d heads, want %d", dimension, heads, want)
 		}
 		reference, fallback, guarded := got[0], got[1], got[2]
@@ -233,10 +368,11 @@ func TestGuardComparesMainAxisWithCrossEntropy(t *testing.T) {
 			t.Errorf("axis %d: alone %+v, %v", dimension, alone, err)
 		}
 		// The main axis is all but the first dimension, whose sign the labels give.
-		train, held, err := grid.Cut(xent)
+		cuts, err := grid.Cuts(xent)
 		if err != nil {
 			t.Fatal(err)
 		}
+		train, held := cuts[0].Train, cuts[0].Held
 		train.L2 = reference.L2
 		probs, err := Predict(t.Context(), data, []*Head{fit(t, data, Options{}, train)[0].Head}, held.Examples)
 		if err != nil {

@@ -176,6 +176,7 @@ func viewFile(in Input) fileView {
 		term{"test examples asked for", orDefault(c.Test)},
 		term{"smaller training pools", commas(c.Sizes)},
 		term{"L2 penalties to choose from", commas(c.L2)},
+		term{"folds for the choice of the penalty", fmt.Sprint(max(1, c.Folds))},
 		term{"share held out for the choice of the penalty", fmt.Sprint(c.Held)},
 	)
 	for _, m := range r.Models {

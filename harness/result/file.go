@@ -102,6 +102,9 @@ func Read(in io.Reader) (*Result, error) {
 	default:
 		return nil, fmt.Errorf("schema %q is not one that this program reads (%s, %s)", r.Schema, firstSchema, Schema)
 	}
+	if r.Config.Folds == 0 { // a file of a version that had one part only
+		r.Config.Folds = 1
+	}
 	return &r, r.check()
 }
 

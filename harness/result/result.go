@@ -63,7 +63,8 @@ type Settings struct {
 	Balance    tasks.Balance `json:"balance,omitempty"` // whether classes are balanced, if that was asked for
 	Sizes      []int         `json:"sizes,omitempty"`
 	L2         []float64     `json:"l2"`
-	Held       float64       `json:"held"`
+	Folds      int           `json:"folds"` // parts that are held out in turn while penalties are compared; 1: one part
+	Held       float64       `json:"held"`  // share of a head's training examples that is held out, if only one part is
 }
 
 // Values of Settings.Pools.

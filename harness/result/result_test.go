@@ -94,8 +94,8 @@ func TestReadUpgradesFirstSchema(t *testing.T) {
 		return r
 	}
 	r := read("", "")
-	if r.Schema != Schema || r.Config.Kind != Pairs {
-		t.Errorf("schema %q, kind %q", r.Schema, r.Config.Kind)
+	if r.Schema != Schema || r.Config.Kind != Pairs || r.Config.Folds != 1 {
+		t.Errorf("schema %q, kind %q, %d folds", r.Schema, r.Config.Kind, r.Config.Folds)
 	}
 	if h := r.Heads[1]; h.Size != 100 {
 		t.Errorf("size %d, want 100", h.Size)
@@ -130,7 +130,7 @@ func TestReadUpgradesFirstSchema(t *testing.T) {
 }
 
 func TestLoadReadsWhatSaveWrites(t *testing.T) {
-	r := New(Settings{Kind: Chained, Chain: []string{"a", "b", "b"}, Disjoint: true, Losses: []string{"xent"}, Seeds: []uint64{1 << 63}, L2: []float64{0.1}, Held: 0.2},
+	r := New(Settings{Kind: Chained, Chain: []string{"a", "b", "b"}, Disjoint: true, Losses: []string{"xent"}, Seeds: []uint64{1 << 63}, L2: []float64{0.1}, Folds: 5, Held: 0.2},
 		[]Model{{Name: "a", Key: "k", Dims: 3, Description: map[string]string{"pooling": "mean"}}})
 	r.Tasks = []Task{{Name: "x <&> y", Category: tasks.NLP, Form: tasks.Classify, TestIDs: []string{"1", "2"}, TestGold: Distributions{{0, 1}, {0.25, 0.5, 0.25}},
 		Texts: []string{"one", "two\n"}}}

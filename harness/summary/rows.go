@@ -374,7 +374,7 @@ func (x *index) conditionsOf(r Row, t *result.Task) string {
 	}
 	c := x.result.Config
 	data, err := json.Marshal([]any{r.Task, t.Digest, t.TestIDs, t.Train, r.Weak, keys[r.Weak], r.Strong, keys[r.Strong], r.Treatment,
-		r.Size, r.Trained, r.Metric, c.Seeds, c.Balance, c.L2, c.Held})
+		r.Size, r.Trained, r.Metric, c.Seeds, c.Balance, c.L2, c.Folds, c.Held})
 	if err != nil {
 		panic(err) // strings and finite numbers have a JSON form
 	}

@@ -341,6 +341,7 @@ func TestLossesComparesNothingUnderOtherConditions(t *testing.T) {
 		"a note":  {func(r *result.Result) { r.Command, r.Config.Losses = []string{"w2s"}, []string{"kl"} }, 1},
 		"seeds":   {func(r *result.Result) { r.Config.Seeds = []uint64{0, 2} }, 0},
 		"l2":      {func(r *result.Result) { r.Config.L2 = []float64{2} }, 0},
+		"folds":   {func(r *result.Result) { r.Config.Folds = 5 }, 0},
 		"held":    {func(r *result.Result) { r.Config.Held = 0.1 }, 0},
 		"model":   {func(r *result.Result) { r.Models[1].Key = "other files" }, 0},
 		"data":    {func(r *result.Result) { r.Tasks[0].Digest = "other data" }, 0},

@@ -45,6 +45,7 @@ func TestTogetherShowsWhatDiffers(t *testing.T) {
 		"seeds":   {func(r *result.Result) { r.Config.Seeds = []uint64{0, 1, 2, 3, 7} }, [2]string{"seeds=0,1", "seeds=0-3,7"}},
 		"l2":      {func(r *result.Result) { r.Config.L2 = []float64{0.01, 0.1, 1} }, [2]string{"l2=1", "l2=0.01,0.1,1"}},
 		"balance": {func(r *result.Result) { r.Config.Balance = tasks.NeverBalance }, [2]string{"", "balance="}},
+		"folds":   {func(r *result.Result) { r.Config.Folds = 5 }, [2]string{"folds=default", "folds=5"}},
 		"held":    {func(r *result.Result) { r.Config.Held = 0.1 }, [2]string{"held=0.2", "held=0.1"}},
 		"data":    {func(r *result.Result) { r.Tasks[0].Digest = "0123456789" }, [2]string{"data=digest o", "data=01234567"}},
 		"version": {func(r *result.Result) { r.Tasks[0].Version = 2 }, [2]string{"version=0", "version=2"}},

@@ -84,6 +84,7 @@ func TestDataSetsOfTheHub(t *testing.T) {
 			"other/train/0000.parquet": string(shard), "README.md": "x",
 		},
 		"org/reviews@v2":                 {"README.md": "x", "data/train-00000-of-00002.jsonl": reviews(0), "data/train-00001-of-00002.jsonl": reviews(1), "data/dev.jsonl": reviews(2)},
+		"org/hidden@v1":                  {"train.jsonl": reviews(0), "validation.jsonl": reviews(1), "test.jsonl": strings.Repeat(`{"body": "secret", "stars": -1}`+"\n", 20)},
 		"org/empty@refs/convert/parquet": {"README.md": "x"},
 	}}
 	server := httptest.NewServer(hub)
@@ -108,8 +109,9 @@ func TestDataSetsOfTheHub(t *testing.T) {
 		{"hf:org/films:rows=16", 16, 0, []string{"default/train/0000.parquet"}, "at most 16 rows of each part are read"},
 		{"hf:org/films", 48, 0, []string{"default/train/0001.parquet"}, "configuration default, training part train, test part taken from it"},
 		{"hf:org/films:config=other", 24, 0, []string{"other/train/0000.parquet"}, "configuration other"},
-		{"hf:org/reviews@v2:text=body:label=stars", 80, 40, []string{"data/train-00000-of-00002.jsonl", "data/train-00001-of-00002.jsonl", "data/dev.jsonl"},
+		{"hf:org/reviews@v2:text=body:label=stars", 80, 40, []string{"data/train-00000-of-00002.jsonl", "data/dev.jsonl", "data/train-00001-of-00002.jsonl"},
 			"the labels are 5 classes: 1, 2, 3, 4, 5"},
+		{"hf:org/hidden@v1:text=body:label=stars", 40, 40, []string{"train.jsonl", "test.jsonl", "validation.jsonl"}, "the labels of part test are hidden (-1)"},
 	} {
 		info, d, err := run(c, test.ref)
 		if err != nil || len(d.Pool) != test.pool || len(d.Test) != test.test {

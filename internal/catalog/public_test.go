@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path"
 	"path/filepath"
@@ -108,6 +110,65 @@ func TestPublicPins(t *testing.T) {
 	if found < 100 {
 		t.Errorf("only %d of the files were found", found)
 	}
+}
+
+// A task whose hub does not answer is read from the public repository, once. Both are local servers here.
+func TestSecondSource(t *testing.T) {
+	zipped, err := os.Open(shareddata.Path(t, "data", "choice", "winogrande_test.json.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer zipped.Close()
+	z, err := gzip.NewReader(zipped)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var hubRequests, requests int
+	hub := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		hubRequests++
+		http.NotFound(w, r)
+	}))
+	defer hub.Close()
+	github := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		requests++
+		if r.URL.Path != "/AGI-Edgerunners/LLM-Adapters/816657208af4db747803f87ba40a4c71383fed7a/dataset/winogrande/test.json" {
+			http.NotFound(w, r)
+			return
+		}
+		w.Write(text)
+	}))
+	defer github.Close()
+	o := Options{CacheDir: t.TempDir()}
+	env := map[string]string{"HF_ENDPOINT": hub.URL, "HF_HOME": t.TempDir(), "W2S_GITHUB": github.URL}
+	task, err := tasks.Lookup("winogrande")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		d, err := task.Load(context.Background(), open(t, o, env))
+		if err != nil || len(d.Pool) != 1267 || d.Warnings[0] != "data: 1267 rows of AGI-Edgerunners/LLM-Adapters on GitHub (winogrande_test.json)" {
+			t.Fatalf("%v, %+v", err, d)
+		}
+	}
+	if hubRequests != 1 || requests != 1 {
+		t.Errorf("%d requests to the hub and %d to GitHub, want 1 and 1", hubRequests, requests)
+	}
+	c := open(t, o, env)
+	if path, ok := c.Find("winogrande_test.json"); !ok || !strings.HasPrefix(path, o.CacheDir) {
+		t.Errorf("found %q, %v", path, ok)
+	}
+	for _, absent := range []string{"piqa_test.json", "winogrande-train", "hf:datasets/allenai/winogrande@main/x.parquet", "?"} {
+		if path, ok := c.Find(absent); ok {
+			t.Errorf("%s: found at %s", absent, path)
+		}
+	}
+	github.Close()
+	_, err = task.Load(context.Background(), open(t, Options{CacheDir: t.TempDir()}, env))
+	wantFault(t, err, "none of its 2 sources can be had", "404", "W2S_GITHUB", "winogrande_test.json into a folder named by --data")
 }
 
 // sharedSums returns the sha256 of the unpacked shared files by the names that tasks have for them.

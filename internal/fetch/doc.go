@@ -5,6 +5,8 @@
 // Any number of processes may share a cache folder. Each artifact is fetched under a file lock, prepared in a staging
 // folder and moved into place.
 //
+// Files of public repositories on GitHub are a kind of package without an archive, see github.go.
+//
 // There are three kinds of cached folders, and each has an entry point:
 //
 //	Cache.Ensure                 files of a pinned package    ensure.go

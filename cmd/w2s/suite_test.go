@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"io"
+	"slices"
+	"testing"
+
+	"github.com/spf13/pflag"
+
+	"w2s/internal/catalog"
+	"w2s/internal/list"
+	"w2s/tasks"
+)
+
+// Every suite must name tasks and models that exist, and no task twice.
+func TestSuites(t *testing.T) {
+	a := &app{out: io.Discard, errOut: io.Discard, cache: t.TempDir(), offline: true, quiet: true}
+	c, err := a.catalog()
+	if err != nil {
+		t.Fatal(err)
+	}
+	known, err := c.Checkpoints(context.Background(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	models := list.Map(known, func(s catalog.State) string { return s.Name })
+	if names := suiteNames(); names[0] != defaultSuite || !slices.Contains(names, "openai") || !slices.Contains(names, "eleuther") {
+		t.Errorf("suites %v", names)
+	}
+	for _, name := range suiteNames() {
+		text, err := suiteText(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := parsePlan(name, text)
+		if err != nil || len(p.flags) > 0 || len(p.groups) == 0 {
+			t.Fatalf("%s: %v; %d flags, %d groups", name, err, len(p.flags), len(p.groups))
+		}
+		var all []string
+		for _, g := range p.groups {
+			s := &sweep{}
+			flags := pflag.NewFlagSet(g.name, pflag.ContinueOnError)
+			s.register(flags)
+			if err := g.set(p, flags); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			if len(s.ladder.models) < 2 {
+				t.Errorf("%s, %s: models %v", name, g.name, s.ladder.models)
+			}
+			for _, m := range s.ladder.models {
+				if !slices.Contains(models, m) {
+					t.Errorf("%s, %s: no checkpoint is named %s", name, g.name, m)
+				}
+			}
+			for _, task := range append(s.tasks, g.optional...) {
+				if _, err := tasks.Open(task); err != nil || slices.Contains(all, task) {
+					t.Errorf("%s, %s: task %s: %v, or twice", name, g.name, task, err)
+				}
+				all = append(all, task)
+			}
+		}
+	}
+}

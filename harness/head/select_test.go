@@ -35,7 +35,7 @@ func testSelect(t *testing.T, data Data, jobs []Job, grid Grid) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := len(jobs) * grid.Trainings(); trained != want || want != len(jobs)*(3*max(1, grid.Folds)+1) {
+	if want := len(jobs) * grid.Trainings(loss.XEnt{}); trained != want || want != len(jobs)*(3*max(1, grid.Folds)+1) {
 		t.Errorf("%d trainings, announced %d", trained, want)
 	}
 	for i, s := range got {
@@ -276,11 +276,11 @@ func TestSelectMatchesScikitLearn(t *testing.T) {
 func TestBestScorePrefersLargerPenalty(t *testing.T) {
 	scores := []Score{{L2: 1, LogLoss: 0.5}, {L2: 3, LogLoss: 0.1}, {L2: 2, LogLoss: 0.1}, {L2: 4, LogLoss: 0.01, Status: Diverged},
 		{L2: 5, LogLoss: math.NaN()}}
-	if best := bestScore(scores); best != 1 {
-		t.Errorf("best %d, want 1", best)
+	if best, ok := bestScore(scores); !ok || best.L2 != 3 {
+		t.Errorf("best %+v", best)
 	}
-	if best := bestScore(scores[3:]); best != -1 {
-		t.Errorf("best %d, want none", best)
+	if best, ok := bestScore(scores[3:]); ok {
+		t.Errorf("best %+v, want none", best)
 	}
 }
 

@@ -24,7 +24,7 @@ const (
 
 var (
 	defaultTasks  = []string{"movies", "tweets"}
-	defaultLosses = []string{"xent", "confidence", "logconf"}
+	defaultLosses = []string{"xent", "guardconf", "logconf"}
 	defaultLadder = []string{"wordllama-64", defaultWeak, defaultStrong}
 	chessLadder   = []string{"chess-0.03m", chessWeak, "chess-0.4m", chessStrong}
 )

@@ -11,6 +11,7 @@ import (
 
 	"w2s/harness/experiment"
 	"w2s/harness/label"
+	"w2s/harness/loss"
 	"w2s/harness/result"
 	"w2s/harness/summary"
 	"w2s/tasks"
@@ -57,6 +58,8 @@ func TestStudentNeverSeesGold(t *testing.T) {
 			}
 			cfg.Treatments = append(cfg.Treatments, treatment)
 		}
+		logConf := loss.LogConf{Alpha: 0.5, Warmup: 0.1}
+		cfg.Losses = append(cfg.Losses, loss.GuardConf{LogConf: logConf, Least: -1}, loss.GuardConf{LogConf: logConf, Least: 1})
 		cfg.Baselines = true
 		experiment.CheckStudentNeverSeesGold(t, cfg, env(t))
 	}
@@ -67,10 +70,12 @@ func TestHeadsDependOnSeedAndExamplesAlone(t *testing.T) {
 		task := planted{name: "planted", n: 700}
 		cfg := smallConfig(task)
 		cfg.Folds = folds
+		guarded := loss.GuardConf{LogConf: loss.LogConf{Alpha: 0.5, Warmup: 0.1}, Least: 0.6}
+		cfg.Losses = append(cfg.Losses, guarded)
 		want := run(t, cfg)
 		task.order = 99
 		one := smallConfig(task)
-		one.Folds, one.Seeds = folds, []uint64{1}
+		one.Folds, one.Seeds, one.Losses = folds, []uint64{1}, []loss.Loss{guarded}
 		byID := map[string]result.Head{}
 		for _, h := range want.Heads {
 			byID[h.ID] = h

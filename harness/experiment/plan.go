@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"w2s/harness/loss"
 	"w2s/tasks"
 )
 
@@ -83,19 +84,23 @@ func MakePlan(ctx context.Context, cfg Config, env Env) (*Plan, error) {
 // trainings returns how many trainings Run does for a task.
 func trainings(w *workbench) int {
 	c := w.cfg
-	students := (len(c.Pairs) + len(c.Simulated)*len(c.strongs())) * len(c.Losses) * len(c.Treatments)
-	heads := len(c.weaks()) + len(c.strongs()) + students
+	offers := len(c.Pairs) + len(c.Simulated)*len(c.strongs())
+	if w.hasBaselines() {
+		offers += len(c.Pairs) // shuffled
+	}
+	students, grid := 0, c.grid(nil)
+	for _, l := range c.Losses {
+		students += offers * len(c.Treatments) * grid.Trainings(l)
+	}
+	heads := len(c.weaks()) + len(c.strongs())
 	if w.hasControls() {
 		heads += len(c.strongs())
-	}
-	if w.hasBaselines() {
-		heads += len(c.Pairs) * len(c.Losses) * len(c.Treatments) // shuffled
 	}
 	heads *= len(w.halves)
 	if len(c.strongs()) > 0 {
 		heads += len(c.strongs()) * len(w.goldSpecs(c.strongs()[0]))
 	}
-	return heads * c.grid(nil).Trainings()
+	return heads*grid.Trainings(loss.XEnt{}) + students*len(w.halves)
 }
 
 // planLabels says what a supervisor that is not trained has to encode. The plan has no texts if it reads none.

@@ -64,8 +64,11 @@ func (w *workbench) train(ctx context.Context, data features, specs []trainSpec)
 		}
 		members[k] = append(members[k], i)
 	}
-	bar := w.env.Progress.Start(fmt.Sprintf("train %s, %s", w.info.Name, specs[0].head.Model),
-		int64(len(specs)*w.cfg.grid(nil).Trainings()), progress.Items)
+	trainings, grid := 0, w.cfg.grid(nil)
+	for _, s := range specs {
+		trainings += grid.Trainings(s.loss)
+	}
+	bar := w.env.Progress.Start(fmt.Sprintf("train %s, %s", w.info.Name, specs[0].head.Model), int64(trainings), progress.Items)
 	defer bar.Done()
 	options := head.Options{Multiplier: w.env.Multiplier, Done: func(int) { bar.Add(1) }}
 	for _, k := range order {
@@ -93,6 +96,9 @@ func (w *workbench) train(ctx context.Context, data features, specs []trainSpec)
 			t := &out[members[k][j]]
 			t.head = c.Head
 			t.L2, t.Status, t.Steps, t.Test = c.L2, string(c.Status), c.Steps, test[j]
+			if g := c.Guard; g != nil {
+				t.Guard = &result.Guard{Correlation: g.Correlation, Excess: g.Excess, Kept: g.Kept}
+			}
 			t.Warnings = append(slices.Clone(t.Warnings), c.Warnings()...)
 		}
 	}

@@ -242,7 +242,11 @@ func (w *answerWriter) tune(ctx context.Context, s Split, spec trainSpec) ([]tun
 	}
 	o := w.options
 	grid := head.Grid{L2: o.L2, Folds: o.Folds, HeldOut: o.HeldOut, Group: learned.units}
-	bar := o.Progress.Start(fmt.Sprintf("train %s, %s", w.task.Name, w.name), int64(len(jobs)*grid.Trainings()), progress.Items)
+	trainings := 0
+	for _, l := range spec.losses {
+		trainings += grid.Trainings(l)
+	}
+	bar := o.Progress.Start(fmt.Sprintf("train %s, %s", w.task.Name, w.name), int64(trainings), progress.Items)
 	defer bar.Done()
 	chosen, err := head.Select(ctx, data, jobs, grid, head.Options{Multiplier: o.Multiplier, Done: func(int) { bar.Add(1) }})
 	if err != nil {
@@ -253,6 +257,9 @@ func (w *answerWriter) tune(ctx context.Context, s Split, spec trainSpec) ([]tun
 		r := records[i]
 		r.Train, r.Vocabulary = len(spec.examples)-learned.tooLong, len(vocabulary)
 		r.L2, r.Status, r.Steps = c.L2, string(c.Status), c.Steps
+		if g := c.Guard; g != nil {
+			r.Guard = &result.Guard{Correlation: g.Correlation, Excess: g.Excess, Kept: g.Kept}
+		}
 		r.Warnings = append(slices.Clone(r.Warnings), c.Warnings()...)
 		if learned.tooLong > 0 {
 			r.Warnings = append(r.Warnings, fmt.Sprintf("%s: %d of %d answers left out, longer than the %s it may write", w.name, learned.tooLong, len(spec.answers), visible.Count(w.writer.Limit(), "token")))

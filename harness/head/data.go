@@ -185,6 +185,13 @@ func (j Job) weighted() []int {
 	return positions
 }
 
+// same reports whether two jobs give the same head: they have the same labels in memory, and all else is equal.
+func (j Job) same(other Job) bool {
+	label := func(a, b []float64) bool { return len(a) == len(b) && &a[0] == &b[0] }
+	return j.L2 == other.L2 && j.Seed == other.Seed && j.Optimiser == other.Optimiser && j.Loss.String() == other.Loss.String() &&
+		slices.EqualFunc(j.Labels, other.Labels, label) && slices.Equal(j.Examples, other.Examples) && slices.Equal(j.Weights, other.Weights)
+}
+
 // batch returns the examples with a positive weight, in ascending order, and a batch of their labels.
 func (j Job) batch(d Data) (examples []int, b *loss.Batch) {
 	positions := j.weighted()

@@ -9,6 +9,9 @@ import (
 	"math/rand/v2"
 	"slices"
 
+	"w2s/harness/loss"
+	"w2s/harness/stats"
+	"w2s/internal/list"
 	"w2s/internal/visible"
 )
 
@@ -29,7 +32,8 @@ type Selection struct {
 	Fitted
 	L2      float64
 	HeldOut int     // number of examples that were held out: all of them with cross-validation
-	Scores  []Score // one for each penalty, in the order of the grid
+	Scores  []Score // one for each penalty, in the order of the grid; of its fallback if the job's loss is guarded
+	Guard   *Guard  // nil unless the job's loss is guarded
 }
 
 // A Score tells how a head with one penalty did on the held-out examples, whose labels are of the same kind as its
@@ -40,10 +44,26 @@ type Score struct {
 	Status  Status  // of the training; Diverged if that of any fold diverged
 }
 
+// A Guard tells what became of a [loss.Guarded].
+type Guard struct {
+	// Correlation is the correlation of the main axis of the features ([MainAxis], [Along]) with the logits of the reference's head,
+	// on the held-out examples. It is 0 if there is no such axis, as with more than two classes.
+	Correlation float64
+	// Excess is the correlation of the main axis with the labels, as a multiple of what the labels' own sureness ([stats.Sureness])
+	// lets expect if the axis were the class.
+	Excess float64
+	Kept   bool // false: the selection is the head of the fallback
+}
+
 // Select chooses a penalty for each job by labels that the job holds out, and then trains the job on all of its examples.
 // It sees the labels of the job and no others, so with weak labels no gold can reach the choice. All jobs, folds and penalties
 // are trained together. What is held out depends on the job's seed and on its examples, but not on their order. Of two
-// penalties with the same score, the larger one wins.
+// penalties with the same score, the larger one wins. A head that several jobs need is trained once.
+//
+// For a [loss.Guarded], Select chooses a penalty for its fallback, and one for its reference. It compares the head of the reference
+// with the main axis of the features on the examples that the first fold holds out. If the two correlate enough, and the axis does not
+// tell the labels better than the class could, it trains the guarded loss with the next larger penalty of the grid after the one of the
+// reference, and otherwise the fallback.
 func Select(ctx context.Context, data Data, jobs []Job, grid Grid, options Options) ([]Selection, error) {
 	if err := grid.check(data); err != nil {
 		return nil, err
@@ -51,21 +71,23 @@ func Select(ctx context.Context, data Data, jobs []Job, grid Grid, options Optio
 	if err := checkJobs(data, jobs); err != nil {
 		return nil, err
 	}
-	var trials []Job // len(grid.L2) for each cut of each job
+	var trials []Job // for each job, and each loss that is tried, len(grid.L2) for each cut
 	cuts := make([][]Cut, len(jobs))
 	for i, job := range jobs {
 		var err error
 		if cuts[i], err = grid.Cuts(job); err != nil {
 			return nil, fmt.Errorf("head: job %d (%s): %w", i, job.Name, err)
 		}
-		for _, c := range cuts[i] {
-			for _, l2 := range grid.L2 {
-				c.Train.L2 = l2
-				trials = append(trials, c.Train)
+		for _, l := range tried(job.Loss) {
+			for _, c := range cuts[i] {
+				for _, l2 := range grid.L2 {
+					c.Train.Loss, c.Train.L2 = l, l2
+					trials = append(trials, c.Train)
+				}
 			}
 		}
 	}
-	fitted, err := Fit(ctx, data, trials, options)
+	fitted, err := fitDistinct(ctx, data, trials, options)
 	if err != nil {
 		return nil, err
 	}
@@ -73,22 +95,36 @@ func Select(ctx context.Context, data Data, jobs []Job, grid Grid, options Optio
 	final := slices.Clone(jobs)
 	for i, job := range jobs {
 		n := len(cuts[i]) * len(grid.L2)
-		scores, err := heldOutScores(ctx, data, grid.L2, fitted[:n], cuts[i])
-		if err != nil {
-			return nil, err
+		for k, l := range tried(job.Loss) {
+			scores, err := heldOutScores(ctx, data, grid.L2, fitted[:n], cuts[i])
+			if err != nil {
+				return nil, err
+			}
+			best, ok := bestScore(scores)
+			if !ok {
+				return nil, fmt.Errorf("head: job %d (%s): no penalty of the grid gives a finite head", i, job.Name)
+			}
+			if k == 0 {
+				final[i].Loss, final[i].L2 = l, best.L2
+				out[i] = Selection{L2: best.L2, Scores: scores}
+			} else {
+				g := job.Loss.(loss.Guarded)
+				reference := fitted[slices.Index(grid.L2, best.L2)].Head
+				if out[i].Guard, err = guard(ctx, data, g, cuts[i][0].Train, reference, cuts[i][0].Held); err != nil {
+					return nil, err
+				}
+				if out[i].Guard.Kept {
+					final[i].Loss, final[i].L2 = g, grid.next(best.L2)
+					out[i].L2 = final[i].L2
+				}
+			}
+			fitted = fitted[n:]
 		}
-		fitted = fitted[n:]
-		best, ok := bestScore(scores)
-		if !ok {
-			return nil, fmt.Errorf("head: job %d (%s): no penalty of the grid gives a finite head", i, job.Name)
-		}
-		final[i].L2 = best.L2
-		out[i] = Selection{L2: best.L2, Scores: scores}
 		for _, c := range cuts[i] {
 			out[i].HeldOut += len(c.Held.Examples)
 		}
 	}
-	if fitted, err = Fit(ctx, data, final, options); err != nil {
+	if fitted, err = fitDistinct(ctx, data, final, options); err != nil {
 		return nil, err
 	}
 	for i := range out {
@@ -97,8 +133,90 @@ func Select(ctx context.Context, data Data, jobs []Job, grid Grid, options Optio
 	return out, nil
 }
 
-// Trainings returns the number of heads that Select trains for one job.
-func (g Grid) Trainings() int { return max(1, g.Folds)*len(g.L2) + 1 }
+// tried returns the losses for which Select tries every penalty: the loss itself, or the fallback and the reference of a guarded loss.
+func tried(l loss.Loss) []loss.Loss {
+	if g, ok := l.(loss.Guarded); ok {
+		fallback, reference, _ := g.Guard()
+		return []loss.Loss{fallback, reference}
+	}
+	return []loss.Loss{l}
+}
+
+// Trainings returns the number of heads for which Select reports progress, for a job of loss l.
+func (g Grid) Trainings(l loss.Loss) int { return len(tried(l))*max(1, g.Folds)*len(g.L2) + 1 }
+
+// next returns the next larger penalty of the grid, or l2 if there is none.
+func (g Grid) next(l2 float64) float64 {
+	for _, larger := range slices.Sorted(slices.Values(g.L2)) {
+		if larger > l2 {
+			return larger
+		}
+	}
+	return l2
+}
+
+// maxExcess is the largest Excess that a guard lets pass. Labels that are less sure than they could be, and noise, take it above 1.
+const maxExcess = 1.6
+
+// guard compares the head of a reference, which is trained on the examples of train, with the main axis of their features.
+func guard(ctx context.Context, data Data, l loss.Guarded, train Job, reference *Head, held Job) (*Guard, error) {
+	out := &Guard{}
+	if data.Classes > 2 {
+		return out, nil
+	}
+	axis, err := MainAxis(data, train.Examples)
+	if err != nil || axis == nil {
+		return out, err
+	}
+	along, _, err := Along(axis, data, train.Examples, train.Labels)
+	if err != nil {
+		return nil, err
+	}
+	heldOut, err := Predict(ctx, data, []*Head{along, reference}, held.Examples)
+	if err != nil {
+		return nil, err
+	}
+	trained, err := Predict(ctx, data, []*Head{along}, train.Examples)
+	if err != nil {
+		return nil, err
+	}
+	classes := data.Classes > 0
+	out.Correlation = stats.Correlation(logits(heldOut[0]), logits(heldOut[1]), classes)
+	if sure := stats.Sureness(train.Labels, classes); sure > 0 {
+		out.Excess = stats.Correlation(logits(trained[0]), train.Labels, classes) / sure
+	}
+	_, _, least := l.Guard()
+	out.Kept = out.Correlation >= least && out.Excess <= maxExcess
+	return out, nil
+}
+
+// logits returns the logarithms of probabilities, which are logits up to a constant for each example. A probability that
+// underflows to 0 counts as the smallest positive one.
+func logits(probs [][]float64) [][]float64 {
+	return list.Map(probs, func(p []float64) []float64 {
+		return list.Map(p, func(v float64) float64 { return math.Log(max(v, math.SmallestNonzeroFloat64)) })
+	})
+}
+
+// fitDistinct is Fit for jobs of which some are the same. It trains each of them once.
+func fitDistinct(ctx context.Context, data Data, jobs []Job, options Options) ([]Fitted, error) {
+	var distinct []Job
+	at := make([]int, len(jobs))
+	for i, job := range jobs {
+		if at[i] = slices.IndexFunc(distinct, job.same); at[i] < 0 {
+			at[i] = len(distinct)
+			distinct = append(distinct, job)
+		}
+	}
+	fitted, err := Fit(ctx, data, distinct, options)
+	if err != nil {
+		return nil, err
+	}
+	for n := len(distinct); n < len(jobs) && options.Done != nil; n++ {
+		options.Done(n + 1)
+	}
+	return list.Map(at, func(k int) Fitted { return fitted[k] }), nil
+}
 
 func (g Grid) check(d Data) error {
 	if err := d.check(); err != nil {

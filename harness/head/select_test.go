@@ -4,11 +4,15 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
+	"gonum.org/v1/gonum/stat"
+
+	"w2s/harness/feature"
 	"w2s/harness/loss"
 )
 
@@ -31,7 +35,7 @@ func testSelect(t *testing.T, data Data, jobs []Job, grid Grid) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := len(jobs) * grid.Trainings(); trained != want || want != len(jobs)*(3*max(1, grid.Folds)+1) {
+	if want := len(jobs) * grid.Trainings(loss.XEnt{}); trained != want || want != len(jobs)*(3*max(1, grid.Folds)+1) {
 		t.Errorf("%d trainings, announced %d", trained, want)
 	}
 	for i, s := range got {
@@ -300,6 +304,111 @@ func TestSelectRejectsBadInput(t *testing.T) {
 		_, err := Select(context.Background(), data, []Job{test.job}, test.grid, Options{})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one with %q", err, want)
+		}
+	}
+}
+
+// axes returns n examples of two classes in 20 dimensions. The first has a standard deviation of 4, the others one of 1. Labels
+// lean towards the sign of a dimension, by sure.
+func axes(n, dimension int, sure float64) (Data, [][]float64) {
+	rng := rand.New(rand.NewPCG(31, uint64(n)))
+	x := &feature.Matrix{Rows: n, Dims: 20, Data: make([]float32, n*20)}
+	var labels [][]float64
+	for i := range n {
+		row := x.Row(i)
+		for d := range row {
+			row[d] = float32(rng.NormFloat64())
+		}
+		row[0] *= 4
+		p := 0.5 + math.Copysign(sure, float64(row[dimension]))
+		labels = append(labels, []float64{1 - p, p})
+	}
+	return Data{X: x, Classes: 2}, labels
+}
+
+// The guard lets the confidence loss pass where the labels mean the main axis of the features. It keeps the fallback where they mean
+// another one, and where they follow the main axis more closely than labels as unsure as these can follow the class.
+func TestGuardComparesMainAxisWithCrossEntropy(t *testing.T) {
+	grid := Grid{L2: []float64{0.3, 3, 0.03}}
+	logConf := loss.LogConf{Alpha: 0.5}
+	for _, c := range []struct {
+		dimension int
+		sure      float64
+		kept      bool
+	}{{0, 0.4, true}, {1, 0.4, false}, {0, 0.05, false}} {
+		dimension, kept := c.dimension, c.kept
+		data, labels := axes(120, dimension, c.sure)
+		job := Job{Examples: upTo(120), Labels: labels, Loss: loss.GuardConf{LogConf: logConf, Least: 0.6}, Seed: 3}
+		confidence, xent := job, job
+		confidence.Loss, xent.Loss = loss.Confidence{Alpha: 0.5}, loss.XEnt{}
+		heads := 0
+		got, err := Select(t.Context(), data, []Job{xent, confidence, job}, grid, Options{Done: func(int) { heads++ }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := 4 + 4 + 7; heads != want || grid.Trainings(xent.Loss)+grid.Trainings(confidence.Loss)+grid.Trainings(job.Loss) != want {
+			t.Errorf("axis %d: progress of %d heads, want %d", dimension, heads, want)
+		}
+		reference, fallback, guarded := got[0], got[1], got[2]
+		if fallback.Guard != nil || guarded.Guard == nil || guarded.Guard.Kept != kept {
+			t.Fatalf("axis %d: guards %+v and %+v", dimension, fallback.Guard, guarded.Guard)
+		}
+		if e := guarded.Guard.Excess; c.sure < 0.1 && !(e > 7) || c.sure > 0.1 && !(e < 1.3) {
+			t.Errorf("axis %d, labels sure by %v: excess %v", dimension, c.sure, e)
+		}
+		want := confidence
+		want.L2 = fallback.L2
+		if kept {
+			want.Loss, want.L2 = logConf, map[float64]float64{0.03: 0.3, 0.3: 3, 3: 3}[reference.L2]
+		}
+		if f := fit(t, data, Options{}, want)[0]; !slices.Equal(f.Head.W, guarded.Head.W) || guarded.L2 != want.L2 {
+			t.Errorf("axis %d: penalty %v and weights %v, want %v and %v", dimension, guarded.L2, guarded.Head.W, want.L2, f.Head.W)
+		}
+		if alone, err := Select(t.Context(), data, []Job{job}, grid, Options{}); err != nil || !reflect.DeepEqual(alone[0], guarded) {
+			t.Errorf("axis %d: alone %+v, %v", dimension, alone, err)
+		}
+		// The main axis is all but the first dimension, whose sign the labels give.
+		cuts, err := grid.Cuts(xent)
+		if err != nil {
+			t.Fatal(err)
+		}
+		train, held := cuts[0].Train, cuts[0].Held
+		train.L2 = reference.L2
+		probs, err := Predict(t.Context(), data, []*Head{fit(t, data, Options{}, train)[0].Head}, held.Examples)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var odds, first []float64
+		for i, e := range held.Examples {
+			p := probs[0][i]
+			odds, first = append(odds, math.Log(p[1]/p[0])), append(first, float64(data.X.Row(e)[0]))
+		}
+		if c := math.Abs(stat.Correlation(odds, first, nil)); !(math.Abs(c-math.Abs(guarded.Guard.Correlation)) <= 0.15) {
+			t.Errorf("axis %d: correlation %v, want about %v", dimension, guarded.Guard.Correlation, c)
+		}
+	}
+}
+
+func TestGuardOfRankingsAndOfManyClasses(t *testing.T) {
+	guarded := func(least float64) loss.Loss { return loss.GuardConf{LogConf: loss.LogConf{Alpha: 0.5}, Least: least} }
+	for name, c := range map[string]struct {
+		classes int
+		rank    bool
+		least   float64
+		kept    bool
+	}{
+		"a ranking, least -1": {0, true, -1, true},
+		"a ranking, least 1":  {0, true, 1, false},
+		"three classes":       {3, false, -1, false}, // which have no axis
+	} {
+		data, labels := problem(27, 60, 8, c.classes, c.rank)
+		job := Job{Examples: upTo(60), Labels: labels, Loss: guarded(c.least), Seed: 3}
+		got, err := Select(t.Context(), data, []Job{job}, Grid{L2: []float64{0.1}}, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got[0].Guard.Kept != c.kept || got[0].Guard.Correlation > 1 {
+			t.Errorf("%s: %+v", name, got[0].Guard)
 		}
 	}
 }

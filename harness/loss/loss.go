@@ -41,6 +41,15 @@ type Checker interface {
 	Check(classes int) error
 }
 
+// A Guarded is a Loss that can lead a student away from its labels, towards the main axis of the features. Where package head chooses
+// penalties, the guarded loss takes the next larger one after the penalty of the reference, and only if the main axis and the head of
+// the reference correlate by least or more on held-out examples. Otherwise the student learns from the fallback, with a penalty of the
+// fallback's own. Trained with a given penalty, the loss is not guarded.
+type Guarded interface {
+	Loss
+	Guard() (fallback, reference Loss, least float64)
+}
+
 // Check reports why l cannot be trained on data with the given number of classes (0 for candidates), or nil.
 func Check(l Loss, classes int) error {
 	if l == nil {

@@ -145,6 +145,9 @@ func valueWithFixedTargets(loss Loss, at, z, labels [][]float64, progress float6
 		}
 		return p
 	}
+	if g, ok := loss.(GuardConf); ok {
+		loss = g.LogConf
+	}
 	total := 0.0
 	for i := range z {
 		p, own, label := probs(z[i]), probs(at[i]), labels[i]
@@ -222,7 +225,7 @@ func TestGradientsMatchFiniteDifferences(t *testing.T) {
 		"7 classes":  {7, func() int { return 7 }},
 		"candidates": {0, func() int { return 3 + rng.IntN(5) }},
 	}
-	losses := []Loss{XEnt{}, KL{}, Confidence{0.4}, LogConf{Alpha: 0.6, Warmup: 0.5}, Entropy{Alpha: 0.6, Warmup: 0.5},
+	losses := []Loss{XEnt{}, KL{}, Confidence{0.4}, LogConf{Alpha: 0.6, Warmup: 0.5}, GuardConf{LogConf: LogConf{Alpha: 0.6, Warmup: 0.5}}, Entropy{Alpha: 0.6, Warmup: 0.5},
 		Product{1, 1}, Product{0.5, 2}, Window{Radius: 0.2}, Window{Radius: -0.1}}
 	for name, s := range sizes {
 		for _, loss := range losses {
@@ -364,6 +367,8 @@ func TestParseReadsSettingsAndReportsFaults(t *testing.T) {
 		{"logconf:warmup=0.1:alpha=0.75", LogConf{Alpha: 0.75, Warmup: 0.1}},
 		{"logconf:jump", LogConf{Alpha: 0.5, Warmup: 0.2, Jump: true}},
 		{"logconf:jump=false:balance=true", LogConf{Alpha: 0.5, Warmup: 0.2, Balance: true}},
+		{"guardconf", GuardConf{LogConf{Alpha: 0.5, Warmup: 0.2}, 0.65}},
+		{"guardconf:least=-1:alpha=0.25", GuardConf{LogConf{Alpha: 0.25, Warmup: 0.2}, -1}},
 		{"entropy:balance", Entropy{Alpha: 0.5, Warmup: 0.2, Balance: true}},
 		{"product:beta=2", Product{1, 2}},
 		{"window", Window{Radius: 0.15}},

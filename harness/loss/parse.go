@@ -42,6 +42,11 @@ func All() []Named {
 			func(v *values) Loss {
 				return LogConf{v.number("alpha", 0, 1), v.number("warmup", 0, 1), v.on("jump"), v.on("balance")}
 			}},
+		{"guardconf", "logconf where the main axis of the features is what the supervisor teaches, else confidence",
+			[]Setting{alpha, warmup, {"least", "0.65", "least correlation of the main axis with the head of xent, -1 to 1"}},
+			func(v *values) Loss {
+				return GuardConf{LogConf{Alpha: v.number("alpha", 0, 1), Warmup: v.number("warmup", 0, 1)}, v.number("least", -1, 1)}
+			}},
 		{"entropy", "cross-entropy against labels mixed with the student's own soft prediction (EleutherAI/w2s)",
 			[]Setting{alpha, warmup, balance},
 			func(v *values) Loss {

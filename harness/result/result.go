@@ -187,6 +187,7 @@ type Head struct {
 	L2     float64       `json:"l2"`               // penalty that was chosen
 	Status string        `json:"status,omitempty"` // how the optimiser ended
 	Steps  int           `json:"steps,omitempty"`
+	Guard  *Guard        `json:"guard,omitempty"`  // of a guarded loss
 	Labels *LabelQuality `json:"labels,omitempty"` // student: how good its labels were
 	// Cosines compares the head with the main axis of its features and with the ceiling. nil: it was not computed.
 	Cosines *Cosines      `json:"cosines,omitempty"`
@@ -199,6 +200,13 @@ type Head struct {
 	Vocabulary    int       `json:"vocabulary,omitempty"`
 
 	Warnings []string `json:"warnings,omitempty"`
+}
+
+// A Guard tells whether a head learned from the loss that it is named after, or from the loss that this one falls back on.
+type Guard struct {
+	Correlation float64 `json:"correlation"` // of the main axis with the head of cross-entropy, on held-out examples
+	Excess      float64 `json:"excess"`      // of the main axis's correlation with the labels, relative to how sure these are
+	Kept        bool    `json:"kept"`        // false: the head is the one of the fallback
 }
 
 // Cosines are cosines of angles between weight vectors in the space of standardised features. With more than two classes, they are means

@@ -46,11 +46,7 @@ func degenerate(who string, t *result.Task, heads []*result.Head) []string {
 		if seeds == 0 {
 			return
 		}
-		text := fmt.Sprintf(format, args...)
-		if seeds < len(heads) {
-			text += fmt.Sprintf(" (%d of %d seeds)", seeds, len(heads))
-		}
-		notes = append(notes, text)
+		notes = append(notes, fmt.Sprintf(format, args...)+ofSeeds(seeds, len(heads)))
 	}
 	all := fmt.Sprintf("all %d", n)
 	if most < n {

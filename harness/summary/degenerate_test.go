@@ -59,9 +59,9 @@ func TestDegenerateHeadsAreNoted(t *testing.T) {
 		want                  []string
 	}{
 		"all is well":              {tasks.Classify, half, nearly, gold, nil},
-		"no right answer":          {tasks.Classify, swapped, nearly, gold, []string{"the supervisor gives no right answer to any of the 40 test examples"}},
+		"no right answer":          {tasks.Classify, swapped, nearly, gold, []string{"the supervisor gives no right answer to any of the 40 test examples", "the student contradicts its supervisor: their predictions correlate by -0.50"}},
 		"neither learns":           {tasks.Classify, swapped, swapped, gold, []string{"the supervisor gives no right answer to any of the 40 test examples", "the student gives no right answer to any of the 40 test examples", "student and supervisor have the same score on every test example, so the interval of PGR has no width"}},
-		"a constant supervisor":    {tasks.Classify, zero, nearly, gold, []string{"the supervisor gives the same answer to all 40 test examples"}},
+		"a constant supervisor":    {tasks.Classify, zero, nearly, gold, []string{"the supervisor gives the same answer to all 40 test examples", "the supervisor's labels hardly differ: on average by 0.000 from their mean (less than 0.05)"}},
 		"a constant student":       {tasks.Classify, half, zero, gold, []string{"the student gives the same answer to all 40 test examples"}},
 		"a constant wrong student": {tasks.Classify, half, wrong, gold, []string{"the student gives no right answer to any of the 40 test examples", "the student gives the same answer to all 40 test examples"}},
 		"a constant ceiling":       {tasks.Classify, half, nearly, zero, []string{"the ceiling gives the same answer to all 40 test examples"}},
@@ -69,7 +69,7 @@ func TestDegenerateHeadsAreNoted(t *testing.T) {
 			[]string{stats.ReasonNoGap, "the ceiling gives no right answer to any of the 40 test examples",
 				"small scores higher than large trained on gold: weak and strong may be the wrong way round"}},
 		"the same place":     {tasks.Rank, zero, nearly, gold, []string{"the supervisor chooses the candidate in the same place for all 40 test examples"}},
-		"student as ceiling": {tasks.Classify, half, gold, gold, []string{"student and ceiling have the same score on every test example, so the interval of PGR has no width"}},
+		"student as ceiling": {tasks.Classify, half, gold, gold, []string{"the student contradicts its supervisor: their predictions correlate by -0.50", "student and ceiling have the same score on every test example, so the interval of PGR has no width"}},
 	} {
 		r := rows(t, graded(c.form, c.weak, c.student, c.strong), Options{})[0]
 		if c.want = append([]string{oneSeed}, c.want...); !slices.Equal(r.Warnings, c.want) {
@@ -93,7 +93,8 @@ func TestDegenerateHeadsAreNoted(t *testing.T) {
 		}
 		add(two, h)
 	}
-	want := []string{"the supervisor gives the same answer to all 40 test examples (1 of 2 seeds)", "none of the labels that the student learned from is right (1 of 2 seeds)"}
+	want := []string{"the supervisor gives the same answer to all 40 test examples (1 of 2 seeds)", "none of the labels that the student learned from is right (1 of 2 seeds)",
+		"the supervisor's labels hardly differ: on average by 0.000 from their mean (less than 0.05) (1 of 2 seeds)"}
 	if r := rows(t, two, Options{})[0]; !slices.Equal(r.Doubts, want) {
 		t.Errorf("doubts %q, want %q", r.Doubts, want)
 	}

@@ -1,0 +1,87 @@
+package summary
+
+import (
+	"slices"
+	"testing"
+
+	"w2s/harness/result"
+	"w2s/tasks"
+)
+
+// opinions returns a result of one seed on n test examples. The functions give the probability of the second class or candidate,
+// which is the right one for odd examples.
+func opinions(form tasks.Form, weak, student func(i int) float64) *result.Result {
+	task := result.Task{Name: "t", Category: tasks.NLP, Form: form, Digest: "d", Train: 200}
+	for i := range n {
+		task.TestIDs = append(task.TestIDs, string(rune('a'+i)))
+		task.TestGold = append(task.TestGold, []float64{float64(1 - i%2), float64(i % 2)})
+	}
+	r := newResult(task)
+	test := func(p func(i int) float64) (out result.Distributions) {
+		for i := range n {
+			out = append(out, []float64{1 - p(i), p(i)})
+		}
+		return out
+	}
+	supervisor := add(r, result.Head{Task: "t", Role: result.Supervisor, Model: "small", Test: test(weak)})
+	add(r, result.Head{Task: "t", Role: result.Student, Model: "large", Supervisor: supervisor, Treatment: "soft", Test: test(student)})
+	add(r, result.Head{Task: "t", Role: result.Ceiling, Model: "large", Test: test(func(i int) float64 { return float64(i % 2) })})
+	return r
+}
+
+func TestContraryStudentsAreNoted(t *testing.T) {
+	right := func(of int, sure float64) func(i int) float64 { // on the first of n examples
+		return func(i int) float64 {
+			if (i%2 == 1) == (i < of) {
+				return 0.5 + sure
+			}
+			return 0.5 - sure
+		}
+	}
+	against := func(p func(int) float64) func(int) float64 { return func(i int) float64 { return 1 - p(i) } }
+	const below = "the student scores 30.0 points below chance"
+	const contradicts = "the student contradicts its supervisor: their predictions correlate by -1.00"
+	for name, c := range map[string]struct {
+		weak, student func(i int) float64
+		want          []string
+	}{
+		"a good student":            {right(28, 0.2), right(36, 0.4), nil},
+		"the opposite":              {right(32, 0.2), against(right(32, 0.2)), []string{contradicts, below}},
+		"a little below chance":     {right(28, 0.2), right(19, 0.4), nil},
+		"a supervisor of its like":  {right(8, 0.2), right(8, 0.4), []string{below}},
+		"flat labels":               {right(28, 0.04), right(36, 0.4), []string{"the supervisor's labels hardly differ: on average by 0.040 from their mean (less than 0.05)"}},
+		"labels that differ enough": {right(28, 0.06), right(36, 0.4), nil},
+	} {
+		for _, form := range []tasks.Form{tasks.Classify, tasks.Rank} {
+			r := opinions(form, c.weak, c.student)
+			if got := contrary(&r.Tasks[0], []*result.Head{&r.Heads[0]}, []*result.Head{&r.Heads[1]}); !slices.Equal(got, c.want) {
+				t.Errorf("%s, %s: notes %q, want %q", name, form, got, c.want)
+			}
+		}
+	}
+	// Notes mark the cell, and hard labels cannot be flat.
+	r := opinions(tasks.Classify, right(28, 0.04), against(right(32, 0.2)))
+	if doubts := rows(t, r, Options{})[0].Doubts; !slices.Contains(doubts, below) {
+		t.Errorf("doubts %q without %q", doubts, below)
+	}
+	r.Heads[1].Treatment = "hard"
+	if got := contrary(&r.Tasks[0], []*result.Head{&r.Heads[0]}, []*result.Head{&r.Heads[1]}); len(got) != 2 {
+		t.Errorf("hard labels: notes %q, want two", got)
+	}
+}
+
+func TestNoteOnFallbacksOfAGuard(t *testing.T) {
+	student := func(g *result.Guard) *result.Head {
+		return &result.Head{Loss: "guardconf:alpha=0.5:warmup=0.2:least=0.65", Guard: g}
+	}
+	passed, stopped := student(&result.Guard{Correlation: 0.7, Kept: true}), student(&result.Guard{Correlation: 0.2})
+	for want, students := range map[string][]*result.Head{
+		"":                                       {passed, student(nil)},
+		"guardconf: the guard kept the fallback": {stopped, stopped},
+		"guardconf: the guard kept the fallback (1 of 2 seeds)": {passed, stopped},
+	} {
+		if got := fallbacks(students); got != want {
+			t.Errorf("note %q, want %q", got, want)
+		}
+	}
+}

@@ -15,6 +15,7 @@ import (
 	"w2s/harness/result"
 	"w2s/harness/stats"
 	"w2s/harness/summary"
+	"w2s/harness/table"
 	"w2s/internal/list"
 	"w2s/internal/shareddata"
 	"w2s/tasks"
@@ -28,7 +29,7 @@ var claimsFile = filepath.Join(shareddata.Root(), "docs", "data", "rows.jsonl")
 
 // claimFiles are the result files.
 var claimFiles = []string{"run.json", "sweep.json", "chess.json", "textchain.json", "chesschain.json", "free.json", "supervision.json",
-	"chess-supervision.json"}
+	"chess-supervision.json", "default/text.json", "default/chess.json", "default/free.json"}
 
 // A claimRow is a row of a result file, or a chain of it.
 type claimRow struct {
@@ -182,6 +183,17 @@ func TestClaims(t *testing.T) {
 	var want []string
 	claim := func(format string, args ...any) { want = append(want, fmt.Sprintf(format, args...)) }
 
+	categories, err := summary.Categories(slices.Concat(c.rows["default/text.json"], c.rows["default/chess.json"], c.rows["default/free.json"]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := slices.DeleteFunc(table.Categories(categories).Notes, func(n string) bool { return !strings.Contains(n, "the student recovers") })
+	if len(said) != 4 {
+		t.Errorf("the default suite says %q, want a sentence for each of four categories", said)
+	}
+	for _, sentence := range said {
+		claim("%s", sentence)
+	}
 	for _, pair := range slices.Concat(toE5, toMiniLM) {
 		p := list.Map(losses, func(l string) string { return figure(c.pooled("sweep.json", "", pair, l)) })
 		claim("| %s | %.1f | %s |", pair, 100*c.pooled("sweep.json", "", pair, "xent").Gap, strings.Join(p, " | "))

@@ -148,7 +148,11 @@ func relabelled(lines []string) (printed []string, ok bool) {
 				row.Warnings = append(row.Warnings, text)
 			}
 		}
-		now = table.PGR([]summary.Row{row}, strings.Contains(header, " over examples "))
+		all := []summary.Row{row}
+		if strings.Contains(header, " pair ") {
+			all = append(all, summary.Row{Weak: "another", PGR: row.PGR})
+		}
+		now = table.PGR(all, strings.Contains(header, " over examples "))
 		now.Caption = rows[0]
 	case strings.HasPrefix(header, "task ") && strings.Contains(header, " baseline "):
 		var row summary.Row
@@ -162,7 +166,11 @@ func relabelled(lines []string) (printed []string, ok bool) {
 			own.Warnings = append(own.Warnings, text)
 		}
 		row.Baselines = []summary.Baseline{own}
-		now = table.Baselines([]summary.Row{row})
+		all := []summary.Row{row}
+		if strings.Contains(header, " pair ") {
+			all = append(all, summary.Row{Weak: "another", Baselines: []summary.Baseline{{Kind: result.OfAxis}}})
+		}
+		now = table.Baselines(all)
 		now.Caption = rows[0]
 	case strings.HasPrefix(header, "task ") && strings.Contains(header, " main axis "):
 		now = table.Supervision([]summary.Row{{Baselines: []summary.Baseline{{Kind: result.FewGold(8), Train: 8}},

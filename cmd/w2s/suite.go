@@ -276,7 +276,7 @@ func (a *app) groups(ctx context.Context, f *experimentFlags, members []*member)
 	for _, err := range missing {
 		byTask.Notes = append(byTask.Notes, "not run: "+visible.Line(visible.Cut(plain(err.Error()), maxMissing)))
 	}
-	if err := table.Write(a.out, f.table.format, append(tables, table.Categories(categories))...); err != nil {
+	if err := table.Write(a.out, f.table.format, slices.Insert(tables, 1, table.Categories(categories))...); err != nil {
 		return errors.Join(append(failed, err)...)
 	}
 	if len(paths) > 0 {

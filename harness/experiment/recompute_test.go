@@ -73,7 +73,7 @@ func TestPythonScriptComputesTheSameRows(t *testing.T) {
 	many := smallConfig(planted{name: "classified", n: 700, noise: 0.5}, planted{name: "ranked", n: 700, noise: 0.5, rank: true})
 	many.Seeds = []uint64{0, 1, 2}
 	many.Pairs = append(many.Pairs, result.Pair{Weak: "weak", Strong: "weak"})
-	single := smallConfig(planted{name: "one", n: 700, noise: 1})
+	single := smallConfig(planted{name: "one", n: 700, noise: 0.5})
 	single.Seeds = []uint64{7}
 	single.Sizes = []int{100}
 	single.Simulated = []experiment.Simulated{{Kind: "flip", Accuracy: 0.7}}

@@ -78,7 +78,7 @@ func TestBaselines(t *testing.T) {
 	trained := 0
 	for _, h := range r.Heads {
 		if h.Steps > 0 {
-			trained += experiment.DefaultFolds*len(cfg.L2) + 1
+			trained += cfg.Folds*len(cfg.L2) + 1
 		}
 	}
 	if got := plan.Tasks[0].Heads + plan.Tasks[1].Heads; got != trained {

@@ -1,7 +1,6 @@
 package experiment_test
 
 import (
-	"fmt"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -54,7 +53,7 @@ func TestDifferencesNamesEachChange(t *testing.T) {
 			c.Seeds, c.Train = []uint64{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, 280
 		}, []string{"seeds: in the file 0, 1; now 0, 1, 2, 3, 4, 5, 6, 7, 2 more", "train: in the file 300; now 280"}},
 		{"balance", func(c *experiment.Config) { c.Balance = tasks.NeverBalance }, []string{"balance: in the file none; now false"}},
-		{"folds", func(c *experiment.Config) { c.Folds = 4 }, []string{fmt.Sprintf("folds: in the file %d; now 4", experiment.DefaultFolds)}},
+		{"folds", func(c *experiment.Config) { c.Folds = 4 }, []string{"folds: in the file 1; now 4"}},
 		{"sizes", func(c *experiment.Config) { c.Sizes = []int{100} }, []string{"sizes: in the file none; now 100"}},
 		{"texts", func(c *experiment.Config) { c.KeepTexts = true }, []string{"texts of a kept: in the file false; now true", "texts of b kept: in the file false; now true"}},
 		{"pairs", func(c *experiment.Config) { c.Pairs = c.Pairs[:1] },

@@ -72,8 +72,8 @@ func TestSupervisorThatIsNotTrained(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if models := plan.Tasks[0].Models; len(models) != 2 || models[1].Model != "head:x" || models[1].Missing != models[0].Missing || plan.Tasks[0].Heads != 5*2*7 {
-			t.Errorf("plan %+v", plan.Tasks[0]) // one ceiling and four students, for two seeds, and two penalties on three folds
+		if models := plan.Tasks[0].Models; len(models) != 2 || models[1].Model != "head:x" || models[1].Missing != models[0].Missing || plan.Tasks[0].Heads != 5*2*3 {
+			t.Errorf("plan %+v", plan.Tasks[0]) // one ceiling and four students, for two seeds, and two penalties on one cut
 		}
 		r, err := experiment.Run(t.Context(), cfg, e)
 		r = stored(t, r, err)

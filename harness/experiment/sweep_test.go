@@ -113,7 +113,7 @@ func TestGridEncodesEachTextOnceAndTrainsEachHeadOnce(t *testing.T) {
 	for _, p := range plan.Tasks {
 		planned += p.Heads
 	}
-	if got := len(r.Heads) * (experiment.DefaultFolds*len(cfg.L2) + 1); planned != got {
+	if got := len(r.Heads) * (cfg.Folds*len(cfg.L2) + 1); planned != got {
 		t.Errorf("the plan has %d trainings, the run %d", planned, got)
 	}
 }

@@ -124,6 +124,9 @@ func (w *way) add(r *result.Result) error {
 		}
 	}
 	for _, h := range r.Heads {
+		if h.Role == result.Comparison { // a baseline, which may have no penalty; what it learns differs from head to head of a cell
+			continue
+		}
 		c := cell{task: h.Task, kind: string(h.Role), strong: h.Model}
 		if h.Role == result.Student {
 			weak := heads[h.Supervisor]

@@ -23,13 +23,15 @@ func made(t *testing.T, folds int, right map[result.Role][2]int, l2 [2]float64) 
 	r.Tasks = []result.Task{task}
 	for seed := range 2 {
 		supervisor := ""
-		for _, role := range []result.Role{result.Supervisor, result.Student, result.Ceiling} {
+		for _, role := range []result.Role{result.Supervisor, result.Student, result.Ceiling, result.Comparison} {
 			h := result.Head{Task: "t", Role: role, Model: pair.Strong, Loss: "xent", Seed: uint64(seed), L2: l2[seed]}
 			switch role {
 			case result.Supervisor:
 				h.Model = pair.Weak
 			case result.Student:
 				h.Supervisor = supervisor
+			case result.Comparison: // a direction, which has no penalty and is in no table
+				h.Supervisor, h.Baseline, h.Loss, h.L2 = supervisor, result.OfAxis, "", 0
 			}
 			h.ID = result.HeadID(h)
 			if role == result.Supervisor {

@@ -27,7 +27,11 @@ func Check(ctx context.Context, path string, limits Limits) (*CheckReport, error
 // CheckFrom is Check for files with settings and for data sets on the hub too, see [OpenFrom].
 func CheckFrom(ctx context.Context, src Source, ref string) (*CheckReport, error) {
 	report := &CheckReport{}
-	task, err := openData(ctx, src, ref)
+	base, given, err := cutSettings(ref)
+	var task Task
+	if err == nil {
+		task, err = openData(ctx, src, base, given)
+	}
 	if err == nil {
 		report.Info = task.Info()
 		var data *Data

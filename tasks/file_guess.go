@@ -260,7 +260,7 @@ func (s *Spec) guessClasses(path string) {
 	if plain && s.Classes == nil || numbers > 0 && numbers < len(values) {
 		return
 	}
-	sorted := sortedKeys(values)
+	sorted := slices.Sorted(maps.Keys(values))
 	if numbers > 0 {
 		slices.SortFunc(sorted, func(a, b string) int {
 			x, _ := wholeNumber(a)

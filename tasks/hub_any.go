@@ -3,6 +3,7 @@ package tasks
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
 	"path"
 	"regexp"
@@ -126,11 +127,11 @@ func chooseParts(files []string, given settings, without string) (chosenParts, e
 	}
 	var c chosenParts
 	var err error
-	configs := sortedKeys(parts)
+	configs := slices.Sorted(maps.Keys(parts))
 	if c.config, err = choose(given, "config", configs, []string{defaultConfig}); err != nil {
 		return c, err
 	}
-	splits := sortedKeys(parts[c.config])
+	splits := slices.Sorted(maps.Keys(parts[c.config]))
 	wanted := given.list("train")
 	if wanted == nil {
 		one, err := choose(given, "train", splits, []string{"train", "training"})
@@ -193,15 +194,6 @@ func shownNames(names []string) []string {
 		return names
 	}
 	return append(slices.Clone(names[:most]), fmt.Sprintf("… %d more", len(names)-most))
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }
 
 var (

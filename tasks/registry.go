@@ -112,22 +112,21 @@ func Open(nameOrPath string) (Task, error) { return OpenFrom(context.Background(
 //	reviews.csv:text=body:label=stars:classes=bad,good    hf:ORG/NAME:config=plain:chosen=better:rejected=worse
 func OpenFrom(ctx context.Context, src Source, ref string) (Task, error) {
 	base, given, err := cutSettings(ref)
-	if err == nil && !strings.HasPrefix(base, hubRef) && !looksLikeFile(base) {
+	if err != nil {
+		return nil, err
+	}
+	if !strings.HasPrefix(base, hubRef) && !looksLikeFile(base) {
 		if _, known := lookup(base); known && given != nil {
 			return nil, noSettings(base, "a built-in task")
 		}
 		return Lookup(base)
 	}
-	return openData(ctx, src, ref)
+	return openData(ctx, src, base, given)
 }
 
 // openData opens a file or a data set on the hub, with settings.
-func openData(ctx context.Context, src Source, ref string) (Task, error) {
-	base, given, err := cutSettings(ref)
-	switch {
-	case err != nil:
-		return nil, err
-	case strings.HasPrefix(base, hubRef):
+func openData(ctx context.Context, src Source, base string, given settings) (Task, error) {
+	if strings.HasPrefix(base, hubRef) {
 		return openHub(ctx, src, base, given)
 	}
 	return openFileWith(base, given)

@@ -3,7 +3,6 @@ package tasks
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"regexp"
 	"slices"
@@ -151,6 +150,3 @@ func (g settings) hubOnly() error {
 func noSettings(base, what string) error {
 	return fmt.Errorf("tasks: %s: %s takes no settings after a colon (they are for data files and for hf:ORG/NAME)", base, what)
 }
-
-// isAbsent reports whether an error is about a file that does not exist.
-func isAbsent(err error) bool { return errors.Is(err, fs.ErrNotExist) }

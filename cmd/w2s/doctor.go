@@ -81,11 +81,14 @@ func (a *app) examine(ctx context.Context, c *catalog.Catalog, full bool) error 
 	if err != nil {
 		return err
 	}
-	public := 0
+	public, absentPublic := 0, 0
 	for _, s := range slices.Concat(checkpoints, pulled, data) {
+		if s.Public {
+			public++
+		}
 		switch {
 		case s.Public && !s.Ready && len(s.Faults) == 0:
-			public++
+			absentPublic++
 		case len(s.Faults) > 0:
 			for _, f := range s.Faults {
 				r.fault(s.Name, f, s.WayOut)
@@ -96,8 +99,8 @@ func (a *app) examine(ctx context.Context, c *catalog.Catalog, full bool) error 
 			r.missing(s.Name, absent(s), s.WayOut)
 		}
 	}
-	if public > 0 {
-		r.missing("data of public repositories", fmt.Sprintf("%d of %d sets not here", public, countPublic(data)), "the first use of a task fetches its set")
+	if absentPublic > 0 {
+		r.missing("data of public repositories", fmt.Sprintf("%d of %d sets not here", absentPublic, public), "the first use of a task fetches its set")
 	}
 	if err := a.examineFeatures(c, full, r); err != nil {
 		return err
@@ -106,17 +109,6 @@ func (a *app) examine(ctx context.Context, c *catalog.Catalog, full bool) error 
 		return fmt.Errorf("%s, see above", visible.Count(r.faults, "fault"))
 	}
 	return nil
-}
-
-// countPublic returns the number of data sets of public repositories.
-func countPublic(data []catalog.State) int {
-	n := 0
-	for _, s := range data {
-		if s.Public {
-			n++
-		}
-	}
-	return n
 }
 
 // absent describes the state of something that is not on this machine.

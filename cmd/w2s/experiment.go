@@ -37,6 +37,7 @@ type experimentFlags struct {
 	out                string
 	table              tableFlags
 	plots              string // folder of the charts of a study
+	dryRun             bool   // of sweep: print the plan and stop
 	texts, json, again bool
 
 	flags *pflag.FlagSet

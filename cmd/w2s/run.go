@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"w2s/harness/experiment"
-	"w2s/harness/result"
 )
 
 func newRunCommand(a *app) *cobra.Command {
@@ -65,7 +64,6 @@ func (r *runPair) register(fs *pflag.FlagSet) {
 }
 
 func (r *runPair) shared() *experimentFlags { return &r.experimentFlags }
-func (r *runPair) planned() bool            { return false }
 
 func (r *runPair) copy(fs *pflag.FlagSet) gridCommand {
 	c := &runPair{}
@@ -98,10 +96,5 @@ func (r *runPair) prepare(a *app, cfg experiment.Config) error {
 	return err
 }
 
-func (r *runPair) run(ctx context.Context, _ *app, cfg experiment.Config, env experiment.Env) (*result.Result, error) {
-	return experiment.Run(ctx, cfg, env)
-}
-
-func (r *runPair) plan(context.Context, *app, experiment.Config) (*experiment.Plan, error) {
-	return nil, nil
-}
+// resume does nothing: a run trains all heads again, from cached features.
+func (r *runPair) resume(*app, *experiment.Env) {}

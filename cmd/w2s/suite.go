@@ -84,10 +84,8 @@ type gridCommand interface {
 	config(ctx context.Context, a *app) (experiment.Config, error)
 	// prepare checks and locks the result file.
 	prepare(a *app, cfg experiment.Config) error
-	run(ctx context.Context, a *app, cfg experiment.Config, env experiment.Env) (*result.Result, error)
-	// planned reports whether only the plan is printed.
-	planned() bool
-	plan(ctx context.Context, a *app, cfg experiment.Config) (*experiment.Plan, error)
+	// resume sets up env to continue what prepare found.
+	resume(a *app, env *experiment.Env)
 }
 
 // use makes the copy of flags refer to the set that its own flags are registered in.
@@ -104,6 +102,24 @@ type member struct {
 	fault   error // why the experiment cannot be carried out, which does not keep the others from it
 
 	optional []string // tasks whose failure is only noted
+}
+
+// run carries out the experiment.
+func (m *member) run(ctx context.Context, a *app) func(experiment.Env) (*result.Result, error) {
+	return func(env experiment.Env) (*result.Result, error) {
+		m.command.resume(a, &env)
+		return experiment.Run(ctx, m.cfg, env)
+	}
+}
+
+// plan returns what run would do.
+func (m *member) plan(ctx context.Context, a *app) (*experiment.Plan, error) {
+	env, err := a.env(ctx)
+	if err != nil {
+		return nil, err
+	}
+	m.command.resume(a, &env)
+	return experiment.MakePlan(ctx, m.cfg, env)
 }
 
 // grid carries out a command: one experiment, or one for each group of its plan.
@@ -146,14 +162,14 @@ func (a *app) grid(ctx context.Context, c gridCommand, source *planSource, flags
 	if len(faults) > 0 {
 		return faults.join(len(members))
 	}
-	if c.planned() {
-		return a.printPlan(ctx, c.shared(), members)
+	f := c.shared()
+	switch {
+	case f.dryRun:
+		return a.printPlan(ctx, f, members)
+	case members[0].name == "":
+		return a.experiment(ctx, f, members[0].run(ctx, a), f.pgr)
 	}
-	if members[0].name == "" {
-		f := c.shared()
-		return a.experiment(ctx, f, func(env experiment.Env) (*result.Result, error) { return c.run(ctx, a, members[0].cfg, env) }, f.pgr)
-	}
-	return a.groups(ctx, c.shared(), members)
+	return a.groups(ctx, f, members)
 }
 
 // memberFaults are the faults of the members of a command.
@@ -236,7 +252,7 @@ func (a *app) groups(ctx context.Context, f *experimentFlags, members []*member)
 			a.progress().Print(fmt.Sprintf("group %s (%d of %d): %s", m.name, i+1, len(members), visible.Count(len(m.cfg.Tasks), "task")))
 			var r *result.Result
 			var stored bool
-			r, stored, err = a.perform(ctx, own, func(env experiment.Env) (*result.Result, error) { return m.command.run(ctx, a, m.cfg, env) })
+			r, stored, err = a.perform(ctx, own, m.run(ctx, a))
 			if stored {
 				paths = append(paths, own.file.path)
 			}
@@ -309,7 +325,7 @@ func (a *app) printPlan(ctx context.Context, f *experimentFlags, members []*memb
 		err := m.fault
 		if err == nil {
 			var p *experiment.Plan
-			if p, err = m.command.plan(ctx, a, m.cfg); err == nil {
+			if p, err = m.plan(ctx, a); err == nil {
 				all.Tasks = append(all.Tasks, p.Tasks...)
 			}
 		}

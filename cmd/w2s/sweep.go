@@ -52,8 +52,6 @@ type sweep struct {
 	ladder      ladderFlags
 	pairs       []string
 	noBaselines bool
-	dryRun      bool
-	previous    *result.Result
 }
 
 func (s *sweep) register(fs *pflag.FlagSet) {
@@ -65,7 +63,6 @@ func (s *sweep) register(fs *pflag.FlagSet) {
 }
 
 func (s *sweep) shared() *experimentFlags { return &s.experimentFlags }
-func (s *sweep) planned() bool            { return s.dryRun }
 
 func (s *sweep) copy(fs *pflag.FlagSet) gridCommand {
 	c := &sweep{}
@@ -90,26 +87,14 @@ func (s *sweep) prepare(a *app, cfg experiment.Config) error {
 	if len(differs) > 0 {
 		return s.refuse(differs)
 	}
-	s.file.earlier, s.previous = previous, previous
+	s.file.earlier = previous
 	if n := withoutBaselines(previous); cfg.Baselines && n > 0 && !s.dryRun {
 		a.note("note: %s of %s kept without baselines (--again trains all again)", visible.Count(n, "finished task"), s.out)
 	}
 	return nil
 }
 
-func (s *sweep) run(ctx context.Context, a *app, cfg experiment.Config, env experiment.Env) (*result.Result, error) {
-	s.resume(a, &env, s.previous)
-	return experiment.Run(ctx, cfg, env)
-}
-
-func (s *sweep) plan(ctx context.Context, a *app, cfg experiment.Config) (*experiment.Plan, error) {
-	env, err := a.env(ctx)
-	if err != nil {
-		return nil, err
-	}
-	s.resume(a, &env, s.previous)
-	return experiment.MakePlan(ctx, cfg, env)
-}
+func (s *sweep) resume(a *app, env *experiment.Env) { s.experimentFlags.resume(a, env, s.file.earlier) }
 
 // withoutBaselines returns the number of tasks of a result, which may be nil, that could have baselines and have none.
 func withoutBaselines(r *result.Result) int {

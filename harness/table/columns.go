@@ -72,14 +72,17 @@ func within[R, P any](part func(R) P, columns ...column[P]) []column[R] {
 }
 
 // layOut returns a table with a line for each row. The caption, and not a column, states what is the same in every row, and columns
-// without any value are left out, if they have a phrase and are not kept.
+// without any value are left out, if they have a phrase or a rank and are not kept.
 func layOut[R any](name string, caption []string, rows []R, columns ...column[R]) *Table {
 	t := &Table{Name: name}
 	columns = slices.DeleteFunc(slices.Clone(columns), func(c column[R]) bool {
-		if c.phrase == "" || c.keep || len(rows) == 0 {
+		if c.phrase == "" && c.rank == 0 || c.keep || len(rows) == 0 {
 			return false
 		}
 		v := c.cell(rows[0])
+		if c.phrase == "" && v != "" {
+			return false
+		}
 		if slices.ContainsFunc(rows, func(r R) bool { return c.cell(r) != v }) {
 			return false
 		}

@@ -215,7 +215,7 @@ func TestWordsAsSupervisor(t *testing.T) {
 	} {
 		out, errOut, code := command(append(append([]string{}, base...), append(c.args, "--again")...)...)
 		name := filepath.Base(strings.TrimPrefix(c.args[1], "words:"))
-		if code != exitGood || !strings.Contains(out, "words:"+name+" is the opinion of "+name+" in words, not trained here") {
+		if code != exitGood || !strings.Contains(strings.Join(strings.Fields(out), " "), "words:"+name+" is the opinion of "+name+" in words, not trained here") {
 			t.Errorf("%q: %d, %s%s", c.args, code, out, errOut)
 			continue
 		}

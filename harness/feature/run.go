@@ -205,14 +205,13 @@ func (r *run) release() error {
 
 // chunks divides missing texts into what is passed to the encoder at a time.
 func (r *run) chunks(missing []int) [][]int {
+	if isLookup(r.enc) {
+		return [][]int{missing}
+	}
 	// Sorting by length puts texts of similar length into a chunk. Long ones come first, so that estimates of the remaining time
 	// are not too optimistic.
 	slices.SortStableFunc(missing, func(a, b int) int { return cmp.Compare(len(r.text(b)), len(r.text(a))) })
-	size := chunk
-	if isLookup(r.enc) {
-		size = max(1, len(missing))
-	}
-	chunks := slices.Collect(slices.Chunk(missing, size))
+	chunks := slices.Collect(slices.Chunk(missing, chunk))
 	if r.writer != nil && r.writer.slot > 0 {
 		// Other processes encode too. Another order keeps this one from encoding the same chunks at the same time.
 		rand.New(rand.NewPCG(uint64(r.writer.slot), 0)).Shuffle(len(chunks), func(i, j int) { chunks[i], chunks[j] = chunks[j], chunks[i] })

@@ -128,7 +128,7 @@ Make a vector of each in this order, and save them beside the list: the list
 FILE.ids.jsonl is of FILE.npy or FILE.safetensors. Then features:FILE.npy is a
 checkpoint (docs/features.md).`,
 		Example: `  w2s features texts --task movies -o movies.ids.jsonl
-  w2s run --task movies --strong features:movies.npy`,
+  w2s features texts --task my.jsonl --all-texts -o my.ids.jsonl`,
 	}
 	fs := c.Flags()
 	fs.StringVar(&f.task, "task", "", "`task`: "+taskForms)

@@ -251,7 +251,9 @@ func TestLabelFiles(t *testing.T) {
 // Files of ratings by artifact.
 type ratingFiles map[string]string
 
-func (f ratingFiles) Path(_ context.Context, artifact string) (string, error) { return f[artifact], nil }
+func (f ratingFiles) Path(_ context.Context, artifact string) (string, error) {
+	return f[artifact], nil
+}
 
 // TestRaters compares raters and gold with the rating file, which it reads by itself.
 func TestRaters(t *testing.T) {

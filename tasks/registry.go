@@ -113,16 +113,29 @@ func Open(nameOrPath string) (Task, error) { return OpenFrom(context.Background(
 func OpenFrom(ctx context.Context, src Source, ref string) (Task, error) {
 	base, given, err := cutSettings(ref)
 	if err != nil {
-		return nil, err
+		return nil, &RefError{err}
 	}
 	if !strings.HasPrefix(base, hubRef) && !looksLikeFile(base) {
 		if _, known := lookup(base); known && given != nil {
-			return nil, noSettings(base, "a built-in task")
+			return nil, &RefError{noSettings(base, "a built-in task")}
 		}
-		return Lookup(base)
+		t, err := Lookup(base)
+		if err != nil {
+			return nil, &RefError{err}
+		}
+		return t, nil
 	}
 	return openData(ctx, src, base, given)
 }
+
+// A RefError reports that the name of a task or a setting after it is wrong, whatever data there is.
+type RefError struct{ err error }
+
+// Error says what is wrong.
+func (e *RefError) Error() string { return e.err.Error() }
+
+// Unwrap returns the cause.
+func (e *RefError) Unwrap() error { return e.err }
 
 // openData opens a file or a data set on the hub, with settings.
 func openData(ctx context.Context, src Source, base string, given settings) (Task, error) {

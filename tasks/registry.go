@@ -68,6 +68,13 @@ func Lookup(name string) (Task, error) {
 	if t, ok := lookup(name); ok {
 		return t, nil
 	}
+	if base, suffix, ok := cutLast(name, "-rated"); ok {
+		if t, known := lookup(base); known {
+			if c, chess := t.(chessTask); chess && c.source.file.kind == "lichess" {
+				return nil, fmt.Errorf("tasks: %s: %q is not a band of ratings: want -ratedLOWtoHIGH with LOW below HIGH, such as %s-rated1200to1600", name, suffix, base)
+			}
+		}
+	}
 	names := Names()
 	if near := suggest.Nearest(name, names); near != "" {
 		return nil, fmt.Errorf("tasks: unknown task %q (did you mean %q? have: %s)", name, near, strings.Join(names, ", "))

@@ -113,7 +113,12 @@ func TestSettingsNameColumns(t *testing.T) {
 	for given, want := range map[string]string{
 		"text=aa:label=f":               `text=aa: there is no column "aa" (columns: "a", "b"`,
 		"text=a":                        `missing column "label"`,
-		"chosen=b":                      `missing column "rejected"`,
+		"chosen=b":                      "chosen=b: a pair also needs rejected=COLUMN (columns: ",
+		"rejected=b":                    "rejected=b: a pair also needs chosen=COLUMN (columns: ",
+		"chosen=a:rejected=b:label=i":   "label= is for classes, and chosen= and rejected= are for pairs",
+		"text=a:label=f:labels=0=a,0=b": `the label "0" is mapped twice, to "a" and to "b"`,
+		"label=i:template={zz} {a}":     `template=: there is no column "zz" (columns: "a", "b"`,
+		"text=a:label=i:columns=a,i":    "columns= is for TSV and CSV files without a header line",
 		"text=a:label=f:soft=maybe":     "soft=maybe: want true or false",
 		"text=a:label=f:labels=1":       "labels=1: want VALUE=CLASS",
 		"text=a:label=f:config=x":       "config= is for data sets on the hub",
@@ -132,7 +137,9 @@ func TestSettingsNameColumns(t *testing.T) {
 	for ref, want := range map[string]string{
 		"movies:text=a": "movies: a built-in task takes no settings",
 		write(t, dir, "t.yaml", "train: x\n") + ":text=a": "a YAML task file takes no settings",
-		"moveis:text=a": `did you mean "movies"?`,
+		"moveis:text=a":           `did you mean "movies"?`,
+		file + ":":                "no setting follows the colon",
+		"chess-lichess-rated1200": "want -ratedLOWtoHIGH with LOW below HIGH, such as chess-lichess-rated1200to1600",
 	} {
 		if _, err := OpenFrom(context.Background(), nil, ref); err == nil || !contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", ref, err, want)
@@ -201,6 +208,27 @@ func TestLabelsAreClasses(t *testing.T) {
 		if e := d.Pool[0]; len(e.Gold) != len(c.classes) {
 			t.Errorf("%q: %+v", c.labels, e)
 		}
+	}
+	// The advice of the note works as it is printed. Words are not renamed by their alphabet.
+	stars := file("1", "2", "3", "4", "5")
+	_, d := openWith(t, nil, stars)
+	_, advice, _ := strings.Cut(strings.TrimSuffix(strings.Join(d.Warnings, ""), ")"), "map all labels: ")
+	if info, d := openWith(t, nil, stars+":"+advice); len(d.Pool) != 60 || !slices.Equal(info.Classes, []string{"high", "low"}) {
+		t.Errorf("%q: classes %q, %d examples", advice, info.Classes, len(d.Pool))
+	}
+	for settings, want := range map[string]string{
+		":classes=good,bad":   `the labels are words ("negative", "positive") and not the classes good, bad: say which class each label is (labels=negative=CLASS,positive=CLASS)`,
+		":labels=negative=no": `all labels are mapped to the class "no": map every label of the file`,
+	} {
+		if _, err := Open(file("positive", "negative") + settings); err == nil || !contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", settings, err, want)
+		}
+	}
+	// The first row of a file may lack a column. Reading the file reports it.
+	rows := strings.Repeat("{\"text\":\"a\",\"label\":1}\n", 20)
+	task := mustOpen(t, write(t, t.TempDir(), "first.jsonl", "{\"text\":\"x\"}\n"+rows))
+	if _, err := task.Load(context.Background(), nil); err == nil || !contains(err.Error(), `first.jsonl:1: missing "label" (columns: text)`) {
+		t.Errorf("%v", err)
 	}
 	var many []string
 	for i := range maxGuessedClasses + 1 {

@@ -111,7 +111,7 @@ func TestAnswers(t *testing.T) {
 		if table, _, code := command("table", path); code != exitGood || table != first {
 			t.Errorf("w2s table (%d) differs from what run printed:\n%s\n%s", code, table, first)
 		}
-		if again, errOut, code := command(args...); code != exitGood || again != first {
+		if again, errOut, code := command(append(args, "--again")...); code != exitGood || again != first {
 			t.Errorf("a second run (%d) from cached states differs: %s\n%s\n%s", code, errOut, first, again)
 		}
 		if out, errOut, code := command(experiment("sciq-free", "gpt2-logits-tiny", "llama-tiny", "--metric", "token-accuracy")...); code != exitGood || !strings.Contains(out, "token-accuracy in per cent") {

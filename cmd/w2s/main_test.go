@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -189,9 +190,21 @@ func TestRunOnFixtures(t *testing.T) {
 	if code != exitGood || !strings.HasPrefix(first, strings.TrimRight(table, "\n")) {
 		t.Errorf("w2s table (%d) differs from what run printed:\n%s\n%s", code, table, first)
 	}
-	again, errOut, code := command(args...)
+	again, errOut, code := command(append(args, "--again")...)
 	if code != exitGood || again != first {
 		t.Errorf("a second run (%d) from cached features differs: %s\n%s\n%s", code, errOut, first, again)
+	}
+	// Without --again, finished tasks are kept: a changed prediction in the stored result stays.
+	p := r.Heads[0].Test[0]
+	p[0], p[1] = p[1], p[0]
+	if err := r.Save(path); err != nil {
+		t.Fatal(err)
+	}
+	if _, errOut, code := command(args...); code != exitGood {
+		t.Fatalf("exit code %d: %s", code, errOut)
+	}
+	if kept := loadResult(t, path); !slices.Equal(kept.Heads[0].Test[0], p) {
+		t.Error("the finished task was trained again")
 	}
 }
 

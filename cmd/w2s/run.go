@@ -26,6 +26,10 @@ and what gold labels would give it (docs/baselines.md).
 Downloads what is missing (the ONNX Runtime library, checkpoints, data). Encodes
 every text once for each checkpoint; a second run reads the feature cache.
 
+Stores the result after every task. The same command continues a result that is
+not complete, and keeps tasks whose data has not changed (--again trains them
+again).
+
 Without --task, --weak, --strong and --plan, runs the default suite: tasks of
 four categories, each with models that can do them (w2s tasks suites). Of the
 ladder of each group, the first model is the supervisor and the last one the
@@ -92,9 +96,17 @@ func (r *runPair) config(ctx context.Context, a *app) (experiment.Config, error)
 }
 
 func (r *runPair) prepare(a *app, cfg experiment.Config) error {
-	_, err := r.previous(a, cfg)
-	return err
+	if _, err := r.previous(a, cfg); err != nil {
+		return err
+	}
+	r.noteBaselines(a, cfg)
+	return nil
 }
 
-// resume does nothing: a run trains all heads again, from cached features.
-func (r *runPair) resume(*app, *experiment.Env) {}
+func (r *runPair) resume(a *app, env *experiment.Env) {
+	if r.file.other {
+		r.experimentFlags.resume(a, env, nil)
+		return
+	}
+	r.experimentFlags.resume(a, env, r.file.earlier)
+}

@@ -88,13 +88,20 @@ func (s *sweep) prepare(a *app, cfg experiment.Config) error {
 		return s.refuse(differs)
 	}
 	s.file.earlier = previous
-	if n := withoutBaselines(previous); cfg.Baselines && n > 0 && !s.dryRun {
-		a.note("note: %s of %s kept without baselines (--again trains all again)", visible.Count(n, "finished task"), s.out)
+	if !s.dryRun {
+		s.noteBaselines(a, cfg)
 	}
 	return nil
 }
 
 func (s *sweep) resume(a *app, env *experiment.Env) { s.experimentFlags.resume(a, env, s.file.earlier) }
+
+// noteBaselines says how many tasks of an earlier result that is continued have no baselines, though they are wanted.
+func (f *experimentFlags) noteBaselines(a *app, cfg experiment.Config) {
+	if n := withoutBaselines(f.file.earlier); cfg.Baselines && n > 0 && !f.file.other {
+		a.note("note: %s of %s kept without baselines (--again trains all again)", visible.Count(n, "finished task"), f.out)
+	}
+}
 
 // withoutBaselines returns the number of tasks of a result, which may be nil, that could have baselines and have none.
 func withoutBaselines(r *result.Result) int {

@@ -5,6 +5,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"gonum.org/v1/gonum/stat/distuv"
 )
 
 func TestPValuesAndIntervalsMatchSciPy(t *testing.T) {
@@ -98,6 +100,82 @@ func TestPoolOverCorpora(t *testing.T) {
 	near(t, "PGR", p.Value, 0.47222222222222227, 1e-12)
 	near(t, "lower end", p.Interval.Lo, 0.010540341998974741, 1e-9)
 	near(t, "upper end", p.Interval.Hi, 0.7536255230029858, 1e-9)
+}
+
+// The seeds and test examples of independent tasks are drawn anew in each round, the tasks stay. The interval of these tasks must
+// contain their true PGR in about 95 % of the rounds, with two tasks as well, where an interval over tasks has one degree of
+// freedom. Two tasks that share all their noise must not seem twice as sure.
+func TestPoolOfTheseTasks(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 5))
+	const seeds, examples, rounds = 3, 300, 200
+	score := func(difficulty []float64, skill float64) []Score {
+		var out []Score
+		for range seeds {
+			right := make([]float64, examples)
+			own := skill + 0.01*rng.NormFloat64()
+			for i, d := range difficulty {
+				if d+0.3*rng.NormFloat64() < own {
+					right[i] = 1
+				}
+			}
+			out = append(out, MeanScore(right))
+		}
+		return out
+	}
+	expected := func(skill float64) float64 { // P(uniform + 0.3·normal < skill + 0.01·normal)
+		sum, n := 0.0, 2000
+		for i := range n {
+			sum += distuv.UnitNormal.CDF((skill-(float64(i)+0.5)/float64(n))/math.Hypot(0.3, 0.01)) / float64(n)
+		}
+		return sum
+	}
+	skills := [][3]float64{{0.5, 0.6, 0.75}, {0.4, 0.6, 0.7}}
+	gain, gap := 0.0, 0.0
+	for _, s := range skills {
+		gain += expected(s[1]) - expected(s[0])
+		gap += expected(s[2]) - expected(s[0])
+	}
+	covered, width, single := 0, 0.0, 0.0
+	for round := range rounds {
+		var tasks []TaskPGR
+		for k, s := range skills {
+			difficulty := make([]float64, examples)
+			for i := range difficulty {
+				difficulty[i] = rng.Float64()
+			}
+			weak, student, ceiling := score(difficulty, s[0]), score(difficulty, s[1]), score(difficulty, s[2])
+			p := must(NewPGR(weak, student, ceiling, Bootstrap{N: examples, Resamples: 200, Seed: uint64(round)}))(t)
+			means := [2]float64{}
+			for i := range seeds {
+				means[0] += weak[i](nil) / seeds
+				means[1] += student[i](nil) / seeds
+			}
+			tasks = append(tasks, TaskPGR{fmt.Sprint(k), means[1] - means[0], p})
+		}
+		p := must(Pool(tasks))(t).These
+		if p.Interval.Contains(gain / gap) {
+			covered++
+		}
+		width += p.Interval.Hi - p.Interval.Lo
+		same := must(Pool([]TaskPGR{{"a", tasks[0].Gain, tasks[0].PGR}, {"a", tasks[0].Gain, tasks[0].PGR}}))(t).These
+		one := ratioInterval(tasks[0].Gain, tasks[0].PGR.Gap, tasks[0].PGR.Errors, Level)
+		near(t, "two tasks that are the same", same.Interval.Lo, one.Lo, 1e-12)
+		single += one.Hi - one.Lo
+	}
+	if covered < rounds*91/100 || covered == rounds {
+		t.Errorf("%d of %d intervals contain the PGR %.3f", covered, rounds, gain/gap)
+	}
+	if width > 0.85*single {
+		t.Errorf("two tasks have intervals of %.3f on average, one of them alone of %.3f", width/rounds, single/rounds)
+	}
+}
+
+func TestPoolOfTheseTasksNeedsErrors(t *testing.T) {
+	bare := must(PGROf(0.5, 0.6, 0.7))(t)
+	p := must(Pool([]TaskPGR{{"a", 0.1, bare}, {"b", 0.15, bare}, {"c", 0.1, bare}}))(t)
+	if p.These.Defined || p.These.Reason != ReasonNoErrors || p.PGR().Value != p.Ratio.Value || p.Over() != p.Ratio.Interval {
+		t.Errorf("%+v", p)
+	}
 }
 
 // Tasks with a small gap have a PGR only if chance makes the gap large. Their median is then too low, and the pooled PGR is not.

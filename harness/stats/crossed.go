@@ -196,6 +196,7 @@ func (c *Crossed) PGR(weak, student, ceiling int) (PGR, error) {
 		return PGR{}, err
 	}
 	p.GapInterval, p.GapExamples = spread.Interval, spread.Examples
+	p.Errors = c.errors(gain, gap)
 	if !p.Defined {
 		return p, nil
 	}
@@ -208,7 +209,7 @@ func (c *Crossed) PGR(weak, student, ceiling int) (PGR, error) {
 	}
 	p.Interval = p.Examples
 	if p.Seeds > 1 {
-		p.Interval = hull(p.Examples, c.fieller(gain, gap))
+		p.Interval = hull(p.Examples, ratioInterval(mean(gain.values), p.Gap, p.Errors, c.level))
 	}
 	if math.IsInf(p.Interval.Lo, 0) || math.IsInf(p.Interval.Hi, 0) {
 		p.undefine(ReasonNoise)
@@ -230,38 +231,39 @@ func ratios(gain, gap []float64) []float64 {
 	return out
 }
 
-// fieller returns Fieller's interval of mean gain / mean gap. It is infinite if the gap does not differ from 0 with the quantile
-// of gain - ρ·gap at the estimate of ρ.
-func (c *Crossed) fieller(gain, gap combination) Interval {
+// errors returns the errors of mean gain and mean gap. With several seeds, the quantile is Student's t of gain - ρ·gap at the estimate
+// of ρ, and normal if that has no variance. With one seed it is normal, and the variances are of the examples alone.
+func (c *Crossed) errors(gain, gap combination) Errors {
 	g, d := mean(gain.values), mean(gap.values)
-	rest := combination{make([]float64, len(gain.values)), make([][]float64, len(gain.samples))} // gain - g/d·gap
-	for s := range rest.values {
-		rest.values[s] = gain.values[s] - g/d*gap.values[s]
-		rest.samples[s] = make([]float64, len(gain.samples[s]))
-		for r := range rest.samples[s] {
-			rest.samples[s][r] = gain.samples[s][r] - g/d*gap.samples[s][r]
+	quantile, withShared := distuv.UnitNormal.Quantile(0.5+c.level/2), 1.0
+	if d != 0 {
+		rest := combination{make([]float64, len(gain.values)), make([][]float64, len(gain.samples))} // gain - g/d·gap
+		for s := range rest.values {
+			rest.values[s] = gain.values[s] - g/d*gap.values[s]
+			rest.samples[s] = make([]float64, len(gain.samples[s]))
+			for r := range rest.samples[s] {
+				rest.samples[s][r] = gain.samples[s][r] - g/d*gap.samples[s][r]
+			}
+		}
+		v, t, ok := c.student(rest)
+		if ok {
+			quantile = t.Quantile(0.5 + c.level/2)
+		}
+		if v.shared < 0 {
+			withShared = 0
 		}
 	}
-	ofRest, t, ok := c.student(rest)
-	if !ok {
-		return Interval{Lo: g / d, Hi: g / d, Level: c.level}
-	}
-	withShared := 1.0
-	if ofRest.shared < 0 {
-		withShared = 0
-	}
-	quantile := t.Quantile(0.5 + c.level/2)
 	scaled := func(x, y combination) float64 {
 		v := covary(x, y)
 		return quantile * quantile * (v.seeds + withShared*v.shared)
 	}
-	return ratioInterval(g, d, scaled(gain, gain), scaled(gain, gap), scaled(gap, gap), c.level)
+	return Errors{Gain: scaled(gain, gain), Both: scaled(gain, gap), Gap: scaled(gap, gap)}
 }
 
-// ratioInterval returns all ρ with (g - ρd)² ≤ gg - 2ρ·gd + ρ²·dd, where gg, gd and dd are variances and the covariance of g and
-// d times the square of a quantile. If no bounded interval holds them, its ends are infinite.
-func ratioInterval(g, d, gg, gd, dd, level float64) Interval {
-	a, b, k := d*d-dd, g*d-gd, g*g-gg
+// ratioInterval returns all ρ with (g - ρd)² ≤ Gain - 2ρ·Both + ρ²·Gap, Fieller's interval of g / d. If no bounded interval holds
+// them, its ends are infinite.
+func ratioInterval(g, d float64, e Errors, level float64) Interval {
+	a, b, k := d*d-e.Gap, g*d-e.Both, g*g-e.Gain
 	if a <= 0 {
 		return Interval{Lo: math.Inf(-1), Hi: math.Inf(1), Level: level}
 	}

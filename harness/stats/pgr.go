@@ -29,9 +29,18 @@ type PGR struct {
 	GapInterval Interval // as Interval
 	GapExamples Interval // as Examples
 	Defined     bool
+	Errors      Errors // of gain and gap, for pooling; zero for bare scores
 	Reason      string // why the PGR is undefined; "" if it is defined
 	N           int    // number of test examples; 0 for a PGR of bare scores
 	Seeds       int    // number of seeds that the scores are means over; 0 for a PGR of bare scores
+}
+
+// Errors holds the variances and the covariance of a mean gain and a mean gap, each times the square of the quantile that the interval
+// of their ratio has. The half width of the interval of the gap is the square root of Gap.
+type Errors struct {
+	Gain float64 `json:"gain"`
+	Both float64 `json:"both"` // covariance
+	Gap  float64 `json:"gap"`
 }
 
 // PGROf returns the PGR of three bare scores, such as those in a paper. Without examples there is no interval, so it is defined
@@ -93,6 +102,7 @@ type jsonPGR struct {
 	Gap         float64  `json:"gap"`
 	GapInterval Interval `json:"gap_interval"`
 	GapExamples Interval `json:"gap_interval_examples"`
+	Errors      Errors   `json:"errors,omitzero"`
 	Reason      string   `json:"reason,omitempty"`
 	N           int      `json:"n,omitempty"`
 	Seeds       int      `json:"seeds,omitempty"`
@@ -103,7 +113,7 @@ func (p PGR) MarshalJSON() ([]byte, error) { return json.Marshal(p.json()) }
 
 func (p PGR) json() jsonPGR {
 	j := jsonPGR{Interval: p.Interval, Examples: p.Examples, Gap: p.Gap, GapInterval: p.GapInterval, GapExamples: p.GapExamples,
-		Reason: p.Reason, N: p.N, Seeds: p.Seeds}
+		Errors: p.Errors, Reason: p.Reason, N: p.N, Seeds: p.Seeds}
 	if p.Defined {
 		j.Value = &p.Value
 	} else if j.Reason == "" {
@@ -119,7 +129,7 @@ func (p *PGR) UnmarshalJSON(data []byte) error {
 		return fmt.Errorf("stats: PGR: %w", err)
 	}
 	*p = PGR{Interval: j.Interval, Examples: j.Examples, Gap: j.Gap, GapInterval: j.GapInterval, GapExamples: j.GapExamples,
-		Reason: j.Reason, N: j.N, Seeds: j.Seeds}
+		Errors: j.Errors, Reason: j.Reason, N: j.N, Seeds: j.Seeds}
 	if j.Value == nil {
 		if j.Reason == "" {
 			return errors.New("stats: PGR: no value and no reason")

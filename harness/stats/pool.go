@@ -18,13 +18,16 @@ type TaskPGR struct {
 	PGR    PGR // also if it is undefined, since its gap counts
 }
 
-// A Pooled is the PGR of several tasks together.
+// A Pooled is the PGR of several tasks together: the mean gain divided by the mean gap. A task without a gap of its own takes part:
+// it adds little to either mean. Leaving it out would keep the tasks whose gap came out large by chance, and so pull the figure
+// down. The tasks of a corpus are averaged first, so corpora count alike. There are two intervals:
 //
-// Ratio is the mean gain divided by the mean gap. A task without a gap of its own takes part: it adds little to either mean.
-// Leaving it out would keep the tasks whose gap came out large by chance, and so pull the figure down. The tasks of a corpus
-// are averaged first, and the interval is Fieller's with Student's t over the corpora: a random-effects model in which corpora
-// count alike. How they differ contains the noise of their seeds and test examples, so that is covered as well.
+//   - That of These is about these tasks. It covers seeds and test examples, as the intervals of single tasks do, and adds up
+//     their errors. Tasks of a corpus share texts, so their errors count as if they were one and the same.
+//   - That of Ratio is about tasks like these: Fieller's with Student's t over the corpora, a random-effects model. How corpora
+//     differ contains the noise of their seeds and test examples, so that is covered as well. It needs several corpora.
 type Pooled struct {
+	These     PGR      // undefined if the mean gap is noise, or if a task has no errors, such as a published figure
 	Ratio     PGR      // N is the number of corpora; undefined if the mean gap is noise or there is one corpus of several tasks
 	Median    float64  // of the tasks that have a PGR; NaN in Go and null in JSON if N is 0
 	Interval  Interval // of the median; see MedianInterval
@@ -32,10 +35,30 @@ type Pooled struct {
 	Undefined int      // number of tasks whose PGR is undefined
 }
 
-// ReasonOneCorpus says why several tasks of one corpus have no pooled PGR.
-const ReasonOneCorpus = "one corpus: no interval over corpora"
+// PGR returns These, or Ratio if the interval of these tasks is unknown.
+func (p Pooled) PGR() PGR {
+	if p.These.Reason == ReasonNoErrors || p.These.Reason == "" && !p.These.Defined {
+		return p.Ratio
+	}
+	return p.These
+}
+
+// Over returns the interval over corpora, which is unknown if Ratio is undefined or of one corpus.
+func (p Pooled) Over() Interval {
+	if !p.Ratio.Defined || p.Ratio.N < 2 {
+		return Interval{}
+	}
+	return p.Ratio.Interval
+}
+
+// Reasons why several tasks have no pooled PGR.
+const (
+	ReasonOneCorpus = "one corpus: no interval over corpora"
+	ReasonNoErrors  = "a task without test examples: no interval of these tasks"
+)
 
 type jsonPooled struct {
+	These     PGR      `json:"these"`
 	Ratio     PGR      `json:"pgr"`
 	Median    *float64 `json:"median"`
 	Interval  Interval `json:"interval"`
@@ -45,7 +68,7 @@ type jsonPooled struct {
 
 // MarshalJSON writes the median of no tasks as null.
 func (p Pooled) MarshalJSON() ([]byte, error) {
-	j := jsonPooled{Ratio: p.Ratio, Interval: p.Interval, N: p.N, Undefined: p.Undefined}
+	j := jsonPooled{These: p.These, Ratio: p.Ratio, Interval: p.Interval, N: p.N, Undefined: p.Undefined}
 	if p.N > 0 {
 		j.Median = &p.Median
 	}
@@ -58,7 +81,7 @@ func (p *Pooled) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &j); err != nil {
 		return fmt.Errorf("stats: pooled: %w", err)
 	}
-	*p = Pooled{Ratio: j.Ratio, Median: math.NaN(), Interval: j.Interval, N: j.N, Undefined: j.Undefined}
+	*p = Pooled{These: j.These, Ratio: j.Ratio, Median: math.NaN(), Interval: j.Interval, N: j.N, Undefined: j.Undefined}
 	if (j.Median != nil) != (j.N > 0) {
 		return errors.New("stats: pooled: there must be a median if n > 0 and only then")
 	}
@@ -81,14 +104,14 @@ func Pool(tasks []TaskPGR) (Pooled, error) {
 	}
 	out := Pooled{Median: math.NaN(), N: len(defined), Undefined: len(tasks) - len(defined)}
 	var err error
-	if out.Ratio, err = pooledRatio(tasks, Level); err != nil || out.N == 0 {
+	if out.These, out.Ratio, err = pooledRatios(tasks, Level); err != nil || out.N == 0 {
 		return out, err
 	}
 	out.Median, out.Interval, err = MedianInterval(defined, Level)
 	return out, err
 }
 
-func pooledRatio(tasks []TaskPGR, level float64) (PGR, error) {
+func pooledRatios(tasks []TaskPGR, level float64) (these, over PGR, err error) {
 	byCorpus, order := map[string][]TaskPGR{}, []string(nil)
 	for _, t := range tasks {
 		if byCorpus[t.Corpus] == nil {
@@ -96,43 +119,59 @@ func pooledRatio(tasks []TaskPGR, level float64) (PGR, error) {
 		}
 		byCorpus[t.Corpus] = append(byCorpus[t.Corpus], t)
 	}
+	n := float64(len(order))
 	var gains, gaps []float64
+	var errs Errors
+	known := true
 	for _, c := range order {
-		gain, gap := 0.0, 0.0
+		gain, gap, of := 0.0, 0.0, float64(len(byCorpus[c]))
 		for _, t := range byCorpus[c] {
-			gain += t.Gain / float64(len(byCorpus[c]))
-			gap += t.PGR.Gap / float64(len(byCorpus[c]))
+			gain += t.Gain / of
+			gap += t.PGR.Gap / of
+			// The variance of a mean is at most the mean of the variances, for every gain - ρ·gap.
+			errs.Gain += t.PGR.Errors.Gain / of / n / n
+			errs.Both += t.PGR.Errors.Both / of / n / n
+			errs.Gap += t.PGR.Errors.Gap / of / n / n
+			known = known && t.PGR.Errors != Errors{}
 		}
 		gains, gaps = append(gains, gain), append(gaps, gap)
 	}
 	p, err := PGROf(0, mean(gains), mean(gaps))
 	if err != nil {
-		return p, err
+		return p, p, err
 	}
 	p.N = len(order)
-	if p.N == 1 {
-		if len(tasks) == 1 {
-			p = tasks[0].PGR
-			p.N = 1
-		} else {
-			p.undefine(ReasonOneCorpus)
+	if len(tasks) == 1 {
+		p = tasks[0].PGR
+		p.N = 1
+		return p, p, nil
+	}
+	these, over = p, p
+
+	half := math.Sqrt(errs.Gap)
+	if !known {
+		these.undefine(ReasonNoErrors)
+	} else if these.Errors, these.GapInterval = errs, (Interval{Lo: p.Gap - half, Hi: p.Gap + half, Level: level}); these.Defined {
+		if these.Interval = ratioInterval(mean(gains), p.Gap, errs, level); math.IsInf(these.Interval.Lo, 0) {
+			these.undefine(ReasonNoise)
 		}
-		return p, nil
 	}
-	if _, p.GapInterval, err = TInterval(gaps, level); err != nil {
-		return p, err
+
+	if p.N == 1 {
+		over.undefine(ReasonOneCorpus)
+		return these, over, nil
 	}
-	if !p.Defined {
-		return p, nil
+	if _, over.GapInterval, err = TInterval(gaps, level); err != nil || !p.Defined {
+		return these, over, err
 	}
-	n := float64(p.N)
 	t := distuv.StudentsT{Sigma: 1, Nu: n - 1}.Quantile(0.5 + level/2)
 	scaled := func(a, b []float64) float64 { return t * t * stat.Covariance(a, b, nil) / n }
-	p.Interval = ratioInterval(mean(gains), p.Gap, scaled(gains, gains), scaled(gains, gaps), scaled(gaps, gaps), level)
-	if p.GapInterval.Contains(0) || math.IsInf(p.Interval.Lo, 0) {
-		p.undefine(ReasonNoise)
+	over.Errors = Errors{Gain: scaled(gains, gains), Both: scaled(gains, gaps), Gap: scaled(gaps, gaps)}
+	over.Interval = ratioInterval(mean(gains), p.Gap, over.Errors, level)
+	if over.GapInterval.Contains(0) || math.IsInf(over.Interval.Lo, 0) {
+		over.undefine(ReasonNoise)
 	}
-	return p, nil
+	return these, over, nil
 }
 
 // MedianInterval returns the median of values and a distribution-free interval of the median of the distribution they come

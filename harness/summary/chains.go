@@ -99,11 +99,25 @@ func (x *index) chainRow(chains []result.Chain, opt Options) (ChainRow, error) {
 	if err := cmp.Or(faults...); err != nil { // the heads tend to have the same fault, so the first one is enough
 		return row, err
 	}
-	for i := range first.Steps {
-		row.Warnings = list.AppendNew(row.Warnings, degenerate("step "+fmt.Sprint(i+1), t, x.headsOf(chains, func(c result.Chain) string { return c.Steps[i] }))...)
+	note := func(who string, heads, weaks []*result.Head) {
+		row.Warnings = list.AppendNew(row.Warnings, degenerate(who, t, heads)...)
+		if weaks == nil {
+			return
+		}
+		for _, n := range append(contrary(t, weaks, heads), fallbacks(heads)) {
+			if n != "" {
+				row.Warnings = list.AppendNew(row.Warnings, who+": "+n)
+			}
+		}
 	}
-	row.Warnings = list.AppendNew(row.Warnings, degenerate("the jump", t, x.headsOf(chains, func(c result.Chain) string { return c.Jump }))...)
-	row.Warnings = list.AppendNew(row.Warnings, degenerate("the ceiling", t, x.headsOf(chains, func(c result.Chain) string { return c.Ceiling }))...)
+	var teachers []*result.Head // the heads of the step before
+	for i := range first.Steps {
+		own := x.headsOf(chains, func(c result.Chain) string { return c.Steps[i] })
+		note(fmt.Sprintf("step %d", i+1), own, teachers)
+		teachers = own
+	}
+	note("the jump", x.headsOf(chains, func(c result.Chain) string { return c.Jump }), x.headsOf(chains, func(c result.Chain) string { return c.Steps[0] }))
+	note("the ceiling", x.headsOf(chains, func(c result.Chain) string { return c.Ceiling }), nil)
 	boot := opt.bootstrap(t)
 	kinds := append(list.Map(steps, func(s seedScores) []stats.Score { return s.scores }), jump.scores, ceiling.scores)
 	last, jumped, top := len(steps)-1, len(steps), len(steps)+1

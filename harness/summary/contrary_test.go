@@ -70,6 +70,31 @@ func TestContraryStudentsAreNoted(t *testing.T) {
 	}
 }
 
+// A chain names the step.
+func TestContraryStepsOfChainsAreNoted(t *testing.T) {
+	r := chains()
+	step := &r.Heads[slices.IndexFunc(r.Heads, func(h result.Head) bool { return h.ID == r.Chains[0].Steps[1] })]
+	for i := range r.Chains {
+		guarded := &r.Heads[slices.IndexFunc(r.Heads, func(h result.Head) bool { return h.ID == r.Chains[i].Jump })]
+		guarded.Loss, guarded.Guard = "guardconf:alpha=0.5", &result.Guard{Kept: i == 0}
+	}
+	var turned result.Distributions
+	for _, p := range r.Heads[slices.IndexFunc(r.Heads, func(h result.Head) bool { return h.ID == r.Chains[0].Steps[0] })].Test {
+		turned = append(turned, []float64{p[1], p[0]})
+	}
+	step.Test = turned
+	got, err := Chains(r, Options{Resamples: 300})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"step 2: the student contradicts its supervisor: their predictions correlate by -1.00 (1 of 2 seeds)",
+		"the jump: guardconf: the guard kept the fallback (1 of 2 seeds)"} {
+		if !slices.Contains(got[0].Warnings, want) {
+			t.Errorf("no note %q in %q", want, got[0].Warnings)
+		}
+	}
+}
+
 func TestNoteOnFallbacksOfAGuard(t *testing.T) {
 	student := func(g *result.Guard) *result.Head {
 		return &result.Head{Loss: "guardconf:alpha=0.5:warmup=0.2:least=0.65", Guard: g}

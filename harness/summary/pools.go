@@ -62,12 +62,12 @@ func Categories(rows []Row) ([]CategoryRow, error) {
 		if p.Metric == tasks.Accuracy || p.Metric == "" { // what the ranges are of
 			row.Published = Published(c)
 		}
-		if r, pooled := row.Published, p.PGR.Ratio; r != nil && pooled.Defined {
-			lo, hi := pooled.Value, pooled.Value
-			if pooled.Interval.Known() {
-				lo, hi = pooled.Interval.Lo, pooled.Interval.Hi
+		if r, pooled := row.Published, p.PGR.PGR(); r != nil && pooled.Defined {
+			within := cmp.Or(p.PGR.Over(), pooled.Interval)
+			if !within.Known() {
+				within.Lo, within.Hi = pooled.Value, pooled.Value
 			}
-			row.Outside = hi < r.Low || lo > r.High
+			row.Outside = within.Hi < r.Low || within.Lo > r.High
 		}
 		out = append(out, row)
 		return nil

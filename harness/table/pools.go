@@ -64,12 +64,13 @@ func pooled[R any](rows []R, pool func(R) summary.Pool) []column[R] {
 		number("undefined", "number of tasks whose gap is noise or not positive.", func(p summary.Pool) string { return strconv.Itoa(p.PGR.Undefined) }),
 		number("PGR", "mean of student - weak, divided by the mean of ceiling - weak, over all tasks; tasks with the same texts count as one.",
 			func(p summary.Pool) string {
-				if !p.PGR.Ratio.Defined {
+				if !p.PGR.PGR().Defined {
 					return "–"
 				}
-				return p.PGR.Ratio.String()
+				return p.PGR.PGR().String()
 			}),
-		text("interval", "95 % interval of PGR over sets of texts (Fieller's, with Student's t).", func(p summary.Pool) string { return known(p.PGR.Ratio.Interval) }),
+		text("interval", "95 % interval of PGR over seeds and test examples of these tasks.", func(p summary.Pool) string { return known(p.PGR.PGR().Interval) }),
+		text("over tasks", "95 % interval of PGR over sets of texts like these (Fieller's, with Student's t).", func(p summary.Pool) string { return known(p.PGR.Over()) }),
 		number("median", "median PGR of the tasks that have one.", func(p summary.Pool) string {
 			if p.PGR.N == 0 {
 				return "–"
@@ -104,8 +105,8 @@ func inWords(rows []summary.CategoryRow) []string {
 				name += " (" + r.Variant + ")"
 			}
 			switch p := r.PGR; {
-			case p.Ratio.Defined && p.Ratio.Interval.Known():
-				recovered = append(recovered, fmt.Sprintf("%s %s with %s", p.Ratio, p.Ratio.Interval, name))
+			case p.PGR().Defined && p.PGR().Interval.Known():
+				recovered = append(recovered, fmt.Sprintf("%s %s with %s", p.PGR(), p.PGR().Interval, name))
 			case p.N > 0:
 				recovered = append(recovered, fmt.Sprintf("%.2f with %s (median of %s)", p.Median, name, visible.Count(p.N, "task")))
 			}
@@ -116,7 +117,8 @@ func inWords(rows []summary.CategoryRow) []string {
 			if n > 1 {
 				all = strings.Join(recovered[:n-1], ", ") + " and " + all
 			}
-			line = fmt.Sprintf("%s: of the gap between %s and %s, the student recovers %s.", category, own[0].Weak, own[0].Strong, all)
+			line = fmt.Sprintf("%s (%s): of the gap between %s and %s, the student recovers %s.", category, visible.Count(own[0].PGR.N+own[0].PGR.Undefined, "task"),
+				own[0].Weak, own[0].Strong, all)
 		}
 		if p := own[0].Published; p != nil {
 			line += fmt.Sprintf(" Published: %.1f to %.1f.", p.Low, p.High)

@@ -11,7 +11,7 @@ import (
 
 func TestPools(t *testing.T) {
 	pool := summary.Pool{Weak: "small", Strong: "large", Loss: "logconf:alpha=0.5:warmup=0.2", Treatment: "soft",
-		PGR: stats.Pooled{Ratio: stats.PGR{Value: 0.72, Interval: interval(0.5, 0.9), Defined: true}, Median: 0.75, Interval: stats.Interval{Lo: 0.5, Hi: 1, Level: 0.75}, N: 3, Undefined: 1}}
+		PGR: stats.Pooled{These: stats.PGR{Value: 0.72, Interval: interval(0.5, 0.9), Defined: true}, Ratio: stats.PGR{Value: 0.72, Interval: interval(0.2, 1.1), Defined: true, N: 3}, Median: 0.75, Interval: stats.Interval{Lo: 0.5, Hi: 1, Level: 0.75}, N: 3, Undefined: 1}}
 	none := summary.Pool{Weak: "small", Strong: "large", Loss: "xent", Treatment: "soft", PGR: stats.Pooled{Undefined: 2}}
 	sized := none
 	sized.Variant = "train=500"
@@ -19,17 +19,17 @@ func TestPools(t *testing.T) {
 	check(t, Categories([]summary.CategoryRow{
 		{Category: tasks.NLP, Pool: pool, Published: &summary.Range{Low: 0.2, High: 0.7}, Outside: true},
 		{Category: tasks.Generative, Pool: none},
-	}), "category|pair|treatment|loss|tasks|undefined|PGR|interval|median|its interval|published", []string{
-		"nlp|small → large|soft|logconf|3|1|0.72|[0.50, 0.90]|0.75|[0.50, 1.00] (75 %)|0.2 to 0.7 (outside)",
-		"generative|small → large|soft|xent|0|2|–||–||–",
+	}), "category|pair|treatment|loss|tasks|undefined|PGR|interval|over tasks|median|its interval|published", []string{
+		"nlp|small → large|soft|logconf|3|1|0.72|[0.50, 0.90]|[0.20, 1.10]|0.75|[0.50, 1.00] (75 %)|0.2 to 0.7 (outside)",
+		"generative|small → large|soft|xent|0|2|–|||–||–",
 	}, "tasks: number of tasks with a defined PGR.", "(outside): PGR and its interval are outside the published range.",
-		"nlp: of the gap between small and large, the student recovers 0.72 [0.50, 0.90] with logconf. Published: 0.2 to 0.7.",
+		"nlp (4 tasks): of the gap between small and large, the student recovers 0.72 [0.50, 0.90] with logconf. Published: 0.2 to 0.7.",
 		"generative: the gap between small and large is noise or not positive, so PGR is undefined.")
 
 	check(t, Pairs([]summary.PairRow{{Pool: pool, Gap: 0.123}, {Pool: sized, Gap: -0.01}}),
-		"pair|treatment|variant|loss|tasks|undefined|PGR|interval|median|its interval|median gap", []string{
-			"small → large|soft||logconf|3|1|0.72|[0.50, 0.90]|0.75|[0.50, 1.00] (75 %)|12.3",
-			"small → large|soft|train=500|xent|0|2|–||–||-1.0",
+		"pair|treatment|variant|loss|tasks|undefined|PGR|interval|over tasks|median|its interval|median gap", []string{
+			"small → large|soft||logconf|3|1|0.72|[0.50, 0.90]|[0.20, 1.10]|0.75|[0.50, 1.00] (75 %)|12.3",
+			"small → large|soft|train=500|xent|0|2|–|||–||-1.0",
 		}, "median gap: ")
 	if notes := strings.Join(Categories([]summary.CategoryRow{{Pool: pool}}).Notes, "\n"); strings.Contains(notes, "(outside)") {
 		t.Errorf("nothing is outside, but the notes explain it:\n%s", notes)
@@ -43,7 +43,7 @@ func TestCategoriesInWords(t *testing.T) {
 	}
 	clear := stats.Pooled{Ratio: stats.PGR{Value: 0.5, Interval: interval(0.4, 0.6), Defined: true}, Median: 0.5, N: 1}
 	rows := []summary.CategoryRow{row("xent", clear), row("kl", stats.Pooled{Median: 0.75, N: 2}), row("confidence:alpha=0.5", clear)}
-	want := "chess: of the gap between small and large, the student recovers 0.50 [0.40, 0.60] with xent, 0.75 with kl (median of 2 tasks) " +
+	want := "chess (1 task): of the gap between small and large, the student recovers 0.50 [0.40, 0.60] with xent, 0.75 with kl (median of 2 tasks) " +
 		"and 0.50 [0.40, 0.60] with confidence. Published: 0.4 to 0.6."
 	if got := inWords(rows); len(got) != 1 || got[0] != want {
 		t.Errorf("%q, want %q", got, want)

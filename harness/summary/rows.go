@@ -294,11 +294,14 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 		warnings = append(warnings, slices.Concat(weak.Warnings, s.Warnings, ceilingHead.Warnings)...)
 	}
 	row.warn(merge(warnings)...)
-	if note := fallbacks(students); note != "" {
+	if note := guarded(students); note != "" {
 		row.warn(note)
 	}
-	row.Doubts = slices.Concat(degenerate("the supervisor", t, weaks), degenerate("the student", t, students), degenerate("the ceiling", t, ceilings),
-		contrary(t, weaks, students))
+	ofCeiling := degenerate("the ceiling", t, ceilings)
+	if note := atChance(t, ceilings); note != "" && len(ofCeiling) == 0 {
+		ofCeiling = []string{note}
+	}
+	row.Doubts = slices.Concat(degenerate("the supervisor", t, weaks), degenerate("the student", t, students), ofCeiling, contrary(t, weaks, students))
 	boot := opt.bootstrap(t)
 	if row.Uneven, err = x.uneven(k, t, students, m); err != nil {
 		return row, err

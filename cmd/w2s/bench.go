@@ -169,7 +169,7 @@ func (a *app) measure(ctx context.Context, models []experiment.Model, texts []st
 		for i, m := range models {
 			enc, ok := m.Encoder.(*onnx.Encoder)
 			if !ok {
-				return nil, errors.New(m.Name + " is not an ONNX checkpoint")
+				return nil, errors.New(m.Name + " has vectors and no model to measure")
 			}
 			read, err := asTurns(m, texts)
 			if err != nil {

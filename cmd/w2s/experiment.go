@@ -170,7 +170,15 @@ func (f *experimentFlags) config(ctx context.Context, a *app, models []string, p
 		}
 		c.Treatments = append(c.Treatments, t)
 	}
-	supervisors := slices.DeleteFunc(slices.Clone(models), func(name string) bool { return !isSupervisor(name) })
+	var simulatedNames map[string]string
+	c.Simulated, simulatedNames, err = simulated(models)
+	fault(err)
+	c.Tasks, err = withSupervisors(c.Tasks, models)
+	fault(err)
+	supervisors := slices.DeleteFunc(slices.Clone(models), func(name string) bool {
+		kind, _ := cutSupervisor(name)
+		return kind == nil || kind.name == simulatedKind
+	})
 	models = slices.DeleteFunc(slices.Clone(models), isSupervisor)
 	c.Models, err = a.models(ctx, models)
 	fault(err)
@@ -179,7 +187,7 @@ func (f *experimentFlags) config(ctx context.Context, a *app, models []string, p
 	if len(faults) > 0 {
 		return c, errors.Join(faults...)
 	}
-	f.keys, f.short = map[string]string{}, map[string]string{}
+	f.keys, f.short = map[string]string{}, simulatedNames
 	for i, m := range c.Models {
 		f.keys[m.Name], f.short[models[i]] = m.Encoder.Key(), m.Name
 	}
@@ -207,9 +215,10 @@ func (a *app) readsData(names []string, list []tasks.Task) {
 	}
 }
 
-// pairConfig is config for one pair of models.
-func (f *experimentFlags) pairConfig(ctx context.Context, a *app, p result.Pair) (experiment.Config, error) {
-	return f.config(ctx, a, list.AppendNew(nil, p.Weak, p.Strong), []result.Pair{p})
+// pairConfig is config for pairs of one strong model.
+func (f *experimentFlags) pairConfig(ctx context.Context, a *app, pairs []result.Pair) (experiment.Config, error) {
+	weak := list.Map(pairs, func(p result.Pair) string { return p.Weak })
+	return f.config(ctx, a, list.AppendNew(nil, append(weak, pairs[0].Strong)...), pairs)
 }
 
 // checkMetric reports the tasks for which the metric is not defined. It leaves unknown metrics to checkSummary.

@@ -74,9 +74,12 @@ func newStudy(a *app, s study.Study) *cobra.Command {
 		case s.Ladder:
 			cfg, err = f.ladderConfig(ctx, a, ladder.ladder(f.tasks), nil)
 		case s.Layers:
-			cfg, err = f.layersConfig(ctx, a, pair.pair(f.tasks), layers)
+			var one result.Pair
+			if one, err = pair.pair(f.tasks); err == nil {
+				cfg, err = f.layersConfig(ctx, a, one, layers)
+			}
 		default:
-			cfg, err = f.pairConfig(ctx, a, pair.pair(f.tasks))
+			cfg, err = f.pairConfig(ctx, a, pair.pairs(f.tasks))
 		}
 		if err != nil {
 			return err

@@ -43,7 +43,9 @@ type Config struct {
 	Tasks      []tasks.Task
 	Losses     []loss.Loss       // of the student; supervisors and ceilings learn by cross-entropy
 	Treatments []label.Treatment // of the weak labels; empty: none, the labels stay soft
-	Simulated  []Simulated       // simulated supervisors, in addition to those of Pairs
+	// Simulated are simulated supervisors. The String of one can be the weak side of a pair. One that is in no pair supervises every
+	// strong model.
+	Simulated []Simulated
 	// Supervisors are supervisors that are not trained. A pair can have one in place of its weak model.
 	Supervisors []Supervisor
 	Seeds       []uint64      // each seed draws a training pool and cuts it into two halves
@@ -92,11 +94,21 @@ type Model struct {
 	Pass feature.Pass
 	// Chat writes a conversation as the text that the model reads, for models with a chat template. nil: the model reads the
 	// texts of a task as they are.
-	Chat        func([]tasks.Turn) (string, error)
+	Chat func([]tasks.Turn) (string, error)
+	// Lookup names the vectors of examples, for an Encoder that reads names in place of texts. nil: it reads texts.
+	Lookup      Lookup
 	Writer      func(context.Context) (freeform.Writer, error) // opens the model for tasks with free answers; nil: it cannot write
 	Parameters  int64                                          // 0: unknown
 	Layer       *result.Layer                                  // whose states are the features; nil: the model's own output
 	Description map[string]string                              // for the result file
+}
+
+// A Lookup names the vectors of examples that were made elsewhere.
+type Lookup interface {
+	// Texts returns a name for each text of an example.
+	Texts(tasks.Example) ([]string, error)
+	// Controls returns a name for each control text of an example, or nil if there are no vectors of these.
+	Controls(tasks.Example) []string
 }
 
 // settings returns what the result file says of the configuration, which has its defaults filled in.
@@ -203,13 +215,16 @@ func (c Config) check(faults *faultList) {
 		}
 		known[s.Name] = true
 	}
+	for _, s := range c.Simulated {
+		known[s.String()] = true
+	}
 	for _, p := range c.Pairs {
 		for _, n := range []string{p.Weak, p.Strong} {
 			if !known[n] {
 				faults.add("pair %s: no model is named %q", p, n)
 			}
 		}
-		if c.supervisor(p.Strong) != nil {
+		if c.supervisor(p.Strong) != nil || c.isSimulated(p.Strong) {
 			faults.add("pair %s: %s is a supervisor that is not trained, so it cannot be the student", p, p.Strong)
 		}
 	}

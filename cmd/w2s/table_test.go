@@ -251,7 +251,7 @@ func TestPandas(t *testing.T) {
 	}
 	text := strings.Join(strings.Fields(string(out)), " ")
 	// Of 40 examples, the supervisor gets 24 wrong; the students repeat 14 and 9 of them.
-	for _, want := range []string{"movies xent 0.4 0.65 0.9 0.5 ", "movies 0.75 0.5", "4 of 4 rows recover more than nothing", "movies logconf 0 9", "xent 0 14"} {
+	for _, want := range []string{"movies xent 0.4 0.650 0.9 0.50 ", "movies 0.75 0.5", "4 of 4 rows recover more than nothing", "movies logconf 0 9", "xent 0 14"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}

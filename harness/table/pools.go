@@ -33,6 +33,7 @@ func Categories(rows []summary.CategoryRow) *Table {
 		}
 	}))
 	t := layOut("categories", []string{pgrOf(rows, func(r summary.CategoryRow) tasks.Metric { return r.Metric }) + " by category"}, rows, columns...)
+	t.values = categoryData(rows)
 	t.Notes = append(t.Notes, inWords(rows)...)
 	return t
 }
@@ -42,7 +43,9 @@ func Pairs(rows []summary.PairRow) *Table {
 	columns := pooled(rows, func(r summary.PairRow) summary.Pool { return r.Pool })
 	columns = append(columns, number("median gap", "median of ceiling - weak over all tasks, also those with an undefined PGR, in points.",
 		func(r summary.PairRow) string { return fmt.Sprintf("%.1f", 100*r.Gap) }).ranked(1))
-	return layOut("pairs", []string{pgrOf(rows, func(r summary.PairRow) tasks.Metric { return r.Metric }) + " by pair"}, rows, columns...)
+	t := layOut("pairs", []string{pgrOf(rows, func(r summary.PairRow) tasks.Metric { return r.Metric }) + " by pair"}, rows, columns...)
+	t.values = pairData(rows)
+	return t
 }
 
 // pgrOf names what the rows pool.

@@ -55,6 +55,15 @@ func Gap(rows []summary.Row) *Table {
 		lossColumn, gapColumn, pgrColumn, intervalColumn, taskColumn, pairColumn, nColumn, seedsColumn)
 }
 
+// Raters lays out rows by how often the supervisor is right.
+func Raters(rows []summary.Row) *Table {
+	sorted := slices.SortedStableFunc(slices.Values(rows), func(a, b summary.Row) int {
+		return cmp.Or(cmp.Compare(a.Loss, b.Loss), cmp.Compare(a.Strong, b.Strong), cmp.Compare(a.Floor.Value, b.Floor.Value))
+	})
+	return study("raters", "PGR by the accuracy of the supervisor", sorted,
+		taskColumn, pairColumn, lossColumn, nColumn, seedsColumn, weakColumn, studentColumn, ceilingColumn, gapColumn, pgrColumn, intervalColumn)
+}
+
 // Alpha lays out rows by the alpha of their loss. Losses without an alpha come first.
 func Alpha(rows []summary.Row) *Table {
 	sorted := slices.SortedStableFunc(slices.Values(rows), func(a, b summary.Row) int {

@@ -279,7 +279,7 @@ func (a *app) experiment(ctx context.Context, f *experimentFlags, run func(exper
 	if f.json {
 		return errors.Join(failed, a.printJSON(rows))
 	}
-	if err := table.Write(a.out, f.table.format, tables...); err != nil {
+	if err := table.Write(a.out, a.style(f.table), tables...); err != nil {
 		return errors.Join(failed, err)
 	}
 	if stored {
@@ -291,13 +291,13 @@ func (a *app) experiment(ctx context.Context, f *experimentFlags, run func(exper
 // pgr returns the rows of a result and their tables.
 func (f *experimentFlags) pgr(r *result.Result) (any, []*table.Table, error) {
 	rows, err := summary.Rows(r, f.options())
-	return rows, pgrTables(rows, f.table.wide), err
+	return rows, pgrTables(f.table.arranged(rows), f.table.wide), err
 }
 
 // pgrTables returns the table of PGR and, if rows have baselines, theirs.
 func pgrTables(rows []summary.Row, wide bool) []*table.Table {
-	tables := []*table.Table{table.PGR(rows, wide)}
-	if b := table.Baselines(rows); b != nil {
+	tables := []*table.Table{table.PGR(rows)}
+	if b := table.Baselines(rows, wide); b != nil {
 		tables = append(tables, b)
 	}
 	return tables

@@ -157,7 +157,7 @@ func (a *app) study(ctx context.Context, f *experimentFlags, cfg experiment.Conf
 		if f.plots != "" {
 			plotted = a.studyPlots(f.plots, s, rows, r)
 		}
-		return rows, []*table.Table{s.Table(rows)}, nil
+		return rows, []*table.Table{s.Table(f.table.arranged(rows))}, nil
 	})
 	return errors.Join(err, plotted)
 }

@@ -94,11 +94,21 @@ type Model struct {
 	Pass feature.Pass
 	// Chat writes a conversation as the text that the model reads, for models with a chat template. nil: the model reads the
 	// texts of a task as they are.
-	Chat        func([]tasks.Turn) (string, error)
+	Chat func([]tasks.Turn) (string, error)
+	// Lookup names the vectors of examples, for an Encoder that reads names in place of texts. nil: it reads texts.
+	Lookup      Lookup
 	Writer      func(context.Context) (freeform.Writer, error) // opens the model for tasks with free answers; nil: it cannot write
 	Parameters  int64                                          // 0: unknown
 	Layer       *result.Layer                                  // whose states are the features; nil: the model's own output
 	Description map[string]string                              // for the result file
+}
+
+// A Lookup names the vectors of examples that were made elsewhere.
+type Lookup interface {
+	// Texts returns a name for each text of an example.
+	Texts(tasks.Example) ([]string, error)
+	// Controls returns a name for each control text of an example, or nil if there are no vectors of these.
+	Controls(tasks.Example) []string
 }
 
 // settings returns what the result file says of the configuration, which has its defaults filled in.

@@ -181,9 +181,18 @@ func describeTest(t *result.Task, test []tasks.Example, texts bool) {
 	}
 }
 
-// hasControls reports whether every example has texts that lack what the task is about.
+// hasControls reports whether every example has texts that lack what the task is about, under every model.
 func (w *workbench) hasControls() bool {
-	return !slices.ContainsFunc(w.examples, func(e tasks.Example) bool { return e.Control == nil })
+	if slices.ContainsFunc(w.examples, func(e tasks.Example) bool { return e.Control == nil }) {
+		return false
+	}
+	for _, m := range w.cfg.Models {
+		if m.Lookup != nil && slices.ContainsFunc(w.examples, func(e tasks.Example) bool { return m.Lookup.Controls(e) == nil }) {
+			w.warn("%s: it has no vectors of the controls, which are left out", m.Name)
+			return false
+		}
+	}
+	return true
 }
 
 // encode computes the features of all texts under every model, and the labels of supervisors that are not trained. Models with the

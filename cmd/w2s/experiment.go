@@ -291,16 +291,24 @@ func (a *app) experiment(ctx context.Context, f *experimentFlags, run func(exper
 // pgr returns the rows of a result and their tables.
 func (f *experimentFlags) pgr(r *result.Result) (any, []*table.Table, error) {
 	rows, err := summary.Rows(r, f.options())
-	return rows, pgrTables(f.table.arranged(rows), f.table.wide), err
+	if err != nil {
+		return nil, nil, err
+	}
+	tables, err := pgrTables(f.table.arranged(rows), f.table.wide, f.options())
+	return rows, tables, err
 }
 
-// pgrTables returns the table of PGR and, if rows have baselines, theirs.
-func pgrTables(rows []summary.Row, wide bool) []*table.Table {
+// pgrTables returns the table of PGR and, if rows have baselines or combinations of supervisors, theirs.
+func pgrTables(rows []summary.Row, wide bool, opt summary.Options) ([]*table.Table, error) {
 	tables := []*table.Table{table.PGR(rows)}
 	if b := table.Baselines(rows, wide); b != nil {
 		tables = append(tables, b)
 	}
-	return tables
+	combined, err := summary.Combinations(rows, opt)
+	if c := table.Combinations(combined); c != nil {
+		tables = append(tables, c)
+	}
+	return tables, err
 }
 
 func (a *app) printJSON(v any) error { return table.WriteJSON(a.out, v) }

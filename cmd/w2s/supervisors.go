@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"w2s/harness/experiment"
+	"w2s/harness/label"
+	"w2s/harness/result"
 	"w2s/harness/supervisor"
 	"w2s/internal/list"
 	"w2s/internal/suggest"
@@ -241,6 +243,34 @@ func openWords(ctx context.Context, a *app, name string, o supervisorOptions) (n
 	s := experiment.Supervisor{Name: "words:" + f.name, Key: digest("words", l.Key(), string(o.prompt)), About: "the opinion of " + visible.Name(c.Name) + " in words",
 		Parameters: c.Params, Description: facts, Open: w.Open}
 	return namedSupervisor{Supervisor: s}, nil
+}
+
+// combine adds a combination of the supervisors of a configuration with one student.
+func combine(c experiment.Config, text string) (experiment.Config, error) {
+	combiner, err := label.ParseCombiner(text)
+	if err != nil {
+		return c, usagef("--combine: %w", err)
+	}
+	members := list.Map(c.Pairs, func(p result.Pair) string { return p.Weak })
+	if len(members) < 2 {
+		return c, usagef("--combine %s: --weak names one supervisor (name several, separated by commas)", text)
+	}
+	keys := []string{"combined", combiner.String()}
+	for _, name := range members {
+		for _, m := range c.Models {
+			if m.Name == name {
+				keys = append(keys, m.Encoder.Key())
+			}
+		}
+		for _, s := range c.Supervisors {
+			if s.Name == name {
+				keys = append(keys, s.Key)
+			}
+		}
+	}
+	c.Combined = &experiment.Combination{Name: fmt.Sprintf("%s of %d", combiner, len(members)), Key: digest(keys...), Members: members, Combiner: combiner}
+	c.Pairs = append(c.Pairs, result.Pair{Weak: c.Combined.Name, Strong: c.Pairs[0].Strong})
+	return c, nil
 }
 
 // openLabels opens a file of labels.

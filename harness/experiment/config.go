@@ -48,6 +48,7 @@ type Config struct {
 	Simulated []Simulated
 	// Supervisors are supervisors that are not trained. A pair can have one in place of its weak model.
 	Supervisors []Supervisor
+	Combined    *Combination  // a supervisor made of others; nil: there is none
 	Seeds       []uint64      // each seed draws a training pool and cuts it into two halves
 	SharedPool  bool          // all seeds cut the same training pool: fewer texts to encode
 	Train       int           // examples in the training pool, both halves together; 0: DefaultTrain, or all there are
@@ -141,6 +142,9 @@ func (c Config) models() []result.Model {
 	for _, s := range c.Supervisors {
 		models = append(models, result.Model{Name: s.Name, Key: s.Key, Parameters: s.Parameters, Description: s.Description})
 	}
+	if c.Combined != nil {
+		models = append(models, c.Combined.model())
+	}
 	return models
 }
 
@@ -218,13 +222,20 @@ func (c Config) check(faults *faultList) {
 	for _, s := range c.Simulated {
 		known[s.String()] = true
 	}
+	c.checkCombined(known, faults)
+	if c.Combined != nil {
+		if known[c.Combined.Name] {
+			faults.add("supervisor %q is given twice", c.Combined.Name)
+		}
+		known[c.Combined.Name] = true
+	}
 	for _, p := range c.Pairs {
 		for _, n := range []string{p.Weak, p.Strong} {
 			if !known[n] {
 				faults.add("pair %s: no model is named %q", p, n)
 			}
 		}
-		if c.supervisor(p.Strong) != nil || c.isSimulated(p.Strong) {
+		if c.supervisor(p.Strong) != nil || c.isSimulated(p.Strong) || c.Combined != nil && p.Strong == c.Combined.Name {
 			faults.add("pair %s: %s is a supervisor that is not trained, so it cannot be the student", p, p.Strong)
 		}
 	}

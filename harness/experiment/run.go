@@ -46,6 +46,11 @@ func (w *workbench) allHeads(ctx context.Context) ([]trained, error) {
 	if err != nil {
 		return nil, err
 	}
+	combined, err := w.combined(ctx, supervisors)
+	if err != nil {
+		return nil, err
+	}
+	supervisors = append(supervisors, combined...)
 	offers, err := w.weakLabels(ctx, supervisors)
 	if err != nil {
 		return nil, err
@@ -112,6 +117,7 @@ func (w *workbench) weakLabels(ctx context.Context, supervisors []trained) ([]of
 		if err != nil {
 			return nil, err
 		}
+		h, soft = h.labelled(soft)
 		offers[i] = offer{supervisor: s.Head, halves: h, labels: w.labels(h.strong, soft)}
 		if !needsHeldOut {
 			continue

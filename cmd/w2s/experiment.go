@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -177,8 +179,15 @@ func (f *experimentFlags) config(ctx context.Context, a *app, models []string, p
 	fault(err)
 	supervisors := slices.DeleteFunc(slices.Clone(models), func(name string) bool {
 		kind, _ := cutSupervisor(name)
-		return kind == nil || kind.name == simulatedKind
+		return kind == nil || kind.open == nil
 	})
+	inBags, err := bags(models)
+	fault(err)
+	for _, name := range slices.Clone(models) {
+		if b, ok := inBags[name]; ok {
+			models = list.AppendNew(models, b.Model)
+		}
+	}
 	models = slices.DeleteFunc(slices.Clone(models), isSupervisor)
 	c.Models, err = a.models(ctx, models)
 	fault(err)
@@ -194,6 +203,13 @@ func (f *experimentFlags) config(ctx context.Context, a *app, models []string, p
 	for i, s := range c.Supervisors {
 		f.short[supervisors[i]] = s.Name
 		f.untrained = append(f.untrained, s.Key)
+	}
+	for _, text := range slices.Sorted(maps.Keys(inBags)) {
+		b := inBags[text]
+		b.Model = f.short[b.Model]
+		b.Name, b.Key = fmt.Sprintf("%s:%d:%s", bagKind, b.Heads, b.Model), digest(bagKind, strconv.Itoa(b.Heads), f.keys[b.Model])
+		f.short[text] = b.Name
+		c.Bags, f.untrained = append(c.Bags, b), append(f.untrained, b.Key)
 	}
 	for _, p := range pairs {
 		c.Pairs = append(c.Pairs, result.Pair{Weak: f.short[p.Weak], Strong: f.short[p.Strong]})

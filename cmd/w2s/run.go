@@ -104,7 +104,10 @@ func (r *runPair) config(ctx context.Context, a *app) (experiment.Config, error)
 	if err != nil || r.combine == "" {
 		return cfg, err
 	}
-	return combine(cfg, r.combine)
+	if cfg, err = combine(cfg, r.combine); err == nil {
+		r.untrained = append(r.untrained, cfg.Combined.Key)
+	}
+	return cfg, err
 }
 
 func (r *runPair) prepare(a *app, cfg experiment.Config) error {

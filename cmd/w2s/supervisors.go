@@ -37,15 +37,19 @@ var supervisorKinds = []supervisorKind{
 	{"labels", "labels:FILE holds labels that were made elsewhere", openLabels},
 	{"column", "column:NAME is a column of the task's own file", openColumn},
 	{"raters", "raters:N is the majority of N people who rated a text", openRaters},
+	{bagKind, bagKind + ":N:CHECKPOINT is the mean of N trained heads", nil},
 	{simulatedKind, simulatedKind + ":flip:0.75 is a simulated supervisor", nil},
 }
+
+// bagKind is the kind of bags of heads, which are trained here.
+const bagKind = "bag"
 
 // simulatedKind is the kind of the simulated supervisors of package experiment, which are not opened.
 const simulatedKind = "sim"
 
 // supervisorForms says how supervisors that are not trained are written, for help.
 func supervisorForms() string {
-	return strings.Join(list.Map(supervisorKinds, func(k supervisorKind) string { return k.about }), "; ") + "; none of these is trained here (docs/supervisors.md)"
+	return strings.Join(list.Map(supervisorKinds, func(k supervisorKind) string { return k.about }), "; ") + " (docs/supervisors.md)"
 }
 
 // supervisorOptions are what flags say about supervisors that are not trained.
@@ -72,6 +76,26 @@ func simulated(names []string) (list []experiment.Simulated, short map[string]st
 		short[text] = s.String()
 	}
 	return list, short, errors.Join(faults...)
+}
+
+// bags returns the bags of heads among names, by the names that the user gave. Their Model is a name that the user gave too.
+func bags(names []string) (map[string]experiment.Bag, error) {
+	found := map[string]experiment.Bag{}
+	var faults []error
+	for _, text := range names {
+		kind, form := cutSupervisor(text)
+		if kind == nil || kind.name != bagKind {
+			continue
+		}
+		number, model, _ := strings.Cut(form, ":")
+		n, err := strconv.Atoi(number)
+		if err != nil || n < 2 || n > experiment.MaxHeads || model == "" || isSupervisor(model) {
+			faults = append(faults, usagef("--weak %s: want %s:N:CHECKPOINT with N from 2 to %d, such as %s:20:%s", text, bagKind, experiment.MaxHeads, bagKind, defaultWeak))
+			continue
+		}
+		found[text] = experiment.Bag{Model: model, Heads: n}
+	}
+	return found, errors.Join(faults...)
 }
 
 // withSupervisors returns tasks that read the labels of those supervisors which are in their data.
@@ -265,6 +289,11 @@ func combine(c experiment.Config, text string) (experiment.Config, error) {
 		for _, s := range c.Supervisors {
 			if s.Name == name {
 				keys = append(keys, s.Key)
+			}
+		}
+		for _, b := range c.Bags {
+			if b.Name == name {
+				keys = append(keys, b.Key)
 			}
 		}
 	}

@@ -130,3 +130,58 @@ func TestCombinedFaults(t *testing.T) {
 		}
 	}
 }
+
+// A bag has the mean labels of several heads of its model: other labels than one head, which leaves that head as it is.
+func TestBagOfHeads(t *testing.T) {
+	cfg := smallConfig(planted{name: "planted", n: 700, noise: 1})
+	cfg.Losses = convexLosses()[:1]
+	strong := cfg.Pairs[0].Strong
+	alone, err := experiment.Run(t.Context(), cfg, env(t))
+	alone = stored(t, alone, err)
+	cfg.Bags = []experiment.Bag{{Name: "bag:5:weak", Key: "bag", Model: "weak", Heads: 5}}
+	cfg.Pairs = append(cfg.Pairs, result.Pair{Weak: "bag:5:weak", Strong: strong})
+	r, err := experiment.Run(t.Context(), cfg, env(t))
+	r = stored(t, r, err)
+	heads := map[string]result.Head{}
+	for _, h := range r.Heads {
+		heads[h.ID] = h
+	}
+	for _, h := range alone.Heads {
+		if !reflect.DeepEqual(h, heads[h.ID]) {
+			t.Errorf("%s is another head beside a bag", h.ID)
+		}
+	}
+	rows, err := summary.Rows(r, summary.Options{Resamples: 100})
+	if err != nil || len(rows) != 2 || rows[1].Weak != "bag:5:weak" {
+		t.Fatalf("%v, %d rows", err, len(rows))
+	}
+	for _, h := range r.Heads {
+		if h.Model != "bag:5:weak" {
+			continue
+		}
+		far := 0.0
+		for _, o := range r.Heads {
+			if o.Model != "weak" || o.Role != result.Supervisor || o.Seed != h.Seed {
+				continue
+			}
+			for i, p := range h.Test {
+				far = max(far, math.Abs(p[1]-o.Test[i][1]))
+				if math.Abs(p[0]+p[1]-1) > 1e-9 {
+					t.Errorf("label %v", p)
+				}
+			}
+		}
+		if far < 1e-3 || far > 0.5 {
+			t.Errorf("%s: the labels are up to %v from those of one head", h.ID, far)
+		}
+	}
+	experiment.CheckStudentNeverSeesGold(t, cfg, env(t))
+	cfg.Pairs = cfg.Pairs[1:] // the bag alone
+	if _, err := experiment.Run(t.Context(), cfg, env(t)); err != nil {
+		t.Error(err)
+	}
+	cfg.Bags[0].Model, cfg.Bags[0].Heads = "nobody", 1
+	if err := cfg.Validate(); err == nil || !strings.Contains(err.Error(), `bag:5:weak: no model is named "nobody"`) || !strings.Contains(err.Error(), "1 heads are not in 2..1000") {
+		t.Error(err)
+	}
+}

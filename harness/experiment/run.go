@@ -46,11 +46,13 @@ func (w *workbench) allHeads(ctx context.Context) ([]trained, error) {
 	if err != nil {
 		return nil, err
 	}
-	combined, err := w.combined(ctx, supervisors)
-	if err != nil {
-		return nil, err
+	for _, more := range []func(context.Context, []trained) ([]trained, error){w.bagged, w.combined} {
+		made, err := more(ctx, supervisors)
+		if err != nil {
+			return nil, err
+		}
+		supervisors = append(supervisors, made...)
 	}
-	supervisors = append(supervisors, combined...)
 	offers, err := w.weakLabels(ctx, supervisors)
 	if err != nil {
 		return nil, err

@@ -35,7 +35,7 @@ func (p *preconditioner) apply(v []float64, columns int) {
 
 const (
 	maxPreconditioned = 512 // dimensions up to which a matrix of dims × dims is inverted
-	rowsPerDim        = 8   // rows·columns for each dimension from which that takes less time than it saves
+	rowsPerDim        = 8   // rows for each dimension from which a preconditioner takes less time than it saves
 )
 
 // A startHessian is the Hessian of a loss at W = 0 on some examples, with its preconditioner for every penalty that was asked
@@ -50,7 +50,7 @@ type startHessian struct {
 
 // newStartHessian returns the Hessian on examples, or nil if it is not worth its time.
 func newStartHessian(d Data, examples []int, rows int) *startHessian {
-	if d.X.Dims > maxPreconditioned || rows*d.columns() < rowsPerDim*d.X.Dims {
+	if d.X.Dims > maxPreconditioned || rows < rowsPerDim*d.X.Dims {
 		return nil
 	}
 	c := &startHessian{data: d, examples: examples, inverses: map[float64]func() *preconditioner{}}

@@ -5,7 +5,7 @@
 //	REAL        float or double
 //	INDEX       whole number of the same size
 //	LANES       numbers in a vector: 2, 4, 8 or 16
-//	ROWS, COLS  rows and columns whose dot products are computed together; ROWS·COLS is a multiple of LANES
+//	ROWS, COLS  rows and columns whose dot products are computed together
 //	WIDE        vectors of dimensions whose sums over rows are computed together
 //
 // The blocks order the work only. A number of a result is the same sum in the same order in every block.
@@ -42,8 +42,9 @@ TARGET INLINE VEC NAME(fold)(VEC a, VEC b, int half) {
 
 // dots computes z[k*zstride+r] = x[r]·w[k] for R rows and K columns.
 TARGET INLINE void NAME(dots)(const REAL *x, const REAL *w, int64_t dims, REAL *z, int64_t zstride, const int R, const int K) {
-	VEC sum[ROWS * COLS];
-	UNROLL for (int i = 0; i < R * K; i++) sum[i] = (VEC){0};
+	enum { FULL = (ROWS * COLS + LANES - 1) / LANES * LANES };
+	VEC sum[FULL];
+	UNROLL for (int i = 0; i < FULL; i++) sum[i] = (VEC){0};
 	for (int64_t j = 0; j < dims; j += LANES) {
 		VEC xs[ROWS];
 		UNROLL for (int r = 0; r < R; r++) xs[r] = *(const VEC *)(x + r * dims + j);
@@ -52,8 +53,8 @@ TARGET INLINE void NAME(dots)(const REAL *x, const REAL *w, int64_t dims, REAL *
 			UNROLL for (int r = 0; r < R; r++) sum[k * R + r] += xs[r] * ws;
 		}
 	}
-	if (R * K % LANES == 0) {
-		UNROLL for (int half = LANES / 2, n = R * K; half > 0; half /= 2) {
+	if (R == ROWS && K == COLS) {
+		UNROLL for (int half = LANES / 2, n = FULL; half > 0; half /= 2) {
 			n /= 2;
 			UNROLL for (int i = 0; i < n; i++) sum[i] = NAME(fold)(sum[2 * i], sum[2 * i + 1], half);
 		}

@@ -7,7 +7,7 @@
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
 
-enum { BLOCK = 64 }; // rows that are read again and again, and fit into the first-level or second-level cache
+enum { BLOCK = 96 }; // rows that are read again and again, and fit into the first-level or second-level cache
 
 // Windows does not align the stack for wide vectors, and gcc does not know (its bug 54412).
 #if defined(__x86_64__) && !defined(_WIN32)
@@ -37,9 +37,9 @@ enum { BLOCK = 64 }; // rows that are read again and again, and fit into the fir
 
 #define TARGET __attribute__((target("avx2,fma")))
 #define MULADD(a, b, c) __builtin_fma(a, b, c)
-#define ROWS 2
+#define ROWS 3
 #define COLS 4
-#define WIDE 2
+#define WIDE 3
 #define NAME(f) f##32_avx2
 #define REAL float
 #define INDEX int32_t

@@ -18,6 +18,7 @@ import (
 	"w2s/fixtures"
 	"w2s/harness/experiment"
 	"w2s/harness/loss"
+	"w2s/harness/vectorfile"
 	"w2s/internal/catalog"
 	"w2s/internal/fetch"
 	"w2s/internal/list"
@@ -49,10 +50,11 @@ type app struct {
 	inputs []input // see reads
 
 	// Opened on first use.
-	reporter progress.Reporter
-	opened   *catalog.Catalog
-	runtime  *onnx.Runtime
-	closers  []func() error
+	reporter    progress.Reporter
+	opened      *catalog.Catalog
+	runtime     *onnx.Runtime
+	vectorFiles map[string]*vectorfile.File // by path
+	closers     []func() error
 }
 
 func (a *app) globalFlags(f *pflag.FlagSet) {
@@ -182,7 +184,7 @@ func (a *app) models(ctx context.Context, names []string) ([]experiment.Model, e
 		if m := &models[i]; short != m.Name {
 			m.Name = short
 			if m.Layer != nil {
-				m.Layer.Of = shortName(m.Layer.Of)
+				m.Layer.Of = shortModel(m.Layer.Of)
 			}
 		}
 	}
@@ -196,7 +198,7 @@ func shorten(names []string) []string {
 	base := func(name string) string {
 		kind, path := cutSupervisor(name)
 		if kind == nil {
-			return shortName(path)
+			return shortModel(path)
 		}
 		return kind.name + ":" + shortName(path)
 	}
@@ -210,6 +212,14 @@ func shorten(names []string) []string {
 		}
 		return name
 	})
+}
+
+// shortModel returns a model's name with the last elements of its paths, and what says that it is a file of vectors.
+func shortModel(name string) string {
+	if file, ok := cutVectors(name); ok {
+		return vectorsPrefix + shortName(file)
+	}
+	return shortName(name)
 }
 
 // shortName returns a model's name with the last elements of its paths.

@@ -96,7 +96,7 @@ tile unit (AMX), or ONNX Runtime's own kernels, as with --runtime-only.`,
 		if asJSON {
 			return a.printJSON(rows)
 		}
-		return table.Write(a.out, "text", benchTable(rows))
+		return table.Write(a.out, table.Style{Format: "text"}, benchTable(rows))
 	})
 	fs.StringArrayVar(&models, "model", []string{defaultStrong}, "`checkpoint`: "+checkpointForms+" (repeatable)")
 	fs.StringVar(&task, "task", defaultTasks[0], "use the texts of this `task`")
@@ -169,7 +169,7 @@ func (a *app) measure(ctx context.Context, models []experiment.Model, texts []st
 		for i, m := range models {
 			enc, ok := m.Encoder.(*onnx.Encoder)
 			if !ok {
-				return nil, errors.New(m.Name + " is not an ONNX checkpoint")
+				return nil, errors.New(m.Name + " has vectors and no model to measure")
 			}
 			read, err := asTurns(m, texts)
 			if err != nil {

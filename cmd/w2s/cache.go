@@ -155,7 +155,7 @@ func newCacheList(a *app) *cobra.Command {
 				return a.printJSON(rows)
 			}
 			t.Notes = append(t.Notes, fmt.Sprintf("%s in %s", visible.Count(len(parts), "encoder"), cache.Dir()))
-			return table.Write(a.out, "text", t)
+			return table.Write(a.out, table.Style{Format: "text"}, t)
 		}),
 	}
 	choice.register(c.Flags())

@@ -25,6 +25,9 @@ func (a *app) model(ctx context.Context, name string) (experiment.Model, error) 
 	if isSupervisor(name) {
 		return experiment.Model{}, usagef("%s is a supervisor and no model: it can only be the weak one of a pair, or the first of a chain", name)
 	}
+	if file, ok := cutVectors(name); ok {
+		return a.vectorModel(ctx, file)
+	}
 	named, err := parseModelName(name)
 	if err != nil {
 		return experiment.Model{}, err

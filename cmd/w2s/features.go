@@ -14,8 +14,10 @@ import (
 
 	"w2s/harness/experiment"
 	"w2s/harness/feature"
+	"w2s/harness/vectorfile"
 	"w2s/internal/atomicfile"
 	"w2s/internal/inputfile"
+	"w2s/internal/list"
 	"w2s/internal/progress"
 	"w2s/internal/safetensors"
 	"w2s/internal/visible"
@@ -25,18 +27,19 @@ import (
 // An exportFlags holds the flags of w2s features export.
 type exportFlags struct {
 	splitFlags
-	task, model, out string
-	all              bool
+	task, model, layers, out string
+	all                      bool
 }
 
 func newFeaturesCommand(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "features",
-		Short: "Write feature vectors to a file for other programs",
-		Example: `  w2s features export --task movies --model e5-small-v2 -o movies-e5.safetensors
+		Short: "Write feature vectors to a file for other programs, or list the texts for vectors of theirs",
+		Example: `  w2s features texts --task movies -o movies.ids.jsonl
+  w2s features export --task movies --model e5-small-v2 -o movies-e5.safetensors
   w2s features export --task my.jsonl --model ./my-checkpoint --all-texts -o my.npy`,
 	}
-	c.AddCommand(newFeaturesExport(a))
+	c.AddCommand(newFeaturesExport(a), newFeaturesTexts(a))
 	return c
 }
 
@@ -61,13 +64,16 @@ FILE.safetensors has the tensors
 and the metadata ids (content ids of the examples, a line for each), task,
 model, key (digest of all that changes a vector) and pooling.
 
+With --layers the features are in the tensors layer.N in place of features.
+
 FILE.npy has the features alone. FILE.ids.txt beside it has a comment and then a
 line for each row: the id of the example and its gold, or the gold of the
 candidate, separated by tabs.
 
 The file holds the gold labels of all examples, also of those that students
 learn from weak labels. docs/recompute.py --train trains on the halves of a
-result file with it.`,
+result file with it, and features:FILE takes the place of the checkpoint in a
+run (docs/features.md).`,
 		Example: `  w2s features export --task movies --model e5-small-v2 -o movies-e5.safetensors
   w2s features export --task movies --model e5-small-v2 --seeds 5 --train 4000 -o movies-e5.safetensors
   w2s features export --task my.jsonl --model ./my-checkpoint --all-texts -o my.npy`,
@@ -75,6 +81,7 @@ result file with it.`,
 	fs := c.Flags()
 	fs.StringVar(&f.task, "task", "", "`task`: "+taskForms)
 	fs.StringVar(&f.model, "model", "", "`checkpoint`: "+checkpointForms)
+	fs.StringVar(&f.layers, "layers", "", "`layers` to export, separated by commas, to a safetensors file: 0 is the embedding, -1 the last one, all stands for all")
 	fs.StringVarP(&f.out, "out", "o", "", "`file` to write, FILE.safetensors or FILE.npy; a file that holds something else is not overwritten")
 	f.splitFlags.register(fs)
 	fs.BoolVar(&f.all, "all-texts", false, "export all examples of the task, whatever sizes a run uses")
@@ -99,7 +106,16 @@ func (a *app) exportFeatures(ctx context.Context, f *exportFlags, flags *pflag.F
 		return err
 	}
 	task := list[0]
-	models, err := a.models(ctx, []string{f.model})
+	names := []string{f.model}
+	if f.layers != "" {
+		if !strings.EqualFold(filepath.Ext(f.out), ".safetensors") {
+			return usagef("--layers: want --out FILE.safetensors, because FILE.npy has one array")
+		}
+		if names, err = a.layers(ctx, "--layers", f.model, f.layers); err != nil {
+			return err
+		}
+	}
+	models, err := a.models(ctx, names)
 	if err != nil {
 		return err
 	}
@@ -109,7 +125,7 @@ func (a *app) exportFeatures(ctx context.Context, f *exportFlags, flags *pflag.F
 			return err
 		}
 	}
-	e, err := a.export(ctx, f, task, models[0])
+	e, err := a.export(ctx, f, task, models)
 	if err != nil {
 		return err
 	}
@@ -128,31 +144,25 @@ func (a *app) exportFeatures(ctx context.Context, f *exportFlags, flags *pflag.F
 	return nil
 }
 
-// An export holds the features of the examples of one task under one model.
+// An export holds the features of the examples of one task under one model, or under several layers of it.
 type export struct {
 	task     tasks.Info
-	model    experiment.Model
+	layers   bool               // layers are named by number
+	models   []experiment.Model // layers of one checkpoint
 	examples []tasks.Example
-	start    []int64 // example i has the rows start[i]:start[i+1] of x
-	x        *feature.Matrix
+	start    []int64           // example i has the rows start[i]:start[i+1] of x
+	x        []*feature.Matrix // by model
 }
 
 // export computes the features of the examples that f asks for, or takes them from the cache.
-func (a *app) export(ctx context.Context, f *exportFlags, task tasks.Task, m experiment.Model) (*export, error) {
-	e := &export{task: task.Info(), model: m, start: []int64{0}}
+func (a *app) export(ctx context.Context, f *exportFlags, task tasks.Task, models []experiment.Model) (*export, error) {
+	e := &export{task: task.Info(), models: models, layers: f.layers != "", start: []int64{0}}
+	m := models[0]
 	if e.task.Form == tasks.Generate {
 		return nil, usagef("--task %s: it has free answers, which are written during a run, so there are no features to export", f.task)
 	}
-	source, err := a.source()
-	if err != nil {
-		return nil, err
-	}
-	if f.all {
-		e.examples, err = experiment.AllExamples(ctx, source, task)
-	} else {
-		e.examples, err = experiment.TaskExamples(ctx, f.split(), source, task)
-	}
-	if err != nil {
+	var err error
+	if e.examples, err = a.chosenExamples(ctx, f.splitFlags, f.all, task); err != nil {
 		return nil, err
 	}
 	var texts []string
@@ -173,12 +183,27 @@ func (a *app) export(ctx context.Context, f *exportFlags, task tasks.Task, m exp
 		return nil, err
 	}
 	report, end := progress.Late(a.progress(), fmt.Sprintf("encode %s, %s", e.task.Name, m.Name))
-	x, sum, err := cache.Features(ctx, m.Encoder, texts, func(done, total, _ int) { report(done, total) })
+	count := func(done, total, _ int) { report(done, total) }
+	var sum feature.Summary
+	if m.Pass != nil {
+		var sums []feature.Summary
+		encoders := list.Map(models, func(m experiment.Model) feature.Encoder { return m.Encoder })
+		if e.x, sums, err = cache.FeaturesOfPass(ctx, m.Pass, encoders, texts, count); err == nil {
+			sum = sums[0]
+		}
+	} else {
+		for _, m := range models {
+			var x *feature.Matrix
+			if x, sum, err = cache.Features(ctx, m.Encoder, texts, count); err != nil {
+				break
+			}
+			e.x = append(e.x, x)
+		}
+	}
 	end()
 	if err != nil {
 		return nil, fmt.Errorf("task %s, %s: %w", e.task.Name, m.Name, err)
 	}
-	e.x = x
 	for _, w := range sum.Warnings {
 		a.note("note: %s", w)
 	}
@@ -197,7 +222,7 @@ type exportFile struct {
 // Marks of the files of an export, by which it replaces its own files and no others.
 const (
 	exportKey  = "w2s.features" // in the metadata of safetensors
-	exportLine = "# w2s features of "
+	exportLine = vectorfile.Comment
 )
 
 // exportFiles returns the files that an export to path consists of.
@@ -250,7 +275,20 @@ func startsWith(r io.Reader, text string) bool {
 }
 
 // pooling returns how the model makes one vector of the states of all tokens.
-func (e *export) pooling() string { return e.model.Description["pooling"] }
+func (e *export) pooling() string { return e.models[0].Description["pooling"] }
+
+// name returns the name of the model, without a layer if there are several.
+func (e *export) name() string {
+	if m := e.models[0]; len(e.models) > 1 {
+		return m.Layer.Of
+	}
+	return e.models[0].Name
+}
+
+// keys returns the keys of all layers.
+func (e *export) keys() string {
+	return strings.Join(list.Map(e.models, func(m experiment.Model) string { return m.Encoder.Key() }), " ")
+}
 
 // safetensors writes the export as [newFeaturesExport] describes it.
 func (e *export) safetensors(w io.Writer) error {
@@ -266,11 +304,22 @@ func (e *export) safetensors(w io.Writer) error {
 		shape = []int64{n, int64(len(gold)) / n}
 	}
 	return safetensors.Write(w, map[string]string{
-		exportKey: "1", "ids": strings.Join(ids, "\n"), "task": e.task.Name, "model": e.model.Name, "key": e.model.Encoder.Key(), "pooling": e.pooling(),
-	},
-		safetensors.Int64Tensor("start", []int64{n + 1}, e.start),
-		safetensors.Float64Tensor("gold", shape, gold),
-		safetensors.Float32Tensor("features", []int64{int64(e.x.Rows), int64(e.x.Dims)}, e.x.Data))
+		exportKey: "1", "ids": strings.Join(ids, "\n"), "task": e.task.Name, "model": e.name(), "key": e.keys(), "pooling": e.pooling(),
+	}, append([]safetensors.Tensor{safetensors.Int64Tensor("start", []int64{n + 1}, e.start), safetensors.Float64Tensor("gold", shape, gold)},
+		e.tensors()...)...)
+}
+
+// tensors returns the features: those of the tensor features, or of layer.N for each layer.
+func (e *export) tensors() []safetensors.Tensor {
+	var tensors []safetensors.Tensor
+	for i, x := range e.x {
+		name := "features"
+		if e.layers {
+			name = fmt.Sprintf("layer.%d", e.models[i].Layer.Number)
+		}
+		tensors = append(tensors, safetensors.Float32Tensor(name, []int64{int64(x.Rows), int64(x.Dims)}, x.Data))
+	}
+	return tensors
 }
 
 // npyMagic begins every file of NumPy's format, version 1.0.
@@ -278,21 +327,22 @@ const npyMagic = "\x93NUMPY\x01\x00"
 
 // npy writes the features as an array of NumPy (numpy.lib.format).
 func (e *export) npy(w io.Writer) error {
-	header := fmt.Sprintf("{'descr': '<f4', 'fortran_order': False, 'shape': (%d, %d), }", e.x.Rows, e.x.Dims)
+	x := e.x[0]
+	header := fmt.Sprintf("{'descr': '<f4', 'fortran_order': False, 'shape': (%d, %d), }", x.Rows, x.Dims)
 	const align = 64 // of the data, newline included
 	header += strings.Repeat(" ", align-(len(npyMagic)+2+len(header)+1)%align) + "\n"
 	length := string([]byte{byte(len(header)), byte(len(header) >> 8)})
 	if _, err := io.WriteString(w, npyMagic+length+header); err != nil {
 		return err
 	}
-	_, err := w.Write(safetensors.Float32Tensor("features", nil, e.x.Data).Data)
+	_, err := w.Write(safetensors.Float32Tensor("features", nil, x.Data).Data)
 	return err
 }
 
 // ids writes the ids and gold of all rows.
 func (e *export) ids(w io.Writer) error {
 	b := bufio.NewWriter(w)
-	fmt.Fprintf(b, "%s%s by %s (key %s, pooling %s): id of each row, gold\n", exportLine, e.task.Name, e.model.Name, e.model.Encoder.Key(), e.pooling())
+	fmt.Fprintf(b, "%s%s by %s (key %s, pooling %s): id of each row, gold\n", exportLine, e.task.Name, e.name(), e.keys(), e.pooling())
 	for _, example := range e.examples {
 		if e.task.Form == tasks.Rank {
 			for _, p := range example.Gold {

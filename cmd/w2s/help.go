@@ -19,7 +19,7 @@ const helpWidth = 80
 
 // Texts that the help of several flags shares.
 const (
-	checkpointForms = "a name (w2s models list), hf:ORG/NAME, a folder, or FOLDER#MODEL for one of several ONNX files in it; after it, if wanted, @layer=N (docs/layers.md), @chat (docs/chat.md) or @adapter=FOLDER (docs/adapters.md)"
+	checkpointForms = "a name (w2s models list), hf:ORG/NAME, a folder, or FOLDER#MODEL for one of several ONNX files in it, or features:FILE for vectors made elsewhere (docs/features.md); after it, if wanted, @layer=N (docs/layers.md), @chat (docs/chat.md) or @adapter=FOLDER (docs/adapters.md)"
 	taskForms       = "a name (w2s tasks list), a file with texts and labels: " +
 		".jsonl, .csv, .tsv, .parquet, or a .yaml that describes one, or hf:ORG/NAME for a data set of the hub; " +
 		"columns after colons: reviews.csv:text=body:label=stars (docs/add-a-task.md)"

@@ -30,8 +30,8 @@ func (p *layerPass) Encode(ctx context.Context, encoders []feature.Encoder, text
 func (a *app) joinLayers(models []experiment.Model) {
 	byCheckpoint := map[string][]int{}
 	for i, m := range models {
-		if m.Layer != nil {
-			key := m.Layer.Of + "\x00" + m.Encoder.(*onnx.Encoder).Checkpoint().Dir
+		if enc, ok := m.Encoder.(*onnx.Encoder); ok && m.Layer != nil {
+			key := m.Layer.Of + "\x00" + enc.Checkpoint().Dir
 			byCheckpoint[key] = append(byCheckpoint[key], i)
 		}
 	}
@@ -105,6 +105,9 @@ const (
 func (a *app) layers(ctx context.Context, flag, name, text string) ([]string, error) {
 	if isSupervisor(name) {
 		return nil, usagef("%s: %s is a supervisor that is not trained, and has no layers to choose from (it can be the weak one, without --weak-layers)", flag, name)
+	}
+	if file, ok := cutVectors(name); ok {
+		return a.vectorLayers(ctx, flag, file, text)
 	}
 	named, err := parseModelName(name)
 	if err != nil {

@@ -100,7 +100,11 @@ func (a *app) check(ctx context.Context, name, path string, tolerance float64) (
 	if err != nil {
 		return out, err
 	}
-	ck := m.Encoder.(*onnx.Encoder).Checkpoint()
+	enc, ok := m.Encoder.(*onnx.Encoder)
+	if !ok {
+		return out, usagef("%s has vectors and no model to check", m.Name)
+	}
+	ck := enc.Checkpoint()
 	if path == "" {
 		path = filepath.Join(cmp.Or(ck.Adapter(), ck.Dir), "reference.json")
 	}
@@ -150,7 +154,7 @@ func (a *app) check(ctx context.Context, name, path string, tolerance float64) (
 		}
 		out.Features, out.Agrees = append(out.Features, f), out.Agrees && f.Agrees
 	}
-	out.Warnings = m.Encoder.(*onnx.Encoder).Warnings()
+	out.Warnings = enc.Warnings()
 	return out, nil
 }
 
@@ -176,7 +180,7 @@ func (m modelCheck) print(a *app) error {
 	}
 	t.Notes = append(t.Notes, m.Warnings...)
 	t.Notes = append(t.Notes, fmt.Sprintf("Differences are relative to the largest number of the reference; the tolerance is %g.", m.Tolerance))
-	return table.Write(a.out, "text", t)
+	return table.Write(a.out, table.Style{Format: "text"}, t)
 }
 
 // first lists the first token ids of a text.

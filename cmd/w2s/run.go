@@ -9,6 +9,9 @@ import (
 	"github.com/spf13/pflag"
 
 	"w2s/harness/experiment"
+	"w2s/harness/label"
+	"w2s/harness/result"
+	"w2s/internal/list"
 )
 
 func newRunCommand(a *app) *cobra.Command {
@@ -58,11 +61,15 @@ type runPair struct {
 	experimentFlags
 	models      pairFlags
 	noBaselines bool
+	combine     string
 	ladder      []string // of a group of a plan; its ends are the pair
 }
 
 func (r *runPair) register(fs *pflag.FlagSet) {
 	r.models.register(fs, defaultWeak)
+	fs.StringVar(&r.combine, "combine", "", "`way` to combine the supervisors of --weak A,B,... into one more, which has rows of its own: "+
+		strings.Join(list.Map(label.Combiners(), func(c label.Combiner) string { return c.Name }), ", ")+
+		"; +agree after it keeps the training examples on which all agree (docs/supervisors.md)")
 	registerNoBaselines(fs, &r.noBaselines)
 	r.experimentFlags.register(fs, "w2s-results/run.json")
 }
@@ -81,17 +88,25 @@ func (r *runPair) copy(fs *pflag.FlagSet) gridCommand {
 }
 
 func (r *runPair) config(ctx context.Context, a *app) (experiment.Config, error) {
-	p := r.models.pair(r.tasks)
+	pairs := r.models.pairs(r.tasks)
 	if len(r.ladder) > 0 {
 		if !r.models.flags.Changed("weak") {
-			p.Weak = strings.TrimSpace(r.ladder[0])
+			pairs = []result.Pair{{Weak: strings.TrimSpace(r.ladder[0]), Strong: pairs[0].Strong}}
 		}
 		if !r.models.flags.Changed("strong") {
-			p.Strong = strings.TrimSpace(r.ladder[len(r.ladder)-1])
+			for i := range pairs {
+				pairs[i].Strong = strings.TrimSpace(r.ladder[len(r.ladder)-1])
+			}
 		}
 	}
-	cfg, err := r.pairConfig(ctx, a, p)
+	cfg, err := r.pairConfig(ctx, a, pairs)
 	cfg.Baselines = !r.noBaselines
+	if err != nil || r.combine == "" {
+		return cfg, err
+	}
+	if cfg, err = combine(cfg, r.combine); err == nil {
+		r.untrained = append(r.untrained, cfg.Combined.Key)
+	}
 	return cfg, err
 }
 

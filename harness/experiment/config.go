@@ -33,6 +33,7 @@ import (
 	"w2s/harness/metric"
 	"w2s/harness/result"
 	"w2s/internal/list"
+	"w2s/internal/visible"
 	"w2s/tasks"
 )
 
@@ -43,9 +44,13 @@ type Config struct {
 	Tasks      []tasks.Task
 	Losses     []loss.Loss       // of the student; supervisors and ceilings learn by cross-entropy
 	Treatments []label.Treatment // of the weak labels; empty: none, the labels stay soft
-	Simulated  []Simulated       // simulated supervisors, in addition to those of Pairs
+	// Simulated are simulated supervisors. The String of one can be the weak side of a pair. One that is in no pair supervises every
+	// strong model.
+	Simulated []Simulated
 	// Supervisors are supervisors that are not trained. A pair can have one in place of its weak model.
 	Supervisors []Supervisor
+	Bags        []Bag         // supervisors of several heads of one model
+	Combined    *Combination  // a supervisor made of others; nil: there is none
 	Seeds       []uint64      // each seed draws a training pool and cuts it into two halves
 	SharedPool  bool          // all seeds cut the same training pool: fewer texts to encode
 	Train       int           // examples in the training pool, both halves together; 0: DefaultTrain, or all there are
@@ -92,11 +97,21 @@ type Model struct {
 	Pass feature.Pass
 	// Chat writes a conversation as the text that the model reads, for models with a chat template. nil: the model reads the
 	// texts of a task as they are.
-	Chat        func([]tasks.Turn) (string, error)
+	Chat func([]tasks.Turn) (string, error)
+	// Lookup names the vectors of examples, for an Encoder that reads names in place of texts. nil: it reads texts.
+	Lookup      Lookup
 	Writer      func(context.Context) (freeform.Writer, error) // opens the model for tasks with free answers; nil: it cannot write
 	Parameters  int64                                          // 0: unknown
 	Layer       *result.Layer                                  // whose states are the features; nil: the model's own output
 	Description map[string]string                              // for the result file
+}
+
+// A Lookup names the vectors of examples that were made elsewhere.
+type Lookup interface {
+	// Texts returns a name for each text of an example.
+	Texts(tasks.Example) ([]string, error)
+	// Controls returns a name for each control text of an example, or nil if there are no vectors of these.
+	Controls(tasks.Example) []string
 }
 
 // settings returns what the result file says of the configuration, which has its defaults filled in.
@@ -128,6 +143,12 @@ func (c Config) models() []result.Model {
 	})
 	for _, s := range c.Supervisors {
 		models = append(models, result.Model{Name: s.Name, Key: s.Key, Parameters: s.Parameters, Description: s.Description})
+	}
+	for _, b := range c.Bags {
+		models = append(models, result.Model{Name: b.Name, Key: b.Key, Description: map[string]string{"supervisor": visible.Count(b.Heads, "head") + " of " + b.Model}})
+	}
+	if c.Combined != nil {
+		models = append(models, c.Combined.model())
 	}
 	return models
 }
@@ -203,13 +224,24 @@ func (c Config) check(faults *faultList) {
 		}
 		known[s.Name] = true
 	}
+	for _, s := range c.Simulated {
+		known[s.String()] = true
+	}
+	c.checkBags(known, faults)
+	c.checkCombined(known, faults)
+	if c.Combined != nil {
+		if known[c.Combined.Name] {
+			faults.add("supervisor %q is given twice", c.Combined.Name)
+		}
+		known[c.Combined.Name] = true
+	}
 	for _, p := range c.Pairs {
 		for _, n := range []string{p.Weak, p.Strong} {
 			if !known[n] {
 				faults.add("pair %s: no model is named %q", p, n)
 			}
 		}
-		if c.supervisor(p.Strong) != nil {
+		if c.supervisor(p.Strong) != nil || c.isSimulated(p.Strong) || c.isBag(p.Strong) || c.Combined != nil && p.Strong == c.Combined.Name {
 			faults.add("pair %s: %s is a supervisor that is not trained, so it cannot be the student", p, p.Strong)
 		}
 	}
@@ -310,10 +342,19 @@ func twice[T comparable](faults *faultList, what string, values []T) {
 	}
 }
 
-// strongs returns the models that are the student of some pair, and weaks those that are the supervisor of one, in the order
-// of Models.
+// strongs returns the models that are the student of some pair, and weaks those that are the supervisor of one, or whose heads are in a
+// bag, in the order of Models.
 func (c Config) strongs() []string { return c.inPairs(func(p result.Pair) string { return p.Strong }) }
-func (c Config) weaks() []string   { return c.inPairs(func(p result.Pair) string { return p.Weak }) }
+func (c Config) weaks() []string {
+	return c.inPairs(func(p result.Pair) string {
+		for _, b := range c.Bags {
+			if b.Name == p.Weak {
+				return b.Model
+			}
+		}
+		return p.Weak
+	})
+}
 
 func (c Config) inPairs(side func(result.Pair) string) []string {
 	var names []string

@@ -11,6 +11,9 @@ import (
 
 // Texts returns an example's texts as the model reads them.
 func (m Model) Texts(e tasks.Example) ([]string, error) {
+	if m.Lookup != nil {
+		return m.Lookup.Texts(e)
+	}
 	if m.Chat == nil {
 		return e.Texts, nil
 	}
@@ -19,6 +22,9 @@ func (m Model) Texts(e tasks.Example) ([]string, error) {
 
 // controls returns an example's control texts as the model reads them.
 func (m Model) controls(e tasks.Example) ([]string, error) {
+	if m.Lookup != nil {
+		return m.Lookup.Controls(e), nil
+	}
 	if m.Chat == nil {
 		return e.Control, nil
 	}
@@ -107,9 +113,10 @@ func AllExamples(ctx context.Context, src tasks.Source, task tasks.Task) ([]task
 // textsByModel returns the distinct texts of examples under each model.
 func textsByModel(examples []tasks.Example, models []Model) ([][]string, error) {
 	out := make([][]string, len(models))
-	var plain []string // under the models without Chat
+	var plain []string // under the models that read texts as they are
 	for i, m := range models {
-		if m.Chat == nil && plain != nil {
+		asIs := m.Chat == nil && m.Lookup == nil
+		if asIs && plain != nil {
 			out[i] = plain
 			continue
 		}
@@ -117,7 +124,7 @@ func textsByModel(examples []tasks.Example, models []Model) ([][]string, error) 
 		if out[i], err = distinctTexts(examples, m.allTexts); err != nil {
 			return nil, fmt.Errorf("%s: %w", m.Name, err)
 		}
-		if m.Chat == nil {
+		if asIs {
 			plain = out[i]
 		}
 	}

@@ -108,10 +108,13 @@ func (c *Cache) Fill(ctx context.Context, enc Encoder, texts []string, report Re
 	return r.sum, err
 }
 
-// Missing returns the number of distinct texts that the cache does not have.
+// Missing returns the number of distinct texts that the cache does not have. A [Lookup] never misses any.
 func (c *Cache) Missing(enc Encoder, texts []string) (int, error) {
 	if err := checkEncoder(enc); err != nil {
 		return 0, err
+	}
+	if isLookup(enc) {
+		return 0, nil
 	}
 	ask := newRequest(texts)
 	if c == nil {
@@ -125,6 +128,11 @@ func (c *Cache) Missing(enc Encoder, texts []string) (int, error) {
 	return len(missing), err
 }
 
+func isLookup(enc Encoder) bool {
+	_, ok := enc.(Lookup)
+	return ok
+}
+
 func checkEncoder(enc Encoder) error {
 	if enc.Key() == "" {
 		return errors.New("feature: the encoder has no key (it must name all that changes a vector)")
@@ -136,6 +144,9 @@ func checkEncoder(enc Encoder) error {
 }
 
 func (c *Cache) run(ctx context.Context, enc Encoder, ask *request, report Report) *run {
+	if isLookup(enc) {
+		c = nil
+	}
 	r := &run{ctx: ctx, cache: c, enc: enc, request: ask, report: report, truncated: make([]bool, len(ask.ids))}
 	r.sum = Summary{Texts: len(ask.unique), Duplicates: len(ask.unique) - len(ask.ids)}
 	return r

@@ -29,6 +29,12 @@ type Warner interface {
 	Warnings() []string
 }
 
+// A Lookup is an Encoder that has the vectors already. A cache does not store them again, and passes all texts at once.
+type Lookup interface {
+	Encoder
+	Lookup()
+}
+
 // A vector is the feature vector of one text, with what the cache keeps about it.
 type vector struct {
 	values    []float32 // length Dims

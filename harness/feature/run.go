@@ -205,6 +205,9 @@ func (r *run) release() error {
 
 // chunks divides missing texts into what is passed to the encoder at a time.
 func (r *run) chunks(missing []int) [][]int {
+	if isLookup(r.enc) {
+		return [][]int{missing}
+	}
 	// Sorting by length puts texts of similar length into a chunk. Long ones come first, so that estimates of the remaining time
 	// are not too optimistic.
 	slices.SortStableFunc(missing, func(a, b int) int { return cmp.Compare(len(r.text(b)), len(r.text(a))) })

@@ -2,7 +2,6 @@ package table
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -18,7 +17,16 @@ type chainLine struct {
 	summary.ChainRow
 	step, model, labels string
 	score               summary.Figure
+	labelAccuracy       any        // a float64, or nil for the supervisor, the jump and the ceiling
 	pgr                 *stats.PGR // nil for steps before the last and for the ceiling
+}
+
+// own returns the PGR of the line, which is undefined if it has none.
+func (l chainLine) own() stats.PGR {
+	if l.pgr == nil {
+		return stats.PGR{}
+	}
+	return *l.pgr
 }
 
 // Chains lays out bootstrapping chains, one line for each step.
@@ -43,7 +51,7 @@ func Chains(rows []summary.ChainRow) *Table {
 		for i, f := range r.Steps {
 			line := chainLine{ChainRow: r, step: strconv.Itoa(i + 1), model: r.Models[i], score: f}
 			if i > 0 {
-				line.labels = fmt.Sprintf("%.1f", 100*r.Labels[i-1])
+				line.labels, line.labelAccuracy = fmt.Sprintf("%.1f", 100*r.Labels[i-1]), r.Labels[i-1]
 			}
 			if i == last {
 				line.pgr = &r.PGR
@@ -68,27 +76,28 @@ func Chains(rows []summary.ChainRow) *Table {
 		}
 		return cell(*l.pgr)
 	}
-	columns := []column[chainLine]{text("task", "", func(l chainLine) string { return l.Task })}
-	if slices.ContainsFunc(rows, func(r summary.ChainRow) bool { return r.Setup != "" }) {
-		columns = append(columns, text("variant", "", func(l chainLine) string { return l.Setup }))
-	}
+	columns := []column[chainLine]{
+		text("task", "", func(l chainLine) string { return l.Task }).said("%s").kept(),
+		text("data", "whether the steps share their training examples or have disjoint ones.", func(l chainLine) string { return l.Data }).said("%s data"),
+		text("variant", "", func(l chainLine) string { return l.Setup }).said("%s"),
+		text("loss", "", func(l chainLine) string { return loss.Short(l.Loss) }).said("%s")}
 	columns = append(columns, metricColumn(lines, func(l chainLine) tasks.Metric { return l.Metric })...)
 	columns = append(columns,
-		text("data", "whether the steps share their training examples or have disjoint ones.", func(l chainLine) string { return l.Data }),
-		text("loss", "", func(l chainLine) string { return loss.Short(l.Loss) }),
 		number("step", "position in the chain; jump is the last model trained by the first one, gold the last model trained on gold.",
 			func(l chainLine) string { return l.step }),
 		text("model", "", func(l chainLine) string { return l.model }),
-		number("n", "number of test examples.", func(l chainLine) string { return strconv.Itoa(l.N) }),
-		number("seeds", "", func(l chainLine) string { return strconv.Itoa(l.Seeds) }),
-		number("labels", "accuracy of the labels that the step was trained on, in per cent.", func(l chainLine) string { return l.labels }),
+		number("labels", "accuracy of the labels that the step was trained on, in per cent.", func(l chainLine) string { return l.labels }).ranked(3),
 		number("score", "", func(l chainLine) string { return points(l.score) }),
-		number("PGR", "PGR of the end of the chain, and of the jump.", func(l chainLine) string { return pgr(l, stats.PGR.String) }),
-		text("interval", "interval of PGR over seeds and test examples.", func(l chainLine) string {
-			return pgr(l, func(p stats.PGR) string { return known(p.Interval) })
-		}),
+		number("PGR", "PGR of the end of the chain, and of the jump.", func(l chainLine) string { return pgr(l, stats.PGR.String) }).
+			shaded(func(l chainLine) shade { return pgrShade(l.own()) }),
+		intervalColumn(lines, func(l chainLine) summary.Row {
+			return summary.Row{Seeds: l.Seeds, PGR: stats.PGR{GapInterval: l.PGR.GapInterval}}
+		}, chainLine.own),
+		number("n", "number of test examples.", func(l chainLine) string { return strconv.Itoa(l.N) }).said("%s test examples").ranked(1),
+		number("seeds", "", func(l chainLine) string { return strconv.Itoa(l.Seeds) }).said("%s seeds").ranked(2),
 	)
-	t := layOut("chains", fmt.Sprintf("bootstrapping chains step by step, and the single jump: %s in per cent", scoreOf(rows, metric)), lines, columns...)
+	t := layOut("chains", []string{fmt.Sprintf("bootstrapping chains step by step, and the single jump: %s in per cent", scoreOf(rows, metric))}, lines, columns...)
+	t.values = chainData(lines)
 	t.Notes = append(t.Notes, notes...)
 	return t
 }

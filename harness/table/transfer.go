@@ -17,7 +17,7 @@ func Transfer(matrices []summary.TransferMatrix) *Table {
 	if len(matrices) == 0 {
 		return &Table{Name: "transfer", Caption: "no students in this result", Columns: []Column{{Name: "figure"}, {Name: "trained on"}}}
 	}
-	t := &Table{Name: "transfer", Columns: []Column{{Name: "figure"}, {Name: "trained on"}}}
+	t := &Table{Name: "transfer", Columns: []Column{{Name: "figure", phrase: "%s", fold: true}, {Name: "trained on"}}}
 	first := matrices[0]
 	var sizes []string
 	for j, name := range first.Tasks {
@@ -79,6 +79,11 @@ func Transfer(matrices []summary.TransferMatrix) *Table {
 	}
 	caption = append(caption, visible.Count(first.Cells[0][0].Seeds, "seed"), "test examples: "+strings.Join(sizes, ", "))
 	t.Caption = "transfer: each line is a training task, each column a test task; " + strings.Join(caption, ", ")
+	var rows []summary.Row
+	for _, m := range matrices {
+		rows = append(rows, slices.Concat(m.Cells...)...)
+	}
+	t.values = rowData(rows)
 	t.Notes = append([]string{
 		"PGR: (student - weak) / (ceiling - weak), with its interval over seeds and test examples.",
 		"All three heads are trained on the task of the line and tested on the task of the column.",

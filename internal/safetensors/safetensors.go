@@ -75,6 +75,15 @@ func Open(path string) (*File, error) {
 	return f, nil
 }
 
+// New reads the header of a file of size bytes that the caller has opened, and closes.
+func New(r io.ReaderAt, size int64) (*File, error) {
+	f := &File{path: "file", r: r, c: io.NopCloser(nil)}
+	if err := f.read(size); err != nil {
+		return nil, fmt.Errorf("safetensors: %w", err)
+	}
+	return f, nil
+}
+
 // Close closes the file.
 func (f *File) Close() error { return f.c.Close() }
 

@@ -8,7 +8,6 @@ import (
 	"maps"
 	"math"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -154,7 +153,7 @@ func (g guess) spec(spec Spec, columns []string, first *row) (Spec, error) {
 		}
 		faults.add(file, line, "%s (columns: %s; want text and label, or chosen and rejected, or prompt and answer with or without choices)%s",
 			missing, quotedNames(columns), guessHint(columns, first))
-		faults.Advice = g.advice(columns, first)
+		faults.Advice = g.advice()
 		return Spec{}, faults
 	}
 	if spec.Form == Rank && prompt != "" && spec.Template == "" {
@@ -223,51 +222,6 @@ func (g settings) form() string {
 	}
 	return ""
 }
-
-// advice says how to name the columns of a file: as settings and as a task file, in which the likely ones are filled in.
-func (g guess) advice(columns []string, first *row) string {
-	if len(first.columns) == 0 { // of a parquet file, only the schema was read
-		f := rowFile{path: g.path, limit: 1}
-		_, _ = f.read(context.Background(), &Faults{}, func(r *row) { first = r })
-	}
-	text, label := "COLUMN", "COLUMN"
-	shortest, longest := -1, -1
-	for _, c := range slices.Sorted(slices.Values(columns)) {
-		value, ok := scalarText(first.columns[c])
-		if !ok || c == "" {
-			continue
-		}
-		if n := len(value); n > longest {
-			text, longest = c, n
-		}
-		if n := len(value); shortest < 0 || n < shortest {
-			label, shortest = c, n
-		}
-	}
-	if text == label {
-		label = "COLUMN"
-	}
-	file := filepath.Base(g.file)
-	if g.hub != "" {
-		file = g.hub + "/" + g.file
-	}
-	return fmt.Sprintf(`name the columns after colons: %s:text=%s:label=%s (or chosen=, rejected=, prompt=, choices=, answer=)
-or in a task file %s.yaml (docs/add-a-task.md):
-	train: %s
-	template: "{%s}"  # the text
-	label: %s
-	classes: [no, yes]  # the names of the labels, in the order of the classes`, g.ref, text, label, visible.Name(g.name), quotedIfNeeded(file), text, quotedIfNeeded(label))
-}
-
-// quotedIfNeeded returns a text as a YAML value.
-func quotedIfNeeded(text string) string {
-	if yamlWord.MatchString(text) {
-		return text
-	}
-	return strconv.Quote(text)
-}
-
-var yamlWord = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_./@%-]*(:[A-Za-z0-9_./@%-]+)*$`)
 
 const (
 	// maxGuessedClasses is the largest number of labels that make a classification without a task file.

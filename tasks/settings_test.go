@@ -147,26 +147,60 @@ func TestSettingsNameColumns(t *testing.T) {
 	}
 }
 
-// A file that cannot be guessed lists its columns and shows a task file that reads it.
+// A file that cannot be guessed lists its columns and shows settings and a task file that read it.
 func TestAdviceIsATaskFile(t *testing.T) {
-	dir := t.TempDir()
-	file := write(t, dir, "odd names.csv", lines("id no,words said,mark\n", "1,a long text %d,%d\n", 24))
-	_, err := Open(file)
-	if err == nil || !contains(err.Error(), `(columns: "id no", "mark", "words said"`) || !contains(err.Error(), file+":text=words said:label=") {
-		t.Fatalf("%v", err)
+	for _, c := range []struct {
+		name, text string
+		form       Form
+		classes    []string
+		settings   string
+	}{
+		{"odd names.csv", lines("id no,words said,mark\n", "%[1]d,a long text %[1]d,%[2]d\n", 24), Classify, []string{"0", "1"}, ":text=words said:label=mark "},
+		{"stars.jsonl", rowsOf(30, `{"uid":"x%[1]d","body":"this is text %[1]d","stars":%[2]d}`, 5), Classify, []string{"0", "1", "2", "3", "4"}, ":text=body:label=stars "},
+		{"soft.jsonl", rowsOf(30, `{"uid":"x%[1]d","body":"this is text %[1]d","p":0.%[2]d}`, 7), Classify, []string{"no", "yes"}, ":text=body:label=p:soft=true "},
+		{"pairs.jsonl", rowsOf(30, `{"ask":"what is it %[1]d","better":"it is good %[1]d","worse":"bad %[1]d"}`, 2), Rank, nil, ":prompt=ask:chosen=better:rejected=worse\n"},
+		{"two.jsonl", rowsOf(30, `{"ask":"what is it all about %[1]d","response_a":"it is good %[1]d","response_b":"it is bad %[1]d","winner":"model_%[2]d"}`, 2), Classify,
+			[]string{"model_0", "model_1"}, ":label=winner "},
+		{"quiz.jsonl", rowsOf(30, `{"q":"what is it %[1]d","opts":["a %[1]d","b","c"],"key":"B"}`, 2), Rank, nil, ":prompt=q:choices=opts:answer=key\n"},
+		{"nested.jsonl", rowsOf(30, `{"data":{"review":"a text %[1]d","verdict":"v%[2]d"},"n":%[1]d}`, 3), Classify, []string{"v0", "v1", "v2"}, ":text=data.review:label=data.verdict "},
+	} {
+		dir := t.TempDir()
+		file := write(t, dir, c.name, c.text)
+		_, err := Open(file)
+		if err == nil || !contains(err.Error(), "name the columns after colons: "+file+c.settings) && c.name != "two.jsonl" {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		_, yaml, _ := strings.Cut(err.Error(), "(docs/add-a-task.md):\n")
+		advised := write(t, dir, "advice.yaml", strings.ReplaceAll(strings.TrimPrefix(yaml, "\t"), "\n\t", "\n"))
+		_, settings, _ := strings.Cut(err.Error(), "after colons: ")
+		settings, _, _ = strings.Cut(settings, "\n")
+		settings, _, _ = strings.Cut(settings, " (or")
+		for _, ref := range []string{advised, settings} {
+			task, err := Open(ref)
+			if err != nil {
+				t.Errorf("%s: %v\n%s", c.name, err, yaml)
+				continue
+			}
+			d, err := task.Load(context.Background(), nil)
+			if i := task.Info(); err != nil || len(d.Pool) < 24 || i.Form != c.form || !slices.Equal(i.Classes, c.classes) && !strings.Contains(ref, "soft=true") {
+				t.Errorf("%s: %+v, %v\n%s", ref, i, err, yaml)
+			}
+		}
 	}
+	file := write(t, t.TempDir(), "odd names.csv", lines("id no,words said,mark\n", "1,a long text %d,%d\n", 24))
 	if _, err := Open(file + ":text=words sad:label=mark"); err == nil || !contains(err.Error(), `there is no column "words sad" (did you mean "words said"?`) {
 		t.Errorf("%v", err)
 	}
-	_, yaml, ok := strings.Cut(err.Error(), "(docs/add-a-task.md):\n")
-	if !ok {
-		t.Fatalf("no task file in %v", err)
+}
+
+// rowsOf returns n lines, which have their number and the number modulo m.
+func rowsOf(n int, format string, m int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, format+"\n", i, i%m)
 	}
-	text := strings.ReplaceAll(strings.ReplaceAll(yaml, "\n\t", "\n"), "\tt", "t")
-	text = strings.Replace(text, `label: "id no"`, "label: mark", 1)
-	if d := load(t, write(t, dir, "advice.yaml", text)); len(d.Pool) != 24 {
-		t.Errorf("%d examples of\n%s", len(d.Pool), text)
-	}
+	return b.String()
 }
 
 // Labels that are a handful of words or whole numbers make a classification, with a note.

@@ -70,9 +70,15 @@ func mateTask(n, count int) chessTask {
 	}
 }
 
+// bigbenchFile is the name of a local copy of checkmate_in_one, without its extension.
+const bigbenchFile = "bigbench-checkmate-in-one"
+
 // hubChessTask returns a chess task on a file of the hub or, if there are any, on public sources.
 func hubChessTask(info Info, kind, repo, file string, limit int, public ...publicSource) chessTask {
 	data := hubTask{info: info, repo: repo, train: []string{file}, limit: limit, public: public}
+	if kind == "bigbench" {
+		data.localFile = bigbenchFile
+	}
 	return chessTask{info: info, notation: ladderNotation, form: Rank, source: problemSource{file: problemFile{kind: kind}, data: data}}
 }
 

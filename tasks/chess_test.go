@@ -178,6 +178,9 @@ func must[T any](v T, err error) T {
 func TestBIGBench(t *testing.T) {
 	race.SkipSequential(t)
 	path := shareddata.Path(t, "data", "bigbench-checkmate-in-one.json.gz")
+	if found, ok := Local(filepath.Dir(path), nil).(Finder).Find(bigbenchFile); !ok || found != path {
+		t.Errorf("--data finds %q", found)
+	}
 	var faults Faults
 	n, listed := 0, 0
 	_, err := rowFile{path: path, format: "bigbench"}.read(context.Background(), &faults, func(r *row) {

@@ -157,9 +157,15 @@ func checkSize(info Info, d *Data, faults *Faults) error {
 			for _, e := range part {
 				counts[prob.Argmax(e.Gold)]++
 			}
+			only := ""
+			for k, n := range counts {
+				if n == len(part) {
+					only = fmt.Sprintf(": all %d are of class %q", n, info.Classes[k])
+				}
+			}
 			for k, n := range counts {
 				if n == 0 && len(part) > 0 {
-					faults.add(name, 0, "no example of class %q%s%s", info.Classes[k], where, because(d.Warnings))
+					faults.add(name, 0, "no example of class %q%s%s%s", info.Classes[k], where, only, because(d.Warnings))
 				}
 			}
 		}

@@ -22,6 +22,7 @@ type hubTask struct {
 	train        []string // files of the pool
 	test         []string // files of the test part, or nil
 	format       string   // default: parquet
+	localFile    string   // another name of a local file of the pool, without extension
 	localColumns []string // columns of a local file without a header line, or nil
 	limit        int      // number of rows to read from each file; 0 means all
 	public       []publicSource
@@ -84,7 +85,11 @@ func (t hubTask) localParts(ctx context.Context, src Source) ([]sourcedFile, fil
 		files *[]string
 		test  bool
 	}{{"train", &t.train, false}, {"test", &t.test, true}} {
-		if path, ok := finder.Find(cmp.Or(t.localName, t.info.Name) + "-" + part.name); ok && len(*part.files) > 0 {
+		path, ok := finder.Find(cmp.Or(t.localName, t.info.Name) + "-" + part.name)
+		if !ok && !part.test && t.localFile != "" {
+			path, ok = finder.Find(t.localFile)
+		}
+		if ok && len(*part.files) > 0 {
 			f := sourcedFile{rowFile: rowFile{path: path, columns: t.localColumns, limit: t.limit}, test: part.test, example: t.example}
 			local, *part.files = append(local, f), nil
 		}

@@ -170,7 +170,8 @@ func newCacheVerify(a *app) *cobra.Command {
 		Short: "Check every row, and name what is damaged",
 		Long: `Checks every row against its checksum. Names damage by file and row, and fails
 if there is any. Damage costs only time: the texts of damaged rows are encoded
-again when they are needed.`,
+again when they are needed. Only features are checked: w2s doctor --full checks
+the data and the checkpoints of the cache as well.`,
 		Example: `  w2s cache verify
   w2s cache verify --model e5-small-v2`,
 		Args: cobra.ArbitraryArgs,

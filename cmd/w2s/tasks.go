@@ -334,7 +334,11 @@ func (a *app) checkFile(ctx context.Context, path string, cfg experiment.Config)
 	} else {
 		notes = used.Warnings
 	}
-	say("%s: %s to train on, %d to test on", verdict, visible.Count(report.Pool, "example"), report.Test)
+	own := ""
+	if report.Test > 0 {
+		own = fmt.Sprintf(", %d of them in the test part of the data", report.Test)
+	}
+	say("%s: %s%s", verdict, visible.Count(report.Pool+report.Test, "example"), own)
 	for k, class := range report.Info.Classes {
 		if refused != nil {
 			say("class %q: %d", class, report.PerClass[class])

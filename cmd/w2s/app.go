@@ -45,6 +45,7 @@ type app struct {
 	prefer      string
 	data        []string
 	maxUnpacked byteSize
+	cacheLimit  byteSize // 0: none
 	offline     bool
 	quiet       bool
 
@@ -77,6 +78,8 @@ func (a *app) globalFlags(f *pflag.FlagSet) {
 	a.maxUnpacked = tasks.DefaultUnpacked
 	f.Var(&a.maxUnpacked, "max-unpacked", "`size` that the files of one task may have together after decompression; "+
 		"their examples may take a quarter of it in memory")
+	f.Var(&a.cacheLimit, "cache-limit", "`size` of the feature cache, such as 20GiB: when a command ends, vectors that were not used for the longest time "+
+		"are removed until it takes no more; never those that a process uses (default: no limit)")
 	f.BoolVar(&a.offline, "offline", false, "download nothing, use only what the cache holds")
 	f.BoolVar(&a.quiet, "quiet", false, "print results and errors only, no progress")
 }
@@ -237,10 +240,6 @@ func shortName(name string) string {
 
 // env returns what an experiment needs from this machine.
 func (a *app) env(ctx context.Context) (experiment.Env, error) {
-	c, err := a.catalog()
-	if err != nil {
-		return experiment.Env{}, err
-	}
 	if _, err := a.openRuntime(ctx); err != nil {
 		return experiment.Env{}, err
 	}
@@ -248,7 +247,7 @@ func (a *app) env(ctx context.Context) (experiment.Env, error) {
 	if err != nil {
 		return experiment.Env{}, err
 	}
-	features, err := openFeatures(c)
+	features, err := a.usedFeatures()
 	if err != nil {
 		return experiment.Env{}, err
 	}

@@ -173,11 +173,7 @@ func (e *encoding) texts(ctx context.Context, task tasks.Task) ([][]string, erro
 
 // run encodes the texts of all tasks. If a task fails, the others are still encoded.
 func (e *encoding) run(ctx context.Context, list []tasks.Task) error {
-	c, err := e.catalog()
-	if err != nil {
-		return err
-	}
-	cache, err := openFeatures(c)
+	cache, err := e.usedFeatures()
 	if err != nil {
 		return err
 	}
@@ -222,6 +218,7 @@ func (e *encoding) fill(ctx context.Context, cache *feature.Cache, task string, 
 	report, end := progress.Late(e.progress(), fmt.Sprintf("encode %s, %s", task, m.Name))
 	sum, err := cache.Fill(ctx, m.Encoder, texts, func(done, total, _ int) { report(done, total) })
 	end()
+	cache.Used(m.Encoder, m.Name, task)
 	for _, w := range sum.Warnings {
 		if !slices.Contains(e.noted, w) {
 			e.noted = append(e.noted, w)

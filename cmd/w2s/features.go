@@ -174,11 +174,7 @@ func (a *app) export(ctx context.Context, f *exportFlags, task tasks.Task, model
 		texts = append(texts, own...)
 		e.start = append(e.start, int64(len(texts)))
 	}
-	c, err := a.catalog()
-	if err != nil {
-		return nil, err
-	}
-	cache, err := openFeatures(c)
+	cache, err := a.usedFeatures()
 	if err != nil {
 		return nil, err
 	}
@@ -203,6 +199,9 @@ func (a *app) export(ctx context.Context, f *exportFlags, task tasks.Task, model
 	end()
 	if err != nil {
 		return nil, fmt.Errorf("task %s, %s: %w", e.task.Name, m.Name, err)
+	}
+	for _, m := range models {
+		cache.Used(m.Encoder, m.Name, e.task.Name)
 	}
 	for _, w := range sum.Warnings {
 		a.note("note: %s", w)

@@ -10,13 +10,16 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+
+	"github.com/gofrs/flock"
 )
 
 // A Cache keeps feature vectors in a folder, so that every text is encoded once for every encoder:
 //
 //	DIR/KEY/header.json         the encoder: format, key, dims
+//	DIR/KEY/about.json          names of the model and of tasks; see about.go
 //	DIR/KEY/rows-HOST-SLOT.bin  rows of one size with text id, vector and checksum; see rows.go
-//	DIR/.locks/                 locks of writing processes
+//	DIR/.locks/                 locks of processes that write to a part or use it
 //
 // Each vector is written to a file before the encoder makes the next one. A process that is killed loses only the vectors
 // that its encoder had not emitted yet. Checksums reveal torn and damaged rows, which are reported and encoded again. Any
@@ -38,6 +41,7 @@ type space struct {
 	key      string
 	dir      string
 	layout   layout
+	use      *flock.Flock  // shared while this process uses the part; nil: it cannot be locked
 	encoding chan struct{} // full while a goroutine encodes; the next one waits and then finds the rows
 	mu       sync.Mutex    // guards the fields below
 	index    *index
@@ -169,6 +173,7 @@ func (c *Cache) space(enc Encoder) (*space, error) {
 	}
 	s := &space{key: key, dir: folder, layout: newLayout(key, dims), encoding: make(chan struct{}, 1)}
 	s.index = newIndex(s.dir, s.layout)
+	c.use(s)
 	c.spaces[key] = s
 	return s, nil
 }

@@ -17,6 +17,7 @@ import (
 
 	"w2s/fixtures"
 	"w2s/harness/experiment"
+	"w2s/harness/feature"
 	"w2s/harness/head"
 	"w2s/harness/loss"
 	"w2s/harness/vectorfile"
@@ -46,6 +47,7 @@ type app struct {
 	data        []string
 	maxUnpacked byteSize
 	cacheLimit  byteSize // 0: none
+	precision   string   // of features
 	offline     bool
 	quiet       bool
 
@@ -80,6 +82,7 @@ func (a *app) globalFlags(f *pflag.FlagSet) {
 		"their examples may take a quarter of it in memory")
 	f.Var(&a.cacheLimit, "cache-limit", "`size` of the feature cache, such as 20GiB: when a command ends, vectors that were not used for the longest time "+
 		"are removed until it takes no more; never those that a process uses (default: no limit)")
+	f.StringVar(&a.precision, "feature-precision", precise, "`type` of features: float32, or float16, which takes half the space in the cache, under a key of its own")
 	f.BoolVar(&a.offline, "offline", false, "download nothing, use only what the cache holds")
 	f.BoolVar(&a.quiet, "quiet", false, "print results and errors only, no progress")
 }
@@ -193,7 +196,39 @@ func (a *app) models(ctx context.Context, names []string) ([]experiment.Model, e
 		}
 	}
 	a.joinLayers(models)
+	if err := a.halve(models); err != nil {
+		faults = append(faults, err)
+	}
 	return models, errors.Join(faults...)
+}
+
+// Values of --feature-precision.
+const (
+	precise   = "float32"
+	halfExact = "float16"
+)
+
+// halve rounds the features of models if --feature-precision says so. Vectors from files stay as they are.
+func (a *app) halve(models []experiment.Model) error {
+	switch a.precision {
+	case precise:
+		return nil
+	case halfExact:
+	default:
+		return usagef("--feature-precision %q: want %s or %s", a.precision, precise, halfExact)
+	}
+	for i := range models {
+		m := &models[i]
+		if _, ok := m.Encoder.(feature.Lookup); ok {
+			continue
+		}
+		m.Encoder = feature.Half{Encoder: m.Encoder}
+		if m.Pass != nil {
+			m.Pass = feature.HalfPass{Pass: m.Pass}
+		}
+		m.Description["feature precision"] = halfExact
+	}
+	return nil
 }
 
 // shorten replaces the paths of a checkpoint folder and of an adapter in each name by their last elements, if no other name then is

@@ -15,6 +15,7 @@ import (
 
 	"w2s/harness/feature"
 	"w2s/harness/table"
+	"w2s/internal/progress"
 	"w2s/internal/visible"
 )
 
@@ -130,7 +131,7 @@ func partName(p feature.Part) string {
 	if p.Model == "" {
 		return p.Folder
 	}
-	return fmt.Sprintf("%s (%s)", visible.Name(p.Model), visible.Cut(p.Folder, 8))
+	return fmt.Sprintf("%s (%s)", visible.Name(p.Model), p.Folder[:min(8, len(p.Folder))])
 }
 
 // partTasks names the tasks of a part of the cache, up to a few.
@@ -372,7 +373,7 @@ a process uses. Other commands with --cache-limit do the same when they end.`,
 			for _, p := range removed {
 				fmt.Fprintf(a.out, "%s: %s, %s, %s, last used %s\n", partName(p), done, visible.Count(p.Rows, "row"), size(p.Bytes), p.Used.UTC().Format("2006-01-02 15:04"))
 			}
-			fmt.Fprintf(a.out, "%s left, the limit is %s\n", size(left), size(int64(a.cacheLimit)))
+			fmt.Fprintf(a.out, "%s left, the limit is %s\n", progress.Size(left), progress.Size(int64(a.cacheLimit)))
 			if err == nil && left > int64(a.cacheLimit) {
 				err = fmt.Errorf("%s is more than the limit: what is left is in use", size(left))
 			}

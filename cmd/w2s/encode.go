@@ -216,9 +216,9 @@ func (e *encoding) fill(ctx context.Context, cache *feature.Cache, task string, 
 	row := encodeRow{Task: task, Model: m.Name, Shard: e.shard.String(), Texts: len(texts)}
 	start := time.Now()
 	report, end := progress.Late(e.progress(), fmt.Sprintf("encode %s, %s", task, m.Name))
+	defer cache.Use(m.Encoder, m.Name, task)()
 	sum, err := cache.Fill(ctx, m.Encoder, texts, func(done, total, _ int) { report(done, total) })
 	end()
-	cache.Used(m.Encoder, m.Name, task)
 	for _, w := range sum.Warnings {
 		if !slices.Contains(e.noted, w) {
 			e.noted = append(e.noted, w)

@@ -179,6 +179,9 @@ func (a *app) export(ctx context.Context, f *exportFlags, task tasks.Task, model
 		return nil, err
 	}
 	report, end := progress.Late(a.progress(), fmt.Sprintf("encode %s, %s", e.task.Name, m.Name))
+	for _, m := range models {
+		defer cache.Use(m.Encoder, m.Name, e.task.Name)()
+	}
 	count := func(done, total, _ int) { report(done, total) }
 	var sum feature.Summary
 	if m.Pass != nil {
@@ -199,9 +202,6 @@ func (a *app) export(ctx context.Context, f *exportFlags, task tasks.Task, model
 	end()
 	if err != nil {
 		return nil, fmt.Errorf("task %s, %s: %w", e.task.Name, m.Name, err)
-	}
-	for _, m := range models {
-		cache.Used(m.Encoder, m.Name, e.task.Name)
 	}
 	for _, w := range sum.Warnings {
 		a.note("note: %s", w)

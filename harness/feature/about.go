@@ -37,13 +37,30 @@ func readAbout(folder string) about {
 	return a
 }
 
-// Used notes that a task was used with a model, whose encoder is enc, for [Cache.List] and [Cache.Prune]. It does nothing if the
-// cache has no part of the encoder. If two processes note tasks at the same moment, one note may be lost.
-func (c *Cache) Used(enc Encoder, model, task string) {
+// Use keeps [Cache.Prune] in any process from removing the part of an encoder until the cache is closed. The caller calls done when
+// it has the vectors: done notes that the task was used with the model, for [Cache.List] and Prune. In a folder that cannot be
+// written, neither does anything. If two processes note tasks at the same moment, one note may be lost.
+func (c *Cache) Use(enc Encoder, model, task string) (done func()) {
 	if c == nil || isLookup(enc) {
-		return
+		return func() {}
 	}
-	folder := filepath.Join(c.dir, folderName(enc.Key()))
+	folder := folderName(enc.Key())
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, ok := c.uses[folder]; !ok && os.MkdirAll(c.locks(), 0o777) == nil {
+		lock := flock.New(c.useLock(folder))
+		if ok, err := lock.TryRLock(); ok && err == nil {
+			c.uses[folder] = lock
+		}
+	}
+	if isHalf(enc.Key()) {
+		model += ", float16"
+	}
+	return func() { note(filepath.Join(c.dir, folder), model, task) }
+}
+
+// note adds a task to the about file in a folder, if there is such a folder, and sets the time of the file.
+func note(folder, model, task string) {
 	if _, err := os.Stat(folder); err != nil {
 		return
 	}
@@ -65,17 +82,6 @@ func (c *Cache) Used(enc Encoder, model, task string) {
 // useLock returns the path of the lock that a process shares as long as it uses a part.
 func (c *Cache) useLock(folder string) string { return filepath.Join(c.locks(), folder+".use.lock") }
 
-// use keeps [Cache.Prune] from removing the part of an encoder until the cache is closed. c.mu is held.
-func (c *Cache) use(s *space) {
-	if os.MkdirAll(c.locks(), 0o777) != nil {
-		return // a cache that cannot be written cannot be pruned either
-	}
-	lock := flock.New(c.useLock(filepath.Base(s.dir)))
-	if ok, err := lock.TryRLock(); ok && err == nil {
-		s.use = lock
-	}
-}
-
 // Close lets other processes prune what this one has used. The cache can be used again afterwards.
 func (c *Cache) Close() error {
 	if c == nil {
@@ -84,12 +90,10 @@ func (c *Cache) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var faults []error
-	for _, s := range c.spaces {
-		if s.use != nil {
-			faults = append(faults, s.use.Unlock())
-		}
+	for _, lock := range c.uses {
+		faults = append(faults, lock.Unlock())
 	}
-	c.spaces = map[string]*space{}
+	clear(c.uses)
 	return errors.Join(faults...)
 }
 

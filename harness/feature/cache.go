@@ -34,6 +34,7 @@ type Cache struct {
 	dir    string
 	mu     sync.Mutex
 	spaces map[string]*space
+	uses   map[string]*flock.Flock // shared locks of the parts that this process uses, by folder
 }
 
 // A space is the part of a cache that belongs to one encoder.
@@ -41,7 +42,6 @@ type space struct {
 	key      string
 	dir      string
 	layout   layout
-	use      *flock.Flock  // shared while this process uses the part; nil: it cannot be locked
 	encoding chan struct{} // full while a goroutine encodes; the next one waits and then finds the rows
 	mu       sync.Mutex    // guards the fields below
 	index    *index
@@ -58,7 +58,7 @@ func Open(dir string) (*Cache, error) {
 	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
 		return nil, fmt.Errorf("feature: cache: %s is not a folder", dir)
 	}
-	return &Cache{dir: dir, spaces: map[string]*space{}}, nil
+	return &Cache{dir: dir, spaces: map[string]*space{}, uses: map[string]*flock.Flock{}}, nil
 }
 
 // Dir returns the cache's folder, or "" for a nil Cache.
@@ -173,7 +173,6 @@ func (c *Cache) space(enc Encoder) (*space, error) {
 	}
 	s := &space{key: key, dir: folder, layout: newLayout(key, dims), encoding: make(chan struct{}, 1)}
 	s.index = newIndex(s.dir, s.layout)
-	c.use(s)
 	c.spaces[key] = s
 	return s, nil
 }

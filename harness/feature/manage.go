@@ -30,7 +30,7 @@ type Part struct {
 	Rows     int64 // complete rows, including damaged and repeated ones
 	Bytes    int64
 	Modified time.Time
-	Used     time.Time // when it was last used by [Cache.Used], or else Modified
+	Used     time.Time // when it was last used by [Cache.Use], or else Modified
 	Model    string    // name that it was last used with; "": unknown
 	Tasks    []string  // names of tasks that it was used with
 	Fault    error     // why the part cannot be used; nil: it can

@@ -96,7 +96,7 @@ func (w *writer) copy(ctx context.Context, from *index, wishes []wish) (n int, f
 		if failed != nil {
 			return
 		}
-		values(row, v.values)
+		from.layout.values(row, v.values)
 		v.tokens, v.truncated = int(wanted.place.tokens), wanted.place.truncated
 		if failed = w.append(wanted.id, v); failed == nil {
 			n++

@@ -35,7 +35,8 @@ type collector struct {
 // An entry is an example and what its copies add to it.
 type entry struct {
 	Example
-	goldSum  []float64 // sum of the copies' Gold
+	goldSum  []float64          // sum of the copies' Gold
+	weakSums map[string]weakSum // of the copies' Weak
 	copies   int
 	conflict bool // the copies disagree on the right answer
 }
@@ -152,6 +153,7 @@ func (c *collector) add(file string, line int, test bool, e Example) {
 			c.budget.keep(e)
 		}
 		part[e.ID] = &entry{Example: e, goldSum: slices.Clone(e.Gold), copies: 1}
+		part[e.ID].addWeak(e)
 		return
 	}
 	c.duplicates++
@@ -167,6 +169,8 @@ func (old *entry) merge(e Example) {
 		old.goldSum[i] += e.Gold[i]
 	}
 	old.copies++
+	old.addWeak(e)
+	old.own = append(old.own, e.own...)
 	old.half = min(old.half, e.half)
 	old.Group = min(old.Group, e.Group)
 	if slices.Compare(e.Replies, old.Replies) < 0 {
@@ -191,7 +195,15 @@ func sortCandidates(e Example) (sorted Example, same bool) {
 	}
 	slices.SortFunc(order, func(a, b int) int { return slices.Compare(keys[a][:], keys[b][:]) })
 	sorted = e
-	sorted.Texts, sorted.Gold, sorted.Weak = permute(e.Texts, order), permute(e.Gold, order), permute(e.Weak, order)
+	sorted.Texts, sorted.Gold = permute(e.Texts, order), permute(e.Gold, order)
+	sorted.Weak = maps.Clone(e.Weak)
+	for name, p := range e.Weak {
+		sorted.Weak[name] = permute(p, order)
+	}
+	sorted.own = slices.Clone(e.own)
+	for i := range sorted.own {
+		sorted.own[i].order = order
+	}
 	sorted.Control, sorted.Replies = permute(e.Control, order), permute(e.Replies, order)
 	for i := 1; i < len(sorted.Texts); i++ {
 		same = same || sorted.Texts[i] == sorted.Texts[i-1]
@@ -292,6 +304,8 @@ func examplesOf(part map[string]*entry) (examples []Example, conflicts int) {
 			// The order of the summands changes the last bits of the sum; rounding removes the difference.
 			e.Gold[i] = math.Round(sum/float64(e.copies)*1e9) / 1e9
 		}
+		e.meanWeak()
+		slices.SortFunc(e.own, func(a, b ownID) int { return cmp.Compare(a.id, b.id) })
 		e.key = textKey(e.Example)
 		examples = append(examples, e.Example)
 	}

@@ -221,6 +221,7 @@ func (t fileTask) readFile(ctx context.Context, c *collector, f rowFile, test bo
 				lines[strings.Clone(id)] = r.line // a part of the text of a line would keep the whole line
 				c.budget.keepBytes(len(id) + 100)
 			}
+			e.own = []ownID{{id: strings.Clone(id)}}
 		}
 		if r.digits != "" {
 			if answers[r.digits] == 0 {

@@ -1,7 +1,6 @@
 package tasks
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,49 +23,18 @@ func (s *Spec) example(r *row) Example {
 			e.Texts[0] += assistantTurn
 		}
 	}
-	if s.Weak != "" && s.Form != Generate {
-		e.Weak = s.opinion(r, len(e.Gold))
+	for _, column := range s.weak {
+		if p := s.opinion(r, column, len(e.Gold)); p != nil {
+			if e.Weak == nil {
+				e.Weak = map[string][]float64{}
+			}
+			e.Weak[column] = p
+		}
 	}
 	if group := s.group(r); group != "" {
 		e.Group = s.Name + " " + group
 	}
 	return e
-}
-
-// opinion reads what a weak supervisor says of the row: a distribution, the probability of the second of two classes or that chosen
-// is better, the name or number of a class, or the number or letter of a candidate. An empty value is no opinion.
-func (s *Spec) opinion(r *row, n int) []float64 {
-	v, ok := r.value(s.Weak)
-	if !ok || r.fault != "" || n == 0 {
-		if _, there := r.columns[s.Weak]; !there {
-			r.failMissing(s.Weak)
-		}
-		return nil
-	}
-	if isList(v) {
-		return r.distribution(s.Weak, n)
-	}
-	text := strings.TrimSpace(r.text(s.Weak))
-	if s.Form == Classify {
-		if class, ok := s.class(cmp.Or(s.Labels[text], text)); ok {
-			return oneHot(n, class)
-		}
-	}
-	if s.Choices != "" {
-		if at := letterIndex(text, n); at >= 0 {
-			return oneHot(n, at)
-		}
-		return oneHot(n, r.int(s.Weak))
-	}
-	if n != 2 {
-		r.fail("%s %q is neither a class nor a list of %d probabilities", s.Weak, shortened(text), n)
-		return nil
-	}
-	p := r.probability(s.Weak)
-	if s.Form == Rank {
-		return []float64{p, 1 - p}
-	}
-	return []float64{1 - p, p}
 }
 
 // unpaired returns the text of a guessed unpaired preference whose reply is in messages, which may repeat the prompt. It returns

@@ -50,7 +50,14 @@ func (t ratings) example(r *row) Example {
 	if rating > -neutralBand && rating < neutralBand {
 		r.skip(fmt.Sprintf("mean rating nearer to 0 than %v", neutralBand))
 	}
-	e := yesNo(strings.TrimSpace(r.text("text")), rating > 0)
+	e := t.unrated(r)
+	e.Gold = yesNo("", rating > 0).Gold
+	return e
+}
+
+// unrated returns the example of a row without its gold label.
+func (t ratings) unrated(r *row) Example {
+	e := Example{Texts: []string{strings.TrimSpace(r.text("text"))}}
 	if t.byReview {
 		review, _, _ := strings.Cut(r.text("id"), "_")
 		e.Group = t.name + " " + review

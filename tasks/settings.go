@@ -19,16 +19,21 @@ type settings map[string]string
 // settingNames lists the settings. The first ones are for data sets on the hub only.
 var settingNames = []string{
 	"config", "train", "test", "rows", "text", "label", "classes", "labels", "soft", "chosen", "rejected", "prompt", "choices", "answer",
-	"weak", "group", "id", "template", "control", "columns", "name", "category",
+	"group", "id", "template", "control", "columns", "name", "category",
 }
 
 // columnSettings lists the settings that name a column.
-var columnSettings = []string{"text", "label", "chosen", "rejected", "prompt", "choices", "answer", "weak", "group", "id"}
+var columnSettings = []string{"text", "label", "chosen", "rejected", "prompt", "choices", "answer", "group", "id"}
 
 var settingStart = regexp.MustCompile(`:(soft(?::|$)|[A-Za-z_-]+=)`)
 
 // cutSettings splits what a user gives for a task into a path or name and settings. A file whose name looks like settings is a file.
 func cutSettings(ref string) (base string, given settings, err error) {
+	return cutSettingsOf(ref, settingNames)
+}
+
+// cutSettingsOf is cutSettings for settings of other names.
+func cutSettingsOf(ref string, names []string) (base string, given settings, err error) {
 	if _, err := os.Stat(ref); err == nil {
 		return ref, nil, nil
 	}
@@ -51,8 +56,8 @@ func cutSettings(ref string) (base string, given settings, err error) {
 		}
 		_, twice := given[name]
 		switch {
-		case !slices.Contains(settingNames, name):
-			faults = append(faults, fmt.Errorf("unknown setting %q (%s)", name, suggest.Hint(name, "settings", settingNames)))
+		case !slices.Contains(names, name):
+			faults = append(faults, fmt.Errorf("unknown setting %q (%s)", name, suggest.Hint(name, "settings", names)))
 		case twice:
 			faults = append(faults, fmt.Errorf("%s= is given twice", name))
 		case value == "":
@@ -70,7 +75,7 @@ func cutSettings(ref string) (base string, given settings, err error) {
 func (g settings) spec() (Spec, error) {
 	s := Spec{
 		Name: g["name"], Category: Category(g["category"]), Template: g["template"], Control: g["control"], Label: g["label"], Group: g["group"], ID: g["id"],
-		Chosen: g["chosen"], Rejected: g["rejected"], Choices: g["choices"], Answer: g["answer"], Weak: g["weak"], Classes: g.list("classes"),
+		Chosen: g["chosen"], Rejected: g["rejected"], Choices: g["choices"], Answer: g["answer"], Classes: g.list("classes"),
 	}
 	var faults []error
 	if text := g["soft"]; text != "" {
@@ -118,8 +123,13 @@ func (g settings) list(name string) []string {
 
 // checkColumns reports settings that name columns which there are not.
 func (g settings) checkColumns(columns []string) error {
+	return g.checkColumnsOf(columns, columnSettings)
+}
+
+// checkColumnsOf is checkColumns for the settings with the given names.
+func (g settings) checkColumnsOf(columns, names []string) error {
 	var faults []error
-	for _, name := range columnSettings {
+	for _, name := range names {
 		column, ok := g[name]
 		if !ok || slices.Contains(columns, column) {
 			continue

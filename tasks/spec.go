@@ -47,7 +47,6 @@ type Spec struct {
 	Chosen   string   `yaml:"chosen"`   // rank: column with the better one of two candidates
 	Rejected string   `yaml:"rejected"` // rank: column with the worse one
 	Choices  string   `yaml:"choices"`  // rank: column with the list of candidates
-	Weak     string   `yaml:"weak"`     // column with the opinion of a weak supervisor, see Example.Weak
 	Rows     int      `yaml:"rows"`     // number of rows to read of each part; 0 means all
 	Answer   string   `yaml:"answer"`   // column with the answer (generate), or the number from 0, letter or text of the right candidate (rank)
 	Board    string   `yaml:"board"`    // chess files: notation of the board (ladder, fen, words, san or uci)
@@ -55,6 +54,7 @@ type Spec struct {
 	classIndex map[string]int // see class; check sets it
 	mapped     string         // the values of Labels for messages; check sets it
 
+	weak    []string // columns with opinions of weak supervisors, see WithColumns
 	guessed bool     // made from the columns of a file
 	notes   []string // of a guessed Spec: what a reader of a result must know about the columns
 }
@@ -108,7 +108,7 @@ func (m *LabelMap) UnmarshalYAML(node *yaml.Node) error {
 var specKeys = []string{
 	"name", "category", "form", "title", "source", "licence", "metric", "version", "train", "test", "format", "header",
 	"columns", "split", "template", "control", "group", "id", "label", "labels", "classes", "soft", "chosen", "rejected",
-	"choices", "answer", "board", "weak", "rows",
+	"choices", "answer", "board", "rows",
 }
 
 // isTaskFile reports whether a path has the extension of a YAML task file.

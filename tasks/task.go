@@ -39,17 +39,18 @@ const (
 
 // An Example is one question with its gold label.
 type Example struct {
-	ID      string    // hash of the form and the texts, see [ContentID]; the label is not part of it
-	Texts   []string  // Classify and Generate: exactly one. Rank: the candidates, in an order that does not depend on Gold
-	Gold    []float64 // distribution over the classes (Classify) or the candidates (Rank) that sums to 1; nil for Generate
-	Group   string    // the split keeps examples with the same group together; "" makes the example a group of its own
-	Control []string  // the same texts without the information that the task is about (chess without the board), or nil
-	Replies []string  // the reply, answer or move in which each text ends, or nil if they end in none; see [Example.Conversations]
-	Answer  string    // Generate: the answer to write; "" for the other forms
-	Weak    []float64 // what a weak supervisor says, as a distribution like Gold; nil if the data does not have it
-	Also    []string  // Generate: further answers that count as right, such as a second mate, or nil
+	ID      string               // hash of the form and the texts, see [ContentID]; the label is not part of it
+	Texts   []string             // Classify and Generate: exactly one. Rank: the candidates, in an order that does not depend on Gold
+	Gold    []float64            // distribution over the classes (Classify) or the candidates (Rank) that sums to 1; nil for Generate
+	Group   string               // the split keeps examples with the same group together; "" makes the example a group of its own
+	Control []string             // the same texts without the information that the task is about (chess without the board), or nil
+	Replies []string             // the reply, answer or move in which each text ends, or nil if they end in none; see [Example.Conversations]
+	Answer  string               // Generate: the answer to write; "" for the other forms
+	Weak    map[string][]float64 // what weak supervisors in the data say, as distributions like Gold, by name; see WithColumns and WithRaters
+	Also    []string             // Generate: further answers that count as right, such as a second mate, or nil
 
 	key   string   // see textKey; "" if it is not known yet
+	own   []ownID  // ids that the user's file gives, one for each copy
 	links []string // like Group: examples with a link in common stay together
 	half  half     // the half of the training pool that the data set's authors put it into
 }

@@ -55,7 +55,7 @@ func TestAdapter(t *testing.T) {
 		t.Errorf("%d keys of 4 models", len(keys))
 	}
 	if out, errOut, code := command("study", "layers", "--task", task, "--weak", base, "--strong", base+"@adapter="+adapter, "--layers", "0,-1", "--seeds", "1",
-		"--out", file, "--again"); code != exitGood || !strings.Contains(out, "base → base@adapter=tuned@2 ") {
+		"--out", file, "--again"); code != exitGood || !strings.Contains(out, "base → base@adapter=tuned@2,") {
 		t.Errorf("%d, %s%s", code, out, errOut)
 	}
 	if out, errOut, code := command("models", "check", base+"@adapter="+adapter, "--tolerance", "1e-5"); code != exitGood {

@@ -97,7 +97,7 @@ tile unit (AMX), or ONNX Runtime's own kernels, as with --runtime-only.`,
 		if asJSON {
 			return a.printJSON(rows)
 		}
-		return table.Write(a.out, "text", benchTable(rows))
+		return table.Write(a.out, table.Style{Format: "text"}, benchTable(rows))
 	})
 	fs.StringArrayVar(&models, "model", []string{defaultStrong}, "`checkpoint`: "+checkpointForms+" (repeatable)")
 	fs.StringVar(&task, "task", defaultTasks[0], "use the texts of this `task`")

@@ -184,7 +184,7 @@ another version of w2s, or copied here, have no names until they are used.`,
 				return a.printJSON(rows)
 			}
 			t.Notes = append(t.Notes, fmt.Sprintf("%s in %s, %s", visible.Count(len(parts), "encoder"), cache.Dir(), size(total)))
-			return table.Write(a.out, "text", t)
+			return table.Write(a.out, table.Style{Format: "text"}, t)
 		}),
 	}
 	choice.register(c.Flags())

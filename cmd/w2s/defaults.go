@@ -1,12 +1,14 @@
 package main
 
 import (
+	"os"
 	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
 
 	"w2s/harness/result"
+	"w2s/internal/list"
 )
 
 // The default models of an experiment. Package archives contain them, and two cores encode the default tasks with them in
@@ -43,16 +45,35 @@ type pairFlags struct {
 
 func (p *pairFlags) register(fs *pflag.FlagSet, weak string) {
 	p.flags = fs
-	fs.StringVar(&p.weak, "weak", weak, "`checkpoint` of the weak supervisor: "+checkpointForms+"; "+supervisorForms())
+	fs.StringVar(&p.weak, "weak", weak, "`checkpoint` of the weak supervisor, or several, separated by commas: "+checkpointForms+"; "+supervisorForms())
 	fs.StringVar(&p.strong, "strong", defaultStrong, "`checkpoint` of the strong student")
 }
 
-// pair returns the pair of models for tasks. If the user named neither, chess tasks get the chess models.
-func (p *pairFlags) pair(tasks []string) result.Pair {
+// pairs returns the pair of each weak supervisor with the strong model for tasks. If the user named no model, chess tasks get the
+// chess models.
+func (p *pairFlags) pairs(tasks []string) []result.Pair {
 	if onlyChess(tasks) && !p.flags.Changed("weak") && !p.flags.Changed("strong") {
-		return result.Pair{Weak: chessWeak, Strong: chessStrong}
+		return []result.Pair{{Weak: chessWeak, Strong: chessStrong}}
 	}
-	return result.Pair{Weak: p.weak, Strong: p.strong}
+	return list.Map(list.AppendNew(nil, weakNames(p.weak)...), func(weak string) result.Pair { return result.Pair{Weak: weak, Strong: p.strong} })
+}
+
+// pair returns the only pair, or an error if there are several.
+func (p *pairFlags) pair(tasks []string) (result.Pair, error) {
+	pairs := p.pairs(tasks)
+	if len(pairs) > 1 {
+		return pairs[0], usagef("--weak %s: this command takes one supervisor", p.weak)
+	}
+	return pairs[0], nil
+}
+
+// weakNames splits a list of supervisors at its commas. The name of a file or folder may have some.
+func weakNames(text string) []string {
+	_, path := cutSupervisor(text)
+	if _, err := os.Stat(path); err == nil {
+		return []string{text}
+	}
+	return list.Map(strings.Split(text, ","), strings.TrimSpace)
 }
 
 // A ladderFlags holds the flag that names a ladder of models.

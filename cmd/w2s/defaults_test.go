@@ -54,7 +54,7 @@ func TestChessModels(t *testing.T) {
 			if got := ladder.ladder(c.tasks); !slices.Equal(got, c.ladder) {
 				t.Errorf("ladder %v, want %v", got, c.ladder)
 			}
-			if got := pair.pair(c.tasks); got != c.pair {
+			if got, err := pair.pair(c.tasks); err != nil || got != c.pair {
 				t.Errorf("pair %v, want %v", got, c.pair)
 			}
 		})

@@ -206,7 +206,7 @@ func (e *encoding) run(ctx context.Context, list []tasks.Task) error {
 		return errors.Join(append(faults, e.printJSON(rows))...)
 	}
 	if len(rows) > 0 {
-		faults = append(faults, table.Write(e.out, "text", encodeTable(rows)))
+		faults = append(faults, table.Write(e.out, table.Style{Format: "text"}, encodeTable(rows)))
 	}
 	return errors.Join(faults...)
 }

@@ -170,7 +170,15 @@ func (f *experimentFlags) config(ctx context.Context, a *app, models []string, p
 		}
 		c.Treatments = append(c.Treatments, t)
 	}
-	supervisors := slices.DeleteFunc(slices.Clone(models), func(name string) bool { return !isSupervisor(name) })
+	var simulatedNames map[string]string
+	c.Simulated, simulatedNames, err = simulated(models)
+	fault(err)
+	c.Tasks, err = withSupervisors(c.Tasks, models)
+	fault(err)
+	supervisors := slices.DeleteFunc(slices.Clone(models), func(name string) bool {
+		kind, _ := cutSupervisor(name)
+		return kind == nil || kind.name == simulatedKind
+	})
 	models = slices.DeleteFunc(slices.Clone(models), isSupervisor)
 	c.Models, err = a.models(ctx, models)
 	fault(err)
@@ -179,7 +187,7 @@ func (f *experimentFlags) config(ctx context.Context, a *app, models []string, p
 	if len(faults) > 0 {
 		return c, errors.Join(faults...)
 	}
-	f.keys, f.short = map[string]string{}, map[string]string{}
+	f.keys, f.short = map[string]string{}, simulatedNames
 	for i, m := range c.Models {
 		f.keys[m.Name], f.short[models[i]] = m.Encoder.Key(), m.Name
 	}
@@ -207,9 +215,10 @@ func (a *app) readsData(names []string, list []tasks.Task) {
 	}
 }
 
-// pairConfig is config for one pair of models.
-func (f *experimentFlags) pairConfig(ctx context.Context, a *app, p result.Pair) (experiment.Config, error) {
-	return f.config(ctx, a, list.AppendNew(nil, p.Weak, p.Strong), []result.Pair{p})
+// pairConfig is config for pairs of one strong model.
+func (f *experimentFlags) pairConfig(ctx context.Context, a *app, pairs []result.Pair) (experiment.Config, error) {
+	weak := list.Map(pairs, func(p result.Pair) string { return p.Weak })
+	return f.config(ctx, a, list.AppendNew(nil, append(weak, pairs[0].Strong)...), pairs)
 }
 
 // checkMetric reports the tasks for which the metric is not defined. It leaves unknown metrics to checkSummary.
@@ -270,7 +279,7 @@ func (a *app) experiment(ctx context.Context, f *experimentFlags, run func(exper
 	if f.json {
 		return errors.Join(failed, a.printJSON(rows))
 	}
-	if err := table.Write(a.out, f.table.format, tables...); err != nil {
+	if err := table.Write(a.out, a.style(f.table), tables...); err != nil {
 		return errors.Join(failed, err)
 	}
 	if stored {
@@ -282,13 +291,13 @@ func (a *app) experiment(ctx context.Context, f *experimentFlags, run func(exper
 // pgr returns the rows of a result and their tables.
 func (f *experimentFlags) pgr(r *result.Result) (any, []*table.Table, error) {
 	rows, err := summary.Rows(r, f.options())
-	return rows, pgrTables(rows, f.table.wide), err
+	return rows, pgrTables(f.table.arranged(rows), f.table.wide), err
 }
 
 // pgrTables returns the table of PGR and, if rows have baselines, theirs.
 func pgrTables(rows []summary.Row, wide bool) []*table.Table {
-	tables := []*table.Table{table.PGR(rows, wide)}
-	if b := table.Baselines(rows); b != nil {
+	tables := []*table.Table{table.PGR(rows)}
+	if b := table.Baselines(rows, wide); b != nil {
 		tables = append(tables, b)
 	}
 	return tables

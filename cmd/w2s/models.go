@@ -59,7 +59,7 @@ func newModelsList(a *app) *cobra.Command {
 				t.Add(s.Name, s.Title, s.Licence, here, size(bytes), s.Source)
 			}
 			t.Notes = []string{"A folder with model.onnx and tokenizer.json is a checkpoint too, and so is hf:ORG/NAME on the Hugging Face hub."}
-			return table.Write(a.out, "text", t)
+			return table.Write(a.out, table.Style{Format: "text"}, t)
 		}),
 	}
 }
@@ -133,7 +133,7 @@ func newModelsInspect(a *app) *cobra.Command {
 			for _, k := range slices.Sorted(maps.Keys(facts)) {
 				t.Add(k, facts[k])
 			}
-			return table.Write(a.out, "text", t)
+			return table.Write(a.out, table.Style{Format: "text"}, t)
 		}),
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")

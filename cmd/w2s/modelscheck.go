@@ -180,7 +180,7 @@ func (m modelCheck) print(a *app) error {
 	}
 	t.Notes = append(t.Notes, m.Warnings...)
 	t.Notes = append(t.Notes, fmt.Sprintf("Differences are relative to the largest number of the reference; the tolerance is %g.", m.Tolerance))
-	return table.Write(a.out, "text", t)
+	return table.Write(a.out, table.Style{Format: "text"}, t)
 }
 
 // first lists the first token ids of a text.

@@ -1,19 +1,16 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
 	"w2s/harness/label"
 	"w2s/harness/loss"
-	"w2s/harness/metric"
 	"w2s/harness/result"
 	"w2s/harness/stats"
 	"w2s/harness/summary"
@@ -72,7 +69,7 @@ func TestListsOfNames(t *testing.T) {
 	}
 }
 
-// Captions and legends of tables in the docs are those that the program prints. -update rewrites them.
+// Legends of tables in the docs are those that the program prints. -update rewrites them.
 func TestLegends(t *testing.T) {
 	for _, name := range []string{"README.md", "docs/results.md", "docs/baselines.md"} {
 		old := readPage(t, name)
@@ -84,7 +81,7 @@ func TestLegends(t *testing.T) {
 				block = append(block, line)
 				continue
 			case strings.HasPrefix(line, "```"):
-				printed, ok := relabelled(block)
+				printed, ok := relabelled(t, block)
 				if ok {
 					tables++
 				}
@@ -115,101 +112,90 @@ func TestLegends(t *testing.T) {
 	}
 }
 
-// Notes below the tables in the docs. Chains have a line for the gain of the chain over the jump, and lines for warnings.
-var (
-	gainNote = regexp.MustCompile(`^(\S+), (shared|disjoint), (\S+): end of the chain - jump = (\S+) points \[(\S+), (\S+)\], (p (?:< )?\S+ \(.*\), (?:< )?\S+ with Holm's correction for \d+ chains\.)$`)
-	// Notes of a study on the data of a task. The name of a task is no name of a column.
-	warningOfTask = regexp.MustCompile(`^(?:movies|tweets|movies-pairs|pleasant|deontology|justice|chess-mate1): `)
-	warningNote   = regexp.MustCompile(`^\S+, (?:shared|disjoint): (.*)$`)
-)
+// legends returns a table whose columns and fixed notes are those of a table in the docs with these columns, or nil.
+func legends(columns []string) *table.Table {
+	row := summary.Row{Seeds: 3, Control: &summary.Figure{}, Uneven: &summary.Uneven{}, PGR: stats.PGR{GapInterval: stats.Interval{Level: stats.Level}}}
+	other := row
+	other.Weak, other.N = "another", 1 // columns that have one value are in the caption
+	based := row
+	based.Baselines = []summary.Baseline{{Kind: result.OfAxis}, {Kind: result.FewGold(8), Train: 8}}
+	has := func(column string) bool { return slices.Contains(columns, column) }
+	switch {
+	case has("baseline"):
+		return table.Baselines([]summary.Row{based}, false)
+	case has("main axis"):
+		return table.Supervision([]summary.Row{based, other})
+	case has("published"):
+		return table.Categories([]summary.CategoryRow{{}, {Pool: summary.Pool{Weak: "another"}}})
+	case has("tasks"):
+		return table.Pairs([]summary.PairRow{{}, {Pool: summary.Pool{Weak: "another"}}})
+	case has("step"):
+		return table.Chains([]summary.ChainRow{{Seeds: 2, Models: []string{""}, Steps: make([]summary.Figure, 1)}, {Data: "shared", N: 1, Models: []string{""}, Steps: make([]summary.Figure, 1)}})
+	case has("student"):
+		return table.PGR([]summary.Row{row, other})
+	}
+	return nil
+}
 
-// relabelled returns the lines of a printed table with the notes that the program prints now, and, unless it depends on the
-// rows, its caption. ok is false if the lines are not such a table.
-func relabelled(lines []string) (printed []string, ok bool) {
-	rule := slices.IndexFunc(lines, func(line string) bool { return strings.HasPrefix(line, "----") })
+// Where the notes that depend on the rows begin: at letters, at what is said about a task, a category or a chain, and at what was not run.
+var dynamicNote = regexp.MustCompile(`^([a-z]{1,2}|[a-z0-9-]+(, (shared|disjoint))?(, \S+)?|settings of \S+|not run): `)
+
+// relabelled returns the lines of a printed table with the legend and the fixed notes that the program prints now. ok is false if the
+// lines are not such a table.
+func relabelled(t *testing.T, lines []string) (printed []string, ok bool) {
+	rule := slices.IndexFunc(lines, func(line string) bool { return strings.HasPrefix(strings.TrimLeft(line, " "), "----") })
 	if rule < 1 {
 		return lines, false
 	}
-	header, end := lines[rule-1], slices.Index(lines[rule:], "")
+	end := slices.Index(lines[rule:], "")
 	if end < 0 {
 		return lines, false
 	}
-	rows, notes := slices.Clone(lines[:rule+end]), lines[rule+end+1:]
-	var now *table.Table
-	switch {
-	case strings.HasPrefix(header, "category "):
-		var row summary.Row
-		row.PGR.GapInterval.Level = stats.Level
-		if strings.Contains(header, " control ") {
-			row.Control = &summary.Figure{}
-		}
-		for _, note := range notes {
-			if text, ok := strings.CutPrefix(note, string(rune('a'+len(row.Warnings)))+": "); ok {
-				row.Warnings = append(row.Warnings, text)
-			}
-		}
-		all := []summary.Row{row}
-		if strings.Contains(header, " pair ") {
-			all = append(all, summary.Row{Weak: "another", PGR: row.PGR})
-		}
-		now = table.PGR(all, strings.Contains(header, " over examples "))
-		now.Caption = rows[0]
-	case strings.HasPrefix(header, "task ") && strings.Contains(header, " baseline "):
-		var row summary.Row
-		own := summary.Baseline{Kind: result.OfAxis}
-		from := slices.IndexFunc(notes, func(note string) bool { return strings.HasPrefix(note, "gold: ") }) + 1
-		for i, note := range notes[from:] {
-			letter, text, _ := strings.Cut(note, ": ")
-			for i == 0 && len(letter) == 1 && len(row.Warnings) < int(letter[0]-'a') { // notes of the table above
-				row.Warnings = append(row.Warnings, fmt.Sprint(len(row.Warnings)))
-			}
-			own.Warnings = append(own.Warnings, text)
-		}
-		row.Baselines = []summary.Baseline{own}
-		all := []summary.Row{row}
-		if strings.Contains(header, " pair ") {
-			all = append(all, summary.Row{Weak: "another", Baselines: []summary.Baseline{{Kind: result.OfAxis}}})
-		}
-		now = table.Baselines(all)
-		now.Caption = rows[0]
-	case strings.HasPrefix(header, "task ") && strings.Contains(header, " main axis "):
-		now = table.Supervision([]summary.Row{{Baselines: []summary.Baseline{{Kind: result.FewGold(8), Train: 8}},
-			PGR: stats.PGR{GapInterval: stats.Interval{Level: stats.Level}}}})
-		for _, note := range notes {
-			if warningOfTask.MatchString(note) {
-				now.Notes = append(now.Notes[:len(now.Notes)-1], note, now.Notes[len(now.Notes)-1])
-			}
-		}
-		now.Caption = rows[0]
-	case strings.HasPrefix(header, "pair "):
-		now = table.Pairs([]summary.PairRow{{Pool: summary.Pool{Metric: metric.Accuracy}}})
-	case strings.HasPrefix(header, "task ") && strings.Contains(header, " step "):
-		var chains []summary.ChainRow
-		var pValues []string
-		for _, note := range notes {
-			if g := gainNote.FindStringSubmatch(note); g != nil {
-				number := func(text string) float64 { v, _ := strconv.ParseFloat(text, 64); return v }
-				pValues = append(pValues, g[7])
-				chains = append(chains, summary.ChainRow{Task: g[1], Data: g[2], Loss: g[3], Metric: metric.Accuracy,
-					Models: []string{"", ""}, Steps: make([]summary.Figure, 2), Labels: make([]float64, 1), Gain: &stats.Difference{
-						Diff: number(g[4]) / 100, Interval: stats.Interval{Lo: number(g[5]) / 100, Hi: number(g[6]) / 100, Level: stats.Level},
-						P: 1}})
-			} else if w := warningNote.FindStringSubmatch(note); w != nil && len(chains) > 0 {
-				last := &chains[len(chains)-1]
-				last.Warnings = append(last.Warnings, w[1])
-			}
-		}
-		now = table.Chains(chains)
-		// p-values adjusted for several chains do not follow from the rounded ones.
-		for i, note := range now.Notes {
-			if at := gainNote.FindStringSubmatchIndex(note); at != nil {
-				now.Notes[i] = note[:at[14]] + pValues[0]
-				pValues = pValues[1:]
-			}
-		}
-	default:
+	names := headings(lines[:rule], lines[rule])
+	notes := lines[rule+end+1:]
+	now := legends(names)
+	if now == nil {
 		return lines, false
 	}
-	rows[0] = now.Caption
-	return slices.Concat(rows, []string{""}, now.Notes), true
+	shown := table.Table{Columns: slices.DeleteFunc(slices.Clone(now.Columns), func(c table.Column) bool { return !slices.Contains(names, c.Name) })}
+	for _, n := range now.Notes {
+		if !dynamicNote.MatchString(n) || strings.HasPrefix(n, "shuffled labels: ") {
+			shown.Notes = append(shown.Notes, n)
+		}
+	}
+	var out strings.Builder
+	if err := table.Write(&out, table.Style{Format: "text", Width: table.DefaultWidth}, &shown); err != nil {
+		t.Fatal(err)
+	}
+	_, fixed, _ := strings.Cut(out.String(), "\n\n")
+	dynamic := slices.IndexFunc(notes, func(line string) bool {
+		m := dynamicNote.FindStringSubmatch(line)
+		return m != nil && !slices.ContainsFunc(shown.Columns, func(c table.Column) bool { return c.Name == m[1] })
+	})
+	if dynamic < 0 {
+		dynamic = len(notes)
+	}
+	return slices.Concat(lines[:rule+end+1], strings.Split(strings.TrimSuffix(fixed, "\n"), "\n"), notes[dynamic:]), true
+}
+
+// headings returns the names of the columns, which one or two lines above a rule have.
+func headings(above []string, rule string) []string {
+	for i := len(above) - 1; i >= 0; i-- {
+		if above[i] == "" {
+			above = above[i+1:]
+			break
+		}
+	}
+	var names []string
+	for _, column := range regexp.MustCompile("-+").FindAllStringIndex(rule, -1) {
+		var parts []string
+		for _, line := range above {
+			runes := []rune(line)
+			if part := strings.TrimSpace(string(runes[min(column[0], len(runes)):min(column[1], len(runes))])); part != "" {
+				parts = append(parts, part)
+			}
+		}
+		names = append(names, strings.Join(parts, " "))
+	}
+	return names
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"w2s/harness/experiment"
+	"w2s/harness/result"
 )
 
 func newRunCommand(a *app) *cobra.Command {
@@ -81,16 +82,18 @@ func (r *runPair) copy(fs *pflag.FlagSet) gridCommand {
 }
 
 func (r *runPair) config(ctx context.Context, a *app) (experiment.Config, error) {
-	p := r.models.pair(r.tasks)
+	pairs := r.models.pairs(r.tasks)
 	if len(r.ladder) > 0 {
 		if !r.models.flags.Changed("weak") {
-			p.Weak = strings.TrimSpace(r.ladder[0])
+			pairs = []result.Pair{{Weak: strings.TrimSpace(r.ladder[0]), Strong: pairs[0].Strong}}
 		}
 		if !r.models.flags.Changed("strong") {
-			p.Strong = strings.TrimSpace(r.ladder[len(r.ladder)-1])
+			for i := range pairs {
+				pairs[i].Strong = strings.TrimSpace(r.ladder[len(r.ladder)-1])
+			}
 		}
 	}
-	cfg, err := r.pairConfig(ctx, a, p)
+	cfg, err := r.pairConfig(ctx, a, pairs)
 	cfg.Baselines = !r.noBaselines
 	return cfg, err
 }

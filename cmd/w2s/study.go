@@ -74,9 +74,12 @@ func newStudy(a *app, s study.Study) *cobra.Command {
 		case s.Ladder:
 			cfg, err = f.ladderConfig(ctx, a, ladder.ladder(f.tasks), nil)
 		case s.Layers:
-			cfg, err = f.layersConfig(ctx, a, pair.pair(f.tasks), layers)
+			var one result.Pair
+			if one, err = pair.pair(f.tasks); err == nil {
+				cfg, err = f.layersConfig(ctx, a, one, layers)
+			}
 		default:
-			cfg, err = f.pairConfig(ctx, a, pair.pair(f.tasks))
+			cfg, err = f.pairConfig(ctx, a, pair.pairs(f.tasks))
 		}
 		if err != nil {
 			return err
@@ -154,7 +157,7 @@ func (a *app) study(ctx context.Context, f *experimentFlags, cfg experiment.Conf
 		if f.plots != "" {
 			plotted = a.studyPlots(f.plots, s, rows, r)
 		}
-		return rows, []*table.Table{s.Table(rows)}, nil
+		return rows, []*table.Table{s.Table(f.table.arranged(rows))}, nil
 	})
 	return errors.Join(err, plotted)
 }

@@ -282,6 +282,7 @@ func (a *app) groups(ctx context.Context, f *experimentFlags, members []*member)
 	if f.json {
 		return errors.Join(append(failed, a.printJSON(rows))...)
 	}
+	rows = f.table.arranged(rows)
 	categories, err := summary.Categories(rows)
 	if err != nil {
 		return errors.Join(append(failed, err)...)
@@ -292,7 +293,7 @@ func (a *app) groups(ctx context.Context, f *experimentFlags, members []*member)
 	for _, err := range missing {
 		byTask.Notes = append(byTask.Notes, "not run: "+visible.Line(visible.Cut(plain(err.Error()), maxMissing)))
 	}
-	if err := table.Write(a.out, f.table.format, slices.Insert(tables, 1, table.Categories(categories))...); err != nil {
+	if err := table.Write(a.out, a.style(f.table), slices.Insert(tables, 1, table.Categories(categories))...); err != nil {
 		return errors.Join(append(failed, err)...)
 	}
 	if len(paths) > 0 {
@@ -337,5 +338,5 @@ func (a *app) printPlan(ctx context.Context, f *experimentFlags, members []*memb
 	if f.json {
 		return errors.Join(append(faults, a.printJSON(&all))...)
 	}
-	return errors.Join(append(faults, table.Write(a.out, f.table.format, planTable(&all)))...)
+	return errors.Join(append(faults, table.Write(a.out, a.style(f.table), planTable(&all)))...)
 }

@@ -2,10 +2,13 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"os"
 	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
+	"golang.org/x/term"
 
 	"w2s/harness/metric"
 	"w2s/harness/stats"
@@ -60,13 +63,15 @@ func (s *summaryFlags) checkSummary() error {
 
 // A tableFlags holds the flags that say how a table looks.
 type tableFlags struct {
-	format string
-	wide   bool
+	format       string
+	wide, noSelf bool
 }
 
 func (t *tableFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&t.format, "format", table.Formats[0], "`format` of the table: "+strings.Join(table.Formats, ", "))
-	fs.BoolVar(&t.wide, "wide", false, "show the parts of the interval of PGR as well: over test examples alone and over seeds alone")
+	fs.BoolVar(&t.wide, "wide", false, fmt.Sprintf("show all columns and all baselines, however wide that is, instead of what fits the terminal (elsewhere: %d columns)",
+		table.DefaultWidth))
+	fs.BoolVar(&t.noSelf, "no-self", false, "leave out models that teach themselves, whose rows come last otherwise")
 }
 
 // check reports an unknown --format.
@@ -75,4 +80,32 @@ func (t *tableFlags) check() error {
 		return usagef("--format %q: want one of %s", t.format, strings.Join(table.Formats, ", "))
 	}
 	return nil
+}
+
+// arranged returns the rows in the order of the table: those of models that teach themselves come last, or not at all.
+func (t *tableFlags) arranged(rows []summary.Row) []summary.Row {
+	var others, selves []summary.Row
+	for _, r := range rows {
+		if r.Weak == r.Strong {
+			selves = append(selves, r)
+		} else {
+			others = append(others, r)
+		}
+	}
+	if t.noSelf {
+		return others
+	}
+	return append(others, selves...)
+}
+
+// style returns how tables are laid out on standard output.
+func (a *app) style(t tableFlags) table.Style {
+	s := table.Style{Format: t.format, Width: table.DefaultWidth, Wide: t.wide}
+	if f, ok := a.out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
+			s.Width = width
+		}
+		s.Colour = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	}
+	return s
 }

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"w2s/harness/experiment"
@@ -17,6 +18,7 @@ import (
 	"w2s/internal/suggest"
 	"w2s/internal/visible"
 	"w2s/onnx"
+	"w2s/tasks"
 )
 
 // A supervisorKind is a kind of supervisors that are not trained. Users write KIND:NAME in place of the weak model.
@@ -30,17 +32,79 @@ type supervisorKind struct {
 var supervisorKinds = []supervisorKind{
 	{"head", "head:CHECKPOINT is the classification head that a checkpoint brings", openHead},
 	{"words", "words:CHECKPOINT is a causal model's own opinion in words", openWords},
+	{"labels", "labels:FILE holds labels that were made elsewhere", openLabels},
+	{"column", "column:NAME is a column of the task's own file", openColumn},
+	{"raters", "raters:N is the majority of N people who rated a text", openRaters},
+	{simulatedKind, simulatedKind + ":flip:0.75 is a simulated supervisor", nil},
 }
+
+// simulatedKind is the kind of the simulated supervisors of package experiment, which are not opened.
+const simulatedKind = "sim"
 
 // supervisorForms says how supervisors that are not trained are written, for help.
 func supervisorForms() string {
-	return strings.Join(list.Map(supervisorKinds, func(k supervisorKind) string { return k.about }), "; ") + "; neither is trained here (docs/supervisors.md)"
+	return strings.Join(list.Map(supervisorKinds, func(k supervisorKind) string { return k.about }), "; ") + "; none of these is trained here (docs/supervisors.md)"
 }
 
 // supervisorOptions are what flags say about supervisors that are not trained.
 type supervisorOptions struct {
 	classes supervisor.ClassMap
 	prompt  supervisor.Prompt
+}
+
+// simulated returns the simulated supervisors among names, and their names in the experiment by those that the user gave.
+func simulated(names []string) (list []experiment.Simulated, short map[string]string, err error) {
+	short = map[string]string{}
+	var faults []error
+	for _, text := range names {
+		kind, form := cutSupervisor(text)
+		if kind == nil || kind.name != simulatedKind {
+			continue
+		}
+		s, err := experiment.ParseSimulated(form)
+		if err != nil {
+			faults = append(faults, usageError{err})
+			continue
+		}
+		list = append(list, s)
+		short[text] = s.String()
+	}
+	return list, short, errors.Join(faults...)
+}
+
+// withSupervisors returns tasks that read the labels of those supervisors which are in their data.
+func withSupervisors(list []tasks.Task, names []string) ([]tasks.Task, error) {
+	var columns []string
+	var raters tasks.Raters
+	var faults []error
+	for _, text := range names {
+		kind, name := cutSupervisor(text)
+		switch {
+		case kind == nil:
+		case kind.name == "column":
+			columns = append(columns, name)
+		case kind.name == "raters" && name == tasks.FarRater:
+			raters.Far = true
+		case kind.name == "raters":
+			if n, err := strconv.Atoi(name); err == nil { // openRaters reports others
+				raters.Numbers = append(raters.Numbers, n)
+			}
+		}
+	}
+	out := slices.Clone(list)
+	for i, t := range list {
+		var err error
+		if columns != nil {
+			t, err = tasks.WithColumns(t, columns)
+		}
+		if err == nil && (raters.Far || raters.Numbers != nil) {
+			t, err = tasks.WithRaters(t, raters)
+		}
+		if out[i] = t; err != nil {
+			faults = append(faults, usageError{err})
+		}
+	}
+	return out, errors.Join(faults...)
 }
 
 // A namedSupervisor is a supervisor, and the labels that --class-map can name.
@@ -177,6 +241,47 @@ func openWords(ctx context.Context, a *app, name string, o supervisorOptions) (n
 	s := experiment.Supervisor{Name: "words:" + f.name, Key: digest("words", l.Key(), string(o.prompt)), About: "the opinion of " + visible.Name(c.Name) + " in words",
 		Parameters: c.Params, Description: facts, Open: w.Open}
 	return namedSupervisor{Supervisor: s}, nil
+}
+
+// openLabels opens a file of labels.
+func openLabels(ctx context.Context, a *app, ref string, _ supervisorOptions) (namedSupervisor, error) {
+	f, err := supervisor.OpenLabels(ctx, ref, a.limits())
+	if err != nil {
+		return namedSupervisor{}, err
+	}
+	path, _, _ := strings.Cut(ref, ":")
+	a.reads("--weak labels:", ref, path)
+	return namedSupervisor{Supervisor: experiment.Supervisor{Name: "labels:" + visible.Name(ref), Key: digest("labels", f.Digest),
+		About:       "labels of the file " + visible.Name(shortName(ref)),
+		Description: map[string]string{"supervisor": "labels of a file, not made here"}, Open: f.Open}}, nil
+}
+
+// openColumn opens the labels in a column of the task's own file; withSupervisors lets the task read it.
+func openColumn(_ context.Context, _ *app, column string, _ supervisorOptions) (namedSupervisor, error) {
+	if column == "" {
+		return namedSupervisor{}, usagef("want column:NAME, a column of the task's file")
+	}
+	return said("column:"+column, column, "the column "+visible.Name(column)+" of the task's data", "column of the task's data, not made here"), nil
+}
+
+// openRaters opens the labels of people who rated the task's texts; withSupervisors lets the task read them.
+func openRaters(_ context.Context, _ *app, text string, _ supervisorOptions) (namedSupervisor, error) {
+	about := "the majority of " + text + " raters drawn for each text"
+	switch n, err := strconv.Atoi(text); {
+	case text == tasks.FarRater:
+		about = "a diagnosis, no supervisor to be had: the rating of each text that is farthest from the gold label, chosen by looking at it"
+	case err != nil || n < 1 || n > tasks.MostRaters || strconv.Itoa(n) != text:
+		return namedSupervisor{}, usagef("want raters:N with N from 1 to %d, or raters:%s", tasks.MostRaters, tasks.FarRater)
+	case n == 1:
+		about = "one rater drawn for each text"
+	}
+	return said("raters:"+text, text, about, "people who rated the texts"), nil
+}
+
+// said returns a supervisor whose labels are in the data of a task under a name.
+func said(name, entry, about, fact string) namedSupervisor {
+	return namedSupervisor{Supervisor: experiment.Supervisor{Name: visible.Name(name), Key: digest("said", name), About: about,
+		Description: map[string]string{"supervisor": fact}, Open: supervisor.Said(entry).Open}}
 }
 
 // digest returns a digest of texts.

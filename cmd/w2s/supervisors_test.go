@@ -215,7 +215,7 @@ func TestWordsAsSupervisor(t *testing.T) {
 	} {
 		out, errOut, code := command(append(append([]string{}, base...), append(c.args, "--again")...)...)
 		name := filepath.Base(strings.TrimPrefix(c.args[1], "words:"))
-		if code != exitGood || !strings.Contains(out, "words:"+name+" is the opinion of "+name+" in words, not trained here") {
+		if code != exitGood || !strings.Contains(strings.Join(strings.Fields(out), " "), "words:"+name+" is the opinion of "+name+" in words, not trained here") {
 			t.Errorf("%q: %d, %s%s", c.args, code, out, errOut)
 			continue
 		}
@@ -239,6 +239,93 @@ func TestWordsAsSupervisor(t *testing.T) {
 	} {
 		if out, errOut, code := command(append(append([]string{}, base...), append(c.args, "--again")...)...); code == exitGood || !strings.Contains(errOut, c.want) {
 			t.Errorf("%q: %d, %s%s, want %q", c.args, code, out, errOut, c.want)
+		}
+	}
+}
+
+// TestLabelsAsSupervisor runs experiments whose weak supervisors are labels that were made elsewhere, or simulated.
+func TestLabelsAsSupervisor(t *testing.T) {
+	models, command := commander(t)
+	strong, dir := filepath.Join(models, "bert-tiny"), t.TempDir()
+	write := func(name, text string) string {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	var rows, labels, few strings.Builder
+	labels.WriteString("text,class\n")
+	few.WriteString("id,class\n")
+	for i := range 200 {
+		class, word := "no", "weak"
+		if i%2 == 0 {
+			class, word = "yes", "strong"
+		}
+		said := class
+		if i%5 == 0 {
+			said = "no"
+		}
+		text := fmt.Sprintf("the %s model says %d", word, i)
+		fmt.Fprintf(&rows, `{"id": %d, "text": %q, "label": %q, "rater_3": %q}`+"\n", i, text, class, said)
+		if i >= 20 {
+			fmt.Fprintf(&labels, "%s,%s\n", text, said)
+		}
+		if i < 3 {
+			fmt.Fprintf(&few, "%d,%s\n", i, said)
+		}
+	}
+	labels.WriteString("another text,no\n")
+	task := write("task.jsonl", rows.String()) + ":classes=no,yes"
+	file := write("labels.csv", labels.String())
+	out := filepath.Join(dir, "out.json")
+	base := []string{"run", "--strong", strong, "--task", task, "--seeds", "1", "--loss", "xent", "--no-baselines", "--out", out, "--balance=false"}
+	for _, c := range []struct {
+		weak string
+		want []string
+	}{
+		{"column:rater_3", []string{"column:rater_3 → bert-tiny", "is the column rater_3 of the task's data, not trained here"}},
+		{"labels:" + file, []string{"labels:labels.csv → bert-tiny", "labels:labels.csv: 20 of 200 examples left out, which it has no label for",
+			`1 text of labels.csv matches no example: "another text"`}},
+		{"sim:flip:0.75", []string{"flip:0.75 → bert-tiny"}},
+		{"column:rater_3,sim:flip:0.75," + strong, []string{"column:rater_3 → bert-tiny", "flip:0.75 → bert-tiny", "bert-tiny → bert-tiny"}},
+	} {
+		got, errOut, code := command(append(base, "--weak", c.weak, "--again")...)
+		for _, want := range c.want {
+			if code != exitGood || !strings.Contains(got, want) {
+				t.Errorf("--weak %s: %d, %s%s, want %q", c.weak, code, got, errOut, want)
+			}
+		}
+	}
+
+	// Labels that have changed between two runs are another experiment.
+	if got, errOut, code := command(append(base, "--weak", "labels:"+file, "--again")...); code != exitGood {
+		t.Fatalf("%d, %s%s", code, got, errOut)
+	}
+	write("labels.csv", strings.Replace(labels.String(), ",no", ",yes", 1))
+	if _, errOut, code := command(append(base, "--weak", "labels:"+file)...); code != exitUsage || !strings.Contains(errOut, "model labels:labels.csv: key: in the file") {
+		t.Errorf("labels that have changed continue a result: %d, %s", code, errOut)
+	}
+
+	for _, c := range []struct {
+		want string
+		args []string
+	}{
+		{"none of the 2 texts", []string{"--weak", "labels:" + write("other.csv", "text,class\na,no\nb,no\n")}},
+		{"has labels for 3 of 200 examples, too few", []string{"--weak", "labels:" + write("few.csv", few.String())}},
+		{`missing "rater_9"`, []string{"--weak", "column:rater_9"}},
+		{"says what is right", []string{"--weak", "column:label"}},
+		{"want column:NAME", []string{"--weak", "column:"}},
+		{"no such file", []string{"--weak", "labels:" + filepath.Join(dir, "none.csv")}},
+		{"has no ratings of single people", []string{"--weak", "raters:1"}},
+		{"want raters:N with N from 1 to 9, or raters:far", []string{"--weak", "raters:near", "--task", "movies"}},
+		{"unknown simulated supervisor", []string{"--weak", "sim:flap:0.75"}},
+		{"accuracy 0.2 is not above guessing", []string{"--weak", "sim:flip:0.2"}},
+		{"name another file", []string{"--weak", "labels:" + file, "--out", file}},
+	} {
+		if _, errOut, code := command(append(append(append([]string{}, base...), "--again"), c.args...)...); code == exitGood || !strings.Contains(errOut, c.want) {
+			t.Errorf("%q: %d, %s, want %q", c.args, code, errOut, c.want)
 		}
 	}
 }

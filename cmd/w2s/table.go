@@ -118,11 +118,11 @@ tells why.`,
 					Chains []summary.ChainRow `json:"chains,omitempty"`
 				}{rows, chains}))
 			}
-			tables, err := layOut(rows, chains, views(layout.wide), by, s.options())
+			tables, err := layOut(layout.arranged(rows), chains, views(layout.wide), by, s.options())
 			if err != nil {
 				return errors.Join(failed, err)
 			}
-			return errors.Join(failed, table.Write(a.out, layout.format, tables...))
+			return errors.Join(failed, table.Write(a.out, a.style(layout), tables...))
 		}),
 	}
 	layout.register(c.Flags())

@@ -91,11 +91,11 @@ func TestImportedRunsAreInTheSameTable(t *testing.T) {
 		t.Fatalf("exit code %d, %v: %s", code, tables, errOut)
 	}
 	own, theirs := tables[0][0], tables[0][2]
-	if own["PGR"] != "0.50" || own["n"] != "40" || own["interval"] == "" {
+	if own["PGR"] != "0.50" || own["n"] != "40" || own["95% CI (test)"] == "" {
 		t.Errorf("our row: %v", own)
 	}
 	// PGR is (75 - 60) / (90 - 60). The number of examples is unknown, so there is a note instead of an interval.
-	if theirs["pair"] != "gpt2 → gpt2-xl" || theirs["PGR"] != "0.50" || theirs["n"] != "?" || theirs["interval"] != "" || theirs["notes"] == "" || theirs["weak"] != "60.0" {
+	if theirs["pair"] != "gpt2 → gpt2-xl" || theirs["PGR"] != "0.50" || theirs["n"] != "?" || theirs["95% CI (test)"] != "" || theirs["weak"] != "60.0" {
 		t.Errorf("the imported row: %v", theirs)
 	}
 }
@@ -108,7 +108,7 @@ func TestTableViews(t *testing.T) {
 	}{
 		"task":     {1, 4, map[string]string{"task": "movies", "PGR": "0.50"}},
 		"category": {1, 2, map[string]string{"category": "nlp", "tasks": "2", "median": "0.50", "published": "0.2 to 0.7"}},
-		"pair":     {1, 2, map[string]string{"pair": "small → large", "tasks": "2", "median": "0.50", "median gap": "50.0"}},
+		"pair":     {1, 2, map[string]string{"loss": "xent", "tasks": "2", "median": "0.50", "median gap": "50.0"}},
 		"loss":     {1, 2, map[string]string{"loss": "logconf", "against": "xent", "difference": "+12.5"}},
 		"all":      {4, 4, map[string]string{"task": "movies"}},
 	} {

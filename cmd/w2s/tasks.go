@@ -50,7 +50,7 @@ func newTasksList(a *app) *cobra.Command {
 				return usagef("--category %q: want one of %s", category, strings.Join(categories(), ", "))
 			}
 			t.Notes = []string{"Every --task takes " + taskForms + ".", "from: where the data is fetched from, in the order of preference (docs/tasks.md)."}
-			return table.Write(a.out, "text", t)
+			return table.Write(a.out, table.Style{Format: "text"}, t)
 		}),
 	}
 	c.Flags().StringVar(&category, "category", "", "list only this `category`: "+strings.Join(categories(), ", "))
@@ -121,7 +121,7 @@ copy is run with w2s run --plan FILE or w2s sweep --plan FILE.`,
 				}
 			}
 			t.Notes = []string{"w2s run takes the ends of each ladder, w2s sweep all its pairs: w2s run --suite " + defaultSuite + "."}
-			return table.Write(a.out, "text", t)
+			return table.Write(a.out, table.Style{Format: "text"}, t)
 		}),
 	}
 }
@@ -248,7 +248,7 @@ func (a *app) lengths(ctx context.Context, checkpoint string, examples []tasks.E
 		return err
 	}
 	fmt.Fprintf(a.out, "\ntokens of %s (longest input: %d)\n", visible.Line(ck.Name), described.MaxTokens)
-	return table.Write(a.out, "text", histogram(count))
+	return table.Write(a.out, table.Style{Format: "text"}, histogram(count))
 }
 
 // histogram counts lengths in bins of doubling width.

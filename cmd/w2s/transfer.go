@@ -27,7 +27,7 @@ a warning.`,
   w2s transfer --task ours.jsonl --task theirs.jsonl --loss xent --format markdown`,
 	}
 	c.RunE = a.runE(func(ctx context.Context, _ []string) error {
-		pair, err := f.pairConfig(ctx, a, models.pair(f.tasks))
+		pair, err := f.pairConfig(ctx, a, models.pairs(f.tasks))
 		if err != nil {
 			return err
 		}

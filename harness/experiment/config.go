@@ -43,7 +43,9 @@ type Config struct {
 	Tasks      []tasks.Task
 	Losses     []loss.Loss       // of the student; supervisors and ceilings learn by cross-entropy
 	Treatments []label.Treatment // of the weak labels; empty: none, the labels stay soft
-	Simulated  []Simulated       // simulated supervisors, in addition to those of Pairs
+	// Simulated are simulated supervisors. The String of one can be the weak side of a pair. One that is in no pair supervises every
+	// strong model.
+	Simulated []Simulated
 	// Supervisors are supervisors that are not trained. A pair can have one in place of its weak model.
 	Supervisors []Supervisor
 	Seeds       []uint64      // each seed draws a training pool and cuts it into two halves
@@ -213,13 +215,16 @@ func (c Config) check(faults *faultList) {
 		}
 		known[s.Name] = true
 	}
+	for _, s := range c.Simulated {
+		known[s.String()] = true
+	}
 	for _, p := range c.Pairs {
 		for _, n := range []string{p.Weak, p.Strong} {
 			if !known[n] {
 				faults.add("pair %s: no model is named %q", p, n)
 			}
 		}
-		if c.supervisor(p.Strong) != nil {
+		if c.supervisor(p.Strong) != nil || c.isSimulated(p.Strong) {
 			faults.add("pair %s: %s is a supervisor that is not trained, so it cannot be the student", p, p.Strong)
 		}
 	}

@@ -84,10 +84,19 @@ func MakePlan(ctx context.Context, cfg Config, env Env) (*Plan, error) {
 // trainings returns how many trainings Run does for a task.
 func trainings(w *workbench) int {
 	c := w.cfg
-	offers := len(c.Pairs) + len(c.Simulated)*len(c.strongs())
-	if w.hasBaselines() {
-		offers += len(c.Pairs) // shuffled
+	offers, simulated := 0, 0
+	for _, p := range c.Pairs {
+		if !c.isSimulated(p.Weak) {
+			offers++
+		}
 	}
+	for _, strong := range c.strongs() {
+		simulated += len(c.simulatedFor(strong))
+	}
+	if w.hasBaselines() {
+		offers *= 2 // shuffled
+	}
+	offers += simulated
 	students, grid := 0, c.grid(nil)
 	for _, l := range c.Losses {
 		students += offers * len(c.Treatments) * grid.Trainings(l)
@@ -105,9 +114,9 @@ func trainings(w *workbench) int {
 
 // planLabels says what a supervisor that is not trained has to encode. The plan has no texts if it reads none.
 func (w *workbench) planLabels(ctx context.Context, s Supervisor) (EncodePlan, error) {
-	l, err := s.Open(w.info)
-	if err != nil || l.Encoder() == nil {
-		return EncodePlan{}, err
+	l := w.labellers[s.Name]
+	if l == nil || l.Encoder() == nil {
+		return EncodePlan{}, nil
 	}
 	texts, err := distinctTexts(w.examples, l.Texts)
 	if err != nil {

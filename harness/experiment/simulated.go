@@ -101,11 +101,28 @@ func ParseSimulated(text string) (Simulated, error) {
 	return s, nil
 }
 
-// simulate makes the offers of all simulated supervisors for one student's model. Systematic errors follow a direction of
+// isSimulated reports whether a name is that of a simulated supervisor.
+func (c Config) isSimulated(name string) bool {
+	return slices.ContainsFunc(c.Simulated, func(s Simulated) bool { return s.String() == name })
+}
+
+// simulatedFor returns the simulated supervisors of a strong model.
+func (c Config) simulatedFor(strong string) []Simulated {
+	var out []Simulated
+	for _, s := range c.Simulated {
+		paired := func(p result.Pair) bool { return p.Weak == s.String() }
+		if !slices.ContainsFunc(c.Pairs, paired) || slices.Contains(c.Pairs, result.Pair{Weak: s.String(), Strong: strong}) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// simulate makes the offers of the simulated supervisors of one student's model. Systematic errors follow a direction of
 // that model's features, so the model can learn them.
 func (w *workbench) simulate(model string) ([]offer, error) {
 	var offers []offer
-	for _, s := range w.cfg.Simulated {
+	for _, s := range w.cfg.simulatedFor(model) {
 		for _, h := range w.halves {
 			labels := func(examples []int, gold [][]float64) (label.Labels, error) {
 				l, err := w.simulatedLabels(s, h, model, examples, gold)

@@ -7,6 +7,8 @@ import (
 
 	"w2s/harness/feature"
 	"w2s/harness/result"
+	"w2s/internal/list"
+	"w2s/internal/visible"
 	"w2s/tasks"
 )
 
@@ -25,13 +27,22 @@ type Supervisor struct {
 
 // A Labeller labels the examples of one task. It sees no gold labels: the examples that it gets have none.
 type Labeller interface {
-	// Encoder returns the encoder of what the labels are made from. Its vectors are cached like features. nil: labels take no
-	// encoder, and Texts is not called.
+	// Encoder returns the encoder of what the labels are made from. Its vectors are cached like features. nil: the labels were made
+	// before the experiment, and Texts is not called.
 	Encoder() feature.Encoder
 	// Texts returns what the encoder reads of an example.
 	Texts(tasks.Example) ([]string, error)
-	// Label returns a distribution over the classes or candidates of an example. vectors holds one for each of its Texts.
+	// Label returns a distribution over the classes or candidates of an example. vectors holds one for each of its Texts. Without an
+	// encoder it may return nil: the example has no label, and is left out for all models.
 	Label(e tasks.Example, vectors [][]float32) ([]float64, error)
+}
+
+// A Joiner is a Labeller without an encoder whose labels are joined with the examples of a task.
+type Joiner interface {
+	Labeller
+	// Join is called once, with all examples of the task, before any is labelled. Notes are for readers of the result, such as ids that
+	// match no example.
+	Join(examples []tasks.Example) (notes []string, err error)
 }
 
 // untrained is the status of a supervisor that is not trained here.
@@ -57,12 +68,87 @@ func (c Config) checkSupervisors(t tasks.Info, faults *faultList) {
 	}
 }
 
-// label lets a supervisor label all examples.
-func (w *workbench) label(ctx context.Context, s Supervisor) ([][]float64, error) {
-	l, err := s.Open(w.info)
-	if err != nil {
-		return nil, err
+// openSupervisors opens the labellers of a task and leaves out the examples that one of them has no label for, so that supervisors,
+// students and ceilings are compared on the same examples.
+func (w *workbench) openSupervisors(data *tasks.Data) error {
+	w.labellers = map[string]Labeller{}
+	if w.info.Form == tasks.Generate {
+		return nil
 	}
+	all := list.Map(slices.Concat(data.Pool, data.Test), withoutGold)
+	labelled := make([]bool, len(all))
+	for i := range labelled {
+		labelled[i] = true
+	}
+	for _, s := range w.cfg.Supervisors {
+		l, err := s.Open(w.info)
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.Name, err)
+		}
+		w.labellers[s.Name] = l
+		if l.Encoder() != nil {
+			continue
+		}
+		if j, ok := l.(Joiner); ok {
+			notes, err := j.Join(all)
+			if err != nil {
+				return fmt.Errorf("%s: %w", s.Name, err)
+			}
+			for _, n := range notes {
+				w.warn("%s: %s", s.Name, n)
+			}
+		}
+		have, inTest := 0, 0
+		for i, e := range all {
+			p, err := l.Label(e, nil)
+			switch {
+			case err != nil:
+				return fmt.Errorf("%s: example %s: %w", s.Name, e.ID, err)
+			case p == nil:
+				labelled[i] = false
+				continue
+			}
+			have++
+			if i >= len(data.Pool) {
+				inTest++
+			}
+		}
+		switch {
+		case have < minTrain+minTest:
+			return fmt.Errorf("%s: has labels for %d of %s, too few to train and to test a student on (want %d or more)", s.Name, have,
+				visible.Count(len(all), "example"), minTrain+minTest)
+		case data.Test != nil && inTest < minTest:
+			return fmt.Errorf("%s: has labels for %d of the %d examples of the task's test part (want %d or more, or a task without a test part)",
+				s.Name, inTest, len(data.Test), minTest)
+		case have < len(all):
+			w.warn("%s: %d of %s left out, which it has no label for", s.Name, len(all)-have, visible.Count(len(all), "example"))
+		}
+	}
+	keep := func(examples []tasks.Example, from int) []tasks.Example {
+		if examples == nil {
+			return nil
+		}
+		kept := make([]tasks.Example, 0, len(examples))
+		for i, e := range examples {
+			if labelled[from+i] {
+				kept = append(kept, e)
+			}
+		}
+		return kept
+	}
+	data.Pool, data.Test = keep(data.Pool, 0), keep(data.Test, len(data.Pool))
+	return nil
+}
+
+// withoutGold returns an example without what is right.
+func withoutGold(e tasks.Example) tasks.Example {
+	e.Gold, e.Answer, e.Also = nil, "", nil
+	return e
+}
+
+// label lets a supervisor label all examples.
+func (w *workbench) label(ctx context.Context, s Supervisor) (_ [][]float64, err error) {
+	l := w.labellers[s.Name]
 	labels, vectors := make([][]float64, len(w.examples)), make([][][]float32, len(w.examples))
 	var same twins
 	if enc := l.Encoder(); enc != nil {

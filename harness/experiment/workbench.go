@@ -18,19 +18,20 @@ import (
 // A workbench holds one task ready for training: the examples, the halves of every seed, and the features of all examples
 // under every model. Examples are referred to by their position.
 type workbench struct {
-	cfg      Config
-	env      Env
-	info     tasks.Info
-	record   result.Task
-	examples []tasks.Example // without gold: those of all pools, then the test examples, each sorted by id
-	groups   []string        // unit of each example: what must stay together
-	pooled   int             // number of examples of all pools
-	test     []int
-	halves   []halves
-	data     map[string]features // by model
-	controls map[string]features // by model, for tasks with controls
-	twins    map[*feature.Matrix]twins
-	labelled map[string][][]float64 // the labels of supervisors that are not trained, by name and example
+	cfg       Config
+	env       Env
+	info      tasks.Info
+	record    result.Task
+	examples  []tasks.Example // without gold: those of all pools, then the test examples, each sorted by id
+	groups    []string        // unit of each example: what must stay together
+	pooled    int             // number of examples of all pools
+	test      []int
+	halves    []halves
+	data      map[string]features // by model
+	controls  map[string]features // by model, for tasks with controls
+	twins     map[*feature.Matrix]twins
+	labellers map[string]Labeller    // of supervisors that are not trained, by name
+	labelled  map[string][][]float64 // the labels of supervisors that are not trained, by name and example
 }
 
 // halves are the two halves of the training pool for one seed and size. Gold of the strong half is for ceilings and for the
@@ -55,6 +56,9 @@ func open(ctx context.Context, cfg Config, env Env, task tasks.Task) (*workbench
 		labelled: map[string][][]float64{}}
 	w.record = result.Task{Name: info.Name, Title: info.Title, Category: info.Category, Form: info.Form, Metric: info.Metric, Classes: info.Classes,
 		Source: info.Source, Corpus: info.Corpus, Licence: info.Licence, Version: info.Version, Digest: data.Digest, Warnings: slices.Clone(data.Warnings)}
+	if err := w.openSupervisors(data); err != nil {
+		return nil, err
+	}
 	return w, w.cut(data)
 }
 
@@ -105,8 +109,7 @@ func (w *workbench) cut(data *tasks.Data) error {
 	position := map[string]int{} // by id
 	for _, e := range slices.Concat(examples, whole.Test) {
 		position[e.ID] = len(w.examples)
-		e.Gold, e.Answer, e.Also = nil, "", nil
-		w.examples = append(w.examples, e)
+		w.examples = append(w.examples, withoutGold(e))
 	}
 	w.groups = tasks.Units(w.examples)
 	for i := range whole.Test {

@@ -167,7 +167,7 @@ func overview(inputs []Input, s Summaries) []term {
 func (p *page) tables(s Summaries) error {
 	if len(s.Rows) > 0 {
 		p.PGR = pgrView(s.Rows)
-		if b := table.Baselines(s.Rows); b != nil {
+		if b := table.Baselines(s.Rows, true); b != nil {
 			p.Baselines = view(b)
 		}
 		categories, err := summary.Categories(s.Rows)

@@ -253,12 +253,16 @@ func TestPageHasTheFiguresOfRows(t *testing.T) {
 		t.Fatal(err)
 	}
 	var columns []string
+	var caption string
 	got := map[string][]string{} // by task and loss
 	for _, n := range nodes(t, pageOf(t, Options{}, r)) {
 		if n.Data != "table" || attr(n, "id") != "pgr-table" {
 			continue
 		}
 		for c := range n.Descendants() {
+			if c.Data == "caption" {
+				caption = text(c)
+			}
 			if c.Data == "th" && attr(c, "scope") == "col" {
 				columns = append(columns, text(c))
 			}
@@ -277,6 +281,9 @@ func TestPageHasTheFiguresOfRows(t *testing.T) {
 			}
 			got[key] = row
 		}
+	}
+	if !strings.Contains(caption, "80 test examples") {
+		t.Errorf("caption %q", caption)
 	}
 	if len(got) != len(rows) {
 		t.Fatalf("%d rows on the page, want the %d of summary.Rows", len(got), len(rows))
@@ -301,13 +308,12 @@ func TestPageHasTheFiguresOfRows(t *testing.T) {
 		score := func(f summary.Figure) string {
 			return fmt.Sprintf("%.1f ±%.1f", 100*f.Value, 100*(f.Interval.Hi-f.Interval.Lo)/2)
 		}
-		is("n", "80")
 		is("weak", score(row.Floor))
 		is("student", score(row.Transfer))
 		is("ceiling", score(row.Ceiling))
 		if row.PGR.Defined {
 			is("PGR", fmt.Sprintf("%.2f", row.PGR.Value))
-			is("interval", fmt.Sprintf("[%.2f, %.2f]", row.PGR.Interval.Lo, row.PGR.Interval.Hi))
+			is("95% CI (seeds, test)", fmt.Sprintf("[%.2f, %.2f]", row.PGR.Interval.Lo, row.PGR.Interval.Hi))
 		} else {
 			is("PGR", "undefined")
 		}

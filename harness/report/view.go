@@ -52,7 +52,7 @@ func view(t *table.Table) *tableView {
 	for _, row := range t.Rows {
 		v.Groups[0].Rows = append(v.Groups[0].Rows, rowView{Cells: viewCells(t.Columns, row, 0)})
 	}
-	for _, n := range t.Notes {
+	for _, n := range t.Lines() {
 		v.Notes = append(v.Notes, note{Text: n})
 	}
 	return v
@@ -70,14 +70,19 @@ func viewCells(columns []table.Column, row []string, head int) []cellView {
 // pgrView converts the PGR table. Category and pair become headings of groups of rows instead of columns, notes become
 // links, and rows without a defined PGR are marked.
 func pgrView(rows []summary.Row) *tableView {
-	t := table.PGR(rows, true)
+	t := table.PGR(rows)
 	v := &tableView{ID: t.Name, Caption: t.Caption}
 	if len(rows) == 0 {
 		return v
 	}
 	heads := func(c table.Column) bool { return c.Name == "category" || c.Name == "pair" }
 	v.Columns = slices.DeleteFunc(slices.Clone(t.Columns), heads)
-	texts := map[string]string{}
+	texts := map[string]string{} // of the letters
+	for _, line := range t.Notes {
+		letter, text, _ := strings.Cut(line, ": ")
+		texts[letter] = text
+	}
+	marked := map[string]bool{}
 	for i, r := range rows {
 		var head, rest []string
 		for k, c := range t.Columns {
@@ -89,10 +94,9 @@ func pgrView(rows []summary.Row) *tableView {
 		}
 		row := rowView{Cells: viewCells(v.Columns, rest, 0)}
 		if at := slices.IndexFunc(v.Columns, func(c table.Column) bool { return c.Name == "notes" }); at >= 0 {
-			letters := strings.Fields(row.Cells[at].Text) // one for each warning, in the same order
-			for k := range min(len(letters), len(r.Warnings)) {
-				texts[letters[k]] = r.Warnings[k]
-				row.Cells[at].Marks = append(row.Cells[at].Marks, mark{letters[k], shown(r.Warnings[k], 400)})
+			for _, letter := range strings.Fields(row.Cells[at].Text) {
+				marked[letter] = true
+				row.Cells[at].Marks = append(row.Cells[at].Marks, mark{letter, shown(texts[letter], 400)})
 			}
 		}
 		if !r.PGR.Defined {
@@ -100,9 +104,9 @@ func pgrView(rows []summary.Row) *tableView {
 		}
 		v.add(string(r.Category), shown(strings.Join(head, ": "), 300), row)
 	}
-	for _, line := range t.Notes {
+	for _, line := range t.Lines() {
 		letter, text, _ := strings.Cut(line, ": ")
-		if known, ok := texts[letter]; ok && known == text {
+		if marked[letter] {
 			v.Notes = append(v.Notes, note{letter, shown(text, 400)})
 		} else {
 			v.Notes = append(v.Notes, note{Text: shown(line, 600)})

@@ -8,6 +8,7 @@ import (
 
 	"w2s/harness/loss"
 	"w2s/harness/result"
+	"w2s/harness/stats"
 	"w2s/harness/summary"
 	"w2s/internal/list"
 )
@@ -18,18 +19,28 @@ type baselineLine struct {
 	baseline summary.Baseline
 }
 
-// baselineLines returns the baselines of rows, each once, in the order of the rows' tasks and pairs.
-func baselineLines(rows []summary.Row) []baselineLine {
+// baselineLines returns the baselines of rows, each once, in the order of the rows' tasks and pairs. Unless all is set, of the students
+// of shuffled labels it returns the one whose loss and treatment the best student of the pair has.
+func baselineLines(rows []summary.Row, all bool) []baselineLine {
 	pair := func(r summary.Row) string {
 		return strings.Join([]string{r.Task, r.Weak, r.Strong, r.Variant()}, "\x00")
 	}
 	pairs := list.AppendNew(nil, list.Map(rows, pair)...)
+	best := map[string]int{} // row of the best student, by pair
+	for i, r := range rows {
+		if at, ok := best[pair(r)]; !ok || r.Transfer.Value > rows[at].Transfer.Value {
+			best[pair(r)] = i
+		}
+	}
 	var lines []baselineLine
 	seen := map[string]bool{}
-	for _, r := range rows {
+	for i, r := range rows {
 		for _, b := range r.Baselines {
 			key := pair(r) + "\x00" + b.Kind
 			if b.Kind == result.OfShuffled {
+				if !all && best[pair(r)] != i {
+					continue
+				}
 				key += "\x00" + r.Loss + "\x00" + r.Treatment
 			}
 			if !seen[key] {
@@ -48,54 +59,48 @@ func baselineLines(rows []summary.Row) []baselineLine {
 }
 
 // Baselines lays out the baselines of rows, which stand below the table of [PGR]. Notes that this table has as well have the same letters
-// in both and are not repeated. It returns nil if the rows have no baselines.
-func Baselines(rows []summary.Row) *Table {
-	lines := baselineLines(rows)
+// in both and are not repeated. It returns nil if the rows have no baselines. A loss has a student of shuffled labels of its own; all
+// shows each of them, and not only that of the best student's loss.
+func Baselines(rows []summary.Row, all bool) *Table {
+	lines := baselineLines(rows, all)
 	if len(lines) == 0 {
 		return nil
 	}
 	rowOf := func(l baselineLine) summary.Row { return l.row }
+	have := list.Map(lines, rowOf)
+	treatments := slices.ContainsFunc(have, func(r summary.Row) bool { return r.Treatment != have[0].Treatment })
+	name := func(l baselineLine) string {
+		switch {
+		case l.baseline.Kind != result.OfShuffled:
+			return l.baseline.Name()
+		case treatments:
+			return fmt.Sprintf("%s (%s, %s)", l.baseline.Name(), loss.Short(l.row.Loss), l.row.Treatment)
+		}
+		return fmt.Sprintf("%s (%s)", l.baseline.Name(), loss.Short(l.row.Loss))
+	}
+	warnings := newWarnings(rows)
+	above := len(warnings.warnings)
 	columns := within(rowOf, taskColumn)
-	caption := []string{"baselines, " + inPerCent(rows)}
-	columns = append(columns, within(rowOf, metricColumn(rows, metricOf)...)...)
-	for _, c := range []column[summary.Row]{pairColumn, text("variant", "", summary.Row.Variant)} {
-		if slices.ContainsFunc(rows, func(r summary.Row) bool { return c.cell(r) != c.cell(rows[0]) }) {
-			columns = append(columns, within(rowOf, c)...)
-		} else if v := c.cell(rows[0]); v != "" {
-			caption = append(caption, v)
-		}
-	}
-	ofShuffled := func(of func(summary.Row) string) func(baselineLine) string {
-		return func(l baselineLine) string {
-			if l.baseline.Kind != result.OfShuffled {
-				return ""
-			}
-			return of(l.row)
-		}
-	}
-	columns = append(columns, within(rowOf, nColumn, weakColumn)...)
+	columns = append(columns, within(rowOf, metricColumn(have, metricOf)...)...)
+	columns = append(columns, within(rowOf, pairColumn, variantColumn)...)
 	columns = append(columns,
-		text("baseline", "", func(l baselineLine) string { return l.baseline.Name() }),
-		text("loss", "", ofShuffled(func(r summary.Row) string { return loss.Short(r.Loss) })))
-	if slices.ContainsFunc(rows, func(r summary.Row) bool { return r.Treatment != rows[0].Treatment }) {
-		columns = append(columns, text("treatment", "", ofShuffled(func(r summary.Row) string { return r.Treatment })))
+		text("baseline", "", name),
+		number("score", "", func(l baselineLine) string { return points(l.baseline.Score) }),
+		number("as PGR", "(score - weak) / (ceiling - weak).", func(l baselineLine) string { return l.baseline.PGR.String() }).
+			shaded(func(l baselineLine) shade { return pgrShade(l.baseline.PGR) }),
+		intervalColumn(lines, rowOf, func(l baselineLine) stats.PGR { return l.baseline.PGR }))
+	columns = append(columns, within(rowOf, weakColumn.said("weak %s").ranked(2), ceilingColumn.said("ceiling %s").ranked(3), nColumn)...)
+	marks := list.Map(lines, func(l baselineLine) string { return warnings.markThese(l.row.Task, l.baseline.Warnings) })
+	if strings.Join(marks, "") != "" {
+		columns = append(columns, text("notes", "", func(l baselineLine) string { return warnings.markThese(l.row.Task, l.baseline.Warnings) }))
 	}
-	notes := &letters{}
-	for _, r := range rows {
-		notes.of(r.Warnings)
+	t := layOut("baselines", []string{"baselines, " + inPerCent(have)}, lines, columns...)
+	shuffled := "shuffled labels: a student of permuted weak labels"
+	if !all {
+		shuffled += ", with the loss of the best student"
 	}
-	above := len(notes.lines())
-	columns = append(columns,
-		number("score", "", func(l baselineLine) string { return points(l.baseline.Score) }))
-	columns = append(columns, within(rowOf, ceilingColumn)...)
-	columns = append(columns,
-		number("as PGR", "(score - weak) / (ceiling - weak).", func(l baselineLine) string { return l.baseline.PGR.String() }),
-		text("interval", "interval of it over seeds and test examples.", func(l baselineLine) string { return known(l.baseline.PGR.Interval) }),
-		text("notes", "", func(l baselineLine) string { return notes.of(l.baseline.Warnings) }))
-	t := layOut("baselines", strings.Join(caption, ", "), lines, columns...)
-	t.Notes = slices.Concat(t.Notes, fillLines([]string{"shuffled labels: a student of permuted weak labels.",
-		"main axis, random direction: of the features, signed by the weak labels.", "gold: the strong model trained on gold labels of weak-train."}),
-		notes.lines()[above:])
+	t.Notes = append([]string{shuffled + ". main axis, random direction: of the features, signed by the weak labels. " +
+		"gold: the strong model trained on gold labels of weak-train."}, warnings.letters.lines()[above:]...)
 	return t
 }
 

@@ -44,26 +44,33 @@ func cells(t *Table, name string) []string {
 // What all losses share has one line, and notes keep the letters of the table above.
 func TestBaselines(t *testing.T) {
 	rows := baselineRows()
-	b := Baselines(rows)
+	rows[0].Warnings = append(rows[0].Warnings, "of a row") // has the letter a in the table of PGR
+	b := Baselines(rows, true)
 	for column, want := range map[string][]string{
-		"baseline": {"shuffled labels", "shuffled labels", "main axis", "32 gold labels", "gold of weak-train"},
-		"loss":     {"xent", "logconf", "", "", ""},
+		"baseline": {"shuffled labels (xent)", "shuffled labels (logconf)", "main axis", "32 gold labels", "gold of weak-train"},
 		"score":    {"50.0 ±2.0", "80.0 ±2.0", "84.0 ±2.0", "70.0 ±2.0", "90.0 ±2.0"},
 		"as PGR":   {"-0.33", "0.67", "0.80", "0.33", "1.00"},
-		"notes":    {"a b", "a b", "", "", ""},
+		"notes":    {"b", "b", "", "", ""},
 	} {
 		if got := cells(b, column); !slices.Equal(got, want) {
 			t.Errorf("%s: %q, want %q", column, got, want)
 		}
 	}
-	if notes := strings.Join(b.Notes, "\n"); strings.Contains(notes, "a: of the task") || !strings.Contains(notes, "b: of the baseline") {
+	if notes := strings.Join(b.Notes, "\n"); strings.Contains(notes, "of the task") || strings.Contains(notes, "a: ") || !strings.Contains(notes, "b: of the baseline") {
 		t.Errorf("notes:\n%s", notes)
 	}
-	if b.Caption != "baselines, accuracy in per cent, small → large" {
+	if b.Caption != "baselines, accuracy in per cent, small → large, weak 60.0 ±2.0, ceiling 90.0 ±2.0, 800 test examples" {
 		t.Errorf("caption %q", b.Caption)
 	}
+	rows[0].Transfer.Value = 0.85
+	for best, want := range []string{"shuffled labels (xent)", "shuffled labels (logconf)"} {
+		rows[best].Transfer.Value = 0.85 + 0.01*float64(best)
+		if got := cells(Baselines(rows, false), "baseline"); len(got) != 4 || got[0] != want {
+			t.Errorf("baselines of the best student: %q, want %s first", got, want)
+		}
+	}
 	rows[0].Baselines, rows[1].Baselines = nil, nil
-	if Baselines(rows) != nil {
+	if Baselines(rows, true) != nil {
 		t.Error("rows without baselines have a table of them")
 	}
 }
@@ -71,9 +78,9 @@ func TestBaselines(t *testing.T) {
 func TestBaselinesOfSeveralPairsAndTreatments(t *testing.T) {
 	rows := baselineRows()
 	rows[1].Weak, rows[1].Treatment = "other", "hard"
-	b := Baselines(rows)
-	if got := cells(b, "treatment"); !slices.Equal(got, []string{"soft", "", "", "", "hard", "", "", ""}) {
-		t.Errorf("treatments %q", got)
+	b := Baselines(rows, true)
+	if got := cells(b, "baseline"); got[0] != "shuffled labels (xent, soft)" || got[4] != "shuffled labels (logconf, hard)" {
+		t.Errorf("baselines %q", got)
 	}
 	if got := cells(b, "pair"); got[0] != "small → large" || got[7] != "other → large" {
 		t.Errorf("pairs %q", got)

@@ -2,7 +2,6 @@ package table
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -68,27 +67,33 @@ func Chains(rows []summary.ChainRow) *Table {
 		}
 		return cell(*l.pgr)
 	}
-	columns := []column[chainLine]{text("task", "", func(l chainLine) string { return l.Task })}
-	if slices.ContainsFunc(rows, func(r summary.ChainRow) bool { return r.Setup != "" }) {
-		columns = append(columns, text("variant", "", func(l chainLine) string { return l.Setup }))
+	own := func(l chainLine) stats.PGR {
+		if l.pgr == nil {
+			return stats.PGR{}
+		}
+		return *l.pgr
 	}
+	columns := []column[chainLine]{
+		text("task", "", func(l chainLine) string { return l.Task }).said("%s").kept(),
+		text("data", "whether the steps share their training examples or have disjoint ones.", func(l chainLine) string { return l.Data }).said("%s data"),
+		text("variant", "", func(l chainLine) string { return l.Setup }).said("%s"),
+		text("loss", "", func(l chainLine) string { return loss.Short(l.Loss) }).said("%s")}
 	columns = append(columns, metricColumn(lines, func(l chainLine) tasks.Metric { return l.Metric })...)
 	columns = append(columns,
-		text("data", "whether the steps share their training examples or have disjoint ones.", func(l chainLine) string { return l.Data }),
-		text("loss", "", func(l chainLine) string { return loss.Short(l.Loss) }),
 		number("step", "position in the chain; jump is the last model trained by the first one, gold the last model trained on gold.",
 			func(l chainLine) string { return l.step }),
 		text("model", "", func(l chainLine) string { return l.model }),
-		number("n", "number of test examples.", func(l chainLine) string { return strconv.Itoa(l.N) }),
-		number("seeds", "", func(l chainLine) string { return strconv.Itoa(l.Seeds) }),
-		number("labels", "accuracy of the labels that the step was trained on, in per cent.", func(l chainLine) string { return l.labels }),
+		number("labels", "accuracy of the labels that the step was trained on, in per cent.", func(l chainLine) string { return l.labels }).ranked(3),
 		number("score", "", func(l chainLine) string { return points(l.score) }),
-		number("PGR", "PGR of the end of the chain, and of the jump.", func(l chainLine) string { return pgr(l, stats.PGR.String) }),
-		text("interval", "interval of PGR over seeds and test examples.", func(l chainLine) string {
-			return pgr(l, func(p stats.PGR) string { return known(p.Interval) })
-		}),
+		number("PGR", "PGR of the end of the chain, and of the jump.", func(l chainLine) string { return pgr(l, stats.PGR.String) }).
+			shaded(func(l chainLine) shade { return pgrShade(own(l)) }),
+		intervalColumn(lines, func(l chainLine) summary.Row {
+			return summary.Row{Seeds: l.Seeds, PGR: stats.PGR{GapInterval: l.PGR.GapInterval}}
+		}, own),
+		number("n", "number of test examples.", func(l chainLine) string { return strconv.Itoa(l.N) }).said("%s test examples").ranked(1),
+		number("seeds", "", func(l chainLine) string { return strconv.Itoa(l.Seeds) }).said("%s seeds").ranked(2),
 	)
-	t := layOut("chains", fmt.Sprintf("bootstrapping chains step by step, and the single jump: %s in per cent", scoreOf(rows, metric)), lines, columns...)
+	t := layOut("chains", []string{fmt.Sprintf("bootstrapping chains step by step, and the single jump: %s in per cent", scoreOf(rows, metric))}, lines, columns...)
 	t.Notes = append(t.Notes, notes...)
 	return t
 }

@@ -17,7 +17,7 @@ const attacks = "\x1b]0;title\x07 \x1b[2J \u009b31m \u202eturned\u2066 zero\u200
 // Wherever a hostile text is in a table, no format writes a character that is obeyed or hidden.
 func TestNoFormatWritesHiddenCharacters(t *testing.T) {
 	hostile := attacks + " over\rwritten"
-	table := &Table{Name: "sample", Caption: hostile, Columns: []Column{{hostile, false}, {"2" + hostile, true}}, Notes: []string{hostile}}
+	table := &Table{Name: "sample", Caption: hostile, Columns: []Column{{Name: hostile}, {Name: "2" + hostile, Numeric: true}}, Notes: []string{hostile}}
 	table.Add(hostile, hostile)
 	for _, format := range Formats {
 		out := write(t, format, table)
@@ -42,7 +42,7 @@ func TestCSVHasNoFormulas(t *testing.T) {
 	formulas := []string{"=1+1", "+1", "-2+3", "@SUM(A1)", "\t=1", "\n=1", "＝1", `=HYPERLINK("http://a")`, "-x"}
 	table := &Table{}
 	for _, f := range formulas {
-		table.Columns = append(table.Columns, Column{f, false})
+		table.Columns = append(table.Columns, Column{Name: f})
 	}
 	table.Add(formulas...)
 	out := write(t, "csv", table)
@@ -77,10 +77,10 @@ func TestLaTeXPrintsEveryCharacter(t *testing.T) {
 		`\&%$#_{}~^`:   `\textbackslash{}\&\%\$\#\_\{\}\textasciitilde{}\textasciicircum{}`,
 		"± → − ≤ ≥":    `$\pm$ $\rightarrow$ $-$ $\le$ $\ge$`,
 	} {
-		table := &Table{Caption: in, Columns: []Column{{in, false}}, Notes: []string{in}}
+		table := &Table{Caption: in, Columns: []Column{{Name: in}}, Notes: []string{in}}
 		table.Add(in)
 		out := write(t, "latex", table)
-		for _, place := range []string{"\\caption{" + want + "}\n", "\\toprule\n" + want + " \\\\\n", "\\midrule\n" + want + " \\\\\n", "\\footnotesize " + want + "\n"} {
+		for _, place := range []string{"\\caption{" + want + "}\n", "\\toprule\n" + want + " \\\\\n", "\\midrule\n" + want + " \\\\\n", "\\raggedright " + want + "\n"} {
 			if !strings.Contains(out, place) {
 				t.Errorf("%q: want %s in\n%s", in, place, out)
 			}
@@ -93,7 +93,7 @@ func TestMarkdownPrintsEveryCharacter(t *testing.T) {
 		"a|b `c` <script> [x](http://a) *b* _i_ ~~s~~ $m$": "a\\|b \\`c\\` &lt;script> \\[x\\](http://a) \\*b\\* \\_i\\_ \\~\\~s\\~\\~ \\$m\\$",
 		"Q&A &lt; &#60; &amp;":                             "Q&A &amp;lt; &amp;#60; &amp;amp;",
 	} {
-		table := &Table{Columns: []Column{{"c", false}}, Notes: []string{in}}
+		table := &Table{Columns: []Column{{Name: "c"}}, Notes: []string{in}}
 		table.Add(in)
 		out := write(t, "markdown", table)
 		if !strings.Contains(out, "\n| "+want+" |\n") || !strings.Contains(out, "\n- "+want+"\n") {
@@ -111,7 +111,7 @@ func TestMarkdownPrintsEveryCharacter(t *testing.T) {
 
 // A task may be named as a column of the table is. JSON then keeps both.
 func TestJSONKeepsColumnsOfOneName(t *testing.T) {
-	table := &Table{Columns: []Column{{"notes", false}, {"notes", true}, {"notes 2", false}}}
+	table := &Table{Columns: []Column{{Name: "notes"}, {Name: "notes", Numeric: true}, {Name: "notes 2"}}}
 	table.Add("a", "b", "c")
 	var back []struct {
 		Columns []string

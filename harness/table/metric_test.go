@@ -16,7 +16,7 @@ func TestTablesNameTheMetric(t *testing.T) {
 	mixed := two
 	mixed.Metric = tasks.Accuracy
 	for name, c := range map[string]struct{ same, mixed *Table }{
-		"pgr":         {PGR([]summary.Row{one, two}, true), PGR([]summary.Row{one, mixed}, true)},
+		"pgr":         {PGR([]summary.Row{one, two}), PGR([]summary.Row{one, mixed})},
 		"gap":         {Gap([]summary.Row{one, two}), Gap([]summary.Row{one, mixed})},
 		"alpha":       {Alpha([]summary.Row{one, two}), Alpha([]summary.Row{one, mixed})},
 		"calibration": {Calibration([]summary.Row{one, two}), Calibration([]summary.Row{one, mixed})},
@@ -90,7 +90,7 @@ func TestPGROverSeedsShowsHowManySeedsCount(t *testing.T) {
 	if got := []string{overSeeds(r), overSeeds(alone)}; got[0] != "0.50 ±0.10 (2/3)" || got[1] != "0.50 (1/3)" {
 		t.Errorf("over seeds: %q", got)
 	}
-	if notes := strings.Join(PGR([]summary.Row{r}, true).Notes, "\n"); !strings.Contains(notes, "(2/3): of the 2 seeds of 3 whose gap is positive.") {
+	if notes := strings.Join(PGR([]summary.Row{r}).Lines(), "\n"); !strings.Contains(notes, "(2/3): of the 2 seeds of 3 whose gap is positive.") {
 		t.Errorf("notes:\n%s", notes)
 	}
 }
@@ -100,9 +100,9 @@ func TestStudiesNoteDoubts(t *testing.T) {
 	plain, doubtful := row("a", "xent", 0.5, 0.7, 0.9), row("b", "xent", 0.5, 0.7, 0.9)
 	plain.Warnings = []string{"1 duplicate removed"}
 	doubtful.Doubts = []string{"x", "y"}
-	check(t, Gap([]summary.Row{plain, doubtful}), "loss|gap|PGR|interval|task|pair|n|seeds|notes", []string{
-		"xent|40.0 ±3.0|0.50|[0.30, 0.70]|a|small → large|800|3|",
-		"xent|40.0 ±3.0|0.50|[0.30, 0.70]|b|small → large|800|3|a b",
+	check(t, Gap([]summary.Row{plain, doubtful}), "loss|gap|PGR|95% CI (seeds, test)|task|notes", []string{
+		"xent|40.0 ±3.0|0.50|[0.30, 0.70]|a|",
+		"xent|40.0 ±3.0|0.50|[0.30, 0.70]|b|a b",
 	}, "a: x\nb: y")
-	check(t, Gap([]summary.Row{plain}), "loss|gap|PGR|interval|task|pair|n|seeds", []string{"xent|40.0 ±3.0|0.50|[0.30, 0.70]|a|small → large|800|3"})
+	check(t, Gap([]summary.Row{plain}), "loss|gap|PGR|95% CI (seeds, test)|task", []string{"xent|40.0 ±3.0|0.50|[0.30, 0.70]|a"})
 }

@@ -3,7 +3,6 @@ package table
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"w2s/harness/summary"
 	"w2s/internal/list"
@@ -11,49 +10,30 @@ import (
 	"w2s/tasks"
 )
 
-// PGR lays out rows as the table of a weak-to-strong experiment, one line for each task, pair, treatment and loss. What is
-// the same in every line is stated in the caption instead of a column. Wide adds the parts of the interval of PGR.
-func PGR(rows []summary.Row, wide bool) *Table {
+// PGR lays out rows as the table of a weak-to-strong experiment, one line for each task, pair, treatment and loss.
+func PGR(rows []summary.Row) *Table {
 	if len(rows) == 0 {
 		return &Table{Name: "pgr", Caption: "no students in this result"}
-	}
-	varies := func(c column[summary.Row]) bool {
-		return slices.ContainsFunc(rows, func(r summary.Row) bool { return c.cell(r) != c.cell(rows[0]) })
-	}
-	caption := []string{inPerCent(rows)}
-	columns := []column[summary.Row]{text("category", "", func(r summary.Row) string { return string(r.Category) }), taskColumn}
-	columns = append(columns, metricColumn(rows, metricOf)...)
-	for _, c := range []struct {
-		column  column[summary.Row]
-		caption string
-	}{
-		{pairColumn, "%s"},
-		{treatmentColumn, "%s labels"},
-		{text("variant", "", summary.Row.Variant), "%s"},
-		{text("seeds", "", func(r summary.Row) string { return visible.Count(r.Seeds, "seed") }), "%s"},
-	} {
-		if varies(c.column) {
-			columns = append(columns, c.column)
-		} else if v := c.column.cell(rows[0]); v != "" {
-			caption = append(caption, fmt.Sprintf(c.caption, v))
-		}
 	}
 	over := "mean PGR of the seeds ± half of its t interval."
 	if slices.ContainsFunc(rows, func(r summary.Row) bool { return r.SeedPGR.LeftOut > 0 && overSeeds(r) != "–" }) {
 		over += " (2/3): of the 2 seeds of 3 whose gap is positive."
 	}
-	columns = append(columns, nColumn, weakColumn, lossColumn, studentColumn, ceilingColumn, gapColumn, pgrColumn, intervalColumn)
-	if wide {
-		columns = append(columns,
-			text("over examples", "interval of PGR over test examples alone, for these seeds (paired bootstrap).",
-				func(r summary.Row) string { return known(r.PGR.Examples) }),
-			number("over seeds", over, overSeeds))
+	columns := []column[summary.Row]{taskColumn, text("category", "", func(r summary.Row) string { return string(r.Category) }).said("%s").ranked(4)}
+	columns = append(columns, metricColumn(rows, metricOf)...)
+	columns = append(columns, pairColumn, treatmentColumn, variantColumn,
+		text("seeds", "", func(r summary.Row) string { return visible.Count(r.Seeds, "seed") }).said("%s").ranked(3),
+		lossColumn, weakColumn, studentColumn, ceilingColumn, gapColumn.ranked(2), pgrColumn, pgrInterval(rows), nColumn)
+	if overManySeeds(rows) {
+		columns = append(columns, text(ciHead(levelOf(rows), "test"), "interval of PGR over test examples alone, for these seeds (paired bootstrap).",
+			func(r summary.Row) string { return known(r.PGR.Examples) }).ranked(detail),
+			number("PGR (seeds)", over, overSeeds).ranked(detail))
 	}
 	columns = append(columns,
 		number("agreement", "share of test examples that the student answers as its supervisor does, in per cent.",
-			func(r summary.Row) string { return share(r.Imitation.Student.All) }),
-		number("on errors", "the same share among the supervisor's wrong answers, for student / ceiling.",
-			func(r summary.Row) string { return shares(r.Imitation.Student.OnErrors, r.Imitation.Ceiling.OnErrors) }),
+			func(r summary.Row) string { return share(r.Imitation.Student.All) }).ranked(detail),
+		number("on errors", "share of the supervisor's wrong answers that student / ceiling give as well, in per cent.",
+			func(r summary.Row) string { return shares(r.Imitation.Student.OnErrors, r.Imitation.Ceiling.OnErrors) }).ranked(detail),
 	)
 	if slices.ContainsFunc(rows, func(r summary.Row) bool { return r.Control != nil }) {
 		columns = append(columns, number("control",
@@ -63,14 +43,15 @@ func PGR(rows []summary.Row, wide bool) *Table {
 					return ""
 				}
 				return points(*r.Control)
-			}))
+			}).ranked(4))
 	}
 	columns = append(columns, unevenColumns(rows)...)
-	warnings := &letters{}
-	columns = append(columns, text("notes", "", func(r summary.Row) string { return warnings.of(r.Warnings) }))
-
-	t := layOut("pgr", strings.Join(caption, ", "), rows, columns...)
-	t.Notes = append(append(t.Notes, intervalsNote(rows)), warnings.lines()...)
+	warnings := newWarnings(rows)
+	if len(warnings.warnings) > 0 {
+		columns = append(columns, text("notes", "", warnings.mark))
+	}
+	t := layOut("pgr", []string{inPerCent(rows)}, rows, columns...)
+	t.Notes = append([]string{intervalsNote(rows)}, warnings.lines()...)
 	return t
 }
 
@@ -112,7 +93,7 @@ func unevenColumns(rows []summary.Row) []column[summary.Row] {
 			return ""
 		}
 		return value(&r.Uneven.Majority)
-	})}
+	}).ranked(3)}
 	for _, m := range metrics {
 		columns = append(columns, number(string(m), "of weak / student / ceiling.", func(r summary.Row) string {
 			if r.Uneven == nil {
@@ -124,7 +105,7 @@ func unevenColumns(rows []summary.Row) []column[summary.Row] {
 			}
 			s := r.Uneven.Scores[at]
 			return value(s.Weak) + " / " + value(s.Student) + " / " + value(s.Ceiling)
-		}))
+		}).ranked(4))
 	}
 	return columns
 }

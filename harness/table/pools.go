@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"w2s/harness/loss"
+	"w2s/harness/stats"
 	"w2s/harness/summary"
 	"w2s/internal/list"
 	"w2s/internal/visible"
@@ -15,9 +16,13 @@ import (
 
 // Categories lays out the PGR pooled over the tasks of each category, with the published range.
 func Categories(rows []summary.CategoryRow) *Table {
-	columns := []column[summary.CategoryRow]{text("category", "", func(r summary.CategoryRow) string { return string(r.Category) })}
+	columns := []column[summary.CategoryRow]{text("category", "", func(r summary.CategoryRow) string { return string(r.Category) }).said("%s").kept()}
 	columns = append(columns, pooled(rows, func(r summary.CategoryRow) summary.Pool { return r.Pool })...)
-	columns = append(columns, text("published", "range of the PGR of accuracy that is commonly quoted from Burns et al. 2023, for naive finetuning.", func(r summary.CategoryRow) string {
+	legend := "range of the PGR of accuracy that is commonly quoted from Burns et al. 2023, for naive finetuning."
+	if slices.ContainsFunc(rows, func(r summary.CategoryRow) bool { return r.Outside }) {
+		legend += " (outside): PGR and its interval are outside the published range."
+	}
+	columns = append(columns, text("published", legend, func(r summary.CategoryRow) string {
 		switch {
 		case r.Published == nil:
 			return "–"
@@ -27,10 +32,7 @@ func Categories(rows []summary.CategoryRow) *Table {
 			return fmt.Sprintf("%.1f to %.1f", r.Published.Low, r.Published.High)
 		}
 	}))
-	t := layOut("categories", pgrOf(rows, func(r summary.CategoryRow) tasks.Metric { return r.Metric })+" by category", rows, columns...)
-	if slices.ContainsFunc(rows, func(r summary.CategoryRow) bool { return r.Outside }) {
-		t.Notes = append(t.Notes, "(outside): PGR and its interval are outside the published range.")
-	}
+	t := layOut("categories", []string{pgrOf(rows, func(r summary.CategoryRow) tasks.Metric { return r.Metric }) + " by category"}, rows, columns...)
 	t.Notes = append(t.Notes, inWords(rows)...)
 	return t
 }
@@ -39,8 +41,8 @@ func Categories(rows []summary.CategoryRow) *Table {
 func Pairs(rows []summary.PairRow) *Table {
 	columns := pooled(rows, func(r summary.PairRow) summary.Pool { return r.Pool })
 	columns = append(columns, number("median gap", "median of ceiling - weak over all tasks, also those with an undefined PGR, in points.",
-		func(r summary.PairRow) string { return fmt.Sprintf("%.1f", 100*r.Gap) }))
-	return layOut("pairs", pgrOf(rows, func(r summary.PairRow) tasks.Metric { return r.Metric })+" by pair", rows, columns...)
+		func(r summary.PairRow) string { return fmt.Sprintf("%.1f", 100*r.Gap) }).ranked(1))
+	return layOut("pairs", []string{pgrOf(rows, func(r summary.PairRow) tasks.Metric { return r.Metric }) + " by pair"}, rows, columns...)
 }
 
 // pgrOf names what the rows pool.
@@ -48,41 +50,42 @@ func pgrOf[R any](rows []R, metric func(R) tasks.Metric) string {
 	return "PGR of " + scoreOf(rows, metric)
 }
 
-// pooled returns the columns for the pools of rows. There is a column for variants only if some pool has one.
+// pooled returns the columns for the pools of rows.
 func pooled[R any](rows []R, pool func(R) summary.Pool) []column[R] {
+	ratio := func(p summary.Pool) shade { return pgrShade(p.PGR.PGR()) }
 	columns := []column[summary.Pool]{
-		text("pair", "", func(p summary.Pool) string { return p.Weak + " → " + p.Strong }),
-		text("treatment", "", func(p summary.Pool) string { return p.Treatment }),
-	}
-	if slices.ContainsFunc(rows, func(r R) bool { return pool(r).Variant != "" }) {
-		columns = append(columns, text("variant", "", func(p summary.Pool) string { return p.Variant }))
+		text("pair", "", func(p summary.Pool) string { return p.Weak + " → " + p.Strong }).said("%s"),
+		text("treatment", "", func(p summary.Pool) string { return p.Treatment }).said("%s labels"),
+		text("variant", "", func(p summary.Pool) string { return p.Variant }).said("%s"),
 	}
 	columns = append(columns, metricColumn(list.Map(rows, pool), func(p summary.Pool) tasks.Metric { return p.Metric })...)
 	columns = append(columns,
 		text("loss", "", func(p summary.Pool) string { return loss.Short(p.Loss) }),
 		number("tasks", "number of tasks with a defined PGR.", func(p summary.Pool) string { return strconv.Itoa(p.PGR.N) }),
-		number("undefined", "number of tasks whose gap is noise or not positive.", func(p summary.Pool) string { return strconv.Itoa(p.PGR.Undefined) }),
+		number("undefined", "number of tasks whose gap is noise or not positive.", func(p summary.Pool) string { return strconv.Itoa(p.PGR.Undefined) }).ranked(2),
 		number("PGR", "mean of student - weak, divided by the mean of ceiling - weak, over all tasks; tasks with the same texts count as one.",
 			func(p summary.Pool) string {
 				if !p.PGR.PGR().Defined {
 					return "–"
 				}
 				return p.PGR.PGR().String()
-			}),
-		text("interval", "95 % interval of PGR over seeds and test examples of these tasks.", func(p summary.Pool) string { return known(p.PGR.PGR().Interval) }),
-		text("over tasks", "95 % interval of PGR over sets of texts like these (Fieller's, with Student's t).", func(p summary.Pool) string { return known(p.PGR.Over()) }),
+			}).shaded(ratio),
+		text(ciHead(stats.Level, "seeds, test"), "interval of PGR over seeds and test examples of these tasks.",
+			func(p summary.Pool) string { return known(p.PGR.PGR().Interval) }).shaded(ratio),
+		text(ciHead(stats.Level, "tasks"), "interval over sets of texts like these (Fieller's, with Student's t).",
+			func(p summary.Pool) string { return known(p.PGR.Over()) }).ranked(1),
 		number("median", "median PGR of the tasks that have one.", func(p summary.Pool) string {
 			if p.PGR.N == 0 {
 				return "–"
 			}
 			return fmt.Sprintf("%.2f", p.PGR.Median)
-		}),
-		text("its interval", "interval of the median over tasks (order statistics), with the level that the number of tasks allows.", func(p summary.Pool) string {
+		}).ranked(3),
+		text("its CI", "interval of the median over tasks (order statistics), with the level that the number of tasks allows.", func(p summary.Pool) string {
 			if !p.PGR.Interval.Known() {
 				return ""
 			}
 			return fmt.Sprintf("%s (%.0f %%)", p.PGR.Interval, 100*p.PGR.Interval.Level)
-		}),
+		}).ranked(4),
 	)
 	return within(pool, columns...)
 }

@@ -19,17 +19,17 @@ func TestPools(t *testing.T) {
 	check(t, Categories([]summary.CategoryRow{
 		{Category: tasks.NLP, Pool: pool, Published: &summary.Range{Low: 0.2, High: 0.7}, Outside: true},
 		{Category: tasks.Generative, Pool: none},
-	}), "category|pair|treatment|loss|tasks|undefined|PGR|interval|over tasks|median|its interval|published", []string{
-		"nlp|small → large|soft|logconf|3|1|0.72|[0.50, 0.90]|[0.20, 1.10]|0.75|[0.50, 1.00] (75 %)|0.2 to 0.7 (outside)",
-		"generative|small → large|soft|xent|0|2|–|||–||–",
+	}), "category|loss|tasks|undefined|PGR|95% CI (seeds, test)|95% CI (tasks)|median|its CI|published", []string{
+		"nlp|logconf|3|1|0.72|[0.50, 0.90]|[0.20, 1.10]|0.75|[0.50, 1.00] (75 %)|0.2 to 0.7 (outside)",
+		"generative|xent|0|2|–|||–||–",
 	}, "tasks: number of tasks with a defined PGR.", "(outside): PGR and its interval are outside the published range.",
 		"nlp (4 tasks): of the gap between small and large, the student recovers 0.72 [0.50, 0.90] with logconf. Published: 0.2 to 0.7.",
 		"generative: the gap between small and large is noise or not positive, so PGR is undefined.")
 
 	check(t, Pairs([]summary.PairRow{{Pool: pool, Gap: 0.123}, {Pool: sized, Gap: -0.01}}),
-		"pair|treatment|variant|loss|tasks|undefined|PGR|interval|over tasks|median|its interval|median gap", []string{
-			"small → large|soft||logconf|3|1|0.72|[0.50, 0.90]|[0.20, 1.10]|0.75|[0.50, 1.00] (75 %)|12.3",
-			"small → large|soft|train=500|xent|0|2|–|||–||-1.0",
+		"variant|loss|tasks|undefined|PGR|95% CI (seeds, test)|95% CI (tasks)|median|its CI|median gap", []string{
+			"|logconf|3|1|0.72|[0.50, 0.90]|[0.20, 1.10]|0.75|[0.50, 1.00] (75 %)|12.3",
+			"train=500|xent|0|2|–|||–||-1.0",
 		}, "median gap: ")
 	if notes := strings.Join(Categories([]summary.CategoryRow{{Pool: pool}}).Notes, "\n"); strings.Contains(notes, "(outside)") {
 		t.Errorf("nothing is outside, but the notes explain it:\n%s", notes)
@@ -61,17 +61,17 @@ func TestLosses(t *testing.T) {
 	worse := l
 	worse.Diff, worse.Interval = -0.002, stats.Interval{}
 	table := Losses([]summary.LossRow{l, worse}, "")
-	check(t, table, "task|pair|treatment|loss|against|n|difference|interval|p|p adjusted", []string{
-		"a|small → large|soft|logconf|xent|800|+3.1|[-1.0, +5.0]|0.012|0.025",
-		"a|small → large|soft|logconf|xent|800|-0.2||0.012|0.025",
+	check(t, table, "task|loss|against|difference|95% CI (test)|p|p adjusted", []string{
+		"a|logconf|xent|+3.1|[-1.0, +5.0]|0.012|0.025",
+		"a|logconf|xent|-0.2||0.012|0.025",
 	}, "sign-flip permutation", "the 2 comparisons")
-	if !strings.HasSuffix(table.Caption, "in points of exact-match") {
+	if table.Caption != "losses compared on the same test examples, in points of exact-match, small → large, soft labels, 800 test examples" {
 		t.Errorf("caption %q", table.Caption)
 	}
 	worse.Variant = "trained on b"
-	check(t, Losses([]summary.LossRow{l, worse}, ""), "task|pair|treatment|variant|loss|against|n|difference|interval|p|p adjusted", []string{
-		"a|small → large|soft||logconf|xent|800|+3.1|[-1.0, +5.0]|0.012|0.025",
-		"a|small → large|soft|trained on b|logconf|xent|800|-0.2||0.012|0.025",
+	check(t, Losses([]summary.LossRow{l, worse}, ""), "task|variant|loss|against|difference|95% CI (test)|p|p adjusted", []string{
+		"a||logconf|xent|+3.1|[-1.0, +5.0]|0.012|0.025",
+		"a|trained on b|logconf|xent|-0.2||0.012|0.025",
 	})
 	if empty := Losses(nil, ""); len(empty.Rows) != 0 || len(empty.Notes) != 1 || !strings.Contains(empty.Notes[0], "nothing to compare") {
 		t.Errorf("%+v", empty)
@@ -90,22 +90,22 @@ func TestChains(t *testing.T) {
 	undefined := r
 	undefined.Loss, undefined.Gain, undefined.PGR, undefined.JumpPGR = "kl", nil, stats.PGR{}, stats.PGR{}
 	table := Chains([]summary.ChainRow{r, undefined})
-	check(t, table, "task|data|loss|step|model|n|seeds|labels|score|PGR|interval", []string{
-		"a|shared|xent|1|tiny|200|2||40.0 ±2.0||",
-		"a|shared|xent|2|small|200|2|41.0|50.0 ±2.0||",
-		"a|shared|xent|3|large|200|2|52.0|60.0 ±2.0|0.50|[0.25, 0.75]",
-		"a|shared|xent|jump|large|200|2||55.0 ±2.0|0.38|[0.12, 0.62]",
-		"a|shared|xent|gold|large|200|2||80.0 ±2.0||",
-		"a|shared|kl|1|tiny|200|2||40.0 ±2.0||",
-		"a|shared|kl|2|small|200|2|41.0|50.0 ±2.0||",
-		"a|shared|kl|3|large|200|2|52.0|60.0 ±2.0|undefined|",
-		"a|shared|kl|jump|large|200|2||55.0 ±2.0|undefined|",
-		"a|shared|kl|gold|large|200|2||80.0 ±2.0||",
+	check(t, table, "task|loss|step|model|labels|score|PGR|95% CI (seeds, test)", []string{
+		"a|xent|1|tiny||40.0 ±2.0||",
+		"a|xent|2|small|41.0|50.0 ±2.0||",
+		"a|xent|3|large|52.0|60.0 ±2.0|0.50|[0.25, 0.75]",
+		"a|xent|jump|large||55.0 ±2.0|0.38|[0.12, 0.62]",
+		"a|xent|gold|large||80.0 ±2.0||",
+		"a|kl|1|tiny||40.0 ±2.0||",
+		"a|kl|2|small|41.0|50.0 ±2.0||",
+		"a|kl|3|large|52.0|60.0 ±2.0|undefined|",
+		"a|kl|jump|large||55.0 ±2.0|undefined|",
+		"a|kl|gold|large||80.0 ±2.0||",
 	}, "end of the chain - jump = +5.0 points [+1.0, +9.0], p 0.004 (sign-flip permutation)", "a, shared: 1 duplicate removed")
 	if n := strings.Count(strings.Join(table.Notes, "\n"), "duplicate"); n != 1 {
 		t.Errorf("a warning of two chains on one task is noted %d times, want once", n)
 	}
-	if !strings.HasSuffix(table.Caption, "accuracy in per cent") {
+	if !strings.HasSuffix(table.Caption, "accuracy in per cent, shared data, 200 test examples, 2 seeds") {
 		t.Errorf("caption %q", table.Caption)
 	}
 }

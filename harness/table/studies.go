@@ -15,30 +15,32 @@ import (
 	"w2s/tasks"
 )
 
-// study lays out the rows of a study. Rows of several metrics get a column with the metric after the first. If there are
-// doubts, a column refers to notes about them. Other warnings follow the legend.
-func study(name, caption string, rows []summary.Row, columns ...column[summary.Row]) *Table {
+// study lays out the rows of a study. Rows of several metrics get a column with the metric after the first. A column of notes refers to
+// doubts about rows; other warnings are notes about tasks. about are notes of the study.
+func study(name, caption string, rows []summary.Row, columns []column[summary.Row], about ...string) *Table {
 	columns = slices.Insert(columns, 1, metricColumn(rows, metricOf)...)
 	doubts := &letters{}
 	if slices.ContainsFunc(rows, func(r summary.Row) bool { return len(r.Doubts) > 0 }) {
 		columns = append(columns, text("notes", "", func(r summary.Row) string { return doubts.of(r.Doubts) }))
 	}
-	t := layOut(name, caption+"; "+inPerCent(rows), rows, columns...)
-	t.Notes = slices.Concat(t.Notes, []string{intervalsNote(rows)}, doubts.lines(), rowWarnings(rows))
+	t := layOut(name, []string{caption + "; " + inPerCent(rows)}, rows, columns...)
+	t.Notes = slices.Concat([]string{intervalsNote(rows)}, about, doubts.lines(), remarks(rows))
 	return t
 }
 
-// rowWarnings returns a line for each warning of each task. Doubts, and why a PGR is undefined, differ from row to row, so they are
-// not among them.
-func rowWarnings(rows []summary.Row) (lines []string) {
+// remarks returns a line with the warnings of each task. Doubts, and why a PGR is undefined, differ from row to row, so they are not
+// among them.
+func remarks(rows []summary.Row) (lines []string) {
+	w := &rowWarnings{common: map[string][]string{}}
 	for _, r := range rows {
-		for _, w := range r.Warnings {
-			if w != r.PGR.Reason && !slices.Contains(r.Doubts, w) {
-				lines = list.AppendNew(lines, r.Task+": "+w)
+		w.tasks = list.AppendNew(w.tasks, r.Task)
+		for _, note := range r.Warnings {
+			if note != r.PGR.Reason && !slices.Contains(r.Doubts, note) {
+				w.common[r.Task] = list.AppendNew(w.common[r.Task], note)
 			}
 		}
 	}
-	return lines
+	return w.lines()
 }
 
 // byTask compares rows by task, then by pair of models.
@@ -51,8 +53,8 @@ func Gap(rows []summary.Row) *Table {
 	sorted := slices.SortedStableFunc(slices.Values(rows), func(a, b summary.Row) int {
 		return cmp.Or(cmp.Compare(a.Loss, b.Loss), cmp.Compare(a.PGR.Gap, b.PGR.Gap))
 	})
-	return study("gap", "PGR by capability gap", sorted,
-		lossColumn, gapColumn, pgrColumn, intervalColumn, taskColumn, pairColumn, nColumn, seedsColumn)
+	return study("gap", "PGR by capability gap", sorted, []column[summary.Row]{
+		lossColumn, gapColumn, pgrColumn, pgrInterval(sorted), taskColumn, pairColumn, nColumn, seedsColumn})
 }
 
 // Alpha lays out rows by the alpha of their loss. Losses without an alpha come first.
@@ -62,7 +64,7 @@ func Alpha(rows []summary.Row) *Table {
 		bName, bAlpha := cutAlpha(b)
 		return cmp.Or(byTask(a, b), cmp.Compare(aName, bName), cmp.Compare(aAlpha, bAlpha))
 	})
-	return study("alpha", "PGR by the weight of the confidence term", sorted, taskColumn, pairColumn,
+	return study("alpha", "PGR by the weight of the confidence term", sorted, []column[summary.Row]{taskColumn, pairColumn,
 		text("loss", "loss without its alpha.", func(r summary.Row) string { name, _ := cutAlpha(r); return name }),
 		number("alpha", "weight of the confidence term.", func(r summary.Row) string {
 			_, alpha := cutAlpha(r)
@@ -71,7 +73,7 @@ func Alpha(rows []summary.Row) *Table {
 			}
 			return strconv.FormatFloat(alpha, 'g', -1, 64)
 		}),
-		nColumn, seedsColumn, weakColumn, studentColumn, ceilingColumn, pgrColumn, intervalColumn)
+		weakColumn.ranked(3), studentColumn, ceilingColumn.ranked(3), pgrColumn, pgrInterval(sorted), nColumn, seedsColumn})
 }
 
 // noAlpha is what cutAlpha returns for a loss without an alpha. It sorts before every alpha.
@@ -93,24 +95,23 @@ func Calibration(rows []summary.Row) *Table {
 			return fmt.Sprintf(format+" → "+format, of(r.Labels.Raw), of(r.Labels.Quality))
 		})
 	}
-	t := study("calibration", "weak labels before → after treatment, and PGR", rows,
-		taskColumn, pairColumn, treatmentColumn, lossColumn, nColumn, seedsColumn, labelsColumn,
+	return study("calibration", "weak labels before → after treatment, and PGR", rows, []column[summary.Row]{
+		taskColumn, pairColumn, treatmentColumn, lossColumn.said("%s"), labelsColumn.ranked(4),
 		quality("ECE", fmt.Sprintf("expected calibration error of the labels, with %d bins.", stats.DefaultBins), "%.3f",
 			func(q stats.Quality) float64 { return q.ECE }),
-		quality("Brier", "Brier score of the labels.", "%.3f", func(q stats.Quality) float64 { return q.Brier }),
+		quality("Brier", "Brier score of the labels.", "%.3f", func(q stats.Quality) float64 { return q.Brier }).ranked(4),
 		quality("log loss", "log loss of the labels, in nats.", "%.2f", func(q stats.Quality) float64 { return q.LogLoss }),
-		studentColumn, gapColumn, pgrColumn, intervalColumn)
-	t.Notes = append(t.Notes, "Labels are compared with gold on strong-train. Their figures are means over seeds.")
-	return t
+		studentColumn, gapColumn.ranked(3), pgrColumn, pgrInterval(rows), nColumn, seedsColumn},
+		"Labels are compared with gold on strong-train. Their figures are means over seeds.")
 }
 
 // Imitation lays out the agreement of student and ceiling with the supervisor.
 func Imitation(rows []summary.Row) *Table {
-	t := study("imitation", "agreement of student / ceiling with the supervisor, in per cent", rows,
-		taskColumn, pairColumn, lossColumn, nColumn, seedsColumn,
+	return study("imitation", "agreement of student / ceiling with the supervisor, in per cent", rows, []column[summary.Row]{
+		taskColumn, pairColumn, lossColumn,
 		number("all", "share of test examples that student / ceiling answer as the supervisor does.",
 			func(r summary.Row) string { return shares(r.Imitation.Student.All, r.Imitation.Ceiling.All) }),
-		number("on its errors", "the same share among the supervisor's wrong answers.",
+		number("on errors", "the same share among the supervisor's wrong answers.",
 			func(r summary.Row) string { return shares(r.Imitation.Student.OnErrors, r.Imitation.Ceiling.OnErrors) }),
 		number("excess on errors", "the student's share on its errors - the ceiling's, in points.", func(r summary.Row) string {
 			student, ceiling := r.Imitation.Student.OnErrors, r.Imitation.Ceiling.OnErrors
@@ -125,23 +126,22 @@ func Imitation(rows []summary.Row) *Table {
 				return ""
 			}
 			return fmt.Sprintf("[%.1f, %.1f]", 100*v.Lo, 100*v.Hi)
-		}),
+		}).ranked(3),
 		number("on its correct labels", "the same share among the supervisor's right answers.",
 			func(r summary.Row) string {
 				return shares(r.Imitation.Student.OnCorrect, r.Imitation.Ceiling.OnCorrect)
-			}),
-		studentColumn, pgrColumn)
-	t.Notes = append(t.Notes, "The ceiling never saw the supervisor's labels, so it repeats an error only if the error comes naturally.",
-		"What the student repeats above that is sycophantic imitation.")
-	return t
+			}).ranked(4),
+		studentColumn, pgrColumn, nColumn, seedsColumn},
+		"The ceiling never saw the supervisor's labels, so it repeats an error only if the error comes naturally. "+
+			"What the student repeats above that is sycophantic imitation.")
 }
 
 // Noise lays out the students of simulated supervisors.
 func Noise(rows []summary.Row) *Table {
 	columns := []column[summary.Row]{taskColumn,
+		text("student's model", "", func(r summary.Row) string { return r.Strong }).said("student %s"),
 		text("supervisor", "", func(r summary.Row) string { return r.Weak }),
-		text("student's model", "", func(r summary.Row) string { return r.Strong }),
-		lossColumn, nColumn, seedsColumn, labelsColumn, weakColumn, studentColumn}
+		lossColumn.said("%s"), labelsColumn, weakColumn.ranked(3), studentColumn}
 	// Another metric of the student cannot be compared with the accuracy of its labels.
 	accurate := func(r summary.Row) bool { return r.Metric == tasks.Accuracy }
 	if len(rows) == 0 || slices.ContainsFunc(rows, accurate) {
@@ -152,11 +152,10 @@ func Noise(rows []summary.Row) *Table {
 			return fmt.Sprintf("%+.1f", 100*(r.Transfer.Value-r.Labels.Accuracy))
 		}))
 	}
-	t := study("noise", "simulated supervisors", rows, append(columns, ceilingColumn, pgrColumn, intervalColumn)...)
-	t.Notes = append(t.Notes,
-		"flip: random errors. systematic: errors along a direction of the student's own features, which it can learn.",
-		"random, majority: labels that do not depend on the text.")
-	return t
+	columns = append(columns, ceilingColumn.ranked(4), pgrColumn, pgrInterval(rows), nColumn, seedsColumn)
+	return study("noise", "simulated supervisors", rows, columns,
+		"flip: random errors. systematic: errors along a direction of the student's own features, which it can learn. "+
+			"random, majority: labels that do not depend on the text.")
 }
 
 // Layers lays out rows by the layer of the strong model whose states are the features.
@@ -166,16 +165,16 @@ func Layers(rows []summary.Row) *Table {
 			cmp.Compare(layerNumber(a.WeakLayer), layerNumber(b.WeakLayer)), cmp.Compare(modelOf(a.Strong, a.StrongLayer), modelOf(b.Strong, b.StrongLayer)),
 			cmp.Compare(a.Loss, b.Loss), cmp.Compare(layerNumber(a.StrongLayer), layerNumber(b.StrongLayer)))
 	})
-	return study("layers", "scores and PGR by layer of the strong model", sorted, taskColumn,
-		text("pair", "weak supervisor → strong student.", func(r summary.Row) string { return r.Weak + " → " + modelOf(r.Strong, r.StrongLayer) }),
-		lossColumn,
+	return study("layers", "scores and PGR by layer of the strong model", sorted, []column[summary.Row]{taskColumn,
+		text("pair", "weak supervisor → strong student.", func(r summary.Row) string { return r.Weak + " → " + modelOf(r.Strong, r.StrongLayer) }).said("%s"),
+		lossColumn.said("%s"),
 		number("layer", "layer of the strong model whose states are the features; 0 is the embedding.", func(r summary.Row) string {
 			if r.StrongLayer == nil {
 				return "–"
 			}
 			return strconv.Itoa(r.StrongLayer.Number)
 		}),
-		nColumn, seedsColumn, weakColumn, studentColumn, ceilingColumn, gapColumn, pgrColumn, intervalColumn)
+		weakColumn, studentColumn, ceilingColumn, gapColumn.ranked(3), pgrColumn, pgrInterval(sorted), nColumn, seedsColumn})
 }
 
 // modelOf returns the name of a model without its layer.
@@ -199,9 +198,9 @@ func Size(rows []summary.Row) *Table {
 	sorted := slices.SortedStableFunc(slices.Values(rows), func(a, b summary.Row) int {
 		return cmp.Or(byTask(a, b), cmp.Compare(a.Loss, b.Loss), cmp.Compare(a.Train, b.Train))
 	})
-	return study("size", "scores and PGR by size of the training set", sorted, taskColumn, pairColumn, lossColumn,
+	return study("size", "scores and PGR by size of the training set", sorted, []column[summary.Row]{taskColumn, pairColumn, lossColumn.said("%s"),
 		number("train", "number of training examples of each head.", func(r summary.Row) string { return strconv.Itoa(r.Train) }),
-		nColumn, seedsColumn, weakColumn, studentColumn, ceilingColumn, gapColumn, pgrColumn, intervalColumn)
+		weakColumn, studentColumn, ceilingColumn, gapColumn.ranked(3), pgrColumn, pgrInterval(sorted), nColumn, seedsColumn})
 }
 
 // Supervision lays out students beside what they get without a supervisor, and what a few gold labels would give.
@@ -214,10 +213,10 @@ func Supervision(rows []summary.Row) *Table {
 			return "–"
 		}
 	}
-	columns := []column[summary.Row]{taskColumn, pairColumn, lossColumn, nColumn, seedsColumn, weakColumn, studentColumn,
+	columns := []column[summary.Row]{taskColumn, pairColumn, lossColumn, weakColumn.ranked(3), studentColumn,
 		number("shuffled", "score of a student of permuted weak labels.", baseline(result.OfShuffled)),
 		number("main axis", "score of the first principal component of the features, signed by the weak labels.", baseline(result.OfAxis)),
-		number("random", "score of a random direction, signed likewise.", baseline(result.OfRandom))}
+		number("random", "score of a random direction, signed likewise.", baseline(result.OfRandom)).ranked(4)}
 	var few []string // kinds
 	for _, r := range rows {
 		for _, b := range r.Baselines {
@@ -237,21 +236,20 @@ func Supervision(rows []summary.Row) *Table {
 		}
 		return &c.Axis
 	}
-	columns = append(columns, ceilingColumn,
+	columns = append(columns, ceilingColumn.ranked(2),
 		number("|cos| axis", "of the angle to the main axis, for student / shuffled / ceiling.", func(r summary.Row) string {
 			var shuffled *summary.Cosines
 			if b := r.Baseline(result.OfShuffled); b != nil {
 				shuffled = b.Cosines
 			}
 			return cosine(along(r.Cosines)) + " / " + cosine(along(shuffled)) + " / " + cosine(r.CeilingAxis)
-		}),
+		}).ranked(4),
 		number("cos ceiling", "of the angle between student and ceiling.", func(r summary.Row) string {
 			if r.Cosines == nil {
 				return "–"
 			}
 			return cosine(r.Cosines.Ceiling)
-		}))
-	t := study("supervision", "students and what they get without a supervisor", rows, columns...)
-	t.Notes = append(t.Notes, "Cosines are of weights over standardised features, means over seeds. Two directions drawn at random in d dimensions have about 0.8 / √d.")
-	return t
+		}).ranked(4), nColumn, seedsColumn)
+	return study("supervision", "students and what they get without a supervisor", rows, columns,
+		"Cosines are of weights over standardised features, means over seeds. Two directions drawn at random in d dimensions have about 0.8 / √d.")
 }

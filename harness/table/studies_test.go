@@ -47,7 +47,7 @@ func check(t *testing.T, table *Table, header string, lines []string, notes ...s
 	if !slices.Equal(got, lines) {
 		t.Errorf("%s has the lines\n%s\nwant\n%s", table.Name, strings.Join(got, "\n"), strings.Join(lines, "\n"))
 	}
-	all := strings.Join(table.Notes, "\n")
+	all := strings.Join(table.Lines(), "\n")
 	for _, n := range notes {
 		if !strings.Contains(all, n) {
 			t.Errorf("%s: no note says %q:\n%s", table.Name, n, all)
@@ -61,12 +61,12 @@ func TestGap(t *testing.T) {
 	imported := narrow
 	imported.Task, imported.N, imported.PGR.GapInterval, imported.PGR.Interval = "d", 0, stats.Interval{}, stats.Interval{}
 	check(t, Gap([]summary.Row{wide, narrow, noise, other, imported}),
-		"loss|gap|PGR|interval|task|pair|n|seeds", []string{
-			"kl|40.0 ±3.0|0.25|[0.05, 0.45]|a|small → large|800|3",
-			"xent|2.0 ±3.0|undefined||c|small → large|800|3",
-			"xent|10.0 ±3.0|0.50|[0.30, 0.70]|b|small → large|800|3",
-			"xent|10.0|0.50||d|small → large|?|3",
-			"xent|40.0 ±3.0|0.50|[0.30, 0.70]|a|small → large|800|3",
+		"loss|gap|PGR|95% CI (seeds, test)|task|n", []string{
+			"kl|40.0 ±3.0|0.25|[0.05, 0.45]|a|800",
+			"xent|2.0 ±3.0|undefined||c|800",
+			"xent|10.0 ±3.0|0.50|[0.30, 0.70]|b|800",
+			"xent|10.0|0.50||d|?",
+			"xent|40.0 ±3.0|0.50|[0.30, 0.70]|a|800",
 		}, "gap: ceiling - weak.", "half of the 95 % interval")
 }
 
@@ -80,12 +80,12 @@ func TestAlpha(t *testing.T) {
 	other := rows[3]
 	other.Strong = "huge"
 	check(t, Alpha(append(rows, other)),
-		"task|pair|loss|alpha|n|seeds|weak|student|ceiling|PGR|interval", []string{
-			"a|small → huge|xent|–|800|3|50.0 ±2.0|70.0 ±2.0|90.0 ±2.0|0.50|[0.30, 0.70]",
-			"a|small → large|logconf:warmup=0.2|0.125|800|3|50.0 ±2.0|60.0 ±2.0|90.0 ±2.0|0.25|[0.05, 0.45]",
-			"a|small → large|logconf:warmup=0.2|0.75|800|3|50.0 ±2.0|80.0 ±2.0|90.0 ±2.0|0.75|[0.55, 0.95]",
-			"a|small → large|xent|–|800|3|50.0 ±2.0|70.0 ±2.0|90.0 ±2.0|0.50|[0.30, 0.70]",
-			"b|small → large|confidence|0.5|800|3|50.0 ±2.0|70.0 ±2.0|90.0 ±2.0|0.50|[0.30, 0.70]",
+		"task|pair|loss|alpha|weak|student|ceiling|PGR|95% CI (seeds, test)", []string{
+			"a|small → huge|xent|–|50.0 ±2.0|70.0 ±2.0|90.0 ±2.0|0.50|[0.30, 0.70]",
+			"a|small → large|logconf:warmup=0.2|0.125|50.0 ±2.0|60.0 ±2.0|90.0 ±2.0|0.25|[0.05, 0.45]",
+			"a|small → large|logconf:warmup=0.2|0.75|50.0 ±2.0|80.0 ±2.0|90.0 ±2.0|0.75|[0.55, 0.95]",
+			"a|small → large|xent|–|50.0 ±2.0|70.0 ±2.0|90.0 ±2.0|0.50|[0.30, 0.70]",
+			"b|small → large|confidence|0.5|50.0 ±2.0|70.0 ±2.0|90.0 ±2.0|0.50|[0.30, 0.70]",
 		}, "alpha: weight of the confidence term.")
 }
 
@@ -96,9 +96,9 @@ func TestCalibration(t *testing.T) {
 	platt.Treatment = "platt"
 	platt.Labels = result.LabelQuality{Quality: stats.Quality{N: 400, Accuracy: 0.712, ECE: 0.02, Brier: 0.185, LogLoss: 0.5}, Raw: raw}
 	check(t, Calibration([]summary.Row{soft, platt}),
-		"task|pair|treatment|loss|n|seeds|labels|ECE|Brier|log loss|student|gap|PGR|interval", []string{
-			"a|small → large|soft|xent|800|3|70.0|0.123 → 0.123|0.200 → 0.200|0.56 → 0.56|60.0 ±2.0|40.0 ±3.0|0.25|[0.05, 0.45]",
-			"a|small → large|platt|xent|800|3|71.2|0.123 → 0.020|0.200 → 0.185|0.56 → 0.50|70.0 ±2.0|40.0 ±3.0|0.50|[0.30, 0.70]",
+		"task|treatment|labels|ECE|Brier|log loss|student|gap|PGR|95% CI (seeds, test)", []string{
+			"a|soft|70.0|0.123 → 0.123|0.200 → 0.200|0.56 → 0.56|60.0 ±2.0|40.0 ±3.0|0.25|[0.05, 0.45]",
+			"a|platt|71.2|0.123 → 0.020|0.200 → 0.185|0.56 → 0.50|70.0 ±2.0|40.0 ±3.0|0.50|[0.30, 0.70]",
 		}, "with 15 bins", "in nats", "on strong-train")
 }
 
@@ -113,10 +113,10 @@ func TestImitation(t *testing.T) {
 	flawless.Imitation = r.Imitation
 	flawless.Imitation.Student.OnErrors, flawless.Imitation.Ceiling.OnErrors = stats.Share{}, stats.Share{}
 	check(t, Imitation([]summary.Row{r, flawless}),
-		"task|pair|loss|n|seeds|all|on its errors|excess on errors|student's interval|on its correct labels|student|PGR", []string{
-			"a|small → large|xent|800|3|80 / 70|49 / 28|+21|[39.0, 59.0]|90 / 95|70.0 ±2.0|0.50",
-			"b|small → large|xent|800|3|80 / 70|– / –|–||90 / 95|70.0 ±2.0|0.50",
-		}, "on its errors: the same share among the supervisor's wrong answers.", "The ceiling never saw")
+		"task|loss|all|on errors|excess on errors|student's interval|on its correct labels|student|PGR", []string{
+			"a|xent|80 / 70|49 / 28|+21|[39.0, 59.0]|90 / 95|70.0 ±2.0|0.50",
+			"b|xent|80 / 70|– / –|–||90 / 95|70.0 ±2.0|0.50",
+		}, "on errors: the same share among the supervisor's wrong answers.", "The ceiling never saw")
 }
 
 func TestNoise(t *testing.T) {
@@ -124,9 +124,9 @@ func TestNoise(t *testing.T) {
 	flip.Weak, flip.Simulated, flip.Labels.Accuracy = "flip:0.8", true, 0.795
 	majority.Weak, majority.Simulated, majority.Labels.Accuracy = "majority", true, 0.52
 	check(t, Noise([]summary.Row{flip, majority}),
-		"task|supervisor|student's model|loss|n|seeds|labels|weak|student|above labels|ceiling|PGR|interval", []string{
-			"a|flip:0.8|large|xent|800|3|79.5|80.0 ±2.0|85.0 ±2.0|+5.5|90.0 ±2.0|0.50|[0.30, 0.70]",
-			"a|majority|large|xent|800|3|52.0|50.0 ±2.0|48.0 ±2.0|-4.0|90.0 ±2.0|-0.05|[-0.25, 0.15]",
+		"task|supervisor|labels|weak|student|above labels|ceiling|PGR|95% CI (seeds, test)", []string{
+			"a|flip:0.8|79.5|80.0 ±2.0|85.0 ±2.0|+5.5|90.0 ±2.0|0.50|[0.30, 0.70]",
+			"a|majority|52.0|50.0 ±2.0|48.0 ±2.0|-4.0|90.0 ±2.0|-0.05|[-0.25, 0.15]",
 		}, "above labels: student - labels", "flip: random errors.", "systematic:", "random, majority:")
 }
 
@@ -134,10 +134,10 @@ func TestSize(t *testing.T) {
 	full, small := row("a", "xent", 0.5, 0.7, 0.9), row("a", "xent", 0.5, 0.6, 0.9)
 	small.Train, small.Size = 250, 500
 	check(t, Size([]summary.Row{full, small, row("a", "kl", 0.5, 0.8, 0.9)}),
-		"task|pair|loss|train|n|seeds|weak|student|ceiling|gap|PGR|interval", []string{
-			"a|small → large|kl|1000|800|3|50.0 ±2.0|80.0 ±2.0|90.0 ±2.0|40.0 ±3.0|0.75|[0.55, 0.95]",
-			"a|small → large|xent|250|800|3|50.0 ±2.0|60.0 ±2.0|90.0 ±2.0|40.0 ±3.0|0.25|[0.05, 0.45]",
-			"a|small → large|xent|1000|800|3|50.0 ±2.0|70.0 ±2.0|90.0 ±2.0|40.0 ±3.0|0.50|[0.30, 0.70]",
+		"task|loss|train|weak|student|ceiling|gap|PGR|95% CI (seeds, test)", []string{
+			"a|kl|1000|50.0 ±2.0|80.0 ±2.0|90.0 ±2.0|40.0 ±3.0|0.75|[0.55, 0.95]",
+			"a|xent|250|50.0 ±2.0|60.0 ±2.0|90.0 ±2.0|40.0 ±3.0|0.25|[0.05, 0.45]",
+			"a|xent|1000|50.0 ±2.0|70.0 ±2.0|90.0 ±2.0|40.0 ±3.0|0.50|[0.30, 0.70]",
 		}, "train: number of training examples of each head.")
 }
 
@@ -154,12 +154,12 @@ func TestLayers(t *testing.T) {
 	}
 	check(t, Layers([]summary.Row{at(-1, 10, 0.5, 0.7, 0.9), at(-1, 2, 0.5, 0.6, 0.9), at(-1, -1, 0.5, 0.7, 0.9),
 		at(10, 2, 0.5, 0.8, 0.9), at(4, 2, 0.5, 0.55, 0.52)}),
-		"task|pair|loss|layer|n|seeds|weak|student|ceiling|gap|PGR|interval", []string{
-			"a|small → large|xent|–|800|3|50.0 ±2.0|70.0 ±2.0|90.0 ±2.0|40.0 ±3.0|0.50|[0.30, 0.70]",
-			"a|small → large@chat|xent|2|800|3|50.0 ±2.0|60.0 ±2.0|90.0 ±2.0|40.0 ±3.0|0.25|[0.05, 0.45]",
-			"a|small → large@chat|xent|10|800|3|50.0 ±2.0|70.0 ±2.0|90.0 ±2.0|40.0 ±3.0|0.50|[0.30, 0.70]",
-			"a|small@layer=4 → large@chat|xent|2|800|3|50.0 ±2.0|55.0 ±2.0|52.0 ±2.0|2.0 ±3.0|undefined|",
-			"a|small@layer=10 → large@chat|xent|2|800|3|50.0 ±2.0|80.0 ±2.0|90.0 ±2.0|40.0 ±3.0|0.75|[0.55, 0.95]",
+		"task|pair|layer|weak|student|ceiling|gap|PGR|95% CI (seeds, test)", []string{
+			"a|small → large|–|50.0 ±2.0|70.0 ±2.0|90.0 ±2.0|40.0 ±3.0|0.50|[0.30, 0.70]",
+			"a|small → large@chat|2|50.0 ±2.0|60.0 ±2.0|90.0 ±2.0|40.0 ±3.0|0.25|[0.05, 0.45]",
+			"a|small → large@chat|10|50.0 ±2.0|70.0 ±2.0|90.0 ±2.0|40.0 ±3.0|0.50|[0.30, 0.70]",
+			"a|small@layer=4 → large@chat|2|50.0 ±2.0|55.0 ±2.0|52.0 ±2.0|2.0 ±3.0|undefined|",
+			"a|small@layer=10 → large@chat|2|50.0 ±2.0|80.0 ±2.0|90.0 ±2.0|40.0 ±3.0|0.75|[0.55, 0.95]",
 		}, "layer: layer of the strong model whose states are the features; 0 is the embedding.")
 }
 
@@ -176,10 +176,10 @@ func TestStudiesKeepTheRows(t *testing.T) {
 func TestMetricInCaption(t *testing.T) {
 	auroc, accuracy := row("a", "xent", 0.5, 0.7, 0.9), row("b", "xent", 0.5, 0.7, 0.9)
 	auroc.Metric = tasks.AUROC
-	if got := Gap([]summary.Row{auroc}).Caption; !strings.HasSuffix(got, "; auroc in per cent") {
+	if got := Gap([]summary.Row{auroc}).Caption; !strings.HasSuffix(got, "; auroc in per cent, small → large, 800 test examples, 3 seeds") {
 		t.Errorf("caption %q", got)
 	}
-	if got := Gap([]summary.Row{auroc, accuracy}).Caption; !strings.HasSuffix(got, "; scores in per cent") {
+	if got := Gap([]summary.Row{auroc, accuracy}).Caption; !strings.HasSuffix(got, "; scores in per cent, small → large, 800 test examples, 3 seeds") {
 		t.Errorf("caption of rows with two metrics: %q", got)
 	}
 }

@@ -3,6 +3,9 @@
 // [PGR], [Categories], [Pairs], [Losses], [Chains] and [Transfer] are the tables of w2s table and w2s transfer. [Gap],
 // [Alpha], [Calibration], [Imitation], [Noise] and [Size] are the tables of studies.
 //
+// A table has all columns. [Write] shows those that fit the width of its [Style]: it leaves out the least important ones first, and
+// can state others in lines above groups of rows. What is the same in every row is in the caption.
+//
 // A new column is one entry in the list of columns of its table: the heading, one short sentence for the legend, and a
 // function that writes the cell of a row. A new table of a study is a function from rows to a table, which is named in
 // study.All.
@@ -31,13 +34,42 @@ type Table struct {
 	Caption string
 	Columns []Column
 	Rows    [][]string
-	Notes   []string // lines below the table
+	Notes   []string // lines below the table and the legend
+
+	shades [][]shade // of the cells; nil if the table has none
 }
 
 // A Column heads one column.
 type Column struct {
 	Name    string
-	Numeric bool // aligned right
+	Numeric bool   // aligned right
+	Legend  string // one short sentence, or "" if the heading says enough
+
+	rank   int    // columns of higher ranks are left out first; 0: the column always stays; detail: it is shown only in wide tables
+	phrase string // how a caption or a heading of rows states a value: "%s labels"; "": only the column can
+	fold   bool   // the column may be folded into headings of rows; it has a phrase
+	keep   bool   // the column stays if all rows have the same value
+	terse  bool   // the column may lose its ± if there is no room
+}
+
+// detail is the rank of columns that only wide tables show.
+const detail = 9
+
+// A shade says how a cell is coloured.
+type shade byte
+
+const (
+	plain shade = iota
+	good        // an interval above 0
+	faint       // a figure that is not defined
+)
+
+// A Style says how Write lays tables out.
+type Style struct {
+	Format string // one of Formats
+	Width  int    // of lines of text, in columns of a terminal; 0: no limit
+	Wide   bool   // show all columns, however wide the table is; Width is then the width of captions and notes
+	Colour bool   // of text
 }
 
 // Add appends a row, which must have one cell for each column.
@@ -51,19 +83,19 @@ func (t *Table) Add(cells ...string) {
 // Formats lists the formats that Write knows.
 var Formats = []string{"text", "markdown", "csv", "latex", "json", "html"}
 
-// Write writes tables one after the other in one of Formats. Names in tables may come from users' files, so every text is
-// escaped as the format requires, and no character that a terminal obeys or hides reaches it (see package visible).
-func Write(w io.Writer, format string, tables ...*Table) error {
+// Write writes tables one after the other. Names in tables may come from users' files, so every text is escaped as the format
+// requires, and no character that a terminal obeys or hides reaches it (see package visible).
+func Write(w io.Writer, s Style, tables ...*Table) error {
 	write, ok := map[string]func(io.Writer, []*Table) error{
-		"text":     each(visible.Line, (*Table).text),
-		"markdown": each(visible.Line, (*Table).markdown),
+		"text":     each(visible.Line, s.text),
+		"markdown": each(visible.Line, s.markdown),
 		"csv":      each(visible.Text, (*Table).csv),
-		"latex":    each(visible.Line, (*Table).latex),
-		"html":     each(visible.Line, (*Table).html),
+		"latex":    each(visible.Line, s.latex),
+		"html":     each(visible.Line, s.html),
 		"json":     writeJSON,
-	}[format]
+	}[s.Format]
 	if !ok {
-		return fmt.Errorf("table: unknown format %q (have: %s)", format, strings.Join(Formats, ", "))
+		return fmt.Errorf("table: unknown format %q (have: %s)", s.Format, strings.Join(Formats, ", "))
 	}
 	return write(w, tables)
 }
@@ -87,66 +119,133 @@ func each(show func(string) string, write func(*Table, io.Writer) error) func(io
 
 // mapped returns a copy of the table with every text passed through show.
 func (t *Table) mapped(show func(string) string) *Table {
-	return &Table{
-		Name: t.Name, Caption: show(t.Caption), Notes: list.Map(t.Notes, show),
-		Columns: list.Map(t.Columns, func(c Column) Column { return Column{show(c.Name), c.Numeric} }),
-		Rows:    list.Map(t.Rows, func(row []string) []string { return list.Map(row, show) }),
-	}
+	out := *t
+	out.Caption, out.Notes = show(t.Caption), list.Map(t.Notes, show)
+	out.Columns = list.Map(t.Columns, func(c Column) Column {
+		c.Name, c.Legend = show(c.Name), show(c.Legend)
+		return c
+	})
+	out.Rows = list.Map(t.Rows, func(row []string) []string { return list.Map(row, show) })
+	return &out
 }
 
-func (t *Table) text(w io.Writer) error {
-	width := make([]int, len(t.Columns))
-	for i, c := range t.Columns {
-		width[i] = uniseg.StringWidth(c.Name)
-		for _, row := range t.Rows {
-			width[i] = max(width[i], uniseg.StringWidth(row[i]))
+// fitted returns the table with the columns that fit. Columns are folded only if fold is set.
+func (s Style) fitted(t *Table, fold bool) fitted {
+	if s.Wide || s.Width == 0 {
+		return fitted{Table: t}
+	}
+	return t.fit(s.Width, fold, fitted.width)
+}
+
+// widths returns the widths of the columns, whose headings may have two lines.
+func (f fitted) widths() []int {
+	width := f.cells()
+	for i, c := range f.Columns {
+		for _, line := range headLines(c.Name, width[i]) {
+			width[i] = max(width[i], uniseg.StringWidth(line))
 		}
+	}
+	return width
+}
+
+// indent is how far rows are indented below headings.
+const indent = "  "
+
+// width returns the width of the table as text. Headings do not count.
+func (f fitted) width() int {
+	sum := 2 * (len(f.Columns) - 1)
+	for _, w := range f.widths() {
+		sum += w
+	}
+	if f.headings != nil {
+		sum += len(indent)
+	}
+	return sum
+}
+
+func (s Style) text(t *Table, w io.Writer) error {
+	f := s.fitted(t, true)
+	widths, heads := f.widths(), make([][2]string, len(f.Columns))
+	if s.Width == 0 {
+		for i, c := range f.Columns {
+			widths[i] = max(widths[i], uniseg.StringWidth(c.Name))
+		}
+	}
+	for i, c := range f.Columns {
+		heads[i] = headLines(c.Name, widths[i])
 	}
 	var b strings.Builder
-	if t.Caption != "" {
-		b.WriteString(t.Caption + "\n\n")
+	if f.Caption != "" {
+		b.WriteString(strings.Join(wrap(f.Caption, s.Width), "\n") + "\n\n")
 	}
-	line := func(cell func(i int) string) {
-		var l strings.Builder
-		for i, c := range t.Columns {
+	start := ""
+	if f.headings != nil {
+		start = indent
+	}
+	line := func(cell func(i int) string, colour func(i int) string) {
+		l := start
+		for i, c := range f.Columns {
 			if i > 0 {
-				l.WriteString("  ")
+				l += "  "
 			}
 			text := cell(i)
-			pad := strings.Repeat(" ", width[i]-uniseg.StringWidth(text))
+			pad := strings.Repeat(" ", widths[i]-uniseg.StringWidth(text))
+			if on := colour(i); on != "" && text != "" {
+				text = on + text + endColour
+			}
 			if c.Numeric {
-				l.WriteString(pad + text)
+				l += pad + text
 			} else {
-				l.WriteString(text + pad)
+				l += text + pad
 			}
 		}
-		b.WriteString(strings.TrimRight(l.String(), " ") + "\n")
+		b.WriteString(strings.TrimRight(l, " ") + "\n")
 	}
-	line(func(i int) string { return t.Columns[i].Name })
-	line(func(i int) string { return strings.Repeat("-", width[i]) })
-	for _, row := range t.Rows {
-		line(func(i int) string { return row[i] })
+	none := func(int) string { return "" }
+	if slices.ContainsFunc(heads, func(h [2]string) bool { return h[0] != "" }) {
+		line(func(i int) string { return heads[i][0] }, none)
 	}
-	if len(t.Notes) > 0 {
+	line(func(i int) string { return heads[i][1] }, none)
+	line(func(i int) string { return strings.Repeat("-", widths[i]) }, none)
+	for r, row := range f.Rows {
+		if f.headings != nil && f.headings[r] != "" {
+			b.WriteString(f.headings[r] + "\n")
+		}
+		line(func(i int) string { return row[i] }, func(i int) string {
+			if !s.Colour || f.shades == nil {
+				return ""
+			}
+			return colours[f.shades[r][i]]
+		})
+	}
+	lines := f.Lines()
+	if len(lines) > 0 {
 		b.WriteString("\n")
 	}
-	for _, n := range t.Notes {
-		b.WriteString(n + "\n")
+	for _, n := range lines {
+		b.WriteString(strings.Join(wrap(n, s.Width), "\n") + "\n")
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-func (t *Table) markdown(w io.Writer) error {
+// What terminals obey to colour text.
+var colours = map[shade]string{good: "\x1b[32m", faint: "\x1b[90m"}
+
+const endColour = "\x1b[0m"
+
+// markdown writes no headings of rows, since Markdown has none. Programs that show Markdown can break cells.
+func (s Style) markdown(t *Table, w io.Writer) error {
+	f := s.fitted(t, false)
 	var b strings.Builder
-	if t.Caption != "" {
-		fmt.Fprintf(&b, "**%s**\n\n", markdownEscape(t.Caption))
+	if f.Caption != "" {
+		fmt.Fprintf(&b, "**%s**\n\n", markdownEscape(f.Caption))
 	}
-	for _, c := range t.Columns {
+	for _, c := range f.Columns {
 		b.WriteString("| " + markdownEscape(c.Name) + " ")
 	}
 	b.WriteString("|\n")
-	for _, c := range t.Columns {
+	for _, c := range f.Columns {
 		if c.Numeric {
 			b.WriteString("| ---: ")
 		} else {
@@ -154,16 +253,17 @@ func (t *Table) markdown(w io.Writer) error {
 		}
 	}
 	b.WriteString("|\n")
-	for _, row := range t.Rows {
+	for _, row := range f.Rows {
 		for _, cell := range row {
 			b.WriteString("| " + markdownEscape(cell) + " ")
 		}
 		b.WriteString("|\n")
 	}
-	if len(t.Notes) > 0 {
+	lines := f.Lines()
+	if len(lines) > 0 {
 		b.WriteString("\n")
 	}
-	for _, n := range t.Notes {
+	for _, n := range lines {
 		b.WriteString("- " + markdownStart.ReplaceAllString(markdownEscape(n), `$1\$2`) + "\n")
 	}
 	_, err := io.WriteString(w, b.String())
@@ -187,62 +287,89 @@ func (t *Table) csv(w io.Writer) error {
 	return c.Error()
 }
 
-func (t *Table) latex(w io.Writer) error {
+// latexWidth is the number of characters of a line of footnotesize that fit the text of an article on A4 or letter paper.
+const latexWidth = 84
+
+func (s Style) latex(t *Table, w io.Writer) error {
+	if s.Width > 0 {
+		s.Width = latexWidth
+	}
+	f := s.fitted(t, true)
 	var b strings.Builder
-	b.WriteString("% needs \\usepackage{booktabs}\n\\begin{table}\n\\centering\n")
-	if t.Caption != "" {
-		fmt.Fprintf(&b, "\\caption{%s}\n", latexEscape(t.Caption))
+	b.WriteString("% needs \\usepackage{booktabs}\n\\begin{table}\n\\centering\n\\footnotesize\n\\setlength{\\tabcolsep}{4pt}\n")
+	if f.Caption != "" {
+		fmt.Fprintf(&b, "\\caption{%s}\n", latexEscape(f.Caption))
 	}
-	fmt.Fprintf(&b, "\\label{tab:%s}\n\\begin{tabular}{", t.Name)
-	for _, c := range t.Columns {
+	fmt.Fprintf(&b, "\\label{tab:%s}\n\\begin{tabular}{@{}", f.Name)
+	align := func(c Column) string {
 		if c.Numeric {
-			b.WriteByte('r')
-		} else {
-			b.WriteByte('l')
+			return "r"
 		}
+		return "l"
 	}
-	b.WriteString("}\n\\toprule\n")
+	for _, c := range f.Columns {
+		b.WriteString(align(c))
+	}
+	b.WriteString("@{}}\n\\toprule\n")
 	line := func(cell func(i int) string) {
-		for i := range t.Columns {
+		for i := range f.Columns {
 			if i > 0 {
 				b.WriteString(" & ")
 			}
-			b.WriteString(latexEscape(cell(i)))
+			b.WriteString(cell(i))
 		}
 		b.WriteString(" \\\\\n")
 	}
-	line(func(i int) string { return t.Columns[i].Name })
+	cells := f.cells()
+	line(func(i int) string {
+		c := f.Columns[i]
+		if h := headLines(c.Name, cells[i]); h[0] != "" && s.Width > 0 {
+			return fmt.Sprintf("\\shortstack[%s]{%s\\\\%s}", align(c), latexEscape(h[0]), latexEscape(h[1]))
+		}
+		return latexEscape(c.Name)
+	})
 	b.WriteString("\\midrule\n")
-	for _, row := range t.Rows {
-		line(func(i int) string { return row[i] })
+	for r, row := range f.Rows {
+		if f.headings != nil && f.headings[r] != "" {
+			if r > 0 {
+				b.WriteString("\\addlinespace\n")
+			}
+			column := "l"
+			if uniseg.StringWidth(f.headings[r]) > latexWidth {
+				column = "p{\\linewidth}"
+			}
+			fmt.Fprintf(&b, "\\multicolumn{%d}{@{}%s@{}}{\\emph{%s}} \\\\\n", len(f.Columns), column, latexEscape(f.headings[r]))
+		}
+		line(func(i int) string { return latexEscape(row[i]) })
 	}
 	b.WriteString("\\bottomrule\n\\end{tabular}\n")
-	for _, n := range t.Notes {
-		fmt.Fprintf(&b, "\\par\\footnotesize %s\n", latexEscape(n))
+	for _, n := range f.Lines() {
+		fmt.Fprintf(&b, "\\par\\raggedright %s\n", latexEscape(n))
 	}
 	b.WriteString("\\end{table}\n")
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-func (t *Table) html(w io.Writer) error {
+func (s Style) html(t *Table, w io.Writer) error {
+	f := s.fitted(t, false)
 	var b strings.Builder
 	b.WriteString("<table>\n")
-	if t.Caption != "" {
-		fmt.Fprintf(&b, "<caption>%s</caption>\n", html.EscapeString(t.Caption))
+	if f.Caption != "" {
+		fmt.Fprintf(&b, "<caption>%s</caption>\n", html.EscapeString(f.Caption))
 	}
 	class := func(i int) string {
-		if t.Columns[i].Numeric {
+		if f.Columns[i].Numeric {
 			return ` class="number"`
 		}
 		return ""
 	}
 	b.WriteString("<thead><tr>")
-	for i, c := range t.Columns {
+	for i, c := range f.Columns {
 		fmt.Fprintf(&b, `<th scope="col"%s>%s</th>`, class(i), html.EscapeString(c.Name))
 	}
 	b.WriteString("</tr></thead>\n<tbody>\n")
-	for _, row := range t.Rows {
+	for _, row := range f.Rows {
 		b.WriteString("<tr>")
 		for i, cell := range row {
 			fmt.Fprintf(&b, "<td%s>%s</td>", class(i), html.EscapeString(cell))
@@ -250,7 +377,7 @@ func (t *Table) html(w io.Writer) error {
 		b.WriteString("</tr>\n")
 	}
 	b.WriteString("</tbody>\n</table>\n")
-	for _, n := range t.Notes {
+	for _, n := range f.Lines() {
 		fmt.Fprintf(&b, "<p class=\"note\">%s</p>\n", html.EscapeString(n))
 	}
 	_, err := io.WriteString(w, b.String())
@@ -269,7 +396,7 @@ func writeJSON(w io.Writer, tables []*Table) error {
 	}
 	list := make([]out, 0, len(tables))
 	for _, t := range tables {
-		o := out{Name: t.Name, Caption: t.Caption, Rows: []map[string]string{}, Notes: append([]string{}, t.Notes...)}
+		o := out{Name: t.Name, Caption: t.Caption, Rows: []map[string]string{}, Notes: append([]string{}, t.Lines()...)}
 		for _, c := range t.Columns {
 			name := c.Name
 			for n := 2; slices.Contains(o.Columns, name); n++ {

@@ -19,7 +19,7 @@ import (
 var hostile = []string{"plain", "=1+1", "-2", "a|b", "<script>alert(1)</script>", "50 % & $x_1^2$ \\ {}~#", "two\nlines", "\x1b[31mred", "日本語", "a,\"b\""}
 
 func sample() *Table {
-	t := &Table{Name: "sample", Caption: "a <b> & c", Columns: []Column{{"text", false}, {"n", true}}, Notes: []string{"a: <note> | _x_"}}
+	t := &Table{Name: "sample", Caption: "a <b> & c", Columns: []Column{{Name: "text"}, {Name: "n", Numeric: true}}, Notes: []string{"a: <note> | _x_"}}
 	for _, h := range hostile {
 		t.Add(h, "-1.5")
 	}
@@ -29,7 +29,7 @@ func sample() *Table {
 func write(t *testing.T, format string, tables ...*Table) string {
 	t.Helper()
 	var b bytes.Buffer
-	if err := Write(&b, format, tables...); err != nil {
+	if err := Write(&b, Style{Format: format}, tables...); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -134,7 +134,7 @@ func TestJSON(t *testing.T) {
 }
 
 func TestUnknownFormat(t *testing.T) {
-	if err := Write(&bytes.Buffer{}, "word", sample()); err == nil || !strings.Contains(err.Error(), "markdown") {
+	if err := Write(&bytes.Buffer{}, Style{Format: "word"}, sample()); err == nil || !strings.Contains(err.Error(), "markdown") {
 		t.Errorf("error %q does not list the formats", err)
 	}
 }
@@ -161,7 +161,7 @@ func TestPGRTable(t *testing.T) {
 		Floor: summary.Figure{Value: 0.72}, Transfer: summary.Figure{Value: 0.88}, Ceiling: summary.Figure{Value: 0.95}}
 	bad := row
 	bad.Task, bad.PGR, bad.Warnings = "b", none, []string{none.Reason}
-	out := write(t, "text", PGR([]summary.Row{row, bad}, true))
+	out := write(t, "text", PGR([]summary.Row{row, bad}))
 	for _, want := range []string{"72.0", "88.0", "95.0", "0.70", "undefined", "a: " + none.Reason} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is not in\n%s", want, out)
@@ -180,24 +180,24 @@ func TestPGRColumns(t *testing.T) {
 	second := row("b", "xent", 0.70, 0.71, 0.72)
 	second.SeedPGR = first.SeedPGR // the seeds agree, but the gap is noise
 	second.Warnings = []string{"y", "x"}
-	table := PGR([]summary.Row{first, second}, true)
-	check(t, table, "category|task|n|weak|loss|student|ceiling|gap|PGR|interval|over examples|over seeds|agreement|on errors|notes", []string{
-		"nlp|a|800|50.0 ±2.0|logconf|70.0 ±2.0|90.0 ±2.0|40.0 ±3.0|0.50|[0.30, 0.70]|[0.35, 0.65]|0.52 ±0.10|81|49 / 28|",
-		"nlp|b|800|70.0 ±2.0|xent|71.0 ±2.0|72.0 ±2.0|2.0 ±3.0|undefined|||–|–|– / –|a b",
-	}, "a: y\nb: x", "on errors: the same share among the supervisor's wrong answers, for student / ceiling.", "half of the 95 % interval")
-	if want := "accuracy in per cent, small → large, soft labels, 3 seeds"; table.Caption != want {
+	table := PGR([]summary.Row{first, second})
+	check(t, table, "task|loss|weak|student|ceiling|gap|PGR|95% CI (seeds, test)|95% CI (test)|PGR (seeds)|agreement|on errors", []string{
+		"a|logconf|50.0 ±2.0|70.0 ±2.0|90.0 ±2.0|40.0 ±3.0|0.50|[0.30, 0.70]|[0.35, 0.65]|0.52 ±0.10|81|49 / 28",
+		"b|xent|70.0 ±2.0|71.0 ±2.0|72.0 ±2.0|2.0 ±3.0|undefined|||–|–|– / –",
+	}, "b: y; x", "on errors: share of the supervisor's wrong answers that student / ceiling give as well, in per cent.", "half of the 95 % interval")
+	if want := "accuracy in per cent, nlp, small → large, soft labels, 3 seeds, 800 test examples"; table.Caption != want {
 		t.Errorf("caption %q, want %q", table.Caption, want)
 	}
 
 	second.Weak, second.Treatment, second.Size, second.Seeds, second.Metric, second.Warnings = "tiny", "hard", 500, 1, tasks.AUROC, []string{"x"}
 	second.Control = &summary.Figure{Value: 0.3}
 	first.Warnings = []string{"x"}
-	table = PGR([]summary.Row{first, second}, true)
-	check(t, table, "category|task|metric|pair|treatment|variant|seeds|n|weak|loss|student|ceiling|gap|PGR|interval|over examples|over seeds|agreement|on errors|control|notes", []string{
-		"nlp|a|accuracy|small → large|soft||3 seeds|800|50.0 ±2.0|logconf|70.0 ±2.0|90.0 ±2.0|40.0 ±3.0|0.50|[0.30, 0.70]|[0.35, 0.65]|0.52 ±0.10|81|49 / 28||a",
-		"nlp|b|auroc|tiny → large|hard|train=500|1 seed|800|70.0 ±2.0|xent|71.0 ±2.0|72.0 ±2.0|2.0 ±3.0|undefined|||–|–|– / –|30.0|a",
+	table = PGR([]summary.Row{first, second})
+	check(t, table, "task|metric|pair|treatment|variant|seeds|loss|weak|student|ceiling|gap|PGR|95% CI (seeds, test)|95% CI (test)|PGR (seeds)|agreement|on errors|control", []string{
+		"a|accuracy|small → large|soft||3 seeds|logconf|50.0 ±2.0|70.0 ±2.0|90.0 ±2.0|40.0 ±3.0|0.50|[0.30, 0.70]|[0.35, 0.65]|0.52 ±0.10|81|49 / 28|",
+		"b|auroc|tiny → large|hard|train=500|1 seed|xent|70.0 ±2.0|71.0 ±2.0|72.0 ±2.0|2.0 ±3.0|undefined|||–|–|– / –|30.0",
 	}, "control: ")
-	if table.Caption != "scores in per cent" {
+	if table.Caption != "scores in per cent, nlp, 800 test examples" {
 		t.Errorf("caption %q", table.Caption)
 	}
 }
@@ -210,12 +210,12 @@ func TestPGRTableOfUnevenClasses(t *testing.T) {
 		{Metric: tasks.AUROC, Weak: value(0.55), Student: value(0.6)},
 		{Metric: "balanced-accuracy", Weak: value(0.51), Student: value(0.52), Ceiling: value(0.53)},
 	}}
-	table := PGR([]summary.Row{even, uneven}, false)
-	start := "|800|50.0 ±2.0|xent|70.0 ±2.0|90.0 ±2.0|40.0 ±3.0|0.50|[0.30, 0.70]|–|– / –|"
-	check(t, table, "category|task|n|weak|loss|student|ceiling|gap|PGR|interval|agreement|on errors|majority|auroc|balanced-accuracy|notes", []string{
-		"nlp|a" + start + "|||", "nlp|b" + start + "80.0|55.0 / 60.0 / –|51.0 / 52.0 / 53.0|",
+	table := PGR([]summary.Row{even, uneven})
+	start := "|xent|50.0 ±2.0|70.0 ±2.0|90.0 ±2.0|40.0 ±3.0|0.50|[0.30, 0.70]|–|–|– / –|"
+	check(t, table, "task|loss|weak|student|ceiling|gap|PGR|95% CI (seeds, test)|PGR (seeds)|agreement|on errors|majority|auroc|balanced-accuracy", []string{
+		"a" + start + "||", "b" + start + "80.0|55.0 / 60.0 / –|51.0 / 52.0 / 53.0",
 	}, "majority: accuracy of always answering with the most frequent class.", "auroc: of weak / student / ceiling.")
-	if table := PGR([]summary.Row{even}, false); len(table.Columns) != 13 {
+	if table := PGR([]summary.Row{even}); len(table.Columns) != 11 {
 		t.Errorf("columns %v, want none for uneven classes", table.Columns)
 	}
 }

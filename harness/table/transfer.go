@@ -17,7 +17,7 @@ func Transfer(matrices []summary.TransferMatrix) *Table {
 	if len(matrices) == 0 {
 		return &Table{Name: "transfer", Caption: "no students in this result", Columns: []Column{{Name: "figure"}, {Name: "trained on"}}}
 	}
-	t := &Table{Name: "transfer", Columns: []Column{{Name: "figure"}, {Name: "trained on"}}}
+	t := &Table{Name: "transfer", Columns: []Column{{Name: "figure", phrase: "%s", fold: true}, {Name: "trained on"}}}
 	first := matrices[0]
 	var sizes []string
 	for j, name := range first.Tasks {

@@ -29,7 +29,7 @@ func transferMatrix(loss, treatment string, defined bool) summary.TransferMatrix
 func TestTransfer(t *testing.T) {
 	var b bytes.Buffer
 	table := Transfer([]summary.TransferMatrix{transferMatrix("xent", "soft", true), transferMatrix("logconf:alpha=0.5:warmup=0.2", "soft", false)})
-	if err := Write(&b, "csv", table); err != nil {
+	if err := Write(&b, Style{Format: "csv"}, table); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{

@@ -261,3 +261,53 @@ func TestListedTextsAreWhatARunNeeds(t *testing.T) {
 		}
 	}
 }
+
+// TestLargeFilesAreEncodedWhileTheyAreRead encodes a file of several parts, and gets the vectors of a small one.
+func TestLargeFilesAreEncodedWhileTheyAreRead(t *testing.T) {
+	models, command := commander(t)
+	dir := t.TempDir()
+	row := func(i int, note string) string {
+		return fmt.Sprintf(`{"text":"text number %d","label":%d,"note":%q}`+"\n", i, i%2, note)
+	}
+	small, large := "", strings.Builder{}
+	for i := range 300 {
+		small += row(i, "")
+		large.WriteString(row(i%299, strings.Repeat("x", largeFiles/280)))
+	}
+	for name, text := range map[string]string{"small.jsonl": small, "large.jsonl": large.String(), "bad.jsonl": large.String() + row(1, "") + `{"text":"x"}` + "\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	encode := func(name string, more ...string) []encodeRow {
+		t.Helper()
+		out, errOut, code := command(append([]string{"encode", "--task", filepath.Join(dir, name), "--all-texts", "--json", "--model", filepath.Join(models, "bert-tiny"),
+			"--model", filepath.Join(models, "mpnet-tiny")}, more...)...)
+		var rows []encodeRow
+		if err := json.Unmarshal([]byte(out), &rows); code != exitGood || err != nil || len(rows) != 2 {
+			t.Fatalf("%s: %d, %s%s, %v", name, code, out, errOut, err)
+		}
+		return rows
+	}
+	for _, r := range encode("large.jsonl") {
+		if r.Texts != 299 || r.Encoded != 299 || r.Task != "large" || r.Tokens == 0 {
+			t.Errorf("%+v", r)
+		}
+	}
+	for _, r := range encode("small.jsonl") {
+		if r.Texts != 300 || r.Encoded != 1 || r.Cached != 299 {
+			t.Errorf("the small file has other texts: %+v", r)
+		}
+	}
+	sum := 0
+	for _, shard := range []string{"1/2", "2/2"} {
+		sum += encode("large.jsonl", "--shard", shard)[0].Cached
+	}
+	if sum != 299 {
+		t.Errorf("the shards have %d texts, want 299", sum)
+	}
+	if _, errOut, code := command("encode", "--task", filepath.Join(dir, "bad.jsonl"), "--all-texts", "--model", filepath.Join(models, "bert-tiny")); code == exitGood ||
+		!strings.Contains(errOut, "bad.jsonl:302") {
+		t.Errorf("a fault: %d, %s", code, errOut)
+	}
+}

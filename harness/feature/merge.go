@@ -97,7 +97,8 @@ func (w *writer) copy(ctx context.Context, from *index, wishes []wish) (n int, f
 			return
 		}
 		from.layout.values(row, v.values)
-		v.tokens, v.truncated = int(wanted.place.tokens), wanted.place.truncated
+		_, tokens, truncated := meta(row)
+		v.tokens, v.truncated = int(tokens), truncated
 		if failed = w.append(wanted.id, v); failed == nil {
 			n++
 		}

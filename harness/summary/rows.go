@@ -37,9 +37,10 @@ type Row struct {
 	Task      string         `json:"task"`
 	Corpus    string         `json:"corpus,omitempty"` // data set that the texts come from, if other tasks have it as well
 	Category  tasks.Category `json:"category"`
-	Weak      string         `json:"weak"`                // model of the supervisor, or a simulated supervisor
+	Weak      string         `json:"weak_model"`          // model of the supervisor, or a simulated supervisor
 	Simulated bool           `json:"simulated,omitempty"` // Weak is a simulated supervisor
-	Strong    string         `json:"strong"`              // model of student and ceiling
+	Combined  bool           `json:"combined,omitempty"`  // Weak is a combination of supervisors
+	Strong    string         `json:"strong_model"`        // model of student and ceiling
 
 	WeakLayer   *result.Layer `json:"weak_layer,omitempty"`   // of Weak; nil: the model's own output
 	StrongLayer *result.Layer `json:"strong_layer,omitempty"` // of Strong
@@ -55,9 +56,9 @@ type Row struct {
 	Train     int          `json:"train"` // training examples of the student, of the first seed
 	Seeds     int          `json:"seeds"`
 
-	Floor       Figure              `json:"floor"`    // score of the weak supervisor
-	Transfer    Figure              `json:"transfer"` // score of the student
-	Ceiling     Figure              `json:"ceiling"`  // score of the strong model trained on gold
+	Floor       Figure              `json:"weak"`    // score of the weak supervisor
+	Transfer    Figure              `json:"student"` // score of the student
+	Ceiling     Figure              `json:"ceiling"` // score of the strong model trained on gold
 	PGR         stats.PGR           `json:"pgr"`
 	SeedPGR     stats.SeedPGR       `json:"seed_pgr"`  // mean PGR of the seeds, with its interval over seeds alone
 	Imitation   Imitation           `json:"imitation"` // how far the student repeats its supervisor
@@ -74,6 +75,9 @@ type Row struct {
 	from       *result.Result
 	conditions string      // see conditionsOf; "" for an imported row
 	bySeed     [][]float64 // student's score by seed and test example; nil if the metric is not a mean over examples
+
+	floorBySeed [][]float64 // likewise the supervisor's
+	members     []string    // of a combination
 }
 
 // Result returns the result that the row was made from, or nil for an imported row.
@@ -210,6 +214,7 @@ type index struct {
 	chained   map[string]bool               // students that are steps of a chain, or its jump
 	settings  []setting                     // that change rows
 	layers    map[string]*result.Layer      // by model
+	members   map[string][]string           // of combinations of supervisors, by name
 
 	comparisons     map[comparisonKey][]*result.Head
 	comparisonOrder []comparisonKey // of their first heads
@@ -224,10 +229,13 @@ type referenceKey struct {
 
 func newIndex(r *result.Result) *index {
 	x := &index{result: r, tasks: map[string]*result.Task{}, heads: map[string]*result.Head{},
-		reference: map[referenceKey]*result.Head{}, chained: map[string]bool{}, settings: settingsOf(r.Config), layers: map[string]*result.Layer{},
+		reference: map[referenceKey]*result.Head{}, chained: map[string]bool{}, settings: settingsOf(r.Config), layers: map[string]*result.Layer{}, members: map[string][]string{},
 		comparisons: map[comparisonKey][]*result.Head{}}
 	for _, m := range r.Models {
 		x.layers[m.Name] = m.Layer
+		if of := m.Description[result.CombinesFact]; of != "" {
+			x.members[m.Name] = strings.Split(of, ", ")
+		}
 	}
 	for _, c := range r.Chains {
 		for _, id := range append(slices.Clone(c.Steps), c.Jump) {
@@ -263,6 +271,8 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 		Trained: k.trained, Metric: m.NameFor(t.Form), N: len(t.TestIDs), Train: students[0].Train, Seeds: len(students),
 		Simulated: x.heads[students[0].Supervisor].Role == result.Baseline}
 	row.WeakLayer, row.StrongLayer = x.layers[k.weak], x.layers[k.strong]
+	row.members = x.members[k.weak]
+	row.Combined = row.members != nil
 	row.warn(t.Warnings...)
 	var floor, transfer, ceiling, control seedScores
 	var agreement agreements
@@ -294,11 +304,14 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 		warnings = append(warnings, slices.Concat(weak.Warnings, s.Warnings, ceilingHead.Warnings)...)
 	}
 	row.warn(merge(warnings)...)
-	if note := fallbacks(students); note != "" {
+	if note := guarded(students); note != "" {
 		row.warn(note)
 	}
-	row.Doubts = slices.Concat(degenerate("the supervisor", t, weaks), degenerate("the student", t, students), degenerate("the ceiling", t, ceilings),
-		contrary(t, weaks, students))
+	ofCeiling := degenerate("the ceiling", t, ceilings)
+	if note := atChance(t, ceilings); note != "" && len(ofCeiling) == 0 {
+		ofCeiling = []string{note}
+	}
+	row.Doubts = slices.Concat(degenerate("the supervisor", t, weaks), degenerate("the student", t, students), ofCeiling, contrary(t, weaks, students))
 	boot := opt.bootstrap(t)
 	if row.Uneven, err = x.uneven(k, t, students, m); err != nil {
 		return row, err
@@ -336,6 +349,7 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 	}
 	row.warn(row.Doubts...)
 	row.Corpus, row.conditions, row.bySeed = t.Corpus, x.conditionsOf(row, t), transfer.examples
+	row.floorBySeed = floor.examples
 	row.identity, row.from = x.identify(t, heads, row.Weak, row.Strong), x.result
 	return row, nil
 }

@@ -298,15 +298,8 @@ func (a *app) env(ctx context.Context) (experiment.Env, error) {
 func (a *app) openTasks(ctx context.Context, names []string) ([]tasks.Task, error) {
 	var list []tasks.Task
 	var faults []error
-	var source tasks.Source // of data sets on the hub
 	for _, n := range names {
-		if strings.HasPrefix(n, "hf:") && source == nil {
-			var err error
-			if source, err = a.source(); err != nil {
-				return nil, err
-			}
-		}
-		t, err := tasks.OpenFrom(ctx, source, n)
+		t, err := a.openTask(ctx, n)
 		if err != nil {
 			faults = append(faults, valueFault("task", n, err))
 			continue
@@ -314,6 +307,17 @@ func (a *app) openTasks(ctx context.Context, names []string) ([]tasks.Task, erro
 		list = append(list, t)
 	}
 	return list, errors.Join(faults...)
+}
+
+func (a *app) openTask(ctx context.Context, name string) (tasks.Task, error) {
+	var source tasks.Source // of data sets on the hub
+	if strings.HasPrefix(name, "hf:") {
+		var err error
+		if source, err = a.source(); err != nil {
+			return nil, err
+		}
+	}
+	return tasks.OpenFrom(ctx, source, name)
 }
 
 // valueFault returns the error for a value of a repeatable flag. If the value looks like a list, it shows how to give several.

@@ -158,8 +158,17 @@ func resolveFault(ctx context.Context, c *catalog.Catalog, name string, fault er
 	if err != nil || slices.ContainsFunc(known, func(s catalog.State) bool { return strings.EqualFold(s.Name, name) }) {
 		return fault
 	}
+	if strings.ContainsAny(name, `/\`) {
+		return folderError{fault}
+	}
 	return usageError{fault}
 }
+
+// A folderError reports that a folder which the user named is not there. It is a usageError, but does not keep the other groups of a
+// plan from running.
+type folderError struct{ error }
+
+func (e folderError) Unwrap() error { return usageError{e.error} }
 
 // facts describes a checkpoint for a result file.
 func facts(c *onnx.Checkpoint, rt *onnx.Runtime) map[string]string {

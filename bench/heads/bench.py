@@ -1,7 +1,6 @@
 """Compares the time to train linear heads with scikit-learn and PyTorch, for the same features, labels and objective.
 
-Run it in the top folder: python3 bench/heads/bench.py   (needs numpy, scikit-learn, torch, onnxruntime and Go; the
-wheel of onnxruntime contains the runtime library, --library names another one)
+Run it in the top folder: python3 bench/heads/bench.py   (needs numpy, scikit-learn, torch and Go)
 
 Every head is a binary logistic regression: mean cross-entropy + l2/2 * sum(W^2), two columns, bias without penalty. Each of
 --rounds rounds runs all programs, and the least time of each counts, because other load only makes a run slower. There are
@@ -10,7 +9,6 @@ L-BFGS (strong Wolfe) on the sum of the objectives until no gradient exceeds the
 objectives in float64 from the weights that each program returns.
 """
 import argparse
-import glob
 import json
 import os
 import subprocess
@@ -18,7 +16,6 @@ import tempfile
 import time
 
 import numpy as np
-import onnxruntime
 import sklearn
 import torch
 from sklearn.linear_model import LogisticRegression
@@ -95,11 +92,9 @@ def main():
     p.add_argument("--tolerance", type=float, default=1e-4, help="largest gradient at the end of L-BFGS (scikit-learn's default)")
     p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    p.add_argument("--library", default=None)
     p.add_argument("--only", default="", help="run only the comparisons whose names contain this, such as Adam")
     a = p.parse_args()
     torch.set_num_threads(a.threads)
-    library = a.library or glob.glob(os.path.join(os.path.dirname(onnxruntime.__file__), "capi", "libonnxruntime.so.*"))[0]
     x, y, l2 = problem(a.rows, a.dims, a.heads, np.random.default_rng(5))
 
     with tempfile.TemporaryDirectory() as folder:
@@ -112,7 +107,7 @@ def main():
 
         def ours(heads, *options):
             """Least time of three repeats. The first has page faults, which the other programs do not have at this point."""
-            out = subprocess.run([binary, "-dir", folder, "-library", library, "-heads", str(heads), "-threads", str(a.threads), "-repeats", "3", *options],
+            out = subprocess.run([binary, "-dir", folder, "-heads", str(heads), "-repeats", "3", *options],
                                  check=True, capture_output=True, text=True, env={**os.environ, "GOMAXPROCS": str(a.threads)}).stdout
             lines = [json.loads(line) for line in out.splitlines()]
             found = np.fromfile(f"{folder}/weights.f64").reshape(heads, a.dims + 1)
@@ -137,7 +132,7 @@ def main():
         contests = {name: run for name, run in contests.items() if a.only in name}
         least, mean = {}, {}
         print(f"{a.rows} x {a.dims}, {a.heads} heads, {a.threads} threads; scikit-learn {sklearn.__version__}, "
-              f"torch {torch.__version__}, onnxruntime {onnxruntime.__version__}", flush=True)
+              f"torch {torch.__version__}", flush=True)
         for i in range(a.rounds):
             for name, run in contests.items():
                 seconds, (w, b), note = run()

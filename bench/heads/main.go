@@ -1,6 +1,6 @@
 // Command heads trains the heads of a problem that bench.py writes, and prints the time. bench.py runs it.
 //
-//	heads -dir FOLDER -library PATH -heads N -optimiser lbfgs|adam [-steps N] [-tolerance X] [-threads N] [-repeats N]
+//	heads -dir FOLDER -heads N -optimiser lbfgs|adam [-steps N] [-tolerance X] [-float64] [-repeats N]
 //
 // FOLDER contains shape.json {rows, dims, heads, l2}, features.f32 (rows·dims float32) and labels.u8 (heads·rows classes, 0
 // or 1). Command heads prints one line of JSON per repeat. It writes the weights of the last repeat to weights.f64: for each
@@ -22,7 +22,6 @@ import (
 	"w2s/harness/feature"
 	"w2s/harness/head"
 	"w2s/harness/loss"
-	"w2s/onnx"
 )
 
 func main() {
@@ -43,12 +42,11 @@ type line struct {
 func run(out io.Writer, args []string) error {
 	flags := flag.NewFlagSet("heads", flag.ContinueOnError)
 	dir := flags.String("dir", ".", "folder with the problem")
-	library := flags.String("library", "", "shared library of ONNX Runtime; without it products are computed in Go, in float64")
+	exact := flags.Bool("float64", false, "whether to compute everything in float64")
 	n := flags.Int("heads", 1, "number of heads to train, the first of the problem")
 	method := flags.String("optimiser", "lbfgs", "lbfgs or adam")
 	steps := flags.Int("steps", 100, "number of steps of adam")
 	tolerance := flags.Float64("tolerance", 0, "largest gradient at which lbfgs stops; 0 means the default")
-	threads := flags.Int("threads", 0, "number of threads of a product; 0 means one per core")
 	repeats := flags.Int("repeats", 1, "number of repeats")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -67,20 +65,7 @@ func run(out io.Writer, args []string) error {
 			return fmt.Errorf("optimiser %q is not lbfgs or adam", *method)
 		}
 	}
-	var options head.Options
-	if *library != "" {
-		runtime, err := onnx.OpenRuntime(*library)
-		if err != nil {
-			return err
-		}
-		defer runtime.Close()
-		product, err := onnx.NewMatMul(*threads)
-		if err != nil {
-			return err
-		}
-		defer product.Close()
-		options.Multiplier = func(x []float32, rows, dims int) (head.Multiplier, error) { return product.Over(x, rows, dims) }
-	}
+	options := head.Options{Float64: *exact}
 	var fitted []head.Fitted
 	for range *repeats {
 		start := time.Now()

@@ -13,7 +13,6 @@ import (
 	"testing"
 
 	"w2s/harness/head"
-	"w2s/internal/shareddata"
 )
 
 // writeProblem writes a problem in the form of bench.py.
@@ -73,16 +72,13 @@ func train(t *testing.T, dir string, args ...string) (lines []line, weights []fl
 	return lines, weights
 }
 
-// With the product of ONNX Runtime, a head is bit for bit the same alone and together with others, and close to the head that
-// is trained in float64.
-func TestHeadsWithONNXRuntime(t *testing.T) {
-	library := shareddata.Runtime(t)
+// A head is bit for bit the same alone and together with others, and close to the head that is trained in float64.
+func TestHeads(t *testing.T) {
 	const rows, dims, heads = 3000, 50, 70
 	dir := writeProblem(t, rows, dims, heads)
 	for _, optimiser := range []string{"lbfgs", "adam"} {
 		args := []string{"-optimiser", optimiser, "-steps", "20", "-heads"}
-		_, exact := train(t, dir, append(args, strconv.Itoa(heads))...)
-		args = append([]string{"-library", library}, args...)
+		_, exact := train(t, dir, append(append([]string{"-float64"}, args...), strconv.Itoa(heads))...)
 		lines, together := train(t, dir, append(args, strconv.Itoa(heads), "-repeats", "2")...)
 		if len(lines) != 2 || optimiser == "lbfgs" && lines[1].Status[head.Converged] != heads {
 			t.Errorf("%s: %+v", optimiser, lines)

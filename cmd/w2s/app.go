@@ -17,7 +17,6 @@ import (
 
 	"w2s/fixtures"
 	"w2s/harness/experiment"
-	"w2s/harness/head"
 	"w2s/harness/loss"
 	"w2s/harness/vectorfile"
 	"w2s/internal/catalog"
@@ -258,19 +257,7 @@ func (a *app) env(ctx context.Context) (experiment.Env, error) {
 		}
 		return nil
 	})
-	product, err := onnx.NewMatMul(a.threads)
-	if err != nil {
-		return experiment.Env{}, err
-	}
-	a.closers = append(a.closers, product.Close)
-	return experiment.Env{
-		Source:   source,
-		Features: features,
-		Progress: a.progress(),
-		Multiplier: func(x []float32, rows, dims int) (head.Multiplier, error) {
-			return product.Over(x, rows, dims)
-		},
-	}, nil
+	return experiment.Env{Source: source, Features: features, Progress: a.progress()}, nil
 }
 
 // openTasks opens built-in tasks, files and data sets on the hub, and reports all faults together.

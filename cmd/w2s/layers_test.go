@@ -69,7 +69,7 @@ func TestStudyLayers(t *testing.T) {
 		return command(append([]string{"study", "layers", "--task", task, "--weak", weak, "--strong", strong, "--seeds", "1", "--out", file}, args...)...)
 	}
 	out, errOut, code := study("--layers", "0,1,-1", "--plots", plots, "--format", "csv")
-	if code != exitGood || !strings.Contains(out, ",layer,") {
+	if code != exitGood || !strings.Contains(out, ",strong_layer,") {
 		t.Fatalf("%d, %s%s", code, out, errOut)
 	}
 	r := loadResult(t, file)

@@ -54,10 +54,24 @@ func views(wide bool) []view {
 			}
 			return []*table.Table{table.Supervision(have)}, nil
 		}},
+		{"baseline", "baselines", func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
+			if b := table.Baselines(rows, true); b != nil {
+				return []*table.Table{b}, nil
+			}
+			return nil, nil
+		}},
 	}
 }
 
-func viewNames() []string { return list.Map(views(false), func(v view) string { return v.name }) }
+// Views of --by that are not of rows.
+const (
+	byChain   = "chain"
+	byExample = "example"
+)
+
+func viewNames() []string {
+	return append(list.Map(views(false), func(v view) string { return v.name }), byChain, byExample)
+}
 
 func newTableCommand(a *app) *cobra.Command {
 	var s summaryFlags
@@ -72,6 +86,9 @@ func newTableCommand(a *app) *cobra.Command {
 one table; a folder stands for the .json files in it. A file that cannot be read
 is named and left out, and the exit code is 1.
 
+The formats csv, json, jsonl and parquet hold one table of numbers, with all
+settings of its rows, instead of text to read (docs/pandas.md).
+
 --import adds the runs in a results folder of openai/weak-to-strong
 (train_simple.py, sweep.py, train_weak_to_strong.py) or EleutherAI/w2s (run.py).
 These programs store scores, and predictions only in pickles, which w2s does not
@@ -80,6 +97,8 @@ tells why.`,
 		Example: `  w2s table w2s-results/default
   w2s table w2s-results/run.json
   w2s table --by category --format latex w2s-results/sweep.json
+  w2s table --format csv w2s-results/sweep.json > rows.csv      # numbers for a program
+  w2s table --by example --format parquet w2s-results/run.json > examples.parquet
   w2s table --json w2s-results/sweep.json > rows.json
   w2s table --import /tmp/results/default w2s-results/sweep.json`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -90,8 +109,11 @@ tells why.`,
 		},
 		RunE: a.runE(func(ctx context.Context, paths []string) error {
 			files, folders, err := sortPaths(paths, imports)
-			if err := errors.Join(err, checkResults(files), s.checkSummary(), layout.check(), checkView(by)); err != nil {
+			if err := errors.Join(err, checkResults(files), s.checkSummary(), layout.check(), checkView(by, layout.format)); err != nil {
 				return err
+			}
+			if by == byExample {
+				return a.printExamples(files, layout)
 			}
 			parts, failed := readResults(files, s.options()) // an error does not keep the other rows from being printed
 			if len(folders) > 0 {
@@ -122,21 +144,28 @@ tells why.`,
 			if err != nil {
 				return errors.Join(failed, err)
 			}
+			if len(tables) == 0 {
+				return errors.Join(failed, fmt.Errorf("--by %s: these results have none", by))
+			}
 			return errors.Join(failed, table.Write(a.out, a.style(layout), tables...))
 		}),
 	}
 	layout.register(c.Flags())
 	c.Flags().BoolVar(&asJSON, "json", false, "print all rows, with the parts of their intervals, as JSON")
 	about := list.Map(views(false), func(v view) string { return v.name + " (" + v.about + ")" })
-	c.Flags().StringVar(&by, "by", views(false)[0].name, "`view` of the rows: "+strings.Join(about, ", ")+", or "+allViews)
+	c.Flags().StringVar(&by, "by", views(false)[0].name, "`view` of the rows: "+strings.Join(about, ", ")+
+		", "+byChain+" (steps of chains), "+byExample+" (each test example with the answers to it), or "+allViews)
 	c.Flags().StringArrayVar(&imports, "import", nil, "results `folder` of openai/weak-to-strong or EleutherAI/w2s (repeatable)")
 	s.register(c.Flags())
 	s.registerLevel(c.Flags())
 	return c
 }
 
-// checkView reports an unknown --by.
-func checkView(by string) error {
+// checkView reports an unknown --by, and one of several tables in a format that holds one.
+func checkView(by, format string) error {
+	if by == allViews && table.ForPrograms(format) {
+		return usagef("--by %s --format %s: such a file holds one table (name one of %s)", by, format, strings.Join(viewNames(), ", "))
+	}
 	if by != allViews && !slices.Contains(viewNames(), by) {
 		return usagef("--by %q: want %s or %s", by, strings.Join(viewNames(), ", "), allViews)
 	}
@@ -238,11 +267,26 @@ func readResult(path string, opt summary.Options) (summary.Part, error) {
 	return p, nil
 }
 
+// printExamples prints the test examples of result files with the answers to them.
+func (a *app) printExamples(files []string, layout tableFlags) error {
+	var all []summary.Example
+	var faults []error
+	for _, path := range files {
+		r, err := result.Load(path)
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		all = append(all, summary.Examples(r)...)
+	}
+	return errors.Join(append(faults, table.Write(a.out, a.style(layout), table.Examples(all)))...)
+}
+
 // layOut returns the tables that --by asks for. If there are chains, it adds a table of them.
 func layOut(rows []summary.Row, chains []summary.ChainRow, views []view, by string, opt summary.Options) ([]*table.Table, error) {
 	var tables []*table.Table
 	for _, v := range views {
-		if by != allViews && by != v.name || len(rows) == 0 && len(chains) > 0 {
+		if by != allViews && by != v.name || by == allViews && v.name == "baseline" || len(rows) == 0 && len(chains) > 0 {
 			continue
 		}
 		t, err := v.tables(rows, opt)

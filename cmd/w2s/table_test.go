@@ -5,12 +5,16 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"w2s/harness/result"
+	"w2s/internal/list"
+	"w2s/internal/shareddata"
 	"w2s/tasks"
 )
 
@@ -68,34 +72,31 @@ func imported(t *testing.T) string {
 	return dir
 }
 
-// tableRows runs w2s table and returns the rows of each table in its JSON form.
-func tableRows(t *testing.T, args ...string) (tables [][]map[string]string, errOut string, code int) {
+// tableRows runs w2s table and returns the rows of its table for programs.
+func tableRows(t *testing.T, args ...string) (rows []map[string]any, errOut string, code int) {
 	t.Helper()
 	var out, errs bytes.Buffer
 	code = run(context.Background(), &out, &errs, append([]string{"table", "--format", "json"}, args...))
 	if out.Len() > 0 {
-		var list []struct{ Rows []map[string]string }
-		if err := json.Unmarshal(out.Bytes(), &list); err != nil {
+		if err := json.Unmarshal(out.Bytes(), &rows); err != nil {
 			t.Fatalf("%v: %s", err, out.Bytes())
 		}
-		for _, l := range list {
-			tables = append(tables, l.Rows)
-		}
 	}
-	return tables, errs.String(), code
+	return rows, errs.String(), code
 }
 
 func TestImportedRunsAreInTheSameTable(t *testing.T) {
-	tables, errOut, code := tableRows(t, stored(t, "movies"), "--import", imported(t))
-	if code != exitGood || len(tables) != 1 || len(tables[0]) != 3 {
-		t.Fatalf("exit code %d, %v: %s", code, tables, errOut)
+	rows, errOut, code := tableRows(t, stored(t, "movies"), "--import", imported(t))
+	if code != exitGood || len(rows) != 3 {
+		t.Fatalf("exit code %d, %v: %s", code, rows, errOut)
 	}
-	own, theirs := tables[0][0], tables[0][2]
-	if own["PGR"] != "0.50" || own["n"] != "40" || own["95% CI (test)"] == "" {
+	own, theirs := rows[0], rows[2]
+	if own["pgr"] != 0.5 || own["n"] != 40. || own["pgr_lo"] == nil {
 		t.Errorf("our row: %v", own)
 	}
 	// PGR is (75 - 60) / (90 - 60). The number of examples is unknown, so there is a note instead of an interval.
-	if theirs["pair"] != "gpt2 → gpt2-xl" || theirs["PGR"] != "0.50" || theirs["n"] != "?" || theirs["95% CI (test)"] != "" || theirs["weak"] != "60.0" {
+	if pgr, _ := theirs["pgr"].(float64); theirs["strong_model"] != "gpt2-xl" || math.Abs(pgr-0.5) > 1e-9 || theirs["n"] != nil || theirs["pgr_lo"] != nil ||
+		theirs["warnings"] == "" || theirs["weak"] != 0.6 {
 		t.Errorf("the imported row: %v", theirs)
 	}
 }
@@ -103,24 +104,52 @@ func TestImportedRunsAreInTheSameTable(t *testing.T) {
 func TestTableViews(t *testing.T) {
 	path := stored(t, "movies", "tweets")
 	for by, want := range map[string]struct {
-		tables, rows int
-		cells        map[string]string // of the first row
+		rows  int
+		cells map[string]any // of the first row
 	}{
-		"task":     {1, 4, map[string]string{"task": "movies", "PGR": "0.50"}},
-		"category": {1, 2, map[string]string{"category": "nlp", "tasks": "2", "median": "0.50", "published": "0.2 to 0.7"}},
-		"pair":     {1, 2, map[string]string{"loss": "xent", "tasks": "2", "median": "0.50", "median gap": "50.0"}},
-		"loss":     {1, 2, map[string]string{"loss": "logconf", "against": "xent", "difference": "+12.5"}},
-		"all":      {4, 4, map[string]string{"task": "movies"}},
+		"task":     {4, map[string]any{"task": "movies", "pgr": 0.5}},
+		"category": {2, map[string]any{"category": "nlp", "tasks": 2., "median": 0.5, "published_hi": 0.7}},
+		"pair":     {2, map[string]any{"weak_model": "small", "tasks": 2., "median": 0.5, "median_gap": 0.5}},
+		"loss":     {2, map[string]any{"loss": "logconf", "against": "xent", "difference": 0.125}},
+		"example":  {160, map[string]any{"task": "movies", "id": "0", "gold": "1", "weak": "1", "weak_right": true, "ceiling_p": 0.75}},
 	} {
-		tables, errOut, code := tableRows(t, path, "--by", by)
-		if code != exitGood || len(tables) != want.tables || len(tables[0]) != want.rows {
-			t.Errorf("--by %s: exit code %d, %v %s", by, code, tables, errOut)
+		rows, errOut, code := tableRows(t, path, "--by", by)
+		if code != exitGood || len(rows) != want.rows {
+			t.Errorf("--by %s: exit code %d, %v %s", by, code, rows, errOut)
 			continue
 		}
 		for column, cell := range want.cells {
-			if got := tables[0][0][column]; got != cell {
-				t.Errorf("--by %s: %s is %q, want %q", by, column, got, cell)
+			if got := rows[0][column]; got != cell {
+				t.Errorf("--by %s: %s is %v, want %v", by, column, got, cell)
 			}
+		}
+	}
+	var out, errOut bytes.Buffer
+	if code := run(context.Background(), &out, &errOut, []string{"table", path, "--by", "all"}); code != exitGood || strings.Count(out.String(), "\n\n") < 8 {
+		t.Errorf("all views: exit code %d, %s%s", code, out.String(), errOut.String())
+	}
+}
+
+// Rows of models that teach themselves come last, or not at all with --no-self.
+func TestSelfTaughtModelsComeLast(t *testing.T) {
+	path := stored(t, "movies", "tweets")
+	r := loadResult(t, path)
+	for i := range r.Heads { // of movies: large teaches itself
+		if h := &r.Heads[i]; h.Task == "movies" && h.Role == result.Supervisor {
+			h.Model = "large"
+		}
+	}
+	if err := r.Save(path); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args []string
+		want string
+	}{{nil, "tweets tweets movies movies"}, {[]string{"--no-self"}, "tweets tweets"}} {
+		rows, errOut, code := tableRows(t, append(c.args, path)...)
+		got := strings.Join(list.Map(rows, func(r map[string]any) string { return fmt.Sprint(r["task"]) }), " ")
+		if code != exitGood || got != c.want {
+			t.Errorf("%q: exit code %d, %s, want %s: %s", c.args, code, got, c.want, errOut)
 		}
 	}
 }
@@ -130,9 +159,9 @@ func TestTableViews(t *testing.T) {
 func TestTwoResultsOfTheSameTask(t *testing.T) {
 	a, b := stored(t, "movies"), stored(t, "movies")
 	for by, want := range map[string]int{"task": 2, "category": 2, "loss": 1} {
-		tables, errOut, code := tableRows(t, a, b, "--by", by)
-		if code != exitGood || len(tables[0]) != want || !strings.Contains(errOut, "2 of 2 rows of result.json (2) are left out") {
-			t.Errorf("the same twice, by %s: exit code %d, %v %s", by, code, tables, errOut)
+		rows, errOut, code := tableRows(t, a, b, "--by", by)
+		if code != exitGood || len(rows) != want || !strings.Contains(errOut, "2 of 2 rows of result.json (2) are left out") {
+			t.Errorf("the same twice, by %s: exit code %d, %v %s", by, code, rows, errOut)
 		}
 	}
 	r := loadResult(t, b)
@@ -145,14 +174,14 @@ func TestTwoResultsOfTheSameTask(t *testing.T) {
 		t.Fatal(err)
 	}
 	for by, want := range map[string]int{"task": 4, "category": 4, "pair": 4, "loss": 2} {
-		tables, errOut, code := tableRows(t, a, b, "--by", by)
-		if code != exitGood || len(tables[0]) != want || errOut != "" {
-			t.Errorf("two results, by %s: exit code %d, %v %s", by, code, tables, errOut)
+		rows, errOut, code := tableRows(t, a, b, "--by", by)
+		if code != exitGood || len(rows) != want || errOut != "" {
+			t.Errorf("two results, by %s: exit code %d, %v %s", by, code, rows, errOut)
 			continue
 		}
 		seen := map[string]int{}
-		for _, row := range tables[0] {
-			seen[row["variant"]]++
+		for _, row := range rows {
+			seen[fmt.Sprint(row["variant"])]++
 		}
 		if seen["from result.json"] != want/2 || seen["from result.json (2)"] != want/2 {
 			t.Errorf("two results, by %s: variants %v", by, seen)
@@ -170,18 +199,64 @@ func TestTableFaults(t *testing.T) {
 	}{
 		{nil, exitUsage, "--import", 0},
 		{[]string{folder}, exitUsage, "--import " + folder, 0},
-		{[]string{good, "--by", "colour"}, exitUsage, "task, category, pair, loss, supervision or all", 0},
+		{[]string{good, "--by", "colour"}, exitUsage, "task, category, pair, loss, supervision, baseline, chain, example or all", 0},
+		{[]string{good, "--by", "all"}, exitUsage, "such a file holds one table", 0},
+		{[]string{good, "--by", "chain"}, exitFailed, "--by chain: these results have none", 0},
 		{[]string{"--import", folder, good + ".missing"}, exitUsage, "no such file", 0},
 		{[]string{"--import", t.TempDir()}, exitFailed, "no new run", 0},
 		{[]string{"--import", folder, t.TempDir()}, exitFailed, "no new run", 1}, // the second folder is a value of --import too, and the first one's rows are printed
 		{[]string{good, "--import", folder, "--metric", "auroc"}, exitFailed, "AUROC needs", 0},
 	} {
-		tables, errOut, code := tableRows(t, c.args...)
+		rows, errOut, code := tableRows(t, c.args...)
 		if code != c.code || !strings.Contains(errOut, c.want) {
 			t.Errorf("%v: exit code %d, want %d with %q: %s", c.args, code, c.code, c.want, errOut)
 		}
-		if c.rows > 0 && (len(tables) != 1 || len(tables[0]) != c.rows) {
-			t.Errorf("%v: %v, want %d rows", c.args, tables, c.rows)
+		if c.rows > 0 && len(rows) != c.rows {
+			t.Errorf("%v: %v, want %d rows", c.args, rows, c.rows)
 		}
+	}
+}
+
+// The example of docs/pandas.md reads the files of the commands above it.
+func TestPandas(t *testing.T) {
+	python := shareddata.Python(t, "pandas")
+	page := readPage(t, "docs/pandas.md")
+	_, script, _ := strings.Cut(page, "```python\n")
+	script, _, found := strings.Cut(script, "```")
+	if !found {
+		t.Fatal("docs/pandas.md has no example")
+	}
+	dir, results := t.TempDir(), stored(t, "movies", "tweets")
+	commands := 0
+	for line := range strings.SplitSeq(page, "\n") {
+		command, to, ok := strings.Cut(strings.TrimPrefix(line, "    w2s "), " > ")
+		if !ok || !strings.HasPrefix(line, "    w2s ") {
+			continue
+		}
+		var out, errOut bytes.Buffer
+		args := strings.Fields(strings.Replace(command, "w2s-results/default", results, 1))
+		if code := run(context.Background(), &out, &errOut, args); code != exitGood {
+			t.Fatalf("%s: %d, %s", line, code, errOut.String())
+		}
+		if err := os.WriteFile(filepath.Join(dir, to), out.Bytes(), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		commands++
+	}
+	c := exec.Command(python, "-c", script)
+	c.Dir = dir
+	out, err := c.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	text := strings.Join(strings.Fields(string(out)), " ")
+	// Of 40 examples, the supervisor gets 24 wrong; the students repeat 14 and 9 of them.
+	for _, want := range []string{"movies xent 0.4 0.650 0.9 0.50 ", "movies 0.75 0.5", "4 of 4 rows recover more than nothing", "movies logconf 0 9", "xent 0 14"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	if commands != 2 {
+		t.Errorf("%d commands in docs/pandas.md", commands)
 	}
 }

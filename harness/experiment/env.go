@@ -14,10 +14,9 @@ import (
 
 // An Env is what an experiment needs from the machine it runs on. The zero value works for tasks that need no files.
 type Env struct {
-	Source     tasks.Source       // nil: only tasks that are files or part of the program can be read
-	Features   *feature.Cache     // nil: features are not kept
-	Multiplier head.NewMultiplier // nil: heads are trained in float64, which is slower
-	Progress   progress.Reporter  // nil: silent
+	Source   tasks.Source      // nil: only tasks that are files or part of the program can be read
+	Features *feature.Cache    // nil: features are not kept
+	Progress progress.Reporter // nil: silent
 	// Previous is an earlier result of the same configuration. Tasks are taken over from it if neither their data nor
 	// the models have changed. nil: there is none.
 	Previous *result.Result

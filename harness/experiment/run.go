@@ -159,7 +159,7 @@ func (w *workbench) heldOut(ctx context.Context, s trained, h halves) (*label.He
 		return nil, err
 	}
 	train, rest := cuts[0].Train, cuts[0].Held
-	fitted, err := head.Fit(ctx, own.data, []head.Job{train}, head.Options{Multiplier: w.env.Multiplier})
+	fitted, err := head.Fit(ctx, own.data, []head.Job{train}, head.Options{})
 	if err != nil {
 		return nil, err
 	}
@@ -215,8 +215,7 @@ func (w *workbench) studentSpecs(ctx context.Context, o offer, model string) (sp
 		return nil, err
 	}
 	for _, treatment := range w.cfg.Treatments {
-		treated, err := treatment.Apply(ctx, o.labels, label.Evidence{Held: o.held, Features: w.data[model].of(o.halves.seed), Examples: o.halves.strong,
-			Training: head.Options{Multiplier: w.env.Multiplier}})
+		treated, err := treatment.Apply(ctx, o.labels, label.Evidence{Held: o.held, Features: w.data[model].of(o.halves.seed), Examples: o.halves.strong})
 		if err != nil {
 			return nil, fmt.Errorf("labels of %s, %s: %w", o.supervisor.ID, treatment, err)
 		}
@@ -257,7 +256,7 @@ func (w *workbench) freeAnswers(ctx context.Context) ([]result.Head, error) {
 			return w.cfg.Models[slices.IndexFunc(w.cfg.Models, func(m Model) bool { return m.Name == model })].Writer(ctx)
 		},
 		Pairs: w.cfg.Pairs, Losses: w.cfg.Losses, L2: w.cfg.L2, Folds: w.cfg.Folds, HeldOut: w.cfg.Held,
-		Features: w.env.Features, Multiplier: w.env.Multiplier, Progress: w.env.Progress, StateBytes: w.env.stateBytes,
+		Features: w.env.Features, Progress: w.env.Progress, StateBytes: w.env.stateBytes,
 	})
 	for _, text := range warnings {
 		w.warn("%s", text)

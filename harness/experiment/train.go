@@ -70,7 +70,7 @@ func (w *workbench) train(ctx context.Context, data features, specs []trainSpec)
 	}
 	bar := w.env.Progress.Start(fmt.Sprintf("train %s, %s", w.info.Name, specs[0].head.Model), int64(trainings), progress.Items)
 	defer bar.Done()
-	options := head.Options{Multiplier: w.env.Multiplier, Done: func(int) { bar.Add(1) }}
+	options := head.Options{Done: func(int) { bar.Add(1) }}
 	for _, k := range order {
 		h := w.halvesOf(out[members[k][0]].Head)
 		examples := h.strong

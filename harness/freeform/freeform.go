@@ -11,7 +11,6 @@ import (
 	"fmt"
 
 	"w2s/harness/feature"
-	"w2s/harness/head"
 	"w2s/harness/loss"
 	"w2s/harness/result"
 	"w2s/internal/list"
@@ -88,7 +87,6 @@ type Options struct {
 	Folds      int       // parts of a head's answers for the choice of its penalty by cross-validation; 1: HeldOut
 	HeldOut    float64   // share of a head's answers that its penalty is chosen on without cross-validation
 	Features   *feature.Cache
-	Multiplier head.NewMultiplier
 	Progress   progress.Reporter
 	StateBytes int // maximal memory for the hidden states of one model; 0: DefaultStateBytes
 }

@@ -19,25 +19,21 @@ type column struct {
 
 // An engine multiplies the features with columns. The result for a column does not depend on the other columns.
 type engine interface {
-	forward(cols []*column) error
-	backward(cols []*column) error
+	forward(cols []*column)
+	backward(cols []*column)
 	noise() float64 // the relative error of an objective that rounding is expected to cause
-	close() error
 }
 
-// float64Limit is the largest number of features (rows·dims) for which float64 is used even if there is a fast product.
+// float64Limit is the largest number of features (rows·dims) for which float64 is used even if float32 is allowed.
 // Problems of this size are quick anyway.
 const float64Limit = 1 << 17
 
-func newEngine(x *feature.Matrix, fast NewMultiplier) (engine, error) {
-	if fast == nil || len(x.Data) <= float64Limit {
-		return newFloat64Engine(x), nil
+// newEngine returns the engine for scaled features.
+func newEngine(d Data, float64Only bool) engine {
+	if float64Only || len(d.X.Data) <= float64Limit {
+		return newFloat64Engine(d.Scaling.apply(d.X))
 	}
-	m, err := fast(x.Data, x.Rows, x.Dims)
-	if err != nil {
-		return nil, err
-	}
-	return &float32Engine{m: m, rows: x.Rows, dims: x.Dims, w: make([]float32, x.Dims*Columns), z: make([]float32, x.Rows*Columns)}, nil
+	return newFloat32Engine(d)
 }
 
 // A float64Engine computes in float64.
@@ -55,9 +51,8 @@ func newFloat64Engine(x *feature.Matrix) *float64Engine {
 }
 
 func (e *float64Engine) noise() float64 { return 1e-14 }
-func (e *float64Engine) close() error   { return nil }
 
-func (e *float64Engine) forward(cols []*column) error {
+func (e *float64Engine) forward(cols []*column) {
 	const block = 512 // rows for each task
 	var tasks []func()
 	for _, c := range cols {
@@ -66,10 +61,9 @@ func (e *float64Engine) forward(cols []*column) error {
 		}
 	}
 	parallel(len(tasks), func(i int) { tasks[i]() })
-	return nil
 }
 
-func (e *float64Engine) backward(cols []*column) error {
+func (e *float64Engine) backward(cols []*column) {
 	const block = 256 // dimensions for each task; every sum runs over all rows in order, so the size does not change it
 	var tasks []func()
 	for _, c := range cols {
@@ -78,7 +72,6 @@ func (e *float64Engine) backward(cols []*column) error {
 		}
 	}
 	parallel(len(tasks), func(i int) { tasks[i]() })
-	return nil
 }
 
 // multiply computes the elements from:to of a column's z.
@@ -96,86 +89,6 @@ func (e *float64Engine) multiplyBack(c *column, from, to int) {
 	for i, r := range c.rows {
 		if g := c.z[i]; g != 0 {
 			floats.AddScaled(d, g, e.x[r*e.dims+from:r*e.dims+to])
-		}
-	}
-}
-
-// A float32Engine computes products in float32 with a Multiplier. It sums over chunks of rows and adds the chunks in
-// float64, so the error does not grow with the number of rows.
-type float32Engine struct {
-	m          Multiplier
-	rows, dims int
-	w, z       []float32 // (dims, Columns) and (rows, Columns)
-}
-
-const chunkRows = 2048
-
-func (s *float32Engine) noise() float64 { return 1e-8 }
-func (s *float32Engine) close() error   { return s.m.Close() }
-
-func (s *float32Engine) forward(cols []*column) error {
-	for group := range groups(cols) {
-		s.pack(group)
-		for from := 0; from < s.rows; from += chunkRows { // a chunk fits into the processor's cache
-			to := min(from+chunkRows, s.rows)
-			if err := s.m.Forward(from, to, s.w, s.z[from*Columns:to*Columns]); err != nil {
-				return err
-			}
-		}
-		parallel(len(group), func(k int) {
-			c := group[k]
-			for i, r := range c.rows {
-				c.z[i] = float64(s.z[r*Columns+k])
-			}
-		})
-	}
-	return nil
-}
-
-func (s *float32Engine) backward(cols []*column) error {
-	for group := range groups(cols) {
-		clear(s.z)
-		parallel(len(group), func(k int) {
-			c := group[k]
-			clear(c.d)
-			for i, r := range c.rows {
-				s.z[r*Columns+k] = float32(c.z[i])
-			}
-		})
-		for from := 0; from < s.rows; from += chunkRows {
-			to := min(from+chunkRows, s.rows)
-			if err := s.m.Backward(from, to, s.z[from*Columns:to*Columns], s.w); err != nil {
-				return err
-			}
-			for k, c := range group {
-				for j := range c.d {
-					c.d[j] += float64(s.w[j*Columns+k])
-				}
-			}
-		}
-	}
-	return nil
-}
-
-// pack writes the weights of a group as a (dims, Columns) matrix. Columns that the group lacks are zero.
-func (s *float32Engine) pack(group []*column) {
-	clear(s.w)
-	for k, c := range group {
-		for j, w := range c.w {
-			s.w[j*Columns+k] = float32(w)
-		}
-	}
-}
-
-// groups yields the columns in groups of at most Columns.
-func groups(cols []*column) func(yield func([]*column) bool) {
-	return func(yield func([]*column) bool) {
-		for len(cols) > 0 {
-			n := min(Columns, len(cols))
-			if !yield(cols[:n]) {
-				return
-			}
-			cols = cols[n:]
 		}
 	}
 }

@@ -12,9 +12,9 @@ import (
 
 // Options are settings of Fit that change its speed and its arithmetic.
 type Options struct {
-	// Multiplier makes the fast float32 product. Fit uses it for more than 131,072 features (rows·dims), except for
-	// mini-batches. nil: everything is computed in float64, which is exact and slower.
-	Multiplier NewMultiplier
+	// Float64 makes Fit compute everything in float64, which is exact and slower. Otherwise it multiplies in float32 if
+	// there are more than 131,072 features (rows·dims), except for mini-batches.
+	Float64 bool
 	// Done, if set, is called after each head with the number of heads trained so far. Calls do not overlap.
 	Done func(heads int)
 }
@@ -44,8 +44,8 @@ func (f Fitted) Warnings() []string {
 // is finished, the next job takes its place. The results are in the order of the jobs.
 //
 // Every head starts at zero. It is bit for bit the same whether it is trained alone or beside others, for any number of
-// threads and any order of its examples. With a float32 product, rows of data.X that the head is not trained on change it
-// by no more than rounding. In float64 they do not change it.
+// threads and any order of its examples. Rows of data.X that the head is not trained on do not change it either, unless
+// their number decides whether the product is in float32.
 //
 // In float64 (see Options) LBFGS reaches a gradient of 1e-9. With a float32 product it reaches about 1e-5 for features of
 // unit size. That moves predictions by about 1e-4 at most if L2 is 0.01 or more.
@@ -60,7 +60,6 @@ func Fit(ctx context.Context, data Data, jobs []Job, options Options) ([]Fitted,
 		return nil, err
 	}
 	f := &fitter{data: data, jobs: jobs, results: make([]Fitted, len(jobs)), options: options}
-	f.data.X = data.Scaling.apply(data.X)
 	if err := f.lockStep(ctx); err != nil {
 		return nil, err
 	}
@@ -83,7 +82,7 @@ func checkJobs(data Data, jobs []Job) error {
 
 // A fitter carries out one Fit.
 type fitter struct {
-	data    Data // with scaled features
+	data    Data
 	jobs    []Job
 	results []Fitted
 	options Options
@@ -95,6 +94,7 @@ type fitter struct {
 const (
 	maxBytes    = 1 << 29
 	columnBytes = 128
+	minColumns  = 32 // are trained at the same time, however many rows there are
 )
 
 // lockStep trains all jobs that use their whole training set in each step.
@@ -108,12 +108,8 @@ func (f *fitter) lockStep(ctx context.Context) error {
 	if len(pending) == 0 {
 		return nil
 	}
-	eng, err := newEngine(f.data.X, f.options.Multiplier)
-	if err != nil {
-		return fmt.Errorf("head: matrix product: %w", err)
-	}
-	defer eng.close()
-	maxColumns := max(Columns, maxBytes/columnBytes/f.data.X.Rows)
+	eng := newEngine(f.data, f.options.Float64)
+	maxColumns := max(minColumns, maxBytes/columnBytes/f.data.X.Rows)
 	var active []*trainee
 	var cols []*column
 	for len(pending) > 0 || len(active) > 0 {
@@ -125,16 +121,12 @@ func (f *fitter) lockStep(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := eng.forward(cols); err != nil {
-			return fmt.Errorf("head: matrix product: %w", err)
-		}
+		eng.forward(cols)
 		parallel(len(active), func(i int) { active[i].evaluate() })
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := eng.backward(cols); err != nil {
-			return fmt.Errorf("head: matrix product: %w", err)
-		}
+		eng.backward(cols)
 		parallel(len(active), func(i int) { active[i].update() })
 		unfinished := active[:0]
 		cols = cols[:0]

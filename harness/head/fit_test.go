@@ -203,64 +203,6 @@ func problem(seed uint64, examples, dims, classes int, rank bool) (Data, [][]flo
 	return data, labels
 }
 
-// plain is a simple Multiplier in float32. It calls afterCalls, if set, after each product.
-type plain struct {
-	x          []float32
-	dims       int
-	t          *testing.T
-	calls      int // number of products
-	afterCalls func(calls int)
-}
-
-func (p *plain) called() {
-	p.calls++
-	if p.afterCalls != nil {
-		p.afterCalls(p.calls)
-	}
-}
-
-func (p *plain) Forward(from, to int, w, z []float32) error {
-	if len(w) != p.dims*Columns || len(z) != (to-from)*Columns {
-		p.t.Errorf("a product of %d rows got %d weights for %d results", to-from, len(w), len(z))
-	}
-	defer p.called()
-	clear(z)
-	for i := from; i < to; i++ {
-		row := z[(i-from)*Columns : (i-from+1)*Columns]
-		for j, v := range p.x[i*p.dims : (i+1)*p.dims] {
-			for k, u := range w[j*Columns : (j+1)*Columns] {
-				row[k] += v * u
-			}
-		}
-	}
-	return nil
-}
-
-func (p *plain) Backward(from, to int, g, d []float32) error {
-	if len(d) != p.dims*Columns || len(g) != (to-from)*Columns {
-		p.t.Errorf("a product of %d rows got %d gradients for %d results", to-from, len(g), len(d))
-	}
-	defer p.called()
-	clear(d)
-	for i := from; i < to; i++ {
-		row := g[(i-from)*Columns : (i-from+1)*Columns]
-		for j, v := range p.x[i*p.dims : (i+1)*p.dims] {
-			for k, u := range row {
-				d[j*Columns+k] += v * u
-			}
-		}
-	}
-	return nil
-}
-
-func (p *plain) Close() error { return nil }
-
-func fast(t *testing.T) Options {
-	return Options{Multiplier: func(x []float32, rows, dims int) (Multiplier, error) {
-		return &plain{x: x, dims: dims, t: t}, nil
-	}}
-}
-
 // manyJobs returns jobs with various losses, weights and optimisers on subsets of the examples.
 func manyJobs(t *testing.T, data Data, labels [][]float64) []Job {
 	rng := rand.New(rand.NewPCG(8, 9))
@@ -299,9 +241,9 @@ func TestHeadIsTheSameAloneAndBesideOthers(t *testing.T) {
 		"float64, binary":      {150, 9, 2, false, Options{}},
 		"float64, classes":     {150, 9, 5, false, Options{}},
 		"float64, candidates":  {150, 9, 0, true, Options{}},
-		"float32, binary":      {1100, 120, 2, false, fast(t)},
-		"float32, many groups": {1100, 120, 7, false, fast(t)},
-		"float32, candidates":  {450, 120, 0, true, fast(t)},
+		"float32, binary":      {1100, 120, 2, false, Options{}},
+		"float32, many groups": {1100, 120, 7, false, Options{}},
+		"float32, candidates":  {450, 120, 0, true, Options{}},
 	} {
 		data, labels := problem(1, test.examples, test.dims, test.classes, test.rank)
 		if name[:7] == "float32" && len(data.X.Data) <= float64Limit {
@@ -329,7 +271,7 @@ func TestHeadIsTheSameAloneAndBesideOthers(t *testing.T) {
 }
 
 func TestWeightZeroLeavesExampleOut(t *testing.T) {
-	for _, options := range []Options{{}, fast(t)} {
+	for _, options := range []Options{{}, {Float64: true}} {
 		data, labels := problem(2, 1100, 120, 2, false)
 		rng := rand.New(rand.NewPCG(10, 11))
 		for i, full := range manyJobs(t, data, labels) {
@@ -386,7 +328,7 @@ func TestFitConvergesInFloat32(t *testing.T) {
 		for _, l2 := range []float64{0.01, 0.1, 1} {
 			jobs = append(jobs, Job{Examples: upTo(2500), Labels: labels, Loss: loss.XEnt{}, L2: l2 * float64(scale*scale)})
 		}
-		exact, rounded := fit(t, data, Options{}, jobs...), fit(t, data, fast(t), jobs...)
+		exact, rounded := fit(t, data, Options{Float64: true}, jobs...), fit(t, data, Options{}, jobs...)
 		for i := range jobs {
 			f := rounded[i]
 			if f.Status != Converged && f.Status != Precision || f.Evaluations > 3*exact[i].Evaluations+40 {
@@ -518,17 +460,8 @@ func TestFitStopsWhenCancelled(t *testing.T) {
 			t.Errorf("%s: error %v after %v", name, err, time.Since(start))
 		}
 	}
-	// No product is computed after the context has ended.
 	ctx, cancel := context.WithCancel(context.Background())
-	p := &plain{x: data.X.Data, dims: data.X.Dims, t: t, afterCalls: func(calls int) {
-		if calls == 5 {
-			cancel()
-		}
-	}}
-	_, err := Fit(ctx, data, []Job{job}, Options{Multiplier: func([]float32, int, int) (Multiplier, error) { return p, nil }})
-	if !errors.Is(err, context.Canceled) || p.calls != 5 {
-		t.Errorf("error %v, %d products", err, p.calls)
-	}
+	cancel()
 	if _, err := Predict(ctx, data, []*Head{{Dims: 120, Classes: 2, W: make([]float64, 240), B: make([]float64, 2)}}, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("Predict: error %v", err)
 	}
@@ -617,13 +550,6 @@ func TestFitRejectsBadInput(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one with %q", err, want)
 		}
-	}
-	broken := errors.New("no memory")
-	large, labels := problem(10, 1100, 120, 2, false)
-	_, err := Fit(context.Background(), large, []Job{{Examples: upTo(1100), Labels: labels, Loss: loss.XEnt{}}},
-		Options{Multiplier: func([]float32, int, int) (Multiplier, error) { return nil, broken }})
-	if !errors.Is(err, broken) {
-		t.Errorf("error %v, want the multiplier's", err)
 	}
 }
 

@@ -29,7 +29,7 @@ func (f *fitter) miniBatches(ctx context.Context) error {
 			continue
 		}
 		if eng == nil {
-			eng = newFloat64Engine(f.data.X)
+			eng = newFloat64Engine(f.data.Scaling.apply(f.data.X))
 		}
 		g.Go(func() error {
 			t, err := trainInBatches(ctx, f.data, eng, i, job)

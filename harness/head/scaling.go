@@ -54,10 +54,14 @@ func (s *Scaling) apply(x *feature.Matrix) *feature.Matrix {
 	}
 	out := &feature.Matrix{Rows: x.Rows, Dims: x.Dims, Data: make([]float32, len(x.Data))}
 	for i := range x.Rows {
-		row := out.Row(i)
-		for j, v := range x.Row(i) {
-			row[j] = float32((float64(v) - s.Mean[j]) / s.SD[j])
-		}
+		s.applyTo(x.Row(i), out.Row(i))
 	}
 	return out
+}
+
+// applyTo writes a scaled row to out.
+func (s *Scaling) applyTo(row, out []float32) {
+	for j, v := range row {
+		out[j] = float32((float64(v) - s.Mean[j]) / s.SD[j])
+	}
 }

@@ -288,7 +288,7 @@ func fitRaven(ctx context.Context, said [][][]float64, e Evidence) (combination,
 		for _, i := range examples {
 			job.Examples, job.Labels = append(job.Examples, e.Examples[i]), append(job.Labels, logitMean(of[i], w))
 		}
-		fitted, err := head.Fit(ctx, e.Features, []head.Job{job}, e.Training)
+		fitted, err := head.Fit(ctx, e.Features, []head.Job{job}, head.Options{})
 		if err != nil {
 			return nil, err
 		}

@@ -3,7 +3,6 @@ package label
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -365,36 +364,6 @@ func TestProbesRejectBadInput(t *testing.T) {
 	} {
 		if out, err := c.t.Apply(t.Context(), c.l, c.e); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, error %v, want one with %q", name, out, err, c.want)
-		}
-	}
-}
-
-// With more than 131,072 features, the probe must train with the multiplier of Evidence.Training.
-func TestLogRegTrainsWithGivenOptions(t *testing.T) {
-	const n, dims = 1100, 120
-	rng := rand.New(rand.NewPCG(9, 1))
-	rows, soft := make([][]float32, n), make([][]float64, n)
-	for i := range rows {
-		rows[i] = make([]float32, dims)
-		for j := range rows[i] {
-			rows[i][j] = float32(rng.NormFloat64())
-		}
-		soft[i] = []float64{0.25, 0.75}
-	}
-	used := errors.New("the multiplier is used")
-	e := Evidence{Features: data(2, rows), Examples: upTo(n),
-		Training: head.Options{Multiplier: func([]float32, int, int) (head.Multiplier, error) { return nil, used }}}
-	l := Labels{Classes: 2, Soft: soft}
-	for i := range n {
-		l.IDs = append(l.IDs, fmt.Sprint(i))
-	}
-	for _, text := range []string{"relabel:logreg", "filter:logreg:l2=0.1"} {
-		tr, err := Parse(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := tr.Apply(t.Context(), l, e); !errors.Is(err, used) {
-			t.Errorf("%s: error %v, want the multiplier's", text, err)
 		}
 	}
 }

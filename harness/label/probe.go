@@ -103,12 +103,12 @@ func (p LogReg) fit(ctx context.Context, e Evidence, jobs []head.Job) ([]*head.H
 	var fitted []head.Fitted
 	if p.L2 != 0 {
 		var err error
-		if fitted, err = head.Fit(ctx, e.Features, jobs, e.Training); err != nil {
+		if fitted, err = head.Fit(ctx, e.Features, jobs, head.Options{}); err != nil {
 			return nil, err
 		}
 	} else {
 		grid := head.Grid{L2: []float64{0.01, 0.03, 0.1, 0.3, 1, 3, 10}}
-		chosen, err := head.Select(ctx, e.Features, jobs, grid, e.Training)
+		chosen, err := head.Select(ctx, e.Features, jobs, grid, head.Options{})
 		if err != nil {
 			return nil, err
 		}

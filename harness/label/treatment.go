@@ -28,7 +28,6 @@ type Evidence struct {
 	// if no treatment needs it.
 	Features head.Data
 	Examples []int
-	Training head.Options // how probes are trained; the zero value is exact and slower
 }
 
 // Held holds a supervisor's labels of examples of its own half that it was not trained on, and their gold labels.

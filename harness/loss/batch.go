@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"w2s/internal/prob"
+	"w2s/internal/simd"
 )
 
 // A Batch is what a loss sees: examples, each with one logit and one label probability for every class or candidate.
@@ -66,10 +67,7 @@ func (b *Batch) Mean(f func(i int) float64) float64 {
 // UpdateProbs recomputes Probs after a change of Logits.
 func (b *Batch) UpdateProbs() {
 	b.logged = false
-	for i := range b.Len() {
-		from, to := b.Start[i], b.Start[i+1]
-		prob.Softmax(b.Logits[from:to], b.Probs[from:to])
-	}
+	simd.Softmax(b.Start, b.Logits, b.Probs)
 }
 
 // LogProbs returns the log softmax of the logits, in the layout of the logits. The first call after UpdateProbs computes

@@ -110,6 +110,19 @@ func (c *Crossed) weigh(weights map[int]float64) combination {
 	return x
 }
 
+// less returns x - k·y.
+func (x combination) less(k float64, y combination) combination {
+	out := combination{make([]float64, len(x.values)), make([][]float64, len(x.samples))}
+	for s := range out.values {
+		out.values[s] = x.values[s] - k*y.values[s]
+		out.samples[s] = make([]float64, len(x.samples[s]))
+		for r := range out.samples[s] {
+			out.samples[s][r] = x.samples[s][r] - k*y.samples[s][r]
+		}
+	}
+	return out
+}
+
 // resampled returns the mean over the seeds on each resample.
 func (x combination) resampled() []float64 {
 	out := make([]float64, len(x.samples[0]))
@@ -209,7 +222,11 @@ func (c *Crossed) PGR(weak, student, ceiling int) (PGR, error) {
 	}
 	p.Interval = p.Examples
 	if p.Seeds > 1 {
-		p.Interval = hull(p.Examples, ratioInterval(mean(gain.values), p.Gap, p.Errors, c.level))
+		interval := ratioInterval(mean(gain.values), p.Gap, p.Errors, c.level)
+		if math.IsInf(interval.Lo, 0) {
+			interval = c.ratiosNotRejected(gain, gap)
+		}
+		p.Interval = hull(p.Examples, interval)
 	}
 	if math.IsInf(p.Interval.Lo, 0) || math.IsInf(p.Interval.Hi, 0) {
 		p.undefine(ReasonNoise)
@@ -234,18 +251,9 @@ func ratios(gain, gap []float64) []float64 {
 // errors returns the errors of mean gain and mean gap. With several seeds, the quantile is Student's t of gain - ρ·gap at the estimate
 // of ρ, and normal if that has no variance. With one seed it is normal, and the variances are of the examples alone.
 func (c *Crossed) errors(gain, gap combination) Errors {
-	g, d := mean(gain.values), mean(gap.values)
 	quantile, withShared := distuv.UnitNormal.Quantile(0.5+c.level/2), 1.0
-	if d != 0 {
-		rest := combination{make([]float64, len(gain.values)), make([][]float64, len(gain.samples))} // gain - g/d·gap
-		for s := range rest.values {
-			rest.values[s] = gain.values[s] - g/d*gap.values[s]
-			rest.samples[s] = make([]float64, len(gain.samples[s]))
-			for r := range rest.samples[s] {
-				rest.samples[s][r] = gain.samples[s][r] - g/d*gap.samples[s][r]
-			}
-		}
-		v, t, ok := c.student(rest)
+	if d := mean(gap.values); d != 0 {
+		v, t, ok := c.student(gain.less(mean(gain.values)/d, gap))
 		if ok {
 			quantile = t.Quantile(0.5 + c.level/2)
 		}
@@ -258,6 +266,29 @@ func (c *Crossed) errors(gain, gap combination) Errors {
 		return quantile * quantile * (v.seeds + withShared*v.shared)
 	}
 	return Errors{Gain: scaled(gain, gain), Both: scaled(gain, gap), Gap: scaled(gap, gap)}
+}
+
+// ratiosNotRejected returns Fieller's interval with the degrees of freedom that gain - ρ·gap has at each end ρ, instead of those at the
+// estimate. It is bounded if the interval of the gap is above 0, because for large ρ the degrees of freedom are the gap's.
+func (c *Crossed) ratiosNotRejected(gain, gap combination) Interval {
+	g, d := mean(gain.values), mean(gap.values)
+	rejected := func(rho float64) bool { return math.Abs(g-rho*d) > c.halfWidth(gain.less(rho, gap)) }
+	end := func(direction float64) float64 {
+		inside, step := g/d, direction*max(1e-6, math.Abs(g/d))
+		for !rejected(inside + step) {
+			if inside += step; math.Abs(inside) > 1e6 {
+				return math.Inf(int(direction))
+			}
+			step *= 2
+		}
+		for range 60 {
+			if step /= 2; !rejected(inside + step) {
+				inside += step
+			}
+		}
+		return inside
+	}
+	return Interval{Lo: end(-1), Hi: end(1), Level: c.level}
 }
 
 // ratioInterval returns all ρ with (g - ρd)² ≤ Gain - 2ρ·Both + ρ²·Gap, Fieller's interval of g / d. If no bounded interval holds

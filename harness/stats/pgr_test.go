@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -301,5 +303,54 @@ func BenchmarkAccuracyPGR(b *testing.B) {
 		if _, err := AccuracyPGR(w, s, c, Bootstrap{}); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// If the gap is above 0, every student has a PGR, however noisy its gain is: the verdict on a gap does not depend on the loss. Each end of
+// the interval is where gain - ρ·gap just does not differ from 0.
+func TestPGRIsDefinedWhereTheGapIs(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 8))
+	const seeds, examples = 3, 200
+	scores := func(share, spread float64) (out []Score) {
+		for s := range seeds {
+			right := make([]float64, examples)
+			for i := range right {
+				if rng.Float64() < share+spread*float64(s-1) {
+					right[i] = 1
+				}
+			}
+			out = append(out, MeanScore(right))
+		}
+		return out
+	}
+	b := Bootstrap{N: examples, Resamples: 500}
+	wide := 0
+	for range 60 {
+		weak, ceiling, gap := scores(0.55, 0.005), scores(0.72, 0.005), 0.0
+		var defined []bool
+		for _, spread := range []float64{0, 0.01, 0.05, 0.1} {
+			c := must(b.Cross(weak, scores(0.62, spread), ceiling))(t)
+			p := must(c.PGR(0, 1, 2))(t)
+			if p.Defined != !p.GapInterval.Contains(0) {
+				t.Fatalf("gap %.3f %v: defined %v (%s)", p.Gap, p.GapInterval, p.Defined, p.Reason)
+			}
+			defined, gap = append(defined, p.Defined), p.Gap
+			gain, of := c.weigh(map[int]float64{1: 1, 0: -1}), c.weigh(map[int]float64{2: 1, 0: -1})
+			if fixed := ratioInterval(mean(gain.values), gap, p.Errors, Level); !p.Defined || !math.IsInf(fixed.Lo, 0) {
+				continue
+			}
+			wide++
+			ends := c.ratiosNotRejected(gain, of)
+			for _, end := range []float64{ends.Lo, ends.Hi} {
+				rest := gain.less(end, of)
+				near(t, "half width at an end", c.halfWidth(rest), math.Abs(mean(rest.values)), 1e-6)
+			}
+		}
+		if slices.Contains(defined, true) && slices.Contains(defined, false) {
+			t.Errorf("gap %.3f: defined %v", gap, defined)
+		}
+	}
+	if wide == 0 {
+		t.Error("no interval was unbounded with the degrees of freedom of its estimate")
 	}
 }

@@ -37,10 +37,10 @@ type Row struct {
 	Task      string         `json:"task"`
 	Corpus    string         `json:"corpus,omitempty"` // data set that the texts come from, if other tasks have it as well
 	Category  tasks.Category `json:"category"`
-	Weak      string         `json:"weak"`                // model of the supervisor, or a simulated supervisor
+	Weak      string         `json:"weak_model"`          // model of the supervisor, or a simulated supervisor
 	Simulated bool           `json:"simulated,omitempty"` // Weak is a simulated supervisor
 	Combined  bool           `json:"combined,omitempty"`  // Weak is a combination of supervisors
-	Strong    string         `json:"strong"`              // model of student and ceiling
+	Strong    string         `json:"strong_model"`        // model of student and ceiling
 
 	WeakLayer   *result.Layer `json:"weak_layer,omitempty"`   // of Weak; nil: the model's own output
 	StrongLayer *result.Layer `json:"strong_layer,omitempty"` // of Strong
@@ -56,9 +56,9 @@ type Row struct {
 	Train     int          `json:"train"` // training examples of the student, of the first seed
 	Seeds     int          `json:"seeds"`
 
-	Floor       Figure              `json:"floor"`    // score of the weak supervisor
-	Transfer    Figure              `json:"transfer"` // score of the student
-	Ceiling     Figure              `json:"ceiling"`  // score of the strong model trained on gold
+	Floor       Figure              `json:"weak"`    // score of the weak supervisor
+	Transfer    Figure              `json:"student"` // score of the student
+	Ceiling     Figure              `json:"ceiling"` // score of the strong model trained on gold
 	PGR         stats.PGR           `json:"pgr"`
 	SeedPGR     stats.SeedPGR       `json:"seed_pgr"`  // mean PGR of the seeds, with its interval over seeds alone
 	Imitation   Imitation           `json:"imitation"` // how far the student repeats its supervisor
@@ -304,11 +304,14 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 		warnings = append(warnings, slices.Concat(weak.Warnings, s.Warnings, ceilingHead.Warnings)...)
 	}
 	row.warn(merge(warnings)...)
-	if note := fallbacks(students); note != "" {
+	if note := guarded(students); note != "" {
 		row.warn(note)
 	}
-	row.Doubts = slices.Concat(degenerate("the supervisor", t, weaks), degenerate("the student", t, students), degenerate("the ceiling", t, ceilings),
-		contrary(t, weaks, students))
+	ofCeiling := degenerate("the ceiling", t, ceilings)
+	if note := atChance(t, ceilings); note != "" && len(ofCeiling) == 0 {
+		ofCeiling = []string{note}
+	}
+	row.Doubts = slices.Concat(degenerate("the supervisor", t, weaks), degenerate("the student", t, students), ofCeiling, contrary(t, weaks, students))
 	boot := opt.bootstrap(t)
 	if row.Uneven, err = x.uneven(k, t, students, m); err != nil {
 		return row, err

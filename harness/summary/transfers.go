@@ -11,8 +11,8 @@ import (
 // A TransferMatrix holds the rows of one pair, loss and treatment on all tasks. Cells[i][j] is the row of heads trained on
 // Tasks[i] and tested on Tasks[j].
 type TransferMatrix struct {
-	Weak      string   `json:"weak"`
-	Strong    string   `json:"strong"`
+	Weak      string   `json:"weak_model"`
+	Strong    string   `json:"strong_model"`
 	Loss      string   `json:"loss"`
 	Treatment string   `json:"treatment"`
 	Tasks     []string `json:"tasks"`

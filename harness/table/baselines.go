@@ -95,6 +95,7 @@ func Baselines(rows []summary.Row, all bool) *Table {
 		columns = append(columns, text("notes", "", func(l baselineLine) string { return warnings.markThese(l.row.Task, l.baseline.Warnings) }))
 	}
 	t := layOut("baselines", []string{"baselines, " + inPerCent(have)}, lines, columns...)
+	t.values = baselineData(lines)
 	shuffled := "shuffled labels: a student of permuted weak labels"
 	if !all {
 		shuffled += ", with the loss of the best student"

@@ -17,7 +17,16 @@ type chainLine struct {
 	summary.ChainRow
 	step, model, labels string
 	score               summary.Figure
+	labelAccuracy       any        // a float64, or nil for the supervisor, the jump and the ceiling
 	pgr                 *stats.PGR // nil for steps before the last and for the ceiling
+}
+
+// own returns the PGR of the line, which is undefined if it has none.
+func (l chainLine) own() stats.PGR {
+	if l.pgr == nil {
+		return stats.PGR{}
+	}
+	return *l.pgr
 }
 
 // Chains lays out bootstrapping chains, one line for each step.
@@ -42,7 +51,7 @@ func Chains(rows []summary.ChainRow) *Table {
 		for i, f := range r.Steps {
 			line := chainLine{ChainRow: r, step: strconv.Itoa(i + 1), model: r.Models[i], score: f}
 			if i > 0 {
-				line.labels = fmt.Sprintf("%.1f", 100*r.Labels[i-1])
+				line.labels, line.labelAccuracy = fmt.Sprintf("%.1f", 100*r.Labels[i-1]), r.Labels[i-1]
 			}
 			if i == last {
 				line.pgr = &r.PGR
@@ -67,12 +76,6 @@ func Chains(rows []summary.ChainRow) *Table {
 		}
 		return cell(*l.pgr)
 	}
-	own := func(l chainLine) stats.PGR {
-		if l.pgr == nil {
-			return stats.PGR{}
-		}
-		return *l.pgr
-	}
 	columns := []column[chainLine]{
 		text("task", "", func(l chainLine) string { return l.Task }).said("%s").kept(),
 		text("data", "whether the steps share their training examples or have disjoint ones.", func(l chainLine) string { return l.Data }).said("%s data"),
@@ -86,14 +89,15 @@ func Chains(rows []summary.ChainRow) *Table {
 		number("labels", "accuracy of the labels that the step was trained on, in per cent.", func(l chainLine) string { return l.labels }).ranked(3),
 		number("score", "", func(l chainLine) string { return points(l.score) }),
 		number("PGR", "PGR of the end of the chain, and of the jump.", func(l chainLine) string { return pgr(l, stats.PGR.String) }).
-			shaded(func(l chainLine) shade { return pgrShade(own(l)) }),
+			shaded(func(l chainLine) shade { return pgrShade(l.own()) }),
 		intervalColumn(lines, func(l chainLine) summary.Row {
 			return summary.Row{Seeds: l.Seeds, PGR: stats.PGR{GapInterval: l.PGR.GapInterval}}
-		}, own),
+		}, chainLine.own),
 		number("n", "number of test examples.", func(l chainLine) string { return strconv.Itoa(l.N) }).said("%s test examples").ranked(1),
 		number("seeds", "", func(l chainLine) string { return strconv.Itoa(l.Seeds) }).said("%s seeds").ranked(2),
 	)
 	t := layOut("chains", []string{fmt.Sprintf("bootstrapping chains step by step, and the single jump: %s in per cent", scoreOf(rows, metric))}, lines, columns...)
+	t.values = chainData(lines)
 	t.Notes = append(t.Notes, notes...)
 	return t
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
-	"slices"
 	"strings"
 	"testing"
 
@@ -20,19 +19,22 @@ func TestNoFormatWritesHiddenCharacters(t *testing.T) {
 	table := &Table{Name: "sample", Caption: hostile, Columns: []Column{{Name: hostile}, {Name: "2" + hostile, Numeric: true}}, Notes: []string{hostile}}
 	table.Add(hostile, hostile)
 	for _, format := range Formats {
+		if format == "parquet" { // no terminal shows it
+			continue
+		}
 		out := write(t, format, table)
 		if shown := visible.Text(out); shown != out {
 			t.Errorf("%s has hidden characters: %q", format, out)
 		}
-		if n := strings.Count(out, "U+202E"); format != "json" && n < 4 {
+		if n := strings.Count(out, "U+202E"); !ForPrograms(format) && n < 4 || format == "csv" && n < 4 {
 			t.Errorf("%s shows %d hidden characters: %q", format, n, out)
 		}
 		if strings.Contains(out, "\r") {
 			t.Errorf("%s has a carriage return", format)
 		}
 	}
-	var back []struct{ Rows []map[string]string }
-	if err := json.Unmarshal([]byte(write(t, "json", table)), &back); err != nil || back[0].Rows[0][hostile] != hostile {
+	var back []map[string]string
+	if err := json.Unmarshal([]byte(write(t, "json", table)), &back); err != nil || back[0][hostile] != hostile {
 		t.Errorf("JSON changed a value: %+v, %v", back, err)
 	}
 }
@@ -45,26 +47,20 @@ func TestCSVHasNoFormulas(t *testing.T) {
 		table.Columns = append(table.Columns, Column{Name: f})
 	}
 	table.Add(formulas...)
-	out := write(t, "csv", table)
-	for i := range table.Columns {
-		table.Columns[i].Numeric = true
-	}
-	table.Rows = nil
-	table.Add("=1+1", "+1.5", "-0.5 ±0.1", "@1", "-cmd", "1.0", "–", "50.0 ±2.0", "+3.0 → -1.0")
-	rows, err := csv.NewReader(strings.NewReader(out + write(t, "csv", table))).ReadAll()
+	rows, err := csv.NewReader(strings.NewReader(write(t, "csv", table))).ReadAll()
 	if err != nil {
 		t.Fatal(err)
 	}
-	quoted := make([]string, len(formulas))
-	for i, f := range formulas {
-		quoted[i] = "'" + f
-	}
-	// A text in a column of numbers is quoted as well; numbers are not.
-	numbers := []string{"'=1+1", "+1.5", "-0.5 ±0.1", "'@1", "'-cmd", "1.0", "–", "50.0 ±2.0", "+3.0 → -1.0"}
-	for i, want := range [][]string{quoted, quoted, quoted, numbers} {
-		if !slices.Equal(rows[i], want) {
-			t.Errorf("line %d is %q, want %q", i+1, rows[i], want)
+	for i, line := range rows {
+		for k, f := range formulas {
+			if line[k] != "'"+f {
+				t.Errorf("line %d: %q, want a quote before %q", i+1, line[k], f)
+			}
 		}
+	}
+	numbers := &Table{values: &Data{Columns: []string{"-a", "b"}, Rows: [][]any{{-1.5, "-1.5"}, {nil, "x"}}}}
+	if got, want := write(t, "csv", numbers), "'-a,b\n-1.5,'-1.5\n,x\n"; got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 
@@ -113,14 +109,11 @@ func TestMarkdownPrintsEveryCharacter(t *testing.T) {
 func TestJSONKeepsColumnsOfOneName(t *testing.T) {
 	table := &Table{Columns: []Column{{Name: "notes"}, {Name: "notes", Numeric: true}, {Name: "notes 2"}}}
 	table.Add("a", "b", "c")
-	var back []struct {
-		Columns []string
-		Rows    []map[string]string
-	}
+	var back []map[string]string
 	if err := json.Unmarshal([]byte(write(t, "json", table)), &back); err != nil {
 		t.Fatal(err)
 	}
-	if r := back[0].Rows[0]; len(r) != 3 || r["notes"] != "a" || r["notes 2"] != "b" || r["notes 2 2"] != "c" {
+	if r := back[0]; len(r) != 3 || r["notes"] != "a" || r["notes 2"] != "b" || r["notes 2 2"] != "c" {
 		t.Errorf("%+v", back)
 	}
 }

@@ -64,6 +64,7 @@ func Losses(rows []summary.LossRow, left string) *Table {
 		number("n", "number of test examples.", func(r summary.LossRow) string { return strconv.Itoa(r.N) }).said("%s test examples").ranked(1),
 	)
 	t := layOut("losses", []string{caption}, rows, columns...)
+	t.values = lossData(rows)
 	if len(rows) == 0 {
 		for i := range t.Columns {
 			t.Columns[i].Legend = ""

@@ -51,6 +51,7 @@ func PGR(rows []summary.Row) *Table {
 		columns = append(columns, text("notes", "", warnings.mark))
 	}
 	t := layOut("pgr", []string{inPerCent(rows)}, rows, columns...)
+	t.values = rowData(rows)
 	t.Notes = append([]string{intervalsNote(rows)}, warnings.lines()...)
 	return t
 }

@@ -24,6 +24,7 @@ func study(name, caption string, rows []summary.Row, columns []column[summary.Ro
 		columns = append(columns, text("notes", "", func(r summary.Row) string { return doubts.of(r.Doubts) }))
 	}
 	t := layOut(name, []string{caption + "; " + inPerCent(rows)}, rows, columns...)
+	t.values = rowData(rows)
 	t.Notes = slices.Concat([]string{intervalsNote(rows)}, about, doubts.lines(), remarks(rows))
 	return t
 }

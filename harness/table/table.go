@@ -1,4 +1,5 @@
-// Package table lays out rows as tables and writes tables as text, Markdown, CSV, LaTeX, JSON and HTML.
+// Package table lays out rows as tables and writes tables as text, Markdown, LaTeX and HTML for readers, and as CSV, JSON, JSON lines
+// and parquet for programs.
 //
 // [PGR], [Categories], [Pairs], [Losses], [Chains] and [Transfer] are the tables of w2s table and w2s transfer. [Gap],
 // [Alpha], [Calibration], [Imitation], [Noise] and [Size] are the tables of studies.
@@ -13,7 +14,6 @@ package table
 
 import (
 	"bytes"
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"html"
@@ -37,6 +37,7 @@ type Table struct {
 	Notes   []string // lines below the table and the legend
 
 	shades [][]shade // of the cells; nil if the table has none
+	values *Data     // for programs; nil: the cells
 }
 
 // A Column heads one column.
@@ -80,41 +81,40 @@ func (t *Table) Add(cells ...string) {
 	t.Rows = append(t.Rows, cells)
 }
 
-// Formats lists the formats that Write knows.
-var Formats = []string{"text", "markdown", "csv", "latex", "json", "html"}
+// Formats lists the formats that Write knows, those for readers first.
+var Formats = []string{"text", "markdown", "latex", "html", "csv", "json", "jsonl", "parquet"}
 
-// Write writes tables one after the other. Names in tables may come from users' files, so every text is escaped as the format
-// requires, and no character that a terminal obeys or hides reaches it (see package visible).
+// ForPrograms reports whether a format is for programs: it holds the values of one table, as numbers.
+func ForPrograms(format string) bool {
+	return slices.Index(Formats, format) >= slices.Index(Formats, "csv")
+}
+
+// Write writes tables one after the other. In a format for programs it writes the first one, since such a file has one header.
+// Names in tables may come from users' files, so every text is escaped as the format requires, and no character that a terminal
+// obeys or hides reaches it (see package visible), except in parquet.
 func Write(w io.Writer, s Style, tables ...*Table) error {
-	write, ok := map[string]func(io.Writer, []*Table) error{
-		"text":     each(visible.Line, s.text),
-		"markdown": each(visible.Line, s.markdown),
-		"csv":      each(visible.Text, (*Table).csv),
-		"latex":    each(visible.Line, s.latex),
-		"html":     each(visible.Line, s.html),
-		"json":     writeJSON,
+	if data := map[string]func(*Data, io.Writer) error{
+		"csv": (*Data).csv, "json": (*Data).json, "jsonl": (*Data).jsonl, "parquet": (*Data).parquet,
+	}[s.Format]; data != nil {
+		return data(tables[0].data(), w)
+	}
+	write, ok := map[string]func(*Table, io.Writer) error{
+		"text": s.text, "markdown": s.markdown, "latex": s.latex, "html": s.html,
 	}[s.Format]
 	if !ok {
 		return fmt.Errorf("table: unknown format %q (have: %s)", s.Format, strings.Join(Formats, ", "))
 	}
-	return write(w, tables)
-}
-
-// each returns a function that writes tables separated by empty lines, with every text of a table passed through show.
-func each(show func(string) string, write func(*Table, io.Writer) error) func(io.Writer, []*Table) error {
-	return func(w io.Writer, tables []*Table) error {
-		for i, t := range tables {
-			if i > 0 {
-				if _, err := io.WriteString(w, "\n"); err != nil {
-					return err
-				}
-			}
-			if err := write(t.mapped(show), w); err != nil {
+	for i, t := range tables {
+		if i > 0 {
+			if _, err := io.WriteString(w, "\n"); err != nil {
 				return err
 			}
 		}
-		return nil
+		if err := write(t.mapped(visible.Line), w); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // mapped returns a copy of the table with every text passed through show.
@@ -270,23 +270,6 @@ func (s Style) markdown(t *Table, w io.Writer) error {
 	return err
 }
 
-func (t *Table) csv(w io.Writer) error {
-	c := csv.NewWriter(w)
-	c.Write(list.Map(t.Columns, func(col Column) string { return csvSafe(col.Name) }))
-	for _, row := range t.Rows {
-		safe := make([]string, len(row))
-		for i, cell := range row {
-			safe[i] = cell
-			if !t.Columns[i].Numeric || !looksNumeric(cell) {
-				safe[i] = csvSafe(cell)
-			}
-		}
-		c.Write(safe)
-	}
-	c.Flush()
-	return c.Error()
-}
-
 // latexWidth is the number of characters of a line of footnotesize that fit the text of an article on A4 or letter paper.
 const latexWidth = 84
 
@@ -384,38 +367,6 @@ func (s Style) html(t *Table, w io.Writer) error {
 	return err
 }
 
-// writeJSON writes the tables as one list. Every row is an object with the column names as keys. The second column of a
-// name has the key "NAME 2".
-func writeJSON(w io.Writer, tables []*Table) error {
-	type out struct {
-		Name    string              `json:"name"`
-		Caption string              `json:"caption"`
-		Columns []string            `json:"columns"`
-		Rows    []map[string]string `json:"rows"`
-		Notes   []string            `json:"notes"`
-	}
-	list := make([]out, 0, len(tables))
-	for _, t := range tables {
-		o := out{Name: t.Name, Caption: t.Caption, Rows: []map[string]string{}, Notes: append([]string{}, t.Lines()...)}
-		for _, c := range t.Columns {
-			name := c.Name
-			for n := 2; slices.Contains(o.Columns, name); n++ {
-				name = fmt.Sprintf("%s %d", c.Name, n)
-			}
-			o.Columns = append(o.Columns, name)
-		}
-		for _, row := range t.Rows {
-			m := make(map[string]string, len(row))
-			for i, cell := range row {
-				m[o.Columns[i]] = cell
-			}
-			o.Rows = append(o.Rows, m)
-		}
-		list = append(list, o)
-	}
-	return WriteJSON(w, list)
-}
-
 // WriteJSON writes a value as indented JSON, with escapes for hidden characters (see package visible).
 func WriteJSON(w io.Writer, v any) error {
 	var b bytes.Buffer
@@ -436,9 +387,6 @@ func csvSafe(s string) string {
 	}
 	return s
 }
-
-// looksNumeric reports whether a cell has nothing but numbers, signs and what is written between numbers.
-func looksNumeric(s string) bool { return strings.Trim(s, "0123456789+-.,±→/[] %–") == "" }
 
 var (
 	markdownReplacer = strings.NewReplacer("\\", "\\\\", "|", "\\|", "*", "\\*", "_", "\\_", "`", "\\`", "<", "&lt;",

@@ -79,6 +79,11 @@ func Transfer(matrices []summary.TransferMatrix) *Table {
 	}
 	caption = append(caption, visible.Count(first.Cells[0][0].Seeds, "seed"), "test examples: "+strings.Join(sizes, ", "))
 	t.Caption = "transfer: each line is a training task, each column a test task; " + strings.Join(caption, ", ")
+	var rows []summary.Row
+	for _, m := range matrices {
+		rows = append(rows, slices.Concat(m.Cells...)...)
+	}
+	t.values = rowData(rows)
 	t.Notes = append([]string{
 		"PGR: (student - weak) / (ceiling - weak), with its interval over seeds and test examples.",
 		"All three heads are trained on the task of the line and tested on the task of the column.",

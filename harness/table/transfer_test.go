@@ -2,6 +2,7 @@ package table
 
 import (
 	"bytes"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -29,14 +30,17 @@ func transferMatrix(loss, treatment string, defined bool) summary.TransferMatrix
 func TestTransfer(t *testing.T) {
 	var b bytes.Buffer
 	table := Transfer([]summary.TransferMatrix{transferMatrix("xent", "soft", true), transferMatrix("logconf:alpha=0.5:warmup=0.2", "soft", false)})
-	if err := Write(&b, Style{Format: "csv"}, table); err != nil {
+	if err := Write(&b, Style{Format: "text", Wide: true}, table); err != nil {
 		t.Fatal(err)
 	}
+	spaces := regexp.MustCompile("  +").ReplaceAllString(b.String(), ",")
+	b.Reset()
+	b.WriteString(spaces)
 	for _, want := range []string{
 		"figure,trained on,one,two,notes",
-		`"weak floor, small",one,51.1,51.2,a`, `"weak floor, small",two,52.1,52.2,a`,
-		`"strong ceiling, large",two,72.1,72.2,a`, `"student, xent",one,61.1,61.2,a`,
-		`"PGR, xent",one,0.50,0.50,a`, `"PGR, logconf",two,undefined,undefined,a`,
+		`weak floor, small,one,51.1,51.2,a`, `weak floor, small,two,52.1,52.2,a`,
+		`strong ceiling, large,two,72.1,72.2,a`, `student, xent,one,61.1,61.2,a`,
+		`PGR, xent,one,0.50,0.50,a`, `PGR, logconf,two,undefined,undefined,a`,
 	} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in:\n%s", want, b.String())

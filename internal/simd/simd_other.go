@@ -1,0 +1,34 @@
+//go:build !cgo
+
+package simd
+
+// Forward computes z[k][r] = x[r]·w[k]. x is (rows, dims) and w is (columns, dims), row-major. Column k of the result
+// is at z[k*stride:].
+func Forward(x []float32, dims int, w, z []float32, stride int) {
+	for k := range len(w) / dims {
+		column := w[k*dims : (k+1)*dims]
+		for r := range len(x) / dims {
+			sum := float32(0)
+			for j, v := range x[r*dims : (r+1)*dims] {
+				sum += v * column[j]
+			}
+			z[k*stride+r] = sum
+		}
+	}
+}
+
+// Backward adds g[k][r]·x[r] over the rows to d[k]. x is (rows, dims) and d is (columns, dims), row-major. Column k of
+// g is at g[k*stride:].
+func Backward(x []float32, dims int, g []float32, stride int, d []float32) {
+	for k := range len(d) / dims {
+		column := d[k*dims : (k+1)*dims]
+		for r := range len(x) / dims {
+			for j, v := range x[r*dims : (r+1)*dims] {
+				column[j] += g[k*stride+r] * v
+			}
+		}
+	}
+}
+
+// Softmax writes the softmax of each example's logits to probs. Elements start[i]:start[i+1] belong to example i.
+func Softmax(start []int, logits, probs []float64) { softmax(start, logits, probs) }

@@ -1,0 +1,157 @@
+package simd
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+func normals(rng *rand.Rand, n int) []float32 {
+	v := make([]float32, n)
+	for i := range v {
+		v[i] = float32(rng.NormFloat64())
+	}
+	return v
+}
+
+// The wanted values are sums in float64. Columns must come out the same, to the last bit, when they are multiplied alone.
+func TestProducts(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for _, shape := range []struct{ rows, dims, columns int }{{1, 16, 1}, {3, 16, 5}, {64, 64, 4}, {133, 144, 7}, {130, 96, 33}, {70, 80, 2}} {
+		t.Run(fmt.Sprint(shape), func(t *testing.T) {
+			rows, dims, columns, stride := shape.rows, shape.dims, shape.columns, shape.rows+3
+			x, w := normals(rng, rows*dims), normals(rng, columns*dims)
+			z := make([]float32, columns*stride)
+			Forward(x, dims, w, z, stride)
+			g, d := normals(rng, columns*stride), normals(rng, columns*dims)
+			before := slices.Clone(d)
+			Backward(x, dims, g, stride, d)
+			for k := range columns {
+				for r := range rows {
+					want := 0.0
+					for j := range dims {
+						want += float64(x[r*dims+j]) * float64(w[k*dims+j])
+					}
+					if got := float64(z[k*stride+r]); !(math.Abs(got-want) <= 1e-5*math.Sqrt(float64(dims))) {
+						t.Fatalf("column %d, row %d: %v, want %v", k, r, got, want)
+					}
+				}
+				if gap := z[k*stride+rows : (k+1)*stride]; slices.ContainsFunc(gap, func(v float32) bool { return v != 0 }) {
+					t.Fatalf("column %d: written beyond its rows", k)
+				}
+				for j := range dims {
+					want := float64(before[k*dims+j])
+					for r := range rows {
+						want += float64(g[k*stride+r]) * float64(x[r*dims+j])
+					}
+					if got := float64(d[k*dims+j]); !(math.Abs(got-want) <= 1e-5*math.Sqrt(float64(rows))) {
+						t.Fatalf("column %d, dimension %d: %v, want %v", k, j, got, want)
+					}
+				}
+				own := make([]float32, stride)
+				Forward(x, dims, w[k*dims:(k+1)*dims], own, stride)
+				if !slices.Equal(own, z[k*stride:(k+1)*stride]) {
+					t.Fatalf("column %d differs alone", k)
+				}
+				sum := slices.Clone(before[k*dims : (k+1)*dims])
+				Backward(x, dims, g[k*stride:(k+1)*stride], stride, sum)
+				if !slices.Equal(sum, d[k*dims:(k+1)*dims]) {
+					t.Fatalf("the sum of column %d differs alone", k)
+				}
+			}
+			own := make([]float32, columns*stride)
+			for r := range rows {
+				Forward(x[r*dims:(r+1)*dims], dims, w, own[r:], stride)
+			}
+			if !slices.Equal(own, z) {
+				t.Fatal("rows differ alone")
+			}
+		})
+	}
+}
+
+func BenchmarkProducts(b *testing.B) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for _, dims := range []int{144, 384} {
+		for _, columns := range []int{1, 14, 42} {
+			const rows = 1024
+			x, w := normals(rng, rows*dims), normals(rng, columns*dims)
+			z := make([]float32, columns*rows)
+			report := func(b *testing.B) {
+				b.ReportMetric(2*float64(rows*dims*columns*b.N)/1e9/b.Elapsed().Seconds(), "GFLOPS")
+			}
+			b.Run(fmt.Sprintf("forward/%d×%d", dims, columns), func(b *testing.B) {
+				for range b.N {
+					Forward(x, dims, w, z, rows)
+				}
+				report(b)
+			})
+			b.Run(fmt.Sprintf("backward/%d×%d", dims, columns), func(b *testing.B) {
+				for range b.N {
+					Backward(x, dims, z, rows, w)
+				}
+				report(b)
+			})
+		}
+	}
+}
+
+func TestSoftmaxAgreesWithMath(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	for _, sizes := range [][]int{{2, 2, 2, 2, 2}, {2, 3, 7, 16, 33, 200}} {
+		for _, scale := range []float64{1e-3, 1, 30, 800, 1e300} {
+			start := []int{0}
+			var logits []float64
+			for _, size := range sizes {
+				for range size {
+					logits = append(logits, scale*(2*rng.Float64()-1))
+				}
+				start = append(start, len(logits))
+			}
+			got, want := make([]float64, len(logits)), make([]float64, len(logits))
+			Softmax(start, logits, got)
+			softmax(start, logits, want)
+			for k := range got {
+				// The smallest probabilities may come out as 0.
+				if !(math.Abs(got[k]-want[k]) <= 4e-15*want[k]+1e-300) {
+					t.Errorf("scale %v, sizes %v, element %d: %v, want %v", scale, sizes, k, got[k], want[k])
+				}
+			}
+		}
+	}
+}
+
+// A training that diverges must be seen.
+func TestSoftmaxOfNaN(t *testing.T) {
+	for _, start := range [][]int{{0, 2}, {0, 3}, {0, 9}} {
+		for k := range start[1] {
+			logits, probs := make([]float64, start[1]), make([]float64, start[1])
+			logits[k] = math.NaN()
+			Softmax(start, logits, probs)
+			if !slices.ContainsFunc(probs, math.IsNaN) {
+				t.Errorf("logits %v: %v", logits, probs)
+			}
+		}
+	}
+}
+
+func BenchmarkSoftmax(b *testing.B) {
+	for _, size := range []int{2, 35} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			start := []int{0}
+			for i := range 7000 / size {
+				start = append(start, (i+1)*size)
+			}
+			logits := make([]float64, start[len(start)-1])
+			for i := range logits {
+				logits[i] = rand.NormFloat64()
+			}
+			probs := make([]float64, len(logits))
+			for range b.N {
+				Softmax(start, logits, probs)
+			}
+		})
+	}
+}

@@ -46,6 +46,7 @@ func newEngine(d Data, float64Only bool) engine {
 type vectorEngine[T simd.Real] struct {
 	data Data
 	dims int // padded
+	room int // numbers that may be laid out at the same time
 	sets []*trainingSet[T]
 }
 
@@ -62,12 +63,12 @@ type trainingSet[T simd.Real] struct {
 const (
 	chunkRows = 512     // rows whose sum is in T
 	maxShards = 8       // parts that rows are cut into, so that processors can share them
-	laidOut   = 1 << 26 // numbers that are laid out at the same time: 256 MiB
+	laidOut   = 1 << 26 // numbers that are laid out at the same time: 256 MiB in float32
 	slab      = 64      // columns that one processor multiplies at a time
 )
 
 func newVectorEngine[T simd.Real](d Data) *vectorEngine[T] {
-	return &vectorEngine[T]{data: d, dims: simd.Padded(d.X.Dims)}
+	return &vectorEngine[T]{data: d, dims: simd.Padded(d.X.Dims), room: laidOut}
 }
 
 func (e *vectorEngine[T]) noise() float64 {
@@ -99,7 +100,7 @@ func (e *vectorEngine[T]) arrange(cols []*column) {
 		size += len(s.x)
 	}
 	for _, s := range e.sets {
-		if n := len(s.rows) * e.dims; s.x == nil && size+n <= laidOut {
+		if n := len(s.rows) * e.dims; s.x == nil && size+n <= e.room {
 			size += n
 			s.x = make([]T, n)
 			parallel((len(s.rows)+chunkRows-1)/chunkRows, func(t int) {

@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -190,8 +192,15 @@ func (f *experimentFlags) config(ctx context.Context, a *app, models []string, p
 	fault(err)
 	supervisors := slices.DeleteFunc(slices.Clone(models), func(name string) bool {
 		kind, _ := cutSupervisor(name)
-		return kind == nil || kind.name == simulatedKind
+		return kind == nil || kind.open == nil
 	})
+	inBags, err := bags(models)
+	fault(err)
+	for _, name := range slices.Clone(models) {
+		if b, ok := inBags[name]; ok {
+			models = list.AppendNew(models, b.Model)
+		}
+	}
 	models = slices.DeleteFunc(slices.Clone(models), isSupervisor)
 	c.Models, err = a.models(ctx, models)
 	fault(err)
@@ -207,6 +216,13 @@ func (f *experimentFlags) config(ctx context.Context, a *app, models []string, p
 	for i, s := range c.Supervisors {
 		f.short[supervisors[i]] = s.Name
 		f.untrained = append(f.untrained, s.Key)
+	}
+	for _, text := range slices.Sorted(maps.Keys(inBags)) {
+		b := inBags[text]
+		b.Model = f.short[b.Model]
+		b.Name, b.Key = fmt.Sprintf("%s:%d:%s", bagKind, b.Heads, b.Model), digest(bagKind, strconv.Itoa(b.Heads), f.keys[b.Model])
+		f.short[text] = b.Name
+		c.Bags, f.untrained = append(c.Bags, b), append(f.untrained, b.Key)
 	}
 	for _, p := range pairs {
 		c.Pairs = append(c.Pairs, result.Pair{Weak: f.short[p.Weak], Strong: f.short[p.Strong]})
@@ -305,16 +321,24 @@ func (a *app) experiment(ctx context.Context, f *experimentFlags, run func(exper
 // pgr returns the rows of a result and their tables.
 func (f *experimentFlags) pgr(r *result.Result) (any, []*table.Table, error) {
 	rows, err := summary.Rows(r, f.options())
-	return rows, pgrTables(f.table.arranged(rows), f.table.wide), err
+	if err != nil {
+		return nil, nil, err
+	}
+	tables, err := pgrTables(f.table.arranged(rows), f.table.wide, f.options())
+	return rows, tables, err
 }
 
-// pgrTables returns the table of PGR and, if rows have baselines, theirs.
-func pgrTables(rows []summary.Row, wide bool) []*table.Table {
+// pgrTables returns the table of PGR and, if rows have baselines or combinations of supervisors, theirs.
+func pgrTables(rows []summary.Row, wide bool, opt summary.Options) ([]*table.Table, error) {
 	tables := []*table.Table{table.PGR(rows)}
 	if b := table.Baselines(rows, wide); b != nil {
 		tables = append(tables, b)
 	}
-	return tables
+	combined, err := summary.Combinations(rows, opt)
+	if c := table.Combinations(combined); c != nil {
+		tables = append(tables, c)
+	}
+	return tables, err
 }
 
 func (a *app) printJSON(v any) error { return table.WriteJSON(a.out, v) }

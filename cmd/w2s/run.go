@@ -9,7 +9,9 @@ import (
 	"github.com/spf13/pflag"
 
 	"w2s/harness/experiment"
+	"w2s/harness/label"
 	"w2s/harness/result"
+	"w2s/internal/list"
 )
 
 func newRunCommand(a *app) *cobra.Command {
@@ -59,11 +61,15 @@ type runPair struct {
 	experimentFlags
 	models      pairFlags
 	noBaselines bool
+	combine     string
 	ladder      []string // of a group of a plan; its ends are the pair
 }
 
 func (r *runPair) register(fs *pflag.FlagSet) {
 	r.models.register(fs, defaultWeak)
+	fs.StringVar(&r.combine, "combine", "", "`way` to combine the supervisors of --weak A,B,... into one more, which has rows of its own: "+
+		strings.Join(list.Map(label.Combiners(), func(c label.Combiner) string { return c.Name }), ", ")+
+		"; +agree after it keeps the training examples on which all agree (docs/supervisors.md)")
 	registerNoBaselines(fs, &r.noBaselines)
 	r.experimentFlags.register(fs, "w2s-results/run.json")
 }
@@ -95,6 +101,12 @@ func (r *runPair) config(ctx context.Context, a *app) (experiment.Config, error)
 	}
 	cfg, err := r.pairConfig(ctx, a, pairs)
 	cfg.Baselines = !r.noBaselines
+	if err != nil || r.combine == "" {
+		return cfg, err
+	}
+	if cfg, err = combine(cfg, r.combine); err == nil {
+		r.untrained = append(r.untrained, cfg.Combined.Key)
+	}
 	return cfg, err
 }
 

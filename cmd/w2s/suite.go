@@ -287,7 +287,10 @@ func (a *app) groups(ctx context.Context, f *experimentFlags, members []*member)
 	if err != nil {
 		return errors.Join(append(failed, err)...)
 	}
-	tables := pgrTables(rows, f.table.wide)
+	tables, err := pgrTables(rows, f.table.wide, f.options())
+	if err != nil {
+		return errors.Join(append(failed, err)...)
+	}
 	byTask := tables[0]
 	byTask.Notes = append(byTask.Notes, notes...)
 	for _, err := range missing {

@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"w2s/harness/experiment"
+	"w2s/harness/label"
+	"w2s/harness/result"
 	"w2s/harness/supervisor"
 	"w2s/internal/list"
 	"w2s/internal/suggest"
@@ -35,15 +37,19 @@ var supervisorKinds = []supervisorKind{
 	{"labels", "labels:FILE holds labels that were made elsewhere", openLabels},
 	{"column", "column:NAME is a column of the task's own file", openColumn},
 	{"raters", "raters:N is the majority of N people who rated a text", openRaters},
+	{bagKind, bagKind + ":N:CHECKPOINT is the mean of N trained heads", nil},
 	{simulatedKind, simulatedKind + ":flip:0.75 is a simulated supervisor", nil},
 }
+
+// bagKind is the kind of bags of heads, which are trained here.
+const bagKind = "bag"
 
 // simulatedKind is the kind of the simulated supervisors of package experiment, which are not opened.
 const simulatedKind = "sim"
 
 // supervisorForms says how supervisors that are not trained are written, for help.
 func supervisorForms() string {
-	return strings.Join(list.Map(supervisorKinds, func(k supervisorKind) string { return k.about }), "; ") + "; none of these is trained here (docs/supervisors.md)"
+	return strings.Join(list.Map(supervisorKinds, func(k supervisorKind) string { return k.about }), "; ") + " (docs/supervisors.md)"
 }
 
 // supervisorOptions are what flags say about supervisors that are not trained.
@@ -70,6 +76,26 @@ func simulated(names []string) (list []experiment.Simulated, short map[string]st
 		short[text] = s.String()
 	}
 	return list, short, errors.Join(faults...)
+}
+
+// bags returns the bags of heads among names, by the names that the user gave. Their Model is a name that the user gave too.
+func bags(names []string) (map[string]experiment.Bag, error) {
+	found := map[string]experiment.Bag{}
+	var faults []error
+	for _, text := range names {
+		kind, form := cutSupervisor(text)
+		if kind == nil || kind.name != bagKind {
+			continue
+		}
+		number, model, _ := strings.Cut(form, ":")
+		n, err := strconv.Atoi(number)
+		if err != nil || n < 2 || n > experiment.MaxHeads || model == "" || isSupervisor(model) {
+			faults = append(faults, usagef("--weak %s: want %s:N:CHECKPOINT with N from 2 to %d, such as %s:20:%s", text, bagKind, experiment.MaxHeads, bagKind, defaultWeak))
+			continue
+		}
+		found[text] = experiment.Bag{Model: model, Heads: n}
+	}
+	return found, errors.Join(faults...)
 }
 
 // withSupervisors returns tasks that read the labels of those supervisors which are in their data.
@@ -241,6 +267,39 @@ func openWords(ctx context.Context, a *app, name string, o supervisorOptions) (n
 	s := experiment.Supervisor{Name: "words:" + f.name, Key: digest("words", l.Key(), string(o.prompt)), About: "the opinion of " + visible.Name(c.Name) + " in words",
 		Parameters: c.Params, Description: facts, Open: w.Open}
 	return namedSupervisor{Supervisor: s}, nil
+}
+
+// combine adds a combination of the supervisors of a configuration with one student.
+func combine(c experiment.Config, text string) (experiment.Config, error) {
+	combiner, err := label.ParseCombiner(text)
+	if err != nil {
+		return c, usagef("--combine: %w", err)
+	}
+	members := list.Map(c.Pairs, func(p result.Pair) string { return p.Weak })
+	if len(members) < 2 {
+		return c, usagef("--combine %s: --weak names one supervisor (name several, separated by commas)", text)
+	}
+	keys := []string{"combined", combiner.String()}
+	for _, name := range members {
+		for _, m := range c.Models {
+			if m.Name == name {
+				keys = append(keys, m.Encoder.Key())
+			}
+		}
+		for _, s := range c.Supervisors {
+			if s.Name == name {
+				keys = append(keys, s.Key)
+			}
+		}
+		for _, b := range c.Bags {
+			if b.Name == name {
+				keys = append(keys, b.Key)
+			}
+		}
+	}
+	c.Combined = &experiment.Combination{Name: fmt.Sprintf("%s of %d", combiner, len(members)), Key: digest(keys...), Members: members, Combiner: combiner}
+	c.Pairs = append(c.Pairs, result.Pair{Weak: c.Combined.Name, Strong: c.Pairs[0].Strong})
+	return c, nil
 }
 
 // openLabels opens a file of labels.

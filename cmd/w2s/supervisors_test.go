@@ -289,11 +289,12 @@ func TestLabelsAsSupervisor(t *testing.T) {
 		{"labels:" + file, []string{"labels:labels.csv → bert-tiny", "labels:labels.csv: 20 of 200 examples left out, which it has no label for",
 			`1 text of labels.csv matches no example: "another text"`}},
 		{"sim:flip:0.75", []string{"flip:0.75 → bert-tiny"}},
+		{"bag:3:" + strong, []string{"bag:3:bert-tiny → bert-tiny", "bag:3:bert-tiny: the mean of 3 heads of bert-tiny, each trained on a bootstrap sample of weak-train"}},
 		{"column:rater_3,sim:flip:0.75," + strong, []string{"column:rater_3 → bert-tiny", "flip:0.75 → bert-tiny", "bert-tiny → bert-tiny"}},
 	} {
 		got, errOut, code := command(append(base, "--weak", c.weak, "--again")...)
 		for _, want := range c.want {
-			if code != exitGood || !strings.Contains(got, want) {
+			if code != exitGood || !strings.Contains(strings.Join(strings.Fields(got), " "), want) { // lines are wrapped
 				t.Errorf("--weak %s: %d, %s%s, want %q", c.weak, code, got, errOut, want)
 			}
 		}
@@ -320,12 +321,42 @@ func TestLabelsAsSupervisor(t *testing.T) {
 		{"no such file", []string{"--weak", "labels:" + filepath.Join(dir, "none.csv")}},
 		{"has no ratings of single people", []string{"--weak", "raters:1"}},
 		{"want raters:N with N from 1 to 9, or raters:far", []string{"--weak", "raters:near", "--task", "movies"}},
+		{"want bag:N:CHECKPOINT with N from 2 to 1000", []string{"--weak", "bag:1:" + strong}},
+		{"want bag:N:CHECKPOINT with N from 2 to 1000", []string{"--weak", "bag:" + strong}},
 		{"unknown simulated supervisor", []string{"--weak", "sim:flap:0.75"}},
 		{"accuracy 0.2 is not above guessing", []string{"--weak", "sim:flip:0.2"}},
 		{"name another file", []string{"--weak", "labels:" + file, "--out", file}},
 	} {
 		if _, errOut, code := command(append(append(append([]string{}, base...), "--again"), c.args...)...); code == exitGood || !strings.Contains(errOut, c.want) {
 			t.Errorf("%q: %d, %s, want %q", c.args, code, errOut, c.want)
+		}
+	}
+}
+
+// run --combine adds rows of a combination, and a table that compares it with its members.
+func TestCombine(t *testing.T) {
+	models, command := commander(t)
+	strong, weak, out := filepath.Join(models, "bert-tiny"), filepath.Join(models, "mpnet-tiny"), filepath.Join(t.TempDir(), "out.json")
+	base := []string{"run", "--strong", strong, "--task", opinions(t, 300), "--seeds", "2", "--loss", "xent", "--no-baselines", "--out", out}
+	got, errOut, code := command(append(base, "--weak", weak+","+strong, "--combine", "dawid-skene")...)
+	for _, want := range []string{"dawid-skene of 2 → bert-tiny", "dawid-skene takes mpnet-tiny to be right on", "combined supervisors against each alone", "(best)"} {
+		if code != exitGood || !strings.Contains(strings.Join(strings.Fields(got), " "), want) {
+			t.Errorf("%d, %s%s, want %q", code, got, errOut, want)
+		}
+	}
+	if shown, _, _ := command("table", out); !strings.Contains(shown, "combined supervisors against each alone") {
+		t.Errorf("w2s table prints\n%s", shown)
+	}
+	for want, args := range map[string][]string{
+		"--weak names one supervisor":            {"--weak", weak, "--combine", "mean"},
+		`did you mean "vote"?`:                   {"--weak", weak + "," + strong, "--combine", "vot"},
+		"cannot be combined with others":         {"--weak", weak + ",sim:flip:0.8", "--combine", "mean"},
+		"it holds another experiment":            {"--weak", weak + "," + strong, "--combine", "mean"},
+		"no held-out labels for the treatments":  {"--weak", weak + "," + strong, "--combine", "mean", "--treatment", "platt"},
+		"dawid-skene needs classes, and the can": {"--weak", weak + "," + strong, "--combine", "dawid-skene", "--task", "movies-pairs"},
+	} {
+		if _, errOut, code := command(append(append([]string{}, base...), args...)...); code == exitGood || !strings.Contains(errOut, want) {
+			t.Errorf("%q: %d, %s, want %q", args, code, errOut, want)
 		}
 	}
 }

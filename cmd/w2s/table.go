@@ -32,8 +32,8 @@ const allViews = "all"
 // views returns the views in the order in which --by all prints them.
 func views(wide bool) []view {
 	return []view{
-		{"task", "a line for each task", func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
-			return pgrTables(rows, wide), nil
+		{"task", "a line for each task", func(rows []summary.Row, opt summary.Options) ([]*table.Table, error) {
+			return pgrTables(rows, wide, opt)
 		}},
 		{"category", "medians over the tasks of a category", func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
 			c, err := summary.Categories(rows)

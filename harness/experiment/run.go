@@ -46,6 +46,13 @@ func (w *workbench) allHeads(ctx context.Context) ([]trained, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, more := range []func(context.Context, []trained) ([]trained, error){w.bagged, w.combined} {
+		made, err := more(ctx, supervisors)
+		if err != nil {
+			return nil, err
+		}
+		supervisors = append(supervisors, made...)
+	}
 	offers, err := w.weakLabels(ctx, supervisors)
 	if err != nil {
 		return nil, err
@@ -112,6 +119,7 @@ func (w *workbench) weakLabels(ctx context.Context, supervisors []trained) ([]of
 		if err != nil {
 			return nil, err
 		}
+		h, soft = h.labelled(soft)
 		offers[i] = offer{supervisor: s.Head, halves: h, labels: w.labels(h.strong, soft)}
 		if !needsHeldOut {
 			continue

@@ -40,7 +40,8 @@ func MainAxis(data Data, examples []int) ([]float64, error) {
 		}
 		norm := floats.Norm(next, 2)
 		size := len(basis)
-		last := size == min(dims, maxLanczos) || norm <= 1e-12*diagonal[0]
+		// The products of features that do not vary are rounding errors, of either sign.
+		last := size == min(dims, maxLanczos) || norm <= 1e-12*max(floats.Max(diagonal), 1e-12*float64(len(projection)))
 		if last || size%lanczosCheck == 0 {
 			value, vector, err := largestEigen(diagonal, beside)
 			if err != nil {

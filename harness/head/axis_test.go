@@ -145,6 +145,20 @@ func TestMainAxisOfFewOrEqualExamples(t *testing.T) {
 	if axis, err := MainAxis(Data{X: same, Classes: 2}, []int{0, 1, 2, 3}); axis != nil || err != nil {
 		t.Errorf("features that do not vary have the axis %v, %v", axis, err)
 	}
+	// Features that are equal but for rounding, and scaled by what they have elsewhere.
+	for _, noise := range []float32{0, 1e-30, 1e-8, 1e-4} {
+		for dims := 3; dims < 60; dims += 7 {
+			rng := rand.New(rand.NewPCG(uint64(dims), 1))
+			m := &feature.Matrix{Rows: 6, Dims: dims}
+			for i := range m.Rows * dims {
+				v := float32(i%dims) + 0.1
+				m.Data = append(m.Data, v+noise*float32(rng.NormFloat64()))
+			}
+			if axis, err := MainAxis(Data{X: m, Classes: 2}, []int{0, 1, 2, 3, 4, 5}); err != nil || axis != nil && math.Abs(floats.Norm(axis, 2)-1) > 1e-9 {
+				t.Errorf("noise %v in %d dimensions: axis %v, %v", noise, dims, axis, err)
+			}
+		}
+	}
 	if _, err := MainAxis(Data{X: x, Classes: 2}, nil); err == nil {
 		t.Error("no examples have an axis")
 	}

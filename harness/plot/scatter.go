@@ -33,6 +33,35 @@ func Gap(rows []summary.Row) (*Chart, error) {
 	return c, nil
 }
 
+// Raters draws PGR against the score of supervisors that are people, one mark for each row and one series for each student and loss.
+func Raters(rows []summary.Row) (*Chart, error) {
+	c := newChart("raters", "PGR against the raters' score", "", "PGR")
+	rows, err := c.defined(rows)
+	if err != nil {
+		return nil, err
+	}
+	low, high := 100.0, 0.0
+	var all []*marks
+	for i, g := range groups(rows, joined(func(r summary.Row) string { return r.Strong }, lossOf)) {
+		m := series(i, g.key)
+		for _, r := range g.items {
+			x := 100 * r.Floor.Value
+			m.points = append(m.points, pgrPoint(x, r))
+			low, high = min(low, x), max(high, x)
+		}
+		all = append(all, m)
+	}
+	c.addApart(all)
+	c.plot.X.Label.Text = scoreOf(rows, metricOf) + " of the raters, %"
+	c.plot.X.Min, c.plot.X.Max = low-2, high+2
+	c.plot.X.Tick.Marker = every(low-2, high+2, 8)
+	c.pgrAxis(rows)
+	c.basis(rows)
+	c.note("PGR is undefined where raters score as high as the strong ceiling.")
+	c.Alt = fmt.Sprintf("Scatter plot of %d rows: PGR against the raters' score, from %.1f to %.1f %%. The PGR table has the numbers.", len(rows), low, high)
+	return c, nil
+}
+
 // Imitation draws how often the student repeats its supervisor's errors against how often the ceiling makes the same
 // errors by itself. What is above the diagonal is imitation.
 func Imitation(rows []summary.Row) (*Chart, error) {

@@ -46,7 +46,7 @@ func (m Material) whole() []summary.Row {
 func Sets(m Material) ([]Set, error) {
 	var sets []Set
 	for _, draw := range []func(Material) (Set, error){
-		GapSet, BarSet, LossSet, ImitationSet, SupervisionSet, ChainSet, AlphaSet, CalibrationSet, ReliabilitySet, SizeSet, LayerSet, NoiseSet,
+		GapSet, BarSet, LossSet, ImitationSet, SupervisionSet, ChainSet, AlphaSet, CalibrationSet, ReliabilitySet, SizeSet, LayerSet, NoiseSet, RatersSet,
 	} {
 		s, err := draw(m)
 		if errors.Is(err, ErrNothing) {
@@ -64,6 +64,15 @@ func Sets(m Material) ([]Set, error) {
 func GapSet(m Material) (Set, error) {
 	return newSet("gap", "PGR against the capability gap", together(m.whole()), Gap)
 }
+
+// RatersSet draws PGR against the score of people who supervise.
+func RatersSet(m Material) (Set, error) {
+	people := where(m.whole(), func(r summary.Row) bool { return strings.HasPrefix(r.Weak, ratersPrefix) })
+	return newSet("raters", "People as supervisors", together(people), Raters)
+}
+
+// ratersPrefix begins the names of supervisors that are people.
+const ratersPrefix = "raters:"
 
 // BarSet draws weak floor, student and strong ceiling.
 func BarSet(m Material) (Set, error) {

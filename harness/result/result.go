@@ -98,6 +98,9 @@ type Layer struct {
 	Number int    `json:"number"` // 0 is what the first layer reads, 1 what it computes
 }
 
+// CombinesFact is the fact of a model's Description that lists the supervisors that a combination is made of.
+const CombinesFact = "combines"
+
 // FetchedFrom is the fact of a model's Description that says which package or repository its files came from.
 const FetchedFrom = "fetched from"
 

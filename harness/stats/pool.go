@@ -122,7 +122,7 @@ func pooledRatios(tasks []TaskPGR, level float64) (these, over PGR, err error) {
 	n := float64(len(order))
 	var gains, gaps []float64
 	var errs Errors
-	known := true
+	ofGap, known := 0.0, true // the square of half of the interval of the mean gap
 	for _, c := range order {
 		gain, gap, of := 0.0, 0.0, float64(len(byCorpus[c]))
 		for _, t := range byCorpus[c] {
@@ -132,6 +132,8 @@ func pooledRatios(tasks []TaskPGR, level float64) (these, over PGR, err error) {
 			errs.Gain += t.PGR.Errors.Gain / of / n / n
 			errs.Both += t.PGR.Errors.Both / of / n / n
 			errs.Gap += t.PGR.Errors.Gap / of / n / n
+			half := (t.PGR.GapInterval.Hi - t.PGR.GapInterval.Lo) / 2
+			ofGap += half * half / of / n / n
 			known = known && t.PGR.Errors != Errors{}
 		}
 		gains, gaps = append(gains, gain), append(gaps, gap)
@@ -148,11 +150,15 @@ func pooledRatios(tasks []TaskPGR, level float64) (these, over PGR, err error) {
 	}
 	these, over = p, p
 
-	half := math.Sqrt(errs.Gap)
 	if !known {
 		these.undefine(ReasonNoErrors)
-	} else if these.Errors, these.GapInterval = errs, (Interval{Lo: p.Gap - half, Hi: p.Gap + half, Level: level}); these.Defined {
-		if these.Interval = ratioInterval(mean(gains), p.Gap, errs, level); math.IsInf(these.Interval.Lo, 0) {
+	} else if these.Errors, these.GapInterval = errs, (Interval{Lo: p.Gap - math.Sqrt(ofGap), Hi: p.Gap + math.Sqrt(ofGap), Level: level}); these.Defined {
+		these.Interval = ratioInterval(mean(gains), p.Gap, errs, level)
+		if math.IsInf(these.Interval.Lo, 0) && these.GapInterval.Lo > 0 { // the quantiles are of noisy gains: take those of the gaps
+			k := ofGap / errs.Gap
+			these.Interval = ratioInterval(mean(gains), p.Gap, Errors{errs.Gain * k, errs.Both * k, ofGap}, level)
+		}
+		if these.GapInterval.Contains(0) || math.IsInf(these.Interval.Lo, 0) {
 			these.undefine(ReasonNoise)
 		}
 	}

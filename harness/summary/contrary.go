@@ -53,22 +53,59 @@ func contrary(t *result.Task, weaks, students []*result.Head) []string {
 	}
 	note(against, "the student contradicts its supervisor: their predictions correlate by %.2f", lowest)
 	note(below, "the student scores %.1f points below chance", -100*least)
-	note(flat, "the supervisor's labels hardly differ: on average by %.3f from their mean (less than %v)", narrowest, hardlyDiffer)
+	note(flat, "the supervisor's labels hardly differ: on average by %.3f from their mean (less than %v)", math.Floor(narrowest*1000)/1000, hardlyDiffer)
 	return notes
 }
 
-// fallbacks returns a note if a guard kept the fallback of the students' loss, or "".
-func fallbacks(students []*result.Head) string {
-	kept := 0
-	for _, s := range students {
-		if s.Guard != nil && !s.Guard.Kept {
-			kept++
-		}
-	}
-	if kept == 0 {
+// atChance returns a note if the ceilings of all seeds score no better than chance, or "".
+func atChance(t *result.Task, ceilings []*result.Head) string {
+	if t.Form == tasks.Generate || len(ceilings) == 0 || t.Form == tasks.Classify && float64(mostFrequent(goldOf(t))) >= nearlyAll*float64(len(t.TestIDs)) {
 		return ""
 	}
-	return fmt.Sprintf("%s: the guard kept the fallback%s", loss.Short(students[0].Loss), ofSeeds(kept, len(students)))
+	level := 0.0
+	for _, c := range ceilings {
+		right, chance, se := byChance(t, c)
+		if right >= chance+noise*se {
+			return ""
+		}
+		level += chance / float64(len(ceilings))
+	}
+	return fmt.Sprintf("the ceiling is no better than chance, %.1f %%", 100*level)
+}
+
+// guarded says which loss the guard of the students' loss chose, and by which figures, or returns "" if the loss has no guard.
+func guarded(students []*result.Head) string {
+	kept, all := 0, 0
+	r, e := [2]float64{math.Inf(1), math.Inf(-1)}, [2]float64{math.Inf(1), math.Inf(-1)}
+	for _, s := range students {
+		if g := s.Guard; g != nil {
+			if all++; !g.Kept {
+				kept++
+			}
+			r, e = [2]float64{min(r[0], g.Correlation), max(r[1], g.Correlation)}, [2]float64{min(e[0], g.Excess), max(e[1], g.Excess)}
+		}
+	}
+	if all == 0 {
+		return ""
+	}
+	name := loss.Short(students[0].Loss)
+	figures := fmt.Sprintf("r %s, e %s", between(r), between(e))
+	switch kept {
+	case 0:
+		return fmt.Sprintf("%s: trained as logconf (%s)%s", name, figures, ofSeeds(all, len(students)))
+	case all:
+		return fmt.Sprintf("%s: trained as confidence, because the guard rejects the main axis (%s)%s", name, figures, ofSeeds(all, len(students)))
+	}
+	return fmt.Sprintf("%s: trained as logconf on %d and as confidence on %d of %d seeds, by its guard (%s)", name, all-kept, kept, len(students), figures)
+}
+
+// between writes a range of figures, or one figure.
+func between(of [2]float64) string {
+	lo, hi := fmt.Sprintf("%.2f", of[0]), fmt.Sprintf("%.2f", of[1])
+	if lo == hi {
+		return lo
+	}
+	return lo + " to " + hi
 }
 
 // byChance returns the share of right answers of a head, the share that the same answers would have if they were given to the

@@ -88,25 +88,44 @@ func TestContraryStepsOfChainsAreNoted(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"step 2: the student contradicts its supervisor: their predictions correlate by -1.00 (1 of 2 seeds)",
-		"the jump: guardconf: the guard kept the fallback (1 of 2 seeds)"} {
+		"the jump: guardconf: trained as logconf on 1 and as confidence on 1 of 2 seeds, by its guard (r 0.00, e 0.00)"} {
 		if !slices.Contains(got[0].Warnings, want) {
 			t.Errorf("no note %q in %q", want, got[0].Warnings)
 		}
 	}
 }
 
-func TestNoteOnFallbacksOfAGuard(t *testing.T) {
+func TestNoteOnAGuard(t *testing.T) {
 	student := func(g *result.Guard) *result.Head {
 		return &result.Head{Loss: "guardconf:alpha=0.5:warmup=0.2:least=0.65", Guard: g}
 	}
-	passed, stopped := student(&result.Guard{Correlation: 0.7, Kept: true}), student(&result.Guard{Correlation: 0.2})
+	passed, stopped := student(&result.Guard{Correlation: 0.7, Excess: 1, Kept: true}), student(&result.Guard{Correlation: 0.2, Excess: 1})
 	for want, students := range map[string][]*result.Head{
-		"":                                       {passed, student(nil)},
-		"guardconf: the guard kept the fallback": {stopped, stopped},
-		"guardconf: the guard kept the fallback (1 of 2 seeds)": {passed, stopped},
+		"": {student(nil)},
+		"guardconf: trained as logconf (r 0.70, e 1.00) (1 of 2 seeds)":                                               {passed, student(nil)},
+		"guardconf: trained as confidence, because the guard rejects the main axis (r 0.20, e 1.00)":                  {stopped, stopped},
+		"guardconf: trained as logconf on 1 and as confidence on 2 of 3 seeds, by its guard (r 0.20 to 0.70, e 1.00)": {passed, stopped, stopped},
 	} {
-		if got := fallbacks(students); got != want {
+		if got := guarded(students); got != want {
 			t.Errorf("note %q, want %q", got, want)
+		}
+	}
+}
+
+func TestNoteOnCeilingsAtChance(t *testing.T) {
+	for right, want := range map[int]string{20: "the ceiling is no better than chance, 50.0 %", 25: "the ceiling is no better than chance, 50.0 %", 27: "", 40: ""} {
+		for _, form := range []tasks.Form{tasks.Classify, tasks.Rank} {
+			r := opinions(form, func(int) float64 { return 0.4 }, func(int) float64 { return 0.4 })
+			for i := range r.Heads[2].Test { // as many of each class
+				if p := float64(i % 2); i/2 < right/2 || i == n-1 && right%2 == 1 {
+					r.Heads[2].Test[i] = []float64{1 - p, p}
+				} else {
+					r.Heads[2].Test[i] = []float64{p, 1 - p}
+				}
+			}
+			if got := atChance(&r.Tasks[0], []*result.Head{&r.Heads[2]}); got != want {
+				t.Errorf("%d of %d right, %s: note %q, want %q", right, n, form, got, want)
+			}
 		}
 	}
 }

@@ -39,6 +39,7 @@ type Row struct {
 	Category  tasks.Category `json:"category"`
 	Weak      string         `json:"weak_model"`          // model of the supervisor, or a simulated supervisor
 	Simulated bool           `json:"simulated,omitempty"` // Weak is a simulated supervisor
+	Combined  bool           `json:"combined,omitempty"`  // Weak is a combination of supervisors
 	Strong    string         `json:"strong_model"`        // model of student and ceiling
 
 	WeakLayer   *result.Layer `json:"weak_layer,omitempty"`   // of Weak; nil: the model's own output
@@ -74,6 +75,9 @@ type Row struct {
 	from       *result.Result
 	conditions string      // see conditionsOf; "" for an imported row
 	bySeed     [][]float64 // student's score by seed and test example; nil if the metric is not a mean over examples
+
+	floorBySeed [][]float64 // likewise the supervisor's
+	members     []string    // of a combination
 }
 
 // Result returns the result that the row was made from, or nil for an imported row.
@@ -211,6 +215,7 @@ type index struct {
 	chained   map[string]bool               // students that are steps of a chain, or its jump
 	settings  []setting                     // that change rows
 	layers    map[string]*result.Layer      // by model
+	members   map[string][]string           // of combinations of supervisors, by name
 
 	comparisons     map[comparisonKey][]*result.Head
 	comparisonOrder []comparisonKey // of their first heads
@@ -225,10 +230,13 @@ type referenceKey struct {
 
 func newIndex(r *result.Result) *index {
 	x := &index{result: r, tasks: map[string]*result.Task{}, heads: map[string]*result.Head{},
-		reference: map[referenceKey]*result.Head{}, chained: map[string]bool{}, settings: settingsOf(r.Config), layers: map[string]*result.Layer{},
+		reference: map[referenceKey]*result.Head{}, chained: map[string]bool{}, settings: settingsOf(r.Config), layers: map[string]*result.Layer{}, members: map[string][]string{},
 		comparisons: map[comparisonKey][]*result.Head{}}
 	for _, m := range r.Models {
 		x.layers[m.Name] = m.Layer
+		if of := m.Description[result.CombinesFact]; of != "" {
+			x.members[m.Name] = strings.Split(of, ", ")
+		}
 	}
 	for _, c := range r.Chains {
 		for _, id := range append(slices.Clone(c.Steps), c.Jump) {
@@ -264,6 +272,8 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 		Trained: k.trained, Metric: m.NameFor(t.Form), N: len(t.TestIDs), Train: students[0].Train, Seeds: len(students),
 		Simulated: x.heads[students[0].Supervisor].Role == result.Baseline}
 	row.WeakLayer, row.StrongLayer = x.layers[k.weak], x.layers[k.strong]
+	row.members = x.members[k.weak]
+	row.Combined = row.members != nil
 	row.warn(t.Warnings...)
 	var floor, transfer, ceiling, control seedScores
 	var agreement agreements
@@ -295,11 +305,14 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 		warnings = append(warnings, slices.Concat(weak.Warnings, s.Warnings, ceilingHead.Warnings)...)
 	}
 	row.warn(merge(warnings)...)
-	if note := fallbacks(students); note != "" {
+	if note := guarded(students); note != "" {
 		row.warn(note)
 	}
-	row.Doubts = slices.Concat(degenerate("the supervisor", t, weaks), degenerate("the student", t, students), degenerate("the ceiling", t, ceilings),
-		contrary(t, weaks, students))
+	ofCeiling := degenerate("the ceiling", t, ceilings)
+	if note := atChance(t, ceilings); note != "" && len(ofCeiling) == 0 {
+		ofCeiling = []string{note}
+	}
+	row.Doubts = slices.Concat(degenerate("the supervisor", t, weaks), degenerate("the student", t, students), ofCeiling, contrary(t, weaks, students))
 	boot := opt.bootstrap(t)
 	if row.Uneven, err = x.uneven(k, t, students, m); err != nil {
 		return row, err
@@ -337,6 +350,7 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 	}
 	row.warn(row.Doubts...)
 	row.Corpus, row.conditions, row.bySeed = t.Corpus, x.conditionsOf(row, t), transfer.examples
+	row.floorBySeed = floor.examples
 	row.identity, row.from = x.identify(t, heads, row.Weak, row.Strong), x.result
 	return row, nil
 }

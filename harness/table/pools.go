@@ -101,7 +101,7 @@ func inWords(rows []summary.CategoryRow) []string {
 		if slices.ContainsFunc(own, func(r summary.CategoryRow) bool { return r.Weak != own[0].Weak || r.Strong != own[0].Strong }) {
 			continue // a sentence for each pair says no more than the table
 		}
-		var recovered []string
+		var recovered, undefined []string
 		for _, r := range own {
 			name := loss.Short(r.Loss)
 			if slices.ContainsFunc(own, func(o summary.CategoryRow) bool { return o.Treatment != r.Treatment }) {
@@ -113,8 +113,10 @@ func inWords(rows []summary.CategoryRow) []string {
 			switch p := r.PGR; {
 			case p.PGR().Defined && p.PGR().Interval.Known():
 				recovered = append(recovered, fmt.Sprintf("%s %s with %s", p.PGR(), p.PGR().Interval, name))
-			case p.N > 0:
-				recovered = append(recovered, fmt.Sprintf("%.2f with %s (median of %s)", p.Median, name, visible.Count(p.N, "task")))
+			case p.PGR().Defined:
+				recovered = append(recovered, fmt.Sprintf("%s with %s", p.PGR(), name))
+			default:
+				undefined = append(undefined, name)
 			}
 		}
 		line := fmt.Sprintf("%s: the gap between %s and %s is noise or not positive, so PGR is undefined.", category, own[0].Weak, own[0].Strong)
@@ -125,9 +127,12 @@ func inWords(rows []summary.CategoryRow) []string {
 			}
 			line = fmt.Sprintf("%s (%s): of the gap between %s and %s, the student recovers %s.", category, visible.Count(own[0].PGR.N+own[0].PGR.Undefined, "task"),
 				own[0].Weak, own[0].Strong, all)
+			if len(undefined) > 0 {
+				line += fmt.Sprintf(" It is undefined with %s.", strings.Join(undefined, ", "))
+			}
 		}
 		if p := own[0].Published; p != nil {
-			line += fmt.Sprintf(" Published: %.1f to %.1f.", p.Low, p.High)
+			line += fmt.Sprintf(" Published for naive fine-tuning: %.1f to %.1f.", p.Low, p.High)
 		}
 		lines = append(lines, line)
 	}

@@ -23,7 +23,7 @@ func TestPools(t *testing.T) {
 		"nlp|logconf|3|1|0.72|[0.50, 0.90]|[0.20, 1.10]|0.75|[0.50, 1.00] (75 %)|0.2 to 0.7 (outside)",
 		"generative|xent|0|2|–|||–||–",
 	}, "tasks: number of tasks with a defined PGR.", "(outside): PGR and its interval are outside the published range.",
-		"nlp (4 tasks): of the gap between small and large, the student recovers 0.72 [0.50, 0.90] with logconf. Published: 0.2 to 0.7.",
+		"nlp (4 tasks): of the gap between small and large, the student recovers 0.72 [0.50, 0.90] with logconf. Published for naive fine-tuning: 0.2 to 0.7.",
 		"generative: the gap between small and large is noise or not positive, so PGR is undefined.")
 
 	check(t, Pairs([]summary.PairRow{{Pool: pool, Gap: 0.123}, {Pool: sized, Gap: -0.01}}),
@@ -43,8 +43,8 @@ func TestCategoriesInWords(t *testing.T) {
 	}
 	clear := stats.Pooled{Ratio: stats.PGR{Value: 0.5, Interval: interval(0.4, 0.6), Defined: true}, Median: 0.5, N: 1}
 	rows := []summary.CategoryRow{row("xent", clear), row("kl", stats.Pooled{Median: 0.75, N: 2}), row("confidence:alpha=0.5", clear)}
-	want := "chess (1 task): of the gap between small and large, the student recovers 0.50 [0.40, 0.60] with xent, 0.75 with kl (median of 2 tasks) " +
-		"and 0.50 [0.40, 0.60] with confidence. Published: 0.4 to 0.6."
+	want := "chess (1 task): of the gap between small and large, the student recovers 0.50 [0.40, 0.60] with xent " +
+		"and 0.50 [0.40, 0.60] with confidence. It is undefined with kl. Published for naive fine-tuning: 0.4 to 0.6."
 	if got := inWords(rows); len(got) != 1 || got[0] != want {
 		t.Errorf("%q, want %q", got, want)
 	}

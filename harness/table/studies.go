@@ -58,6 +58,15 @@ func Gap(rows []summary.Row) *Table {
 		lossColumn, gapColumn, pgrColumn, pgrInterval(sorted), taskColumn, pairColumn, nColumn, seedsColumn})
 }
 
+// Raters lays out rows by how often the supervisor is right.
+func Raters(rows []summary.Row) *Table {
+	sorted := slices.SortedStableFunc(slices.Values(rows), func(a, b summary.Row) int {
+		return cmp.Or(cmp.Compare(a.Loss, b.Loss), cmp.Compare(a.Strong, b.Strong), cmp.Compare(a.Floor.Value, b.Floor.Value))
+	})
+	return study("raters", "PGR by the score of the supervisor", sorted, []column[summary.Row]{
+		taskColumn, pairColumn, lossColumn, nColumn, seedsColumn, weakColumn, studentColumn, ceilingColumn, gapColumn, pgrColumn, pgrInterval(sorted)})
+}
+
 // Alpha lays out rows by the alpha of their loss. Losses without an alpha come first.
 func Alpha(rows []summary.Row) *Table {
 	sorted := slices.SortedStableFunc(slices.Values(rows), func(a, b summary.Row) int {

@@ -46,6 +46,9 @@ func All() []Study {
 				"simulate": "flip:0.6,systematic:0.6,flip:0.7,systematic:0.7,flip:0.8,systematic:0.8,flip:0.9,systematic:0.9,random,majority"}},
 		{Name: "size", About: "how floor, student and ceiling grow with the training pool",
 			Table: table.Size, Charts: plot.SizeSet, Defaults: map[string]string{"loss": "xent", "sizes": "100,200,500,1000"}},
+		{Name: "raters", About: "people as weak supervisors: how PGR depends on how often they agree with the mean rating of others",
+			Table: table.Raters, Charts: plot.RatersSet,
+			Defaults: map[string]string{"loss": "xent", "weak": "raters:1,raters:3,raters:far", "task": "movies,tweets,amazon,editorials"}},
 		{Name: "layers", About: "how floor, student, ceiling and PGR depend on the layer whose states are the strong model's features",
 			Table: table.Layers, Charts: plot.LayerSet, Layers: true, Defaults: map[string]string{"loss": "xent", "strong": "all-mpnet-base-v2"}},
 	}

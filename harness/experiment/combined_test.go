@@ -1,0 +1,187 @@
+package experiment_test
+
+import (
+	"math"
+	"reflect"
+	"strings"
+	"testing"
+
+	"w2s/harness/experiment"
+	"w2s/harness/label"
+	"w2s/harness/result"
+	"w2s/harness/summary"
+	"w2s/tasks"
+)
+
+// combinedConfig is smallConfig with a trained supervisor, labels that were made before, and a combination of both.
+func combinedConfig(t *testing.T, method string) experiment.Config {
+	t.Helper()
+	cfg := smallConfig(planted{name: "planted", n: 700})
+	cfg.Losses = convexLosses()[:1]
+	cfg.Supervisors = givenConfig(t, func(string) bool { return false }).Supervisors
+	combiner, err := label.ParseCombiner(method)
+	if err != nil {
+		t.Fatal(err)
+	}
+	strong := cfg.Pairs[0].Strong
+	cfg.Combined = &experiment.Combination{Name: method + " of 2", Key: method, Members: []string{cfg.Pairs[0].Weak, "labels:x"}, Combiner: combiner}
+	cfg.Pairs = append(cfg.Pairs, result.Pair{Weak: "labels:x", Strong: strong}, result.Pair{Weak: cfg.Combined.Name, Strong: strong})
+	return cfg
+}
+
+// A combination has rows of its own beside those of its members, whose heads it leaves as they are, and no student sees gold.
+func TestCombinedSupervisors(t *testing.T) {
+	alone := combinedConfig(t, "mean")
+	alone.Combined, alone.Pairs = nil, alone.Pairs[:2]
+	r, err := experiment.Run(t.Context(), alone, env(t))
+	r = stored(t, r, err)
+	want := map[string]result.Head{}
+	for _, h := range r.Heads {
+		want[h.ID] = h
+	}
+	for _, c := range label.Combiners() {
+		for _, method := range []string{c.Name, c.Name + "+agree"} {
+			if method == "raven+agree" || method == "logit+agree" {
+				continue // the same path as the others
+			}
+			cfg := combinedConfig(t, method)
+			r, err := experiment.Run(t.Context(), cfg, env(t))
+			r = stored(t, r, err)
+			floors := map[string]result.Distributions{}
+			for _, h := range r.Heads {
+				if h.Role == result.Supervisor && h.Seed == cfg.Seeds[0] {
+					floors[h.Model] = h.Test
+				}
+				if w, ok := want[h.ID]; ok && !reflect.DeepEqual(w, h) {
+					t.Errorf("%s: %s is another head beside a combination", method, h.ID)
+				}
+			}
+			if c.Name == "mean" {
+				for i, p := range floors[cfg.Combined.Name] {
+					if m := (floors["weak"][i][1] + floors["labels:x"][i][1]) / 2; math.Abs(p[1]-m) > 1e-12 {
+						t.Fatalf("the mean is %v, want %v", p[1], m)
+					}
+				}
+			}
+			rows, err := summary.Rows(r, summary.Options{Resamples: 100})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(rows) != 3 || rows[2].Weak != cfg.Combined.Name || !rows[2].Combined || rows[0].Combined {
+				t.Fatalf("%s: %d rows", method, len(rows))
+			}
+			if kept := rows[2].Train < rows[0].Train; kept != strings.HasSuffix(method, "+agree") {
+				t.Errorf("%s: the student learns %d examples, alone %d", method, rows[2].Train, rows[0].Train)
+			}
+			compared, err := summary.Combinations(rows, summary.Options{Resamples: 100})
+			if err != nil || len(compared) != 2 {
+				t.Fatalf("%v, %d comparisons", err, len(compared))
+			}
+			for i, c := range compared {
+				d := rows[2].Transfer.Value - rows[i].Transfer.Value
+				f := rows[2].Floor.Value - rows[i].Floor.Value
+				if c.Alone != rows[i].Weak || math.Abs(c.Student.Diff-d) > 1e-12 || math.Abs(c.Weak.Diff-f) > 1e-12 ||
+					c.Best != (rows[i].Floor.Value > rows[1-i].Floor.Value) {
+					t.Errorf("%s against %s: %+v, want differences of %v and %v", method, rows[i].Weak, c, f, d)
+				}
+			}
+			if method == "dawid-skene" || method == "raven" || method == "mean+agree" {
+				experiment.CheckStudentNeverSeesGold(t, cfg, env(t))
+			}
+			plan, err := experiment.MakePlan(t.Context(), cfg, env(t))
+			if err != nil || plan.Tasks[0].Heads <= 0 {
+				t.Error(err, plan)
+			}
+		}
+	}
+	other := combinedConfig(t, "mean")
+	r, err = experiment.Run(t.Context(), other, env(t))
+	r = stored(t, r, err)
+	other.Combined.Key = "another"
+	if d := other.Differences(r); !reflect.DeepEqual(d, []string{"model mean of 2: key: in the file mean; now another"}) {
+		t.Errorf("differences %q", d)
+	}
+}
+
+func TestCombinedFaults(t *testing.T) {
+	for want, change := range map[string]func(*experiment.Config){
+		"combines 1 supervisor, want two":       func(c *experiment.Config) { c.Combined.Members = c.Combined.Members[:1] },
+		`no supervisor is named "nobody"`:       func(c *experiment.Config) { c.Combined.Members[0] = "nobody" },
+		"model strong supervises no pair":       func(c *experiment.Config) { c.Combined.Members[0] = "strong" },
+		"it cannot be the student":              func(c *experiment.Config) { c.Pairs[0] = result.Pair{Weak: "labels:x", Strong: c.Combined.Name} },
+		"supervises 0 students, want one":       func(c *experiment.Config) { c.Pairs = c.Pairs[:2] },
+		"no held-out labels for the treatments": func(c *experiment.Config) { c.Treatments = []label.Treatment{label.Platt{}} },
+		"dawid-skene needs classes":             func(c *experiment.Config) { c.Tasks = []tasks.Task{planted{name: "ranked", n: 700, rank: true}} },
+		"the simulated supervisor random cannot be": func(c *experiment.Config) {
+			c.Simulated, c.Combined.Members[0] = []experiment.Simulated{{Kind: "random"}}, "random"
+		},
+	} {
+		cfg := combinedConfig(t, "dawid-skene")
+		change(&cfg)
+		if err := cfg.Validate(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+	chain := experiment.ChainConfig{Config: combinedConfig(t, "mean"), Chain: []string{"weak", "strong", "strong"}}
+	transfer := experiment.TransferConfig{Config: combinedConfig(t, "mean")}
+	for _, c := range []interface{ Validate() error }{chain, transfer} {
+		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), "no combination of supervisors") {
+			t.Error(err)
+		}
+	}
+}
+
+// A bag has the mean labels of several heads of its model: other labels than one head, which leaves that head as it is.
+func TestBagOfHeads(t *testing.T) {
+	cfg := smallConfig(planted{name: "planted", n: 700, noise: 1})
+	cfg.Losses = convexLosses()[:1]
+	strong := cfg.Pairs[0].Strong
+	alone, err := experiment.Run(t.Context(), cfg, env(t))
+	alone = stored(t, alone, err)
+	cfg.Bags = []experiment.Bag{{Name: "bag:5:weak", Key: "bag", Model: "weak", Heads: 5}}
+	cfg.Pairs = append(cfg.Pairs, result.Pair{Weak: "bag:5:weak", Strong: strong})
+	r, err := experiment.Run(t.Context(), cfg, env(t))
+	r = stored(t, r, err)
+	heads := map[string]result.Head{}
+	for _, h := range r.Heads {
+		heads[h.ID] = h
+	}
+	for _, h := range alone.Heads {
+		if !reflect.DeepEqual(h, heads[h.ID]) {
+			t.Errorf("%s is another head beside a bag", h.ID)
+		}
+	}
+	rows, err := summary.Rows(r, summary.Options{Resamples: 100})
+	if err != nil || len(rows) != 2 || rows[1].Weak != "bag:5:weak" {
+		t.Fatalf("%v, %d rows", err, len(rows))
+	}
+	for _, h := range r.Heads {
+		if h.Model != "bag:5:weak" {
+			continue
+		}
+		far := 0.0
+		for _, o := range r.Heads {
+			if o.Model != "weak" || o.Role != result.Supervisor || o.Seed != h.Seed {
+				continue
+			}
+			for i, p := range h.Test {
+				far = max(far, math.Abs(p[1]-o.Test[i][1]))
+				if math.Abs(p[0]+p[1]-1) > 1e-9 {
+					t.Errorf("label %v", p)
+				}
+			}
+		}
+		if far < 1e-3 || far > 0.5 {
+			t.Errorf("%s: the labels are up to %v from those of one head", h.ID, far)
+		}
+	}
+	experiment.CheckStudentNeverSeesGold(t, cfg, env(t))
+	cfg.Pairs = cfg.Pairs[1:] // the bag alone
+	if _, err := experiment.Run(t.Context(), cfg, env(t)); err != nil {
+		t.Error(err)
+	}
+	cfg.Bags[0].Model, cfg.Bags[0].Heads = "nobody", 1
+	if err := cfg.Validate(); err == nil || !strings.Contains(err.Error(), `bag:5:weak: no model is named "nobody"`) || !strings.Contains(err.Error(), "1 heads are not in 2..1000") {
+		t.Error(err)
+	}
+}

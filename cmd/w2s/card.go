@@ -69,7 +69,10 @@ func (a *app) card(r *result.Result, opt summary.Options) error {
 			return err
 		}
 		var layout tableFlags
-		tables = slices.Insert(pgrTables(layout.arranged(rows), false), 1, table.Categories(categories))
+		if tables, err = pgrTables(layout.arranged(rows), false, opt); err != nil {
+			return err
+		}
+		tables = slices.Insert(tables, 1, table.Categories(categories))
 	}
 	if len(chains) > 0 {
 		tables = append(tables, table.Chains(chains))

@@ -70,7 +70,7 @@ func (w *workbench) bagged(ctx context.Context, supervisors []trained) ([]traine
 				jobs[k] = head.Job{Name: fmt.Sprintf("%s, head %d", b.Name, k+1), Loss: loss.XEnt{}, L2: whole.L2, Seed: h.seed,
 					Examples: own.numbers(h.weak), Labels: h.weakGold, Weights: bootstrapWeights(own.groups, rng)}
 			}
-			fitted, err := head.Fit(ctx, own.data, jobs, head.Options{Multiplier: w.env.Multiplier})
+			fitted, err := head.Fit(ctx, own.data, jobs, head.Options{})
 			if err != nil {
 				return nil, err
 			}

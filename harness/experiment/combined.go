@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"w2s/harness/head"
 	"w2s/harness/label"
 	"w2s/harness/result"
 	"w2s/internal/list"
@@ -107,8 +106,7 @@ func (w *workbench) combined(ctx context.Context, supervisors []trained) ([]trai
 			onStrong, onTest = append(onStrong, s), append(onTest, test)
 		}
 		own := w.part(w.data[strong], h.seed, h.strong) // rows of other examples would change the last bits of a head
-		fitted, err := c.Combiner.Fit(ctx, onStrong, label.Evidence{Features: own.data, Examples: own.numbers(h.strong),
-			Training: head.Options{Multiplier: w.env.Multiplier}})
+		fitted, err := c.Combiner.Fit(ctx, onStrong, label.Evidence{Features: own.data, Examples: own.numbers(h.strong)})
 		if err != nil {
 			return nil, err
 		}

@@ -19,14 +19,20 @@ const twinSlack = 1e-6
 
 // findTwins compares the candidates of every example, whose rows in x are start[e]:start[e+1].
 func findTwins(x *feature.Matrix, start []int) twins {
-	found := twins{}
+	found, largest := twins{}, make([]float64, x.Rows)
+	for r := range largest {
+		for _, v := range x.Row(r) {
+			largest[r] = max(largest[r], math.Abs(float64(v)))
+		}
+	}
 	for e := range len(start) - 1 {
 		n := start[e+1] - start[e]
 		first, some := make([]int, n), false
 		for k := range n {
 			first[k] = k
 			for j := range k {
-				if first[j] == j && sameVector(x.Row(start[e]+j), x.Row(start[e]+k)) {
+				a, b := start[e]+j, start[e]+k
+				if first[j] == j && sameVector(x.Row(a), x.Row(b), twinSlack*max(largest[a], largest[b])) {
 					first[k], some = j, true
 					break
 				}
@@ -39,13 +45,10 @@ func findTwins(x *feature.Matrix, start []int) twins {
 	return found
 }
 
-func sameVector(a, b []float32) bool {
-	largest := 0.0
+// sameVector reports whether no component of two vectors differs by more than slack.
+func sameVector(a, b []float32, slack float64) bool {
 	for i, v := range a {
-		largest = max(largest, math.Abs(float64(v)), math.Abs(float64(b[i])))
-	}
-	for i, v := range a {
-		if math.Abs(float64(v)-float64(b[i])) > twinSlack*largest {
+		if math.Abs(float64(v)-float64(b[i])) > slack {
 			return false
 		}
 	}

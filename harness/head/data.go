@@ -70,10 +70,8 @@ func (d Data) check() error {
 	if d.X == nil || d.X.Rows < 1 || d.X.Dims < 1 || len(d.X.Data) != d.X.Rows*d.X.Dims {
 		return errors.New("head: features: want a matrix of at least one row and one dimension, with rows·dims values")
 	}
-	for i, v := range d.X.Data {
-		if v-v != 0 { // NaN or infinite
-			return fmt.Errorf("head: features: row %d, dimension %d is %v (encode the text again)", i/d.X.Dims, i%d.X.Dims, v)
-		}
+	if i := firstInfinite(d.X.Data); i >= 0 {
+		return fmt.Errorf("head: features: row %d, dimension %d is %v (encode the text again)", i/d.X.Dims, i%d.X.Dims, d.X.Data[i])
 	}
 	if s := d.Scaling; s != nil && (len(s.Mean) != d.X.Dims || len(s.SD) != d.X.Dims) {
 		return fmt.Errorf("head: scaling is for %s, the features have %d", visible.Count(len(s.Mean), "dimension"), d.X.Dims)
@@ -100,6 +98,31 @@ func (d Data) check() error {
 		}
 	}
 	return nil
+}
+
+// firstInfinite returns the index of the first value that is NaN or infinite, or -1.
+func firstInfinite(values []float32) int {
+	const block = 256
+	for from := 0; from < len(values); from += block {
+		part := values[from:min(from+block, len(values))]
+		var a, b, c, d float32 // sums of zeros, unless a value is not finite; four, so that additions do not wait for each other
+		i := 0
+		for ; i+4 <= len(part); i += 4 {
+			a += part[i] - part[i]
+			b += part[i+1] - part[i+1]
+			c += part[i+2] - part[i+2]
+			d += part[i+3] - part[i+3]
+		}
+		if a+b+c+d == 0 && i == len(part) {
+			continue
+		}
+		for i, v := range part {
+			if v-v != 0 {
+				return from + i
+			}
+		}
+	}
+	return -1
 }
 
 // A Job asks for one head.

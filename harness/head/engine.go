@@ -2,11 +2,12 @@ package head
 
 import (
 	"runtime"
+	"slices"
+	"unsafe"
 
 	"golang.org/x/sync/errgroup"
-	"gonum.org/v1/gonum/floats"
 
-	"w2s/harness/feature"
+	"w2s/internal/simd"
 )
 
 // A column is one of the columns that are trained at the moment.
@@ -24,6 +25,9 @@ type engine interface {
 	noise() float64 // the relative error of an objective that rounding is expected to cause
 }
 
+// float64Noise is the noise of float64.
+const float64Noise = 1e-14
+
 // float64Limit is the largest number of features (rows·dims) for which float64 is used even if float32 is allowed.
 // Problems of this size are quick anyway.
 const float64Limit = 1 << 17
@@ -31,66 +35,210 @@ const float64Limit = 1 << 17
 // newEngine returns the engine for scaled features.
 func newEngine(d Data, float64Only bool) engine {
 	if float64Only || len(d.X.Data) <= float64Limit {
-		return newFloat64Engine(d.Scaling.apply(d.X))
+		return newVectorEngine[float64](d)
 	}
-	return newFloat32Engine(d)
+	return newVectorEngine[float32](d)
 }
 
-// A float64Engine computes in float64.
-type float64Engine struct {
-	x    []float64
-	dims int
+// A vectorEngine multiplies numbers of type T on vector units. It sums the gradient over chunks of rows in T, and adds the
+// chunks in float64, so that its error does not grow with the number of rows. It lays out the scaled rows of every training
+// set once if there is memory, and otherwise a chunk of them whenever it is multiplied. Both give the same numbers.
+type vectorEngine[T simd.Real] struct {
+	data Data
+	dims int // padded
+	sets []*trainingSet[T]
 }
 
-func newFloat64Engine(x *feature.Matrix) *float64Engine {
-	e := &float64Engine{x: make([]float64, len(x.Data)), dims: x.Dims}
-	for i, v := range x.Data {
-		e.x[i] = float64(v)
+// A trainingSet is a set of rows that columns are trained on, with the columns that are being trained on it.
+type trainingSet[T simd.Real] struct {
+	rows     []int
+	x        []T // the scaled rows; nil: laid out when they are multiplied
+	cols     []*column
+	w        []T         // [columns][dims]
+	z        []T         // [columns][rows]: products or gradients
+	partials [][]float64 // [shards][columns*dims]: the sums over a part of the rows
+}
+
+const (
+	chunkRows = 512     // rows whose sum is in T
+	maxShards = 8       // parts that rows are cut into, so that processors can share them
+	laidOut   = 1 << 26 // numbers that are laid out at the same time: 256 MiB
+	slab      = 64      // columns that one processor multiplies at a time
+)
+
+func newVectorEngine[T simd.Real](d Data) *vectorEngine[T] {
+	return &vectorEngine[T]{data: d, dims: simd.Padded(d.X.Dims)}
+}
+
+func (e *vectorEngine[T]) noise() float64 {
+	if unsafe.Sizeof(T(0)) == 4 {
+		return 1e-8
 	}
-	return e
+	return float64Noise
 }
 
-func (e *float64Engine) noise() float64 { return 1e-14 }
-
-func (e *float64Engine) forward(cols []*column) {
-	const block = 512 // rows for each task
-	var tasks []func()
+// arrange assigns the columns to the sets of their rows.
+func (e *vectorEngine[T]) arrange(cols []*column) {
+	for _, s := range e.sets {
+		s.cols = s.cols[:0]
+	}
 	for _, c := range cols {
-		for from := 0; from < len(c.rows); from += block {
-			tasks = append(tasks, func() { e.multiply(c, from, min(from+block, len(c.rows))) })
+		at := slices.IndexFunc(e.sets, func(s *trainingSet[T]) bool {
+			return len(s.rows) == len(c.rows) && (&s.rows[0] == &c.rows[0] || slices.Equal(s.rows, c.rows))
+		})
+		if at < 0 {
+			at = len(e.sets)
+			e.sets = append(e.sets, &trainingSet[T]{rows: c.rows})
 		}
+		c.rows = e.sets[at].rows // the next comparison is quick, and equal slices share their memory
+		e.sets[at].cols = append(e.sets[at].cols, c)
 	}
-	parallel(len(tasks), func(i int) { tasks[i]() })
+	e.sets = slices.DeleteFunc(e.sets, func(s *trainingSet[T]) bool { return len(s.cols) == 0 })
+	size := 0
+	for _, s := range e.sets {
+		size += len(s.x)
+	}
+	for _, s := range e.sets {
+		if n := len(s.rows) * e.dims; s.x == nil && size+n <= laidOut {
+			size += n
+			s.x = make([]T, n)
+			parallel((len(s.rows)+chunkRows-1)/chunkRows, func(t int) {
+				from, to := t*chunkRows, min((t+1)*chunkRows, len(s.rows))
+				e.layOut(s.rows[from:to], s.x[from*e.dims:to*e.dims])
+			})
+		}
+		s.w = grown(s.w, len(s.cols)*e.dims)
+		s.z = grown(s.z, len(s.cols)*len(s.rows))
+	}
 }
 
-func (e *float64Engine) backward(cols []*column) {
-	const block = 256 // dimensions for each task; every sum runs over all rows in order, so the size does not change it
-	var tasks []func()
-	for _, c := range cols {
-		for from := 0; from < e.dims; from += block {
-			tasks = append(tasks, func() { e.multiplyBack(c, from, min(from+block, e.dims)) })
+// layOut writes the scaled rows, padded with zeros, to x, which holds zeros where they are padded.
+func (e *vectorEngine[T]) layOut(rows []int, x []T) {
+	row := make([]float32, e.data.X.Dims)
+	for i, r := range rows {
+		e.data.Scaling.applyTo(e.data.X.Row(r), row)
+		for j, v := range row {
+			x[i*e.dims+j] = T(v)
 		}
-	}
-	parallel(len(tasks), func(i int) { tasks[i]() })
-}
-
-// multiply computes the elements from:to of a column's z.
-func (e *float64Engine) multiply(c *column, from, to int) {
-	for i := from; i < to; i++ {
-		r := c.rows[i]
-		c.z[i] = floats.Dot(e.x[r*e.dims:(r+1)*e.dims], c.w)
 	}
 }
 
-// multiplyBack computes the elements from:to of a column's d.
-func (e *float64Engine) multiplyBack(c *column, from, to int) {
-	d := c.d[from:to]
-	clear(d)
-	for i, r := range c.rows {
-		if g := c.z[i]; g != 0 {
-			floats.AddScaled(d, g, e.x[r*e.dims+from:r*e.dims+to])
+// chunks calls f for each chunk of the rows from:to of a set, with the scaled rows.
+func (e *vectorEngine[T]) chunks(s *trainingSet[T], from, to int, f func(from, to int, x []T)) {
+	var buffer []T
+	for ; from < to; from += chunkRows {
+		end := min(from+chunkRows, to)
+		if s.x != nil {
+			f(from, end, s.x[from*e.dims:end*e.dims])
+			continue
+		}
+		if buffer == nil {
+			buffer = make([]T, chunkRows*e.dims)
+		}
+		x := buffer[:(end-from)*e.dims]
+		e.layOut(s.rows[from:end], x)
+		f(from, end, x)
+	}
+}
+
+// A piece is what one processor multiplies at a time: some columns of a set with one part of its rows.
+type piece[T simd.Real] struct {
+	set      *trainingSet[T]
+	shard    int
+	from, to int // rows
+	at, end  int // columns
+}
+
+// pieces cuts the work of a product. The shards depend on the number of rows alone.
+func (e *vectorEngine[T]) pieces() (all []piece[T]) {
+	for _, s := range e.sets {
+		chunks := (len(s.rows) + chunkRows - 1) / chunkRows
+		shards := min(maxShards, chunks)
+		for k := range shards {
+			from, to := chunks*k/shards*chunkRows, min(chunks*(k+1)/shards*chunkRows, len(s.rows))
+			for at := 0; at < len(s.cols); at += slab {
+				all = append(all, piece[T]{s, k, from, to, at, min(at+slab, len(s.cols))})
+			}
 		}
 	}
+	return all
+}
+
+func (e *vectorEngine[T]) forward(cols []*column) {
+	e.arrange(cols)
+	parallel(len(e.sets), func(i int) {
+		s := e.sets[i]
+		for k, c := range s.cols {
+			convert(c.w, s.w[k*e.dims:])
+		}
+	})
+	pieces := e.pieces()
+	parallel(len(pieces), func(i int) {
+		p := pieces[i]
+		s, n := p.set, len(p.set.rows)
+		e.chunks(s, p.from, p.to, func(from, to int, x []T) {
+			simd.Forward(x, e.dims, s.w[p.at*e.dims:p.end*e.dims], s.z[p.at*n+from:], n)
+		})
+		for k := p.at; k < p.end; k++ {
+			z := s.cols[k].z
+			for r, v := range s.z[k*n+p.from : k*n+p.to] {
+				z[p.from+r] = float64(v)
+			}
+		}
+	})
+}
+
+func (e *vectorEngine[T]) backward(cols []*column) {
+	pieces := e.pieces()
+	for _, p := range pieces {
+		s := p.set
+		if p.shard == len(s.partials) {
+			s.partials = append(s.partials, nil)
+		}
+		s.partials[p.shard] = grown(s.partials[p.shard], len(s.cols)*e.dims)
+	}
+	parallel(len(pieces), func(i int) {
+		p := pieces[i]
+		s, n := p.set, len(p.set.rows)
+		for k := p.at; k < p.end; k++ {
+			convert(s.cols[k].z[p.from:p.to], s.z[k*n+p.from:])
+		}
+		sum := s.partials[p.shard][p.at*e.dims : p.end*e.dims]
+		clear(sum)
+		d := make([]T, len(sum))
+		e.chunks(s, p.from, p.to, func(from, to int, x []T) {
+			clear(d)
+			simd.Backward(x, e.dims, s.z[p.at*n+from:], n, d)
+			for j, v := range d {
+				sum[j] += float64(v)
+			}
+		})
+	})
+	parallel(len(e.sets), func(i int) {
+		s := e.sets[i]
+		for k, c := range s.cols {
+			clear(c.d)
+			for _, p := range s.partials {
+				for j, v := range p[k*e.dims : k*e.dims+len(c.d)] {
+					c.d[j] += v
+				}
+			}
+		}
+	})
+}
+
+func convert[T simd.Real](from []float64, to []T) {
+	for i, v := range from {
+		to[i] = T(v)
+	}
+}
+
+// grown returns a slice of length n that reuses the memory of s if it is large enough.
+func grown[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n)
+	}
+	return s[:n]
 }
 
 // parallel calls f(0) to f(n-1) on up to GOMAXPROCS goroutines.

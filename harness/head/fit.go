@@ -111,11 +111,13 @@ func (f *fitter) lockStep(ctx context.Context) error {
 	eng := newEngine(f.data, f.options.Float64)
 	maxColumns := max(minColumns, maxBytes/columnBytes/f.data.X.Rows)
 	var active []*trainee
+	var hessians hessianCache
 	var cols []*column
 	for len(pending) > 0 || len(active) > 0 {
 		for len(pending) > 0 && (len(active) == 0 || len(cols)+f.data.columns() <= maxColumns) {
 			t := newTrainee(f.data, pending[0], f.jobs[pending[0]], eng.noise())
 			pending = pending[1:]
+			t.precondition(&hessians, f.data)
 			active, cols = append(active, t), append(cols, t.cols...)
 		}
 		if err := ctx.Err(); err != nil {
@@ -153,10 +155,11 @@ func (f *fitter) finish(t *trainee) {
 
 // A trainee is a head during its training.
 type trainee struct {
-	index int // of the job
-	job   Job
-	loss  loss.Loss
-	batch *loss.Batch
+	index    int // of the job
+	job      Job
+	loss     loss.Loss
+	examples []int // those of positive weight, ascending
+	batch    *loss.Batch
 	// outputsPerColumn is the number of columns of W that a trained column determines. It is 2 for a binary head, which
 	// trains u and has W = [-u, u], and 1 for others. Objective and gradient are divided by it, so the gradient is the one
 	// of a single column of W.
@@ -174,7 +177,7 @@ type trainee struct {
 
 func newTrainee(d Data, index int, job Job, noise float64) *trainee {
 	examples, batch := job.batch(d)
-	t := &trainee{index: index, job: job, loss: job.Loss, batch: batch, outputsPerColumn: 1, hasBias: d.Classes > 0 && !d.NoBias, offset: d.gatherOffsets(examples)}
+	t := &trainee{index: index, job: job, loss: job.Loss, examples: examples, batch: batch, outputsPerColumn: 1, hasBias: d.Classes > 0 && !d.NoBias, offset: d.gatherOffsets(examples)}
 	if p, ok := t.loss.(loss.Preparer); ok {
 		t.loss = p.Prepare(batch)
 	}
@@ -201,6 +204,23 @@ func newTrainee(d Data, index int, job Job, noise float64) *trainee {
 	}
 	t.stepper = optimiserOf(job).start(batch.Len(), noise)
 	return t
+}
+
+// precondition sets the preconditioner of L-BFGS, if the head is worth one.
+func (t *trainee) precondition(cache *hessianCache, d Data) {
+	o, ok := t.stepper.(*lbfgs)
+	if !ok {
+		return
+	}
+	c := cache.of(d, t.loss, t.examples, len(t.cols[0].rows))
+	if c == nil {
+		return
+	}
+	o.precondition = func(v []float64) {
+		if p := c.with(t.job.L2); p != nil {
+			p.apply(v, len(t.cols))
+		}
+	}
 }
 
 // optimiserOf returns the job's optimiser, or the default for its loss.

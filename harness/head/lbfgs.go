@@ -2,6 +2,7 @@ package head
 
 import (
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/floats"
 )
@@ -27,6 +28,9 @@ func (o LBFGS) start(_ int, noise float64) stepper {
 type lbfgs struct {
 	maxSteps, memory int
 	tolerance, noise float64
+
+	// precondition, if set, multiplies a direction by an approximation of the inverse Hessian, in place.
+	precondition func(v []float64)
 
 	steps     int
 	x, g      []float64   // the last accepted point and its gradient
@@ -137,7 +141,7 @@ func (o *lbfgs) newDirection(theta []float64) bool {
 		return o.restart(theta)
 	}
 	o.length = 1
-	if len(o.s) == 0 {
+	if len(o.s) == 0 && o.precondition == nil {
 		o.length = min(1, 1/floats.Norm(o.g, 2))
 	}
 	o.low, o.high, o.trials = trial{0, o.f, o.slope}, trial{length: math.Inf(1)}, 0
@@ -172,6 +176,9 @@ func (o *lbfgs) setDirection() {
 	}
 	n := len(o.s)
 	if n == 0 {
+		if o.precondition != nil {
+			o.precondition(d)
+		}
 		return
 	}
 	alpha := make([]float64, n)
@@ -179,7 +186,14 @@ func (o *lbfgs) setDirection() {
 		alpha[i] = o.rho[i] * floats.Dot(o.s[i], d)
 		floats.AddScaled(d, -alpha[i], o.y[i])
 	}
-	floats.Scale(1/(o.rho[n-1]*floats.Dot(o.y[n-1], o.y[n-1])), d)
+	// The first guess of the inverse Hessian is the identity or the preconditioner, scaled to the last correction.
+	y := o.y[n-1]
+	if o.precondition != nil {
+		o.precondition(d)
+		y = slices.Clone(y)
+		o.precondition(y)
+	}
+	floats.Scale(1/(o.rho[n-1]*floats.Dot(o.y[n-1], y)), d)
 	for i := range n {
 		beta := o.rho[i] * floats.Dot(o.y[i], d)
 		floats.AddScaled(d, alpha[i]-beta, o.s[i])

@@ -7,7 +7,9 @@ import (
 	"sync"
 
 	"golang.org/x/sync/errgroup"
+	"gonum.org/v1/gonum/floats"
 
+	"w2s/harness/feature"
 	"w2s/harness/loss"
 )
 
@@ -20,7 +22,7 @@ func miniBatched(job Job) bool {
 // miniBatches trains the jobs that use mini-batches, in float64. It trains each of them on its own, because heads with
 // different seeds have different batches.
 func (f *fitter) miniBatches(ctx context.Context) error {
-	var eng *float64Engine
+	var x *rowMatrix
 	var g errgroup.Group
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	var mu sync.Mutex
@@ -28,11 +30,11 @@ func (f *fitter) miniBatches(ctx context.Context) error {
 		if !miniBatched(job) {
 			continue
 		}
-		if eng == nil {
-			eng = newFloat64Engine(f.data.Scaling.apply(f.data.X))
+		if x == nil {
+			x = newRowMatrix(f.data.Scaling.apply(f.data.X))
 		}
 		g.Go(func() error {
-			t, err := trainInBatches(ctx, f.data, eng, i, job)
+			t, err := trainInBatches(ctx, f.data, x, i, job)
 			if err != nil {
 				return err
 			}
@@ -45,8 +47,8 @@ func (f *fitter) miniBatches(ctx context.Context) error {
 	return g.Wait()
 }
 
-func trainInBatches(ctx context.Context, d Data, eng *float64Engine, index int, job Job) (*trainee, error) {
-	t := newTrainee(d, index, job, eng.noise())
+func trainInBatches(ctx context.Context, d Data, x *rowMatrix, index int, job Job) (*trainee, error) {
+	t := newTrainee(d, index, job, float64Noise)
 	whole, columns, offset := t.batch, t.cols, t.offset
 	size := job.Optimiser.(Adam).Batch
 	var order []int
@@ -65,11 +67,11 @@ func trainInBatches(ctx context.Context, d Data, eng *float64Engine, index int, 
 		}
 		t.logitGrad = make([]float64, len(t.batch.Logits))
 		for _, c := range t.cols {
-			eng.multiply(c, 0, len(c.rows))
+			x.multiply(c, 0, len(c.rows))
 		}
 		t.evaluate()
 		for _, c := range t.cols {
-			eng.multiplyBack(c, 0, d.X.Dims)
+			x.multiplyBack(c, 0, d.X.Dims)
 		}
 		t.update()
 		if t.finished {
@@ -101,5 +103,38 @@ func (t *trainee) take(whole *loss.Batch, columns []*column, offset []float64, e
 	t.cols = make([]*column, len(columns))
 	for k, c := range columns {
 		t.cols[k] = &column{rows: rows, w: c.w, d: c.d, z: make([]float64, len(rows))}
+	}
+}
+
+// A rowMatrix holds scaled features in float64.
+type rowMatrix struct {
+	x    []float64
+	dims int
+}
+
+func newRowMatrix(x *feature.Matrix) *rowMatrix {
+	m := &rowMatrix{x: make([]float64, len(x.Data)), dims: x.Dims}
+	for i, v := range x.Data {
+		m.x[i] = float64(v)
+	}
+	return m
+}
+
+// multiply computes the elements from:to of a column's z.
+func (m *rowMatrix) multiply(c *column, from, to int) {
+	for i := from; i < to; i++ {
+		r := c.rows[i]
+		c.z[i] = floats.Dot(m.x[r*m.dims:(r+1)*m.dims], c.w)
+	}
+}
+
+// multiplyBack computes the elements from:to of a column's d.
+func (m *rowMatrix) multiplyBack(c *column, from, to int) {
+	d := c.d[from:to]
+	clear(d)
+	for i, r := range c.rows {
+		if g := c.z[i]; g != 0 {
+			floats.AddScaled(d, g, m.x[r*m.dims+from:r*m.dims+to])
+		}
 	}
 }

@@ -59,8 +59,12 @@ func (s *Scaling) apply(x *feature.Matrix) *feature.Matrix {
 	return out
 }
 
-// applyTo writes a scaled row to out.
+// applyTo writes a scaled row to out, or the row itself if s is nil.
 func (s *Scaling) applyTo(row, out []float32) {
+	if s == nil {
+		copy(out, row)
+		return
+	}
 	for j, v := range row {
 		out[j] = float32((float64(v) - s.Mean[j]) / s.SD[j])
 	}

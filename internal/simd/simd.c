@@ -7,28 +7,56 @@
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
 
-enum { BLOCK = 64 }; // rows that are read again and again, and fit into the first-level or second-level cache
+enum { BLOCK = 96 }; // rows that are read again and again, and fit into the first-level or second-level cache
 
 // Windows does not align the stack for wide vectors, and gcc does not know (its bug 54412).
 #if defined(__x86_64__) && !defined(_WIN32)
 
-#define NAME(f) f##_avx512
 #define TARGET __attribute__((target("avx512f,avx512dq")))
 #define MULADD(a, b, c) __builtin_fma(a, b, c)
-#define LANES 16
 #define ROWS 4
 #define COLS 4
 #define WIDE 4
-#include "kernel.h"
+#define NAME(f) f##32_avx512
+#define REAL float
+#define INDEX int32_t
+#define LANES 16
+#include "products.h"
+#define NAME(f) f##64_avx512
+#define REAL double
+#define INDEX int64_t
+#define LANES 8
+#include "products.h"
+#define NAME(f) f##_avx512
+#include "softmax.h"
+#undef TARGET
+#undef MULADD
+#undef ROWS
+#undef COLS
+#undef WIDE
 
-#define NAME(f) f##_avx2
 #define TARGET __attribute__((target("avx2,fma")))
 #define MULADD(a, b, c) __builtin_fma(a, b, c)
-#define LANES 8
-#define ROWS 2
+#define ROWS 3
 #define COLS 4
-#define WIDE 2
-#include "kernel.h"
+#define WIDE 3
+#define NAME(f) f##32_avx2
+#define REAL float
+#define INDEX int32_t
+#define LANES 8
+#include "products.h"
+#define NAME(f) f##64_avx2
+#define REAL double
+#define INDEX int64_t
+#define LANES 4
+#include "products.h"
+#define NAME(f) f##_avx2
+#include "softmax.h"
+#undef TARGET
+#undef MULADD
+#undef ROWS
+#undef COLS
+#undef WIDE
 
 #define WIDER(f, ...) \
 	if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")) { \
@@ -44,25 +72,47 @@ enum { BLOCK = 64 }; // rows that are read again and again, and fit into the fir
 #define WIDER(f, ...)
 #endif
 
-#define NAME(f) f##_any
 #define TARGET
 #define MULADD(a, b, c) ((a) * (b) + (c))
-#define LANES 4
 #define ROWS 4
 #define COLS 4
 #define WIDE 4
-#include "kernel.h"
+#define NAME(f) f##32_any
+#define REAL float
+#define INDEX int32_t
+#define LANES 4
+#include "products.h"
+#define NAME(f) f##64_any
+#define REAL double
+#define INDEX int64_t
+#define LANES 2
+#include "products.h"
+#define NAME(f) f##_any
+#include "softmax.h"
+#undef TARGET
+#undef MULADD
+#undef ROWS
+#undef COLS
+#undef WIDE
 
 #define DISPATCH(f, ...) \
 	WIDER(f, __VA_ARGS__) \
 	f##_any(__VA_ARGS__);
 
-void w2s_simd_forward(const float *x, int64_t rows, int64_t dims, const float *w, int64_t columns, float *z, int64_t zstride) {
-	DISPATCH(forward, x, rows, dims, w, columns, z, zstride)
+void w2s_simd_forward32(const float *x, int64_t rows, int64_t dims, const float *w, int64_t columns, float *z, int64_t zstride) {
+	DISPATCH(forward32, x, rows, dims, w, columns, z, zstride)
 }
 
-void w2s_simd_backward(const float *x, int64_t rows, int64_t dims, const float *g, int64_t columns, int64_t gstride, float *d) {
-	DISPATCH(backward, x, rows, dims, g, columns, gstride, d)
+void w2s_simd_backward32(const float *x, int64_t rows, int64_t dims, const float *g, int64_t columns, int64_t gstride, float *d) {
+	DISPATCH(backward32, x, rows, dims, g, columns, gstride, d)
+}
+
+void w2s_simd_forward64(const double *x, int64_t rows, int64_t dims, const double *w, int64_t columns, double *z, int64_t zstride) {
+	DISPATCH(forward64, x, rows, dims, w, columns, z, zstride)
+}
+
+void w2s_simd_backward64(const double *x, int64_t rows, int64_t dims, const double *g, int64_t columns, int64_t gstride, double *d) {
+	DISPATCH(backward64, x, rows, dims, g, columns, gstride, d)
 }
 
 void w2s_simd_softmax(const double *logits, const int64_t *start, int64_t n, double *probs) {

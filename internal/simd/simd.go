@@ -1,11 +1,14 @@
-// Package simd does the arithmetic of training on the vector units of one core: products of float32 rows with many
-// columns, and softmax.
+// Package simd does the arithmetic of training on the vector units of one core: products of rows with many columns, and
+// softmax.
 //
 // An element of a product depends on its own row or column alone, to the last bit, and not on the other columns. It may
 // differ in the last bits between processors.
 package simd
 
 import "w2s/internal/prob"
+
+// Real is the type of the numbers of a product.
+type Real interface{ float32 | float64 }
 
 // Pad is what the length of a row must be a multiple of. Callers append zeros.
 const Pad = 16

@@ -4,11 +4,11 @@ package simd
 
 // Forward computes z[k][r] = x[r]·w[k]. x is (rows, dims) and w is (columns, dims), row-major. Column k of the result
 // is at z[k*stride:].
-func Forward(x []float32, dims int, w, z []float32, stride int) {
+func Forward[T Real](x []T, dims int, w, z []T, stride int) {
 	for k := range len(w) / dims {
 		column := w[k*dims : (k+1)*dims]
 		for r := range len(x) / dims {
-			sum := float32(0)
+			sum := T(0)
 			for j, v := range x[r*dims : (r+1)*dims] {
 				sum += v * column[j]
 			}
@@ -17,11 +17,11 @@ func Forward(x []float32, dims int, w, z []float32, stride int) {
 	}
 }
 
-// Backward adds g[k][r]·x[r] over the rows to d[k]. x is (rows, dims) and d is (columns, dims), row-major. Column k of
+// Backward adds g[k][r]·x[r] over the rows to sums[k]. x is (rows, dims) and sums is (columns, dims), row-major. Column k of
 // g is at g[k*stride:].
-func Backward(x []float32, dims int, g []float32, stride int, d []float32) {
-	for k := range len(d) / dims {
-		column := d[k*dims : (k+1)*dims]
+func Backward[T Real](x []T, dims int, g []T, stride int, sums []T) {
+	for k := range len(sums) / dims {
+		column := sums[k*dims : (k+1)*dims]
 		for r := range len(x) / dims {
 			for j, v := range x[r*dims : (r+1)*dims] {
 				column[j] += g[k*stride+r] * v

@@ -8,24 +8,29 @@ import (
 	"testing"
 )
 
-func normals(rng *rand.Rand, n int) []float32 {
-	v := make([]float32, n)
+func normals[T Real](rng *rand.Rand, n int) []T {
+	v := make([]T, n)
 	for i := range v {
-		v[i] = float32(rng.NormFloat64())
+		v[i] = T(rng.NormFloat64())
 	}
 	return v
 }
 
 // The wanted values are sums in float64. Columns must come out the same, to the last bit, when they are multiplied alone.
 func TestProducts(t *testing.T) {
+	t.Run("float32", func(t *testing.T) { testProducts[float32](t, 1e-5) })
+	t.Run("float64", func(t *testing.T) { testProducts[float64](t, 1e-14) })
+}
+
+func testProducts[T Real](t *testing.T, tolerance float64) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for _, shape := range []struct{ rows, dims, columns int }{{1, 16, 1}, {3, 16, 5}, {64, 64, 4}, {133, 144, 7}, {130, 96, 33}, {70, 80, 2}} {
 		t.Run(fmt.Sprint(shape), func(t *testing.T) {
 			rows, dims, columns, stride := shape.rows, shape.dims, shape.columns, shape.rows+3
-			x, w := normals(rng, rows*dims), normals(rng, columns*dims)
-			z := make([]float32, columns*stride)
+			x, w := normals[T](rng, rows*dims), normals[T](rng, columns*dims)
+			z := make([]T, columns*stride)
 			Forward(x, dims, w, z, stride)
-			g, d := normals(rng, columns*stride), normals(rng, columns*dims)
+			g, d := normals[T](rng, columns*stride), normals[T](rng, columns*dims)
 			before := slices.Clone(d)
 			Backward(x, dims, g, stride, d)
 			for k := range columns {
@@ -34,11 +39,11 @@ func TestProducts(t *testing.T) {
 					for j := range dims {
 						want += float64(x[r*dims+j]) * float64(w[k*dims+j])
 					}
-					if got := float64(z[k*stride+r]); !(math.Abs(got-want) <= 1e-5*math.Sqrt(float64(dims))) {
+					if got := float64(z[k*stride+r]); !(math.Abs(got-want) <= tolerance*math.Sqrt(float64(dims))) {
 						t.Fatalf("column %d, row %d: %v, want %v", k, r, got, want)
 					}
 				}
-				if gap := z[k*stride+rows : (k+1)*stride]; slices.ContainsFunc(gap, func(v float32) bool { return v != 0 }) {
+				if gap := z[k*stride+rows : (k+1)*stride]; slices.ContainsFunc(gap, func(v T) bool { return v != 0 }) {
 					t.Fatalf("column %d: written beyond its rows", k)
 				}
 				for j := range dims {
@@ -46,11 +51,11 @@ func TestProducts(t *testing.T) {
 					for r := range rows {
 						want += float64(g[k*stride+r]) * float64(x[r*dims+j])
 					}
-					if got := float64(d[k*dims+j]); !(math.Abs(got-want) <= 1e-5*math.Sqrt(float64(rows))) {
+					if got := float64(d[k*dims+j]); !(math.Abs(got-want) <= tolerance*math.Sqrt(float64(rows))) {
 						t.Fatalf("column %d, dimension %d: %v, want %v", k, j, got, want)
 					}
 				}
-				own := make([]float32, stride)
+				own := make([]T, stride)
 				Forward(x, dims, w[k*dims:(k+1)*dims], own, stride)
 				if !slices.Equal(own, z[k*stride:(k+1)*stride]) {
 					t.Fatalf("column %d differs alone", k)
@@ -61,7 +66,7 @@ func TestProducts(t *testing.T) {
 					t.Fatalf("the sum of column %d differs alone", k)
 				}
 			}
-			own := make([]float32, columns*stride)
+			own := make([]T, columns*stride)
 			for r := range rows {
 				Forward(x[r*dims:(r+1)*dims], dims, w, own[r:], stride)
 			}
@@ -77,7 +82,7 @@ func BenchmarkProducts(b *testing.B) {
 	for _, dims := range []int{144, 384} {
 		for _, columns := range []int{1, 14, 42} {
 			const rows = 1024
-			x, w := normals(rng, rows*dims), normals(rng, columns*dims)
+			x, w := normals[float32](rng, rows*dims), normals[float32](rng, columns*dims)
 			z := make([]float32, columns*rows)
 			report := func(b *testing.B) {
 				b.ReportMetric(2*float64(rows*dims*columns*b.N)/1e9/b.Elapsed().Seconds(), "GFLOPS")

@@ -1,16 +1,17 @@
-// The computations for one instruction set. simd.c includes this file once for each, with these macros:
+// The products for one instruction set and type. simd.c includes this file once for each, with these macros:
 //
-//	NAME(f)     name of f for the instruction set
-//	TARGET      attribute of functions that use it
-//	MULADD      a·b + c
-//	LANES       floats in a vector: 4, 8 or 16
-//	ROWS, COLS  rows and columns whose dot products are computed together; ROWS·COLS is a multiple of LANES
+//	NAME(f)     name of f for the instruction set and the type
+//	TARGET      attribute of functions that use the instruction set
+//	REAL        float or double
+//	INDEX       whole number of the same size
+//	LANES       numbers in a vector: 2, 4, 8 or 16
+//	ROWS, COLS  rows and columns whose dot products are computed together
 //	WIDE        vectors of dimensions whose sums over rows are computed together
 //
 // The blocks order the work only. A number of a result is the same sum in the same order in every block.
 
-typedef float NAME(vec) __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
-typedef int NAME(index) __attribute__((vector_size(4 * LANES)));
+typedef REAL NAME(vec) __attribute__((vector_size(sizeof(REAL) * LANES), aligned(sizeof(REAL)), may_alias));
+typedef INDEX NAME(index) __attribute__((vector_size(sizeof(REAL) * LANES)));
 #define VEC NAME(vec)
 
 #ifdef __clang__
@@ -31,16 +32,19 @@ TARGET INLINE VEC NAME(fold)(VEC a, VEC b, int half) {
 	if (half == 4) return FOLD(LIST(0, 1, 2, 3, 8, 9, 10, 11), LIST(4, 5, 6, 7, 12, 13, 14, 15));
 	if (half == 2) return FOLD(LIST(0, 1, 4, 5, 8, 9, 12, 13), LIST(2, 3, 6, 7, 10, 11, 14, 15));
 	return FOLD(LIST(0, 2, 4, 6, 8, 10, 12, 14), LIST(1, 3, 5, 7, 9, 11, 13, 15));
-#else
+#elif LANES == 4
 	if (half == 2) return FOLD(LIST(0, 1, 4, 5), LIST(2, 3, 6, 7));
 	return FOLD(LIST(0, 2, 4, 6), LIST(1, 3, 5, 7));
+#else
+	return FOLD(LIST(0, 2), LIST(1, 3));
 #endif
 }
 
 // dots computes z[k*zstride+r] = x[r]·w[k] for R rows and K columns.
-TARGET INLINE void NAME(dots)(const float *x, const float *w, int64_t dims, float *z, int64_t zstride, const int R, const int K) {
-	VEC sum[ROWS * COLS];
-	UNROLL for (int i = 0; i < R * K; i++) sum[i] = (VEC){0};
+TARGET INLINE void NAME(dots)(const REAL *x, const REAL *w, int64_t dims, REAL *z, int64_t zstride, const int R, const int K) {
+	enum { FULL = (ROWS * COLS + LANES - 1) / LANES * LANES };
+	VEC sum[FULL];
+	UNROLL for (int i = 0; i < FULL; i++) sum[i] = (VEC){0};
 	for (int64_t j = 0; j < dims; j += LANES) {
 		VEC xs[ROWS];
 		UNROLL for (int r = 0; r < R; r++) xs[r] = *(const VEC *)(x + r * dims + j);
@@ -49,8 +53,8 @@ TARGET INLINE void NAME(dots)(const float *x, const float *w, int64_t dims, floa
 			UNROLL for (int r = 0; r < R; r++) sum[k * R + r] += xs[r] * ws;
 		}
 	}
-	if (R * K % LANES == 0) {
-		UNROLL for (int half = LANES / 2, n = R * K; half > 0; half /= 2) {
+	if (R == ROWS && K == COLS) {
+		UNROLL for (int half = LANES / 2, n = FULL; half > 0; half /= 2) {
 			n /= 2;
 			UNROLL for (int i = 0; i < n; i++) sum[i] = NAME(fold)(sum[2 * i], sum[2 * i + 1], half);
 		}
@@ -68,7 +72,7 @@ TARGET INLINE void NAME(dots)(const float *x, const float *w, int64_t dims, floa
 	}
 }
 
-TARGET static void NAME(forward)(const float *x, int64_t rows, int64_t dims, const float *w, int64_t columns, float *z, int64_t zstride) {
+TARGET static void NAME(forward)(const REAL *x, int64_t rows, int64_t dims, const REAL *w, int64_t columns, REAL *z, int64_t zstride) {
 	for (int64_t from = 0; from < rows; from += BLOCK) {
 		const int64_t to = from + BLOCK < rows ? from + BLOCK : rows;
 		int64_t k = 0;
@@ -86,7 +90,7 @@ TARGET static void NAME(forward)(const float *x, int64_t rows, int64_t dims, con
 }
 
 // add computes d[k][j] += g[k][r]·x[r][j] over rows, for K columns and W vectors of dimensions.
-TARGET INLINE void NAME(add)(const float *x, int64_t rows, int64_t dims, const float *g, int64_t gstride, float *d, const int K, const int W) {
+TARGET INLINE void NAME(add)(const REAL *x, int64_t rows, int64_t dims, const REAL *g, int64_t gstride, REAL *d, const int K, const int W) {
 	VEC sum[COLS * WIDE];
 	UNROLL for (int k = 0; k < K; k++) {
 		UNROLL for (int v = 0; v < W; v++) sum[k * W + v] = *(const VEC *)(d + k * dims + v * LANES);
@@ -95,7 +99,7 @@ TARGET INLINE void NAME(add)(const float *x, int64_t rows, int64_t dims, const f
 		VEC xs[WIDE];
 		UNROLL for (int v = 0; v < W; v++) xs[v] = *(const VEC *)(x + r * dims + v * LANES);
 		UNROLL for (int k = 0; k < K; k++) {
-			const float s = g[k * gstride + r];
+			const REAL s = g[k * gstride + r];
 			UNROLL for (int v = 0; v < W; v++) sum[k * W + v] += xs[v] * s;
 		}
 	}
@@ -104,10 +108,10 @@ TARGET INLINE void NAME(add)(const float *x, int64_t rows, int64_t dims, const f
 	}
 }
 
-TARGET static void NAME(backward)(const float *x, int64_t rows, int64_t dims, const float *g, int64_t columns, int64_t gstride, float *d) {
+TARGET static void NAME(backward)(const REAL *x, int64_t rows, int64_t dims, const REAL *g, int64_t columns, int64_t gstride, REAL *d) {
 	for (int64_t from = 0; from < rows; from += BLOCK) {
 		const int64_t n = from + BLOCK < rows ? BLOCK : rows - from;
-		const float *xs = x + from * dims, *gs = g + from;
+		const REAL *xs = x + from * dims, *gs = g + from;
 		int64_t j = 0;
 		for (; j + WIDE * LANES <= dims; j += WIDE * LANES) {
 			int64_t k = 0;
@@ -122,71 +126,10 @@ TARGET static void NAME(backward)(const float *x, int64_t rows, int64_t dims, co
 	}
 }
 
-// exp_ is the exponential of x ≤ 0 within two units in the last place. Below -708, where it is under 1e-307, it is 0. It is NaN if x is
-// not finite.
-TARGET INLINE double NAME(exp_)(double x) {
-	const double zero = x - x;
-	const int64_t normal = -(int64_t)(x > -708); // all bits or none: a branch would keep the loops from vectors
-	x = x > -708 ? x : -708;
-	const double shift = 0x1.8p52; // rounds to a whole number; the logarithm of 2 is split so that its product with k is exact
-	const double t = MULADD(x, 0x1.71547652b82fep0, shift), k = t - shift;
-	double r = MULADD(k, -0x1.62e42feep-1, x);
-	r = MULADD(k, -0x1.a39ef35793c76p-33, r);
-	double p = 1.0 / 479001600; // Taylor's series: |r| is at most 0.35
-	p = MULADD(p, r, 1.0 / 39916800);
-	p = MULADD(p, r, 1.0 / 3628800);
-	p = MULADD(p, r, 1.0 / 362880);
-	p = MULADD(p, r, 1.0 / 40320);
-	p = MULADD(p, r, 1.0 / 5040);
-	p = MULADD(p, r, 1.0 / 720);
-	p = MULADD(p, r, 1.0 / 120);
-	p = MULADD(p, r, 1.0 / 24);
-	p = MULADD(p, r, 1.0 / 6);
-	p = MULADD(p, r, 0.5);
-	p = MULADD(p, r, 1);
-	p = MULADD(p, r, 1);
-	union { double d; int64_t i; } bits = {t}, scale;
-	scale.i = (bits.i + 1023) << 52 & normal; // the low bits of t are k
-	return MULADD(p, scale.d, zero);
-}
-
-// softmax2 is softmax for two logits each.
-TARGET static void NAME(softmax2)(const double *restrict logits, int64_t n, double *restrict probs) {
-	for (int64_t i = 0; i < n; i++) {
-		const double d = logits[2 * i + 1] - logits[2 * i], a = d < 0 ? d : -d;
-		const double e = NAME(exp_)(a), large = 1 / (1 + e), small = e * large;
-		probs[2 * i] = d > 0 ? small : large;
-		probs[2 * i + 1] = d > 0 ? large : small;
-	}
-}
-
-TARGET static void NAME(softmax)(const double *restrict logits, const int64_t *start, int64_t n, double *restrict probs) {
-	for (int64_t i = 0; i < n; i++) {
-		const double *z = logits + start[i];
-		double *p = probs + start[i];
-		const int64_t size = start[i + 1] - start[i];
-		double most = z[0];
-		for (int64_t k = 1; k < size; k++) most = z[k] > most ? z[k] : most;
-		for (int64_t k = 0; k < size; k++) p[k] = NAME(exp_)(z[k] - most);
-		double sums[4] = {0}; // the order of the sum does not depend on the instruction set
-		int64_t j = 0;
-		for (; j + 4 <= size; j += 4) {
-			for (int l = 0; l < 4; l++) sums[l] += p[j + l];
-		}
-		for (; j < size; j++) sums[0] += p[j];
-		const double sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
-		const double inverse = 1 / sum;
-		for (int64_t k = 0; k < size; k++) p[k] *= inverse;
-	}
-}
-
 #undef VEC
 #undef FOLD
 #undef LIST
 #undef NAME
-#undef TARGET
-#undef MULADD
+#undef REAL
+#undef INDEX
 #undef LANES
-#undef ROWS
-#undef COLS
-#undef WIDE

@@ -28,10 +28,11 @@ func Check(ctx context.Context, path string, limits Limits) (*CheckReport, error
 func CheckFrom(ctx context.Context, src Source, ref string) (*CheckReport, error) {
 	report := &CheckReport{}
 	base, given, err := cutSettings(ref)
-	var task Task
-	if err == nil {
-		task, err = openData(ctx, src, base, given)
+	if err != nil {
+		return nil, &RefError{err}
 	}
+	var task Task
+	task, err = openData(ctx, src, base, given)
 	if err == nil {
 		report.Info = task.Info()
 		var data *Data

@@ -179,7 +179,7 @@ func (t chessTask) Load(ctx context.Context, src Source) (*Data, error) {
 	}
 	d, err := c.finish()
 	if err == nil && t.source.data.public != nil && set.from != "" {
-		d.Warnings = slices.Insert(d.Warnings, 0, set.describe(c.rows))
+		d.Warnings = slices.Concat([]string{set.describe(c.rows, src)}, set.notes, d.Warnings)
 	}
 	return d, err
 }

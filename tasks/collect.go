@@ -28,8 +28,9 @@ type collector struct {
 	duplicates int
 	rows       int // of a task's files that were read
 	digests    []string
-	cut        []string // files of which a limit on rows left a rest unread
-	budget     *budget  // nil for data that is made of other data
+	cut        []string      // files of which a limit on rows left a rest unread
+	each       func(Example) // receives the examples in place of pool and test; nil: they are kept
+	budget     *budget       // nil for data that is made of other data
 }
 
 // An entry is an example and what its copies add to it.
@@ -142,6 +143,10 @@ func (c *collector) add(file string, line int, test bool, e Example) {
 		}
 	}
 	e.ID, e.key = ContentID(c.info.Form, e.Texts), ""
+	if c.each != nil {
+		c.each(e)
+		return
+	}
 	part := c.pool
 	if test {
 		part = c.test

@@ -159,7 +159,7 @@ func checkSize(info Info, d *Data, faults *Faults) error {
 			}
 			for k, n := range counts {
 				if n == 0 && len(part) > 0 {
-					faults.add(name, 0, "no example of class %q%s", info.Classes[k], where)
+					faults.add(name, 0, "no example of class %q%s%s", info.Classes[k], where, because(d.Warnings))
 				}
 			}
 		}

@@ -107,7 +107,7 @@ func ExampleCheck() {
 	}
 	// Output:
 	// line 22: 1 column, want 2
-	// line 23: label "2" is not 0 or 1 (a task file can name other labels under "classes": docs/add-a-task.md)
+	// line 23: label "2" is not 0 or 1 (a task file can name other labels under "classes", or map them under "labels": docs/add-a-task.md)
 	// line 24: empty text
 }
 

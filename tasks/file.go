@@ -141,7 +141,7 @@ func (t fileTask) Info() Info {
 
 // Load reads the files. It asks the source only for limits and for files on the hub.
 func (t fileTask) Load(ctx context.Context, src Source) (*Data, error) {
-	c, err := t.collect(ctx, src)
+	c, err := t.collect(ctx, src, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -156,9 +156,11 @@ func (t fileTask) Load(ctx context.Context, src Source) (*Data, error) {
 	return d, nil
 }
 
-func (t fileTask) collect(ctx context.Context, src Source) (*collector, error) {
+// collect reads the files. It passes the examples to each, or keeps them if each is nil.
+func (t fileTask) collect(ctx context.Context, src Source, each func(Example)) (*collector, error) {
 	s := t.spec
 	c := newCollector(t.Info()).within(src)
+	c.each = each
 	var errs []error
 	for _, part := range []struct {
 		files []string

@@ -3,6 +3,7 @@ package tasks
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -197,7 +198,7 @@ func (s *Spec) gold(r *row) []float64 {
 	case mapped:
 		value = to
 	case len(s.Labels) > 0:
-		r.failLabel(value, fmt.Sprintf("is not in the label map (%s)", s.mapped))
+		r.failLabel(value, fmt.Sprintf("is not in the label map (%s): map every label of the file", s.mapped))
 		return nil
 	}
 	if class, ok := s.class(value); ok {
@@ -210,9 +211,17 @@ func (s *Spec) gold(r *row) []float64 {
 		case "1.0", "true":
 			return oneHot(2, 1)
 		}
-		r.failLabel(value, "is not 0 or 1 (a task file can name other labels under \"classes\": docs/add-a-task.md)")
+		if p, err := strconv.ParseFloat(value, 64); err == nil && p > 0 && p < 1 {
+			r.failLabel(value, "is not 0 or 1 (if it is a probability of class 1, add the setting soft=true, or \"soft: true\" in a task file)")
+			return nil
+		}
+		r.failLabel(value, "is not 0 or 1 (a task file can name other labels under \"classes\", or map them under \"labels\": docs/add-a-task.md)")
 		return nil
 	}
-	r.failLabel(value, fmt.Sprintf("is neither the name nor the number of a class (%s)", strings.Join(s.Classes, ", ")))
+	hint := ""
+	if _, number := wholeNumber(value); number && s.guessed {
+		hint = fmt.Sprintf("; labels= maps numbers to classes, such as labels=%s=%s", value, s.Classes[0])
+	}
+	r.failLabel(value, fmt.Sprintf("is neither the name nor the number of a class (%s%s)", strings.Join(s.Classes, ", "), hint))
 	return nil
 }

@@ -8,13 +8,13 @@ import (
 	"maps"
 	"math"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode"
 
 	"w2s/internal/inputfile"
+	"w2s/internal/list"
 	"w2s/internal/visible"
 )
 
@@ -53,11 +53,52 @@ func guessSpec(g guess) (Spec, error) {
 	if err != nil {
 		return Spec{}, fmt.Errorf("tasks: %s: %w", g.ref, err)
 	}
+	if format, err := formatOf(g.path); err == nil && spec.Columns != nil && format != "tsv" && format != "csv" {
+		return Spec{}, fmt.Errorf("tasks: %s: columns= is for TSV and CSV files without a header line", g.ref)
+	}
 	columns, first, err := firstColumns(g.path, spec.Columns)
+	if faults, ok := err.(*Faults); ok && g.hub != "" {
+		for i := range faults.List {
+			faults.List[i].File = g.ref + ": " + g.file // path is of the cache
+		}
+	}
 	if err != nil {
 		return Spec{}, err
 	}
-	if err := g.given.checkColumns(columns); err != nil {
+	guessed, err := g.spec(spec, columns, first)
+	if err == nil {
+		return guessed, nil
+	}
+	// The first row may lack what others have. Reading the file reports such rows.
+	if all := allColumns(g.path, columns); len(all) > len(columns) {
+		if guessed, err := g.spec(spec, all, first); err == nil {
+			return guessed, nil
+		}
+	}
+	return Spec{}, err
+}
+
+// allColumns returns the columns of the first rows of a JSON file, or the given ones of another file.
+func allColumns(path string, columns []string) []string {
+	if format, err := formatOf(path); err != nil || format != "json" && format != "jsonl" {
+		return columns
+	}
+	const rows = 1000
+	all := slices.Clone(columns)
+	f := rowFile{path: path, limit: rows, budget: &budget{limits: Limits{Unpacked: maxBeforeRow}}}
+	_, _ = f.read(context.Background(), &Faults{}, func(r *row) {
+		for c := range r.columns {
+			if len(all) < maxRowColumns {
+				all = list.AppendNew(all, c)
+			}
+		}
+	})
+	return all
+}
+
+// spec completes a description by the columns of the file and its first row.
+func (g guess) spec(spec Spec, columns []string, first *row) (Spec, error) {
+	if err := errors.Join(g.given.checkColumns(columns), g.given.checkTemplates(columns), g.given.checkForm(columns)); err != nil {
 		return Spec{}, fmt.Errorf("tasks: %s: %w", g.ref, err)
 	}
 	line := first.line
@@ -112,7 +153,7 @@ func guessSpec(g guess) (Spec, error) {
 		}
 		faults.add(file, line, "%s (columns: %s; want text and label, or chosen and rejected, or prompt and answer with or without choices)%s",
 			missing, quotedNames(columns), guessHint(columns, first))
-		faults.Advice = g.advice(columns, first)
+		faults.Advice = g.advice()
 		return Spec{}, faults
 	}
 	if spec.Form == Rank && prompt != "" && spec.Template == "" {
@@ -156,7 +197,9 @@ func guessSpec(g guess) (Spec, error) {
 		}
 	}
 	if spec.Form == Classify && spec.Category != Reward && !spec.Soft && spec.Labels == nil {
-		spec.guessClasses(g.path)
+		if fault := spec.guessClasses(g.path); fault != "" {
+			faults.add(file, 0, "%s", fault)
+		}
 	}
 	spec.check(func(_, format string, args ...any) { faults.add(file, 0, format, args...) })
 	return spec, faults.err()
@@ -180,51 +223,6 @@ func (g settings) form() string {
 	return ""
 }
 
-// advice says how to name the columns of a file: as settings and as a task file, in which the likely ones are filled in.
-func (g guess) advice(columns []string, first *row) string {
-	if len(first.columns) == 0 { // of a parquet file, only the schema was read
-		f := rowFile{path: g.path, limit: 1}
-		_, _ = f.read(context.Background(), &Faults{}, func(r *row) { first = r })
-	}
-	text, label := "COLUMN", "COLUMN"
-	shortest, longest := -1, -1
-	for _, c := range slices.Sorted(slices.Values(columns)) {
-		value, ok := scalarText(first.columns[c])
-		if !ok || c == "" {
-			continue
-		}
-		if n := len(value); n > longest {
-			text, longest = c, n
-		}
-		if n := len(value); shortest < 0 || n < shortest {
-			label, shortest = c, n
-		}
-	}
-	if text == label {
-		label = "COLUMN"
-	}
-	file := filepath.Base(g.file)
-	if g.hub != "" {
-		file = g.hub + "/" + g.file
-	}
-	return fmt.Sprintf(`name the columns after colons: %s:text=%s:label=%s (or chosen=, rejected=, prompt=, choices=, answer=)
-or in a task file %s.yaml (docs/add-a-task.md):
-	train: %s
-	template: "{%s}"  # the text
-	label: %s
-	classes: [no, yes]  # the names of the labels, in the order of the classes`, g.ref, text, label, visible.Name(g.name), quotedIfNeeded(file), text, quotedIfNeeded(label))
-}
-
-// quotedIfNeeded returns a text as a YAML value.
-func quotedIfNeeded(text string) string {
-	if yamlWord.MatchString(text) {
-		return text
-	}
-	return strconv.Quote(text)
-}
-
-var yamlWord = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_./@%-]*(:[A-Za-z0-9_./@%-]+)*$`)
-
 const (
 	// maxGuessedClasses is the largest number of labels that make a classification without a task file.
 	maxGuessedClasses = 20
@@ -235,11 +233,11 @@ const (
 // guessClasses sets the classes of a classification whose labels are a handful of words or whole numbers other than 0 and 1. If the user
 // names as many classes as there are labels, they are those of the labels in ascending order. It leaves other labels to the reading
 // of the file, which reports them.
-func (s *Spec) guessClasses(path string) {
+func (s *Spec) guessClasses(path string) (fault string) {
 	values := labelCounts(path, s.Label, s.Columns)
 	maps.DeleteFunc(values, func(v string, n int) bool { return n < 2 }) // a typing error makes no class
 	if len(values) < 2 || len(values) > maxGuessedClasses {
-		return
+		return ""
 	}
 	numbers, plain := 0, true
 	for v := range values {
@@ -249,16 +247,16 @@ func (s *Spec) guessClasses(path string) {
 		}
 		switch {
 		case v == "":
-			return
+			return ""
 		case isNumber && number != 0 && number != 1, !isNumber && !strings.EqualFold(v, "true") && !strings.EqualFold(v, "false"):
 			plain = false
 		}
 		if _, err := strconv.ParseFloat(v, 64); err == nil && !isNumber {
-			return // a measurement, not a class
+			return "" // a measurement, not a class
 		}
 	}
 	if plain && s.Classes == nil || numbers > 0 && numbers < len(values) {
-		return
+		return ""
 	}
 	sorted := slices.Sorted(maps.Keys(values))
 	if numbers > 0 {
@@ -276,7 +274,7 @@ func (s *Spec) guessClasses(path string) {
 			}
 			if slices.Contains(s.Classes, name) {
 				s.Classes = nil // such as 1 and 01
-				return
+				return ""
 			}
 			s.Classes = append(s.Classes, name)
 			if name != v {
@@ -291,17 +289,20 @@ func (s *Spec) guessClasses(path string) {
 				s.Labels[v] = cmp.Or(s.Labels[v], v)
 			}
 		}
-		s.notes = append(s.notes, fmt.Sprintf("the labels are %d classes: %s (labels= merges some, such as labels=%s=low,%s=low)", len(sorted),
-			strings.Join(s.Classes, ", "), s.Classes[0], s.Classes[1]))
-		return
+		s.notes = append(s.notes, fmt.Sprintf("the labels are %d classes: %s%s", len(sorted), strings.Join(s.Classes, ", "), mergeAdvice(sorted)))
+		return ""
 	}
 	if len(s.Classes) != len(sorted) || slices.Equal(s.Classes, sorted) {
-		return
+		return ""
 	}
 	for i, v := range sorted {
 		if number, ok := wholeNumber(v); slices.Contains(s.Classes, v) || ok && number == i && i == 0 {
-			return // names or numbers from 0, as a task file has them
+			return "" // names or numbers from 0, as a task file has them
 		}
+	}
+	if numbers == 0 && !plain {
+		quoted, pairs := quotedNames(sorted), strings.Join(sorted, "=CLASS,")+"=CLASS"
+		return fmt.Sprintf("the labels are words (%s) and not the classes %s: say which class each label is (labels=%s)", quoted, strings.Join(s.Classes, ", "), pairs)
 	}
 	s.Labels = LabelMap{}
 	var pairs []string
@@ -310,6 +311,22 @@ func (s *Spec) guessClasses(path string) {
 		pairs = append(pairs, fmt.Sprintf("%s is %s", shortened(v), s.Classes[i]))
 	}
 	s.notes = append(s.notes, "the labels in ascending order are the classes in theirs: "+strings.Join(pairs, ", "))
+	return ""
+}
+
+// mergeAdvice says how to merge the classes of labels in ascending order into two, or returns "" if there are only two.
+func mergeAdvice(labels []string) string {
+	if len(labels) < 3 || slices.ContainsFunc(labels, func(l string) bool { return strings.ContainsAny(l, ",=:") }) {
+		return ""
+	}
+	pairs := make([]string, len(labels))
+	for i, l := range labels {
+		pairs[i] = l + "=low"
+		if i >= len(labels)/2 {
+			pairs[i] = l + "=high"
+		}
+	}
+	return fmt.Sprintf(" (to merge some, map all labels: labels=%s)", strings.Join(pairs, ","))
 }
 
 // wholeNumber reads a number such as 5 or 5.0.

@@ -170,14 +170,14 @@ func TestLabelFaults(t *testing.T) {
 	write(t, dir, "test.tsv", "text\tlabel\nx\n"+"one\tpos\ntwo\t\nthree\t1\n")
 	write(t, dir, "many.tsv", "text\tlabel\nfirst\t1\n"+numbered(30))
 	write(t, dir, "long.tsv", "text\tlabel\nfirst\t"+strings.Repeat("é", 1000)+"\nsecond\t1\n")
-	const hint = ` (a task file can name other labels under "classes": docs/add-a-task.md)`
+	const hint = ` (a task file can name other labels under "classes", or map them under "labels": docs/add-a-task.md)`
 	const words500 = `tasks: words.tsv:2: label "neg" is not 0 or 1` + hint + `; 500 rows of the file have such labels: "neg", "pos"`
 	for _, c := range []struct{ file, text, want string }{
 		{"words.yaml", "train: words.tsv\n", words500},
 		{"both.yaml", "train: words.tsv\ntest: test.tsv\n", words500 + "\ntasks: test.tsv:2: 1 column, want 2 (if a text contains a tab or a line break, use .csv or .jsonl)\n" +
 			`tasks: test.tsv:3: label "pos" is not 0 or 1` + hint + `; 2 rows of the file have such labels: "pos", ""`},
 		{"map.yaml", "train: words.tsv\nlabels: {neg: 0, good: 1}\n",
-			`tasks: words.tsv:3: label "pos" is not in the label map ("good", "neg"); 250 rows of the file have such labels: "pos"`},
+			`tasks: words.tsv:3: label "pos" is not in the label map ("good", "neg"): map every label of the file; 250 rows of the file have such labels: "pos"`},
 		{"classes.yaml", "train: words.tsv\nclasses: [pos, other]\n",
 			`tasks: words.tsv:2: label "neg" is neither the name nor the number of a class (pos, other); 250 rows of the file have such labels: "neg"`},
 		{file: "typo.tsv", want: `tasks: typo.tsv:502: label "pso" is neither the name nor the number of a class (neg, pos)`},

@@ -54,7 +54,7 @@ func (t hubTask) Load(ctx context.Context, src Source) (*Data, error) {
 	}
 	d, err := c.finish()
 	if err == nil && t.public != nil && set.from != "" {
-		d.Warnings = slices.Insert(d.Warnings, 0, set.describe(c.rows))
+		d.Warnings = slices.Concat([]string{set.describe(c.rows, src)}, set.notes, d.Warnings)
 	}
 	return d, err
 }
@@ -68,6 +68,7 @@ func (t hubTask) locate(ctx context.Context, src Source) ([]sourcedFile, fileSet
 	if err != nil {
 		return nil, set, fmt.Errorf("tasks: %s: %w", t.info.Name, err)
 	}
+	set.found = files
 	return files, set, nil
 }
 

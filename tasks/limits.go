@@ -68,6 +68,11 @@ func (l limited) Find(name string) (string, bool) {
 	return "", false
 }
 
+// Pin implements [Pinner].
+func (l limited) Pin(artifact string) (sha256, path string, ok bool) {
+	return pinOf(l.Source, artifact)
+}
+
 // List implements [Lister].
 func (l limited) List(ctx context.Context, dataset string) ([]string, error) {
 	return listOf(ctx, l.Source, dataset)

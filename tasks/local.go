@@ -23,7 +23,7 @@ import (
 //     dir/virtue/virtue_train.csv, or virtue/virtue_train.csv in the archive dir/ethics.tar.gz;
 //   - artifacts of the catalog: "vader-tweets" is dir/vader-tweets, or the same with .tsv or .txt.
 func Local(dir string, next Source) Source {
-	return local{dir: dir, next: next, archives: &archives{members: map[string][]string{}}}
+	return local{dir: dir, next: next, archives: &archives{read: map[string]archive{}}}
 }
 
 type local struct {
@@ -34,8 +34,14 @@ type local struct {
 
 // archives remembers what is in the archives of a folder.
 type archives struct {
-	mu      sync.Mutex
-	members map[string][]string // by the path of the archive
+	mu   sync.Mutex
+	read map[string]archive // by path
+}
+
+// An archive is what is known about one.
+type archive struct {
+	members []string
+	damaged bool // it cannot be read to its end
 }
 
 // Find implements [Finder].
@@ -79,26 +85,25 @@ func (l local) artifact(name string) (string, bool) {
 	return archive + "!" + member, isFile(archive) && l.archives.hold(archive, member)
 }
 
-// hold reports whether an archive has a file. It is false for an archive that cannot be read.
-func (a *archives) hold(archive, member string) bool {
+// hold reports whether a file is to be read from an archive: it is there, or it may be in what cannot be read, so that the reader of
+// the file reports the damage.
+func (a *archives) hold(path, member string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	members, ok := a.members[archive]
+	found, ok := a.read[path]
 	if !ok {
-		if file, err := openFile(archive); err == nil {
+		file, err := openFile(path)
+		if err == nil {
 			defer file.Close()
-			b := &budget{}
-			err = eachMember(file, b, func(name string, _ io.Reader) bool {
-				members = append(members, name)
-				return len(members) < maxMembers
+			err = eachMember(file, &budget{}, func(name string, _ io.Reader) bool {
+				found.members = append(found.members, name)
+				return len(found.members) < maxMembers
 			})
-			if err != nil {
-				members = nil
-			}
 		}
-		a.members[archive] = members
+		found.damaged = err != nil
+		a.read[path] = found
 	}
-	return slices.Contains(members, member)
+	return found.damaged || slices.Contains(found.members, member)
 }
 
 // maxMembers bounds the files of an archive that are looked at.
@@ -125,6 +130,9 @@ func (l local) List(ctx context.Context, dataset string) ([]string, error) {
 	}
 	return listOf(ctx, l.next, dataset)
 }
+
+// Pin implements [Pinner].
+func (l local) Pin(artifact string) (sha256, path string, ok bool) { return pinOf(l.next, artifact) }
 
 // paths returns the paths at which an artifact may be in the folder.
 func (l local) paths(artifact string) []string {

@@ -1,10 +1,14 @@
 package tasks
 
 import (
+	"compress/gzip"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"path"
+	"slices"
 	"strings"
 
 	"w2s/internal/visible"
@@ -64,16 +68,19 @@ func rewritten(change func(*row)) func(*row) []*row {
 // A sourcedFile is a file of a task with the rule for its rows.
 type sourcedFile struct {
 	rowFile
-	test    bool
-	half    half
-	rows    func(*row) []*row // nil: every row makes one example
-	example exampleFunc
+	artifact, labelArtifact string // of a public repository; "" if there is none
+	test                    bool
+	half                    half
+	rows                    func(*row) []*row // nil: every row makes one example
+	example                 exampleFunc
 }
 
 // A fileSet is one of the sources of a task: its files on the hub, or a publicSource.
 type fileSet struct {
 	from  string   // ORG/NAME
-	names []string // names of the files on GitHub; nil for the hub
+	names []string // artifacts of the files on GitHub; nil for the hub
+	found []sourcedFile
+	notes []string // about copies on this machine
 	files func(locate locator) ([]sourcedFile, error)
 }
 
@@ -89,7 +96,7 @@ func (t hubTask) sets() []fileSet {
 	for _, p := range t.public {
 		set := fileSet{from: p.repo, files: func(locate locator) ([]sourcedFile, error) { return t.publicFiles(p, locate) }}
 		for _, f := range p.files {
-			set.names = append(set.names, inSet(f.name))
+			set.names = append(set.names, f.name)
 		}
 		sets = append(sets, set)
 	}
@@ -113,7 +120,7 @@ func (t hubTask) publicFiles(p publicSource, locate locator) ([]sourcedFile, err
 		if err != nil {
 			return nil, err
 		}
-		s := sourcedFile{rowFile: rowFile{path: at, name: path.Base(f.name), format: f.format, columns: f.columns, ragged: f.ragged, limit: t.limit},
+		s := sourcedFile{artifact: f.name, labelArtifact: f.labels, rowFile: rowFile{path: at, name: path.Base(f.name), format: f.format, columns: f.columns, ragged: f.ragged, limit: t.limit},
 			test: f.test, half: f.half, rows: f.rows, example: f.example}
 		if s.example == nil {
 			s.example = t.example
@@ -141,7 +148,12 @@ func (t hubTask) find(ctx context.Context, src Source) ([]sourcedFile, fileSet, 
 			return files, s, nil
 		}
 	}
-	var faults []string
+	var notes, faults []string
+	for _, s := range sets {
+		if note := s.partly(here); note != "" {
+			notes = append(notes, note)
+		}
+	}
 	for i, s := range sets {
 		files, err := s.files(func(artifact string) (string, error) {
 			if i < len(sets)-1 && s.names == nil {
@@ -149,12 +161,35 @@ func (t hubTask) find(ctx context.Context, src Source) ([]sourcedFile, fileSet, 
 			}
 			return src.Path(ctx, artifact)
 		})
-		if err == nil || ctx.Err() != nil || len(sets) == 1 {
+		if err == nil || ctx.Err() != nil {
+			s.notes = notes
 			return files, s, err
 		}
 		faults = append(faults, err.Error())
+		if len(sets) == 1 && notes == nil {
+			return nil, s, err
+		}
 	}
-	return nil, fileSet{}, fmt.Errorf("none of its %d sources can be had:\n%s", len(sets), strings.Join(faults, "\n"))
+	if len(sets) > 1 {
+		faults = slices.Insert(faults, 0, fmt.Sprintf("none of its %d sources can be had:", len(sets)))
+	}
+	return nil, fileSet{}, errors.New(strings.Join(append(notes, faults...), "\n"))
+}
+
+// partly says which files of a public repository are on this machine and which ones are missing, or returns "" if all or none are there.
+func (s fileSet) partly(here locator) string {
+	var found, missing []string
+	for _, name := range s.names {
+		if path, err := here(name); err == nil {
+			found = append(found, path)
+		} else {
+			missing = append(missing, inSet(name))
+		}
+	}
+	if len(found) == 0 || len(missing) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s is there, but not %s, which the task also needs", found[0], strings.Join(missing, ", "))
 }
 
 // finderOf returns a locator of what is on this machine.
@@ -173,15 +208,67 @@ func finderOf(src Source) locator {
 // errNotHere says that a file is not on this machine.
 var errNotHere = errors.New("not on this machine")
 
-// describe says how many rows were read from where.
-func (s fileSet) describe(rows int) string {
+// describe says how many rows were read from where. The files are from src.
+func (s fileSet) describe(rows int, src Source) string {
+	count := visible.Count(rows, "row")
 	if s.names == nil {
-		return fmt.Sprintf("data: %s of %s on the hub", visible.Count(rows, "row"), s.from)
+		return fmt.Sprintf("data: %s of %s on the hub", count, s.from)
 	}
 	const most = 3
-	names := strings.Join(s.names[:min(most, len(s.names))], ", ")
-	if more := len(s.names) - most; more > 0 {
-		names += fmt.Sprintf(" and %d more files", more)
+	shown := func(names []string) string {
+		text := strings.Join(names[:min(most, len(names))], ", ")
+		if more := len(names) - most; more > 0 {
+			text += fmt.Sprintf(" and %d more files", more)
+		}
+		return text
 	}
-	return fmt.Sprintf("data: %s of %s on GitHub (%s)", visible.Count(rows, "row"), s.from, names)
+	var own, changed []string // copies of the user, and those of them that are not the published files
+	for _, f := range s.found {
+		for artifact, path := range map[string]string{f.artifact: f.path, f.labelArtifact: f.labels} {
+			sum, cached, ok := pinOf(src, artifact)
+			if !ok || path == "" || path == cached {
+				continue
+			}
+			own = append(own, path)
+			if content, err := contentSum(path); err != nil || content != sum {
+				changed = append(changed, path)
+			}
+		}
+	}
+	slices.Sort(changed)
+	names := make([]string, len(s.names))
+	for i, n := range s.names {
+		names[i] = inSet(n)
+	}
+	switch {
+	case len(changed) == 1:
+		return fmt.Sprintf("data: %s, read from %s, which is not the published file of %s", count, changed[0], s.from)
+	case len(changed) > 1:
+		return fmt.Sprintf("data: %s, read from %s, which are not the published files of %s", count, shown(changed), s.from)
+	case len(own) > 0:
+		return fmt.Sprintf("data: %s of %s on GitHub (%s), read from copies that equal the published files", count, s.from, shown(names))
+	}
+	return fmt.Sprintf("data: %s of %s on GitHub (%s)", count, s.from, shown(names))
+}
+
+// contentSum returns the sha256 of a file, of a file in an archive, or of what a .gz file unpacks to.
+func contentSum(path string) (string, error) {
+	archive, member := cutMember(path)
+	file, err := openFile(archive)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	var in io.Reader = file
+	if member != "" {
+		in, err = openMember(file, member, &budget{})
+	} else if strings.HasSuffix(path, ".gz") {
+		in, err = gzip.NewReader(file)
+	}
+	if err != nil {
+		return "", err
+	}
+	hash := sha256.New()
+	_, err = io.Copy(hash, &countedReader{r: in, budget: &budget{}})
+	return fmt.Sprintf("%x", hash.Sum(nil)), err
 }

@@ -90,7 +90,11 @@ func trecRows(r *row) []*row {
 
 // agRows joins title and description as on the hub, and counts classes from 0.
 func agRows(r *row) []*row {
-	r.columns["text"], r.columns["label"] = r.fill("{title} {description}"), strconv.Itoa(r.int("class")-1)
+	class := r.int("class")
+	if class < 1 || class > 4 {
+		r.fail("class %d is not one of 1 to 4", class)
+	}
+	r.columns["text"], r.columns["label"] = r.fill("{title} {description}"), strconv.Itoa(class-1)
 	return []*row{r}
 }
 

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -183,7 +184,7 @@ func TestLocalFindsFilesOfSets(t *testing.T) {
 	write(t, dir, "tweets.tar.gz", string(archive("irony/train_text.txt")))
 	write(t, dir, "damaged.tar.gz", string(archive("irony/test_text.txt")[:40]))
 	write(t, dir, "secret.txt", text)
-	for _, absent := range []string{name, "damaged/irony/test_text.txt", "../secret.txt", "x/../../secret.txt", "tweets/"} {
+	for _, absent := range []string{name, "../secret.txt", "x/../../secret.txt", "tweets/"} {
 		if p, ok := Local(filepath.Join(dir, "."), nil).(Finder).Find(absent); ok {
 			t.Errorf("%s: found at %s", absent, p)
 		}
@@ -191,6 +192,60 @@ func TestLocalFindsFilesOfSets(t *testing.T) {
 	f := rowFile{path: filepath.Join(dir, "tweets.tar.gz!irony/test_text.txt"), format: "texts", columns: []string{"text"}}
 	if _, err := f.read(context.Background(), &Faults{}, func(*row) {}); err == nil || !strings.Contains(err.Error(), "has no file irony/test_text.txt") {
 		t.Errorf("a file that the archive lacks: %v", err)
+	}
+	// A damaged archive is read, so that its damage is reported.
+	p, ok := Local(dir, nil).(Finder).Find("damaged/irony/test_text.txt")
+	f.path = p
+	if _, err := f.read(context.Background(), &Faults{}, func(*row) {}); !ok || err == nil || !strings.Contains(err.Error(), "damaged.tar.gz") || !strings.Contains(err.Error(), "damaged or cut off") {
+		t.Errorf("a damaged archive: %v", err)
+	}
+}
+
+// pinned is a source that has nothing but pins.
+type pinned map[string]string
+
+func (p pinned) Path(_ context.Context, artifact string) (string, error) {
+	return "", fmt.Errorf("%s: no network", artifact)
+}
+
+func (p pinned) Pin(artifact string) (sha256, path string, ok bool) {
+	sha256, ok = p[artifact]
+	return sha256, "/cache/" + artifact, ok
+}
+
+// Copies in a folder are credited to the public repository only if they are its files. A missing partner file is named.
+func TestLocalCopiesAreCompared(t *testing.T) {
+	var rows strings.Builder
+	for i := range 40 {
+		fmt.Fprintf(&rows, "%d,He did number %d. [SEP] quality %d\n", i%2, i, i)
+	}
+	text := "label,scenario\n" + rows.String()
+	sum := fmt.Sprintf("%x", sha256.Sum256([]byte(text)))
+	dir := t.TempDir()
+	put(t, dir, "virtue/virtue_train.csv", text)
+	task, err := Lookup("ethics-virtue")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pins := pinned{"ethics/virtue/virtue_train.csv": sum, "ethics/virtue/virtue_test.csv": sum}
+	_, err = task.Load(context.Background(), Local(dir, pins))
+	if err == nil || !strings.Contains(err.Error(), filepath.Join(dir, "virtue/virtue_train.csv")+" is there, but not virtue/virtue_test.csv, which") {
+		t.Errorf("without its partner: %v", err)
+	}
+	for content, want := range map[string]string{
+		text: "data: 80 rows of nevil1324/Navigating-AI-Morality-in-Text-Realms on GitHub (virtue/virtue_train.csv, virtue/virtue_test.csv), " +
+			"read from copies that equal the published files",
+		strings.ReplaceAll(text, "quality", "trait"): "data: 80 rows, read from " + filepath.Join(dir, "virtue/virtue_test.csv") + ", which is not the published file of " +
+			"nevil1324/Navigating-AI-Morality-in-Text-Realms",
+	} {
+		put(t, dir, "virtue/virtue_test.csv", content)
+		set := fileSet{}
+		if _, set, err = task.(hubTask).locate(context.Background(), Local(dir, pins)); err != nil {
+			t.Fatal(err)
+		}
+		if got := set.describe(80, Local(dir, pins)); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
 	}
 }
 

@@ -68,6 +68,13 @@ func Lookup(name string) (Task, error) {
 	if t, ok := lookup(name); ok {
 		return t, nil
 	}
+	if base, suffix, ok := cutLast(name, "-rated"); ok {
+		if t, known := lookup(base); known {
+			if c, chess := t.(chessTask); chess && c.source.file.kind == "lichess" {
+				return nil, fmt.Errorf("tasks: %s: %q is not a band of ratings: want -ratedLOWtoHIGH with LOW below HIGH, such as %s-rated1200to1600", name, suffix, base)
+			}
+		}
+	}
 	names := Names()
 	if near := suggest.Nearest(name, names); near != "" {
 		return nil, fmt.Errorf("tasks: unknown task %q (did you mean %q? have: %s)", name, near, strings.Join(names, ", "))
@@ -113,16 +120,29 @@ func Open(nameOrPath string) (Task, error) { return OpenFrom(context.Background(
 func OpenFrom(ctx context.Context, src Source, ref string) (Task, error) {
 	base, given, err := cutSettings(ref)
 	if err != nil {
-		return nil, err
+		return nil, &RefError{err}
 	}
 	if !strings.HasPrefix(base, hubRef) && !looksLikeFile(base) {
 		if _, known := lookup(base); known && given != nil {
-			return nil, noSettings(base, "a built-in task")
+			return nil, &RefError{noSettings(base, "a built-in task")}
 		}
-		return Lookup(base)
+		t, err := Lookup(base)
+		if err != nil {
+			return nil, &RefError{err}
+		}
+		return t, nil
 	}
 	return openData(ctx, src, base, given)
 }
+
+// A RefError reports that the name of a task or a setting after it is wrong, whatever data there is.
+type RefError struct{ err error }
+
+// Error says what is wrong.
+func (e *RefError) Error() string { return e.err.Error() }
+
+// Unwrap returns the cause.
+func (e *RefError) Unwrap() error { return e.err }
 
 // openData opens a file or a data set on the hub, with settings.
 func openData(ctx context.Context, src Source, base string, given settings) (Task, error) {

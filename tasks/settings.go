@@ -39,7 +39,15 @@ func cutSettingsOf(ref string, names []string) (base string, given settings, err
 	}
 	at := settingStart.FindStringIndex(ref)
 	if at == nil {
+		if path, ok := strings.CutSuffix(ref, ":"); ok && path != "" {
+			return ref, nil, fmt.Errorf("tasks: %s: no setting follows the colon (want %stext=COLUMN:label=COLUMN, or remove the colon)", ref, ref)
+		}
 		return ref, nil, nil
+	}
+	for _, later := range settingStart.FindAllStringIndex(ref, -1) {
+		if _, err := os.Stat(ref[:later[0]]); err == nil {
+			at = later // the name of the file looks like settings
+		}
 	}
 	base, given = ref[:at[0]], settings{}
 	var faults []error
@@ -99,6 +107,10 @@ func (g settings) spec() (Spec, error) {
 		if s.Labels == nil {
 			s.Labels = LabelMap{}
 		}
+		if other, ok := s.Labels[value]; ok {
+			faults = append(faults, fmt.Errorf("labels=: the label %q is mapped twice, to %q and to %q", shortened(value), shortened(other), shortened(class)))
+			continue
+		}
 		s.Labels[value] = class
 	}
 	if columns := g.list("columns"); columns != nil {
@@ -131,10 +143,7 @@ func (g settings) checkColumnsOf(columns, names []string) error {
 	var faults []error
 	for _, name := range names {
 		column, ok := g[name]
-		if !ok || slices.Contains(columns, column) {
-			continue
-		}
-		if record, _, nested := strings.Cut(column, "."); nested && slices.Contains(columns, record) {
+		if !ok || isColumn(column, columns) {
 			continue
 		}
 		near := ""
@@ -144,6 +153,39 @@ func (g settings) checkColumnsOf(columns, names []string) error {
 		faults = append(faults, fmt.Errorf("%s=%s: there is no column %q (%scolumns: %s)", name, shortened(column), shortened(column), near, quotedNames(columns)))
 	}
 	return errors.Join(faults...)
+}
+
+// isColumn reports whether a file with the given columns may have a column, or a field of a record in one.
+func isColumn(name string, columns []string) bool {
+	record, _, nested := strings.Cut(name, ".")
+	return slices.Contains(columns, name) || nested && slices.Contains(columns, record)
+}
+
+// checkTemplates reports columns of the templates which there are not.
+func (g settings) checkTemplates(columns []string) error {
+	var faults []error
+	for _, name := range []string{"template", "control"} {
+		for _, column := range templateColumns(g[name]) {
+			if column != "candidate" && !isColumn(column, columns) {
+				faults = append(faults, fmt.Errorf("%s=: there is no column %q (columns: %s)", name, shortened(column), quotedNames(columns)))
+			}
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// checkForm reports settings of several forms of a task, and a pair of which only one is named.
+func (g settings) checkForm(columns []string) error {
+	has := func(name string) bool { _, ok := g[name]; return ok }
+	for name, other := range map[string]string{"chosen": "rejected", "rejected": "chosen"} {
+		if has(name) && !has(other) && !slices.Contains(columns, other) {
+			return fmt.Errorf("%s=%s: a pair also needs %s=COLUMN (columns: %s)", name, shortened(g[name]), other, quotedNames(columns))
+		}
+	}
+	if soft, _ := strconv.ParseBool(g["soft"]); has("label") && !soft && (has("chosen") || has("rejected")) {
+		return errors.New("label= is for classes, and chosen= and rejected= are for pairs: give one of them (with soft=true, label= is the probability that chosen is better)")
+	}
+	return nil
 }
 
 // hubOnly reports settings that only a data set on the hub has.

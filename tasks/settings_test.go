@@ -113,7 +113,12 @@ func TestSettingsNameColumns(t *testing.T) {
 	for given, want := range map[string]string{
 		"text=aa:label=f":               `text=aa: there is no column "aa" (columns: "a", "b"`,
 		"text=a":                        `missing column "label"`,
-		"chosen=b":                      `missing column "rejected"`,
+		"chosen=b":                      "chosen=b: a pair also needs rejected=COLUMN (columns: ",
+		"rejected=b":                    "rejected=b: a pair also needs chosen=COLUMN (columns: ",
+		"chosen=a:rejected=b:label=i":   "label= is for classes, and chosen= and rejected= are for pairs",
+		"text=a:label=f:labels=0=a,0=b": `the label "0" is mapped twice, to "a" and to "b"`,
+		"label=i:template={zz} {a}":     `template=: there is no column "zz" (columns: "a", "b"`,
+		"text=a:label=i:columns=a,i":    "columns= is for TSV and CSV files without a header line",
 		"text=a:label=f:soft=maybe":     "soft=maybe: want true or false",
 		"text=a:label=f:labels=1":       "labels=1: want VALUE=CLASS",
 		"text=a:label=f:config=x":       "config= is for data sets on the hub",
@@ -132,7 +137,9 @@ func TestSettingsNameColumns(t *testing.T) {
 	for ref, want := range map[string]string{
 		"movies:text=a": "movies: a built-in task takes no settings",
 		write(t, dir, "t.yaml", "train: x\n") + ":text=a": "a YAML task file takes no settings",
-		"moveis:text=a": `did you mean "movies"?`,
+		"moveis:text=a":           `did you mean "movies"?`,
+		file + ":":                "no setting follows the colon",
+		"chess-lichess-rated1200": "want -ratedLOWtoHIGH with LOW below HIGH, such as chess-lichess-rated1200to1600",
 	} {
 		if _, err := OpenFrom(context.Background(), nil, ref); err == nil || !contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", ref, err, want)
@@ -140,26 +147,60 @@ func TestSettingsNameColumns(t *testing.T) {
 	}
 }
 
-// A file that cannot be guessed lists its columns and shows a task file that reads it.
+// A file that cannot be guessed lists its columns and shows settings and a task file that read it.
 func TestAdviceIsATaskFile(t *testing.T) {
-	dir := t.TempDir()
-	file := write(t, dir, "odd names.csv", lines("id no,words said,mark\n", "1,a long text %d,%d\n", 24))
-	_, err := Open(file)
-	if err == nil || !contains(err.Error(), `(columns: "id no", "mark", "words said"`) || !contains(err.Error(), file+":text=words said:label=") {
-		t.Fatalf("%v", err)
+	for _, c := range []struct {
+		name, text string
+		form       Form
+		classes    []string
+		settings   string
+	}{
+		{"odd names.csv", lines("id no,words said,mark\n", "%[1]d,a long text %[1]d,%[2]d\n", 24), Classify, []string{"0", "1"}, ":text=words said:label=mark "},
+		{"stars.jsonl", rowsOf(30, `{"uid":"x%[1]d","body":"this is text %[1]d","stars":%[2]d}`, 5), Classify, []string{"0", "1", "2", "3", "4"}, ":text=body:label=stars "},
+		{"soft.jsonl", rowsOf(30, `{"uid":"x%[1]d","body":"this is text %[1]d","p":0.%[2]d}`, 7), Classify, []string{"no", "yes"}, ":text=body:label=p:soft=true "},
+		{"pairs.jsonl", rowsOf(30, `{"ask":"what is it %[1]d","better":"it is good %[1]d","worse":"bad %[1]d"}`, 2), Rank, nil, ":prompt=ask:chosen=better:rejected=worse\n"},
+		{"two.jsonl", rowsOf(30, `{"ask":"what is it all about %[1]d","response_a":"it is good %[1]d","response_b":"it is bad %[1]d","winner":"model_%[2]d"}`, 2), Classify,
+			[]string{"model_0", "model_1"}, ":label=winner "},
+		{"quiz.jsonl", rowsOf(30, `{"q":"what is it %[1]d","opts":["a %[1]d","b","c"],"key":"B"}`, 2), Rank, nil, ":prompt=q:choices=opts:answer=key\n"},
+		{"nested.jsonl", rowsOf(30, `{"data":{"review":"a text %[1]d","verdict":"v%[2]d"},"n":%[1]d}`, 3), Classify, []string{"v0", "v1", "v2"}, ":text=data.review:label=data.verdict "},
+	} {
+		dir := t.TempDir()
+		file := write(t, dir, c.name, c.text)
+		_, err := Open(file)
+		if err == nil || !contains(err.Error(), "name the columns after colons: "+file+c.settings) && c.name != "two.jsonl" {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		_, yaml, _ := strings.Cut(err.Error(), "(docs/add-a-task.md):\n")
+		advised := write(t, dir, "advice.yaml", strings.ReplaceAll(strings.TrimPrefix(yaml, "\t"), "\n\t", "\n"))
+		_, settings, _ := strings.Cut(err.Error(), "after colons: ")
+		settings, _, _ = strings.Cut(settings, "\n")
+		settings, _, _ = strings.Cut(settings, " (or")
+		for _, ref := range []string{advised, settings} {
+			task, err := Open(ref)
+			if err != nil {
+				t.Errorf("%s: %v\n%s", c.name, err, yaml)
+				continue
+			}
+			d, err := task.Load(context.Background(), nil)
+			if i := task.Info(); err != nil || len(d.Pool) < 24 || i.Form != c.form || !slices.Equal(i.Classes, c.classes) && !strings.Contains(ref, "soft=true") {
+				t.Errorf("%s: %+v, %v\n%s", ref, i, err, yaml)
+			}
+		}
 	}
+	file := write(t, t.TempDir(), "odd names.csv", lines("id no,words said,mark\n", "1,a long text %d,%d\n", 24))
 	if _, err := Open(file + ":text=words sad:label=mark"); err == nil || !contains(err.Error(), `there is no column "words sad" (did you mean "words said"?`) {
 		t.Errorf("%v", err)
 	}
-	_, yaml, ok := strings.Cut(err.Error(), "(docs/add-a-task.md):\n")
-	if !ok {
-		t.Fatalf("no task file in %v", err)
+}
+
+// rowsOf returns n lines, which have their number and the number modulo m.
+func rowsOf(n int, format string, m int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, format+"\n", i, i%m)
 	}
-	text := strings.ReplaceAll(strings.ReplaceAll(yaml, "\n\t", "\n"), "\tt", "t")
-	text = strings.Replace(text, `label: "id no"`, "label: mark", 1)
-	if d := load(t, write(t, dir, "advice.yaml", text)); len(d.Pool) != 24 {
-		t.Errorf("%d examples of\n%s", len(d.Pool), text)
-	}
+	return b.String()
 }
 
 // Labels that are a handful of words or whole numbers make a classification, with a note.
@@ -201,6 +242,27 @@ func TestLabelsAreClasses(t *testing.T) {
 		if e := d.Pool[0]; len(e.Gold) != len(c.classes) {
 			t.Errorf("%q: %+v", c.labels, e)
 		}
+	}
+	// The advice of the note works as it is printed. Words are not renamed by their alphabet.
+	stars := file("1", "2", "3", "4", "5")
+	_, d := openWith(t, nil, stars)
+	_, advice, _ := strings.Cut(strings.TrimSuffix(strings.Join(d.Warnings, ""), ")"), "map all labels: ")
+	if info, d := openWith(t, nil, stars+":"+advice); len(d.Pool) != 60 || !slices.Equal(info.Classes, []string{"high", "low"}) {
+		t.Errorf("%q: classes %q, %d examples", advice, info.Classes, len(d.Pool))
+	}
+	for settings, want := range map[string]string{
+		":classes=good,bad":   `the labels are words ("negative", "positive") and not the classes good, bad: say which class each label is (labels=negative=CLASS,positive=CLASS)`,
+		":labels=negative=no": `all labels are mapped to the class "no": map every label of the file`,
+	} {
+		if _, err := Open(file("positive", "negative") + settings); err == nil || !contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", settings, err, want)
+		}
+	}
+	// The first row of a file may lack a column. Reading the file reports it.
+	rows := strings.Repeat("{\"text\":\"a\",\"label\":1}\n", 20)
+	task := mustOpen(t, write(t, t.TempDir(), "first.jsonl", "{\"text\":\"x\"}\n"+rows))
+	if _, err := task.Load(context.Background(), nil); err == nil || !contains(err.Error(), `first.jsonl:1: missing "label" (columns: text)`) {
+		t.Errorf("%v", err)
 	}
 	var many []string
 	for i := range maxGuessedClasses + 1 {

@@ -151,7 +151,11 @@ func (s *Spec) checkClassify(fault specFault) {
 	if len(s.Classes) == 0 {
 		s.Classes = []string{"0", "1"}
 	}
-	if len(s.Classes) < 2 {
+	switch {
+	case len(s.Classes) >= 2:
+	case len(s.Labels) > 0:
+		fault("labels", "all labels are mapped to the class %q: map every label of the file, to 2 or more classes", s.Classes[0])
+	default:
 		fault("classes", "%d class, want 2 or more", len(s.Classes))
 	}
 	s.classIndex = make(map[string]int, len(s.Classes))

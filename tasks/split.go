@@ -62,9 +62,10 @@ type TooFewError struct {
 // Error names the part and the class, and gives both numbers.
 func (e *TooFewError) Error() string {
 	if e.Class == "" {
-		return fmt.Sprintf("tasks: split: %s: want %s, have %d (ask for fewer)", e.Part, visible.Count(e.Want, "example"), e.Have)
+		return fmt.Sprintf("tasks: split: %s: want %s, have %d (ask for fewer with --%s)", e.Part, visible.Count(e.Want, "example"), e.Have, e.Part)
 	}
-	return fmt.Sprintf("tasks: split: %s: want %s of class %q, have %d (ask for fewer, since every class gets the same number, or keep the proportions of the classes: --balance=false)", e.Part, visible.Count(e.Want, "example"), e.Class, e.Have)
+	return fmt.Sprintf("tasks: split: %s: want %s of class %q, have %d (ask for fewer with --%s, since every class gets the same number, "+
+		"or keep the proportions of the classes: --balance=false)", e.Part, visible.Count(e.Want, "example"), e.Class, e.Have, e.Part)
 }
 
 // Split splits the data into the parts of an experiment. The error is a [*TooFewError] if the data has too few examples.

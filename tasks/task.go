@@ -96,6 +96,20 @@ type Finder interface {
 	Find(name string) (path string, ok bool)
 }
 
+// A Pinner is a Source that knows what the files of public repositories must be.
+type Pinner interface {
+	// Pin returns the sha256 of the published file of an artifact, in hex, and where the source keeps the file once it is verified.
+	Pin(artifact string) (sha256, path string, ok bool)
+}
+
+// pinOf asks a source for a pin.
+func pinOf(src Source, artifact string) (sha256, path string, ok bool) {
+	if p, ok := src.(Pinner); ok && artifact != "" {
+		return p.Pin(artifact)
+	}
+	return "", "", false
+}
+
 // A half says which half of the training pool an example is published as.
 type half int
 

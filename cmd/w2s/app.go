@@ -17,6 +17,7 @@ import (
 
 	"w2s/fixtures"
 	"w2s/harness/experiment"
+	"w2s/harness/feature"
 	"w2s/harness/loss"
 	"w2s/harness/vectorfile"
 	"w2s/internal/catalog"
@@ -44,6 +45,8 @@ type app struct {
 	prefer      string
 	data        []string
 	maxUnpacked byteSize
+	cacheLimit  byteSize // 0: none
+	precision   string   // of features
 	offline     bool
 	quiet       bool
 
@@ -76,6 +79,9 @@ func (a *app) globalFlags(f *pflag.FlagSet) {
 	a.maxUnpacked = tasks.DefaultUnpacked
 	f.Var(&a.maxUnpacked, "max-unpacked", "`size` that the files of one task may have together after decompression; "+
 		"their examples may take a quarter of it in memory")
+	f.Var(&a.cacheLimit, "cache-limit", "`size` of the feature cache, such as 20GiB: when a command ends, vectors that were not used for the longest time "+
+		"are removed until it takes no more; never those that a process uses (default: no limit)")
+	f.StringVar(&a.precision, "feature-precision", precise, "`type` of features: float32, or float16, which takes half the space in the cache, under a key of its own")
 	f.BoolVar(&a.offline, "offline", false, "download nothing, use only what the cache holds")
 	f.BoolVar(&a.quiet, "quiet", false, "print results and errors only, no progress")
 }
@@ -189,7 +195,39 @@ func (a *app) models(ctx context.Context, names []string) ([]experiment.Model, e
 		}
 	}
 	a.joinLayers(models)
+	if err := a.halve(models); err != nil {
+		faults = append(faults, err)
+	}
 	return models, errors.Join(faults...)
+}
+
+// Values of --feature-precision.
+const (
+	precise   = "float32"
+	halfExact = "float16"
+)
+
+// halve rounds the features of models if --feature-precision says so. Vectors from files stay as they are.
+func (a *app) halve(models []experiment.Model) error {
+	switch a.precision {
+	case precise:
+		return nil
+	case halfExact:
+	default:
+		return usagef("--feature-precision %q: want %s or %s", a.precision, precise, halfExact)
+	}
+	for i := range models {
+		m := &models[i]
+		if _, ok := m.Encoder.(feature.Lookup); ok {
+			continue
+		}
+		m.Encoder = feature.Half{Encoder: m.Encoder}
+		if m.Pass != nil {
+			m.Pass = feature.HalfPass{Pass: m.Pass}
+		}
+		m.Description["feature precision"] = halfExact
+	}
+	return nil
 }
 
 // shorten replaces the paths of a checkpoint folder and of an adapter in each name by their last elements, if no other name then is
@@ -236,10 +274,6 @@ func shortName(name string) string {
 
 // env returns what an experiment needs from this machine.
 func (a *app) env(ctx context.Context) (experiment.Env, error) {
-	c, err := a.catalog()
-	if err != nil {
-		return experiment.Env{}, err
-	}
 	if _, err := a.openRuntime(ctx); err != nil {
 		return experiment.Env{}, err
 	}
@@ -247,7 +281,7 @@ func (a *app) env(ctx context.Context) (experiment.Env, error) {
 	if err != nil {
 		return experiment.Env{}, err
 	}
-	features, err := openFeatures(c)
+	features, err := a.usedFeatures()
 	if err != nil {
 		return experiment.Env{}, err
 	}
@@ -264,15 +298,8 @@ func (a *app) env(ctx context.Context) (experiment.Env, error) {
 func (a *app) openTasks(ctx context.Context, names []string) ([]tasks.Task, error) {
 	var list []tasks.Task
 	var faults []error
-	var source tasks.Source // of data sets on the hub
 	for _, n := range names {
-		if strings.HasPrefix(n, "hf:") && source == nil {
-			var err error
-			if source, err = a.source(); err != nil {
-				return nil, err
-			}
-		}
-		t, err := tasks.OpenFrom(ctx, source, n)
+		t, err := a.openTask(ctx, n)
 		if err != nil {
 			faults = append(faults, valueFault("task", n, err))
 			continue
@@ -280,6 +307,17 @@ func (a *app) openTasks(ctx context.Context, names []string) ([]tasks.Task, erro
 		list = append(list, t)
 	}
 	return list, errors.Join(faults...)
+}
+
+func (a *app) openTask(ctx context.Context, name string) (tasks.Task, error) {
+	var source tasks.Source // of data sets on the hub
+	if strings.HasPrefix(name, "hf:") {
+		var err error
+		if source, err = a.source(); err != nil {
+			return nil, err
+		}
+	}
+	return tasks.OpenFrom(ctx, source, name)
 }
 
 // valueFault returns the error for a value of a repeatable flag. If the value looks like a list, it shows how to give several.

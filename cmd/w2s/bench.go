@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"w2s/harness/experiment"
+	"w2s/harness/feature"
 	"w2s/harness/table"
 	"w2s/internal/progress"
 	"w2s/onnx"
@@ -167,6 +168,9 @@ func (a *app) measure(ctx context.Context, models []experiment.Model, texts []st
 	defer bar.Done()
 	for range rounds {
 		for i, m := range models {
+			if h, ok := m.Encoder.(feature.Half); ok {
+				m.Encoder = h.Encoder
+			}
 			enc, ok := m.Encoder.(*onnx.Encoder)
 			if !ok {
 				return nil, errors.New(m.Name + " has vectors and no model to measure")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 
 	"w2s/harness/feature"
 	"w2s/harness/table"
+	"w2s/internal/progress"
 	"w2s/internal/visible"
 )
 
@@ -23,7 +25,7 @@ const featuresFolder = "features"
 func newCacheCommand(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "cache",
-		Short: "List, verify, repair, merge and remove parts of the feature cache",
+		Short: "List, verify, repair, merge, prune and remove parts of the feature cache",
 		Long: `The feature cache holds a vector for every text and encoder. The vectors of one
 encoder are in features/KEY in the cache folder, where KEY is a digest of all
 that changes a vector. Every row has a checksum. Damaged rows are never used;
@@ -32,9 +34,10 @@ their texts are encoded again.`,
   w2s cache verify
   w2s cache compact --model e5-small-v2
   w2s cache merge /mnt/node1/cache /mnt/node2/cache
+  w2s cache prune --cache-limit 20GiB
   w2s cache remove --model ./old-checkpoint`,
 	}
-	c.AddCommand(newCacheList(a), newCacheVerify(a), newCacheCompact(a), newCacheMerge(a), newCacheRemove(a))
+	c.AddCommand(newCacheList(a), newCacheVerify(a), newCacheCompact(a), newCacheMerge(a), newCachePrune(a), newCacheRemove(a))
 	return c
 }
 
@@ -111,13 +114,33 @@ func (a *app) features() (*feature.Cache, error) {
 
 // A cachePart is a row of w2s cache list.
 type cachePart struct {
-	Key      string `json:"key"`
-	Dims     int    `json:"dims"`
-	Rows     int64  `json:"rows"`
-	Files    int    `json:"files"`
-	Bytes    int64  `json:"bytes"`
-	Modified string `json:"modified"`
-	Fault    string `json:"fault,omitempty"`
+	Model    string   `json:"model,omitempty"`
+	Tasks    []string `json:"tasks,omitempty"`
+	Key      string   `json:"key"`
+	Dims     int      `json:"dims"`
+	Rows     int64    `json:"rows"`
+	Files    int      `json:"files"`
+	Bytes    int64    `json:"bytes"`
+	Modified string   `json:"modified"`
+	Used     string   `json:"used"`
+	Fault    string   `json:"fault,omitempty"`
+}
+
+// partName names a part of the cache by its model, if that is known, and the beginning of its key.
+func partName(p feature.Part) string {
+	if p.Model == "" {
+		return p.Folder
+	}
+	return fmt.Sprintf("%s (%s)", visible.Name(p.Model), p.Folder[:min(8, len(p.Folder))])
+}
+
+// partTasks names the tasks of a part of the cache, up to a few.
+func partTasks(p feature.Part) string {
+	const most = 4
+	if n := len(p.Tasks) - most; n > 0 {
+		return visible.Line(strings.Join(p.Tasks[:most], ", ")) + fmt.Sprintf(" and %d more", n)
+	}
+	return visible.Line(strings.Join(p.Tasks, ", "))
 }
 
 func newCacheList(a *app) *cobra.Command {
@@ -125,7 +148,10 @@ func newCacheList(a *app) *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "list [KEY...]",
-		Short: "List the encoders in the feature cache, with rows and sizes",
+		Short: "List the checkpoints and layers in the feature cache, with tasks, rows and sizes",
+		Long: `Lists what each checkpoint and each layer takes, under the name that it was used
+with last, and the tasks that it was used with. Vectors that were stored by
+another version of w2s, or copied here, have no names until they are used.`,
 		Example: `  w2s cache list
   w2s cache list --model e5-small-v2 --json`,
 		Args: cobra.ArbitraryArgs,
@@ -139,22 +165,25 @@ func newCacheList(a *app) *cobra.Command {
 				return err
 			}
 			rows := []cachePart{}
-			t := &table.Table{Columns: []table.Column{{Name: "key"}, {Name: "dims", Numeric: true}, {Name: "rows", Numeric: true},
-				{Name: "files", Numeric: true}, {Name: "size", Numeric: true}, {Name: "last written"}}}
+			t := &table.Table{Columns: []table.Column{{Name: "model"}, {Name: "tasks"}, {Name: "dims", Numeric: true}, {Name: "rows", Numeric: true},
+				{Name: "files", Numeric: true}, {Name: "size", Numeric: true}, {Name: "last used"}, {Name: "key"}}}
+			slices.SortStableFunc(parts, func(a, b feature.Part) int { return cmp.Compare(a.Model, b.Model) })
+			var total int64
 			for _, p := range parts {
-				row := cachePart{Key: p.Folder, Dims: p.Dims, Rows: p.Rows, Files: p.Files, Bytes: p.Bytes,
-					Modified: p.Modified.UTC().Format("2006-01-02 15:04")}
+				total += p.Bytes
+				row := cachePart{Model: p.Model, Tasks: p.Tasks, Key: p.Folder, Dims: p.Dims, Rows: p.Rows, Files: p.Files, Bytes: p.Bytes,
+					Modified: p.Modified.UTC().Format("2006-01-02 15:04"), Used: p.Used.UTC().Format("2006-01-02 15:04")}
 				if p.Fault != nil {
 					row.Fault = plain(p.Fault.Error())
 					t.Notes = append(t.Notes, plain(withRemedy(p.Fault, p.Folder).Error()))
 				}
 				rows = append(rows, row)
-				t.Add(row.Key, fmt.Sprint(row.Dims), fmt.Sprint(row.Rows), fmt.Sprint(row.Files), size(row.Bytes), row.Modified)
+				t.Add(cmp.Or(visible.Name(p.Model), "–"), cmp.Or(partTasks(p), "–"), fmt.Sprint(row.Dims), fmt.Sprint(row.Rows), fmt.Sprint(row.Files), size(row.Bytes), row.Used, row.Key)
 			}
 			if asJSON {
 				return a.printJSON(rows)
 			}
-			t.Notes = append(t.Notes, fmt.Sprintf("%s in %s", visible.Count(len(parts), "encoder"), cache.Dir()))
+			t.Notes = append(t.Notes, fmt.Sprintf("%s in %s, %s", visible.Count(len(parts), "encoder"), cache.Dir(), size(total)))
 			return table.Write(a.out, table.Style{Format: "text"}, t)
 		}),
 	}
@@ -183,9 +212,9 @@ again when they are needed.`,
 				case !health.Sound():
 					faults := healthFaults(filepath.Join(cache.Dir(), p.Folder), health)
 					return errors.Join(append(faults, fmt.Errorf("%s: %s (w2s cache compact %s drops them; their texts are encoded again)",
-						p.Folder, featureFaults(health), p.Folder))...)
+						partName(p), featureFaults(health), p.Folder))...)
 				}
-				fmt.Fprintf(a.out, "%s: good: %s, %s\n", p.Folder, visible.Count(health.Texts, "text"), visible.Count(health.Repeated, "repeated row"))
+				fmt.Fprintf(a.out, "%s: good: %s, %s\n", partName(p), visible.Count(health.Texts, "text"), visible.Count(health.Repeated, "repeated row"))
 				return nil
 			})
 		}),
@@ -316,6 +345,43 @@ func mergeFolder(ctx context.Context, cache *feature.Cache, dir string) ([]featu
 		return nil, fmt.Errorf("%s holds no features (want a cache folder, which contains a folder %s)", dir, featuresFolder)
 	}
 	return cache.Merge(ctx, other)
+}
+
+func newCachePrune(a *app) *cobra.Command {
+	var dry bool
+	c := &cobra.Command{
+		Use:   "prune",
+		Short: "Delete the vectors that were not used for the longest time, until the cache is small enough",
+		Long: `Deletes the vectors of whole encoders, those that were not used for the longest
+time first, until the feature cache takes at most --cache-limit. Leaves out what
+a process uses. Other commands with --cache-limit do the same when they end.`,
+		Example: `  w2s cache prune --cache-limit 20GiB
+  w2s cache prune --cache-limit 500MB --dry-run`,
+		RunE: a.runE(func(context.Context, []string) error {
+			if a.cacheLimit == 0 {
+				return usagef("--cache-limit is missing (w2s cache remove --all deletes everything)")
+			}
+			cache, err := a.features()
+			if err != nil {
+				return err
+			}
+			removed, left, err := cache.Prune(int64(a.cacheLimit), dry)
+			done := "removed"
+			if dry {
+				done = "would be removed"
+			}
+			for _, p := range removed {
+				fmt.Fprintf(a.out, "%s: %s, %s, %s, last used %s\n", partName(p), done, visible.Count(p.Rows, "row"), size(p.Bytes), p.Used.UTC().Format("2006-01-02 15:04"))
+			}
+			fmt.Fprintf(a.out, "%s left, the limit is %s\n", progress.Size(left), progress.Size(int64(a.cacheLimit)))
+			if err == nil && left > int64(a.cacheLimit) {
+				err = fmt.Errorf("%s is more than the limit: what is left is in use", size(left))
+			}
+			return err
+		}),
+	}
+	c.Flags().BoolVar(&dry, "dry-run", false, "only say what would be deleted")
+	return c
 }
 
 func newCacheRemove(a *app) *cobra.Command {

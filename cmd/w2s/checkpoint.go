@@ -12,6 +12,7 @@ import (
 	"w2s/harness/feature"
 	"w2s/harness/result"
 	"w2s/internal/catalog"
+	"w2s/internal/list"
 	"w2s/internal/visible"
 	"w2s/onnx"
 	"w2s/onnx/chat"
@@ -157,8 +158,17 @@ func resolveFault(ctx context.Context, c *catalog.Catalog, name string, fault er
 	if err != nil || slices.ContainsFunc(known, func(s catalog.State) bool { return strings.EqualFold(s.Name, name) }) {
 		return fault
 	}
+	if strings.ContainsAny(name, `/\`) {
+		return folderError{fault}
+	}
 	return usageError{fault}
 }
+
+// A folderError reports that a folder which the user named is not there. It is a usageError, but does not keep the other groups of a
+// plan from running.
+type folderError struct{ error }
+
+func (e folderError) Unwrap() error { return usageError{e.error} }
 
 // facts describes a checkpoint for a result file.
 func facts(c *onnx.Checkpoint, rt *onnx.Runtime) map[string]string {
@@ -209,6 +219,31 @@ func countTokens(c *onnx.Checkpoint, texts []string) ([]int, error) {
 		count[i] = len(enc.IDs)
 	}
 	return count, nil
+}
+
+// usedFeatures opens the feature cache for a command that uses vectors. When the command ends, parts that no process uses are
+// removed until the cache is within --cache-limit.
+func (a *app) usedFeatures() (*feature.Cache, error) {
+	cache, err := a.features()
+	if err != nil {
+		return nil, err
+	}
+	a.closers = append(a.closers, func() error {
+		if a.cacheLimit > 0 {
+			removed, left, err := cache.Prune(int64(a.cacheLimit), false)
+			if len(removed) > 0 {
+				a.note("note: --cache-limit %s: removed the vectors of %s", a.cacheLimit.String(), strings.Join(list.Map(removed, partName), ", "))
+			}
+			if err != nil {
+				a.note("note: %v", plain(err.Error()))
+			}
+			if left > int64(a.cacheLimit) {
+				a.note("note: the feature cache takes %s, more than --cache-limit %s: what is left is in use", size(left), a.cacheLimit.String())
+			}
+		}
+		return cache.Close()
+	})
+	return cache, nil
 }
 
 // openFeatures opens the feature cache in the catalog's cache folder.

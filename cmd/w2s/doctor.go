@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -193,7 +194,7 @@ func (a *app) examineFeatures(c *catalog.Catalog, full bool, r *findings) error 
 			health, err = cache.Sample(p.Folder, sampledRows)
 			read = fmt.Sprintf("%d read in each file, --full reads all", sampledRows)
 		}
-		state := fmt.Sprintf("%s, %s (%s)", visible.Count(p.Rows, "row"), size(p.Bytes), read)
+		state := fmt.Sprintf("%s: %s, %s (%s)", cmp.Or(visible.Name(p.Model), "unknown model"), visible.Count(p.Rows, "row"), size(p.Bytes), read)
 		switch {
 		case err != nil:
 			r.fault("features "+p.Folder, err.Error(), remedy(err, p.Folder))

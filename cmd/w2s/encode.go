@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,6 +43,12 @@ type encodeRow struct {
 	Truncated int     `json:"truncated"`
 	Tokens    int     `json:"tokens"` // fed to the model in this call
 	Seconds   float64 `json:"seconds"`
+}
+
+// add adds what was done with more texts of the same task and model.
+func (r *encodeRow) add(more encodeRow) {
+	r.Texts, r.Cached, r.Encoded = r.Texts+more.Texts, r.Cached+more.Cached, r.Encoded+more.Encoded
+	r.Truncated, r.Tokens, r.Seconds = r.Truncated+more.Truncated, r.Tokens+more.Tokens, r.Seconds+more.Seconds
 }
 
 func newEncodeCommand(a *app) *cobra.Command {
@@ -173,11 +181,7 @@ func (e *encoding) texts(ctx context.Context, task tasks.Task) ([][]string, erro
 
 // run encodes the texts of all tasks. If a task fails, the others are still encoded.
 func (e *encoding) run(ctx context.Context, list []tasks.Task) error {
-	c, err := e.catalog()
-	if err != nil {
-		return err
-	}
-	cache, err := openFeatures(c)
+	cache, err := e.usedFeatures()
 	if err != nil {
 		return err
 	}
@@ -187,17 +191,8 @@ func (e *encoding) run(ctx context.Context, list []tasks.Task) error {
 		if task.Info().Form == tasks.Generate {
 			e.progress().Print("note: task " + task.Info().Name + " has free answers, which are written during a run, so there is nothing to encode")
 		}
-		byModel, err := e.texts(ctx, task)
-		for i := 0; i < len(e.models) && err == nil; i++ {
-			var texts []string
-			var row encodeRow
-			if texts, err = e.shard.texts(byModel[i]); err != nil {
-				break
-			}
-			if row, err = e.fill(ctx, cache, task.Info().Name, e.models[i], texts); err == nil {
-				rows = append(rows, row)
-			}
-		}
+		own, err := e.task(ctx, cache, task)
+		rows = append(rows, own...)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -215,13 +210,97 @@ func (e *encoding) run(ctx context.Context, list []tasks.Task) error {
 	return errors.Join(faults...)
 }
 
-// fill encodes texts into the cache and shows progress.
-func (e *encoding) fill(ctx context.Context, cache *feature.Cache, task string, m experiment.Model, texts []string) (encodeRow, error) {
+// task encodes the texts of one task.
+func (e *encoding) task(ctx context.Context, cache *feature.Cache, task tasks.Task) ([]encodeRow, error) {
+	if e.flags.all && isLarge(task) {
+		if rows, ok, err := e.large(ctx, cache, task); ok || err != nil {
+			return rows, err
+		}
+	}
+	byModel, err := e.texts(ctx, task)
+	if err != nil {
+		return nil, err
+	}
+	var rows []encodeRow
+	for i, m := range e.models {
+		texts, err := e.shard.texts(byModel[i])
+		if err != nil {
+			return rows, err
+		}
+		report, end := e.late(task, m)
+		row, err := e.fill(ctx, cache, task.Info().Name, m, texts, report)
+		end()
+		if err != nil {
+			return rows, err
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
+// late shows how many texts of a task are encoded under a model, as soon as there are some.
+func (e *encoding) late(task tasks.Task, m experiment.Model) (report func(done, total int), end func()) {
+	return progress.Late(e.progress(), fmt.Sprintf("encode %s, %s", task.Info().Name, m.Name))
+}
+
+// largeFiles is the size from which the files of a task are encoded while they are read, in bytes.
+const largeFiles = 8 << 20
+
+// isLarge reports whether the files that a task reads are too large to keep their examples only to encode them.
+func isLarge(task tasks.Task) bool {
+	var sum int64
+	for _, path := range tasks.Files(task) {
+		if info, err := os.Stat(path); err == nil {
+			sum += info.Size()
+		}
+	}
+	return sum >= largeFiles
+}
+
+// largeGC is the garbage collector's target for what it leaves uncollected, in per cent of what is in use, while large files are
+// encoded. Little of what is in use is garbage soon, and the index of the cache grows with the texts.
+const largeGC = 10
+
+// large encodes the texts of a task on large files while they are read, so that memory does not grow with the examples. It reports
+// false if the task must be loaded whole.
+func (e *encoding) large(ctx context.Context, cache *feature.Cache, task tasks.Task) ([]encodeRow, bool, error) {
+	source, err := e.source()
+	if err != nil {
+		return nil, false, err
+	}
+	defer debug.SetGCPercent(debug.SetGCPercent(largeGC))
+	rows := make([]encodeRow, len(e.models))
+	reports := make([]func(done, total int), len(e.models))
+	for i, m := range e.models {
+		var end func()
+		reports[i], end = e.late(task, m)
+		defer end()
+		rows[i] = encodeRow{Task: task.Info().Name, Model: m.Name, Shard: e.shard.String()}
+	}
+	ok, err := experiment.EachTexts(ctx, source, task, e.models, func(byModel [][]string) error {
+		for i, m := range e.models {
+			texts, err := e.shard.texts(byModel[i])
+			if err != nil {
+				return err
+			}
+			before := rows[i].Encoded
+			row, err := e.fill(ctx, cache, task.Info().Name, m, texts, func(done, _ int) { reports[i](before+done, 0) })
+			if err != nil {
+				return err
+			}
+			rows[i].add(row)
+		}
+		return nil
+	})
+	return rows, ok, err
+}
+
+// fill encodes texts into the cache.
+func (e *encoding) fill(ctx context.Context, cache *feature.Cache, task string, m experiment.Model, texts []string, report func(done, total int)) (encodeRow, error) {
 	row := encodeRow{Task: task, Model: m.Name, Shard: e.shard.String(), Texts: len(texts)}
 	start := time.Now()
-	report, end := progress.Late(e.progress(), fmt.Sprintf("encode %s, %s", task, m.Name))
+	defer cache.Use(m.Encoder, m.Name, task)()
 	sum, err := cache.Fill(ctx, m.Encoder, texts, func(done, total, _ int) { report(done, total) })
-	end()
 	for _, w := range sum.Warnings {
 		if !slices.Contains(e.noted, w) {
 			e.noted = append(e.noted, w)

@@ -47,6 +47,8 @@ type experimentFlags struct {
 	keys  map[string]string // keys of the models by name
 	short map[string]string // names of the models and supervisors in the experiment, by the names that the user gave
 
+	group *groupTasks // of a group of a plan; nil without groups
+
 	untrained []string // keys of the supervisors that are not trained
 }
 
@@ -171,7 +173,11 @@ func (f *experimentFlags) config(ctx context.Context, a *app, models []string, p
 	}
 	fault(f.checkSummary())
 	fault(f.table.check())
-	c.Tasks, err = a.openTasks(ctx, f.tasks)
+	if f.group != nil {
+		c.Tasks, err = f.group.open(ctx, a, f.tasks)
+	} else {
+		c.Tasks, err = a.openTasks(ctx, f.tasks)
+	}
 	fault(err)
 	a.readsData(f.tasks, c.Tasks)
 	fault(f.checkMetric(c.Tasks))

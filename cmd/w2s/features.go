@@ -174,15 +174,14 @@ func (a *app) export(ctx context.Context, f *exportFlags, task tasks.Task, model
 		texts = append(texts, own...)
 		e.start = append(e.start, int64(len(texts)))
 	}
-	c, err := a.catalog()
-	if err != nil {
-		return nil, err
-	}
-	cache, err := openFeatures(c)
+	cache, err := a.usedFeatures()
 	if err != nil {
 		return nil, err
 	}
 	report, end := progress.Late(a.progress(), fmt.Sprintf("encode %s, %s", e.task.Name, m.Name))
+	for _, m := range models {
+		defer cache.Use(m.Encoder, m.Name, e.task.Name)()
+	}
 	count := func(done, total, _ int) { report(done, total) }
 	var sum feature.Summary
 	if m.Pass != nil {

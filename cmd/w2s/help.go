@@ -90,10 +90,12 @@ func flagUsages(fs *pflag.FlagSet) string {
 	var out strings.Builder
 	for i, g := range groups {
 		usages := g.FlagUsagesWrapped(helpWidth)
+		own := 0
+		g.VisitAll(func(*pflag.Flag) { own++ })
 		switch {
-		case usages == "":
-		case count <= manyFlags:
+		case own == count: // all flags are in one group
 			return usages
+		case own == 0:
 		case i < len(flagGroups):
 			fmt.Fprintf(&out, "  %s:\n%s\n", flagGroups[i].title, usages)
 		default:

@@ -64,6 +64,7 @@ func TestScripts(t *testing.T) {
 			}
 			for name, data := range map[string][]byte{
 				"reviews.jsonl": reviews(240), "uneven.jsonl": classes(400, 100), "five.jsonl": classes(150, 80, 60, 9, 1), "long.jsonl": longPairs(60), "documents.jsonl": documents(200),
+				"contradictory.csv": contradictory(400),
 			} {
 				if err := os.WriteFile(filepath.Join(e.WorkDir, name), data, 0o666); err != nil {
 					return err
@@ -111,6 +112,15 @@ func classes(counts ...int) []byte {
 		for i := range n {
 			fmt.Fprintf(&b, "{\"text\":\"thing number %d was %s\",\"label\":%d}\n", 10*i+k, words[k], k)
 		}
+	}
+	return b.Bytes()
+}
+
+// contradictory returns n texts as CSV. Each is there with both labels.
+func contradictory(n int) []byte {
+	b := bytes.NewBufferString("text,label\n")
+	for i := range n {
+		fmt.Fprintf(b, "thing number %d,0\nthing number %d,1\n", i, i)
 	}
 	return b.Bytes()
 }

@@ -16,9 +16,10 @@ import (
 
 // A plan is a YAML file whose keys are names of flags. Its groups are tasks with a ladder of models of their own.
 type plan struct {
-	name   string // of the file or the suite, for faults
-	flags  map[string]yaml.Node
-	groups []group
+	name    string // of the file or the suite, for faults
+	command string // "run" or "sweep", for faults
+	flags   map[string]yaml.Node
+	groups  []group
 }
 
 // A group is a part of a plan. Its flags take precedence over those of the plan.
@@ -56,8 +57,16 @@ var groupNames = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`)
 // parsePlan reads a plan. Whether its keys are flags is not checked yet.
 func parsePlan(name string, data []byte) (*plan, error) {
 	p := &plan{name: name}
-	if err := yaml.Unmarshal(data, &p.flags); err != nil {
+	var doc yaml.Node
+	if err := yaml.Unmarshal(data, &doc); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if len(doc.Content) == 0 || doc.Content[0].Tag == "!!null" {
+		return nil, fmt.Errorf("%s: the plan is empty: want keys that are names of flags, such as task and models", name)
+	}
+	var err error
+	if p.flags, err = keysOf(name, doc.Content[0]); err != nil {
+		return nil, err
 	}
 	node, ok := p.flags["groups"]
 	if !ok {
@@ -71,8 +80,9 @@ func parsePlan(name string, data []byte) (*plan, error) {
 	seen := map[string]int{} // line of a group's name
 	for i, item := range node.Content {
 		g := group{name: fmt.Sprintf("group-%d", i+1), line: item.Line}
-		if err := item.Decode(&g.flags); err != nil || len(g.flags) == 0 {
-			faults = append(faults, fmt.Errorf("%s:%d: group %d: want keys such as name, task and models", name, item.Line, i+1))
+		var err error
+		if g.flags, err = keysOf(name, item); err != nil {
+			faults = append(faults, err)
 			continue
 		}
 		if n, ok := g.flags["name"]; ok {
@@ -100,11 +110,39 @@ func parsePlan(name string, data []byte) (*plan, error) {
 	return p, errors.Join(faults...)
 }
 
-// ofWhole are the flags that cannot be keys of a group: they concern all groups together.
-var ofWhole = []string{"again", "dry-run", "format", "heads", "help", "json", "metric", "out", "plan", "resamples", "suite", "texts", "wide"}
+// keysOf returns the values of the keys of a YAML mapping. It reports keys that are there twice.
+func keysOf(name string, node *yaml.Node) (map[string]yaml.Node, error) {
+	if node.Kind == yaml.AliasNode {
+		node = node.Alias
+	}
+	if node.Kind != yaml.MappingNode || len(node.Content) == 0 {
+		return nil, fmt.Errorf("%s:%d: want keys that are names of flags, such as task and models", name, node.Line)
+	}
+	var faults []error
+	first := map[string]int{} // line of a key
+	for i := 0; i < len(node.Content); i += 2 {
+		key := node.Content[i]
+		if line, ok := first[key.Value]; ok {
+			faults = append(faults, fmt.Errorf("%s:%d: the key %s is already at line %d", name, key.Line, key.Value, line))
+			continue
+		}
+		first[key.Value] = key.Line
+	}
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
+	var values map[string]yaml.Node
+	if err := node.Decode(&values); err != nil {
+		return nil, fmt.Errorf("%s:%d: %w", name, node.Line, err)
+	}
+	return values, nil
+}
 
-// set sets the flags of a group.
-func (g group) set(p *plan, fs *pflag.FlagSet) error {
+// ofWhole are the flags that cannot be keys of a group: they concern all groups together.
+var ofWhole = []string{"again", "dry-run", "format", "heads", "help", "json", "metric", "out", "resamples", "texts", "wide"}
+
+// set sets the flags of a group. given are the flags of the command line.
+func (g group) set(p *plan, fs *pflag.FlagSet, given map[string]bool) error {
 	var faults []error
 	own := maps.Clone(g.flags)
 	for _, key := range ofWhole {
@@ -116,24 +154,38 @@ func (g group) set(p *plan, fs *pflag.FlagSet) error {
 	if _, ok := own["task"]; !ok {
 		faults = append(faults, usagef("%s:%d: group %s has no key task", p.name, g.line, g.name))
 	}
-	return errors.Join(append(faults, setFlags(p.name, own, fs))...)
+	if !slices.ContainsFunc([]string{"models", "weak", "strong"}, func(key string) bool {
+		_, here := own[key]
+		_, above := p.flags[key]
+		return here || above || given[key]
+	}) {
+		faults = append(faults, usagef("%s:%d: group %s has no key models", p.name, g.line, g.name))
+	}
+	return errors.Join(append(faults, setFlags(p, own, fs))...)
 }
 
 // set sets the flags of the plan itself.
-func (p *plan) set(fs *pflag.FlagSet) error { return setFlags(p.name, p.flags, fs) }
+func (p *plan) set(fs *pflag.FlagSet) error { return setFlags(p, p.flags, fs) }
 
-// setFlags sets flags to the values of a YAML file. Flags that are set already take precedence.
-func setFlags(path string, values map[string]yaml.Node, flags *pflag.FlagSet) error {
+// nesting holds the flags that name a plan. They cannot be keys of one.
+var nesting = map[string]bool{"plan": true, "suite": true}
+
+// setFlags sets flags to the values of a plan or of one of its groups. Flags that are set already take precedence.
+func setFlags(p *plan, values map[string]yaml.Node, flags *pflag.FlagSet) error {
 	var faults []error
 	set := map[string]string{} // the key that sets a flag, by the flag's name
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		node, flag := values[key], flags.Lookup(key)
-		if flag == nil || key == "plan" || key == "suite" {
-			faults = append(faults, usagef("%s:%d: no flag is named %q%s (see w2s sweep --help)", path, node.Line, key, meant(key, flags)))
+		if nesting[key] {
+			faults = append(faults, usagef("%s:%d: %s: a plan cannot name another one: give --%s on the command line", p.name, node.Line, key, key))
+			continue
+		}
+		if flag == nil {
+			faults = append(faults, usagef("%s:%d: no flag is named %q%s (see w2s %s --help)", p.name, node.Line, key, meant(key, flags), p.command))
 			continue
 		}
 		if other, ok := set[flag.Name]; ok {
-			faults = append(faults, usagef("%s:%d: %s and %s are the same flag", path, node.Line, key, other))
+			faults = append(faults, usagef("%s:%d: %s and %s are the same flag", p.name, node.Line, key, other))
 			continue
 		}
 		if flag.Changed {
@@ -141,7 +193,7 @@ func setFlags(path string, values map[string]yaml.Node, flags *pflag.FlagSet) er
 		}
 		set[flag.Name] = key
 		if err := setFlag(flag, node); err != nil {
-			faults = append(faults, usagef("%s:%d: %s: %w", path, node.Line, key, err))
+			faults = append(faults, usagef("%s:%d: %s: %w", p.name, node.Line, key, err))
 		}
 	}
 	return errors.Join(faults...)
@@ -150,7 +202,11 @@ func setFlags(path string, values map[string]yaml.Node, flags *pflag.FlagSet) er
 // meant returns a question about the flag that an unknown key probably means, or "".
 func meant(key string, flags *pflag.FlagSet) string {
 	var names []string
-	flags.VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	flags.VisitAll(func(f *pflag.Flag) {
+		if !nesting[f.Name] {
+			names = append(names, f.Name)
+		}
+	})
 	if near := suggest.Nearest(key, names); near != "" {
 		return fmt.Sprintf(", did you mean %q?", near)
 	}
@@ -164,6 +220,8 @@ func setFlag(flag *pflag.Flag, node yaml.Node) error {
 	switch {
 	case node.Kind == yaml.ScalarNode:
 		err = flag.Value.Set(node.Value)
+	case node.Kind == yaml.SequenceNode && len(node.Content) == 0:
+		return errors.New("the list is empty: name at least one, or remove the key")
 	case node.Kind == yaml.SequenceNode && isList:
 		var values []string
 		for _, item := range node.Content {

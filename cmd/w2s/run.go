@@ -46,7 +46,7 @@ student.`,
 	}
 	r := &runPair{}
 	r.register(c.Flags())
-	source := registerPlan(c.Flags())
+	source := registerPlan(c.Flags(), "run")
 	c.RunE = a.runE(func(ctx context.Context, _ []string) error {
 		if !slices.ContainsFunc([]string{"task", "weak", "strong", "plan", "suite"}, c.Flags().Changed) {
 			source.suite = defaultSuite

@@ -19,6 +19,7 @@ import (
 	"w2s/internal/list"
 	"w2s/internal/suggest"
 	"w2s/internal/visible"
+	"w2s/tasks"
 )
 
 // defaultSuite is the suite that w2s run carries out if nothing is named.
@@ -49,10 +50,13 @@ func suiteText(name string) ([]byte, error) {
 }
 
 // A planSource holds the flags that name a plan.
-type planSource struct{ file, suite string }
+type planSource struct {
+	file, suite string
+	command     string // that has the flags
+}
 
-func registerPlan(fs *pflag.FlagSet) *planSource {
-	var s planSource
+func registerPlan(fs *pflag.FlagSet, command string) *planSource {
+	s := planSource{command: command}
 	fs.StringVar(&s.file, "plan", "", "read flags from a YAML `file` whose keys are names of flags; groups are tasks with a ladder of their own")
 	fs.StringVar(&s.suite, "suite", "", "run the plan of this `name`: "+strings.Join(suiteNames(), ", ")+"; see w2s tasks suites")
 	return &s
@@ -60,6 +64,14 @@ func registerPlan(fs *pflag.FlagSet) *planSource {
 
 // read returns the plan, or nil if none is named.
 func (s *planSource) read(a *app) (*plan, error) {
+	p, err := s.parse(a)
+	if p != nil {
+		p.command = s.command
+	}
+	return p, err
+}
+
+func (s *planSource) parse(a *app) (*plan, error) {
 	switch {
 	case s.file != "" && s.suite != "":
 		return nil, usagef("--plan %s, --suite %s: give one of them (w2s tasks suites %s prints the suite as a plan, to be changed)", s.file, s.suite, s.suite)
@@ -100,8 +112,60 @@ type member struct {
 	command gridCommand
 	cfg     experiment.Config
 	fault   error // why the experiment cannot be carried out, which does not keep the others from it
+}
 
-	optional []string // tasks whose failure is only noted
+// groupTasks says which tasks of a group may fail, and which ones could not be opened.
+type groupTasks struct {
+	optional []string        // as the plan names them
+	named    map[string]bool // names of the optional tasks that were opened
+	absent   []error         // of type *experiment.TaskError, with the task as the plan names it
+}
+
+// open opens the tasks of a group. The error has only what is wrong with the plan itself. Tasks that cannot be had are added to absent.
+func (g *groupTasks) open(ctx context.Context, a *app, names []string) ([]tasks.Task, error) {
+	var opened []tasks.Task
+	var faults []error
+	g.named = map[string]bool{}
+	for _, name := range names {
+		t, err := a.openTask(ctx, name)
+		switch {
+		case err == nil:
+			opened = append(opened, t)
+			if slices.Contains(g.optional, name) {
+				g.named[t.Info().Name] = true
+			}
+		case ctx.Err() != nil || errors.As(err, new(*tasks.RefError)):
+			faults = append(faults, valueFault("task", name, err))
+		default:
+			g.absent = append(g.absent, &experiment.TaskError{Task: name, Err: err})
+		}
+	}
+	return opened, errors.Join(faults...)
+}
+
+// needed reports whether a fault of the group changes the exit code.
+func (g *groupTasks) needed(err error) bool {
+	t, ok := err.(*experiment.TaskError)
+	return !ok || !g.named[t.Task] && !slices.Contains(g.optional, t.Task)
+}
+
+// empty reports whether none of the experiment's tasks could be opened.
+func (m *member) empty() bool { return m.fault == nil && m.name != "" && len(m.cfg.Tasks) == 0 }
+
+// notes returns the faults of a group with its name: all of them, and those that change the exit code.
+func (m *member) notes(err error) (all, needed []error) {
+	tasks := m.command.shared().group
+	if tasks == nil {
+		return eachOf(err), eachOf(err)
+	}
+	for _, e := range append(slices.Clone(tasks.absent), eachOf(err)...) {
+		named := fmt.Errorf("group %s: %w", m.name, e)
+		all = append(all, named)
+		if tasks.needed(e) {
+			needed = append(needed, named)
+		}
+	}
+	return all, needed
 }
 
 // run carries out the experiment.
@@ -132,31 +196,35 @@ func (a *app) grid(ctx context.Context, c gridCommand, source *planSource, flags
 	flags.VisitAll(func(f *pflag.Flag) { given[f.Name] = f.Changed })
 	members := []*member{{command: c}}
 	if p != nil {
-		if err := p.set(flags); err != nil {
-			return err
-		}
+		wrong := p.set(flags)
 		if len(p.groups) > 0 {
-			if members, err = groupMembers(c, p, source, given); err != nil {
-				return err
-			}
+			members, err = groupMembers(c, p, source, given)
+		}
+		if err := errors.Join(wrong, err); err != nil {
+			return err
 		}
 	}
 	var faults memberFaults
 	for _, m := range members {
-		if m.cfg, err = m.command.config(ctx, a); err == nil {
+		m.cfg, err = m.command.config(ctx, a)
+		if err == nil && !m.empty() {
 			err = m.command.prepare(a, m.cfg)
 		}
 		if ctx.Err() != nil {
 			return err
 		}
-		var usage usageError
-		var invalid experiment.ConfigError
 		switch {
 		case err == nil:
-		case m.name == "" || errors.As(err, &usage) || errors.As(err, &invalid):
+		case m.name == "":
 			faults.add(m.name, err)
 		default:
-			m.fault = fmt.Errorf("group %s: %w", m.name, err)
+			// A group whose tasks are not all there cannot continue a result that has all of them, which is no fault of the plan.
+			absent, wrong := sortFaults(err)
+			if len(m.cfg.Tasks) > 0 && len(m.command.shared().group.absent) > 0 {
+				absent, wrong = append(absent, wrong...), nil
+			}
+			faults.add(m.name, errors.Join(wrong...))
+			m.fault = errors.Join(absent...)
 		}
 	}
 	if len(faults) > 0 {
@@ -170,6 +238,22 @@ func (a *app) grid(ctx context.Context, c gridCommand, source *planSource, flags
 		return a.experiment(ctx, f, members[0].run(ctx, a), f.pgr)
 	}
 	return a.groups(ctx, f, members)
+}
+
+// sortFaults separates what cannot be had from what is wrong with the plan or the command line.
+func sortFaults(err error) (absent, wrong []error) {
+	for _, e := range eachOf(err) {
+		var folder folderError
+		switch {
+		case errors.As(e, &folder):
+			absent = append(absent, folder.error)
+		case errors.As(e, new(usageError)), errors.As(e, new(experiment.ConfigError)):
+			wrong = append(wrong, e)
+		default:
+			absent = append(absent, e)
+		}
+	}
+	return absent, wrong
 }
 
 // memberFaults are the faults of the members of a command.
@@ -230,8 +314,8 @@ func groupMembers(c gridCommand, p *plan, source *planSource, given map[string]b
 		flags := pflag.NewFlagSet(g.name, pflag.ContinueOnError)
 		m := &member{name: g.name, command: c.copy(flags)}
 		flags.VisitAll(func(f *pflag.Flag) { f.Changed = given[f.Name] })
-		faults = append(faults, g.set(p, flags))
-		m.optional = g.optional
+		faults = append(faults, g.set(p, flags, given))
+		m.command.shared().group = &groupTasks{optional: g.optional}
 		m.command.shared().tasks = append(slices.Clone(m.command.shared().tasks), g.optional...)
 		m.command.shared().out = filepath.Join(folder, g.name+".json")
 		members = append(members, m)
@@ -247,7 +331,7 @@ func (a *app) groups(ctx context.Context, f *experimentFlags, members []*member)
 	var paths []string
 	for i, m := range members {
 		err := m.fault
-		if err == nil {
+		if err == nil && !m.empty() {
 			own := m.command.shared()
 			a.progress().Print(fmt.Sprintf("group %s (%d of %d): %s", m.name, i+1, len(members), visible.Count(len(m.cfg.Tasks), "task")))
 			var r *result.Result
@@ -264,12 +348,8 @@ func (a *app) groups(ctx context.Context, f *experimentFlags, members []*member)
 		if ctx.Err() != nil {
 			return errors.Join(append(failed, err)...)
 		}
-		for _, e := range eachOf(err) {
-			missing = append(missing, e)
-			if t, ok := e.(*experiment.TaskError); !ok || !slices.Contains(m.optional, t.Task) {
-				failed = append(failed, e)
-			}
-		}
+		all, needed := m.notes(err)
+		missing, failed = append(missing, all...), append(failed, needed...)
 	}
 	parts, notes := summary.Together(parts)
 	var rows []summary.Row
@@ -293,9 +373,7 @@ func (a *app) groups(ctx context.Context, f *experimentFlags, members []*member)
 	}
 	byTask := tables[0]
 	byTask.Notes = append(byTask.Notes, notes...)
-	for _, err := range missing {
-		byTask.Notes = append(byTask.Notes, "not run: "+visible.Line(visible.Cut(plain(err.Error()), maxMissing)))
-	}
+	byTask.Notes = append(byTask.Notes, notRun(missing)...)
 	if err := table.Write(a.out, a.style(f.table), slices.Insert(tables, 1, table.Categories(categories))...); err != nil {
 		return errors.Join(append(failed, err)...)
 	}
@@ -322,25 +400,38 @@ func eachOf(err error) []error {
 	return all
 }
 
-// printPlan prints what a command would do.
+// printPlan prints what a command would do. What cannot be done is named under the table.
 func (a *app) printPlan(ctx context.Context, f *experimentFlags, members []*member) error {
 	var all experiment.Plan
-	var faults []error
+	var failed, missing []error
 	for _, m := range members {
 		err := m.fault
-		if err == nil {
+		if err == nil && !m.empty() {
 			var p *experiment.Plan
-			if p, err = m.plan(ctx, a); err == nil {
+			if p, err = m.plan(ctx, a); p != nil {
 				all.Tasks = append(all.Tasks, p.Tasks...)
 			}
 		}
-		if ctx.Err() != nil || err != nil && m.name == "" {
+		if ctx.Err() != nil {
 			return err
 		}
-		faults = append(faults, err)
+		notes, needed := m.notes(err)
+		missing, failed = append(missing, notes...), append(failed, needed...)
+	}
+	if len(all.Tasks) == 0 && len(failed) > 0 {
+		return errors.Join(failed...)
 	}
 	if f.json {
-		return errors.Join(append(faults, a.printJSON(&all))...)
+		return errors.Join(append(failed, a.printJSON(&all))...)
 	}
-	return errors.Join(append(faults, table.Write(a.out, a.style(f.table), planTable(&all)))...)
+	t := planTable(&all)
+	t.Notes = append(t.Notes, notRun(missing)...)
+	return errors.Join(append(failed, table.Write(a.out, a.style(f.table), t))...)
+}
+
+// notRun returns notes about what cannot be done.
+func notRun(missing []error) []string {
+	return list.Map(missing, func(err error) string {
+		return "not run: " + visible.Line(visible.Cut(plain(err.Error()), maxMissing))
+	})
 }

@@ -42,7 +42,7 @@ func TestSuites(t *testing.T) {
 			s := &sweep{}
 			flags := pflag.NewFlagSet(g.name, pflag.ContinueOnError)
 			s.register(flags)
-			if err := g.set(p, flags); err != nil {
+			if err := g.set(p, flags, nil); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 			if len(s.ladder.models) < 2 {

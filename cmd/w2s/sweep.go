@@ -41,7 +41,7 @@ result file of its own. A suite is a plan that has a name.`,
 	}
 	s := &sweep{}
 	s.register(c.Flags())
-	source := registerPlan(c.Flags())
+	source := registerPlan(c.Flags(), "sweep")
 	c.RunE = a.runE(func(ctx context.Context, _ []string) error { return a.grid(ctx, s, source, c.Flags()) })
 	return c
 }

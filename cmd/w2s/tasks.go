@@ -310,6 +310,9 @@ func (a *app) checkFile(ctx context.Context, path string, cfg experiment.Config)
 		return err
 	}
 	report, err := tasks.CheckFrom(ctx, source, path)
+	if errors.As(err, new(*tasks.RefError)) {
+		return usageError{err}
+	}
 	if err != nil {
 		return err
 	}

@@ -53,6 +53,9 @@ func (e Env) features(ctx context.Context, models []Model, task string, texts []
 	report, end := progress.Late(e.Progress, fmt.Sprintf("encode %s, %s", task, together(models)))
 	defer end()
 	count := func(done, total, _ int) { report(done, total) }
+	for _, m := range models {
+		defer e.Features.Use(m.Encoder, m.Name, task)()
+	}
 	if len(models) > 1 {
 		encoders := list.Map(models, func(m Model) feature.Encoder { return m.Encoder })
 		return e.Features.FeaturesOfPass(ctx, models[0].Pass, encoders, texts, count)

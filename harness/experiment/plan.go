@@ -2,6 +2,7 @@ package experiment
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -36,49 +37,63 @@ type EncodePlan struct {
 // sampleSize is how many texts of a task are encoded to estimate the time for the missing ones.
 const sampleSize = 16
 
-// MakePlan loads the tasks and returns what Run would do and how long encoding would take.
+// MakePlan loads the tasks and returns what Run would do and how long encoding would take. A task that fails is named in the error by
+// a [TaskError], and the plan has the others.
 func MakePlan(ctx context.Context, cfg Config, env Env) (*Plan, error) {
 	cfg, env = cfg.withDefaults(), env.withDefaults()
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
 	plan := &Plan{}
+	var failed []error
 	for _, task := range cfg.Tasks {
-		w, err := open(ctx, cfg, env, task)
-		if err != nil {
-			return nil, fmt.Errorf("task %s: %w", task.Info().Name, err)
+		t, err := planTask(ctx, cfg, env, task)
+		switch {
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case err != nil:
+			failed = append(failed, &TaskError{Task: task.Info().Name, Err: err})
+		default:
+			plan.Tasks = append(plan.Tasks, t)
 		}
-		t := TaskPlan{Task: w.info.Name, Train: w.record.Train, Test: len(w.test), Heads: trainings(w)}
-		_, t.Finished = env.Previous.Finished(cfg.settings(), cfg.models(), w.record)
-		for _, m := range cfg.Models {
-			if t.Finished || w.info.Form == tasks.Generate {
-				break
-			}
-			texts, err := distinctTexts(w.examples, m.allTexts)
-			var e EncodePlan
-			if err == nil {
-				e, err = planEncoding(ctx, env, m, texts)
-			}
-			if err != nil {
-				return nil, fmt.Errorf("task %s, %s: %w", w.info.Name, m.Name, err)
-			}
+	}
+	return plan, errors.Join(failed...)
+}
+
+// planTask returns what Run would do for one task.
+func planTask(ctx context.Context, cfg Config, env Env, task tasks.Task) (TaskPlan, error) {
+	w, err := open(ctx, cfg, env, task)
+	if err != nil {
+		return TaskPlan{}, err
+	}
+	t := TaskPlan{Task: w.info.Name, Train: w.record.Train, Test: len(w.test), Heads: trainings(w)}
+	if _, t.Finished = env.Previous.Finished(cfg.settings(), cfg.models(), w.record); t.Finished {
+		return t, nil
+	}
+	for _, m := range cfg.Models {
+		if w.info.Form == tasks.Generate {
+			break
+		}
+		texts, err := distinctTexts(w.examples, m.allTexts)
+		var e EncodePlan
+		if err == nil {
+			e, err = planEncoding(ctx, env, m, texts)
+		}
+		if err != nil {
+			return t, fmt.Errorf("%s: %w", m.Name, err)
+		}
+		t.Models = append(t.Models, e)
+	}
+	for _, s := range cfg.Supervisors {
+		e, err := w.planLabels(ctx, s)
+		if err != nil {
+			return t, fmt.Errorf("%s: %w", s.Name, err)
+		}
+		if e.Texts > 0 {
 			t.Models = append(t.Models, e)
 		}
-		for _, s := range cfg.Supervisors {
-			if t.Finished {
-				break
-			}
-			e, err := w.planLabels(ctx, s)
-			if err != nil {
-				return nil, fmt.Errorf("task %s, %s: %w", w.info.Name, s.Name, err)
-			}
-			if e.Texts > 0 {
-				t.Models = append(t.Models, e)
-			}
-		}
-		plan.Tasks = append(plan.Tasks, t)
 	}
-	return plan, nil
+	return t, nil
 }
 
 // trainings returns how many trainings Run does for a task.

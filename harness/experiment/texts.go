@@ -131,6 +131,37 @@ func textsByModel(examples []tasks.Example, models []Model) ([][]string, error) 
 	return out, nil
 }
 
+// EachTexts is AllTexts in parts, for tasks on large files: it calls do with the texts of some thousand examples under each model, again
+// and again, and keeps none. A text comes again if its example has copies far away in the files. It reports false, without calling do, if the
+// task must be loaded whole.
+func EachTexts(ctx context.Context, src tasks.Source, task tasks.Task, models []Model, do func([][]string) error) (bool, error) {
+	const part = 1 << 12
+	var examples []tasks.Example
+	var failed error // of do
+	flush := func() error {
+		texts, err := textsByModel(examples, models)
+		examples = examples[:0]
+		if err != nil {
+			return err
+		}
+		failed = do(texts)
+		return failed
+	}
+	ok, err := tasks.Each(ctx, task, Env{Source: src}.withDefaults().Source, func(e tasks.Example) error {
+		if examples = append(examples, e); len(examples) < part {
+			return nil
+		}
+		return flush()
+	})
+	if ok && err == nil && len(examples) > 0 {
+		err = flush()
+	}
+	if err != nil && failed == nil {
+		err = fmt.Errorf("task %s: %w", task.Info().Name, err)
+	}
+	return ok, err
+}
+
 // allTexts returns an example's texts and controls as the model reads them.
 func (m Model) allTexts(e tasks.Example) ([]string, error) {
 	texts, err := m.Texts(e)

@@ -10,13 +10,16 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+
+	"github.com/gofrs/flock"
 )
 
 // A Cache keeps feature vectors in a folder, so that every text is encoded once for every encoder:
 //
 //	DIR/KEY/header.json         the encoder: format, key, dims
+//	DIR/KEY/about.json          names of the model and of tasks; see about.go
 //	DIR/KEY/rows-HOST-SLOT.bin  rows of one size with text id, vector and checksum; see rows.go
-//	DIR/.locks/                 locks of writing processes
+//	DIR/.locks/                 locks of processes that write to a part or use it
 //
 // Each vector is written to a file before the encoder makes the next one. A process that is killed loses only the vectors
 // that its encoder had not emitted yet. Checksums reveal torn and damaged rows, which are reported and encoded again. Any
@@ -31,6 +34,7 @@ type Cache struct {
 	dir    string
 	mu     sync.Mutex
 	spaces map[string]*space
+	uses   map[string]*flock.Flock // shared locks of the parts that this process uses, by folder
 }
 
 // A space is the part of a cache that belongs to one encoder.
@@ -54,7 +58,7 @@ func Open(dir string) (*Cache, error) {
 	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
 		return nil, fmt.Errorf("feature: cache: %s is not a folder", dir)
 	}
-	return &Cache{dir: dir, spaces: map[string]*space{}}, nil
+	return &Cache{dir: dir, spaces: map[string]*space{}, uses: map[string]*flock.Flock{}}, nil
 }
 
 // Dir returns the cache's folder, or "" for a nil Cache.

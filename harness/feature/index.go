@@ -16,12 +16,11 @@ import (
 // readBlock is the approximate number of bytes that are read from a rows file at a time.
 const readBlock = 1 << 20
 
-// A place tells where the row of a text is, and what the row says besides its vector.
+// A place tells where the row of a text is. There is one in memory for every text, so it is small.
 type place struct {
+	row       int64
 	file      int32 // index in index.files
 	truncated bool
-	tokens    uint32
-	row       int64
 }
 
 // An index lists the intact rows of all files in a folder. It is not safe for use by several goroutines.
@@ -210,12 +209,12 @@ func (x *index) add(file int32, row int64, data []byte) {
 		x.damage = append(x.damage, Damage{x.files[file].name, row})
 		return
 	}
-	id, tokens, truncated := meta(data)
+	id, _, truncated := meta(data)
 	if _, ok := x.places[id]; ok {
 		x.repeated++
 		return
 	}
-	x.places[id] = place{file: file, row: row, tokens: tokens, truncated: truncated}
+	x.places[id] = place{file: file, row: row, truncated: truncated}
 }
 
 // errChanged means that a row or a file is not where the index says, because another process has compacted the folder.

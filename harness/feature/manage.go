@@ -30,7 +30,10 @@ type Part struct {
 	Rows     int64 // complete rows, including damaged and repeated ones
 	Bytes    int64
 	Modified time.Time
-	Fault    error // why the part cannot be used; nil: it can
+	Used     time.Time // when it was last used by [Cache.Use], or else Modified
+	Model    string    // name that it was last used with; "": unknown
+	Tasks    []string  // names of tasks that it was used with
+	Fault    error     // why the part cannot be used; nil: it can
 }
 
 // List returns the parts of the cache in the order of their folder names. It reads no rows.
@@ -72,6 +75,11 @@ func (c *Cache) part(folder string) Part {
 		p.Fault = fmt.Errorf("feature: cache: %s: %w", dir, err)
 	}
 	p.Key, p.Dims = h.Key, h.Dims
+	if info, err := os.Stat(filepath.Join(dir, aboutFile)); err == nil {
+		p.Used = info.ModTime()
+		a := readAbout(dir)
+		p.Model, p.Tasks = a.Model, a.Tasks
+	}
 	for _, name := range names {
 		info, err := os.Stat(filepath.Join(dir, name))
 		if errors.Is(err, fs.ErrNotExist) {
@@ -89,6 +97,9 @@ func (c *Cache) part(folder string) Part {
 		if info.ModTime().After(p.Modified) {
 			p.Modified = info.ModTime()
 		}
+	}
+	if p.Modified.After(p.Used) {
+		p.Used = p.Modified
 	}
 	return p
 }

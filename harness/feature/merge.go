@@ -96,8 +96,9 @@ func (w *writer) copy(ctx context.Context, from *index, wishes []wish) (n int, f
 		if failed != nil {
 			return
 		}
-		values(row, v.values)
-		v.tokens, v.truncated = int(wanted.place.tokens), wanted.place.truncated
+		from.layout.values(row, v.values)
+		_, tokens, truncated := meta(row)
+		v.tokens, v.truncated = int(tokens), truncated
 		if failed = w.append(wanted.id, v); failed == nil {
 			n++
 		}

@@ -8,12 +8,14 @@ import (
 	"hash/crc32"
 	"math"
 	"slices"
+
+	"w2s/internal/half"
 )
 
 // A rows file consists of a header of 64 bytes and any number of rows of the same size:
 //
 //	header: magic 8 | dims uint32 | zero 4 | sha256 of the key 32 | zero 12 | crc32c of the 60 bytes before it
-//	row:    text id 16 | tokens uint32 | flags uint32 | dims × float32 | crc32c of the bytes before it
+//	row:    text id 16 | tokens uint32 | flags uint32 | dims × float32 or float16 | crc32c of the bytes before it
 //
 // All numbers are little-endian. The checksum of a row continues the checksum of the header, so it proves that the row belongs to
 // this encoder even if the header is damaged.
@@ -39,6 +41,7 @@ func idOf(text string) textID {
 // A layout describes the rows files of one encoder.
 type layout struct {
 	dims   int
+	half   bool // numbers are float16
 	header []byte
 	seed   uint32 // checksum of the header, which the checksum of every row continues
 }
@@ -51,10 +54,18 @@ func newLayout(key string, dims int) layout {
 	copy(h[16:], sum[:])
 	seed := crc32.Checksum(h[:headerSize-crcSize], castagnoli)
 	binary.LittleEndian.PutUint32(h[headerSize-crcSize:], seed)
-	return layout{dims: dims, header: h, seed: seed}
+	return layout{dims: dims, half: isHalf(key), header: h, seed: seed}
 }
 
-func (l layout) rowSize() int { return rowHead + 4*l.dims + crcSize }
+func (l layout) rowSize() int { return rowHead + l.width()*l.dims + crcSize }
+
+// width returns the number of bytes of a number.
+func (l layout) width() int {
+	if l.half {
+		return 2
+	}
+	return 4
+}
 
 // wholeRows returns the number of complete rows in a file of the given size.
 func (l layout) wholeRows(size int64) int64 { return max(0, size-headerSize) / int64(l.rowSize()) }
@@ -91,6 +102,10 @@ func (l layout) pack(row []byte, id textID, v vector) {
 	}
 	binary.LittleEndian.PutUint32(row[20:], flags)
 	for i, x := range v.values {
+		if l.half {
+			binary.LittleEndian.PutUint16(row[rowHead+2*i:], half.ToFloat16(x))
+			continue
+		}
 		binary.LittleEndian.PutUint32(row[rowHead+4*i:], math.Float32bits(x))
 	}
 	end := len(row) - crcSize
@@ -109,8 +124,12 @@ func meta(row []byte) (id textID, tokens uint32, truncated bool) {
 }
 
 // values reads the vector of a row.
-func values(row []byte, into []float32) {
+func (l layout) values(row []byte, into []float32) {
 	for i := range into {
+		if l.half {
+			into[i] = half.Float16(binary.LittleEndian.Uint16(row[rowHead+2*i:]))
+			continue
+		}
 		into[i] = math.Float32frombits(binary.LittleEndian.Uint32(row[rowHead+4*i:]))
 	}
 }

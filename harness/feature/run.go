@@ -130,7 +130,7 @@ func (r *run) takeStored(wanted []int) (missing []int, err error) {
 			return nil, err
 		}
 		if r.matrix != nil {
-			err = r.space.read(stored, func(w wish, row []byte) { values(row, r.matrix.Row(r.first[w.unique])) })
+			err = r.space.read(stored, func(w wish, row []byte) { r.space.layout.values(row, r.matrix.Row(r.first[w.unique])) })
 		}
 		if errors.Is(err, errChanged) {
 			r.space.forget()

@@ -128,6 +128,22 @@ func (c *Catalog) List(ctx context.Context, dataset string) ([]string, error) {
 	return c.cache.HubFiles(ctx, c.hub, ref)
 }
 
+// Pin implements tasks.Pinner.
+func (c *Catalog) Pin(artifact string) (sha256, path string, ok bool) {
+	for _, d := range datasets() {
+		file, ok := d.files[artifact]
+		if !ok {
+			continue
+		}
+		for _, m := range d.artifact.Packages[0].Members {
+			if m.Name == file {
+				return m.SHA256, filepath.Join(c.cache.Dir, filepath.FromSlash(d.artifact.Dir), file), true
+			}
+		}
+	}
+	return "", "", false
+}
+
 // Find implements tasks.Finder. It returns the path of a file that Path would return without fetching anything.
 func (c *Catalog) Find(artifact string) (string, bool) {
 	cache, hub := *c.cache, *c.hub

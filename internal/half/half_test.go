@@ -29,6 +29,38 @@ func TestFloat16(t *testing.T) {
 	}
 }
 
+// TestToFloat16 converts every number back, and what lies between each two neighbours.
+func TestToFloat16(t *testing.T) {
+	check := func(f float32, want uint16) {
+		t.Helper()
+		for sign, f := range map[uint16]float32{0: f, 0x8000: -f} {
+			if got := ToFloat16(f); got != want|sign {
+				t.Fatalf("%v: got %#04x, want %#04x", f, got, want|sign)
+			}
+		}
+	}
+	for h := range uint16(0x7c00) {
+		f := Float16(h)
+		check(f, h)
+		next := float32(65536) // where the number after the largest one would be
+		if h < 0x7bff {
+			next = Float16(h + 1)
+		}
+		middle := (f + next) / 2 // exact in float32
+		even := h + h&1
+		check(middle, even)
+		check(math.Nextafter32(middle, 0), h)
+		check(math.Nextafter32(middle, next), h+1)
+	}
+	for _, f := range []float32{65536, 1e30, math.MaxFloat32, float32(math.Inf(1))} {
+		check(f, 0x7c00)
+	}
+	check(math.SmallestNonzeroFloat32, 0)
+	if h := ToFloat16(float32(math.NaN())); !math.IsNaN(float64(Float16(h))) {
+		t.Errorf("NaN became %#04x", h)
+	}
+}
+
 func TestBFloat16(t *testing.T) {
 	for bits, want := range map[uint16]float32{0x3f80: 1, 0xc000: -2, 0: 0, 0x7f80: float32(math.Inf(1)), 0x3eab: 0.333984375} {
 		if got := BFloat16(bits); got != want {

@@ -112,6 +112,7 @@ func (d *dataFlags) register(fs *pflag.FlagSet) {
 type splitFlags struct {
 	numSeeds    int
 	train, test int // 0: the default
+	limit       int // most training and test examples; 0: no limit
 	balance     tasks.Balance
 	shared      bool // all seeds have one training pool
 }
@@ -124,13 +125,25 @@ func (d *splitFlags) register(fs *pflag.FlagSet) {
 	countVar(fs, count{value: &d.numSeeds, most: maxSeeds}, "seeds", 3, "`number` of seeds; each draws a training pool and its halves")
 	countVar(fs, count{value: &d.train, unset: train}, "train", 0, "`number` of training examples, both halves together (default: "+train+")")
 	countVar(fs, count{value: &d.test, unset: test}, "test", 0, "`number` of test examples (default: "+test+")")
+	countVar(fs, count{value: &d.limit, least: minLimit, unset: "no limit"}, "limit", 0, "use at most this `number` of training and of test examples of each task, for a quick try")
 	fs.BoolVar(&d.shared, "shared-pool", false, "all seeds halve one training pool: fewer texts to encode, but intervals leave out what another pool would change")
 	fs.Var(balanceValue{&d.balance}, "balance", "whether every class has as many examples as the rarest one: "+
 		"`true`, false, or auto, which balances two classes and keeps the proportions of more")
 }
 
+// minLimit is the smallest --limit. A head that chooses its penalty needs some examples of every class.
+const minLimit = 20
+
 // split returns a configuration that says how tasks are split, and nothing else. checkCounts reports what is wrong with it.
 func (d *splitFlags) split() experiment.Config {
+	if d.limit > 0 {
+		if d.train == 0 || d.train > d.limit {
+			d.train = d.limit
+		}
+		if d.test == 0 || d.test > d.limit {
+			d.test = d.limit
+		}
+	}
 	c := experiment.Config{Train: d.train, Test: d.test, Balance: d.balance, SharedPool: d.shared}
 	for i := range min(d.numSeeds, maxSeeds) {
 		c.Seeds = append(c.Seeds, uint64(i))
@@ -306,6 +319,7 @@ func (a *app) experiment(ctx context.Context, f *experimentFlags, run func(exper
 	}
 	if stored {
 		a.note("result file: %s", f.file.path)
+		a.note("next: w2s report %s", f.file.path)
 	}
 	return failed
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -43,24 +44,65 @@ func usageFunc(usage func(*cobra.Command) error) func(*cobra.Command) error {
 // withFlagUsages replaces what pflag writes about sets of flags in text.
 func withFlagUsages(text string, sets ...*pflag.FlagSet) string {
 	for _, fs := range sets {
-		if old := strings.TrimSpace(fs.FlagUsages()); old != "" {
-			text = strings.Replace(text, old, strings.TrimSpace(flagUsages(fs)), 1)
+		if old := strings.TrimRight(fs.FlagUsages(), " \n"); old != "" {
+			text = strings.Replace(text, old, strings.TrimRight(flagUsages(fs), " \n"), 1)
 		}
 	}
 	return text
 }
 
-// flagUsages lists flags in lines of up to helpWidth columns. It leaves out "[=true|false]" after switches and the brackets
-// around lists, which pflag writes.
+// flagGroups are the groups of flags in help. Flags that are in none come last.
+var flagGroups = []struct {
+	title string
+	flags []string
+}{
+	{"What is run", []string{"task", "weak", "strong", "models", "model", "pair", "layers", "weak-layers", "simulate", "disjoint", "plan", "suite", "class-map", "prompt"}},
+	{"Examples", []string{"train", "test", "limit", "seeds", "sizes", "shared-pool", "balance", "all-texts"}},
+	{"Training", []string{"loss", "alpha", "treatment", "l2", "folds", "held", "no-baselines"}},
+	{"Figures", []string{"metric", "resamples", "level"}},
+	{"Output", []string{"out", "again", "texts", "heads", "plots", "by", "format", "wide", "no-self", "json", "dry-run"}},
+}
+
+// manyFlags is the number of flags above which help shows them in groups.
+const manyFlags = 16
+
+// flagUsages lists flags in lines of up to helpWidth columns, many of them in groups. It leaves out "[=true|false]" after switches and
+// the brackets around lists, which pflag writes.
 func flagUsages(fs *pflag.FlagSet) string {
-	shown := pflag.NewFlagSet("", pflag.ContinueOnError)
+	count := 0
+	fs.VisitAll(func(*pflag.Flag) { count++ })
+	groups := make([]*pflag.FlagSet, len(flagGroups)+1)
+	for i := range groups {
+		groups[i] = pflag.NewFlagSet("", pflag.ContinueOnError)
+	}
 	fs.VisitAll(func(f *pflag.Flag) {
 		copied := *f
 		copied.Value = shownValue{f.Value}
 		copied.DefValue = strings.Trim(f.DefValue, "[]")
-		shown.AddFlag(&copied)
+		at := len(flagGroups)
+		for i, g := range flagGroups {
+			if slices.Contains(g.flags, f.Name) && count > manyFlags {
+				at = i
+			}
+		}
+		groups[at].AddFlag(&copied)
 	})
-	return shown.FlagUsagesWrapped(helpWidth)
+	var out strings.Builder
+	for i, g := range groups {
+		usages := g.FlagUsagesWrapped(helpWidth)
+		own := 0
+		g.VisitAll(func(*pflag.Flag) { own++ })
+		switch {
+		case own == count: // all flags are in one group
+			return usages
+		case own == 0:
+		case i < len(flagGroups):
+			fmt.Fprintf(&out, "  %s:\n%s\n", flagGroups[i].title, usages)
+		default:
+			out.WriteString("  Other:\n" + usages)
+		}
+	}
+	return out.String()
 }
 
 // A shownValue is the value of a flag under the type that help shows.

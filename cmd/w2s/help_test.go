@@ -62,6 +62,10 @@ func TestHelp(t *testing.T) {
 					t.Errorf("a line of %d columns: %s", width, line)
 				}
 			}
+			own, _, _ := strings.Cut(flags, "\nGlobal Flags:\n")
+			if grouped := strings.Contains(own, "  Other:\n"); grouped != (c.HasParent() && strings.Count("\n"+own, "\n      --") >= manyFlags) {
+				t.Errorf("flags in groups: %v\n%s", grouped, own)
+			}
 			if strings.Contains(help, "true|false") || strings.Contains(help, "(default [") {
 				t.Errorf("flags as pflag lists them:\n%s", help)
 			}

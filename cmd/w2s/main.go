@@ -137,9 +137,14 @@ the score of the large model trained on ground truth (the strong ceiling).`,
 		newCacheCommand(a),
 		newBenchCommand(a),
 		newDoctorCommand(a),
+		newCardCommand(a),
+		newManCommand(a),
 	)
 	root.AddCommand(helpTopics()...)
 	usageArgs(root)
+	for _, c := range below(root) {
+		a.complete(c)
+	}
 	return root
 }
 
@@ -179,6 +184,15 @@ func noArgs(c *cobra.Command, args []string) error {
 		return fmt.Errorf("%s takes flags only, got %q (did you mean --task %s?)", c.CommandPath(), args[0], args[0])
 	}
 	return fmt.Errorf("%s takes flags only, got %q", c.CommandPath(), args[0])
+}
+
+// below returns all commands below a command.
+func below(c *cobra.Command) []*cobra.Command {
+	var all []*cobra.Command
+	for _, sub := range c.Commands() {
+		all = append(append(all, sub), below(sub)...)
+	}
+	return all
 }
 
 // usageArgs makes every fault in positional arguments a usage error, and rejects unknown subcommands.

@@ -379,6 +379,7 @@ func (a *app) groups(ctx context.Context, f *experimentFlags, members []*member)
 	}
 	if len(paths) > 0 {
 		a.note("result files: %s", strings.Join(paths, " "))
+		a.note("next: w2s report %s", filepath.Dir(paths[0]))
 	}
 	return errors.Join(failed...)
 }

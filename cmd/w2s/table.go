@@ -54,6 +54,13 @@ func views(wide bool) []view {
 			}
 			return []*table.Table{table.Supervision(have)}, nil
 		}},
+		{"combination", "combined supervisors against each alone", func(rows []summary.Row, opt summary.Options) ([]*table.Table, error) {
+			combined, err := summary.Combinations(rows, opt)
+			if c := table.Combinations(combined); c != nil {
+				return []*table.Table{c}, err
+			}
+			return nil, err
+		}},
 		{"baseline", "baselines", func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
 			if b := table.Baselines(rows, true); b != nil {
 				return []*table.Table{b}, nil
@@ -286,7 +293,8 @@ func (a *app) printExamples(files []string, layout tableFlags) error {
 func layOut(rows []summary.Row, chains []summary.ChainRow, views []view, by string, opt summary.Options) ([]*table.Table, error) {
 	var tables []*table.Table
 	for _, v := range views {
-		if by != allViews && by != v.name || by == allViews && v.name == "baseline" || len(rows) == 0 && len(chains) > 0 {
+		wanted := by == v.name || by == allViews && v.name != "baseline" && v.name != "combination" // which the view of tasks has as well
+		if !wanted || len(rows) == 0 && len(chains) > 0 {
 			continue
 		}
 		t, err := v.tables(rows, opt)

@@ -199,7 +199,7 @@ func TestTableFaults(t *testing.T) {
 	}{
 		{nil, exitUsage, "--import", 0},
 		{[]string{folder}, exitUsage, "--import " + folder, 0},
-		{[]string{good, "--by", "colour"}, exitUsage, "task, category, pair, loss, supervision, baseline, chain, example or all", 0},
+		{[]string{good, "--by", "colour"}, exitUsage, "task, category, pair, loss, supervision, combination, baseline, chain, example or all", 0},
 		{[]string{good, "--by", "all"}, exitUsage, "such a file holds one table", 0},
 		{[]string{good, "--by", "chain"}, exitFailed, "--by chain: these results have none", 0},
 		{[]string{"--import", folder, good + ".missing"}, exitUsage, "no such file", 0},
@@ -258,5 +258,68 @@ func TestPandas(t *testing.T) {
 	}
 	if commands != 2 {
 		t.Errorf("%d commands in docs/pandas.md", commands)
+	}
+}
+
+// The card has the settings, the digests and the rows of the table.
+func TestCard(t *testing.T) {
+	path := stored(t, "movies", "a|b")
+	r := loadResult(t, path)
+	r.Program, r.Command, r.Config = "w2s test", []string{"w2s", "run"}, result.Settings{Losses: []string{"xent", "kl"}, Seeds: []uint64{0}, Folds: 3}
+	r.Models = []result.Model{{Name: "large", Key: "0123abcd", Dims: 8, Parameters: 12, Description: map[string]string{result.FetchedFrom: "a hub"}}}
+	r.Tasks[0].Digest, r.Tasks[0].Licence, r.Tasks[0].Train = "feed", "MIT", 77
+	if err := r.Save(path); err != nil {
+		t.Fatal(err)
+	}
+	var out, errOut bytes.Buffer
+	if code := run(context.Background(), &out, &errOut, []string{"card", path}); code != exitGood {
+		t.Fatalf("%d, %s", code, errOut.String())
+	}
+	for _, want := range []string{"## Weak-to-strong result: movies, a\\|b\n", "| made by | w2s test |", "| command | w2s run |", "| losses | xent, kl |", "| train | default |", "| folds | 3 |",
+		"| large | 12 | 8 | 0123abcd | a hub |", "| movies | 77 | 40 |  | MIT | feed |", "| movies | xent | 40.0 ±15.0 | 65.0 ±15.0 | 90.0 ±8.7 |", "of the gap between small and large"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+	if code := run(context.Background(), &out, &errOut, []string{"card"}); code != exitUsage {
+		t.Errorf("a card of nothing: %d", code)
+	}
+}
+
+func TestManualPages(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "man1")
+	var out, errOut bytes.Buffer
+	if code := run(context.Background(), &out, &errOut, []string{"man", dir}); code != exitGood {
+		t.Fatalf("%d, %s", code, errOut.String())
+	}
+	page, err := os.ReadFile(filepath.Join(dir, "w2s-run.1"))
+	if err != nil || !strings.Contains(string(page), "weak supervisor") || !strings.HasPrefix(string(page), ".nh\n.TH \"W2S\"") {
+		t.Errorf("%v, %.300s", err, page)
+	}
+}
+
+// The shell completes names, also the last one of a list.
+func TestCompletion(t *testing.T) {
+	for args, want := range map[string]string{
+		"run --task movies-p": "movies-pairs", "run --loss lo": "logconf", "sweep --models chess-0.1m,chess-1": "chess-0.1m,chess-1.5m",
+		"table --by exa": "example", "models inspect chess-0.4": "chess-0.4m", "tasks show tweets-p": "tweets-pairs", "run --treatment pla": "platt",
+	} {
+		var out, errOut bytes.Buffer
+		code := run(context.Background(), &out, &errOut, append([]string{"__complete", "--cache", t.TempDir()}, strings.Fields(args)...))
+		if code != exitGood || !strings.Contains("\n"+out.String(), "\n"+want+"\n") {
+			t.Errorf("%s: %d, %q, want %s", args, code, out.String(), want)
+		}
+	}
+}
+
+// --limit caps what is given and what is the default.
+func TestLimit(t *testing.T) {
+	for _, c := range []struct{ train, test, limit, wantTrain, wantTest int }{
+		{0, 0, 0, 0, 0}, {0, 0, 50, 50, 50}, {500, 20, 50, 50, 20}, {30, 800, 50, 30, 50},
+	} {
+		d := splitFlags{train: c.train, test: c.test, limit: c.limit}
+		if got := d.split(); got.Train != c.wantTrain || got.Test != c.wantTest {
+			t.Errorf("%+v: train %d, test %d", c, got.Train, got.Test)
+		}
 	}
 }

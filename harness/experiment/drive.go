@@ -3,6 +3,8 @@ package experiment
 import (
 	"context"
 	"errors"
+	"fmt"
+	"time"
 
 	"w2s/harness/result"
 	"w2s/internal/list"
@@ -35,12 +37,17 @@ func (d driver) run(ctx context.Context) (*result.Result, error) {
 	found := result.New(d.settings, d.cfg.models())
 	rest := list.Map(d.cfg.Tasks, func(t tasks.Task) string { return t.Info().Name })
 	var failed []error
+	pace := pace{total: len(d.cfg.Tasks)}
 	for _, task := range d.cfg.Tasks {
-		work, err := d.task(ctx, task)
+		start := time.Now()
+		work, worked, err := d.task(ctx, task)
 		if err != nil && ctx.Err() != nil {
 			return found.With(d.env.Previous, rest), ctx.Err()
 		}
 		rest = rest[1:]
+		if pace.add(time.Since(start), worked); len(rest) > 0 {
+			d.env.Progress.Print(pace.String() + ", next " + rest[0])
+		}
 		if err != nil {
 			failed = append(failed, &TaskError{Task: task.Info().Name, Err: err})
 			continue
@@ -56,18 +63,46 @@ func (d driver) run(ctx context.Context) (*result.Result, error) {
 	return found, errors.Join(failed...)
 }
 
-// task works on one task, or takes it over from an earlier result.
-func (d driver) task(ctx context.Context, task tasks.Task) (result.Work, error) {
+// A pace tells how far a list of tasks is.
+type pace struct {
+	done, worked, total int           // worked are the tasks that were not taken over from an earlier result
+	spent               time.Duration // on those
+}
+
+func (p *pace) add(took time.Duration, worked bool) {
+	p.done++
+	if worked {
+		p.worked++
+		p.spent += took
+	}
+}
+
+// String returns "2 of 6 tasks done, about 40s left". Tasks differ in size, so it estimates nothing before a task took a second, and
+// nothing beyond a day.
+func (p pace) String() string {
+	text := fmt.Sprintf("%d of %d tasks done", p.done, p.total)
+	if p.worked == 0 || p.spent < time.Second {
+		return text
+	}
+	left := float64(p.spent) / float64(p.worked) * float64(p.total-p.done)
+	if left > float64(24*time.Hour) {
+		return text
+	}
+	return text + fmt.Sprintf(", about %s left", time.Duration(left).Round(time.Second))
+}
+
+// task works on one task, or takes it over from an earlier result. worked reports whether it did the former.
+func (d driver) task(ctx context.Context, task tasks.Task) (work result.Work, worked bool, err error) {
 	if err := ctx.Err(); err != nil {
-		return result.Work{}, err
+		return result.Work{}, false, err
 	}
 	w, err := d.open(ctx, task)
 	if err != nil {
-		return result.Work{}, err
+		return result.Work{}, false, err
 	}
 	if work, ok := d.env.Previous.Finished(d.settings, d.cfg.models(), w.record); ok {
-		return work, nil
+		return work, false, nil
 	}
 	heads, chains, err := d.work(ctx, w)
-	return result.Work{Task: w.record, Heads: heads, Chains: chains}, err
+	return result.Work{Task: w.record, Heads: heads, Chains: chains}, true, err
 }

@@ -91,6 +91,29 @@ func (a Agreement) Imitation(b Bootstrap) (Imitation, error) {
 	return Imitation{All: shares[0], OnErrors: shares[1], OnCorrect: shares[2]}, nil
 }
 
+// Excess returns how much more often a than b gives the same answer as the supervisor where the supervisor is wrong, with its bootstrap
+// interval over examples. a and b are agreements with one supervisor on the same examples. It sets boot.N.
+func Excess(a, b Agreement, boot Bootstrap) (Share, error) {
+	boot.N = len(a.Wrong)
+	if len(b.SameWrong) != boot.N {
+		return Share{}, fmt.Errorf("stats: %d and %d examples", boot.N, len(b.SameWrong))
+	}
+	more := make([]float64, boot.N)
+	for i := range more {
+		more[i] = a.SameWrong[i] - b.SameWrong[i]
+	}
+	score := RatioScore(more, a.Wrong)
+	samples, err := boot.Samples(score)
+	if err != nil {
+		return Share{}, err
+	}
+	out := Share{Value: score(nil), N: mean(a.Wrong) * float64(boot.N)}
+	if v, err := percentiles(samples[0], boot.level()); err == nil {
+		out.Interval = v
+	}
+	return out, nil
+}
+
 // RatioScore returns Σ num / Σ den as a Score. With den of 0 and 1 it is a share of the examples with a den of 1. It is NaN if
 // den sums to 0.
 func RatioScore(num, den []float64) Score {

@@ -277,6 +277,18 @@ func TestImitationCountsRepeatedAnswers(t *testing.T) {
 	}
 	// With a second seed that always agrees, shares count all pairs of an example and a seed.
 	same := must(Agree(weak, weak, gold))(t)
+	// A head that always agrees repeats all four errors, two more than the student.
+	more := must(Excess(same, a, Bootstrap{}))(t)
+	near(t, "excess", more.Value, 2./4, 1e-15)
+	if more.N != 4 || !more.Interval.Contains(0.5) || more.Interval.Lo < 0 || more.Interval.Hi > 1 || more.Interval.Hi <= more.Interval.Lo {
+		t.Errorf("excess %+v", more)
+	}
+	if none := must(Excess(a, a, Bootstrap{}))(t); none.Value != 0 || none.Interval.Lo != 0 || none.Interval.Hi != 0 {
+		t.Errorf("excess of a head over itself: %+v", none)
+	}
+	if _, err := Excess(a, Agreement{}, Bootstrap{}); err == nil {
+		t.Error("agreements of other examples were compared")
+	}
 	im = must(must(MeanAgreement([]Agreement{a, same}))(t).Imitation(Bootstrap{}))(t)
 	near(t, "all, two seeds", im.All.Value, 13./16, 1e-15)
 	near(t, "on errors, two seeds", im.OnErrors.Value, 6./8, 1e-15)

@@ -111,6 +111,7 @@ func (r Row) Variant() string {
 type Imitation struct {
 	Student stats.Imitation `json:"student"`
 	Ceiling stats.Imitation `json:"ceiling"`
+	Excess  stats.Share     `json:"excess"` // the student's share on the supervisor's errors - the ceiling's
 }
 
 // Options say how scores and intervals are computed.

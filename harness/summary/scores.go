@@ -62,19 +62,22 @@ func (a *agreements) add(t *result.Task, weak, student, ceiling *result.Head) er
 // imitation returns the mean over the seeds.
 func (a *agreements) imitation(b stats.Bootstrap) (Imitation, error) {
 	var out Imitation
-	for _, side := range []struct {
-		to   *stats.Imitation
-		from []stats.Agreement
-	}{{&out.Student, a.student}, {&out.Ceiling, a.ceiling}} {
-		mean, err := stats.MeanAgreement(side.from)
-		if err != nil {
-			return out, err
-		}
-		if *side.to, err = mean.Imitation(b); err != nil {
-			return out, err
-		}
+	student, err := stats.MeanAgreement(a.student)
+	if err != nil {
+		return out, err
 	}
-	return out, nil
+	ceiling, err := stats.MeanAgreement(a.ceiling)
+	if err != nil {
+		return out, err
+	}
+	if out.Student, err = student.Imitation(b); err != nil {
+		return out, err
+	}
+	if out.Ceiling, err = ceiling.Imitation(b); err != nil {
+		return out, err
+	}
+	out.Excess, err = stats.Excess(student, ceiling, b)
+	return out, err
 }
 
 // agreeInText compares free answers: two heads agree if they wrote the same text, white space around it aside.

@@ -2,9 +2,11 @@ package table
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"w2s/harness/loss"
+	"w2s/harness/stats"
 	"w2s/harness/summary"
 	"w2s/tasks"
 )
@@ -19,6 +21,15 @@ func Combinations(rows []summary.CombinationRow) *Table {
 	if !severalMetrics(rows, metric) {
 		caption += " of " + string(rows[0].Metric)
 	}
+	over := "seeds, test"
+	if !slices.ContainsFunc(rows, func(r summary.CombinationRow) bool { return r.Student.Seeds > 1 }) {
+		over = "test"
+	}
+	level := stats.Level
+	if v := rows[0].Student.Interval; v.Known() {
+		level = v.Level
+	}
+	head := ciHead(level, over)
 	columns := []column[summary.CombinationRow]{
 		text("task", "", func(r summary.CombinationRow) string { return r.Task }).said("%s").kept(),
 		text("pair", "", func(r summary.CombinationRow) string { return r.Combined + " → " + r.Strong }).said("%s"),
@@ -36,12 +47,38 @@ func Combinations(rows []summary.CombinationRow) *Table {
 				return r.Alone
 			}),
 		number("labels", "score of the combination - that of the single supervisor.", func(r summary.CombinationRow) string { return fmt.Sprintf("%+.1f", 100*r.Weak.Diff) }),
-		text("interval", "95 % interval of the difference before it, over seeds and test examples.", func(r summary.CombinationRow) string { return differenceInterval(r.Weak.Interval) }),
+		text(head, "interval of the difference before it.", func(r summary.CombinationRow) string { return differenceInterval(r.Weak.Interval) }).ranked(2),
 		number("students", "score of the combination's student - that of the single supervisor's.", func(r summary.CombinationRow) string { return fmt.Sprintf("%+.1f", 100*r.Student.Diff) }),
-		text("interval", "", func(r summary.CombinationRow) string { return differenceInterval(r.Student.Interval) }),
+		text(head, "", func(r summary.CombinationRow) string { return differenceInterval(r.Student.Interval) }),
 		number("p adjusted", fmt.Sprintf("p-value of the students' difference, with Holm's correction for the %d comparisons in this table.", len(rows)),
 			func(r summary.CombinationRow) string { return pValue(r.Adjusted) }),
 		number("n", "number of test examples.", func(r summary.CombinationRow) string { return strconv.Itoa(r.Student.N) }).said("%s test examples").ranked(1),
 	)
-	return layOut("combinations", []string{caption}, rows, columns...)
+	t := layOut("combinations", []string{caption}, rows, columns...)
+	t.values = combinationData(rows)
+	return t
+}
+
+func combinationData(rows []summary.CombinationRow) *Data {
+	difference := func(name string, of func(summary.CombinationRow) stats.Difference) []field[summary.CombinationRow] {
+		return ranged(name, func(r summary.CombinationRow) (float64, stats.Interval, bool) {
+			d := of(r)
+			return d.Diff, d.Interval, true
+		})
+	}
+	return tidy(rows, slices.Concat([]field[summary.CombinationRow]{
+		{"task", func(r summary.CombinationRow) any { return r.Task }},
+		{"combination", func(r summary.CombinationRow) any { return r.Combined }},
+		{"alone", func(r summary.CombinationRow) any { return r.Alone }},
+		{"best", func(r summary.CombinationRow) any { return r.Best }},
+		{"strong_model", func(r summary.CombinationRow) any { return r.Strong }},
+		{"metric", func(r summary.CombinationRow) any { return r.Metric }},
+		{"loss", func(r summary.CombinationRow) any { return loss.Short(r.Loss) }},
+		{"treatment", func(r summary.CombinationRow) any { return r.Treatment }},
+		{"variant", func(r summary.CombinationRow) any { return r.Variant }},
+		{"n", func(r summary.CombinationRow) any { return r.Student.N }},
+		{"seeds", func(r summary.CombinationRow) any { return r.Student.Seeds }},
+	}, difference("weak_difference", func(r summary.CombinationRow) stats.Difference { return r.Weak }),
+		difference("student_difference", func(r summary.CombinationRow) stats.Difference { return r.Student }),
+		[]field[summary.CombinationRow]{{"p_adjusted", func(r summary.CombinationRow) any { return r.Adjusted }}}))
 }

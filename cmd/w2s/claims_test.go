@@ -22,14 +22,14 @@ import (
 )
 
 // claimsFile holds the rows that the figures in README.md are computed from, one JSON object on each line. To make it again, run
-// the commands in README.md, docs/results.md and docs/baselines.md with the --out names of claimFiles in one folder, and
+// the commands in README.md, docs/results.md, docs/baselines.md and docs/losses.md with the --out names of claimFiles in one folder, and
 //
 //	W2S_RESULTS=FOLDER go test ./cmd/w2s -run TestClaims -update
 var claimsFile = filepath.Join(shareddata.Root(), "docs", "data", "rows.jsonl")
 
 // claimFiles are the result files.
 var claimFiles = []string{"run.json", "sweep.json", "chess.json", "textchain.json", "chesschain.json", "free.json", "supervision.json",
-	"chess-supervision.json", "default/text.json", "default/chess.json", "default/free.json"}
+	"chess-supervision.json", "losses.json", "default/text.json", "default/chess.json", "default/free.json"}
 
 // A claimRow is a row of a result file, or a chain of it.
 type claimRow struct {
@@ -63,6 +63,9 @@ func writeClaims(t *testing.T, folder string) {
 					continue
 				}
 			case "chess-supervision.json":
+			case "losses.json": // docs/losses.md has scores alone
+				row = summary.Row{Task: row.Task, Category: row.Category, Weak: row.Weak, Strong: row.Strong, Loss: row.Loss, Treatment: row.Treatment,
+					Floor: row.Floor, Transfer: row.Transfer, Ceiling: row.Ceiling}
 			default:
 				row.Baselines, row.Cosines, row.CeilingAxis = nil, nil, nil
 			}
@@ -267,6 +270,62 @@ func TestClaims(t *testing.T) {
 	for _, w := range want {
 		if !strings.Contains(text, w) {
 			t.Errorf("README.md lacks:\n%s", w)
+		}
+	}
+}
+
+// The table of losses over all cells in docs/losses.md.
+func TestClaimsOfLosses(t *testing.T) {
+	type key struct{ loss, treatment string }
+	const gap = 0.04
+	rows := readClaims(t).rows["losses.json"]
+	pgr, gains, lowest := map[key][]float64{}, map[key][]float64{}, map[key]summary.Row{}
+	below := map[key]float64{}
+	cells := map[string]bool{}
+	for _, r := range rows {
+		if r.Ceiling.Value-r.Floor.Value < gap {
+			continue
+		}
+		cells[r.Task+r.Pair()] = true
+		k := key{loss.Short(r.Loss), r.Treatment}
+		xent := slices.IndexFunc(rows, func(x summary.Row) bool {
+			return x.Task == r.Task && x.Pair() == r.Pair() && x.Loss == "xent" && x.Treatment == "soft"
+		})
+		gain := 100 * (r.Transfer.Value - rows[xent].Transfer.Value)
+		pgr[k] = append(pgr[k], (r.Transfer.Value-r.Floor.Value)/(r.Ceiling.Value-r.Floor.Value))
+		gains[k] = append(gains[k], gain)
+		if _, ok := lowest[k]; !ok || gain < below[k] {
+			lowest[k], below[k] = r, gain
+		}
+	}
+	data, err := os.ReadFile(filepath.Join(shareddata.Root(), "docs", "losses.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(data)
+	mean := func(v []float64) float64 {
+		sum := 0.0
+		for _, x := range v {
+			sum += x
+		}
+		return sum / float64(len(v))
+	}
+	want := []string{fmt.Sprintf("The %d cells with a gap of 4 points or more count", len(cells))}
+	for k, v := range pgr {
+		median, _, err := stats.MedianInterval(v, stats.Level)
+		if err != nil {
+			t.Fatal(err)
+		}
+		line := fmt.Sprintf("| %s | %s | %.2f | %.2f | %.2f | %+.1f | %+.1f | %s, %s |", k.loss, k.treatment, median, mean(v), slices.Min(v), mean(gains[k]), below[k],
+			lowest[k].Task, lowest[k].Pair())
+		if k == (key{"xent", "soft"}) {
+			line = fmt.Sprintf("| xent | soft | %.2f | %.2f | %.2f |", median, mean(v), slices.Min(v))
+		}
+		want = append(want, line)
+	}
+	for _, w := range want {
+		if !strings.Contains(text, w) {
+			t.Errorf("docs/losses.md lacks:\n%s", w)
 		}
 	}
 }

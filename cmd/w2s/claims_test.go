@@ -63,9 +63,9 @@ func writeClaims(t *testing.T, folder string) {
 					continue
 				}
 			case "chess-supervision.json":
-			case "losses.json": // docs/losses.md has scores alone
-				row = summary.Row{Task: row.Task, Category: row.Category, Weak: row.Weak, Strong: row.Strong, Loss: row.Loss, Treatment: row.Treatment,
-					Floor: row.Floor, Transfer: row.Transfer, Ceiling: row.Ceiling}
+			case "losses.json": // little is said of these
+				row = summary.Row{Task: row.Task, Corpus: row.Corpus, Category: row.Category, Metric: row.Metric, Weak: row.Weak, Strong: row.Strong,
+					Loss: row.Loss, Treatment: row.Treatment, Floor: row.Floor, Transfer: row.Transfer, Ceiling: row.Ceiling, PGR: row.PGR}
 			default:
 				row.Baselines, row.Cosines, row.CeilingAxis = nil, nil, nil
 			}
@@ -238,6 +238,20 @@ func TestClaims(t *testing.T) {
 	} else {
 		claim("none of the %d chains ends above its jump, and one ends below it (%s with %s, %s)", len(chains), worst.Task, loss.Short(worst.Loss), inPoints(*worst.Gain))
 	}
+	byCategory := map[tasks.Category]summary.CategoryRow{}
+	soft := slices.DeleteFunc(slices.Clone(c.rows["losses.json"]), func(r summary.Row) bool {
+		return r.Treatment != "soft" || r.Loss != "xent" || r.Pair() != "wordllama-64 → "+e5
+	})
+	pools, err := summary.Categories(soft)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range pools {
+		byCategory[p.Category] = p
+	}
+	nlpPool, rewardPool := byCategory[tasks.NLP].PGR, byCategory[tasks.Reward].PGR
+	claim("PGR is %s over %d NLP tasks, %s over %d sets of preference pairs", figure(nlpPool.These), nlpPool.N+nlpPool.Undefined, figure(rewardPool.These), rewardPool.N)
+	claim("and %s on pleasant outcomes", figure(c.row("losses.json", "pleasant-outcomes", "wordllama-64 → "+e5, "xent").PGR))
 	xent := c.row("run.json", "movies", miniLM+" → "+e5, "xent").Imitation
 	claim("with xent, students repeat %s of its errors, and the ceiling, which never saw its labels, %s", percent(xent.Student.OnErrors), percent(xent.Ceiling.OnErrors))
 	claim("with logconf %s", percent(c.row("run.json", "movies", miniLM+" → "+e5, "logconf").Imitation.Student.OnErrors))

@@ -143,7 +143,7 @@ func TestChessAgainstPythonChess(t *testing.T) {
 // The embedded positions are those that Mates generates, and their solutions are right. (The first ones are compared with
 // python-chess above.)
 func TestEmbeddedMates(t *testing.T) {
-	race.SkipSequential(t)
+	race.SkipLong(t)
 	for depth, count := range map[int]int{1: mate1Count, 2: mate2Count} {
 		list, err := embeddedMates(depth)
 		if err != nil || len(list) != count {
@@ -176,7 +176,7 @@ func must[T any](v T, err error) T {
 // The target of every BIG-bench example is a mate by the rules. In nearly all examples the moves of the file are the legal
 // moves; the file writes a few of them differently.
 func TestBIGBench(t *testing.T) {
-	race.SkipSequential(t)
+	race.SkipLong(t)
 	path := shareddata.Path(t, "data", "bigbench-checkmate-in-one.json.gz")
 	if found, ok := Local(filepath.Dir(path), nil).(Finder).Find(bigbenchFile); !ok || found != path {
 		t.Errorf("--data finds %q", found)
@@ -286,7 +286,7 @@ func loadNamed(t testing.TB, name string, src Source) *Data {
 }
 
 func TestChessVariants(t *testing.T) {
-	race.SkipSequential(t)
+	race.SkipLong(t)
 	all := loadNamed(t, "chess-mate1", nil)
 	if len(all.Pool) < mate1Count-20 {
 		t.Errorf("%d examples from %d positions", len(all.Pool), mate1Count)

@@ -417,7 +417,7 @@ func TestPublicFaults(t *testing.T) {
 // Every public source is read from the shared folder without a fault. The numbers of rows are those of the folder's README, without
 // header lines.
 func TestSharedPublicSets(t *testing.T) {
-	race.SkipSequential(t)
+	race.SkipLong(t)
 	unpacked := t.TempDir() // looking for each file in the archives takes long
 	var src Source
 	for _, sub := range []string{"nlp", "reward", "choice", "chess"} {
@@ -523,7 +523,7 @@ func unpackAll(t *testing.T, folder, to string) {
 
 // What is left of some sets after duplicates, contradictions and copies of the test part. A Python script counted the texts.
 func TestSharedPublicExamples(t *testing.T) {
-	race.SkipSequential(t)
+	race.SkipLong(t)
 	src := Local(shareddata.Path(t, "data", "nlp"), Local(shareddata.Path(t, "data", "reward"), Local(shareddata.Path(t, "data", "choice"), nil)))
 	for name, want := range map[string][2]int{
 		"mr": {10662, 0}, "tweet-irony": {3817, 784}, "gsm8k-solutions-6b": {2636, 0}, "gsm8k-solutions-175b": {2637, 0}, "llmbar": {419, 0},

@@ -255,7 +255,7 @@ func peak(f func()) (most uint64) {
 
 // Data beyond the limits is refused with the flag that raises them, and long before it could fill the memory.
 func TestLimits(t *testing.T) {
-	race.SkipSequential(t)
+	race.SkipLong(t)
 	const mib = 1 << 20
 	dir := t.TempDir()
 	repeat := func(head, text string, bytes int) string { return head + strings.Repeat(text, bytes/len(text)) }

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"w2s/harness/result"
+	"w2s/internal/race"
 	"w2s/internal/shareddata"
 	"w2s/tasks"
 )
@@ -64,6 +65,7 @@ func loadResult(t *testing.T, path string) *result.Result {
 // A built-in task reads local files instead of the hub's, and runs in its two forms: as a choice among candidates, and with
 // free answers by two causal models.
 func TestAnswers(t *testing.T) {
+	race.SkipLong(t)
 	models, command := commander(t)
 	dir := t.TempDir()
 	questions(t, dir, "sciq-train", 0, 120)

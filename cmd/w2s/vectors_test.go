@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"w2s/internal/race"
 	"w2s/internal/safetensors"
 )
 
@@ -264,6 +265,7 @@ func TestListedTextsAreWhatARunNeeds(t *testing.T) {
 
 // TestLargeFilesAreEncodedWhileTheyAreRead encodes a file of several parts, and gets the vectors of a small one.
 func TestLargeFilesAreEncodedWhileTheyAreRead(t *testing.T) {
+	race.SkipLong(t)
 	models, command := commander(t)
 	dir := t.TempDir()
 	row := func(i int, note string) string {

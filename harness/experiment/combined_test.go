@@ -10,6 +10,7 @@ import (
 	"w2s/harness/label"
 	"w2s/harness/result"
 	"w2s/harness/summary"
+	"w2s/internal/race"
 	"w2s/tasks"
 )
 
@@ -31,6 +32,7 @@ func combinedConfig(t *testing.T, method string) experiment.Config {
 
 // A combination has rows of its own beside those of its members, whose heads it leaves as they are, and no student sees gold.
 func TestCombinedSupervisors(t *testing.T) {
+	race.SkipLong(t)
 	alone := combinedConfig(t, "mean")
 	alone.Combined, alone.Pairs = nil, alone.Pairs[:2]
 	r, err := experiment.Run(t.Context(), alone, env(t))

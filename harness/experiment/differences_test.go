@@ -9,6 +9,7 @@ import (
 	"w2s/harness/experiment"
 	"w2s/harness/label"
 	"w2s/harness/result"
+	"w2s/internal/race"
 	"w2s/tasks"
 )
 
@@ -31,6 +32,7 @@ func stored(tb testing.TB, r *result.Result, err error) *result.Result {
 
 // Differences must name every setting, model and task of an old result that a new experiment does not share, and nothing else.
 func TestDifferencesNamesEachChange(t *testing.T) {
+	race.SkipLong(t)
 	a, b := planted{name: "a", n: 600}, planted{name: "b", n: 600, noise: 1}
 	base := func() experiment.Config {
 		cfg, _ := ladder(a, b)
@@ -81,6 +83,7 @@ func TestDifferencesNamesEachChange(t *testing.T) {
 
 // Results of different kinds must differ even if their settings and models are the same.
 func TestDifferencesTellsKindsApart(t *testing.T) {
+	race.SkipLong(t)
 	a, b := planted{name: "a", n: 700}, planted{name: "b", n: 700, noise: 1}
 	plain := smallConfig(a, b)
 	transfer := experiment.TransferConfig{Config: plain}

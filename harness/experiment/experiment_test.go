@@ -14,6 +14,7 @@ import (
 	"w2s/harness/loss"
 	"w2s/harness/result"
 	"w2s/harness/summary"
+	"w2s/internal/race"
 	"w2s/tasks"
 )
 
@@ -48,6 +49,7 @@ func TestRunRecoversPartOfPlantedGap(t *testing.T) {
 }
 
 func TestStudentNeverSeesGold(t *testing.T) {
+	race.SkipLong(t)
 	for rank, folds := range map[bool]int{false: 3, true: 1} {
 		cfg := smallConfig(planted{name: "planted", n: 700, rank: rank})
 		cfg.Folds = folds

@@ -20,6 +20,7 @@ import (
 	"w2s/harness/metric"
 	"w2s/harness/result"
 	"w2s/harness/summary"
+	"w2s/internal/race"
 	"w2s/tasks"
 )
 
@@ -256,6 +257,7 @@ func TestAnswersDependOnSeedAndExamplesAlone(t *testing.T) {
 }
 
 func TestWritingStudentNeverSeesGold(t *testing.T) {
+	race.SkipLong(t)
 	var runs int
 	experiment.CheckWritingStudentNeverSeesGold(t, writersConfig(&runs), env(t))
 }
@@ -290,6 +292,7 @@ func (s inexactWriter) Write(ctx context.Context, prompt string, answerPrefix []
 
 // The number of states in memory must change neither a bit of the heads nor the number of runs of the models.
 func TestMemoryBoundChangesNothing(t *testing.T) {
+	race.SkipLong(t)
 	heads, runs := map[int]string{}, map[int]int{}
 	for _, bytes := range []int{1, 100 << 10, 100 << 20} {
 		var n int
@@ -371,6 +374,7 @@ func TestTruncatedPromptsAreReported(t *testing.T) {
 }
 
 func TestEveryLossTrainsWriters(t *testing.T) {
+	race.SkipLong(t)
 	var runs int
 	cfg := writersConfig(&runs)
 	cfg.Seeds, cfg.Losses = []uint64{0}, nil

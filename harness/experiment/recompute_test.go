@@ -16,6 +16,7 @@ import (
 	"w2s/harness/experiment"
 	"w2s/harness/result"
 	"w2s/harness/summary"
+	"w2s/internal/race"
 	"w2s/internal/shareddata"
 	"w2s/tasks"
 )
@@ -67,6 +68,7 @@ func recompute(t *testing.T, r *result.Result) []recomputed {
 // docs/recompute.py is written from the description of the result file alone. Scores, PGR, figures over seeds and agreement must
 // be equal. The ends of intervals, which come from other resamples, must lie within a third of half an interval.
 func TestPythonScriptComputesTheSameRows(t *testing.T) {
+	race.SkipLong(t)
 	if testing.Short() {
 		t.Skip("resamples in Python")
 	}

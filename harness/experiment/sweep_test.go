@@ -14,6 +14,7 @@ import (
 	"w2s/harness/experiment"
 	"w2s/harness/loss"
 	"w2s/harness/result"
+	"w2s/internal/race"
 	"w2s/tasks"
 )
 
@@ -132,6 +133,7 @@ func marked(tb testing.TB, r *result.Result) *result.Result {
 }
 
 func TestRunTakesOverUnchangedTasks(t *testing.T) {
+	race.SkipLong(t)
 	a, b := planted{name: "a", n: 300}, planted{name: "b", n: 300, noise: 1}
 	ladder := func() experiment.Config {
 		cfg, _ := ladder(a, b)

@@ -14,6 +14,7 @@ import (
 	"w2s/harness/experiment"
 	"w2s/harness/result"
 	"w2s/harness/summary"
+	"w2s/internal/race"
 	"w2s/tasks"
 )
 
@@ -75,6 +76,7 @@ func transfer(tb testing.TB, list ...tasks.Task) (*result.Result, error) {
 }
 
 func TestTransferMatrixHasEveryPairOfTasks(t *testing.T) {
+	race.SkipLong(t)
 	for _, rank := range []bool{false, true} {
 		variant := func(name string, reversed int) domain {
 			return domain{planted: planted{name: name, n: 700, rank: rank}, reversed: reversed}

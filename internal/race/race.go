@@ -3,11 +3,11 @@ package race
 
 import "testing"
 
-// SkipSequential skips a test of a single goroutine that takes long under the race detector, which finds nothing there. .ci/run
-// runs it without the detector.
-func SkipSequential(t testing.TB) {
+// SkipLong skips a test that takes long under the race detector, which finds nothing there that it does not find elsewhere: the test
+// has one goroutine, or shorter tests run the same concurrent code. .ci/run runs it without the detector.
+func SkipLong(t testing.TB) {
 	t.Helper()
 	if Enabled {
-		t.Skip("has one goroutine, and takes long under the race detector: run it without -race")
+		t.Skip("takes long under the race detector: run it without -race")
 	}
 }

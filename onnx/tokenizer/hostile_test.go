@@ -154,7 +154,7 @@ func bytesOfPrefix() string {
 // TestHostile checks that hostile files are refused, when they are loaded or when they are used, in little time and memory, and
 // that the errors name the part.
 func TestHostile(t *testing.T) {
-	race.SkipSequential(t)
+	race.SkipLong(t)
 	for _, h := range hostileFiles(1 << 18) {
 		t.Run(h.name, func(t *testing.T) {
 			file := withParts(h.parts)

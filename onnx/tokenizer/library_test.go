@@ -61,7 +61,7 @@ const libraryCut = 8 // the limit of the truncation in these results
 
 // TestLibrary compares this package with the results of the library for the tokenizers of testdata/make.py.
 func TestLibrary(t *testing.T) {
-	race.SkipSequential(t)
+	race.SkipLong(t)
 	texts := readJSON[[]string](t, filepath.Join("testdata", "texts.json"))
 	results := readResults(t, filepath.Join("testdata", "expected.jsonl.gz"))
 	if len(results) < 100 {

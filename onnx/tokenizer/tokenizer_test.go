@@ -161,7 +161,7 @@ func TestConcurrent(t *testing.T) {
 
 // TestLongTexts checks that time is linear, even in texts without a space. A quadratic step would take minutes.
 func TestLongTexts(t *testing.T) {
-	race.SkipSequential(t)
+	race.SkipLong(t)
 	texts := map[string]string{
 		"one letter": strings.Repeat("a", 1<<18),
 		"a word":     strings.Repeat("unbelievable", 1<<18/12),

@@ -125,7 +125,7 @@ func (d *splitFlags) register(fs *pflag.FlagSet) {
 	countVar(fs, count{value: &d.numSeeds, most: maxSeeds}, "seeds", 3, "`number` of seeds; each draws a training pool and its halves")
 	countVar(fs, count{value: &d.train, unset: train}, "train", 0, "`number` of training examples, both halves together (default: "+train+")")
 	countVar(fs, count{value: &d.test, unset: test}, "test", 0, "`number` of test examples (default: "+test+")")
-	countVar(fs, count{value: &d.limit, least: minLimit, unset: "no limit"}, "limit", 0, "use at most this `number` of training and of test examples of each task, for a quick try")
+	countVar(fs, count{value: &d.limit, least: minLimit, unset: "no limit"}, "limit", 0, "for a quick try: train on this `number` of examples of each task and test on as many, or on fewer where --train or --test say so")
 	fs.BoolVar(&d.shared, "shared-pool", false, "all seeds halve one training pool: fewer texts to encode, but intervals leave out what another pool would change")
 	fs.Var(balanceValue{&d.balance}, "balance", "whether every class has as many examples as the rarest one: "+
 		"`true`, false, or auto, which balances two classes and keeps the proportions of more")

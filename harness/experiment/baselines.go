@@ -243,7 +243,7 @@ func (w *workbench) mainAxes(ctx context.Context) (map[space][]float64, error) {
 // alongDirection returns the baseline of a direction that is signed by an offer's labels.
 func (w *workbench) alongDirection(ctx context.Context, kind string, direction []float64, model string, o offer) (trained, error) {
 	r := result.Head{Task: w.info.Name, Role: result.Comparison, Baseline: kind, Model: model, Supervisor: o.supervisor.ID, Seed: o.halves.seed, Size: o.halves.size,
-		Status: untrained, Train: len(o.halves.strong)}
+		Status: result.NotTrained, Train: len(o.halves.strong)}
 	r.ID = result.HeadID(r)
 	data := w.data[model]
 	h, settled, err := head.Along(direction, data.of(o.halves.seed), o.halves.strong, o.labels.Soft)

@@ -110,7 +110,7 @@ func (w *workbench) combined(ctx context.Context, supervisors []trained) ([]trai
 		if err != nil {
 			return nil, err
 		}
-		r := result.Head{Task: w.info.Name, Role: result.Supervisor, Model: c.Name, Seed: h.seed, Size: h.size, Status: untrained,
+		r := result.Head{Task: w.info.Name, Role: result.Supervisor, Model: c.Name, Seed: h.seed, Size: h.size, Status: result.NotTrained,
 			Warnings: append([]string{c.Name + " combines " + c.about()}, fitted.Notes(c.Members)...)}
 		r.ID = result.HeadID(r)
 		labels := make([][]float64, len(w.examples))

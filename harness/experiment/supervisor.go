@@ -45,9 +45,6 @@ type Joiner interface {
 	Join(examples []tasks.Example) (notes []string, err error)
 }
 
-// untrained is the status of a supervisor that is not trained here.
-const untrained = "not trained"
-
 // supervisor returns the named supervisor, or nil.
 func (c Config) supervisor(name string) *Supervisor {
 	at := slices.IndexFunc(c.Supervisors, func(s Supervisor) bool { return s.Name == name })
@@ -185,7 +182,7 @@ func (w *workbench) untrainedSupervisors() []trained {
 	for _, s := range w.cfg.Supervisors {
 		labels := w.labelled[s.Name]
 		for _, h := range w.halves {
-			r := result.Head{Task: w.info.Name, Role: result.Supervisor, Model: s.Name, Seed: h.seed, Size: h.size, Status: untrained,
+			r := result.Head{Task: w.info.Name, Role: result.Supervisor, Model: s.Name, Seed: h.seed, Size: h.size, Status: result.NotTrained,
 				Test: ofExamples(labels, w.test), Warnings: []string{fmt.Sprintf("%s is %s, not trained here", s.Name, s.About)}}
 			r.ID = result.HeadID(r)
 			out = append(out, trained{Head: r, labels: labels})

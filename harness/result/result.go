@@ -205,6 +205,9 @@ type Head struct {
 	Warnings []string `json:"warnings,omitempty"`
 }
 
+// NotTrained is the status of a supervisor that is not trained by this program.
+const NotTrained = "not trained"
+
 // A Guard tells whether a head learned from the loss that it is named after, or from the loss that this one falls back on.
 type Guard struct {
 	Correlation float64 `json:"correlation"` // of the main axis with the head of cross-entropy, on held-out examples

@@ -27,11 +27,15 @@ func contrary(t *result.Task, weaks, students []*result.Head) []string {
 		return nil
 	}
 	classes := t.Form == tasks.Classify
-	var against, below, flat int
-	lowest, least, narrowest := 0.0, 1.0, math.Inf(1)
+	var against, below, flat, wrong int
+	lowest, least, narrowest, wrongest := 0.0, 1.0, math.Inf(1), 0.0
 	for i, s := range students {
 		weak := weaks[i]
 		if weak.Role != result.Baseline {
+			// One that is trained here knows what the classes mean.
+			if right, chance, se := byChance(t, weak); weak.Status == result.NotTrained && right < chance-noise*se {
+				wrong, wrongest = wrong+1, max(wrongest, chance-right)
+			}
 			if c := stats.Correlation(s.Test, weak.Test, classes); c < -noise/math.Sqrt(float64(len(s.Test))) {
 				against, lowest = against+1, min(lowest, c)
 			}
@@ -51,6 +55,7 @@ func contrary(t *result.Task, weaks, students []*result.Head) []string {
 			notes = append(notes, fmt.Sprintf(format, args...)+ofSeeds(seeds, len(students)))
 		}
 	}
+	note(wrong, "the supervisor scores %.1f points below chance: do its labels mean the classes of the task?", 100*wrongest)
 	note(against, "the student contradicts its supervisor: their predictions correlate by %.2f", lowest)
 	note(below, "the student scores %.1f points below chance", -100*least)
 	note(flat, "the supervisor's labels hardly differ: on average by %.3f from their mean (less than %v)", math.Floor(narrowest*1000)/1000, hardlyDiffer)

@@ -70,6 +70,19 @@ func TestContraryStudentsAreNoted(t *testing.T) {
 	}
 }
 
+// Labels from elsewhere may have the classes swapped.
+func TestSupervisorsBelowChanceAreNoted(t *testing.T) {
+	wrong := func(i int) float64 { return []float64{0.9, 0.1}[i%2] }
+	r := opinions(tasks.Classify, wrong, func(i int) float64 { return []float64{0.1, 0.9}[i%2] })
+	const want = "the supervisor scores 50.0 points below chance: do its labels mean the classes of the task?"
+	for status, noted := range map[string]bool{"": false, result.NotTrained: true} {
+		r.Heads[0].Status = status
+		if got := contrary(&r.Tasks[0], []*result.Head{&r.Heads[0]}, []*result.Head{&r.Heads[1]}); slices.Contains(got, want) != noted {
+			t.Errorf("status %q: notes %q", status, got)
+		}
+	}
+}
+
 // A chain names the step.
 func TestContraryStepsOfChainsAreNoted(t *testing.T) {
 	r := chains()

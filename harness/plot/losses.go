@@ -33,7 +33,8 @@ func Losses(rows []summary.LossRow) (*Chart, error) {
 	var all []*marks
 	byName := map[string]*marks{}
 	for i, g := range groups(rows, name) {
-		byName[g.key] = series(i, g.key)
+		byName[g.key] = series(i, g.key) // the shape is of the task, the colour of the loss
+		byName[g.key].tone = ink()
 		all = append(all, byName[g.key])
 	}
 	var ticks names
@@ -42,7 +43,7 @@ func Losses(rows []summary.LossRow) (*Chart, error) {
 		start := y
 		for _, r := range g.items {
 			m, interval := byName[name(r)], times100(r.Interval)
-			m.points = append(m.points, point{x: 100 * r.Diff, y: y, xRange: interval})
+			m.points = append(m.points, point{x: 100 * r.Diff, y: y, xRange: interval, tone: seriesTone(lossNumber(g.key))})
 			lo, hi = min(lo, 100*r.Diff, interval.Lo), max(hi, 100*r.Diff, interval.Hi) // an unknown interval is [0, 0]
 			if r.Adjusted < 0.05 {
 				better++

@@ -34,7 +34,7 @@ func Categories(rows []summary.CategoryRow) *Table {
 	}))
 	t := layOut("categories", []string{pgrOf(rows, func(r summary.CategoryRow) tasks.Metric { return r.Metric }) + " by category"}, rows, columns...)
 	t.values = categoryData(rows)
-	t.Notes = append(t.Notes, inWords(rows)...)
+	t.Notes = append(t.Notes, InWords(rows)...)
 	return t
 }
 
@@ -93,8 +93,8 @@ func pooled[R any](rows []R, pool func(R) summary.Pool) []column[R] {
 	return within(pool, columns...)
 }
 
-// inWords says for each category, in a sentence, how much of the gap the students recover.
-func inWords(rows []summary.CategoryRow) []string {
+// InWords says for each category, in a sentence, how much of the gap the students recover.
+func InWords(rows []summary.CategoryRow) []string {
 	var lines []string
 	for _, category := range list.AppendNew(nil, list.Map(rows, func(r summary.CategoryRow) tasks.Category { return r.Category })...) {
 		own := slices.DeleteFunc(slices.Clone(rows), func(r summary.CategoryRow) bool { return r.Category != category })

@@ -23,7 +23,7 @@ func Forest(rows []summary.Row, categories []summary.CategoryRow) (*Chart, error
 	if len(rows) == 0 {
 		return nil, c.nothing("no rows")
 	}
-	f := forest{ranges: &bands{tone: published()}, text: &remarks{}, low: 0, high: 1}
+	f := forest{shade: &bands{tone: between()}, ranges: &bands{tone: published()}, text: &remarks{}, low: 0, high: 1}
 	losses := list.AppendNew(nil, list.Map(rows, lossOf)...)
 	f.losses = map[string]*marks{}
 	all := lossSeries(losses)
@@ -41,16 +41,18 @@ func Forest(rows []summary.Row, categories []summary.CategoryRow) (*Chart, error
 		}
 		f.text.add(f.y, short(heading, 60), ink())
 		f.y--
+		top := f.y + 0.6
 		for _, g := range groups(pair.items, func(r summary.Row) string { return string(r.Category) }) {
 			pooled := slices.DeleteFunc(slices.Clone(categories), func(p summary.CategoryRow) bool {
 				return string(p.Category) != g.key || p.Weak != first.Weak || p.Strong != first.Strong || p.Treatment != first.Treatment || p.Variant != first.Variant()
 			})
 			f.category(g, pooled)
 		}
+		f.shade.boxes = append(f.shade.boxes, box{0, 1, f.y + 0.7, top})
 	}
-	c.plot.Add(&bands{tone: between(), boxes: []box{{0, 1, f.y + 0.3, 0.8}}}, f.ranges)
-	for _, x := range []float64{0, 1} {
-		c.plot.Add(guide("", x, f.y+0.3, x, 0.8))
+	c.plot.Add(f.shade, f.ranges)
+	for _, b := range f.shade.boxes {
+		c.plot.Add(guide("", 0, b.y0, 0, b.y1), guide("", 1, b.y0, 1, b.y1))
 	}
 	for _, m := range all {
 		if len(m.points) > 0 {
@@ -75,6 +77,7 @@ func Forest(rows []summary.Row, categories []summary.CategoryRow) (*Chart, error
 // A forest collects the lines of a forest plot from top to bottom.
 type forest struct {
 	losses    map[string]*marks
+	shade     *bands // from 0 to 1, below the name of each pair
 	ranges    *bands
 	text      *remarks
 	ticks     names
@@ -186,6 +189,9 @@ func (r *remarks) Plot(c draw.Canvas, p *plot.Plot) {
 	_, y := p.Transforms(&c)
 	for _, l := range r.lines {
 		style := draw.TextStyle{Color: l.tone.light, Font: sans(textSize - 0.5), YAlign: draw.YCenter, Handler: plot.DefaultTextHandler}
+		// Lines do not cross the text.
+		low, high := vg.Point{X: c.Min.X, Y: y(l.y) - textSize*0.62}, vg.Point{X: c.Min.X + 4 + style.Width(l.text), Y: y(l.y) + textSize*0.62}
+		c.FillPolygon(paper().light, []vg.Point{low, {X: high.X, Y: low.Y}, high, {X: low.X, Y: high.Y}})
 		c.FillText(style, vg.Point{X: c.Min.X + 2, Y: y(l.y)}, l.text)
 	}
 }

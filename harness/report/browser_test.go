@@ -160,6 +160,10 @@ func TestInBrowser(t *testing.T) {
 			if w := eval[int64](t, b, "document.documentElement.scrollWidth"); w > screen.width {
 				t.Errorf("%s, %s: the page is %d wide on %d", screen.name, mode, w, screen.width)
 			}
+			if n := eval[int](t, b, `[...document.querySelectorAll(".scroll")].filter(e => e.scrollHeight > e.clientHeight + 1 ||
+				innerWidth >= 1280 && e.querySelector("table").offsetWidth > e.clientWidth).length`); n > 0 {
+				t.Errorf("%s, %s: %d tables scroll", screen.name, mode, n)
+			}
 			if c := eval[string](t, b, "getComputedStyle(document.body).backgroundColor"); c != paper {
 				t.Errorf("%s, %s: the page is %s, want %s", screen.name, mode, c, paper)
 			}
@@ -169,6 +173,15 @@ func TestInBrowser(t *testing.T) {
 				t.Errorf("%s, %s: %d black marks", screen.name, mode, n)
 			}
 		}
+	}
+
+	// A saved chart is an SVG file with colours of its own.
+	saved := eval[string](t, b, `(() => { const link = document.querySelector("#chart-forest .save"); let got = "";
+		const make = URL.createObjectURL; URL.createObjectURL = blob => { got = blob.type; return make(blob) };
+		link.addEventListener("click", e => e.preventDefault()); link.click(); URL.createObjectURL = make;
+		const get = new XMLHttpRequest(); return got + " " + link.download + " " + link.href })()`)
+	if !strings.HasPrefix(saved, "image/svg+xml forest.svg blob:") {
+		t.Errorf("the link to save a chart gives %q", saved)
 	}
 
 	html := pageOf(t, Options{}, sample(120, 2))

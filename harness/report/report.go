@@ -175,7 +175,8 @@ func (p *page) tables(s Summaries, categories []summary.CategoryRow) {
 		if b := table.Baselines(s.Rows, true); b != nil {
 			p.Baselines = view(b)
 		}
-		p.Answer = table.InWords(slices.DeleteFunc(slices.Clone(categories), func(c summary.CategoryRow) bool { return c.Weak == c.Strong }))
+		taught := slices.DeleteFunc(slices.Clone(categories), func(c summary.CategoryRow) bool { return c.Weak == c.Strong }) // not a model by itself
+		p.Answer = append(table.InWords(taught), table.RangesInWords(taught)...)
 		p.Categories = view(table.Categories(categories))
 		for i, c := range categories {
 			if c.Outside {

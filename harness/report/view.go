@@ -37,6 +37,7 @@ type cellView struct {
 	Text    string
 	Numeric bool
 	Head    bool   // the cell names its row
+	Long    bool   // the text has a word that a line may have to break
 	Marks   []mark // letters of notes, shown instead of Text
 }
 
@@ -62,7 +63,8 @@ func view(t *table.Table) *tableView {
 func viewCells(columns []table.Column, row []string, head int) []cellView {
 	out := make([]cellView, len(row))
 	for i, text := range row {
-		out[i] = cellView{Text: shown(text, 200), Numeric: columns[i].Numeric, Head: i == head}
+		out[i] = cellView{Text: shown(text, 200), Numeric: columns[i].Numeric, Head: i == head,
+			Long: slices.ContainsFunc(strings.Fields(text), func(word string) bool { return len(word) > 20 })}
 	}
 	return out
 }

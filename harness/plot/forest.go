@@ -39,7 +39,7 @@ func Forest(rows []summary.Row, categories []summary.CategoryRow) (*Chart, error
 		if s := setting(first); s != "" {
 			heading += ", " + s + " labels"
 		}
-		f.text.add(f.y, short(heading, 60), ink())
+		f.text.add(f.y+0.2, short(heading, 60), ink())
 		f.y--
 		top := f.y + 0.6
 		for _, g := range groups(pair.items, func(r summary.Row) string { return string(r.Category) }) {

@@ -34,11 +34,12 @@ type rowView struct {
 }
 
 type cellView struct {
-	Text    string
-	Numeric bool
-	Head    bool   // the cell names its row
-	Long    bool   // the text has a word that a line may have to break
-	Marks   []mark // letters of notes, shown instead of Text
+	Text     string
+	Numeric  bool
+	Head     bool   // the cell names its row
+	Interval bool   // the text stays on one line
+	Long     bool   // the text has a word that a line may have to break
+	Marks    []mark // letters of notes, shown instead of Text
 }
 
 // A mark is a link to a note.
@@ -64,7 +65,8 @@ func viewCells(columns []table.Column, row []string, head int) []cellView {
 	out := make([]cellView, len(row))
 	for i, text := range row {
 		out[i] = cellView{Text: shown(text, 200), Numeric: columns[i].Numeric, Head: i == head,
-			Long: slices.ContainsFunc(strings.Fields(text), func(word string) bool { return len(word) > 20 })}
+			Interval: strings.HasPrefix(text, "["),
+			Long:     slices.ContainsFunc(strings.Fields(text), func(word string) bool { return len(word) > 20 })}
 	}
 	return out
 }

@@ -62,6 +62,7 @@ func Losses(rows []summary.LossRow) (*Chart, error) {
 	c.nameLines(ticks)
 	c.plot.Add(guide("", 0, y+1.5, 0, 1))
 	c.height = vg.Length(min(max(-y*9, 40), 900) + 50)
+	c.note("The colour shows the loss, the shape the task.")
 	c.note("n = %s test examples for each task. Whiskers: %.0f %% intervals over seeds and test examples. There is one line for each task and pair. %d of %d differences have p < 0.05 after Holm's correction for all comparisons in the table.",
 		span(list.Map(rows, func(r summary.LossRow) int { return r.N })), 100*rows[0].Interval.Level, better, len(rows))
 	c.Alt = fmt.Sprintf("%d differences between losses. With their intervals, they range from %.1f to %.1f points. The table of losses has the numbers.", len(rows), lo, hi)

@@ -384,6 +384,30 @@ func TestReliability(t *testing.T) {
 	if p := c.series(t, "student, xent (ECE 0.200)").points[0]; !near(p.x, 95) || !near(p.y, 75) {
 		t.Errorf("the student is at %+v", p)
 	}
+	// With 200 predictions, a bin of 4 is left out.
+	few := *r
+	few.Heads = nil
+	few.Tasks = []result.Task{{Name: "movies", TestGold: slices.Repeat(r.Tasks[0].TestGold, 25), TestIDs: slices.Repeat(r.Tasks[0].TestIDs, 25)}}
+	for _, h := range r.Heads {
+		h.Test = slices.Repeat(h.Test, 25)
+		if h.Role == result.Student {
+			for i := range 4 {
+				h.Test[i] = []float64{0.45, 0.55}
+			}
+		}
+		few.Heads = append(few.Heads, h)
+	}
+	if c, err = Reliability(&few, []summary.Row{row("movies", "small", "xent", 0.6, 0.7, 0.9)}); err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range c.legend {
+		if strings.HasPrefix(e.name, "student, xent") && (len(e.mark.points) != 1 || !near(e.mark.points[0].x, 95)) {
+			t.Errorf("bins of the student %+v, want the one with 196 predictions", e.mark.points)
+		}
+	}
+	if notes := strings.Join(c.Notes, " "); !strings.Contains(notes, "A point holds 196 to 200 predictions.") || !strings.Contains(notes, "Left out: 1 bin of fewer than 10 predictions.") {
+		t.Errorf("notes %q", notes)
+	}
 	if _, err := Reliability(r, []summary.Row{row("tweets", "small", "xent", 0.6, 0.7, 0.9)}); !errors.Is(err, ErrNothing) {
 		t.Errorf("a diagram of a task that the result does not have: %v", err)
 	}

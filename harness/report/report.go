@@ -178,6 +178,7 @@ func (p *page) tables(s Summaries, categories []summary.CategoryRow) {
 		taught := slices.DeleteFunc(slices.Clone(categories), func(c summary.CategoryRow) bool { return c.Weak == c.Strong }) // not a model by itself
 		p.Answer = append(table.InWords(taught), table.RangesInWords(taught)...)
 		p.Categories = view(table.Categories(categories))
+		p.Categories.Notes = slices.DeleteFunc(p.Categories.Notes, func(n note) bool { return slices.Contains(p.Answer, n.Text) }) // said above
 		for i, c := range categories {
 			if c.Outside {
 				p.Categories.Groups[0].Rows[i].Class = "outside"

@@ -91,9 +91,10 @@ func RatersSet(m Material) (Set, error) {
 // ratersPrefix begins the names of supervisors that are people.
 const ratersPrefix = "raters:"
 
-// TrackSet draws the way from weak floor over student to strong ceiling.
+// TrackSet draws the way from weak floor over student to strong ceiling. Models that teach themselves come last.
 func TrackSet(m Material) (Set, error) {
-	return newSet("scores", "Weak floor, student, strong ceiling", byPair(m.whole()), Tracks)
+	return newSet("scores", "Weak floor, student, strong ceiling", byPair(slices.Concat(
+		where(m.whole(), func(r summary.Row) bool { return r.Weak != r.Strong }), where(m.whole(), func(r summary.Row) bool { return r.Weak == r.Strong }))), Tracks)
 }
 
 // LossSet draws the comparison of losses.

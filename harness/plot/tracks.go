@@ -10,8 +10,8 @@ import (
 	"w2s/internal/visible"
 )
 
-// Tracks draws a line from the weak floor to the strong ceiling for every task and loss, with the student on it. The axis covers
-// the scores that occur. All rows must have the same pair of models, treatment and variant.
+// Tracks draws weak floor and strong ceiling of every task and, below them, a line from one to the other for every loss, with the
+// student on it. The axis covers the scores that occur. All rows must have the same pair of models, treatment and variant.
 func Tracks(rows []summary.Row) (*Chart, error) {
 	c := newChart("scores", "From weak floor to strong ceiling", "", "")
 	if len(rows) == 0 {
@@ -32,14 +32,15 @@ func Tracks(rows []summary.Row) (*Chart, error) {
 	y := 0.0
 	for _, task := range groups(rows, taskOf) {
 		start := y
+		floor, top := task.items[0].Floor, task.items[0].Ceiling
+		// A little apart, so that their whiskers do not cover each other.
+		weak.points = append(weak.points, pointAcross(floor, y+0.15))
+		ceiling.points = append(ceiling.points, pointAcross(top, y-0.15))
+		y -= 0.9
 		for _, r := range task.items {
-			track := &marks{tone: faint(), line: true, points: []point{{x: 100 * r.Floor.Value, y: y}, {x: 100 * r.Ceiling.Value, y: y}}}
-			c.add(track)
+			c.add(&marks{tone: faint(), line: true, points: []point{{x: 100 * floor.Value, y: y}, {x: 100 * top.Value, y: y}}})
 			at := slices.IndexFunc(losses, func(g group[summary.Row]) bool { return g.key == lossOf(r) })
-			// Side by side, so that whiskers do not cover each other.
-			weak.points = append(weak.points, pointAcross(r.Floor, y+0.2))
 			students[at].points = append(students[at].points, pointAcross(r.Transfer, y))
-			ceiling.points = append(ceiling.points, pointAcross(r.Ceiling, y-0.2))
 			y--
 		}
 		ticks = append(ticks, tick((start+y+1)/2, task.key))

@@ -21,6 +21,15 @@ type tableView struct {
 	Notes       []note
 }
 
+// Short reports whether the table is short enough to be shown unasked.
+func (v *tableView) Short() bool {
+	n := 0
+	for _, g := range v.Groups {
+		n += len(g.Rows)
+	}
+	return n <= 40
+}
+
 // A rowGroup is some rows below a common heading.
 type rowGroup struct {
 	Category string

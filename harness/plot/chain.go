@@ -8,6 +8,7 @@ import (
 
 	"w2s/harness/loss"
 	"w2s/harness/summary"
+	"w2s/internal/list"
 	"w2s/tasks"
 )
 
@@ -31,12 +32,15 @@ func Chain(rows []summary.ChainRow) (*Chart, error) {
 	labels = append(labels, "jump: "+first.Models[last], "gold: "+first.Models[last])
 	var n, seeds []int
 	level := 0.0
+	losses := list.Map(rows, func(r summary.ChainRow) string { return loss.Short(r.Loss) })
+	chained, single := lossSeries(losses), lossSeries(losses)
 	for i, r := range rows {
 		n, seeds, level = append(n, r.N), append(seeds, r.Seeds), max(level, r.Ceiling.Interval.Level)
 		shift := 0.14 * (float64(len(rows)-1)/2 - float64(i))
-		steps := series(i, loss.Short(r.Loss))
+		steps := chained[i]
 		steps.line = true
-		ends := series(i, "") // of the same colour, but not joined to the steps
+		ends := single[i] // of the same colour, but not joined to the steps
+		ends.name = ""
 		at := func(m *marks, line int, f summary.Figure) {
 			m.points = append(m.points, pointAcross(f, shift-float64(line)))
 		}

@@ -73,8 +73,10 @@ func Size(rows []summary.Row) (*Chart, error) {
 		c.add(m)
 	}
 	curve(floorMarks("weak floor: "+first.Weak), rows, func(r summary.Row) summary.Figure { return r.Floor })
-	for i, g := range groups(rows, distinguishing(rows, lossOf, treatmentOf)) {
-		curve(series(i, "student, "+g.key), g.items, func(r summary.Row) summary.Figure { return r.Transfer })
+	students := groups(rows, distinguishing(rows, lossOf, treatmentOf))
+	series := studentSeries(students)
+	for i, g := range students {
+		curve(series[i], g.items, func(r summary.Row) summary.Figure { return r.Transfer })
 	}
 	curve(ceilingMarks("strong ceiling: "+first.Strong), rows, func(r summary.Row) summary.Figure { return r.Ceiling })
 	c.plot.X.Scale = plot.LogScale{}
@@ -116,8 +118,10 @@ func LayerScores(rows []summary.Row) (*Chart, error) {
 		c.add(m)
 	}
 	curve(floorMarks("weak floor: "+first.Weak), rows, func(r summary.Row) summary.Figure { return r.Floor })
-	for i, g := range groups(rows, lossOf) {
-		curve(series(i, "student, "+g.key), g.items, func(r summary.Row) summary.Figure { return r.Transfer })
+	students := groups(rows, lossOf)
+	series := studentSeries(students)
+	for i, g := range students {
+		curve(series[i], g.items, func(r summary.Row) summary.Figure { return r.Transfer })
 	}
 	curve(ceilingMarks("strong ceiling: "+first.StrongLayer.Of), rows, func(r summary.Row) summary.Figure { return r.Ceiling })
 	c.layerAxis(rows)

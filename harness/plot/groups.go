@@ -8,6 +8,7 @@ import (
 
 	"w2s/harness/loss"
 	"w2s/harness/summary"
+	"w2s/internal/list"
 	"w2s/tasks"
 )
 
@@ -128,6 +129,20 @@ func byLoss(rows []summary.Row) []group[summary.Row] {
 		return all
 	}
 	return groups(rows, lossWithoutAlpha)
+}
+
+// keys returns the keys of groups.
+func keys[T any](gs []group[T]) []string {
+	return list.Map(gs, func(g group[T]) string { return g.key })
+}
+
+// studentSeries returns a series without points for each group of students that share a loss.
+func studentSeries(gs []group[summary.Row]) []*marks {
+	all := lossSeries(list.Map(gs, func(g group[summary.Row]) string { return lossOf(g.items[0]) }))
+	for i, m := range all {
+		m.name = "student, " + gs[i].key
+	}
+	return all
 }
 
 // listed writes the keys of groups as "a, b and c".

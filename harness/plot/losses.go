@@ -33,7 +33,8 @@ func Losses(rows []summary.LossRow) (*Chart, error) {
 	var all []*marks
 	byName := map[string]*marks{}
 	for i, g := range groups(rows, name) {
-		byName[g.key] = series(i, g.key)
+		byName[g.key] = series(i, g.key) // the shape is of the task, the colour of the loss
+		byName[g.key].tone = ink()
 		all = append(all, byName[g.key])
 	}
 	var ticks names
@@ -42,7 +43,7 @@ func Losses(rows []summary.LossRow) (*Chart, error) {
 		start := y
 		for _, r := range g.items {
 			m, interval := byName[name(r)], times100(r.Interval)
-			m.points = append(m.points, point{x: 100 * r.Diff, y: y, xRange: interval})
+			m.points = append(m.points, point{x: 100 * r.Diff, y: y, xRange: interval, tone: seriesTone(lossNumber(g.key))})
 			lo, hi = min(lo, 100*r.Diff, interval.Lo), max(hi, 100*r.Diff, interval.Hi) // an unknown interval is [0, 0]
 			if r.Adjusted < 0.05 {
 				better++
@@ -61,6 +62,7 @@ func Losses(rows []summary.LossRow) (*Chart, error) {
 	c.nameLines(ticks)
 	c.plot.Add(guide("", 0, y+1.5, 0, 1))
 	c.height = vg.Length(min(max(-y*9, 40), 900) + 50)
+	c.note("The colour shows the loss, the shape the task.")
 	c.note("n = %s test examples for each task. Whiskers: %.0f %% intervals over seeds and test examples. There is one line for each task and pair. %d of %d differences have p < 0.05 after Holm's correction for all comparisons in the table.",
 		span(list.Map(rows, func(r summary.LossRow) int { return r.N })), 100*rows[0].Interval.Level, better, len(rows))
 	c.Alt = fmt.Sprintf("%d differences between losses. With their intervals, they range from %.1f to %.1f points. The table of losses has the numbers.", len(rows), lo, hi)

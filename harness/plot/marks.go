@@ -18,9 +18,10 @@ import (
 type point struct {
 	x, y           float64
 	xRange, yRange stats.Interval
+	tone           tone // of this point; the zero value is the tone of the series
 }
 
-// marks is one series: points with whiskers, which may be joined by a line, or bars from 0 along x.
+// marks is one series: points with whiskers, which may be joined by a line.
 type marks struct {
 	name   string
 	points []point
@@ -28,7 +29,6 @@ type marks struct {
 	glyph  draw.GlyphDrawer // nil: no glyph
 	line   bool
 	dashes []vg.Length
-	bar    vg.Length // thickness of bars; 0: no bars
 	shift  vg.Length // along x; see apart
 }
 
@@ -100,27 +100,46 @@ func (m *marks) Plot(c draw.Canvas, p *plot.Plot) {
 	if m.line {
 		c.StrokeLines(draw.LineStyle{Color: m.color(), Width: 1, Dashes: m.dashes}, c.ClipLinesXY(at)...)
 	}
-	whisker := draw.LineStyle{Color: m.color(), Width: 0.8}
-	if m.bar > 0 {
-		whisker = draw.LineStyle{Color: ink().light, Width: 1.2}
-	}
 	for i, q := range m.points {
-		if m.bar > 0 {
-			c.FillPolygon(m.color(), c.ClipPolygonXY([]vg.Point{{X: x(0), Y: at[i].Y - m.bar/2}, {X: at[i].X, Y: at[i].Y - m.bar/2},
-				{X: at[i].X, Y: at[i].Y + m.bar/2}, {X: x(0), Y: at[i].Y + m.bar/2}}))
+		tone := m.tone
+		if q.tone.name != "" {
+			tone = q.tone
 		}
+		style := draw.LineStyle{Color: tone.light, Width: 0.8}
 		if v := q.yRange; v.Known() {
-			c.StrokeLines(whisker, c.ClipLinesXY([]vg.Point{{X: at[i].X, Y: y(finite(v.Lo))}, {X: at[i].X, Y: y(finite(v.Hi))}})...)
+			whisker(c, style, vg.Point{X: at[i].X, Y: y(finite(v.Lo))}, vg.Point{X: at[i].X, Y: y(finite(v.Hi))})
 		}
 		if v := q.xRange; v.Known() {
-			line := c.ClipLinesXY([]vg.Point{{X: x(finite(v.Lo)), Y: at[i].Y}, {X: x(finite(v.Hi)), Y: at[i].Y}})
-			if m.bar > 0 {
-				c.StrokeLines(draw.LineStyle{Color: paper().light, Width: 3}, line...)
-			}
-			c.StrokeLines(whisker, line...)
+			whisker(c, style, vg.Point{X: x(finite(v.Lo)), Y: at[i].Y}, vg.Point{X: x(finite(v.Hi)), Y: at[i].Y})
 		}
 		if m.glyph != nil && c.Contains(at[i]) {
-			c.DrawGlyphNoClip(draw.GlyphStyle{Color: m.color(), Radius: 2.6, Shape: m.glyph}, at[i])
+			c.DrawGlyphNoClip(draw.GlyphStyle{Color: tone.light, Radius: 2.6, Shape: m.glyph}, at[i])
+		}
+	}
+}
+
+// whisker draws an interval from low to high, which differ in one coordinate. An end outside the frame is an arrow at the edge.
+func whisker(c draw.Canvas, style draw.LineStyle, low, high vg.Point) {
+	c.StrokeLines(style, c.ClipLinesXY([]vg.Point{low, high})...)
+	const long, half = 4, 2.2
+	arrow := func(tip, along, across vg.Point) { // along points into the frame
+		c.FillPolygon(style.Color, []vg.Point{tip, tip.Add(along.Scale(long)).Add(across.Scale(half)), tip.Add(along.Scale(long)).Add(across.Scale(-half))})
+	}
+	right, up := vg.Point{X: 1}, vg.Point{Y: 1}
+	if low.Y == high.Y && low.Y >= c.Min.Y && low.Y <= c.Max.Y {
+		if low.X < c.Min.X {
+			arrow(vg.Point{X: c.Min.X, Y: low.Y}, right, up)
+		}
+		if high.X > c.Max.X {
+			arrow(vg.Point{X: c.Max.X, Y: low.Y}, right.Scale(-1), up)
+		}
+	}
+	if low.X == high.X && low.X >= c.Min.X && low.X <= c.Max.X {
+		if low.Y < c.Min.Y {
+			arrow(vg.Point{X: low.X, Y: c.Min.Y}, up, right)
+		}
+		if high.Y > c.Max.Y {
+			arrow(vg.Point{X: low.X, Y: c.Max.Y}, up.Scale(-1), right)
 		}
 	}
 }
@@ -141,19 +160,12 @@ func (m *marks) DataRange() (xmin, xmax, ymin, ymax float64) {
 		grow(&xmin, &xmax, q.x, q.xRange)
 		grow(&ymin, &ymax, q.y, q.yRange)
 	}
-	if m.bar > 0 {
-		xmin = min(xmin, 0)
-	}
 	return xmin, xmax, ymin, ymax
 }
 
 // thumbnail draws the mark of the series into the box of a legend.
 func (m *marks) thumbnail(c *draw.Canvas) {
 	mid := c.Center()
-	if m.bar > 0 {
-		c.FillPolygon(m.color(), []vg.Point{{X: c.Min.X, Y: mid.Y - 3}, {X: c.Max.X, Y: mid.Y - 3}, {X: c.Max.X, Y: mid.Y + 3}, {X: c.Min.X, Y: mid.Y + 3}})
-		return
-	}
 	if m.line {
 		c.StrokeLine2(draw.LineStyle{Color: m.color(), Width: 1, Dashes: m.dashes}, c.Min.X, mid.Y, c.Max.X, mid.Y)
 	}

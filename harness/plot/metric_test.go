@@ -29,8 +29,8 @@ func TestAxesNameTheMetric(t *testing.T) {
 		return c.plot.X.Label.Text + " | " + c.plot.Y.Label.Text + " | " + strings.Join(c.Notes, " ")
 	}
 	for want, got := range map[string]string{
-		"auroc, % |":                   label(Bars(with(tasks.AUROC, tasks.AUROC))),
-		"score, % |":                   label(Bars(with(tasks.AUROC, tasks.Accuracy))),
+		"auroc, % |":                   label(Tracks(with(tasks.AUROC, tasks.AUROC))),
+		"score, % |":                   label(Tracks(with(tasks.AUROC, tasks.Accuracy))),
 		"Scores: auroc, accuracy.":     label(Gap(with(tasks.AUROC, tasks.Accuracy))),
 		"student's auroc - auroc with": label(Losses([]summary.LossRow{{Metric: tasks.AUROC}})),
 		"student's score - score with": label(Losses([]summary.LossRow{{Metric: tasks.AUROC}, {Metric: tasks.Accuracy}})),

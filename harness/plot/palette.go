@@ -2,7 +2,10 @@ package plot
 
 import (
 	"fmt"
+	"hash/fnv"
 	"image/color"
+	"slices"
+	"strings"
 
 	"gonum.org/v1/plot/vg/draw"
 )
@@ -22,13 +25,16 @@ var (
 
 // tones returns all tones.
 func tones() []tone {
-	return append([]tone{ink(), paper(), faint(), weakTone()}, seriesTones()...)
+	return append([]tone{ink(), paper(), faint(), soft(), between(), published(), weakTone()}, seriesTones()...)
 }
 
-func paper() tone    { return tone{"paper", lightPaper, darkPaper} }        // behind whiskers that cross a bar
-func ink() tone      { return tone{"ink", rgb(0x22262a), rgb(0xe6e8ea)} }   // text, axes, the strong ceiling
-func faint() tone    { return tone{"faint", rgb(0xd4d8dc), rgb(0x3a4046)} } // grid
-func weakTone() tone { return tone{"weak", rgb(0x7b8188), rgb(0x979da4)} }  // the weak floor
+func paper() tone     { return tone{"paper", lightPaper, darkPaper} }            // the page
+func ink() tone       { return tone{"ink", rgb(0x22262a), rgb(0xe6e8ea)} }       // text, axes, the strong ceiling
+func faint() tone     { return tone{"faint", rgb(0xd4d8dc), rgb(0x3a4046)} }     // grid
+func soft() tone      { return tone{"soft", rgb(0x555c64), rgb(0xa9b0b7)} }      // remarks
+func between() tone   { return tone{"between", rgb(0xeef1f5), rgb(0x23282f)} }   // PGR from 0 to 1
+func published() tone { return tone{"published", rgb(0xf2ddb0), rgb(0x5a4a22)} } // published ranges
+func weakTone() tone  { return tone{"weak", rgb(0x7b8188), rgb(0x979da4)} }      // the weak floor
 
 // seriesTones returns the colours of series. They start from the palette of Okabe and Ito (2008, "Color Universal Design").
 // Orange, green, purple and sky blue are darker here, to stand out from white, and lighter for dark pages.
@@ -61,6 +67,34 @@ func seriesTone(i int) tone { return seriesTones()[i%MaxSeries] }
 func seriesGlyph(i int) draw.GlyphDrawer {
 	return []draw.GlyphDrawer{draw.CircleGlyph{}, draw.BoxGlyph{}, draw.PyramidGlyph{}, draw.RingGlyph{},
 		draw.SquareGlyph{}, draw.TriangleGlyph{}, draw.CrossGlyph{}, draw.PlusGlyph{}}[i%MaxSeries]
+}
+
+// lossNumber returns the number of a loss, given as loss.Short writes it. It depends on the name of the loss alone and not on its
+// settings, so a loss has the same colour in every chart. The first four numbers have the colours that are easiest to tell apart.
+func lossNumber(name string) int {
+	name, _, _ = strings.Cut(name, ":")
+	if i := slices.Index([]string{"xent", "logconf", "confidence", "guardconf", "entropy", "kl", "product", "window"}, name); i >= 0 {
+		return i
+	}
+	h := fnv.New32a() // a loss of another program
+	h.Write([]byte(name))
+	return int(h.Sum32() % MaxSeries)
+}
+
+// lossSeries returns a series without points for each loss. Losses that share a colour in the chart have different shapes.
+func lossSeries(losses []string) []*marks {
+	var out []*marks
+	taken := map[int]bool{}
+	for _, name := range losses {
+		n := lossNumber(name)
+		shape := n
+		for len(taken) < MaxSeries && taken[shape] {
+			shape = (shape + 1) % MaxSeries
+		}
+		taken[shape] = true
+		out = append(out, &marks{name: name, tone: seriesTone(n), glyph: seriesGlyph(shape)})
+	}
+	return out
 }
 
 // Style returns the CSS that defines the colours of charts inside a page, for light and for dark mode.

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"testing"
 
+	"w2s/harness/loss"
 	"w2s/harness/result"
 	"w2s/harness/stats"
 	"w2s/harness/summary"
@@ -99,38 +100,113 @@ func TestGap(t *testing.T) {
 	render(t, c)
 }
 
-func TestBars(t *testing.T) {
-	c, err := Bars(rows())
+func TestTracks(t *testing.T) {
+	c, err := Tracks(rows())
 	if err != nil {
 		t.Fatal(err)
 	}
+	seen := map[float64]bool{}
 	for name, want := range map[string][]float64{
 		"weak floor: small": {60, 70}, "student, xent": {70, 69}, "student, logconf": {80, 69}, "strong ceiling: large": {90, 71},
 	} {
-		m := c.series(t, name)
 		for i, v := range want {
-			if p := m.points[i]; !near(p.x, v) || !near(p.xRange.Lo, v-2) || !near(p.xRange.Hi, v+2) || m.bar == 0 {
-				t.Errorf("%s, task %d: %+v, want a bar to %v ± 2", name, i, p, v)
+			p := c.series(t, name).points[i]
+			if !near(p.x, v) || !near(p.xRange.Lo, v-2) || !near(p.xRange.Hi, v+2) {
+				t.Errorf("%s, line %d: %+v, want %v ± 2", name, i, p, v)
 			}
-		}
-	}
-	if c.plot.X.Min != 0 {
-		t.Errorf("bars begin at %v", c.plot.X.Min)
-	}
-	// No bar covers another one.
-	seen := map[float64]bool{}
-	for _, e := range c.legend {
-		for _, p := range e.mark.points {
 			if seen[p.y] {
-				t.Errorf("two bars at %v", p.y)
+				t.Errorf("two marks at the height %v", p.y)
 			}
 			seen[p.y] = true
 		}
 	}
+	if lo, hi := c.plot.X.Min, c.plot.X.Max; !near(lo, 57) || !near(hi, 93) {
+		t.Errorf("the axis goes from %v to %v, want 57 to 93 for whiskers from 58 to 92", lo, hi)
+	}
 	other := rows()
 	other[1].Weak = "tiny"
-	if _, err := Bars(other); err == nil || !strings.Contains(err.Error(), "tiny") {
-		t.Errorf("Bars of two pairs: %v", err)
+	if _, err := Tracks(other); err == nil || !strings.Contains(err.Error(), "tiny") {
+		t.Errorf("Tracks of two pairs: %v", err)
+	}
+}
+
+// A forest has the PGR of tasks and categories, the published range beside a category's lines, and the reasons why PGR is undefined.
+func TestForest(t *testing.T) {
+	all := append(rows(), row("tweets", "small", "xent", 0.6, 0.75, 0.9))
+	all[0].PGR.Interval = interval(-7, 0.6) // goes on outside the frame
+	categories, err := summary.Categories(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := ForestSet(Material{Rows: append(all, row("movies", "large", "xent", 0.9, 0.9, 0.9)), Categories: categories})
+	if err != nil || len(set.Charts) != 1 {
+		t.Fatalf("%d charts, %v", len(set.Charts), err)
+	}
+	c := set.Charts[0]
+	var xent []float64
+	for _, p := range c.series(t, "xent").points {
+		xent = append(xent, p.x)
+	}
+	if want := []float64{1.0 / 3, 0.5}; len(xent) != 3 && len(xent) != 2 || !near(xent[len(xent)-2], want[0]) || !near(xent[len(xent)-1], want[1]) {
+		t.Errorf("xent has the PGR %v, want those of movies and tweets, %v", xent, want)
+	}
+	svg := render(t, c)
+	for _, want := range []string{">small → large, soft labels<", ">nlp, 3 tasks<", ">undefined: gap below noise<", ">tweets<"} {
+		if !strings.Contains(svg, want) {
+			t.Errorf("the chart does not say %q", want)
+		}
+	}
+	if strings.Contains(svg, "large → large") {
+		t.Error("the chart has a model that teaches itself")
+	}
+	if n := strings.Count(svg, "fill:"+hex(published().light)); n != 1 {
+		t.Errorf("%d published ranges, want one", n)
+	}
+	// The axis ends at -1, and an arrow marks the interval that goes on.
+	if c.plot.X.Min < pgrLow-0.1 {
+		t.Errorf("the axis begins at %v", c.plot.X.Min)
+	}
+	clipped := strings.Count(svg, "style=\"fill:"+hex(seriesTone(0).light))
+	all[0].PGR.Interval = interval(0.2, 0.6)
+	whole, err := Forest(all, categories)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(render(t, whole), "style=\"fill:"+hex(seriesTone(0).light)); n != clipped-1 {
+		t.Errorf("%d filled marks of xent without and %d with a clipped interval, want one arrow", n, clipped)
+	}
+}
+
+// A loss has the same colour in every chart and order, and no two losses of the first eight share one.
+func TestLossesHaveFixedColours(t *testing.T) {
+	of := map[string]string{}
+	for _, order := range [][]string{{"xent", "logconf", "guardconf"}, {"guardconf", "mine", "logconf:alpha=0.25", "logconf", "xent"}} {
+		shapes := map[string]bool{}
+		for _, m := range lossSeries(order) {
+			name, _, _ := strings.Cut(m.name, ":")
+			if was := of[name]; was != "" && was != m.tone.name {
+				t.Errorf("%s has the tones %s and %s", m.name, was, m.tone.name)
+			}
+			of[name] = m.tone.name
+			shapes[fmt.Sprintf("%T", m.glyph)] = true
+		}
+		if len(shapes) != len(order) {
+			t.Errorf("%d shapes for %v", len(shapes), order)
+		}
+	}
+	tones := map[int]bool{}
+	for _, l := range loss.All() {
+		tones[lossNumber(l.Name)] = true
+	}
+	if n := min(len(loss.All()), MaxSeries); len(tones) != n {
+		t.Errorf("%d colours for %d losses", len(tones), n)
+	}
+	c, err := Gap([]summary.Row{row("movies", "small", "guardconf", 0.6, 0.7, 0.9), row("movies", "small", "xent", 0.6, 0.7, 0.9)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := c.series(t, "xent"); m.tone != seriesTone(0) {
+		t.Errorf("xent has tone %s when it comes second", m.tone.name)
 	}
 }
 
@@ -308,6 +384,30 @@ func TestReliability(t *testing.T) {
 	if p := c.series(t, "student, xent (ECE 0.200)").points[0]; !near(p.x, 95) || !near(p.y, 75) {
 		t.Errorf("the student is at %+v", p)
 	}
+	// With 200 predictions, a bin of 4 is left out.
+	few := *r
+	few.Heads = nil
+	few.Tasks = []result.Task{{Name: "movies", TestGold: slices.Repeat(r.Tasks[0].TestGold, 25), TestIDs: slices.Repeat(r.Tasks[0].TestIDs, 25)}}
+	for _, h := range r.Heads {
+		h.Test = slices.Repeat(h.Test, 25)
+		if h.Role == result.Student {
+			for i := range 4 {
+				h.Test[i] = []float64{0.45, 0.55}
+			}
+		}
+		few.Heads = append(few.Heads, h)
+	}
+	if c, err = Reliability(&few, []summary.Row{row("movies", "small", "xent", 0.6, 0.7, 0.9)}); err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range c.legend {
+		if strings.HasPrefix(e.name, "student, xent") && (len(e.mark.points) != 1 || !near(e.mark.points[0].x, 95)) {
+			t.Errorf("bins of the student %+v, want the one with 196 predictions", e.mark.points)
+		}
+	}
+	if notes := strings.Join(c.Notes, " "); !strings.Contains(notes, "A point holds 196 to 200 predictions.") || !strings.Contains(notes, "Left out: 1 bin of fewer than 10 predictions.") {
+		t.Errorf("notes %q", notes)
+	}
 	if _, err := Reliability(r, []summary.Row{row("tweets", "small", "xent", 0.6, 0.7, 0.9)}); !errors.Is(err, ErrNothing) {
 		t.Errorf("a diagram of a task that the result does not have: %v", err)
 	}
@@ -315,7 +415,7 @@ func TestReliability(t *testing.T) {
 
 func TestNothing(t *testing.T) {
 	for name, err := range map[string]error{
-		"gap": second(Gap(nil)), "bars": second(Bars(nil)), "losses": second(Losses(nil)), "alpha": second(Alpha(nil)), "calibration": second(Calibration(nil)),
+		"gap": second(Gap(nil)), "scores": second(Tracks(nil)), "forest": second(Forest(nil, nil)), "losses": second(Losses(nil)), "alpha": second(Alpha(nil)), "calibration": second(Calibration(nil)),
 		"imitation": second(Imitation(nil)), "supervision": second(Supervision(nil)), "no baselines": second(Supervision(rows())), "size": second(Size(nil)), "noise": second(Noise(nil)), "chain": second(Chain(nil)),
 		"reliability": second(Reliability(&result.Result{}, nil)), "gap without PGR": second(Gap(rows()[2:])),
 	} {
@@ -412,7 +512,7 @@ func TestDrawings(t *testing.T) {
 				names = append(names, c.Name)
 			}
 		}
-		if want := []string{"gap", "bars", "losses", "imitation", "chain"}; !slices.Equal(names, want) {
+		if want := []string{"forest", "gap", "scores", "losses", "imitation", "chain"}; !slices.Equal(names, want) {
 			t.Errorf("charts %v, want %v", names, want)
 		}
 		return all.String()
@@ -451,15 +551,15 @@ func TestLargeGrid(t *testing.T) {
 			if len(s.Charts) != 1 || s.Charts[0].points != len(many) {
 				t.Errorf("the chart of gaps has %d of %d rows", s.Charts[0].points, len(many))
 			}
-		case "bars":
+		case "scores":
 			seen++
 			if !strings.Contains(s.Omits, "8 of 24 charts") {
-				t.Errorf("bars: %q", s.Omits)
+				t.Errorf("scores: %q", s.Omits)
 			}
 		}
 	}
 	if seen != 2 {
-		t.Errorf("the sets %+v lack the gaps or the bars", sets)
+		t.Errorf("the sets %+v lack the gaps or the scores", sets)
 	}
 }
 

@@ -8,11 +8,15 @@ import (
 	"w2s/harness/result"
 	"w2s/harness/stats"
 	"w2s/harness/summary"
+	"w2s/internal/list"
 	"w2s/internal/visible"
 )
 
 // bins is the number of bins of a reliability diagram. It is smaller than for ECE so that each bin holds enough examples.
 const bins = 10
+
+// minBin is the least number of predictions of a bin that is drawn.
+const minBin = 10
 
 // Reliability draws how often answers are right against the probability that the heads give to them, for floor, students
 // and ceiling on the test examples of r. All rows must have the same task, pair, treatment and variant, one row for each
@@ -40,12 +44,14 @@ func Reliability(r *result.Result, rows []summary.Row) (*Chart, error) {
 		heads []*result.Head // one for each seed
 	}
 	curves := []curve{{floorMarks("weak floor"), floor}}
-	for i, row := range rows {
-		_, students := studentsOf(r, row)
-		curves = append(curves, curve{series(i, "student, "+lossOf(row)), students})
+	for i, m := range lossSeries(list.Map(rows, lossOf)) {
+		_, students := studentsOf(r, rows[i])
+		m.name = "student, " + m.name
+		curves = append(curves, curve{m, students})
 	}
 	curves = append(curves, curve{ceilingMarks("strong ceiling"), ceiling})
-	var seeds []int
+	var seeds, sizes []int
+	few, least := 0, 0
 	for _, cv := range curves {
 		var predictions [][]float64
 		for _, h := range cv.heads {
@@ -53,12 +59,18 @@ func Reliability(r *result.Result, rows []summary.Row) (*Chart, error) {
 		}
 		seeds = append(seeds, len(cv.heads))
 		m := cv.marks
+		least = min(minBin, len(predictions)/bins)
 		cal, err := stats.Calibrate(predictions, slices.Repeat(gold, len(cv.heads)), bins)
 		if err != nil {
 			return nil, fmt.Errorf("plot: reliability of %s on %s: %w", m.name, first.Task, err)
 		}
 		for _, b := range cal.Bins {
+			if b.N < least {
+				few++
+				continue
+			}
 			m.points = append(m.points, point{x: 100 * b.Confidence, y: 100 * b.Accuracy})
+			sizes = append(sizes, b.N)
 		}
 		m.line = true
 		m.name += fmt.Sprintf(" (ECE %.3f)", cal.ECE)
@@ -68,8 +80,11 @@ func Reliability(r *result.Result, rows []summary.Row) (*Chart, error) {
 	low := 10 * math.Floor(min(c.plot.X.Min, c.plot.Y.Min, 90)/10)
 	c.square(low, 100, 5, "calibrated")
 	c.Title = clean(titled(fmt.Sprintf("Reliability: %s, %s", first.Task, first.Pair()), first))
-	c.note("n = %s times %s %s, in %d bins of equal width. Below the diagonal, a head is overconfident. ECE is computed with the same bins.",
-		visible.Count(first.N, "test example"), span(seeds), visible.Plural(seeds[0], "seed"), bins)
+	c.note("n = %s times %s %s, in %d bins of equal width. A point holds %s predictions. Below the diagonal, a head is overconfident. ECE is computed with the same bins.",
+		visible.Count(first.N, "test example"), span(seeds), visible.Plural(seeds[0], "seed"), bins, span(sizes))
+	if few > 0 {
+		c.note("Left out: %s of fewer than %d predictions.", visible.Count(few, "bin"), least)
+	}
 	c.Alt = fmt.Sprintf("Share of right answers against predicted probability on %s, for the floor, %d students and the ceiling.", clean(first.Task), len(rows))
 	return c, nil
 }

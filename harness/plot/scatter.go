@@ -15,14 +15,14 @@ func Gap(rows []summary.Row) (*Chart, error) {
 		return nil, err
 	}
 	widest := 0.0
-	var all []*marks
-	for i, g := range byLoss(rows) {
-		m := series(i, g.key)
+	losses := byLoss(rows)
+	all := lossSeries(keys(losses))
+	for i, g := range losses {
+		m := all[i]
 		for _, r := range g.items {
 			m.points = append(m.points, pgrPoint(100*r.PGR.Gap, r))
 			widest = max(widest, 100*r.PGR.Gap)
 		}
-		all = append(all, m)
 	}
 	c.addApart(all)
 	c.plot.X.Min, c.plot.X.Max = 0, widest*1.05
@@ -68,8 +68,10 @@ func Imitation(rows []summary.Row) (*Chart, error) {
 	c := newChart("imitation", "Errors of the supervisor repeated by student and ceiling",
 		"repeated by the strong ceiling, %", "repeated by the student, %")
 	above := 0
-	for i, g := range byLoss(rows) {
-		m := series(i, g.key)
+	losses := byLoss(rows)
+	all := lossSeries(keys(losses))
+	for i, g := range losses {
+		m := all[i]
 		for _, r := range g.items {
 			student, ceiling := r.Imitation.Student.OnErrors, r.Imitation.Ceiling.OnErrors
 			if !student.Defined() || !ceiling.Defined() {

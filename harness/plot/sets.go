@@ -21,10 +21,11 @@ type Set struct {
 
 // Material is what charts are drawn from. Every field may be empty.
 type Material struct {
-	Rows    []summary.Row
-	Losses  []summary.LossRow
-	Chains  []summary.ChainRow
-	Results []*result.Result // reliability diagrams need predictions, not only scores
+	Rows       []summary.Row
+	Losses     []summary.LossRow
+	Chains     []summary.ChainRow
+	Categories []summary.CategoryRow // of Rows
+	Results    []*result.Result      // reliability diagrams need predictions, not only scores
 }
 
 // simulated returns the rows with simulated supervisors.
@@ -46,7 +47,7 @@ func (m Material) whole() []summary.Row {
 func Sets(m Material) ([]Set, error) {
 	var sets []Set
 	for _, draw := range []func(Material) (Set, error){
-		GapSet, BarSet, LossSet, ImitationSet, SupervisionSet, ChainSet, AlphaSet, CalibrationSet, ReliabilitySet, SizeSet, LayerSet, NoiseSet, RatersSet,
+		ForestSet, GapSet, TrackSet, LossSet, ImitationSet, SupervisionSet, ChainSet, AlphaSet, CalibrationSet, ReliabilitySet, SizeSet, LayerSet, NoiseSet, RatersSet,
 	} {
 		s, err := draw(m)
 		if errors.Is(err, ErrNothing) {
@@ -65,6 +66,22 @@ func GapSet(m Material) (Set, error) {
 	return newSet("gap", "PGR against the capability gap", together(m.whole()), Gap)
 }
 
+// ForestSet draws the PGR of tasks and categories, at most maxLines rows in a chart unless one pair has more.
+func ForestSet(m Material) (Set, error) {
+	const maxLines = 48
+	var parts []group[summary.Row]
+	for _, g := range groups(where(m.whole(), func(r summary.Row) bool { return r.Weak != r.Strong }), joined(summary.Row.Pair, setting)) {
+		if last := len(parts) - 1; last >= 0 && len(parts[last].items)+len(g.items) <= maxLines {
+			parts[last].items = append(parts[last].items, g.items...)
+		} else {
+			parts = append(parts, group[summary.Row]{items: slices.Clone(g.items)})
+		}
+	}
+	return newSet("forest", "Performance gap recovered by task and loss", parts, func(rows []summary.Row) (*Chart, error) {
+		return Forest(rows, m.Categories)
+	})
+}
+
 // RatersSet draws PGR against the score of people who supervise.
 func RatersSet(m Material) (Set, error) {
 	people := where(m.whole(), func(r summary.Row) bool { return strings.HasPrefix(r.Weak, ratersPrefix) })
@@ -74,9 +91,10 @@ func RatersSet(m Material) (Set, error) {
 // ratersPrefix begins the names of supervisors that are people.
 const ratersPrefix = "raters:"
 
-// BarSet draws weak floor, student and strong ceiling.
-func BarSet(m Material) (Set, error) {
-	return newSet("bars", "Weak floor, student, strong ceiling", byPair(m.whole()), Bars)
+// TrackSet draws the way from weak floor over student to strong ceiling. Models that teach themselves come last.
+func TrackSet(m Material) (Set, error) {
+	return newSet("scores", "Weak floor, student, strong ceiling", byPair(slices.Concat(
+		where(m.whole(), func(r summary.Row) bool { return r.Weak != r.Strong }), where(m.whole(), func(r summary.Row) bool { return r.Weak == r.Strong }))), Tracks)
 }
 
 // LossSet draws the comparison of losses.

@@ -160,6 +160,10 @@ func TestInBrowser(t *testing.T) {
 			if w := eval[int64](t, b, "document.documentElement.scrollWidth"); w > screen.width {
 				t.Errorf("%s, %s: the page is %d wide on %d", screen.name, mode, w, screen.width)
 			}
+			if n := eval[int](t, b, `[...document.querySelectorAll(".scroll")].filter(e => e.scrollHeight > e.clientHeight + 1 ||
+				innerWidth >= 1280 && e.querySelector("table").offsetWidth > e.clientWidth).length`); n > 0 {
+				t.Errorf("%s, %s: %d tables scroll", screen.name, mode, n)
+			}
 			if c := eval[string](t, b, "getComputedStyle(document.body).backgroundColor"); c != paper {
 				t.Errorf("%s, %s: the page is %s, want %s", screen.name, mode, c, paper)
 			}
@@ -169,6 +173,15 @@ func TestInBrowser(t *testing.T) {
 				t.Errorf("%s, %s: %d black marks", screen.name, mode, n)
 			}
 		}
+	}
+
+	// A saved chart is an SVG file with colours of its own.
+	saved := eval[string](t, b, `(() => { const link = document.querySelector("#chart-forest .save"), own = Blob; let got = "";
+		window.Blob = function (parts, type) { got = parts[0]; return new own(parts, type) };
+		link.addEventListener("click", e => e.preventDefault()); link.click(); window.Blob = own;
+		return link.download + " " + link.href.split(":")[0] + " " + got })()`)
+	if !strings.HasPrefix(saved, "forest.svg blob <svg ") || !strings.Contains(saved, `xmlns="http://www.w3.org/2000/svg"`) || strings.Contains(saved, "var(") || !strings.Contains(saved, "#0072B2") {
+		t.Errorf("the link to save a chart gives %.200q", saved)
 	}
 
 	html := pageOf(t, Options{}, sample(120, 2))

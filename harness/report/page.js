@@ -5,6 +5,32 @@
     for (const d of document.querySelectorAll("details")) d.open = true;
   });
 
+  // Save a chart as an SVG file, in the colours of the light mode, which the first rule of the style sheet sets.
+  const light = document.styleSheets[0].cssRules[0].style;
+  function drawing(figure) {
+    const svg = figure.querySelector("svg").cloneNode(true);
+    const [, , width, height] = svg.getAttribute("viewBox").split(" ");
+    svg.setAttribute("xmlns", "http://www.w3.org/2000/svg");
+    svg.setAttribute("width", width + "pt");
+    svg.setAttribute("height", height + "pt");
+    svg.setAttribute("font-family", "Liberation Sans, Arial, Helvetica, sans-serif");
+    const space = svg.namespaceURI, title = document.createElementNS(space, "title"), paper = document.createElementNS(space, "rect");
+    title.textContent = figure.querySelector("strong").textContent;
+    paper.setAttribute("width", "100%");
+    paper.setAttribute("height", "100%");
+    paper.setAttribute("fill", "var(--plot-paper)");
+    svg.prepend(title, paper);
+    const text = new XMLSerializer().serializeToString(svg);
+    return text.replace(/var\((--plot-[a-z0-9]+)\)/g, function (_, name) { return light.getPropertyValue(name).trim(); });
+  }
+  for (const a of document.querySelectorAll("a.save")) {
+    a.hidden = false;
+    a.addEventListener("click", function () {
+      URL.revokeObjectURL(a.href);
+      a.href = URL.createObjectURL(new Blob([drawing(a.closest("figure"))], { type: "image/svg+xml" }));
+    });
+  }
+
   // Filter of the PGR table: show the rows that contain every word.
   for (const form of document.querySelectorAll("form[data-filters]")) {
     const groups = document.querySelectorAll("#" + form.dataset.filters + " tbody");

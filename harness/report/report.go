@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"w2s/harness/loss"
@@ -56,6 +57,7 @@ type page struct {
 	Script                           template.JS
 	Overview                         []term
 	Warnings                         []string
+	Answer                           []string // a sentence for each category
 	PGR, Categories, Losses, Chained *tableView
 	Baselines                        *tableView          // nil: the rows have none
 	Charts                           map[string]chartSet // sets that the template places, by name
@@ -71,6 +73,7 @@ type chartSet struct {
 }
 
 type chartView struct {
+	Name  string // of the file that it is saved as
 	Title string
 	Notes []string
 	SVG   template.HTML
@@ -86,7 +89,11 @@ func New(inputs []Input, opt Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := plot.Material{Rows: s.Rows, Losses: s.Losses, Chains: s.Chains}
+	categories, err := summary.Categories(s.Rows)
+	if err != nil {
+		return nil, fmt.Errorf("report: %w", err)
+	}
+	m := plot.Material{Rows: s.Rows, Categories: categories, Losses: s.Losses, Chains: s.Chains}
 	for _, in := range inputs {
 		m.Results = append(m.Results, in.Result)
 	}
@@ -115,10 +122,8 @@ func New(inputs []Input, opt Options) (*Report, error) {
 		}
 	}
 	p.Overview = overview(inputs, s)
-	if err := p.tables(s); err != nil {
-		return nil, err
-	}
-	if err := p.charts(r.Sets); err != nil {
+	p.tables(s, categories)
+	if err := p.charts(r.Sets, s.Rows); err != nil {
 		return nil, err
 	}
 	most := opt.Examples
@@ -164,17 +169,16 @@ func overview(inputs []Input, s Summaries) []term {
 }
 
 // tables stores the tables for the template.
-func (p *page) tables(s Summaries) error {
+func (p *page) tables(s Summaries, categories []summary.CategoryRow) {
 	if len(s.Rows) > 0 {
 		p.PGR = pgrView(s.Rows)
 		if b := table.Baselines(s.Rows, true); b != nil {
 			p.Baselines = view(b)
 		}
-		categories, err := summary.Categories(s.Rows)
-		if err != nil {
-			return fmt.Errorf("report: %w", err)
-		}
+		taught := slices.DeleteFunc(slices.Clone(categories), func(c summary.CategoryRow) bool { return c.Weak == c.Strong }) // not a model by itself
+		p.Answer = append(table.InWords(taught), table.RangesInWords(taught)...)
 		p.Categories = view(table.Categories(categories))
+		p.Categories.Notes = slices.DeleteFunc(p.Categories.Notes, func(n note) bool { return slices.Contains(p.Answer, n.Text) }) // said above
 		for i, c := range categories {
 			if c.Outside {
 				p.Categories.Groups[0].Rows[i].Class = "outside"
@@ -187,23 +191,34 @@ func (p *page) tables(s Summaries) error {
 	if len(s.Chains) > 0 {
 		p.Chained = view(table.Chains(s.Chains))
 	}
-	return nil
 }
 
+// leastGaps is the least number of defined gaps for which the page shows PGR against the gap.
+const leastGaps = 3
+
 // charts stores the sets for the template.
-func (p *page) charts(sets []plot.Set) error {
+func (p *page) charts(sets []plot.Set, rows []summary.Row) error {
 	p.Charts = map[string]chartSet{}
+	gaps := map[[3]string]bool{}
+	for _, r := range rows {
+		if r.PGR.Defined {
+			gaps[[3]string{r.Task, r.Weak, r.Strong}] = true
+		}
+	}
 	for _, s := range sets {
+		if s.Name == "gap" && len(gaps) < leastGaps {
+			continue
+		}
 		v := chartSet{Name: s.Name, Title: s.Title, Omits: s.Omits}
 		for _, c := range s.Charts {
 			svg, err := c.Inline()
 			if err != nil {
 				return fmt.Errorf("report: %w", err)
 			}
-			v.Charts = append(v.Charts, chartView{c.Title, c.Notes, svg})
+			v.Charts = append(v.Charts, chartView{c.Name, c.Title, c.Notes, svg})
 		}
 		switch s.Name {
-		case "gap", "bars", "losses", "imitation", "chain":
+		case "forest", "gap", "scores", "losses", "imitation", "chain":
 			p.Charts[s.Name] = v
 		default:
 			p.More = append(p.More, v)

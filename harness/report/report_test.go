@@ -14,6 +14,7 @@ import (
 
 	"w2s/harness/result"
 	"w2s/harness/summary"
+	"w2s/harness/table"
 	"w2s/internal/visible"
 )
 
@@ -470,5 +471,48 @@ func TestSave(t *testing.T) {
 	}
 	if err := r.Save(filepath.Join(path, "below-a-file.html")); err == nil || !strings.Contains(err.Error(), "not a directory") {
 		t.Errorf("%v", err)
+	}
+}
+
+// The page opens with the sentences of the categories and a forest plot, before every table. PGR against the gap needs three gaps.
+func TestPageOpensWithTheAnswer(t *testing.T) {
+	r := sample(400, 2)
+	rows, err := summary.Rows(r, quick)
+	if err != nil {
+		t.Fatal(err)
+	}
+	categories, err := summary.Categories(rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := pageOf(t, Options{}, r)
+	var said []string
+	for _, n := range nodes(t, page) {
+		if n.Data == "li" && attr(n.Parent, "class") == "answer" {
+			said = append(said, text(n))
+		}
+	}
+	if want := table.InWords(categories); !slices.Equal(said, want) || len(want) != 2 {
+		t.Errorf("the page says %q, want %q", said, want)
+	}
+	answer, chart, first := strings.Index(page, `id="answer"`), strings.Index(page, `id="chart-forest"`), strings.Index(page, "<table")
+	if !(0 < answer && answer < chart && chart < first) {
+		t.Errorf("answer at %d, forest plot at %d, first table at %d", answer, chart, first)
+	}
+	if strings.Contains(page, `id="chart-gap"`) {
+		t.Error("PGR against the gap is shown for two gaps")
+	}
+	third := sample(400, 2)
+	third.Models[1].Name, third.Config.Pairs[0].Strong = "larger", "larger"
+	for i := range third.Heads {
+		if third.Heads[i].Model == "large <b>" {
+			third.Heads[i].Model = "larger"
+		}
+	}
+	if page = pageOf(t, Options{}, r, third); !strings.Contains(page, `id="chart-gap"`) {
+		t.Error("PGR against the gap is hidden with four gaps")
+	}
+	if !strings.Contains(page, "nlp (2 pairs of models): of the gap between weak and strong, students recover ") {
+		t.Error("no sentence about a category with two pairs")
 	}
 }

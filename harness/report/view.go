@@ -21,6 +21,15 @@ type tableView struct {
 	Notes       []note
 }
 
+// Short reports whether the table is short enough to be shown unasked.
+func (v *tableView) Short() bool {
+	n := 0
+	for _, g := range v.Groups {
+		n += len(g.Rows)
+	}
+	return n <= 40
+}
+
 // A rowGroup is some rows below a common heading.
 type rowGroup struct {
 	Category string
@@ -34,10 +43,12 @@ type rowView struct {
 }
 
 type cellView struct {
-	Text    string
-	Numeric bool
-	Head    bool   // the cell names its row
-	Marks   []mark // letters of notes, shown instead of Text
+	Text     string
+	Numeric  bool
+	Head     bool   // the cell names its row
+	Interval bool   // the text stays on one line
+	Long     bool   // the text has a word that a line may have to break
+	Marks    []mark // letters of notes, shown instead of Text
 }
 
 // A mark is a link to a note.
@@ -62,7 +73,9 @@ func view(t *table.Table) *tableView {
 func viewCells(columns []table.Column, row []string, head int) []cellView {
 	out := make([]cellView, len(row))
 	for i, text := range row {
-		out[i] = cellView{Text: shown(text, 200), Numeric: columns[i].Numeric, Head: i == head}
+		out[i] = cellView{Text: shown(text, 200), Numeric: columns[i].Numeric, Head: i == head,
+			Interval: strings.HasPrefix(text, "["),
+			Long:     slices.ContainsFunc(strings.Fields(text), func(word string) bool { return len(word) > 20 })}
 	}
 	return out
 }

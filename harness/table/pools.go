@@ -34,7 +34,7 @@ func Categories(rows []summary.CategoryRow) *Table {
 	}))
 	t := layOut("categories", []string{pgrOf(rows, func(r summary.CategoryRow) tasks.Metric { return r.Metric }) + " by category"}, rows, columns...)
 	t.values = categoryData(rows)
-	t.Notes = append(t.Notes, inWords(rows)...)
+	t.Notes = append(t.Notes, InWords(rows)...)
 	return t
 }
 
@@ -93,13 +93,50 @@ func pooled[R any](rows []R, pool func(R) summary.Pool) []column[R] {
 	return within(pool, columns...)
 }
 
-// inWords says for each category, in a sentence, how much of the gap the students recover.
-func inWords(rows []summary.CategoryRow) []string {
+// RangesInWords says for each category with several pairs of models, in a sentence, between which values the PGR of its pairs lies.
+func RangesInWords(rows []summary.CategoryRow) []string {
+	type pair struct{ weak, strong string }
+	var lines []string
+	for _, category := range list.AppendNew(nil, list.Map(rows, func(r summary.CategoryRow) tasks.Category { return r.Category })...) {
+		own := slices.DeleteFunc(slices.Clone(rows), func(r summary.CategoryRow) bool { return r.Category != category })
+		pairs := list.AppendNew(nil, list.Map(own, func(r summary.CategoryRow) pair { return pair{r.Weak, r.Strong} })...)
+		if len(pairs) < 2 {
+			continue
+		}
+		var parts []string
+		for _, name := range list.AppendNew(nil, list.Map(own, func(r summary.CategoryRow) string { return loss.Short(r.Loss) })...) {
+			var values []float64
+			for _, r := range own {
+				if loss.Short(r.Loss) == name && r.PGR.PGR().Defined {
+					values = append(values, r.PGR.PGR().Value)
+				}
+			}
+			switch {
+			case len(values) == 1:
+				parts = append(parts, fmt.Sprintf("%.2f with %s", values[0], name))
+			case len(values) > 1:
+				parts = append(parts, fmt.Sprintf("%.2f to %.2f with %s", slices.Min(values), slices.Max(values), name))
+			}
+		}
+		line := fmt.Sprintf("%s (%d pairs of models): the gaps are noise or not positive, so PGR is undefined.", category, len(pairs))
+		if len(parts) > 0 {
+			line = fmt.Sprintf("%s (%d pairs of models): of the gap between weak and strong, students recover %s.", category, len(pairs), strings.Join(parts, ", "))
+		}
+		if p := own[0].Published; p != nil {
+			line += fmt.Sprintf(" Published for naive fine-tuning: %.1f to %.1f.", p.Low, p.High)
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// InWords says for each category, in a sentence, how much of the gap the students recover.
+func InWords(rows []summary.CategoryRow) []string {
 	var lines []string
 	for _, category := range list.AppendNew(nil, list.Map(rows, func(r summary.CategoryRow) tasks.Category { return r.Category })...) {
 		own := slices.DeleteFunc(slices.Clone(rows), func(r summary.CategoryRow) bool { return r.Category != category })
 		if slices.ContainsFunc(own, func(r summary.CategoryRow) bool { return r.Weak != own[0].Weak || r.Strong != own[0].Strong }) {
-			continue // a sentence for each pair says no more than the table
+			continue // a sentence for each pair says no more than the table; see RangesInWords
 		}
 		var recovered, undefined []string
 		for _, r := range own {

@@ -45,11 +45,11 @@ func TestCategoriesInWords(t *testing.T) {
 	rows := []summary.CategoryRow{row("xent", clear), row("kl", stats.Pooled{Median: 0.75, N: 2}), row("confidence:alpha=0.5", clear)}
 	want := "chess (1 task): of the gap between small and large, the student recovers 0.50 [0.40, 0.60] with xent " +
 		"and 0.50 [0.40, 0.60] with confidence. It is undefined with kl. Published for naive fine-tuning: 0.4 to 0.6."
-	if got := inWords(rows); len(got) != 1 || got[0] != want {
+	if got := InWords(rows); len(got) != 1 || got[0] != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 	rows[2].Weak = "other"
-	if got := inWords(rows); got != nil {
+	if got := InWords(rows); got != nil {
 		t.Errorf("%q for two pairs", got)
 	}
 }

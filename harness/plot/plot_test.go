@@ -697,3 +697,25 @@ func TestTicks(t *testing.T) {
 		}
 	}
 }
+
+// A series of raters has a name that people can read, also if students differ as well as losses.
+func TestRatersNamesItsSeries(t *testing.T) {
+	other := row("movies", "raters:1", "logconf:alpha=0.5:warmup=0.2", 0.6, 0.8, 0.9)
+	other.Strong = "larger"
+	for want, in := range map[string][]summary.Row{
+		"large":           {row("movies", "raters:1", "xent", 0.6, 0.7, 0.9)},
+		"larger, logconf": {row("movies", "raters:1", "xent", 0.6, 0.7, 0.9), other},
+	} {
+		c, err := Raters(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var svg bytes.Buffer
+		if err := c.SVG(&svg); err != nil {
+			t.Fatal(err)
+		}
+		if text := svg.String(); !strings.Contains(text, ">"+want+"<") || strings.ContainsRune(text, 0) {
+			t.Errorf("no series %q in\n%s", want, text)
+		}
+	}
+}

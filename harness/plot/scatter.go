@@ -42,7 +42,7 @@ func Raters(rows []summary.Row) (*Chart, error) {
 	}
 	low, high := 100.0, 0.0
 	var all []*marks
-	for i, g := range groups(rows, joined(func(r summary.Row) string { return r.Strong }, lossOf)) {
+	for i, g := range groups(rows, distinguishing(rows, func(r summary.Row) string { return r.Strong }, lossOf)) {
 		m := series(i, g.key)
 		for _, r := range g.items {
 			x := 100 * r.Floor.Value

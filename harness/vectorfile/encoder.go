@@ -84,10 +84,17 @@ const (
 )
 
 // Texts returns the names of an example's vectors: those of the rows that have its id, in the order of its texts, or else those of
-// its texts. Whether the file has them, the encoder finds out.
+// its texts. Whether the file has them, the encoder finds out. A row with the example's id and another text is an error.
 func (f *File) Texts(e tasks.Example) ([]string, error) {
-	if len(f.ids.rows(e.ID)) == 0 {
+	entries := f.ids.rows(e.ID)
+	if len(entries) == 0 {
 		return list.Map(e.Texts, func(text string) string { return namedText + text }), nil
+	}
+	for i, row := range entries {
+		if text, ok := f.both[row.row]; ok && len(e.Texts) > 0 && text != digestOf(e.Texts[i%len(e.Texts)]) {
+			return nil, fmt.Errorf("%s: row %d, counted from 0, has the id %s and a text that is not that example's (are ids and texts in the same order? "+
+				"leave out the texts to go by ids alone)", f.path, row.row, e.ID)
+		}
 	}
 	names := make([]string, len(e.Texts))
 	for i := range names {

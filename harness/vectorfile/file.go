@@ -51,6 +51,7 @@ type File struct {
 	rows     int
 	ids      index // of examples
 	texts    index
+	both     map[int32]digest // the texts of rows that have an id and a text
 	mu       sync.Mutex
 	used     []bool // by row; mu guards it
 }

@@ -305,6 +305,11 @@ func TestEncodeRefuses(t *testing.T) {
 			t.Errorf("%v, want %q", err, c.want)
 		}
 	}
+	shifted := `{"id":"` + text("a").ID + `","text":"b"}` + "\n" + `{"id":"` + text("b").ID + `","text":"a"}`
+	_, err := look(opened(t, written(t, "v.npy", npy("'<f4'", "(2, 1)", []float32{1, 2}), "v.ids.jsonl", shifted)), nil, text("b"))
+	if want := "row 1, counted from 0, has the id " + text("b").ID + " and a text that is not"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("ids and texts in another order: %v, want %q", err, want)
+	}
 	// What is wrong with a row that no text needs does not matter, and equal copies are no fault.
 	f := opened(t, written(t, "v.npy", npy("'<f4'", "(4, 1)", []float32{1, nan, 1, 1}), "v.ids.txt", "a\nb\na\na"))
 	if got, err := look(f, nil, text("a")); err != nil || got[0][0] != 1 {

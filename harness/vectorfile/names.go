@@ -63,7 +63,8 @@ func (x index) rows(name string) []entry {
 type names struct {
 	rows       int
 	ids, texts []entry
-	plain      bool // every name may be an id or a text, and is among ids alone
+	plain      bool             // every name may be an id or a text, and is among ids alone
+	both       map[int32]digest // the texts of rows that have an id as well
 }
 
 // add reads the name of the next row.
@@ -91,6 +92,12 @@ func (n *names) add(line []byte) error {
 	if fields.ID != nil {
 		n.ids = append(n.ids, entry{digestOf(*fields.ID), row})
 	}
+	if fields.ID != nil && fields.Text != nil {
+		if n.both == nil {
+			n.both = map[int32]digest{}
+		}
+		n.both[row] = n.texts[len(n.texts)-1].name
+	}
 	return nil
 }
 
@@ -106,7 +113,7 @@ func (f *File) readNames() (list string, err error) {
 		return "", err
 	}
 	f.ids = newIndex(n.ids)
-	f.texts = f.ids
+	f.texts, f.both = f.ids, n.both
 	if !n.plain {
 		f.texts = newIndex(n.texts)
 	}

@@ -35,11 +35,11 @@ func views(wide bool) []view {
 		{"task", "a line for each task", func(rows []summary.Row, opt summary.Options) ([]*table.Table, error) {
 			return pgrTables(rows, wide, opt)
 		}},
-		{"category", "medians over the tasks of a category", func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
+		{"category", "the tasks of a category together", func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
 			c, err := summary.Categories(rows)
 			return []*table.Table{table.Categories(c)}, err
 		}},
-		{"pair", "medians over tasks for each pair of models", func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
+		{"pair", "all tasks together, for each pair of models", func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
 			p, err := summary.Pairs(rows)
 			return []*table.Table{table.Pairs(p)}, err
 		}},

@@ -18,6 +18,7 @@ import (
 	"w2s/internal/list"
 	"w2s/internal/study"
 	"w2s/internal/visible"
+	"w2s/tasks"
 )
 
 func newStudyCommand(a *app) *cobra.Command {
@@ -84,7 +85,13 @@ func newStudy(a *app, s study.Study) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		cfg.Baselines = s.Baselines
+		if cfg.Baselines = s.Baselines; s.Baselines {
+			for _, t := range cfg.Tasks {
+				if i := t.Info(); i.Form == tasks.Generate {
+					return usagef("--task %s: tasks with free answers have no baselines, which this study is about", i.Name)
+				}
+			}
+		}
 		if cfg.Sizes, err = a.sizes(sizes, f.train, fs.Changed("sizes")); err != nil {
 			return err
 		}

@@ -23,6 +23,7 @@ import (
 // A view is a table that w2s table --by can print.
 type view struct {
 	name, about string
+	needs       string // what rows must have to be in the table; "" for nothing
 	tables      func(rows []summary.Row, opt summary.Options) ([]*table.Table, error)
 }
 
@@ -32,36 +33,36 @@ const allViews = "all"
 // views returns the views in the order in which --by all prints them.
 func views(wide bool) []view {
 	return []view{
-		{"task", "a line for each task", func(rows []summary.Row, opt summary.Options) ([]*table.Table, error) {
+		{"task", "a line for each task", "", func(rows []summary.Row, opt summary.Options) ([]*table.Table, error) {
 			return pgrTables(rows, wide, opt)
 		}},
-		{"category", "the tasks of a category together", func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
+		{"category", "the tasks of a category together", "", func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
 			c, err := summary.Categories(rows)
 			return []*table.Table{table.Categories(c)}, err
 		}},
-		{"pair", "all tasks together, for each pair of models", func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
+		{"pair", "all tasks together, for each pair of models", "", func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
 			p, err := summary.Pairs(rows)
 			return []*table.Table{table.Pairs(p)}, err
 		}},
-		{"loss", "comparisons of losses", func(rows []summary.Row, opt summary.Options) ([]*table.Table, error) {
+		{"loss", "comparisons of losses", "", func(rows []summary.Row, opt summary.Options) ([]*table.Table, error) {
 			l, err := summary.Losses(rows, opt)
 			return []*table.Table{table.Losses(l, summary.NotCompared(rows))}, err
 		}},
-		{"supervision", "students beside what they get without a supervisor; see w2s study supervision", func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
+		{"supervision", "students beside what they get without a supervisor; see w2s study supervision", "baselines, which run and sweep train for tasks without free answers, unless --no-baselines is given", func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
 			have := slices.DeleteFunc(slices.Clone(rows), func(r summary.Row) bool { return len(r.Baselines) == 0 })
 			if len(have) == 0 {
 				return nil, nil
 			}
 			return []*table.Table{table.Supervision(have)}, nil
 		}},
-		{"combination", "combined supervisors against each alone", func(rows []summary.Row, opt summary.Options) ([]*table.Table, error) {
+		{"combination", "combined supervisors against each alone", "a combination of supervisors, which run --combine makes", func(rows []summary.Row, opt summary.Options) ([]*table.Table, error) {
 			combined, err := summary.Combinations(rows, opt)
 			if c := table.Combinations(combined); c != nil {
 				return []*table.Table{c}, err
 			}
 			return nil, err
 		}},
-		{"baseline", "baselines", func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
+		{"baseline", "baselines", "baselines, which run and sweep train for tasks without free answers, unless --no-baselines is given", func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
 			if b := table.Baselines(rows, true); b != nil {
 				return []*table.Table{b}, nil
 			}
@@ -300,6 +301,9 @@ func layOut(rows []summary.Row, chains []summary.ChainRow, views []view, by stri
 		t, err := v.tables(rows, opt)
 		if err != nil {
 			return nil, err
+		}
+		if len(t) == 0 && by == v.name {
+			return nil, fmt.Errorf("--by %s: no row has %s", by, v.needs)
 		}
 		tables = append(tables, t...)
 	}

@@ -48,12 +48,11 @@ result that is not complete. With --heads it trains every task again.`,
 		for _, m := range ladder {
 			chain.Chain = append(chain.Chain, f.short[m])
 		}
-		previous, err := f.previous(a, chain)
-		if err != nil {
+		if err := f.previous(a, chain); err != nil {
 			return err
 		}
 		run := func(env experiment.Env) (*result.Result, error) {
-			f.resume(a, &env, previous)
+			f.resume(a, &env)
 			return experiment.RunChain(ctx, chain, env)
 		}
 		return a.experiment(ctx, &f, run, func(r *result.Result) (any, []*table.Table, error) {

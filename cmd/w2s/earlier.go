@@ -72,37 +72,38 @@ func (f *experimentFlags) refuse(differs []string) error {
 	return usagef("--out %s: it holds another experiment (name another file, or overwrite it with --again)\n  %s", f.out, strings.Join(differs, "\n  "))
 }
 
-// previous returns the earlier result of the same experiment, or nil. If the result file holds another experiment, previous
+// previous reads the earlier result of the same experiment, if there is one. If the result file holds another experiment, previous
 // refuses a file that the user named. store gives the content of the default file another name.
-func (f *experimentFlags) previous(a *app, x configuration) (*result.Result, error) {
+func (f *experimentFlags) previous(a *app, x configuration) error {
 	r, differs, err := f.open(a, x, true)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	f.file.earlier = r
 	if len(differs) == 0 {
-		return r, nil
+		return nil
 	}
 	if f.flags.Changed("out") {
-		return nil, f.refuse(differs)
+		return f.refuse(differs)
 	}
 	f.file.other = true
-	return nil, nil
+	return nil
 }
 
-// resume sets up env to continue an earlier result of the same experiment, which may be nil, and to store the result after
+// resume sets up env to continue the earlier result of the same experiment, if there is one, and to store the result after
 // every task. With --heads it trains everything again, because result files hold no heads.
-func (f *experimentFlags) resume(a *app, env *experiment.Env, previous *result.Result) {
+func (f *experimentFlags) resume(a *app, env *experiment.Env) {
 	if f.out != stdout {
 		env.Finished = func(r *result.Result) error { return a.store(f, r) }
 	}
-	if previous == nil || f.heads != "" {
+	earlier := f.file.earlier
+	if earlier == nil || f.file.other || f.heads != "" {
 		return
 	}
-	env.Previous = previous
-	if previous.Program != program() {
+	env.Previous = earlier
+	if earlier.Program != program() {
 		a.progress().Print(fmt.Sprintf("note: %s wrote %s, this is %s; finished tasks are kept (--again trains them again)",
-			previous.Program, f.out, program()))
+			earlier.Program, f.out, program()))
 	}
 }
 

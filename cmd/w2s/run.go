@@ -111,17 +111,9 @@ func (r *runPair) config(ctx context.Context, a *app) (experiment.Config, error)
 }
 
 func (r *runPair) prepare(a *app, cfg experiment.Config) error {
-	if _, err := r.previous(a, cfg); err != nil {
+	if err := r.previous(a, cfg); err != nil {
 		return err
 	}
 	r.noteBaselines(a, cfg)
 	return nil
-}
-
-func (r *runPair) resume(a *app, env *experiment.Env) {
-	if r.file.other {
-		r.experimentFlags.resume(a, env, nil)
-		return
-	}
-	r.experimentFlags.resume(a, env, r.file.earlier)
 }

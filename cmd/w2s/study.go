@@ -151,7 +151,7 @@ func setDefaults(fs *pflag.FlagSet, values map[string]string) {
 
 // study runs an experiment, prints the study's table, and writes the charts to the folder of --plots.
 func (a *app) study(ctx context.Context, f *experimentFlags, cfg experiment.Config, s study.Study) error {
-	if _, err := f.previous(a, cfg); err != nil {
+	if err := f.previous(a, cfg); err != nil {
 		return err
 	}
 	var plotted error // does not keep the table from being printed

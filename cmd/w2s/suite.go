@@ -96,8 +96,6 @@ type gridCommand interface {
 	config(ctx context.Context, a *app) (experiment.Config, error)
 	// prepare checks and locks the result file.
 	prepare(a *app, cfg experiment.Config) error
-	// resume sets up env to continue what prepare found.
-	resume(a *app, env *experiment.Env)
 }
 
 // use makes the copy of flags refer to the set that its own flags are registered in.
@@ -171,7 +169,7 @@ func (m *member) notes(err error) (all, needed []error) {
 // run carries out the experiment.
 func (m *member) run(ctx context.Context, a *app) func(experiment.Env) (*result.Result, error) {
 	return func(env experiment.Env) (*result.Result, error) {
-		m.command.resume(a, &env)
+		m.command.shared().resume(a, &env)
 		return experiment.Run(ctx, m.cfg, env)
 	}
 }
@@ -182,7 +180,7 @@ func (m *member) plan(ctx context.Context, a *app) (*experiment.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.command.resume(a, &env)
+	m.command.shared().resume(a, &env)
 	return experiment.MakePlan(ctx, m.cfg, env)
 }
 

@@ -94,8 +94,6 @@ func (s *sweep) prepare(a *app, cfg experiment.Config) error {
 	return nil
 }
 
-func (s *sweep) resume(a *app, env *experiment.Env) { s.experimentFlags.resume(a, env, s.file.earlier) }
-
 // noteBaselines says how many tasks of an earlier result that is continued have no baselines, though they are wanted.
 func (f *experimentFlags) noteBaselines(a *app, cfg experiment.Config) {
 	if n := withoutBaselines(f.file.earlier); cfg.Baselines && n > 0 && !f.file.other {

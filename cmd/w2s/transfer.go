@@ -32,7 +32,7 @@ a warning.`,
 			return err
 		}
 		cfg := experiment.TransferConfig{Config: pair}
-		if _, err := f.previous(a, cfg); err != nil {
+		if err := f.previous(a, cfg); err != nil {
 			return err
 		}
 		run := func(env experiment.Env) (*result.Result, error) { return experiment.RunTransfer(ctx, cfg, env) }

@@ -62,7 +62,7 @@ func (w *workbench) bagged(ctx context.Context, supervisors []trained) ([]traine
 	var out []trained
 	for _, b := range w.cfg.Bags {
 		for _, h := range w.halves {
-			whole := supervisors[slices.IndexFunc(supervisors, func(t trained) bool { return t.Model == b.Model && t.Seed == h.seed && t.Size == h.size })]
+			whole := h.supervisor(supervisors, b.Model)
 			own := w.part(w.data[b.Model], h.seed, h.weak)
 			rng := rand.New(rand.NewPCG(h.seed, 0xba9))
 			jobs := make([]head.Job, b.Heads)

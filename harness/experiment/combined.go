@@ -94,12 +94,12 @@ func (w *workbench) combined(ctx context.Context, supervisors []trained) ([]trai
 	for _, h := range w.halves {
 		var onStrong, onTest [][][]float64
 		for _, member := range c.Members {
-			at := slices.IndexFunc(supervisors, func(t trained) bool { return t.Model == member && t.Seed == h.seed && t.Size == h.size })
-			s, err := w.predict(ctx, supervisors[at], h.strong)
+			supervisor := h.supervisor(supervisors, member)
+			s, err := w.predict(ctx, supervisor, h.strong)
 			if err != nil {
 				return nil, err
 			}
-			test, err := w.predict(ctx, supervisors[at], w.test)
+			test, err := w.predict(ctx, supervisor, w.test)
 			if err != nil {
 				return nil, err
 			}
@@ -135,6 +135,11 @@ func (w *workbench) combined(ctx context.Context, supervisors []trained) ([]trai
 		out = append(out, trained{Head: r, labels: labels})
 	}
 	return out, nil
+}
+
+// supervisor returns the supervisor of the halves that has a model, which must be among supervisors.
+func (h halves) supervisor(supervisors []trained, model string) trained {
+	return supervisors[slices.IndexFunc(supervisors, func(t trained) bool { return t.Model == model && t.Seed == h.seed && t.Size == h.size })]
 }
 
 // across returns the labels that each supervisor gives to example i.

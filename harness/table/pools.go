@@ -97,8 +97,8 @@ func pooled[R any](rows []R, pool func(R) summary.Pool) []column[R] {
 func RangesInWords(rows []summary.CategoryRow) []string {
 	type pair struct{ weak, strong string }
 	var lines []string
-	for _, category := range list.AppendNew(nil, list.Map(rows, func(r summary.CategoryRow) tasks.Category { return r.Category })...) {
-		own := slices.DeleteFunc(slices.Clone(rows), func(r summary.CategoryRow) bool { return r.Category != category })
+	for _, own := range byCategory(rows) {
+		category := own[0].Category
 		pairs := list.AppendNew(nil, list.Map(own, func(r summary.CategoryRow) pair { return pair{r.Weak, r.Strong} })...)
 		if len(pairs) < 2 {
 			continue
@@ -122,10 +122,7 @@ func RangesInWords(rows []summary.CategoryRow) []string {
 		if len(parts) > 0 {
 			line = fmt.Sprintf("%s (%d pairs of models): of the gap between weak and strong, students recover %s.", category, len(pairs), strings.Join(parts, ", "))
 		}
-		if p := own[0].Published; p != nil {
-			line += fmt.Sprintf(" Published for naive fine-tuning: %.1f to %.1f.", p.Low, p.High)
-		}
-		lines = append(lines, line)
+		lines = append(lines, line+published(own[0]))
 	}
 	return lines
 }
@@ -133,8 +130,8 @@ func RangesInWords(rows []summary.CategoryRow) []string {
 // InWords says for each category, in a sentence, how much of the gap the students recover.
 func InWords(rows []summary.CategoryRow) []string {
 	var lines []string
-	for _, category := range list.AppendNew(nil, list.Map(rows, func(r summary.CategoryRow) tasks.Category { return r.Category })...) {
-		own := slices.DeleteFunc(slices.Clone(rows), func(r summary.CategoryRow) bool { return r.Category != category })
+	for _, own := range byCategory(rows) {
+		category := own[0].Category
 		if slices.ContainsFunc(own, func(r summary.CategoryRow) bool { return r.Weak != own[0].Weak || r.Strong != own[0].Strong }) {
 			continue // a sentence for each pair says no more than the table; see RangesInWords
 		}
@@ -168,10 +165,29 @@ func InWords(rows []summary.CategoryRow) []string {
 				line += fmt.Sprintf(" It is undefined with %s.", strings.Join(undefined, ", "))
 			}
 		}
-		if p := own[0].Published; p != nil {
-			line += fmt.Sprintf(" Published for naive fine-tuning: %.1f to %.1f.", p.Low, p.High)
-		}
-		lines = append(lines, line)
+		lines = append(lines, line+published(own[0]))
 	}
 	return lines
+}
+
+// byCategory returns the rows of each category, in order of first appearance.
+func byCategory(rows []summary.CategoryRow) (categories [][]summary.CategoryRow) {
+	at := map[tasks.Category]int{}
+	for _, r := range rows {
+		i, ok := at[r.Category]
+		if !ok {
+			i = len(categories)
+			at[r.Category], categories = i, append(categories, nil)
+		}
+		categories[i] = append(categories[i], r)
+	}
+	return categories
+}
+
+// published ends a sentence about a category with its published range, if there is one.
+func published(r summary.CategoryRow) string {
+	if r.Published == nil {
+		return ""
+	}
+	return fmt.Sprintf(" Published for naive fine-tuning: %.1f to %.1f.", r.Published.Low, r.Published.High)
 }

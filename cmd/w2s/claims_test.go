@@ -19,6 +19,8 @@ import (
 	"w2s/internal/list"
 	"w2s/internal/shareddata"
 	"w2s/tasks"
+
+	"gonum.org/v1/gonum/stat"
 )
 
 // claimsFile holds the rows that the figures in README.md are computed from, one JSON object on each line. To make it again, run
@@ -317,23 +319,16 @@ func TestClaimsOfLosses(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := string(data)
-	mean := func(v []float64) float64 {
-		sum := 0.0
-		for _, x := range v {
-			sum += x
-		}
-		return sum / float64(len(v))
-	}
 	want := []string{fmt.Sprintf("The %d cells with a gap of 4 points or more count", len(cells))}
 	for k, v := range pgr {
 		median, _, err := stats.MedianInterval(v, stats.Level)
 		if err != nil {
 			t.Fatal(err)
 		}
-		line := fmt.Sprintf("| %s | %s | %.2f | %.2f | %.2f | %+.1f | %+.1f | %s, %s |", k.loss, k.treatment, median, mean(v), slices.Min(v), mean(gains[k]), below[k],
+		line := fmt.Sprintf("| %s | %s | %.2f | %.2f | %.2f | %+.1f | %+.1f | %s, %s |", k.loss, k.treatment, median, stat.Mean(v, nil), slices.Min(v), stat.Mean(gains[k], nil), below[k],
 			lowest[k].Task, lowest[k].Pair())
 		if k == (key{"xent", "soft"}) {
-			line = fmt.Sprintf("| xent | soft | %.2f | %.2f | %.2f |", median, mean(v), slices.Min(v))
+			line = fmt.Sprintf("| xent | soft | %.2f | %.2f | %.2f |", median, stat.Mean(v, nil), slices.Min(v))
 		}
 		want = append(want, line)
 	}

@@ -257,36 +257,23 @@ func rowKey(r summary.Row) cellKey {
 	return cellKey{trainKey{r.Task, r.Strong, r.Trained, r.Size, 0}, r.Weak, r.Loss, r.Treatment}
 }
 
-// cells returns the students of a result that have a supervisor and a ceiling. A step inside a chain has no ceiling.
+// cells returns the students of a result that have a supervisor and a ceiling.
 func cells(r *result.Result) []cell {
-	tasks, heads, ceilings := map[string]*result.Task{}, map[string]*result.Head{}, map[trainKey]*result.Head{}
-	for i := range r.Tasks {
-		tasks[r.Tasks[i].Name] = &r.Tasks[i]
-	}
-	keyOf := func(h *result.Head) trainKey { return trainKey{h.Task, h.Model, h.Trained, h.Size, h.Seed} }
-	for i := range r.Heads {
-		h := &r.Heads[i]
-		heads[h.ID] = h
-		if h.Role == result.Ceiling {
-			ceilings[keyOf(h)] = h
-		}
-	}
 	var out []cell
-	for i := range r.Heads {
-		h := &r.Heads[i]
-		weak, ceiling := heads[h.Supervisor], ceilings[keyOf(h)]
-		if h.Role != result.Student || weak == nil || ceiling == nil {
-			continue
-		}
+	for _, of := range summary.Triples(r) {
+		h, source := of.Student, of.Weak.Source()
 		// As in tables, the variant tells students of the same task, pair, loss and treatment apart.
 		variant := summary.Row{Size: h.Size, Trained: h.Trained}.Variant()
-		c := cell{Task: h.Task, Pair: weak.Source() + " → " + h.Model, Loss: loss.Short(h.Loss), Seed: h.Seed,
-			Setting: strings.TrimSpace(h.Treatment + " " + variant), key: cellKey{keyOf(h), weak.Source(), h.Loss, h.Treatment}}
-		c.answers = [][][]float64{weak.Test, h.Test, ceiling.Test}
-		t := tasks[h.Task]
-		for k, gold := range t.TestGold {
-			d := disagreement{task: t, test: k}
-			for j, p := range [][]float64{weak.Test[k], h.Test[k], ceiling.Test[k]} {
+		c := cell{Task: h.Task, Pair: source + " → " + h.Model, Loss: loss.Short(h.Loss), Seed: h.Seed,
+			Setting: strings.TrimSpace(h.Treatment + " " + variant),
+			key:     cellKey{trainKey{h.Task, h.Model, h.Trained, h.Size, h.Seed}, source, h.Loss, h.Treatment}}
+		for _, head := range of.Heads() {
+			c.answers = append(c.answers, head.Test)
+		}
+		for k, gold := range of.Task.TestGold {
+			d := disagreement{task: of.Task, test: k}
+			for j, head := range of.Heads() {
+				p := head.Test[k]
 				d.Answers[j] = prob.Argmax(p)
 				d.Percent[j] = int(math.Round(100 * p[d.Answers[j]]))
 			}

@@ -25,29 +25,47 @@ type Example struct {
 	Probability [3]float64
 }
 
-// Examples returns the test examples of every student that has a supervisor and a ceiling, in the order of the result's heads.
-func Examples(r *result.Result) []Example {
+// A Triple is a student with its task, its supervisor and its ceiling.
+type Triple struct {
+	Task                   *result.Task
+	Weak, Student, Ceiling *result.Head
+}
+
+// Heads returns supervisor, student and ceiling.
+func (t Triple) Heads() [3]*result.Head { return [3]*result.Head{t.Weak, t.Student, t.Ceiling} }
+
+// Triples returns the students of a result that have a supervisor and a ceiling, in the order of its heads. A step inside a chain has no
+// ceiling.
+func Triples(r *result.Result) []Triple {
 	x := newIndex(r)
-	var out []Example
+	var out []Triple
 	for i := range r.Heads {
 		student := &r.Heads[i]
 		weak := x.heads[student.Supervisor]
 		ceiling := x.reference[referenceKey{result.Ceiling, student.Task, student.Model, student.Trained, student.Size, student.Seed}]
-		if student.Role != result.Student || weak == nil || ceiling == nil {
-			continue
+		if student.Role == result.Student && weak != nil && ceiling != nil {
+			out = append(out, Triple{x.tasks[student.Task], weak, student, ceiling})
 		}
-		t := x.tasks[student.Task]
+	}
+	return out
+}
+
+// Examples returns the test examples of every student that has a supervisor and a ceiling, in the order of the result's heads.
+func Examples(r *result.Result) []Example {
+	var out []Example
+	for _, of := range Triples(r) {
+		t, student := of.Task, of.Student
 		trained := student.Trained
 		if trained == "" {
 			trained = t.Name
 		}
 		for k, id := range t.TestIDs {
-			e := Example{Task: t.Name, Trained: trained, Weak: weak.Source(), Strong: student.Model, Loss: student.Loss, Treatment: student.Treatment,
+			e := Example{Task: t.Name, Trained: trained, Weak: of.Weak.Source(), Strong: student.Model, Loss: student.Loss, Treatment: student.Treatment,
 				Size: student.Size, Seed: student.Seed, ID: id, Gold: rightAnswer(t, k)}
 			if k < len(t.Texts) {
 				e.Text = t.Texts[k]
 			}
-			for j, h := range []*result.Head{weak, student, ceiling} {
+			for j, h := range of.Heads() {
 				e.Answers[j], e.Right[j], e.Probability[j] = answerOf(t, h, k)
 			}
 			out = append(out, e)

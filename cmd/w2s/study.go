@@ -44,10 +44,13 @@ func newStudy(a *app, s study.Study) *cobra.Command {
 	var sizes []int
 	var layers layersFlags
 	example := "  w2s study " + s.Name + "\n  w2s study " + s.Name + " --task tweets --seeds 5"
-	if s.Charts != nil {
+	if s.Draws() {
 		example += " --plots figures"
 	}
 	c := &cobra.Command{Use: s.Name, Short: "Study " + s.About, Example: example}
+	if s.Asks != nil {
+		c.Long = "Study " + s.About + ".\n\nStored results have the same answers: w2s table --by " + s.Name + " RESULT.json. See docs/methods.md."
+	}
 	fs := c.Flags()
 	if s.Ladder {
 		ladder.register(fs, "`checkpoints` of the ladder, weakest first, separated by commas")
@@ -60,7 +63,7 @@ func newStudy(a *app, s study.Study) *cobra.Command {
 	}
 	fs.StringSliceVar(&simulated, "simulate", nil, "simulated `supervisors`, separated by commas: "+strings.Join(experiment.SimulatedForms(), ", "))
 	fs.IntSliceVar(&sizes, "sizes", nil, "`sizes` of smaller training pools to try as well, separated by commas")
-	if s.Charts != nil {
+	if s.Draws() {
 		fs.StringVar(&f.plots, "plots", "", "write the study's charts to this `folder`, as SVG and PNG")
 	}
 	f.register(fs, "w2s-results/study-"+s.Name+".json")
@@ -161,6 +164,13 @@ func (a *app) study(ctx context.Context, f *experimentFlags, cfg experiment.Conf
 		if err != nil {
 			return nil, nil, err
 		}
+		if s.Asks != nil {
+			all, err := summary.Ask(f.table.arranged(rows), *s.Asks, f.options())
+			if err == nil && f.plots != "" {
+				plotted = a.answerPlot(f.plots, all)
+			}
+			return all.Rows, table.AllAnswers(all), err
+		}
 		if f.plots != "" {
 			plotted = a.studyPlots(f.plots, s, rows, r)
 		}
@@ -172,6 +182,17 @@ func (a *app) study(ctx context.Context, f *experimentFlags, cfg experiment.Conf
 // studyPlots writes a study's charts, or a note if there is nothing to draw, for example because no PGR is defined.
 func (a *app) studyPlots(dir string, s study.Study, rows []summary.Row, r *result.Result) error {
 	set, err := s.Charts(plot.Material{Rows: rows, Results: []*result.Result{r}})
+	return a.saveDrawn(dir, set.Charts, err)
+}
+
+// answerPlot writes the chart of the answers to a question, or a note if there is nothing to draw.
+func (a *app) answerPlot(dir string, all summary.Answers) error {
+	chart, err := plot.Answers(all)
+	return a.saveDrawn(dir, []*plot.Chart{chart}, err)
+}
+
+// saveDrawn writes charts that were drawn with an error or nil.
+func (a *app) saveDrawn(dir string, charts []*plot.Chart, err error) error {
 	if errors.Is(err, plot.ErrNothing) {
 		fmt.Fprintf(a.errOut, "w2s: no plot: %s\n", visible.Text(err.Error()))
 		return nil
@@ -179,5 +200,5 @@ func (a *app) studyPlots(dir string, s study.Study, rows []summary.Row, r *resul
 	if err != nil {
 		return err
 	}
-	return a.savePlots(dir, set.Charts)
+	return a.savePlots(dir, charts)
 }

@@ -77,6 +77,7 @@ type Row struct {
 	bySeed     [][]float64 // student's score by seed and test example; nil if the metric is not a mean over examples
 
 	floorBySeed [][]float64 // likewise the supervisor's
+	trios       []Trio      // the heads of each seed; nil for an imported row
 	members     []string    // of a combination
 }
 
@@ -290,6 +291,7 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 		}
 		err := cmp.Or( // the heads tend to have the same fault, so the first one is enough
 			floor.add(m, t, weak), transfer.add(m, t, s), ceiling.add(m, t, ceilingHead), agreement.add(t, weak, s, ceilingHead))
+		row.trios = append(row.trios, Trio{weak, s, ceilingHead})
 		heads, weaks, ceilings = append(heads, weak, s, ceilingHead), append(weaks, weak), append(ceilings, ceilingHead)
 		if c := reference(result.Control); err == nil && c != nil {
 			heads = append(heads, c)

@@ -95,6 +95,9 @@ const (
 	byExample = "example"
 )
 
+// byErrors is the question about errors, which chains have an answer of their own to.
+const byErrors = "errors"
+
 func viewNames() []string {
 	return append(list.Map(views(false, nil), func(v view) string { return v.name }), byChain, byExample)
 }
@@ -324,7 +327,8 @@ func (a *app) printExamples(files []string, layout tableFlags) error {
 	return errors.Join(append(faults, table.Write(a.out, a.style(layout), table.Examples(all)))...)
 }
 
-// layOut returns the tables that --by asks for. If there are chains, it adds a table of them.
+// layOut returns the tables that --by asks for. If there are chains, it adds a table of them, or of the errors that their steps correct and
+// add.
 func layOut(rows []summary.Row, chains []summary.ChainRow, views []view, by string, opt summary.Options) ([]*table.Table, error) {
 	var tables []*table.Table
 	for _, v := range views {
@@ -339,6 +343,13 @@ func layOut(rows []summary.Row, chains []summary.ChainRow, views []view, by stri
 			return nil, fmt.Errorf("--by %s: no row has %s", by, v.needs)
 		}
 		tables = append(tables, t...)
+	}
+	if by == byErrors && len(chains) > 0 {
+		transitions, err := summary.Transitions(chains, opt)
+		if err != nil {
+			return nil, err
+		}
+		return append(tables, table.Transitions(transitions)), nil
 	}
 	if len(chains) > 0 {
 		tables = append(tables, table.Chains(chains))

@@ -197,7 +197,13 @@ func Answers(all summary.Answers) (*Chart, error) {
 		edge := max(0.05*(high.x-low.x), 1e-6)
 		c.plot.X.Min, c.plot.X.Max = low.x-edge, high.x+edge
 		c.plot.X.Tick.Marker = every(low.x-edge, high.x+edge, 8)
-		c.pgrAxis(drawn)
+		if axes.Y == summary.PGRKey {
+			c.pgrAxis(drawn)
+		} else {
+			edge = max(0.05*(high.y-low.y), 1e-6)
+			c.plot.Y.Min, c.plot.Y.Max = low.y-edge, high.y+edge
+			c.plot.Y.Tick.Marker = every(low.y-edge, high.y+edge, 6)
+		}
 	}
 	c.basis(drawn)
 	c.Alt = fmt.Sprintf("Scatter plot of %d rows: %s against %s. The table has the numbers.", len(drawn), yLabel, xLabel)

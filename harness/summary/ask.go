@@ -14,6 +14,7 @@ import (
 	"w2s/harness/result"
 	"w2s/harness/stats"
 	"w2s/internal/list"
+	"w2s/internal/visible"
 	"w2s/tasks"
 )
 
@@ -149,10 +150,10 @@ func Ask(rows []Row, q Question, opt Options) (Answers, error) {
 	}
 	var left []string
 	if imported > 0 {
-		left = append(left, fmt.Sprintf("%d imported rows, which have no predictions", imported))
+		left = append(left, visible.Count(imported, "imported row")+" without predictions")
 	}
 	if free > 0 {
-		left = append(left, fmt.Sprintf("%d rows of tasks with free answers, which have no classes or candidates", free))
+		left = append(left, visible.Count(free, "row")+" of tasks with free answers, which have no classes or candidates")
 	}
 	out.LeftOut = listed(left)
 	out.Rows = make([]Answer, len(asked))

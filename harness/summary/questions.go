@@ -88,7 +88,7 @@ func errorStructure() Question {
 	return Question{
 		Name: "errors", Caption: "which errors of the supervisor students repeat, correct and add", Free: true, Asked: asked,
 		Notes: []string{"The ceiling never saw the supervisor's labels: what it shares with the supervisor comes from the examples. Thirds of confidence are ours, of the test examples of each seed."},
-		Chart: Axes{X: "new_errors", Y: "corrected", Diagonal: "as many corrected as broken, of each kind"},
+		Chart: Axes{X: "new_errors", Y: "corrected"},
 	}
 }
 

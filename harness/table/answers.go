@@ -122,3 +122,34 @@ func answerData(all summary.Answers) *Data {
 	}
 	return d
 }
+
+// Transitions lays out how answers change along chains.
+func Transitions(rows []summary.TransitionRow) *Table {
+	t := layOut("transitions", []string{"answers that change along bootstrapping chains, in per cent of the test examples"}, rows,
+		text("task", "", func(r summary.TransitionRow) string { return r.Chain.Task }).said("%s").kept(),
+		text("data", "whether the steps share their training examples or have disjoint ones.", func(r summary.TransitionRow) string { return r.Chain.Data }).said("%s data"),
+		text("variant", "", func(r summary.TransitionRow) string { return r.Chain.Setup }).said("%s"),
+		text("loss", "", func(r summary.TransitionRow) string { return loss.Short(r.Chain.Loss) }).said("%s"),
+		text("steps", "numbers of the earlier and the later step.", func(r summary.TransitionRow) string { return fmt.Sprintf("%d → %d", r.From, r.To) }),
+		text("models", "", func(r summary.TransitionRow) string {
+			return r.Chain.Models[r.From-1] + " → " + r.Chain.Models[r.To-1]
+		}),
+		number("right → wrong", "", func(r summary.TransitionRow) string { return points(r.Broken) }),
+		number("wrong → right", "", func(r summary.TransitionRow) string { return points(r.Corrected) }),
+		number("n", "number of test examples.", func(r summary.TransitionRow) string { return strconv.Itoa(r.Chain.N) }).said("%s test examples").ranked(1),
+		number("seeds", "", func(r summary.TransitionRow) string { return strconv.Itoa(r.Chain.Seeds) }).said("%s seeds").ranked(2))
+	t.values = tidy(rows, slices.Concat([]field[summary.TransitionRow]{
+		{"task", func(r summary.TransitionRow) any { return r.Chain.Task }},
+		{"data", func(r summary.TransitionRow) any { return r.Chain.Data }},
+		{"variant", func(r summary.TransitionRow) any { return r.Chain.Setup }},
+		{"loss", func(r summary.TransitionRow) any { return loss.Short(r.Chain.Loss) }},
+		{"from", func(r summary.TransitionRow) any { return r.From }},
+		{"to", func(r summary.TransitionRow) any { return r.To }},
+		{"from_model", func(r summary.TransitionRow) any { return r.Chain.Models[r.From-1] }},
+		{"to_model", func(r summary.TransitionRow) any { return r.Chain.Models[r.To-1] }},
+		{"n", func(r summary.TransitionRow) any { return r.Chain.N }},
+		{"seeds", func(r summary.TransitionRow) any { return r.Chain.Seeds }},
+	}, figureFields("broken", func(r summary.TransitionRow) summary.Figure { return r.Broken }),
+		figureFields("corrected", func(r summary.TransitionRow) summary.Figure { return r.Corrected })))
+	return t
+}

@@ -26,6 +26,9 @@ func newStudyCommand(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "study",
 		Short: "Answer one question with a table and charts: " + strings.Join(names, ", "),
+		Long: "Answers one question with a table and charts.\n\nAny result file has the answers to " +
+			strings.Join(list.Map(summary.Questions(), func(q summary.Question) string { return q.Name }), ", ") +
+			"\n(docs/methods.md): w2s table --by NAME RESULT.json.",
 		Example: `  w2s study gap --models wordllama-64,all-MiniLM-L6-v2,e5-small-v2
   w2s study alpha --task movies
   w2s study calibration --weak wordllama-64`,
@@ -48,9 +51,6 @@ func newStudy(a *app, s study.Study) *cobra.Command {
 		example += " --plots figures"
 	}
 	c := &cobra.Command{Use: s.Name, Short: "Study " + s.About, Example: example}
-	if s.Asks != nil {
-		c.Long = "Study " + s.About + ".\n\nStored results have the same answers: w2s table --by " + s.Name + " RESULT.json. See docs/methods.md."
-	}
 	fs := c.Flags()
 	if s.Ladder {
 		ladder.register(fs, "`checkpoints` of the ladder, weakest first, separated by commas")
@@ -64,7 +64,7 @@ func newStudy(a *app, s study.Study) *cobra.Command {
 	fs.StringSliceVar(&simulated, "simulate", nil, "simulated `supervisors`, separated by commas: "+strings.Join(experiment.SimulatedForms(), ", "))
 	fs.IntSliceVar(&sizes, "sizes", nil, "`sizes` of smaller training pools to try as well, separated by commas")
 	if s.Draws() {
-		fs.StringVar(&f.plots, "plots", "", "write the study's charts to this `folder`, as SVG and PNG")
+		registerPlots(fs, &f.plots)
 	}
 	f.register(fs, "w2s-results/study-"+s.Name+".json")
 	setDefaults(fs, s.Defaults)
@@ -108,6 +108,10 @@ func newStudy(a *app, s study.Study) *cobra.Command {
 		return a.study(ctx, &f, cfg, s)
 	})
 	return c
+}
+
+func registerPlots(fs *pflag.FlagSet, plots *string) {
+	fs.StringVar(plots, "plots", "", "write charts of the result to this `folder`, as SVG and PNG")
 }
 
 // sizes returns the smaller training pools to try. Default sizes that are not smaller than the whole pool are left out. train is

@@ -74,6 +74,7 @@ type Rank struct{ A, B string }
 type Answer struct {
 	Row     Row
 	Figures []*Figure // one for each Asked; nil if it is undefined, for the row or for some resamples of its test examples
+	keys    []string
 	// resampled holds the figures that ranks need on each resample of the test examples and of the seeds.
 	resampled map[string][]float64
 }
@@ -106,10 +107,14 @@ func (q Question) Title(key string) (string, Unit) {
 
 // MarshalJSON writes the row and the figures by their keys, the undefined ones as null.
 func (a Answer) MarshalJSON() ([]byte, error) {
+	figures := map[string]*Figure{}
+	for i, f := range a.Figures {
+		figures[a.keys[i]] = f
+	}
 	return json.Marshal(struct {
-		Row     Row       `json:"row"`
-		Figures []*Figure `json:"figures"`
-	}{a.Row, a.Figures})
+		Row     Row                `json:"row"`
+		Figures map[string]*Figure `json:"figures"`
+	}{a.Row, figures})
 }
 
 // Answers holds the answers to a question and what it asks of all of them together.
@@ -191,7 +196,7 @@ func listed(reasons []string) string {
 // ask computes the figures of a row.
 func (q Question) ask(r Row, opt Options) (Answer, error) {
 	boot := opt.bootstrap(r.task)
-	a := Answer{Row: r, Figures: make([]*Figure, len(q.Asked)), resampled: map[string][]float64{}}
+	a := Answer{Row: r, Figures: make([]*Figure, len(q.Asked)), keys: list.Map(q.Asked, func(f Asked) string { return f.Key }), resampled: map[string][]float64{}}
 	keep := map[string]bool{}
 	for _, k := range q.Ranks {
 		keep[k.A], keep[k.B] = true, true

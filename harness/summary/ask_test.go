@@ -50,6 +50,9 @@ func TestAnswersEqualReference(t *testing.T) {
 				t.Fatalf("row %d is %s, %s", i, a.Row.Task, a.Row.Weak)
 			}
 			reference := want.Rows[i].Figures[q.Name]
+			if data, err := json.Marshal(a); err != nil || !strings.Contains(string(data), `"`+q.Asked[0].Key+`":{"value":`) {
+				t.Errorf("as JSON: %v %.100s", err, data)
+			}
 			if len(reference) != len(q.Asked) {
 				t.Errorf("%s: the reference has %d figures, the question %d", q.Name, len(reference), len(q.Asked))
 			}

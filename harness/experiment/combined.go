@@ -51,7 +51,7 @@ func (c Config) checkCombined(known map[string]bool, faults *faultList) {
 			faults.add("%s: the simulated supervisor %s cannot be combined with others", c.Combined.Name, m)
 		case !known[m]:
 			faults.add("%s: no supervisor is named %q", c.Combined.Name, m)
-		case c.supervisor(m) == nil && !c.isBag(m) && !slices.Contains(c.weaks(), m):
+		case c.supervisor(m) == nil && !c.isEnsemble(m) && !slices.Contains(c.weaks(), m):
 			faults.add("%s: model %s supervises no pair", c.Combined.Name, m)
 		}
 	}

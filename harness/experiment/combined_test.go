@@ -133,15 +133,18 @@ func TestCombinedFaults(t *testing.T) {
 	}
 }
 
-// A bag has the mean labels of several heads of its model: other labels than one head, which leaves that head as it is.
-func TestBagOfHeads(t *testing.T) {
+// The labels of an ensemble differ from those of the one head of its model, which it leaves as it is.
+func TestEnsembles(t *testing.T) {
 	cfg := smallConfig(planted{name: "planted", n: 700, noise: 1})
 	cfg.Losses = convexLosses()[:1]
 	strong := cfg.Pairs[0].Strong
 	alone, err := experiment.Run(t.Context(), cfg, env(t))
 	alone = stored(t, alone, err)
-	cfg.Bags = []experiment.Bag{{Name: "bag:5:weak", Key: "bag", Model: "weak", Heads: 5}}
-	cfg.Pairs = append(cfg.Pairs, result.Pair{Weak: "bag:5:weak", Strong: strong})
+	for _, kind := range experiment.EnsembleKinds() {
+		name := kind + ":4:weak"
+		cfg.Ensembles = append(cfg.Ensembles, experiment.Ensemble{Name: name, Key: kind, Kind: kind, Model: "weak", Heads: 4})
+		cfg.Pairs = append(cfg.Pairs, result.Pair{Weak: name, Strong: strong})
+	}
 	r, err := experiment.Run(t.Context(), cfg, env(t))
 	r = stored(t, r, err)
 	heads := map[string]result.Head{}
@@ -150,15 +153,20 @@ func TestBagOfHeads(t *testing.T) {
 	}
 	for _, h := range alone.Heads {
 		if !reflect.DeepEqual(h, heads[h.ID]) {
-			t.Errorf("%s is another head beside a bag", h.ID)
+			t.Errorf("%s is another head beside ensembles", h.ID)
 		}
 	}
 	rows, err := summary.Rows(r, summary.Options{Resamples: 100})
-	if err != nil || len(rows) != 2 || rows[1].Weak != "bag:5:weak" {
+	if err != nil || len(rows) != 4 || rows[1].Weak != "bag:4:weak" {
 		t.Fatalf("%v, %d rows", err, len(rows))
 	}
+	for _, row := range rows {
+		if row.Floor.Value < 0.6 {
+			t.Errorf("the labels of %s are right on %v", row.Weak, row.Floor.Value)
+		}
+	}
 	for _, h := range r.Heads {
-		if h.Model != "bag:5:weak" {
+		if h.Role != result.Supervisor || h.Model == "weak" {
 			continue
 		}
 		far := 0.0
@@ -173,17 +181,45 @@ func TestBagOfHeads(t *testing.T) {
 				}
 			}
 		}
-		if far < 1e-3 || far > 0.5 {
+		if far < 1e-3 || h.Model == "bag:4:weak" && far > 0.5 {
 			t.Errorf("%s: the labels are up to %v from those of one head", h.ID, far)
 		}
 	}
 	experiment.CheckStudentNeverSeesGold(t, cfg, env(t))
-	cfg.Pairs = cfg.Pairs[1:] // the bag alone
+	if plan, err := experiment.MakePlan(t.Context(), cfg, env(t)); err != nil || plan.Tasks[0].Heads < 3*4*len(cfg.Seeds) {
+		t.Error(err, plan)
+	}
+	cfg.Pairs = cfg.Pairs[1:] // the ensembles alone
 	if _, err := experiment.Run(t.Context(), cfg, env(t)); err != nil {
 		t.Error(err)
 	}
-	cfg.Bags[0].Model, cfg.Bags[0].Heads = "nobody", 1
-	if err := cfg.Validate(); err == nil || !strings.Contains(err.Error(), `bag:5:weak: no model is named "nobody"`) || !strings.Contains(err.Error(), "1 heads are not in 2..1000") {
-		t.Error(err)
+	cfg.Ensembles[0].Model, cfg.Ensembles[0].Heads, cfg.Ensembles[1].Kind = "nobody", 1, "choir"
+	err = cfg.Validate()
+	for _, want := range []string{`bag:4:weak: no model is named "nobody"`, "1 heads are not in 2..1000", `unknown kind of ensemble "choir"`} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+}
+
+// Ensembles also label candidates.
+func TestEnsemblesOfRankings(t *testing.T) {
+	cfg := smallConfig(planted{name: "ranked", n: 700, rank: true})
+	cfg.Losses, cfg.Seeds = convexLosses()[:1], []uint64{0}
+	strong := cfg.Pairs[0].Strong
+	for _, kind := range experiment.EnsembleKinds() {
+		cfg.Ensembles = append(cfg.Ensembles, experiment.Ensemble{Name: kind, Key: kind, Kind: kind, Model: "weak", Heads: 2})
+		cfg.Pairs = append(cfg.Pairs, result.Pair{Weak: kind, Strong: strong})
+	}
+	r, err := experiment.Run(t.Context(), cfg, env(t))
+	r = stored(t, r, err)
+	rows, err := summary.Rows(r, summary.Options{Resamples: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range rows {
+		if row.Floor.Value < 0.55 {
+			t.Errorf("the labels of %s are right on %v", row.Weak, row.Floor.Value)
+		}
 	}
 }

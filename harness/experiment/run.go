@@ -46,7 +46,7 @@ func (w *workbench) allHeads(ctx context.Context) ([]trained, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, more := range []func(context.Context, []trained) ([]trained, error){w.bagged, w.combined} {
+	for _, more := range []func(context.Context, []trained) ([]trained, error){w.ensembles, w.combined} {
 		made, err := more(ctx, supervisors)
 		if err != nil {
 			return nil, err

@@ -43,7 +43,7 @@ func TestCombinedSupervisors(t *testing.T) {
 	}
 	for _, c := range label.Combiners() {
 		for _, method := range []string{c.Name, c.Name + "+agree"} {
-			if method == "raven+agree" || method == "logit+agree" {
+			if method == "raven+agree" || method == "logit+agree" || method == "csl+agree" {
 				continue // the same path as the others
 			}
 			cfg := combinedConfig(t, method)
@@ -72,7 +72,11 @@ func TestCombinedSupervisors(t *testing.T) {
 			if len(rows) != 3 || rows[2].Weak != cfg.Combined.Name || !rows[2].Combined || rows[0].Combined {
 				t.Fatalf("%s: %d rows", method, len(rows))
 			}
-			if kept := rows[2].Train < rows[0].Train; kept != strings.HasSuffix(method, "+agree") {
+			learned := rows[2].Train
+			if c.Apart {
+				learned /= 2
+			}
+			if kept := learned < rows[0].Train; kept != (strings.HasSuffix(method, "+agree") || method == "csl") {
 				t.Errorf("%s: the student learns %d examples, alone %d", method, rows[2].Train, rows[0].Train)
 			}
 			compared, err := summary.Combinations(rows, summary.Options{Resamples: 100})
@@ -87,7 +91,7 @@ func TestCombinedSupervisors(t *testing.T) {
 					t.Errorf("%s against %s: %+v, want differences of %v and %v", method, rows[i].Weak, c, f, d)
 				}
 			}
-			if method == "dawid-skene" || method == "raven" || method == "mean+agree" {
+			if method == "dawid-skene" || method == "raven" || method == "csl" || method == "evidential" || method == "mean+agree" {
 				experiment.CheckStudentNeverSeesGold(t, cfg, env(t))
 			}
 			plan, err := experiment.MakePlan(t.Context(), cfg, env(t))
@@ -102,6 +106,35 @@ func TestCombinedSupervisors(t *testing.T) {
 	other.Combined.Key = "another"
 	if d := other.Differences(r); !reflect.DeepEqual(d, []string{"model mean of 2: key: in the file mean; now another"}) {
 		t.Errorf("differences %q", d)
+	}
+}
+
+// A student of all supervisors' labels, each an example of its own, has the cross-entropy of a student of their mean up to a constant,
+// so it is the same student up to rounding.
+func TestLabelsApart(t *testing.T) {
+	students := map[string]result.Head{}
+	for _, method := range []string{"mean", "evidential"} {
+		cfg := combinedConfig(t, method)
+		cfg.L2, cfg.Seeds, cfg.Baselines = []float64{0.1}, cfg.Seeds[:1], true
+		r, err := experiment.Run(t.Context(), cfg, env(t))
+		r = stored(t, r, err)
+		for _, h := range r.Heads {
+			if h.Role == result.Student && strings.Contains(h.Supervisor, "of 2") {
+				students[method] = h
+			}
+		}
+	}
+	mean, apart := students["mean"], students["evidential"]
+	if apart.Train != 2*mean.Train || len(mean.Test) == 0 {
+		t.Fatalf("students of %d and %d examples", apart.Train, mean.Train)
+	}
+	for i, p := range mean.Test {
+		if math.Abs(p[1]-apart.Test[i][1]) > 1e-4 {
+			t.Fatalf("test example %d: %v apart, %v of the mean", i, apart.Test[i], p)
+		}
+	}
+	if apart.Labels.Raw.Accuracy == mean.Labels.Raw.Accuracy {
+		t.Errorf("both labels are right on %v, want the mean of the supervisors", apart.Labels.Raw.Accuracy)
 	}
 }
 
@@ -123,6 +156,11 @@ func TestCombinedFaults(t *testing.T) {
 		if err := cfg.Validate(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
+	}
+	apart := combinedConfig(t, "evidential")
+	apart.Treatments = []label.Treatment{label.Hard{}, label.Platt{}}
+	if err := apart.Validate(); err == nil || !strings.Contains(err.Error(), "several labels for each training example, which the treatment platt does not take") {
+		t.Error(err)
 	}
 	chain := experiment.ChainConfig{Config: combinedConfig(t, "mean"), Chain: []string{"weak", "strong", "strong"}}
 	transfer := experiment.TransferConfig{Config: combinedConfig(t, "mean")}

@@ -313,6 +313,13 @@ func (c Config) checkTask(t tasks.Info, faults *faultList) {
 		faults.add("task %s: a %s task has no %s", t.Name, t.Form, m.Name)
 	}
 	c.checkSupervisors(t, faults)
+	for _, l := range c.Losses {
+		if err := loss.Check(l, 0); t.Form == tasks.Rank && err != nil {
+			faults.add("task %s: %w", t.Name, err)
+		} else if t.Form == tasks.Generate && loss.TakesEvidence(l) {
+			faults.add("task %s: loss %s takes outputs as evidence, and those of a layer that writes are logits (choose another loss)", t.Name, l)
+		}
+	}
 	if t.Form != tasks.Generate {
 		return
 	}

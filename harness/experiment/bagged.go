@@ -63,21 +63,10 @@ func (w *workbench) bagged(ctx context.Context, supervisors []trained) ([]traine
 	for _, b := range w.cfg.Bags {
 		for _, h := range w.halves {
 			whole := h.supervisor(supervisors, b.Model)
-			own := w.part(w.data[b.Model], h.seed, h.weak)
-			rng := rand.New(rand.NewPCG(h.seed, 0xba9))
-			jobs := make([]head.Job, b.Heads)
-			for k := range jobs {
-				jobs[k] = head.Job{Name: fmt.Sprintf("%s, head %d", b.Name, k+1), Loss: loss.XEnt{}, L2: whole.L2, Seed: h.seed,
-					Examples: own.numbers(h.weak), Labels: h.weakGold, Weights: bootstrapWeights(own.groups, rng)}
-			}
-			fitted, err := head.Fit(ctx, own.data, jobs, head.Options{})
-			if err != nil {
-				return nil, err
-			}
 			wanted := slices.Concat(h.strong, w.test)
-			soft, err := w.predictWith(ctx, w.data[b.Model].raw, list.Map(fitted, func(f head.Fitted) *head.Head { return f.Head }), wanted)
+			soft, err := w.bootstrap(ctx, whole, h, b.Heads, wanted)
 			if err != nil {
-				return nil, err
+				return nil, fmt.Errorf("%s: %w", b.Name, err)
 			}
 			labels := make([][]float64, len(w.examples))
 			for i, e := range wanted {
@@ -97,6 +86,23 @@ func (w *workbench) bagged(ctx context.Context, supervisors []trained) ([]traine
 		}
 	}
 	return out, nil
+}
+
+// bootstrap trains heads of a supervisor's model on bootstrap samples of weak-train, with the supervisor's penalty, and returns their labels
+// of examples, by head.
+func (w *workbench) bootstrap(ctx context.Context, whole trained, h halves, heads int, wanted []int) ([][][]float64, error) {
+	own := w.part(w.data[whole.Model], h.seed, h.weak)
+	rng := rand.New(rand.NewPCG(h.seed, 0xba9))
+	jobs := make([]head.Job, heads)
+	for k := range jobs {
+		jobs[k] = head.Job{Name: fmt.Sprintf("%s, head %d", whole.Model, k+1), Loss: loss.XEnt{}, L2: whole.L2, Seed: h.seed,
+			Examples: own.numbers(h.weak), Labels: h.weakGold, Weights: bootstrapWeights(own.groups, rng)}
+	}
+	fitted, err := head.Fit(ctx, own.data, jobs, head.Options{})
+	if err != nil {
+		return nil, err
+	}
+	return w.predictWith(ctx, w.data[whole.Model].raw, list.Map(fitted, func(f head.Fitted) *head.Head { return f.Head }), wanted)
 }
 
 // bootstrapWeights draws as many groups as there are, with replacement, and returns how often each example is drawn.

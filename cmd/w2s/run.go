@@ -71,6 +71,7 @@ func (r *runPair) register(fs *pflag.FlagSet) {
 		strings.Join(list.Map(label.Combiners(), func(c label.Combiner) string { return c.Name }), ", ")+
 		"; +agree after it keeps the training examples on which all agree (docs/supervisors.md)")
 	registerNoBaselines(fs, &r.noBaselines)
+	registerPlots(fs, &r.plots)
 	r.experimentFlags.register(fs, "w2s-results/run.json")
 }
 

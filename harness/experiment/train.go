@@ -20,6 +20,7 @@ type trainSpec struct {
 	head     result.Head // role, model, supervisor, treatment, size, share, seed, labels and warnings
 	examples []int
 	labels   [][]float64
+	weights  []float64 // of the labels; nil: all 1
 	loss     loss.Loss
 }
 
@@ -88,7 +89,7 @@ func (w *workbench) train(ctx context.Context, data features, specs []trainSpec)
 		}
 		own := w.part(data, k.seed, examples)
 		jobs := list.Map(members[k], func(i int) head.Job {
-			return head.Job{Name: out[i].ID, Examples: own.numbers(specs[i].examples), Labels: specs[i].labels, Loss: specs[i].loss, Seed: k.seed}
+			return head.Job{Name: out[i].ID, Examples: own.numbers(specs[i].examples), Labels: specs[i].labels, Weights: specs[i].weights, Loss: specs[i].loss, Seed: k.seed}
 		})
 		chosen, err := head.Select(ctx, own.data, jobs, w.cfg.grid(own.groups), options)
 		if err != nil {

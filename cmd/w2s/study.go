@@ -88,6 +88,7 @@ func newStudy(a *app, s study.Study) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		cfg.Geometry = s.Geometry
 		if cfg.Baselines = s.Baselines; s.Baselines {
 			for _, t := range cfg.Tasks {
 				if i := t.Info(); i.Form == tasks.Generate {

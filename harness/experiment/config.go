@@ -62,6 +62,7 @@ type Config struct {
 	// Held is the share of a head's training examples that is held out to choose its penalty on if Folds is 1, and to fit the calibration
 	// of weak labels on. 0: DefaultHeld.
 	Held      float64
+	Geometry  bool // compare the features of supervisors and students
 	Baselines bool // train what students are compared with as well; see baselines.go
 	KeepTexts bool // keep the test texts in the result, for the report's example browser
 }

@@ -193,8 +193,10 @@ type Head struct {
 	Guard  *Guard        `json:"guard,omitempty"`  // of a guarded loss
 	Labels *LabelQuality `json:"labels,omitempty"` // student: how good its labels were
 	// Cosines compares the head with the main axis of its features and with the ceiling. nil: it was not computed.
-	Cosines *Cosines      `json:"cosines,omitempty"`
-	Test    Distributions `json:"test"`
+	Cosines *Cosines `json:"cosines,omitempty"`
+	// Geometry compares the features of a student with those of its supervisor. nil: it was not computed.
+	Geometry *Geometry     `json:"geometry,omitempty"`
+	Test     Distributions `json:"test"`
 
 	// Heads that write free answers have these as well: the answer to each test prompt (Test says whether it is right),
 	// the share of each right answer's tokens that the head finds most likely, and the number of tokens it can write.
@@ -220,6 +222,16 @@ type Guard struct {
 type Cosines struct {
 	Axis    float64 `json:"axis"`              // of the main axis, without sign
 	Ceiling float64 `json:"ceiling,omitempty"` // of the ceiling of the same model, size and seed; negative if it has learned the opposite. 0 for the ceiling itself
+}
+
+// A Geometry compares the features of strong-train under the models of supervisor and student. docs/methods.md defines its figures.
+type Geometry struct {
+	Rows       int      `json:"rows"`              // examples that are compared, or candidates less examples for rankings
+	WeakDims   int      `json:"weak_dims"`         // dimensions of the supervisor's features
+	StrongDims int      `json:"strong_dims"`       // of the student's
+	Shared     float64  `json:"shared"`            // correlation dimension
+	Beyond     float64  `json:"beyond"`            // share of the student's space beyond the supervisor's
+	Overlap    *float64 `json:"overlap,omitempty"` // overlap density; nil if it is not defined, as for rankings of more than two candidates
 }
 
 // Source returns what labelled examples for a student: the model of a supervisor, or a simulated supervisor.

@@ -28,8 +28,11 @@ type Question struct {
 	Asked   []Asked
 	Notes   []string
 	Free    bool // it can be asked of free answers
-	Chart   Axes
-	Ranks   []Rank
+	// Has reports whether the heads of a seed have what the question asks about, and Lacks names it. nil: all have it.
+	Has   func(Trio) bool
+	Lacks string
+	Chart Axes
+	Ranks []Rank
 }
 
 // An Asked is one figure of a question.
@@ -41,6 +44,9 @@ type Asked struct {
 	Minor  int // columns with a higher number are left out first, where there is no room; 0: the column stays
 	// Score returns the figure of one seed, or nil if it has no meaning for the task.
 	Score func(*result.Task, Trio) (stats.Score, error)
+	// Value, instead of Score, returns a figure of one seed that does not depend on the test examples. Its interval is Student's t over
+	// seeds. ok is false if it is undefined.
+	Value func(Trio) (v float64, ok bool)
 }
 
 // A Unit says how a figure is written.
@@ -52,6 +58,7 @@ const (
 	Points              // a difference of shares, in points, with its sign
 	Plain               // with three decimals
 	Signed              // with three decimals and its sign
+	Count               // with one decimal
 )
 
 // Axes name the figures that a chart draws against each other, by their keys.
@@ -73,6 +80,7 @@ type Rank struct{ A, B string }
 // An Answer is what a question finds out about one row.
 type Answer struct {
 	Row     Row
+	Gain    *Figure   // student - weak; nil unless the question has it in Axes or Ranks
 	Figures []*Figure // one for each Asked; nil if it is undefined, for the row or for some resamples of its test examples
 	keys    []string
 	// resampled holds the figures that ranks need on each resample of the test examples and of the seeds.
@@ -88,7 +96,7 @@ func (q Question) Figure(a Answer, key string) *Figure {
 		}
 		return &Figure{Value: a.Row.PGR.Value, Interval: a.Row.PGR.Interval, Examples: a.Row.PGR.Examples}
 	case GainKey:
-		return &Figure{Value: a.Row.Transfer.Value - a.Row.Floor.Value}
+		return a.Gain
 	}
 	return a.Figures[slices.IndexFunc(q.Asked, func(f Asked) bool { return f.Key == key })]
 }
@@ -141,7 +149,7 @@ type RankCorrelation struct {
 // Ask answers a question for every row that has predictions.
 func Ask(rows []Row, q Question, opt Options) (Answers, error) {
 	out := Answers{Question: q}
-	imported, free := 0, 0
+	imported, free, lacking := 0, 0, 0
 	var asked []Row
 	for _, r := range rows {
 		switch {
@@ -149,6 +157,8 @@ func Ask(rows []Row, q Question, opt Options) (Answers, error) {
 			imported++
 		case r.task.Form == tasks.Generate && !q.Free:
 			free++
+		case q.Has != nil && slices.ContainsFunc(r.trios, func(t Trio) bool { return !q.Has(t) }):
+			lacking++
 		default:
 			asked = append(asked, r)
 		}
@@ -159,6 +169,9 @@ func Ask(rows []Row, q Question, opt Options) (Answers, error) {
 	}
 	if free > 0 {
 		left = append(left, visible.Count(free, "row")+" of tasks with free answers, which have no classes or candidates")
+	}
+	if lacking > 0 {
+		left = append(left, visible.Count(lacking, "row")+" without "+q.Lacks)
 	}
 	out.LeftOut = listed(left)
 	out.Rows = make([]Answer, len(asked))
@@ -197,11 +210,15 @@ func listed(reasons []string) string {
 func (q Question) ask(r Row, opt Options) (Answer, error) {
 	boot := opt.bootstrap(r.task)
 	a := Answer{Row: r, Figures: make([]*Figure, len(q.Asked)), keys: list.Map(q.Asked, func(f Asked) string { return f.Key }), resampled: map[string][]float64{}}
-	keep := map[string]bool{}
+	keep := map[string]bool{q.Chart.X: true, q.Chart.Y: true}
 	for _, k := range q.Ranks {
 		keep[k.A], keep[k.B] = true, true
 	}
 	for i, f := range q.Asked {
+		if f.Value != nil {
+			a.Figures[i], a.resampled[f.Key] = overSeeds(r, f.Value, boot)
+			continue
+		}
 		scores, err := bySeed(r, f.Score)
 		if err != nil {
 			return a, fmt.Errorf("%s: %w", f.Key, err)
@@ -244,17 +261,41 @@ func (q Question) ask(r Row, opt Options) (Answer, error) {
 	if err != nil {
 		return a, err
 	}
+	gain, spread, err := crossed.Difference(1, 0)
+	if err != nil {
+		return a, err
+	}
+	a.Gain = &Figure{Value: gain, Interval: spread.Interval, Examples: spread.Examples}
 	weak, student, ceiling := reseeded(crossed.Resampled(0)), reseeded(crossed.Resampled(1)), reseeded(crossed.Resampled(2))
-	gain, pgr := make([]float64, len(weak)), make([]float64, len(weak))
+	gains, pgrs := make([]float64, len(weak)), make([]float64, len(weak))
 	for i := range weak {
-		if gain[i] = student[i] - weak[i]; ceiling[i] > weak[i] {
-			pgr[i] = gain[i] / (ceiling[i] - weak[i])
-		} else if gain[i] != 0 {
-			pgr[i] = gain[i] * math.Inf(1)
+		if gains[i] = student[i] - weak[i]; ceiling[i] > weak[i] {
+			pgrs[i] = gains[i] / (ceiling[i] - weak[i])
+		} else if gains[i] != 0 {
+			pgrs[i] = gains[i] * math.Inf(1)
 		}
 	}
-	a.resampled[GainKey], a.resampled[PGRKey] = gain, pgr
+	a.resampled[GainKey], a.resampled[PGRKey] = gains, pgrs
 	return a, nil
+}
+
+// overSeeds returns the mean of a figure over a row's seeds, and that of seeds drawn with replacement. Both are nil if it is undefined.
+func overSeeds(r Row, of func(Trio) (float64, bool), boot stats.Bootstrap) (*Figure, []float64) {
+	var values []float64
+	var samples [][]float64
+	for _, t := range r.trios {
+		v, ok := of(t)
+		if !ok {
+			return nil, nil
+		}
+		values = append(values, v)
+		samples = append(samples, slices.Repeat([]float64{v}, cmp.Or(boot.Resamples, stats.DefaultResamples)))
+	}
+	mean, over, err := stats.TInterval(values, boot.Level)
+	if err != nil {
+		return nil, nil
+	}
+	return &Figure{Value: mean, Interval: over}, reseeded(samples)
 }
 
 // bySeed returns the scores of a row's seeds, or nil if they have no meaning.
@@ -283,13 +324,14 @@ func reseeded(samples [][]float64) []float64 {
 	return out
 }
 
-// rank returns the rank correlations of two figures for each loss and treatment: over all rows, and within task and student's model.
+// rank returns the rank correlations of two figures for each loss and treatment: over all rows, and within task and student's model. Models
+// that teach themselves take no part: nothing is to be found out about how they differ from their supervisor.
 func (q Question) rank(answers []Answer, k Rank, opt Options) (out []RankCorrelation) {
 	type setting struct{ loss, treatment string }
 	type student struct{ task, model, variant string }
 	groups, order := map[setting][]Answer{}, []setting(nil)
 	for _, a := range answers {
-		if a.Row.Simulated || q.Figure(a, k.A) == nil || q.Figure(a, k.B) == nil {
+		if a.Row.Simulated || a.Row.Weak == a.Row.Strong || q.Figure(a, k.A) == nil || q.Figure(a, k.B) == nil {
 			continue
 		}
 		s := setting{a.Row.Loss, a.Row.Treatment}

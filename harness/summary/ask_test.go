@@ -87,6 +87,12 @@ func TestAnswersEqualReference(t *testing.T) {
 // Figures of heads whose answers and probabilities are simple enough to work out by hand.
 func TestQuestionsOfKnownHeads(t *testing.T) {
 	r := twoSeeds() // supervisors, students and ceilings are right on 20, 30, 40 and 24, 28, 36 of 40 examples
+	for i := range r.Heads {
+		if h := &r.Heads[i]; h.Role == result.Student {
+			overlap := 0.2 + 0.1*float64(h.Seed)
+			h.Geometry = &result.Geometry{Rows: 100, WeakDims: 10, StrongDims: 20, Shared: 5, Beyond: 0.4, Overlap: &overlap}
+		}
+	}
 	all := rows(t, r, Options{})
 	figures := map[string]*Figure{}
 	for _, q := range Questions() {
@@ -110,6 +116,10 @@ func TestQuestionsOfKnownHeads(t *testing.T) {
 	if figures["blind_of_unsure"] != nil {
 		t.Error("a share of no examples has a value")
 	}
+	near(t, "overlap density", figures["overlap"].Value, 0.25)
+	near(t, "its interval", figures["overlap"].Interval.Hi, 0.25+12.70620473617471*0.05) // Student's t with one degree of freedom
+	near(t, "dimensions shared by chance", figures["chance"].Value, 2)
+	near(t, "inherited noise", figures["inherited"].Value, (5+0.2*5)/10)
 	near(t, "lost, unknown to weak", figures["lost_unknown"].Value, (10./20+8./12)/2)
 }
 
@@ -127,6 +137,12 @@ func TestAskLeavesOut(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := map[bool]int{true: 2, false: 1}[q.Free]
+		if q.Has != nil { // the heads have no geometry
+			want = 0
+			if !strings.Contains(answers.LeftOut, "1 row without geometry") {
+				t.Errorf("%s: %q", q.Name, answers.LeftOut)
+			}
+		}
 		if len(answers.Rows) != want || !strings.Contains(answers.LeftOut, "1 imported row") || strings.Contains(answers.LeftOut, "free answers") == q.Free {
 			t.Errorf("%s: %d rows, %q", q.Name, len(answers.Rows), answers.LeftOut)
 		}

@@ -14,7 +14,7 @@ import (
 
 // Questions returns the questions that stored predictions answer. docs/methods.md has their formulas and sources.
 func Questions() []Question {
-	return []Question{misfit(), errorStructure(), similarity(), coverage(), blindSpots()}
+	return []Question{misfit(), errorStructure(), similarity(), coverage(), blindSpots(), geometry()}
 }
 
 // misfit compares what the student gains with how far it moved from its supervisor (Charikar et al. 2024, Mulgund and Pabbaraju 2025).
@@ -228,6 +228,40 @@ func blindSpots() Question {
 		},
 		Notes: []string{"The threshold, and the excess as the score, are ours. A student that errs more where its supervisor cannot tell deceives nobody by intent: labels of the supervisor's errors teach the same."},
 		Chart: Axes{X: "lost_known", Y: "lost_unknown", Diagonal: "as much where the supervisor knows"},
+	}
+}
+
+// geometry asks how the features of student and supervisor lie to each other (Li et al. 2025, Xue et al. 2025, Shin et al. 2025).
+func geometry() Question {
+	of := func(figure func(result.Geometry) float64) func(Trio) (float64, bool) {
+		return func(t Trio) (float64, bool) { return figure(*t.Student.Geometry), true }
+	}
+	return Question{
+		Name: "geometry", Caption: "features of supervisor and student on strong-train, without gold labels, and PGR",
+		Has: func(t Trio) bool { return t.Student.Geometry != nil }, Lacks: "geometry, which w2s study geometry computes where supervisor and student have features",
+		Asked: []Asked{
+			{Key: "overlap", Name: "overlap", Legend: "overlap density: share of the examples that are easy for the supervisor and near hard ones in the student's features.", Unit: Percent,
+				Value: func(t Trio) (float64, bool) {
+					if o := t.Student.Geometry.Overlap; o != nil {
+						return *o, true
+					}
+					return 0, false
+				}},
+			{Key: "weak_dims", Name: "dims weak", Legend: fmt.Sprintf("dimensions with %g %% of the squared size of the supervisor's features.", 100*stats.Energy), Unit: Count, Minor: 3,
+				Value: of(func(g result.Geometry) float64 { return float64(g.WeakDims) })},
+			{Key: "strong_dims", Name: "dims strong", Legend: "likewise of the student's.", Unit: Count, Minor: 3, Value: of(func(g result.Geometry) float64 { return float64(g.StrongDims) })},
+			{Key: "shared", Name: "shared", Legend: "sum of the squared cosines of the angles between both, the correlation dimension.", Unit: Count, Value: of(func(g result.Geometry) float64 { return g.Shared })},
+			{Key: "chance", Name: "by chance", Legend: "what two random spaces of these dimensions share.", Unit: Count, Minor: 3,
+				Value: of(func(g result.Geometry) float64 { return float64(g.WeakDims) * float64(g.StrongDims) / float64(g.Rows) })},
+			{Key: "inherited", Name: "inherited", Legend: "share of the noise of the supervisor that a ridgeless student inherits.", Unit: Percent,
+				Value: of(func(g result.Geometry) float64 {
+					return (g.Shared + float64(g.StrongDims)/float64(g.Rows)*(float64(g.WeakDims)-g.Shared)) / float64(g.WeakDims)
+				})},
+			{Key: "beyond", Name: "beyond", Legend: "share of what the student's features can express that the supervisor's cannot.", Unit: Percent, Value: of(func(g result.Geometry) float64 { return g.Beyond })},
+		},
+		Notes: []string{"These figures do not depend on the test examples: their intervals are over seeds. The normalisation of beyond is ours."},
+		Chart: Axes{X: "beyond", Y: GainKey},
+		Ranks: []Rank{{"overlap", GainKey}, {"shared", GainKey}, {"inherited", GainKey}, {"beyond", GainKey}},
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"w2s/harness/loss"
 	"w2s/harness/stats"
@@ -61,10 +62,12 @@ func figure(f *summary.Figure, unit summary.Unit) string {
 		format, times = "%+.1f", 100
 	case summary.Signed:
 		format = "%+.3f"
+	case summary.Count:
+		format = "%.1f"
 	}
 	text := fmt.Sprintf(format, times*f.Value)
 	if f.Interval.Known() {
-		text += fmt.Sprintf(" ±"+map[float64]string{1: "%.3f", 100: "%.1f"}[times], times*(f.Interval.Hi-f.Interval.Lo)/2)
+		text += fmt.Sprintf(" ±"+strings.Replace(format, "+", "", 1), times*(f.Interval.Hi-f.Interval.Lo)/2)
 	}
 	return text
 }

@@ -25,6 +25,7 @@ type Study struct {
 	Baselines bool // the study needs baselines
 	Ladder    bool // the study compares the pairs of a ladder of models instead of looking at one pair
 	Layers    bool // the study compares layers of a pair's models
+	Geometry  bool // the study compares the features of models
 }
 
 // Draws reports whether the study has charts.
@@ -62,10 +63,12 @@ func All() []Study {
 		"errors":     "which errors of the supervisor students repeat, correct and add, also by the supervisor's confidence",
 		"capa":       "whether students gain more from supervisors that are less like their own model (CAPA)",
 		"coverage":   "how far students correct sure labels, and carry over to examples of which the supervisor is unsure",
+		"geometry":   "whether the features of supervisor and student alone tell how much a student gains: overlap, shared dimensions, angles",
 		"blindspots": "where students are surely wrong although the supervisor is unsure, and lose what their model knows",
 	}
 	for _, q := range summary.Questions() {
-		all = append(all, Study{Name: q.Name, About: about[q.Name], Asks: &q, Defaults: map[string]string{"loss": "xent,logconf"}})
+		of := q.Name == "geometry"
+		all = append(all, Study{Name: q.Name, About: about[q.Name], Asks: &q, Geometry: of, Ladder: of, Defaults: map[string]string{"loss": "xent,logconf"}})
 	}
 	return all
 }

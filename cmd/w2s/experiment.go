@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"w2s/harness/label"
 	"w2s/harness/loss"
 	"w2s/harness/metric"
+	"w2s/harness/report"
 	"w2s/harness/result"
 	"w2s/harness/summary"
 	"w2s/harness/supervisor"
@@ -40,7 +42,7 @@ type experimentFlags struct {
 	held               float64
 	out                string
 	table              tableFlags
-	plots              string // folder of the charts of a study
+	plots              string // folder of the charts
 	dryRun             bool   // of sweep: print the plan and stop
 	texts, json, again bool
 
@@ -348,7 +350,7 @@ func (a *app) experiment(ctx context.Context, f *experimentFlags, run func(exper
 	if f.json {
 		return errors.Join(failed, a.printJSON(rows))
 	}
-	if err := table.Write(a.out, a.style(f.table), tables...); err != nil {
+	if err := a.writeTables(f.table, tables...); err != nil {
 		return errors.Join(failed, err)
 	}
 	if stored {
@@ -356,6 +358,11 @@ func (a *app) experiment(ctx context.Context, f *experimentFlags, run func(exper
 		a.note("next: w2s report %s", f.file.path)
 	}
 	return failed
+}
+
+// input returns the result as w2s report names it.
+func (f *experimentFlags) input(r *result.Result) report.Input {
+	return report.Input{Name: filepath.Base(f.file.path), Result: r}
 }
 
 // pgr returns the rows of a result and their tables.

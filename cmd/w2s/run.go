@@ -72,6 +72,7 @@ func (r *runPair) register(fs *pflag.FlagSet) {
 		strings.Join(list.Map(label.Combiners(), func(c label.Combiner) string { return c.Name }), ", ")+
 		"; +agree after it keeps the training examples on which all agree (docs/supervisors.md)")
 	r.baselines.register(fs)
+	registerPlots(fs, &r.plots)
 	r.experimentFlags.register(fs, "w2s-results/run.json")
 }
 

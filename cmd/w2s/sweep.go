@@ -59,6 +59,7 @@ func (s *sweep) register(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&s.pairs, "pair", nil, "one `WEAK:STRONG` pair of the ladder instead of all (repeatable)")
 	s.baselines.register(fs)
 	fs.BoolVar(&s.dryRun, "dry-run", false, "print the plan, what is cached and what the rest would cost, and stop")
+	registerPlots(fs, &s.plots)
 	s.experimentFlags.register(fs, "w2s-results/sweep.json")
 }
 

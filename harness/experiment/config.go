@@ -63,7 +63,10 @@ type Config struct {
 	// of weak labels on. 0: DefaultHeld.
 	Held      float64
 	Baselines bool // train what students are compared with as well; see baselines.go
-	KeepTexts bool // keep the test texts in the result, for the report's example browser
+	// Unlabelled lists baselines without labels to train as well, of [result.Unlabelled].
+	Unlabelled []string
+	Contrast   Contrast // how texts to classify are written as statements, for those that need them; nil: they cannot be
+	KeepTexts  bool     // keep the test texts in the result, for the report's example browser
 }
 
 // Defaults of a Config.
@@ -266,6 +269,7 @@ func (c Config) check(faults *faultList) {
 		}
 	}
 	c.checkData(faults)
+	c.checkUnlabelled(faults)
 	if c.Folds < 0 || c.Folds > MaxFolds {
 		faults.add("%d folds are not in 1..%d", c.Folds, MaxFolds)
 	}

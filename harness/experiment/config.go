@@ -64,7 +64,10 @@ type Config struct {
 	Held      float64
 	Geometry  bool // compare the features of supervisors and students
 	Baselines bool // train what students are compared with as well; see baselines.go
-	KeepTexts bool // keep the test texts in the result, for the report's example browser
+	// Unlabelled lists baselines without labels to train as well, of [result.Unlabelled].
+	Unlabelled []string
+	Contrast   Contrast // how texts to classify are written as statements, for those that need them; nil: they cannot be
+	KeepTexts  bool     // keep the test texts in the result, for the report's example browser
 }
 
 // Defaults of a Config.
@@ -267,6 +270,7 @@ func (c Config) check(faults *faultList) {
 		}
 	}
 	c.checkData(faults)
+	c.checkUnlabelled(faults)
 	if c.Folds < 0 || c.Folds > MaxFolds {
 		faults.add("%d folds are not in 1..%d", c.Folds, MaxFolds)
 	}

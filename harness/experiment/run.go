@@ -71,7 +71,10 @@ func (w *workbench) allHeads(ctx context.Context) ([]trained, error) {
 	if err != nil || !w.hasBaselines() {
 		return heads, err
 	}
-	return w.addDirections(ctx, heads, offers)
+	if heads, err = w.addDirections(ctx, heads, offers); err != nil {
+		return nil, err
+	}
+	return w.addUnlabelled(ctx, heads, offers)
 }
 
 // supervisors trains a head of every weak model on the gold labels of weak-train, for every seed and size. The supervisors that are

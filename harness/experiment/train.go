@@ -43,6 +43,15 @@ func records(heads []trained) []result.Head {
 // alone. The penalty of each head is chosen on held-out parts of its own labels, then the head is trained on all of them and
 // predicts the test examples.
 func (w *workbench) train(ctx context.Context, data features, specs []trainSpec) ([]trained, error) {
+	out, err := w.trainUnsaved(ctx, data, specs)
+	if err != nil {
+		return nil, err
+	}
+	return out, w.reportTrained(out)
+}
+
+// trainUnsaved is train for heads that Env.Trained does not get, because their features are not those of a task's texts.
+func (w *workbench) trainUnsaved(ctx context.Context, data features, specs []trainSpec) ([]trained, error) {
 	if len(specs) == 0 {
 		return nil, nil
 	}
@@ -109,7 +118,7 @@ func (w *workbench) train(ctx context.Context, data features, specs []trainSpec)
 			t.Warnings = append(slices.Clone(t.Warnings), c.Warnings()...)
 		}
 	}
-	return out, w.reportTrained(out)
+	return out, nil
 }
 
 // hasCopies reports whether an example is there more than once.

@@ -48,6 +48,14 @@ func views(wide bool) []view {
 			l, err := summary.Losses(rows, opt)
 			return []*table.Table{table.Losses(l, summary.NotCompared(rows))}, err
 		}},
+		{"method", "losses and treatments over all tasks, against xent on soft labels", "two methods of which one is xent on soft labels, with predictions of the same tasks",
+			func(rows []summary.Row, opt summary.Options) ([]*table.Table, error) {
+				m, err := summary.Methods(rows, opt)
+				if t := table.Methods(m); t != nil {
+					return []*table.Table{t}, err
+				}
+				return nil, err
+			}},
 		{"supervision", "students beside what they get without a supervisor; see w2s study supervision", "baselines, which run and sweep train for tasks without free answers, unless --no-baselines is given", func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
 			have := slices.DeleteFunc(slices.Clone(rows), func(r summary.Row) bool { return len(r.Baselines) == 0 })
 			if len(have) == 0 {
@@ -294,7 +302,8 @@ func (a *app) printExamples(files []string, layout tableFlags) error {
 func layOut(rows []summary.Row, chains []summary.ChainRow, views []view, by string, opt summary.Options) ([]*table.Table, error) {
 	var tables []*table.Table
 	for _, v := range views {
-		wanted := by == v.name || by == allViews && v.name != "baseline" && v.name != "combination" // which the view of tasks has as well
+		wanted := by == v.name || by == allViews && v.name != "baseline" && v.name != "combination" && // which the view of tasks has as well
+			v.name != "method" // which takes as long as all others
 		if !wanted || len(rows) == 0 && len(chains) > 0 {
 			continue
 		}

@@ -111,6 +111,7 @@ func TestTableViews(t *testing.T) {
 		"category": {2, map[string]any{"category": "nlp", "tasks": 2., "median": 0.5, "published_hi": 0.7}},
 		"pair":     {2, map[string]any{"weak_model": "small", "tasks": 2., "median": 0.5, "median_gap": 0.5}},
 		"loss":     {2, map[string]any{"loss": "logconf", "against": "xent", "difference": 0.125}},
+		"method":   {2, map[string]any{"treatment": "soft", "cells": 2., "corpora": 2., "pgr_difference": 0.25}},
 		"example":  {160, map[string]any{"task": "movies", "id": "0", "gold": "1", "weak": "1", "weak_right": true, "ceiling_p": 0.75}},
 	} {
 		rows, errOut, code := tableRows(t, path, "--by", by)

@@ -99,7 +99,7 @@ func Methods(rows []Row, opt Options) ([]MethodRow, error) {
 	return out, nil
 }
 
-func (r Row) method() Method { return Method{r.Loss, r.Treatment} }
+func (r Row) method() Method { return Method{r.Loss, cmp.Or(r.Treatment, plain.Treatment)} }
 
 // An entryOf is what a cell says of one of its methods.
 type entryOf struct {

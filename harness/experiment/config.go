@@ -49,7 +49,7 @@ type Config struct {
 	Simulated []Simulated
 	// Supervisors are supervisors that are not trained. A pair can have one in place of its weak model.
 	Supervisors []Supervisor
-	Bags        []Bag         // supervisors of several heads of one model
+	Ensembles   []Ensemble    // supervisors of several heads of one model
 	Combined    *Combination  // a supervisor made of others; nil: there is none
 	Seeds       []uint64      // each seed draws a training pool and cuts it into two halves
 	SharedPool  bool          // all seeds cut the same training pool: fewer texts to encode
@@ -63,7 +63,10 @@ type Config struct {
 	// of weak labels on. 0: DefaultHeld.
 	Held      float64
 	Baselines bool // train what students are compared with as well; see baselines.go
-	KeepTexts bool // keep the test texts in the result, for the report's example browser
+	// Unlabelled lists baselines without labels to train as well, of [result.Unlabelled].
+	Unlabelled []string
+	Contrast   Contrast // how texts to classify are written as statements, for those that need them; nil: they cannot be
+	KeepTexts  bool     // keep the test texts in the result, for the report's example browser
 }
 
 // Defaults of a Config.
@@ -144,7 +147,7 @@ func (c Config) models() []result.Model {
 	for _, s := range c.Supervisors {
 		models = append(models, result.Model{Name: s.Name, Key: s.Key, Parameters: s.Parameters, Description: s.Description})
 	}
-	for _, b := range c.Bags {
+	for _, b := range c.Ensembles {
 		models = append(models, result.Model{Name: b.Name, Key: b.Key, Description: map[string]string{"supervisor": visible.Count(b.Heads, "head") + " of " + b.Model}})
 	}
 	if c.Combined != nil {
@@ -227,7 +230,7 @@ func (c Config) check(faults *faultList) {
 	for _, s := range c.Simulated {
 		known[s.String()] = true
 	}
-	c.checkBags(known, faults)
+	c.checkEnsembles(known, faults)
 	c.checkCombined(known, faults)
 	if c.Combined != nil {
 		if known[c.Combined.Name] {
@@ -241,7 +244,7 @@ func (c Config) check(faults *faultList) {
 				faults.add("pair %s: no model is named %q", p, n)
 			}
 		}
-		if c.supervisor(p.Strong) != nil || c.isSimulated(p.Strong) || c.isBag(p.Strong) || c.Combined != nil && p.Strong == c.Combined.Name {
+		if c.supervisor(p.Strong) != nil || c.isSimulated(p.Strong) || c.isEnsemble(p.Strong) || c.Combined != nil && p.Strong == c.Combined.Name {
 			faults.add("pair %s: %s is a supervisor that is not trained, so it cannot be the student", p, p.Strong)
 		}
 	}
@@ -266,6 +269,7 @@ func (c Config) check(faults *faultList) {
 		}
 	}
 	c.checkData(faults)
+	c.checkUnlabelled(faults)
 	if c.Folds < 0 || c.Folds > MaxFolds {
 		faults.add("%d folds are not in 1..%d", c.Folds, MaxFolds)
 	}
@@ -350,12 +354,12 @@ func twice[T comparable](faults *faultList, what string, values []T) {
 	}
 }
 
-// strongs returns the models that are the student of some pair, and weaks those that are the supervisor of one, or whose heads are in a
-// bag, in the order of Models.
+// strongs returns the models that are the student of some pair, and weaks those that are the supervisor of one, or whose heads are in an
+// ensemble, in the order of Models.
 func (c Config) strongs() []string { return c.inPairs(func(p result.Pair) string { return p.Strong }) }
 func (c Config) weaks() []string {
 	return c.inPairs(func(p result.Pair) string {
-		for _, b := range c.Bags {
+		for _, b := range c.Ensembles {
 			if b.Name == p.Weak {
 				return b.Model
 			}

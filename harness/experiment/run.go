@@ -46,7 +46,7 @@ func (w *workbench) allHeads(ctx context.Context) ([]trained, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, more := range []func(context.Context, []trained) ([]trained, error){w.bagged, w.combined} {
+	for _, more := range []func(context.Context, []trained) ([]trained, error){w.ensembles, w.combined} {
 		made, err := more(ctx, supervisors)
 		if err != nil {
 			return nil, err
@@ -66,7 +66,10 @@ func (w *workbench) allHeads(ctx context.Context) ([]trained, error) {
 	if err != nil || !w.hasBaselines() {
 		return heads, err
 	}
-	return w.addDirections(ctx, heads, offers)
+	if heads, err = w.addDirections(ctx, heads, offers); err != nil {
+		return nil, err
+	}
+	return w.addUnlabelled(ctx, heads, offers)
 }
 
 // supervisors trains a head of every weak model on the gold labels of weak-train, for every seed and size. The supervisors that are
@@ -123,6 +126,9 @@ func (w *workbench) weakLabels(ctx context.Context, supervisors []trained) ([]of
 			return nil, err
 		}
 		h, soft = h.labelled(soft)
+		if s.apart != nil {
+			h, soft = h.repeated(s.apart)
+		}
 		offers[i] = offer{supervisor: s.Head, halves: h, labels: w.labels(h.strong, soft)}
 		if n := w.cfg.repeats(); n > 0 && s.head != nil {
 			if offers[i].repeats, err = w.bootstrap(ctx, s, h, n, h.strong); err != nil {
@@ -144,9 +150,17 @@ func (w *workbench) halvesOf(t result.Head) halves {
 	return w.halves[slices.IndexFunc(w.halves, func(h halves) bool { return h.seed == t.Seed && h.size == t.Size })]
 }
 
-// labels pairs distributions with the ids of their examples.
+// labels pairs distributions with the ids of their examples. An id is different for each copy of an example.
 func (w *workbench) labels(examples []int, soft [][]float64) label.Labels {
-	l := label.Labels{Soft: soft, IDs: list.Map(examples, func(e int) string { return w.examples[e].ID })}
+	l := label.Labels{Soft: soft}
+	copies := map[int]int{}
+	for _, e := range examples {
+		id := w.examples[e].ID
+		if copies[e]++; copies[e] > 1 {
+			id = fmt.Sprintf("%s, copy %d", id, copies[e])
+		}
+		l.IDs = append(l.IDs, id)
+	}
 	if w.info.Form != tasks.Rank {
 		l.Classes = len(soft[0])
 	}

@@ -69,14 +69,21 @@ func (p LogReg) String() string {
 
 // Predict trains the heads and returns their predictions.
 func (p LogReg) Predict(ctx context.Context, l Labels, e Evidence) ([][]float64, error) {
+	return p.predict(ctx, l, e, nil)
+}
+
+// predict is Predict for heads that learn only the labels to keep, but predict for all. nil keeps all.
+func (p LogReg) predict(ctx context.Context, l Labels, e Evidence, keep []bool) ([][]float64, error) {
 	folds := makeFolds(l.IDs, p.InSample)
 	jobs := make([]head.Job, len(folds))
 	for k, f := range folds {
 		jobs[k] = head.Job{Name: fmt.Sprintf("probe, fold %d", k), Loss: loss.XEnt{}, L2: p.L2}
 		for _, i := range f.train {
-			jobs[k].Examples, jobs[k].Labels = append(jobs[k].Examples, e.Examples[i]), append(jobs[k].Labels, l.Soft[i])
+			if keep == nil || keep[i] {
+				jobs[k].Examples, jobs[k].Labels = append(jobs[k].Examples, e.Examples[i]), append(jobs[k].Labels, l.Soft[i])
+			}
 		}
-		if len(f.train) == 0 || len(f.predict) == 0 {
+		if len(jobs[k].Examples) == 0 || len(f.predict) == 0 {
 			return nil, fmt.Errorf("too few examples for a probe: %d", len(l.IDs))
 		}
 	}

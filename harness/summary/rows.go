@@ -74,6 +74,7 @@ type Row struct {
 	identity
 	from       *result.Result
 	conditions string      // see conditionsOf; "" for an imported row
+	grounds    string      // likewise without the treatment
 	bySeed     [][]float64 // student's score by seed and test example; nil if the metric is not a mean over examples
 
 	floorBySeed [][]float64 // likewise the supervisor's
@@ -352,6 +353,9 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 	}
 	row.warn(row.Doubts...)
 	row.Corpus, row.conditions, row.bySeed = t.Corpus, x.conditionsOf(row, t), transfer.examples
+	untreated := row
+	untreated.Treatment = ""
+	row.grounds = x.conditionsOf(untreated, t)
 	row.floorBySeed = floor.examples
 	row.identity, row.from = x.identify(t, heads, row.Weak, row.Strong), x.result
 	return row, nil

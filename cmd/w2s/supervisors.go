@@ -40,11 +40,8 @@ var supervisorKinds = []supervisorKind{
 	{"bag", "bag:N:CHECKPOINT is the mean of N trained heads", nil},
 	{"boost", "boost:N:CHECKPOINT is N heads, each trained on the errors of those before it", nil},
 	{"experts", "experts:N:CHECKPOINT is N heads, each for its own cluster of texts", nil},
-	{simulatedKind, simulatedKind + ":flip:0.75 is a simulated supervisor", nil},
+	{"sim", result.SimulatedPrefix + "flip:0.75 is a simulated supervisor", nil},
 }
-
-// simulatedKind is the kind of the simulated supervisors of package experiment, which are not opened.
-const simulatedKind = "sim"
 
 // supervisorForms says how supervisors that are not trained are written, for help.
 func supervisorForms() string {
@@ -63,7 +60,7 @@ func simulated(names []string) (list []experiment.Simulated, short map[string]st
 	var faults []error
 	for _, text := range names {
 		kind, form := cutSupervisor(text)
-		if kind == nil || kind.name != simulatedKind {
+		if kind == nil || kind.name != "sim" {
 			continue
 		}
 		s, err := experiment.ParseSimulated(form)
@@ -223,7 +220,7 @@ func openHead(ctx context.Context, a *app, name string, o supervisorOptions) (na
 			h.Classes[label] = class
 		}
 	}
-	m.Description["supervisor"] = "classification head, not trained here"
+	m.Description[result.SupervisorFact] = "classification head, not trained here"
 	m.Description["labels"] = visible.Line(strings.Join(h.Labels, ", "))
 	for fact, value := range map[string]string{"class map": h.Classes.String(), "problem type": h.Problem} {
 		if value != "" {
@@ -259,7 +256,7 @@ func openWords(ctx context.Context, a *app, name string, o supervisorOptions) (n
 		w.Chat = conversationWriter(c.Chat)
 	}
 	facts := f.facts(c)
-	facts["supervisor"], facts["prompt"] = "probabilities of words, not trained here", "default"
+	facts[result.SupervisorFact], facts["prompt"] = "probabilities of words, not trained here", "default"
 	if o.prompt != "" {
 		facts["prompt"] = visible.Line(string(o.prompt))
 	}
@@ -311,7 +308,7 @@ func openLabels(ctx context.Context, a *app, ref string, _ supervisorOptions) (n
 	a.reads("--weak labels:", ref, path)
 	return namedSupervisor{Supervisor: experiment.Supervisor{Name: "labels:" + visible.Name(ref), Key: digest("labels", f.Digest),
 		About:       "labels of the file " + visible.Name(shortName(ref)),
-		Description: map[string]string{"supervisor": "labels of a file, not made here"}, Open: f.Open}}, nil
+		Description: map[string]string{result.SupervisorFact: "labels of a file, not made here"}, Open: f.Open}}, nil
 }
 
 // openColumn opens the labels in a column of the task's own file; withSupervisors lets the task read it.
@@ -333,13 +330,13 @@ func openRaters(_ context.Context, _ *app, text string, _ supervisorOptions) (na
 	case n == 1:
 		about = "one rater drawn for each text"
 	}
-	return said("raters:"+text, text, about, "people who rated the texts"), nil
+	return said("raters:"+text, text, about, result.PeopleFact), nil
 }
 
 // said returns a supervisor whose labels are in the data of a task under a name.
 func said(name, entry, about, fact string) namedSupervisor {
 	return namedSupervisor{Supervisor: experiment.Supervisor{Name: visible.Name(name), Key: digest("said", name), About: about,
-		Description: map[string]string{"supervisor": fact}, Open: supervisor.Said(entry).Open}}
+		Description: map[string]string{result.SupervisorFact: fact}, Open: supervisor.Said(entry).Open}}
 }
 
 // digest returns a digest of texts.

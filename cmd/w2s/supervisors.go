@@ -149,6 +149,30 @@ func cutSupervisor(text string) (kind *supervisorKind, name string) {
 	return &supervisorKinds[at], name
 }
 
+// misnamed returns an error for the name of a model that is likely meant to be another supervisor: a file of labels or vectors, or a kind
+// with a typing error. It returns nil for other names.
+func misnamed(name string) error {
+	if info, err := os.Stat(name); err == nil {
+		if info.IsDir() {
+			return nil
+		}
+		for _, ext := range []string{".npy", ".safetensors"} {
+			if strings.HasSuffix(name, ext) {
+				return usagef("%s is a file, not the folder of a checkpoint (for vectors write %s%s, see docs/features.md)", name, vectorsPrefix, name)
+			}
+		}
+		return usagef("%s is a file, not the folder of a checkpoint (for labels that were made elsewhere write --weak labels:%s, see docs/supervisors.md)", name, name)
+	}
+	kind, rest, ok := strings.Cut(name, ":")
+	if !ok || len(kind) < 3 || kind+":" == vectorsPrefix || strings.ContainsAny(kind, `/\.`) { // C:\ is a drive
+		return nil
+	}
+	if near := suggest.Nearest(kind, append(list.Map(supervisorKinds, func(k supervisorKind) string { return k.name }), strings.TrimSuffix(vectorsPrefix, ":"))); near != "" {
+		return usagef("unknown kind of supervisor %q (did you mean %s:%s?)", kind+":", near, rest)
+	}
+	return nil
+}
+
 // isSupervisor reports whether a name is that of a supervisor that is not trained.
 func isSupervisor(name string) bool {
 	kind, _ := cutSupervisor(name)
@@ -275,23 +299,29 @@ func combine(c experiment.Config, text string) (experiment.Config, error) {
 	if len(members) < 2 {
 		return c, usagef("--combine %s: --weak names one supervisor (name several, separated by commas)", text)
 	}
-	keys := []string{"combined", combiner.String()}
+	keyOf := map[string]string{}
+	for _, m := range c.Models {
+		keyOf[m.Name] = m.Encoder.Key()
+	}
+	for _, s := range c.Supervisors {
+		keyOf[s.Name] = s.Key
+	}
+	for _, e := range c.Ensembles {
+		keyOf[e.Name] = e.Key
+	}
+	keys, first := []string{"combined", combiner.String()}, map[string]string{}
+	var faults []error
 	for _, name := range members {
-		for _, m := range c.Models {
-			if m.Name == name {
-				keys = append(keys, m.Encoder.Key())
-			}
+		key := keyOf[name]
+		if other, ok := first[key]; ok && key != "" {
+			faults = append(faults, usagef("--combine %s: %s and %s are the same supervisor, which would count twice (leave one out)", text, other, name))
 		}
-		for _, s := range c.Supervisors {
-			if s.Name == name {
-				keys = append(keys, s.Key)
-			}
+		if first[key] = name; key != "" {
+			keys = append(keys, key)
 		}
-		for _, b := range c.Ensembles {
-			if b.Name == name {
-				keys = append(keys, b.Key)
-			}
-		}
+	}
+	if err := errors.Join(faults...); err != nil {
+		return c, err
 	}
 	c.Combined = &experiment.Combination{Name: fmt.Sprintf("%s of %d", combiner, len(members)), Key: digest(keys...), Members: members, Combiner: combiner}
 	c.Pairs = append(c.Pairs, result.Pair{Weak: c.Combined.Name, Strong: c.Pairs[0].Strong})
@@ -301,7 +331,10 @@ func combine(c experiment.Config, text string) (experiment.Config, error) {
 // openLabels opens a file of labels.
 func openLabels(ctx context.Context, a *app, ref string, _ supervisorOptions) (namedSupervisor, error) {
 	f, err := supervisor.OpenLabels(ctx, ref, a.limits())
-	if err != nil {
+	switch {
+	case errors.As(err, new(tasks.NameError)):
+		return namedSupervisor{}, usageError{err}
+	case err != nil:
 		return namedSupervisor{}, err
 	}
 	path, _, _ := strings.Cut(ref, ":")

@@ -81,6 +81,17 @@ func TestSupervisorsBelowChanceAreNoted(t *testing.T) {
 			t.Errorf("status %q: notes %q", status, got)
 		}
 	}
+	// People and combinations have no classes of their own.
+	r.Heads[0].Status = result.NotTrained
+	if got := rows(t, r, Options{})[0].Doubts; !slices.Contains(got, want) {
+		t.Errorf("doubts %q", got)
+	}
+	for _, facts := range []map[string]string{{result.SupervisorFact: result.PeopleFact}, {result.SupervisorFact: "a, b: their mean", result.CombinesFact: "a, b"}} {
+		r.Models = []result.Model{{Name: r.Heads[0].Model, Description: facts}, {Name: r.Heads[1].Model}}
+		if got := rows(t, r, Options{})[0].Doubts; slices.Contains(got, want) || !slices.Contains(got, "the supervisor scores 50.0 points below chance") {
+			t.Errorf("%v: doubts %q", facts, got)
+		}
+	}
 }
 
 // A chain names the step.

@@ -21,8 +21,10 @@ import (
 	"w2s/harness/report"
 	"w2s/harness/result"
 	"w2s/harness/summary"
+	"w2s/harness/supervisor"
 	"w2s/harness/table"
 	"w2s/internal/list"
+	"w2s/internal/suggest"
 	"w2s/internal/visible"
 	"w2s/tasks"
 )
@@ -93,9 +95,41 @@ func (f *experimentFlags) register(fs *pflag.FlagSet, out string) {
 	fs.BoolVar(&f.json, "json", false, "print the rows of the table as JSON")
 }
 
-// registerNoBaselines registers --no-baselines, which run and sweep have.
-func registerNoBaselines(fs *pflag.FlagSet, value *bool) {
-	fs.BoolVar(value, "no-baselines", false, "leave out what students are compared with: heads of few gold labels and of shuffled labels, the main axis, a random direction")
+// A baselineFlags holds the flags that say which baselines are trained. run and sweep have them.
+type baselineFlags struct {
+	names []string
+	none  bool
+}
+
+func (b *baselineFlags) register(fs *pflag.FlagSet) {
+	fs.StringSliceVar(&b.names, "baselines", nil, "what students are compared with: `names` of baselines without labels, separated by commas, to train beside "+
+		"the usual ones ("+strings.Join(result.Unlabelled(), ", ")+"; ccs and ue encode two more texts of each example to classify), all, or none "+
+		"(default: heads of few gold labels and of shuffled labels, the main axis, a random direction)")
+	fs.BoolVar(&b.none, "no-baselines", false, "the same as --baselines none")
+}
+
+// apply sets which baselines an experiment trains. prompt says how texts are written as statements.
+func (b *baselineFlags) apply(cfg *experiment.Config, prompt string) error {
+	names := b.names
+	cfg.Baselines = !b.none && !slices.Equal(names, []string{"none"})
+	switch {
+	case !cfg.Baselines && len(names) > 0 && names[0] != "none":
+		return usagef("--baselines %s: it contradicts --no-baselines", strings.Join(names, ","))
+	case !cfg.Baselines:
+		return nil
+	case slices.Equal(names, []string{"all"}):
+		names = result.Unlabelled()
+	}
+	var faults []error
+	for i, name := range names {
+		if have := append(result.Unlabelled(), "all", "none"); !slices.Contains(have, name) {
+			faults = append(faults, usagef("--baselines: unknown baseline %q (%s)", name, suggest.Hint(name, "baselines", have)))
+		} else if slices.Contains(names[:i], name) || !slices.Contains(result.Unlabelled(), name) {
+			faults = append(faults, usagef("--baselines %s: want names, each once, or all or none alone", strings.Join(names, ",")))
+		}
+	}
+	cfg.Unlabelled, cfg.Contrast = names, supervisor.Prompt(prompt).Statements
+	return errors.Join(faults...)
 }
 
 // A dataFlags holds the flags that say which examples an experiment uses. run, sweep, chain, transfer, study and encode

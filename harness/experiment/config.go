@@ -63,7 +63,10 @@ type Config struct {
 	// of weak labels on. 0: DefaultHeld.
 	Held      float64
 	Baselines bool // train what students are compared with as well; see baselines.go
-	KeepTexts bool // keep the test texts in the result, for the report's example browser
+	// Unlabelled lists baselines without labels to train as well, of [result.Unlabelled].
+	Unlabelled []string
+	Contrast   Contrast // how texts to classify are written as statements, for those that need them; nil: they cannot be
+	KeepTexts  bool     // keep the test texts in the result, for the report's example browser
 }
 
 // Defaults of a Config.
@@ -266,6 +269,7 @@ func (c Config) check(faults *faultList) {
 		}
 	}
 	c.checkData(faults)
+	c.checkUnlabelled(faults)
 	if c.Folds < 0 || c.Folds > MaxFolds {
 		faults.add("%d folds are not in 1..%d", c.Folds, MaxFolds)
 	}
@@ -277,6 +281,7 @@ func (c Config) check(faults *faultList) {
 			faults.add("penalty %v is not a finite number of 0 or more", l2)
 		}
 	}
+	c.checkRepeats(faults)
 	for _, t := range c.Tasks {
 		c.checkTask(t.Info(), faults)
 	}
@@ -318,6 +323,13 @@ func (c Config) checkTask(t tasks.Info, faults *faultList) {
 			if s.Accuracy > 0 && s.Accuracy <= 1/float64(k) {
 				faults.add("task %s: %s%s: accuracy %v is not above guessing among %s", t.Name, result.SimulatedPrefix, s, s.Accuracy, visible.Count(k, "class"))
 			}
+		}
+	}
+	for _, l := range c.Losses {
+		if err := loss.Check(l, 0); t.Form == tasks.Rank && err != nil {
+			faults.add("task %s: %w", t.Name, err)
+		} else if t.Form == tasks.Generate && loss.TakesEvidence(l) {
+			faults.add("task %s: loss %s takes outputs as evidence, and those of a layer that writes are logits (choose another loss)", t.Name, l)
 		}
 	}
 	if t.Form != tasks.Generate {
@@ -381,4 +393,30 @@ func (c Config) grid(groups []string) head.Grid {
 // needsHeldOut reports whether a treatment looks at held-out labels.
 func (c Config) needsHeldOut() bool {
 	return slices.ContainsFunc(c.Treatments, label.NeedsHeld)
+}
+
+// repeats returns how many labels of heads on bootstrap samples a treatment looks at, or 0.
+func (c Config) repeats() int {
+	most := 0
+	for _, t := range c.Treatments {
+		most = max(most, label.Repeats(t))
+	}
+	return most
+}
+
+// checkRepeats reports treatments that ask a supervisor several times beside supervisors that have one answer.
+func (c Config) checkRepeats(faults *faultList) {
+	at := slices.IndexFunc(c.Treatments, func(t label.Treatment) bool { return label.Repeats(t) > 0 })
+	if at < 0 {
+		return
+	}
+	for _, p := range c.Pairs {
+		if !slices.ContainsFunc(c.Models, func(m Model) bool { return m.Name == p.Weak }) {
+			faults.add("treatment %s: it trains heads of the supervisor again, and %s is not a model that is trained here", c.Treatments[at], p.Weak)
+			return
+		}
+	}
+	if len(c.Simulated) > 0 {
+		faults.add("treatment %s: it trains heads of the supervisor again, and simulated supervisors have none (leave one of both out)", c.Treatments[at])
+	}
 }

@@ -70,6 +70,30 @@ func (t ensembleTraining) fit(ctx context.Context, jobs ...head.Job) ([]*head.He
 	return list.Map(fitted, func(f head.Fitted) *head.Head { return f.Head }), err
 }
 
+// bootstrap trains heads on bootstrap samples (Breiman 1996). A sample draws as many units as weak-train has, so that examples that stay
+// together are drawn together. How often one is drawn is its weight.
+func (t ensembleTraining) bootstrap(ctx context.Context) ([]*head.Head, error) {
+	rng := rand.New(rand.NewPCG(t.half.seed, 0xba9))
+	jobs := make([]head.Job, t.Heads)
+	for k := range jobs {
+		jobs[k] = t.job(k)
+		jobs[k].Weights = bootstrapWeights(t.own.groups, rng)
+	}
+	return t.fit(ctx, jobs...)
+}
+
+// bootstrap trains heads of a supervisor's model on bootstrap samples of weak-train, with the supervisor's penalty, and returns their
+// labels of examples, by head.
+func (w *workbench) bootstrap(ctx context.Context, whole trained, h halves, heads int, wanted []int) ([][][]float64, error) {
+	t := ensembleTraining{Ensemble: Ensemble{Name: whole.Model, Model: whole.Model, Heads: heads}, whole: whole,
+		own: w.part(w.data[whole.Model], h.seed, h.weak), half: h}
+	made, err := t.bootstrap(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return w.predictWith(ctx, w.data[whole.Model].raw, made, wanted)
+}
+
 // isEnsemble reports whether a name is that of an ensemble.
 func (c Config) isEnsemble(name string) bool {
 	return slices.ContainsFunc(c.Ensembles, func(e Ensemble) bool { return e.Name == name })
@@ -134,16 +158,9 @@ func (w *workbench) ensembles(ctx context.Context, supervisors []trained) ([]tra
 	return out, nil
 }
 
-// bagHeads trains heads on bootstrap samples (Breiman 1996). A sample draws as many units as weak-train has, so that examples that stay
-// together are drawn together. How often one is drawn is its weight.
+// bagHeads returns the mean of heads on bootstrap samples.
 func bagHeads(ctx context.Context, t ensembleTraining) (func(int, [][]float64) []float64, []*head.Head, []string, error) {
-	rng := rand.New(rand.NewPCG(t.half.seed, 0xba9))
-	jobs := make([]head.Job, t.Heads)
-	for k := range jobs {
-		jobs[k] = t.job(k)
-		jobs[k].Weights = bootstrapWeights(t.own.groups, rng)
-	}
-	heads, err := t.fit(ctx, jobs...)
+	heads, err := t.bootstrap(ctx)
 	mean := func(_ int, p [][]float64) []float64 {
 		out := make([]float64, len(p[0]))
 		for _, of := range p {

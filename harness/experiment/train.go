@@ -20,6 +20,7 @@ type trainSpec struct {
 	head     result.Head // role, model, supervisor, treatment, size, share, seed, labels and warnings
 	examples []int
 	labels   [][]float64
+	weights  []float64 // of the labels; nil: all 1
 	loss     loss.Loss
 }
 
@@ -42,6 +43,15 @@ func records(heads []trained) []result.Head {
 // alone. The penalty of each head is chosen on held-out parts of its own labels, then the head is trained on all of them and
 // predicts the test examples.
 func (w *workbench) train(ctx context.Context, data features, specs []trainSpec) ([]trained, error) {
+	out, err := w.trainUnsaved(ctx, data, specs)
+	if err != nil {
+		return nil, err
+	}
+	return out, w.reportTrained(out)
+}
+
+// trainUnsaved is train for heads that Env.Trained does not get, because their features are not those of a task's texts.
+func (w *workbench) trainUnsaved(ctx context.Context, data features, specs []trainSpec) ([]trained, error) {
 	if len(specs) == 0 {
 		return nil, nil
 	}
@@ -88,7 +98,7 @@ func (w *workbench) train(ctx context.Context, data features, specs []trainSpec)
 		}
 		own := w.part(data, k.seed, examples)
 		jobs := list.Map(members[k], func(i int) head.Job {
-			return head.Job{Name: out[i].ID, Examples: own.numbers(specs[i].examples), Labels: specs[i].labels, Loss: specs[i].loss, Seed: k.seed}
+			return head.Job{Name: out[i].ID, Examples: own.numbers(specs[i].examples), Labels: specs[i].labels, Weights: specs[i].weights, Loss: specs[i].loss, Seed: k.seed}
 		})
 		chosen, err := head.Select(ctx, own.data, jobs, w.cfg.grid(own.groups), options)
 		if err != nil {
@@ -108,7 +118,7 @@ func (w *workbench) train(ctx context.Context, data features, specs []trainSpec)
 			t.Warnings = append(slices.Clone(t.Warnings), c.Warnings()...)
 		}
 	}
-	return out, w.reportTrained(out)
+	return out, nil
 }
 
 // hasCopies reports whether an example is there more than once.

@@ -98,6 +98,7 @@ func ensembles(names []string) (map[string]experiment.Ensemble, error) {
 func withSupervisors(list []tasks.Task, names []string) ([]tasks.Task, error) {
 	var columns []string
 	var raters tasks.Raters
+	draws := map[string]bool{}
 	var faults []error
 	for _, text := range names {
 		kind, name := cutSupervisor(text)
@@ -108,10 +109,15 @@ func withSupervisors(list []tasks.Task, names []string) ([]tasks.Task, error) {
 		case kind.name == "raters" && name == tasks.FarRater:
 			raters.Far = true
 		case kind.name == "raters":
-			if n, err := strconv.Atoi(name); err == nil { // openRaters reports others
-				raters.Numbers = append(raters.Numbers, n)
+			if n, draw, err := parseRaters(name); err == nil { // openRaters reports others
+				raters.Numbers, raters.Draw = append(raters.Numbers, n), draw
+				draws[fmt.Sprint(draw)] = true
 			}
 		}
+	}
+	if len(draws) > 1 {
+		return nil, usagef("--weak: raters of the draws %s have different gold labels, which a run cannot compare (give all the same draw)",
+			strings.Join(slices.Sorted(maps.Keys(draws)), " and "))
 	}
 	out := slices.Clone(list)
 	for i, t := range list {
@@ -354,16 +360,38 @@ func openColumn(_ context.Context, _ *app, column string, _ supervisorOptions) (
 
 // openRaters opens the labels of people who rated the task's texts; withSupervisors lets the task read them.
 func openRaters(_ context.Context, _ *app, text string, _ supervisorOptions) (namedSupervisor, error) {
-	about := "the majority of " + text + " raters drawn for each text"
-	switch n, err := strconv.Atoi(text); {
-	case text == tasks.FarRater:
-		about = "a diagnosis, no supervisor to be had: the rating of each text that is farthest from the gold label, chosen by looking at it"
-	case err != nil || n < 1 || n > tasks.MostRaters || strconv.Itoa(n) != text:
-		return namedSupervisor{}, usagef("want raters:N with N from 1 to %d, or raters:%s", tasks.MostRaters, tasks.FarRater)
-	case n == 1:
-		about = "one rater drawn for each text"
+	if text == tasks.FarRater {
+		return said("raters:"+text, text, "a diagnosis, no supervisor to be had: the rating of each text that is farthest from the gold label, chosen by looking at it",
+			result.PeopleFact), nil
 	}
-	return said("raters:"+text, text, about, result.PeopleFact), nil
+	n, draw, err := parseRaters(text)
+	if err != nil {
+		return namedSupervisor{}, err
+	}
+	about := "one rater drawn for each text"
+	if n > 1 {
+		about = fmt.Sprintf("the majority of %d raters drawn for each text", n)
+	}
+	if draw > 0 {
+		about += fmt.Sprintf(" (draw %d)", draw)
+	}
+	return said("raters:"+text, strconv.Itoa(n), about, result.PeopleFact), nil
+}
+
+// parseRaters reads the number of raters in a group, and the number of their draw: N or N:draw=K.
+func parseRaters(text string) (n int, draw uint, err error) {
+	number, rest, given := strings.Cut(text, ":draw=")
+	if n, err = strconv.Atoi(number); err != nil || n < 1 || n > tasks.MostRaters || strconv.Itoa(n) != number {
+		return 0, 0, usagef("want raters:N with N from 1 to %d, raters:N:draw=K for another draw, or raters:%s", tasks.MostRaters, tasks.FarRater)
+	}
+	if given {
+		k, err := strconv.ParseUint(rest, 10, 31)
+		if err != nil || strconv.FormatUint(k, 10) != rest {
+			return 0, 0, usagef("draw=%s: want a whole number of 0 or more", rest)
+		}
+		draw = uint(k)
+	}
+	return n, draw, nil
 }
 
 // said returns a supervisor whose labels are in the data of a task under a name.

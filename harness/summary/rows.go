@@ -218,6 +218,7 @@ type index struct {
 	settings  []setting                     // that change rows
 	layers    map[string]*result.Layer      // by model
 	members   map[string][]string           // of combinations of supervisors, by name
+	kinds     map[string]string             // what supervisors are that are no single trained head, by name
 
 	comparisons     map[comparisonKey][]*result.Head
 	comparisonOrder []comparisonKey // of their first heads
@@ -232,10 +233,10 @@ type referenceKey struct {
 
 func newIndex(r *result.Result) *index {
 	x := &index{result: r, tasks: map[string]*result.Task{}, heads: map[string]*result.Head{},
-		reference: map[referenceKey]*result.Head{}, chained: map[string]bool{}, settings: settingsOf(r.Config), layers: map[string]*result.Layer{}, members: map[string][]string{},
+		reference: map[referenceKey]*result.Head{}, chained: map[string]bool{}, settings: settingsOf(r.Config), layers: map[string]*result.Layer{}, members: map[string][]string{}, kinds: map[string]string{},
 		comparisons: map[comparisonKey][]*result.Head{}}
 	for _, m := range r.Models {
-		x.layers[m.Name] = m.Layer
+		x.layers[m.Name], x.kinds[m.Name] = m.Layer, m.Description[result.SupervisorFact]
 		if of := m.Description[result.CombinesFact]; of != "" {
 			x.members[m.Name] = strings.Split(of, ", ")
 		}
@@ -315,7 +316,7 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 	if note := atChance(t, ceilings); note != "" && len(ofCeiling) == 0 {
 		ofCeiling = []string{note}
 	}
-	row.Doubts = slices.Concat(degenerate("the supervisor", t, weaks), degenerate("the student", t, students), ofCeiling, contrary(t, weaks, students))
+	row.Doubts = slices.Concat(degenerate("the supervisor", t, weaks), degenerate("the student", t, students), ofCeiling, contrary(t, weaks, students, row.members == nil && x.kinds[k.weak] != result.PeopleFact))
 	boot := opt.bootstrap(t)
 	if row.Uneven, err = x.uneven(k, t, students, m); err != nil {
 		return row, err

@@ -37,7 +37,7 @@ func TestDifficulty(t *testing.T) {
 			}
 		}
 	}
-	if _, err := Open(path+":difficulty=grad"); err == nil || !strings.Contains(err.Error(), `did you mean "grade"`) {
+	if _, err := Open(path + ":difficulty=grad"); err == nil || !strings.Contains(err.Error(), `did you mean "grade"`) {
 		t.Errorf("error %v", err)
 	}
 	var puzzles strings.Builder

@@ -250,11 +250,11 @@ func (f *experimentFlags) config(ctx context.Context, a *app, models []string, p
 		kind, _ := cutSupervisor(name)
 		return kind == nil || kind.open == nil
 	})
-	inBags, err := bags(models)
+	inEnsembles, err := ensembles(models)
 	fault(err)
 	for _, name := range slices.Clone(models) {
-		if b, ok := inBags[name]; ok {
-			models = list.AppendNew(models, b.Model)
+		if e, ok := inEnsembles[name]; ok {
+			models = list.AppendNew(models, e.Model)
 		}
 	}
 	models = slices.DeleteFunc(slices.Clone(models), isSupervisor)
@@ -273,12 +273,12 @@ func (f *experimentFlags) config(ctx context.Context, a *app, models []string, p
 		f.short[supervisors[i]] = s.Name
 		f.untrained = append(f.untrained, s.Key)
 	}
-	for _, text := range slices.Sorted(maps.Keys(inBags)) {
-		b := inBags[text]
-		b.Model = f.short[b.Model]
-		b.Name, b.Key = fmt.Sprintf("%s:%d:%s", bagKind, b.Heads, b.Model), digest(bagKind, strconv.Itoa(b.Heads), f.keys[b.Model])
-		f.short[text] = b.Name
-		c.Bags, f.untrained = append(c.Bags, b), append(f.untrained, b.Key)
+	for _, text := range slices.Sorted(maps.Keys(inEnsembles)) {
+		e := inEnsembles[text]
+		e.Model = f.short[e.Model]
+		e.Name, e.Key = fmt.Sprintf("%s:%d:%s", e.Kind, e.Heads, e.Model), digest(e.Kind, strconv.Itoa(e.Heads), f.keys[e.Model])
+		f.short[text] = e.Name
+		c.Ensembles, f.untrained = append(c.Ensembles, e), append(f.untrained, e.Key)
 	}
 	for _, p := range pairs {
 		c.Pairs = append(c.Pairs, result.Pair{Weak: f.short[p.Weak], Strong: f.short[p.Strong]})

@@ -131,8 +131,12 @@ func (w *workbench) shuffledSpec(s trainSpec) trainSpec {
 			labels[i] = list.Map(rng.Perm(len(l)), func(k int) float64 { return l[k] })
 		}
 	} else {
-		for i, k := range rng.Perm(len(labels)) {
+		order := rng.Perm(len(labels))
+		for i, k := range order {
 			labels[i] = s.labels[k]
+		}
+		if s.weights != nil { // a weight is one of a label
+			s.weights = list.Map(order, func(k int) float64 { return s.weights[k] })
 		}
 	}
 	s.labels = labels

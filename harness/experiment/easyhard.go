@@ -91,7 +91,7 @@ func (w *workbench) easyAndHard(ctx context.Context, offers []offer) ([]trained,
 		}
 		if order == result.ByConfidence { // which depends on the supervisor
 			err := w.eachOffer(offers, func(strong string, o offer) error {
-				return add(strong, o.halves, o.supervisor.ID, w.doubt(o))
+				return add(strong, o.halves.once(), o.supervisor.ID, w.doubt(o))
 			})
 			if err != nil {
 				return nil, err
@@ -125,11 +125,25 @@ func (w *workbench) hardness(ctx context.Context, order, model string, h halves)
 	}
 }
 
-// doubt returns how unsure the supervisor of an offer is of the examples of strong-train and of the test: 1 - the largest probability.
+// once returns the halves with each example of strong-train once, of which several supervisors may have labels.
+func (h halves) once() halves {
+	strong, gold := h.strong, h.strongGold
+	h.strong, h.strongGold = nil, nil
+	seen := map[int]bool{}
+	for i, e := range strong {
+		if !seen[e] {
+			seen[e], h.strong, h.strongGold = true, append(h.strong, e), append(h.strongGold, gold[i])
+		}
+	}
+	return h
+}
+
+// doubt returns how unsure the supervisor of an offer is of the examples of strong-train and of the test: 1 - the largest probability, of
+// several labels of an example the sum.
 func (w *workbench) doubt(o offer) []float64 {
 	out := make([]float64, len(w.examples))
 	for i, e := range o.halves.strong {
-		out[e] = 1 - slices.Max(o.labels.Soft[i])
+		out[e] += 1 - slices.Max(o.labels.Soft[i])
 	}
 	for i, e := range w.test {
 		out[e] = 1 - slices.Max(o.supervisor.Test[i])
@@ -150,7 +164,7 @@ func (w *workbench) descriptionLength(ctx context.Context, model string, h halve
 	var jobs []head.Job
 	rung := func(at []int) {
 		jobs = append(jobs, head.Job{Name: fmt.Sprintf("%s, rung of %d", model, len(at)), Loss: loss.XEnt{}, L2: penalties[len(penalties)/2], Seed: h.seed,
-			Examples: list.Map(at, func(i int) int { return own.index[h.weak[i]] }), Labels: list.Map(at, func(i int) []float64 { return h.weakGold[i] })})
+			Examples: own.numbers(list.Map(at, func(i int) int { return h.weak[i] })), Labels: list.Map(at, func(i int) []float64 { return h.weakGold[i] })})
 	}
 	for n := ladderStart; n < len(h.weak); n *= 2 {
 		if at := w.goldSample(h, n); at != nil {

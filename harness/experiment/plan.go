@@ -136,14 +136,14 @@ func trainings(w *workbench) int {
 		heads += len(c.strongs())
 	}
 	heads *= len(w.halves)
-	bagged := 0
-	for _, b := range c.Bags {
-		bagged += b.Heads * len(w.halves)
+	inEnsembles := 0
+	for _, b := range c.Ensembles {
+		inEnsembles += b.Heads * len(w.halves)
 	}
 	if len(c.strongs()) > 0 {
 		heads += len(c.strongs()) * len(w.goldSpecs(c.strongs()[0]))
 	}
-	return bagged + heads*grid.Trainings(loss.XEnt{}) + students*len(w.halves)
+	return inEnsembles + heads*grid.Trainings(loss.XEnt{}) + students*len(w.halves)
 }
 
 // textsOf returns what a model encodes of an example.

@@ -34,6 +34,7 @@ type workbench struct {
 	contrast  map[string]head.Data   // by model, the features of statements; see unlabelled.go
 	labellers map[string]Labeller    // of supervisors that are not trained, by name
 	labelled  map[string][][]float64 // the labels of supervisors that are not trained, by name and example
+	leftOut   []string               // which supervisors lack labels of how many examples
 
 	statements func(tasks.Example) tasks.Example // how an example is written as statements; nil: no baseline needs them
 }
@@ -63,7 +64,18 @@ func open(ctx context.Context, cfg Config, env Env, task tasks.Task) (*workbench
 	if err := w.openSupervisors(data); err != nil {
 		return nil, err
 	}
-	return w, w.cut(data)
+	if err := w.cut(data); err != nil {
+		if w.leftOut == nil {
+			return nil, err
+		}
+		classes := "" // of the examples that are left
+		for k, n := range tasks.ClassCounts(slices.Concat(data.Pool, data.Test)) {
+			classes += fmt.Sprintf(", %d of class %q", n, w.className(k))
+		}
+		return nil, fmt.Errorf("%s, and the others are left out: %s are left%s: %w", strings.Join(w.leftOut, "; "),
+			visible.Count(len(data.Pool)+len(data.Test), "example"), classes, err)
+	}
+	return w, nil
 }
 
 // warn adds a warning to the task's record, once.

@@ -50,6 +50,14 @@ func views(wide bool, ask func(summary.Answers)) []view {
 			l, err := summary.Losses(rows, opt)
 			return []*table.Table{table.Losses(l, summary.NotCompared(rows))}, err
 		}},
+		{"method", "losses and treatments over all tasks, against xent on soft labels", "two methods of which one is xent on soft labels, with predictions of the same tasks", true,
+			func(rows []summary.Row, opt summary.Options) ([]*table.Table, error) {
+				m, err := summary.Methods(rows, opt)
+				if t := table.Methods(m); t != nil {
+					return []*table.Table{t}, err
+				}
+				return nil, err
+			}},
 		{"supervision", "students beside what they get without a supervisor; see w2s study supervision", "baselines, which run and sweep train for tasks without free answers, unless --no-baselines is given", false, func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
 			have := slices.DeleteFunc(slices.Clone(rows), func(r summary.Row) bool { return len(r.Baselines) == 0 })
 			if len(have) == 0 {

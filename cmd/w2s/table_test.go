@@ -113,6 +113,7 @@ func TestTableViews(t *testing.T) {
 		"loss":     {2, map[string]any{"loss": "logconf", "against": "xent", "difference": 0.125}},
 		"misfit":   {4, map[string]any{"task": "movies", "pgr": 0.5}},
 		"errors":   {4, map[string]any{"task": "movies"}},
+		"method":   {2, map[string]any{"treatment": "soft", "cells": 2., "corpora": 2., "pgr_difference": 0.25}},
 		"example":  {160, map[string]any{"task": "movies", "id": "0", "gold": "1", "weak": "1", "weak_right": true, "ceiling_p": 0.75}},
 	} {
 		rows, errOut, code := tableRows(t, path, "--by", by)

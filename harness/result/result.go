@@ -102,6 +102,13 @@ type Layer struct {
 // CombinesFact is the fact of a model's Description that lists the supervisors that a combination is made of.
 const CombinesFact = "combines"
 
+// SupervisorFact is the fact of a model's Description that says what a supervisor is which is no single trained head. Its value for people
+// is PeopleFact.
+const (
+	SupervisorFact = "supervisor"
+	PeopleFact     = "people who rated the texts"
+)
+
 // FetchedFrom is the fact of a model's Description that says which package or repository its files came from.
 const FetchedFrom = "fetched from"
 
@@ -246,10 +253,13 @@ type Geometry struct {
 	Overlap    *float64 `json:"overlap,omitempty"` // overlap density; nil if it is not defined, as for rankings of more than two candidates
 }
 
-// Source returns what labelled examples for a student: the model of a supervisor, or a simulated supervisor.
+// SimulatedPrefix begins the names of simulated supervisors where they stand beside others.
+const SimulatedPrefix = "sim:"
+
+// Source returns what labelled examples for a student: the model of a supervisor, or a simulated supervisor such as "sim:flip:0.75".
 func (h *Head) Source() string {
 	if h.Role == Baseline {
-		return h.Simulated
+		return SimulatedPrefix + h.Simulated
 	}
 	return h.Model
 }

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -75,6 +76,7 @@ type Row struct {
 	identity
 	from       *result.Result
 	conditions string      // see conditionsOf; "" for an imported row
+	grounds    string      // likewise without the treatment
 	bySeed     [][]float64 // student's score by seed and test example; nil if the metric is not a mean over examples
 
 	floorBySeed [][]float64 // likewise the supervisor's
@@ -96,7 +98,7 @@ func (r Row) Variant() string {
 		parts = append(parts, fmt.Sprintf("train=%d", r.Size))
 	}
 	if r.Stopped > 0 {
-		parts = append(parts, fmt.Sprintf("%d steps", r.Stopped))
+		parts = append(parts, "stopped at step "+strconv.Itoa(r.Stopped))
 	}
 	if r.Trained != "" {
 		parts = append(parts, "trained on "+r.Trained)
@@ -221,6 +223,7 @@ type index struct {
 	settings  []setting                     // that change rows
 	layers    map[string]*result.Layer      // by model
 	members   map[string][]string           // of combinations of supervisors, by name
+	kinds     map[string]string             // what supervisors are that are no single trained head, by name
 
 	comparisons     map[comparisonKey][]*result.Head
 	comparisonOrder []comparisonKey // of their first heads
@@ -235,10 +238,10 @@ type referenceKey struct {
 
 func newIndex(r *result.Result) *index {
 	x := &index{result: r, tasks: map[string]*result.Task{}, heads: map[string]*result.Head{},
-		reference: map[referenceKey]*result.Head{}, chained: map[string]bool{}, settings: settingsOf(r.Config), layers: map[string]*result.Layer{}, members: map[string][]string{},
+		reference: map[referenceKey]*result.Head{}, chained: map[string]bool{}, settings: settingsOf(r.Config), layers: map[string]*result.Layer{}, members: map[string][]string{}, kinds: map[string]string{},
 		comparisons: map[comparisonKey][]*result.Head{}}
 	for _, m := range r.Models {
-		x.layers[m.Name] = m.Layer
+		x.layers[m.Name], x.kinds[m.Name] = m.Layer, m.Description[result.SupervisorFact]
 		if of := m.Description[result.CombinesFact]; of != "" {
 			x.members[m.Name] = strings.Split(of, ", ")
 		}
@@ -318,7 +321,7 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 	if note := atChance(t, ceilings); note != "" && len(ofCeiling) == 0 {
 		ofCeiling = []string{note}
 	}
-	row.Doubts = slices.Concat(degenerate("the supervisor", t, weaks), degenerate("the student", t, students), ofCeiling, contrary(t, weaks, students))
+	row.Doubts = slices.Concat(degenerate("the supervisor", t, weaks), degenerate("the student", t, students), ofCeiling, contrary(t, weaks, students, row.members == nil && x.kinds[k.weak] != result.PeopleFact))
 	boot := opt.bootstrap(t)
 	if row.Uneven, err = x.uneven(k, t, students, m); err != nil {
 		return row, err
@@ -356,6 +359,9 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 	}
 	row.warn(row.Doubts...)
 	row.Corpus, row.conditions, row.bySeed = t.Corpus, x.conditionsOf(row, t), transfer.examples
+	untreated := row
+	untreated.Treatment = ""
+	row.grounds = x.conditionsOf(untreated, t)
 	row.floorBySeed = floor.examples
 	row.identity, row.from = x.identify(t, heads, row.Weak, row.Strong), x.result
 	return row, nil

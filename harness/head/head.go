@@ -94,7 +94,9 @@ func Predict(ctx context.Context, data Data, heads []*Head, examples []int) ([][
 			}
 			for i := range layers {
 				row := logits[i*n : (i+1)*n : (i+1)*n]
-				addTo(row, data.offsets(e))
+				if o := data.offsets(e); o != nil {
+					floats.Add(row, o)
+				}
 				prob.Softmax(row, row)
 				out[i][at] = row
 			}

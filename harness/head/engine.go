@@ -90,7 +90,7 @@ func newVectorEngine[T simd.Real](d Data) *vectorEngine[T] {
 
 func (e *vectorEngine[T]) noise() float64 {
 	if unsafe.Sizeof(T(0)) == 4 {
-		return 1e-8
+		return 1e-7
 	}
 	return float64Noise
 }

@@ -45,13 +45,13 @@ type engine interface {
 // float64Noise is the noise of float64.
 const float64Noise = 1e-14
 
-// float64Limit is the largest number of features (rows·dims) for which float64 is used even if float32 is allowed.
+// float64Limit is the largest number of products (rows·dims·columns of a head) for which float64 is used even if float32 is allowed.
 // Problems of this size are quick anyway.
 const float64Limit = 1 << 17
 
 // newEngine returns the engine for scaled features.
 func newEngine(d Data, float64Only bool) engine {
-	if float64Only || len(d.X.Data) <= float64Limit {
+	if float64Only || len(d.X.Data)*d.columns() <= float64Limit {
 		return newVectorEngine[float64](d)
 	}
 	return newVectorEngine[float32](d)

@@ -14,7 +14,7 @@ import (
 // Options are settings of Fit that change its speed and its arithmetic.
 type Options struct {
 	// Float64 makes Fit compute everything in float64, which is exact and slower. Otherwise it multiplies in float32 if
-	// there are more than 131,072 features (rows·dims), except for mini-batches.
+	// there are more than 131,072 products for a head (rows·dims·columns), except for mini-batches.
 	Float64 bool
 	// Done, if set, is called after each head with the number of heads trained so far. Calls do not overlap.
 	Done func(heads int)

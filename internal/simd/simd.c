@@ -140,3 +140,7 @@ double w2s_simd_cross_entropy(const double *logits, const double *probs, const d
 double w2s_simd_entropy(const double *logits, const double *probs, const int64_t *start, int64_t n, const double *weights, double total, double alpha, double *grad) {
 	DISPATCH(entropy, logits, probs, start, n, weights, total, alpha, grad)
 }
+
+void w2s_simd_adam(const double *grad, int64_t n, double rate, double c2, double eps, double *m, double *v, double *theta) {
+	DISPATCH(adam, grad, n, rate, c2, eps, m, v, theta)
+}

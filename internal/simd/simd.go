@@ -101,3 +101,12 @@ func (e Examples) entropy(logits, probs []float64, alpha float64, grad []float64
 	}
 	return all
 }
+
+func adam(grad []float64, rate, c2, eps float64, m, v, theta []float64) {
+	const beta1, beta2 = 0.9, 0.999
+	for i, g := range grad {
+		m[i] = beta1*m[i] + (1-beta1)*g
+		v[i] = beta2*v[i] + (1-beta2)*g*g
+		theta[i] -= rate * m[i] / (math.Sqrt(v[i])/c2 + eps)
+	}
+}

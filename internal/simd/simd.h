@@ -14,3 +14,5 @@ void w2s_simd_gradient(const double *probs, const double *targets, const int64_t
 void w2s_simd_hardened(const double *probs, const double *labels, const int64_t *start, int64_t n, const double *weights, double total, double c, double *grad);
 double w2s_simd_cross_entropy(const double *logits, const double *probs, const double *targets, const int64_t *start, int64_t n, const double *weights);
 double w2s_simd_entropy(const double *logits, const double *probs, const int64_t *start, int64_t n, const double *weights, double total, double alpha, double *grad);
+
+void w2s_simd_adam(const double *grad, int64_t n, double rate, double c2, double eps, double *m, double *v, double *theta);

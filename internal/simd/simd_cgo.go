@@ -90,6 +90,17 @@ func (e Examples) Entropy(logits, probs []float64, alpha float64, grad []float64
 	return float64(C.w2s_simd_entropy(doubles(logits), doubles(probs), e.start(), e.n(), doubles(e.Weights), C.double(e.Total), C.double(alpha), doubles(grad)))
 }
 
+// Adam takes a step of Adam: m and v become means of the gradient and of its squares, with beta 0.9 and 0.999, and theta loses
+// rate·m/(√v/c2 + eps).
+func Adam(grad []float64, rate, c2, eps float64, m, v, theta []float64) {
+	n := len(grad)
+	if n == 0 {
+		return
+	}
+	_, _, _ = m[n-1], v[n-1], theta[n-1]
+	C.w2s_simd_adam(doubles(grad), C.int64_t(n), C.double(rate), C.double(c2), C.double(eps), doubles(m), doubles(v), doubles(theta))
+}
+
 // forC reports whether C can compute something of e, and panics if one of the slices is too short.
 func (e Examples) forC(slices ...[]float64) bool {
 	if len(e.Start) < 2 || unsafe.Sizeof(e.Start[0]) != 8 {

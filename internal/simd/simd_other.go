@@ -55,3 +55,9 @@ func (e Examples) CrossEntropy(logits, probs, targets []float64) float64 {
 func (e Examples) Entropy(logits, probs []float64, alpha float64, grad []float64) float64 {
 	return e.entropy(logits, probs, alpha, grad)
 }
+
+// Adam takes a step of Adam: m and v become means of the gradient and of its squares, with beta 0.9 and 0.999, and theta loses
+// rate·m/(√v/c2 + eps).
+func Adam(grad []float64, rate, c2, eps float64, m, v, theta []float64) {
+	adam(grad, rate, c2, eps, m, v, theta)
+}

@@ -186,6 +186,23 @@ func TestLossesAgreeWithAndWithoutVectors(t *testing.T) {
 	}
 }
 
+func TestAdamAgreesWithAndWithoutVectors(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	m, v, theta := make([]float64, 21), make([]float64, 21), make([]float64, 21)
+	wantM, wantV, want := slices.Clone(m), slices.Clone(v), slices.Clone(theta)
+	for range 9 {
+		grad := normals[float64](rng, len(theta))
+		grad[3] = 0
+		Adam(grad, 0.01, 0.3, 1e-8, m, v, theta)
+		adam(grad, 0.01, 0.3, 1e-8, wantM, wantV, want)
+	}
+	for i := range theta {
+		if !(math.Abs(theta[i]-want[i]) <= 1e-14) {
+			t.Errorf("%d: %v, want %v", i, theta[i], want[i])
+		}
+	}
+}
+
 func BenchmarkLosses(b *testing.B) {
 	for _, size := range []int{2, 35} {
 		e := Examples{Start: []int{0}, Total: 1}

@@ -1,4 +1,4 @@
-// Softmax and losses for one instruction set. simd.c includes this file once for each, with these macros:
+// Softmax, losses and steps of Adam for one instruction set. simd.c includes this file once for each, with these macros:
 //
 //	NAME(f)  name of f for the instruction set
 //	TARGET   attribute of functions that use it
@@ -216,6 +216,25 @@ TARGET static double NAME(entropy)(const double *logits, const double *probs, co
 		all += scale * h;
 	}
 	return all;
+}
+
+// sqrt_ is the square root of x ≥ 0, by Newton's method for 1/√x. The library's function sets errno, which keeps gcc from vectors.
+TARGET INLINE double NAME(sqrt_)(double x) {
+	union { double d; uint64_t i; } y = {x};
+	y.i = 0x5fe6eb50c7b537a9 - (y.i >> 1); // within 4 %
+	double half = 0.5 * x;
+	for (int i = 0; i < 4; i++) y.d = y.d * (1.5 - half * y.d * y.d);
+	return x * y.d;
+}
+
+// adam takes a step: m and v are means of the gradient and of its squares, with beta 0.9 and 0.999.
+TARGET static void NAME(adam)(const double *restrict grad, int64_t n, double rate, double c2, double eps, double *restrict m, double *restrict v, double *restrict theta) {
+	for (int64_t i = 0; i < n; i++) {
+		const double g = grad[i];
+		m[i] = 0.9 * m[i] + (1 - 0.9) * g;
+		v[i] = 0.999 * v[i] + (1 - 0.999) * g * g;
+		theta[i] -= rate * m[i] / (NAME(sqrt_)(v[i]) / c2 + eps);
+	}
 }
 
 #undef NAME

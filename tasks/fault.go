@@ -14,14 +14,35 @@ type Fault struct {
 	File string // the file as the task file names it, or the last element of its path; the task if no file is to blame
 	Line int    // counted from 1; 0 if the fault concerns the whole file
 	Text string // what is wrong and, where that is not obvious, what to do about it
+	// Also lists further lines with the same fault, at most maxAlso, and More is the number of those after them.
+	Also []int
+	More int
 }
 
-// String returns the fault as "file:line: text".
+// maxAlso bounds Fault.Also.
+const maxAlso = 5
+
+// String returns the fault as "file:line: text", and the further lines that have it.
 func (f Fault) String() string {
-	if f.Line > 0 {
-		return fmt.Sprintf("%s:%d: %s", f.File, f.Line, f.Text)
+	if f.Line == 0 {
+		return fmt.Sprintf("%s: %s", f.File, f.Text)
 	}
-	return fmt.Sprintf("%s: %s", f.File, f.Text)
+	also := ""
+	if len(f.Also) > 0 {
+		lines := make([]string, len(f.Also))
+		for i, line := range f.Also {
+			lines[i] = strconv.Itoa(line)
+		}
+		also = " (also at lines " + strings.Join(lines, ", ")
+		if len(lines) == 1 {
+			also = " (also at line " + lines[0]
+		}
+		if f.More > 0 {
+			also += fmt.Sprintf(" and %d more", f.More)
+		}
+		also += ")"
+	}
+	return fmt.Sprintf("%s:%d: %s%s", f.File, f.Line, f.Text, also)
 }
 
 // Faults is the error for files with faults. It holds the faults of all files of a task.
@@ -53,12 +74,26 @@ func (f *Faults) Error() string {
 	return strings.Join(lines, "\n")
 }
 
+// add adds a fault, or a line to one that there is already.
 func (f *Faults) add(file string, line int, format string, args ...any) {
+	text := visible.Cut(fmt.Sprintf(format, args...), maxFaultText)
+	for i := range f.List {
+		switch old := &f.List[i]; {
+		case line == 0 || old.Line == 0 || old.File != file || old.Text != text:
+			continue
+		case line == old.Line:
+		case len(old.Also) < maxAlso:
+			old.Also = append(old.Also, line)
+		default:
+			old.More++
+		}
+		return
+	}
 	if len(f.List) >= maxFaults {
 		f.More++
 		return
 	}
-	f.List = append(f.List, Fault{File: file, Line: line, Text: visible.Cut(fmt.Sprintf(format, args...), maxFaultText)})
+	f.List = append(f.List, Fault{File: file, Line: line, Text: text})
 }
 
 // err returns f as an error, or nil if it holds no faults.

@@ -126,8 +126,8 @@ func TestFileFaults(t *testing.T) {
 		{"half.json", "[" + lines("", "{\"text\":\"row %d\",\"label\":%d},\n", 20) + `{"text":"\uD83D\n","label":1}]`, []string{
 			`tasks: half.json:21: \uD83D is half of a character`}},
 		// The columns are guessed from the first good row. Faults before it do not hide faults after it.
-		{"first.tsv", "text\tlabel\nx\n" + good + "y\n", []string{"tasks: first.tsv:2: 1 column", "tasks: first.tsv:23: 1 column"}},
-		{"second.tsv", "text\tlabel\ngood\t1\nx\n" + good + "y\n", []string{"tasks: second.tsv:3: 1 column", "tasks: second.tsv:24: 1 column"}},
+		{"first.tsv", "text\tlabel\nx\n" + good + "y\n", []string{"tasks: first.tsv:2: 1 column, want 2 (if a text contains a tab or a line break, use .csv or .jsonl) (also at line 23)"}},
+		{"second.tsv", "text\tlabel\ngood\t1\nx\n" + good + "y\n", []string{"tasks: second.tsv:3: 1 column, want 2 (if a text contains a tab or a line break, use .csv or .jsonl) (also at line 24)"}},
 		{"quote.csv", lines("text,label\n", "row %d,%d\n", 20) + "\"open,1\n", []string{"quote.csv:22: a quotation mark inside a quoted text, or none at its end (write \"\" for each one inside) (the record starts at line 22)"}},
 		{"width.csv", lines("text,label\n", "row %d,%d\n", 20) + "a,b,1\n", []string{"width.csv:22: 3 columns, want 2"}},
 		{"enc.csv", lines("text,label\n", "row %d,%d\n", 20) + "caf\xe9,1\n", []string{`enc.csv:22: "text" is not UTF-8`}},
@@ -197,7 +197,7 @@ func TestLabelFaults(t *testing.T) {
 		t.Errorf("with classes: %d examples, %d positive", len(d.Pool), positives(d.Pool))
 	}
 	// If the list of faults is already full, rows with faulty labels are only counted.
-	full := lines("text\tlabel\nfirst\t1\n", "row %d\tx\t%d\n", maxFaults) + numbered(7)
+	full := "text\tlabel\nfirst\t1\n" + widening(maxFaults) + numbered(7)
 	report, err := Check(context.Background(), write(t, dir, "full.tsv", full), Limits{})
 	if err != nil || len(report.Faults.List) != maxFaults || report.Faults.More != 7 {
 		t.Errorf("full list: error %v, %d faults and %d more, want %d and 7", err, len(report.Faults.List), report.Faults.More, maxFaults)
@@ -228,8 +228,29 @@ func TestLoneSurrogate(t *testing.T) {
 	}
 }
 
-func TestFaultsAreBounded(t *testing.T) {
+// widening returns n rows with one column more each, from 3 on.
+func widening(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "row\t0%s\n", strings.Repeat("\t0", i+1))
+	}
+	return b.String()
+}
+
+// Lines with the same fault are one fault.
+func TestEqualFaults(t *testing.T) {
 	report, err := Check(context.Background(), write(t, t.TempDir(), "a.tsv", lines("text\tlabel\ngood\t1\n", "row %d\tx\t%d\n", 500)), Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(report.Faults.List) != 1 || report.Faults.More != 0 || !contains(report.Faults.Error(), "a.tsv:3: 3 columns, want 2") ||
+		!contains(report.Faults.Error(), "(also at lines 4, 5, 6, 7, 8 and 494 more)") {
+		t.Errorf("%v", report.Faults)
+	}
+}
+
+func TestFaultsAreBounded(t *testing.T) {
+	report, err := Check(context.Background(), write(t, t.TempDir(), "a.tsv", "text\tlabel\ngood\t1\n"+widening(500)), Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}

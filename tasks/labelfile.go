@@ -177,11 +177,11 @@ type Joined struct {
 // texts, and by the file's ids in the order of the file.
 func (f *LabelFile) Join(info Info, examples []Example) (Joined, error) {
 	j := Joined{Labels: make([][]float64, len(examples))}
-	faults := &Faults{}
+	faults := &rowFaults{}
 	used := make(map[string]bool, len(f.keys))
 	class := classReader(info.Classes)
 	for i, e := range examples {
-		of := opinionOf{form: info.Form, class: class, n: len(info.Classes)}
+		of := opinionOf{form: info.Form, class: class, n: len(info.Classes), names: info.Classes}
 		if info.Form == Rank {
 			of.n, of.numbered = len(e.Texts), f.meaning == classNames
 		}
@@ -203,7 +203,7 @@ func (f *LabelFile) Join(info Info, examples []Example) (Joined, error) {
 			}
 		}
 	}
-	if err := faults.err(); err != nil {
+	if err := faults.err(f.name); err != nil {
 		return Joined{}, err
 	}
 	what := "id"
@@ -234,6 +234,25 @@ func (f *LabelFile) Join(info Info, examples []Example) (Joined, error) {
 	return j, nil
 }
 
+// rowFaults are faults of rows, in any order.
+type rowFaults []Fault
+
+func (r *rowFaults) add(line int, format string, args ...any) {
+	*r = append(*r, Fault{Line: line, Text: visible.Cut(fmt.Sprintf(format, args...), maxFaultText)})
+}
+
+// err returns the faults in the order of the file, or nil if there are none.
+func (r rowFaults) err(file string) error {
+	slices.SortStableFunc(r, func(a, b Fault) int { return a.Line - b.Line })
+	faults := &Faults{}
+	for i, f := range r {
+		if i == 0 || f.Line != r[i-1].Line || f.Text != r[i-1].Text { // several examples can have the label of one row
+			faults.add(file, f.Line, "%s", f.Text)
+		}
+	}
+	return faults.err()
+}
+
 // first names the first few of a list.
 func first(names []string) string {
 	const most = 3
@@ -249,7 +268,7 @@ func first(names []string) string {
 }
 
 // labelOf returns the label with a key, or nil if there is none.
-func (f *LabelFile) labelOf(key string, of opinionOf, used map[string]bool, faults *Faults) []float64 {
+func (f *LabelFile) labelOf(key string, of opinionOf, used map[string]bool, faults *rowFaults) []float64 {
 	rows := f.rows[key]
 	if rows == nil {
 		return nil
@@ -258,18 +277,18 @@ func (f *LabelFile) labelOf(key string, of opinionOf, used map[string]bool, faul
 	var found [][]float64
 	for _, l := range rows {
 		if !f.byText && !reflect.DeepEqual(l.value, rows[0].value) {
-			faults.add(f.name, l.line, "%q has another label than at line %d", shortened(key), rows[0].line)
+			faults.add(l.line, "%q has another label than at line %d", shortened(key), rows[0].line)
 			return nil
 		}
 		p, ok := l.value.([]float64)
 		if !ok {
 			r := &row{line: l.line, columns: map[string]any{f.column: l.value}}
 			if p = r.opinion(f.column, f.meaning, of); r.fault != "" {
-				faults.add(f.name, l.line, "%s", r.fault)
+				faults.add(l.line, "%s", r.fault)
 				return nil
 			}
 		} else if len(p) != of.n {
-			faults.add(f.name, l.line, "the label is over %d classes or candidates, and the task has %d", len(p), of.n)
+			faults.add(l.line, "the label is over %d classes or candidates, and the task has %d", len(p), of.n)
 			return nil
 		}
 		if p != nil {
@@ -295,9 +314,9 @@ func meanOf(distributions [][]float64) []float64 {
 
 // ofCandidates returns the label of a ranking whose candidates have a row each: the softmax of their scores, or their probabilities.
 // It returns nil if a candidate has none.
-func (f *LabelFile) ofCandidates(e Example, used map[string]bool, faults *Faults) []float64 {
+func (f *LabelFile) ofCandidates(e Example, used map[string]bool, faults *rowFaults) []float64 {
 	if f.meaning != scores && f.meaning != probabilities {
-		faults.add(f.name, 0, "candidates that have a row each need a score or a probability, not a %s (or use the ids of examples)", f.meaning)
+		faults.add(0, "candidates that have a row each need a score or a probability, not a %s (or use the ids of examples)", f.meaning)
 		return nil
 	}
 	p, sum := make([]float64, len(e.Texts)), 0.0
@@ -317,7 +336,7 @@ func (f *LabelFile) ofCandidates(e Example, used map[string]bool, faults *Faults
 			p[k] = r.probability(f.column)
 		}
 		if r.fault != "" {
-			faults.add(f.name, r.line, "%s", r.fault)
+			faults.add(r.line, "%s", r.fault)
 			return nil
 		}
 		sum += p[k]
@@ -327,7 +346,7 @@ func (f *LabelFile) ofCandidates(e Example, used map[string]bool, faults *Faults
 		return p
 	}
 	if math.Abs(sum-1) > maxRounding {
-		faults.add(f.name, f.rows[strings.TrimSpace(e.Texts[0])][0].line, "the probabilities of the candidates sum to %v, want 1", sum)
+		faults.add(f.rows[strings.TrimSpace(e.Texts[0])][0].line, "the probabilities of the candidates sum to %v, want 1", sum)
 		return nil
 	}
 	for k := range p {

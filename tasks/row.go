@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"w2s/internal/parquetfile"
+	"w2s/internal/suggest"
 	"w2s/internal/visible"
 )
 
@@ -85,7 +86,7 @@ func (r *row) failMissing(name string) {
 		r.fail("%q is empty", name)
 		return
 	}
-	r.fail("missing %q (columns: %s)", shortened(name), strings.Join(r.columnNames(), ", "))
+	r.fail("missing %q (%s)", shortened(name), suggest.Hint(name, "columns", r.columnNames()))
 }
 
 // columnNames returns the sorted names of the columns for a message: the first ones, shortened.

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"w2s/internal/prob"
+	"w2s/internal/suggest"
 )
 
 // WithColumns returns a task on a user's own files, or on a data set of the hub, that also reads what weak supervisors say from
@@ -84,7 +85,7 @@ func (old *entry) meanWeak() {
 // opinion reads what a weak supervisor says of the row; see [WithColumns]. An empty value is no opinion.
 func (s *Spec) opinion(r *row, column string, n int) []float64 {
 	class := func(text string) (int, bool) { return s.class(cmp.Or(s.Labels[text], text)) }
-	return r.opinion(column, anything, opinionOf{form: s.Form, class: class, n: n, numbered: s.Choices != ""})
+	return r.opinion(column, anything, opinionOf{form: s.Form, class: class, n: n, names: s.Classes, numbered: s.Choices != ""})
 }
 
 // A meaning says what the values of a column with labels mean.
@@ -103,6 +104,7 @@ type opinionOf struct {
 	form     Form
 	class    func(text string) (int, bool) // number of a class
 	n        int                           // number of classes or candidates
+	names    []string                      // of the classes
 	numbered bool                          // a value of a ranking is the number or letter of a candidate, and no probability
 }
 
@@ -142,17 +144,24 @@ func (r *row) opinion(column string, m meaning, of opinionOf) []float64 {
 	case m == rankings:
 		r.fail("%s %q is not a list, the best one first", column, shortened(text))
 	case m == classNames || m == anything && of.numbered:
-		r.fail("%s %q is no %s", column, shortened(text), of.what())
+		r.fail("%s %q is no %s", column, shortened(text), of.what(text))
 	case of.n != 2:
-		r.fail("%s %q is neither a %s nor a list with a number for each of %d", column, shortened(text), of.what(), of.n)
+		r.fail("%s %q is neither a list with a number for each of %d nor a %s", column, shortened(text), of.n, of.what(text))
 	case m == scores:
 		p := []float64{0, r.float(column)}
 		prob.Softmax(p, p)
 		return two(of.form, p[1])
+	case m == anything && of.form == Classify && !isNumber(text):
+		r.fail("%s %q is neither a probability nor a %s", column, shortened(text), of.what(text))
 	default:
 		return two(of.form, r.probability(column))
 	}
 	return nil
+}
+
+func isNumber(text string) bool {
+	_, err := strconv.ParseFloat(text, 64)
+	return err == nil
 }
 
 // jsonList reads a list in JSON.
@@ -171,12 +180,16 @@ func two(form Form, p float64) []float64 {
 	return []float64{1 - p, p}
 }
 
-// what names what is chosen from.
-func (of opinionOf) what() string {
-	if of.form == Rank {
+// what names what is chosen from, for a message about a value that is none.
+func (of opinionOf) what(value string) string {
+	const most = 20
+	switch {
+	case of.form == Rank:
 		return "candidate (a number from 0, or a letter)"
+	case len(of.names) > most:
+		return "class (" + suggest.Hint(value, "the first classes", of.names[:most]) + ", …)"
 	}
-	return "class"
+	return "class (" + suggest.Hint(value, "classes", of.names) + ")"
 }
 
 // named returns the number of a class or candidate.
@@ -217,7 +230,7 @@ func (r *row) listed(column string, m meaning, of opinionOf) []float64 {
 		case rankings:
 			at, ok := of.named(item)
 			if !ok || seen[at] {
-				r.fail("%s: %q is no %s, or is there twice", column, shortened(item), of.what())
+				r.fail("%s: %q is there twice, or is no %s", column, shortened(item), of.what(item))
 				return nil
 			}
 			if seen[at] = true; i == 0 {

@@ -77,7 +77,7 @@ func TestWeakColumns(t *testing.T) {
 		`column "label" says what is right`: {"label"},
 		`missing "nobody"`:                  {"nobody"},
 		`p 0.25`:                            {"p"},
-		`said "b" is not a number`:          {"said"},
+		`said "b" is neither a probability nor a class (classes: bad, good)`: {"said"},
 	} {
 		ref := json + ":text=text:label=label"
 		if want == "p 0.25" {

@@ -43,6 +43,9 @@ func (f *experimentFlags) open(a *app, x configuration, lock bool) (r *result.Re
 		return nil, nil, err
 	}
 	if f.out == stdout {
+		if f.plots != "" {
+			return nil, nil, usagef("--out -: standard output takes the result, and there are no charts: leave out --plots (w2s report --plots draws them of a result file)")
+		}
 		if f.json {
 			return nil, nil, usagef("--out -: standard output takes the result, and --json prints the rows there: give one of them")
 		}

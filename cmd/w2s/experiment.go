@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,10 +18,13 @@ import (
 	"w2s/harness/label"
 	"w2s/harness/loss"
 	"w2s/harness/metric"
+	"w2s/harness/report"
 	"w2s/harness/result"
 	"w2s/harness/summary"
+	"w2s/harness/supervisor"
 	"w2s/harness/table"
 	"w2s/internal/list"
+	"w2s/internal/suggest"
 	"w2s/internal/visible"
 	"w2s/tasks"
 )
@@ -38,7 +42,7 @@ type experimentFlags struct {
 	held               float64
 	out                string
 	table              tableFlags
-	plots              string // folder of the charts of a study
+	plots              string // folder of the charts
 	dryRun             bool   // of sweep: print the plan and stop
 	texts, json, again bool
 
@@ -91,9 +95,41 @@ func (f *experimentFlags) register(fs *pflag.FlagSet, out string) {
 	fs.BoolVar(&f.json, "json", false, "print the rows of the table as JSON")
 }
 
-// registerNoBaselines registers --no-baselines, which run and sweep have.
-func registerNoBaselines(fs *pflag.FlagSet, value *bool) {
-	fs.BoolVar(value, "no-baselines", false, "leave out what students are compared with: heads of few gold labels and of shuffled labels, the main axis, a random direction")
+// A baselineFlags holds the flags that say which baselines are trained. run and sweep have them.
+type baselineFlags struct {
+	names []string
+	none  bool
+}
+
+func (b *baselineFlags) register(fs *pflag.FlagSet) {
+	fs.StringSliceVar(&b.names, "baselines", nil, "what students are compared with: `names` of baselines without labels, separated by commas, to train beside "+
+		"the usual ones ("+strings.Join(result.Unlabelled(), ", ")+"; ccs and ue encode two more texts of each example to classify), all, or none "+
+		"(default: heads of few gold labels and of shuffled labels, the main axis, a random direction)")
+	fs.BoolVar(&b.none, "no-baselines", false, "the same as --baselines none")
+}
+
+// apply sets which baselines an experiment trains. prompt says how texts are written as statements.
+func (b *baselineFlags) apply(cfg *experiment.Config, prompt string) error {
+	names := b.names
+	cfg.Baselines = !b.none && !slices.Equal(names, []string{"none"})
+	switch {
+	case !cfg.Baselines && len(names) > 0 && names[0] != "none":
+		return usagef("--baselines %s: it contradicts --no-baselines", strings.Join(names, ","))
+	case !cfg.Baselines:
+		return nil
+	case slices.Equal(names, []string{"all"}):
+		names = result.Unlabelled()
+	}
+	var faults []error
+	for i, name := range names {
+		if have := append(result.Unlabelled(), "all", "none"); !slices.Contains(have, name) {
+			faults = append(faults, usagef("--baselines: unknown baseline %q (%s)", name, suggest.Hint(name, "baselines", have)))
+		} else if slices.Contains(names[:i], name) || !slices.Contains(result.Unlabelled(), name) {
+			faults = append(faults, usagef("--baselines %s: want names, each once, or all or none alone", strings.Join(names, ",")))
+		}
+	}
+	cfg.Unlabelled, cfg.Contrast = names, supervisor.Prompt(prompt).Statements
+	return errors.Join(faults...)
 }
 
 // A dataFlags holds the flags that say which examples an experiment uses. run, sweep, chain, transfer, study and encode
@@ -200,11 +236,11 @@ func (f *experimentFlags) config(ctx context.Context, a *app, models []string, p
 		kind, _ := cutSupervisor(name)
 		return kind == nil || kind.open == nil
 	})
-	inBags, err := bags(models)
+	inEnsembles, err := ensembles(models)
 	fault(err)
 	for _, name := range slices.Clone(models) {
-		if b, ok := inBags[name]; ok {
-			models = list.AppendNew(models, b.Model)
+		if e, ok := inEnsembles[name]; ok {
+			models = list.AppendNew(models, e.Model)
 		}
 	}
 	models = slices.DeleteFunc(slices.Clone(models), isSupervisor)
@@ -223,12 +259,12 @@ func (f *experimentFlags) config(ctx context.Context, a *app, models []string, p
 		f.short[supervisors[i]] = s.Name
 		f.untrained = append(f.untrained, s.Key)
 	}
-	for _, text := range slices.Sorted(maps.Keys(inBags)) {
-		b := inBags[text]
-		b.Model = f.short[b.Model]
-		b.Name, b.Key = fmt.Sprintf("%s:%d:%s", bagKind, b.Heads, b.Model), digest(bagKind, strconv.Itoa(b.Heads), f.keys[b.Model])
-		f.short[text] = b.Name
-		c.Bags, f.untrained = append(c.Bags, b), append(f.untrained, b.Key)
+	for _, text := range slices.Sorted(maps.Keys(inEnsembles)) {
+		e := inEnsembles[text]
+		e.Model = f.short[e.Model]
+		e.Name, e.Key = fmt.Sprintf("%s:%d:%s", e.Kind, e.Heads, e.Model), digest(e.Kind, strconv.Itoa(e.Heads), f.keys[e.Model])
+		f.short[text] = e.Name
+		c.Ensembles, f.untrained = append(c.Ensembles, e), append(f.untrained, e.Key)
 	}
 	for _, p := range pairs {
 		c.Pairs = append(c.Pairs, result.Pair{Weak: f.short[p.Weak], Strong: f.short[p.Strong]})
@@ -314,7 +350,7 @@ func (a *app) experiment(ctx context.Context, f *experimentFlags, run func(exper
 	if f.json {
 		return errors.Join(failed, a.printJSON(rows))
 	}
-	if err := table.Write(a.out, a.style(f.table), tables...); err != nil {
+	if err := a.writeTables(f.table, tables...); err != nil {
 		return errors.Join(failed, err)
 	}
 	if stored {
@@ -322,6 +358,11 @@ func (a *app) experiment(ctx context.Context, f *experimentFlags, run func(exper
 		a.note("next: w2s report %s", f.file.path)
 	}
 	return failed
+}
+
+// input returns the result as w2s report names it.
+func (f *experimentFlags) input(r *result.Result) report.Input {
+	return report.Input{Name: filepath.Base(f.file.path), Result: r}
 }
 
 // pgr returns the rows of a result and their tables.

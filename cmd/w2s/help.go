@@ -26,7 +26,7 @@ const (
 		"columns after colons: reviews.csv:text=body:label=stars (docs/add-a-task.md)"
 )
 
-// usageFunc returns cobra's usage function with flags laid out by flagUsages.
+// usageFunc returns cobra's usage function with commands laid out by commandList and flags by flagUsages.
 func usageFunc(usage func(*cobra.Command) error) func(*cobra.Command) error {
 	return func(c *cobra.Command) error {
 		var text bytes.Buffer
@@ -35,10 +35,21 @@ func usageFunc(usage func(*cobra.Command) error) func(*cobra.Command) error {
 		err := usage(c)
 		c.SetOut(out)
 		if err == nil {
-			_, err = out.Write([]byte(withFlagUsages(text.String(), c.LocalFlags(), c.InheritedFlags())))
+			_, err = out.Write([]byte(withFlagUsages(commandList(text.String(), c.Commands()), c.LocalFlags(), c.InheritedFlags())))
 		}
 		return err
 	}
+}
+
+// commandList breaks the lines of usage that list commands, and indents what follows below the descriptions.
+func commandList(usage string, commands []*cobra.Command) string {
+	for _, c := range commands {
+		if line := fmt.Sprintf("  %-*s ", c.NamePadding(), c.Name()); strings.Contains(usage, "\n"+line+c.Short+"\n") {
+			described := strings.TrimSpace(indented(len(line), c.Short))
+			usage = strings.Replace(usage, "\n"+line+c.Short+"\n", "\n"+line+described+"\n", 1)
+		}
+	}
+	return usage
 }
 
 // withFlagUsages replaces what pflag writes about sets of flags in text.
@@ -58,7 +69,7 @@ var flagGroups = []struct {
 }{
 	{"What is run", []string{"task", "weak", "strong", "models", "model", "pair", "layers", "weak-layers", "simulate", "disjoint", "plan", "suite", "class-map", "prompt"}},
 	{"Examples", []string{"train", "test", "limit", "seeds", "sizes", "shared-pool", "balance", "all-texts"}},
-	{"Training", []string{"loss", "alpha", "treatment", "l2", "folds", "held", "no-baselines"}},
+	{"Training", []string{"loss", "alpha", "treatment", "l2", "folds", "held", "baselines", "no-baselines"}},
 	{"Figures", []string{"metric", "resamples", "level"}},
 	{"Output", []string{"out", "again", "texts", "heads", "plots", "by", "format", "wide", "no-self", "json", "dry-run"}},
 }

@@ -62,6 +62,14 @@ func TestHelp(t *testing.T) {
 					t.Errorf("a line of %d columns: %s", width, line)
 				}
 			}
+			about, _, _ := strings.Cut(help, "\nExamples:\n")
+			_, list, _ := strings.Cut(help, "\nAvailable Commands:\n")
+			list, _, _ = strings.Cut(list, "\nFlags:\n")
+			for _, line := range strings.Split(about+list, "\n") {
+				if width := utf8.RuneCountInString(line); width > helpWidth && !c.IsAdditionalHelpTopicCommand() {
+					t.Errorf("a line of %d columns: %s", width, line)
+				}
+			}
 			own, _, _ := strings.Cut(flags, "\nGlobal Flags:\n")
 			if grouped := strings.Contains(own, "  Other:\n"); grouped != (c.HasParent() && strings.Count("\n"+own, "\n      --") >= manyFlags) {
 				t.Errorf("flags in groups: %v\n%s", grouped, own)

@@ -93,8 +93,14 @@ func TestStudyLayers(t *testing.T) {
 	}
 	// A run of one layer takes what the study has cached.
 	if out, errOut, code := command("run", "--task", task, "--weak", weak, "--strong", strong+"@layer=-1", "--loss", "xent", "--seeds", "1",
-		"--out", filepath.Join(dir, "one.json")); code != exitGood {
+		"--out", filepath.Join(dir, "one.json"), "--plots", filepath.Join(dir, "one")); code != exitGood {
 		t.Fatalf("%d, %s%s", code, out, errOut)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "one", "scores.svg")); err != nil {
+		t.Errorf("charts of w2s run: %v", err)
+	}
+	if out, errOut, code := command("run", "--task", task, "--weak", weak, "--strong", strong, "--plots", plots, "--out", "-"); code != exitUsage || out != "" {
+		t.Errorf("charts without a result file: %d, %s%s", code, out, errOut)
 	}
 	if out, errOut, code = study("--layers", "1", "--weak-layers", "0,1", "--again"); code != exitGood || !strings.Contains(out, "weak@layer=1 → strong") {
 		t.Errorf("%d, %s%s", code, out, errOut)

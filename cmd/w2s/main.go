@@ -144,6 +144,9 @@ the score of the large model trained on ground truth (the strong ceiling).`,
 	usageArgs(root)
 	for _, c := range below(root) {
 		a.complete(c)
+		if c.Long == "" {
+			c.Long = strings.TrimSuffix(indented(0, c.Short), "\n") // cobra does not break Short
+		}
 	}
 	return root
 }

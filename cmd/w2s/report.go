@@ -11,6 +11,7 @@ import (
 
 	"w2s/harness/plot"
 	"w2s/harness/report"
+	"w2s/harness/summary"
 	"w2s/internal/visible"
 )
 
@@ -103,15 +104,32 @@ func (a *app) report(paths []string, file document, plots string, opt report.Opt
 	if err := a.savePage(page, file); err != nil {
 		return errors.Join(failed, err)
 	}
-	if plots == "" {
-		return failed
+	return errors.Join(failed, a.pagePlots(plots, page))
+}
+
+// plotResults writes the charts that w2s report draws of results, unless dir is empty.
+func (a *app) plotResults(dir string, inputs []report.Input, opt summary.Options) error {
+	if dir == "" {
+		return nil
+	}
+	page, err := report.New(inputs, report.Options{Summary: opt, Examples: -1})
+	if err != nil {
+		return err
+	}
+	return a.pagePlots(dir, page)
+}
+
+// pagePlots writes the charts of a page, unless dir is empty.
+func (a *app) pagePlots(dir string, page *report.Report) error {
+	if dir == "" {
+		return nil
 	}
 	for _, set := range page.Sets {
-		if err := a.savePlots(plots, set.Charts); err != nil {
-			return errors.Join(failed, err)
+		if err := a.savePlots(dir, set.Charts); err != nil {
+			return err
 		}
 	}
-	return failed
+	return nil
 }
 
 // savePage writes the page and prints its path.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -59,10 +60,10 @@ student.`,
 // A runPair runs one pair of models.
 type runPair struct {
 	experimentFlags
-	models      pairFlags
-	noBaselines bool
-	combine     string
-	ladder      []string // of a group of a plan; its ends are the pair
+	models    pairFlags
+	baselines baselineFlags
+	combine   string
+	ladder    []string // of a group of a plan; its ends are the pair
 }
 
 func (r *runPair) register(fs *pflag.FlagSet) {
@@ -70,7 +71,8 @@ func (r *runPair) register(fs *pflag.FlagSet) {
 	fs.StringVar(&r.combine, "combine", "", "`way` to combine the supervisors of --weak A,B,... into one more, which has rows of its own: "+
 		strings.Join(list.Map(label.Combiners(), func(c label.Combiner) string { return c.Name }), ", ")+
 		"; +agree after it keeps the training examples on which all agree (docs/supervisors.md)")
-	registerNoBaselines(fs, &r.noBaselines)
+	r.baselines.register(fs)
+	registerPlots(fs, &r.plots)
 	r.experimentFlags.register(fs, "w2s-results/run.json")
 }
 
@@ -100,7 +102,7 @@ func (r *runPair) config(ctx context.Context, a *app) (experiment.Config, error)
 		}
 	}
 	cfg, err := r.pairConfig(ctx, a, pairs)
-	cfg.Baselines = !r.noBaselines
+	err = errors.Join(err, r.baselines.apply(&cfg, r.prompt))
 	if err != nil || r.combine == "" {
 		return cfg, err
 	}

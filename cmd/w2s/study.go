@@ -61,7 +61,7 @@ func newStudy(a *app, s study.Study) *cobra.Command {
 	fs.StringSliceVar(&simulated, "simulate", nil, "simulated `supervisors`, separated by commas: "+strings.Join(experiment.SimulatedForms(), ", "))
 	fs.IntSliceVar(&sizes, "sizes", nil, "`sizes` of smaller training pools to try as well, separated by commas")
 	if s.Charts != nil {
-		fs.StringVar(&f.plots, "plots", "", "write the study's charts to this `folder`, as SVG and PNG")
+		registerPlots(fs, &f.plots)
 	}
 	f.register(fs, "w2s-results/study-"+s.Name+".json")
 	setDefaults(fs, s.Defaults)
@@ -105,6 +105,10 @@ func newStudy(a *app, s study.Study) *cobra.Command {
 		return a.study(ctx, &f, cfg, s)
 	})
 	return c
+}
+
+func registerPlots(fs *pflag.FlagSet, plots *string) {
+	fs.StringVar(plots, "plots", "", "write charts of the result to this `folder`, as SVG and PNG")
 }
 
 // sizes returns the smaller training pools to try. Default sizes that are not smaller than the whole pool are left out. train is

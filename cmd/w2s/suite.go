@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"w2s/harness/experiment"
+	"w2s/harness/report"
 	"w2s/harness/result"
 	"w2s/harness/summary"
 	"w2s/harness/table"
@@ -233,7 +234,12 @@ func (a *app) grid(ctx context.Context, c gridCommand, source *planSource, flags
 	case f.dryRun:
 		return a.printPlan(ctx, f, members)
 	case members[0].name == "":
-		return a.experiment(ctx, f, members[0].run(ctx, a), f.pgr)
+		var plotted error // does not keep the table from being printed
+		err := a.experiment(ctx, f, members[0].run(ctx, a), func(r *result.Result) (any, []*table.Table, error) {
+			plotted = a.plotResults(f.plots, []report.Input{f.input(r)}, f.options())
+			return f.pgr(r)
+		})
+		return errors.Join(err, plotted)
 	}
 	return a.groups(ctx, f, members)
 }
@@ -327,6 +333,7 @@ func (a *app) groups(ctx context.Context, f *experimentFlags, members []*member)
 	var failed, missing []error
 	var parts []summary.Part
 	var paths []string
+	var inputs []report.Input // for --plots
 	for i, m := range members {
 		err := m.fault
 		if err == nil && !m.empty() {
@@ -341,6 +348,9 @@ func (a *app) groups(ctx context.Context, f *experimentFlags, members []*member)
 			if r != nil {
 				rows, fault := summary.Rows(r, f.options())
 				parts, err = append(parts, summary.Part{Name: m.name, Rows: rows}), errors.Join(err, fault)
+				if f.plots != "" {
+					inputs = append(inputs, own.input(r))
+				}
 			}
 		}
 		if ctx.Err() != nil {
@@ -357,6 +367,7 @@ func (a *app) groups(ctx context.Context, f *experimentFlags, members []*member)
 	if len(rows) == 0 {
 		return errors.Join(failed...)
 	}
+	failed = append(failed, a.plotResults(f.plots, inputs, f.options()))
 	if f.json {
 		return errors.Join(append(failed, a.printJSON(rows))...)
 	}
@@ -372,7 +383,7 @@ func (a *app) groups(ctx context.Context, f *experimentFlags, members []*member)
 	byTask := tables[0]
 	byTask.Notes = append(byTask.Notes, notes...)
 	byTask.Notes = append(byTask.Notes, notRun(missing)...)
-	if err := table.Write(a.out, a.style(f.table), slices.Insert(tables, 1, table.Categories(categories))...); err != nil {
+	if err := a.writeTables(f.table, slices.Insert(tables, 1, table.Categories(categories))...); err != nil {
 		return errors.Join(append(failed, err)...)
 	}
 	if len(paths) > 0 {
@@ -424,7 +435,7 @@ func (a *app) printPlan(ctx context.Context, f *experimentFlags, members []*memb
 	}
 	t := planTable(&all)
 	t.Notes = append(t.Notes, notRun(missing)...)
-	return errors.Join(append(failed, table.Write(a.out, a.style(f.table), t))...)
+	return errors.Join(append(failed, a.writeTables(f.table, t))...)
 }
 
 // notRun returns notes about what cannot be done.

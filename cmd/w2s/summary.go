@@ -98,14 +98,17 @@ func (t *tableFlags) arranged(rows []summary.Row) []summary.Row {
 	return append(others, selves...)
 }
 
-// style returns how tables are laid out on standard output.
-func (a *app) style(t tableFlags) table.Style {
+// writeTables writes tables to standard output. They fit a terminal, to which no parquet is written.
+func (a *app) writeTables(t tableFlags, tables ...*table.Table) error {
 	s := table.Style{Format: t.format, Width: table.DefaultWidth, Wide: t.wide}
 	if f, ok := a.out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		if t.format == "parquet" {
+			return usagef("--format parquet: standard output is a terminal (write to a file: w2s table ... > rows.parquet)")
+		}
 		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
 			s.Width = width
 		}
 		s.Colour = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 	}
-	return s
+	return table.Write(a.out, s, tables...)
 }

@@ -37,12 +37,11 @@ var supervisorKinds = []supervisorKind{
 	{"labels", "labels:FILE holds labels that were made elsewhere", openLabels},
 	{"column", "column:NAME is a column of the task's own file", openColumn},
 	{"raters", "raters:N is the majority of N people who rated a text", openRaters},
-	{bagKind, bagKind + ":N:CHECKPOINT is the mean of N trained heads", nil},
+	{"bag", "bag:N:CHECKPOINT is the mean of N trained heads", nil},
+	{"boost", "boost:N:CHECKPOINT is N heads, each trained on the errors of those before it", nil},
+	{"experts", "experts:N:CHECKPOINT is N heads, each for its own cluster of texts", nil},
 	{simulatedKind, simulatedKind + ":flip:0.75 is a simulated supervisor", nil},
 }
-
-// bagKind is the kind of bags of heads, which are trained here.
-const bagKind = "bag"
 
 // simulatedKind is the kind of the simulated supervisors of package experiment, which are not opened.
 const simulatedKind = "sim"
@@ -78,22 +77,22 @@ func simulated(names []string) (list []experiment.Simulated, short map[string]st
 	return list, short, errors.Join(faults...)
 }
 
-// bags returns the bags of heads among names, by the names that the user gave. Their Model is a name that the user gave too.
-func bags(names []string) (map[string]experiment.Bag, error) {
-	found := map[string]experiment.Bag{}
+// ensembles returns the ensembles of heads among names, by the names that the user gave. Their Model is a name that the user gave too.
+func ensembles(names []string) (map[string]experiment.Ensemble, error) {
+	found := map[string]experiment.Ensemble{}
 	var faults []error
 	for _, text := range names {
 		kind, form := cutSupervisor(text)
-		if kind == nil || kind.name != bagKind {
+		if kind == nil || !slices.Contains(experiment.EnsembleKinds(), kind.name) {
 			continue
 		}
 		number, model, _ := strings.Cut(form, ":")
 		n, err := strconv.Atoi(number)
 		if err != nil || n < 2 || n > experiment.MaxHeads || model == "" || isSupervisor(model) {
-			faults = append(faults, usagef("--weak %s: want %s:N:CHECKPOINT with N from 2 to %d, such as %s:20:%s", text, bagKind, experiment.MaxHeads, bagKind, defaultWeak))
+			faults = append(faults, usagef("--weak %s: want %s:N:CHECKPOINT with N from 2 to %d, such as %s:8:%s", text, kind.name, experiment.MaxHeads, kind.name, defaultWeak))
 			continue
 		}
-		found[text] = experiment.Bag{Model: model, Heads: n}
+		found[text] = experiment.Ensemble{Kind: kind.name, Model: model, Heads: n}
 	}
 	return found, errors.Join(faults...)
 }
@@ -291,7 +290,7 @@ func combine(c experiment.Config, text string) (experiment.Config, error) {
 				keys = append(keys, s.Key)
 			}
 		}
-		for _, b := range c.Bags {
+		for _, b := range c.Ensembles {
 			if b.Name == name {
 				keys = append(keys, b.Key)
 			}

@@ -49,16 +49,17 @@ result file of its own. A suite is a plan that has a name.`,
 // A sweep runs all pairs of a ladder, or the ones that are named.
 type sweep struct {
 	experimentFlags
-	ladder      ladderFlags
-	pairs       []string
-	noBaselines bool
+	ladder    ladderFlags
+	pairs     []string
+	baselines baselineFlags
 }
 
 func (s *sweep) register(fs *pflag.FlagSet) {
 	s.ladder.register(fs, "`checkpoints` of the ladder, weakest first, separated by commas")
 	fs.StringArrayVar(&s.pairs, "pair", nil, "one `WEAK:STRONG` pair of the ladder instead of all (repeatable)")
-	registerNoBaselines(fs, &s.noBaselines)
+	s.baselines.register(fs)
 	fs.BoolVar(&s.dryRun, "dry-run", false, "print the plan, what is cached and what the rest would cost, and stop")
+	registerPlots(fs, &s.plots)
 	s.experimentFlags.register(fs, "w2s-results/sweep.json")
 }
 
@@ -75,8 +76,7 @@ func (s *sweep) copy(fs *pflag.FlagSet) gridCommand {
 
 func (s *sweep) config(ctx context.Context, a *app) (experiment.Config, error) {
 	cfg, err := s.ladderConfig(ctx, a, s.ladder.ladder(s.tasks), s.pairs)
-	cfg.Baselines = !s.noBaselines
-	return cfg, err
+	return cfg, errors.Join(err, s.baselines.apply(&cfg, s.prompt))
 }
 
 func (s *sweep) prepare(a *app, cfg experiment.Config) error {

@@ -155,7 +155,7 @@ tells why.`,
 			if len(tables) == 0 {
 				return errors.Join(failed, fmt.Errorf("--by %s: these results have none", by))
 			}
-			return errors.Join(failed, table.Write(a.out, a.style(layout), tables...))
+			return errors.Join(failed, a.writeTables(layout, tables...))
 		}),
 	}
 	layout.register(c.Flags())
@@ -287,7 +287,7 @@ func (a *app) printExamples(files []string, layout tableFlags) error {
 		}
 		all = append(all, summary.Examples(r)...)
 	}
-	return errors.Join(append(faults, table.Write(a.out, a.style(layout), table.Examples(all)))...)
+	return errors.Join(append(faults, a.writeTables(layout, table.Examples(all)))...)
 }
 
 // layOut returns the tables that --by asks for. If there are chains, it adds a table of them.

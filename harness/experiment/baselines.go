@@ -2,12 +2,8 @@ package experiment
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
-	"runtime"
 	"slices"
-
-	"golang.org/x/sync/errgroup"
 
 	"w2s/harness/head"
 	"w2s/harness/loss"
@@ -24,7 +20,7 @@ import (
 //	axis      the main axis of the features of strong-train, signed by the weak labels
 //	random    a random direction, signed by the weak labels
 //
-// Those that learn gold depend on no supervisor and are trained once. The others come with every supervisor but the simulated ones,
+// unlabelled.go has those of Config.Unlabelled. Those that learn gold depend on no supervisor and are trained once. The others come with every supervisor but the simulated ones,
 // which are baselines themselves. Tasks with free answers have no baselines.
 
 // fewGold lists the numbers of gold labels that a baseline learns instead of all.
@@ -135,8 +131,12 @@ func (w *workbench) shuffledSpec(s trainSpec) trainSpec {
 			labels[i] = list.Map(rng.Perm(len(l)), func(k int) float64 { return l[k] })
 		}
 	} else {
-		for i, k := range rng.Perm(len(labels)) {
+		order := rng.Perm(len(labels))
+		for i, k := range order {
 			labels[i] = s.labels[k]
+		}
+		if s.weights != nil { // a weight is one of a label
+			s.weights = list.Map(order, func(k int) float64 { return s.weights[k] })
 		}
 	}
 	s.labels = labels
@@ -213,50 +213,34 @@ func (w *workbench) addDirections(ctx context.Context, heads []trained, offers [
 
 // mainAxes returns the main axis of the features of strong-train in every space. A space whose features do not vary has none.
 func (w *workbench) mainAxes(ctx context.Context) (map[space][]float64, error) {
-	var spaces []space
-	for _, model := range w.cfg.strongs() {
-		for _, h := range w.halves {
-			spaces = append(spaces, space{model, h.seed, h.size})
-		}
-	}
-	found := make([][]float64, len(spaces))
-	var g errgroup.Group
-	g.SetLimit(runtime.GOMAXPROCS(0))
-	for i, s := range spaces {
-		g.Go(func() (err error) {
-			if err = ctx.Err(); err == nil {
-				found[i], err = head.MainAxis(w.data[s.model].of(s.seed), w.halvesOf(result.Head{Seed: s.seed, Size: s.size}).strong)
-			}
-			return err
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	axes := map[space][]float64{}
-	for i, s := range spaces {
-		axes[s] = found[i]
-	}
-	return axes, nil
+	return spaces(ctx, w, func(s space) ([]float64, error) {
+		return head.MainAxis(w.data[s.model].of(s.seed), w.halvesOf(result.Head{Seed: s.seed, Size: s.size}).strong)
+	})
 }
 
 // alongDirection returns the baseline of a direction that is signed by an offer's labels.
 func (w *workbench) alongDirection(ctx context.Context, kind string, direction []float64, model string, o offer) (trained, error) {
-	r := result.Head{Task: w.info.Name, Role: result.Comparison, Baseline: kind, Model: model, Supervisor: o.supervisor.ID, Seed: o.halves.seed, Size: o.halves.size,
-		Status: result.NotTrained, Train: len(o.halves.strong)}
-	r.ID = result.HeadID(r)
 	data := w.data[model]
 	h, settled, err := head.Along(direction, data.of(o.halves.seed), o.halves.strong, o.labels.Soft)
 	if err != nil {
-		return trained{}, fmt.Errorf("%s: %w", r.ID, err)
+		return trained{}, err
 	}
-	if !settled {
-		r.Warnings = []string{"the weak labels do not vary along the direction, so its sign is arbitrary"}
-	}
+	r := w.directionRecord(kind, model, o, settled)
 	test, err := w.predictWith(ctx, data.raw, []*head.Head{h}, w.test)
 	if err != nil {
 		return trained{}, err
 	}
 	r.Test = test[0]
 	return trained{Head: r, head: h}, nil
+}
+
+// directionRecord returns the record of a direction that is signed by an offer's labels. settled says whether these could decide.
+func (w *workbench) directionRecord(kind, model string, o offer, settled bool) result.Head {
+	r := result.Head{Task: w.info.Name, Role: result.Comparison, Baseline: kind, Model: model, Supervisor: o.supervisor.ID, Seed: o.halves.seed, Size: o.halves.size,
+		Status: result.NotTrained, Train: len(o.halves.strong)}
+	r.ID = result.HeadID(r)
+	if !settled {
+		r.Warnings = []string{"the weak labels do not vary along the direction, so its sign is arbitrary"}
+	}
+	return r
 }

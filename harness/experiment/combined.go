@@ -51,11 +51,17 @@ func (c Config) checkCombined(known map[string]bool, faults *faultList) {
 			faults.add("%s: the simulated supervisor %s cannot be combined with others", c.Combined.Name, m)
 		case !known[m]:
 			faults.add("%s: no supervisor is named %q", c.Combined.Name, m)
-		case c.supervisor(m) == nil && !c.isBag(m) && !slices.Contains(c.weaks(), m):
+		case c.supervisor(m) == nil && !c.isEnsemble(m) && !slices.Contains(c.weaks(), m):
 			faults.add("%s: model %s supervises no pair", c.Combined.Name, m)
 		}
 	}
-	if c.needsHeldOut() {
+	if c.Combined.Combiner.Apart {
+		for _, t := range c.Treatments {
+			if t != label.Treatment(label.Soft{}) && t != label.Treatment(label.Hard{}) {
+				faults.add("%s: it has several labels for each training example, which the treatment %s does not take (use soft or hard)", c.Combined.Name, t)
+			}
+		}
+	} else if c.needsHeldOut() {
 		faults.add("%s: a combination has no held-out labels for the treatments temperature and platt (leave them out)", c.Combined.Name)
 	}
 	strong := list.AppendNew(nil, list.Map(c.combinedPairs(), func(p result.Pair) string { return p.Strong })...)
@@ -116,15 +122,15 @@ func (w *workbench) combined(ctx context.Context, supervisors []trained) ([]trai
 		labels := make([][]float64, len(w.examples))
 		kept := 0
 		for i, e := range h.strong {
-			if said := across(onStrong, i); fitted.Keeps(said) {
+			if said := across(onStrong, i); fitted.Keeps(i, said) {
 				labels[e] = fitted.Label(said)
 				kept++
 			}
 		}
 		if kept < minTrain/2 {
-			return nil, fmt.Errorf("%s: the supervisors agree on %d of %s of strong-train, want %d or more", r.ID, kept, visible.Count(len(h.strong), "example"), minTrain/2)
+			return nil, fmt.Errorf("%s: %d of %s of strong-train are left, want %d or more", r.ID, kept, visible.Count(len(h.strong), "example"), minTrain/2)
 		}
-		if kept < len(h.strong) {
+		if kept < len(h.strong) && c.Combiner.Agree {
 			r.Warnings = append(r.Warnings, fmt.Sprintf("%s: the supervisors agree on %d %% of the training examples, and the student learns these",
 				c.Name, (200*kept+len(h.strong))/(2*len(h.strong))))
 		}
@@ -132,7 +138,17 @@ func (w *workbench) combined(ctx context.Context, supervisors []trained) ([]trai
 			labels[e] = fitted.Label(across(onTest, i))
 		}
 		r.Test = ofExamples(labels, w.test)
-		out = append(out, trained{Head: r, labels: labels})
+		made := trained{Head: r, labels: labels}
+		if c.Combiner.Apart {
+			made.apart = list.Map(onStrong, func(said [][]float64) map[int][]float64 {
+				byExample := make(map[int][]float64, len(said))
+				for i, e := range h.strong {
+					byExample[e] = said[i]
+				}
+				return byExample
+			})
+		}
+		out = append(out, made)
 	}
 	return out, nil
 }
@@ -140,6 +156,16 @@ func (w *workbench) combined(ctx context.Context, supervisors []trained) ([]trai
 // supervisor returns the supervisor of the halves that has a model, which must be among supervisors.
 func (h halves) supervisor(supervisors []trained, model string) trained {
 	return supervisors[slices.IndexFunc(supervisors, func(t trained) bool { return t.Model == model && t.Seed == h.seed && t.Size == h.size })]
+}
+
+// repeated returns the halves with the examples of strong-train once for each supervisor, and the labels of one after another.
+func (h halves) repeated(apart []map[int][]float64) (halves, [][]float64) {
+	var soft [][]float64
+	for _, said := range apart {
+		soft = append(soft, list.Map(h.strong, func(e int) []float64 { return said[e] })...)
+	}
+	h.strong, h.strongGold = slices.Repeat(h.strong, len(apart)), slices.Repeat(h.strongGold, len(apart))
+	return h, soft
 }
 
 // across returns the labels that each supervisor gives to example i.

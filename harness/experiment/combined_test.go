@@ -43,7 +43,7 @@ func TestCombinedSupervisors(t *testing.T) {
 	}
 	for _, c := range label.Combiners() {
 		for _, method := range []string{c.Name, c.Name + "+agree"} {
-			if method == "raven+agree" || method == "logit+agree" {
+			if method == "raven+agree" || method == "logit+agree" || method == "csl+agree" {
 				continue // the same path as the others
 			}
 			cfg := combinedConfig(t, method)
@@ -72,7 +72,11 @@ func TestCombinedSupervisors(t *testing.T) {
 			if len(rows) != 3 || rows[2].Weak != cfg.Combined.Name || !rows[2].Combined || rows[0].Combined {
 				t.Fatalf("%s: %d rows", method, len(rows))
 			}
-			if kept := rows[2].Train < rows[0].Train; kept != strings.HasSuffix(method, "+agree") {
+			learned := rows[2].Train
+			if c.Apart {
+				learned /= 2
+			}
+			if kept := learned < rows[0].Train; kept != (strings.HasSuffix(method, "+agree") || method == "csl") {
 				t.Errorf("%s: the student learns %d examples, alone %d", method, rows[2].Train, rows[0].Train)
 			}
 			compared, err := summary.Combinations(rows, summary.Options{Resamples: 100})
@@ -87,7 +91,7 @@ func TestCombinedSupervisors(t *testing.T) {
 					t.Errorf("%s against %s: %+v, want differences of %v and %v", method, rows[i].Weak, c, f, d)
 				}
 			}
-			if method == "dawid-skene" || method == "raven" || method == "mean+agree" {
+			if method == "dawid-skene" || method == "raven" || method == "csl" || method == "evidential" || method == "mean+agree" {
 				experiment.CheckStudentNeverSeesGold(t, cfg, env(t))
 			}
 			plan, err := experiment.MakePlan(t.Context(), cfg, env(t))
@@ -102,6 +106,35 @@ func TestCombinedSupervisors(t *testing.T) {
 	other.Combined.Key = "another"
 	if d := other.Differences(r); !reflect.DeepEqual(d, []string{"model mean of 2: key: in the file mean; now another"}) {
 		t.Errorf("differences %q", d)
+	}
+}
+
+// A student of all supervisors' labels, each an example of its own, has the cross-entropy of a student of their mean up to a constant,
+// so it is the same student up to rounding.
+func TestLabelsApart(t *testing.T) {
+	students := map[string]result.Head{}
+	for _, method := range []string{"mean", "evidential"} {
+		cfg := combinedConfig(t, method)
+		cfg.L2, cfg.Seeds, cfg.Baselines = []float64{0.1}, cfg.Seeds[:1], true
+		r, err := experiment.Run(t.Context(), cfg, env(t))
+		r = stored(t, r, err)
+		for _, h := range r.Heads {
+			if h.Role == result.Student && strings.Contains(h.Supervisor, "of 2") {
+				students[method] = h
+			}
+		}
+	}
+	mean, apart := students["mean"], students["evidential"]
+	if apart.Train != 2*mean.Train || len(mean.Test) == 0 {
+		t.Fatalf("students of %d and %d examples", apart.Train, mean.Train)
+	}
+	for i, p := range mean.Test {
+		if math.Abs(p[1]-apart.Test[i][1]) > 1e-4 {
+			t.Fatalf("test example %d: %v apart, %v of the mean", i, apart.Test[i], p)
+		}
+	}
+	if apart.Labels.Raw.Accuracy == mean.Labels.Raw.Accuracy {
+		t.Errorf("both labels are right on %v, want the mean of the supervisors", apart.Labels.Raw.Accuracy)
 	}
 }
 
@@ -124,6 +157,11 @@ func TestCombinedFaults(t *testing.T) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}
+	apart := combinedConfig(t, "evidential")
+	apart.Treatments = []label.Treatment{label.Hard{}, label.Platt{}}
+	if err := apart.Validate(); err == nil || !strings.Contains(err.Error(), "several labels for each training example, which the treatment platt does not take") {
+		t.Error(err)
+	}
 	chain := experiment.ChainConfig{Config: combinedConfig(t, "mean"), Chain: []string{"weak", "strong", "strong"}}
 	transfer := experiment.TransferConfig{Config: combinedConfig(t, "mean")}
 	for _, c := range []interface{ Validate() error }{chain, transfer} {
@@ -133,15 +171,18 @@ func TestCombinedFaults(t *testing.T) {
 	}
 }
 
-// A bag has the mean labels of several heads of its model: other labels than one head, which leaves that head as it is.
-func TestBagOfHeads(t *testing.T) {
+// The labels of an ensemble differ from those of the one head of its model, which it leaves as it is.
+func TestEnsembles(t *testing.T) {
 	cfg := smallConfig(planted{name: "planted", n: 700, noise: 1})
 	cfg.Losses = convexLosses()[:1]
 	strong := cfg.Pairs[0].Strong
 	alone, err := experiment.Run(t.Context(), cfg, env(t))
 	alone = stored(t, alone, err)
-	cfg.Bags = []experiment.Bag{{Name: "bag:5:weak", Key: "bag", Model: "weak", Heads: 5}}
-	cfg.Pairs = append(cfg.Pairs, result.Pair{Weak: "bag:5:weak", Strong: strong})
+	for _, kind := range experiment.EnsembleKinds() {
+		name := kind + ":4:weak"
+		cfg.Ensembles = append(cfg.Ensembles, experiment.Ensemble{Name: name, Key: kind, Kind: kind, Model: "weak", Heads: 4})
+		cfg.Pairs = append(cfg.Pairs, result.Pair{Weak: name, Strong: strong})
+	}
 	r, err := experiment.Run(t.Context(), cfg, env(t))
 	r = stored(t, r, err)
 	heads := map[string]result.Head{}
@@ -150,15 +191,20 @@ func TestBagOfHeads(t *testing.T) {
 	}
 	for _, h := range alone.Heads {
 		if !reflect.DeepEqual(h, heads[h.ID]) {
-			t.Errorf("%s is another head beside a bag", h.ID)
+			t.Errorf("%s is another head beside ensembles", h.ID)
 		}
 	}
 	rows, err := summary.Rows(r, summary.Options{Resamples: 100})
-	if err != nil || len(rows) != 2 || rows[1].Weak != "bag:5:weak" {
+	if err != nil || len(rows) != 4 || rows[1].Weak != "bag:4:weak" {
 		t.Fatalf("%v, %d rows", err, len(rows))
 	}
+	for _, row := range rows {
+		if row.Floor.Value < 0.6 {
+			t.Errorf("the labels of %s are right on %v", row.Weak, row.Floor.Value)
+		}
+	}
 	for _, h := range r.Heads {
-		if h.Model != "bag:5:weak" {
+		if h.Role != result.Supervisor || h.Model == "weak" {
 			continue
 		}
 		far := 0.0
@@ -173,17 +219,45 @@ func TestBagOfHeads(t *testing.T) {
 				}
 			}
 		}
-		if far < 1e-3 || far > 0.5 {
+		if far < 1e-3 || h.Model == "bag:4:weak" && far > 0.5 {
 			t.Errorf("%s: the labels are up to %v from those of one head", h.ID, far)
 		}
 	}
 	experiment.CheckStudentNeverSeesGold(t, cfg, env(t))
-	cfg.Pairs = cfg.Pairs[1:] // the bag alone
+	if plan, err := experiment.MakePlan(t.Context(), cfg, env(t)); err != nil || plan.Tasks[0].Heads < 3*4*len(cfg.Seeds) {
+		t.Error(err, plan)
+	}
+	cfg.Pairs = cfg.Pairs[1:] // the ensembles alone
 	if _, err := experiment.Run(t.Context(), cfg, env(t)); err != nil {
 		t.Error(err)
 	}
-	cfg.Bags[0].Model, cfg.Bags[0].Heads = "nobody", 1
-	if err := cfg.Validate(); err == nil || !strings.Contains(err.Error(), `bag:5:weak: no model is named "nobody"`) || !strings.Contains(err.Error(), "1 heads are not in 2..1000") {
-		t.Error(err)
+	cfg.Ensembles[0].Model, cfg.Ensembles[0].Heads, cfg.Ensembles[1].Kind = "nobody", 1, "choir"
+	err = cfg.Validate()
+	for _, want := range []string{`bag:4:weak: no model is named "nobody"`, "1 heads are not in 2..1000", `unknown kind of ensemble "choir"`} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+}
+
+// Ensembles also label candidates.
+func TestEnsemblesOfRankings(t *testing.T) {
+	cfg := smallConfig(planted{name: "ranked", n: 700, rank: true})
+	cfg.Losses, cfg.Seeds = convexLosses()[:1], []uint64{0}
+	strong := cfg.Pairs[0].Strong
+	for _, kind := range experiment.EnsembleKinds() {
+		cfg.Ensembles = append(cfg.Ensembles, experiment.Ensemble{Name: kind, Key: kind, Kind: kind, Model: "weak", Heads: 2})
+		cfg.Pairs = append(cfg.Pairs, result.Pair{Weak: kind, Strong: strong})
+	}
+	r, err := experiment.Run(t.Context(), cfg, env(t))
+	r = stored(t, r, err)
+	rows, err := summary.Rows(r, summary.Options{Resamples: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range rows {
+		if row.Floor.Value < 0.55 {
+			t.Errorf("the labels of %s are right on %v", row.Weak, row.Floor.Value)
+		}
 	}
 }

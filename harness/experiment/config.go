@@ -49,7 +49,7 @@ type Config struct {
 	Simulated []Simulated
 	// Supervisors are supervisors that are not trained. A pair can have one in place of its weak model.
 	Supervisors []Supervisor
-	Bags        []Bag         // supervisors of several heads of one model
+	Ensembles   []Ensemble    // supervisors of several heads of one model
 	Combined    *Combination  // a supervisor made of others; nil: there is none
 	Seeds       []uint64      // each seed draws a training pool and cuts it into two halves
 	SharedPool  bool          // all seeds cut the same training pool: fewer texts to encode
@@ -63,7 +63,10 @@ type Config struct {
 	// of weak labels on. 0: DefaultHeld.
 	Held      float64
 	Baselines bool // train what students are compared with as well; see baselines.go
-	KeepTexts bool // keep the test texts in the result, for the report's example browser
+	// Unlabelled lists baselines without labels to train as well, of [result.Unlabelled].
+	Unlabelled []string
+	Contrast   Contrast // how texts to classify are written as statements, for those that need them; nil: they cannot be
+	KeepTexts  bool     // keep the test texts in the result, for the report's example browser
 }
 
 // Defaults of a Config.
@@ -144,7 +147,7 @@ func (c Config) models() []result.Model {
 	for _, s := range c.Supervisors {
 		models = append(models, result.Model{Name: s.Name, Key: s.Key, Parameters: s.Parameters, Description: s.Description})
 	}
-	for _, b := range c.Bags {
+	for _, b := range c.Ensembles {
 		models = append(models, result.Model{Name: b.Name, Key: b.Key, Description: map[string]string{"supervisor": visible.Count(b.Heads, "head") + " of " + b.Model}})
 	}
 	if c.Combined != nil {
@@ -227,7 +230,7 @@ func (c Config) check(faults *faultList) {
 	for _, s := range c.Simulated {
 		known[s.String()] = true
 	}
-	c.checkBags(known, faults)
+	c.checkEnsembles(known, faults)
 	c.checkCombined(known, faults)
 	if c.Combined != nil {
 		if known[c.Combined.Name] {
@@ -241,7 +244,7 @@ func (c Config) check(faults *faultList) {
 				faults.add("pair %s: no model is named %q", p, n)
 			}
 		}
-		if c.supervisor(p.Strong) != nil || c.isSimulated(p.Strong) || c.isBag(p.Strong) || c.Combined != nil && p.Strong == c.Combined.Name {
+		if c.supervisor(p.Strong) != nil || c.isSimulated(p.Strong) || c.isEnsemble(p.Strong) || c.Combined != nil && p.Strong == c.Combined.Name {
 			faults.add("pair %s: %s is a supervisor that is not trained, so it cannot be the student", p, p.Strong)
 		}
 	}
@@ -266,6 +269,7 @@ func (c Config) check(faults *faultList) {
 		}
 	}
 	c.checkData(faults)
+	c.checkUnlabelled(faults)
 	if c.Folds < 0 || c.Folds > MaxFolds {
 		faults.add("%d folds are not in 1..%d", c.Folds, MaxFolds)
 	}
@@ -277,6 +281,7 @@ func (c Config) check(faults *faultList) {
 			faults.add("penalty %v is not a finite number of 0 or more", l2)
 		}
 	}
+	c.checkRepeats(faults)
 	for _, t := range c.Tasks {
 		c.checkTask(t.Info(), faults)
 	}
@@ -313,6 +318,13 @@ func (c Config) checkTask(t tasks.Info, faults *faultList) {
 		faults.add("task %s: a %s task has no %s", t.Name, t.Form, m.Name)
 	}
 	c.checkSupervisors(t, faults)
+	for _, l := range c.Losses {
+		if err := loss.Check(l, 0); t.Form == tasks.Rank && err != nil {
+			faults.add("task %s: %w", t.Name, err)
+		} else if t.Form == tasks.Generate && loss.TakesEvidence(l) {
+			faults.add("task %s: loss %s takes outputs as evidence, and those of a layer that writes are logits (choose another loss)", t.Name, l)
+		}
+	}
 	if t.Form != tasks.Generate {
 		return
 	}
@@ -342,12 +354,12 @@ func twice[T comparable](faults *faultList, what string, values []T) {
 	}
 }
 
-// strongs returns the models that are the student of some pair, and weaks those that are the supervisor of one, or whose heads are in a
-// bag, in the order of Models.
+// strongs returns the models that are the student of some pair, and weaks those that are the supervisor of one, or whose heads are in an
+// ensemble, in the order of Models.
 func (c Config) strongs() []string { return c.inPairs(func(p result.Pair) string { return p.Strong }) }
 func (c Config) weaks() []string {
 	return c.inPairs(func(p result.Pair) string {
-		for _, b := range c.Bags {
+		for _, b := range c.Ensembles {
 			if b.Name == p.Weak {
 				return b.Model
 			}
@@ -374,4 +386,30 @@ func (c Config) grid(groups []string) head.Grid {
 // needsHeldOut reports whether a treatment looks at held-out labels.
 func (c Config) needsHeldOut() bool {
 	return slices.ContainsFunc(c.Treatments, label.NeedsHeld)
+}
+
+// repeats returns how many labels of heads on bootstrap samples a treatment looks at, or 0.
+func (c Config) repeats() int {
+	most := 0
+	for _, t := range c.Treatments {
+		most = max(most, label.Repeats(t))
+	}
+	return most
+}
+
+// checkRepeats reports treatments that ask a supervisor several times beside supervisors that have one answer.
+func (c Config) checkRepeats(faults *faultList) {
+	at := slices.IndexFunc(c.Treatments, func(t label.Treatment) bool { return label.Repeats(t) > 0 })
+	if at < 0 {
+		return
+	}
+	for _, p := range c.Pairs {
+		if !slices.ContainsFunc(c.Models, func(m Model) bool { return m.Name == p.Weak }) {
+			faults.add("treatment %s: it trains heads of the supervisor again, and %s is not a model that is trained here", c.Treatments[at], p.Weak)
+			return
+		}
+	}
+	if len(c.Simulated) > 0 {
+		faults.add("treatment %s: it trains heads of the supervisor again, and simulated supervisors have none (leave one of both out)", c.Treatments[at])
+	}
 }

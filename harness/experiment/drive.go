@@ -100,7 +100,7 @@ func (d driver) task(ctx context.Context, task tasks.Task) (work result.Work, wo
 	if err != nil {
 		return result.Work{}, false, err
 	}
-	if work, ok := d.env.Previous.Finished(d.settings, d.cfg.models(), w.record); ok {
+	if work, ok := w.finished(d.settings); ok {
 		return work, false, nil
 	}
 	heads, chains, err := d.work(ctx, w)

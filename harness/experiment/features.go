@@ -118,19 +118,19 @@ func (w *workbench) warnOfFeatures(models []Model, summaries []feature.Summary) 
 type part struct {
 	data   head.Data
 	groups []string
-	index  map[int]int // from the numbers of the workbench
+	index  map[int][]int // from the numbers of the workbench; several of an example that is there several times
 }
 
 // part returns the features of examples with the scaling of a seed.
 func (w *workbench) part(f features, seed uint64, examples []int) part {
 	whole := f.of(seed)
-	p := part{data: whole, index: make(map[int]int, len(examples))}
+	p := part{data: whole, index: make(map[int][]int, len(examples))}
 	x := &feature.Matrix{Dims: whole.X.Dims}
 	if whole.Start != nil {
 		p.data.Start = []int{0}
 	}
 	for i, e := range examples {
-		p.index[e] = i
+		p.index[e] = append(p.index[e], i)
 		p.groups = append(p.groups, w.groups[e])
 		from, to := e, e+1
 		if whole.Start != nil {
@@ -144,7 +144,12 @@ func (w *workbench) part(f features, seed uint64, examples []int) part {
 	return p
 }
 
-// numbers returns the numbers of examples in the part.
+// numbers returns the numbers of examples in the part. An example that is there several times has as many numbers.
 func (p part) numbers(examples []int) []int {
-	return list.Map(examples, func(e int) int { return p.index[e] })
+	taken := map[int]int{}
+	return list.Map(examples, func(e int) int {
+		of := p.index[e]
+		taken[e]++
+		return of[(taken[e]-1)%len(of)]
+	})
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"w2s/harness/loss"
+	"w2s/harness/result"
 	"w2s/tasks"
 )
 
@@ -67,14 +69,14 @@ func planTask(ctx context.Context, cfg Config, env Env, task tasks.Task) (TaskPl
 		return TaskPlan{}, err
 	}
 	t := TaskPlan{Task: w.info.Name, Train: w.record.Train, Test: len(w.test), Heads: trainings(w)}
-	if _, t.Finished = env.Previous.Finished(cfg.settings(), cfg.models(), w.record); t.Finished {
+	if _, t.Finished = w.finished(cfg.settings()); t.Finished {
 		return t, nil
 	}
 	for _, m := range cfg.Models {
 		if w.info.Form == tasks.Generate {
 			break
 		}
-		texts, err := distinctTexts(w.examples, m.allTexts)
+		texts, err := distinctTexts(w.examples, w.textsOf(m))
 		var e EncodePlan
 		if err == nil {
 			e, err = planEncoding(ctx, env, m, texts)
@@ -113,6 +115,13 @@ func trainings(w *workbench) int {
 	}
 	offers += simulated
 	students, grid := 0, c.grid(nil)
+	if slices.Contains(w.unlabelled(), result.OfUE) {
+		for _, p := range c.Pairs {
+			if !c.isSimulated(p.Weak) {
+				students += grid.Trainings(loss.Elicited{})
+			}
+		}
+	}
 	for _, l := range c.Losses {
 		students += offers * len(c.Treatments) * grid.Trainings(l)
 	}
@@ -121,14 +130,29 @@ func trainings(w *workbench) int {
 		heads += len(c.strongs())
 	}
 	heads *= len(w.halves)
-	bagged := 0
-	for _, b := range c.Bags {
-		bagged += b.Heads * len(w.halves)
+	inEnsembles := 0
+	for _, b := range c.Ensembles {
+		inEnsembles += b.Heads * len(w.halves)
 	}
 	if len(c.strongs()) > 0 {
 		heads += len(c.strongs()) * len(w.goldSpecs(c.strongs()[0]))
 	}
-	return bagged + heads*grid.Trainings(loss.XEnt{}) + students*len(w.halves)
+	return inEnsembles + heads*grid.Trainings(loss.XEnt{}) + students*len(w.halves)
+}
+
+// textsOf returns what a model encodes of an example.
+func (w *workbench) textsOf(m Model) func(tasks.Example) ([]string, error) {
+	if !w.needsStatements() || !slices.Contains(w.cfg.strongs(), m.Name) {
+		return m.allTexts
+	}
+	return func(e tasks.Example) ([]string, error) {
+		texts, err := m.allTexts(e)
+		if err != nil {
+			return nil, err
+		}
+		statements, err := w.statementTexts(m, e)
+		return append(texts, statements...), err
+	}
 }
 
 // planLabels says what a supervisor that is not trained has to encode. The plan has no texts if it reads none.

@@ -46,7 +46,7 @@ func (w *workbench) allHeads(ctx context.Context) ([]trained, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, more := range []func(context.Context, []trained) ([]trained, error){w.bagged, w.combined} {
+	for _, more := range []func(context.Context, []trained) ([]trained, error){w.ensembles, w.combined} {
 		made, err := more(ctx, supervisors)
 		if err != nil {
 			return nil, err
@@ -66,7 +66,10 @@ func (w *workbench) allHeads(ctx context.Context) ([]trained, error) {
 	if err != nil || !w.hasBaselines() {
 		return heads, err
 	}
-	return w.addDirections(ctx, heads, offers)
+	if heads, err = w.addDirections(ctx, heads, offers); err != nil {
+		return nil, err
+	}
+	return w.addUnlabelled(ctx, heads, offers)
 }
 
 // supervisors trains a head of every weak model on the gold labels of weak-train, for every seed and size. The supervisors that are
@@ -108,6 +111,9 @@ type offer struct {
 	halves     halves
 	labels     label.Labels
 	held       *label.Held // what calibrations are fitted on; nil if no treatment needs it
+	// repeats are the labels of heads on bootstrap samples, by head and example; nil if no treatment needs them, or the supervisor is not
+	// trained.
+	repeats [][][]float64
 }
 
 // weakLabels lets every supervisor label the strong half of its seed and size. The offers are in the order of supervisors.
@@ -120,7 +126,15 @@ func (w *workbench) weakLabels(ctx context.Context, supervisors []trained) ([]of
 			return nil, err
 		}
 		h, soft = h.labelled(soft)
+		if s.apart != nil {
+			h, soft = h.repeated(s.apart)
+		}
 		offers[i] = offer{supervisor: s.Head, halves: h, labels: w.labels(h.strong, soft)}
+		if n := w.cfg.repeats(); n > 0 && s.head != nil {
+			if offers[i].repeats, err = w.bootstrap(ctx, s, h, n, h.strong); err != nil {
+				return nil, fmt.Errorf("%s: %w", s.ID, err)
+			}
+		}
 		if !needsHeldOut {
 			continue
 		}
@@ -136,9 +150,17 @@ func (w *workbench) halvesOf(t result.Head) halves {
 	return w.halves[slices.IndexFunc(w.halves, func(h halves) bool { return h.seed == t.Seed && h.size == t.Size })]
 }
 
-// labels pairs distributions with the ids of their examples.
+// labels pairs distributions with the ids of their examples. An id is different for each copy of an example.
 func (w *workbench) labels(examples []int, soft [][]float64) label.Labels {
-	l := label.Labels{Soft: soft, IDs: list.Map(examples, func(e int) string { return w.examples[e].ID })}
+	l := label.Labels{Soft: soft}
+	copies := map[int]int{}
+	for _, e := range examples {
+		id := w.examples[e].ID
+		if copies[e]++; copies[e] > 1 {
+			id = fmt.Sprintf("%s, copy %d", id, copies[e])
+		}
+		l.IDs = append(l.IDs, id)
+	}
 	if w.info.Form != tasks.Rank {
 		l.Classes = len(soft[0])
 	}
@@ -215,7 +237,8 @@ func (w *workbench) studentSpecs(ctx context.Context, o offer, model string) (sp
 		return nil, err
 	}
 	for _, treatment := range w.cfg.Treatments {
-		treated, err := treatment.Apply(ctx, o.labels, label.Evidence{Held: o.held, Features: w.data[model].of(o.halves.seed), Examples: o.halves.strong})
+		treated, err := treatment.Apply(ctx, o.labels, label.Evidence{Held: o.held, Repeats: o.repeats, Features: w.data[model].of(o.halves.seed),
+			Examples: o.halves.strong})
 		if err != nil {
 			return nil, fmt.Errorf("labels of %s, %s: %w", o.supervisor.ID, treatment, err)
 		}
@@ -230,7 +253,7 @@ func (w *workbench) studentSpecs(ctx context.Context, o offer, model string) (sp
 			specs = append(specs, trainSpec{
 				head: result.Head{Role: result.Student, Model: model, Supervisor: o.supervisor.ID, Treatment: treatment.String(),
 					Seed: o.halves.seed, Size: o.halves.size, Labels: quality, Warnings: treated.Warnings},
-				examples: examples, labels: treated.Soft, loss: l,
+				examples: examples, labels: treated.Soft, weights: treated.Weights, loss: l,
 			})
 			if w.hasBaselines() && o.supervisor.Role == result.Supervisor {
 				specs = append(specs, w.shuffledSpec(specs[len(specs)-1]))

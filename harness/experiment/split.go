@@ -239,7 +239,7 @@ func Inspect(ctx context.Context, cfg Config, src tasks.Source, task tasks.Task)
 	if len(cfg.Seeds) == 0 {
 		cfg.Seeds = []uint64{0}
 	}
-	cfg.Models, cfg.Treatments, cfg.Simulated, cfg.Supervisors, cfg.Bags, cfg.Combined = nil, nil, nil, nil, nil, nil
+	cfg.Models, cfg.Treatments, cfg.Simulated, cfg.Supervisors, cfg.Ensembles, cfg.Combined = nil, nil, nil, nil, nil, nil
 	var faults faultList
 	cfg.checkData(&faults)
 	cfg.checkTask(task.Info(), &faults)

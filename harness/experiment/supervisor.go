@@ -118,6 +118,7 @@ func (w *workbench) openSupervisors(data *tasks.Data) error {
 			return fmt.Errorf("%s: has labels for %d of the %d examples of the task's test part (want %d or more, or a task without a test part)",
 				s.Name, inTest, len(data.Test), minTest)
 		case have < len(all):
+			w.leftOut = append(w.leftOut, fmt.Sprintf("%s has labels for %d of %s", s.Name, have, visible.Count(len(all), "example")))
 			w.warn("%s: %d of %s left out, which it has no label for", s.Name, len(all)-have, visible.Count(len(all), "example"))
 		}
 	}

@@ -20,6 +20,7 @@ type trainSpec struct {
 	head     result.Head // role, model, supervisor, treatment, size, share, seed, labels and warnings
 	examples []int
 	labels   [][]float64
+	weights  []float64 // of the labels; nil: all 1
 	loss     loss.Loss
 }
 
@@ -29,6 +30,8 @@ type trained struct {
 	head *head.Head // nil for a baseline, and for a supervisor that is not trained
 	// labels are those that a supervisor that is not trained gives all examples; nil for other heads.
 	labels [][]float64
+	// apart are the labels that a combination keeps apart, of each member for examples of strong-train; nil for other supervisors.
+	apart []map[int][]float64
 }
 
 // records returns the records of heads.
@@ -40,6 +43,15 @@ func records(heads []trained) []result.Head {
 // alone. The penalty of each head is chosen on held-out parts of its own labels, then the head is trained on all of them and
 // predicts the test examples.
 func (w *workbench) train(ctx context.Context, data features, specs []trainSpec) ([]trained, error) {
+	out, err := w.trainUnsaved(ctx, data, specs)
+	if err != nil {
+		return nil, err
+	}
+	return out, w.reportTrained(out)
+}
+
+// trainUnsaved is train for heads that Env.Trained does not get, because their features are not those of a task's texts.
+func (w *workbench) trainUnsaved(ctx context.Context, data features, specs []trainSpec) ([]trained, error) {
 	if len(specs) == 0 {
 		return nil, nil
 	}
@@ -48,6 +60,7 @@ func (w *workbench) train(ctx context.Context, data features, specs []trainSpec)
 		size int
 		weak bool
 		few  string // kind of comparison
+		own  string // the supervisor, if students learn several labels of each example
 	}
 	out, members, order := make([]trained, len(specs)), map[half][]int{}, []half(nil)
 	for i, s := range specs {
@@ -58,6 +71,9 @@ func (w *workbench) train(ctx context.Context, data features, specs []trainSpec)
 		k := half{seed: r.Seed, size: r.Size, weak: r.Role == result.Supervisor || r.Baseline == result.OfGold}
 		if !k.weak && result.LearnsGold(r.Baseline) {
 			k.few = r.Baseline
+		}
+		if hasCopies(s.examples) {
+			k.own = r.Supervisor
 		}
 		if members[k] == nil {
 			order = append(order, k)
@@ -77,12 +93,12 @@ func (w *workbench) train(ctx context.Context, data features, specs []trainSpec)
 		switch {
 		case k.weak:
 			examples = h.weak
-		case k.few != "": // a product with all of weak-train would take as long as for a head that learns all
+		case k.few != "" || k.own != "": // a product with all of weak-train would take as long as for a head that learns all
 			examples = specs[members[k][0]].examples
 		}
 		own := w.part(data, k.seed, examples)
 		jobs := list.Map(members[k], func(i int) head.Job {
-			return head.Job{Name: out[i].ID, Examples: own.numbers(specs[i].examples), Labels: specs[i].labels, Loss: specs[i].loss, Seed: k.seed}
+			return head.Job{Name: out[i].ID, Examples: own.numbers(specs[i].examples), Labels: specs[i].labels, Weights: specs[i].weights, Loss: specs[i].loss, Seed: k.seed}
 		})
 		chosen, err := head.Select(ctx, own.data, jobs, w.cfg.grid(own.groups), options)
 		if err != nil {
@@ -102,7 +118,16 @@ func (w *workbench) train(ctx context.Context, data features, specs []trainSpec)
 			t.Warnings = append(slices.Clone(t.Warnings), c.Warnings()...)
 		}
 	}
-	return out, w.reportTrained(out)
+	return out, nil
+}
+
+// hasCopies reports whether an example is there more than once.
+func hasCopies(examples []int) bool {
+	seen := make(map[int]bool, len(examples))
+	for _, e := range examples {
+		seen[e] = true
+	}
+	return len(seen) < len(examples)
 }
 
 // reportTrained calls Env.Trained with heads.

@@ -49,8 +49,8 @@ func (c TransferConfig) Validate() error {
 	if len(c.Sizes) > 0 {
 		faults.add("transfer: a transfer matrix has one size of the training pool (w2s study size tries several)")
 	}
-	if c.Combined != nil || len(c.Bags) > 0 {
-		faults.add("transfer: a transfer matrix has no combination of supervisors and no bag of heads")
+	if c.Combined != nil || len(c.Ensembles) > 0 {
+		faults.add("transfer: a transfer matrix has no combination of supervisors and no ensemble of heads")
 	}
 	if len(c.Simulated) > 0 {
 		faults.add("transfer: a transfer matrix has no simulated supervisors")

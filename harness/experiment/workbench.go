@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"w2s/harness/feature"
+	"w2s/harness/head"
 	"w2s/harness/result"
 	"w2s/internal/list"
 	"w2s/internal/visible"
@@ -30,8 +31,12 @@ type workbench struct {
 	data      map[string]features // by model
 	controls  map[string]features // by model, for tasks with controls
 	twins     map[*feature.Matrix]twins
+	contrast  map[string]head.Data   // by model, the features of statements; see unlabelled.go
 	labellers map[string]Labeller    // of supervisors that are not trained, by name
 	labelled  map[string][][]float64 // the labels of supervisors that are not trained, by name and example
+	leftOut   []string               // which supervisors lack labels of how many examples
+
+	statements func(tasks.Example) tasks.Example // how an example is written as statements; nil: no baseline needs them
 }
 
 // halves are the two halves of the training pool for one seed and size. Gold of the strong half is for ceilings and for the
@@ -53,13 +58,24 @@ func open(ctx context.Context, cfg Config, env Env, task tasks.Task) (*workbench
 		return nil, err
 	}
 	w := &workbench{cfg: cfg, env: env, info: info, data: map[string]features{}, controls: map[string]features{}, twins: map[*feature.Matrix]twins{},
-		labelled: map[string][][]float64{}}
+		labelled: map[string][][]float64{}, contrast: map[string]head.Data{}}
 	w.record = result.Task{Name: info.Name, Title: info.Title, Category: info.Category, Form: info.Form, Metric: info.Metric, Classes: info.Classes,
 		Source: info.Source, Corpus: info.Corpus, Licence: info.Licence, Version: info.Version, Digest: data.Digest, Warnings: slices.Clone(data.Warnings)}
 	if err := w.openSupervisors(data); err != nil {
 		return nil, err
 	}
-	return w, w.cut(data)
+	if err := w.cut(data); err != nil {
+		if w.leftOut == nil {
+			return nil, err
+		}
+		classes := "" // of the examples that are left
+		for k, n := range tasks.ClassCounts(slices.Concat(data.Pool, data.Test)) {
+			classes += fmt.Sprintf(", %d of class %q", n, w.className(k))
+		}
+		return nil, fmt.Errorf("%s, and the others are left out: %s are left%s: %w", strings.Join(w.leftOut, "; "),
+			visible.Count(len(data.Pool)+len(data.Test), "example"), classes, err)
+	}
+	return w, nil
 }
 
 // warn adds a warning to the task's record, once.
@@ -215,5 +231,5 @@ func (w *workbench) encode(ctx context.Context) error {
 			return fmt.Errorf("%s, control: %w", together(models), err)
 		}
 	}
-	return nil
+	return w.encodeStatements(ctx)
 }

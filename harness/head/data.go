@@ -58,7 +58,7 @@ func (d Data) elements(e int) int {
 	return d.Start[e+1] - d.Start[e]
 }
 
-// columns returns the number of columns that training has for one head. A binary head needs only one: the losses depend on
+// columns returns the number of columns that training has for one head. A binary head needs only one: most losses depend on
 // the logits through their softmax alone, so the two columns of W, which start at 0, stay each other's negative.
 func (d Data) columns() int {
 	if d.Classes > 2 {
@@ -155,6 +155,12 @@ func (j Job) check(d Data) error {
 		if err := j.Optimiser.check(j.Loss); err != nil {
 			faults = append(faults, err)
 		}
+	}
+	if _, ok := j.Loss.(loss.Starter); ok && miniBatched(j) {
+		fault("loss %s starts from the head of another loss, which is not trained in mini-batches (train on all examples)", j.Loss)
+	}
+	if loss.TakesEvidence(j.Loss) && d.Offset != nil {
+		fault("loss %s takes outputs as evidence, and fixed logits are not (choose another loss)", j.Loss)
 	}
 	if len(j.Examples) == 0 {
 		fault("no training examples")

@@ -35,12 +35,20 @@ func (h *Head) ONNX() ([]byte, error) {
 		Name:    "head",
 		Inputs:  []onnxproto.Value{matrix("features", h.Dims)},
 		Outputs: []onnxproto.Value{matrix("logits", n)},
-		Nodes: []onnxproto.Node{{Op: "Gemm", Name: "logits",
+		Nodes: []onnxproto.Node{{Op: "Gemm", Name: "outputs",
 			Inputs: []string{"features", "weight", "bias"}, Outputs: []string{"logits"}}},
 		Initializers: []onnxproto.Tensor{
 			onnxproto.Float32Tensor("weight", []int64{int64(h.Dims), int64(n)}, weight),
 			onnxproto.Float32Tensor("bias", []int64{int64(n)}, bias),
 		},
+	}
+	if h.Evidence {
+		model.Nodes[0].Outputs[0] = "outputs"
+		model.Nodes = append(model.Nodes,
+			onnxproto.Node{Op: "Relu", Name: "evidence", Inputs: []string{"outputs"}, Outputs: []string{"evidence"}},
+			onnxproto.Node{Op: "Add", Name: "parameters", Inputs: []string{"evidence", "one"}, Outputs: []string{"parameters"}},
+			onnxproto.Node{Op: "Log", Name: "logits", Inputs: []string{"parameters"}, Outputs: []string{"logits"}})
+		model.Initializers = append(model.Initializers, onnxproto.Float32Tensor("one", []int64{1}, []float32{1}))
 	}
 	data, err := model.Marshal()
 	if err != nil {

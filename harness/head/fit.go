@@ -44,7 +44,7 @@ func (f Fitted) Warnings() []string {
 // Fit trains all jobs in lock-step, so that one product multiplies the features with the columns of many heads. When a head
 // is finished, the next job takes its place. The results are in the order of the jobs.
 //
-// Every head starts at zero. It is bit for bit the same whether it is trained alone or beside others, for any number of
+// Every head starts at zero, or where the head of another loss ends ([loss.Starter]). It is bit for bit the same whether it is trained alone or beside others, for any number of
 // threads and any order of its examples. Rows of data.X that the head is not trained on do not change it either, unless
 // their number decides whether the product is in float32.
 //
@@ -138,8 +138,12 @@ func (f *fitter) lockStep(ctx context.Context) error {
 		cols = cols[:0]
 		for _, t := range active {
 			if t.finished {
-				f.finish(t)
-				continue
+				if t.goOn(eng.noise()) {
+					t.precondition(&hessians, f.data)
+				} else {
+					f.finish(t)
+					continue
+				}
 			}
 			unfinished, cols = append(unfinished, t), append(cols, t.cols...)
 		}
@@ -195,6 +199,8 @@ type trainee struct {
 	cols             []*column // their weights and gradients are parts of theta and grad
 	value            float64   // mean loss
 	stepper          stepper
+	then             loss.Loss // the job's loss, while the head learns from the one that it starts with; else nil
+	stepsBefore      int       // steps with the loss that the head started with
 	evaluations      int
 	finished         bool
 }
@@ -237,10 +243,16 @@ func newTrainee(d Data, index int, job Job, examples *labelled, noise float64) *
 	if p, ok := t.loss.(loss.Preparer); ok {
 		t.loss = p.Prepare(t.batch)
 	}
-	if d.Classes == 2 {
-		t.outputsPerColumn = 2
+	if s, ok := t.loss.(loss.Starter); ok {
+		t.loss, t.then = s.Start(), t.loss
 	}
 	n, dims := d.columns(), d.X.Dims
+	switch {
+	case d.Classes == 2 && loss.TakesEvidence(job.Loss): // the size of both outputs counts
+		n = 2
+	case d.Classes == 2:
+		t.outputsPerColumn = 2
+	}
 	size := n * dims
 	if t.hasBias {
 		size += n
@@ -249,9 +261,34 @@ func newTrainee(d Data, index int, job Job, examples *labelled, noise float64) *
 	for k := range n {
 		t.cols = append(t.cols, &column{rows: t.rows, w: t.theta[k*dims : (k+1)*dims], d: t.grad[k*dims : (k+1)*dims]})
 	}
-	t.parts = cut(t.loss, t.batch)
-	t.stepper = optimiserOf(job).start(t.batch.Len(), noise)
+	t.optimise(noise)
 	return t
+}
+
+// optimise starts the optimiser for the head's loss: the job's own, L-BFGS, or Adam for a loss whose targets move. The loss that a head
+// starts with has fixed targets.
+func (t *trainee) optimise(noise float64) {
+	o := t.job.Optimiser
+	switch {
+	case t.then != nil || o == nil && !t.loss.Moving():
+		o = LBFGS{}
+	case o == nil:
+		o = Adam{}
+	}
+	t.stepper, t.parts = o.start(t.batch.Len(), noise), cut(t.loss, t.batch)
+}
+
+// goOn goes on with the head's own loss where training with the loss that it starts with has ended. It returns false if the head is
+// done.
+func (t *trainee) goOn(noise float64) bool {
+	o := t.stepper.outcome()
+	if t.then == nil || o.status == Diverged {
+		return false
+	}
+	t.loss, t.then, t.finished = t.then, nil, false
+	t.stepsBefore = o.steps
+	t.optimise(noise)
+	return true
 }
 
 // precondition sets the preconditioner of L-BFGS, if the head is worth one.
@@ -269,17 +306,6 @@ func (t *trainee) precondition(cache *hessianCache, d Data) {
 			p.apply(v, len(t.cols))
 		}
 	}
-}
-
-// optimiserOf returns the job's optimiser, or the default for its loss.
-func optimiserOf(job Job) Optimiser {
-	switch {
-	case job.Optimiser != nil:
-		return job.Optimiser
-	case job.Loss.Moving():
-		return Adam{}
-	}
-	return LBFGS{}
 }
 
 // biases returns the biases among the parameters or their gradients, one for each column, or nil if the head has none.
@@ -379,14 +405,14 @@ func (t *trainee) update() {
 func (t *trainee) fitted(d Data) Fitted {
 	o := t.stepper.outcome()
 	return Fitted{
-		Head: t.head(d), Status: o.status, Steps: o.steps, Evaluations: t.evaluations,
+		Head: t.head(d), Status: o.status, Steps: t.stepsBefore + o.steps, Evaluations: t.evaluations,
 		Objective: o.value * float64(t.outputsPerColumn), GradientNorm: o.gradientNorm,
 	}
 }
 
 // head returns the head that the parameters describe.
 func (t *trainee) head(d Data) *Head {
-	h := &Head{Dims: d.X.Dims, Classes: d.Classes, Scaling: d.Scaling}
+	h := &Head{Dims: d.X.Dims, Classes: d.Classes, Scaling: d.Scaling, Evidence: loss.TakesEvidence(t.job.Loss)}
 	outputs := len(t.cols) * t.outputsPerColumn
 	h.W, h.B = make([]float64, h.Dims*outputs), make([]float64, outputs)
 	bias := t.biases(t.theta)

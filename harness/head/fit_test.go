@@ -207,9 +207,13 @@ func problem(seed uint64, examples, dims, classes int, rank bool) (Data, [][]flo
 func manyJobs(t *testing.T, data Data, labels [][]float64) []Job {
 	rng := rand.New(rand.NewPCG(8, 9))
 	var jobs []Job
-	for i, name := range []string{"xent", "logconf", "confidence:alpha=0.1", "product", "window:radius=midweak", "kl", "entropy", "xent"} {
+	for i, name := range []string{"xent", "logconf", "confidence:alpha=0.1", "product", "window:radius=midweak", "kl", "entropy", "xent",
+		"rkl", "rxent:eps=0.1", "cace:c=decile5", "symmetric", "augconf", "adaptconf", "evidential"} {
+		if name == "evidential" && data.Classes == 0 {
+			continue
+		}
 		job := Job{Name: name, Loss: mustLoss(t, name), L2: 0.02 * float64(i+1), Seed: uint64(i)}
-		job.Examples = rng.Perm(data.Examples())[:data.Examples()*(i+2)/10]
+		job.Examples = rng.Perm(data.Examples())[:data.Examples()*(i%8+2)/10]
 		for _, e := range job.Examples {
 			job.Labels = append(job.Labels, labels[e])
 		}
@@ -294,6 +298,64 @@ func TestWeightZeroLeavesExampleOut(t *testing.T) {
 				t.Errorf("%s: weight 0 and leaving out differ by %v", full.Name, furthest(got[0].Head.W, got[1].Head.W))
 			}
 		}
+	}
+}
+
+// With steps of almost no length, a loss that starts from another one must end at its head.
+func TestLossesStartFromCrossEntropy(t *testing.T) {
+	for _, classes := range []int{2, 3} {
+		data, labels := problem(5, 60, 4, classes, false)
+		job := Job{Examples: upTo(60), Labels: labels, Loss: loss.XEnt{}, L2: 0.1}
+		want := fit(t, data, Options{}, job)[0].Head
+		starters := 0
+		for _, n := range loss.All() {
+			job.Loss = mustLoss(t, n.Name)
+			if n.Name == "cace" { // no label is within 0.01 of guessing
+				job.Loss = mustLoss(t, "cace:c=decile5")
+			}
+			if _, ok := job.Loss.(loss.Starter); !ok {
+				continue
+			}
+			starters++
+			job.Optimiser = Adam{Steps: 3, LearningRate: 1e-12}
+			if got := fit(t, data, Options{}, job)[0]; furthest(got.Head.W, want.W) > 1e-7 || furthest(got.Head.B, want.B) > 1e-7 {
+				t.Errorf("%d classes, %s: weights are %v from those of xent", classes, n.Name, furthest(got.Head.W, want.W))
+			} else if got.Steps <= 3 {
+				t.Errorf("%s: %d steps, want those of xent as well", n.Name, got.Steps)
+			}
+			job.Optimiser = nil
+			got := fit(t, data, Options{}, job)[0]
+			if d := furthest(got.Head.W, want.W); d < 1e-3 {
+				t.Errorf("%d classes, %s: weights are %v from those of xent, as if it had not been trained", classes, n.Name, d)
+			}
+			if fixed := !job.Loss.Moving(); fixed && got.GradientNorm > 1e-6 {
+				t.Errorf("%d classes, %s: %s with a gradient of %v", classes, n.Name, got.Status, got.GradientNorm)
+			}
+		}
+		if starters != 6 {
+			t.Errorf("%d losses start from another one", starters)
+		}
+	}
+}
+
+// The prediction is the mean of the Dirichlet distribution, and training uses the size of both outputs of a binary head.
+func TestEvidencePredictsTheMeanOfADirichletDistribution(t *testing.T) {
+	data := Data{X: matrix([][]float64{{2}, {-3}, {0}}), Classes: 2}
+	h := &Head{Dims: 1, Classes: 2, W: []float64{1, -2}, B: []float64{0.5, 1}, Evidence: true}
+	got, err := Predict(context.Background(), data, []*Head{h}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, alpha := range [][]float64{{3.5, 1}, {1, 8}, {1.5, 2}} {
+		sum := alpha[0] + alpha[1]
+		if d := furthest(got[0][i], []float64{alpha[0] / sum, alpha[1] / sum}); d > 1e-15 {
+			t.Errorf("example %d: prediction %v, want %v in proportion", i, got[0][i], alpha)
+		}
+	}
+	many, labels := problem(7, 80, 3, 2, false)
+	f := fit(t, many, Options{}, Job{Examples: upTo(80), Labels: labels, Loss: loss.Evidential{Gamma: 0.2}, L2: 0.01})[0]
+	if f.Head.W[0] == -f.Head.W[1] || !f.Head.Evidence {
+		t.Errorf("weights %v, evidence %v: the columns are tied", f.Head.W, f.Head.Evidence)
 	}
 }
 
@@ -523,6 +585,7 @@ func TestFitRejectsBadInput(t *testing.T) {
 		"example 1 is given twice":          bad(func(j *Job) { j.Examples[0] = 1 }),
 		"label has 3 probabilities, want 2": bad(func(j *Job) { j.Labels[4] = []float64{0, 0, 1} }),
 		"sum to 0.5":                        bad(func(j *Job) { j.Labels[4] = []float64{0, 0.5} }),
+		"not trained in mini-batches":       bad(func(j *Job) { j.Loss, j.Optimiser = loss.RKL{}, Adam{Batch: 2} }),
 		"use Adam":                          bad(func(j *Job) { j.Loss, j.Optimiser = loss.LogConf{}, LBFGS{} }),
 		"learning rate -1":                  bad(func(j *Job) { j.Optimiser = Adam{LearningRate: -1} }),
 		"steps and epochs are both given":   bad(func(j *Job) { j.Optimiser = Adam{Steps: 1, Epochs: 1} }),

@@ -2,7 +2,9 @@ package head
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 
 	"gonum.org/v1/gonum/floats"
 
@@ -10,13 +12,15 @@ import (
 	"w2s/internal/visible"
 )
 
-// A Head is a linear layer that computes logits = scaled(x)·W + B.
+// A Head is a linear layer that computes outputs = scaled(x)·W + B, which are its logits, or evidence.
 type Head struct {
 	Dims    int
 	Classes int       // number of classes, or 0 for a head that scores candidates
 	W       []float64 // (Dims, Outputs) row-major
 	B       []float64 // length Outputs; 0 for candidates, because their softmax does not depend on it
 	Scaling *Scaling  // applied to features first; nil: none
+	// Evidence says that outputs z are evidence of the classes, so that the logits are log(1 + max(0, z)) ([loss.Evidential]).
+	Evidence bool
 }
 
 // Outputs returns the number of logits for each row: the number of classes, or 1 for candidates.
@@ -27,6 +31,8 @@ func (h *Head) check() error {
 	switch n := h.Outputs(); {
 	case h.Dims < 1 || h.Classes < 0 || h.Classes == 1:
 		return fmt.Errorf("a head of %d dimensions and %s", h.Dims, visible.Count(h.Classes, "class"))
+	case h.Evidence && h.Classes == 0:
+		return errors.New("evidence needs classes, and the head scores candidates")
 	case len(h.W) != h.Dims*n || len(h.B) != n:
 		return fmt.Errorf("%d weights and %d biases, want %d and %d", len(h.W), len(h.B), h.Dims*n, n)
 	case h.Scaling != nil && (len(h.Scaling.Mean) != h.Dims || len(h.Scaling.SD) != h.Dims):
@@ -92,8 +98,9 @@ func Predict(ctx context.Context, data Data, heads []*Head, examples []int) ([][
 					}
 				}
 			}
-			for i := range layers {
+			for i, h := range heads {
 				row := logits[i*n : (i+1)*n : (i+1)*n]
+				h.toLogits(row)
 				if o := data.offsets(e); o != nil {
 					floats.Add(row, o)
 				}
@@ -106,6 +113,15 @@ func Predict(ctx context.Context, data Data, heads []*Head, examples []int) ([][
 		return nil, err
 	}
 	return out, nil
+}
+
+// toLogits makes logits of the head's outputs, in place.
+func (h *Head) toLogits(outputs []float64) {
+	if h.Evidence {
+		for k, z := range outputs {
+			outputs[k] = math.Log1p(max(0, z))
+		}
+	}
 }
 
 // A layer is a head without its scaling.

@@ -106,7 +106,7 @@ func TestPredict(t *testing.T) {
 	}
 }
 
-// someHeads returns features and heads for two classes, four classes and candidates, each without and with a scaling.
+// someHeads returns features and heads for two classes, four classes, candidates and evidence, each without and with a scaling.
 func someHeads(t *testing.T) (*feature.Matrix, []*Head) {
 	rng := rand.New(rand.NewPCG(31, 1))
 	x := &feature.Matrix{Rows: 12, Dims: 5, Data: make([]float32, 60)}
@@ -124,6 +124,11 @@ func someHeads(t *testing.T) (*feature.Matrix, []*Head) {
 				h.B[i] = rng.NormFloat64()
 			}
 			heads = append(heads, h)
+			if classes == 4 {
+				e := *h
+				e.Evidence = true
+				heads = append(heads, &e)
+			}
 		}
 	}
 	return x, heads
@@ -326,7 +331,7 @@ from safetensors import safe_open
 rows, dims, data = json.loads(sys.argv[2])
 x = np.array(data, np.float32).reshape(rows, dims)
 out = []
-for i in range(6):
+for i in range(8):
     with safe_open(f"{sys.argv[1]}/{i}.safetensors", "np") as f:
         t = {k: f.get_tensor(k) for k in f.keys()}
         kind = f.metadata()["kind"]
@@ -371,6 +376,7 @@ print(json.dumps(out))
 			if d := furthest(want, got[i].Numpy[r]); d > 1e-12 {
 				t.Errorf("head %d, row %d: numpy differs by %v", i, r, d)
 			}
+			h.toLogits(want)
 			if d := furthest(want, got[i].ONNX[r]); d > 2e-5 {
 				t.Errorf("head %d, row %d: ONNX Runtime differs by %v", i, r, d)
 			}

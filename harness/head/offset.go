@@ -1,6 +1,7 @@
 package head
 
 import (
+	"errors"
 	"fmt"
 
 	"gonum.org/v1/gonum/floats"
@@ -30,6 +31,7 @@ func (h *Head) Logits(x *feature.Matrix) ([]float64, error) {
 			for k, w := range l.columns {
 				out[r*n+k] = floats.Dot(w, row) + l.bias[k]
 			}
+			h.toLogits(out[r*n : (r+1)*n])
 		}
 	})
 	return out, nil
@@ -40,6 +42,9 @@ func (h *Head) Plus(other *Head) (*Head, error) {
 	for _, summand := range []*Head{h, other} {
 		if err := summand.check(); err != nil {
 			return nil, fmt.Errorf("head: sum: %w", err)
+		}
+		if summand.Evidence {
+			return nil, errors.New("head: sum: the logits of a head of evidence are not linear")
 		}
 	}
 	if h.Dims != other.Dims || h.Classes != other.Classes {

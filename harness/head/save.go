@@ -10,8 +10,11 @@ import (
 	"w2s/internal/safetensors"
 )
 
-// formatVersion rises when the meaning of a saved head changes.
-const formatVersion = "1"
+// Versions of the format. Programs that know only linear heads must not read one of evidence as such.
+const (
+	formatVersion   = "1"
+	evidenceVersion = "2" // outputs are evidence
+)
 
 // Metadata keys of the format.
 const (
@@ -46,7 +49,11 @@ func (h *Head) write(w io.Writer, metadata map[string]string) error {
 		tensors = append(tensors, safetensors.Float64Tensor("mean", []int64{dims}, h.Scaling.Mean),
 			safetensors.Float64Tensor("sd", []int64{dims}, h.Scaling.SD))
 	}
-	all := map[string]string{versionKey: formatVersion, classesKey: strconv.Itoa(h.Classes)}
+	version := formatVersion
+	if h.Evidence {
+		version = evidenceVersion
+	}
+	all := map[string]string{versionKey: version, classesKey: strconv.Itoa(h.Classes)}
 	for k, v := range metadata {
 		if _, own := all[k]; own {
 			return fmt.Errorf("metadata key %q belongs to the format", k)
@@ -73,17 +80,18 @@ func Load(path string) (*Head, map[string]string, error) {
 }
 
 func read(f *safetensors.File) (*Head, error) {
-	switch v, ok := f.Metadata[versionKey]; {
+	v, ok := f.Metadata[versionKey]
+	switch {
 	case !ok:
 		return nil, fmt.Errorf("this safetensors file does not hold a head (no %s in its metadata)", versionKey)
-	case v != formatVersion:
-		return nil, fmt.Errorf("format version %q, this program reads %q (train the head again)", v, formatVersion)
+	case v != formatVersion && v != evidenceVersion:
+		return nil, fmt.Errorf("format version %q, this program reads %q and %q (train the head again)", v, formatVersion, evidenceVersion)
 	}
 	classes, err := strconv.Atoi(f.Metadata[classesKey])
 	if err != nil {
 		return nil, fmt.Errorf("number of classes %q: %w", f.Metadata[classesKey], err)
 	}
-	h := &Head{Classes: classes}
+	h := &Head{Classes: classes, Evidence: v == evidenceVersion}
 	w, _ := f.Lookup("weight")
 	b, _ := f.Lookup("bias")
 	if len(w.Shape) != 2 || len(b.Shape) != 1 || w.Shape[1] != int64(h.Outputs()) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"w2s/harness/head"
@@ -23,6 +24,9 @@ type Combiner struct {
 	// Agree leaves out the training examples to which the supervisors give different answers.
 	Agree bool
 
+	// Apart gives the student the label of every supervisor for each training example, as examples of their own.
+	Apart bool
+
 	classes bool // it has no meaning for rankings
 	fit     func(ctx context.Context, said [][][]float64, e Evidence) (combination, error)
 }
@@ -31,6 +35,7 @@ type Combiner struct {
 type combination struct {
 	combine func(labels [][]float64) []float64 // of the supervisors, in their order
 	notes   func(names []string) []string      // what was fitted; nil: nothing
+	keep    []bool                             // the training examples to learn from; nil: all
 }
 
 // Combined is a Combiner that is fitted to the labels of training examples.
@@ -50,6 +55,9 @@ func Combiners() []Combiner {
 			classes: true, fit: fitDawidSkene},
 		{Name: "raven", About: "the softmax of a weighted mean of log-probabilities, with weights that are fitted together with a student (after RAVEN, by w2s's own alternation)",
 			fit: fitRaven},
+		{Name: "csl", About: "those of the last one, of the training examples that students of those before it find plausible (co-supervised learning over levels of supervisors)",
+			fit: fitLevels},
+		{Name: "evidential", About: "those of all supervisors, each as a training example of its own; on test examples, their mean", Apart: true, fit: fixed(meanOf)},
 	}
 }
 
@@ -85,8 +93,8 @@ func (c Combiner) Fits(ranking bool) error {
 	return nil
 }
 
-// Fit fits the combiner to the labels of training examples: said[m][i] is what supervisor m says of example i. Only raven looks at the
-// evidence: the student's features.
+// Fit fits the combiner to the labels of training examples: said[m][i] is what supervisor m says of example i. Only raven
+// and csl look at the evidence: the student's features.
 func (c Combiner) Fit(ctx context.Context, said [][][]float64, e Evidence) (Combined, error) {
 	if len(said) < 2 {
 		return Combined{}, fmt.Errorf("label: %s: %s, want two or more", c, visible.Count(len(said), "supervisor"))
@@ -106,9 +114,14 @@ func (c Combiner) Fit(ctx context.Context, said [][][]float64, e Evidence) (Comb
 // Label returns the label of an example from those of the supervisors, in the order of Fit.
 func (c Combined) Label(labels [][]float64) []float64 { return c.combine(labels) }
 
-// Keeps reports whether an example with these labels is one to train on.
-func (c Combined) Keeps(labels [][]float64) bool {
-	return !c.agree || !slices.ContainsFunc(labels, func(p []float64) bool { return prob.Argmax(p) != prob.Argmax(labels[0]) })
+// Keeps reports whether training example i of Fit, which has these labels, is one to train on.
+func (c Combined) Keeps(i int, labels [][]float64) bool {
+	return (c.keep == nil || c.keep[i]) && (!c.agree || agree(labels))
+}
+
+// agree reports whether all labels give the same answer.
+func agree(labels [][]float64) bool {
+	return !slices.ContainsFunc(labels, func(p []float64) bool { return prob.Argmax(p) != prob.Argmax(labels[0]) })
 }
 
 // Notes says what was fitted, for supervisors with the given names.
@@ -249,7 +262,7 @@ func fitDawidSkene(_ context.Context, said [][][]float64, _ Evidence) (combinati
 		}
 		return notes
 	}
-	return combination{func(labels [][]float64) []float64 { return infer(list.Map(labels, prob.Argmax)) }, notes}, nil
+	return combination{combine: func(labels [][]float64) []float64 { return infer(list.Map(labels, prob.Argmax)) }, notes: notes}, nil
 }
 
 // Settings of the fit of raven.
@@ -276,7 +289,7 @@ func fitRaven(ctx context.Context, said [][][]float64, e Evidence) (combination,
 		for m := range said {
 			of[i] = append(of[i], said[m][i])
 		}
-		if (Combined{agree: true}).Keeps(of[i]) {
+		if agree(of[i]) {
 			easy = append(easy, i)
 		}
 	}
@@ -316,7 +329,7 @@ func fitRaven(ctx context.Context, said [][][]float64, e Evidence) (combination,
 	notes := func(names []string) []string {
 		return list.Map(rangeOf(len(names)), func(m int) string { return fmt.Sprintf("raven gives %s %.0f %% of the weight", names[m], 100*w[m]) })
 	}
-	return combination{func(labels [][]float64) []float64 { return logitMean(labels, w) }, notes}, nil
+	return combination{combine: func(labels [][]float64) []float64 { return logitMean(labels, w) }, notes: notes}, nil
 }
 
 // descend takes one step of the weights down the gradient of the mean cross-entropy of a student's predictions p on the labels that
@@ -343,6 +356,61 @@ func descend(w []float64, of [][][]float64, p [][]float64) {
 	for m := range w {
 		w[m] /= sum
 	}
+}
+
+// leastKept is the smallest number of examples that a level of co-supervised learning learns from.
+const leastKept = 20
+
+// fitLevels is co-supervised learning (Liu and Alahi 2024) with the supervisors as levels, in their order. A student learns the labels of the
+// first level. At each further level, r is the share of examples to which the level and the student before it give the same answer, and
+// the r·n examples whose answers that student finds most probable are kept. Another student learns these labels from scratch. The
+// labels of the last level are those of the combination.
+//
+// Students are logistic heads with penalties chosen on held-out labels. They predict examples that they have not learned, in five folds;
+// a head that has learned an example would mostly repeat its label. The method's own program counts answers among the student's three
+// most probable classes. Here only the most probable one counts, since most tasks have two.
+func fitLevels(ctx context.Context, said [][][]float64, e Evidence) (combination, error) {
+	if e.Features.X == nil || len(e.Examples) != len(said[0]) {
+		return combination{}, errors.New("it needs the student's features")
+	}
+	n := len(said[0])
+	ids := list.Map(rangeOf(n), strconv.Itoa)
+	keep := make([]bool, n)
+	for i := range keep {
+		keep[i] = true
+	}
+	shares := make([]float64, len(said)-1)
+	for level, labels := range said[1:] {
+		p, err := LogReg{}.predict(ctx, Labels{IDs: ids, Soft: said[level]}, e, keep)
+		if err != nil {
+			return combination{}, fmt.Errorf("level %d: %w", level+1, err)
+		}
+		same := 0
+		plausible := make([]float64, n)
+		for i, q := range labels {
+			plausible[i] = p[i][prob.Argmax(q)]
+			if prob.Argmax(q) == prob.Argmax(p[i]) {
+				same++
+			}
+		}
+		if same < leastKept {
+			return combination{}, fmt.Errorf("level %d: its labels and the student of the level before agree on %d of %s, want %d or more", level+2, same,
+				visible.Count(n, "example"), leastKept)
+		}
+		shares[level] = float64(same) / float64(n)
+		clear(keep)
+		for _, i := range descending(plausible, ids)[:same] {
+			keep[i] = true
+		}
+	}
+	notes := func(names []string) (notes []string) {
+		for level, r := range shares {
+			notes = append(notes, fmt.Sprintf("csl keeps %.0f %% of the training examples of %s, the share on which a student of %s agrees", 100*r, names[level+1], names[level]))
+		}
+		return notes
+	}
+	last := func(labels [][]float64) []float64 { return slices.Clone(labels[len(labels)-1]) }
+	return combination{combine: last, notes: notes, keep: keep}, nil
 }
 
 // rangeOf returns 0 to n-1.

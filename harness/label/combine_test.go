@@ -49,7 +49,7 @@ func TestCombineByHand(t *testing.T) {
 				t.Errorf("%s: %v, want %v", name, got[0], want)
 			}
 		}
-		if math.IsNaN(got[1][0]) || c.Keeps(ofExample(said, 0)) || !c.Keeps([][]float64{{0.6, 0.4}, {1, 0}}) {
+		if math.IsNaN(got[1][0]) || c.Keeps(0, ofExample(said, 0)) || !c.Keeps(1, [][]float64{{0.6, 0.4}, {1, 0}}) {
 			t.Errorf("%s: %v, or keeps the wrong examples", name, got[1])
 		}
 	}
@@ -202,6 +202,61 @@ func TestParseCombiner(t *testing.T) {
 		t.Errorf("%v: dawid-skene fits rankings", err)
 	}
 	if _, err := c.Fit(t.Context(), [][][]float64{{{1, 0}}}, Evidence{}); err == nil || !strings.Contains(err.Error(), "1 supervisor, want two or more") {
+		t.Error(err)
+	}
+}
+
+// Co-supervised learning keeps the examples of a level with which a student of the level before agrees. Here the first level is right on
+// all examples, the classes are far apart, and the second level errs on a quarter.
+func TestCombineLevels(t *testing.T) {
+	const n = 200
+	x := &feature.Matrix{Rows: n, Dims: 2}
+	said := make([][][]float64, 3)
+	e := Evidence{}
+	for i := range n {
+		class := i % 2
+		x.Data = append(x.Data, float32(4*class-2)+float32(i%7)/10, float32(i%5)/5)
+		e.Examples = append(e.Examples, i)
+		said[0] = append(said[0], oneHot(class, 2))
+		for m, every := range []int{4, 5} {
+			answer := class
+			if i%every == 0 {
+				answer = 1 - class
+			}
+			said[m+1] = append(said[m+1], []float64{0.9 - 0.8*float64(answer), 0.1 + 0.8*float64(answer)})
+		}
+	}
+	e.Features = head.Data{X: x, Classes: 2, Scaling: head.Standardise(x, nil)}
+	labels, c := combinedLabels(t, "csl", said, e)
+	if !reflect.DeepEqual(labels, said[2]) {
+		t.Error("the labels are not those of the last level")
+	}
+	for i := range n {
+		if want := i%5 != 0; c.Keeps(i, ofExample(said, i)) != want {
+			t.Errorf("example %d: kept: %v, want %v", i, !want, want)
+		}
+	}
+	_, c = combinedLabels(t, "csl+agree", said, e)
+	for i := range n {
+		if want := i%5 != 0 && i%4 != 0; c.Keeps(i, ofExample(said, i)) != want {
+			t.Errorf("with agreement, example %d: kept: %v, want %v", i, !want, want)
+		}
+	}
+	if notes := c.Notes([]string{"a", "b", "c"}); len(notes) != 2 || notes[0] != "csl keeps 75 % of the training examples of b, the share on which a student of a agrees" {
+		t.Errorf("%q", notes)
+	}
+	opposite := [][][]float64{said[0], make([][]float64, n)}
+	for i := range n {
+		opposite[1][i] = oneHot(1-i%2, 2)
+	}
+	combiner, err := ParseCombiner("csl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = combiner.Fit(t.Context(), opposite, e); err == nil || !strings.Contains(err.Error(), "agree on 0 of 200 examples") {
+		t.Error(err)
+	}
+	if _, err = combiner.Fit(t.Context(), said, Evidence{}); err == nil || !strings.Contains(err.Error(), "needs the student's features") {
 		t.Error(err)
 	}
 }

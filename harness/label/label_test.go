@@ -304,20 +304,35 @@ func TestTreatmentsDoNotDependOnOrder(t *testing.T) {
 	order := rand.New(rand.NewPCG(1, 2)).Perm(n)
 	shuffled := Labels{Classes: 2}
 	se := Evidence{Features: e.Features, Held: e.Held}
+	for h := range 3 {
+		var labels, moved [][]float64
+		for i := range n {
+			labels = append(labels, oneHot((i*7+i/3+h*i)%2, 2))
+		}
+		for _, i := range order {
+			moved = append(moved, labels[i])
+		}
+		e.Repeats, se.Repeats = append(e.Repeats, labels), append(se.Repeats, moved)
+	}
 	for _, i := range order {
 		shuffled.IDs = append(shuffled.IDs, l.IDs[i])
 		shuffled.Soft = append(shuffled.Soft, l.Soft[i])
 		se.Examples = append(se.Examples, i)
 	}
-	byID := func(l Labels) map[string][]float64 {
+	perID := func(l Treated) map[string][]float64 {
 		m := map[string][]float64{}
 		for i, id := range l.IDs {
 			m[id] = l.Soft[i]
+			if l.Weights != nil {
+				m[id] = append(slices.Clone(m[id]), l.Weights[i])
+			}
 		}
 		return m
 	}
 	texts := []string{"soft", "hard", "smooth:0.2", "temperature", "platt", "top:0.3", "top:0.5:balanced", "relabel:knn:k=5", "relabel:logreg",
-		"filter:knn:0.25", "filter:logreg:0.3", "temperature+top:0.4+filter:knn:0.2:k=3"}
+		"filter:knn:0.25", "filter:logreg:0.3", "temperature+top:0.4+filter:knn:0.2:k=3",
+		"confident:0.6", "weight:cwpo", "weight:entropy", "weight:excess", "weight:reliability:heads=3", "reliable:0.4:heads=3", "overlap",
+		"topofilter:0.3:k=7", "channel", "weight:excess+reliable:0.5:heads=2+channel:l2=0.1"}
 	for _, n := range Treatments() {
 		if !slices.ContainsFunc(texts, func(text string) bool {
 			return slices.Contains(strings.FieldsFunc(text, func(r rune) bool { return r == ':' || r == '+' }), n.Name)
@@ -332,7 +347,7 @@ func TestTreatmentsDoNotDependOnOrder(t *testing.T) {
 		}
 		before := fmt.Sprint(l, shuffled)
 		a, b := apply(t, tr, l, e), apply(t, tr, shuffled, se)
-		if !reflect.DeepEqual(byID(a.Labels), byID(b.Labels)) {
+		if !reflect.DeepEqual(perID(a), perID(b)) {
 			t.Errorf("%s depends on the order of examples", text)
 		}
 		if fmt.Sprint(l, shuffled) != before {
@@ -435,6 +450,22 @@ func TestParseReadsTreatmentsAndReportsFaults(t *testing.T) {
 		"filter:logreg:0.2:l2=1e-05":          Filter{LogReg{L2: 1e-5}, 0.2},
 		"filter:logreg:in-sample":             Filter{LogReg{InSample: true}, 0.1},
 		"relabel:logreg:1:l2=0.004:in-sample": Relabel{LogReg{0.004, true}, 1},
+		"confident":                           Confident{0.75},
+		"confident:0.9":                       Confident{0.9},
+		"weight:cwpo":                         CWPO{},
+		"weight:entropy":                      InverseEntropy{},
+		"weight:excess":                       Excess{},
+		"weight:excess:l2=0.1:in-sample":      Excess{LogReg{0.1, true}},
+		"weight:reliability":                  Reliability{10},
+		"weight:reliability:heads=4":          Reliability{4},
+		"reliable":                            Reliable{0.5, 10},
+		"reliable:0.25:heads=4":               Reliable{0.25, 4},
+		"overlap":                             Overlap{},
+		"topofilter":                          TopoFilter{0.1, 50},
+		"topofilter:0.2:k=5":                  TopoFilter{0.2, 5},
+		"topofilter:k=5":                      TopoFilter{0.1, 5},
+		"channel":                             Channel{},
+		"channel:l2=0.1":                      Channel{LogReg{L2: 0.1}},
 		"hard+smooth:0.1":                     Steps{Hard{}, Smooth{0.1}},
 		"temperature + top:0.5":               Steps{Temperature{}, Top{Share: 0.5}},
 	} {
@@ -466,6 +497,16 @@ func TestParseReadsTreatmentsAndReportsFaults(t *testing.T) {
 		"filter:logreg:l2=0": `l2 "0" is not a number above 0`,
 		"filter:logreg:k=3":  `"k=3" is left over`,
 		"hard+":              "unknown treatment",
+		"weight":             "no kind of weight is named",
+		"weight:cpwo":        `did you mean "cwpo"?`,
+		"weight:cwpo:1":      `"1" is left over`,
+		"reliable:heads=1":   "1 heads are not in 2..1000",
+		"reliable:0":         "share 0 is not above 0",
+		"topofilter:1":       "share 1 is not from 0 to below 1",
+		"topofilter:k=0":     `k "0" is not a number of neighbours`,
+		"confident:1":        "threshold 1 is not from 0 to below 1",
+		"overlap:0.5":        `"0.5" is left over`,
+		"channel:knn":        `"knn" is left over`,
 		"hard+platt":         "platt must come first",
 	} {
 		if got, err := Parse(text); err == nil || !strings.Contains(err.Error(), want) {

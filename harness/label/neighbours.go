@@ -8,7 +8,7 @@ import (
 	"gonum.org/v1/gonum/blas/blas64"
 )
 
-// scaledRows are the scaled features of examples, one row for each.
+// scaledRows are the scaled features of examples, one row for each. The row of a pair is the difference of its candidates.
 type scaledRows struct {
 	rows    blas64.General
 	squares []float64 // squared norms of the rows
@@ -23,12 +23,28 @@ func newScaledRows(e Evidence, positions []int) scaledRows {
 	}
 	for i, at := range positions {
 		row := s.rows.Data[i*x.Dims : (i+1)*x.Dims]
-		for j, v := range x.Row(e.Examples[at]) {
+		first, second := e.Examples[at], -1
+		if e.Features.Classes == 0 {
+			first = e.Features.Start[first]
+			second = first + 1
+		}
+		for j, v := range x.Row(first) {
 			row[j] = float64(v)
 			if scaling := e.Features.Scaling; scaling != nil {
 				row[j] = (row[j] - scaling.Mean[j]) / scaling.SD[j]
 			}
-			s.squares[i] += row[j] * row[j]
+		}
+		if second >= 0 {
+			for j, v := range x.Row(second) {
+				w := float64(v)
+				if scaling := e.Features.Scaling; scaling != nil {
+					w = (w - scaling.Mean[j]) / scaling.SD[j]
+				}
+				row[j] -= w
+			}
+		}
+		for _, v := range row {
+			s.squares[i] += v * v
 		}
 	}
 	return s

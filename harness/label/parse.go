@@ -46,6 +46,29 @@ func Treatments() []Named {
 		{Name: "filter", Form: "filter:knn|logreg[:SHARE][:k=N|l2=X][:in-sample]",
 			About: "without the labels that a probe on the student's features disputes most (a tenth by default)",
 			make:  func(a *arguments) Treatment { return Filter{a.probe(), a.number("share", 0.1)} }},
+		{Name: "confident", Form: "confident:THRESHOLD", About: "only the labels whose top probability is above a threshold (0.75 by default)",
+			make: func(a *arguments) Treatment { return Confident{a.number("threshold", 0.75)} }},
+		{Name: "weight", Form: "weight:cwpo|entropy|excess|reliability[:heads=N]",
+			About: "weights of the labels: confidence, 1/entropy, excess loss over a probe, or the share of the supervisor's bootstrap heads that agree",
+			make:  func(a *arguments) Treatment { return a.weight() }},
+		{Name: "reliable", Form: "reliable:SHARE[:heads=N]",
+			About: "only the share of labels on which the supervisor's bootstrap heads agree most (half by default)",
+			make: func(a *arguments) Treatment {
+				heads := a.heads()
+				return Reliable{a.number("share", 0.5), heads}
+			}},
+		{Name: "overlap", Form: "overlap",
+			About: "only examples that the supervisor is sure of and that lie near hard ones, by two change points (Shin et al. 2025)",
+			make:  func(*arguments) Treatment { return Overlap{} }},
+		{Name: "topofilter", Form: "topofilter:SHARE[:k=N]",
+			About: "only the largest connected component of each class, without the labels that are furthest from their neighbours' (a tenth in all by default)",
+			make: func(a *arguments) Treatment {
+				k := a.neighbours()
+				return TopoFilter{a.number("share", 0.1), k}
+			}},
+		{Name: "channel", Form: "channel[:l2=X][:in-sample]",
+			About: "posterior of a noisy channel, with a probe on the student's features as the prior",
+			make:  func(a *arguments) Treatment { return Channel{a.logreg()} }},
 	}
 }
 
@@ -165,26 +188,64 @@ func (a *arguments) probe() Probe {
 	a.rest = a.rest[1:]
 	switch name {
 	case "knn":
-		p := KNN{DefaultNeighbours}
-		if text, ok := a.setting("k"); ok {
-			k, err := strconv.Atoi(text)
-			if err != nil || k < 1 {
-				a.fault("k %q is not a number of neighbours", text)
-			}
-			p.K = k
-		}
-		return p
+		return KNN{a.neighbours()}
 	case "logreg":
-		p := LogReg{InSample: a.flag("in-sample")}
-		if text, ok := a.setting("l2"); ok {
-			l2, err := strconv.ParseFloat(text, 64)
-			if err != nil || !(l2 > 0 && l2 < 1e12) {
-				a.fault("l2 %q is not a number above 0", text)
-			}
-			p.L2 = l2
-		}
-		return p
+		return a.logreg()
 	}
 	a.fault("unknown probe %q (probes: knn, logreg)", name)
+	return nil
+}
+
+// neighbours takes the number of neighbours from the end.
+func (a *arguments) neighbours() int { return a.count("k", "neighbours", DefaultNeighbours) }
+
+// heads takes the number of heads from the end.
+func (a *arguments) heads() int { return a.count("heads", "heads", DefaultRepeats) }
+
+// count takes name=N from the end, or returns fallback.
+func (a *arguments) count(name, of string, fallback int) int {
+	text, ok := a.setting(name)
+	if !ok {
+		return fallback
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		a.fault("%s %q is not a number of %s", name, text, of)
+	}
+	return n
+}
+
+// logreg takes the settings of a LogReg from the end.
+func (a *arguments) logreg() LogReg {
+	p := LogReg{InSample: a.flag("in-sample")}
+	if text, ok := a.setting("l2"); ok {
+		l2, err := strconv.ParseFloat(text, 64)
+		if err != nil || !(l2 > 0 && l2 < 1e12) {
+			a.fault("l2 %q is not a number above 0", text)
+		}
+		p.L2 = l2
+	}
+	return p
+}
+
+// weight takes the kind of a weight from the front and its settings from the end.
+func (a *arguments) weight() Treatment {
+	if len(a.rest) == 0 {
+		a.fault("no kind of weight is named")
+		return nil
+	}
+	kind := a.rest[0]
+	a.rest = a.rest[1:]
+	switch kind {
+	case "cwpo":
+		return CWPO{}
+	case "entropy":
+		return InverseEntropy{}
+	case "excess":
+		return Excess{a.logreg()}
+	case "reliability":
+		return Reliability{a.heads()}
+	}
+	a.fault("unknown kind of weight %q (%s)", kind, suggest.Hint(kind, "weights", []string{"cwpo", "entropy", "excess", "reliability"}))
 	return nil
 }

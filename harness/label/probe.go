@@ -69,14 +69,21 @@ func (p LogReg) String() string {
 
 // Predict trains the heads and returns their predictions.
 func (p LogReg) Predict(ctx context.Context, l Labels, e Evidence) ([][]float64, error) {
+	return p.predict(ctx, l, e, nil)
+}
+
+// predict is Predict for heads that learn only the labels to keep, but predict for all. nil keeps all.
+func (p LogReg) predict(ctx context.Context, l Labels, e Evidence, keep []bool) ([][]float64, error) {
 	folds := makeFolds(l.IDs, p.InSample)
 	jobs := make([]head.Job, len(folds))
 	for k, f := range folds {
 		jobs[k] = head.Job{Name: fmt.Sprintf("probe, fold %d", k), Loss: loss.XEnt{}, L2: p.L2}
 		for _, i := range f.train {
-			jobs[k].Examples, jobs[k].Labels = append(jobs[k].Examples, e.Examples[i]), append(jobs[k].Labels, l.Soft[i])
+			if keep == nil || keep[i] {
+				jobs[k].Examples, jobs[k].Labels = append(jobs[k].Examples, e.Examples[i]), append(jobs[k].Labels, l.Soft[i])
+			}
 		}
-		if len(f.train) == 0 || len(f.predict) == 0 {
+		if len(jobs[k].Examples) == 0 || len(f.predict) == 0 {
 			return nil, fmt.Errorf("too few examples for a probe: %d", len(l.IDs))
 		}
 	}
@@ -165,12 +172,7 @@ func (k KNN) Predict(ctx context.Context, l Labels, e Evidence) ([][]float64, er
 	case len(l.IDs) <= k.K:
 		return nil, fmt.Errorf("too few examples for %s each: %d", visible.Count(k.K, "neighbour"), len(l.IDs))
 	}
-	// The rows are ordered by id, so that sums and ties do not depend on the order of the examples.
-	order := make([]int, len(l.IDs))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order, func(a, b int) int { return strings.Compare(l.IDs[a], l.IDs[b]) })
+	order := byID(l.IDs)
 	out := make([][]float64, len(order))
 	err := newScaledRows(e, order).neighbours(ctx, k.K, func(row int, nearest []int) {
 		p := make([]float64, l.Classes)
@@ -187,19 +189,8 @@ func (k KNN) Predict(ctx context.Context, l Labels, e Evidence) ([][]float64, er
 // disputes returns a probe's predictions and their total variation distances from the labels. For two classes the distance is
 // the absolute difference of probabilities that EleutherAI/w2s uses.
 func disputes(ctx context.Context, p Probe, l Labels, e Evidence) (predicted [][]float64, distance []float64, err error) {
-	if err := l.Check(); err != nil {
+	if err := e.checkFeatures(l); err != nil {
 		return nil, nil, err
-	}
-	if e.Features.X == nil {
-		return nil, nil, errors.New("a probe needs the student's features and there are none")
-	}
-	if len(e.Examples) != len(l.IDs) {
-		return nil, nil, fmt.Errorf("%s with features of %d examples", visible.Count(len(l.IDs), "label"), len(e.Examples))
-	}
-	for _, x := range e.Examples {
-		if x < 0 || x >= e.Features.Examples() {
-			return nil, nil, fmt.Errorf("example %d is not among the %d with features", x, e.Features.Examples())
-		}
 	}
 	if predicted, err = p.Predict(ctx, l, e); err != nil {
 		return nil, nil, err

@@ -8,7 +8,10 @@ import (
 	"strconv"
 	"strings"
 
+	"gonum.org/v1/gonum/floats"
+
 	"w2s/harness/head"
+	"w2s/internal/list"
 	"w2s/internal/prob"
 )
 
@@ -28,6 +31,9 @@ type Evidence struct {
 	// if no treatment needs it.
 	Features head.Data
 	Examples []int
+	// Repeats are the labels that heads of the supervisor's model give, each trained on a bootstrap sample of its half, by head and label.
+	// nil: there are none; see [Repeats].
+	Repeats [][][]float64
 }
 
 // Held holds a supervisor's labels of examples of its own half that it was not trained on, and their gold labels.
@@ -38,6 +44,8 @@ type Held struct {
 // Treated is the result of a treatment.
 type Treated struct {
 	Labels
+	// Weights say how much each label counts, 0 or more. nil: all the same.
+	Weights  []float64
 	Keep     []int    // ascending positions of these labels among the treatment's input: Labels.IDs[k] was IDs[Keep[k]]
 	Notes    []string // what was fitted or dropped, such as "temperature 1.73"
 	Warnings []string // what a reader of the result must know
@@ -118,19 +126,34 @@ func (s Steps) Apply(ctx context.Context, l Labels, e Evidence) (Treated, error)
 		if err != nil {
 			return Treated{}, err
 		}
-		examples := e.Examples
-		e.Examples = nil
-		for k, i := range next.Keep {
-			if len(examples) == len(out.IDs) {
-				e.Examples = append(e.Examples, examples[i])
-			}
-			next.Keep[k] = out.Keep[i]
+		if len(e.Examples) == len(out.IDs) {
+			e.Examples = pick(e.Examples, next.Keep)
 		}
+		e.Repeats = list.Map(e.Repeats, func(labels [][]float64) [][]float64 { return pick(labels, next.Keep) })
+		next.Weights = product(next.Weights, pick(out.Weights, next.Keep))
+		next.Keep = pick(out.Keep, next.Keep)
 		next.Notes = append(out.Notes, next.Notes...)
 		next.Warnings = append(out.Warnings, next.Warnings...)
 		out = next
 	}
 	return out, nil
+}
+
+// pick returns the values at some positions, or nil for nil.
+func pick[T any](values []T, positions []int) []T {
+	if values == nil {
+		return nil
+	}
+	return list.Map(positions, func(i int) T { return values[i] })
+}
+
+// product returns the products of weights, of which nil are all 1.
+func product(a, b []float64) []float64 {
+	if a == nil || b == nil {
+		return append(a, b...)
+	}
+	out := make([]float64, len(a))
+	return floats.MulTo(out, a, b)
 }
 
 // Soft leaves the labels unchanged.

@@ -21,6 +21,7 @@ type Batch struct {
 	GradientOnly bool
 
 	total                     float64 // sum of the weights of the training set
+	logged                    bool    // logProbs are up to date
 	targets, values, logProbs []float64
 }
 
@@ -86,10 +87,18 @@ func (b *Batch) examples() simd.Examples {
 }
 
 // UpdateProbs recomputes Probs after a change of Logits.
-func (b *Batch) UpdateProbs() { simd.Softmax(b.Start, b.Logits, b.Probs) }
+func (b *Batch) UpdateProbs() {
+	b.logged = false
+	simd.Softmax(b.Start, b.Logits, b.Probs)
+}
 
-// LogProbs returns the log softmax of the logits, in the layout of the logits. Every call returns the same slice.
+// LogProbs returns the log softmax of the logits, in the layout of the logits. The first call after UpdateProbs computes
+// it.
 func (b *Batch) LogProbs() []float64 {
+	if b.logged {
+		return b.logProbs
+	}
+	b.logged = true
 	b.logProbs = sized(b.logProbs, len(b.Logits))
 	b.examples().LogProbs(b.Logits, b.Probs, b.logProbs)
 	return b.logProbs

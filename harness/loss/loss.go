@@ -14,7 +14,7 @@ import (
 // A Loss scores a student's logits against the labels of a batch.
 //
 // A loss may depend on the logits of an example only through their softmax, so adding a constant to all of them changes
-// nothing. (Package head relies on that to train a binary head as one column.) To add a loss, write the type, usually
+// nothing, unless it is an [Evidencer]. (Package head relies on that to train a binary head as one column.) To add a loss, write the type, usually
 // with [Batch.CrossEntropy] against targets of its own, and add a line to All so that it has a name.
 type Loss interface {
 	// String returns the loss with its settings, as Parse reads it.
@@ -54,6 +54,23 @@ type Checker interface {
 type Guarded interface {
 	Loss
 	Guard() (fallback, reference Loss, least float64)
+}
+
+// A Starter is a Loss that is not convex in the weights of a head, or whose gradient is 0 at weights of 0, so that it matters where
+// training starts. Package head trains a head with Start and the same penalty first, and goes on from there.
+type Starter interface {
+	Loss
+	Start() Loss
+}
+
+// An Evidencer is a Loss that may take the outputs z of a head as evidence. If Evidence is true, the prediction is
+// (max(0, z) + 1) / Σ (max(0, z) + 1) instead of the softmax, and the loss depends on the size of z and not on differences alone.
+type Evidencer interface{ Evidence() bool }
+
+// TakesEvidence reports whether l takes outputs as evidence.
+func TakesEvidence(l Loss) bool {
+	e, ok := l.(Evidencer)
+	return ok && e.Evidence()
 }
 
 // Check reports why l cannot be trained on data with the given number of classes (0 for candidates), or nil.

@@ -60,16 +60,20 @@ type batchCase struct {
 
 func (c batchCase) check(t *testing.T, name string, loss Loss) {
 	t.Helper()
+	tolerance := 1e-12
+	if TakesEvidence(loss) { // gonum's digamma function has ten digits
+		tolerance = 1e-10
+	}
 	value, grad, err := Evaluate(loss, len(c.Logits[0]), c.Logits, c.Labels, c.Progress)
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
-	if !(math.Abs(value-c.Value) <= 1e-12*max(1, math.Abs(c.Value))) {
+	if !(math.Abs(value-c.Value) <= tolerance*max(1, math.Abs(c.Value))) {
 		t.Errorf("%s: value %v, want %v", name, value, c.Value)
 	}
 	for r := range grad {
 		for k := range grad[r] {
-			if !(math.Abs(grad[r][k]-c.Gradient[r][k]) <= 1e-12) {
+			if !(math.Abs(grad[r][k]-c.Gradient[r][k]) <= tolerance) {
 				t.Errorf("%s: gradient[%d][%d] %v, want %v", name, r, k, grad[r][k], c.Gradient[r][k])
 			}
 		}
@@ -114,6 +118,25 @@ func TestLossesMatchPyTorchInEdgeCases(t *testing.T) {
 	}
 	for i, c := range cases {
 		c.check(t, fmt.Sprintf("case %d, %s at %v", i, c.Loss, c.Progress), parse(t, c.Loss))
+	}
+}
+
+// The cases have two and five classes, hard and soft labels, labels of one half, ties and extreme logits.
+func TestPublishedLossesMatchPyTorch(t *testing.T) {
+	var cases []struct {
+		batchCase
+		Loss string
+	}
+	readJSON(t, "testdata/published.json", &cases)
+	seen := map[string]bool{}
+	for i, c := range cases {
+		l := parse(t, c.Loss)
+		c.check(t, fmt.Sprintf("case %d, %s at %v", i, c.Loss, c.Progress), l)
+		name, _, _ := strings.Cut(c.Loss, ":")
+		seen[name] = true
+	}
+	if len(seen) != 7 || len(cases) < 200 {
+		t.Errorf("%d losses have %d reference values", len(seen), len(cases))
 	}
 }
 
@@ -199,6 +222,38 @@ func valueWithFixedTargets(loss Loss, at, z, labels [][]float64, progress float6
 			for k := range target {
 				target[k] /= sum
 			}
+		case RKL, RXEnt, Symmetric, CACE:
+			eps, reverse, divergence := 0.0, 1.0, 0.0
+			switch l := loss.(type) {
+			case RKL:
+				eps, divergence, keep = l.Eps, 1, 0
+			case RXEnt:
+				eps, keep = l.Eps, 0
+			case Symmetric:
+				eps, reverse, keep = l.Eps, l.Beta, l.Alpha
+			case CACE:
+				if keep = 0; slices.Max(label) >= l.C+1/float64(len(label)) {
+					keep, reverse = 1, 0
+				}
+			}
+			for k := range p {
+				total += p[k] * (divergence*math.Log(p[k]) - reverse*math.Log((1-eps)*label[k]+eps/float64(len(p)))) / float64(len(z))
+			}
+		case AugConf, AdaptConf:
+			answer := slices.Index(own, slices.Max(own))
+			var c float64
+			switch l := loss.(type) {
+			case AugConf:
+				c = l.Alpha * min(1, progress/l.Warmup)
+			case AdaptConf:
+				a := math.Pow(own[answer], -1/l.Tau)
+				c = a / (a + math.Pow(own[slices.Index(label, slices.Max(label))], -1/l.Tau))
+			}
+			for k, y := range label {
+				target[k] = (1 - c) * y
+				total += (1 - c) * y * math.Log(y) / float64(len(z))
+			}
+			target[answer] += c
 		case Window:
 			if slices.Max(own) >= 0.5+l.Radius {
 				keep = 0
@@ -226,7 +281,8 @@ func TestGradientsMatchFiniteDifferences(t *testing.T) {
 		"candidates": {0, func() int { return 3 + rng.IntN(5) }},
 	}
 	losses := []Loss{XEnt{}, KL{}, Confidence{0.4}, LogConf{Alpha: 0.6, Warmup: 0.5}, GuardConf{LogConf: LogConf{Alpha: 0.6, Warmup: 0.5}}, Entropy{Alpha: 0.6, Warmup: 0.5},
-		Product{1, 1}, Product{0.5, 2}, Window{Radius: 0.2}, Window{Radius: -0.1}}
+		Product{1, 1}, Product{0.5, 2}, Window{Radius: 0.2}, Window{Radius: -0.1},
+		RKL{}, RKL{0.2}, RXEnt{}, RXEnt{0.2}, CACE{C: 0.15}, Symmetric{0.7, 0.3, 0.05}, AugConf{0.6, 0.5}, AdaptConf{0.5}, AdaptConf{4}}
 	for name, s := range sizes {
 		for _, loss := range losses {
 			logits, labels := randomBatch(rng, 17, s.size)
@@ -252,6 +308,78 @@ func TestGradientsMatchFiniteDifferences(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// A weight of 2 must count as an example that is there twice, and a weight of 0 as one that is not there.
+func TestWeightsCountAsRepetitions(t *testing.T) {
+	rng := rand.New(rand.NewPCG(21, 22))
+	logits, labels := randomBatch(rng, 12, func() int { return 2 })
+	var repeated [][2][]float64
+	weights := make([]float64, len(logits))
+	for i := range logits {
+		weights[i] = float64(i % 3)
+		for range i % 3 {
+			repeated = append(repeated, [2][]float64{logits[i], labels[i]})
+		}
+	}
+	batch := func(rows [][2][]float64, weights []float64) *Batch {
+		start, flat := []int{0}, []float64(nil)
+		for _, r := range rows {
+			flat = append(flat, r[1]...)
+			start = append(start, len(flat))
+		}
+		b := &Batch{Progress: 0.4}
+		b.Part(NewBatch(2, start, flat, weights), 0, len(rows))
+		for i, r := range rows {
+			copy(b.Logits[2*i:], r[0])
+		}
+		b.UpdateProbs()
+		return b
+	}
+	all := make([][2][]float64, len(logits))
+	for i := range all {
+		all[i] = [2][]float64{logits[i], labels[i]}
+	}
+	for _, n := range All() {
+		l := parse(t, n.Name)
+		if n.Name == "logconf" || n.Name == "guardconf" {
+			continue // the quantile of weighted examples lies between those of repeated ones
+		}
+		weighted, plain := batch(all, weights), batch(repeated, nil)
+		grad, want := make([]float64, len(weighted.Logits)), make([]float64, len(plain.Logits))
+		value, wantValue := l.Gradient(weighted, grad), l.Gradient(plain, want)
+		if !(math.Abs(value-wantValue) <= 1e-13) {
+			t.Errorf("%s: value %v with weights, %v with repetitions", l, value, wantValue)
+		}
+		at := 0
+		for i := range all {
+			n := i % 3
+			for k := range 2 {
+				sum := 0.0
+				for r := range n {
+					sum += want[2*(at+r)+k]
+				}
+				if !(math.Abs(grad[2*i+k]-sum) <= 1e-13) {
+					t.Errorf("%s: gradient of example %d is %v, want %v", l, i, grad[2*i+k], sum)
+				}
+			}
+			at += n
+		}
+	}
+}
+
+// The decile is one of the training set, of examples of positive weight.
+func TestCACETakesADecileOfTheLabels(t *testing.T) {
+	var labels []float64
+	start := []int{0}
+	for i := range 11 {
+		labels = append(labels, 0.5+float64(i)/20, 0.5-float64(i)/20)
+		start = append(start, len(labels))
+	}
+	got := CACE{Decile: 3}.Prepare(NewBatch(2, start, labels, nil)).(CACE)
+	if !(math.Abs(got.C-0.15) <= 1e-12) || got.Decile != 0 {
+		t.Errorf("%+v, want a C of 0.15", got)
 	}
 }
 
@@ -373,6 +501,14 @@ func TestParseReadsSettingsAndReportsFaults(t *testing.T) {
 		{"product:beta=2", Product{1, 2}},
 		{"window", Window{Radius: 0.15}},
 		{"window:radius=midweak", Window{MidWeak: true}},
+		{"rkl", RKL{}},
+		{"rxent:eps=0.1", RXEnt{0.1}},
+		{"cace", CACE{C: 0.01}},
+		{"cace:c=decile3", CACE{Decile: 3}},
+		{"symmetric", Symmetric{1, 0.1, 0}},
+		{"augconf", AugConf{0.5, 0.3}},
+		{"adaptconf:tau=4", AdaptConf{4}},
+		{"evidential", Evidential{0.5}},
 	}
 	for _, test := range tests {
 		got, err := Parse(test.text)
@@ -398,6 +534,9 @@ func TestParseReadsSettingsAndReportsFaults(t *testing.T) {
 		"product:alpha=-1":         "of 0 or more",
 		"window:radius=wide":       "radius=wide",
 		"entropy:alpha=x:warmup=7": "warmup=7",
+		"cace:c=decile10":          "c=decile10 is not decile1 to decile9",
+		"cace:c=few":               "c=few is not a number",
+		"adaptconf:tau=0":          "tau=0 is not a number of",
 	} {
 		_, err := Parse(text)
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -458,6 +597,7 @@ func TestEvaluateRejectsBadInput(t *testing.T) {
 		"sum":             {XEnt{}, 2, row, [][]float64{{0.5, 0.6}}, "sum to 1.1"},
 		"infinite logit":  {XEnt{}, 2, [][]float64{{math.Inf(1), 0}}, row, "not finite"},
 		"no loss":         {nil, 2, row, row, "no loss"},
+		"evidence groups": {Evidential{}, 0, row, row, "choose another loss"},
 		"balanced groups": {LogConf{Balance: true}, 0, row, row, "leave balance out"},
 	} {
 		_, _, err := Evaluate(test.loss, test.classes, test.logits, test.labels, 0)

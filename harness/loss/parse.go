@@ -29,6 +29,7 @@ func All() []Named {
 	alpha := Setting{"alpha", "0.5", "weight of the student's own prediction, 0 to 1"}
 	warmup := Setting{"warmup", "0.2", "share of the steps over which alpha rises from 0"}
 	balance := Setting{"balance", "", "subtract the mean log odds from the labels first"}
+	floor := Setting{"eps", "0", "share of the uniform distribution in the labels, 0 to 1; with 0, logarithms are -100 or more"}
 	return []Named{
 		{"xent", "cross-entropy against the labels", nil,
 			func(*values) Loss { return XEnt{} }},
@@ -65,6 +66,26 @@ func All() []Named {
 				}
 				return Window{Radius: v.number("radius", -0.5, 1)}
 			}},
+		{"rkl", "reverse divergence KL(student ‖ labels) (Yao et al. 2025); starts from xent",
+			[]Setting{floor}, func(v *values) Loss { return RKL{v.number("eps", 0, 1)} }},
+		{"rxent", "reverse cross-entropy -Σ student · log labels (Yao et al. 2025); starts from xent",
+			[]Setting{floor}, func(v *values) Loss { return RXEnt{v.number("eps", 0, 1)} }},
+		{"cace", "cross-entropy where the supervisor is confident, else reverse cross-entropy; starts from xent",
+			[]Setting{{"c", "0.01", "least top probability above guessing, or decile1 to decile9 of the labels'"}}, newCACE},
+		{"symmetric", "alpha · cross-entropy + beta · reverse cross-entropy (Wang et al. 2019); starts from xent",
+			[]Setting{{"alpha", "1", "weight of the cross-entropy, not negative"}, {"beta", "0.1", "weight of the reverse one, not negative"}, floor},
+			func(v *values) Loss {
+				return Symmetric{v.number("alpha", 0, math.MaxFloat64), v.number("beta", 0, math.MaxFloat64), v.number("eps", 0, 1)}
+			}},
+		{"augconf", "KL mixed with cross-entropy against the student's own answer, unbalanced (Guo et al. 2024)",
+			[]Setting{alpha, {"warmup", "0.3", warmup.About}},
+			func(v *values) Loss { return AugConf{v.number("alpha", 0, 1), v.number("warmup", 0, 1)} }},
+		{"adaptconf", "augconf with a weight of the own answer for each example (Guo et al. 2024); starts from xent",
+			[]Setting{{"tau", "0.5", "temperature of the weights, above 0"}},
+			func(v *values) Loss { return AdaptConf{v.number("tau", 1e-6, math.MaxFloat64)} }},
+		{"evidential", "outputs are evidence, the parameters of a Dirichlet distribution (Cui et al. 2025); starts from xent",
+			[]Setting{{"gamma", "0.5", "weight of the student's own answer, 0 to 1"}},
+			func(v *values) Loss { return Evidential{v.number("gamma", 0, 1)} }},
 	}
 }
 

@@ -98,6 +98,31 @@ func TestGap(t *testing.T) {
 		t.Errorf("the frame ends at %v", c.plot.Y.Max)
 	}
 	render(t, c)
+
+	// Tasks have their names beside their points, unless there are too many.
+	few, many := []summary.Row{row("movies", "small", "xent", 0.6, 0.7, 0.9), row("tweets", "small", "xent", 0.5, 0.7, 0.8)}, []summary.Row(nil)
+	for i := range maxTags + 1 {
+		many = append(many, row(fmt.Sprint("task", i), "small", "xent", 0.6, 0.7, 0.8+0.01*float64(i)))
+	}
+	for _, rows := range [][]summary.Row{few, many} {
+		if c, err = Gap(rows); err != nil {
+			t.Fatal(err)
+		}
+		svg := render(t, c)
+		for _, r := range rows {
+			if got, want := strings.Contains(svg, ">"+r.Task+"<"), len(rows) <= maxTags; got != want {
+				t.Errorf("%d tasks: the name %s is there: %v", len(rows), r.Task, got)
+			}
+		}
+	}
+	// A name gives way to other points and names.
+	near := []summary.Row{row("movies", "small", "xent", 0.6, 0.7, 0.9), row("tweets", "small", "xent", 0.6, 0.702, 0.905)}
+	if c, err = Gap(near); err != nil {
+		t.Fatal(err)
+	}
+	if svg := render(t, c); !strings.Contains(svg, ">movies<") || !strings.Contains(svg, ">tweets<") {
+		t.Error("close points have no names on either side")
+	}
 }
 
 func TestTracks(t *testing.T) {

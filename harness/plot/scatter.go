@@ -25,6 +25,7 @@ func Gap(rows []summary.Row) (*Chart, error) {
 		}
 	}
 	c.addApart(all)
+	c.plot.Add(topTags(rows, func(r summary.Row) float64 { return 100 * r.PGR.Gap }))
 	c.plot.X.Min, c.plot.X.Max = 0, widest*1.05
 	c.plot.X.Tick.Marker = every(0, widest*1.05, 8)
 	c.pgrAxis(rows)

@@ -159,7 +159,17 @@ const (
 	OfShuffled = "shuffled" // a student whose weak labels were permuted: what it gets without a supervisor
 	OfAxis     = "axis"     // the first principal component of the features of strong-train, signed by the weak labels
 	OfRandom   = "random"   // a random direction, signed by the weak labels
+
+	// Trained without labels, or nearly so. They are made on request.
+	OfProbes     = "probes"     // the direction on which random directions agree, signed by the weak labels
+	OfComponents = "components" // the direction on which principal components agree, signed by the weak labels
+	OfCRC        = "crc"        // the main axis of the differences between the statements of each answer, signed by the weak labels
+	OfCCS        = "ccs"        // contrast-consistent search on the statements of each answer, signed by the weak labels
+	OfUE         = "ue"         // half the cross-entropy of the weak labels and half the objective of the search
 )
+
+// Unlabelled lists the kinds of comparisons that are made on request.
+func Unlabelled() []string { return []string{OfProbes, OfComponents, OfCRC, OfCCS, OfUE} }
 
 // FewGold returns the kind of a comparison that is trained on n gold labels of weak-train: "gold:32".
 func FewGold(n int) string { return fmt.Sprintf("%s:%d", OfGold, n) }

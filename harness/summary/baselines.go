@@ -33,6 +33,16 @@ func (b Baseline) Name() string {
 		return "main axis"
 	case b.Kind == result.OfRandom:
 		return "random direction"
+	case b.Kind == result.OfProbes:
+		return "consensus of random probes"
+	case b.Kind == result.OfComponents:
+		return "consensus of components"
+	case b.Kind == result.OfCRC:
+		return "main axis of statements"
+	case b.Kind == result.OfCCS:
+		return "CCS"
+	case b.Kind == result.OfUE:
+		return "weak labels + CCS"
 	case b.Kind == result.OfGold:
 		return "gold of weak-train"
 	case result.LearnsGold(b.Kind):
@@ -91,8 +101,9 @@ func (x *index) addComparison(h *result.Head) {
 	k := comparisonKey{groupKey{h.Task, "", h.Model, h.Loss, h.Treatment, h.Trained, h.Size}, h.Baseline}
 	if s := x.heads[h.Supervisor]; s != nil {
 		k.weak = s.Source()
-	} else {
-		k.loss = ""
+	}
+	if h.Baseline != result.OfShuffled { // which alone belongs to students of one loss and treatment
+		k.loss, k.treatment = "", ""
 	}
 	if x.comparisons[k] == nil {
 		x.comparisonOrder = append(x.comparisonOrder, k)
@@ -186,7 +197,7 @@ func sameSeeds(heads, students []*result.Head) []*result.Head {
 
 // rankOf orders baselines by how much they know.
 func rankOf(b Baseline) int {
-	order := []string{result.OfRandom, result.OfShuffled, result.OfAxis}
+	order := append([]string{result.OfRandom, result.OfShuffled, result.OfAxis}, result.Unlabelled()...)
 	if at := slices.Index(order, b.Kind); at >= 0 {
 		return at
 	}

@@ -80,6 +80,34 @@ func (p Prompt) with(text string, classes []string) string {
 	return strings.ReplaceAll(before, classesMark, names) + text + strings.ReplaceAll(after, classesMark, names)
 }
 
+// Statements returns how a text to classify is written as statements, for baselines without labels: the prompt and the name of each
+// class after it, in the place of a reply.
+func (p Prompt) Statements(task tasks.Info) (func(tasks.Example) tasks.Example, error) {
+	if err := p.Check(); err != nil {
+		return nil, err
+	}
+	for _, name := range task.Classes {
+		if !strings.ContainsFunc(name, unicode.IsLetter) {
+			return nil, fmt.Errorf("class %q of the task has no name in words", name)
+		}
+	}
+	prompt := p.orDefault(task.Classes)
+	gap := prompt.gap()
+	return func(e tasks.Example) tasks.Example {
+		before := prompt.with(e.Texts[0], task.Classes)
+		e.Texts, e.Replies = list.Map(task.Classes, func(name string) string { return before + gap + name }), task.Classes
+		return e
+	}, nil
+}
+
+// gap returns what separates the prompt from the name of a class: a space, unless the prompt ends in white space.
+func (p Prompt) gap() string {
+	if strings.TrimRightFunc(string(p), unicode.IsSpace) != string(p) {
+		return ""
+	}
+	return " "
+}
+
 // Open returns the labeller of a task.
 func (w Words) Open(task tasks.Info) (experiment.Labeller, error) {
 	if task.Form == tasks.Rank {
@@ -92,9 +120,8 @@ func (w Words) Open(task tasks.Info) (experiment.Labeller, error) {
 		return nil, fmt.Errorf("class %d of the task has no name that a model could find probable", k)
 	}
 	prompt := w.Prompt.orDefault(task.Classes)
-	// A space separates the prompt from the name, unless the prompt ends in white space or in what begins a reply.
-	gap := " "
-	if w.Chat != nil || strings.TrimRightFunc(string(prompt), unicode.IsSpace) != string(prompt) {
+	gap := prompt.gap()
+	if w.Chat != nil { // the prompt ends in what begins a reply
 		gap = ""
 	}
 	return classWords{w, prompt, task.Classes, list.Map(task.Classes, func(name string) string { return gap + name })}, nil

@@ -144,3 +144,30 @@ func TestClassWithoutName(t *testing.T) {
 		}
 	}
 }
+
+// A text to classify becomes a statement for each class, which ends in its name.
+func TestStatements(t *testing.T) {
+	task := tasks.Info{Form: tasks.Classify, Classes: []string{"negative", "positive"}}
+	for prompt, want := range map[supervisor.Prompt][]string{
+		"":               {"Fine.\nQuestion: Is this negative or positive?\nAnswer: negative", "Fine.\nQuestion: Is this negative or positive?\nAnswer: positive"},
+		"It is {text}\n": {"It is Fine.\nnegative", "It is Fine.\npositive"},
+	} {
+		statements, err := prompt.Statements(task)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := statements(tasks.Example{ID: "1", Texts: []string{"Fine."}})
+		if !slices.Equal(e.Texts, want) || e.ID != "1" {
+			t.Errorf("%q: statements %q, want %q", prompt, e.Texts, want)
+		}
+		if turns := e.Conversations(); len(turns[1]) != 2 || turns[1][1].Text != "positive" || strings.Contains(turns[1][0].Text, "positive?") == (prompt != "") {
+			t.Errorf("%q: conversation %q", prompt, turns[1])
+		}
+	}
+	if _, err := supervisor.Prompt("").Statements(tasks.Info{Form: tasks.Classify, Classes: []string{"0", "1"}}); err == nil {
+		t.Error("numbers make statements")
+	}
+	if _, err := supervisor.Prompt("no text").Statements(task); err == nil {
+		t.Error("a prompt without {text} makes statements")
+	}
+}

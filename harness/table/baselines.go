@@ -100,7 +100,11 @@ func Baselines(rows []summary.Row, all bool) *Table {
 	if !all {
 		shuffled += ", with the loss of the best student"
 	}
-	t.Notes = append([]string{shuffled + ". main axis, random direction: of the features, signed by the weak labels. " +
+	unlabelled := ""
+	if slices.ContainsFunc(lines, func(l baselineLine) bool { return slices.Contains(result.Unlabelled(), l.baseline.Kind) }) {
+		unlabelled = "consensus, CCS, main axis of statements: directions found without labels, signed by the weak labels. weak labels + CCS: half of either objective. "
+	}
+	t.Notes = append([]string{shuffled + ". main axis, random direction: of the features, signed by the weak labels. " + unlabelled +
 		"gold: the strong model trained on gold labels of weak-train."}, warnings.letters.lines()[above:]...)
 	return t
 }

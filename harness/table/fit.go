@@ -19,26 +19,17 @@ type fitted struct {
 	headings []string // for each row, the line above it, or ""; nil if no columns are folded
 }
 
-// fit lays the table out for a width. It leaves out details, then the columns of the highest rank first. If the columns of rank 0 are still too wide and
-// fold is set, it states columns in lines above groups of rows: the first columns that can be folded, as few as possible, and all
-// others that do not change within such a group. At last it shows the scores of supervisor and ceiling without their intervals. It
-// never breaks a row, so the result may be wider. measure returns the width of a
-// table.
-func (t *Table) fit(width int, fold bool, measure func(fitted) int) fitted {
-	var foldable, details []int
-	for i, c := range t.Columns {
-		if c.rank == detail {
-			details = append(details, i)
-		}
-	}
-	t = t.without(details...)
+// fit lays the table out for a width. It leaves out details, then the columns of the highest rank first. If the columns of rank 0
+// are still too wide, it states columns in lines above groups of rows: the first columns that can be folded, as few as possible, and
+// all others that do not change within such a group. At last it shows the scores of supervisor and ceiling without their intervals.
+// It never breaks a row, so the result may be wider. measure returns the width of a table.
+func (t *Table) fit(width int, measure func(fitted) int) fitted {
+	t = t.withoutDetails()
+	var foldable []int
 	for i, c := range t.Columns {
 		if c.fold {
 			foldable = append(foldable, i)
 		}
-	}
-	if !fold {
-		foldable = nil
 	}
 	var out fitted
 	for first := range len(foldable) + 1 {
@@ -61,6 +52,17 @@ func (t *Table) fit(width int, fold bool, measure func(fitted) int) fitted {
 	}
 	out.Table = out.terse()
 	return out
+}
+
+// withoutDetails returns the table without the columns that only wide tables show.
+func (t *Table) withoutDetails() *Table {
+	var details []int
+	for i, c := range t.Columns {
+		if c.rank == detail {
+			details = append(details, i)
+		}
+	}
+	return t.without(details...)
 }
 
 // terse returns the table without half-widths of intervals in the columns whose values matter less.

@@ -108,13 +108,13 @@ func TestColumnsAreLeftOutByRank(t *testing.T) {
 		68:  "task loss weak student ceiling PGR 95% CI (seeds, test)",
 		58:  "loss weak student ceiling PGR 95% CI (seeds, test)", // the task is above the row
 	} {
-		f := PGR(rows).fit(width, true, fitted.width)
+		f := PGR(rows).fit(width, fitted.width)
 		names := strings.Join(list.Map(f.Columns, func(c Column) string { return c.Name }), " ")
 		if names != want || (f.headings != nil) != (width == 58) {
 			t.Errorf("width %d: %s, headings %q, want %s", width, names, f.headings, want)
 		}
 	}
-	if f := PGR(rows).fit(10, true, fitted.width); len(f.Rows) != 2 || len(f.Rows[0]) != len(f.Columns) || len(f.shades[0]) != len(f.Columns) {
+	if f := PGR(rows).fit(10, fitted.width); len(f.Rows) != 2 || len(f.Rows[0]) != len(f.Columns) || len(f.shades[0]) != len(f.Columns) {
 		t.Errorf("a width that nothing fits: %+v", f)
 	}
 }

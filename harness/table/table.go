@@ -129,12 +129,20 @@ func (t *Table) mapped(show func(string) string) *Table {
 	return &out
 }
 
-// fitted returns the table with the columns that fit. Columns are folded only if fold is set.
-func (s Style) fitted(t *Table, fold bool) fitted {
+// fitted returns the table with the columns that fit.
+func (s Style) fitted(t *Table) fitted {
 	if s.Wide || s.Width == 0 {
 		return fitted{Table: t}
 	}
-	return t.fit(s.Width, fold, fitted.width)
+	return t.fit(s.Width, fitted.width)
+}
+
+// wrapped returns the table for a format whose viewers wrap or scroll: it lacks details only.
+func (s Style) wrapped(t *Table) *Table {
+	if s.Wide || s.Width == 0 {
+		return t
+	}
+	return t.withoutDetails()
 }
 
 // widths returns the widths of the columns, whose headings may have two lines.
@@ -164,7 +172,7 @@ func (f fitted) width() int {
 }
 
 func (s Style) text(t *Table, w io.Writer) error {
-	f := s.fitted(t, true)
+	f := s.fitted(t)
 	widths, heads := f.widths(), make([][2]string, len(f.Columns))
 	if s.Width == 0 {
 		for i, c := range f.Columns {
@@ -236,7 +244,7 @@ const endColour = "\x1b[0m"
 
 // markdown writes no headings of rows, since Markdown has none. Programs that show Markdown can break cells.
 func (s Style) markdown(t *Table, w io.Writer) error {
-	f := s.fitted(t, false)
+	f := s.wrapped(t)
 	var b strings.Builder
 	if f.Caption != "" {
 		fmt.Fprintf(&b, "**%s**\n\n", markdownEscape(f.Caption))
@@ -277,7 +285,7 @@ func (s Style) latex(t *Table, w io.Writer) error {
 	if s.Width > 0 {
 		s.Width = latexWidth
 	}
-	f := s.fitted(t, true)
+	f := s.fitted(t)
 	var b strings.Builder
 	b.WriteString("% needs \\usepackage{booktabs}\n\\begin{table}\n\\centering\n\\footnotesize\n\\setlength{\\tabcolsep}{4pt}\n")
 	if f.Caption != "" {
@@ -335,7 +343,7 @@ func (s Style) latex(t *Table, w io.Writer) error {
 }
 
 func (s Style) html(t *Table, w io.Writer) error {
-	f := s.fitted(t, false)
+	f := s.wrapped(t)
 	var b strings.Builder
 	b.WriteString("<table>\n")
 	if f.Caption != "" {

@@ -26,9 +26,9 @@ func newStudyCommand(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "study",
 		Short: "Answer one question with a table and charts: " + strings.Join(names, ", "),
-		Long: "Answers one question with a table and charts.\n\nAny result file has the answers to " +
-			strings.Join(list.Map(summary.Questions(), func(q summary.Question) string { return q.Name }), ", ") +
-			"\n(docs/methods.md): w2s table --by NAME RESULT.json.",
+		Long: "Answers one question with a table and charts.\n\n" + strings.TrimSuffix(indented(0, "Any result file has the answers to "+
+			strings.Join(list.Map(summary.Questions(), func(q summary.Question) string { return q.Name }), ", ")+
+			" (docs/methods.md): w2s table --by NAME RESULT.json."), "\n"),
 		Example: `  w2s study gap --models wordllama-64,all-MiniLM-L6-v2,e5-small-v2
   w2s study alpha --task movies
   w2s study calibration --weak wordllama-64`,

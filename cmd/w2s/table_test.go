@@ -199,7 +199,7 @@ func TestTableFaults(t *testing.T) {
 	}{
 		{nil, exitUsage, "--import", 0},
 		{[]string{folder}, exitUsage, "--import " + folder, 0},
-		{[]string{good, "--by", "colour"}, exitUsage, "task, category, pair, loss, supervision, combination, easy-to-hard, baseline, chain, example or all", 0},
+		{[]string{good, "--by", "colour"}, exitUsage, "task, category, pair, loss, supervision, combination, easy-to-hard, sees-gold, baseline, chain, example or all", 0},
 		{[]string{good, "--by", "all"}, exitUsage, "such a file holds one table", 0},
 		{[]string{good, "--by", "chain"}, exitFailed, "--by chain: these results have none", 0},
 		{[]string{"--import", folder, good + ".missing"}, exitUsage, "no such file", 0},

@@ -85,6 +85,7 @@ func (t *trainee) take(whole *loss.Batch, columns []*column, offset []float64, e
 	start := make([]int, 1, len(examples)+1)
 	t.offset = nil
 	var labels, weights []float64
+	var sure []bool
 	var rows []int
 	width := len(columns) * t.outputsPerColumn // logits for each row
 	for _, e := range examples {
@@ -97,9 +98,13 @@ func (t *trainee) take(whole *loss.Batch, columns []*column, offset []float64, e
 		if whole.Weights != nil {
 			weights = append(weights, whole.Weights[e])
 		}
+		if whole.Sure != nil {
+			sure = append(sure, whole.Sure[e])
+		}
 		rows = append(rows, columns[0].rows[from/width:to/width]...)
 	}
 	t.batch = loss.NewBatch(whole.Classes, start, labels, weights)
+	t.batch.Sure = sure
 	t.cols = make([]*column, len(columns))
 	for k, c := range columns {
 		t.cols[k] = &column{rows: rows, w: c.w, d: c.d, z: make([]float64, len(rows))}

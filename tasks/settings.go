@@ -40,7 +40,11 @@ func cutSettingsOf(ref string, names []string) (base string, given settings, err
 	at := settingStart.FindStringIndex(ref)
 	if at == nil {
 		if path, ok := strings.CutSuffix(ref, ":"); ok && path != "" {
-			return ref, nil, fmt.Errorf("tasks: %s: no setting follows the colon (want %stext=COLUMN:label=COLUMN, or remove the colon)", ref, ref)
+			example := "text=COLUMN:label=COLUMN"
+			if !slices.Contains(names, "label") {
+				example = "id=COLUMN:class=COLUMN"
+			}
+			return ref, nil, fmt.Errorf("tasks: %s: no setting follows the colon (want %s%s, or remove the colon)", ref, ref, example)
 		}
 		return ref, nil, nil
 	}

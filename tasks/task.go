@@ -6,12 +6,13 @@ import "context"
 type Category string
 
 // NLP, Reward and Chess are the categories of Burns et al. 2023. Reward holds preferences and judgements of answers, Generative
-// the tasks whose answer is written.
+// the tasks whose answer is written. Other holds what is no text, such as images.
 const (
 	NLP        Category = "nlp"
 	Reward     Category = "reward"
 	Chess      Category = "chess"
 	Generative Category = "generative"
+	Other      Category = "other"
 )
 
 // A Form says what the texts of an example are and what a model has to do with them.

@@ -267,7 +267,12 @@ func (f *experimentFlags) config(ctx context.Context, a *app, models []string, p
 		}
 	}
 	models = slices.DeleteFunc(slices.Clone(models), isSupervisor)
-	c.Models, err = a.models(ctx, models)
+	for _, name := range models {
+		err = errors.Join(err, misnamed(name))
+	}
+	if err == nil {
+		c.Models, err = a.models(ctx, models)
+	}
 	fault(err)
 	c.Supervisors, err = a.supervisors(ctx, supervisors, f.classMap, f.prompt)
 	fault(err)

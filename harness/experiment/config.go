@@ -62,6 +62,7 @@ type Config struct {
 	// Held is the share of a head's training examples that is held out to choose its penalty on if Folds is 1, and to fit the calibration
 	// of weak labels on. 0: DefaultHeld.
 	Held      float64
+	Geometry  bool // compare the features of supervisors and students
 	Baselines bool // train what students are compared with as well; see baselines.go
 	// Unlabelled lists baselines without labels to train as well, of [result.Unlabelled].
 	Unlabelled []string
@@ -151,7 +152,7 @@ func (c Config) models() []result.Model {
 		models = append(models, result.Model{Name: s.Name, Key: s.Key, Parameters: s.Parameters, Description: s.Description})
 	}
 	for _, b := range c.Ensembles {
-		models = append(models, result.Model{Name: b.Name, Key: b.Key, Description: map[string]string{"supervisor": visible.Count(b.Heads, "head") + " of " + b.Model}})
+		models = append(models, result.Model{Name: b.Name, Key: b.Key, Description: map[string]string{result.SupervisorFact: visible.Count(b.Heads, "head") + " of " + b.Model}})
 	}
 	if c.Combined != nil {
 		models = append(models, c.Combined.model())
@@ -323,6 +324,13 @@ func (c Config) checkTask(t tasks.Info, faults *faultList) {
 		faults.add("task %s: a %s task has no %s", t.Name, t.Form, m.Name)
 	}
 	c.checkSupervisors(t, faults)
+	if k := len(t.Classes); t.Form == tasks.Classify && k > 0 {
+		for _, s := range c.Simulated {
+			if s.Accuracy > 0 && s.Accuracy <= 1/float64(k) {
+				faults.add("task %s: %s%s: accuracy %v is not above guessing among %s", t.Name, result.SimulatedPrefix, s, s.Accuracy, visible.Count(k, "class"))
+			}
+		}
+	}
 	c.checkOrdersOf(t, faults)
 	if t.Form == tasks.Generate && len(c.Gold) > 0 {
 		faults.add("task %s: no student of written answers sees some gold", t.Name)

@@ -61,6 +61,11 @@ func (w *workbench) allHeads(ctx context.Context) ([]trained, error) {
 	if err != nil {
 		return nil, err
 	}
+	if w.cfg.Geometry {
+		if err := w.addGeometry(ctx, students, offers); err != nil {
+			return nil, err
+		}
+	}
 	ceilings, err := w.ceilings(ctx)
 	if err != nil {
 		return nil, err

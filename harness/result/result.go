@@ -103,6 +103,13 @@ type Layer struct {
 // CombinesFact is the fact of a model's Description that lists the supervisors that a combination is made of.
 const CombinesFact = "combines"
 
+// SupervisorFact is the fact of a model's Description that says what a supervisor is which is no single trained head. Its value for people
+// is PeopleFact.
+const (
+	SupervisorFact = "supervisor"
+	PeopleFact     = "people who rated the texts"
+)
+
 // FetchedFrom is the fact of a model's Description that says which package or repository its files came from.
 const FetchedFrom = "fetched from"
 
@@ -262,8 +269,10 @@ type Head struct {
 	Guard  *Guard        `json:"guard,omitempty"`  // of a guarded loss
 	Labels *LabelQuality `json:"labels,omitempty"` // student: how good its labels were
 	// Cosines compares the head with the main axis of its features and with the ceiling. nil: it was not computed.
-	Cosines *Cosines      `json:"cosines,omitempty"`
-	Test    Distributions `json:"test"`
+	Cosines *Cosines `json:"cosines,omitempty"`
+	// Geometry compares the features of a student with those of its supervisor. nil: it was not computed.
+	Geometry *Geometry     `json:"geometry,omitempty"`
+	Test     Distributions `json:"test"`
 	// HardTest says which test examples are hard, for an ordered head: bit i%8 of byte i/8 stands for example i.
 	HardTest []byte `json:"hard_test,omitempty"`
 
@@ -293,10 +302,23 @@ type Cosines struct {
 	Ceiling float64 `json:"ceiling,omitempty"` // of the ceiling of the same model, size and seed; negative if it has learned the opposite. 0 for the ceiling itself
 }
 
-// Source returns what labelled examples for a student: the model of a supervisor, or a simulated supervisor.
+// A Geometry compares the features of strong-train under the models of supervisor and student. docs/methods.md defines its figures.
+type Geometry struct {
+	Rows       int      `json:"rows"`              // examples that are compared, or candidates less examples for rankings
+	WeakDims   int      `json:"weak_dims"`         // dimensions of the supervisor's features
+	StrongDims int      `json:"strong_dims"`       // of the student's
+	Shared     float64  `json:"shared"`            // correlation dimension
+	Beyond     float64  `json:"beyond"`            // share of the student's space beyond the supervisor's
+	Overlap    *float64 `json:"overlap,omitempty"` // overlap density; nil if it is not defined, as for rankings of more than two candidates
+}
+
+// SimulatedPrefix begins the names of simulated supervisors where they stand beside others.
+const SimulatedPrefix = "sim:"
+
+// Source returns what labelled examples for a student: the model of a supervisor, or a simulated supervisor such as "sim:flip:0.75".
 func (h *Head) Source() string {
 	if h.Role == Baseline {
-		return h.Simulated
+		return SimulatedPrefix + h.Simulated
 	}
 	return h.Model
 }

@@ -76,9 +76,11 @@ type Row struct {
 	identity
 	from       *result.Result
 	conditions string      // see conditionsOf; "" for an imported row
+	grounds    string      // likewise without the treatment
 	bySeed     [][]float64 // student's score by seed and test example; nil if the metric is not a mean over examples
 
 	floorBySeed [][]float64 // likewise the supervisor's
+	trios       []Trio      // the heads of each seed; nil for an imported row
 	members     []string    // of a combination
 }
 
@@ -218,6 +220,7 @@ type index struct {
 	settings  []setting                     // that change rows
 	layers    map[string]*result.Layer      // by model
 	members   map[string][]string           // of combinations of supervisors, by name
+	kinds     map[string]string             // what supervisors are that are no single trained head, by name
 
 	ordered map[orderedKey][]*result.Head
 	orders  []orderedKey // whose kinds are orders
@@ -235,10 +238,10 @@ type referenceKey struct {
 
 func newIndex(r *result.Result) *index {
 	x := &index{result: r, tasks: map[string]*result.Task{}, heads: map[string]*result.Head{},
-		reference: map[referenceKey]*result.Head{}, chained: map[string]bool{}, settings: settingsOf(r.Config), layers: map[string]*result.Layer{}, members: map[string][]string{},
+		reference: map[referenceKey]*result.Head{}, chained: map[string]bool{}, settings: settingsOf(r.Config), layers: map[string]*result.Layer{}, members: map[string][]string{}, kinds: map[string]string{},
 		comparisons: map[comparisonKey][]*result.Head{}, ordered: map[orderedKey][]*result.Head{}}
 	for _, m := range r.Models {
-		x.layers[m.Name] = m.Layer
+		x.layers[m.Name], x.kinds[m.Name] = m.Layer, m.Description[result.SupervisorFact]
 		if of := m.Description[result.CombinesFact]; of != "" {
 			x.members[m.Name] = strings.Split(of, ", ")
 		}
@@ -298,6 +301,7 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 		}
 		err := cmp.Or( // the heads tend to have the same fault, so the first one is enough
 			floor.add(m, t, weak), transfer.add(m, t, s), ceiling.add(m, t, ceilingHead), agreement.add(t, weak, s, ceilingHead))
+		row.trios = append(row.trios, Trio{weak, s, ceilingHead})
 		heads, weaks, ceilings = append(heads, weak, s, ceilingHead), append(weaks, weak), append(ceilings, ceilingHead)
 		if c := reference(result.Control); err == nil && c != nil {
 			heads = append(heads, c)
@@ -320,7 +324,7 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 	if note := atChance(t, ceilings); note != "" && len(ofCeiling) == 0 {
 		ofCeiling = []string{note}
 	}
-	row.Doubts = slices.Concat(degenerate("the supervisor", t, weaks), degenerate("the student", t, students), ofCeiling, contrary(t, weaks, students))
+	row.Doubts = slices.Concat(degenerate("the supervisor", t, weaks), degenerate("the student", t, students), ofCeiling, contrary(t, weaks, students, row.members == nil && x.kinds[k.weak] != result.PeopleFact))
 	boot := opt.bootstrap(t)
 	if row.Uneven, err = x.uneven(k, t, students, m); err != nil {
 		return row, err
@@ -361,6 +365,9 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 	}
 	row.warn(row.Doubts...)
 	row.Corpus, row.conditions, row.bySeed = t.Corpus, x.conditionsOf(row, t), transfer.examples
+	untreated := row
+	untreated.Treatment = ""
+	row.grounds = x.conditionsOf(untreated, t)
 	row.floorBySeed = floor.examples
 	row.identity, row.from = x.identify(t, heads, row.Weak, row.Strong), x.result
 	return row, nil

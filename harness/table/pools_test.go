@@ -78,6 +78,24 @@ func TestLosses(t *testing.T) {
 	}
 }
 
+func TestMethods(t *testing.T) {
+	m := summary.MethodRow{Method: summary.Method{Loss: "logconf:alpha=0.5:warmup=0.2", Treatment: "soft"}, Cells: 12, Corpora: 9, Rank: 2.25, RankInterval: interval(1.5, 3),
+		Wins: 3, Ties: 8, Less: 1, Lowest: -0.087, LowestIn: "a, small → large", Diff: 0.0123, Interval: interval(0.001, 0.02), P: 0.01, Adjusted: 0.02,
+		PGR: stats.PGR{Value: 0.125, Interval: interval(0.01, 0.24), Defined: true}}
+	part, both := m, m
+	part.Method, part.Cells, part.PGR = summary.Method{Loss: "xent", Treatment: "weight:cwpo"}, 9, stats.PGR{}
+	both.Treatment = "hard"
+	table := Methods([]summary.MethodRow{m, part, both})
+	check(t, table, "method|rank|95% CI (corpora)|win/tie/loss|difference|95% CI (corpora)|p adjusted|PGR|95% CI (corpora)|lowest|cells", []string{
+		"logconf|2.2|[1.5, 3.0]|3/8/1|+1.23|[+0.10, +2.00]|0.020|+0.12|[+0.01, +0.24]|-8.7|12",
+		"weight:cwpo|2.2|[1.5, 3.0]|3/8/1|+1.23|[+0.10, +2.00]|0.020|–||-8.7|9",
+		"logconf, hard|2.2|[1.5, 3.0]|3/8/1|+1.23|[+0.10, +2.00]|0.020|+0.12|[+0.01, +0.24]|-8.7|12",
+	}, "do not fit every task", "the 2 methods")
+	if Methods(nil) != nil {
+		t.Error("there is a table of no methods")
+	}
+}
+
 func TestChains(t *testing.T) {
 	figure := func(v float64) summary.Figure { return summary.Figure{Value: v, Interval: interval(v-0.02, v+0.02)} }
 	pgr := func(v float64) stats.PGR {

@@ -24,8 +24,9 @@ func TestLogConfTakesSureLabelsAsTheyAre(t *testing.T) {
 			start, sure[i] = append(start, len(labels)), i%3 == 0
 		}
 		gradient := func(l Loss, sure []bool) []float64 {
-			b := NewBatch(elements, start, labels, nil)
-			b.Sure, b.Progress = sure, 1
+			whole, b := NewBatch(elements, start, labels, nil), &Batch{Progress: 1}
+			whole.Sure = sure
+			b.Part(whole, 0, n)
 			copy(b.Logits, logits)
 			b.UpdateProbs()
 			grad := make([]float64, len(logits))

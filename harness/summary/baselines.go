@@ -104,7 +104,7 @@ type comparisonKey struct {
 
 // addComparison stores the head of a baseline.
 func (x *index) addComparison(h *result.Head) {
-	k := comparisonKey{groupKey{h.Task, "", h.Model, h.Loss, h.Treatment, h.Trained, h.Size}, h.Baseline}
+	k := comparisonKey{groupKey{h.Task, "", h.Model, h.Loss, h.Treatment, h.Trained, h.Size, 0}, h.Baseline}
 	if s := x.heads[h.Supervisor]; s != nil {
 		k.weak = s.Source()
 	}

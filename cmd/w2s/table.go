@@ -79,6 +79,13 @@ func views(wide bool, ask func(summary.Answers)) []view {
 				}
 				return nil, nil
 			}},
+		{"sees-gold", "students that see gold labels of some training examples", "students that see gold, which run and sweep train with --gold", true,
+			func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
+				if g := table.SomeGold(rows); g != nil {
+					return []*table.Table{g}, nil
+				}
+				return nil, nil
+			}},
 		{"baseline", "baselines", "baselines, which run and sweep train for tasks without free answers, unless --no-baselines is given", true, func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
 			if b := table.Baselines(rows, true); b != nil {
 				return []*table.Table{b}, nil

@@ -69,6 +69,7 @@ type Row struct {
 	Baselines   []Baseline          `json:"baselines,omitempty"`      // in the order of how much they know
 	Cosines     *Cosines            `json:"cosines,omitempty"`        // of the student with the main axis and the ceiling
 	CeilingAxis *Cosine             `json:"ceiling_axis,omitempty"`   // of the ceiling with the main axis
+	SomeGold    []Baseline          `json:"sees_gold,omitempty"`      // students of the pair that SEE GOLD of strong-train
 	EasyHard    []EasyHard          `json:"easy_to_hard,omitempty"`   // one for each order of the examples
 	Uneven      *Uneven             `json:"uneven_classes,omitempty"` // if the classes of the test examples differ in size
 	Warnings    []string            `json:"warnings,omitempty"`
@@ -267,7 +268,7 @@ func newIndex(r *result.Result) *index {
 	}
 	for i := range r.Heads {
 		switch h := &r.Heads[i]; h.Role {
-		case result.Comparison:
+		case result.Comparison, result.SomeGold:
 			x.addComparison(h)
 		case result.Ordered:
 			x.addOrdered(h)

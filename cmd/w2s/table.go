@@ -72,6 +72,13 @@ func views(wide bool, ask func(summary.Answers)) []view {
 			}
 			return nil, err
 		}},
+		{"easy-to-hard", "how far training on easy examples carries to hard ones", "heads of easy and hard examples, which run and sweep train with --order", true,
+			func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
+				if e := table.EasyHard(rows); e != nil {
+					return []*table.Table{e}, nil
+				}
+				return nil, nil
+			}},
 		{"baseline", "baselines", "baselines, which run and sweep train for tasks without free answers, unless --no-baselines is given", true, func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
 			if b := table.Baselines(rows, true); b != nil {
 				return []*table.Table{b}, nil

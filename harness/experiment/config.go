@@ -67,6 +67,7 @@ type Config struct {
 	Baselines bool // train what students are compared with as well; see baselines.go
 	// Unlabelled lists baselines without labels to train as well, of [result.Unlabelled].
 	Unlabelled []string
+	Orders     []string // orders of the examples by difficulty, of [result.Orders]; see easyhard.go
 	Contrast   Contrast // how texts to classify are written as statements, for those that need them; nil: they cannot be
 	KeepTexts  bool     // keep the test texts in the result, for the report's example browser
 }
@@ -273,6 +274,7 @@ func (c Config) check(faults *faultList) {
 	}
 	c.checkData(faults)
 	c.checkUnlabelled(faults)
+	c.checkOrders(faults)
 	if c.Folds < 0 || c.Folds > MaxFolds {
 		faults.add("%d folds are not in 1..%d", c.Folds, MaxFolds)
 	}
@@ -333,6 +335,7 @@ func (c Config) checkTask(t tasks.Info, faults *faultList) {
 			}
 		}
 	}
+	c.checkOrdersOf(t, faults)
 	for _, l := range c.Losses {
 		if err := loss.Check(l, 0); t.Form == tasks.Rank && err != nil {
 			faults.add("task %s: %w", t.Name, err)

@@ -74,7 +74,11 @@ func (w *workbench) allHeads(ctx context.Context) ([]trained, error) {
 	if heads, err = w.addDirections(ctx, heads, offers); err != nil {
 		return nil, err
 	}
-	return w.addUnlabelled(ctx, heads, offers)
+	if heads, err = w.addUnlabelled(ctx, heads, offers); err != nil {
+		return nil, err
+	}
+	ordered, err := w.easyAndHard(ctx, offers)
+	return append(heads, ordered...), err
 }
 
 // supervisors trains a head of every weak model on the gold labels of weak-train, for every seed and size. The supervisors that are

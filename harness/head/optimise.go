@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"w2s/harness/loss"
+	"w2s/internal/simd"
 )
 
 // An Optimiser finds the weights of a head. It is an LBFGS or an Adam.
@@ -193,11 +194,7 @@ func (a *adam) next(theta []float64, value float64, grad []float64) bool {
 	a.step++
 	c1 := 1 - math.Pow(beta1, float64(a.step))
 	c2 := math.Sqrt(1 - math.Pow(beta2, float64(a.step)))
-	for i, g := range grad {
-		a.m[i] = beta1*a.m[i] + (1-beta1)*g
-		a.v[i] = beta2*a.v[i] + (1-beta2)*g*g
-		theta[i] -= rate / c1 * a.m[i] / (math.Sqrt(a.v[i])/c2 + eps)
-	}
+	simd.Adam(grad, rate/c1, c2, eps, a.m, a.v, theta)
 	return true
 }
 

@@ -159,6 +159,7 @@ const (
 	Baseline   Role = "baseline"   // nothing: a simulated supervisor
 	Control    Role = "control"    // gold labels of strong-train, with texts that lack what the task is about
 	Comparison Role = "comparison" // see Head.Baseline
+	Ordered    Role = "ordered"    // gold labels of easy or hard examples of strong-train; see Easy
 )
 
 // Kinds of comparisons.
@@ -179,6 +180,28 @@ const (
 // Unlabelled lists the kinds of comparisons that are made on request.
 func Unlabelled() []string { return []string{OfProbes, OfComponents, OfCRC, OfCCS, OfUE} }
 
+// Orders of examples by how hard they are.
+const (
+	ByDifficulty = "difficulty" // a column of the data
+	ByLength     = "length"     // the number of characters of all texts
+	ByConfidence = "confidence" // how unsure the supervisor is
+	ByMDL        = "mdl"        // the cross-entropy of gold under heads that are trained on growing numbers of gold labels
+)
+
+// Orders lists the orders of examples.
+func Orders() []string { return []string{ByDifficulty, ByLength, ByConfidence, ByMDL} }
+
+// Easy and Hard return the kinds of the heads that are trained on the easiest and on the hardest third of strong-train in an order:
+// "easy:length".
+func Easy(order string) string { return "easy:" + order }
+func Hard(order string) string { return "hard:" + order }
+
+// Order splits the kind of an ordered head. easy is false for the head of hard examples.
+func Order(kind string) (order string, easy bool) {
+	part, order, _ := strings.Cut(kind, ":")
+	return order, part == "easy"
+}
+
 // FewGold returns the kind of a comparison that is trained on n gold labels of weak-train: "gold:32".
 func FewGold(n int) string { return fmt.Sprintf("%s:%d", OfGold, n) }
 
@@ -195,7 +218,7 @@ type Head struct {
 	Role       Role   `json:"role"`
 	Model      string `json:"model,omitempty"`
 	Supervisor string `json:"supervisor,omitempty"` // student, comparison with weak labels: ID of the head that made its labels
-	Baseline   string `json:"baseline,omitempty"`   // comparison: its kind, such as OfAxis
+	Baseline   string `json:"baseline,omitempty"`   // comparison, ordered: its kind, such as OfAxis
 	Simulated  string `json:"simulated,omitempty"`  // baseline: the simulated supervisor, such as "flip:0.75"
 	Loss       string `json:"loss"`                 // "" for a baseline and a direction
 	Treatment  string `json:"treatment,omitempty"`  // student: what was done to the weak labels
@@ -216,6 +239,8 @@ type Head struct {
 	// Geometry compares the features of a student with those of its supervisor. nil: it was not computed.
 	Geometry *Geometry     `json:"geometry,omitempty"`
 	Test     Distributions `json:"test"`
+	// HardTest says which test examples are hard, for an ordered head: bit i%8 of byte i/8 stands for example i.
+	HardTest []byte `json:"hard_test,omitempty"`
 
 	// Heads that write free answers have these as well: the answer to each test prompt (Test says whether it is right),
 	// the share of each right answer's tokens that the head finds most likely, and the number of tokens it can write.

@@ -69,6 +69,7 @@ type Row struct {
 	Baselines   []Baseline          `json:"baselines,omitempty"`      // in the order of how much they know
 	Cosines     *Cosines            `json:"cosines,omitempty"`        // of the student with the main axis and the ceiling
 	CeilingAxis *Cosine             `json:"ceiling_axis,omitempty"`   // of the ceiling with the main axis
+	EasyHard    []EasyHard          `json:"easy_to_hard,omitempty"`   // one for each order of the examples
 	Uneven      *Uneven             `json:"uneven_classes,omitempty"` // if the classes of the test examples differ in size
 	Warnings    []string            `json:"warnings,omitempty"`
 	Doubts      []string            `json:"-"` // the warnings that say why the scores or the PGR may mean nothing
@@ -225,6 +226,9 @@ type index struct {
 	members   map[string][]string           // of combinations of supervisors, by name
 	kinds     map[string]string             // what supervisors are that are no single trained head, by name
 
+	ordered map[orderedKey][]*result.Head
+	orders  []orderedKey // whose kinds are orders
+
 	comparisons     map[comparisonKey][]*result.Head
 	comparisonOrder []comparisonKey // of their first heads
 }
@@ -239,7 +243,7 @@ type referenceKey struct {
 func newIndex(r *result.Result) *index {
 	x := &index{result: r, tasks: map[string]*result.Task{}, heads: map[string]*result.Head{},
 		reference: map[referenceKey]*result.Head{}, chained: map[string]bool{}, settings: settingsOf(r.Config), layers: map[string]*result.Layer{}, members: map[string][]string{}, kinds: map[string]string{},
-		comparisons: map[comparisonKey][]*result.Head{}}
+		comparisons: map[comparisonKey][]*result.Head{}, ordered: map[orderedKey][]*result.Head{}}
 	for _, m := range r.Models {
 		x.layers[m.Name], x.kinds[m.Name] = m.Layer, m.Description[result.SupervisorFact]
 		if of := m.Description[result.CombinesFact]; of != "" {
@@ -262,8 +266,11 @@ func newIndex(r *result.Result) *index {
 		}
 	}
 	for i := range r.Heads {
-		if h := &r.Heads[i]; h.Role == result.Comparison {
+		switch h := &r.Heads[i]; h.Role {
+		case result.Comparison:
 			x.addComparison(h)
+		case result.Ordered:
+			x.addOrdered(h)
 		}
 	}
 	return x
@@ -333,6 +340,9 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 		return row, err
 	}
 	if row.SeedPGR, err = stats.PGROverSeeds(floor.values(), transfer.values(), ceiling.values(), boot.Level); err != nil {
+		return row, err
+	}
+	if row.EasyHard, err = x.easyHard(k, students, opt); err != nil {
 		return row, err
 	}
 	if row.Cosines, err = cosinesOf(students, boot.Level); err != nil {

@@ -62,9 +62,9 @@ func (c CCS) Fit(ctx context.Context, data Data, examples []int) (*Head, float64
 	columns := make([]*column, restarts)
 	for k, w := range RandomDirections(dims, restarts, c.Seed) {
 		p := &probes[k]
-		p.theta, p.grad = append(w, 0), make([]float64, dims+1)
+		p.theta, p.grad, p.z = append(w, 0), make([]float64, dims+1), make([]float64, len(rows))
 		p.stepper = Adam{LearningRate: ccsRate, Steps: epochs}.start(len(examples), 0)
-		columns[k] = &column{rows: rows, z: make([]float64, len(rows)), w: p.theta[:dims], d: p.grad[:dims]}
+		columns[k] = &column{rows: rows, w: p.theta[:dims], d: p.grad[:dims]}
 	}
 	eng := newEngine(data, false)
 	for range epochs + 1 { // the last one evaluates the result
@@ -72,7 +72,11 @@ func (c CCS) Fit(ctx context.Context, data Data, examples []int) (*Head, float64
 			return nil, 0, err
 		}
 		eng.forward(columns)
-		parallel(restarts, func(k int) { probes[k].evaluate(columns[k].z) })
+		parallel(restarts, func(k int) {
+			columns[k].z.read(0, probes[k].z)
+			probes[k].evaluate()
+			columns[k].z.write(0, probes[k].z)
+		})
 		eng.backward(columns)
 		parallel(restarts, func(k int) { probes[k].update() })
 	}
@@ -91,13 +95,15 @@ func (c CCS) Fit(ctx context.Context, data Data, examples []int) (*Head, float64
 // A ccsProbe is one restart.
 type ccsProbe struct {
 	theta, grad []float64 // weights, then the bias
+	z           []float64 // of the rows: products, then gradients
 	value       float64
 	stepper     stepper
 	done        bool
 }
 
 // evaluate computes the objective from the products of the rows and replaces them with its gradient.
-func (p *ccsProbe) evaluate(z []float64) {
+func (p *ccsProbe) evaluate() {
+	z := p.z
 	bias, n := p.theta[len(p.theta)-1], float64(len(z)/2)
 	p.value = 0
 	sum := 0.0

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"unsafe"
 
 	"w2s/harness/feature"
 	"w2s/harness/loss"
@@ -221,20 +222,61 @@ func (j Job) same(other Job) bool {
 		slices.EqualFunc(j.Labels, other.Labels, label) && slices.Equal(j.Examples, other.Examples) && slices.Equal(j.Weights, other.Weights)
 }
 
-// batch returns the examples with a positive weight, in ascending order, and a batch of their labels.
-func (j Job) batch(d Data) (examples []int, b *loss.Batch) {
-	positions := j.weighted()
-	start := make([]int, 1, len(positions)+1)
+// A labelled is the training examples of a job with their labels.
+type labelled struct {
+	examples []int // those of positive weight, ascending
+	rows     []int // of the examples, ascending
+	batch    *loss.Batch
+	offset   []float64 // in the layout of the batch's logits; nil: none
+}
+
+func (j Job) labelled(d Data) *labelled {
+	l := &labelled{}
+	start := make([]int, 1, len(j.Examples)+1)
 	var labels, weights []float64
-	for _, i := range positions {
-		examples = append(examples, j.Examples[i])
+	for _, i := range j.weighted() {
+		l.examples = append(l.examples, j.Examples[i])
 		labels = append(labels, j.Labels[i]...)
 		start = append(start, len(labels))
 		if j.Weights != nil {
 			weights = append(weights, j.Weights[i])
 		}
+		from, to := d.rows(j.Examples[i])
+		for r := from; r < to; r++ {
+			l.rows = append(l.rows, r)
+		}
 	}
-	return examples, loss.NewBatch(d.Classes, start, labels, weights)
+	l.batch, l.offset = loss.NewBatch(d.Classes, start, labels, weights), d.gatherOffsets(l.examples)
+	return l
+}
+
+// A labelledCache holds the training examples of the last jobs. Jobs that share the memory of their examples, labels and weights, and
+// differ in loss or penalty, share these as well.
+type labelledCache struct {
+	keys []labelledKey
+	last []*labelled
+}
+
+type labelledKey struct {
+	examples *int
+	labels   *[]float64
+	weights  *float64
+	n        int
+}
+
+// keptLabelled bounds the memory of a labelledCache. Jobs with the same examples follow each other, fold by fold.
+const keptLabelled = 8
+
+func (c *labelledCache) of(d Data, j Job) *labelled {
+	k := labelledKey{unsafe.SliceData(j.Examples), unsafe.SliceData(j.Labels), unsafe.SliceData(j.Weights), len(j.Examples)}
+	if at := slices.Index(c.keys, k); at >= 0 {
+		return c.last[at]
+	}
+	if len(c.keys) == keptLabelled {
+		c.keys, c.last = slices.Delete(c.keys, 0, 1), slices.Delete(c.last, 0, 1)
+	}
+	c.keys, c.last = append(c.keys, k), append(c.last, j.labelled(d))
+	return c.last[len(c.last)-1]
 }
 
 // subset returns the job with the examples at the given positions in j.Examples.

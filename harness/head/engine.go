@@ -3,6 +3,7 @@ package head
 import (
 	"runtime"
 	"slices"
+	"sync/atomic"
 	"unsafe"
 
 	"golang.org/x/sync/errgroup"
@@ -14,9 +15,25 @@ import (
 type column struct {
 	rows []int     // the rows of X that it is trained on, ascending
 	w    []float64 // length dims: the weights
-	z    []float64 // length len(rows): X·w after forward; the caller replaces it with its gradient before backward
+	z    values    // length len(rows): X·w after forward; the caller replaces it with its gradient before backward
 	d    []float64 // length dims: Xᵀ·z after backward
 }
+
+// values are the numbers of a column, one for each of its rows, in the type that they are computed in.
+type values interface {
+	read(from int, into []float64) // copies the numbers from:from+len(into)
+	write(from int, values []float64)
+}
+
+type reals[T simd.Real] []T
+
+func (v reals[T]) read(from int, into []float64) {
+	for i, x := range v[from : from+len(into)] {
+		into[i] = float64(x)
+	}
+}
+
+func (v reals[T]) write(from int, values []float64) { convert(values, v[from:from+len(values)]) }
 
 // An engine multiplies the features with columns. The result for a column does not depend on the other columns.
 type engine interface {
@@ -28,13 +45,13 @@ type engine interface {
 // float64Noise is the noise of float64.
 const float64Noise = 1e-14
 
-// float64Limit is the largest number of features (rows·dims) for which float64 is used even if float32 is allowed.
+// float64Limit is the largest number of products (rows·dims·columns of a head) for which float64 is used even if float32 is allowed.
 // Problems of this size are quick anyway.
 const float64Limit = 1 << 17
 
 // newEngine returns the engine for scaled features.
 func newEngine(d Data, float64Only bool) engine {
-	if float64Only || len(d.X.Data) <= float64Limit {
+	if float64Only || len(d.X.Data)*d.columns() <= float64Limit {
 		return newVectorEngine[float64](d)
 	}
 	return newVectorEngine[float32](d)
@@ -73,7 +90,7 @@ func newVectorEngine[T simd.Real](d Data) *vectorEngine[T] {
 
 func (e *vectorEngine[T]) noise() float64 {
 	if unsafe.Sizeof(T(0)) == 4 {
-		return 1e-8
+		return 1e-7
 	}
 	return float64Noise
 }
@@ -171,6 +188,7 @@ func (e *vectorEngine[T]) forward(cols []*column) {
 		s := e.sets[i]
 		for k, c := range s.cols {
 			convert(c.w, s.w[k*e.dims:])
+			c.z = reals[T](s.z[k*len(s.rows) : (k+1)*len(s.rows)])
 		}
 	})
 	pieces := e.pieces()
@@ -180,12 +198,6 @@ func (e *vectorEngine[T]) forward(cols []*column) {
 		e.chunks(s, p.from, p.to, func(from, to int, x []T) {
 			simd.Forward(x, e.dims, s.w[p.at*e.dims:p.end*e.dims], s.z[p.at*n+from:], n)
 		})
-		for k := p.at; k < p.end; k++ {
-			z := s.cols[k].z
-			for r, v := range s.z[k*n+p.from : k*n+p.to] {
-				z[p.from+r] = float64(v)
-			}
-		}
 	})
 }
 
@@ -201,9 +213,6 @@ func (e *vectorEngine[T]) backward(cols []*column) {
 	parallel(len(pieces), func(i int) {
 		p := pieces[i]
 		s, n := p.set, len(p.set.rows)
-		for k := p.at; k < p.end; k++ {
-			convert(s.cols[k].z[p.from:p.to], s.z[k*n+p.from:])
-		}
 		sum := s.partials[p.shard][p.at*e.dims : p.end*e.dims]
 		clear(sum)
 		d := make([]T, len(sum))
@@ -245,9 +254,14 @@ func grown[T any](s []T, n int) []T {
 // parallel calls f(0) to f(n-1) on up to GOMAXPROCS goroutines.
 func parallel(n int, f func(i int)) {
 	var g errgroup.Group
-	g.SetLimit(runtime.GOMAXPROCS(0))
-	for i := range n {
-		g.Go(func() error { f(i); return nil })
+	var next atomic.Int64
+	for range min(n, runtime.GOMAXPROCS(0)) {
+		g.Go(func() error {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				f(i)
+			}
+			return nil
+		})
 	}
 	g.Wait()
 }

@@ -14,7 +14,7 @@ func products[T simd.Real](e *vectorEngine[T], sets [][]int) (all []float64) {
 	var cols []*column
 	for i := range 9 {
 		rows := sets[i%len(sets)]
-		c := &column{rows: rows, w: make([]float64, e.data.X.Dims), d: make([]float64, e.data.X.Dims), z: make([]float64, len(rows))}
+		c := &column{rows: rows, w: make([]float64, e.data.X.Dims), d: make([]float64, e.data.X.Dims)}
 		for j := range c.w {
 			c.w[j] = rng.NormFloat64()
 		}
@@ -22,7 +22,9 @@ func products[T simd.Real](e *vectorEngine[T], sets [][]int) (all []float64) {
 	}
 	e.forward(cols)
 	for _, c := range cols {
-		all = append(all, c.z...)
+		z := make([]float64, len(c.rows))
+		c.z.read(0, z)
+		all = append(all, z...)
 	}
 	e.backward(cols)
 	for _, c := range cols {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"gonum.org/v1/gonum/floats"
 
@@ -13,7 +14,7 @@ import (
 // Options are settings of Fit that change its speed and its arithmetic.
 type Options struct {
 	// Float64 makes Fit compute everything in float64, which is exact and slower. Otherwise it multiplies in float32 if
-	// there are more than 131,072 features (rows·dims), except for mini-batches.
+	// there are more than 131,072 products for a head (rows·dims·columns), except for mini-batches.
 	Float64 bool
 	// Done, if set, is called after each head with the number of heads trained so far. Calls do not overlap.
 	Done func(heads int)
@@ -60,6 +61,7 @@ func Fit(ctx context.Context, data Data, jobs []Job, options Options) ([]Fitted,
 		return nil, err
 	}
 	f := &fitter{data: data, jobs: jobs, results: make([]Fitted, len(jobs)), options: options}
+	f.scratch.New = func() any { return new(scratch) }
 	if err := f.lockStep(ctx); err != nil {
 		return nil, err
 	}
@@ -86,14 +88,15 @@ type fitter struct {
 	jobs    []Job
 	results []Fitted
 	options Options
-	done    int // number of trained heads
+	done    int       // number of trained heads
+	scratch sync.Pool // of *scratch
 }
 
-// maxBytes bounds the memory of the heads that are trained at the same time. A column takes about columnBytes for each row:
-// products, labels, logits, probabilities, targets and gradients.
+// maxBytes bounds the memory of the heads that are trained at the same time. A column takes columnBytes or less for each row: products,
+// which become gradients.
 const (
-	maxBytes    = 1 << 29
-	columnBytes = 128
+	maxBytes    = 1 << 28
+	columnBytes = 8
 	minColumns  = 32 // are trained at the same time, however many rows there are
 )
 
@@ -112,10 +115,11 @@ func (f *fitter) lockStep(ctx context.Context) error {
 	maxColumns := max(minColumns, maxBytes/columnBytes/f.data.X.Rows)
 	var active []*trainee
 	var hessians hessianCache
+	var sets labelledCache
 	var cols []*column
 	for len(pending) > 0 || len(active) > 0 {
 		for len(pending) > 0 && (len(active) == 0 || len(cols)+f.data.columns() <= maxColumns) {
-			t := newTrainee(f.data, pending[0], f.jobs[pending[0]], eng.noise())
+			t := newTrainee(f.data, pending[0], f.jobs[pending[0]], sets.of(f.data, f.jobs[pending[0]]), eng.noise())
 			pending = pending[1:]
 			t.precondition(&hessians, f.data)
 			active, cols = append(active, t), append(cols, t.cols...)
@@ -124,7 +128,7 @@ func (f *fitter) lockStep(ctx context.Context) error {
 			return err
 		}
 		eng.forward(cols)
-		parallel(len(active), func(i int) { active[i].evaluate() })
+		f.evaluate(active)
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -157,13 +161,35 @@ func (f *fitter) finish(t *trainee) {
 	}
 }
 
+// evaluate computes the losses of all parts of some heads, and their gradients.
+func (f *fitter) evaluate(active []*trainee) {
+	type task struct {
+		t    *trainee
+		part *part
+	}
+	var tasks []task
+	for _, t := range active {
+		for k := range t.parts {
+			tasks = append(tasks, task{t, &t.parts[k]})
+		}
+	}
+	parallel(len(tasks), func(i int) {
+		s := f.scratch.Get().(*scratch)
+		tasks[i].t.evaluatePart(tasks[i].part, s)
+		f.scratch.Put(s)
+	})
+	for _, t := range active {
+		t.gather()
+	}
+}
+
 // A trainee is a head during its training.
 type trainee struct {
-	index    int // of the job
-	job      Job
-	loss     loss.Loss
-	examples []int // those of positive weight, ascending
-	batch    *loss.Batch
+	index int // of the job
+	job   Job
+	loss  loss.Loss
+	*labelled
+	parts []part
 	// outputsPerColumn is the number of columns of W that a trained column determines. It is 2 for a binary head, which
 	// trains u and has W = [-u, u], and 1 for others. Objective and gradient are divided by it, so the gradient is the one
 	// of a single column of W.
@@ -171,9 +197,7 @@ type trainee struct {
 	hasBias          bool
 	theta, grad      []float64 // all columns, one after the other, then a bias for each
 	cols             []*column // their weights and gradients are parts of theta and grad
-	offset           []float64 // in the layout of the batch's logits; nil: none
-	logitGrad        []float64
-	value            float64 // mean loss
+	value            float64   // mean loss
 	stepper          stepper
 	then             loss.Loss // the job's loss, while the head learns from the one that it starts with; else nil
 	stepsBefore      int       // steps with the loss that the head started with
@@ -181,11 +205,43 @@ type trainee struct {
 	finished         bool
 }
 
-func newTrainee(d Data, index int, job Job, noise float64) *trainee {
-	examples, batch := job.batch(d)
-	t := &trainee{index: index, job: job, loss: job.Loss, examples: examples, batch: batch, outputsPerColumn: 1, hasBias: d.Classes > 0 && !d.NoBias, offset: d.gatherOffsets(examples)}
+// A part is a range of a head's examples whose loss is computed at a time.
+type part struct {
+	from, to int
+	value    float64
+	bias     []float64 // gradient
+}
+
+// scratch is the memory for one part.
+type scratch struct {
+	batch        loss.Batch
+	grad, column []float64
+}
+
+// partLogits is the number of logits of a part. They and what is computed from them stay in the second-level cache.
+const partLogits = 2048
+
+// cut returns the parts of a batch: the whole batch if the loss cannot be computed in parts. They depend on nothing else.
+func cut(l loss.Loss, b *loss.Batch) (parts []part) {
+	s, ok := l.(loss.Separable)
+	if !ok || !s.Separable(b.Classes) {
+		return []part{{from: 0, to: b.Len()}}
+	}
+	for from := 0; from < b.Len(); {
+		to := from + 1
+		for to < b.Len() && b.Start[to+1]-b.Start[from] <= partLogits {
+			to++
+		}
+		parts = append(parts, part{from: from, to: to})
+		from = to
+	}
+	return parts
+}
+
+func newTrainee(d Data, index int, job Job, examples *labelled, noise float64) *trainee {
+	t := &trainee{index: index, job: job, loss: job.Loss, labelled: examples, outputsPerColumn: 1, hasBias: d.Classes > 0 && !d.NoBias}
 	if p, ok := t.loss.(loss.Preparer); ok {
-		t.loss = p.Prepare(batch)
+		t.loss = p.Prepare(t.batch)
 	}
 	if s, ok := t.loss.(loss.Starter); ok {
 		t.loss, t.then = s.Start(), t.loss
@@ -202,17 +258,8 @@ func newTrainee(d Data, index int, job Job, noise float64) *trainee {
 		size += n
 	}
 	t.theta, t.grad = make([]float64, size), make([]float64, size)
-	t.logitGrad = make([]float64, len(batch.Logits))
-	var rows []int
-	for _, e := range examples {
-		from, to := d.rows(e)
-		for r := from; r < to; r++ {
-			rows = append(rows, r)
-		}
-	}
 	for k := range n {
-		t.cols = append(t.cols, &column{rows: rows, z: make([]float64, len(rows)),
-			w: t.theta[k*dims : (k+1)*dims], d: t.grad[k*dims : (k+1)*dims]})
+		t.cols = append(t.cols, &column{rows: t.rows, w: t.theta[k*dims : (k+1)*dims], d: t.grad[k*dims : (k+1)*dims]})
 	}
 	t.optimise(noise)
 	return t
@@ -228,7 +275,7 @@ func (t *trainee) optimise(noise float64) {
 	case o == nil:
 		o = Adam{}
 	}
-	t.stepper = o.start(t.batch.Len(), noise)
+	t.stepper, t.parts = o.start(t.batch.Len(), noise), cut(t.loss, t.batch)
 }
 
 // goOn goes on with the head's own loss where training with the loss that it starts with has ended. It returns false if the head is
@@ -250,7 +297,7 @@ func (t *trainee) precondition(cache *hessianCache, d Data) {
 	if !ok {
 		return
 	}
-	c := cache.of(d, t.loss, t.examples, len(t.cols[0].rows))
+	c := cache.of(d, t.loss, t.examples, len(t.rows))
 	if c == nil {
 		return
 	}
@@ -269,50 +316,79 @@ func (t *trainee) biases(params []float64) []float64 {
 	return params[len(params)-len(t.cols):]
 }
 
-// evaluate computes the loss from the columns' products and replaces the products with the gradient with respect to them.
-func (t *trainee) evaluate() {
-	b := t.batch
+// evaluatePart computes the loss of a part from the columns' products and replaces the products with the gradient with respect
+// to them.
+func (t *trainee) evaluatePart(p *part, s *scratch) {
+	b := &s.batch
+	b.Part(t.batch, p.from, p.to)
 	b.Progress = min(1, t.stepper.progress())
 	b.GradientOnly = !t.stepper.wantsValue()
-	t.setLogits()
-	addTo(b.Logits, t.offset)
-	b.UpdateProbs()
-	t.value = t.loss.Gradient(b, t.logitGrad)
-	t.evaluations++
-	bias := t.biases(t.grad)
+	first, end := t.batch.Start[p.from], t.batch.Start[p.to]
+	width := len(t.cols) * t.outputsPerColumn
+	row := first / width
+	s.grad, s.column = grown(s.grad, end-first), grown(s.column, (end-first)/width)
 	for k, c := range t.cols {
-		if t.outputsPerColumn == 2 {
-			for i := range c.z {
-				c.z[i] = t.logitGrad[2*i+1]
+		t.readLogits(b.Logits, k, c, row, s.column)
+	}
+	if t.offset != nil {
+		floats.Add(b.Logits, t.offset[first:end])
+	}
+	b.UpdateProbs()
+	p.value = t.loss.Gradient(b, s.grad)
+	for k, c := range t.cols {
+		column := s.column
+		switch {
+		case width == 1:
+			column = s.grad
+		case t.outputsPerColumn == 2:
+			for i := range column {
+				column[i] = s.grad[2*i+1]
 			}
-		} else {
-			for i := range c.z {
-				c.z[i] = t.logitGrad[i*len(t.cols)+k]
+		default:
+			for i := range column {
+				column[i] = s.grad[i*width+k]
 			}
 		}
-		if bias != nil {
-			bias[k] = floats.Sum(c.z)
+		c.z.write(row, column)
+		if t.hasBias {
+			p.bias = grown(p.bias, len(t.cols))
+			p.bias[k] = floats.Sum(column)
 		}
 	}
 }
 
-// setLogits writes the columns' products plus biases to the batch's logits.
-func (t *trainee) setLogits() {
-	logits, bias := t.batch.Logits, t.biases(t.theta)
-	for k, c := range t.cols {
-		b := 0.0
-		if bias != nil {
-			b = bias[k]
+// readLogits writes the products of column k, from a row on, plus its bias to logits.
+func (t *trainee) readLogits(logits []float64, k int, c *column, row int, column []float64) {
+	bias := 0.0
+	if t.hasBias {
+		bias = t.theta[len(t.theta)-len(t.cols)+k]
+	}
+	if len(t.cols)*t.outputsPerColumn == 1 {
+		c.z.read(row, logits)
+		floats.AddConst(bias, logits)
+		return
+	}
+	c.z.read(row, column)
+	if t.outputsPerColumn == 2 {
+		for i, z := range column {
+			logits[2*i], logits[2*i+1] = -(z + bias), z+bias
 		}
-		if t.outputsPerColumn == 2 {
-			for i, z := range c.z {
-				logits[2*i], logits[2*i+1] = -(z + b), z+b
-			}
-			continue
-		}
-		for i, z := range c.z {
-			logits[i*len(t.cols)+k] = z + b
-		}
+		return
+	}
+	for i, z := range column {
+		logits[i*len(t.cols)+k] = z + bias
+	}
+}
+
+// gather sums the losses of the parts, and the gradients of the biases, in the order of the parts.
+func (t *trainee) gather() {
+	t.evaluations++
+	t.value = 0
+	bias := t.biases(t.grad)
+	clear(bias)
+	for _, p := range t.parts {
+		t.value += p.value
+		floats.Add(bias, p.bias)
 	}
 }
 

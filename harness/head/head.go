@@ -101,7 +101,9 @@ func Predict(ctx context.Context, data Data, heads []*Head, examples []int) ([][
 			for i, h := range heads {
 				row := logits[i*n : (i+1)*n : (i+1)*n]
 				h.toLogits(row)
-				addTo(row, data.offsets(e))
+				if o := data.offsets(e); o != nil {
+					floats.Add(row, o)
+				}
 				prob.Softmax(row, row)
 				out[i][at] = row
 			}

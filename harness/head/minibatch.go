@@ -48,28 +48,34 @@ func (f *fitter) miniBatches(ctx context.Context) error {
 }
 
 func trainInBatches(ctx context.Context, d Data, x *rowMatrix, index int, job Job) (*trainee, error) {
-	t := newTrainee(d, index, job, float64Noise)
-	whole, columns, offset := t.batch, t.cols, t.offset
+	t := newTrainee(d, index, job, job.labelled(d), float64Noise)
+	whole, columns, all := t.labelled, t.cols, t.parts
+	for _, c := range columns {
+		c.z = make(reals[float64], len(c.rows))
+	}
+	var s scratch
 	size := job.Optimiser.(Adam).Batch
 	var order []int
 	for step := 0; ; step++ {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		perEpoch := (whole.Len() + size - 1) / size
+		perEpoch := (whole.batch.Len() + size - 1) / size
 		if at := step % perEpoch; t.stepper.progress() == 1 {
-			t.batch, t.cols, t.offset = whole, columns, offset // the final objective is over all examples
+			t.labelled, t.cols, t.parts = whole, columns, all // the final objective is over all examples
 		} else {
 			if at == 0 {
-				order = rand.New(rand.NewPCG(job.Seed, uint64(step/perEpoch))).Perm(whole.Len())
+				order = rand.New(rand.NewPCG(job.Seed, uint64(step/perEpoch))).Perm(whole.batch.Len())
 			}
-			t.take(whole, columns, offset, order[at*size:min(at*size+size, len(order))])
+			t.take(whole, columns, order[at*size:min(at*size+size, len(order))])
 		}
-		t.logitGrad = make([]float64, len(t.batch.Logits))
 		for _, c := range t.cols {
 			x.multiply(c, 0, len(c.rows))
 		}
-		t.evaluate()
+		for k := range t.parts {
+			t.evaluatePart(&t.parts[k], &s)
+		}
+		t.gather()
 		for _, c := range t.cols {
 			x.multiplyBack(c, 0, d.X.Dims)
 		}
@@ -80,29 +86,29 @@ func trainInBatches(ctx context.Context, d Data, x *rowMatrix, index int, job Jo
 	}
 }
 
-// take makes some examples of the training set the batch. whole, columns and offset are those of the whole training set.
-func (t *trainee) take(whole *loss.Batch, columns []*column, offset []float64, examples []int) {
+// take makes some examples of the training set the batch. columns are those of the whole training set.
+func (t *trainee) take(whole *labelled, columns []*column, examples []int) {
 	start := make([]int, 1, len(examples)+1)
-	t.offset = nil
 	var labels, weights []float64
-	var rows []int
+	taken := &labelled{}
 	width := len(columns) * t.outputsPerColumn // logits for each row
 	for _, e := range examples {
-		from, to := whole.Start[e], whole.Start[e+1]
-		labels = append(labels, whole.Labels[from:to]...)
+		from, to := whole.batch.Start[e], whole.batch.Start[e+1]
+		labels = append(labels, whole.batch.Labels[from:to]...)
 		start = append(start, len(labels))
-		if offset != nil {
-			t.offset = append(t.offset, offset[from:to]...)
+		if whole.offset != nil {
+			taken.offset = append(taken.offset, whole.offset[from:to]...)
 		}
-		if whole.Weights != nil {
-			weights = append(weights, whole.Weights[e])
+		if whole.batch.Weights != nil {
+			weights = append(weights, whole.batch.Weights[e])
 		}
-		rows = append(rows, columns[0].rows[from/width:to/width]...)
+		taken.rows = append(taken.rows, whole.rows[from/width:to/width]...)
 	}
-	t.batch = loss.NewBatch(whole.Classes, start, labels, weights)
+	taken.batch = loss.NewBatch(whole.batch.Classes, start, labels, weights)
+	t.labelled, t.parts = taken, cut(t.loss, taken.batch)
 	t.cols = make([]*column, len(columns))
 	for k, c := range columns {
-		t.cols[k] = &column{rows: rows, w: c.w, d: c.d, z: make([]float64, len(rows))}
+		t.cols[k] = &column{rows: taken.rows, w: c.w, d: c.d, z: make(reals[float64], len(taken.rows))}
 	}
 }
 
@@ -122,18 +128,19 @@ func newRowMatrix(x *feature.Matrix) *rowMatrix {
 
 // multiply computes the elements from:to of a column's z.
 func (m *rowMatrix) multiply(c *column, from, to int) {
+	z := c.z.(reals[float64])
 	for i := from; i < to; i++ {
 		r := c.rows[i]
-		c.z[i] = floats.Dot(m.x[r*m.dims:(r+1)*m.dims], c.w)
+		z[i] = floats.Dot(m.x[r*m.dims:(r+1)*m.dims], c.w)
 	}
 }
 
 // multiplyBack computes the elements from:to of a column's d.
 func (m *rowMatrix) multiplyBack(c *column, from, to int) {
-	d := c.d[from:to]
+	d, z := c.d[from:to], c.z.(reals[float64])
 	clear(d)
 	for i, r := range c.rows {
-		if g := c.z[i]; g != 0 {
+		if g := z[i]; g != 0 {
 			floats.AddScaled(d, g, m.x[r*m.dims+from:r*m.dims+to])
 		}
 	}

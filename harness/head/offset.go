@@ -100,10 +100,3 @@ func (d Data) gatherOffsets(examples []int) []float64 {
 	}
 	return out
 }
-
-// addTo adds offsets to logits. offsets may be nil.
-func addTo(logits, offsets []float64) {
-	if offsets != nil {
-		floats.Add(logits, offsets)
-	}
-}

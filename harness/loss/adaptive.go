@@ -14,6 +14,9 @@ type AugConf struct{ Alpha, Warmup float64 }
 func (l AugConf) String() string { return render("augconf", "alpha", l.Alpha, "warmup", l.Warmup) }
 func (AugConf) Moving() bool     { return true }
 
+// Separable is true.
+func (AugConf) Separable(int) bool { return true }
+
 func (l AugConf) Gradient(b *Batch, grad []float64) float64 {
 	c := warmed(l.Alpha, l.Warmup, b.Progress, false)
 	return towardsOwnAnswer(b, grad, func(int) float64 { return c })
@@ -27,6 +30,9 @@ type AdaptConf struct{ Tau float64 }
 
 func (l AdaptConf) String() string { return render("adaptconf", "tau", l.Tau) }
 func (AdaptConf) Moving() bool     { return true }
+
+// Separable is true.
+func (AdaptConf) Separable(int) bool { return true }
 
 // Start returns cross-entropy: at weights of 0, the student's own answer is the first one to every example.
 func (AdaptConf) Start() Loss { return XEnt{} }

@@ -1,9 +1,8 @@
 package loss
 
 import (
-	"math"
+	"slices"
 
-	"w2s/internal/prob"
 	"w2s/internal/simd"
 )
 
@@ -14,24 +13,21 @@ type Batch struct {
 	Classes  int       // number of classes, or 0 if the elements are candidates, whose number may differ by example
 	Labels   []float64 // one distribution for each example
 	Weights  []float64 // one weight of 0 or more for each example; weight 0 leaves the example out. nil: all 1
-	Logits   []float64
+	Logits   []float64 // of a batch made by Part
 	Probs    []float64 // softmax of the logits, made by UpdateProbs
 	Progress float64   // share of the training steps that are done: step / steps, with steps counted from 0
 
 	// GradientOnly tells CrossEntropy to skip the value of the loss and return 0, because only the gradient is used.
 	GradientOnly bool
 
-	total           float64   // sum of weights
-	logProbs        []float64 // see LogProbs
-	logged          bool      // logProbs are up to date
-	targets, values []float64 // scratch
+	total                     float64 // sum of the weights of the training set
+	logged                    bool    // logProbs are up to date
+	targets, values, logProbs []float64
 }
 
-// NewBatch returns a batch of len(start)-1 examples without logits. It keeps start, labels and weights.
+// NewBatch returns a batch of len(start)-1 examples without logits. It keeps start, labels and weights. start begins with 0.
 func NewBatch(classes int, start []int, labels, weights []float64) *Batch {
-	n := start[len(start)-1]
-	b := &Batch{Start: start, Classes: classes, Labels: labels, Weights: weights,
-		Logits: make([]float64, n), Probs: make([]float64, n)}
+	b := &Batch{Start: start, Classes: classes, Labels: labels, Weights: weights}
 	b.total = float64(b.Len())
 	if weights != nil {
 		b.total = 0
@@ -41,6 +37,24 @@ func NewBatch(classes int, start []int, labels, weights []float64) *Batch {
 	}
 	return b
 }
+
+// Part makes b the examples from:to of whole, with room for logits. Losses of parts are shares: over parts that make up whole, values
+// and gradients of a [Separable] loss are those of whole. b reuses its own memory and shares labels and weights with whole.
+func (b *Batch) Part(whole *Batch, from, to int) {
+	first, end := whole.Start[from], whole.Start[to]
+	b.Start = b.Start[:0]
+	for _, at := range whole.Start[from : to+1] {
+		b.Start = append(b.Start, at-first)
+	}
+	b.Classes, b.Labels, b.Weights, b.total = whole.Classes, whole.Labels[first:end], nil, whole.total
+	if whole.Weights != nil {
+		b.Weights = whole.Weights[from:to]
+	}
+	b.Logits, b.Probs = sized(b.Logits, end-first), sized(b.Probs, end-first)
+}
+
+// sized returns a slice of length n that reuses the memory of s if it is large enough.
+func sized(s []float64, n int) []float64 { return slices.Grow(s[:0], n)[:n] }
 
 // Len returns the number of examples.
 func (b *Batch) Len() int { return len(b.Start) - 1 }
@@ -53,7 +67,10 @@ func (b *Batch) Weight(i int) float64 {
 	return b.Weights[i]
 }
 
-// Mean returns the weighted mean of f over the examples.
+// share returns the part of the training set's weight that the batch has: 1 unless it is a part.
+func (b *Batch) share() float64 { return b.Mean(func(int) float64 { return 1 }) }
+
+// Mean returns the weighted sum of f over the examples, divided by the weight of the training set.
 func (b *Batch) Mean(f func(i int) float64) float64 {
 	sum := 0.0
 	for i := range b.Len() {
@@ -62,6 +79,11 @@ func (b *Batch) Mean(f func(i int) float64) float64 {
 		}
 	}
 	return sum / b.total
+}
+
+// examples returns what package simd needs to know.
+func (b *Batch) examples() simd.Examples {
+	return simd.Examples{Start: b.Start, Weights: b.Weights, Total: b.total}
 }
 
 // UpdateProbs recomputes Probs after a change of Logits.
@@ -76,27 +98,16 @@ func (b *Batch) LogProbs() []float64 {
 	if b.logged {
 		return b.logProbs
 	}
-	if b.logProbs == nil {
-		b.logProbs = make([]float64, len(b.Logits))
-	}
-	for i := range b.Len() {
-		from, to := b.Start[i], b.Start[i+1]
-		most := from + prob.Argmax(b.Logits[from:to])
-		log := math.Log(b.Probs[most]) // near 1 the logarithm is as exact as the probability, 1e-16
-		for k := from; k < to; k++ {
-			b.logProbs[k] = b.Logits[k] - b.Logits[most] + log
-		}
-	}
 	b.logged = true
+	b.logProbs = sized(b.logProbs, len(b.Logits))
+	b.examples().LogProbs(b.Logits, b.Probs, b.logProbs)
 	return b.logProbs
 }
 
 // Targets returns a slice of zeros in the layout of the logits, to be filled for CrossEntropy. Every call returns the
 // same slice.
 func (b *Batch) Targets() []float64 {
-	if b.targets == nil {
-		b.targets = make([]float64, len(b.Labels))
-	}
+	b.targets = sized(b.targets, len(b.Labels))
 	clear(b.targets)
 	return b.targets
 }
@@ -105,28 +116,9 @@ func (b *Batch) Targets() []float64 {
 // Targets have the layout of the logits and count as constants. An example whose targets are all 0 adds nothing. With
 // GradientOnly the returned value is 0.
 func (b *Batch) CrossEntropy(targets, grad []float64) float64 {
-	for i := range b.Len() {
-		from, to := b.Start[i], b.Start[i+1]
-		share, sum := b.Weight(i)/b.total, 0.0
-		for _, t := range targets[from:to] {
-			sum += t
-		}
-		for k := from; k < to; k++ {
-			grad[k] = share * (b.Probs[k]*sum - targets[k])
-		}
-	}
+	b.examples().Gradient(b.Probs, targets, grad)
 	if b.GradientOnly {
 		return 0
 	}
-	logProbs := b.LogProbs()
-	return b.Mean(func(i int) float64 {
-		loss := 0.0
-		for k := b.Start[i]; k < b.Start[i+1]; k++ {
-			// Skipping targets of 0 keeps 0 times an infinite logarithm at 0.
-			if t := targets[k]; t != 0 {
-				loss -= t * logProbs[k]
-			}
-		}
-		return loss
-	})
+	return b.examples().CrossEntropy(b.Logits, b.Probs, targets) / b.total
 }

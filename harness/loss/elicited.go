@@ -24,6 +24,9 @@ type Elicited struct {
 func (l Elicited) String() string { return render("ue", "alpha", l.Alpha) }
 func (Elicited) Moving() bool     { return false }
 
+// Separable is true.
+func (Elicited) Separable(int) bool { return true }
+
 // Check rejects contrast for classes, whose elements are not statements.
 func (l Elicited) Check(classes int) error {
 	if l.Contrast && classes > 0 {

@@ -22,6 +22,9 @@ type Evidential struct{ Gamma float64 }
 func (l Evidential) String() string { return render("evidential", "gamma", l.Gamma) }
 func (Evidential) Moving() bool     { return true }
 
+// Separable is true.
+func (Evidential) Separable(int) bool { return true }
+
 // Start returns cross-entropy: at weights of 0, no output is above 0 and the gradient is 0.
 func (Evidential) Start() Loss { return XEnt{} }
 

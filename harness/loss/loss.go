@@ -29,6 +29,12 @@ type Loss interface {
 	Gradient(b *Batch, grad []float64) float64
 }
 
+// A Separable is a Loss that may be computed for a part of the examples at a time. Separable reports whether the gradient of an example
+// depends on no other example of the batch, beyond the sum of weights. classes is the number of classes, or 0 for groups of candidates.
+type Separable interface {
+	Separable(classes int) bool
+}
+
 // A Preparer is a Loss with settings that depend on the labels of the whole training set. Prepare is called once for
 // each head, before the first step. The batch then holds all training labels and no logits.
 type Preparer interface {
@@ -124,11 +130,12 @@ func Evaluate(l Loss, classes int, logits, labels [][]float64, progress float64)
 	if err := Check(l, classes); err != nil {
 		return 0, nil, fmt.Errorf("loss: %w", err)
 	}
-	b := NewBatch(classes, start, flatLabels, nil)
+	labelled := NewBatch(classes, start, flatLabels, nil)
 	if p, ok := l.(Preparer); ok {
-		l = p.Prepare(b)
+		l = p.Prepare(labelled)
 	}
-	b.Progress = progress
+	b := &Batch{Progress: progress}
+	b.Part(labelled, 0, len(logits))
 	copy(b.Logits, flatLogits)
 	b.UpdateProbs()
 	flat := make([]float64, len(flatLogits))

@@ -329,8 +329,8 @@ func TestWeightsCountAsRepetitions(t *testing.T) {
 			flat = append(flat, r[1]...)
 			start = append(start, len(flat))
 		}
-		b := NewBatch(2, start, flat, weights)
-		b.Progress = 0.4
+		b := &Batch{Progress: 0.4}
+		b.Part(NewBatch(2, start, flat, weights), 0, len(rows))
 		for i, r := range rows {
 			copy(b.Logits[2*i:], r[0])
 		}

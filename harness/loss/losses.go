@@ -14,6 +14,9 @@ type XEnt struct{}
 func (XEnt) String() string { return "xent" }
 func (XEnt) Moving() bool   { return false }
 
+// Separable is true.
+func (XEnt) Separable(int) bool { return true }
+
 func (XEnt) Gradient(b *Batch, grad []float64) float64 { return b.CrossEntropy(b.Labels, grad) }
 
 // KL is the divergence KL(labels ‖ student), which is the cross-entropy minus the entropy of the labels.
@@ -22,10 +25,26 @@ type KL struct{}
 func (KL) String() string { return "kl" }
 func (KL) Moving() bool   { return false }
 
-func (KL) Gradient(b *Batch, grad []float64) float64 {
-	return b.CrossEntropy(b.Labels, grad) - b.Mean(func(i int) float64 {
-		return entropy(b.Labels[b.Start[i]:b.Start[i+1]])
-	})
+// Separable is true.
+func (KL) Separable(int) bool { return true }
+
+func (l KL) Gradient(b *Batch, grad []float64) float64 {
+	return l.Prepare(b).Gradient(b, grad)
+}
+
+// Prepare computes the entropy of the labels once.
+func (KL) Prepare(labels *Batch) Loss {
+	return preparedKL{entropy: labels.Mean(func(i int) float64 { return entropy(labels.Labels[labels.Start[i]:labels.Start[i+1]]) }) / labels.share()}
+}
+
+// preparedKL is KL for labels whose mean entropy is known.
+type preparedKL struct {
+	KL
+	entropy float64
+}
+
+func (l preparedKL) Gradient(b *Batch, grad []float64) float64 {
+	return b.CrossEntropy(b.Labels, grad) - l.entropy*b.share()
 }
 
 // Confidence is the cross-entropy plus Alpha times the entropy of the student's predictions. The gradient flows through
@@ -35,27 +54,11 @@ type Confidence struct{ Alpha float64 }
 func (l Confidence) String() string { return render("confidence", "alpha", l.Alpha) }
 func (Confidence) Moving() bool     { return false }
 
+// Separable is true.
+func (Confidence) Separable(int) bool { return true }
+
 func (l Confidence) Gradient(b *Batch, grad []float64) float64 {
-	value, logProbs := b.CrossEntropy(b.Labels, grad), b.LogProbs()
-	for i := range b.Len() {
-		scale := l.Alpha * b.Weight(i) / b.total
-		if scale == 0 {
-			continue
-		}
-		h := 0.0
-		for k := b.Start[i]; k < b.Start[i+1]; k++ {
-			if b.Probs[k] > 0 {
-				h -= b.Probs[k] * logProbs[k]
-			}
-		}
-		for k := b.Start[i]; k < b.Start[i+1]; k++ {
-			if b.Probs[k] > 0 {
-				grad[k] -= scale * b.Probs[k] * (logProbs[k] + h)
-			}
-		}
-		value += scale * h
-	}
-	return value
+	return b.CrossEntropy(b.Labels, grad) + b.examples().Entropy(b.Logits, b.Probs, l.Alpha, grad)
 }
 
 // LogConf is the auxiliary confidence loss of Burns et al. 2023 (arXiv 2312.09390): the cross-entropy against
@@ -85,6 +88,9 @@ func (LogConf) Moving() bool { return true }
 // Check rejects Balance for candidates, which have no classes to balance.
 func (l LogConf) Check(classes int) error { return checkBalance(l.Balance, classes) }
 
+// Separable is false where the labels are balanced, or hardened by a threshold over the batch.
+func (l LogConf) Separable(classes int) bool { return classes != 2 && !l.Balance }
+
 func (l LogConf) Gradient(b *Batch, grad []float64) float64 {
 	labels, prior := b.Labels, 0.5
 	if l.Balance {
@@ -93,6 +99,10 @@ func (l LogConf) Gradient(b *Batch, grad []float64) float64 {
 		prior = b.Mean(func(i int) float64 { return b.Labels[2*i+1] })
 	}
 	c := warmed(l.Alpha, l.Warmup, b.Progress, l.Jump)
+	if b.Classes != 2 && b.GradientOnly {
+		b.examples().Hardened(b.Probs, labels, c, grad)
+		return 0
+	}
 	targets := b.Targets()
 	for k := range targets {
 		targets[k] = (1 - c) * labels[k]
@@ -125,6 +135,9 @@ func (l Entropy) String() string {
 }
 func (Entropy) Moving() bool { return true }
 
+// Separable is false where the labels are balanced.
+func (l Entropy) Separable(int) bool { return !l.Balance }
+
 // Check rejects Balance for candidates, which have no classes to balance.
 func (l Entropy) Check(classes int) error { return checkBalance(l.Balance, classes) }
 
@@ -147,6 +160,9 @@ type Product struct{ Alpha, Beta float64 }
 
 func (l Product) String() string { return render("product", "alpha", l.Alpha, "beta", l.Beta) }
 func (Product) Moving() bool     { return true }
+
+// Separable is true.
+func (Product) Separable(int) bool { return true }
 
 func (l Product) Gradient(b *Batch, grad []float64) float64 {
 	targets, logProbs := b.Targets(), b.LogProbs()
@@ -187,6 +203,9 @@ func (l Window) String() string {
 	return render("window", "radius", l.Radius)
 }
 func (Window) Moving() bool { return true }
+
+// Separable is true once Prepare has set the radius.
+func (l Window) Separable(int) bool { return !l.MidWeak }
 
 // Prepare replaces a MidWeak window by one with a fixed radius.
 func (l Window) Prepare(labels *Batch) Loss {

@@ -19,6 +19,9 @@ func (l RKL) String() string { return render("rkl", "eps", l.Eps) }
 func (RKL) Moving() bool     { return false }
 func (RKL) Start() Loss      { return XEnt{} }
 
+// Separable is true.
+func (RKL) Separable(int) bool { return true }
+
 func (l RKL) Gradient(b *Batch, grad []float64) float64 {
 	clear(grad)
 	return b.Mean(func(i int) float64 { return addReverse(b, i, 1, true, l.Eps, grad) })
@@ -32,6 +35,9 @@ type RXEnt struct{ Eps float64 }
 func (l RXEnt) String() string { return render("rxent", "eps", l.Eps) }
 func (RXEnt) Moving() bool     { return false }
 func (RXEnt) Start() Loss      { return XEnt{} }
+
+// Separable is true.
+func (RXEnt) Separable(int) bool { return true }
 
 func (l RXEnt) Gradient(b *Batch, grad []float64) float64 {
 	clear(grad)
@@ -75,6 +81,9 @@ func (l Symmetric) String() string {
 func (Symmetric) Moving() bool { return false }
 func (Symmetric) Start() Loss  { return XEnt{} }
 
+// Separable is true.
+func (Symmetric) Separable(int) bool { return true }
+
 func (l Symmetric) Gradient(b *Batch, grad []float64) float64 {
 	value := l.Alpha * b.CrossEntropy(b.Labels, grad)
 	for k := range grad {
@@ -100,6 +109,9 @@ func (l CACE) String() string {
 }
 func (CACE) Moving() bool { return false }
 func (CACE) Start() Loss  { return XEnt{} }
+
+// Separable is true once Prepare has set the number.
+func (l CACE) Separable(int) bool { return l.Decile == 0 }
 
 const decilePrefix = "decile"
 

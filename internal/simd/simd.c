@@ -7,6 +7,11 @@
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
 
+typedef double FOUR __attribute__((vector_size(32), aligned(8), may_alias));
+typedef int64_t FOUR_BITS __attribute__((vector_size(32)));
+
+enum { PAIRS = 64 }; // examples of two logits that are computed together
+
 enum { BLOCK = 96 }; // rows that are read again and again, and fit into the first-level or second-level cache
 
 // Windows does not align the stack for wide vectors, and gcc does not know (its bug 54412).
@@ -60,12 +65,10 @@ enum { BLOCK = 96 }; // rows that are read again and again, and fit into the fir
 
 #define WIDER(f, ...) \
 	if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")) { \
-		f##_avx512(__VA_ARGS__); \
-		return; \
+		return f##_avx512(__VA_ARGS__); \
 	} \
 	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) { \
-		f##_avx2(__VA_ARGS__); \
-		return; \
+		return f##_avx2(__VA_ARGS__); \
 	}
 
 #else
@@ -97,7 +100,7 @@ enum { BLOCK = 96 }; // rows that are read again and again, and fit into the fir
 
 #define DISPATCH(f, ...) \
 	WIDER(f, __VA_ARGS__) \
-	f##_any(__VA_ARGS__);
+	return f##_any(__VA_ARGS__);
 
 void w2s_simd_forward32(const float *x, int64_t rows, int64_t dims, const float *w, int64_t columns, float *z, int64_t zstride) {
 	DISPATCH(forward32, x, rows, dims, w, columns, z, zstride)
@@ -118,7 +121,26 @@ void w2s_simd_backward64(const double *x, int64_t rows, int64_t dims, const doub
 void w2s_simd_softmax(const double *logits, const int64_t *start, int64_t n, double *probs) {
 	if (start[n] - start[0] == 2 * n) {
 		DISPATCH(softmax2, logits + start[0], n, probs + start[0])
-		return;
 	}
 	DISPATCH(softmax, logits, start, n, probs)
+}
+
+void w2s_simd_gradient(const double *probs, const double *targets, const int64_t *start, int64_t n, const double *weights, double total, double *grad) {
+	DISPATCH(gradient, probs, targets, start, n, weights, total, grad)
+}
+
+void w2s_simd_hardened(const double *probs, const double *labels, const int64_t *start, int64_t n, const double *weights, double total, double c, double *grad) {
+	DISPATCH(hardened, probs, labels, start, n, weights, total, c, grad)
+}
+
+double w2s_simd_cross_entropy(const double *logits, const double *probs, const double *targets, const int64_t *start, int64_t n, const double *weights) {
+	DISPATCH(cross_entropy, logits, probs, targets, start, n, weights)
+}
+
+double w2s_simd_entropy(const double *logits, const double *probs, const int64_t *start, int64_t n, const double *weights, double total, double alpha, double *grad) {
+	DISPATCH(entropy, logits, probs, start, n, weights, total, alpha, grad)
+}
+
+void w2s_simd_adam(const double *grad, int64_t n, double rate, double c2, double eps, double *m, double *v, double *theta) {
+	DISPATCH(adam, grad, n, rate, c2, eps, m, v, theta)
 }

@@ -8,3 +8,11 @@ void w2s_simd_backward64(const double *x, int64_t rows, int64_t dims, const doub
 
 // Example i has the logits start[i] to start[i+1]-1, two or more.
 void w2s_simd_softmax(const double *logits, const int64_t *start, int64_t n, double *probs);
+
+// The losses have targets, weights (NULL: all 1) and the total of the weights of the batch that these examples are a part of.
+void w2s_simd_gradient(const double *probs, const double *targets, const int64_t *start, int64_t n, const double *weights, double total, double *grad);
+void w2s_simd_hardened(const double *probs, const double *labels, const int64_t *start, int64_t n, const double *weights, double total, double c, double *grad);
+double w2s_simd_cross_entropy(const double *logits, const double *probs, const double *targets, const int64_t *start, int64_t n, const double *weights);
+double w2s_simd_entropy(const double *logits, const double *probs, const int64_t *start, int64_t n, const double *weights, double total, double alpha, double *grad);
+
+void w2s_simd_adam(const double *grad, int64_t n, double rate, double c2, double eps, double *m, double *v, double *theta);

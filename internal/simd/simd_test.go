@@ -142,21 +142,94 @@ func TestSoftmaxOfNaN(t *testing.T) {
 	}
 }
 
-func BenchmarkSoftmax(b *testing.B) {
-	for _, size := range []int{2, 35} {
-		b.Run(fmt.Sprint(size), func(b *testing.B) {
-			start := []int{0}
-			for i := range 7000 / size {
-				start = append(start, (i+1)*size)
+func TestLossesAgreeWithAndWithoutVectors(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	close := func(got, want float64) bool { return math.Abs(got-want) <= 1e-14*max(1, math.Abs(want)) }
+	for _, sizes := range [][]int{{2, 2, 2, 2, 2}, {2, 3, 7, 16, 33, 200}} {
+		for _, weighted := range []bool{false, true} {
+			e := Examples{Start: []int{0}, Total: 9}
+			var logits, labels []float64
+			for i, size := range sizes {
+				for k := range size {
+					logits = append(logits, 5*rng.NormFloat64())
+					labels = append(labels, rng.Float64()*float64(k%3)) // 0 for some; they need not sum to 1
+				}
+				e.Start = append(e.Start, len(logits))
+				if weighted {
+					e.Weights = append(e.Weights, float64(i))
+				}
 			}
-			logits := make([]float64, start[len(start)-1])
-			for i := range logits {
-				logits[i] = rand.NormFloat64()
-			}
+			logits[0], logits[1] = 1, 1 // two that are equally probable
 			probs := make([]float64, len(logits))
-			for range b.N {
-				Softmax(start, logits, probs)
+			Softmax(e.Start, logits, probs)
+			for name, f := range map[string][2]func(grad []float64) float64{
+				"gradient": {func(grad []float64) float64 { e.Gradient(probs, labels, grad); return 0 },
+					func(grad []float64) float64 { e.gradient(probs, labels, grad); return 0 }},
+				"hardened": {func(grad []float64) float64 { e.Hardened(probs, labels, 0.3, grad); return 0 },
+					func(grad []float64) float64 { e.hardened(probs, labels, 0.3, grad); return 0 }},
+				"cross-entropy": {func([]float64) float64 { return e.CrossEntropy(logits, probs, labels) },
+					func([]float64) float64 { return e.crossEntropy(logits, probs, labels) }},
+				"entropy": {func(grad []float64) float64 { return e.Entropy(logits, probs, 0.3, grad) },
+					func(grad []float64) float64 { return e.entropy(logits, probs, 0.3, grad) }},
+			} {
+				got, want := make([]float64, len(logits)), make([]float64, len(logits))
+				if a, b := f[0](got), f[1](want); !close(a, b) {
+					t.Errorf("%s of %v: %v, want %v", name, sizes, a, b)
+				}
+				for k := range got {
+					if !close(got[k], want[k]) {
+						t.Errorf("%s of %v, element %d: %v, want %v", name, sizes, k, got[k], want[k])
+					}
+				}
 			}
-		})
+		}
+	}
+}
+
+func TestAdamAgreesWithAndWithoutVectors(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	m, v, theta := make([]float64, 21), make([]float64, 21), make([]float64, 21)
+	wantM, wantV, want := slices.Clone(m), slices.Clone(v), slices.Clone(theta)
+	for range 9 {
+		grad := normals[float64](rng, len(theta))
+		grad[3] = 0
+		Adam(grad, 0.01, 0.3, 1e-8, m, v, theta)
+		adam(grad, 0.01, 0.3, 1e-8, wantM, wantV, want)
+	}
+	for i := range theta {
+		if !(math.Abs(theta[i]-want[i]) <= 1e-14) {
+			t.Errorf("%d: %v, want %v", i, theta[i], want[i])
+		}
+	}
+}
+
+func BenchmarkLosses(b *testing.B) {
+	for _, size := range []int{2, 35} {
+		e := Examples{Start: []int{0}, Total: 1}
+		for i := range 2048 / size {
+			e.Start = append(e.Start, (i+1)*size)
+		}
+		n := e.Start[len(e.Start)-1]
+		logits, probs, labels, grad := make([]float64, n), make([]float64, n), make([]float64, n), make([]float64, n)
+		for i := range logits {
+			logits[i], labels[i] = rand.NormFloat64(), rand.Float64()
+		}
+		for _, f := range []struct {
+			name string
+			call func()
+		}{
+			{"softmax", func() { Softmax(e.Start, logits, probs) }},
+			{"gradient", func() { e.Gradient(probs, labels, grad) }},
+			{"hardened", func() { e.Hardened(probs, labels, 0.3, grad) }},
+			{"crossentropy", func() { e.CrossEntropy(logits, probs, labels) }},
+			{"entropy", func() { e.Entropy(logits, probs, 0.3, grad) }},
+		} {
+			b.Run(fmt.Sprintf("%s/%d", f.name, size), func(b *testing.B) {
+				for range b.N {
+					f.call()
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/logit")
+			})
+		}
 	}
 }

@@ -52,7 +52,7 @@ groups = collections.defaultdict(list)  # students that differ only in the seed,
 for h in heads.values():
     if h["role"] == "student" and h["id"] not in chained:
         s, top = heads[h["supervisor"]], trained["ceiling", h["task"], h["model"], variant(h), h["seed"]]
-        weak = s["simulated"] if s["role"] == "baseline" else s["model"]
+        weak = "sim:" + s["simulated"] if s["role"] == "baseline" else s["model"]
         groups[h["task"], weak, h["model"], h["loss"], h.get("treatment", ""), variant(h)].append((s, h, top))
 def points(h, test):  # by example
     task = tasks[h["task"]]

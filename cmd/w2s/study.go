@@ -26,9 +26,10 @@ func newStudyCommand(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "study",
 		Short: "Answer one question with a table and charts: " + strings.Join(names, ", "),
-		Long: "Answers one question with a table and charts.\n\n" + strings.TrimSuffix(indented(0, "Any result file has the answers to "+
-			strings.Join(list.Map(summary.Questions(), func(q summary.Question) string { return q.Name }), ", ")+
-			" (docs/methods.md): w2s table --by NAME RESULT.json."), "\n"),
+		Long: `Answers one question with a table and charts.
+
+Questions of stored predictions can be asked of any result file as well
+(docs/methods.md): w2s table --by misfit RESULT.json.`,
 		Example: `  w2s study gap --models wordllama-64,all-MiniLM-L6-v2,e5-small-v2
   w2s study alpha --task movies
   w2s study calibration --weak wordllama-64`,
@@ -44,7 +45,7 @@ func newStudy(a *app, s study.Study) *cobra.Command {
 	var pair pairFlags
 	var ladder ladderFlags
 	var simulated []string
-	var sizes []int
+	var sizes, steps []int
 	var layers layersFlags
 	example := "  w2s study " + s.Name + "\n  w2s study " + s.Name + " --task tweets --seeds 5"
 	if s.Draws() {
@@ -63,6 +64,9 @@ func newStudy(a *app, s study.Study) *cobra.Command {
 	}
 	fs.StringSliceVar(&simulated, "simulate", nil, "simulated `supervisors`, separated by commas: "+strings.Join(experiment.SimulatedForms(), ", "))
 	fs.IntSliceVar(&sizes, "sizes", nil, "`sizes` of smaller training pools to try as well, separated by commas")
+	if s.Steps {
+		fs.IntSliceVar(&steps, "steps", []int{1, 2, 5, 10, 20, 50, 100, 200}, "`steps` of Adam after which students are stopped, separated by commas")
+	}
 	if s.Draws() {
 		registerPlots(fs, &f.plots)
 	}
@@ -88,7 +92,7 @@ func newStudy(a *app, s study.Study) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		cfg.Geometry = s.Geometry
+		cfg.Geometry, cfg.Steps = s.Geometry, steps
 		if cfg.Baselines = s.Baselines; s.Baselines {
 			for _, t := range cfg.Tasks {
 				if i := t.Info(); i.Form == tasks.Generate {

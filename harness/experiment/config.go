@@ -56,6 +56,7 @@ type Config struct {
 	Train       int           // examples in the training pool, both halves together; 0: DefaultTrain, or all there are
 	Test        int           // test examples; 0: DefaultTest, or as many as small data can spare
 	Balance     tasks.Balance // whether the classes are balanced; empty: two classes are, more keep their proportions
+	Steps       []int         // steps of Adam after which the training of further students is stopped; the student that is not stopped is always there
 	Sizes       []int         // smaller training pools to try as well, each one a part of the next larger one
 	L2          []float64     // penalties to choose from; empty: DefaultL2
 	Folds       int           // parts of a head's training examples for the choice of its penalty by cross-validation; 1: Held; 0: DefaultFolds
@@ -121,7 +122,7 @@ type Lookup interface {
 
 // settings returns what the result file says of the configuration, which has its defaults filled in.
 func (c Config) settings() result.Settings {
-	return result.Settings{Kind: result.Pairs, Pairs: c.Pairs, Seeds: c.Seeds, Pools: c.pools(), Train: c.Train, Test: c.Test, Balance: c.Balance, Sizes: c.Sizes,
+	return result.Settings{Kind: result.Pairs, Pairs: c.Pairs, Seeds: c.Seeds, Pools: c.pools(), Train: c.Train, Test: c.Test, Balance: c.Balance, Sizes: c.Sizes, Steps: c.Steps,
 		L2: c.L2, Folds: c.Folds, Held: c.Held, Losses: names(c.Losses), Treatments: names(c.Treatments), Simulated: names(c.Simulated)}
 }
 
@@ -265,6 +266,7 @@ func (c Config) check(faults *faultList) {
 	twice(faults, "simulated supervisor", c.Simulated)
 	twice(faults, "seed", c.Seeds)
 	twice(faults, "size", c.Sizes)
+	twice(faults, "step", c.Steps)
 	for _, s := range c.Simulated {
 		if _, err := ParseSimulated(s.String()); err != nil {
 			*faults = append(*faults, err)
@@ -292,6 +294,11 @@ func (c Config) check(faults *faultList) {
 
 // checkData reports faults of what concerns the data of a task.
 func (c Config) checkData(faults *faultList) {
+	for _, n := range c.Steps {
+		if n < 1 {
+			faults.add("experiment: step %d: want 1 or more", n)
+		}
+	}
 	for _, n := range c.Sizes {
 		if n < minTrain {
 			faults.add("a training pool of %d is too small (want %d or more: --sizes)", n, minTrain)

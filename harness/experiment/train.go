@@ -82,11 +82,14 @@ func (w *workbench) trainUnsaved(ctx context.Context, data features, specs []tra
 	}
 	trainings, grid := 0, w.cfg.grid(nil)
 	for _, s := range specs {
-		trainings += grid.Trainings(s.loss)
+		if trainings += grid.Trainings(s.loss); s.head.Role == result.Student {
+			trainings += len(w.cfg.Steps)
+		}
 	}
 	bar := w.env.Progress.Start(fmt.Sprintf("train %s, %s", w.info.Name, specs[0].head.Model), int64(trainings), progress.Items)
 	defer bar.Done()
 	options := head.Options{Done: func(int) { bar.Add(1) }}
+	var stopped []trained
 	for _, k := range order {
 		h := w.halvesOf(out[members[k][0]].Head)
 		examples := h.strong
@@ -116,7 +119,57 @@ func (w *workbench) trainUnsaved(ctx context.Context, data features, specs []tra
 				t.Guard = &result.Guard{Correlation: g.Correlation, Excess: g.Excess, Kept: g.Kept}
 			}
 			t.Warnings = append(slices.Clone(t.Warnings), c.Warnings()...)
+			jobs[j].Loss, jobs[j].L2 = lossOf(jobs[j].Loss, c.Guard), c.L2
 		}
+		more, err := w.stopped(ctx, data, own.data, list.Map(members[k], func(i int) trained { return out[i] }), jobs, options)
+		if err != nil {
+			return nil, err
+		}
+		stopped = append(stopped, more...)
+	}
+	return append(out, stopped...), nil
+}
+
+// lossOf returns the loss that a head learned: the fallback of a guarded one, if its guard did not let it pass.
+func lossOf(l loss.Loss, guard *head.Guard) loss.Loss {
+	if guarded, ok := l.(loss.Guarded); ok && (guard == nil || !guard.Kept) {
+		fallback, _, _ := guarded.Guard()
+		return fallback
+	}
+	return l
+}
+
+// stopped trains the students among heads again, each with the penalty of its job, and stops them after every number of steps of
+// Config.Steps. All losses take steps of Adam, also those that students otherwise learn by L-BFGS, whose few steps are no curve.
+func (w *workbench) stopped(ctx context.Context, data features, own head.Data, heads []trained, jobs []head.Job, options head.Options) ([]trained, error) {
+	var out []trained
+	var cut []head.Job
+	for i, t := range heads {
+		if t.Role != result.Student {
+			continue
+		}
+		for _, n := range w.cfg.Steps {
+			r := t.Head
+			r.Stopped, r.Guard, r.Cosines = n, nil, nil
+			r.ID = result.HeadID(r)
+			job := jobs[i]
+			job.Name, job.Optimiser = r.ID, head.Adam{Stop: n}
+			out, cut = append(out, trained{Head: r}), append(cut, job)
+		}
+	}
+	if len(cut) == 0 {
+		return nil, nil
+	}
+	fitted, err := head.Fit(ctx, own, cut, options)
+	if err != nil {
+		return nil, err
+	}
+	test, err := w.predictWith(ctx, data.raw, list.Map(fitted, func(f head.Fitted) *head.Head { return f.Head }), w.test)
+	if err != nil {
+		return nil, err
+	}
+	for i, f := range fitted {
+		out[i].head, out[i].Status, out[i].Steps, out[i].Test = f.Head, string(f.Status), f.Steps, test[i]
 	}
 	return out, nil
 }

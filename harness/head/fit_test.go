@@ -508,6 +508,34 @@ func TestMiniBatchesMatchSimpleLoop(t *testing.T) {
 	}
 }
 
+// A training that is stopped is the beginning of the whole one: the rate, and targets that change with progress, are the same.
+func TestAdamStops(t *testing.T) {
+	data, labels := problem(5, 60, 4, 2, false)
+	job := func(text string, o Optimiser) Job {
+		return Job{Examples: upTo(60), Labels: labels, Loss: mustLoss(t, text), L2: 0.1, Optimiser: o}
+	}
+	f := fit(t, data, Options{Float64: true},
+		job("xent", Adam{Steps: 7}), job("xent", Adam{Steps: 40, Stop: 7}),
+		job("logconf", Adam{Steps: 40}), job("logconf", Adam{Steps: 40, Stop: 40}), job("logconf", Adam{Steps: 40, Stop: 99}),
+		job("logconf", Adam{Steps: 30}), job("logconf", Adam{Steps: 40, Stop: 30}), job("xent", Adam{Stop: 1}))
+	same := func(a, b int) bool { return furthest(f[a].Head.W, f[b].Head.W) == 0 && f[a].Steps == f[b].Steps }
+	if !same(0, 1) || !same(2, 3) || !same(2, 4) {
+		t.Error("a stopped training is not the beginning of the whole one")
+	}
+	if f[6].Steps != 30 || same(5, 6) {
+		t.Error("targets follow the progress to the stop and not to the end")
+	}
+	// The first step has the size of the learning rate along the signs of the gradient.
+	for _, w := range f[7].Head.W {
+		if math.Abs(math.Abs(w)-0.01) > 1e-6 {
+			t.Errorf("the first step has the size %v", w)
+		}
+	}
+	if f[1].Status != Finished {
+		t.Errorf("status %q", f[1].Status)
+	}
+}
+
 func TestFitStopsWhenCancelled(t *testing.T) {
 	data, labels := problem(7, 1100, 120, 2, false)
 	job := Job{Examples: upTo(1100), Labels: labels, Loss: loss.XEnt{}, L2: 0.01, Optimiser: Adam{Steps: 1 << 40}}

@@ -96,6 +96,8 @@ type Adam struct {
 	Cosine       bool    // the rate falls to 0 along half a cosine; otherwise it is constant
 	// Steps is the number of steps. Epochs states it as passes over the training set instead. Both 0: 300 steps.
 	Steps, Epochs int
+	// Stop ends the training after so many of its steps. Rate and targets are those of the whole training. 0: it is not stopped.
+	Stop int
 	// Batch is the number of examples in each step. The job's seed determines their order, a new one for each epoch. 0: all
 	// examples.
 	Batch int
@@ -122,8 +124,8 @@ func (o Adam) check(loss.Loss) error {
 	if !(o.LearningRate >= 0) || math.IsInf(o.LearningRate, 0) {
 		faults = append(faults, fmt.Errorf("adam: learning rate %v is not a positive number", o.LearningRate))
 	}
-	if o.Steps < 0 || o.Epochs < 0 || o.Batch < 0 {
-		faults = append(faults, errors.New("adam: steps, epochs and batch must not be negative"))
+	if o.Steps < 0 || o.Epochs < 0 || o.Batch < 0 || o.Stop < 0 {
+		faults = append(faults, errors.New("adam: steps, epochs, batch and stop must not be negative"))
 	}
 	if o.Steps > 0 && o.Epochs > 0 {
 		faults = append(faults, errors.New("adam: steps and epochs are both given (set one)"))
@@ -151,18 +153,25 @@ func (o Adam) steps(n int) int {
 	return 300
 }
 
-func (o Adam) start(n int, _ float64) stepper { return &adam{settings: o, total: o.steps(n)} }
+func (o Adam) start(n int, _ float64) stepper {
+	a := &adam{settings: o, total: o.steps(n)}
+	if a.last = a.total; o.Stop > 0 {
+		a.last = min(o.Stop, a.total)
+	}
+	return a
+}
 
 // adam is the stepper of Adam. It takes one call more than it has steps, to evaluate the result.
 type adam struct {
 	settings    Adam
 	step, total int
+	last        int // step after which it ends
 	m, v        []float64
 	end         outcome
 }
 
 func (a *adam) progress() float64 { return float64(a.step) / float64(a.total) }
-func (a *adam) wantsValue() bool  { return a.step == a.total } // only the value at the result is reported
+func (a *adam) wantsValue() bool  { return a.step == a.last } // only the value at the result is reported
 func (a *adam) outcome() outcome  { return a.end }
 
 func (a *adam) next(theta []float64, value float64, grad []float64) bool {
@@ -172,7 +181,7 @@ func (a *adam) next(theta []float64, value float64, grad []float64) bool {
 		a.end.status = Diverged
 		return false
 	}
-	if a.step == a.total {
+	if a.step == a.last {
 		return false
 	}
 	if a.m == nil {

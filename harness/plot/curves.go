@@ -1,6 +1,7 @@
 package plot
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"strings"
 
 	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/vg"
 
 	"w2s/harness/loss"
 	"w2s/harness/result"
@@ -88,6 +90,51 @@ func Size(rows []summary.Row) (*Chart, error) {
 	c.Title = clean(titled(fmt.Sprintf("Scores by the size of the training set: %s, %s", first.Task, first.Pair()), first))
 	c.basis(rows)
 	c.Alt = fmt.Sprintf("Curves of the %s of floor, students and ceiling against the size of the training set, for %d sizes.", scoreOf(rows, metricOf), len(sizes))
+	return c, nil
+}
+
+// Curves draws score and agreement of students of one task and pair against the step after which their training was stopped. Students that
+// were not stopped stand at the right.
+func Curves(rows []summary.Row) (*Chart, error) {
+	c := newChart("curves", "Scores by step of training", "steps of Adam after which training was stopped", "")
+	var steps []int
+	for _, r := range rows {
+		if r.Stopped > 0 {
+			steps = list.AppendNew(steps, r.Stopped)
+		}
+	}
+	if slices.Sort(steps); len(steps) == 0 {
+		return nil, c.nothing("no training was stopped")
+	}
+	first := rows[0]
+	end := 2 * steps[len(steps)-1] // where students that were not stopped stand
+	curve := func(m *marks, rows []summary.Row, of func(x float64, r summary.Row) point) {
+		m.points = list.Map(rows, func(r summary.Row) point { return of(float64(cmp.Or(r.Stopped, end)), r) })
+		m.join()
+		m.points = slices.CompactFunc(m.points, func(a, b point) bool { return a.x == b.x })
+		c.add(m)
+	}
+	floor := floorMarks("weak floor: " + first.Weak)
+	curve(floor, rows, func(x float64, r summary.Row) point { return pointAt(x, r.Floor) })
+	students := groups(rows, distinguishing(rows, lossOf, treatmentOf))
+	series := studentSeries(students)
+	for i, g := range students {
+		curve(series[i], g.items, func(x float64, r summary.Row) point { return pointAt(x, r.Transfer) })
+		agreement := *series[i]
+		agreement.name, agreement.glyph, agreement.dashes = "agreement, "+g.key, nil, []vg.Length{2, 2}
+		curve(&agreement, g.items, func(x float64, r summary.Row) point { return point{x: x, y: 100 * r.Imitation.Student.All.Value} })
+	}
+	curve(ceilingMarks("strong ceiling: "+first.Strong), rows, func(x float64, r summary.Row) point { return pointAt(x, r.Ceiling) })
+	c.plot.X.Scale = plot.LogScale{}
+	ticks := append(sizeTicks(steps), plot.Tick{Value: float64(end), Label: "all"})
+	c.plot.X.Tick.Marker = ticks
+	c.plot.X.Min, c.plot.X.Max = float64(steps[0])*0.9, float64(end)*1.1
+	c.plot.Y.Label.Text = scoreOf(rows, metricOf) + ", agreement, %"
+	c.plot.Y.Tick.Marker = every(c.plot.Y.Min, c.plot.Y.Max, 8)
+	c.Title = clean(titled(fmt.Sprintf("Scores by step of training: %s, %s", first.Task, first.Pair()), first))
+	c.note("Dashed: share of test examples that the student answers as its supervisor does.")
+	c.basis(rows)
+	c.Alt = fmt.Sprintf("Curves of the %s of students and of their agreement with the supervisor against the step after which training was stopped, for %d steps.", scoreOf(rows, metricOf), len(steps))
 	return c, nil
 }
 

@@ -97,7 +97,7 @@ func studentsOf(r *result.Result, row summary.Row) (supervisors, students []*res
 	}
 	for i := range r.Heads {
 		h := &r.Heads[i]
-		if h.Role == result.Student && belongs(h, row) && h.Loss == row.Loss && h.Treatment == row.Treatment {
+		if h.Role == result.Student && h.Stopped == row.Stopped && belongs(h, row) && h.Loss == row.Loss && h.Treatment == row.Treatment {
 			if s := byID[h.Supervisor]; s.Source() == row.Weak {
 				supervisors, students = append(supervisors, s), append(students, h)
 			}

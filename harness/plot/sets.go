@@ -38,16 +38,16 @@ func (m Material) taughtByModels() []summary.Row {
 	return where(m.Rows, func(r summary.Row) bool { return !r.Simulated })
 }
 
-// whole returns the rows whose supervisors are models and that have the whole training pool.
+// whole returns the rows whose supervisors are models and that have the whole training pool and all steps.
 func (m Material) whole() []summary.Row {
-	return where(m.taughtByModels(), func(r summary.Row) bool { return r.Size == 0 })
+	return where(m.taughtByModels(), func(r summary.Row) bool { return r.Size == 0 && r.Stopped == 0 })
 }
 
 // Sets returns all sets that the material has data for.
 func Sets(m Material) ([]Set, error) {
 	var sets []Set
 	for _, draw := range []func(Material) (Set, error){
-		ForestSet, GapSet, TrackSet, LossSet, ImitationSet, SupervisionSet, ChainSet, AlphaSet, CalibrationSet, ReliabilitySet, SizeSet, LayerSet, NoiseSet, RatersSet,
+		ForestSet, GapSet, TrackSet, LossSet, ImitationSet, SupervisionSet, ChainSet, AlphaSet, CalibrationSet, ReliabilitySet, SizeSet, CurveSet, LayerSet, NoiseSet, RatersSet,
 	} {
 		s, err := draw(m)
 		if errors.Is(err, ErrNothing) {
@@ -163,13 +163,23 @@ func ReliabilitySet(m Material) (Set, error) {
 
 // SizeSet draws scores against the size of the training pool.
 func SizeSet(m Material) (Set, error) {
-	rows := m.taughtByModels()
+	rows := where(m.taughtByModels(), func(r summary.Row) bool { return r.Stopped == 0 })
 	// Only what was tried with smaller training pools as well.
 	key := joined(taskOf, summary.Row.Pair, func(r summary.Row) string { return r.Loss }, treatmentOf, setupOf)
 	sized := where(rows, func(r summary.Row) bool {
 		return slices.ContainsFunc(rows, func(o summary.Row) bool { return o.Size > 0 && key(o) == key(r) })
 	})
 	return newSet("size", "Size of the training set", groups(sized, joined(taskOf, summary.Row.Pair, setupOf)), Size)
+}
+
+// CurveSet draws scores and agreement of students whose training was stopped, one chart for each task and pair.
+func CurveSet(m Material) (Set, error) {
+	key := joined(taskOf, summary.Row.Pair, treatmentOf, setupOf)
+	rows := where(m.taughtByModels(), func(r summary.Row) bool { return r.Size == 0 })
+	traced := where(rows, func(r summary.Row) bool {
+		return slices.ContainsFunc(rows, func(o summary.Row) bool { return o.Stopped > 0 && key(o) == key(r) })
+	})
+	return newSet("curves", "Scores and agreement by step of training", groups(traced, key), Curves)
 }
 
 // LayerSet draws scores and PGR against the layer of the strong model: two charts for each task, supervisor and strong model with two or

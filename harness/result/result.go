@@ -62,6 +62,7 @@ type Settings struct {
 	Test       int           `json:"test"`              // test examples asked for; 0: the default
 	Balance    tasks.Balance `json:"balance,omitempty"` // whether classes are balanced, if that was asked for
 	Sizes      []int         `json:"sizes,omitempty"`
+	Steps      []int         `json:"steps,omitempty"` // after which the training of further students was stopped
 	L2         []float64     `json:"l2"`
 	Folds      int           `json:"folds"` // parts that are held out in turn while penalties are compared; 1: one part
 	Held       float64       `json:"held"`  // share of a head's training examples that is held out, if only one part is
@@ -224,6 +225,7 @@ type Head struct {
 	Size       int    `json:"size,omitempty"`       // size of the training pool, if it is smaller than the experiment's
 	Share      string `json:"share,omitempty"`      // part of strong-train that a step of a chain was trained on: "2/3"
 	Trained    string `json:"trained_on,omitempty"` // task it was trained on, if that is not Task
+	Stopped    int    `json:"stopped,omitempty"`    // student: steps of Adam after which its training was stopped; 0: it was not
 	Seed       uint64 `json:"seed"`
 	Train      int    `json:"train"` // number of training examples
 
@@ -305,6 +307,9 @@ func HeadID(h Head) string {
 	}
 	if h.Size > 0 {
 		parts = append(parts, fmt.Sprintf("train=%d", h.Size))
+	}
+	if h.Stopped > 0 {
+		parts = append(parts, fmt.Sprintf("steps=%d", h.Stopped))
 	}
 	if h.Share != "" {
 		parts = append(parts, "share="+h.Share)

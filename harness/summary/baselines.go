@@ -98,7 +98,7 @@ type comparisonKey struct {
 
 // addComparison stores the head of a baseline.
 func (x *index) addComparison(h *result.Head) {
-	k := comparisonKey{groupKey{h.Task, "", h.Model, h.Loss, h.Treatment, h.Trained, h.Size}, h.Baseline}
+	k := comparisonKey{groupKey{h.Task, "", h.Model, h.Loss, h.Treatment, h.Trained, h.Size, 0}, h.Baseline}
 	if s := x.heads[h.Supervisor]; s != nil {
 		k.weak = s.Source()
 	}
@@ -180,6 +180,22 @@ func (x *index) baselines(pair groupKey, students []*result.Head, opt Options) f
 		slices.SortStableFunc(out, func(a, b Baseline) int { return cmp.Compare(rankOf(a), rankOf(b)) })
 		return out, nil
 	})
+}
+
+// gold returns the heads of a row's strong model that learned gold labels of weak-train, by kind.
+func (x *index) gold(k groupKey, seed uint64) map[string]*result.Head {
+	out := map[string]*result.Head{}
+	for _, c := range x.comparisonOrder {
+		if c.task != k.task || c.strong != k.strong || c.trained != k.trained || c.size != k.size || !result.LearnsGold(c.kind) {
+			continue
+		}
+		for _, h := range x.comparisons[c] {
+			if h.Seed == seed {
+				out[c.kind] = h
+			}
+		}
+	}
+	return out
 }
 
 // sameSeeds returns the heads with the seeds of students, in their order, or nil if one is missing.

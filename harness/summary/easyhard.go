@@ -59,7 +59,7 @@ func (x *index) easyHard(k groupKey, students []*result.Head, opt Options) (out 
 		if easy == nil || hard == nil {
 			continue
 		}
-		axis := sameSeeds(x.comparisons[comparisonKey{groupKey{k.task, k.weak, k.strong, "", "", k.trained, k.size}, result.OfAxis}], students)
+		axis := sameSeeds(x.comparisons[comparisonKey{k.ofPair(), result.OfAxis}], students)
 		e, err := x.onHard(o.kind, students, axis, easy, hard, opt)
 		if err != nil {
 			return nil, fmt.Errorf("order %s: %w", o.kind, err)

@@ -34,7 +34,7 @@ type Triple struct {
 // Heads returns supervisor, student and ceiling.
 func (t Triple) Heads() [3]*result.Head { return [3]*result.Head{t.Weak, t.Student, t.Ceiling} }
 
-// Triples returns the students of a result that have a supervisor and a ceiling, in the order of its heads. A step inside a chain has no
+// Triples returns the students of a result that have a supervisor and a ceiling, in the order of its heads. Those whose training was stopped are left out. A step inside a chain has no
 // ceiling.
 func Triples(r *result.Result) []Triple {
 	x := newIndex(r)
@@ -43,7 +43,7 @@ func Triples(r *result.Result) []Triple {
 		student := &r.Heads[i]
 		weak := x.heads[student.Supervisor]
 		ceiling := x.reference[referenceKey{result.Ceiling, student.Task, student.Model, student.Trained, student.Size, student.Seed}]
-		if student.Role == result.Student && weak != nil && ceiling != nil {
+		if student.Role == result.Student && student.Stopped == 0 && weak != nil && ceiling != nil {
 			out = append(out, Triple{x.tasks[student.Task], weak, student, ceiling})
 		}
 	}

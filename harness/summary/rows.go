@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -48,6 +49,7 @@ type Row struct {
 	Loss      string       `json:"loss"`
 	Treatment string       `json:"treatment,omitempty"`
 	Size      int          `json:"size,omitempty"`       // size of the training pool, if it is smaller than the experiment's
+	Stopped   int          `json:"stopped,omitempty"`    // steps of Adam after which the student's training was stopped; 0: it was not
 	Trained   string       `json:"trained_on,omitempty"` // task that all heads were trained on, if that is not Task
 	Other     string       `json:"other,omitempty"`      // imported: settings that tell the row from others
 	Setup     string       `json:"setup,omitempty"`      // settings in which results of one table differ; see Together
@@ -95,6 +97,9 @@ func (r Row) Variant() string {
 	var parts []string
 	if r.Size > 0 {
 		parts = append(parts, fmt.Sprintf("train=%d", r.Size))
+	}
+	if r.Stopped > 0 {
+		parts = append(parts, "stopped at step "+strconv.Itoa(r.Stopped))
 	}
 	if r.Trained != "" {
 		parts = append(parts, "trained on "+r.Trained)
@@ -158,7 +163,7 @@ func Rows(r *result.Result, opt Options) ([]Row, error) {
 		if supervisor == nil {
 			return nil, fmt.Errorf("summary: head %s: its supervisor %q is missing", h.ID, h.Supervisor)
 		}
-		k := groupKey{h.Task, supervisor.Source(), h.Model, h.Loss, h.Treatment, h.Trained, h.Size}
+		k := groupKey{h.Task, supervisor.Source(), h.Model, h.Loss, h.Treatment, h.Trained, h.Size, h.Stopped}
 		if groups[k] == nil {
 			order = append(order, k)
 		}
@@ -200,12 +205,12 @@ func Rows(r *result.Result, opt Options) ([]Row, error) {
 
 type groupKey struct {
 	task, weak, strong, loss, treatment, trained string
-	size                                         int
+	size, stopped                                int
 }
 
 // ofPair returns the key of the pair, size and task alone.
 func (k groupKey) ofPair() groupKey {
-	k.loss, k.treatment = "", ""
+	k.loss, k.treatment, k.stopped = "", "", 0
 	return k
 }
 
@@ -278,7 +283,7 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 	if err != nil {
 		return Row{}, err
 	}
-	row := Row{Task: k.task, Category: t.Category, Weak: k.weak, Strong: k.strong, Loss: k.loss, Treatment: k.treatment, Size: k.size,
+	row := Row{Task: k.task, Category: t.Category, Weak: k.weak, Strong: k.strong, Loss: k.loss, Treatment: k.treatment, Size: k.size, Stopped: k.stopped,
 		Trained: k.trained, Metric: m.NameFor(t.Form), N: len(t.TestIDs), Train: students[0].Train, Seeds: len(students),
 		Simulated: x.heads[students[0].Supervisor].Role == result.Baseline}
 	row.WeakLayer, row.StrongLayer = x.layers[k.weak], x.layers[k.strong]
@@ -300,7 +305,7 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 		}
 		err := cmp.Or( // the heads tend to have the same fault, so the first one is enough
 			floor.add(m, t, weak), transfer.add(m, t, s), ceiling.add(m, t, ceilingHead), agreement.add(t, weak, s, ceilingHead))
-		row.trios = append(row.trios, Trio{weak, s, ceilingHead})
+		row.trios = append(row.trios, Trio{weak, s, ceilingHead, x.gold(k, s.Seed)})
 		heads, weaks, ceilings = append(heads, weak, s, ceilingHead), append(weaks, weak), append(ceilings, ceilingHead)
 		if c := reference(result.Control); err == nil && c != nil {
 			heads = append(heads, c)
@@ -406,7 +411,7 @@ func (x *index) conditionsOf(r Row, t *result.Task) string {
 	}
 	c := x.result.Config
 	data, err := json.Marshal([]any{r.Task, t.Digest, t.TestIDs, t.Train, r.Weak, keys[r.Weak], r.Strong, keys[r.Strong], r.Treatment,
-		r.Size, r.Trained, r.Metric, c.Seeds, c.Balance, c.L2, c.Folds, c.Held})
+		r.Size, r.Stopped, r.Trained, r.Metric, c.Seeds, c.Balance, c.L2, c.Folds, c.Held})
 	if err != nil {
 		panic(err) // strings and finite numbers have a JSON form
 	}

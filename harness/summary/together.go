@@ -172,7 +172,7 @@ func digestOf(values ...any) string {
 func shortDigest(s string) string { return s[:min(8, len(s))] }
 
 // grid lists the settings that say which rows an experiment has. They do not change a row.
-var grid = []string{"kind", "pairs", "chain", "disjoint", "losses", "treatments", "simulated", "sizes"}
+var grid = []string{"kind", "pairs", "chain", "disjoint", "losses", "treatments", "simulated", "sizes", "steps"}
 
 // settingsOf returns the settings of an experiment that change its rows: all but the grid.
 func settingsOf(c result.Settings) []setting {

@@ -3,6 +3,7 @@ package table
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -210,6 +211,35 @@ func Size(rows []summary.Row) *Table {
 	return study("size", "scores and PGR by size of the training set", sorted, []column[summary.Row]{taskColumn, pairColumn, lossColumn.said("%s"),
 		number("train", "number of training examples of each head.", func(r summary.Row) string { return strconv.Itoa(r.Train) }),
 		weakColumn, studentColumn, ceilingColumn, gapColumn.ranked(3), pgrColumn, pgrInterval(sorted), nColumn, seedsColumn})
+}
+
+// Curves lays out rows by the step after which the training of the student was stopped.
+func Curves(rows []summary.Row) *Table {
+	last := func(r summary.Row) int { return cmp.Or(r.Stopped, math.MaxInt) }
+	sorted := slices.SortedStableFunc(slices.Values(rows), func(a, b summary.Row) int {
+		return cmp.Or(byTask(a, b), cmp.Compare(a.Loss, b.Loss), cmp.Compare(a.Treatment, b.Treatment), cmp.Compare(last(a), last(b)))
+	})
+	return study("curves", "scores and agreement by step of training", sorted, []column[summary.Row]{taskColumn, pairColumn, lossColumn.said("%s"),
+		treatmentColumn,
+		number("steps", "steps of Adam after which training was stopped; all is the student of other tables.", func(r summary.Row) string {
+			if r.Stopped == 0 {
+				return "all"
+			}
+			return strconv.Itoa(r.Stopped)
+		}),
+		weakColumn.ranked(3), studentColumn, ceilingColumn.ranked(3),
+		number("agreement", "share of test examples that the student answers as the supervisor does, in per cent.", func(r summary.Row) string { return ranging(r.Imitation.Student.All) }),
+		number("on errors", "the same share among the supervisor's wrong answers.", func(r summary.Row) string { return ranging(r.Imitation.Student.OnErrors) }),
+		pgrColumn, pgrInterval(sorted), nColumn, seedsColumn},
+		"Agreement: ± is half of the interval over test examples. The penalty is the one of the whole training. No step is chosen here: the one that is best on test examples is not known to a student.")
+}
+
+// ranging writes a share in per cent with half of its interval.
+func ranging(s stats.Share) string {
+	if !s.Defined() {
+		return "–"
+	}
+	return points(summary.Figure{Value: s.Value, Interval: s.Interval})
 }
 
 // Supervision lays out students beside what they get without a supervisor, and what a few gold labels would give.

@@ -55,6 +55,18 @@ func check(t *testing.T, table *Table, header string, lines []string, notes ...s
 	}
 }
 
+// Steps are in their order, and the student that was not stopped comes last.
+func TestCurves(t *testing.T) {
+	whole, second, tenth := row("a", "xent", 0.5, 0.7, 0.9), row("a", "xent", 0.5, 0.6, 0.9), row("a", "xent", 0.5, 0.8, 0.9)
+	second.Stopped, tenth.Stopped = 2, 10
+	tenth.Imitation.Student.All = stats.Share{Value: 0.75, N: 800, Interval: interval(0.7, 0.8)}
+	check(t, Curves([]summary.Row{whole, tenth, second}), "task|steps|weak|student|ceiling|agreement|on errors|PGR|95% CI (seeds, test)", []string{
+		"a|2|50.0 ±2.0|60.0 ±2.0|90.0 ±2.0|–|–|0.25|[0.05, 0.45]",
+		"a|10|50.0 ±2.0|80.0 ±2.0|90.0 ±2.0|75.0 ±5.0|–|0.75|[0.55, 0.95]",
+		"a|all|50.0 ±2.0|70.0 ±2.0|90.0 ±2.0|–|–|0.50|[0.30, 0.70]",
+	}, "No step is chosen here")
+}
+
 func TestGap(t *testing.T) {
 	wide, narrow, noise := row("a", "xent", 0.5, 0.7, 0.9), row("b", "xent", 0.6, 0.65, 0.7), row("c", "xent", 0.70, 0.71, 0.72)
 	other := row("a", "kl", 0.5, 0.6, 0.9)

@@ -26,6 +26,7 @@ type Study struct {
 	Ladder    bool // the study compares the pairs of a ladder of models instead of looking at one pair
 	Layers    bool // the study compares layers of a pair's models
 	Geometry  bool // the study compares the features of models
+	Steps     bool // the study stops the training of students
 }
 
 // Draws reports whether the study has charts.
@@ -52,6 +53,8 @@ func All() []Study {
 				"simulate": "flip:0.6,systematic:0.6,flip:0.7,systematic:0.7,flip:0.8,systematic:0.8,flip:0.9,systematic:0.9,random,majority"}},
 		{Name: "size", About: "how floor, student and ceiling grow with the training pool",
 			Table: table.Size, Charts: plot.SizeSet, Defaults: map[string]string{"loss": "xent", "sizes": "100,200,500,1000"}},
+		{Name: "curves", About: "how scores of students and agreement with the supervisor change while they are trained (early stopping)",
+			Table: table.Curves, Charts: plot.CurveSet, Steps: true, Defaults: map[string]string{"loss": "xent,logconf"}},
 		{Name: "raters", About: "people as weak supervisors: how PGR depends on how often they agree with the mean rating of others",
 			Table: table.Raters, Charts: plot.RatersSet,
 			Defaults: map[string]string{"loss": "xent", "weak": "raters:1,raters:3,raters:far", "task": "movies,tweets,amazon,editorials"}},
@@ -64,11 +67,12 @@ func All() []Study {
 		"capa":       "whether students gain more from supervisors that are less like their own model (CAPA)",
 		"coverage":   "how far students correct sure labels, and carry over to examples of which the supervisor is unsure",
 		"geometry":   "whether the features of supervisor and student alone tell how much a student gains: overlap, shared dimensions, angles",
+		"budget":     "how many gold labels the weak labels are worth: students beside the same model trained on 8, 32, 128 and all gold labels",
 		"blindspots": "where students are surely wrong although the supervisor is unsure, and lose what their model knows",
 	}
 	for _, q := range summary.Questions() {
 		of := q.Name == "geometry"
-		all = append(all, Study{Name: q.Name, About: about[q.Name], Asks: &q, Geometry: of, Ladder: of, Defaults: map[string]string{"loss": "xent,logconf"}})
+		all = append(all, Study{Name: q.Name, About: about[q.Name], Asks: &q, Geometry: of, Ladder: of, Baselines: q.Name == "budget", Defaults: map[string]string{"loss": "xent,logconf"}})
 	}
 	return all
 }

@@ -8,6 +8,7 @@ import (
 	"gonum.org/v1/gonum/floats"
 
 	"w2s/harness/loss"
+	"w2s/internal/prob"
 )
 
 // Options are settings of Fit that change its speed and its arithmetic.
@@ -43,7 +44,7 @@ func (f Fitted) Warnings() []string {
 // Fit trains all jobs in lock-step, so that one product multiplies the features with the columns of many heads. When a head
 // is finished, the next job takes its place. The results are in the order of the jobs.
 //
-// Every head starts at zero, or where the head of another loss ends ([loss.Starter]). It is bit for bit the same whether it is trained alone or beside others, for any number of
+// Every head starts at zero, where the head of another loss ends ([loss.Starter]), or, in a mixture, at weights that the job's seed draws. It is bit for bit the same whether it is trained alone or beside others, for any number of
 // threads and any order of its examples. Rows of data.X that the head is not trained on do not change it either, unless
 // their number decides whether the product is in float32.
 //
@@ -169,7 +170,8 @@ type trainee struct {
 	// of a single column of W.
 	outputsPerColumn int
 	hasBias          bool
-	theta, grad      []float64 // all columns, one after the other, then a bias for each
+	theta, grad      []float64 // all columns, one after the other, then a bias for each, then the weights of a mixture
+	mixture          *mixture  // nil: one head
 	cols             []*column // their weights and gradients are parts of theta and grad
 	offset           []float64 // in the layout of the batch's logits; nil: none
 	logitGrad        []float64
@@ -197,11 +199,19 @@ func newTrainee(d Data, index int, job Job, noise float64) *trainee {
 	case d.Classes == 2:
 		t.outputsPerColumn = 2
 	}
+	heads := loss.HeadsOf(job.Loss)
+	n *= heads
 	size := n * dims
 	if t.hasBias {
 		size += n
 	}
+	if t.mixture = newMixture(job.Loss, len(batch.Logits)); t.mixture != nil {
+		size += heads
+	}
 	t.theta, t.grad = make([]float64, size), make([]float64, size)
+	if t.mixture != nil {
+		t.mixture.start(t.theta[:size-heads], dims, job.Seed)
+	}
 	t.logitGrad = make([]float64, len(batch.Logits))
 	var rows []int
 	for _, e := range examples {
@@ -266,7 +276,16 @@ func (t *trainee) biases(params []float64) []float64 {
 	if !t.hasBias {
 		return nil
 	}
-	return params[len(params)-len(t.cols):]
+	end := len(params) - len(t.mixing(params))
+	return params[end-len(t.cols) : end]
+}
+
+// mixing returns the parameters of a mixture's weights among the parameters or their gradients, or nil if there are none.
+func (t *trainee) mixing(params []float64) []float64 {
+	if t.mixture == nil {
+		return nil
+	}
+	return params[len(params)-len(t.mixture.weights):]
 }
 
 // evaluate computes the loss from the columns' products and replaces the products with the gradient with respect to them.
@@ -274,35 +293,67 @@ func (t *trainee) evaluate() {
 	b := t.batch
 	b.Progress = min(1, t.stepper.progress())
 	b.GradientOnly = !t.stepper.wantsValue()
-	t.setLogits()
+	if m := t.mixture; m != nil {
+		for j := range m.probs {
+			t.setLogits(j, m.probs[j])
+		}
+		m.predict(b, t.mixing(t.theta))
+	} else {
+		t.setLogits(0, b.Logits)
+	}
 	addTo(b.Logits, t.offset)
 	b.UpdateProbs()
 	t.value = t.loss.Gradient(b, t.logitGrad)
 	t.evaluations++
+	if t.mixture == nil {
+		t.setGradient(0, t.logitGrad)
+		return
+	}
+	for j := range t.mixture.probs {
+		own, weight := t.mixture.ofHead(j, b, t.logitGrad)
+		t.setGradient(j, own)
+		t.mixing(t.grad)[j] = weight / float64(t.outputsPerColumn)
+	}
+}
+
+// ofHead returns the columns of one head, and the position of the first one.
+func (t *trainee) ofHead(head int) (cols []*column, first int) {
+	n := len(t.cols)
+	if t.mixture != nil {
+		n /= len(t.mixture.weights)
+	}
+	return t.cols[head*n : (head+1)*n], head * n
+}
+
+// setGradient replaces the products of a head's columns with the gradient with respect to them, of that with respect to the head's
+// logits, and sets those of the biases.
+func (t *trainee) setGradient(head int, logitGrad []float64) {
 	bias := t.biases(t.grad)
-	for k, c := range t.cols {
+	cols, first := t.ofHead(head)
+	for k, c := range cols {
 		if t.outputsPerColumn == 2 {
 			for i := range c.z {
-				c.z[i] = t.logitGrad[2*i+1]
+				c.z[i] = logitGrad[2*i+1]
 			}
 		} else {
 			for i := range c.z {
-				c.z[i] = t.logitGrad[i*len(t.cols)+k]
+				c.z[i] = logitGrad[i*len(cols)+k]
 			}
 		}
 		if bias != nil {
-			bias[k] = floats.Sum(c.z)
+			bias[first+k] = floats.Sum(c.z)
 		}
 	}
 }
 
-// setLogits writes the columns' products plus biases to the batch's logits.
-func (t *trainee) setLogits() {
-	logits, bias := t.batch.Logits, t.biases(t.theta)
-	for k, c := range t.cols {
+// setLogits writes the products of a head's columns plus biases to logits, which have the layout of those of the batch.
+func (t *trainee) setLogits(head int, logits []float64) {
+	bias := t.biases(t.theta)
+	cols, first := t.ofHead(head)
+	for k, c := range cols {
 		b := 0.0
 		if bias != nil {
-			b = bias[k]
+			b = bias[first+k]
 		}
 		if t.outputsPerColumn == 2 {
 			for i, z := range c.z {
@@ -311,7 +362,7 @@ func (t *trainee) setLogits() {
 			continue
 		}
 		for i, z := range c.z {
-			logits[i*len(t.cols)+k] = z + b
+			logits[i*len(cols)+k] = z + b
 		}
 	}
 }
@@ -339,17 +390,21 @@ func (t *trainee) head(d Data) *Head {
 	h := &Head{Dims: d.X.Dims, Classes: d.Classes, Scaling: d.Scaling, Evidence: loss.TakesEvidence(t.job.Loss)}
 	outputs := len(t.cols) * t.outputsPerColumn
 	h.W, h.B = make([]float64, h.Dims*outputs), make([]float64, outputs)
+	if t.mixture != nil {
+		h.Mix = make([]float64, len(t.mixture.weights))
+		prob.Softmax(t.mixing(t.theta), h.Mix)
+	}
 	bias := t.biases(t.theta)
 	for k, c := range t.cols {
 		for j, w := range c.w {
 			if t.outputsPerColumn == 2 {
-				h.W[2*j], h.W[2*j+1] = -w, w
+				h.W[j*outputs+2*k], h.W[j*outputs+2*k+1] = -w, w
 			} else {
 				h.W[j*outputs+k] = w
 			}
 		}
 		if bias != nil && t.outputsPerColumn == 2 {
-			h.B[0], h.B[1] = -bias[0], bias[0]
+			h.B[2*k], h.B[2*k+1] = -bias[k], bias[k]
 		} else if bias != nil {
 			h.B[k] = bias[k]
 		}

@@ -17,7 +17,7 @@ import (
 	"w2s/tasks"
 )
 
-// Every suite must name tasks and models that exist, and no task twice with the same losses and treatments.
+// Every suite must name tasks and models that exist, and no task twice with the same models, losses and treatments.
 func TestSuites(t *testing.T) {
 	a := &app{out: io.Discard, errOut: io.Discard, cache: t.TempDir(), offline: true, quiet: true}
 	c, err := a.catalog()
@@ -58,7 +58,7 @@ func TestSuites(t *testing.T) {
 				}
 			}
 			for _, task := range append(s.tasks, g.optional...) {
-				experiment := fmt.Sprint(task, s.losses, s.treatments)
+				experiment := fmt.Sprint(task, s.ladder.models, s.losses, s.treatments)
 				if _, err := tasks.Open(task); err != nil || slices.Contains(all, experiment) {
 					t.Errorf("%s, %s: task %s: %v, or twice", name, g.name, task, err)
 				}

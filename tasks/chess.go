@@ -90,7 +90,16 @@ func fileChessTask(path, kind string) chessTask {
 	return chessTask{info: info, notation: ladderNotation, form: Rank, source: problemSource{file: problemFile{path: path, kind: kind}}}
 }
 
-func (t chessTask) Info() Info { return t.info }
+func (t chessTask) Info() Info {
+	info := t.info
+	if t.source.file.kind == "lichess" {
+		info.Difficulty = ratingColumn
+	}
+	return info
+}
+
+// ratingColumn is the column of lichess puzzles that says how hard they are.
+const ratingColumn = "Rating"
 
 // A band holds ratings from low to below high. The zero value holds all puzzles, also those without a rating.
 type band struct{ low, high int }
@@ -276,6 +285,7 @@ func (t chessTask) add(c *collector, p problem) {
 	case Generate:
 		e = t.freeExample(p, right)
 	}
+	e.Difficulty = float64(p.rating)
 	e.Group = "position " + strings.Join(strings.Fields(p.pos.String())[:4], " ")
 	c.add(p.file, p.line, false, e)
 }

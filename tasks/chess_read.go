@@ -109,8 +109,8 @@ func lichessProblem(r *row) problem {
 		}
 	}
 	rating := 0
-	if r.has("Rating") {
-		rating = r.int("Rating")
+	if r.has(ratingColumn) {
+		rating = r.int(ratingColumn)
 	}
 	return problem{board: board{pos: pos}, solutions: line[1:], rating: rating}
 }

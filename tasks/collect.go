@@ -178,6 +178,7 @@ func (old *entry) merge(e Example) {
 	old.own = append(old.own, e.own...)
 	old.half = min(old.half, e.half)
 	old.Group = min(old.Group, e.Group)
+	old.Difficulty = min(old.Difficulty, e.Difficulty)
 	if slices.Compare(e.Replies, old.Replies) < 0 {
 		old.Replies = e.Replies
 	}
@@ -245,7 +246,9 @@ func derive(info Info, from *Data, example func(Example) Example) (*Data, error)
 	c := newCollector(info)
 	c.hasTest = from.Test != nil
 	for i, e := range grouped(slices.Concat(from.Pool, from.Test)) {
-		c.add(info.Name, 0, i >= len(from.Pool), example(e))
+		made := example(e)
+		made.Difficulty = e.Difficulty
+		c.add(info.Name, 0, i >= len(from.Pool), made)
 	}
 	d, err := c.finish()
 	if err != nil {

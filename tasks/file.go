@@ -125,7 +125,7 @@ func (t fileTask) Info() Info {
 	s := t.spec
 	info := Info{
 		Name: s.Name, Category: s.Category, Form: s.Form, Title: s.Title, Source: s.Source, Licence: s.Licence,
-		Metric: s.Metric, Version: s.Version,
+		Metric: s.Metric, Difficulty: s.Difficulty, Version: s.Version,
 	}
 	if s.Form == Classify {
 		info.Classes = slices.Clone(s.Classes)

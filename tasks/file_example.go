@@ -32,6 +32,9 @@ func (s *Spec) example(r *row) Example {
 			e.Weak[column] = p
 		}
 	}
+	if s.Difficulty != "" {
+		e.Difficulty = r.float(s.Difficulty)
+	}
 	if group := s.group(r); group != "" {
 		e.Group = s.Name + " " + group
 	}

@@ -2,6 +2,7 @@ package tasks
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -10,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"w2s/internal/inputfile"
 	"w2s/internal/prob"
 	"w2s/internal/visible"
 )
@@ -57,15 +59,28 @@ var (
 // labelFileSettings lists the settings that may follow the path of a LabelFile, such as labels.csv:id=key:class=verdict.
 var labelFileSettings = []string{"id", "text", string(probabilities), string(classNames), string(scores), string(rankings)}
 
+// A NameError says that a file is named wrongly: there is none, or a setting after its name is no column or no setting. Nothing is wrong
+// with the content of the file.
+type NameError struct{ error }
+
+// Unwrap returns what is wrong.
+func (e NameError) Unwrap() error { return e.error }
+
 // OpenLabels reads a file of labels: CSV, TSV, JSONL, JSON or parquet, with or without settings that name its columns:
 //
 //	labels.csv    labels.jsonl:id=key:probability=p_yes    labels.parquet:text=question:class=verdict
 //
 // It has a column with the ids or the texts of examples, and one with probabilities, classes, scores (logits) or rankings.
 func OpenLabels(ctx context.Context, ref string, limits Limits) (*LabelFile, error) {
+	if ref == "" {
+		return nil, NameError{errors.New("no file is named (want labels:FILE)")}
+	}
 	base, given, err := cutSettingsOf(ref, labelFileSettings)
+	if err == nil {
+		err = inputfile.Check(base)
+	}
 	if err != nil {
-		return nil, err
+		return nil, NameError{err}
 	}
 	f := &LabelFile{path: base, name: visible.Name(lastElement(base)), rows: map[string][]labelRow{}}
 	faults, b := &Faults{}, &budget{limits: limits}
@@ -75,6 +90,7 @@ func OpenLabels(ctx context.Context, ref string, limits Limits) (*LabelFile, err
 		if !chosen {
 			chosen = true
 			if err = f.choose(slices.Sorted(maps.Keys(r.columns)), given); err != nil {
+				err = NameError{err}
 				b.err = err // nothing else can be read
 				return
 			}
@@ -124,7 +140,7 @@ func lastElement(path string) string { return path[strings.LastIndexAny(path, `/
 // choose finds the columns with keys and labels.
 func (f *LabelFile) choose(columns []string, given settings) error {
 	if err := given.checkColumnsOf(columns, labelFileSettings); err != nil {
-		return fmt.Errorf("%s: %w", f.name, err)
+		return err
 	}
 	find := func(setting string, names []string) string {
 		if column, ok := given[setting]; ok {

@@ -23,6 +23,33 @@ type Raters struct {
 	// Far adds the rating that is farthest from the mean of the other ones that no group gave, under "far". It stands for a careless
 	// person. It is chosen by looking at the gold label, so it is a diagnosis.
 	Far bool
+	// Draw numbers the draw of the raters. Since they are not part of the gold label, another draw is another task. It is the same for
+	// all seeds of an experiment, whose test examples have one gold label.
+	Draw uint
+}
+
+// String identifies the raters.
+func (r Raters) String() string {
+	if r.Draw == 0 {
+		return fmt.Sprintf("{%v %v}", r.Numbers, r.Far)
+	}
+	return fmt.Sprintf("{%v %v draw %d}", r.Numbers, r.Far, r.Draw)
+}
+
+// hash returns a number that decides a part of the draw for a text.
+func (r Raters) hash(parts ...string) uint64 {
+	if r.Draw > 0 {
+		parts = append(parts, fmt.Sprintf("draw %d", r.Draw))
+	}
+	return hash64(append([]string{"rater"}, parts...)...)
+}
+
+// coin decides a tie of a text.
+func (r Raters) coin(name, id string) bool {
+	if r.Draw == 0 {
+		return coin("rater", name, id)
+	}
+	return r.hash("coin", name, id)&1 == 1
 }
 
 // FarRater is the name of the label of Raters.Far.
@@ -97,7 +124,7 @@ func (t rated) Load(ctx context.Context, src Source) (*Data, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.Digest = fmt.Sprintf("%x", digestOf(d.Digest, "raters", fmt.Sprint(t.raters)))
+	d.Digest = fmt.Sprintf("%x", digestOf(d.Digest, "raters", t.raters.String()))
 	d.Warnings = append(d.Warnings, "raters are drawn anew for each text, since the data does not say who gave a rating; gold is the mean of the ratings that no supervisor gave")
 	return d, nil
 }
@@ -138,7 +165,7 @@ func (t rated) example(r *row, list []float64) Example {
 	order := make([]int, len(list))
 	keys := make([]uint64, len(list))
 	for i := range order {
-		order[i], keys[i] = i, hash64("rater", t.name, id, strconv.Itoa(i))
+		order[i], keys[i] = i, t.raters.hash(t.name, id, strconv.Itoa(i))
 	}
 	slices.SortFunc(order, func(a, b int) int {
 		if keys[a] < keys[b] {
@@ -152,12 +179,12 @@ func (t rated) example(r *row, list []float64) Example {
 	}
 	e.Weak = map[string][]float64{}
 	for _, n := range t.raters.Numbers {
-		e.Weak[strconv.Itoa(n)] = side(shuffled[:n], coin("rater", t.name, id))
+		e.Weak[strconv.Itoa(n)] = side(shuffled[:n], t.raters.coin(t.name, id))
 	}
 	others := shuffled[drawn:]
 	if t.raters.Far {
 		far := farthest(others)
-		e.Weak[FarRater] = side(others[far:far+1], coin("rater", t.name, id))
+		e.Weak[FarRater] = side(others[far:far+1], t.raters.coin(t.name, id))
 		others = slices.Delete(slices.Clone(others), far, far+1)
 	}
 	m := mean(others)

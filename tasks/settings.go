@@ -19,11 +19,11 @@ type settings map[string]string
 // settingNames lists the settings. The first ones are for data sets on the hub only.
 var settingNames = []string{
 	"config", "train", "test", "rows", "text", "label", "classes", "labels", "soft", "chosen", "rejected", "prompt", "choices", "answer",
-	"group", "id", "template", "control", "columns", "name", "category",
+	"group", "id", "difficulty", "template", "control", "columns", "name", "category",
 }
 
 // columnSettings lists the settings that name a column.
-var columnSettings = []string{"text", "label", "chosen", "rejected", "prompt", "choices", "answer", "group", "id"}
+var columnSettings = []string{"text", "label", "chosen", "rejected", "prompt", "choices", "answer", "group", "id", "difficulty"}
 
 var settingStart = regexp.MustCompile(`:(soft(?::|$)|[A-Za-z_-]+=)`)
 
@@ -40,7 +40,11 @@ func cutSettingsOf(ref string, names []string) (base string, given settings, err
 	at := settingStart.FindStringIndex(ref)
 	if at == nil {
 		if path, ok := strings.CutSuffix(ref, ":"); ok && path != "" {
-			return ref, nil, fmt.Errorf("tasks: %s: no setting follows the colon (want %stext=COLUMN:label=COLUMN, or remove the colon)", ref, ref)
+			example := "text=COLUMN:label=COLUMN"
+			if !slices.Contains(names, "label") {
+				example = "id=COLUMN:class=COLUMN"
+			}
+			return ref, nil, fmt.Errorf("tasks: %s: no setting follows the colon (want %s%s, or remove the colon)", ref, ref, example)
 		}
 		return ref, nil, nil
 	}
@@ -83,7 +87,8 @@ func cutSettingsOf(ref string, names []string) (base string, given settings, err
 func (g settings) spec() (Spec, error) {
 	s := Spec{
 		Name: g["name"], Category: Category(g["category"]), Template: g["template"], Control: g["control"], Label: g["label"], Group: g["group"], ID: g["id"],
-		Chosen: g["chosen"], Rejected: g["rejected"], Choices: g["choices"], Answer: g["answer"], Classes: g.list("classes"),
+		Difficulty: g["difficulty"],
+		Chosen:     g["chosen"], Rejected: g["rejected"], Choices: g["choices"], Answer: g["answer"], Classes: g.list("classes"),
 	}
 	var faults []error
 	if text := g["soft"]; text != "" {

@@ -36,20 +36,22 @@ type Spec struct {
 	Columns []string     `yaml:"columns"` // TSV and CSV without a header line: the names of the columns
 	Split   *ColumnSplit `yaml:"split"`   // takes the test part from rows of Train instead of files of its own
 
-	Template string   `yaml:"template"` // text of an example: "{title} {content}"; rank: with {candidate}
-	Control  string   `yaml:"control"`  // template of the control text
-	Group    string   `yaml:"group"`    // column with the group, such as the document that a sentence is from; may be empty
-	ID       string   `yaml:"id"`       // column whose values must not repeat
-	Label    string   `yaml:"label"`    // classify: column with the label
-	Labels   LabelMap `yaml:"labels"`   // classify: maps a value of the label column to the name or number of a class
-	Classes  []string `yaml:"classes"`  // classify: default "0", "1"
-	Soft     bool     `yaml:"soft"`     // the label is a probability (of the second class, or that chosen is better), or a list with one for each class
-	Chosen   string   `yaml:"chosen"`   // rank: column with the better one of two candidates
-	Rejected string   `yaml:"rejected"` // rank: column with the worse one
-	Choices  string   `yaml:"choices"`  // rank: column with the list of candidates
-	Rows     int      `yaml:"rows"`     // number of rows to read of each part; 0 means all
-	Answer   string   `yaml:"answer"`   // column with the answer (generate), or the number from 0, letter or text of the right candidate (rank)
-	Board    string   `yaml:"board"`    // chess files: notation of the board (ladder, fen, words, san or uci)
+	Template string `yaml:"template"` // text of an example: "{title} {content}"; rank: with {candidate}
+	Control  string `yaml:"control"`  // template of the control text
+	Group    string `yaml:"group"`    // column with the group, such as the document that a sentence is from; may be empty
+	// Difficulty is the column with a number that is larger for harder rows: a grade, a rating.
+	Difficulty string   `yaml:"difficulty"`
+	ID         string   `yaml:"id"`       // column whose values must not repeat
+	Label      string   `yaml:"label"`    // classify: column with the label
+	Labels     LabelMap `yaml:"labels"`   // classify: maps a value of the label column to the name or number of a class
+	Classes    []string `yaml:"classes"`  // classify: default "0", "1"
+	Soft       bool     `yaml:"soft"`     // the label is a probability (of the second class, or that chosen is better), or a list with one for each class
+	Chosen     string   `yaml:"chosen"`   // rank: column with the better one of two candidates
+	Rejected   string   `yaml:"rejected"` // rank: column with the worse one
+	Choices    string   `yaml:"choices"`  // rank: column with the list of candidates
+	Rows       int      `yaml:"rows"`     // number of rows to read of each part; 0 means all
+	Answer     string   `yaml:"answer"`   // column with the answer (generate), or the number from 0, letter or text of the right candidate (rank)
+	Board      string   `yaml:"board"`    // chess files: notation of the board (ladder, fen, words, san or uci)
 
 	classIndex map[string]int // see class; check sets it
 	mapped     string         // the values of Labels for messages; check sets it
@@ -107,7 +109,7 @@ func (m *LabelMap) UnmarshalYAML(node *yaml.Node) error {
 // specKeys lists the keys of a task file.
 var specKeys = []string{
 	"name", "category", "form", "title", "source", "licence", "metric", "version", "train", "test", "format", "header",
-	"columns", "split", "template", "control", "group", "id", "label", "labels", "classes", "soft", "chosen", "rejected",
+	"columns", "split", "template", "control", "group", "difficulty", "id", "label", "labels", "classes", "soft", "chosen", "rejected",
 	"choices", "answer", "board", "rows",
 }
 

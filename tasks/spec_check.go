@@ -53,9 +53,9 @@ func (s *Spec) checkInfo(fault specFault) {
 		}
 	}
 	switch s.Category {
-	case NLP, Reward, Chess, Generative:
+	case NLP, Reward, Chess, Generative, Other:
 	default:
-		fault("category", "unknown category %q (have: %s, %s, %s, %s)", s.Category, NLP, Reward, Chess, Generative)
+		fault("category", "unknown category %q (have: %s, %s, %s, %s, %s)", s.Category, NLP, Reward, Chess, Generative, Other)
 	}
 	if s.Metric == "" {
 		s.Metric = Accuracy

@@ -6,12 +6,13 @@ import "context"
 type Category string
 
 // NLP, Reward and Chess are the categories of Burns et al. 2023. Reward holds preferences and judgements of answers, Generative
-// the tasks whose answer is written.
+// the tasks whose answer is written. Other holds what is no text, such as images.
 const (
 	NLP        Category = "nlp"
 	Reward     Category = "reward"
 	Chess      Category = "chess"
 	Generative Category = "generative"
+	Other      Category = "other"
 )
 
 // A Form says what the texts of an example are and what a model has to do with them.
@@ -47,7 +48,9 @@ type Example struct {
 	Replies []string             // the reply, answer or move in which each text ends, or nil if they end in none; see [Example.Conversations]
 	Answer  string               // Generate: the answer to write; "" for the other forms
 	Weak    map[string][]float64 // what weak supervisors in the data say, as distributions like Gold, by name; see WithColumns and WithRaters
-	Also    []string             // Generate: further answers that count as right, such as a second mate, or nil
+	// Difficulty is larger for harder examples, in the unit of the data: a rating, a school grade. 0 if Info.Difficulty is "".
+	Difficulty float64
+	Also       []string // Generate: further answers that count as right, such as a second mate, or nil
 
 	key   string   // see textKey; "" if it is not known yet
 	own   []ownID  // ids that the user's file gives, one for each copy
@@ -67,8 +70,10 @@ type Info struct {
 	Metric   Metric // the metric of scores, unless a user asks for another one
 	// Corpus names the data set that the texts come from, if another task has it as well: "movies" for movies-pairs. Figures of
 	// tasks of one corpus are not independent. Empty: Name.
-	Corpus  string
-	Version int // increases when the same data starts to give other examples
+	Corpus string
+	// Difficulty names the column that says how hard an example is. Empty: the data does not say.
+	Difficulty string
+	Version    int // increases when the same data starts to give other examples
 }
 
 // A Task is a data set and a rule that turns its rows into examples.

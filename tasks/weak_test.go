@@ -295,6 +295,20 @@ func TestRaters(t *testing.T) {
 	}
 	sign := func(p []float64) int { return prob.Argmax(p)*2 - 1 }
 	one, both, far := load(Raters{Numbers: []int{1}}), load(Raters{Numbers: []int{1, 3}}), load(Raters{Far: true})
+	again := load(Raters{Numbers: []int{1}, Draw: 2})
+	others := map[string][]float64{}
+	for _, e := range again.Pool {
+		others[e.ID] = e.Weak["1"]
+	}
+	changed := 0
+	for _, e := range one.Pool {
+		if p, ok := others[e.ID]; ok && !reflect.DeepEqual(p, e.Weak["1"]) {
+			changed++
+		}
+	}
+	if changed == 0 || again.Digest == one.Digest {
+		t.Errorf("another draw changes %d labels, digest %s", changed, again.Digest)
+	}
 	if one.Digest == both.Digest || one.Digest == far.Digest {
 		t.Error("other raters have the same digest, so a result would be continued with them")
 	}

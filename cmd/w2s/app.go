@@ -173,6 +173,9 @@ func (a *app) close() error {
 func (a *app) models(ctx context.Context, names []string) ([]experiment.Model, error) {
 	var models []experiment.Model
 	var faults []error
+	if a.threads < 0 { // files of vectors need no threads, and find says the same
+		faults = append(faults, errThreads(a.threads))
+	}
 	for _, name := range names {
 		m, err := a.model(ctx, name)
 		if err != nil {

@@ -24,6 +24,9 @@ func TestBaselineFlags(t *testing.T) {
 		{baselineFlags{names: []string{"ccs"}, none: true}, false, nil, "contradicts"},
 		{baselineFlags{names: []string{"none", "ccs"}}, true, nil, "alone"},
 		{baselineFlags{names: []string{"ccs", "ccs"}}, true, nil, "each once"},
+		{baselineFlags{orders: []string{"length", "lenght"}}, true, nil, `did you mean "length"`},
+		{baselineFlags{orders: []string{"length", "length"}}, true, nil, "given twice"},
+		{baselineFlags{orders: []string{"length"}, none: true}, false, nil, "left out"},
 		{baselineFlags{names: []string{"probe"}}, true, nil, `did you mean "probes"`},
 	} {
 		var cfg experiment.Config

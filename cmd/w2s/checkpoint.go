@@ -58,7 +58,7 @@ func (a *app) find(ctx context.Context, named modelName) (*found, error) {
 		return nil, usagef("--provider %q: want one of %s", a.provider, strings.Join(names, ", "))
 	}
 	if a.threads < 0 {
-		return nil, usagef("--threads %d: want 1 or more, or 0 for all", a.threads)
+		return nil, errThreads(a.threads)
 	}
 	if !slices.Contains([]string{"", "left", "right"}, a.truncate) {
 		return nil, usagef("--truncate %q: want left or right", a.truncate)
@@ -147,6 +147,8 @@ func (a *app) options(file, cache string) onnx.Options {
 		Model: file, Provider: a.provider, Threads: a.threads, RuntimeOnly: a.runtimeOnly, Cut: a.truncate, DigestFile: filepath.Join(cache, "digests.json"),
 	}
 }
+
+func errThreads(n int) error { return usagef("--threads %d: want 1 or more, or 0 for all", n) }
 
 // resolveFault returns fault, the error of resolving a checkpoint. It is a usage error if no checkpoint has the name, and
 // not if, for example, a download failed.

@@ -97,8 +97,9 @@ func (f *experimentFlags) register(fs *pflag.FlagSet, out string) {
 
 // A baselineFlags holds the flags that say which baselines are trained. run and sweep have them.
 type baselineFlags struct {
-	names []string
-	none  bool
+	names  []string
+	none   bool
+	orders []string
 }
 
 func (b *baselineFlags) register(fs *pflag.FlagSet) {
@@ -106,6 +107,9 @@ func (b *baselineFlags) register(fs *pflag.FlagSet) {
 		"the usual ones ("+strings.Join(result.Unlabelled(), ", ")+"; ccs and ue encode two more texts of each example to classify), all, or none "+
 		"(default: heads of few gold labels and of shuffled labels, the main axis, a random direction)")
 	fs.BoolVar(&b.none, "no-baselines", false, "the same as --baselines none")
+	fs.StringSliceVar(&b.orders, "order", nil, "`orders` of the examples by how hard they are, separated by commas ("+strings.Join(result.Orders(), ", ")+
+		"; difficulty is a column of the task's file): trains the strong model on gold of the easiest and of the hardest third, and scores it on the "+
+		"hardest third of the test (default: none)")
 }
 
 // apply sets which baselines an experiment trains. prompt says how texts are written as statements.
@@ -115,6 +119,8 @@ func (b *baselineFlags) apply(cfg *experiment.Config, prompt string) error {
 	switch {
 	case !cfg.Baselines && len(names) > 0 && names[0] != "none":
 		return usagef("--baselines %s: it contradicts --no-baselines", strings.Join(names, ","))
+	case !cfg.Baselines && len(b.orders) > 0:
+		return usagef("--order: it is compared with the baselines, which are left out")
 	case !cfg.Baselines:
 		return nil
 	case slices.Equal(names, []string{"all"}):
@@ -128,6 +134,14 @@ func (b *baselineFlags) apply(cfg *experiment.Config, prompt string) error {
 			faults = append(faults, usagef("--baselines %s: want names, each once, or all or none alone", strings.Join(names, ",")))
 		}
 	}
+	for i, o := range b.orders {
+		if !slices.Contains(result.Orders(), o) {
+			faults = append(faults, usagef("--order: unknown order %q (%s)", o, suggest.Hint(o, "orders", result.Orders())))
+		} else if slices.Contains(b.orders[:i], o) {
+			faults = append(faults, usagef("--order: %s is given twice", o))
+		}
+	}
+	cfg.Orders = b.orders
 	cfg.Unlabelled, cfg.Contrast = names, supervisor.Prompt(prompt).Statements
 	return errors.Join(faults...)
 }
@@ -244,7 +258,12 @@ func (f *experimentFlags) config(ctx context.Context, a *app, models []string, p
 		}
 	}
 	models = slices.DeleteFunc(slices.Clone(models), isSupervisor)
-	c.Models, err = a.models(ctx, models)
+	for _, name := range models {
+		err = errors.Join(err, misnamed(name))
+	}
+	if err == nil {
+		c.Models, err = a.models(ctx, models)
+	}
 	fault(err)
 	c.Supervisors, err = a.supervisors(ctx, supervisors, f.classMap, f.prompt)
 	fault(err)
@@ -380,6 +399,9 @@ func pgrTables(rows []summary.Row, wide bool, opt summary.Options) ([]*table.Tab
 	tables := []*table.Table{table.PGR(rows)}
 	if b := table.Baselines(rows, wide); b != nil {
 		tables = append(tables, b)
+	}
+	if e := table.EasyHard(rows); e != nil {
+		tables = append(tables, e)
 	}
 	combined, err := summary.Combinations(rows, opt)
 	if c := table.Combinations(combined); c != nil {

@@ -3,10 +3,12 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -62,13 +64,16 @@ FILE.safetensors has the tensors
                      a ranking
 
 and the metadata ids (content ids of the examples, a line for each), task,
-model, key (digest of all that changes a vector) and pooling.
+classes (a JSON list in the order of the gold labels), model, key (digest of all
+that changes a vector) and pooling.
 
 With --layers the features are in the tensors layer.N in place of features.
 
 FILE.npy has the features alone. FILE.ids.txt beside it has a comment and then a
 line for each row: the id of the example and its gold, or the gold of the
-candidate, separated by tabs.
+candidate, separated by tabs. The comment has the classes in this order.
+
+A file that holds the export of another task or model is not overwritten.
 
 The file holds the gold labels of all examples, also of those that students
 learn from weak labels. docs/recompute.py --train trains on the halves of a
@@ -121,7 +126,8 @@ func (a *app) exportFeatures(ctx context.Context, f *exportFlags, flags *pflag.F
 	}
 	a.readsData([]string{f.task}, list)
 	for _, d := range files {
-		if err := errors.Join(a.checkOutput("--out", d.path), d.check("--out"), a.checkClash(output{flag: "--out", path: d.path})); err != nil {
+		if err := errors.Join(a.checkOutput("--out", d.path), d.check("--out"), a.checkClash(output{flag: "--out", path: d.path}),
+			checkSameExport(d.path, &export{task: task.Info(), models: models})); err != nil {
 			return err
 		}
 	}
@@ -257,6 +263,37 @@ func isExport(path string) bool {
 	return ok
 }
 
+// checkSameExport returns an error if a file holds an export of another task or model.
+func checkSameExport(path string, e *export) error {
+	var held string
+	if f, err := safetensors.Open(path); err == nil {
+		held = exportOf(f.Metadata["task"], f.Metadata["model"], f.Metadata["key"])
+		f.Close()
+	} else if text, err := inputfile.Open(path); err == nil {
+		line, _ := bufio.NewReader(text).ReadString('\n')
+		text.Close()
+		line, ok := strings.CutPrefix(line, exportLine)
+		if held, _, _ = strings.Cut(line, ", pooling "); !ok {
+			return nil // the array beside the ids, or nothing
+		}
+	}
+	own := exportOf(e.task.Name, e.name(), e.keys())
+	if held == "" || held == own {
+		return nil
+	}
+	held, _, _ = strings.Cut(held, " (key ")
+	held = visible.Line(held)
+	if strings.HasPrefix(own, held+" (key ") {
+		held += " with other settings or another version of the model"
+	}
+	return usagef("--out %s: it holds the features of %s (name another file, or delete it)", path, held)
+}
+
+// exportOf says what an export is of, as its list of ids does.
+func exportOf(task, model, key string) string {
+	return fmt.Sprintf("%s by %s (key %s", task, model, key)
+}
+
 func isIDs(path string) bool {
 	f, err := inputfile.Open(path)
 	if err != nil {
@@ -284,6 +321,22 @@ func (e *export) name() string {
 	return e.models[0].Name
 }
 
+// classes returns the names of the classes as a JSON list, in the order of the gold labels, or "" for a ranking. Without names they
+// are numbers from 0.
+func (e *export) classes() string {
+	if e.task.Form == tasks.Rank {
+		return ""
+	}
+	names := e.task.Classes
+	if len(names) == 0 {
+		for k := range e.examples[0].Gold {
+			names = append(names, strconv.Itoa(k))
+		}
+	}
+	text, _ := json.Marshal(names) // strings have no faults
+	return string(text)
+}
+
 // keys returns the keys of all layers.
 func (e *export) keys() string {
 	return strings.Join(list.Map(e.models, func(m experiment.Model) string { return m.Encoder.Key() }), " ")
@@ -303,7 +356,7 @@ func (e *export) safetensors(w io.Writer) error {
 		shape = []int64{n, int64(len(gold)) / n}
 	}
 	return safetensors.Write(w, map[string]string{
-		exportKey: "1", "ids": strings.Join(ids, "\n"), "task": e.task.Name, "model": e.name(), "key": e.keys(), "pooling": e.pooling(),
+		exportKey: "1", "ids": strings.Join(ids, "\n"), "task": e.task.Name, "classes": e.classes(), "model": e.name(), "key": e.keys(), "pooling": e.pooling(),
 	}, append([]safetensors.Tensor{safetensors.Int64Tensor("start", []int64{n + 1}, e.start), safetensors.Float64Tensor("gold", shape, gold)},
 		e.tensors()...)...)
 }
@@ -341,7 +394,11 @@ func (e *export) npy(w io.Writer) error {
 // ids writes the ids and gold of all rows.
 func (e *export) ids(w io.Writer) error {
 	b := bufio.NewWriter(w)
-	fmt.Fprintf(b, "%s%s by %s (key %s, pooling %s): id of each row, gold\n", exportLine, e.task.Name, e.name(), e.keys(), e.pooling())
+	gold := "gold of " + e.classes()
+	if e.task.Form == tasks.Rank {
+		gold = "gold of the candidate"
+	}
+	fmt.Fprintf(b, "%s%s, pooling %s): id of each row, %s\n", exportLine, exportOf(e.task.Name, e.name(), e.keys()), e.pooling(), gold)
 	for _, example := range e.examples {
 		if e.task.Form == tasks.Rank {
 			for _, p := range example.Gold {

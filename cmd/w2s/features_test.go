@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"w2s/internal/safetensors"
 	"w2s/internal/shareddata"
 )
 
@@ -181,11 +182,53 @@ assert list(start) == list(range(0, 121, 2)) and gold.dtype == np.float64
 lines = np.loadtxt("f.ids.txt", dtype=str)
 assert [i for i in meta["ids"].split("\n") for _ in range(2)] == list(lines[:, 0])
 assert (lines[:, 1].astype(float) == gold).all() and (gold.reshape(-1, 2).sum(1) == 1).all()
+assert meta["classes"] == "" and open("f.ids.txt").readline().endswith("id of each row, gold of the candidate\\n")
 assert meta["task"] == "pairs" and meta["model"] == "bert-tiny" and meta["pooling"] == "mean" and len(meta["key"]) == 64, meta
 `
 	check := exec.Command(python, "-c", script)
 	check.Dir = dir
 	if out, err := check.CombinedOutput(); err != nil {
 		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// Exports name the classes in the order of the gold labels, and one of another task or model is not overwritten.
+func TestExportsOfClasses(t *testing.T) {
+	models, command := commander(t)
+	dir, task, model := t.TempDir(), opinions(t, 60), filepath.Join(models, "bert-tiny")
+	export := func(task, model, name string) (string, int) {
+		_, errOut, code := command("features", "export", "--task", task, "--model", model, "--all-texts", "-o", filepath.Join(dir, name))
+		return errOut, code
+	}
+	for _, name := range []string{"f.npy", "f.safetensors", "f.npy"} {
+		if errOut, code := export(task, model, name); code != exitGood {
+			t.Fatalf("%s: %d, %s", name, code, errOut)
+		}
+	}
+	f, err := safetensors.Open(filepath.Join(dir, "f.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	ids, err := os.ReadFile(filepath.Join(dir, "f.ids.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, _, _ := strings.Cut(string(ids), "\n")
+	const classes = `["negative","positive"]`
+	if f.Metadata["classes"] != classes || !strings.HasSuffix(line, "gold of "+classes) {
+		t.Errorf("classes %q, comment %q", f.Metadata["classes"], line)
+	}
+	other := opinions(t, 61)
+	renamed := filepath.Join(filepath.Dir(other), "views.yaml")
+	if err := os.Rename(other, renamed); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"f.npy", "f.safetensors"} {
+		for _, c := range [][2]string{{task, filepath.Join(models, "mpnet-tiny")}, {renamed, model}} {
+			if errOut, code := export(c[0], c[1], name); code != exitUsage || !strings.Contains(errOut, "it holds the features of opinions by bert-tiny (name another") {
+				t.Errorf("%s, %v: %d, %s", name, c, code, errOut)
+			}
+		}
 	}
 }

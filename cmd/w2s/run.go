@@ -62,13 +62,13 @@ type runPair struct {
 	experimentFlags
 	models    pairFlags
 	baselines baselineFlags
-	combine   string
+	combine   []string // at most one
 	ladder    []string // of a group of a plan; its ends are the pair
 }
 
 func (r *runPair) register(fs *pflag.FlagSet) {
 	r.models.register(fs, defaultWeak)
-	fs.StringVar(&r.combine, "combine", "", "`way` to combine the supervisors of --weak A,B,... into one more, which has rows of its own: "+
+	fs.StringArrayVar(&r.combine, "combine", nil, "`way` to combine the supervisors of --weak A,B,... into one more, which has rows of its own: "+
 		strings.Join(list.Map(label.Combiners(), func(c label.Combiner) string { return c.Name }), ", ")+
 		"; +agree after it keeps the training examples on which all agree (docs/supervisors.md)")
 	r.baselines.register(fs)
@@ -103,10 +103,14 @@ func (r *runPair) config(ctx context.Context, a *app) (experiment.Config, error)
 	}
 	cfg, err := r.pairConfig(ctx, a, pairs)
 	err = errors.Join(err, r.baselines.apply(&cfg, r.prompt))
-	if err != nil || r.combine == "" {
+	if err != nil || len(r.combine) == 0 {
 		return cfg, err
 	}
-	if cfg, err = combine(cfg, r.combine); err == nil {
+	if len(r.combine) > 1 {
+		return cfg, usagef("--combine is given %d times: a run has one combination (give the others to runs of their own, and put the results side by side with w2s table)",
+			len(r.combine))
+	}
+	if cfg, err = combine(cfg, r.combine[0]); err == nil {
 		r.untrained = append(r.untrained, cfg.Combined.Key)
 	}
 	return cfg, err

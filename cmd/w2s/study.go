@@ -26,6 +26,9 @@ func newStudyCommand(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "study",
 		Short: "Answer one question with a table and charts: " + strings.Join(names, ", "),
+		Long: "Answers one question with a table and charts.\n\n" + strings.TrimSuffix(indented(0, "Any result file has the answers to "+
+			strings.Join(list.Map(summary.Questions(), func(q summary.Question) string { return q.Name }), ", ")+
+			" (docs/methods.md): w2s table --by NAME RESULT.json."), "\n"),
 		Example: `  w2s study gap --models wordllama-64,all-MiniLM-L6-v2,e5-small-v2
   w2s study alpha --task movies
   w2s study calibration --weak wordllama-64`,
@@ -44,7 +47,7 @@ func newStudy(a *app, s study.Study) *cobra.Command {
 	var sizes []int
 	var layers layersFlags
 	example := "  w2s study " + s.Name + "\n  w2s study " + s.Name + " --task tweets --seeds 5"
-	if s.Charts != nil {
+	if s.Draws() {
 		example += " --plots figures"
 	}
 	c := &cobra.Command{Use: s.Name, Short: "Study " + s.About, Example: example}
@@ -60,7 +63,7 @@ func newStudy(a *app, s study.Study) *cobra.Command {
 	}
 	fs.StringSliceVar(&simulated, "simulate", nil, "simulated `supervisors`, separated by commas: "+strings.Join(experiment.SimulatedForms(), ", "))
 	fs.IntSliceVar(&sizes, "sizes", nil, "`sizes` of smaller training pools to try as well, separated by commas")
-	if s.Charts != nil {
+	if s.Draws() {
 		registerPlots(fs, &f.plots)
 	}
 	f.register(fs, "w2s-results/study-"+s.Name+".json")
@@ -85,6 +88,7 @@ func newStudy(a *app, s study.Study) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		cfg.Geometry = s.Geometry
 		if cfg.Baselines = s.Baselines; s.Baselines {
 			for _, t := range cfg.Tasks {
 				if i := t.Info(); i.Form == tasks.Generate {
@@ -165,6 +169,13 @@ func (a *app) study(ctx context.Context, f *experimentFlags, cfg experiment.Conf
 		if err != nil {
 			return nil, nil, err
 		}
+		if s.Asks != nil {
+			all, err := summary.Ask(f.table.arranged(rows), *s.Asks, f.options())
+			if err == nil && f.plots != "" {
+				plotted = a.answerPlot(f.plots, all)
+			}
+			return all.Rows, table.AllAnswers(all), err
+		}
 		if f.plots != "" {
 			plotted = a.studyPlots(f.plots, s, rows, r)
 		}
@@ -176,6 +187,17 @@ func (a *app) study(ctx context.Context, f *experimentFlags, cfg experiment.Conf
 // studyPlots writes a study's charts, or a note if there is nothing to draw, for example because no PGR is defined.
 func (a *app) studyPlots(dir string, s study.Study, rows []summary.Row, r *result.Result) error {
 	set, err := s.Charts(plot.Material{Rows: rows, Results: []*result.Result{r}})
+	return a.saveDrawn(dir, set.Charts, err)
+}
+
+// answerPlot writes the chart of the answers to a question, or a note if there is nothing to draw.
+func (a *app) answerPlot(dir string, all summary.Answers) error {
+	chart, err := plot.Answers(all)
+	return a.saveDrawn(dir, []*plot.Chart{chart}, err)
+}
+
+// saveDrawn writes charts that were drawn with an error or nil.
+func (a *app) saveDrawn(dir string, charts []*plot.Chart, err error) error {
 	if errors.Is(err, plot.ErrNothing) {
 		fmt.Fprintf(a.errOut, "w2s: no plot: %s\n", visible.Text(err.Error()))
 		return nil
@@ -183,5 +205,5 @@ func (a *app) studyPlots(dir string, s study.Study, rows []summary.Row, r *resul
 	if err != nil {
 		return err
 	}
-	return a.savePlots(dir, set.Charts)
+	return a.savePlots(dir, charts)
 }

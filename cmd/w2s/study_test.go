@@ -20,8 +20,8 @@ func TestPlotsFlagOfStudies(t *testing.T) {
 		}
 	}
 	for _, s := range study.All() {
-		check(s, s.Charts != nil)
-		s.Charts = nil
+		check(s, s.Draws())
+		s.Charts, s.Asks = nil, nil
 		check(s, false)
 	}
 }

@@ -40,11 +40,8 @@ var supervisorKinds = []supervisorKind{
 	{"bag", "bag:N:CHECKPOINT is the mean of N trained heads", nil},
 	{"boost", "boost:N:CHECKPOINT is N heads, each trained on the errors of those before it", nil},
 	{"experts", "experts:N:CHECKPOINT is N heads, each for its own cluster of texts", nil},
-	{simulatedKind, simulatedKind + ":flip:0.75 is a simulated supervisor", nil},
+	{"sim", result.SimulatedPrefix + "flip:0.75 is a simulated supervisor", nil},
 }
-
-// simulatedKind is the kind of the simulated supervisors of package experiment, which are not opened.
-const simulatedKind = "sim"
 
 // supervisorForms says how supervisors that are not trained are written, for help.
 func supervisorForms() string {
@@ -63,7 +60,7 @@ func simulated(names []string) (list []experiment.Simulated, short map[string]st
 	var faults []error
 	for _, text := range names {
 		kind, form := cutSupervisor(text)
-		if kind == nil || kind.name != simulatedKind {
+		if kind == nil || kind.name != "sim" {
 			continue
 		}
 		s, err := experiment.ParseSimulated(form)
@@ -101,6 +98,7 @@ func ensembles(names []string) (map[string]experiment.Ensemble, error) {
 func withSupervisors(list []tasks.Task, names []string) ([]tasks.Task, error) {
 	var columns []string
 	var raters tasks.Raters
+	draws := map[string]bool{}
 	var faults []error
 	for _, text := range names {
 		kind, name := cutSupervisor(text)
@@ -111,10 +109,15 @@ func withSupervisors(list []tasks.Task, names []string) ([]tasks.Task, error) {
 		case kind.name == "raters" && name == tasks.FarRater:
 			raters.Far = true
 		case kind.name == "raters":
-			if n, err := strconv.Atoi(name); err == nil { // openRaters reports others
-				raters.Numbers = append(raters.Numbers, n)
+			if n, draw, err := parseRaters(name); err == nil { // openRaters reports others
+				raters.Numbers, raters.Draw = append(raters.Numbers, n), draw
+				draws[fmt.Sprint(draw)] = true
 			}
 		}
+	}
+	if len(draws) > 1 {
+		return nil, usagef("--weak: raters of the draws %s have different gold labels, which a run cannot compare (give all the same draw)",
+			strings.Join(slices.Sorted(maps.Keys(draws)), " and "))
 	}
 	out := slices.Clone(list)
 	for i, t := range list {
@@ -150,6 +153,30 @@ func cutSupervisor(text string) (kind *supervisorKind, name string) {
 		return nil, text
 	}
 	return &supervisorKinds[at], name
+}
+
+// misnamed returns an error for the name of a model that is likely meant to be another supervisor: a file of labels or vectors, or a kind
+// with a typing error. It returns nil for other names.
+func misnamed(name string) error {
+	if info, err := os.Stat(name); err == nil {
+		if info.IsDir() {
+			return nil
+		}
+		for _, ext := range []string{".npy", ".safetensors"} {
+			if strings.HasSuffix(name, ext) {
+				return usagef("%s is a file, not the folder of a checkpoint (for vectors write %s%s, see docs/features.md)", name, vectorsPrefix, name)
+			}
+		}
+		return usagef("%s is a file, not the folder of a checkpoint (for labels that were made elsewhere write --weak labels:%s, see docs/supervisors.md)", name, name)
+	}
+	kind, rest, ok := strings.Cut(name, ":")
+	if !ok || len(kind) < 3 || kind+":" == vectorsPrefix || strings.ContainsAny(kind, `/\.`) { // C:\ is a drive
+		return nil
+	}
+	if near := suggest.Nearest(kind, append(list.Map(supervisorKinds, func(k supervisorKind) string { return k.name }), strings.TrimSuffix(vectorsPrefix, ":"))); near != "" {
+		return usagef("unknown kind of supervisor %q (did you mean %s:%s?)", kind+":", near, rest)
+	}
+	return nil
 }
 
 // isSupervisor reports whether a name is that of a supervisor that is not trained.
@@ -223,7 +250,7 @@ func openHead(ctx context.Context, a *app, name string, o supervisorOptions) (na
 			h.Classes[label] = class
 		}
 	}
-	m.Description["supervisor"] = "classification head, not trained here"
+	m.Description[result.SupervisorFact] = "classification head, not trained here"
 	m.Description["labels"] = visible.Line(strings.Join(h.Labels, ", "))
 	for fact, value := range map[string]string{"class map": h.Classes.String(), "problem type": h.Problem} {
 		if value != "" {
@@ -259,7 +286,7 @@ func openWords(ctx context.Context, a *app, name string, o supervisorOptions) (n
 		w.Chat = conversationWriter(c.Chat)
 	}
 	facts := f.facts(c)
-	facts["supervisor"], facts["prompt"] = "probabilities of words, not trained here", "default"
+	facts[result.SupervisorFact], facts["prompt"] = "probabilities of words, not trained here", "default"
 	if o.prompt != "" {
 		facts["prompt"] = visible.Line(string(o.prompt))
 	}
@@ -278,23 +305,29 @@ func combine(c experiment.Config, text string) (experiment.Config, error) {
 	if len(members) < 2 {
 		return c, usagef("--combine %s: --weak names one supervisor (name several, separated by commas)", text)
 	}
-	keys := []string{"combined", combiner.String()}
+	keyOf := map[string]string{}
+	for _, m := range c.Models {
+		keyOf[m.Name] = m.Encoder.Key()
+	}
+	for _, s := range c.Supervisors {
+		keyOf[s.Name] = s.Key
+	}
+	for _, e := range c.Ensembles {
+		keyOf[e.Name] = e.Key
+	}
+	keys, first := []string{"combined", combiner.String()}, map[string]string{}
+	var faults []error
 	for _, name := range members {
-		for _, m := range c.Models {
-			if m.Name == name {
-				keys = append(keys, m.Encoder.Key())
-			}
+		key := keyOf[name]
+		if other, ok := first[key]; ok && key != "" {
+			faults = append(faults, usagef("--combine %s: %s and %s are the same supervisor, which would count twice (leave one out)", text, other, name))
 		}
-		for _, s := range c.Supervisors {
-			if s.Name == name {
-				keys = append(keys, s.Key)
-			}
+		if first[key] = name; key != "" {
+			keys = append(keys, key)
 		}
-		for _, b := range c.Ensembles {
-			if b.Name == name {
-				keys = append(keys, b.Key)
-			}
-		}
+	}
+	if err := errors.Join(faults...); err != nil {
+		return c, err
 	}
 	c.Combined = &experiment.Combination{Name: fmt.Sprintf("%s of %d", combiner, len(members)), Key: digest(keys...), Members: members, Combiner: combiner}
 	c.Pairs = append(c.Pairs, result.Pair{Weak: c.Combined.Name, Strong: c.Pairs[0].Strong})
@@ -304,14 +337,17 @@ func combine(c experiment.Config, text string) (experiment.Config, error) {
 // openLabels opens a file of labels.
 func openLabels(ctx context.Context, a *app, ref string, _ supervisorOptions) (namedSupervisor, error) {
 	f, err := supervisor.OpenLabels(ctx, ref, a.limits())
-	if err != nil {
+	switch {
+	case errors.As(err, new(tasks.NameError)):
+		return namedSupervisor{}, usageError{err}
+	case err != nil:
 		return namedSupervisor{}, err
 	}
 	path, _, _ := strings.Cut(ref, ":")
 	a.reads("--weak labels:", ref, path)
 	return namedSupervisor{Supervisor: experiment.Supervisor{Name: "labels:" + visible.Name(ref), Key: digest("labels", f.Digest),
 		About:       "labels of the file " + visible.Name(shortName(ref)),
-		Description: map[string]string{"supervisor": "labels of a file, not made here"}, Open: f.Open}}, nil
+		Description: map[string]string{result.SupervisorFact: "labels of a file, not made here"}, Open: f.Open}}, nil
 }
 
 // openColumn opens the labels in a column of the task's own file; withSupervisors lets the task read it.
@@ -324,22 +360,44 @@ func openColumn(_ context.Context, _ *app, column string, _ supervisorOptions) (
 
 // openRaters opens the labels of people who rated the task's texts; withSupervisors lets the task read them.
 func openRaters(_ context.Context, _ *app, text string, _ supervisorOptions) (namedSupervisor, error) {
-	about := "the majority of " + text + " raters drawn for each text"
-	switch n, err := strconv.Atoi(text); {
-	case text == tasks.FarRater:
-		about = "a diagnosis, no supervisor to be had: the rating of each text that is farthest from the gold label, chosen by looking at it"
-	case err != nil || n < 1 || n > tasks.MostRaters || strconv.Itoa(n) != text:
-		return namedSupervisor{}, usagef("want raters:N with N from 1 to %d, or raters:%s", tasks.MostRaters, tasks.FarRater)
-	case n == 1:
-		about = "one rater drawn for each text"
+	if text == tasks.FarRater {
+		return said("raters:"+text, text, "a diagnosis, no supervisor to be had: the rating of each text that is farthest from the gold label, chosen by looking at it",
+			result.PeopleFact), nil
 	}
-	return said("raters:"+text, text, about, "people who rated the texts"), nil
+	n, draw, err := parseRaters(text)
+	if err != nil {
+		return namedSupervisor{}, err
+	}
+	about := "one rater drawn for each text"
+	if n > 1 {
+		about = fmt.Sprintf("the majority of %d raters drawn for each text", n)
+	}
+	if draw > 0 {
+		about += fmt.Sprintf(" (draw %d)", draw)
+	}
+	return said("raters:"+text, strconv.Itoa(n), about, result.PeopleFact), nil
+}
+
+// parseRaters reads the number of raters in a group, and the number of their draw: N or N:draw=K.
+func parseRaters(text string) (n int, draw uint, err error) {
+	number, rest, given := strings.Cut(text, ":draw=")
+	if n, err = strconv.Atoi(number); err != nil || n < 1 || n > tasks.MostRaters || strconv.Itoa(n) != number {
+		return 0, 0, usagef("want raters:N with N from 1 to %d, raters:N:draw=K for another draw, or raters:%s", tasks.MostRaters, tasks.FarRater)
+	}
+	if given {
+		k, err := strconv.ParseUint(rest, 10, 31)
+		if err != nil || strconv.FormatUint(k, 10) != rest {
+			return 0, 0, usagef("draw=%s: want a whole number of 0 or more", rest)
+		}
+		draw = uint(k)
+	}
+	return n, draw, nil
 }
 
 // said returns a supervisor whose labels are in the data of a task under a name.
 func said(name, entry, about, fact string) namedSupervisor {
 	return namedSupervisor{Supervisor: experiment.Supervisor{Name: visible.Name(name), Key: digest("said", name), About: about,
-		Description: map[string]string{"supervisor": fact}, Open: supervisor.Said(entry).Open}}
+		Description: map[string]string{result.SupervisorFact: fact}, Open: supervisor.Said(entry).Open}}
 }
 
 // digest returns a digest of texts.

@@ -288,9 +288,11 @@ func TestLabelsAsSupervisor(t *testing.T) {
 		{"column:rater_3", []string{"column:rater_3 → bert-tiny", "is the column rater_3 of the task's data, not trained here"}},
 		{"labels:" + file, []string{"labels:labels.csv → bert-tiny", "labels:labels.csv: 20 of 200 examples left out, which it has no label for",
 			`1 text of labels.csv matches no example: "another text"`}},
-		{"sim:flip:0.75", []string{"flip:0.75 → bert-tiny"}},
+		{"sim:flip:0.75", []string{"sim:flip:0.75 → bert-tiny"}},
+		{"boost:3:" + strong, []string{"boost:3:bert-tiny → bert-tiny", "(AdaBoost)"}},
+		{"experts:2:" + strong, []string{"experts:2:bert-tiny → bert-tiny", "each trained on another cluster of weak-train"}},
 		{"bag:3:" + strong, []string{"bag:3:bert-tiny → bert-tiny", "bag:3:bert-tiny: the mean of 3 heads of bert-tiny, each trained on a bootstrap sample of weak-train"}},
-		{"column:rater_3,sim:flip:0.75," + strong, []string{"column:rater_3 → bert-tiny", "flip:0.75 → bert-tiny", "bert-tiny → bert-tiny"}},
+		{"column:rater_3,sim:flip:0.75," + strong, []string{"column:rater_3 → bert-tiny", "sim:flip:0.75 → bert-tiny", "bert-tiny → bert-tiny"}},
 	} {
 		got, errOut, code := command(append(base, "--weak", c.weak, "--again")...)
 		for _, want := range c.want {
@@ -320,16 +322,47 @@ func TestLabelsAsSupervisor(t *testing.T) {
 		{"want column:NAME", []string{"--weak", "column:"}},
 		{"no such file", []string{"--weak", "labels:" + filepath.Join(dir, "none.csv")}},
 		{"has no ratings of single people", []string{"--weak", "raters:1"}},
-		{"want raters:N with N from 1 to 9, or raters:far", []string{"--weak", "raters:near", "--task", "movies"}},
+		{"want raters:N with N from 1 to 9, raters:N:draw=K for another draw, or raters:far", []string{"--weak", "raters:near", "--task", "movies"}},
+		{"draw=x: want a whole number", []string{"--weak", "raters:1:draw=x", "--task", "movies"}},
+		{"raters of the draws 0 and 2 have different gold labels", []string{"--weak", "raters:1,raters:3:draw=2", "--task", "movies"}},
 		{"want bag:N:CHECKPOINT with N from 2 to 1000", []string{"--weak", "bag:1:" + strong}},
 		{"want bag:N:CHECKPOINT with N from 2 to 1000", []string{"--weak", "bag:" + strong}},
 		{"unknown simulated supervisor", []string{"--weak", "sim:flap:0.75"}},
 		{"accuracy 0.2 is not above guessing", []string{"--weak", "sim:flip:0.2"}},
 		{"name another file", []string{"--weak", "labels:" + file, "--out", file}},
+		{`"maybe" is no class (classes: no, yes) (also at line 4)`, []string{"--weak", "labels:" + write("maybe.csv", "id,class\n1,yes\n9,maybe\n5,maybe\n")}},
 	} {
 		if _, errOut, code := command(append(append(append([]string{}, base...), "--again"), c.args...)...); code == exitGood || !strings.Contains(errOut, c.want) {
 			t.Errorf("%q: %d, %s, want %q", c.args, code, errOut, c.want)
 		}
+	}
+	// What is wrong with the command line, and not with a file, is a usage error.
+	for _, c := range []struct{ weak, want string }{
+		{"labels:", "no file is named"},
+		{"labels:" + dir, "is a folder"},
+		{"labels:" + filepath.Join(dir, "none"), "no such file"},
+		{"labels:" + file + ":klass=class", `unknown setting "klass" (did you mean "class"?`},
+		{"labels:" + file + ":class=verdict", `there is no column "verdict" (columns: "class", "text")`},
+		{file, "for labels that were made elsewhere write --weak labels:" + file},
+		{"rater:1", "did you mean raters:1?"},
+		{"label:" + file, "did you mean labels:" + file},
+		{"sim:flip:0.5", "sim:flip:0.5: accuracy 0.5 is not above guessing among 2 classes"},
+		{"boost:1:" + strong, "want boost:N:CHECKPOINT with N from 2 to 1000"},
+	} {
+		if _, errOut, code := command(append(append([]string{}, base...), "--again", "--weak", c.weak)...); code != exitUsage || !strings.Contains(errOut, c.want) {
+			t.Errorf("--weak %s: %d, %s, want %q", c.weak, code, errOut, c.want)
+		}
+	}
+	// A class that no label is left for.
+	var half strings.Builder
+	half.WriteString("id,class\n")
+	for i := 0; i < 200; i += 2 {
+		fmt.Fprintf(&half, "%d,yes\n", i)
+	}
+	balanced := append(append([]string{}, base[:len(base)-1]...), "--again", "--weak", "labels:"+write("half.csv", half.String()))
+	want := `labels:half.csv has labels for 100 of 200 examples, and the others are left out: 100 examples are left, 0 of class "no", 100 of class "yes": too few`
+	if _, errOut, code := command(balanced...); code == exitGood || !strings.Contains(errOut, want) {
+		t.Errorf("%d, %s, want %q", code, errOut, want)
 	}
 }
 
@@ -350,6 +383,8 @@ func TestCombine(t *testing.T) {
 	for want, args := range map[string][]string{
 		"--weak names one supervisor":            {"--weak", weak, "--combine", "mean"},
 		`did you mean "vote"?`:                   {"--weak", weak + "," + strong, "--combine", "vot"},
+		"are the same supervisor, which would":   {"--weak", weak + "," + weak + "/", "--combine", "mean"},
+		"--combine is given 2 times":             {"--weak", weak + "," + strong, "--combine", "mean", "--combine", "vote"},
 		"cannot be combined with others":         {"--weak", weak + ",sim:flip:0.8", "--combine", "mean"},
 		"it holds another experiment":            {"--weak", weak + "," + strong, "--combine", "mean"},
 		"no held-out labels for the treatments":  {"--weak", weak + "," + strong, "--combine", "mean", "--treatment", "platt"},

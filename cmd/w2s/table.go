@@ -17,6 +17,7 @@ import (
 	"w2s/harness/table"
 	"w2s/internal/importer"
 	"w2s/internal/list"
+	"w2s/internal/study"
 	"w2s/internal/visible"
 )
 
@@ -24,31 +25,32 @@ import (
 type view struct {
 	name, about string
 	needs       string // what rows must have to be in the table; "" for nothing
+	alone       bool   // --by all leaves the view out
 	tables      func(rows []summary.Row, opt summary.Options) ([]*table.Table, error)
 }
 
 // allViews is the name that stands for all views.
 const allViews = "all"
 
-// views returns the views in the order in which --by all prints them.
-func views(wide bool) []view {
-	return []view{
-		{"task", "a line for each task", "", func(rows []summary.Row, opt summary.Options) ([]*table.Table, error) {
+// views returns the views in the order in which --by all prints them. ask, if not nil, is called with the answers to questions.
+func views(wide bool, ask func(summary.Answers)) []view {
+	all := []view{
+		{"task", "a line for each task", "", false, func(rows []summary.Row, opt summary.Options) ([]*table.Table, error) {
 			return pgrTables(rows, wide, opt)
 		}},
-		{"category", "the tasks of a category together", "", func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
+		{"category", "the tasks of a category together", "", false, func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
 			c, err := summary.Categories(rows)
 			return []*table.Table{table.Categories(c)}, err
 		}},
-		{"pair", "all tasks together, for each pair of models", "", func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
+		{"pair", "all tasks together, for each pair of models", "", false, func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
 			p, err := summary.Pairs(rows)
 			return []*table.Table{table.Pairs(p)}, err
 		}},
-		{"loss", "comparisons of losses", "", func(rows []summary.Row, opt summary.Options) ([]*table.Table, error) {
+		{"loss", "comparisons of losses", "", false, func(rows []summary.Row, opt summary.Options) ([]*table.Table, error) {
 			l, err := summary.Losses(rows, opt)
 			return []*table.Table{table.Losses(l, summary.NotCompared(rows))}, err
 		}},
-		{"method", "losses and treatments over all tasks, against xent on soft labels", "two methods of which one is xent on soft labels, with predictions of the same tasks",
+		{"method", "losses and treatments over all tasks, against xent on soft labels", "two methods of which one is xent on soft labels, with predictions of the same tasks", true,
 			func(rows []summary.Row, opt summary.Options) ([]*table.Table, error) {
 				m, err := summary.Methods(rows, opt)
 				if t := table.Methods(m); t != nil {
@@ -56,27 +58,50 @@ func views(wide bool) []view {
 				}
 				return nil, err
 			}},
-		{"supervision", "students beside what they get without a supervisor; see w2s study supervision", "baselines, which run and sweep train for tasks without free answers, unless --no-baselines is given", func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
+		{"supervision", "students beside what they get without a supervisor; see w2s study supervision", "baselines, which run and sweep train for tasks without free answers, unless --no-baselines is given", false, func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
 			have := slices.DeleteFunc(slices.Clone(rows), func(r summary.Row) bool { return len(r.Baselines) == 0 })
 			if len(have) == 0 {
 				return nil, nil
 			}
 			return []*table.Table{table.Supervision(have)}, nil
 		}},
-		{"combination", "combined supervisors against each alone", "a combination of supervisors, which run --combine makes", func(rows []summary.Row, opt summary.Options) ([]*table.Table, error) {
+		{"combination", "combined supervisors against each alone", "a combination of supervisors, which run --combine makes", true, func(rows []summary.Row, opt summary.Options) ([]*table.Table, error) {
 			combined, err := summary.Combinations(rows, opt)
 			if c := table.Combinations(combined); c != nil {
 				return []*table.Table{c}, err
 			}
 			return nil, err
 		}},
-		{"baseline", "baselines", "baselines, which run and sweep train for tasks without free answers, unless --no-baselines is given", func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
+		{"easy-to-hard", "how far training on easy examples carries to hard ones", "heads of easy and hard examples, which run and sweep train with --order", true,
+			func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
+				if e := table.EasyHard(rows); e != nil {
+					return []*table.Table{e}, nil
+				}
+				return nil, nil
+			}},
+		{"baseline", "baselines", "baselines, which run and sweep train for tasks without free answers, unless --no-baselines is given", true, func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
 			if b := table.Baselines(rows, true); b != nil {
 				return []*table.Table{b}, nil
 			}
 			return nil, nil
 		}},
 	}
+	for _, s := range study.All() {
+		if s.Asks == nil {
+			continue
+		}
+		all = append(all, view{s.Name, "see w2s study " + s.Name, "predictions that it can be asked of", true, func(rows []summary.Row, opt summary.Options) ([]*table.Table, error) {
+			answers, err := summary.Ask(rows, *s.Asks, opt)
+			if err != nil || len(answers.Rows) == 0 {
+				return nil, err
+			}
+			if ask != nil {
+				ask(answers)
+			}
+			return table.AllAnswers(answers), nil
+		}})
+	}
+	return all
 }
 
 // Views of --by that are not of rows.
@@ -85,14 +110,17 @@ const (
 	byExample = "example"
 )
 
+// byErrors is the question about errors, which chains have an answer of their own to.
+const byErrors = "errors"
+
 func viewNames() []string {
-	return append(list.Map(views(false), func(v view) string { return v.name }), byChain, byExample)
+	return append(list.Map(views(false, nil), func(v view) string { return v.name }), byChain, byExample)
 }
 
 func newTableCommand(a *app) *cobra.Command {
 	var s summaryFlags
 	var layout tableFlags
-	var by string
+	var by, plots string
 	var imports []string
 	var asJSON bool
 	c := &cobra.Command{
@@ -105,6 +133,8 @@ is named and left out, and the exit code is 1.
 The formats csv, json, jsonl and parquet hold one table of numbers, with all
 settings of its rows, instead of text to read (docs/pandas.md).
 
+Studies of stored predictions are views as well (docs/methods.md).
+
 --import adds the runs in a results folder of openai/weak-to-strong
 (train_simple.py, sweep.py, train_weak_to_strong.py) or EleutherAI/w2s (run.py).
 These programs store scores, and predictions only in pickles, which w2s does not
@@ -113,6 +143,7 @@ tells why.`,
 		Example: `  w2s table w2s-results/default
   w2s table w2s-results/run.json
   w2s table --by category --format latex w2s-results/sweep.json
+  w2s table --by misfit --plots figures w2s-results/sweep.json
   w2s table --format csv w2s-results/sweep.json > rows.csv      # numbers for a program
   w2s table --by example --format parquet w2s-results/run.json > examples.parquet
   w2s table --json w2s-results/sweep.json > rows.json
@@ -125,7 +156,7 @@ tells why.`,
 		},
 		RunE: a.runE(func(ctx context.Context, paths []string) error {
 			files, folders, err := sortPaths(paths, imports)
-			if err := errors.Join(err, checkResults(files), s.checkSummary(), layout.check(), checkView(by, layout.format)); err != nil {
+			if err := errors.Join(err, checkResults(files), s.checkSummary(), layout.check(), checkView(by, layout.format), checkPlots(by, plots)); err != nil {
 				return err
 			}
 			if by == byExample {
@@ -156,7 +187,11 @@ tells why.`,
 					Chains []summary.ChainRow `json:"chains,omitempty"`
 				}{rows, chains}))
 			}
-			tables, err := layOut(layout.arranged(rows), chains, views(layout.wide), by, s.options())
+			tables, err := layOut(layout.arranged(rows), chains, views(layout.wide, func(answers summary.Answers) {
+				if plots != "" {
+					failed = errors.Join(failed, a.answerPlot(plots, answers))
+				}
+			}), by, s.options())
 			if err != nil {
 				return errors.Join(failed, err)
 			}
@@ -168,9 +203,10 @@ tells why.`,
 	}
 	layout.register(c.Flags())
 	c.Flags().BoolVar(&asJSON, "json", false, "print all rows, with the parts of their intervals, as JSON")
-	about := list.Map(views(false), func(v view) string { return v.name + " (" + v.about + ")" })
-	c.Flags().StringVar(&by, "by", views(false)[0].name, "`view` of the rows: "+strings.Join(about, ", ")+
+	about := list.Map(views(false, nil), func(v view) string { return v.name + " (" + v.about + ")" })
+	c.Flags().StringVar(&by, "by", views(false, nil)[0].name, "`view` of the rows: "+strings.Join(about, ", ")+
 		", "+byChain+" (steps of chains), "+byExample+" (each test example with the answers to it), or "+allViews)
+	c.Flags().StringVar(&plots, "plots", "", "write the chart of a question (--by "+strings.Join(list.Map(summary.Questions(), func(q summary.Question) string { return q.Name }), ", ")+") to this `folder`, as SVG and PNG")
 	c.Flags().StringArrayVar(&imports, "import", nil, "results `folder` of openai/weak-to-strong or EleutherAI/w2s (repeatable)")
 	s.register(c.Flags())
 	s.registerLevel(c.Flags())
@@ -186,6 +222,14 @@ func checkView(by, format string) error {
 		return usagef("--by %q: want %s or %s", by, strings.Join(viewNames(), ", "), allViews)
 	}
 	return nil
+}
+
+// checkPlots reports --plots for a view without a chart, and a folder that cannot be one.
+func checkPlots(by, plots string) error {
+	if plots != "" && !slices.ContainsFunc(summary.Questions(), func(q summary.Question) bool { return q.Name == by }) {
+		return usagef("--plots: --by %s has no chart of its own (w2s report --plots writes those of a page)", by)
+	}
+	return checkFolder("--plots", plots)
 }
 
 // resultsIn returns the paths of the .json files in a folder, by name. A plan with groups writes such folders. A folder of
@@ -298,13 +342,12 @@ func (a *app) printExamples(files []string, layout tableFlags) error {
 	return errors.Join(append(faults, a.writeTables(layout, table.Examples(all)))...)
 }
 
-// layOut returns the tables that --by asks for. If there are chains, it adds a table of them.
+// layOut returns the tables that --by asks for. If there are chains, it adds a table of them, or of the errors that their steps correct and
+// add.
 func layOut(rows []summary.Row, chains []summary.ChainRow, views []view, by string, opt summary.Options) ([]*table.Table, error) {
 	var tables []*table.Table
 	for _, v := range views {
-		wanted := by == v.name || by == allViews && v.name != "baseline" && v.name != "combination" && // which the view of tasks has as well
-			v.name != "method" // which takes as long as all others
-		if !wanted || len(rows) == 0 && len(chains) > 0 {
+		if wanted := by == v.name || by == allViews && !v.alone; !wanted || len(rows) == 0 && len(chains) > 0 {
 			continue
 		}
 		t, err := v.tables(rows, opt)
@@ -315,6 +358,13 @@ func layOut(rows []summary.Row, chains []summary.ChainRow, views []view, by stri
 			return nil, fmt.Errorf("--by %s: no row has %s", by, v.needs)
 		}
 		tables = append(tables, t...)
+	}
+	if by == byErrors && len(chains) > 0 {
+		transitions, err := summary.Transitions(chains, opt)
+		if err != nil {
+			return nil, err
+		}
+		return append(tables, table.Transitions(transitions)), nil
 	}
 	if len(chains) > 0 {
 		tables = append(tables, table.Chains(chains))

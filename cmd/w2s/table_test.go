@@ -111,6 +111,8 @@ func TestTableViews(t *testing.T) {
 		"category": {2, map[string]any{"category": "nlp", "tasks": 2., "median": 0.5, "published_hi": 0.7}},
 		"pair":     {2, map[string]any{"weak_model": "small", "tasks": 2., "median": 0.5, "median_gap": 0.5}},
 		"loss":     {2, map[string]any{"loss": "logconf", "against": "xent", "difference": 0.125}},
+		"misfit":   {4, map[string]any{"task": "movies", "pgr": 0.5}},
+		"errors":   {4, map[string]any{"task": "movies"}},
 		"method":   {2, map[string]any{"treatment": "soft", "cells": 2., "corpora": 2., "pgr_difference": 0.25}},
 		"example":  {160, map[string]any{"task": "movies", "id": "0", "gold": "1", "weak": "1", "weak_right": true, "ceiling_p": 0.75}},
 	} {
@@ -200,7 +202,8 @@ func TestTableFaults(t *testing.T) {
 	}{
 		{nil, exitUsage, "--import", 0},
 		{[]string{folder}, exitUsage, "--import " + folder, 0},
-		{[]string{good, "--by", "colour"}, exitUsage, "task, category, pair, loss, supervision, combination, baseline, chain, example or all", 0},
+		{[]string{good, "--by", "colour"}, exitUsage, "task, category, pair, loss, method, supervision, combination, easy-to-hard, baseline, misfit, errors, capa, coverage, blindspots, geometry, chain, example or all", 0},
+		{[]string{good, "--plots", t.TempDir()}, exitUsage, "--by task has no chart of its own", 0},
 		{[]string{good, "--by", "all"}, exitUsage, "such a file holds one table", 0},
 		{[]string{good, "--by", "chain"}, exitFailed, "--by chain: these results have none", 0},
 		{[]string{"--import", folder, good + ".missing"}, exitUsage, "no such file", 0},

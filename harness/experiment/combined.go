@@ -34,7 +34,7 @@ func (c Combination) about() string {
 // model returns what the result file says of the combination.
 func (c Combination) model() result.Model {
 	return result.Model{Name: c.Name, Key: c.Key, Description: map[string]string{
-		"supervisor": c.about(), result.CombinesFact: visible.Line(strings.Join(c.Members, ", "))}}
+		result.SupervisorFact: c.about(), result.CombinesFact: visible.Line(strings.Join(c.Members, ", "))}}
 }
 
 // checkCombined reports what is wrong with the combination.

@@ -62,9 +62,11 @@ type Config struct {
 	// Held is the share of a head's training examples that is held out to choose its penalty on if Folds is 1, and to fit the calibration
 	// of weak labels on. 0: DefaultHeld.
 	Held      float64
+	Geometry  bool // compare the features of supervisors and students
 	Baselines bool // train what students are compared with as well; see baselines.go
 	// Unlabelled lists baselines without labels to train as well, of [result.Unlabelled].
 	Unlabelled []string
+	Orders     []string // orders of the examples by difficulty, of [result.Orders]; see easyhard.go
 	Contrast   Contrast // how texts to classify are written as statements, for those that need them; nil: they cannot be
 	KeepTexts  bool     // keep the test texts in the result, for the report's example browser
 }
@@ -148,7 +150,7 @@ func (c Config) models() []result.Model {
 		models = append(models, result.Model{Name: s.Name, Key: s.Key, Parameters: s.Parameters, Description: s.Description})
 	}
 	for _, b := range c.Ensembles {
-		models = append(models, result.Model{Name: b.Name, Key: b.Key, Description: map[string]string{"supervisor": visible.Count(b.Heads, "head") + " of " + b.Model}})
+		models = append(models, result.Model{Name: b.Name, Key: b.Key, Description: map[string]string{result.SupervisorFact: visible.Count(b.Heads, "head") + " of " + b.Model}})
 	}
 	if c.Combined != nil {
 		models = append(models, c.Combined.model())
@@ -270,6 +272,7 @@ func (c Config) check(faults *faultList) {
 	}
 	c.checkData(faults)
 	c.checkUnlabelled(faults)
+	c.checkOrders(faults)
 	if c.Folds < 0 || c.Folds > MaxFolds {
 		faults.add("%d folds are not in 1..%d", c.Folds, MaxFolds)
 	}
@@ -318,6 +321,14 @@ func (c Config) checkTask(t tasks.Info, faults *faultList) {
 		faults.add("task %s: a %s task has no %s", t.Name, t.Form, m.Name)
 	}
 	c.checkSupervisors(t, faults)
+	if k := len(t.Classes); t.Form == tasks.Classify && k > 0 {
+		for _, s := range c.Simulated {
+			if s.Accuracy > 0 && s.Accuracy <= 1/float64(k) {
+				faults.add("task %s: %s%s: accuracy %v is not above guessing among %s", t.Name, result.SimulatedPrefix, s, s.Accuracy, visible.Count(k, "class"))
+			}
+		}
+	}
+	c.checkOrdersOf(t, faults)
 	for _, l := range c.Losses {
 		if err := loss.Check(l, 0); t.Form == tasks.Rank && err != nil {
 			faults.add("task %s: %w", t.Name, err)

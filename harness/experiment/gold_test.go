@@ -115,3 +115,58 @@ func WithStateBytes(e Env, bytes int) Env {
 	e.stateBytes = bytes
 	return e
 }
+
+// A LadderCase is a hardness by heads that are trained on growing numbers of gold labels, and all that it is made of. Examples are rows
+// of X.
+type LadderCase struct {
+	X        [][]float32 `json:"x"`
+	Gold     []int       `json:"gold"`
+	Pool     []int       `json:"pool"`
+	Rungs    [][]int     `json:"rungs"`
+	Scored   []int       `json:"scored"`
+	L2       float64     `json:"l2"`
+	Hardness []float64   `json:"-"` // of the scored ones
+}
+
+// LadderOf returns the hardness of the first task's examples of strong-train and test under the first strong model and the first seed.
+func LadderOf(t *testing.T, cfg Config, env Env) (c LadderCase) {
+	t.Helper()
+	cfg = cfg.withDefaults()
+	w, err := open(t.Context(), cfg, env.withDefaults(), cfg.Tasks[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.encode(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	model, h := cfg.strongs()[0], w.halves[0]
+	hardness, err := w.descriptionLength(t.Context(), model, h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.L2, c.Gold = cfg.L2[len(cfg.L2)/2], make([]int, len(w.examples))
+	for e := range w.examples {
+		c.X = append(c.X, w.data[model].raw.X.Row(e))
+	}
+	for _, part := range []struct {
+		examples []int
+		gold     [][]float64
+	}{{h.weak, h.weakGold}, {h.strong, h.strongGold}, {w.test, w.record.TestGold}} {
+		for i, e := range part.examples {
+			c.Gold[e] = int(part.gold[i][1])
+		}
+	}
+	c.Pool = append(append(c.Pool, h.weak...), h.strong...)
+	for n := 8; n < len(h.weak); n *= 2 {
+		var rung []int
+		for _, i := range w.goldSample(h, n) {
+			rung = append(rung, h.weak[i])
+		}
+		c.Rungs = append(c.Rungs, rung)
+	}
+	c.Rungs = append(c.Rungs, h.weak)
+	for _, e := range append(append([]int(nil), h.strong...), w.test...) {
+		c.Scored, c.Hardness = append(c.Scored, e), append(c.Hardness, hardness[e])
+	}
+	return c
+}

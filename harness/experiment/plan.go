@@ -101,12 +101,13 @@ func planTask(ctx context.Context, cfg Config, env Env, task tasks.Task) (TaskPl
 // trainings returns how many trainings Run does for a task.
 func trainings(w *workbench) int {
 	c := w.cfg
-	offers, simulated := 0, 0
+	offered, simulated := 0, 0
 	for _, p := range c.Pairs {
 		if !c.isSimulated(p.Weak) {
-			offers++
+			offered++
 		}
 	}
+	offers := offered
 	for _, strong := range c.strongs() {
 		simulated += len(c.simulatedFor(strong))
 	}
@@ -115,12 +116,17 @@ func trainings(w *workbench) int {
 	}
 	offers += simulated
 	students, grid := 0, c.grid(nil)
-	if slices.Contains(w.unlabelled(), result.OfUE) {
-		for _, p := range c.Pairs {
-			if !c.isSimulated(p.Weak) {
-				students += grid.Trainings(loss.Elicited{})
+	if w.hasOrders() {
+		for _, o := range c.Orders {
+			sources := len(c.strongs())
+			if o == result.ByConfidence {
+				sources = offered
 			}
+			students += 2 * sources * grid.Trainings(loss.XEnt{})
 		}
+	}
+	if slices.Contains(w.unlabelled(), result.OfUE) {
+		students += offered * grid.Trainings(loss.Elicited{})
 	}
 	for _, l := range c.Losses {
 		students += offers * len(c.Treatments) * grid.Trainings(l)

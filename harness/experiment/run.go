@@ -61,6 +61,11 @@ func (w *workbench) allHeads(ctx context.Context) ([]trained, error) {
 	if err != nil {
 		return nil, err
 	}
+	if w.cfg.Geometry {
+		if err := w.addGeometry(ctx, students, offers); err != nil {
+			return nil, err
+		}
+	}
 	ceilings, err := w.ceilings(ctx)
 	heads := slices.Concat(supervisors, students, ceilings)
 	if err != nil || !w.hasBaselines() {
@@ -69,7 +74,11 @@ func (w *workbench) allHeads(ctx context.Context) ([]trained, error) {
 	if heads, err = w.addDirections(ctx, heads, offers); err != nil {
 		return nil, err
 	}
-	return w.addUnlabelled(ctx, heads, offers)
+	if heads, err = w.addUnlabelled(ctx, heads, offers); err != nil {
+		return nil, err
+	}
+	ordered, err := w.easyAndHard(ctx, offers)
+	return append(heads, ordered...), err
 }
 
 // supervisors trains a head of every weak model on the gold labels of weak-train, for every seed and size. The supervisors that are

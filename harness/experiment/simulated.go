@@ -76,9 +76,9 @@ var simulators = []simulator{
 	}},
 }
 
-// ParseSimulated reads a simulated supervisor in one of SimulatedForms.
+// ParseSimulated reads a simulated supervisor in one of SimulatedForms, with "sim:" before it or not.
 func ParseSimulated(text string) (Simulated, error) {
-	kind, rest, given := strings.Cut(text, ":")
+	kind, rest, given := strings.Cut(strings.TrimPrefix(text, result.SimulatedPrefix), ":")
 	s := Simulated{Kind: kind}
 	at := slices.IndexFunc(simulators, func(known simulator) bool { return known.kind == kind })
 	switch {
@@ -127,9 +127,12 @@ func (w *workbench) simulate(model string) ([]offer, error) {
 			labels := func(examples []int, gold [][]float64) (label.Labels, error) {
 				l, err := w.simulatedLabels(s, h, model, examples, gold)
 				if err != nil {
-					return l, fmt.Errorf("%s: %w", s, err)
+					return l, fmt.Errorf("%s%s: %w", result.SimulatedPrefix, s, err)
 				}
 				return l, nil
+			}
+			if atMost := guessing(h.strongGold); s.Accuracy > 0 && s.Accuracy <= atMost {
+				return nil, ConfigError{fmt.Errorf("%s%s: accuracy %v is not above guessing among the candidates, %v", result.SimulatedPrefix, s, s.Accuracy, atMost)}
 			}
 			strong, errStrong := labels(h.strong, h.strongGold)
 			held, errHeld := labels(h.weak, h.weakGold)
@@ -144,6 +147,15 @@ func (w *workbench) simulate(model string) ([]offer, error) {
 		}
 	}
 	return offers, nil
+}
+
+// guessing returns the largest share of right guesses of any example.
+func guessing(gold [][]float64) float64 {
+	most := 0.0
+	for _, g := range gold {
+		most = max(most, 1/float64(len(g)))
+	}
+	return most
 }
 
 // simulatedLabels makes one supervisor's labels of some examples.

@@ -70,12 +70,37 @@ func (Overlap) String() string { return "overlap" }
 
 // Apply finds both change points and drops all other examples.
 func (o Overlap) Apply(ctx context.Context, l Labels, e Evidence) (Treated, error) {
-	fail := func(err error) (Treated, error) { return Treated{}, fmt.Errorf("label: %s: %w", o, err) }
+	p, err := o.parts(ctx, l, e)
+	if err != nil {
+		return Treated{}, fmt.Errorf("label: %s: %w", o, err)
+	}
+	t := keepFirst(l, p.rest, p.overlap, "overlap")
+	t.Notes = append(t.Notes, fmt.Sprintf("%d hard, %d overlap, %d easy", p.hard, p.overlap, len(p.rest)-p.overlap))
+	return t, nil
+}
+
+// Density returns the share of all examples that are overlap.
+func (o Overlap) Density(ctx context.Context, l Labels, e Evidence) (float64, error) {
+	p, err := o.parts(ctx, l, e)
+	if err != nil {
+		return 0, fmt.Errorf("label: %s: %w", o, err)
+	}
+	return float64(p.overlap) / float64(len(l.IDs)), nil
+}
+
+// overlapParts are the examples of which some are overlap.
+type overlapParts struct {
+	hard    int   // number of hard examples
+	rest    []int // positions of the others, the nearest to hard ones first
+	overlap int   // how many of rest are overlap
+}
+
+func (Overlap) parts(ctx context.Context, l Labels, e Evidence) (p overlapParts, err error) {
 	if err := e.checkFeatures(l); err != nil {
-		return fail(err)
+		return p, err
 	}
 	if err := e.onePerExample(); err != nil {
-		return fail(err)
+		return p, err
 	}
 	order := byID(l.IDs)
 	confidence := make([]float64, len(order))
@@ -84,7 +109,7 @@ func (o Overlap) Apply(ctx context.Context, l Labels, e Evidence) (Treated, erro
 	}
 	sure, ok := changePoint(confidence)
 	if !ok {
-		return fail(errors.New("all labels are equally confident, so none are hard (put it before hard)"))
+		return p, errors.New("all labels are equally confident, so none are hard (put it before hard)")
 	}
 	var hard, rest []int
 	for k, i := range order {
@@ -96,26 +121,24 @@ func (o Overlap) Apply(ctx context.Context, l Labels, e Evidence) (Treated, erro
 	}
 	near, err := largestCosines(ctx, newScaledRows(e, rest), newScaledRows(e, hard))
 	if err != nil {
-		return fail(err)
+		return p, err
 	}
 	close, ok := changePoint(near)
 	if !ok {
-		return fail(fmt.Errorf("%s that the supervisor is sure of are equally near to hard ones", visible.Count(len(rest), "example")))
+		return p, fmt.Errorf("%s that the supervisor is sure of are equally near to hard ones", visible.Count(len(rest), "example"))
 	}
-	ids, n := make([]string, len(rest)), 0
+	ids := make([]string, len(rest))
 	for k, i := range rest {
 		ids[k] = l.IDs[i]
 		if near[k] >= close {
-			n++
+			p.overlap++
 		}
 	}
-	sorted := descending(near, ids)
-	for k, at := range sorted {
-		sorted[k] = rest[at]
+	p.hard = len(hard)
+	for _, at := range descending(near, ids) {
+		p.rest = append(p.rest, rest[at])
 	}
-	t := keepFirst(l, sorted, n, "overlap")
-	t.Notes = append(t.Notes, fmt.Sprintf("%d hard, %d overlap, %d easy", len(hard), n, len(rest)-n))
-	return t, nil
+	return p, nil
 }
 
 // changePoint returns the first value of the upper part of the cut that minimises the squared distances from the means of the two

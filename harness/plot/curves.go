@@ -10,6 +10,7 @@ import (
 	"gonum.org/v1/plot"
 
 	"w2s/harness/loss"
+	"w2s/harness/result"
 	"w2s/harness/summary"
 	"w2s/internal/list"
 	"w2s/internal/visible"
@@ -203,7 +204,10 @@ func Noise(rows []summary.Row) (*Chart, error) {
 	if len(rows) == 0 {
 		return nil, c.nothing("no simulated supervisor")
 	}
-	kind := func(r summary.Row) string { k, _, _ := strings.Cut(r.Weak, ":"); return k }
+	kind := func(r summary.Row) string {
+		k, _, _ := strings.Cut(strings.TrimPrefix(r.Weak, result.SimulatedPrefix), ":")
+		return k
+	}
 	name := distinguishing(rows, kind, taskOf, func(r summary.Row) string { return r.Strong }, lossOf, setting)
 	for i, g := range groups(rows, name) {
 		m := series(i, g.key)

@@ -63,11 +63,14 @@ func pointAcross(f summary.Figure, y float64) point {
 }
 
 // times100 returns an interval in per cent.
-func times100(v stats.Interval) stats.Interval {
+func times100(v stats.Interval) stats.Interval { return scaled(v, 100) }
+
+// scaled returns an interval times a positive factor.
+func scaled(v stats.Interval, times float64) stats.Interval {
 	if !v.Known() {
 		return v
 	}
-	return stats.Interval{Lo: 100 * v.Lo, Hi: 100 * v.Hi, Level: v.Level}
+	return stats.Interval{Lo: times * v.Lo, Hi: times * v.Hi, Level: v.Level}
 }
 
 // join sorts the points along x and joins them by a line.

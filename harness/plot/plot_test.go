@@ -744,3 +744,42 @@ func TestRatersNamesItsSeries(t *testing.T) {
 		}
 	}
 }
+
+// A question's chart has a point for each row with both figures, and the diagonal if it asks for one.
+func TestAnswers(t *testing.T) {
+	q := summary.Question{Name: "which", Caption: "which figures", Asked: []summary.Asked{{Key: "a", Name: "first", Unit: summary.Percent}, {Key: "b", Name: "second", Unit: summary.Points}},
+		Chart: summary.Axes{X: "a", Y: "b", Diagonal: "alike"}}
+	answer := func(loss string, a, b *summary.Figure) summary.Answer {
+		return summary.Answer{Row: summary.Row{Task: "movies", Loss: loss, N: 800, Seeds: 3, PGR: stats.PGR{Value: 0.5, Defined: true}}, Figures: []*summary.Figure{a, b}}
+	}
+	all := summary.Answers{Question: q, Rows: []summary.Answer{
+		answer("xent", &summary.Figure{Value: 0.1, Interval: stats.Interval{Lo: 0.05, Hi: 0.15, Level: 0.95}}, &summary.Figure{Value: -0.02}),
+		answer("logconf", &summary.Figure{Value: 0.3}, &summary.Figure{Value: 0.2}),
+		answer("logconf", nil, &summary.Figure{Value: 0.2}),
+	}}
+	c, err := Answers(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.points != 4 || len(c.legend) != 3 { // two rows and the ends of the diagonal
+		t.Errorf("%d points and %d series, want 4 and 3", c.points, len(c.legend))
+	}
+	if x, y := c.plot.X.Label.Text, c.plot.Y.Label.Text; x != "first, %" || y != "second, points" {
+		t.Errorf("axes %q and %q", x, y)
+	}
+	if c.plot.X.Min != c.plot.Y.Min || !(c.plot.X.Min < -2 && c.plot.X.Max > 30) {
+		t.Errorf("x from %v to %v, y from %v", c.plot.X.Min, c.plot.X.Max, c.plot.Y.Min)
+	}
+	if !slices.ContainsFunc(c.Notes, func(n string) bool { return strings.HasPrefix(n, "Left out: 1 of 3 rows") }) {
+		t.Errorf("notes %q do not say what is left out", c.Notes)
+	}
+	all.Question.Chart = summary.Axes{X: "b", Y: summary.PGRKey}
+	if c, err = Answers(all); err != nil || c.points != 3 {
+		t.Errorf("against PGR: %v", err)
+	}
+	all.Rows = all.Rows[2:]
+	all.Question = q
+	if _, err := Answers(all); !errors.Is(err, ErrNothing) {
+		t.Errorf("no row has both figures: %v", err)
+	}
+}

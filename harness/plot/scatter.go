@@ -2,6 +2,7 @@ package plot
 
 import (
 	"fmt"
+	"strings"
 
 	"w2s/harness/summary"
 	"w2s/internal/list"
@@ -137,5 +138,75 @@ func Calibration(rows []summary.Row) (*Chart, error) {
 	c.basis(drawn)
 	c.note("A thin line joins rows of the same task, pair and loss.")
 	c.Alt = fmt.Sprintf("Scatter plot of %d rows: PGR against the calibration error of the labels, for the treatments %s.", len(drawn), listed(groups(treated, treatmentOf)))
+	return c, nil
+}
+
+// Answers draws two figures of a question against each other, one mark for each row and one series for each loss.
+func Answers(all summary.Answers) (*Chart, error) {
+	q := all.Question
+	axes := q.Chart
+	scale := func(key string) (label string, times float64) {
+		name, unit := q.Title(key)
+		switch unit {
+		case summary.Percent:
+			return name + ", %", 100
+		case summary.Points:
+			return name + ", points", 100
+		}
+		return name, 1
+	}
+	xLabel, xTimes := scale(axes.X)
+	yLabel, yTimes := scale(axes.Y)
+	c := newChart(q.Name, strings.ToUpper(q.Caption[:1])+q.Caption[1:], xLabel, yLabel)
+	points := map[string][]point{} // by loss
+	var drawn []summary.Row
+	low, high := point{}, point{}
+	for _, a := range all.Rows {
+		x, y := q.Figure(a, axes.X), q.Figure(a, axes.Y)
+		if x == nil || y == nil {
+			continue
+		}
+		p := point{x: xTimes * x.Value, y: yTimes * y.Value, xRange: scaled(x.Interval, xTimes), yRange: scaled(y.Interval, yTimes)}
+		if drawn == nil {
+			low, high = p, p
+		}
+		low.x, low.y, high.x, high.y = min(low.x, p.x), min(low.y, p.y), max(high.x, p.x), max(high.y, p.y)
+		points[lossOf(a.Row)] = append(points[lossOf(a.Row)], p)
+		drawn = append(drawn, a.Row)
+	}
+	if len(drawn) == 0 {
+		return nil, c.nothing("no row has both figures")
+	}
+	if left := len(all.Rows) - len(drawn); left > 0 {
+		c.note("Left out: %d of %d rows without a defined %s.", left, len(all.Rows), strings.Split(yLabel, ",")[0])
+	}
+	losses := byLoss(drawn)
+	for i, m := range lossSeries(keys(losses)) {
+		for _, name := range list.AppendNew(nil, list.Map(losses[i].items, lossOf)...) {
+			m.points = append(m.points, points[name]...)
+		}
+		c.add(m)
+	}
+	if axes.Diagonal != "" {
+		least, most := min(low.x, low.y), max(high.x, high.y)
+		if !axes.Low {
+			least = min(0, least)
+		}
+		edge := max(0.05*(most-least), 1e-6)
+		c.square(least-edge, most+edge, 6, axes.Diagonal)
+	} else {
+		edge := max(0.05*(high.x-low.x), 1e-6)
+		c.plot.X.Min, c.plot.X.Max = low.x-edge, high.x+edge
+		c.plot.X.Tick.Marker = every(low.x-edge, high.x+edge, 8)
+		if axes.Y == summary.PGRKey {
+			c.pgrAxis(drawn)
+		} else {
+			edge = max(0.05*(high.y-low.y), 1e-6)
+			c.plot.Y.Min, c.plot.Y.Max = low.y-edge, high.y+edge
+			c.plot.Y.Tick.Marker = every(low.y-edge, high.y+edge, 6)
+		}
+	}
+	c.basis(drawn)
+	c.Alt = fmt.Sprintf("Scatter plot of %d rows: %s against %s. The table has the numbers.", len(drawn), yLabel, xLabel)
 	return c, nil
 }

@@ -187,7 +187,7 @@ func viewFile(in Input) fileView {
 		term{"training examples of the steps", steps},
 		term{"losses", strings.Join(c.Losses, ", ")},
 		term{"treatments of the weak labels", strings.Join(c.Treatments, ", ")},
-		term{"simulated supervisors", strings.Join(c.Simulated, ", ")},
+		term{"simulated supervisors", strings.Join(list.Map(c.Simulated, func(s string) string { return result.SimulatedPrefix + s }), ", ")},
 		term{"seeds", commas(c.Seeds)},
 		term{"training examples asked for", orDefault(c.Train)},
 		term{"test examples asked for", orDefault(c.Test)},

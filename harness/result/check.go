@@ -85,7 +85,7 @@ func (r *Result) check() error {
 		} else {
 			add(h.check(t))
 		}
-		if why := absent(h.Supervisor, h.Task); (h.Role == Student || h.Role == Comparison && h.Supervisor != "") && why != "" {
+		if why := absent(h.Supervisor, h.Task); (h.Role == Student || (h.Role == Comparison || h.Role == Ordered) && h.Supervisor != "") && why != "" {
 			fault("head %q: its supervisor %q %s", h.ID, h.Supervisor, why)
 		}
 	}
@@ -112,6 +112,9 @@ func (r *Result) check() error {
 func (h *Head) check(t *Task) error {
 	if len(h.Test) != len(t.TestIDs) {
 		return fmt.Errorf("head %q has %d predictions for %s", h.ID, len(h.Test), visible.Count(len(t.TestIDs), "test example"))
+	}
+	if want := (len(t.TestIDs) + 7) / 8; h.Role == Ordered && len(h.HardTest) != want {
+		return fmt.Errorf("head %q says of %d bytes of test examples whether they are hard, want %d", h.ID, len(h.HardTest), want)
 	}
 	for i, p := range h.Test {
 		if i >= len(t.TestGold) { // reported for the task

@@ -101,6 +101,13 @@ type Layer struct {
 // CombinesFact is the fact of a model's Description that lists the supervisors that a combination is made of.
 const CombinesFact = "combines"
 
+// SupervisorFact is the fact of a model's Description that says what a supervisor is which is no single trained head. Its value for people
+// is PeopleFact.
+const (
+	SupervisorFact = "supervisor"
+	PeopleFact     = "people who rated the texts"
+)
+
 // FetchedFrom is the fact of a model's Description that says which package or repository its files came from.
 const FetchedFrom = "fetched from"
 
@@ -151,6 +158,7 @@ const (
 	Baseline   Role = "baseline"   // nothing: a simulated supervisor
 	Control    Role = "control"    // gold labels of strong-train, with texts that lack what the task is about
 	Comparison Role = "comparison" // see Head.Baseline
+	Ordered    Role = "ordered"    // gold labels of easy or hard examples of strong-train; see Easy
 )
 
 // Kinds of comparisons.
@@ -171,6 +179,28 @@ const (
 // Unlabelled lists the kinds of comparisons that are made on request.
 func Unlabelled() []string { return []string{OfProbes, OfComponents, OfCRC, OfCCS, OfUE} }
 
+// Orders of examples by how hard they are.
+const (
+	ByDifficulty = "difficulty" // a column of the data
+	ByLength     = "length"     // the number of characters of all texts
+	ByConfidence = "confidence" // how unsure the supervisor is
+	ByMDL        = "mdl"        // the cross-entropy of gold under heads that are trained on growing numbers of gold labels
+)
+
+// Orders lists the orders of examples.
+func Orders() []string { return []string{ByDifficulty, ByLength, ByConfidence, ByMDL} }
+
+// Easy and Hard return the kinds of the heads that are trained on the easiest and on the hardest third of strong-train in an order:
+// "easy:length".
+func Easy(order string) string { return "easy:" + order }
+func Hard(order string) string { return "hard:" + order }
+
+// Order splits the kind of an ordered head. easy is false for the head of hard examples.
+func Order(kind string) (order string, easy bool) {
+	part, order, _ := strings.Cut(kind, ":")
+	return order, part == "easy"
+}
+
 // FewGold returns the kind of a comparison that is trained on n gold labels of weak-train: "gold:32".
 func FewGold(n int) string { return fmt.Sprintf("%s:%d", OfGold, n) }
 
@@ -187,7 +217,7 @@ type Head struct {
 	Role       Role   `json:"role"`
 	Model      string `json:"model,omitempty"`
 	Supervisor string `json:"supervisor,omitempty"` // student, comparison with weak labels: ID of the head that made its labels
-	Baseline   string `json:"baseline,omitempty"`   // comparison: its kind, such as OfAxis
+	Baseline   string `json:"baseline,omitempty"`   // comparison, ordered: its kind, such as OfAxis
 	Simulated  string `json:"simulated,omitempty"`  // baseline: the simulated supervisor, such as "flip:0.75"
 	Loss       string `json:"loss"`                 // "" for a baseline and a direction
 	Treatment  string `json:"treatment,omitempty"`  // student: what was done to the weak labels
@@ -203,8 +233,12 @@ type Head struct {
 	Guard  *Guard        `json:"guard,omitempty"`  // of a guarded loss
 	Labels *LabelQuality `json:"labels,omitempty"` // student: how good its labels were
 	// Cosines compares the head with the main axis of its features and with the ceiling. nil: it was not computed.
-	Cosines *Cosines      `json:"cosines,omitempty"`
-	Test    Distributions `json:"test"`
+	Cosines *Cosines `json:"cosines,omitempty"`
+	// Geometry compares the features of a student with those of its supervisor. nil: it was not computed.
+	Geometry *Geometry     `json:"geometry,omitempty"`
+	Test     Distributions `json:"test"`
+	// HardTest says which test examples are hard, for an ordered head: bit i%8 of byte i/8 stands for example i.
+	HardTest []byte `json:"hard_test,omitempty"`
 
 	// Heads that write free answers have these as well: the answer to each test prompt (Test says whether it is right),
 	// the share of each right answer's tokens that the head finds most likely, and the number of tokens it can write.
@@ -232,10 +266,23 @@ type Cosines struct {
 	Ceiling float64 `json:"ceiling,omitempty"` // of the ceiling of the same model, size and seed; negative if it has learned the opposite. 0 for the ceiling itself
 }
 
-// Source returns what labelled examples for a student: the model of a supervisor, or a simulated supervisor.
+// A Geometry compares the features of strong-train under the models of supervisor and student. docs/methods.md defines its figures.
+type Geometry struct {
+	Rows       int      `json:"rows"`              // examples that are compared, or candidates less examples for rankings
+	WeakDims   int      `json:"weak_dims"`         // dimensions of the supervisor's features
+	StrongDims int      `json:"strong_dims"`       // of the student's
+	Shared     float64  `json:"shared"`            // correlation dimension
+	Beyond     float64  `json:"beyond"`            // share of the student's space beyond the supervisor's
+	Overlap    *float64 `json:"overlap,omitempty"` // overlap density; nil if it is not defined, as for rankings of more than two candidates
+}
+
+// SimulatedPrefix begins the names of simulated supervisors where they stand beside others.
+const SimulatedPrefix = "sim:"
+
+// Source returns what labelled examples for a student: the model of a supervisor, or a simulated supervisor such as "sim:flip:0.75".
 func (h *Head) Source() string {
 	if h.Role == Baseline {
-		return h.Simulated
+		return SimulatedPrefix + h.Simulated
 	}
 	return h.Model
 }

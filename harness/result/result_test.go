@@ -100,7 +100,7 @@ func TestReadUpgradesFirstSchema(t *testing.T) {
 	if h := r.Heads[1]; h.Size != 100 {
 		t.Errorf("size %d, want 100", h.Size)
 	}
-	if h := r.Heads[2]; h.Simulated != "flip:0.7" || h.Loss != "" || h.Source() != "flip:0.7" {
+	if h := r.Heads[2]; h.Simulated != "flip:0.7" || h.Loss != "" || h.Source() != "sim:flip:0.7" {
 		t.Errorf("baseline %+v", h)
 	}
 	// The upgraded fields must give the IDs that the heads have.

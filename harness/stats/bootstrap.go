@@ -112,6 +112,14 @@ func (b Bootstrap) Interval(score Score) (Interval, error) {
 	return percentiles(samples[0], b.level())
 }
 
+// Percentiles returns the interval that holds the middle share of the samples. It sorts samples.
+func Percentiles(samples []float64, level float64) (Interval, error) {
+	if err := errors.Join(checkFinite("sample", samples), checkLevel(level)); err != nil {
+		return Interval{}, err
+	}
+	return percentiles(samples, level)
+}
+
 // percentiles returns the interval that holds the middle share of the samples, with linear interpolation between order
 // statistics (numpy's default). It sorts samples.
 func percentiles(samples []float64, level float64) (Interval, error) {

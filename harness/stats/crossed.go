@@ -68,6 +68,9 @@ func (c *Crossed) Mean(kind int) (float64, Spread, error) {
 	return c.mean(c.weigh(map[int]float64{kind: 1}))
 }
 
+// Resampled returns the scores of a kind on the resamples of the test examples, by seed.
+func (c *Crossed) Resampled(kind int) [][]float64 { return c.samples[kind] }
+
 // Difference returns the mean of the scores of kind a less those of kind b over the seeds.
 func (c *Crossed) Difference(a, b int) (float64, Spread, error) {
 	return c.mean(c.weigh(map[int]float64{a: 1, b: -1}))

@@ -104,7 +104,7 @@ func (x *index) chainRow(chains []result.Chain, opt Options) (ChainRow, error) {
 		if weaks == nil {
 			return
 		}
-		for _, n := range append(contrary(t, weaks, heads), guarded(heads)) {
+		for _, n := range append(contrary(t, weaks, heads, true), guarded(heads)) {
 			if n != "" {
 				row.Warnings = list.AppendNew(row.Warnings, who+": "+n)
 			}

@@ -22,7 +22,9 @@ const (
 // contrary returns notes about students that learned something else than their supervisors teach: they contradict them, or score
 // below chance. students[i] learned from weaks[i]. The notes need test predictions alone, so results of earlier versions have
 // them too.
-func contrary(t *result.Task, weaks, students []*result.Head) []string {
+//
+// meant says that the supervisor names classes of its own, which may not mean those of the task.
+func contrary(t *result.Task, weaks, students []*result.Head, meant bool) []string {
 	if t.Form == tasks.Generate {
 		return nil
 	}
@@ -55,7 +57,11 @@ func contrary(t *result.Task, weaks, students []*result.Head) []string {
 			notes = append(notes, fmt.Sprintf(format, args...)+ofSeeds(seeds, len(students)))
 		}
 	}
-	note(wrong, "the supervisor scores %.1f points below chance: do its labels mean the classes of the task?", 100*wrongest)
+	question := ""
+	if meant {
+		question = ": do its labels mean the classes of the task?"
+	}
+	note(wrong, "the supervisor scores %.1f points below chance%s", 100*wrongest, question)
 	note(against, "the student contradicts its supervisor: their predictions correlate by %.2f", lowest)
 	note(below, "the student scores %.1f points below chance", -100*least)
 	note(flat, "the supervisor's labels hardly differ: on average by %.3f from their mean (less than %v)", math.Floor(narrowest*1000)/1000, hardlyDiffer)

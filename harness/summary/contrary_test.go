@@ -54,7 +54,7 @@ func TestContraryStudentsAreNoted(t *testing.T) {
 	} {
 		for _, form := range []tasks.Form{tasks.Classify, tasks.Rank} {
 			r := opinions(form, c.weak, c.student)
-			if got := contrary(&r.Tasks[0], []*result.Head{&r.Heads[0]}, []*result.Head{&r.Heads[1]}); !slices.Equal(got, c.want) {
+			if got := contrary(&r.Tasks[0], []*result.Head{&r.Heads[0]}, []*result.Head{&r.Heads[1]}, true); !slices.Equal(got, c.want) {
 				t.Errorf("%s, %s: notes %q, want %q", name, form, got, c.want)
 			}
 		}
@@ -65,7 +65,7 @@ func TestContraryStudentsAreNoted(t *testing.T) {
 		t.Errorf("doubts %q without %q", doubts, below)
 	}
 	r.Heads[1].Treatment = "hard"
-	if got := contrary(&r.Tasks[0], []*result.Head{&r.Heads[0]}, []*result.Head{&r.Heads[1]}); len(got) != 2 {
+	if got := contrary(&r.Tasks[0], []*result.Head{&r.Heads[0]}, []*result.Head{&r.Heads[1]}, true); len(got) != 2 {
 		t.Errorf("hard labels: notes %q, want two", got)
 	}
 }
@@ -77,8 +77,19 @@ func TestSupervisorsBelowChanceAreNoted(t *testing.T) {
 	const want = "the supervisor scores 50.0 points below chance: do its labels mean the classes of the task?"
 	for status, noted := range map[string]bool{"": false, result.NotTrained: true} {
 		r.Heads[0].Status = status
-		if got := contrary(&r.Tasks[0], []*result.Head{&r.Heads[0]}, []*result.Head{&r.Heads[1]}); slices.Contains(got, want) != noted {
+		if got := contrary(&r.Tasks[0], []*result.Head{&r.Heads[0]}, []*result.Head{&r.Heads[1]}, true); slices.Contains(got, want) != noted {
 			t.Errorf("status %q: notes %q", status, got)
+		}
+	}
+	// People and combinations have no classes of their own.
+	r.Heads[0].Status = result.NotTrained
+	if got := rows(t, r, Options{})[0].Doubts; !slices.Contains(got, want) {
+		t.Errorf("doubts %q", got)
+	}
+	for _, facts := range []map[string]string{{result.SupervisorFact: result.PeopleFact}, {result.SupervisorFact: "a, b: their mean", result.CombinesFact: "a, b"}} {
+		r.Models = []result.Model{{Name: r.Heads[0].Model, Description: facts}, {Name: r.Heads[1].Model}}
+		if got := rows(t, r, Options{})[0].Doubts; slices.Contains(got, want) || !slices.Contains(got, "the supervisor scores 50.0 points below chance") {
+			t.Errorf("%v: doubts %q", facts, got)
 		}
 	}
 }

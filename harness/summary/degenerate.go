@@ -76,6 +76,12 @@ func (x *index) reversed(weak, strong string, p stats.PGR) string {
 		}
 		return 0
 	}
+	if x.kinds[weak] != "" { // it cannot be the student
+		if p.GapInterval.Hi < 0 {
+			return fmt.Sprintf("%s scores higher than %s trained on gold: there is no gap to recover", weak, strong)
+		}
+		return ""
+	}
 	if larger := parameters(strong) > 0 && parameters(weak) > parameters(strong); !larger && !(p.GapInterval.Hi < 0) {
 		return ""
 	}

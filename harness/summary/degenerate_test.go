@@ -196,6 +196,12 @@ func TestModelsTheWrongWayRoundAreNoted(t *testing.T) {
 			t.Errorf("%s: warnings %q", name, row.Warnings)
 		}
 	}
+	// What cannot be a student cannot be swapped.
+	r := graded(tasks.Classify, rightOn(36), gold, rightOn(20))
+	r.Models[0].Description = map[string]string{result.SupervisorFact: result.PeopleFact}
+	if got := rows(t, r, Options{})[0].Warnings; slices.Contains(got, want) || !slices.Contains(got, "small scores higher than large trained on gold: there is no gap to recover") {
+		t.Errorf("people: warnings %q", got)
+	}
 	c := chains()
 	for i, h := range c.Heads {
 		if h.Role == result.Ceiling {

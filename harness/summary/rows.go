@@ -67,6 +67,7 @@ type Row struct {
 	Baselines   []Baseline          `json:"baselines,omitempty"`      // in the order of how much they know
 	Cosines     *Cosines            `json:"cosines,omitempty"`        // of the student with the main axis and the ceiling
 	CeilingAxis *Cosine             `json:"ceiling_axis,omitempty"`   // of the ceiling with the main axis
+	EasyHard    []EasyHard          `json:"easy_to_hard,omitempty"`   // one for each order of the examples
 	Uneven      *Uneven             `json:"uneven_classes,omitempty"` // if the classes of the test examples differ in size
 	Warnings    []string            `json:"warnings,omitempty"`
 	Doubts      []string            `json:"-"` // the warnings that say why the scores or the PGR may mean nothing
@@ -78,6 +79,7 @@ type Row struct {
 	bySeed     [][]float64 // student's score by seed and test example; nil if the metric is not a mean over examples
 
 	floorBySeed [][]float64 // likewise the supervisor's
+	trios       []Trio      // the heads of each seed; nil for an imported row
 	members     []string    // of a combination
 }
 
@@ -217,6 +219,10 @@ type index struct {
 	settings  []setting                     // that change rows
 	layers    map[string]*result.Layer      // by model
 	members   map[string][]string           // of combinations of supervisors, by name
+	kinds     map[string]string             // what supervisors are that are no single trained head, by name
+
+	ordered map[orderedKey][]*result.Head
+	orders  []orderedKey // whose kinds are orders
 
 	comparisons     map[comparisonKey][]*result.Head
 	comparisonOrder []comparisonKey // of their first heads
@@ -231,10 +237,10 @@ type referenceKey struct {
 
 func newIndex(r *result.Result) *index {
 	x := &index{result: r, tasks: map[string]*result.Task{}, heads: map[string]*result.Head{},
-		reference: map[referenceKey]*result.Head{}, chained: map[string]bool{}, settings: settingsOf(r.Config), layers: map[string]*result.Layer{}, members: map[string][]string{},
-		comparisons: map[comparisonKey][]*result.Head{}}
+		reference: map[referenceKey]*result.Head{}, chained: map[string]bool{}, settings: settingsOf(r.Config), layers: map[string]*result.Layer{}, members: map[string][]string{}, kinds: map[string]string{},
+		comparisons: map[comparisonKey][]*result.Head{}, ordered: map[orderedKey][]*result.Head{}}
 	for _, m := range r.Models {
-		x.layers[m.Name] = m.Layer
+		x.layers[m.Name], x.kinds[m.Name] = m.Layer, m.Description[result.SupervisorFact]
 		if of := m.Description[result.CombinesFact]; of != "" {
 			x.members[m.Name] = strings.Split(of, ", ")
 		}
@@ -255,8 +261,11 @@ func newIndex(r *result.Result) *index {
 		}
 	}
 	for i := range r.Heads {
-		if h := &r.Heads[i]; h.Role == result.Comparison {
+		switch h := &r.Heads[i]; h.Role {
+		case result.Comparison:
 			x.addComparison(h)
+		case result.Ordered:
+			x.addOrdered(h)
 		}
 	}
 	return x
@@ -291,6 +300,7 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 		}
 		err := cmp.Or( // the heads tend to have the same fault, so the first one is enough
 			floor.add(m, t, weak), transfer.add(m, t, s), ceiling.add(m, t, ceilingHead), agreement.add(t, weak, s, ceilingHead))
+		row.trios = append(row.trios, Trio{weak, s, ceilingHead})
 		heads, weaks, ceilings = append(heads, weak, s, ceilingHead), append(weaks, weak), append(ceilings, ceilingHead)
 		if c := reference(result.Control); err == nil && c != nil {
 			heads = append(heads, c)
@@ -313,7 +323,7 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 	if note := atChance(t, ceilings); note != "" && len(ofCeiling) == 0 {
 		ofCeiling = []string{note}
 	}
-	row.Doubts = slices.Concat(degenerate("the supervisor", t, weaks), degenerate("the student", t, students), ofCeiling, contrary(t, weaks, students))
+	row.Doubts = slices.Concat(degenerate("the supervisor", t, weaks), degenerate("the student", t, students), ofCeiling, contrary(t, weaks, students, row.members == nil && x.kinds[k.weak] != result.PeopleFact))
 	boot := opt.bootstrap(t)
 	if row.Uneven, err = x.uneven(k, t, students, m); err != nil {
 		return row, err
@@ -325,6 +335,9 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 		return row, err
 	}
 	if row.SeedPGR, err = stats.PGROverSeeds(floor.values(), transfer.values(), ceiling.values(), boot.Level); err != nil {
+		return row, err
+	}
+	if row.EasyHard, err = x.easyHard(k, students, opt); err != nil {
 		return row, err
 	}
 	if row.Cosines, err = cosinesOf(students, boot.Level); err != nil {

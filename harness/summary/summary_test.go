@@ -211,10 +211,10 @@ func TestRowsAreGroupedBySettings(t *testing.T) {
 	want := []string{ // in the order of the tasks, then of the heads
 		"b small xent soft  simulated=false 1 true", "b small kl soft  simulated=false 1 true",
 		"b small xent soft train=50 simulated=false 0.875 false", "b small kl soft train=50 simulated=false 0.875 false",
-		"b flip:0.7 xent hard  simulated=true 1 true",
+		"b sim:flip:0.7 xent hard  simulated=true 1 true",
 		"a small xent soft  simulated=false 1 true", "a small kl soft  simulated=false 1 true",
 		"a small xent soft train=50 simulated=false 0.875 false", "a small kl soft train=50 simulated=false 0.875 false",
-		"a flip:0.7 xent hard  simulated=true 1 true",
+		"a sim:flip:0.7 xent hard  simulated=true 1 true",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("rows\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

@@ -213,6 +213,15 @@ func TestTypes(t *testing.T) {
 }
 
 // Bad files are refused by Open.
+func TestListBesideIDsOfMetadata(t *testing.T) {
+	data := tensors(t, map[string]string{"ids": "a\nb"}, safetensors.Float32Tensor("features", []int64{2, 1}, []float32{1, 2}))
+	alone := opened(t, written(t, "v.safetensors", data))
+	beside := opened(t, written(t, "v.safetensors", data, "v.ids.txt", "a\t1\nb\n"))
+	if alone.digest != beside.digest {
+		t.Error("a list that repeats the ids changes the key")
+	}
+}
+
 func TestOpenRefuses(t *testing.T) {
 	good := npy("'<f4'", "(2, 2)", []float32{1, 2, 3, 4})
 	fortran := bytes.Replace(good, []byte("False"), []byte("True "), 1)
@@ -258,6 +267,9 @@ func TestOpenRefuses(t *testing.T) {
 		{"want a file of vectors", "v.npz", good, nil},
 		{`no tensor is named "features"`, "v.safetensors", tensors(t, ids, safetensors.Float32Tensor("x", []int64{2, 1}, []float32{1, 2})), nil},
 		{"1 id for 2 vectors", "v.safetensors", tensors(t, map[string]string{"ids": "a"}, f32([]int64{2, 1}, 2)), nil},
+		{"row 1, counted from 0, has another id in its metadata than in", "v.safetensors", tensors(t, ids, f32([]int64{2, 1}, 2)), []string{"v.ids.txt", "a\nc\n"}},
+		{"row 0, counted from 0, has another id", "v.safetensors", tensors(t, ids, f32([]int64{2, 1}, 2)), []string{"v.ids.jsonl", `{"id":"b"}` + "\n" + `{"text":"b"}`}},
+		{"there is a list: ", "v.safetensors", tensors(t, ids, f32([]int64{2, 1}, 2)), []string{"v.ids.txt", "a\n"}},
 		{"3 ids for 2 vectors", "v.safetensors", tensors(t, map[string]string{"ids": "a\nb\nc"}, f32([]int64{2, 1}, 2)), nil},
 		{`"start" does not divide`, "v.safetensors", tensors(t, ids, safetensors.Int64Tensor("start", []int64{3}, []int64{0, 3, 2}), f32([]int64{2, 1}, 2)), nil},
 		{`"start" does not divide`, "v.safetensors", tensors(t, ids, safetensors.Int64Tensor("start", []int64{2}, []int64{0, 2}), f32([]int64{2, 1}, 2)), nil},

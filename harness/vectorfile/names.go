@@ -104,10 +104,14 @@ func (n *names) add(line []byte) error {
 // readNames reads the name of every row. It returns the digest of the list, or "" if the list is part of the file.
 func (f *File) readNames() (list string, err error) {
 	n := &names{plain: true}
-	if ids, ok := f.metadata["ids"]; ok {
+	ids, inside := f.metadata["ids"]
+	if inside {
 		err = f.namesInside(n, strings.Split(ids, "\n"))
 	} else {
 		list, err = f.namesBeside(n)
+	}
+	if err == nil && inside {
+		err = f.checkBeside(n)
 	}
 	if err != nil {
 		return "", err
@@ -120,17 +124,47 @@ func (f *File) readNames() (list string, err error) {
 	return list, nil
 }
 
-// namesBeside reads the list beside the file, and returns its digest.
-func (f *File) namesBeside(n *names) (string, error) {
-	stem := strings.TrimSuffix(f.path, filepath.Ext(f.path))
-	var found []string
+// checkBeside returns an error if the ids of the metadata contradict a list beside the file.
+func (f *File) checkBeside(inside *names) error {
+	found, _, err := f.lists()
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	beside := &names{plain: true}
+	if _, err := f.namesBeside(beside); err != nil {
+		return fmt.Errorf("beside the ids of its metadata, there is a list: %w (remove it if it belongs to another file)", err)
+	}
+	ofRow := make(map[int32]digest, len(inside.ids))
+	for _, e := range inside.ids {
+		ofRow[e.row] = e.name
+	}
+	for _, e := range beside.ids {
+		if ofRow[e.row] != e.name {
+			return fmt.Errorf("row %d, counted from 0, has another id in its metadata than in %s (remove the one that is wrong)", e.row, found[0])
+		}
+	}
+	return nil
+}
+
+// lists returns the lists of names beside the file, and its path without the extension.
+func (f *File) lists() (found []string, stem string, err error) {
+	stem = strings.TrimSuffix(f.path, filepath.Ext(f.path))
 	for _, ext := range []string{".ids.txt", ".ids.jsonl"} {
 		switch err := inputfile.Check(stem + ext); {
 		case err == nil:
 			found = append(found, stem+ext)
 		case !errors.Is(err, fs.ErrNotExist):
-			return "", err
+			return nil, "", err
 		}
+	}
+	return found, stem, nil
+}
+
+// namesBeside reads the list beside the file, and returns its digest.
+func (f *File) namesBeside(n *names) (string, error) {
+	found, stem, err := f.lists()
+	if err != nil {
+		return "", err
 	}
 	switch len(found) {
 	case 0:

@@ -17,17 +17,23 @@ type Study struct {
 	About  string // completes "Study ..." in help
 	Table  func([]summary.Row) *table.Table
 	Charts func(plot.Material) (plot.Set, error) // nil for a study without charts
+	// Asks is what a study asks of stored predictions, instead of Table and Charts. Every result file can answer it (w2s table --by NAME).
+	Asks *summary.Question
 	// Defaults holds the values of flags of w2s study that differ from those of w2s run, by name of the flag. Several
 	// values of a flag are separated by commas.
 	Defaults  map[string]string
 	Baselines bool // the study needs baselines
 	Ladder    bool // the study compares the pairs of a ladder of models instead of looking at one pair
 	Layers    bool // the study compares layers of a pair's models
+	Geometry  bool // the study compares the features of models
 }
+
+// Draws reports whether the study has charts.
+func (s Study) Draws() bool { return s.Charts != nil || s.Asks != nil }
 
 // All returns the studies in the order of help.
 func All() []Study {
-	return []Study{
+	all := []Study{
 		{Name: "gap", About: "how PGR depends on the capability gap between supervisor and student",
 			Table: table.Gap, Charts: plot.GapSet, Ladder: true, Defaults: map[string]string{"loss": "xent"}},
 		{Name: "alpha", About: "how PGR depends on the weight of the confidence term",
@@ -52,4 +58,17 @@ func All() []Study {
 		{Name: "layers", About: "how floor, student, ceiling and PGR depend on the layer whose states are the strong model's features",
 			Table: table.Layers, Charts: plot.LayerSet, Layers: true, Defaults: map[string]string{"loss": "xent", "strong": "all-mpnet-base-v2"}},
 	}
+	about := map[string]string{
+		"misfit":     "whether what students gain is at least their misfit with the supervisor, and whether misfit ranks supervisors without gold",
+		"errors":     "which errors of the supervisor students repeat, correct and add, also by the supervisor's confidence",
+		"capa":       "whether students gain more from supervisors that are less like their own model (CAPA)",
+		"coverage":   "how far students correct sure labels, and carry over to examples of which the supervisor is unsure",
+		"geometry":   "whether the features of supervisor and student alone tell how much a student gains: overlap, shared dimensions, angles",
+		"blindspots": "where students are surely wrong although the supervisor is unsure, and lose what their model knows",
+	}
+	for _, q := range summary.Questions() {
+		of := q.Name == "geometry"
+		all = append(all, Study{Name: q.Name, About: about[q.Name], Asks: &q, Geometry: of, Ladder: of, Defaults: map[string]string{"loss": "xent,logconf"}})
+	}
+	return all
 }

@@ -47,6 +47,12 @@ func TestStudies(t *testing.T) {
 				t.Errorf("name %q (already there: %v), about %q", s.Name, seen[s.Name], s.About)
 			}
 			seen[s.Name] = true
+			if s.Asks != nil {
+				if s.Asks.Name != s.Name || s.Table != nil || s.Charts != nil {
+					t.Errorf("asks %q, and has a table or charts of its own", s.Asks.Name)
+				}
+				return
+			}
 			if s.Table == nil {
 				t.Fatal("no table")
 			}

@@ -1,0 +1,150 @@
+package summary
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"strings"
+	"testing"
+
+	"w2s/harness/result"
+	"w2s/harness/stats"
+	"w2s/tasks"
+)
+
+// Every figure of every question equals what testdata/questions.py computes with scikit-learn, SciPy and NumPy.
+func TestAnswersEqualReference(t *testing.T) {
+	var want struct {
+		Rows []struct {
+			Task, Weak string
+			Figures    map[string]map[string]*float64 // by question and key
+		}
+		Ranks struct{ All, Within float64 }
+		Ties  struct {
+			A, B []float64
+			Rho  float64
+		}
+	}
+	data, err := os.ReadFile("testdata/questions-reference.json")
+	if err == nil {
+		err = json.Unmarshal(data, &want)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := result.Load("testdata/questions-result.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := rows(t, r, Options{})
+	if len(all) != len(want.Rows) {
+		t.Fatalf("%d rows, want %d", len(all), len(want.Rows))
+	}
+	for _, q := range Questions() {
+		answers, err := Ask(all, q, Options{Resamples: 200})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, a := range answers.Rows {
+			if a.Row.Task != want.Rows[i].Task || a.Row.Weak != want.Rows[i].Weak {
+				t.Fatalf("row %d is %s, %s", i, a.Row.Task, a.Row.Weak)
+			}
+			reference := want.Rows[i].Figures[q.Name]
+			if data, err := json.Marshal(a); err != nil || !strings.Contains(string(data), `"`+q.Asked[0].Key+`":{"value":`) {
+				t.Errorf("as JSON: %v %.100s", err, data)
+			}
+			if len(reference) != len(q.Asked) {
+				t.Errorf("%s: the reference has %d figures, the question %d", q.Name, len(reference), len(q.Asked))
+			}
+			for k, f := range q.Asked {
+				got, value := a.Figures[k], reference[f.Key]
+				switch {
+				case got == nil && value == nil:
+				case got == nil && strings.Contains(f.Key, "corrected_"): // a resample has no error of a sure supervisor
+				case got == nil || value == nil || !(math.Abs(got.Value-*value) <= 1e-9):
+					t.Errorf("%s, %s, %s: %s is %v, want %v", q.Name, a.Row.Task, a.Row.Weak, f.Key, got, value)
+				case !got.Interval.Contains(got.Value):
+					t.Errorf("%s, %s, %s: %s is %v with the interval %v", q.Name, a.Row.Task, a.Row.Weak, f.Key, got.Value, got.Interval)
+				}
+			}
+		}
+		if q.Name != "misfit" {
+			continue
+		}
+		if len(answers.Ranks) != 4 || answers.Ranks[0].Within || answers.Ranks[0].N != 9 || !answers.Ranks[1].Within || answers.Ranks[1].Groups != 3 {
+			t.Fatalf("rank correlations %+v", answers.Ranks)
+		}
+		near(t, "rank correlation", answers.Ranks[0].Value, want.Ranks.All)
+		near(t, "rank correlation within students", answers.Ranks[1].Value, want.Ranks.Within)
+	}
+	rho, err := stats.RankCorrelation(want.Ties.A, want.Ties.B)
+	if err != nil {
+		t.Fatal(err)
+	}
+	near(t, "rank correlation of ties", rho, want.Ties.Rho)
+}
+
+// Figures of heads whose answers and probabilities are simple enough to work out by hand.
+func TestQuestionsOfKnownHeads(t *testing.T) {
+	r := twoSeeds() // supervisors, students and ceilings are right on 20, 30, 40 and 24, 28, 36 of 40 examples
+	for i := range r.Heads {
+		if h := &r.Heads[i]; h.Role == result.Student {
+			overlap := 0.2 + 0.1*float64(h.Seed)
+			h.Geometry = &result.Geometry{Rows: 100, WeakDims: 10, StrongDims: 20, Shared: 5, Beyond: 0.4, Overlap: &overlap}
+		}
+	}
+	all := rows(t, r, Options{})
+	figures := map[string]*Figure{}
+	for _, q := range Questions() {
+		answers, err := Ask(all, q, Options{Resamples: 100})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k, f := range q.Asked {
+			figures[f.Key] = answers.Rows[0].Figures[k]
+		}
+	}
+	// Students are right on examples 0:30 and 0:28, supervisors on 0:20 and 0:24.
+	near(t, "corrected", figures["corrected"].Value, (10./20+4./16)/2)
+	near(t, "new errors", figures["new_errors"].Value, 0)
+	near(t, "κ", figures["kappa"].Value, ((30./40-0.5)/(1-0.5)+(36./40-(0.6*0.7+0.4*0.3))/(1-(0.6*0.7+0.4*0.3)))/2)
+	// Where the answers differ, each puts 0.75 where the other puts 0.25.
+	kl := 0.5 * math.Log(3)
+	near(t, "misfit", figures["misfit"].Value, kl*(10./40+4./40)/2)
+	near(t, "gain", figures["gain"].Value, kl*((20.-10)/40+(12.-8)/40)/2)
+	near(t, "blind spots", figures["blind_spots"].Value, 0) // nobody is less sure than 0.75
+	if figures["blind_of_unsure"] != nil {
+		t.Error("a share of no examples has a value")
+	}
+	near(t, "overlap density", figures["overlap"].Value, 0.25)
+	near(t, "its interval", figures["overlap"].Interval.Hi, 0.25+12.70620473617471*0.05) // Student's t with one degree of freedom
+	near(t, "dimensions shared by chance", figures["chance"].Value, 2)
+	near(t, "inherited noise", figures["inherited"].Value, (5+0.2*5)/10)
+	near(t, "lost, unknown to weak", figures["lost_unknown"].Value, (10./20+8./12)/2)
+}
+
+// Rows without predictions, and free answers where they have no meaning, are left out and named.
+func TestAskLeavesOut(t *testing.T) {
+	all := append(rows(t, twoSeeds(), Options{}), Row{Task: "imported"})
+	free := all[0]
+	task := *free.task
+	task.Form = tasks.Generate
+	free.task = &task
+	all = append(all, free)
+	for _, q := range Questions() {
+		answers, err := Ask(all, q, Options{Resamples: 50})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[bool]int{true: 2, false: 1}[q.Free]
+		if q.Has != nil { // the heads have no geometry
+			want = 0
+			if !strings.Contains(answers.LeftOut, "1 row without geometry") {
+				t.Errorf("%s: %q", q.Name, answers.LeftOut)
+			}
+		}
+		if len(answers.Rows) != want || !strings.Contains(answers.LeftOut, "1 imported row") || strings.Contains(answers.LeftOut, "free answers") == q.Free {
+			t.Errorf("%s: %d rows, %q", q.Name, len(answers.Rows), answers.LeftOut)
+		}
+	}
+}

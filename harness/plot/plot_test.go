@@ -777,6 +777,10 @@ func TestAnswers(t *testing.T) {
 	if c, err = Answers(all); err != nil || c.points != 3 {
 		t.Errorf("against PGR: %v", err)
 	}
+	all.Question.Chart = summary.Axes{Along: []summary.Place{{X: 8, Key: "a"}, {X: 32, Key: "b"}}, XTitle: "labels"}
+	if c, err = Answers(all); err != nil || c.points != 5 || len(c.legend) != 2 { // the third row lacks a figure
+		t.Errorf("along an axis: %v, %d points, %d series", err, c.points, len(c.legend))
+	}
 	all.Rows = all.Rows[2:]
 	all.Question = q
 	if _, err := Answers(all); !errors.Is(err, ErrNothing) {

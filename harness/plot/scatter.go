@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"gonum.org/v1/plot"
+
 	"w2s/harness/summary"
 	"w2s/internal/list"
 )
@@ -145,6 +147,9 @@ func Calibration(rows []summary.Row) (*Chart, error) {
 func Answers(all summary.Answers) (*Chart, error) {
 	q := all.Question
 	axes := q.Chart
+	if axes.Along != nil {
+		return answersAlong(all)
+	}
 	scale := func(key string) (label string, times float64) {
 		name, unit := q.Title(key)
 		switch unit {
@@ -208,5 +213,65 @@ func Answers(all summary.Answers) (*Chart, error) {
 	}
 	c.basis(drawn)
 	c.Alt = fmt.Sprintf("Scatter plot of %d rows: %s against %s. The table has the numbers.", len(drawn), yLabel, xLabel)
+	return c, nil
+}
+
+// answersAlong draws figures of a question along the x axis, one line for each row and one colour for each loss.
+func answersAlong(all summary.Answers) (*Chart, error) {
+	q := all.Question
+	name, unit := q.Title(q.Chart.Along[0].Key)
+	c := newChart(q.Name, strings.ToUpper(q.Caption[:1])+q.Caption[1:], q.Chart.XTitle, "student - "+q.Chart.XTitle+", points")
+	times := 100.0
+	if unit != summary.Percent && unit != summary.Points {
+		times, c.plot.Y.Label.Text = 1, name
+	}
+	var places []int
+	for _, p := range q.Chart.Along {
+		places = append(places, int(p.X))
+	}
+	var drawn []summary.Row
+	lines := map[string][]*marks{} // by loss
+	for _, a := range all.Rows {
+		m := &marks{}
+		for _, p := range q.Chart.Along {
+			if f := q.Figure(a, p.Key); f != nil {
+				m.points = append(m.points, point{x: p.X, y: times * f.Value, yRange: scaled(f.Interval, times)})
+			}
+		}
+		if len(m.points) == 0 {
+			continue
+		}
+		m.line = true
+		lines[lossOf(a.Row)] = append(lines[lossOf(a.Row)], m)
+		drawn = append(drawn, a.Row)
+	}
+	if len(drawn) == 0 {
+		return nil, c.nothing("no row has a figure")
+	}
+	losses := groups(drawn, lossOf)
+	series := lossSeries(keys(losses))
+	var flat []*marks
+	for i, g := range losses {
+		for k, m := range lines[g.key] {
+			m.tone, m.glyph = series[i].tone, series[i].glyph
+			if k == 0 {
+				m.name = g.key
+			}
+			flat = append(flat, m)
+		}
+	}
+	apart(flat)
+	for _, m := range flat {
+		c.add(m)
+	}
+	first, last := q.Chart.Along[0].X, q.Chart.Along[len(q.Chart.Along)-1].X
+	c.plot.X.Scale = plot.LogScale{}
+	c.plot.X.Tick.Marker = sizeTicks(places)
+	c.plot.X.Min, c.plot.X.Max = first*0.8, last*1.25
+	c.plot.Y.Tick.Marker = every(c.plot.Y.Min, c.plot.Y.Max, 8)
+	c.plot.Add(guide("", c.plot.X.Min, 0, c.plot.X.Max, 0))
+	c.basis(drawn)
+	c.note("A line for each task and pair of models.")
+	c.Alt = fmt.Sprintf("%d lines of %s. The table has the numbers.", len(drawn), c.plot.Y.Label.Text)
 	return c, nil
 }

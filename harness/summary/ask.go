@@ -19,7 +19,10 @@ import (
 )
 
 // A Trio holds the heads of one seed of a row. All three answer the same test examples.
-type Trio struct{ Weak, Student, Ceiling *result.Head }
+type Trio struct {
+	Weak, Student, Ceiling *result.Head
+	Gold                   map[string]*result.Head // the strong model trained on gold labels of weak-train, by kind of baseline
+}
 
 // A Question asks for figures of the stored predictions of supervisor, student and ceiling, so that every result file can answer it.
 type Question struct {
@@ -66,6 +69,15 @@ type Axes struct {
 	X, Y     string
 	Diagonal string // what points on the diagonal are; "": none is drawn
 	Low      bool   // both axes begin at the least value instead of 0
+	// Along, instead of X and Y, draws a line for each row: the figure with each key, at a place on a logarithmic axis.
+	Along  []Place
+	XTitle string // of Along
+}
+
+// A Place is where a figure stands on the x axis.
+type Place struct {
+	X   float64
+	Key string
 }
 
 // PGRKey is the key of the PGR in Axes and Ranks, and GainKey that of student - weak.

@@ -93,6 +93,9 @@ func TestQuestionsOfKnownHeads(t *testing.T) {
 			h.Geometry = &result.Geometry{Rows: 100, WeakDims: 10, StrongDims: 20, Shared: 5, Beyond: 0.4, Overlap: &overlap}
 		}
 	}
+	for seed := range 2 { // right on 0:25, of 40
+		add(r, result.Head{Task: "t", Role: result.Comparison, Baseline: result.FewGold(8), Model: "large", Seed: uint64(seed), Test: right(0, 25), Train: 8})
+	}
 	all := rows(t, r, Options{})
 	figures := map[string]*Figure{}
 	for _, q := range Questions() {
@@ -116,6 +119,10 @@ func TestQuestionsOfKnownHeads(t *testing.T) {
 	if figures["blind_of_unsure"] != nil {
 		t.Error("a share of no examples has a value")
 	}
+	near(t, "student - 8 gold labels", figures["gold_8"].Value, (5./40+3./40)/2)
+	if figures["gold_32"] != nil {
+		t.Error("there is no head of 32 gold labels")
+	}
 	near(t, "overlap density", figures["overlap"].Value, 0.25)
 	near(t, "its interval", figures["overlap"].Interval.Hi, 0.25+12.70620473617471*0.05) // Student's t with one degree of freedom
 	near(t, "dimensions shared by chance", figures["chance"].Value, 2)
@@ -137,9 +144,9 @@ func TestAskLeavesOut(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := map[bool]int{true: 2, false: 1}[q.Free]
-		if q.Has != nil { // the heads have no geometry
+		if q.Has != nil { // the heads have no geometry, and there are no baselines
 			want = 0
-			if !strings.Contains(answers.LeftOut, "1 row without geometry") {
+			if !strings.Contains(answers.LeftOut, "1 row without "+q.Lacks) {
 				t.Errorf("%s: %q", q.Name, answers.LeftOut)
 			}
 		}

@@ -188,6 +188,22 @@ func (x *index) baselines(pair groupKey, students []*result.Head, opt Options) f
 	})
 }
 
+// gold returns the heads of a row's strong model that learned gold labels of weak-train, by kind.
+func (x *index) gold(k groupKey, seed uint64) map[string]*result.Head {
+	out := map[string]*result.Head{}
+	for _, c := range x.comparisonOrder {
+		if c.task != k.task || c.strong != k.strong || c.trained != k.trained || c.size != k.size || !result.LearnsGold(c.kind) {
+			continue
+		}
+		for _, h := range x.comparisons[c] {
+			if h.Seed == seed {
+				out[c.kind] = h
+			}
+		}
+	}
+	return out
+}
+
 // sameSeeds returns the heads with the seeds of students, in their order, or nil if one is missing.
 func sameSeeds(heads, students []*result.Head) []*result.Head {
 	var out []*result.Head

@@ -14,7 +14,7 @@ import (
 
 // Questions returns the questions that stored predictions answer. docs/methods.md has their formulas and sources.
 func Questions() []Question {
-	return []Question{misfit(), errorStructure(), similarity(), coverage(), blindSpots(), geometry()}
+	return []Question{misfit(), errorStructure(), similarity(), coverage(), blindSpots(), geometry(), budget()}
 }
 
 // misfit compares what the student gains with how far it moved from its supervisor (Charikar et al. 2024, Mulgund and Pabbaraju 2025).
@@ -263,6 +263,48 @@ func geometry() Question {
 		Chart: Axes{X: "beyond", Y: GainKey},
 		Ranks: []Rank{{"overlap", GainKey}, {"shared", GainKey}, {"inherited", GainKey}, {"beyond", GainKey}},
 	}
+}
+
+// budget compares students with the same model trained on gold labels of weak-train.
+func budget() Question {
+	right := func(t *result.Task, h *result.Head) ([]float64, error) {
+		if t.Form == tasks.Rank {
+			return stats.CorrectOfTied(h.Test, t.TestGold)
+		}
+		return stats.Correct(h.Test, t.TestGold)
+	}
+	against := func(kind string) func(*result.Task, Trio) (stats.Score, error) {
+		return func(t *result.Task, h Trio) (stats.Score, error) {
+			gold := h.Gold[kind]
+			if gold == nil {
+				return nil, nil
+			}
+			student, errStudent := right(t, h.Student)
+			other, errOther := right(t, gold)
+			if err := errors.Join(errStudent, errOther); err != nil {
+				return nil, err
+			}
+			for i, v := range other {
+				student[i] -= v
+			}
+			return stats.MeanScore(student), nil
+		}
+	}
+	q := Question{
+		Name: "budget", Caption: "students less the same model trained on gold labels of weak-train, in points of accuracy",
+		Has: func(t Trio) bool { return len(t.Gold) > 0 }, Lacks: "baselines of gold labels, which run and sweep train unless --no-baselines is given",
+		Notes: []string{"Above 0, the weak labels are worth more than so many gold labels. The student learns the weak labels of all of strong-train, which has as many examples as weak-train."},
+		Chart: Axes{XTitle: "gold labels"},
+	}
+	legend := "student - the strong model trained on so many gold labels."
+	for _, n := range []int{8, 32, 128} {
+		key := fmt.Sprintf("gold_%d", n)
+		q.Asked = append(q.Asked, Asked{Key: key, Name: fmt.Sprintf("%d gold", n), Legend: legend, Unit: Points, Score: against(result.FewGold(n))})
+		q.Chart.Along = append(q.Chart.Along, Place{float64(n), key})
+		legend = ""
+	}
+	q.Asked = append(q.Asked, Asked{Key: "gold_all", Name: "all gold", Legend: "likewise on all of weak-train.", Unit: Points, Score: against(result.OfGold)})
+	return q
 }
 
 // Predictions of the heads of a trio, and gold.

@@ -67,11 +67,12 @@ func All() []Study {
 		"capa":       "whether students gain more from supervisors that are less like their own model (CAPA)",
 		"coverage":   "how far students correct sure labels, and carry over to examples of which the supervisor is unsure",
 		"geometry":   "whether the features of supervisor and student alone tell how much a student gains: overlap, shared dimensions, angles",
+		"budget":     "how many gold labels the weak labels are worth: students beside the same model trained on 8, 32, 128 and all gold labels",
 		"blindspots": "where students are surely wrong although the supervisor is unsure, and lose what their model knows",
 	}
 	for _, q := range summary.Questions() {
 		of := q.Name == "geometry"
-		all = append(all, Study{Name: q.Name, About: about[q.Name], Asks: &q, Geometry: of, Ladder: of, Defaults: map[string]string{"loss": "xent,logconf"}})
+		all = append(all, Study{Name: q.Name, About: about[q.Name], Asks: &q, Geometry: of, Ladder: of, Baselines: q.Name == "budget", Defaults: map[string]string{"loss": "xent,logconf"}})
 	}
 	return all
 }

@@ -65,7 +65,7 @@ func views(wide bool, ask func(summary.Answers)) []view {
 			}
 			return []*table.Table{table.Supervision(have)}, nil
 		}},
-		{"combination", "combined supervisors against each alone", "a combination of supervisors, which run --combine makes", true, func(rows []summary.Row, opt summary.Options) ([]*table.Table, error) {
+		{"combination", "combined supervisors against each alone", "a combination of supervisors, which run --combine makes, or several heads of a model", true, func(rows []summary.Row, opt summary.Options) ([]*table.Table, error) {
 			combined, err := summary.Combinations(rows, opt)
 			if c := table.Combinations(combined); c != nil {
 				return []*table.Table{c}, err

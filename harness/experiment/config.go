@@ -153,7 +153,8 @@ func (c Config) models() []result.Model {
 		models = append(models, result.Model{Name: s.Name, Key: s.Key, Parameters: s.Parameters, Description: s.Description})
 	}
 	for _, b := range c.Ensembles {
-		models = append(models, result.Model{Name: b.Name, Key: b.Key, Description: map[string]string{result.SupervisorFact: visible.Count(b.Heads, "head") + " of " + b.Model}})
+		models = append(models, result.Model{Name: b.Name, Key: b.Key, Description: map[string]string{
+			result.SupervisorFact: visible.Count(b.Heads, "head") + " of " + b.Model, result.HeadsOfFact: b.Model}})
 	}
 	if c.Combined != nil {
 		models = append(models, c.Combined.model())

@@ -104,6 +104,9 @@ type Layer struct {
 // CombinesFact is the fact of a model's Description that lists the supervisors that a combination is made of.
 const CombinesFact = "combines"
 
+// HeadsOfFact is the fact of a model's Description that names the model whose heads a supervisor is made of.
+const HeadsOfFact = "heads of"
+
 // SupervisorFact is the fact of a model's Description that says what a supervisor is which is no single trained head. Its value for people
 // is PeopleFact.
 const (

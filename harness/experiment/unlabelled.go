@@ -152,7 +152,7 @@ func (w *workbench) encodeStatements(ctx context.Context) error {
 func (w *workbench) statementsOf(model string, seed uint64) features {
 	raw := w.contrast[model]
 	h := w.halvesOf(result.Head{Seed: seed})
-	x := &feature.Matrix{Rows: raw.X.Rows, Dims: raw.X.Dims, Data: make([]float32, len(raw.X.Data))}
+	x := &feature.Matrix{Rows: raw.X.Rows, Dims: raw.X.Dims, Data: make([]float32, raw.X.Rows*raw.X.Dims)}
 	for side := range 2 {
 		at := func(e int) int { return raw.Start[e] + side }
 		scaling := head.Standardise(raw.X, list.Map(slices.Sorted(slices.Values(slices.Concat(h.weak, h.strong))), at))

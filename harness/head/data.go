@@ -68,11 +68,13 @@ func (d Data) columns() int {
 }
 
 func (d Data) check() error {
-	if d.X == nil || d.X.Rows < 1 || d.X.Dims < 1 || len(d.X.Data) != d.X.Rows*d.X.Dims {
+	if d.X == nil || d.X.Rows < 1 || d.X.Dims < 1 || d.X.Data != nil && len(d.X.Data) != d.X.Rows*d.X.Dims {
 		return errors.New("head: features: want a matrix of at least one row and one dimension, with rows·dims values")
 	}
-	if i := firstInfinite(d.X.Data); i >= 0 {
-		return fmt.Errorf("head: features: row %d, dimension %d is %v (encode the text again)", i/d.X.Dims, i%d.X.Dims, d.X.Data[i])
+	for r := range d.X.Rows {
+		if j := firstInfinite(d.X.Row(r)); j >= 0 {
+			return fmt.Errorf("head: features: row %d, dimension %d is %v (encode the text again)", r, j, d.X.Row(r)[j])
+		}
 	}
 	if s := d.Scaling; s != nil && (len(s.Mean) != d.X.Dims || len(s.SD) != d.X.Dims) {
 		return fmt.Errorf("head: scaling is for %s, the features have %d", visible.Count(len(s.Mean), "dimension"), d.X.Dims)
@@ -114,7 +116,10 @@ func firstInfinite(values []float32) int {
 			c += part[i+2] - part[i+2]
 			d += part[i+3] - part[i+3]
 		}
-		if a+b+c+d == 0 && i == len(part) {
+		for ; i < len(part); i++ {
+			a += part[i] - part[i]
+		}
+		if a+b+c+d == 0 {
 			continue
 		}
 		for i, v := range part {
@@ -161,8 +166,11 @@ func (j Job) check(d Data) error {
 	if _, ok := j.Loss.(loss.Starter); ok && miniBatched(j) {
 		fault("loss %s starts from the head of another loss, which is not trained in mini-batches (train on all examples)", j.Loss)
 	}
-	if loss.TakesEvidence(j.Loss) && d.Offset != nil {
-		fault("loss %s takes outputs as evidence, and fixed logits are not (choose another loss)", j.Loss)
+	if loss.HeadsOf(j.Loss) > 1 && miniBatched(j) {
+		fault("loss %s mixes heads, which are not trained in mini-batches (train on all examples)", j.Loss)
+	}
+	if (loss.TakesEvidence(j.Loss) || loss.HeadsOf(j.Loss) > 1) && d.Offset != nil {
+		fault("loss %s is not of one linear head, to which fixed logits could be added (choose another loss)", j.Loss)
 	}
 	if len(j.Examples) == 0 {
 		fault("no training examples")

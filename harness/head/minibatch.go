@@ -124,9 +124,11 @@ type rowMatrix struct {
 }
 
 func newRowMatrix(x *feature.Matrix) *rowMatrix {
-	m := &rowMatrix{x: make([]float64, len(x.Data)), dims: x.Dims}
-	for i, v := range x.Data {
-		m.x[i] = float64(v)
+	m := &rowMatrix{x: make([]float64, 0, x.Rows*x.Dims), dims: x.Dims}
+	for r := range x.Rows {
+		for _, v := range x.Row(r) {
+			m.x = append(m.x, float64(v))
+		}
 	}
 	return m
 }

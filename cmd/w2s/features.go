@@ -369,7 +369,7 @@ func (e *export) tensors() []safetensors.Tensor {
 		if e.layers {
 			name = fmt.Sprintf("layer.%d", e.models[i].Layer.Number)
 		}
-		tensors = append(tensors, safetensors.Float32Tensor(name, []int64{int64(x.Rows), int64(x.Dims)}, x.Data))
+		tensors = append(tensors, safetensors.Float32Tensor(name, []int64{int64(x.Rows), int64(x.Dims)}, x.Packed()))
 	}
 	return tensors
 }
@@ -387,7 +387,7 @@ func (e *export) npy(w io.Writer) error {
 	if _, err := io.WriteString(w, npyMagic+length+header); err != nil {
 		return err
 	}
-	_, err := w.Write(safetensors.Float32Tensor("features", nil, x.Data).Data)
+	_, err := w.Write(safetensors.Float32Tensor("features", nil, x.Packed()).Data)
 	return err
 }
 

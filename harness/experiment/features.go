@@ -125,7 +125,7 @@ type part struct {
 func (w *workbench) part(f features, seed uint64, examples []int) part {
 	whole := f.of(seed)
 	p := part{data: whole, index: make(map[int][]int, len(examples))}
-	x := &feature.Matrix{Dims: whole.X.Dims}
+	var rows []int
 	if whole.Start != nil {
 		p.data.Start = []int{0}
 	}
@@ -135,12 +135,13 @@ func (w *workbench) part(f features, seed uint64, examples []int) part {
 		from, to := e, e+1
 		if whole.Start != nil {
 			from, to = whole.Start[e], whole.Start[e+1]
-			p.data.Start = append(p.data.Start, x.Rows+to-from)
+			p.data.Start = append(p.data.Start, len(rows)+to-from)
 		}
-		x.Rows += to - from
-		x.Data = append(x.Data, whole.X.Data[from*x.Dims:to*x.Dims]...)
+		for r := from; r < to; r++ {
+			rows = append(rows, r)
+		}
 	}
-	p.data.X = x
+	p.data.X = whole.X.Pick(rows)
 	return p
 }
 

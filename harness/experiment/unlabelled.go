@@ -105,7 +105,7 @@ func (w *workbench) finished(settings result.Settings) (result.Work, bool) {
 	if !ok {
 		return result.Work{}, false
 	}
-	for _, kind := range append(w.unlabelled(), w.orderKinds()...) {
+	for _, kind := range slices.Concat(w.unlabelled(), w.orderKinds(), w.someGoldKinds()) {
 		if !slices.ContainsFunc(work.Heads, func(h result.Head) bool { return h.Baseline == kind }) {
 			return result.Work{}, false
 		}
@@ -152,7 +152,7 @@ func (w *workbench) encodeStatements(ctx context.Context) error {
 func (w *workbench) statementsOf(model string, seed uint64) features {
 	raw := w.contrast[model]
 	h := w.halvesOf(result.Head{Seed: seed})
-	x := &feature.Matrix{Rows: raw.X.Rows, Dims: raw.X.Dims, Data: make([]float32, len(raw.X.Data))}
+	x := &feature.Matrix{Rows: raw.X.Rows, Dims: raw.X.Dims, Data: make([]float32, raw.X.Rows*raw.X.Dims)}
 	for side := range 2 {
 		at := func(e int) int { return raw.Start[e] + side }
 		scaling := head.Standardise(raw.X, list.Map(slices.Sorted(slices.Values(slices.Concat(h.weak, h.strong))), at))

@@ -35,6 +35,9 @@ type Cache struct {
 	mu     sync.Mutex
 	spaces map[string]*space
 	uses   map[string]*flock.Flock // shared locks of the parts that this process uses, by folder
+
+	mappings mappings
+	mapFrom  int // bytes
 }
 
 // A space is the part of a cache that belongs to one encoder.
@@ -58,7 +61,7 @@ func Open(dir string) (*Cache, error) {
 	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
 		return nil, fmt.Errorf("feature: cache: %s is not a folder", dir)
 	}
-	return &Cache{dir: dir, spaces: map[string]*space{}, uses: map[string]*flock.Flock{}}, nil
+	return &Cache{dir: dir, spaces: map[string]*space{}, uses: map[string]*flock.Flock{}, mapFrom: mapFrom}, nil
 }
 
 // Dir returns the cache's folder, or "" for a nil Cache.
@@ -90,12 +93,20 @@ func (c *Cache) Features(ctx context.Context, enc Encoder, texts []string, repor
 	if err := checkEncoder(enc); err != nil {
 		return nil, Summary{}, err
 	}
-	r := c.run(ctx, enc, newRequest(texts).forMatrix(enc.Dims()), report)
+	r := c.run(ctx, enc, newRequest(texts).forMatrix(enc.Dims(), c.mappingsFor(enc, len(texts))), report)
 	err := r.do()
 	if err != nil {
 		return nil, r.sum, err
 	}
 	return r.features(), r.sum, nil
+}
+
+// mappingsFor returns where rows are mapped for a matrix of n vectors, or nil if they are copied.
+func (c *Cache) mappingsFor(enc Encoder, n int) *mappings {
+	if c == nil || isLookup(enc) || n*enc.Dims()*4 < c.mapFrom || !newLayout(enc.Key(), enc.Dims()).canMap() {
+		return nil
+	}
+	return &c.mappings
 }
 
 // Fill encodes and stores texts like Features but does not return the vectors, so memory does not grow with their length. If
@@ -254,10 +265,10 @@ func (c *Cache) Check() error {
 }
 
 // read reads stored rows; see index.read.
-func (s *space) read(wishes []wish, got func(w wish, row []byte)) error {
+func (s *space) read(wishes []wish, m *mappings, got func(w wish, row []byte, mapped bool)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.index.read(wishes, got)
+	return s.index.read(wishes, m, got)
 }
 
 // forget drops the index, so that the files are read again.

@@ -151,7 +151,7 @@ func FuzzRowsFile(f *testing.F) {
 			}
 		}
 		got, want := make([]float32, 3), make([]float32, 3)
-		err := x.read(wishes, func(w wish, row []byte) {
+		err := x.read(wishes, nil, func(w wish, row []byte, _ bool) {
 			x.layout.values(row, got)
 			if fakeVector(texts[w.unique], want); [3]float32(got) != [3]float32(want) {
 				t.Fatalf("text %d has %v, want %v", w.unique, got, want)

@@ -6,7 +6,10 @@
 // brings together. The other methods of [Cache] list, verify, repair and remove what it holds.
 package feature
 
-import "context"
+import (
+	"context"
+	"unsafe"
+)
 
 // An Encoder turns texts into feature vectors.
 type Encoder interface {
@@ -42,11 +45,52 @@ type vector struct {
 	truncated bool      // the text had more tokens than the encoder takes
 }
 
-// A Matrix holds one feature vector in each row. It is row-major: row i is Data[i*Dims : (i+1)*Dims].
+// A Matrix holds one feature vector in each row. It is row-major: row i is Data[i*Dims : (i+1)*Dims]. Data is nil in a matrix that
+// Pick made, and in one whose rows are in mapped files of the cache.
 type Matrix struct {
 	Rows, Dims int
 	Data       []float32
+
+	at     []*float32 // the rows; nil: they are in Data
+	mapped *mappings  // that rows may be in; or nil
 }
 
 // Row returns row i. It shares memory with the matrix.
-func (m *Matrix) Row(i int) []float32 { return m.Data[i*m.Dims : (i+1)*m.Dims : (i+1)*m.Dims] }
+func (m *Matrix) Row(i int) []float32 {
+	if m.at == nil {
+		return m.Data[i*m.Dims : (i+1)*m.Dims : (i+1)*m.Dims]
+	}
+	if m.mapped != nil {
+		m.mapped.touch(4 * m.Dims)
+	}
+	return unsafe.Slice(m.at[i], m.Dims)
+}
+
+// Pick returns a matrix of some rows of m. It shares their memory.
+func (m *Matrix) Pick(rows []int) *Matrix {
+	picked := &Matrix{Rows: len(rows), Dims: m.Dims, at: make([]*float32, len(rows)), mapped: m.mapped}
+	for i, r := range rows {
+		picked.at[i] = m.first(r)
+	}
+	return picked
+}
+
+// Packed returns the numbers of all rows, one row after the other.
+func (m *Matrix) Packed() []float32 {
+	if m.at == nil {
+		return m.Data
+	}
+	data := make([]float32, 0, m.Rows*m.Dims)
+	for i := range m.Rows {
+		data = append(data, m.Row(i)...)
+	}
+	return data
+}
+
+// first returns the address of row i.
+func (m *Matrix) first(i int) *float32 {
+	if m.at == nil {
+		return &m.Data[i*m.Dims]
+	}
+	return m.at[i]
+}

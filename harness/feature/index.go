@@ -227,8 +227,9 @@ type wish struct {
 	unique int // index of the distinct text
 }
 
-// read calls got for every wish with the bytes of the row, which are valid during the call. It reads in the order of the files.
-func (x *index) read(wishes []wish, got func(w wish, row []byte)) error {
+// read calls got for every wish with the bytes of the row, which are valid during the call, or for ever if they are in a mapped file.
+// Files are mapped if m is not nil and the system can. It reads in the order of the files.
+func (x *index) read(wishes []wish, m *mappings, got func(w wish, row []byte, mapped bool)) error {
 	slices.SortFunc(wishes, func(a, b wish) int {
 		if a.place.file != b.place.file {
 			return int(a.place.file) - int(b.place.file)
@@ -240,7 +241,7 @@ func (x *index) read(wishes []wish, got func(w wish, row []byte)) error {
 		for end < len(wishes) && wishes[end].place.file == wishes[0].place.file {
 			end++
 		}
-		if err := x.readFile(x.files[wishes[0].place.file].name, wishes[:end], got); err != nil {
+		if err := x.readFile(x.files[wishes[0].place.file].name, wishes[:end], m, got); err != nil {
 			return err
 		}
 		wishes = wishes[end:]
@@ -249,7 +250,7 @@ func (x *index) read(wishes []wish, got func(w wish, row []byte)) error {
 }
 
 // readFile reads rows of one file. A single read covers rows that are near each other.
-func (x *index) readFile(name string, wishes []wish, got func(w wish, row []byte)) error {
+func (x *index) readFile(name string, wishes []wish, m *mappings, got func(w wish, row []byte, mapped bool)) error {
 	file, err := inputfile.Open(filepath.Join(x.dir, name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return errChanged
@@ -258,6 +259,10 @@ func (x *index) readFile(name string, wishes []wish, got func(w wish, row []byte
 		return fmt.Errorf("feature: cache: %w", err)
 	}
 	defer file.Close()
+	var mapped []byte
+	if m != nil {
+		mapped = m.of(file)
+	}
 	const near = 16 // largest distance of rows that are read together
 	size := x.layout.rowSize()
 	most := int64(max(1, readBlock/size))
@@ -278,7 +283,11 @@ func (x *index) readFile(name string, wishes []wish, got func(w wish, row []byte
 			if id, _, _ := meta(row); id != w.id || !x.layout.intact(row) {
 				return errChanged
 			}
-			got(w, row)
+			if end := x.layout.offset(w.place.row + 1); end <= int64(len(mapped)) { // the checks read the file, so they leave no pages in memory
+				got(w, mapped[x.layout.offset(w.place.row):end], true)
+				continue
+			}
+			got(w, row, false)
 		}
 		wishes = wishes[end:]
 	}

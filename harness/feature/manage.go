@@ -215,7 +215,7 @@ func (c *Cache) rewrite(ctx context.Context, x *index) error {
 			return err
 		}
 		var failed error
-		err := x.read(wishes, func(_ wish, row []byte) {
+		err := x.read(wishes, nil, func(_ wish, row []byte, _ bool) {
 			if failed == nil {
 				if failed = ctx.Err(); failed == nil {
 					_, failed = w.Write(row)

@@ -89,7 +89,7 @@ func (c *Cache) mergePart(ctx context.Context, other *Cache, p Part) (Merged, er
 // copy appends rows of another index and returns their number.
 func (w *writer) copy(ctx context.Context, from *index, wishes []wish) (n int, failed error) {
 	v := vector{values: make([]float32, w.layout.dims)}
-	err := from.read(wishes, func(wanted wish, row []byte) {
+	err := from.read(wishes, nil, func(wanted wish, row []byte, _ bool) {
 		if failed == nil {
 			failed = ctx.Err()
 		}

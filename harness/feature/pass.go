@@ -30,7 +30,7 @@ func (c *Cache) FeaturesOfPass(ctx context.Context, pass Pass, encoders []Encode
 		if slices.ContainsFunc(encoders[:i], func(e Encoder) bool { return e.Key() == enc.Key() }) {
 			return nil, nil, fmt.Errorf("feature: two encoders of a pass have the key %s", enc.Key())
 		}
-		p.runs = append(p.runs, c.run(ctx, enc, ask.forMatrix(enc.Dims()), nil))
+		p.runs = append(p.runs, c.run(ctx, enc, ask.forMatrix(enc.Dims(), c.mappingsFor(enc, len(texts))), nil))
 	}
 	err := p.do()
 	matrices, sums := make([]*Matrix, len(p.runs)), make([]Summary, len(p.runs))

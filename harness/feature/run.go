@@ -42,16 +42,49 @@ func newRequest(texts []string) *request {
 func (r *request) text(u int) string { return r.texts[r.first[u]] }
 
 // forMatrix returns the request with a matrix for vectors of length dims.
-func (r *request) forMatrix(dims int) *request {
+func (r *request) forMatrix(dims int, mapped *mappings) *request {
 	with := *r
-	with.matrix = &Matrix{Rows: len(r.texts), Dims: dims, Data: make([]float32, len(r.texts)*dims)}
+	with.matrix = &Matrix{Rows: len(r.texts), Dims: dims, mapped: mapped}
+	if mapped != nil {
+		with.matrix.at = make([]*float32, len(r.texts))
+	} else {
+		with.matrix.Data = make([]float32, len(r.texts)*dims)
+	}
 	return &with
+}
+
+// keep puts a vector into the matrix.
+func (r *request) keep(u int, values []float32) {
+	if r.matrix.at != nil {
+		r.matrix.at[r.first[u]] = &slices.Clone(values)[0]
+		return
+	}
+	copy(r.matrix.Row(r.first[u]), values)
+}
+
+// keepRow puts a stored vector into the matrix. row stays where it is if it is mapped.
+func (r *request) keepRow(u int, l layout, row []byte, mapped bool) {
+	if r.matrix.at == nil {
+		l.values(row, r.matrix.Row(r.first[u]))
+		return
+	}
+	if mapped {
+		r.matrix.at[r.first[u]] = numbers(row)
+		return
+	}
+	values := make([]float32, l.dims)
+	l.values(row, values)
+	r.matrix.at[r.first[u]] = &values[0]
 }
 
 // features returns the matrix when all distinct texts have their vectors.
 func (r *request) features() *Matrix {
 	for i, u := range r.unique {
-		if first := r.first[u]; first != i {
+		switch first := r.first[u]; {
+		case first == i:
+		case r.matrix.at != nil:
+			r.matrix.at[i] = r.matrix.at[first]
+		default:
 			copy(r.matrix.Row(i), r.matrix.Row(first))
 		}
 	}
@@ -130,7 +163,7 @@ func (r *run) takeStored(wanted []int) (missing []int, err error) {
 			return nil, err
 		}
 		if r.matrix != nil {
-			err = r.space.read(stored, func(w wish, row []byte) { r.space.layout.values(row, r.matrix.Row(r.first[w.unique])) })
+			err = r.space.read(stored, r.matrix.mapped, func(w wish, row []byte, mapped bool) { r.keepRow(w.unique, r.space.layout, row, mapped) })
 		}
 		if errors.Is(err, errChanged) {
 			r.space.forget()
@@ -259,7 +292,7 @@ func (r *run) take(u int, v vector) error {
 		}
 	}
 	if r.matrix != nil {
-		copy(r.matrix.Row(r.first[u]), v.values)
+		r.keep(u, v.values)
 	}
 	r.truncated[u] = v.truncated
 	r.sum.Encoded++

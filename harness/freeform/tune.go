@@ -300,10 +300,12 @@ func (w *answerWriter) base(vocabulary []int64) (*head.Head, error) {
 // distort the distance to the model's own rows, which the penalty measures.
 func isotropic(x *feature.Matrix) *head.Scaling {
 	squares := 0.0
-	for _, v := range x.Data {
-		squares += float64(v) * float64(v)
+	for r := range x.Rows {
+		for _, v := range x.Row(r) {
+			squares += float64(v) * float64(v)
+		}
 	}
-	size := math.Sqrt(squares / float64(len(x.Data)))
+	size := math.Sqrt(squares / float64(x.Rows*x.Dims))
 	if size == 0 {
 		size = 1
 	}

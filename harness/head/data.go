@@ -68,11 +68,13 @@ func (d Data) columns() int {
 }
 
 func (d Data) check() error {
-	if d.X == nil || d.X.Rows < 1 || d.X.Dims < 1 || len(d.X.Data) != d.X.Rows*d.X.Dims {
+	if d.X == nil || d.X.Rows < 1 || d.X.Dims < 1 || d.X.Data != nil && len(d.X.Data) != d.X.Rows*d.X.Dims {
 		return errors.New("head: features: want a matrix of at least one row and one dimension, with rows·dims values")
 	}
-	if i := firstInfinite(d.X.Data); i >= 0 {
-		return fmt.Errorf("head: features: row %d, dimension %d is %v (encode the text again)", i/d.X.Dims, i%d.X.Dims, d.X.Data[i])
+	for r := range d.X.Rows {
+		if j := firstInfinite(d.X.Row(r)); j >= 0 {
+			return fmt.Errorf("head: features: row %d, dimension %d is %v (encode the text again)", r, j, d.X.Row(r)[j])
+		}
 	}
 	if s := d.Scaling; s != nil && (len(s.Mean) != d.X.Dims || len(s.SD) != d.X.Dims) {
 		return fmt.Errorf("head: scaling is for %s, the features have %d", visible.Count(len(s.Mean), "dimension"), d.X.Dims)
@@ -114,7 +116,10 @@ func firstInfinite(values []float32) int {
 			c += part[i+2] - part[i+2]
 			d += part[i+3] - part[i+3]
 		}
-		if a+b+c+d == 0 && i == len(part) {
+		for ; i < len(part); i++ {
+			a += part[i] - part[i]
+		}
+		if a+b+c+d == 0 {
 			continue
 		}
 		for i, v := range part {
@@ -132,7 +137,9 @@ type Job struct {
 	Examples []int       // training examples, each once, in any order
 	Labels   [][]float64 // one distribution over the classes or candidates for each of Examples
 	Weights  []float64   // one weight of 0 or more for each of Examples; weight 0 leaves the example out. nil: all 1
-	Loss     loss.Loss
+	// Sure marks the Examples whose labels are gold among weak ones; see [loss.Batch]. nil: none.
+	Sure []bool
+	Loss loss.Loss
 	// L2 is the penalty. The objective is the weighted mean loss plus L2/2 times the sum of squares of W, which has one column
 	// for each class (one in all for candidates). The bias has no penalty. [Select] sets L2 to each of those that it tries.
 	L2 float64
@@ -171,6 +178,10 @@ func (j Job) check(d Data) error {
 	}
 	if j.Weights != nil && len(j.Weights) != len(j.Examples) {
 		fault("%d weights for %s", len(j.Weights), visible.Count(len(j.Examples), "training example"))
+		return errors.Join(faults...)
+	}
+	if j.Sure != nil && len(j.Sure) != len(j.Examples) {
+		fault("%d marks of sure labels for %s", len(j.Sure), visible.Count(len(j.Examples), "training example"))
 		return errors.Join(faults...)
 	}
 	seen := make([]bool, d.Examples())
@@ -219,7 +230,7 @@ func (j Job) weighted() []int {
 func (j Job) same(other Job) bool {
 	label := func(a, b []float64) bool { return len(a) == len(b) && &a[0] == &b[0] }
 	return j.L2 == other.L2 && j.Seed == other.Seed && j.Optimiser == other.Optimiser && j.Loss.String() == other.Loss.String() &&
-		slices.EqualFunc(j.Labels, other.Labels, label) && slices.Equal(j.Examples, other.Examples) && slices.Equal(j.Weights, other.Weights)
+		slices.EqualFunc(j.Labels, other.Labels, label) && slices.Equal(j.Examples, other.Examples) && slices.Equal(j.Weights, other.Weights) && slices.Equal(j.Sure, other.Sure)
 }
 
 // A labelled is the training examples of a job with their labels.
@@ -234,6 +245,7 @@ func (j Job) labelled(d Data) *labelled {
 	l := &labelled{}
 	start := make([]int, 1, len(j.Examples)+1)
 	var labels, weights []float64
+	var sure []bool
 	for _, i := range j.weighted() {
 		l.examples = append(l.examples, j.Examples[i])
 		labels = append(labels, j.Labels[i]...)
@@ -241,12 +253,16 @@ func (j Job) labelled(d Data) *labelled {
 		if j.Weights != nil {
 			weights = append(weights, j.Weights[i])
 		}
+		if j.Sure != nil {
+			sure = append(sure, j.Sure[i])
+		}
 		from, to := d.rows(j.Examples[i])
 		for r := from; r < to; r++ {
 			l.rows = append(l.rows, r)
 		}
 	}
 	l.batch, l.offset = loss.NewBatch(d.Classes, start, labels, weights), d.gatherOffsets(l.examples)
+	l.batch.Sure = sure
 	return l
 }
 
@@ -261,6 +277,7 @@ type labelledKey struct {
 	examples *int
 	labels   *[]float64
 	weights  *float64
+	sure     *bool
 	n        int
 }
 
@@ -268,7 +285,7 @@ type labelledKey struct {
 const keptLabelled = 8
 
 func (c *labelledCache) of(d Data, j Job) *labelled {
-	k := labelledKey{unsafe.SliceData(j.Examples), unsafe.SliceData(j.Labels), unsafe.SliceData(j.Weights), len(j.Examples)}
+	k := labelledKey{unsafe.SliceData(j.Examples), unsafe.SliceData(j.Labels), unsafe.SliceData(j.Weights), unsafe.SliceData(j.Sure), len(j.Examples)}
 	if at := slices.Index(c.keys, k); at >= 0 {
 		return c.last[at]
 	}
@@ -282,11 +299,14 @@ func (c *labelledCache) of(d Data, j Job) *labelled {
 // subset returns the job with the examples at the given positions in j.Examples.
 func (j Job) subset(positions []int) Job {
 	out := j
-	out.Examples, out.Labels, out.Weights = nil, nil, nil
+	out.Examples, out.Labels, out.Weights, out.Sure = nil, nil, nil, nil
 	for _, i := range positions {
 		out.Examples, out.Labels = append(out.Examples, j.Examples[i]), append(out.Labels, j.Labels[i])
 		if j.Weights != nil {
 			out.Weights = append(out.Weights, j.Weights[i])
+		}
+		if j.Sure != nil {
+			out.Sure = append(out.Sure, j.Sure[i])
 		}
 	}
 	return out

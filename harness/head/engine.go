@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"w2s/internal/list"
 	"w2s/internal/simd"
 )
 
@@ -51,7 +52,7 @@ const float64Limit = 1 << 17
 
 // newEngine returns the engine for scaled features.
 func newEngine(d Data, float64Only bool) engine {
-	if float64Only || len(d.X.Data)*d.columns() <= float64Limit {
+	if float64Only || d.X.Rows*d.X.Dims*d.columns() <= float64Limit {
 		return newVectorEngine[float64](d)
 	}
 	return newVectorEngine[float32](d)
@@ -61,10 +62,11 @@ func newEngine(d Data, float64Only bool) engine {
 // chunks in float64, so that its error does not grow with the number of rows. It lays out the scaled rows of every training
 // set once if there is memory, and otherwise a chunk of them whenever it is multiplied. Both give the same numbers.
 type vectorEngine[T simd.Real] struct {
-	data Data
-	dims int // padded
-	room int // numbers that may be laid out at the same time
-	sets []*trainingSet[T]
+	data   Data
+	dims   int       // padded
+	room   int       // numbers that may be laid out at the same time
+	factor []float64 // 1/SD of the scaling
+	sets   []*trainingSet[T]
 }
 
 // A trainingSet is a set of rows that columns are trained on, with the columns that are being trained on it.
@@ -80,12 +82,16 @@ type trainingSet[T simd.Real] struct {
 const (
 	chunkRows = 512     // rows whose sum is in T
 	maxShards = 8       // parts that rows are cut into, so that processors can share them
-	laidOut   = 1 << 26 // numbers that are laid out at the same time: 256 MiB in float32
+	laidOut   = 1 << 25 // numbers that are laid out at the same time: 128 MiB in float32
 	slab      = 64      // columns that one processor multiplies at a time
 )
 
 func newVectorEngine[T simd.Real](d Data) *vectorEngine[T] {
-	return &vectorEngine[T]{data: d, dims: simd.Padded(d.X.Dims), room: laidOut}
+	e := &vectorEngine[T]{data: d, dims: simd.Padded(d.X.Dims), room: laidOut}
+	if d.Scaling != nil {
+		e.factor = list.Map(d.Scaling.SD, func(sd float64) float64 { return 1 / sd })
+	}
+	return e
 }
 
 func (e *vectorEngine[T]) noise() float64 {
@@ -132,11 +138,15 @@ func (e *vectorEngine[T]) arrange(cols []*column) {
 
 // layOut writes the scaled rows, padded with zeros, to x, which holds zeros where they are padded.
 func (e *vectorEngine[T]) layOut(rows []int, x []T) {
-	row := make([]float32, e.data.X.Dims)
+	s := e.data.Scaling
 	for i, r := range rows {
-		e.data.Scaling.applyTo(e.data.X.Row(r), row)
+		row, out := e.data.X.Row(r), x[i*e.dims:]
+		if s != nil {
+			simd.Standardise(row, s.Mean, e.factor, out)
+			continue
+		}
 		for j, v := range row {
-			x[i*e.dims+j] = T(v)
+			out[j] = T(v)
 		}
 	}
 }

@@ -52,7 +52,7 @@ func (s *Scaling) apply(x *feature.Matrix) *feature.Matrix {
 	if s == nil {
 		return x
 	}
-	out := &feature.Matrix{Rows: x.Rows, Dims: x.Dims, Data: make([]float32, len(x.Data))}
+	out := &feature.Matrix{Rows: x.Rows, Dims: x.Dims, Data: make([]float32, x.Rows*x.Dims)}
 	for i := range x.Rows {
 		s.applyTo(x.Row(i), out.Row(i))
 	}

@@ -69,7 +69,7 @@ func (l Confidence) Gradient(b *Batch, grad []float64) float64 {
 // classes or with candidates there is no single threshold, and the hardened class is the most probable one (the first
 // of equals).
 //
-// c is Alpha·min(1, Progress/Warmup), or Alpha if Warmup is 0.
+// c is Alpha·min(1, Progress/Warmup), or Alpha if Warmup is 0. For an example that is sure ([Batch.Sure]) it is 0.
 type LogConf struct {
 	Alpha, Warmup float64
 	// Jump reproduces openai/weak-to-strong (weak_to_strong/loss.py): c is Alpha·Progress during the warm-up and Alpha
@@ -99,26 +99,34 @@ func (l LogConf) Gradient(b *Batch, grad []float64) float64 {
 		prior = b.Mean(func(i int) float64 { return b.Labels[2*i+1] })
 	}
 	c := warmed(l.Alpha, l.Warmup, b.Progress, l.Jump)
-	if b.Classes != 2 && b.GradientOnly {
+	if b.Classes != 2 && b.GradientOnly && b.Sure == nil {
 		b.examples().Hardened(b.Probs, labels, c, grad)
 		return 0
 	}
+	own := func(i int) float64 { // weight of the student's own prediction
+		if b.Sure != nil && b.Sure[i] {
+			return 0
+		}
+		return c
+	}
 	targets := b.Targets()
-	for k := range targets {
-		targets[k] = (1 - c) * labels[k]
+	for i := range b.Len() {
+		for k := b.Start[i]; k < b.Start[i+1]; k++ {
+			targets[k] = (1 - own(i)) * labels[k]
+		}
 	}
 	if b.Classes == 2 {
 		t := b.quantile(prior, func(i int) float64 { return b.Probs[2*i] })
 		for i := range b.Len() {
 			if b.Probs[2*i] >= t {
-				targets[2*i] += c
+				targets[2*i] += own(i)
 			} else {
-				targets[2*i+1] += c
+				targets[2*i+1] += own(i)
 			}
 		}
 	} else {
 		for i := range b.Len() {
-			targets[b.Start[i]+prob.Argmax(b.Probs[b.Start[i]:b.Start[i+1]])] += c
+			targets[b.Start[i]+prob.Argmax(b.Probs[b.Start[i]:b.Start[i+1]])] += own(i)
 		}
 	}
 	return b.CrossEntropy(targets, grad)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -126,6 +127,32 @@ func TestReadUpgradesFirstSchema(t *testing.T) {
 	many := strings.NewReplacer("%s", "", `"train=100"`, `"train=many"`).Replace(first)
 	if _, err := Read(strings.NewReader(many)); err == nil || !strings.Contains(err.Error(), `variant "train=many"`) {
 		t.Errorf("a size that is not a number: %v", err)
+	}
+}
+
+// Lists that both ways can read are the same to the last bit, and the quick one reads nothing that package json refuses.
+func TestNumbersAreReadAsJSONReadsThem(t *testing.T) {
+	for text, quick := range map[string]bool{
+		`[]`: true, ` [ 0.1 , 1e-3,[0.25,0.5, 2.5E-1 ],1, 0]`: true, `[[1]]`: true, `[0.30000000000000004]`: true,
+		`[null]`: false, `[-0.5]`: false, `[1.5]`: false, `["a"]`: false, `[[0.5,0.4]]`: false, `[[]]`: false, `[0.5`: false, `[0.5,]`: false, `{}`: false,
+		`[[0.5,0.5],]`: false, `[0.5] 1`: false, `[[[1]]]`: false,
+	} {
+		got, ok := readNumbers([]byte(text))
+		if ok != quick {
+			t.Errorf("%s: read %v, want %v", text, ok, quick)
+		}
+		if !ok {
+			continue
+		}
+		var raw []json.RawMessage
+		if err := json.Unmarshal([]byte(text), &raw); err != nil {
+			t.Fatal(text, err)
+		}
+		for i, r := range raw {
+			if want, err := readDistribution(r); err != nil || !slices.Equal(got[i], want) {
+				t.Errorf("%s: %v, want %v (%v)", text, got[i], want, err)
+			}
+		}
 	}
 }
 

@@ -144,3 +144,11 @@ double w2s_simd_entropy(const double *logits, const double *probs, const int64_t
 void w2s_simd_adam(const double *grad, int64_t n, double rate, double c2, double eps, double *m, double *v, double *theta) {
 	DISPATCH(adam, grad, n, rate, c2, eps, m, v, theta)
 }
+
+void w2s_simd_standardise32(const float *row, const double *mean, const double *factor, int64_t n, float *out) {
+	DISPATCH(standardise32, row, mean, factor, n, out)
+}
+
+void w2s_simd_standardise64(const float *row, const double *mean, const double *factor, int64_t n, double *out) {
+	DISPATCH(standardise64, row, mean, factor, n, out)
+}

@@ -16,3 +16,6 @@ double w2s_simd_cross_entropy(const double *logits, const double *probs, const d
 double w2s_simd_entropy(const double *logits, const double *probs, const int64_t *start, int64_t n, const double *weights, double total, double alpha, double *grad);
 
 void w2s_simd_adam(const double *grad, int64_t n, double rate, double c2, double eps, double *m, double *v, double *theta);
+
+void w2s_simd_standardise32(const float *row, const double *mean, const double *factor, int64_t n, float *out);
+void w2s_simd_standardise64(const float *row, const double *mean, const double *factor, int64_t n, double *out);

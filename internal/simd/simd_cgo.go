@@ -101,6 +101,22 @@ func Adam(grad []float64, rate, c2, eps float64, m, v, theta []float64) {
 	C.w2s_simd_adam(doubles(grad), C.int64_t(n), C.double(rate), C.double(c2), C.double(eps), doubles(m), doubles(v), doubles(theta))
 }
 
+// Standardise writes (row - mean)·factor, rounded to float32, to out.
+func Standardise[T Real](row []float32, mean, factor []float64, out []T) {
+	n := len(row)
+	if n == 0 {
+		return
+	}
+	_, _, _ = mean[n-1], factor[n-1], out[n-1]
+	x := (*C.float)(&row[0])
+	switch out := any(out).(type) {
+	case []float32:
+		C.w2s_simd_standardise32(x, doubles(mean), doubles(factor), C.int64_t(n), (*C.float)(&out[0]))
+	case []float64:
+		C.w2s_simd_standardise64(x, doubles(mean), doubles(factor), C.int64_t(n), doubles(out))
+	}
+}
+
 // forC reports whether C can compute something of e, and panics if one of the slices is too short.
 func (e Examples) forC(slices ...[]float64) bool {
 	if len(e.Start) < 2 || unsafe.Sizeof(e.Start[0]) != 8 {

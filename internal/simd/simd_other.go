@@ -61,3 +61,10 @@ func (e Examples) Entropy(logits, probs []float64, alpha float64, grad []float64
 func Adam(grad []float64, rate, c2, eps float64, m, v, theta []float64) {
 	adam(grad, rate, c2, eps, m, v, theta)
 }
+
+// Standardise writes (row - mean)·factor, rounded to float32, to out.
+func Standardise[T Real](row []float32, mean, factor []float64, out []T) {
+	for i, v := range row {
+		out[i] = T(float32((float64(v) - mean[i]) * factor[i]))
+	}
+}

@@ -186,6 +186,20 @@ func TestLossesAgreeWithAndWithoutVectors(t *testing.T) {
 	}
 }
 
+func TestStandardise(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	row, mean, factor := normals[float32](rng, 21), normals[float64](rng, 21), normals[float64](rng, 21)
+	single, double := make([]float32, 21), make([]float64, 21)
+	Standardise(row, mean, factor, single)
+	Standardise(row, mean, factor, double)
+	for i, v := range row {
+		want := (float64(v) - mean[i]) * factor[i]
+		if !(math.Abs(float64(single[i])-want) <= 1e-7*math.Abs(want)) || double[i] != float64(single[i]) {
+			t.Errorf("%d: %v and %v, want %v", i, single[i], double[i], want)
+		}
+	}
+}
+
 func TestAdamAgreesWithAndWithoutVectors(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	m, v, theta := make([]float64, 21), make([]float64, 21), make([]float64, 21)

@@ -237,4 +237,13 @@ TARGET static void NAME(adam)(const double *restrict grad, int64_t n, double rat
 	}
 }
 
+// standardise32 and standardise64 write (row - mean)·factor, rounded to float.
+TARGET static void NAME(standardise32)(const float *restrict row, const double *restrict mean, const double *restrict factor, int64_t n, float *restrict out) {
+	for (int64_t i = 0; i < n; i++) out[i] = (float)(((double)row[i] - mean[i]) * factor[i]);
+}
+
+TARGET static void NAME(standardise64)(const float *restrict row, const double *restrict mean, const double *restrict factor, int64_t n, double *restrict out) {
+	for (int64_t i = 0; i < n; i++) out[i] = (float)(((double)row[i] - mean[i]) * factor[i]);
+}
+
 #undef NAME

@@ -1,0 +1,18 @@
+package feature
+
+import (
+	"os"
+	"syscall"
+)
+
+// mapFile returns the bytes of a file, or nil if it cannot be mapped.
+func mapFile(file *os.File, size int64) []byte {
+	data, err := syscall.Mmap(int(file.Fd()), 0, int(size), syscall.PROT_READ, syscall.MAP_SHARED)
+	if err != nil {
+		return nil
+	}
+	return data
+}
+
+// giveBack lets the system take the pages of a mapped file. They are read again when they are needed.
+func giveBack(data []byte) { _ = syscall.Madvise(data, syscall.MADV_DONTNEED) }

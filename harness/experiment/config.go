@@ -346,8 +346,8 @@ func (c Config) checkTask(t tasks.Info, faults *faultList) {
 	for _, l := range c.Losses {
 		if err := loss.Check(l, 0); t.Form == tasks.Rank && err != nil {
 			faults.add("task %s: %w", t.Name, err)
-		} else if t.Form == tasks.Generate && loss.TakesEvidence(l) {
-			faults.add("task %s: loss %s takes outputs as evidence, and those of a layer that writes are logits (choose another loss)", t.Name, l)
+		} else if t.Form == tasks.Generate && (loss.TakesEvidence(l) || loss.HeadsOf(l) > 1) {
+			faults.add("task %s: loss %s is not of one linear head, as the layer that writes is (choose another loss)", t.Name, l)
 		}
 	}
 	if t.Form != tasks.Generate {

@@ -166,8 +166,11 @@ func (j Job) check(d Data) error {
 	if _, ok := j.Loss.(loss.Starter); ok && miniBatched(j) {
 		fault("loss %s starts from the head of another loss, which is not trained in mini-batches (train on all examples)", j.Loss)
 	}
-	if loss.TakesEvidence(j.Loss) && d.Offset != nil {
-		fault("loss %s takes outputs as evidence, and fixed logits are not (choose another loss)", j.Loss)
+	if loss.HeadsOf(j.Loss) > 1 && miniBatched(j) {
+		fault("loss %s mixes heads, which are not trained in mini-batches (train on all examples)", j.Loss)
+	}
+	if (loss.TakesEvidence(j.Loss) || loss.HeadsOf(j.Loss) > 1) && d.Offset != nil {
+		fault("loss %s is not of one linear head, to which fixed logits could be added (choose another loss)", j.Loss)
 	}
 	if len(j.Examples) == 0 {
 		fault("no training examples")

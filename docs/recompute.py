@@ -45,7 +45,7 @@ def fieller(gain, gap, units):
     return [(g * d - gd - root) / (d * d - dd), (g * d - gd + root) / (d * d - dd)] if d * d > dd else [-math.inf, math.inf]
 
 tasks, heads = {t["name"]: t for t in result["tasks"]}, {h["id"]: h for h in result["heads"]}
-variant = lambda h: ", ".join(f"{words}{h[field]}" for field, words in (("size", "train="), ("trained_on", "trained on ")) if field in h)
+variant = lambda h, *own: ", ".join(f"{words}{h[field]}" for field, words in (("size", "train="), *own, ("trained_on", "trained on ")) if field in h)
 trained = {(h["role"], h["task"], h.get("model"), variant(h), h["seed"]): h for h in heads.values()}
 chained = {i for c in result.get("chains", []) for i in c["steps"] + [c["jump"]]}
 groups = collections.defaultdict(list)  # students that differ only in the seed, with supervisor and ceiling
@@ -53,7 +53,7 @@ for h in heads.values():
     if h["role"] == "student" and h["id"] not in chained:
         s, top = heads[h["supervisor"]], trained["ceiling", h["task"], h["model"], variant(h), h["seed"]]
         weak = "sim:" + s["simulated"] if s["role"] == "baseline" else s["model"]
-        groups[h["task"], weak, h["model"], h["loss"], h.get("treatment", ""), variant(h)].append((s, h, top))
+        groups[h["task"], weak, h["model"], h["loss"], h.get("treatment", ""), variant(h, ("stopped", "stopped at step "))].append((s, h, top))
 def points(h, test):  # by example
     task = tasks[h["task"]]
     gold = map(full, task["test_gold"])
@@ -128,7 +128,7 @@ def tested(h):  # predictions of the test examples, rounded so that candidates w
     ids = tasks[h["task"]]["test_ids"]
     return [p.tolist() for p in np.split(predict(h["id"], ids).round(6), rows(features[h["task"], h["model"]], ids)[1][1:])]
 def trainable(h):
-    made = h["role"] == "baseline" or h.get("status") == "not trained" or "trained_on" in h
+    made = h["role"] == "baseline" or h.get("status") == "not trained" or "trained_on" in h or "stopped" in h
     return (h["task"], h.get("model")) in features and not made
 for key, seeds in groups.items() if again else ():
     if key[3:5] != ("xent", "soft") or not all(trainable(h) for s in seeds for h in s):

@@ -27,6 +27,7 @@ func TestBaselineFlags(t *testing.T) {
 		{baselineFlags{orders: []string{"length", "lenght"}}, true, nil, `did you mean "length"`},
 		{baselineFlags{orders: []string{"length", "length"}}, true, nil, "given twice"},
 		{baselineFlags{orders: []string{"length"}, none: true}, false, nil, "left out"},
+		{baselineFlags{gold: []float64{0.05, 1}}, true, nil, "between 0 and 1"},
 		{baselineFlags{names: []string{"probe"}}, true, nil, `did you mean "probes"`},
 	} {
 		var cfg experiment.Config

@@ -100,6 +100,7 @@ type baselineFlags struct {
 	names  []string
 	none   bool
 	orders []string
+	gold   []float64
 }
 
 func (b *baselineFlags) register(fs *pflag.FlagSet) {
@@ -110,11 +111,19 @@ func (b *baselineFlags) register(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&b.orders, "order", nil, "`orders` of the examples by how hard they are, separated by commas ("+strings.Join(result.Orders(), ", ")+
 		"; difficulty is a column of the task's file): trains the strong model on gold of the easiest and of the hardest third, and scores it on the "+
 		"hardest third of the test (default: none)")
+	fs.Float64SliceVar(&b.gold, "gold", nil, "`shares` of strong-train, separated by commas, such as 0.05: trains further students that SEE GOLD LABELS of them, "+
+		"in a table of their own; no other student sees any (default: none)")
 }
 
 // apply sets which baselines an experiment trains. prompt says how texts are written as statements.
 func (b *baselineFlags) apply(cfg *experiment.Config, prompt string) error {
 	names := b.names
+	for _, share := range b.gold {
+		if !(share > 0 && share < 1) {
+			return usagef("--gold %v: want shares between 0 and 1", share)
+		}
+	}
+	cfg.Gold = b.gold
 	cfg.Baselines = !b.none && !slices.Equal(names, []string{"none"})
 	switch {
 	case !cfg.Baselines && len(names) > 0 && names[0] != "none":
@@ -400,8 +409,10 @@ func pgrTables(rows []summary.Row, wide bool, opt summary.Options) ([]*table.Tab
 	if b := table.Baselines(rows, wide); b != nil {
 		tables = append(tables, b)
 	}
-	if e := table.EasyHard(rows); e != nil {
-		tables = append(tables, e)
+	for _, more := range []*table.Table{table.EasyHard(rows), table.SomeGold(rows)} {
+		if more != nil {
+			tables = append(tables, more)
+		}
 	}
 	combined, err := summary.Combinations(rows, opt)
 	if c := table.Combinations(combined); c != nil {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -61,7 +62,8 @@ func (f *headFolder) digest(r result.Head) string {
 	return f.digests[r.ID]
 }
 
-// save writes a head as a safetensors file, which package head reads again, and as an ONNX model. Other heads, such as those of
+// save writes a head as a safetensors file, which package head reads again, and as an ONNX model, unless it is a
+// mixture. Other heads, such as those of
 // other settings, have other names.
 func (f *headFolder) save(r result.Head, h *head.Head) error {
 	path := filepath.Join(f.dir, headName(r.ID)+"-"+f.digest(r))
@@ -74,6 +76,9 @@ func (f *headFolder) save(r result.Head, h *head.Head) error {
 		return err
 	}
 	model, err := h.ONNX()
+	if errors.Is(err, head.ErrMixture) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -69,7 +69,7 @@ var flagGroups = []struct {
 }{
 	{"What is run", []string{"task", "weak", "strong", "models", "model", "pair", "layers", "weak-layers", "simulate", "disjoint", "plan", "suite", "class-map", "prompt"}},
 	{"Examples", []string{"train", "test", "limit", "seeds", "sizes", "shared-pool", "balance", "all-texts"}},
-	{"Training", []string{"loss", "alpha", "treatment", "l2", "folds", "held", "baselines", "no-baselines", "order"}},
+	{"Training", []string{"loss", "alpha", "treatment", "l2", "folds", "held", "baselines", "no-baselines", "order", "gold"}},
 	{"Figures", []string{"metric", "resamples", "level"}},
 	{"Output", []string{"out", "again", "texts", "heads", "plots", "by", "format", "wide", "no-self", "json", "dry-run"}},
 }

@@ -215,6 +215,9 @@ func meant(key string, flags *pflag.FlagSet) string {
 
 // setFlag sets a flag to the value or the list of values of a YAML node.
 func setFlag(flag *pflag.Flag, node yaml.Node) error {
+	if node.Kind == yaml.AliasNode {
+		node = *node.Alias
+	}
 	list, isList := flag.Value.(pflag.SliceValue)
 	var err error
 	switch {

@@ -46,6 +46,7 @@ func newStudy(a *app, s study.Study) *cobra.Command {
 	var ladder ladderFlags
 	var simulated []string
 	var sizes, steps []int
+	var minority []float64
 	var layers layersFlags
 	example := "  w2s study " + s.Name + "\n  w2s study " + s.Name + " --task tweets --seeds 5"
 	if s.Draws() {
@@ -66,6 +67,9 @@ func newStudy(a *app, s study.Study) *cobra.Command {
 	fs.IntSliceVar(&sizes, "sizes", nil, "`sizes` of smaller training pools to try as well, separated by commas")
 	if s.Steps {
 		fs.IntSliceVar(&steps, "steps", []int{1, 2, 5, 10, 20, 50, 100, 200}, "`steps` of Adam after which students are stopped, separated by commas")
+	}
+	if s.Imbalance {
+		fs.Float64SliceVar(&minority, "minority", []float64{0.5, 0.2, 0.1, 0.05, 0.02, 0.01}, "`shares` of the second class in training, separated by commas")
 	}
 	if s.Draws() {
 		registerPlots(fs, &f.plots)
@@ -93,6 +97,11 @@ func newStudy(a *app, s study.Study) *cobra.Command {
 			return err
 		}
 		cfg.Geometry, cfg.Steps = s.Geometry, steps
+		if s.Imbalance {
+			if err := imbalance(&cfg, minority); err != nil {
+				return err
+			}
+		}
 		if cfg.Baselines = s.Baselines; s.Baselines {
 			for _, t := range cfg.Tasks {
 				if i := t.Info(); i.Form == tasks.Generate {
@@ -142,6 +151,27 @@ func (a *app) sizes(sizes []int, train int, named bool) ([]int, error) {
 		a.note("note: the default sizes %s are left out, since the whole training pool is --train %d (--sizes names others)", comma(rest), train)
 	}
 	return smaller, nil
+}
+
+// imbalance replaces the tasks of an experiment by those with every share of the second class in training.
+func imbalance(cfg *experiment.Config, shares []float64) error {
+	if cfg.Balance != tasks.NeverBalance || cfg.Test == 0 {
+		return usagef("a study of rare classes takes --balance=false and a number of test examples (--test)")
+	}
+	var all []tasks.Task
+	var faults []error
+	for _, t := range cfg.Tasks {
+		for _, share := range shares {
+			made, err := tasks.Imbalanced(t, share, cfg.Test)
+			if err != nil {
+				faults = append(faults, usagef("--minority: %w", err))
+				continue
+			}
+			all = append(all, made)
+		}
+	}
+	cfg.Tasks = all
+	return errors.Join(faults...)
 }
 
 // setDefaults changes the defaults of flags, also in help.

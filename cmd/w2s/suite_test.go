@@ -2,18 +2,22 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/spf13/pflag"
 
+	"w2s/harness/label"
+	"w2s/harness/loss"
 	"w2s/internal/catalog"
 	"w2s/internal/list"
 	"w2s/tasks"
 )
 
-// Every suite must name tasks and models that exist, and no task twice.
+// Every suite must name tasks and models that exist, and no task twice with the same models, losses and treatments.
 func TestSuites(t *testing.T) {
 	a := &app{out: io.Discard, errOut: io.Discard, cache: t.TempDir(), offline: true, quiet: true}
 	c, err := a.catalog()
@@ -34,8 +38,8 @@ func TestSuites(t *testing.T) {
 			t.Fatal(err)
 		}
 		p, err := parsePlan(name, text)
-		if err != nil || len(p.flags) > 0 || len(p.groups) == 0 {
-			t.Fatalf("%s: %v; %d flags, %d groups", name, err, len(p.flags), len(p.groups))
+		if err != nil || len(p.groups) == 0 {
+			t.Fatalf("%s: %v; %d groups", name, err, len(p.groups))
 		}
 		var all []string
 		for _, g := range p.groups {
@@ -54,11 +58,47 @@ func TestSuites(t *testing.T) {
 				}
 			}
 			for _, task := range append(s.tasks, g.optional...) {
-				if _, err := tasks.Open(task); err != nil || slices.Contains(all, task) {
+				experiment := fmt.Sprint(task, s.ladder.models, s.losses, s.treatments)
+				if _, err := tasks.Open(task); err != nil || slices.Contains(all, experiment) {
 					t.Errorf("%s, %s: task %s: %v, or twice", name, g.name, task, err)
 				}
-				all = append(all, task)
+				all = append(all, experiment)
 			}
+		}
+	}
+}
+
+// The trial must have every loss and every treatment of the tables.
+func TestTrialHasEveryMethod(t *testing.T) {
+	text, err := suiteText("trial")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := parsePlan("trial", text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	have := map[string]bool{"kl": true} // which has the gradient of xent
+	for _, g := range p.groups {
+		s := &sweep{}
+		flags := pflag.NewFlagSet(g.name, pflag.ContinueOnError)
+		s.register(flags)
+		if err := g.set(p, flags, nil); err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range append(s.losses, s.treatments...) {
+			name, rest, _ := strings.Cut(m, ":")
+			have[name] = true
+			if name == "weight" {
+				have[name+":"+rest] = true
+			}
+		}
+	}
+	wanted := []string{"weight:cwpo", "weight:entropy", "weight:excess", "weight:reliability"}
+	wanted = append(wanted, list.Map(loss.All(), func(l loss.Named) string { return l.Name })...)
+	for _, name := range append(wanted, list.Map(label.Treatments(), func(t label.Named) string { return t.Name })...) {
+		if !have[name] {
+			t.Errorf("the trial does not have %s", name)
 		}
 	}
 }

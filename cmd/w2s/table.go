@@ -65,7 +65,7 @@ func views(wide bool, ask func(summary.Answers)) []view {
 			}
 			return []*table.Table{table.Supervision(have)}, nil
 		}},
-		{"combination", "combined supervisors against each alone", "a combination of supervisors, which run --combine makes", true, func(rows []summary.Row, opt summary.Options) ([]*table.Table, error) {
+		{"combination", "combined supervisors against each alone", "a combination of supervisors, which run --combine makes, or several heads of a model", true, func(rows []summary.Row, opt summary.Options) ([]*table.Table, error) {
 			combined, err := summary.Combinations(rows, opt)
 			if c := table.Combinations(combined); c != nil {
 				return []*table.Table{c}, err
@@ -76,6 +76,13 @@ func views(wide bool, ask func(summary.Answers)) []view {
 			func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
 				if e := table.EasyHard(rows); e != nil {
 					return []*table.Table{e}, nil
+				}
+				return nil, nil
+			}},
+		{"sees-gold", "students that see gold labels of some training examples", "students that see gold, which run and sweep train with --gold", true,
+			func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
+				if g := table.SomeGold(rows); g != nil {
+					return []*table.Table{g}, nil
 				}
 				return nil, nil
 			}},

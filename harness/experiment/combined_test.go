@@ -198,6 +198,15 @@ func TestEnsembles(t *testing.T) {
 	if err != nil || len(rows) != 4 || rows[1].Weak != "bag:4:weak" {
 		t.Fatalf("%v, %d rows", err, len(rows))
 	}
+	compared, err := summary.Combinations(rows, summary.Options{Resamples: 100})
+	if err != nil || len(compared) != 3 {
+		t.Fatalf("%v, %d comparisons", err, len(compared))
+	}
+	for i, c := range compared {
+		if c.Combined != rows[i+1].Weak || c.Alone != "weak" || c.Best || math.Abs(c.Student.Diff-(rows[i+1].Transfer.Value-rows[0].Transfer.Value)) > 1e-12 {
+			t.Errorf("%+v", c)
+		}
+	}
 	for _, row := range rows {
 		if row.Floor.Value < 0.6 {
 			t.Errorf("the labels of %s are right on %v", row.Weak, row.Floor.Value)

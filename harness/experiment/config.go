@@ -68,8 +68,10 @@ type Config struct {
 	// Unlabelled lists baselines without labels to train as well, of [result.Unlabelled].
 	Unlabelled []string
 	Orders     []string // orders of the examples by difficulty, of [result.Orders]; see easyhard.go
-	Contrast   Contrast // how texts to classify are written as statements, for those that need them; nil: they cannot be
-	KeepTexts  bool     // keep the test texts in the result, for the report's example browser
+	// Gold lists shares of strong-train of which students that are apart from the others see the gold labels; see somegold.go.
+	Gold      []float64
+	Contrast  Contrast // how texts to classify are written as statements, for those that need them; nil: they cannot be
+	KeepTexts bool     // keep the test texts in the result, for the report's example browser
 }
 
 // Defaults of a Config.
@@ -151,7 +153,8 @@ func (c Config) models() []result.Model {
 		models = append(models, result.Model{Name: s.Name, Key: s.Key, Parameters: s.Parameters, Description: s.Description})
 	}
 	for _, b := range c.Ensembles {
-		models = append(models, result.Model{Name: b.Name, Key: b.Key, Description: map[string]string{result.SupervisorFact: visible.Count(b.Heads, "head") + " of " + b.Model}})
+		models = append(models, result.Model{Name: b.Name, Key: b.Key, Description: map[string]string{
+			result.SupervisorFact: visible.Count(b.Heads, "head") + " of " + b.Model, result.HeadsOfFact: b.Model}})
 	}
 	if c.Combined != nil {
 		models = append(models, c.Combined.model())
@@ -275,6 +278,7 @@ func (c Config) check(faults *faultList) {
 	c.checkData(faults)
 	c.checkUnlabelled(faults)
 	c.checkOrders(faults)
+	c.checkGold(faults)
 	if c.Folds < 0 || c.Folds > MaxFolds {
 		faults.add("%d folds are not in 1..%d", c.Folds, MaxFolds)
 	}
@@ -336,11 +340,14 @@ func (c Config) checkTask(t tasks.Info, faults *faultList) {
 		}
 	}
 	c.checkOrdersOf(t, faults)
+	if t.Form == tasks.Generate && len(c.Gold) > 0 {
+		faults.add("task %s: no student of written answers sees some gold", t.Name)
+	}
 	for _, l := range c.Losses {
 		if err := loss.Check(l, 0); t.Form == tasks.Rank && err != nil {
 			faults.add("task %s: %w", t.Name, err)
-		} else if t.Form == tasks.Generate && loss.TakesEvidence(l) {
-			faults.add("task %s: loss %s takes outputs as evidence, and those of a layer that writes are logits (choose another loss)", t.Name, l)
+		} else if t.Form == tasks.Generate && (loss.TakesEvidence(l) || loss.HeadsOf(l) > 1) {
+			faults.add("task %s: loss %s is not of one linear head, as the layer that writes is (choose another loss)", t.Name, l)
 		}
 	}
 	if t.Form != tasks.Generate {

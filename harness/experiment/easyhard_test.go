@@ -121,9 +121,9 @@ func TestOrders(t *testing.T) {
 	}
 }
 
-// scikit-learn finds the same hardness.
-func TestLaddersAreThoseOfScikitLearn(t *testing.T) {
-	python := shareddata.Python(t, "sklearn")
+// NumPy finds the same hardness.
+func TestLaddersAreThoseOfNumPy(t *testing.T) {
+	python := shareddata.Python(t, "numpy")
 	cfg := smallConfig(planted{name: "p", n: 300, noise: 1})
 	cfg.Train, cfg.Test = 160, 80
 	c := experiment.LadderOf(t, cfg, env(t))
@@ -131,7 +131,7 @@ func TestLaddersAreThoseOfScikitLearn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := exec.Command(python, "testdata/mdl.py")
+	command := exec.Command(python, "testdata/logistic.py", "ladder")
 	command.Stdin = bytes.NewReader(input)
 	text, err := command.CombinedOutput()
 	var want []float64

@@ -170,3 +170,107 @@ func LadderOf(t *testing.T, cfg Config, env Env) (c LadderCase) {
 	}
 	return c
 }
+
+// Reliability returns how probable a supervisor with the given labels is right at each of some values of its confidence, if the gold of
+// the first drawn examples is seen.
+func Reliability(soft, gold [][]float64, drawn int, at []float64) []float64 {
+	o := offer{halves: halves{strongGold: gold}}
+	o.labels.Soft = soft
+	of := reliability(o, goldBudget{drawn: goldUpTo(drawn)})
+	out := make([]float64, len(at))
+	for i, v := range at {
+		out[i] = of(v)
+	}
+	return out
+}
+
+func goldUpTo(n int) []int {
+	out := make([]int, n)
+	for i := range out {
+		out[i] = i
+	}
+	return out
+}
+
+// CheckGoldBudget fails if the students that see some gold see any other: if another gold label of strong-train outside the budget, or of the
+// test, changes one of them, but for the oracle, which may choose by all. It also fails if gold inside the budget changes none of them, or
+// changes a student or a baseline.
+func CheckGoldBudget(t *testing.T, cfg Config, env Env) {
+	t.Helper()
+	heads := func(change func(w *workbench)) map[string]result.Head {
+		w, err := open(t.Context(), cfg.withDefaults(), env.withDefaults(), cfg.Tasks[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.encode(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		change(w)
+		trained, err := w.allHeads(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := map[string]result.Head{}
+		for _, h := range records(trained) {
+			h.Labels, h.Cosines, h.HardTest = nil, nil, nil
+			out[h.ID] = h
+		}
+		return out
+	}
+	turn := func(g []float64) []float64 { return append(g[1:len(g):len(g)], g[0]) }
+	largest := 0.0
+	for _, share := range cfg.Gold {
+		largest = max(largest, share)
+	}
+	turned := func(inside bool) func(w *workbench) {
+		return func(w *workbench) {
+			for k, h := range w.halves {
+				soft := make([][]float64, len(h.strong))
+				for i := range soft {
+					soft[i] = []float64{1, 0}
+				}
+				o := offer{halves: h}
+				o.labels.Soft = soft
+				b, err := w.budget(o, largest)
+				if err != nil {
+					t.Fatal(err)
+				}
+				seen := map[int]bool{}
+				for _, i := range b.drawn {
+					seen[i] = true
+				}
+				for i, g := range h.strongGold {
+					if seen[i] == inside {
+						w.halves[k].strongGold[i] = turn(g)
+					}
+				}
+			}
+			if !inside {
+				for i, g := range w.record.TestGold {
+					w.record.TestGold[i] = turn(g)
+				}
+			}
+		}
+	}
+	want, outside, inside := heads(func(*workbench) {}), heads(turned(false)), heads(turned(true))
+	seeing := 0
+	for id, h := range want {
+		method, _, _ := result.CutSomeGold(h.Baseline)
+		switch {
+		case h.Role == result.Student || h.Role == result.Comparison:
+			if !reflect.DeepEqual(h, outside[id]) || !reflect.DeepEqual(h, inside[id]) {
+				t.Errorf("%s changed with gold", id)
+			}
+		case h.Role != result.SomeGold:
+		case method != result.GoldOracle && !reflect.DeepEqual(h, outside[id]):
+			t.Errorf("%s changed with gold that it must not see", id)
+		case reflect.DeepEqual(h.Test, inside[id].Test) && method != result.GoldChoice: // another penalty may be no better
+			t.Errorf("%s did not change with the gold that it sees", id)
+		default:
+			seeing++
+		}
+	}
+	if seeing == 0 {
+		t.Error("no head sees some gold, so the check shows nothing")
+	}
+}

@@ -116,6 +116,8 @@ func trainings(w *workbench) int {
 	}
 	offers += simulated
 	students, grid := 0, c.grid(nil)
+	students += len(w.someGoldKinds()) / len(result.SomeGoldMethods()) * offered *
+		((len(result.SomeGoldMethods())-1)*grid.Trainings(loss.XEnt{}) + len(c.L2)) // one of them chooses from single heads
 	if w.hasOrders() {
 		for _, o := range c.Orders {
 			sources := len(c.strongs())

@@ -37,7 +37,7 @@ func publishedConfig(t *testing.T, rank bool, losses, treatments []string) exper
 // published returns configurations with the losses and with the treatments that were published after Burns et al. 2023.
 func published(t *testing.T, rank bool) []experiment.Config {
 	t.Helper()
-	losses := []string{"rkl", "rxent:eps=0.1", "cace:c=decile5", "symmetric", "augconf", "adaptconf"}
+	losses := []string{"rkl", "rxent:eps=0.1", "cace:c=decile5", "symmetric", "augconf", "adaptconf", "mixture:k=2"}
 	treatments := []string{"soft", "confident:0.6", "weight:cwpo", "weight:entropy", "weight:excess:l2=0.1", "weight:reliability:heads=3", "reliable:heads=3"}
 	if !rank {
 		losses = append(losses, "evidential")

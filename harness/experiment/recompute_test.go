@@ -77,7 +77,7 @@ func TestPythonScriptComputesTheSameRows(t *testing.T) {
 	many.Pairs = append(many.Pairs, result.Pair{Weak: "weak", Strong: "weak"})
 	single := smallConfig(planted{name: "one", n: 700, noise: 0.5})
 	single.Seeds = []uint64{7}
-	single.Sizes = []int{100}
+	single.Sizes, single.Steps = []int{100}, []int{10}
 	single.Simulated = []experiment.Simulated{{Kind: "flip", Accuracy: 0.7}}
 	single.Losses = single.Losses[:1]
 	for _, cfg := range []experiment.Config{many, single} {

@@ -67,7 +67,11 @@ func (w *workbench) allHeads(ctx context.Context) ([]trained, error) {
 		}
 	}
 	ceilings, err := w.ceilings(ctx)
-	heads := slices.Concat(supervisors, students, ceilings)
+	if err != nil {
+		return nil, err
+	}
+	some, err := w.withSomeGold(ctx, offers)
+	heads := slices.Concat(supervisors, students, ceilings, some)
 	if err != nil || !w.hasBaselines() {
 		return heads, err
 	}

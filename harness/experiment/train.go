@@ -21,6 +21,7 @@ type trainSpec struct {
 	examples []int
 	labels   [][]float64
 	weights  []float64 // of the labels; nil: all 1
+	sure     []bool    // labels that are gold among weak ones, of a student that sees some; nil: none
 	loss     loss.Loss
 }
 
@@ -101,7 +102,7 @@ func (w *workbench) trainUnsaved(ctx context.Context, data features, specs []tra
 		}
 		own := w.part(data, k.seed, examples)
 		jobs := list.Map(members[k], func(i int) head.Job {
-			return head.Job{Name: out[i].ID, Examples: own.numbers(specs[i].examples), Labels: specs[i].labels, Weights: specs[i].weights, Loss: specs[i].loss, Seed: k.seed}
+			return head.Job{Name: out[i].ID, Examples: own.numbers(specs[i].examples), Labels: specs[i].labels, Weights: specs[i].weights, Sure: specs[i].sure, Loss: specs[i].loss, Seed: k.seed}
 		})
 		chosen, err := head.Select(ctx, own.data, jobs, w.cfg.grid(own.groups), options)
 		if err != nil {

@@ -105,7 +105,7 @@ func (w *workbench) finished(settings result.Settings) (result.Work, bool) {
 	if !ok {
 		return result.Work{}, false
 	}
-	for _, kind := range append(w.unlabelled(), w.orderKinds()...) {
+	for _, kind := range slices.Concat(w.unlabelled(), w.orderKinds(), w.someGoldKinds()) {
 		if !slices.ContainsFunc(work.Heads, func(h result.Head) bool { return h.Baseline == kind }) {
 			return result.Work{}, false
 		}

@@ -261,15 +261,24 @@ func (h *Head) AlongDirection(direction []float64) float64 {
 	return sum / float64(len(weights))
 }
 
-// classWeights returns the weights of every class without the mean of all classes, or those of a candidate's score.
+// classWeights returns the weights of every class without the mean of all classes, or those of a candidate's score. Those of a mixture
+// are the mean over its heads.
 func (h *Head) classWeights() [][]float64 {
 	n := h.Outputs()
 	out := make([][]float64, n)
 	for k := range out {
 		out[k] = make([]float64, h.Dims)
 	}
+	columns := n * h.heads()
 	for j := range h.Dims {
-		row := h.W[j*n : (j+1)*n]
+		row := h.W[j*columns : (j+1)*columns]
+		if h.Mix != nil {
+			mean := make([]float64, n)
+			for m, share := range h.Mix {
+				floats.AddScaled(mean, share, row[m*n:(m+1)*n])
+			}
+			row = mean
+		}
 		mean := 0.0
 		if n > 1 {
 			mean = floats.Sum(row) / float64(n)

@@ -137,7 +137,9 @@ type Job struct {
 	Examples []int       // training examples, each once, in any order
 	Labels   [][]float64 // one distribution over the classes or candidates for each of Examples
 	Weights  []float64   // one weight of 0 or more for each of Examples; weight 0 leaves the example out. nil: all 1
-	Loss     loss.Loss
+	// Sure marks the Examples whose labels are gold among weak ones; see [loss.Batch]. nil: none.
+	Sure []bool
+	Loss loss.Loss
 	// L2 is the penalty. The objective is the weighted mean loss plus L2/2 times the sum of squares of W, which has one column
 	// for each class (one in all for candidates). The bias has no penalty. [Select] sets L2 to each of those that it tries.
 	L2 float64
@@ -164,8 +166,11 @@ func (j Job) check(d Data) error {
 	if _, ok := j.Loss.(loss.Starter); ok && miniBatched(j) {
 		fault("loss %s starts from the head of another loss, which is not trained in mini-batches (train on all examples)", j.Loss)
 	}
-	if loss.TakesEvidence(j.Loss) && d.Offset != nil {
-		fault("loss %s takes outputs as evidence, and fixed logits are not (choose another loss)", j.Loss)
+	if loss.HeadsOf(j.Loss) > 1 && miniBatched(j) {
+		fault("loss %s mixes heads, which are not trained in mini-batches (train on all examples)", j.Loss)
+	}
+	if (loss.TakesEvidence(j.Loss) || loss.HeadsOf(j.Loss) > 1) && d.Offset != nil {
+		fault("loss %s is not of one linear head, to which fixed logits could be added (choose another loss)", j.Loss)
 	}
 	if len(j.Examples) == 0 {
 		fault("no training examples")
@@ -176,6 +181,10 @@ func (j Job) check(d Data) error {
 	}
 	if j.Weights != nil && len(j.Weights) != len(j.Examples) {
 		fault("%d weights for %s", len(j.Weights), visible.Count(len(j.Examples), "training example"))
+		return errors.Join(faults...)
+	}
+	if j.Sure != nil && len(j.Sure) != len(j.Examples) {
+		fault("%d marks of sure labels for %s", len(j.Sure), visible.Count(len(j.Examples), "training example"))
 		return errors.Join(faults...)
 	}
 	seen := make([]bool, d.Examples())
@@ -224,7 +233,7 @@ func (j Job) weighted() []int {
 func (j Job) same(other Job) bool {
 	label := func(a, b []float64) bool { return len(a) == len(b) && &a[0] == &b[0] }
 	return j.L2 == other.L2 && j.Seed == other.Seed && j.Optimiser == other.Optimiser && j.Loss.String() == other.Loss.String() &&
-		slices.EqualFunc(j.Labels, other.Labels, label) && slices.Equal(j.Examples, other.Examples) && slices.Equal(j.Weights, other.Weights)
+		slices.EqualFunc(j.Labels, other.Labels, label) && slices.Equal(j.Examples, other.Examples) && slices.Equal(j.Weights, other.Weights) && slices.Equal(j.Sure, other.Sure)
 }
 
 // A labelled is the training examples of a job with their labels.
@@ -239,6 +248,7 @@ func (j Job) labelled(d Data) *labelled {
 	l := &labelled{}
 	start := make([]int, 1, len(j.Examples)+1)
 	var labels, weights []float64
+	var sure []bool
 	for _, i := range j.weighted() {
 		l.examples = append(l.examples, j.Examples[i])
 		labels = append(labels, j.Labels[i]...)
@@ -246,12 +256,16 @@ func (j Job) labelled(d Data) *labelled {
 		if j.Weights != nil {
 			weights = append(weights, j.Weights[i])
 		}
+		if j.Sure != nil {
+			sure = append(sure, j.Sure[i])
+		}
 		from, to := d.rows(j.Examples[i])
 		for r := from; r < to; r++ {
 			l.rows = append(l.rows, r)
 		}
 	}
 	l.batch, l.offset = loss.NewBatch(d.Classes, start, labels, weights), d.gatherOffsets(l.examples)
+	l.batch.Sure = sure
 	return l
 }
 
@@ -266,6 +280,7 @@ type labelledKey struct {
 	examples *int
 	labels   *[]float64
 	weights  *float64
+	sure     *bool
 	n        int
 }
 
@@ -273,7 +288,7 @@ type labelledKey struct {
 const keptLabelled = 8
 
 func (c *labelledCache) of(d Data, j Job) *labelled {
-	k := labelledKey{unsafe.SliceData(j.Examples), unsafe.SliceData(j.Labels), unsafe.SliceData(j.Weights), len(j.Examples)}
+	k := labelledKey{unsafe.SliceData(j.Examples), unsafe.SliceData(j.Labels), unsafe.SliceData(j.Weights), unsafe.SliceData(j.Sure), len(j.Examples)}
 	if at := slices.Index(c.keys, k); at >= 0 {
 		return c.last[at]
 	}
@@ -287,11 +302,14 @@ func (c *labelledCache) of(d Data, j Job) *labelled {
 // subset returns the job with the examples at the given positions in j.Examples.
 func (j Job) subset(positions []int) Job {
 	out := j
-	out.Examples, out.Labels, out.Weights = nil, nil, nil
+	out.Examples, out.Labels, out.Weights, out.Sure = nil, nil, nil, nil
 	for _, i := range positions {
 		out.Examples, out.Labels = append(out.Examples, j.Examples[i]), append(out.Labels, j.Labels[i])
 		if j.Weights != nil {
 			out.Weights = append(out.Weights, j.Weights[i])
+		}
+		if j.Sure != nil {
+			out.Sure = append(out.Sure, j.Sure[i])
 		}
 	}
 	return out

@@ -1,17 +1,24 @@
 package head
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
 	"w2s/internal/onnxproto"
 )
 
+// ErrMixture is the fault of a head that is exported though it is a mixture of several.
+var ErrMixture = errors.New("a mixture of heads is no single layer")
+
 // ONNX returns the head as an ONNX model. Its input is "features" (batch, dims) float32, unscaled as the encoder makes them,
 // and its output is "logits" (batch, outputs) float32. The scaling is folded into the weights in float64.
 func (h *Head) ONNX() ([]byte, error) {
 	if err := h.usable(); err != nil {
 		return nil, fmt.Errorf("head: export: %w", err)
+	}
+	if h.Mix != nil {
+		return nil, fmt.Errorf("head: export: %w", ErrMixture)
 	}
 	layer := h.unscaled()
 	n := h.Outputs()

@@ -9,6 +9,7 @@ import (
 	"gonum.org/v1/gonum/floats"
 
 	"w2s/harness/loss"
+	"w2s/internal/prob"
 )
 
 // Options are settings of Fit that change its speed and its arithmetic.
@@ -44,7 +45,7 @@ func (f Fitted) Warnings() []string {
 // Fit trains all jobs in lock-step, so that one product multiplies the features with the columns of many heads. When a head
 // is finished, the next job takes its place. The results are in the order of the jobs.
 //
-// Every head starts at zero, or where the head of another loss ends ([loss.Starter]). It is bit for bit the same whether it is trained alone or beside others, for any number of
+// Every head starts at zero, where the head of another loss ends ([loss.Starter]), or, in a mixture, at weights that the job's seed draws. It is bit for bit the same whether it is trained alone or beside others, for any number of
 // threads and any order of its examples. Rows of data.X that the head is not trained on do not change it either, unless
 // their number decides whether the product is in float32.
 //
@@ -195,7 +196,8 @@ type trainee struct {
 	// of a single column of W.
 	outputsPerColumn int
 	hasBias          bool
-	theta, grad      []float64 // all columns, one after the other, then a bias for each
+	theta, grad      []float64 // all columns, one after the other, then a bias for each, then the weights of a mixture
+	mixture          *mixture  // nil: one head
 	cols             []*column // their weights and gradients are parts of theta and grad
 	value            float64   // mean loss
 	stepper          stepper
@@ -253,11 +255,19 @@ func newTrainee(d Data, index int, job Job, examples *labelled, noise float64) *
 	case d.Classes == 2:
 		t.outputsPerColumn = 2
 	}
+	heads := loss.HeadsOf(job.Loss)
+	n *= heads
 	size := n * dims
 	if t.hasBias {
 		size += n
 	}
+	if t.mixture = newMixture(job.Loss, len(t.batch.Labels)); t.mixture != nil {
+		size += heads
+	}
 	t.theta, t.grad = make([]float64, size), make([]float64, size)
+	if t.mixture != nil {
+		t.mixture.start(t.theta[:size-heads], dims, job.Seed)
+	}
 	for k := range n {
 		t.cols = append(t.cols, &column{rows: t.rows, w: t.theta[k*dims : (k+1)*dims], d: t.grad[k*dims : (k+1)*dims]})
 	}
@@ -313,7 +323,16 @@ func (t *trainee) biases(params []float64) []float64 {
 	if !t.hasBias {
 		return nil
 	}
-	return params[len(params)-len(t.cols):]
+	end := len(params) - len(t.mixing(params))
+	return params[end-len(t.cols) : end]
+}
+
+// mixing returns the parameters of a mixture's weights among the parameters or their gradients, or nil if there are none.
+func (t *trainee) mixing(params []float64) []float64 {
+	if t.mixture == nil {
+		return nil
+	}
+	return params[len(params)-len(t.mixture.weights):]
 }
 
 // evaluatePart computes the loss of a part from the columns' products and replaces the products with the gradient with respect
@@ -324,59 +343,99 @@ func (t *trainee) evaluatePart(p *part, s *scratch) {
 	b.Progress = min(1, t.stepper.progress())
 	b.GradientOnly = !t.stepper.wantsValue()
 	first, end := t.batch.Start[p.from], t.batch.Start[p.to]
-	width := len(t.cols) * t.outputsPerColumn
+	width := t.logitsPerRow()
 	row := first / width
 	s.grad, s.column = grown(s.grad, end-first), grown(s.column, (end-first)/width)
-	for k, c := range t.cols {
-		t.readLogits(b.Logits, k, c, row, s.column)
+	if m := t.mixture; m != nil { // its loss has one part
+		for j := range m.probs {
+			t.readLogits(j, row, m.probs[j], s.column)
+		}
+		m.predict(b, t.mixing(t.theta))
+	} else {
+		t.readLogits(0, row, b.Logits, s.column)
 	}
 	if t.offset != nil {
 		floats.Add(b.Logits, t.offset[first:end])
 	}
 	b.UpdateProbs()
 	p.value = t.loss.Gradient(b, s.grad)
-	for k, c := range t.cols {
-		column := s.column
-		switch {
-		case width == 1:
-			column = s.grad
-		case t.outputsPerColumn == 2:
-			for i := range column {
-				column[i] = s.grad[2*i+1]
-			}
-		default:
-			for i := range column {
-				column[i] = s.grad[i*width+k]
-			}
+	if t.hasBias {
+		p.bias = grown(p.bias, len(t.cols))
+	}
+	if t.mixture == nil {
+		t.writeGradient(0, row, s.grad, s.column, p.bias)
+		return
+	}
+	for j := range t.mixture.probs {
+		own, weight := t.mixture.ofHead(j, b, s.grad)
+		t.writeGradient(j, row, own, s.column, p.bias)
+		t.mixing(t.grad)[j] = weight / float64(t.outputsPerColumn)
+	}
+}
+
+// ofHead returns the columns of one head, and the position of the first one.
+func (t *trainee) ofHead(head int) (cols []*column, first int) {
+	n := len(t.cols)
+	if t.mixture != nil {
+		n /= len(t.mixture.weights)
+	}
+	return t.cols[head*n : (head+1)*n], head * n
+}
+
+// logitsPerRow returns the number of logits that one head has for a row of the features.
+func (t *trainee) logitsPerRow() int {
+	cols, _ := t.ofHead(0)
+	return len(cols) * t.outputsPerColumn
+}
+
+// readLogits writes the products of a head's columns, from a row on, plus biases to logits.
+func (t *trainee) readLogits(head, row int, logits, column []float64) {
+	biases, width := t.biases(t.theta), t.logitsPerRow()
+	cols, first := t.ofHead(head)
+	for k, c := range cols {
+		bias := 0.0
+		if biases != nil {
+			bias = biases[first+k]
 		}
-		c.z.write(row, column)
-		if t.hasBias {
-			p.bias = grown(p.bias, len(t.cols))
-			p.bias[k] = floats.Sum(column)
+		if width == 1 {
+			c.z.read(row, logits)
+			floats.AddConst(bias, logits)
+			continue
+		}
+		c.z.read(row, column)
+		for i, z := range column {
+			if t.outputsPerColumn == 2 {
+				logits[2*i], logits[2*i+1] = -(z + bias), z+bias
+			} else {
+				logits[i*width+k] = z + bias
+			}
 		}
 	}
 }
 
-// readLogits writes the products of column k, from a row on, plus its bias to logits.
-func (t *trainee) readLogits(logits []float64, k int, c *column, row int, column []float64) {
-	bias := 0.0
-	if t.hasBias {
-		bias = t.theta[len(t.theta)-len(t.cols)+k]
-	}
-	if len(t.cols)*t.outputsPerColumn == 1 {
-		c.z.read(row, logits)
-		floats.AddConst(bias, logits)
-		return
-	}
-	c.z.read(row, column)
-	if t.outputsPerColumn == 2 {
-		for i, z := range column {
-			logits[2*i], logits[2*i+1] = -(z + bias), z+bias
+// writeGradient replaces the products of a head's columns, from a row on, with the gradient with respect to them, of the one with
+// respect to the head's logits, and sets those of the biases, if there are any.
+func (t *trainee) writeGradient(head, row int, logitGrad, column, bias []float64) {
+	width := t.logitsPerRow()
+	cols, first := t.ofHead(head)
+	for k, c := range cols {
+		own := column
+		switch {
+		case width == 1:
+			own = logitGrad
+		case t.outputsPerColumn == 2:
+			for i := range own {
+				own[i] = logitGrad[2*i+1]
+			}
+		default:
+			for i := range own {
+				own[i] = logitGrad[i*width+k]
+			}
 		}
-		return
-	}
-	for i, z := range column {
-		logits[i*len(t.cols)+k] = z + bias
+		c.z.write(row, own)
+		if t.hasBias {
+			bias[first+k] = floats.Sum(own)
+		}
 	}
 }
 
@@ -415,17 +474,21 @@ func (t *trainee) head(d Data) *Head {
 	h := &Head{Dims: d.X.Dims, Classes: d.Classes, Scaling: d.Scaling, Evidence: loss.TakesEvidence(t.job.Loss)}
 	outputs := len(t.cols) * t.outputsPerColumn
 	h.W, h.B = make([]float64, h.Dims*outputs), make([]float64, outputs)
+	if t.mixture != nil {
+		h.Mix = make([]float64, len(t.mixture.weights))
+		prob.Softmax(t.mixing(t.theta), h.Mix)
+	}
 	bias := t.biases(t.theta)
 	for k, c := range t.cols {
 		for j, w := range c.w {
 			if t.outputsPerColumn == 2 {
-				h.W[2*j], h.W[2*j+1] = -w, w
+				h.W[j*outputs+2*k], h.W[j*outputs+2*k+1] = -w, w
 			} else {
 				h.W[j*outputs+k] = w
 			}
 		}
 		if bias != nil && t.outputsPerColumn == 2 {
-			h.B[0], h.B[1] = -bias[0], bias[0]
+			h.B[2*k], h.B[2*k+1] = -bias[k], bias[k]
 		} else if bias != nil {
 			h.B[k] = bias[k]
 		}

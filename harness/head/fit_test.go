@@ -208,7 +208,7 @@ func manyJobs(t *testing.T, data Data, labels [][]float64) []Job {
 	rng := rand.New(rand.NewPCG(8, 9))
 	var jobs []Job
 	for i, name := range []string{"xent", "logconf", "confidence:alpha=0.1", "product", "window:radius=midweak", "kl", "entropy", "xent",
-		"rkl", "rxent:eps=0.1", "cace:c=decile5", "symmetric", "augconf", "adaptconf", "evidential"} {
+		"rkl", "rxent:eps=0.1", "cace:c=decile5", "symmetric", "augconf", "adaptconf", "mixture:k=2", "evidential"} {
 		if name == "evidential" && data.Classes == 0 {
 			continue
 		}
@@ -356,6 +356,93 @@ func TestEvidencePredictsTheMeanOfADirichletDistribution(t *testing.T) {
 	f := fit(t, many, Options{}, Job{Examples: upTo(80), Labels: labels, Loss: loss.Evidential{Gamma: 0.2}, L2: 0.01})[0]
 	if f.Head.W[0] == -f.Head.W[1] || !f.Head.Evidence {
 		t.Errorf("weights %v, evidence %v: the columns are tied", f.Head.W, f.Head.Evidence)
+	}
+}
+
+// The objective of a mixture must be the one of its definition, and flat at the result: in the weights and biases of every head, and in
+// the weights of the heads.
+func TestMixtureEndsWhereItsObjectiveIsFlat(t *testing.T) {
+	for name, test := range map[string]struct {
+		classes int
+		rank    bool
+		forward bool
+	}{"binary": {2, false, false}, "forward": {2, false, true}, "classes": {3, false, false}, "candidates": {0, true, false}} {
+		data, labels := problem(6, 90, 3, test.classes, test.rank)
+		job := Job{Examples: upTo(90), Labels: labels, Loss: loss.Mixture{K: 3, Forward: test.forward}, L2: 0.02, Seed: 5}
+		f := fit(t, data, Options{}, job)[0]
+		h := f.Head
+		// The parameters of the weights are their logarithms, up to a constant.
+		objective := func(h *Head) float64 {
+			probs, err := Predict(t.Context(), data, []*Head{h}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sum := 0.0
+			for i, p := range probs[0] {
+				for k, y := range labels[i] {
+					if test.forward {
+						sum -= y * math.Log(p[k]) / 90
+					} else {
+						sum += p[k] * math.Log(p[k]/y) / 90
+					}
+				}
+			}
+			for _, w := range h.W {
+				sum += 0.01 * w * w
+			}
+			return sum
+		}
+		if d := math.Abs(objective(h) - f.Objective); d > 1e-9 || f.Status == StepLimit {
+			t.Errorf("%s: objective %v differs by %v; %s", name, f.Objective, d, f.Status)
+		}
+		if d := furthest(h.W[:2], h.W[2:4]); len(h.Mix) != 3 || test.classes == 2 && d < 1e-3 {
+			t.Errorf("%s: heads are the same: %v, %v", name, h.Mix, d)
+		}
+		const step = 1e-5
+		flat := func(what string, move func(h *Head, by float64)) {
+			t.Helper()
+			moved := func(by float64) float64 {
+				c := *h
+				c.W, c.B, c.Mix = slices.Clone(h.W), slices.Clone(h.B), slices.Clone(h.Mix)
+				move(&c, by)
+				return objective(&c)
+			}
+			if slope := (moved(step) - moved(-step)) / (2 * step); math.Abs(slope) > 1e-6 {
+				t.Errorf("%s: the objective has a slope of %v in %s", name, slope, what)
+			}
+		}
+		for i := range h.W {
+			flat("a weight", func(h *Head, by float64) {
+				h.W[i] += by
+				if test.classes == 2 {
+					h.W[i^1] -= by
+				}
+			})
+		}
+		for i := range h.B {
+			if !test.rank {
+				flat("a bias", func(h *Head, by float64) { h.B[i] += by })
+			}
+		}
+		for j := range h.Mix {
+			flat("a head's weight", func(h *Head, by float64) {
+				for k := range h.Mix {
+					h.Mix[k] = math.Log(h.Mix[k])
+				}
+				h.Mix[j] += by
+				prob.Softmax(h.Mix, h.Mix)
+			})
+		}
+		if _, err := h.ONNX(); !errors.Is(err, ErrMixture) {
+			t.Errorf("%s: export: %v", name, err)
+		}
+		if same := fit(t, data, Options{}, job)[0].Head; !slices.Equal(same.W, h.W) {
+			t.Errorf("%s: another training of the same seed differs", name)
+		}
+		job.Seed++
+		if other := fit(t, data, Options{}, job)[0].Head; slices.Equal(other.W, h.W) {
+			t.Errorf("%s: the seed makes no difference", name)
+		}
 	}
 }
 

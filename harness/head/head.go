@@ -16,19 +16,24 @@ import (
 type Head struct {
 	Dims    int
 	Classes int       // number of classes, or 0 for a head that scores candidates
-	W       []float64 // (Dims, Outputs) row-major
-	B       []float64 // length Outputs; 0 for candidates, because their softmax does not depend on it
+	W       []float64 // (Dims, Outputs) row-major; of a mixture, the columns of one head after those of another
+	B       []float64 // length Outputs, or that of all heads of a mixture; 0 for candidates, because their softmax does not depend on it
 	Scaling *Scaling  // applied to features first; nil: none
 	// Evidence says that outputs z are evidence of the classes, so that the logits are log(1 + max(0, z)) ([loss.Evidential]).
 	Evidence bool
+	// Mix holds the weights of several heads whose predictions are mixed ([loss.Mixture]). They sum to 1. nil: it is one head.
+	Mix []float64
 }
+
+// heads returns the number of heads that are mixed, or 1.
+func (h *Head) heads() int { return max(1, len(h.Mix)) }
 
 // Outputs returns the number of logits for each row: the number of classes, or 1 for candidates.
 func (h *Head) Outputs() int { return max(1, h.Classes) }
 
 // check reports a contradiction between the sizes of the head's fields, or nil.
 func (h *Head) check() error {
-	switch n := h.Outputs(); {
+	switch n := h.Outputs() * h.heads(); {
 	case h.Dims < 1 || h.Classes < 0 || h.Classes == 1:
 		return fmt.Errorf("a head of %d dimensions and %s", h.Dims, visible.Count(h.Classes, "class"))
 	case h.Evidence && h.Classes == 0:
@@ -87,20 +92,23 @@ func Predict(ctx context.Context, data Data, heads []*Head, examples []int) ([][
 			e := examples[at]
 			from, to := data.rows(e)
 			n := data.elements(e)
-			logits := make([]float64, len(layers)*n) // the result is made in place
+			outputs := make([][]float64, len(heads)) // the result is made in place
+			for i, h := range heads {
+				outputs[i] = make([]float64, h.heads()*n)
+			}
 			for r := from; r < to; r++ {
 				for j, v := range data.X.Row(r) {
 					x[j] = float64(v)
 				}
 				for i, l := range layers {
+					width := heads[i].Outputs()
 					for k, w := range l.columns {
-						logits[i*n+r-from+k] = floats.Dot(w, x) + l.bias[k]
+						outputs[i][k/width*n+r-from+k%width] = floats.Dot(w, x) + l.bias[k]
 					}
 				}
 			}
 			for i, h := range heads {
-				row := logits[i*n : (i+1)*n : (i+1)*n]
-				h.toLogits(row)
+				row := h.toLogits(outputs[i], n)
 				if o := data.offsets(e); o != nil {
 					floats.Add(row, o)
 				}
@@ -115,24 +123,31 @@ func Predict(ctx context.Context, data Data, heads []*Head, examples []int) ([][
 	return out, nil
 }
 
-// toLogits makes logits of the head's outputs, in place.
-func (h *Head) toLogits(outputs []float64) {
-	if h.Evidence {
+// toLogits makes n logits of the outputs for an example, those of one head of a mixture after those of another. It may do so in place.
+func (h *Head) toLogits(outputs []float64, n int) []float64 {
+	switch {
+	case h.Evidence:
 		for k, z := range outputs {
 			outputs[k] = math.Log1p(max(0, z))
 		}
+	case h.Mix != nil:
+		mix(h.Mix, outputs, n)
+		for k, p := range outputs[:n] {
+			outputs[k] = math.Log(max(p, leastMixed))
+		}
 	}
+	return outputs[:n:n]
 }
 
 // A layer is a head without its scaling.
 type layer struct {
-	columns [][]float64 // [outputs][dims]
+	columns [][]float64 // [outputs of all heads][dims]
 	bias    []float64
 }
 
 // unscaled returns the head with its scaling folded into the weights: x·(W/sd) + (b - mean·(W/sd)).
 func (h *Head) unscaled() layer {
-	n := h.Outputs()
+	n := h.Outputs() * h.heads()
 	l := layer{columns: make([][]float64, n), bias: append([]float64(nil), h.B...)}
 	for k := range n {
 		column := make([]float64, h.Dims)

@@ -136,6 +136,10 @@ func someHeads(t *testing.T) (*feature.Matrix, []*Head) {
 
 func TestSaveAndLoad(t *testing.T) {
 	_, heads := someHeads(t)
+	for _, classes := range []int{2, 3, 0} {
+		n := 3 * max(1, classes)
+		heads = append(heads, &Head{Dims: 2, Classes: classes, W: make([]float64, 2*n), B: make([]float64, n), Mix: []float64{0.5, 0.25, 0.25}})
+	}
 	dir := t.TempDir()
 	path := filepath.Join(dir, "a.safetensors")
 	metadata := map[string]string{"encoder": "ünï", "note": "a \"quoted\" line\n"}
@@ -376,7 +380,7 @@ print(json.dumps(out))
 			if d := furthest(want, got[i].Numpy[r]); d > 1e-12 {
 				t.Errorf("head %d, row %d: numpy differs by %v", i, r, d)
 			}
-			h.toLogits(want)
+			want = h.toLogits(want, len(want))
 			if d := furthest(want, got[i].ONNX[r]); d > 2e-5 {
 				t.Errorf("head %d, row %d: ONNX Runtime differs by %v", i, r, d)
 			}

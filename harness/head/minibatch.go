@@ -90,6 +90,7 @@ func trainInBatches(ctx context.Context, d Data, x *rowMatrix, index int, job Jo
 func (t *trainee) take(whole *labelled, columns []*column, examples []int) {
 	start := make([]int, 1, len(examples)+1)
 	var labels, weights []float64
+	var sure []bool
 	taken := &labelled{}
 	width := len(columns) * t.outputsPerColumn // logits for each row
 	for _, e := range examples {
@@ -102,9 +103,13 @@ func (t *trainee) take(whole *labelled, columns []*column, examples []int) {
 		if whole.batch.Weights != nil {
 			weights = append(weights, whole.batch.Weights[e])
 		}
+		if whole.batch.Sure != nil {
+			sure = append(sure, whole.batch.Sure[e])
+		}
 		taken.rows = append(taken.rows, whole.rows[from/width:to/width]...)
 	}
 	taken.batch = loss.NewBatch(whole.batch.Classes, start, labels, weights)
+	taken.batch.Sure = sure
 	t.labelled, t.parts = taken, cut(t.loss, taken.batch)
 	t.cols = make([]*column, len(columns))
 	for k, c := range columns {

@@ -19,6 +19,9 @@ func (h *Head) Logits(x *feature.Matrix) ([]float64, error) {
 	if h.Dims != x.Dims {
 		return nil, fmt.Errorf("head: logits: a head of %d dimensions and features of %d", h.Dims, x.Dims)
 	}
+	if h.Mix != nil {
+		return nil, errors.New("head: logits: a mixture of heads has none")
+	}
 	l, n := h.unscaled(), h.Outputs()
 	out := make([]float64, x.Rows*n)
 	const block = 256 // rows for each task
@@ -31,7 +34,7 @@ func (h *Head) Logits(x *feature.Matrix) ([]float64, error) {
 			for k, w := range l.columns {
 				out[r*n+k] = floats.Dot(w, row) + l.bias[k]
 			}
-			h.toLogits(out[r*n : (r+1)*n])
+			h.toLogits(out[r*n:(r+1)*n], n)
 		}
 	})
 	return out, nil
@@ -43,8 +46,8 @@ func (h *Head) Plus(other *Head) (*Head, error) {
 		if err := summand.check(); err != nil {
 			return nil, fmt.Errorf("head: sum: %w", err)
 		}
-		if summand.Evidence {
-			return nil, errors.New("head: sum: the logits of a head of evidence are not linear")
+		if summand.Evidence || summand.Mix != nil {
+			return nil, errors.New("head: sum: the logits of evidence and of mixtures are not linear")
 		}
 	}
 	if h.Dims != other.Dims || h.Classes != other.Classes {

@@ -10,10 +10,10 @@ import (
 	"w2s/internal/safetensors"
 )
 
-// Versions of the format. Programs that know only linear heads must not read one of evidence as such.
+// Versions of the format. Programs that know only linear heads must not read another one as such.
 const (
-	formatVersion   = "1"
-	evidenceVersion = "2" // outputs are evidence
+	formatVersion  = "1"
+	unusualVersion = "2" // a mixture, which has a tensor mix, or evidence
 )
 
 // Metadata keys of the format.
@@ -40,7 +40,7 @@ func (h *Head) save(path string, metadata map[string]string) error {
 }
 
 func (h *Head) write(w io.Writer, metadata map[string]string) error {
-	dims, outputs := int64(h.Dims), int64(h.Outputs())
+	dims, outputs := int64(h.Dims), int64(h.Outputs()*h.heads())
 	tensors := []safetensors.Tensor{
 		safetensors.Float64Tensor("weight", []int64{dims, outputs}, h.W),
 		safetensors.Float64Tensor("bias", []int64{outputs}, h.B),
@@ -49,9 +49,12 @@ func (h *Head) write(w io.Writer, metadata map[string]string) error {
 		tensors = append(tensors, safetensors.Float64Tensor("mean", []int64{dims}, h.Scaling.Mean),
 			safetensors.Float64Tensor("sd", []int64{dims}, h.Scaling.SD))
 	}
+	if h.Mix != nil {
+		tensors = append(tensors, safetensors.Float64Tensor("mix", []int64{int64(len(h.Mix))}, h.Mix))
+	}
 	version := formatVersion
-	if h.Evidence {
-		version = evidenceVersion
+	if h.Evidence || h.Mix != nil {
+		version = unusualVersion
 	}
 	all := map[string]string{versionKey: version, classesKey: strconv.Itoa(h.Classes)}
 	for k, v := range metadata {
@@ -84,18 +87,23 @@ func read(f *safetensors.File) (*Head, error) {
 	switch {
 	case !ok:
 		return nil, fmt.Errorf("this safetensors file does not hold a head (no %s in its metadata)", versionKey)
-	case v != formatVersion && v != evidenceVersion:
-		return nil, fmt.Errorf("format version %q, this program reads %q and %q (train the head again)", v, formatVersion, evidenceVersion)
+	case v != formatVersion && v != unusualVersion:
+		return nil, fmt.Errorf("format version %q, this program reads %q and %q (train the head again)", v, formatVersion, unusualVersion)
 	}
 	classes, err := strconv.Atoi(f.Metadata[classesKey])
 	if err != nil {
 		return nil, fmt.Errorf("number of classes %q: %w", f.Metadata[classesKey], err)
 	}
-	h := &Head{Classes: classes, Evidence: v == evidenceVersion}
+	mixed, isMixture := f.Lookup("mix")
+	h := &Head{Classes: classes, Evidence: v == unusualVersion && !isMixture}
+	heads := int64(1)
+	if isMixture && len(mixed.Shape) == 1 {
+		heads = mixed.Shape[0]
+	}
 	w, _ := f.Lookup("weight")
 	b, _ := f.Lookup("bias")
-	if len(w.Shape) != 2 || len(b.Shape) != 1 || w.Shape[1] != int64(h.Outputs()) {
-		return nil, fmt.Errorf("weight of shape %v and bias of shape %v do not fit %d outputs", w.Shape, b.Shape, h.Outputs())
+	if len(w.Shape) != 2 || len(b.Shape) != 1 || w.Shape[1] != int64(h.Outputs())*heads || isMixture && v != unusualVersion {
+		return nil, fmt.Errorf("weight of shape %v and bias of shape %v do not fit %d outputs", w.Shape, b.Shape, int64(h.Outputs())*heads)
 	}
 	h.Dims = int(w.Shape[0])
 	tensors := map[string]*[]float64{"weight": &h.W, "bias": &h.B}
@@ -107,6 +115,9 @@ func read(f *safetensors.File) (*Head, error) {
 	if hasMean {
 		h.Scaling = &Scaling{}
 		tensors["mean"], tensors["sd"] = &h.Scaling.Mean, &h.Scaling.SD
+	}
+	if isMixture {
+		tensors["mix"] = &h.Mix
 	}
 	for name, values := range tensors {
 		if *values, err = f.Float64s(name); err != nil {
@@ -122,7 +133,7 @@ func (h *Head) usable() error {
 	if err := h.check(); err != nil {
 		return err
 	}
-	tensors := [][]float64{h.W, h.B}
+	tensors := [][]float64{h.W, h.B, h.Mix}
 	if h.Scaling != nil {
 		tensors = append(tensors, h.Scaling.Mean, h.Scaling.SD)
 		for j, sd := range h.Scaling.SD {

@@ -123,14 +123,14 @@ func (Overlap) parts(ctx context.Context, l Labels, e Evidence) (p overlapParts,
 	if err != nil {
 		return p, err
 	}
-	close, ok := changePoint(near)
+	least, ok := changePoint(near)
 	if !ok {
 		return p, fmt.Errorf("%s that the supervisor is sure of are equally near to hard ones", visible.Count(len(rest), "example"))
 	}
 	ids := make([]string, len(rest))
 	for k, i := range rest {
 		ids[k] = l.IDs[i]
-		if near[k] >= close {
+		if near[k] >= least {
 			p.overlap++
 		}
 	}

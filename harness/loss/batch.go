@@ -13,6 +13,7 @@ type Batch struct {
 	Classes  int       // number of classes, or 0 if the elements are candidates, whose number may differ by example
 	Labels   []float64 // one distribution for each example
 	Weights  []float64 // one weight of 0 or more for each example; weight 0 leaves the example out. nil: all 1
+	Sure     []bool    // examples of whose labels LogConf takes nothing for the student's own prediction, because they are gold; nil: none
 	Logits   []float64 // of a batch made by Part
 	Probs    []float64 // softmax of the logits, made by UpdateProbs
 	Progress float64   // share of the training steps that are done: step / steps, with steps counted from 0
@@ -46,7 +47,10 @@ func (b *Batch) Part(whole *Batch, from, to int) {
 	for _, at := range whole.Start[from : to+1] {
 		b.Start = append(b.Start, at-first)
 	}
-	b.Classes, b.Labels, b.Weights, b.total = whole.Classes, whole.Labels[first:end], nil, whole.total
+	b.Classes, b.Labels, b.Weights, b.Sure, b.total = whole.Classes, whole.Labels[first:end], nil, nil, whole.total
+	if whole.Sure != nil {
+		b.Sure = whole.Sure[from:to]
+	}
 	if whole.Weights != nil {
 		b.Weights = whole.Weights[from:to]
 	}

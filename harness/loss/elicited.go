@@ -15,6 +15,8 @@ import (
 // own, and the objective is (p1 - (1 - p0))² + min(p0, p1)². Otherwise the probabilities of an example's elements add up to 1, so that
 // the first term is 0. What is left is min(p0, p1)², or (1 - max p)² for more than two elements.
 //
+// With Contrast it depends on every logit by itself, which the one column of candidates allows.
+//
 // Elicited has no name, because it is the loss of a baseline.
 type Elicited struct {
 	Alpha    float64

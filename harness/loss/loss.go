@@ -73,6 +73,20 @@ func TakesEvidence(l Loss) bool {
 	return ok && e.Evidence()
 }
 
+// A Mixer is a Loss of several heads that are mixed in the space of probabilities.
+type Mixer interface {
+	Loss
+	Heads() int // 1 or more
+}
+
+// HeadsOf returns the number of heads that are mixed to learn from l.
+func HeadsOf(l Loss) int {
+	if m, ok := l.(Mixer); ok {
+		return m.Heads()
+	}
+	return 1
+}
+
 // Check reports why l cannot be trained on data with the given number of classes (0 for candidates), or nil.
 func Check(l Loss, classes int) error {
 	if l == nil {

@@ -509,6 +509,8 @@ func TestParseReadsSettingsAndReportsFaults(t *testing.T) {
 		{"augconf", AugConf{0.5, 0.3}},
 		{"adaptconf:tau=4", AdaptConf{4}},
 		{"evidential", Evidential{0.5}},
+		{"mixture", Mixture{K: 4}},
+		{"mixture:k=9:forward", Mixture{9, true}},
 	}
 	for _, test := range tests {
 		got, err := Parse(test.text)
@@ -535,6 +537,8 @@ func TestParseReadsSettingsAndReportsFaults(t *testing.T) {
 		"window:radius=wide":       "radius=wide",
 		"entropy:alpha=x:warmup=7": "warmup=7",
 		"cace:c=decile10":          "c=decile10 is not decile1 to decile9",
+		"mixture:k=1":              "k=1 is not a whole number from 2 to 64",
+		"mixture:k=2.5":            "k=2.5 is not a whole number",
 		"cace:c=few":               "c=few is not a number",
 		"adaptconf:tau=0":          "tau=0 is not a number of",
 	} {

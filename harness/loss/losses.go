@@ -69,7 +69,7 @@ func (l Confidence) Gradient(b *Batch, grad []float64) float64 {
 // classes or with candidates there is no single threshold, and the hardened class is the most probable one (the first
 // of equals).
 //
-// c is Alpha·min(1, Progress/Warmup), or Alpha if Warmup is 0.
+// c is Alpha·min(1, Progress/Warmup), or Alpha if Warmup is 0. For an example that is sure ([Batch.Sure]) it is 0.
 type LogConf struct {
 	Alpha, Warmup float64
 	// Jump reproduces openai/weak-to-strong (weak_to_strong/loss.py): c is Alpha·Progress during the warm-up and Alpha
@@ -99,7 +99,7 @@ func (l LogConf) Gradient(b *Batch, grad []float64) float64 {
 		prior = b.Mean(func(i int) float64 { return b.Labels[2*i+1] })
 	}
 	c := warmed(l.Alpha, l.Warmup, b.Progress, l.Jump)
-	if b.Classes != 2 && b.GradientOnly {
+	if b.Classes != 2 && b.GradientOnly && b.Sure == nil {
 		b.examples().Hardened(b.Probs, labels, c, grad)
 		return 0
 	}
@@ -119,6 +119,11 @@ func (l LogConf) Gradient(b *Batch, grad []float64) float64 {
 	} else {
 		for i := range b.Len() {
 			targets[b.Start[i]+prob.Argmax(b.Probs[b.Start[i]:b.Start[i+1]])] += c
+		}
+	}
+	for i, sure := range b.Sure {
+		if sure {
+			copy(targets[b.Start[i]:b.Start[i+1]], labels[b.Start[i]:b.Start[i+1]])
 		}
 	}
 	return b.CrossEntropy(targets, grad)

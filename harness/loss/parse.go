@@ -24,6 +24,9 @@ type Named struct {
 	make        func(v *values) Loss
 }
 
+// maxMixture is the largest number of heads of a [Mixture].
+const maxMixture = 64
+
 // All returns the table of all losses that have a name. A new loss needs a line here.
 func All() []Named {
 	alpha := Setting{"alpha", "0.5", "weight of the student's own prediction, 0 to 1"}
@@ -86,6 +89,9 @@ func All() []Named {
 		{"evidential", "outputs are evidence, the parameters of a Dirichlet distribution (Cui et al. 2025); starts from xent",
 			[]Setting{{"gamma", "0.5", "weight of the student's own answer, 0 to 1"}},
 			func(v *values) Loss { return Evidential{v.number("gamma", 0, 1)} }},
+		{"mixture", "k heads, mixed in the space of probabilities, by KL(student ‖ labels) (Mulgund and Pabbaraju 2025)",
+			[]Setting{{"k", "4", fmt.Sprintf("number of heads, 2 to %d", maxMixture)}, {"forward", "", "by cross-entropy instead"}},
+			func(v *values) Loss { return Mixture{v.count("k", 2, maxMixture), v.on("forward")} }},
 	}
 }
 
@@ -160,6 +166,14 @@ func (v *values) number(name string, low, high float64) float64 {
 		v.fault("%s=%s is not a number %s", name, v.given[name], limits)
 	}
 	return x
+}
+
+func (v *values) count(name string, low, high int) int {
+	n, err := strconv.Atoi(v.given[name])
+	if err != nil || n < low || n > high {
+		v.fault("%s=%s is not a whole number from %d to %d", name, v.given[name], low, high)
+	}
+	return n
 }
 
 func (v *values) on(name string) bool {

@@ -69,19 +69,7 @@ func Size(rows []summary.Row) (*Chart, error) {
 	if err := agree(rows, func(r summary.Row) string { return r.Task + ", " + r.Pair() }); err != nil {
 		return nil, err
 	}
-	curve := func(m *marks, rows []summary.Row, of func(summary.Row) summary.Figure) {
-		m.points = list.Map(rows, func(r summary.Row) point { return pointAt(float64(r.Train), of(r)) })
-		m.join()
-		m.points = slices.CompactFunc(m.points, func(a, b point) bool { return a.x == b.x })
-		c.add(m)
-	}
-	curve(floorMarks("weak floor: "+first.Weak), rows, func(r summary.Row) summary.Figure { return r.Floor })
-	students := groups(rows, distinguishing(rows, lossOf, treatmentOf))
-	series := studentSeries(students)
-	for i, g := range students {
-		curve(series[i], g.items, func(r summary.Row) summary.Figure { return r.Transfer })
-	}
-	curve(ceilingMarks("strong ceiling: "+first.Strong), rows, func(r summary.Row) summary.Figure { return r.Ceiling })
+	c.scores(rows, groups(rows, distinguishing(rows, lossOf, treatmentOf)), first.Strong, func(r summary.Row) float64 { return float64(r.Train) })
 	c.plot.X.Scale = plot.LogScale{}
 	c.plot.X.Tick.Marker = sizeTicks(sizes)
 	c.plot.X.Min, c.plot.X.Max = float64(sizes[0])*0.95, float64(sizes[len(sizes)-1])*1.05
@@ -138,6 +126,46 @@ func Curves(rows []summary.Row) (*Chart, error) {
 	return c, nil
 }
 
+// scores draws floor, students and ceiling of one task and pair at the x of each row.
+func (c *Chart) scores(rows []summary.Row, students []group[summary.Row], strong string, at func(summary.Row) float64) {
+	curve := func(m *marks, rows []summary.Row, of func(summary.Row) summary.Figure) {
+		m.points = list.Map(rows, func(r summary.Row) point { return pointAt(at(r), of(r)) })
+		m.join()
+		m.points = slices.CompactFunc(m.points, func(a, b point) bool { return a.x == b.x })
+		c.add(m)
+	}
+	curve(floorMarks("weak floor: "+rows[0].Weak), rows, func(r summary.Row) summary.Figure { return r.Floor })
+	series := studentSeries(students)
+	for i, g := range students {
+		curve(series[i], g.items, func(r summary.Row) summary.Figure { return r.Transfer })
+	}
+	curve(ceilingMarks("strong ceiling: "+strong), rows, func(r summary.Row) summary.Figure { return r.Ceiling })
+}
+
+// Imbalance draws floor, students and ceiling of one task and pair against the share of the rare class in training.
+func Imbalance(rows []summary.Row) (*Chart, error) {
+	c := newChart("imbalance", "Scores by share of the rare class", "share of the rare class in training, %", "")
+	share := func(r summary.Row) float64 { _, s, _ := tasks.CutMinority(r.Task); return 100 * s }
+	rows = where(rows, func(r summary.Row) bool { return share(r) > 0 })
+	shares := list.AppendNew(nil, list.Map(rows, share)...)
+	if slices.Sort(shares); len(shares) < 2 {
+		return nil, c.nothing("fewer than two shares of the rare class")
+	}
+	first := rows[0]
+	c.scores(rows, groups(rows, distinguishing(rows, lossOf, treatmentOf)), first.Strong, share)
+	c.plot.X.Scale = plot.LogScale{}
+	c.plot.X.Tick.Marker = names(list.Map(shares, func(s float64) plot.Tick { return plot.Tick{Value: s, Label: strconv.FormatFloat(s, 'g', -1, 64)} }))
+	c.plot.X.Min, c.plot.X.Max = shares[0]*0.9, shares[len(shares)-1]*1.1
+	c.plot.Y.Label.Text = scoreOf(rows, metricOf) + ", %"
+	c.plot.Y.Tick.Marker = every(c.plot.Y.Min, c.plot.Y.Max, 8)
+	base, _, _ := tasks.CutMinority(first.Task)
+	c.Title = clean(titled(fmt.Sprintf("Scores by share of the rare class: %s, %s", base, first.Pair()), first))
+	c.note("The test examples are balanced.")
+	c.basis(rows)
+	c.Alt = fmt.Sprintf("Curves of the %s of floor, students and ceiling against the share of the rare class in training, for %d shares.", scoreOf(rows, metricOf), len(shares))
+	return c, nil
+}
+
 // sizeTicks returns a tick for each size, in ascending order. A label that would cover the previous one is left out.
 func sizeTicks(sizes []int) names {
 	var ticks names
@@ -159,19 +187,7 @@ func LayerScores(rows []summary.Row) (*Chart, error) {
 	if err != nil {
 		return nil, err
 	}
-	curve := func(m *marks, rows []summary.Row, of func(summary.Row) summary.Figure) {
-		m.points = list.Map(rows, func(r summary.Row) point { return pointAt(float64(r.StrongLayer.Number), of(r)) })
-		m.join()
-		m.points = slices.CompactFunc(m.points, func(a, b point) bool { return a.x == b.x })
-		c.add(m)
-	}
-	curve(floorMarks("weak floor: "+first.Weak), rows, func(r summary.Row) summary.Figure { return r.Floor })
-	students := groups(rows, lossOf)
-	series := studentSeries(students)
-	for i, g := range students {
-		curve(series[i], g.items, func(r summary.Row) summary.Figure { return r.Transfer })
-	}
-	curve(ceilingMarks("strong ceiling: "+first.StrongLayer.Of), rows, func(r summary.Row) summary.Figure { return r.Ceiling })
+	c.scores(rows, groups(rows, lossOf), first.StrongLayer.Of, func(r summary.Row) float64 { return float64(r.StrongLayer.Number) })
 	c.layerAxis(rows)
 	c.plot.Y.Label.Text = scoreOf(rows, metricOf) + ", %"
 	c.plot.Y.Tick.Marker = every(c.plot.Y.Min, c.plot.Y.Max, 8)

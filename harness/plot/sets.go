@@ -9,6 +9,7 @@ import (
 
 	"w2s/harness/result"
 	"w2s/harness/summary"
+	"w2s/tasks"
 )
 
 // A Set holds the charts that answer one question.
@@ -47,7 +48,7 @@ func (m Material) whole() []summary.Row {
 func Sets(m Material) ([]Set, error) {
 	var sets []Set
 	for _, draw := range []func(Material) (Set, error){
-		ForestSet, GapSet, TrackSet, LossSet, ImitationSet, SupervisionSet, ChainSet, AlphaSet, CalibrationSet, ReliabilitySet, SizeSet, CurveSet, LayerSet, NoiseSet, RatersSet,
+		ForestSet, GapSet, TrackSet, LossSet, ImitationSet, SupervisionSet, ChainSet, AlphaSet, CalibrationSet, ReliabilitySet, SizeSet, CurveSet, ImbalanceSet, LayerSet, NoiseSet, RatersSet,
 	} {
 		s, err := draw(m)
 		if errors.Is(err, ErrNothing) {
@@ -180,6 +181,13 @@ func CurveSet(m Material) (Set, error) {
 		return slices.ContainsFunc(rows, func(o summary.Row) bool { return o.Stopped > 0 && key(o) == key(r) })
 	})
 	return newSet("curves", "Scores and agreement by step of training", groups(traced, key), Curves)
+}
+
+// ImbalanceSet draws scores against the share of the rare class in training, one chart for each task and pair.
+func ImbalanceSet(m Material) (Set, error) {
+	base := func(r summary.Row) string { name, _, _ := tasks.CutMinority(r.Task); return name }
+	rows := where(m.whole(), func(r summary.Row) bool { _, _, ok := tasks.CutMinority(r.Task); return ok })
+	return newSet("imbalance", "Rare classes in training", groups(rows, joined(base, summary.Row.Pair, setupOf)), Imbalance)
 }
 
 // LayerSet draws scores and PGR against the layer of the strong model: two charts for each task, supervisor and strong model with two or

@@ -85,7 +85,7 @@ func (r *Result) check() error {
 		} else {
 			add(h.check(t))
 		}
-		if why := absent(h.Supervisor, h.Task); (h.Role == Student || (h.Role == Comparison || h.Role == Ordered) && h.Supervisor != "") && why != "" {
+		if why := absent(h.Supervisor, h.Task); (h.Role == Student || h.Role == SomeGold || (h.Role == Comparison || h.Role == Ordered) && h.Supervisor != "") && why != "" {
 			fault("head %q: its supervisor %q %s", h.ID, h.Supervisor, why)
 		}
 	}

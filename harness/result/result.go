@@ -7,6 +7,8 @@ package result
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -102,6 +104,9 @@ type Layer struct {
 // CombinesFact is the fact of a model's Description that lists the supervisors that a combination is made of.
 const CombinesFact = "combines"
 
+// HeadsOfFact is the fact of a model's Description that names the model whose heads a supervisor is made of.
+const HeadsOfFact = "heads of"
+
 // SupervisorFact is the fact of a model's Description that says what a supervisor is which is no single trained head. Its value for people
 // is PeopleFact.
 const (
@@ -159,6 +164,7 @@ const (
 	Baseline   Role = "baseline"   // nothing: a simulated supervisor
 	Control    Role = "control"    // gold labels of strong-train, with texts that lack what the task is about
 	Comparison Role = "comparison" // see Head.Baseline
+	SomeGold   Role = "some-gold"  // a supervisor's labels of strong-train and GOLD labels of some of them; see SomeGoldKind
 	Ordered    Role = "ordered"    // gold labels of easy or hard examples of strong-train; see Easy
 )
 
@@ -202,6 +208,39 @@ func Order(kind string) (order string, easy bool) {
 	return order, part == "easy"
 }
 
+// SomeGoldMethods lists how a student learns from weak labels and some gold.
+func SomeGoldMethods() []string {
+	return []string{GoldNaive, GoldOracle, GoldRandom, GoldOnly, GoldSoft, GoldWeighted, GoldAnchored, GoldReliability, GoldChoice}
+}
+
+// Ways in which a student sees some gold.
+const (
+	GoldNaive       = "naive"       // gold in place of weak labels of examples that are drawn
+	GoldOracle      = "oracle"      // gold of the supervisor's errors first
+	GoldRandom      = "random"      // gold of the same examples, and guesses for all others
+	GoldOnly        = "only"        // gold of the same examples, and no others
+	GoldSoft        = "soft"        // gold that is not quite sure
+	GoldWeighted    = "weighted"    // gold that counts more
+	GoldAnchored    = "anchored"    // logconf that takes gold as it is
+	GoldReliability = "reliability" // weak labels count as they are found reliable on gold
+	GoldChoice      = "choice"      // gold for the choice of the penalty alone
+)
+
+// SeesGold is how the warning begins with which a student says that it sees some gold.
+const SeesGold = "SEES GOLD"
+
+// SomeGoldKind returns the kind of a head that sees a share of strong-train's gold: "naive:0.05".
+func SomeGoldKind(method string, share float64) string {
+	return method + ":" + strconv.FormatFloat(share, 'g', -1, 64)
+}
+
+// CutSomeGold splits a kind that SomeGoldKind returned. ok is false for others.
+func CutSomeGold(kind string) (method string, share float64, ok bool) {
+	method, text, _ := strings.Cut(kind, ":")
+	share, err := strconv.ParseFloat(text, 64)
+	return method, share, err == nil && slices.Contains(SomeGoldMethods(), method)
+}
+
 // FewGold returns the kind of a comparison that is trained on n gold labels of weak-train: "gold:32".
 func FewGold(n int) string { return fmt.Sprintf("%s:%d", OfGold, n) }
 
@@ -218,7 +257,7 @@ type Head struct {
 	Role       Role   `json:"role"`
 	Model      string `json:"model,omitempty"`
 	Supervisor string `json:"supervisor,omitempty"` // student, comparison with weak labels: ID of the head that made its labels
-	Baseline   string `json:"baseline,omitempty"`   // comparison, ordered: its kind, such as OfAxis
+	Baseline   string `json:"baseline,omitempty"`   // comparison, ordered, some-gold: its kind, such as OfAxis
 	Simulated  string `json:"simulated,omitempty"`  // baseline: the simulated supervisor, such as "flip:0.75"
 	Loss       string `json:"loss"`                 // "" for a baseline and a direction
 	Treatment  string `json:"treatment,omitempty"`  // student: what was done to the weak labels

@@ -51,6 +51,12 @@ func (b Baseline) Name() string {
 	return b.Kind
 }
 
+// SeesGold reports whether it is a student that sees gold of strong-train.
+func (b Baseline) SeesGold() bool {
+	_, _, ok := result.CutSomeGold(b.Kind)
+	return ok
+}
+
 // Cosines are means over the seeds, with intervals over the seeds alone; see [result.Cosines].
 type Cosines struct {
 	Axis    Cosine  `json:"axis"`
@@ -217,13 +223,18 @@ func rankOf(b Baseline) int {
 	if at := slices.Index(order, b.Kind); at >= 0 {
 		return at
 	}
+	if method, share, ok := result.CutSomeGold(b.Kind); ok { // apart from the others
+		return int(1e6*share)*len(result.SomeGoldMethods()) + slices.Index(result.SomeGoldMethods(), method)
+	}
 	return len(order) + b.Train
 }
 
 // addBaselines adds the baselines of the pair that belong to the row's students.
 func (r *Row) addBaselines(all []Baseline) {
 	for _, b := range all {
-		if b.loss == "" && b.treatment == "" || b.loss == r.Loss && b.treatment == r.Treatment {
+		if b.SeesGold() {
+			r.SomeGold = append(r.SomeGold, b)
+		} else if b.loss == "" && b.treatment == "" || b.loss == r.Loss && b.treatment == r.Treatment {
 			r.Baselines = append(r.Baselines, b)
 		}
 	}

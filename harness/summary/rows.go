@@ -69,6 +69,7 @@ type Row struct {
 	Baselines   []Baseline          `json:"baselines,omitempty"`      // in the order of how much they know
 	Cosines     *Cosines            `json:"cosines,omitempty"`        // of the student with the main axis and the ceiling
 	CeilingAxis *Cosine             `json:"ceiling_axis,omitempty"`   // of the ceiling with the main axis
+	SomeGold    []Baseline          `json:"sees_gold,omitempty"`      // students of the pair that SEE GOLD of strong-train
 	EasyHard    []EasyHard          `json:"easy_to_hard,omitempty"`   // one for each order of the examples
 	Uneven      *Uneven             `json:"uneven_classes,omitempty"` // if the classes of the test examples differ in size
 	Warnings    []string            `json:"warnings,omitempty"`
@@ -82,7 +83,7 @@ type Row struct {
 
 	floorBySeed [][]float64 // likewise the supervisor's
 	trios       []Trio      // the heads of each seed; nil for an imported row
-	members     []string    // of a combination
+	members     []string    // of a combination, or the model of several heads
 }
 
 // Result returns the result that the row was made from, or nil for an imported row.
@@ -224,6 +225,7 @@ type index struct {
 	settings  []setting                     // that change rows
 	layers    map[string]*result.Layer      // by model
 	members   map[string][]string           // of combinations of supervisors, by name
+	baseOf    map[string]string             // models whose heads supervisors are made of, by name
 	kinds     map[string]string             // what supervisors are that are no single trained head, by name
 
 	ordered map[orderedKey][]*result.Head
@@ -242,10 +244,10 @@ type referenceKey struct {
 
 func newIndex(r *result.Result) *index {
 	x := &index{result: r, tasks: map[string]*result.Task{}, heads: map[string]*result.Head{},
-		reference: map[referenceKey]*result.Head{}, chained: map[string]bool{}, settings: settingsOf(r.Config), layers: map[string]*result.Layer{}, members: map[string][]string{}, kinds: map[string]string{},
+		reference: map[referenceKey]*result.Head{}, chained: map[string]bool{}, settings: settingsOf(r.Config), layers: map[string]*result.Layer{}, members: map[string][]string{}, kinds: map[string]string{}, baseOf: map[string]string{},
 		comparisons: map[comparisonKey][]*result.Head{}, ordered: map[orderedKey][]*result.Head{}}
 	for _, m := range r.Models {
-		x.layers[m.Name], x.kinds[m.Name] = m.Layer, m.Description[result.SupervisorFact]
+		x.layers[m.Name], x.kinds[m.Name], x.baseOf[m.Name] = m.Layer, m.Description[result.SupervisorFact], m.Description[result.HeadsOfFact]
 		if of := m.Description[result.CombinesFact]; of != "" {
 			x.members[m.Name] = strings.Split(of, ", ")
 		}
@@ -267,7 +269,7 @@ func newIndex(r *result.Result) *index {
 	}
 	for i := range r.Heads {
 		switch h := &r.Heads[i]; h.Role {
-		case result.Comparison:
+		case result.Comparison, result.SomeGold:
 			x.addComparison(h)
 		case result.Ordered:
 			x.addOrdered(h)
@@ -289,6 +291,9 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 	row.WeakLayer, row.StrongLayer = x.layers[k.weak], x.layers[k.strong]
 	row.members = x.members[k.weak]
 	row.Combined = row.members != nil
+	if of := x.baseOf[k.weak]; of != "" {
+		row.members = []string{of}
+	}
 	row.warn(t.Warnings...)
 	var floor, transfer, ceiling, control seedScores
 	var agreement agreements

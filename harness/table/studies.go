@@ -242,6 +242,31 @@ func ranging(s stats.Share) string {
 	return points(summary.Figure{Value: s.Value, Interval: s.Interval})
 }
 
+// Imbalance lays out rows by the share of the rare class in training.
+func Imbalance(rows []summary.Row) *Table {
+	cut := func(r summary.Row) (string, float64) {
+		if base, share, ok := tasks.CutMinority(r.Task); ok {
+			return base, share
+		}
+		return r.Task, 1
+	}
+	sorted := slices.SortedStableFunc(slices.Values(rows), func(a, b summary.Row) int {
+		aBase, aShare := cut(a)
+		bBase, bShare := cut(b)
+		return cmp.Or(cmp.Compare(aBase, bBase), cmp.Compare(a.Pair(), b.Pair()), cmp.Compare(a.Loss, b.Loss), cmp.Compare(bShare, aShare))
+	})
+	return study("imbalance", "scores and PGR by share of the rare class in training", sorted, []column[summary.Row]{
+		text("task", "", func(r summary.Row) string { base, _ := cut(r); return base }).said("%s").kept(), pairColumn, lossColumn.said("%s"),
+		number("rare", "share of the rare class among the training examples, in per cent.", func(r summary.Row) string {
+			if _, share := cut(r); share < 1 {
+				return strconv.FormatFloat(100*share, 'g', -1, 64)
+			}
+			return "–"
+		}),
+		weakColumn, studentColumn, ceilingColumn, gapColumn.ranked(3), pgrColumn, pgrInterval(sorted), nColumn, seedsColumn},
+		"The test examples are balanced. Rare are examples of the second class; seeds share many of the few that there are.")
+}
+
 // Supervision lays out students beside what they get without a supervisor, and what a few gold labels would give.
 func Supervision(rows []summary.Row) *Table {
 	baseline := func(kind string) func(summary.Row) string {

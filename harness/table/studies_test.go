@@ -67,6 +67,16 @@ func TestCurves(t *testing.T) {
 	}, "No step is chosen here")
 }
 
+// Shares of the rare class are in a column, the largest first, and the task has the name that it has elsewhere.
+func TestImbalance(t *testing.T) {
+	check(t, Imbalance([]summary.Row{row("a@minority=0.05", "xent", 0.5, 0.6, 0.9), row("a@minority=0.5", "xent", 0.5, 0.7, 0.9), row("b", "xent", 0.5, 0.8, 0.9)}),
+		"task|rare|weak|student|ceiling|gap|PGR|95% CI (seeds, test)", []string{
+			"a|50|50.0 ±2.0|70.0 ±2.0|90.0 ±2.0|40.0 ±3.0|0.50|[0.30, 0.70]",
+			"a|5|50.0 ±2.0|60.0 ±2.0|90.0 ±2.0|40.0 ±3.0|0.25|[0.05, 0.45]",
+			"b|–|50.0 ±2.0|80.0 ±2.0|90.0 ±2.0|40.0 ±3.0|0.75|[0.55, 0.95]",
+		}, "The test examples are balanced.")
+}
+
 func TestGap(t *testing.T) {
 	wide, narrow, noise := row("a", "xent", 0.5, 0.7, 0.9), row("b", "xent", 0.6, 0.65, 0.7), row("c", "xent", 0.70, 0.71, 0.72)
 	other := row("a", "kl", 0.5, 0.6, 0.9)

@@ -26,6 +26,7 @@ type Study struct {
 	Ladder    bool // the study compares the pairs of a ladder of models instead of looking at one pair
 	Layers    bool // the study compares layers of a pair's models
 	Geometry  bool // the study compares the features of models
+	Imbalance bool // the study makes a class rare in training
 	Steps     bool // the study stops the training of students
 }
 
@@ -55,6 +56,9 @@ func All() []Study {
 			Table: table.Size, Charts: plot.SizeSet, Defaults: map[string]string{"loss": "xent", "sizes": "100,200,500,1000"}},
 		{Name: "curves", About: "how scores of students and agreement with the supervisor change while they are trained (early stopping)",
 			Table: table.Curves, Charts: plot.CurveSet, Steps: true, Defaults: map[string]string{"loss": "xent,logconf"}},
+		{Name: "imbalance", About: "what a rare class in training does to supervisors, students and ceilings",
+			Table: table.Imbalance, Charts: plot.ImbalanceSet, Imbalance: true,
+			Defaults: map[string]string{"loss": "xent,logconf", "train": "1000", "test": "400", "metric": "auroc", "balance": "false"}},
 		{Name: "raters", About: "people as weak supervisors: how PGR depends on how often they agree with the mean rating of others",
 			Table: table.Raters, Charts: plot.RatersSet,
 			Defaults: map[string]string{"loss": "xent", "weak": "raters:1,raters:3,raters:far", "task": "movies,tweets,amazon,editorials"}},

@@ -33,6 +33,8 @@ func rows() []summary.Row {
 	add(func(r *summary.Row) { r.Treatment = "platt" })
 	add(func(r *summary.Row) { r.Size, r.Train = 500, 250 })
 	add(func(r *summary.Row) { r.Stopped = 10 })
+	add(func(r *summary.Row) { r.Task = "movies@minority=0.5" })
+	add(func(r *summary.Row) { r.Task = "movies@minority=0.1" })
 	add(func(r *summary.Row) { r.Weak, r.Simulated = "flip:0.6", true })
 	add(func(r *summary.Row) { r.Weak = "raters:1" })
 	add(func(r *summary.Row) { r.Strong, r.StrongLayer = "large@layer=4", &result.Layer{Of: "large", Number: 4} })

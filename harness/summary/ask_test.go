@@ -191,3 +191,42 @@ func TestAskLeavesOut(t *testing.T) {
 		}
 	}
 }
+
+// What a student of another task loses is counted among what supervisor and ceiling of the tested task know.
+func TestKnownIsOfTheTestedTask(t *testing.T) {
+	r := newResult(task("other", tasks.NLP), task("t", tasks.NLP))
+	head := func(task string, role result.Role, model string, to int) result.Head {
+		return result.Head{Task: task, Role: role, Model: model, Test: right(0, to)}
+	}
+	for _, own := range []result.Head{head("t", result.Supervisor, "small", 10), head("t", result.Ceiling, "large", 30)} {
+		add(r, own)
+	}
+	supervisor := add(r, head("other", result.Supervisor, "small", 40))
+	student := head("other", result.Student, "large", 40)
+	student.Supervisor = supervisor
+	add(r, student)
+	add(r, head("other", result.Ceiling, "large", 40))
+	for _, h := range r.Heads[2:] { // tested on t: right on 0:5, 0:20, 0:5
+		to := map[result.Role]int{result.Supervisor: 5, result.Student: 20, result.Ceiling: 5}[h.Role]
+		r.Heads = append(r.Heads, h.TestedOn("t", right(0, to)))
+	}
+	for _, row := range rows(t, r, Options{}) {
+		if row.Task != "t" {
+			continue
+		}
+		for _, f := range blindSpots().Asked {
+			score, err := f.Score(row.task, row.trios[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			switch f.Key {
+			case "lost_unknown": // of 10:30, the student loses 20:30
+				near(t, f.Key, score(nil), 0.5)
+			case "lost_known":
+				near(t, f.Key, score(nil), 0)
+			}
+		}
+		return
+	}
+	t.Error("no row of the transfer")
+}

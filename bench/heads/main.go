@@ -34,6 +34,7 @@ func main() {
 // A line is the output of one repeat.
 type line struct {
 	Seconds     float64             `json:"seconds"`
+	CPU         float64             `json:"cpu"` // processor time, user and system; 0 where the system does not tell
 	Status      map[head.Status]int `json:"status"`
 	Evaluations int                 `json:"evaluations"` // of the head that needs the most
 	Gradient    float64             `json:"gradient"`    // largest gradient norm of all heads
@@ -68,11 +69,11 @@ func run(out io.Writer, args []string) error {
 	options := head.Options{Float64: *exact}
 	var fitted []head.Fitted
 	for range *repeats {
-		start := time.Now()
+		start, before := time.Now(), processorTime()
 		if fitted, err = head.Fit(context.Background(), data, jobs, options); err != nil {
 			return err
 		}
-		l := line{Seconds: time.Since(start).Seconds(), Status: map[head.Status]int{}}
+		l := line{Seconds: time.Since(start).Seconds(), CPU: (processorTime() - before).Seconds(), Status: map[head.Status]int{}}
 		for _, f := range fitted {
 			l.Status[f.Status]++
 			l.Evaluations, l.Gradient = max(l.Evaluations, f.Evaluations), max(l.Gradient, f.GradientNorm)

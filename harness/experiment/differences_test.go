@@ -57,6 +57,7 @@ func TestDifferencesNamesEachChange(t *testing.T) {
 		{"balance", func(c *experiment.Config) { c.Balance = tasks.NeverBalance }, []string{"balance: in the file none; now false"}},
 		{"folds", func(c *experiment.Config) { c.Folds = 4 }, []string{"folds: in the file 1; now 4"}},
 		{"sizes", func(c *experiment.Config) { c.Sizes = []int{100} }, []string{"sizes: in the file none; now 100"}},
+		{"steps", func(c *experiment.Config) { c.Steps = []int{10} }, []string{"steps: in the file none; now 10"}},
 		{"texts", func(c *experiment.Config) { c.KeepTexts = true }, []string{"texts of a kept: in the file false; now true", "texts of b kept: in the file false; now true"}},
 		{"pairs", func(c *experiment.Config) { c.Pairs = c.Pairs[:1] },
 			[]string{"pairs: in the file dims-4 -> dims-4, dims-4 -> dims-7, dims-7 -> dims-7, dims-4 -> dims-12, dims-7 -> dims-12, dims-12 -> dims-12; now dims-4 -> dims-4"}},
@@ -76,7 +77,7 @@ func TestDifferencesNamesEachChange(t *testing.T) {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}
-	if got := reflect.TypeOf(result.Settings{}).NumField(); got != 16 {
+	if got := reflect.TypeOf(result.Settings{}).NumField(); got != 17 {
 		t.Errorf("%d settings: add a case for the new one to this test", got)
 	}
 }

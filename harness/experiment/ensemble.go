@@ -218,7 +218,7 @@ func boostHeads(ctx context.Context, t ensembleTraining) (func(int, [][]float64)
 			break
 		}
 		heads, votes = append(heads, made[0]), append(votes, max(vote, 0))
-		if e == 0 {
+		if e == 0 && k+1 < t.Heads {
 			notes = append(notes, fmt.Sprintf("%s: boosting ends after %s, which has no errors on weak-train", t.Name, visible.Count(k+1, "head")))
 			break
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"w2s/harness/feature"
 	"w2s/harness/result"
@@ -86,9 +87,9 @@ func (w *workbench) openSupervisors(data *tasks.Data) error {
 		if l.Encoder() != nil {
 			continue
 		}
+		var notes []string
 		if j, ok := l.(Joiner); ok {
-			notes, err := j.Join(all)
-			if err != nil {
+			if notes, err = j.Join(all); err != nil {
 				return fmt.Errorf("%s: %w", s.Name, err)
 			}
 			for _, n := range notes {
@@ -112,8 +113,8 @@ func (w *workbench) openSupervisors(data *tasks.Data) error {
 		}
 		switch {
 		case have < minTrain+minTest:
-			return fmt.Errorf("%s: has labels for %d of %s, too few to train and to test a student on (want %d or more)", s.Name, have,
-				visible.Count(len(all), "example"), minTrain+minTest)
+			return fmt.Errorf("%s: %s", s.Name, strings.Join(append([]string{fmt.Sprintf(
+				"has labels for %d of %s, too few to train and to test a student on (want %d or more)", have, visible.Count(len(all), "example"), minTrain+minTest)}, notes...), "; "))
 		case data.Test != nil && inTest < minTest:
 			return fmt.Errorf("%s: has labels for %d of the %d examples of the task's test part (want %d or more, or a task without a test part)",
 				s.Name, inTest, len(data.Test), minTest)

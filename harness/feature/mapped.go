@@ -10,7 +10,7 @@ import (
 )
 
 // mapFrom is the number of bytes from which the rows of a matrix stay in the cache's files, which are mapped into memory.
-const mapFrom = 1 << 27
+const mapFrom = 1 << 26
 
 // mappedBytes is about how much of mapped files stays in memory. Pages beyond that go back to the system, which keeps them as long as it has
 // room for them.

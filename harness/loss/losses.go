@@ -103,30 +103,27 @@ func (l LogConf) Gradient(b *Batch, grad []float64) float64 {
 		b.examples().Hardened(b.Probs, labels, c, grad)
 		return 0
 	}
-	own := func(i int) float64 { // weight of the student's own prediction
-		if b.Sure != nil && b.Sure[i] {
-			return 0
-		}
-		return c
-	}
 	targets := b.Targets()
-	for i := range b.Len() {
-		for k := b.Start[i]; k < b.Start[i+1]; k++ {
-			targets[k] = (1 - own(i)) * labels[k]
-		}
+	for k := range targets {
+		targets[k] = (1 - c) * labels[k]
 	}
 	if b.Classes == 2 {
 		t := b.quantile(prior, func(i int) float64 { return b.Probs[2*i] })
 		for i := range b.Len() {
 			if b.Probs[2*i] >= t {
-				targets[2*i] += own(i)
+				targets[2*i] += c
 			} else {
-				targets[2*i+1] += own(i)
+				targets[2*i+1] += c
 			}
 		}
 	} else {
 		for i := range b.Len() {
-			targets[b.Start[i]+prob.Argmax(b.Probs[b.Start[i]:b.Start[i+1]])] += own(i)
+			targets[b.Start[i]+prob.Argmax(b.Probs[b.Start[i]:b.Start[i+1]])] += c
+		}
+	}
+	for i, sure := range b.Sure {
+		if sure {
+			copy(targets[b.Start[i]:b.Start[i+1]], labels[b.Start[i]:b.Start[i+1]])
 		}
 	}
 	return b.CrossEntropy(targets, grad)

@@ -32,7 +32,7 @@ type Question struct {
 	Notes   []string
 	Free    bool // it can be asked of free answers
 	// Has reports whether the heads of a seed have what the question asks about, and Lacks names it. nil: all have it.
-	Has   func(Trio) bool
+	Has   func(*result.Task, Trio) bool
 	Lacks string
 	Chart Axes
 	Ranks []Rank
@@ -169,7 +169,7 @@ func Ask(rows []Row, q Question, opt Options) (Answers, error) {
 			imported++
 		case r.task.Form == tasks.Generate && !q.Free:
 			free++
-		case q.Has != nil && slices.ContainsFunc(r.trios, func(t Trio) bool { return !q.Has(t) }):
+		case q.Has != nil && slices.ContainsFunc(r.trios, func(t Trio) bool { return !q.Has(r.task, t) }):
 			lacking++
 		default:
 			asked = append(asked, r)

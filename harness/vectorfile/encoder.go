@@ -212,8 +212,11 @@ func (e *Encoder) rows(names []string) ([][]int32, error) {
 		if lacks > most {
 			more = fmt.Sprintf(", and %d more", lacks-most)
 		}
-		return nil, fmt.Errorf("no vector for %d of %s: %s%s (w2s features texts lists what a task needs)",
-			lacks, visible.Count(len(names), "text"), strings.Join(missing, ", "), more)
+		help := "w2s features texts lists what a task needs"
+		if lacks == len(names) {
+			help = "are these vectors of another task? " + help
+		}
+		return nil, fmt.Errorf("no vector for %d of %s: %s%s (%s)", lacks, visible.Count(len(names), "text"), strings.Join(missing, ", "), more, help)
 	}
 	e.file.mu.Lock()
 	defer e.file.mu.Unlock()

@@ -122,6 +122,9 @@ func TestRowsAreFoundByIDAndText(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), `v.npy: no vector for 7 of 8 texts: "one", "two", "3", "4", "5", and 2 more`) {
 		t.Errorf("missing texts: %v", err)
 	}
+	if _, err := look(f, nil, text("one")); err == nil || !strings.Contains(err.Error(), "are these vectors of another task?") {
+		t.Errorf("no text at all: %v", err)
+	}
 	if unused, _ := f.Unused(); unused != 4 {
 		t.Errorf("%d unused after an error, want 4", unused)
 	}

@@ -47,6 +47,7 @@ func newStudy(a *app, s study.Study) *cobra.Command {
 	var simulated []string
 	var sizes, steps []int
 	var minority []float64
+	var impossible float64
 	var layers layersFlags
 	example := "  w2s study " + s.Name + "\n  w2s study " + s.Name + " --task tweets --seeds 5"
 	if s.Draws() {
@@ -70,6 +71,9 @@ func newStudy(a *app, s study.Study) *cobra.Command {
 	}
 	if s.Imbalance {
 		fs.Float64SliceVar(&minority, "minority", []float64{0.5, 0.2, 0.1, 0.05, 0.02, 0.01}, "`shares` of the second class in training, separated by commas")
+	}
+	if s.Impossible {
+		fs.Float64Var(&impossible, "impossible", 0.2, "`share` of the examples that nobody can answer")
 	}
 	if s.Draws() {
 		registerPlots(fs, &f.plots)
@@ -97,6 +101,13 @@ func newStudy(a *app, s study.Study) *cobra.Command {
 			return err
 		}
 		cfg.Geometry, cfg.Steps = s.Geometry, steps
+		if s.Impossible {
+			for i, t := range cfg.Tasks {
+				if cfg.Tasks[i], err = tasks.Impossible(t, impossible); err != nil {
+					return usagef("--impossible: %w", err)
+				}
+			}
+		}
 		if s.Imbalance {
 			if err := imbalance(&cfg, minority); err != nil {
 				return err

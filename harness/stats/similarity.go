@@ -70,6 +70,31 @@ func KappaScore(a, b []float64) Score {
 	}
 }
 
+// Logit returns the logarithm of p / (1 - p). Neither of the two counts as smaller than 2.2e-16, as in [LogLoss].
+func Logit(p float64) float64 { return math.Log(max(p, probFloor) / max(1-p, probFloor)) }
+
+// VarianceShareScore returns the share of the variance of values that comes from the examples with an indicator of 1: the sum of their squared
+// distances from the mean of all, divided by the sum of all. With their share w, variance v and mean m, that is (w·v + w·(m - mean)²) /
+// variance. It is NaN if values do not vary.
+func VarianceShareScore(values, indicator []float64) Score {
+	return func(weight []float64) float64 {
+		m := MeanScore(values)(weight)
+		var part, all float64
+		for i, v := range values {
+			w := 1.0
+			if weight != nil {
+				w = weight[i]
+			}
+			all += w * (v - m) * (v - m)
+			part += w * indicator[i] * (v - m) * (v - m)
+		}
+		if all == 0 {
+			return math.NaN()
+		}
+		return part / all
+	}
+}
+
 // CAPAScore returns the chance-adjusted probabilistic agreement of two models (Goel et al. 2025, 2502.04313). Their agreement is the
 // mean of Σ p·q over the answers. What chance alone gives is ā·b̄ + mean(1/(K-1))·(1-ā)·(1-b̄), where ā and b̄ are the mean
 // probabilities of the gold answer and K is the number of answers of an example. It is NaN if chance alone gives full agreement.

@@ -21,7 +21,10 @@ import (
 // A Trio holds the heads of one seed of a row. All three answer the same test examples.
 type Trio struct {
 	Weak, Student, Ceiling *result.Head
-	Gold                   map[string]*result.Head // the strong model trained on gold labels of weak-train, by kind of baseline
+	// InTask holds supervisor and ceiling of the same models that are trained on the task that is tested. They are others than Weak and
+	// Ceiling in rows of a transfer, if the result has them.
+	InTask struct{ Weak, Ceiling *result.Head }
+	Gold   map[string]*result.Head // the strong model trained on gold labels of weak-train, by kind of baseline
 }
 
 // A Question asks for figures of the stored predictions of supervisor, student and ceiling, so that every result file can answer it.
@@ -32,7 +35,7 @@ type Question struct {
 	Notes   []string
 	Free    bool // it can be asked of free answers
 	// Has reports whether the heads of a seed have what the question asks about, and Lacks names it. nil: all have it.
-	Has   func(Trio) bool
+	Has   func(*result.Task, Trio) bool
 	Lacks string
 	Chart Axes
 	Ranks []Rank
@@ -158,6 +161,25 @@ type RankCorrelation struct {
 	Groups   int            // if Within
 }
 
+// trio returns the heads of a seed of a row.
+func (x *index) trio(k groupKey, weak, student, ceiling *result.Head) Trio {
+	t := Trio{Weak: weak, Student: student, Ceiling: ceiling, Gold: x.gold(k, student.Seed)}
+	t.InTask.Weak, t.InTask.Ceiling = weak, ceiling
+	if k.trained == "" {
+		return t
+	}
+	if own := x.reference[referenceKey{result.Ceiling, k.task, k.strong, "", k.size, student.Seed}]; own != nil {
+		t.InTask.Ceiling = own
+	}
+	for i := range x.result.Heads {
+		h := &x.result.Heads[i]
+		if h.Role == result.Supervisor && h.Task == k.task && h.Model == k.weak && h.Trained == "" && h.Size == k.size && h.Seed == student.Seed {
+			t.InTask.Weak = h
+		}
+	}
+	return t
+}
+
 // Ask answers a question for every row that has predictions.
 func Ask(rows []Row, q Question, opt Options) (Answers, error) {
 	out := Answers{Question: q}
@@ -169,7 +191,7 @@ func Ask(rows []Row, q Question, opt Options) (Answers, error) {
 			imported++
 		case r.task.Form == tasks.Generate && !q.Free:
 			free++
-		case q.Has != nil && slices.ContainsFunc(r.trios, func(t Trio) bool { return !q.Has(t) }):
+		case q.Has != nil && slices.ContainsFunc(r.trios, func(t Trio) bool { return !q.Has(r.task, t) }):
 			lacking++
 		default:
 			asked = append(asked, r)

@@ -103,8 +103,10 @@ func TestQuestionsOfKnownHeads(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for k, f := range q.Asked {
-			figures[f.Key] = answers.Rows[0].Figures[k]
+		for _, a := range answers.Rows { // none of the question about impossible examples
+			for k, f := range q.Asked {
+				figures[f.Key] = a.Figures[k]
+			}
 		}
 	}
 	// Students are right on examples 0:30 and 0:28, supervisors on 0:20 and 0:24.
@@ -128,6 +130,40 @@ func TestQuestionsOfKnownHeads(t *testing.T) {
 	near(t, "dimensions shared by chance", figures["chance"].Value, 2)
 	near(t, "inherited noise", figures["inherited"].Value, (5+0.2*5)/10)
 	near(t, "lost, unknown to weak", figures["lost_unknown"].Value, (10./20+8./12)/2)
+}
+
+// Of four test examples with the logits 1, -1, 2 and 4, the last two are impossible.
+func TestImpossibleExamples(t *testing.T) {
+	r := newResult(task("t", tasks.NLP))
+	own := &r.Tasks[0]
+	own.TestIDs, own.TestGold = []string{"a", "b", "impossible-c", "impossible-d"}, own.TestGold[:4]
+	var test result.Distributions
+	for _, z := range []float64{1, -1, 2, 4} {
+		p := 1 / (1 + math.Exp(-z))
+		test = append(test, []float64{1 - p, p})
+	}
+	supervisor := add(r, result.Head{Task: "t", Role: result.Supervisor, Model: "small", Test: test})
+	add(r, result.Head{Task: "t", Role: result.Student, Model: "large", Supervisor: supervisor, Test: test})
+	add(r, result.Head{Task: "t", Role: result.Ceiling, Model: "large", Test: test})
+	all, err := Rows(r, Options{Resamples: 50})
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := impossible()
+	for _, f := range q.Asked {
+		score, err := f.Score(own, all[0].trios[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The mean is 1.5. The two have mean 3 and variance 1, so 0.5·1 + 0.5·1.5², and the whole variance is (0.25+6.25+0.25+6.25)/4.
+		want := map[string]float64{"impossible": 0.5, "student_variance": (0.5 + 0.5*2.25) / 3.25, "student_possible": 0.5}
+		if v, ok := want[f.Key]; ok {
+			near(t, f.Key, score(nil), v)
+		}
+	}
+	if !q.Has(own, Trio{}) {
+		t.Error("the task has no impossible examples")
+	}
 }
 
 // Rows without predictions, and free answers where they have no meaning, are left out and named.
@@ -154,4 +190,43 @@ func TestAskLeavesOut(t *testing.T) {
 			t.Errorf("%s: %d rows, %q", q.Name, len(answers.Rows), answers.LeftOut)
 		}
 	}
+}
+
+// What a student of another task loses is counted among what supervisor and ceiling of the tested task know.
+func TestKnownIsOfTheTestedTask(t *testing.T) {
+	r := newResult(task("other", tasks.NLP), task("t", tasks.NLP))
+	head := func(task string, role result.Role, model string, to int) result.Head {
+		return result.Head{Task: task, Role: role, Model: model, Test: right(0, to)}
+	}
+	for _, own := range []result.Head{head("t", result.Supervisor, "small", 10), head("t", result.Ceiling, "large", 30)} {
+		add(r, own)
+	}
+	supervisor := add(r, head("other", result.Supervisor, "small", 40))
+	student := head("other", result.Student, "large", 40)
+	student.Supervisor = supervisor
+	add(r, student)
+	add(r, head("other", result.Ceiling, "large", 40))
+	for _, h := range r.Heads[2:] { // tested on t: right on 0:5, 0:20, 0:5
+		to := map[result.Role]int{result.Supervisor: 5, result.Student: 20, result.Ceiling: 5}[h.Role]
+		r.Heads = append(r.Heads, h.TestedOn("t", right(0, to)))
+	}
+	for _, row := range rows(t, r, Options{}) {
+		if row.Task != "t" {
+			continue
+		}
+		for _, f := range blindSpots().Asked {
+			score, err := f.Score(row.task, row.trios[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			switch f.Key {
+			case "lost_unknown": // of 10:30, the student loses 20:30
+				near(t, f.Key, score(nil), 0.5)
+			case "lost_known":
+				near(t, f.Key, score(nil), 0)
+			}
+		}
+		return
+	}
+	t.Error("no row of the transfer")
 }

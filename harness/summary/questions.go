@@ -14,7 +14,7 @@ import (
 
 // Questions returns the questions that stored predictions answer. docs/methods.md has their formulas and sources.
 func Questions() []Question {
-	return []Question{misfit(), errorStructure(), similarity(), coverage(), blindSpots(), geometry(), budget()}
+	return []Question{misfit(), errorStructure(), similarity(), coverage(), blindSpots(), geometry(), budget(), impossible()}
 }
 
 // misfit compares what the student gains with how far it moved from its supervisor (Charikar et al. 2024, Mulgund and Pabbaraju 2025).
@@ -200,10 +200,12 @@ func blindSpots() Question {
 		return func(t *result.Task, h Trio) (stats.Score, error) {
 			weak, errWeak := judgedOf(t, h.Weak)
 			student, errStudent := judgedOf(t, h.Student)
-			ceiling, errCeiling := judgedOf(t, h.Ceiling)
-			if err := cmp.Or(errWeak, errStudent, errCeiling); err != nil {
+			ceiling, errCeiling := judgedOf(t, h.InTask.Ceiling)
+			own, errOwn := judgedOf(t, h.InTask.Weak)
+			if err := cmp.Or(errWeak, errStudent, errCeiling, errOwn); err != nil {
 				return nil, err
 			}
+			weak.wrong = own.wrong // what the supervisor knows of this task; how sure it is stays
 			return shareAmong(event(weak, student, ceiling), condition(weak, student, ceiling)), nil
 		}
 	}
@@ -226,7 +228,7 @@ func blindSpots() Question {
 			{Key: "lost_known", Name: "lost, known", Legend: "share of what both get right that the student gets wrong.", Unit: Percent, Minor: 2, Score: among(failed, known)},
 			{Key: "deception", Name: "excess", Legend: "lost, unknown to weak - lost, known, in points.", Unit: Points, Score: less(among(failed, unknown), among(failed, known))},
 		},
-		Notes: []string{"The threshold, and the excess as the score, are ours. A student that errs more where its supervisor cannot tell deceives nobody by intent: labels of the supervisor's errors teach the same."},
+		Notes: []string{"Weak and ceiling are those trained on the task that is tested. The threshold, and the excess as the score, are ours. A student that errs more where its supervisor cannot tell deceives nobody by intent: labels of the supervisor's errors teach the same."},
 		Chart: Axes{X: "lost_known", Y: "lost_unknown", Diagonal: "as much where the supervisor knows"},
 	}
 }
@@ -238,7 +240,7 @@ func geometry() Question {
 	}
 	return Question{
 		Name: "geometry", Caption: "features of supervisor and student on strong-train, without gold labels, and PGR",
-		Has: func(t Trio) bool { return t.Student.Geometry != nil }, Lacks: "geometry, which w2s study geometry computes where supervisor and student have features",
+		Has: func(_ *result.Task, t Trio) bool { return t.Student.Geometry != nil }, Lacks: "geometry, which w2s study geometry computes where supervisor and student have features",
 		Asked: []Asked{
 			{Key: "overlap", Name: "overlap", Legend: "overlap density: share of the examples that are easy for the supervisor and near hard ones in the student's features.", Unit: Percent,
 				Value: func(t Trio) (float64, bool) {
@@ -292,7 +294,7 @@ func budget() Question {
 	}
 	q := Question{
 		Name: "budget", Caption: "students less the same model trained on gold labels of weak-train, in points of accuracy",
-		Has: func(t Trio) bool { return len(t.Gold) > 0 }, Lacks: "baselines of gold labels, which run and sweep train unless --no-baselines is given",
+		Has: func(_ *result.Task, t Trio) bool { return len(t.Gold) > 0 }, Lacks: "baselines of gold labels, which run and sweep train unless --no-baselines is given",
 		Notes: []string{"Above 0, the weak labels are worth more than so many gold labels. The student learns the weak labels of all of strong-train, which has as many examples as weak-train."},
 		Chart: Axes{XTitle: "gold labels"},
 	}
@@ -305,6 +307,57 @@ func budget() Question {
 	}
 	q.Asked = append(q.Asked, Asked{Key: "gold_all", Name: "all gold", Legend: "likewise on all of weak-train.", Unit: Points, Score: against(result.OfGold)})
 	return q
+}
+
+// impossible asks how much heads make of test examples that nobody can answer (Canavan et al. 2026).
+func impossible() Question {
+	marked := func(t *result.Task) []float64 {
+		out := make([]float64, len(t.TestIDs))
+		for i, id := range t.TestIDs {
+			if tasks.IsImpossible(id) {
+				out[i] = 1
+			}
+		}
+		return out
+	}
+	variance := func(head func(Trio) *result.Head) func(*result.Task, Trio) (stats.Score, error) {
+		return func(t *result.Task, h Trio) (stats.Score, error) {
+			scores := make([]float64, len(t.TestIDs))
+			for i, p := range head(h).Test {
+				if len(p) != 2 {
+					return nil, nil
+				}
+				scores[i] = stats.Logit(p[1])
+			}
+			return stats.VarianceShareScore(scores, marked(t)), nil
+		}
+	}
+	accuracy := func(head func(Trio) *result.Head) func(*result.Task, Trio) (stats.Score, error) {
+		return func(t *result.Task, h Trio) (stats.Score, error) {
+			w, err := wrong(t, head(h))
+			if err != nil {
+				return nil, err
+			}
+			return shareAmong(not(w), not(marked(t))), nil
+		}
+	}
+	weak, student, ceiling := func(h Trio) *result.Head { return h.Weak }, func(h Trio) *result.Head { return h.Student }, func(h Trio) *result.Head { return h.Ceiling }
+	return Question{
+		Name: "impossible", Caption: "heads on test examples that nobody can answer, in per cent",
+		Has: func(t *result.Task, _ Trio) bool { return slices.ContainsFunc(t.TestIDs, tasks.IsImpossible) }, Lacks: "impossible test examples, which w2s study impossible adds",
+		Asked: []Asked{
+			{Key: "impossible", Name: "impossible", Legend: "share of the test examples that nobody can answer.", Unit: Percent,
+				Score: func(t *result.Task, _ Trio) (stats.Score, error) { return stats.MeanScore(marked(t)), nil }},
+			{Key: "weak_variance", Name: "variance weak", Legend: "share of the variance of a head's scores (logits) that comes from them.", Unit: Percent, Score: variance(weak)},
+			{Key: "student_variance", Name: "student", Unit: Percent, Score: variance(student)},
+			{Key: "ceiling_variance", Name: "ceiling", Unit: Percent, Score: variance(ceiling)},
+			{Key: "weak_possible", Name: "accuracy weak", Legend: "accuracy on the other examples.", Unit: Percent, Minor: 2, Score: accuracy(weak)},
+			{Key: "student_possible", Name: "student", Unit: Percent, Minor: 2, Score: accuracy(student)},
+			{Key: "ceiling_possible", Name: "ceiling", Unit: Percent, Minor: 2, Score: accuracy(ceiling)},
+		},
+		Notes: []string{"Which examples are impossible (random words of the task's texts, with random labels) is ours. PGR is of all test examples, also of these."},
+		Chart: Axes{X: "weak_variance", Y: "student_variance", Diagonal: "as much as the supervisor's"},
+	}
 }
 
 // Predictions of the heads of a trio, and gold.

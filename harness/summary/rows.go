@@ -310,7 +310,7 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 		}
 		err := cmp.Or( // the heads tend to have the same fault, so the first one is enough
 			floor.add(m, t, weak), transfer.add(m, t, s), ceiling.add(m, t, ceilingHead), agreement.add(t, weak, s, ceilingHead))
-		row.trios = append(row.trios, Trio{weak, s, ceilingHead, x.gold(k, s.Seed)})
+		row.trios = append(row.trios, x.trio(k, weak, s, ceilingHead))
 		heads, weaks, ceilings = append(heads, weak, s, ceilingHead), append(weaks, weak), append(ceilings, ceilingHead)
 		if c := reference(result.Control); err == nil && c != nil {
 			heads = append(heads, c)

@@ -27,7 +27,9 @@ type Study struct {
 	Layers    bool // the study compares layers of a pair's models
 	Geometry  bool // the study compares the features of models
 	Imbalance bool // the study makes a class rare in training
-	Steps     bool // the study stops the training of students
+	// Impossible says that the study adds examples that nobody can answer.
+	Impossible bool
+	Steps      bool // the study stops the training of students
 }
 
 // Draws reports whether the study has charts.
@@ -72,11 +74,12 @@ func All() []Study {
 		"coverage":   "how far students correct sure labels, and carry over to examples of which the supervisor is unsure",
 		"geometry":   "whether the features of supervisor and student alone tell how much a student gains: overlap, shared dimensions, angles",
 		"budget":     "how many gold labels the weak labels are worth: students beside the same model trained on 8, 32, 128 and all gold labels",
+		"impossible": "how much of the variance of scores comes from examples that nobody can answer",
 		"blindspots": "where students are surely wrong although the supervisor is unsure, and lose what their model knows",
 	}
 	for _, q := range summary.Questions() {
 		of := q.Name == "geometry"
-		all = append(all, Study{Name: q.Name, About: about[q.Name], Asks: &q, Geometry: of, Ladder: of, Baselines: q.Name == "budget", Defaults: map[string]string{"loss": "xent,logconf"}})
+		all = append(all, Study{Name: q.Name, About: about[q.Name], Asks: &q, Geometry: of, Ladder: of, Baselines: q.Name == "budget", Impossible: q.Name == "impossible", Defaults: map[string]string{"loss": "xent,logconf"}})
 	}
 	return all
 }

@@ -20,28 +20,36 @@ const mappedBytes = 1 << 27
 type mappings struct {
 	mu      sync.Mutex
 	files   []mapping
-	touched atomic.Int64 // bytes of rows since pages were given back
+	touched atomic.Int64 // bytes of rows since the last look at what is resident
+	other   int64        // resident bytes of other files
 }
+
+// countEvery is the number of bytes of rows between two looks. Around a row that is read, the system maps up to 64 KiB.
+const countEvery = 1 << 21
 
 type mapping struct {
 	info os.FileInfo
 	data []byte
 }
 
-// touch counts bytes that are about to be read.
+// touch counts bytes that are about to be read, and gives pages back if too many are resident.
 func (m *mappings) touch(bytes int) {
-	if m.touched.Add(int64(bytes)) < mappedBytes {
+	if m.touched.Add(int64(bytes)) < countEvery {
 		return
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.touched.Load() < mappedBytes { // another goroutine was faster
+	if m.touched.Load() < countEvery { // another goroutine was faster
 		return
 	}
 	m.touched.Store(0)
+	if residentFiles() < m.other+mappedBytes {
+		return
+	}
 	for _, f := range m.files {
 		giveBack(f.data)
 	}
+	m.other = residentFiles()
 }
 
 // of returns the bytes of an open file, or nil if it cannot be mapped.

@@ -1,6 +1,7 @@
 package feature
 
 import (
+	"fmt"
 	"os"
 	"syscall"
 )
@@ -16,3 +17,16 @@ func mapFile(file *os.File, size int64) []byte {
 
 // giveBack lets the system take the pages of a mapped file. They are read again when they are needed.
 func giveBack(data []byte) { _ = syscall.Madvise(data, syscall.MADV_DONTNEED) }
+
+// residentFiles returns the number of bytes of mapped files that are resident.
+func residentFiles() int64 {
+	var size, resident, shared int64
+	statm, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return 0
+	}
+	if _, err := fmt.Sscan(string(statm), &size, &resident, &shared); err != nil {
+		return 0
+	}
+	return shared * int64(os.Getpagesize())
+}

@@ -8,3 +8,5 @@ import "os"
 func mapFile(*os.File, int64) []byte { return nil }
 
 func giveBack([]byte) {}
+
+func residentFiles() int64 { return 0 }

@@ -14,6 +14,7 @@ import (
 	"w2s/harness/stats"
 	"w2s/harness/summary"
 	"w2s/harness/table"
+	"w2s/internal/suggest"
 	"w2s/tasks"
 )
 
@@ -77,7 +78,7 @@ func (t *tableFlags) register(fs *pflag.FlagSet) {
 // check reports an unknown --format.
 func (t *tableFlags) check() error {
 	if !slices.Contains(table.Formats, t.format) {
-		return usagef("--format %q: want one of %s", t.format, strings.Join(table.Formats, ", "))
+		return usagef("--format: unknown format %q (%s)", t.format, suggest.Hint(t.format, "formats", table.Formats))
 	}
 	return nil
 }

@@ -303,7 +303,7 @@ func combine(c experiment.Config, text string) (experiment.Config, error) {
 	}
 	members := list.Map(c.Pairs, func(p result.Pair) string { return p.Weak })
 	if len(members) < 2 {
-		return c, usagef("--combine %s: --weak names one supervisor (name several, separated by commas)", text)
+		return c, usagef("--combine %s: --weak names one supervisor (name several different ones, separated by commas)", text)
 	}
 	keyOf := map[string]string{}
 	for _, m := range c.Models {

@@ -18,6 +18,7 @@ import (
 	"w2s/internal/importer"
 	"w2s/internal/list"
 	"w2s/internal/study"
+	"w2s/internal/suggest"
 	"w2s/internal/visible"
 )
 
@@ -97,7 +98,11 @@ func views(wide bool, ask func(summary.Answers)) []view {
 		if s.Asks == nil {
 			continue
 		}
-		all = append(all, view{s.Name, "see w2s study " + s.Name, "predictions that it can be asked of", true, func(rows []summary.Row, opt summary.Options) ([]*table.Table, error) {
+		needs := "predictions that it can be asked of, which free answers and rows of other programs lack"
+		if s.Asks.Lacks != "" {
+			needs = s.Asks.Lacks
+		}
+		all = append(all, view{s.Name, "see w2s study " + s.Name, needs, true, func(rows []summary.Row, opt summary.Options) ([]*table.Table, error) {
 			answers, err := summary.Ask(rows, *s.Asks, opt)
 			if err != nil || len(answers.Rows) == 0 {
 				return nil, err
@@ -226,6 +231,9 @@ func checkView(by, format string) error {
 		return usagef("--by %s --format %s: such a file holds one table (name one of %s)", by, format, strings.Join(viewNames(), ", "))
 	}
 	if by != allViews && !slices.Contains(viewNames(), by) {
+		if near := suggest.Nearest(by, viewNames()); near != "" {
+			return usagef("--by %q: did you mean %q? Want %s or %s", by, near, strings.Join(viewNames(), ", "), allViews)
+		}
 		return usagef("--by %q: want %s or %s", by, strings.Join(viewNames(), ", "), allViews)
 	}
 	return nil
@@ -354,6 +362,9 @@ func (a *app) printExamples(files []string, layout tableFlags) error {
 func layOut(rows []summary.Row, chains []summary.ChainRow, views []view, by string, opt summary.Options) ([]*table.Table, error) {
 	var tables []*table.Table
 	for _, v := range views {
+		if v.name == by && v.alone && by != byErrors && len(rows) == 0 && len(chains) > 0 {
+			return nil, fmt.Errorf("--by %s: these results are of chains, which have none", by)
+		}
 		if wanted := by == v.name || by == allViews && !v.alone; !wanted || len(rows) == 0 && len(chains) > 0 {
 			continue
 		}

@@ -350,6 +350,13 @@ func (c Config) checkTask(t tasks.Info, faults *faultList) {
 			faults.add("task %s: loss %s is not of one linear head, as the layer that writes is (choose another loss)", t.Name, l)
 		}
 	}
+	if t.Form == tasks.Rank {
+		for _, treatment := range c.Treatments {
+			if err := label.CheckRankings(treatment); err != nil {
+				faults.add("task %s: treatment %w", t.Name, err)
+			}
+		}
+	}
 	if t.Form != tasks.Generate {
 		return
 	}

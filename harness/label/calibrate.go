@@ -114,13 +114,15 @@ type Platt struct{}
 
 func (Platt) String() string { return "platt" }
 
+func (Platt) checkRankings() error { return errors.New("rankings have no classes (use temperature)") }
+
 // Apply fits the slope and the offsets and maps every label.
 func (Platt) Apply(_ context.Context, l Labels, e Evidence) (Treated, error) {
 	if err := checkHeld(l, e.Held); err != nil {
 		return Treated{}, fmt.Errorf("label: platt: %w", err)
 	}
 	if l.Classes == 0 {
-		return Treated{}, errors.New("label: platt: rankings have no classes (use temperature)")
+		return Treated{}, fmt.Errorf("label: %w", CheckRankings(Platt{}))
 	}
 	theta, err := fitPlatt(list.Map(e.Held.Soft, logits), plattTargets(e.Held.Gold))
 	if err != nil {

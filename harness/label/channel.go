@@ -24,6 +24,10 @@ const (
 	channelPrior  = 0.5 // counts that each confusion probability starts with
 )
 
+func (Channel) checkRankings() error {
+	return errors.New("the candidates of a ranking have no classes to confuse (use relabel:logreg)")
+}
+
 // Apply fits the channel and replaces all labels.
 func (c Channel) Apply(ctx context.Context, l Labels, e Evidence) (Treated, error) {
 	fail := func(err error) (Treated, error) { return Treated{}, fmt.Errorf("label: %s: %w", c, err) }
@@ -31,7 +35,7 @@ func (c Channel) Apply(ctx context.Context, l Labels, e Evidence) (Treated, erro
 		return fail(err)
 	}
 	if l.Classes == 0 {
-		return fail(errors.New("the candidates of a ranking have no classes to confuse (use relabel:logreg)"))
+		return Treated{}, fmt.Errorf("label: %w", CheckRankings(c))
 	}
 	said := symbols(l)
 	order := byID(l.IDs)

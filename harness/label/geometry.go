@@ -248,6 +248,10 @@ func (f TopoFilter) check() error {
 	return Filter{KNN{f.K}, f.Share}.check()
 }
 
+func (TopoFilter) checkRankings() error {
+	return errors.New("the candidates of a ranking have no labels of their own for neighbours to share (use filter:logreg)")
+}
+
 // Apply finds the components and drops all other examples.
 func (f TopoFilter) Apply(ctx context.Context, l Labels, e Evidence) (Treated, error) {
 	fail := func(err error) (Treated, error) { return Treated{}, fmt.Errorf("label: %s: %w", f, err) }
@@ -255,7 +259,7 @@ func (f TopoFilter) Apply(ctx context.Context, l Labels, e Evidence) (Treated, e
 		return fail(err)
 	}
 	if l.Classes == 0 {
-		return fail(errors.New("the candidates of a ranking have no labels of their own for neighbours to share (use filter:logreg)"))
+		return Treated{}, fmt.Errorf("label: %w", CheckRankings(f))
 	}
 	if len(l.IDs) <= f.K {
 		return fail(fmt.Errorf("too few examples for %s each: %d", visible.Count(f.K, "neighbour"), len(l.IDs)))

@@ -159,6 +159,18 @@ func makeFolds(ids []string, inSample bool) []fold {
 	return folds
 }
 
+func (KNN) checkRankings() error {
+	return errors.New("the candidates of a ranking have no labels of their own for neighbours to share (use logreg)")
+}
+
+// probeRankings reports why a probe cannot be trained on rankings, or nil.
+func probeRankings(p Probe) error {
+	if c, ok := p.(classed); ok {
+		return c.checkRankings()
+	}
+	return nil
+}
+
 // Predict returns the mean labels of the nearest neighbours.
 func (k KNN) Predict(ctx context.Context, l Labels, e Evidence) ([][]float64, error) {
 	if k.K == 0 {
@@ -166,7 +178,7 @@ func (k KNN) Predict(ctx context.Context, l Labels, e Evidence) ([][]float64, er
 	}
 	switch {
 	case l.Classes == 0:
-		return nil, errors.New("the candidates of a ranking have no labels of their own for neighbours to share (use logreg)")
+		return nil, k.checkRankings()
 	case k.K < 1:
 		return nil, fmt.Errorf("%d neighbours, want 1 or more", k.K)
 	case len(l.IDs) <= k.K:
@@ -216,6 +228,8 @@ type Relabel struct {
 
 func (r Relabel) String() string { return probeName("relabel", r.Probe, r.Share, r.Share != 1) }
 
+func (r Relabel) checkRankings() error { return probeRankings(r.Probe) }
+
 func (r Relabel) check() error {
 	switch {
 	case r.Probe == nil:
@@ -258,6 +272,8 @@ type Filter struct {
 }
 
 func (f Filter) String() string { return probeName("filter", f.Probe, f.Share, true) }
+
+func (f Filter) checkRankings() error { return probeRankings(f.Probe) }
 
 func (f Filter) check() error {
 	switch {

@@ -32,13 +32,20 @@ func (t Top) check() error {
 	return nil
 }
 
+func (t Top) checkRankings() error {
+	if t.Balanced {
+		return errors.New("rankings have no classes to balance (leave balanced out)")
+	}
+	return nil
+}
+
 // Apply drops the examples that the supervisor is less confident of.
 func (t Top) Apply(_ context.Context, l Labels, _ Evidence) (Treated, error) {
 	if err := errors.Join(t.check(), l.Check()); err != nil {
 		return Treated{}, fmt.Errorf("label: %s: %w", t, err)
 	}
 	if t.Balanced && l.Classes == 0 {
-		return Treated{}, errors.New("label: top: rankings have no classes to balance (leave balanced out)")
+		return Treated{}, fmt.Errorf("label: %w", CheckRankings(t))
 	}
 	confidence := make([]float64, len(l.Soft))
 	for i, p := range l.Soft {

@@ -189,6 +189,27 @@ func Repeats(t Treatment) int {
 	return 0
 }
 
+// classed is a treatment that may need classes.
+type classed interface{ checkRankings() error }
+
+// CheckRankings reports why a treatment cannot be applied to rankings, or nil.
+func CheckRankings(t Treatment) error {
+	if steps, ok := t.(Steps); ok {
+		for _, s := range steps {
+			if err := CheckRankings(s); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if c, ok := t.(classed); ok {
+		if err := c.checkRankings(); err != nil {
+			return fmt.Errorf("%s: %w", t, err)
+		}
+	}
+	return nil
+}
+
 // maxRepeats is the largest number of heads that answer again.
 const maxRepeats = 1000
 

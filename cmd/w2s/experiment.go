@@ -185,7 +185,7 @@ func (d *splitFlags) register(fs *pflag.FlagSet) {
 	countVar(fs, count{value: &d.train, unset: train}, "train", 0, "`number` of training examples, both halves together (default: "+train+")")
 	countVar(fs, count{value: &d.test, unset: test}, "test", 0, "`number` of test examples (default: "+test+")")
 	countVar(fs, count{value: &d.limit, least: minLimit, unset: "no limit"}, "limit", 0, "for a quick try: train on this `number` of examples of each task and test on as many, or on fewer where --train or --test say so")
-	fs.BoolVar(&d.shared, "shared-pool", false, "all seeds halve one training pool: fewer texts to encode, but intervals leave out what another pool would change")
+	fs.BoolVar(&d.shared, "shared-pool", false, "let all seeds halve the same training pool; fewer texts are encoded, but intervals do not include the variation between pools")
 	fs.Var(balanceValue{&d.balance}, "balance", "whether every class has as many examples as the rarest one: "+
 		"`true`, false, or auto, which balances two classes and keeps the proportions of more")
 }

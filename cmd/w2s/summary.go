@@ -72,7 +72,7 @@ func (t *tableFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&t.format, "format", table.Formats[0], "`format` of the table: "+strings.Join(table.Formats, ", "))
 	fs.BoolVar(&t.wide, "wide", false, fmt.Sprintf("show all columns and all baselines, however wide that is, instead of what fits the terminal (elsewhere: %d columns)",
 		table.DefaultWidth))
-	fs.BoolVar(&t.noSelf, "no-self", false, "leave out models that teach themselves, whose rows come last otherwise")
+	fs.BoolVar(&t.noSelf, "no-self", false, "leave out the rows of models that teach themselves; without this flag, those rows come last")
 }
 
 // check reports an unknown --format.

@@ -69,18 +69,18 @@ func (a *app) globalFlags(f *pflag.FlagSet) {
 	f.BoolVar(&a.runtimeOnly, "runtime-only", false, "use only ONNX Runtime's own kernels, not the processor's tile unit (AMX)")
 	f.Var(&a.layer, "layer", "`number` of the layer whose states are used, for models without @layer: 0 is the embedding, -1 the last layer"+
 		" (default: the checkpoint's own output)")
-	f.StringVar(&a.truncate, "truncate", "", "end at which texts are cut that are longer than a model's longest input: `left` or right "+
-		"(default: the checkpoint's, which mostly is right)")
+	f.StringVar(&a.truncate, "truncate", "", "end at which texts are cut that exceed a model's longest input: `left` or right "+
+		"(default: the checkpoint's setting, usually right)")
 	f.StringArrayVar(&a.local, "local", nil, "`folder` with package archives that were downloaded by hand (repeatable)")
-	f.StringVar(&a.prefer, "prefer", "", "`form` to take of a hub repository that has both: onnx or safetensors "+
-		"(default: the one in the cache, or else an ONNX export that gives vectors of texts)")
+	f.StringVar(&a.prefer, "prefer", "", "`form` to download if a hub repository has both: onnx or safetensors "+
+		"(default: the form that is in the cache, or else an ONNX export that gives vectors of texts)")
 	f.StringArrayVar(&a.data, "data", nil,
 		"`folder` with data sets to use instead of downloads: sst2-train.tsv, ORG/NAME/FILE.parquet (repeatable)")
 	a.maxUnpacked = tasks.DefaultUnpacked
 	f.Var(&a.maxUnpacked, "max-unpacked", "`size` that the files of one task may have together after decompression; "+
 		"their examples may take a quarter of it in memory")
-	f.Var(&a.cacheLimit, "cache-limit", "`size` of the feature cache, such as 20GiB: when a command ends, vectors that were not used for the longest time "+
-		"are removed until it takes no more; never those that a process uses (default: no limit)")
+	f.Var(&a.cacheLimit, "cache-limit", "`size` of the feature cache, such as 20GiB: when a command ends, the least recently used vectors are removed "+
+		"until the cache fits this size; vectors that a process is using are never removed (default: no limit)")
 	f.StringVar(&a.precision, "feature-precision", precise, "`type` of features: float32, or float16, which takes half the space in the cache, under a key of its own")
 	f.BoolVar(&a.offline, "offline", false, "download nothing, use only what the cache holds")
 	f.BoolVar(&a.quiet, "quiet", false, "print results and errors only, no progress")

@@ -73,19 +73,19 @@ func (f *experimentFlags) register(fs *pflag.FlagSet, out string) {
 	fs.StringArrayVar(&f.losses, "loss", defaultLosses,
 		"student `loss`: "+strings.Join(losses, ", ")+"; settings follow colons, as in logconf:alpha=0.75, see w2s help losses (repeatable)")
 	fs.Float64SliceVar(&f.alphas, "alpha", nil,
-		"`values` to try as the alpha of every loss that has one and does not set it (default: the loss's own)")
+		"`values` of alpha to try, for every loss that has an alpha and does not set it in its name (default: the loss's own)")
 	fs.StringArrayVar(&f.treatments, "treatment", []string{label.Soft{}.String()},
 		"`treatment` of the weak labels: "+strings.Join(treatments, ", ")+"; see w2s help treatments (repeatable)")
 	fs.StringSliceVar(&f.classMap, "class-map", nil,
 		"`pairs` LABEL=CLASS, separated by commas: which class each label of --weak head:CHECKPOINT means; LABEL= leaves a label out "+
 			"(default: the class of the same name)")
-	fs.StringVar(&f.prompt, "prompt", "", "what --weak words:CHECKPOINT reads of a text to classify: a `text` with {text} and {classes} "+
+	fs.StringVar(&f.prompt, "prompt", "", "prompt that --weak words:CHECKPOINT reads for a text to classify: a `text` that contains {text} and {classes} "+
 		"(default: see docs/supervisors.md)")
 	fs.Float64SliceVar(&f.l2, "l2", nil, "`penalties` to choose from on held-out labels (default: "+penalties+")")
-	countVar(fs, count{value: &f.folds, most: experiment.MaxFolds}, "folds", experiment.DefaultFolds, "`number` of parts of a head's training examples, "+
-		"each held out once while penalties are compared; with 1, one part is held out, which --held sizes")
-	fs.Float64Var(&f.held, "held", experiment.DefaultHeld, "`share` of a head's training examples that is held out: to choose its penalty on with --folds 1, "+
-		"and to fit the treatments temperature and platt on")
+	countVar(fs, count{value: &f.folds, most: experiment.MaxFolds}, "folds", experiment.DefaultFolds, "`number` of parts into which a head's training examples are divided; "+
+		"each part is held out once to compare penalties. With 1, a single part is held out, and --held sets its size")
+	fs.Float64Var(&f.held, "held", experiment.DefaultHeld, "`share` of a head's training examples that is held out to choose its penalty with --folds 1, "+
+		"and to fit the treatments temperature and platt")
 	fs.StringVar(&f.out, "out", out, "result `file`, or - for standard output, which then has no table; a file that holds another experiment is not overwritten")
 	fs.BoolVar(&f.again, "again", false, "start from scratch and overwrite the result file, whatever it holds")
 	fs.StringVar(&f.heads, "heads", "",
@@ -108,11 +108,11 @@ func (b *baselineFlags) register(fs *pflag.FlagSet) {
 		"the usual ones ("+strings.Join(result.Unlabelled(), ", ")+"; ccs and ue encode two more texts of each example to classify), all, or none "+
 		"(default: heads of few gold labels and of shuffled labels, the main axis, a random direction)")
 	fs.BoolVar(&b.none, "no-baselines", false, "the same as --baselines none")
-	fs.StringSliceVar(&b.orders, "order", nil, "`orders` of the examples by how hard they are, separated by commas ("+strings.Join(result.Orders(), ", ")+
-		"; difficulty is a column of the task's file): trains the strong model on gold of the easiest and of the hardest third, and scores it on the "+
-		"hardest third of the test (default: none)")
-	fs.Float64SliceVar(&b.gold, "gold", nil, "`shares` of strong-train, separated by commas, such as 0.05: trains further students that SEE GOLD LABELS of them, "+
-		"in a table of their own; no other student sees any (default: none)")
+	fs.StringSliceVar(&b.orders, "order", nil, "`measures` of how hard an example is, separated by commas ("+strings.Join(result.Orders(), ", ")+
+		"; difficulty is a column of the task's file): the strong model is trained on gold labels of the easiest third and of the hardest third, "+
+		"and tested on the hardest third of the test examples (default: none)")
+	fs.Float64SliceVar(&b.gold, "gold", nil, "`shares` of strong-train, separated by commas, such as 0.05: train additional students that SEE THE GOLD LABELS of these shares. "+
+		"They have a table of their own, and no other student sees gold labels (default: none)")
 }
 
 // apply sets which baselines an experiment trains. prompt says how texts are written as statements.
@@ -184,7 +184,7 @@ func (d *splitFlags) register(fs *pflag.FlagSet) {
 	countVar(fs, count{value: &d.numSeeds, most: maxSeeds}, "seeds", 3, "`number` of seeds; each draws a training pool and its halves")
 	countVar(fs, count{value: &d.train, unset: train}, "train", 0, "`number` of training examples, both halves together (default: "+train+")")
 	countVar(fs, count{value: &d.test, unset: test}, "test", 0, "`number` of test examples (default: "+test+")")
-	countVar(fs, count{value: &d.limit, least: minLimit, unset: "no limit"}, "limit", 0, "for a quick try: train on this `number` of examples of each task and test on as many, or on fewer where --train or --test say so")
+	countVar(fs, count{value: &d.limit, least: minLimit, unset: "no limit"}, "limit", 0, "for a quick try: largest `number` of training examples and of test examples of each task; --train and --test can make either smaller")
 	fs.BoolVar(&d.shared, "shared-pool", false, "let all seeds halve the same training pool; fewer texts are encoded, but intervals do not include the variation between pools")
 	fs.Var(balanceValue{&d.balance}, "balance", "whether every class has as many examples as the rarest one: "+
 		"`true`, false, or auto, which balances two classes and keeps the proportions of more")

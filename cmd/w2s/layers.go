@@ -73,7 +73,7 @@ const defaultLayers = 5
 func (l *layersFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&l.strong, "layers", "", "`layers` of the strong model, separated by commas: 0 is the embedding, -1 the last one, "+
 		"all stands for all (default: "+strconv.Itoa(defaultLayers)+" at equal distances, up to the last one)")
-	fs.StringVar(&l.weak, "weak-layers", "", "`layers` of the weak model to combine with each of these (default: its own output)")
+	fs.StringVar(&l.weak, "weak-layers", "", "`layers` of the weak model, each of which is combined with each layer of --layers (default: its own output)")
 }
 
 // layersConfig is config for pairs of layers of two models.

@@ -68,9 +68,9 @@ type runPair struct {
 
 func (r *runPair) register(fs *pflag.FlagSet) {
 	r.models.register(fs, defaultWeak)
-	fs.StringArrayVar(&r.combine, "combine", nil, "`way` to combine the supervisors of --weak A,B,... into one more, which has rows of its own: "+
+	fs.StringArrayVar(&r.combine, "combine", nil, "`method` that combines the supervisors of --weak A,B,... into an additional supervisor with rows of its own: "+
 		strings.Join(list.Map(label.Combiners(), func(c label.Combiner) string { return c.Name }), ", ")+
-		"; +agree after it keeps the training examples on which all agree (docs/supervisors.md)")
+		"; append +agree to train only on examples on which all supervisors agree (docs/supervisors.md)")
 	r.baselines.register(fs)
 	registerPlots(fs, &r.plots)
 	r.experimentFlags.register(fs, "w2s-results/run.json")

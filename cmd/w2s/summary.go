@@ -70,7 +70,7 @@ type tableFlags struct {
 
 func (t *tableFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&t.format, "format", table.Formats[0], "`format` of the table: "+strings.Join(table.Formats, ", "))
-	fs.BoolVar(&t.wide, "wide", false, fmt.Sprintf("show all columns and all baselines, however wide that is, instead of what fits the terminal (elsewhere: %d columns)",
+	fs.BoolVar(&t.wide, "wide", false, fmt.Sprintf("show all columns and all baselines, even if the table is wider than the terminal (or than %d columns where there is none)",
 		table.DefaultWidth))
 	fs.BoolVar(&t.noSelf, "no-self", false, "leave out the rows of models that teach themselves; without this flag, those rows come last")
 }

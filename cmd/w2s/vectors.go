@@ -124,9 +124,9 @@ func newFeaturesTexts(a *app) *cobra.Command {
 same task and sizes: one for each example, one for each candidate of a ranking,
 and the controls, such as positions without the board, which have no id.
 
-Make a vector of each in this order, and save them beside the list: the list
-FILE.ids.jsonl is of FILE.npy or FILE.safetensors. Then features:FILE.npy is a
-checkpoint (docs/features.md).`,
+Make one vector for each text, in this order, and save the vectors beside the
+list: FILE.ids.jsonl is the list for FILE.npy or FILE.safetensors. Then
+features:FILE.npy is a checkpoint (docs/features.md).`,
 		Example: `  w2s features texts --task movies -o movies.ids.jsonl
   w2s features texts --task my.jsonl --all-texts -o my.ids.jsonl`,
 	}

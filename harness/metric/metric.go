@@ -64,12 +64,12 @@ func All() []Metric {
 				return stats.RankAUROC(h.Test, t.TestGold)
 			}},
 		}},
-		{BalancedAccuracy, "of classifications, the mean over the classes of the share of their test examples that are answered right", []forForm{
+		{BalancedAccuracy, "for classification: the mean over the classes of the share of their test examples that are answered right", []forForm{
 			{form: tasks.Classify, name: BalancedAccuracy, score: func(t *result.Task, h *result.Head) (stats.Score, error) {
 				return stats.BalancedAccuracyScore(h.Test, t.TestGold)
 			}},
 		}},
-		{TokenAccuracy, "of free answers, the share of the right answer's tokens that are found most likely, each given the right ones before it", []forForm{
+		{TokenAccuracy, "for free answers: the share of the right answer's tokens to which the head gives the highest probability, given the right tokens before them", []forForm{
 			{form: tasks.Generate, name: TokenAccuracy, perExample: func(_ *result.Task, h *result.Head) ([]float64, error) {
 				if h.TokenAccuracy == nil {
 					return nil, errors.New("it has no token accuracy")

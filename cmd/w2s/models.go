@@ -68,10 +68,10 @@ func newModelsPull(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "pull NAME|hf:ORG/NAME[@REV]...",
 		Short: "Download checkpoints into the cache",
-		Long: `Downloads checkpoints into the cache and prints their folders. Of a repository
-of the hub it takes an ONNX export that gives vectors of texts, or else
-config.json and safetensors; with --prefer safetensors it is the other way
-round. A variant chooses one ONNX file, as in hf:ORG/NAME#quantized, or
+		Long: `Downloads checkpoints into the cache and prints their folders. From a hub
+repository it takes an ONNX export that gives vectors of texts or, if there is
+none, config.json and safetensors. With --prefer safetensors, it tries
+safetensors first. A variant chooses one ONNX file, as in hf:ORG/NAME#quantized, or
 hf:ORG/NAME#safetensors.`,
 		Example: `  w2s models pull all-MiniLM-L6-v2 e5-small-v2
   w2s models pull hf:sentence-transformers/all-MiniLM-L12-v2

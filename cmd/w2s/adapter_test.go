@@ -8,10 +8,12 @@ import (
 	"testing"
 
 	"w2s/internal/drawn"
+	"w2s/internal/race"
 )
 
 // TestAdapter runs a pair of a checkpoint without and with an adapter, and combines it with other settings.
 func TestAdapter(t *testing.T) {
+	race.SkipLong(t)
 	models, command := commander(t)
 	dir := t.TempDir()
 	a := drawn.ReadAdapter(t, "llama")

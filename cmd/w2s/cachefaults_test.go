@@ -8,10 +8,13 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"w2s/internal/race"
 )
 
 // cache list, verify and doctor say what happened to a header and what to do about it.
 func TestLostHeaders(t *testing.T) {
+	race.SkipLong(t)
 	b := newFaultBench(t)
 	encode := []string{"encode", "--task", "reviews.jsonl", "--model", b.model("bert-tiny"), "--all-texts"}
 	b.encoded(encode...)

@@ -75,9 +75,9 @@ candidate, separated by tabs. The comment has the classes in this order.
 
 A file that holds the export of another task or model is not overwritten.
 
-The file holds the gold labels of all examples, including the examples for
-which students see only weak labels. docs/recompute.py --train trains on the halves of a
-result file with it, and features:FILE takes the place of the checkpoint in a
+The file holds the gold labels of all examples, including the examples for which
+students see only weak labels. docs/recompute.py --train trains on the halves of
+a result file with it, and features:FILE takes the place of the checkpoint in a
 run (docs/features.md).`,
 		Example: `  w2s features export --task movies --model e5-small-v2 -o movies-e5.safetensors
   w2s features export --task movies --model e5-small-v2 --seeds 5 --train 4000 -o movies-e5.safetensors

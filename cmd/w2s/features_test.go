@@ -182,7 +182,7 @@ assert list(start) == list(range(0, 121, 2)) and gold.dtype == np.float64
 lines = np.loadtxt("f.ids.txt", dtype=str)
 assert [i for i in meta["ids"].split("\n") for _ in range(2)] == list(lines[:, 0])
 assert (lines[:, 1].astype(float) == gold).all() and (gold.reshape(-1, 2).sum(1) == 1).all()
-assert meta["classes"] == "" and open("f.ids.txt").readline().endswith("id of each row, gold of the candidate\\n")
+assert meta["classes"] == "" and open("f.ids.txt").readline().endswith("id of each row, gold of the candidate\n")
 assert meta["task"] == "pairs" and meta["model"] == "bert-tiny" and meta["pooling"] == "mean" and len(meta["key"]) == 64, meta
 `
 	check := exec.Command(python, "-c", script)

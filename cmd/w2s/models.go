@@ -71,8 +71,8 @@ func newModelsPull(a *app) *cobra.Command {
 		Long: `Downloads checkpoints into the cache and prints their folders. From a hub
 repository it takes an ONNX export that gives vectors of texts or, if there is
 none, config.json and safetensors. With --prefer safetensors, it tries
-safetensors first. A variant chooses one ONNX file, as in hf:ORG/NAME#quantized, or
-hf:ORG/NAME#safetensors.`,
+safetensors first. A variant chooses one ONNX file, as in hf:ORG/NAME#quantized,
+or hf:ORG/NAME#safetensors.`,
 		Example: `  w2s models pull all-MiniLM-L6-v2 e5-small-v2
   w2s models pull hf:sentence-transformers/all-MiniLM-L12-v2
   w2s models pull hf:ORG/NAME@main#quantized

@@ -71,19 +71,7 @@ func TestBaselines(t *testing.T) {
 		t.Errorf("comparisons %v, want %v", got, want)
 	}
 	cfg.Baselines = true
-	plan, err := experiment.MakePlan(context.Background(), cfg, env(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	trained := 0
-	for _, h := range r.Heads {
-		if h.Steps > 0 {
-			trained += cfg.Folds*len(cfg.L2) + 1
-		}
-	}
-	if got := plan.Tasks[0].Heads + plan.Tasks[1].Heads; got != trained {
-		t.Errorf("the plan has %d trainings, the run %d", got, trained)
-	}
+	checkPlan(t, cfg, r)
 	// The strong model on gold of weak-train is the supervisor that it would be itself.
 	for id, h := range byID {
 		if h.Baseline != result.OfGold {
@@ -281,4 +269,31 @@ func (constant) Encoder() feature.Encoder              { return nil }
 func (constant) Texts(tasks.Example) ([]string, error) { return nil, nil }
 func (constant) Label(tasks.Example, [][]float32) ([]float64, error) {
 	return []float64{0.25, 0.75}, nil
+}
+
+// checkPlan requires that the plan of an experiment has as many trainings as its run needed. Every head is trained for each penalty and
+// fold and once more, or once for each penalty if gold chooses it.
+func checkPlan(t *testing.T, cfg experiment.Config, r *result.Result) *experiment.Plan {
+	t.Helper()
+	plan, err := experiment.MakePlan(t.Context(), cfg, env(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	planned, trained := 0, 0
+	for _, task := range plan.Tasks {
+		planned += task.Heads
+	}
+	for _, h := range r.Heads {
+		if h.Steps == 0 {
+			continue
+		}
+		trained += len(cfg.L2)
+		if method, _, _ := strings.Cut(h.Baseline, ":"); method != result.GoldChoice {
+			trained += (cfg.Folds-1)*len(cfg.L2) + 1
+		}
+	}
+	if planned != trained {
+		t.Errorf("the plan has %d trainings, the run %d", planned, trained)
+	}
+	return plan
 }

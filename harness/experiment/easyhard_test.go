@@ -102,19 +102,7 @@ func TestOrders(t *testing.T) {
 			t.Errorf("heads %v, want %v", heads, want)
 		}
 		cfg.Baselines = true
-		plan, err := experiment.MakePlan(t.Context(), cfg, env(t))
-		if err != nil {
-			t.Fatal(err)
-		}
-		trained := 0
-		for _, h := range r.Heads {
-			if h.Steps > 0 {
-				trained += cfg.Folds*len(cfg.L2) + 1
-			}
-		}
-		if plan.Tasks[0].Heads != trained {
-			t.Errorf("the plan has %d trainings, the run %d", plan.Tasks[0].Heads, trained)
-		}
+		checkPlan(t, cfg, r)
 		if rows := summarize(t, r); len(rows[0].EasyHard) != 4 {
 			t.Errorf("the row has %d orders, want 4", len(rows[0].EasyHard))
 		}

@@ -319,7 +319,7 @@ func cluster(data head.Data, examples []int, n int) (*clusterTree, [][]int, erro
 		}
 		projections := make([]float64, len(examples))
 		for _, i := range block {
-			projections[i] = projection(means, i, axis)
+			projections[i] = means.Scaling.Dot(means.X.Row(i), axis)
 		}
 		sorted := slices.Clone(block)
 		slices.SortFunc(sorted, func(a, b int) int { return cmp.Or(cmp.Compare(projections[a], projections[b]), cmp.Compare(a, b)) })
@@ -346,7 +346,7 @@ func cluster(data head.Data, examples []int, n int) (*clusterTree, [][]int, erro
 func (c *clusterTree) find(data head.Data, example int) int {
 	mean := meanRows(data, []int{example})
 	for c.axis != nil {
-		if projection(mean, 0, c.axis) <= c.threshold {
+		if mean.Scaling.Dot(mean.X.Row(0), c.axis) <= c.threshold {
 			c = c.below
 		} else {
 			c = c.above
@@ -359,10 +359,7 @@ func (c *clusterTree) find(data head.Data, example int) int {
 func meanRows(data head.Data, examples []int) head.Data {
 	x := &feature.Matrix{Dims: data.X.Dims}
 	for _, e := range examples {
-		from, to := e, e+1
-		if data.Start != nil {
-			from, to = data.Start[e], data.Start[e+1]
-		}
+		from, to := data.Rows(e)
 		sums := make([]float64, x.Dims)
 		for r := from; r < to; r++ {
 			for j, v := range data.X.Row(r) {
@@ -373,12 +370,4 @@ func meanRows(data head.Data, examples []int) head.Data {
 		x.Data = append(x.Data, list.Map(sums, func(v float64) float32 { return float32(v / float64(to-from)) })...)
 	}
 	return head.Data{X: x, Classes: 2, Scaling: data.Scaling}
-}
-
-// projection returns the dot product of a scaled row with a direction.
-func projection(data head.Data, row int, direction []float64) (sum float64) {
-	for j, v := range data.X.Row(row) {
-		sum += direction[j] * (float64(v) - data.Scaling.Mean[j]) / data.Scaling.SD[j]
-	}
-	return sum
 }

@@ -132,9 +132,8 @@ func (w *workbench) part(f features, seed uint64, examples []int) part {
 	for i, e := range examples {
 		p.index[e] = append(p.index[e], i)
 		p.groups = append(p.groups, w.groups[e])
-		from, to := e, e+1
+		from, to := whole.Rows(e)
 		if whole.Start != nil {
-			from, to = whole.Start[e], whole.Start[e+1]
 			p.data.Start = append(p.data.Start, len(rows)+to-from)
 		}
 		for r := from; r < to; r++ {

@@ -102,10 +102,7 @@ func (w *workbench) rows(s space) *mat.Dense {
 	var values []float64
 	dims, n := data.X.Dims, 0
 	for _, e := range examples {
-		from, to := e, e+1
-		if data.Start != nil {
-			from, to = data.Start[e], data.Start[e+1]
-		}
+		from, to := data.Rows(e)
 		first := len(values)
 		for r := from; r < to; r++ {
 			for j, v := range data.X.Row(r) {

@@ -35,17 +35,10 @@ func TestSomeGold(t *testing.T) {
 			}
 		}
 		score, train := map[string]float64{}, map[string]int{} // mean over the two seeds
-		trained := 0
 		for _, h := range r.Heads {
 			_, share, ok := result.CutSomeGold(h.Baseline)
 			if ok != (h.Role == result.SomeGold) {
 				t.Errorf("%s has the role %s", h.ID, h.Role)
-			}
-			method, _, _ := strings.Cut(h.Baseline, ":")
-			if h.Steps > 0 && method != result.GoldChoice {
-				trained += cfg.Folds*len(cfg.L2) + 1
-			} else if h.Steps > 0 {
-				trained += len(cfg.L2)
 			}
 			if !ok {
 				continue
@@ -74,13 +67,7 @@ func TestSomeGold(t *testing.T) {
 		if a, b := score["random:0.1"], score["naive:0.1"]; a >= b-0.05 {
 			t.Errorf("guesses score %.2f beside a tenth of gold, weak labels %.2f", a, b)
 		}
-		plan, err := experiment.MakePlan(t.Context(), cfg, env(t))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if plan.Tasks[0].Heads != trained {
-			t.Errorf("the plan has %d trainings, the run %d", plan.Tasks[0].Heads, trained)
-		}
+		checkPlan(t, cfg, r)
 		row := summarize(t, r)[0]
 		if len(row.SomeGold) != 18 || len(row.Baselines) != 0 {
 			t.Errorf("the row has %d students that see gold and %d baselines", len(row.SomeGold), len(row.Baselines))

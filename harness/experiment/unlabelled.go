@@ -157,9 +157,7 @@ func (w *workbench) statementsOf(model string, seed uint64) features {
 		at := func(e int) int { return raw.Start[e] + side }
 		scaling := head.Standardise(raw.X, list.Map(slices.Sorted(slices.Values(slices.Concat(h.weak, h.strong))), at))
 		for e := range w.examples {
-			for j, v := range raw.X.Row(at(e)) {
-				x.Row(at(e))[j] = float32((float64(v) - scaling.Mean[j]) / scaling.SD[j])
-			}
+			scaling.ApplyTo(raw.X.Row(at(e)), x.Row(at(e)))
 		}
 	}
 	return features{raw: head.Data{X: x, Start: raw.Start}}

@@ -93,19 +93,7 @@ func TestUnlabelledBaselines(t *testing.T) {
 			}
 		}
 		cfg.Baselines = true
-		plan, err := experiment.MakePlan(t.Context(), cfg, env(t))
-		if err != nil {
-			t.Fatal(err)
-		}
-		trained := 0
-		for _, h := range r.Heads {
-			if h.Steps > 0 {
-				trained += cfg.Folds*len(cfg.L2) + 1
-			}
-		}
-		if plan.Tasks[0].Heads != trained {
-			t.Errorf("the plan has %d trainings, the run %d", plan.Tasks[0].Heads, trained)
-		}
+		plan := checkPlan(t, cfg, r)
 		if m := plan.Tasks[0].Models; !rank && (m[1].Texts != 3*m[0].Texts || m[0].Model != "weak") {
 			t.Errorf("the plan has %d texts for the student and %d for the supervisor, want three times as many", m[1].Texts, m[0].Texts)
 		}

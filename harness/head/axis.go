@@ -101,7 +101,11 @@ func absolute(v []float64) []float64 {
 
 // RandomDirection returns a direction of length 1, drawn evenly from all by the seed.
 func RandomDirection(dims int, seed uint64) []float64 {
-	rng := rand.New(rand.NewPCG(seed, 0xd14ec7))
+	return drawDirection(rand.New(rand.NewPCG(seed, 0xd14ec7)), dims)
+}
+
+// drawDirection draws a direction of length 1, evenly from all.
+func drawDirection(rng *rand.Rand, dims int) []float64 {
 	v := make([]float64, dims)
 	for j := range v {
 		v[j] = rng.NormFloat64()
@@ -178,10 +182,8 @@ func newCentred(data Data, examples []int) (*centred, error) {
 	if len(examples) == 0 {
 		return nil, errors.New("head: no examples")
 	}
-	for _, e := range examples {
-		if e < 0 || e >= data.Examples() {
-			return nil, fmt.Errorf("head: example %d is not in 0..%d", e, data.Examples()-1)
-		}
+	if err := data.checkExamples(examples); err != nil {
+		return nil, err
 	}
 	c := &centred{data, examples, make([]float64, data.X.Dims), make([]float64, data.X.Dims)}
 	for j := range c.inverse {
@@ -199,7 +201,7 @@ func (c *centred) project(direction []float64) (projection []float64, middle flo
 	w := make([]float64, len(direction))
 	floats.MulTo(w, direction, c.inverse)
 	for _, e := range c.examples {
-		from, to := c.data.rows(e)
+		from, to := c.data.Rows(e)
 		start := len(projection)
 		for r := from; r < to; r++ {
 			sum := 0.0
@@ -226,7 +228,7 @@ func (c *centred) sum(weights []float64) []float64 {
 	out := make([]float64, c.data.X.Dims)
 	at := 0
 	for _, e := range c.examples {
-		from, to := c.data.rows(e)
+		from, to := c.data.Rows(e)
 		for r := from; r < to; r++ {
 			for j, v := range c.data.X.Row(r) {
 				out[j] += weights[at] * float64(v)

@@ -74,7 +74,7 @@ print(json.dumps([solve(**c) for c in json.load(sys.stdin)]))
 				p[k] = rng.Float64()
 			}
 			floats.Scale(1/floats.Sum(p), p)
-			from, to := data.rows(e)
+			from, to := data.Rows(e)
 			c.examples, c.Rows, c.Labels = append(c.examples, e), append(c.Rows, [2]int{from, to}), append(c.Labels, p)
 		}
 		problems = append(problems, c)

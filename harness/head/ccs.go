@@ -40,15 +40,15 @@ func (c CCS) Fit(ctx context.Context, data Data, examples []int) (*Head, float64
 	if len(examples) == 0 {
 		return nil, 0, errors.New("head: no examples")
 	}
+	if err := data.checkExamples(examples); err != nil {
+		return nil, 0, err
+	}
 	var rows []int
 	for _, e := range examples {
-		if e < 0 || e >= data.Examples() {
-			return nil, 0, fmt.Errorf("head: example %d is not in 0..%d", e, data.Examples()-1)
-		}
 		if n := data.elements(e); data.Classes > 0 || n != 2 {
 			return nil, 0, fmt.Errorf("head: contrast-consistent search: example %d has %s, want 2", e, visible.Count(n, "statement"))
 		}
-		from, _ := data.rows(e)
+		from, _ := data.Rows(e)
 		rows = append(rows, from, from+1)
 	}
 	restarts, epochs, dims := c.Restarts, c.Epochs, data.X.Dims

@@ -15,12 +15,7 @@ func RandomDirections(dims, n int, seed uint64) [][]float64 {
 	rng := rand.New(rand.NewPCG(seed, 0x5eed5))
 	out := make([][]float64, n)
 	for i := range out {
-		v := make([]float64, dims)
-		for j := range v {
-			v[j] = rng.NormFloat64()
-		}
-		floats.Scale(1/floats.Norm(v, 2), v)
-		out[i] = v
+		out[i] = drawDirection(rng, dims)
 	}
 	return out
 }
@@ -57,7 +52,7 @@ func (c *centred) matrix() *mat.Dense {
 	dims := c.data.X.Dims
 	var all []float64
 	for _, e := range c.examples {
-		from, to := c.data.rows(e)
+		from, to := c.data.Rows(e)
 		own := make([][]float64, 0, to-from)
 		for r := from; r < to; r++ {
 			row := list.Map(c.data.X.Row(r), func(v float32) float64 { return float64(v) })

@@ -42,8 +42,18 @@ func (d Data) Examples() int {
 	return len(d.Start) - 1
 }
 
-// rows returns the range of rows of example e.
-func (d Data) rows(e int) (from, to int) {
+// checkExamples reports the first number that is no example's.
+func (d Data) checkExamples(examples []int) error {
+	for _, e := range examples {
+		if e < 0 || e >= d.Examples() {
+			return fmt.Errorf("head: example %d is not in 0..%d", e, d.Examples()-1)
+		}
+	}
+	return nil
+}
+
+// Rows returns the range of rows of example e.
+func (d Data) Rows(e int) (from, to int) {
 	if d.Classes > 0 {
 		return e, e + 1
 	}
@@ -259,7 +269,7 @@ func (j Job) labelled(d Data) *labelled {
 		if j.Sure != nil {
 			sure = append(sure, j.Sure[i])
 		}
-		from, to := d.rows(j.Examples[i])
+		from, to := d.Rows(j.Examples[i])
 		for r := from; r < to; r++ {
 			l.rows = append(l.rows, r)
 		}

@@ -187,7 +187,7 @@ func problem(seed uint64, examples, dims, classes int, rank bool) (Data, [][]flo
 	var labels [][]float64
 	for e := range examples {
 		label := make([]float64, data.elements(e))
-		from, to := data.rows(e)
+		from, to := data.Rows(e)
 		for r := from; r < to; r++ {
 			for k := range classes {
 				z := rng.NormFloat64()

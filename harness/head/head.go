@@ -8,6 +8,7 @@ import (
 
 	"gonum.org/v1/gonum/floats"
 
+	"w2s/internal/list"
 	"w2s/internal/prob"
 	"w2s/internal/visible"
 )
@@ -64,15 +65,10 @@ func Predict(ctx context.Context, data Data, heads []*Head, examples []int) ([][
 		}
 	}
 	if examples == nil {
-		examples = make([]int, data.Examples())
-		for e := range examples {
-			examples[e] = e
-		}
+		examples = list.Range(data.Examples())
 	}
-	for _, e := range examples {
-		if e < 0 || e >= data.Examples() {
-			return nil, fmt.Errorf("head: example %d is not in 0..%d", e, data.Examples()-1)
-		}
+	if err := data.checkExamples(examples); err != nil {
+		return nil, err
 	}
 	layers := make([]layer, len(heads))
 	for i, h := range heads {
@@ -90,7 +86,7 @@ func Predict(ctx context.Context, data Data, heads []*Head, examples []int) ([][
 		x := make([]float64, data.X.Dims)
 		for at := t * block; at < min((t+1)*block, len(examples)); at++ {
 			e := examples[at]
-			from, to := data.rows(e)
+			from, to := data.Rows(e)
 			n := data.elements(e)
 			outputs := make([][]float64, len(heads)) // the result is made in place
 			for i, h := range heads {

@@ -87,7 +87,7 @@ func (d Data) offsets(e int) []float64 {
 	if d.Offset == nil {
 		return nil
 	}
-	from, to := d.rows(e)
+	from, to := d.Rows(e)
 	width := max(1, d.Classes)
 	return d.Offset[from*width : to*width]
 }

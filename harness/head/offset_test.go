@@ -64,7 +64,7 @@ func checkFineTuning(t *testing.T, classes int, rank, bias bool) {
 	objective := func(w, b []float64) float64 {
 		total, n := 0.0, base.Outputs()
 		for e := range data.Examples() {
-			from, to := data.rows(e)
+			from, to := data.Rows(e)
 			var logits []float64
 			for r := from; r < to; r++ {
 				for k := range n {

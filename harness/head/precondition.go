@@ -79,7 +79,7 @@ func (c *startHessian) atZero() *mat.SymDense {
 	d, dims, padded := c.data, c.data.X.Dims, simd.Padded(c.data.X.Dims)
 	rows := 0
 	for _, e := range c.examples {
-		from, to := d.rows(e)
+		from, to := d.Rows(e)
 		rows += to - from
 	}
 	step := max(1, rows/(most*dims))
@@ -104,7 +104,7 @@ func (c *startHessian) atZero() *mat.SymDense {
 	n := 0
 	for at := 0; at < len(c.examples); at += step {
 		n++
-		from, to := d.rows(c.examples[at])
+		from, to := d.Rows(c.examples[at])
 		size := float64(to - from)
 		clear(mean)
 		if d.Classes == 0 {

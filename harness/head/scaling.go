@@ -54,13 +54,13 @@ func (s *Scaling) apply(x *feature.Matrix) *feature.Matrix {
 	}
 	out := &feature.Matrix{Rows: x.Rows, Dims: x.Dims, Data: make([]float32, x.Rows*x.Dims)}
 	for i := range x.Rows {
-		s.applyTo(x.Row(i), out.Row(i))
+		s.ApplyTo(x.Row(i), out.Row(i))
 	}
 	return out
 }
 
-// applyTo writes a scaled row to out, or the row itself if s is nil.
-func (s *Scaling) applyTo(row, out []float32) {
+// ApplyTo writes a scaled row to out, or the row itself if s is nil.
+func (s *Scaling) ApplyTo(row, out []float32) {
 	if s == nil {
 		copy(out, row)
 		return
@@ -68,4 +68,13 @@ func (s *Scaling) applyTo(row, out []float32) {
 	for j, v := range row {
 		out[j] = float32((float64(v) - s.Mean[j]) / s.SD[j])
 	}
+}
+
+// Dot returns the dot product of a scaled row with a direction.
+func (s *Scaling) Dot(row []float32, direction []float64) float64 {
+	sum := 0.0
+	for j, v := range row {
+		sum += direction[j] * (float64(v) - s.Mean[j]) / s.SD[j]
+	}
+	return sum
 }

@@ -23,7 +23,7 @@ func sides(x *feature.Matrix) *feature.Matrix {
 		}
 		s := Standardise(x, rows)
 		for _, r := range rows {
-			s.applyTo(x.Row(r), out.Row(r))
+			s.ApplyTo(x.Row(r), out.Row(r))
 		}
 	}
 	return out
@@ -54,7 +54,7 @@ func TestDirectionsWithoutLabelsAreThoseOfNumPy(t *testing.T) {
 		var own []int
 		for e := range all[i].Examples() {
 			if e%5 > 0 {
-				from, to := all[i].rows(e)
+				from, to := all[i].Rows(e)
 				own, c.Rows = append(own, e), append(c.Rows, [2]int{from, to})
 			}
 		}

@@ -294,7 +294,7 @@ func fitRaven(ctx context.Context, said [][][]float64, e Evidence) (combination,
 		}
 	}
 	if len(easy) < ravenEasy {
-		easy = rangeOf(n)
+		easy = list.Range(n)
 	}
 	student := func(examples []int) ([][]float64, error) {
 		job := head.Job{Name: "raven", Loss: loss.XEnt{}, L2: ravenL2}
@@ -322,12 +322,12 @@ func fitRaven(ctx context.Context, said [][][]float64, e Evidence) (combination,
 		if round == ravenRounds-1 {
 			break
 		}
-		if p, err = student(rangeOf(n)); err != nil {
+		if p, err = student(list.Range(n)); err != nil {
 			return combination{}, err
 		}
 	}
 	notes := func(names []string) []string {
-		return list.Map(rangeOf(len(names)), func(m int) string { return fmt.Sprintf("raven gives %s %.0f %% of the weight", names[m], 100*w[m]) })
+		return list.Map(list.Range(len(names)), func(m int) string { return fmt.Sprintf("raven gives %s %.0f %% of the weight", names[m], 100*w[m]) })
 	}
 	return combination{combine: func(labels [][]float64) []float64 { return logitMean(labels, w) }, notes: notes}, nil
 }
@@ -374,7 +374,7 @@ func fitLevels(ctx context.Context, said [][][]float64, e Evidence) (combination
 		return combination{}, errors.New("it needs the student's features")
 	}
 	n := len(said[0])
-	ids := list.Map(rangeOf(n), strconv.Itoa)
+	ids := list.Map(list.Range(n), strconv.Itoa)
 	keep := make([]bool, n)
 	for i := range keep {
 		keep[i] = true
@@ -411,13 +411,4 @@ func fitLevels(ctx context.Context, said [][][]float64, e Evidence) (combination
 	}
 	last := func(labels [][]float64) []float64 { return slices.Clone(labels[len(labels)-1]) }
 	return combination{combine: last, notes: notes, keep: keep}, nil
-}
-
-// rangeOf returns 0 to n-1.
-func rangeOf(n int) []int {
-	out := make([]int, n)
-	for i := range out {
-		out[i] = i
-	}
-	return out
 }

@@ -15,6 +15,7 @@ import (
 	"gonum.org/v1/gonum/graph/simple"
 	"gonum.org/v1/gonum/graph/topo"
 
+	"w2s/internal/list"
 	"w2s/internal/prob"
 	"w2s/internal/visible"
 )
@@ -188,7 +189,7 @@ func largestCosines(ctx context.Context, a, b scaledRows) ([]float64, error) {
 
 // byID returns the positions of ids in ascending order, so that sums and ties do not depend on the order of the examples.
 func byID(ids []string) []int {
-	order := rangeOf(len(ids))
+	order := list.Range(len(ids))
 	slices.SortFunc(order, func(a, b int) int { return strings.Compare(ids[a], ids[b]) })
 	return order
 }

@@ -178,14 +178,22 @@ func (a *arguments) setting(name string) (value string, ok bool) {
 	return value, ok
 }
 
+// front takes a word from the front.
+func (a *arguments) front() (word string, ok bool) {
+	if len(a.rest) == 0 {
+		return "", false
+	}
+	word, a.rest = a.rest[0], a.rest[1:]
+	return word, true
+}
+
 // probe takes a probe's name from the front and its settings from the end.
 func (a *arguments) probe() Probe {
-	if len(a.rest) == 0 {
+	name, ok := a.front()
+	if !ok {
 		a.fault("no probe is named")
 		return nil
 	}
-	name := a.rest[0]
-	a.rest = a.rest[1:]
 	switch name {
 	case "knn":
 		return KNN{a.neighbours()}
@@ -230,12 +238,11 @@ func (a *arguments) logreg() LogReg {
 
 // weight takes the kind of a weight from the front and its settings from the end.
 func (a *arguments) weight() Treatment {
-	if len(a.rest) == 0 {
+	kind, ok := a.front()
+	if !ok {
 		a.fault("no kind of weight is named")
 		return nil
 	}
-	kind := a.rest[0]
-	a.rest = a.rest[1:]
 	switch kind {
 	case "cwpo":
 		return CWPO{}

@@ -58,13 +58,7 @@ func Systematic(gold Gold, accuracy float64, features head.Data, examples []int,
 			directions[k][j] = draw.NormFloat64()
 		}
 	}
-	project := func(row int, direction []float64) float64 {
-		sum := 0.0
-		for j, v := range features.X.Row(row) {
-			sum += direction[j] * (float64(v) - scaling.Mean[j]) / scaling.SD[j]
-		}
-		return sum
-	}
+	project := func(row int, direction []float64) float64 { return scaling.Dot(features.X.Row(row), direction) }
 	return simulate(gold, accuracy, func(i int, wrong []int) (int, float64) {
 		along := func(k int) float64 {
 			if gold.Classes > 0 {

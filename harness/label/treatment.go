@@ -110,6 +110,29 @@ func number(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 // Steps are treatments that are applied one after the other.
 type Steps []Treatment
 
+// stepsOf returns the steps of a treatment, which is the only one unless it is Steps.
+func stepsOf(t Treatment) Steps {
+	if steps, ok := t.(Steps); ok {
+		return steps
+	}
+	return Steps{t}
+}
+
+// classed is a treatment that may need classes.
+type classed interface{ checkRankings() error }
+
+// CheckRankings reports why a treatment cannot be applied to rankings, or nil.
+func CheckRankings(t Treatment) error {
+	for _, s := range stepsOf(t) {
+		if c, ok := s.(classed); ok {
+			if err := c.checkRankings(); err != nil {
+				return fmt.Errorf("%s: %w", s, err)
+			}
+		}
+	}
+	return nil
+}
+
 func (s Steps) String() string {
 	names := make([]string, len(s))
 	for i, t := range s {

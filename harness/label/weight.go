@@ -64,20 +64,9 @@ func (w InverseEntropy) Apply(_ context.Context, l Labels, _ Evidence) (Treated,
 	}
 	weights := make([]float64, len(l.Soft))
 	for i, p := range l.Soft {
-		weights[i] = 1 / max(leastEntropy, entropy(p)/math.Log(float64(len(p))))
+		weights[i] = 1 / max(leastEntropy, prob.Entropy(p)/math.Log(float64(len(p))))
 	}
 	return weighted(l, weights), nil
-}
-
-// entropy returns the entropy of a distribution in nats.
-func entropy(p []float64) float64 {
-	h := 0.0
-	for _, v := range p {
-		if v > 0 {
-			h -= v * math.Log(v)
-		}
-	}
-	return h
 }
 
 // Excess weighs a label by how much less probable the supervisor's answer is to a probe on the student's features than to the
@@ -166,7 +155,7 @@ func (r Reliable) Apply(_ context.Context, l Labels, e Evidence) (Treated, error
 	}
 	agreement := make([]float64, len(votes))
 	for i, v := range votes {
-		agreement[i] = -entropy(v)
+		agreement[i] = -prob.Entropy(v)
 	}
 	return keepSome(l, descending(agreement, l.IDs)[:nearestShare(r.Share, len(l.IDs))]), nil
 }
@@ -176,38 +165,13 @@ type repeater interface{ repeats() int }
 
 // Repeats returns how many labels a treatment wants for each example of Evidence.Repeats, or 0.
 func Repeats(t Treatment) int {
-	if steps, ok := t.(Steps); ok {
-		most := 0
-		for _, s := range steps {
-			most = max(most, Repeats(s))
-		}
-		return most
-	}
-	if r, ok := t.(repeater); ok {
-		return r.repeats()
-	}
-	return 0
-}
-
-// classed is a treatment that may need classes.
-type classed interface{ checkRankings() error }
-
-// CheckRankings reports why a treatment cannot be applied to rankings, or nil.
-func CheckRankings(t Treatment) error {
-	if steps, ok := t.(Steps); ok {
-		for _, s := range steps {
-			if err := CheckRankings(s); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	if c, ok := t.(classed); ok {
-		if err := c.checkRankings(); err != nil {
-			return fmt.Errorf("%s: %w", t, err)
+	most := 0
+	for _, s := range stepsOf(t) {
+		if r, ok := s.(repeater); ok {
+			most = max(most, r.repeats())
 		}
 	}
-	return nil
+	return most
 }
 
 // maxRepeats is the largest number of heads that answer again.

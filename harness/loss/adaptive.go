@@ -63,5 +63,5 @@ func towardsOwnAnswer(b *Batch, grad []float64, c func(i int) float64) float64 {
 	if b.GradientOnly {
 		return 0
 	}
-	return value - b.Mean(func(i int) float64 { return kept[i] * entropy(b.Labels[b.Start[i]:b.Start[i+1]]) })
+	return value - b.Mean(func(i int) float64 { return kept[i] * prob.Entropy(b.Labels[b.Start[i]:b.Start[i+1]]) })
 }

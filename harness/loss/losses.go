@@ -34,7 +34,7 @@ func (l KL) Gradient(b *Batch, grad []float64) float64 {
 
 // Prepare computes the entropy of the labels once.
 func (KL) Prepare(labels *Batch) Loss {
-	return preparedKL{entropy: labels.Mean(func(i int) float64 { return entropy(labels.Labels[labels.Start[i]:labels.Start[i+1]]) }) / labels.share()}
+	return preparedKL{entropy: labels.Mean(func(i int) float64 { return prob.Entropy(labels.Labels[labels.Start[i]:labels.Start[i+1]]) }) / labels.share()}
 }
 
 // preparedKL is KL for labels whose mean entropy is known.
@@ -247,16 +247,6 @@ func warmed(alpha, warmup, progress float64, jump bool) float64 {
 		return alpha
 	}
 	return alpha * min(1, progress/warmup)
-}
-
-func entropy(p []float64) float64 {
-	h := 0.0
-	for _, v := range p {
-		if v > 0 {
-			h -= v * math.Log(v)
-		}
-	}
-	return h
 }
 
 func checkBalance(balance bool, classes int) error {

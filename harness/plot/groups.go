@@ -63,7 +63,6 @@ func metricOf(r summary.Row) tasks.Metric { return r.Metric }
 
 // Parts of a row by which rows are grouped and series named.
 func taskOf(r summary.Row) string      { return r.Task }
-func modelsOf(r summary.Row) string    { return r.Weak + " → " + r.Strong }
 func treatmentOf(r summary.Row) string { return r.Treatment }
 func lossOf(r summary.Row) string      { return loss.Short(r.Loss) }
 

@@ -30,7 +30,7 @@ const maxTags = 10
 // topTags names tasks and pairs of models, each at its highest PGR. There are no tags if there are too many of them. The pair is
 // named where a task has several.
 func topTags(rows []summary.Row, x func(summary.Row) float64) tags {
-	name := distinguishing(rows, taskOf, modelsOf)
+	name := distinguishing(rows, taskOf, summary.Row.Pair)
 	if len(groups(rows, taskOf)) == len(groups(rows, name)) {
 		name = taskOf
 	}

@@ -199,17 +199,9 @@ func methodRow(m Method, entries []entryOf, methods int, level float64) (MethodR
 			row.P = 0
 		}
 	}
-	pooled, err := stats.Pool(list.Map(rangeOf(len(corpora)), func(i int) stats.TaskPGR {
+	pooled, err := stats.Pool(list.Map(list.Range(len(corpora)), func(i int) stats.TaskPGR {
 		return stats.TaskPGR{Corpus: corpora[i], Gain: diffs[i], PGR: stats.PGR{Gap: gaps[i], Value: diffs[i] / gaps[i], Defined: gaps[i] > 0}}
 	}))
 	row.PGR = pooled.Ratio
 	return row, err
-}
-
-func rangeOf(n int) []int {
-	out := make([]int, n)
-	for i := range out {
-		out[i] = i
-	}
-	return out
 }

@@ -1,4 +1,4 @@
-// Package list holds two operations on slices that the standard library lacks.
+// Package list holds operations on slices that the standard library lacks.
 package list
 
 import "slices"
@@ -20,4 +20,13 @@ func AppendNew[T comparable](values []T, more ...T) []T {
 		}
 	}
 	return values
+}
+
+// Range returns 0 to n-1.
+func Range(n int) []int {
+	out := make([]int, n)
+	for i := range out {
+		out[i] = i
+	}
+	return out
 }

@@ -41,3 +41,14 @@ func Softmax(logits, probs []float64) {
 		probs[k] /= sum
 	}
 }
+
+// Entropy returns the entropy of a distribution in nats.
+func Entropy(p []float64) float64 {
+	h := 0.0
+	for _, v := range p {
+		if v > 0 {
+			h -= v * math.Log(v)
+		}
+	}
+	return h
+}

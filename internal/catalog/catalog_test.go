@@ -84,6 +84,7 @@ func TestPins(t *testing.T) {
 		}
 		artifacts = append(artifacts, a)
 	}
+	artifacts = append(append(artifacts, gpuRuntime()), cudaLibraries()...)
 	for _, d := range datasets() {
 		artifacts = append(artifacts, d.artifact)
 		for name, file := range d.files {

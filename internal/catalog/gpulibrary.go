@@ -13,8 +13,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"w2s/internal/fetch"
 )
 
 // A GPURuntime is a build of ONNX Runtime that runs models on NVIDIA cards, and NVIDIA's libraries that it needs.
@@ -58,8 +56,8 @@ func (c *Catalog) FindGPURuntime(ctx context.Context, flag string) (GPURuntime, 
 // FetchGPURuntime is like FindGPURuntime, but fetches what is missing. It never replaces a path that the user gave.
 func (c *Catalog) FetchGPURuntime(ctx context.Context, flag string) (GPURuntime, error) {
 	r, err := c.findGPUBuild(ctx, flag)
-	if errors.Is(err, ErrNoGPURuntime) && pinsGPU() {
-		if _, err := c.cache.Ensure(ctx, gpuRuntime()); err != nil {
+	if errors.Is(err, ErrNoGPURuntime) && !c.gpu.none() {
+		if _, err := c.cache.Ensure(ctx, c.gpu.runtime); err != nil {
 			return GPURuntime{}, err
 		}
 		r, err = c.findGPUBuild(ctx, flag)
@@ -71,61 +69,43 @@ func (c *Catalog) FetchGPURuntime(ctx context.Context, flag string) (GPURuntime,
 	if err != nil || len(found.Missing) == 0 {
 		return found, err
 	}
-	for _, a := range cudaLibraries() {
-		if pinsGPU() && slices.ContainsFunc(found.Missing, func(name string) bool { return has(a, name) }) {
-			if _, err := c.cache.Ensure(ctx, a); err != nil {
-				return GPURuntime{}, err
-			}
+	for _, a := range c.gpu.holding(found.Missing) {
+		if _, err := c.cache.Ensure(ctx, a); err != nil {
+			return GPURuntime{}, err
 		}
 	}
 	return c.withNeeds(ctx, r)
 }
 
-// GPUState returns the state of the pinned GPU build and of what it needs, without what is on this machine already: found is the
-// result of FindGPURuntime.
+// GPUState returns the state of what is pinned, without what is on this machine already: found is the result of FindGPURuntime, or of
+// PinnedNeeds if that found no build.
 func (c *Catalog) GPUState(found GPURuntime) State {
 	s := State{Name: "GPU libraries", Title: "ONNX Runtime for CUDA, with CUDA and cuDNN", Licence: "MIT, and NVIDIA's licences of CUDA and cuDNN"}
-	if !pinsGPU() {
-		s.WayOut = fmt.Sprintf("w2s pins none for %s/%s: install onnxruntime-gpu 1.24 or later and NVIDIA's libraries, and name the library with --onnxruntime",
-			runtime.GOOS, runtime.GOARCH)
-		return s
-	}
-	missing := found.Missing
 	if found.Path == "" {
-		s.Download = gpuRuntime().Download()
-		missing = pinnedNeeds()
-		for _, l := range found.Needs {
-			missing = slices.DeleteFunc(missing, func(name string) bool { return name == l.Name })
-		}
+		s.Download = c.gpu.runtime.Download()
 	}
-	for _, a := range cudaLibraries() {
-		if slices.ContainsFunc(missing, func(name string) bool { return has(a, name) }) {
-			s.Download += a.Download()
-		}
+	held := c.gpu.holding(found.Missing)
+	for _, a := range held {
+		s.Download += a.Download()
 	}
-	s.WayOut = "w2s doctor --fix --provider cuda downloads what is missing"
-	s.Ready = found.Path != "" && len(missing) == 0
+	s.Ready = found.Path != "" && len(found.Missing) == 0
+	switch {
+	case s.Download > 0:
+		s.WayOut = "w2s doctor --fix --provider cuda downloads what is missing"
+	case found.Path == "":
+		s.WayOut = fmt.Sprintf("w2s pins no build for %s/%s: install onnxruntime-gpu 1.24 or later with Python, or name its library with --onnxruntime",
+			runtime.GOOS, runtime.GOARCH)
+	case !s.Ready:
+		s.WayOut = "install the release of CUDA and cuDNN that this build of ONNX Runtime needs, or add their folder to LD_LIBRARY_PATH"
+	}
 	return s
 }
 
-// PinnedNeeds returns which of NVIDIA's libraries the pinned build needs, and where they are on this machine.
+// PinnedNeeds returns which of NVIDIA's libraries the pinned build needs, and which of them are missing.
 func (c *Catalog) PinnedNeeds(ctx context.Context) (GPURuntime, error) {
 	var r GPURuntime
-	err := c.findNeeds(ctx, &r, pinnedNeeds())
+	err := c.findNeeds(ctx, &r, c.gpu.needs)
 	return r, err
-}
-
-func pinsGPU() bool { return runtime.GOOS+"/"+runtime.GOARCH == gpuPlatform }
-
-// has reports whether an artifact has a file of that name.
-func has(a fetch.Artifact, name string) bool {
-	return slices.ContainsFunc(a.Packages[0].Members, func(m fetch.Member) bool { return m.Name == name })
-}
-
-// pinnedNeeds lists the libraries that the pinned GPU build needs, in the order in which they are loaded. The other files of the
-// packages are loaded by these, which find them in their own folder.
-func pinnedNeeds() []string {
-	return []string{"libcudart.so.13", "libnvrtc.so.13", "libcublasLt.so.13", "libcublas.so.13", "libcurand.so.10", "libcudnn.so.9"}
 }
 
 // findGPUBuild finds a library that has the CUDA provider beside it.
@@ -143,8 +123,7 @@ func (c *Catalog) findGPUBuild(ctx context.Context, flag string) (Runtime, error
 			return r, nil
 		}
 	}
-	if pinsGPU() {
-		a := gpuRuntime()
+	if a := c.gpu.runtime; !c.gpu.none() {
 		s, err := c.cache.Status(ctx, a, false)
 		if err != nil {
 			return Runtime{}, err
@@ -249,16 +228,14 @@ func loadOrder(name string) int {
 func (c *Catalog) findNeeds(ctx context.Context, r *GPURuntime, names []string) error {
 	given := filepath.SplitList(c.getenv("LD_LIBRARY_PATH"))
 	cached := map[string]string{}
-	if pinsGPU() {
-		for _, a := range cudaLibraries() {
-			s, err := c.cache.Status(ctx, a, false)
-			if err != nil {
-				return err
-			}
-			for _, m := range a.Packages[0].Members {
-				if s.Complete {
-					cached[m.Name] = filepath.Join(s.Dir, m.Name)
-				}
+	for _, a := range c.gpu.holding(names) {
+		s, err := c.cache.Status(ctx, a, false)
+		if err != nil {
+			return err
+		}
+		for _, m := range a.Packages[0].Members {
+			if s.Complete {
+				cached[m.Name] = filepath.Join(s.Dir, m.Name)
 			}
 		}
 	}

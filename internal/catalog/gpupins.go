@@ -8,10 +8,38 @@ import (
 
 // The pins of what runs models on NVIDIA cards. The versions of CUDA and cuDNN are those that one release of PyTorch is built for, so
 // they are known to work together. They need a driver of CUDA 13.
-const (
-	gpuRuntimeVersion = "1.31.1"
-	gpuPlatform       = "linux/amd64" // the only one with wheels of all of them
-)
+const gpuRuntimeVersion = "1.31.1"
+
+// A gpuPins is what is pinned for NVIDIA cards. The zero value pins nothing.
+type gpuPins struct {
+	runtime   fetch.Artifact
+	libraries []fetch.Artifact // of NVIDIA
+	needs     []string         // files of the libraries that the runtime needs, in the order in which they are loaded; they load the others
+}
+
+// pinnedGPU returns the pins for a system. Only one has wheels of all of them.
+func pinnedGPU(goos, goarch string) gpuPins {
+	if goos != "linux" || goarch != "amd64" {
+		return gpuPins{}
+	}
+	return gpuPins{
+		runtime: gpuRuntime(), libraries: cudaLibraries(),
+		needs: []string{"libcudart.so.13", "libnvrtc.so.13", "libcublasLt.so.13", "libcublas.so.13", "libcurand.so.10", "libcudnn.so.9"},
+	}
+}
+
+// none reports whether nothing is pinned.
+func (p gpuPins) none() bool { return len(p.runtime.Packages) == 0 }
+
+// holding returns the artifacts that have some of the files.
+func (p gpuPins) holding(files []string) (all []fetch.Artifact) {
+	for _, a := range p.libraries {
+		if slices.ContainsFunc(a.Packages[0].Members, func(m fetch.Member) bool { return slices.Contains(files, m.Name) }) {
+			all = append(all, a)
+		}
+	}
+	return all
+}
 
 // gpuRuntime returns the GPU build of ONNX Runtime. The library and its providers must be in one folder, under their own names.
 func gpuRuntime() fetch.Artifact {

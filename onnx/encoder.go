@@ -35,7 +35,8 @@ type loading struct {
 	done      chan struct{}
 	session   *session
 	tokenizer *tokenizer.Tokenizer
-	until     int64 // id of the token SharedUntil, or -1
+	until     int64   // id of the token SharedUntil, or -1
+	budget    *budget // of a batch on a card
 	err       error
 }
 
@@ -158,7 +159,17 @@ func (l *loading) run(c *Checkpoint, o Options) {
 	// A tokenizer.json of 33 MB leaves some 100 MB of garbage, which would add to the peak of the weights.
 	debug.FreeOSMemory()
 	_, threads := o.workers()
-	l.session, l.err = newSession(c.source, c.plan, sessionOptions{threads: threads, provider: o.Provider, settings: o.Settings, unit: o.tileUnit()})
+	options := o.session(threads)
+	options.unit = o.tileUnit()
+	if l.session, l.err = newSession(c.source, c.plan, options); l.err != nil || options.card == nil {
+		return
+	}
+	tokens := o.BatchTokens
+	if tokens == 0 {
+		free, _ := options.card.memory()
+		tokens = cardTokens(free, c.Params, c.Width, len(c.plan.layers))
+	}
+	l.budget = newBudget(tokens)
 }
 
 // Encode calls emit once for every text, from the calling goroutine and in any order, with the index of the text, its vector,
@@ -178,6 +189,9 @@ func (e *Encoder) encode(ctx context.Context, texts []string, poolings []Pooling
 	}
 	e.use.RLock()
 	defer e.use.RUnlock()
+	if p := e.checkpoint.plan; p.pools != nil && !slices.Equal(p.pools, poolings) {
+		return fmt.Errorf("onnx: %s: the graph pools %v, not %v", e.checkpoint.Model, p.pools, poolings)
+	}
 	m, err := e.load(ctx)
 	if err != nil {
 		return err
@@ -252,14 +266,15 @@ func (r *encoding) work(ctx context.Context) error {
 // tokenize sends the jobs of one window after the other. It tokenizes the next window while the workers run the jobs of this
 // one.
 func (r *encoding) tokenize(ctx context.Context) error {
-	for unique := r.same.unique; len(unique) > 0; {
-		part := unique[:min(window, len(unique))]
+	first := true
+	for unique := r.same.unique; len(unique) > 0; first = false {
+		part := unique[:r.cut(unique, first)]
 		unique = unique[len(part):]
 		items, err := r.items(ctx, part)
 		if err != nil {
 			return err
 		}
-		for _, j := range r.e.checkpoint.plan.jobs(items, r.e.options.batchTokens()) {
+		for _, j := range r.batches(items) {
 			select {
 			case r.jobs <- j:
 			case <-ctx.Done():
@@ -270,10 +285,23 @@ func (r *encoding) tokenize(ctx context.Context) error {
 	return nil
 }
 
+// batches divides the items of a window into jobs.
+func (r *encoding) batches(items []item) []job {
+	p := r.e.checkpoint.plan
+	if r.m.budget == nil {
+		return p.jobs(items, r.e.options.batchTokens())
+	}
+	var all []job
+	for _, b := range p.cardBatches(items, r.m.budget.get()) {
+		all = append(all, job{items: b})
+	}
+	return all
+}
+
 // items tokenizes the texts with the given indices on all cores.
 func (r *encoding) items(ctx context.Context, texts []int) ([]item, error) {
 	items := make([]item, len(texts))
-	workers, _ := r.e.options.workers()
+	workers := r.e.options.tokenizers()
 	group, ctx := errgroup.WithContext(ctx)
 	for w := range workers {
 		group.Go(func() error {
@@ -364,9 +392,50 @@ func (r *encoding) runJob(ctx context.Context, j job, w *worker) error {
 	if len(j.prefixes) > 0 {
 		return r.runShared(ctx, j, w)
 	}
+	if r.m.budget != nil {
+		return r.runOnCard(ctx, j.items, w)
+	}
+	return r.runWhole(ctx, j.items, w)
+}
+
+// runWhole runs a batch of whole texts.
+func (r *encoding) runWhole(ctx context.Context, items []item, w *worker) error {
 	var g grid
-	g, w.encodings = r.e.checkpoint.grid(j.items, &w.batch, w.encodings)
-	return r.run(ctx, j.items, g, w)
+	g, w.encodings = r.e.checkpoint.grid(items, &w.batch, w.encodings)
+	return r.run(ctx, items, g, w)
+}
+
+// runOnCard runs a batch of whole texts on a card. If the card has too little memory for it, it halves the budget of all batches from
+// then on and runs the batch in parts.
+func (r *encoding) runOnCard(ctx context.Context, items []item, w *worker) error {
+	width := len(slices.MaxFunc(items, func(a, b item) int { return longestFirst(b, a) }).IDs)
+	if most := max(1, r.m.budget.get()/max(1, width)); len(items) > most && r.e.checkpoint.plan.rows == 0 {
+		for _, part := range evenly(items, most) { // the budget was halved after the batch was made
+			if err := r.runOnCard(ctx, part, w); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	err := r.runWhole(ctx, items, w)
+	if !outOfMemory(err) {
+		return err
+	}
+	if len(items) == 1 {
+		return r.noRoom(items[0], err)
+	}
+	r.m.budget.halve(len(items) * width)
+	return r.runOnCard(ctx, items, w)
+}
+
+// noRoom is the error for a text that does not fit into the card's memory by itself.
+func (r *encoding) noRoom(it item, fault error) error {
+	room := "the card's memory"
+	if free, total := r.m.session.options.card.memory(); total > 0 {
+		room = fmt.Sprintf("the %s that are free of the card's %s", gigabytes(free), gigabytes(total))
+	}
+	return fmt.Errorf("text %d of %d, with %d tokens, does not fit into %s beside the model of %d million weights (set a shorter longest input, or "+
+		"take a smaller model, --precision float16 or another card): %w", it.text+1, len(r.texts), len(it.IDs), room, r.e.checkpoint.Params/1e6, fault)
 }
 
 // A worker holds the memory that one goroutine reuses.
@@ -382,7 +451,10 @@ type worker struct {
 func (r *encoding) run(ctx context.Context, items []item, g grid, w *worker) error {
 	out, err := r.m.session.run(ctx, g, r.e.widths(), &w.buffer, &w.shared.after)
 	if err != nil {
-		return r.e.fault(r.blameLongest(ctx, items, err))
+		if r.m.budget == nil || !outOfMemory(err) {
+			err = r.blameLongest(ctx, items, err)
+		}
+		return r.e.fault(err)
 	}
 	vectors, err := r.vectors(ctx, items, g, out, w)
 	if err != nil {
@@ -413,10 +485,12 @@ func (r *encoding) vectors(ctx context.Context, items []item, g grid, outputs []
 	vectors := make([]float32, len(items)*width)
 	for i, it := range items {
 		rest := vectors[i*width:]
-		for k, out := range outputs {
-			dims := widths[k]
-			for _, p := range r.poolings {
-				v := rest[:dims]
+		for k, dims := range widths {
+			for n, p := range r.poolings {
+				v, out := rest[:dims], outputs[k]
+				if r.e.checkpoint.plan.pools != nil {
+					out = outputs[k*len(r.poolings)+n]
+				}
 				if err := r.vector(v, out, i, p, g, w); err != nil {
 					return nil, r.e.fault(err)
 				}
@@ -436,7 +510,7 @@ func (r *encoding) vectors(ctx context.Context, items []item, g grid, outputs []
 // vector pools the vector v of row i of a batch from an output of the model.
 func (r *encoding) vector(v, out []float32, i int, p Pooling, g grid, w *worker) error {
 	dims := len(v)
-	if r.e.checkpoint.plan.pooled() {
+	if p := r.e.checkpoint.plan; p.pooled() || p.pools != nil {
 		copy(v, out[i*dims:])
 		return nil
 	}

@@ -135,7 +135,9 @@ func TestGraphsForCards(t *testing.T) {
 		names = drawn.Names(t)
 	}
 	for i, name := range names {
-		t.Run(name, func(t *testing.T) { checkCard(t, rt, drawn.Read(t, name).Write(t), poolings[i%len(poolings)], cardTexts()) })
+		t.Run(name, func(t *testing.T) {
+			checkCard(t, rt, drawn.Read(t, name).Write(t), poolings[i%len(poolings)], cardTexts())
+		})
 	}
 }
 
@@ -318,7 +320,7 @@ func TestCardErrors(t *testing.T) {
 		want []string
 		runs int
 	}{
-		{&fakeCard{room: 5, fault: arenaFault, free: 2e9, total: 8e9}, []string{" tokens, does not fit into", "2.0 GB that are free of 8.0 GB", "BFCArena", "shorter longest input"}, 12},
+		{&fakeCard{room: 5, fault: arenaFault, free: 2e9, total: 8e9}, []string{" tokens, does not fit into", "the 2.0 GB that are free of the card's 8.0 GB", "BFCArena", "shorter longest input"}, 12},
 		{&fakeCard{room: 5, fault: "CUDA failure 700: an illegal memory access"}, []string{"illegal memory access"}, 2},
 		{&fakeCard{free: 1000, total: 8e9}, []string{"the weights take 0.0 GB, and 0.0 GB of the card's 8.0 GB are free", "--provider cpu"}, 0},
 	} {

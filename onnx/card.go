@@ -11,36 +11,42 @@ import (
 
 // A card is a device with memory of its own that an execution provider runs models on.
 type card struct {
-	// memory returns the bytes of memory that are free and those that the card has. Both are 0 if they are not known.
-	memory func() (free, total int64)
-	wrap   func(runner) runner // set by tests of this package only, to add faults to a model that is loaded
+	device      *Device             // nil is the provider's first
+	free, total int64               // bytes of memory before models are loaded; 0 if they are not known
+	wrap        func(runner) runner // set by tests of this package only, to add faults to a model that is loaded
 }
 
-// cardProviders are the providers that are known to run models on a card. Others keep what is done for a processor: small batches
-// without padding, and pooling outside of the graph.
-var cardProviders = []string{"cuda", "tensorrt"}
-
-// device returns the card that a model runs on, or nil if it runs on the processor.
-func (o Options) device() *card {
-	if o.card != nil {
-		return o.card
+// cards returns the cards that a model runs on, or nil if it runs on the processor. Providers that take no devices keep what is done
+// for a processor: small batches without padding, and pooling outside of the graph.
+func (o Options) cards() []*card {
+	if o.fakes != nil {
+		return o.fakes
 	}
-	if slices.Contains(cardProviders, strings.ToLower(o.Provider)) {
-		return &card{memory: func() (free, total int64) { return 0, 0 }}
+	provider, err := checkProvider(o.Provider)
+	if err != nil || !takesDevice(provider) {
+		return nil
 	}
-	return nil
+	var all []*card
+	for i := range o.Devices {
+		d := &o.Devices[i]
+		all = append(all, &card{device: d, free: d.Free, total: d.Total})
+	}
+	if all == nil {
+		all = []*card{{}}
+	}
+	return all
 }
+
+// onCard reports whether a model runs on a card.
+func (o Options) onCard() bool { return len(o.cards()) > 0 }
 
 // check returns an error if weights of that many bytes do not fit into the memory that is free.
 func (c *card) check(weights int64) error {
-	if c == nil {
+	if c == nil || c.free <= 0 || weights <= c.free {
 		return nil
 	}
-	if free, total := c.memory(); free > 0 && weights > free {
-		return fmt.Errorf("the weights take %s, and %s of the card's %s are free (choose a smaller model, --precision float16 if this one is float32, "+
-			"another card, or --provider cpu)", gigabytes(weights), gigabytes(free), gigabytes(total))
-	}
-	return nil
+	return fmt.Errorf("the weights take %s, and %s of the card's %s are free (choose a smaller model, --precision float16 if this one is float32, "+
+		"another card, or --provider cpu)", gigabytes(weights), gigabytes(c.free), gigabytes(c.total))
 }
 
 // gigabytes writes a number of bytes in GB of 10^9 bytes.
@@ -149,7 +155,7 @@ const (
 
 // cut returns the number of the first texts that are tokenized and sorted together. first tells whether they are the first of all.
 func (r *encoding) cut(unique []int, first bool) int {
-	if r.e.options.device() == nil || first {
+	if !r.e.options.onCard() || first {
 		return min(window, len(unique))
 	}
 	bytes := 0

@@ -28,8 +28,8 @@ type fakeCard struct {
 	batches [][]int64 // shapes of the batches that were run, also of those that did not fit
 }
 
-func (f *fakeCard) card() *card {
-	return &card{memory: func() (int64, int64) { return f.free, f.total }, wrap: func(r runner) runner { return &limitedRunner{r, f} }}
+func (f *fakeCard) card() []*card {
+	return []*card{{free: f.free, total: f.total, wrap: func(r runner) runner { return &limitedRunner{r, f} }}}
 }
 
 type limitedRunner struct {
@@ -113,7 +113,7 @@ func TestPoolingInGraph(t *testing.T) {
 					t.Skip(err) // the model pools by itself
 				}
 				defer plain.Close()
-				on := openTest(t, rt, dir, Options{Pooling: pooling, card: (&fakeCard{}).card()})
+				on := openTest(t, rt, dir, Options{Pooling: pooling, fakes: (&fakeCard{}).card()})
 				if on.checkpoint.plan.pools != nil {
 					pooled++
 				}
@@ -178,7 +178,7 @@ func checkCard(t *testing.T, rt *Runtime, dir string, pooling Pooling, texts []s
 	}
 	o.Precision = Float16
 	near(o, 1e-2, 0.9999)
-	o.card = (&fakeCard{}).card()
+	o.fakes = (&fakeCard{}).card()
 	near(o, 1e-2, 0.9999)
 	o.Precision = Float32
 	near(o, 1e-5, 0.9999999)
@@ -192,7 +192,7 @@ func TestLayersOnCard(t *testing.T) {
 	rt := testRuntime(t)
 	for _, name := range []string{"llama", "bert"} {
 		dir := drawn.Read(t, name).Write(t)
-		encoders := openLayers(t, rt, dir, Options{card: (&fakeCard{}).card()}, allLayers(t, dir)...)
+		encoders := openLayers(t, rt, dir, Options{fakes: (&fakeCard{}).card()}, allLayers(t, dir)...)
 		plain := openLayers(t, rt, dir, Options{RuntimeOnly: true}, allLayers(t, dir)...)
 		l, err := JoinLayers(encoders)
 		if err != nil {
@@ -289,7 +289,7 @@ func TestOutOfMemory(t *testing.T) {
 	for _, fault := range []string{arenaFault, "CUDA failure 2: out of memory ; GPU=0 ; hostname=h ; file=f ; line=1 ; expr=cudaMalloc((void**)&p, size); ",
 		"CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED ; GPU=0", "Available memory of 1024 is smaller than requested bytes of 4096"} {
 		f := &fakeCard{room: 40, fault: fault}
-		e := openTest(t, rt, dir, Options{card: f.card(), BatchTokens: 1000})
+		e := openTest(t, rt, dir, Options{fakes: f.card(), BatchTokens: 1000})
 		checkNear(t, encodeAll(t, e, texts), want, 1e-5, 0.9999999)
 		failed := 0
 		for _, shape := range f.batches {
@@ -320,11 +320,11 @@ func TestCardErrors(t *testing.T) {
 		want []string
 		runs int
 	}{
-		{&fakeCard{room: 5, fault: arenaFault, free: 2e9, total: 8e9}, []string{" tokens, does not fit into", "the 2.0 GB that are free of the card's 8.0 GB", "BFCArena", "shorter longest input"}, 12},
+		{&fakeCard{room: 5, fault: arenaFault, free: 2e9, total: 8e9}, []string{" tokens, does not fit into", "the 2.0 GB that the weights leave of the card's 8.0 GB", "BFCArena", "shorter longest input"}, 12},
 		{&fakeCard{room: 5, fault: "CUDA failure 700: an illegal memory access"}, []string{"illegal memory access"}, 2},
 		{&fakeCard{free: 1000, total: 8e9}, []string{"the weights take 0.0 GB, and 0.0 GB of the card's 8.0 GB are free", "--provider cpu"}, 0},
 	} {
-		e := openTest(t, rt, dir, Options{card: c.card.card(), BatchTokens: 1000})
+		e := openTest(t, rt, dir, Options{fakes: c.card.card(), BatchTokens: 1000})
 		err := e.Encode(context.Background(), texts, ignore)
 		for _, part := range c.want {
 			if err == nil || !strings.Contains(err.Error(), part) {
@@ -346,10 +346,10 @@ func TestPrecision(t *testing.T) {
 	}{
 		{"llama", "", Options{}, Float32},
 		{"llama-f16", "", Options{}, Float32},
-		{"llama-f16", "", Options{card: (&fakeCard{}).card()}, Float16},
-		{"llama-bf16", "", Options{card: (&fakeCard{}).card(), Precision: Auto}, Float16},
-		{"llama-f16", "", Options{card: (&fakeCard{}).card(), Precision: Float32}, Float32},
-		{"llama", "", Options{card: (&fakeCard{}).card()}, Float32},
+		{"llama-f16", "", Options{fakes: (&fakeCard{}).card()}, Float16},
+		{"llama-bf16", "", Options{fakes: (&fakeCard{}).card(), Precision: Auto}, Float16},
+		{"llama-f16", "", Options{fakes: (&fakeCard{}).card(), Precision: Float32}, Float32},
+		{"llama", "", Options{fakes: (&fakeCard{}).card()}, Float32},
 		{"llama", "", Options{Precision: Float16}, Float16},
 		{"", "bert-tiny", Options{}, Float32},
 		{"", "bert-tiny", Options{Precision: Float32}, Float32},
@@ -371,5 +371,18 @@ func TestPrecision(t *testing.T) {
 		if err == nil {
 			e.Close()
 		}
+	}
+}
+
+// TestSeveralCards spreads texts over two cards.
+func TestSeveralCards(t *testing.T) {
+	rt, texts := testRuntime(t), cardTexts()
+	dir := drawn.Read(t, "bert").Write(t)
+	want := encodeAll(t, openTest(t, rt, dir, Options{RuntimeOnly: true}), texts)
+	one, two := &fakeCard{}, &fakeCard{}
+	e := openTest(t, rt, dir, Options{fakes: append(one.card(), two.card()...), BatchTokens: 8})
+	checkNear(t, encodeAll(t, e, texts), want, 1e-5, 0.9999999)
+	if a, b := len(one.batches), len(two.batches); a < 3 || b < 3 || a+b < len(texts)-1 {
+		t.Errorf("%d and %d batches of %d texts", a, b, len(texts))
 	}
 }

@@ -125,12 +125,12 @@ func readCheckpoint(dir string, o Options) (*Checkpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.source.style, c.Precision = families.Style{Half: half, Card: o.device() != nil}, Float32
+	c.source.style, c.Precision = families.Style{Half: half, Card: o.onCard()}, Float32
 	if half {
 		c.Precision = Float16
 	}
 	from = c.source
-	want := families.Want{Cache: files.w2s.SharedUntil != "" && !from.byLength() && o.device() == nil}
+	want := families.Want{Cache: files.w2s.SharedUntil != "" && !from.byLength() && !o.onCard()}
 	if o.Head {
 		if c.Head, err = files.model.head(from.adapterLabels()); err != nil {
 			return nil, err
@@ -343,7 +343,7 @@ func (c *Checkpoint) complete(f *onnxproto.File, files *configs, o Options) erro
 	if err := c.planSharing(f, o); err != nil {
 		return err
 	}
-	if o.device() != nil {
+	if o.onCard() {
 		c.plan.poolInGraph(f, []Pooling{c.Pooling})
 	}
 	return nil

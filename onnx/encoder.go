@@ -33,7 +33,8 @@ type Encoder struct {
 // A loading is a model that is loaded or being loaded.
 type loading struct {
 	done      chan struct{}
-	session   *session
+	session   *session   // on the processor, or on the first card
+	others    []*session // on further cards
 	tokenizer *tokenizer.Tokenizer
 	until     int64   // id of the token SharedUntil, or -1
 	budget    *budget // of a batch on a card
@@ -52,6 +53,9 @@ func Open(ctx context.Context, rt *Runtime, dir string, o Options) (*Encoder, er
 	c, err := ReadCheckpoint(dir, o)
 	if err != nil {
 		return nil, err
+	}
+	if o.Fallback != "" {
+		c.notes = append(c.notes, o.Fallback)
 	}
 	e := &Encoder{checkpoint: c, options: o, dims: c.Width}
 	e.options.Provider, _ = checkProvider(o.Provider) // ReadCheckpoint has checked it
@@ -113,10 +117,7 @@ func (e *Encoder) Close() error {
 	<-e.loading.done
 	l := e.loading
 	e.loading = nil
-	if l.session == nil {
-		return nil
-	}
-	return l.session.close()
+	return l.close()
 }
 
 func (e *Encoder) fault(err error) error {
@@ -159,17 +160,53 @@ func (l *loading) run(c *Checkpoint, o Options) {
 	// A tokenizer.json of 33 MB leaves some 100 MB of garbage, which would add to the peak of the weights.
 	debug.FreeOSMemory()
 	_, threads := o.workers()
-	options := o.session(threads)
-	options.unit = o.tileUnit()
-	if l.session, l.err = newSession(c.source, c.plan, options); l.err != nil || options.card == nil {
-		return
+	for i, options := range o.sessions(threads) {
+		options.unit = o.tileUnit()
+		one, err := newSession(c.source, c.plan, options)
+		switch {
+		case err != nil:
+			l.err = errors.Join(err, l.close())
+			l.session, l.others = nil, nil
+			return
+		case i == 0:
+			l.session = one
+		default:
+			l.others = append(l.others, one)
+		}
 	}
-	tokens := o.BatchTokens
-	if tokens == 0 {
-		free, _ := options.card.memory()
-		tokens = cardTokens(free, c.Params, c.Width, len(c.plan.layers))
+	if o.onCard() {
+		l.budget = newBudget(l.cardTokens(c, o))
 	}
-	l.budget = newBudget(tokens)
+}
+
+// sessions returns the sessions of all cards, or the only one.
+func (l *loading) sessions() []*session { return append([]*session{l.session}, l.others...) }
+
+// cardTokens returns the number of tokens that the first batches on a card have.
+func (l *loading) cardTokens(c *Checkpoint, o Options) int {
+	tokens := cmp.Or(o.BatchTokens, mostCardTokens)
+	for _, s := range l.sessions() {
+		if o.BatchTokens == 0 {
+			free := s.options.card.free
+			if free > 0 {
+				free = max(1, free-s.weights)
+			}
+			tokens = min(tokens, cardTokens(free, c.Params, c.Width, len(c.plan.layers)))
+		}
+	}
+	return tokens
+}
+
+// close frees the models.
+func (l *loading) close() error {
+	if l.session == nil {
+		return nil
+	}
+	var errs []error
+	for _, s := range l.sessions() {
+		errs = append(errs, s.close())
+	}
+	return errors.Join(errs...)
 }
 
 // Encode calls emit once for every text, from the calling goroutine and in any order, with the index of the text, its vector,
@@ -257,8 +294,9 @@ func (r *encoding) work(ctx context.Context) error {
 		return r.tokenize(ctx)
 	})
 	workers, _ := r.e.options.workers()
-	for range workers {
-		group.Go(func() error { return r.runJobs(ctx) })
+	sessions := r.m.sessions()
+	for i := range workers {
+		group.Go(func() error { return r.runJobs(ctx, sessions[i%len(sessions)]) })
 	}
 	return group.Wait()
 }
@@ -368,8 +406,8 @@ func (c *Checkpoint) tokenizerOptions() tokenizer.Options {
 func (c *Checkpoint) zeroVector() bool { return c.Family == "static" && c.plan.pooled() }
 
 // runJobs runs jobs until there are no more.
-func (r *encoding) runJobs(ctx context.Context) error {
-	w := worker{sums: make([]float64, slices.Max(r.e.widths()))}
+func (r *encoding) runJobs(ctx context.Context, s *session) error {
+	w := worker{session: s, sums: make([]float64, slices.Max(r.e.widths()))}
 	for {
 		select {
 		case j, ok := <-r.jobs:
@@ -422,24 +460,25 @@ func (r *encoding) runOnCard(ctx context.Context, items []item, w *worker) error
 		return err
 	}
 	if len(items) == 1 {
-		return r.noRoom(items[0], err)
+		return r.noRoom(items[0], w.session, err)
 	}
 	r.m.budget.halve(len(items) * width)
 	return r.runOnCard(ctx, items, w)
 }
 
 // noRoom is the error for a text that does not fit into the card's memory by itself.
-func (r *encoding) noRoom(it item, fault error) error {
+func (r *encoding) noRoom(it item, s *session, fault error) error {
 	room := "the card's memory"
-	if free, total := r.m.session.options.card.memory(); total > 0 {
-		room = fmt.Sprintf("the %s that are free of the card's %s", gigabytes(free), gigabytes(total))
+	if c := s.options.card; c.free > 0 {
+		room = fmt.Sprintf("the %s that the weights leave of the card's %s", gigabytes(max(0, c.free-s.weights)), gigabytes(c.total))
 	}
-	return fmt.Errorf("text %d of %d, with %d tokens, does not fit into %s beside the model of %d million weights (set a shorter longest input, or "+
-		"take a smaller model, --precision float16 or another card): %w", it.text+1, len(r.texts), len(it.IDs), room, r.e.checkpoint.Params/1e6, fault)
+	return fmt.Errorf("text %d of %d, with %d tokens, does not fit into %s (set a shorter longest input, or "+
+		"take a smaller model, --precision float16 or another card): %w", it.text+1, len(r.texts), len(it.IDs), room, fault)
 }
 
 // A worker holds the memory that one goroutine reuses.
 type worker struct {
+	session   *session
 	buffer    buffer
 	batch     tokenizer.Batch
 	encodings []tokenizer.Encoding
@@ -449,7 +488,7 @@ type worker struct {
 
 // run encodes one batch and sends the result. g holds the tokens that are not in the cache yet.
 func (r *encoding) run(ctx context.Context, items []item, g grid, w *worker) error {
-	out, err := r.m.session.run(ctx, g, r.e.widths(), &w.buffer, &w.shared.after)
+	out, err := w.session.run(ctx, g, r.e.widths(), &w.buffer, &w.shared.after)
 	if err != nil {
 		if r.m.budget == nil || !outOfMemory(err) {
 			err = r.blameLongest(ctx, items, err)

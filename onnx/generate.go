@@ -72,7 +72,7 @@ func (g *Generator) open(o Options) error {
 		return err
 	}
 	// A text is continued one token at a time, so all threads work on the same step.
-	g.session, err = newSession(g.checkpoint.source, p, o.session(o.Threads))
+	g.session, err = newSession(g.checkpoint.source, p, o.sessions(o.Threads)[0])
 	return err
 }
 

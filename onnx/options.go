@@ -35,6 +35,12 @@ type Options struct {
 	Provider string            // execution provider (see Providers); "" is cpu
 	Settings map[string]string // settings of the provider
 
+	// Devices are the cards that the providers cuda and tensorrt run on. Texts are spread over them. None stands for the provider's
+	// first card. Devices are no part of a key, as kinds of processors are not.
+	Devices []Device
+	// Fallback tells why Provider is not the one that the user asked for. It is one of the Warnings.
+	Fallback string
+
 	// DigestFile stores the digests of model files between runs. "" reads the whole model each time it is opened.
 	DigestFile string
 
@@ -51,9 +57,9 @@ type Options struct {
 	Threads     int // number of threads that compute; 0 means one for each core
 	BatchTokens int // largest number of tokens in one batch; 0 means DefaultBatchTokens, or on a card what fits into its memory
 
-	// Tests of this package set these, in place of the processor's tile unit and of the provider's device.
-	unit tileUnit
-	card *card
+	// Tests of this package set these, in place of the processor's tile unit and of the provider's cards.
+	unit  tileUnit
+	fakes []*card
 }
 
 // DefaultBatchTokens is the default of Options.BatchTokens. It is small because a batch is fastest if its activations fit
@@ -74,20 +80,20 @@ func (o Options) check() error {
 		}
 	}
 	_, err := checkProvider(o.Provider)
-	return errors.Join(append(errs, err, o.Precision.check())...)
+	return errors.Join(append(errs, err, o.checkDevices(), o.Precision.check())...)
 }
 
 // workers returns the number of batches that are run at a time, and the number of threads of each. On the CPU every batch has
-// one thread, so that no thread waits for another and all cores stay busy on short batches. On a card one batch runs while the next one
-// is prepared, and threads that wait for work would take cores from the tokenizer.
+// one thread, so that no thread waits for another and all cores stay busy on short batches. On each card one batch runs while the
+// next one is prepared, and threads that wait for work would take cores from the tokenizer.
 func (o Options) workers() (workers, threads int) {
 	n := o.Threads
 	if n == 0 {
 		n = runtime.GOMAXPROCS(0)
 	}
 	switch {
-	case o.device() != nil:
-		return 2, 1
+	case o.onCard():
+		return 2 * len(o.cards()), 1
 	case o.Provider != "" && o.Provider != CPU:
 		return 1, n
 	}
@@ -96,7 +102,7 @@ func (o Options) workers() (workers, threads int) {
 
 // tokenizers returns the number of texts that are tokenized at a time.
 func (o Options) tokenizers() int {
-	if workers, _ := o.workers(); o.device() == nil {
+	if workers, _ := o.workers(); !o.onCard() {
 		return workers
 	}
 	if o.Threads > 0 {
@@ -105,14 +111,23 @@ func (o Options) tokenizers() int {
 	return runtime.GOMAXPROCS(0)
 }
 
-// session returns how a model is loaded whose runs have that many threads.
-func (o Options) session(threads int) sessionOptions {
-	return sessionOptions{threads: threads, provider: o.Provider, settings: o.Settings, card: o.device()}
+// sessions returns how a model is loaded whose runs have that many threads: once on the processor, or on each card.
+func (o Options) sessions(threads int) []sessionOptions {
+	one := sessionOptions{threads: threads, provider: o.Provider, settings: o.Settings}
+	if !o.onCard() {
+		return []sessionOptions{one}
+	}
+	var all []sessionOptions
+	for _, c := range o.cards() {
+		one.card, one.device = c, c.device
+		all = append(all, one)
+	}
+	return all
 }
 
 // tileUnit returns the unit that layers and attention run on, or nil to leave them to the runtime's own kernels.
 func (o Options) tileUnit() tileUnit {
-	if o.RuntimeOnly || o.Provider != "" && o.Provider != CPU || o.device() != nil {
+	if o.RuntimeOnly || o.Provider != "" && o.Provider != CPU || o.onCard() {
 		return nil
 	}
 	if o.unit != nil {

@@ -42,7 +42,7 @@ func (p Precision) check() error {
 func (s source) half(o Options) (bool, error) {
 	if s.made != nil {
 		automatic := o.Precision == "" || o.Precision == Auto
-		return o.Precision == Float16 || automatic && o.device() != nil && s.made.Weights.Half(), nil
+		return o.Precision == Float16 || automatic && o.onCard() && s.made.Weights.Half(), nil
 	}
 	if o.Precision != Float16 && o.Precision != Float32 {
 		return false, nil

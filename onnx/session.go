@@ -19,6 +19,7 @@ type sessionOptions struct {
 	threads  int // of one run
 	provider string
 	settings map[string]string
+	device   *Device  // the card that the model runs on; nil is the provider's first
 	unit     tileUnit // computes layers and attention; nil leaves them to the runtime's own kernels
 	card     *card    // the device that the model runs on, if it has memory of its own
 }
@@ -32,7 +33,8 @@ type session struct {
 	plan    *plan
 	options sessionOptions
 
-	turn sync.Mutex // held by a run on a card, which has memory for one at a time
+	turn    sync.Mutex // held by a run on a card, which has memory for one at a time
+	weights int64      // bytes of the weights on a card
 
 	mu      sync.Mutex // guards the fields below
 	model   *instance
@@ -98,7 +100,8 @@ func (s *session) load(unit tileUnit) (run runner, ops *amx.Ops, err error) {
 		return nil, nil, err
 	}
 	defer f.Close()
-	if err := s.options.card.check(s.source.weightBytes(f)); err != nil {
+	s.weights = s.source.weightBytes(f)
+	if err := s.options.card.check(s.weights); err != nil {
 		return nil, nil, err
 	}
 	edit := s.plan.edit()
@@ -129,7 +132,7 @@ func (o sessionOptions) apply(options *ort.SessionOptions) error {
 	if err := options.SetMemPattern(false); err != nil {
 		return err
 	}
-	return appendProvider(options, o.provider, o.settings)
+	return appendProvider(options, o.provider, o.settings, o.device)
 }
 
 // acquire waits until the model is loaded, and returns it for one run. The caller calls users.Done after the run.

@@ -29,7 +29,7 @@ func (c *Checkpoint) planSharing(f *onnxproto.File, o Options) error {
 	}
 	p := c.plan
 	switch {
-	case c.source.byLength(), o.device() != nil: // a card computes a text again faster than a cache is copied to it
+	case c.source.byLength(), o.onCard(): // a card computes a text again faster than a cache is copied to it
 		return nil
 	case !p.has(pastState):
 		return fail(errors.New("the model has no inputs past_key_values"))

@@ -1,7 +1,9 @@
 package onnx
 
 import (
+	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -141,6 +143,43 @@ func (p *plan) cardBatches(items []item, budget int) [][]item {
 		start = end
 	}
 	return all
+}
+
+// masksPadding reports whether padding after a text leaves its vector as it is. Some exports take a mask and do not use it everywhere.
+// widths are those of run.
+func (s *session) masksPadding(widths []int) (bool, error) {
+	if slices.Min(widths) < 1 {
+		return false, nil
+	}
+	const tokens, padding = 5, 11
+	encode := func(cols int) ([]float32, error) {
+		g := grid{rows: 1, cols: cols, ids: make([]int64, cols), mask: make([]int64, cols), typ: make([]int64, cols)}
+		for i := range tokens {
+			g.ids[i], g.mask[i] = int64(i+1), 1
+		}
+		out, err := s.run(context.Background(), g, widths, &buffer{}, nil)
+		if err != nil {
+			return nil, err
+		}
+		n := widths[0]
+		if !s.plan.pooled() && s.plan.pools == nil {
+			n *= tokens
+		}
+		return out[0][:n], nil
+	}
+	alone, err := encode(tokens)
+	if err != nil {
+		return false, err
+	}
+	padded, err := encode(tokens + padding)
+	if err != nil {
+		return false, err
+	}
+	var size, worst float64
+	for i, x := range alone {
+		size, worst = max(size, math.Abs(float64(x))), max(worst, math.Abs(float64(x)-float64(padded[i])))
+	}
+	return worst <= 5e-3*size, nil // half precision rounds by 5e-4
 }
 
 // paddingShare is the largest share of padding in a batch on a card.

@@ -15,6 +15,7 @@ import (
 	ort "github.com/yalue/onnxruntime_go"
 
 	"w2s/internal/drawn"
+	"w2s/internal/onnxproto"
 	"w2s/internal/shareddata"
 )
 
@@ -384,5 +385,39 @@ func TestSeveralCards(t *testing.T) {
 	checkNear(t, encodeAll(t, e, texts), want, 1e-5, 0.9999999)
 	if a, b := len(one.batches), len(two.batches); a < 3 || b < 3 || a+b < len(texts)-1 {
 		t.Errorf("%d and %d batches of %d texts", a, b, len(texts))
+	}
+}
+
+// TestMaskWithoutEffect takes the mask out of an export, as in exports that do not use it everywhere. Texts of different lengths must not
+// be run together then.
+func TestMaskWithoutEffect(t *testing.T) {
+	rt, texts := testRuntime(t), cardTexts()
+	for _, ignored := range []bool{false, true} {
+		dir := copyFixture(t, "bert-tiny")
+		path := filepath.Join(dir, "model.onnx")
+		if ignored {
+			f, err := onnxproto.Open(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			e := onnxproto.Edit{Replace: map[int64]onnxproto.Node{}}
+			for _, n := range f.Nodes {
+				if n.Op == "Sub" && n.Input(1) == "/Cast_output_0" { // 1 minus the mask becomes 0
+					n.Inputs = []string{n.Inputs[1], n.Inputs[1]}
+					e.Replace[n.Pos] = n
+				}
+			}
+			data, err := f.Edited(e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f.Close()
+			write(t, dir, "model.onnx", string(data))
+		}
+		e := openTest(t, rt, dir, Options{fakes: (&fakeCard{}).card()})
+		encodeAll(t, e, texts[:2])
+		if got := e.checkpoint.plan.pads; got == ignored {
+			t.Errorf("mask ignored: %v, padding: %v", ignored, got)
+		}
 	}
 }

@@ -134,7 +134,7 @@ func (e *Encoder) load(ctx context.Context) (*loading, error) {
 	}
 	if e.loading == nil {
 		e.loading = &loading{done: make(chan struct{})}
-		go e.loading.run(e.checkpoint, e.options)
+		go e.loading.run(e.checkpoint, e.options, e.layers)
 	}
 	l := e.loading
 	e.mu.Unlock()
@@ -149,7 +149,7 @@ func (e *Encoder) load(ctx context.Context) (*loading, error) {
 	return l, nil
 }
 
-func (l *loading) run(c *Checkpoint, o Options) {
+func (l *loading) run(c *Checkpoint, o Options, layers []int) {
 	defer close(l.done)
 	if l.tokenizer, l.err = c.loadTokenizer(); l.err != nil {
 		return
@@ -176,6 +176,9 @@ func (l *loading) run(c *Checkpoint, o Options) {
 	}
 	if o.onCard() {
 		l.budget = newBudget(l.cardTokens(c, o))
+		if c.source.made == nil && c.plan.pads {
+			c.plan.pads, l.err = l.session.masksPadding(append([]int{c.Width}, layers...))
+		}
 	}
 }
 

@@ -55,6 +55,9 @@ func (a *app) find(ctx context.Context, named modelName) (*found, error) {
 	if err != nil {
 		return nil, err
 	}
+	if names := onnx.Precisions(); !slices.Contains(names, a.products) {
+		return nil, usagef("--precision %q: want one of %s", a.products, strings.Join(names, ", "))
+	}
 	if err := a.checkProvider(); err != nil {
 		return nil, err
 	}
@@ -149,7 +152,8 @@ func conversationWriter(template *chat.Template) func([]tasks.Turn) (string, err
 // folder.
 func (a *app) options(file, cache string) onnx.Options {
 	return onnx.Options{
-		Model: file, Threads: a.threads, RuntimeOnly: a.runtimeOnly, Cut: a.truncate, DigestFile: filepath.Join(cache, "digests.json"),
+		Model: file, Precision: onnx.Precision(a.products), Threads: a.threads, RuntimeOnly: a.runtimeOnly,
+		Cut: a.truncate, DigestFile: filepath.Join(cache, "digests.json"),
 	}
 }
 
@@ -189,6 +193,9 @@ func facts(c *onnx.Checkpoint, rt *onnx.Runtime) map[string]string {
 	}
 	if a := c.Adapter(); a != "" {
 		f["adapter"] = visible.Name(filepath.Base(a))
+	}
+	if c.Precision == onnx.Float16 {
+		f["precision"] = string(c.Precision)
 	}
 	if c.LowerCase {
 		f["lower case"] = "true"

@@ -87,3 +87,37 @@ func TestExplainProvider(t *testing.T) {
 		}
 	}
 }
+
+// Texts that are spread over two cards get the vectors of one card, to the last bit, and the keys of one card.
+func TestDevicesGiveTheSame(t *testing.T) {
+	texts := cardTexts()
+	open := func(o Options, cards ...*fakeCard) *Encoder {
+		for _, c := range cards {
+			o.fakes = append(o.fakes, c.card()...)
+		}
+		return tiny(t, "bert-tiny", o)
+	}
+	one, two := &fakeCard{}, &fakeCard{}
+	alone, spread := open(Options{BatchTokens: 16}, &fakeCard{}), open(Options{BatchTokens: 16}, one, two)
+	want := encodeAll(t, alone, texts)
+	for i, v := range encodeAll(t, spread, texts) {
+		if !slices.Equal(v.Values, want[i].Values) || v.Tokens != want[i].Tokens {
+			t.Errorf("text %d has another vector on two cards", i)
+		}
+	}
+	if len(one.batches) == 0 || len(two.batches) == 0 {
+		t.Errorf("%d and %d batches", len(one.batches), len(two.batches))
+	}
+	if alone.Key() != spread.Key() {
+		t.Error("the number of cards is part of the key")
+	}
+	cuda := open(Options{Provider: "cuda"})
+	for _, devices := range [][]Device{{{Index: 1, Name: "a card", Free: 1 << 30}}, {{Index: 0}, {Index: 1}}} {
+		if e := open(Options{Provider: "cuda", Devices: devices}); e.Key() != cuda.Key() {
+			t.Errorf("devices %v are part of the key", devices)
+		}
+	}
+	if cuda.Key() == open(Options{}).Key() {
+		t.Error("the provider is not part of the key")
+	}
+}

@@ -99,9 +99,17 @@ func needNames(r GPURuntime) []string {
 	return list.Map(r.Needs, func(l Library) string { return l.Name })
 }
 
-// What a provider needs is read from its file, in the order in which it must be loaded, without the driver.
-func TestNeedsOf(t *testing.T) {
+func TestGPURuntime(t *testing.T) {
 	g := newFakeGPU(t)
+	t.Run("needs", g.testNeeds)
+	t.Run("fetched", g.testFetched)
+	t.Run("partly there", g.testPartlyThere)
+	t.Run("installed", g.testInstalled)
+	t.Run("given", g.testGiven)
+}
+
+// What a provider needs is read from its file, in the order in which it must be loaded, without the driver.
+func (g fakeGPU) testNeeds(t *testing.T) {
 	got, err := needsOf(filepath.Join(g.build, cudaProvider))
 	if err != nil || !slices.Equal(got, g.pins.needs) {
 		t.Errorf("got %q, error %v, want %q", got, err, g.pins.needs)
@@ -114,8 +122,7 @@ func TestNeedsOf(t *testing.T) {
 }
 
 // An empty machine needs everything, and gets it from the packages.
-func TestFetchGPURuntime(t *testing.T) {
-	g := newFakeGPU(t)
+func (g fakeGPU) testFetched(t *testing.T) {
 	ctx := t.Context()
 	c := g.open(t, Options{Offline: true, Local: []string{g.archives}}, nil)
 	if _, err := c.FindGPURuntime(ctx, ""); err == nil || !strings.Contains(err.Error(), "no GPU build") {
@@ -158,8 +165,7 @@ func TestFetchGPURuntime(t *testing.T) {
 }
 
 // Only what the machine lacks is fetched.
-func TestGPULibrariesOfThisMachine(t *testing.T) {
-	g := newFakeGPU(t)
+func (g fakeGPU) testPartlyThere(t *testing.T) {
 	ctx := t.Context()
 	torch := filepath.Join(t.TempDir(), "site-packages")
 	for _, name := range []string{"libcublas.so.13", "libcublasLt.so.13"} {
@@ -199,8 +205,7 @@ func TestGPULibrariesOfThisMachine(t *testing.T) {
 }
 
 // An installed CUDA and an installed package onnxruntime-gpu need no download.
-func TestInstalledGPURuntime(t *testing.T) {
-	g := newFakeGPU(t)
+func (g fakeGPU) testInstalled(t *testing.T) {
 	site := filepath.Join(t.TempDir(), "site-packages")
 	for _, name := range []string{"libonnxruntime.so.1.31.1", cudaProvider} {
 		copyFile(t, filepath.Join(g.build, name), filepath.Join(site, "onnxruntime", "capi", name))
@@ -223,8 +228,7 @@ func TestInstalledGPURuntime(t *testing.T) {
 }
 
 // A path that the user gave is used or refused. A link is followed to the folder of the provider.
-func TestGivenGPURuntime(t *testing.T) {
-	g := newFakeGPU(t)
+func (g fakeGPU) testGiven(t *testing.T) {
 	ctx := t.Context()
 	cpu := filepath.Join(t.TempDir(), "libonnxruntime.so.1.32.0")
 	mustWrite(t, cpu, fakeLibrary())

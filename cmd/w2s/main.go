@@ -145,6 +145,7 @@ the score of the large model trained on ground truth (the strong ceiling).`,
 		newDoctorCommand(a),
 		newCardCommand(a),
 		newManCommand(a),
+		newTryProviderCommand(a),
 	)
 	root.AddCommand(helpTopics()...)
 	usageArgs(root)

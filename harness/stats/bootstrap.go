@@ -69,9 +69,18 @@ func (b Bootstrap) Samples(scores ...Score) ([][]float64, error) {
 	for k := range out {
 		out[k] = make([]float64, b.resamples())
 	}
+	b.draw(func(r int, weight []float64) {
+		for k, score := range scores {
+			out[k][r] = score(weight)
+		}
+	})
+	return out, nil
+}
+
+// draw calls do for every resample, in order. do must not keep weight.
+func (b Bootstrap) draw(do func(r int, weight []float64)) {
 	// Go promises never to change the output of a PCG. It does not promise that for rand.IntN.
 	rng := rand.NewPCG(b.Seed, uint64(b.N))
-
 	weight, drawn := make([]float64, b.N), make([]float64, b.units())
 	for r := range b.resamples() {
 		if b.Groups == nil {
@@ -82,11 +91,8 @@ func (b Bootstrap) Samples(scores ...Score) ([][]float64, error) {
 				weight[i] = drawn[g]
 			}
 		}
-		for k, score := range scores {
-			out[k][r] = score(weight)
-		}
+		do(r, weight)
 	}
-	return out, nil
 }
 
 // drawInto draws len(count) times with replacement from len(count) items and counts how often it draws each.

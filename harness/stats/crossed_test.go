@@ -5,11 +5,14 @@ import (
 	"math"
 	"os"
 	"testing"
+
+	"w2s/internal/race"
 )
 
 // The reference computes variances by analysis of variance and finds the ends of Fieller's interval numerically; see
 // testdata/crossed.py. What remains is the noise of the bootstrap.
 func TestCrossedAgreesWithAnalysisOfVariance(t *testing.T) {
+	race.SkipLong(t)
 	data, err := os.ReadFile("testdata/crossed.json")
 	if err != nil {
 		t.Fatal(err)

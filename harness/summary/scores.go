@@ -70,13 +70,7 @@ func (a *agreements) imitation(b stats.Bootstrap) (Imitation, error) {
 	if err != nil {
 		return out, err
 	}
-	if out.Student, err = student.Imitation(b); err != nil {
-		return out, err
-	}
-	if out.Ceiling, err = ceiling.Imitation(b); err != nil {
-		return out, err
-	}
-	out.Excess, err = stats.Excess(student, ceiling, b)
+	out.Student, out.Ceiling, out.Excess, err = stats.CompareImitation(student, ceiling, b)
 	return out, err
 }
 

@@ -77,7 +77,7 @@ func TestExplainProvider(t *testing.T) {
 		"CUDA failure 35: CUDA driver version is insufficient for CUDA runtime version ; GPU=-1":                                                      "install a newer driver",
 		"CUDA failure 100: no CUDA-capable device is detected ; GPU=-1":                                                                               "sees no card",
 		"CUDA failure 101: invalid device ordinal ; GPU=-1":                                                                                           "no card of that number",
-		"CUDA failure 209: no kernel image is available for execution on the device ; GPU=0":                                                          "too old",
+		"CUDA failure 209: no kernel image is available for execution on the device ; GPU=0":                                                          "no kernels for the card",
 		"CUDA execution provider is not enabled in this build.":                                                                                       "use a library built with it",
 	} {
 		short, _, _ := strings.Cut(text, " ; ")

@@ -116,7 +116,7 @@ func explainProvider(name string, err error) error {
 		case has("invalid device ordinal"), has("CUDA failure 101:"):
 			advice = "there is no card of that number"
 		case has("no kernel image"), has("CUDA failure 209:"):
-			advice = "the card is too old for this build of ONNX Runtime"
+			advice = "this build of ONNX Runtime has no kernels for the card"
 		case has("cannot open shared object file"):
 			advice = "a library of CUDA or cuDNN is missing: w2s doctor --fix --provider cuda downloads them"
 		}

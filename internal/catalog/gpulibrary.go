@@ -271,11 +271,11 @@ func inFolders(folders []string, name string) string {
 	return ""
 }
 
-// nvidiaFolders returns the folders of libraries in the packages nvidia-* of Python.
+// nvidiaFolders returns the folders of libraries in the packages nvidia-* of Python, and in builds of PyTorch that hold them themselves.
 func nvidiaFolders(python []string) (folders []string) {
 	for _, folder := range python {
 		list, _ := filepath.Glob(filepath.Join(escapeGlob(folder), "nvidia", "*", "lib"))
-		folders = append(folders, list...)
+		folders = append(append(folders, list...), filepath.Join(folder, "torch", "lib"))
 	}
 	return folders
 }
@@ -283,7 +283,7 @@ func nvidiaFolders(python []string) (folders []string) {
 // cudaFolders returns the folders where NVIDIA's installers and package managers put libraries.
 func (c *Catalog) cudaFolders() (folders []string) {
 	var roots []string
-	for _, name := range []string{"CUDA_HOME", "CUDA_PATH"} {
+	for _, name := range []string{"CUDA_HOME", "CUDA_PATH", "CONDA_PREFIX"} {
 		if root := c.getenv(name); root != "" {
 			roots = append(roots, escapeGlob(root))
 		}

@@ -9,9 +9,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"w2s/internal/fetch"
 	"w2s/internal/list"
+	"w2s/internal/progress"
 )
 
 // A fakeGPU has small libraries that need each other as those of the pins do, and packages of them.
@@ -265,4 +267,36 @@ func copyFile(t *testing.T, from, to string) {
 		t.Fatal(err)
 	}
 	mustWrite(t, to, string(data))
+}
+
+// The pinned packages are what they are pinned as, and have all that the pinned provider names.
+func TestRealGPURuntime(t *testing.T) {
+	if os.Getenv("W2S_TEST_NETWORK_GPU") != "1" {
+		t.Skip("fetches 1.3 GB: set W2S_TEST_NETWORK_GPU=1")
+	}
+	dir := os.Getenv("W2S_TEST_CACHE")
+	if dir == "" {
+		dir = t.TempDir()
+	}
+	c, err := Open(Options{CacheDir: dir, Report: progress.Lines(os.Stderr, time.Second)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.gpu.none() {
+		t.Skip("nothing is pinned for this system")
+	}
+	for _, a := range append(c.gpu.holding(c.gpu.needs), c.gpu.runtime) {
+		folder, err := c.cache.Ensure(t.Context(), a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Log(folder)
+	}
+	r, err := c.FetchGPURuntime(t.Context(), "")
+	if err != nil || len(r.Missing) > 0 {
+		t.Fatalf("%+v, error %v", r, err)
+	}
+	if got := needNames(r); !slices.Equal(got, c.gpu.needs) {
+		t.Errorf("the provider needs %q, and the pins have %q", got, c.gpu.needs)
+	}
 }

@@ -364,9 +364,12 @@ func (a *Answer) doubt(q Question) {
 	}
 }
 
-// tooWide says that intervals are wider than the range of their figures.
+// tooWide says that intervals are wider than the range of their figures. figures is "" if there is one only.
 func tooWide(figures string, seeds int) string {
-	return fmt.Sprintf("%s: the interval is wider than the range of the figure because %s", figures, fewSeeds(seeds))
+	if figures != "" {
+		figures += ": "
+	}
+	return fmt.Sprintf("%sthe interval is wider than the range of the figure because %s", figures, fewSeeds(seeds))
 }
 
 // fewSeeds says why an interval is wide.

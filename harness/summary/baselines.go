@@ -180,7 +180,7 @@ func (x *index) baselines(pair groupKey, students []*result.Head, opt Options) f
 			}
 			b.Warnings = merge(b.Warnings)
 			if v := b.Score.Interval; v.Hi-v.Lo > 1 {
-				b.Warnings = append(b.Warnings, tooWide("the baseline "+b.Name(), b.Seeds))
+				b.Warnings = append(b.Warnings, tooWide("", b.Seeds))
 			}
 			if b.Kind != result.OfShuffled { // which often gives the same answer to all examples, rightly so
 				b.Warnings = list.AppendNew(b.Warnings, degenerate("the baseline "+b.Name(), t, members[i])...)

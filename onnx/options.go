@@ -35,6 +35,12 @@ type Options struct {
 	Provider string            // execution provider (see Providers); "" is cpu
 	Settings map[string]string // settings of the provider
 
+	// Devices are the cards that the providers cuda and tensorrt run on. Texts are spread over them. None stands for the provider's
+	// first card. Devices are no part of a key, as kinds of processors are not.
+	Devices []Device
+	// Fallback tells why Provider is not the one that the user asked for. It is one of the Warnings.
+	Fallback string
+
 	// DigestFile stores the digests of model files between runs. "" reads the whole model each time it is opened.
 	DigestFile string
 
@@ -69,7 +75,7 @@ func (o Options) check() error {
 		}
 	}
 	_, err := checkProvider(o.Provider)
-	return errors.Join(append(errs, err)...)
+	return errors.Join(append(errs, err, o.checkDevices())...)
 }
 
 // workers returns the number of batches that are run at a time, and the number of threads of each. On the CPU every batch has

@@ -26,10 +26,11 @@ var providers = map[string]func(*ort.SessionOptions, map[string]string) error{
 			return err
 		}
 		defer c.Destroy()
-		if len(settings) > 0 {
-			if err := c.Update(settings); err != nil {
-				return err
-			}
+		// Cards would round the factors of products in float32 to 10 bits (TF32).
+		all := map[string]string{"use_tf32": "0"}
+		maps.Copy(all, settings)
+		if err := c.Update(all); err != nil {
+			return err
 		}
 		return o.AppendExecutionProviderCUDA(c)
 	},
@@ -87,8 +88,9 @@ func checkProvider(name string) (string, error) {
 	return name, nil
 }
 
-func appendProvider(o *ort.SessionOptions, name string, settings map[string]string) error {
-	if err := providers[name](o, settings); err != nil {
+// appendProvider adds a provider to the options of a session. d is the card that the session runs on, nil for the provider's first.
+func appendProvider(o *ort.SessionOptions, name string, settings map[string]string, d *Device) error {
+	if err := providers[name](o, withDevice(settings, d)); err != nil {
 		return fmt.Errorf("the runtime library cannot use provider %s (use a library built with it, or provider cpu): %w", name, err)
 	}
 	return nil

@@ -19,6 +19,7 @@ type sessionOptions struct {
 	threads  int // of one run
 	provider string
 	settings map[string]string
+	device   *Device  // the card that the model runs on; nil is the provider's first
 	unit     tileUnit // computes layers and attention; nil leaves them to the runtime's own kernels
 }
 
@@ -111,7 +112,7 @@ func (o sessionOptions) apply(options *ort.SessionOptions) error {
 	if err := options.SetMemPattern(false); err != nil {
 		return err
 	}
-	return appendProvider(options, o.provider, o.settings)
+	return appendProvider(options, o.provider, o.settings, o.device)
 }
 
 // acquire waits until the model is loaded, and returns it for one run. The caller calls users.Done after the run.

@@ -149,7 +149,7 @@ def st_engine(args, onnx):
         (work / "config.json").write_text(config.read_text())
         model_config = transformers.AutoConfig.from_pretrained(work)
     else:
-        model_config = transformers.BertConfig(vocab_size=30522, hidden_size=384, num_attention_heads=12, intermediate_size=1536, **SHAPES[folder.name])
+        model_config = transformers.BertConfig(vocab_size=30522, hidden_size=384, num_attention_heads=12, intermediate_size=1536, **SHAPES[folder.name.lower()])
         model_config.save_pretrained(work)
     tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json"), pad_token="<pad>" if config.exists() else "[PAD]",
                                                      model_max_length=args.max_tokens, model_input_names=["input_ids", "attention_mask"])

@@ -151,7 +151,7 @@ func (g group) set(p *plan, fs *pflag.FlagSet, given map[string]bool) error {
 			delete(own, key)
 		}
 	}
-	if _, ok := own["task"]; !ok {
+	if _, ok := own["task"]; !ok && len(g.optional) == 0 {
 		faults = append(faults, usagef("%s:%d: group %s has no key task", p.name, g.line, g.name))
 	}
 	if !slices.ContainsFunc([]string{"models", "weak", "strong"}, func(key string) bool {

@@ -320,6 +320,9 @@ func groupMembers(c gridCommand, p *plan, source *planSource, given map[string]b
 		flags.VisitAll(func(f *pflag.Flag) { f.Changed = given[f.Name] })
 		faults = append(faults, g.set(p, flags, given))
 		m.command.shared().group = &groupTasks{optional: g.optional}
+		if _, ok := g.flags["task"]; !ok && !given["task"] { // not the tasks that the flag has by default
+			m.command.shared().tasks = nil
+		}
 		m.command.shared().tasks = append(slices.Clone(m.command.shared().tasks), g.optional...)
 		m.command.shared().out = filepath.Join(folder, g.name+".json")
 		members = append(members, m)

@@ -68,6 +68,21 @@ func TestSuites(t *testing.T) {
 	}
 }
 
+// A group may have optional tasks only. It then has none of the tasks that the flag has by default.
+func TestGroupOfOptionalTasks(t *testing.T) {
+	p, err := parsePlan("plan.yaml", []byte("groups:\n  - name: public\n    optional: [mr, trec]\n    models: [wordllama-64, e5-small-v2]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	members, err := groupMembers(&sweep{}, p, &planSource{file: "plan.yaml"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := members[0].command.shared().tasks; !slices.Equal(got, []string{"mr", "trec"}) {
+		t.Errorf("tasks %q, want mr and trec", got)
+	}
+}
+
 // The trial must have every loss and every treatment of the tables.
 func TestTrialHasEveryMethod(t *testing.T) {
 	text, err := suiteText("trial")

@@ -111,6 +111,9 @@ copy is run with w2s run --plan FILE or w2s sweep --plan FILE.`,
 				for _, g := range p.groups {
 					values := func(key string) string {
 						node := g.flags[key]
+						if node.Kind == yaml.AliasNode {
+							node = *node.Alias
+						}
 						return strings.Join(list.Map(node.Content, func(n *yaml.Node) string { return n.Value }), ", ")
 					}
 					all := values("task")

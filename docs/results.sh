@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# Makes the results behind README.md and docs/*.md anew, from an empty cache if need be:
+#
+#     bash docs/results.sh [FOLDER]
+#
+# FOLDER (default: w2s-results/docs) gets the result files and, in FOLDER/tables, every table of the pages. A run that was stopped
+# goes on where it was; finished results are only printed again. All of it takes hours on two cores.
+#
+#   W2S          the program (default: built here)
+#   DATA         folders with data sets that cannot be fetched, separated by colons (docs/tasks.md)
+#   CHECKPOINTS  folder with smollm2-135m-instruct, gemma-3-270m and qwen2.5-coder-0.5b-instruct (docs/export.md);
+#                without it, the results of language models are left out
+#   ONLY         names of results, separated by spaces; default: all
+#
+# python3 docs/scripts/tables.py FOLDER puts the tables into the pages, and
+# W2S_RESULTS=FOLDER go test ./cmd/w2s -run TestClaims -update writes docs/data/*.jsonl, from which tests recompute what the pages say.
+set -euo pipefail
+top=$(cd "$(dirname "$0")/.." && pwd)
+out=${1:-w2s-results/docs}
+mkdir -p "$out/tables"
+cd "$out"
+w2s=${W2S:-}
+if [ -z "$w2s" ]; then
+	(cd "$top" && go build -o "$PWD/w2s-results/w2s" ./cmd/w2s)
+	w2s=$top/w2s-results/w2s
+fi
+data=()
+IFS=: read -ra folders <<<"${DATA:-}"
+for folder in "${folders[@]}"; do data+=(--data "$folder"); done
+if [ -n "${CHECKPOINTS:-}" ]; then ln -sfn "$CHECKPOINTS" checkpoints; fi
+
+wanted() { [ -z "${ONLY:-}" ] || [[ " $ONLY " == *" $1 "* ]]; }
+# result NAME COMMAND...: runs a command of w2s that writes NAME or NAME.json. What it prints is in NAME.log.
+result() {
+	local name=$1
+	shift
+	wanted "$name" || return 0
+	echo "== $name: w2s $*"
+	"$w2s" "$@" "${data[@]}" >"$name.log"
+}
+# table NAME RESULT COMMAND...: prints a table of a result to tables/NAME.txt.
+table() {
+	local name=$1 of=$2
+	shift 2
+	wanted "$of" || return 0
+	"$w2s" "$@" >"tables/$name.txt"
+}
+
+result default run --suite default --out default
+
+result text sweep --plan "$top/docs/plans/text.yaml" --out text
+table text-pair text table --by pair --no-self text
+table text-category text table --by category --no-self text
+table text text table --no-self --wide text
+table supervision text table --by supervision text
+
+result chess sweep --plan "$top/docs/plans/chess.yaml" --out chess
+table chess chess table --no-self --wide chess/mates.json
+table free chess table --no-self --wide chess/free.json
+
+if [ -e checkpoints ]; then
+	result llm sweep --plan "$top/docs/plans/llm.yaml" --out llm
+	table llm llm table --no-self --wide llm
+	table llm-pair llm table --by pair --no-self llm
+fi
+
+losses=(--loss xent --loss confidence --loss logconf)
+result chesschain chain --task chess-mate1 "${losses[@]}" --seeds 5 --out chesschain.json
+table chesschain chesschain table --by chain chesschain.json
+result textchain chain --task movies --task tweets --task amazon --task editorials "${losses[@]}" --seeds 5 --out textchain.json
+table textchain textchain table --by chain textchain.json
+
+result people run --weak raters:1,raters:3 --strong e5-small-v2 --task movies --task tweets --task amazon --task editorials --loss xent --seeds 5 --out people.json
+table people people table --wide people.json
+
+result sciq run --task sciq_w2s_train_naive_weak1.8b.json.gz:text=txt:label=label:classes=wrong,right \
+	--weak column:soft_label,sim:flip:0.73 --strong e5-small-v2 --train 2000 --test 800 --loss xent --out sciq.json
+table sciq sciq table --wide sciq.json
+
+result several run --weak wordllama-64,experts:2:wordllama-64,experts:4:wordllama-64,experts:8:wordllama-64 --combine csl --strong e5-small-v2 \
+	--task movies --task tweets --task amazon --task editorials --loss xent --seeds 5 --out several.json
+table several several table --by combination several.json
+
+result trial run --suite trial --out trial
+table trial trial table --by method --format markdown trial

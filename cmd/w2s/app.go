@@ -37,6 +37,7 @@ type app struct {
 	cache       string
 	library     string
 	provider    string
+	products    string // precision of products
 	threads     int
 	runtimeOnly bool
 	layer       layerFlag
@@ -65,6 +66,8 @@ func (a *app) globalFlags(f *pflag.FlagSet) {
 	f.StringVar(&a.library, "onnxruntime", "",
 		"`path` of the ONNX Runtime library (default: W2S_ONNXRUNTIME, the system's, or the cache's, which is fetched if missing)")
 	f.StringVar(&a.provider, "provider", string(onnx.CPU), "execution `provider`: "+strings.Join(onnx.Providers(), ", "))
+	f.StringVar(&a.products, "precision", string(onnx.Auto), "`precision` of the matrix products of models made from safetensors: float32, float16, "+
+		"or auto, which is float16 on a graphics card if the weights are half")
 	f.IntVar(&a.threads, "threads", 0, "`number` of threads that encode, 0 for all processors")
 	f.BoolVar(&a.runtimeOnly, "runtime-only", false, "use only ONNX Runtime's own kernels, not the processor's tile unit (AMX)")
 	f.Var(&a.layer, "layer", "`number` of the layer whose states are used, for models without @layer: 0 is the embedding, -1 the last layer"+

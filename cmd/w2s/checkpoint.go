@@ -54,6 +54,9 @@ func (a *app) find(ctx context.Context, named modelName) (*found, error) {
 	if err != nil {
 		return nil, err
 	}
+	if names := onnx.Precisions(); !slices.Contains(names, a.products) {
+		return nil, usagef("--precision %q: want one of %s", a.products, strings.Join(names, ", "))
+	}
 	if names := onnx.Providers(); !slices.Contains(names, a.provider) {
 		return nil, usagef("--provider %q: want one of %s", a.provider, strings.Join(names, ", "))
 	}
@@ -144,7 +147,8 @@ func conversationWriter(template *chat.Template) func([]tasks.Turn) (string, err
 // options returns what the global flags say about a model file of a checkpoint. cache is the cache folder.
 func (a *app) options(file, cache string) onnx.Options {
 	return onnx.Options{
-		Model: file, Provider: a.provider, Threads: a.threads, RuntimeOnly: a.runtimeOnly, Cut: a.truncate, DigestFile: filepath.Join(cache, "digests.json"),
+		Model: file, Provider: a.provider, Precision: onnx.Precision(a.products), Threads: a.threads, RuntimeOnly: a.runtimeOnly,
+		Cut: a.truncate, DigestFile: filepath.Join(cache, "digests.json"),
 	}
 }
 
@@ -184,6 +188,9 @@ func facts(c *onnx.Checkpoint, rt *onnx.Runtime) map[string]string {
 	}
 	if a := c.Adapter(); a != "" {
 		f["adapter"] = visible.Name(filepath.Base(a))
+	}
+	if c.Precision == onnx.Float16 {
+		f["precision"] = string(c.Precision)
 	}
 	if c.LowerCase {
 		f["lower case"] = "true"

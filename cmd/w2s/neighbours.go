@@ -37,6 +37,7 @@ var neighbours = []neighbour{
 	{names: []string{"force_retrain", "overwrite", "force", "overwrite_output_dir"}, flags: [][]string{{"again"}}},
 	{names: []string{"cache_dir", "cache_folder"}, flags: [][]string{{"cache"}}},
 	{names: []string{"device", "gpu", "gpus", "cuda", "device_map"}, flags: [][]string{{"provider"}}},
+	{names: []string{"dtype", "torch_dtype", "fp16", "bf16", "half", "half_precision", "mixed_precision", "load_in_half"}, flags: [][]string{{"precision"}}},
 	{names: []string{"num_workers", "workers", "n_jobs", "jobs", "j", "num_threads", "num_proc"}, flags: [][]string{{"threads"}}},
 	{names: []string{"output_format", "fmt"}, flags: [][]string{{"format"}}},
 	{names: []string{"weight_decay", "l2_penalty", "regularization"}, flags: [][]string{{"l2"}}},

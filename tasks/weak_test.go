@@ -76,7 +76,7 @@ func TestWeakColumns(t *testing.T) {
 	}
 	for want, columns := range map[string][]string{
 		`column "label" says what is right`: {"label"},
-		`odd.jsonl has no column "nobody"`:   {"nobody"},
+		`odd.jsonl has no column "nobody"`:  {"nobody"},
 		`p 0.25`:                            {"p"},
 		`said "b" is neither a probability nor a class (classes: bad, good)`: {"said"},
 	} {

@@ -55,6 +55,8 @@ type app struct {
 
 	inputs []input // see reads
 
+	try func(context.Context, *place) error // tryInChild; tests of machines with a card replace it
+
 	// Opened on first use.
 	reporter    progress.Reporter
 	opened      *catalog.Catalog

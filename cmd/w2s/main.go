@@ -103,7 +103,7 @@ func (e usageError) Unwrap() error { return e.error }
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
 func newRoot(out, errOut io.Writer, args []string) *cobra.Command {
-	a := &app{out: out, errOut: errOut, args: args}
+	a := &app{out: out, errOut: errOut, args: args, try: tryInChild}
 	root := &cobra.Command{
 		Use:   "w2s",
 		Short: "Weak-to-strong generalization on real pretrained checkpoints",

@@ -162,7 +162,7 @@ func (a *app) placeOnCard(ctx context.Context, c *catalog.Catalog) (*place, []er
 	if err := os.Setenv(gpu.Order, gpu.ByBus); err != nil {
 		return nil, append(faults, err)
 	}
-	if err := tryInChild(ctx, p); err != nil {
+	if err := a.try(ctx, p); err != nil {
 		return nil, append(faults, err)
 	}
 	return p, nil

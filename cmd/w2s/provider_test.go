@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,7 +35,7 @@ func fakeCards(t *testing.T, working bool) {
 	if err := os.WriteFile(filepath.Join(dir, "nvidia-smi"), []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("PATH", dir) // without Python, whose packages would be searched
+	t.Setenv("PATH", dir)   // without Python, whose packages would be searched
 	t.Setenv(gpu.Order, "") // restored when the test ends
 }
 
@@ -191,19 +192,8 @@ func TestTryInChild(t *testing.T) {
 	if err := tryInChild(t.Context(), p); err == nil || !strings.HasPrefix(err.Error(), "device 1: the runtime library cannot use provider cuda") {
 		t.Errorf("cuda without its provider: %v", err)
 	}
-	cc, err := exec.LookPath("cc")
-	if err != nil || runtime.GOOS != "linux" {
-		t.Skip("needs Linux and a C compiler")
-	}
-	dir := t.TempDir()
-	source, crash := filepath.Join(dir, "crash.c"), filepath.Join(dir, "crash.so")
-	if err := os.WriteFile(source, []byte("__attribute__((constructor)) static void crash(void) { *(volatile int *)0 = 0; }\n"), 0o666); err != nil {
-		t.Fatal(err)
-	}
-	if said, err := exec.Command(cc, "-shared", "-fPIC", "-o", crash, source).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, said)
-	}
-	p.needs = []string{crash}
+	source := filepath.Join(t.TempDir(), "crash.so.c")
+	p.needs = []string{compileLibrary(t, strings.TrimSuffix(source, ".c"), "__attribute__((constructor)) static void crash(void) { *(volatile int *)0 = 0; }\n")}
 	if err := tryInChild(t.Context(), p); err == nil || !strings.Contains(err.Error(), "provider cuda crashed when it started (") {
 		t.Errorf("a library that crashes: %v", err)
 	}
@@ -215,5 +205,82 @@ func TestTryInChild(t *testing.T) {
 	cancel()
 	if err := tryInChild(ctx, p); err != context.Canceled {
 		t.Errorf("stopped: %v", err)
+	}
+}
+
+// compileLibrary makes a shared library from a program in C, which it writes beside it, and returns its path.
+func compileLibrary(t *testing.T, path, source string) string {
+	t.Helper()
+	cc, err := exec.LookPath("cc")
+	if err != nil || runtime.GOOS != "linux" {
+		t.Skip("needs Linux and a C compiler")
+	}
+	if err := os.WriteFile(path+".c", []byte(source), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if said, err := exec.Command(cc, "-shared", "-fPIC", "-Wl,-soname,"+filepath.Base(path), "-o", path, path+".c").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, said)
+	}
+	return path
+}
+
+// On a machine with cards that work, --provider auto runs models on one and says so, with the libraries that were found loaded before.
+// A card that does not work is an error of cuda, and auto takes the processor.
+func TestPlaceOnCard(t *testing.T) {
+	lib := needLibrary(t)
+	build, cuda := t.TempDir(), t.TempDir()
+	compileLibrary(t, filepath.Join(build, "libonnxruntime_providers_cuda.so"), "")
+	need := compileLibrary(t, filepath.Join(cuda, "libcudnn.so.9"), "")
+	library := filepath.Join(build, "libonnxruntime.so.1.99.0")
+	if err := os.Symlink(lib, library); err != nil {
+		t.Fatal(err)
+	}
+	fakeCards(t, true)
+	t.Setenv("LD_LIBRARY_PATH", cuda)
+	open := func(provider string, devices []int, fault error) (*app, string) {
+		var said bytes.Buffer
+		a := &app{out: &said, errOut: &said, provider: provider, devices: devices, library: library, offline: true, cache: t.TempDir()}
+		a.try = func(_ context.Context, p *place) error {
+			if p.library.Path != library || !slices.Equal(p.needs, []string{need}) || os.Getenv(gpu.Order) != gpu.ByBus {
+				t.Errorf("%s tries %+v with %s=%s", provider, p, gpu.Order, os.Getenv(gpu.Order))
+			}
+			return fault
+		}
+		_, err := a.openRuntime(t.Context())
+		if err != nil {
+			said.WriteString(err.Error())
+		}
+		t.Cleanup(func() {
+			if err := a.close(); err != nil {
+				t.Error(err)
+			}
+		})
+		return a, said.String()
+	}
+	h100 := onnx.Device{Name: "NVIDIA H100", Total: 81559 << 20, Free: 81000 << 20}
+	second := h100
+	second.Index, second.Free = 1, 40000<<20
+
+	a, said := open("auto", nil, nil)
+	if want := []onnx.Device{h100}; a.place.provider != "cuda" || !reflect.DeepEqual(a.place.devices, want) || a.runtime == nil ||
+		!strings.Contains(said, "note: --provider auto: models run on card 0, NVIDIA H100, with 84.9 GB of 85.5 GB free (cuda)") {
+		t.Errorf("auto: %+v\n%s", a.place, said)
+	}
+	a, said = open("cuda", []int{1, 0}, nil)
+	if want := []onnx.Device{second, h100}; a.place.provider != "cuda" || !reflect.DeepEqual(a.place.devices, want) || a.runtime == nil || said != "" {
+		t.Errorf("cuda: %+v\n%s", a.place, said)
+	}
+	broken := errors.New("the card is broken")
+	a, said = open("cuda", nil, broken)
+	if a.runtime != nil || said != "--provider cuda: the card is broken" {
+		t.Errorf("cuda on a broken card: %s", said)
+	}
+	a, said = open("auto", nil, broken)
+	if want := "--provider auto took the processor: the card is broken"; a.runtime == nil || a.place.provider != onnx.CPU || a.place.fallback != want || !strings.Contains(said, want) {
+		t.Errorf("auto on a broken card: %+v\n%s", a.place, said)
+	}
+	a, said = open("cuda", []int{2}, nil)
+	if a.runtime != nil || !strings.Contains(said, "there is no card 2 (there is: 0, NVIDIA H100; 1, NVIDIA H100)") {
+		t.Errorf("cuda on a card that is not there: %s", said)
 	}
 }

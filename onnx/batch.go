@@ -43,9 +43,7 @@ func (p *plan) jobs(items []item, budget int) []job {
 // batches divides whole texts into batches of equal length. The longest come first, so that workers finish at about the same
 // time. If the model fixes its width, all texts have the same length.
 func (p *plan) batches(items []item, budget int) [][]item {
-	slices.SortFunc(items, func(a, b item) int {
-		return cmp.Or(cmp.Compare(len(b.IDs), len(a.IDs)), cmp.Compare(a.text, b.text))
-	})
+	slices.SortFunc(items, longestFirst)
 	var all [][]item
 	for start := 0; start < len(items); {
 		end := start + 1
@@ -56,6 +54,11 @@ func (p *plan) batches(items []item, budget int) [][]item {
 		start = end
 	}
 	return all
+}
+
+// longestFirst orders items by their number of tokens, and then by their text.
+func longestFirst(a, b item) int {
+	return cmp.Or(cmp.Compare(len(b.IDs), len(a.IDs)), cmp.Compare(a.text, b.text))
 }
 
 // batchRows returns the largest number of texts of one length that are run together.
@@ -79,6 +82,10 @@ func evenly(items []item, most int) [][]item {
 	return pieces
 }
 
+// evenWidth is the width from which a batch on a card is padded to a multiple of 8, which kernels of attention ask for. Narrower ones
+// would be padded by more than a few percent.
+const evenWidth = 64
+
 // grid arranges a batch as the model takes it. If the model fixes the batch size, copies of the last
 // text fill the remaining rows.
 func (c *Checkpoint) grid(items []item, into *tokenizer.Batch, encodings []tokenizer.Encoding) (grid, []tokenizer.Encoding) {
@@ -90,8 +97,14 @@ func (c *Checkpoint) grid(items []item, into *tokenizer.Batch, encodings []token
 		encodings = append(encodings, encodings[len(items)-1])
 	}
 	pad := tokenizer.Padding{ID: c.pad.id, Side: tokenizer.Right, Width: max(1, c.plan.cols)}
-	if c.pad.left {
+	if c.pad.left && c.plan.cols > 0 {
 		pad.Side = tokenizer.Left
+	}
+	if c.source.style.Card && c.plan.pads {
+		longest := len(slices.MaxFunc(encodings, func(a, b tokenizer.Encoding) int { return cmp.Compare(len(a.IDs), len(b.IDs)) }).IDs)
+		if even := (longest + 7) / 8 * 8; longest >= evenWidth && (c.MaxTokens == 0 || even <= c.MaxTokens) {
+			pad.Width = even
+		}
 	}
 	*into = pad.Batch(encodings, *into)
 	return grid{rows: into.Rows, cols: into.Cols, ids: into.IDs, mask: into.Mask, typ: into.TypeIDs}, encodings

@@ -206,6 +206,9 @@ func (r *Reference) compare(ctx context.Context, rt *Runtime, dir string, o Opti
 			texts, index = append(texts, text), append(index, i)
 		}
 	}
+	if p := e.checkpoint.plan; p.pools != nil { // the model is not loaded yet
+		p.pools = fit
+	}
 	err := e.encode(ctx, texts, fit, func(i int, v []float32, _ int, _ bool) error {
 		for j, c := range comparers {
 			c.add(index[i], v[j*e.dims:(j+1)*e.dims])

@@ -59,6 +59,7 @@ type Checkpoint struct {
 	LeftOut   []string          // modules of sentence-transformers that are not computed, such as Normalize
 	Chat      *chat.Template    // set if Options.Chat is
 	Head      *Head             // set if Options.Head is
+	Precision Precision         // of the large products of a graph that is made from safetensors; Float32 for an ONNX file
 	Quantised bool              // whether the model computes 8-bit scales over a whole batch, so that texts are run one at a time
 
 	source source
@@ -120,7 +121,16 @@ func readCheckpoint(dir string, o Options) (*Checkpoint, error) {
 	if err := c.findTokenizer(dir, beside); err != nil {
 		return nil, err
 	}
-	want := families.Want{Cache: files.w2s.SharedUntil != "" && !from.byLength()}
+	half, err := from.half(o)
+	if err != nil {
+		return nil, err
+	}
+	c.source.style, c.Precision = families.Style{Half: half, Card: o.onCard()}, Float32
+	if half {
+		c.Precision = Float16
+	}
+	from = c.source
+	want := families.Want{Cache: files.w2s.SharedUntil != "" && !from.byLength() && !o.onCard()}
 	if o.Head {
 		if c.Head, err = files.model.head(from.adapterLabels()); err != nil {
 			return nil, err
@@ -150,6 +160,9 @@ func readCheckpoint(dir string, o Options) (*Checkpoint, error) {
 	}
 	if c.plan, err = planModel(f, c.Output, files.causal()); err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Base(c.Model), err)
+	}
+	if from.byLength() {
+		c.plan.pads = false
 	}
 	c.causal = files.causal() || c.plan.has(pastState)
 	c.plan.ends = o.Layer != nil
@@ -327,7 +340,13 @@ func (c *Checkpoint) complete(f *onnxproto.File, files *configs, o Options) erro
 	c.overrides, c.TokenizerSettings = assembly.Overrides, assembly.Changed()
 	c.notes = append(c.notes, assembly.Notes...)
 	c.pad = padding{id: files.model.padID(), left: files.tokens.PaddingSide == "left"}
-	return c.planSharing(f)
+	if err := c.planSharing(f, o); err != nil {
+		return err
+	}
+	if o.onCard() {
+		c.plan.poolInGraph(f, []Pooling{c.Pooling})
+	}
+	return nil
 }
 
 // completeTexts fills in what is done to texts before they are tokenized.

@@ -17,25 +17,33 @@ func (p *plan) edit() onnxproto.Edit {
 		out := p.output // always float32
 		e.Nodes = []onnxproto.Node{{Op: "Cast", Name: out.Name, Inputs: []string{p.hidden}, Outputs: []string{out.Name},
 			Attrs: []onnxproto.Attr{onnxproto.Int("to", int64(out.Type))}}}
-		e.Outputs = []onnxproto.Value{out}
+		if p.pools == nil {
+			e.Outputs = []onnxproto.Value{out}
+		}
 	}
+	p.addPools(&e)
 	return e
 }
 
 // outputs returns the names of the outputs that the plan takes.
-func (p *plan) outputs() []string {
-	names := []string{p.output.Name}
-	for _, v := range slices.Concat(p.layers, p.more) {
-		names = append(names, v.Name)
+func (p *plan) outputs() []string { return names(p.results(), p.more) }
+
+// values returns the names of the values in the graph before the edit that the outputs are, or are pooled from.
+func (p *plan) values() []string {
+	all := p.states()
+	if p.hidden != "" {
+		all[0] = p.hidden
 	}
-	return names
+	return all
 }
 
-// values returns the names of the same values in the graph before the edit.
-func (p *plan) values() []string {
-	names := p.outputs()
-	if p.hidden != "" {
-		names[0] = p.hidden
+// states returns the names of the outputs that the plan takes, before they are pooled.
+func (p *plan) states() []string { return names(p.vectors(), p.more) }
+
+func names(lists ...[]onnxproto.Value) []string {
+	var all []string
+	for _, v := range slices.Concat(lists...) {
+		all = append(all, v.Name)
 	}
-	return names
+	return all
 }

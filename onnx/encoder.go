@@ -33,9 +33,11 @@ type Encoder struct {
 // A loading is a model that is loaded or being loaded.
 type loading struct {
 	done      chan struct{}
-	session   *session
+	session   *session   // on the processor, or on the first card
+	others    []*session // on further cards
 	tokenizer *tokenizer.Tokenizer
-	until     int64 // id of the token SharedUntil, or -1
+	until     int64   // id of the token SharedUntil, or -1
+	budget    *budget // of a batch on a card
 	err       error
 }
 
@@ -115,10 +117,7 @@ func (e *Encoder) Close() error {
 	<-e.loading.done
 	l := e.loading
 	e.loading = nil
-	if l.session == nil {
-		return nil
-	}
-	return l.session.close()
+	return l.close()
 }
 
 func (e *Encoder) fault(err error) error {
@@ -135,7 +134,7 @@ func (e *Encoder) load(ctx context.Context) (*loading, error) {
 	}
 	if e.loading == nil {
 		e.loading = &loading{done: make(chan struct{})}
-		go e.loading.run(e.checkpoint, e.options)
+		go e.loading.run(e.checkpoint, e.options, e.layers)
 	}
 	l := e.loading
 	e.mu.Unlock()
@@ -150,7 +149,7 @@ func (e *Encoder) load(ctx context.Context) (*loading, error) {
 	return l, nil
 }
 
-func (l *loading) run(c *Checkpoint, o Options) {
+func (l *loading) run(c *Checkpoint, o Options, layers []int) {
 	defer close(l.done)
 	if l.tokenizer, l.err = c.loadTokenizer(); l.err != nil {
 		return
@@ -161,7 +160,56 @@ func (l *loading) run(c *Checkpoint, o Options) {
 	// A tokenizer.json of 33 MB leaves some 100 MB of garbage, which would add to the peak of the weights.
 	debug.FreeOSMemory()
 	_, threads := o.workers()
-	l.session, l.err = newSession(c.source, c.plan, sessionOptions{threads: threads, provider: o.Provider, settings: o.Settings, unit: o.tileUnit()})
+	for i, options := range o.sessions(threads) {
+		options.unit = o.tileUnit()
+		one, err := newSession(c.source, c.plan, options)
+		switch {
+		case err != nil:
+			l.err = errors.Join(err, l.close())
+			l.session, l.others = nil, nil
+			return
+		case i == 0:
+			l.session = one
+		default:
+			l.others = append(l.others, one)
+		}
+	}
+	if o.onCard() {
+		l.budget = newBudget(l.cardTokens(c, o))
+		if c.source.made == nil && c.plan.pads {
+			c.plan.pads, l.err = l.session.masksPadding(append([]int{c.Width}, layers...))
+		}
+	}
+}
+
+// sessions returns the sessions of all cards, or the only one.
+func (l *loading) sessions() []*session { return append([]*session{l.session}, l.others...) }
+
+// cardTokens returns the number of tokens that the first batches on a card have.
+func (l *loading) cardTokens(c *Checkpoint, o Options) int {
+	tokens := cmp.Or(o.BatchTokens, mostCardTokens)
+	for _, s := range l.sessions() {
+		if o.BatchTokens == 0 {
+			free := s.options.card.free
+			if free > 0 {
+				free = max(1, free-s.weights)
+			}
+			tokens = min(tokens, cardTokens(free, c.Params, c.Width, len(c.plan.layers)))
+		}
+	}
+	return tokens
+}
+
+// close frees the models.
+func (l *loading) close() error {
+	if l.session == nil {
+		return nil
+	}
+	var errs []error
+	for _, s := range l.sessions() {
+		errs = append(errs, s.close())
+	}
+	return errors.Join(errs...)
 }
 
 // Encode calls emit once for every text, from the calling goroutine and in any order, with the index of the text, its vector,
@@ -181,6 +229,9 @@ func (e *Encoder) encode(ctx context.Context, texts []string, poolings []Pooling
 	}
 	e.use.RLock()
 	defer e.use.RUnlock()
+	if p := e.checkpoint.plan; p.pools != nil && !slices.Equal(p.pools, poolings) {
+		return fmt.Errorf("onnx: %s: the graph pools %v, not %v", e.checkpoint.Model, p.pools, poolings)
+	}
 	m, err := e.load(ctx)
 	if err != nil {
 		return err
@@ -246,8 +297,9 @@ func (r *encoding) work(ctx context.Context) error {
 		return r.tokenize(ctx)
 	})
 	workers, _ := r.e.options.workers()
-	for range workers {
-		group.Go(func() error { return r.runJobs(ctx) })
+	sessions := r.m.sessions()
+	for i := range workers {
+		group.Go(func() error { return r.runJobs(ctx, sessions[i%len(sessions)]) })
 	}
 	return group.Wait()
 }
@@ -255,14 +307,15 @@ func (r *encoding) work(ctx context.Context) error {
 // tokenize sends the jobs of one window after the other. It tokenizes the next window while the workers run the jobs of this
 // one.
 func (r *encoding) tokenize(ctx context.Context) error {
-	for unique := r.same.unique; len(unique) > 0; {
-		part := unique[:min(window, len(unique))]
+	first := true
+	for unique := r.same.unique; len(unique) > 0; first = false {
+		part := unique[:r.cut(unique, first)]
 		unique = unique[len(part):]
 		items, err := r.items(ctx, part)
 		if err != nil {
 			return err
 		}
-		for _, j := range r.e.checkpoint.plan.jobs(items, r.e.options.batchTokens()) {
+		for _, j := range r.batches(items) {
 			select {
 			case r.jobs <- j:
 			case <-ctx.Done():
@@ -273,10 +326,23 @@ func (r *encoding) tokenize(ctx context.Context) error {
 	return nil
 }
 
+// batches divides the items of a window into jobs.
+func (r *encoding) batches(items []item) []job {
+	p := r.e.checkpoint.plan
+	if r.m.budget == nil {
+		return p.jobs(items, r.e.options.batchTokens())
+	}
+	var all []job
+	for _, b := range p.cardBatches(items, r.m.budget.get()) {
+		all = append(all, job{items: b})
+	}
+	return all
+}
+
 // items tokenizes the texts with the given indices on all cores.
 func (r *encoding) items(ctx context.Context, texts []int) ([]item, error) {
 	items := make([]item, len(texts))
-	workers, _ := r.e.options.workers()
+	workers := r.e.options.tokenizers()
 	group, ctx := errgroup.WithContext(ctx)
 	for w := range workers {
 		group.Go(func() error {
@@ -343,8 +409,8 @@ func (c *Checkpoint) tokenizerOptions() tokenizer.Options {
 func (c *Checkpoint) zeroVector() bool { return c.Family == "static" && c.plan.pooled() }
 
 // runJobs runs jobs until there are no more.
-func (r *encoding) runJobs(ctx context.Context) error {
-	w := worker{sums: make([]float64, slices.Max(r.e.widths()))}
+func (r *encoding) runJobs(ctx context.Context, s *session) error {
+	w := worker{session: s, sums: make([]float64, slices.Max(r.e.widths()))}
 	for {
 		select {
 		case j, ok := <-r.jobs:
@@ -367,13 +433,55 @@ func (r *encoding) runJob(ctx context.Context, j job, w *worker) error {
 	if len(j.prefixes) > 0 {
 		return r.runShared(ctx, j, w)
 	}
+	if r.m.budget != nil {
+		return r.runOnCard(ctx, j.items, w)
+	}
+	return r.runWhole(ctx, j.items, w)
+}
+
+// runWhole runs a batch of whole texts.
+func (r *encoding) runWhole(ctx context.Context, items []item, w *worker) error {
 	var g grid
-	g, w.encodings = r.e.checkpoint.grid(j.items, &w.batch, w.encodings)
-	return r.run(ctx, j.items, g, w)
+	g, w.encodings = r.e.checkpoint.grid(items, &w.batch, w.encodings)
+	return r.run(ctx, items, g, w)
+}
+
+// runOnCard runs a batch of whole texts on a card. If the card has too little memory for it, it halves the budget of all batches from
+// then on and runs the batch in parts.
+func (r *encoding) runOnCard(ctx context.Context, items []item, w *worker) error {
+	width := len(slices.MaxFunc(items, func(a, b item) int { return longestFirst(b, a) }).IDs)
+	if most := max(1, r.m.budget.get()/max(1, width)); len(items) > most && r.e.checkpoint.plan.rows == 0 {
+		for _, part := range evenly(items, most) { // the budget was halved after the batch was made
+			if err := r.runOnCard(ctx, part, w); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	err := r.runWhole(ctx, items, w)
+	if !outOfMemory(err) {
+		return err
+	}
+	if len(items) == 1 {
+		return r.noRoom(items[0], w.session, err)
+	}
+	r.m.budget.halve(len(items) * width)
+	return r.runOnCard(ctx, items, w)
+}
+
+// noRoom is the error for a text that does not fit into the card's memory by itself.
+func (r *encoding) noRoom(it item, s *session, fault error) error {
+	room := "the card's memory"
+	if c := s.options.card; c.free > 0 {
+		room = fmt.Sprintf("the %s that the weights leave of the card's %s", gigabytes(max(0, c.free-s.weights)), gigabytes(c.total))
+	}
+	return fmt.Errorf("text %d of %d, with %d tokens, does not fit into %s (set a shorter longest input, or "+
+		"take a smaller model, --precision float16 or another card): %w", it.text+1, len(r.texts), len(it.IDs), room, fault)
 }
 
 // A worker holds the memory that one goroutine reuses.
 type worker struct {
+	session   *session
 	buffer    buffer
 	batch     tokenizer.Batch
 	encodings []tokenizer.Encoding
@@ -383,9 +491,12 @@ type worker struct {
 
 // run encodes one batch and sends the result. g holds the tokens that are not in the cache yet.
 func (r *encoding) run(ctx context.Context, items []item, g grid, w *worker) error {
-	out, err := r.m.session.run(ctx, g, r.e.widths(), &w.buffer, &w.shared.after)
+	out, err := w.session.run(ctx, g, r.e.widths(), &w.buffer, &w.shared.after)
 	if err != nil {
-		return r.e.fault(r.blameLongest(ctx, items, err))
+		if r.m.budget == nil || !outOfMemory(err) {
+			err = r.blameLongest(ctx, items, err)
+		}
+		return r.e.fault(err)
 	}
 	vectors, err := r.vectors(ctx, items, g, out, w)
 	if err != nil {
@@ -416,10 +527,12 @@ func (r *encoding) vectors(ctx context.Context, items []item, g grid, outputs []
 	vectors := make([]float32, len(items)*width)
 	for i, it := range items {
 		rest := vectors[i*width:]
-		for k, out := range outputs {
-			dims := widths[k]
-			for _, p := range r.poolings {
-				v := rest[:dims]
+		for k, dims := range widths {
+			for n, p := range r.poolings {
+				v, out := rest[:dims], outputs[k]
+				if r.e.checkpoint.plan.pools != nil {
+					out = outputs[k*len(r.poolings)+n]
+				}
 				if err := r.vector(v, out, i, p, g, w); err != nil {
 					return nil, r.e.fault(err)
 				}
@@ -439,7 +552,7 @@ func (r *encoding) vectors(ctx context.Context, items []item, g grid, outputs []
 // vector pools the vector v of row i of a batch from an output of the model.
 func (r *encoding) vector(v, out []float32, i int, p Pooling, g grid, w *worker) error {
 	dims := len(v)
-	if r.e.checkpoint.plan.pooled() {
+	if p := r.e.checkpoint.plan; p.pooled() || p.pools != nil {
 		copy(v, out[i*dims:])
 		return nil
 	}

@@ -12,10 +12,11 @@ import (
 
 // feed makes the tensors of a batch, one for each input of the model.
 func (s *session) feed(g grid, b *buffer) ([]ort.Value, error) {
-	b.in = resized(b.in, len(s.plan.inputs))
-	b.i32 = resized(b.i32, len(s.plan.inputs))
-	values := make([]ort.Value, 0, len(s.plan.inputs))
-	for i, in := range s.plan.inputs {
+	feeds := s.plan.feeds()
+	b.in = resized(b.in, len(feeds))
+	b.i32 = resized(b.i32, len(feeds))
+	values := make([]ort.Value, 0, len(feeds))
+	for i, in := range feeds {
 		v, err := b.fill(i, in, g)
 		if err != nil {
 			return values, fmt.Errorf("input %q: %w", in.Name, err)
@@ -51,6 +52,20 @@ func (b *buffer) fill(i int, in input, g grid) (ort.Value, error) {
 			return ort.NewScalar(n)
 		}
 		return ort.NewTensor(ort.NewShape(1), []int64{n})
+	case countedTokens:
+		return b.integers(i, in.Type, ort.NewShape(int64(g.rows), int64(g.cols), 1), g.mask)
+	case shareOfToken:
+		shares, err := g.shares()
+		if err != nil {
+			return nil, err
+		}
+		return ort.NewTensor(ort.NewShape(int64(g.rows), 1), shares)
+	case firstRow, lastRow:
+		rows, err := g.edges(in.role == lastRow)
+		if err != nil {
+			return nil, err
+		}
+		return ort.NewTensor(ort.NewShape(int64(g.rows)), rows)
 	case useCacheBranch:
 		return ort.NewTensor(ort.NewShape(1), []bool{past > 0})
 	default:

@@ -68,12 +68,11 @@ func (g *Generator) open(o Options) error {
 	if g.ends, err = endTokens(g.checkpoint); err != nil {
 		return err
 	}
-	provider, err := checkProvider(o.Provider)
-	if err != nil {
+	if o.Provider, err = checkProvider(o.Provider); err != nil {
 		return err
 	}
 	// A text is continued one token at a time, so all threads work on the same step.
-	g.session, err = newSession(g.checkpoint.source, p, sessionOptions{threads: o.Threads, provider: provider, settings: o.Settings})
+	g.session, err = newSession(g.checkpoint.source, p, o.sessions(o.Threads)[0])
 	return err
 }
 

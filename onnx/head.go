@@ -93,7 +93,7 @@ func (c headConfig) head(adapter int) (*Head, error) {
 
 // fit takes the output of the plan as the scores of the head. It returns an error if it is none, as far as its shape tells.
 func (h *Head) fit(p *plan) error {
-	p.scores = len(h.Labels)
+	p.scores, p.pads = len(h.Labels), false // a head can read a mean, or the last token of the batch
 	if p.output.Ranked && !p.pooled() {
 		return fmt.Errorf("output %q has shape %v, and a classification head gives [batch, labels] (there are scores of tokens, not of texts)",
 			p.output.Name, p.output.Dims)

@@ -121,6 +121,12 @@ func (c *Checkpoint) key(ctx context.Context, version, provider string, settings
 	if c.shares {
 		parts = append(parts, "shared until", c.SharedUntil)
 	}
+	if c.Precision == Float16 {
+		parts = append(parts, "float16")
+	}
+	if c.plan.pools != nil {
+		parts = append(parts, "pooled in the graph")
+	}
 	for _, part := range parts {
 		fmt.Fprintf(h, "%q\n", part)
 	}

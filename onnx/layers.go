@@ -99,7 +99,7 @@ func joined(encoders []*Encoder) *Encoder {
 		p.layers = append(p.layers, e.checkpoint.plan.output)
 		whole.layers = append(whole.layers, e.dims)
 	}
-	p.unused = slices.DeleteFunc(slices.Clone(p.unused), func(name string) bool { return slices.Contains(p.outputs(), name) })
+	p.unused = slices.DeleteFunc(slices.Clone(p.unused), func(name string) bool { return slices.Contains(p.states(), name) })
 	return whole
 }
 

@@ -157,7 +157,7 @@ func (l *Likelihood) load() error {
 // model returns one of the models, which is loaded when it is first needed.
 func (l *Likelihood) model(m *likelihoodModel) (*session, error) {
 	_, threads := l.options.workers()
-	err := m.load(l.checkpoint.source, sessionOptions{threads: threads, provider: l.options.Provider, settings: l.options.Settings})
+	err := m.load(l.checkpoint.source, l.options.sessions(threads)[0])
 	return m.session, err
 }
 

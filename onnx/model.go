@@ -24,6 +24,11 @@ const (
 	pastState
 	useCacheBranch
 	logitsToKeep
+	// The roles of inputs of the pooling in the graph (see poolgraph.go).
+	countedTokens
+	shareOfToken
+	firstRow
+	lastRow
 )
 
 // An input is one input of a model.
@@ -108,6 +113,7 @@ type plan struct {
 	head   bool              // whether a head lies between hidden and the logits (see [onnxgraph.Hidden])
 	layers []onnxproto.Value // further outputs that give vectors, each [batch, tokens, width]
 	more   []onnxproto.Value // further outputs that are taken: the logits and the cache
+	pools  []Pooling         // what the graph itself computes of each output that gives vectors; nil leaves pooling to the caller
 	unused []string          // outputs that are not taken
 	ends   bool              // whether nothing is computed that the output does not need
 	scores int               // the number of labels if the output is the scores of a classification head, or 0
@@ -118,6 +124,8 @@ type plan struct {
 	// alone means that texts with a key-value cache must be run one by one if they go on with more than one token, as the operator
 	// GroupQueryAttention demands.
 	alone bool
+	// pads means that a batch can have texts of different lengths, because padding on the right does not change a text's vector.
+	pads bool
 	// bitSensitive means that rounding in one layer can grow to a relative error above 1e-5 in the final vector. This is so
 	// for models that round their states to 8 bits, and for models that read from left to right, whose states can grow to
 	// values in the hundreds. ONNX Runtime's own kernels compute all layers of such models.
@@ -169,6 +177,7 @@ func planModel(f *onnxproto.File, output string, causal bool) (*plan, error) {
 	p.single = slices.ContainsFunc(batchScalingOps, has)
 	p.alone = has("com.microsoft:GroupQueryAttention")
 	causal = causal || p.has(pastState)
+	p.pads = !p.single && p.rows == 0 && p.cols == 0 && (causal || p.has(attentionMask))
 	p.bitSensitive = causal || p.single || slices.ContainsFunc(stateRoundingOps, has)
 	if err := p.choose(f, output, causal); err != nil {
 		return nil, err

@@ -44,17 +44,22 @@ type Options struct {
 	// DigestFile stores the digests of model files between runs. "" reads the whole model each time it is opened.
 	DigestFile string
 
+	// Precision is the precision of the model's large products. The zero value leaves it to the checkpoint and the provider.
+	Precision Precision
+
 	// RuntimeOnly leaves everything to ONNX Runtime's own kernels. Otherwise layers and attention run on the tile unit (AMX)
 	// of processors that have one. This is two to three times as fast and as exact, but changes the last bits of a vector,
 	// as another processor would. Models that read from left to right, or round their states to 8 bits, would amplify the
 	// difference. They always use the runtime's kernels.
 	RuntimeOnly bool
 
-	// Threads and BatchTokens change the speed, but never a vector.
+	// Threads and BatchTokens change the speed, but never a vector on a processor. On a card the batch can change its last bits.
 	Threads     int // number of threads that compute; 0 means one for each core
-	BatchTokens int // largest number of tokens in one batch; 0 means DefaultBatchTokens
+	BatchTokens int // largest number of tokens in one batch; 0 means DefaultBatchTokens, or on a card what fits into its memory
 
-	unit tileUnit // set by tests of this package only, in place of the processor's tile unit
+	// Tests of this package set these, in place of the processor's tile unit and of the provider's cards.
+	unit  tileUnit
+	fakes []*card
 }
 
 // DefaultBatchTokens is the default of Options.BatchTokens. It is small because a batch is fastest if its activations fit
@@ -75,25 +80,54 @@ func (o Options) check() error {
 		}
 	}
 	_, err := checkProvider(o.Provider)
-	return errors.Join(append(errs, err, o.checkDevices())...)
+	return errors.Join(append(errs, err, o.checkDevices(), o.Precision.check())...)
 }
 
 // workers returns the number of batches that are run at a time, and the number of threads of each. On the CPU every batch has
-// one thread, so that no thread waits for another and all cores stay busy on short batches.
+// one thread, so that no thread waits for another and all cores stay busy on short batches. On each card one batch runs while the
+// next one is prepared, and threads that wait for work would take cores from the tokenizer.
 func (o Options) workers() (workers, threads int) {
 	n := o.Threads
 	if n == 0 {
 		n = runtime.GOMAXPROCS(0)
 	}
-	if o.Provider != "" && o.Provider != CPU {
+	switch {
+	case o.onCard():
+		return 2 * len(o.cards()), 1
+	case o.Provider != "" && o.Provider != CPU:
 		return 1, n
 	}
 	return n, 1
 }
 
+// tokenizers returns the number of texts that are tokenized at a time.
+func (o Options) tokenizers() int {
+	if workers, _ := o.workers(); !o.onCard() {
+		return workers
+	}
+	if o.Threads > 0 {
+		return o.Threads
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+// sessions returns how a model is loaded whose runs have that many threads: once on the processor, or on each card.
+func (o Options) sessions(threads int) []sessionOptions {
+	one := sessionOptions{threads: threads, provider: o.Provider, settings: o.Settings}
+	if !o.onCard() {
+		return []sessionOptions{one}
+	}
+	var all []sessionOptions
+	for _, c := range o.cards() {
+		one.card, one.device = c, c.device
+		all = append(all, one)
+	}
+	return all
+}
+
 // tileUnit returns the unit that layers and attention run on, or nil to leave them to the runtime's own kernels.
 func (o Options) tileUnit() tileUnit {
-	if o.RuntimeOnly || o.Provider != "" && o.Provider != CPU {
+	if o.RuntimeOnly || o.Provider != "" && o.Provider != CPU || o.onCard() {
 		return nil
 	}
 	if o.unit != nil {

@@ -21,6 +21,7 @@ type sessionOptions struct {
 	settings map[string]string
 	device   *Device  // the card that the model runs on; nil is the provider's first
 	unit     tileUnit // computes layers and attention; nil leaves them to the runtime's own kernels
+	card     *card    // the device that the model runs on, if it has memory of its own
 }
 
 // A session runs a model. Its run may be called from several goroutines.
@@ -32,6 +33,9 @@ type session struct {
 	plan    *plan
 	options sessionOptions
 
+	turn    sync.Mutex // held by a run on a card, which has memory for one at a time
+	weights int64      // bytes of the weights on a card
+
 	mu      sync.Mutex // guards the fields below
 	model   *instance
 	warning string // about the tile unit; "" if it did not fail
@@ -40,11 +44,17 @@ type session struct {
 // An instance is a model that the runtime has loaded or is loading.
 type instance struct {
 	loaded chan struct{} // closed when run, ops and err are set
-	run    *ort.DynamicAdvancedSession
+	run    runner
 	ops    *amx.Ops // the tile unit's operators in the model; nil if it has none
 	err    error
 
 	users sync.WaitGroup // runs in progress
+}
+
+// A runner is a model that is loaded. [ort.DynamicAdvancedSession] is one. Tests add faults.
+type runner interface {
+	RunWithOptions(inputs, outputs []ort.Value, o *ort.RunOptions) error
+	Destroy() error
 }
 
 func newInstance() *instance { return &instance{loaded: make(chan struct{})} }
@@ -70,7 +80,7 @@ func newSession(from source, p *plan, o sessionOptions) (*session, error) {
 }
 
 // load loads the model. ops are the operators of the tile unit that it uses, nil if there are none.
-func (s *session) load(unit tileUnit) (run *ort.DynamicAdvancedSession, ops *amx.Ops, err error) {
+func (s *session) load(unit tileUnit) (run runner, ops *amx.Ops, err error) {
 	defer func() {
 		if err != nil && ops != nil {
 			ops.Free()
@@ -85,23 +95,33 @@ func (s *session) load(unit tileUnit) (run *ort.DynamicAdvancedSession, ops *amx
 	if err := s.options.apply(options); err != nil {
 		return nil, nil, err
 	}
-	f, err := s.source.open(families.Want{Outputs: s.plan.outputs(), Cache: s.plan.has(pastState), LastLogits: s.plan.has(logitsToKeep), Scores: s.plan.scores})
+	f, err := s.source.open(families.Want{Outputs: s.plan.states(), Cache: s.plan.has(pastState), LastLogits: s.plan.has(logitsToKeep), Scores: s.plan.scores})
 	if err != nil {
 		return nil, nil, err
 	}
 	defer f.Close()
+	s.weights = s.source.weightBytes(f)
+	if err := s.options.card.check(s.weights); err != nil {
+		return nil, nil, err
+	}
 	edit := s.plan.edit()
 	if unit != nil {
 		if ops, err = addTiles(unit, f, &edit, s.plan.values(), options); err != nil {
 			return nil, nil, err
 		}
 	}
-	inputs := make([]string, len(s.plan.inputs))
-	for i, in := range s.plan.inputs {
-		inputs[i] = in.Name
+	var inputs []string
+	for _, in := range s.plan.feeds() {
+		inputs = append(inputs, in.Name)
 	}
-	run, err = s.source.session(f, edit, inputs, s.plan.outputs(), options)
-	return run, ops, err
+	loaded, err := s.source.session(f, edit, inputs, s.plan.outputs(), options)
+	if err != nil {
+		return nil, ops, err
+	}
+	if c := s.options.card; c != nil && c.wrap != nil {
+		return c.wrap(loaded), ops, nil
+	}
+	return loaded, ops, nil
 }
 
 func (o sessionOptions) apply(options *ort.SessionOptions) error {
@@ -212,10 +232,10 @@ type buffer struct {
 	f64 []float64
 	raw []byte
 
-	layers []buffer // for the outputs of plan.layers
+	layers []buffer // for the results of the plan after the first
 }
 
-// vectors returns the buffer of output i of those that give vectors.
+// vectors returns the buffer of result i of the plan.
 func (b *buffer) vectors(i int) *buffer {
 	if i == 0 {
 		return b
@@ -241,7 +261,7 @@ func (g grid) own(row int) []int64 {
 }
 
 // run runs one batch and returns the outputs that give vectors as float32, row-major: [rows, cols, width], or [rows, width] if the
-// model pools. widths are those of the outputs. The result is valid until the buffer's next run. If the plan takes the key-value
+// model or its plan pools, in the order of the plan's results. widths are those of the outputs before they are pooled. The result is valid until the buffer's next run. If the plan takes the key-value
 // cache, it is written to after. The end of ctx ends a run within milliseconds.
 func (s *session) run(ctx context.Context, g grid, widths []int, b *buffer, after *cacheMemory) ([][]float32, error) {
 	if g.rows < 1 || g.cols < 1 {
@@ -257,11 +277,13 @@ func (s *session) run(ctx context.Context, g grid, widths []int, b *buffer, afte
 	}
 	var outputs []ort.Value
 	defer func() { destroy(outputs) }()
-	b.layers = resized(b.layers, len(s.plan.layers))
-	for i, v := range s.plan.vectors() {
-		shape := ort.NewShape(int64(g.rows), int64(g.cols), int64(widths[i]))
-		if s.plan.pooled() {
-			shape = ort.NewShape(int64(g.rows), int64(widths[i]))
+	taken := s.plan.results()
+	b.layers = resized(b.layers, len(taken)-1)
+	for i, v := range taken {
+		width := int64(widths[i/max(1, len(s.plan.pools))])
+		shape := ort.NewShape(int64(g.rows), int64(g.cols), width)
+		if s.plan.pooled() || s.plan.pools != nil {
+			shape = ort.NewShape(int64(g.rows), width)
 		}
 		output, err := b.vectors(i).output(v.Type, shape)
 		if err != nil {
@@ -279,8 +301,8 @@ func (s *session) run(ctx context.Context, g grid, widths []int, b *buffer, afte
 	if err := s.runOnce(ctx, inputs, outputs); err != nil {
 		return nil, err
 	}
-	results := make([][]float32, len(widths))
-	for i, v := range s.plan.vectors() {
+	results := make([][]float32, len(taken))
+	for i, v := range taken {
 		results[i] = b.vectors(i).result(v.Type)
 	}
 	return results, nil
@@ -291,6 +313,10 @@ func (s *session) runOnce(ctx context.Context, inputs, outputs []ort.Value) erro
 	m, err := s.acquire(ctx)
 	if err != nil {
 		return err
+	}
+	if s.options.card != nil {
+		s.turn.Lock()
+		defer s.turn.Unlock()
 	}
 	fault := m.runOnce(ctx, inputs, outputs)
 	m.users.Done()

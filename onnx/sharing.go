@@ -20,7 +20,7 @@ import (
 
 // planSharing decides whether texts are run in two steps, and plans to take the cache if they are. Texts are run whole if the
 // pooling does not take the last token, or if the model's 8-bit scales depend on everything in the batch.
-func (c *Checkpoint) planSharing(f *onnxproto.File) error {
+func (c *Checkpoint) planSharing(f *onnxproto.File, o Options) error {
 	if c.SharedUntil == "" {
 		return nil
 	}
@@ -29,7 +29,7 @@ func (c *Checkpoint) planSharing(f *onnxproto.File) error {
 	}
 	p := c.plan
 	switch {
-	case c.source.byLength():
+	case c.source.byLength(), o.onCard(): // a card computes a text again faster than a cache is copied to it
 		return nil
 	case !p.has(pastState):
 		return fail(errors.New("the model has no inputs past_key_values"))

@@ -18,6 +18,8 @@ import (
 type source struct {
 	path string               // of the ONNX file, or of the safetensors file or its index
 	made *families.Checkpoint // makes the graph from safetensors; nil for an ONNX file
+	// style says for what a graph is made.
+	style families.Style
 }
 
 // open opens the model. A graph that is made computes what is wanted. The outputs can include those of the cache.
@@ -25,6 +27,7 @@ func (s source) open(want families.Want) (*onnxproto.File, error) {
 	if s.made == nil {
 		return onnxproto.Open(s.path)
 	}
+	want.Style = s.style
 	if want.Scores > 0 {
 		want.Outputs = nil // there is one only
 	}

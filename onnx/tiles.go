@@ -41,7 +41,7 @@ func (e *Encoder) Warnings() []string {
 	if l.session == nil {
 		return warnings
 	}
-	return append(warnings, l.session.warnings()...)
+	return append(warnings, l.session.warnings()...) // cards have none
 }
 
 // addTiles plans to replace the model's layers and attention by operators of a tile unit, adds these to the options, and leaves

@@ -56,7 +56,7 @@ func views(wide bool, ask func(summary.Answers)) []view {
 		{"method", "losses and treatments over all tasks, against xent on soft labels", "two methods of which one is xent on soft labels, with predictions of the same tasks", true,
 			func(rows []summary.Row, opt summary.Options) ([]*table.Table, error) {
 				m, err := summary.Methods(rows, opt)
-				if t := table.Methods(m); t != nil {
+				if t := table.Methods(m, rows); t != nil {
 					return []*table.Table{t}, err
 				}
 				return nil, err

@@ -52,8 +52,8 @@ func (b Bootstrap) check() error {
 	return checkLevel(b.level())
 }
 
-// units returns how many things are drawn: groups, or examples.
-func (b Bootstrap) units() int {
+// Units returns how many things are drawn: groups, or examples.
+func (b Bootstrap) Units() int {
 	if b.Groups == nil {
 		return b.N
 	}
@@ -81,7 +81,7 @@ func (b Bootstrap) Samples(scores ...Score) ([][]float64, error) {
 func (b Bootstrap) draw(do func(r int, weight []float64)) {
 	// Go promises never to change the output of a PCG. It does not promise that for rand.IntN.
 	rng := rand.NewPCG(b.Seed, uint64(b.N))
-	weight, drawn := make([]float64, b.N), make([]float64, b.units())
+	weight, drawn := make([]float64, b.N), make([]float64, b.Units())
 	for r := range b.resamples() {
 		if b.Groups == nil {
 			drawInto(weight, rng)

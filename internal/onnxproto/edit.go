@@ -16,6 +16,7 @@ type Edit struct {
 	DropConstants []string       // initializers and Constant nodes to remove; no remaining node may use them
 	Replace       map[int64]Node // replacements of nodes by their [Node.Pos]; the zero Node removes the node
 	Nodes         []Node         // nodes to add at the end of the graph
+	Inputs        []Value        // inputs to add; each needs a name and a type
 	Outputs       []Value        // outputs to add; each needs a name and a type
 	// Refer is the size in bytes from which constants stay in the old file. The new model refers to them as to external
 	// data. If it is 0, all constants are copied.
@@ -27,7 +28,7 @@ type Edit struct {
 
 // Empty reports whether the edit changes nothing.
 func (e *Edit) Empty() bool {
-	return len(e.DropOutputs)+len(e.DropConstants)+len(e.Replace)+len(e.Nodes)+len(e.Outputs)+len(e.Locations) == 0
+	return len(e.DropOutputs)+len(e.DropConstants)+len(e.Replace)+len(e.Nodes)+len(e.Inputs)+len(e.Outputs)+len(e.Locations) == 0
 }
 
 // Edited returns the bytes of the model after an edit. Apart from these, only a small window of the file is in memory at a
@@ -81,9 +82,9 @@ type editor struct {
 }
 
 func (w *editor) model() ([]byte, error) {
-	for _, v := range w.edit.Outputs {
+	for _, v := range slices.Concat(w.edit.Inputs, w.edit.Outputs) {
 		if v.Name == "" || v.Type == 0 {
-			return nil, errors.New("an added output needs a name and a type")
+			return nil, errors.New("an added input or output needs a name and a type")
 		}
 	}
 	var all pieces
@@ -117,6 +118,9 @@ func (w *editor) end() []byte {
 	var graph, b []byte
 	for _, n := range w.edit.Nodes {
 		graph = appendBytes(graph, 1, n.marshal())
+	}
+	for _, v := range w.edit.Inputs {
+		graph = appendBytes(graph, 11, v.marshal())
 	}
 	for _, v := range w.edit.Outputs {
 		graph = appendBytes(graph, 12, v.marshal())

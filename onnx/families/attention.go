@@ -55,13 +55,23 @@ func (a attention) byRuntime() bool {
 	return a.dim%8 == 0 && !a.alibi && !a.bidirectional
 }
 
+// byHeads reports whether the runtime's MultiHeadAttention computes this attention.
+func (a attention) byHeads() bool {
+	return a.heads == a.kv && !a.alibi && a.window == 0 && a.softcap == 0 && a.apart == nil
+}
+
 // attend computes attention of [batch·tokens, width].
 func (b *builder) attend(x string, a attention, layer, width int, want Want) string {
 	q, k, v := b.project(x, a, width)
+	q, k, v = b.operand(q), b.operand(k), b.operand(v)
 	var y string
-	if a.byRuntime() {
+	// On a card, GroupQueryAttention takes float16 only.
+	switch {
+	case a.byRuntime() && (b.style.Half || !b.style.Card):
 		y = b.groupQuery(q, k, v, a, layer, want)
-	} else {
+	case b.style.Card && a.byHeads() && !want.Cache:
+		y = b.multiHead(q, k, v, a)
+	default:
 		y = b.plainAttention(q, k, v, a, layer, width, want)
 	}
 	return b.linear(y, a.out, a.heads*a.dim, width)
@@ -74,7 +84,7 @@ func (b *builder) project(x string, a attention, width int) (q, k, v string) {
 		if a.clip == 0 {
 			return y
 		}
-		return b.op("Clip", []string{y, b.float(-a.clip), b.float(a.clip)})
+		return b.op("Clip", []string{b.full(y), b.float(-a.clip), b.float(a.clip)})
 	}
 	switch a.fused {
 	case separate:
@@ -135,6 +145,7 @@ func (b *builder) groupQuery(q, k, v string, a attention, layer int, want Want) 
 	q, k, v = b.perText(q, int64(a.heads*a.dim)), b.perText(k, int64(a.kv*a.dim)), b.perText(v, int64(a.kv*a.dim))
 	if a.rope != nil {
 		cos, sin = b.turns(a.rope)
+		cos, sin = b.operand(cos), b.operand(sin)
 		if a.rope.dim%16 == 0 {
 			attrs = append(attrs, onnxproto.Int("do_rotary", 1), onnxproto.Int("rotary_interleaved", a.rope.interleaved()))
 		} else {
@@ -156,7 +167,7 @@ func (b *builder) groupQuery(q, k, v string, a attention, layer int, want Want) 
 	if want.Cache {
 		outputs = []string{name, b.present(layer, "key", a), b.present(layer, "value", a)}
 	}
-	b.nodes = append(b.nodes, onnxproto.Node{Op: "GroupQueryAttention", Domain: "com.microsoft",
+	b.append(onnxproto.Node{Op: "GroupQueryAttention", Domain: "com.microsoft",
 		Inputs: []string{q, k, v, pastKey, pastValue, lengths, total, cos, sin}, Outputs: outputs, Attrs: attrs})
 	return b.reshape(name, -1, int64(a.heads*a.dim))
 }
@@ -171,14 +182,55 @@ func (b *builder) rotate(x string, a attention, heads int, cos, sin string) stri
 	return b.microsoft("RotaryEmbedding", []string{x, at, cos, sin}, attrs...)
 }
 
+// turned turns [batch·tokens, heads·dim].
+func (b *builder) turned(x string, a attention, heads int) string {
+	cos, sin := b.turns(a.rope)
+	return b.reshape(b.rotate(b.perText(x, int64(heads*a.dim)), a, heads, b.operand(cos), b.operand(sin)), -1, int64(heads*a.dim))
+}
+
+// multiHead computes attention with the operator MultiHeadAttention.
+func (b *builder) multiHead(q, k, v string, a attention) string {
+	if a.rope != nil {
+		q, k = b.turned(q, a, a.heads), b.turned(k, a, a.kv)
+	}
+	wide := int64(a.heads * a.dim)
+	inputs := []string{b.perText(q, wide), b.perText(k, wide), b.perText(v, wide), "", "", ""}
+	if b.masked {
+		inputs[4] = b.textLengths()
+	}
+	if a.distances != nil {
+		inputs[5] = b.operand(b.once("distance scores of one text", func() string {
+			return b.op("Unsqueeze", []string{b.distanceScores(a.distances, a.heads), b.ints(0)})
+		}))
+	}
+	attrs := []onnxproto.Attr{onnxproto.Int("num_heads", int64(a.heads)), onnxproto.Float("scale", float32(a.scale))}
+	if !a.bidirectional {
+		attrs = append(attrs, onnxproto.Int("unidirectional", 1))
+	}
+	return b.reshape(b.microsoft("MultiHeadAttention", inputs, attrs...), -1, wide)
+}
+
+// textLengths returns the number of tokens of each text without padding, followed by where each text begins among the padded queries
+// and keys and where the last one ends, [3·batch+2]. This form of the mask is the one that attention of little memory takes on a card.
+func (b *builder) textLengths() string {
+	return b.once("text lengths", func() string {
+		lengths := b.op("ReduceSum", []string{attentionMask, b.ints(1)}, onnxproto.Int("keepdims", 0))
+		starts := b.mul(b.count(b.ints(0), b.add(b.batch(), b.ints(1))), b.tokens())
+		return b.cast(b.op("Concat", []string{lengths, starts, starts}, onnxproto.Int("axis", 0)), onnxproto.Int32)
+	})
+}
+
+// attentionMask is the name of the input that tells tokens (1) from padding (0), [batch, tokens].
+const attentionMask = "attention_mask"
+
 // plainAttention computes attention with operators of the default set.
 func (b *builder) plainAttention(q, k, v string, a attention, layer, width int, want Want) string {
 	if a.rope != nil {
-		cos, sin := b.turns(a.rope)
-		turn := func(x string, heads int) string {
-			return b.reshape(b.rotate(b.perText(x, int64(heads*a.dim)), a, heads, cos, sin), -1, int64(heads*a.dim))
-		}
-		q, k = turn(q, a.heads), turn(k, a.kv)
+		q, k = b.turned(q, a, a.heads), b.turned(k, a, a.kv)
+	}
+	early := b.style.Half && a.apart == nil // scaled before the products, which could exceed float16
+	if early {
+		q = b.operand(b.scaled(q, a.scale))
 	}
 	byHead := func(x string, heads int, perm ...int64) string {
 		return b.op("Transpose", []string{b.perText(x, int64(heads), int64(a.dim))}, onnxproto.Ints("perm", perm...))
@@ -200,8 +252,11 @@ func (b *builder) plainAttention(q, k, v string, a attention, layer, width int, 
 		}
 		k = b.op("Transpose", []string{k}, onnxproto.Ints("perm", 0, 1, 3, 2))
 	}
-	scores := b.op("MatMul", []string{q, k})
-	scores = b.capped(b.scaled(scores, a.scale), a.softcap)
+	scores := b.full(b.op("MatMul", []string{q, k}))
+	if !early {
+		scores = b.scaled(scores, a.scale)
+	}
+	scores = b.capped(scores, a.softcap)
 	if a.alibi {
 		scores = b.add(scores, b.slopes(a.heads))
 	}
@@ -214,7 +269,7 @@ func (b *builder) plainAttention(q, k, v string, a attention, layer, width int, 
 	if mask := b.mask(a); mask != "" {
 		scores = b.add(scores, mask)
 	}
-	y := b.op("MatMul", []string{b.op("Softmax", []string{scores}, onnxproto.Int("axis", -1)), v})
+	y := b.op("MatMul", []string{b.operand(b.op("Softmax", []string{scores}, onnxproto.Int("axis", -1))), v})
 	return b.reshape(b.op("Transpose", []string{y}, onnxproto.Ints("perm", 0, 2, 1, 3)), -1, int64(a.heads*a.dim))
 }
 
@@ -230,9 +285,9 @@ func (b *builder) repeated(x string, a attention) string {
 }
 
 // mask returns what is added to scores: 0 where a token sees another, and a very low number elsewhere. It has shape
-// [tokens, total]. It returns "" if all tokens see all.
+// [tokens, total], or [batch, 1, tokens or 1, total] if some tokens are padding. It returns "" if all tokens see all.
 func (b *builder) mask(a attention) string {
-	if a.bidirectional && a.window == 0 {
+	if a.bidirectional && a.window == 0 && !b.masked {
 		return ""
 	}
 	return b.once(fmt.Sprint("mask ", a.bidirectional, a.window), func() string {
@@ -251,6 +306,15 @@ func (b *builder) mask(a attention) string {
 				seen = near
 			} else {
 				seen = b.op("And", []string{seen, near})
+			}
+		}
+		if b.masked {
+			// One condition for both: the sum of two very low numbers is infinite, and so NaN where a token sees none.
+			real := b.op("Unsqueeze", []string{b.cast(attentionMask, onnxproto.Bool), b.ints(1, 2)})
+			if seen == "" {
+				seen = real
+			} else {
+				seen = b.op("And", []string{seen, real})
 			}
 		}
 		return b.op("Where", []string{seen, b.float(0), b.float(-math.MaxFloat32)})
@@ -291,8 +355,12 @@ func pastName(layer int, part string) string {
 }
 func presentName(layer int, part string) string { return fmt.Sprintf("present.%d.%s", layer, part) }
 
-func cacheValue(name string, a attention, tokens string) onnxproto.Value {
-	return onnxproto.Value{Name: name, Type: onnxproto.Float32,
+func (b *builder) cacheValue(name string, a attention, tokens string) onnxproto.Value {
+	kind := onnxproto.Float32
+	if b.style.Half {
+		kind, b.halves[name] = onnxproto.Float16, true
+	}
+	return onnxproto.Value{Name: name, Type: kind,
 		Dims: []onnxproto.Dim{{Name: "batch"}, {Size: int64(a.kv)}, {Name: tokens}, {Size: int64(a.dim)}}}
 }
 
@@ -301,7 +369,7 @@ func (b *builder) addCache(layers []layer) {
 	b.cached = true
 	for i, l := range layers {
 		for _, part := range []string{"key", "value"} {
-			b.inputs = append(b.inputs, cacheValue(pastName(i, part), l.attention, "past"))
+			b.inputs = append(b.inputs, b.cacheValue(pastName(i, part), l.attention, "past"))
 		}
 	}
 }
@@ -309,14 +377,14 @@ func (b *builder) addCache(layers []layer) {
 // present makes an output of the cache, and returns its name.
 func (b *builder) present(layer int, part string, a attention) string {
 	name := presentName(layer, part)
-	b.outputs = append(b.outputs, cacheValue(name, a, "total"))
+	b.outputs = append(b.outputs, b.cacheValue(name, a, "total"))
 	return name
 }
 
 // withPast joins the cache to new keys or values, [batch, kv, tokens, dim].
 func (b *builder) withPast(x string, layer int, part string, a attention) string {
 	name := b.present(layer, part, a)
-	b.nodes = append(b.nodes, onnxproto.Node{Op: "Concat", Inputs: []string{pastName(layer, part), x}, Outputs: []string{name},
+	b.append(onnxproto.Node{Op: "Concat", Inputs: []string{pastName(layer, part), x}, Outputs: []string{name},
 		Attrs: []onnxproto.Attr{onnxproto.Int("axis", 2)}})
 	return name
 }

@@ -22,13 +22,16 @@ type builder struct {
 	cached    bool              // the graph has a cache of earlier tokens
 	named     map[string]string // the value that stands for a weight or constant, by its key
 	linears   []string          // names of the weights of linear layers
+	style     Style
+	masked    bool            // the graph has the input attention_mask
+	halves    map[string]bool // values of float16
 	faults    []error
 
 	adapterFaults []error // about what an adapter changes
 }
 
 func newBuilder(w *Weights) *builder {
-	b := &builder{weights: w, named: map[string]string{}}
+	b := &builder{weights: w, named: map[string]string{}, halves: map[string]bool{}}
 	b.inputs = []onnxproto.Value{{Name: "input_ids", Type: onnxproto.Int64, Dims: []onnxproto.Dim{{Name: "batch"}, {Name: "tokens"}}}}
 	return b
 }
@@ -67,8 +70,46 @@ func (b *builder) nodeOf(domain, kind string, inputs []string, outputs int, attr
 		}
 		n.Outputs = append(n.Outputs, name)
 	}
-	b.nodes = append(b.nodes, n)
+	b.append(n)
 	return slices.Clone(n.Outputs) // callers change it
+}
+
+// append adds a node. What it computes is of float16 if an input is, but for the nodes that convert and those that give integers.
+func (b *builder) append(n onnxproto.Node) {
+	b.nodes = append(b.nodes, n)
+	half := slices.ContainsFunc(n.Inputs, func(in string) bool { return b.halves[in] })
+	if to, ok := n.Attr("to"); n.Op == "Cast" && ok {
+		half = onnxproto.DataType(to.Int) == onnxproto.Float16
+	}
+	for _, out := range n.Outputs {
+		b.halves[out] = half && n.Op != "Shape"
+	}
+}
+
+// full returns a value as float32.
+func (b *builder) full(x string) string {
+	if !b.halves[x] {
+		return x
+	}
+	return b.once("full "+x, func() string { return b.cast(x, onnxproto.Float32) })
+}
+
+// operand returns a value in the type in which matrix products are computed.
+func (b *builder) operand(x string) string {
+	if !b.style.Half || b.halves[x] || x == "" {
+		return x
+	}
+	return b.once("half "+x, func() string { return b.cast(x, onnxproto.Float16) })
+}
+
+// halfOperand returns a tensor of the weights as float16.
+func (b *builder) halfOperand(s source) string {
+	value, t := b.stored(s)
+	if t == onnxproto.Float16 {
+		b.halves[value] = true
+		return value
+	}
+	return b.once("half of "+value, func() string { return b.cast(value, onnxproto.Float16) })
 }
 
 // once returns the value that make returned when the key was first used.
@@ -227,7 +268,7 @@ func (b *builder) scaled(x string, factor float64) string {
 	if factor == 1 {
 		return x
 	}
-	return b.mul(x, b.float(factor))
+	return b.mul(b.full(x), b.float(factor))
 }
 
 // A linear is a layer y = x·Wᵀ + b.
@@ -251,9 +292,16 @@ func (b *builder) linear(x string, l linear, in, out int) string {
 	if name, _, err := b.weights.find(weight.name, weight.full); err == nil {
 		b.linears = append(b.linears, name)
 	}
-	inputs := []string{x, b.merged(b.tensor(weight), weight, in, out, l.transposed)}
-	if l.bias {
-		inputs = append(inputs, b.tensor(source{l.name + ".bias", l.full, sizes([]int{out})}))
+	inputs := []string{b.operand(x)}
+	if b.style.Half && b.weights.lowRank(weight) == nil {
+		inputs = append(inputs, b.halfOperand(weight))
+	} else {
+		inputs = append(inputs, b.operand(b.merged(b.tensor(weight), weight, in, out, l.transposed)))
+	}
+	if bias := (source{l.name + ".bias", l.full, sizes([]int{out})}); l.bias && b.style.Half {
+		inputs = append(inputs, b.halfOperand(bias))
+	} else if l.bias {
+		inputs = append(inputs, b.tensor(bias))
 	}
 	return b.op("Gemm", inputs, onnxproto.Int("transB", flag))
 }
@@ -307,9 +355,13 @@ func (b *builder) normalize(x string, n norm, width int) string {
 	if !n.there() {
 		return x
 	}
+	x = b.full(x)
 	attrs := []onnxproto.Attr{onnxproto.Int("axis", -1), onnxproto.Float("epsilon", float32(n.eps))}
 	if n.kind != layerNorm {
 		gamma := b.gamma(n, width)
+		if b.style.Card { // which adds up in parallel
+			return b.op("SimplifiedLayerNormalization", []string{x, gamma}, append(attrs, onnxproto.Int("stash_type", 1))...)
+		}
 		inputs := []string{b.cast(x, onnxproto.Float64), b.once("double "+gamma, func() string { return b.cast(gamma, onnxproto.Float64) })}
 		return b.cast(b.op("SimplifiedLayerNormalization", inputs, append(attrs, onnxproto.Int("stash_type", 1))...), onnxproto.Float32)
 	}
@@ -368,6 +420,14 @@ func unary(kind string) func(b *builder, x string) string {
 	return func(b *builder, x string) string { return b.op(kind, []string{x}) }
 }
 
+// activate applies an activation. Those with constants are computed in float32, and so is a square, which could exceed float16.
+func (b *builder) activate(name, x string) string {
+	if slices.Contains([]string{"gelu_10", "relu6", "relu2"}, name) {
+		x = b.full(x)
+	}
+	return activations[name](b, x)
+}
+
 // activation reads the name of an activation.
 func (c *config) activation(def string, names ...string) string {
 	name := c.string(def, names...)
@@ -393,7 +453,7 @@ func (b *builder) output(name, value string, width int) {
 	shape := b.once(fmt.Sprint("output ", width), func() string {
 		return b.op("Concat", []string{b.batch(), b.ints(-1), b.ints(int64(width))}, onnxproto.Int("axis", 0))
 	})
-	b.nodes = append(b.nodes, onnxproto.Node{Op: "Reshape", Inputs: []string{value, shape}, Outputs: []string{name}})
+	b.append(onnxproto.Node{Op: "Reshape", Inputs: []string{b.full(value), shape}, Outputs: []string{name}})
 	b.outputs = append(b.outputs, onnxproto.Value{Name: name, Type: onnxproto.Float32,
 		Dims: []onnxproto.Dim{{Name: "batch"}, {Name: "tokens"}, {Size: int64(width)}}})
 }

@@ -134,10 +134,10 @@ func (c *Checkpoint) AdapterLabels() int {
 func (b *builder) classify(x string, width, labels int, h classifier) {
 	x = b.stateOf(b.perText(x, int64(width)), h)
 	if h.dense.name != "" {
-		x = activations[h.act](b, b.linear(x, h.dense, width, width))
+		x = b.activate(h.act, b.linear(x, h.dense, width, width))
 	}
 	scores := b.linear(b.normalize(x, h.norm, width), h.out, width, labels)
-	b.nodes = append(b.nodes, onnxproto.Node{Op: "Identity", Inputs: []string{scores}, Outputs: []string{logits}})
+	b.nodes = append(b.nodes, onnxproto.Node{Op: "Identity", Inputs: []string{b.full(scores)}, Outputs: []string{logits}})
 	b.outputs = append(b.outputs, onnxproto.Value{Name: logits, Type: onnxproto.Float32, Dims: []onnxproto.Dim{{Name: "batch"}, {Size: int64(labels)}}})
 }
 

@@ -47,6 +47,7 @@ type disentangled struct {
 // disentangledScores returns the scores of positions, [batch, heads, tokens, tokens]. q and k are [batch, heads, tokens, dim].
 func (b *builder) disentangledScores(q, k string, a attention, width int) string {
 	d, rows := a.apart, 2*a.apart.span
+	q, k = b.operand(q), b.operand(k)
 	positions := b.once("relative positions", func() string { return b.normalize(b.weight(d.table, rows, width), d.norm, width) })
 	shape := b.once(fmt.Sprint("scores ", a.heads), func() string {
 		return b.op("Concat", []string{b.batch(), b.ints(int64(a.heads)), b.tokens(), b.tokens()}, onnxproto.Int("axis", 0))

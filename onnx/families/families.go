@@ -102,7 +102,18 @@ type Want struct {
 	// [batch, labels], the scores that the head gives the labels of each text.
 	Scores int
 
+	Style Style
+
 	classifier *classifier
+}
+
+// A Style says for what a graph is made. The zero value computes in float32 with the operators that are best on a processor.
+type Style struct {
+	// Half computes matrix products and attention in float16. What the layers add to, normalisations and softmax stay float32.
+	Half bool
+	// Card takes the operators that are best on a card. Texts of a batch can then have different lengths: those of a model that reads
+	// in both directions are told by the input attention_mask, and padding after a text does not change the others.
+	Card bool
 }
 
 // LogitsToKeep is the name of the input with the number of logits.
@@ -279,6 +290,7 @@ func (c *Checkpoint) build(want Want) (*builder, error) {
 		}
 	}
 	b := newBuilder(c.Weights)
+	b.style = want.Style
 	c.model.build(b, want)
 	if b.gaveUp() {
 		b.fault("there may be more tensors that do not fit")

@@ -124,6 +124,10 @@ func (t *transformer) build(b *builder, want Want) {
 	if want.Cache {
 		b.addCache(t.layers)
 	}
+	if want.Style.Card && !t.Causal {
+		b.masked = true
+		b.inputs = append(b.inputs, onnxproto.Value{Name: attentionMask, Type: onnxproto.Int64, Dims: []onnxproto.Dim{{Name: "batch"}, {Name: "tokens"}}})
+	}
 	output := func(name, value string, width int) {
 		if slices.Contains(want.Outputs, name) {
 			b.output(name, value, width)
@@ -153,7 +157,7 @@ func (t *transformer) build(b *builder, want Want) {
 	}
 	x, width := s.normalized(t.final), t.outWidth()
 	if t.project != nil {
-		x = b.linear(x, *t.project, t.Width, width)
+		x = b.full(b.linear(x, *t.project, t.Width, width))
 	}
 	if !t.rawLast {
 		output(stateName(last), x, width)
@@ -187,7 +191,7 @@ func (t *transformer) embed(b *builder) string {
 	x := b.lookUp(e.tokens, t.Vocab, width, b.flatIDs())
 	project := func() {
 		if e.project.name != "" {
-			x, width = b.linear(x, e.project, width, t.Width), t.Width
+			x, width = b.full(b.linear(x, e.project, width, t.Width)), t.Width
 		}
 	}
 	if !e.late {
@@ -240,7 +244,7 @@ func (t *transformer) logits(b *builder, x string, width int) string {
 	if h.tied {
 		l.weight = t.embedding.tokens
 	}
-	logits := b.linear(x, l, width, t.Vocab)
+	logits := b.full(b.linear(x, l, width, t.Vocab))
 	if h.factor != 0 {
 		logits = b.scaled(logits, h.factor)
 	}
@@ -283,7 +287,7 @@ func (l layer) build(s *stream, index int, want Want) {
 
 // finish normalises and scales what a block computed.
 func (l layer) finish(s *stream, y string, a around) string {
-	y = s.b.normalize(y, a.output, s.width)
+	y = s.b.normalize(s.b.full(y), a.output, s.width)
 	if l.factor != 0 {
 		y = s.b.scaled(y, l.factor)
 	}
@@ -305,23 +309,25 @@ func (l layer) join(s *stream, read, y string, a around) {
 func (b *builder) convolve(x, y string, c convolution, width int) string {
 	turned := func(x string) string { return b.op("Transpose", []string{x}, onnxproto.Ints("perm", 0, 2, 1)) }
 	side := int64(c.size-1) / 2
+	if b.masked { // the neighbours of the last token are zeros, not padding
+		x = b.mul(x, b.reshape(b.cast(attentionMask, onnxproto.Float32), -1, 1))
+	}
 	out := b.op("Conv", []string{turned(b.perText(x, int64(width))), b.weight(c.name+".weight", width, width/c.groups, c.size), b.weight(c.name+".bias", width)},
 		onnxproto.Ints("pads", side, side), onnxproto.Int("group", int64(c.groups)))
 	out = b.reshape(turned(out), -1, int64(width))
-	return b.normalize(b.add(y, activations[c.act](b, out)), c.sum, width)
+	return b.normalize(b.add(y, b.activate(c.act, out)), c.sum, width)
 }
 
 // network computes a feed-forward network of [batch·tokens, width].
 func (b *builder) network(x string, n network, width int) string {
-	act := activations[n.act]
 	switch {
 	case n.fused:
 		both := b.split(b.linear(x, n.up, width, 2*n.width), n.width, n.width)
-		x = b.mul(act(b, both[0]), both[1])
+		x = b.mul(b.operand(b.activate(n.act, both[0])), both[1])
 	case n.gate.name != "":
-		x = b.mul(act(b, b.linear(x, n.gate, width, n.width)), b.linear(x, n.up, width, n.width))
+		x = b.mul(b.operand(b.activate(n.act, b.linear(x, n.gate, width, n.width))), b.linear(x, n.up, width, n.width))
 	default:
-		x = act(b, b.linear(x, n.up, width, n.width))
+		x = b.activate(n.act, b.linear(x, n.up, width, n.width))
 	}
 	return b.linear(x, n.down, n.width, width)
 }

@@ -357,6 +357,18 @@ func Shortened(names []string) string {
 // dataTypes are the element types that weights can have.
 var dataTypes = map[string]onnxproto.DataType{"F32": onnxproto.Float32, "F16": onnxproto.Float16, "BF16": onnxproto.BFloat16, "F64": onnxproto.Float64}
 
+// Half reports whether most weights are stored in 16 bits.
+func (w *Weights) Half() bool {
+	var half, all int64
+	for _, t := range w.tensors {
+		all += t.Size()
+		if t.DType == "F16" || t.DType == "BF16" {
+			half += t.Size()
+		}
+	}
+	return 2*half > all
+}
+
 // Params returns the number of weights.
 func (w *Weights) Params() int64 {
 	var n int64

@@ -1,0 +1,66 @@
+package onnx
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"w2s/internal/onnxproto"
+)
+
+// A Precision is the precision in which the matrix products of a model are computed. Sums of normalisations, softmax and pooling are of
+// float32 in any case.
+type Precision string
+
+const (
+	Auto    Precision = "auto"    // float16 on a card if the weights are half, else float32; "" is the same
+	Float32 Precision = "float32" // half weights are converted
+	Float16 Precision = "float16" // other weights are converted
+)
+
+// Precisions are the values of Options.Precision.
+var precisions = []Precision{Auto, Float32, Float16}
+
+// Precisions returns the names that Options.Precision accepts.
+func Precisions() []string {
+	var all []string
+	for _, p := range precisions {
+		all = append(all, string(p))
+	}
+	return all
+}
+
+func (p Precision) check() error {
+	if p == "" || slices.Contains(precisions, p) {
+		return nil
+	}
+	return fmt.Errorf("unknown precision %q (known: auto, float32, float16)", string(p))
+}
+
+// half decides whether a graph that is made computes its products in float16. An ONNX file is run as it was exported; half returns an
+// error if o asks for another precision.
+func (s source) half(o Options) (bool, error) {
+	if s.made != nil {
+		automatic := o.Precision == "" || o.Precision == Auto
+		return o.Precision == Float16 || automatic && o.onCard() && s.made.Weights.Half(), nil
+	}
+	if o.Precision != Float16 && o.Precision != Float32 {
+		return false, nil
+	}
+	f, err := onnxproto.Open(s.path)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	stored := Float32
+	for _, t := range f.Initializers {
+		if (t.Type == onnxproto.Float16 || t.Type == onnxproto.BFloat16) && len(t.Dims) > 1 {
+			stored = Float16
+		}
+	}
+	if stored != o.Precision {
+		return false, errors.New("the ONNX file has weights of " + string(stored) + " and is run as it is, not in " + string(o.Precision) +
+			" (export it so; or take its config.json and safetensors: FOLDER#safetensors or, for a repository of the hub, --prefer safetensors)")
+	}
+	return false, nil
+}

@@ -46,29 +46,40 @@ table() {
 	"$w2s" "$@" >"tables/$name.txt"
 }
 
+losses=(--loss xent --loss confidence --loss logconf)
+
 result default run --suite default --out default
 
 result text sweep --plan "$top/docs/plans/text.yaml" --out text
-table text-pair text table --by pair --no-self text
-table text-category text table --by category --no-self text
+table text-ratings text table --by pair --no-self text/ratings.json
+table text-categories text table --by category --no-self text
 table text text table --no-self --wide text
-table supervision text table --by supervision text
 
 result chess sweep --plan "$top/docs/plans/chess.yaml" --out chess
 table chess chess table --no-self --wide chess/mates.json
-table free chess table --no-self --wide chess/free.json
+table free chess table --wide chess/free.json
 
 if [ -e checkpoints ]; then
 	result llm sweep --plan "$top/docs/plans/llm.yaml" --out llm
 	table llm llm table --no-self --wide llm
-	table llm-pair llm table --by pair --no-self llm
+	table llm-pairs llm table --by pair --no-self llm
 fi
 
-losses=(--loss xent --loss confidence --loss logconf)
 result chesschain chain --task chess-mate1 "${losses[@]}" --seeds 5 --out chesschain.json
-table chesschain chesschain table --by chain chesschain.json
+table chesschain chesschain table --by chain --wide chesschain.json
 result textchain chain --task movies --task tweets --task amazon --task editorials "${losses[@]}" --seeds 5 --out textchain.json
-table textchain textchain table --by chain textchain.json
+table textchain textchain table --by chain --wide textchain.json
+
+result supervision sweep --models wordllama-64,all-MiniLM-L6-v2,e5-small-v2 --pair wordllama-64:e5-small-v2 --pair all-MiniLM-L6-v2:e5-small-v2 \
+	--task movies --task tweets --task movies-pairs --task pleasant-outcomes --task ethics-deontology --task ethics-justice "${losses[@]}" \
+	--out supervision.json
+result chess-supervision run --weak chess-0.03m --strong chess-1.5m --task chess-mate1 "${losses[@]}" --out chess-supervision.json
+table supervision chess-supervision table --by supervision --wide supervision.json chess-supervision.json
+
+result losses sweep --models wordllama-64,all-MiniLM-L6-v2,e5-small-v2 --pair wordllama-64:all-MiniLM-L6-v2 --pair wordllama-64:e5-small-v2 \
+	--pair all-MiniLM-L6-v2:e5-small-v2 --task tweets --task movies --task amazon --task editorials --task movies-pairs --task tweets-pairs \
+	--task ethics-deontology --task ethics-justice --task pleasant-outcomes --task ethics-virtue --task mr --task tweet-irony --task tweet-hate \
+	"${losses[@]}" --loss guardconf --treatment soft --treatment hard --treatment temperature --out losses.json
 
 result people run --weak raters:1,raters:3 --strong e5-small-v2 --task movies --task tweets --task amazon --task editorials --loss xent --seeds 5 --out people.json
 table people people table --wide people.json

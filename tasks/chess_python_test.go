@@ -13,6 +13,7 @@ import (
 
 	"github.com/corentings/chess/v2"
 
+	"w2s/internal/race"
 	"w2s/internal/shareddata"
 )
 
@@ -136,6 +137,7 @@ func doubleSteps(board [64]chess.Piece, turn string) []string {
 // Positions that python-chess finds impossible are refused, and the others have the same castling rights, en passant square and
 // legal moves.
 func TestHostileFENsAgainstPythonChess(t *testing.T) {
+	race.SkipLong(t)
 	fens := hostileFENs(4000)
 	var want []*struct {
 		FEN   string   `json:"fen"`
@@ -218,6 +220,7 @@ func randomGames(n int) string {
 
 // Every game that python-chess reads without an error is played to the same positions, and no other game is played.
 func TestPGNAgainstPythonChess(t *testing.T) {
+	race.SkipLong(t)
 	path := write(t, t.TempDir(), "g.pgn", strings.ReplaceAll(randomGames(300), "\n\n*", "\n*"))
 	var want [][]string
 	python(t, "chess", "pgn.py", nil, &want, path)

@@ -323,6 +323,7 @@ func TestChessVariants(t *testing.T) {
 
 // The wrong move of the single form is a check if the position has one. Otherwise "it gives check" would be the answer.
 func TestChessSingleChecksFirst(t *testing.T) {
+	race.SkipLong(t)
 	d := loadNamed(t, "chess-mate1-fen-single", nil)
 	yes, checks, positions := 0, 0, 0
 	for _, e := range d.Pool {

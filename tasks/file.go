@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"w2s/internal/inputfile"
+	"w2s/internal/suggest"
 	"w2s/internal/visible"
 )
 
@@ -212,8 +213,19 @@ func (t fileTask) readFile(ctx context.Context, c *collector, f rowFile, test bo
 	var labels labelFaults
 	answers := map[digits]int{} // the first line where a quoted number had each meaning
 	c.hasTest = c.hasTest || test || t.spec.Split != nil
+	absent := slices.Clone(t.spec.weak) // columns that no row has
+	var columns []string
 	err = c.readRows(ctx, f, func(r *row) {
 		rows++
+		absent = slices.DeleteFunc(absent, func(column string) bool {
+			head, _, _ := strings.Cut(column, ".")
+			_, whole := r.columns[column]
+			_, record := r.columns[head]
+			return whole || record
+		})
+		if len(absent) > 0 {
+			columns = r.columnNames()
+		}
 		e := t.spec.example(r)
 		if t.spec.ID != "" {
 			id := r.text(t.spec.ID)
@@ -247,6 +259,10 @@ func (t fileTask) readFile(ctx context.Context, c *collector, f rowFile, test bo
 			c.add(r.file, r.line, inTest, e)
 		}
 	})
+	if err == nil && rows > 0 && len(absent) > 0 {
+		c.faults = Faults{} // of every row
+		return rows, NameError{fmt.Errorf("%s has no column %q (%s)", f.name, shortened(absent[0]), suggest.Hint(absent[0], "columns", columns))}
+	}
 	labels.finish(&c.faults)
 	return rows, err
 }

@@ -189,7 +189,7 @@ func (t rated) example(r *row, list []float64) Example {
 	}
 	m := mean(others)
 	if m > -neutralBand && m < neutralBand {
-		r.skip(fmt.Sprintf("mean of the other ratings nearer to 0 than %v", neutralBand))
+		r.skip(fmt.Sprintf("mean of the other ratings between -%v and %v", neutralBand, neutralBand))
 	}
 	e.Gold = yesNo("", m > 0).Gold
 	return e

@@ -48,7 +48,7 @@ func (t ratings) example(r *row) Example {
 		r.fail("rating %v is not between -4 and 4", rating)
 	}
 	if rating > -neutralBand && rating < neutralBand {
-		r.skip(fmt.Sprintf("mean rating nearer to 0 than %v", neutralBand))
+		r.skip(fmt.Sprintf("mean rating between -%v and %v", neutralBand, neutralBand))
 	}
 	e := t.unrated(r)
 	e.Gold = yesNo("", rating > 0).Gold

@@ -232,7 +232,7 @@ func TestRatingsFixture(t *testing.T) {
 	if len(groups) != 30 || groups["amazon 1"] < 2 || d.Pool[0].Group != "" {
 		t.Errorf("%d groups of reviews, want 30; a tweet has the group %q, want none", len(groups), d.Pool[0].Group)
 	}
-	if len(d.Warnings) == 0 || !contains(d.Warnings[len(d.Warnings)-1], "nearer to 0 than 0.5") {
+	if len(d.Warnings) == 0 || !contains(d.Warnings[len(d.Warnings)-1], "between -0.5 and 0.5") {
 		t.Errorf("warnings %q do not count the near-neutral rows", d.Warnings)
 	}
 }

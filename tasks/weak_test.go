@@ -2,6 +2,7 @@ package tasks
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -75,7 +76,7 @@ func TestWeakColumns(t *testing.T) {
 	}
 	for want, columns := range map[string][]string{
 		`column "label" says what is right`: {"label"},
-		`missing "nobody"`:                  {"nobody"},
+		`odd.jsonl has no column "nobody"`:  {"nobody"},
 		`p 0.25`:                            {"p"},
 		`said "b" is neither a probability nor a class (classes: bad, good)`: {"said"},
 	} {
@@ -85,6 +86,9 @@ func TestWeakColumns(t *testing.T) {
 		}
 		if _, err := columnsOf(t, ref, columns...); err == nil || !contains(err.Error(), want) {
 			t.Errorf("%v: %v, want %q", columns, err, want)
+		}
+		if _, err := columnsOf(t, ref, columns...); errors.As(err, new(NameError)) != slices.Equal(columns, []string{"nobody"}) {
+			t.Errorf("%v: %v, which is a NameError: %v", columns, err, errors.As(err, new(NameError)))
 		}
 	}
 	if _, err := columnsOf(t, "movies", "a"); err == nil || !contains(err.Error(), "only a task on a data file") {

@@ -22,6 +22,7 @@ import (
 	"w2s/harness/vectorfile"
 	"w2s/internal/catalog"
 	"w2s/internal/fetch"
+	"w2s/internal/gpu"
 	"w2s/internal/list"
 	"w2s/internal/progress"
 	"w2s/onnx"
@@ -37,6 +38,7 @@ type app struct {
 	cache       string
 	library     string
 	provider    string
+	devices     []int  // numbers of cards
 	products    string // precision of products
 	threads     int
 	runtimeOnly bool
@@ -53,9 +55,12 @@ type app struct {
 
 	inputs []input // see reads
 
+	try func(context.Context, *place) error // tryInChild; tests of machines with a card replace it
+
 	// Opened on first use.
 	reporter    progress.Reporter
 	opened      *catalog.Catalog
+	place       *place // see placed
 	runtime     *onnx.Runtime
 	vectorFiles map[string]*vectorfile.File // by path
 	closers     []func() error
@@ -65,7 +70,9 @@ func (a *app) globalFlags(f *pflag.FlagSet) {
 	f.StringVar(&a.cache, "cache", "", "cache `folder` (default: W2S_CACHE, or w2s in the user's cache folder)")
 	f.StringVar(&a.library, "onnxruntime", "",
 		"`path` of the ONNX Runtime library (default: W2S_ONNXRUNTIME, the system's, or the cache's, which is fetched if missing)")
-	f.StringVar(&a.provider, "provider", string(onnx.CPU), "execution `provider`: "+strings.Join(onnx.Providers(), ", "))
+	f.StringVar(&a.provider, "provider", string(onnx.CPU), "execution `provider`: "+strings.Join(providerNames(), ", ")+
+		" (auto: cuda if a card works, else cpu)")
+	f.IntSliceVar(&a.devices, "devices", nil, "`numbers` of the cards that --provider cuda spreads texts over, such as 0,1 (default: the first card)")
 	f.StringVar(&a.products, "precision", string(onnx.Auto), "`precision` of the matrix products of models made from safetensors: float32, float16, "+
 		"or auto, which is float16 on a graphics card if the weights are half")
 	f.IntVar(&a.threads, "threads", 0, "`number` of threads that encode, 0 for all processors")
@@ -133,21 +140,20 @@ func (a *app) source() (tasks.Source, error) {
 	return tasks.WithLimits(source, a.limits()), nil
 }
 
-// openRuntime opens the ONNX Runtime library, once. It fetches the library if this machine has none.
+// openRuntime opens the ONNX Runtime library that --provider needs, once. It fetches the library for processors if this machine has none.
 func (a *app) openRuntime(ctx context.Context) (*onnx.Runtime, error) {
 	if a.runtime != nil {
 		return a.runtime, nil
 	}
 	a.limitThreads()
-	c, err := a.catalog()
+	p, err := a.placed(ctx)
 	if err != nil {
 		return nil, err
 	}
-	lib, err := c.Runtime(ctx, a.library)
-	if err != nil {
+	if err := gpu.Preload(p.needs); err != nil {
 		return nil, err
 	}
-	if a.runtime, err = onnx.OpenRuntime(lib.Path); err != nil {
+	if a.runtime, err = onnx.OpenRuntime(p.library.Path); err != nil {
 		return nil, err
 	}
 	a.closers = append(a.closers, a.runtime.Close)

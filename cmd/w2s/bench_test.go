@@ -57,14 +57,14 @@ func TestOptions(t *testing.T) {
 	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
 	a.globalFlags(flags)
 	cache := t.TempDir()
-	want := onnx.Options{Model: "model.onnx", Provider: onnx.CPU, Precision: onnx.Auto, DigestFile: filepath.Join(cache, "digests.json")}
+	want := onnx.Options{Model: "model.onnx", Precision: onnx.Auto, DigestFile: filepath.Join(cache, "digests.json")}
 	if got := a.options("model.onnx", cache); !reflect.DeepEqual(got, want) {
 		t.Errorf("without flags %+v, want %+v", got, want)
 	}
-	if err := flags.Parse([]string{"--runtime-only", "--threads", "3", "--provider", "cuda", "--precision", "float16"}); err != nil {
+	if err := flags.Parse([]string{"--runtime-only", "--threads", "3", "--precision", "float16"}); err != nil {
 		t.Fatal(err)
 	}
-	want.RuntimeOnly, want.Threads, want.Provider, want.Precision = true, 3, "cuda", onnx.Float16
+	want.RuntimeOnly, want.Threads, want.Precision = true, 3, onnx.Float16
 	if got := a.options("model.onnx", cache); !reflect.DeepEqual(got, want) {
 		t.Errorf("with flags %+v, want %+v", got, want)
 	}

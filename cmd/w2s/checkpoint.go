@@ -45,6 +45,7 @@ type found struct {
 	catalog.Checkpoint
 	name    string // with settings, for tables
 	runtime *onnx.Runtime
+	place   *place
 	options onnx.Options
 }
 
@@ -57,8 +58,8 @@ func (a *app) find(ctx context.Context, named modelName) (*found, error) {
 	if names := onnx.Precisions(); !slices.Contains(names, a.products) {
 		return nil, usagef("--precision %q: want one of %s", a.products, strings.Join(names, ", "))
 	}
-	if names := onnx.Providers(); !slices.Contains(names, a.provider) {
-		return nil, usagef("--provider %q: want one of %s", a.provider, strings.Join(names, ", "))
+	if err := a.checkProvider(); err != nil {
+		return nil, err
 	}
 	if a.threads < 0 {
 		return nil, errThreads(a.threads)
@@ -78,6 +79,8 @@ func (a *app) find(ctx context.Context, named modelName) (*found, error) {
 	if f.runtime, err = a.openRuntime(ctx); err != nil {
 		return nil, err
 	}
+	f.place = a.place
+	f.place.apply(&f.options)
 	return f, nil
 }
 
@@ -100,6 +103,7 @@ func (a *app) locate(ctx context.Context, c *catalog.Catalog, named modelName) (
 // facts describes the checkpoint for a result file.
 func (f *found) facts(c *onnx.Checkpoint) map[string]string {
 	facts := facts(c, f.runtime)
+	f.place.facts(facts)
 	if f.From != "" {
 		facts[result.FetchedFrom] = visible.Line(f.From)
 	}
@@ -144,10 +148,11 @@ func conversationWriter(template *chat.Template) func([]tasks.Turn) (string, err
 	}
 }
 
-// options returns what the global flags say about a model file of a checkpoint. cache is the cache folder.
+// options returns what the global flags say about a model file of a checkpoint, but for the place where it runs. cache is the cache
+// folder.
 func (a *app) options(file, cache string) onnx.Options {
 	return onnx.Options{
-		Model: file, Provider: a.provider, Precision: onnx.Precision(a.products), Threads: a.threads, RuntimeOnly: a.runtimeOnly,
+		Model: file, Precision: onnx.Precision(a.products), Threads: a.threads, RuntimeOnly: a.runtimeOnly,
 		Cut: a.truncate, DigestFile: filepath.Join(cache, "digests.json"),
 	}
 }

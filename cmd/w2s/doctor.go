@@ -24,20 +24,28 @@ func newDoctorCommand(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "doctor",
 		Short: "Report what is installed, what is missing or broken, and what to do about it",
-		Long: `Looks for the ONNX Runtime library, the processor's tile unit, the checkpoints
-and the data, checks what it finds, and tells what to do about each fault. Reads
-headers, sizes and some rows of every file in the feature cache. Fails if the
-default experiment cannot run on this machine.`,
+		Long: `Looks for the ONNX Runtime library, the processor's tile unit, NVIDIA cards, the
+checkpoints and the data, checks what it finds, and tells what to do about each
+fault. Reads headers, sizes and some rows of every file in the feature cache.
+Fails if the default experiment cannot run on this machine.
+
+With --provider cuda it fails if models cannot run on a card, and with --fix it
+downloads the build of ONNX Runtime for cards and those libraries of CUDA and
+cuDNN that it does not find on this machine.`,
 		Example: `  w2s doctor
   w2s doctor --full
-  w2s doctor --fix                          # downloads the ONNX Runtime library`,
+  w2s doctor --fix                          # downloads the ONNX Runtime library
+  w2s doctor --fix --provider cuda          # downloads what NVIDIA cards need`,
 		RunE: a.runE(func(ctx context.Context, _ []string) error {
+			if err := a.checkProvider(); err != nil {
+				return err
+			}
 			c, err := a.catalog()
 			if err != nil {
 				return err
 			}
 			if fix {
-				if _, err := c.Runtime(ctx, a.library); err != nil {
+				if err := a.fix(ctx, c); err != nil {
 					return err
 				}
 			}
@@ -45,7 +53,7 @@ default experiment cannot run on this machine.`,
 		}),
 	}
 	c.Flags().BoolVar(&full, "full", false, "read every file and compare its sha256, and read every row of the feature cache")
-	c.Flags().BoolVar(&fix, "fix", false, "download the ONNX Runtime library if it is missing")
+	c.Flags().BoolVar(&fix, "fix", false, "download the ONNX Runtime library that --provider needs if it is missing")
 	return c
 }
 
@@ -55,6 +63,9 @@ func (a *app) examine(ctx context.Context, c *catalog.Catalog, full bool) error 
 	r.good("w2s", version())
 	a.examineRuntime(ctx, c, r)
 	examineTiles(amx.Available(), r)
+	if err := a.examineGPU(ctx, c, r); err != nil {
+		return err
+	}
 	for _, client := range c.Clients() {
 		if client.Path == "" {
 			r.missing(client.Name, "not installed; downloads "+client.Brings, client.WayOut)

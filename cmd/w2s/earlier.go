@@ -143,7 +143,7 @@ func (o *resultFile) loses(r *result.Result) bool {
 // overwrite what another process wrote while this one ran.
 func (a *app) store(f *experimentFlags, r *result.Result) error {
 	o := &f.file
-	r.Program, r.Command = program(), append([]string{"w2s"}, a.args...)
+	f.stamp(a, r)
 	switch {
 	case o.changed():
 		path := freeName(o.path, r.Created)

@@ -348,7 +348,7 @@ func (a *app) perform(ctx context.Context, f *experimentFlags, run func(experime
 		return nil, false, failed
 	}
 	if f.out == stdout {
-		r.Program, r.Command = program(), append([]string{"w2s"}, a.args...)
+		f.stamp(a, r)
 		var text bytes.Buffer
 		err := r.Write(&text)
 		if err == nil {
@@ -362,6 +362,11 @@ func (a *app) perform(ctx context.Context, f *experimentFlags, run func(experime
 		return nil, fault == nil, failed
 	}
 	return r, fault == nil, failed
+}
+
+// stamp notes in a result what made it.
+func (f *experimentFlags) stamp(a *app, r *result.Result) {
+	r.Program, r.Command, r.Metric = program(), append([]string{"w2s"}, a.args...), tasks.Metric(f.metric)
 }
 
 // experiment carries out an experiment and prints what show returns: rows as JSON with --json, otherwise tables.

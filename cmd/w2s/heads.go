@@ -6,8 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -26,8 +24,8 @@ func (f *experimentFlags) env(ctx context.Context, a *app) (experiment.Env, erro
 	if err != nil || f.heads == "" {
 		return env, err
 	}
-	if err := os.MkdirAll(f.heads, 0o777); err != nil {
-		return env, fmt.Errorf("--heads: %w", err)
+	if _, err := a.makeFolder("--heads", f.heads); err != nil {
+		return env, err
 	}
 	settings := []any{f.train, f.test, f.balance, f.shared, f.l2, f.folds, f.held}
 	if len(f.untrained) > 0 { // they have no heads here, of which the digests of their students could have a part

@@ -23,7 +23,7 @@ var update = flag.Bool("update", false, "write docs/cli.md")
 func commands(c *cobra.Command) []*cobra.Command {
 	list := []*cobra.Command{c}
 	for _, sub := range c.Commands() {
-		if name := sub.Name(); c.HasParent() || name != "help" && name != "completion" {
+		if name := sub.Name(); !sub.Hidden && (c.HasParent() || name != "help" && name != "completion") {
 			list = append(list, commands(sub)...)
 		}
 	}

@@ -19,6 +19,7 @@ import (
 	"w2s/internal/fetch"
 	"w2s/internal/suggest"
 	"w2s/internal/visible"
+	"w2s/tasks"
 )
 
 // Exit codes.
@@ -62,7 +63,7 @@ func run(ctx context.Context, out, errOut io.Writer, args []string) int {
 	switch {
 	case err == nil:
 		return exitGood
-	case errors.As(err, new(usageError)), errors.As(err, new(experiment.ConfigError)), errors.As(err, new(fetch.SettingError)):
+	case errors.As(err, new(usageError)), errors.As(err, new(experiment.ConfigError)), errors.As(err, new(fetch.SettingError)), errors.As(err, new(tasks.NameError)):
 		printError(errOut, err)
 		fmt.Fprintf(errOut, "w2s: see 'w2s --help' or 'w2s COMMAND --help'\n")
 		return exitUsage
@@ -102,7 +103,7 @@ func (e usageError) Unwrap() error { return e.error }
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
 func newRoot(out, errOut io.Writer, args []string) *cobra.Command {
-	a := &app{out: out, errOut: errOut, args: args}
+	a := &app{out: out, errOut: errOut, args: args, try: tryInChild}
 	root := &cobra.Command{
 		Use:   "w2s",
 		Short: "Weak-to-strong generalization on real pretrained checkpoints",
@@ -145,6 +146,7 @@ the score of the large model trained on ground truth (the strong ceiling).`,
 		newDoctorCommand(a),
 		newCardCommand(a),
 		newManCommand(a),
+		newTryProviderCommand(a),
 	)
 	root.AddCommand(helpTopics()...)
 	usageArgs(root)

@@ -17,6 +17,7 @@ import (
 	"w2s/harness/head"
 	"w2s/harness/result"
 	"w2s/internal/catalog"
+	"w2s/internal/race"
 	"w2s/internal/shareddata"
 )
 
@@ -51,14 +52,23 @@ func needLibrary(t *testing.T) string {
 
 // TestScripts runs the command on the committed models and on texts made here. Scripts in testdata are command lines,
 // files and what must come out. Those that encode need the ONNX Runtime library and are skipped without it.
-func TestScripts(t *testing.T) {
+func TestScripts(t *testing.T) { runScripts(t, "testdata") }
+
+// TestLongScripts runs the scripts that draw charts, which takes a minute under the race detector. Other packages' tests draw them under it.
+func TestLongScripts(t *testing.T) {
+	race.SkipLong(t)
+	runScripts(t, filepath.Join("testdata", "long"))
+}
+
+func runScripts(t *testing.T, dir string) {
 	lib := library()
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata",
+		Dir: dir,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("W2S_CACHE", filepath.Join(e.WorkDir, "cache"))
 			e.Setenv("W2S_OFFLINE", "1")
 			e.Setenv("W2S_ONNXRUNTIME", lib)
+			e.Setenv("GORACE", "atexit_sleep_ms=0") // under the race detector, every process would wait a second at its end
 			if err := os.Symlink(filepath.Join(shareddata.Root(), "fixtures", "models"), filepath.Join(e.WorkDir, "models")); err != nil {
 				return err
 			}

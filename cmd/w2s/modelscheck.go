@@ -131,6 +131,7 @@ func (a *app) check(ctx context.Context, name, path string, tolerance float64) (
 	}
 	o := ref.Options(a.options(file, cat.CacheDir()))
 	o.Adapter = ck.Adapter()
+	a.place.apply(&o)
 	if ref.TokenIDs != nil {
 		checked, err := onnx.ReadCheckpoint(ck.Dir, o)
 		if err != nil {

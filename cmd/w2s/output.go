@@ -90,17 +90,31 @@ func holds(folder string, file fs.FileInfo) bool {
 	return found
 }
 
-// lock keeps other w2s processes from writing the same output until the command ends. It makes the folder of the file, and
-// removes it at the end if it is still empty.
-func (a *app) lock(flag, path string) error {
-	dir := filepath.Dir(path)
-	var made []string // innermost first
-	for d := dir; d != filepath.Dir(d); d = filepath.Dir(d) {
+// defaultFolder is the folder of files for which no other is named.
+const defaultFolder = "w2s-results"
+
+// makeFolder makes a folder that a flag names, unless it is there, and says so, since its name may be a typing error. It returns the folders
+// that it made, the innermost first.
+func (a *app) makeFolder(flag, dir string) (made []string, err error) {
+	for d := filepath.Clean(dir); d != filepath.Dir(d); d = filepath.Dir(d) {
 		if _, err := os.Lstat(d); !errors.Is(err, fs.ErrNotExist) {
 			break
 		}
 		made = append(made, d)
 	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return made, fmt.Errorf("%s: %w (choose another folder)", flag, err)
+	}
+	if len(made) > 0 && made[len(made)-1] != defaultFolder {
+		a.note("note: %s: made the folder %s", flag, made[0])
+	}
+	return made, nil
+}
+
+// lock keeps other w2s processes from writing the same output until the command ends. It makes the folder of the file, and
+// removes it at the end if it is still empty.
+func (a *app) lock(flag, path string) error {
+	made, err := a.makeFolder(flag, filepath.Dir(path))
 	unlock := func() {}
 	a.closers = append(a.closers, func() error {
 		unlock()
@@ -109,8 +123,8 @@ func (a *app) lock(flag, path string) error {
 		}
 		return nil
 	})
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return fmt.Errorf("%s: %w (choose another folder)", flag, err)
+	if err != nil {
+		return err
 	}
 	release, err := atomicfile.Lock(path)
 	var locked *atomicfile.LockedError

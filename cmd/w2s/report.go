@@ -140,6 +140,9 @@ func (a *app) savePage(page *report.Report, file document) error {
 	if err := a.makeWay("--out", file); err != nil {
 		return err
 	}
+	if _, err := a.makeFolder("--out", filepath.Dir(file.path)); err != nil {
+		return err
+	}
 	if err := page.Save(file.path); err != nil {
 		return fmt.Errorf("%w (choose another file with --out)", err)
 	}
@@ -149,6 +152,11 @@ func (a *app) savePage(page *report.Report, file document) error {
 
 // savePlots writes charts to a folder and prints their paths.
 func (a *app) savePlots(dir string, charts []*plot.Chart) error {
+	if len(charts) > 0 {
+		if _, err := a.makeFolder("--plots", dir); err != nil {
+			return err
+		}
+	}
 	for _, c := range charts {
 		for _, path := range c.Paths(dir) { // a link there may lead to a result
 			if err := a.checkOutput("--plots", path); err != nil {

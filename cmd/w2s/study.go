@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
@@ -83,6 +85,9 @@ func newStudy(a *app, s study.Study) *cobra.Command {
 	c.RunE = a.runE(func(ctx context.Context, _ []string) error {
 		if fs.Changed("simulate") && len(simulated) == 0 {
 			return usagef("--simulate: name a supervisor (%s), or leave the flag out", strings.Join(experiment.SimulatedForms(), ", "))
+		}
+		if err := checkMinority(minority, f.train); err != nil {
+			return err
 		}
 		var cfg experiment.Config
 		var err error
@@ -182,6 +187,19 @@ func imbalance(cfg *experiment.Config, shares []float64) error {
 		}
 	}
 	cfg.Tasks = all
+	return errors.Join(faults...)
+}
+
+// checkMinority reports shares of the rare class that are less than one training example of a half.
+func checkMinority(shares []float64, train int) error {
+	var faults []error
+	half := cmp.Or(train, experiment.DefaultTrain) / 2
+	for _, share := range shares {
+		if share > 0 && share*float64(half) < 1 {
+			faults = append(faults, usagef("--minority %v: less than one of the %d training examples of a half would be of the rare class (a larger share, or --train %d)",
+				share, half, 2*int(math.Ceil(1/share))))
+		}
+	}
 	return errors.Join(faults...)
 }
 

@@ -318,7 +318,7 @@ func TestLabelsAsSupervisor(t *testing.T) {
 		{"none of the 2 texts", []string{"--weak", "labels:" + write("other.csv", "text,class\na,no\nb,no\n")}},
 		{`has labels for 3 of 200 examples, too few to train and to test a student on (want 40 or more); 1 id of few.csv matches no example: "x"`,
 			[]string{"--weak", "labels:" + write("few.csv", few.String()+"x,no\n")}},
-		{`missing "rater_9"`, []string{"--weak", "column:rater_9"}},
+		{`has no column "rater_9"`, []string{"--weak", "column:rater_9"}},
 		{"says what is right", []string{"--weak", "column:label"}},
 		{"want column:NAME", []string{"--weak", "column:"}},
 		{"no such file", []string{"--weak", "labels:" + filepath.Join(dir, "none.csv")}},

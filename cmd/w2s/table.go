@@ -7,10 +7,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"w2s/harness/result"
 	"w2s/harness/summary"
@@ -54,7 +56,7 @@ func views(wide bool, ask func(summary.Answers)) []view {
 		{"method", "losses and treatments over all tasks, against xent on soft labels", "two methods of which one is xent on soft labels, with predictions of the same tasks", true,
 			func(rows []summary.Row, opt summary.Options) ([]*table.Table, error) {
 				m, err := summary.Methods(rows, opt)
-				if t := table.Methods(m); t != nil {
+				if t := table.Methods(m, rows); t != nil {
 					return []*table.Table{t}, err
 				}
 				return nil, err
@@ -314,17 +316,23 @@ func checkResults(paths []string) error {
 
 // readResults returns the rows and chains of result files. The error joins those of all files; the parts are of the others.
 func readResults(paths []string, opt summary.Options) ([]summary.Part, error) {
-	var parts []summary.Part
-	var faults []error
-	for _, path := range paths {
-		p, err := readResult(path, opt)
-		if err != nil {
-			faults = append(faults, err)
-			continue
-		}
-		parts = append(parts, p)
+	parts, faults := make([]summary.Part, len(paths)), make([]error, len(paths))
+	var all errgroup.Group
+	all.SetLimit(runtime.GOMAXPROCS(0))
+	for i, path := range paths {
+		all.Go(func() error {
+			parts[i], faults[i] = readResult(path, opt)
+			return nil
+		})
 	}
-	return parts, errors.Join(faults...)
+	_ = all.Wait()
+	var read []summary.Part
+	for i, p := range parts {
+		if faults[i] == nil {
+			read = append(read, p)
+		}
+	}
+	return read, errors.Join(faults...)
 }
 
 func readResult(path string, opt summary.Options) (summary.Part, error) {

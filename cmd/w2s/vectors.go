@@ -207,8 +207,8 @@ func (a *app) listTexts(ctx context.Context, f *textsFlags) error {
 		own: func(r io.Reader) bool { return startsWith(r, `{"id":"`) }}); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(f.out), 0o777); err != nil {
-		return fmt.Errorf("--out: %w", err)
+	if _, err := a.makeFolder("--out", filepath.Dir(f.out)); err != nil {
+		return err
 	}
 	if err := atomicfile.Write(f.out, write); err != nil {
 		return fmt.Errorf("%w (choose another file with --out)", err)

@@ -58,6 +58,7 @@ func TestPublishedMethodsNeverSeeGold(t *testing.T) {
 
 // A student is the same bit for bit whatever else is in the grid.
 func TestPublishedMethodsAreTheSameAlone(t *testing.T) {
+	race.SkipLong(t)
 	for _, cfg := range published(t, false) {
 		byID := map[string]result.Head{}
 		for _, h := range run(t, cfg).Heads {

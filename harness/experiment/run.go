@@ -262,6 +262,9 @@ func (w *workbench) studentSpecs(ctx context.Context, o offer, model string) (sp
 			return nil, err
 		}
 		quality := &result.LabelQuality{Quality: q, Raw: raw, Notes: treated.Notes}
+		if treated.Weights != nil {
+			quality.Effective = label.Effective(treated.Weights)
+		}
 		for _, l := range w.cfg.Losses {
 			specs = append(specs, trainSpec{
 				head: result.Head{Role: result.Student, Model: model, Supervisor: o.supervisor.ID, Treatment: treatment.String(),

@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -38,6 +39,21 @@ func (c Config) checkGold(faults *faultList) {
 		}
 	}
 	twice(faults, "share of gold labels", c.Gold)
+	for _, train := range append([]int{cmp.Or(c.Train, DefaultTrain)}, c.Sizes...) {
+		for _, share := range c.Gold {
+			if share > 0 && share < 1 && goldLabels(share, train/2) < minGold {
+				faults.add("%w", tooLittleGold(share, train/2))
+			}
+		}
+	}
+}
+
+// goldLabels returns the number of gold labels that a share of the examples of strong-train is.
+func goldLabels(share float64, examples int) int { return int(math.Round(share * float64(examples))) }
+
+func tooLittleGold(share float64, examples int) error {
+	return fmt.Errorf("gold labels: a share of %v of the %s of strong-train is %s, want %d or more (a larger share, or --train)", share,
+		visible.Count(examples, "example"), visible.Count(goldLabels(share, examples), "gold label"), minGold)
 }
 
 // someGoldKinds returns the kinds of the students that see some gold.
@@ -63,10 +79,9 @@ type goldBudget struct {
 
 // budget draws the gold of a share of an offer's examples.
 func (w *workbench) budget(o offer, share float64) (goldBudget, error) {
-	n := int(math.Round(share * float64(len(o.halves.strong))))
+	n := goldLabels(share, len(o.halves.strong))
 	if n < minGold {
-		return goldBudget{}, fmt.Errorf("%v of %s of strong-train are %s, want %d or more (a larger share, or --train)", share,
-			visible.Count(len(o.halves.strong), "example"), visible.Count(n, "gold label"), minGold)
+		return goldBudget{}, ConfigError{tooLittleGold(share, len(o.halves.strong))}
 	}
 	order := rand.New(rand.NewPCG(o.halves.seed, 0x601d)).Perm(len(o.halves.strong))
 	b := goldBudget{share: share, drawn: order[:n]}

@@ -116,7 +116,7 @@ func (w *workbench) describeSplit(data *tasks.Data, size tasks.SplitConfig, whol
 	case w.pooled == w.record.Train:
 		w.warn("all seeds halve the same %d training examples, since there are no others: intervals leave out what other training data would change", w.pooled)
 	case w.pooled < 2*w.record.Train:
-		w.warn("the training pools of the %d seeds overlap (%d examples, of which each takes %d): intervals leave out a part of what other training data would change",
+		w.warn("the training pools of the %d seeds overlap (%d examples, of which each takes %d): intervals do not include all of the variation between training sets",
 			n, w.pooled, w.record.Train)
 	}
 	all := slices.Concat(data.Pool, data.Test)

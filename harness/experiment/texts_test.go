@@ -11,6 +11,7 @@ import (
 	"w2s/harness/experiment"
 	"w2s/internal/list"
 	"w2s/internal/progress"
+	"w2s/internal/race"
 	"w2s/tasks"
 )
 
@@ -45,6 +46,7 @@ func (s controlled) Load(ctx context.Context, src tasks.Source) (*tasks.Data, er
 }
 
 func TestTaskTextsListsWhatRunEncodes(t *testing.T) {
+	race.SkipLong(t)
 	for name, task := range map[string]tasks.Task{
 		"classify":      planted{name: "planted", n: 700},
 		"rank":          planted{name: "planted", n: 700, rank: true},

@@ -218,6 +218,7 @@ func TestTransferRejectsUnsuitableTasks(t *testing.T) {
 
 // A task may fail at any stage. The error must name it, and the other tasks must give what they give without it.
 func TestTransferKeepsTasksThatDoNotFail(t *testing.T) {
+	race.SkipLong(t)
 	a, b := domain{planted: planted{name: "a", n: 700}}, domain{planted: planted{name: "b", n: 700}, reversed: 3}
 	want, err := transfer(t, a, b)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"w2s/harness/experiment"
 	"w2s/harness/result"
+	"w2s/internal/race"
 	"w2s/tasks"
 )
 
@@ -52,6 +53,7 @@ func rightShare(r *result.Result, h result.Head) float64 {
 
 // Baselines without labels stand beside the others and change none of them.
 func TestUnlabelledBaselines(t *testing.T) {
+	race.SkipLong(t)
 	for _, rank := range []bool{false, true} {
 		cfg := smallConfig(planted{name: "p", n: 700, rank: rank})
 		cfg.Losses, cfg.Train, cfg.Sizes = cfg.Losses[:1], 400, []int{200}

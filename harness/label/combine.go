@@ -260,6 +260,9 @@ func fitDawidSkene(_ context.Context, said [][][]float64, _ Evidence) (combinati
 			}
 			notes = append(notes, fmt.Sprintf("dawid-skene takes %s to be right on %.0f %%", name, 100*right))
 		}
+		if len(names) == 2 {
+			notes = append(notes, "dawid-skene of two supervisors cannot tell which of them errs where their answers differ (combine three or more)")
+		}
 		return notes
 	}
 	return combination{combine: func(labels [][]float64) []float64 { return infer(list.Map(labels, prob.Argmax)) }, notes: notes}, nil

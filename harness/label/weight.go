@@ -15,14 +15,19 @@ import (
 // weighted returns labels with a weight for each. Weights that are all near 0 are left out, as CWPO does.
 func weighted(l Labels, weights []float64) Treated {
 	t := keepAll(l)
-	sum, squares := floats.Sum(weights), floats.Dot(weights, weights)
-	if sum < 1e-8 {
+	if floats.Sum(weights) < 1e-8 {
 		t.Warnings = append(t.Warnings, "all weights of labels are 0, and are left out")
 		return t
 	}
 	t.Weights = weights
-	t.Notes = append(t.Notes, fmt.Sprintf("%d labels with weights that leave as much as %.0f of equal weight", len(weights), sum*sum/squares))
+	t.Notes = append(t.Notes, fmt.Sprintf("%d labels with weights that leave as much as %.0f of equal weight", len(weights), Effective(weights)))
 	return t
+}
+
+// Effective returns the number of equally weighted labels that weights leave as much as, (Σw)²/Σw² (Kish 1965).
+func Effective(weights []float64) float64 {
+	sum := floats.Sum(weights)
+	return sum * sum / floats.Dot(weights, weights)
 }
 
 // CWPO weighs each label by its confidence, |2y - 1| of two classes (confidence-weighted preference optimisation). Of K classes or

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"math"
 
-	"gonum.org/v1/gonum/mathext"
-
 	"w2s/internal/prob"
 )
 
@@ -70,25 +68,18 @@ func addEvidential(z, target []float64, s, scale float64, grad []float64) float6
 		total, otherTotal, targets = total+alpha[k], otherTotal+other[k], targets+target[k]
 	}
 	logGamma := func(x float64) float64 { v, _ := math.Lgamma(x); return v }
-	trigamma := func(x float64) float64 { return mathext.Zeta(2, x) }
 	value := targets * math.Log(total)
 	divergence := logGamma(otherTotal) - logGamma(float64(n))
-	digammaTotal := mathext.Digamma(otherTotal)
-	slopeTotal := 0.0 // of the divergence, in the sum of other
-	if s > 0 {
-		slopeTotal = (otherTotal - float64(n)) * trigamma(otherTotal)
-	}
+	digammaTotal, trigammaTotal := polygamma(otherTotal)
+	slopeTotal := (otherTotal - float64(n)) * trigammaTotal // of the divergence, in the sum of other
 	for k, a := range alpha {
 		value -= target[k] * math.Log(a)
-		divergence += (other[k]-1)*(mathext.Digamma(other[k])-digammaTotal) - logGamma(other[k])
+		digamma, trigamma := polygamma(other[k])
+		divergence += (other[k]-1)*(digamma-digammaTotal) - logGamma(other[k])
 		if z[k] <= 0 { // as PyTorch has it at 0
 			continue
 		}
-		slope := targets/total - target[k]/a
-		if s > 0 {
-			slope += s * (1 - target[k]) * ((other[k]-1)*trigamma(other[k]) - slopeTotal)
-		}
-		grad[k] += scale * slope
+		grad[k] += scale * (targets/total - target[k]/a + s*(1-target[k])*((other[k]-1)*trigamma-slopeTotal))
 	}
 	return value + s*divergence
 }

@@ -20,6 +20,7 @@ import (
 	"w2s/harness/result"
 	"w2s/harness/stats"
 	"w2s/harness/summary"
+	"w2s/internal/race"
 	"w2s/tasks"
 )
 
@@ -521,6 +522,7 @@ func material() Material {
 
 // Names from users' files are drawn as text, and the same rows give the same bytes.
 func TestDrawings(t *testing.T) {
+	race.SkipLong(t)
 	draw := func() string {
 		sets, err := Sets(material())
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"w2s/harness/result"
+	"w2s/internal/race"
 )
 
 func TestKindOf(t *testing.T) {
@@ -76,6 +77,7 @@ func TestBrowserHasEveryDisagreement(t *testing.T) {
 // The page of a thousand heads has a bounded size, says what it leaves out, and has examples of every student of the first
 // seed.
 func TestLargeResultIsCapped(t *testing.T) {
+	race.SkipLong(t)
 	var losses []string
 	for i := range 48 {
 		losses = append(losses, fmt.Sprintf("logconf:alpha=%g:warmup=0.2", float64(i)/64))

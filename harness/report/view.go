@@ -47,6 +47,7 @@ type cellView struct {
 	Numeric  bool
 	Head     bool   // the cell names its row
 	Interval bool   // the text stays on one line
+	Several  bool   // the text has several figures, between which a line may break
 	Long     bool   // the text has a word that a line may have to break
 	Marks    []mark // letters of notes, shown instead of Text
 }
@@ -73,7 +74,11 @@ func view(t *table.Table) *tableView {
 func viewCells(columns []table.Column, row []string, head int) []cellView {
 	out := make([]cellView, len(row))
 	for i, text := range row {
-		out[i] = cellView{Text: shown(text, 200), Numeric: columns[i].Numeric, Head: i == head,
+		several := columns[i].Numeric && strings.Contains(text, " / ")
+		if several {
+			text = strings.ReplaceAll(text, " ±", "\u00a0±")
+		}
+		out[i] = cellView{Text: shown(text, 200), Numeric: columns[i].Numeric, Head: i == head, Several: several,
 			Interval: strings.HasPrefix(text, "["),
 			Long:     slices.ContainsFunc(strings.Fields(text), func(word string) bool { return len(word) > 20 })}
 	}

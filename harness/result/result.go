@@ -21,16 +21,18 @@ const Schema = "w2s.result/2"
 
 // A Result is everything that an experiment found out.
 type Result struct {
-	Schema   string    `json:"schema"`
-	Program  string    `json:"program"` // name and version of the program that wrote the file
-	Created  time.Time `json:"created"`
-	Command  []string  `json:"command,omitempty"`
-	Config   Settings  `json:"config"`
-	Models   []Model   `json:"models"`
-	Tasks    []Task    `json:"tasks"`
-	Heads    []Head    `json:"heads"`
-	Chains   []Chain   `json:"chains,omitempty"`
-	Warnings []string  `json:"warnings,omitempty"`
+	Schema  string    `json:"schema"`
+	Program string    `json:"program"` // name and version of the program that wrote the file
+	Created time.Time `json:"created"`
+	Command []string  `json:"command,omitempty"`
+	// Metric is the one that the command was asked for. Tables have it unless another one is asked for. "" is each task's own.
+	Metric   tasks.Metric `json:"metric,omitempty"`
+	Config   Settings     `json:"config"`
+	Models   []Model      `json:"models"`
+	Tasks    []Task       `json:"tasks"`
+	Heads    []Head       `json:"heads"`
+	Chains   []Chain      `json:"chains,omitempty"`
+	Warnings []string     `json:"warnings,omitempty"`
 }
 
 // New returns a Result without tasks for an experiment that begins now.
@@ -382,6 +384,8 @@ type LabelQuality struct {
 	stats.Quality
 	Raw   stats.Quality `json:"raw"`             // of the labels before they were treated
 	Notes []string      `json:"notes,omitempty"` // what the treatment fitted or dropped
+	// Effective is the number of equally weighted labels that weights leave as much as, (Σw)²/Σw²; 0 without weights.
+	Effective float64 `json:"effective,omitempty"`
 }
 
 // A Chain is a bootstrapping chain Model_1 -> ... -> Model_n on one task for one loss and seed, by the IDs of its heads.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"w2s/internal/prob"
 )
@@ -65,53 +66,97 @@ type Imitation struct {
 
 // Imitation summarises an agreement, with bootstrap intervals over examples. It sets b.N.
 func (a Agreement) Imitation(b Bootstrap) (Imitation, error) {
-	b.N = len(a.Same)
-	right, sameRight, ones := make([]float64, b.N), make([]float64, b.N), make([]float64, b.N)
-	for i := range a.Same {
-		ones[i] = 1
-		right[i] = 1 - a.Wrong[i]
-		sameRight[i] = a.Same[i] - a.SameWrong[i]
-	}
-	ratios := [3]struct{ num, den []float64 }{{a.Same, ones}, {a.SameWrong, a.Wrong}, {sameRight, right}}
-	var scores []Score
-	for _, r := range ratios {
-		scores = append(scores, RatioScore(r.num, r.den))
-	}
-	samples, err := b.Samples(scores...)
+	s, err := shares(a.ratios(), b)
 	if err != nil {
 		return Imitation{}, err
 	}
-	var shares [3]Share
-	for k, r := range ratios {
-		shares[k] = Share{Value: scores[k](nil), N: mean(r.den) * float64(b.N)}
-		if v, err := percentiles(samples[k], b.level()); err == nil {
-			shares[k].Interval = v
-		}
-	}
-	return Imitation{All: shares[0], OnErrors: shares[1], OnCorrect: shares[2]}, nil
+	return Imitation{s[0], s[1], s[2]}, nil
 }
 
 // Excess returns how much more often a than b gives the same answer as the supervisor where the supervisor is wrong, with its bootstrap
 // interval over examples. a and b are agreements with one supervisor on the same examples. It sets boot.N.
 func Excess(a, b Agreement, boot Bootstrap) (Share, error) {
-	boot.N = len(a.Wrong)
-	if len(b.SameWrong) != boot.N {
-		return Share{}, fmt.Errorf("stats: %d and %d examples", boot.N, len(b.SameWrong))
+	_, _, out, err := CompareImitation(a, b, boot)
+	return out, err
+}
+
+// CompareImitation returns the imitation of a and of b, and the [Excess] of a over b, from one set of resamples.
+func CompareImitation(a, b Agreement, boot Bootstrap) (ofA, ofB Imitation, excess Share, err error) {
+	if len(b.SameWrong) != len(a.Wrong) {
+		return ofA, ofB, excess, fmt.Errorf("stats: %d and %d examples", len(a.Wrong), len(b.SameWrong))
 	}
-	more := make([]float64, boot.N)
+	more := make([]float64, len(a.Wrong))
 	for i := range more {
 		more[i] = a.SameWrong[i] - b.SameWrong[i]
 	}
-	score := RatioScore(more, a.Wrong)
-	samples, err := boot.Samples(score)
+	s, err := shares(slices.Concat(a.ratios(), b.ratios(), []ratio{{more, a.Wrong}}), boot)
 	if err != nil {
-		return Share{}, err
+		return ofA, ofB, excess, err
 	}
-	out := Share{Value: score(nil), N: mean(a.Wrong) * float64(boot.N)}
-	if v, err := percentiles(samples[0], boot.level()); err == nil {
-		out.Interval = v
+	return Imitation{s[0], s[1], s[2]}, Imitation{s[3], s[4], s[5]}, s[6], nil
+}
+
+// A ratio is Σ num / Σ den over examples.
+type ratio struct{ num, den []float64 }
+
+// ratios returns the shares of an [Imitation] in the order of its fields.
+func (a Agreement) ratios() []ratio {
+	n := len(a.Same)
+	ones, right, sameRight := make([]float64, n), make([]float64, n), make([]float64, n)
+	for i := range a.Same {
+		ones[i] = 1
+		right[i] = 1 - a.Wrong[i]
+		sameRight[i] = a.Same[i] - a.SameWrong[i]
+	}
+	return []ratio{{a.Same, ones}, {a.SameWrong, a.Wrong}, {sameRight, right}}
+}
+
+// shares returns ratios with their bootstrap intervals over examples, all from the same resamples. It sets b.N.
+func shares(of []ratio, b Bootstrap) ([]Share, error) {
+	b.N = len(of[0].num)
+	if err := b.check(); err != nil {
+		return nil, err
+	}
+	samples := make([][]float64, len(of))
+	for k := range samples {
+		samples[k] = make([]float64, b.resamples())
+	}
+	b.draw(func(r int, weight []float64) {
+		for k := 0; k < len(of); k += 2 {
+			next := min(k+1, len(of)-1) // k itself, if their number is odd
+			x, y := of[k], of[next]
+			nx, dx, ny, dy := sums(weight, x.num, x.den, y.num, y.den)
+			samples[k][r], samples[next][r] = quotient(nx, dx), quotient(ny, dy)
+		}
+	})
+	out := make([]Share, len(of))
+	for k, x := range of {
+		out[k] = Share{Value: RatioScore(x.num, x.den)(nil), N: mean(x.den) * float64(b.N)}
+		if v, err := percentiles(samples[k], b.level()); err == nil {
+			out[k].Interval = v
+		}
 	}
 	return out, nil
+}
+
+// sums returns the weighted sums of four columns. An addition waits for the one before it in its sum, so four sums take little longer
+// than one.
+func sums(weight, a, b, c, d []float64) (sa, sb, sc, sd float64) {
+	a, b, c, d = a[:len(weight)], b[:len(weight)], c[:len(weight)], d[:len(weight)]
+	for i, w := range weight {
+		sa += w * a[i]
+		sb += w * b[i]
+		sc += w * c[i]
+		sd += w * d[i]
+	}
+	return sa, sb, sc, sd
+}
+
+func quotient(num, den float64) float64 {
+	if den == 0 {
+		return math.NaN()
+	}
+	return num / den
 }
 
 // RatioScore returns Σ num / Σ den as a Score. With den of 0 and 1 it is a share of the examples with a den of 1. It is NaN if
@@ -127,10 +172,7 @@ func RatioScore(num, den []float64) Score {
 			n += w * num[i]
 			d += w * den[i]
 		}
-		if d == 0 {
-			return math.NaN()
-		}
-		return n / d
+		return quotient(n, d)
 	}
 }
 

@@ -52,8 +52,8 @@ func (b Bootstrap) check() error {
 	return checkLevel(b.level())
 }
 
-// units returns how many things are drawn: groups, or examples.
-func (b Bootstrap) units() int {
+// Units returns how many things are drawn: groups, or examples.
+func (b Bootstrap) Units() int {
 	if b.Groups == nil {
 		return b.N
 	}
@@ -69,10 +69,19 @@ func (b Bootstrap) Samples(scores ...Score) ([][]float64, error) {
 	for k := range out {
 		out[k] = make([]float64, b.resamples())
 	}
+	b.draw(func(r int, weight []float64) {
+		for k, score := range scores {
+			out[k][r] = score(weight)
+		}
+	})
+	return out, nil
+}
+
+// draw calls do for every resample, in order. do must not keep weight.
+func (b Bootstrap) draw(do func(r int, weight []float64)) {
 	// Go promises never to change the output of a PCG. It does not promise that for rand.IntN.
 	rng := rand.NewPCG(b.Seed, uint64(b.N))
-
-	weight, drawn := make([]float64, b.N), make([]float64, b.units())
+	weight, drawn := make([]float64, b.N), make([]float64, b.Units())
 	for r := range b.resamples() {
 		if b.Groups == nil {
 			drawInto(weight, rng)
@@ -82,11 +91,8 @@ func (b Bootstrap) Samples(scores ...Score) ([][]float64, error) {
 				weight[i] = drawn[g]
 			}
 		}
-		for k, score := range scores {
-			out[k][r] = score(weight)
-		}
+		do(r, weight)
 	}
-	return out, nil
 }
 
 // drawInto draws len(count) times with replacement from len(count) items and counts how often it draws each.

@@ -256,6 +256,57 @@ func TestCompareChoosesTestAndFindsDifference(t *testing.T) {
 	}
 }
 
+// The shares that are computed side by side are those of Bootstrap.Samples, bit for bit.
+func TestComparedImitationIsThatOfSamples(t *testing.T) {
+	random := rand.New(rand.NewPCG(5, 6))
+	agreement := func(wrong []float64) Agreement {
+		a := Agreement{Wrong: wrong}
+		for _, w := range wrong {
+			same, sameWrong := float64(random.IntN(4))/3, w*float64(random.IntN(4))/3
+			a.Same, a.SameWrong = append(a.Same, same), append(a.SameWrong, min(same, sameWrong))
+		}
+		return a
+	}
+	wrong := make([]float64, 101)
+	for i := range wrong {
+		wrong[i] = float64(random.IntN(4)) / 3
+	}
+	a, b, boot := agreement(wrong), agreement(wrong), Bootstrap{Seed: 9, Resamples: 50}
+	ofA, ofB, excess, err := CompareImitation(a, b, boot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	boot.N = len(wrong)
+	of := func(f func(i int) float64) []float64 {
+		out := make([]float64, boot.N)
+		for i := range out {
+			out[i] = f(i)
+		}
+		return out
+	}
+	for i, c := range []struct {
+		got Share
+		num []float64
+		den []float64
+	}{
+		{ofA.All, a.Same, of(func(int) float64 { return 1 })},
+		{ofA.OnErrors, a.SameWrong, wrong},
+		{ofA.OnCorrect, of(func(i int) float64 { return a.Same[i] - a.SameWrong[i] }), of(func(i int) float64 { return 1 - wrong[i] })},
+		{ofB.All, b.Same, of(func(int) float64 { return 1 })},
+		{ofB.OnErrors, b.SameWrong, wrong},
+		{ofB.OnCorrect, of(func(i int) float64 { return b.Same[i] - b.SameWrong[i] }), of(func(i int) float64 { return 1 - wrong[i] })},
+		{excess, of(func(i int) float64 { return a.SameWrong[i] - b.SameWrong[i] }), wrong},
+	} {
+		score := RatioScore(c.num, c.den)
+		if want := must(boot.Interval(score))(t); c.got.Interval != want || c.got.Value != score(nil) {
+			t.Errorf("share %d: %+v, want %v and %+v", i, c.got, score(nil), want)
+		}
+	}
+	if alone := must(b.Imitation(boot))(t); alone != ofB {
+		t.Errorf("alone: %+v, want %+v", alone, ofB)
+	}
+}
+
 func TestImitationCountsRepeatedAnswers(t *testing.T) {
 	rows := func(answers ...int) (out [][]float64) {
 		for _, k := range answers {

@@ -3,11 +3,14 @@ package stats
 import (
 	"math/rand/v2"
 	"testing"
+
+	"w2s/internal/race"
 )
 
 // The test draws test sets from a distribution with a known PGR and gap and counts how often the 95 % intervals contain them.
 // The three models tend to be right on the same examples, as real models do.
 func TestIntervalsCoverTrueValues(t *testing.T) {
+	race.SkipLong(t)
 	const sets, n, want = 400, 500, 0.6
 	rng := rand.New(rand.NewPCG(1, 2))
 	var pgr, gap, defined int

@@ -22,16 +22,56 @@ type Crossed struct {
 	units   int           // examples, or groups of examples, that were drawn
 	values  [][]float64   // by kind and seed, on the test examples themselves
 	samples [][][]float64 // by kind, seed and resample
+	skipped int           // resamples that are not in samples, since a score is undefined on them
 }
 
 // Cross computes the scores of every kind and seed on the resamples of b. kinds[k][s] is the score of kind k for seed s, and
-// every kind has the same seeds.
+// every kind has the same seeds. Resamples on which a score is undefined are left out for all scores; see [Crossed.Skipped].
 func (b Bootstrap) Cross(kinds ...[]Score) (*Crossed, error) {
+	c := &Crossed{level: b.level(), units: b.Units()}
+	samples, err := b.cross(kinds, func(k int, values []float64) error {
+		c.values = append(c.values, values)
+		return checkFinite("score", values)
+	})
+	if err != nil {
+		return nil, err
+	}
+	c.skip(samples)
+	for seeds := len(kinds[0]); len(samples) > 0; samples = samples[seeds:] {
+		c.samples = append(c.samples, samples[:seeds])
+	}
+	return c, nil
+}
+
+// CrossEach is Cross for kinds that have nothing to do with each other, on the same resamples: out[k] is the result of Cross(kinds[k]). It is
+// nil if a score of kind k is undefined on the examples themselves or on a resample.
+func (b Bootstrap) CrossEach(kinds ...[]Score) (out []*Crossed, err error) {
+	defined := make([]bool, len(kinds))
+	values := make([][]float64, len(kinds))
+	samples, err := b.cross(kinds, func(k int, v []float64) error {
+		values[k], defined[k] = v, checkFinite("score", v) == nil
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	out = make([]*Crossed, len(kinds))
+	for k, seeds := 0, len(kinds[0]); k < len(kinds); k++ {
+		c := &Crossed{level: b.level(), units: b.Units(), values: values[k : k+1], samples: [][][]float64{samples[k*seeds : (k+1)*seeds]}}
+		if c.skip(c.samples[0]); defined[k] && c.skipped == 0 {
+			out[k] = c
+		}
+	}
+	return out, nil
+}
+
+// cross returns the scores of every kind and seed on the resamples, the seeds of a kind one after another. It calls of with the scores of
+// each kind on the examples themselves.
+func (b Bootstrap) cross(kinds [][]Score, of func(kind int, values []float64) error) ([][]float64, error) {
 	if len(kinds) == 0 || len(kinds[0]) == 0 {
 		return nil, errors.New("stats: no scores")
 	}
 	seeds := len(kinds[0])
-	c := &Crossed{level: b.level(), units: b.units()}
 	var all []Score
 	for k, scores := range kinds {
 		if len(scores) != seeds {
@@ -42,20 +82,44 @@ func (b Bootstrap) Cross(kinds ...[]Score) (*Crossed, error) {
 		for s, score := range scores {
 			values[s] = score(nil)
 		}
-		if err := checkFinite("score", values); err != nil {
+		if err := of(k, values); err != nil {
 			return nil, err
 		}
-		c.values = append(c.values, values)
 	}
-	samples, err := b.Samples(all...)
-	if err != nil {
-		return nil, err
-	}
-	for k := range kinds {
-		c.samples = append(c.samples, samples[k*seeds:(k+1)*seeds])
-	}
-	return c, nil
+	return b.Samples(all...)
 }
+
+// skip removes the resamples on which a score is undefined.
+func (c *Crossed) skip(samples [][]float64) {
+	undefined := make([]bool, len(samples[0]))
+	for _, of := range samples {
+		for r, v := range of {
+			if math.IsNaN(v) && !undefined[r] {
+				undefined[r] = true
+				c.skipped++
+			}
+		}
+	}
+	if c.skipped == 0 {
+		return
+	}
+	for k, of := range samples {
+		kept := of[:0]
+		for r, v := range of {
+			if !undefined[r] {
+				kept = append(kept, v)
+			}
+		}
+		samples[k] = kept
+	}
+}
+
+// Skipped returns the number of resamples on which a score is undefined, such as an AUROC without an example of a class, and the number
+// of all resamples. Intervals are of the other resamples. If those are fewer than half, all intervals are unknown and there is no PGR.
+func (c *Crossed) Skipped() (skipped, all int) { return c.skipped, c.skipped + len(c.samples[0][0]) }
+
+// tooFew reports whether too few resamples are left for intervals.
+func (c *Crossed) tooFew() bool { return c.skipped > len(c.samples[0][0]) }
 
 // A Spread is the interval of a figure with its parts.
 type Spread struct {
@@ -77,6 +141,9 @@ func (c *Crossed) Difference(a, b int) (float64, Spread, error) {
 }
 
 func (c *Crossed) mean(x combination) (float64, Spread, error) {
+	if c.tooFew() {
+		return mean(x.values), Spread{}, nil
+	}
 	examples, err := percentiles(x.resampled(), c.level)
 	if err != nil {
 		return 0, Spread{}, err
@@ -212,6 +279,10 @@ func (c *Crossed) PGR(weak, student, ceiling int) (PGR, error) {
 		return PGR{}, err
 	}
 	p.GapInterval, p.GapExamples = spread.Interval, spread.Examples
+	if c.tooFew() {
+		p.undefine(ReasonResamples)
+		return p, nil
+	}
 	p.Errors = c.errors(gain, gap)
 	if !p.Defined {
 		return p, nil

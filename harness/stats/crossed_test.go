@@ -5,11 +5,14 @@ import (
 	"math"
 	"os"
 	"testing"
+
+	"w2s/internal/race"
 )
 
 // The reference computes variances by analysis of variance and finds the ends of Fieller's interval numerically; see
 // testdata/crossed.py. What remains is the noise of the bootstrap.
 func TestCrossedAgreesWithAnalysisOfVariance(t *testing.T) {
+	race.SkipLong(t)
 	data, err := os.ReadFile("testdata/crossed.json")
 	if err != nil {
 		t.Fatal(err)
@@ -119,6 +122,57 @@ func TestCrossedRefusesUnevenSeeds(t *testing.T) {
 	for what, kinds := range map[string][][]Score{"no kinds": nil, "no seeds": {{}}, "uneven": {{s, s}, {s}}} {
 		if _, err := (Bootstrap{N: 2}).Cross(kinds...); err == nil {
 			t.Errorf("%s: no error", what)
+		}
+	}
+}
+
+// Resamples without an example of a class are left out of all scores alike, and counted.
+func TestCrossSkipsUndefinedResamples(t *testing.T) {
+	pred, gold := [][]float64{{0.1, 0.9}, {0.6, 0.4}, {0.7, 0.3}, {0.2, 0.8}}, [][]float64{{0, 1}, {1, 0}, {1, 0}, {1, 0}}
+	auroc := must(AUROCScore(pred, gold))(t)
+	b := Bootstrap{N: 4, Resamples: 1000}
+	c := must(b.Cross([]Score{auroc}, []Score{MeanScore([]float64{1, 0, 1, 1})}))(t)
+	skipped, all := c.Skipped()
+	// Example 0 is missing from (3/4)⁴ of the resamples, and is all of (1/4)⁴.
+	if share := float64(skipped) / float64(all); all != 1000 || math.Abs(share-(81+1)/256.) > 0.05 {
+		t.Errorf("%d of %d resamples are left out", skipped, all)
+	}
+	if a, b := len(c.Resampled(0)[0]), len(c.Resampled(1)[0]); a != all-skipped || a != b {
+		t.Errorf("%d and %d resamples are left", a, b)
+	}
+	if _, spread, err := c.Mean(0); err != nil || !spread.Interval.Known() {
+		t.Errorf("interval %v, %v", spread.Interval, err)
+	}
+	each := must(b.CrossEach([]Score{auroc}, []Score{MeanScore([]float64{1, 0, 1, 1})}))(t)
+	if each[0] != nil || each[1] == nil || len(each[1].Resampled(0)[0]) != 1000 {
+		t.Errorf("CrossEach has %v", each)
+	}
+
+	rare := must(AUROCScore(pred[:2], gold[:2]))(t) // half of all resamples of two examples have both
+	c = must(Bootstrap{N: 2, Resamples: 101, Seed: 1}.Cross([]Score{rare}, []Score{rare}, []Score{MeanScore([]float64{1, 1})}))(t)
+	skipped, all = c.Skipped()
+	v, spread, err := c.Mean(0)
+	p := must(c.PGR(0, 1, 2))(t)
+	if few := 2*skipped > all; err != nil || v != 1 || spread.Interval.Known() == few || p.Defined || few && p.Reason != ReasonResamples {
+		t.Errorf("%d of %d are left out, score %v %v, PGR %+v, %v", skipped, all, v, spread.Interval, p, err)
+	}
+}
+
+// Reference values are those of SciPy: beta.ppf for Clopper and Pearson, binomtest(...).proportion_ci for Wilson.
+func TestIntervalsOfShares(t *testing.T) {
+	for _, c := range []struct {
+		what      string
+		got       Interval
+		low, high float64
+	}{
+		{"no event in 22", OfConstant(0, 0, 1, 22, 0.95), 0, 0.1543725128155},
+		{"50 events in 50", OfConstant(1, 0, 1, 50, 0.95), 0.9288782635, 1},
+		{"no difference in 22", OfConstant(0, -1, 1, 22, 0.95), -0.1543725128155, 0.1543725128155},
+		{"3 events in 40", Wilson(3./40, 40, 0.95), 0.0258360258, 0.1986423352},
+		{"no event in 40", Wilson(0, 40, 0.95), 0, 0.0876216012},
+	} {
+		if math.Abs(c.got.Lo-c.low) > 1e-6 || math.Abs(c.got.Hi-c.high) > 1e-6 || c.got.Level != 0.95 {
+			t.Errorf("%s: %+v, want [%v, %v]", c.what, c.got, c.low, c.high)
 		}
 	}
 }

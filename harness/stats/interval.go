@@ -85,6 +85,22 @@ func TInterval(values []float64, level float64) (float64, Interval, error) {
 	return m, Interval{Lo: m - half, Hi: m + half, Level: level}, nil
 }
 
+// OfConstant returns the interval of the mean of n values between least and most that are all v, such as a rate without any event. The
+// bootstrap and Student's t give it a width of 0. With confidence level, at most a share u = 1 - ((1 - level) / 2)^(1/n) of other values
+// differs from v, so that the mean is between v - u·(v - least) and v + u·(most - v). For a rate of 0 or 1 it is the interval of Clopper
+// and Pearson (1934), whose far end is about 3.7/n at a level of 0.95.
+func OfConstant(v, least, most float64, n int, level float64) Interval {
+	u := 1 - math.Pow((1-level)/2, 1/float64(n))
+	return Interval{Lo: v - u*(v-least), Hi: v + u*(most-v), Level: level}
+}
+
+// Wilson returns the interval of a share of n independent events (Wilson 1927).
+func Wilson(share, n, level float64) Interval {
+	z := distuv.UnitNormal.Quantile(0.5 + level/2)
+	middle, half := share+z*z/(2*n), z*math.Sqrt(share*(1-share)/n+z*z/(4*n*n))
+	return Interval{Lo: max(0, (middle-half)/(1+z*z/n)), Hi: min(1, (middle+half)/(1+z*z/n)), Level: level}
+}
+
 func checkLevel(level float64) error {
 	if !(level > 0 && level < 1) {
 		return fmt.Errorf("stats: confidence level %v is not between 0 and 1", level)

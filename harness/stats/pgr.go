@@ -13,6 +13,8 @@ const (
 	ReasonNoise    = "gap below noise: PGR undefined"
 	ReasonSeedGap  = "gap not positive for any seed: PGR over seeds undefined"
 	ReasonUnscored = "not computed"
+	// ReasonResamples is the reason if more than half of the resamples lack a class.
+	ReasonResamples = "score undefined on most resamples of the test examples: PGR undefined"
 )
 
 // A PGR is the performance gap recovered (Burns et al. 2023), (student - weak) / (ceiling - weak), where weak is the weak

@@ -8,8 +8,10 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
+	"gonum.org/v1/gonum/floats"
 
 	"w2s/harness/result"
 	"w2s/harness/stats"
@@ -50,6 +52,10 @@ type Asked struct {
 	Minor  int // columns with a higher number are left out first, where there is no room; 0: the column stays
 	// Score returns the figure of one seed, or nil if it has no meaning for the task.
 	Score func(*result.Task, Trio) (stats.Score, error)
+	// Share, instead of Score, returns for each test example whether it has an event and whether it counts, as 1 or 0. The figure is the
+	// share of the examples that count which have the event. The event may also be a difference of two. nil: it has no meaning for the task.
+	Share    func(*result.Task, Trio) (event, among []float64, err error)
+	Positive bool // the figure cannot be below 0; shares are known by their unit
 	// Value, instead of Score, returns a figure of one seed that does not depend on the test examples. Its interval is Student's t over
 	// seeds. ok is false if it is undefined.
 	Value func(Trio) (v float64, ok bool)
@@ -97,6 +103,8 @@ type Answer struct {
 	Row     Row
 	Gain    *Figure   // student - weak; nil unless the question has it in Axes or Ranks
 	Figures []*Figure // one for each Asked; nil if it is undefined, for the row or for some resamples of its test examples
+	n       []float64 // see Among
+	Doubts  []string  // what to know about figures
 	keys    []string
 	// resampled holds the figures that ranks need on each resample of the test examples and of the seeds.
 	resampled map[string][]float64
@@ -128,16 +136,28 @@ func (q Question) Title(key string) (string, Unit) {
 	return f.Name, f.Unit
 }
 
-// MarshalJSON writes the row and the figures by their keys, the undefined ones as null.
+// Among returns the number of test examples of which figure i is a share, mean over seeds. It is 0 if the figure is undefined or no share.
+func (a Answer) Among(i int) float64 {
+	if a.Figures[i] == nil || i >= len(a.n) {
+		return 0
+	}
+	return a.n[i]
+}
+
+// MarshalJSON writes the row and the figures by their keys, the undefined ones as null, and the numbers of examples that shares are of.
 func (a Answer) MarshalJSON() ([]byte, error) {
-	figures := map[string]*Figure{}
+	figures, n := map[string]*Figure{}, map[string]float64{}
 	for i, f := range a.Figures {
-		figures[a.keys[i]] = f
+		if figures[a.keys[i]] = f; a.Among(i) > 0 {
+			n[a.keys[i]] = a.Among(i)
+		}
 	}
 	return json.Marshal(struct {
 		Row     Row                `json:"row"`
 		Figures map[string]*Figure `json:"figures"`
-	}{a.Row, figures})
+		N       map[string]float64 `json:"n,omitempty"`
+		Doubts  []string           `json:"notes,omitempty"`
+	}{a.Row, figures, n, a.Doubts})
 }
 
 // Answers holds the answers to a question and what it asks of all of them together.
@@ -242,62 +262,149 @@ func listed(reasons []string) string {
 
 // ask computes the figures of a row.
 func (q Question) ask(r Row, opt Options) (Answer, error) {
+	opt = opt.of(r.from)
 	boot := opt.bootstrap(r.task)
-	a := Answer{Row: r, Figures: make([]*Figure, len(q.Asked)), keys: list.Map(q.Asked, func(f Asked) string { return f.Key }), resampled: map[string][]float64{}}
+	a := Answer{Row: r, Figures: make([]*Figure, len(q.Asked)), n: make([]float64, len(q.Asked)), resampled: map[string][]float64{},
+		keys: list.Map(q.Asked, func(f Asked) string { return f.Key })}
 	keep := map[string]bool{q.Chart.X: true, q.Chart.Y: true}
 	for _, k := range q.Ranks {
 		keep[k.A], keep[k.B] = true, true
 	}
+	var kinds [][]stats.Score
+	var asked []int // the numbers of the figures that kinds are the scores of
 	for i, f := range q.Asked {
 		if f.Value != nil {
 			a.Figures[i], a.resampled[f.Key] = overSeeds(r, f.Value, boot)
 			continue
 		}
-		scores, err := bySeed(r, f.Score)
+		scores, n, err := f.bySeed(r)
 		if err != nil {
 			return a, fmt.Errorf("%s: %w", f.Key, err)
 		}
-		if scores == nil {
-			continue
-		}
-		crossed, err := boot.Cross(scores)
-		if err != nil { // predictions are checked above, so the score of a seed is undefined
-			continue
-		}
-		figure, err := figureOf(crossed, 0)
-		if err != nil { // it is undefined for a resample
-			continue
-		}
-		if a.Figures[i] = &figure; keep[f.Key] {
-			a.resampled[f.Key] = reseeded(crossed.Resampled(0))
+		if scores != nil {
+			a.n[i], kinds, asked = n, append(kinds, scores), append(asked, i)
 		}
 	}
+	if len(kinds) > 0 {
+		each, err := boot.CrossEach(kinds...)
+		if err != nil {
+			return a, err
+		}
+		for k, crossed := range each {
+			if crossed == nil { // predictions are checked when a file is read, so the score is undefined
+				continue
+			}
+			i := asked[k]
+			figure, err := figureOf(crossed, 0)
+			if err != nil {
+				return a, err
+			}
+			if f := q.Asked[i]; f.Share != nil {
+				least, most := f.Unit.bounds()
+				figure.constant(least, most, int(a.n[i])*boot.Units()/boot.N)
+			}
+			if a.Figures[i] = &figure; keep[q.Asked[i].Key] {
+				a.resampled[q.Asked[i].Key] = reseeded(crossed.Resampled(0))
+			}
+		}
+	}
+	a.doubt(q)
 	if !keep[PGRKey] && !keep[GainKey] {
 		return a, nil
 	}
-	m, err := opt.metricOf(r.task)
+	return a, a.gain(opt, boot)
+}
+
+// bySeed returns the scores of a figure for a row's seeds, or nil if they have no meaning. If it is a share, n is the number of examples that
+// it is a share of, mean over the seeds.
+func (f Asked) bySeed(r Row) (scores []stats.Score, n float64, err error) {
+	if f.Share == nil {
+		scores, err = bySeed(r, f.Score)
+		return scores, 0, err
+	}
+	scores, err = bySeed(r, func(t *result.Task, h Trio) (stats.Score, error) {
+		event, among, err := f.Share(t, h)
+		if err != nil || event == nil {
+			return nil, err
+		}
+		n += floats.Sum(among) / float64(len(r.trios))
+		return shareAmong(event, among), nil
+	})
+	return scores, n, err
+}
+
+// bounds returns the least and the greatest value of a share in the unit.
+func (u Unit) bounds() (least, most float64) {
+	if u == Points {
+		return -1, 1
+	}
+	return 0, 1
+}
+
+// doubt notes figures whose intervals hold more than they can be.
+func (a *Answer) doubt(q Question) {
+	var wide, below []string
+	for i, f := range q.Asked {
+		v := a.Figures[i]
+		if v == nil || !v.Interval.Known() {
+			continue
+		}
+		switch least, most := f.Unit.bounds(); {
+		case (f.Unit == Percent || f.Unit == Points) && v.Interval.Hi-v.Interval.Lo > most-least:
+			wide = append(wide, f.Name)
+		case f.Positive && v.Interval.Lo < 0:
+			below = append(below, f.Name)
+		}
+	}
+	if len(wide) > 0 {
+		a.Doubts = append(a.Doubts, tooWide(strings.Join(wide, ", "), a.Row.Seeds))
+	}
+	if len(below) > 0 {
+		a.Doubts = append(a.Doubts, fmt.Sprintf("%s: the interval goes below 0, which the figure cannot, because %s", strings.Join(below, ", "), fewSeeds(a.Row.Seeds)))
+	}
+}
+
+// tooWide says that intervals are wider than the range of their figures. figures is "" if there is one only.
+func tooWide(figures string, seeds int) string {
+	if figures != "" {
+		figures += ": "
+	}
+	return fmt.Sprintf("%sthe interval is wider than the range of the figure because %s", figures, fewSeeds(seeds))
+}
+
+// fewSeeds says why an interval is wide.
+func fewSeeds(seeds int) string {
+	return fmt.Sprintf("the %s differ and Student's t of so few is wide (more --seeds narrow it)", visible.Count(seeds, "seed"))
+}
+
+// gain sets student - weak, and keeps it and the PGR on each resample.
+func (a *Answer) gain(opt Options, boot stats.Bootstrap) error {
+	m, err := opt.metricOf(a.Row.task)
 	if err != nil {
-		return a, err
+		return err
 	}
 	kinds := make([][]stats.Score, 3)
 	for k, of := range []func(Trio) *result.Head{
 		func(t Trio) *result.Head { return t.Weak }, func(t Trio) *result.Head { return t.Student }, func(t Trio) *result.Head { return t.Ceiling },
 	} {
-		kinds[k], err = bySeed(r, func(task *result.Task, t Trio) (stats.Score, error) {
+		kinds[k], err = bySeed(a.Row, func(task *result.Task, t Trio) (stats.Score, error) {
 			score, _, err := m.Score(task, of(t))
 			return score, err
 		})
 		if err != nil {
-			return a, err
+			return err
 		}
 	}
 	crossed, err := boot.Cross(kinds...)
 	if err != nil {
-		return a, err
+		return err
 	}
 	gain, spread, err := crossed.Difference(1, 0)
 	if err != nil {
-		return a, err
+		return err
+	}
+	if skipped, _ := crossed.Skipped(); skipped > 0 { // the other figures have all resamples
+		return nil
 	}
 	a.Gain = &Figure{Value: gain, Interval: spread.Interval, Examples: spread.Examples}
 	weak, student, ceiling := reseeded(crossed.Resampled(0)), reseeded(crossed.Resampled(1)), reseeded(crossed.Resampled(2))
@@ -310,7 +417,7 @@ func (q Question) ask(r Row, opt Options) (Answer, error) {
 		}
 	}
 	a.resampled[GainKey], a.resampled[PGRKey] = gains, pgrs
-	return a, nil
+	return nil
 }
 
 // overSeeds returns the mean of a figure over a row's seeds, and that of seeds drawn with replacement. Both are nil if it is undefined.
@@ -365,7 +472,7 @@ func (q Question) rank(answers []Answer, k Rank, opt Options) (out []RankCorrela
 	type student struct{ task, model, variant string }
 	groups, order := map[setting][]Answer{}, []setting(nil)
 	for _, a := range answers {
-		if a.Row.Simulated || a.Row.Weak == a.Row.Strong || q.Figure(a, k.A) == nil || q.Figure(a, k.B) == nil {
+		if a.Row.Simulated || a.Row.Weak == a.Row.Strong || q.Figure(a, k.A) == nil || q.Figure(a, k.B) == nil || a.resampled[k.A] == nil || a.resampled[k.B] == nil {
 			continue
 		}
 		s := setting{a.Row.Loss, a.Row.Treatment}

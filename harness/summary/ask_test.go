@@ -97,7 +97,7 @@ func TestQuestionsOfKnownHeads(t *testing.T) {
 		add(r, result.Head{Task: "t", Role: result.Comparison, Baseline: result.FewGold(8), Model: "large", Seed: uint64(seed), Test: right(0, 25), Train: 8})
 	}
 	all := rows(t, r, Options{})
-	figures := map[string]*Figure{}
+	figures, n := map[string]*Figure{}, map[string]float64{}
 	for _, q := range Questions() {
 		answers, err := Ask(all, q, Options{Resamples: 100})
 		if err != nil {
@@ -105,13 +105,18 @@ func TestQuestionsOfKnownHeads(t *testing.T) {
 		}
 		for _, a := range answers.Rows { // none of the question about impossible examples
 			for k, f := range q.Asked {
-				figures[f.Key] = a.Figures[k]
+				figures[f.Key], n[f.Key] = a.Figures[k], a.Among(k)
 			}
 		}
 	}
 	// Students are right on examples 0:30 and 0:28, supervisors on 0:20 and 0:24.
 	near(t, "corrected", figures["corrected"].Value, (10./20+4./16)/2)
+	near(t, "errors that can be corrected", n["corrected"], (20.+16)/2)
 	near(t, "new errors", figures["new_errors"].Value, 0)
+	// None of 22 right answers of the supervisor is lost, so the bound of Clopper and Pearson: 1 - 0.025^(1/22).
+	near(t, "right answers that can be lost", n["new_errors"], (20.+24)/2)
+	near(t, "at most this share is lost", figures["new_errors"].Interval.Hi, 1-math.Pow(0.025, 1./22))
+	near(t, "at least this share is lost", figures["new_errors"].Interval.Lo, 0)
 	near(t, "κ", figures["kappa"].Value, ((30./40-0.5)/(1-0.5)+(36./40-(0.6*0.7+0.4*0.3))/(1-(0.6*0.7+0.4*0.3)))/2)
 	// Where the answers differ, each puts 0.75 where the other puts 0.25.
 	kl := 0.5 * math.Log(3)
@@ -151,14 +156,14 @@ func TestImpossibleExamples(t *testing.T) {
 	}
 	q := impossible()
 	for _, f := range q.Asked {
-		score, err := f.Score(own, all[0].trios[0])
+		scores, _, err := f.bySeed(all[0])
 		if err != nil {
 			t.Fatal(err)
 		}
 		// The mean is 1.5. The two have mean 3 and variance 1, so 0.5·1 + 0.5·1.5², and the whole variance is (0.25+6.25+0.25+6.25)/4.
 		want := map[string]float64{"impossible": 0.5, "student_variance": (0.5 + 0.5*2.25) / 3.25, "student_possible": 0.5}
 		if v, ok := want[f.Key]; ok {
-			near(t, f.Key, score(nil), v)
+			near(t, f.Key, scores[0](nil), v)
 		}
 	}
 	if !q.Has(own, Trio{}) {
@@ -215,15 +220,15 @@ func TestKnownIsOfTheTestedTask(t *testing.T) {
 			continue
 		}
 		for _, f := range blindSpots().Asked {
-			score, err := f.Score(row.task, row.trios[0])
+			scores, _, err := f.bySeed(row)
 			if err != nil {
 				t.Fatal(err)
 			}
 			switch f.Key {
 			case "lost_unknown": // of 10:30, the student loses 20:30
-				near(t, f.Key, score(nil), 0.5)
+				near(t, f.Key, scores[0](nil), 0.5)
 			case "lost_known":
-				near(t, f.Key, score(nil), 0)
+				near(t, f.Key, scores[0](nil), 0)
 			}
 		}
 		return

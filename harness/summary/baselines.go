@@ -168,7 +168,7 @@ func (x *index) baselines(pair groupKey, students []*result.Head, opt Options) f
 		for i := range out {
 			b := &out[i]
 			var faults [3]error
-			b.Score, faults[0] = figureOf(crossed, 2+i)
+			b.Score, faults[0] = kinds[2+i].figure(crossed, 2+i, boot.Units())
 			b.PGR, faults[1] = crossed.PGR(0, 2+i, 1)
 			b.Cosines, faults[2] = cosinesOf(members[i], boot.Level)
 			if err := cmp.Or(faults[0], faults[1], faults[2]); err != nil {
@@ -179,6 +179,9 @@ func (x *index) baselines(pair groupKey, students []*result.Head, opt Options) f
 				b.Warnings = list.AppendNew(b.Warnings, h.Warnings...)
 			}
 			b.Warnings = merge(b.Warnings)
+			if v := b.Score.Interval; v.Hi-v.Lo > 1 {
+				b.Warnings = append(b.Warnings, tooWide("", b.Seeds))
+			}
 			if b.Kind != result.OfShuffled { // which often gives the same answer to all examples, rightly so
 				b.Warnings = list.AppendNew(b.Warnings, degenerate("the baseline "+b.Name(), t, members[i])...)
 			}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"w2s/harness/metric"
 	"w2s/harness/result"
@@ -15,29 +16,32 @@ import (
 
 // A ChainRow is one chain over all seeds: the scores of all steps, of the jump and of the ceiling.
 type ChainRow struct {
-	Task     string            `json:"task"`
-	Category tasks.Category    `json:"category"`
-	Metric   tasks.Metric      `json:"metric"`
-	Data     string            `json:"data"` // training examples of the steps: "shared" or "disjoint"
-	Loss     string            `json:"loss"`
-	N        int               `json:"n"` // test examples
-	Seeds    int               `json:"seeds"`
-	Models   []string          `json:"models"`
-	Steps    []Figure          `json:"steps"`           // score of every model of the chain; the first one is the weak floor
-	Labels   []float64         `json:"labels"`          // accuracy of the labels that every step after the first was trained on
-	Jump     Figure            `json:"jump"`            // the last model trained by the first
-	Ceiling  Figure            `json:"ceiling"`         // the last model trained on gold
-	PGR      stats.PGR         `json:"pgr"`             // of the end of the chain
-	JumpPGR  stats.PGR         `json:"jump_pgr"`        // of the jump
-	Gain     *stats.Difference `json:"gain,omitempty"`  // end of the chain minus jump; nil if the metric is not a mean over examples
-	Setup    string            `json:"setup,omitempty"` // settings in which results of one table differ; see Together
-	Warnings []string          `json:"warnings,omitempty"`
+	Task     string         `json:"task"`
+	Category tasks.Category `json:"category"`
+	Metric   tasks.Metric   `json:"metric"`
+	Data     string         `json:"data"` // training examples of the steps: "shared" or "disjoint"
+	Loss     string         `json:"loss"`
+	N        int            `json:"n"` // test examples
+	Seeds    int            `json:"seeds"`
+	Models   []string       `json:"models"`
+	Steps    []Figure       `json:"steps"`  // score of every model of the chain; the first one is the weak floor
+	Labels   []float64      `json:"labels"` // accuracy of the labels that every step after the first was trained on
+	// LabelIntervals are those of Labels; see labelInterval.
+	LabelIntervals []stats.Interval  `json:"labels_interval"`
+	Jump           Figure            `json:"jump"`            // the last model trained by the first
+	Ceiling        Figure            `json:"ceiling"`         // the last model trained on gold
+	PGR            stats.PGR         `json:"pgr"`             // of the end of the chain
+	JumpPGR        stats.PGR         `json:"jump_pgr"`        // of the jump
+	Gain           *stats.Difference `json:"gain,omitempty"`  // end of the chain minus jump; nil if the metric is not a mean over examples
+	Setup          string            `json:"setup,omitempty"` // settings in which results of one table differ; see Together
+	Warnings       []string          `json:"warnings,omitempty"`
 
 	identity
 }
 
 // Chains makes a row of every group of chains that differ in the seed alone, in the order of the result.
 func Chains(r *result.Result, opt Options) ([]ChainRow, error) {
+	opt = opt.of(r)
 	if _, err := metric.Lookup(opt.Metric); err != nil {
 		return nil, fmt.Errorf("summary: %w", err)
 	}
@@ -75,6 +79,7 @@ func (x *index) chainRow(chains []result.Chain, opt Options) (ChainRow, error) {
 	row := ChainRow{Task: first.Task, Category: t.Category, Metric: m.NameFor(t.Form), Data: first.Data(), Loss: first.Loss, N: len(t.TestIDs), Seeds: len(chains),
 		Models: list.Map(first.Steps, func(id string) string { return x.heads[id].Model }), Labels: make([]float64, len(first.Steps)-1)}
 	steps := make([]seedScores, len(first.Steps))
+	labels := make([][]result.LabelQuality, len(first.Steps)-1)
 	var jump, ceiling seedScores
 	row.Warnings = list.AppendNew(nil, t.Warnings...)
 	var faults []error
@@ -92,6 +97,7 @@ func (x *index) chainRow(chains []result.Chain, opt Options) (ChainRow, error) {
 			faults = append(faults, steps[i].add(m, t, h))
 			if i > 0 && h.Labels != nil {
 				row.Labels[i-1] += h.Labels.Accuracy / float64(len(chains))
+				labels[i-1] = append(labels[i-1], *h.Labels)
 			}
 		}
 		faults = append(faults, jump.add(m, t, x.heads[c.Jump]), ceiling.add(m, t, x.heads[c.Ceiling]))
@@ -119,17 +125,28 @@ func (x *index) chainRow(chains []result.Chain, opt Options) (ChainRow, error) {
 	note("the jump", x.headsOf(chains, func(c result.Chain) string { return c.Jump }), x.headsOf(chains, func(c result.Chain) string { return c.Steps[0] }))
 	note("the ceiling", x.headsOf(chains, func(c result.Chain) string { return c.Ceiling }), nil)
 	boot := opt.bootstrap(t)
-	kinds := append(list.Map(steps, func(s seedScores) []stats.Score { return s.scores }), jump.scores, ceiling.scores)
+	row.LabelIntervals = list.Map(labels, func(of []result.LabelQuality) stats.Interval { return labelInterval(of, boot.Level) })
+	kinds := append(slices.Clone(steps), jump, ceiling)
 	last, jumped, top := len(steps)-1, len(steps), len(steps)+1
-	crossed, err := boot.Cross(kinds...)
+	crossed, err := boot.Cross(list.Map(kinds, func(s seedScores) []stats.Score { return s.scores })...)
 	if err != nil {
 		return row, err
 	}
+	if note := undefinedOn(crossed, row.Metric); note != "" {
+		row.Warnings = list.AppendNew(row.Warnings, note)
+	}
 	figures := make([]Figure, len(kinds))
+	var wide []string
 	for k := range kinds {
-		if figures[k], err = figureOf(crossed, k); err != nil {
+		if figures[k], err = kinds[k].figure(crossed, k, boot.Units()); err != nil {
 			return row, err
 		}
+		if v := figures[k].Interval; v.Hi-v.Lo > 1 {
+			wide = append(wide, append(list.Map(list.Range(len(steps)), func(i int) string { return fmt.Sprintf("step %d", i+1) }), "jump", "gold")[k])
+		}
+	}
+	if len(wide) > 0 {
+		row.Warnings = list.AppendNew(row.Warnings, tooWide(strings.Join(wide, ", "), row.Seeds))
 	}
 	row.Steps, row.Jump, row.Ceiling = figures[:len(steps)], figures[jumped], figures[top]
 	if row.PGR, err = crossed.PGR(0, last, top); err != nil {

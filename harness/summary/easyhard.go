@@ -2,10 +2,12 @@ package summary
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"w2s/harness/result"
 	"w2s/harness/stats"
+	"w2s/internal/list"
 )
 
 // An EasyHard tells how far training on easy examples carries to hard ones. All scores are on the hardest third of the test examples, over
@@ -22,7 +24,8 @@ type EasyHard struct {
 	Hard         Figure  `json:"hard"` // the strong model trained on gold of hard examples
 	// SGR is the supervision gap recovered of Hase et al. 2024: (easy - unsupervised) / (hard - unsupervised). Its Gap is the
 	// denominator.
-	SGR stats.PGR `json:"sgr"`
+	SGR      stats.PGR `json:"sgr"`
+	Warnings []string  `json:"warnings,omitempty"`
 }
 
 // An orderedKey tells ordered heads, which differ in the seed, from others. weak is "" if the order depends on no supervisor.
@@ -87,26 +90,39 @@ func (x *index) onHard(order string, students, axis, easy, hard []*result.Head, 
 		out.Unsupervised = &Figure{}
 		lists, figures = append(lists, axis), append(figures, out.Unsupervised)
 	}
-	kinds := make([][]stats.Score, len(lists))
+	kinds := make([]seedScores, len(lists))
 	for k, heads := range lists {
-		var scores seedScores
 		for i, h := range heads {
-			if err := scores.add(m, t, h); err != nil {
+			if err := kinds[k].add(m, t, h); err != nil {
 				return out, err
 			}
-			kinds[k] = append(kinds[k], onlyOn(hardOnes(easy[i], len(t.TestIDs)), len(t.TestIDs), scores.scores[i]))
+			kinds[k].scores[i] = onlyOn(hardOnes(easy[i], len(t.TestIDs)), len(t.TestIDs), kinds[k].scores[i])
 		}
 	}
 	boot := opt.bootstrap(t)
-	crossed, err := boot.Cross(kinds...)
+	crossed, err := boot.Cross(list.Map(kinds, func(s seedScores) []stats.Score { return s.scores })...)
 	if err != nil {
 		return out, err
 	}
+	var wide []string
 	for k, f := range figures {
-		if *f, err = figureOf(crossed, k); err != nil {
+		if *f, err = kinds[k].figure(crossed, k, out.N*boot.Units()/boot.N); err != nil {
 			return out, err
 		}
+		if f.Interval.Hi-f.Interval.Lo > 1 {
+			wide = append(wide, []string{"weak", "student", "easy", "hard", "unsupervised"}[k])
+		}
 	}
+	if note := undefinedOn(crossed, m.NameFor(t.Form)); note != "" {
+		out.Warnings = append(out.Warnings, note)
+	}
+	if len(wide) > 0 {
+		out.Warnings = append(out.Warnings, tooWide(strings.Join(wide, ", "), len(students)))
+	}
+	for _, h := range slices.Concat(easy, hard) {
+		out.Warnings = list.AppendNew(out.Warnings, h.Warnings...)
+	}
+	out.Warnings = append(merge(out.Warnings), slices.Concat(degenerate("easy", t, easy), degenerate("hard", t, hard))...)
 	if axis == nil {
 		out.SGR = stats.PGR{Reason: "no unsupervised score, since one direction cannot tell more than two classes apart: SGR undefined"}
 		return out, nil

@@ -1,11 +1,13 @@
 package summary
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strings"
 	"testing"
 
+	"w2s/harness/result"
 	"w2s/harness/stats"
 	"w2s/tasks"
 )
@@ -87,5 +89,55 @@ func TestRowNotesSeedsWithoutGap(t *testing.T) {
 	}
 	if (stats.SeedPGR{}).Note() != "" {
 		t.Error("a note without a reason")
+	}
+}
+
+// A result remembers the metric that it was asked for. Another one can be asked for.
+func TestResultHasItsMetric(t *testing.T) {
+	r := oneRare()
+	r.Metric = tasks.AUROC
+	for asked, want := range map[tasks.Metric]tasks.Metric{"": tasks.AUROC, tasks.Accuracy: tasks.Accuracy} {
+		if got := rows(t, r, Options{Metric: asked})[0].Metric; got != want {
+			t.Errorf("asked for %q: %s, want %s", asked, got, want)
+		}
+	}
+}
+
+// oneRare returns twoSeeds with one test example of class 0.
+func oneRare() *result.Result {
+	r := twoSeeds()
+	r.Tasks[0].TestGold = slices.Clone(r.Tasks[0].TestGold)
+	r.Tasks[0].TestGold[n-1] = []float64{1, 0}
+	return r
+}
+
+// An AUROC is undefined on resamples without an example of a class. The row has intervals of the others and says how many they are.
+func TestResamplesWithoutAClass(t *testing.T) {
+	row := rows(t, oneRare(), Options{Metric: tasks.AUROC})[0]
+	at := slices.IndexFunc(row.Warnings, func(w string) bool {
+		return strings.Contains(w, "of 300 resamples of the test examples, which lack a class")
+	})
+	if at < 0 || !row.Transfer.Interval.Known() {
+		t.Fatalf("student %+v, warnings %q", row.Transfer, row.Warnings)
+	}
+	var skipped int
+	if _, err := fmt.Sscanf(row.Warnings[at], "auroc is undefined on %d of", &skipped); err != nil || math.Abs(float64(skipped)/300-math.Pow(1-1./n, n)) > 0.1 {
+		t.Errorf("%q, %v", row.Warnings[at], err)
+	}
+}
+
+// A score of 1 on every example has the interval of Clopper and Pearson, and an AUROC of 1 has none.
+func TestPerfectScores(t *testing.T) {
+	r := oneRare()
+	for i := range r.Heads {
+		if h := &r.Heads[i]; h.Role == result.Ceiling {
+			h.Test = slices.Clone(r.Tasks[0].TestGold)
+		}
+	}
+	if c := rows(t, r, Options{})[0].Ceiling; c.Value != 1 || c.Interval.Hi != 1 || math.Abs(c.Interval.Lo-math.Pow(0.025, 1./n)) > 1e-12 || c.Examples != c.Interval {
+		t.Errorf("accuracy %+v", c)
+	}
+	if c := rows(t, r, Options{Metric: tasks.AUROC})[0].Ceiling; c.Value != 1 || c.Interval.Known() {
+		t.Errorf("AUROC %+v", c)
 	}
 }

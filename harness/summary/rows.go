@@ -21,6 +21,7 @@ import (
 	"w2s/harness/metric"
 	"w2s/harness/result"
 	"w2s/harness/stats"
+	"w2s/internal/list"
 	"w2s/tasks"
 )
 
@@ -58,22 +59,24 @@ type Row struct {
 	Train     int          `json:"train"` // training examples of the student, of the first seed
 	Seeds     int          `json:"seeds"`
 
-	Floor       Figure              `json:"weak"`    // score of the weak supervisor
-	Transfer    Figure              `json:"student"` // score of the student
-	Ceiling     Figure              `json:"ceiling"` // score of the strong model trained on gold
-	PGR         stats.PGR           `json:"pgr"`
-	SeedPGR     stats.SeedPGR       `json:"seed_pgr"`  // mean PGR of the seeds, with its interval over seeds alone
-	Imitation   Imitation           `json:"imitation"` // how far the student repeats its supervisor
-	Labels      result.LabelQuality `json:"labels"`    // of the student's labels, mean over seeds; N counts all seeds together
-	Control     *Figure             `json:"control,omitempty"`
-	Baselines   []Baseline          `json:"baselines,omitempty"`      // in the order of how much they know
-	Cosines     *Cosines            `json:"cosines,omitempty"`        // of the student with the main axis and the ceiling
-	CeilingAxis *Cosine             `json:"ceiling_axis,omitempty"`   // of the ceiling with the main axis
-	SomeGold    []Baseline          `json:"sees_gold,omitempty"`      // students of the pair that SEE GOLD of strong-train
-	EasyHard    []EasyHard          `json:"easy_to_hard,omitempty"`   // one for each order of the examples
-	Uneven      *Uneven             `json:"uneven_classes,omitempty"` // if the classes of the test examples differ in size
-	Warnings    []string            `json:"warnings,omitempty"`
-	Doubts      []string            `json:"-"` // the warnings that say why the scores or the PGR may mean nothing
+	Floor     Figure              `json:"weak"`    // score of the weak supervisor
+	Transfer  Figure              `json:"student"` // score of the student
+	Ceiling   Figure              `json:"ceiling"` // score of the strong model trained on gold
+	PGR       stats.PGR           `json:"pgr"`
+	SeedPGR   stats.SeedPGR       `json:"seed_pgr"`  // mean PGR of the seeds, with its interval over seeds alone
+	Imitation Imitation           `json:"imitation"` // how far the student repeats its supervisor
+	Labels    result.LabelQuality `json:"labels"`    // of the student's labels, mean over seeds; N counts all seeds together
+	// LabelInterval is of the accuracy of the labels; see labelInterval.
+	LabelInterval stats.Interval `json:"labels_interval"`
+	Control       *Figure        `json:"control,omitempty"`
+	Baselines     []Baseline     `json:"baselines,omitempty"`      // in the order of how much they know
+	Cosines       *Cosines       `json:"cosines,omitempty"`        // of the student with the main axis and the ceiling
+	CeilingAxis   *Cosine        `json:"ceiling_axis,omitempty"`   // of the ceiling with the main axis
+	SomeGold      []Baseline     `json:"sees_gold,omitempty"`      // students of the pair that SEE GOLD of strong-train
+	EasyHard      []EasyHard     `json:"easy_to_hard,omitempty"`   // one for each order of the examples
+	Uneven        *Uneven        `json:"uneven_classes,omitempty"` // if the classes of the test examples differ in size
+	Warnings      []string       `json:"warnings,omitempty"`
+	Doubts        []string       `json:"-"` // the warnings that say why the scores or the PGR may mean nothing
 
 	identity
 	from       *result.Result
@@ -125,9 +128,17 @@ type Imitation struct {
 
 // Options say how scores and intervals are computed.
 type Options struct {
-	Metric    tasks.Metric // "": each task's own
+	Metric    tasks.Metric // "": the one that the result was made for, or else each task's own
 	Resamples int          // bootstrap resamples; 0: stats.DefaultResamples
 	Level     float64      // confidence level of intervals; 0: stats.Level
+}
+
+// of returns the options for a result: without a metric, they have the one that the result was made for.
+func (o Options) of(r *result.Result) Options {
+	if r != nil {
+		o.Metric = cmp.Or(o.Metric, r.Metric)
+	}
+	return o
 }
 
 // bootstrap returns the bootstrap of a task's test examples. It draws the examples of a group together.
@@ -150,6 +161,7 @@ func (o Options) metricOf(t *result.Task) (metric.Metric, error) {
 // Rows makes a row of every group of students that differ in the seed alone. Steps of chains are left to [Chains]. Rows
 // are in the order of the result's tasks, then of its heads.
 func Rows(r *result.Result, opt Options) ([]Row, error) {
+	opt = opt.of(r)
 	if _, err := metric.Lookup(opt.Metric); err != nil {
 		return nil, fmt.Errorf("summary: %w", err)
 	}
@@ -299,6 +311,7 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 	var agreement agreements
 	var heads, weaks, ceilings []*result.Head
 	var warnings []string
+	var labels []result.LabelQuality
 	for _, s := range students {
 		weak := x.heads[s.Supervisor]
 		reference := func(role result.Role) *result.Head {
@@ -320,6 +333,7 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 			return row, err
 		}
 		if s.Labels != nil {
+			labels = append(labels, *s.Labels)
 			addQuality(&row.Labels.Quality, s.Labels.Quality, len(students))
 			addQuality(&row.Labels.Raw, s.Labels.Raw, len(students))
 		}
@@ -335,6 +349,10 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 	}
 	row.Doubts = slices.Concat(degenerate("the supervisor", t, weaks), degenerate("the student", t, students), ofCeiling, contrary(t, weaks, students, row.members == nil && x.kinds[k.weak] != result.PeopleFact))
 	boot := opt.bootstrap(t)
+	row.LabelInterval = labelInterval(labels, boot.Level)
+	for _, l := range labels {
+		row.Labels.Effective += l.Effective / float64(len(labels))
+	}
 	if row.Uneven, err = x.uneven(k, t, students, m); err != nil {
 		return row, err
 	}
@@ -384,19 +402,29 @@ func (x *index) row(k groupKey, students []*result.Head, opt Options) (Row, erro
 
 // score computes the figures and the PGR of a row. control may be empty.
 func (r *Row) score(boot stats.Bootstrap, floor, transfer, ceiling, control seedScores) error {
-	kinds, figures := [][]stats.Score{floor.scores, transfer.scores, ceiling.scores}, []*Figure{&r.Floor, &r.Transfer, &r.Ceiling}
+	kinds, figures := []seedScores{floor, transfer, ceiling}, []*Figure{&r.Floor, &r.Transfer, &r.Ceiling}
 	if len(control.scores) > 0 {
 		r.Control = &Figure{}
-		kinds, figures = append(kinds, control.scores), append(figures, r.Control)
+		kinds, figures = append(kinds, control), append(figures, r.Control)
 	}
-	crossed, err := boot.Cross(kinds...)
+	crossed, err := boot.Cross(list.Map(kinds, func(s seedScores) []stats.Score { return s.scores })...)
 	if err != nil {
 		return err
 	}
+	var wide []string
 	for k, f := range figures {
-		if *f, err = figureOf(crossed, k); err != nil {
+		if *f, err = kinds[k].figure(crossed, k, boot.Units()); err != nil {
 			return err
 		}
+		if f.Interval.Hi-f.Interval.Lo > 1 {
+			wide = append(wide, []string{"weak", "student", "ceiling", "control"}[k])
+		}
+	}
+	if len(wide) > 0 {
+		r.Doubts = append(r.Doubts, tooWide(strings.Join(wide, ", "), r.Seeds))
+	}
+	if note := undefinedOn(crossed, r.Metric); note != "" {
+		r.warn(note)
 	}
 	r.PGR, err = crossed.PGR(0, 1, 2)
 	r.PGR.N = boot.N
@@ -422,6 +450,19 @@ func (x *index) conditionsOf(r Row, t *result.Task) string {
 	}
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:])
+}
+
+// labelInterval returns the interval of the mean accuracy of the labels of several seeds: Student's t over the seeds, or Wilson's over the
+// labels if there is one seed or all seeds have the same accuracy. It is unknown without labels.
+func labelInterval(bySeed []result.LabelQuality, level float64) stats.Interval {
+	if len(bySeed) == 0 || bySeed[0].N == 0 {
+		return stats.Interval{}
+	}
+	mean, interval, err := stats.TInterval(list.Map(bySeed, func(q result.LabelQuality) float64 { return q.Accuracy }), level)
+	if err != nil || interval.Lo == interval.Hi {
+		interval = stats.Wilson(mean, float64(bySeed[0].N), level)
+	}
+	return interval
 }
 
 // addQuality adds one of n qualities to their mean.

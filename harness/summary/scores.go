@@ -2,6 +2,7 @@ package summary
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"w2s/harness/metric"
@@ -38,6 +39,38 @@ func (s *seedScores) values() []float64 {
 	return out
 }
 
+// figure returns the mean over the seeds of the scores s, which are kind number kind of c, with its intervals. A score that is the same on
+// all resamples, such as an accuracy of 1, has the interval of n values that are all the same if it is a mean over examples, and else none.
+func (s *seedScores) figure(c *stats.Crossed, kind, n int) (Figure, error) {
+	f, err := figureOf(c, kind)
+	if err == nil && s.examples != nil {
+		f.constant(0, 1, n)
+	} else if f.Interval.Lo == f.Interval.Hi {
+		f.Interval, f.Examples = stats.Interval{}, stats.Interval{}
+	}
+	return f, err
+}
+
+// constant replaces intervals without a width by those of n values from least to most that are all the same; see [stats.OfConstant].
+func (f *Figure) constant(least, most float64, n int) {
+	if v := f.Interval; v.Known() && v.Lo == v.Hi {
+		f.Interval = stats.OfConstant(f.Value, least, most, n, v.Level)
+		f.Examples = f.Interval
+	}
+}
+
+// undefinedOn says on how many resamples scores are undefined, or returns "".
+func undefinedOn(c *stats.Crossed, m tasks.Metric) string {
+	skipped, all := c.Skipped()
+	switch {
+	case skipped == 0:
+		return ""
+	case 2*skipped > all:
+		return fmt.Sprintf("%s is undefined on %d of %d resamples of the test examples, which lack a class: too many for intervals (--metric accuracy, or more test examples)", m, skipped, all)
+	}
+	return fmt.Sprintf("%s is undefined on %d of %d resamples of the test examples, which lack a class: intervals are of the others", m, skipped, all)
+}
+
 // figureOf returns the mean score of a kind over the seeds with its intervals.
 func figureOf(c *stats.Crossed, kind int) (Figure, error) {
 	v, spread, err := c.Mean(kind)
@@ -70,13 +103,7 @@ func (a *agreements) imitation(b stats.Bootstrap) (Imitation, error) {
 	if err != nil {
 		return out, err
 	}
-	if out.Student, err = student.Imitation(b); err != nil {
-		return out, err
-	}
-	if out.Ceiling, err = ceiling.Imitation(b); err != nil {
-		return out, err
-	}
-	out.Excess, err = stats.Excess(student, ceiling, b)
+	out.Student, out.Ceiling, out.Excess, err = stats.CompareImitation(student, ceiling, b)
 	return out, err
 }
 

@@ -128,7 +128,7 @@ func TestRowAveragesSeeds(t *testing.T) {
 		t.Errorf("transfer score %+v", r.Transfer)
 	}
 	want := Row{Task: "t", Category: tasks.NLP, Weak: "small", Strong: "large", Loss: "xent", Treatment: "soft", Metric: tasks.Accuracy, N: n, Train: 100, Seeds: 2,
-		Warnings: []string{"of the task", "of the student", stats.ReasonNoise}}
+		Warnings: []string{"of the task", "of the student", stats.ReasonNoise, tooWide("ceiling", 2)}}
 	got := Row{Task: r.Task, Category: r.Category, Weak: r.Weak, Strong: r.Strong, Loss: r.Loss, Treatment: r.Treatment, Metric: r.Metric, N: r.N, Train: r.Train, Seeds: r.Seeds,
 		Warnings: r.Warnings}
 	if !reflect.DeepEqual(got, want) {

@@ -29,10 +29,20 @@ func Together(parts []Part) (kept []Part, notes []string) {
 		return parts, nil
 	}
 	digests := digests{tests: map[*result.Task]string{}, heads: map[*result.Head]string{}}
+	// Only a row whose key another one has can have its predictions. Digests of predictions take longer than all the rest.
+	count := map[string]int{}
+	for _, p := range parts {
+		for _, r := range p.Rows {
+			count[r.key()]++
+		}
+		for _, c := range p.Chains {
+			count[c.key()]++
+		}
+	}
 	seen, baselines := map[string]bool{}, map[string][]Baseline{}
 	for _, p := range parts {
 		for _, r := range p.Rows {
-			if len(r.Baselines) > 0 {
+			if len(r.Baselines) > 0 && count[r.key()] > 1 {
 				baselines[digests.predictions(r.identity)+r.key()] = r.Baselines
 			}
 		}
@@ -45,6 +55,9 @@ func Together(parts []Part) (kept []Part, notes []string) {
 		all := Part{Name: p.Name}
 		dropped := 0
 		again := func(id identity, key string) bool {
+			if count[key] < 2 {
+				return false
+			}
 			predictions := digests.predictions(id)
 			key = predictions + key
 			repeated := predictions != "" && seen[key]
@@ -55,7 +68,7 @@ func Together(parts []Part) (kept []Part, notes []string) {
 		}
 		for _, r := range p.Rows {
 			if !again(r.identity, r.key()) {
-				if len(r.Baselines) == 0 { // a later file may have trained them
+				if len(r.Baselines) == 0 && count[r.key()] > 1 { // a later file may have trained them
 					r.Baselines = baselines[digests.predictions(r.identity)+r.key()]
 				}
 				all.Rows = append(all.Rows, r)

@@ -40,7 +40,8 @@ func Transitions(chains []ChainRow, opt Options) ([]TransitionRow, error) {
 				broken = append(broken, stats.MeanScore(both(not(before), after)))
 				corrected = append(corrected, stats.MeanScore(both(before, not(after))))
 			}
-			crossed, err := opt.bootstrap(c.task).Cross(broken, corrected)
+			boot := opt.bootstrap(c.task)
+			crossed, err := boot.Cross(broken, corrected)
 			if err != nil {
 				return nil, err
 			}
@@ -48,6 +49,7 @@ func Transitions(chains []ChainRow, opt Options) ([]TransitionRow, error) {
 				if *f, err = figureOf(crossed, k); err != nil {
 					return nil, err
 				}
+				f.constant(0, 1, boot.Units())
 			}
 			out = append(out, row)
 		}

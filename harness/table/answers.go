@@ -2,6 +2,7 @@ package table
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"w2s/harness/loss"
 	"w2s/harness/stats"
 	"w2s/harness/summary"
+	"w2s/internal/list"
 	"w2s/internal/visible"
 )
 
@@ -31,7 +33,11 @@ func Answers(all summary.Answers) *Table {
 		rows[i] = a.Row
 	}
 	for i, f := range q.Asked {
-		columns = append(columns, number(f.Name, f.Legend, func(a summary.Answer) string { return figure(a.Figures[i], f.Unit) }).ranked(f.Minor).
+		legend := f.Legend
+		if n := numbers(rows, func(row int) float64 { return all.Rows[row].Among(i) }); n != "" {
+			legend = strings.TrimSuffix(legend, ".") + n + "."
+		}
+		columns = append(columns, number(f.Name, legend, func(a summary.Answer) string { return figure(a.Figures[i], f.Unit) }).ranked(f.Minor).
 			shaded(func(a summary.Answer) shade {
 				if v := a.Figures[i]; v != nil && f.Unit == summary.Signed && v.Interval.Lo > 0 {
 					return good
@@ -40,13 +46,36 @@ func Answers(all summary.Answers) *Table {
 			}))
 	}
 	columns = append(columns, within(row, pgrColumn, pgrInterval(rows), nColumn, seedsColumn)...)
+	doubts := &letters{}
+	doubtsOf := func(a summary.Answer) []string { return list.AppendNew(slices.Clone(a.Row.Doubts), a.Doubts...) }
+	if slices.ContainsFunc(all.Rows, func(a summary.Answer) bool { return len(doubtsOf(a)) > 0 }) {
+		columns = append(columns, text("notes", "", func(a summary.Answer) string { return doubts.of(doubtsOf(a)) }))
+	}
 	t := layOut(q.Name, []string{q.Caption}, all.Rows, columns...)
 	t.values = answerData(all)
-	t.Notes = append([]string{intervalsNote(rows)}, q.Notes...)
+	t.Notes = slices.Concat([]string{intervalsNote(rows)}, q.Notes, doubts.lines(), keptLabels(rows))
 	if all.LeftOut != "" {
 		t.Notes = append(t.Notes, all.LeftOut)
 	}
 	return t
+}
+
+// numbers says how many examples shares are of, one share for each row: " (n 48 to 131)". It is "" for shares of all test examples.
+func numbers(rows []summary.Row, n func(row int) float64) string {
+	least, most := math.Inf(1), 0.0
+	for i, r := range rows {
+		if v := n(i); v > 0 && v < float64(r.N) {
+			least, most = min(least, v), max(most, v)
+		}
+	}
+	switch low, high := math.Round(least), math.Round(most); {
+	case most == 0:
+		return ""
+	case low == high:
+		return fmt.Sprintf(" (n %.0f)", low)
+	default:
+		return fmt.Sprintf(" (n %.0f to %.0f)", low, high)
+	}
 }
 
 // figure writes a figure with half of its interval.
@@ -116,6 +145,14 @@ func answerData(all summary.Answers) *Data {
 			}
 			return a.Figures[i].Value, a.Figures[i].Interval, true
 		})...)
+		if f.Share != nil {
+			fields = append(fields, field[summary.Answer]{f.Key + "_n", func(a summary.Answer) any {
+				if n := a.Among(i); n > 0 {
+					return n
+				}
+				return nil
+			}})
+		}
 	}
 	d, figures := rowData(rows), tidy(all.Rows, fields)
 	at := slices.Index(d.Columns, "weak") // after the settings that tell rows apart

@@ -51,7 +51,7 @@ func Chains(rows []summary.ChainRow) *Table {
 		for i, f := range r.Steps {
 			line := chainLine{ChainRow: r, step: strconv.Itoa(i + 1), model: r.Models[i], score: f}
 			if i > 0 {
-				line.labels, line.labelAccuracy = fmt.Sprintf("%.1f", 100*r.Labels[i-1]), r.Labels[i-1]
+				line.labels, line.labelAccuracy = points(summary.Figure{Value: r.Labels[i-1], Interval: r.LabelIntervals[i-1]}), r.Labels[i-1]
 			}
 			if i == last {
 				line.pgr = &r.PGR
@@ -86,7 +86,7 @@ func Chains(rows []summary.ChainRow) *Table {
 		number("step", "position in the chain; jump is the last model trained by the first one, gold the last model trained on gold.",
 			func(l chainLine) string { return l.step }),
 		text("model", "", func(l chainLine) string { return l.model }),
-		number("labels", "accuracy of the labels that the step was trained on, in per cent.", func(l chainLine) string { return l.labels }).ranked(3),
+		number("labels", "accuracy of the labels that the step was trained on, in per cent (±: over seeds).", func(l chainLine) string { return l.labels }).ranked(3),
 		number("score", "", func(l chainLine) string { return points(l.score) }),
 		number("PGR", "PGR of the end of the chain, and of the jump.", func(l chainLine) string { return pgr(l, stats.PGR.String) }).
 			shaded(func(l chainLine) shade { return pgrShade(l.own()) }),

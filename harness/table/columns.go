@@ -2,6 +2,7 @@ package table
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -122,8 +123,10 @@ var (
 	})
 	pgrColumn = number("PGR", "(student - weak) / (ceiling - weak).", func(r summary.Row) string { return r.PGR.String() }).
 			shaded(func(r summary.Row) shade { return pgrShade(r.PGR) })
-	labelsColumn = number("labels", "accuracy of the labels that the student was trained on, in per cent.",
-		func(r summary.Row) string { return fmt.Sprintf("%.1f", 100*r.Labels.Accuracy) })
+	labelsColumn = number("labels", "accuracy of the labels that the student was trained on, in per cent (±: over seeds).",
+		func(r summary.Row) string {
+			return points(summary.Figure{Value: r.Labels.Accuracy, Interval: r.LabelInterval})
+		}).shortened()
 )
 
 // pgrShade returns the colour of a PGR and its interval.
@@ -234,12 +237,67 @@ func differenceInterval(v stats.Interval) string {
 	return fmt.Sprintf("[%+.1f, %+.1f]", 100*v.Lo, 100*v.Hi)
 }
 
-// share writes a share in per cent.
+// difference writes a difference in percentage points with half of its interval.
+func difference(d stats.Difference) string {
+	text := fmt.Sprintf("%+.1f", 100*d.Diff)
+	if v := d.Interval; v.Known() {
+		text += fmt.Sprintf(" ±%.1f", 50*(v.Hi-v.Lo))
+	}
+	return text
+}
+
+// share writes a share in per cent with half of its interval.
 func share(s stats.Share) string {
 	if !s.Defined() {
 		return "–"
 	}
-	return fmt.Sprintf("%.0f", 100*s.Value)
+	text := fmt.Sprintf("%.0f", 100*s.Value)
+	if v := s.Interval; v.Known() {
+		text += fmt.Sprintf(" ±%.0f", 50*(v.Hi-v.Lo))
+	}
+	return text
+}
+
+// keptLabels says of each treatment that drops labels or weighs them how many are left, in a line, or returns nothing.
+func keptLabels(rows []summary.Row) []string {
+	type counts struct{ kept, all, effective []float64 }
+	of, order := map[string]*counts{}, []string(nil)
+	for _, r := range rows {
+		if r.Labels.N == 0 || r.Labels.N == r.Labels.Raw.N && r.Labels.Effective == 0 {
+			continue
+		}
+		c := of[r.Treatment]
+		if c == nil {
+			c, order = &counts{}, append(order, r.Treatment)
+			of[r.Treatment] = c
+		}
+		seeds := float64(r.Seeds)
+		c.kept, c.all = append(c.kept, float64(r.Labels.N)/seeds), append(c.all, float64(r.Labels.Raw.N)/seeds)
+		if r.Labels.Effective > 0 {
+			c.effective = append(c.effective, r.Labels.Effective)
+		}
+	}
+	if len(order) == 0 {
+		return nil
+	}
+	span := func(values []float64) string {
+		low, high := math.Round(slices.Min(values)), math.Round(slices.Max(values))
+		if low == high {
+			return fmt.Sprintf("%.0f", low)
+		}
+		return fmt.Sprintf("%.0f to %.0f", low, high)
+	}
+	return []string{"Labels kept (mean over seeds): " + strings.Join(list.Map(order, func(treatment string) string {
+		c := of[treatment]
+		text := treatment + " all " + span(c.all)
+		if span(c.kept) != span(c.all) {
+			text = treatment + " " + span(c.kept) + " of " + span(c.all)
+		}
+		if c.effective != nil {
+			text += ", with weights that count as much as " + span(c.effective) + " equal ones"
+		}
+		return text
+	}), "; ") + "."}
 }
 
 // shares writes the shares of student and ceiling.

@@ -46,8 +46,7 @@ func Combinations(rows []summary.CombinationRow) *Table {
 				}
 				return r.Alone
 			}),
-		number("labels", "score of the combination - that of the single supervisor.", func(r summary.CombinationRow) string { return fmt.Sprintf("%+.1f", 100*r.Weak.Diff) }),
-		text(head, "interval of the difference before it.", func(r summary.CombinationRow) string { return differenceInterval(r.Weak.Interval) }).ranked(2),
+		number("labels", "score of the combination - that of the single supervisor (±: half of its interval).", func(r summary.CombinationRow) string { return difference(r.Weak) }),
 		number("students", "score of the combination's student - that of the single supervisor's.", func(r summary.CombinationRow) string { return fmt.Sprintf("%+.1f", 100*r.Student.Diff) }),
 		text(head, "", func(r summary.CombinationRow) string { return differenceInterval(r.Student.Interval) }),
 		number("p adjusted", fmt.Sprintf("p-value of the students' difference, with Holm's correction for the %d comparisons in this table.", len(rows)),

@@ -3,6 +3,7 @@ package table
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"w2s/harness/loss"
 	"w2s/harness/stats"
@@ -47,14 +48,19 @@ func EasyHard(rows []summary.Row) *Table {
 			shaded(func(l summary.EasyHardRow) shade { return pgrShade(l.SGR) }),
 		number("train", "training examples of easy and hard.", func(l summary.EasyHardRow) string { return strconv.Itoa(l.Train) }).said("%s training examples each").ranked(3),
 		number("n hard", "hard test examples.", func(l summary.EasyHardRow) string { return strconv.Itoa(l.N) }).said("%s hard test examples"))
+	doubts := &letters{}
+	notes := func(l summary.EasyHardRow) []string {
+		if l.SGR.Reason == "" {
+			return l.Warnings
+		}
+		return append([]string{strings.Replace(l.SGR.Reason, "gap ", "gap (hard - unsupervised) ", 1)}, l.Warnings...)
+	}
+	if slices.ContainsFunc(lines, func(l summary.EasyHardRow) bool { return len(notes(l)) > 0 }) {
+		columns = append(columns, text("notes", "", func(l summary.EasyHardRow) string { return doubts.of(notes(l)) }))
+	}
 	t := layOut("easy-to-hard", []string{"easy to hard: the hardest third of the test, " + inPerCent(have)}, lines, columns...)
 	t.values = easyHardData(lines)
-	t.Notes = append(t.Notes, "easy and hard see gold: they are no students.")
-	for _, reason := range list.AppendNew(nil, list.Map(lines, func(l summary.EasyHardRow) string { return l.SGR.Reason })...) {
-		if reason != "" && !slices.Contains(t.Notes, reason) {
-			t.Notes = append(t.Notes, reason+" (gap: hard - unsupervised)")
-		}
-	}
+	t.Notes = append([]string{intervalsNote(have), "easy and hard see gold: they are no students."}, doubts.lines()...)
 	return t
 }
 

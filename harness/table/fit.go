@@ -2,6 +2,7 @@ package table
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -65,6 +66,8 @@ func (t *Table) withoutDetails() *Table {
 	return t.without(details...)
 }
 
+var halfWidth = regexp.MustCompile(` ±[0-9.]+`)
+
 // terse returns the table without half-widths of intervals in the columns whose values matter less.
 func (t *Table) terse() *Table {
 	out := *t
@@ -72,7 +75,7 @@ func (t *Table) terse() *Table {
 		row = slices.Clone(row)
 		for i, c := range t.Columns {
 			if c.terse {
-				row[i], _, _ = strings.Cut(row[i], " ±")
+				row[i] = halfWidth.ReplaceAllString(row[i], "")
 			}
 		}
 		return row

@@ -22,8 +22,8 @@ func methodName(m summary.Method) string {
 	}
 }
 
-// Methods lays out the league table of methods, or returns nil if there is none.
-func Methods(rows []summary.MethodRow) *Table {
+// Methods lays out the league table of methods, or returns nil if there is none. of are the rows that the methods were compared by.
+func Methods(rows []summary.MethodRow, of []summary.Row) *Table {
 	if len(rows) == 0 {
 		return nil
 	}
@@ -59,7 +59,12 @@ func Methods(rows []summary.MethodRow) *Table {
 			return plain
 		}),
 		number("p adjusted", fmt.Sprintf("p-value of the difference over corpora, with Holm's correction for the %d methods.", len(rows)-1),
-			func(r summary.MethodRow) string { return pValue(r.Adjusted) }),
+			func(r summary.MethodRow) string {
+				if r.Corpora == 1 {
+					return "–"
+				}
+				return pValue(r.Adjusted)
+			}),
 		number("PGR", "mean difference / mean gap: what the method adds to the PGR.", func(r summary.MethodRow) string {
 			if !r.PGR.Defined {
 				return "–"
@@ -77,6 +82,10 @@ func Methods(rows []summary.MethodRow) *Table {
 	}
 	t := layOut("methods", []string{fmt.Sprintf("methods on %d cells of %d corpora, against xent on soft labels", cells, corpora)}, rows, columns...)
 	t.Notes = append(t.Notes, "intervals are about other corpora like these; tasks of one corpus and its pairs of models are averaged first")
+	if corpora == 1 {
+		t.Notes = append(t.Notes, "one corpus: there is no interval over corpora and no p-value; win/tie/loss is about the seeds and test examples of each cell")
+	}
+	t.Notes = append(t.Notes, keptLabels(of)...)
 	if slices.ContainsFunc(rows, func(r summary.MethodRow) bool { return r.Cells < cells }) {
 		t.Notes = append(t.Notes, "methods with fewer cells do not fit every task; ranks of cells with fewer methods are stretched to the number of all")
 	}

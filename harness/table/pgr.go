@@ -32,12 +32,13 @@ func PGR(rows []summary.Row) *Table {
 	columns = append(columns,
 		number("agreement", "share of test examples that the student answers as its supervisor does, in per cent.",
 			func(r summary.Row) string { return share(r.Imitation.Student.All) }).ranked(detail),
-		number("on errors", "share of the supervisor's wrong answers that student / ceiling give as well, in per cent.",
+		number("on errors", "share of the supervisor's wrong answers that student / ceiling give as well, in per cent"+
+			onErrors(rows)+".",
 			func(r summary.Row) string { return shares(r.Imitation.Student.OnErrors, r.Imitation.Ceiling.OnErrors) }).ranked(detail),
 	)
 	if slices.ContainsFunc(rows, func(r summary.Row) bool { return r.Control != nil }) {
 		columns = append(columns, number("control",
-			"score of a ceiling on texts that lack what the task is about; only what the ceiling has above it is capability.",
+			"score of a ceiling on texts that lack what the task is about. Only the difference between ceiling and control comes from what the task is about.",
 			func(r summary.Row) string {
 				if r.Control == nil {
 					return ""
@@ -52,7 +53,7 @@ func PGR(rows []summary.Row) *Table {
 	}
 	t := layOut("pgr", []string{inPerCent(rows)}, rows, columns...)
 	t.values = rowData(rows)
-	t.Notes = append([]string{intervalsNote(rows)}, warnings.lines()...)
+	t.Notes = slices.Concat([]string{intervalsNote(rows)}, warnings.lines(), keptLabels(rows))
 	return t
 }
 

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"w2s/harness/result"
 	"w2s/harness/stats"
 	"w2s/harness/summary"
 	"w2s/tasks"
@@ -85,13 +86,20 @@ func TestMethods(t *testing.T) {
 	part, both := m, m
 	part.Method, part.Cells, part.PGR = summary.Method{Loss: "xent", Treatment: "weight:cwpo"}, 9, stats.PGR{}
 	both.Treatment = "hard"
-	table := Methods([]summary.MethodRow{m, part, both})
+	of := func(treatment string, kept, all int, effective float64) summary.Row {
+		return summary.Row{Treatment: treatment, Seeds: 2, Labels: result.LabelQuality{Quality: stats.Quality{N: 2 * kept}, Raw: stats.Quality{N: 2 * all}, Effective: effective}}
+	}
+	table := Methods([]summary.MethodRow{m, part, both}, []summary.Row{of("soft", 400, 400, 0), of("top:0.5", 200, 400, 0), of("top:0.5", 150, 300, 0), of("weight:cwpo", 400, 400, 123.4)})
 	check(t, table, "method|rank|95% CI (corpora)|win/tie/loss|difference|95% CI (corpora)|p adjusted|PGR|95% CI (corpora)|lowest|cells", []string{
 		"logconf|2.2|[1.5, 3.0]|3/8/1|+1.23|[+0.10, +2.00]|0.020|+0.12|[+0.01, +0.24]|-8.7|12",
 		"weight:cwpo|2.2|[1.5, 3.0]|3/8/1|+1.23|[+0.10, +2.00]|0.020|–||-8.7|9",
 		"logconf, hard|2.2|[1.5, 3.0]|3/8/1|+1.23|[+0.10, +2.00]|0.020|+0.12|[+0.01, +0.24]|-8.7|12",
-	}, "do not fit every task", "the 2 methods")
-	if Methods(nil) != nil {
+	}, "do not fit every task", "the 2 methods", "Labels kept (mean over seeds): top:0.5 150 to 200 of 300 to 400; weight:cwpo all 400, with weights that count as much as 123 equal ones.")
+	m.Corpora, m.Interval, m.RankInterval, m.PGR = 1, stats.Interval{}, stats.Interval{}, stats.PGR{}
+	check(t, Methods([]summary.MethodRow{m}, nil), "method|rank|95% CI (corpora)|win/tie/loss|difference|95% CI (corpora)|p adjusted|PGR|lowest", []string{
+		"logconf|2.2||3/8/1|+1.23||–|–|-8.7",
+	}, "one corpus: there is no interval over corpora and no p-value")
+	if Methods(nil, nil) != nil {
 		t.Error("there is a table of no methods")
 	}
 }
@@ -102,7 +110,7 @@ func TestChains(t *testing.T) {
 		return stats.PGR{Value: v, Interval: interval(v-0.25, v+0.25), Defined: true}
 	}
 	r := summary.ChainRow{Task: "a", Metric: tasks.Accuracy, Data: "shared", Loss: "xent", N: 200, Seeds: 2, Models: []string{"tiny", "small", "large"},
-		Steps: []summary.Figure{figure(0.4), figure(0.5), figure(0.6)}, Labels: []float64{0.41, 0.52}, Jump: figure(0.55), Ceiling: figure(0.8),
+		Steps: []summary.Figure{figure(0.4), figure(0.5), figure(0.6)}, Labels: []float64{0.41, 0.52}, LabelIntervals: []stats.Interval{interval(0.40, 0.43), interval(0.5, 0.53)}, Jump: figure(0.55), Ceiling: figure(0.8),
 		PGR: pgr(0.5), JumpPGR: pgr(0.375), Gain: &stats.Difference{Diff: 0.05, Interval: interval(0.01, 0.09), P: 0.004, Test: stats.TestSignFlip},
 		Warnings: []string{"1 duplicate removed"}}
 	undefined := r
@@ -110,13 +118,13 @@ func TestChains(t *testing.T) {
 	table := Chains([]summary.ChainRow{r, undefined})
 	check(t, table, "task|loss|step|model|labels|score|PGR|95% CI (seeds, test)", []string{
 		"a|xent|1|tiny||40.0 ±2.0||",
-		"a|xent|2|small|41.0|50.0 ±2.0||",
-		"a|xent|3|large|52.0|60.0 ±2.0|0.50|[0.25, 0.75]",
+		"a|xent|2|small|41.0 ±1.5|50.0 ±2.0||",
+		"a|xent|3|large|52.0 ±1.5|60.0 ±2.0|0.50|[0.25, 0.75]",
 		"a|xent|jump|large||55.0 ±2.0|0.38|[0.12, 0.62]",
 		"a|xent|gold|large||80.0 ±2.0||",
 		"a|kl|1|tiny||40.0 ±2.0||",
-		"a|kl|2|small|41.0|50.0 ±2.0||",
-		"a|kl|3|large|52.0|60.0 ±2.0|undefined|",
+		"a|kl|2|small|41.0 ±1.5|50.0 ±2.0||",
+		"a|kl|3|large|52.0 ±1.5|60.0 ±2.0|undefined|",
 		"a|kl|jump|large||55.0 ±2.0|undefined|",
 		"a|kl|gold|large||80.0 ±2.0||",
 	}, "end of the chain - jump = +5.0 points [+1.0, +9.0], p 0.004 (sign-flip permutation)", "a, shared: 1 duplicate removed")

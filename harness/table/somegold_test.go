@@ -47,7 +47,7 @@ func TestEasyHard(t *testing.T) {
 	rows[0].EasyHard = []summary.EasyHard{
 		{Order: "length", N: 66, Train: 100, Floor: figure(0.55), Transfer: figure(0.6), Unsupervised: &axis, Easy: figure(0.7), Hard: figure(0.9),
 			SGR: stats.PGR{Defined: true, Value: 0.5}},
-		{Order: "mdl", N: 66, Train: 100, Easy: figure(0.2), Hard: figure(0.4), SGR: stats.PGR{Reason: "gap below noise: SGR undefined"}}}
+		{Order: "mdl", N: 66, Train: 100, Easy: figure(0.2), Hard: figure(0.4), SGR: stats.PGR{Reason: "gap below noise: SGR undefined"}, Warnings: []string{"easy: 20 steps"}}}
 	e := EasyHard(rows)
 	for column, want := range map[string][]string{
 		"order": {"length", "mdl"}, "unsupervised": {"50.0", "–"}, "easy": {"70.0", "20.0"}, "hard": {"90.0", "40.0"}, "SGR": {"0.50", "undefined"},
@@ -56,7 +56,7 @@ func TestEasyHard(t *testing.T) {
 			t.Errorf("%s: %q, want %q", column, got, want)
 		}
 	}
-	if !slices.Contains(e.Notes, "gap below noise: SGR undefined (gap: hard - unsupervised)") {
-		t.Errorf("notes %q", e.Notes)
+	if notes := cells(e, "notes"); !slices.Equal(notes, []string{"", "a b"}) || !slices.Contains(e.Notes, "a: gap (hard - unsupervised) below noise: SGR undefined") || !slices.Contains(e.Notes, "b: easy: 20 steps") {
+		t.Errorf("notes %q and lines %q", notes, e.Notes)
 	}
 }

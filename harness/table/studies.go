@@ -26,7 +26,7 @@ func study(name, caption string, rows []summary.Row, columns []column[summary.Ro
 	}
 	t := layOut(name, []string{caption + "; " + inPerCent(rows)}, rows, columns...)
 	t.values = rowData(rows)
-	t.Notes = slices.Concat([]string{intervalsNote(rows)}, about, doubts.lines(), remarks(rows))
+	t.Notes = slices.Concat([]string{intervalsNote(rows)}, about, doubts.lines(), remarks(rows), keptLabels(rows))
 	return t
 }
 
@@ -116,14 +116,19 @@ func Calibration(rows []summary.Row) *Table {
 		"Labels are compared with gold on strong-train. Their figures are means over seeds.")
 }
 
+// onErrors says how many wrong answers of the supervisor there are.
+func onErrors(rows []summary.Row) string {
+	return numbers(rows, func(row int) float64 { return rows[row].Imitation.Student.OnErrors.N })
+}
+
 // Imitation lays out the agreement of student and ceiling with the supervisor.
 func Imitation(rows []summary.Row) *Table {
 	return study("imitation", "agreement of student / ceiling with the supervisor, in per cent", rows, []column[summary.Row]{
 		taskColumn, pairColumn, lossColumn,
 		number("all", "share of test examples that student / ceiling answer as the supervisor does.",
-			func(r summary.Row) string { return shares(r.Imitation.Student.All, r.Imitation.Ceiling.All) }),
-		number("on errors", "the same share among the supervisor's wrong answers.",
-			func(r summary.Row) string { return shares(r.Imitation.Student.OnErrors, r.Imitation.Ceiling.OnErrors) }),
+			func(r summary.Row) string { return shares(r.Imitation.Student.All, r.Imitation.Ceiling.All) }).shortened(),
+		number("on errors", "the same share among the supervisor's wrong answers"+onErrors(rows)+".",
+			func(r summary.Row) string { return shares(r.Imitation.Student.OnErrors, r.Imitation.Ceiling.OnErrors) }).shortened(),
 		number("excess on errors", "the student's share on its errors - the ceiling's, in points.", func(r summary.Row) string {
 			if !r.Imitation.Excess.Defined() {
 				return "–"
@@ -137,13 +142,14 @@ func Imitation(rows []summary.Row) *Table {
 			}
 			return fmt.Sprintf("[%+.0f, %+.0f]", 100*v.Lo, 100*v.Hi)
 		}),
-		number("on its correct labels", "the same share among the supervisor's right answers.",
+		number("on its correct labels", "the same share among the supervisor's right answers"+
+			numbers(rows, func(row int) float64 { return rows[row].Imitation.Student.OnCorrect.N })+".",
 			func(r summary.Row) string {
 				return shares(r.Imitation.Student.OnCorrect, r.Imitation.Ceiling.OnCorrect)
 			}).ranked(4),
 		studentColumn, pgrColumn, nColumn, seedsColumn},
 		"The ceiling never saw the supervisor's labels, so it repeats an error only if the error comes naturally. "+
-			"What the student repeats above that is sycophantic imitation.")
+			"What the student repeats above that is sycophantic imitation. The ± of agreement is over test examples alone.")
 }
 
 // Noise lays out the students of simulated supervisors.
@@ -229,7 +235,7 @@ func Curves(rows []summary.Row) *Table {
 		}),
 		weakColumn.ranked(3), studentColumn, ceilingColumn.ranked(3),
 		number("agreement", "share of test examples that the student answers as the supervisor does, in per cent.", func(r summary.Row) string { return ranging(r.Imitation.Student.All) }),
-		number("on errors", "the same share among the supervisor's wrong answers.", func(r summary.Row) string { return ranging(r.Imitation.Student.OnErrors) }),
+		number("on errors", "the same share among the supervisor's wrong answers"+onErrors(rows)+".", func(r summary.Row) string { return ranging(r.Imitation.Student.OnErrors) }),
 		pgrColumn, pgrInterval(sorted), nColumn, seedsColumn},
 		"Agreement: ± is half of the interval over test examples. The penalty is the one of the whole training. No step is chosen here: the one that is best on test examples is not known to a student.")
 }
@@ -280,7 +286,7 @@ func Supervision(rows []summary.Row) *Table {
 	columns := []column[summary.Row]{taskColumn, pairColumn, lossColumn, weakColumn.ranked(3), studentColumn,
 		number("shuffled", "score of a student of permuted weak labels.", baseline(result.OfShuffled)),
 		number("main axis", "score of the first principal component of the features, signed by the weak labels.", baseline(result.OfAxis)),
-		number("random", "score of a random direction, signed likewise.", baseline(result.OfRandom)).ranked(4)}
+		number("random", "score of a random direction, signed by the weak labels.", baseline(result.OfRandom)).ranked(4)}
 	var few []string // kinds
 	for _, r := range rows {
 		for _, b := range r.Baselines {
@@ -301,14 +307,14 @@ func Supervision(rows []summary.Row) *Table {
 		return &c.Axis
 	}
 	columns = append(columns, ceilingColumn.ranked(2),
-		number("|cos| axis", "of the angle to the main axis, for student / shuffled / ceiling.", func(r summary.Row) string {
+		number("|cos| axis", "cosine, without its sign, of student / shuffled / ceiling and the main axis.", func(r summary.Row) string {
 			var shuffled *summary.Cosines
 			if b := r.Baseline(result.OfShuffled); b != nil {
 				shuffled = b.Cosines
 			}
 			return cosine(along(r.Cosines)) + " / " + cosine(along(shuffled)) + " / " + cosine(r.CeilingAxis)
 		}).ranked(4),
-		number("cos ceiling", "of the angle between student and ceiling.", func(r summary.Row) string {
+		number("cos ceiling", "cosine of student and ceiling.", func(r summary.Row) string {
 			if r.Cosines == nil {
 				return "–"
 			}

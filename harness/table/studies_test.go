@@ -116,11 +116,12 @@ func TestCalibration(t *testing.T) {
 	raw := stats.Quality{N: 400, Accuracy: 0.7, ECE: 0.1234, Brier: 0.2, LogLoss: 0.555}
 	soft.Labels = result.LabelQuality{Quality: raw, Raw: raw}
 	platt.Treatment = "platt"
+	platt.LabelInterval = interval(0.7, 0.724)
 	platt.Labels = result.LabelQuality{Quality: stats.Quality{N: 400, Accuracy: 0.712, ECE: 0.02, Brier: 0.185, LogLoss: 0.5}, Raw: raw}
 	check(t, Calibration([]summary.Row{soft, platt}),
 		"task|treatment|labels|ECE|Brier|log loss|student|gap|PGR|95% CI (seeds, test)", []string{
 			"a|soft|70.0|0.123 → 0.123|0.200 → 0.200|0.56 → 0.56|60.0 ±2.0|40.0 ±3.0|0.25|[0.05, 0.45]",
-			"a|platt|71.2|0.123 → 0.020|0.200 → 0.185|0.56 → 0.50|70.0 ±2.0|40.0 ±3.0|0.50|[0.30, 0.70]",
+			"a|platt|71.2 ±1.2|0.123 → 0.020|0.200 → 0.185|0.56 → 0.50|70.0 ±2.0|40.0 ±3.0|0.50|[0.30, 0.70]",
 		}, "with 15 bins", "in nats", "on strong-train")
 }
 
@@ -137,9 +138,9 @@ func TestImitation(t *testing.T) {
 	flawless.Imitation.Student.OnErrors, flawless.Imitation.Ceiling.OnErrors, flawless.Imitation.Excess = stats.Share{}, stats.Share{}, stats.Share{}
 	check(t, Imitation([]summary.Row{r, flawless}),
 		"task|loss|all|on errors|excess on errors|95% CI (test)|on its correct labels|student|PGR", []string{
-			"a|xent|80 / 70|49 / 28|+21|[-1, +39]|90 / 95|70.0 ±2.0|0.50",
-			"b|xent|80 / 70|– / –|–||90 / 95|70.0 ±2.0|0.50",
-		}, "on errors: the same share among the supervisor's wrong answers.", "The ceiling never saw")
+			"a|xent|80 ±10 / 70 ±10|49 ±10 / 28 ±10|+21|[-1, +39]|90 ±10 / 95 ±10|70.0 ±2.0|0.50",
+			"b|xent|80 ±10 / 70 ±10|– / –|–||90 ±10 / 95 ±10|70.0 ±2.0|0.50",
+		}, "on errors: the same share among the supervisor's wrong answers (n 200).", "The ceiling never saw")
 }
 
 func TestNoise(t *testing.T) {

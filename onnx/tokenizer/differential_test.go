@@ -14,6 +14,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"w2s/internal/race"
 	"w2s/internal/shareddata"
 )
 
@@ -22,6 +23,7 @@ import (
 // with a JSON list of texts to use instead, and W2S_TOKENIZERS is a glob of tokenizer.json files to use instead of the small
 // ones.
 func TestDifferential(t *testing.T) {
+	race.SkipLong(t)
 	python := shareddata.Python(t, "tokenizers")
 	var files []string
 	for _, pattern := range []string{cmp.Or(os.Getenv("W2S_TOKENIZERS"), filepath.Join("testdata", "tokenizers", "*.json")),

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"w2s/internal/race"
 	"w2s/onnx/tokenizer"
 )
 
@@ -128,6 +129,7 @@ func TestInvalid(t *testing.T) {
 
 // FuzzLoad checks that no file makes Parse panic, and that a tokenizer that loads encodes and decodes without a panic.
 func FuzzLoad(f *testing.F) {
+	race.SkipLong(f)
 	files, err := filepath.Glob(filepath.Join("testdata", "tokenizers", "*.json"))
 	if err != nil || len(files) == 0 {
 		f.Fatalf("no tokenizers in testdata: %v", err)

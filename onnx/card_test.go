@@ -421,3 +421,44 @@ func TestMaskWithoutEffect(t *testing.T) {
 		}
 	}
 }
+
+// TestAnswersOnCard writes answers and computes probabilities with graphs for cards, with and without a key-value cache.
+func TestAnswersOnCard(t *testing.T) {
+	for _, name := range []string{"llama", "gpt2", "bloom", "gemma2"} {
+		dir := drawn.Read(t, name).Write(t)
+		var answers []Answer
+		var tokens [][]int64
+		var logs [][][]float64
+		for _, o := range []Options{{}, {fakes: (&fakeCard{}).card()}, {fakes: (&fakeCard{}).card(), Precision: Float16}} {
+			g := openGenerator(t, dir, o)
+			a, err := g.Answer(t.Context(), "the weak model", "says yes it sees", false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			written, err := g.Greedy(t.Context(), "the weak model", GreedyOptions{MaxTokens: 6})
+			if err != nil {
+				t.Fatal(err)
+			}
+			answers, tokens = append(answers, a), append(tokens, written.Tokens)
+			logs = append(logs, logProbs(t, openLikelihood(t, dir, o), []string{"the weak model", "no one"},
+				[][]string{{" says yes", " goes", " sees it"}, {" goes", " says"}}))
+		}
+		for i, tolerance := range []float64{1e-4, 0.05} {
+			if !slices.Equal(tokens[i+1], tokens[0]) {
+				t.Errorf("%s wrote %v, want %v", name, tokens[i+1], tokens[0])
+			}
+			far := func(got, want []float64) bool {
+				return slices.ContainsFunc(got, func(x float64) bool { return math.IsNaN(x) }) ||
+					!slices.EqualFunc(got, want, func(x, y float64) bool { return math.Abs(x-y) <= tolerance })
+			}
+			if far(answers[i+1].LogProbs, answers[0].LogProbs) {
+				t.Errorf("%s: logarithms %v of an answer, want %v", name, answers[i+1].LogProbs, answers[0].LogProbs)
+			}
+			for j, want := range logs[0] {
+				if far(logs[i+1][j], want) {
+					t.Errorf("%s: logarithms %v of endings, want %v", name, logs[i+1][j], want)
+				}
+			}
+		}
+	}
+}

@@ -25,12 +25,6 @@ if ls "$library"/part-* > /dev/null 2>&1; then
 	library=$work/library
 fi
 lib=$(find "$library" -name 'libonnxruntime.so*' | head -1)
-# onnxruntime's CUDA provider finds CUDA and cuDNN in the folders of torch's packages.
-packages=$(python3 -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')
-for folder in "$packages"/nvidia/*/lib "$packages"/torch/lib; do
-	[ -d "$folder" ] && LD_LIBRARY_PATH=$folder${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
-done
-export LD_LIBRARY_PATH
 flags=(--onnxruntime "$lib" --cache "$work/cache" --offline)
 
 echo "== the card"

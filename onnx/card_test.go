@@ -344,19 +344,21 @@ func TestPrecision(t *testing.T) {
 		model, file string
 		o           Options
 		want        Precision // "" is an error
+		noted       bool      // whether a note tells that the file is run in another precision
 	}{
-		{"llama", "", Options{}, Float32},
-		{"llama-f16", "", Options{}, Float32},
-		{"llama-f16", "", Options{fakes: (&fakeCard{}).card()}, Float16},
-		{"llama-bf16", "", Options{fakes: (&fakeCard{}).card(), Precision: Auto}, Float16},
-		{"llama-f16", "", Options{fakes: (&fakeCard{}).card(), Precision: Float32}, Float32},
-		{"llama", "", Options{fakes: (&fakeCard{}).card()}, Float32},
-		{"llama", "", Options{Precision: Float16}, Float16},
-		{"", "bert-tiny", Options{}, Float32},
-		{"", "bert-tiny", Options{Precision: Float32}, Float32},
-		{"", "bert-tiny", Options{Precision: Float16}, ""},
-		{"", "half-tiny", Options{Precision: Float32}, ""},
-		{"", "bert-tiny", Options{Precision: "int8"}, ""},
+		{"llama", "", Options{}, Float32, false},
+		{"llama-f16", "", Options{}, Float32, false},
+		{"llama-f16", "", Options{fakes: (&fakeCard{}).card()}, Float16, false},
+		{"llama-bf16", "", Options{fakes: (&fakeCard{}).card(), Precision: Auto}, Float16, false},
+		{"llama-f16", "", Options{fakes: (&fakeCard{}).card(), Precision: Float32}, Float32, false},
+		{"llama", "", Options{fakes: (&fakeCard{}).card()}, Float32, false},
+		{"llama", "", Options{Precision: Float16}, Float16, false},
+		{"", "bert-tiny", Options{}, Float32, false},
+		{"", "bert-tiny", Options{Precision: Float32}, Float32, false},
+		{"", "bert-tiny", Options{Precision: Float16}, Float32, true},
+		{"", "half-tiny", Options{Precision: Float32}, Float32, true},
+		{"", "half-tiny", Options{Precision: Float16}, Float32, false},
+		{"", "bert-tiny", Options{Precision: "int8"}, "", false},
 	} {
 		dir := fixtureDir(c.file)
 		if c.model != "" {
@@ -370,6 +372,10 @@ func TestPrecision(t *testing.T) {
 			t.Errorf("%s%s, %q: %s, want %s", c.model, c.file, c.o.Precision, e.checkpoint.Precision, c.want)
 		}
 		if err == nil {
+			noted := slices.ContainsFunc(e.Warnings(), func(w string) bool { return strings.Contains(w, "run as it was exported, not in") })
+			if noted != c.noted {
+				t.Errorf("%s%s, %q: %q", c.model, c.file, c.o.Precision, e.Warnings())
+			}
 			e.Close()
 		}
 	}

@@ -314,18 +314,20 @@ func examplesOf(part map[string]*entry) (examples []Example, conflicts int) {
 		}
 		e.meanWeak()
 		slices.SortFunc(e.own, func(a, b ownID) int { return cmp.Compare(a.id, b.id) })
-		e.key = textKey(e.Example)
+		e.key = textKey(&e.Example)
 		examples = append(examples, e.Example)
 	}
 	slices.SortFunc(examples, byID)
 	return examples, conflicts
 }
 
-func byID(a, b Example) int { return cmp.Compare(a.ID, b.ID) }
+func byID(a, b Example) int { return compareIDs(&a, &b) }
+
+func compareIDs(a, b *Example) int { return cmp.Compare(a.ID, b.ID) }
 
 // withoutTest removes examples from the pool that belong to a unit with examples of the test part.
 func withoutTest(pool, test []Example) (kept []Example, removed int) {
-	numbers := unitNumbers(slices.Concat(test, pool))
+	numbers := unitNumbers(pointers(test, pool))
 	tested := make(map[int]bool, len(test))
 	for _, n := range numbers[:len(test)] {
 		tested[n] = true

@@ -173,12 +173,12 @@ func checkData(t *testing.T, info Info, d *Data) {
 	}
 	units := map[string]bool{}
 	for _, e := range d.Test {
-		for _, key := range unitKeys(e) {
+		for _, key := range unitKeys(&e) {
 			units[key] = true
 		}
 	}
 	for _, e := range d.Pool {
-		for _, key := range unitKeys(e) {
+		for _, key := range unitKeys(&e) {
 			if units[key] {
 				t.Errorf("%q is in the test part too, or shares its group", e.Texts)
 			}

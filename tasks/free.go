@@ -36,6 +36,6 @@ func (f free) Load(ctx context.Context, src Source) (*Data, error) {
 	request := "\n\nAnswer (" + strings.Join(from.Classes, " or ") + "):"
 	return derive(f.Info(), data, func(e Example) Example {
 		answer := from.Classes[prob.Argmax(e.Gold)]
-		return Example{Texts: []string{e.Texts[0] + request}, Answer: answer, Group: cmp.Or(e.Group, nameOf(e))}
+		return Example{Texts: []string{e.Texts[0] + request}, Answer: answer, Group: cmp.Or(e.Group, nameOf(&e))}
 	})
 }

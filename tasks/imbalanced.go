@@ -58,10 +58,10 @@ func (t imbalanced) Load(ctx context.Context, src Source) (*Data, error) {
 		return nil, err
 	}
 	d = d.keyed()
-	rest := ordered(unitsOf(d.Pool), "split pool")
+	rest := ordered(unitsOf(pointers(d.Pool)), "split pool")
 	from, q := &rest, quota{part: "test", n: t.test, balanced: true, least: 1}
 	if d.Test != nil {
-		own := ordered(unitsOf(d.Test), "split test")
+		own := ordered(unitsOf(pointers(d.Test)), "split test")
 		from = &own
 	}
 	test, left, _, err := take(q, *from, 2)
@@ -69,7 +69,7 @@ func (t imbalanced) Load(ctx context.Context, src Source) (*Data, error) {
 		return nil, d.nameClass(err)
 	}
 	*from = left
-	var classes [2][]Example // in the order of a hash
+	var classes [2][]*Example // in the order of a hash
 	for _, u := range rest {
 		for _, e := range u.examples {
 			k := classOf(e, 2)
@@ -79,9 +79,9 @@ func (t imbalanced) Load(ctx context.Context, src Source) (*Data, error) {
 	odds := t.share / (1 - t.share)
 	rare := min(float64(len(classes[1])), float64(len(classes[0]))*odds)
 	counts := [2]int{int(math.Round(rare / odds)), int(math.Round(rare))}
-	out := &Data{Test: test, Warnings: d.Warnings, classes: d.classes}
+	out := &Data{Test: copies(test), Warnings: d.Warnings, classes: d.classes}
 	for k, n := range counts {
-		out.Pool = append(out.Pool, classes[k][:min(n, len(classes[k]))]...)
+		out.Pool = append(out.Pool, copies(classes[k][:min(n, len(classes[k]))])...)
 	}
 	slices.SortFunc(out.Pool, byID)
 	slices.SortFunc(out.Test, byID)

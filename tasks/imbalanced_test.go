@@ -31,7 +31,7 @@ func (halfAndHalf) Load(context.Context, Source) (*Data, error) {
 func TestImbalanced(t *testing.T) {
 	counts := func(examples []Example) (n [2]int) {
 		for _, e := range examples {
-			n[classOf(e, 2)]++
+			n[classOf(&e, 2)]++
 		}
 		return n
 	}

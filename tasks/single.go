@@ -56,7 +56,7 @@ func singleExample(e Example, mayBeRight bool) Example {
 		shown = wrong
 	}
 	one := Example{Texts: []string{e.Texts[shown]}, Gold: []float64{1 - e.Gold[shown], e.Gold[shown]}}
-	one.Group = cmp.Or(e.Group, nameOf(e))
+	one.Group = cmp.Or(e.Group, nameOf(&e))
 	if e.Replies != nil {
 		one.Replies = []string{e.Replies[shown]}
 	}

@@ -77,7 +77,7 @@ func (d *Data) Split(cfg SplitConfig) (*Split, error) {
 	if err := cfg.Balance.check(); err != nil {
 		return nil, fmt.Errorf("tasks: split: %w", err)
 	}
-	classes, err := classCount(slices.Concat(d.Pool, d.Test))
+	classes, err := classCount(pointers(d.Pool, d.Test))
 	if err != nil {
 		return nil, err
 	}
@@ -87,36 +87,39 @@ func (d *Data) Split(cfg SplitConfig) (*Split, error) {
 	}
 	s := &Split{}
 	d = d.keyed()
-	rest := ordered(unitsOf(d.Pool), "split pool")
+	rest := ordered(unitsOf(pointers(d.Pool)), "split pool")
+	var test []*Example
 	if d.Test == nil {
 		if cfg.Test == 0 {
 			return nil, errors.New("tasks: split: the data has no test part of its own; say how many examples to test on")
 		}
-		s.Test, rest, s.Dropped, err = take(quota{part: "test", n: cfg.Test, balanced: balanced, least: 1, reserve: 2}, rest, classes)
+		test, rest, s.Dropped, err = take(quota{part: "test", n: cfg.Test, balanced: balanced, least: 1, reserve: 2}, rest, classes)
 	} else {
-		s.Test, _, s.Dropped, err = take(quota{part: "test", n: cfg.Test, balanced: balanced, least: 1}, ordered(unitsOf(d.Test), "split test"), classes)
+		test, _, s.Dropped, err = take(quota{part: "test", n: cfg.Test, balanced: balanced, least: 1}, ordered(unitsOf(pointers(d.Test)), "split test"), classes)
 	}
 	if err != nil {
 		return nil, d.nameClass(err)
 	}
 	if len(rest) == 0 {
 		return nil, fmt.Errorf("tasks: split: the test part of %d examples leaves nothing to train on, since every group has an example in it "+
-			"(ask for fewer test examples, or use smaller groups)", len(s.Test))
+			"(ask for fewer test examples, or use smaller groups)", len(test))
 	}
 	if seed := strconv.FormatUint(cfg.Seed, 10); !cfg.Shared {
 		rest = ordered(rest, "split pool", seed)
 	}
+	var weak, strong []*Example
 	if slices.ContainsFunc(d.Pool, func(e Example) bool { return e.half != anyHalf }) {
-		err = s.takeHalves(cfg.Train, balanced, rest, classes)
+		weak, strong, err = s.takeHalves(cfg.Train, balanced, rest, classes)
 	} else {
-		err = s.takePool(cfg, balanced, rest, classes)
+		weak, strong, err = s.takePool(cfg, balanced, rest, classes)
 	}
 	if err != nil {
 		return nil, d.nameClass(err)
 	}
-	for _, part := range [][]Example{s.WeakTrain, s.ceiling, s.Test} {
-		slices.SortFunc(part, byID)
+	for _, part := range [][]*Example{weak, strong, test} {
+		slices.SortFunc(part, compareIDs)
 	}
+	s.WeakTrain, s.ceiling, s.Test = copies(weak), copies(strong), copies(test)
 	s.StrongTrain = slices.Clone(s.ceiling)
 	for i := range s.StrongTrain {
 		s.StrongTrain[i].Gold, s.StrongTrain[i].Answer, s.StrongTrain[i].Also = nil, "", nil
@@ -125,45 +128,45 @@ func (d *Data) Split(cfg SplitConfig) (*Split, error) {
 }
 
 // takePool draws the training pool and cuts it into halves.
-func (s *Split) takePool(cfg SplitConfig, balanced bool, units []unit, classes int) error {
+func (s *Split) takePool(cfg SplitConfig, balanced bool, units []unit, classes int) (weak, strong []*Example, err error) {
 	pool, _, dropped, err := take(quota{part: "train", n: cfg.Train, balanced: balanced, least: 2}, units, classes)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	s.Dropped += dropped
-	s.WeakTrain, s.ceiling = halve(pool, classes, cfg.Seed)
-	if len(s.WeakTrain) == 0 || len(s.ceiling) == 0 {
-		return fmt.Errorf("tasks: split: %s in one group cannot be halved", visible.Count(len(pool), "training example"))
+	weak, strong = halve(pool, classes, cfg.Seed)
+	if len(weak) == 0 || len(strong) == 0 {
+		return nil, nil, fmt.Errorf("tasks: split: %s in one group cannot be halved", visible.Count(len(pool), "training example"))
 	}
-	return nil
+	return weak, strong, nil
 }
 
 // takeHalves draws the halves of the training pool from the parts that the data set's authors made for them. n is the size of
 // the pool, or 0 for all.
-func (s *Split) takeHalves(n int, balanced bool, units []unit, classes int) error {
-	weak, strong, dropped := publishedHalves(units)
+func (s *Split) takeHalves(n int, balanced bool, units []unit, classes int) (weak, strong []*Example, err error) {
+	ofWeak, ofStrong, dropped := publishedHalves(units)
 	s.Dropped += dropped
 	q := quota{part: "train", n: n - n/2, balanced: balanced, least: 1}
 	for _, h := range []struct {
 		units []unit
 		n     int
-		into  *[]Example
-	}{{weak, n - n/2, &s.WeakTrain}, {strong, n / 2, &s.ceiling}} {
+		into  *[]*Example
+	}{{ofWeak, n - n/2, &weak}, {ofStrong, n / 2, &strong}} {
 		q.n = h.n
 		taken, _, dropped, err := take(q, h.units, classes)
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
 		*h.into, s.Dropped = taken, s.Dropped+dropped
 	}
-	return nil
+	return weak, strong, nil
 }
 
 // publishedHalves divides units by the half of their examples. Of a unit with examples of both halves, it keeps those of the
 // weak half.
 func publishedHalves(units []unit) (weak, strong []unit, dropped int) {
 	for _, u := range units {
-		own := slices.DeleteFunc(slices.Clone(u.examples), func(e Example) bool { return e.half == strongHalf })
+		own := slices.DeleteFunc(slices.Clone(u.examples), func(e *Example) bool { return e.half == strongHalf })
 		if len(own) == 0 {
 			strong = append(strong, u)
 			continue
@@ -178,10 +181,13 @@ func publishedHalves(units []unit) (weak, strong []unit, dropped int) {
 // keyed returns the data with the keys of all examples computed.
 func (d *Data) keyed() *Data {
 	out := *d
-	out.Pool, out.Test = slices.Clone(d.Pool), slices.Clone(d.Test)
-	for _, part := range [][]Example{out.Pool, out.Test} {
-		for i := range part {
-			part[i].key = textKey(part[i])
+	for _, part := range []*[]Example{&out.Pool, &out.Test} {
+		if !slices.ContainsFunc(*part, func(e Example) bool { return e.key == "" }) {
+			continue
+		}
+		*part = slices.Clone(*part)
+		for i := range *part {
+			(*part)[i].key = textKey(&(*part)[i])
 		}
 	}
 	return &out
@@ -200,7 +206,7 @@ func (d *Data) nameClass(err error) error {
 
 // classCount returns the number of classes of a classification, and 1 for the other forms, which have nothing to balance:
 // the order of the candidates of a ranking does not depend on which of them is right.
-func classCount(examples []Example) (int, error) {
+func classCount(examples []*Example) (int, error) {
 	if len(examples) == 0 {
 		return 0, errors.New("tasks: split: no examples")
 	}
@@ -216,7 +222,7 @@ func classCount(examples []Example) (int, error) {
 	return n, nil
 }
 
-func classOf(e Example, classes int) int {
+func classOf(e *Example, classes int) int {
 	if classes == 1 {
 		return 0
 	}
@@ -226,7 +232,7 @@ func classOf(e Example, classes int) int {
 // take fills a part with examples of the first units. It leaves a unit for later parts if no example of the unit is of a class
 // that the part still needs. If it takes a unit, it drops the examples that exceed the share of their class, so that they
 // cannot appear in another part, and counts them.
-func take(q quota, units []unit, classes int) (taken []Example, rest []unit, dropped int, err error) {
+func take(q quota, units []unit, classes int) (taken []*Example, rest []unit, dropped int, err error) {
 	have := make([]int, classes)
 	for _, u := range units {
 		for _, e := range u.examples {
@@ -260,7 +266,7 @@ func take(q quota, units []unit, classes int) (taken []Example, rest []unit, dro
 
 // halve divides the pool into halves. The seed decides the order of the units, and each unit goes to the half that has
 // fewer examples of the unit's classes. Without groups the halves differ by at most one example of each class.
-func halve(pool []Example, classes int, seed uint64) (weak, strong []Example) {
+func halve(pool []*Example, classes int, seed uint64) (weak, strong []*Example) {
 	lead := make([]int, classes) // for each class, the number of examples in the weak half minus that in the strong half
 	total := 0                   // the sum of lead
 	for _, u := range ordered(unitsOf(pool), "split halves", strconv.FormatUint(seed, 10)) {
@@ -305,17 +311,33 @@ func checkIDs(examples []Example, part string) error {
 // checkLeaks returns an error if two parts share an example, a text or a group. It does not rely on the code above, so it
 // also catches its mistakes.
 func (s *Split) checkLeaks() error {
-	owner := map[string]string{}
-	for _, part := range []struct {
+	parts := []struct {
 		name     string
 		examples []Example
-	}{{"weak-train", s.WeakTrain}, {"strong-train", s.ceiling}, {"test", s.Test}} {
-		for _, e := range part.examples {
-			for _, key := range append(unitKeys(e), "id "+e.ID) {
-				if other, ok := owner[key]; ok && other != part.name {
-					return fmt.Errorf("tasks: split: leak: example %s of %s shares its text or group with %s", e.ID, part.name, other)
+	}{{"weak-train", s.WeakTrain}, {"strong-train", s.ceiling}, {"test", s.Test}}
+	n := 0
+	for _, part := range parts {
+		n += len(part.examples)
+	}
+	ids, texts, groups, links := make(map[string]int8, n), make(map[string]int8, n), map[string]int8{}, map[string]int8{}
+	for k, part := range parts {
+		for i := range part.examples {
+			e, leak := &part.examples[i], ""
+			check := func(owner map[string]int8, key string) { // owner is the part that has a key
+				if other, ok := owner[key]; ok && int(other) != k && leak == "" {
+					leak = parts[other].name
 				}
-				owner[key] = part.name
+				owner[key] = int8(k)
+			}
+			check(texts, textKey(e))
+			if e.Group != "" {
+				check(groups, e.Group)
+			}
+			for _, l := range e.links {
+				check(links, l)
+			}
+			if check(ids, e.ID); leak != "" {
+				return fmt.Errorf("tasks: split: leak: example %s of %s shares its text or group with %s", e.ID, part.name, leak)
 			}
 		}
 	}

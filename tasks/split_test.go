@@ -154,7 +154,7 @@ func TestSplitKeepsGroupsAndNearDuplicatesTogether(t *testing.T) {
 	owner := map[string]int{}
 	for i, part := range [][]Example{s.WeakTrain, s.CeilingTrain(), s.Test} {
 		for _, e := range part {
-			for _, key := range unitKeys(e) {
+			for _, key := range unitKeys(&e) {
 				if o, ok := owner[key]; ok && o != i {
 					t.Fatalf("%q is in the parts %d and %d", key, o, i)
 				}
@@ -297,4 +297,16 @@ func TestSplitCountsWhatGroupsCost(t *testing.T) {
 	if _, err := (&Data{Pool: pool}).Split(SplitConfig{Test: 20}); err == nil || !contains(err.Error(), "the test part of 20 examples leaves nothing to train on") {
 		t.Errorf("one group: error %v", err)
 	}
+}
+
+// unitKeys returns the keys of an example. Examples that share a key belong to one unit.
+func unitKeys(e *Example) []string {
+	keys := []string{"text " + textKey(e)}
+	if e.Group != "" {
+		keys = append(keys, "group "+e.Group)
+	}
+	for _, l := range e.links {
+		keys = append(keys, "link "+l)
+	}
+	return keys
 }

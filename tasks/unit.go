@@ -9,13 +9,40 @@ import (
 // A unit is a set of examples that the split keeps together: examples of one group, near copies of each other, and whatever
 // these are linked with.
 type unit struct {
-	name     string // the smallest name of its examples
+	named    *Example // the example with the smallest name
 	order    uint64
-	examples []Example
+	examples []*Example // of the data, not copied: an example has hundreds of bytes
+}
+
+// name returns the smallest name of the unit's examples.
+func (u unit) name() string { return nameOf(u.named) }
+
+// pointers returns pointers to the examples of lists.
+func pointers(lists ...[]Example) []*Example {
+	n := 0
+	for _, l := range lists {
+		n += len(l)
+	}
+	all := make([]*Example, 0, n)
+	for _, l := range lists {
+		for i := range l {
+			all = append(all, &l[i])
+		}
+	}
+	return all
+}
+
+// copies returns copies of the examples.
+func copies(examples []*Example) []Example {
+	out := make([]Example, len(examples))
+	for i, e := range examples {
+		out[i] = *e
+	}
+	return out
 }
 
 // nameOf returns what an example contributes to the name of its unit: its group, or its texts up to case and white space.
-func nameOf(e Example) string {
+func nameOf(e *Example) string {
 	if e.Group != "" {
 		return "group " + e.Group
 	}
@@ -23,7 +50,7 @@ func nameOf(e Example) string {
 }
 
 // textKey returns a digest of the normal forms of an example's texts. The order of the candidates of a ranking does not matter.
-func textKey(e Example) string {
+func textKey(e *Example) string {
 	if e.key != "" {
 		return e.key
 	}
@@ -36,20 +63,9 @@ func textKey(e Example) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// unitKeys returns the keys of an example. Examples that share a key belong to one unit.
-func unitKeys(e Example) []string {
-	keys := []string{"text " + textKey(e)}
-	if e.Group != "" {
-		keys = append(keys, "group "+e.Group)
-	}
-	for _, l := range e.links {
-		keys = append(keys, "link "+l)
-	}
-	return keys
-}
-
-// unitNumbers returns the number of each example's unit. Units are numbered from 0 in the order of their first example.
-func unitNumbers(examples []Example) []int {
+// unitNumbers returns the number of each example's unit. Examples with the same texts (see textKey), group or link are of one unit. Units
+// are numbered from 0 in the order of their first example.
+func unitNumbers(examples []*Example) []int {
 	parent := make([]int, len(examples)) // a forest with a tree for each unit; the root is its first example
 	var root func(int) int
 	root = func(i int) int {
@@ -59,17 +75,25 @@ func unitNumbers(examples []Example) []int {
 		}
 		return i
 	}
-	first := make(map[string]int, 2*len(examples)) // the first example with a key
+	join := func(first map[string]int, key string, i int) { // first is the first example with a key
+		other, ok := first[key]
+		if !ok {
+			first[key] = i
+			return
+		}
+		a, b := root(other), root(i)
+		parent[max(a, b)] = min(a, b)
+	}
+	// Kinds of keys have maps of their own, so that no key has to be written anew with its kind.
+	texts, groups, links := make(map[string]int, len(examples)), map[string]int{}, map[string]int{}
 	for i, e := range examples {
 		parent[i] = i
-		for _, key := range unitKeys(e) {
-			other, ok := first[key]
-			if !ok {
-				first[key] = i
-				continue
-			}
-			a, b := root(other), root(i)
-			parent[max(a, b)] = min(a, b)
+		join(texts, textKey(e), i)
+		if e.Group != "" {
+			join(groups, e.Group, i)
+		}
+		for _, l := range e.links {
+			join(links, l, i)
 		}
 	}
 	numbers, count := make([]int, len(examples)), 0
@@ -88,7 +112,7 @@ func unitNumbers(examples []Example) []int {
 // those of one group, those whose texts differ only in case, white space, punctuation or repeated characters, and those that
 // are linked by others.
 func Units(examples []Example) []string {
-	numbers := unitNumbers(examples)
+	numbers := unitNumbers(pointers(examples))
 	byNumber := make(map[int]string, len(examples))
 	for i, e := range examples {
 		name := cmp.Or(e.Group, e.ID)
@@ -104,20 +128,28 @@ func Units(examples []Example) []string {
 }
 
 // unitsOf gathers examples into units.
-func unitsOf(examples []Example) []unit {
-	var units []unit
-	for i, n := range unitNumbers(examples) {
-		if n == len(units) {
-			units = append(units, unit{})
+func unitsOf(examples []*Example) []unit {
+	numbers := unitNumbers(examples)
+	var sizes []int
+	for _, n := range numbers {
+		if n == len(sizes) {
+			sizes = append(sizes, 0)
 		}
-		u := &units[n]
-		if name := nameOf(examples[i]); len(u.examples) == 0 || name < u.name {
-			u.name = name
-		}
-		u.examples = append(u.examples, examples[i])
+		sizes[n]++
 	}
-	for _, u := range units {
-		slices.SortFunc(u.examples, byID)
+	units, all := make([]unit, len(sizes)), make([]*Example, len(examples))
+	for n, size := range sizes {
+		units[n].examples, all = all[:0:size], all[size:]
+	}
+	for i, n := range numbers {
+		units[n].examples = append(units[n].examples, examples[i])
+	}
+	for n := range units {
+		u := &units[n]
+		if u.named = u.examples[0]; len(u.examples) > 1 {
+			u.named = slices.MinFunc(u.examples, func(a, b *Example) int { return cmp.Compare(nameOf(a), nameOf(b)) })
+			slices.SortFunc(u.examples, compareIDs)
+		}
 	}
 	return units
 }
@@ -126,9 +158,14 @@ func unitsOf(examples []Example) []unit {
 func ordered(units []unit, salt ...string) []unit {
 	out := slices.Clone(units)
 	for i := range out {
-		out[i].order = hash64(append(slices.Clone(salt), out[i].name)...)
+		out[i].order = hash64(append(slices.Clone(salt), out[i].name())...)
 	}
-	slices.SortFunc(out, func(a, b unit) int { return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.name, b.name)) })
+	slices.SortFunc(out, func(a, b unit) int {
+		if a.order != b.order {
+			return cmp.Compare(a.order, b.order)
+		}
+		return cmp.Compare(a.name(), b.name())
+	})
 	return out
 }
 
@@ -136,10 +173,10 @@ func ordered(units []unit, salt ...string) []unit {
 // that are made from them then stay together as well.
 func grouped(examples []Example) []Example {
 	out := slices.Clone(examples)
-	numbers := unitNumbers(examples)
+	numbers := unitNumbers(pointers(examples))
 	names := make(map[int][2]string, len(examples)) // smallest and largest name of each unit
-	for i, e := range examples {
-		name := nameOf(e)
+	for i := range examples {
+		name := nameOf(&examples[i])
 		ends, ok := names[numbers[i]]
 		if !ok {
 			ends = [2]string{name, name}
@@ -158,8 +195,8 @@ func grouped(examples []Example) []Example {
 // repeated characters.
 func nearCopies(examples []Example) int {
 	count := make(map[string]int, len(examples))
-	for _, e := range examples {
-		count[textKey(e)]++
+	for i := range examples {
+		count[textKey(&examples[i])]++
 	}
 	n := 0
 	for _, c := range count {

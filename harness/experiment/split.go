@@ -119,7 +119,10 @@ func (w *workbench) describeSplit(data *tasks.Data, size tasks.SplitConfig, whol
 		w.warn("the training pools of the %d seeds overlap (%d examples, of which each takes %d): intervals do not include all of the variation between training sets",
 			n, w.pooled, w.record.Train)
 	}
-	all := slices.Concat(data.Pool, data.Test)
+	all := data.Pool
+	if data.Test != nil {
+		all = slices.Concat(data.Pool, data.Test)
+	}
 	counts := tasks.ClassCounts(all)
 	if counts == nil {
 		return

@@ -70,7 +70,7 @@ func (c Config) checkSupervisors(t tasks.Info, faults *faultList) {
 // students and ceilings are compared on the same examples.
 func (w *workbench) openSupervisors(data *tasks.Data) error {
 	w.labellers = map[string]Labeller{}
-	if w.info.Form == tasks.Generate {
+	if w.info.Form == tasks.Generate || len(w.cfg.Supervisors) == 0 {
 		return nil
 	}
 	all := list.Map(slices.Concat(data.Pool, data.Test), withoutGold)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -90,13 +89,14 @@ func (w *workbench) cut(data *tasks.Data) error {
 		return err
 	}
 	w.record.Train = len(whole.WeakTrain) + len(whole.StrongTrain)
+	// Of each split, only ids and gold are kept until the positions of all examples are known: an example has hundreds of bytes.
 	type cut struct {
-		seed  uint64
-		size  int
-		split *tasks.Split
+		halves
+		weakIDs, strongIDs []string
 	}
 	var cuts []cut
-	pool := map[string]tasks.Example{} // of all seeds, by id
+	pooled := make(map[string]bool, w.record.Train) // ids of all seeds
+	w.examples = make([]tasks.Example, 0, w.record.Train+len(whole.Test))
 	for _, n := range append([]int{0}, w.cfg.Sizes...) {
 		if n >= w.record.Train {
 			w.warn("the training pool of %d is left out: the whole pool has %s", n, visible.Count(w.record.Train, "example"))
@@ -113,19 +113,31 @@ func (w *workbench) cut(data *tasks.Data) error {
 					return fmt.Errorf("seed %d: %w", seed, err)
 				}
 			}
-			cuts = append(cuts, cut{seed, n, s})
-			for _, e := range slices.Concat(s.WeakTrain, s.StrongTrain) {
-				pool[e.ID] = e
+			c := cut{halves: halves{seed: seed, size: n, weakGold: list.Map(s.WeakTrain, func(e tasks.Example) []float64 { return e.Gold }), strongGold: s.CeilingGold()},
+				weakIDs: idsOf(s.WeakTrain), strongIDs: idsOf(s.StrongTrain)}
+			if w.info.Form == tasks.Generate {
+				c.weakAnswers, c.strongAnswers = rightAnswers(s.WeakTrain), rightAnswers(s.CeilingTrain())
+			}
+			cuts = append(cuts, c)
+			for _, half := range [][]tasks.Example{s.WeakTrain, s.StrongTrain} {
+				for i := range half {
+					if e := &half[i]; !pooled[e.ID] {
+						pooled[e.ID] = true
+						w.examples = append(w.examples, withoutGold(*e))
+					}
+				}
 			}
 		}
 	}
-	byID := func(a, b tasks.Example) int { return cmp.Compare(a.ID, b.ID) }
-	examples := slices.SortedFunc(maps.Values(pool), byID)
-	w.pooled = len(examples)
-	position := map[string]int{} // by id
-	for _, e := range slices.Concat(examples, whole.Test) {
-		position[e.ID] = len(w.examples)
+	slices.SortFunc(w.examples, func(a, b tasks.Example) int { return cmp.Compare(a.ID, b.ID) })
+	w.pooled = len(w.examples)
+	for _, e := range whole.Test {
 		w.examples = append(w.examples, withoutGold(e))
+	}
+	ids := idsOf(w.examples)
+	position := make(map[string]int32, len(ids))
+	for i, id := range ids {
+		position[id] = int32(i)
 	}
 	w.groups = tasks.Units(w.examples)
 	for i := range whole.Test {
@@ -133,21 +145,20 @@ func (w *workbench) cut(data *tasks.Data) error {
 	}
 	describeTest(&w.record, whole.Test, w.cfg.KeepTexts)
 	w.record.TestGroups = groupNumbers(w.groups[w.pooled:])
-	positions := func(examples []tasks.Example) []int {
-		return list.Map(examples, func(e tasks.Example) int { return position[e.ID] })
-	}
+	positions := func(ids []string) []int { return list.Map(ids, func(id string) int { return int(position[id]) }) }
 	for _, c := range cuts {
-		h := halves{seed: c.seed, size: c.size, weak: positions(c.split.WeakTrain), strong: positions(c.split.StrongTrain),
-			weakGold: list.Map(c.split.WeakTrain, func(e tasks.Example) []float64 { return e.Gold }), strongGold: c.split.CeilingGold()}
-		if w.info.Form == tasks.Generate {
-			h.weakAnswers, h.strongAnswers = rightAnswers(c.split.WeakTrain), rightAnswers(c.split.CeilingTrain())
-		}
+		h := c.halves
+		h.weak, h.strong = positions(c.weakIDs), positions(c.strongIDs)
 		w.halves = append(w.halves, h)
 		w.record.Halves = append(w.record.Halves, result.Halves{Seed: h.seed, Size: h.size, Weak: bits(h.weak, w.pooled), Strong: bits(h.strong, w.pooled)})
 	}
-	w.record.PoolIDs = list.Map(examples, func(e tasks.Example) string { return e.ID })
+	w.record.PoolIDs = ids[:w.pooled:w.pooled]
 	w.describeSplit(data, size, whole)
 	return w.checkHeldOut()
+}
+
+func idsOf(examples []tasks.Example) []string {
+	return list.Map(examples, func(e tasks.Example) string { return e.ID })
 }
 
 // bits returns a bit for each of n examples, lowest first, that says whether it is among members.

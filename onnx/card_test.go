@@ -131,7 +131,7 @@ func TestPoolingInGraph(t *testing.T) {
 // TestGraphsForCards compares graphs that are made for a card with plain ones, in float32 and in float16.
 func TestGraphsForCards(t *testing.T) {
 	rt := testRuntime(t)
-	names := []string{"bert-bf16", "deberta-2", "gemma2-odd", "llama-f16", "modernbert", "mpnet"}
+	names := []string{"bert-bf16", "deberta-2", "llama-f16", "modernbert", "mpnet"}
 	if everything() {
 		names = drawn.Names(t)
 	}
@@ -430,7 +430,11 @@ func TestMaskWithoutEffect(t *testing.T) {
 
 // TestAnswersOnCard writes answers and computes probabilities with graphs for cards, with and without a key-value cache.
 func TestAnswersOnCard(t *testing.T) {
-	for _, name := range []string{"llama", "gpt2", "bloom", "gemma2"} {
+	models := []string{"llama", "bloom"}
+	if everything() {
+		models = append(models, "gpt2", "gemma2", "qwen2", "phi")
+	}
+	for _, name := range models {
 		dir := drawn.Read(t, name).Write(t)
 		var answers []Answer
 		var tokens [][]int64

@@ -344,19 +344,21 @@ func TestPrecision(t *testing.T) {
 		model, file string
 		o           Options
 		want        Precision // "" is an error
+		noted       bool      // whether a note tells that the file is run in another precision
 	}{
-		{"llama", "", Options{}, Float32},
-		{"llama-f16", "", Options{}, Float32},
-		{"llama-f16", "", Options{fakes: (&fakeCard{}).card()}, Float16},
-		{"llama-bf16", "", Options{fakes: (&fakeCard{}).card(), Precision: Auto}, Float16},
-		{"llama-f16", "", Options{fakes: (&fakeCard{}).card(), Precision: Float32}, Float32},
-		{"llama", "", Options{fakes: (&fakeCard{}).card()}, Float32},
-		{"llama", "", Options{Precision: Float16}, Float16},
-		{"", "bert-tiny", Options{}, Float32},
-		{"", "bert-tiny", Options{Precision: Float32}, Float32},
-		{"", "bert-tiny", Options{Precision: Float16}, ""},
-		{"", "half-tiny", Options{Precision: Float32}, ""},
-		{"", "bert-tiny", Options{Precision: "int8"}, ""},
+		{"llama", "", Options{}, Float32, false},
+		{"llama-f16", "", Options{}, Float32, false},
+		{"llama-f16", "", Options{fakes: (&fakeCard{}).card()}, Float16, false},
+		{"llama-bf16", "", Options{fakes: (&fakeCard{}).card(), Precision: Auto}, Float16, false},
+		{"llama-f16", "", Options{fakes: (&fakeCard{}).card(), Precision: Float32}, Float32, false},
+		{"llama", "", Options{fakes: (&fakeCard{}).card()}, Float32, false},
+		{"llama", "", Options{Precision: Float16}, Float16, false},
+		{"", "bert-tiny", Options{}, Float32, false},
+		{"", "bert-tiny", Options{Precision: Float32}, Float32, false},
+		{"", "bert-tiny", Options{Precision: Float16}, Float32, true},
+		{"", "half-tiny", Options{Precision: Float32}, Float32, true},
+		{"", "half-tiny", Options{Precision: Float16}, Float32, false},
+		{"", "bert-tiny", Options{Precision: "int8"}, "", false},
 	} {
 		dir := fixtureDir(c.file)
 		if c.model != "" {
@@ -370,6 +372,10 @@ func TestPrecision(t *testing.T) {
 			t.Errorf("%s%s, %q: %s, want %s", c.model, c.file, c.o.Precision, e.checkpoint.Precision, c.want)
 		}
 		if err == nil {
+			noted := slices.ContainsFunc(e.Warnings(), func(w string) bool { return strings.Contains(w, "run as it was exported, not in") })
+			if noted != c.noted {
+				t.Errorf("%s%s, %q: %q", c.model, c.file, c.o.Precision, e.Warnings())
+			}
 			e.Close()
 		}
 	}
@@ -418,6 +424,47 @@ func TestMaskWithoutEffect(t *testing.T) {
 		encodeAll(t, e, texts[:2])
 		if got := e.checkpoint.plan.pads; got == ignored {
 			t.Errorf("mask ignored: %v, padding: %v", ignored, got)
+		}
+	}
+}
+
+// TestAnswersOnCard writes answers and computes probabilities with graphs for cards, with and without a key-value cache.
+func TestAnswersOnCard(t *testing.T) {
+	for _, name := range []string{"llama", "gpt2", "bloom", "gemma2"} {
+		dir := drawn.Read(t, name).Write(t)
+		var answers []Answer
+		var tokens [][]int64
+		var logs [][][]float64
+		for _, o := range []Options{{}, {fakes: (&fakeCard{}).card()}, {fakes: (&fakeCard{}).card(), Precision: Float16}} {
+			g := openGenerator(t, dir, o)
+			a, err := g.Answer(t.Context(), "the weak model", "says yes it sees", false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			written, err := g.Greedy(t.Context(), "the weak model", GreedyOptions{MaxTokens: 6})
+			if err != nil {
+				t.Fatal(err)
+			}
+			answers, tokens = append(answers, a), append(tokens, written.Tokens)
+			logs = append(logs, logProbs(t, openLikelihood(t, dir, o), []string{"the weak model", "no one"},
+				[][]string{{" says yes", " goes", " sees it"}, {" goes", " says"}}))
+		}
+		for i, tolerance := range []float64{1e-4, 0.05} {
+			if !slices.Equal(tokens[i+1], tokens[0]) {
+				t.Errorf("%s wrote %v, want %v", name, tokens[i+1], tokens[0])
+			}
+			far := func(got, want []float64) bool {
+				return slices.ContainsFunc(got, func(x float64) bool { return math.IsNaN(x) }) ||
+					!slices.EqualFunc(got, want, func(x, y float64) bool { return math.Abs(x-y) <= tolerance })
+			}
+			if far(answers[i+1].LogProbs, answers[0].LogProbs) {
+				t.Errorf("%s: logarithms %v of an answer, want %v", name, answers[i+1].LogProbs, answers[0].LogProbs)
+			}
+			for j, want := range logs[0] {
+				if far(logs[i+1][j], want) {
+					t.Errorf("%s: logarithms %v of endings, want %v", name, logs[i+1][j], want)
+				}
+			}
 		}
 	}
 }

@@ -121,10 +121,7 @@ func readCheckpoint(dir string, o Options) (*Checkpoint, error) {
 	if err := c.findTokenizer(dir, beside); err != nil {
 		return nil, err
 	}
-	half, err := from.half(o)
-	if err != nil {
-		return nil, err
-	}
+	half := from.half(o)
 	c.source.style, c.Precision = families.Style{Half: half, Card: o.onCard()}, Float32
 	if half {
 		c.Precision = Float16
@@ -144,6 +141,11 @@ func readCheckpoint(dir string, o Options) (*Checkpoint, error) {
 		return nil, err
 	}
 	defer f.Close()
+	if from.made == nil && c.Family != "static" {
+		if note := precisionNote(f, o.Precision); note != "" {
+			c.notes = append(c.notes, note)
+		}
+	}
 	if o.Output != "" {
 		c.Output = o.Output
 	}

@@ -1,7 +1,6 @@
 package onnx
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
@@ -37,30 +36,26 @@ func (p Precision) check() error {
 	return fmt.Errorf("unknown precision %q (known: auto, float32, float16)", string(p))
 }
 
-// half decides whether a graph that is made computes its products in float16. An ONNX file is run as it was exported; half returns an
-// error if o asks for another precision.
-func (s source) half(o Options) (bool, error) {
-	if s.made != nil {
-		automatic := o.Precision == "" || o.Precision == Auto
-		return o.Precision == Float16 || automatic && o.onCard() && s.made.Weights.Half(), nil
+// half decides whether a graph that is made computes its products in float16.
+func (s source) half(o Options) bool {
+	if s.made == nil {
+		return false
 	}
-	if o.Precision != Float16 && o.Precision != Float32 {
-		return false, nil
-	}
-	f, err := onnxproto.Open(s.path)
-	if err != nil {
-		return false, err
-	}
-	defer f.Close()
+	automatic := o.Precision == "" || o.Precision == Auto
+	return o.Precision == Float16 || automatic && o.onCard() && s.made.Weights.Half()
+}
+
+// precisionNote returns what to tell about a precision that an ONNX file does not have, or "". The file is run as it was exported.
+func precisionNote(f *onnxproto.File, asked Precision) string {
 	stored := Float32
 	for _, t := range f.Initializers {
 		if (t.Type == onnxproto.Float16 || t.Type == onnxproto.BFloat16) && len(t.Dims) > 1 {
 			stored = Float16
 		}
 	}
-	if stored != o.Precision {
-		return false, errors.New("the ONNX file has weights of " + string(stored) + " and is run as it is, not in " + string(o.Precision) +
-			" (export it so; or take its config.json and safetensors: FOLDER#safetensors or, for a repository of the hub, --prefer safetensors)")
+	if asked == "" || asked == Auto || asked == stored {
+		return ""
 	}
-	return false, nil
+	return fmt.Sprintf("the ONNX file has weights of %s and is run as it was exported, not in %s (FOLDER#safetensors or, for a repository of the hub, "+
+		"--prefer safetensors takes the weights that have a choice)", stored, asked)
 }

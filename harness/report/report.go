@@ -62,6 +62,8 @@ type page struct {
 	Baselines                        *tableView          // nil: the rows have none
 	Charts                           map[string]chartSet // sets that the template places, by name
 	More                             []chartSet          // other sets, each in a section of its own
+	Questions                        []questionView      // of stored predictions, and comparisons with a table of their own
+	Unasked                          string              // why the page lacks questions; "" if it has them
 	Browser                          browser
 	Files                            []fileView
 	Names                            string // the files as arguments of a command
@@ -126,6 +128,11 @@ func New(inputs []Input, opt Options) (*Report, error) {
 	if err := p.charts(r.Sets, s.Rows); err != nil {
 		return nil, err
 	}
+	var drawn []plot.Set
+	if p.Questions, drawn, p.Unasked, err = asked(s, opt.Summary, p.Names); err != nil {
+		return nil, err
+	}
+	r.Sets = append(r.Sets, drawn...)
 	most := opt.Examples
 	if most == 0 {
 		most = DefaultExamples
@@ -209,13 +216,9 @@ func (p *page) charts(sets []plot.Set, rows []summary.Row) error {
 		if s.Name == "gap" && len(gaps) < leastGaps {
 			continue
 		}
-		v := chartSet{Name: s.Name, Title: s.Title, Omits: s.Omits}
-		for _, c := range s.Charts {
-			svg, err := c.Inline()
-			if err != nil {
-				return fmt.Errorf("report: %w", err)
-			}
-			v.Charts = append(v.Charts, chartView{c.Name, c.Title, c.Notes, svg})
+		v, err := viewSet(s)
+		if err != nil {
+			return err
 		}
 		switch s.Name {
 		case "forest", "gap", "scores", "losses", "imitation", "chain":
@@ -225,6 +228,19 @@ func (p *page) charts(sets []plot.Set, rows []summary.Row) error {
 		}
 	}
 	return nil
+}
+
+// viewSet converts a set of charts.
+func viewSet(s plot.Set) (chartSet, error) {
+	v := chartSet{Name: s.Name, Title: s.Title, Omits: s.Omits}
+	for _, c := range s.Charts {
+		svg, err := c.Inline()
+		if err != nil {
+			return v, fmt.Errorf("report: %w", err)
+		}
+		v.Charts = append(v.Charts, chartView{c.Name, c.Title, c.Notes, svg})
+	}
+	return v, nil
 }
 
 // Write writes the page.

@@ -162,15 +162,25 @@ func quotient(num, den float64) float64 {
 // RatioScore returns Σ num / Σ den as a Score. With den of 0 and 1 it is a share of the examples with a den of 1. It is NaN if
 // den sums to 0.
 func RatioScore(num, den []float64) Score {
+	type term struct {
+		example  int
+		num, den float64
+	}
+	var terms []term // that are not 0; a share of few examples has few of them
+	for i := range num {
+		if num[i] != 0 || den[i] != 0 {
+			terms = append(terms, term{i, num[i], den[i]})
+		}
+	}
 	return func(weight []float64) float64 {
 		var n, d float64
-		for i := range num {
+		for _, t := range terms {
 			w := 1.0
 			if weight != nil {
-				w = weight[i]
+				w = weight[t.example]
 			}
-			n += w * num[i]
-			d += w * den[i]
+			n += w * t.num
+			d += w * t.den
 		}
 		return quotient(n, d)
 	}

@@ -50,7 +50,8 @@ func perExample(a, b [][]float64, of func(p, q []float64) float64) ([]float64, e
 func PhiScore(a, b []float64) Score {
 	both := product(a, b)
 	return func(weight []float64) float64 {
-		x, y, xy := weighted(a, weight), weighted(b, weight), weighted(both, weight)
+		mean := weightedMean(weight)
+		x, y, xy := mean(a), mean(b), mean(both)
 		spread := x * (1 - x) * y * (1 - y)
 		if !(spread > 0) {
 			return math.NaN()
@@ -65,7 +66,8 @@ func PhiScore(a, b []float64) Score {
 func KappaScore(a, b []float64) Score {
 	both := product(a, b)
 	return func(weight []float64) float64 {
-		x, y, xy := weighted(a, weight), weighted(b, weight), weighted(both, weight)
+		mean := weightedMean(weight)
+		x, y, xy := mean(a), mean(b), mean(both)
 		return beyondChance(1-x-y+2*xy, x*y+(1-x)*(1-y))
 	}
 }
@@ -110,8 +112,9 @@ func CAPAScore(a, b, gold [][]float64) (Score, error) {
 		ofA[i], ofB[i], others[i] = a[i][answer], b[i][answer], 1/float64(len(g)-1)
 	}
 	return func(weight []float64) float64 {
-		x, y := weighted(ofA, weight), weighted(ofB, weight)
-		return beyondChance(weighted(same, weight), x*y+weighted(others, weight)*(1-x)*(1-y))
+		mean := weightedMean(weight)
+		x, y := mean(ofA), mean(ofB)
+		return beyondChance(mean(same), x*y+mean(others)*(1-x)*(1-y))
 	}, nil
 }
 
@@ -123,8 +126,14 @@ func beyondChance(observed, expected float64) float64 {
 	return (observed - expected) / (1 - expected)
 }
 
-// weighted returns the weighted mean of values.
-func weighted(values, weight []float64) float64 { return MeanScore(values)(weight) }
+// weightedMean returns the function that computes means with these weights, or without weights if they are nil.
+func weightedMean(weight []float64) func(values []float64) float64 {
+	if weight == nil {
+		return mean
+	}
+	sum := floats.Sum(weight)
+	return func(values []float64) float64 { return floats.Dot(weight, values) / sum }
+}
 
 func product(a, b []float64) []float64 {
 	out := make([]float64, len(a))

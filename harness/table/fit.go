@@ -34,25 +34,34 @@ func (t *Table) fit(width int, measure func(fitted) int) fitted {
 	}
 	var out fitted
 	for first := range len(foldable) + 1 {
-		out = t.folded(foldable[:first], foldable)
-		for measure(out) > width {
-			highest := 0
-			for i, c := range out.Columns {
-				if c.rank > 0 && (highest == 0 || c.rank >= out.Columns[highest-1].rank) {
-					highest = i + 1
-				}
-			}
-			if highest == 0 {
-				break
-			}
-			out.Table = out.without(highest - 1)
-		}
-		if measure(out) <= width {
+		if out = t.folded(foldable[:first], foldable).narrowed(width, measure); measure(out) <= width {
 			return out
 		}
 	}
 	out.Table = out.terse()
 	return out
+}
+
+// narrowed leaves out the columns of the highest rank first, the last of several, until the width is reached or only columns of rank 0 are left.
+func (f fitted) narrowed(width int, measure func(fitted) int) fitted {
+	for measure(f) > width {
+		highest := 0
+		for i, c := range f.Columns {
+			if c.rank > 0 && (highest == 0 || c.rank >= f.Columns[highest-1].rank) {
+				highest = i + 1
+			}
+		}
+		if highest == 0 {
+			break
+		}
+		f.Table = f.without(highest - 1)
+	}
+	return f
+}
+
+// Narrowed returns the table without details, and without the least important columns as far as it would be wider than width characters.
+func (t *Table) Narrowed(width int) *Table {
+	return fitted{Table: t.withoutDetails()}.narrowed(width, fitted.width).Table
 }
 
 // withoutDetails returns the table without the columns that only wide tables show.

@@ -55,6 +55,22 @@ func (a attention) byRuntime() bool {
 	return a.dim%8 == 0 && !a.alibi && !a.bidirectional
 }
 
+// packs reports whether GroupQueryAttention can take queries, keys and values as one, [batch·tokens, (heads+2·kv)·dim].
+func (a attention) packs() bool {
+	sameBias := a.q.bias == a.k.bias && a.k.bias == a.v.bias
+	return a.byRuntime() && (a.fused == thirds || a.fused == separate && sameBias) && !a.qNorm.there() && !a.kNorm.there() && a.clip == 0 &&
+		(a.rope == nil || a.rope.dim%16 == 0)
+}
+
+// packed computes them with one product.
+func (b *builder) packed(x string, a attention, width int) string {
+	wide, narrow := a.heads*a.dim, a.kv*a.dim
+	if a.fused == thirds {
+		return b.linear(x, a.q, width, wide+2*narrow)
+	}
+	return b.joined(x, []linear{a.q, a.k, a.v}, width, []int{wide, narrow, narrow})
+}
+
 // byHeads reports whether the runtime's MultiHeadAttention computes this attention.
 func (a attention) byHeads() bool {
 	return a.heads == a.kv && !a.alibi && a.window == 0 && a.softcap == 0 && a.apart == nil
@@ -62,9 +78,13 @@ func (a attention) byHeads() bool {
 
 // attend computes attention of [batch·tokens, width].
 func (b *builder) attend(x string, a attention, layer, width int, want Want) string {
+	var y string
+	if b.style.Half && b.style.Card && a.packs() {
+		y = b.groupQuery(b.operand(b.packed(x, a, width)), "", "", a, layer, want)
+		return b.linear(y, a.out, a.heads*a.dim, width)
+	}
 	q, k, v := b.project(x, a, width)
 	q, k, v = b.operand(q), b.operand(k), b.operand(v)
-	var y string
 	// On a card, GroupQueryAttention takes float16 only.
 	switch {
 	case a.byRuntime() && (b.style.Half || !b.style.Card):
@@ -131,7 +151,7 @@ func (b *builder) headFactors(n norm, a attention, heads int) string {
 	return b.reshape(b.op("Concat", factors, onnxproto.Int("axis", 0)), int64(heads), int64(a.dim))
 }
 
-// groupQuery computes attention with the operator GroupQueryAttention.
+// groupQuery computes attention with the operator GroupQueryAttention. Without k and v, q has all three one after another.
 func (b *builder) groupQuery(q, k, v string, a attention, layer int, want Want) string {
 	attrs := []onnxproto.Attr{onnxproto.Int("num_heads", int64(a.heads)), onnxproto.Int("kv_num_heads", int64(a.kv)),
 		onnxproto.Float("scale", float32(a.scale))}
@@ -142,7 +162,11 @@ func (b *builder) groupQuery(q, k, v string, a attention, layer int, want Want) 
 		attrs = append(attrs, onnxproto.Float("softcap", float32(a.softcap)))
 	}
 	cos, sin := "", ""
-	q, k, v = b.perText(q, int64(a.heads*a.dim)), b.perText(k, int64(a.kv*a.dim)), b.perText(v, int64(a.kv*a.dim))
+	if k == "" {
+		q = b.perText(q, int64((a.heads+2*a.kv)*a.dim))
+	} else {
+		q, k, v = b.perText(q, int64(a.heads*a.dim)), b.perText(k, int64(a.kv*a.dim)), b.perText(v, int64(a.kv*a.dim))
+	}
 	if a.rope != nil {
 		cos, sin = b.turns(a.rope)
 		cos, sin = b.operand(cos), b.operand(sin)

@@ -281,29 +281,55 @@ type linear struct {
 }
 
 func (b *builder) linear(x string, l linear, in, out int) string {
-	dims, flag := []int{out, in}, int64(1)
+	weight, bias, flag := b.layer(l, in, out)
+	inputs := []string{b.operand(x), weight}
+	if bias != "" {
+		inputs = append(inputs, bias)
+	}
+	return b.op("Gemm", inputs, onnxproto.Int("transB", flag))
+}
+
+// joined computes several linear layers of the same input with one product, whose columns are those of the layers one after another.
+func (b *builder) joined(x string, layers []linear, in int, outs []int) string {
+	var weights, biases []string
+	flag := int64(0)
+	for i, l := range layers {
+		var weight, bias string
+		weight, bias, flag = b.layer(l, in, outs[i])
+		weights, biases = append(weights, weight), append(biases, bias)
+	}
+	inputs := []string{b.operand(x), b.op("Concat", weights, onnxproto.Int("axis", 1-flag))}
+	if biases[0] != "" {
+		inputs = append(inputs, b.op("Concat", biases, onnxproto.Int("axis", 0)))
+	}
+	return b.op("Gemm", inputs, onnxproto.Int("transB", flag))
+}
+
+// layer returns the weight of a layer, its bias or "", and whether (1) the weight is stored as [out, in].
+func (b *builder) layer(l linear, in, out int) (weight, bias string, flag int64) {
+	dims := []int{out, in}
+	flag = 1
 	if l.transposed {
 		dims, flag = []int{in, out}, 0
 	}
-	weight := source{l.name + ".weight", l.full, sizes(dims)}
+	matrix := source{l.name + ".weight", l.full, sizes(dims)}
 	if l.weight != "" {
-		weight = source{name: l.weight, dims: weight.dims}
+		matrix = source{name: l.weight, dims: matrix.dims}
 	}
-	if name, _, err := b.weights.find(weight.name, weight.full); err == nil {
+	if name, _, err := b.weights.find(matrix.name, matrix.full); err == nil {
 		b.linears = append(b.linears, name)
 	}
-	inputs := []string{b.operand(x)}
-	if b.style.Half && b.weights.lowRank(weight) == nil {
-		inputs = append(inputs, b.halfOperand(weight))
+	if b.style.Half && b.weights.lowRank(matrix) == nil {
+		weight = b.halfOperand(matrix)
 	} else {
-		inputs = append(inputs, b.operand(b.merged(b.tensor(weight), weight, in, out, l.transposed)))
+		weight = b.operand(b.merged(b.tensor(matrix), matrix, in, out, l.transposed))
 	}
-	if bias := (source{l.name + ".bias", l.full, sizes([]int{out})}); l.bias && b.style.Half {
-		inputs = append(inputs, b.halfOperand(bias))
+	if vector := (source{l.name + ".bias", l.full, sizes([]int{out})}); l.bias && b.style.Half {
+		bias = b.halfOperand(vector)
 	} else if l.bias {
-		inputs = append(inputs, b.tensor(bias))
+		bias = b.tensor(vector)
 	}
-	return b.op("Gemm", inputs, onnxproto.Int("transB", flag))
+	return weight, bias, flag
 }
 
 // split cuts the columns of a matrix.
@@ -370,6 +396,23 @@ func (b *builder) normalize(x string, n norm, width int) string {
 		inputs = append(inputs, b.tensor(source{n.name + ".bias", n.full, sizes([]int{width})}))
 	}
 	return b.op("LayerNormalization", inputs, attrs...)
+}
+
+// normalizeSum normalises x+y, and returns the sum too.
+func (b *builder) normalizeSum(x, y string, n norm, width int) (normalized, sum string) {
+	kind, inputs := "SkipLayerNormalization", []string{x, b.full(y), b.gamma(n, width)}
+	switch {
+	case n.kind != layerNorm:
+		kind = "SkipSimplifiedLayerNormalization"
+	case n.bias:
+		inputs = append(inputs, b.tensor(source{n.name + ".bias", n.full, sizes([]int{width})}))
+	}
+	node := onnxproto.Node{Op: kind, Domain: "com.microsoft", Inputs: inputs, Attrs: []onnxproto.Attr{onnxproto.Float("epsilon", float32(n.eps))}}
+	normalized = fmt.Sprintf("%s_%d", kind, len(b.nodes))
+	sum = normalized + "_sum"
+	node.Outputs = []string{normalized, "", "", sum}
+	b.append(node)
+	return normalized, sum
 }
 
 // activations are the functions that hidden_act and its like can name.

@@ -142,18 +142,20 @@ func (t *transformer) build(b *builder, want Want) {
 		if b.gaveUp() {
 			return
 		}
-		output(stateName(i), s.x, t.Width)
+		if slices.Contains(want.Outputs, stateName(i)) {
+			b.output(stateName(i), s.state(), t.Width)
+		}
 		l.build(&s, i, want)
 		if i == 0 && t.conv != nil {
-			s.x = b.convolve(embedded, s.x, *t.conv, t.Width)
+			s.x = b.convolve(embedded, s.state(), *t.conv, t.Width)
 		}
 	}
 	if last < t.Layers {
-		output(stateName(last), s.x, t.Width)
+		output(stateName(last), s.state(), t.Width)
 		return
 	}
 	if t.rawLast {
-		output(stateName(last), s.x, t.Width)
+		output(stateName(last), s.state(), t.Width)
 	}
 	x, width := s.normalized(t.final), t.outWidth()
 	if t.project != nil {
@@ -260,15 +262,39 @@ func (b *builder) capped(x string, c float64) string {
 }
 
 // A stream is the state x that the layers add to, [batch·tokens, width].
+//
+// On a card, a term waits for the normalisation that follows, which adds it in the same pass.
 type stream struct {
 	b     *builder
 	width int
 	x     string
+	term  string // still to be added to x, or ""
 }
 
-func (s *stream) add(y string) { s.x = s.b.add(s.x, y) }
+func (s *stream) add(y string) {
+	if s.b.style.Card {
+		s.x, s.term = s.state(), y
+		return
+	}
+	s.x = s.b.add(s.x, y)
+}
 
-func (s *stream) normalized(n norm) string { return s.b.normalize(s.x, n, s.width) }
+// state returns the sum of all terms.
+func (s *stream) state() string {
+	if s.term != "" {
+		s.x, s.term = s.b.add(s.x, s.term), ""
+	}
+	return s.x
+}
+
+func (s *stream) normalized(n norm) string {
+	if s.term == "" || !n.there() {
+		return s.b.normalize(s.state(), n, s.width)
+	}
+	y, sum := s.b.normalizeSum(s.x, s.term, n, s.width)
+	s.x, s.term = sum, ""
+	return y
+}
 
 func (l layer) build(s *stream, index int, want Want) {
 	read := s.normalized(l.aroundAttention.input)

@@ -39,6 +39,15 @@ type ChainRow struct {
 	identity
 }
 
+// Label returns the accuracy of the labels that step i+2 was trained on, with its interval if it is known.
+func (r ChainRow) Label(i int) Figure {
+	f := Figure{Value: r.Labels[i]}
+	if i < len(r.LabelIntervals) {
+		f.Interval = r.LabelIntervals[i]
+	}
+	return f
+}
+
 // Chains makes a row of every group of chains that differ in the seed alone, in the order of the result.
 func Chains(r *result.Result, opt Options) ([]ChainRow, error) {
 	opt = opt.of(r)

@@ -51,7 +51,7 @@ func Chains(rows []summary.ChainRow) *Table {
 		for i, f := range r.Steps {
 			line := chainLine{ChainRow: r, step: strconv.Itoa(i + 1), model: r.Models[i], score: f}
 			if i > 0 {
-				line.labels, line.labelAccuracy = points(summary.Figure{Value: r.Labels[i-1], Interval: r.LabelIntervals[i-1]}), r.Labels[i-1]
+				line.labels, line.labelAccuracy = points(r.Label(i-1)), r.Labels[i-1]
 			}
 			if i == last {
 				line.pgr = &r.PGR

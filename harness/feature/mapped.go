@@ -18,7 +18,7 @@ const mappedBytes = 1 << 27
 
 // A mappings holds mapped files. They stay mapped until the process ends, because rows may be in use.
 type mappings struct {
-	mu      sync.Mutex
+	mu      sync.RWMutex
 	files   []mapping
 	touched atomic.Int64 // bytes of rows since the last look at what is resident
 	other   int64        // resident bytes of other files
@@ -30,6 +30,23 @@ const countEvery = 1 << 21
 type mapping struct {
 	info os.FileInfo
 	data []byte
+	fd   int // of the file, for reading without touching pages; -1: there is none
+}
+
+// read copies the row at an address of a mapped file into a slice, and reports whether it could. It reads the file: an access to a mapped
+// page that is not resident maps 64 KiB around it, which for rows in random order takes ten times as long, and soon fills mappedBytes.
+func (m *mappings) read(row *float32, into []float32) bool {
+	address := uintptr(unsafe.Pointer(row))
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	for _, f := range m.files {
+		start := uintptr(unsafe.Pointer(&f.data[0]))
+		if address < start || address >= start+uintptr(len(f.data)) {
+			continue
+		}
+		return f.fd >= 0 && len(into) > 0 && readAt(f.fd, unsafe.Slice((*byte)(unsafe.Pointer(&into[0])), 4*len(into)), int64(address-start))
+	}
+	return false
 }
 
 // touch counts bytes that are about to be read, and gives pages back if too many are resident.
@@ -67,7 +84,7 @@ func (m *mappings) of(file *os.File) []byte {
 			return nil
 		}
 		at = len(m.files)
-		m.files = append(m.files, mapping{info, data})
+		m.files = append(m.files, mapping{info, data, openAgain(file)})
 	}
 	return m.files[at].data
 }

@@ -30,3 +30,19 @@ func residentFiles() int64 {
 	}
 	return shared * int64(os.Getpagesize())
 }
+
+// openAgain returns another descriptor of an open file, or -1.
+func openAgain(file *os.File) int {
+	fd, err := syscall.Dup(int(file.Fd()))
+	if err != nil {
+		return -1
+	}
+	syscall.CloseOnExec(fd)
+	return fd
+}
+
+// readAt reads all of into from a place in a file, and reports whether it could.
+func readAt(fd int, into []byte, at int64) bool {
+	n, err := syscall.Pread(fd, into, at)
+	return err == nil && n == len(into)
+}

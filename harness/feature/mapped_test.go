@@ -21,6 +21,9 @@ func TestMappedRows(t *testing.T) {
 			if !slices.Equal(m.Row(i), want) {
 				t.Fatalf("row %d is %v, want %v", i, m.Row(i), want)
 			}
+			if got := m.ReadRow(i, make([]float32, m.Dims)); !slices.Equal(got, want) {
+				t.Fatalf("row %d is read as %v, want %v", i, got, want)
+			}
 		}
 	}
 	for _, n := range []int{0, 50, 120, len(texts)} { // stored in the last call, or not yet
@@ -33,6 +36,9 @@ func TestMappedRows(t *testing.T) {
 		check(m)
 		if n > 0 && len(c.mappings.files) == 0 && mapsFiles(t) && n != 50 {
 			t.Error("no file was mapped")
+		}
+		if len(c.mappings.files) > 0 && !c.mappings.read(m.at[0], make([]float32, m.Dims)) && n == len(texts) {
+			t.Error("a mapped row cannot be read from its file")
 		}
 		for _, f := range c.mappings.files {
 			giveBack(f.data)

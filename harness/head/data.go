@@ -81,8 +81,9 @@ func (d Data) check() error {
 	if d.X == nil || d.X.Rows < 1 || d.X.Dims < 1 || d.X.Data != nil && len(d.X.Data) != d.X.Rows*d.X.Dims {
 		return errors.New("head: features: want a matrix of at least one row and one dimension, with rows·dims values")
 	}
+	buffer := make([]float32, d.X.Dims)
 	for r := range d.X.Rows {
-		if j := firstInfinite(d.X.Row(r)); j >= 0 {
+		if j := firstInfinite(d.X.ReadRow(r, buffer)); j >= 0 {
 			return fmt.Errorf("head: features: row %d, dimension %d is %v (encode the text again)", r, j, d.X.Row(r)[j])
 		}
 	}

@@ -139,8 +139,9 @@ func (e *vectorEngine[T]) arrange(cols []*column) {
 // layOut writes the scaled rows, padded with zeros, to x, which holds zeros where they are padded.
 func (e *vectorEngine[T]) layOut(rows []int, x []T) {
 	s := e.data.Scaling
+	buffer := make([]float32, e.data.X.Dims)
 	for i, r := range rows {
-		row, out := e.data.X.Row(r), x[i*e.dims:]
+		row, out := e.data.X.ReadRow(r, buffer), x[i*e.dims:]
 		if s != nil {
 			simd.Standardise(row, s.Mean, e.factor, out)
 			continue

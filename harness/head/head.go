@@ -83,7 +83,7 @@ func Predict(ctx context.Context, data Data, heads []*Head, examples []int) ([][
 		if ctx.Err() != nil {
 			return
 		}
-		x := make([]float64, data.X.Dims)
+		x, buffer := make([]float64, data.X.Dims), make([]float32, data.X.Dims)
 		for at := t * block; at < min((t+1)*block, len(examples)); at++ {
 			e := examples[at]
 			from, to := data.Rows(e)
@@ -93,7 +93,7 @@ func Predict(ctx context.Context, data Data, heads []*Head, examples []int) ([][
 				outputs[i] = make([]float64, h.heads()*n)
 			}
 			for r := from; r < to; r++ {
-				for j, v := range data.X.Row(r) {
+				for j, v := range data.X.ReadRow(r, buffer) {
 					x[j] = float64(v)
 				}
 				for i, l := range layers {

@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -30,7 +32,7 @@ import (
 var claimsFile = filepath.Join(shareddata.Root(), "docs", "data", "rows.jsonl")
 
 // claimFiles are the result files.
-var claimFiles = []string{"run.json", "sweep.json", "chess.json", "textchain.json", "chesschain.json", "free.json", "supervision.json",
+var claimFiles = []string{"text/ratings.json", "chess.json", "textchain.json", "chesschain.json", "free.json", "supervision.json",
 	"chess-supervision.json", "losses.json", "default/text.json", "default/chess.json", "default/free.json"}
 
 // A claimRow is a row of a result file, or a chain of it.
@@ -40,14 +42,26 @@ type claimRow struct {
 	Chain *summary.ChainRow `json:"chain,omitempty"`
 }
 
-// writeClaims reads result files and writes their rows without warnings. It leaves out models that teach themselves, and baselines and
+// writeClaims reads result files and writes their rows without warnings. Rows of files that the folder lacks stay as they are. It leaves out models that teach themselves, and baselines and
 // rows about supervision of which README.md says nothing.
 func writeClaims(t *testing.T, folder string) {
 	t.Helper()
+	before, err := os.ReadFile(claimsFile)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	for _, name := range claimFiles {
 		r, err := result.Load(filepath.Join(folder, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			for line := range bytes.Lines(before) {
+				if bytes.HasPrefix(line, fmt.Appendf(nil, `{"file":%q,`, name)) {
+					out.Write(line)
+				}
+			}
+			continue
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -182,8 +196,9 @@ func TestClaims(t *testing.T) {
 	}
 	c := readClaims(t)
 	const e5, miniLM = "e5-small-v2", "all-MiniLM-L6-v2"
-	toE5 := []string{"wordllama-64 → " + e5, "wordllama-256 → " + e5, miniLM + " → " + e5}
-	toMiniLM := []string{"wordllama-64 → " + miniLM, "wordllama-256 → " + miniLM}
+	const ratings, mpnet = "text/ratings.json", "all-mpnet-base-v2"
+	toE5 := []string{"wordllama-64 → " + e5, miniLM + " → " + e5}
+	toMpnet := []string{"wordllama-64 → " + mpnet, miniLM + " → " + mpnet}
 	losses := []string{"xent", "confidence", "logconf"}
 	var want []string
 	claim := func(format string, args ...any) { want = append(want, fmt.Sprintf(format, args...)) }
@@ -199,9 +214,14 @@ func TestClaims(t *testing.T) {
 	for _, sentence := range said {
 		claim("%s", sentence)
 	}
-	for _, pair := range slices.Concat(toE5, toMiniLM) {
-		p := list.Map(losses, func(l string) string { return figure(c.pooled("sweep.json", "", pair, l)) })
-		claim("| %s | %.1f | %s |", pair, 100*c.pooled("sweep.json", "", pair, "xent").Gap, strings.Join(p, " | "))
+	for _, pair := range slices.Concat(toE5, toMpnet, []string{"wordllama-64 → " + miniLM}) {
+		p := list.Map(append(losses, "guardconf"), func(l string) string { return figure(c.pooled(ratings, "", pair, l)) })
+		claim("| %s | %.1f | %s |", pair, 100*c.pooled(ratings, "", pair, "xent").Gap, strings.Join(p, " | "))
+	}
+	for _, r := range c.rows[ratings] {
+		if r.Pair() == e5+" → "+mpnet && r.PGR.Defined {
+			t.Errorf("%s: %s has a gap, the text says that it has none", r.Task, r.Pair())
+		}
 	}
 	ladder := func(pair string) []string {
 		return list.Map(losses, func(l string) string { return figure(c.row("chess.json", "chess-mate1", pair, l).PGR) })
@@ -211,8 +231,8 @@ func TestClaims(t *testing.T) {
 	for _, pair := range append(slices.Clone(neighbours), "chess-0.1m → chess-1.5m", whole) {
 		claim("| %s | %.1f | %s |", pair, 100*c.row("chess.json", "chess-mate1", pair, "xent").PGR.Gap, strings.Join(ladder(pair), " | "))
 	}
-	nlp := list.Map(toE5, func(pair string) string { return figure(c.pooled("sweep.json", tasks.NLP, pair, "xent")) })
-	claim("four sentiment sets is %s, %s and %s", nlp[0], nlp[1], nlp[2])
+	nlp := list.Map(slices.Concat(toE5, toMpnet), func(pair string) string { return figure(c.pooled(ratings, tasks.NLP, pair, "xent")) })
+	claim("four sentiment sets is %s and %s for wordllama-64 and MiniLM as supervisors of e5, and %s and %s as supervisors of mpnet", nlp[0], nlp[1], nlp[2], nlp[3])
 	claim("%s with logconf and %s with xent", figure(c.row("chess.json", "chess-mate1", whole, "logconf").PGR), figure(c.row("chess.json", "chess-mate1", whole, "xent").PGR))
 	chess := list.Map(neighbours, func(pair string) string { return figure(c.row("chess.json", "chess-mate1", pair, "xent").PGR) })
 	claim("it is %s, %s and %s", chess[0], chess[1], chess[2])
@@ -254,9 +274,9 @@ func TestClaims(t *testing.T) {
 	nlpPool, rewardPool := byCategory[tasks.NLP].PGR, byCategory[tasks.Reward].PGR
 	claim("PGR is %s over %d NLP tasks, %s over %d sets of preference pairs", figure(nlpPool.These), nlpPool.N+nlpPool.Undefined, figure(rewardPool.These), rewardPool.N)
 	claim("and %s on pleasant outcomes", figure(c.row("losses.json", "pleasant-outcomes", "wordllama-64 → "+e5, "xent").PGR))
-	xent := c.row("run.json", "movies", miniLM+" → "+e5, "xent").Imitation
+	xent := c.row(ratings, "movies", miniLM+" → "+e5, "xent").Imitation
 	claim("with xent, students repeat %s of its errors, and the ceiling, which never saw its labels, %s", percent(xent.Student.OnErrors), percent(xent.Ceiling.OnErrors))
-	claim("with logconf %s", percent(c.row("run.json", "movies", miniLM+" → "+e5, "logconf").Imitation.Student.OnErrors))
+	claim("with logconf %s", percent(c.row(ratings, "movies", miniLM+" → "+e5, "logconf").Imitation.Student.OnErrors))
 	const weakest = "wordllama-64 → " + e5
 	supervised := func(task, loss string) summary.Row { return c.row("supervision.json", task, weakest, loss) }
 	logconf, plain, excuses := supervised("movies", "logconf"), supervised("movies", "xent"), supervised("deontology", "logconf")

@@ -9,7 +9,7 @@ import re
 import sys
 
 top = pathlib.Path(__file__).resolve().parents[2]
-BLOCK = re.compile(r"(<!-- table (\S+) -->\n```\n)(.*?)(\n```\n)", re.S)
+BLOCK = re.compile(r"(<!-- table (\S+) -->\n```\n)(.*?\n)??(```\n)", re.S)
 
 
 def main():
@@ -23,7 +23,7 @@ def main():
             if not file.exists():
                 print(f"{page}: no table {m[2]}", file=sys.stderr)
                 return m[0]
-            return m[1] + re.sub(r" +$", "", file.read_text().rstrip("\n"), flags=re.M) + m[4]
+            return m[1] + re.sub(r" +$", "", file.read_text().rstrip("\n") + "\n", flags=re.M) + m[4]
         return replace
 
     for path in [top / "README.md", *sorted((top / "docs").glob("*.md"))]:

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"regexp"
 	"slices"
@@ -16,8 +19,9 @@ import (
 
 // A plan is a YAML file whose keys are names of flags. Its groups are tasks with a ladder of models of their own.
 type plan struct {
-	name    string // of the file or the suite, for faults
-	command string // "run" or "sweep", for faults
+	name    string         // of the file or the suite, for faults
+	command string         // "run" or "sweep", for faults
+	all     *pflag.FlagSet // of the command, including those of every command; nil if they are not known
 	flags   map[string]yaml.Node
 	groups  []group
 }
@@ -57,9 +61,13 @@ var groupNames = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`)
 // parsePlan reads a plan. Whether its keys are flags is not checked yet.
 func parsePlan(name string, data []byte) (*plan, error) {
 	p := &plan{name: name}
-	var doc yaml.Node
-	if err := yaml.Unmarshal(data, &doc); err != nil {
+	var doc, more yaml.Node
+	documents := yaml.NewDecoder(bytes.NewReader(data))
+	if err := documents.Decode(&doc); err != nil && err != io.EOF {
 		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if documents.Decode(&more) != io.EOF {
+		return nil, fmt.Errorf("%s:%d: a second document begins: a plan is one document, without a line of three hyphens", name, more.Line)
 	}
 	if len(doc.Content) == 0 || doc.Content[0].Tag == "!!null" {
 		return nil, fmt.Errorf("%s: the plan is empty: want keys that are names of flags, such as task and models", name)
@@ -96,7 +104,9 @@ func parsePlan(name string, data []byte) (*plan, error) {
 		}
 		if n, ok := g.flags["optional"]; ok {
 			delete(g.flags, "optional")
-			if err := n.Decode(&g.optional); err != nil {
+			if n.Kind == yaml.ScalarNode && n.Tag != "!!null" {
+				g.optional = []string{n.Value}
+			} else if err := n.Decode(&g.optional); err != nil {
 				faults = append(faults, fmt.Errorf("%s:%d: optional: want a list of tasks", name, n.Line))
 			}
 		}
@@ -145,9 +155,9 @@ var ofWhole = []string{"again", "dry-run", "format", "heads", "help", "json", "m
 func (g group) set(p *plan, fs *pflag.FlagSet, given map[string]bool) error {
 	var faults []error
 	own := maps.Clone(g.flags)
-	for _, key := range ofWhole {
-		if node, ok := own[key]; ok {
-			faults = append(faults, usagef("%s:%d: %s concerns all groups: set it outside of them, or on the command line", p.name, node.Line, key))
+	for _, key := range inOrder(own) {
+		if slices.Contains(ofWhole, key) || fs.Lookup(key) == nil && p.all != nil && p.all.Lookup(key) != nil && !nesting[key] {
+			faults = append(faults, usagef("%s:%d: %s concerns all groups: set it outside of them, or on the command line", p.name, own[key].Line, key))
 			delete(own, key)
 		}
 	}
@@ -165,7 +175,17 @@ func (g group) set(p *plan, fs *pflag.FlagSet, given map[string]bool) error {
 }
 
 // set sets the flags of the plan itself.
-func (p *plan) set(fs *pflag.FlagSet) error { return setFlags(p, p.flags, fs) }
+func (p *plan) set(fs *pflag.FlagSet) error {
+	p.all = fs
+	return setFlags(p, p.flags, fs)
+}
+
+// inOrder returns the keys of a plan or a group in the order of their lines.
+func inOrder(values map[string]yaml.Node) []string {
+	return slices.SortedFunc(maps.Keys(values), func(a, b string) int {
+		return cmp.Or(cmp.Compare(values[a].Line, values[b].Line), cmp.Compare(values[a].Column, values[b].Column), cmp.Compare(a, b))
+	})
+}
 
 // nesting holds the flags that name a plan. They cannot be keys of one.
 var nesting = map[string]bool{"plan": true, "suite": true}
@@ -174,7 +194,7 @@ var nesting = map[string]bool{"plan": true, "suite": true}
 func setFlags(p *plan, values map[string]yaml.Node, flags *pflag.FlagSet) error {
 	var faults []error
 	set := map[string]string{} // the key that sets a flag, by the flag's name
-	for _, key := range slices.Sorted(maps.Keys(values)) {
+	for _, key := range inOrder(values) {
 		node, flag := values[key], flags.Lookup(key)
 		if nesting[key] {
 			faults = append(faults, usagef("%s:%d: %s: a plan cannot name another one: give --%s on the command line", p.name, node.Line, key, key))

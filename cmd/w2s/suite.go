@@ -370,6 +370,9 @@ func (a *app) groups(ctx context.Context, f *experimentFlags, members []*member)
 		rows = append(rows, p.Rows...)
 	}
 	if len(rows) == 0 {
+		if len(failed) == 0 && len(missing) > 0 { // optional tasks only
+			failed = append(slices.Clone(missing), errors.New("nothing was run, because the data of no task could be had"))
+		}
 		return errors.Join(failed...)
 	}
 	failed = append(failed, a.plotResults(f.plots, inputs, f.options()))
@@ -416,7 +419,7 @@ func eachOf(err error) []error {
 
 // printPlan prints what a command would do. What cannot be done is named under the table.
 func (a *app) printPlan(ctx context.Context, f *experimentFlags, members []*member) error {
-	var all experiment.Plan
+	all := experiment.Plan{Tasks: []experiment.TaskPlan{}} // [] in JSON
 	var failed, missing []error
 	for _, m := range members {
 		err := m.fault

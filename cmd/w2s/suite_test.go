@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -80,6 +81,30 @@ func TestGroupOfOptionalTasks(t *testing.T) {
 	}
 	if got := members[0].command.shared().tasks; !slices.Equal(got, []string{"mr", "trec"}) {
 		t.Errorf("tasks %q, want mr and trec", got)
+	}
+}
+
+func TestFaultsOfPlans(t *testing.T) {
+	for text, want := range map[string]string{
+		"task: [movies]\n---\ntask: [tweets]\n":                                          "plan.yaml:2: a second document begins",
+		"groups:\n  - task: movies\n    models: a,b\n    provider: cuda\n    sedes: 3\n": "plan.yaml:4: provider concerns all groups",
+		"sedes: 3\ntask: movies\nalfa: 1\n":                                              `plan.yaml:1: no flag is named "sedes", did you mean "seeds"?`,
+	} {
+		p, err := parsePlan("plan.yaml", []byte(text))
+		if err == nil {
+			flags := pflag.NewFlagSet("sweep", pflag.ContinueOnError)
+			flags.String("provider", "cpu", "")
+			s := &sweep{}
+			s.register(flags)
+			err = p.set(flags)
+			if len(p.groups) > 0 {
+				_, of := groupMembers(s, p, &planSource{file: "plan.yaml"}, nil)
+				err = errors.Join(err, of)
+			}
+		}
+		if err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%q: %v, want %s", text, err, want)
+		}
 	}
 }
 

@@ -334,7 +334,7 @@ func TestCardsOfJobs(t *testing.T) {
 	}
 	encode := []string{"encode", "--model", filepath.Join(models, "bert-tiny"), "--train", "60", "--test", "20"}
 	script, said := command(append(encode, "--slurm", "2", "--provider", "cuda", "--devices", "0,1")...)
-	if !strings.Contains(script, "\n#SBATCH --gres=gpu:2\n") || !strings.Contains(script, "'--provider=cuda' '--") || !strings.Contains(said, "80 of 80 texts to encode") {
+	if !strings.Contains(script, "\n#SBATCH --gres=gpu:2\n") || !strings.Contains(script, "'--provider=cuda' '--") || !strings.Contains(said, "113 of 113 texts to encode") {
 		t.Errorf("Slurm, cuda:\n%s%s", script, said)
 	}
 	script, _ = command(append(encode, "--slurm", "2", "--provider", "cuda", "--sbatch=--gpus-per-task=1")...)
@@ -354,6 +354,59 @@ func TestCardsOfJobs(t *testing.T) {
 	if !strings.Contains(plan, "not estimated") || !strings.Contains(said, "note: --provider cuda does not work on this machine: nvidia-smi failed") {
 		t.Errorf("plan:\n%s%s", plan, said)
 	}
+}
+
+// The process that starts a provider ends with w2s, even if w2s is killed.
+func TestChildEndsWithParent(t *testing.T) {
+	lib := needLibrary(t)
+	dir := t.TempDir()
+	compileLibrary(t, filepath.Join(dir, "libonnxruntime_providers_cuda.so"), "")
+	compileLibrary(t, filepath.Join(dir, "libcudnn.so.9"), `#include <stdio.h>
+#include <unistd.h>
+__attribute__((constructor)) static void hang(void) {
+	FILE *f = fopen("`+dir+`/new", "w");
+	fprintf(f, "%d", (int)getpid());
+	fclose(f);
+	rename("`+dir+`/new", "`+dir+`/pid");
+	sleep(60);
+}
+`)
+	library := filepath.Join(dir, "libonnxruntime.so.1.99.0")
+	if err := os.Symlink(lib, library); err != nil {
+		t.Fatal(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fakeCards(t, true)
+	t.Setenv("LD_LIBRARY_PATH", dir)
+	cmd := exec.Command(self, "doctor", "--provider", "cuda", "--onnxruntime", library, "--offline", "--cache", filepath.Join(dir, "cache"))
+	cmd.Args[0] = "w2s"
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Process.Kill()
+	within := func(what string, ok func() bool) {
+		t.Helper()
+		for range 200 {
+			if ok() {
+				return
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		t.Fatalf("after 10 seconds, %s", what)
+	}
+	var pid []byte
+	within("the library was not loaded", func() bool { pid, err = os.ReadFile(filepath.Join(dir, "pid")); return err == nil })
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Wait()
+	within("the child still runs", func() bool {
+		stat, err := os.ReadFile("/proc/" + string(pid) + "/stat")
+		return err != nil || strings.Contains(string(stat), ") Z ")
+	})
 }
 
 // compileLibrary makes a shared library from a program in C, which it writes beside it, and returns its path.

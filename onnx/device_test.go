@@ -42,18 +42,6 @@ func TestWithDevice(t *testing.T) {
 	}
 }
 
-// What is told about the choice of the provider is told with the results.
-func TestFallbackIsAWarning(t *testing.T) {
-	const why = "there is no card"
-	e := tiny(t, "bert-tiny", Options{Fallback: why})
-	if !slices.Contains(e.Warnings(), why) {
-		t.Errorf("warnings %q", e.Warnings())
-	}
-	if plain := tiny(t, "bert-tiny", Options{}); plain.Key() != e.Key() {
-		t.Error("the reason is part of the key")
-	}
-}
-
 func TestTryProvider(t *testing.T) {
 	rt := testRuntime(t)
 	if err := TryProvider(rt, Options{}); err != nil {

@@ -54,9 +54,6 @@ func Open(ctx context.Context, rt *Runtime, dir string, o Options) (*Encoder, er
 	if err != nil {
 		return nil, err
 	}
-	if o.Fallback != "" {
-		c.notes = append(c.notes, o.Fallback)
-	}
 	e := &Encoder{checkpoint: c, options: o, dims: c.Width}
 	e.options.Provider, _ = checkProvider(o.Provider) // ReadCheckpoint has checked it
 	kernels := e.options.Provider

@@ -38,8 +38,6 @@ type Options struct {
 	// Devices are the cards that the providers cuda and tensorrt run on. Texts are spread over them. None stands for the provider's
 	// first card. Devices are no part of a key, as kinds of processors are not.
 	Devices []Device
-	// Fallback tells why Provider is not the one that the user asked for. It is one of the Warnings.
-	Fallback string
 
 	// DigestFile stores the digests of model files between runs. "" reads the whole model each time it is opened.
 	DigestFile string

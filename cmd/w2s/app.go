@@ -55,6 +55,9 @@ type app struct {
 
 	inputs []input // see reads
 
+	elsewhere bool // models run on other machines
+	dryRun    bool // models need not run here
+
 	try func(context.Context, *place) error // tryInChild; tests of machines with a card replace it
 
 	// Opened on first use.

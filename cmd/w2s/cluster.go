@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -46,6 +47,17 @@ func (f *clusterFlags) check(shard string) error {
 		}
 	}
 	return nil
+}
+
+// jobCards returns how many cards each task of a job needs.
+func (a *app) jobCards() int {
+	if a.provider != cudaProvider && a.provider != "tensorrt" {
+		return 0 // with auto, a shard takes a card if it has one
+	}
+	if len(a.devices) == 0 {
+		return 1
+	}
+	return slices.Max(a.devices) + 1 // a job counts its own cards from 0
 }
 
 // shardArgs returns the command line of a shard: the flags that the user gave, except clusterOnly and those in without.

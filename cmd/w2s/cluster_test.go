@@ -128,7 +128,7 @@ func TestKubernetesJob(t *testing.T) {
 	dir := t.TempDir()
 	var out bytes.Buffer
 	f := clusterFlags{kubernetes: 8, image: "my/w2s:1", claim: "features"}
-	if err := writeKubernetesJob(&out, &f, 4, append([]string{"encode"}, hostile...)); err != nil {
+	if err := writeKubernetesJob(&out, &f, 4, 0, append([]string{"encode"}, hostile...)); err != nil {
 		t.Fatal(err)
 	}
 	var job kubeJob

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -19,7 +18,7 @@ import (
 func (a *app) fix(ctx context.Context, c *catalog.Catalog) error {
 	fetchGPU := a.provider == cudaProvider
 	if a.provider == autoProvider {
-		_, err := gpu.Cards(ctx, os.LookupEnv)
+		_, err := a.cards(ctx)
 		fetchGPU = err == nil
 	}
 	if fetchGPU {
@@ -41,7 +40,7 @@ func (a *app) examineGPU(ctx context.Context, c *catalog.Catalog, r *findings) e
 	if a.provider == cudaProvider {
 		lacking = r.fault
 	}
-	cards, err := gpu.Cards(ctx, os.LookupEnv)
+	cards, err := a.cards(ctx)
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -51,11 +50,10 @@ func (a *app) examineGPU(ctx context.Context, c *catalog.Catalog, r *findings) e
 			todo = "install NVIDIA's driver, or start the container with the card"
 		}
 		lacking("NVIDIA card", "none: "+err.Error(), todo)
+	case errors.As(err, new(*gpu.HiddenError)): // it says what to do
+		lacking("NVIDIA card", err.Error(), "")
 	case err != nil:
 		lacking("NVIDIA card", err.Error(), "repair or update NVIDIA's driver")
-	}
-	for _, card := range cards {
-		r.good(fmt.Sprintf("NVIDIA card %d", card.Index), aboutCard(card))
 	}
 	if err != nil && a.provider != cudaProvider {
 		return nil
@@ -63,6 +61,23 @@ func (a *app) examineGPU(ctx context.Context, c *catalog.Catalog, r *findings) e
 	found, err := c.FindGPURuntime(ctx, a.library)
 	if ctx.Err() != nil {
 		return ctx.Err()
+	}
+	usable := 0
+	for _, card := range cards {
+		if why := unfit(card, found); why != "" {
+			lacking(fmt.Sprintf("NVIDIA card %d", card.Index), aboutCard(card), why)
+		} else {
+			r.good(fmt.Sprintf("NVIDIA card %d", card.Index), aboutCard(card))
+			usable++
+		}
+	}
+	if len(cards) > 0 {
+		if _, err := pick(cards, a.devices); err != nil {
+			lacking("NVIDIA card", err.Error(), "")
+		}
+	}
+	if len(cards) > 0 && usable == 0 {
+		return nil // no library would help
 	}
 	if err != nil && !errors.Is(err, catalog.ErrNoGPURuntime) {
 		lacking("ONNX Runtime for CUDA", err.Error(), "")
@@ -90,7 +105,7 @@ func (a *app) examineGPU(ctx context.Context, c *catalog.Catalog, r *findings) e
 		state := c.GPUState(found)
 		lacking("CUDA libraries", strings.Join(found.Missing, ", ")+" "+absent(state), state.WayOut)
 	}
-	if len(cards) == 0 || found.Path == "" || len(found.Missing) > 0 {
+	if _, err := pick(cards, a.devices); err != nil || len(cards) == 0 || found.Path == "" || len(found.Missing) > 0 {
 		return nil
 	}
 	switch p, faults := a.placeOnCard(ctx, c); {
@@ -114,6 +129,9 @@ func aboutCard(c gpu.Card) string {
 	}
 	if c.Free > 0 {
 		parts = append(parts, progress.Size(c.Free)+" free")
+	}
+	if c.Capability != "" {
+		parts = append(parts, "compute capability "+visible.Line(c.Capability))
 	}
 	return strings.Join(append(parts, "driver "+visible.Line(c.Driver)), ", ")
 }

@@ -100,6 +100,9 @@ func (a *app) encode(ctx context.Context, f *encodeFlags, flags *pflag.FlagSet) 
 	if onlyChess(f.tasks) && !flags.Changed("model") {
 		f.models = []string{chessWeak, chessStrong}
 	}
+	if err := a.checkProvider(); err != nil {
+		return err
+	}
 	if f.cluster.kubernetes > 0 {
 		// Files and checkpoints are on the machines that run the pods. Only the names of tasks can be checked here.
 		if _, err := a.openTasks(ctx, slices.DeleteFunc(slices.Clone(f.tasks), isFile)); err != nil {
@@ -111,6 +114,7 @@ func (a *app) encode(ctx context.Context, f *encodeFlags, flags *pflag.FlagSet) 
 	if err != nil {
 		return err
 	}
+	a.elsewhere = f.cluster.slurm > 0
 	models, err := a.models(ctx, f.models)
 	if err != nil {
 		return err

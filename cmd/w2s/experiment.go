@@ -367,6 +367,7 @@ func (a *app) perform(ctx context.Context, f *experimentFlags, run func(experime
 // stamp notes in a result what made it.
 func (f *experimentFlags) stamp(a *app, r *result.Result) {
 	r.Program, r.Command, r.Metric = program(), append([]string{"w2s"}, a.args...), tasks.Metric(f.metric)
+	a.place.warn(r)
 }
 
 // experiment carries out an experiment and prints what show returns: rows as JSON with --json, otherwise tables.

@@ -57,7 +57,8 @@ type (
 		VolumeMounts []kubeMount    `yaml:"volumeMounts"`
 	}
 	kubeResources struct {
-		Requests map[string]string `yaml:"requests"`
+		Requests map[string]string `yaml:"requests,omitempty"`
+		Limits   map[string]string `yaml:"limits,omitempty"` // cards must be limits
 	}
 	kubeMount struct {
 		Name      string `yaml:"name"`
@@ -78,10 +79,10 @@ const cacheMount = "/cache"
 // writeKubernetes prints the manifest of an Indexed Job. Index i of the job, counted from 0, encodes shard i+1.
 func (a *app) writeKubernetes(f *clusterFlags, flags *pflag.FlagSet) error {
 	args := append(shardArgs(flags, "cache"), "--cache="+cacheMount)
-	return writeKubernetesJob(a.out, f, a.threads, args)
+	return writeKubernetesJob(a.out, f, a.threads, a.jobCards(), args)
 }
 
-func writeKubernetesJob(w io.Writer, f *clusterFlags, threads int, args []string) error {
+func writeKubernetesJob(w io.Writer, f *clusterFlags, threads, cards int, args []string) error {
 	// Kubernetes replaces $(NAME) in command and args, and reads $$ as $.
 	literal := strings.NewReplacer("$", "$$")
 	for i := range args {
@@ -92,8 +93,14 @@ func writeKubernetesJob(w io.Writer, f *clusterFlags, threads int, args []string
 		Name: "w2s", Image: f.image, Command: []string{"/bin/sh", "-c", shell, "w2s"}, Args: args,
 		VolumeMounts: []kubeMount{{Name: "cache", MountPath: cacheMount}},
 	}
+	if threads > 0 || cards > 0 {
+		c.Resources = &kubeResources{}
+	}
 	if threads > 0 {
-		c.Resources = &kubeResources{Requests: map[string]string{"cpu": strconv.Itoa(threads)}}
+		c.Resources.Requests = map[string]string{"cpu": strconv.Itoa(threads)}
+	}
+	if cards > 0 {
+		c.Resources.Limits = map[string]string{"nvidia.com/gpu": strconv.Itoa(cards)}
 	}
 	job := kubeJob{APIVersion: "batch/v1", Kind: "Job", Metadata: kubeMeta{Name: "w2s-encode"}, Spec: kubeSpec{
 		CompletionMode: "Indexed", Completions: f.kubernetes, Parallelism: f.kubernetes,

@@ -83,6 +83,11 @@ exit "$code"
 	return err
 }
 
+// asksForCards reports whether an option of sbatch asks for graphics cards.
+func asksForCards(option string) bool {
+	return strings.HasPrefix(option, "--gres") || strings.HasPrefix(option, "--gpus") || strings.HasPrefix(option, "-G")
+}
+
 // shellQuote quotes a word for bash. Bytes of characters that a terminal hides or obeys are written as numbers.
 func shellQuote(word string) string {
 	if visible.Line(word) == word {
@@ -126,5 +131,10 @@ func (a *app) slurmScript(w io.Writer, f *clusterFlags, flags *pflag.FlagSet) er
 		}
 	}
 	slices.Sort(env)
+	if n := a.jobCards(); n > 0 && !slices.ContainsFunc(f.sbatch, asksForCards) {
+		asking := *f
+		asking.sbatch = append([]string{fmt.Sprintf("--gres=gpu:%d", n)}, f.sbatch...)
+		f = &asking
+	}
 	return writeSlurmScript(w, program, dir, f, env, args)
 }

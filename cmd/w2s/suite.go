@@ -182,6 +182,7 @@ func (m *member) plan(ctx context.Context, a *app) (*experiment.Plan, error) {
 		return nil, err
 	}
 	m.command.shared().resume(a, &env)
+	env.Untried = a.place.untried
 	return experiment.MakePlan(ctx, m.cfg, env)
 }
 
@@ -203,6 +204,7 @@ func (a *app) grid(ctx context.Context, c gridCommand, source *planSource, flags
 			return err
 		}
 	}
+	a.dryRun = c.shared().dryRun
 	var faults memberFaults
 	for _, m := range members {
 		m.cfg, err = m.command.config(ctx, a)
@@ -439,7 +441,7 @@ func (a *app) printPlan(ctx context.Context, f *experimentFlags, members []*memb
 	if f.json {
 		return errors.Join(append(failed, a.printJSON(&all))...)
 	}
-	t := planTable(&all)
+	t := planTable(&all, a.place != nil && a.place.untried)
 	t.Notes = append(t.Notes, notRun(missing)...)
 	return errors.Join(append(failed, a.writeTables(f.table, t))...)
 }

@@ -161,7 +161,8 @@ func ladderPairs(ladder, named []string) ([]result.Pair, error) {
 	return pairs, errors.Join(faults...)
 }
 
-func planTable(p *experiment.Plan) *table.Table {
+// planTable shows a plan. The times are not known if no model was tried.
+func planTable(p *experiment.Plan, untried bool) *table.Table {
 	t := &table.Table{Name: "plan", Caption: "work that this sweep would do", Columns: []table.Column{{Name: "task"},
 		{Name: "train", Numeric: true}, {Name: "test", Numeric: true}, {Name: "heads", Numeric: true}, {Name: "model"},
 		{Name: "texts", Numeric: true}, {Name: "to encode", Numeric: true}, {Name: "about", Numeric: true}}}
@@ -180,11 +181,16 @@ func planTable(p *experiment.Plan) *table.Table {
 		for _, m := range task.Models {
 			sum += m.Estimate
 			about := "–"
-			if m.Missing > 0 {
+			if m.Estimate > 0 {
 				about = m.Estimate.Round(time.Second).String()
 			}
 			t.Add(task.Task, fmt.Sprint(task.Train), fmt.Sprint(task.Test), note, m.Model, fmt.Sprint(m.Texts), fmt.Sprint(m.Missing), about)
 		}
+	}
+	if untried {
+		t.Notes = []string{fmt.Sprintf("%d heads to train, including those that choose penalties. The time of encoding is not estimated, because "+
+			"models cannot run here.", heads)}
+		return t
 	}
 	t.Notes = []string{fmt.Sprintf("%d heads to train, including those that choose penalties. Encoding takes about %s, estimated from a sample "+
 		"of each task's texts.", heads, sum.Round(time.Second))}

@@ -25,6 +25,8 @@ type Env struct {
 	Finished func(*result.Result) error
 	// Trained, if set, is called with every head that is trained on features, from several goroutines.
 	Trained func(result.Head, *head.Head) error
+	// Untried tells MakePlan that models cannot run here, so it estimates no times.
+	Untried bool
 
 	stateBytes int // see freeform.Options
 }

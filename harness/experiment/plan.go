@@ -33,7 +33,7 @@ type EncodePlan struct {
 	Model    string        `json:"model"`
 	Texts    int           `json:"texts"`       // distinct texts
 	Missing  int           `json:"missing"`     // those that are not in the cache
-	Estimate time.Duration `json:"estimate_ns"` // time to encode the missing ones, from a sample of all; 0 if none is missing
+	Estimate time.Duration `json:"estimate_ns"` // time to encode the missing ones, from a sample of all; 0 if none is missing, or with Env.Untried
 }
 
 // sampleSize is how many texts of a task are encoded to estimate the time for the missing ones.
@@ -182,7 +182,7 @@ func discard(int, []float32, int, bool) error { return nil }
 func planEncoding(ctx context.Context, env Env, m Model, texts []string) (EncodePlan, error) {
 	plan := EncodePlan{Model: m.Name, Texts: len(texts)}
 	var err error
-	if plan.Missing, err = env.Features.Missing(m.Encoder, texts); err != nil || plan.Missing == 0 {
+	if plan.Missing, err = env.Features.Missing(m.Encoder, texts); err != nil || plan.Missing == 0 || env.Untried {
 		return plan, err
 	}
 	// Taking every k-th text keeps the proportion of short and long ones.

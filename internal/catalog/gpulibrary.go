@@ -6,6 +6,7 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -186,14 +187,21 @@ const driverLibrary = "libcuda.so.1"
 // needsOf returns which of NVIDIA's libraries a provider needs, in the order in which they must be loaded. Besides those that the file
 // names, it needs two that it loads later: cuDNN, and the compiler of CUDA (NVRTC), which cuDNN uses.
 func needsOf(provider string) ([]string, error) {
+	damaged := func(err error) error {
+		return fmt.Errorf("catalog: %s is damaged and cannot be read as a library (%w): delete its folder and install this GPU build again, "+
+			"with w2s doctor --fix --provider cuda if it is in the cache of w2s", provider, err)
+	}
 	f, err := elf.Open(provider)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("catalog: reading the CUDA provider: %w", err)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("catalog: %s: %w", provider, err)
+		return nil, damaged(err)
 	}
 	defer f.Close()
 	imported, err := f.ImportedLibraries()
 	if err != nil {
-		return nil, fmt.Errorf("catalog: %s: %w", provider, err)
+		return nil, damaged(err)
 	}
 	var names []string
 	for _, name := range imported {

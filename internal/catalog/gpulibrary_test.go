@@ -118,8 +118,12 @@ func (g fakeGPU) testNeeds(t *testing.T) {
 	}
 	text := filepath.Join(t.TempDir(), cudaProvider)
 	mustWrite(t, text, "no library")
-	if _, err := needsOf(text); err == nil || !strings.Contains(err.Error(), text) {
-		t.Errorf("a text: %v", err)
+	empty := filepath.Join(t.TempDir(), cudaProvider)
+	mustWrite(t, empty, "")
+	for _, path := range []string{text, empty} {
+		if _, err := needsOf(path); err == nil || !strings.Contains(err.Error(), path+" is damaged") || !strings.Contains(err.Error(), "again") {
+			t.Errorf("%s: %v", path, err)
+		}
 	}
 }
 

@@ -119,6 +119,7 @@ func legends(columns []string) *table.Table {
 	other.Weak, other.N = "another", 1 // columns that have one value are in the caption
 	based := row
 	based.Baselines = []summary.Baseline{{Kind: result.OfAxis}, {Kind: result.FewGold(8), Train: 8}}
+	pool := summary.Pool{Weak: "another", PGR: stats.Pooled{Ratio: stats.PGR{Defined: true, N: 2, Interval: stats.Interval{Lo: 0.1, Hi: 0.9, Level: stats.Level}}}}
 	has := func(column string) bool { return slices.Contains(columns, column) }
 	switch {
 	case has("baseline"):
@@ -126,9 +127,9 @@ func legends(columns []string) *table.Table {
 	case has("main axis"):
 		return table.Supervision([]summary.Row{based, other})
 	case has("published"):
-		return table.Categories([]summary.CategoryRow{{}, {Pool: summary.Pool{Weak: "another"}}})
+		return table.Categories([]summary.CategoryRow{{}, {Pool: pool, Published: &summary.Range{}, Outside: true}})
 	case has("tasks"):
-		return table.Pairs([]summary.PairRow{{}, {Pool: summary.Pool{Weak: "another"}}})
+		return table.Pairs([]summary.PairRow{{}, {Pool: pool}})
 	case has("step"):
 		return table.Chains([]summary.ChainRow{{Seeds: 2, Models: []string{""}, Steps: make([]summary.Figure, 1)}, {Data: "shared", N: 1, Models: []string{""}, Steps: make([]summary.Figure, 1)}})
 	case has("student"):

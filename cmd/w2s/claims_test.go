@@ -75,7 +75,7 @@ func writeClaims(t *testing.T, folder string) {
 			}
 			switch name {
 			case "supervision.json":
-				if row.Weak != "wordllama-64" || row.Task != "movies" && row.Task != "deontology" {
+				if row.Weak != "wordllama-64" || row.Task != "movies" && row.Task != "ethics-deontology" {
 					continue
 				}
 			case "chess-supervision.json":
@@ -244,22 +244,20 @@ func TestClaims(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	above, below := 0, 0
-	var worst summary.ChainRow
+	differ := 0
+	lowest := chains[0]
 	for i, r := range chains {
-		switch {
-		case adjusted[i] < 0.05 && r.Gain.Diff > 0:
-			above++
-		case adjusted[i] < 0.05:
-			below++
-			worst = r
+		if adjusted[i] < 0.05 {
+			differ++
+		}
+		if r.Gain.Diff < lowest.Gain.Diff {
+			lowest = r
 		}
 	}
-	if above != 0 || below != 1 {
-		t.Errorf("%d chains end above their jump and %d below, the text says 0 and 1", above, below)
-	} else {
-		claim("none of the %d chains ends above its jump, and one ends below it (%s with %s, %s)", len(chains), worst.Task, loss.Short(worst.Loss), inPoints(*worst.Gain))
+	if differ != 0 {
+		t.Errorf("%d chains end above or below their jump, the text says none", differ)
 	}
+	claim("none of the %d chains ends above or below its jump by more than noise (the lowest is %s with %s, %s)", len(chains), lowest.Task, loss.Short(lowest.Loss), inPoints(*lowest.Gain))
 	byCategory := map[tasks.Category]summary.CategoryRow{}
 	soft := slices.DeleteFunc(slices.Clone(c.rows["losses.json"]), func(r summary.Row) bool {
 		return r.Treatment != "soft" || r.Loss != "xent" || r.Pair() != "wordllama-64 → "+e5
@@ -279,13 +277,13 @@ func TestClaims(t *testing.T) {
 	claim("with logconf %s", percent(c.row(ratings, "movies", miniLM+" → "+e5, "logconf").Imitation.Student.OnErrors))
 	const weakest = "wordllama-64 → " + e5
 	supervised := func(task, loss string) summary.Row { return c.row("supervision.json", task, weakest, loss) }
-	logconf, plain, excuses := supervised("movies", "logconf"), supervised("movies", "xent"), supervised("deontology", "logconf")
+	logconf, plain, excuses := supervised("movies", "logconf"), supervised("movies", "xent"), supervised("ethics-deontology", "logconf")
 	claim("student of wordllama-64 scores %s on movies", scored(logconf.Transfer))
 	claim("scores %s, and the cosine between the two is %.2f", scored(logconf.Baseline(result.OfAxis).Score), logconf.Cosines.Axis.Value)
 	claim("the student scores %s and has a cosine of %.2f; with shuffled labels it scores %s", scored(plain.Transfer), plain.Cosines.Axis.Value,
 		scored(plain.Baseline(result.OfShuffled).Score))
 	claim("on excuses (deontology) it scores %s, the axis %s and xent %s", scored(excuses.Transfer), scored(excuses.Baseline(result.OfAxis).Score),
-		scored(supervised("deontology", "xent").Transfer))
+		scored(supervised("ethics-deontology", "xent").Transfer))
 	mates := c.row("chess-supervision.json", "chess-mate1", whole, "logconf")
 	claim("8 gold labels give %s, and the best student of chess-0.03m %s", scored(mates.Baseline(result.FewGold(8)).Score), scored(mates.Transfer))
 	for _, l := range losses {

@@ -131,7 +131,9 @@ func legends(columns []string) *table.Table {
 	case has("tasks"):
 		return table.Pairs([]summary.PairRow{{}, {Pool: pool}})
 	case has("step"):
-		return table.Chains([]summary.ChainRow{{Seeds: 2, Models: []string{""}, Steps: make([]summary.Figure, 1)}, {Data: "shared", N: 1, Models: []string{""}, Steps: make([]summary.Figure, 1)}})
+		return table.Chains([]summary.ChainRow{
+			{Seeds: 2, Models: []string{"", ""}, Steps: make([]summary.Figure, 2), Labels: make([]float64, 1)},
+			{Data: "shared", N: 1, Models: []string{"", ""}, Steps: make([]summary.Figure, 2), Labels: make([]float64, 1)}})
 	case has("student"):
 		return table.PGR([]summary.Row{row, other})
 	}

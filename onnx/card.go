@@ -25,7 +25,7 @@ func (o Options) cards() []*card {
 		return o.fakes
 	}
 	provider, err := checkProvider(o.Provider)
-	if err != nil || !takesDevice(provider) {
+	if err != nil || !TakesDevices(provider) {
 		return nil
 	}
 	var all []*card

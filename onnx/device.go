@@ -15,8 +15,8 @@ type Device struct {
 	Free  int64 // bytes of it that were free when the program looked; 0 if unknown
 }
 
-// takesDevice reports whether a provider runs on a card that Options.Devices can choose.
-func takesDevice(provider string) bool { return provider == "cuda" || provider == "tensorrt" }
+// TakesDevices reports whether a provider runs on cards that Options.Devices can choose.
+func TakesDevices(provider string) bool { return provider == "cuda" || provider == "tensorrt" }
 
 // checkDevices refuses devices that the provider does not have, and those that are given twice.
 func (o Options) checkDevices() error {
@@ -27,7 +27,7 @@ func (o Options) checkDevices() error {
 	if err != nil {
 		return nil // check reports it
 	}
-	if !takesDevice(provider) {
+	if !TakesDevices(provider) {
 		return fmt.Errorf("provider %s has no devices to choose from", provider)
 	}
 	if _, ok := o.Settings[deviceID]; ok {

@@ -117,7 +117,7 @@ func (o Options) sessions(threads int) []sessionOptions {
 	}
 	var all []sessionOptions
 	for _, c := range o.cards() {
-		one.card, one.device = c, c.device
+		one.card = c
 		all = append(all, one)
 	}
 	return all

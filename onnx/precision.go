@@ -3,6 +3,7 @@ package onnx
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"w2s/internal/onnxproto"
 )
@@ -17,7 +18,6 @@ const (
 	Float16 Precision = "float16" // other weights are converted
 )
 
-// Precisions are the values of Options.Precision.
 var precisions = []Precision{Auto, Float32, Float16}
 
 // Precisions returns the names that Options.Precision accepts.
@@ -33,7 +33,7 @@ func (p Precision) check() error {
 	if p == "" || slices.Contains(precisions, p) {
 		return nil
 	}
-	return fmt.Errorf("unknown precision %q (known: auto, float32, float16)", string(p))
+	return fmt.Errorf("unknown precision %q (known: %s)", string(p), strings.Join(Precisions(), ", "))
 }
 
 // half decides whether a graph that is made computes its products in float16.

@@ -105,7 +105,7 @@ func explainProvider(name string, err error) error {
 	text := err.Error()
 	has := func(part string) bool { return strings.Contains(text, part) }
 	advice := "use a library built with it, or provider cpu"
-	if takesDevice(name) {
+	if TakesDevices(name) {
 		switch {
 		case has("libcuda.so.1:"), has("CUDA failure 34:"):
 			advice = "there is no NVIDIA driver on this machine: install one, or start the container with the card"

@@ -19,7 +19,6 @@ type sessionOptions struct {
 	threads  int // of one run
 	provider string
 	settings map[string]string
-	device   *Device  // the card that the model runs on; nil is the provider's first
 	unit     tileUnit // computes layers and attention; nil leaves them to the runtime's own kernels
 	card     *card    // the device that the model runs on, if it has memory of its own
 }
@@ -132,7 +131,11 @@ func (o sessionOptions) apply(options *ort.SessionOptions) error {
 	if err := options.SetMemPattern(false); err != nil {
 		return err
 	}
-	return appendProvider(options, o.provider, o.settings, o.device)
+	var d *Device
+	if o.card != nil {
+		d = o.card.device
+	}
+	return appendProvider(options, o.provider, o.settings, d)
 }
 
 // acquire waits until the model is loaded, and returns it for one run. The caller calls users.Done after the run.

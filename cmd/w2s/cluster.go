@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"w2s/onnx"
 )
 
 // A clusterFlags holds the flags that ask for a job on a cluster.
@@ -51,7 +53,7 @@ func (f *clusterFlags) check(shard string) error {
 
 // jobCards returns how many cards each task of a job needs.
 func (a *app) jobCards() int {
-	if a.provider != cudaProvider && a.provider != "tensorrt" {
+	if !onnx.TakesDevices(a.provider) {
 		return 0 // with auto, a shard takes a card if it has one
 	}
 	if len(a.devices) == 0 {

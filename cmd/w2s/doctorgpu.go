@@ -71,10 +71,9 @@ func (a *app) examineGPU(ctx context.Context, c *catalog.Catalog, r *findings) e
 			usable++
 		}
 	}
-	if len(cards) > 0 {
-		if _, err := pick(cards, a.devices); err != nil {
-			lacking("NVIDIA card", err.Error(), "")
-		}
+	devices, unknown := pick(cards, a.devices)
+	if unknown != nil {
+		lacking("NVIDIA card", unknown.Error(), "")
 	}
 	if len(cards) > 0 && usable == 0 {
 		return nil // no library would help
@@ -105,14 +104,14 @@ func (a *app) examineGPU(ctx context.Context, c *catalog.Catalog, r *findings) e
 		state := c.GPUState(found)
 		lacking("CUDA libraries", strings.Join(found.Missing, ", ")+" "+absent(state), state.WayOut)
 	}
-	if _, err := pick(cards, a.devices); err != nil || len(cards) == 0 || found.Path == "" || len(found.Missing) > 0 {
+	if unknown != nil || len(cards) == 0 || found.Path == "" || len(found.Missing) > 0 {
 		return nil
 	}
-	switch p, faults := a.placeOnCard(ctx, c); {
+	switch p, err := a.tryCards(ctx, devices, found); {
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case len(faults) > 0:
-		lacking("provider cuda", errors.Join(faults...).Error(), "")
+	case err != nil:
+		lacking("provider cuda", err.Error(), "")
 	case a.provider == cudaProvider || a.provider == autoProvider:
 		r.good("provider cuda", "works on "+cardNames(p.devices))
 	default:

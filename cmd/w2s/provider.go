@@ -39,7 +39,7 @@ func (a *app) checkProvider() error {
 	if names := providerNames(); !slices.Contains(names, a.provider) {
 		return usagef("--provider %q: want one of %s", a.provider, strings.Join(names, ", "))
 	}
-	if len(a.devices) > 0 && !slices.Contains([]string{autoProvider, cudaProvider, "tensorrt"}, a.provider) {
+	if len(a.devices) > 0 && a.provider != autoProvider && !onnx.TakesDevices(a.provider) {
 		return usagef("--devices needs --provider cuda or auto, not %s", a.provider)
 	}
 	for i, d := range a.devices {
@@ -149,9 +149,7 @@ func (a *app) findPlace(ctx context.Context) (*place, error) {
 		}
 		return a.fallBack(ctx, c, faults)
 	case "tensorrt":
-		for _, index := range a.devices {
-			p.devices = append(p.devices, onnx.Device{Index: index})
-		}
+		p.devices, _ = pick(nil, a.devices)
 	}
 	p.library, err = c.Runtime(ctx, a.library)
 	return p, err
@@ -201,14 +199,14 @@ func (a *app) placeOnCard(ctx context.Context, c *catalog.Catalog) (*place, []er
 			return nil, faults
 		}
 	}
-	p := &place{provider: cudaProvider}
-	if p.devices, err = pick(cards, a.devices); err != nil {
+	devices, err := pick(cards, a.devices)
+	if err != nil {
 		faults = append(faults, err)
 	}
 	found, err := a.findGPU(ctx, c)
 	if err != nil {
 		if len(cards) > 0 && found.Path == "" { // no download makes an unfit card work
-			for _, d := range p.devices {
+			for _, d := range devices {
 				if why := unfit(cards[d.Index], found); why != "" {
 					return nil, append(faults, fmt.Errorf("card %d, %s: %s", d.Index, visible.Line(d.Name), why))
 				}
@@ -216,19 +214,27 @@ func (a *app) placeOnCard(ctx context.Context, c *catalog.Catalog) (*place, []er
 		}
 		return nil, append(faults, err)
 	}
-	p.library, p.needs = found.Runtime, list.Map(found.Needs, func(l catalog.Library) string { return l.Path })
 	if slices.ContainsFunc(faults, func(f error) bool { return !errors.Is(f, gpu.ErrNoTool) }) {
 		return nil, faults
 	}
 	// Without nvidia-smi there may still be a driver.
-	if err := os.Setenv(gpu.Order, gpu.ByBus); err != nil {
-		return nil, append(faults, err)
-	}
-	said := a.waiting(fmt.Sprintf("provider %s to start (at most %v)", p.provider, tryTimeout))
-	err = a.try(ctx, p)
-	said()
+	p, err := a.tryCards(ctx, devices, found)
 	if err != nil {
 		return nil, append(faults, err)
+	}
+	return p, nil
+}
+
+// tryCards returns the place on cards, after it has run a small model there with the libraries that were found.
+func (a *app) tryCards(ctx context.Context, devices []onnx.Device, found catalog.GPURuntime) (*place, error) {
+	p := &place{provider: cudaProvider, devices: devices, library: found.Runtime,
+		needs: list.Map(found.Needs, func(l catalog.Library) string { return l.Path })}
+	if err := os.Setenv(gpu.Order, gpu.ByBus); err != nil {
+		return nil, err
+	}
+	defer a.waiting(fmt.Sprintf("provider %s to start (at most %v)", p.provider, tryTimeout))()
+	if err := a.try(ctx, p); err != nil {
+		return nil, err
 	}
 	return p, nil
 }
@@ -453,9 +459,7 @@ func newTryProviderCommand(a *app) *cobra.Command {
 		Use: tryCommand + " LIBRARY...", Short: "Start a provider and run a small model", Hidden: true, Args: cobra.ArbitraryArgs,
 		RunE: a.runE(func(ctx context.Context, needs []string) error {
 			p := &place{library: catalog.Runtime{Path: a.library}, provider: a.provider}
-			for _, index := range a.devices {
-				p.devices = append(p.devices, onnx.Device{Index: index})
-			}
+			p.devices, _ = pick(nil, a.devices)
 			a.place = p
 			step := func(what string) { fmt.Fprintln(a.out, stepMark+what) }
 			for _, path := range needs {

@@ -1,11 +1,13 @@
 package report
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
 
 	"w2s/harness/plot"
+	"w2s/harness/stats"
 	"w2s/harness/summary"
 	"w2s/harness/table"
 )
@@ -34,12 +36,7 @@ func asked(s Summaries, opt summary.Options, files string) (views []questionView
 	for _, r := range s.Rows {
 		work += r.N * r.Seeds
 	}
-	if resamples := opt.Resamples; resamples > 0 {
-		work *= resamples
-	} else {
-		work *= 2000
-	}
-	if work > mostAsked {
+	if work*cmp.Or(opt.Resamples, stats.DefaultResamples) > mostAsked {
 		var names []string
 		for _, q := range summary.Questions() {
 			names = append(names, q.Name)

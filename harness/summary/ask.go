@@ -322,14 +322,11 @@ func (f Asked) bySeed(r Row) (scores []stats.Score, n float64, err error) {
 		scores, err = bySeed(r, f.Score)
 		return scores, 0, err
 	}
-	scores, err = bySeed(r, func(t *result.Task, h Trio) (stats.Score, error) {
-		event, among, err := f.Share(t, h)
-		if err != nil || event == nil {
-			return nil, err
-		}
+	scores, err = bySeed(r, shareOf(func(t *result.Task, h Trio) (event, among []float64, err error) {
+		event, among, err = f.Share(t, h)
 		n += floats.Sum(among) / float64(len(r.trios))
-		return shareAmong(event, among), nil
-	})
+		return event, among, err
+	}))
 	return scores, n, err
 }
 

@@ -68,14 +68,19 @@ func numbers(rows []summary.Row, n func(row int) float64) string {
 			least, most = min(least, v), max(most, v)
 		}
 	}
-	switch low, high := math.Round(least), math.Round(most); {
-	case most == 0:
+	if most == 0 {
 		return ""
-	case low == high:
-		return fmt.Sprintf(" (n %.0f)", low)
-	default:
-		return fmt.Sprintf(" (n %.0f to %.0f)", low, high)
 	}
+	return " (n " + span(least, most) + ")"
+}
+
+// span writes the least and the greatest of numbers, rounded, or one if they are the same: "48 to 131".
+func span(numbers ...float64) string {
+	low, high := math.Round(slices.Min(numbers)), math.Round(slices.Max(numbers))
+	if low == high {
+		return fmt.Sprintf("%.0f", low)
+	}
+	return fmt.Sprintf("%.0f to %.0f", low, high)
 }
 
 // figure writes a figure with half of its interval.

@@ -2,7 +2,6 @@ package table
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -280,21 +279,14 @@ func keptLabels(rows []summary.Row) []string {
 	if len(order) == 0 {
 		return nil
 	}
-	span := func(values []float64) string {
-		low, high := math.Round(slices.Min(values)), math.Round(slices.Max(values))
-		if low == high {
-			return fmt.Sprintf("%.0f", low)
-		}
-		return fmt.Sprintf("%.0f to %.0f", low, high)
-	}
 	return []string{"Labels kept (mean over seeds): " + strings.Join(list.Map(order, func(treatment string) string {
 		c := of[treatment]
-		text := treatment + " all " + span(c.all)
-		if span(c.kept) != span(c.all) {
-			text = treatment + " " + span(c.kept) + " of " + span(c.all)
+		text := treatment + " all " + span(c.all...)
+		if span(c.kept...) != span(c.all...) {
+			text = treatment + " " + span(c.kept...) + " of " + span(c.all...)
 		}
 		if c.effective != nil {
-			text += ", with weights that count as much as " + span(c.effective) + " equal ones"
+			text += ", with weights that count as much as " + span(c.effective...) + " equal ones"
 		}
 		return text
 	}), "; ") + "."}

@@ -45,6 +45,22 @@ def timed(encode, texts, rounds, sync=lambda: None):
     return seconds, vectors
 
 
+def fastest(sizes, name, run):
+    """What run returns for the size with the fastest round, and the name of the size. Larger sizes than the card has memory for are left out."""
+    import torch
+
+    best = None
+    for size in sizes:
+        try:
+            tried = run(size)
+        except torch.cuda.OutOfMemoryError:
+            torch.cuda.empty_cache()
+            break
+        if best is None or min(tried[0]) < min(best[0]):
+            best = (*tried, name.format(size))
+    return best
+
+
 def run_transformers(args, texts):
     import torch
     import transformers
@@ -77,17 +93,9 @@ def run_transformers(args, texts):
         return encode
 
     sync = torch.cuda.synchronize if args.device == "cuda" else lambda: None
-    best = None
     with torch.inference_mode():
-        for budget in (8192, 32768, 131072) if args.device == "cuda" else (2048,):
-            try:
-                tried = timed(encoder(budget), texts, args.rounds, sync)
-            except torch.cuda.OutOfMemoryError:
-                torch.cuda.empty_cache()
-                break
-            if best is None or min(tried[0]) < min(best[0]):
-                best = (*tried, f"{budget} tokens")
-    return best
+        return fastest((8192, 32768, 131072) if args.device == "cuda" else (2048,), "{} tokens",
+                       lambda budget: timed(encoder(budget), texts, args.rounds, sync))
 
 
 def run_sentence_transformers(args, texts):
@@ -100,16 +108,8 @@ def run_sentence_transformers(args, texts):
     except ValueError:
         settings.pop("attn_implementation")
         model = sentence_transformers.SentenceTransformer(args.checkpoint, device=args.device, model_kwargs=settings)
-    best = None
-    for size in (32, 128, 512) if args.device == "cuda" else (32,):
-        try:
-            tried = timed(lambda t: model.encode(t, batch_size=size, show_progress_bar=False), texts, args.rounds)
-        except torch.cuda.OutOfMemoryError:
-            torch.cuda.empty_cache()
-            break
-        if best is None or min(tried[0]) < min(best[0]):
-            best = (*tried, f"batches of {size}")
-    return best
+    return fastest((32, 128, 512) if args.device == "cuda" else (32,), "batches of {}",
+                   lambda size: timed(lambda t: model.encode(t, batch_size=size, show_progress_bar=False), texts, args.rounds))
 
 
 def reference(args, texts):

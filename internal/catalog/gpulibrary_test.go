@@ -9,11 +9,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"w2s/internal/fetch"
 	"w2s/internal/list"
-	"w2s/internal/progress"
 )
 
 // A fakeGPU has small libraries that need each other as those of the pins do, and packages of them.
@@ -275,17 +273,7 @@ func copyFile(t *testing.T, from, to string) {
 
 // The pinned packages are what they are pinned as, and have all that the pinned provider names.
 func TestRealGPURuntime(t *testing.T) {
-	if os.Getenv("W2S_TEST_NETWORK_GPU") != "1" {
-		t.Skip("fetches 1.3 GB: set W2S_TEST_NETWORK_GPU=1")
-	}
-	dir := os.Getenv("W2S_TEST_CACHE")
-	if dir == "" {
-		dir = t.TempDir()
-	}
-	c, err := Open(Options{CacheDir: dir, Report: progress.Lines(os.Stderr, time.Second)})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := realCatalog(t, "W2S_TEST_NETWORK_GPU", "1.3 GB")
 	if c.gpu.none() {
 		t.Skip("nothing is pinned for this system")
 	}

@@ -9,10 +9,12 @@ import (
 	"w2s/internal/progress"
 )
 
-// TestRealDownloads fetches everything that is pinned with the real clients of this machine.
-func TestRealDownloads(t *testing.T) {
-	if os.Getenv("W2S_TEST_NETWORK") != "1" {
-		t.Skip("fetches about 400 MB: set W2S_TEST_NETWORK=1")
+// realCatalog returns a catalog that fetches with the real clients of this machine, into the folder W2S_TEST_CACHE if that is set. It skips
+// the test unless the variable allows it to fetch that much.
+func realCatalog(t *testing.T, variable, size string) *Catalog {
+	t.Helper()
+	if os.Getenv(variable) != "1" {
+		t.Skipf("fetches %s: set %s=1", size, variable)
 	}
 	dir := os.Getenv("W2S_TEST_CACHE")
 	if dir == "" {
@@ -22,6 +24,12 @@ func TestRealDownloads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return c
+}
+
+// TestRealDownloads fetches everything that is pinned with the real clients of this machine.
+func TestRealDownloads(t *testing.T) {
+	c := realCatalog(t, "W2S_TEST_NETWORK", "about 400 MB")
 	ctx := context.Background()
 	timed := func(name string, f func() error) {
 		start := time.Now()

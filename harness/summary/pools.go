@@ -18,6 +18,8 @@ type Pool struct {
 	Treatment string
 	Variant   string       // see Row.Variant
 	Metric    tasks.Metric // exact match of free answers counts as accuracy; "" if the rows do not say
+	N         int          // number of test examples of all tasks together; 0 if that of a task is unknown
+	Seeds     [2]int       // lowest and highest number of seeds of a task
 	PGR       stats.Pooled
 }
 
@@ -110,6 +112,14 @@ func pool(rows []Row, categoryOf func(Row) tasks.Category, emit func(tasks.Categ
 	}
 	for _, k := range order {
 		p := Pool{Weak: k.weak, Strong: k.strong, Loss: k.loss, Treatment: k.treatment, Variant: k.variant, Metric: k.metric}
+		p.Seeds = [2]int{members[k][0].Seeds, members[k][0].Seeds}
+		unknown := slices.ContainsFunc(members[k], func(r Row) bool { return r.N == 0 })
+		for _, r := range members[k] {
+			if !unknown {
+				p.N += r.N
+			}
+			p.Seeds = [2]int{min(p.Seeds[0], r.Seeds), max(p.Seeds[1], r.Seeds)}
+		}
 		var err error
 		if p.PGR, err = stats.Pool(list.Map(members[k], func(r Row) stats.TaskPGR {
 			return stats.TaskPGR{Corpus: cmp.Or(r.Corpus, r.Task), Gain: r.Transfer.Value - r.Floor.Value, PGR: r.PGR}

@@ -538,12 +538,18 @@ func TestPairsPoolAllTasks(t *testing.T) {
 	all := slices.Concat(pgrs(tasks.Chess, "small", 0.1, 0.3, math.NaN()), pgrs(tasks.NLP, "small", 0.2, 0.6), pgrs(tasks.NLP, "tiny", 0.75))
 	other := pgrs(tasks.NLP, "small", 0.9)[0]
 	other.Size = 50
+	for i := range all {
+		all[i].N, all[i].Seeds = 100+i, 3+i%2
+	}
 	got, err := Pairs(append(all, other))
 	if err != nil || len(got) != 3 {
 		t.Fatalf("%d pairs, %v", len(got), err)
 	}
 	near(t, "median PGR", got[0].PGR.Median, (0.2+0.3)/2)
 	near(t, "median gap", got[0].Gap, 0.2) // of 0.1, 0.2, 0.3, 0.1 and 0.2
+	if got[0].N != 100+101+102+103+104 || got[0].Seeds != [2]int{3, 4} || got[1].N != 105 || got[2].N != 0 {
+		t.Errorf("pools of %d, %d and %d test examples and %v seeds; want 510, 105, unknown, and 3 to 4 seeds", got[0].N, got[1].N, got[2].N, got[0].Seeds)
+	}
 	if got[0].PGR.N != 4 || got[0].PGR.Undefined != 1 || got[1].Weak != "tiny" || got[2].Variant != "train=50" || got[2].PGR.Median != 0.9 {
 		t.Errorf("%+v", got)
 	}

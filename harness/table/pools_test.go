@@ -11,26 +11,26 @@ import (
 )
 
 func TestPools(t *testing.T) {
-	pool := summary.Pool{Weak: "small", Strong: "large", Loss: "logconf:alpha=0.5:warmup=0.2", Treatment: "soft",
+	pool := summary.Pool{Weak: "small", Strong: "large", Loss: "logconf:alpha=0.5:warmup=0.2", Treatment: "soft", N: 1600, Seeds: [2]int{3, 5},
 		PGR: stats.Pooled{These: stats.PGR{Value: 0.72, Interval: interval(0.5, 0.9), Defined: true}, Ratio: stats.PGR{Value: 0.72, Interval: interval(0.2, 1.1), Defined: true, N: 3}, Median: 0.75, Interval: stats.Interval{Lo: 0.5, Hi: 1, Level: 0.75}, N: 3, Undefined: 1}}
-	none := summary.Pool{Weak: "small", Strong: "large", Loss: "xent", Treatment: "soft", PGR: stats.Pooled{Undefined: 2}}
+	none := summary.Pool{Weak: "small", Strong: "large", Loss: "xent", Treatment: "soft", Seeds: [2]int{3, 3}, PGR: stats.Pooled{Undefined: 2}}
 	sized := none
 	sized.Variant = "train=500"
 
 	check(t, Categories([]summary.CategoryRow{
 		{Category: tasks.NLP, Pool: pool, Published: &summary.Range{Low: 0.2, High: 0.7}, Outside: true},
 		{Category: tasks.Generative, Pool: none},
-	}), "category|loss|tasks|undefined|PGR|95% CI (seeds, test)|95% CI (tasks)|median|its CI|published", []string{
-		"nlp|logconf|3|1|0.72|[0.50, 0.90]|[0.20, 1.10]|0.75|[0.50, 1.00] (75 %)|0.2 to 0.7 (outside)",
-		"generative|xent|0|2|–|||–||–",
+	}), "category|loss|tasks|undefined|n|seeds|PGR|95% CI (seeds, test)|95% CI (tasks)|median|its CI|published", []string{
+		"nlp|logconf|3|1|1600|3 to 5|0.72|[0.50, 0.90]|[0.20, 1.10]|0.75|[0.50, 1.00] (75 %)|0.2 to 0.7 (outside)",
+		"generative|xent|0|2|?|3|–|||–||–",
 	}, "tasks: number of tasks with a defined PGR.", "(outside): PGR and its interval are outside the published range.",
 		"nlp (4 tasks): of the gap between small and large, the student recovers 0.72 [0.50, 0.90] with logconf. Published for naive fine-tuning: 0.2 to 0.7.",
 		"generative: the gap between small and large is noise or not positive, so PGR is undefined.")
 
 	check(t, Pairs([]summary.PairRow{{Pool: pool, Gap: 0.123}, {Pool: sized, Gap: -0.01}}),
-		"variant|loss|tasks|undefined|PGR|95% CI (seeds, test)|95% CI (tasks)|median|its CI|median gap", []string{
-			"|logconf|3|1|0.72|[0.50, 0.90]|[0.20, 1.10]|0.75|[0.50, 1.00] (75 %)|12.3",
-			"train=500|xent|0|2|–|||–||-1.0",
+		"variant|loss|tasks|undefined|n|seeds|PGR|95% CI (seeds, test)|95% CI (tasks)|median|its CI|median gap", []string{
+			"|logconf|3|1|1600|3 to 5|0.72|[0.50, 0.90]|[0.20, 1.10]|0.75|[0.50, 1.00] (75 %)|12.3",
+			"train=500|xent|0|2|?|3|–|||–||-1.0",
 		}, "median gap: ")
 	if notes := strings.Join(Categories([]summary.CategoryRow{{Pool: pool}}).Notes, "\n"); strings.Contains(notes, "(outside)") {
 		t.Errorf("nothing is outside, but the notes explain it:\n%s", notes)

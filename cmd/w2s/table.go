@@ -49,6 +49,12 @@ func views(wide bool, ask func(summary.Answers)) []view {
 			p, err := summary.Pairs(rows)
 			return []*table.Table{table.Pairs(p)}, err
 		}},
+		{"model", "each model trained on gold: ceilings, and floors beside them", "", true, func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
+			if m := table.Models(rows); m != nil {
+				return []*table.Table{m}, nil
+			}
+			return nil, nil
+		}},
 		{"loss", "comparisons of losses", "", false, func(rows []summary.Row, opt summary.Options) ([]*table.Table, error) {
 			l, err := summary.Losses(rows, opt)
 			return []*table.Table{table.Losses(l, summary.NotCompared(rows))}, err

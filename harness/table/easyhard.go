@@ -66,12 +66,7 @@ func EasyHard(rows []summary.Row) *Table {
 
 func easyHardData(lines []summary.EasyHardRow) *Data {
 	figure := func(name string, of func(summary.EasyHardRow) *summary.Figure) []field[summary.EasyHardRow] {
-		return ranged(name, func(l summary.EasyHardRow) (float64, stats.Interval, bool) {
-			if f := of(l); f != nil {
-				return f.Value, f.Interval, true
-			}
-			return 0, stats.Interval{}, false
-		})
+		return ranged(name, func(l summary.EasyHardRow) (float64, stats.Interval, bool) { return parts(of(l)) })
 	}
 	return tidy(lines, slices.Concat([]field[summary.EasyHardRow]{
 		{"task", func(l summary.EasyHardRow) any { return l.Row.Task }},

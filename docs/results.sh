@@ -57,7 +57,17 @@ table text text table --no-self --wide text
 
 result chess sweep --plan "$top/docs/plans/chess.yaml" --out chess
 table chess chess table --no-self --wide chess/mates.json
+table chess-models chess table --by model chess/mates.json
 table free chess table --wide chess/free.json
+
+result lichess sweep --plan "$top/docs/plans/lichess.yaml" --out lichess
+table lichess-models lichess table --by model lichess/bands.json
+table lichess lichess table --by category --no-self lichess/bands.json
+table lichess-order lichess table --by easy-to-hard --no-self lichess/easy-to-hard.json
+
+result hh sweep --models wordllama-64,all-MiniLM-L6-v2,e5-small-v2 --task hh-single-turn-helpful --task hh-single-turn-harmless \
+	"${losses[@]}" --loss guardconf --train 2000 --test 800 --seeds 5 --out hh.json
+table hh hh table --no-self --wide hh.json
 
 if [ -e checkpoints ]; then
 	result llm sweep --plan "$top/docs/plans/llm.yaml" --out llm
@@ -84,9 +94,20 @@ result losses sweep --models wordllama-64,all-MiniLM-L6-v2,e5-small-v2 --pair wo
 result people run --weak raters:1,raters:3 --strong e5-small-v2 --task movies --task tweets --task amazon --task editorials --loss xent --seeds 5 --out people.json
 table people people table --wide people.json
 
-result sciq run --task sciq_w2s_train_naive_weak1.8b.json.gz:text=txt:label=label:classes=wrong,right \
-	--weak column:soft_label,sim:flip:0.73 --strong e5-small-v2 --train 2000 --test 800 --loss xent --out sciq.json
-table sciq sciq table --wide sciq.json
+# The questions with the labels of a 1.8B model are in one of the folders of DATA, or the result is left out.
+sciq=
+for folder in "${folders[@]}"; do
+	if [ -e "$folder/sciq_w2s_train_naive_weak1.8b.json.gz" ]; then sciq=$folder/sciq_w2s_train_naive_weak1.8b.json.gz; fi
+done
+students=(all-MiniLM-L6-v2 e5-small-v2 all-mpnet-base-v2)
+if [ -e checkpoints ]; then students+=(checkpoints/smollm2-135m-instruct checkpoints/gemma-3-270m checkpoints/qwen2.5-coder-0.5b-instruct); fi
+if [ -n "$sciq" ]; then
+	for student in "${students[@]}"; do
+		result sciq run --task "$sciq:text=txt:label=label:classes=wrong,right" --weak column:soft_label,sim:flip:0.73 --strong "$student" \
+			--train 1200 --test 800 --loss xent --out "sciq/$(basename "$student").json"
+	done
+	table sciq sciq table --wide sciq
+fi
 
 result several run --weak wordllama-64,experts:2:wordllama-64,experts:4:wordllama-64,experts:8:wordllama-64 --combine csl --strong e5-small-v2 \
 	--task movies --task tweets --task amazon --task editorials --loss xent --seeds 5 --out several.json

@@ -186,6 +186,9 @@ func methodRow(m Method, entries []entryOf, methods int, level float64) (MethodR
 	if row.Rank, row.RankInterval, err = stats.TInterval(ranks, level); err != nil {
 		return row, err
 	}
+	if row.RankInterval.Known() { // no rank is outside the numbers of methods
+		row.RankInterval.Lo, row.RankInterval.Hi = max(1, row.RankInterval.Lo), min(float64(methods), row.RankInterval.Hi)
+	}
 	if row.Diff, row.Interval, err = stats.TInterval(diffs, level); err != nil {
 		return row, err
 	}

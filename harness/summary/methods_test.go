@@ -39,6 +39,9 @@ func TestMethodsPoolsCorpora(t *testing.T) {
 	near(t, "rank of xent", xent.Rank, (2.25+1.5)/2) // 2.5 on a, 2 on b
 	near(t, "rank of kl", kl.Rank, (1+3)/2.)
 	near(t, "rank of hard", hard.Rank, (2.75+1.5)/2)
+	if kl.RankInterval.Lo != 1 || kl.RankInterval.Hi != 3 { // Student's t of ranks 1 and 3 is far wider than the three methods
+		t.Errorf("interval of the rank of kl is %v, want 1 to 3", kl.RankInterval)
+	}
 	near(t, "difference", kl.Diff, 0.05)
 	half := 12.706204736 * 0.25 / 2 // Student's t with one degree of freedom times the standard error of -0.075 and 0.175
 	if math.Abs(kl.Interval.Hi-(0.05+half)) > 1e-8 || math.Abs(kl.Interval.Lo-(0.05-half)) > 1e-8 {

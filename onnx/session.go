@@ -135,6 +135,12 @@ func (o sessionOptions) apply(options *ort.SessionOptions) error {
 	if o.card != nil {
 		d = o.card.device
 	}
+	if o.provider == "" || o.provider == CPU {
+		// The fused operator computes the same bits as Add and Gelu, but takes memory for another value of the size of its output.
+		if err := options.AddSessionConfigEntry("optimization.disable_specified_optimizers", "BiasGeluFusion"); err != nil {
+			return err
+		}
+	}
 	return appendProvider(options, o.provider, o.settings, d)
 }
 

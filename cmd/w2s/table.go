@@ -201,13 +201,14 @@ tells why.`,
 			if len(rows)+len(chains) == 0 && failed != nil {
 				return failed
 			}
+			rows = layout.arranged(rows)
 			if asJSON {
 				return errors.Join(failed, a.printJSON(struct {
 					Rows   []summary.Row      `json:"rows"`
 					Chains []summary.ChainRow `json:"chains,omitempty"`
 				}{rows, chains}))
 			}
-			tables, err := layOut(layout.arranged(rows), chains, views(layout.wide, func(answers summary.Answers) {
+			tables, err := layOut(rows, chains, views(layout.wide, func(answers summary.Answers) {
 				if plots != "" {
 					failed = errors.Join(failed, a.answerPlot(plots, answers))
 				}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"os/exec"
@@ -153,6 +154,15 @@ func TestSelfTaughtModelsComeLast(t *testing.T) {
 		got := strings.Join(list.Map(rows, func(r map[string]any) string { return fmt.Sprint(r["task"]) }), " ")
 		if code != exitGood || got != c.want {
 			t.Errorf("%q: exit code %d, %s, want %s: %s", c.args, code, got, c.want, errOut)
+		}
+		var out bytes.Buffer
+		var all struct{ Rows []struct{ Task string } }
+		code = run(t.Context(), &out, io.Discard, append([]string{"table", "--json", path}, c.args...))
+		if err := json.Unmarshal(out.Bytes(), &all); err != nil || code != exitGood {
+			t.Fatalf("%q --json: exit code %d, %v", c.args, code, err)
+		}
+		if got := strings.Join(list.Map(all.Rows, func(r struct{ Task string }) string { return r.Task }), " "); got != c.want {
+			t.Errorf("%q --json: rows of %s, want %s", c.args, got, c.want)
 		}
 	}
 }

@@ -298,12 +298,14 @@ func (t chessTask) rankExample(p problem, moves, right []chessMove) Example {
 		candidates = candidates[:min(max(fewMoves, len(right)+1), len(candidates))]
 	}
 	var e Example
+	prompt := t.notation.prompt(p.board)
 	for _, m := range candidates {
-		e.Texts = append(e.Texts, t.text(p, m))
-		e.Replies = append(e.Replies, t.notation.move(p.board, m.Move))
-		e.Control = append(e.Control, t.notation.move(p.board, m.Move))
+		move := t.notation.move(p.board, m.Move)
+		e.Texts = append(e.Texts, strings.TrimSpace(prompt+" "+move))
+		e.Replies = append(e.Replies, move)
+		e.Control = append(e.Control, move)
 		gold := 0.0
-		if containsMove(right, m.Move) {
+		if containsMove(right, m) {
 			gold = 1 / float64(len(right))
 		}
 		e.Gold = append(e.Gold, gold)
@@ -321,8 +323,9 @@ func (t chessTask) singleExample(p problem, moves, right []chessMove) Example {
 	} else {
 		m = distractors(p, moves, right)[0]
 	}
-	e := yesNo(t.text(p, m), yes)
-	e.Control = []string{t.notation.move(p.board, m.Move)}
+	move := t.notation.move(p.board, m.Move)
+	e := yesNo(strings.TrimSpace(t.notation.prompt(p.board)+" "+move), yes)
+	e.Control = []string{move}
 	e.Replies = slices.Clone(e.Control)
 	return e
 }
@@ -338,15 +341,10 @@ func (t chessTask) freeExample(p problem, right []chessMove) Example {
 	return Example{Texts: []string{t.notation.prompt(p.board)}, Answer: answers[0], Also: answers[1:]}
 }
 
-// text writes the position and a move.
-func (t chessTask) text(p problem, m chessMove) string {
-	return strings.TrimSpace(t.notation.prompt(p.board) + " " + t.notation.move(p.board, m.Move))
-}
-
 // rightMoves returns the moves that solve the problem, in the order of their UCI text, or the reason why there are none.
 func rightMoves(p problem, moves []chessMove) (right []chessMove, reason string) {
 	isSolution := func(m chessMove) bool {
-		return slices.ContainsFunc(p.solutions, func(s chess.Move) bool { return uci(s) == uci(m.Move) })
+		return slices.ContainsFunc(p.solutions, func(s chess.Move) bool { return uci(s) == m.uci })
 	}
 	switch p.mate {
 	case 1:
@@ -373,7 +371,7 @@ func rightMoves(p problem, moves []chessMove) (right []chessMove, reason string)
 func distractors(p problem, moves, right []chessMove) []chessMove {
 	var wrong []chessMove
 	for _, m := range moves {
-		if !containsMove(right, m.Move) {
+		if !containsMove(right, m) {
 			wrong = append(wrong, m)
 		}
 	}
@@ -385,7 +383,7 @@ func distractors(p problem, moves, right []chessMove) []chessMove {
 		} else if m.capture {
 			class = 1
 		}
-		return class, hash64("distractor", position, uci(m.Move))
+		return class, hash64("distractor", position, m.uci)
 	}
 	slices.SortFunc(wrong, func(a, b chessMove) int {
 		classA, hashA := order(a)
@@ -395,6 +393,6 @@ func distractors(p problem, moves, right []chessMove) []chessMove {
 	return wrong
 }
 
-func containsMove(moves []chessMove, move chess.Move) bool {
-	return slices.ContainsFunc(moves, func(m chessMove) bool { return uci(m.Move) == uci(move) })
+func containsMove(moves []chessMove, move chessMove) bool {
+	return slices.ContainsFunc(moves, func(m chessMove) bool { return m.uci == move.uci })
 }

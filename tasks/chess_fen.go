@@ -43,6 +43,9 @@ func parseFEN(fen string) (*chess.Position, error) {
 	if passed != chess.NoSquare {
 		enPassant = passed.String()
 	}
+	if rights == "-" && enPassant == "-" {
+		return pos, nil
+	}
 	return decodeFEN(fields[0], fields[1], rights, enPassant, clock, number)
 }
 

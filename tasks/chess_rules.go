@@ -11,6 +11,7 @@ import (
 // A chessMove is a legal move with its properties.
 type chessMove struct {
 	chess.Move
+	uci                  string
 	check, capture, mate bool
 }
 
@@ -19,10 +20,10 @@ func legalMoves(pos *chess.Position) []chessMove {
 	list := pos.ValidMoves()
 	moves := make([]chessMove, len(list))
 	for i, m := range list {
-		moves[i] = chessMove{Move: m, check: m.HasTag(chess.Check), capture: m.HasTag(chess.Capture) || m.HasTag(chess.EnPassant)}
+		moves[i] = chessMove{Move: m, uci: uci(m), check: m.HasTag(chess.Check), capture: m.HasTag(chess.Capture) || m.HasTag(chess.EnPassant)}
 		moves[i].mate = moves[i].check && len(pos.Update(&m).ValidMoves()) == 0
 	}
-	slices.SortFunc(moves, func(a, b chessMove) int { return strings.Compare(uci(a.Move), uci(b.Move)) })
+	slices.SortFunc(moves, func(a, b chessMove) int { return strings.Compare(a.uci, b.uci) })
 	return moves
 }
 

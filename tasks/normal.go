@@ -21,10 +21,27 @@ import (
 //
 // A text that would become empty, such as "?!", has the key of [fold] instead.
 func NormalForm(text string) string {
-	runes := []rune(foldCase(text))
+	folded := foldCase(text)
+	form := ""
+	if isASCII(folded) {
+		form = normalForm([]byte(folded))
+	} else {
+		form = normalForm([]rune(folded))
+	}
+	if form == "" {
+		return "only punctuation " + fold(text)
+	}
+	return form
+}
+
+// A character is one of a text: a byte if all of its characters are ASCII.
+type character interface{ byte | rune }
+
+// normalForm is NormalForm of a text in which cases are equal, or "".
+func normalForm[C character](text []C) string {
 	var b strings.Builder
 	b.Grow(len(text))
-	word := make([]rune, 0, 32)
+	word := make([]C, 0, 32)
 	flush := func() {
 		if len(word) == 0 {
 			return
@@ -32,37 +49,50 @@ func NormalForm(text string) string {
 		if b.Len() > 0 {
 			b.WriteByte(' ')
 		}
-		for _, r := range shortenRuns(word) {
-			b.WriteRune(r)
+		switch word := any(shortenRuns(word)).(type) {
+		case []byte:
+			b.Write(word)
+		case []rune:
+			for _, r := range word {
+				b.WriteRune(r)
+			}
 		}
 		word = word[:0]
 	}
-	for i, r := range runes {
-		switch {
+	for i, c := range text {
+		switch r := rune(c); {
+		case 'a' <= r && r <= 'z': // most are
+			word = append(word, c)
 		case unicode.IsSpace(r):
 			flush()
 		case isApostrophe(r) || r >= utf8.RuneSelf && unicode.In(r, unicode.Cf, unicode.Variation_Selector):
 		case !unicode.IsPunct(r) && r != '`' && r != '´':
-			word = append(word, r)
-		case inNumber(runes, i):
-			word = append(word, r)
+			word = append(word, c)
+		case inNumber(text, i):
+			word = append(word, c)
 		default:
 			flush()
 		}
 	}
 	flush()
-	if b.Len() == 0 {
-		return "only punctuation " + fold(text)
-	}
 	return b.String()
 }
 
 // foldCase makes compatible characters equal, and upper and lower case.
 func foldCase(text string) string {
-	if strings.ContainsFunc(text, func(r rune) bool { return r >= utf8.RuneSelf }) {
-		return norm.NFKC.String(cases.Fold().String(text))
+	if isASCII(text) {
+		return strings.ToLower(text)
 	}
-	return strings.ToLower(text)
+	return norm.NFKC.String(cases.Fold().String(text))
+}
+
+func isASCII(text string) bool {
+	for i := range len(text) {
+		if text[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // isApostrophe reports whether r joins the parts of a word, as in don't.
@@ -72,24 +102,24 @@ func isApostrophe(r rune) bool { return r == '\'' || r == '’' || r == 'ʼ' || 
 const operators = "-*/%()[]{}"
 
 // inNumber reports whether the punctuation mark at index i is part of a number or of a sum.
-func inNumber(text []rune, i int) bool {
+func inNumber[C character](text []C, i int) bool {
 	at := func(k int) rune {
 		if k < 0 || k >= len(text) {
 			return ' '
 		}
-		return text[k]
+		return rune(text[k])
 	}
 	before, after := at(i-1), at(i+1)
 	if unicode.IsDigit(before) && unicode.IsDigit(after) {
 		return true
 	}
-	if !strings.ContainsRune(operators, text[i]) {
+	if !strings.ContainsRune(operators, at(i)) {
 		return false
 	}
-	if text[i] == '%' && unicode.IsDigit(before) {
+	if at(i) == '%' && unicode.IsDigit(before) {
 		return true
 	}
-	if text[i] == '-' && unicode.IsDigit(after) && !unicode.IsLetter(before) {
+	if at(i) == '-' && unicode.IsDigit(after) && !unicode.IsLetter(before) {
 		return true // the sign of a number
 	}
 	// In a sum there is a number on one side, and on the other a number, another operator or a bracket.
@@ -101,31 +131,31 @@ func inNumber(text []rune, i int) bool {
 }
 
 // nearest returns the next character that is no space in a direction, or a space if there is none within a few characters.
-func nearest(text []rune, i, step int) rune {
+func nearest[C character](text []C, i, step int) rune {
 	for k := i + step; k >= 0 && k < len(text) && k != i+4*step; k += step {
 		if text[k] != ' ' {
-			return text[k]
+			return rune(text[k])
 		}
 	}
 	return ' '
 }
 
 // shortenRuns cuts every run of equal letters or symbols of a word to two. It returns Roman numerals and digits as they are.
-func shortenRuns(word []rune) []rune {
+func shortenRuns[C character](word []C) []C {
 	roman, run := true, false
-	for i, r := range word {
-		roman = roman && strings.ContainsRune("ivxlcdm", r)
-		run = run || i >= 2 && word[i-1] == r && word[i-2] == r
+	for i, c := range word {
+		roman = roman && strings.ContainsRune("ivxlcdm", rune(c))
+		run = run || i >= 2 && word[i-1] == c && word[i-2] == c
 	}
 	if roman || !run {
 		return word
 	}
 	out := word[:0]
-	for _, r := range word {
-		if n := len(out); n >= 2 && out[n-1] == r && out[n-2] == r && !unicode.IsDigit(r) {
+	for _, c := range word {
+		if n := len(out); n >= 2 && out[n-1] == c && out[n-2] == c && !unicode.IsDigit(rune(c)) {
 			continue
 		}
-		out = append(out, r)
+		out = append(out, c)
 	}
 	return out
 }

@@ -22,6 +22,7 @@ import (
 	"w2s/harness/feature"
 	"w2s/harness/head"
 	"w2s/harness/loss"
+	"w2s/internal/cputime"
 )
 
 func main() {
@@ -69,11 +70,11 @@ func run(out io.Writer, args []string) error {
 	options := head.Options{Float64: *exact}
 	var fitted []head.Fitted
 	for range *repeats {
-		start, before := time.Now(), processorTime()
+		start, before := time.Now(), cputime.Used()
 		if fitted, err = head.Fit(context.Background(), data, jobs, options); err != nil {
 			return err
 		}
-		l := line{Seconds: time.Since(start).Seconds(), CPU: (processorTime() - before).Seconds(), Status: map[head.Status]int{}}
+		l := line{Seconds: time.Since(start).Seconds(), CPU: (cputime.Used() - before).Seconds(), Status: map[head.Status]int{}}
 		for _, f := range fitted {
 			l.Status[f.Status]++
 			l.Evaluations, l.Gradient = max(l.Evaluations, f.Evaluations), max(l.Gradient, f.GradientNorm)

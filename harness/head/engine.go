@@ -3,6 +3,7 @@ package head
 import (
 	"runtime"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"unsafe"
 
@@ -22,19 +23,20 @@ type column struct {
 
 // values are the numbers of a column, one for each of its rows, in the type that they are computed in.
 type values interface {
-	read(from int, into []float64) // copies the numbers from:from+len(into)
+	read(from int, into []float64)                      // copies the numbers from:from+len(into)
+	readPairs(from int, bias float64, logits []float64) // writes the logits -(z+bias) and z+bias for as many numbers
 	write(from int, values []float64)
 }
 
 type reals[T simd.Real] []T
 
-func (v reals[T]) read(from int, into []float64) {
-	for i, x := range v[from : from+len(into)] {
-		into[i] = float64(x)
-	}
+func (v reals[T]) read(from int, into []float64) { simd.Convert(v[from:from+len(into)], into) }
+
+func (v reals[T]) readPairs(from int, bias float64, logits []float64) {
+	simd.Pairs(v[from:from+len(logits)/2], bias, logits)
 }
 
-func (v reals[T]) write(from int, values []float64) { convert(values, v[from:from+len(values)]) }
+func (v reals[T]) write(from int, values []float64) { simd.Convert(values, v[from:from+len(values)]) }
 
 // An engine multiplies the features with columns. The result for a column does not depend on the other columns.
 type engine interface {
@@ -67,6 +69,7 @@ type vectorEngine[T simd.Real] struct {
 	room   int       // numbers that may be laid out at the same time
 	factor []float64 // 1/SD of the scaling
 	sets   []*trainingSet[T]
+	rooms  sync.Pool // of *[]T, for sums
 }
 
 // A trainingSet is a set of rows that columns are trained on, with the columns that are being trained on it.
@@ -198,7 +201,7 @@ func (e *vectorEngine[T]) forward(cols []*column) {
 	parallel(len(e.sets), func(i int) {
 		s := e.sets[i]
 		for k, c := range s.cols {
-			convert(c.w, s.w[k*e.dims:])
+			simd.Convert(c.w, s.w[k*e.dims:])
 			c.z = reals[T](s.z[k*len(s.rows) : (k+1)*len(s.rows)])
 		}
 	})
@@ -226,13 +229,17 @@ func (e *vectorEngine[T]) backward(cols []*column) {
 		s, n := p.set, len(p.set.rows)
 		sum := s.partials[p.shard][p.at*e.dims : p.end*e.dims]
 		clear(sum)
-		d := make([]T, len(sum))
+		room, _ := e.rooms.Get().(*[]T)
+		if room == nil {
+			room = new([]T)
+		}
+		defer e.rooms.Put(room)
+		*room = grown(*room, len(sum))
+		d := *room
 		e.chunks(s, p.from, p.to, func(from, to int, x []T) {
 			clear(d)
 			simd.Backward(x, e.dims, s.z[p.at*n+from:], n, d)
-			for j, v := range d {
-				sum[j] += float64(v)
-			}
+			simd.Accumulate(d, sum)
 		})
 	})
 	parallel(len(e.sets), func(i int) {
@@ -240,18 +247,10 @@ func (e *vectorEngine[T]) backward(cols []*column) {
 		for k, c := range s.cols {
 			clear(c.d)
 			for _, p := range s.partials {
-				for j, v := range p[k*e.dims : k*e.dims+len(c.d)] {
-					c.d[j] += v
-				}
+				simd.Accumulate(p[k*e.dims:k*e.dims+len(c.d)], c.d)
 			}
 		}
 	})
-}
-
-func convert[T simd.Real](from []float64, to []T) {
-	for i, v := range from {
-		to[i] = T(v)
-	}
 }
 
 // grown returns a slice of length n that reuses the memory of s if it is large enough.

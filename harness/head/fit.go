@@ -10,6 +10,7 @@ import (
 
 	"w2s/harness/loss"
 	"w2s/internal/prob"
+	"w2s/internal/simd"
 )
 
 // Options are settings of Fit that change its speed and its arithmetic.
@@ -397,16 +398,15 @@ func (t *trainee) readLogits(head, row int, logits, column []float64) {
 		if biases != nil {
 			bias = biases[first+k]
 		}
-		if width == 1 {
+		switch {
+		case width == 1:
 			c.z.read(row, logits)
 			floats.AddConst(bias, logits)
-			continue
-		}
-		c.z.read(row, column)
-		for i, z := range column {
-			if t.outputsPerColumn == 2 {
-				logits[2*i], logits[2*i+1] = -(z + bias), z+bias
-			} else {
+		case t.outputsPerColumn == 2:
+			c.z.readPairs(row, bias, logits)
+		default:
+			c.z.read(row, column)
+			for i, z := range column {
 				logits[i*width+k] = z + bias
 			}
 		}
@@ -424,9 +424,7 @@ func (t *trainee) writeGradient(head, row int, logitGrad, column, bias []float64
 		case width == 1:
 			own = logitGrad
 		case t.outputsPerColumn == 2:
-			for i := range own {
-				own[i] = logitGrad[2*i+1]
-			}
+			simd.Seconds(logitGrad, own)
 		default:
 			for i := range own {
 				own[i] = logitGrad[i*width+k]
@@ -455,7 +453,9 @@ func (t *trainee) gather() {
 func (t *trainee) update() {
 	squares := 0.0
 	for _, c := range t.cols {
-		squares += floats.Dot(c.w, c.w)
+		if t.stepper.wantsValue() {
+			squares += floats.Dot(c.w, c.w)
+		}
 		floats.AddScaled(c.d, t.job.L2, c.w)
 	}
 	t.finished = !t.stepper.next(t.theta, t.value/float64(t.outputsPerColumn)+t.job.L2/2*squares, t.grad)

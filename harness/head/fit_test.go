@@ -19,6 +19,7 @@ import (
 	"w2s/internal/prob"
 	"w2s/internal/race"
 	"w2s/internal/shareddata"
+	"w2s/internal/simd"
 )
 
 func matrix(rows [][]float64) *feature.Matrix {
@@ -658,7 +659,7 @@ func TestFitReportsEachHeadOnce(t *testing.T) {
 		t.Errorf("reported %v", seen)
 	}
 	for i := 5; i < 70; i++ {
-		if maxAbs(fitted[i].Head.W) >= maxAbs(fitted[i-1].Head.W) {
+		if simd.MaxAbs(fitted[i].Head.W) >= simd.MaxAbs(fitted[i-1].Head.W) {
 			t.Errorf("penalty %v gives larger weights than penalty %v: the results are out of order", jobs[i].L2, jobs[i-1].L2)
 		}
 	}
@@ -668,7 +669,7 @@ func TestFitReportsMissingMinimum(t *testing.T) {
 	data, labels := problem(9, 30, 3, 2, false)
 	f := fit(t, data, Options{}, Job{Examples: upTo(30), Labels: labels, Loss: loss.XEnt{}, L2: 1, Optimiser: Adam{LearningRate: 1e300, Steps: 50}})[0]
 	if f.Status != Diverged {
-		t.Errorf("status %s, weights up to %v", f.Status, maxAbs(f.Head.W))
+		t.Errorf("status %s, weights up to %v", f.Status, simd.MaxAbs(f.Head.W))
 	}
 	// Separable data without a penalty has no minimum, so the training must not claim to have converged.
 	data.X.Data = []float32{-1, 1}

@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"gonum.org/v1/gonum/floats"
+
+	"w2s/internal/simd"
 )
 
 func (o LBFGS) start(_ int, noise float64) stepper {
@@ -65,7 +67,7 @@ func (o *lbfgs) outcome() outcome  { return o.result }
 func (o *lbfgs) next(theta []float64, value float64, grad []float64) bool {
 	if o.x == nil {
 		if !finite(value) {
-			o.result = outcome{Diverged, 0, value, maxAbs(grad)}
+			o.result = outcome{Diverged, 0, value, simd.MaxAbs(grad)}
 			return false
 		}
 		o.dir = make([]float64, len(theta))
@@ -122,7 +124,7 @@ func (o *lbfgs) addCorrection(theta, grad []float64) {
 
 // newDirection chooses a direction at x and sets theta to the first trial in it, or ends the search.
 func (o *lbfgs) newDirection(theta []float64) bool {
-	norm := maxAbs(o.g)
+	norm := simd.MaxAbs(o.g)
 	o.result = outcome{StepLimit, o.steps, o.f, norm}
 	if norm <= o.tolerance {
 		o.result.status = Converged
@@ -164,7 +166,7 @@ func (o *lbfgs) restart(theta []float64) bool {
 		return o.newDirection(theta)
 	}
 	copy(theta, o.x)
-	o.result = outcome{Precision, o.steps, o.f, maxAbs(o.g)}
+	o.result = outcome{Precision, o.steps, o.f, simd.MaxAbs(o.g)}
 	return false
 }
 
@@ -182,10 +184,13 @@ func (o *lbfgs) setDirection() {
 		return
 	}
 	alpha := make([]float64, n)
-	for i := n - 1; i >= 0; i-- {
-		alpha[i] = o.rho[i] * floats.Dot(o.s[i], d)
-		floats.AddScaled(d, -alpha[i], o.y[i])
+	along := floats.Dot(o.s[n-1], d) // the next product with d is computed while d is changed
+	for i := n - 1; i > 0; i-- {
+		alpha[i] = o.rho[i] * along
+		along = simd.ScaledDot(-alpha[i], o.y[i], o.s[i-1], d)
 	}
+	alpha[0] = o.rho[0] * along
+	floats.AddScaled(d, -alpha[0], o.y[0])
 	// The first guess of the inverse Hessian is the identity or the preconditioner, scaled to the last correction.
 	y := o.y[n-1]
 	if o.precondition != nil {
@@ -194,10 +199,13 @@ func (o *lbfgs) setDirection() {
 		o.precondition(y)
 	}
 	floats.Scale(1/(o.rho[n-1]*floats.Dot(o.y[n-1], y)), d)
-	for i := range n {
-		beta := o.rho[i] * floats.Dot(o.y[i], d)
-		floats.AddScaled(d, alpha[i]-beta, o.s[i])
+	along = floats.Dot(o.y[0], d)
+	for i := range n - 1 {
+		beta := o.rho[i] * along
+		along = simd.ScaledDot(alpha[i]-beta, o.s[i], o.y[i+1], d)
 	}
+	beta := o.rho[n-1] * along
+	floats.AddScaled(d, alpha[n-1]-beta, o.s[n-1])
 }
 
 // nextLength returns the next step length to try. It is the minimum of the cubic that matches the objective and the slope at

@@ -3,6 +3,8 @@ package head
 import (
 	"math"
 	"testing"
+
+	"w2s/internal/simd"
 )
 
 // minimise runs a stepper on f and returns the number of evaluations.
@@ -56,7 +58,7 @@ func TestLBFGSFindsMinimaOfHardFunctions(t *testing.T) {
 		s := LBFGS{Tolerance: 1e-8}.start(1, 1e-14)
 		theta := make([]float64, len(test.want))
 		calls := minimise(s, theta, test.f)
-		if d := furthest(theta, test.want); d > 1e-6*max(1, maxAbs(test.want)) || s.outcome().status != Converged || calls > 200 {
+		if d := furthest(theta, test.want); d > 1e-6*max(1, simd.MaxAbs(test.want)) || s.outcome().status != Converged || calls > 200 {
 			t.Errorf("%s: distance %v from the minimum, %s after %d evaluations", name, d, s.outcome().status, calls)
 		}
 	}

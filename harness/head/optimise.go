@@ -176,7 +176,7 @@ func (a *adam) outcome() outcome  { return a.end }
 
 func (a *adam) next(theta []float64, value float64, grad []float64) bool {
 	const beta1, beta2, eps = 0.9, 0.999, 1e-8
-	a.end = outcome{Finished, a.step, value, maxAbs(grad)}
+	a.end = outcome{Finished, a.step, value, simd.MaxAbs(grad)}
 	if !finite(a.end.gradientNorm) || a.wantsValue() && !finite(value) {
 		a.end.status = Diverged
 		return false
@@ -199,14 +199,3 @@ func (a *adam) next(theta []float64, value float64, grad []float64) bool {
 }
 
 func finite(v float64) bool { return v-v == 0 }
-
-// maxAbs returns the largest absolute value, or NaN if there is one.
-func maxAbs(v []float64) float64 {
-	most := 0.0
-	for _, x := range v {
-		if a := math.Abs(x); a > most || a != a {
-			most = a
-		}
-	}
-	return most
-}

@@ -2,6 +2,7 @@ package loss
 
 import (
 	"slices"
+	"sync"
 
 	"w2s/internal/simd"
 )
@@ -21,9 +22,11 @@ type Batch struct {
 	// GradientOnly tells CrossEntropy to skip the value of the loss and return 0, because only the gradient is used.
 	GradientOnly bool
 
-	total                     float64 // sum of the weights of the training set
-	logged                    bool    // logProbs are up to date
-	targets, values, logProbs []float64
+	total                           float64        // sum of the weights of the training set
+	logged                          bool           // logProbs are up to date
+	whole                           func() float64 // meanSecond, if all examples of a batch made by NewBatch are there
+	start                           []int          // memory for Start
+	targets, values, room, logProbs []float64
 }
 
 // NewBatch returns a batch of len(start)-1 examples without logits. It keeps start, labels and weights. start begins with 0.
@@ -36,6 +39,7 @@ func NewBatch(classes int, start []int, labels, weights []float64) *Batch {
 			b.total += w
 		}
 	}
+	b.whole = sync.OnceValue(b.newMeanSecond)
 	return b
 }
 
@@ -43,9 +47,15 @@ func NewBatch(classes int, start []int, labels, weights []float64) *Batch {
 // and gradients of a [Separable] loss are those of whole. b reuses its own memory and shares labels and weights with whole.
 func (b *Batch) Part(whole *Batch, from, to int) {
 	first, end := whole.Start[from], whole.Start[to]
-	b.Start = b.Start[:0]
-	for _, at := range whole.Start[from : to+1] {
-		b.Start = append(b.Start, at-first)
+	if b.Start = whole.Start[from : to+1 : to+1]; first > 0 {
+		b.start = b.start[:0]
+		for _, at := range b.Start {
+			b.start = append(b.start, at-first)
+		}
+		b.Start = b.start
+	}
+	if b.whole = nil; end-first == len(whole.Labels) {
+		b.whole = whole.whole
 	}
 	b.Classes, b.Labels, b.Weights, b.Sure, b.total = whole.Classes, whole.Labels[first:end], nil, nil, whole.total
 	if whole.Sure != nil {
@@ -83,6 +93,18 @@ func (b *Batch) Mean(f func(i int) float64) float64 {
 		}
 	}
 	return sum / b.total
+}
+
+// meanSecond returns the mean label of the second class. That of a whole training set is computed once, not for every step.
+func (b *Batch) meanSecond() float64 {
+	if b.whole != nil {
+		return b.whole()
+	}
+	return b.newMeanSecond()
+}
+
+func (b *Batch) newMeanSecond() float64 {
+	return b.Mean(func(i int) float64 { return b.Labels[2*i+1] })
 }
 
 // examples returns what package simd needs to know.

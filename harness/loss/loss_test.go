@@ -461,27 +461,6 @@ func TestQuantileInterpolates(t *testing.T) {
 	}
 }
 
-func TestSelectNthPartitions(t *testing.T) {
-	rng := rand.New(rand.NewPCG(5, 6))
-	for range 300 {
-		values := make([]float64, 1+rng.IntN(40))
-		for i := range values {
-			values[i] = float64(rng.IntN(12)) // many ties
-		}
-		n := rng.IntN(len(values))
-		sorted := slices.Clone(values)
-		slices.Sort(sorted)
-		if got := selectNth(values, n); got != sorted[n] {
-			t.Fatalf("element %d of %v: %v, want %v", n, sorted, got, sorted[n])
-		}
-		for i, v := range values {
-			if i < n && v > values[n] || i > n && v < values[n] {
-				t.Fatalf("%v is not partitioned at %d", values, n)
-			}
-		}
-	}
-}
-
 func TestParseReadsSettingsAndReportsFaults(t *testing.T) {
 	tests := []struct {
 		text string

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"w2s/internal/prob"
+	"w2s/internal/simd"
 )
 
 // XEnt is the cross-entropy against the labels, which may be hard or soft.
@@ -96,7 +97,7 @@ func (l LogConf) Gradient(b *Batch, grad []float64) float64 {
 	if l.Balance {
 		labels = balanced(b)
 	} else if b.Classes == 2 {
-		prior = b.Mean(func(i int) float64 { return b.Labels[2*i+1] })
+		prior = b.meanSecond()
 	}
 	c := warmed(l.Alpha, l.Warmup, b.Progress, l.Jump)
 	if b.Classes != 2 && b.GradientOnly && b.Sure == nil {
@@ -104,19 +105,12 @@ func (l LogConf) Gradient(b *Batch, grad []float64) float64 {
 		return 0
 	}
 	targets := b.Targets()
-	for k := range targets {
-		targets[k] = (1 - c) * labels[k]
-	}
 	if b.Classes == 2 {
-		t := b.quantile(prior, func(i int) float64 { return b.Probs[2*i] })
-		for i := range b.Len() {
-			if b.Probs[2*i] >= t {
-				targets[2*i] += c
-			} else {
-				targets[2*i+1] += c
-			}
-		}
+		simd.Threshold(b.Probs, labels, b.firstQuantile(prior), c, targets)
 	} else {
+		for k := range targets {
+			targets[k] = (1 - c) * labels[k]
+		}
 		for i := range b.Len() {
 			targets[b.Start[i]+prob.Argmax(b.Probs[b.Start[i]:b.Start[i+1]])] += c
 		}

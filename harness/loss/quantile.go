@@ -3,6 +3,8 @@ package loss
 import (
 	"cmp"
 	"slices"
+
+	"w2s/internal/simd"
 )
 
 // quantile returns the q-quantile of f over the examples of positive weight, with linear interpolation between
@@ -18,18 +20,26 @@ func (b *Batch) quantile(q float64, f func(i int) float64) float64 {
 		values = append(values, f(i))
 	}
 	b.values = values
-	return plainQuantile(q, values)
+	return b.quantileOf(q, values)
 }
 
-// plainQuantile returns the q-quantile of values, which it reorders.
-func plainQuantile(q float64, values []float64) float64 {
+// firstQuantile is quantile for the first probabilities of two classes.
+func (b *Batch) firstQuantile(q float64) float64 {
+	if b.Weights != nil {
+		return b.quantile(q, func(i int) float64 { return b.Probs[2*i] })
+	}
+	b.values = sized(b.values, b.Len())
+	simd.Firsts(b.Probs, b.values)
+	return b.quantileOf(min(1, max(0, q)), b.values)
+}
+
+// quantileOf returns the q-quantile of values.
+func (b *Batch) quantileOf(q float64, values []float64) float64 {
 	rank := q * float64(len(values)-1)
 	low := int(rank)
-	a := selectNth(values, low)
-	if low+1 == len(values) {
-		return a
-	}
-	return lerp(a, slices.Min(values[low+1:]), rank-float64(low))
+	b.room = sized(b.room, len(values))
+	value, next := simd.Nth(values, low, b.room)
+	return lerp(value, next, rank-float64(low))
 }
 
 func (b *Batch) weightedQuantile(q float64, f func(i int) float64) float64 {
@@ -46,7 +56,7 @@ func (b *Batch) weightedQuantile(q float64, f func(i int) float64) float64 {
 	}
 	b.values = values
 	if equal {
-		return plainQuantile(q, values)
+		return b.quantileOf(q, values)
 	}
 	// Sorting ties by weight makes the result independent of the order of the examples.
 	slices.SortFunc(points, func(a, b point) int {
@@ -63,39 +73,6 @@ func (b *Batch) weightedQuantile(q float64, f func(i int) float64) float64 {
 		at += step
 	}
 	return points[last].value
-}
-
-// selectNth reorders values so that the n-th smallest is at index n, no larger one is before it and no smaller one is
-// after it, and returns it. It is Hoare's quickselect with a median-of-three pivot.
-func selectNth(values []float64, n int) float64 {
-	low, high := 0, len(values)-1
-	for low < high {
-		a, b, c := values[low], values[low+(high-low)/2], values[high]
-		pivot := max(min(a, b), min(max(a, b), c))
-		i, j := low, high
-		for i <= j {
-			for values[i] < pivot {
-				i++
-			}
-			for values[j] > pivot {
-				j--
-			}
-			if i <= j {
-				values[i], values[j] = values[j], values[i]
-				i++
-				j--
-			}
-		}
-		switch {
-		case n <= j:
-			high = j
-		case n >= i:
-			low = i
-		default:
-			return values[n]
-		}
-	}
-	return values[n]
 }
 
 // lerp interpolates from a to b. Like torch.lerp, it is exact at both ends.

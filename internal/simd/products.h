@@ -53,7 +53,7 @@ TARGET INLINE void NAME(dots)(const REAL *x, const REAL *w, int64_t dims, REAL *
 			UNROLL for (int r = 0; r < R; r++) sum[k * R + r] += xs[r] * ws;
 		}
 	}
-	if (R == ROWS && K == COLS) {
+	if (R == ROWS && K > 1) { // sums that are packed are folded together; those of columns that are not there are zeros
 		UNROLL for (int half = LANES / 2, n = FULL; half > 0; half /= 2) {
 			n /= 2;
 			UNROLL for (int i = 0; i < n; i++) sum[i] = NAME(fold)(sum[2 * i], sum[2 * i + 1], half);
@@ -72,19 +72,22 @@ TARGET INLINE void NAME(dots)(const REAL *x, const REAL *w, int64_t dims, REAL *
 	}
 }
 
+// rows_of computes z for the rows from:to and K columns.
+TARGET INLINE void NAME(rows_of)(const REAL *x, int64_t from, int64_t to, int64_t dims, const REAL *w, REAL *z, int64_t zstride, const int K) {
+	int64_t r = from;
+	for (; r + ROWS <= to; r += ROWS) NAME(dots)(x + r * dims, w, dims, z + r, zstride, ROWS, K);
+	for (; r < to; r++) NAME(dots)(x + r * dims, w, dims, z + r, zstride, 1, K);
+}
+
 TARGET static void NAME(forward)(const REAL *x, int64_t rows, int64_t dims, const REAL *w, int64_t columns, REAL *z, int64_t zstride) {
 	for (int64_t from = 0; from < rows; from += BLOCK) {
 		const int64_t to = from + BLOCK < rows ? from + BLOCK : rows;
 		int64_t k = 0;
-		for (; k + COLS <= columns; k += COLS) {
-			int64_t r = from;
-			for (; r + ROWS <= to; r += ROWS) NAME(dots)(x + r * dims, w + k * dims, dims, z + k * zstride + r, zstride, ROWS, COLS);
-			for (; r < to; r++) NAME(dots)(x + r * dims, w + k * dims, dims, z + k * zstride + r, zstride, 1, COLS);
-		}
-		for (; k < columns; k++) {
-			int64_t r = from;
-			for (; r + ROWS <= to; r += ROWS) NAME(dots)(x + r * dims, w + k * dims, dims, z + k * zstride + r, zstride, ROWS, 1);
-			for (; r < to; r++) NAME(dots)(x + r * dims, w + k * dims, dims, z + k * zstride + r, zstride, 1, 1);
+		for (; k + COLS <= columns; k += COLS) NAME(rows_of)(x, from, to, dims, w + k * dims, z + k * zstride, zstride, COLS);
+		switch (columns - k) {
+		case 3: NAME(rows_of)(x, from, to, dims, w + k * dims, z + k * zstride, zstride, 3); break;
+		case 2: NAME(rows_of)(x, from, to, dims, w + k * dims, z + k * zstride, zstride, 2); break;
+		case 1: NAME(rows_of)(x, from, to, dims, w + k * dims, z + k * zstride, zstride, 1);
 		}
 	}
 }
@@ -108,21 +111,24 @@ TARGET INLINE void NAME(add)(const REAL *x, int64_t rows, int64_t dims, const RE
 	}
 }
 
+// columns_of adds for all columns and W vectors of dimensions.
+TARGET INLINE void NAME(columns_of)(const REAL *x, int64_t rows, int64_t dims, const REAL *g, int64_t columns, int64_t gstride, REAL *d, const int W) {
+	int64_t k = 0;
+	for (; k + COLS <= columns; k += COLS) NAME(add)(x, rows, dims, g + k * gstride, gstride, d + k * dims, COLS, W);
+	switch (columns - k) {
+	case 3: NAME(add)(x, rows, dims, g + k * gstride, gstride, d + k * dims, 3, W); break;
+	case 2: NAME(add)(x, rows, dims, g + k * gstride, gstride, d + k * dims, 2, W); break;
+	case 1: NAME(add)(x, rows, dims, g + k * gstride, gstride, d + k * dims, 1, W);
+	}
+}
+
 TARGET static void NAME(backward)(const REAL *x, int64_t rows, int64_t dims, const REAL *g, int64_t columns, int64_t gstride, REAL *d) {
 	for (int64_t from = 0; from < rows; from += BLOCK) {
 		const int64_t n = from + BLOCK < rows ? BLOCK : rows - from;
 		const REAL *xs = x + from * dims, *gs = g + from;
 		int64_t j = 0;
-		for (; j + WIDE * LANES <= dims; j += WIDE * LANES) {
-			int64_t k = 0;
-			for (; k + COLS <= columns; k += COLS) NAME(add)(xs + j, n, dims, gs + k * gstride, gstride, d + k * dims + j, COLS, WIDE);
-			for (; k < columns; k++) NAME(add)(xs + j, n, dims, gs + k * gstride, gstride, d + k * dims + j, 1, WIDE);
-		}
-		for (; j < dims; j += LANES) {
-			int64_t k = 0;
-			for (; k + COLS <= columns; k += COLS) NAME(add)(xs + j, n, dims, gs + k * gstride, gstride, d + k * dims + j, COLS, 1);
-			for (; k < columns; k++) NAME(add)(xs + j, n, dims, gs + k * gstride, gstride, d + k * dims + j, 1, 1);
-		}
+		for (; j + WIDE * LANES <= dims; j += WIDE * LANES) NAME(columns_of)(xs + j, n, dims, gs, columns, gstride, d + j, WIDE);
+		for (; j < dims; j += LANES) NAME(columns_of)(xs + j, n, dims, gs, columns, gstride, d + j, 1);
 	}
 }
 

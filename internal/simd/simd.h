@@ -19,3 +19,17 @@ void w2s_simd_adam(const double *grad, int64_t n, double rate, double c2, double
 
 void w2s_simd_standardise32(const float *row, const double *mean, const double *factor, int64_t n, float *out);
 void w2s_simd_standardise64(const float *row, const double *mean, const double *factor, int64_t n, double *out);
+
+// Of exact.c: the same to the last bit on every processor. pairs are two numbers for each of n examples.
+void w2s_simd_widen(const float *x, int64_t n, double *out);
+void w2s_simd_narrow(const double *x, int64_t n, float *out);
+void w2s_simd_pairs32(const float *z, int64_t n, double bias, double *logits);
+void w2s_simd_pairs64(const double *z, int64_t n, double bias, double *logits);
+void w2s_simd_firsts(const double *pairs, int64_t n, double *out);
+void w2s_simd_seconds(const double *pairs, int64_t n, double *out);
+void w2s_simd_accumulate32(const float *x, int64_t n, double *sums);
+void w2s_simd_accumulate64(const double *x, int64_t n, double *sums);
+void w2s_simd_threshold(const double *probs, const double *labels, int64_t n, double least, double c, double *targets);
+double w2s_simd_max_abs(const double *x, int64_t n);
+void w2s_simd_nth(const double *values, int64_t n, int64_t k, double *room, double *out);
+double w2s_simd_scaled_dot(double factor, const double *x, const double *y, int64_t n, double *d);

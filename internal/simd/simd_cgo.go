@@ -117,6 +117,105 @@ func Standardise[T Real](row []float32, mean, factor []float64, out []T) {
 	}
 }
 
+// Convert writes the numbers of from to to, which is as long.
+func Convert[A, B Real](from []A, to []B) {
+	n := len(from)
+	if n == 0 {
+		return
+	}
+	_ = to[n-1]
+	switch from := any(from).(type) {
+	case []float32:
+		if to, ok := any(to).([]float64); ok {
+			C.w2s_simd_widen((*C.float)(&from[0]), C.int64_t(n), doubles(to))
+			return
+		}
+	case []float64:
+		if to, ok := any(to).([]float32); ok {
+			C.w2s_simd_narrow(doubles(from), C.int64_t(n), (*C.float)(&to[0]))
+			return
+		}
+	}
+	copy(any(to).([]A), from)
+}
+
+// Pairs writes the logits of two classes, -(z+bias) and z+bias, for each z.
+func Pairs[T Real](z []T, bias float64, logits []float64) {
+	n := len(z)
+	if n == 0 {
+		return
+	}
+	_ = logits[2*n-1]
+	switch z := any(z).(type) {
+	case []float32:
+		C.w2s_simd_pairs32((*C.float)(&z[0]), C.int64_t(n), C.double(bias), doubles(logits))
+	case []float64:
+		C.w2s_simd_pairs64(doubles(z), C.int64_t(n), C.double(bias), doubles(logits))
+	}
+}
+
+// Firsts writes the first number of each pair to out.
+func Firsts(pairs, out []float64) {
+	if len(out) > 0 {
+		_ = pairs[2*len(out)-1]
+		C.w2s_simd_firsts(doubles(pairs), C.int64_t(len(out)), doubles(out))
+	}
+}
+
+// Seconds writes the second number of each pair to out.
+func Seconds(pairs, out []float64) {
+	if len(out) > 0 {
+		_ = pairs[2*len(out)-1]
+		C.w2s_simd_seconds(doubles(pairs), C.int64_t(len(out)), doubles(out))
+	}
+}
+
+// Accumulate adds x to sums.
+func Accumulate[T Real](x []T, sums []float64) {
+	n := len(x)
+	if n == 0 {
+		return
+	}
+	_ = sums[n-1]
+	switch x := any(x).(type) {
+	case []float32:
+		C.w2s_simd_accumulate32((*C.float)(&x[0]), C.int64_t(n), doubles(sums))
+	case []float64:
+		C.w2s_simd_accumulate64(doubles(x), C.int64_t(n), doubles(sums))
+	}
+}
+
+// Threshold writes (1-c)·label for each label of two classes, and adds c for the first class of an example if its probability is least or
+// more, and else for the second.
+func Threshold(probs, labels []float64, least, c float64, targets []float64) {
+	if n := len(labels) / 2; n > 0 {
+		_, _ = probs[2*n-1], targets[2*n-1]
+		C.w2s_simd_threshold(doubles(probs), doubles(labels), C.int64_t(n), C.double(least), C.double(c), doubles(targets))
+	}
+}
+
+// MaxAbs returns the largest absolute value, or NaN if there is one.
+func MaxAbs(x []float64) float64 { return float64(C.w2s_simd_max_abs(doubles(x), C.int64_t(len(x)))) }
+
+// Nth returns the k-th smallest value, counted from 0, and the next one, which is the same again if there is none. room is as long as
+// values, which are not NaN.
+func Nth(values []float64, k int, room []float64) (value, next float64) {
+	_, _ = values[k], room[len(values)-1]
+	var out [2]float64
+	C.w2s_simd_nth(doubles(values), C.int64_t(len(values)), C.int64_t(k), doubles(room), (*C.double)(&out[0]))
+	return out[0], out[1]
+}
+
+// ScaledDot adds factor·x to d, and returns the dot product of d and y. It sums in the order of gonum's products on x86-64.
+func ScaledDot(factor float64, x, y, d []float64) float64 {
+	n := len(d)
+	if n == 0 {
+		return 0
+	}
+	_, _ = x[n-1], y[n-1]
+	return float64(C.w2s_simd_scaled_dot(C.double(factor), doubles(x), doubles(y), C.int64_t(n), doubles(d)))
+}
+
 // forC reports whether C can compute something of e, and panics if one of the slices is too short.
 func (e Examples) forC(slices ...[]float64) bool {
 	if len(e.Start) < 2 || unsafe.Sizeof(e.Start[0]) != 8 {

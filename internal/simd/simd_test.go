@@ -4,8 +4,11 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"testing"
+
+	"gonum.org/v1/gonum/floats"
 )
 
 func normals[T Real](rng *rand.Rand, n int) []T {
@@ -80,7 +83,7 @@ func testProducts[T Real](t *testing.T, tolerance float64) {
 func BenchmarkProducts(b *testing.B) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for _, dims := range []int{144, 384} {
-		for _, columns := range []int{1, 14, 42} {
+		for _, columns := range []int{1, 2, 3, 7, 14, 42} {
 			const rows = 1024
 			x, w := normals[float32](rng, rows*dims), normals[float32](rng, columns*dims)
 			z := make([]float32, columns*rows)
@@ -244,6 +247,82 @@ func BenchmarkLosses(b *testing.B) {
 				}
 				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/logit")
 			})
+		}
+	}
+}
+
+func TestNthIsThatOfSorting(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	draws := []func() float64{
+		func() float64 { return float64(rng.IntN(12)) }, // many ties
+		func() float64 { return rng.Float64() },
+		func() float64 { return math.Ldexp(rng.NormFloat64(), rng.IntN(2000)-1000) },
+		func() float64 { return 0.5 + float64(rng.IntN(2))*0x1p-53 }, // neighbours
+		func() float64 { return 0.5 },
+	}
+	for trial := range 2000 {
+		values := make([]float64, 1+rng.IntN(200))
+		for i := range values {
+			values[i] = draws[trial%len(draws)]()
+		}
+		sorted := slices.Sorted(slices.Values(values))
+		for _, k := range []int{0, rng.IntN(len(values)), len(values) - 1} {
+			value, next := Nth(values, k, make([]float64, len(values)))
+			if want := sorted[min(k+1, len(values)-1)]; value != sorted[k] || next != want {
+				t.Fatalf("element %d of %v: %v and %v, want %v and %v", k, sorted, value, next, sorted[k], want)
+			}
+		}
+	}
+}
+
+func TestExactFunctionsDoWhatTheySay(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	for n := range 40 {
+		a, b, pairs := normals[float64](rng, n), normals[float64](rng, n), normals[float64](rng, 2*n)
+		single, logits, targets := make([]float32, n), make([]float64, 2*n), make([]float64, 2*n)
+		Convert(a, single)
+		for i, v := range a {
+			if single[i] != float32(v) {
+				t.Fatalf("%v is %v in float32", v, single[i])
+			}
+		}
+		wide := make([]float64, n)
+		Convert(single, wide)
+		firsts, seconds, sums := make([]float64, n), make([]float64, n), slices.Clone(b)
+		Firsts(pairs, firsts)
+		Seconds(pairs, seconds)
+		Accumulate(single, sums)
+		Pairs(single, 0.25, logits)
+		Threshold(pairs, logits, 0.1, 0.3, targets)
+		most := 0.0
+		for i, v := range single {
+			most = max(most, math.Abs(a[i]))
+			z := float64(v) + 0.25
+			first := 0.0
+			if pairs[2*i] >= 0.1 {
+				first = 0.3
+			}
+			want := [2]float64{float64((1-0.3)*-z) + first, float64((1-0.3)*z) + (0.3 - first)}
+			if wide[i] != float64(v) || firsts[i] != pairs[2*i] || seconds[i] != pairs[2*i+1] || sums[i] != b[i]+float64(v) ||
+				logits[2*i] != -z || logits[2*i+1] != z || [2]float64(targets[2*i:2*i+2]) != want {
+				t.Fatalf("%d of %d: %v %v %v %v %v %v", i, n, wide[i], firsts[i], seconds[i], sums[i], logits[2*i:2*i+2], targets[2*i:2*i+2])
+			}
+		}
+		if got := MaxAbs(a); got != most {
+			t.Fatalf("largest of %v: %v, want %v", a, got, most)
+		}
+		if n > 0 {
+			odd := slices.Clone(a)
+			odd[rng.IntN(n)] = math.NaN()
+			if got := MaxAbs(odd); !math.IsNaN(got) {
+				t.Fatalf("largest of %v: %v, want NaN", odd, got)
+			}
+		}
+		want := slices.Clone(b)
+		floats.AddScaled(want, 0.7, a)
+		dot := floats.Dot(want, seconds)
+		if got := ScaledDot(0.7, a, seconds, b); !slices.Equal(b, want) || got != dot && runtime.GOARCH == "amd64" || math.Abs(got-dot) > 1e-12 {
+			t.Fatalf("%v and %v, want %v and %v", b, got, want, dot)
 		}
 	}
 }

@@ -1,14 +1,15 @@
 //go:build unix
 
-package main
+// Package cputime tells how much processor time this process has used, for measurements.
+package cputime
 
 import (
 	"syscall"
 	"time"
 )
 
-// processorTime returns the user and system time of the process.
-func processorTime() time.Duration {
+// Used returns the user and system time of the process.
+func Used() time.Duration {
 	var use syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &use) != nil {
 		return 0

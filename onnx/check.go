@@ -13,6 +13,7 @@ import (
 
 	"w2s/internal/inputfile"
 	"w2s/internal/visible"
+	"w2s/onnx/families"
 )
 
 // A Reference is what another program computed for a checkpoint, such as torch (docs/scripts/reference.py). Only Texts and
@@ -208,6 +209,8 @@ func (r *Reference) compare(ctx context.Context, rt *Runtime, dir string, o Opti
 	}
 	if p := e.checkpoint.plan; p.pools != nil { // the model is not loaded yet
 		p.pools = fit
+	} else if !slices.Equal(fit, []Pooling{e.checkpoint.Pooling}) {
+		p.tokens = families.AllTokens
 	}
 	err := e.encode(ctx, texts, fit, func(i int, v []float32, _ int, _ bool) error {
 		for j, c := range comparers {

@@ -348,6 +348,7 @@ func (c *Checkpoint) complete(f *onnxproto.File, files *configs, o Options) erro
 	if o.onCard() {
 		c.plan.poolInGraph(f, []Pooling{c.Pooling})
 	}
+	c.planTokens()
 	return nil
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"w2s/onnx/families"
 	"w2s/onnx/tokenizer"
 )
 
@@ -226,8 +227,8 @@ func (e *Encoder) encode(ctx context.Context, texts []string, poolings []Pooling
 	}
 	e.use.RLock()
 	defer e.use.RUnlock()
-	if p := e.checkpoint.plan; p.pools != nil && !slices.Equal(p.pools, poolings) {
-		return fmt.Errorf("onnx: %s: the graph pools %v, not %v", e.checkpoint.Model, p.pools, poolings)
+	if inGraph := e.checkpoint.poolingsInGraph(); inGraph != nil && !slices.Equal(inGraph, poolings) {
+		return fmt.Errorf("onnx: %s: the graph pools %v, not %v", e.checkpoint.Model, inGraph, poolings)
 	}
 	m, err := e.load(ctx)
 	if err != nil {
@@ -549,7 +550,7 @@ func (r *encoding) vectors(ctx context.Context, items []item, g grid, outputs []
 // vector pools the vector v of row i of a batch from an output of the model.
 func (r *encoding) vector(v, out []float32, i int, p Pooling, g grid, w *worker) error {
 	dims := len(v)
-	if p := r.e.checkpoint.plan; p.pooled() || p.pools != nil {
+	if p := r.e.checkpoint.plan; p.pooled() || p.pools != nil || p.tokens != families.AllTokens {
 		copy(v, out[i*dims:])
 		return nil
 	}

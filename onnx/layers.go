@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"slices"
 	"sync"
+
+	"w2s/onnx/families"
 )
 
 // Layers encodes texts under several encoders that differ in [Options.Layer] alone, with one run of the model for each text. It is
@@ -95,6 +97,9 @@ func joined(encoders []*Encoder) *Encoder {
 	c, p := *first.checkpoint, *first.checkpoint.plan
 	c.plan = &p
 	whole := &Encoder{checkpoint: &c, options: first.options, dims: first.dims}
+	if len(encoders) > 1 {
+		p.tokens = families.AllTokens
+	}
 	for _, e := range encoders[1:] {
 		p.layers = append(p.layers, e.checkpoint.plan.output)
 		whole.layers = append(whole.layers, e.dims)

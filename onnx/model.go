@@ -114,6 +114,7 @@ type plan struct {
 	layers []onnxproto.Value // further outputs that give vectors, each [batch, tokens, width]
 	more   []onnxproto.Value // further outputs that are taken: the logits and the cache
 	pools  []Pooling         // what the graph itself computes of each output that gives vectors; nil leaves pooling to the caller
+	tokens families.Tokens   // the tokens of each text that the output has
 	unused []string          // outputs that are not taken
 	ends   bool              // whether nothing is computed that the output does not need
 	scores int               // the number of labels if the output is the scores of a classification head, or 0

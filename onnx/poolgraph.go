@@ -4,10 +4,14 @@ import (
 	"slices"
 
 	"w2s/internal/onnxproto"
+	"w2s/onnx/families"
 )
 
 // On a device with memory of its own, pooling is part of the graph, so that one vector for each text is copied from the device and
 // not one for each token. The mean is a sum of float32, whatever the type of the states is.
+//
+// On a processor, a graph that is made from safetensors computes the last layer's network only for the first or last token of each
+// text if the pooling takes only this token. The vectors keep their bits.
 
 // The inputs of the pooling nodes. They are made from the attention mask, so the graph needs none of its own.
 const (
@@ -27,6 +31,28 @@ func (p *plan) poolInGraph(f *onnxproto.File, poolings []Pooling) {
 		return
 	}
 	p.pools = poolings
+}
+
+// planTokens leaves what no pooling reads out of a graph that is made.
+func (c *Checkpoint) planTokens() {
+	p := c.plan
+	if c.source.made == nil || c.source.style.Card || c.source.made.Layers < 2 || c.Output != families.LastHidden || p.pools != nil || len(p.more) > 0 || c.Head != nil {
+		return
+	}
+	switch c.Pooling {
+	case PoolCLS:
+		p.tokens = families.FirstToken
+	case PoolLast:
+		p.tokens = families.LastToken
+	}
+}
+
+// poolingsInGraph returns the poolings that the graph computes itself, or nil if it leaves them to the caller.
+func (c *Checkpoint) poolingsInGraph() []Pooling {
+	if c.plan.tokens != families.AllTokens {
+		return []Pooling{c.Pooling}
+	}
+	return c.plan.pools
 }
 
 // feeds returns the inputs of the graph, with those of the pooling.

@@ -322,6 +322,32 @@ func TestDrawnSharing(t *testing.T) {
 	}
 }
 
+// TestTokens compares vectors of first and last tokens, to the last bit, with those of graphs that compute the last layer for all tokens.
+func TestTokens(t *testing.T) {
+	rt := testRuntime(t)
+	texts := []string{"the weak model says that it sees no more than one word", "a strong model goes on", "a weak model goes on", "weak", "strong", "the model"}
+	for _, name := range drawn.Names(t) {
+		t.Run(name, func(t *testing.T) {
+			dir := drawn.Read(t, name).Write(t)
+			for pooling, tokens := range map[Pooling]families.Tokens{PoolCLS: families.FirstToken, PoolLast: families.LastToken} {
+				o := Options{Pooling: pooling, MaxTokens: 40}
+				one, all := openTest(t, rt, dir, o), openTest(t, rt, dir, o)
+				if got := one.checkpoint.plan.tokens; got != tokens {
+					t.Fatalf("%s: the output has tokens %d, want %d", pooling, got, tokens)
+				}
+				all.checkpoint.plan.tokens = families.AllTokens
+				want := encodeAll(t, all, texts)
+				for i, v := range encodeAll(t, one, texts) {
+					alone := encodeAll(t, one, texts[i:i+1])[0]
+					if !slices.Equal(v.Values, want[i].Values) || !slices.Equal(alone.Values, want[i].Values) {
+						t.Errorf("%s: text %d differs by %g, alone by %g", pooling, i, distance(v.Values, want[i].Values), distance(alone.Values, want[i].Values))
+					}
+				}
+			}
+		})
+	}
+}
+
 // TestNaN puts a NaN into the row of a token that no text has. It is a warning, and vectors of other texts are right.
 func TestNaN(t *testing.T) {
 	for _, name := range []string{"llama", "llama-f16", "llama-bf16"} {

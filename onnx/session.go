@@ -94,7 +94,7 @@ func (s *session) load(unit tileUnit) (run runner, ops *amx.Ops, err error) {
 	if err := s.options.apply(options); err != nil {
 		return nil, nil, err
 	}
-	f, err := s.source.open(families.Want{Outputs: s.plan.states(), Cache: s.plan.has(pastState), LastLogits: s.plan.has(logitsToKeep), Scores: s.plan.scores})
+	f, err := s.source.open(families.Want{Outputs: s.plan.states(), Cache: s.plan.has(pastState), LastLogits: s.plan.has(logitsToKeep), Tokens: s.plan.tokens, Scores: s.plan.scores})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -291,6 +291,9 @@ func (s *session) run(ctx context.Context, g grid, widths []int, b *buffer, afte
 	for i, v := range taken {
 		width := int64(widths[i/max(1, len(s.plan.pools))])
 		shape := ort.NewShape(int64(g.rows), int64(g.cols), width)
+		if s.plan.tokens != families.AllTokens {
+			shape[1] = 1
+		}
 		if s.plan.pooled() || s.plan.pools != nil {
 			shape = ort.NewShape(int64(g.rows), width)
 		}

@@ -76,7 +76,7 @@ func (a attention) byHeads() bool {
 	return a.heads == a.kv && !a.alibi && a.window == 0 && a.softcap == 0 && a.apart == nil
 }
 
-// attend computes attention of [batch·tokens, width].
+// attend computes attention of [batch·tokens, width]. The result has want.Tokens alone.
 func (b *builder) attend(x string, a attention, layer, width int, want Want) string {
 	var y string
 	if b.style.Half && b.style.Card && a.packs() {
@@ -93,6 +93,9 @@ func (b *builder) attend(x string, a attention, layer, width int, want Want) str
 		y = b.multiHead(q, k, v, a)
 	default:
 		y = b.plainAttention(q, k, v, a, layer, width, want)
+	}
+	if want.Tokens != AllTokens {
+		y = b.only(want.Tokens, y, a.heads*a.dim)
 	}
 	return b.linear(y, a.out, a.heads*a.dim, width)
 }

@@ -490,6 +490,15 @@ func (b *builder) lastTokens(x string, width int) string {
 	return b.reshape(x, -1, int64(width))
 }
 
+// only returns the rows of the first or last tokens, [batch, width], of [batch·tokens, width].
+func (b *builder) only(t Tokens, x string, width int) string {
+	at := int64(0)
+	if t == LastToken {
+		at = -1
+	}
+	return b.op("Gather", []string{b.perText(x, int64(width)), b.scalar(at)}, onnxproto.Int("axis", 1))
+}
+
 // output makes a value of shape [batch·tokens, width] an output of shape [batch, tokens, width]. The number of tokens is that of the
 // value, which can be less than that of the texts.
 func (b *builder) output(name, value string, width int) {

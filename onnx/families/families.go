@@ -98,6 +98,9 @@ type Want struct {
 	// LastLogits gives the graph the input num_logits_to_keep, as many exports have it: logits are computed for that many tokens
 	// at the end of each text only.
 	LastLogits bool
+	// Tokens are those that last_hidden_state has of each text, if it is the only output of a model with several layers. The last
+	// layer then computes its network for these tokens alone.
+	Tokens Tokens
 	// Scores is the number of labels of the checkpoint's classification head. If it is not 0, the only output is logits, of shape
 	// [batch, labels], the scores that the head gives the labels of each text.
 	Scores int
@@ -106,6 +109,15 @@ type Want struct {
 
 	classifier *classifier
 }
+
+// Tokens are some of the tokens of a text.
+type Tokens int
+
+const (
+	AllTokens Tokens = iota
+	FirstToken
+	LastToken
+)
 
 // A Style says for what a graph is made. The zero value computes in float32 with the operators that are best on a processor.
 type Style struct {

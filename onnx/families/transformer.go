@@ -145,7 +145,11 @@ func (t *transformer) build(b *builder, want Want) {
 		if slices.Contains(want.Outputs, stateName(i)) {
 			b.output(stateName(i), s.state(), t.Width)
 		}
-		l.build(&s, i, want)
+		here := want
+		if i < t.Layers-1 {
+			here.Tokens = AllTokens
+		}
+		l.build(&s, i, here)
 		if i == 0 && t.conv != nil {
 			s.x = b.convolve(embedded, s.state(), *t.conv, t.Width)
 		}
@@ -298,7 +302,14 @@ func (s *stream) normalized(n norm) string {
 
 func (l layer) build(s *stream, index int, want Want) {
 	read := s.normalized(l.aroundAttention.input)
-	attended := l.finish(s, s.b.attend(read, l.attention, index, s.width, want), l.aroundAttention)
+	computed := s.b.attend(read, l.attention, index, s.width, want)
+	if want.Tokens != AllTokens {
+		s.x = s.b.only(want.Tokens, s.state(), s.width)
+		if l.parallel || l.fromNorm {
+			read = s.b.only(want.Tokens, read, s.width)
+		}
+	}
+	attended := l.finish(s, computed, l.aroundAttention)
 	if l.parallel {
 		if n := l.aroundNetwork.input; n.there() {
 			read = s.normalized(n)

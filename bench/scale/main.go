@@ -27,6 +27,7 @@ import (
 	"w2s/harness/head"
 	"w2s/harness/loss"
 	"w2s/harness/result"
+	"w2s/internal/cputime"
 	"w2s/tasks"
 )
 
@@ -136,7 +137,7 @@ func experimentOf(rows, dims int) error {
 	for _, h := range r.Heads {
 		fmt.Printf("%s: l2 %v, %s\n", h.ID, h.L2, h.Status)
 	}
-	fmt.Printf("%d rows, %.1f s, %s\n", rows, time.Since(start).Seconds(), resident())
+	fmt.Printf("%d rows, %.1f s, processor time %.1f s, %s\n", rows, time.Since(start).Seconds(), cputime.Used().Seconds(), resident())
 	return nil
 }
 

@@ -62,14 +62,17 @@ func newEngine(d Data, float64Only bool) engine {
 
 // A vectorEngine multiplies numbers of type T on vector units. It sums the gradient over chunks of rows in T, and adds the
 // chunks in float64, so that its error does not grow with the number of rows. It lays out the scaled rows of every training
-// set once if there is memory, and otherwise a chunk of them whenever it is multiplied. Both give the same numbers.
+// set once if there is memory. Otherwise it lays out the rows of the data once, as many as there is memory for, because training sets
+// share rows, and copies a chunk of a set's rows whenever it is multiplied. Both give the same numbers.
 type vectorEngine[T simd.Real] struct {
 	data   Data
 	dims   int       // padded
-	room   int       // numbers that may be laid out at the same time
+	room   int       // numbers that the training sets may have laid out at the same time
+	shared []T       // the first rows of the data, scaled; nil: all sets were laid out so far
 	factor []float64 // 1/SD of the scaling
 	sets   []*trainingSet[T]
-	rooms  sync.Pool // of *[]T, for sums
+
+	sumRooms, chunkRooms sync.Pool // of *[]T; padding of chunks stays 0
 }
 
 // A trainingSet is a set of rows that columns are trained on, with the columns that are being trained on it.
@@ -85,7 +88,8 @@ type trainingSet[T simd.Real] struct {
 const (
 	chunkRows = 512     // rows whose sum is in T
 	maxShards = 8       // parts that rows are cut into, so that processors can share them
-	laidOut   = 1 << 25 // numbers that are laid out at the same time: 128 MiB in float32
+	laidOut   = 1 << 25 // numbers that training sets have laid out at the same time: 128 MiB in float32
+	moreRoom  = 2       // times as many for rows that training sets share
 	slab      = 64      // columns that one processor multiplies at a time
 )
 
@@ -123,28 +127,52 @@ func (e *vectorEngine[T]) arrange(cols []*column) {
 	e.sets = slices.DeleteFunc(e.sets, func(s *trainingSet[T]) bool { return len(s.cols) == 0 })
 	size := 0
 	for _, s := range e.sets {
-		size += len(s.x)
+		size += len(s.rows) * e.dims
+	}
+	if size > e.room && e.shared == nil {
+		e.share()
 	}
 	for _, s := range e.sets {
-		if n := len(s.rows) * e.dims; s.x == nil && size+n <= e.room {
-			size += n
-			s.x = make([]T, n)
-			parallel((len(s.rows)+chunkRows-1)/chunkRows, func(t int) {
-				from, to := t*chunkRows, min((t+1)*chunkRows, len(s.rows))
-				e.layOut(s.rows[from:to], s.x[from*e.dims:to*e.dims])
-			})
+		if s.x == nil && e.shared == nil {
+			s.x = e.scaled(s.rows)
 		}
 		s.w = grown(s.w, len(s.cols)*e.dims)
 		s.z = grown(s.z, len(s.cols)*len(s.rows))
 	}
 }
 
+// share lays out rows of the data for all sets.
+func (e *vectorEngine[T]) share() {
+	for _, s := range e.sets {
+		s.x = nil
+	}
+	e.shared = e.scaled(list.Range(min(e.data.X.Rows, moreRoom*e.room/e.dims)))
+}
+
+// scaled returns scaled rows that are laid out.
+func (e *vectorEngine[T]) scaled(rows []int) []T {
+	x := make([]T, len(rows)*e.dims)
+	parallel((len(rows)+chunkRows-1)/chunkRows, func(t int) {
+		from, to := t*chunkRows, min((t+1)*chunkRows, len(rows))
+		e.layOut(rows[from:to], x[from*e.dims:to*e.dims])
+	})
+	return x
+}
+
 // layOut writes the scaled rows, padded with zeros, to x, which holds zeros where they are padded.
 func (e *vectorEngine[T]) layOut(rows []int, x []T) {
 	s := e.data.Scaling
-	buffer := make([]float32, e.data.X.Dims)
+	var buffer []float32
 	for i, r := range rows {
-		row, out := e.data.X.ReadRow(r, buffer), x[i*e.dims:]
+		out := x[i*e.dims:]
+		if at := r * e.dims; at < len(e.shared) {
+			copy(out, e.shared[at:at+e.dims])
+			continue
+		}
+		if buffer == nil {
+			buffer = make([]float32, e.data.X.Dims)
+		}
+		row := e.data.X.ReadRow(r, buffer)
 		if s != nil {
 			simd.Standardise(row, s.Mean, e.factor, out)
 			continue
@@ -157,17 +185,18 @@ func (e *vectorEngine[T]) layOut(rows []int, x []T) {
 
 // chunks calls f for each chunk of the rows from:to of a set, with the scaled rows.
 func (e *vectorEngine[T]) chunks(s *trainingSet[T], from, to int, f func(from, to int, x []T)) {
-	var buffer []T
+	var chunk *[]T
 	for ; from < to; from += chunkRows {
 		end := min(from+chunkRows, to)
 		if s.x != nil {
 			f(from, end, s.x[from*e.dims:end*e.dims])
 			continue
 		}
-		if buffer == nil {
-			buffer = make([]T, chunkRows*e.dims)
+		if chunk == nil {
+			chunk = roomFrom[T](&e.chunkRooms, chunkRows*e.dims)
+			defer e.chunkRooms.Put(chunk)
 		}
-		x := buffer[:(end-from)*e.dims]
+		x := (*chunk)[:(end-from)*e.dims]
 		e.layOut(s.rows[from:end], x)
 		f(from, end, x)
 	}
@@ -229,12 +258,8 @@ func (e *vectorEngine[T]) backward(cols []*column) {
 		s, n := p.set, len(p.set.rows)
 		sum := s.partials[p.shard][p.at*e.dims : p.end*e.dims]
 		clear(sum)
-		room, _ := e.rooms.Get().(*[]T)
-		if room == nil {
-			room = new([]T)
-		}
-		defer e.rooms.Put(room)
-		*room = grown(*room, len(sum))
+		room := roomFrom[T](&e.sumRooms, len(sum))
+		defer e.sumRooms.Put(room)
 		d := *room
 		e.chunks(s, p.from, p.to, func(from, to int, x []T) {
 			clear(d)
@@ -259,6 +284,16 @@ func grown[T any](s []T, n int) []T {
 		return make([]T, n)
 	}
 	return s[:n]
+}
+
+// roomFrom returns n numbers of a pool, with what was last in them.
+func roomFrom[T any](pool *sync.Pool, n int) *[]T {
+	room, _ := pool.Get().(*[]T)
+	if room == nil {
+		room = new([]T)
+	}
+	*room = grown(*room, n)
+	return room
 }
 
 // parallel calls f(0) to f(n-1) on up to GOMAXPROCS goroutines.

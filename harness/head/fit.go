@@ -59,6 +59,11 @@ func Fit(ctx context.Context, data Data, jobs []Job, options Options) ([]Fitted,
 	if err := data.check(); err != nil {
 		return nil, err
 	}
+	return fitChecked(ctx, data, jobs, options)
+}
+
+// fitChecked is Fit for data that was checked. A check reads all features, which may be in files.
+func fitChecked(ctx context.Context, data Data, jobs []Job, options Options) ([]Fitted, error) {
 	if err := checkJobs(data, jobs); err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"w2s/internal/list"
 	"w2s/internal/prob"
+	"w2s/internal/simd"
 	"w2s/internal/visible"
 )
 
@@ -93,9 +94,7 @@ func Predict(ctx context.Context, data Data, heads []*Head, examples []int) ([][
 				outputs[i] = make([]float64, h.heads()*n)
 			}
 			for r := from; r < to; r++ {
-				for j, v := range data.X.ReadRow(r, buffer) {
-					x[j] = float64(v)
-				}
+				simd.Convert(data.X.ReadRow(r, buffer), x)
 				for i, l := range layers {
 					width := heads[i].Outputs()
 					for k, w := range l.columns {

@@ -100,7 +100,7 @@ func (c *startHessian) atZero() *mat.SymDense {
 		}
 		filled = 0
 	}
-	mean := make([]float64, dims)
+	mean, buffer := make([]float64, dims), make([]float32, dims)
 	n := 0
 	for at := 0; at < len(c.examples); at += step {
 		n++
@@ -109,14 +109,14 @@ func (c *startHessian) atZero() *mat.SymDense {
 		clear(mean)
 		if d.Classes == 0 {
 			for r := from; r < to; r++ {
-				for j, v := range d.X.Row(r) {
+				for j, v := range d.X.ReadRow(r, buffer) {
 					mean[j] += float64(v) / size
 				}
 			}
 		}
 		for r := from; r < to; r++ {
 			row := x[filled*padded : filled*padded+dims]
-			for j, v := range d.X.Row(r) {
+			for j, v := range d.X.ReadRow(r, buffer) {
 				v := float64(v) - mean[j]
 				switch s := d.Scaling; {
 				case s != nil && d.Classes == 0:

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"w2s/harness/feature"
+	"w2s/internal/simd"
 )
 
 // A Scaling maps a feature x to (x - Mean) / SD, so that each dimension has mean 0 and standard deviation 1 over the rows
@@ -22,17 +23,16 @@ func Standardise(x *feature.Matrix, rows []int) *Scaling {
 		}
 	}
 	s := &Scaling{Mean: make([]float64, x.Dims), SD: make([]float64, x.Dims)}
+	buffer := make([]float32, x.Dims)
 	for _, i := range rows {
-		for j, v := range x.Row(i) {
-			s.Mean[j] += float64(v)
-		}
+		simd.Accumulate(x.ReadRow(i, buffer), s.Mean)
 	}
 	n := max(1, float64(len(rows)))
 	for j := range s.Mean {
 		s.Mean[j] /= n
 	}
 	for _, i := range rows {
-		for j, v := range x.Row(i) {
+		for j, v := range x.ReadRow(i, buffer) {
 			d := float64(v) - s.Mean[j]
 			s.SD[j] += d * d
 		}

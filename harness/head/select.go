@@ -198,7 +198,7 @@ func logits(probs [][]float64) [][]float64 {
 	})
 }
 
-// fitDistinct is Fit for jobs of which some are the same. It trains each of them once.
+// fitDistinct is fitChecked for jobs of which some are the same. It trains each of them once.
 func fitDistinct(ctx context.Context, data Data, jobs []Job, options Options) ([]Fitted, error) {
 	var distinct []Job
 	at := make([]int, len(jobs))
@@ -208,7 +208,7 @@ func fitDistinct(ctx context.Context, data Data, jobs []Job, options Options) ([
 			distinct = append(distinct, job)
 		}
 	}
-	fitted, err := Fit(ctx, data, distinct, options)
+	fitted, err := fitChecked(ctx, data, distinct, options)
 	if err != nil {
 		return nil, err
 	}

@@ -47,9 +47,11 @@ func NewBatch(classes int, start []int, labels, weights []float64) *Batch {
 // and gradients of a [Separable] loss are those of whole. b reuses its own memory and shares labels and weights with whole.
 func (b *Batch) Part(whole *Batch, from, to int) {
 	first, end := whole.Start[from], whole.Start[to]
-	if b.Start = whole.Start[from : to+1 : to+1]; first > 0 {
+	if first == 0 || whole.Classes > 0 { // each example has as many elements
+		b.Start = whole.Start[: to-from+1 : to-from+1]
+	} else {
 		b.start = b.start[:0]
-		for _, at := range b.Start {
+		for _, at := range whole.Start[from : to+1] {
 			b.start = append(b.start, at-first)
 		}
 		b.Start = b.start

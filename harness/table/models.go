@@ -15,8 +15,9 @@ type modelLine struct {
 	gold, supervisor, control *summary.Figure // nil if it is never the strong model, the weak model, or has no control
 }
 
-// Models lays out what each model scores on each task if it is trained on gold: the strong ceilings and weak floors of rows. It
-// returns nil if there are no rows. Scores of different data or settings have different lines.
+// Models lays out what each model scores on each task if it is trained on gold, and what each supervisor scores: the strong ceilings
+// and weak floors of rows. It returns nil if there are no rows. Scores of different data or settings have different lines, and so have
+// imported rows that disagree.
 func Models(rows []summary.Row) *Table {
 	if len(rows) == 0 {
 		return nil
@@ -24,20 +25,25 @@ func Models(rows []summary.Row) *Table {
 	type key struct {
 		task, model, variant string
 		metric               tasks.Metric
+		more                 int // lines of the same that disagree
 	}
 	var lines []*modelLine
 	have := map[key]*modelLine{}
-	line := func(r summary.Row, model string) *modelLine {
-		k := key{r.Task, model, r.Variant(), r.Metric}
+	line := func(r summary.Row, model string, fits func(*modelLine) bool) *modelLine {
+		k := key{task: r.Task, model: model, variant: r.Variant(), metric: r.Metric}
+		for have[k] != nil && !fits(have[k]) {
+			k.more++
+		}
 		if have[k] == nil {
 			have[k] = &modelLine{model: model, row: r}
 			lines = append(lines, have[k])
 		}
 		return have[k]
 	}
+	same := func(a *summary.Figure, b summary.Figure) bool { return a == nil || a.Value == b.Value }
 	for _, r := range rows {
-		line(r, r.Weak).supervisor = &r.Floor
-		strong := line(r, r.Strong)
+		line(r, r.Weak, func(l *modelLine) bool { return same(l.supervisor, r.Floor) }).supervisor = &r.Floor
+		strong := line(r, r.Strong, func(l *modelLine) bool { return same(l.gold, r.Ceiling) })
 		strong.gold, strong.control = &r.Ceiling, r.Control
 	}
 	order := map[string]int{}
@@ -53,12 +59,12 @@ func Models(rows []summary.Row) *Table {
 	columns = append(columns,
 		text("model", "", func(l *modelLine) string { return l.model }),
 		number("gold", "score of the model trained on gold of strong-train, the strong ceiling.", func(l *modelLine) string { return figureOr(l.gold) }),
-		number("as supervisor", "score of the model trained on gold of weak-train, the weak floor.", func(l *modelLine) string { return figureOr(l.supervisor) }))
+		number("as supervisor", "score of the weak supervisor: of the model trained on gold of weak-train, or of what its name says.", func(l *modelLine) string { return figureOr(l.supervisor) }))
 	if slices.ContainsFunc(lines, func(l *modelLine) bool { return l.control != nil }) {
 		columns = append(columns, number("control", "score on texts that lack what the task is about.", func(l *modelLine) string { return figureOr(l.control) }))
 	}
 	columns = append(columns, within(rowOf, seedsColumn, nColumn)...)
-	t := layOut("models", []string{"models trained on gold, " + inPerCent(rows)}, lines, columns...)
+	t := layOut("models", []string{"models trained on gold and supervisors, " + inPerCent(rows)}, lines, columns...)
 	t.values = modelData(lines)
 	t.Notes = []string{intervalsNote(rows)}
 	return t

@@ -29,6 +29,13 @@ func TestModels(t *testing.T) {
 		"hard|small||50.0 ±3.0|",
 		"hard|large|75.0 ±2.0||55.0 ±3.0",
 	}, "gold: score of the model trained on gold of strong-train, the strong ceiling.")
+	other := row("easy", "small", "huge", "xent", 0.65, 0.95) // of another program, with another floor of the same model
+	check(t, Models([]summary.Row{rows[0], other}), "task|model|gold|as supervisor", []string{
+		"easy|small||70.0 ±3.0",
+		"easy|large|90.0 ±2.0|",
+		"easy|small||65.0 ±3.0",
+		"easy|huge|95.0 ±2.0|",
+	}, "as supervisor: score of the weak supervisor")
 	if Models(nil) != nil {
 		t.Error("no rows have a table")
 	}

@@ -176,7 +176,8 @@ func poolFields[R any](pool func(R) summary.Pool) []field[R] {
 			{"tasks", func(r R) any { return pool(r).PGR.N }},
 			{"undefined", func(r R) any { return pool(r).PGR.Undefined }},
 			{"n", func(r R) any { return pool(r).N }},
-			{"seeds", func(r R) any { return pool(r).Seeds[0] }},
+			{"seeds_min", func(r R) any { return pool(r).Seeds[0] }},
+			{"seeds_max", func(r R) any { return pool(r).Seeds[1] }},
 		},
 		pgrFields("pgr", func(r R) stats.PGR { return pool(r).PGR.PGR() }),
 		ranged("pgr_tasks", func(r R) (float64, stats.Interval, bool) {

@@ -321,6 +321,11 @@ func groupMembers(c gridCommand, p *plan, source *planSource, given map[string]b
 		m := &member{name: g.name, command: c.copy(flags)}
 		flags.VisitAll(func(f *pflag.Flag) { f.Changed = given[f.Name] })
 		faults = append(faults, g.set(p, flags, given))
+		for _, key := range []string{"models", "weak", "strong"} { // the plan's own take the place of the default models of chess
+			if _, ok := p.flags[key]; ok && flags.Lookup(key) != nil {
+				flags.Lookup(key).Changed = true
+			}
+		}
 		m.command.shared().group = &groupTasks{optional: g.optional}
 		if _, ok := g.flags["task"]; !ok && !given["task"] { // not the tasks that the flag has by default
 			m.command.shared().tasks = nil

@@ -109,6 +109,30 @@ func TestFaultsOfPlans(t *testing.T) {
 }
 
 // The trial must have every loss and every treatment of the tables.
+// The models of the plan are those of its groups, also of groups of chess tasks, which have default models of their own.
+func TestModelsOfPlanForChess(t *testing.T) {
+	p, err := parsePlan("plan.yaml", []byte("models: [chess-0.1m, chess-4m]\ngroups:\n  - task: chess-mate1\n  - task: chess-mate2\n    models: [chess-0.03m, chess-1.5m]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	flags := pflag.NewFlagSet("sweep", pflag.ContinueOnError)
+	s := &sweep{}
+	s.register(flags)
+	if err := p.set(flags); err != nil {
+		t.Fatal(err)
+	}
+	members, err := groupMembers(s, p, &planSource{file: "plan.yaml"}, nil)
+	if err != nil || len(members) != 2 {
+		t.Fatalf("%d groups, %v", len(members), err)
+	}
+	for i, want := range [][]string{{"chess-0.1m", "chess-4m"}, {"chess-0.03m", "chess-1.5m"}} {
+		of := members[i].command.(*sweep)
+		if got := of.ladder.ladder(of.tasks); !slices.Equal(got, want) {
+			t.Errorf("group %d has the models %v, want %v", i+1, got, want)
+		}
+	}
+}
+
 func TestTrialHasEveryMethod(t *testing.T) {
 	text, err := suiteText("trial")
 	if err != nil {

@@ -56,23 +56,30 @@ table text-categories text table --by category --no-self text
 table text text table --no-self --wide text
 
 result chess sweep --plan "$top/docs/plans/chess.yaml" --out chess
-table chess chess table --no-self --wide chess/mates.json
+table chess chess table --by pair --no-self chess/mates.json
 table chess-models chess table --by model chess/mates.json
-table free chess table --wide chess/free.json
+table free chess table --no-self --wide chess/free.json
 
 result lichess sweep --plan "$top/docs/plans/lichess.yaml" --out lichess
 table lichess-models lichess table --by model lichess/bands.json
-table lichess lichess table --by category --no-self lichess/bands.json
+table lichess lichess table --by pair --no-self lichess/bands.json
 table lichess-order lichess table --by easy-to-hard --no-self lichess/easy-to-hard.json
 
 result hh sweep --models wordllama-64,all-MiniLM-L6-v2,e5-small-v2 --task hh-single-turn-helpful --task hh-single-turn-harmless \
-	"${losses[@]}" --loss guardconf --train 2000 --test 800 --seeds 5 --out hh.json
-table hh hh table --no-self --wide hh.json
+	"${losses[@]}" --loss guardconf --train 600 --test 400 --seeds 5 --shared-pool --out hh.json
+table hh-models hh table --by model hh.json
+table hh hh table --by pair --no-self hh.json
 
 if [ -e checkpoints ]; then
 	result llm sweep --plan "$top/docs/plans/llm.yaml" --out llm
 	table llm llm table --no-self --wide llm
+	table llm-models llm table --by model llm
 	table llm-pairs llm table --by pair --no-self llm
+	for model in smollm2-135m-instruct gemma-3-270m qwen2.5-coder-0.5b-instruct; do
+		result "layers-$model" study layers --weak wordllama-64 --strong "checkpoints/$model" --task movies --train 1000 --test 500 --seeds 5 --shared-pool \
+			--loss xent --loss guardconf --out "layers-$model.json"
+		if wanted "layers-$model"; then sed '/^result file/,$d' "layers-$model.log" >"tables/layers-$model.txt"; fi
+	done
 fi
 
 result chesschain chain --task chess-mate1 "${losses[@]}" --seeds 5 --out chesschain.json
@@ -92,7 +99,7 @@ result losses sweep --models wordllama-64,all-MiniLM-L6-v2,e5-small-v2 --pair wo
 	"${losses[@]}" --loss guardconf --treatment soft --treatment hard --treatment temperature --out losses.json
 
 result people run --weak raters:1,raters:3 --strong e5-small-v2 --task movies --task tweets --task amazon --task editorials --loss xent --seeds 5 --out people.json
-table people people table --wide people.json
+table people people table --by supervision --wide people.json
 
 # The questions with the labels of a 1.8B model are in one of the folders of DATA, or the result is left out.
 sciq=
@@ -106,7 +113,7 @@ if [ -n "$sciq" ]; then
 		result sciq run --task "$sciq:text=txt:label=label:classes=wrong,right" --weak column:soft_label,sim:flip:0.73 --strong "$student" \
 			--train 1200 --test 800 --loss xent --out "sciq/$(basename "$student").json"
 	done
-	table sciq sciq table --wide sciq
+	table sciq sciq table --by supervision --wide sciq
 fi
 
 result several run --weak wordllama-64,experts:2:wordllama-64,experts:4:wordllama-64,experts:8:wordllama-64 --combine csl --strong e5-small-v2 \

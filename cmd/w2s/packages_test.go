@@ -68,7 +68,7 @@ func TestPlainKnowsAllPackages(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Errors of these do not begin with the name, which may also be a word of a message.
-	plainAnyway := strings.Fields("w2s encode heads scale hugot ours chess fixtures half list prob progress shareddata study suggest visible inputfile atomicfile embedded bench chat coverage minibatch penalty race simd gpu")
+	plainAnyway := strings.Fields("w2s encode heads scale hugot ours chess fixtures half list prob progress shareddata study suggest visible inputfile atomicfile embedded bench chat coverage minibatch penalty grid cputime race simd gpu")
 	for _, p := range strings.Fields(string(out)) {
 		name := path.Base(p)
 		known := false

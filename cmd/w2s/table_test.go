@@ -212,7 +212,7 @@ func TestTableFaults(t *testing.T) {
 	}{
 		{nil, exitUsage, "--import", 0},
 		{[]string{folder}, exitUsage, "--import " + folder, 0},
-		{[]string{good, "--by", "colour"}, exitUsage, "want task, category, pair, loss, ", 0},
+		{[]string{good, "--by", "colour"}, exitUsage, "want task, category, pair, model, loss, ", 0},
 		{[]string{good, "--plots", t.TempDir()}, exitUsage, "--by task has no chart of its own", 0},
 		{[]string{good, "--by", "all"}, exitUsage, "such a file holds one table", 0},
 		{[]string{good, "--by", "chain"}, exitFailed, "--by chain: these results have none", 0},

@@ -18,16 +18,21 @@ set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
 out=${1:-w2s-results/docs}
 mkdir -p "$out/tables"
-cd "$out"
 w2s=${W2S:-}
+if [[ $w2s == */* ]]; then w2s=$(realpath "$w2s"); fi
+checkpoints=${CHECKPOINTS:+$(realpath "$CHECKPOINTS")}
+data=()
+IFS=: read -ra folders <<<"${DATA:-}"
+for i in "${!folders[@]}"; do
+	folders[i]=$(realpath "${folders[i]}")
+	data+=(--data "${folders[i]}")
+done
+cd "$out"
 if [ -z "$w2s" ]; then
 	(cd "$top" && go build -o "$PWD/w2s-results/w2s" ./cmd/w2s)
 	w2s=$top/w2s-results/w2s
 fi
-data=()
-IFS=: read -ra folders <<<"${DATA:-}"
-for folder in "${folders[@]}"; do data+=(--data "$folder"); done
-if [ -n "${CHECKPOINTS:-}" ]; then ln -sfn "$CHECKPOINTS" checkpoints; fi
+if [ -n "$checkpoints" ]; then ln -sfn "$checkpoints" checkpoints; fi
 
 wanted() { [ -z "${ONLY:-}" ] || [[ " $ONLY " == *" $1 "* ]]; }
 # result NAME COMMAND...: runs a command of w2s that writes NAME or NAME.json. What it prints is in NAME.log.
@@ -52,8 +57,9 @@ result default run --suite default --out default
 
 result text sweep --plan "$top/docs/plans/text.yaml" --out text
 table text-ratings text table --by pair --no-self text/ratings.json
-table text-categories text table --by category --no-self text
-table text text table --no-self --wide text
+table text-categories text table --by category --no-self text/ratings.json
+table text-others text table --by pair --no-self text/others.json
+table text text table --no-self --wide text/ratings.json # docs/data/ratings.txt
 
 result chess sweep --plan "$top/docs/plans/chess.yaml" --out chess
 table chess chess table --by pair --no-self chess/mates.json
@@ -106,8 +112,8 @@ sciq=
 for folder in "${folders[@]}"; do
 	if [ -e "$folder/sciq_w2s_train_naive_weak1.8b.json.gz" ]; then sciq=$folder/sciq_w2s_train_naive_weak1.8b.json.gz; fi
 done
-students=(all-MiniLM-L6-v2 e5-small-v2 all-mpnet-base-v2)
-if [ -e checkpoints ]; then students+=(checkpoints/smollm2-135m-instruct checkpoints/gemma-3-270m checkpoints/qwen2.5-coder-0.5b-instruct); fi
+students=(all-MiniLM-L6-v2 e5-small-v2)
+if [ -e checkpoints ]; then students+=(checkpoints/smollm2-135m-instruct); fi
 if [ -n "$sciq" ]; then
 	for student in "${students[@]}"; do
 		result sciq run --task "$sciq:text=txt:label=label:classes=wrong,right" --weak column:soft_label,sim:flip:0.73 --strong "$student" \

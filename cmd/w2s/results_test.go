@@ -142,7 +142,7 @@ func TestClaimsOfResults(t *testing.T) {
 		gain := c.row("several.json", task, "csl of 4 → e5-small-v2", "xent").Transfer.Value - c.row("several.json", task, "wordllama-64 → e5-small-v2", "xent").Transfer.Value
 		least, most = min(least, gain), max(most, gain)
 	}
-	claim("its students are better by %.1f to %.1f points", 100*least, 100*most)
+	claim("Its students are better by %.1f to %.1f points", 100*least, 100*most)
 
 	solved := map[string]float64{}
 	for _, r := range c.rows["lichess/bands.json"] {

@@ -84,7 +84,7 @@ if [ -e checkpoints ]; then
 	for model in smollm2-135m-instruct gemma-3-270m qwen2.5-coder-0.5b-instruct; do
 		result "layers-$model" study layers --weak wordllama-64 --strong "checkpoints/$model" --task movies --train 1000 --test 500 --seeds 5 --shared-pool \
 			--loss xent --loss guardconf --out "layers-$model.json"
-		if wanted "layers-$model"; then sed '/^result file/,$d' "layers-$model.log" >"tables/layers-$model.txt"; fi
+		if wanted "layers-$model"; then cp "layers-$model.log" "tables/layers-$model.txt"; fi
 	done
 fi
 

@@ -173,23 +173,6 @@ func TestClaimsOfResults(t *testing.T) {
 		}
 	}
 
-	page, err := os.ReadFile(filepath.Join(shareddata.Root(), "docs", "results.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	readme, err := os.ReadFile(filepath.Join(shareddata.Root(), "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, w := range readmeClaims {
-		if !strings.Contains(strings.Join(strings.Fields(string(readme)), " "), w) {
-			t.Errorf("README.md lacks:\n%s", w)
-		}
-	}
-	text := strings.Join(strings.Fields(string(page)), " ")
-	for _, w := range want {
-		if !strings.Contains(text, w) {
-			t.Errorf("docs/results.md lacks:\n%s", w)
-		}
-	}
+	says(t, "docs/results.md", want)
+	says(t, "README.md", readmeClaims)
 }

@@ -50,10 +50,7 @@ func views(wide bool, ask func(summary.Answers)) []view {
 			return []*table.Table{table.Pairs(p)}, err
 		}},
 		{"model", "each model trained on gold: ceilings, and floors beside them", "", true, func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
-			if m := table.Models(rows); m != nil {
-				return []*table.Table{m}, nil
-			}
-			return nil, nil
+			return present(table.Models(rows)), nil
 		}},
 		{"loss", "comparisons of losses", "", false, func(rows []summary.Row, opt summary.Options) ([]*table.Table, error) {
 			l, err := summary.Losses(rows, opt)
@@ -62,10 +59,7 @@ func views(wide bool, ask func(summary.Answers)) []view {
 		{"method", "losses and treatments over all tasks, against xent on soft labels", "two methods of which one is xent on soft labels, with predictions of the same tasks", true,
 			func(rows []summary.Row, opt summary.Options) ([]*table.Table, error) {
 				m, err := summary.Methods(rows, opt)
-				if t := table.Methods(m, rows); t != nil {
-					return []*table.Table{t}, err
-				}
-				return nil, err
+				return present(table.Methods(m, rows)), err
 			}},
 		{"supervision", "students beside what they get without a supervisor; see w2s study supervision", "baselines, which run and sweep train for tasks without free answers, unless --no-baselines is given", false, func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
 			have := slices.DeleteFunc(slices.Clone(rows), func(r summary.Row) bool { return len(r.Baselines) == 0 })
@@ -76,30 +70,18 @@ func views(wide bool, ask func(summary.Answers)) []view {
 		}},
 		{"combination", "combined supervisors against each alone", "a combination of supervisors, which run --combine makes, or several heads of a model", true, func(rows []summary.Row, opt summary.Options) ([]*table.Table, error) {
 			combined, err := summary.Combinations(rows, opt)
-			if c := table.Combinations(combined); c != nil {
-				return []*table.Table{c}, err
-			}
-			return nil, err
+			return present(table.Combinations(combined)), err
 		}},
 		{"easy-to-hard", "how far training on easy examples carries to hard ones", "heads of easy and hard examples, which run and sweep train with --order", true,
 			func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
-				if e := table.EasyHard(rows); e != nil {
-					return []*table.Table{e}, nil
-				}
-				return nil, nil
+				return present(table.EasyHard(rows)), nil
 			}},
 		{"sees-gold", "students that see gold labels of some training examples", "students that see gold, which run and sweep train with --gold", true,
 			func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
-				if g := table.SomeGold(rows); g != nil {
-					return []*table.Table{g}, nil
-				}
-				return nil, nil
+				return present(table.SomeGold(rows)), nil
 			}},
 		{"baseline", "baselines", "baselines, which run and sweep train for tasks without free answers, unless --no-baselines is given", true, func(rows []summary.Row, _ summary.Options) ([]*table.Table, error) {
-			if b := table.Baselines(rows, true); b != nil {
-				return []*table.Table{b}, nil
-			}
-			return nil, nil
+			return present(table.Baselines(rows, true)), nil
 		}},
 	}
 	for _, s := range study.All() {
@@ -122,6 +104,14 @@ func views(wide bool, ask func(summary.Answers)) []view {
 		}})
 	}
 	return all
+}
+
+// present returns a table alone, or none if it is nil.
+func present(t *table.Table) []*table.Table {
+	if t == nil {
+		return nil
+	}
+	return []*table.Table{t}
 }
 
 // Views of --by that are not of rows.

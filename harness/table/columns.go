@@ -220,6 +220,14 @@ func count(n int) string {
 	return strconv.Itoa(n)
 }
 
+// pointsOr is points of a figure, or none if there is no figure.
+func pointsOr(f *summary.Figure, none string) string {
+	if f == nil {
+		return none
+	}
+	return points(*f)
+}
+
 // points writes a figure in per cent with half of its interval.
 func points(f summary.Figure) string {
 	if !f.Interval.Known() {

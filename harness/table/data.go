@@ -86,6 +86,14 @@ func ranged[R any](name string, of func(R) (v float64, over stats.Interval, ok b
 	}}, {name + "_lo", end(func(v stats.Interval) float64 { return v.Lo })}, {name + "_hi", end(func(v stats.Interval) float64 { return v.Hi })}}
 }
 
+// parts returns the parts of a figure, and whether there is one.
+func parts(f *summary.Figure) (float64, stats.Interval, bool) {
+	if f == nil {
+		return 0, stats.Interval{}, false
+	}
+	return f.Value, f.Interval, true
+}
+
 func figureFields[R any](name string, of func(R) summary.Figure) []field[R] {
 	return ranged(name, func(r R) (float64, stats.Interval, bool) { f := of(r); return f.Value, f.Interval, true })
 }

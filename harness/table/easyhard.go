@@ -22,10 +22,7 @@ func EasyHard(rows []summary.Row) *Table {
 	have := list.Map(lines, rowOf)
 	figure := func(name, about string, of func(summary.EasyHardRow) *summary.Figure) column[summary.EasyHardRow] {
 		return number(name, about, func(l summary.EasyHardRow) string {
-			if f := of(l); f != nil {
-				return points(*f)
-			}
-			return "–"
+			return pointsOr(of(l), "–")
 		})
 	}
 	over := "seeds, test"

@@ -58,23 +58,16 @@ func Models(rows []summary.Row) *Table {
 	columns = append(columns, within(rowOf, metricColumn(rows, metricOf)...)...)
 	columns = append(columns,
 		text("model", "", func(l *modelLine) string { return l.model }),
-		number("gold", "score of the model trained on gold of strong-train, the strong ceiling.", func(l *modelLine) string { return figureOr(l.gold) }),
-		number("as supervisor", "score of the weak supervisor: of the model trained on gold of weak-train, or of what its name says.", func(l *modelLine) string { return figureOr(l.supervisor) }))
+		number("gold", "score of the model trained on gold of strong-train, the strong ceiling.", func(l *modelLine) string { return pointsOr(l.gold, "") }),
+		number("as supervisor", "score of the weak supervisor: of the model trained on gold of weak-train, or of what its name says.", func(l *modelLine) string { return pointsOr(l.supervisor, "") }))
 	if slices.ContainsFunc(lines, func(l *modelLine) bool { return l.control != nil }) {
-		columns = append(columns, number("control", "score on texts that lack what the task is about.", func(l *modelLine) string { return figureOr(l.control) }))
+		columns = append(columns, number("control", "score on texts that lack what the task is about.", func(l *modelLine) string { return pointsOr(l.control, "") }))
 	}
 	columns = append(columns, within(rowOf, seedsColumn, nColumn)...)
 	t := layOut("models", []string{"models trained on gold and supervisors, " + inPerCent(rows)}, lines, columns...)
 	t.values = modelData(lines)
 	t.Notes = []string{intervalsNote(rows)}
 	return t
-}
-
-func figureOr(f *summary.Figure) string {
-	if f == nil {
-		return ""
-	}
-	return points(*f)
 }
 
 func modelData(lines []*modelLine) *Data {
@@ -89,12 +82,4 @@ func modelData(lines []*modelLine) *Data {
 	}, ranged("gold", func(l *modelLine) (float64, stats.Interval, bool) { return parts(l.gold) }),
 		ranged("supervisor", func(l *modelLine) (float64, stats.Interval, bool) { return parts(l.supervisor) }),
 		ranged("control", func(l *modelLine) (float64, stats.Interval, bool) { return parts(l.control) })))
-}
-
-// parts returns the parts of a figure, and whether there is one.
-func parts(f *summary.Figure) (float64, stats.Interval, bool) {
-	if f == nil {
-		return 0, stats.Interval{}, false
-	}
-	return f.Value, f.Interval, true
 }

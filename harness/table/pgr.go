@@ -39,12 +39,7 @@ func PGR(rows []summary.Row) *Table {
 	if slices.ContainsFunc(rows, func(r summary.Row) bool { return r.Control != nil }) {
 		columns = append(columns, number("control",
 			"score of a ceiling on texts that lack what the task is about. Only the difference between ceiling and control comes from what the task is about.",
-			func(r summary.Row) string {
-				if r.Control == nil {
-					return ""
-				}
-				return points(*r.Control)
-			}).ranked(4))
+			func(r summary.Row) string { return pointsOr(r.Control, "") }).ranked(4))
 	}
 	columns = append(columns, unevenColumns(rows)...)
 	warnings := newWarnings(rows)

@@ -67,12 +67,7 @@ func pooled[R any](rows []R, pool func(R) summary.Pool) []column[R] {
 		number("tasks", "number of tasks with a defined PGR.", func(p summary.Pool) string { return strconv.Itoa(p.PGR.N) }),
 		number("undefined", "number of tasks whose gap is noise or not positive.", func(p summary.Pool) string { return strconv.Itoa(p.PGR.Undefined) }).ranked(2),
 		number("n", "number of test examples of all tasks together, also of those with an undefined PGR.", func(p summary.Pool) string { return count(p.N) }).said("%s test examples").ranked(2),
-		number("seeds", "number of seeds.", func(p summary.Pool) string {
-			if p.Seeds[0] == p.Seeds[1] {
-				return count(p.Seeds[0])
-			}
-			return fmt.Sprintf("%d to %d", p.Seeds[0], p.Seeds[1])
-		}).said("%s seeds").ranked(2),
+		number("seeds", "number of seeds.", func(p summary.Pool) string { return span(float64(p.Seeds[0]), float64(p.Seeds[1])) }).said("%s seeds").ranked(2),
 		number("PGR", "mean of student - weak, divided by the mean of ceiling - weak, over all tasks; tasks with the same texts count as one.",
 			func(p summary.Pool) string {
 				if !p.PGR.PGR().Defined {

@@ -63,12 +63,7 @@ func rowData(rows []summary.Row) *Data {
 		share("student_on_errors", func(i summary.Imitation) stats.Share { return i.Student.OnErrors }),
 		share("ceiling_on_errors", func(i summary.Imitation) stats.Share { return i.Ceiling.OnErrors }),
 		share("excess_on_errors", func(i summary.Imitation) stats.Share { return i.Excess }),
-		ranged("control", func(r summary.Row) (float64, stats.Interval, bool) {
-			if r.Control == nil {
-				return 0, stats.Interval{}, false
-			}
-			return r.Control.Value, r.Control.Interval, true
-		}),
+		ranged("control", func(r summary.Row) (float64, stats.Interval, bool) { return parts(r.Control) }),
 		[]field[summary.Row]{
 			{"majority", func(r summary.Row) any {
 				if r.Uneven == nil {

@@ -98,6 +98,9 @@ func (c *Cache) Features(ctx context.Context, enc Encoder, texts []string, repor
 	if err != nil {
 		return nil, r.sum, err
 	}
+	if r.space != nil && r.matrix.mapped != nil {
+		r.space.dropIndex(len(r.ids))
+	}
 	return r.features(), r.sum, nil
 }
 
@@ -277,6 +280,16 @@ func (s *space) forget() {
 	defer s.mu.Unlock()
 	s.index = newIndex(s.dir, s.layout)
 	s.warned = 0
+}
+
+// dropIndex frees the memory of the index after n texts of it were read, if they are at least half of its texts. The next call that
+// needs it reads the files again.
+func (s *space) dropIndex(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if 2*n >= len(s.index.places) && len(s.index.damage) == 0 { // damage is reported once
+		s.index = newIndex(s.dir, s.layout)
+	}
 }
 
 // warnings describes the damage that was not reported yet.

@@ -61,14 +61,16 @@ func newEngine(d Data, float64Only bool) engine {
 }
 
 // A vectorEngine multiplies numbers of type T on vector units. It sums the gradient over chunks of rows in T, and adds the
-// chunks in float64, so that its error does not grow with the number of rows. It lays out the scaled rows of every training
-// set once if there is memory. Otherwise it lays out the rows of the data once, as many as there is memory for, because training sets
-// share rows, and copies a chunk of a set's rows whenever it is multiplied. Both give the same numbers.
+// chunks in float64, so that its error does not grow with the number of rows. It lays out the scaled rows of all training sets once,
+// because training sets share rows, as many as there is memory for. It scales the others whenever it multiplies them, which gives the
+// same numbers.
 type vectorEngine[T simd.Real] struct {
 	data   Data
 	dims   int       // padded
-	room   int       // numbers that the training sets may have laid out at the same time
-	shared []T       // the first rows of the data, scaled; nil: all sets were laid out so far
+	room   int       // numbers that may be laid out
+	x      []T       // the scaled rows that are laid out
+	at     []int32   // for each row of the data, its place among them; notLaidOut
+	first  []int32   // 0, 1, 2, …: a chunk of rows that is not laid out
 	factor []float64 // 1/SD of the scaling
 	sets   []*trainingSet[T]
 
@@ -78,7 +80,7 @@ type vectorEngine[T simd.Real] struct {
 // A trainingSet is a set of rows that columns are trained on, with the columns that are being trained on it.
 type trainingSet[T simd.Real] struct {
 	rows     []int
-	x        []T // the scaled rows; nil: laid out when they are multiplied
+	at       []int32 // their places among the rows that are laid out
 	cols     []*column
 	w        []T         // [columns][dims]
 	z        []T         // [columns][rows]: products or gradients
@@ -86,19 +88,24 @@ type trainingSet[T simd.Real] struct {
 }
 
 const (
-	chunkRows = 512     // rows whose sum is in T
-	maxShards = 8       // parts that rows are cut into, so that processors can share them
-	laidOut   = 1 << 25 // numbers that training sets have laid out at the same time: 128 MiB in float32
-	moreRoom  = 2       // times as many for rows that training sets share
-	slab      = 64      // columns that one processor multiplies at a time
+	chunkRows  = 512     // rows whose sum is in T
+	maxShards  = 8       // parts that rows are cut into, so that processors can share them
+	laidOut    = 1 << 26 // numbers that are laid out: 256 MiB in float32
+	slab       = 64      // columns that one processor multiplies at a time
+	notLaidOut = -1      // place of a row
 )
 
 func newVectorEngine[T simd.Real](d Data) *vectorEngine[T] {
-	e := &vectorEngine[T]{data: d, dims: simd.Padded(d.X.Dims), room: laidOut}
+	e := &vectorEngine[T]{data: d, dims: simd.Padded(d.X.Dims), room: laidOut, at: slices.Repeat([]int32{notLaidOut}, d.X.Rows), first: firstRows(chunkRows)}
 	if d.Scaling != nil {
 		e.factor = list.Map(d.Scaling.SD, func(sd float64) float64 { return 1 / sd })
 	}
 	return e
+}
+
+// firstRows returns 0 to n-1.
+func firstRows(n int) []int32 {
+	return list.Map(list.Range(n), func(i int) int32 { return int32(i) })
 }
 
 func (e *vectorEngine[T]) noise() float64 {
@@ -125,54 +132,59 @@ func (e *vectorEngine[T]) arrange(cols []*column) {
 		e.sets[at].cols = append(e.sets[at].cols, c)
 	}
 	e.sets = slices.DeleteFunc(e.sets, func(s *trainingSet[T]) bool { return len(s.cols) == 0 })
-	size := 0
+	e.layOutNew()
 	for _, s := range e.sets {
-		size += len(s.rows) * e.dims
-	}
-	if size > e.room && e.shared == nil {
-		e.share()
-	}
-	for _, s := range e.sets {
-		if s.x == nil && e.shared == nil {
-			s.x = e.scaled(s.rows)
-		}
 		s.w = grown(s.w, len(s.cols)*e.dims)
 		s.z = grown(s.z, len(s.cols)*len(s.rows))
 	}
 }
 
-// share lays out rows of the data for all sets.
-func (e *vectorEngine[T]) share() {
+// layOutNew lays out the rows of sets that are new, as many as there is room for.
+func (e *vectorEngine[T]) layOutNew() {
+	var fresh []*trainingSet[T]
+	var rows []int
 	for _, s := range e.sets {
-		s.x = nil
+		if s.at == nil {
+			fresh = append(fresh, s)
+			for _, r := range s.rows {
+				if e.at[r] == notLaidOut {
+					e.at[r] = 0
+					rows = append(rows, r)
+				}
+			}
+		}
 	}
-	e.shared = e.scaled(list.Range(min(e.data.X.Rows, moreRoom*e.room/e.dims)))
-}
-
-// scaled returns scaled rows that are laid out.
-func (e *vectorEngine[T]) scaled(rows []int) []T {
-	x := make([]T, len(rows)*e.dims)
-	parallel((len(rows)+chunkRows-1)/chunkRows, func(t int) {
-		from, to := t*chunkRows, min((t+1)*chunkRows, len(rows))
-		e.layOut(rows[from:to], x[from*e.dims:to*e.dims])
-	})
-	return x
-}
-
-// layOut writes the scaled rows, padded with zeros, to x, which holds zeros where they are padded.
-func (e *vectorEngine[T]) layOut(rows []int, x []T) {
-	s := e.data.Scaling
-	var buffer []float32
+	if len(fresh) == 0 {
+		return
+	}
+	slices.Sort(rows)
+	old := len(e.x)
+	n := min(len(rows), (e.room-old)/e.dims)
 	for i, r := range rows {
-		out := x[i*e.dims:]
-		if at := r * e.dims; at < len(e.shared) {
-			copy(out, e.shared[at:at+e.dims])
-			continue
+		if e.at[r] = notLaidOut; i < n {
+			e.at[r] = int32(old/e.dims + i)
 		}
-		if buffer == nil {
-			buffer = make([]float32, e.data.X.Dims)
-		}
-		row := e.data.X.ReadRow(r, buffer)
+	}
+	if n > 0 {
+		x := make([]T, old+n*e.dims)
+		copy(x, e.x)
+		parallel((n+chunkRows-1)/chunkRows, func(t int) {
+			from, to := t*chunkRows, min((t+1)*chunkRows, n)
+			e.scale(rows[from:to], x[old+from*e.dims:old+to*e.dims])
+		})
+		e.x = x
+	}
+	for _, s := range fresh {
+		s.at = list.Map(s.rows, func(r int) int32 { return e.at[r] })
+	}
+}
+
+// scale writes the scaled rows, padded with zeros, to x, which holds zeros where they are padded.
+func (e *vectorEngine[T]) scale(rows []int, x []T) {
+	s := e.data.Scaling
+	buffer := make([]float32, e.data.X.Dims)
+	for i, r := range rows {
+		row, out := e.data.X.ReadRow(r, buffer), x[i*e.dims:]
 		if s != nil {
 			simd.Standardise(row, s.Mean, e.factor, out)
 			continue
@@ -183,13 +195,14 @@ func (e *vectorEngine[T]) layOut(rows []int, x []T) {
 	}
 }
 
-// chunks calls f for each chunk of the rows from:to of a set, with the scaled rows.
-func (e *vectorEngine[T]) chunks(s *trainingSet[T], from, to int, f func(from, to int, x []T)) {
+// chunks calls f for each chunk of the rows from:to of a set, with an array that has the scaled rows and their places in it.
+func (e *vectorEngine[T]) chunks(s *trainingSet[T], from, to int, f func(from, to int, x []T, at []int32)) {
 	var chunk *[]T
 	for ; from < to; from += chunkRows {
 		end := min(from+chunkRows, to)
-		if s.x != nil {
-			f(from, end, s.x[from*e.dims:end*e.dims])
+		at := s.at[from:end]
+		if !slices.Contains(at, notLaidOut) {
+			f(from, end, e.x, at)
 			continue
 		}
 		if chunk == nil {
@@ -197,8 +210,8 @@ func (e *vectorEngine[T]) chunks(s *trainingSet[T], from, to int, f func(from, t
 			defer e.chunkRooms.Put(chunk)
 		}
 		x := (*chunk)[:(end-from)*e.dims]
-		e.layOut(s.rows[from:end], x)
-		f(from, end, x)
+		e.scale(s.rows[from:end], x)
+		f(from, end, x, e.first[:end-from])
 	}
 }
 
@@ -238,8 +251,8 @@ func (e *vectorEngine[T]) forward(cols []*column) {
 	parallel(len(pieces), func(i int) {
 		p := pieces[i]
 		s, n := p.set, len(p.set.rows)
-		e.chunks(s, p.from, p.to, func(from, to int, x []T) {
-			simd.Forward(x, e.dims, s.w[p.at*e.dims:p.end*e.dims], s.z[p.at*n+from:], n)
+		e.chunks(s, p.from, p.to, func(from, to int, x []T, at []int32) {
+			simd.Forward(x, at, e.dims, s.w[p.at*e.dims:p.end*e.dims], s.z[p.at*n+from:], n)
 		})
 	})
 }
@@ -261,9 +274,9 @@ func (e *vectorEngine[T]) backward(cols []*column) {
 		room := roomFrom[T](&e.sumRooms, len(sum))
 		defer e.sumRooms.Put(room)
 		d := *room
-		e.chunks(s, p.from, p.to, func(from, to int, x []T) {
+		e.chunks(s, p.from, p.to, func(from, to int, x []T, at []int32) {
 			clear(d)
-			simd.Backward(x, e.dims, s.z[p.at*n+from:], n, d)
+			simd.Backward(x, at, e.dims, s.z[p.at*n+from:], n, d)
 			simd.Accumulate(d, sum)
 		})
 	})

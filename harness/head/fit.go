@@ -59,15 +59,15 @@ func Fit(ctx context.Context, data Data, jobs []Job, options Options) ([]Fitted,
 	if err := data.check(); err != nil {
 		return nil, err
 	}
-	return fitChecked(ctx, data, jobs, options)
+	return fitChecked(ctx, data, newEngine(data, options.Float64), jobs, options)
 }
 
-// fitChecked is Fit for data that was checked. A check reads all features, which may be in files.
-func fitChecked(ctx context.Context, data Data, jobs []Job, options Options) ([]Fitted, error) {
+// fitChecked is Fit for data that was checked, with an engine for it. A check reads all features, which may be in files.
+func fitChecked(ctx context.Context, data Data, eng engine, jobs []Job, options Options) ([]Fitted, error) {
 	if err := checkJobs(data, jobs); err != nil {
 		return nil, err
 	}
-	f := &fitter{data: data, jobs: jobs, results: make([]Fitted, len(jobs)), options: options}
+	f := &fitter{data: data, engine: eng, jobs: jobs, results: make([]Fitted, len(jobs)), options: options}
 	f.scratch.New = func() any { return new(scratch) }
 	if err := f.lockStep(ctx); err != nil {
 		return nil, err
@@ -92,6 +92,7 @@ func checkJobs(data Data, jobs []Job) error {
 // A fitter carries out one Fit.
 type fitter struct {
 	data    Data
+	engine  engine
 	jobs    []Job
 	results []Fitted
 	options Options
@@ -118,7 +119,7 @@ func (f *fitter) lockStep(ctx context.Context) error {
 	if len(pending) == 0 {
 		return nil
 	}
-	eng := newEngine(f.data, f.options.Float64)
+	eng := f.engine
 	maxColumns := max(minColumns, maxBytes/columnBytes/f.data.X.Rows)
 	var active []*trainee
 	var hessians hessianCache

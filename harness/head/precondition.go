@@ -15,6 +15,7 @@ import (
 // way to a minimum, not the minimum.
 type preconditioner struct {
 	inverse []float64 // [dims][padded dims]
+	rows    []int32   // all of them
 	dims    int
 	bias    float64 // 1/c
 }
@@ -26,7 +27,7 @@ func (p *preconditioner) apply(v []float64, columns int) {
 	for k := range columns {
 		copy(in[k*padded:], v[k*p.dims:(k+1)*p.dims])
 	}
-	simd.Forward(p.inverse, padded, in, out, p.dims)
+	simd.Forward(p.inverse, p.rows, padded, in, out, p.dims)
 	copy(v, out)
 	for k := columns * p.dims; k < len(v); k++ {
 		v[k] *= p.bias
@@ -85,7 +86,7 @@ func (c *startHessian) atZero() *mat.SymDense {
 	step := max(1, rows/(most*dims))
 	x, transposed := make([]float32, chunk*padded), make([]float32, padded*chunk)
 	part, sum := make([]float32, padded*padded), make([]float64, padded*padded)
-	filled := 0
+	all, filled := firstRows(chunk), 0
 	flush := func() {
 		clear(x[filled*padded:])
 		for i := range chunk {
@@ -94,7 +95,7 @@ func (c *startHessian) atZero() *mat.SymDense {
 			}
 		}
 		clear(part)
-		simd.Backward(x, padded, transposed, chunk, part)
+		simd.Backward(x, all, padded, transposed, chunk, part)
 		for i, v := range part {
 			sum[i] += float64(v)
 		}
@@ -172,7 +173,7 @@ func (c *startHessian) invert(l2 float64) *preconditioner {
 		return nil
 	}
 	padded := simd.Padded(dims)
-	p := &preconditioner{inverse: make([]float64, dims*padded), dims: dims, bias: 1 / c.scale()}
+	p := &preconditioner{inverse: make([]float64, dims*padded), rows: firstRows(dims), dims: dims, bias: 1 / c.scale()}
 	for i := range dims {
 		for j := range dims {
 			p.inverse[i*padded+j] = inverse.At(i, j)

@@ -87,7 +87,8 @@ func Select(ctx context.Context, data Data, jobs []Job, grid Grid, options Optio
 			}
 		}
 	}
-	fitted, err := fitDistinct(ctx, data, trials, options)
+	eng := newEngine(data, options.Float64)
+	fitted, err := fitDistinct(ctx, data, eng, trials, options)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +125,7 @@ func Select(ctx context.Context, data Data, jobs []Job, grid Grid, options Optio
 			out[i].HeldOut += len(c.Held.Examples)
 		}
 	}
-	if fitted, err = fitDistinct(ctx, data, final, options); err != nil {
+	if fitted, err = fitDistinct(ctx, data, eng, final, options); err != nil {
 		return nil, err
 	}
 	for i := range out {
@@ -199,7 +200,7 @@ func logits(probs [][]float64) [][]float64 {
 }
 
 // fitDistinct is fitChecked for jobs of which some are the same. It trains each of them once.
-func fitDistinct(ctx context.Context, data Data, jobs []Job, options Options) ([]Fitted, error) {
+func fitDistinct(ctx context.Context, data Data, eng engine, jobs []Job, options Options) ([]Fitted, error) {
 	var distinct []Job
 	at := make([]int, len(jobs))
 	for i, job := range jobs {
@@ -208,7 +209,7 @@ func fitDistinct(ctx context.Context, data Data, jobs []Job, options Options) ([
 			distinct = append(distinct, job)
 		}
 	}
-	fitted, err := fitChecked(ctx, data, distinct, options)
+	fitted, err := fitChecked(ctx, data, eng, distinct, options)
 	if err != nil {
 		return nil, err
 	}

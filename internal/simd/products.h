@@ -8,7 +8,7 @@
 //	ROWS, COLS  rows and columns whose dot products are computed together
 //	WIDE        vectors of dimensions whose sums over rows are computed together
 //
-// The blocks order the work only. A number of a result is the same sum in the same order in every block.
+// The rows of x that are multiplied are those of index. The blocks order the work only. A number of a result is the same sum in the same order in every block.
 
 typedef REAL NAME(vec) __attribute__((vector_size(sizeof(REAL) * LANES), aligned(sizeof(REAL)), may_alias));
 typedef INDEX NAME(index) __attribute__((vector_size(sizeof(REAL) * LANES)));
@@ -40,14 +40,19 @@ TARGET INLINE VEC NAME(fold)(VEC a, VEC b, int half) {
 #endif
 }
 
+// rows_at writes where rows from:from+n of x begin.
+TARGET INLINE void NAME(rows_at)(const REAL *x, const int32_t *index, int64_t from, int64_t n, int64_t dims, const REAL **at) {
+	for (int64_t r = 0; r < n; r++) at[r] = x + index[from + r] * dims;
+}
+
 // dots computes z[k*zstride+r] = x[r]·w[k] for R rows and K columns.
-TARGET INLINE void NAME(dots)(const REAL *x, const REAL *w, int64_t dims, REAL *z, int64_t zstride, const int R, const int K) {
+TARGET INLINE void NAME(dots)(const REAL *const *x, const REAL *w, int64_t dims, REAL *z, int64_t zstride, const int R, const int K) {
 	enum { FULL = (ROWS * COLS + LANES - 1) / LANES * LANES };
 	VEC sum[FULL];
 	UNROLL for (int i = 0; i < FULL; i++) sum[i] = (VEC){0};
 	for (int64_t j = 0; j < dims; j += LANES) {
 		VEC xs[ROWS];
-		UNROLL for (int r = 0; r < R; r++) xs[r] = *(const VEC *)(x + r * dims + j);
+		UNROLL for (int r = 0; r < R; r++) xs[r] = *(const VEC *)(x[r] + j);
 		UNROLL for (int k = 0; k < K; k++) {
 			const VEC ws = *(const VEC *)(w + k * dims + j);
 			UNROLL for (int r = 0; r < R; r++) sum[k * R + r] += xs[r] * ws;
@@ -72,35 +77,38 @@ TARGET INLINE void NAME(dots)(const REAL *x, const REAL *w, int64_t dims, REAL *
 	}
 }
 
-// rows_of computes z for the rows from:to and K columns.
-TARGET INLINE void NAME(rows_of)(const REAL *x, int64_t from, int64_t to, int64_t dims, const REAL *w, REAL *z, int64_t zstride, const int K) {
-	int64_t r = from;
-	for (; r + ROWS <= to; r += ROWS) NAME(dots)(x + r * dims, w, dims, z + r, zstride, ROWS, K);
-	for (; r < to; r++) NAME(dots)(x + r * dims, w, dims, z + r, zstride, 1, K);
+// rows_of computes z for n rows and K columns.
+TARGET INLINE void NAME(rows_of)(const REAL *const *x, int64_t n, int64_t dims, const REAL *w, REAL *z, int64_t zstride, const int K) {
+	int64_t r = 0;
+	for (; r + ROWS <= n; r += ROWS) NAME(dots)(x + r, w, dims, z + r, zstride, ROWS, K);
+	for (; r < n; r++) NAME(dots)(x + r, w, dims, z + r, zstride, 1, K);
 }
 
-TARGET static void NAME(forward)(const REAL *x, int64_t rows, int64_t dims, const REAL *w, int64_t columns, REAL *z, int64_t zstride) {
+TARGET static void NAME(forward)(const REAL *x, const int32_t *index, int64_t rows, int64_t dims, const REAL *w, int64_t columns, REAL *z, int64_t zstride) {
 	for (int64_t from = 0; from < rows; from += BLOCK) {
-		const int64_t to = from + BLOCK < rows ? from + BLOCK : rows;
+		const int64_t n = from + BLOCK < rows ? BLOCK : rows - from;
+		const REAL *xs[BLOCK];
+		NAME(rows_at)(x, index, from, n, dims, xs);
+		REAL *zs = z + from;
 		int64_t k = 0;
-		for (; k + COLS <= columns; k += COLS) NAME(rows_of)(x, from, to, dims, w + k * dims, z + k * zstride, zstride, COLS);
+		for (; k + COLS <= columns; k += COLS) NAME(rows_of)(xs, n, dims, w + k * dims, zs + k * zstride, zstride, COLS);
 		switch (columns - k) {
-		case 3: NAME(rows_of)(x, from, to, dims, w + k * dims, z + k * zstride, zstride, 3); break;
-		case 2: NAME(rows_of)(x, from, to, dims, w + k * dims, z + k * zstride, zstride, 2); break;
-		case 1: NAME(rows_of)(x, from, to, dims, w + k * dims, z + k * zstride, zstride, 1);
+		case 3: NAME(rows_of)(xs, n, dims, w + k * dims, zs + k * zstride, zstride, 3); break;
+		case 2: NAME(rows_of)(xs, n, dims, w + k * dims, zs + k * zstride, zstride, 2); break;
+		case 1: NAME(rows_of)(xs, n, dims, w + k * dims, zs + k * zstride, zstride, 1);
 		}
 	}
 }
 
-// add computes d[k][j] += g[k][r]·x[r][j] over rows, for K columns and W vectors of dimensions.
-TARGET INLINE void NAME(add)(const REAL *x, int64_t rows, int64_t dims, const REAL *g, int64_t gstride, REAL *d, const int K, const int W) {
+// add computes d[k][j] += g[k][r]·x[r][first+j] over rows, for K columns and W vectors of dimensions.
+TARGET INLINE void NAME(add)(const REAL *const *x, int64_t first, int64_t rows, int64_t dims, const REAL *g, int64_t gstride, REAL *d, const int K, const int W) {
 	VEC sum[COLS * WIDE];
 	UNROLL for (int k = 0; k < K; k++) {
 		UNROLL for (int v = 0; v < W; v++) sum[k * W + v] = *(const VEC *)(d + k * dims + v * LANES);
 	}
 	for (int64_t r = 0; r < rows; r++) {
 		VEC xs[WIDE];
-		UNROLL for (int v = 0; v < W; v++) xs[v] = *(const VEC *)(x + r * dims + v * LANES);
+		UNROLL for (int v = 0; v < W; v++) xs[v] = *(const VEC *)(x[r] + first + v * LANES);
 		UNROLL for (int k = 0; k < K; k++) {
 			const REAL s = g[k * gstride + r];
 			UNROLL for (int v = 0; v < W; v++) sum[k * W + v] += xs[v] * s;
@@ -112,23 +120,24 @@ TARGET INLINE void NAME(add)(const REAL *x, int64_t rows, int64_t dims, const RE
 }
 
 // columns_of adds for all columns and W vectors of dimensions.
-TARGET INLINE void NAME(columns_of)(const REAL *x, int64_t rows, int64_t dims, const REAL *g, int64_t columns, int64_t gstride, REAL *d, const int W) {
+TARGET INLINE void NAME(columns_of)(const REAL *const *x, int64_t first, int64_t rows, int64_t dims, const REAL *g, int64_t columns, int64_t gstride, REAL *d, const int W) {
 	int64_t k = 0;
-	for (; k + COLS <= columns; k += COLS) NAME(add)(x, rows, dims, g + k * gstride, gstride, d + k * dims, COLS, W);
+	for (; k + COLS <= columns; k += COLS) NAME(add)(x, first, rows, dims, g + k * gstride, gstride, d + k * dims, COLS, W);
 	switch (columns - k) {
-	case 3: NAME(add)(x, rows, dims, g + k * gstride, gstride, d + k * dims, 3, W); break;
-	case 2: NAME(add)(x, rows, dims, g + k * gstride, gstride, d + k * dims, 2, W); break;
-	case 1: NAME(add)(x, rows, dims, g + k * gstride, gstride, d + k * dims, 1, W);
+	case 3: NAME(add)(x, first, rows, dims, g + k * gstride, gstride, d + k * dims, 3, W); break;
+	case 2: NAME(add)(x, first, rows, dims, g + k * gstride, gstride, d + k * dims, 2, W); break;
+	case 1: NAME(add)(x, first, rows, dims, g + k * gstride, gstride, d + k * dims, 1, W);
 	}
 }
 
-TARGET static void NAME(backward)(const REAL *x, int64_t rows, int64_t dims, const REAL *g, int64_t columns, int64_t gstride, REAL *d) {
+TARGET static void NAME(backward)(const REAL *x, const int32_t *index, int64_t rows, int64_t dims, const REAL *g, int64_t columns, int64_t gstride, REAL *d) {
 	for (int64_t from = 0; from < rows; from += BLOCK) {
 		const int64_t n = from + BLOCK < rows ? BLOCK : rows - from;
-		const REAL *xs = x + from * dims, *gs = g + from;
+		const REAL *xs[BLOCK], *gs = g + from;
+		NAME(rows_at)(x, index, from, n, dims, xs);
 		int64_t j = 0;
-		for (; j + WIDE * LANES <= dims; j += WIDE * LANES) NAME(columns_of)(xs + j, n, dims, gs, columns, gstride, d + j, WIDE);
-		for (; j < dims; j += LANES) NAME(columns_of)(xs + j, n, dims, gs, columns, gstride, d + j, 1);
+		for (; j + WIDE * LANES <= dims; j += WIDE * LANES) NAME(columns_of)(xs, j, n, dims, gs, columns, gstride, d + j, WIDE);
+		for (; j < dims; j += LANES) NAME(columns_of)(xs, j, n, dims, gs, columns, gstride, d + j, 1);
 	}
 }
 

@@ -102,20 +102,20 @@ enum { BLOCK = 96 }; // rows that are read again and again, and fit into the fir
 	WIDER(f, __VA_ARGS__) \
 	return f##_any(__VA_ARGS__);
 
-void w2s_simd_forward32(const float *x, int64_t rows, int64_t dims, const float *w, int64_t columns, float *z, int64_t zstride) {
-	DISPATCH(forward32, x, rows, dims, w, columns, z, zstride)
+void w2s_simd_forward32(const float *x, const int32_t *index, int64_t rows, int64_t dims, const float *w, int64_t columns, float *z, int64_t zstride) {
+	DISPATCH(forward32, x, index, rows, dims, w, columns, z, zstride)
 }
 
-void w2s_simd_backward32(const float *x, int64_t rows, int64_t dims, const float *g, int64_t columns, int64_t gstride, float *d) {
-	DISPATCH(backward32, x, rows, dims, g, columns, gstride, d)
+void w2s_simd_backward32(const float *x, const int32_t *index, int64_t rows, int64_t dims, const float *g, int64_t columns, int64_t gstride, float *d) {
+	DISPATCH(backward32, x, index, rows, dims, g, columns, gstride, d)
 }
 
-void w2s_simd_forward64(const double *x, int64_t rows, int64_t dims, const double *w, int64_t columns, double *z, int64_t zstride) {
-	DISPATCH(forward64, x, rows, dims, w, columns, z, zstride)
+void w2s_simd_forward64(const double *x, const int32_t *index, int64_t rows, int64_t dims, const double *w, int64_t columns, double *z, int64_t zstride) {
+	DISPATCH(forward64, x, index, rows, dims, w, columns, z, zstride)
 }
 
-void w2s_simd_backward64(const double *x, int64_t rows, int64_t dims, const double *g, int64_t columns, int64_t gstride, double *d) {
-	DISPATCH(backward64, x, rows, dims, g, columns, gstride, d)
+void w2s_simd_backward64(const double *x, const int32_t *index, int64_t rows, int64_t dims, const double *g, int64_t columns, int64_t gstride, double *d) {
+	DISPATCH(backward64, x, index, rows, dims, g, columns, gstride, d)
 }
 
 void w2s_simd_softmax(const double *logits, const int64_t *start, int64_t n, double *probs) {

@@ -1,10 +1,10 @@
 #include <stdint.h>
 
 // The widest instruction set of the processor is used. The matrices are row-major. dims is a multiple of 16, the distance of two rows of x, of w and of d.
-void w2s_simd_forward32(const float *x, int64_t rows, int64_t dims, const float *w, int64_t columns, float *z, int64_t zstride);
-void w2s_simd_backward32(const float *x, int64_t rows, int64_t dims, const float *g, int64_t columns, int64_t gstride, float *d);
-void w2s_simd_forward64(const double *x, int64_t rows, int64_t dims, const double *w, int64_t columns, double *z, int64_t zstride);
-void w2s_simd_backward64(const double *x, int64_t rows, int64_t dims, const double *g, int64_t columns, int64_t gstride, double *d);
+void w2s_simd_forward32(const float *x, const int32_t *index, int64_t rows, int64_t dims, const float *w, int64_t columns, float *z, int64_t zstride);
+void w2s_simd_backward32(const float *x, const int32_t *index, int64_t rows, int64_t dims, const float *g, int64_t columns, int64_t gstride, float *d);
+void w2s_simd_forward64(const double *x, const int32_t *index, int64_t rows, int64_t dims, const double *w, int64_t columns, double *z, int64_t zstride);
+void w2s_simd_backward64(const double *x, const int32_t *index, int64_t rows, int64_t dims, const double *g, int64_t columns, int64_t gstride, double *d);
 
 // Example i has the logits start[i] to start[i+1]-1, two or more.
 void w2s_simd_softmax(const double *logits, const int64_t *start, int64_t n, double *probs);

@@ -6,40 +6,51 @@ package simd
 // #include "simd.h"
 import "C"
 
-import "unsafe"
+import (
+	"slices"
+	"unsafe"
+)
 
-// Forward computes z[k][r] = x[r]·w[k]. x is (rows, dims) and w is (columns, dims), row-major. Column k of the result
-// is at z[k*stride:].
-func Forward[T Real](x []T, dims int, w, z []T, stride int) {
-	rows, columns := len(x)/dims, len(w)/dims
-	if rows == 0 || columns == 0 {
+// Forward computes z[k][i] = x[rows[i]]·w[k]. x has rows of length dims, and w is (columns, dims), row-major. Column k of the result is
+// at z[k*stride:].
+func Forward[T Real](x []T, rows []int32, dims int, w, z []T, stride int) {
+	columns := len(w) / dims
+	if len(rows) == 0 || columns == 0 {
 		return
 	}
-	_ = z[(columns-1)*stride+rows-1]
-	m, d, n, s := C.int64_t(rows), C.int64_t(dims), C.int64_t(columns), C.int64_t(stride)
+	checkRows(x, rows, dims)
+	_ = z[(columns-1)*stride+len(rows)-1]
+	at, m, d, n, s := (*C.int32_t)(&rows[0]), C.int64_t(len(rows)), C.int64_t(dims), C.int64_t(columns), C.int64_t(stride)
 	switch x := any(x).(type) {
 	case []float32:
-		C.w2s_simd_forward32((*C.float)(&x[0]), m, d, (*C.float)(unsafe.Pointer(&w[0])), n, (*C.float)(unsafe.Pointer(&z[0])), s)
+		C.w2s_simd_forward32((*C.float)(&x[0]), at, m, d, (*C.float)(unsafe.Pointer(&w[0])), n, (*C.float)(unsafe.Pointer(&z[0])), s)
 	case []float64:
-		C.w2s_simd_forward64((*C.double)(&x[0]), m, d, (*C.double)(unsafe.Pointer(&w[0])), n, (*C.double)(unsafe.Pointer(&z[0])), s)
+		C.w2s_simd_forward64((*C.double)(&x[0]), at, m, d, (*C.double)(unsafe.Pointer(&w[0])), n, (*C.double)(unsafe.Pointer(&z[0])), s)
 	}
 }
 
-// Backward adds g[k][r]·x[r] over the rows to sums[k]. x is (rows, dims) and sums is (columns, dims), row-major. Column k of
-// g is at g[k*stride:].
-func Backward[T Real](x []T, dims int, g []T, stride int, sums []T) {
-	rows, columns := len(x)/dims, len(sums)/dims
-	if rows == 0 || columns == 0 {
+// Backward adds g[k][i]·x[rows[i]] over rows to sums[k]. x has rows of length dims, and sums is (columns, dims), row-major. Column k of g
+// is at g[k*stride:].
+func Backward[T Real](x []T, rows []int32, dims int, g []T, stride int, sums []T) {
+	columns := len(sums) / dims
+	if len(rows) == 0 || columns == 0 {
 		return
 	}
-	_ = g[(columns-1)*stride+rows-1]
-	m, d, n, s := C.int64_t(rows), C.int64_t(dims), C.int64_t(columns), C.int64_t(stride)
+	checkRows(x, rows, dims)
+	_ = g[(columns-1)*stride+len(rows)-1]
+	at, m, d, n, s := (*C.int32_t)(&rows[0]), C.int64_t(len(rows)), C.int64_t(dims), C.int64_t(columns), C.int64_t(stride)
 	switch x := any(x).(type) {
 	case []float32:
-		C.w2s_simd_backward32((*C.float)(&x[0]), m, d, (*C.float)(unsafe.Pointer(&g[0])), n, s, (*C.float)(unsafe.Pointer(&sums[0])))
+		C.w2s_simd_backward32((*C.float)(&x[0]), at, m, d, (*C.float)(unsafe.Pointer(&g[0])), n, s, (*C.float)(unsafe.Pointer(&sums[0])))
 	case []float64:
-		C.w2s_simd_backward64((*C.double)(&x[0]), m, d, (*C.double)(unsafe.Pointer(&g[0])), n, s, (*C.double)(unsafe.Pointer(&sums[0])))
+		C.w2s_simd_backward64((*C.double)(&x[0]), at, m, d, (*C.double)(unsafe.Pointer(&g[0])), n, s, (*C.double)(unsafe.Pointer(&sums[0])))
 	}
+}
+
+// checkRows panics if x lacks one of the rows.
+func checkRows[T Real](x []T, rows []int32, dims int) {
+	least, most := slices.Min(rows), slices.Max(rows)
+	_, _ = x[int(least)*dims], x[(int(most)+1)*dims-1]
 }
 
 // Softmax writes the softmax of each example's logits to probs. Elements start[i]:start[i+1], at least two, belong to

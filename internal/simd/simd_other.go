@@ -7,29 +7,29 @@ import (
 	"slices"
 )
 
-// Forward computes z[k][r] = x[r]·w[k]. x is (rows, dims) and w is (columns, dims), row-major. Column k of the result
-// is at z[k*stride:].
-func Forward[T Real](x []T, dims int, w, z []T, stride int) {
+// Forward computes z[k][i] = x[rows[i]]·w[k]. x has rows of length dims, and w is (columns, dims), row-major. Column k of the result is
+// at z[k*stride:].
+func Forward[T Real](x []T, rows []int32, dims int, w, z []T, stride int) {
 	for k := range len(w) / dims {
 		column := w[k*dims : (k+1)*dims]
-		for r := range len(x) / dims {
+		for i, r := range rows {
 			sum := T(0)
-			for j, v := range x[r*dims : (r+1)*dims] {
+			for j, v := range x[int(r)*dims : int(r+1)*dims] {
 				sum += v * column[j]
 			}
-			z[k*stride+r] = sum
+			z[k*stride+i] = sum
 		}
 	}
 }
 
-// Backward adds g[k][r]·x[r] over the rows to sums[k]. x is (rows, dims) and sums is (columns, dims), row-major. Column k of
-// g is at g[k*stride:].
-func Backward[T Real](x []T, dims int, g []T, stride int, sums []T) {
+// Backward adds g[k][i]·x[rows[i]] over rows to sums[k]. x has rows of length dims, and sums is (columns, dims), row-major. Column k of g
+// is at g[k*stride:].
+func Backward[T Real](x []T, rows []int32, dims int, g []T, stride int, sums []T) {
 	for k := range len(sums) / dims {
 		column := sums[k*dims : (k+1)*dims]
-		for r := range len(x) / dims {
-			for j, v := range x[r*dims : (r+1)*dims] {
-				column[j] += g[k*stride+r] * v
+		for i, r := range rows {
+			for j, v := range x[int(r)*dims : int(r+1)*dims] {
+				column[j] += g[k*stride+i] * v
 			}
 		}
 	}

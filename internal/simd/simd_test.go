@@ -30,12 +30,17 @@ func testProducts[T Real](t *testing.T, tolerance float64) {
 	for _, shape := range []struct{ rows, dims, columns int }{{1, 16, 1}, {3, 16, 5}, {64, 64, 4}, {133, 144, 7}, {130, 96, 33}, {70, 80, 2}} {
 		t.Run(fmt.Sprint(shape), func(t *testing.T) {
 			rows, dims, columns, stride := shape.rows, shape.dims, shape.columns, shape.rows+3
-			x, w := normals[T](rng, rows*dims), normals[T](rng, columns*dims)
+			all, w := normals[T](rng, 2*rows*dims), normals[T](rng, columns*dims)
+			x := make([]T, 0, rows*dims) // the rows that are multiplied
+			var at []int32
+			for _, r := range rng.Perm(2 * rows)[:rows] {
+				at, x = append(at, int32(r)), append(x, all[r*dims:(r+1)*dims]...)
+			}
 			z := make([]T, columns*stride)
-			Forward(x, dims, w, z, stride)
+			Forward(all, at, dims, w, z, stride)
 			g, d := normals[T](rng, columns*stride), normals[T](rng, columns*dims)
 			before := slices.Clone(d)
-			Backward(x, dims, g, stride, d)
+			Backward(all, at, dims, g, stride, d)
 			for k := range columns {
 				for r := range rows {
 					want := 0.0
@@ -59,19 +64,19 @@ func testProducts[T Real](t *testing.T, tolerance float64) {
 					}
 				}
 				own := make([]T, stride)
-				Forward(x, dims, w[k*dims:(k+1)*dims], own, stride)
+				Forward(all, at, dims, w[k*dims:(k+1)*dims], own, stride)
 				if !slices.Equal(own, z[k*stride:(k+1)*stride]) {
 					t.Fatalf("column %d differs alone", k)
 				}
 				sum := slices.Clone(before[k*dims : (k+1)*dims])
-				Backward(x, dims, g[k*stride:(k+1)*stride], stride, sum)
+				Backward(all, at, dims, g[k*stride:(k+1)*stride], stride, sum)
 				if !slices.Equal(sum, d[k*dims:(k+1)*dims]) {
 					t.Fatalf("the sum of column %d differs alone", k)
 				}
 			}
 			own := make([]T, columns*stride)
 			for r := range rows {
-				Forward(x[r*dims:(r+1)*dims], dims, w, own[r:], stride)
+				Forward(x[r*dims:(r+1)*dims], []int32{0}, dims, w, own[r:], stride)
 			}
 			if !slices.Equal(own, z) {
 				t.Fatal("rows differ alone")
@@ -87,18 +92,22 @@ func BenchmarkProducts(b *testing.B) {
 			const rows = 1024
 			x, w := normals[float32](rng, rows*dims), normals[float32](rng, columns*dims)
 			z := make([]float32, columns*rows)
+			at := make([]int32, rows)
+			for r := range at {
+				at[r] = int32(r)
+			}
 			report := func(b *testing.B) {
 				b.ReportMetric(2*float64(rows*dims*columns*b.N)/1e9/b.Elapsed().Seconds(), "GFLOPS")
 			}
 			b.Run(fmt.Sprintf("forward/%d×%d", dims, columns), func(b *testing.B) {
 				for range b.N {
-					Forward(x, dims, w, z, rows)
+					Forward(x, at, dims, w, z, rows)
 				}
 				report(b)
 			})
 			b.Run(fmt.Sprintf("backward/%d×%d", dims, columns), func(b *testing.B) {
 				for range b.N {
-					Backward(x, dims, z, rows, w)
+					Backward(x, at, dims, z, rows, w)
 				}
 				report(b)
 			})

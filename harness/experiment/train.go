@@ -3,6 +3,7 @@ package experiment
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
@@ -90,8 +91,9 @@ func (w *workbench) trainUnsaved(ctx context.Context, data features, specs []tra
 	bar := w.env.Progress.Start(fmt.Sprintf("train %s, %s", w.info.Name, specs[0].head.Model), int64(trainings), progress.Items)
 	defer bar.Done()
 	options := head.Options{Done: func(int) { bar.Add(1) }}
-	var stopped []trained
-	for _, k := range order {
+	stopped := make([][]trained, len(order))
+	g, ctx := errgroup.WithContext(ctx)
+	for at, k := range order {
 		h := w.halvesOf(out[members[k][0]].Head)
 		examples := h.strong
 		switch {
@@ -100,35 +102,60 @@ func (w *workbench) trainUnsaved(ctx context.Context, data features, specs []tra
 		case k.few != "" || k.own != "": // a product with all of weak-train would take as long as for a head that learns all
 			examples = specs[members[k][0]].examples
 		}
-		own := w.part(data, k.seed, examples)
-		jobs := list.Map(members[k], func(i int) head.Job {
-			return head.Job{Name: out[i].ID, Examples: own.numbers(specs[i].examples), Labels: specs[i].labels, Weights: specs[i].weights, Sure: specs[i].sure, Loss: specs[i].loss, Seed: k.seed}
+		g.Go(func() (err error) {
+			own := list.Map(members[k], func(i int) *trained { return &out[i] })
+			stopped[at], err = w.trainHalf(ctx, data, examples, list.Map(members[k], func(i int) trainSpec { return specs[i] }), own, options)
+			return err
 		})
-		chosen, err := head.Select(ctx, own.data, jobs, w.cfg.grid(own.groups), options)
-		if err != nil {
-			return nil, err
-		}
-		test, err := w.predictWith(ctx, data.raw, list.Map(chosen, func(c head.Selection) *head.Head { return c.Head }), w.test)
-		if err != nil {
-			return nil, err
-		}
-		for j, c := range chosen {
-			t := &out[members[k][j]]
-			t.head = c.Head
-			t.L2, t.Status, t.Steps, t.Test = c.L2, string(c.Status), c.Steps, test[j]
-			if g := c.Guard; g != nil {
-				t.Guard = &result.Guard{Correlation: g.Correlation, Excess: g.Excess, Kept: g.Kept}
-			}
-			t.Warnings = append(slices.Clone(t.Warnings), c.Warnings()...)
-			jobs[j].Loss, jobs[j].L2 = lossOf(jobs[j].Loss, c.Guard), c.L2
-		}
-		more, err := w.stopped(ctx, data, own.data, list.Map(members[k], func(i int) trained { return out[i] }), jobs, options)
-		if err != nil {
-			return nil, err
-		}
-		stopped = append(stopped, more...)
 	}
-	return append(out, stopped...), nil
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	return append(out, slices.Concat(stopped...)...), nil
+}
+
+// atOnce returns how many trainings are under way at the same time.
+func atOnce() int64 { return int64(runtime.GOMAXPROCS(0)) }
+
+// trainHalf trains heads of one seed on the features of some examples, and completes their records. It returns those that are stopped
+// early.
+func (w *workbench) trainHalf(ctx context.Context, data features, examples []int, specs []trainSpec, out []*trained, options head.Options) ([]trained, error) {
+	// A training leaves processors idle between its matrix products, above all if these are small. Large features take much memory, so at most
+	// two trainings have them at the same time.
+	const large = 1 << 24 // numbers
+	share := int64(1)
+	if x := data.raw.X; x.Rows*x.Dims > large {
+		share = (atOnce() + 1) / 2
+	}
+	if err := w.training.Acquire(ctx, share); err != nil {
+		return nil, err
+	}
+	defer w.training.Release(share)
+	seed := out[0].Seed
+	own := w.part(data, seed, examples)
+	jobs := make([]head.Job, len(specs))
+	for i, s := range specs {
+		jobs[i] = head.Job{Name: out[i].ID, Examples: own.numbers(s.examples), Labels: s.labels, Weights: s.weights, Sure: s.sure, Loss: s.loss, Seed: seed}
+	}
+	chosen, err := head.Select(ctx, own.data, jobs, w.cfg.grid(own.groups), options)
+	if err != nil {
+		return nil, err
+	}
+	test, err := w.predictWith(ctx, data.raw, list.Map(chosen, func(c head.Selection) *head.Head { return c.Head }), w.test)
+	if err != nil {
+		return nil, err
+	}
+	for i, c := range chosen {
+		t := out[i]
+		t.head = c.Head
+		t.L2, t.Status, t.Steps, t.Test = c.L2, string(c.Status), c.Steps, test[i]
+		if g := c.Guard; g != nil {
+			t.Guard = &result.Guard{Correlation: g.Correlation, Excess: g.Excess, Kept: g.Kept}
+		}
+		t.Warnings = append(slices.Clone(t.Warnings), c.Warnings()...)
+		jobs[i].Loss, jobs[i].L2 = lossOf(jobs[i].Loss, c.Guard), c.L2
+	}
+	return w.stopped(ctx, data, own.data, out, jobs, options)
 }
 
 // lossOf returns the loss that a head learned: the fallback of a guarded one, if its guard did not let it pass.
@@ -142,7 +169,7 @@ func lossOf(l loss.Loss, guard *head.Guard) loss.Loss {
 
 // stopped trains the students among heads again, each with the penalty of its job, and stops them after every number of steps of
 // Config.Steps. All losses take steps of Adam, also those that students otherwise learn by L-BFGS, whose few steps are no curve.
-func (w *workbench) stopped(ctx context.Context, data features, own head.Data, heads []trained, jobs []head.Job, options head.Options) ([]trained, error) {
+func (w *workbench) stopped(ctx context.Context, data features, own head.Data, heads []*trained, jobs []head.Job, options head.Options) ([]trained, error) {
 	var out []trained
 	var cut []head.Job
 	for i, t := range heads {

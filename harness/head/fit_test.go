@@ -339,6 +339,25 @@ func TestLossesStartFromCrossEntropy(t *testing.T) {
 	}
 }
 
+// The gradient of entropy is 1-c times the one of cross-entropy, so its minimum is that of cross-entropy with a larger penalty. With the
+// penalty of its own it is another one.
+func TestEntropyIsCrossEntropyWithALargerPenalty(t *testing.T) {
+	for _, classes := range []int{2, 3} {
+		data, labels := problem(5, 60, 4, classes, false)
+		job := func(text string, l2 float64, o Optimiser) Job {
+			return Job{Examples: upTo(60), Labels: labels, Loss: mustLoss(t, text), L2: l2, Optimiser: o}
+		}
+		f := fit(t, data, Options{Float64: true}, job("entropy:alpha=0.75", 0.1, Adam{Steps: 5000, LearningRate: 0.02, Cosine: true}),
+			job("xent", 0.4, nil), job("xent", 0.1, nil))
+		if d := furthest(f[0].Head.W, f[1].Head.W); d > 1e-5 {
+			t.Errorf("%d classes: weights are %v from those of xent with four times the penalty", classes, d)
+		}
+		if d := furthest(f[0].Head.W, f[2].Head.W); d < 0.01 {
+			t.Errorf("%d classes: weights are %v from those of xent with the same penalty", classes, d)
+		}
+	}
+}
+
 // The prediction is the mean of the Dirichlet distribution, and training uses the size of both outputs of a binary head.
 func TestEvidencePredictsTheMeanOfADirichletDistribution(t *testing.T) {
 	data := Data{X: matrix([][]float64{{2}, {-3}, {0}}), Classes: 2}

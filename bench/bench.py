@@ -51,7 +51,7 @@ def encode(args, w2s, work):
     rows = [row.split() for row in rows]
     speed = {row[0]: row[3] for row in rows}
     yield f"{args.checkpoint}, texts per second", speed["ours"], "", ""
-    names = {"ours-runtime": "w2s without the tile unit", "ort-32": "onnxruntime, sorted batches", "ort-same": "onnxruntime, batches of w2s",
+    names = {"ours-runtime": "w2s with ONNX Runtime's kernels", "ort-32": "onnxruntime, sorted batches", "ort-same": "onnxruntime, batches of w2s",
              "st-torch": "sentence-transformers", "hugot": "hugot"}
     for row in rows:
         if row[0] in names:

@@ -159,7 +159,7 @@ func (l *loading) run(c *Checkpoint, o Options, layers []int) {
 	debug.FreeOSMemory()
 	_, threads := o.workers()
 	for i, options := range o.sessions(threads) {
-		options.unit = o.tileUnit()
+		options.unit = o.layerUnit()
 		one, err := newSession(c.source, c.plan, options)
 		switch {
 		case err != nil:

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"runtime"
 
-	"w2s/internal/amx"
+	"w2s/internal/kernels"
 )
 
 // Options are choices about a checkpoint. The zero value takes everything from its files.
@@ -46,8 +46,8 @@ type Options struct {
 	Precision Precision
 
 	// RuntimeOnly leaves everything to ONNX Runtime's own kernels. Otherwise layers and attention run on the tile unit (AMX)
-	// of processors that have one. This is two to three times as fast and as exact, but changes the last bits of a vector,
-	// as another processor would. Models that read from left to right, or round their states to 8 bits, would amplify the
+	// of processors that have one, which is two to three times as fast and as exact, and layers on the vector unit of those with AVX-512.
+	// This changes the last bits of a vector, as another processor would. Models that read from left to right, or round their states to 8 bits, would amplify the
 	// difference. They always use the runtime's kernels.
 	RuntimeOnly bool
 
@@ -55,8 +55,8 @@ type Options struct {
 	Threads     int // number of threads that compute; 0 means one for each core
 	BatchTokens int // largest number of tokens in one batch; 0 means DefaultBatchTokens, or on a card what fits into its memory
 
-	// Tests of this package set these, in place of the processor's tile unit and of the provider's cards.
-	unit  tileUnit
+	// Tests of this package set these, in place of the processor's unit and of the provider's cards.
+	unit  layerUnit
 	fakes []*card
 }
 
@@ -123,15 +123,15 @@ func (o Options) sessions(threads int) []sessionOptions {
 	return all
 }
 
-// tileUnit returns the unit that layers and attention run on, or nil to leave them to the runtime's own kernels.
-func (o Options) tileUnit() tileUnit {
+// layerUnit returns the unit that layers and attention run on, or nil to leave them to the runtime's own kernels.
+func (o Options) layerUnit() layerUnit {
 	if o.RuntimeOnly || o.Provider != "" && o.Provider != CPU || o.onCard() {
 		return nil
 	}
 	if o.unit != nil {
 		return o.unit
 	}
-	if u := amx.TileUnit(); u != nil {
+	if u := kernels.Processor(); u != nil {
 		return u
 	}
 	return nil

@@ -9,7 +9,7 @@ import (
 
 	ort "github.com/yalue/onnxruntime_go"
 
-	"w2s/internal/amx"
+	"w2s/internal/kernels"
 	"w2s/internal/onnxproto"
 	"w2s/onnx/families"
 )
@@ -19,13 +19,13 @@ type sessionOptions struct {
 	threads  int // of one run
 	provider string
 	settings map[string]string
-	unit     tileUnit // computes layers and attention; nil leaves them to the runtime's own kernels
-	card     *card    // the device that the model runs on, if it has memory of its own
+	unit     layerUnit // computes layers and attention; nil leaves them to the runtime's own kernels
+	card     *card     // the device that the model runs on, if it has memory of its own
 }
 
 // A session runs a model. Its run may be called from several goroutines.
 //
-// A fault of the tile unit never fails a run: the model is loaded again for the runtime's own kernels, which repeat the batch
+// A fault of a unit never fails a run: the model is loaded again for the runtime's own kernels, which repeat the batch
 // that failed and run all others from then on.
 type session struct {
 	source  source
@@ -37,14 +37,14 @@ type session struct {
 
 	mu      sync.Mutex // guards the fields below
 	model   *instance
-	warning string // about the tile unit; "" if it did not fail
+	warning string // about the unit; "" if it did not fail
 }
 
 // An instance is a model that the runtime has loaded or is loading.
 type instance struct {
 	loaded chan struct{} // closed when run, ops and err are set
 	run    runner
-	ops    *amx.Ops // the tile unit's operators in the model; nil if it has none
+	ops    *kernels.Ops // the unit's operators in the model; nil if it has none
 	err    error
 
 	users sync.WaitGroup // runs in progress
@@ -69,8 +69,8 @@ func newSession(from source, p *plan, o sessionOptions) (*session, error) {
 	m.run, m.ops, m.err = s.load(o.unit)
 	if fault := m.err; fault != nil && o.unit != nil {
 		m.run, m.ops, m.err = s.load(nil)
-		s.warn("the tile unit (AMX) was not used, and ONNX Runtime's own kernels computed the vectors "+
-			"(--runtime-only chooses them from the start): %v", fault)
+		s.warn("the processor's %s was not used, and ONNX Runtime's own kernels computed the vectors "+
+			"(--runtime-only chooses them from the start): %v", o.unit, fault)
 	}
 	if m.err != nil {
 		return nil, m.err
@@ -78,8 +78,8 @@ func newSession(from source, p *plan, o sessionOptions) (*session, error) {
 	return s, nil
 }
 
-// load loads the model. ops are the operators of the tile unit that it uses, nil if there are none.
-func (s *session) load(unit tileUnit) (run runner, ops *amx.Ops, err error) {
+// load loads the model. ops are the operators of the unit that it uses, nil if there are none.
+func (s *session) load(unit layerUnit) (run runner, ops *kernels.Ops, err error) {
 	defer func() {
 		if err != nil && ops != nil {
 			ops.Free()
@@ -105,7 +105,7 @@ func (s *session) load(unit tileUnit) (run runner, ops *amx.Ops, err error) {
 	}
 	edit := s.plan.edit()
 	if unit != nil {
-		if ops, err = addTiles(unit, f, &edit, s.plan.values(), options); err != nil {
+		if ops, err = addLayers(unit, f, &edit, s.plan.values(), options); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -163,9 +163,9 @@ func (s *session) acquire(ctx context.Context) (*instance, error) {
 	return m, nil
 }
 
-// leaveTiles replaces a model whose run on the tile unit failed by one that uses the runtime's own kernels. It returns at
+// leaveUnit replaces a model whose run on a unit failed by one that uses the runtime's own kernels. It returns at
 // once; acquire waits for the new model. The first of several goroutines whose runs failed starts it.
-func (s *session) leaveTiles(failed *instance, fault error) {
+func (s *session) leaveUnit(failed *instance, fault error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.model != failed {
@@ -178,7 +178,7 @@ func (s *session) leaveTiles(failed *instance, fault error) {
 		failed.users.Wait()
 		failed.close() // first, because two copies of a large model may not fit into memory
 		if next.run, next.ops, next.err = s.load(nil); next.err != nil {
-			next.err = fmt.Errorf("the model cannot be loaded again without the tile unit, which failed (%v): %w", fault, next.err)
+			next.err = fmt.Errorf("the model cannot be loaded again without the %s, which failed (%v): %w", s.options.unit, fault, next.err)
 		}
 	}()
 }
@@ -201,13 +201,21 @@ func (s *session) warnings() []string {
 	return []string{s.warning}
 }
 
-// onTiles reports whether the model has operators of the tile unit.
-func (s *session) onTiles() bool {
+// onUnit reports whether the model has operators of a unit.
+func (s *session) onUnit() bool {
 	s.mu.Lock()
 	m := s.model
 	s.mu.Unlock()
 	<-m.loaded
 	return m.ops != nil
+}
+
+// kernels returns the name of what computes layers and attention.
+func (s *session) kernels() string {
+	if s.onUnit() {
+		return s.options.unit.String()
+	}
+	return "runtime"
 }
 
 // close frees the model, and waits for one that is being loaded. No run may be in progress.
@@ -320,7 +328,7 @@ func (s *session) run(ctx context.Context, g grid, widths []int, b *buffer, afte
 	return results, nil
 }
 
-// runOnce runs the model once. If the tile unit fails, it runs the model again without it. The end of ctx ends it.
+// runOnce runs the model once. If its unit fails, it runs the model again without it. The end of ctx ends it.
 func (s *session) runOnce(ctx context.Context, inputs, outputs []ort.Value) error {
 	m, err := s.acquire(ctx)
 	if err != nil {
@@ -335,16 +343,16 @@ func (s *session) runOnce(ctx context.Context, inputs, outputs []ort.Value) erro
 	if fault == nil || m.ops == nil || ctx.Err() != nil {
 		return fault
 	}
-	s.leaveTiles(m, fault)
+	s.leaveUnit(m, fault)
 	if m, err = s.acquire(ctx); err != nil {
 		return err
 	}
 	defer m.users.Done()
 	if err := m.runOnce(ctx, inputs, outputs); err != nil {
-		return err // the runtime's own kernels fail as well, so this was no fault of the tile unit
+		return err // the runtime's own kernels fail as well, so this was no fault of the unit
 	}
-	s.warn("the tile unit (AMX) failed, and ONNX Runtime's own kernels computed the vectors from then on, which may differ in their "+
-		"last bits from those before (--runtime-only chooses them from the start): %v", fault)
+	s.warn("the processor's %s failed, and ONNX Runtime's own kernels computed the vectors from then on, which may differ in their "+
+		"last bits from those before (--runtime-only chooses them from the start): %v", s.options.unit, fault)
 	return nil
 }
 

@@ -14,7 +14,7 @@ type Speed struct {
 	Load      time.Duration `json:"load_ns"`   // time until the vector of the first text, including the loading of the model
 	Encode    time.Duration `json:"encode_ns"` // time from texts to vectors, including tokenization
 	Warnings  []string      `json:"warnings,omitempty"`
-	TileUnit  bool          `json:"tile_unit"` // whether layers or attention ran on the processor's tile unit
+	Kernels   string        `json:"kernels"` // what computed layers and attention: "tile unit (AMX)", "vector unit (AVX-512)" or "runtime"
 }
 
 // TextsPerSecond returns the number of encoded texts per second, without the loading of the model.
@@ -47,6 +47,6 @@ func MeasureSpeed(ctx context.Context, e *Encoder, texts []string) (Speed, error
 		return nil
 	})
 	s.Encode = time.Since(start)
-	s.TileUnit, s.Warnings = m.session.onTiles(), m.session.warnings()
+	s.Kernels, s.Warnings = m.session.kernels(), m.session.warnings()
 	return s, err
 }

@@ -8,7 +8,7 @@ load on the machine affects all of them, and the medians over the rounds are com
 process, including loading; "memory" is its peak resident set.
 
     ours            package onnx, built with go
-    ours-runtime    the same without the tile unit, with ONNX Runtime's own kernels (only if --engines names it)
+    ours-runtime    the same with ONNX Runtime's own kernels (only if --engines names it)
     ort-32          Python onnxruntime, tokenizers, numpy: sorted by length, padded batches of 32, 2 threads per run
     ort-same        the same with our batches: equal length, 512 tokens, one run per core at a time
     torch-same      transformers on torch with our batches, for causal models (only if --engines names it)

@@ -79,7 +79,7 @@ func (a *app) globalFlags(f *pflag.FlagSet) {
 	f.StringVar(&a.products, "precision", string(onnx.Auto), "`precision` of the matrix products of models made from safetensors: float32, float16, "+
 		"or auto, which is float16 on a graphics card if the weights are half")
 	f.IntVar(&a.threads, "threads", 0, "`number` of threads that encode, 0 for all processors")
-	f.BoolVar(&a.runtimeOnly, "runtime-only", false, "use only ONNX Runtime's own kernels, not the processor's tile unit (AMX)")
+	f.BoolVar(&a.runtimeOnly, "runtime-only", false, "use only ONNX Runtime's own kernels, not w2s's for the tile unit (AMX) and the vector unit (AVX-512) of the processor")
 	f.Var(&a.layer, "layer", "`number` of the layer whose states are used, for models without @layer: 0 is the embedding, -1 the last layer"+
 		" (default: the checkpoint's own output)")
 	f.StringVar(&a.truncate, "truncate", "", "end at which texts are cut that exceed a model's longest input: `left` or right "+

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"w2s/harness/experiment"
 	"w2s/harness/feature"
 	"w2s/harness/table"
+	"w2s/internal/list"
 	"w2s/internal/progress"
 	"w2s/onnx"
 	"w2s/tasks"
@@ -38,10 +40,8 @@ type benchRow struct {
 
 // kernels tells what computed layers and attention. ONNX Runtime always computes the rest of a model.
 func (r benchRow) kernels() string {
-	if r.Rounds[0].TileUnit {
-		return "tile unit"
-	}
-	return "runtime"
+	name, _, _ := strings.Cut(r.Rounds[0].Kernels, " (")
+	return name
 }
 
 // A rate summarises a speed over rounds.
@@ -70,11 +70,11 @@ func newBenchEncode(a *app) *cobra.Command {
 median rate and its range. Neither reads nor writes the feature cache. Several
 checkpoints take turns, so that other work on the machine affects all of them.
 
-The column kernels tells what computed layers and attention: the processor's
-tile unit (AMX), or ONNX Runtime's own kernels, as with --runtime-only.`,
+The column kernels tells what computed layers: the processor's tile unit (AMX)
+or vector unit (AVX-512), or ONNX Runtime's own kernels, as with --runtime-only.`,
 		Example: `  w2s bench encode
   w2s bench encode --model ./my-checkpoint --file lines.txt --rounds 5
-  w2s bench encode --runtime-only            # without the processor's tile unit
+  w2s bench encode --runtime-only            # ONNX Runtime's own kernels
   w2s bench encode --model all-MiniLM-L6-v2 --model all-MiniLM-L6-v2-int8 --threads 1 --json`,
 	}
 	fs := c.Flags()
@@ -208,8 +208,10 @@ func benchTable(rows []benchRow) *table.Table {
 			fmt.Sprintf("%.2f", first.Load.Seconds()), r.Texts.String(), r.Tokens.String())
 	}
 	t.Notes = []string{fmt.Sprintf("median and range of %d rounds; loading the model is not part of texts/s and tokens/s", len(rows[0].Rounds))}
-	if slices.ContainsFunc(rows, func(r benchRow) bool { return r.Rounds[0].TileUnit }) {
-		t.Notes = append(t.Notes, "the tile unit computed layers and attention; --runtime-only measures without it")
+	for _, r := range rows {
+		if k := r.Rounds[0].Kernels; k != "runtime" {
+			t.Notes = list.AppendNew(t.Notes, fmt.Sprintf("the processor's %s computed layers; --runtime-only measures without it", k))
+		}
 	}
 	for _, r := range rows {
 		for _, w := range r.Rounds[len(r.Rounds)-1].Warnings {

@@ -14,7 +14,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"w2s/internal/amx"
+	"w2s/internal/kernels"
 	"w2s/internal/shareddata"
 	"w2s/onnx"
 )
@@ -70,7 +70,7 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// The table and the JSON form name the kernels that computed. A float16 model does not use the tile unit.
+// The table and the JSON form name the kernels that computed. A float16 model does not use a unit.
 func TestBenchSaysKernels(t *testing.T) {
 	lib := needLibrary(t)
 	dir := t.TempDir()
@@ -84,7 +84,10 @@ func TestBenchSaysKernels(t *testing.T) {
 		args = append(args, "--model", filepath.Join(shareddata.Root(), "fixtures", "models", name))
 	}
 	for _, only := range []bool{false, true} {
-		want := []bool{amx.Available() && !only, false}
+		want := []string{"runtime", "runtime"}
+		if u := kernels.Processor(); u != nil && !only {
+			want[0] = u.String()
+		}
 		if only {
 			args = append(args, "--runtime-only")
 		}
@@ -101,25 +104,33 @@ func TestBenchSaysKernels(t *testing.T) {
 			t.Fatalf("exit code %d: %s", code, errOut.String())
 		}
 		for i, name := range models {
-			said := regexp.MustCompile(`(?m)^` + name + ` +(tile unit|runtime) `).FindStringSubmatch(out.String())
-			if rows[i].Rounds[0].TileUnit != want[i] || said == nil || (said[1] == "tile unit") != want[i] {
-				t.Errorf("%s, runtime only %v: %+v and %q, want tile unit %v", name, only, rows[i].Rounds[0], said, want[i])
+			said := regexp.MustCompile(`(?m)^` + name + ` +(tile unit|vector unit|runtime) `).FindStringSubmatch(out.String())
+			if rows[i].Rounds[0].Kernels != want[i] || said == nil || !strings.HasPrefix(want[i], said[1]) {
+				t.Errorf("%s, runtime only %v: %+v and %q, want %s", name, only, rows[i].Rounds[0], said, want[i])
 			}
 		}
 	}
 }
 
-func TestDoctorReportsTheTileUnit(t *testing.T) {
-	for available, want := range map[bool]string{true: "✓ tile unit (AMX): available", false: "– tile unit (AMX): not available"} {
+func TestDoctorReportsTheUnit(t *testing.T) {
+	tiles, vectors := kernels.Emulated()
+	for _, c := range []struct {
+		unit *kernels.Unit
+		want string
+	}{{nil, "– tile unit (AMX) or vector unit (AVX-512): not available"}, {tiles, "✓ tile unit (AMX): available, computes layers and attention"},
+		{vectors, "✓ vector unit (AVX-512): available, computes layers of"}} {
 		var out bytes.Buffer
 		r := &findings{out: &out}
-		if examineTiles(available, r); !strings.HasPrefix(out.String(), want) || strings.Count(out.String(), "\n") != 1 || r.faults > 0 {
-			t.Errorf("available %v: %d faults, printed %q, want a line with %q", available, r.faults, out.String(), want)
+		if examineUnit(c.unit, r); !strings.HasPrefix(out.String(), c.want) || strings.Count(out.String(), "\n") != 1 || r.faults > 0 {
+			t.Errorf("%d faults, printed %q, want a line with %q", r.faults, out.String(), c.want)
+		}
+		if tiles == nil {
+			break // the system has no units
 		}
 	}
 	var out, errOut bytes.Buffer
 	run(t.Context(), &out, &errOut, []string{"doctor", "--offline", "--cache", t.TempDir()})
-	if strings.Count(out.String(), "tile unit (AMX): ") != 1 {
+	if strings.Count(out.String(), "unit (A") == 0 {
 		t.Errorf("doctor prints\n%s%s", out.String(), errOut.String())
 	}
 }

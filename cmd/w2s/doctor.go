@@ -10,8 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"w2s/harness/feature"
-	"w2s/internal/amx"
 	"w2s/internal/catalog"
+	"w2s/internal/kernels"
 	"w2s/internal/visible"
 	"w2s/onnx"
 )
@@ -24,10 +24,10 @@ func newDoctorCommand(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "doctor",
 		Short: "Report what is installed, what is missing or broken, and what to do about it",
-		Long: `Looks for the ONNX Runtime library, the processor's tile unit, NVIDIA cards, the
-checkpoints and the data, checks what it finds, and tells what to do about each
-fault. Reads headers, sizes and some rows of every file in the feature cache.
-Fails if the default experiment cannot run on this machine.
+		Long: `Looks for the ONNX Runtime library, the processor's tile or vector unit, NVIDIA
+cards, the checkpoints and the data, checks what it finds, and tells what to do
+about each fault. Reads headers, sizes and some rows of every file in the
+feature cache. Fails if the default experiment cannot run on this machine.
 
 With --provider cuda it fails if models cannot run on a card, and with --fix it
 downloads the build of ONNX Runtime for cards and those libraries of CUDA and
@@ -62,7 +62,7 @@ func (a *app) examine(ctx context.Context, c *catalog.Catalog, full bool) error 
 	r := &findings{out: a.out}
 	r.good("w2s", version())
 	a.examineRuntime(ctx, c, r)
-	examineTiles(amx.Available(), r)
+	examineUnit(kernels.Processor(), r)
 	if err := a.examineGPU(ctx, c, r); err != nil {
 		return err
 	}
@@ -173,13 +173,16 @@ func (a *app) examineRuntime(ctx context.Context, c *catalog.Catalog, r *finding
 	r.good("ONNX Runtime", fmt.Sprintf("%s, %s (%s)", rt.Version(), found.Path, found.Source))
 }
 
-// examineTiles reports whether the processor has a tile unit. Encoding is slower without one, but nothing is wrong.
-func examineTiles(available bool, r *findings) {
-	if available {
-		r.good("tile unit (AMX)", "available, computes layers and attention of float32 encoders (--runtime-only does without it)")
-		return
+// examineUnit reports what computes layers. Encoding is slower without a unit for them, but nothing is wrong.
+func examineUnit(u *kernels.Unit, r *findings) {
+	switch {
+	case u == nil:
+		r.missing("tile unit (AMX) or vector unit (AVX-512)", "not available, ONNX Runtime's own kernels compute everything", "")
+	case u.Attends():
+		r.good(u.String(), "available, computes layers and attention of float32 encoders (--runtime-only does without it)")
+	default:
+		r.good(u.String(), "available, computes layers of float32 encoders (--runtime-only does without it)")
 	}
-	r.missing("tile unit (AMX)", "not available, ONNX Runtime's own kernels compute everything", "")
 }
 
 // sampledRows is the number of rows that doctor reads in every file of features, without --full.

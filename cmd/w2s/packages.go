@@ -9,7 +9,7 @@ import (
 // Packages begin their errors with their names, for programs that use them. These do not help people at a terminal, so the
 // command removes them, at one place, from what it prints.
 var (
-	packageNames = regexp.MustCompile(`(^|: |\()(?:(?:amx|catalog|drawn|experiment|families|feature|fetch|freeform|importer|onnx|onnxgraph|onnxproto|` +
+	packageNames = regexp.MustCompile(`(^|: |\()(?:(?:catalog|drawn|experiment|families|feature|fetch|freeform|importer|kernels|onnx|onnxgraph|onnxproto|` +
 		`parquetfile|safetensors|stats|summary|supervisor|tasks|tokenizer|vectorfile): )+`)
 	// These names are also names of flags and of keys of files, and belong to the message after FILE:LINE.
 	ambiguousNames = regexp.MustCompile(`(^|[^0-9]: |\()(?:(?:head|label|loss|metric|plot|report|result|table): )+`)

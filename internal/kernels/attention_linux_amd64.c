@@ -169,10 +169,10 @@ TILES static void compute(const w2s_attention *a, void *at) {
 	_tile_release();
 }
 
-const w2s_attention_kernels KERNELS(attention) = {scratch, compute};
+const w2s_attention_kernels KERNELS(tile_attention) = {scratch, compute};
 
 #else
 
-const w2s_attention_kernels KERNELS(attention) = {NULL, NULL};
+const w2s_attention_kernels KERNELS(tile_attention) = {NULL, NULL};
 
 #endif

@@ -1,4 +1,4 @@
-package amx
+package kernels
 
 // #cgo LDFLAGS: -ldl -lpthread -lm
 // #include "op.h"
@@ -23,8 +23,15 @@ import (
 	"unsafe"
 )
 
-// A Unit computes layers and attention.
+// A Unit computes layers and, if it is a tile unit, attention.
 type Unit struct{ kernels *C.w2s_kernels }
+
+func (u *Unit) String() string {
+	if u.Attends() {
+		return "tile unit (AMX)"
+	}
+	return "vector unit (AVX-512)"
+}
 
 // TileUnit returns the processor's tile unit, or nil if this process may not use one.
 var TileUnit = sync.OnceValue(func() *Unit {
@@ -34,10 +41,23 @@ var TileUnit = sync.OnceValue(func() *Unit {
 	return &Unit{&C.w2s_tile_kernels}
 })
 
-// Emulated returns a unit that runs the code for the tile unit on any processor, with its instructions emulated in C. It is
-// hundreds of times slower, and serves to test that code and whatever uses it. It is part of the package because tests cannot
+// VectorUnit returns the processor's vector unit for layers, or nil if it has no AVX-512.
+var VectorUnit = sync.OnceValue(func() *Unit {
+	if C.w2s_has_vectors() == 0 {
+		return nil
+	}
+	return &Unit{&C.w2s_vector_kernels}
+})
+
+// Emulated returns units that run the code for the tile unit and the vector unit on any processor, with its instructions emulated in C.
+// They are hundreds of times slower, and serve to test that code and whatever uses it. They are part of the package because tests cannot
 // hold C code.
-func Emulated() *Unit { return &Unit{&C.w2s_emulated_kernels} }
+func Emulated() (tiles, vectors *Unit) {
+	return &Unit{&C.w2s_emulated_tile_kernels}, &Unit{&C.w2s_emulated_vector_kernels}
+}
+
+// Attends reports whether the unit computes attention too.
+func (u *Unit) Attends() bool { return u.kernels.attention != nil }
 
 // A Matrix is the constant matrix of a layer, laid out for a unit in 4 bytes a number.
 type Matrix struct {
@@ -59,7 +79,7 @@ func (u *Unit) NewMatrix(l Layer) (*Matrix, error) {
 	}
 	m := C.create(u.kernels, C.int64_t(l.In), C.int64_t(l.Out), floats(l.Weight), row, column, floats(l.Bias), gelu)
 	if m == nil {
-		return nil, fmt.Errorf("amx: not enough memory for a matrix of shape [%d, %d]", l.In, l.Out)
+		return nil, fmt.Errorf("kernels: not enough memory for a matrix of shape [%d, %d]", l.In, l.Out)
 	}
 	return &Matrix{m, u}, nil
 }
@@ -75,10 +95,10 @@ func (m *Matrix) Multiply(y, x []float32) error {
 	k, n := int(m.m.k), int(m.m.n)
 	rows := len(x) / k
 	if len(x) != rows*k || len(y) != rows*n {
-		return fmt.Errorf("amx: %d inputs and %d outputs do not fit a matrix of shape [%d, %d]", len(x), len(y), k, n)
+		return fmt.Errorf("kernels: %d inputs and %d outputs do not fit a matrix of shape [%d, %d]", len(x), len(y), k, n)
 	}
 	if C.multiply(m.unit.kernels, m.m, floats(x), C.int64_t(rows), floats(y)) == 0 {
-		return errors.New("amx: not enough memory")
+		return errors.New("kernels: not enough memory")
 	}
 	return nil
 }
@@ -103,7 +123,7 @@ func (u *Unit) NewOps(library string, options unsafe.Pointer, matrices []*Matrix
 		for _, m := range matrices {
 			m.Free()
 		}
-		return nil, fmt.Errorf("amx: %s", C.GoString(&fault[0]))
+		return nil, fmt.Errorf("kernels: %s", C.GoString(&fault[0]))
 	}
 	return &Ops{o}, nil
 }

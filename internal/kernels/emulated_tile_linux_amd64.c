@@ -1,4 +1,4 @@
 //go:build cgo
 
 #define W2S_EMULATED
-#include "gemm_linux_amd64.c"
+#include "tile_linux_amd64.c"

@@ -14,26 +14,26 @@ import (
 
 	ort "github.com/yalue/onnxruntime_go"
 
-	"w2s/internal/amx"
+	"w2s/internal/kernels"
 )
 
 // A faultyUnit is a tile unit whose methods tests replace, and that remembers the operators it made.
 type faultyUnit struct {
-	tileUnit
-	newMatrix func(amx.Layer) (*amx.Matrix, error)
-	newOps    func(library string, options unsafe.Pointer, matrices []*amx.Matrix) (*amx.Ops, error)
-	ops       []*amx.Ops
+	layerUnit
+	newMatrix func(kernels.Layer) (*kernels.Matrix, error)
+	newOps    func(library string, options unsafe.Pointer, matrices []*kernels.Matrix) (*kernels.Ops, error)
+	ops       []*kernels.Ops
 }
 
-func (u *faultyUnit) NewMatrix(l amx.Layer) (*amx.Matrix, error) {
+func (u *faultyUnit) NewMatrix(l kernels.Layer) (*kernels.Matrix, error) {
 	if u.newMatrix != nil {
 		return u.newMatrix(l)
 	}
-	return u.tileUnit.NewMatrix(l)
+	return u.layerUnit.NewMatrix(l)
 }
 
-func (u *faultyUnit) NewOps(library string, options unsafe.Pointer, matrices []*amx.Matrix) (*amx.Ops, error) {
-	newOps := u.tileUnit.NewOps
+func (u *faultyUnit) NewOps(library string, options unsafe.Pointer, matrices []*kernels.Matrix) (*kernels.Ops, error) {
+	newOps := u.layerUnit.NewOps
 	if u.newOps != nil {
 		newOps = u.newOps
 	}
@@ -59,26 +59,26 @@ var unitFaults = []struct {
 }{
 	{"a matrix is not laid out", "the matrix is out of reach", func(t *testing.T, u *faultyUnit) {
 		n := 0
-		u.newMatrix = func(l amx.Layer) (*amx.Matrix, error) {
+		u.newMatrix = func(l kernels.Layer) (*kernels.Matrix, error) {
 			if n++; n == 3 { // the first two must be freed
 				return nil, errors.New("the matrix is out of reach")
 			}
-			return u.tileUnit.NewMatrix(l)
+			return u.layerUnit.NewMatrix(l)
 		}
 	}},
 	{"the library is not there", "none.so", func(t *testing.T, u *faultyUnit) {
 		path := filepath.Join(t.TempDir(), "none.so")
-		u.newOps = func(_ string, options unsafe.Pointer, matrices []*amx.Matrix) (*amx.Ops, error) {
-			return u.tileUnit.NewOps(path, options, matrices)
+		u.newOps = func(_ string, options unsafe.Pointer, matrices []*kernels.Matrix) (*kernels.Ops, error) {
+			return u.layerUnit.NewOps(path, options, matrices)
 		}
 	}},
 	{"the library is another one", "libm.so.6", func(t *testing.T, u *faultyUnit) {
-		u.newOps = func(_ string, options unsafe.Pointer, matrices []*amx.Matrix) (*amx.Ops, error) {
-			return u.tileUnit.NewOps("libm.so.6", options, matrices)
+		u.newOps = func(_ string, options unsafe.Pointer, matrices []*kernels.Matrix) (*kernels.Ops, error) {
+			return u.layerUnit.NewOps("libm.so.6", options, matrices)
 		}
 	}},
 	{"the runtime does not know the operators", "Linear", func(t *testing.T, u *faultyUnit) {
-		u.newOps = func(library string, _ unsafe.Pointer, matrices []*amx.Matrix) (*amx.Ops, error) {
+		u.newOps = func(library string, _ unsafe.Pointer, matrices []*kernels.Matrix) (*kernels.Ops, error) {
 			others, err := ort.NewSessionOptions()
 			if err != nil {
 				return nil, err
@@ -88,20 +88,20 @@ var unitFaults = []struct {
 			if err != nil {
 				return nil, err
 			}
-			return u.tileUnit.NewOps(library, options, matrices)
+			return u.layerUnit.NewOps(library, options, matrices)
 		}
 	}},
 	{"the runtime refuses an operator", "there is no matrix with its index", func(t *testing.T, u *faultyUnit) {
-		u.newOps = func(library string, options unsafe.Pointer, matrices []*amx.Matrix) (*amx.Ops, error) {
+		u.newOps = func(library string, options unsafe.Pointer, matrices []*kernels.Matrix) (*kernels.Ops, error) {
 			for _, m := range matrices {
 				m.Free()
 			}
-			return u.tileUnit.NewOps(library, options, nil)
+			return u.layerUnit.NewOps(library, options, nil)
 		}
 	}},
 	{"the first batch fails", "not enough memory", func(t *testing.T, u *faultyUnit) {
-		u.newOps = func(library string, options unsafe.Pointer, matrices []*amx.Matrix) (*amx.Ops, error) {
-			ops, err := u.tileUnit.NewOps(library, options, matrices)
+		u.newOps = func(library string, options unsafe.Pointer, matrices []*kernels.Matrix) (*kernels.Ops, error) {
+			ops, err := u.layerUnit.NewOps(library, options, matrices)
 			if err == nil {
 				ops.Limit(0)
 			}
@@ -140,7 +140,7 @@ func oneWarning(t *testing.T, e *Encoder, cause string) {
 	if len(w) != 1 || !strings.Contains(w[0], cause) || !strings.Contains(w[0], "--runtime-only") || strings.Contains(w[0], "\n") {
 		t.Errorf("warnings %q, want one with %q and --runtime-only", w, cause)
 	}
-	if e.loading.session.onTiles() {
+	if e.loading.session.onUnit() {
 		t.Error("the tile unit is still in use")
 	}
 }
@@ -153,7 +153,7 @@ func TestUnitFaults(t *testing.T) {
 	want := encodeAll(t, plain, texts)
 	for _, fault := range unitFaults {
 		t.Run(fault.name, func(t *testing.T) {
-			unit := &faultyUnit{tileUnit: emulated(t)}
+			unit := &faultyUnit{layerUnit: emulated(t)}
 			fault.set(t, unit)
 			e := openTest(t, rt, dir, Options{unit: unit, Threads: 3})
 			if w := e.Warnings(); w != nil {
@@ -185,9 +185,9 @@ func encodeWith(ctx context.Context, e *Encoder, texts []string, f func()) ([]en
 // these batches and goes on without it.
 func TestUnitFailsLater(t *testing.T) {
 	rt, dir, texts := testRuntime(t), fixtureDir("bert-tiny"), faultTexts()
-	unit := &faultyUnit{tileUnit: emulated(t)}
+	unit := &faultyUnit{layerUnit: emulated(t)}
 	plain := encodeAll(t, openTest(t, rt, dir, Options{RuntimeOnly: true}), texts)
-	tiles := encodeAll(t, openTest(t, rt, dir, Options{unit: unit.tileUnit}), texts)
+	tiles := encodeAll(t, openTest(t, rt, dir, Options{unit: unit.layerUnit}), texts)
 	e := openTest(t, rt, dir, Options{unit: unit, Threads: 4})
 	sameVectors(t, encodeAll(t, e, texts[:1]), tiles[:1])
 	var group sync.WaitGroup
@@ -239,7 +239,7 @@ func TestModelIsGone(t *testing.T) {
 	if err := os.CopyFS(dir, os.DirFS(fixtureDir("bert-tiny"))); err != nil {
 		t.Fatal(err)
 	}
-	unit := &faultyUnit{tileUnit: emulated(t)}
+	unit := &faultyUnit{layerUnit: emulated(t)}
 	e := openTest(t, rt, dir, Options{unit: unit})
 	encodeAll(t, e, []string{"one"})
 	if err := os.Remove(filepath.Join(dir, "model.onnx")); err != nil {
@@ -260,7 +260,7 @@ func TestUnitFailsAtTheEnd(t *testing.T) {
 	rt, dir, texts := testRuntime(t), fixtureDir("bert-tiny"), faultTexts()
 	plain := encodeAll(t, openTest(t, rt, dir, Options{RuntimeOnly: true}), texts)
 	for i := range 8 {
-		unit := &faultyUnit{tileUnit: emulated(t)}
+		unit := &faultyUnit{layerUnit: emulated(t)}
 		e, err := Open(t.Context(), rt, dir, Options{unit: unit, Threads: 4})
 		if err != nil {
 			t.Fatal(err)
@@ -294,8 +294,11 @@ func TestUnitFailsAtTheEnd(t *testing.T) {
 // TestGeneratorHasNoTiles checks that causal models never use the tile unit, neither to write nor to encode.
 func TestGeneratorHasNoTiles(t *testing.T) {
 	rt, dir := testRuntime(t), fixtureDir("llama-tiny")
-	unit := &faultyUnit{newMatrix: func(amx.Layer) (*amx.Matrix, error) { t.Error("a matrix is made"); return nil, errors.New("none") },
-		newOps: func(string, unsafe.Pointer, []*amx.Matrix) (*amx.Ops, error) {
+	unit := &faultyUnit{newMatrix: func(kernels.Layer) (*kernels.Matrix, error) {
+		t.Error("a matrix is made")
+		return nil, errors.New("none")
+	},
+		newOps: func(string, unsafe.Pointer, []*kernels.Matrix) (*kernels.Ops, error) {
 			t.Error("operators are made")
 			return nil, errors.New("none")
 		}}
@@ -317,11 +320,11 @@ func TestGeneratorHasNoTiles(t *testing.T) {
 // TestUnitInSpeed checks that a measurement names the kernels that computed, and repeats the warning.
 func TestUnitInSpeed(t *testing.T) {
 	rt, dir := testRuntime(t), fixtureDir("bert-tiny")
-	unit := &faultyUnit{tileUnit: emulated(t)}
+	unit := &faultyUnit{layerUnit: emulated(t)}
 	e := openTest(t, rt, dir, Options{unit: unit})
 	for _, on := range []bool{true, false} {
 		s, err := MeasureSpeed(t.Context(), e, []string{"one", "two"})
-		if err != nil || s.TileUnit != on || (len(s.Warnings) == 0) != on {
+		if err != nil || s.Kernels != map[bool]string{true: "tile unit (AMX)", false: "runtime"}[on] || (len(s.Warnings) == 0) != on {
 			t.Errorf("tile unit %v: %+v, error %v", on, s, err)
 		}
 		unit.fail()

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 // A w2s_matrix is the constant matrix W of a layer y = f(x·W + b), laid out for the tile unit. f is the GELU x·Phi(x) if gelu
-// is set, and the identity otherwise. The layout is described in gemm_linux_amd64.c.
+// is set, and the identity otherwise. The layout is described in tile_linux_amd64.c.
 typedef struct {
 	int64_t k, n;                     // the shape of W
 	int64_t kblocks, nblocks, chunks; // tiles along k and n, and groups of tiles along k
@@ -18,6 +18,7 @@ typedef struct {
 	float *bias;   // [nblocks * 16]
 	float *unit;   // [chunks][nblocks * 16]: the value of 1 in the highest digit of a column, up to a constant factor
 	int8_t *tiles; // [nblocks][kblocks][digits][16][16][4]
+	float *panels; // [nblocks][k][32], of a vector unit
 } w2s_matrix;
 
 static inline void w2s_matrix_free(w2s_matrix *m) {
@@ -25,6 +26,7 @@ static inline void w2s_matrix_free(w2s_matrix *m) {
 	free(m->bias);
 	free(m->unit);
 	free(m->tiles);
+	free(m->panels);
 	free(m);
 }
 
@@ -66,19 +68,22 @@ typedef struct {
 	void (*compute)(const w2s_attention *a, void *memory);
 } w2s_attention_kernels;
 
-extern const w2s_layer_kernels w2s_tile_layer, w2s_emulated_layer;
-extern const w2s_attention_kernels w2s_tile_attention, w2s_emulated_attention;
+extern const w2s_layer_kernels w2s_tile_layer, w2s_emulated_tile_layer, w2s_vector_layer, w2s_emulated_vector_layer;
+extern const w2s_attention_kernels w2s_tile_attention, w2s_emulated_tile_attention;
 
-// A w2s_kernels is everything that an operator needs. w2s_tile_kernels may be used only if w2s_enable_tiles returned 1.
+// A w2s_kernels is everything that an operator needs. attention is NULL if there is no operator for it. w2s_tile_kernels may be used only if w2s_enable_tiles returned 1.
 typedef struct {
 	const w2s_layer_kernels *layer;
 	const w2s_attention_kernels *attention;
 } w2s_kernels;
 
-extern const w2s_kernels w2s_tile_kernels, w2s_emulated_kernels;
+extern const w2s_kernels w2s_tile_kernels, w2s_emulated_tile_kernels, w2s_vector_kernels, w2s_emulated_vector_kernels;
 
 // w2s_enable_tiles asks the system for the tile unit. It returns 1 if this process may use it and the kernels were compiled
 // for it, and 0 otherwise.
 int w2s_enable_tiles(void);
+
+// w2s_has_vectors returns 1 if the processor has AVX-512, which w2s_vector_kernels need, and they were compiled.
+int w2s_has_vectors(void);
 
 #endif

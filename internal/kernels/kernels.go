@@ -1,10 +1,15 @@
-// Package amx computes the layers and the attention of transformers on the tile unit (AMX) that Intel processors have since
+// Package kernels computes the layers and the attention of transformers on the tile unit (AMX) that Intel processors have since
 // Sapphire Rapids. This is two to three times as fast as their vector units, and at least as exact as a product in float32.
 // The tile unit multiplies small numbers only, so float32 numbers are split: into digits of 8 bits for layers, and into
-// bfloat16 numbers for attention. [Unit.NewOps] adds the computations to ONNX Runtime as operators.
+// bfloat16 numbers for attention.
 //
-// On other processors and systems [TileUnit] returns nil. [Emulated] then still runs the same code, for tests.
-package amx
+// Where there is no tile unit, the package computes layers on the vector unit (AVX-512), as exactly as a loop of fused multiply-adds. The
+// products take as long as ONNX Runtime's, but the bias and the GELU of a layer cost next to nothing, because they are computed while the
+// sums are in registers.
+//
+// [Unit.NewOps] adds the computations to ONNX Runtime as operators. On other processors and systems [Processor] returns nil. [Emulated]
+// then still runs the same code, for tests.
+package kernels
 
 import "fmt"
 
@@ -43,10 +48,15 @@ type Layer struct {
 func (l *Layer) check() error {
 	// A quotient, because the product of In and Out may overflow.
 	if n := len(l.Weight); l.In < 1 || l.Out < 1 || n/l.In != l.Out || n%l.In != 0 || l.Bias != nil && len(l.Bias) != l.Out {
-		return fmt.Errorf("amx: %d weights and %d biases do not fit a layer of %d inputs and %d outputs", n, len(l.Bias), l.In, l.Out)
+		return fmt.Errorf("kernels: %d weights and %d biases do not fit a layer of %d inputs and %d outputs", n, len(l.Bias), l.In, l.Out)
 	}
 	return nil
 }
 
-// Available reports whether this process may use the tile unit.
-func Available() bool { return TileUnit() != nil }
+// Processor returns the unit of this processor that computes layers, the tile unit before the vector unit, or nil if it has neither.
+func Processor() *Unit {
+	if u := TileUnit(); u != nil {
+		return u
+	}
+	return VectorUnit()
+}

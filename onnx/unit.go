@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -9,25 +10,27 @@ import (
 
 	ort "github.com/yalue/onnxruntime_go"
 
-	"w2s/internal/amx"
+	"w2s/internal/kernels"
 	"w2s/internal/onnxgraph"
 	"w2s/internal/onnxproto"
 )
 
-// A tileUnit makes the operators that compute layers and attention. The processor's is an *amx.Unit. Tests take an emulated
-// one, and add faults.
-type tileUnit interface {
-	NewMatrix(amx.Layer) (*amx.Matrix, error)
-	NewOps(library string, options unsafe.Pointer, matrices []*amx.Matrix) (*amx.Ops, error)
+// A layerUnit makes the operators that compute layers and attention. The processor's is a *kernels.Unit. Tests take an emulated one, and add
+// faults.
+type layerUnit interface {
+	fmt.Stringer
+	Attends() bool
+	NewMatrix(kernels.Layer) (*kernels.Matrix, error)
+	NewOps(library string, options unsafe.Pointer, matrices []*kernels.Matrix) (*kernels.Ops, error)
 }
 
-// Warnings returns what a reader of results made with the encoder must know: weights that are not finite, and that the tile unit
-// failed and ONNX Runtime's own kernels took its place. There is at most one warning about the tile unit, however many
+// Warnings returns what a reader of results made with the encoder must know: weights that are not finite, and that the unit
+// that computes layers failed and ONNX Runtime's own kernels took its place. There is at most one warning about a unit, however many
 // batches and goroutines it failed in.
 //
-// Key does not change if the tile unit fails. It does not tell vectors computed on the tile unit from vectors computed without it,
+// Key does not change if the unit fails. It does not tell vectors computed on a tile unit or a vector unit from vectors computed without it,
 // because hosts with and without one share a cache. These differ in their last bits only, as they do between processors that ONNX Runtime
-// has different kernels for. Options.RuntimeOnly has a key of its own and never uses the tile unit, so it gives vectors of
+// has different kernels for. Options.RuntimeOnly has a key of its own and never uses a unit, so it gives vectors of
 // the runtime's own kernels only.
 func (e *Encoder) Warnings() []string {
 	warnings := slices.Clone(e.checkpoint.notes)
@@ -44,11 +47,15 @@ func (e *Encoder) Warnings() []string {
 	return append(warnings, l.session.warnings()...) // cards have none
 }
 
-// addTiles plans to replace the model's layers and attention by operators of a tile unit, adds these to the options, and leaves
+// addLayers plans to replace the model's layers and attention by operators of a unit, adds these to the options, and leaves
 // the layers' matrices out of the graph. It returns nil if the model has no layers or attention for the unit.
-func addTiles(unit tileUnit, f *onnxproto.File, e *onnxproto.Edit, values []string, options *ort.SessionOptions) (*amx.Ops, error) {
+func addLayers(unit layerUnit, f *onnxproto.File, e *onnxproto.Edit, values []string, options *ort.SessionOptions) (*kernels.Ops, error) {
 	graph := onnxgraph.New(f)
-	layers, attentions := graph.Linears(values), graph.Attentions(values)
+	layers := graph.Linears(values)
+	var attentions []onnxgraph.Attention
+	if unit.Attends() {
+		attentions = graph.Attentions(values)
+	}
 	if len(layers)+len(attentions) == 0 {
 		return nil, nil
 	}
@@ -87,12 +94,12 @@ func nativeOptions(options any) (unsafe.Pointer, error) {
 }
 
 // replaceLayers replaces every layer by an operator, and returns their matrices.
-func replaceLayers(unit tileUnit, f *onnxproto.File, e *onnxproto.Edit, layers []onnxgraph.Linear) ([]*amx.Matrix, error) {
+func replaceLayers(unit layerUnit, f *onnxproto.File, e *onnxproto.Edit, layers []onnxgraph.Linear) ([]*kernels.Matrix, error) {
 	type content struct {
 		weight, bias string
 		rows, gelu   bool
 	}
-	var matrices []*amx.Matrix
+	var matrices []*kernels.Matrix
 	index := map[content]int{} // layers may share their weights
 	for _, l := range layers {
 		c := content{l.Weight, l.Bias, l.Rows, l.GELU}
@@ -108,8 +115,8 @@ func replaceLayers(unit tileUnit, f *onnxproto.File, e *onnxproto.Edit, layers [
 			i = len(matrices)
 			index[c], matrices = i, append(matrices, m)
 		}
-		replace(e, l.At, l.Before, onnxproto.Node{Op: amx.Linear, Inputs: []string{l.Input}, Outputs: []string{l.Output},
-			Attrs: []onnxproto.Attr{onnxproto.Int(amx.LinearIndex, int64(i))}})
+		replace(e, l.At, l.Before, onnxproto.Node{Op: kernels.Linear, Inputs: []string{l.Input}, Outputs: []string{l.Output},
+			Attrs: []onnxproto.Attr{onnxproto.Int(kernels.LinearIndex, int64(i))}})
 	}
 	return matrices, nil
 }
@@ -123,9 +130,9 @@ func replaceAttentions(e *onnxproto.Edit, attentions []onnxgraph.Attention) {
 		return onnxproto.Int(name, 0)
 	}
 	for _, a := range attentions {
-		replace(e, a.At, a.Before, onnxproto.Node{Op: amx.Attention, Inputs: append([]string{a.Q, a.K, a.V}, a.Masks...),
-			Outputs: []string{a.Output}, Attrs: []onnxproto.Attr{onnxproto.Float(amx.AttentionScale, a.Scale),
-				flag(amx.AttentionQTokens, a.QTokens), flag(amx.AttentionKTokens, a.KTokens), flag(amx.AttentionVTokens, a.VTokens)}})
+		replace(e, a.At, a.Before, onnxproto.Node{Op: kernels.Attention, Inputs: append([]string{a.Q, a.K, a.V}, a.Masks...),
+			Outputs: []string{a.Output}, Attrs: []onnxproto.Attr{onnxproto.Float(kernels.AttentionScale, a.Scale),
+				flag(kernels.AttentionQTokens, a.QTokens), flag(kernels.AttentionKTokens, a.KTokens), flag(kernels.AttentionVTokens, a.VTokens)}})
 	}
 }
 
@@ -134,13 +141,13 @@ func replace(e *onnxproto.Edit, at int64, before []int64, by onnxproto.Node) {
 	for _, i := range before {
 		e.Replace[i] = onnxproto.Node{}
 	}
-	by.Domain, by.Name = amx.Domain, by.Outputs[0]
+	by.Domain, by.Name = kernels.Domain, by.Outputs[0]
 	e.Replace[at] = by
 }
 
 // newMatrix reads the constants of a layer and lays its matrix out.
-func newMatrix(unit tileUnit, f *onnxproto.File, l onnxgraph.Linear) (*amx.Matrix, error) {
-	layer := amx.Layer{In: l.In, Out: l.Out, Rows: l.Rows, GELU: l.GELU}
+func newMatrix(unit layerUnit, f *onnxproto.File, l onnxgraph.Linear) (*kernels.Matrix, error) {
+	layer := kernels.Layer{In: l.In, Out: l.Out, Rows: l.Rows, GELU: l.GELU}
 	var err error
 	if layer.Weight, _, err = f.Floats(l.Weight); err != nil {
 		return nil, err

@@ -1,13 +1,13 @@
 //go:build !linux || !amd64 || !cgo
 
-package amx
+package kernels
 
 import (
 	"errors"
 	"unsafe"
 )
 
-var errNone = errors.New("amx: there is no tile unit on this system")
+var errNone = errors.New("kernels: there are no kernels for this system")
 
 // A Unit computes layers and attention. There is none on this system.
 type Unit struct{}
@@ -15,8 +15,16 @@ type Unit struct{}
 // TileUnit returns nil.
 func TileUnit() *Unit { return nil }
 
+// VectorUnit returns nil.
+func VectorUnit() *Unit { return nil }
+
 // Emulated returns nil.
-func Emulated() *Unit { return nil }
+func Emulated() (tiles, vectors *Unit) { return nil, nil }
+
+// Attends returns false.
+func (*Unit) Attends() bool { return false }
+
+func (*Unit) String() string { return "no unit" }
 
 // A Matrix is the constant matrix of a layer.
 type Matrix struct{}

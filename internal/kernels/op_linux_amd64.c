@@ -385,7 +385,8 @@ w2s_ops *w2s_ops_new(const w2s_kernels *kernels, const char *library, void *opti
 		snprintf(fault, room, "%s is not a library of ONNX Runtime that can be extended", library);
 	} else if (accept(o->api, call(o->api, CreateCustomOpDomain, (const char *, void **), "w2s", &o->domain), fault, room) &&
 	           accept(o->api, call(o->api, CustomOpDomain_Add, (void *, const operator *), o->domain, &o->linear), fault, room) &&
-	           accept(o->api, call(o->api, CustomOpDomain_Add, (void *, const operator *), o->domain, &o->attention), fault, room) &&
+	           (!kernels->attention ||
+	            accept(o->api, call(o->api, CustomOpDomain_Add, (void *, const operator *), o->domain, &o->attention), fault, room)) &&
 	           accept(o->api, call(o->api, AddCustomOpDomain, (void *, void *), options, o->domain), fault, room)) {
 		o->count = count; // the operators own the matrices from here on
 		return o;

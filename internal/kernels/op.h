@@ -4,7 +4,7 @@
 
 #include "kernels.h"
 
-// A w2s_ops holds the operators of one session, Linear and Attention in the domain w2s. Package amx documents their inputs,
+// A w2s_ops holds the operators of one session, Linear and Attention in the domain w2s. Package kernels documents their inputs,
 // outputs and attributes. An operator that cannot compute what it is asked for returns an error to the runtime, and never a
 // wrong result.
 typedef struct w2s_ops w2s_ops;

@@ -130,20 +130,6 @@ typedef struct {
 
 static size_t scratch(void) { return (sizeof(work) + line - 1) / line * line; }
 
-// gelu returns x - x·e/2 for x > 0 and x·e/2 for x < 0, where e = erfc(|x|/√2) = 2^-p(|x|). The polynomial p is from gelu.py,
-// which prints the error: at most 8.3e-8 |x|.
-INLINE __m512 gelu(__m512 x) {
-	static const float p[] = {1.15110552f, 0.45920977f, 0.0524740107f, -0.00699697994f, 4.67593054e-05f, 0.0002506733f,
-		-6.44124084e-05f, 7.80145547e-06f, -3.92869168e-07f};
-	const __m512 t = _mm512_min_ps(_mm512_set1_ps(6), _mm512_abs_ps(x)); // the order of the arguments keeps NaN
-	__m512 y = _mm512_set1_ps(p[8]);
-#pragma GCC unroll 8
-	for (int i = 7; i >= 0; i--) y = _mm512_fmadd_ps(y, t, _mm512_set1_ps(p[i]));
-	const __m512 e = power(_mm512_sub_ps(_mm512_setzero_ps(), _mm512_mul_ps(y, t)));
-	const __m512 half = _mm512_mul_ps(_mm512_mul_ps(_mm512_set1_ps(0.5f), _mm512_abs_ps(x)), e);
-	return _mm512_sub_ps(_mm512_max_ps(_mm512_setzero_ps(), x), half);
-}
-
 // scale_rows sets the factors and units of at most side rows of a chunk of x.
 INLINE void scale_rows(float *scale, float *unit, const float *x, int64_t stride, int64_t rows, int64_t columns) {
 	for (int64_t r = 0; r < side && r < rows; r++) {
@@ -286,10 +272,10 @@ TILES static void multiply(const w2s_matrix *m, const float *x, int64_t rows, fl
 	_tile_release();
 }
 
-const w2s_layer_kernels KERNELS(layer) = {create, scratch, multiply};
+const w2s_layer_kernels KERNELS(tile_layer) = {create, scratch, multiply};
 
 #else
 
-const w2s_layer_kernels KERNELS(layer) = {NULL, NULL, NULL};
+const w2s_layer_kernels KERNELS(tile_layer) = {NULL, NULL, NULL};
 
 #endif

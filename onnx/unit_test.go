@@ -13,38 +13,39 @@ import (
 
 	ort "github.com/yalue/onnxruntime_go"
 
-	"w2s/internal/amx"
+	"w2s/internal/kernels"
 	"w2s/internal/onnxproto"
 	"w2s/internal/shareddata"
 )
 
 // emulated returns the emulated tile unit.
-func emulated(tb testing.TB) tileUnit {
+func emulated(tb testing.TB) layerUnit {
 	tb.Helper()
-	u := amx.Emulated()
+	u, _ := kernels.Emulated()
 	if u == nil {
-		tb.Skip("the tile unit is emulated on Linux on amd64 only")
+		tb.Skip("units are emulated on Linux on amd64 only")
 	}
 	return u
 }
 
-// eachTileUnit runs a test with the emulated tile unit, and with the processor's if there is one.
-func eachTileUnit(t *testing.T, test func(t *testing.T, unit tileUnit)) {
-	t.Run("emulated", func(t *testing.T) { test(t, emulated(t)) })
-	t.Run("processor", func(t *testing.T) {
-		u := amx.TileUnit()
-		if u == nil {
-			t.Skip("this processor has no tile unit (AMX)")
-		}
-		test(t, u)
-	})
+// eachUnit runs a test with the emulated units, and with those of the processor.
+func eachUnit(t *testing.T, test func(t *testing.T, unit layerUnit)) {
+	tiles, vectors := kernels.Emulated()
+	for name, u := range map[string]*kernels.Unit{"emulated tile unit": tiles, "emulated vector unit": vectors, "tile unit": kernels.TileUnit(), "vector unit": kernels.VectorUnit()} {
+		t.Run(name, func(t *testing.T) {
+			if u == nil {
+				t.Skip("this processor has none")
+			}
+			test(t, u)
+		})
+	}
 }
 
-// TestTiles checks that all fixtures have the same vectors with and without the tile unit, up to a few units of the last place,
-// and that the unit is used by the models that it is meant for. Other tests compare with Python.
-func TestTiles(t *testing.T) { eachTileUnit(t, testTiles) }
+// TestUnits checks that all fixtures have the same vectors with and without a unit, up to a few units of the last place, and that the
+// unit is used by the models that it is meant for. Other tests compare with Python.
+func TestUnits(t *testing.T) { eachUnit(t, testUnit) }
 
-func testTiles(t *testing.T, unit tileUnit) {
+func testUnit(t *testing.T, unit layerUnit) {
 	rt := testRuntime(t)
 	dirs, err := filepath.Glob(filepath.Join(fixtureDir("*"), "model.onnx"))
 	if err != nil || len(dirs) < 10 {
@@ -59,13 +60,13 @@ func testTiles(t *testing.T, unit tileUnit) {
 		texts := slices.DeleteFunc(readReference(t, dir).Texts, func(s string) bool { return strings.TrimSpace(s) == "" })
 		tiles, plain := openTest(t, rt, dir, Options{unit: unit}), openTest(t, rt, dir, Options{unit: unit, RuntimeOnly: true})
 		got, want := encodeAll(t, tiles, texts), encodeAll(t, plain, texts)
-		if plain.loading.session.onTiles() {
+		if plain.loading.session.onUnit() {
 			t.Errorf("%s: RuntimeOnly has no effect", dir)
 		}
-		if tiles.loading.session.onTiles() {
+		if tiles.loading.session.onUnit() {
 			on++
 			if regexp.MustCompile("int8|gpt2|llama|qwen|gemma").MatchString(filepath.Base(dir)) {
-				t.Errorf("%s: the tile unit is used, although the model amplifies last bits", dir)
+				t.Errorf("%s: the unit is used, although the model amplifies last bits", dir)
 			}
 		}
 		if w := append(runWarnings(tiles), runWarnings(plain)...); len(w) > 0 {
@@ -74,13 +75,13 @@ func testTiles(t *testing.T, unit tileUnit) {
 		for i := range want {
 			for j, x := range want[i].Values {
 				if d := math.Abs(float64(got[i].Values[j] - x)); !(d <= 4e-6*math.Max(1, math.Abs(float64(x)))) {
-					t.Fatalf("%s: text %d, dimension %d: %g, without the tile unit %g", dir, i, j, got[i].Values[j], x)
+					t.Fatalf("%s: text %d, dimension %d: %g, without the unit %g", dir, i, j, got[i].Values[j], x)
 				}
 			}
 		}
 	}
 	if on < 8 {
-		t.Errorf("only %d models used the tile unit", on)
+		t.Errorf("only %d models used the unit", on)
 	}
 }
 
@@ -286,7 +287,7 @@ func TestAttention(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			in := test.numbers()
 			want := test.want(in)
-			check := func(t *testing.T, unit tileUnit) {
+			check := func(t *testing.T, unit layerUnit) {
 				got := runAttention(t, unit, test, in)
 				if len(got) != len(want) {
 					t.Fatalf("%d numbers, want %d", len(got), len(want))
@@ -298,13 +299,18 @@ func TestAttention(t *testing.T) {
 				}
 			}
 			t.Run("runtime", func(t *testing.T) { check(t, nil) })
-			eachTileUnit(t, check)
+			eachUnit(t, func(t *testing.T, unit layerUnit) {
+				if !unit.Attends() {
+					t.Skip("the unit computes layers alone")
+				}
+				check(t, unit)
+			})
 		})
 	}
 }
 
-// runAttention runs the model of an attention, on a tile unit unless that is nil.
-func runAttention(t *testing.T, unit tileUnit, test attentionTest, in [][]float32) []float32 {
+// runAttention runs the model of an attention, on a unit unless that is nil.
+func runAttention(t *testing.T, unit layerUnit, test attentionTest, in [][]float32) []float32 {
 	t.Helper()
 	m := test.model()
 	data, err := m.Marshal()
@@ -326,7 +332,7 @@ func runAttention(t *testing.T, unit tileUnit, test attentionTest, in [][]float3
 	defer options.Destroy()
 	var e onnxproto.Edit
 	if unit != nil {
-		ops, err := addTiles(unit, f, &e, []string{"y"}, options)
+		ops, err := addLayers(unit, f, &e, []string{"y"}, options)
 		if err != nil || ops == nil {
 			t.Fatalf("the attention is not replaced: %v", err)
 		}
@@ -366,7 +372,7 @@ type operatorTest struct {
 }
 
 func operatorTests() []operatorTest {
-	index := func(i int64) []onnxproto.Attr { return []onnxproto.Attr{onnxproto.Int(amx.LinearIndex, i)} }
+	index := func(i int64) []onnxproto.Attr { return []onnxproto.Attr{onnxproto.Int(kernels.LinearIndex, i)} }
 	const many = 1 << 30
 	list := []operatorTest{
 		{name: "layer", attrs: index(0), inputs: [][]int64{{2, 3, 4}}, shape: []int64{2, 3, 5}},
@@ -377,14 +383,14 @@ func operatorTests() []operatorTest {
 		{name: "layer of many dimensions", attrs: index(0), inputs: [][]int64{slices.Repeat([]int64{1}, 17)}, fault: "more than 16 dimensions"},
 		{name: "layer without a matrix", attrs: index(1), inputs: [][]int64{{4}}, fault: "no matrix with its index"},
 		{name: "layer with a negative index", attrs: index(-1), inputs: [][]int64{{4}}, fault: "no matrix with its index"},
-		{name: "layer without an index", inputs: [][]int64{{4}}, fault: amx.LinearIndex},
+		{name: "layer without an index", inputs: [][]int64{{4}}, fault: kernels.LinearIndex},
 		{name: "layer without memory", attrs: index(0), inputs: [][]int64{{4}}, limit: true, fault: "w2s:Linear: not enough memory"},
 	}
 	for i := range list {
-		list[i].op = amx.Linear
+		list[i].op = kernels.Linear
 	}
-	attrs := []onnxproto.Attr{onnxproto.Float(amx.AttentionScale, 1), onnxproto.Int(amx.AttentionQTokens, 0),
-		onnxproto.Int(amx.AttentionKTokens, 1), onnxproto.Int(amx.AttentionVTokens, 0)}
+	attrs := []onnxproto.Attr{onnxproto.Float(kernels.AttentionScale, 1), onnxproto.Int(kernels.AttentionQTokens, 0),
+		onnxproto.Int(kernels.AttentionKTokens, 1), onnxproto.Int(kernels.AttentionVTokens, 0)}
 	q, k, v, mask := []int64{2, 3, 5, 4}, []int64{2, 7, 3, 4}, []int64{2, 3, 7, 6}, []int64{2, 1, 1, 7}
 	with := func(masks ...[]int64) [][]int64 { return append([][]int64{q, k, v}, masks...) }
 	for _, test := range []operatorTest{
@@ -410,7 +416,7 @@ func operatorTests() []operatorTest {
 		{name: "mask that repeats one token", inputs: [][]int64{q, {2, 1, 3, 4}, {2, 3, 1, 6}, mask}, fault: "a mask does not fit"},
 		{name: "attention without memory", inputs: with(), limit: true, fault: "w2s:Attention: not enough memory"},
 	} {
-		test.op, test.attrs = amx.Attention, attrs
+		test.op, test.attrs = kernels.Attention, attrs
 		list = append(list, test)
 	}
 	return list
@@ -420,8 +426,11 @@ func operatorTests() []operatorTest {
 // otherwise.
 func TestOperators(t *testing.T) {
 	testRuntime(t)
-	eachTileUnit(t, func(t *testing.T, unit tileUnit) {
+	eachUnit(t, func(t *testing.T, unit layerUnit) {
 		for _, test := range operatorTests() {
+			if test.op == kernels.Attention && !unit.Attends() {
+				continue
+			}
 			t.Run(test.name, func(t *testing.T) {
 				shape, err := test.run(t, unit)
 				switch {
@@ -436,13 +445,13 @@ func TestOperators(t *testing.T) {
 }
 
 // run returns the shape of the operator's output.
-func (o operatorTest) run(t *testing.T, unit tileUnit) ([]int64, error) {
+func (o operatorTest) run(t *testing.T, unit layerUnit) ([]int64, error) {
 	// The operator's inputs are made from an input of the model, because the runtime computes an operator of constants when it
 	// loads the model.
 	m := onnxproto.Model{Name: "operator",
 		Inputs:  []onnxproto.Value{{Name: "one", Type: onnxproto.Float32, Dims: []onnxproto.Dim{{Size: 1}}}},
 		Outputs: []onnxproto.Value{{Name: "y", Type: onnxproto.Int64, Dims: []onnxproto.Dim{{Name: "rank"}}}}}
-	node := onnxproto.Node{Op: o.op, Domain: amx.Domain, Attrs: o.attrs, Outputs: []string{"value"}}
+	node := onnxproto.Node{Op: o.op, Domain: kernels.Domain, Attrs: o.attrs, Outputs: []string{"value"}}
 	for i, shape := range o.inputs {
 		name := ""
 		if shape != nil {
@@ -466,11 +475,11 @@ func (o operatorTest) run(t *testing.T, unit tileUnit) ([]int64, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	matrix, err := unit.NewMatrix(amx.Layer{In: 4, Out: 5, Weight: make([]float32, 20)})
+	matrix, err := unit.NewMatrix(kernels.Layer{In: 4, Out: 5, Weight: make([]float32, 20)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	ops, err := unit.NewOps(environment.path, native, []*amx.Matrix{matrix})
+	ops, err := unit.NewOps(environment.path, native, []*kernels.Matrix{matrix})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -501,7 +510,7 @@ func runWarnings(e *Encoder) []string {
 	return slices.DeleteFunc(e.Warnings(), func(w string) bool { return slices.Contains(e.checkpoint.notes, w) })
 }
 
-// TestEmulatedInTestsOnly finds no use of the emulated tile unit outside of tests. No option or environment variable chooses it, so that
+// TestEmulatedInTestsOnly finds no use of an emulated unit outside of tests. No option or environment variable chooses it, so that
 // a run of a user cannot have it.
 func TestEmulatedInTestsOnly(t *testing.T) {
 	found := 0
@@ -511,8 +520,8 @@ func TestEmulatedInTestsOnly(t *testing.T) {
 		}
 		found++
 		data, err := os.ReadFile(path)
-		if strings.Contains(string(data), "amx.Emulated") {
-			t.Errorf("%s uses the emulated tile unit", path)
+		if strings.Contains(string(data), "kernels.Emulated") {
+			t.Errorf("%s uses an emulated unit", path)
 		}
 		return err
 	})

@@ -1,6 +1,6 @@
-"""Makes the polynomials of the GELU in gemm_linux_amd64.c and of 2^x in tiles.h. Needs numpy and scipy.
+"""Makes the polynomials of the GELU in tile_linux_amd64.c and of 2^x in tiles.h. Needs numpy and scipy.
 
-    python3 internal/amx/gelu.py
+    python3 internal/kernels/gelu.py
 
 GELU(x) = x·Phi(x), where Phi is the normal distribution. With t = |x| and e(t) = erfc(t/sqrt 2), it is x - x·e/2 for x > 0 and
 x·e/2 for x < 0, so that nothing cancels. e(t) = 2^-p(t), where p is a polynomial of degree 9 on [0, 6]; beyond 6, e is below

@@ -4,7 +4,9 @@
 #include "tiles.h"
 
 const w2s_kernels w2s_tile_kernels = {&w2s_tile_layer, &w2s_tile_attention};
-const w2s_kernels w2s_emulated_kernels = {&w2s_emulated_layer, &w2s_emulated_attention};
+const w2s_kernels w2s_emulated_tile_kernels = {&w2s_emulated_tile_layer, &w2s_emulated_tile_attention};
+const w2s_kernels w2s_vector_kernels = {&w2s_vector_layer, NULL};
+const w2s_kernels w2s_emulated_vector_kernels = {&w2s_emulated_vector_layer, NULL};
 
 #ifdef W2S_TILES
 
@@ -27,8 +29,13 @@ int w2s_enable_tiles(void) {
 	return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
 }
 
+int w2s_has_vectors(void) {
+	return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+
 #else
 
 int w2s_enable_tiles(void) { return 0; }
+int w2s_has_vectors(void) { return 0; }
 
 #endif

@@ -98,6 +98,14 @@ func (e *Encoder) Checkpoint() *Checkpoint { return e.checkpoint }
 // runtime version and so on. It does not depend on the processor, which can change the last bits (see docs/cache.md).
 func (e *Encoder) Key() string { return e.key }
 
+// Variant returns "runtime-only" for an encoder with [Options.RuntimeOnly], and else "".
+func (e *Encoder) Variant() string {
+	if e.options.RuntimeOnly {
+		return "runtime-only"
+	}
+	return ""
+}
+
 // Dims returns the length of a vector.
 func (e *Encoder) Dims() int { return e.dims }
 

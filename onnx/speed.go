@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"w2s/internal/cputime"
 )
 
 // A Speed is the measured speed of an encoder.
@@ -13,12 +15,17 @@ type Speed struct {
 	Truncated int           `json:"truncated"` // number of texts that were cut
 	Load      time.Duration `json:"load_ns"`   // time until the vector of the first text, including the loading of the model
 	Encode    time.Duration `json:"encode_ns"` // time from texts to vectors, including tokenization
+	Processor time.Duration `json:"processor_ns"` // processor time of Encode, of all threads; 0 where the system does not tell
 	Warnings  []string      `json:"warnings,omitempty"`
 	Kernels   string        `json:"kernels"` // what computed layers and attention: "tile unit (AMX)", "vector unit (AVX-512)" or "runtime"
 }
 
 // TextsPerSecond returns the number of encoded texts per second, without the loading of the model.
 func (s Speed) TextsPerSecond() float64 { return float64(s.Texts) / s.Encode.Seconds() }
+
+// TextsPerProcessorSecond returns the number of texts that are encoded in a second of one processor. Other work on the machine changes it
+// less than TextsPerSecond. It is infinite where the system does not tell.
+func (s Speed) TextsPerProcessorSecond() float64 { return float64(s.Texts) / s.Processor.Seconds() }
 
 // TokensPerSecond returns the number of encoded tokens per second, without the loading of the model.
 func (s Speed) TokensPerSecond() float64 { return float64(s.Tokens) / s.Encode.Seconds() }
@@ -38,7 +45,7 @@ func MeasureSpeed(ctx context.Context, e *Encoder, texts []string) (Speed, error
 	if err != nil {
 		return Speed{}, err
 	}
-	start = time.Now()
+	start, used := time.Now(), cputime.Used()
 	err = e.Encode(ctx, texts, func(_ int, _ []float32, tokens int, truncated bool) error {
 		s.Tokens += tokens
 		if truncated {
@@ -46,7 +53,7 @@ func MeasureSpeed(ctx context.Context, e *Encoder, texts []string) (Speed, error
 		}
 		return nil
 	})
-	s.Encode = time.Since(start)
+	s.Encode, s.Processor = time.Since(start), cputime.Used()-used
 	s.Kernels, s.Warnings = m.session.kernels(), m.session.warnings()
 	return s, err
 }

@@ -35,6 +35,7 @@ type benchRow struct {
 	Threads int          `json:"threads"` // 0: all processors
 	Rounds  []onnx.Speed `json:"rounds"`
 	Texts   rate         `json:"texts_per_second"`
+	Each    rate         `json:"texts_per_processor_second"`
 	Tokens  rate         `json:"tokens_per_second"`
 }
 
@@ -188,12 +189,18 @@ func (a *app) measure(ctx context.Context, models []experiment.Model, texts []st
 		}
 	}
 	for i, m := range models {
-		var texts, tokens []float64
+		var texts, each, tokens []float64
 		for _, s := range rows[i].Rounds {
 			texts, tokens = append(texts, s.TextsPerSecond()), append(tokens, s.TokensPerSecond())
+			if s.Processor > 0 {
+				each = append(each, s.TextsPerProcessorSecond())
+			}
 		}
 		rows[i].Model, rows[i].Threads = m.Name, a.threads
 		rows[i].Texts, rows[i].Tokens = newRate(texts), newRate(tokens)
+		if len(each) > 0 {
+			rows[i].Each = newRate(each)
+		}
 	}
 	return rows, nil
 }
@@ -201,13 +208,14 @@ func (a *app) measure(ctx context.Context, models []experiment.Model, texts []st
 func benchTable(rows []benchRow) *table.Table {
 	t := &table.Table{Name: "speed", Columns: []table.Column{{Name: "model"}, {Name: "kernels"}, {Name: "texts", Numeric: true},
 		{Name: "tokens", Numeric: true}, {Name: "truncated", Numeric: true}, {Name: "load s", Numeric: true},
-		{Name: "texts/s", Numeric: true}, {Name: "tokens/s", Numeric: true}}}
+		{Name: "texts/s", Numeric: true}, {Name: "texts/cpu s", Numeric: true}, {Name: "tokens/s", Numeric: true}}}
 	for _, r := range rows {
 		first := r.Rounds[0]
 		t.Add(r.Model, r.kernels(), fmt.Sprint(first.Texts), fmt.Sprint(first.Tokens), fmt.Sprint(first.Truncated),
-			fmt.Sprintf("%.2f", first.Load.Seconds()), r.Texts.String(), r.Tokens.String())
+			fmt.Sprintf("%.2f", first.Load.Seconds()), r.Texts.String(), r.Each.String(), r.Tokens.String())
 	}
-	t.Notes = []string{fmt.Sprintf("median and range of %d rounds; loading the model is not part of texts/s and tokens/s", len(rows[0].Rounds))}
+	t.Notes = []string{fmt.Sprintf("median and range of %d rounds; loading the model is not part of texts/s and tokens/s", len(rows[0].Rounds)),
+		"texts/cpu s: texts for each second of processor time, which other work on the machine changes less"}
 	for _, r := range rows {
 		if k := r.Rounds[0].Kernels; k != "runtime" {
 			t.Notes = list.AppendNew(t.Notes, fmt.Sprintf("the processor's %s computed layers; --runtime-only measures without it", k))
@@ -228,7 +236,7 @@ func (q rate) String() string {
 	if q.Least < 100 {
 		digits = 1
 	}
-	if math.IsInf(q.Most, 0) {
+	if math.IsInf(q.Most, 0) || q.Rounds == 0 {
 		return "–"
 	}
 	return fmt.Sprintf("%.*f [%.*f, %.*f]", digits, q.Median, digits, q.Least, digits, q.Most)

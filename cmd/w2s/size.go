@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// A byteSize is the value of a flag that takes a number of bytes, such as 4GiB, 512M or 1000000.
+// A byteSize is the value of a flag that takes a number of bytes with a unit, such as 4GiB or 512M.
 type byteSize int64
 
 var byteUnits = []struct {
@@ -17,17 +17,20 @@ var byteUnits = []struct {
 	{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40},
 	{"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12},
 	{"K", 1 << 10}, {"M", 1 << 20}, {"G", 1 << 30}, {"T", 1 << 40},
-	{"B", 1}, {"", 1},
+	{"B", 1},
 }
 
 // String returns the size as Set reads it.
 func (b *byteSize) String() string {
-	for i := 3; i >= 0; i-- {
+	for _, i := range []int{3, 7, 2, 6, 1, 5, 0, 4} {
 		if unit := int64(byteUnits[i].bytes); *b > 0 && int64(*b)%unit == 0 {
 			return fmt.Sprintf("%d%s", int64(*b)/unit, byteUnits[i].name)
 		}
 	}
-	return strconv.FormatInt(int64(*b), 10)
+	if *b == 0 {
+		return "0" // the default of a flag that is not printed
+	}
+	return strconv.FormatInt(int64(*b), 10) + "B"
 }
 
 // Set implements pflag.Value.
@@ -41,7 +44,7 @@ func (b *byteSize) Set(text string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("want a size such as 16GiB or 500MB")
+	return fmt.Errorf("want a size with a unit, such as 16GiB or 500MB")
 }
 
 // Type implements pflag.Value.

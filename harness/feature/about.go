@@ -37,6 +37,10 @@ func readAbout(folder string) about {
 	return a
 }
 
+// A Varied is an Encoder of a model that has several. Variant tells them apart for people, such as "runtime-only"; it is "" for the usual
+// one.
+type Varied interface{ Variant() string }
+
 // Use keeps [Cache.Prune] in any process from removing the part of an encoder until the cache is closed. The caller calls done when
 // it has the vectors: done notes that the task was used with the model, for [Cache.List] and Prune. In a folder that cannot be
 // written, neither does anything. If two processes note tasks at the same moment, one note may be lost.
@@ -52,6 +56,13 @@ func (c *Cache) Use(enc Encoder, model, task string) (done func()) {
 		if ok, err := lock.TryRLock(); ok && err == nil {
 			c.uses[folder] = lock
 		}
+	}
+	plain := enc
+	if h, ok := enc.(Half); ok {
+		plain = h.Encoder
+	}
+	if v, ok := plain.(Varied); ok && v.Variant() != "" {
+		model += ", " + v.Variant()
 	}
 	if isHalf(enc.Key()) {
 		model += ", float16"

@@ -48,7 +48,9 @@ func newAnswerWriter(task Task, o Options, name string, w Writer) (*answerWriter
 func (w *answerWriter) read(ctx context.Context, prefixes []prefix) (*feature.Matrix, feature.Summary, error) {
 	report, end := progress.Late(w.options.Progress, fmt.Sprintf("encode %s, %s", w.task.Name, w.name))
 	defer end()
-	x, summary, err := w.options.Features.Features(ctx, newStateEncoder(w.writer, prefixes), list.Map(prefixes, prefix.name),
+	enc := newStateEncoder(w.writer, prefixes)
+	defer w.options.Features.Use(enc, w.name+", states of answers", w.task.Name)()
+	x, summary, err := w.options.Features.Features(ctx, enc, list.Map(prefixes, prefix.name),
 		func(done, total, _ int) { report(done, total) })
 	if err != nil {
 		return nil, summary, err

@@ -3,10 +3,10 @@ package experiment
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"w2s/harness/head"
 	"w2s/harness/loss"
@@ -114,8 +114,10 @@ func (w *workbench) trainUnsaved(ctx context.Context, data features, specs []tra
 	return append(out, slices.Concat(stopped...)...), nil
 }
 
-// atOnce returns how many trainings are under way at the same time.
-func atOnce() int64 { return int64(runtime.GOMAXPROCS(0)) }
+// allowTrainings sets how many trainings may be under way at the same time.
+func (w *workbench) allowTrainings(n int) {
+	w.atOnce, w.training = int64(n), semaphore.NewWeighted(int64(n))
+}
 
 // trainHalf trains heads of one seed on the features of some examples, and completes their records. It returns those that are stopped
 // early.
@@ -125,7 +127,7 @@ func (w *workbench) trainHalf(ctx context.Context, data features, examples []int
 	const large = 1 << 24 // numbers
 	share := int64(1)
 	if x := data.raw.X; x.Rows*x.Dims > large {
-		share = (atOnce() + 1) / 2
+		share = (w.atOnce + 1) / 2
 	}
 	if err := w.training.Acquire(ctx, share); err != nil {
 		return nil, err

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/sync/semaphore"
-
 	"w2s/harness/feature"
 	"w2s/harness/head"
 	"w2s/harness/loss"
@@ -43,7 +41,8 @@ func TestFailingModelStopsTrainingOfOthers(t *testing.T) {
 		t.Errorf("%s: the training came to its end", h.Model)
 		return nil
 	}}
-	w := &workbench{cfg: Config{L2: []float64{1, 2, 3, 4}}.withDefaults(), env: env.withDefaults(), test: []int{0}, training: semaphore.NewWeighted(atOnce())}
+	w := &workbench{cfg: Config{L2: []float64{1, 2, 3, 4}}.withDefaults(), env: env.withDefaults(), test: []int{0}}
+	w.allowTrainings(2)
 	examples, labels := firstHalf()
 	w.halves, w.groups = []halves{{weak: examples, weakGold: labels}}, make([]string, data["slow"].raw.Examples())
 	_, err := w.trainAll(t.Context(), data, []string{"slow", "failing"}, func(model string) []trainSpec {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -35,7 +36,8 @@ type workbench struct {
 	contrast  map[string]head.Data   // by model, the features of statements; see unlabelled.go
 	labellers map[string]Labeller    // of supervisors that are not trained, by name
 	labelled  map[string][][]float64 // the labels of supervisors that are not trained, by name and example
-	training  *semaphore.Weighted    // shares of the trainings that are under way
+	training  *semaphore.Weighted    // trainings that are under way
+	atOnce    int64                  // how many may be
 	leftOut   []string               // which supervisors lack labels of how many examples
 
 	statements func(tasks.Example) tasks.Example // how an example is written as statements; nil: no baseline needs them
@@ -60,7 +62,8 @@ func open(ctx context.Context, cfg Config, env Env, task tasks.Task) (*workbench
 		return nil, err
 	}
 	w := &workbench{cfg: cfg, env: env, info: info, data: map[string]features{}, controls: map[string]features{}, twins: map[*feature.Matrix]twins{},
-		labelled: map[string][][]float64{}, contrast: map[string]head.Data{}, training: semaphore.NewWeighted(atOnce())}
+		labelled: map[string][][]float64{}, contrast: map[string]head.Data{}}
+	w.allowTrainings(runtime.GOMAXPROCS(0))
 	w.record = result.Task{Name: info.Name, Title: info.Title, Category: info.Category, Form: info.Form, Metric: info.Metric, Classes: info.Classes,
 		Source: info.Source, Corpus: info.Corpus, Licence: info.Licence, Version: info.Version, Digest: data.Digest, Warnings: slices.Clone(data.Warnings)}
 	if err := w.openSupervisors(data); err != nil {

@@ -142,7 +142,7 @@ func (c *Cache) Missing(enc Encoder, texts []string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	_, missing, err := s.split(ask.ids, nil)
+	_, _, missing, err := s.split(ask.ids, nil)
 	return len(missing), err
 }
 
@@ -191,12 +191,13 @@ func (c *Cache) space(enc Encoder) (*space, error) {
 	return s, nil
 }
 
-// split returns which of the wanted texts are stored and which are missing. wanted holds indices of ids; nil stands for all.
-func (s *space) split(ids []textID, wanted []int) (stored []wish, missing []int, err error) {
+// split returns which of the wanted texts are stored and which are missing, and the index that says where. wanted holds indices of ids; nil
+// stands for all.
+func (s *space) split(ids []textID, wanted []int) (x *index, stored []wish, missing []int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.index.refresh(); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	look := func(u int) {
 		if p, ok := s.index.places[ids[u]]; ok {
@@ -213,7 +214,7 @@ func (s *space) split(ids []textID, wanted []int) (stored []wish, missing []int,
 	for _, u := range wanted {
 		look(u)
 	}
-	return stored, missing, nil
+	return s.index, stored, missing, nil
 }
 
 // texts returns the number of texts that the index has.
@@ -267,11 +268,11 @@ func (c *Cache) Check() error {
 	return errors.Join(faults...)
 }
 
-// read reads stored rows; see index.read.
-func (s *space) read(wishes []wish, m *mappings, got func(w wish, row []byte, mapped bool)) error {
+// read reads stored rows from the index that split them, which another goroutine may have replaced since; see index.read.
+func (s *space) read(x *index, wishes []wish, m *mappings, got func(w wish, row []byte, mapped bool)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.index.read(wishes, m, got)
+	return x.read(wishes, m, got)
 }
 
 // forget drops the index, so that the files are read again.

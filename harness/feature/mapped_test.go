@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 )
 
@@ -76,4 +77,34 @@ func mapsFiles(t *testing.T) bool {
 		t.Fatal(err)
 	}
 	return mapFile(file, 1) != nil
+}
+
+// Several goroutines take mapped rows of an encoder, each of which drops the index.
+func TestMappedRowsForSeveralGoroutines(t *testing.T) {
+	dir, texts := t.TempDir(), someTexts(1000)
+	if _, _, err := openCache(t, dir).Features(t.Context(), newFake(), texts, nil); err != nil {
+		t.Fatal(err)
+	}
+	c := openCache(t, dir)
+	c.mapFrom = 1
+	var g sync.WaitGroup
+	for range 4 {
+		g.Go(func() {
+			for range 50 {
+				x, _, err := c.Features(t.Context(), newFake(), texts, nil)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				want := make([]float32, x.Dims)
+				for i := 0; i < x.Rows; i += 97 {
+					if fakeVector(texts[i], want); !slices.Equal(x.Row(i), want) {
+						t.Errorf("row %d is the vector of another text", i)
+						return
+					}
+				}
+			}
+		})
+	}
+	g.Wait()
 }

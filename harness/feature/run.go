@@ -158,12 +158,13 @@ func (r *run) end() {
 // takeStored reads the stored vectors of the wanted distinct texts (nil: of all) and returns the texts that are missing.
 func (r *run) takeStored(wanted []int) (missing []int, err error) {
 	for range 10 { // another process may change the files in the meantime, but not forever
+		var x *index
 		var stored []wish
-		if stored, missing, err = r.space.split(r.ids, wanted); err != nil {
+		if x, stored, missing, err = r.space.split(r.ids, wanted); err != nil {
 			return nil, err
 		}
 		if r.matrix != nil {
-			err = r.space.read(stored, r.matrix.mapped, func(w wish, row []byte, mapped bool) { r.keepRow(w.unique, r.space.layout, row, mapped) })
+			err = r.space.read(x, stored, r.matrix.mapped, func(w wish, row []byte, mapped bool) { r.keepRow(w.unique, r.space.layout, row, mapped) })
 		}
 		if errors.Is(err, errChanged) {
 			r.space.forget()

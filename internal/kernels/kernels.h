@@ -1,4 +1,5 @@
-// The kernels compute layers and attention in float32 on the tile unit (AMX) of Intel processors since Sapphire Rapids.
+// The kernels compute layers and attention in float32 on the tile unit (AMX) of Intel processors since Sapphire Rapids, or layers on the
+// vector unit (AVX-512).
 //
 // They are compiled twice: for the processor, and with an emulation of its instructions in plain C (emulated.h). The emulation
 // is slow and runs on every processor, so that tests of the arithmetic and of the operators need no tile unit.
@@ -9,13 +10,13 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-// A w2s_matrix is the constant matrix W of a layer y = f(x·W + b), laid out for the tile unit. f is the GELU x·Phi(x) if gelu
+// A w2s_matrix is the constant matrix W of a layer y = f(x·W + b), laid out for the tile unit, or in panels for the vector unit. f is the GELU x·Phi(x) if gelu
 // is set, and the identity otherwise. The layout is described in tile_linux_amd64.c.
 typedef struct {
 	int64_t k, n;                     // the shape of W
 	int64_t kblocks, nblocks, chunks; // tiles along k and n, and groups of tiles along k
 	int gelu;
-	float *bias;   // [nblocks * 16]
+	float *bias;   // [nblocks * 16], or [nblocks * 32] of a vector unit, where a block is a panel
 	float *unit;   // [chunks][nblocks * 16]: the value of 1 in the highest digit of a column, up to a constant factor
 	int8_t *tiles; // [nblocks][kblocks][digits][16][16][4]
 	float *panels; // [nblocks][k][32], of a vector unit

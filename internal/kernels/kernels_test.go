@@ -377,10 +377,12 @@ func testEmulation(t *testing.T, u, emulated *Unit) {
 	r := rand.New(rand.NewPCG(11, 12))
 	for _, s := range [][3]int{{1, 1, 1}, {37, 100, 70}, {300, 1600, 33}} {
 		l, x := Layer{In: s[1], Out: s[2], Weight: numbers(r, s[1]*s[2])}, numbers(r, s[0]*s[1])
-		want := multiply(t, u, l, x)
-		for i, y := range multiply(t, emulated, l, x) {
-			if y != want[i] {
-				t.Fatalf("%v: element %d is %g, on the processor %g", s, i, y, want[i])
+		for _, l.GELU = range []bool{false, true} {
+			want := multiply(t, u, l, x)
+			for i, y := range multiply(t, emulated, l, x) {
+				if y != want[i] {
+					t.Fatalf("%v, GELU %v: element %d is %g, on the processor %g", s, l.GELU, i, y, want[i])
+				}
 			}
 		}
 	}

@@ -87,8 +87,7 @@ INLINE __m512 gelu(__m512 x) {
 #pragma GCC unroll 8
 	for (int i = 7; i >= 0; i--) y = _mm512_fmadd_ps(y, t, _mm512_set1_ps(p[i]));
 	const __m512 e = power(_mm512_sub_ps(_mm512_setzero_ps(), _mm512_mul_ps(y, t)));
-	const __m512 half = _mm512_mul_ps(_mm512_mul_ps(_mm512_set1_ps(0.5f), _mm512_abs_ps(x)), e);
-	return _mm512_sub_ps(_mm512_max_ps(_mm512_setzero_ps(), x), half);
+	return _mm512_fnmadd_ps(_mm512_mul_ps(_mm512_set1_ps(0.5f), _mm512_abs_ps(x)), e, _mm512_max_ps(_mm512_setzero_ps(), x));
 }
 
 #endif

@@ -11,10 +11,10 @@ import (
 // A Speed is the measured speed of an encoder.
 type Speed struct {
 	Texts     int           `json:"texts"`
-	Tokens    int           `json:"tokens"`    // tokens of all texts; a text that occurs twice counts twice
-	Truncated int           `json:"truncated"` // number of texts that were cut
-	Load      time.Duration `json:"load_ns"`   // time until the vector of the first text, including the loading of the model
-	Encode    time.Duration `json:"encode_ns"` // time from texts to vectors, including tokenization
+	Tokens    int           `json:"tokens"`       // tokens of all texts; a text that occurs twice counts twice
+	Truncated int           `json:"truncated"`    // number of texts that were cut
+	Load      time.Duration `json:"load_ns"`      // time until the vector of the first text, including the loading of the model
+	Encode    time.Duration `json:"encode_ns"`    // time from texts to vectors, including tokenization
 	Processor time.Duration `json:"processor_ns"` // processor time of Encode, of all threads; 0 where the system does not tell
 	Warnings  []string      `json:"warnings,omitempty"`
 	Kernels   string        `json:"kernels"` // what computed layers and attention: "tile unit (AMX)", "vector unit (AVX-512)" or "runtime"

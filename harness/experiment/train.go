@@ -88,7 +88,7 @@ func (w *workbench) trainUnsaved(ctx context.Context, data features, specs []tra
 			trainings += len(w.cfg.Steps)
 		}
 	}
-	bar := w.env.Progress.Start(fmt.Sprintf("train %s, %s", w.info.Name, specs[0].head.Model), int64(trainings), progress.Items)
+	bar := w.env.Progress.Start(fmt.Sprintf("train heads of %s, %s", w.info.Name, specs[0].head.Model), int64(trainings), progress.Items)
 	defer bar.Done()
 	options := head.Options{Done: func(int) { bar.Add(1) }}
 	stopped := make([][]trained, len(order))

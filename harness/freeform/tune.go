@@ -248,7 +248,7 @@ func (w *answerWriter) tune(ctx context.Context, s Split, spec trainSpec) ([]tun
 	for _, l := range spec.losses {
 		trainings += grid.Trainings(l)
 	}
-	bar := o.Progress.Start(fmt.Sprintf("train %s, %s", w.task.Name, w.name), int64(trainings), progress.Items)
+	bar := o.Progress.Start(fmt.Sprintf("train heads of %s, %s", w.task.Name, w.name), int64(trainings), progress.Items)
 	defer bar.Done()
 	chosen, err := head.Select(ctx, data, jobs, grid, head.Options{Done: func(int) { bar.Add(1) }})
 	if err != nil {

@@ -39,6 +39,9 @@ type benchRow struct {
 	Tokens  rate         `json:"tokens_per_second"`
 }
 
+// runtimeKernels is what kernels says of a checkpoint that ONNX Runtime alone computes.
+const runtimeKernels = "runtime"
+
 // kernels tells what computed layers and attention. ONNX Runtime always computes the rest of a model.
 func (r benchRow) kernels() string {
 	name, _, _ := strings.Cut(r.Rounds[0].Kernels, " (")
@@ -63,7 +66,7 @@ func newBenchEncode(a *app) *cobra.Command {
 	var models []string
 	var task, file string
 	var limit, rounds int
-	var asJSON bool
+	var asJSON, compare bool
 	c := &cobra.Command{
 		Use:   "encode",
 		Short: "Measure texts and tokens per second, from text to vector, without the cache",
@@ -72,16 +75,20 @@ median rate and its range. Neither reads nor writes the feature cache. Several
 checkpoints take turns, so that other work on the machine affects all of them.
 
 The column kernels tells what computed layers: the processor's tile unit (AMX)
-or vector unit (AVX-512), or ONNX Runtime's own kernels, as with --runtime-only.`,
+or vector unit (AVX-512), or ONNX Runtime's own kernels, as with --runtime-only.
+With --compare-kernels each checkpoint is measured with both, in turns.`,
 		Example: `  w2s bench encode
   w2s bench encode --model ./my-checkpoint --file lines.txt --rounds 5
-  w2s bench encode --runtime-only            # ONNX Runtime's own kernels
+  w2s bench encode --compare-kernels         # and with ONNX Runtime's own kernels
   w2s bench encode --model all-MiniLM-L6-v2 --model all-MiniLM-L6-v2-int8 --threads 1 --json`,
 	}
 	fs := c.Flags()
 	c.RunE = a.runE(func(ctx context.Context, _ []string) error {
 		if err := checkCounts(fs); err != nil {
 			return err
+		}
+		if compare && a.runtimeOnly {
+			return usagef("--compare-kernels: it measures with --runtime-only and without it (leave --runtime-only out)")
 		}
 		texts, err := a.benchTexts(ctx, task, file)
 		if err != nil {
@@ -90,6 +97,18 @@ or vector unit (AVX-512), or ONNX Runtime's own kernels, as with --runtime-only.
 		opened, err := a.models(ctx, models)
 		if err != nil {
 			return err
+		}
+		if compare {
+			a.runtimeOnly = true
+			plain, err := a.models(ctx, models)
+			if err != nil {
+				return err
+			}
+			var both []experiment.Model
+			for i, m := range opened {
+				both = append(both, m, plain[i])
+			}
+			opened = both
 		}
 		rows, err := a.measure(ctx, opened, spread(texts, limit), rounds)
 		if err != nil {
@@ -105,6 +124,7 @@ or vector unit (AVX-512), or ONNX Runtime's own kernels, as with --runtime-only.
 	fs.StringVar(&file, "file", "", "use the lines of this `file`, which may be compressed (.gz), instead of a task")
 	countVar(fs, count{value: &limit}, "limit", 1000, "`number` of texts, taken at even distances from all of them")
 	countVar(fs, count{value: &rounds, most: maxRounds}, "rounds", 3, "`number` of times to encode them")
+	fs.BoolVar(&compare, "compare-kernels", false, "measure with ONNX Runtime's own kernels too")
 	fs.BoolVar(&asJSON, "json", false, "print JSON")
 	return c
 }
@@ -216,9 +236,13 @@ func benchTable(rows []benchRow) *table.Table {
 	}
 	t.Notes = []string{fmt.Sprintf("median and range of %d rounds; loading the model is not part of texts/s and tokens/s", len(rows[0].Rounds)),
 		"texts/cpu s: texts for each second of processor time, which other work on the machine changes less"}
+	more := "; --compare-kernels measures without it too"
+	if slices.ContainsFunc(rows, func(r benchRow) bool { return r.kernels() == runtimeKernels }) {
+		more = ""
+	}
 	for _, r := range rows {
-		if k := r.Rounds[0].Kernels; k != "runtime" {
-			t.Notes = list.AppendNew(t.Notes, fmt.Sprintf("the processor's %s computed layers; --runtime-only measures without it", k))
+		if r.kernels() != runtimeKernels {
+			t.Notes = list.AppendNew(t.Notes, "the processor's "+r.Rounds[0].Kernels+" computed layers"+more)
 		}
 	}
 	for _, r := range rows {

@@ -112,6 +112,35 @@ func TestBenchSaysKernels(t *testing.T) {
 	}
 }
 
+// With --compare-kernels every checkpoint has a row for each of the kernels.
+func TestBenchComparesKernels(t *testing.T) {
+	lib := needLibrary(t)
+	file := filepath.Join(t.TempDir(), "lines.txt")
+	if err := os.WriteFile(file, []byte("one short line\nand another line\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	var out, errOut bytes.Buffer
+	args := []string{"bench", "encode", "--file", file, "--rounds", "2", "--quiet", "--offline",
+		"--cache", t.TempDir(), "--onnxruntime", lib, "--model", filepath.Join(shareddata.Root(), "fixtures", "models", "bert-tiny"), "--compare-kernels"}
+	if code := run(t.Context(), &out, &errOut, append(slices.Clone(args), "--json")); code != exitGood {
+		t.Fatalf("exit code %d: %s", code, errOut.String())
+	}
+	var rows []benchRow
+	if err := json.Unmarshal(out.Bytes(), &rows); err != nil {
+		t.Fatal(err)
+	}
+	want := runtimeKernels
+	if u := kernels.Processor(); u != nil {
+		want = u.String()
+	}
+	if len(rows) != 2 || len(rows[0].Rounds) != 2 || rows[0].Model != rows[1].Model || rows[0].Rounds[0].Kernels != want || rows[1].Rounds[0].Kernels != runtimeKernels {
+		t.Errorf("%+v, want a row with %s and one with %s", rows, want, runtimeKernels)
+	}
+	if code := run(t.Context(), &out, &errOut, append(args, "--runtime-only")); code != exitUsage || !strings.Contains(errOut.String(), "leave --runtime-only out") {
+		t.Errorf("with --runtime-only: exit code %d: %s", code, errOut.String())
+	}
+}
+
 func TestDoctorReportsTheUnit(t *testing.T) {
 	tiles, vectors := kernels.Emulated()
 	for _, c := range []struct {

@@ -23,6 +23,9 @@ const maxHead = 3
 // except in causal models, which have no heads of this kind.
 func (g *Graph) Hidden(output string, causal bool) (Hidden, error) {
 	h, err := g.hidden(output, causal)
+	if err == nil && h.Name == "" {
+		err = errors.New("a matrix product has no input")
+	}
 	if err != nil {
 		return Hidden{}, fmt.Errorf("onnxgraph: %s: output %q: %w", g.file.Path(), output, err)
 	}

@@ -66,6 +66,7 @@ func TestHidden(t *testing.T) {
 			"not made by a single matrix product"},
 		{"no product", []nodeList{{op("Relu", "logits", "ids")}}, Hidden{}, Hidden{}, "no matrix product"},
 		{"attention", []nodeList{{op("MatMul", "logits", "h", "m")}}, Hidden{}, Hidden{}, "does not multiply by a constant"},
+		{"product of nothing", []nodeList{{op("MatMul", "logits", "", "decoder")}}, Hidden{}, Hidden{}, "no matrix product"},
 		{"branch", []nodeList{{op("If", "logits", "ids")}}, Hidden{}, Hidden{}, "If"},
 	}
 	for _, test := range tests {

@@ -90,7 +90,7 @@ type trainingSet[T simd.Real] struct {
 const (
 	chunkRows  = 512     // rows whose sum is in T
 	maxShards  = 8       // parts that rows are cut into, so that processors can share them
-	laidOut    = 1 << 26 // numbers that are laid out: 256 MiB in float32
+	laidOut    = 3 << 25 // numbers that are laid out: 384 MiB in float32
 	slab       = 64      // columns that one processor multiplies at a time
 	notLaidOut = -1      // place of a row
 )

@@ -215,7 +215,7 @@ func (s *session) kernels() string {
 	if s.onUnit() {
 		return s.options.unit.String()
 	}
-	return "runtime"
+	return RuntimeKernels
 }
 
 // close frees the model, and waits for one that is being loaded. No run may be in progress.

@@ -8,6 +8,9 @@ import (
 	"w2s/internal/cputime"
 )
 
+// RuntimeKernels are the Kernels of a Speed for which ONNX Runtime computed alone.
+const RuntimeKernels = "runtime"
+
 // A Speed is the measured speed of an encoder.
 type Speed struct {
 	Texts     int           `json:"texts"`
@@ -17,7 +20,7 @@ type Speed struct {
 	Encode    time.Duration `json:"encode_ns"`    // time from texts to vectors, including tokenization
 	Processor time.Duration `json:"processor_ns"` // processor time of Encode, of all threads; 0 where the system does not tell
 	Warnings  []string      `json:"warnings,omitempty"`
-	Kernels   string        `json:"kernels"` // what computed layers and attention: "tile unit (AMX)", "vector unit (AVX-512)" or "runtime"
+	Kernels   string        `json:"kernels"` // what computed layers and attention: "tile unit (AMX)", "vector unit (AVX-512)" or RuntimeKernels
 }
 
 // TextsPerSecond returns the number of encoded texts per second, without the loading of the model.

@@ -39,9 +39,6 @@ type benchRow struct {
 	Tokens  rate         `json:"tokens_per_second"`
 }
 
-// runtimeKernels is what kernels says of a checkpoint that ONNX Runtime alone computes.
-const runtimeKernels = "runtime"
-
 // kernels tells what computed layers and attention. ONNX Runtime always computes the rest of a model.
 func (r benchRow) kernels() string {
 	name, _, _ := strings.Cut(r.Rounds[0].Kernels, " (")
@@ -237,11 +234,11 @@ func benchTable(rows []benchRow) *table.Table {
 	t.Notes = []string{fmt.Sprintf("median and range of %d rounds; loading the model is not part of texts/s and tokens/s", len(rows[0].Rounds)),
 		"texts/cpu s: texts for each second of processor time, which other work on the machine changes less"}
 	more := "; --compare-kernels measures without it too"
-	if slices.ContainsFunc(rows, func(r benchRow) bool { return r.kernels() == runtimeKernels }) {
+	if slices.ContainsFunc(rows, func(r benchRow) bool { return r.kernels() == onnx.RuntimeKernels }) {
 		more = ""
 	}
 	for _, r := range rows {
-		if r.kernels() != runtimeKernels {
+		if r.kernels() != onnx.RuntimeKernels {
 			t.Notes = list.AppendNew(t.Notes, "the processor's "+r.Rounds[0].Kernels+" computed layers"+more)
 		}
 	}

@@ -129,12 +129,12 @@ func TestBenchComparesKernels(t *testing.T) {
 	if err := json.Unmarshal(out.Bytes(), &rows); err != nil {
 		t.Fatal(err)
 	}
-	want := runtimeKernels
+	want := onnx.RuntimeKernels
 	if u := kernels.Processor(); u != nil {
 		want = u.String()
 	}
-	if len(rows) != 2 || len(rows[0].Rounds) != 2 || rows[0].Model != rows[1].Model || rows[0].Rounds[0].Kernels != want || rows[1].Rounds[0].Kernels != runtimeKernels {
-		t.Errorf("%+v, want a row with %s and one with %s", rows, want, runtimeKernels)
+	if len(rows) != 2 || len(rows[0].Rounds) != 2 || rows[0].Model != rows[1].Model || rows[0].Rounds[0].Kernels != want || rows[1].Rounds[0].Kernels != onnx.RuntimeKernels {
+		t.Errorf("%+v, want a row with %s and one with %s", rows, want, onnx.RuntimeKernels)
 	}
 	if code := run(t.Context(), &out, &errOut, append(args, "--runtime-only")); code != exitUsage || !strings.Contains(errOut.String(), "leave --runtime-only out") {
 		t.Errorf("with --runtime-only: exit code %d: %s", code, errOut.String())

@@ -41,6 +41,13 @@ func readAbout(folder string) about {
 // one.
 type Varied interface{ Variant() string }
 
+func variantOf(enc Encoder) string {
+	if v, ok := enc.(Varied); ok {
+		return v.Variant()
+	}
+	return ""
+}
+
 // Use keeps [Cache.Prune] in any process from removing the part of an encoder until the cache is closed. The caller calls done when
 // it has the vectors: done notes that the task was used with the model, for [Cache.List] and Prune. In a folder that cannot be
 // written, neither does anything. If two processes note tasks at the same moment, one note may be lost.
@@ -57,15 +64,8 @@ func (c *Cache) Use(enc Encoder, model, task string) (done func()) {
 			c.uses[folder] = lock
 		}
 	}
-	plain := enc
-	if h, ok := enc.(Half); ok {
-		plain = h.Encoder
-	}
-	if v, ok := plain.(Varied); ok && v.Variant() != "" {
-		model += ", " + v.Variant()
-	}
-	if isHalf(enc.Key()) {
-		model += ", float16"
+	if v := variantOf(enc); v != "" {
+		model += ", " + v
 	}
 	return func() { note(filepath.Join(c.dir, folder), model, task) }
 }

@@ -142,7 +142,7 @@ func (c *Cache) Missing(enc Encoder, texts []string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	_, _, missing, err := s.split(ask.ids, nil)
+	_, missing, err := s.split(ask.ids, nil, nil)
 	return len(missing), err
 }
 
@@ -191,13 +191,13 @@ func (c *Cache) space(enc Encoder) (*space, error) {
 	return s, nil
 }
 
-// split returns which of the wanted texts are stored and which are missing, and the index that says where. wanted holds indices of ids; nil
-// stands for all.
-func (s *space) split(ids []textID, wanted []int) (x *index, stored []wish, missing []int, err error) {
+// split returns which of the wanted texts are stored and which are missing. wanted holds indices of ids; nil stands for all. If read is not
+// nil, split calls it with the index and the places of the stored texts in it, before another goroutine can change the index.
+func (s *space) split(ids []textID, wanted []int, read func(x *index, stored []wish) error) (stored []wish, missing []int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.index.refresh(); err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	look := func(u int) {
 		if p, ok := s.index.places[ids[u]]; ok {
@@ -214,7 +214,10 @@ func (s *space) split(ids []textID, wanted []int) (x *index, stored []wish, miss
 	for _, u := range wanted {
 		look(u)
 	}
-	return s.index, stored, missing, nil
+	if read != nil {
+		err = read(s.index, stored)
+	}
+	return stored, missing, err
 }
 
 // texts returns the number of texts that the index has.
@@ -266,13 +269,6 @@ func (c *Cache) Check() error {
 		faults = append(faults, s.check())
 	}
 	return errors.Join(faults...)
-}
-
-// read reads stored rows from the index that split them, which another goroutine may have replaced since; see index.read.
-func (s *space) read(x *index, wishes []wish, m *mappings, got func(w wish, row []byte, mapped bool)) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return x.read(wishes, m, got)
 }
 
 // forget drops the index, so that the files are read again.

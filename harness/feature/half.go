@@ -19,6 +19,14 @@ type Half struct{ Encoder }
 // Key is the key of the encoder with an ending of its own.
 func (h Half) Key() string { return h.Encoder.Key() + halfSuffix }
 
+// Variant is the variant of the encoder, and float16.
+func (h Half) Variant() string {
+	if v := variantOf(h.Encoder); v != "" {
+		return v + ", float16"
+	}
+	return "float16"
+}
+
 // Encode returns an error if a number is too large for float16.
 func (h Half) Encode(ctx context.Context, texts []string, emit func(index int, vector []float32, tokens int, truncated bool) error) error {
 	return h.Encoder.Encode(ctx, texts, rounded(emit))

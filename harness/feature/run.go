@@ -157,15 +157,15 @@ func (r *run) end() {
 
 // takeStored reads the stored vectors of the wanted distinct texts (nil: of all) and returns the texts that are missing.
 func (r *run) takeStored(wanted []int) (missing []int, err error) {
+	var read func(*index, []wish) error
+	if r.matrix != nil {
+		read = func(x *index, stored []wish) error {
+			return x.read(stored, r.matrix.mapped, func(w wish, row []byte, mapped bool) { r.keepRow(w.unique, r.space.layout, row, mapped) })
+		}
+	}
 	for range 10 { // another process may change the files in the meantime, but not forever
-		var x *index
 		var stored []wish
-		if x, stored, missing, err = r.space.split(r.ids, wanted); err != nil {
-			return nil, err
-		}
-		if r.matrix != nil {
-			err = r.space.read(x, stored, r.matrix.mapped, func(w wish, row []byte, mapped bool) { r.keepRow(w.unique, r.space.layout, row, mapped) })
-		}
+		stored, missing, err = r.space.split(r.ids, wanted, read)
 		if errors.Is(err, errChanged) {
 			r.space.forget()
 			continue

@@ -268,18 +268,21 @@ func testNotFinite(t *testing.T, u *Unit) {
 }
 
 // TestDigits compares with the digit arithmetic written down again in Go, to the last bit.
-func TestDigits(t *testing.T) { eachTileUnit(t, testDigits) }
+func TestDigits(t *testing.T) {
+	eachTileUnit(t, func(t *testing.T, u *Unit) { testExact(t, u, digitProduct) })
+}
 
-func testDigits(t *testing.T, u *Unit) {
+// testExact compares layers with want, which computes x·w + bias for a row of x and a column of W, to the last bit.
+func testExact(t *testing.T, u *Unit, want func(x, w []float32, bias float32) float32) {
 	r := rand.New(rand.NewPCG(9, 10))
-	for _, s := range [][3]int{{1, 1, 1}, {3, 64, 2}, {17, 65, 3}, {2, 769, 17}, {3, 1600, 5}} {
+	for _, s := range [][3]int{{1, 1, 1}, {3, 64, 2}, {17, 65, 3}, {2, 769, 17}, {3, 1600, 5}, {17, 65, 33}, {13, 40, 100}, {29, 7, 31}, {200, 400, 5}} {
 		rows, in, out := s[0], s[1], s[2]
 		x, l := numbers(r, rows*in), Layer{In: in, Out: out, Weight: numbers(r, in*out), Bias: numbers(r, out)}
 		x[r.IntN(len(x))] *= 1e6
 		x[r.IntN(len(x))] *= 1e-6
 		for at, got := range multiply(t, u, l, x) {
 			i, j := at/out, at%out
-			if want := digitProduct(x[i*in:(i+1)*in], column(l.Weight, j, out), l.Bias[j]); got != want {
+			if want := want(x[i*in:(i+1)*in], column(l.Weight, j, out), l.Bias[j]); got != want {
 				t.Fatalf("%v: element (%d, %d) is %g, want %g", s, i, j, got, want)
 			}
 		}
@@ -340,26 +343,17 @@ func fma(a, b, c float32) float32 {
 }
 
 // TestLoop compares the vector unit with a loop of fused multiply-adds and the bias, to the last bit.
-func TestLoop(t *testing.T) { eachVectorUnit(t, testLoop) }
+func TestLoop(t *testing.T) {
+	eachVectorUnit(t, func(t *testing.T, u *Unit) { testExact(t, u, loopProduct) })
+}
 
-func testLoop(t *testing.T, u *Unit) {
-	r := rand.New(rand.NewPCG(13, 14))
-	for _, s := range [][3]int{{1, 1, 1}, {3, 64, 2}, {17, 65, 33}, {13, 40, 100}, {29, 7, 31}, {200, 400, 5}} {
-		rows, in, out := s[0], s[1], s[2]
-		x, l := numbers(r, rows*in), Layer{In: in, Out: out, Weight: numbers(r, in*out), Bias: numbers(r, out)}
-		x[r.IntN(len(x))] *= 1e6
-		x[r.IntN(len(x))] *= 1e-6
-		for at, got := range multiply(t, u, l, x) {
-			i, j := at/out, at%out
-			want := float32(0)
-			for k := range in {
-				want = fma(x[i*in+k], l.Weight[k*out+j], want)
-			}
-			if want += l.Bias[j]; got != want {
-				t.Fatalf("%v: element (%d, %d) is %g, want %g", s, i, j, got, want)
-			}
-		}
+// loopProduct computes x·w + bias as vector_linux_amd64.c describes it.
+func loopProduct(x, w []float32, bias float32) float32 {
+	sum := float32(0)
+	for k := range x {
+		sum = fma(x[k], w[k], sum)
 	}
+	return sum + bias
 }
 
 // TestEmulation compares the emulated instructions with the processor's, to the last bit.
